@@ -1,0 +1,353 @@
+//! One attempt: one POST under one deadline, and the facts about it.
+//!
+//! Fed by `session` with an assignment and the place of its subscription's
+//! settings; feeds `report` a result. Guarantees that the deadline covers
+//! everything, the response's body included; that no more of a response is read
+//! than the limit; that no redirect is followed; and that a POST which a
+//! receiver may have seen is never sent again by itself. It says what happened
+//! and judges nothing.
+
+use std::time::{Duration, Instant};
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName, Version};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
+use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
+use tokio::time::timeout_at;
+
+use crate::client::{Client, Lent, SendError};
+use crate::connect::ConnectError;
+use crate::request::{self, Moment};
+use crate::resolve::ResolveError;
+use crate::subscriptions::{Settings, Subscription};
+use crate::telemetry::TraceHeaders;
+
+/// How much of a response is read, and how much of that is reported.
+#[derive(Debug, Clone)]
+pub struct ResponseLimits {
+    /// Bytes of the body that are read; what is larger ends the attempt.
+    pub body_bytes: usize,
+    /// Bytes of the body that are reported.
+    pub excerpt_bytes: usize,
+    /// Bytes of the headers' names and values that are reported.
+    pub headers_bytes: usize,
+}
+
+/// What an attempt was about to do, for the words of a time-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Phase {
+    #[default]
+    Connecting,
+    Waiting,
+    Reading,
+}
+
+impl Phase {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Connecting => "before a connection was ready",
+            Self::Waiting => "before a response came",
+            Self::Reading => "before the response's body was complete",
+        }
+    }
+}
+
+/// What is known so far; kept outside the deadline's reach, so that a time-out
+/// still reports what came before it.
+#[derive(Debug, Default)]
+struct Seen {
+    phase: Phase,
+    timings: wire::Timings,
+    remote_address: String,
+    version: Option<Version>,
+    status: Option<StatusCode>,
+    headers: Vec<wire::Header>,
+    retry_after: bytes::Bytes,
+    excerpt: bytes::BytesMut,
+    body_bytes: usize,
+}
+
+/// An attempt that came to no complete response.
+struct Failure(Fact, String);
+
+impl Failure {
+    fn new(fact: Fact, error: impl ToString) -> Self {
+        Self(fact, error.to_string())
+    }
+}
+
+/// Makes the attempt; it always ends within the subscription's deadline.
+pub async fn perform(
+    client: &Client,
+    limits: &ResponseLimits,
+    subscription: &Subscription,
+    assignment: Assignment,
+    trace: TraceHeaders,
+) -> wire::AttemptResult {
+    let began = Instant::now();
+    let mut seen = Seen::default();
+    let settings = subscription.newest();
+    let deadline = began + settings.timeout;
+    let exchange = exchange(client, limits, subscription, &assignment, &trace, &mut seen);
+    let outcome = match timeout_at(deadline.into(), exchange).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure(
+            Fact::Timeout,
+            format!(
+                "the deadline of {:?} passed {}",
+                settings.timeout,
+                seen.phase.words()
+            ),
+        )),
+    };
+    let (fact, error) = match outcome {
+        Ok(()) => (Fact::Response, String::new()),
+        Err(Failure(fact, error)) => (fact, error),
+    };
+    seen.timings.total = wire_duration(began.elapsed());
+    seen.into_result(assignment, fact, error)
+}
+
+async fn exchange(
+    client: &Client,
+    limits: &ResponseLimits,
+    subscription: &Subscription,
+    assignment: &Assignment,
+    trace: &TraceHeaders,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    let mut fresh = false;
+    loop {
+        seen.phase = Phase::Connecting;
+        let (settings, mut lent) = connection(client, subscription, fresh, seen).await?;
+        let usable = usable(&settings)?;
+        let version = lent.version();
+        let post = request::build(assignment, usable, trace, version, Moment::now())
+            .map_err(|error| Failure::new(Fact::InvalidRequest, error))?;
+        seen.version = Some(version);
+        seen.phase = Phase::Waiting;
+        let sent = Instant::now();
+        match lent.send(post).await {
+            Ok(response) => {
+                seen.timings.first_byte = wire_duration(sent.elapsed());
+                seen.phase = Phase::Reading;
+                return read(client, limits, lent, response, seen).await;
+            }
+            // Not a byte of it left the agent, so this is still the same POST.
+            Err(SendError::NotSent(_)) if lent.was_kept() && !fresh => fresh = true,
+            Err(SendError::NotSent(error) | SendError::MaybeSent(error)) => {
+                return Err(Failure::new(Fact::ConnectionClosed, with_causes(&error)));
+            }
+        }
+    }
+}
+
+/// A connection for the newest settings. Waiting for one takes time, in which
+/// the subscription may be pointed elsewhere: then the wait begins again.
+async fn connection(
+    client: &Client,
+    subscription: &Subscription,
+    fresh: bool,
+    seen: &mut Seen,
+) -> Result<(std::sync::Arc<Settings>, Lent), Failure> {
+    loop {
+        let settings = subscription.newest();
+        let origin = &usable(&settings)?.target.origin;
+        let began = Instant::now();
+        let (addresses, looked_up) = client.resolve(origin).await;
+        if looked_up {
+            seen.timings.dns = wire_duration(began.elapsed());
+        }
+        let addresses = addresses.map_err(|error| match error {
+            ResolveError::NotFound { .. } => Failure::new(Fact::DnsFailed, error),
+            ResolveError::Refused(_) => Failure::new(Fact::BlockedAddress, error),
+        })?;
+        let lent = client.lend(origin, &addresses, fresh).await;
+        let lent = lent.map_err(|error| {
+            if let ConnectError::Tcp { address, .. } = &error {
+                seen.remote_address = address.to_string();
+            }
+            Failure::new(connect_fact(&error), error)
+        })?;
+        let newest = subscription.newest();
+        if usable(&newest)?.target.origin == *origin {
+            if let Some(new) = lent.new_timings() {
+                seen.timings.connect = wire_duration(new.tcp);
+                seen.timings.tls = new.tls.and_then(wire_duration);
+            }
+            seen.remote_address = lent.address().to_string();
+            return Ok((newest, lent));
+        }
+        client.put_back(lent, None);
+    }
+}
+
+fn usable(settings: &Settings) -> Result<&crate::subscriptions::Usable, Failure> {
+    settings
+        .usable
+        .as_ref()
+        .map_err(|error| Failure::new(Fact::InvalidRequest, error))
+}
+
+fn connect_fact(error: &ConnectError) -> Fact {
+    match error {
+        ConnectError::NoAddress | ConnectError::Tcp { .. } => Fact::ConnectFailed,
+        ConnectError::Tls(_) => Fact::TlsFailed,
+        ConnectError::Http(_) => Fact::ConnectionClosed,
+    }
+}
+
+/// Reads the body up to the limit and keeps the connection if all of it came.
+async fn read(
+    client: &Client,
+    limits: &ResponseLimits,
+    lent: Lent,
+    response: Response<Incoming>,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    let (head, mut body) = response.into_parts();
+    seen.status = Some(head.status);
+    if let Some(value) = head.headers.get(RETRY_AFTER) {
+        seen.retry_after = bytes::Bytes::copy_from_slice(value.as_bytes());
+    }
+    seen.headers = reported_headers(&head.headers, limits.headers_bytes);
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| Failure::new(Fact::ConnectionClosed, with_causes(&error)))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let room = limits.excerpt_bytes.saturating_sub(seen.excerpt.len());
+        seen.excerpt
+            .extend_from_slice(data.get(..room).unwrap_or(&data));
+        seen.body_bytes += data.len();
+        if seen.body_bytes > limits.body_bytes {
+            seen.body_bytes = limits.body_bytes;
+            return Err(Failure(
+                Fact::ResponseTooLarge,
+                format!(
+                    "the response's body is larger than {} bytes",
+                    limits.body_bytes
+                ),
+            ));
+        }
+    }
+    client.put_back(lent, announced_keep_alive(&head.headers));
+    Ok(())
+}
+
+/// The headers, in order, as long as they fit.
+fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {
+    let mut left = limit;
+    let mut fits = |name: &HeaderName, length: usize| {
+        let size = name.as_str().len() + length;
+        left.checked_sub(size).map(|rest| left = rest).is_some()
+    };
+    headers
+        .iter()
+        .filter(|(name, value)| fits(name, value.len()))
+        .map(|(name, value)| wire::Header {
+            name: name.as_str().to_owned(),
+            value: bytes::Bytes::copy_from_slice(value.as_bytes()),
+        })
+        .collect()
+}
+
+/// `Keep-Alive: timeout=5`: a receiver that says when it closes an idle
+/// connection is believed, a second early, because a POST that meets the close
+/// on its way fails without need.
+fn announced_keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let seconds: u64 = value
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("timeout="))?
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds.saturating_sub(1)))
+}
+
+impl Seen {
+    fn into_result(self, assignment: Assignment, fact: Fact, error: String) -> wire::AttemptResult {
+        wire::AttemptResult {
+            key: assignment.key,
+            tenant: assignment.tenant,
+            subscription: assignment.subscription,
+            event_id: assignment.event_id,
+            event_type: assignment.event_type,
+            fact: fact.into(),
+            http_status: self.status.map_or(0, |status| status.as_u16().into()),
+            age: None,
+            timings: Some(self.timings),
+            response_headers: self.headers,
+            response_body_truncated: self.body_bytes > self.excerpt.len(),
+            response_body: self.excerpt.freeze(),
+            response_body_bytes: self.body_bytes as u64,
+            error,
+            remote_address: self.remote_address,
+            http_version: match self.version {
+                Some(Version::HTTP_2) => "HTTP/2".to_owned(),
+                Some(_) => "HTTP/1.1".to_owned(),
+                None => String::new(),
+            },
+            retry_after: self.retry_after,
+            test: assignment.test,
+            trigger: assignment.trigger,
+        }
+    }
+}
+
+/// A duration as the wire has it; one too long for it is left out.
+pub fn wire_duration(duration: Duration) -> Option<prost_types::Duration> {
+    duration.try_into().ok()
+}
+
+/// hyper's errors name their causes only as sources.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn headers_are_reported_as_long_as_they_fit() {
+        let all = headers(&[("a", "1234"), ("big", "0123456789"), ("b", "5")]);
+        let reported = reported_headers(&all, 8);
+        let names: Vec<_> = reported.iter().map(|header| header.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn an_announced_keep_alive_is_believed() {
+        let seconds = |value| {
+            announced_keep_alive(&headers(&[("keep-alive", value)])).map(|limit| limit.as_secs())
+        };
+        assert_eq!(seconds("timeout=5, max=100"), Some(4));
+        assert_eq!(seconds("max=100, timeout=1"), Some(0));
+        assert_eq!(seconds("timeout=0"), Some(0));
+        assert_eq!(seconds("max=100"), None);
+        assert_eq!(seconds("timeout=x"), None);
+    }
+}

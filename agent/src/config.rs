@@ -1,0 +1,247 @@
+//! Everything that an agent can be told, checked before anything is opened.
+//!
+//! Fed by `settings` from the command line, or by a program that runs an agent
+//! inside itself; feeds [`crate::run`]. Guarantees that a configuration which
+//! passed [`AgentConfig::check`] has no limit of zero and reaches its control
+//! plane in the clear only over loopback. Every quantity has its unit in its
+//! name or its type.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use ipnet::IpNet;
+use url::{Host, Url};
+use zeroize::Zeroizing;
+
+use crate::attempt::ResponseLimits;
+use crate::pool::PoolLimits;
+
+/// One name under which replicas are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlPlane {
+    /// Whether it is reached over TLS.
+    pub secure: bool,
+    /// The name, or address, of the URL; also the name in the certificate.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl ControlPlane {
+    /// Takes `https://host:port`, or `http://` when the host is loopback.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let url = Url::parse(text).with_context(|| format!("{text} is not a URL"))?;
+        let host = url
+            .host()
+            .with_context(|| format!("{text} names no host"))?;
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" if is_loopback(&host) => false,
+            "http" => bail!("{text}: http is permitted only to a loopback host, use https"),
+            other => bail!("{text}: {other} is not a scheme that an agent speaks"),
+        };
+        ensure!(
+            url.path() == "/" && url.query().is_none() && url.username().is_empty(),
+            "{text} must be only a scheme, a host and a port"
+        );
+        Ok(Self {
+            secure,
+            host: match host {
+                Host::Domain(name) => name.to_owned(),
+                Host::Ipv4(address) => address.to_string(),
+                Host::Ipv6(address) => address.to_string(),
+            },
+            port: url.port_or_known_default().unwrap_or(443),
+        })
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => IpAddr::V6(*address).to_canonical().is_loopback(),
+    }
+}
+
+/// The agent's side of mutual TLS, in PEM.
+#[derive(Clone, Default)]
+pub struct ControlPlaneTls {
+    /// Roots to check replicas with; without them the platform's are used.
+    pub ca_pem: Option<Vec<u8>>,
+    /// What the agent shows of itself.
+    pub identity: Option<Identity>,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone)]
+pub struct Identity {
+    /// The certificate and those that lead to its root.
+    pub certificate_pem: Vec<u8>,
+    /// The key.
+    pub key_pem: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for ControlPlaneTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlPlaneTls")
+            .field("own_ca", &self.ca_pem.is_some())
+            .field("identity", &self.identity.is_some())
+            .finish()
+    }
+}
+
+/// What one agent does.
+#[derive(Debug, Clone)]
+pub struct AgentConfig {
+    /// Where replicas are found; each name stands for all its addresses.
+    pub control_planes: Vec<ControlPlane>,
+    /// How the agent and its replicas recognise each other.
+    pub tls: ControlPlaneTls,
+    /// The region that the agent serves.
+    pub region: String,
+    /// The agent's name, unique in the installation.
+    pub agent_id: String,
+    /// Attempts in flight over all streams.
+    pub max_in_flight: u32,
+    /// Payload bytes of all attempts in flight.
+    pub max_payload_bytes: u64,
+    /// Subscriptions whose settings are remembered.
+    pub max_subscriptions: usize,
+    /// Connections to receivers.
+    pub connections: PoolLimits,
+    /// The longest that making a connection may take.
+    pub connect_timeout: Duration,
+    /// How long the addresses of a receiver are remembered.
+    pub keep_addresses: Duration,
+    /// What is read of a response.
+    pub response: ResponseLimits,
+    /// Subnets that the address guard accepts whatever they are.
+    pub allow_subnets: Vec<IpNet>,
+    /// Roots to check receivers with, beside the platform's; in PEM.
+    pub extra_ca_pem: Vec<Vec<u8>>,
+    /// Where Prometheus asks.
+    pub metrics_address: Option<SocketAddr>,
+    /// How long stopping may take.
+    pub drain_timeout: Duration,
+}
+
+impl AgentConfig {
+    /// The defaults, for an agent of `region` named `agent_id`.
+    pub fn new(control_plane: ControlPlane, region: String, agent_id: String) -> Self {
+        Self {
+            control_planes: vec![control_plane],
+            tls: ControlPlaneTls::default(),
+            region,
+            agent_id,
+            max_in_flight: 512,
+            max_payload_bytes: 64 * 1024 * 1024,
+            max_subscriptions: 100_000,
+            connections: PoolLimits {
+                per_host: 64,
+                total: 4_096,
+                idle: Duration::from_secs(30),
+            },
+            connect_timeout: Duration::from_secs(10),
+            keep_addresses: Duration::from_secs(5),
+            response: ResponseLimits {
+                body_bytes: 64 * 1024,
+                excerpt_bytes: 1024,
+                headers_bytes: 4 * 1024,
+            },
+            allow_subnets: Vec::new(),
+            extra_ca_pem: Vec::new(),
+            metrics_address: None,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Refuses what cannot work, in words for whoever wrote it.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.control_planes.is_empty(), "no control plane is named");
+        ensure!(!self.region.is_empty(), "the region is empty");
+        ensure!(
+            (1..=128).contains(&self.agent_id.chars().count()),
+            "the agent's id must have 1 to 128 characters"
+        );
+        for (name, value) in [
+            ("max-in-flight", u64::from(self.max_in_flight)),
+            ("max-payload-bytes", self.max_payload_bytes),
+            ("max-subscriptions", self.max_subscriptions as u64),
+            ("connections-per-host", self.connections.per_host as u64),
+            ("max-connections", self.connections.total as u64),
+            ("response-body-limit-bytes", self.response.body_bytes as u64),
+            ("connect-timeout", self.connect_timeout.as_millis() as u64),
+        ] {
+            ensure!(value > 0, "{name} must be greater than 0");
+        }
+        ensure!(
+            self.response.excerpt_bytes <= self.response.body_bytes,
+            "response-excerpt-bytes must not exceed response-body-limit-bytes"
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn a_control_plane_is_reached_over_tls_or_over_loopback() {
+        let secure = ControlPlane::parse("https://postrider.example:8443").unwrap();
+        assert!(secure.secure);
+        assert_eq!(
+            (secure.host.as_str(), secure.port),
+            ("postrider.example", 8443)
+        );
+        assert_eq!(
+            ControlPlane::parse("https://postrider.example")
+                .unwrap()
+                .port,
+            443
+        );
+        for loopback in [
+            "http://127.0.0.1:50051",
+            "http://localhost:1",
+            "http://[::1]:1",
+        ] {
+            assert!(!ControlPlane::parse(loopback).unwrap().secure, "{loopback}");
+        }
+        for refused in [
+            "http://postrider.example:50051",
+            "http://127.0.0.1.example:1",
+            "postrider.example:50051",
+            "https://postrider.example/path",
+            "ftp://127.0.0.1",
+        ] {
+            assert!(ControlPlane::parse(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn defaults_pass_and_zeroes_do_not() {
+        let plane = ControlPlane::parse("https://postrider.example").unwrap();
+        let config = AgentConfig::new(plane, "eu-1".to_owned(), "agent-1".to_owned());
+        config.check().unwrap();
+        let mut broken = config.clone();
+        broken.max_in_flight = 0;
+        assert!(
+            broken
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("max-in-flight")
+        );
+        let mut broken = config.clone();
+        broken.agent_id = "x".repeat(129);
+        assert!(broken.check().is_err());
+        let mut broken = config;
+        broken.response.excerpt_bytes = broken.response.body_bytes + 1;
+        assert!(broken.check().is_err());
+    }
+}

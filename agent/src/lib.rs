@@ -1,0 +1,50 @@
+//! Postrider's agent: takes assignments from the control plane, makes the signed
+//! HTTPS POSTs, and reports what came of them.
+//!
+//! Fed by the work streams of every replica; feeds receivers with POSTs and
+//! replicas with facts. Guarantees that it never has more attempts in flight
+//! than its capacity, never makes one twice by itself, never dials an address
+//! that the guard has not judged, and keeps each result until a replica has
+//! committed it. It decides nothing about success or retries.
+//!
+//! The way through the files:
+//!
+//! ```text
+//! replicas ▶ session ▶ desk(holdings: capacity, report, subscriptions)
+//!                        ▼                                   ▲
+//!                      attempt ▶ request(signing) ▶ client ──┘
+//!                                   (resolve: guard, pool: connect)
+//! ```
+//!
+//! [`run`] is all that a program needs; [`telemetry`] and [`metrics::serve`] are
+//! open because the control plane uses them too.
+
+mod agent;
+mod attempt;
+mod capacity;
+mod client;
+mod config;
+mod connect;
+mod desk;
+mod guard;
+mod holdings;
+mod key;
+pub mod metrics;
+mod pool;
+mod quota;
+mod replicas;
+mod report;
+mod request;
+mod resolve;
+mod session;
+mod settings;
+mod signing;
+mod subscriptions;
+mod target;
+pub mod telemetry;
+
+pub use agent::run;
+pub use attempt::ResponseLimits;
+pub use config::{AgentConfig, ControlPlane, ControlPlaneTls, Identity};
+pub use pool::PoolLimits;
+pub use settings::Settings;

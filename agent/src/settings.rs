@@ -1,0 +1,294 @@
+//! The command line and environment of the agent's program.
+//!
+//! Fed by whoever starts it; feeds `main`. Guarantees that everything is parsed
+//! and every file read before a connection is made, and that a mistake is told
+//! in the words of the flag that has it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use ipnet::IpNet;
+use zeroize::Zeroizing;
+
+use crate::config::{AgentConfig, ControlPlane, Identity};
+use crate::telemetry;
+
+/// Makes the signed HTTPS POSTs that Postrider's control plane assigns.
+#[derive(Debug, Parser)]
+#[command(name = "postrider-agent", version)]
+pub struct Settings {
+    /// Where the control plane is, https://host:port; may be given several
+    /// times. Every address of each name gets a work stream. http:// is
+    /// permitted to loopback hosts.
+    #[arg(
+        long,
+        required = true,
+        value_delimiter = ',',
+        env = "POSTRIDER_AGENT_CONTROL_PLANE"
+    )]
+    control_plane: Vec<String>,
+
+    /// The region that this agent serves.
+    #[arg(long, env = "POSTRIDER_AGENT_REGION")]
+    region: String,
+
+    /// The agent's name, unique in the installation [default: the host's name].
+    #[arg(long, env = "POSTRIDER_AGENT_ID")]
+    id: Option<String>,
+
+    /// The agent's certificate for the control plane, PEM.
+    #[arg(long, requires = "tls_key", env = "POSTRIDER_AGENT_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, PEM.
+    #[arg(long, requires = "tls_cert", env = "POSTRIDER_AGENT_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+
+    /// Roots to check the control plane with, PEM [default: the platform's].
+    #[arg(long, env = "POSTRIDER_AGENT_TLS_CA")]
+    tls_ca: Option<PathBuf>,
+
+    /// Attempts in flight at most.
+    #[arg(long, default_value_t = 512, env = "POSTRIDER_AGENT_MAX_IN_FLIGHT")]
+    max_in_flight: u32,
+
+    /// Payload bytes of attempts in flight at most.
+    #[arg(
+        long,
+        default_value_t = 64 * 1024 * 1024,
+        env = "POSTRIDER_AGENT_MAX_PAYLOAD_BYTES"
+    )]
+    max_payload_bytes: u64,
+
+    /// Subscriptions remembered at most; what is forgotten is sent again.
+    #[arg(
+        long,
+        default_value_t = 100_000,
+        env = "POSTRIDER_AGENT_MAX_SUBSCRIPTIONS"
+    )]
+    max_subscriptions: usize,
+
+    /// HTTP/1.1 connections to one receiver at most.
+    #[arg(
+        long,
+        default_value_t = 64,
+        env = "POSTRIDER_AGENT_CONNECTIONS_PER_HOST"
+    )]
+    connections_per_host: usize,
+
+    /// Connections to all receivers at most.
+    #[arg(long, default_value_t = 4_096, env = "POSTRIDER_AGENT_MAX_CONNECTIONS")]
+    max_connections: usize,
+
+    /// An unused connection is closed after so many seconds.
+    #[arg(
+        long,
+        default_value_t = 30,
+        env = "POSTRIDER_AGENT_IDLE_TIMEOUT_SECONDS"
+    )]
+    idle_timeout_seconds: u64,
+
+    /// Making a connection may take so many milliseconds.
+    #[arg(
+        long,
+        default_value_t = 10_000,
+        env = "POSTRIDER_AGENT_CONNECT_TIMEOUT_MS"
+    )]
+    connect_timeout_ms: u64,
+
+    /// A receiver's addresses are looked up again after so many milliseconds.
+    #[arg(
+        long,
+        default_value_t = 5_000,
+        env = "POSTRIDER_AGENT_KEEP_ADDRESSES_MS"
+    )]
+    keep_addresses_ms: u64,
+
+    /// A subnet that may be POSTed to although it is private or loopback; may be
+    /// given several times.
+    #[arg(long, value_delimiter = ',', env = "POSTRIDER_AGENT_ALLOW_SUBNET")]
+    allow_subnet: Vec<IpNet>,
+
+    /// Roots to check receivers with, beside the platform's, PEM; may be given
+    /// several times.
+    #[arg(long, value_delimiter = ',', env = "POSTRIDER_AGENT_EXTRA_CA")]
+    extra_ca: Vec<PathBuf>,
+
+    /// Bytes of a response's body that are read at most.
+    #[arg(
+        long,
+        default_value_t = 64 * 1024,
+        env = "POSTRIDER_AGENT_RESPONSE_BODY_LIMIT_BYTES"
+    )]
+    response_body_limit_bytes: usize,
+
+    /// Bytes of a response's body that are kept for its history.
+    #[arg(
+        long,
+        default_value_t = 1024,
+        env = "POSTRIDER_AGENT_RESPONSE_EXCERPT_BYTES"
+    )]
+    response_excerpt_bytes: usize,
+
+    /// Bytes of a response's headers that are kept for its history.
+    #[arg(
+        long,
+        default_value_t = 4096,
+        env = "POSTRIDER_AGENT_RESPONSE_HEADERS_BYTES"
+    )]
+    response_headers_bytes: usize,
+
+    /// Where Prometheus may ask for /metrics, ip:port.
+    #[arg(long, env = "POSTRIDER_AGENT_METRICS_ADDRESS")]
+    metrics_address: Option<SocketAddr>,
+
+    /// Stopping may take so many seconds.
+    #[arg(
+        long,
+        default_value_t = 30,
+        env = "POSTRIDER_AGENT_DRAIN_TIMEOUT_SECONDS"
+    )]
+    drain_timeout_seconds: u64,
+
+    /// Threads that do the work [default: 1 on one or two cores, else one less
+    /// than there are].
+    #[arg(long, env = "POSTRIDER_AGENT_THREADS")]
+    threads: Option<usize>,
+
+    /// One JSON object for each line of the log.
+    #[arg(long, env = "POSTRIDER_AGENT_LOG_JSON")]
+    log_json: bool,
+
+    /// The OTLP collector that traces go to, http://host:4317.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+}
+
+impl Settings {
+    /// Reads the files and checks everything.
+    pub fn config(&self) -> anyhow::Result<AgentConfig> {
+        let mut planes = self
+            .control_plane
+            .iter()
+            .map(|text| ControlPlane::parse(text))
+            .collect::<anyhow::Result<Vec<_>>>()
+            .context("--control-plane")?
+            .into_iter();
+        let first = planes.next().context("--control-plane is missing")?;
+        let id = self.id.clone().unwrap_or_else(default_id);
+        let mut config = AgentConfig::new(first, self.region.clone(), id);
+        config.control_planes.extend(planes);
+        config.tls.ca_pem = self.tls_ca.as_deref().map(read).transpose()?;
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            config.tls.identity = Some(Identity {
+                certificate_pem: read(certificate)?,
+                key_pem: Zeroizing::new(read(key)?),
+            });
+        }
+        config.max_in_flight = self.max_in_flight;
+        config.max_payload_bytes = self.max_payload_bytes;
+        config.max_subscriptions = self.max_subscriptions;
+        config.connections.per_host = self.connections_per_host;
+        config.connections.total = self.max_connections;
+        config.connections.idle = Duration::from_secs(self.idle_timeout_seconds);
+        config.connect_timeout = Duration::from_millis(self.connect_timeout_ms);
+        config.keep_addresses = Duration::from_millis(self.keep_addresses_ms);
+        config.allow_subnets.clone_from(&self.allow_subnet);
+        config.extra_ca_pem = self
+            .extra_ca
+            .iter()
+            .map(|file| read(file))
+            .collect::<anyhow::Result<_>>()?;
+        config.response.body_bytes = self.response_body_limit_bytes;
+        config.response.excerpt_bytes = self.response_excerpt_bytes;
+        config.response.headers_bytes = self.response_headers_bytes;
+        config.metrics_address = self.metrics_address;
+        config.drain_timeout = Duration::from_secs(self.drain_timeout_seconds);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// How the process is watched.
+    pub fn telemetry(&self) -> telemetry::Options {
+        telemetry::Options {
+            json: self.log_json,
+            otlp_endpoint: self.otlp_endpoint.clone(),
+            quiet: false,
+        }
+    }
+
+    /// How many threads work. On a small machine more than one only get into
+    /// each other's way.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads
+            .unwrap_or_else(|| cores().saturating_sub(1))
+            .max(1)
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// The host's name, which Kubernetes makes the pod's; failing that a random one.
+fn default_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| format!("agent-{:016x}", rand::random::<u64>()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> anyhow::Result<AgentConfig> {
+        let always = ["postrider-agent", "--region", "eu-1"];
+        Settings::try_parse_from(always.iter().chain(arguments))?.config()
+    }
+
+    #[test]
+    fn several_control_planes_and_subnets_may_be_given() {
+        let config = parse(&[
+            "--control-plane",
+            "https://one.example",
+            "--control-plane",
+            "http://localhost:7000",
+            "--allow-subnet",
+            "127.0.0.0/8,10.1.0.0/16",
+            "--max-in-flight",
+            "9",
+        ])
+        .unwrap();
+        assert_eq!(config.control_planes.len(), 2);
+        assert_eq!(config.allow_subnets.len(), 2);
+        assert_eq!(config.max_in_flight, 9);
+        assert!(!config.agent_id.is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_told_before_anything_opens() {
+        let plane = ["--control-plane", "https://one.example"];
+        for (wrong, words) in [
+            (&["--control-plane", "http://one.example"][..], "loopback"),
+            (&["--tls-ca", "/no/such/file"], "/no/such/file"),
+            (&["--extra-ca", "/no/such/file"], "/no/such/file"),
+            (&["--tls-cert", "/no/such/file"], "--tls-key"),
+            (&["--max-in-flight", "0"], "max-in-flight"),
+            (&["--allow-subnet", "127.0.0.0/99"], "--allow-subnet"),
+        ] {
+            let arguments: Vec<_> = plane.iter().chain(wrong).copied().collect();
+            let error = format!("{:#}", parse(&arguments).unwrap_err());
+            assert!(error.contains(words), "{error}");
+        }
+        assert!(parse(&[]).is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! Settings of subscriptions, as far as a POST needs them.
+//!
+//! Fed by every session with updates; feeds `attempt`. Guarantees that the
+//! highest version wins on whichever stream it came (rule 12: what already
+//! waits in the agent uses the newest settings that it holds) and that memory
+//! is bounded: the settings used longest ago are dropped first, and an
+//! assignment that needs them is returned, upon which they are sent again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use postrider_proto::agent::v1 as wire;
+
+use crate::signing::SigningKeys;
+use crate::target::Target;
+
+/// Shorter deadlines than this are a mistake of the sender's.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+/// No attempt may hold its credit longer than this.
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// One version of a subscription's settings, ready to use.
+#[derive(Debug)]
+pub struct Settings {
+    /// Grows with every change.
+    pub version: u64,
+    /// The attempt's whole deadline.
+    pub timeout: Duration,
+    /// Where and with what to POST, or why that cannot be done.
+    pub usable: Result<Usable, String>,
+}
+
+/// Settings that a request can be built from.
+#[derive(Debug)]
+pub struct Usable {
+    /// Where to POST.
+    pub target: Target,
+    /// How to sign.
+    pub keys: SigningKeys,
+}
+
+impl Settings {
+    fn from_wire(update: &wire::SubscriptionUpdate) -> Self {
+        let timeout = update
+            .request_timeout
+            .and_then(|timeout| Duration::try_from(timeout).ok())
+            .unwrap_or(MIN_TIMEOUT)
+            .clamp(MIN_TIMEOUT, MAX_TIMEOUT);
+        let usable = Target::parse(&update.url, update.allow_insecure_url)
+            .map_err(|error| error.to_string())
+            .and_then(|target| {
+                let keys = SigningKeys::from_wire(&update.signing_keys, Instant::now())
+                    .map_err(|error| error.to_string())?;
+                Ok(Usable { target, keys })
+            });
+        Self {
+            version: update.version,
+            timeout,
+            usable,
+        }
+    }
+}
+
+/// The place of one subscription's newest settings; an attempt holds it and
+/// reads it again at the moment of the POST.
+#[derive(Debug)]
+pub struct Subscription {
+    newest: RwLock<Arc<Settings>>,
+    last_used: AtomicU64,
+}
+
+impl Subscription {
+    /// The newest settings that the agent holds.
+    pub fn newest(&self) -> Arc<Settings> {
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&newest)
+    }
+
+    fn replace(&self, settings: Settings) {
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        if settings.version > newest.version {
+            *newest = Arc::new(settings);
+        }
+    }
+}
+
+/// All subscriptions that the agent knows.
+#[derive(Debug)]
+pub struct Subscriptions {
+    by_id: HashMap<String, Arc<Subscription>>,
+    limit: usize,
+    uses: u64,
+}
+
+impl Subscriptions {
+    /// Remembers at most `limit` subscriptions.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            by_id: HashMap::new(),
+            limit: limit.max(1),
+            uses: 0,
+        }
+    }
+
+    /// Takes an update, unless what is held is as new.
+    pub fn update(&mut self, update: &wire::SubscriptionUpdate) {
+        let settings = Settings::from_wire(update);
+        self.uses += 1;
+        let key = key(&update.tenant, &update.subscription);
+        if let Some(held) = self.by_id.get(&key) {
+            held.last_used.store(self.uses, Ordering::Relaxed);
+            held.replace(settings);
+            return;
+        }
+        if self.by_id.len() >= self.limit {
+            self.forget_oldest();
+        }
+        let subscription = Subscription {
+            newest: RwLock::new(Arc::new(settings)),
+            last_used: AtomicU64::new(self.uses),
+        };
+        self.by_id.insert(key, Arc::new(subscription));
+    }
+
+    /// The subscription, when its settings are at least as new as `version`.
+    pub fn get(
+        &mut self,
+        tenant: &str,
+        subscription: &str,
+        version: u64,
+    ) -> Option<Arc<Subscription>> {
+        let held = self.by_id.get(&key(tenant, subscription))?;
+        self.uses += 1;
+        held.last_used.store(self.uses, Ordering::Relaxed);
+        (held.newest().version >= version).then(|| Arc::clone(held))
+    }
+
+    /// An eighth at once, so that the scan is paid for by many insertions.
+    fn forget_oldest(&mut self) {
+        let mut uses: Vec<u64> = self
+            .by_id
+            .values()
+            .map(|held| held.last_used.load(Ordering::Relaxed))
+            .collect();
+        uses.sort_unstable();
+        let Some(newest_to_forget) = uses.get(self.limit / 8).copied() else {
+            return;
+        };
+        self.by_id
+            .retain(|_, held| held.last_used.load(Ordering::Relaxed) > newest_to_forget);
+    }
+}
+
+/// Ids hold no slash, so the pair is unambiguous.
+fn key(tenant: &str, subscription: &str) -> String {
+    let mut key = String::with_capacity(tenant.len() + 1 + subscription.len());
+    key.push_str(tenant);
+    key.push('/');
+    key.push_str(subscription);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn update(subscription: &str, version: u64, url: &str) -> wire::SubscriptionUpdate {
+        wire::SubscriptionUpdate {
+            tenant: "acme".to_owned(),
+            subscription: subscription.to_owned(),
+            version,
+            url: url.to_owned(),
+            signing_keys: vec![wire::SigningKey {
+                scheme: wire::SigningScheme::StandardWebhooksV1.into(),
+                secret: Bytes::from_static(b"key"),
+                expires_in: None,
+            }],
+            request_timeout: Some(prost_types::Duration {
+                seconds: 5,
+                nanos: 0,
+            }),
+            allow_insecure_url: false,
+        }
+    }
+
+    #[test]
+    fn the_highest_version_wins_in_any_order() {
+        let mut subscriptions = Subscriptions::new(10);
+        subscriptions.update(&update("s", 2, "https://two.example/"));
+        subscriptions.update(&update("s", 3, "https://three.example/"));
+        subscriptions.update(&update("s", 1, "https://one.example/"));
+        let held = subscriptions.get("acme", "s", 3).unwrap();
+        assert_eq!(held.newest().version, 3);
+        assert!(subscriptions.get("acme", "s", 4).is_none());
+        assert!(subscriptions.get("other", "s", 1).is_none());
+    }
+
+    #[test]
+    fn a_held_subscription_shows_later_updates() {
+        let mut subscriptions = Subscriptions::new(10);
+        subscriptions.update(&update("s", 1, "https://one.example/"));
+        let held = subscriptions.get("acme", "s", 1).unwrap();
+        subscriptions.update(&update("s", 2, "https://two.example/"));
+        assert_eq!(held.newest().version, 2);
+    }
+
+    #[test]
+    fn the_least_recently_used_are_forgotten_first() {
+        let mut subscriptions = Subscriptions::new(8);
+        for number in 0..8 {
+            subscriptions.update(&update(&number.to_string(), 1, "https://x.example/"));
+        }
+        assert!(subscriptions.get("acme", "0", 1).is_some());
+        subscriptions.update(&update("new", 1, "https://x.example/"));
+        assert!(subscriptions.get("acme", "0", 1).is_some());
+        assert!(subscriptions.get("acme", "new", 1).is_some());
+        assert!(subscriptions.get("acme", "1", 1).is_none());
+        assert!(subscriptions.by_id.len() <= 8);
+    }
+
+    #[test]
+    fn unusable_settings_say_why() {
+        let mut subscriptions = Subscriptions::new(8);
+        subscriptions.update(&update("s", 1, "http://plain.example/"));
+        let settings = subscriptions.get("acme", "s", 1).unwrap().newest();
+        assert!(settings.usable.as_ref().unwrap_err().contains("http"));
+    }
+}

@@ -1,0 +1,157 @@
+//! Where a subscription's POSTs go, taken apart once for many requests.
+//!
+//! Fed by `subscriptions` with a URL; feeds `client` the origin to connect to
+//! and `request` the forms that each HTTP version wants. Guarantees that an
+//! origin is https (or http where that was permitted) and that the URL carries
+//! neither user info nor a name that TLS cannot check.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Uri};
+use rustls::pki_types::ServerName;
+use thiserror::Error;
+use url::{Host, Url};
+
+/// Why a URL cannot be POSTed to.
+#[derive(Debug, Error)]
+pub enum TargetError {
+    #[error("the URL is not valid: {0}")]
+    Invalid(#[from] url::ParseError),
+    #[error("the URL's scheme must be https")]
+    Insecure,
+    #[error("the URL must not carry a user or password")]
+    UserInfo,
+    #[error("the URL's host cannot be used: {0}")]
+    Host(String),
+    #[error("the URL cannot be put into a request: {0}")]
+    Request(String),
+}
+
+/// What a connection is made to, and kept by: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The host as the URL has it.
+    pub host: Host<String>,
+    /// The port, the scheme's own included.
+    pub port: u16,
+    /// The name that the certificate must be for; none for plain http.
+    pub tls_name: Option<ServerName<'static>>,
+}
+
+/// One URL, ready for requests.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where to connect.
+    pub origin: Arc<Origin>,
+    /// Path and query, as HTTP/1.1 sends it.
+    pub path: Uri,
+    /// The whole URL, as HTTP/2 needs it.
+    pub absolute: Uri,
+    /// The Host header of HTTP/1.1.
+    pub host_header: HeaderValue,
+}
+
+impl Target {
+    /// Takes a URL apart; http only where `allow_insecure`.
+    pub fn parse(url: &str, allow_insecure: bool) -> Result<Self, TargetError> {
+        let mut url = Url::parse(url)?;
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" if allow_insecure => false,
+            _ => return Err(TargetError::Insecure),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(TargetError::UserInfo);
+        }
+        url.set_fragment(None);
+        let host = url
+            .host()
+            .ok_or_else(|| TargetError::Host("it is missing".to_owned()))?
+            .to_owned();
+        let tls_name = match secure {
+            true => Some(tls_name(&host)?),
+            false => None,
+        };
+        let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let request_error = |error: &dyn std::fmt::Display| TargetError::Request(error.to_string());
+        Ok(Self {
+            host_header: HeaderValue::from_str(authority).map_err(|e| request_error(&e))?,
+            path: path.parse().map_err(|e| request_error(&e))?,
+            absolute: url.as_str().parse().map_err(|e| request_error(&e))?,
+            origin: Arc::new(Origin {
+                host,
+                port: url
+                    .port_or_known_default()
+                    .unwrap_or(if secure { 443 } else { 80 }),
+                tls_name,
+            }),
+        })
+    }
+}
+
+fn tls_name(host: &Host<String>) -> Result<ServerName<'static>, TargetError> {
+    match host {
+        Host::Domain(name) => {
+            ServerName::try_from(name.clone()).map_err(|error| TargetError::Host(error.to_string()))
+        }
+        Host::Ipv4(address) => Ok(ServerName::IpAddress((*address).into())),
+        Host::Ipv6(address) => Ok(ServerName::IpAddress((*address).into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let target = Target::parse("https://pay.example:8443/hooks?a=1#frag", false).unwrap();
+        assert_eq!(target.origin.port, 8443);
+        assert_eq!(target.path, "/hooks?a=1");
+        assert_eq!(target.absolute, "https://pay.example:8443/hooks?a=1");
+        assert_eq!(target.host_header, "pay.example:8443");
+        assert!(target.origin.tls_name.is_some());
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let target = Target::parse("https://pay.example", false).unwrap();
+        assert_eq!(target.origin.port, 443);
+        assert_eq!(target.path, "/");
+        assert_eq!(target.host_header, "pay.example");
+        let plain = Target::parse("http://[::1]/x", true).unwrap();
+        assert_eq!(plain.origin.port, 80);
+        assert_eq!(plain.host_header, "[::1]");
+        assert_eq!(plain.origin.tls_name, None);
+    }
+
+    #[test]
+    fn what_must_not_be_posted_to_is_refused() {
+        for url in [
+            "http://pay.example/",
+            "ftp://pay.example/",
+            "file:///etc/passwd",
+            "https://user@pay.example/",
+            "https://user:password@pay.example/",
+            "not a url",
+        ] {
+            assert!(Target::parse(url, false).is_err(), "{url}");
+        }
+        assert!(Target::parse("ftp://pay.example/", true).is_err());
+    }
+
+    #[test]
+    fn other_ways_to_write_an_address_become_the_address() {
+        for url in ["https://2130706433/", "https://0x7f.1/", "https://127.1/"] {
+            let target = Target::parse(url, false).unwrap();
+            assert_eq!(
+                target.origin.host,
+                Host::<String>::Ipv4("127.0.0.1".parse().unwrap()),
+                "{url}"
+            );
+        }
+    }
+}

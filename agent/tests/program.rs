@@ -1,0 +1,61 @@
+//! The agent's program: settings, signals, exit codes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use postrider_proto::agent::v1::work_request::Message as Heard;
+use support::control_plane::Replica;
+
+fn program(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_postrider-agent"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+async fn output(child: Child) -> Output {
+    tokio::task::spawn_blocking(move || child.wait_with_output().unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_termination_signal_drains_and_exits_with_0() {
+    let mut replica = Replica::start("replica-1").await;
+    let child = program(&["--control-plane", &replica.url, "--region", "eu-1"]);
+    let process = child.id().to_string();
+    let mut stream = replica.stream().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(
+        Command::new("kill")
+            .arg(&process)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(matches!(stream.word().await, Heard::Draining(_)));
+    while stream.hear().await.is_some() {}
+    drop(stream);
+    let output = output(child).await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert!(log.contains("agent stopped"), "{log}");
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_exit_with_2() {
+    for wrong in [
+        &["--region", "eu-1"][..],
+        &["--region", "eu-1", "--control-plane", "http://pay.example"],
+    ] {
+        let output = output(program(wrong)).await;
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{log}");
+        assert!(log.contains("control-plane"), "{log}");
+    }
+}

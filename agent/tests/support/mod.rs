@@ -1,0 +1,97 @@
+//! Receivers that misbehave and a control plane that is a script.
+//!
+//! Fed by the tests beside it; feeds a real agent, which runs in this process
+//! and cannot tell that these are not the real ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub mod control_plane;
+pub mod receiver;
+
+use std::time::Duration;
+
+use postrider_agent::{AgentConfig, ControlPlane};
+use postrider_proto::agent::v1 as wire;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use control_plane::{Replica, Stream};
+use receiver::Receiver;
+
+pub const SECRET: &[u8] = b"a secret of at least 24 bytes";
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running agent.
+pub struct Agent {
+    pub shutdown: CancellationToken,
+    pub ended: JoinHandle<anyhow::Result<()>>,
+}
+
+/// A configuration for loopback that trusts the given receivers.
+pub fn config(replicas: &[&Replica], receivers: &[&Receiver]) -> AgentConfig {
+    let plane = |replica: &&Replica| ControlPlane::parse(&replica.url).unwrap();
+    let first = plane(&replicas[0]);
+    let mut config = AgentConfig::new(first, "eu-1".to_owned(), "agent-1".to_owned());
+    config.control_planes = replicas.iter().map(plane).collect();
+    config.allow_subnets = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+    config.extra_ca_pem = receivers.iter().map(|one| one.ca_pem.clone()).collect();
+    config.drain_timeout = PATIENCE;
+    config
+}
+
+pub fn start(config: AgentConfig) -> Agent {
+    let shutdown = CancellationToken::new();
+    let ended = tokio::spawn(postrider_agent::run(config, shutdown.clone()));
+    Agent { shutdown, ended }
+}
+
+/// One agent, one replica, one receiver.
+pub async fn connected(receiver: &Receiver) -> (Agent, Replica, Stream) {
+    let mut replica = Replica::start("replica-1").await;
+    let agent = start(config(&[&replica], &[receiver]));
+    let stream = replica.stream().await;
+    (agent, replica, stream)
+}
+
+pub fn subscription(url: &str, version: u64) -> wire::SubscriptionUpdate {
+    wire::SubscriptionUpdate {
+        tenant: "acme".to_owned(),
+        subscription: "orders".to_owned(),
+        version,
+        url: url.to_owned(),
+        signing_keys: vec![wire::SigningKey {
+            scheme: wire::SigningScheme::StandardWebhooksV1.into(),
+            secret: SECRET.into(),
+            expires_in: None,
+        }],
+        request_timeout: Some(prost_types::Duration {
+            seconds: 2,
+            nanos: 0,
+        }),
+        allow_insecure_url: false,
+    }
+}
+
+pub fn key(number: u32) -> wire::AttemptKey {
+    wire::AttemptKey {
+        delivery_id: vec![7; 16].into(),
+        number,
+        shard: 3,
+        epoch: 5,
+    }
+}
+
+pub fn assignment(number: u32) -> wire::Assignment {
+    wire::Assignment {
+        key: Some(key(number)),
+        tenant: "acme".to_owned(),
+        subscription: "orders".to_owned(),
+        subscription_version: 1,
+        webhook_id: format!("evt_{number}"),
+        event_id: vec![1; 16].into(),
+        event_type: "payment.completed".to_owned(),
+        payload: format!("{{\"payment\": {number}, \"amount\": \"10.00\"}}").into(),
+        content_type: "application/json".to_owned(),
+        ..Default::default()
+    }
+}

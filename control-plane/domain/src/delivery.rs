@@ -1,0 +1,295 @@
+//! The life of a delivery: what an attempt's result makes of it.
+//!
+//! Fed by `flow::conclude` with facts from agents, by `flow::reap` with attempts
+//! nobody can account for; feeds the store transitions to apply. Guarantees
+//! rule 5: a success is a success whoever reports it and however late, and
+//! nothing but a success changes what has ended.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionKey};
+use crate::retry::RetryPolicy;
+use crate::subscription::SuccessRule;
+use crate::time::Timestamp;
+
+/// Attempts nobody could account for that one delivery is allowed before they
+/// count as failures: a payload that kills agents must not be sent for ever.
+pub const FREE_UNKNOWN_ATTEMPTS: u32 = 5;
+
+/// Gives an enum the small number under which the store keeps it.
+macro_rules! coded {
+    ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $type { $($(#[$vdoc])* $variant,)* }
+
+        impl $type {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Part of the storage format: never changed, never used again.
+            pub const fn code(self) -> i16 {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            pub const fn from_code(code: i16) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+coded!(
+    /// Where a delivery stands.
+    DeliveryState {
+        /// Behind an unfinished delivery of its ordering key.
+        Held = 1,
+        /// Until its next attempt is due.
+        Waiting = 2,
+        /// Leased to its shard's owner; an attempt may have been made.
+        InFlight = 3,
+        Succeeded = 4,
+        /// Its policy, or its time, ran out.
+        Exhausted = 5,
+        Cancelled = 6,
+        /// Matched while the subscription was disabled.
+        Suppressed = 7,
+    }
+);
+
+impl DeliveryState {
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Exhausted | Self::Cancelled | Self::Suppressed)
+    }
+}
+
+coded!(
+    /// Why a delivery ended without success.
+    EndReason {
+        AttemptsExhausted = 1,
+        /// Its deadline passed.
+        Expired = 2,
+        CancelledByCaller = 3,
+        SubscriptionDeleted = 4,
+        SubscriptionDisabled = 5,
+        TenantDeleted = 6,
+    }
+);
+
+coded!(
+    /// What caused an attempt.
+    Trigger {
+        Publish = 1,
+        Retry = 2,
+        Manual = 3,
+        Test = 4,
+        Replay = 5,
+    }
+);
+
+coded!(
+    /// What came of an attempt.
+    Outcome {
+        Succeeded = 1,
+        /// Answered, with a status that the success rule does not accept.
+        HttpStatus = 2,
+        Timeout = 3,
+        DnsFailed = 4,
+        ConnectFailed = 5,
+        TlsFailed = 6,
+        ConnectionClosed = 7,
+        ResponseTooLarge = 8,
+        BlockedAddress = 9,
+        InvalidRequest = 10,
+        /// It may have been sent; nobody is left who knows.
+        Unknown = 11,
+    }
+);
+
+/// A delivery as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub subscription: SubscriptionKey,
+    pub event: EventId,
+    pub event_type: String,
+    pub shard: Shard,
+    /// Of the owner that leased it last; meaningful while IN_FLIGHT.
+    pub epoch: Epoch,
+    pub state: DeliveryState,
+    pub end_reason: Option<EndReason>,
+    /// The number of the last attempt that was begun, or may have been.
+    pub attempts: u32,
+    /// Failures that the retry policy has counted.
+    pub failures: u32,
+    /// What the last attempt was, or the next one will be, caused by.
+    pub trigger: Trigger,
+    /// When the next attempt is due; meaningful while WAITING.
+    pub due: Timestamp,
+    /// On the subscription's running clock (see [`crate::time::StoppedClock`]).
+    pub deadline: Timestamp,
+    pub end_time: Option<Timestamp>,
+    pub ordering_key: Option<String>,
+    pub sequence: Option<i64>,
+    pub test: bool,
+    pub resend_of: Option<DeliveryId>,
+}
+
+impl Delivery {
+    pub fn create_time(&self) -> Timestamp {
+        self.id.time()
+    }
+
+    pub fn current_attempt(&self) -> AttemptKey {
+        AttemptKey { delivery: self.id, number: self.attempts }
+    }
+}
+
+/// One attempt as history shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRecord {
+    pub key: AttemptKey,
+    pub subscription: SubscriptionKey,
+    pub event: EventId,
+    pub event_type: String,
+    pub outcome: Outcome,
+    pub http_status: Option<u16>,
+    pub start_time: Timestamp,
+    pub timings: Timings,
+    pub response_headers: Vec<(String, Bytes)>,
+    pub response_body: Bytes,
+    pub response_body_bytes: u64,
+    pub response_body_truncated: bool,
+    pub error: String,
+    pub agent: AgentId,
+    pub region: Region,
+    pub remote_address: String,
+    pub http_version: String,
+    pub trigger: Trigger,
+    pub test: bool,
+    /// When the next attempt is due, if this one made one due.
+    pub next_attempt_time: Option<Timestamp>,
+}
+
+/// Where an attempt's time went; `None` for a step that did not happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    pub dns: Option<Duration>,
+    pub connect: Option<Duration>,
+    pub tls: Option<Duration>,
+    pub first_byte: Option<Duration>,
+    pub total: Duration,
+}
+
+/// What a result makes of the delivery whose current attempt it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    End { state: DeliveryState, reason: Option<EndReason> },
+    Retry { due: Timestamp, failures: u32 },
+}
+
+/// The moment of a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub now: Timestamp,
+    /// The same moment on the delivery's running clock.
+    pub running: Timestamp,
+    /// Uniform in 0..1, for jitter.
+    pub random: f64,
+}
+
+/// The recorded outcome of a complete response.
+pub fn judge_response(status: u16, rule: &SuccessRule) -> Outcome {
+    if rule.accepts(status) { Outcome::Succeeded } else { Outcome::HttpStatus }
+}
+
+/// What the result of a delivery's current attempt makes of it.
+///
+/// `retry_after` is the receiver's wish, already cut to the installation's limit.
+pub fn conclude(
+    delivery: &Delivery,
+    outcome: Outcome,
+    retry_after: Option<Duration>,
+    policy: &RetryPolicy,
+    moment: Moment,
+) -> Transition {
+    if outcome == Outcome::Succeeded {
+        return Transition::End { state: DeliveryState::Succeeded, reason: None };
+    }
+    let unknown_before = delivery.attempts.saturating_sub(delivery.failures + 1);
+    if outcome == Outcome::Unknown && unknown_before < FREE_UNKNOWN_ATTEMPTS {
+        return again_unless_expired(delivery, delivery.failures, Duration::ZERO, moment);
+    }
+    let failures = delivery.failures + 1;
+    match policy.next_delay(failures, moment.random) {
+        None => exhausted(EndReason::AttemptsExhausted),
+        Some(delay) => {
+            let delay = delay.max(retry_after.unwrap_or_default());
+            again_unless_expired(delivery, failures, delay, moment)
+        }
+    }
+}
+
+fn again_unless_expired(delivery: &Delivery, failures: u32, delay: Duration, at: Moment) -> Transition {
+    if at.running + delay > delivery.deadline {
+        // A test without retries is given no time for a second attempt.
+        exhausted(if delivery.test { EndReason::AttemptsExhausted } else { EndReason::Expired })
+    } else {
+        Transition::Retry { due: at.now + delay, failures }
+    }
+}
+
+const fn exhausted(reason: EndReason) -> Transition {
+    Transition::End { state: DeliveryState::Exhausted, reason: Some(reason) }
+}
+
+/// What history holds of the attempt that a late result belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    Nothing,
+    Unknown,
+    Result,
+}
+
+/// What to write of a result that came after its delivery had moved on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Late {
+    pub record: LateRecord,
+    /// Whether the delivery becomes SUCCEEDED.
+    pub succeeds: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateRecord {
+    Insert,
+    ReplaceUnknown,
+    /// The same result was recorded before.
+    Ignore,
+}
+
+/// Decides about a result that is not of the delivery's current attempt, or
+/// whose delivery is not IN_FLIGHT (rule 5). `state` is where the delivery
+/// stands, or `None` when it is no longer kept.
+pub fn late(state: Option<DeliveryState>, known: Known, outcome: Outcome) -> Late {
+    let record = match known {
+        Known::Nothing => LateRecord::Insert,
+        Known::Unknown => LateRecord::ReplaceUnknown,
+        Known::Result => LateRecord::Ignore,
+    };
+    let open = matches!(
+        state,
+        Some(
+            DeliveryState::Held
+                | DeliveryState::Waiting
+                | DeliveryState::InFlight
+                | DeliveryState::Exhausted
+        )
+    );
+    let succeeds = open && outcome == Outcome::Succeeded && record != LateRecord::Ignore;
+    Late { record, succeeds }
+}
+
+#[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod tests;

@@ -1,0 +1,67 @@
+//! An event: one thing that happened, with its payload kept byte for byte.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::ids::{EventId, TenantId};
+use crate::time::Timestamp;
+
+/// The media type of a payload that names none.
+pub const DEFAULT_CONTENT_TYPE: &str = "application/json";
+
+/// An event as it is stored. Its creation time is its id's, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub tenant: TenantId,
+    pub id: EventId,
+    pub event_type: String,
+    pub account: Option<String>,
+    pub attributes: BTreeMap<String, String>,
+    pub ordering_key: Option<String>,
+    pub content_type: String,
+    pub payload: Bytes,
+    /// SHA-256 of the payload.
+    pub payload_sha256: [u8; 32],
+    /// W3C trace context of the publisher; empty when there was none.
+    pub traceparent: String,
+    pub tracestate: String,
+    pub idempotency_key: Option<String>,
+    /// How many subscriptions it matched when it was published.
+    pub matched: u32,
+    /// Whether it is a sample that TestSubscription made.
+    pub test: bool,
+}
+
+impl Event {
+    pub fn create_time(&self) -> Timestamp {
+        self.id.time()
+    }
+
+    /// Hash of everything that makes two publishes under one idempotency key the
+    /// same request (rule 9). Each field is preceded by its length, so that no
+    /// two different requests run together into the same bytes.
+    pub fn request_hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        field(self.event_type.as_bytes());
+        field(self.account.as_deref().unwrap_or_default().as_bytes());
+        field(self.ordering_key.as_deref().unwrap_or_default().as_bytes());
+        field(self.content_type.as_bytes());
+        field(&self.payload_sha256);
+        for (name, value) in &self.attributes {
+            field(name.as_bytes());
+            field(value.as_bytes());
+        }
+        hash.finalize().into()
+    }
+}
+
+/// SHA-256 of a payload.
+pub fn sha256(payload: &[u8]) -> [u8; 32] {
+    Sha256::digest(payload).into()
+}

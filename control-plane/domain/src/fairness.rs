@@ -1,0 +1,376 @@
+//! Whose turn it is: deficit round robin over time in flight.
+//!
+//! Fed by the scheduler with who has something to send and what each attempt
+//! cost; feeds it the next subscription. Guarantees that members which always
+//! have something to send get the same time, give or take one [`QUANTUM`] and
+//! one attempt; that leaving and coming back gains nothing; and that nobody
+//! waits for ever, since a debt never exceeds [`MAX_DEBT`].
+//!
+//! Costs are known only after the fact, so members pay with debts: each round
+//! gives every member a quantum, and a member in debt sits out the rounds that
+//! pay it off. It is queued in the round in which it will be in credit again,
+//! so that no pick ever walks over those who may not go: the work of a pick
+//! does not grow with the number of members.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+use crate::ids::{SubscriptionId, SubscriptionKey, TenantId};
+
+/// What a round gives to each member.
+pub const QUANTUM: Duration = Duration::from_millis(10);
+/// The debt above which nothing more is charged: one attempt of the longest
+/// deadline that there is. A member that owes this waits until the others had as
+/// much; one whose attempts, all those that are in flight together, cost more
+/// gets the rest for nothing, which its in-flight window has to bound.
+pub const MAX_DEBT: Duration = Duration::from_secs(60);
+/// Charged for each turn as it is given, so that a round ends even when its
+/// attempts take no time at all, or never end.
+pub const TURN_COST: Duration = Duration::from_micros(100);
+
+/// Takes turns among its members.
+///
+/// A member that leaves is remembered, with its place and what it owes, until a
+/// whole quantum of its own would have gone unused.
+#[derive(Debug)]
+pub struct Ring<K> {
+    /// The round under way.
+    round: u64,
+    members: HashMap<K, Member>,
+    /// How many members are present.
+    present: usize,
+    /// Who may go in which round. A ticket that is no longer its member's newest
+    /// is void.
+    rounds: BTreeMap<u64, VecDeque<(K, u64)>>,
+    tickets: u64,
+}
+
+#[derive(Debug)]
+struct Member {
+    present: bool,
+    /// In microseconds; what is left of the quantum, or owed if negative.
+    balance: i64,
+    /// The last round whose quantum is in the balance.
+    refilled: u64,
+    ticket: u64,
+    /// The round that the ticket is for.
+    queued_for: u64,
+    /// A void ticket for a round to come, and that round: used again rather than
+    /// a new one drawn, so that coming and going leaves one at most.
+    spare: Option<(u64, u64)>,
+}
+
+impl Member {
+    /// Adds the quanta of the rounds since; what was not used is not saved.
+    fn refill(&mut self, round: u64) {
+        let rounds = i64::try_from(round.saturating_sub(self.refilled)).unwrap_or(i64::MAX);
+        let earned = rounds.saturating_mul(micros(QUANTUM));
+        self.balance = self.balance.saturating_add(earned).min(micros(QUANTUM));
+        self.refilled = round;
+    }
+
+    fn pay(&mut self, cost: Duration) {
+        self.balance = self
+            .balance
+            .saturating_sub(micros(cost))
+            .max(-micros(MAX_DEBT));
+    }
+
+    /// In how many rounds, but at least one, it is in credit.
+    fn rounds_to_wait(&self) -> u64 {
+        let owed = u64::try_from(self.balance.saturating_neg()).unwrap_or(0);
+        owed / micros(QUANTUM).unsigned_abs() + 1
+    }
+
+    fn untouched(&self) -> bool {
+        self.balance == micros(QUANTUM)
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl<K: Clone + Eq + Hash> Ring<K> {
+    pub fn new() -> Self {
+        Self {
+            round: 0,
+            members: HashMap::new(),
+            present: 0,
+            rounds: BTreeMap::new(),
+            tickets: 0,
+        }
+    }
+
+    /// Says that a member has something to do; it comes after those who wait.
+    pub fn push(&mut self, key: K) {
+        let round = self.round;
+        let member = self.known(&key);
+        if member.present {
+            return;
+        }
+        member.present = true;
+        member.refill(round);
+        // While it was away it may have been put off to a round that it need not
+        // wait for.
+        let early = member.balance > 0 && member.queued_for > round;
+        if early {
+            member.spare = Some((member.queued_for, member.ticket));
+        }
+        self.present += 1;
+        if early {
+            self.queue(key, round);
+        }
+    }
+
+    /// Says that a member has nothing to do, or may not.
+    pub fn remove(&mut self, key: &K) {
+        if let Some(member) = self.members.get_mut(key)
+            && member.present
+        {
+            member.present = false;
+            self.present -= 1;
+        }
+    }
+
+    /// Charges a member, present or not, for what it used.
+    pub fn charge(&mut self, key: &K, cost: Duration) {
+        let round = self.round;
+        let member = self.known(key);
+        member.refill(round);
+        member.pay(cost);
+    }
+
+    /// Whose turn it is, among the present and eligible. It stays present. Those
+    /// found not eligible keep their place, but are asked again by the next call:
+    /// what is blocked for longer should be removed.
+    pub fn next(&mut self, mut eligible: impl FnMut(&K) -> bool) -> Option<K> {
+        let mut passed_over = Vec::new();
+        let mut chosen = None;
+        while chosen.is_none() && passed_over.len() < self.present {
+            let Some(key) = self.pop() else { break };
+            let round = self.round;
+            let Some(member) = self.members.get_mut(&key) else {
+                continue;
+            };
+            member.refill(round);
+            if !member.present && member.untouched() {
+                self.members.remove(&key);
+            } else if !member.present
+                && let Some(spare) = member.spare.take_if(|(later, _)| *later > round)
+            {
+                (member.queued_for, member.ticket) = spare;
+            } else if !member.present || member.balance <= 0 {
+                let later = round.saturating_add(member.rounds_to_wait());
+                self.queue(key, later);
+            } else if eligible(&key) {
+                member.pay(TURN_COST);
+                self.queue(key.clone(), round);
+                chosen = Some(key);
+            } else {
+                passed_over.push(key);
+            }
+        }
+        for key in passed_over.into_iter().rev() {
+            let ticket = self.ticket(&key, self.round);
+            self.rounds
+                .entry(self.round)
+                .or_default()
+                .push_front((key, ticket));
+        }
+        chosen
+    }
+
+    /// Takes the next valid ticket, and begins its round.
+    fn pop(&mut self) -> Option<K> {
+        loop {
+            let mut first = self.rounds.first_entry()?;
+            let Some((key, ticket)) = first.get_mut().pop_front() else {
+                first.remove();
+                continue;
+            };
+            // Void tickets count too: a spare one must never be of a round that was
+            // walked past, or its member would wait for ever.
+            self.round = self.round.max(*first.key());
+            let newest = self.members.get(&key).map(|member| member.ticket);
+            if newest == Some(ticket) {
+                return Some(key);
+            }
+        }
+    }
+
+    /// A member's record; a new one's has a whole quantum, and a place at the
+    /// end of this round.
+    fn known(&mut self, key: &K) -> &mut Member {
+        if !self.members.contains_key(key) {
+            self.queue(key.clone(), self.round);
+        }
+        self.members.entry(key.clone()).or_insert(Member {
+            present: false,
+            balance: micros(QUANTUM),
+            refilled: self.round,
+            ticket: self.tickets,
+            queued_for: self.round,
+            spare: None,
+        })
+    }
+
+    fn queue(&mut self, key: K, round: u64) {
+        let ticket = self.ticket(&key, round);
+        self.rounds
+            .entry(round)
+            .or_default()
+            .push_back((key, ticket));
+    }
+
+    /// Draws a ticket for that round, and voids the member's other one.
+    fn ticket(&mut self, key: &K, round: u64) -> u64 {
+        self.tickets += 1;
+        if let Some(member) = self.members.get_mut(key) {
+            member.ticket = self.tickets;
+            member.queued_for = round;
+        }
+        self.tickets
+    }
+}
+
+impl<K: Clone + Eq + Hash> Default for Ring<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Takes turns among tenants, and within a tenant among its subscriptions: a
+/// tenant gains nothing by having many.
+#[derive(Debug, Default)]
+pub struct TwoLevelRing {
+    tenants: Ring<TenantId>,
+    subscriptions: HashMap<TenantId, Ring<SubscriptionId>>,
+}
+
+impl TwoLevelRing {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says that a subscription has something to send.
+    pub fn push(&mut self, key: &SubscriptionKey) {
+        self.within(&key.tenant).push(key.subscription.clone());
+        self.tenants.push(key.tenant.clone());
+    }
+
+    /// Says that a subscription has nothing to send, or may not.
+    pub fn remove(&mut self, key: &SubscriptionKey) {
+        let Some(ring) = self.subscriptions.get_mut(&key.tenant) else {
+            return;
+        };
+        ring.remove(&key.subscription);
+        if ring.present == 0 {
+            self.tenants.remove(&key.tenant);
+        }
+    }
+
+    /// Charges a subscription, and its tenant, for what an attempt used.
+    pub fn charge(&mut self, key: &SubscriptionKey, cost: Duration) {
+        self.within(&key.tenant).charge(&key.subscription, cost);
+        self.tenants.charge(&key.tenant, cost);
+    }
+
+    /// Whose turn it is; see [`Ring::next`].
+    pub fn next(
+        &mut self,
+        mut eligible: impl FnMut(&SubscriptionKey) -> bool,
+    ) -> Option<SubscriptionKey> {
+        let mut chosen = None;
+        let subscriptions = &mut self.subscriptions;
+        self.tenants.next(|tenant| {
+            let key = |subscription: &SubscriptionId| SubscriptionKey {
+                tenant: tenant.clone(),
+                subscription: subscription.clone(),
+            };
+            let ring = subscriptions.get_mut(tenant);
+            let subscription = ring.and_then(|ring| ring.next(|id| eligible(&key(id))));
+            chosen = subscription.as_ref().map(key);
+            chosen.is_some()
+        });
+        self.forget_idle();
+        chosen
+    }
+
+    fn within(&mut self, tenant: &TenantId) -> &mut Ring<SubscriptionId> {
+        self.subscriptions.entry(tenant.clone()).or_default()
+    }
+
+    /// Drops what is kept of tenants that the outer ring has forgotten. Waiting
+    /// until they are half of all makes it cheap.
+    fn forget_idle(&mut self) {
+        let remembered = &self.tenants.members;
+        if self.subscriptions.len() > remembered.len().saturating_mul(2) {
+            self.subscriptions
+                .retain(|tenant, _| remembered.contains_key(tenant));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a ring keeps must not grow with who was ever in it.
+    #[test]
+    fn those_who_left_are_forgotten_once_they_owe_nothing() {
+        let mut ring = Ring::new();
+        for member in 0..1000_u32 {
+            ring.push(member);
+            ring.charge(&member, QUANTUM * (member % 50));
+            ring.remove(&member);
+        }
+        assert_eq!(ring.members.len(), 1000, "they owe");
+        ring.push(1000);
+        for _ in 0..60 {
+            ring.next(|_| true);
+            ring.charge(&1000, QUANTUM);
+        }
+        assert_eq!(ring.members.len(), 1);
+        assert_eq!(ring.rounds.values().map(VecDeque::len).sum::<usize>(), 1);
+    }
+
+    /// Void tickets must not pile up, however often a member comes and goes.
+    #[test]
+    fn coming_and_going_leaves_no_litter() {
+        let mut ring = Ring::new();
+        ring.push(0);
+        for _ in 0..10_000 {
+            ring.push(1);
+            ring.next(|_| true);
+            ring.charge(&1, TURN_COST);
+            ring.remove(&1);
+            ring.next(|_| true);
+            assert!(ring.rounds.values().map(VecDeque::len).sum::<usize>() <= 4);
+        }
+    }
+
+    #[test]
+    fn a_tenant_that_left_is_forgotten_with_its_subscriptions() {
+        let key = |tenant: usize| SubscriptionKey {
+            tenant: TenantId::from_stored(format!("t{tenant}")),
+            subscription: SubscriptionId::from_stored("s"),
+        };
+        let mut ring = TwoLevelRing::new();
+        for tenant in 0..100 {
+            ring.push(&key(tenant));
+            ring.remove(&key(tenant));
+        }
+        ring.push(&key(100));
+        for _ in 0..3 {
+            ring.next(|_| true);
+            ring.charge(&key(100), QUANTUM);
+        }
+        assert!(
+            ring.subscriptions.len() <= 2,
+            "{}",
+            ring.subscriptions.len()
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! What Postrider decides, without what it does.
+//!
+//! Fed by `api` and `flow` of the control plane, which bring the values, the
+//! time and the randomness; feeds them back decisions. Nothing here reads a
+//! clock, draws a random number, or waits: the same inputs always give the same
+//! answer, so that every rule can be tested by itself and simulated by the
+//! million.
+
+pub mod delivery;
+pub mod event;
+pub mod fairness;
+pub mod filter;
+pub mod health;
+pub mod ids;
+pub mod limits;
+pub mod rate;
+pub mod retry;
+pub mod scheduler;
+pub mod secret;
+pub mod subscription;
+pub mod tenant;
+pub mod time;

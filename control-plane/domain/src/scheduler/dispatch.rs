@@ -1,0 +1,225 @@
+//! Who is next.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::lane::{Gate, is_long};
+use super::{Actions, Job, Scheduler};
+use crate::ids::{Region, SubscriptionKey};
+use crate::time::Timestamp;
+
+impl Scheduler {
+    /// Hands out what can go out now.
+    pub fn poll(&mut self, now: Timestamp) -> Actions {
+        self.fire_timers(now);
+        let regions: Vec<Region> = self.regions.keys().cloned().collect();
+        for region in &regions {
+            self.dispatch_tests(region, now);
+            self.dispatch_region(region, now);
+        }
+        let mut actions = Actions {
+            release: std::mem::take(&mut self.release),
+            wake: self.timers.peek().map(|Reverse((at, _))| *at),
+            claims: !self.claim_queue.is_empty(),
+            ..Actions::default()
+        };
+        self.collect_dispatches(&mut actions);
+        actions
+    }
+
+    fn fire_timers(&mut self, now: Timestamp) {
+        while let Some(Reverse((at, _))) = self.timers.peek()
+            && *at <= now
+        {
+            let Some(Reverse((at, key))) = self.timers.pop() else { break };
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                if lane.timer == Some(at) {
+                    lane.timer = None;
+                }
+                self.wake(&key, now);
+            }
+        }
+    }
+
+    fn dispatch_tests(&mut self, region: &Region, now: Timestamp) {
+        while let Some(job) = self.regions.get_mut(region).and_then(|r| r.tests.pop_front()) {
+            match self.choose_stream(region, job.payload_bytes()) {
+                Some(stream) => {
+                    self.region(region).queued = self.region(region).queued.saturating_sub(1);
+                    self.assign(stream, job, now);
+                }
+                None => {
+                    self.region(region).tests.push_front(job);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn dispatch_region(&mut self, region: &Region, now: Timestamp) {
+        while self.has_credit(region) {
+            let Some(key) = self.regions.get_mut(region).and_then(|r| r.ring.next(|_| true)) else {
+                break;
+            };
+            if !self.dispatch_one(region, &key, now) {
+                break;
+            }
+        }
+    }
+
+    /// Sends the head of one lane; false when no stream fits its payload.
+    fn dispatch_one(&mut self, region: &Region, key: &SubscriptionKey, now: Timestamp) -> bool {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            self.region(region).ring.remove(key);
+            return true;
+        };
+        let leased = self.shards.get(&lane.shard).is_some_and(|shard| shard.may_dispatch(now));
+        let Some(job) = lane.ready.front().filter(|_| leased).map(Arc::clone) else {
+            self.region(region).ring.remove(key);
+            return true;
+        };
+        let Some(stream) = self.choose_stream(region, job.payload_bytes()) else { return false };
+        let Some(lane) = self.lanes.get_mut(key) else { return true };
+        if let Err(gate) = lane.take_turn(now) {
+            self.region(region).ring.remove(key);
+            self.shut(key, gate, now);
+            return true;
+        }
+        lane.ready.pop_front();
+        let more = !lane.ready.is_empty() && lane.room() > 0;
+        let state = self.region(region);
+        state.queued = state.queued.saturating_sub(1);
+        if !more {
+            state.ring.remove(key);
+        }
+        self.assign(stream, job, now);
+        self.wake(key, now);
+        true
+    }
+
+    /// A lane may not send now: remember when to look again, and give back what
+    /// would wait long.
+    fn shut(&mut self, key: &SubscriptionKey, gate: Gate, now: Timestamp) {
+        if let Gate::Until(at) = gate {
+            self.set_timer(key, at);
+            if is_long(gate, now, self.config.shed_after) {
+                self.shed(key);
+            }
+        }
+    }
+
+    /// Looks at a lane anew: to the ring, to the claims, or to its timer.
+    pub(super) fn wake(&mut self, key: &SubscriptionKey, now: Timestamp) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        if lane.retired && lane.in_flight == 0 && lane.ready.is_empty() {
+            self.lanes.remove(key);
+            return;
+        }
+        if self.shards.get(&lane.shard).is_none_or(super::ShardState::is_draining) {
+            self.shed(key);
+            return;
+        }
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let gate = lane.gate(now);
+        if matches!(gate, Gate::Until(_) | Gate::Shut) {
+            if is_long(gate, now, self.config.shed_after) {
+                self.shed(key);
+            }
+            if let Gate::Until(at) = gate {
+                self.set_timer(key, at);
+            } else {
+                self.queue_claim(key, now);
+            }
+            return;
+        }
+        let region = lane.subscription.settings.region.clone();
+        if !lane.ready.is_empty() && (lane.room() > 0 || gate == Gate::Probe) {
+            self.region(&region).ring.push(key);
+        }
+        self.queue_claim(key, now);
+    }
+
+    fn queue_claim(&mut self, key: &SubscriptionKey, now: Timestamp) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let Some(due) = lane.next_due() else { return };
+        if due > now {
+            self.set_timer(key, due);
+            return;
+        }
+        let wanted = lane.claim_size(now, &self.config) > 0 || (!lane.enabled() && !lane.claiming);
+        if wanted && !lane.queued_for_claim && self.region_accepts(key) {
+            if let Some(lane) = self.lanes.get_mut(key) {
+                lane.queued_for_claim = true;
+            }
+            self.claim_queue.push_back(key.clone());
+        }
+    }
+
+    fn region_accepts(&self, key: &SubscriptionKey) -> bool {
+        let region = self.lanes.get(key).map(|lane| &lane.subscription.settings.region);
+        region.is_some_and(|region| self.region_has_agent(region))
+    }
+
+    fn set_timer(&mut self, key: &SubscriptionKey, at: Timestamp) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        if lane.timer.is_none_or(|set| at < set) {
+            lane.timer = Some(at);
+            self.timers.push(Reverse((at, key.clone())));
+        }
+    }
+
+    pub(super) fn wake_region(&mut self, region: &Region, now: Timestamp) {
+        let there = self.lanes.iter().filter(|(_, lane)| lane.subscription.settings.region == *region);
+        let keys: Vec<SubscriptionKey> = there.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.wake(&key, now);
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, job: Arc<Job>, first: bool) {
+        let key = job.delivery.subscription.clone();
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let region = lane.subscription.settings.region.clone();
+        let test = job.delivery.test;
+        match (test, first) {
+            (true, _) => {}
+            (false, true) => lane.ready.push_front(Arc::clone(&job)),
+            (false, false) => lane.ready.push_back(Arc::clone(&job)),
+        }
+        let state = self.region(&region);
+        state.queued += 1;
+        if test {
+            state.tests.push_back(job);
+        }
+    }
+
+    pub(super) fn dequeue(&mut self, job: &Arc<Job>) {
+        let id = job.delivery.id;
+        let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) else { return };
+        lane.ready.retain(|other| other.delivery.id != id);
+        let region = lane.subscription.settings.region.clone();
+        let state = self.region(&region);
+        state.tests.retain(|other| other.delivery.id != id);
+        state.queued = state.queued.saturating_sub(1);
+    }
+
+    /// Gives everything that is queued in a lane back to the table.
+    pub(super) fn shed(&mut self, key: &SubscriptionKey) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let jobs: Vec<Arc<Job>> = lane.ready.drain(..).collect();
+        if jobs.is_empty() {
+            return;
+        }
+        let region = lane.subscription.settings.region.clone();
+        for job in &jobs {
+            lane.note_due(job.delivery.due);
+        }
+        let state = self.region(&region);
+        state.queued = state.queued.saturating_sub(jobs.len());
+        state.ring.remove(key);
+        for job in jobs {
+            self.remove_entry(job.delivery.id);
+            self.release.push(job.delivery.current_attempt());
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! How deliveries come into memory, and how they leave it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lane::{Gate, Lane};
+use super::{Entry, Job, Phase, Scheduler};
+use crate::delivery::{Outcome, Transition};
+use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
+use crate::subscription::Subscription;
+use crate::time::Timestamp;
+
+/// Most claims that are under way at once.
+const MAX_CLAIMS: usize = 64;
+
+/// What the end of an attempt teaches.
+#[derive(Clone, Copy, Debug)]
+pub struct Feedback {
+    pub outcome: Outcome,
+    pub latency: Duration,
+    /// How long the receiver asked to be left alone (429 and 503 only).
+    pub hold: Option<Duration>,
+    pub transition: Transition,
+}
+
+impl Scheduler {
+    /// A subscription of an owned shard, new or changed.
+    pub fn configure(&mut self, subscription: Arc<Subscription>, shard: Shard, now: Timestamp) {
+        if !self.shards.contains_key(&shard) {
+            return;
+        }
+        let key = subscription.key();
+        let config = self.config;
+        match self.lanes.get_mut(&key) {
+            Some(lane) if lane.subscription.revision >= subscription.revision => return,
+            Some(lane) => {
+                let old_region = lane.subscription.settings.region.clone();
+                let queued = lane.ready.len();
+                lane.configure(Arc::clone(&subscription), &config, now);
+                if old_region != subscription.settings.region {
+                    let old = self.region(&old_region);
+                    old.ring.remove(&key);
+                    old.queued = old.queued.saturating_sub(queued);
+                    self.region(&subscription.settings.region).queued += queued;
+                }
+            }
+            None => {
+                self.lanes.insert(key.clone(), Lane::new(subscription, shard, &config, now));
+            }
+        }
+        self.push_settings(&key);
+        self.wake(&key, now);
+    }
+
+    /// The subscription is deleted: nothing more of it is dispatched.
+    pub fn retire(&mut self, key: &SubscriptionKey) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.retired = true;
+            self.shed(key);
+        }
+    }
+
+    /// Subscriptions of a tenant that have a lane.
+    pub fn lanes_of_tenant(&self, tenant: &crate::ids::TenantId) -> Vec<SubscriptionKey> {
+        self.lanes.keys().filter(|key| key.tenant == *tenant).cloned().collect()
+    }
+
+    pub fn has_lane(&self, key: &SubscriptionKey) -> bool {
+        self.lanes.contains_key(key)
+    }
+
+    /// Whether a new delivery may go straight to memory, and at which epoch. When
+    /// not, it is to be stored as WAITING.
+    ///
+    /// It may not when it could not be sent soon, or when others of its
+    /// subscription already wait in the table: those were first.
+    pub fn admits(&self, key: &SubscriptionKey, payload_bytes: usize, now: Timestamp) -> Option<Epoch> {
+        let lane = self.lanes.get(key)?;
+        let shard = self.shards.get(&lane.shard)?;
+        let fits = self.entries.len() < self.config.max_deliveries
+            && self.payload_bytes.saturating_add(payload_bytes) <= self.config.max_payload_bytes
+            && lane.ready.len() < self.config.max_deliveries_per_subscription;
+        let backlog = lane.claiming || lane.next_due().is_some_and(|due| due <= now);
+        let open = lane.gate(now) == Gate::Open
+            && shard.may_dispatch(now)
+            && self.region_has_agent(&lane.subscription.settings.region);
+        (fits && !backlog && open).then(|| self.epoch(lane.shard)).flatten()
+    }
+
+    /// Takes a delivery into memory before its publish commits.
+    pub fn reserve(&mut self, job: Arc<Job>, now: Timestamp) {
+        self.payload_bytes += job.payload_bytes();
+        self.entries.insert(job.delivery.id, Entry { job, phase: Phase::Reserved, sent: now });
+    }
+
+    /// The publish committed: these may go out.
+    pub fn committed(&mut self, ids: impl IntoIterator<Item = DeliveryId>, now: Timestamp) {
+        for id in ids {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            if entry.phase == Phase::Reserved {
+                entry.phase = Phase::Ready;
+                let job = Arc::clone(&entry.job);
+                self.enqueue_and_wake(job, now);
+            }
+        }
+    }
+
+    /// The publish did not commit: these were never there.
+    pub fn rolled_back(&mut self, ids: impl IntoIterator<Item = DeliveryId>) {
+        for id in ids {
+            if self.entries.get(&id).is_some_and(|entry| entry.phase == Phase::Reserved) {
+                self.remove_entry(id);
+            }
+        }
+    }
+
+    /// Takes deliveries that the table holds as IN_FLIGHT at this replica's epoch
+    /// and that nobody has sent: claimed ones, tests, lost ones.
+    pub fn add(&mut self, jobs: impl IntoIterator<Item = Arc<Job>>, now: Timestamp) {
+        for job in jobs {
+            let id = job.delivery.id;
+            if self.entries.contains_key(&id) || self.epoch(job.delivery.shard) != Some(job.delivery.epoch) {
+                continue;
+            }
+            self.payload_bytes += job.payload_bytes();
+            let entry = Entry { job: Arc::clone(&job), phase: Phase::Ready, sent: now };
+            self.entries.insert(id, entry);
+            self.enqueue_and_wake(job, now);
+        }
+    }
+
+    /// The subscription has a delivery in the table that is due then.
+    pub fn note_due(&mut self, key: &SubscriptionKey, due: Timestamp, now: Timestamp) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.note_due(due);
+            self.wake(key, now);
+        }
+    }
+
+    /// Claims to make now: the subscription, its lease, and how many.
+    pub fn claims(&mut self, now: Timestamp) -> Vec<(SubscriptionKey, Shard, Epoch, u32, bool)> {
+        let mut claims = Vec::new();
+        while claims.len() < MAX_CLAIMS {
+            let Some(key) = self.claim_queue.pop_front() else { break };
+            let room = self.memory_room();
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            lane.queued_for_claim = false;
+            let Some(epoch) = self.shards.get(&lane.shard).and_then(|s| s.epoch_if_open(now)) else {
+                continue;
+            };
+            let tests_only = !lane.enabled();
+            let size = match tests_only {
+                true => usize::from(!lane.claiming),
+                false => lane.claim_size(now, &self.config).min(room),
+            };
+            if size > 0 {
+                lane.claiming = true;
+                let limit = u32::try_from(size).unwrap_or(u32::MAX);
+                claims.push((key, lane.shard, epoch, limit, tests_only));
+            }
+        }
+        claims
+    }
+
+    fn memory_room(&self) -> usize {
+        if self.payload_bytes >= self.config.max_payload_bytes {
+            return 0;
+        }
+        self.config.max_deliveries.saturating_sub(self.entries.len())
+    }
+
+    /// A claim made at `at` for `limit` deliveries got `claimed`.
+    pub fn claim_done(
+        &mut self,
+        key: &SubscriptionKey,
+        limit: u32,
+        claimed: u32,
+        at: Timestamp,
+        now: Timestamp,
+    ) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.claiming = false;
+            if claimed < limit {
+                lane.claimed_until(at);
+            }
+            self.wake(key, now);
+        }
+    }
+
+    /// A result has come; returns what it belongs to while it is current.
+    pub fn result_received(&mut self, key: AttemptKey) -> Option<Arc<Job>> {
+        let entry = self.entries.get_mut(&key.delivery)?;
+        if entry.job.delivery.attempts != key.number {
+            return None;
+        }
+        if let Phase::Sent { agent } | Phase::Concluding { agent } = &entry.phase {
+            entry.phase = Phase::Concluding { agent: agent.clone() };
+            return Some(Arc::clone(&entry.job));
+        }
+        None
+    }
+
+    /// A conclusion committed.
+    pub fn concluded(&mut self, key: AttemptKey, feedback: &Feedback, now: Timestamp) {
+        let Some(job) = self.remove_current(key) else { return };
+        let subscription = job.delivery.subscription.clone();
+        if let Transition::Retry { due, .. } = feedback.transition
+            && let Some(lane) = self.lanes.get_mut(&subscription)
+        {
+            lane.note_due(due);
+        }
+        if !job.delivery.test && let Some(lane) = self.lanes.get_mut(&subscription) {
+            lane.in_flight = lane.in_flight.saturating_sub(1);
+            lane.learn(feedback, &job, now);
+            let region = lane.subscription.settings.region.clone();
+            self.region(&region).ring.charge(&subscription, feedback.latency);
+        }
+        self.wake(&subscription, now);
+    }
+
+    /// The delivery moved on by another hand (concluded by another replica,
+    /// cancelled): it is forgotten, and nothing is learnt.
+    pub fn forget(&mut self, key: AttemptKey, now: Timestamp) {
+        let Some(entry) = self.entries.get(&key.delivery) else { return };
+        let (was_out, queued) = (entry.phase.is_out(), entry.phase == Phase::Ready);
+        let Some(job) = self.remove_current(key) else { return };
+        let subscription = job.delivery.subscription.clone();
+        if queued {
+            self.dequeue(&job);
+        }
+        if was_out && !job.delivery.test && let Some(lane) = self.lanes.get_mut(&subscription) {
+            lane.turn_unused(now);
+        }
+        self.wake(&subscription, now);
+    }
+
+    /// Takes a delivery out of its queue before it is sent; one that is at an
+    /// agent stays, since its result will come.
+    pub fn withdraw(&mut self, key: AttemptKey, now: Timestamp) {
+        let queued = self.entries.get(&key.delivery).is_some_and(|e| e.phase == Phase::Ready);
+        if queued {
+            self.forget(key, now);
+        }
+    }
+
+    /// Forgets those of these deliveries, at agents, whose attempt is not among
+    /// the current ones; returns how many.
+    pub fn forget_unless(
+        &mut self,
+        ids: &[DeliveryId],
+        current: &[AttemptKey],
+        now: Timestamp,
+    ) -> usize {
+        let current: std::collections::HashSet<&AttemptKey> = current.iter().collect();
+        let mut forgotten = 0;
+        for id in ids {
+            let Some(entry) = self.entries.get(id) else { continue };
+            let key = entry.job.delivery.current_attempt();
+            if matches!(entry.phase, Phase::Sent { .. }) && !current.contains(&key) {
+                self.forget(key, now);
+                forgotten += 1;
+            }
+        }
+        forgotten
+    }
+
+    /// From now until [`Self::missing_since_sweep`], remembers what leaves memory.
+    pub fn sweep_begins(&mut self) {
+        self.left_during_sweep = Some(std::collections::HashSet::new());
+    }
+
+    /// Of deliveries that the table held as IN_FLIGHT at our epoch during the
+    /// sweep, those that were never in memory while it ran: lost on their way.
+    pub fn missing_since_sweep(&mut self, found: Vec<DeliveryId>) -> Vec<DeliveryId> {
+        let left = self.left_during_sweep.take().unwrap_or_default();
+        let absent = |id: &DeliveryId| !self.entries.contains_key(id) && !left.contains(id);
+        found.into_iter().filter(absent).collect()
+    }
+
+    fn remove_current(&mut self, key: AttemptKey) -> Option<Arc<Job>> {
+        let current = self.entries.get(&key.delivery)?.job.delivery.attempts == key.number;
+        current.then(|| self.remove_entry(key.delivery)).flatten()
+    }
+
+    pub(super) fn remove_entry(&mut self, id: DeliveryId) -> Option<Arc<Job>> {
+        let entry = self.entries.remove(&id)?;
+        self.payload_bytes = self.payload_bytes.saturating_sub(entry.job.payload_bytes());
+        if let Some(left) = &mut self.left_during_sweep {
+            left.insert(id);
+        }
+        Some(entry.job)
+    }
+
+    fn enqueue_and_wake(&mut self, job: Arc<Job>, now: Timestamp) {
+        let key = job.delivery.subscription.clone();
+        self.enqueue(job, false);
+        self.wake(&key, now);
+    }
+}

@@ -1,0 +1,232 @@
+//! Leases, and settling a take-over (rules 2 to 4).
+//!
+//! A shard that was just taken dispatches nothing until every agent that may
+//! still hold attempts of the owner before has said which, or the grace is over.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{AgentIdentity, Entry, Job, Phase, Scheduler};
+use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
+use crate::time::Timestamp;
+
+/// A shard that this replica owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardLease {
+    pub shard: Shard,
+    pub epoch: Epoch,
+}
+
+/// A shard whose take-over is ready to be settled.
+#[derive(Clone, Debug)]
+pub struct Unsettled {
+    pub lease: ShardLease,
+}
+
+#[derive(Debug)]
+pub(super) struct ShardState {
+    epoch: Epoch,
+    /// Nothing is dispatched from this moment on unless the lease is renewed.
+    stop_at: Timestamp,
+    settling: Option<Settling>,
+    draining: bool,
+}
+
+#[derive(Debug)]
+struct Settling {
+    /// Agents whose inventory is awaited.
+    awaited: BTreeSet<AgentIdentity>,
+    give_up_at: Timestamp,
+    /// What agents said they hold.
+    claimed: HashMap<AttemptKey, AgentIdentity>,
+}
+
+impl ShardState {
+    pub const fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// The epoch, while the shard may dispatch.
+    pub fn epoch_if_open(&self, now: Timestamp) -> Option<Epoch> {
+        self.may_dispatch(now).then_some(self.epoch)
+    }
+
+    pub fn may_dispatch(&self, now: Timestamp) -> bool {
+        self.settling.is_none() && !self.draining && now < self.stop_at
+    }
+}
+
+impl Scheduler {
+    /// This replica now owns a shard. `agents` are all that are alive, here or at
+    /// another replica.
+    pub fn take_shard(
+        &mut self,
+        lease: ShardLease,
+        stop_at: Timestamp,
+        agents: impl IntoIterator<Item = AgentIdentity>,
+        now: Timestamp,
+    ) {
+        let settling = Settling {
+            awaited: agents.into_iter().collect(),
+            give_up_at: now + self.config.settle_grace,
+            claimed: HashMap::new(),
+        };
+        let state = ShardState {
+            epoch: lease.epoch,
+            stop_at,
+            settling: Some(settling),
+            draining: false,
+        };
+        self.shards.insert(lease.shard, state);
+    }
+
+    /// The lease was extended.
+    pub fn renew_shard(&mut self, shard: Shard, stop_at: Timestamp, now: Timestamp) {
+        let Some(state) = self.shards.get_mut(&shard) else { return };
+        let had_lapsed = now >= state.stop_at;
+        state.stop_at = stop_at;
+        if had_lapsed {
+            self.wake_shard(shard, now);
+        }
+    }
+
+    /// Dispatches nothing of the shard any more; what is queued is to be
+    /// released, what is in flight may still come back.
+    pub fn drain_shard(&mut self, shard: Shard) {
+        if let Some(state) = self.shards.get_mut(&shard) {
+            state.draining = true;
+        }
+        for key in self.lanes_of(shard) {
+            self.shed(&key);
+        }
+    }
+
+    /// Deliveries of a shard that are in memory.
+    pub fn shard_deliveries(&self, shard: Shard) -> usize {
+        self.entries.values().filter(|entry| entry.job.delivery.shard == shard).count()
+    }
+
+    /// This replica no longer owns the shard: everything of it is forgotten.
+    pub fn drop_shard(&mut self, shard: Shard) {
+        self.shards.remove(&shard);
+        for key in self.lanes_of(shard) {
+            let Some(lane) = self.lanes.remove(&key) else { continue };
+            if let Some(region) = self.regions.get_mut(&lane.subscription.settings.region) {
+                region.queued = region.queued.saturating_sub(lane.ready.len());
+                region.ring.remove(&key);
+            }
+        }
+        let of_shard = |entry: &&Entry| entry.job.delivery.shard == shard;
+        let gone: Vec<DeliveryId> =
+            self.entries.values().filter(of_shard).map(|entry| entry.job.delivery.id).collect();
+        for id in gone {
+            self.remove_entry(id);
+        }
+        for region in self.regions.values_mut() {
+            region.tests.retain(|job| job.delivery.shard != shard);
+        }
+    }
+
+    /// The shards owned, in their order.
+    pub fn leases(&self) -> Vec<ShardLease> {
+        self.shards.iter().map(|(shard, state)| ShardLease { shard: *shard, epoch: state.epoch }).collect()
+    }
+
+    /// Owned shards that are settled.
+    pub fn settled(&self) -> Vec<ShardLease> {
+        let settled = self.shards.iter().filter(|(_, state)| state.settling.is_none());
+        settled.map(|(shard, state)| ShardLease { shard: *shard, epoch: state.epoch }).collect()
+    }
+
+    /// The epoch at which this replica owns the shard.
+    pub fn epoch(&self, shard: Shard) -> Option<Epoch> {
+        self.shards.get(&shard).map(|state| state.epoch)
+    }
+
+    /// An agent said what it holds: of one shard, in answer to TakeOver at that
+    /// epoch, or of all shards, in its Hello.
+    pub fn note_inventory(
+        &mut self,
+        agent: &AgentIdentity,
+        answer_to: Option<ShardLease>,
+        held: &[AttemptKey],
+    ) {
+        for (shard, state) in &mut self.shards {
+            let Some(settling) = &mut state.settling else { continue };
+            if let Some(lease) = answer_to {
+                if lease.shard != *shard || lease.epoch != state.epoch {
+                    continue;
+                }
+                settling.awaited.remove(agent);
+            }
+            settling.claimed.extend(held.iter().map(|key| (*key, agent.clone())));
+        }
+    }
+
+    /// An agent is lost: nobody waits for its inventory.
+    pub fn inventory_lost(&mut self, lost: &AgentIdentity) {
+        for state in self.shards.values_mut() {
+            if let Some(settling) = &mut state.settling {
+                settling.awaited.remove(lost);
+            }
+        }
+    }
+
+    /// Agents whose inventory is still awaited.
+    pub fn awaited_agents(&self) -> BTreeSet<AgentIdentity> {
+        let settling = self.shards.values().filter_map(|state| state.settling.as_ref());
+        settling.flat_map(|s| s.awaited.iter().cloned()).collect()
+    }
+
+    /// Shards whose agents have all answered, or whose grace is over.
+    pub fn ready_to_settle(&self, now: Timestamp) -> Vec<Unsettled> {
+        let ready = self.shards.iter().filter(|(_, state)| {
+            let done = |s: &Settling| s.awaited.is_empty() || now >= s.give_up_at;
+            state.settling.as_ref().is_some_and(done)
+        });
+        ready
+            .map(|(shard, state)| Unsettled {
+                lease: ShardLease { shard: *shard, epoch: state.epoch },
+            })
+            .collect()
+    }
+
+    /// The agent that said it holds this attempt.
+    pub fn claimant(&self, shard: Shard, key: AttemptKey) -> Option<AgentIdentity> {
+        let settling = self.shards.get(&shard)?.settling.as_ref()?;
+        settling.claimed.get(&key).cloned()
+    }
+
+    /// Takes note of an attempt that an agent holds from an earlier owner, once
+    /// its lease was moved to this replica's epoch.
+    pub fn adopt(&mut self, job: Arc<Job>, agent: AgentIdentity, now: Timestamp) {
+        if self.entries.contains_key(&job.delivery.id) {
+            return;
+        }
+        if !job.delivery.test && let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) {
+            lane.in_flight += 1;
+        }
+        let entry = Entry { job: Arc::clone(&job), phase: Phase::Sent { agent }, sent: now };
+        self.entries.insert(job.delivery.id, entry);
+    }
+
+    /// Everything of earlier owners is accounted for: the shard may dispatch.
+    pub fn settle(&mut self, lease: ShardLease, now: Timestamp) {
+        let Some(state) = self.shards.get_mut(&lease.shard) else { return };
+        if state.epoch == lease.epoch {
+            state.settling = None;
+            self.wake_shard(lease.shard, now);
+        }
+    }
+
+    fn wake_shard(&mut self, shard: Shard, now: Timestamp) {
+        for key in self.lanes_of(shard) {
+            self.wake(&key, now);
+        }
+    }
+
+    fn lanes_of(&self, shard: Shard) -> Vec<SubscriptionKey> {
+        let of_shard = self.lanes.iter().filter(|(_, lane)| lane.shard == shard);
+        of_shard.map(|(key, _)| key.clone()).collect()
+    }
+}

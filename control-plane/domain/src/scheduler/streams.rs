@@ -1,0 +1,315 @@
+//! Agents' streams: their credit, what they know, and choosing among them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Actions, Dispatch, Job, Phase, Scheduler};
+use crate::fairness::TwoLevelRing;
+use crate::ids::{AgentId, AttemptKey, DeliveryId, Region, SubscriptionKey};
+use crate::time::Timestamp;
+
+/// One stream to one agent; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// One process of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentIdentity {
+    pub agent: AgentId,
+    pub incarnation: [u8; 16],
+}
+
+/// A stream as its operator sees it.
+#[derive(Clone, Debug)]
+pub struct StreamView {
+    pub agent: AgentIdentity,
+    pub region: Region,
+    pub credit: u64,
+    pub accepts: bool,
+}
+
+/// A region as its operator sees it, from one replica's memory.
+#[derive(Clone, Debug)]
+pub struct RegionFigures {
+    pub region: Region,
+    /// How many more attempts its agents would take now.
+    pub credit: u64,
+    pub in_flight: u64,
+    /// Deliveries in memory that wait for their turn.
+    pub queued: u64,
+    /// Subscriptions with deliveries in the table that are due.
+    pub subscriptions_behind: u64,
+    /// Since when the oldest known delivery has been due.
+    pub oldest_due: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub agent: AgentIdentity,
+    pub region: Region,
+    granted_assignments: u64,
+    granted_bytes: u64,
+    used_assignments: u64,
+    used_bytes: u64,
+    /// Takes no new work: draining, or its clock would spoil its signatures.
+    suspended: bool,
+    /// Subscriptions whose settings were sent, and at which version.
+    versions: HashMap<SubscriptionKey, i64>,
+    pub pending: Option<Dispatch>,
+}
+
+impl Stream {
+    fn credit(&self) -> u64 {
+        if self.suspended {
+            return 0;
+        }
+        self.granted_assignments.saturating_sub(self.used_assignments)
+    }
+
+    fn fits(&self, bytes: u64) -> bool {
+        self.credit() > 0 && self.used_bytes.saturating_add(bytes) <= self.granted_bytes
+    }
+}
+
+/// One region: who is next there, and who can take it.
+#[derive(Debug)]
+pub(super) struct RegionState {
+    pub ring: TwoLevelRing,
+    pub streams: Vec<StreamId>,
+    /// Tests go before everything and past every gate (rule 14).
+    pub tests: VecDeque<Arc<Job>>,
+    /// Deliveries queued in memory.
+    pub queued: usize,
+}
+
+impl RegionState {
+    pub fn new() -> Self {
+        Self { ring: TwoLevelRing::new(), streams: Vec::new(), tests: VecDeque::new(), queued: 0 }
+    }
+}
+
+impl Scheduler {
+    /// An agent has said Hello. `held` is what it has in flight or waits to have
+    /// acknowledged.
+    pub fn stream_opened(
+        &mut self,
+        id: StreamId,
+        agent: AgentIdentity,
+        region: Region,
+        held: &[AttemptKey],
+        now: Timestamp,
+    ) {
+        self.region(&region).streams.push(id);
+        self.streams.insert(
+            id,
+            Stream {
+                agent: agent.clone(),
+                region: region.clone(),
+                granted_assignments: 0,
+                granted_bytes: 0,
+                used_assignments: 0,
+                used_bytes: 0,
+                suspended: false,
+                versions: HashMap::new(),
+                pending: None,
+            },
+        );
+        self.note_inventory(&agent, None, held);
+        self.wake_region(&region, now);
+    }
+
+    /// A stream is gone. What it carried stays at the agent until the agent is
+    /// known to be lost.
+    pub fn stream_closed(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.remove(&id)
+            && let Some(region) = self.regions.get_mut(&stream.region)
+        {
+            region.streams.retain(|other| *other != id);
+        }
+    }
+
+    /// New totals of what the agent has agreed to take; totals never shrink.
+    pub fn credit(&mut self, id: StreamId, assignments: u64, payload_bytes: u64) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.granted_assignments = stream.granted_assignments.max(assignments);
+            stream.granted_bytes = stream.granted_bytes.max(payload_bytes);
+        }
+    }
+
+    /// Stops or resumes giving work to a stream.
+    pub fn suspend(&mut self, id: StreamId, suspended: bool) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.suspended = suspended;
+        }
+    }
+
+    /// Whether any stream of the region takes work.
+    pub fn region_has_agent(&self, region: &Region) -> bool {
+        self.regions.get(region).is_some_and(|state| {
+            let accepts = |id: &StreamId| self.streams.get(id).is_some_and(|s| !s.suspended);
+            state.streams.iter().any(accepts)
+        })
+    }
+
+    /// Every stream, for people.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamId, StreamView)> {
+        self.streams.iter().map(|(id, stream)| {
+            let view = StreamView {
+                agent: stream.agent.clone(),
+                region: stream.region.clone(),
+                credit: stream.credit(),
+                accepts: !stream.suspended,
+            };
+            (*id, view)
+        })
+    }
+
+    /// Assignments came back unstarted: they go to the head of their queue.
+    pub fn returned(&mut self, id: StreamId, keys: &[AttemptKey], forget_settings: bool, now: Timestamp) {
+        for key in keys {
+            let Some(entry) = self.entries.get_mut(&key.delivery) else { continue };
+            if entry.job.delivery.attempts != key.number || !matches!(entry.phase, Phase::Sent { .. }) {
+                continue;
+            }
+            let job = Arc::clone(&entry.job);
+            entry.phase = Phase::Ready;
+            let subscription = job.delivery.subscription.clone();
+            if forget_settings && let Some(stream) = self.streams.get_mut(&id) {
+                stream.versions.remove(&subscription);
+            }
+            if !job.delivery.test && let Some(lane) = self.lanes.get_mut(&subscription) {
+                lane.turn_unused(now);
+            }
+            self.enqueue(job, true);
+            self.wake(&subscription, now);
+        }
+    }
+
+    /// Who has something in flight, to be checked for life.
+    pub fn agents_with_work(&self) -> std::collections::HashSet<AgentIdentity> {
+        let agent = |phase: &Phase| match phase {
+            Phase::Sent { agent } => Some(agent.clone()),
+            _ => None,
+        };
+        self.entries.values().filter_map(|entry| agent(&entry.phase)).collect()
+    }
+
+    /// What a lost agent had in flight; the caller concludes it as UNKNOWN.
+    pub fn held_by(&self, lost: &AgentIdentity) -> Vec<Arc<Job>> {
+        let is_there = |phase: &Phase| matches!(phase, Phase::Sent { agent } if agent == lost);
+        self.entries
+            .values()
+            .filter(|entry| is_there(&entry.phase))
+            .map(|entry| Arc::clone(&entry.job))
+            .collect()
+    }
+
+    /// The stream of the region with the most credit that fits the payload.
+    pub(super) fn choose_stream(&self, region: &Region, bytes: usize) -> Option<StreamId> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let state = self.regions.get(region)?;
+        let fitting = state.streams.iter().filter_map(|id| {
+            let stream = self.streams.get(id)?;
+            stream.fits(bytes).then(|| (stream.credit(), *id))
+        });
+        fitting.max().map(|(_, id)| id)
+    }
+
+    pub(super) fn has_credit(&self, region: &Region) -> bool {
+        self.choose_stream(region, 0).is_some()
+    }
+
+    /// Puts a job on a stream's next message, with its settings if need be.
+    pub(super) fn assign(&mut self, id: StreamId, job: Arc<Job>, now: Timestamp) {
+        let key = &job.delivery.subscription;
+        let (Some(stream), Some(lane)) = (self.streams.get_mut(&id), self.lanes.get(key)) else {
+            return;
+        };
+        let revision = lane.subscription.revision;
+        stream.used_assignments += 1;
+        stream.used_bytes += u64::try_from(job.payload_bytes()).unwrap_or(u64::MAX);
+        let dispatch = stream.pending.get_or_insert_with(|| Dispatch {
+            stream: id,
+            updates: Vec::new(),
+            jobs: Vec::new(),
+        });
+        if stream.versions.get(key).is_none_or(|known| *known < revision) {
+            stream.versions.insert(key.clone(), revision);
+            dispatch.updates.push(Arc::clone(&lane.subscription));
+        }
+        if let Some(entry) = self.entries.get_mut(&job.delivery.id) {
+            entry.phase = Phase::Sent { agent: stream.agent.clone() };
+            entry.sent = now;
+        }
+        dispatch.jobs.push((job, revision));
+    }
+
+    /// Sends new settings to every stream that was sent older ones.
+    pub(super) fn push_settings(&mut self, key: &SubscriptionKey) {
+        let Some(lane) = self.lanes.get(key) else { return };
+        let subscription = &lane.subscription;
+        for (id, stream) in &mut self.streams {
+            let Some(known) = stream.versions.get_mut(key) else { continue };
+            if *known < subscription.revision {
+                *known = subscription.revision;
+                let dispatch = stream.pending.get_or_insert_with(|| Dispatch {
+                    stream: *id,
+                    updates: Vec::new(),
+                    jobs: Vec::new(),
+                });
+                dispatch.updates.push(Arc::clone(subscription));
+            }
+        }
+    }
+
+    pub(super) fn collect_dispatches(&mut self, actions: &mut Actions) {
+        actions.dispatches.extend(self.streams.values_mut().filter_map(|s| s.pending.take()));
+    }
+
+    pub(super) fn region(&mut self, region: &Region) -> &mut RegionState {
+        self.regions.entry(region.clone()).or_insert_with(RegionState::new)
+    }
+
+    /// Deliveries that were sent before `before` and whose result has not come.
+    pub fn sent_before(&self, before: Timestamp, limit: usize) -> Vec<DeliveryId> {
+        let overdue = self.entries.iter().filter(|(_, entry)| {
+            matches!(entry.phase, Phase::Sent { .. }) && entry.sent < before
+        });
+        overdue.take(limit).map(|(id, _)| *id).collect()
+    }
+
+    /// The regions that have a subscription or an agent here.
+    pub fn regions_in_use(&self) -> Vec<Region> {
+        let named = self.lanes.values().map(|lane| &lane.subscription.settings.region);
+        let mut regions: Vec<Region> = named.chain(self.regions.keys()).cloned().collect();
+        regions.sort();
+        regions.dedup();
+        regions
+    }
+
+    /// Every region in use, for people.
+    pub fn region_figures(&self, now: Timestamp) -> Vec<RegionFigures> {
+        let mut figures: std::collections::BTreeMap<Region, RegionFigures> =
+            self.regions_in_use().into_iter().map(|region| (region.clone(), nothing(region))).collect();
+        for stream in self.streams.values() {
+            if let Some(region) = figures.get_mut(&stream.region) {
+                region.credit += stream.credit();
+            }
+        }
+        for lane in self.lanes.values() {
+            let Some(region) = figures.get_mut(&lane.subscription.settings.region) else { continue };
+            region.in_flight += u64::from(lane.in_flight);
+            region.queued += u64::try_from(lane.ready.len()).unwrap_or(u64::MAX);
+            let table = lane.next_due().filter(|due| *due <= now);
+            region.subscriptions_behind += u64::from(table.is_some());
+            let queued = lane.ready.front().map(|job| job.delivery.due);
+            let oldest = [region.oldest_due, table, queued].into_iter().flatten().min();
+            region.oldest_due = oldest;
+        }
+        figures.into_values().collect()
+    }
+}
+
+const fn nothing(region: Region) -> RegionFigures {
+    RegionFigures { region, credit: 0, in_flight: 0, queued: 0, subscriptions_behind: 0, oldest_due: None }
+}

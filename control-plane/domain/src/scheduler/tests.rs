@@ -1,0 +1,439 @@
+//! The scheduler's promises, one by one, and under random input.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::delivery::{DeliveryState, EndReason, Outcome, Transition, Trigger};
+use crate::ids::{AgentId, Epoch, EventId};
+use crate::retry::RetryPolicy;
+use crate::subscription::{Settings, Status, SuccessRule};
+use crate::time::StoppedClock;
+
+const LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
+const STREAM: StreamId = StreamId(1);
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_micros(1_700_000_000_000_000 + millis * 1000)
+}
+
+fn config() -> SchedulerConfig {
+    SchedulerConfig {
+        max_deliveries: 100,
+        max_payload_bytes: 10_000,
+        max_deliveries_per_subscription: 50,
+        default_max_in_flight: 8,
+        shed_after: Duration::from_secs(5),
+        settle_grace: Duration::from_secs(5),
+        window: WindowConfig { initial: 8, min: 1, max: 8, quick: Duration::from_secs(2) },
+        breaker: BreakerConfig {
+            min_deliveries: 20,
+            min_span: Duration::from_secs(30),
+            first_probe: Duration::from_secs(30),
+            max_probe: Duration::from_secs(300),
+            probe_patience: Duration::from_secs(60),
+        },
+    }
+}
+
+fn region() -> Region {
+    "eu".parse().unwrap()
+}
+
+fn subscription(name: &str, revision: i64) -> Subscription {
+    Subscription {
+        tenant: "acme".parse().unwrap(),
+        id: name.parse().unwrap(),
+        status: Status::Enabled,
+        status_reason: String::new(),
+        settings: Settings {
+            display_name: String::new(),
+            url: "https://example.com".into(),
+            event_types: Vec::new(),
+            accounts: BTreeSet::new(),
+            region: region(),
+            retry: RetryPolicy::default(),
+            success: SuccessRule::Any2xx,
+            request_timeout: Duration::from_secs(15),
+            max_requests_per_second: None,
+            max_in_flight: Some(3),
+        },
+        signing_keys: Vec::new(),
+        paused_clock: StoppedClock::default(),
+        revision,
+        create_time: at(0),
+        update_time: at(0),
+        delete_time: None,
+    }
+}
+
+fn identity(incarnation: u8) -> AgentIdentity {
+    AgentIdentity { agent: AgentId("one".into()), incarnation: [incarnation; 16] }
+}
+
+fn job(name: &str, n: u8) -> Arc<Job> {
+    let event = Event {
+        tenant: "acme".parse().unwrap(),
+        id: EventId::new(at(0), [n; 10]),
+        event_type: "payment.completed".into(),
+        account: None,
+        attributes: BTreeMap::new(),
+        ordering_key: None,
+        content_type: "application/json".into(),
+        payload: Bytes::from_static(&[b'1'; 10]),
+        payload_sha256: [0; 32],
+        traceparent: String::new(),
+        tracestate: String::new(),
+        idempotency_key: None,
+        matched: 1,
+        test: false,
+    };
+    let delivery = Delivery {
+        id: DeliveryId::new(at(0), [n; 10]),
+        subscription: subscription(name, 1).key(),
+        event: event.id,
+        event_type: event.event_type.clone(),
+        shard: LEASE.shard,
+        epoch: LEASE.epoch,
+        state: DeliveryState::InFlight,
+        end_reason: None,
+        attempts: 1,
+        failures: 0,
+        trigger: Trigger::Publish,
+        due: at(0),
+        deadline: at(1_000_000_000),
+        end_time: None,
+        ordering_key: None,
+        sequence: None,
+        test: false,
+        resend_of: None,
+    };
+    Arc::new(Job { delivery, event: Some(Arc::new(event)) })
+}
+
+/// A scheduler that owns the shard, with one agent and one subscription.
+fn ready() -> Scheduler {
+    let mut scheduler = Scheduler::new(config());
+    scheduler.take_shard(LEASE, at(1_000_000), [], at(0));
+    scheduler.settle(LEASE, at(0));
+    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(0));
+    scheduler.stream_opened(STREAM, identity(1), region(), &[], at(0));
+    scheduler.credit(STREAM, 1000, 1_000_000);
+    scheduler
+}
+
+fn sent(actions: &Actions) -> Vec<DeliveryId> {
+    actions.dispatches.iter().flat_map(|d| d.jobs.iter().map(|(job, _)| job.delivery.id)).collect()
+}
+
+fn publish(scheduler: &mut Scheduler, n: u8, now: Timestamp) -> Arc<Job> {
+    let job = job("main", n);
+    assert_eq!(scheduler.admits(&job.delivery.subscription, 10, now), Some(LEASE.epoch));
+    scheduler.reserve(Arc::clone(&job), now);
+    scheduler.committed([job.delivery.id], now);
+    job
+}
+
+fn success() -> Feedback {
+    Feedback {
+        outcome: Outcome::Succeeded,
+        latency: Duration::from_millis(5),
+        hold: None,
+        transition: Transition::End { state: DeliveryState::Succeeded, reason: None },
+    }
+}
+
+fn conclude(scheduler: &mut Scheduler, job: &Job, feedback: &Feedback, now: Timestamp) {
+    assert!(scheduler.result_received(job.delivery.current_attempt()).is_some());
+    scheduler.concluded(job.delivery.current_attempt(), feedback, now);
+}
+
+#[test]
+fn what_is_committed_is_sent_once_with_settings_first() {
+    let mut scheduler = ready();
+    let first = publish(&mut scheduler, 1, at(1));
+    let actions = scheduler.poll(at(1));
+    assert_eq!(sent(&actions), [first.delivery.id]);
+    assert_eq!(actions.dispatches[0].updates.len(), 1);
+    let second = publish(&mut scheduler, 2, at(2));
+    let actions = scheduler.poll(at(2));
+    assert_eq!(sent(&actions), [second.delivery.id]);
+    assert!(actions.dispatches[0].updates.is_empty(), "settings are sent once");
+}
+
+#[test]
+fn what_is_only_reserved_is_not_sent_and_rolls_back_without_trace() {
+    let mut scheduler = ready();
+    let one = job("main", 1);
+    scheduler.reserve(Arc::clone(&one), at(1));
+    assert!(sent(&scheduler.poll(at(1))).is_empty());
+    scheduler.rolled_back([one.delivery.id]);
+    scheduler.committed([one.delivery.id], at(1));
+    assert!(sent(&scheduler.poll(at(1))).is_empty());
+    assert_eq!((scheduler.deliveries(), scheduler.payload_bytes()), (0, 0));
+}
+
+#[test]
+fn max_in_flight_holds_and_opens_as_attempts_end() {
+    let mut scheduler = ready();
+    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    assert_eq!(sent(&scheduler.poll(at(1))).len(), 3);
+    conclude(&mut scheduler, &jobs[0], &success(), at(2));
+    assert_eq!(sent(&scheduler.poll(at(2))), [jobs[3].delivery.id]);
+}
+
+#[test]
+fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
+    let mut scheduler = Scheduler::new(config());
+    scheduler.take_shard(LEASE, at(1000), [identity(1)], at(0));
+    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(0));
+    scheduler.stream_opened(STREAM, identity(1), region(), &[], at(0));
+    let one = job("main", 1);
+    assert_eq!(scheduler.admits(&one.delivery.subscription, 10, at(0)), None, "not settled");
+    scheduler.add([Arc::clone(&one)], at(0));
+    scheduler.credit(STREAM, 1, 1_000);
+    assert!(sent(&scheduler.poll(at(0))).is_empty(), "not settled");
+    assert!(scheduler.ready_to_settle(at(0)).is_empty(), "the agent has not answered");
+    scheduler.note_inventory(&identity(1), Some(LEASE), &[]);
+    assert_eq!(scheduler.ready_to_settle(at(0)).len(), 1);
+    scheduler.settle(LEASE, at(0));
+    assert!(sent(&scheduler.poll(at(1000))).is_empty(), "the lease is over");
+    scheduler.renew_shard(LEASE.shard, at(9000), at(1500));
+    assert_eq!(sent(&scheduler.poll(at(1500))).len(), 1);
+    publish(&mut scheduler, 2, at(1600));
+    assert!(sent(&scheduler.poll(at(1600))).is_empty(), "no credit is left");
+    scheduler.credit(STREAM, 2, 1_000);
+    assert_eq!(sent(&scheduler.poll(at(1600))).len(), 1);
+}
+
+#[test]
+fn an_agent_that_never_answers_does_not_stop_a_take_over_for_ever() {
+    let mut scheduler = Scheduler::new(config());
+    scheduler.take_shard(LEASE, at(100_000), [identity(1)], at(0));
+    assert!(scheduler.ready_to_settle(at(4999)).is_empty());
+    assert_eq!(scheduler.ready_to_settle(at(5000)).len(), 1);
+}
+
+#[test]
+fn an_adopted_attempt_counts_against_max_in_flight() {
+    let mut scheduler = Scheduler::new(config());
+    scheduler.take_shard(LEASE, at(100_000), [identity(1)], at(0));
+    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(0));
+    let held = job("main", 9);
+    let key = held.delivery.current_attempt();
+    scheduler.stream_opened(STREAM, identity(1), region(), &[key], at(0));
+    scheduler.credit(STREAM, 10, 1_000);
+    assert_eq!(scheduler.claimant(LEASE.shard, key), Some(identity(1)));
+    let adopted = Arc::new(Job { delivery: held.delivery.clone(), event: None });
+    scheduler.adopt(Arc::clone(&adopted), identity(1), at(0));
+    scheduler.settle(LEASE, at(0));
+    for n in 1..=4 {
+        publish(&mut scheduler, n, at(1));
+    }
+    assert_eq!(sent(&scheduler.poll(at(1))).len(), 2, "three may be in flight, one is");
+    conclude(&mut scheduler, &adopted, &success(), at(2));
+    assert_eq!(sent(&scheduler.poll(at(2))).len(), 1);
+}
+
+#[test]
+fn what_an_agent_returns_goes_out_again_first() {
+    let mut scheduler = ready();
+    let jobs: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    assert_eq!(sent(&scheduler.poll(at(1))).len(), 3);
+    scheduler.returned(STREAM, &[jobs[1].delivery.current_attempt()], false, at(2));
+    assert_eq!(sent(&scheduler.poll(at(2))), [jobs[1].delivery.id]);
+}
+
+#[test]
+fn what_a_lost_agent_held_is_told_and_its_result_still_counts() {
+    let mut scheduler = ready();
+    let one = publish(&mut scheduler, 1, at(1));
+    scheduler.poll(at(1));
+    scheduler.stream_closed(STREAM);
+    assert_eq!(scheduler.held_by(&identity(1)).len(), 1);
+    assert!(scheduler.held_by(&identity(2)).is_empty(), "another incarnation is another process");
+    assert!(scheduler.result_received(one.delivery.current_attempt()).is_some());
+}
+
+#[test]
+fn pausing_gives_the_queue_back_and_admits_nothing() {
+    let mut scheduler = ready();
+    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    scheduler.poll(at(1));
+    let paused = Subscription { status: Status::Paused, ..subscription("main", 2) };
+    scheduler.configure(Arc::new(paused), LEASE.shard, at(2));
+    let actions = scheduler.poll(at(2));
+    let released: HashSet<_> = actions.release.iter().map(|key| key.delivery).collect();
+    assert_eq!(released, HashSet::from([jobs[3].delivery.id, jobs[4].delivery.id]));
+    assert_eq!(scheduler.admits(&jobs[0].delivery.subscription, 10, at(2)), None);
+    assert_eq!(actions.dispatches[0].updates.len(), 1, "agents learn of the change");
+}
+
+#[test]
+fn due_work_is_claimed_while_there_is_room_and_new_events_queue_behind_it() {
+    let mut scheduler = ready();
+    let key = subscription("main", 1).key();
+    scheduler.note_due(&key, at(10), at(1));
+    assert!(scheduler.poll(at(9)).wake.is_some_and(|wake| wake <= at(10)));
+    assert!(scheduler.claims(at(9)).is_empty());
+    assert_eq!(scheduler.admits(&key, 10, at(9)), Some(LEASE.epoch), "nothing is due yet");
+    assert!(scheduler.poll(at(10)).claims);
+    assert_eq!(scheduler.admits(&key, 10, at(10)), None, "others wait in the table");
+    let claims = scheduler.claims(at(10));
+    let (claimed, _, epoch, limit, tests_only) = &claims[0];
+    assert_eq!((claimed, *epoch, *tests_only), (&key, LEASE.epoch, false));
+    scheduler.add([job("main", 1)], at(10));
+    scheduler.claim_done(&key, *limit, 1, at(10), at(10));
+    assert_eq!(sent(&scheduler.poll(at(10))).len(), 1);
+    assert_eq!(scheduler.admits(&key, 10, at(11)), Some(LEASE.epoch));
+}
+
+#[test]
+fn a_dead_endpoint_is_left_alone_and_its_queue_goes_back_unburnt() {
+    let mut scheduler = ready();
+    let failure = Feedback {
+        outcome: Outcome::ConnectFailed,
+        transition: Transition::End {
+            state: DeliveryState::Exhausted,
+            reason: Some(EndReason::AttemptsExhausted),
+        },
+        ..success()
+    };
+    let mut now = at(0);
+    for n in 0..25 {
+        now = at(i64::from(n) * 2000);
+        let one = publish(&mut scheduler, n, now);
+        let out = scheduler.poll(now);
+        assert_eq!(sent(&out), [one.delivery.id], "closed until it has failed for 30 s");
+        if n == 24 {
+            let late = job("main", 200);
+            scheduler.add([late], now);
+        }
+        conclude(&mut scheduler, &one, &failure, now);
+        if scheduler.admits(&one.delivery.subscription, 10, now).is_none() {
+            break;
+        }
+    }
+    let key = subscription("main", 1).key();
+    assert_eq!(scheduler.admits(&key, 10, now), None, "the breaker is open");
+    scheduler.add([job("main", 201)], now);
+    let actions = scheduler.poll(now);
+    assert!(sent(&actions).is_empty());
+    assert!(!actions.release.is_empty());
+}
+
+#[test]
+fn retry_after_holds_the_whole_subscription() {
+    let mut scheduler = ready();
+    let jobs: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    scheduler.poll(at(1));
+    let busy = Feedback {
+        outcome: Outcome::HttpStatus,
+        hold: Some(Duration::from_secs(2)),
+        transition: Transition::Retry { due: at(2001), failures: 1 },
+        ..success()
+    };
+    conclude(&mut scheduler, &jobs[0], &busy, at(1));
+    assert!(sent(&scheduler.poll(at(1500))).is_empty());
+    assert_eq!(sent(&scheduler.poll(at(2001))), [jobs[3].delivery.id]);
+}
+
+#[test]
+fn a_test_passes_every_gate() {
+    let mut scheduler = ready();
+    let paused = Subscription { status: Status::Disabled, ..subscription("main", 2) };
+    scheduler.configure(Arc::new(paused), LEASE.shard, at(1));
+    let mut test = job("main", 1).delivery.clone();
+    test.test = true;
+    let event = job("main", 1).event.clone();
+    scheduler.add([Arc::new(Job { delivery: test, event })], at(1));
+    assert_eq!(sent(&scheduler.poll(at(1))).len(), 1);
+}
+
+#[test]
+fn a_sweep_finds_only_what_was_never_in_memory() {
+    let mut scheduler = ready();
+    let known = publish(&mut scheduler, 1, at(1));
+    let ended = publish(&mut scheduler, 2, at(1));
+    scheduler.poll(at(1));
+    scheduler.sweep_begins();
+    conclude(&mut scheduler, &ended, &success(), at(2));
+    let lost = job("main", 3).delivery.id;
+    let found = vec![known.delivery.id, ended.delivery.id, lost];
+    assert_eq!(scheduler.missing_since_sweep(found), [lost]);
+}
+
+#[test]
+fn a_drained_shard_ends_empty_and_is_forgotten_whole() {
+    let mut scheduler = ready();
+    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    scheduler.poll(at(1));
+    scheduler.drain_shard(LEASE.shard);
+    assert_eq!(scheduler.poll(at(2)).release.len(), 2);
+    assert_eq!(scheduler.shard_deliveries(LEASE.shard), 3);
+    conclude(&mut scheduler, &jobs[0], &success(), at(3));
+    scheduler.drop_shard(LEASE.shard);
+    assert_eq!((scheduler.deliveries(), scheduler.payload_bytes()), (0, 0));
+    assert_eq!(scheduler.epoch(LEASE.shard), None);
+}
+
+proptest! {
+    /// Under any order of events: never more in flight than allowed, never more
+    /// sent than credited, nothing twice at agents, memory accounted for.
+    #[test]
+    fn limits_hold_under_any_interleaving(steps in proptest::collection::vec((0..7_u8, any::<u8>()), 1..200)) {
+        let mut scheduler = ready();
+        scheduler.credit(STREAM, 0, 0);
+        let mut out: BTreeMap<DeliveryId, Arc<Job>> = BTreeMap::new();
+        let mut now = at(1);
+        for (step, n) in steps {
+            now = now + Duration::from_millis(u64::from(n));
+            match step {
+                0 | 1 => {
+                    let one = job("main", n);
+                    let key = one.delivery.subscription.clone();
+                    let fresh = !scheduler.entries.contains_key(&one.delivery.id);
+                    if fresh && scheduler.admits(&key, 10, now).is_some() {
+                        scheduler.reserve(Arc::clone(&one), now);
+                        if step == 0 {
+                            scheduler.committed([one.delivery.id], now);
+                        } else {
+                            scheduler.rolled_back([one.delivery.id]);
+                        }
+                    }
+                }
+                2 => {
+                    if let Some((id, one)) = out.iter().next().map(|(id, one)| (*id, Arc::clone(one))) {
+                        scheduler.result_received(one.delivery.current_attempt());
+                        scheduler.concluded(one.delivery.current_attempt(), &success(), now);
+                        out.remove(&id);
+                    }
+                }
+                3 => {
+                    if let Some((id, one)) = out.iter().next_back().map(|(id, one)| (*id, Arc::clone(one))) {
+                        scheduler.returned(STREAM, &[one.delivery.current_attempt()], false, now);
+                        out.remove(&id);
+                    }
+                }
+                4 => scheduler.renew_shard(LEASE.shard, now + Duration::from_secs(8), now),
+                5 => scheduler.suspend(STREAM, n.is_multiple_of(4)),
+                _ => scheduler.configure(Arc::new(Subscription {
+                    status: if n.is_multiple_of(3) { Status::Paused } else { Status::Enabled },
+                    ..subscription("main", i64::from(n) + 2)
+                }), LEASE.shard, now),
+            }
+            let actions = scheduler.poll(now);
+            for (one, _) in actions.dispatches.iter().flat_map(|d| &d.jobs) {
+                prop_assert!(out.insert(one.delivery.id, Arc::clone(one)).is_none(), "sent twice");
+            }
+            prop_assert!(out.len() <= 3, "{} in flight", out.len());
+            let view = scheduler.lane(&subscription("main", 1).key(), now).unwrap();
+            prop_assert_eq!(view.in_flight as usize, out.len());
+            prop_assert_eq!(scheduler.payload_bytes(), scheduler.deliveries() * 10);
+            prop_assert_eq!(scheduler.backlog(&region()), view.queued);
+        }
+    }
+}

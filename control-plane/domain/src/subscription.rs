@@ -1,0 +1,158 @@
+//! A subscription: where and how a tenant wants its events.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::filter::EventTypePattern;
+use crate::ids::{Region, SubscriptionId, SubscriptionKey, TenantId};
+use crate::retry::RetryPolicy;
+use crate::secret::Secret;
+use crate::time::{StoppedClock, Timestamp};
+
+/// Whether a subscription gets its events (rule 11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Matched events are delivered.
+    Enabled,
+    /// Matched events wait.
+    Paused,
+    /// Matched events are kept as SUPPRESSED; what waited goes on waiting.
+    Disabled,
+}
+
+/// One signing key and how long it signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKey {
+    pub id: String,
+    pub secret: Secret,
+    pub create_time: Timestamp,
+    /// When it stops signing; `None` for the newest key.
+    pub expire_time: Option<Timestamp>,
+}
+
+impl SigningKey {
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        self.expire_time.is_none_or(|expiry| now < expiry)
+    }
+}
+
+/// Which statuses count as success.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuccessRule {
+    /// 200 to 299.
+    #[default]
+    Any2xx,
+    /// Only these; at least one.
+    Listed(BTreeSet<u16>),
+}
+
+impl SuccessRule {
+    pub fn accepts(&self, status: u16) -> bool {
+        match self {
+            Self::Any2xx => (200..300).contains(&status),
+            Self::Listed(codes) => codes.contains(&status),
+        }
+    }
+}
+
+/// A subscription as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub tenant: TenantId,
+    pub id: SubscriptionId,
+    pub status: Status,
+    /// Why the status is what it is, when a person did not just say so.
+    pub status_reason: String,
+    pub settings: Settings,
+    /// The oldest first; the last one is the newest.
+    pub signing_keys: Vec<SigningKey>,
+    /// Time that does not count towards deadlines, because of pauses.
+    pub paused_clock: StoppedClock,
+    /// Raised by every change; its etag and the version agents know.
+    pub revision: i64,
+    pub create_time: Timestamp,
+    pub update_time: Timestamp,
+    pub delete_time: Option<Timestamp>,
+}
+
+impl Subscription {
+    pub fn key(&self) -> SubscriptionKey {
+        SubscriptionKey { tenant: self.tenant.clone(), subscription: self.id.clone() }
+    }
+
+    /// Gives it a status at `now`. Deadlines stand still while it is paused and
+    /// only then: disabled, what waits goes on to expire (rule 11).
+    pub fn set_status(&mut self, status: Status, reason: impl Into<String>, now: Timestamp) {
+        match status {
+            Status::Paused => self.paused_clock.stop(now),
+            Status::Enabled | Status::Disabled => self.paused_clock.start(now),
+        }
+        self.status = status;
+        self.status_reason = reason.into();
+        self.update_time = now;
+    }
+}
+
+/// What its owner chooses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    pub display_name: String,
+    pub url: String,
+    pub event_types: Vec<EventTypePattern>,
+    /// Empty: the whole tenant. Otherwise only events about these accounts.
+    pub accounts: BTreeSet<String>,
+    pub region: Region,
+    pub retry: RetryPolicy,
+    pub success: SuccessRule,
+    /// The whole attempt's deadline, the response's body included.
+    pub request_timeout: Duration,
+    pub max_requests_per_second: Option<u32>,
+    pub max_in_flight: Option<u32>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_stand_still_only_while_paused() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let mut subscription = Subscription {
+            tenant: "acme".parse().unwrap(),
+            id: "erp".parse().unwrap(),
+            status: Status::Enabled,
+            status_reason: String::new(),
+            settings: Settings {
+                display_name: String::new(),
+                url: "https://example.com".into(),
+                event_types: vec![EventTypePattern::All],
+                accounts: BTreeSet::new(),
+                region: "eu".parse().unwrap(),
+                retry: RetryPolicy::default(),
+                success: SuccessRule::default(),
+                request_timeout: Duration::from_secs(15),
+                max_requests_per_second: None,
+                max_in_flight: None,
+            },
+            signing_keys: Vec::new(),
+            paused_clock: StoppedClock::default(),
+            revision: 1,
+            create_time: at(0),
+            update_time: at(0),
+            delete_time: None,
+        };
+        subscription.set_status(Status::Disabled, "why", at(10));
+        assert_eq!(subscription.paused_clock.running(at(20)), at(20));
+        subscription.set_status(Status::Paused, "", at(20));
+        subscription.set_status(Status::Paused, "again", at(25));
+        assert_eq!(subscription.paused_clock.running(at(30)), at(20));
+        subscription.set_status(Status::Enabled, "", at(30));
+        assert_eq!(subscription.paused_clock.running(at(40)), at(30));
+        assert_eq!((subscription.update_time, subscription.status_reason.as_str()), (at(30), ""));
+    }
+}

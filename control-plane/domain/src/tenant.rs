@@ -1,0 +1,32 @@
+//! A tenant: the customer whose money moves, and its settings.
+
+use std::collections::BTreeMap;
+
+use crate::ids::TenantId;
+use crate::subscription::Subscription;
+use crate::time::Timestamp;
+
+/// A tenant as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub display_name: String,
+    /// Whether subscriptions may have `http://` URLs.
+    pub allow_insecure_urls: bool,
+    pub labels: BTreeMap<String, String>,
+    /// Raised by every change of the tenant or of its subscriptions (rule 1).
+    pub config_version: i64,
+    /// Raised by every change of the tenant itself; its etag.
+    pub revision: i64,
+    pub create_time: Timestamp,
+    pub update_time: Timestamp,
+    pub delete_time: Option<Timestamp>,
+}
+
+/// Everything that matching and dispatching need of a tenant, read at one moment.
+#[derive(Clone, Debug)]
+pub struct TenantConfig {
+    pub tenant: Tenant,
+    /// All that are not deleted.
+    pub subscriptions: Vec<Subscription>,
+}

@@ -1,0 +1,190 @@
+//! Patterns, scopes, and the index against the plain rule.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use postrider_domain::filter::{
+    EventTypeError, EventTypePattern, Matcher, matches, validate_event_type,
+};
+use postrider_domain::retry::RetryPolicy;
+use postrider_domain::subscription::{Settings, Status, Subscription, SuccessRule};
+use postrider_domain::time::{StoppedClock, Timestamp};
+use proptest::prelude::*;
+
+fn subscription(patterns: &[&str], accounts: &[&str]) -> Subscription {
+    let now = Timestamp::from_micros(0);
+    Subscription {
+        tenant: "acme".parse().unwrap(),
+        id: "main".parse().unwrap(),
+        status: Status::Enabled,
+        status_reason: String::new(),
+        settings: Settings {
+            display_name: String::new(),
+            url: "https://hooks.example.com/".into(),
+            event_types: patterns.iter().map(|text| text.parse().unwrap()).collect(),
+            accounts: accounts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<BTreeSet<_>>(),
+            region: "home".parse().unwrap(),
+            retry: RetryPolicy::default(),
+            success: SuccessRule::Any2xx,
+            request_timeout: Duration::from_secs(30),
+            max_requests_per_second: None,
+            max_in_flight: None,
+        },
+        signing_keys: Vec::new(),
+        paused_clock: StoppedClock::default(),
+        revision: 1,
+        create_time: now,
+        update_time: now,
+        delete_time: None,
+    }
+}
+
+#[test]
+fn event_types_are_segments_between_single_dots() {
+    let longest = "a".repeat(128);
+    for good in [
+        "payment.completed",
+        "order_created",
+        "IncomingPaymentBooked",
+        "a-1.b_2.C",
+        &longest,
+    ] {
+        assert_eq!(validate_event_type(good), Ok(()), "{good}");
+        assert_eq!(good.parse(), Ok(EventTypePattern::Exact(good.to_owned())));
+    }
+    for (bad, error) in [
+        ("", EventTypeError::Empty),
+        (&"a".repeat(129), EventTypeError::TooLong),
+        (".", EventTypeError::Malformed),
+        ("payment.", EventTypeError::Malformed),
+        (".payment", EventTypeError::Malformed),
+        ("payment..completed", EventTypeError::Malformed),
+        ("payment completed", EventTypeError::Malformed),
+        ("zahlung.erhöht", EventTypeError::Malformed),
+    ] {
+        assert_eq!(validate_event_type(bad), Err(error), "{bad}");
+        assert_eq!(bad.parse::<EventTypePattern>(), Err(error), "{bad}");
+    }
+    assert_eq!(
+        validate_event_type("payment.*"),
+        Err(EventTypeError::Malformed)
+    );
+}
+
+#[test]
+fn a_star_stands_alone_or_for_the_last_segments() {
+    assert_eq!("*".parse(), Ok(EventTypePattern::All));
+    assert_eq!("a.b.*".parse(), Ok(EventTypePattern::Prefix("a.b.".into())));
+    for bad in ["*.created", "pay*", "a.*.b", "**", "a.b*", "*.*"] {
+        assert_eq!(
+            bad.parse::<EventTypePattern>(),
+            Err(EventTypeError::Wildcard),
+            "{bad}"
+        );
+    }
+    assert_eq!(
+        ".*".parse::<EventTypePattern>(),
+        Err(EventTypeError::Malformed)
+    );
+    assert!(
+        format!("{}.*", "a".repeat(127))
+            .parse::<EventTypePattern>()
+            .is_err()
+    );
+}
+
+#[test]
+fn a_prefix_takes_everything_below_it_and_nothing_beside_it() {
+    let prefix: EventTypePattern = "payment.*".parse().unwrap();
+    assert!(prefix.matches("payment.completed"));
+    assert!(prefix.matches("payment.refund.completed"));
+    for other in [
+        "payment",
+        "payments.completed",
+        "Payment.completed",
+        "my.payment.completed",
+    ] {
+        assert!(!prefix.matches(other), "{other}");
+    }
+}
+
+#[test]
+fn patterns_are_stored_as_their_text() {
+    let patterns: Vec<EventTypePattern> =
+        serde_json::from_str(r#"["*","payment.*","order_created"]"#).unwrap();
+    assert_eq!(
+        serde_json::to_string(&patterns).unwrap(),
+        r#"["*","payment.*","order_created"]"#
+    );
+    assert!(serde_json::from_str::<EventTypePattern>(r#""pay*""#).is_err());
+}
+
+#[test]
+fn an_event_without_account_never_matches_a_scoped_subscription() {
+    let tenant_wide = subscription(&["*"], &[]).settings;
+    let scoped = subscription(&["*"], &["SE1", "SE2"]).settings;
+    assert!(matches(&tenant_wide, "a", None) && matches(&tenant_wide, "a", Some("SE9")));
+    assert!(matches(&scoped, "a", Some("SE2")));
+    assert!(!matches(&scoped, "a", Some("SE9")));
+    assert!(!matches(&scoped, "a", None));
+}
+
+#[test]
+fn a_subscription_is_found_once_however_many_of_its_patterns_match() {
+    let all = [
+        subscription(&["*", "a.*", "a.b.*", "a.b.c"], &[]),
+        subscription(&["a.*", "a.b.c"], &["x"]),
+    ];
+    let matcher = Matcher::new(&all);
+    assert_eq!(
+        matcher.matching("a.b.c", Some("x")).collect::<Vec<_>>(),
+        [0, 1]
+    );
+    assert_eq!(matcher.matching("a.b.c", None).collect::<Vec<_>>(), [0]);
+    assert_eq!(Matcher::new(&[]).matching("a", None).count(), 0);
+}
+
+/// Few different names, so that they meet.
+fn name() -> impl Strategy<Value = String> {
+    proptest::collection::vec(prop_oneof!["a", "b", "ab", "a_b"], 1..4).prop_map(|s| s.join("."))
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    prop_oneof![1 => Just("*".to_owned()), 3 => name().prop_map(|n| format!("{n}.*")), 4 => name()]
+}
+
+fn any_subscription() -> impl Strategy<Value = Subscription> {
+    let patterns = proptest::collection::vec(pattern(), 0..4);
+    let accounts = proptest::collection::vec(prop_oneof!["x", "y", "z"], 0..3);
+    (patterns, accounts).prop_map(|(patterns, accounts)| {
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+        subscription(&patterns, &accounts)
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_index_agrees_with_the_rule(
+        all in proptest::collection::vec(any_subscription(), 0..40),
+        event_type in name(),
+        account in proptest::option::of(prop_oneof!["x", "y", "w"]),
+    ) {
+        let account = account.as_deref();
+        let plain: Vec<usize> = (0..all.len())
+            .filter(|index| matches(&all[*index].settings, &event_type, account))
+            .collect();
+        let indexed: Vec<usize> = Matcher::new(&all).matching(&event_type, account).collect();
+        prop_assert_eq!(indexed, plain);
+    }
+
+    #[test]
+    fn a_pattern_reads_back_as_it_prints(text in "\\PC{0,12}|[a-b.*_-]{0,8}") {
+        if let Ok(pattern) = text.parse::<EventTypePattern>() {
+            prop_assert_eq!(pattern.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The decisions that stand alone, each by a table of its rules and by
+//! properties over generated input. One program, so that it is linked once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod fairness;
+mod filter;
+mod health;
+mod rate;
+mod retry;

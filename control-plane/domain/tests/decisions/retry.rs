@@ -1,0 +1,320 @@
+//! Timetables, jitter, bounds, and what receivers ask for.
+
+use std::time::Duration;
+
+use postrider_domain::retry::{
+    MAX_AGE, MAX_ATTEMPTS, RetryPolicy, Timetable, parse_retry_after,
+};
+use postrider_domain::time::Timestamp;
+use proptest::prelude::*;
+
+const HOUR: u64 = 3600;
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn policy(timetable: Timetable) -> RetryPolicy {
+    RetryPolicy {
+        timetable,
+        ..RetryPolicy::default()
+    }
+}
+
+fn delays(policy: &RetryPolicy) -> Vec<Duration> {
+    (1..)
+        .map_while(|failures| policy.delay_after(failures))
+        .collect()
+}
+
+#[test]
+fn the_standard_timetable_has_ten_attempts() {
+    let standard = RetryPolicy::default();
+    let hours = |list: &[u64]| list.iter().map(|h| secs(h * HOUR)).collect::<Vec<_>>();
+    let mut wanted = vec![secs(5), secs(300), secs(1800)];
+    wanted.extend(hours(&[2, 5, 10, 14, 20, 24]));
+    assert_eq!(delays(&standard), wanted);
+    assert_eq!(
+        standard.delay_after(0),
+        Some(Duration::ZERO),
+        "the first attempt is made at once"
+    );
+    assert_eq!(standard.delay_after(u32::MAX), None);
+    assert_eq!(standard.total(), secs(75 * HOUR + 35 * 60 + 5));
+    let jitter = standard.total() / 10;
+    assert_eq!(
+        standard.deadline_span(),
+        standard.total() + jitter + secs(HOUR)
+    );
+}
+
+#[test]
+fn a_list_has_one_attempt_more_than_delays() {
+    let list = policy(Timetable::List(vec![secs(1), secs(1), secs(9)]));
+    assert_eq!(delays(&list), [secs(1), secs(1), secs(9)]);
+    assert_eq!(list.timetable.attempts(), 4);
+    assert_eq!(list.total(), secs(11));
+}
+
+#[test]
+fn linear_delays_grow_by_the_increment() {
+    let half = Duration::from_millis(500);
+    let linear = policy(Timetable::Linear {
+        initial: half,
+        increment: half,
+        max_attempts: 6,
+    });
+    assert_eq!(delays(&linear), [1, 2, 3, 4, 5].map(|halves| half * halves));
+}
+
+#[test]
+fn exponential_delays_grow_by_the_factor_up_to_the_longest() {
+    let exponential = |percent, attempts| {
+        delays(&policy(Timetable::Exponential {
+            initial: secs(10),
+            multiplier_percent: percent,
+            max_delay: secs(60),
+            max_attempts: attempts,
+        }))
+    };
+    assert_eq!(exponential(200, 6), [10, 20, 40, 60, 60].map(secs));
+    let thirds = [10_000, 15_000, 22_500, 33_750].map(Duration::from_millis);
+    assert_eq!(exponential(150, 5), thirds);
+    assert_eq!(exponential(100, 4), [10, 10, 10].map(secs));
+    assert_eq!(exponential(200, 1), []);
+}
+
+#[test]
+fn a_maximum_age_is_the_deadline() {
+    let aged = RetryPolicy {
+        max_age: Some(secs(90)),
+        ..RetryPolicy::default()
+    };
+    assert_eq!(aged.deadline_span(), secs(90));
+}
+
+fn paths(policy: &RetryPolicy) -> Vec<String> {
+    policy
+        .validate()
+        .err()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect()
+}
+
+#[test]
+fn what_is_out_of_bounds_is_named() {
+    let week = secs(7 * 24 * HOUR);
+    assert_eq!(paths(&RetryPolicy::default()), [""; 0]);
+    assert_eq!(
+        paths(&policy(Timetable::List(vec![]))),
+        ["fixed_delays.delays"]
+    );
+    assert_eq!(
+        paths(&policy(Timetable::List(vec![secs(1); 51]))),
+        ["fixed_delays.delays"]
+    );
+    let long = policy(Timetable::List(vec![secs(1), week + secs(1)]));
+    assert_eq!(paths(&long), ["fixed_delays.delays[1]"]);
+
+    let linear = |initial, increment, max_attempts| {
+        paths(&policy(Timetable::Linear {
+            initial,
+            increment,
+            max_attempts,
+        }))
+    };
+    assert_eq!(linear(secs(0), secs(0), 100), [""; 0]);
+    assert_eq!(linear(secs(1), secs(1), 0), ["linear.max_attempts"]);
+    assert_eq!(linear(secs(1), secs(24 * HOUR), 9), ["linear.increment"]);
+    assert_eq!(linear(week + secs(1), secs(1), 2), ["linear.initial_delay"]);
+
+    let exponential = |initial, multiplier_percent, max_delay, max_attempts| {
+        let timetable = Timetable::Exponential {
+            initial,
+            multiplier_percent,
+            max_delay,
+            max_attempts,
+        };
+        paths(&policy(timetable))
+    };
+    assert_eq!(exponential(secs(1), 200, secs(HOUR), 20), [""; 0]);
+    assert_eq!(
+        exponential(secs(0), 200, secs(HOUR), 20),
+        ["exponential.initial_delay"]
+    );
+    assert_eq!(
+        exponential(secs(2), 99, secs(1), 101),
+        [
+            "exponential.max_attempts",
+            "exponential.multiplier_percent",
+            "exponential.max_delay"
+        ]
+    );
+
+    let jitter = RetryPolicy {
+        jitter_percent: 51,
+        ..RetryPolicy::default()
+    };
+    assert_eq!(paths(&jitter), ["jitter_percent"]);
+    for age in [secs(0), MAX_AGE + secs(1)] {
+        let aged = RetryPolicy {
+            max_age: Some(age),
+            ..RetryPolicy::default()
+        };
+        assert_eq!(paths(&aged), ["max_age"]);
+    }
+}
+
+#[test]
+fn a_timetable_longer_than_the_longest_age_needs_an_age() {
+    let weeks = policy(Timetable::List(vec![secs(7 * 24 * HOUR); 5]));
+    assert_eq!(paths(&weeks), ["max_age"]);
+    assert_eq!(
+        paths(&RetryPolicy {
+            max_age: Some(MAX_AGE),
+            ..weeks
+        }),
+        [""; 0]
+    );
+}
+
+#[test]
+fn policies_are_stored_and_read_back() {
+    let linear = Timetable::Linear {
+        initial: secs(1),
+        increment: secs(2),
+        max_attempts: 3,
+    };
+    for timetable in [Timetable::Standard, Timetable::List(vec![secs(1)]), linear] {
+        let policy = RetryPolicy {
+            max_age: Some(secs(9)),
+            ..policy(timetable)
+        };
+        let text = serde_json::to_string(&policy).unwrap();
+        assert_eq!(serde_json::from_str::<RetryPolicy>(&text).unwrap(), policy);
+    }
+}
+
+/// Sun, 06 Nov 1994 08:49:37 GMT.
+const NOVEMBER: Timestamp = Timestamp::from_micros(784_111_777_000_000);
+
+#[test]
+fn retry_after_is_seconds_or_a_date() {
+    let earlier = NOVEMBER - secs(90);
+    for (text, wanted) in [
+        ("0", Some(0)),
+        ("120", Some(120)),
+        (" 120\t", Some(120)),
+        ("99999999999999999999999999", Some(u64::MAX)),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(90)),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", Some(90)),
+        ("Sun Nov  6 08:49:37 1994", Some(90)),
+        ("Sun, 06 Nov 1994 08:40:00 GMT", Some(0)),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("12 s", None),
+        ("Sun, 06 Nov 1994 08:49:37 CET", None),
+        ("Sun, 31 Feb 1994 08:49:37 GMT", None),
+        ("Sun, 06 Nov 1994 25:49:37 GMT", None),
+        (&"9".repeat(65), None),
+    ] {
+        assert_eq!(
+            parse_retry_after(text.as_bytes(), earlier),
+            wanted.map(secs),
+            "{text:?}"
+        );
+    }
+}
+
+fn any_span() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        (0_u64..1_000_000).prop_map(Duration::from_millis),
+        any::<(u64, u32)>().prop_map(|(s, n)| Duration::new(s / 2, n % 1_000_000_000)),
+    ]
+}
+
+fn any_timetable() -> impl Strategy<Value = Timetable> {
+    prop_oneof![
+        Just(Timetable::Standard),
+        proptest::collection::vec(any_span(), 0..200).prop_map(Timetable::List),
+        (any_span(), any_span(), any::<u32>()).prop_map(|(initial, increment, max_attempts)| {
+            Timetable::Linear {
+                initial,
+                increment,
+                max_attempts,
+            }
+        }),
+        (any_span(), 0..2000_u32, any_span(), any::<u32>()).prop_map(
+            |(initial, multiplier_percent, max_delay, max_attempts)| Timetable::Exponential {
+                initial,
+                multiplier_percent,
+                max_delay,
+                max_attempts
+            }
+        ),
+    ]
+}
+
+fn any_policy() -> impl Strategy<Value = RetryPolicy> {
+    (
+        any_timetable(),
+        any::<u8>(),
+        proptest::option::of(any_span()),
+    )
+        .prop_map(|(timetable, jitter_percent, max_age)| RetryPolicy {
+            timetable,
+            jitter_percent,
+            max_age,
+        })
+}
+
+proptest! {
+    /// Also one that was never validated: it ends, and nothing overflows.
+    #[test]
+    fn every_policy_ends(policy in any_policy(), random in 0.0..1.0_f64) {
+        let attempts = policy.timetable.attempts();
+        prop_assert!((1..=MAX_ATTEMPTS).contains(&attempts));
+        prop_assert_eq!(delays(&policy).len(), usize::try_from(attempts - 1).unwrap());
+        for failures in 0..attempts {
+            prop_assert!(policy.next_delay(failures, random).is_some());
+        }
+        prop_assert_eq!(policy.next_delay(attempts, random), None);
+        policy.deadline_span();
+    }
+
+    #[test]
+    fn what_is_valid_is_bounded(policy in any_policy()) {
+        if policy.validate().is_ok() {
+            prop_assert!(policy.deadline_span() <= MAX_AGE);
+            prop_assert!(delays(&policy).iter().all(|delay| *delay <= secs(7 * 24 * HOUR)));
+        }
+    }
+
+    #[test]
+    fn jitter_stays_within_its_percentage(jitter in 0_u8..=50, failures in 1_u32..10, random in 0.0..1.0_f64) {
+        let policy = RetryPolicy { jitter_percent: jitter, ..RetryPolicy::default() };
+        let plain = policy.delay_after(failures).unwrap();
+        let delay = policy.next_delay(failures, random).unwrap();
+        let most = plain * u32::from(jitter) / 100 + Duration::from_micros(1);
+        prop_assert!(delay.abs_diff(plain) <= most, "{delay:?} for {plain:?}");
+        if jitter == 0 {
+            prop_assert_eq!(delay, plain);
+        }
+    }
+
+    #[test]
+    fn jitter_rises_with_the_random_number(failures in 1_u32..10, a in 0.0..1.0_f64, b in 0.0..1.0_f64) {
+        let policy = RetryPolicy::default();
+        let (low, high) = (a.min(b), a.max(b));
+        prop_assert!(policy.next_delay(failures, low) <= policy.next_delay(failures, high));
+    }
+
+    #[test]
+    fn no_header_upsets_it(value in proptest::collection::vec(any::<u8>(), 0..80), now in any::<i64>()) {
+        let _ = parse_retry_after(&value, Timestamp::from_micros(now));
+    }
+}

@@ -1,0 +1,223 @@
+//! Between the work stream's messages and the domain's types.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
+use postrider_domain::ids::{
+    AgentId, AttemptKey, DeliveryId, EventId, Region, SubscriptionId, SubscriptionKey, TenantId,
+};
+use postrider_domain::retry::parse_retry_after;
+use postrider_domain::scheduler::{AgentIdentity, Dispatch, Job, StreamId};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::Timestamp;
+use postrider_proto::agent::v1 as wire;
+use postrider_proto::agent::v1::work_response::Message as Say;
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::flow::conclude::Report;
+use crate::flow::dispatch::{AgentState, StreamMessage};
+
+/// Longest agent name, in bytes.
+const MAX_AGENT_ID_BYTES: usize = 128;
+
+pub fn duration(span: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(span.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// A duration from the wire; a negative one is none.
+fn span(duration: Option<prost_types::Duration>) -> Option<Duration> {
+    duration.and_then(|duration| Duration::try_from(duration).ok())
+}
+
+/// Attempt keys, less those that are malformed.
+pub fn keys(keys: &[wire::AttemptKey]) -> Vec<AttemptKey> {
+    keys.iter().filter_map(key).collect()
+}
+
+fn key(key: &wire::AttemptKey) -> Option<AttemptKey> {
+    let delivery = DeliveryId(Uuid::from_slice(&key.delivery_id).ok()?);
+    (key.number > 0).then_some(AttemptKey { delivery, number: key.number })
+}
+
+/// Checks a Hello.
+pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, Status> {
+    let refuse = |field: &str| Err(Status::invalid_argument(format!("hello.{field} is not valid")));
+    if hello.agent_id.is_empty() || hello.agent_id.len() > MAX_AGENT_ID_BYTES {
+        return refuse("agent_id");
+    }
+    let Ok(incarnation) = <[u8; 16]>::try_from(hello.incarnation.as_ref()) else {
+        return refuse("incarnation");
+    };
+    let Ok(region) = hello.region.parse::<Region>() else {
+        return refuse("region");
+    };
+    Ok(AgentState {
+        identity: AgentIdentity { agent: AgentId(hello.agent_id.as_str().into()), incarnation },
+        region,
+        version: hello.version.chars().take(64).collect(),
+        max_in_flight: hello.max_in_flight,
+        in_flight: u32::try_from(hello.in_flight.len()).unwrap_or(u32::MAX),
+        draining: false,
+        clock_skew_us: 0,
+        last_heard: now,
+    })
+}
+
+/// A result as the concluder takes it; the error names the field that is wrong.
+pub fn report(
+    result: wire::AttemptResult,
+    agent: &AgentState,
+    stream: StreamId,
+    now: Timestamp,
+) -> Result<Report, &'static str> {
+    let attempt = result.key.as_ref().and_then(key).ok_or("key")?;
+    let tenant: TenantId = result.tenant.parse().map_err(|_| "tenant")?;
+    let subscription: SubscriptionId = result.subscription.parse().map_err(|_| "subscription")?;
+    let event = EventId(Uuid::from_slice(&result.event_id).map_err(|_| "event_id")?);
+    let (outcome, answered) = outcome(result.fact()).ok_or("fact")?;
+    let trigger = i16::try_from(result.trigger).ok().and_then(Trigger::from_code).ok_or("trigger")?;
+    let age = span(result.age).unwrap_or_default();
+    let retry_after = match result.retry_after.as_ref() {
+        [] => None,
+        value => parse_retry_after(value, now),
+    };
+    let record = AttemptRecord {
+        key: attempt,
+        subscription: SubscriptionKey { tenant, subscription },
+        event,
+        event_type: result.event_type,
+        outcome,
+        http_status: u16::try_from(result.http_status).ok().filter(|status| *status > 0),
+        start_time: now - age,
+        timings: timings(result.timings.unwrap_or_default()),
+        response_headers: result
+            .response_headers
+            .into_iter()
+            .map(|header| (header.name, header.value))
+            .collect(),
+        response_body: result.response_body,
+        response_body_bytes: result.response_body_bytes,
+        response_body_truncated: result.response_body_truncated,
+        error: result.error,
+        agent: agent.identity.agent.clone(),
+        region: agent.region.clone(),
+        remote_address: result.remote_address,
+        http_version: result.http_version,
+        trigger,
+        test: result.test,
+        next_attempt_time: None,
+    };
+    Ok(Report { record, answered, retry_after, stream: Some(stream), seen: None })
+}
+
+/// The outcome of a fact, and whether the response's status decides instead. A
+/// response that was too large to read whole has still answered.
+fn outcome(fact: wire::Fact) -> Option<(Outcome, bool)> {
+    match fact {
+        wire::Fact::Unspecified => None,
+        wire::Fact::Response => Some((Outcome::HttpStatus, true)),
+        wire::Fact::Timeout => Some((Outcome::Timeout, false)),
+        wire::Fact::DnsFailed => Some((Outcome::DnsFailed, false)),
+        wire::Fact::ConnectFailed => Some((Outcome::ConnectFailed, false)),
+        wire::Fact::TlsFailed => Some((Outcome::TlsFailed, false)),
+        wire::Fact::ConnectionClosed => Some((Outcome::ConnectionClosed, false)),
+        wire::Fact::ResponseTooLarge => Some((Outcome::ResponseTooLarge, true)),
+        wire::Fact::BlockedAddress => Some((Outcome::BlockedAddress, false)),
+        wire::Fact::InvalidRequest => Some((Outcome::InvalidRequest, false)),
+    }
+}
+
+fn timings(timings: wire::Timings) -> Timings {
+    Timings {
+        dns: span(timings.dns),
+        connect: span(timings.connect),
+        tls: span(timings.tls),
+        first_byte: span(timings.first_byte),
+        total: span(timings.total).unwrap_or_default(),
+    }
+}
+
+/// The messages by which an agent learns something, in their order.
+pub fn to_agent(message: StreamMessage, now: Timestamp) -> Vec<wire::WorkResponse> {
+    let messages = match message {
+        StreamMessage::Dispatch(dispatch) => dispatch_messages(dispatch, now),
+        StreamMessage::Ack(keys) => {
+            let keys = keys.into_iter().map(|key| wire_key(key, 0, 0)).collect();
+            vec![Say::ResultAck(wire::ResultAck { keys })]
+        }
+        StreamMessage::TakeOver(lease) => vec![Say::TakeOver(wire::TakeOver {
+            shard: u32::from(lease.shard.0),
+            epoch: lease.epoch.0,
+        })],
+        StreamMessage::Drain => vec![Say::Drain(wire::Drain {})],
+    };
+    messages.into_iter().map(|message| wire::WorkResponse { message: Some(message) }).collect()
+}
+
+fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<Say> {
+    let mut messages: Vec<Say> =
+        dispatch.updates.iter().map(|s| Say::SubscriptionUpdate(update(s, now))).collect();
+    let assignments: Vec<wire::Assignment> =
+        dispatch.jobs.iter().filter_map(|(job, version)| assignment(job, *version)).collect();
+    if !assignments.is_empty() {
+        messages.push(Say::Assign(wire::Assign { assignments }));
+    }
+    messages
+}
+
+fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpdate {
+    let in_force = subscription.signing_keys.iter().filter(|key| key.in_force(now));
+    let keys = in_force.map(|key| wire::SigningKey {
+        scheme: wire::SigningScheme::StandardWebhooksV1.into(),
+        secret: Bytes::copy_from_slice(key.secret.bytes()),
+        expires_in: key.expire_time.map(|at| duration(at.since(now))),
+    });
+    wire::SubscriptionUpdate {
+        tenant: subscription.tenant.to_string(),
+        subscription: subscription.id.to_string(),
+        version: u64::try_from(subscription.revision).unwrap_or(0),
+        url: subscription.settings.url.clone(),
+        signing_keys: keys.collect(),
+        request_timeout: Some(duration(subscription.settings.request_timeout)),
+        allow_insecure_url: subscription.settings.url.starts_with("http://"),
+    }
+}
+
+/// `None` for a job that an agent already holds.
+fn assignment(job: &Job, version: i64) -> Option<wire::Assignment> {
+    let event = job.event.as_ref()?;
+    let delivery = &job.delivery;
+    Some(wire::Assignment {
+        key: Some(wire_key(
+            delivery.current_attempt(),
+            u32::from(delivery.shard.0),
+            delivery.epoch.0,
+        )),
+        tenant: event.tenant.to_string(),
+        subscription: delivery.subscription.subscription.to_string(),
+        subscription_version: u64::try_from(version).unwrap_or(0),
+        webhook_id: event.id.to_string(),
+        event_id: Bytes::copy_from_slice(event.id.0.as_bytes()),
+        event_type: event.event_type.clone(),
+        payload: event.payload.clone(),
+        content_type: event.content_type.clone(),
+        traceparent: event.traceparent.clone(),
+        tracestate: event.tracestate.clone(),
+        test: delivery.test,
+        trigger: u32::try_from(delivery.trigger.code()).unwrap_or(0),
+    })
+}
+
+fn wire_key(key: AttemptKey, shard: u32, epoch: u64) -> wire::AttemptKey {
+    wire::AttemptKey {
+        delivery_id: Bytes::copy_from_slice(key.delivery.0.as_bytes()),
+        number: key.number,
+        shard,
+        epoch,
+    }
+}

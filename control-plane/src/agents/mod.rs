@@ -1,0 +1,10 @@
+//! Connected agents.
+//!
+//! Fed by agents over the work stream and by the dispatcher; feeds the scheduler
+//! with credit and the concluder with results. The only place where the work
+//! stream's messages meet the domain's types.
+
+mod convert;
+mod session;
+
+pub use session::service;

@@ -1,0 +1,242 @@
+//! One work stream, from Hello to its end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use postrider_domain::ids::{AttemptKey, Epoch, Shard};
+use postrider_domain::scheduler::{AgentIdentity, ShardLease, StreamId};
+use postrider_domain::time::Timestamp;
+use postrider_proto::agent::v1::agent_service_server::{AgentService, AgentServiceServer};
+use postrider_proto::agent::v1::work_request::Message as Said;
+use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::{
+    AgentHeartbeat, Hello, Inventory, ReplicaHeartbeat, Results, Return, ReturnReason, Welcome,
+    WorkRequest, WorkResponse,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::convert;
+use crate::flow::Flow;
+use crate::flow::dispatch::{AgentState, StreamMessage};
+use crate::tls::PeerCheck;
+
+/// How long a new stream may take to say Hello.
+const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+/// Largest message that an agent sends, in bytes.
+const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Serves agents until `stop`.
+pub fn service(
+    flow: Flow,
+    check: PeerCheck,
+    stop: CancellationToken,
+) -> AgentServiceServer<impl AgentService> {
+    let next = Arc::new(AtomicU64::new(1));
+    AgentServiceServer::new(Agents { flow, check, stop, next })
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+struct Agents {
+    flow: Flow,
+    check: PeerCheck,
+    stop: CancellationToken,
+    next: Arc<AtomicU64>,
+}
+
+#[tonic::async_trait]
+impl AgentService for Agents {
+    type WorkStream = BoxStream<'static, Result<WorkResponse, Status>>;
+
+    async fn work(
+        &self,
+        request: Request<Streaming<WorkRequest>>,
+    ) -> Result<Response<Self::WorkStream>, Status> {
+        self.check.certificate_of(&request)?;
+        if self.stop.is_cancelled() {
+            return Err(Status::unavailable("this replica is stopping"));
+        }
+        let mut incoming = request.into_inner();
+        let first = tokio::time::timeout(HELLO_PATIENCE, incoming.message()).await;
+        let first = first.map_err(|_| Status::invalid_argument("the first message did not come"))??;
+        let Some(Said::Hello(hello)) = first.and_then(|message| message.message) else {
+            return Err(Status::invalid_argument("the first message must be Hello"));
+        };
+        let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
+        let session = Session::begin(&self.flow, id, hello)?;
+        let (sender, receiver) = mpsc::channel(self.flow.settings.agents.max_queued_messages);
+        let stop = self.stop.child_token();
+        let welcome = welcome(&self.flow);
+        session.open(sender, stop.clone());
+        let clock = Arc::clone(&self.flow.clock);
+        let outgoing = ReceiverStream::new(receiver).flat_map(move |message| {
+            futures::stream::iter(convert::to_agent(message, clock.now()).into_iter().map(Ok))
+        });
+        let beats = heartbeats(self.flow.clone(), session.state.region.clone());
+        let ended = stop.clone();
+        tokio::spawn(session.run(incoming, stop));
+        let outgoing = futures::stream::once(async { Ok(welcome) })
+            .chain(futures::stream::select(outgoing, beats))
+            .take_until(ended.cancelled_owned());
+        Ok(Response::new(outgoing.boxed()))
+    }
+}
+
+fn say(message: Say) -> WorkResponse {
+    WorkResponse { message: Some(message) }
+}
+
+fn welcome(flow: &Flow) -> WorkResponse {
+    let agents = &flow.settings.agents;
+    say(Say::Welcome(Welcome {
+        replica_id: flow.replica.0.to_string(),
+        heartbeat_interval: Some(convert::duration(Duration::from_millis(agents.heartbeat_milliseconds))),
+        silence_limit: Some(convert::duration(Duration::from_millis(agents.silence_limit_milliseconds))),
+    }))
+}
+
+/// Signs of life, each with the region's backlog here.
+fn heartbeats(
+    flow: Flow,
+    region: postrider_domain::ids::Region,
+) -> impl futures::Stream<Item = Result<WorkResponse, Status>> + Send {
+    let interval = Duration::from_millis(flow.settings.agents.heartbeat_milliseconds);
+    futures::stream::unfold((flow, region, false), move |(flow, region, waited)| async move {
+        if waited {
+            tokio::time::sleep(interval).await;
+        }
+        let backlog = flow.dispatcher.look(|scheduler, _| scheduler.backlog(&region));
+        let beat = ReplicaHeartbeat { backlog: u64::try_from(backlog).unwrap_or(u64::MAX) };
+        Some((Ok(say(Say::Heartbeat(beat))), (flow, region, true)))
+    })
+}
+
+/// What one stream's reader knows.
+struct Session {
+    flow: Flow,
+    id: StreamId,
+    state: AgentState,
+    held: Vec<AttemptKey>,
+}
+
+impl Session {
+    fn begin(flow: &Flow, id: StreamId, hello: Hello) -> Result<Self, Status> {
+        let state = convert::agent_state(&hello, flow.clock.now())?;
+        let held = convert::keys(&hello.in_flight)
+            .into_iter()
+            .chain(convert::keys(&hello.unacknowledged))
+            .collect();
+        Ok(Self { flow: flow.clone(), id, state, held })
+    }
+
+    fn open(&self, sender: mpsc::Sender<StreamMessage>, stop: CancellationToken) {
+        tracing::info!(
+            agent = %self.state.identity.agent.0, region = %self.state.region,
+            stream = self.id.0, held = self.held.len(), "agent connected"
+        );
+        self.flow.dispatcher.open(self.id, self.state.clone(), &self.held, sender, stop);
+    }
+
+    /// Reads what the agent says until either side ends the stream.
+    async fn run(self, mut incoming: Streaming<WorkRequest>, stop: CancellationToken) {
+        let silence = Duration::from_millis(self.flow.settings.agents.silence_limit_milliseconds);
+        let why = loop {
+            let message = tokio::select! {
+                message = tokio::time::timeout(silence, incoming.message()) => message,
+                () = stop.cancelled() => break "closed".to_owned(),
+            };
+            match message {
+                Err(_) => break "silent for too long".to_owned(),
+                Ok(Err(status)) => break status.message().to_owned(),
+                Ok(Ok(None)) => break "closed by the agent".to_owned(),
+                Ok(Ok(Some(WorkRequest { message: Some(said) }))) => {
+                    if let Err(refused) = self.take(said).await {
+                        break refused;
+                    }
+                }
+                Ok(Ok(Some(WorkRequest { message: None }))) => {}
+            }
+        };
+        stop.cancel();
+        self.flow.dispatcher.close(self.id);
+        tracing::info!(agent = %self.state.identity.agent.0, stream = self.id.0, %why, "agent stream ended");
+    }
+
+    async fn take(&self, said: Said) -> Result<(), String> {
+        let dispatcher = &self.flow.dispatcher;
+        dispatcher.heard(self.id, |_| {});
+        match said {
+            Said::Hello(_) => return Err("a second Hello".to_owned()),
+            Said::Credit(credit) => dispatcher.with(|scheduler, _| {
+                scheduler.credit(self.id, credit.assignments, credit.payload_bytes);
+            }),
+            Said::Results(results) => self.results(results).await?,
+            Said::ReturnAssignments(returned) => self.returned(&returned),
+            Said::Draining(_) => {
+                dispatcher.heard(self.id, |state| state.draining = true);
+                dispatcher.with(|scheduler, _| scheduler.suspend(self.id, true));
+            }
+            Said::Heartbeat(beat) => self.heartbeat(&beat),
+            Said::Inventory(inventory) => self.inventory(&inventory),
+        }
+        Ok(())
+    }
+
+    async fn results(&self, results: Results) -> Result<(), String> {
+        let now = self.flow.clock.now();
+        for result in results.results {
+            let report = convert::report(result, &self.state, self.id, now);
+            let report = report.map_err(|field| format!("a result without a valid {field}"))?;
+            let taken = self.flow.concluder.submit(report).await;
+            taken.map_err(|_| "the replica is stopping".to_owned())?;
+        }
+        Ok(())
+    }
+
+    fn returned(&self, returned: &Return) {
+        let keys = convert::keys(&returned.keys);
+        let reason = returned.reason();
+        if reason != ReturnReason::Draining {
+            tracing::debug!(agent = %self.state.identity.agent.0, ?reason, count = keys.len(), "assignments returned");
+        }
+        let forget_settings = reason == ReturnReason::UnknownSubscription;
+        self.flow.dispatcher.with(|scheduler, now| {
+            if reason == ReturnReason::Draining {
+                scheduler.suspend(self.id, true);
+            }
+            scheduler.returned(self.id, &keys, forget_settings, now);
+        });
+    }
+
+    fn heartbeat(&self, beat: &AgentHeartbeat) {
+        let wall = Timestamp::from_micros(beat.wall_clock_us);
+        let now = self.flow.clock.now();
+        let skew_us = beat.wall_clock_us.saturating_sub(now.as_micros());
+        let limit = Duration::from_secs(self.flow.settings.ownership.max_clock_skew_seconds);
+        let skewed = wall.since(now) > limit || now.since(wall) > limit;
+        let mut draining = false;
+        self.flow.dispatcher.heard(self.id, |state| {
+            state.clock_skew_us = skew_us;
+            state.in_flight = beat.in_flight;
+            draining = state.draining;
+        });
+        self.flow.dispatcher.with(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
+    }
+
+    fn inventory(&self, inventory: &Inventory) {
+        let Ok(shard) = u16::try_from(inventory.shard) else { return };
+        let lease = ShardLease { shard: Shard(shard), epoch: Epoch(inventory.epoch) };
+        let mut held = convert::keys(&inventory.in_flight);
+        held.extend(convert::keys(&inventory.unacknowledged));
+        let agent: &AgentIdentity = &self.state.identity;
+        self.flow.dispatcher.with(|s, _| s.note_inventory(agent, Some(lease), &held));
+        if !self.flow.dispatcher.look(|s, now| s.ready_to_settle(now)).is_empty() {
+            self.flow.dispatcher.call_for_work();
+        }
+    }
+}

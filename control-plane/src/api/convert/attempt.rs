@@ -1,0 +1,110 @@
+//! Attempts.
+
+use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
+use postrider_proto::v1;
+
+use super::super::names;
+use super::time::{duration, timestamp};
+
+pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
+    let tenant = &attempt.subscription.tenant;
+    let headers = attempt.response_headers.into_iter();
+    v1::Attempt {
+        name: names::of_attempt(tenant, attempt.key.delivery, attempt.key.number),
+        number: attempt.key.number,
+        delivery: names::of_delivery(tenant, attempt.key.delivery),
+        event: names::of_event(tenant, attempt.event),
+        event_type: attempt.event_type,
+        subscription: attempt.subscription.to_string(),
+        outcome: outcome(attempt.outcome).into(),
+        http_status: attempt.http_status.map_or(0, u32::from),
+        error: attempt.error,
+        start_time: Some(timestamp(attempt.start_time)),
+        timings: Some(timings(attempt.timings)),
+        response_headers: headers
+            .map(|(name, value)| v1::HttpHeader { name, value })
+            .collect(),
+        response_body: attempt.response_body,
+        response_body_truncated: attempt.response_body_truncated,
+        response_body_size: i64::try_from(attempt.response_body_bytes).unwrap_or(i64::MAX),
+        // Nobody made an attempt of which nobody knows who made it.
+        agent: match attempt.agent.0.as_ref() {
+            "" => String::new(),
+            _ => names::of_agent(&attempt.agent),
+        },
+        region: names::of_region(&attempt.region),
+        remote_address: attempt.remote_address,
+        http_version: attempt.http_version,
+        test: attempt.test,
+        trigger: trigger(attempt.trigger).into(),
+        next_attempt_time: attempt.next_attempt_time.map(timestamp),
+    }
+}
+
+fn timings(timings: Timings) -> v1::AttemptTimings {
+    v1::AttemptTimings {
+        dns: timings.dns.map(duration),
+        connect: timings.connect.map(duration),
+        tls: timings.tls.map(duration),
+        first_byte: timings.first_byte.map(duration),
+        total: Some(duration(timings.total)),
+    }
+}
+
+pub const fn outcome(outcome: Outcome) -> v1::AttemptOutcome {
+    match outcome {
+        Outcome::Succeeded => v1::AttemptOutcome::Succeeded,
+        Outcome::HttpStatus => v1::AttemptOutcome::HttpStatus,
+        Outcome::Timeout => v1::AttemptOutcome::Timeout,
+        Outcome::DnsFailed => v1::AttemptOutcome::DnsFailed,
+        Outcome::ConnectFailed => v1::AttemptOutcome::ConnectFailed,
+        Outcome::TlsFailed => v1::AttemptOutcome::TlsFailed,
+        Outcome::ConnectionClosed => v1::AttemptOutcome::ConnectionClosed,
+        Outcome::ResponseTooLarge => v1::AttemptOutcome::ResponseTooLarge,
+        Outcome::BlockedAddress => v1::AttemptOutcome::BlockedAddress,
+        Outcome::InvalidRequest => v1::AttemptOutcome::InvalidRequest,
+        Outcome::Unknown => v1::AttemptOutcome::Unknown,
+    }
+}
+
+pub const fn trigger(trigger: Trigger) -> v1::AttemptTrigger {
+    match trigger {
+        Trigger::Publish => v1::AttemptTrigger::Publish,
+        Trigger::Retry => v1::AttemptTrigger::Retry,
+        Trigger::Manual => v1::AttemptTrigger::Manual,
+        Trigger::Test => v1::AttemptTrigger::Test,
+        Trigger::Replay => v1::AttemptTrigger::Replay,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_shown_whole() {
+        let record = fixtures::attempt();
+        let shown = to_proto(record.clone());
+        assert_eq!(shown.name, format!("{}/attempts/1", shown.delivery));
+        assert_eq!(shown.outcome(), v1::AttemptOutcome::HttpStatus);
+        assert_eq!(shown.http_status, 503);
+        assert_eq!(shown.response_body, record.response_body);
+        assert_eq!(shown.agent, "agents/agent-1");
+        assert!(
+            shown
+                .timings
+                .is_some_and(|t| t.dns.is_none() && t.total.is_some())
+        );
+    }
+
+    #[test]
+    fn every_outcome_has_the_number_of_its_name() {
+        for each in Outcome::ALL {
+            assert_eq!(i32::from(outcome(*each)), i32::from(each.code()));
+        }
+        for each in Trigger::ALL {
+            assert_eq!(i32::from(trigger(*each)), i32::from(each.code()));
+        }
+    }
+}

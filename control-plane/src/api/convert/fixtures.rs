@@ -1,0 +1,141 @@
+//! Values for tests of the API.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, Outcome, Timings, Trigger,
+};
+use postrider_domain::event::{Event, sha256};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Shard};
+use postrider_domain::retry::RetryPolicy;
+use postrider_domain::secret::Secret;
+use postrider_domain::subscription::{Settings, SigningKey, Status, Subscription, SuccessRule};
+use postrider_domain::tenant::Tenant;
+use postrider_domain::time::{StoppedClock, Timestamp};
+
+pub const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+pub fn tenant() -> Tenant {
+    Tenant {
+        id: "acme".parse().unwrap(),
+        display_name: "Acme".into(),
+        allow_insecure_urls: false,
+        labels: BTreeMap::new(),
+        config_version: 3,
+        revision: 2,
+        create_time: NOW,
+        update_time: NOW,
+        delete_time: None,
+    }
+}
+
+pub fn subscription() -> Subscription {
+    Subscription {
+        tenant: "acme".parse().unwrap(),
+        id: "erp".parse().unwrap(),
+        status: Status::Enabled,
+        status_reason: String::new(),
+        settings: Settings {
+            display_name: "ERP".into(),
+            url: "https://example.com/hook".into(),
+            event_types: vec!["*".parse().unwrap()],
+            accounts: BTreeSet::new(),
+            region: "default".parse().unwrap(),
+            retry: RetryPolicy::default(),
+            success: SuccessRule::Any2xx,
+            request_timeout: Duration::from_secs(15),
+            max_requests_per_second: None,
+            max_in_flight: None,
+        },
+        signing_keys: vec![SigningKey {
+            id: "key-1".into(),
+            secret: Secret::new(vec![7; 32]),
+            create_time: NOW,
+            expire_time: None,
+        }],
+        paused_clock: StoppedClock::default(),
+        revision: 1,
+        create_time: NOW,
+        update_time: NOW,
+        delete_time: None,
+    }
+}
+
+pub fn event() -> Event {
+    let payload = Bytes::from_static(b"{}");
+    Event {
+        tenant: "acme".parse().unwrap(),
+        id: EventId::new(NOW, [1; 10]),
+        event_type: "payment.completed".into(),
+        account: None,
+        attributes: BTreeMap::new(),
+        ordering_key: None,
+        content_type: "application/json".into(),
+        payload_sha256: sha256(&payload),
+        payload,
+        traceparent: String::new(),
+        tracestate: String::new(),
+        idempotency_key: None,
+        matched: 1,
+        test: false,
+    }
+}
+
+pub fn delivery() -> Delivery {
+    Delivery {
+        id: DeliveryId::new(NOW, [2; 10]),
+        subscription: subscription().key(),
+        event: event().id,
+        event_type: event().event_type,
+        shard: Shard(1),
+        epoch: Epoch(1),
+        state: DeliveryState::Waiting,
+        end_reason: None,
+        attempts: 1,
+        failures: 1,
+        trigger: Trigger::Retry,
+        due: NOW,
+        deadline: NOW + Duration::from_secs(3600),
+        end_time: None,
+        ordering_key: None,
+        sequence: None,
+        test: false,
+        resend_of: None,
+    }
+}
+
+pub fn attempt() -> AttemptRecord {
+    let delivery = delivery();
+    AttemptRecord {
+        key: AttemptKey {
+            delivery: delivery.id,
+            number: 1,
+        },
+        subscription: delivery.subscription,
+        event: delivery.event,
+        event_type: delivery.event_type,
+        outcome: Outcome::HttpStatus,
+        http_status: Some(503),
+        start_time: NOW,
+        timings: Timings {
+            total: Duration::from_millis(12),
+            ..Timings::default()
+        },
+        response_headers: vec![("server".into(), Bytes::from_static(b"x"))],
+        response_body: Bytes::from_static(b"busy"),
+        response_body_bytes: 4,
+        response_body_truncated: false,
+        error: "503".into(),
+        agent: AgentId("agent-1".into()),
+        region: "default".parse().unwrap(),
+        remote_address: "192.0.2.1:443".into(),
+        http_version: "HTTP/1.1".into(),
+        trigger: Trigger::Publish,
+        test: false,
+        next_attempt_time: Some(NOW + Duration::from_secs(5)),
+    }
+}

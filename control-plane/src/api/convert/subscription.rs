@@ -1,0 +1,270 @@
+//! Subscriptions.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use postrider_domain::filter::EventTypePattern;
+use postrider_domain::health::BreakerState;
+use postrider_domain::ids::Region;
+use postrider_domain::limits;
+use postrider_domain::scheduler::LaneView;
+use postrider_domain::subscription::{Settings, SigningKey, Status, Subscription, SuccessRule};
+use postrider_domain::time::Timestamp;
+use postrider_proto::v1;
+
+use super::super::errors::Violations;
+use super::super::masks::Mask;
+use super::super::{names, validate};
+use super::time::{duration, span, timestamp};
+use super::{etag, retry};
+
+/// The region of a subscription that names none.
+pub const DEFAULT_REGION: &str = "default";
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+const REQUEST_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(500)..=Duration::from_secs(60);
+const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
+const MAX_IN_FLIGHT: u32 = 10_000;
+
+/// Every field that UpdateSubscription can change, with whether it has a value.
+pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 10] {
+    [
+        ("display_name", !given.display_name.is_empty()),
+        ("url", !given.url.is_empty()),
+        ("event_types", !given.event_types.is_empty()),
+        ("accounts", !given.accounts.is_empty()),
+        ("region", !given.region.is_empty()),
+        ("retry_policy", given.retry_policy.is_some()),
+        ("success_rule", given.success_rule.is_some()),
+        ("request_timeout", given.request_timeout.is_some()),
+        (
+            "max_requests_per_second",
+            given.max_requests_per_second != 0,
+        ),
+        ("max_in_flight", given.max_in_flight != 0),
+    ]
+}
+
+/// What a subscription is before its owner chooses anything.
+pub fn initial_settings() -> Settings {
+    Settings {
+        display_name: String::new(),
+        url: String::new(),
+        event_types: Vec::new(),
+        accounts: BTreeSet::new(),
+        region: Region::from_stored(DEFAULT_REGION),
+        retry: postrider_domain::retry::RetryPolicy::default(),
+        success: SuccessRule::default(),
+        request_timeout: DEFAULT_REQUEST_TIMEOUT,
+        max_requests_per_second: None,
+        max_in_flight: None,
+    }
+}
+
+/// Puts the fields that the mask has into the settings.
+pub fn apply(
+    settings: &mut Settings,
+    given: &v1::Subscription,
+    mask: &Mask,
+    allow_insecure_urls: bool,
+    violations: &mut Violations,
+) {
+    if mask.has("display_name") {
+        validate::display_name("subscription.display_name", &given.display_name, violations);
+        settings.display_name.clone_from(&given.display_name);
+    }
+    if mask.has("url") {
+        violations.keep(
+            "subscription.url",
+            validate::url(&given.url, allow_insecure_urls),
+        );
+        settings.url.clone_from(&given.url);
+    }
+    if mask.has("event_types") {
+        settings.event_types = event_types(&given.event_types, violations);
+    }
+    if mask.has("accounts") {
+        settings.accounts = accounts(&given.accounts, violations);
+    }
+    if mask.has("region") {
+        settings.region = region(&given.region, violations);
+    }
+    if mask.has("retry_policy") {
+        let policy = given.retry_policy.as_ref();
+        settings.retry = retry::policy(policy, "subscription.retry_policy", violations);
+    }
+    if mask.has("success_rule") {
+        let rule = given.success_rule.as_ref();
+        settings.success = retry::success_rule(rule, "subscription.success_rule", violations);
+    }
+    if mask.has("request_timeout") {
+        settings.request_timeout = request_timeout(given.request_timeout.as_ref(), violations);
+    }
+    let mut limit = |field: &str, value: u32, most: u32| {
+        if value > most {
+            violations.add(
+                format!("subscription.{field}"),
+                format!("must be at most {most}"),
+            );
+        }
+        Some(value).filter(|value| *value > 0)
+    };
+    if mask.has("max_requests_per_second") {
+        settings.max_requests_per_second = limit(
+            "max_requests_per_second",
+            given.max_requests_per_second,
+            MAX_REQUESTS_PER_SECOND,
+        );
+    }
+    if mask.has("max_in_flight") {
+        settings.max_in_flight = limit("max_in_flight", given.max_in_flight, MAX_IN_FLIGHT);
+    }
+}
+
+fn event_types(given: &[String], violations: &mut Violations) -> Vec<EventTypePattern> {
+    let field = "subscription.event_types";
+    let most = limits::MAX_EVENT_TYPE_PATTERNS;
+    if given.is_empty() || given.len() > most {
+        violations.add(field, format!("must hold 1 to {most} event types"));
+    }
+    let mut patterns = Vec::with_capacity(given.len().min(most));
+    for (index, text) in given.iter().take(most).enumerate() {
+        let pattern = violations.keep(&format!("{field}[{index}]"), text.parse());
+        patterns.extend(pattern.filter(|pattern| !patterns.contains(pattern)));
+    }
+    patterns
+}
+
+fn accounts(given: &[String], violations: &mut Violations) -> BTreeSet<String> {
+    let field = "subscription.accounts";
+    let most = limits::MAX_SCOPE_ACCOUNTS;
+    if given.len() > most {
+        violations.add(field, format!("must hold at most {most} accounts"));
+    }
+    for (index, account) in given.iter().take(most).enumerate() {
+        let field = format!("{field}[{index}]");
+        if account.is_empty() {
+            violations.add(field.as_str(), "must not be empty");
+        }
+        validate::bytes(&field, account, limits::MAX_ACCOUNT_BYTES, violations);
+    }
+    given.iter().take(most).cloned().collect()
+}
+
+fn region(given: &str, violations: &mut Violations) -> Region {
+    let default = Region::from_stored(DEFAULT_REGION);
+    if given.is_empty() {
+        return default;
+    }
+    violations
+        .keep("subscription.region", names::region(given))
+        .unwrap_or(default)
+}
+
+fn request_timeout(given: Option<&prost_types::Duration>, violations: &mut Violations) -> Duration {
+    let Some(given) = given else {
+        return DEFAULT_REQUEST_TIMEOUT;
+    };
+    match span(given) {
+        Ok(timeout) if REQUEST_TIMEOUT.contains(&timeout) => timeout,
+        _ => {
+            violations.add("subscription.request_timeout", "must be 0.5 s to 60 s");
+            DEFAULT_REQUEST_TIMEOUT
+        }
+    }
+}
+
+pub const fn status_from(status: v1::SubscriptionStatus) -> Option<Status> {
+    match status {
+        v1::SubscriptionStatus::Unspecified => None,
+        v1::SubscriptionStatus::Enabled => Some(Status::Enabled),
+        v1::SubscriptionStatus::Paused => Some(Status::Paused),
+        v1::SubscriptionStatus::Disabled => Some(Status::Disabled),
+    }
+}
+
+const fn status(status: Status) -> v1::SubscriptionStatus {
+    match status {
+        Status::Enabled => v1::SubscriptionStatus::Enabled,
+        Status::Paused => v1::SubscriptionStatus::Paused,
+        Status::Disabled => v1::SubscriptionStatus::Disabled,
+    }
+}
+
+/// Shows a subscription, never its secrets.
+pub fn to_proto(
+    subscription: &Subscription,
+    lane: Option<LaneView>,
+    now: Timestamp,
+) -> v1::Subscription {
+    let settings = &subscription.settings;
+    let keys = subscription
+        .signing_keys
+        .iter()
+        .filter(|key| key.in_force(now));
+    v1::Subscription {
+        name: subscription.key().to_string(),
+        display_name: settings.display_name.clone(),
+        url: settings.url.clone(),
+        event_types: settings
+            .event_types
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        accounts: settings.accounts.iter().cloned().collect(),
+        status: status(subscription.status).into(),
+        status_reason: subscription.status_reason.clone(),
+        region: names::of_region(&settings.region),
+        retry_policy: Some(retry::policy_to_proto(&settings.retry)),
+        success_rule: Some(retry::success_rule_to_proto(&settings.success)),
+        request_timeout: Some(duration(settings.request_timeout)),
+        max_requests_per_second: settings.max_requests_per_second.unwrap_or_default(),
+        max_in_flight: settings.max_in_flight.unwrap_or_default(),
+        signing_secret: String::new(),
+        signing_keys: keys.map(signing_key).collect(),
+        endpoint_health: lane.map(endpoint_health),
+        create_time: Some(timestamp(subscription.create_time)),
+        update_time: Some(timestamp(subscription.update_time)),
+        delete_time: subscription.delete_time.map(timestamp),
+        etag: etag(subscription.revision),
+    }
+}
+
+/// Shows a subscription with its newest secret: for the one answer that does.
+pub fn with_secret(mut shown: v1::Subscription, subscription: &Subscription) -> v1::Subscription {
+    if let Some(newest) = subscription.signing_keys.last() {
+        shown
+            .signing_secret
+            .clone_from(&newest.secret.to_standard_webhooks());
+    }
+    shown
+}
+
+fn signing_key(key: &SigningKey) -> v1::SigningKey {
+    v1::SigningKey {
+        id: key.id.clone(),
+        create_time: Some(timestamp(key.create_time)),
+        expire_time: key.expire_time.map(timestamp),
+    }
+}
+
+fn endpoint_health(lane: LaneView) -> v1::EndpointHealth {
+    let circuit = match lane.breaker {
+        BreakerState::Closed => v1::CircuitState::Closed,
+        BreakerState::Open => v1::CircuitState::Open,
+        BreakerState::HalfOpen => v1::CircuitState::HalfOpen,
+    };
+    v1::EndpointHealth {
+        circuit_state: circuit.into(),
+        circuit_open_time: lane.breaker_opened.map(timestamp),
+        hold_until_time: lane.held_until.map(timestamp),
+        in_flight_window: lane.window,
+        in_flight_count: lane.in_flight,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "subscription_tests.rs"]
+mod tests;

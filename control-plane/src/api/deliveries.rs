@@ -1,0 +1,396 @@
+//! DeliveryService.
+//!
+//! Watching is in `watching`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use postrider_domain::delivery::Delivery;
+use postrider_domain::ids::{DeliveryId, EventId, TenantId};
+use postrider_proto::v1;
+use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
+use postrider_proto::v1::delivery_service_server::DeliveryService;
+use postrider_store::{DeliveryQuery, StoreResult};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::caller::Caller;
+use super::convert::delivery::{Context, to_proto};
+use super::convert::{attempt, delivery};
+use super::errors::{self, Kind, Reason, Violations};
+use super::filters::deliveries::DeliveryFilter;
+use super::forward::{self, Place};
+use super::page::{self, Fill, Items, QueryHash};
+use super::{changes, names, observe, watching};
+use crate::flow::{CancelError, Flow, RetryError};
+
+/// Most deliveries read at once when each one's event is looked at too.
+const ACCOUNT_BATCH: usize = 200;
+/// Events read at the same time to show deliveries' accounts.
+const EVENT_READS: usize = 8;
+
+pub struct Deliveries {
+    flow: Flow,
+}
+
+impl Deliveries {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    async fn list(
+        &self,
+        request: v1::ListDeliveriesRequest,
+    ) -> Result<v1::ListDeliveriesResponse, Status> {
+        let mut violations = Violations::default();
+        let tenant = violations.keep("parent", names::tenant(&request.parent));
+        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let filter = tenant.as_ref().and_then(|tenant| {
+            violations.keep("filter", DeliveryFilter::parse(&request.filter, tenant))
+        });
+        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        observe::note("tenant", &tenant);
+        let query = QueryHash::of("ListDeliveries", &[&request.parent, &request.filter]);
+        let by_account = filter.account.is_some();
+        let plan = Fill {
+            after: page::position::<DeliveryId>(&request.page_token, query)?,
+            want,
+            exact: !by_account,
+            max_batch: if by_account {
+                ACCOUNT_BATCH
+            } else {
+                usize::MAX
+            },
+            max_bytes: usize::MAX,
+        };
+        changes::tenant_known(&self.flow, &tenant).await?;
+        if filter.nothing {
+            return Ok(v1::ListDeliveriesResponse::default());
+        }
+        let wanted = filter.account.as_deref();
+        let items = Items {
+            keep: &|row: &Row| wanted.is_none_or(|account| account == row.account),
+            position: &|row: &Row| row.delivery.id,
+            bytes: &|_| 0,
+        };
+        let (rows, next) = page::fill(plan, items, |before, limit| {
+            let query = DeliveryQuery {
+                tenant: tenant.clone(),
+                subscription: filter.subscription.clone(),
+                event: filter.event,
+                event_type: filter.event_type.clone(),
+                states: filter.states.clone(),
+                test: filter.test,
+                created: filter.created,
+                before,
+                limit,
+            };
+            async move {
+                self.with_accounts(self.flow.store.list_deliveries(&query).await?)
+                    .await
+            }
+        })
+        .await?;
+        Ok(v1::ListDeliveriesResponse {
+            deliveries: self.show(&tenant, rows).await?,
+            next_page_token: page::token(query, next.as_ref()),
+        })
+    }
+
+    /// The account is the event's, and deliveries do not repeat it.
+    async fn with_accounts(&self, deliveries: Vec<Delivery>) -> StoreResult<Vec<Row>> {
+        let mut events: Vec<(TenantId, EventId)> = deliveries
+            .iter()
+            .map(|d| (d.subscription.tenant.clone(), d.event))
+            .collect();
+        events.sort_unstable();
+        events.dedup();
+        let reads = events.into_iter().map(|(tenant, event)| {
+            let store = Arc::clone(&self.flow.store);
+            async move {
+                let found = store.get_event(&tenant, event).await?;
+                StoreResult::Ok((
+                    event,
+                    found.and_then(|event| event.account).unwrap_or_default(),
+                ))
+            }
+        });
+        let accounts: HashMap<EventId, String> = futures::stream::iter(reads)
+            .buffer_unordered(EVENT_READS)
+            .try_collect()
+            .await?;
+        let row = |delivery: Delivery| {
+            let account = accounts.get(&delivery.event).cloned().unwrap_or_default();
+            Row { delivery, account }
+        };
+        Ok(deliveries.into_iter().map(row).collect())
+    }
+
+    /// Shows deliveries of one tenant, in their order.
+    async fn show(&self, tenant: &TenantId, rows: Vec<Row>) -> Result<Vec<v1::Delivery>, Status> {
+        let ids: Vec<DeliveryId> = rows.iter().map(|row| row.delivery.id).collect();
+        let last = self
+            .flow
+            .store
+            .last_attempts(tenant, &ids)
+            .await
+            .map_err(errors::store)?;
+        let last: HashMap<DeliveryId, _> = last
+            .iter()
+            .map(|record| (record.key.delivery, record))
+            .collect();
+        let snapshot = self
+            .flow
+            .tenants
+            .snapshot(tenant)
+            .await
+            .map_err(errors::store)?;
+        let now = self.flow.clock.now();
+        Ok(rows
+            .into_iter()
+            .map(|Row { delivery, account }| {
+                let key = &delivery.subscription.subscription;
+                let subscription = snapshot
+                    .as_ref()
+                    .and_then(|snapshot| snapshot.subscription(key));
+                let stopped = subscription.map_or(std::time::Duration::ZERO, |subscription| {
+                    now.since(self.flow.cluster.running(subscription, now))
+                });
+                // A test without retries has no time beyond its only attempt.
+                let lives =
+                    !delivery.state.is_final() && delivery.deadline > delivery.create_time();
+                let context = Context {
+                    account,
+                    last: last.get(&delivery.id).copied(),
+                    expire_time: lives.then(|| delivery.deadline + stopped),
+                };
+                to_proto(&delivery, context)
+            })
+            .collect())
+    }
+
+    async fn show_one(&self, delivery: Delivery) -> Result<v1::Delivery, Status> {
+        let tenant = delivery.subscription.tenant.clone();
+        let name = names::of_delivery(&tenant, delivery.id);
+        let rows = self
+            .with_accounts(vec![delivery])
+            .await
+            .map_err(errors::store)?;
+        let shown = self.show(&tenant, rows).await?.into_iter().next();
+        shown.ok_or_else(|| errors::not_found(Kind::Delivery, &name))
+    }
+
+    async fn find(&self, tenant: &TenantId, id: DeliveryId) -> Result<Delivery, Status> {
+        let found = self
+            .flow
+            .store
+            .get_delivery(tenant, id)
+            .await
+            .map_err(errors::store)?;
+        found.ok_or_else(|| errors::not_found(Kind::Delivery, &names::of_delivery(tenant, id)))
+    }
+
+    async fn attempts(
+        &self,
+        request: v1::ListAttemptsRequest,
+    ) -> Result<v1::ListAttemptsResponse, Status> {
+        let mut violations = Violations::default();
+        let named = violations.keep("parent", names::delivery(&request.parent));
+        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let (tenant, id) = violations.finish(named)?;
+        observe::note("tenant", &tenant);
+        observe::note("delivery", id);
+        let query = QueryHash::of("ListAttempts", &[&request.parent]);
+        let plan = Fill {
+            after: page::position::<u32>(&request.page_token, query)?,
+            want,
+            exact: true,
+            max_batch: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        self.find(&tenant, id).await?;
+        let items = Items {
+            keep: &|_| true,
+            position: &attempt_number,
+            bytes: &|_| 0,
+        };
+        let (attempts, next) = page::fill(plan, items, |after, limit| {
+            let (store, tenant) = (Arc::clone(&self.flow.store), tenant.clone());
+            async move {
+                store
+                    .list_attempts(&tenant, id, after.unwrap_or(0), limit)
+                    .await
+            }
+        })
+        .await?;
+        Ok(v1::ListAttemptsResponse {
+            attempts: attempts.into_iter().map(attempt::to_proto).collect(),
+            next_page_token: page::token(query, next.as_ref()),
+        })
+    }
+
+    async fn retry(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::RetryDeliveryRequest,
+        who: &str,
+    ) -> Result<v1::RetryDeliveryResponse, Status> {
+        let (tenant, id) = key(&request.name)?;
+        if let Place::At(peer) = forward::place(&self.flow, &tenant, metadata)? {
+            let mut client = DeliveryServiceClient::new(peer);
+            let answer = client
+                .retry_delivery(forward::request(metadata, request))
+                .await;
+            return answer.map(Response::into_inner).map_err(forward::answer);
+        }
+        let retried = self.flow.retry_delivery(&tenant, id).await;
+        let retried = retried.map_err(|error| retry_error(error, &request.name))?;
+        observe::changed(who, "delivery retried", &request.name);
+        let delivery = Some(self.show_one(retried).await?);
+        Ok(v1::RetryDeliveryResponse { delivery })
+    }
+
+    async fn cancel(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::CancelDeliveryRequest,
+        who: &str,
+    ) -> Result<v1::Delivery, Status> {
+        let (tenant, id) = key(&request.name)?;
+        if let Place::At(peer) = forward::place(&self.flow, &tenant, metadata)? {
+            let mut client = DeliveryServiceClient::new(peer);
+            let answer = client
+                .cancel_delivery(forward::request(metadata, request))
+                .await;
+            return answer.map(Response::into_inner).map_err(forward::answer);
+        }
+        let cancelled = self.flow.cancel_delivery(&tenant, id).await;
+        let cancelled = cancelled.map_err(|error| cancel_error(error, &request.name))?;
+        observe::changed(who, "delivery cancelled", &request.name);
+        self.show_one(cancelled).await
+    }
+}
+
+/// A delivery of a list, with its event's account.
+struct Row {
+    delivery: Delivery,
+    account: String,
+}
+
+fn attempt_number(attempt: &postrider_domain::delivery::AttemptRecord) -> u32 {
+    attempt.key.number
+}
+
+/// The delivery that a request names, noted in the call's span.
+fn key(name: &str) -> Result<(TenantId, DeliveryId), Status> {
+    let (tenant, id) = names::delivery(name).map_err(|error| errors::invalid("name", error))?;
+    observe::note("tenant", &tenant);
+    observe::note("delivery", id);
+    Ok((tenant, id))
+}
+
+fn retry_error(error: RetryError, name: &str) -> Status {
+    let refused = |reason, problem| errors::resource(reason, Kind::Delivery, &name, problem);
+    match error {
+        RetryError::NotFound => errors::not_found(Kind::Delivery, &name),
+        RetryError::InFlight => refused(Reason::DeliveryInFlight, "has an attempt under way"),
+        RetryError::Held => refused(
+            Reason::DeliveryHeld,
+            "is behind an unfinished delivery of its ordering key",
+        ),
+        RetryError::SubscriptionDeleted => refused(
+            Reason::SubscriptionDeleted,
+            "cannot be sent: its subscription is deleted",
+        ),
+        RetryError::EventGone => refused(
+            Reason::ResourceNotFound,
+            "cannot be sent: its event's retention is over",
+        ),
+        RetryError::NotOwner => forward::no_owner(),
+        RetryError::Store(error) => errors::store(error),
+    }
+}
+
+fn cancel_error(error: CancelError, name: &str) -> Status {
+    match error {
+        CancelError::NotFound => errors::not_found(Kind::Delivery, &name),
+        CancelError::AlreadyEnded(state) => {
+            let state = delivery::state(state).as_str_name();
+            let state = state.trim_start_matches("DELIVERY_STATE_");
+            let problem = format!("has ended {state}");
+            errors::resource(Reason::DeliveryEnded, Kind::Delivery, &name, &problem)
+        }
+        CancelError::NotOwner => forward::no_owner(),
+        CancelError::Store(error) => errors::store(error),
+    }
+}
+
+#[async_trait]
+impl DeliveryService for Deliveries {
+    async fn list_deliveries(
+        &self,
+        request: Request<v1::ListDeliveriesRequest>,
+    ) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
+        let span = observe::span("ListDeliveries", &request);
+        observe::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn get_delivery(
+        &self,
+        request: Request<v1::GetDeliveryRequest>,
+    ) -> Result<Response<v1::Delivery>, Status> {
+        observe::call(observe::span("GetDelivery", &request), async {
+            let (tenant, id) = key(&request.get_ref().name)?;
+            self.show_one(self.find(&tenant, id).await?).await
+        })
+        .await
+    }
+
+    async fn list_attempts(
+        &self,
+        request: Request<v1::ListAttemptsRequest>,
+    ) -> Result<Response<v1::ListAttemptsResponse>, Status> {
+        let span = observe::span("ListAttempts", &request);
+        observe::call(span, self.attempts(request.into_inner())).await
+    }
+
+    async fn retry_delivery(
+        &self,
+        request: Request<v1::RetryDeliveryRequest>,
+    ) -> Result<Response<v1::RetryDeliveryResponse>, Status> {
+        let (span, who) = (
+            observe::span("RetryDelivery", &request),
+            Caller::of(&request).who,
+        );
+        let (metadata, _, message) = request.into_parts();
+        observe::call(span, self.retry(&metadata, message, &who)).await
+    }
+
+    async fn cancel_delivery(
+        &self,
+        request: Request<v1::CancelDeliveryRequest>,
+    ) -> Result<Response<v1::Delivery>, Status> {
+        let (span, who) = (
+            observe::span("CancelDelivery", &request),
+            Caller::of(&request).who,
+        );
+        let (metadata, _, message) = request.into_parts();
+        observe::call(span, self.cancel(&metadata, message, &who)).await
+    }
+
+    type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;
+
+    async fn watch_attempts(
+        &self,
+        request: Request<v1::WatchAttemptsRequest>,
+    ) -> Result<Response<Self::WatchAttemptsStream>, Status> {
+        let span = observe::span("WatchAttempts", &request);
+        let begun = observe::call(
+            span.clone(),
+            watching::watch(&self.flow, request.into_inner()),
+        );
+        let attempts = begun.await?.into_inner();
+        Ok(Response::new(observe::stream(span, attempts).boxed()))
+    }
+}

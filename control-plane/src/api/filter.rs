@@ -1,0 +1,326 @@
+//! The filter language: comparisons joined by AND, a subset of AIP-160.
+//!
+//! Fed by the list methods with text; feeds [`super::filters`] with comparisons
+//! whose meaning depends on the list. Guarantees an answer for any text, and
+//! that an error says where it lies.
+//!
+//! ```text
+//! filter     = [ comparison { "AND" comparison } ]
+//! comparison = field operator value
+//! field      = word [ "." ( word { "." word } | string ) ]
+//! operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"
+//! value      = string | bare
+//! string     = '"' { any character, with \" and \\ for these two } '"'
+//! ```
+
+/// Longest filter, in bytes.
+pub const MAX_FILTER_BYTES: usize = 2048;
+
+/// How a field is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    /// `:` in a text its part, in a map its key.
+    Has,
+}
+
+impl Operator {
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::Has => ":",
+        }
+    }
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    pub field: String,
+    /// What follows the field's first dot: the key in a map.
+    pub key: Option<String>,
+    pub operator: Operator,
+    pub value: String,
+    /// The byte at which it begins.
+    pub at: usize,
+}
+
+/// What is wrong with a filter, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at byte {at}: {problem}")]
+pub struct FilterError {
+    pub at: usize,
+    pub problem: String,
+}
+
+/// Reads a filter.
+pub fn parse(text: &str) -> Result<Vec<Comparison>, FilterError> {
+    if text.len() > MAX_FILTER_BYTES {
+        let problem = format!("a filter has at most {MAX_FILTER_BYTES} bytes");
+        return Err(FilterError {
+            at: MAX_FILTER_BYTES,
+            problem,
+        });
+    }
+    let mut reader = Reader { text, at: 0 };
+    let mut found = Vec::new();
+    reader.skip_space();
+    if reader.rest().is_empty() {
+        return Ok(found);
+    }
+    loop {
+        found.push(reader.comparison()?);
+        reader.skip_space();
+        if reader.rest().is_empty() {
+            return Ok(found);
+        }
+        reader.and()?;
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    /// Always at the beginning of a character.
+    at: usize,
+}
+
+/// What a field's or a key's name is made of.
+const fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+/// What a value without quotes is made of.
+const fn is_bare(c: char) -> bool {
+    is_word(c) || matches!(c, '.' | '/' | '+')
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn error<T>(&self, problem: impl Into<String>) -> Result<T, FilterError> {
+        Err(FilterError {
+            at: self.at,
+            problem: problem.into(),
+        })
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn take_while(&mut self, is: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|c| !is(c)).unwrap_or(rest.len());
+        let (taken, _) = rest.split_at_checked(end).unwrap_or_default();
+        self.at += taken.len();
+        taken
+    }
+
+    fn take(&mut self, symbol: &str) -> bool {
+        let taken = self.rest().starts_with(symbol);
+        if taken {
+            self.at += symbol.len();
+        }
+        taken
+    }
+
+    fn and(&mut self) -> Result<(), FilterError> {
+        let start = self.at;
+        let word = self.take_while(is_word);
+        if word == "AND" && self.rest().starts_with(char::is_whitespace) {
+            self.skip_space();
+            return Ok(());
+        }
+        self.at = start;
+        self.error("comparisons are joined by AND; there is no OR, NOT or parenthesis")
+    }
+
+    fn comparison(&mut self) -> Result<Comparison, FilterError> {
+        let at = self.at;
+        let field = self.take_while(is_word).to_owned();
+        if field.is_empty() {
+            return self.error("expected the name of a field");
+        }
+        let key = if self.take(".") {
+            Some(self.key()?)
+        } else {
+            None
+        };
+        self.skip_space();
+        let operator = self.operator()?;
+        self.skip_space();
+        let value = self.value()?;
+        Ok(Comparison {
+            field,
+            key,
+            operator,
+            value,
+            at,
+        })
+    }
+
+    fn key(&mut self) -> Result<String, FilterError> {
+        if self.rest().starts_with('"') {
+            return self.string();
+        }
+        match self.take_while(|c| is_word(c) || c == '.') {
+            "" => self.error("expected a key after the dot"),
+            key => Ok(key.to_owned()),
+        }
+    }
+
+    fn operator(&mut self) -> Result<Operator, FilterError> {
+        // The longer ones first.
+        let all = [
+            Operator::NotEqual,
+            Operator::LessOrEqual,
+            Operator::GreaterOrEqual,
+            Operator::Equal,
+            Operator::Less,
+            Operator::Greater,
+            Operator::Has,
+        ];
+        match all
+            .into_iter()
+            .find(|operator| self.take(operator.symbol()))
+        {
+            Some(operator) => Ok(operator),
+            None => self.error("expected one of = != < <= > >= :"),
+        }
+    }
+
+    fn value(&mut self) -> Result<String, FilterError> {
+        if self.rest().starts_with('"') {
+            return self.string();
+        }
+        match self.take_while(is_bare) {
+            "" => self.error("expected a value; texts stand in double quotes"),
+            bare => Ok(bare.to_owned()),
+        }
+    }
+
+    fn string(&mut self) -> Result<String, FilterError> {
+        let start = self.at;
+        let mut value = String::new();
+        let mut escaped = false;
+        for (offset, c) in self.rest().char_indices().skip(1) {
+            match (escaped, c) {
+                (false, '\\') => escaped = true,
+                (false, '"') => {
+                    self.at += offset + 1;
+                    return Ok(value);
+                }
+                (false, c) | (true, c @ ('"' | '\\')) => {
+                    value.push(c);
+                    escaped = false;
+                }
+                (true, _) => {
+                    self.at += offset;
+                    return self.error("only \\\" and \\\\ may follow a backslash");
+                }
+            }
+        }
+        Err(FilterError {
+            at: start,
+            problem: "the text has no closing quote".to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one(text: &str) -> Comparison {
+        let mut all = parse(text).unwrap();
+        assert_eq!(all.len(), 1, "{text}");
+        all.remove(0)
+    }
+
+    #[test]
+    fn comparisons_are_read() {
+        assert_eq!(parse("  "), Ok(Vec::new()));
+        let read = one(r#"display_name:"ba\"nk\\""#);
+        assert_eq!(
+            (read.operator, read.value.as_str()),
+            (Operator::Has, r#"ba"nk\"#)
+        );
+        let read = one("attributes.a.b-c != x");
+        assert_eq!(read.key.as_deref(), Some("a.b-c"));
+        assert_eq!(
+            (read.field.as_str(), read.operator),
+            ("attributes", Operator::NotEqual)
+        );
+        assert_eq!(one(r#"attributes."x y"=1"#).key.as_deref(), Some("x y"));
+        assert_eq!(one("region = regions/eu").value, "regions/eu");
+        let all = parse(r#"state = EXHAUSTED AND create_time >= "2026-11-01T00:00:00Z""#).unwrap();
+        assert_eq!(all.len(), 2);
+        let second = all.last().unwrap();
+        assert_eq!((second.at, second.operator), (22, Operator::GreaterOrEqual));
+        assert_eq!(second.value, "2026-11-01T00:00:00Z");
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let at = |text: &str| parse(text).unwrap_err().at;
+        assert_eq!(at("= 1"), 0);
+        assert_eq!(at("a 1"), 2);
+        assert_eq!(at("a = "), 4);
+        assert_eq!(at("a = 1 OR b = 2"), 6);
+        assert_eq!(at("a = 1 AND"), 6);
+        assert_eq!(at("a = 1 AND "), 10);
+        assert_eq!(at("a = 1 and b = 2"), 6);
+        assert_eq!(at("(a = 1)"), 0);
+        assert_eq!(at("a = \"x"), 4);
+        assert_eq!(at(r#"a = "\n""#), 6);
+        assert_eq!(at("a. = 1"), 2);
+        assert_eq!(at(&"a".repeat(3000)), MAX_FILTER_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_an_answer(text in ".{0,200}") {
+            if let Err(error) = parse(&text) {
+                prop_assert!(text.is_char_boundary(error.at), "{error}");
+            }
+        }
+
+        #[test]
+        fn text_like_filters_has_an_answer(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    Just("a"), Just("."), Just("\""), Just("\\"), Just("="), Just("!="), Just(":"),
+                    Just(" "), Just("AND"), Just(" AND "), Just("é"), Just("<"), Just(">="),
+                ],
+                0..20,
+            )
+        ) {
+            let _ = parse(&parts.concat());
+        }
+
+        #[test]
+        fn what_is_quoted_comes_back(values in proptest::collection::vec(".{0,20}", 1..5)) {
+            let quoted = |v: &String| v.replace('\\', "\\\\").replace('"', "\\\"");
+            let terms: Vec<_> = values.iter().map(|v| format!("f.k = \"{}\"", quoted(v))).collect();
+            let read = parse(&terms.join(" AND ")).unwrap();
+            let read: Vec<_> = read.into_iter().map(|c| c.value).collect();
+            prop_assert_eq!(read, values);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The filter of ListAgents.
+
+use postrider_proto::v1;
+
+use super::super::filter::Operator;
+use super::super::names;
+use super::{equal, named, read, unknown};
+
+const FIELDS: &str = "region = and state =";
+
+/// Which agents.
+#[derive(Debug, Default)]
+pub struct AgentFilter {
+    region: Option<String>,
+    state: Option<v1::AgentState>,
+    /// Nothing can match.
+    nothing: bool,
+}
+
+impl AgentFilter {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut filter = Self::default();
+        read(text, |c| {
+            match (c.field.as_str(), &c.key, c.operator) {
+                ("region", None, Operator::Equal) => {
+                    let region = names::region(&c.value).map_err(|error| error.to_string())?;
+                    equal(
+                        &mut filter.region,
+                        names::of_region(&region),
+                        &mut filter.nothing,
+                    );
+                }
+                ("state", None, Operator::Equal) => {
+                    let state = named(&c.value, "AGENT_STATE_", v1::AgentState::from_str_name)?;
+                    equal(&mut filter.state, state, &mut filter.nothing);
+                }
+                _ => return Err(unknown(c, FIELDS)),
+            }
+            Ok(())
+        })?;
+        Ok(filter)
+    }
+
+    pub fn matches(&self, agent: &v1::Agent) -> bool {
+        !self.nothing
+            && self
+                .region
+                .as_ref()
+                .is_none_or(|region| *region == agent.region)
+            && self.state.is_none_or(|state| state == agent.state())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_of_the_contract_works() {
+        let mut agent = v1::Agent {
+            region: "regions/eu".into(),
+            ..Default::default()
+        };
+        agent.set_state(v1::AgentState::Draining);
+        let matches = |text: &str| AgentFilter::parse(text).unwrap().matches(&agent);
+        assert!(matches("") && matches(r#"region = "regions/eu" AND state = DRAINING"#));
+        assert!(!matches("state = CONNECTED") && !matches("region = regions/us"));
+        assert!(!matches("state = CONNECTED AND state = DRAINING"));
+        assert!(AgentFilter::parse("state = GONE").is_err());
+        assert!(AgentFilter::parse("version = 1").is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! The filter of ListDeliveries.
+
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::ids::{EventId, SubscriptionId, TenantId};
+use postrider_proto::v1;
+use postrider_store::TimeRange;
+
+use super::super::convert::delivery::state_from;
+use super::super::filter::Operator;
+use super::super::names;
+use super::{boolean, equal, named, narrow, read, unknown, whole_millis};
+
+const FIELDS: &str = "subscription =, event =, event_type =, account =, state with = and !=, test = and create_time with <, <=, >, >=";
+
+/// Which deliveries of a tenant.
+#[derive(Debug, Default)]
+pub struct DeliveryFilter {
+    pub subscription: Option<SubscriptionId>,
+    pub event: Option<EventId>,
+    pub event_type: Option<String>,
+    /// Of the event; the store does not look at it.
+    pub account: Option<String>,
+    /// Empty: any.
+    pub states: Vec<DeliveryState>,
+    pub test: Option<bool>,
+    pub created: TimeRange,
+    /// Nothing can match.
+    pub nothing: bool,
+}
+
+impl DeliveryFilter {
+    pub fn parse(text: &str, tenant: &TenantId) -> Result<Self, String> {
+        let mut filter = Self {
+            states: DeliveryState::ALL.to_vec(),
+            ..Self::default()
+        };
+        read(text, |c| {
+            let nothing = &mut filter.nothing;
+            match (c.field.as_str(), &c.key, c.operator) {
+                ("subscription", None, Operator::Equal) => {
+                    let key = names::subscription(&c.value).map_err(|e| e.to_string())?;
+                    *nothing |= key.tenant != *tenant;
+                    equal(&mut filter.subscription, key.subscription, nothing);
+                }
+                ("event", None, Operator::Equal) => {
+                    let (parent, event) = names::event(&c.value).map_err(|e| e.to_string())?;
+                    *nothing |= parent != *tenant;
+                    equal(&mut filter.event, event, nothing);
+                }
+                ("event_type", None, Operator::Equal) => {
+                    equal(&mut filter.event_type, c.value.clone(), nothing);
+                }
+                ("account", None, Operator::Equal) => {
+                    equal(&mut filter.account, c.value.clone(), nothing);
+                }
+                ("state", None, Operator::Equal) => {
+                    let state = state(&c.value)?;
+                    filter.states.retain(|other| *other == state);
+                }
+                ("state", None, Operator::NotEqual) => {
+                    let state = state(&c.value)?;
+                    filter.states.retain(|other| *other != state);
+                }
+                ("test", None, Operator::Equal) => {
+                    equal(&mut filter.test, boolean(&c.value)?, nothing);
+                }
+                ("create_time", None, _) => narrow(&mut filter.created, c)?,
+                _ => return Err(unknown(c, FIELDS)),
+            }
+            Ok(())
+        })?;
+        filter.nothing |= filter.states.is_empty();
+        if filter.states.len() == DeliveryState::ALL.len() {
+            filter.states.clear();
+        }
+        filter.created = whole_millis(filter.created);
+        Ok(filter)
+    }
+}
+
+fn state(text: &str) -> Result<DeliveryState, String> {
+    let state = named(text, "DELIVERY_STATE_", v1::DeliveryState::from_str_name)?;
+    state_from(state).ok_or_else(|| "must be the name of a state".to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<DeliveryFilter, String> {
+        DeliveryFilter::parse(text, &"acme".parse().unwrap())
+    }
+
+    #[test]
+    fn states_are_narrowed() {
+        use DeliveryState::{Exhausted, Waiting};
+        assert!(parse("").unwrap().states.is_empty());
+        assert_eq!(parse("state = WAITING").unwrap().states, [Waiting]);
+        assert_eq!(parse("state != WAITING").unwrap().states.len(), 6);
+        assert!(!parse("state != WAITING").unwrap().states.contains(&Waiting));
+        assert_eq!(
+            parse("state != WAITING AND state = EXHAUSTED")
+                .unwrap()
+                .states,
+            [Exhausted]
+        );
+        assert!(
+            parse("state != WAITING AND state = WAITING")
+                .unwrap()
+                .nothing
+        );
+    }
+
+    #[test]
+    fn every_field_of_the_contract_is_read() {
+        let filter = parse(concat!(
+            r#"subscription = "tenants/acme/subscriptions/erp" AND test = false AND account = "x""#,
+            r#" AND event = "tenants/acme/events/evt_0192f0c1a2b37c4d8e5f0123456789ab""#,
+            r#" AND event_type = "a" AND create_time < "2026-11-01T00:00:00Z""#,
+        ))
+        .unwrap();
+        assert_eq!(filter.subscription.unwrap().as_str(), "erp");
+        assert!(filter.event.is_some() && filter.created.until.is_some());
+        assert_eq!((filter.test, filter.nothing), (Some(false), false));
+        assert!(
+            parse("subscription = tenants/other/subscriptions/erp")
+                .unwrap()
+                .nothing
+        );
+        for bad in [
+            "state = UNSPECIFIED",
+            "state = waiting",
+            "subscription = erp",
+            "sequence = 1",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The filter of ListEvents.
+
+use postrider_domain::event::Event;
+use postrider_store::TimeRange;
+
+use super::super::filter::Operator;
+use super::{boolean, equal, narrow, read, unknown, whole_millis};
+
+const FIELDS: &str = "event_type =, account =, attributes.KEY =, attributes:KEY, test = and create_time with <, <=, >, >=";
+
+/// Which events.
+#[derive(Debug, Default)]
+pub struct EventFilter {
+    pub event_type: Option<String>,
+    pub account: Option<String>,
+    pub attributes: Vec<(String, String)>,
+    attributed: Vec<String>,
+    test: Option<bool>,
+    pub created: TimeRange,
+    /// Nothing can match.
+    pub nothing: bool,
+}
+
+impl EventFilter {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut filter = Self::default();
+        read(text, |c| {
+            let value = || c.value.clone();
+            let nothing = &mut filter.nothing;
+            match (c.field.as_str(), &c.key, c.operator) {
+                ("event_type", None, Operator::Equal) => {
+                    equal(&mut filter.event_type, value(), nothing);
+                }
+                ("account", None, Operator::Equal) => equal(&mut filter.account, value(), nothing),
+                ("attributes", Some(key), Operator::Equal) => {
+                    filter.attributes.push((key.clone(), value()));
+                }
+                ("attributes", None, Operator::Has) => filter.attributed.push(value()),
+                ("test", None, Operator::Equal) => {
+                    equal(&mut filter.test, boolean(&c.value)?, nothing);
+                }
+                ("create_time", None, _) => narrow(&mut filter.created, c)?,
+                _ => return Err(unknown(c, FIELDS)),
+            }
+            Ok(())
+        })?;
+        filter.created = whole_millis(filter.created);
+        Ok(filter)
+    }
+
+    /// Whether the store's own conditions decide everything.
+    pub fn exact(&self) -> bool {
+        self.test.is_none() && self.attributed.is_empty()
+    }
+
+    /// What the store was not asked.
+    pub fn matches_rest(&self, event: &Event) -> bool {
+        self.test.is_none_or(|test| test == event.test)
+            && self
+                .attributed
+                .iter()
+                .all(|key| event.attributes.contains_key(key))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::super::convert::fixtures;
+    use super::*;
+
+    #[test]
+    fn every_field_of_the_contract_is_read() {
+        let filter = EventFilter::parse(
+            r#"event_type = "a.b" AND account = "x" AND attributes.currency = "EUR""#,
+        )
+        .unwrap();
+        assert_eq!(filter.event_type.as_deref(), Some("a.b"));
+        assert_eq!(filter.account.as_deref(), Some("x"));
+        assert_eq!(
+            filter.attributes,
+            [("currency".to_owned(), "EUR".to_owned())]
+        );
+        assert!(filter.exact() && !filter.nothing);
+        assert!(
+            EventFilter::parse("account = a AND account = b")
+                .unwrap()
+                .nothing
+        );
+        for bad in [
+            "test = maybe",
+            "attributes = x",
+            "payload = x",
+            "event_type != a",
+        ] {
+            assert!(EventFilter::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_the_store_is_not_asked_is_looked_at_here() {
+        let mut event = fixtures::event();
+        event.attributes = [("currency".to_owned(), "EUR".to_owned())].into();
+        let rest = |text: &str| {
+            let filter = EventFilter::parse(text).unwrap();
+            assert!(!filter.exact());
+            filter.matches_rest(&event)
+        };
+        assert!(rest("attributes:currency AND test = false"));
+        assert!(!rest("attributes:amount"));
+        assert!(!rest("test = true"));
+    }
+}

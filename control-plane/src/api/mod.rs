@@ -1,0 +1,87 @@
+//! The public API: one file for each service.
+//!
+//! Fed by callers over gRPC; feeds `flow` and the store, and answers. Every
+//! method decodes, calls and encodes; decisions are in the domain. Guarantees
+//! that whatever comes in is checked before it goes on, that every error has the
+//! form that `errors` gives it, and that each call leaves one span and at most
+//! one line about its failure.
+//!
+//! - `tenants`, `subscriptions`, `events`, `deliveries`, `fleet`: the services;
+//!   `changes`, `subscription_changes`, `publish`, `watching`, `stats`: their parts.
+//! - `convert`, `names`, `payload`, `trace`, `validate`, `masks`: requests in,
+//!   answers out.
+//! - `filter`, `filters`, `page`: lists.
+//! - `errors`, `observe`, `caller`, `forward`: what all of them share.
+
+mod caller;
+mod changes;
+mod convert;
+mod deliveries;
+mod errors;
+mod events;
+mod filter;
+mod filters;
+mod fleet;
+mod forward;
+mod masks;
+mod names;
+mod observe;
+mod page;
+mod payload;
+mod publish;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod service_tests;
+mod stats;
+mod subscription_changes;
+mod subscriptions;
+mod tenants;
+mod trace;
+mod validate;
+mod watching;
+
+use postrider_proto::FILE_DESCRIPTOR_SET;
+use postrider_proto::v1::delivery_service_server::DeliveryServiceServer;
+use postrider_proto::v1::event_service_server::EventServiceServer;
+use postrider_proto::v1::fleet_service_server::FleetServiceServer;
+use postrider_proto::v1::subscription_service_server::SubscriptionServiceServer;
+use postrider_proto::v1::tenant_service_server::TenantServiceServer;
+use tonic::service::Routes;
+use tonic_reflection::server::{Builder, Error};
+
+use crate::flow::Flow;
+
+/// The public services and reflection; an error only when the program was built
+/// with descriptors that contradict each other.
+pub fn routes(flow: Flow) -> Result<Routes, Error> {
+    let max = flow.settings.server.max_request_bytes;
+    let tenants = TenantServiceServer::new(tenants::Tenants::new(flow.clone()));
+    let subscriptions =
+        SubscriptionServiceServer::new(subscriptions::Subscriptions::new(flow.clone()));
+    let events = EventServiceServer::new(events::Events::new(flow.clone()));
+    let deliveries = DeliveryServiceServer::new(deliveries::Deliveries::new(flow.clone()));
+    let fleet = FleetServiceServer::new(fleet::Fleet::new(flow));
+    let reflection =
+        || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
+    Ok(Routes::new(tenants.max_decoding_message_size(max))
+        .add_service(subscriptions.max_decoding_message_size(max))
+        .add_service(events.max_decoding_message_size(max))
+        .add_service(deliveries.max_decoding_message_size(max))
+        .add_service(fleet.max_decoding_message_size(max))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+/// Reflection serves what the contract says and nothing is left out of it.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_descriptors_can_be_reflected() {
+        let builder =
+            || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
+        assert!(builder().build_v1().is_ok());
+        assert!(builder().build_v1alpha().is_ok());
+    }
+}

@@ -1,0 +1,186 @@
+//! Resource names (AIP-122): read and written in one place.
+//!
+//! Fed by requests with text, by the conversions with ids; guarantees that what
+//! it writes it can read.
+
+use std::str::FromStr;
+
+use postrider_domain::ids::{
+    AgentId, DeliveryId, EventId, IdError, Region, SubscriptionId, SubscriptionKey, TenantId,
+};
+
+/// Longest agent name, in bytes.
+const MAX_AGENT_NAME_BYTES: usize = 253;
+
+/// Why a name was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("is missing; must have the form \"{0}\"")]
+    Missing(&'static str),
+    #[error("must have the form \"{0}\"")]
+    Form(&'static str),
+    #[error("must have the form \"{form}\", where {part} {problem}")]
+    Part {
+        form: &'static str,
+        part: &'static str,
+        problem: IdError,
+    },
+}
+
+type Parsed<T> = Result<T, NameError>;
+
+const TENANT: &str = "tenants/{tenant}";
+const SUBSCRIPTION: &str = "tenants/{tenant}/subscriptions/{subscription}";
+const EVENT: &str = "tenants/{tenant}/events/{event}";
+const DELIVERY: &str = "tenants/{tenant}/deliveries/{delivery}";
+const REGION: &str = "regions/{region}";
+const AGENT: &str = "agents/{agent}";
+
+/// The parts of `text` that stand where `form` has braces.
+fn parts<'a, const N: usize>(text: &'a str, form: &'static str) -> Parsed<[&'a str; N]> {
+    if text.is_empty() {
+        return Err(NameError::Missing(form));
+    }
+    let mut found = [""; N];
+    let mut slots = found.iter_mut();
+    let mut given = text.split('/');
+    for wanted in form.split('/') {
+        let part = given.next().ok_or(NameError::Form(form))?;
+        if wanted.starts_with('{') {
+            *slots.next().ok_or(NameError::Form(form))? = part;
+        } else if wanted != part {
+            return Err(NameError::Form(form));
+        }
+    }
+    if given.next().is_some() {
+        Err(NameError::Form(form))
+    } else {
+        Ok(found)
+    }
+}
+
+fn id<T: FromStr<Err = IdError>>(text: &str, form: &'static str, part: &'static str) -> Parsed<T> {
+    text.parse().map_err(|problem| NameError::Part {
+        form,
+        part,
+        problem,
+    })
+}
+
+pub fn tenant(text: &str) -> Parsed<TenantId> {
+    let [tenant] = parts(text, TENANT)?;
+    id(tenant, TENANT, "{tenant}")
+}
+
+pub fn subscription(text: &str) -> Parsed<SubscriptionKey> {
+    let [tenant, subscription] = parts(text, SUBSCRIPTION)?;
+    Ok(SubscriptionKey {
+        tenant: id(tenant, SUBSCRIPTION, "{tenant}")?,
+        subscription: id::<SubscriptionId>(subscription, SUBSCRIPTION, "{subscription}")?,
+    })
+}
+
+pub fn event(text: &str) -> Parsed<(TenantId, EventId)> {
+    let [tenant, event] = parts(text, EVENT)?;
+    Ok((id(tenant, EVENT, "{tenant}")?, id(event, EVENT, "{event}")?))
+}
+
+pub fn delivery(text: &str) -> Parsed<(TenantId, DeliveryId)> {
+    let [tenant, delivery] = parts(text, DELIVERY)?;
+    Ok((
+        id(tenant, DELIVERY, "{tenant}")?,
+        id(delivery, DELIVERY, "{delivery}")?,
+    ))
+}
+
+pub fn region(text: &str) -> Parsed<Region> {
+    let [region] = parts(text, REGION)?;
+    id(region, REGION, "{region}")
+}
+
+/// Agents name themselves, after the pod or the host that they run on.
+pub fn agent(text: &str) -> Parsed<AgentId> {
+    let [agent] = parts(text, AGENT)?;
+    if agent.is_empty() || agent.len() > MAX_AGENT_NAME_BYTES {
+        return Err(NameError::Form(AGENT));
+    }
+    Ok(AgentId(agent.into()))
+}
+
+pub fn of_tenant(tenant: &TenantId) -> String {
+    format!("tenants/{tenant}")
+}
+
+pub fn of_event(tenant: &TenantId, event: EventId) -> String {
+    format!("tenants/{tenant}/events/{event}")
+}
+
+pub fn of_delivery(tenant: &TenantId, delivery: DeliveryId) -> String {
+    format!("tenants/{tenant}/deliveries/{delivery}")
+}
+
+pub fn of_attempt(tenant: &TenantId, delivery: DeliveryId, number: u32) -> String {
+    format!("tenants/{tenant}/deliveries/{delivery}/attempts/{number}")
+}
+
+pub fn of_region(region: &Region) -> String {
+    format!("regions/{region}")
+}
+
+pub fn of_agent(agent: &AgentId) -> String {
+    format!("agents/{}", agent.0)
+}
+
+pub fn of_replica(replica: &str) -> String {
+    format!("replicas/{replica}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "0192f0c1a2b37c4d8e5f0123456789ab";
+
+    #[test]
+    fn names_round_trip() {
+        let acme = tenant("tenants/acme").unwrap();
+        assert_eq!(of_tenant(&acme), "tenants/acme");
+        let key = subscription("tenants/acme/subscriptions/erp").unwrap();
+        assert_eq!(key.to_string(), "tenants/acme/subscriptions/erp");
+        let text = format!("tenants/acme/events/evt_{HEX}");
+        let (tenant, id) = event(&text).unwrap();
+        assert_eq!(of_event(&tenant, id), text);
+        let text = format!("tenants/acme/deliveries/dlv_{HEX}");
+        let (tenant, id) = delivery(&text).unwrap();
+        assert_eq!(of_delivery(&tenant, id), text);
+        assert_eq!(of_attempt(&tenant, id, 3), format!("{text}/attempts/3"));
+        assert_eq!(of_region(&region("regions/eu").unwrap()), "regions/eu");
+        assert_eq!(
+            of_agent(&agent("agents/pod-1.x").unwrap()),
+            "agents/pod-1.x"
+        );
+    }
+
+    #[test]
+    fn other_forms_are_refused_with_the_form_expected() {
+        assert_eq!(tenant(""), Err(NameError::Missing(TENANT)));
+        for bad in [
+            "acme",
+            "tenants",
+            "tenants/a/b",
+            "Tenants/a",
+            "tenants/a/subscriptions/b",
+        ] {
+            assert_eq!(tenant(bad), Err(NameError::Form(TENANT)), "{bad}");
+        }
+        let message = tenant("tenants/A").unwrap_err().to_string();
+        assert!(
+            message.contains("tenants/{tenant}") && message.contains("^[a-z]"),
+            "{message}"
+        );
+        assert!(event("tenants/acme/events/evt_1").is_err());
+        assert!(delivery(&format!("tenants/acme/deliveries/evt_{HEX}")).is_err());
+        assert!(agent("agents/").is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! Pages of lists: sizes, opaque tokens, and filling a page.
+//!
+//! Fed by the list methods; feeds them where to go on and the items of a page.
+//! Guarantees that a token continues only the list that it came from, and that
+//! one call looks at a bounded number of rows however few of them match: then
+//! the page is short, or empty, and its token goes on from there (AIP-158).
+
+use std::future::Future;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use postrider_store::{OrderBy, SortKey};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use tonic::Status;
+
+use super::errors::{self, Violations};
+use crate::settings::Api;
+
+const TOKEN_VERSION: u8 = 1;
+const HASH_BYTES: usize = 16;
+/// Longest token that is looked at.
+const MAX_TOKEN_BYTES: usize = 4096;
+/// Most rows that one call looks at when few of them match.
+const MAX_SCANNED: usize = 10_000;
+/// Fewest rows read at once when not all of them match.
+const MIN_BATCH: usize = 100;
+
+/// Identifies a query, so that a token is not used with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryHash([u8; HASH_BYTES]);
+
+impl QueryHash {
+    /// Of a method and every field of its request but the page's.
+    pub fn of(method: &str, fields: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in std::iter::once(&method).chain(fields) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut short = [0; HASH_BYTES];
+        for (to, from) in short.iter_mut().zip(hash.finalize()) {
+            *to = from;
+        }
+        Self(short)
+    }
+}
+
+/// The token that goes on after a position.
+pub fn token<P: Serialize>(query: QueryHash, after: Option<&P>) -> String {
+    let Some(position) = after.and_then(|after| serde_json::to_vec(after).ok()) else {
+        return String::new();
+    };
+    let mut bytes = vec![TOKEN_VERSION];
+    bytes.extend_from_slice(&query.0);
+    bytes.extend_from_slice(&position);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The position that a token names; `None` for the first page.
+pub fn position<P: DeserializeOwned>(token: &str, query: QueryHash) -> Result<Option<P>, Status> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let unknown = || errors::invalid("page_token", "is not a token of this list");
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(unknown());
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| unknown())?;
+    let (version, rest) = bytes.split_first().ok_or_else(unknown)?;
+    let (hash, position) = rest.split_at_checked(HASH_BYTES).ok_or_else(unknown)?;
+    if *version != TOKEN_VERSION {
+        return Err(unknown());
+    }
+    if hash != query.0 {
+        return Err(errors::invalid(
+            "page_token",
+            "belongs to a list with other parameters",
+        ));
+    }
+    serde_json::from_slice(position)
+        .map(Some)
+        .map_err(|_| unknown())
+}
+
+/// How many items a page has.
+pub fn size(asked: i32, settings: &Api, violations: &mut Violations) -> usize {
+    match u32::try_from(asked) {
+        Ok(0) => settings.default_page_size as usize,
+        Ok(n) => n.min(settings.max_page_size) as usize,
+        Err(_) => {
+            violations.add("page_size", "must not be negative");
+            0
+        }
+    }
+}
+
+/// The store's lists leave out what is deleted, and a list that silently lacked
+/// it would be wrong.
+pub fn refuse_deleted(show_deleted: bool, violations: &mut Violations) {
+    if show_deleted {
+        violations.add(
+            "show_deleted",
+            "is not available; read what is deleted by its name",
+        );
+    }
+}
+
+/// A position in a list that is ordered by a column.
+pub type SortPosition = (String, String);
+
+/// The position of an item under an order, as the store understands it.
+pub fn sort_position(
+    order: OrderBy,
+    id: &str,
+    display_name: &str,
+    created_us: i64,
+) -> SortPosition {
+    let value = match order {
+        OrderBy::Id => String::new(),
+        OrderBy::CreateTime => created_us.to_string(),
+        OrderBy::DisplayName => display_name.to_owned(),
+    };
+    (value, id.to_owned())
+}
+
+pub fn sort_key((value, id): SortPosition) -> SortKey {
+    SortKey { value, id }
+}
+
+/// Reads an order_by of the lists that people order.
+pub fn order(text: &str, violations: &mut Violations) -> (OrderBy, bool) {
+    let mut words = text.split_whitespace();
+    let order = match words.next() {
+        None | Some("name") => OrderBy::Id,
+        Some("display_name") => OrderBy::DisplayName,
+        Some("create_time") => OrderBy::CreateTime,
+        Some(_) => {
+            violations.add(
+                "order_by",
+                "must be \"name\", \"display_name\" or \"create_time\", each also with \" desc\"",
+            );
+            OrderBy::Id
+        }
+    };
+    let descending = match (words.next(), words.next()) {
+        (None, _) => false,
+        (Some("desc"), None) => true,
+        _ => {
+            violations.add("order_by", "after the field only \" desc\" may follow");
+            false
+        }
+    };
+    (order, descending)
+}
+
+/// How to fill a page.
+#[derive(Clone, Debug)]
+pub struct Fill<P> {
+    pub after: Option<P>,
+    /// Items of a full page.
+    pub want: usize,
+    /// Whether the store alone decides what matches; if not, more is read at once.
+    pub exact: bool,
+    /// Most rows read at once, for rows that are large.
+    pub max_batch: usize,
+    /// The page ends before the item that would make it larger than this.
+    pub max_bytes: usize,
+}
+
+/// What a list tells of its items.
+pub struct Items<'a, T, P> {
+    pub keep: &'a (dyn Fn(&T) -> bool + Sync),
+    pub position: &'a (dyn Fn(&T) -> P + Sync),
+    pub bytes: &'a (dyn Fn(&T) -> usize + Sync),
+}
+
+/// Fills a page from `fetch(after, limit)`, which gives what comes next in the
+/// list's order; returns the items, and where to go on when there may be more.
+pub async fn fill<T, P, F>(
+    mut plan: Fill<P>,
+    items: Items<'_, T, P>,
+    mut fetch: impl FnMut(Option<P>, u32) -> F,
+) -> Result<(Vec<T>, Option<P>), Status>
+where
+    P: Clone,
+    F: Future<Output = postrider_store::StoreResult<Vec<T>>>,
+{
+    let mut page: Vec<T> = Vec::new();
+    let mut bytes = 0_usize;
+    let mut scanned = 0;
+    loop {
+        // One more than fits tells whether there is another page.
+        let missing = plan.want.saturating_sub(page.len()) + 1;
+        let limit = if plan.exact {
+            missing
+        } else {
+            missing.max(MIN_BATCH)
+        };
+        let limit = limit.min(plan.max_batch.max(1));
+        let batch = fetch(plan.after.clone(), u32::try_from(limit).unwrap_or(u32::MAX))
+            .await
+            .map_err(errors::store)?;
+        let last_batch = batch.len() < limit;
+        for item in batch {
+            scanned += 1;
+            if (items.keep)(&item) {
+                bytes = bytes.saturating_add((items.bytes)(&item));
+                // The first item always fits, or the list could not go on.
+                if page.len() >= plan.want || (bytes > plan.max_bytes && !page.is_empty()) {
+                    return Ok((page, plan.after));
+                }
+                plan.after = Some((items.position)(&item));
+                page.push(item);
+            } else {
+                plan.after = Some((items.position)(&item));
+            }
+        }
+        if last_batch {
+            return Ok((page, None));
+        }
+        if scanned >= MAX_SCANNED {
+            return Ok((page, plan.after));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "page_tests.rs"]
+mod tests;

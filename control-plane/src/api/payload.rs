@@ -1,0 +1,201 @@
+//! Payloads: kept byte for byte, checked without being taken apart.
+//!
+//! Fed by publishes and tests; guarantees that what is called JSON is JSON, and
+//! that nothing of it is changed: the bytes let in are the bytes signed and sent.
+
+use bytes::Bytes;
+use postrider_domain::event::DEFAULT_CONTENT_TYPE;
+use serde::de::IgnoredAny;
+
+use super::errors::Violations;
+
+const MAX_CONTENT_TYPE_BYTES: usize = 128;
+
+/// Whether a media type is JSON's: application/json, text/json, or any "+json".
+pub fn is_json(content_type: &str) -> bool {
+    if content_type == DEFAULT_CONTENT_TYPE {
+        return true;
+    }
+    let media = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    media == "application/json" || media == "text/json" || media.ends_with("+json")
+}
+
+/// The content type of a request, or the default one.
+pub fn content_type(given: &str, field: &str, violations: &mut Violations) -> String {
+    if given.is_empty() {
+        return DEFAULT_CONTENT_TYPE.to_owned();
+    }
+    if given != DEFAULT_CONTENT_TYPE && !is_media_type(given) {
+        violations.add(
+            field,
+            format!("must be a media type like \"application/json\" of at most {MAX_CONTENT_TYPE_BYTES} bytes"),
+        );
+    }
+    given.to_owned()
+}
+
+/// `type/subtype` in the characters of RFC 9110, then parameters in printable
+/// ASCII, since it becomes a header.
+fn is_media_type(text: &str) -> bool {
+    let token = |text: &str| {
+        let special = |b: u8| b"!#$%&'*+-.^_`|~".contains(&b);
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || special(b))
+    };
+    let (media, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let named = media
+        .trim_end()
+        .split_once('/')
+        .is_some_and(|(a, b)| token(a) && token(b));
+    named
+        && text.len() <= MAX_CONTENT_TYPE_BYTES
+        && parameters.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
+/// Checks a payload against its type and the installation's limit.
+pub fn check(
+    payload: &Bytes,
+    content_type: &str,
+    field: &str,
+    max_bytes: usize,
+    violations: &mut Violations,
+) {
+    if payload.len() > max_bytes {
+        violations.add(field, format!("must have at most {max_bytes} bytes"));
+    } else if is_json(content_type)
+        && let Err(problem) = serde_json::from_slice::<IgnoredAny>(payload)
+    {
+        violations.add(
+            field,
+            format!("is not the JSON that its content type says: {problem}"),
+        );
+    } else if is_json(content_type) && std::str::from_utf8(payload).is_err() {
+        // Texts that nobody looks at are not checked by the parser.
+        violations.add(field, "is not in UTF-8, as JSON must be");
+    }
+}
+
+/// The body of a test that brings none.
+pub fn sample(event_type: &str) -> Bytes {
+    let body = serde_json::json!({
+        "type": event_type,
+        "test": true,
+        "message": "This is a test. Nothing happened.",
+    });
+    Bytes::from(body.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fine(payload: &'static [u8], content_type: &str) -> bool {
+        let mut violations = Violations::default();
+        check(
+            &Bytes::from_static(payload),
+            content_type,
+            "payload",
+            100,
+            &mut violations,
+        );
+        violations.is_empty()
+    }
+
+    #[test]
+    fn json_must_be_json_and_the_rest_may_be_anything() {
+        for good in [
+            &b"{}"[..],
+            b" [1, 2.50e3, {\"a\":1,\"a\":2}]\n",
+            b"null",
+            b"\"\xc3\xa9\"",
+        ] {
+            assert!(fine(good, "application/json"), "{good:?}");
+        }
+        for bad in [
+            &b""[..],
+            b"{",
+            b"{}{}",
+            b"{'a':1}",
+            b"NaN",
+            b"\"\xff\"",
+            b"[\"\xed\xa0\x80\"]",
+        ] {
+            assert!(!fine(bad, "application/json"), "{bad:?}");
+            assert!(
+                !fine(bad, "application/cloudevents+json; charset=utf-8"),
+                "{bad:?}"
+            );
+            assert!(fine(bad, "application/octet-stream"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_not_a_crash() {
+        let deep = Bytes::from("[".repeat(100_000));
+        let mut violations = Violations::default();
+        check(
+            &deep,
+            "application/json",
+            "payload",
+            usize::MAX,
+            &mut violations,
+        );
+        assert!(!violations.is_empty());
+    }
+
+    #[test]
+    fn size_is_bounded() {
+        let mut violations = Violations::default();
+        check(
+            &Bytes::from_static(b"{}"),
+            "text/plain",
+            "payload",
+            1,
+            &mut violations,
+        );
+        assert!(!violations.is_empty());
+    }
+
+    #[test]
+    fn media_types() {
+        for good in [
+            "text/plain",
+            "application/vnd.a+json",
+            "text/xml; charset=\"utf-8\"",
+        ] {
+            assert!(is_media_type(good), "{good}");
+        }
+        for bad in [
+            "json",
+            "a/b/c",
+            "/x",
+            "x/",
+            "a b/c",
+            "text/plain; x=\r\ny",
+            "text/é",
+        ] {
+            assert!(!is_media_type(bad), "{bad}");
+        }
+        assert!(is_json("Application/JSON ; charset=utf-8") && is_json("text/json"));
+        assert!(!is_json("text/plain") && !is_json("application/jsonx"));
+        let mut violations = Violations::default();
+        assert_eq!(content_type("", "f", &mut violations), "application/json");
+        assert!(violations.is_empty());
+    }
+
+    #[test]
+    fn the_sample_says_that_it_is_a_test() {
+        let sample = sample("a\"b");
+        assert!(fine(b"{}", "application/json"));
+        assert!(
+            serde_json::from_slice::<serde_json::Value>(&sample).is_ok_and(|v| v["test"] == true)
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Tests of the services over gRPC, on a whole control plane with SQLite.
+
+mod configuration;
+mod history;
+
+use std::time::Duration;
+
+use postrider_proto::v1;
+use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
+use postrider_proto::v1::event::PayloadForm;
+use postrider_proto::v1::event_service_client::EventServiceClient;
+use postrider_proto::v1::fleet_service_client::FleetServiceClient;
+use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
+use postrider_proto::v1::tenant_service_client::TenantServiceClient;
+use tempfile::TempDir;
+use tonic::Status;
+use tonic::transport::Channel;
+use tonic_types::StatusExt;
+
+use crate::flow::Owner;
+use crate::serve::{self, ControlPlane};
+use crate::settings::Settings;
+
+struct Api {
+    plane: ControlPlane,
+    _directory: TempDir,
+    tenants: TenantServiceClient<Channel>,
+    subscriptions: SubscriptionServiceClient<Channel>,
+    events: EventServiceClient<Channel>,
+    deliveries: DeliveryServiceClient<Channel>,
+    fleet: FleetServiceClient<Channel>,
+}
+
+impl Api {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let flags = [
+            ("server.listen", "127.0.0.1:0".to_owned()),
+            ("server.metrics_listen", String::new()),
+            ("server.drain_timeout_seconds", "5".to_owned()),
+            ("database.data_dir", directory.path().display().to_string()),
+            ("api.test_agent_wait_milliseconds", "50".to_owned()),
+        ];
+        let plane = serve::start(Settings::load(None, &flags).unwrap(), None)
+            .await
+            .unwrap();
+        let channel = Channel::from_shared(format!("http://{}", plane.address))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
+        let acme = "acme".parse().unwrap();
+        while plane.flow.cluster.owner(&acme) != Owner::Me {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self {
+            plane,
+            _directory: directory,
+            tenants: TenantServiceClient::new(channel.clone()),
+            subscriptions: SubscriptionServiceClient::new(channel.clone()),
+            events: EventServiceClient::new(channel.clone()),
+            deliveries: DeliveryServiceClient::new(channel.clone()),
+            fleet: FleetServiceClient::new(channel),
+        }
+    }
+
+    async fn tenant(&mut self, id: &str) -> v1::Tenant {
+        let request = v1::CreateTenantRequest {
+            tenant_id: id.into(),
+            tenant: None,
+        };
+        self.tenants
+            .create_tenant(request)
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
+    async fn subscription(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut v1::Subscription),
+    ) -> v1::Subscription {
+        let mut subscription = v1::Subscription {
+            url: format!("https://{id}.example/hook"),
+            event_types: vec!["payment.*".into()],
+            ..Default::default()
+        };
+        change(&mut subscription);
+        let request = v1::CreateSubscriptionRequest {
+            parent: "tenants/acme".into(),
+            subscription_id: id.into(),
+            subscription: Some(subscription),
+        };
+        let created = self.subscriptions.create_subscription(request).await;
+        created.unwrap().into_inner()
+    }
+
+    async fn publish(
+        &mut self,
+        request: v1::PublishEventRequest,
+    ) -> Result<v1::PublishEventResponse, Status> {
+        self.events
+            .publish_event(request)
+            .await
+            .map(tonic::Response::into_inner)
+    }
+}
+
+fn event(n: u32) -> v1::PublishEventRequest {
+    v1::PublishEventRequest {
+        parent: "tenants/acme".into(),
+        event: Some(v1::Event {
+            event_type: "payment.completed".into(),
+            account: format!("acc-{}", n % 2),
+            payload_form: Some(PayloadForm::PayloadJson(format!("{{\"n\":{n}.00}}"))),
+            attributes: [("currency".to_owned(), "EUR".to_owned())].into(),
+            ..Default::default()
+        }),
+        idempotency_key: String::new(),
+    }
+}
+
+fn reason(status: &Status) -> String {
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
+}

@@ -1,0 +1,282 @@
+//! How a subscription fares: GetSubscriptionStats.
+//!
+//! Fed by the counters that each concluded attempt raises; feeds callers figures
+//! per hour and day. Guarantees that no attempt is read for it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use postrider_domain::delivery::{DeliveryState, Outcome};
+use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::time::Timestamp;
+use postrider_proto::v1;
+use postrider_store::{DeliveryQuery, StatsRow, TimeRange, latency_bucket_bound};
+use tonic::Status;
+
+use super::convert::attempt::outcome;
+use super::convert::time::{duration, timestamp};
+use super::errors;
+use crate::flow::Flow;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const HOURS: u32 = 48;
+const DAYS: u32 = 31;
+/// Waiting deliveries are counted up to this, which is beyond any help anyway.
+const COUNT_CAP: u32 = 10_000_000;
+/// Most deliveries that can be in flight, or queued to be, for one subscription.
+const IN_FLIGHT_CAP: u32 = 20_000;
+/// Waiting deliveries that are read at once to find the oldest.
+const OLDEST_BATCH: u32 = 500;
+const WAITING: [DeliveryState; 2] = [DeliveryState::Held, DeliveryState::Waiting];
+
+/// Reads a subscription's figures.
+pub async fn read(flow: &Flow, key: &SubscriptionKey) -> Result<v1::SubscriptionStats, Status> {
+    let now = flow.clock.now();
+    let first_day = start_of(now, HOUR * 24) - HOUR * 24 * (DAYS - 1);
+    let first_hour = start_of(now, HOUR) - HOUR * (HOURS - 1);
+    let rows = flow
+        .store
+        .stats(key, first_day)
+        .await
+        .map_err(errors::store)?;
+    let waiting = flow
+        .store
+        .count_waiting(key, COUNT_CAP)
+        .await
+        .map_err(errors::store)?;
+    let days = periods(&rows, HOUR * 24);
+    let recent: Vec<StatsRow> = rows
+        .iter()
+        .filter(|row| row.hour >= first_hour)
+        .cloned()
+        .collect();
+    let total = days.first().and_then(|day| day.start_time);
+    Ok(v1::SubscriptionStats {
+        subscription: key.to_string(),
+        hours: periods(&recent, HOUR),
+        total: Some(v1::StatsPeriod {
+            start_time: total,
+            ..period(None, &rows)
+        }),
+        days,
+        waiting_count: waiting.into(),
+        in_flight_count: in_flight(flow, key).await?,
+        oldest_waiting_time: oldest_waiting(flow, key).await?.map(timestamp),
+    })
+}
+
+/// When the span of this length that a moment lies in began, in UTC.
+fn start_of(at: Timestamp, length: Duration) -> Timestamp {
+    let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(at.as_micros().div_euclid(length) * length)
+}
+
+fn periods(rows: &[StatsRow], length: Duration) -> Vec<v1::StatsPeriod> {
+    let mut by_start: BTreeMap<Timestamp, Vec<StatsRow>> = BTreeMap::new();
+    for row in rows {
+        by_start
+            .entry(start_of(row.hour, length))
+            .or_default()
+            .push(row.clone());
+    }
+    by_start
+        .into_iter()
+        .map(|(start, rows)| period(Some(start), &rows))
+        .collect()
+}
+
+#[allow(clippy::cast_precision_loss)] // A rate needs no more than 52 bits.
+fn period(start: Option<Timestamp>, rows: &[StatsRow]) -> v1::StatsPeriod {
+    let mut outcomes: BTreeMap<Outcome, u64> = BTreeMap::new();
+    let mut buckets: BTreeMap<u8, u64> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.count > 0) {
+        *outcomes.entry(row.outcome).or_default() += row.count;
+        // Nobody knows how long an attempt took of which nobody knows anything.
+        if row.outcome != Outcome::Unknown {
+            *buckets.entry(row.bucket).or_default() += row.count;
+        }
+    }
+    let attempts: u64 = outcomes.values().sum();
+    let succeeded = outcomes
+        .get(&Outcome::Succeeded)
+        .copied()
+        .unwrap_or_default();
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    v1::StatsPeriod {
+        start_time: start.map(timestamp),
+        attempt_count: count(attempts),
+        success_rate: (attempts > 0).then(|| succeeded as f64 / attempts as f64),
+        p50_duration: quantile(&buckets, 0.50).map(duration),
+        p95_duration: quantile(&buckets, 0.95).map(duration),
+        outcomes: outcomes
+            .into_iter()
+            .map(|(each, n)| v1::OutcomeCount {
+                outcome: outcome(each).into(),
+                count: count(n),
+            })
+            .collect(),
+    }
+}
+
+/// The duration below which this part of the attempts lies, as if those of a
+/// bucket were spread evenly over it.
+#[allow(clippy::cast_precision_loss)] // The buckets are coarser than 52 bits.
+fn quantile(buckets: &BTreeMap<u8, u64>, part: f64) -> Option<Duration> {
+    let total: u64 = buckets.values().sum();
+    let wanted = total as f64 * part;
+    let mut below = 0_u64;
+    for (bucket, count) in buckets {
+        let upper = latency_bucket_bound(*bucket);
+        if (below + count) as f64 >= wanted && *count > 0 {
+            let lower = bucket
+                .checked_sub(1)
+                .map_or(Duration::ZERO, latency_bucket_bound);
+            let inside = ((wanted - below as f64) / *count as f64).clamp(0.0, 1.0);
+            return Some(lower + (upper - lower).mul_f64(inside));
+        }
+        below += count;
+    }
+    None
+}
+
+/// From memory at the owner, from the table elsewhere.
+async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
+    if let Some(lane) = flow.dispatcher.lane(key) {
+        let queued = u32::try_from(lane.queued).unwrap_or(u32::MAX);
+        return Ok(lane.in_flight.saturating_add(queued).into());
+    }
+    let found = list(flow, key, &[DeliveryState::InFlight], None, IN_FLIGHT_CAP).await?;
+    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
+}
+
+/// When the oldest delivery that waits was created. Lists are newest first, so
+/// beyond the first page the span in which it must lie is halved until it is
+/// found: some thirty reads of one row, however many wait.
+async fn oldest_waiting(flow: &Flow, key: &SubscriptionKey) -> Result<Option<Timestamp>, Status> {
+    let page = list(flow, key, &WAITING, None, OLDEST_BATCH).await?;
+    let Some(mut oldest) = page.last().copied() else {
+        return Ok(None);
+    };
+    if page.len() < OLDEST_BATCH as usize {
+        return Ok(Some(oldest));
+    }
+    let retention = HOUR * 24 * flow.settings.database.retention_days;
+    let mut nothing_before = (flow.clock.now() - retention * 2).truncate_to_millis();
+    let grain = Duration::from_millis(1);
+    while oldest.since(nothing_before) > grain {
+        let middle = (nothing_before + oldest.since(nothing_before) / 2).truncate_to_millis();
+        let middle = middle.max(nothing_before + grain);
+        match list(flow, key, &WAITING, Some(middle), 1).await?.first() {
+            Some(older) => oldest = *older,
+            None => nothing_before = middle,
+        }
+    }
+    Ok(Some(oldest))
+}
+
+/// When the newest deliveries of a subscription in these states were created.
+async fn list(
+    flow: &Flow,
+    key: &SubscriptionKey,
+    states: &[DeliveryState],
+    until: Option<Timestamp>,
+    limit: u32,
+) -> Result<Vec<Timestamp>, Status> {
+    let query = DeliveryQuery {
+        tenant: key.tenant.clone(),
+        subscription: Some(key.subscription.clone()),
+        event: None,
+        event_type: None,
+        states: states.to_vec(),
+        test: None,
+        created: TimeRange { from: None, until },
+        before: None,
+        limit,
+    };
+    let found = flow
+        .store
+        .list_deliveries(&query)
+        .await
+        .map_err(errors::store)?;
+    Ok(found
+        .iter()
+        .map(postrider_domain::delivery::Delivery::create_time)
+        .collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use postrider_store::latency_bucket;
+
+    use super::*;
+
+    fn row(hour: u32, outcome: Outcome, milliseconds: u64, count: u64) -> StatsRow {
+        let bucket = latency_bucket(Duration::from_millis(milliseconds));
+        StatsRow {
+            hour: Timestamp::default() + HOUR * hour,
+            outcome,
+            bucket,
+            count,
+        }
+    }
+
+    #[test]
+    fn attempts_are_counted_per_period() {
+        let rows = [
+            row(1, Outcome::Succeeded, 10, 3),
+            row(1, Outcome::Timeout, 15_000, 1),
+            row(23, Outcome::Succeeded, 10, 4),
+            row(24, Outcome::HttpStatus, 10, 2),
+        ];
+        let hours = periods(&rows, HOUR);
+        assert_eq!(
+            hours.iter().map(|p| p.attempt_count).collect::<Vec<_>>(),
+            [4, 4, 2]
+        );
+        assert_eq!(hours[0].success_rate, Some(0.75));
+        assert_eq!(hours[0].outcomes.len(), 2);
+        let days = periods(&rows, HOUR * 24);
+        assert_eq!(
+            days.iter().map(|p| p.attempt_count).collect::<Vec<_>>(),
+            [8, 2]
+        );
+        assert_eq!(days[1].start_time.unwrap().seconds, 86_400);
+        assert_eq!(period(None, &rows).attempt_count, 10);
+    }
+
+    #[test]
+    fn without_attempts_there_is_no_rate_and_no_duration() {
+        let empty = period(None, &[]);
+        assert_eq!(
+            (empty.success_rate, empty.p50_duration, empty.p95_duration),
+            (None, None, None)
+        );
+        let unknown = period(None, &[row(0, Outcome::Unknown, 0, 2)]);
+        assert_eq!(
+            (unknown.attempt_count, unknown.success_rate),
+            (2, Some(0.0))
+        );
+        assert_eq!(unknown.p50_duration, None);
+    }
+
+    #[test]
+    fn quantiles_lie_in_the_bucket_of_the_attempt() {
+        let rows = [
+            row(0, Outcome::Succeeded, 10, 90),
+            row(0, Outcome::Succeeded, 1000, 10),
+        ];
+        let all = period(None, &rows);
+        let p50 = Duration::try_from(all.p50_duration.unwrap()).unwrap();
+        let p95 = Duration::try_from(all.p95_duration.unwrap()).unwrap();
+        assert!((8..=12).contains(&p50.as_millis()), "{p50:?}");
+        assert!((700..=1100).contains(&p95.as_millis()), "{p95:?}");
+    }
+
+    #[test]
+    fn hours_and_days_begin_in_utc() {
+        let at = Timestamp::from_micros(1_700_000_000_000_000);
+        assert_eq!(start_of(at, HOUR).to_string(), "2023-11-14T22:00:00Z");
+        assert_eq!(start_of(at, HOUR * 24).to_string(), "2023-11-14T00:00:00Z");
+    }
+}

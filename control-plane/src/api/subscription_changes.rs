@@ -1,0 +1,381 @@
+//! The half of SubscriptionService that creates and changes.
+
+use std::time::Duration;
+
+use postrider_domain::ids::{SubscriptionId, TenantId};
+use postrider_domain::limits::MAX_SIGNING_KEYS;
+use postrider_domain::secret::Secret;
+use postrider_domain::subscription::{SigningKey, Status as Wanted, Subscription};
+use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_proto::v1;
+use postrider_store::WriteError;
+use prost_types::FieldMask;
+use tonic::Status;
+
+use super::convert::subscription::{apply, fields, initial_settings, status_from, with_secret};
+use super::convert::time::span;
+use super::errors::{self, Kind, Reason, Violations};
+use super::masks::Mask;
+use super::subscriptions::{Subscriptions, key};
+use super::{changes, names, observe, validate};
+
+/// Most subscriptions of one tenant: matching and its memory grow with them.
+const MAX_SUBSCRIPTIONS: usize = 10_000;
+const DEFAULT_GRACE: Duration = Duration::from_secs(86_400);
+const MAX_GRACE: Duration = Duration::from_secs(7 * 86_400);
+
+/// A wish for another status.
+pub(super) struct StatusChange {
+    pub status: Wanted,
+    pub name: String,
+    pub etag: String,
+    pub reason: String,
+}
+
+impl Subscriptions {
+    pub(super) async fn create(
+        &self,
+        request: v1::CreateSubscriptionRequest,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let Some(given) = request.subscription else {
+            return Err(errors::invalid("subscription", "is missing"));
+        };
+        let mut violations = Violations::default();
+        let tenant = violations.keep("parent", names::tenant(&request.parent));
+        let id = violations.keep("subscription_id", chosen_id(&request.subscription_id));
+        let known = tenant.as_ref();
+        // Whether http:// is allowed is the tenant's; without one nothing is.
+        let allow_insecure_urls = match known {
+            Some(tenant) => {
+                changes::live_tenant(&self.flow, tenant)
+                    .await?
+                    .allow_insecure_urls
+            }
+            None => false,
+        };
+        let now = self.flow.clock.now();
+        let new = new_subscription(
+            tenant.zip(id),
+            &given,
+            allow_insecure_urls,
+            now,
+            &mut violations,
+        );
+        let new = violations.finish(new)?;
+        observe::note("tenant", &new.tenant);
+        observe::note("subscription", &new.id);
+        self.refuse_too_many(&new.tenant).await?;
+        let key = new.key();
+        let created = match self.flow.tenants.create_subscription(new).await {
+            Ok(created) => created,
+            // The tenant was deleted between the look at it and the write.
+            Err(WriteError::NotFound) => {
+                return Err(errors::deleted(
+                    Kind::Tenant,
+                    &names::of_tenant(&key.tenant),
+                ));
+            }
+            Err(error) => return Err(errors::write(error, Kind::Subscription, &key)),
+        };
+        observe::changed(who, "subscription created", &key);
+        Ok(with_secret(self.show(&created), &created))
+    }
+
+    async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
+        let snapshot = self
+            .flow
+            .tenants
+            .snapshot(tenant)
+            .await
+            .map_err(errors::store)?;
+        let count = snapshot.map_or(0, |snapshot| snapshot.subscriptions.len());
+        if count < MAX_SUBSCRIPTIONS {
+            return Ok(());
+        }
+        let message = format!("a tenant can have {MAX_SUBSCRIPTIONS} subscriptions");
+        Err(errors::plain(Reason::TooManySubscriptions, message))
+    }
+
+    pub(super) async fn update(
+        &self,
+        request: v1::UpdateSubscriptionRequest,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let Some(given) = request.subscription else {
+            return Err(errors::invalid("subscription", "is missing"));
+        };
+        let mut violations = Violations::default();
+        let named = violations.keep("subscription.name", names::subscription(&given.name));
+        let mask = Mask::read(
+            request.update_mask.as_ref(),
+            &fields(&given),
+            &mut violations,
+        );
+        let key = violations.finish(named)?;
+        observe::note("tenant", &key.tenant);
+        observe::note("subscription", &key.subscription);
+        let allow_insecure_urls = mask.has("url")
+            && changes::tenant(&self.flow, &key.tenant)
+                .await?
+                .allow_insecure_urls;
+        let changed = changes::change_subscription(&self.flow, &key, &given.etag, |subscription| {
+            let mut violations = Violations::default();
+            let settings = &mut subscription.settings;
+            apply(
+                settings,
+                &given,
+                &mask,
+                allow_insecure_urls,
+                &mut violations,
+            );
+            violations.check()
+        })
+        .await?;
+        observe::changed(who, "subscription updated", &key);
+        Ok(self.show(&changed))
+    }
+
+    pub(super) async fn delete(
+        &self,
+        request: v1::DeleteSubscriptionRequest,
+        who: &str,
+    ) -> Result<v1::DeleteSubscriptionResponse, Status> {
+        let key = key(&request.name)?;
+        let cancelled = changes::delete_subscription(&self.flow, &key, &request.etag).await?;
+        observe::changed(who, "subscription deleted", &key);
+        let cancelled_deliveries = i64::try_from(cancelled).unwrap_or(i64::MAX);
+        Ok(v1::DeleteSubscriptionResponse {
+            cancelled_deliveries,
+        })
+    }
+
+    pub(super) async fn set_status(
+        &self,
+        wanted: StatusChange,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let mut violations = Violations::default();
+        let named = violations.keep("name", names::subscription(&wanted.name));
+        validate::reason(&wanted.reason, &mut violations);
+        let key = violations.finish(named)?;
+        observe::note("tenant", &key.tenant);
+        observe::note("subscription", &key.subscription);
+        let now = self.flow.clock.now();
+        let changed =
+            changes::change_subscription(&self.flow, &key, &wanted.etag, |subscription| {
+                subscription.set_status(wanted.status, wanted.reason.as_str(), now);
+                Ok(())
+            })
+            .await?;
+        let what = match wanted.status {
+            Wanted::Enabled => "subscription enabled",
+            Wanted::Paused => "subscription paused",
+            Wanted::Disabled => "subscription disabled",
+        };
+        observe::changed(who, what, &key);
+        Ok(self.show(&changed))
+    }
+
+    pub(super) async fn rotate(
+        &self,
+        request: v1::RotateSigningSecretRequest,
+        who: &str,
+    ) -> Result<v1::RotateSigningSecretResponse, Status> {
+        let mut violations = Violations::default();
+        let named = violations.keep("name", names::subscription(&request.name));
+        let grace = match &request.grace_period {
+            None => DEFAULT_GRACE,
+            Some(grace) => span(grace).unwrap_or(Duration::MAX),
+        };
+        if grace > MAX_GRACE {
+            violations.add("grace_period", "must be 0 s to 7 d");
+        }
+        let secret = secret(&request.signing_secret, "signing_secret", &mut violations);
+        let (key, secret) = violations.finish(named.zip(secret))?;
+        observe::note("tenant", &key.tenant);
+        observe::note("subscription", &key.subscription);
+        let now = self.flow.clock.now();
+        let new = signing_key(secret, now);
+        let changed =
+            changes::change_subscription(&self.flow, &key, &request.etag, |subscription| {
+                rotate_keys(&mut subscription.signing_keys, new.clone(), grace, now)
+            })
+            .await?;
+        observe::changed(who, "signing secret rotated", &key);
+        let subscription = Some(with_secret(self.show(&changed), &changed));
+        Ok(v1::RotateSigningSecretResponse { subscription })
+    }
+}
+
+/// The caller's id, or one made here when he gave none.
+fn chosen_id(given: &str) -> Result<SubscriptionId, postrider_domain::ids::IdError> {
+    if given.is_empty() {
+        Ok(SubscriptionId::from_stored(format!(
+            "sub-{:024x}",
+            rand::random::<u128>() >> 32
+        )))
+    } else {
+        given.parse()
+    }
+}
+
+/// A subscription as it is first stored; every violation is noted even when its
+/// name is not known.
+fn new_subscription(
+    named: Option<(TenantId, SubscriptionId)>,
+    given: &v1::Subscription,
+    allow_insecure_urls: bool,
+    now: Timestamp,
+    violations: &mut Violations,
+) -> Option<Subscription> {
+    let everything = FieldMask {
+        paths: vec!["*".to_owned()],
+    };
+    let mask = Mask::read(Some(&everything), &fields(given), violations);
+    let mut settings = initial_settings();
+    apply(&mut settings, given, &mask, allow_insecure_urls, violations);
+    let status = v1::SubscriptionStatus::try_from(given.status);
+    if status.is_err() {
+        violations.add("subscription.status", "must be ENABLED, PAUSED or DISABLED");
+    }
+    let secret = secret(
+        &given.signing_secret,
+        "subscription.signing_secret",
+        violations,
+    );
+    let ((tenant, id), secret) = named.zip(secret)?;
+    let mut subscription = Subscription {
+        tenant,
+        id,
+        status: Wanted::Enabled,
+        status_reason: String::new(),
+        settings,
+        signing_keys: vec![signing_key(secret, now)],
+        paused_clock: StoppedClock::default(),
+        revision: 1,
+        create_time: now,
+        update_time: now,
+        delete_time: None,
+    };
+    let status = status.ok().and_then(status_from).unwrap_or(Wanted::Enabled);
+    subscription.set_status(status, "", now);
+    Some(subscription)
+}
+
+/// The caller's own secret, or a new one.
+fn secret(given: &str, field: &str, violations: &mut Violations) -> Option<Secret> {
+    if given.is_empty() {
+        return Some(Secret::new(rand::random::<[u8; 32]>().to_vec()));
+    }
+    violations.keep(field, Secret::parse_standard_webhooks(given))
+}
+
+fn signing_key(secret: Secret, now: Timestamp) -> SigningKey {
+    let id = format!("key-{:016x}", rand::random::<u64>());
+    SigningKey {
+        id,
+        secret,
+        create_time: now,
+        expire_time: None,
+    }
+}
+
+/// Adds a key; the older ones sign until the grace period ends, or until they
+/// end by themselves.
+fn rotate_keys(
+    keys: &mut Vec<SigningKey>,
+    new: SigningKey,
+    grace: Duration,
+    now: Timestamp,
+) -> Result<(), Status> {
+    keys.retain(|key| key.in_force(now));
+    if keys.len() >= MAX_SIGNING_KEYS {
+        let message =
+            format!("{MAX_SIGNING_KEYS} keys are in force already; wait until one expires");
+        return Err(errors::plain(Reason::TooManySigningKeys, message));
+    }
+    let end = now + grace;
+    for key in keys.iter_mut() {
+        key.expire_time = Some(key.expire_time.map_or(end, |sooner| sooner.min(end)));
+    }
+    keys.push(new);
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::convert::fixtures::{self, NOW};
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn new_key() -> SigningKey {
+        signing_key(secret("", "s", &mut Violations::default()).unwrap(), NOW)
+    }
+
+    #[test]
+    fn made_ids_are_valid_and_differ() {
+        let one = chosen_id("").unwrap();
+        assert!(one.as_str().parse::<SubscriptionId>().is_ok(), "{one}");
+        assert_ne!(one, chosen_id("").unwrap());
+        assert!(chosen_id("Bad").is_err());
+    }
+
+    #[test]
+    fn older_keys_get_the_grace_period_but_no_longer_life() {
+        let mut keys = vec![new_key(), new_key()];
+        keys[0].expire_time = Some(NOW + HOUR);
+        rotate_keys(&mut keys, new_key(), HOUR * 2, NOW).unwrap();
+        let ends: Vec<_> = keys.iter().map(|key| key.expire_time).collect();
+        assert_eq!(ends, [Some(NOW + HOUR), Some(NOW + HOUR * 2), None]);
+        rotate_keys(&mut keys, new_key(), Duration::ZERO, NOW + HOUR).unwrap();
+        assert_eq!(keys.len(), 3, "the dead one is gone");
+        assert!(
+            keys.iter()
+                .take(2)
+                .all(|key| key.expire_time == Some(NOW + HOUR))
+        );
+    }
+
+    #[test]
+    fn keys_in_force_are_bounded() {
+        let mut keys = vec![new_key()];
+        for _ in 1..MAX_SIGNING_KEYS {
+            rotate_keys(&mut keys, new_key(), HOUR, NOW).unwrap();
+        }
+        assert!(rotate_keys(&mut keys, new_key(), HOUR, NOW).is_err());
+        assert!(rotate_keys(&mut keys, new_key(), HOUR, NOW + HOUR).is_ok());
+    }
+
+    #[test]
+    fn a_new_subscription_takes_its_status_and_secret() {
+        let named = || Some(("acme".parse().unwrap(), "erp".parse().unwrap()));
+        let mut given = v1::Subscription {
+            url: "https://example.com".into(),
+            event_types: vec!["*".into()],
+            signing_secret: fixtures::subscription().signing_keys[0]
+                .secret
+                .to_standard_webhooks()
+                .to_string(),
+            ..Default::default()
+        };
+        given.set_status(v1::SubscriptionStatus::Paused);
+        let mut violations = Violations::default();
+        let new = new_subscription(named(), &given, false, NOW, &mut violations).unwrap();
+        assert!(violations.is_empty());
+        assert_eq!(
+            (new.status, new.paused_clock.since),
+            (Wanted::Paused, Some(NOW))
+        );
+        assert_eq!(
+            new.signing_keys[0].secret,
+            fixtures::subscription().signing_keys[0].secret
+        );
+        given.signing_secret = "whsec_x".into();
+        given.status = 17;
+        assert!(new_subscription(named(), &given, false, NOW, &mut violations).is_none());
+        assert!(!violations.is_empty());
+    }
+}

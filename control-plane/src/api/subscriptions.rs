@@ -1,0 +1,361 @@
+//! SubscriptionService.
+//!
+//! Creating and changing are in `subscription_changes`; here is the service, its
+//! reads, and the test.
+
+use std::sync::Arc;
+
+use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::subscription::{Status as Wanted, Subscription};
+use postrider_proto::v1;
+use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
+use postrider_proto::v1::subscription_service_server::SubscriptionService;
+use postrider_proto::v1::test_subscription_request::PayloadForm;
+use postrider_store::{PageRequest, SubscriptionQuery};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::caller::Caller;
+use super::convert::subscription::to_proto;
+use super::convert::{attempt, delivery};
+use super::errors::{self, Kind, Reason, Violations};
+use super::filters::contains;
+use super::filters::subscriptions::SubscriptionFilter;
+use super::forward::{self, Place};
+use super::page::{self, Fill, Items, QueryHash, SortPosition};
+use super::subscription_changes::StatusChange;
+use super::{changes, names, observe, payload, stats, validate};
+use crate::flow::{Flow, TestError, TestRequest};
+
+/// The media type of a test's payload that was given as bytes.
+const BYTES_CONTENT_TYPE: &str = "application/octet-stream";
+
+pub struct Subscriptions {
+    pub(super) flow: Flow,
+}
+
+impl Subscriptions {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    /// Shows a subscription with what this replica knows of its endpoint.
+    pub(super) fn show(&self, subscription: &Subscription) -> v1::Subscription {
+        let lane = self.flow.dispatcher.lane(&subscription.key());
+        to_proto(subscription, lane, self.flow.clock.now())
+    }
+
+    async fn list(
+        &self,
+        request: v1::ListSubscriptionsRequest,
+    ) -> Result<v1::ListSubscriptionsResponse, Status> {
+        let mut violations = Violations::default();
+        let tenant = violations.keep("parent", names::tenant(&request.parent));
+        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let filter = violations.keep("filter", SubscriptionFilter::parse(&request.filter));
+        let (order_by, descending) = page::order(&request.order_by, &mut violations);
+        validate::search(&request.search, &mut violations);
+        page::refuse_deleted(request.show_deleted, &mut violations);
+        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        observe::note("tenant", &tenant);
+        let v1::ListSubscriptionsRequest {
+            parent,
+            filter: text,
+            order_by: order,
+            search,
+            ..
+        } = &request;
+        let query = QueryHash::of("ListSubscriptions", &[parent, text, order, search]);
+        let plan = Fill {
+            after: page::position::<SortPosition>(&request.page_token, query)?,
+            want,
+            exact: search.is_empty() && filter.exact(),
+            max_batch: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        changes::tenant_known(&self.flow, &tenant).await?;
+        if filter.nothing {
+            return Ok(v1::ListSubscriptionsResponse::default());
+        }
+        let items = Items {
+            keep: &|s: &Subscription| filter.matches(s) && found(s, search),
+            position: &|s: &Subscription| {
+                let name = &s.settings.display_name;
+                page::sort_position(order_by, s.id.as_str(), name, s.create_time.as_micros())
+            },
+            bytes: &|_| 0,
+        };
+        let (subscriptions, next) = page::fill(plan, items, |after, limit| {
+            let after = after.map(page::sort_key);
+            let query = SubscriptionQuery {
+                tenant: tenant.clone(),
+                search: Some(search.clone()).filter(|search| !search.is_empty()),
+                status: filter.status,
+                event_type: filter.event_type.clone(),
+                region: filter.region.clone(),
+                page: PageRequest {
+                    order_by,
+                    descending,
+                    after,
+                    limit,
+                },
+            };
+            let store = Arc::clone(&self.flow.store);
+            async move {
+                store
+                    .list_subscriptions(&query)
+                    .await
+                    .map(|page| page.items)
+            }
+        })
+        .await?;
+        Ok(v1::ListSubscriptionsResponse {
+            subscriptions: subscriptions.iter().map(|s| self.show(s)).collect(),
+            next_page_token: page::token(query, next.as_ref()),
+        })
+    }
+
+    async fn test(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::TestSubscriptionRequest,
+    ) -> Result<v1::TestSubscriptionResponse, Status> {
+        let wanted = self.test_request(&request)?;
+        observe::note("tenant", &wanted.key.tenant);
+        observe::note("subscription", &wanted.key.subscription);
+        match forward::place(&self.flow, &wanted.key.tenant, metadata)? {
+            Place::At(peer) => {
+                let mut client = SubscriptionServiceClient::new(peer);
+                let answer = client
+                    .test_subscription(forward::request(metadata, request))
+                    .await;
+                answer.map(Response::into_inner).map_err(forward::answer)
+            }
+            Place::Here => {
+                let key = wanted.key.clone();
+                changes::live_subscription(&self.flow, &key).await?;
+                let result = Box::pin(self.flow.test_subscription(wanted)).await;
+                let (made, record) = result.map_err(|error| test_error(error, &key))?;
+                observe::note("delivery", made.id);
+                let context = delivery::Context {
+                    last: Some(&record),
+                    ..Default::default()
+                };
+                let shown = delivery::to_proto(&made, context);
+                let attempt = attempt::to_proto(record);
+                Ok(v1::TestSubscriptionResponse {
+                    delivery: Some(shown),
+                    attempt: Some(attempt),
+                })
+            }
+        }
+    }
+
+    fn test_request(&self, request: &v1::TestSubscriptionRequest) -> Result<TestRequest, Status> {
+        let mut violations = Violations::default();
+        let key = violations.keep("name", names::subscription(&request.name));
+        validate::event_type("event_type", &request.event_type, &mut violations);
+        let json = postrider_domain::event::DEFAULT_CONTENT_TYPE;
+        let (field, body, content_type) = match &request.payload_form {
+            None => ("payload_json", payload::sample(&request.event_type), json),
+            Some(PayloadForm::Payload(bytes)) => ("payload", bytes.clone(), BYTES_CONTENT_TYPE),
+            Some(PayloadForm::PayloadJson(text)) => ("payload_json", text.clone().into(), json),
+        };
+        let max = self.flow.settings.publish.max_payload_bytes;
+        payload::check(&body, content_type, field, max, &mut violations);
+        let key = violations.finish(key)?;
+        Ok(TestRequest {
+            key,
+            event_type: request.event_type.clone(),
+            payload: body,
+            content_type: content_type.to_owned(),
+            retry: request.retry,
+        })
+    }
+}
+
+/// The store also looks for the text in ids.
+fn found(subscription: &Subscription, search: &str) -> bool {
+    let settings = &subscription.settings;
+    search.is_empty() || contains(&settings.display_name, search) || contains(&settings.url, search)
+}
+
+fn test_error(error: TestError, key: &SubscriptionKey) -> Status {
+    match error {
+        TestError::NotFound => errors::not_found(Kind::Subscription, key),
+        TestError::RegionHasNoAgent => errors::retry_soon(
+            Reason::RegionHasNoAgent,
+            "no agent is connected in the subscription's region",
+        ),
+        TestError::TimedOut => errors::plain(
+            Reason::TestTimedOut,
+            "the result did not come in time; ListDeliveries shows the attempt once it is known",
+        ),
+        TestError::NotOwner => forward::no_owner(),
+        TestError::Store(error) => errors::store(error),
+    }
+}
+
+#[async_trait]
+impl SubscriptionService for Subscriptions {
+    async fn create_subscription(
+        &self,
+        request: Request<v1::CreateSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (
+            observe::span("CreateSubscription", &request),
+            Caller::of(&request).who,
+        );
+        observe::call(span, self.create(request.into_inner(), &who)).await
+    }
+
+    async fn get_subscription(
+        &self,
+        request: Request<v1::GetSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        observe::call(observe::span("GetSubscription", &request), async {
+            let key = key(&request.get_ref().name)?;
+            Ok(self.show(&changes::subscription(&self.flow, &key).await?))
+        })
+        .await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        request: Request<v1::ListSubscriptionsRequest>,
+    ) -> Result<Response<v1::ListSubscriptionsResponse>, Status> {
+        let span = observe::span("ListSubscriptions", &request);
+        observe::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn update_subscription(
+        &self,
+        request: Request<v1::UpdateSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (
+            observe::span("UpdateSubscription", &request),
+            Caller::of(&request).who,
+        );
+        observe::call(span, self.update(request.into_inner(), &who)).await
+    }
+
+    async fn delete_subscription(
+        &self,
+        request: Request<v1::DeleteSubscriptionRequest>,
+    ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
+        let (span, who) = (
+            observe::span("DeleteSubscription", &request),
+            Caller::of(&request).who,
+        );
+        observe::call(span, self.delete(request.into_inner(), &who)).await
+    }
+
+    async fn enable_subscription(
+        &self,
+        request: Request<v1::EnableSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (
+            observe::span("EnableSubscription", &request),
+            Caller::of(&request).who,
+        );
+        let v1::EnableSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let change = StatusChange {
+            status: Wanted::Enabled,
+            name,
+            etag,
+            reason,
+        };
+        observe::call(span, self.set_status(change, &who)).await
+    }
+
+    async fn disable_subscription(
+        &self,
+        request: Request<v1::DisableSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (
+            observe::span("DisableSubscription", &request),
+            Caller::of(&request).who,
+        );
+        let v1::DisableSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let change = StatusChange {
+            status: Wanted::Disabled,
+            name,
+            etag,
+            reason,
+        };
+        observe::call(span, self.set_status(change, &who)).await
+    }
+
+    async fn pause_subscription(
+        &self,
+        request: Request<v1::PauseSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (
+            observe::span("PauseSubscription", &request),
+            Caller::of(&request).who,
+        );
+        let v1::PauseSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let change = StatusChange {
+            status: Wanted::Paused,
+            name,
+            etag,
+            reason,
+        };
+        observe::call(span, self.set_status(change, &who)).await
+    }
+
+    async fn test_subscription(
+        &self,
+        request: Request<v1::TestSubscriptionRequest>,
+    ) -> Result<Response<v1::TestSubscriptionResponse>, Status> {
+        let span = observe::span("TestSubscription", &request);
+        let (metadata, _, message) = request.into_parts();
+        observe::call(span, self.test(&metadata, message)).await
+    }
+
+    async fn get_subscription_stats(
+        &self,
+        request: Request<v1::GetSubscriptionStatsRequest>,
+    ) -> Result<Response<v1::SubscriptionStats>, Status> {
+        observe::call(observe::span("GetSubscriptionStats", &request), async {
+            let key = key(&request.get_ref().name)?;
+            changes::subscription(&self.flow, &key).await?;
+            stats::read(&self.flow, &key).await
+        })
+        .await
+    }
+
+    async fn rotate_signing_secret(
+        &self,
+        request: Request<v1::RotateSigningSecretRequest>,
+    ) -> Result<Response<v1::RotateSigningSecretResponse>, Status> {
+        let (span, who) = (
+            observe::span("RotateSigningSecret", &request),
+            Caller::of(&request).who,
+        );
+        observe::call(span, self.rotate(request.into_inner(), &who)).await
+    }
+}
+
+/// The subscription that a request names, noted in the call's span.
+pub(super) fn key(name: &str) -> Result<SubscriptionKey, Status> {
+    let key = names::subscription(name).map_err(|error| errors::invalid("name", error))?;
+    observe::note("tenant", &key.tenant);
+    observe::note("subscription", &key.subscription);
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::convert::fixtures;
+    use super::*;
+
+    #[test]
+    fn a_search_looks_in_name_and_url_and_not_in_the_id() {
+        let subscription = fixtures::subscription();
+        assert!(found(&subscription, "EXAMPLE.com") && found(&subscription, "erp"));
+        let mut other = subscription;
+        other.settings.display_name = "Ledger".into();
+        assert!(!found(&other, "erp"));
+    }
+}

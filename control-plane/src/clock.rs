@@ -1,0 +1,54 @@
+//! The one clock of a control plane.
+//!
+//! Fed at start with the database's time; feeds every decision. Guarantees that
+//! time never jumps: it is carried forward by a monotonic clock (rule 15).
+//! Tests put a clock of their own in its place.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+
+/// What time it is, and waiting for it.
+#[async_trait]
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+
+    /// Returns once `now` has reached `at`.
+    async fn sleep_until(&self, at: Timestamp);
+
+    /// Whether it was set by the database's clock, and is to be held against it.
+    fn follows_database(&self) -> bool {
+        true
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.sleep_until(self.now() + span).await;
+    }
+}
+
+/// The real clock.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: Timestamp,
+    started: Instant,
+}
+
+impl SystemClock {
+    /// A clock that reads `start` now.
+    pub fn starting_at(start: Timestamp) -> Arc<Self> {
+        Arc::new(Self { start, started: Instant::now() })
+    }
+}
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        self.start + self.started.elapsed()
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        tokio::time::sleep(at.since(self.now())).await;
+    }
+}

@@ -1,0 +1,236 @@
+//! All of Postrider in one process on loopback, to try it.
+//!
+//! Fed by nothing but its flags; feeds the terminal. It starts a control plane
+//! on SQLite, an agent and a customer's HTTPS receiver, publishes a payment over
+//! gRPC like anybody else would, shows its delivery, and stays.
+
+mod receiver;
+mod show;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use postrider_agent::{AgentConfig, ControlPlane};
+use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
+use postrider_proto::v1::event_service_client::EventServiceClient;
+use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
+use postrider_proto::v1::tenant_service_client::TenantServiceClient;
+use postrider_proto::v1::{
+    Attempt, CreateSubscriptionRequest, CreateTenantRequest, Delivery, Event,
+    ListAttemptsRequest, ListDeliveriesRequest, PublishEventRequest, Subscription,
+    SubscriptionStatus, Tenant, UpdateSubscriptionRequest, event,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+use crate::serve;
+use crate::settings::Settings;
+use receiver::Receiver;
+
+const TENANT: &str = "acme";
+const SUBSCRIPTION: &str = "payments";
+const REGION: &str = "local";
+/// How long the first webhook may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+
+/// What `postrider dev` can be told.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where gRPC is served; a loopback address.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
+    listen: SocketAddr,
+    /// Where the demo receiver listens; a loopback address.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    receiver_listen: SocketAddr,
+    /// Where the database lives.
+    #[arg(long, value_name = "DIRECTORY", default_value = ".postrider")]
+    data_dir: PathBuf,
+    /// Stop after the first webhook instead of staying up.
+    #[arg(long)]
+    once: bool,
+}
+
+/// Runs the demo until interrupted.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    for (flag, address) in
+        [("--listen", arguments.listen), ("--receiver-listen", arguments.receiver_listen)]
+    {
+        anyhow::ensure!(address.ip().is_loopback(), "{flag}: dev listens on loopback only");
+    }
+    // The terminal is for the demo; RUST_LOG=info shows the rest.
+    let quiet = postrider_agent::telemetry::Options { quiet: true, ..Default::default() };
+    let telemetry = postrider_agent::telemetry::init("postrider-dev", &quiet)?;
+    let directory = &arguments.data_dir;
+    std::fs::create_dir_all(directory).with_context(|| {
+        format!("--data-dir: cannot make or write the directory {}", directory.display())
+    })?;
+    let secret = secret(&directory.join("dev-signing-secret"))?;
+    let receiver = Receiver::bind(arguments.receiver_listen, &secret).await?;
+    let url = format!("https://localhost:{}/webhooks", receiver.address.port());
+    let certificate = receiver.certificate_pem.clone();
+    let receiver_address = receiver.address;
+
+    let settings = Settings::load(
+        None,
+        &[
+            ("server.listen", arguments.listen.to_string()),
+            ("server.metrics_listen", String::new()),
+            ("database.data_dir", directory.display().to_string()),
+        ],
+    )?;
+    let control_plane = serve::start(settings, None).await?;
+    tokio::spawn(receiver.serve());
+    let stop = CancellationToken::new();
+    let agent = start_agent(control_plane.address, certificate, stop.clone())?;
+
+    let shown = demonstrate(control_plane.address, &url, &secret, receiver_address).await;
+    if shown.is_ok() && !arguments.once {
+        tokio::signal::ctrl_c().await?;
+    }
+    stop.cancel();
+    agent.await.context("the agent's task")??;
+    control_plane.stop().await;
+    telemetry.shutdown().await;
+    shown
+}
+
+/// The demo's signing secret, made at the first start and kept beside the
+/// database, since the control plane never shows it again.
+fn secret(path: &Path) -> anyhow::Result<String> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::read_to_string(path) {
+        Ok(secret) => Ok(secret.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let secret = format!("whsec_{}", STANDARD.encode(rand::random::<[u8; 32]>()));
+            let mut options = std::fs::OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o600).open(path);
+            let mut file = file.with_context(|| {
+                format!("--data-dir: cannot write in {}", path.parent().unwrap_or(path).display())
+            })?;
+            file.write_all(secret.as_bytes())?;
+            Ok(secret)
+        }
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+fn start_agent(
+    control_plane: SocketAddr,
+    certificate_pem: String,
+    stop: CancellationToken,
+) -> anyhow::Result<tokio::task::JoinHandle<anyhow::Result<()>>> {
+    let control_plane = ControlPlane::parse(&format!("http://{control_plane}"))?;
+    let mut config = AgentConfig::new(control_plane, REGION.to_owned(), "dev-agent".to_owned());
+    config.allow_subnets = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
+    config.extra_ca_pem = vec![certificate_pem.into_bytes()];
+    Ok(tokio::spawn(postrider_agent::run(config, stop)))
+}
+
+async fn demonstrate(
+    address: SocketAddr,
+    url: &str,
+    secret: &str,
+    receiver: SocketAddr,
+) -> anyhow::Result<()> {
+    let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+    set_up(&channel, url, secret).await.context("setting up the demo's tenant and subscription")?;
+    let event = publish(&channel).await.context("publishing the demo's event")?;
+    let (delivery, attempts) = delivered(&channel, &event).await?;
+    show::delivery(&delivery, &attempts);
+    show::commands(address, receiver);
+    Ok(())
+}
+
+fn is(code: Code) -> impl Fn(&Status) -> bool {
+    move |status| status.code() == code
+}
+
+async fn set_up(channel: &Channel, url: &str, secret: &str) -> Result<(), Status> {
+    let tenant = CreateTenantRequest {
+        tenant_id: TENANT.to_owned(),
+        tenant: Some(Tenant { display_name: "Acme Payments".to_owned(), ..Tenant::default() }),
+        ..CreateTenantRequest::default()
+    };
+    match TenantServiceClient::new(channel.clone()).create_tenant(tenant).await {
+        Err(status) if !is(Code::AlreadyExists)(&status) => return Err(status),
+        _ => {}
+    }
+    let parent = format!("tenants/{TENANT}");
+    let subscription = Subscription {
+        display_name: "Payments to the demo receiver".to_owned(),
+        url: url.to_owned(),
+        event_types: vec!["payment.*".to_owned()],
+        status: SubscriptionStatus::Enabled.into(),
+        region: format!("regions/{REGION}"),
+        signing_secret: secret.to_owned(),
+        ..Subscription::default()
+    };
+    let mut subscriptions = SubscriptionServiceClient::new(channel.clone());
+    let create = CreateSubscriptionRequest {
+        parent: parent.clone(),
+        subscription_id: SUBSCRIPTION.to_owned(),
+        subscription: Some(subscription.clone()),
+        ..CreateSubscriptionRequest::default()
+    };
+    match subscriptions.create_subscription(create).await {
+        Ok(_) => Ok(()),
+        Err(status) if is(Code::AlreadyExists)(&status) => {
+            // From an earlier start; the receiver may listen elsewhere now.
+            let name = format!("{parent}/subscriptions/{SUBSCRIPTION}");
+            let update = UpdateSubscriptionRequest {
+                subscription: Some(Subscription { name, ..subscription }),
+                update_mask: Some(prost_types::FieldMask { paths: vec!["url".to_owned()] }),
+                ..UpdateSubscriptionRequest::default()
+            };
+            subscriptions.update_subscription(update).await.map(|_| ())
+        }
+        Err(status) => Err(status),
+    }
+}
+
+async fn publish(channel: &Channel) -> Result<String, Status> {
+    let event = Event {
+        event_type: "payment.completed".to_owned(),
+        account: "invoices".to_owned(),
+        payload_form: Some(event::PayloadForm::PayloadJson(show::PAYMENT.to_owned())),
+        ..Event::default()
+    };
+    let request = PublishEventRequest {
+        parent: format!("tenants/{TENANT}"),
+        event: Some(event),
+        ..PublishEventRequest::default()
+    };
+    let answer = EventServiceClient::new(channel.clone()).publish_event(request).await?;
+    Ok(answer.into_inner().event)
+}
+
+async fn delivered(channel: &Channel, event: &str) -> anyhow::Result<(Delivery, Vec<Attempt>)> {
+    let mut deliveries = DeliveryServiceClient::new(channel.clone());
+    let search = async {
+        loop {
+            let request = ListDeliveriesRequest {
+                parent: format!("tenants/{TENANT}"),
+                filter: format!("event = \"{event}\" AND state = SUCCEEDED"),
+                ..ListDeliveriesRequest::default()
+            };
+            let page = deliveries.list_deliveries(request).await?.into_inner();
+            if let Some(delivery) = page.deliveries.into_iter().next() {
+                return Ok::<_, Status>(delivery);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    let delivery = tokio::time::timeout(PATIENCE, search)
+        .await
+        .with_context(|| format!("{event} was not delivered within {} s", PATIENCE.as_secs()))??;
+    let request = ListAttemptsRequest { parent: delivery.name.clone(), ..ListAttemptsRequest::default() };
+    let attempts = deliveries.list_attempts(request).await?.into_inner().attempts;
+    Ok((delivery, attempts))
+}

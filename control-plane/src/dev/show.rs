@@ -1,0 +1,61 @@
+//! What `dev` prints.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use postrider_proto::v1::{Attempt, Delivery};
+
+/// A realistic payment: the amount is in minor units.
+pub const PAYMENT: &str = r#"{"payment_id":"pay_8f2c41","status":"completed","amount":{"value":129900,"currency":"SEK"},"method":"swish","invoice_reference":"INV-2041","payer":"cust_77"}"#;
+
+fn milliseconds(duration: Option<prost_types::Duration>) -> String {
+    let span = duration.and_then(|d| Duration::try_from(d).ok());
+    span.map_or_else(|| "-".to_owned(), |span| format!("{:.2} ms", span.as_secs_f64() * 1000.0))
+}
+
+/// A delivery and its attempts with their timings.
+pub fn delivery(delivery: &Delivery, attempts: &[Attempt]) {
+    println!("\ndelivered {}\n  of {}", delivery.name, delivery.event);
+    for attempt in attempts {
+        let timings = attempt.timings.unwrap_or_default();
+        println!(
+            "  attempt {}: HTTP {}, dns {}, connect {}, tls {}, first byte {}, total {}",
+            attempt.number,
+            attempt.http_status,
+            milliseconds(timings.dns),
+            milliseconds(timings.connect),
+            milliseconds(timings.tls),
+            milliseconds(timings.first_byte),
+            milliseconds(timings.total),
+        );
+    }
+}
+
+/// Commands to paste.
+pub fn commands(address: SocketAddr, receiver: SocketAddr) {
+    let event = r#"{"parent":"tenants/acme","event":{"event_type":"payment.completed","payload_json":"{\"payment_id\":\"pay_2\",\"amount\":{\"value\":4200,\"currency\":\"SEK\"}}"}}"#;
+    let port = receiver.port();
+    println!(
+        r#"
+Postrider runs; Ctrl-C stops it. Paste these into another terminal:
+
+# publish a payment
+grpcurl -plaintext -d '{event}' {address} postrider.v1.EventService/PublishEvent
+
+# the newest deliveries, and every attempt as it happens
+grpcurl -plaintext -d '{{"parent":"tenants/acme","page_size":5}}' {address} postrider.v1.DeliveryService/ListDeliveries
+grpcurl -plaintext -d '{{"parent":"tenants/acme"}}' {address} postrider.v1.DeliveryService/WatchAttempts
+
+# a test send, and how the endpoint has been doing
+grpcurl -plaintext -d '{{"name":"tenants/acme/subscriptions/payments","event_type":"payment.failed"}}' {address} postrider.v1.SubscriptionService/TestSubscription
+grpcurl -plaintext -d '{{"name":"tenants/acme/subscriptions/payments"}}' {address} postrider.v1.SubscriptionService/GetSubscriptionStats
+
+# break the receiver, publish again, watch the retry after 5 s, mend it
+curl -sk https://localhost:{port}/break
+curl -sk https://localhost:{port}/mend
+
+# everything there is
+grpcurl -plaintext {address} list
+grpcurl -plaintext {address} describe postrider.v1.EventService"#
+    );
+}

@@ -1,0 +1,396 @@
+//! Results in, committed in groups.
+//!
+//! Fed by agents' sessions with facts, and by `reap` with attempts nobody can
+//! account for; feeds the store, then the scheduler, then whoever waits for the
+//! result. Guarantees: a result is acknowledged only once it is durable; it is
+//! valid by its attempt whoever owns the shard; one that cannot be stored is
+//! stored reduced (rules 5 and 6).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
+    judge_response,
+};
+use postrider_domain::ids::AttemptKey;
+use postrider_domain::scheduler::{Feedback, StreamId};
+use postrider_domain::subscription::Subscription;
+use postrider_store::{Concluded, Conclusion, Store, StoreError, StoreResult};
+
+use super::dispatch::StreamMessage;
+use super::group::{Bounds, Entrance, Exit, Refused, group};
+use super::manual::Tests;
+use super::own::Cluster;
+use super::{Dispatcher, Owner, Tenants};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::replicas::Peers;
+use crate::settings::Settings;
+
+/// First and longest pause before a commit is tried again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// What a queued result weighs besides the response's excerpt.
+const RESULT_OVERHEAD_BYTES: usize = 512;
+/// RFC 9110: the target is gone, likely for good.
+const GONE: u16 = 410;
+/// RFC 9110 and RFC 6585: statuses whose Retry-After speaks for the endpoint.
+const HOLDING_STATUSES: [u16; 2] = [429, 503];
+
+/// Facts about one attempt.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The outcome of a complete response is judged here, by the success rule.
+    pub record: AttemptRecord,
+    /// Whether there was a complete response, whose status decides.
+    pub answered: bool,
+    pub retry_after: Option<Duration>,
+    /// Who waits for the acknowledgement.
+    pub stream: Option<StreamId>,
+    /// The delivery as it was last seen, for attempts not in memory.
+    pub seen: Option<Delivery>,
+}
+
+/// The entrance. Cheap to clone.
+#[derive(Clone)]
+pub struct Concluder {
+    entrance: Entrance<Report>,
+}
+
+impl Concluder {
+    /// Queues a result, waiting for room as long as it takes.
+    pub async fn submit(&self, report: Report) -> Result<(), Refused> {
+        let bytes = report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
+        self.entrance.enter_patiently(report, bytes).await
+    }
+}
+
+/// The writer behind it.
+pub struct ConcludeWriter {
+    parts: ConcludeParts,
+    exit: Exit<Report>,
+}
+
+/// What the writer works with.
+pub struct ConcludeParts {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub settings: Arc<Settings>,
+    pub tenants: Tenants,
+    pub dispatcher: Dispatcher,
+    pub cluster: Cluster,
+    pub peers: Peers,
+    pub metrics: Metrics,
+    pub tests: Tests,
+}
+
+pub fn new(parts: ConcludeParts) -> (Concluder, ConcludeWriter) {
+    let settings = &parts.settings.conclude;
+    let (entrance, exit) = group(Bounds {
+        queued_items: settings.max_queued_results,
+        queued_bytes: settings.max_queued_results.saturating_mul(4096),
+        batch_items: settings.max_commit_results,
+        batch_bytes: settings.max_commit_results.saturating_mul(8192),
+        patience: Duration::MAX,
+    });
+    (Concluder { entrance }, ConcludeWriter { parts, exit })
+}
+
+/// A result with what was decided about it.
+struct Decided {
+    report: Report,
+    transition: Transition,
+}
+
+impl ConcludeWriter {
+    /// Commits what comes, until every entrance is gone.
+    pub async fn run(mut self) {
+        let mut later: Vec<Report> = Vec::new();
+        loop {
+            let mut batch = std::mem::take(&mut later);
+            if batch.is_empty() {
+                match self.exit.batch().await {
+                    Some(queued) => batch.extend(queued.into_iter().map(|queued| queued.item)),
+                    None => return,
+                }
+            }
+            let mut seen = HashSet::new();
+            let (batch, repeated): (Vec<_>, Vec<_>) =
+                batch.into_iter().partition(|report| seen.insert(report.record.key.delivery));
+            later = repeated;
+            self.conclude_surely(batch).await;
+        }
+    }
+
+    /// Commits a batch, however long the database is away.
+    async fn conclude_surely(&self, batch: Vec<Report>) {
+        let mut batch = batch;
+        let mut pause = FIRST_PAUSE;
+        while let Err((error, rest)) = self.conclude_batch(batch).await {
+            tracing::warn!(%error, results = rest.len(), "results wait for the database");
+            self.parts.clock.sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            batch = rest;
+        }
+    }
+
+    async fn conclude_batch(&self, batch: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
+        let mut decided = Vec::with_capacity(batch.len());
+        let mut late = Vec::new();
+        let mut batch = batch.into_iter();
+        while let Some(report) = batch.next() {
+            match self.decide(report).await {
+                Ok(Ok(one)) => decided.push(one),
+                Ok(Err(report)) => late.push(report),
+                Err((error, report)) => {
+                    let undecided = decided.into_iter().map(|one: Decided| one.report).chain(late);
+                    return Err((error, undecided.chain([report]).chain(batch).collect()));
+                }
+            }
+        }
+        match self.commit(&decided).await {
+            Ok(results) => {
+                let mut applied = Vec::with_capacity(decided.len());
+                for (one, result) in decided.into_iter().zip(results) {
+                    match result {
+                        Concluded::Applied => applied.push(one),
+                        Concluded::NotCurrent => late.push(one.report),
+                    }
+                }
+                self.applied(applied);
+                self.conclude_late(late).await
+            }
+            Err(error) if error.is_transient() => {
+                Err((error, decided.into_iter().map(|one| one.report).chain(late).collect()))
+            }
+            Err(_) => {
+                for one in decided {
+                    late.extend(self.conclude_alone(one).await?);
+                }
+                self.conclude_late(late).await
+            }
+        }
+    }
+
+    async fn commit(&self, decided: &[Decided]) -> StoreResult<Vec<Concluded>> {
+        if decided.is_empty() {
+            return Ok(Vec::new());
+        }
+        let conclusion = |one: &Decided| Conclusion {
+            record: one.report.record.clone(),
+            transition: one.transition,
+        };
+        let batch: Vec<Conclusion> = decided.iter().map(conclusion).collect();
+        let started = self.parts.clock.now();
+        let result = self.parts.store.conclude(&batch, started).await;
+        let span = self.parts.clock.now().since(started);
+        self.parts.metrics.observe_commit("conclude", span, batch.len());
+        result
+    }
+
+    /// Commits one result of a batch that was refused; stored reduced when the
+    /// database refuses it again. Returns it when its delivery had moved on.
+    async fn conclude_alone(&self, mut one: Decided) -> Result<Option<Report>, (StoreError, Vec<Report>)> {
+        for reduced in [false, true] {
+            if reduced {
+                reduce(&mut one.report.record);
+            }
+            match self.commit(std::slice::from_ref(&one)).await {
+                Ok(results) if results.first() == Some(&Concluded::Applied) => {
+                    self.applied(vec![one]);
+                    return Ok(None);
+                }
+                Ok(_) => return Ok(Some(one.report)),
+                Err(error) if error.is_transient() => return Err((error, vec![one.report])),
+                Err(error) => tracing::error!(%error, attempt = ?one.report.record.key, reduced, "a result was refused"),
+            }
+        }
+        // Nothing of it can be stored; the delivery stays IN_FLIGHT and is found
+        // by the sweep as never concluded.
+        self.acknowledge(&[&one.report]);
+        Ok(None)
+    }
+
+    /// Decides about a result; gives it back when its delivery has moved on.
+    async fn decide(&self, mut report: Report) -> Result<Result<Decided, Report>, (StoreError, Report)> {
+        let key = report.record.key;
+        let job = self.parts.dispatcher.with(|scheduler, _| scheduler.result_received(key));
+        let delivery = match (&job, report.seen.take()) {
+            (Some(job), _) => job.delivery.clone(),
+            (None, Some(seen)) => seen,
+            (None, None) => {
+                let tenant = &report.record.subscription.tenant;
+                match self.parts.store.get_delivery(tenant, key.delivery).await {
+                    Ok(Some(found)) => found,
+                    Ok(None) => return Ok(Err(report)),
+                    Err(error) => return Err((error, report)),
+                }
+            }
+        };
+        if delivery.state != DeliveryState::InFlight || delivery.current_attempt() != key {
+            return Ok(Err(report));
+        }
+        let subscription = match self.subscription(&report).await {
+            Ok(found) => found,
+            Err(error) => {
+                report.seen = Some(delivery);
+                return Err((error, report));
+            }
+        };
+        let transition = self.transition(&mut report, &delivery, subscription.as_deref());
+        report.seen = job.is_none().then_some(delivery);
+        Ok(Ok(Decided { report, transition }))
+    }
+
+    fn transition(
+        &self,
+        report: &mut Report,
+        delivery: &Delivery,
+        subscription: Option<&Subscription>,
+    ) -> Transition {
+        let now = self.parts.clock.now();
+        let record = &mut report.record;
+        record.trigger = delivery.trigger;
+        record.test = delivery.test;
+        let Some(subscription) = subscription else {
+            if report.answered && record.http_status.is_some_and(|s| (200..300).contains(&s)) {
+                record.outcome = Outcome::Succeeded;
+                return Transition::End { state: DeliveryState::Succeeded, reason: None };
+            }
+            let reason = Some(EndReason::SubscriptionDeleted);
+            return Transition::End { state: DeliveryState::Cancelled, reason };
+        };
+        if report.answered {
+            let status = record.http_status.unwrap_or(0);
+            record.outcome = judge_response(status, &subscription.settings.success);
+        }
+        let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
+        let moment = Moment {
+            now,
+            running: self.parts.cluster.running(subscription, now),
+            random: rand::random(),
+        };
+        let retry_after = report.retry_after.map(|wish| wish.min(limit));
+        let policy = &subscription.settings.retry;
+        let transition = conclude(delivery, record.outcome, retry_after, policy, moment);
+        if let Transition::Retry { due, .. } = transition {
+            record.next_attempt_time = Some(due);
+        }
+        transition
+    }
+
+    /// The subscription of a result, unless it is deleted.
+    async fn subscription(&self, report: &Report) -> StoreResult<Option<Arc<Subscription>>> {
+        let key = &report.record.subscription;
+        let snapshot = self.parts.tenants.snapshot(&key.tenant).await?;
+        if let Some(found) = snapshot.and_then(|s| s.subscription(&key.subscription).cloned()) {
+            return Ok(Some(found));
+        }
+        let stored = self.parts.store.get_subscription(key).await?;
+        Ok(stored.filter(|s| s.delete_time.is_none()).map(Arc::new))
+    }
+
+    /// Tells everybody whom a durable conclusion concerns.
+    fn applied(&self, applied: Vec<Decided>) {
+        let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
+        self.parts.dispatcher.with(|scheduler, now| {
+            for one in &applied {
+                let record = &one.report.record;
+                let holds = record.http_status.is_some_and(|s| HOLDING_STATUSES.contains(&s))
+                    && record.outcome != Outcome::Succeeded;
+                let feedback = Feedback {
+                    outcome: record.outcome,
+                    latency: record.timings.total,
+                    hold: one.report.retry_after.filter(|_| holds).map(|wish| wish.min(limit)),
+                    transition: one.transition,
+                };
+                if one.report.seen.is_none() {
+                    scheduler.concluded(record.key, &feedback, now);
+                } else if let Transition::Retry { due, .. } = one.transition {
+                    scheduler.note_due(&record.subscription, due, now);
+                }
+            }
+        });
+        for one in &applied {
+            let record = &one.report.record;
+            self.parts.metrics.attempt(record.outcome, record.timings.total);
+            self.parts.tests.concluded(record, one.transition);
+            if one.report.seen.is_some() {
+                self.hint(record);
+            }
+            if record.http_status == Some(GONE) && record.outcome == Outcome::HttpStatus && !record.test {
+                self.disable_gone(record);
+            }
+        }
+        self.acknowledge(&applied.iter().map(|one| &one.report).collect::<Vec<_>>());
+    }
+
+    fn hint(&self, record: &AttemptRecord) {
+        if let Owner::Peer(address) = self.parts.cluster.owner(&record.subscription.tenant) {
+            self.parts.peers.hint_concluded(&address, record.key);
+        }
+    }
+
+    fn disable_gone(&self, record: &AttemptRecord) {
+        let (tenants, key) = (self.parts.tenants.clone(), record.subscription.clone());
+        tokio::spawn(async move {
+            if let Err(error) = tenants.disable(&key, "GONE: the receiver answered 410").await {
+                tracing::warn!(%error, subscription = %key, "could not disable a subscription that is gone");
+            }
+        });
+    }
+
+    /// Records results whose deliveries have moved on.
+    async fn conclude_late(&self, late: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
+        let mut late = late.into_iter();
+        while let Some(mut report) = late.next() {
+            if report.answered {
+                let found = self.subscription(&report).await;
+                let status = report.record.http_status.unwrap_or(0);
+                let rule = found.ok().flatten().map(|s| s.settings.success.clone());
+                report.record.outcome = judge_response(status, &rule.unwrap_or_default());
+            }
+            let now = self.parts.clock.now();
+            match self.parts.store.conclude_late(&report.record, now).await {
+                Ok(_) => {}
+                Err(error) if error.is_transient() => {
+                    return Err((error, [report].into_iter().chain(late).collect()));
+                }
+                Err(error) => {
+                    tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");
+                }
+            }
+            self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
+            self.hint(&report.record);
+            self.acknowledge(&[&report]);
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&self, reports: &[&Report]) {
+        let mut by_stream: Vec<(StreamId, Vec<AttemptKey>)> = Vec::new();
+        for report in reports {
+            let Some(stream) = report.stream else { continue };
+            match by_stream.iter_mut().find(|(other, _)| *other == stream) {
+                Some((_, keys)) => keys.push(report.record.key),
+                None => by_stream.push((stream, vec![report.record.key])),
+            }
+        }
+        for (stream, keys) in by_stream {
+            self.parts.dispatcher.send(stream, StreamMessage::Ack(keys));
+        }
+    }
+}
+
+/// Leaves of a record only what cannot be refused.
+fn reduce(record: &mut AttemptRecord) {
+    record.response_headers = Vec::new();
+    record.response_body = Bytes::new();
+    record.response_body_truncated = true;
+    record.error = "the response could not be stored".to_owned();
+    record.remote_address = String::new();
+    record.http_version = String::new();
+}

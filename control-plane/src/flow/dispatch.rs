@@ -1,0 +1,282 @@
+//! From memory to agents' streams.
+//!
+//! Fed by every arrow that changes what can go out; feeds agents' sessions.
+//! Guarantees that the scheduler is changed in one place, under one short lock,
+//! and that what it decides is sent in the order in which it was decided.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use postrider_domain::ids::{AgentId, AttemptKey, Region, ReplicaId, SubscriptionKey};
+use postrider_domain::scheduler::{
+    Actions, AgentIdentity, Dispatch, LaneView, RegionFigures, Scheduler, ShardLease, StreamId,
+};
+use postrider_domain::time::Timestamp;
+use postrider_store::AgentSighting;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+
+/// The pump looks again after this long even if nobody called it.
+const IDLE_POLL: Duration = Duration::from_secs(1);
+
+/// What a session is to tell its agent.
+#[derive(Debug)]
+pub enum StreamMessage {
+    Dispatch(Dispatch),
+    Ack(Vec<AttemptKey>),
+    TakeOver(ShardLease),
+    Drain,
+}
+
+/// A connected agent as its session knows it.
+#[derive(Clone, Debug)]
+pub struct AgentState {
+    pub identity: AgentIdentity,
+    pub region: Region,
+    pub version: String,
+    pub max_in_flight: u32,
+    pub in_flight: u32,
+    pub draining: bool,
+    pub clock_skew_us: i64,
+    pub last_heard: Timestamp,
+}
+
+struct Session {
+    sender: mpsc::Sender<StreamMessage>,
+    state: AgentState,
+    /// Ends the session.
+    stop: CancellationToken,
+}
+
+struct Inner {
+    scheduler: Mutex<Scheduler>,
+    sessions: Mutex<HashMap<StreamId, Session>>,
+    releases: Mutex<Vec<AttemptKey>>,
+    doubtful: Mutex<Vec<AttemptKey>>,
+    clock: Arc<dyn Clock>,
+    pump: Notify,
+    work: Notify,
+}
+
+/// The scheduler and the way out. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Inner>);
+
+/// A panic while a lock was held leaves consistent data behind in all of these:
+/// they are changed by single calls that do not unwind half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Dispatcher {
+    pub fn new(scheduler: Scheduler, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            scheduler: Mutex::new(scheduler),
+            sessions: Mutex::new(HashMap::new()),
+            releases: Mutex::new(Vec::new()),
+            doubtful: Mutex::new(Vec::new()),
+            clock,
+            pump: Notify::new(),
+            work: Notify::new(),
+        }))
+    }
+
+    /// Changes or asks the scheduler; what follows from it is sent soon.
+    pub fn with<R>(&self, act: impl FnOnce(&mut Scheduler, Timestamp) -> R) -> R {
+        let result = act(&mut lock(&self.0.scheduler), self.0.clock.now());
+        self.0.pump.notify_one();
+        result
+    }
+
+    /// Asks the scheduler without changing it.
+    pub fn look<R>(&self, ask: impl FnOnce(&Scheduler, Timestamp) -> R) -> R {
+        ask(&lock(&self.0.scheduler), self.0.clock.now())
+    }
+
+    pub fn lane(&self, key: &SubscriptionKey) -> Option<LaneView> {
+        self.look(|scheduler, now| scheduler.lane(key, now))
+    }
+
+    /// Sends what can go out, until told to stop.
+    pub async fn run(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let (wake, now) = self.pump();
+            let pause = wake.map_or(IDLE_POLL, |at| at.since(now).min(IDLE_POLL));
+            tokio::select! {
+                () = self.0.pump.notified() => {}
+                () = self.0.clock.sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    fn pump(&self) -> (Option<Timestamp>, Timestamp) {
+        let now = self.0.clock.now();
+        let Actions { dispatches, release, wake, claims } = lock(&self.0.scheduler).poll(now);
+        if !release.is_empty() {
+            lock(&self.0.releases).extend(release);
+            self.0.work.notify_one();
+        }
+        if claims {
+            self.0.work.notify_one();
+        }
+        for dispatch in dispatches {
+            self.send(dispatch.stream, StreamMessage::Dispatch(dispatch));
+        }
+        (wake, now)
+    }
+
+    /// Queues a message for an agent. An agent that has left so many unread is
+    /// stuck: its stream is closed, and what it holds is asked for when it
+    /// returns.
+    pub fn send(&self, stream: StreamId, message: StreamMessage) {
+        let sessions = lock(&self.0.sessions);
+        if let Some(session) = sessions.get(&stream)
+            && session.sender.try_send(message).is_err()
+        {
+            session.stop.cancel();
+        }
+    }
+
+    /// Tells every connected agent that a shard has a new owner.
+    pub fn announce(&self, leases: &[ShardLease]) {
+        let streams: Vec<StreamId> = lock(&self.0.sessions).keys().copied().collect();
+        for stream in streams {
+            for lease in leases {
+                self.send(stream, StreamMessage::TakeOver(*lease));
+            }
+        }
+    }
+
+    /// Takes in a new stream. What the agent was sent and does not hold is
+    /// doubtful: the table decides what became of it.
+    pub fn open(
+        &self,
+        id: StreamId,
+        state: AgentState,
+        held: &[AttemptKey],
+        sender: mpsc::Sender<StreamMessage>,
+        stop: CancellationToken,
+    ) {
+        let identity = state.identity.clone();
+        let region = state.region.clone();
+        {
+            let mut sessions = lock(&self.0.sessions);
+            // A second stream of the same process replaces the first.
+            for other in sessions.values().filter(|other| other.state.identity == identity) {
+                other.stop.cancel();
+            }
+            sessions.insert(id, Session { sender, state, stop });
+        }
+        let (leases, doubtful) = self.with(|scheduler, now| {
+            let sent = scheduler.held_by(&identity);
+            scheduler.stream_opened(id, identity.clone(), region, held, now);
+            let missing = sent.iter().map(|job| job.delivery.current_attempt());
+            let missing: Vec<AttemptKey> = missing.filter(|key| !held.contains(key)).collect();
+            (scheduler.leases(), missing)
+        });
+        for lease in leases {
+            self.send(id, StreamMessage::TakeOver(lease));
+        }
+        if !doubtful.is_empty() {
+            lock(&self.0.doubtful).extend(doubtful);
+            self.0.work.notify_one();
+        }
+    }
+
+    pub fn close(&self, id: StreamId) {
+        lock(&self.0.sessions).remove(&id);
+        self.with(|scheduler, _| scheduler.stream_closed(id));
+    }
+
+    /// The agent of a stream gave a sign of life.
+    pub fn heard(&self, id: StreamId, note: impl FnOnce(&mut AgentState)) {
+        let now = self.0.clock.now();
+        if let Some(session) = lock(&self.0.sessions).get_mut(&id) {
+            session.state.last_heard = now;
+            note(&mut session.state);
+        }
+    }
+
+    /// The agents connected here, for the others to know.
+    pub fn sightings(&self, replica: &ReplicaId) -> Vec<AgentSighting> {
+        let now = self.0.clock.now();
+        let sessions = lock(&self.0.sessions);
+        let sighting = |session: &Session| AgentSighting {
+            agent: session.state.identity.agent.clone(),
+            incarnation: session.state.identity.incarnation,
+            region: session.state.region.clone(),
+            version: session.state.version.clone(),
+            max_in_flight: session.state.max_in_flight,
+            in_flight: session.state.in_flight,
+            draining: session.state.draining,
+            clock_skew_us: session.state.clock_skew_us,
+            replica: replica.clone(),
+            heard: now,
+            heard_ago: now.since(session.state.last_heard),
+        };
+        sessions.values().map(sighting).collect()
+    }
+
+    pub fn is_connected(&self, identity: &AgentIdentity) -> bool {
+        lock(&self.0.sessions).values().any(|session| session.state.identity == *identity)
+    }
+
+    /// Asks an agent to stop; false when it has no stream here.
+    pub fn drain_agent(&self, agent: &AgentId) -> bool {
+        let sessions = lock(&self.0.sessions);
+        let mut found = false;
+        for session in sessions.values().filter(|s| s.state.identity.agent == *agent) {
+            found = true;
+            if session.sender.try_send(StreamMessage::Drain).is_err() {
+                session.stop.cancel();
+            }
+        }
+        found
+    }
+
+    /// What each region can take and what is queued for it here.
+    pub fn regions(&self) -> Vec<RegionFigures> {
+        self.look(|scheduler, now| scheduler.region_figures(now))
+    }
+
+    /// Attempts to give back to the table.
+    pub(super) fn take_releases(&self) -> Vec<AttemptKey> {
+        std::mem::take(&mut *lock(&self.0.releases))
+    }
+
+    /// Gives attempts back later: the table could not be reached.
+    pub(super) fn put_back_releases(&self, keys: Vec<AttemptKey>) {
+        lock(&self.0.releases).extend(keys);
+    }
+
+    /// Attempts that were sent over a stream that broke, and that their agent
+    /// does not hold.
+    pub(super) fn take_doubtful(&self) -> Vec<AttemptKey> {
+        std::mem::take(&mut *lock(&self.0.doubtful))
+    }
+
+    pub(super) fn put_back_doubtful(&self, keys: Vec<AttemptKey>) {
+        lock(&self.0.doubtful).extend(keys);
+    }
+
+    /// Asks the work loop to look now.
+    pub fn call_for_work(&self) {
+        self.0.work.notify_one();
+    }
+
+    /// Completes when the table has something to do for the scheduler.
+    pub(super) async fn work_wanted(&self) {
+        self.0.work.notified().await;
+    }
+
+    /// Ends every session.
+    pub fn close_all(&self) {
+        for session in lock(&self.0.sessions).values() {
+            session.stop.cancel();
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! What people ask for by hand: tests, resends, cancellations.
+//!
+//! Fed by `api`, at the replica that owns the tenant's shard; feeds the store
+//! and the scheduler. Guarantees that a test goes through a real agent with the
+//! subscription's real settings (rule 14), and that a resend is a delivery of
+//! its own with all its retries.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, EndReason, Transition, Trigger,
+};
+use postrider_domain::event::{Event, sha256};
+use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, EventId, SubscriptionKey, TenantId};
+use postrider_domain::scheduler::Job;
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::Timestamp;
+use postrider_store::{Cancelled, NewEvent, Published, StoreError};
+use tokio::sync::oneshot;
+
+use super::tenants::Snapshot;
+use super::{Flow, Owner};
+
+/// How long after its own deadline a test's result is given up.
+const TEST_MARGIN: Duration = Duration::from_secs(10);
+/// How often a region without agents is looked at again.
+const AGENT_POLL: Duration = Duration::from_millis(50);
+/// How often a test is tried against a configuration that keeps changing.
+const TRIES: usize = 5;
+
+/// A test as its caller wants it.
+#[derive(Clone, Debug)]
+pub struct TestRequest {
+    pub key: SubscriptionKey,
+    pub event_type: String,
+    pub payload: Bytes,
+    pub content_type: String,
+    /// Go on by the subscription's retry policy if it fails.
+    pub retry: bool,
+}
+
+/// Why a test has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum TestError {
+    #[error("the subscription does not exist")]
+    NotFound,
+    #[error("no agent is connected in the subscription's region")]
+    RegionHasNoAgent,
+    #[error("the test was sent, and its result did not come in time")]
+    TimedOut,
+    #[error("another replica owns the tenant's shard")]
+    NotOwner,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a delivery is not tried now.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    #[error("the delivery does not exist")]
+    NotFound,
+    #[error("an attempt is under way")]
+    InFlight,
+    #[error("the delivery is held behind another of its ordering key")]
+    Held,
+    #[error("the subscription is deleted")]
+    SubscriptionDeleted,
+    #[error("the event is no longer kept")]
+    EventGone,
+    #[error("another replica owns the tenant's shard")]
+    NotOwner,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a delivery is not cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    #[error("the delivery does not exist")]
+    NotFound,
+    #[error("the delivery has ended")]
+    AlreadyEnded(DeliveryState),
+    #[error("another replica owns the tenant's shard")]
+    NotOwner,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Callers that wait for the result of a test. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Tests(Arc<Mutex<HashMap<DeliveryId, oneshot::Sender<AttemptRecord>>>>);
+
+impl Tests {
+    fn expect(&self, delivery: DeliveryId) -> oneshot::Receiver<AttemptRecord> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery, sender);
+        receiver
+    }
+
+    fn forget(&self, delivery: DeliveryId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery);
+    }
+
+    /// An attempt was recorded.
+    pub(super) fn concluded(&self, record: &AttemptRecord, _: Transition) {
+        if !record.test {
+            return;
+        }
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.key.delivery);
+        if let Some(sender) = waiting {
+            let _ = sender.send(record.clone());
+        }
+    }
+}
+
+impl Flow {
+    fn owned_epoch(&self, tenant: &TenantId) -> Option<Epoch> {
+        let shard = self.tenants.shard(tenant);
+        self.dispatcher.look(|scheduler, _| scheduler.epoch(shard))
+    }
+
+    fn must_own(&self, tenant: &TenantId) -> Option<Epoch> {
+        match self.cluster.owner(tenant) {
+            Owner::Me => self.owned_epoch(tenant),
+            Owner::Peer(_) | Owner::Nobody => None,
+        }
+    }
+
+    /// Sends a sample event to one subscription and waits for the attempt.
+    pub async fn test_subscription(
+        &self,
+        request: TestRequest,
+    ) -> Result<(Delivery, AttemptRecord), TestError> {
+        let tenant = &request.key.tenant;
+        let epoch = self.must_own(tenant).ok_or(TestError::NotOwner)?;
+        for _ in 0..TRIES {
+            let snapshot = self.tenants.refresh(tenant).await?.ok_or(TestError::NotFound)?;
+            let found = snapshot.subscription(&request.key.subscription);
+            let subscription = found.ok_or(TestError::NotFound)?.clone();
+            self.await_agent(&subscription).await?;
+            let new = self.test_event(&request, &snapshot, &subscription, epoch);
+            let Some(delivery) = new.deliveries.first().cloned() else { return Err(TestError::NotFound) };
+            let result = self.tests.expect(delivery.id);
+            let event = Arc::clone(&new.event);
+            match self.store.publish(&[new]).await {
+                Ok(results) if results.first() == Some(&Published::Committed) => {}
+                Ok(_) => {
+                    self.tests.forget(delivery.id);
+                    continue;
+                }
+                Err(error) => {
+                    self.tests.forget(delivery.id);
+                    self.cluster.suspect();
+                    return Err(error.into());
+                }
+            }
+            let job = Arc::new(Job { delivery: delivery.clone(), event: Some(event) });
+            self.dispatcher.with(|scheduler, now| scheduler.add([job], now));
+            return self.test_result(&subscription, delivery, result).await;
+        }
+        Err(StoreError::Unavailable("the configuration keeps changing".to_owned()).into())
+    }
+
+    async fn await_agent(&self, subscription: &Subscription) -> Result<(), TestError> {
+        let region = &subscription.settings.region;
+        let patience = Duration::from_millis(self.settings.api.test_agent_wait_milliseconds);
+        let deadline = self.clock.now() + patience;
+        while !self.dispatcher.look(|scheduler, _| scheduler.region_has_agent(region)) {
+            if self.clock.now() >= deadline {
+                return Err(TestError::RegionHasNoAgent);
+            }
+            self.clock.sleep(AGENT_POLL).await;
+        }
+        Ok(())
+    }
+
+    fn test_event(
+        &self,
+        request: &TestRequest,
+        snapshot: &Snapshot,
+        subscription: &Subscription,
+        epoch: Epoch,
+    ) -> NewEvent {
+        let now = self.clock.now();
+        let event = Event {
+            tenant: request.key.tenant.clone(),
+            id: EventId::new(now, rand::random()),
+            event_type: request.event_type.clone(),
+            account: None,
+            attributes: std::collections::BTreeMap::new(),
+            ordering_key: None,
+            content_type: request.content_type.clone(),
+            payload: request.payload.clone(),
+            payload_sha256: sha256(&request.payload),
+            traceparent: String::new(),
+            tracestate: String::new(),
+            idempotency_key: None,
+            matched: 1,
+            test: true,
+        };
+        let running = self.cluster.running(subscription, now);
+        let delivery = Delivery {
+            state: DeliveryState::InFlight,
+            epoch,
+            attempts: 1,
+            trigger: Trigger::Test,
+            test: true,
+            // Without retries its time is over before a second attempt.
+            deadline: if request.retry {
+                running + subscription.settings.retry.deadline_span()
+            } else {
+                Timestamp::default()
+            },
+            ..waiting(&event, request.key.clone(), snapshot, now)
+        };
+        NewEvent {
+            event: Arc::new(event),
+            idempotency: None,
+            config_version: snapshot.tenant.config_version,
+            deliveries: vec![delivery],
+        }
+    }
+
+    async fn test_result(
+        &self,
+        subscription: &Subscription,
+        delivery: Delivery,
+        result: oneshot::Receiver<AttemptRecord>,
+    ) -> Result<(Delivery, AttemptRecord), TestError> {
+        let patience = subscription.settings.request_timeout + TEST_MARGIN;
+        let Ok(Ok(record)) = tokio::time::timeout(patience, result).await else {
+            self.tests.forget(delivery.id);
+            return Err(TestError::TimedOut);
+        };
+        let tenant = &delivery.subscription.tenant;
+        let after = self.store.get_delivery(tenant, delivery.id).await?;
+        Ok((after.unwrap_or(delivery), record))
+    }
+
+    /// Brings a waiting delivery forward, or sends an ended one again.
+    pub async fn retry_delivery(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+    ) -> Result<Delivery, RetryError> {
+        self.must_own(tenant).ok_or(RetryError::NotOwner)?;
+        let found = self.store.get_delivery(tenant, id).await?.ok_or(RetryError::NotFound)?;
+        match found.state {
+            DeliveryState::InFlight => Err(RetryError::InFlight),
+            DeliveryState::Held => Err(RetryError::Held),
+            DeliveryState::Waiting => {
+                let now = self.clock.now();
+                if !self.store.bring_forward(tenant, id, now).await? {
+                    return Err(RetryError::InFlight);
+                }
+                self.dispatcher.with(|s, now| s.note_due(&found.subscription, now, now));
+                let after = self.store.get_delivery(tenant, id).await?;
+                Ok(after.unwrap_or(Delivery { due: now, trigger: Trigger::Manual, ..found }))
+            }
+            _ => self.resend(found).await,
+        }
+    }
+
+    async fn resend(&self, ended: Delivery) -> Result<Delivery, RetryError> {
+        let key = &ended.subscription;
+        let snapshot = self.tenants.snapshot(&key.tenant).await?.ok_or(RetryError::SubscriptionDeleted)?;
+        let found = snapshot.subscription(&key.subscription);
+        let subscription = found.ok_or(RetryError::SubscriptionDeleted)?;
+        let event = self.store.get_event(&key.tenant, ended.event).await?.ok_or(RetryError::EventGone)?;
+        let now = self.clock.now();
+        let running = self.cluster.running(subscription, now);
+        let delivery = Delivery {
+            id: DeliveryId::new(now, rand::random()),
+            trigger: Trigger::Manual,
+            deadline: running + subscription.settings.retry.deadline_span(),
+            sequence: ended.sequence,
+            test: ended.test,
+            resend_of: Some(ended.id),
+            ..waiting(&event, key.clone(), &snapshot, now)
+        };
+        self.store.add_delivery(&delivery).await?;
+        self.dispatcher.with(|scheduler, now| scheduler.note_due(key, now, now));
+        Ok(delivery)
+    }
+
+    /// Ends a delivery that has not ended. An attempt that is under way is not
+    /// called back; its result is recorded.
+    pub async fn cancel_delivery(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+    ) -> Result<Delivery, CancelError> {
+        self.must_own(tenant).ok_or(CancelError::NotOwner)?;
+        let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
+        let key: AttemptKey = found.current_attempt();
+        self.dispatcher.with(|scheduler, now| scheduler.withdraw(key, now));
+        let now = self.clock.now();
+        match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now).await {
+            Ok(Cancelled::Done { .. }) => {
+                Ok(self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?)
+            }
+            Ok(Cancelled::AlreadyEnded(state)) => Err(CancelError::AlreadyEnded(state)),
+            Ok(Cancelled::NotFound) => Err(CancelError::NotFound),
+            Err(error) => {
+                self.cluster.suspect();
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// A delivery of an event that is due now.
+fn waiting(event: &Event, key: SubscriptionKey, snapshot: &Snapshot, now: Timestamp) -> Delivery {
+    Delivery {
+        id: DeliveryId::new(event.id.time(), rand::random()),
+        subscription: key,
+        event: event.id,
+        event_type: event.event_type.clone(),
+        shard: snapshot.shard,
+        epoch: Epoch::default(),
+        state: DeliveryState::Waiting,
+        end_reason: None,
+        attempts: 0,
+        failures: 0,
+        trigger: Trigger::Publish,
+        due: now,
+        deadline: now,
+        end_time: None,
+        ordering_key: event.ordering_key.clone(),
+        sequence: None,
+        test: false,
+        resend_of: None,
+    }
+}

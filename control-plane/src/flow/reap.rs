@@ -1,0 +1,240 @@
+//! Lost work, found.
+//!
+//! Fed by a timer, take-overs and broken streams; feeds the scheduler with what
+//! was never sent, and `conclude` with attempts nobody can account for.
+//! Guarantees rules 3 and 4: an attempt becomes UNKNOWN only when it may have
+//! been made and no living agent knows of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome, Timings};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region};
+use postrider_domain::scheduler::{AgentIdentity, Job, ShardLease};
+use postrider_store::StoreResult;
+
+use super::Flow;
+use super::conclude::Report;
+use super::retry::job;
+
+/// Most rows that one look at lost work takes.
+const BATCH: u32 = 1000;
+/// How long after a whole attempt's longest deadline its result is missed.
+const OVERDUE: Duration = Duration::from_secs(75);
+/// Own rows are compared with memory in every so many sweeps.
+const OWN_ROWS_EVERY: u64 = 5;
+/// Deleted subscriptions are looked for in every so many sweeps.
+const DELETED_EVERY: u64 = 5;
+
+impl Flow {
+    /// Finds what every other loop left undone.
+    pub(super) async fn sweep(&self) -> StoreResult<()> {
+        let round = self.cluster.next_sweep();
+        self.tenants.refresh_stale().await?;
+        self.look_at_waiting().await?;
+        self.take_stale_rows(&self.dispatcher.look(|s, _| s.settled())).await?;
+        self.take_lost_agents_work().await;
+        self.look_at_overdue().await?;
+        if round.is_multiple_of(OWN_ROWS_EVERY) || self.cluster.take_suspicion() {
+            self.find_own_lost_rows().await?;
+        }
+        if round.is_multiple_of(DELETED_EVERY) {
+            self.end_deleted().await?;
+        }
+        Ok(())
+    }
+
+    /// Settles the shards whose agents have all told what they hold.
+    pub(super) async fn settle_take_overs(&self) -> StoreResult<()> {
+        let ready = self.dispatcher.look(|scheduler, now| scheduler.ready_to_settle(now));
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let leases: Vec<ShardLease> = ready.into_iter().map(|one| one.lease).collect();
+        loop {
+            let taken = self.take_stale_rows(&leases).await?;
+            if taken < BATCH as usize {
+                break;
+            }
+        }
+        self.dispatcher.with(|scheduler, now| {
+            for lease in &leases {
+                scheduler.settle(*lease, now);
+            }
+        });
+        self.look_at_waiting().await
+    }
+
+    /// Rows that earlier owners left IN_FLIGHT: adopted where an agent still holds
+    /// the attempt, UNKNOWN otherwise. Returns how many there were.
+    async fn take_stale_rows(&self, leases: &[ShardLease]) -> StoreResult<usize> {
+        if leases.is_empty() {
+            return Ok(0);
+        }
+        let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
+        let rows = self.store.stale_in_flight(&shards, BATCH).await?;
+        let found = rows.len();
+        for mut row in rows {
+            let Some(lease) = leases.iter().find(|lease| lease.shard == row.shard) else { continue };
+            let key = row.current_attempt();
+            let claimant = self.dispatcher.look(|s, _| s.claimant(row.shard, key));
+            match claimant {
+                Some(agent) => {
+                    self.tenants.snapshot(&row.subscription.tenant).await?;
+                    self.store.adopt(&[key], lease.epoch).await?;
+                    row.epoch = lease.epoch;
+                    let job = Arc::new(Job { delivery: row, event: None });
+                    self.dispatcher.with(|s, now| s.adopt(job, agent, now));
+                }
+                None => self.give_up(row, None).await,
+            }
+        }
+        Ok(found)
+    }
+
+    /// What lost agents had in flight is UNKNOWN.
+    async fn take_lost_agents_work(&self) {
+        for agent in self.dispatcher.look(|s, _| s.agents_with_work()) {
+            if self.is_lost(&agent) {
+                for job in self.dispatcher.look(|s, _| s.held_by(&agent)) {
+                    self.give_up(job.delivery.clone(), Some(&agent)).await;
+                }
+            }
+        }
+    }
+
+    fn is_lost(&self, agent: &AgentIdentity) -> bool {
+        !self.dispatcher.is_connected(agent) && !self.cluster.agent_alive(agent)
+    }
+
+    /// Looks up attempts whose results are long overdue: concluded by another
+    /// replica, or lost between us and an agent that lives.
+    async fn look_at_overdue(&self) -> StoreResult<()> {
+        let before = self.clock.now() - OVERDUE;
+        let overdue = self.dispatcher.look(|s, _| s.sent_before(before, BATCH as usize));
+        self.compare_with_table(&overdue, true).await
+    }
+
+    /// Attempts sent over a stream that broke and that their agent, back again,
+    /// does not hold: concluded meanwhile, or never received.
+    pub(super) async fn check_doubtful(&self) -> StoreResult<()> {
+        let keys = self.dispatcher.take_doubtful();
+        let ids: Vec<DeliveryId> = keys.iter().map(|key| key.delivery).collect();
+        let checked = self.compare_with_table(&ids, false).await;
+        if checked.is_err() {
+            self.dispatcher.put_back_doubtful(keys);
+        }
+        checked
+    }
+
+    /// Brings memory to what the table says of these deliveries. What the table
+    /// still holds at our attempt is UNKNOWN when it `may_have_been_sent`, and
+    /// goes out again as the same attempt when it was not.
+    async fn compare_with_table(&self, ids: &[DeliveryId], may_have_been_sent: bool) -> StoreResult<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let rows = self.store.load_work(ids).await?;
+        let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
+        let gone = self.dispatcher.with(|scheduler, now| scheduler.forget_unless(ids, &current, now));
+        tracing::debug!(asked = ids.len(), gone, "compared memory with the table");
+        if may_have_been_sent {
+            for row in rows {
+                self.give_up(row.delivery, None).await;
+            }
+        } else {
+            self.dispatcher.with(|scheduler, now| {
+                for row in rows {
+                    scheduler.forget(row.delivery.current_attempt(), now);
+                    scheduler.add([job(row)], now);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// IN_FLIGHT at our own epoch and not in memory: never sent (rule 4).
+    async fn find_own_lost_rows(&self) -> StoreResult<()> {
+        let leases = self.dispatcher.look(|s, _| s.settled());
+        let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
+        if shards.is_empty() {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            self.dispatcher.with(|scheduler, _| scheduler.sweep_begins());
+            let rows = self.store.own_in_flight(&shards, after, BATCH).await?;
+            let count = rows.len();
+            after = rows.last().map(|row| row.id);
+            let found = rows.into_iter().map(|row| row.id).collect();
+            let missing = self.dispatcher.with(|s, _| s.missing_since_sweep(found));
+            if !missing.is_empty() {
+                tracing::info!(deliveries = missing.len(), "found deliveries that were lost on their way");
+                let work = self.store.load_work(&missing).await?;
+                self.dispatcher.with(|s, now| s.add(work.into_iter().map(job), now));
+            }
+            if count < BATCH as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends what deletions left waiting.
+    async fn end_deleted(&self) -> StoreResult<()> {
+        let shards: Vec<_> =
+            self.dispatcher.look(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
+        if shards.is_empty() {
+            return Ok(());
+        }
+        for key in self.store.deleted_with_unfinished(&shards, BATCH).await? {
+            self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await?;
+        }
+        Ok(())
+    }
+
+    /// Concludes an attempt as UNKNOWN.
+    async fn give_up(&self, delivery: Delivery, agent: Option<&AgentIdentity>) {
+        let region = match self.tenants.snapshot(&delivery.subscription.tenant).await {
+            Ok(Some(snapshot)) => {
+                let found = snapshot.subscription(&delivery.subscription.subscription);
+                found.map(|subscription| subscription.settings.region.clone())
+            }
+            _ => None,
+        };
+        let report = unknown(delivery, agent.map(|a| a.agent.clone()), region, self.clock.now());
+        // The queue closes only when the process ends; the next owner finds the row.
+        let _ = self.concluder.submit(report).await;
+    }
+}
+
+fn unknown(
+    delivery: Delivery,
+    agent: Option<AgentId>,
+    region: Option<Region>,
+    now: postrider_domain::time::Timestamp,
+) -> Report {
+    let record = AttemptRecord {
+        key: delivery.current_attempt(),
+        subscription: delivery.subscription.clone(),
+        event: delivery.event,
+        event_type: delivery.event_type.clone(),
+        outcome: Outcome::Unknown,
+        http_status: None,
+        start_time: now,
+        timings: Timings::default(),
+        response_headers: Vec::new(),
+        response_body: Bytes::new(),
+        response_body_bytes: 0,
+        response_body_truncated: false,
+        error: "it may have been sent; no agent that is alive knows of it".to_owned(),
+        agent: agent.unwrap_or_else(|| AgentId("".into())),
+        region: region.unwrap_or_else(|| Region::from_stored("")),
+        remote_address: String::new(),
+        http_version: String::new(),
+        trigger: delivery.trigger,
+        test: delivery.test,
+        next_attempt_time: None,
+    };
+    Report { record, answered: false, retry_after: None, stream: None, seen: Some(delivery) }
+}

@@ -1,0 +1,180 @@
+//! Due work, claimed from the table; attempts never sent, given back to it.
+//!
+//! Fed by the scheduler's wishes and by a timer; feeds the scheduler. One task
+//! does everything that moves deliveries between the table and memory, in turn,
+//! so that a sweep never sees a claim half-way. Guarantees that what the
+//! scheduler was not told of is found within one sweep.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use postrider_domain::delivery::{DeliveryState, EndReason};
+use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::scheduler::Job;
+use postrider_domain::time::Timestamp;
+use postrider_store::{Claim, ClaimLimits, EndWaiting, StoreResult, Work};
+use tokio_util::sync::CancellationToken;
+
+use super::Flow;
+use crate::health::Progress;
+
+/// Most deliveries claimed in one call.
+const MAX_CLAIMED: u32 = 2048;
+/// Most deliveries of one subscription that expire in one sweep.
+const MAX_EXPIRED: u32 = 1000;
+
+impl Flow {
+    /// Moves work between table and memory until told to stop.
+    pub async fn run_work(&self, progress: Progress, stop: CancellationToken) {
+        let sweep = self.settings.ownership.sweep();
+        let mut next_sweep = self.clock.now();
+        while !stop.is_cancelled() {
+            progress.made();
+            if let Err(error) = self.work_once(&mut next_sweep).await {
+                tracing::warn!(%error, "due work waits for the database");
+                tokio::select! {
+                    () = self.clock.sleep(sweep) => {}
+                    () = stop.cancelled() => {}
+                }
+                continue;
+            }
+            tokio::select! {
+                () = self.dispatcher.work_wanted() => {}
+                () = self.clock.sleep_until(next_sweep) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn work_once(&self, next_sweep: &mut Timestamp) -> StoreResult<()> {
+        self.release_unsent().await?;
+        self.settle_take_overs().await?;
+        self.check_doubtful().await?;
+        if self.clock.now() >= *next_sweep {
+            *next_sweep = self.clock.now() + self.settings.ownership.sweep();
+            self.sweep().await?;
+        }
+        while self.claim_due().await? {}
+        Ok(())
+    }
+
+    /// Gives back attempts that were never sent.
+    pub async fn release_unsent(&self) -> StoreResult<()> {
+        let keys = self.dispatcher.take_releases();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let released = self.store.release(&keys, self.clock.now()).await;
+        if released.is_err() {
+            self.dispatcher.put_back_releases(keys);
+        }
+        released
+    }
+
+    /// Makes one round of claims; whether there may be more.
+    async fn claim_due(&self) -> StoreResult<bool> {
+        let at = self.clock.now();
+        let wanted = self.dispatcher.with(|scheduler, now| scheduler.claims(now));
+        if wanted.is_empty() {
+            return Ok(false);
+        }
+        let mut claims = Vec::with_capacity(wanted.len());
+        let mut result = Ok(Vec::new());
+        for (subscription, shard, epoch, limit, tests_only) in wanted {
+            let running = match self.running_clock(&subscription, at).await {
+                Ok(running) => running,
+                Err(error) => {
+                    result = Err(error);
+                    at
+                }
+            };
+            claims.push(Claim { subscription, shard, epoch, running, tests_only, limit });
+        }
+        if result.is_ok() {
+            let limits = ClaimLimits { deliveries: MAX_CLAIMED };
+            result = self.store.claim_due(&claims, at, limits).await;
+        }
+        let (work, failed) = match result {
+            Ok(work) => (work, None),
+            Err(error) => {
+                // Whether anything was claimed is not known: what was, the sweep finds.
+                self.cluster.suspect();
+                (Vec::new(), Some(error))
+            }
+        };
+        let cut_short = work.len() >= MAX_CLAIMED as usize;
+        let mut counts: HashMap<SubscriptionKey, u32> = HashMap::new();
+        for one in &work {
+            *counts.entry(one.delivery.subscription.clone()).or_default() += 1;
+        }
+        self.dispatcher.with(|scheduler, now| {
+            scheduler.add(work.into_iter().map(job), now);
+            for claim in &claims {
+                let claimed = counts.get(&claim.subscription).copied().unwrap_or(0);
+                // A claim that failed, or was cut short, knows nothing about what is left.
+                let known = failed.is_none() && !cut_short;
+                let limit = if known { claim.limit } else { 0 };
+                scheduler.claim_done(&claim.subscription, limit, claimed, at, now);
+            }
+        });
+        failed.map_or(Ok(true), Err)
+    }
+
+    async fn running_clock(&self, key: &SubscriptionKey, now: Timestamp) -> StoreResult<Timestamp> {
+        let snapshot = self.tenants.snapshot(&key.tenant).await?;
+        let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
+        Ok(found.map_or(now, |subscription| self.cluster.running(subscription, now)))
+    }
+
+    /// Looks at everything that waits in the shards owned: tells the scheduler
+    /// when it is due, and ends what has expired.
+    pub(super) async fn look_at_waiting(&self) -> StoreResult<()> {
+        let shards: Vec<_> =
+            self.dispatcher.look(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
+        if shards.is_empty() {
+            return Ok(());
+        }
+        for waiting in self.store.waiting(&shards).await? {
+            let key = &waiting.subscription;
+            let snapshot = self.tenants.snapshot(&key.tenant).await?;
+            let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
+            let Some(subscription) = found else { continue };
+            let running = self.cluster.running(subscription, self.clock.now());
+            if waiting.first_deadline <= running && !self.cluster.clock_is_off() {
+                self.expire(key, waiting.shard, running).await?;
+            }
+            let shard = waiting.shard;
+            self.dispatcher.with(|scheduler, now| {
+                if !scheduler.has_lane(key) {
+                    scheduler.configure(Arc::clone(subscription), shard, now);
+                }
+                scheduler.note_due(key, waiting.first_due, now);
+            });
+        }
+        Ok(())
+    }
+
+    async fn expire(
+        &self,
+        key: &SubscriptionKey,
+        shard: postrider_domain::ids::Shard,
+        running: Timestamp,
+    ) -> StoreResult<()> {
+        let request = EndWaiting {
+            subscription: key.clone(),
+            shard,
+            deadline_before: Some(running),
+            state: DeliveryState::Exhausted,
+            reason: EndReason::Expired,
+        };
+        let ended = self.store.end_waiting(&request, self.clock.now(), MAX_EXPIRED).await?;
+        if ended > 0 {
+            tracing::info!(subscription = %key, ended, "deliveries expired");
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn job(work: Work) -> Arc<Job> {
+    Arc::new(Job { delivery: work.delivery, event: Some(Arc::new(work.event)) })
+}

@@ -1,0 +1,276 @@
+//! The configuration as last read, and changing it.
+//!
+//! Fed by the store; feeds matching (publish) and the scheduler's lanes.
+//! Guarantees rule 1 together with the store: what is cached may be old, but a
+//! publish made from an old version is not committed; and rule 12: a change is
+//! answered once every replica that could dispatch by the old one has read the
+//! new one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use postrider_domain::delivery::{DeliveryState, EndReason};
+use postrider_domain::filter::Matcher;
+use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
+use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::tenant::Tenant;
+use postrider_store::{EndWaiting, Store, StoreError, StoreResult, WriteError};
+
+use super::Dispatcher;
+use crate::clock::Clock;
+use crate::replicas::Peers;
+
+/// Tenants whose configuration is cached; beyond it, any one makes room.
+const MAX_CACHED: usize = 20_000;
+/// Waiting deliveries that a deletion ends before it answers; the rest follow.
+const END_AT_ONCE: u64 = 10_000;
+const END_BATCH: u32 = 1_000;
+/// How often a change made by the system itself is tried against others' changes.
+const WRITE_TRIES: usize = 5;
+
+/// A tenant's configuration at one version, ready for matching.
+pub struct Snapshot {
+    pub tenant: Tenant,
+    pub shard: Shard,
+    /// In the order of their ids.
+    pub subscriptions: Vec<Arc<Subscription>>,
+    pub matcher: Matcher,
+}
+
+impl Snapshot {
+    pub fn subscription(&self, id: &SubscriptionId) -> Option<&Arc<Subscription>> {
+        let found = self.subscriptions.binary_search_by(|other| other.id.cmp(id));
+        found.ok().and_then(|index| self.subscriptions.get(index))
+    }
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    dispatcher: Dispatcher,
+    peers: Peers,
+    shards: u16,
+    cached: RwLock<HashMap<TenantId, Arc<Snapshot>>>,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Tenants(Arc<Inner>);
+
+impl Tenants {
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        dispatcher: Dispatcher,
+        peers: Peers,
+        shards: u16,
+    ) -> Self {
+        let cached = RwLock::new(HashMap::new());
+        Self(Arc::new(Inner { store, clock, dispatcher, peers, shards, cached }))
+    }
+
+    pub fn shard(&self, tenant: &TenantId) -> Shard {
+        Shard::of(tenant, self.0.shards)
+    }
+
+    /// The configuration as last read; read now if it never was.
+    pub async fn snapshot(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
+        let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
+        match cached {
+            Some(snapshot) => Ok(Some(snapshot)),
+            None => self.refresh(tenant).await,
+        }
+    }
+
+    /// Reads a tenant's configuration and brings the scheduler up to it.
+    pub async fn refresh(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
+        let Some(config) = self.0.store.tenant_config(tenant).await? else {
+            self.0.cached.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+            self.retire_all_but(tenant, &[]);
+            return Ok(None);
+        };
+        let matcher = Matcher::new(&config.subscriptions);
+        let fresh = Arc::new(Snapshot {
+            shard: self.shard(tenant),
+            tenant: config.tenant,
+            subscriptions: config.subscriptions.into_iter().map(Arc::new).collect(),
+            matcher,
+        });
+        let kept = self.keep(fresh);
+        self.configure(&kept);
+        Ok(Some(kept))
+    }
+
+    /// Caches a snapshot unless a newer one came first; returns the newer one.
+    fn keep(&self, fresh: Arc<Snapshot>) -> Arc<Snapshot> {
+        let mut cached = self.0.cached.write().unwrap_or_else(PoisonError::into_inner);
+        let id = &fresh.tenant.id;
+        if let Some(held) = cached.get(id)
+            && held.tenant.config_version > fresh.tenant.config_version
+        {
+            return Arc::clone(held);
+        }
+        if cached.len() >= MAX_CACHED
+            && !cached.contains_key(id)
+            && let Some(other) = cached.keys().next().cloned()
+        {
+            cached.remove(&other);
+        }
+        cached.insert(id.clone(), Arc::clone(&fresh));
+        fresh
+    }
+
+    fn configure(&self, snapshot: &Snapshot) {
+        self.0.dispatcher.with(|scheduler, now| {
+            for subscription in &snapshot.subscriptions {
+                scheduler.configure(Arc::clone(subscription), snapshot.shard, now);
+            }
+        });
+        let kept: Vec<&SubscriptionId> = snapshot.subscriptions.iter().map(|s| &s.id).collect();
+        self.retire_all_but(&snapshot.tenant.id, &kept);
+    }
+
+    fn retire_all_but(&self, tenant: &TenantId, kept: &[&SubscriptionId]) {
+        self.0.dispatcher.with(|scheduler, _| {
+            for key in scheduler.lanes_of_tenant(tenant) {
+                if kept.binary_search(&&key.subscription).is_err() {
+                    scheduler.retire(&key);
+                }
+            }
+        });
+    }
+
+    /// Gives the lanes of newly owned shards what is cached of them.
+    pub fn configure_shards(&self, shards: &[Shard]) {
+        let cached: Vec<Arc<Snapshot>> = {
+            let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
+            cached.values().filter(|s| shards.contains(&s.shard)).cloned().collect()
+        };
+        for snapshot in cached {
+            self.configure(&snapshot);
+        }
+    }
+
+    /// Re-reads what other replicas changed without our having heard of it.
+    pub async fn refresh_stale(&self) -> StoreResult<()> {
+        let known: Vec<(TenantId, i64)> = {
+            let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
+            cached.iter().map(|(id, s)| (id.clone(), s.tenant.config_version)).collect()
+        };
+        let ids: Vec<TenantId> = known.iter().map(|(id, _)| id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let versions = self.0.store.config_versions(&ids).await?;
+        for ((id, known), current) in known.into_iter().zip(versions) {
+            if known != current {
+                self.refresh(&id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn create_tenant(&self, tenant: Tenant) -> Result<Tenant, WriteError> {
+        self.0.store.create_tenant(&tenant).await?;
+        Ok(tenant)
+    }
+
+    pub async fn update_tenant(&self, tenant: Tenant, expected: i64) -> Result<Tenant, WriteError> {
+        let written = self.0.store.update_tenant(&tenant, expected).await?;
+        self.spread(&written.id, written.config_version).await?;
+        Ok(written)
+    }
+
+    /// Deletes a tenant with its subscriptions; how many of these there were, and
+    /// how many waiting deliveries were cancelled before the answer.
+    pub async fn delete_tenant(&self, id: &TenantId, expected: i64) -> Result<(u64, u64), WriteError> {
+        let config = self.0.store.tenant_config(id).await?;
+        let now = self.0.clock.now();
+        let (version, subscriptions) = self.0.store.delete_tenant(id, expected, now).await?;
+        self.spread(id, version).await?;
+        let mut cancelled = 0;
+        for subscription in config.map(|c| c.subscriptions).unwrap_or_default() {
+            cancelled += self.end_waiting(&subscription.key(), EndReason::TenantDeleted).await?;
+        }
+        Ok((subscriptions, cancelled))
+    }
+
+    pub async fn create_subscription(&self, new: Subscription) -> Result<Subscription, WriteError> {
+        let version = self.0.store.create_subscription(&new).await?;
+        self.spread(&new.tenant, version).await?;
+        Ok(new)
+    }
+
+    pub async fn update_subscription(
+        &self,
+        mut changed: Subscription,
+        expected: i64,
+    ) -> Result<Subscription, WriteError> {
+        let version = self.0.store.update_subscription(&changed, expected).await?;
+        changed.revision = expected + 1;
+        self.spread(&changed.tenant, version).await?;
+        Ok(changed)
+    }
+
+    /// Deletes a subscription; how many waiting deliveries were cancelled before
+    /// the answer.
+    pub async fn delete_subscription(
+        &self,
+        key: &SubscriptionKey,
+        expected: i64,
+    ) -> Result<u64, WriteError> {
+        let found = self.0.store.get_subscription(key).await?;
+        let mut gone = found.filter(|s| s.delete_time.is_none()).ok_or(WriteError::NotFound)?;
+        gone.delete_time = Some(self.0.clock.now());
+        let version = self.0.store.update_subscription(&gone, expected).await?;
+        self.spread(&key.tenant, version).await?;
+        Ok(self.end_waiting(key, EndReason::SubscriptionDeleted).await?)
+    }
+
+    /// Disables a subscription by the system's own decision.
+    pub async fn disable(&self, key: &SubscriptionKey, reason: &str) -> Result<(), WriteError> {
+        for _ in 0..WRITE_TRIES {
+            let found = self.0.store.get_subscription(key).await?;
+            let Some(mut subscription) = found.filter(|s| s.delete_time.is_none()) else {
+                return Ok(());
+            };
+            if subscription.status == Status::Disabled {
+                return Ok(());
+            }
+            let expected = subscription.revision;
+            subscription.set_status(Status::Disabled, reason, self.0.clock.now());
+            match self.update_subscription(subscription, expected).await {
+                Err(WriteError::RevisionMismatch) => {}
+                done => return done.map(|_| ()),
+            }
+        }
+        Err(WriteError::RevisionMismatch)
+    }
+
+    /// Ends what waits of a deleted subscription, up to a bound.
+    pub async fn end_waiting(&self, key: &SubscriptionKey, reason: EndReason) -> StoreResult<u64> {
+        let request = EndWaiting {
+            subscription: key.clone(),
+            shard: self.shard(&key.tenant),
+            deadline_before: None,
+            state: DeliveryState::Cancelled,
+            reason,
+        };
+        let mut ended = 0;
+        while ended < END_AT_ONCE {
+            let now = self.0.clock.now();
+            let some = self.0.store.end_waiting(&request, now, END_BATCH).await?;
+            ended += some;
+            if some < u64::from(END_BATCH) {
+                break;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Brings every replica to a version that was just written.
+    async fn spread(&self, tenant: &TenantId, version: i64) -> Result<(), StoreError> {
+        let (here, ()) = tokio::join!(self.refresh(tenant), self.0.peers.refresh_tenant(tenant, version));
+        here.map(|_| ())
+    }
+}

@@ -1,0 +1,174 @@
+//! Tests of watching, over a tail in memory.
+
+use std::sync::PoisonError;
+
+use futures::StreamExt;
+use postrider_domain::delivery::{Outcome, Timings, Trigger};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, EventId, SubscriptionKey};
+use postrider_domain::time::Timestamp;
+
+use super::*;
+
+const POLL: Duration = Duration::from_millis(5);
+
+/// Attempts in the order of commit; the position is how many there are.
+#[derive(Clone, Default)]
+struct Memory {
+    attempts: Arc<std::sync::Mutex<Vec<AttemptRecord>>>,
+    reads: Arc<AtomicUsize>,
+    down: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Tail for Memory {
+    async fn position(&self) -> StoreResult<i64> {
+        Ok(i64::try_from(self.all().len()).unwrap())
+    }
+
+    async fn read(&self, position: i64) -> StoreResult<TailPage> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.down.load(Ordering::SeqCst) > 0 {
+            self.down.fetch_sub(1, Ordering::SeqCst);
+            return Err(StoreError::Unavailable("down".into()));
+        }
+        let from = usize::try_from(position).unwrap();
+        let attempts: Vec<_> = self
+            .all()
+            .into_iter()
+            .skip(from)
+            .take(PAGE as usize)
+            .collect();
+        let position = i64::try_from(from + attempts.len()).unwrap();
+        Ok(TailPage { attempts, position })
+    }
+}
+
+impl Memory {
+    fn all(&self) -> Vec<AttemptRecord> {
+        self.attempts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn commit(&self, tenant: &str, number: u32) {
+        self.attempts.lock().unwrap().push(record(tenant, number));
+    }
+
+    fn watch(&self, max_watchers: usize) -> Watch {
+        Watch::over(Box::new(self.clone()), max_watchers, POLL)
+    }
+}
+
+fn record(tenant: &str, number: u32) -> AttemptRecord {
+    let now = Timestamp::from_micros(1_700_000_000_000_000);
+    AttemptRecord {
+        key: AttemptKey {
+            delivery: DeliveryId::new(now, [1; 10]),
+            number,
+        },
+        subscription: SubscriptionKey {
+            tenant: tenant.parse().unwrap(),
+            subscription: "erp".parse().unwrap(),
+        },
+        event: EventId::new(now, [2; 10]),
+        event_type: "a".into(),
+        outcome: Outcome::Succeeded,
+        http_status: Some(200),
+        start_time: now,
+        timings: Timings::default(),
+        response_headers: Vec::new(),
+        response_body: bytes::Bytes::new(),
+        response_body_bytes: 0,
+        response_body_truncated: false,
+        error: String::new(),
+        agent: AgentId("agent".into()),
+        region: "eu".parse().unwrap(),
+        remote_address: String::new(),
+        http_version: String::new(),
+        trigger: Trigger::Publish,
+        test: false,
+        next_attempt_time: None,
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
+    let memory = Memory::default();
+    memory.commit("acme", 1);
+    let watch = memory.watch(2);
+    let all = watch.subscribe(WatchFilter::default()).await.unwrap();
+    let only = WatchFilter {
+        tenant: Some("acme".parse().unwrap()),
+        subscription: None,
+    };
+    let acme = watch.subscribe(only).await.unwrap();
+    memory.down.store(3, Ordering::SeqCst);
+    for number in 2..1200 {
+        memory.commit(if number % 2 == 0 { "acme" } else { "other" }, number);
+    }
+    let numbers: Vec<u32> = all
+        .take(1198)
+        .map(|a| a.unwrap().key.number)
+        .collect()
+        .await;
+    assert_eq!(numbers, (2..1200).collect::<Vec<_>>());
+    let numbers: Vec<u32> = acme
+        .take(599)
+        .map(|a| a.unwrap().key.number)
+        .collect()
+        .await;
+    assert_eq!(numbers, (2..1200).step_by(2).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn watchers_are_bounded_and_make_room_when_they_leave() {
+    let watch = Memory::default().watch(1);
+    let first = watch.subscribe(WatchFilter::default()).await.unwrap();
+    assert!(matches!(
+        watch.subscribe(WatchFilter::default()).await,
+        Err(WatchError::TooMany)
+    ));
+    drop(first);
+    assert!(watch.subscribe(WatchFilter::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn nobody_watching_means_nobody_reading() {
+    let memory = Memory::default();
+    let watch = memory.watch(1);
+    drop(watch.subscribe(WatchFilter::default()).await.unwrap());
+    while watch.0.sender.lock().await.is_some() {
+        tokio::time::sleep(POLL).await;
+    }
+    let reads = memory.reads.load(Ordering::SeqCst);
+    tokio::time::sleep(POLL * 10).await;
+    assert_eq!(memory.reads.load(Ordering::SeqCst), reads);
+    let again = watch.subscribe(WatchFilter::default()).await.unwrap();
+    memory.commit("acme", 7);
+    let next = Box::pin(again).next().await.unwrap().unwrap();
+    assert_eq!(next.key.number, 7);
+}
+
+#[tokio::test]
+async fn a_slow_watcher_is_told_that_it_missed_something() {
+    let memory = Memory::default();
+    let watch = memory.watch(1);
+    let mut slow = Box::pin(watch.subscribe(WatchFilter::default()).await.unwrap());
+    let count = u32::try_from(MAX_LAG).unwrap() + 1000;
+    (0..count).for_each(|number| memory.commit("acme", number));
+    while memory.reads.load(Ordering::SeqCst) < usize::try_from(count / PAGE).unwrap() + 3 {
+        tokio::time::sleep(POLL).await;
+    }
+    assert_eq!(slow.next().await, Some(Err(WatchLost::TooSlow)));
+    assert_eq!(slow.next().await, None);
+}
+
+#[tokio::test]
+async fn a_stopping_replica_ends_its_watches() {
+    let watch = Memory::default().watch(1);
+    let mut stream = Box::pin(watch.subscribe(WatchFilter::default()).await.unwrap());
+    watch.close();
+    assert_eq!(stream.next().await, Some(Err(WatchLost::Stopping)));
+    assert_eq!(stream.next().await, None);
+}

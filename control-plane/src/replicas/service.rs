@@ -1,0 +1,63 @@
+//! What the other replicas call.
+
+use postrider_domain::ids::{AttemptKey, DeliveryId, SubscriptionId, SubscriptionKey, TenantId};
+use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
+use postrider_proto::replica::v1::{
+    HintRequest, HintResponse, RefreshTenantRequest, RefreshTenantResponse,
+};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::flow::Flow;
+use crate::tls::PeerCheck;
+
+/// Serves the other replicas.
+pub fn service(flow: Flow, check: PeerCheck) -> ReplicaServiceServer<impl ReplicaService> {
+    ReplicaServiceServer::new(Replicas { flow, check })
+}
+
+struct Replicas {
+    flow: Flow,
+    check: PeerCheck,
+}
+
+#[tonic::async_trait]
+impl ReplicaService for Replicas {
+    async fn hint(&self, request: Request<HintRequest>) -> Result<Response<HintResponse>, Status> {
+        self.check.certificate_of(&request)?;
+        let hint = request.into_inner();
+        let concluded = hint.concluded.iter().filter_map(|one| {
+            let delivery = DeliveryId(Uuid::from_slice(&one.delivery_id).ok()?);
+            Some(AttemptKey { delivery, number: one.number })
+        });
+        self.flow.dispatcher.with(|scheduler, now| {
+            for key in concluded {
+                scheduler.forget(key, now);
+            }
+        });
+        for one in hint.waiting {
+            let tenant = TenantId::from_stored(one.tenant);
+            let key = SubscriptionKey { tenant, subscription: SubscriptionId::from_stored(one.subscription) };
+            if !self.flow.dispatcher.look(|scheduler, _| scheduler.has_lane(&key)) {
+                // Reading the configuration makes the lane.
+                let _ = self.flow.tenants.refresh(&key.tenant).await;
+            }
+            self.flow.dispatcher.with(|scheduler, now| scheduler.note_due(&key, now, now));
+        }
+        Ok(Response::new(HintResponse {}))
+    }
+
+    async fn refresh_tenant(
+        &self,
+        request: Request<RefreshTenantRequest>,
+    ) -> Result<Response<RefreshTenantResponse>, Status> {
+        self.check.certificate_of(&request)?;
+        let wanted = request.into_inner();
+        let tenant = TenantId::from_stored(wanted.tenant);
+        let snapshot = self.flow.tenants.refresh(&tenant).await.map_err(|error| {
+            Status::unavailable(format!("the configuration could not be read: {error}"))
+        })?;
+        let config_version = snapshot.map_or(0, |snapshot| snapshot.tenant.config_version);
+        Ok(Response::new(RefreshTenantResponse { config_version }))
+    }
+}

@@ -1,0 +1,323 @@
+//! Putting a control plane together, and taking it down.
+//!
+//! Fed by settings; feeds nothing: it owns everything. Guarantees that every
+//! setting was checked before a port is bound, and that a stop hands over leases
+//! and loses nothing that was acknowledged.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use postrider_domain::health::{BreakerConfig, WindowConfig};
+use postrider_domain::ids::ReplicaId;
+use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
+use postrider_store::{Maintenance, OpenOptions, Store};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::clock::{Clock, SystemClock};
+use crate::flow::conclude::{self, ConcludeParts};
+use crate::flow::manual::Tests;
+use crate::flow::own::Cluster;
+use crate::flow::publish::{self, PublishParts};
+use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
+use crate::health::{Health, Progress};
+use crate::metrics::Metrics;
+use crate::settings::{Dispatch, Settings};
+use crate::tls::{self, PeerCheck};
+use crate::{agents, api, replicas};
+
+/// How often partitions are made and what is past retention removed.
+const MAINTENANCE_PERIOD: Duration = Duration::from_secs(600);
+/// How long the port stays open after everything else has stopped.
+const CLOSE_CONNECTIONS: Duration = Duration::from_secs(2);
+/// A probe of a dead endpoint without a result after this long was lost; longer
+/// than any attempt may take.
+const PROBE_PATIENCE: Duration = Duration::from_secs(75);
+const HTTP2_KEEPALIVE: Duration = Duration::from_secs(10);
+/// Flow-control windows that keep a publishing stream busy on a fast network.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+
+/// A control plane that runs.
+pub struct ControlPlane {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// For the `dev` command and tests, which share its process.
+    pub flow: Flow,
+    tasks: JoinSet<()>,
+    /// Ends loops that take new work.
+    draining: CancellationToken,
+    /// Ends streams and the port.
+    closing: CancellationToken,
+    /// Ends everything else.
+    stopped: CancellationToken,
+}
+
+/// Starts a control plane; `clock` replaces the real one.
+pub async fn start(settings: Settings, clock: Option<Arc<dyn Clock>>) -> anyhow::Result<ControlPlane> {
+    let settings = Arc::new(settings);
+    let tls = tls::load(&settings.server)?;
+    let listener = TcpListener::bind(settings.server.listen)
+        .await
+        .with_context(|| format!("server.listen: cannot listen on {}", settings.server.listen))?;
+    let address = listener.local_addr()?;
+    let store = open_store(&settings).await?;
+    let clock = match clock {
+        Some(clock) => clock,
+        None => SystemClock::starting_at(store.now().await?),
+    };
+    let maintenance = maintenance(&settings);
+    store.maintain(clock.now(), maintenance).await.context("preparing the database")?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let own_address = match settings.server.advertise.as_str() {
+        "" => format!("{scheme}://{address}"),
+        advertised => advertised.to_owned(),
+    };
+    let check = PeerCheck { required: tls.is_some() };
+    let (server_tls, peer_tls) = tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
+
+    let assembled = assemble(Arc::clone(&settings), store, clock, own_address, peer_tls);
+    let (flow, mut tasks, loops) = (assembled.flow, assembled.tasks, assembled.loops);
+    let (draining, closing, stopped) =
+        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    let health = loops.health;
+    spawn_loops(&mut tasks, &flow, &health, &draining, &stopped);
+    let health_stop = draining.clone();
+    tasks.spawn(async move { health.run(reporter, health_stop).await });
+    spawn_maintenance(&mut tasks, &flow, maintenance, stopped.clone());
+    spawn_metrics(&mut tasks, &flow, stopped.clone()).await?;
+
+    let mut server = Server::builder()
+        .tcp_nodelay(true)
+        .max_concurrent_streams(settings.server.max_concurrent_streams)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(Some(HTTP2_KEEPALIVE));
+    if let Some(tls) = server_tls {
+        server = server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca")?;
+    }
+    let router = server
+        .add_routes(api::routes(flow.clone())?)
+        .add_service(agents::service(flow.clone(), check, closing.clone()))
+        .add_service(replicas::service(flow.clone(), check))
+        .add_service(health_service);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let shutdown = closing.clone().cancelled_owned();
+    tasks.spawn(async move {
+        if let Err(error) = router.serve_with_incoming_shutdown(incoming, shutdown).await {
+            tracing::error!(%error, "the gRPC port failed");
+        }
+    });
+    tracing::info!(%address, replica = %flow.replica.0, "serving");
+    Ok(ControlPlane { address, flow, tasks, draining, closing, stopped })
+}
+
+impl ControlPlane {
+    /// Takes no new work, waits for what is in flight, hands over the leases and
+    /// closes. What is still in flight after the patience is left to the agents,
+    /// which keep its results for the next owner.
+    pub async fn stop(mut self) {
+        tracing::info!("draining");
+        self.draining.cancel();
+        let patience = Duration::from_secs(self.flow.settings.server.drain_timeout_seconds);
+        let patience = patience.saturating_sub(CLOSE_CONNECTIONS * 2);
+        match tokio::time::timeout(patience + CLOSE_CONNECTIONS, self.flow.leave(patience)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "leases were not handed over; they end by themselves"),
+            Err(_) => tracing::warn!("the database did not answer; leases end by themselves"),
+        }
+        self.closing.cancel();
+        self.flow.dispatcher.close_all();
+        tokio::time::sleep(CLOSE_CONNECTIONS / 4).await;
+        self.stopped.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(CLOSE_CONNECTIONS, ended).await;
+        self.tasks.shutdown().await;
+        self.flow.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Opens the database that the settings name.
+pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let url = settings.database_url();
+    if settings.database.url.is_empty() {
+        let directory = &settings.database.data_dir;
+        std::fs::create_dir_all(directory).with_context(|| {
+            format!("database.data_dir: cannot make the directory {}", directory.display())
+        })?;
+    }
+    let options = OpenOptions {
+        migrate: settings.database.migrate,
+        shards: settings.database.shards,
+        max_connections: settings.database.max_connections,
+    };
+    postrider_store::open(&url, &options).await.context("database.url: cannot open the database")
+}
+
+struct Loops {
+    health: Health,
+}
+
+struct Assembled {
+    flow: Flow,
+    tasks: JoinSet<()>,
+    loops: Loops,
+}
+
+/// Makes the parts and ties them together.
+fn assemble(
+    settings: Arc<Settings>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    own_address: String,
+    peer_tls: Option<replicas::PeerTls>,
+) -> Assembled {
+    let mut tasks = JoinSet::new();
+    let replica = replica_id(&settings.server.replica_id);
+    let shards = settings.database.shards;
+    let lost_after = settings.ownership.lost_after();
+    let cluster = Cluster::new(replica.clone(), shards, lost_after, clock.now());
+    let sweep = settings.ownership.sweep();
+    let (peers, hints) =
+        Peers::new(own_address, peer_tls, cluster.clone(), Arc::clone(&clock), sweep);
+    tasks.spawn(hints.run());
+    let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
+    let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
+    let tenants = Tenants::new(
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        dispatcher.clone(),
+        peers.clone(),
+        shards,
+    );
+    let metrics = Metrics::default();
+    let tests = Tests::default();
+    let (publisher, publish_writer) = publish::new(PublishParts {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        settings: Arc::clone(&settings),
+        tenants: tenants.clone(),
+        dispatcher: dispatcher.clone(),
+        cluster: cluster.clone(),
+        peers: peers.clone(),
+        metrics: metrics.clone(),
+    });
+    tasks.spawn(publish_writer.run());
+    let (concluder, conclude_writer) = conclude::new(ConcludeParts {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        settings: Arc::clone(&settings),
+        tenants: tenants.clone(),
+        dispatcher: dispatcher.clone(),
+        cluster: cluster.clone(),
+        peers: peers.clone(),
+        metrics: metrics.clone(),
+        tests: tests.clone(),
+    });
+    tasks.spawn(conclude_writer.run());
+    let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
+    let watch = Watch::new(Arc::clone(&store), &settings.api);
+    let flow = Flow {
+        settings, store, clock, metrics, replica, tenants, dispatcher, publisher, concluder, peers,
+        cluster, watch, tests,
+    };
+    Assembled { flow, tasks, loops: Loops { health } }
+}
+
+fn spawn_loops(
+    tasks: &mut JoinSet<()>,
+    flow: &Flow,
+    health: &Health,
+    draining: &CancellationToken,
+    stopped: &CancellationToken,
+) {
+    let pump = (flow.dispatcher.clone(), stopped.clone());
+    tasks.spawn(async move { pump.0.run(pump.1).await });
+    let work: (Flow, Progress, _) = (flow.clone(), health.watch("work"), stopped.clone());
+    tasks.spawn(async move { work.0.run_work(work.1, work.2).await });
+    let own: (Flow, Progress, _) = (flow.clone(), health.watch("ownership"), draining.clone());
+    tasks.spawn(async move { own.0.run_ownership(own.1, own.2).await });
+}
+
+fn spawn_maintenance(
+    tasks: &mut JoinSet<()>,
+    flow: &Flow,
+    maintenance: Maintenance,
+    stop: CancellationToken,
+) {
+    let flow = flow.clone();
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(MAINTENANCE_PERIOD) => {}
+                () = stop.cancelled() => break,
+            }
+            if let Err(error) = flow.store.maintain(flow.clock.now(), maintenance).await {
+                tracing::warn!(%error, "maintenance waits for the database");
+            }
+        }
+    });
+}
+
+async fn spawn_metrics(
+    tasks: &mut JoinSet<()>,
+    flow: &Flow,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Ok(address) = flow.settings.server.metrics_listen.parse::<SocketAddr>() else {
+        return Ok(());
+    };
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("server.metrics_listen: cannot listen on {address}"))?;
+    let registry = flow.metrics.registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
+    tasks.spawn(async move { postrider_agent::metrics::serve(listener, Arc::new(registry), stop).await });
+    Ok(())
+}
+
+fn maintenance(settings: &Settings) -> Maintenance {
+    Maintenance {
+        retention: Duration::from_secs(u64::from(settings.database.retention_days) * 86_400),
+        days_ahead: settings.database.partition_days_ahead,
+    }
+}
+
+fn replica_id(configured: &str) -> ReplicaId {
+    if configured.is_empty() {
+        ReplicaId(format!("replica-{:016x}", rand::random::<u64>()).into())
+    } else {
+        ReplicaId(configured.into())
+    }
+}
+
+fn scheduler_config(dispatch: &Dispatch, settings: &Settings) -> SchedulerConfig {
+    SchedulerConfig {
+        max_deliveries: dispatch.max_deliveries_in_memory,
+        max_payload_bytes: dispatch.max_payload_bytes_in_memory,
+        max_deliveries_per_subscription: dispatch.max_deliveries_in_memory_per_subscription,
+        default_max_in_flight: dispatch.default_max_in_flight,
+        shed_after: Duration::from_millis(dispatch.shed_after_milliseconds),
+        settle_grace: Duration::from_secs(settings.ownership.settle_grace_seconds),
+        window: WindowConfig {
+            initial: dispatch.initial_window,
+            min: 1,
+            max: dispatch.default_max_in_flight,
+            quick: Duration::from_millis(dispatch.quick_response_milliseconds),
+        },
+        breaker: BreakerConfig {
+            min_deliveries: dispatch.breaker_deliveries,
+            min_span: Duration::from_secs(dispatch.breaker_span_seconds),
+            first_probe: Duration::from_secs(dispatch.breaker_first_probe_seconds),
+            max_probe: Duration::from_secs(dispatch.breaker_longest_probe_seconds),
+            probe_patience: PROBE_PATIENCE,
+        },
+    }
+}

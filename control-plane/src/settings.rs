@@ -1,0 +1,289 @@
+//! Settings: parsed and checked before anything is opened.
+//!
+//! Fed by the embedded `config.default.toml`, then a file, the environment and
+//! flags, each overriding the one before; feeds everything else. Guarantees that
+//! a wrong name or value stops the program with a message that names it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+
+/// The defaults, which are also the documentation.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub server: Server,
+    pub database: Database,
+    pub publish: Publish,
+    pub dispatch: Dispatch,
+    pub ownership: Ownership,
+    pub conclude: Conclude,
+    pub agents: Agents,
+    pub api: Api,
+    pub telemetry: Telemetry,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub advertise: String,
+    pub replica_id: String,
+    pub metrics_listen: String,
+    pub tls_cert: String,
+    pub tls_key: String,
+    pub tls_client_ca: String,
+    pub drain_timeout_seconds: u64,
+    pub worker_threads: usize,
+    pub max_request_bytes: usize,
+    pub max_concurrent_streams: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub url: String,
+    pub data_dir: PathBuf,
+    pub max_connections: u32,
+    pub migrate: bool,
+    pub shards: u16,
+    pub retention_days: u32,
+    pub partition_days_ahead: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    pub max_payload_bytes: usize,
+    pub max_commit_events: usize,
+    pub max_commit_payload_bytes: usize,
+    pub max_queued_events: usize,
+    pub max_queued_payload_bytes: usize,
+    pub idempotency_days: u32,
+    pub max_stream_in_flight: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dispatch {
+    pub max_deliveries_in_memory: usize,
+    pub max_payload_bytes_in_memory: usize,
+    pub max_deliveries_in_memory_per_subscription: usize,
+    pub default_max_in_flight: u32,
+    pub initial_window: u32,
+    pub quick_response_milliseconds: u64,
+    pub shed_after_milliseconds: u64,
+    pub breaker_deliveries: usize,
+    pub breaker_span_seconds: u64,
+    pub breaker_first_probe_seconds: u64,
+    pub breaker_longest_probe_seconds: u64,
+    pub max_retry_after_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ownership {
+    pub heartbeat_milliseconds: u64,
+    pub lease_seconds: u64,
+    pub renew_seconds: u64,
+    pub lease_margin_seconds: u64,
+    pub settle_grace_seconds: u64,
+    pub lost_after_seconds: u64,
+    pub sweep_milliseconds: u64,
+    pub max_clock_skew_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conclude {
+    pub max_commit_results: usize,
+    pub max_queued_results: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agents {
+    pub heartbeat_milliseconds: u64,
+    pub silence_limit_milliseconds: u64,
+    pub max_queued_messages: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    pub default_page_size: u32,
+    pub max_page_size: u32,
+    pub test_agent_wait_milliseconds: u64,
+    pub max_watchers: usize,
+    pub watch_poll_milliseconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    pub otlp_endpoint: String,
+    pub log_format: String,
+}
+
+impl Telemetry {
+    /// How the process is watched.
+    pub fn options(&self) -> postrider_agent::telemetry::Options {
+        let endpoint = match self.otlp_endpoint.as_str() {
+            "" => std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok(),
+            configured => Some(configured.to_owned()),
+        };
+        postrider_agent::telemetry::Options {
+            json: self.log_format == "json",
+            otlp_endpoint: endpoint,
+            ..Default::default()
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("settings: {0}")]
+    Read(#[from] config::ConfigError),
+    #[error("{name}: {problem}")]
+    Value { name: &'static str, problem: String },
+}
+
+impl Settings {
+    /// Reads all sources. `flags` are pairs of a setting's path and its value.
+    pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(file) = file {
+            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        let environment =
+            Environment::with_prefix("POSTRIDER").prefix_separator("_").separator("__").try_parsing(true);
+        builder = builder.add_source(environment);
+        for (name, value) in flags {
+            builder = builder.set_override(*name, value.as_str())?;
+        }
+        let settings: Self = builder.build()?.try_deserialize()?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let bad = |name, problem: &str| Err(SettingsError::Value { name, problem: problem.to_owned() });
+        let server = &self.server;
+        if server.tls_cert.is_empty() != server.tls_key.is_empty() {
+            return bad("server.tls_cert", "a certificate and its key go together");
+        }
+        if server.tls_cert.is_empty() && !server.tls_client_ca.is_empty() {
+            return bad("server.tls_client_ca", "needs server.tls_cert and server.tls_key");
+        }
+        if !server.tls_cert.is_empty() && server.tls_client_ca.is_empty() {
+            return bad("server.tls_client_ca", "agents and replicas must be told from strangers: give their CA");
+        }
+        if server.tls_cert.is_empty() && !server.listen.ip().is_loopback() {
+            return bad("server.listen", "without a certificate only a loopback address is allowed");
+        }
+        if !server.metrics_listen.is_empty() && server.metrics_listen.parse::<SocketAddr>().is_err() {
+            return bad("server.metrics_listen", "must be an address and a port, or empty");
+        }
+        let ownership = &self.ownership;
+        if ownership.renew_seconds + ownership.lease_margin_seconds >= ownership.lease_seconds {
+            return bad("ownership.lease_seconds", "must exceed renew_seconds + lease_margin_seconds");
+        }
+        if self.database.shards == 0 {
+            return bad("database.shards", "must be at least 1");
+        }
+        if self.database.partition_days_ahead < 2 {
+            return bad("database.partition_days_ahead", "must be at least 2");
+        }
+        if self.api.default_page_size == 0 || self.api.default_page_size > self.api.max_page_size {
+            return bad("api.default_page_size", "must be between 1 and api.max_page_size");
+        }
+        if self.publish.max_payload_bytes > self.server.max_request_bytes {
+            return bad("publish.max_payload_bytes", "must not exceed server.max_request_bytes");
+        }
+        for (name, value) in [
+            ("publish.max_commit_events", self.publish.max_commit_events),
+            ("publish.max_queued_events", self.publish.max_queued_events),
+            ("conclude.max_commit_results", self.conclude.max_commit_results),
+            ("conclude.max_queued_results", self.conclude.max_queued_results),
+            ("agents.max_queued_messages", self.agents.max_queued_messages),
+        ] {
+            if value == 0 {
+                return bad(name, "must be at least 1");
+            }
+        }
+        if !matches!(self.telemetry.log_format.as_str(), "text" | "json") {
+            return bad("telemetry.log_format", "must be \"text\" or \"json\"");
+        }
+        Ok(())
+    }
+
+    /// The database's URL, with the default filled in.
+    pub fn database_url(&self) -> String {
+        if self.database.url.is_empty() {
+            format!("sqlite:{}", self.database.data_dir.join("postrider.db").display())
+        } else {
+            self.database.url.clone()
+        }
+    }
+
+    /// Whether only one process can ever have the database open.
+    pub fn single_process(&self) -> bool {
+        self.database_url().starts_with("sqlite:")
+    }
+
+    /// Worker threads of the runtime.
+    pub fn worker_threads(&self) -> usize {
+        match self.server.worker_threads {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
+            n => n,
+        }
+    }
+}
+
+impl Ownership {
+    pub fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_milliseconds)
+    }
+
+    pub fn sweep(&self) -> Duration {
+        Duration::from_millis(self.sweep_milliseconds)
+    }
+
+    pub fn lost_after(&self) -> Duration {
+        Duration::from_secs(self.lost_after_seconds)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let flags: Vec<_> = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Settings::load(None, &flags)
+    }
+
+    #[test]
+    fn defaults_are_complete_and_valid() {
+        let settings = load(&[]).unwrap();
+        assert_eq!(settings.database_url(), "sqlite:.postrider/postrider.db");
+        assert!(settings.single_process());
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        let message = |flags: &[(&str, &str)]| load(flags).unwrap_err().to_string();
+        assert!(message(&[("server.listen", "0.0.0.0:1")]).starts_with("server.listen:"));
+        assert!(message(&[("server.tls_cert", "a")]).starts_with("server.tls_cert:"));
+        assert!(message(&[("ownership.lease_seconds", "4")]).contains("lease_seconds"));
+        assert!(message(&[("dispatch.max_deliverys", "4")]).contains("max_deliverys"));
+        assert!(message(&[("api.max_page_size", "many")]).contains("max_page_size"));
+    }
+}

@@ -1,0 +1,53 @@
+//! Certificates of the gRPC port.
+//!
+//! Fed by the settings; feeds the server and the calls to other replicas.
+//! Guarantees that agents and replicas, which get signing keys and steer work,
+//! have shown a certificate of our CA wherever certificates are in force.
+
+use anyhow::Context as _;
+use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use tonic::{Request, Status};
+
+use crate::replicas::PeerTls;
+use crate::settings::Server;
+
+/// The TLS of one replica, if it has any.
+pub struct Tls {
+    pub server: ServerTlsConfig,
+    pub peers: PeerTls,
+}
+
+/// Reads the PEM files that the settings name.
+pub fn load(server: &Server) -> anyhow::Result<Option<Tls>> {
+    if server.tls_cert.is_empty() {
+        return Ok(None);
+    }
+    let read = |name: &str, path: &str| {
+        std::fs::read(path).with_context(|| format!("{name}: cannot read {path}"))
+    };
+    let certificate = read("server.tls_cert", &server.tls_cert)?;
+    let key = read("server.tls_key", &server.tls_key)?;
+    let ca = read("server.tls_client_ca", &server.tls_client_ca)?;
+    let config = ServerTlsConfig::new()
+        .identity(Identity::from_pem(&certificate, &key))
+        .client_ca_root(Certificate::from_pem(&ca))
+        .client_auth_optional(true);
+    Ok(Some(Tls { server: config, peers: PeerTls { ca, certificate, key } }))
+}
+
+/// Whether callers of the inner services must have shown a certificate.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerCheck {
+    pub required: bool,
+}
+
+impl PeerCheck {
+    /// Refuses a caller that has not shown a certificate where one is required.
+    pub fn certificate_of<T>(self, request: &Request<T>) -> Result<(), Status> {
+        let shown = request.peer_certs().is_some_and(|certificates| !certificates.is_empty());
+        if self.required && !shown {
+            return Err(Status::unauthenticated("a client certificate is required"));
+        }
+        Ok(())
+    }
+}

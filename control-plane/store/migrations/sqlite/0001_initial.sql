@@ -1,0 +1,223 @@
+-- Times are microseconds since the Unix epoch, ids 16 bytes, states and the like
+-- the small numbers that the domain gives them. `seq` is the order of commits:
+-- one connection writes, so rows of a higher `seq` were never committed earlier.
+
+CREATE TABLE meta (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tenants (
+    id                  TEXT    NOT NULL PRIMARY KEY,
+    display_name        TEXT    NOT NULL,
+    allow_insecure_urls INTEGER NOT NULL,
+    labels              TEXT    NOT NULL,
+    -- In lower case, what a search looks through.
+    search              TEXT    NOT NULL,
+    config_version      INTEGER NOT NULL,
+    revision            INTEGER NOT NULL,
+    create_time         INTEGER NOT NULL,
+    update_time         INTEGER NOT NULL,
+    delete_time         INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE subscriptions (
+    tenant        TEXT    NOT NULL,
+    id            TEXT    NOT NULL,
+    shard         INTEGER NOT NULL,
+    display_name  TEXT    NOT NULL,
+    url           TEXT    NOT NULL,
+    region        TEXT    NOT NULL,
+    status        INTEGER NOT NULL,
+    status_reason TEXT    NOT NULL,
+    settings      TEXT    NOT NULL,
+    signing_keys  TEXT    NOT NULL,
+    search        TEXT    NOT NULL,
+    paused_total  INTEGER NOT NULL,
+    paused_since  INTEGER,
+    -- The last number given to a delivery (rule 7).
+    sequence      INTEGER NOT NULL DEFAULT 0,
+    revision      INTEGER NOT NULL,
+    create_time   INTEGER NOT NULL,
+    update_time   INTEGER NOT NULL,
+    delete_time   INTEGER,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+
+CREATE INDEX subscriptions_deleted ON subscriptions (shard) WHERE delete_time IS NOT NULL;
+
+CREATE TABLE events (
+    seq             INTEGER PRIMARY KEY,
+    tenant          TEXT    NOT NULL,
+    id              BLOB    NOT NULL,
+    event_type      TEXT    NOT NULL,
+    account         TEXT,
+    attributes      TEXT,
+    ordering_key    TEXT,
+    content_type    TEXT    NOT NULL,
+    payload_sha256  BLOB    NOT NULL,
+    traceparent     TEXT    NOT NULL,
+    tracestate      TEXT    NOT NULL,
+    idempotency_key TEXT,
+    matched         INTEGER NOT NULL,
+    test            INTEGER NOT NULL,
+    -- Last, so that reading the others does not walk its overflow pages.
+    payload         BLOB    NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX events_id ON events (tenant, id);
+
+CREATE TABLE idempotency_keys (
+    seq          INTEGER PRIMARY KEY,
+    tenant       TEXT    NOT NULL,
+    key          TEXT    NOT NULL,
+    event        BLOB    NOT NULL,
+    matched      INTEGER NOT NULL,
+    request_hash BLOB    NOT NULL,
+    expire_time  INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX idempotency_keys_key ON idempotency_keys (tenant, key);
+
+-- What is not finished. Small while all goes well: everything ends elsewhere.
+CREATE TABLE deliveries (
+    id           BLOB    NOT NULL PRIMARY KEY,
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    event        BLOB    NOT NULL,
+    event_type   TEXT    NOT NULL,
+    shard        INTEGER NOT NULL,
+    epoch        INTEGER NOT NULL,
+    state        INTEGER NOT NULL,
+    end_reason   INTEGER,
+    attempts     INTEGER NOT NULL,
+    failures     INTEGER NOT NULL,
+    cause        INTEGER NOT NULL,
+    due          INTEGER NOT NULL,
+    deadline     INTEGER NOT NULL,
+    end_time     INTEGER,
+    ordering_key TEXT,
+    sequence     INTEGER,
+    test         INTEGER NOT NULL,
+    resend_of    BLOB
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX deliveries_tenant ON deliveries (tenant, id);
+CREATE INDEX deliveries_in_flight ON deliveries (shard, epoch) WHERE state = 3;
+CREATE INDEX deliveries_waiting ON deliveries (shard, tenant, subscription, due) WHERE state = 2;
+CREATE INDEX deliveries_waiting_tests ON deliveries (tenant, subscription, due)
+    WHERE state = 2 AND test = 1;
+CREATE INDEX deliveries_deadline ON deliveries (tenant, subscription, state, deadline)
+    WHERE state = 1 OR state = 2;
+
+CREATE TABLE ended_deliveries (
+    seq          INTEGER PRIMARY KEY,
+    id           BLOB    NOT NULL,
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    event        BLOB    NOT NULL,
+    event_type   TEXT    NOT NULL,
+    shard        INTEGER NOT NULL,
+    epoch        INTEGER NOT NULL,
+    state        INTEGER NOT NULL,
+    end_reason   INTEGER,
+    attempts     INTEGER NOT NULL,
+    failures     INTEGER NOT NULL,
+    cause        INTEGER NOT NULL,
+    due          INTEGER NOT NULL,
+    deadline     INTEGER NOT NULL,
+    end_time     INTEGER NOT NULL,
+    ordering_key TEXT,
+    sequence     INTEGER,
+    test         INTEGER NOT NULL,
+    resend_of    BLOB
+) STRICT;
+
+CREATE UNIQUE INDEX ended_deliveries_id ON ended_deliveries (tenant, id);
+CREATE INDEX ended_deliveries_subscription ON ended_deliveries (tenant, subscription, id);
+
+-- Deliveries made after their event: by a resend, a replay.
+CREATE TABLE later_deliveries (
+    tenant   TEXT NOT NULL,
+    event    BLOB NOT NULL,
+    delivery BLOB NOT NULL,
+    PRIMARY KEY (tenant, event, delivery)
+) STRICT, WITHOUT ROWID;
+
+-- AUTOINCREMENT, since a `seq` used again would be behind a tail that passed it.
+CREATE TABLE attempts (
+    seq                     INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant                  TEXT    NOT NULL,
+    delivery                BLOB    NOT NULL,
+    number                  INTEGER NOT NULL,
+    subscription            TEXT    NOT NULL,
+    event                   BLOB    NOT NULL,
+    event_type              TEXT    NOT NULL,
+    outcome                 INTEGER NOT NULL,
+    http_status             INTEGER,
+    start_time              INTEGER NOT NULL,
+    dns                     INTEGER,
+    connect                 INTEGER,
+    tls                     INTEGER,
+    first_byte              INTEGER,
+    total                   INTEGER NOT NULL,
+    response_headers        BLOB    NOT NULL,
+    response_body           BLOB    NOT NULL,
+    response_body_bytes     INTEGER NOT NULL,
+    response_body_truncated INTEGER NOT NULL,
+    error                   TEXT    NOT NULL,
+    agent                   TEXT    NOT NULL,
+    region                  TEXT    NOT NULL,
+    remote_address          TEXT    NOT NULL,
+    http_version            TEXT    NOT NULL,
+    cause                   INTEGER NOT NULL,
+    test                    INTEGER NOT NULL,
+    next_attempt_time       INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX attempts_number ON attempts (tenant, delivery, number);
+
+CREATE TABLE attempt_stats (
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    hour         INTEGER NOT NULL,
+    outcome      INTEGER NOT NULL,
+    bucket       INTEGER NOT NULL,
+    count        INTEGER NOT NULL,
+    PRIMARY KEY (tenant, subscription, hour, outcome, bucket)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attempt_stats_hour ON attempt_stats (hour);
+
+CREATE TABLE replicas (
+    id      TEXT    NOT NULL PRIMARY KEY,
+    address TEXT    NOT NULL,
+    heard   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE agent_sightings (
+    agent         TEXT    NOT NULL,
+    replica       TEXT    NOT NULL,
+    incarnation   BLOB    NOT NULL,
+    region        TEXT    NOT NULL,
+    version       TEXT    NOT NULL,
+    max_in_flight INTEGER NOT NULL,
+    in_flight     INTEGER NOT NULL,
+    draining      INTEGER NOT NULL,
+    clock_skew_us INTEGER NOT NULL,
+    heard         INTEGER NOT NULL,
+    PRIMARY KEY (agent, replica)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE shards (
+    shard       INTEGER NOT NULL PRIMARY KEY,
+    epoch       INTEGER NOT NULL,
+    owner       TEXT,
+    lease_until INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE region_clocks (
+    region        TEXT    NOT NULL PRIMARY KEY,
+    stopped_total INTEGER NOT NULL,
+    stopped_since INTEGER
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,307 @@
+//! The form in which values stand in a column, the same for both engines.
+//!
+//! Fed by the engines' row readers and writers; feeds nothing. Guarantees that
+//! what is encoded is decoded to an equal value, and that what no version of
+//! this program wrote is answered with [`StoreError::Corrupt`], never guessed.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Trigger};
+use postrider_domain::subscription::{Settings, Status};
+use postrider_domain::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::error::{StoreError, StoreResult};
+use crate::history::TimeRange;
+
+const HOUR_US: i64 = 3_600_000_000;
+
+/// Says what a column holds that this program never writes.
+pub(crate) fn corrupt(what: impl Display) -> StoreError {
+    StoreError::Corrupt(what.to_string())
+}
+
+/// A number that the column holds in a wider type.
+pub(crate) fn narrow<T: TryFrom<i64>>(column: &str, value: i64) -> StoreResult<T> {
+    T::try_from(value).map_err(|_| corrupt(format_args!("{column} is {value}")))
+}
+
+/// Bytes of a fixed length.
+pub(crate) fn fixed<const N: usize>(column: &str, bytes: &[u8]) -> StoreResult<[u8; N]> {
+    bytes
+        .try_into()
+        .map_err(|_| corrupt(format_args!("{column} has {} bytes", bytes.len())))
+}
+
+/// Settings, signing keys, labels and attributes, for their columns of JSON.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Rejected(error.to_string()))
+}
+
+/// Reads what [`to_json`] wrote. The error does not quote the text: it may hold
+/// secrets.
+pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> StoreResult<T> {
+    serde_json::from_str(text).map_err(|error| {
+        corrupt(format_args!(
+            "{column} is not the JSON expected (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+/// An event's attributes; nothing when there are none, which is most events.
+pub(crate) fn attributes_to_json(
+    attributes: &BTreeMap<String, String>,
+) -> StoreResult<Option<String>> {
+    if attributes.is_empty() {
+        Ok(None)
+    } else {
+        to_json(attributes).map(Some)
+    }
+}
+
+/// Reads what [`attributes_to_json`] wrote.
+pub(crate) fn attributes_from_json(text: Option<&str>) -> StoreResult<BTreeMap<String, String>> {
+    text.map_or_else(|| Ok(BTreeMap::new()), |text| from_json("attributes", text))
+}
+
+macro_rules! decode_code {
+    ($($function:ident -> $type:ident),* $(,)?) => {$(
+        pub(crate) fn $function(code: i64) -> StoreResult<$type> {
+            i16::try_from(code)
+                .ok()
+                .and_then($type::from_code)
+                .ok_or_else(|| corrupt(format_args!("{} {code}", stringify!($function))))
+        }
+    )*};
+}
+
+decode_code!(
+    delivery_state -> DeliveryState,
+    end_reason -> EndReason,
+    trigger -> Trigger,
+    outcome -> Outcome,
+);
+
+/// The number of a subscription's status. Part of the storage format.
+pub(crate) const fn status_code(status: Status) -> i16 {
+    match status {
+        Status::Enabled => 1,
+        Status::Paused => 2,
+        Status::Disabled => 3,
+    }
+}
+
+pub(crate) fn status(code: i64) -> StoreResult<Status> {
+    match code {
+        1 => Ok(Status::Enabled),
+        2 => Ok(Status::Paused),
+        3 => Ok(Status::Disabled),
+        _ => Err(corrupt(format_args!("status {code}"))),
+    }
+}
+
+/// Response headers as bytes, since a receiver may send any: for each header the
+/// lengths of its name and value (32 bits each, big-endian), then both.
+pub(crate) fn encode_headers(headers: &[(String, Bytes)]) -> StoreResult<Vec<u8>> {
+    let size = headers
+        .iter()
+        .map(|(name, value)| 8 + name.len() + value.len())
+        .sum();
+    let mut out = Vec::with_capacity(size);
+    for (name, value) in headers {
+        for length in [name.len(), value.len()] {
+            let length = u32::try_from(length)
+                .map_err(|_| StoreError::Rejected("a header of 4 GiB".to_owned()))?;
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(value);
+    }
+    Ok(out)
+}
+
+/// Reads what [`encode_headers`] wrote.
+pub(crate) fn decode_headers(bytes: &[u8]) -> StoreResult<Vec<(String, Bytes)>> {
+    let cut = || corrupt("response headers that are cut short");
+    let mut rest = bytes;
+    let mut take = |length: usize| {
+        let (head, tail) = rest.split_at_checked(length)?;
+        rest = tail;
+        Some(head)
+    };
+    let mut headers = Vec::new();
+    while let Some(lengths) = take(8) {
+        let (name, value) = lengths.split_at(4);
+        let length = |field: &[u8]| {
+            field
+                .try_into()
+                .ok()
+                .and_then(|f| usize::try_from(u32::from_be_bytes(f)).ok())
+        };
+        let name = length(name).and_then(&mut take).ok_or_else(cut)?;
+        let value = length(value).and_then(&mut take).ok_or_else(cut)?;
+        let name = str::from_utf8(name).map_err(|_| corrupt("a header's name is not UTF-8"))?;
+        headers.push((name.to_owned(), Bytes::copy_from_slice(value)));
+    }
+    if rest.is_empty() {
+        Ok(headers)
+    } else {
+        Err(cut())
+    }
+}
+
+/// Text without NUL, which PostgreSQL's text cannot hold.
+pub(crate) fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// A span in whole microseconds; the longest one when it is longer.
+pub(crate) fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Reads what [`micros`] wrote.
+pub(crate) fn span(column: &str, micros: i64) -> StoreResult<Duration> {
+    narrow(column, micros).map(Duration::from_micros)
+}
+
+/// The beginning of the hour in which attempts are counted.
+pub(crate) fn hour(time: Timestamp) -> i64 {
+    let micros = time.as_micros();
+    micros - micros.rem_euclid(HOUR_US)
+}
+
+/// The lowest id that can have been made at or after `time`: ids carry whole
+/// milliseconds, and a time within one is after that millisecond's ids.
+pub(crate) fn first_id_from(time: Timestamp) -> Uuid {
+    let micros = time.as_micros().max(0);
+    let millis = u128::try_from(micros.div_euclid(1000) + i64::from(micros % 1000 != 0));
+    Uuid::from_u128(millis.unwrap_or(0).min((1 << 48) - 1) << 80)
+}
+
+/// The lowest and the highest id of the millisecond that an id carries: between
+/// them are all ids that were made together with it.
+pub(crate) fn ids_of_same_millisecond(id: Uuid) -> (Uuid, Uuid) {
+    let random = (1_u128 << 80) - 1;
+    (
+        Uuid::from_u128(id.as_u128() & !random),
+        Uuid::from_u128(id.as_u128() | random),
+    )
+}
+
+/// The ids `from <= id < until` that were made within a range of time.
+pub(crate) fn id_range(range: TimeRange) -> (Uuid, Uuid) {
+    (
+        range.from.map_or(Uuid::nil(), first_id_from),
+        range.until.map_or(Uuid::max(), first_id_from),
+    )
+}
+
+/// What a search looks in: kept in a column of its own in lower case, since the
+/// databases fold case only in the alphabets that their locale knows.
+pub(crate) fn search_text(parts: &[&str]) -> String {
+    without_nul(&parts.join("\n")).to_lowercase()
+}
+
+/// A search as the pattern of a `LIKE … ESCAPE '\'` on a column of
+/// [`search_text`]; its wildcards stand for themselves.
+pub(crate) fn search_pattern(search: &str) -> String {
+    let text = without_nul(search).to_lowercase();
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Whether one of a subscription's patterns is this text or matches this event
+/// type. Decided here, not in SQL: patterns are the domain's.
+pub(crate) fn wants_event_type(settings: &Settings, event_type: &str) -> bool {
+    settings
+        .event_types
+        .iter()
+        .any(|pattern| pattern.to_string() == event_type || pattern.matches(event_type))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_round_trip_whatever_a_receiver_sends() {
+        let headers = vec![
+            ("x-a".to_owned(), Bytes::from_static(b"\0\xff")),
+            (String::new(), Bytes::new()),
+            ("x-a".to_owned(), Bytes::from_static(b"twice")),
+        ];
+        let bytes = encode_headers(&headers).unwrap();
+        assert_eq!(decode_headers(&bytes).unwrap(), headers);
+        assert_eq!(decode_headers(&[]).unwrap(), vec![]);
+        for cut in 1..bytes.len() {
+            // A cut between two headers leaves whole ones.
+            if cut != 13 && cut != 21 {
+                assert!(decode_headers(&bytes[..cut]).is_err(), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn id_bounds_hold_exactly_the_ids_of_a_time_range() {
+        use postrider_domain::ids::EventId;
+        let at = |micros| Timestamp::from_micros(1_700_000_000_000_000 + micros);
+        let lowest = EventId::new(at(5_000), [0; 10]).0;
+        let highest = EventId::new(at(5_999), [0xff; 10]).0;
+        assert!(first_id_from(at(5_000)) <= lowest && first_id_from(at(5_001)) > highest);
+        let (low, high) = ids_of_same_millisecond(lowest);
+        assert!(low <= lowest && highest <= high);
+        assert!(high < EventId::new(at(6_000), [0; 10]).0);
+        assert_eq!(first_id_from(Timestamp::MAX).as_u128() >> 80, (1 << 48) - 1);
+    }
+
+    #[test]
+    fn a_search_stands_for_itself() {
+        assert_eq!(search_pattern("50%_\\Ä"), "%50\\%\\_\\\\ä%");
+        assert_eq!(search_text(&["a", "B", "É\0"]), "a\nb\né\u{fffd}");
+    }
+
+    #[test]
+    fn codes_round_trip_and_surprises_are_corrupt() {
+        for status_ in [Status::Enabled, Status::Paused, Status::Disabled] {
+            assert_eq!(status(status_code(status_).into()).unwrap(), status_);
+        }
+        for state in DeliveryState::ALL {
+            assert_eq!(delivery_state(state.code().into()).unwrap(), *state);
+        }
+        assert!(matches!(outcome(99), Err(StoreError::Corrupt(_))));
+        assert!(matches!(end_reason(1 << 40), Err(StoreError::Corrupt(_))));
+        assert!(matches!(status(0), Err(StoreError::Corrupt(_))));
+        assert!(matches!(
+            narrow::<u32>("attempts", -1),
+            Err(StoreError::Corrupt(_))
+        ));
+    }
+
+    #[test]
+    fn hours_begin_on_the_hour() {
+        assert_eq!(hour(Timestamp::from_micros(HOUR_US + 1)), HOUR_US);
+        assert_eq!(hour(Timestamp::from_micros(-1)), -HOUR_US);
+    }
+}

@@ -1,0 +1,139 @@
+//! What happened, for people to read.
+//!
+//! Lists are in the order of ids, newest first, and are paged by the last id of
+//! the page before, so that no page costs more the further back it lies.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, Outcome};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
+
+use crate::error::StoreResult;
+
+/// Reads history.
+#[async_trait]
+pub trait HistoryStore {
+    async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>>;
+
+    /// Newest first. With `with_payload` false, payloads come back empty.
+    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<Event>>;
+
+    /// How the deliveries of these events stand, in the order asked.
+    async fn delivery_counts(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<DeliveryCounts>>;
+
+    async fn get_delivery(&self, tenant: &TenantId, id: DeliveryId)
+    -> StoreResult<Option<Delivery>>;
+
+    /// Newest first, unfinished and ended ones merged.
+    async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>>;
+
+    /// The attempts of one delivery with numbers above `after`, in their order.
+    async fn list_attempts(
+        &self,
+        tenant: &TenantId,
+        delivery: DeliveryId,
+        after: u32,
+        limit: u32,
+    ) -> StoreResult<Vec<AttemptRecord>>;
+
+    /// The newest attempt of each of these deliveries, as far as there is one.
+    async fn last_attempts(
+        &self,
+        tenant: &TenantId,
+        deliveries: &[DeliveryId],
+    ) -> StoreResult<Vec<AttemptRecord>>;
+
+    /// Counted attempts of a subscription in the hours from `since`.
+    async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>>;
+
+    /// Where the tail of all attempts is now.
+    async fn tail_position(&self) -> StoreResult<i64>;
+
+    /// Attempts committed after `position` and before every transaction that is
+    /// still open (rule 17), of all replicas, in the order of their commits.
+    async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage>;
+}
+
+/// A span of time, both ends open when `None`: `from <= t < until`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TimeRange {
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+/// Which events of a tenant.
+#[derive(Clone, Debug)]
+pub struct EventQuery {
+    pub tenant: TenantId,
+    pub event_type: Option<String>,
+    pub account: Option<String>,
+    /// All of these must be there.
+    pub attributes: Vec<(String, String)>,
+    pub created: TimeRange,
+    /// Only ids below.
+    pub before: Option<EventId>,
+    pub limit: u32,
+    pub with_payload: bool,
+}
+
+/// Which deliveries of a tenant.
+#[derive(Clone, Debug)]
+pub struct DeliveryQuery {
+    pub tenant: TenantId,
+    pub subscription: Option<SubscriptionId>,
+    pub event: Option<EventId>,
+    pub event_type: Option<String>,
+    /// Empty: any.
+    pub states: Vec<DeliveryState>,
+    pub test: Option<bool>,
+    pub created: TimeRange,
+    /// Only ids below.
+    pub before: Option<DeliveryId>,
+    pub limit: u32,
+}
+
+/// How many deliveries of one event are in each state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryCounts {
+    /// Pairs of state and count; states without deliveries are left out.
+    pub by_state: Vec<(DeliveryState, u32)>,
+}
+
+/// Attempts with the same outcome and about the same duration in one hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatsRow {
+    /// The hour's beginning.
+    pub hour: Timestamp,
+    pub outcome: Outcome,
+    /// See [`latency_bucket`].
+    pub bucket: u8,
+    pub count: u64,
+}
+
+/// Attempts since a position.
+#[derive(Clone, Debug)]
+pub struct TailPage {
+    pub attempts: Vec<AttemptRecord>,
+    /// The position to go on from.
+    pub position: i64,
+}
+
+/// Durations fall into this many buckets, each a factor of √2 wide, from 1 ms.
+pub const LATENCY_BUCKETS: u8 = 34;
+
+/// The bucket of a duration; part of the storage format.
+pub fn latency_bucket(duration: Duration) -> u8 {
+    (0..LATENCY_BUCKETS).find(|b| duration <= latency_bucket_bound(*b)).unwrap_or(LATENCY_BUCKETS - 1)
+}
+
+/// The upper bound of a bucket.
+pub fn latency_bucket_bound(bucket: u8) -> Duration {
+    Duration::from_secs_f64(0.001 * std::f64::consts::SQRT_2.powi(i32::from(bucket)))
+}

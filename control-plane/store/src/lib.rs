@@ -1,0 +1,83 @@
+//! Where Postrider keeps what must not be lost.
+//!
+//! Fed by `flow` and `api` of the control plane, which decide; this crate
+//! remembers. Two engines stand behind one [`Store`]: PostgreSQL and SQLite,
+//! held to the same behaviour by one conformance suite (`tests/conformance`).
+//!
+//! Guarantees: a method that answered `Ok` is durable. A method that answered
+//! [`StoreError::Unavailable`] may or may not have happened. Batches are atomic.
+//! No decision is made in SQL: conditions only check that what was decided is
+//! decided about rows that still stand as they were seen.
+
+mod codec;
+mod config;
+mod error;
+mod history;
+mod maintenance;
+mod ownership;
+pub mod postgres;
+mod publishing;
+pub mod sqlite;
+mod work;
+
+use std::sync::Arc;
+
+pub use config::{
+    ConfigStore, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, WriteError,
+};
+pub use error::{StoreError, StoreResult};
+pub use history::{
+    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage, TimeRange, LATENCY_BUCKETS,
+    latency_bucket, latency_bucket_bound,
+};
+pub use maintenance::{Maintenance, MaintenanceStore};
+pub use ownership::{
+    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+};
+pub use publishing::{Idempotency, NewEvent, Published, PublishingStore};
+pub use work::{
+    Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription, Work,
+    WorkStore,
+};
+
+/// All that an engine does.
+pub trait Store:
+    ConfigStore
+    + PublishingStore
+    + WorkStore
+    + OwnershipStore
+    + HistoryStore
+    + MaintenanceStore
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+/// Opens the engine that the URL names: `postgres://…` or `sqlite:PATH`.
+///
+/// With `migrate` the schema is brought up to date first; without it, a schema
+/// that is not up to date is an error.
+pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Arc<dyn Store>> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(Arc::new(postgres::PostgresStore::open(url, options).await?))
+    } else if let Some(path) = url.strip_prefix("sqlite:") {
+        Ok(Arc::new(sqlite::SqliteStore::open(path, options).await?))
+    } else {
+        Err(StoreError::Rejected(
+            "a database URL begins with postgres:// or sqlite:".to_owned(),
+        ))
+    }
+}
+
+/// How to open an engine.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Bring the schema up to date.
+    pub migrate: bool,
+    /// How many shards the tenants hash to; fixed by the first migration, after
+    /// which another number is an error.
+    pub shards: u16,
+    /// Most connections that the engine opens (PostgreSQL) or readers (SQLite).
+    pub max_connections: u32,
+}

@@ -1,0 +1,116 @@
+//! Who owns which shard, and which agents are alive.
+//!
+//! Every time here is the database's clock (rule 15).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
+use postrider_domain::time::{StoppedClock, Timestamp};
+
+use crate::error::StoreResult;
+
+/// Keeps leases and signs of life.
+#[async_trait]
+pub trait OwnershipStore {
+    /// The database's clock.
+    async fn now(&self) -> StoreResult<Timestamp>;
+
+    /// Records that a replica and its agents are alive, and returns everybody's
+    /// state at one moment.
+    async fn heartbeat(
+        &self,
+        replica: &ReplicaRow,
+        agents: &[AgentSighting],
+    ) -> StoreResult<ClusterView>;
+
+    /// Takes shards that are free or whose lease has ended; returns those taken,
+    /// with their new epochs (one more than before). With `force`, takes them
+    /// whatever their lease says: for an engine that only one process can open.
+    async fn acquire_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[Shard],
+        lease: Duration,
+        force: bool,
+    ) -> StoreResult<Vec<(Shard, Epoch)>>;
+
+    /// Extends the leases that are still this replica's at these epochs; returns
+    /// those extended.
+    async fn renew_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[(Shard, Epoch)],
+        lease: Duration,
+    ) -> StoreResult<Vec<Shard>>;
+
+    /// Frees shards that are this replica's.
+    async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
+
+    /// Forgets a replica that leaves.
+    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()>;
+
+    /// Stores a region's stopped clock (rule 11).
+    async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()>;
+}
+
+/// A control-plane process as its peers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaRow {
+    pub id: ReplicaId,
+    /// Where its peers reach its gRPC port, as a URL.
+    pub address: String,
+    /// When it was last heard, by the database's clock; ignored on writing.
+    pub heard: Timestamp,
+}
+
+/// An agent as one replica sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSighting {
+    pub agent: AgentId,
+    pub incarnation: [u8; 16],
+    pub region: Region,
+    pub version: String,
+    pub max_in_flight: u32,
+    pub in_flight: u32,
+    pub draining: bool,
+    /// Its wall clock minus ours, in microseconds.
+    pub clock_skew_us: i64,
+    /// The replica that saw it.
+    pub replica: ReplicaId,
+    /// When it was last heard there, by the database's clock; on writing, how
+    /// long before the call is in `heard_ago`.
+    pub heard: Timestamp,
+    pub heard_ago: Duration,
+}
+
+/// One shard's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardRow {
+    pub shard: Shard,
+    pub epoch: Epoch,
+    pub owner: Option<ReplicaId>,
+    pub lease_until: Timestamp,
+}
+
+/// A region and the time it was without agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionClock {
+    pub region: Region,
+    pub clock: StoppedClock,
+}
+
+/// Everybody's state at one moment.
+#[derive(Clone, Debug)]
+pub struct ClusterView {
+    /// The moment.
+    pub now: Timestamp,
+    /// Every replica that has not been removed; those unheard for a minute are
+    /// removed by the heartbeat.
+    pub replicas: Vec<ReplicaRow>,
+    /// All shards, in their order.
+    pub shards: Vec<ShardRow>,
+    /// Every sighting not older than a minute.
+    pub agents: Vec<AgentSighting>,
+    pub regions: Vec<RegionClock>,
+}

@@ -1,0 +1,227 @@
+//! Batches of values as one array for each column, for `unnest`.
+//!
+//! Each type binds its arrays in a fixed order, so that the statements that take
+//! them begin their numbering with them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::event::Event;
+use uuid::Uuid;
+
+use super::PgQuery;
+use crate::codec;
+use crate::error::StoreResult;
+use crate::history::latency_bucket;
+
+/// A count for an INTEGER column; nothing that is counted comes near its end.
+pub(super) fn int(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A step of an attempt for an INTEGER column of microseconds, which holds half
+/// an hour.
+fn step(span: Option<Duration>) -> Option<i32> {
+    span.map(|span| i32::try_from(span.as_micros()).unwrap_or(i32::MAX))
+}
+
+macro_rules! arrays {
+    ($(#[$doc:meta])* $name:ident of $row:ident { $($field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        pub(super) struct $name<'a> { $($field: Vec<$type>,)* }
+
+        struct $row<'a> { $($field: $type,)* }
+
+        impl<'a> $name<'a> {
+            /// Binds the arrays in the order of the fields.
+            pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
+                query$(.bind(self.$field))*
+            }
+
+            fn push_row(&mut self, row: $row<'a>) {
+                $(self.$field.push(row.$field);)*
+            }
+        }
+    };
+}
+
+arrays!(
+    /// Events to insert; 16 parameters.
+    EventArrays of EventRow {
+        group: i32,
+        tenant: &'a str,
+        id: Uuid,
+        create_time: i64,
+        event_type: &'a str,
+        account: Option<&'a str>,
+        attributes: Option<String>,
+        ordering_key: Option<&'a str>,
+        content_type: &'a str,
+        payload_sha256: &'a [u8],
+        traceparent: &'a str,
+        tracestate: &'a str,
+        idempotency_key: Option<&'a str>,
+        matched: i32,
+        test: bool,
+        payload: &'a [u8],
+    }
+);
+
+impl<'a> EventArrays<'a> {
+    /// `group` is the number of the configuration that the event depends on.
+    pub(super) fn push(&mut self, group: i32, event: &'a Event) -> StoreResult<()> {
+        self.push_row(EventRow {
+            group,
+            tenant: event.tenant.as_str(),
+            id: event.id.0,
+            create_time: event.create_time().as_micros(),
+            event_type: &event.event_type,
+            account: event.account.as_deref(),
+            attributes: codec::attributes_to_json(&event.attributes)?,
+            ordering_key: event.ordering_key.as_deref(),
+            content_type: &event.content_type,
+            payload_sha256: &event.payload_sha256,
+            traceparent: &event.traceparent,
+            tracestate: &event.tracestate,
+            idempotency_key: event.idempotency_key.as_deref(),
+            matched: int(event.matched),
+            test: event.test,
+            payload: &event.payload,
+        });
+        Ok(())
+    }
+}
+
+arrays!(
+    /// Deliveries to insert; 20 parameters.
+    DeliveryArrays of DeliveryRow {
+        group: i32,
+        id: Uuid,
+        tenant: &'a str,
+        subscription: &'a str,
+        event: Uuid,
+        event_type: &'a str,
+        shard: i32,
+        epoch: i64,
+        state: i16,
+        attempts: i32,
+        failures: i32,
+        trigger: i16,
+        due: i64,
+        deadline: i64,
+        ordering_key: Option<&'a str>,
+        sequence: Option<i64>,
+        test: bool,
+        resend_of: Option<Uuid>,
+        end_reason: Option<i16>,
+        end_time: i64,
+    }
+);
+
+impl<'a> DeliveryArrays<'a> {
+    pub(super) fn push(&mut self, group: i32, delivery: &'a Delivery) -> StoreResult<()> {
+        self.push_row(DeliveryRow {
+            group,
+            id: delivery.id.0,
+            tenant: delivery.subscription.tenant.as_str(),
+            subscription: delivery.subscription.subscription.as_str(),
+            event: delivery.event.0,
+            event_type: &delivery.event_type,
+            shard: delivery.shard.0.into(),
+            epoch: epoch(delivery.epoch.0)?,
+            state: delivery.state.code(),
+            attempts: int(delivery.attempts),
+            failures: int(delivery.failures),
+            trigger: delivery.trigger.code(),
+            due: delivery.due.as_micros(),
+            deadline: delivery.deadline.as_micros(),
+            ordering_key: delivery.ordering_key.as_deref(),
+            sequence: delivery.sequence,
+            test: delivery.test,
+            resend_of: delivery.resend_of.map(|id| id.0),
+            end_reason: delivery.end_reason.map(|reason| reason.code()),
+            end_time: delivery
+                .end_time
+                .unwrap_or_else(|| delivery.create_time())
+                .as_micros(),
+        });
+        Ok(())
+    }
+}
+
+/// An epoch for its column.
+pub(super) fn epoch(epoch: u64) -> StoreResult<i64> {
+    i64::try_from(epoch).map_err(|_| codec::corrupt(format_args!("epoch {epoch}")))
+}
+
+arrays!(
+    /// Attempts to insert and to count; 28 parameters.
+    AttemptArrays of AttemptRow {
+        delivery: Uuid,
+        number: i32,
+        tenant: &'a str,
+        subscription: &'a str,
+        event: Uuid,
+        event_type: &'a str,
+        outcome: i16,
+        http_status: Option<i32>,
+        start_time: i64,
+        dns_us: Option<i32>,
+        connect_us: Option<i32>,
+        tls_us: Option<i32>,
+        first_byte_us: Option<i32>,
+        total_us: i64,
+        response_headers: Vec<u8>,
+        response_body: &'a [u8],
+        response_body_bytes: i64,
+        response_body_truncated: bool,
+        error: Cow<'a, str>,
+        agent: &'a str,
+        region: &'a str,
+        remote_address: &'a str,
+        http_version: &'a str,
+        trigger: i16,
+        test: bool,
+        next_attempt_time: Option<i64>,
+        hour: i64,
+        bucket: i16,
+    }
+);
+
+impl<'a> AttemptArrays<'a> {
+    pub(super) fn push(&mut self, record: &'a AttemptRecord) -> StoreResult<()> {
+        self.push_row(AttemptRow {
+            delivery: record.key.delivery.0,
+            number: int(record.key.number),
+            tenant: record.subscription.tenant.as_str(),
+            subscription: record.subscription.subscription.as_str(),
+            event: record.event.0,
+            event_type: &record.event_type,
+            outcome: record.outcome.code(),
+            http_status: record.http_status.map(i32::from),
+            start_time: record.start_time.as_micros(),
+            dns_us: step(record.timings.dns),
+            connect_us: step(record.timings.connect),
+            tls_us: step(record.timings.tls),
+            first_byte_us: step(record.timings.first_byte),
+            total_us: codec::micros(record.timings.total),
+            response_headers: codec::encode_headers(&record.response_headers)?,
+            response_body: &record.response_body,
+            response_body_bytes: i64::try_from(record.response_body_bytes).unwrap_or(i64::MAX),
+            response_body_truncated: record.response_body_truncated,
+            error: codec::without_nul(&record.error),
+            agent: &record.agent.0,
+            region: record.region.as_str(),
+            remote_address: &record.remote_address,
+            http_version: &record.http_version,
+            trigger: record.trigger.code(),
+            test: record.test,
+            next_attempt_time: record.next_attempt_time.map(|time| time.as_micros()),
+            hour: codec::hour(record.start_time),
+            bucket: latency_bucket(record.timings.total).into(),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! Results applied: one statement for a batch.
+//!
+//! The statement removes the deliveries that end and gives those that go on a new
+//! due time, as far as they are IN_FLIGHT at the attempt concluded; only what that
+//! touched is recorded and counted.
+
+use std::collections::HashSet;
+
+use postrider_domain::delivery::Transition;
+use postrider_domain::time::Timestamp;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::arrays::{AttemptArrays, int};
+use super::errors::Checked as _;
+use super::rows::{attempt_columns, delivery_columns, get};
+use crate::error::StoreResult;
+use crate::work::{Concluded, Conclusion};
+
+/// Attempts of a batch, without what they are counted by: parameters 1 to 26.
+macro_rules! attempt_source {
+    () => {
+        concat!(
+            "unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::uuid[], $6::text[],
+                $7::smallint[], $8::int[], $9::bigint[], $10::int[], $11::int[], $12::int[],
+                $13::int[], $14::bigint[], $15::bytea[], $16::bytea[], $17::bigint[],
+                $18::boolean[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
+                $24::smallint[], $25::boolean[], $26::bigint[])
+                AS a(",
+            attempt_columns!(),
+            ")"
+        )
+    };
+}
+
+/// Records attempts for which a condition on `delivery` holds; parameter 29 is now.
+macro_rules! record_attempts {
+    ($condition:expr) => {
+        concat!(
+            "INSERT INTO attempts (",
+            attempt_columns!(),
+            ", record_time, commit_xid) SELECT ",
+            attempt_columns!(),
+            ", $29::bigint, (SELECT pg_current_xact_id()::text::bigint) FROM ",
+            attempt_source!(),
+            " WHERE ",
+            $condition
+        )
+    };
+}
+
+/// Counts attempts for which a condition on `delivery` holds. The rows are locked
+/// in their order: two replicas must not wait for each other in a circle.
+macro_rules! count_attempts {
+    ($condition:expr) => {
+        concat!(
+            "INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, bucket, count)
+            SELECT tenant, subscription, hour, outcome, bucket, count(*)
+            FROM unnest($1::uuid[], $3::text[], $4::text[], $27::bigint[], $7::smallint[],
+                $28::smallint[]) AS a(delivery, tenant, subscription, hour, outcome, bucket)
+            WHERE ",
+            $condition,
+            " GROUP BY tenant, subscription, hour, outcome, bucket
+            ORDER BY tenant, subscription, hour, outcome, bucket
+            ON CONFLICT (tenant, subscription, hour, outcome, bucket)
+                DO UPDATE SET count = s.count + excluded.count"
+        )
+    };
+}
+pub(super) use {attempt_source, count_attempts, record_attempts};
+
+/// `IS TRUE` keeps the condition a hashed subplan: as a join it would be a loop
+/// over the whole batch for each of its rows.
+macro_rules! applied {
+    () => {
+        "(delivery IN (SELECT id FROM applied)) IS TRUE"
+    };
+}
+
+/// Parameters: 1 to 28 the attempts, 29 now, 30 to 33 what ends, 34 to 37 what goes
+/// on. 2 is WAITING, 3 IN_FLIGHT; as a trigger, 2 is RETRY.
+const CONCLUDE: &str = concat!(
+    "WITH gone AS (DELETE FROM deliveries d
+        USING unnest($30::uuid[], $31::int[], $32::smallint[], $33::smallint[])
+            AS e(of_id, of_number, end_state, end_reason)
+        WHERE d.id = e.of_id AND d.attempts = e.of_number AND d.state = 3
+        RETURNING d.*, e.end_state, e.end_reason)
+    , again AS (UPDATE deliveries d
+        SET state = 2, trigger = 2, due = r.due, failures = r.failures
+        FROM unnest($34::uuid[], $35::int[], $36::bigint[], $37::int[])
+            AS r(of_id, of_number, due, failures)
+        WHERE d.id = r.of_id AND d.attempts = r.of_number AND d.state = 3
+        RETURNING d.id)
+    , applied AS MATERIALIZED (SELECT id FROM gone UNION ALL SELECT id FROM again)
+    , ended AS (INSERT INTO ended_deliveries (",
+    delivery_columns!(),
+    ", end_reason, end_time)
+        SELECT id, tenant, subscription, event, event_type, shard, epoch, end_state, attempts,
+            failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, end_reason,
+            $29::bigint FROM gone)
+    , recorded AS (",
+    record_attempts!(applied!()),
+    ")
+    , counted AS (",
+    count_attempts!(applied!()),
+    ")
+    SELECT coalesce((SELECT array_agg(id) FROM applied), '{}') AS applied"
+);
+
+#[derive(Default)]
+struct Batch<'a> {
+    attempts: AttemptArrays<'a>,
+    ends: (Vec<Uuid>, Vec<i32>, Vec<i16>, Vec<Option<i16>>),
+    retries: (Vec<Uuid>, Vec<i32>, Vec<i64>, Vec<i32>),
+}
+
+impl<'a> Batch<'a> {
+    fn push(&mut self, conclusion: &'a Conclusion) -> StoreResult<()> {
+        let key = conclusion.record.key;
+        self.attempts.push(&conclusion.record)?;
+        match conclusion.transition {
+            Transition::End { state, reason } => {
+                self.ends.0.push(key.delivery.0);
+                self.ends.1.push(int(key.number));
+                self.ends.2.push(state.code());
+                self.ends.3.push(reason.map(|reason| reason.code()));
+            }
+            Transition::Retry { due, failures } => {
+                self.retries.0.push(key.delivery.0);
+                self.retries.1.push(int(key.number));
+                self.retries.2.push(due.as_micros());
+                self.retries.3.push(int(failures));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PostgresStore {
+    pub(super) async fn conclude_batch(
+        &self,
+        conclusions: &[Conclusion],
+        now: Timestamp,
+    ) -> StoreResult<Vec<Concluded>> {
+        if conclusions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut batch = Batch::default();
+        for conclusion in conclusions {
+            batch.push(conclusion)?;
+        }
+        let (ids, numbers, states, reasons) = batch.ends;
+        let query = batch
+            .attempts
+            .bind(sqlx::query(CONCLUDE))
+            .bind(now.as_micros());
+        let query = query.bind(ids).bind(numbers).bind(states).bind(reasons);
+        let (ids, numbers, dues, failures) = batch.retries;
+        let query = query.bind(ids).bind(numbers).bind(dues).bind(failures);
+        let row = query.fetch_one(&self.pool).await.checked()?;
+        let applied: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "applied")?.into_iter().collect();
+        let answer = |conclusion: &Conclusion| {
+            if applied.contains(&conclusion.record.key.delivery.0) {
+                Concluded::Applied
+            } else {
+                Concluded::NotCurrent
+            }
+        };
+        Ok(conclusions.iter().map(answer).collect())
+    }
+}

@@ -1,0 +1,342 @@
+//! Tenants and subscriptions.
+//!
+//! Every change first raises the tenant's configuration version, which locks the
+//! tenant's row: changes of one tenant happen one after the other, and in one order
+//! of locks.
+
+use async_trait::async_trait;
+use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::time::Timestamp;
+use sqlx::PgConnection;
+
+use super::errors::{Checked as _, insert_error};
+use super::rows::{self, subscription_columns, subscription_key, tenant_columns};
+use super::{PgQuery, PostgresStore};
+use crate::codec;
+use crate::config::{ConfigStore, Page, SubscriptionQuery, TenantQuery, WriteError};
+use crate::error::StoreResult;
+
+const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+const CREATE_TENANT: &str = "INSERT INTO tenants
+    (id, display_name, search, allow_insecure_urls, labels, config_version, revision, create_time,
+        update_time, delete_time)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+const UPDATE_TENANT: &str = concat!(
+    "UPDATE tenants
+    SET display_name = $3, search = $4, allow_insecure_urls = $5, labels = $6, update_time = $7,
+        config_version = config_version + 1, revision = revision + 1
+    WHERE id = $1 AND revision = $2 AND delete_time IS NULL
+    RETURNING ",
+    tenant_columns!()
+);
+
+const DELETE_TENANT: &str = "UPDATE tenants
+    SET delete_time = $3, update_time = $3, config_version = config_version + 1,
+        revision = revision + 1
+    WHERE id = $1 AND revision = $2 AND delete_time IS NULL
+    RETURNING config_version";
+
+const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
+    SET delete_time = $2, update_time = $2, revision = revision + 1
+    WHERE tenant = $1 AND delete_time IS NULL";
+
+const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1
+    WHERE id = $1 AND delete_time IS NULL RETURNING config_version";
+
+const CREATE_SUBSCRIPTION: &str = "INSERT INTO subscriptions
+    (tenant, id, region, display_name, url, search, status, status_reason, settings, signing_keys,
+        paused_total_us, paused_since, update_time, delete_time, revision, create_time, shard)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+
+const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
+    SET region = $3, display_name = $4, url = $5, search = $6, status = $7, status_reason = $8,
+        settings = $9, signing_keys = $10, paused_total_us = $11, paused_since = $12,
+        update_time = $13, delete_time = $14, revision = revision + 1
+    WHERE tenant = $1 AND id = $2 AND revision = $15 AND delete_time IS NULL";
+
+/// 1 HELD, 2 WAITING.
+const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id AS subscription FROM subscriptions s
+    WHERE s.shard = ANY($1::integer[]) AND s.delete_time IS NOT NULL AND EXISTS (
+        SELECT FROM deliveries d
+        WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state IN (1, 2))
+    LIMIT $2";
+
+#[async_trait]
+impl ConfigStore for PostgresStore {
+    async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError> {
+        sqlx::query(CREATE_TENANT)
+            .bind(tenant.id.as_str())
+            .bind(&tenant.display_name)
+            .bind(codec::search_text(&[
+                tenant.id.as_str(),
+                &tenant.display_name,
+            ]))
+            .bind(tenant.allow_insecure_urls)
+            .bind(codec::to_json(&tenant.labels)?)
+            .bind(tenant.config_version)
+            .bind(tenant.revision)
+            .bind(tenant.create_time.as_micros())
+            .bind(tenant.update_time.as_micros())
+            .bind(tenant.delete_time.map(Timestamp::as_micros))
+            .execute(&self.pool)
+            .await
+            .map_err(insert_error)?;
+        Ok(())
+    }
+
+    async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            tenant_columns!(),
+            " FROM tenants WHERE id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .checked()?;
+        row.as_ref().map(rows::tenant).transpose()
+    }
+
+    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+        self.tenants_page(query).await
+    }
+
+    async fn update_tenant(
+        &self,
+        tenant: &Tenant,
+        expected_revision: i64,
+    ) -> Result<Tenant, WriteError> {
+        let row = sqlx::query(UPDATE_TENANT)
+            .bind(tenant.id.as_str())
+            .bind(expected_revision)
+            .bind(&tenant.display_name)
+            .bind(codec::search_text(&[
+                tenant.id.as_str(),
+                &tenant.display_name,
+            ]))
+            .bind(tenant.allow_insecure_urls)
+            .bind(codec::to_json(&tenant.labels)?)
+            .bind(tenant.update_time.as_micros())
+            .fetch_optional(&self.pool)
+            .await
+            .checked()?;
+        match row {
+            Some(row) => Ok(rows::tenant(&row)?),
+            None => Err(missed(
+                self.get_tenant(&tenant.id)
+                    .await?
+                    .map(|found| found.delete_time),
+            )),
+        }
+    }
+
+    async fn delete_tenant(
+        &self,
+        id: &TenantId,
+        expected_revision: i64,
+        now: Timestamp,
+    ) -> Result<(i64, u64), WriteError> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let version: Option<i64> = sqlx::query_scalar(DELETE_TENANT)
+            .bind(id.as_str())
+            .bind(expected_revision)
+            .bind(now.as_micros())
+            .fetch_optional(&mut *transaction)
+            .await
+            .checked()?;
+        let Some(version) = version else {
+            transaction.rollback().await.checked()?;
+            return Err(missed(
+                self.get_tenant(id).await?.map(|found| found.delete_time),
+            ));
+        };
+        let gone = sqlx::query(DELETE_SUBSCRIPTIONS)
+            .bind(id.as_str())
+            .bind(now.as_micros())
+            .execute(&mut *transaction)
+            .await
+            .checked()?;
+        transaction.commit().await.checked()?;
+        Ok((version, gone.rows_affected()))
+    }
+
+    async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {
+        let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
+        let tenant = sqlx::query(concat!(
+            "SELECT ",
+            tenant_columns!(),
+            " FROM tenants WHERE id = $1 AND delete_time IS NULL"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(&mut *transaction)
+        .await
+        .checked()?;
+        let subscriptions = sqlx::query(concat!(
+            "SELECT ",
+            subscription_columns!(),
+            " FROM subscriptions WHERE tenant = $1 AND delete_time IS NULL ORDER BY id"
+        ))
+        .bind(id.as_str())
+        .fetch_all(&mut *transaction)
+        .await
+        .checked()?;
+        transaction.commit().await.checked()?;
+        let Some(tenant) = tenant else {
+            return Ok(None);
+        };
+        Ok(Some(TenantConfig {
+            tenant: rows::tenant(&tenant)?,
+            subscriptions: rows::read(&subscriptions, rows::subscription)?,
+        }))
+    }
+
+    async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
+        sqlx::query_scalar(
+            "SELECT coalesce(t.config_version, 0)
+            FROM unnest($1::text[]) WITH ORDINALITY AS asked(id, ord)
+            LEFT JOIN tenants t ON t.id = asked.id AND t.delete_time IS NULL
+            ORDER BY asked.ord",
+        )
+        .bind(ids.iter().map(TenantId::as_str).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await
+        .checked()
+    }
+
+    async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let version = raise_version(&mut transaction, &subscription.tenant).await?;
+        let Some(version) = version else {
+            return Err(WriteError::NotFound);
+        };
+        bind_subscription(CREATE_SUBSCRIPTION, subscription)?
+            .bind(subscription.revision)
+            .bind(subscription.create_time.as_micros())
+            .bind(self.shard(&subscription.tenant))
+            .execute(&mut *transaction)
+            .await
+            .map_err(insert_error)?;
+        transaction.commit().await.checked()?;
+        Ok(version)
+    }
+
+    async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            subscription_columns!(),
+            " FROM subscriptions WHERE tenant = $1 AND id = $2"
+        ))
+        .bind(key.tenant.as_str())
+        .bind(key.subscription.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .checked()?;
+        row.as_ref().map(rows::subscription).transpose()
+    }
+
+    async fn list_subscriptions(
+        &self,
+        query: &SubscriptionQuery,
+    ) -> StoreResult<Page<Subscription>> {
+        self.subscriptions_page(query).await
+    }
+
+    async fn update_subscription(
+        &self,
+        subscription: &Subscription,
+        expected_revision: i64,
+    ) -> Result<i64, WriteError> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let version = raise_version(&mut transaction, &subscription.tenant).await?;
+        let Some(version) = version else {
+            return Err(WriteError::NotFound);
+        };
+        let done = bind_subscription(UPDATE_SUBSCRIPTION, subscription)?
+            .bind(expected_revision)
+            .execute(&mut *transaction)
+            .await
+            .checked()?;
+        if done.rows_affected() == 0 {
+            transaction.rollback().await.checked()?;
+            let found = self.get_subscription(&subscription.key()).await?;
+            return Err(missed(found.map(|found| found.delete_time)));
+        }
+        transaction.commit().await.checked()?;
+        Ok(version)
+    }
+
+    async fn deleted_with_unfinished(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<SubscriptionKey>> {
+        let rows = sqlx::query(DELETED_WITH_UNFINISHED)
+            .bind(
+                shards
+                    .iter()
+                    .map(|shard| i32::from(shard.0))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, subscription_key)
+    }
+}
+
+/// Locks a tenant that is not deleted, and raises its version.
+async fn raise_version(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+) -> StoreResult<Option<i64>> {
+    sqlx::query_scalar(RAISE_VERSION)
+        .bind(tenant.as_str())
+        .fetch_optional(connection)
+        .await
+        .checked()
+}
+
+/// Parameters 1 to 14 of both statements that write a subscription.
+fn bind_subscription<'q>(
+    sql: &'static str,
+    subscription: &'q Subscription,
+) -> StoreResult<PgQuery<'q>> {
+    let Subscription {
+        tenant,
+        id,
+        settings,
+        ..
+    } = subscription;
+    Ok(sqlx::query(sql)
+        .bind(tenant.as_str())
+        .bind(id.as_str())
+        .bind(settings.region.as_str())
+        .bind(&settings.display_name)
+        .bind(&settings.url)
+        .bind(codec::search_text(&[
+            id.as_str(),
+            &settings.display_name,
+            &settings.url,
+        ]))
+        .bind(codec::status_code(subscription.status))
+        .bind(codec::without_nul(&subscription.status_reason).into_owned())
+        .bind(codec::to_json(settings)?)
+        .bind(codec::to_json(&subscription.signing_keys)?)
+        .bind(codec::micros(subscription.paused_clock.total))
+        .bind(subscription.paused_clock.since.map(Timestamp::as_micros))
+        .bind(subscription.update_time.as_micros())
+        .bind(subscription.delete_time.map(Timestamp::as_micros)))
+}
+
+/// Why a conditional change found no row: given the deletion time of what is there.
+fn missed(found: Option<Option<Timestamp>>) -> WriteError {
+    match found {
+        Some(None) => WriteError::RevisionMismatch,
+        None | Some(Some(_)) => WriteError::NotFound,
+    }
+}

@@ -1,0 +1,110 @@
+//! Deliveries ended by something other than an attempt.
+
+use postrider_domain::delivery::{DeliveryState, EndReason};
+use postrider_domain::ids::{AttemptKey, DeliveryId, TenantId};
+use postrider_domain::time::Timestamp;
+
+use super::PostgresStore;
+use super::errors::Checked as _;
+use super::rows::{delivery_columns, get};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::work::{Cancelled, EndWaiting};
+
+/// Moves what `gone` holds to the ended deliveries; 1 the state, 2 the reason, 3 now.
+macro_rules! move_gone {
+    () => {
+        concat!(
+            "ended AS (INSERT INTO ended_deliveries (",
+            delivery_columns!(),
+            ", end_reason, end_time) SELECT id, tenant, subscription, event, event_type, shard,
+                epoch, $1::smallint, attempts, failures, trigger, due, deadline, ordering_key,
+                sequence, test, resend_of, $2::smallint, $3::bigint FROM gone)"
+        )
+    };
+}
+
+/// 1 HELD, 2 WAITING; an upper bound of the deadline that is null is no bound.
+const END_WAITING: &str = concat!(
+    "WITH found AS MATERIALIZED (
+        SELECT id FROM deliveries
+        WHERE tenant = $4 AND subscription = $5 AND state IN (1, 2)
+            AND deadline <= coalesce($6::bigint, 9223372036854775807)
+        ORDER BY deadline LIMIT $7 FOR UPDATE)
+    , gone AS (DELETE FROM deliveries d USING found WHERE d.id = found.id RETURNING d.*)
+    , ",
+    move_gone!(),
+    "
+    SELECT count(*) FROM gone"
+);
+
+const CANCEL: &str = concat!(
+    "WITH gone AS (DELETE FROM deliveries WHERE tenant = $4 AND id = $5 RETURNING *)
+    , ",
+    move_gone!(),
+    "
+    SELECT state, attempts FROM gone"
+);
+
+const ENDED_STATE: &str = "SELECT state FROM ended_deliveries
+    WHERE tenant = $1 AND id = $2 AND end_time >= $3";
+
+impl PostgresStore {
+    pub(super) async fn end_found_waiting(
+        &self,
+        request: &EndWaiting,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64> {
+        let ended: i64 = sqlx::query_scalar(END_WAITING)
+            .bind(request.state.code())
+            .bind(request.reason.code())
+            .bind(now.as_micros())
+            .bind(request.subscription.tenant.as_str())
+            .bind(request.subscription.subscription.as_str())
+            .bind(request.deadline_before.map(Timestamp::as_micros))
+            .bind(i64::from(limit))
+            .fetch_one(&self.pool)
+            .await
+            .checked()?;
+        codec::narrow("count", ended)
+    }
+
+    pub(super) async fn cancel_one(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> StoreResult<Cancelled> {
+        let gone = sqlx::query(CANCEL)
+            .bind(DeliveryState::Cancelled.code())
+            .bind(reason.code())
+            .bind(now.as_micros())
+            .bind(tenant.as_str())
+            .bind(id.0)
+            .fetch_optional(&self.pool)
+            .await
+            .checked()?;
+        if let Some(row) = gone {
+            let state = codec::delivery_state(get::<i16>(&row, "state")?.into())?;
+            let number = codec::narrow("attempts", get::<i32>(&row, "attempts")?.into())?;
+            let in_flight = (state == DeliveryState::InFlight).then_some(AttemptKey {
+                delivery: id,
+                number,
+            });
+            return Ok(Cancelled::Done { in_flight });
+        }
+        let ended: Option<i16> = sqlx::query_scalar(ENDED_STATE)
+            .bind(tenant.as_str())
+            .bind(id.0)
+            .bind(id.time().as_micros())
+            .fetch_optional(&self.pool)
+            .await
+            .checked()?;
+        Ok(match ended {
+            Some(state) => Cancelled::AlreadyEnded(codec::delivery_state(state.into())?),
+            None => Cancelled::NotFound,
+        })
+    }
+}

@@ -1,0 +1,263 @@
+//! History, for people to read.
+
+use async_trait::async_trait;
+use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{DeliveryId, EventId, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::arrays::int;
+use super::errors::Checked as _;
+use super::rows::{self, attempt_columns, ended_columns, event_columns, get, live_columns, time};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::history::{DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage};
+
+const GET_EVENT: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", payload FROM events
+    WHERE tenant = $1 AND id = $2 AND create_time = $3
+    UNION ALL
+    SELECT ",
+    event_columns!(),
+    ", payload FROM retained_events WHERE tenant = $1 AND id = $2
+    LIMIT 1"
+);
+
+/// For each event the deliveries made with it, whose ids lie between two bounds,
+/// and those made later. 1 the tenant, 2 to 5 the events, their bounds and times.
+const COUNTS: &str = "SELECT asked.ord, found.state, count(*) AS count
+    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
+        WITH ORDINALITY AS asked(event, low, high, since, ord)
+    CROSS JOIN LATERAL (
+        SELECT d.state FROM deliveries d
+        WHERE d.tenant = $1 AND d.id BETWEEN asked.low AND asked.high AND d.event = asked.event
+        UNION ALL
+        SELECT d.state FROM ended_deliveries d
+        WHERE d.tenant = $1 AND d.id BETWEEN asked.low AND asked.high AND d.event = asked.event
+            AND d.end_time >= asked.since
+        UNION ALL
+        SELECT d.state FROM later_deliveries l
+        JOIN deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
+        WHERE l.tenant = $1 AND l.event = asked.event
+        UNION ALL
+        SELECT d.state FROM later_deliveries l
+        JOIN ended_deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
+        WHERE l.tenant = $1 AND l.event = asked.event AND d.end_time >= asked.since) found
+    GROUP BY asked.ord, found.state
+    ORDER BY asked.ord, found.state";
+
+const GET_DELIVERY: &str = concat!(
+    "SELECT ",
+    live_columns!(),
+    " FROM deliveries WHERE tenant = $1 AND id = $2
+    UNION ALL
+    SELECT ",
+    ended_columns!(),
+    " FROM ended_deliveries
+    WHERE tenant = $1 AND id = $2 AND end_time >= $3
+    LIMIT 1"
+);
+
+const LIST_ATTEMPTS: &str = concat!(
+    "SELECT ",
+    attempt_columns!(),
+    " FROM attempts
+    WHERE tenant = $1 AND delivery = $2 AND number > $3 AND record_time >= $4
+    ORDER BY number LIMIT $5"
+);
+
+const LAST_ATTEMPTS: &str = concat!(
+    "SELECT last.* FROM unnest($2::uuid[], $3::bigint[]) AS asked(id, since)
+    CROSS JOIN LATERAL (
+        SELECT ",
+    attempt_columns!(),
+    " FROM attempts
+        WHERE tenant = $1 AND delivery = asked.id AND record_time >= asked.since
+        ORDER BY number DESC LIMIT 1) last"
+);
+
+const STATS: &str = "SELECT hour, outcome, bucket, count FROM attempt_stats
+    WHERE tenant = $1 AND subscription = $2 AND hour >= $3 AND count > 0
+    ORDER BY hour, outcome, bucket";
+
+/// Every transaction below this has ended, and what it wrote is to be seen.
+const HORIZON: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+
+/// Whole transactions only: a position cannot lie within one.
+const TAIL: &str = concat!(
+    "SELECT commit_xid, ",
+    attempt_columns!(),
+    " FROM attempts
+    WHERE commit_xid > $1 AND commit_xid < $2
+    ORDER BY commit_xid FETCH FIRST ($3) ROWS WITH TIES"
+);
+
+#[async_trait]
+impl HistoryStore for PostgresStore {
+    async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
+        let row = sqlx::query(GET_EVENT)
+            .bind(tenant.as_str())
+            .bind(id.0)
+            .bind(id.time().as_micros())
+            .fetch_optional(&self.pool)
+            .await
+            .checked()?;
+        row.map(|row| rows::event(&row, true)).transpose()
+    }
+
+    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<Event>> {
+        self.events_page(query).await
+    }
+
+    async fn delivery_counts(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<DeliveryCounts>> {
+        let bounds = events
+            .iter()
+            .map(|event| codec::ids_of_same_millisecond(event.0));
+        let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
+        let rows = sqlx::query(COUNTS)
+            .bind(tenant.as_str())
+            .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
+            .bind(low)
+            .bind(high)
+            .bind(
+                events
+                    .iter()
+                    .map(|event| event.time().as_micros())
+                    .collect::<Vec<_>>(),
+            )
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        let mut counts = vec![DeliveryCounts::default(); events.len()];
+        for row in &rows {
+            let at: usize = codec::narrow("ord", get::<i64>(row, "ord")? - 1)?;
+            let state = codec::delivery_state(get::<i16>(row, "state")?.into())?;
+            let count = codec::narrow("count", get(row, "count")?)?;
+            if let Some(counts) = counts.get_mut(at) {
+                counts.by_state.push((state, count));
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn get_delivery(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+    ) -> StoreResult<Option<Delivery>> {
+        let row = sqlx::query(GET_DELIVERY)
+            .bind(tenant.as_str())
+            .bind(id.0)
+            .bind(id.time().as_micros())
+            .fetch_optional(&self.pool)
+            .await
+            .checked()?;
+        row.as_ref().map(rows::delivery).transpose()
+    }
+
+    async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>> {
+        self.deliveries_page(query).await
+    }
+
+    async fn list_attempts(
+        &self,
+        tenant: &TenantId,
+        delivery: DeliveryId,
+        after: u32,
+        limit: u32,
+    ) -> StoreResult<Vec<AttemptRecord>> {
+        let rows = sqlx::query(LIST_ATTEMPTS)
+            .bind(tenant.as_str())
+            .bind(delivery.0)
+            .bind(int(after))
+            .bind(delivery.time().as_micros())
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, rows::attempt)
+    }
+
+    async fn last_attempts(
+        &self,
+        tenant: &TenantId,
+        deliveries: &[DeliveryId],
+    ) -> StoreResult<Vec<AttemptRecord>> {
+        let rows = sqlx::query(LAST_ATTEMPTS)
+            .bind(tenant.as_str())
+            .bind(deliveries.iter().map(|id| id.0).collect::<Vec<_>>())
+            .bind(
+                deliveries
+                    .iter()
+                    .map(|id| id.time().as_micros())
+                    .collect::<Vec<_>>(),
+            )
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, rows::attempt)
+    }
+
+    async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
+        let rows = sqlx::query(STATS)
+            .bind(key.tenant.as_str())
+            .bind(key.subscription.as_str())
+            .bind(codec::hour(since))
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, stats_row)
+    }
+
+    async fn tail_position(&self) -> StoreResult<i64> {
+        let horizon: i64 = sqlx::query_scalar(HORIZON)
+            .fetch_one(&self.pool)
+            .await
+            .checked()?;
+        Ok(horizon - 1)
+    }
+
+    /// Positions are transaction numbers. The horizon is read in a statement of its
+    /// own before the rows: what is below it has ended, so that any later look sees
+    /// all of it.
+    async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
+        let horizon: i64 = sqlx::query_scalar(HORIZON)
+            .fetch_one(&self.pool)
+            .await
+            .checked()?;
+        let rows = sqlx::query(TAIL)
+            .bind(position)
+            .bind(horizon)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let position = match rows.last() {
+            Some(last) if is_full => get(last, "commit_xid")?,
+            _ => position.max(horizon - 1),
+        };
+        Ok(TailPage {
+            attempts: rows::read(&rows, rows::attempt)?,
+            position,
+        })
+    }
+}
+
+fn stats_row(row: &PgRow) -> StoreResult<StatsRow> {
+    Ok(StatsRow {
+        hour: time(row, "hour")?,
+        outcome: codec::outcome(get::<i16>(row, "outcome")?.into())?,
+        bucket: codec::narrow("bucket", get::<i16>(row, "bucket")?.into())?,
+        count: codec::narrow("count", get(row, "count")?)?,
+    })
+}

@@ -1,0 +1,166 @@
+//! Lists of events and deliveries, in pages.
+//!
+//! They are put together from conditions, so they are planned anew each time,
+//! which also leaves out the partitions that their times exclude.
+
+use postrider_domain::delivery::Delivery;
+use postrider_domain::event::Event;
+use postrider_domain::ids::EventId;
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::errors::Checked as _;
+use super::rows::{self, ended_columns, event_columns, live_columns};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::history::{DeliveryQuery, EventQuery};
+
+impl PostgresStore {
+    pub(super) async fn events_page(&self, query: &EventQuery) -> StoreResult<Vec<Event>> {
+        let mut sql = QueryBuilder::new(concat!("SELECT ", event_columns!()));
+        if query.with_payload {
+            sql.push(", payload");
+        }
+        sql.push(" FROM events WHERE tenant = ")
+            .push_bind(query.tenant.as_str());
+        push_ids(
+            &mut sql,
+            codec::id_range(query.created),
+            query.before.map(|id| id.0),
+        );
+        if let Some(from) = query.created.from {
+            sql.push(" AND create_time >= ").push_bind(from.as_micros());
+        }
+        if let Some(until) = query.created.until {
+            sql.push(" AND create_time < ").push_bind(until.as_micros());
+        }
+        if let Some(event_type) = &query.event_type {
+            sql.push(" AND event_type = ").push_bind(event_type);
+        }
+        if let Some(account) = &query.account {
+            sql.push(" AND account = ").push_bind(account);
+        }
+        for (name, value) in &query.attributes {
+            sql.push(" AND attributes::jsonb ->> ")
+                .push_bind(name)
+                .push(" = ")
+                .push_bind(value);
+        }
+        sql.push(" ORDER BY id DESC LIMIT ")
+            .push_bind(i64::from(query.limit));
+        let rows = sql
+            .build()
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, |row| rows::event(row, query.with_payload))
+    }
+
+    pub(super) async fn deliveries_page(
+        &self,
+        query: &DeliveryQuery,
+    ) -> StoreResult<Vec<Delivery>> {
+        let mut sql = QueryBuilder::new("SELECT * FROM (");
+        let sets: &[Ids] = match query.event {
+            None => &[Ids::All],
+            Some(event) => &[Ids::MadeWith(event), Ids::MadeAfter(event)],
+        };
+        for (at, ids) in sets.iter().enumerate() {
+            if at > 0 {
+                sql.push(" UNION ALL ");
+            }
+            push_deliveries(&mut sql, query, *ids, false);
+            sql.push(" UNION ALL ");
+            push_deliveries(&mut sql, query, *ids, true);
+        }
+        sql.push(") d ORDER BY id DESC LIMIT ")
+            .push_bind(i64::from(query.limit));
+        let rows = sql
+            .build()
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, rows::delivery)
+    }
+}
+
+/// Which ids a list of deliveries looks at.
+#[derive(Clone, Copy)]
+enum Ids {
+    All,
+    MadeWith(EventId),
+    MadeAfter(EventId),
+}
+
+/// Ids of a range, and below the last one of the page before.
+fn push_ids(sql: &mut QueryBuilder<Postgres>, (from, until): (Uuid, Uuid), before: Option<Uuid>) {
+    let until = before.map_or(until, |before| before.min(until));
+    sql.push(" AND id >= ")
+        .push_bind(from)
+        .push(" AND id < ")
+        .push_bind(until);
+}
+
+/// One table's part of a list, already cut to the page's length.
+fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids: Ids, ended: bool) {
+    sql.push(if ended {
+        concat!(
+            "(SELECT ",
+            ended_columns!(),
+            " FROM ended_deliveries WHERE tenant = "
+        )
+    } else {
+        concat!(
+            "(SELECT ",
+            live_columns!(),
+            " FROM deliveries WHERE tenant = "
+        )
+    });
+    sql.push_bind(query.tenant.as_str());
+    let range = codec::id_range(query.created);
+    push_ids(sql, range, query.before.map(|id| id.0));
+    // A delivery ends after it was made, which leaves out partitions.
+    let made = match ids {
+        Ids::All => query.created.from,
+        Ids::MadeWith(event) | Ids::MadeAfter(event) => Some(event.time()),
+    };
+    if let Some(made) = made.filter(|_| ended) {
+        sql.push(" AND end_time >= ").push_bind(made.as_micros());
+    }
+    match ids {
+        Ids::All => {}
+        Ids::MadeWith(event) => {
+            let (low, high) = codec::ids_of_same_millisecond(event.0);
+            sql.push(" AND id BETWEEN ")
+                .push_bind(low)
+                .push(" AND ")
+                .push_bind(high);
+            sql.push(" AND event = ").push_bind(event.0);
+        }
+        Ids::MadeAfter(event) => {
+            sql.push(" AND id IN (SELECT delivery FROM later_deliveries WHERE tenant = ");
+            sql.push_bind(query.tenant.as_str());
+            sql.push(" AND event = ").push_bind(event.0).push(")");
+        }
+    }
+    if let Some(subscription) = &query.subscription {
+        sql.push(" AND subscription = ")
+            .push_bind(subscription.as_str());
+    }
+    if let Some(event_type) = &query.event_type {
+        sql.push(" AND event_type = ").push_bind(event_type);
+    }
+    if !query.states.is_empty() {
+        let states: Vec<i16> = query.states.iter().map(|state| state.code()).collect();
+        sql.push(" AND state = ANY(").push_bind(states).push(")");
+    }
+    if let Some(test) = query.test {
+        sql.push(" AND test = ").push_bind(test);
+    }
+    sql.push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.limit))
+        .push(")");
+}

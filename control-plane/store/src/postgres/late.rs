@@ -1,0 +1,224 @@
+//! A result that came after its delivery had moved on (rule 5).
+//!
+//! The delivery's row is locked while the domain decides, wherever it stands. A
+//! delivery moves from the unfinished to the ended ones and never back: looking in
+//! that order, each in a statement of its own, misses none.
+
+use std::time::Duration;
+
+use postrider_domain::delivery::{AttemptRecord, Delivery, Known, Late, LateRecord, Outcome, late};
+use postrider_domain::time::Timestamp;
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::arrays::{AttemptArrays, int};
+use super::conclude::{attempt_source, count_attempts, record_attempts};
+use super::errors::Checked as _;
+use super::rows::{
+    attempt_columns, delivery, delivery_columns, ended_columns, get, live_columns, time,
+};
+use super::{PgQuery, PostgresStore};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::history::latency_bucket;
+
+const LOCK_LIVE: &str = concat!(
+    "SELECT ",
+    live_columns!(),
+    " FROM deliveries WHERE id = $1 AND tenant = $2 FOR UPDATE"
+);
+
+const LOCK_ENDED: &str = concat!(
+    "SELECT ",
+    ended_columns!(),
+    " FROM ended_deliveries WHERE id = $1 AND tenant = $2 AND end_time >= $3 FOR UPDATE"
+);
+
+const FIND_ATTEMPT: &str = "SELECT outcome, start_time, total_us FROM attempts
+    WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4 LIMIT 1";
+
+const REMOVE_ATTEMPT: &str = "DELETE FROM attempts
+    WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4";
+
+const UNCOUNT: &str = "UPDATE attempt_stats SET count = count - 1
+    WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND bucket = $5
+        AND count > 0";
+
+/// Parameters: 1 to 28 the attempt, 29 now.
+const RECORD: &str = concat!(
+    "WITH recorded AS (",
+    record_attempts!("true"),
+    ") ",
+    count_attempts!("true")
+);
+
+/// 1 the id, 2 the tenant, 3 the attempts, 4 now.
+const END_LIVE: &str = concat!(
+    "WITH gone AS (DELETE FROM deliveries WHERE id = $1 AND tenant = $2 RETURNING *)
+    INSERT INTO ended_deliveries (",
+    delivery_columns!(),
+    ", end_time) SELECT id, tenant, subscription, event, event_type, shard, epoch, 4, $3::integer,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, $4::bigint
+    FROM gone"
+);
+
+/// As [`END_LIVE`]; 5 is the end's time until now.
+const END_AGAIN: &str = "UPDATE ended_deliveries
+    SET state = 4, end_reason = NULL, attempts = $3, end_time = $4
+    WHERE id = $1 AND tenant = $2 AND end_time = $5";
+
+const RAISE_LIVE: &str = "UPDATE deliveries SET attempts = $3 WHERE id = $1 AND tenant = $2";
+
+const RAISE_ENDED: &str = "UPDATE ended_deliveries SET attempts = $3
+    WHERE id = $1 AND tenant = $2 AND end_time = $4";
+
+impl PostgresStore {
+    pub(super) async fn conclude_one_late(
+        &self,
+        record: &AttemptRecord,
+        now: Timestamp,
+    ) -> StoreResult<Late> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let delivery = lock_delivery(&mut transaction, record).await?;
+        let earlier = find_attempt(&mut transaction, record).await?;
+        let known = match earlier {
+            None => Known::Nothing,
+            Some(Earlier {
+                outcome: Outcome::Unknown,
+                ..
+            }) => Known::Unknown,
+            Some(_) => Known::Result,
+        };
+        let decision = late(
+            delivery.as_ref().map(|delivery| delivery.state),
+            known,
+            record.outcome,
+        );
+        if let Some(delivery) = delivery {
+            move_delivery(&mut transaction, &delivery, record, decision.succeeds, now).await?;
+        }
+        if let (LateRecord::ReplaceUnknown, Some(earlier)) = (decision.record, earlier) {
+            remove_attempt(&mut transaction, record, &earlier).await?;
+        }
+        if decision.record != LateRecord::Ignore {
+            let mut attempt = AttemptArrays::default();
+            attempt.push(record)?;
+            let query = attempt.bind(sqlx::query(RECORD)).bind(now.as_micros());
+            query.execute(&mut *transaction).await.checked()?;
+        }
+        transaction.commit().await.checked()?;
+        Ok(decision)
+    }
+}
+
+async fn lock_delivery(
+    connection: &mut PgConnection,
+    record: &AttemptRecord,
+) -> StoreResult<Option<Delivery>> {
+    let (id, tenant) = (record.key.delivery, record.subscription.tenant.as_str());
+    let live = sqlx::query(LOCK_LIVE)
+        .bind(id.0)
+        .bind(tenant)
+        .fetch_optional(&mut *connection)
+        .await
+        .checked()?;
+    if let Some(row) = live {
+        return delivery(&row).map(Some);
+    }
+    let ended = sqlx::query(LOCK_ENDED)
+        .bind(id.0)
+        .bind(tenant)
+        .bind(id.time().as_micros())
+        .fetch_optional(connection)
+        .await
+        .checked()?;
+    ended.as_ref().map(delivery).transpose()
+}
+
+/// What stands where the record belongs.
+struct Earlier {
+    outcome: Outcome,
+    start_time: Timestamp,
+    total: Duration,
+}
+
+async fn find_attempt(
+    connection: &mut PgConnection,
+    record: &AttemptRecord,
+) -> StoreResult<Option<Earlier>> {
+    let row = attempt_query(FIND_ATTEMPT, record)
+        .fetch_optional(connection)
+        .await
+        .checked()?;
+    let earlier = |row: &PgRow| {
+        Ok(Earlier {
+            outcome: codec::outcome(get::<i16>(row, "outcome")?.into())?,
+            start_time: time(row, "start_time")?,
+            total: codec::span("total_us", get(row, "total_us")?)?,
+        })
+    };
+    row.as_ref().map(earlier).transpose()
+}
+
+/// Binds what names an attempt, and from when on it can have been recorded.
+fn attempt_query<'q>(sql: &'static str, record: &'q AttemptRecord) -> PgQuery<'q> {
+    sqlx::query(sql)
+        .bind(record.subscription.tenant.as_str())
+        .bind(record.key.delivery.0)
+        .bind(int(record.key.number))
+        .bind(record.key.delivery.time().as_micros())
+}
+
+async fn remove_attempt(
+    connection: &mut PgConnection,
+    record: &AttemptRecord,
+    earlier: &Earlier,
+) -> StoreResult<()> {
+    attempt_query(REMOVE_ATTEMPT, record)
+        .execute(&mut *connection)
+        .await
+        .checked()?;
+    sqlx::query(UNCOUNT)
+        .bind(record.subscription.tenant.as_str())
+        .bind(record.subscription.subscription.as_str())
+        .bind(codec::hour(earlier.start_time))
+        .bind(earlier.outcome.code())
+        .bind(i16::from(latency_bucket(earlier.total)))
+        .execute(connection)
+        .await
+        .checked()?;
+    Ok(())
+}
+
+/// Ends the delivery when it succeeded by the record; keeps its number of attempts
+/// from falling behind the record's.
+async fn move_delivery(
+    connection: &mut PgConnection,
+    delivery: &Delivery,
+    record: &AttemptRecord,
+    succeeds: bool,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let attempts = delivery.attempts.max(record.key.number);
+    if !succeeds && attempts == delivery.attempts {
+        return Ok(());
+    }
+    let sql = match (succeeds, delivery.end_time) {
+        (true, None) => END_LIVE,
+        (true, Some(_)) => END_AGAIN,
+        (false, None) => RAISE_LIVE,
+        (false, Some(_)) => RAISE_ENDED,
+    };
+    let mut query = sqlx::query(sql)
+        .bind(delivery.id.0)
+        .bind(delivery.subscription.tenant.as_str())
+        .bind(int(attempts));
+    if succeeds {
+        query = query.bind(now.as_micros());
+    }
+    if let Some(end_time) = delivery.end_time {
+        query = query.bind(end_time.as_micros());
+    }
+    query.execute(connection).await.checked()?;
+    Ok(())
+}

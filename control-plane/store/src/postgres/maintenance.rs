@@ -1,0 +1,137 @@
+//! Partitions made ahead, and what is past retention removed.
+//!
+//! Every replica may do all of this at once: each step finds what another one did
+//! and leaves it.
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use uuid::Uuid;
+
+use super::errors::Checked as _;
+use super::rows::event_columns;
+use super::{PostgresStore, partitions};
+use crate::codec;
+use crate::error::{StoreError, StoreResult};
+use crate::maintenance::{Maintenance, MaintenanceStore};
+
+/// Rows deleted by one statement, so that none runs long.
+const CHUNK: i64 = 10_000;
+
+/// Copies events of a range of ids that unfinished deliveries still need.
+const RETAIN: &str = concat!(
+    "INSERT INTO retained_events (", event_columns!(), ", payload)
+    SELECT ", event_columns!(), ", payload FROM events e
+    WHERE e.id >= $1 AND e.id < $2 AND (e.tenant, e.id, e.create_time) IN (
+        SELECT tenant, event, (('x' || translate(left(event::text, 13), '-', ''))::bit(48))::bigint * 1000
+        FROM deliveries WHERE event >= $1 AND event < $2)
+    ON CONFLICT DO NOTHING"
+);
+
+/// A lock that who adds a delivery conflicts with: an event that is about to be
+/// needed is not removed.
+const FORGET: &str = "SET LOCAL lock_timeout = '2s';
+    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
+    LOCK TABLE retained_events IN EXCLUSIVE MODE;
+    DELETE FROM retained_events r WHERE NOT EXISTS (
+        SELECT FROM deliveries d WHERE d.tenant = r.tenant AND d.event = r.id)";
+
+const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM idempotency_keys WHERE expire_time < $1 LIMIT $2))";
+
+const OLD_STATS: &str = "DELETE FROM attempt_stats WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM attempt_stats WHERE hour < $1 LIMIT $2))";
+
+const OLD_LATER: &str = "DELETE FROM later_deliveries WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM later_deliveries l WHERE l.delivery < $1
+        AND NOT EXISTS (SELECT FROM deliveries d WHERE d.id = l.delivery)
+        AND NOT EXISTS (SELECT FROM ended_deliveries d
+            WHERE d.tenant = l.tenant AND d.id = l.delivery)
+    LIMIT $2))";
+
+#[async_trait]
+impl MaintenanceStore for PostgresStore {
+    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
+        let mut connection = self.pool.acquire().await.checked()?;
+        partitions::create(&mut connection, now, settings.days_ahead).await?;
+        let cutoff = now - settings.retention;
+        for (partition, name) in partitions::past(&mut *connection, cutoff).await? {
+            drop_partition(&mut connection, &partition, &name).await?;
+        }
+        let mut transaction = connection.begin().await.checked()?;
+        transaction.execute(FORGET).await.checked()?;
+        transaction.commit().await.checked()?;
+        delete_chunks(&mut connection, EXPIRED_KEYS, Bound::Time(now)).await?;
+        delete_chunks(&mut connection, OLD_STATS, Bound::Time(cutoff)).await?;
+        delete_chunks(
+            &mut connection,
+            OLD_LATER,
+            Bound::Id(codec::first_id_from(cutoff)),
+        )
+        .await
+    }
+
+    async fn ready(&self, now: Timestamp) -> StoreResult<()> {
+        let missing = partitions::missing(&self.pool, now).await?;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Unavailable(format!(
+                "partitions are missing: {}",
+                missing.join(", ")
+            )))
+        }
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Events are copied twice: most of them while others work, and under the lock
+/// those that a delivery was added to in between.
+async fn drop_partition(
+    connection: &mut PgConnection,
+    partition: &partitions::Partition,
+    name: &str,
+) -> StoreResult<()> {
+    if partition.table != "events" {
+        return partitions::drop(connection, partition, name, None).await;
+    }
+    let [from, until] = [partition.from, partition.until]
+        .map(|at| codec::first_id_from(Timestamp::from_micros(at)));
+    sqlx::query(RETAIN)
+        .bind(from)
+        .bind(until)
+        .execute(&mut *connection)
+        .await
+        .checked()?;
+    partitions::drop(connection, partition, name, Some((RETAIN, [from, until]))).await
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    Time(Timestamp),
+    Id(Uuid),
+}
+
+async fn delete_chunks(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    below: Bound,
+) -> StoreResult<()> {
+    loop {
+        let query = match below {
+            Bound::Time(time) => sqlx::query(sql).bind(time.as_micros()),
+            Bound::Id(id) => sqlx::query(sql).bind(id),
+        };
+        let done = query
+            .bind(CHUNK)
+            .execute(&mut *connection)
+            .await
+            .checked()?;
+        if done.rows_affected() == 0 {
+            return Ok(());
+        }
+    }
+}

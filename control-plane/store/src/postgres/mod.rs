@@ -1,0 +1,121 @@
+//! The PostgreSQL engine.
+//!
+//! Fed by `flow` and `api` through the traits of this crate; one file per trait,
+//! with long methods in files of their own. Guarantees the contract of those
+//! traits, with these means: each hot path is one data-modifying statement in
+//! autocommit (one round trip, atomic by itself), what grows is partitioned by
+//! day, and every plan runs along an index however full a table was when its
+//! statistics were last taken.
+
+mod arrays;
+mod claim;
+mod conclude;
+mod config;
+mod config_lists;
+mod ending;
+mod errors;
+mod history;
+mod history_lists;
+mod late;
+mod maintenance;
+mod ownership;
+mod partitions;
+mod publish_sql;
+mod publishing;
+mod rows;
+mod schema;
+mod work;
+
+use std::time::Duration;
+
+use postrider_domain::ids::{Shard, TenantId};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
+use sqlx::query::Query;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres};
+
+use self::errors::Checked as _;
+use crate::error::{StoreError, StoreResult};
+use crate::{OpenOptions, Store};
+
+/// How long a call waits for a connection: longer than this, the database is too
+/// slow, and the caller had better know.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection unused for this long is tried before it is used.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
+/// Prepared statements that a connection keeps; there are fewer in this crate.
+const STATEMENT_CACHE: usize = 256;
+
+/// What each connection of the pool is set to.
+///
+/// A statement that takes longer than the time-out turns into `Unavailable`. The
+/// planner is kept to nested loops along indexes: a prepared plan outlives the
+/// statistics it was made from, and the table of unfinished deliveries is empty
+/// in one minute and holds a million rows in the next.
+const SESSION: &str = "SET statement_timeout = '10s'; \
+     SET idle_in_transaction_session_timeout = '30s'; \
+     SET jit = off; \
+     SET enable_seqscan = off; \
+     SET enable_hashjoin = off; \
+     SET enable_mergejoin = off";
+
+type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
+
+/// A [`Store`] in PostgreSQL.
+pub struct PostgresStore {
+    pool: PgPool,
+    shards: u16,
+}
+
+impl Store for PostgresStore {}
+
+impl PostgresStore {
+    /// Connects, and brings the schema up to date or checks that it is.
+    pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Self> {
+        let connect = url
+            .parse::<PgConnectOptions>()
+            // The driver's words may quote the URL, and the URL holds a password.
+            .map_err(|_| StoreError::Rejected("the database URL cannot be read".to_owned()))?
+            .application_name("postrider")
+            .statement_cache_capacity(STATEMENT_CACHE)
+            .disable_statement_logging();
+        // A connection of its own: migrating may take longer than a statement may.
+        let mut connection = connect.connect().await.checked()?;
+        if options.migrate {
+            schema::migrate(&mut connection, options.shards).await?;
+            let now = ownership::database_clock(&mut connection).await?;
+            partitions::create(&mut connection, now, partitions::DAYS_AHEAD).await?;
+        }
+        schema::check(&mut connection, options.shards).await?;
+        connection.close().await.checked()?;
+        Ok(Self {
+            pool: pool(connect, options.max_connections).await?,
+            shards: options.shards,
+        })
+    }
+
+    fn shard(&self, tenant: &TenantId) -> i32 {
+        i32::from(Shard::of(tenant, self.shards).0)
+    }
+}
+
+async fn pool(connect: PgConnectOptions, max_connections: u32) -> StoreResult<PgPool> {
+    PgPoolOptions::new()
+        .max_connections(max_connections.max(1))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A ping before every statement would double the round trips.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > PING_AFTER_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+        })
+        .connect_with(connect)
+        .await
+        .checked()
+}

@@ -1,0 +1,335 @@
+//! Leases and signs of life, by the database's clock.
+//!
+//! `clock_timestamp()`, not `now()`: a statement may have waited for a lock, and a
+//! lease must count from when it is written.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
+use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgExecutor};
+
+use super::PostgresStore;
+use super::arrays::epoch;
+use super::errors::Checked as _;
+use super::rows::{self, get, shard, stopped_clock, time};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::ownership::{
+    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+};
+
+macro_rules! clock {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    };
+}
+
+/// Replicas and agents unheard for longer are gone; in microseconds.
+const FORGET_AFTER_US: i64 = 60_000_000;
+
+/// 1 to 3 the replica and the limit, 4 to 12 its agents. A sighting that the
+/// replica no longer reports goes as its time passes.
+const HEARTBEAT: &str = concat!(
+    "WITH clock AS MATERIALIZED (SELECT ",
+    clock!(),
+    " AS now)
+    , replica AS (INSERT INTO replicas (id, address, heard)
+        SELECT $1, $2, now FROM clock
+        ON CONFLICT (id) DO UPDATE SET address = excluded.address, heard = excluded.heard)
+    , forgotten AS (DELETE FROM replicas
+        WHERE heard < (SELECT now FROM clock) - $3 AND id <> $1)
+    , lost AS (DELETE FROM agent_sightings
+        WHERE heard < (SELECT now FROM clock) - $3 AND replica <> $1)
+    INSERT INTO agent_sightings (agent, replica, incarnation, region, version, max_in_flight,
+        in_flight, draining, clock_skew_us, heard)
+    SELECT agent, $1, incarnation, region, version, max_in_flight, in_flight, draining,
+        clock_skew_us, clock.now - heard_ago
+    FROM unnest($4::text[], $5::bytea[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+        $10::boolean[], $11::bigint[], $12::bigint[])
+        AS a(agent, incarnation, region, version, max_in_flight, in_flight, draining,
+            clock_skew_us, heard_ago), clock
+    ON CONFLICT (replica, agent) DO UPDATE SET incarnation = excluded.incarnation,
+        region = excluded.region, version = excluded.version,
+        max_in_flight = excluded.max_in_flight, in_flight = excluded.in_flight,
+        draining = excluded.draining, clock_skew_us = excluded.clock_skew_us,
+        heard = excluded.heard"
+);
+
+const ACQUIRE: &str = concat!(
+    "WITH free AS MATERIALIZED (SELECT shard FROM shards
+        WHERE shard = ANY($2::integer[]) AND ($4 OR owner IS NULL OR lease_until <= ",
+    clock!(),
+    ")
+        ORDER BY shard FOR UPDATE)
+    UPDATE shards s SET owner = $1, epoch = s.epoch + 1, lease_until = ",
+    clock!(),
+    " + $3
+    FROM free WHERE s.shard = free.shard
+    RETURNING s.shard, s.epoch"
+);
+
+/// A lease that has ended but that nobody took is extended all the same.
+const RENEW: &str = concat!(
+    "UPDATE shards s SET lease_until = ",
+    clock!(),
+    " + $4
+    FROM unnest($2::integer[], $3::bigint[]) AS mine(shard, epoch)
+    WHERE s.shard = mine.shard AND s.epoch = mine.epoch AND s.owner = $1
+    RETURNING s.shard"
+);
+
+const RELEASE: &str = "UPDATE shards SET owner = NULL, lease_until = 0
+    WHERE shard = ANY($2::integer[]) AND owner = $1";
+
+const PUT_CLOCK: &str = "INSERT INTO region_clocks (region, total_us, since) VALUES ($1, $2, $3)
+    ON CONFLICT (region) DO UPDATE SET total_us = excluded.total_us, since = excluded.since";
+
+pub(super) async fn database_clock(executor: impl PgExecutor<'_>) -> StoreResult<Timestamp> {
+    sqlx::query_scalar(concat!("SELECT ", clock!()))
+        .fetch_one(executor)
+        .await
+        .map(Timestamp::from_micros)
+        .checked()
+}
+
+#[async_trait]
+impl OwnershipStore for PostgresStore {
+    async fn now(&self) -> StoreResult<Timestamp> {
+        database_clock(&self.pool).await
+    }
+
+    async fn heartbeat(
+        &self,
+        replica: &ReplicaRow,
+        agents: &[AgentSighting],
+    ) -> StoreResult<ClusterView> {
+        sqlx::query(HEARTBEAT)
+            .bind(&*replica.id.0)
+            .bind(&replica.address)
+            .bind(FORGET_AFTER_US)
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| &*agent.agent.0)
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| &agent.incarnation[..])
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| agent.region.as_str())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| agent.version.as_str())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| i64::from(agent.max_in_flight))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| i64::from(agent.in_flight))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| agent.draining)
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| agent.clock_skew_us)
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                agents
+                    .iter()
+                    .map(|agent| codec::micros(agent.heard_ago))
+                    .collect::<Vec<_>>(),
+            )
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        let mut moment = self
+            .pool
+            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
+            .checked()?;
+        let view = cluster_view(&mut moment).await?;
+        moment.commit().await.checked()?;
+        Ok(view)
+    }
+
+    async fn acquire_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[Shard],
+        lease: Duration,
+        force: bool,
+    ) -> StoreResult<Vec<(Shard, Epoch)>> {
+        let rows = sqlx::query(ACQUIRE)
+            .bind(&*replica.0)
+            .bind(numbers(shards))
+            .bind(codec::micros(lease))
+            .bind(force)
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, |row| Ok((shard(row)?, rows::epoch(row)?)))
+    }
+
+    async fn renew_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[(Shard, Epoch)],
+        lease: Duration,
+    ) -> StoreResult<Vec<Shard>> {
+        let epochs = shards
+            .iter()
+            .map(|(_, at)| epoch(at.0))
+            .collect::<StoreResult<Vec<_>>>()?;
+        let rows = sqlx::query(RENEW)
+            .bind(&*replica.0)
+            .bind(
+                shards
+                    .iter()
+                    .map(|(shard, _)| i32::from(shard.0))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(epochs)
+            .bind(codec::micros(lease))
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, shard)
+    }
+
+    async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()> {
+        sqlx::query(RELEASE)
+            .bind(&*replica.0)
+            .bind(numbers(shards))
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(())
+    }
+
+    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()> {
+        sqlx::query(
+            "WITH sightings AS (DELETE FROM agent_sightings WHERE replica = $1)
+            DELETE FROM replicas WHERE id = $1",
+        )
+        .bind(&*replica.0)
+        .execute(&self.pool)
+        .await
+        .checked()?;
+        Ok(())
+    }
+
+    async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
+        sqlx::query(PUT_CLOCK)
+            .bind(clock.region.as_str())
+            .bind(codec::micros(clock.clock.total))
+            .bind(clock.clock.since.map(Timestamp::as_micros))
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(())
+    }
+}
+
+fn numbers(shards: &[Shard]) -> Vec<i32> {
+    shards.iter().map(|shard| i32::from(shard.0)).collect()
+}
+
+async fn cluster_view(connection: &mut PgConnection) -> StoreResult<ClusterView> {
+    let replicas = sqlx::query("SELECT id, address, heard FROM replicas ORDER BY id")
+        .fetch_all(&mut *connection)
+        .await
+        .checked()?;
+    let shards = sqlx::query("SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard")
+        .fetch_all(&mut *connection)
+        .await
+        .checked()?;
+    let agents =
+        sqlx::query(concat!(
+        "SELECT agent, replica, incarnation, region, version, max_in_flight, in_flight, draining,
+            clock_skew_us, heard
+        FROM agent_sightings WHERE heard >= ", clock!(), " - $1 ORDER BY replica, agent"
+    ))
+        .bind(FORGET_AFTER_US)
+        .fetch_all(&mut *connection)
+        .await
+        .checked()?;
+    let regions = sqlx::query("SELECT region, total_us, since FROM region_clocks ORDER BY region")
+        .fetch_all(&mut *connection)
+        .await
+        .checked()?;
+    let now = database_clock(&mut *connection).await?;
+    Ok(ClusterView {
+        now,
+        replicas: rows::read(&replicas, replica)?,
+        shards: rows::read(&shards, shard_row)?,
+        agents: rows::read(&agents, |row| sighting(row, now))?,
+        regions: rows::read(&regions, region_clock)?,
+    })
+}
+
+fn replica(row: &PgRow) -> StoreResult<ReplicaRow> {
+    Ok(ReplicaRow {
+        id: ReplicaId(get::<&str>(row, "id")?.into()),
+        address: get(row, "address")?,
+        heard: time(row, "heard")?,
+    })
+}
+
+fn shard_row(row: &PgRow) -> StoreResult<ShardRow> {
+    let owner: Option<&str> = get(row, "owner")?;
+    Ok(ShardRow {
+        shard: shard(row)?,
+        epoch: rows::epoch(row)?,
+        owner: owner.map(|id| ReplicaId(id.into())),
+        lease_until: time(row, "lease_until")?,
+    })
+}
+
+fn sighting(row: &PgRow, now: Timestamp) -> StoreResult<AgentSighting> {
+    let heard = time(row, "heard")?;
+    Ok(AgentSighting {
+        agent: AgentId(get::<&str>(row, "agent")?.into()),
+        incarnation: codec::fixed("incarnation", get(row, "incarnation")?)?,
+        region: Region::from_stored(get::<&str>(row, "region")?),
+        version: get(row, "version")?,
+        max_in_flight: codec::narrow("max_in_flight", get(row, "max_in_flight")?)?,
+        in_flight: codec::narrow("in_flight", get(row, "in_flight")?)?,
+        draining: get(row, "draining")?,
+        clock_skew_us: get(row, "clock_skew_us")?,
+        replica: ReplicaId(get::<&str>(row, "replica")?.into()),
+        heard,
+        heard_ago: now.since(heard),
+    })
+}
+
+fn region_clock(row: &PgRow) -> StoreResult<RegionClock> {
+    Ok(RegionClock {
+        region: Region::from_stored(get::<&str>(row, "region")?),
+        clock: stopped_clock(row, "total_us", "since")?,
+    })
+}

@@ -1,0 +1,265 @@
+//! Partitions by day (rule 10).
+//!
+//! A partition is made as a table of its own and then attached, which does not
+//! stop anybody; dropping one locks its parent for a moment, and gives way at once
+//! when it cannot have that lock.
+
+use postrider_domain::time::Timestamp;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgExecutor};
+
+use super::errors::{Checked as _, exists_already};
+use crate::error::{StoreError, StoreResult};
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// Days ahead for which a new schema gets partitions.
+pub(super) const DAYS_AHEAD: u32 = 7;
+
+/// The partitioned tables, with the column that decides.
+pub(super) const TABLES: &[(&str, &str)] = &[
+    ("events", "create_time"),
+    ("ended_deliveries", "end_time"),
+    ("attempts", "record_time"),
+];
+
+/// How often a lock is asked for that others hold.
+const LOCK_ROUNDS: u32 = 5;
+
+/// One day of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Partition {
+    pub(super) table: &'static str,
+    column: &'static str,
+    pub(super) from: i64,
+    pub(super) until: i64,
+}
+
+impl Partition {
+    fn new(table: &(&'static str, &'static str), day: i64) -> Self {
+        let from = day.saturating_mul(DAY_US);
+        Self {
+            table: table.0,
+            column: table.1,
+            from,
+            until: from.saturating_add(DAY_US),
+        }
+    }
+
+    /// `events_20260131`.
+    pub(super) fn name(&self) -> StoreResult<String> {
+        let time = Timestamp::from_micros(self.from).to_string();
+        match time.split_once('T') {
+            Some((date, _)) => Ok(format!("{}_{}", self.table, date.replace('-', ""))),
+            None => Err(StoreError::Rejected(format!(
+                "there is no partition for {time}"
+            ))),
+        }
+    }
+}
+
+fn day(time: Timestamp) -> i64 {
+    time.as_micros().div_euclid(DAY_US)
+}
+
+/// The partitions of each table from yesterday on.
+fn wanted(now: Timestamp, days_ahead: u32) -> impl Iterator<Item = Partition> {
+    let days = day(now) - 1..=day(now).saturating_add(days_ahead.into());
+    TABLES
+        .iter()
+        .flat_map(move |table| days.clone().map(|day| Partition::new(table, day)))
+}
+
+/// The partitions that there are, by name.
+async fn existing(executor: impl PgExecutor<'_>) -> StoreResult<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT child.relname::text FROM pg_inherits i
+        JOIN pg_class child ON child.oid = i.inhrelid
+        JOIN pg_class parent ON parent.oid = i.inhparent
+        WHERE parent.relkind = 'p' AND parent.relnamespace = current_schema()::regnamespace
+            AND NOT i.inhdetachpending",
+    )
+    .fetch_all(executor)
+    .await
+    .checked()
+}
+
+/// Makes what is missing; others may be doing the same.
+pub(super) async fn create(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    days_ahead: u32,
+) -> StoreResult<()> {
+    let existing = existing(&mut *connection).await?;
+    for partition in wanted(now, days_ahead) {
+        let name = partition.name()?;
+        if !existing.contains(&name) {
+            create_one(connection, &partition, &name).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn create_one(
+    connection: &mut PgConnection,
+    partition: &Partition,
+    name: &str,
+) -> StoreResult<()> {
+    let Partition {
+        table,
+        column,
+        from,
+        until,
+    } = partition;
+    // The constraint spares the check of the rows; the bounds follow from it.
+    let sql = format!(
+        "SET LOCAL lock_timeout = '2s';
+        CREATE TABLE {name} (LIKE {table} INCLUDING ALL,
+            CONSTRAINT {name}_day CHECK ({column} >= {from} AND {column} < {until}));
+        ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({until});
+        ALTER TABLE {name} DROP CONSTRAINT {name}_day"
+    );
+    let mut transaction = connection.begin().await.checked()?;
+    match transaction.execute(AssertSqlSafe(sql)).await {
+        Ok(_) => transaction.commit().await.checked(),
+        // Another replica made it at the same moment.
+        Err(error) if exists_already(&error) => transaction.rollback().await.checked(),
+        Err(error) => Err(error).checked(),
+    }
+}
+
+/// What today or tomorrow has no partition for.
+pub(super) async fn missing(
+    executor: impl PgExecutor<'_>,
+    now: Timestamp,
+) -> StoreResult<Vec<String>> {
+    let existing = existing(executor).await?;
+    let mut missing = Vec::new();
+    for partition in wanted(now, 1).filter(|partition| partition.until > now.as_micros()) {
+        let name = partition.name()?;
+        if !existing.contains(&name) {
+            missing.push(name);
+        }
+    }
+    Ok(missing)
+}
+
+/// The partitions of which every row is older than `cutoff`.
+pub(super) async fn past(
+    executor: impl PgExecutor<'_>,
+    cutoff: Timestamp,
+) -> StoreResult<Vec<(Partition, String)>> {
+    let existing = existing(executor).await?;
+    let first_kept = day(cutoff);
+    let mut past = Vec::new();
+    for name in existing {
+        let Some((table, date)) = name.rsplit_once('_') else {
+            continue;
+        };
+        let Some(table) = TABLES.iter().find(|(known, _)| *known == table) else {
+            continue;
+        };
+        let Some(day) = day_of(date) else { continue };
+        if day < first_kept {
+            past.push((Partition::new(table, day), name));
+        }
+    }
+    Ok(past)
+}
+
+/// The day that eight digits name, counted from the epoch.
+fn day_of(date: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| date.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
+    // Years begin in March, so that the leap day is the last one.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days_before_month = (153 * month + 2) / 5;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    (date.len() == 8).then_some(year * 365 + leap_days + days_before_month + day - 1 - 719_468)
+}
+
+/// Drops a partition, after `before` did what has to be done while nobody reads or
+/// writes its table.
+pub(super) async fn drop(
+    connection: &mut PgConnection,
+    partition: &Partition,
+    name: &str,
+    before: Option<(&'static str, [uuid::Uuid; 2])>,
+) -> StoreResult<()> {
+    let mut round = 0;
+    loop {
+        round += 1;
+        match drop_once(connection, partition, name, before).await {
+            Err(StoreError::Unavailable(_)) if round < LOCK_ROUNDS => {
+                tokio::time::sleep(std::time::Duration::from_millis(200 * u64::from(round))).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn drop_once(
+    connection: &mut PgConnection,
+    partition: &Partition,
+    name: &str,
+    before: Option<(&'static str, [uuid::Uuid; 2])>,
+) -> StoreResult<()> {
+    let mut transaction = connection.begin().await.checked()?;
+    // The parent first, as readers lock them; and not for long.
+    let lock = format!(
+        "SET LOCAL lock_timeout = '500ms'; SET LOCAL enable_seqscan = on;
+        LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE",
+        partition.table
+    );
+    transaction.execute(AssertSqlSafe(lock)).await.checked()?;
+    if let Some((sql, [from, until])) = before {
+        sqlx::query(sql)
+            .bind(from)
+            .bind(until)
+            .execute(&mut *transaction)
+            .await
+            .checked()?;
+    }
+    transaction
+        .execute(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}")))
+        .await
+        .checked()?;
+    transaction.commit().await.checked()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_days_agree() {
+        for day in [
+            0, 58, 59, 60, 365, 11_016, 11_017, 19_782, 19_783, 20_782, 47_540,
+        ] {
+            for table in TABLES {
+                let partition = Partition::new(table, day);
+                let name = partition.name().unwrap();
+                let (_, date) = name.rsplit_once('_').unwrap();
+                assert_eq!(day_of(date), Some(day), "{name}");
+            }
+        }
+        let partition = Partition::new(&("events", "create_time"), 20_484);
+        assert_eq!(partition.name().unwrap(), "events_20260131");
+        assert_eq!(day_of("2026013"), None);
+        assert_eq!(day_of("2026x131"), None);
+    }
+
+    #[test]
+    fn partitions_are_wanted_from_yesterday_on() {
+        let now = Timestamp::from_micros(10 * DAY_US + 5);
+        let days: Vec<_> = wanted(now, 2)
+            .filter(|partition| partition.table == "events")
+            .map(|partition| partition.from / DAY_US)
+            .collect();
+        assert_eq!(days, [9, 10, 11, 12]);
+    }
+}

@@ -1,0 +1,265 @@
+//! Rows of the tables, as values of the domain.
+
+use bytes::Bytes;
+use postrider_domain::delivery::{AttemptRecord, Delivery, Timings};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{
+    AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionId,
+    SubscriptionKey, TenantId,
+};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::tenant::Tenant;
+use postrider_domain::time::{StoppedClock, Timestamp};
+use sqlx::postgres::PgRow;
+use sqlx::{Decode, Postgres, Row as _, Type};
+use uuid::Uuid;
+
+use super::errors::Checked as _;
+use crate::codec;
+use crate::error::StoreResult;
+
+/// The columns that unfinished and ended deliveries have in common, in the order
+/// of [`super::arrays::DeliveryArrays`].
+macro_rules! delivery_columns {
+    () => {
+        "id, tenant, subscription, event, event_type, shard, epoch, state, attempts, failures, \
+         trigger, due, deadline, ordering_key, sequence, test, resend_of"
+    };
+}
+/// What [`delivery`] reads, from the table of unfinished deliveries.
+macro_rules! live_columns {
+    () => {
+        concat!(
+            $crate::postgres::rows::delivery_columns!(),
+            ", NULL::smallint AS end_reason, NULL::bigint AS end_time"
+        )
+    };
+}
+/// What [`delivery`] reads, from the table of ended deliveries.
+macro_rules! ended_columns {
+    () => {
+        concat!(
+            $crate::postgres::rows::delivery_columns!(),
+            ", end_reason, end_time"
+        )
+    };
+}
+/// What [`tenant`] reads. Columns are always named: a prepared `SELECT *` fails once
+/// a newer version of the program has added one.
+macro_rules! tenant_columns {
+    () => {
+        "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
+         update_time, delete_time"
+    };
+}
+/// What [`subscription`] reads.
+macro_rules! subscription_columns {
+    () => {
+        "tenant, id, status, status_reason, settings, signing_keys, paused_total_us, \
+         paused_since, revision, create_time, update_time, delete_time"
+    };
+}
+/// What [`event`] reads, but for the payload.
+macro_rules! event_columns {
+    () => {
+        "tenant, id, create_time, event_type, account, attributes, ordering_key, content_type, \
+         payload_sha256, traceparent, tracestate, idempotency_key, matched, test"
+    };
+}
+/// What [`attempt`] reads, in the order of [`super::arrays::AttemptArrays`].
+macro_rules! attempt_columns {
+    () => {
+        "delivery, number, tenant, subscription, event, event_type, outcome, http_status, \
+         start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, \
+         response_body, response_body_bytes, response_body_truncated, error, agent, region, \
+         remote_address, http_version, trigger, test, next_attempt_time"
+    };
+}
+pub(super) use {
+    attempt_columns, delivery_columns, ended_columns, event_columns, live_columns,
+    subscription_columns, tenant_columns,
+};
+
+pub(super) fn get<'r, T>(row: &'r PgRow, column: &str) -> StoreResult<T>
+where
+    T: Decode<'r, Postgres> + Type<Postgres>,
+{
+    row.try_get(column).checked()
+}
+
+/// A number in whichever integer type its column has.
+fn small(row: &PgRow, column: &str) -> StoreResult<i64> {
+    get::<i16>(row, column).map(i64::from)
+}
+
+fn count(row: &PgRow, column: &str) -> StoreResult<u32> {
+    codec::narrow(column, get::<i32>(row, column)?.into())
+}
+
+pub(super) fn time(row: &PgRow, column: &str) -> StoreResult<Timestamp> {
+    get(row, column).map(Timestamp::from_micros)
+}
+
+fn optional_time(row: &PgRow, column: &str) -> StoreResult<Option<Timestamp>> {
+    Ok(get::<Option<i64>>(row, column)?.map(Timestamp::from_micros))
+}
+
+pub(super) fn shard(row: &PgRow) -> StoreResult<Shard> {
+    codec::narrow("shard", get::<i32>(row, "shard")?.into()).map(Shard)
+}
+
+pub(super) fn epoch(row: &PgRow) -> StoreResult<Epoch> {
+    codec::narrow("epoch", get(row, "epoch")?).map(Epoch)
+}
+
+fn tenant_id(row: &PgRow, column: &str) -> StoreResult<TenantId> {
+    get::<&str>(row, column).map(TenantId::from_stored)
+}
+
+pub(super) fn subscription_key(row: &PgRow) -> StoreResult<SubscriptionKey> {
+    Ok(SubscriptionKey {
+        tenant: tenant_id(row, "tenant")?,
+        subscription: SubscriptionId::from_stored(get::<&str>(row, "subscription")?),
+    })
+}
+
+pub(super) fn stopped_clock(row: &PgRow, total: &str, since: &str) -> StoreResult<StoppedClock> {
+    Ok(StoppedClock {
+        total: codec::span(total, get(row, total)?)?,
+        since: optional_time(row, since)?,
+    })
+}
+
+pub(super) fn tenant(row: &PgRow) -> StoreResult<Tenant> {
+    Ok(Tenant {
+        id: tenant_id(row, "id")?,
+        display_name: get(row, "display_name")?,
+        allow_insecure_urls: get(row, "allow_insecure_urls")?,
+        labels: codec::from_json("labels", get(row, "labels")?)?,
+        config_version: get(row, "config_version")?,
+        revision: get(row, "revision")?,
+        create_time: time(row, "create_time")?,
+        update_time: time(row, "update_time")?,
+        delete_time: optional_time(row, "delete_time")?,
+    })
+}
+
+pub(super) fn subscription(row: &PgRow) -> StoreResult<Subscription> {
+    Ok(Subscription {
+        tenant: tenant_id(row, "tenant")?,
+        id: SubscriptionId::from_stored(get::<&str>(row, "id")?),
+        status: codec::status(small(row, "status")?)?,
+        status_reason: get(row, "status_reason")?,
+        settings: codec::from_json("settings", get(row, "settings")?)?,
+        signing_keys: codec::from_json("signing_keys", get(row, "signing_keys")?)?,
+        paused_clock: stopped_clock(row, "paused_total_us", "paused_since")?,
+        revision: get(row, "revision")?,
+        create_time: time(row, "create_time")?,
+        update_time: time(row, "update_time")?,
+        delete_time: optional_time(row, "delete_time")?,
+    })
+}
+
+/// An event; its payload is empty when the column was not asked for.
+pub(super) fn event(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
+    let payload = if with_payload {
+        Bytes::copy_from_slice(get(row, "payload")?)
+    } else {
+        Bytes::new()
+    };
+    Ok(Event {
+        tenant: tenant_id(row, "tenant")?,
+        id: EventId(get(row, "id")?),
+        event_type: get(row, "event_type")?,
+        account: get(row, "account")?,
+        attributes: codec::attributes_from_json(get(row, "attributes")?)?,
+        ordering_key: get(row, "ordering_key")?,
+        content_type: get(row, "content_type")?,
+        payload,
+        payload_sha256: codec::fixed("payload_sha256", get(row, "payload_sha256")?)?,
+        traceparent: get(row, "traceparent")?,
+        tracestate: get(row, "tracestate")?,
+        idempotency_key: get(row, "idempotency_key")?,
+        matched: count(row, "matched")?,
+        test: get(row, "test")?,
+    })
+}
+
+pub(super) fn delivery(row: &PgRow) -> StoreResult<Delivery> {
+    let end_reason = get::<Option<i16>>(row, "end_reason")?;
+    Ok(Delivery {
+        id: DeliveryId(get(row, "id")?),
+        subscription: subscription_key(row)?,
+        event: EventId(get(row, "event")?),
+        event_type: get(row, "event_type")?,
+        shard: shard(row)?,
+        epoch: epoch(row)?,
+        state: codec::delivery_state(small(row, "state")?)?,
+        end_reason: end_reason
+            .map(|code| codec::end_reason(code.into()))
+            .transpose()?,
+        attempts: count(row, "attempts")?,
+        failures: count(row, "failures")?,
+        trigger: codec::trigger(small(row, "trigger")?)?,
+        due: time(row, "due")?,
+        deadline: time(row, "deadline")?,
+        end_time: optional_time(row, "end_time")?,
+        ordering_key: get(row, "ordering_key")?,
+        sequence: get(row, "sequence")?,
+        test: get(row, "test")?,
+        resend_of: get::<Option<Uuid>>(row, "resend_of")?.map(DeliveryId),
+    })
+}
+
+pub(super) fn attempt(row: &PgRow) -> StoreResult<AttemptRecord> {
+    let step = |column: &str| {
+        get::<Option<i32>>(row, column)?
+            .map(|us| codec::span(column, us.into()))
+            .transpose()
+    };
+    let status = get::<Option<i32>>(row, "http_status")?;
+    Ok(AttemptRecord {
+        key: AttemptKey {
+            delivery: DeliveryId(get(row, "delivery")?),
+            number: count(row, "number")?,
+        },
+        subscription: subscription_key(row)?,
+        event: EventId(get(row, "event")?),
+        event_type: get(row, "event_type")?,
+        outcome: codec::outcome(small(row, "outcome")?)?,
+        http_status: status
+            .map(|code| codec::narrow("http_status", code.into()))
+            .transpose()?,
+        start_time: time(row, "start_time")?,
+        timings: Timings {
+            dns: step("dns_us")?,
+            connect: step("connect_us")?,
+            tls: step("tls_us")?,
+            first_byte: step("first_byte_us")?,
+            total: codec::span("total_us", get(row, "total_us")?)?,
+        },
+        response_headers: codec::decode_headers(get(row, "response_headers")?)?,
+        response_body: Bytes::copy_from_slice(get(row, "response_body")?),
+        response_body_bytes: codec::narrow(
+            "response_body_bytes",
+            get(row, "response_body_bytes")?,
+        )?,
+        response_body_truncated: get(row, "response_body_truncated")?,
+        error: get(row, "error")?,
+        agent: AgentId(get::<&str>(row, "agent")?.into()),
+        region: Region::from_stored(get::<&str>(row, "region")?),
+        remote_address: get(row, "remote_address")?,
+        http_version: get(row, "http_version")?,
+        trigger: codec::trigger(small(row, "trigger")?)?,
+        test: get(row, "test")?,
+        next_attempt_time: optional_time(row, "next_attempt_time")?,
+    })
+}
+
+/// All rows by one reader.
+pub(super) fn read<T>(
+    rows: &[PgRow],
+    reader: impl Fn(&PgRow) -> StoreResult<T>,
+) -> StoreResult<Vec<T>> {
+    rows.iter().map(reader).collect()
+}

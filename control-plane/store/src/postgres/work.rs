@@ -1,0 +1,220 @@
+//! Unfinished deliveries, as [`WorkStore`] asks for them.
+
+use async_trait::async_trait;
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Late};
+use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::arrays::{epoch, int};
+use super::errors::Checked as _;
+use super::rows::{self, live_columns, shard, subscription_key, time};
+use super::{PgQuery, PostgresStore};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::work::{
+    Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription, Work,
+    WorkStore,
+};
+
+/// Steps from one subscription to the next along the index of what waits: its cost
+/// follows the number of subscriptions, not of deliveries.
+const WAITING: &str = "WITH RECURSIVE found AS (
+        (SELECT s.shard, d.tenant, d.subscription, d.due
+        FROM unnest($1::integer[]) AS s(shard)
+        CROSS JOIN LATERAL (
+            SELECT tenant, subscription, due FROM deliveries
+            WHERE shard = s.shard AND state = 2
+            ORDER BY tenant, subscription, due LIMIT 1) d)
+        UNION ALL
+        SELECT f.shard, d.tenant, d.subscription, d.due
+        FROM found f
+        CROSS JOIN LATERAL (
+            SELECT tenant, subscription, due FROM deliveries
+            WHERE shard = f.shard AND state = 2
+                AND (tenant, subscription) > (f.tenant, f.subscription)
+            ORDER BY tenant, subscription, due LIMIT 1) d)
+    SELECT f.shard, f.tenant, f.subscription, f.due AS first_due, l.deadline AS first_deadline
+    FROM found f
+    CROSS JOIN LATERAL (
+        SELECT deadline FROM deliveries
+        WHERE tenant = f.tenant AND subscription = f.subscription AND state IN (1, 2) AND state = 2
+        ORDER BY deadline LIMIT 1) l";
+
+const STALE: &str = concat!(
+    "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, below)
+    CROSS JOIN LATERAL (
+        SELECT ",
+    live_columns!(),
+    " FROM deliveries
+        WHERE shard = s.at AND epoch < s.below AND state = 3 ORDER BY epoch, id LIMIT $3) d
+    LIMIT $3"
+);
+
+const OWN: &str = concat!(
+    "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, exactly)
+    CROSS JOIN LATERAL (
+        SELECT ",
+    live_columns!(),
+    " FROM deliveries
+        WHERE shard = s.at AND epoch = s.exactly AND state = 3 AND id > $4 ORDER BY id LIMIT $3) d
+    ORDER BY d.id LIMIT $3"
+);
+
+const RELEASE: &str = "UPDATE deliveries d SET state = 2, attempts = d.attempts - 1, due = $3
+    FROM unnest($1::uuid[], $2::integer[]) AS k(id, number)
+    WHERE d.id = k.id AND d.attempts = k.number AND d.state = 3";
+
+const ADOPT: &str = "UPDATE deliveries d SET epoch = $3
+    FROM unnest($1::uuid[], $2::integer[]) AS k(id, number)
+    WHERE d.id = k.id AND d.attempts = k.number AND d.state = 3";
+
+/// As a trigger, 3 is MANUAL.
+const BRING_FORWARD: &str = "UPDATE deliveries SET due = $3, trigger = 3
+    WHERE tenant = $1 AND id = $2 AND state = 2";
+
+const COUNT_WAITING: &str = "SELECT count(*) FROM (
+    SELECT FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state IN (1, 2) LIMIT $3) d";
+
+#[async_trait]
+impl WorkStore for PostgresStore {
+    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
+        self.conclude_batch(batch, now).await
+    }
+
+    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+        self.conclude_one_late(record, now).await
+    }
+
+    async fn claim_due(
+        &self,
+        claims: &[Claim],
+        now: Timestamp,
+        limits: ClaimLimits,
+    ) -> StoreResult<Vec<Work>> {
+        self.claim(claims, now, limits).await
+    }
+
+    async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
+        let rows = sqlx::query(WAITING)
+            .bind(
+                shards
+                    .iter()
+                    .map(|shard| i32::from(shard.0))
+                    .collect::<Vec<_>>(),
+            )
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, waiting_subscription)
+    }
+
+    async fn stale_in_flight(
+        &self,
+        shards: &[(Shard, Epoch)],
+        limit: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let query = leases(STALE, shards)?.bind(i64::from(limit));
+        let rows = query.fetch_all(&self.pool).await.checked()?;
+        rows::read(&rows, rows::delivery)
+    }
+
+    async fn own_in_flight(
+        &self,
+        shards: &[(Shard, Epoch)],
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let after = after.map_or(Uuid::nil(), |id| id.0);
+        let query = leases(OWN, shards)?.bind(i64::from(limit)).bind(after);
+        let rows = query.fetch_all(&self.pool).await.checked()?;
+        rows::read(&rows, rows::delivery)
+    }
+
+    async fn load_work(&self, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
+        self.load(ids).await
+    }
+
+    async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
+        let query = attempts(RELEASE, keys).bind(due.as_micros());
+        query.execute(&self.pool).await.checked()?;
+        Ok(())
+    }
+
+    async fn adopt(&self, keys: &[AttemptKey], to: Epoch) -> StoreResult<()> {
+        let query = attempts(ADOPT, keys).bind(epoch(to.0)?);
+        query.execute(&self.pool).await.checked()?;
+        Ok(())
+    }
+
+    async fn end_waiting(
+        &self,
+        request: &EndWaiting,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64> {
+        self.end_found_waiting(request, now, limit).await
+    }
+
+    async fn cancel(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> StoreResult<Cancelled> {
+        self.cancel_one(tenant, id, reason, now).await
+    }
+
+    async fn bring_forward(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        let done = sqlx::query(BRING_FORWARD)
+            .bind(tenant.as_str())
+            .bind(id.0)
+            .bind(now.as_micros())
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn count_waiting(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<u32> {
+        let count: i64 = sqlx::query_scalar(COUNT_WAITING)
+            .bind(key.tenant.as_str())
+            .bind(key.subscription.as_str())
+            .bind(i64::from(cap))
+            .fetch_one(&self.pool)
+            .await
+            .checked()?;
+        codec::narrow("count", count)
+    }
+}
+
+fn leases(sql: &'static str, shards: &[(Shard, Epoch)]) -> StoreResult<PgQuery<'static>> {
+    let epochs = shards
+        .iter()
+        .map(|(_, at)| epoch(at.0))
+        .collect::<StoreResult<Vec<_>>>()?;
+    let shards: Vec<i32> = shards.iter().map(|(shard, _)| i32::from(shard.0)).collect();
+    Ok(sqlx::query(sql).bind(shards).bind(epochs))
+}
+
+fn attempts(sql: &'static str, keys: &[AttemptKey]) -> PgQuery<'static> {
+    sqlx::query(sql)
+        .bind(keys.iter().map(|key| key.delivery.0).collect::<Vec<Uuid>>())
+        .bind(keys.iter().map(|key| int(key.number)).collect::<Vec<_>>())
+}
+
+fn waiting_subscription(row: &PgRow) -> StoreResult<WaitingSubscription> {
+    Ok(WaitingSubscription {
+        subscription: subscription_key(row)?,
+        shard: shard(row)?,
+        first_due: time(row, "first_due")?,
+        first_deadline: time(row, "first_deadline")?,
+    })
+}

@@ -1,0 +1,236 @@
+//! What results make of deliveries.
+
+use std::collections::{BTreeMap, HashSet};
+
+use postrider_domain::delivery::{
+    self, AttemptRecord, DeliveryState, EndReason, Known, Late, LateRecord, Outcome, Transition,
+    Trigger,
+};
+use postrider_domain::time::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use super::bulk::{Bulk, Values, id_list};
+use super::rows::{ATTEMPT_COLUMNS, Columns, attempt_columns, delivery_columns, put_attempt};
+use super::work;
+use crate::codec;
+use crate::error::StoreResult;
+use crate::history::latency_bucket;
+use crate::work::{Concluded, Conclusion};
+
+const END: Bulk = Bulk {
+    sql: concat!(
+        "WITH result(id, number, state, reason, at) AS (VALUES {rows}) \
+         INSERT INTO ended_deliveries (", delivery_columns!(""), ") SELECT d.id, d.tenant, \
+         d.subscription, d.event, d.event_type, d.shard, d.epoch, result.state, result.reason, \
+         d.attempts, d.failures, d.cause, d.due, d.deadline, result.at, d.ordering_key, \
+         d.sequence, d.test, d.resend_of FROM result CROSS JOIN deliveries d \
+         ON d.id = result.id AND d.attempts = result.number AND d.state = 3 RETURNING id"
+    ),
+    columns: 5,
+};
+
+const RETRY: Bulk = Bulk {
+    sql: "WITH result(id, number, due, failures, cause) AS (VALUES {rows}) \
+          UPDATE deliveries SET state = 2, due = result.due, failures = result.failures, \
+          cause = result.cause FROM result WHERE deliveries.id = result.id \
+          AND deliveries.attempts = result.number AND deliveries.state = 3 \
+          RETURNING deliveries.id",
+    columns: 5,
+};
+
+/// A result that came late may have recorded the attempt before its conclusion.
+const PUT_ATTEMPTS: Bulk = Bulk {
+    sql: concat!(
+        "INSERT INTO attempts (", attempt_columns!(), ") VALUES {rows} \
+         ON CONFLICT (tenant, delivery, number) DO NOTHING"
+    ),
+    columns: ATTEMPT_COLUMNS,
+};
+
+const COUNT: Bulk = Bulk {
+    sql: "INSERT INTO attempt_stats (tenant, subscription, hour, outcome, bucket, count) \
+          VALUES {rows} ON CONFLICT (tenant, subscription, hour, outcome, bucket) \
+          DO UPDATE SET count = count + excluded.count",
+    columns: 6,
+};
+
+const FIND: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ?1 AND id = ?2 \
+     UNION ALL SELECT state, attempts FROM ended_deliveries WHERE tenant = ?1 AND id = ?2";
+const FIND_ATTEMPT: &str = concat!(
+    "SELECT ", attempt_columns!(), " FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?"
+);
+const REMOVE_ATTEMPT: &str =
+    "DELETE FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?";
+const RAISE_UNFINISHED: &str =
+    "UPDATE deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
+const RAISE_ENDED: &str =
+    "UPDATE ended_deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
+const SUCCEED_ENDED: &str = "UPDATE ended_deliveries SET state = ?3, end_reason = NULL, \
+     end_time = ?4 WHERE tenant = ?1 AND id = ?2";
+
+/// Applies results whose deliveries still are where the results left them.
+pub(super) async fn conclude(
+    connection: &mut SqliteConnection,
+    batch: &[Conclusion],
+    now: Timestamp,
+) -> StoreResult<Vec<Concluded>> {
+    let mut ends: Vec<(&AttemptRecord, DeliveryState, Option<EndReason>)> = Vec::new();
+    let mut retries: Vec<(&AttemptRecord, Timestamp, u32)> = Vec::new();
+    for Conclusion { record, transition } in batch {
+        match *transition {
+            Transition::End { state, reason } => ends.push((record, state, reason)),
+            Transition::Retry { due, failures } => retries.push((record, due, failures)),
+        }
+    }
+    let ended = END.run(connection, &ends, |row, (record, state, reason)| {
+        row.id(record.key.delivery.0)
+            .add(i64::from(record.key.number))
+            .add(state.code())
+            .add(reason.map(EndReason::code))
+            .add(now.as_micros());
+        Ok(())
+    });
+    let mut applied = ids(&ended.await?)?;
+    if !applied.is_empty() {
+        work::remove(connection, id_list(applied.iter().copied())).await?;
+    }
+    let retried = RETRY.run(connection, &retries, |row, (record, due, failures)| {
+        row.id(record.key.delivery.0)
+            .add(i64::from(record.key.number))
+            .add(due.as_micros())
+            .add(i64::from(*failures))
+            .add(Trigger::Retry.code());
+        Ok(())
+    });
+    applied.extend(ids(&retried.await?)?);
+    let recorded: Vec<&AttemptRecord> = batch
+        .iter()
+        .map(|item| &item.record)
+        .filter(|record| applied.contains(&record.key.delivery.0))
+        .collect();
+    PUT_ATTEMPTS.run(connection, &recorded, |row, record| put_attempt(row, record)).await?;
+    count(connection, recorded.iter().map(|record| (*record, 1))).await?;
+    Ok(batch
+        .iter()
+        .map(|item| match applied.contains(&item.record.key.delivery.0) {
+            true => Concluded::Applied,
+            false => Concluded::NotCurrent,
+        })
+        .collect())
+}
+
+fn ids(rows: &[sqlx::sqlite::SqliteRow]) -> StoreResult<HashSet<Uuid>> {
+    rows.iter().map(|row| Columns::of(row).id()).collect()
+}
+
+/// Adds attempts to the statistics, or with −1 takes them out.
+async fn count<'a>(
+    connection: &mut SqliteConnection,
+    records: impl Iterator<Item = (&'a AttemptRecord, i64)>,
+) -> StoreResult<()> {
+    let mut counts: BTreeMap<(&str, &str, i64, i16, u8), i64> = BTreeMap::new();
+    for (record, by) in records {
+        let key = (
+            record.subscription.tenant.as_str(),
+            record.subscription.subscription.as_str(),
+            codec::hour(record.start_time),
+            record.outcome.code(),
+            latency_bucket(record.timings.total),
+        );
+        *counts.entry(key).or_default() += by;
+    }
+    let counts: Vec<_> = counts.into_iter().collect();
+    COUNT
+        .run(connection, &counts, |row, ((tenant, subscription, hour, outcome, bucket), count)| {
+            row.text(tenant)
+                .text(subscription)
+                .add(*hour)
+                .add(*outcome)
+                .add(i64::from(*bucket))
+                .add(*count);
+            Ok(())
+        })
+        .await?;
+    Ok(())
+}
+
+/// Records a result that came after its delivery had moved on (rule 5).
+pub(super) async fn late(
+    connection: &mut SqliteConnection,
+    record: &AttemptRecord,
+    now: Timestamp,
+) -> StoreResult<Late> {
+    let rows = named(record).run(connection, FIND).await?;
+    let found = rows.first().map(|row| -> StoreResult<_> {
+        let mut columns = Columns::of(row);
+        let state = codec::delivery_state(columns.int()?)?;
+        Ok((state, columns.number::<u32>("attempts")?))
+    });
+    let found = found.transpose()?;
+    let rows = attempt(record).run(connection, FIND_ATTEMPT).await?;
+    let before = rows.first().map(|row| Columns::of(row).attempt()).transpose()?;
+    let known = match &before {
+        None => Known::Nothing,
+        Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
+        Some(_) => Known::Result,
+    };
+    let late = delivery::late(found.map(|(state, _)| state), known, record.outcome);
+    match late.record {
+        LateRecord::Ignore => {}
+        LateRecord::Insert => put(connection, record).await?,
+        LateRecord::ReplaceUnknown => {
+            // As a new row, so that a tail that has shown the UNKNOWN shows this.
+            attempt(record).change(connection, REMOVE_ATTEMPT).await?;
+            count(connection, before.iter().map(|before| (before, -1))).await?;
+            put(connection, record).await?;
+        }
+    }
+    if let Some((state, attempts)) = found {
+        settle(connection, record, state, attempts, late.succeeds, now).await?;
+    }
+    Ok(late)
+}
+
+/// Brings the delivery itself up to what a late result says of it.
+async fn settle(
+    connection: &mut SqliteConnection,
+    record: &AttemptRecord,
+    state: DeliveryState,
+    attempts: u32,
+    succeeds: bool,
+    now: Timestamp,
+) -> StoreResult<()> {
+    if record.key.number > attempts {
+        let mut values = named(record);
+        values.add(i64::from(record.key.number));
+        let raise = if state.is_final() { RAISE_ENDED } else { RAISE_UNFINISHED };
+        values.change(connection, raise).await?;
+    }
+    if succeeds && state.is_final() {
+        let mut values = named(record);
+        values.add(DeliveryState::Succeeded.code()).add(now.as_micros());
+        values.change(connection, SUCCEED_ENDED).await?;
+    } else if succeeds {
+        let id = record.key.delivery;
+        work::end(connection, &[id], DeliveryState::Succeeded, None, now).await?;
+    }
+    Ok(())
+}
+
+async fn put(connection: &mut SqliteConnection, record: &AttemptRecord) -> StoreResult<()> {
+    PUT_ATTEMPTS.run(connection, &[record], |row, record| put_attempt(row, record)).await?;
+    count(connection, std::iter::once((record, 1))).await
+}
+
+fn named(record: &AttemptRecord) -> Values {
+    let mut values = Values::default();
+    values.text(record.subscription.tenant.as_str()).id(record.key.delivery.0);
+    values
+}
+
+fn attempt(record: &AttemptRecord) -> Values {
+    let mut values = named(record);
+    values.add(i64::from(record.key.number));
+    values
+}

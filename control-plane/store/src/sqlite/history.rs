@@ -1,0 +1,285 @@
+//! What happened, read in short pages.
+
+use async_trait::async_trait;
+use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{DeliveryId, EventId, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
+use sqlx::{QueryBuilder, Sqlite};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::bulk::{Values, id_list};
+use super::errors::stored;
+use super::rows::{Columns, attempt_columns, delivery_columns, event_columns};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::history::{
+    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage,
+};
+
+const GET_EVENT: &str =
+    concat!("SELECT ", event_columns!(""), " FROM events WHERE tenant = ? AND id = ?");
+
+/// Each event with its number, its id, and the bounds of its millisecond.
+const COUNTS: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
+       (SELECT j.key, unhex(j.value ->> 0), unhex(j.value ->> 1), unhex(j.value ->> 2) \
+        FROM json_each(?1) j), \
+     found(n, state) AS ( \
+       SELECT n, d.state FROM asked CROSS JOIN deliveries d ON d.tenant = ?2 \
+         AND d.id BETWEEN low AND high AND d.event = asked.event \
+       UNION ALL \
+       SELECT n, d.state FROM asked CROSS JOIN ended_deliveries d ON d.tenant = ?2 \
+         AND d.id BETWEEN low AND high AND d.event = asked.event \
+       UNION ALL \
+       SELECT n, d.state FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
+         AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
+         CROSS JOIN deliveries d ON d.id = l.delivery \
+       UNION ALL \
+       SELECT n, d.state FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
+         AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
+         CROSS JOIN ended_deliveries d ON d.tenant = ?2 AND d.id = l.delivery) \
+     SELECT n, state, count(*) FROM found GROUP BY n, state ORDER BY n, state";
+
+const GET_DELIVERY: &str = concat!(
+    "SELECT ", delivery_columns!(""), " FROM deliveries WHERE tenant = ?1 AND id = ?2 \
+     UNION ALL SELECT ", delivery_columns!(""),
+    " FROM ended_deliveries WHERE tenant = ?1 AND id = ?2"
+);
+
+const ATTEMPTS: &str = concat!(
+    "SELECT ", attempt_columns!(), " FROM attempts \
+     WHERE tenant = ? AND delivery = ? AND number > ? ORDER BY number LIMIT ?"
+);
+
+const LAST_ATTEMPTS: &str = concat!(
+    "SELECT ", attempt_columns!(), " FROM json_each(?1) j CROSS JOIN attempts a ON a.seq = \
+     (SELECT l.seq FROM attempts l WHERE l.tenant = ?2 AND l.delivery = unhex(j.value) \
+      ORDER BY l.number DESC LIMIT 1)"
+);
+
+const STATS: &str = "SELECT hour, outcome, bucket, count FROM attempt_stats \
+     WHERE tenant = ? AND subscription = ? AND hour >= ? AND count > 0 \
+     ORDER BY hour, outcome, bucket";
+
+/// AUTOINCREMENT keeps the highest number ever given there.
+const TAIL_POSITION: &str =
+    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'attempts'), 0)";
+const TAIL: &str = concat!(
+    "SELECT ", attempt_columns!(), ", seq FROM attempts WHERE seq > ? ORDER BY seq LIMIT ?"
+);
+
+#[async_trait]
+impl HistoryStore for SqliteStore {
+    async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
+        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_EVENT).await?;
+        rows.first().map(|row| Columns::of(row).event()).transpose()
+    }
+
+    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<Event>> {
+        let mut sql = events_sql(query);
+        let mut reader = self.reader().await?;
+        let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
+        rows.iter().map(|row| Columns::of(row).event()).collect()
+    }
+
+    async fn delivery_counts(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<DeliveryCounts>> {
+        let asked: Vec<[String; 3]> = events
+            .iter()
+            .map(|event| {
+                let (low, high) = codec::ids_of_same_millisecond(event.0);
+                [event.0, low, high].map(|id| id.as_simple().to_string())
+            })
+            .collect();
+        let mut values = Values::default();
+        values.add(codec::to_json(&asked)?).text(tenant.as_str());
+        let mut counts = vec![DeliveryCounts::default(); events.len()];
+        for row in values.run(&mut *self.reader().await?, COUNTS).await? {
+            let mut columns = Columns::of(&row);
+            let n: usize = columns.number("n")?;
+            let state = codec::delivery_state(columns.int()?)?;
+            let count = columns.number("count")?;
+            if let Some(counts) = counts.get_mut(n) {
+                counts.by_state.push((state, count));
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn get_delivery(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+    ) -> StoreResult<Option<Delivery>> {
+        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_DELIVERY).await?;
+        rows.first().map(|row| Columns::of(row).delivery()).transpose()
+    }
+
+    async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>> {
+        let mut sql = deliveries_sql(query);
+        let mut reader = self.reader().await?;
+        let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
+        rows.iter().map(|row| Columns::of(row).delivery()).collect()
+    }
+
+    async fn list_attempts(
+        &self,
+        tenant: &TenantId,
+        delivery: DeliveryId,
+        after: u32,
+        limit: u32,
+    ) -> StoreResult<Vec<AttemptRecord>> {
+        let mut values = named(tenant, delivery.0);
+        values.add(i64::from(after)).add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, ATTEMPTS).await?;
+        rows.iter().map(|row| Columns::of(row).attempt()).collect()
+    }
+
+    async fn last_attempts(
+        &self,
+        tenant: &TenantId,
+        deliveries: &[DeliveryId],
+    ) -> StoreResult<Vec<AttemptRecord>> {
+        let mut values = Values::default();
+        values.add(id_list(deliveries.iter().map(|id| id.0))).text(tenant.as_str());
+        let rows = values.run(&mut *self.reader().await?, LAST_ATTEMPTS).await?;
+        rows.iter().map(|row| Columns::of(row).attempt()).collect()
+    }
+
+    async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
+        let mut values = Values::default();
+        values
+            .text(key.tenant.as_str())
+            .text(key.subscription.as_str())
+            .add(codec::hour(since));
+        let rows = values.run(&mut *self.reader().await?, STATS).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                Ok(StatsRow {
+                    hour: columns.time()?,
+                    outcome: codec::outcome(columns.int()?)?,
+                    bucket: columns.number("bucket")?,
+                    count: columns.number("count")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn tail_position(&self) -> StoreResult<i64> {
+        let rows = Values::default().run(&mut *self.reader().await?, TAIL_POSITION).await?;
+        rows.first().map_or(Ok(0), |row| Columns::of(row).int())
+    }
+
+    async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
+        let mut values = Values::default();
+        values.add(position).add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, TAIL).await?;
+        let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position };
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            page.attempts.push(columns.attempt()?);
+            page.position = columns.int()?;
+        }
+        Ok(page)
+    }
+}
+
+fn named(tenant: &TenantId, id: Uuid) -> Values {
+    let mut values = Values::default();
+    values.text(tenant.as_str()).id(id);
+    values
+}
+
+fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
+    let columns = event_columns!("");
+    let mut sql = QueryBuilder::new("SELECT ");
+    if query.with_payload {
+        sql.push(columns);
+    } else {
+        sql.push(columns.strip_suffix("payload").unwrap_or(columns)).push("x''");
+    }
+    sql.push(" FROM events WHERE tenant = ").push_bind(query.tenant.as_str());
+    let (from, until) = codec::id_range(query.created);
+    push_ids(&mut sql, from, until, query.before.map(|id| id.0));
+    if let Some(event_type) = &query.event_type {
+        sql.push(" AND event_type = ").push_bind(event_type.as_str());
+    }
+    if let Some(account) = &query.account {
+        sql.push(" AND account = ").push_bind(account.as_str());
+    }
+    for (name, value) in &query.attributes {
+        sql.push(" AND EXISTS (SELECT 1 FROM json_each(attributes) j WHERE j.key = ");
+        sql.push_bind(name.as_str());
+        sql.push(" AND j.value = ").push_bind(value.as_str()).push(")");
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
+    sql
+}
+
+fn push_ids(sql: &mut QueryBuilder<Sqlite>, from: Uuid, until: Uuid, before: Option<Uuid>) {
+    let until = before.map_or(until, |before| before.min(until));
+    sql.push(" AND id >= ").push_bind(from);
+    sql.push(" AND id < ").push_bind(until);
+}
+
+/// One statement, so that a delivery that ends meanwhile is seen once.
+fn deliveries_sql(query: &DeliveryQuery) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(concat!("SELECT ", delivery_columns!(""), " FROM ("));
+    for (n, table) in ["deliveries", "ended_deliveries"].into_iter().enumerate() {
+        if n > 0 {
+            sql.push(" UNION ALL ");
+        }
+        push_part(&mut sql, query, table, false);
+        if query.event.is_some() {
+            sql.push(" UNION ALL ");
+            push_part(&mut sql, query, table, true);
+        }
+    }
+    sql.push(") ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
+    sql
+}
+
+/// The newest of one table that match; of an event's, either those made with it
+/// or the later ones.
+fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str, later: bool) {
+    sql.push(concat!("SELECT * FROM (SELECT ", delivery_columns!(""), " FROM "));
+    sql.push(table).push(" WHERE tenant = ").push_bind(query.tenant.as_str());
+    let (from, until) = codec::id_range(query.created);
+    push_ids(sql, from, until, query.before.map(|id| id.0));
+    if let Some(event) = query.event {
+        let (low, high) = codec::ids_of_same_millisecond(event.0);
+        sql.push(" AND event = ").push_bind(event.0);
+        if later {
+            sql.push(" AND id IN (SELECT delivery FROM later_deliveries WHERE tenant = ");
+            sql.push_bind(query.tenant.as_str());
+            sql.push(" AND event = ").push_bind(event.0);
+            sql.push(" AND delivery NOT BETWEEN ").push_bind(low);
+            sql.push(" AND ").push_bind(high).push(")");
+        } else {
+            sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
+        }
+    }
+    if let Some(subscription) = &query.subscription {
+        sql.push(" AND subscription = ").push_bind(subscription.as_str());
+    }
+    if let Some(event_type) = &query.event_type {
+        sql.push(" AND event_type = ").push_bind(event_type.as_str());
+    }
+    if !query.states.is_empty() {
+        sql.push(" AND state IN (");
+        let mut states = sql.separated(", ");
+        for state in &query.states {
+            states.push_bind(state.code());
+        }
+        sql.push(")");
+    }
+    if let Some(test) = query.test {
+        sql.push(" AND test = ").push_bind(test);
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit)).push(")");
+}

@@ -1,0 +1,76 @@
+//! The embedded engine: one file, one process.
+//!
+//! Fed by the same calls as PostgreSQL; feeds a database in WAL mode with
+//! `synchronous = FULL`, so that what was answered is on the disk. Guarantees
+//! rule 16: one connection writes, whoever holds its lock; readers have
+//! connections of their own, which cannot write, and hold them for one short
+//! read; a locked file beside the database refuses a second process.
+
+mod bulk;
+mod checkpoint;
+mod conclude;
+mod config;
+mod errors;
+mod history;
+mod lock;
+mod maintenance;
+mod open;
+mod ownership;
+mod publishing;
+mod rows;
+mod work;
+mod writer;
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use postrider_domain::time::Timestamp;
+use sqlx::SqlitePool;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::Sqlite;
+
+use crate::error::StoreResult;
+use crate::{OpenOptions, Store};
+use checkpoint::Checkpoints;
+use errors::stored;
+use lock::FileLock;
+use writer::Writer;
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    writer: Arc<Writer>,
+    readers: SqlitePool,
+    checkpoints: Checkpoints,
+    clock: Clock,
+    shards: u16,
+    /// Held until the store is closed, or dropped.
+    lock: Mutex<Option<FileLock>>,
+}
+
+impl SqliteStore {
+    /// Opens, and with `options.migrate` makes, the database at a path.
+    pub async fn open(path: &str, options: &OpenOptions) -> StoreResult<Self> {
+        open::open(path, options).await
+    }
+
+    /// A connection to read with, for one short read.
+    async fn reader(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        self.readers.acquire().await.map_err(stored)
+    }
+}
+
+impl Store for SqliteStore {}
+
+/// The wall clock as it stood at the start, carried forward by a monotonic one
+/// (rule 15): no lease ends early because somebody set the clock.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    wall: Timestamp,
+    since: Instant,
+}
+
+impl Clock {
+    fn now(&self) -> Timestamp {
+        self.wall + self.since.elapsed()
+    }
+}

@@ -1,0 +1,252 @@
+//! Leases and signs of life, by this process's clock.
+//!
+//! One process alone can open the file, so the tables mostly hold that one; they
+//! are kept all the same, so that the control plane need not know.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
+use postrider_domain::time::{StoppedClock, Timestamp};
+use sqlx::sqlite::SqliteConnection;
+
+use super::SqliteStore;
+use super::bulk::{Bulk, Values};
+use super::rows::{Columns, integer};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::ownership::{
+    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+};
+
+/// How long those unheard are remembered.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+
+const HEAR_REPLICA: &str = "INSERT INTO replicas (id, address, heard) VALUES (?, ?, ?) \
+     ON CONFLICT (id) DO UPDATE SET address = excluded.address, heard = excluded.heard";
+const HEAR_AGENTS: Bulk = Bulk {
+    sql: "INSERT INTO agent_sightings (agent, replica, incarnation, region, version, \
+          max_in_flight, in_flight, draining, clock_skew_us, heard) VALUES {rows} \
+          ON CONFLICT (agent, replica) DO UPDATE SET incarnation = excluded.incarnation, \
+          region = excluded.region, version = excluded.version, \
+          max_in_flight = excluded.max_in_flight, in_flight = excluded.in_flight, \
+          draining = excluded.draining, clock_skew_us = excluded.clock_skew_us, \
+          heard = excluded.heard",
+    columns: 10,
+};
+const FORGET_REPLICAS: &str = "DELETE FROM replicas WHERE heard < ?";
+const FORGET_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard < ?";
+const REPLICAS: &str = "SELECT id, address, heard FROM replicas ORDER BY id";
+const SHARDS: &str = "SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard";
+const AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight, \
+     draining, clock_skew_us, replica, heard FROM agent_sightings ORDER BY agent, replica";
+const REGIONS: &str = "SELECT region, stopped_total, stopped_since FROM region_clocks \
+     ORDER BY region";
+const ACQUIRE: &str = "UPDATE shards SET epoch = epoch + 1, owner = ?2, lease_until = ?3 \
+     WHERE shard IN (SELECT value FROM json_each(?1)) \
+     AND (?5 OR owner IS NULL OR lease_until <= ?4) RETURNING shard, epoch";
+const RENEW: &str = "UPDATE shards SET lease_until = ?3 FROM json_each(?1) j \
+     WHERE shards.shard = j.value ->> 0 AND shards.epoch = j.value ->> 1 AND shards.owner = ?2 \
+     RETURNING shards.shard";
+const RELEASE: &str = "UPDATE shards SET owner = NULL, lease_until = 0 \
+     WHERE shard IN (SELECT value FROM json_each(?1)) AND owner = ?2";
+const REMOVE_REPLICA: &str = "DELETE FROM replicas WHERE id = ?";
+const PUT_REGION: &str = "INSERT INTO region_clocks (region, stopped_total, stopped_since) \
+     VALUES (?, ?, ?) ON CONFLICT (region) DO UPDATE SET \
+     stopped_total = excluded.stopped_total, stopped_since = excluded.stopped_since";
+
+#[async_trait]
+impl OwnershipStore for SqliteStore {
+    async fn now(&self) -> StoreResult<Timestamp> {
+        Ok(self.clock.now())
+    }
+
+    async fn heartbeat(
+        &self,
+        replica: &ReplicaRow,
+        agents: &[AgentSighting],
+    ) -> StoreResult<ClusterView> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let now = self.clock.now();
+        let mut values = Values::default();
+        values.text(&replica.id.0).text(&replica.address).add(now.as_micros());
+        values.change(&mut tx, HEAR_REPLICA).await?;
+        HEAR_AGENTS
+            .run(&mut tx, agents, |row, agent| {
+                put_sighting(row, agent, now);
+                Ok(())
+            })
+            .await?;
+        for forget in [FORGET_REPLICAS, FORGET_AGENTS] {
+            let mut values = Values::default();
+            values.add((now - FORGOTTEN_AFTER).as_micros());
+            values.change(&mut tx, forget).await?;
+        }
+        let view = view(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(view)
+    }
+
+    async fn acquire_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[Shard],
+        lease: Duration,
+        force: bool,
+    ) -> StoreResult<Vec<(Shard, Epoch)>> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let now = self.clock.now();
+        let mut values = shard_list(shards)?;
+        values
+            .text(&replica.0)
+            .add((now + lease).as_micros())
+            .add(now.as_micros())
+            .add(force);
+        let rows = values.run(&mut tx, ACQUIRE).await?;
+        let mut taken = rows
+            .iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                Ok((columns.shard()?, columns.epoch()?))
+            })
+            .collect::<StoreResult<Vec<_>>>()?;
+        tx.commit().await?;
+        taken.sort_unstable();
+        Ok(taken)
+    }
+
+    async fn renew_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[(Shard, Epoch)],
+        lease: Duration,
+    ) -> StoreResult<Vec<Shard>> {
+        let list: Vec<(u16, i64)> =
+            shards.iter().map(|(shard, epoch)| (shard.0, integer(epoch.0))).collect();
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let mut values = Values::default();
+        values
+            .add(codec::to_json(&list)?)
+            .text(&replica.0)
+            .add((self.clock.now() + lease).as_micros());
+        let rows = values.run(&mut tx, RENEW).await?;
+        let mut renewed =
+            rows.iter().map(|row| Columns::of(row).shard()).collect::<StoreResult<Vec<_>>>()?;
+        tx.commit().await?;
+        renewed.sort_unstable();
+        Ok(renewed)
+    }
+
+    async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()> {
+        let mut values = shard_list(shards)?;
+        values.text(&replica.0);
+        self.change(values, RELEASE).await
+    }
+
+    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()> {
+        let mut values = Values::default();
+        values.text(&replica.0);
+        self.change(values, REMOVE_REPLICA).await
+    }
+
+    async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
+        let mut values = Values::default();
+        values
+            .text(clock.region.as_str())
+            .add(codec::micros(clock.clock.total))
+            .add(clock.clock.since.map(Timestamp::as_micros));
+        self.change(values, PUT_REGION).await
+    }
+}
+
+impl SqliteStore {
+    /// A transaction of one statement.
+    async fn change(&self, values: Values, sql: &'static str) -> StoreResult<()> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        values.change(&mut tx, sql).await?;
+        tx.commit().await
+    }
+}
+
+fn shard_list(shards: &[Shard]) -> StoreResult<Values> {
+    let list: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
+    let mut values = Values::default();
+    values.add(codec::to_json(&list)?);
+    Ok(values)
+}
+
+fn put_sighting(row: &mut Values, agent: &AgentSighting, now: Timestamp) {
+    row.text(&agent.agent.0)
+        .text(&agent.replica.0)
+        .add(agent.incarnation.as_slice())
+        .text(agent.region.as_str())
+        .text(&agent.version)
+        .add(i64::from(agent.max_in_flight))
+        .add(i64::from(agent.in_flight))
+        .add(agent.draining)
+        .add(agent.clock_skew_us)
+        .add((now - agent.heard_ago).as_micros());
+}
+
+async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<ClusterView> {
+    let mut view = ClusterView {
+        now,
+        replicas: Vec::new(),
+        shards: Vec::new(),
+        agents: Vec::new(),
+        regions: Vec::new(),
+    };
+    for row in Values::default().run(connection, REPLICAS).await? {
+        let mut columns = Columns::of(&row);
+        view.replicas.push(ReplicaRow {
+            id: ReplicaId(columns.text()?.into()),
+            address: columns.get()?,
+            heard: columns.time()?,
+        });
+    }
+    for row in Values::default().run(connection, SHARDS).await? {
+        let mut columns = Columns::of(&row);
+        view.shards.push(ShardRow {
+            shard: columns.shard()?,
+            epoch: columns.epoch()?,
+            owner: columns.get::<Option<&str>>()?.map(|owner| ReplicaId(owner.into())),
+            lease_until: columns.time()?,
+        });
+    }
+    for row in Values::default().run(connection, AGENTS).await? {
+        view.agents.push(sighting(&mut Columns::of(&row), now)?);
+    }
+    for row in Values::default().run(connection, REGIONS).await? {
+        let mut columns = Columns::of(&row);
+        view.regions.push(RegionClock {
+            region: Region::from_stored(columns.text()?),
+            clock: StoppedClock {
+                total: columns.span("stopped_total")?,
+                since: columns.optional_time()?,
+            },
+        });
+    }
+    Ok(view)
+}
+
+fn sighting(columns: &mut Columns<'_>, now: Timestamp) -> StoreResult<AgentSighting> {
+    let mut seen = AgentSighting {
+        agent: AgentId(columns.text()?.into()),
+        incarnation: codec::fixed("incarnation", columns.get()?)?,
+        region: Region::from_stored(columns.text()?),
+        version: columns.get()?,
+        max_in_flight: columns.number("max_in_flight")?,
+        in_flight: columns.number("in_flight")?,
+        draining: columns.flag()?,
+        clock_skew_us: columns.int()?,
+        replica: ReplicaId(columns.text()?.into()),
+        heard: columns.time()?,
+        heard_ago: Duration::ZERO,
+    };
+    seen.heard_ago = now.since(seen.heard);
+    Ok(seen)
+}

@@ -1,0 +1,295 @@
+//! Rows of the tables that hold tenants, events, deliveries and attempts, in
+//! both directions. The order of columns is written once for each.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::delivery::{AttemptRecord, Delivery, Timings};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{
+    AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionId,
+    SubscriptionKey, TenantId,
+};
+use postrider_domain::time::Timestamp;
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{Decode, Row, Type};
+use uuid::Uuid;
+
+use super::bulk::Values;
+use super::errors::stored;
+use crate::codec;
+use crate::error::StoreResult;
+
+/// Columns of `deliveries` and `ended_deliveries`, each with a prefix.
+macro_rules! delivery_columns {
+    ($p:literal) => {
+        concat!(
+            $p, "id, ", $p, "tenant, ", $p, "subscription, ", $p, "event, ", $p, "event_type, ",
+            $p, "shard, ", $p, "epoch, ", $p, "state, ", $p, "end_reason, ", $p, "attempts, ",
+            $p, "failures, ", $p, "cause, ", $p, "due, ", $p, "deadline, ", $p, "end_time, ",
+            $p, "ordering_key, ", $p, "sequence, ", $p, "test, ", $p, "resend_of"
+        )
+    };
+}
+pub(super) use delivery_columns;
+pub(super) const DELIVERY_COLUMNS: usize = 19;
+
+/// Columns of `events`, each with a prefix.
+macro_rules! event_columns {
+    ($p:literal) => {
+        concat!(
+            $p, "tenant, ", $p, "id, ", $p, "event_type, ", $p, "account, ", $p, "attributes, ",
+            $p, "ordering_key, ", $p, "content_type, ", $p, "payload_sha256, ", $p,
+            "traceparent, ", $p, "tracestate, ", $p, "idempotency_key, ", $p, "matched, ", $p,
+            "test, ", $p, "payload"
+        )
+    };
+}
+pub(super) use event_columns;
+pub(super) const EVENT_COLUMNS: usize = 14;
+
+/// Columns of `attempts`.
+macro_rules! attempt_columns {
+    () => {
+        "tenant, delivery, number, subscription, event, event_type, outcome, http_status, \
+         start_time, dns, connect, tls, first_byte, total, response_headers, response_body, \
+         response_body_bytes, response_body_truncated, error, agent, region, remote_address, \
+         http_version, cause, test, next_attempt_time"
+    };
+}
+pub(super) use attempt_columns;
+pub(super) const ATTEMPT_COLUMNS: usize = 26;
+
+/// A row read from left to right.
+pub(super) struct Columns<'r> {
+    row: &'r SqliteRow,
+    next: usize,
+}
+
+impl<'r> Columns<'r> {
+    pub(super) fn of(row: &'r SqliteRow) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(super) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&mut self) -> StoreResult<T> {
+        let column = self.next;
+        self.next += 1;
+        self.row.try_get(column).map_err(stored)
+    }
+
+    pub(super) fn int(&mut self) -> StoreResult<i64> {
+        self.get()
+    }
+
+    pub(super) fn number<T: TryFrom<i64>>(&mut self, column: &str) -> StoreResult<T> {
+        codec::narrow(column, self.get()?)
+    }
+
+    pub(super) fn flag(&mut self) -> StoreResult<bool> {
+        Ok(self.int()? != 0)
+    }
+
+    pub(super) fn text(&mut self) -> StoreResult<&'r str> {
+        self.get()
+    }
+
+    pub(super) fn bytes(&mut self) -> StoreResult<Bytes> {
+        self.get::<Vec<u8>>().map(Bytes::from)
+    }
+
+    pub(super) fn id(&mut self) -> StoreResult<Uuid> {
+        self.get()
+    }
+
+    pub(super) fn time(&mut self) -> StoreResult<Timestamp> {
+        self.get().map(Timestamp::from_micros)
+    }
+
+    pub(super) fn optional_time(&mut self) -> StoreResult<Option<Timestamp>> {
+        Ok(self.get::<Option<i64>>()?.map(Timestamp::from_micros))
+    }
+
+    pub(super) fn span(&mut self, column: &str) -> StoreResult<Duration> {
+        codec::span(column, self.get()?)
+    }
+
+    fn optional_span(&mut self, column: &str) -> StoreResult<Option<Duration>> {
+        self.get::<Option<i64>>()?.map(|micros| codec::span(column, micros)).transpose()
+    }
+
+    pub(super) fn tenant(&mut self) -> StoreResult<TenantId> {
+        Ok(TenantId::from_stored(self.text()?))
+    }
+
+    pub(super) fn subscription(&mut self) -> StoreResult<SubscriptionId> {
+        Ok(SubscriptionId::from_stored(self.text()?))
+    }
+
+    pub(super) fn shard(&mut self) -> StoreResult<Shard> {
+        self.number("shard").map(Shard)
+    }
+
+    pub(super) fn epoch(&mut self) -> StoreResult<Epoch> {
+        self.number("epoch").map(Epoch)
+    }
+
+    pub(super) fn delivery(&mut self) -> StoreResult<Delivery> {
+        Ok(Delivery {
+            id: DeliveryId(self.id()?),
+            subscription: SubscriptionKey {
+                tenant: self.tenant()?,
+                subscription: self.subscription()?,
+            },
+            event: EventId(self.id()?),
+            event_type: self.get()?,
+            shard: self.shard()?,
+            epoch: self.epoch()?,
+            state: codec::delivery_state(self.int()?)?,
+            end_reason: self.get::<Option<i64>>()?.map(codec::end_reason).transpose()?,
+            attempts: self.number("attempts")?,
+            failures: self.number("failures")?,
+            trigger: codec::trigger(self.int()?)?,
+            due: self.time()?,
+            deadline: self.time()?,
+            end_time: self.optional_time()?,
+            ordering_key: self.get()?,
+            sequence: self.get()?,
+            test: self.flag()?,
+            resend_of: self.get::<Option<Uuid>>()?.map(DeliveryId),
+        })
+    }
+
+    pub(super) fn event(&mut self) -> StoreResult<Event> {
+        Ok(Event {
+            tenant: self.tenant()?,
+            id: EventId(self.id()?),
+            event_type: self.get()?,
+            account: self.get()?,
+            attributes: codec::attributes_from_json(self.get()?)?,
+            ordering_key: self.get()?,
+            content_type: self.get()?,
+            payload_sha256: codec::fixed("payload_sha256", self.get()?)?,
+            traceparent: self.get()?,
+            tracestate: self.get()?,
+            idempotency_key: self.get()?,
+            matched: self.number("matched")?,
+            test: self.flag()?,
+            payload: self.bytes()?,
+        })
+    }
+
+    pub(super) fn attempt(&mut self) -> StoreResult<AttemptRecord> {
+        let tenant = self.tenant()?;
+        Ok(AttemptRecord {
+            key: AttemptKey { delivery: DeliveryId(self.id()?), number: self.number("number")? },
+            subscription: SubscriptionKey { tenant, subscription: self.subscription()? },
+            event: EventId(self.id()?),
+            event_type: self.get()?,
+            outcome: codec::outcome(self.int()?)?,
+            http_status: self
+                .get::<Option<i64>>()?
+                .map(|status| codec::narrow("http_status", status))
+                .transpose()?,
+            start_time: self.time()?,
+            timings: Timings {
+                dns: self.optional_span("dns")?,
+                connect: self.optional_span("connect")?,
+                tls: self.optional_span("tls")?,
+                first_byte: self.optional_span("first_byte")?,
+                total: self.span("total")?,
+            },
+            response_headers: codec::decode_headers(self.get()?)?,
+            response_body: self.bytes()?,
+            response_body_bytes: self.number("response_body_bytes")?,
+            response_body_truncated: self.flag()?,
+            error: self.get()?,
+            agent: AgentId(self.text()?.into()),
+            region: Region::from_stored(self.text()?),
+            remote_address: self.get()?,
+            http_version: self.get()?,
+            trigger: codec::trigger(self.int()?)?,
+            test: self.flag()?,
+            next_attempt_time: self.optional_time()?,
+        })
+    }
+}
+
+/// A count or an epoch as SQLite's integer; the largest when it is larger.
+pub(super) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Values in the order of [`delivery_columns`].
+pub(super) fn put_delivery(row: &mut Values, delivery: &Delivery) {
+    row.id(delivery.id.0)
+        .text(delivery.subscription.tenant.as_str())
+        .text(delivery.subscription.subscription.as_str())
+        .id(delivery.event.0)
+        .text(&delivery.event_type)
+        .add(i64::from(delivery.shard.0))
+        .add(integer(delivery.epoch.0))
+        .add(delivery.state.code())
+        .add(delivery.end_reason.map(|reason| reason.code()))
+        .add(i64::from(delivery.attempts))
+        .add(i64::from(delivery.failures))
+        .add(delivery.trigger.code())
+        .add(delivery.due.as_micros())
+        .add(delivery.deadline.as_micros())
+        .add(delivery.end_time.map(Timestamp::as_micros))
+        .optional_text(delivery.ordering_key.as_deref())
+        .add(delivery.sequence)
+        .add(delivery.test)
+        .add(delivery.resend_of.map(|id| id.0));
+}
+
+/// Values in the order of [`event_columns`].
+pub(super) fn put_event(row: &mut Values, event: &Event) -> StoreResult<()> {
+    let attributes = codec::attributes_to_json(&event.attributes)?;
+    row.text(event.tenant.as_str())
+        .id(event.id.0)
+        .text(&event.event_type)
+        .optional_text(event.account.as_deref())
+        .add(attributes)
+        .optional_text(event.ordering_key.as_deref())
+        .text(&event.content_type)
+        .add(event.payload_sha256.as_slice())
+        .text(&event.traceparent)
+        .text(&event.tracestate)
+        .optional_text(event.idempotency_key.as_deref())
+        .add(i64::from(event.matched))
+        .add(event.test)
+        .add(&event.payload[..]);
+    Ok(())
+}
+
+/// Values in the order of [`attempt_columns`].
+pub(super) fn put_attempt(row: &mut Values, record: &AttemptRecord) -> StoreResult<()> {
+    let micros = |span: Option<Duration>| span.map(codec::micros);
+    row.text(record.subscription.tenant.as_str())
+        .id(record.key.delivery.0)
+        .add(i64::from(record.key.number))
+        .text(record.subscription.subscription.as_str())
+        .id(record.event.0)
+        .text(&record.event_type)
+        .add(record.outcome.code())
+        .add(record.http_status.map(i64::from))
+        .add(record.start_time.as_micros())
+        .add(micros(record.timings.dns))
+        .add(micros(record.timings.connect))
+        .add(micros(record.timings.tls))
+        .add(micros(record.timings.first_byte))
+        .add(codec::micros(record.timings.total))
+        .add(codec::encode_headers(&record.response_headers)?)
+        .add(&record.response_body[..])
+        .add(integer(record.response_body_bytes))
+        .add(record.response_body_truncated)
+        .text(&codec::without_nul(&record.error))
+        .text(&record.agent.0)
+        .text(record.region.as_str())
+        .text(&record.remote_address)
+        .text(&record.http_version)
+        .add(record.trigger.code())
+        .add(record.test)
+        .add(record.next_attempt_time.map(Timestamp::as_micros));
+    Ok(())
+}

@@ -1,0 +1,369 @@
+//! Unfinished deliveries: claimed, given back, ended by a decision.
+//!
+//! What results make of them stands in [`super::conclude`].
+
+
+use async_trait::async_trait;
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Trigger,
+};
+use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::SqliteStore;
+use super::bulk::{Values, id_list};
+use super::conclude;
+use super::rows::{Columns, delivery_columns, event_columns, integer};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::work::{
+    Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription, Work,
+    WorkStore,
+};
+
+macro_rules! claim {
+    ($index:literal, $which:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = 3, attempts = attempts + 1, epoch = ?5 WHERE id IN \
+             (SELECT id FROM deliveries INDEXED BY ", $index,
+            " WHERE state = 2 AND tenant = ?2 AND subscription = ?3 AND due <= ?4 AND ", $which,
+            " AND deadline >= ?6 AND shard = ?1 ORDER BY due, id LIMIT ?7) RETURNING id"
+        )
+    };
+}
+const CLAIM: &str = claim!("deliveries_waiting", "true");
+const CLAIM_TESTS: &str = claim!("deliveries_waiting_tests", "test = 1");
+
+const LOAD: &str = concat!(
+    "SELECT ", delivery_columns!("d."), ", ", event_columns!("e."),
+    " FROM json_each(?) j CROSS JOIN deliveries d ON d.id = unhex(j.value) \
+     CROSS JOIN events e ON e.tenant = d.tenant AND e.id = d.event WHERE d.state = 3"
+);
+
+/// A loose index scan: each step jumps to the first row of the next
+/// subscription, however many the one before has.
+const WAITING: &str = "WITH RECURSIVE head(shard, id) AS ( \
+       SELECT j.value, (SELECT d.id FROM deliveries d INDEXED BY deliveries_waiting \
+         WHERE d.state = 2 AND d.shard = j.value \
+         ORDER BY d.tenant, d.subscription, d.due LIMIT 1) FROM json_each(?) j \
+       UNION ALL \
+       SELECT h.shard, (SELECT n.id FROM deliveries n INDEXED BY deliveries_waiting \
+         WHERE n.state = 2 AND n.shard = h.shard \
+         AND (n.tenant, n.subscription) > (c.tenant, c.subscription) \
+         ORDER BY n.tenant, n.subscription, n.due LIMIT 1) \
+       FROM head h CROSS JOIN deliveries c ON c.id = h.id) \
+     SELECT d.tenant, d.subscription, d.shard, d.due, \
+       (SELECT x.deadline FROM deliveries x INDEXED BY deliveries_deadline \
+         WHERE x.tenant = d.tenant AND x.subscription = d.subscription AND x.state = 2 \
+         ORDER BY x.deadline LIMIT 1) \
+     FROM head h CROSS JOIN deliveries d ON d.id = h.id";
+
+macro_rules! in_flight {
+    ($which:literal) => {
+        concat!(
+            "SELECT ", delivery_columns!("d."), " FROM json_each(?1) j \
+             CROSS JOIN deliveries d INDEXED BY deliveries_in_flight \
+             ON d.state = 3 AND d.shard = j.value ->> 0 AND ", $which, " LIMIT ?2"
+        )
+    };
+}
+const STALE: &str = in_flight!("d.epoch < j.value ->> 1");
+const OWN: &str = in_flight!("d.epoch = j.value ->> 1 AND d.id > ?3 ORDER BY d.id");
+
+const RELEASE: &str = "UPDATE deliveries SET state = 2, due = ?2, attempts = attempts - 1 \
+     FROM json_each(?1) j WHERE deliveries.id = unhex(j.value ->> 0) \
+     AND deliveries.attempts = j.value ->> 1 AND deliveries.state = 3 AND deliveries.attempts > 0";
+const ADOPT: &str = "UPDATE deliveries SET epoch = ?2 FROM json_each(?1) j \
+     WHERE deliveries.id = unhex(j.value ->> 0) AND deliveries.attempts = j.value ->> 1 \
+     AND deliveries.state = 3";
+
+const WAITING_OF: &str = "SELECT id FROM ( \
+       SELECT id FROM deliveries INDEXED BY deliveries_deadline \
+         WHERE tenant = ?1 AND subscription = ?2 AND state = 2 AND deadline <= ?3 \
+       UNION ALL \
+       SELECT id FROM deliveries INDEXED BY deliveries_deadline \
+         WHERE tenant = ?1 AND subscription = ?2 AND state = 1 AND deadline <= ?3) LIMIT ?4";
+
+const END: &str = concat!(
+    "INSERT INTO ended_deliveries (", delivery_columns!(""), ") SELECT d.id, d.tenant, \
+     d.subscription, d.event, d.event_type, d.shard, d.epoch, ?2, ?3, d.attempts, d.failures, \
+     d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of \
+     FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
+);
+const REMOVE: &str =
+    "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
+
+const FIND_UNFINISHED: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ? AND id = ?";
+const FIND_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
+const BRING_FORWARD: &str =
+    "UPDATE deliveries SET due = ?3, cause = ?4 WHERE tenant = ?1 AND id = ?2 AND state = 2";
+
+#[async_trait]
+impl WorkStore for SqliteStore {
+    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let concluded = conclude::conclude(&mut tx, batch, now).await?;
+        tx.commit().await?;
+        Ok(concluded)
+    }
+
+    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let late = conclude::late(&mut tx, record, now).await?;
+        tx.commit().await?;
+        Ok(late)
+    }
+
+    async fn claim_due(
+        &self,
+        claims: &[Claim],
+        now: Timestamp,
+        limits: ClaimLimits,
+    ) -> StoreResult<Vec<Work>> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let mut claimed = Vec::new();
+        let mut room = limits.deliveries;
+        for claim in claims {
+            let limit = claim.limit.min(room);
+            if limit == 0 {
+                continue;
+            }
+            let mut values = Values::default();
+            values
+                .add(i64::from(claim.shard.0))
+                .text(claim.subscription.tenant.as_str())
+                .text(claim.subscription.subscription.as_str())
+                .add(now.as_micros())
+                .add(integer(claim.epoch.0))
+                .add(claim.running.as_micros())
+                .add(i64::from(limit));
+            let sql = if claim.tests_only { CLAIM_TESTS } else { CLAIM };
+            let rows = values.run(&mut tx, sql).await?;
+            room = room.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+            for row in &rows {
+                claimed.push(DeliveryId(Columns::of(row).id()?));
+            }
+        }
+        let work = load(&mut tx, &claimed).await?;
+        if work.len() < claimed.len() {
+            let missing = claimed.len() - work.len();
+            tracing::error!(missing, "deliveries without their events: they cannot be sent");
+        }
+        tx.commit().await?;
+        Ok(work)
+    }
+
+    async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
+        let shards: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
+        let mut values = Values::default();
+        values.add(codec::to_json(&shards)?);
+        let rows = values.run(&mut *self.reader().await?, WAITING).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                Ok(WaitingSubscription {
+                    subscription: SubscriptionKey {
+                        tenant: columns.tenant()?,
+                        subscription: columns.subscription()?,
+                    },
+                    shard: columns.shard()?,
+                    first_due: columns.time()?,
+                    first_deadline: columns.time()?,
+                })
+            })
+            .collect()
+    }
+
+    async fn stale_in_flight(
+        &self,
+        shards: &[(Shard, Epoch)],
+        limit: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let mut values = Values::default();
+        values.add(lease_list(shards)?).add(i64::from(limit));
+        deliveries_of(&values.run(&mut *self.reader().await?, STALE).await?)
+    }
+
+    async fn own_in_flight(
+        &self,
+        shards: &[(Shard, Epoch)],
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let mut values = Values::default();
+        // Every id is above the empty one.
+        let after = after.map(|id| id.0.into_bytes().to_vec()).unwrap_or_default();
+        values.add(lease_list(shards)?).add(i64::from(limit)).add(after);
+        deliveries_of(&values.run(&mut *self.reader().await?, OWN).await?)
+    }
+
+    async fn load_work(&self, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
+        load(&mut *self.reader().await?, ids).await
+    }
+
+    async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
+        self.change_attempts(RELEASE, keys, due.as_micros()).await
+    }
+
+    async fn adopt(&self, keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()> {
+        self.change_attempts(ADOPT, keys, integer(epoch.0)).await
+    }
+
+    async fn end_waiting(
+        &self,
+        request: &EndWaiting,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64> {
+        let mut values = Values::default();
+        values
+            .text(request.subscription.tenant.as_str())
+            .text(request.subscription.subscription.as_str())
+            .add(request.deadline_before.unwrap_or(Timestamp::MAX).as_micros())
+            .add(i64::from(limit));
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let mut ids = Vec::new();
+        for row in values.run(&mut tx, WAITING_OF).await? {
+            ids.push(DeliveryId(Columns::of(&row).id()?));
+        }
+        let ended = end(&mut tx, &ids, request.state, Some(request.reason), now).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    async fn cancel(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> StoreResult<Cancelled> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let rows = named(tenant, id).run(&mut tx, FIND_UNFINISHED).await?;
+        let Some(row) = rows.first() else {
+            let rows = named(tenant, id).run(&mut tx, FIND_ENDED).await?;
+            return rows.first().map_or(Ok(Cancelled::NotFound), |row| {
+                let state = codec::delivery_state(Columns::of(row).int()?)?;
+                Ok(Cancelled::AlreadyEnded(state))
+            });
+        };
+        let mut columns = Columns::of(row);
+        let state = codec::delivery_state(columns.int()?)?;
+        let key = AttemptKey { delivery: id, number: columns.number("attempts")? };
+        end(&mut tx, &[id], DeliveryState::Cancelled, Some(reason), now).await?;
+        tx.commit().await?;
+        Ok(Cancelled::Done { in_flight: (state == DeliveryState::InFlight).then_some(key) })
+    }
+
+    async fn bring_forward(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        let mut values = named(tenant, id);
+        values.add(now.as_micros()).add(Trigger::Manual.code());
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let changed = values.change(&mut tx, BRING_FORWARD).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    async fn count_waiting(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<u32> {
+        let mut values = Values::default();
+        values
+            .text(key.tenant.as_str())
+            .text(key.subscription.as_str())
+            .add(Timestamp::MAX.as_micros())
+            .add(i64::from(cap));
+        let rows = values.run(&mut *self.reader().await?, WAITING_OF).await?;
+        codec::narrow("count", integer(rows.len() as u64))
+    }
+}
+
+impl SqliteStore {
+    /// Runs a statement over attempts that are still current.
+    async fn change_attempts(
+        &self,
+        sql: &'static str,
+        keys: &[AttemptKey],
+        value: i64,
+    ) -> StoreResult<()> {
+        let list: Vec<(String, u32)> = keys
+            .iter()
+            .map(|key| (key.delivery.0.as_simple().to_string(), key.number))
+            .collect();
+        let mut values = Values::default();
+        values.add(codec::to_json(&list)?).add(value);
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        values.change(&mut tx, sql).await?;
+        tx.commit().await
+    }
+}
+
+fn named(tenant: &TenantId, id: DeliveryId) -> Values {
+    let mut values = Values::default();
+    values.text(tenant.as_str()).id(id.0);
+    values
+}
+
+fn lease_list(shards: &[(Shard, Epoch)]) -> StoreResult<String> {
+    let list: Vec<(u16, u64)> = shards.iter().map(|(shard, epoch)| (shard.0, epoch.0)).collect();
+    codec::to_json(&list)
+}
+
+fn deliveries_of(rows: &[SqliteRow]) -> StoreResult<Vec<Delivery>> {
+    rows.iter().map(|row| Columns::of(row).delivery()).collect()
+}
+
+/// IN_FLIGHT deliveries with their events.
+async fn load(connection: &mut SqliteConnection, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
+    let mut values = Values::default();
+    values.add(id_list(ids.iter().map(|id| id.0)));
+    let rows = values.run(connection, LOAD).await?;
+    rows.iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            Ok(Work { delivery: columns.delivery()?, event: columns.event()? })
+        })
+        .collect()
+}
+
+/// Moves unfinished deliveries to the ended ones.
+pub(super) async fn end(
+    connection: &mut SqliteConnection,
+    ids: &[DeliveryId],
+    state: DeliveryState,
+    reason: Option<EndReason>,
+    now: Timestamp,
+) -> StoreResult<u64> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let list = id_list(ids.iter().map(|id| id.0));
+    let mut values = Values::default();
+    values
+        .add(list.as_str())
+        .add(state.code())
+        .add(reason.map(EndReason::code))
+        .add(now.as_micros());
+    let ended = values.change(connection, END).await?;
+    remove(connection, list).await?;
+    Ok(ended)
+}
+
+/// Removes deliveries that were copied to the ended ones.
+pub(super) async fn remove(connection: &mut SqliteConnection, list: String) -> StoreResult<()> {
+    let mut values = Values::default();
+    values.add(list);
+    values.change(connection, REMOVE).await?;
+    Ok(())
+}

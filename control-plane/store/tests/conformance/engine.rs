@@ -1,0 +1,134 @@
+//! The engines under test, each with a fresh database.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::FutureExt;
+use postrider_store::{Maintenance, OpenOptions, Store};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+/// Not a power of two, and few enough for tenants to share one.
+pub const SHARDS: u16 = 6;
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const POSTGRES_URL: &str = "POSTRIDER_TEST_POSTGRES_URL";
+
+pub struct Engine {
+    pub name: &'static str,
+    pub store: Arc<dyn Store>,
+    pub url: String,
+    place: Place,
+}
+
+/// Where the database is, so that it can be removed.
+enum Place {
+    Directory(#[allow(dead_code, reason = "removed when dropped")] tempfile::TempDir),
+    Server { admin: String, database: String },
+}
+
+pub fn options() -> OpenOptions {
+    OpenOptions { migrate: true, shards: SHARDS, max_connections: 4 }
+}
+
+/// Runs a test on every engine; says which one it failed on.
+pub async fn each_engine(
+    test: impl for<'e> Fn(&'e Engine) -> Pin<Box<dyn Future<Output = ()> + Send + 'e>>,
+) {
+    for engine in engines().await {
+        let outcome = AssertUnwindSafe(test(&engine)).catch_unwind().await;
+        let name = engine.name;
+        engine.remove().await;
+        if let Err(panic) = outcome {
+            eprintln!("failed on {name}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Declares tests that run on every engine.
+macro_rules! conformance {
+    ($($(#[$doc:meta])* async fn $name:ident($engine:ident) $body:block)*) => {$(
+        $(#[$doc])*
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            crate::engine::each_engine(|$engine| Box::pin(async move $body)).await;
+        }
+    )*};
+}
+pub(crate) use conformance;
+
+async fn engines() -> Vec<Engine> {
+    let mut engines = vec![sqlite().await];
+    match std::env::var(POSTGRES_URL) {
+        Ok(admin) => engines.push(postgres(&admin).await),
+        Err(_) => eprintln!("==== SKIPPED ON POSTGRESQL: {POSTGRES_URL} is not set ===="),
+    }
+    engines
+}
+
+async fn sqlite() -> Engine {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("postrider.db").display());
+    open("sqlite", url, Place::Directory(directory)).await
+}
+
+async fn postgres(admin: &str) -> Engine {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let database = format!("conformance_{}_{started}_{number}", std::process::id());
+    administer(admin, format!("CREATE DATABASE {database}")).await;
+    let (server, query) = match admin.split_once('?') {
+        Some((server, query)) => (server, format!("?{query}")),
+        None => (admin, String::new()),
+    };
+    let after_scheme = server.find("://").unwrap() + 3;
+    let host_ends = server[after_scheme..].find('/').map_or(server.len(), |n| after_scheme + n);
+    let url = format!("{}/{database}{query}", &server[..host_ends]);
+    open("postgres", url, Place::Server { admin: admin.to_owned(), database }).await
+}
+
+async fn administer(admin: &str, sql: String) {
+    let mut connection = PgConnection::connect(admin).await.unwrap();
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn open(name: &'static str, url: String, place: Place) -> Engine {
+    let store = postrider_store::open(&url, &options()).await.unwrap();
+    let engine = Engine { name, store, url, place };
+    engine.maintain(Duration::ZERO, 30 * DAY).await;
+    engine
+}
+
+impl Engine {
+    /// Another process's store on the same database, where the engine allows it;
+    /// otherwise the same store.
+    pub async fn second(&self) -> Arc<dyn Store> {
+        match &self.place {
+            Place::Directory(_) => Arc::clone(&self.store),
+            Place::Server { .. } => postrider_store::open(&self.url, &options()).await.unwrap(),
+        }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.place, Place::Server { .. })
+    }
+
+    /// Maintains as it would have been done some time ago, up to a day past now.
+    pub async fn maintain(&self, ago: Duration, retention: Duration) {
+        let now = self.store.now().await.unwrap() - ago;
+        let days_ahead = 7 + u32::try_from(ago.as_secs() / DAY.as_secs()).unwrap();
+        self.store.maintain(now, Maintenance { retention, days_ahead }).await.unwrap();
+    }
+
+    async fn remove(self) {
+        self.store.close().await;
+        if let Place::Server { admin, database } = &self.place {
+            administer(admin, format!("DROP DATABASE {database} WITH (FORCE)")).await;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! One suite for every engine.
+//!
+//! Feeds the same calls to SQLite and, when `POSTRIDER_TEST_POSTGRES_URL` holds
+//! the URL of a server on which databases may be made, to PostgreSQL. Each test
+//! has a database of its own. Guarantees that what the traits of this crate say
+//! is what an engine does: a rule is written there, its test here.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod config;
+mod engine;
+mod fixture;
+mod history;
+mod late;
+mod maintenance;
+mod ownership;
+mod publishing;
+mod tail;
+mod work;

@@ -1,0 +1,181 @@
+//! Leases and signs of life, by the database's clock (rule 15).
+
+use std::time::Duration;
+
+use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
+use postrider_domain::time::StoppedClock;
+use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow};
+
+use crate::engine::{SHARDS, conformance};
+use crate::fixture::SECOND;
+
+const LONG: Duration = Duration::from_secs(600);
+const SHORT: Duration = Duration::from_millis(50);
+
+fn replica(id: &str) -> ReplicaRow {
+    ReplicaRow {
+        id: ReplicaId(id.into()),
+        address: format!("http://{id}.example:8443"),
+        heard: Default::default(),
+    }
+}
+
+fn sighting(agent: &str, replica: &str, heard_ago: Duration) -> AgentSighting {
+    AgentSighting {
+        agent: AgentId(agent.into()),
+        incarnation: [7; 16],
+        region: "eu".parse::<Region>().unwrap(),
+        version: "1.2.3".to_owned(),
+        max_in_flight: 100,
+        in_flight: 3,
+        draining: true,
+        clock_skew_us: -5,
+        replica: ReplicaId(replica.into()),
+        heard: Default::default(),
+        heard_ago,
+    }
+}
+
+conformance! {
+    async fn free_shards_are_taken_once(engine) {
+        let (a, b) = (replica("a").id, replica("b").id);
+        let wanted = [Shard(1), Shard(3), Shard(5)];
+        let store = &engine.store;
+        let taken = store.acquire_shards(&a, &wanted, LONG, false).await.unwrap();
+        assert_eq!(taken, wanted.map(|shard| (shard, Epoch(1))));
+        let all: Vec<Shard> = (0..SHARDS).map(Shard).collect();
+        let rest = store.acquire_shards(&b, &all, LONG, false).await.unwrap();
+        assert_eq!(rest, [0, 2, 4].map(|shard| (Shard(shard), Epoch(1))));
+        let again = store.acquire_shards(&a, &all, LONG, false).await.unwrap();
+        assert!(again.is_empty(), "one's own lease is a lease too: {again:?}");
+        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        assert_eq!(view.shards.len(), usize::from(SHARDS));
+        for (n, row) in view.shards.iter().enumerate() {
+            let owner = if n % 2 == 1 { &a } else { &b };
+            assert_eq!((row.shard, row.epoch), (Shard(n as u16), Epoch(1)));
+            assert_eq!(row.owner.as_ref(), Some(owner));
+            assert!(row.lease_until > view.now + LONG / 2);
+        }
+    }
+
+    async fn an_ended_lease_can_be_taken_over_and_not_renewed(engine) {
+        let (a, b) = (replica("a").id, replica("b").id);
+        let store = &engine.store;
+        store.acquire_shards(&a, &[Shard(0), Shard(1)], SHORT, false).await.unwrap();
+        let lease = [(Shard(0), Epoch(1)), (Shard(1), Epoch(1))];
+        tokio::time::sleep(2 * SHORT).await;
+        // Nobody has taken it: it is still this replica's.
+        let renewed = store.renew_shards(&a, &lease[1..], LONG).await.unwrap();
+        assert_eq!(renewed, [Shard(1)]);
+        let taken =
+            store.acquire_shards(&b, &[Shard(0), Shard(1)], LONG, false).await.unwrap();
+        assert_eq!(taken, [(Shard(0), Epoch(2))]);
+        let renewed = store.renew_shards(&a, &lease, LONG).await.unwrap();
+        assert_eq!(renewed, [Shard(1)]);
+        let old = store.renew_shards(&b, &[(Shard(0), Epoch(1))], LONG).await.unwrap();
+        assert!(old.is_empty(), "an epoch that is over");
+        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        assert_eq!(view.shards[0].owner, Some(b));
+    }
+
+    async fn renewing_extends(engine) {
+        let a = replica("a").id;
+        let store = &engine.store;
+        store.acquire_shards(&a, &[Shard(2)], SECOND, false).await.unwrap();
+        store.renew_shards(&a, &[(Shard(2), Epoch(1))], LONG).await.unwrap();
+        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        assert!(view.shards[2].lease_until > view.now + LONG / 2);
+    }
+
+    async fn force_takes_what_is_leased(engine) {
+        let (a, b) = (replica("a").id, replica("b").id);
+        let store = &engine.store;
+        store.acquire_shards(&a, &[Shard(0)], LONG, false).await.unwrap();
+        let taken = store.acquire_shards(&b, &[Shard(0)], LONG, true).await.unwrap();
+        assert_eq!(taken, [(Shard(0), Epoch(2))]);
+        assert!(store.renew_shards(&a, &[(Shard(0), Epoch(1))], LONG).await.unwrap().is_empty());
+    }
+
+    async fn released_shards_are_free_and_keep_counting(engine) {
+        let (a, b) = (replica("a").id, replica("b").id);
+        let store = &engine.store;
+        store.acquire_shards(&a, &[Shard(0), Shard(1)], LONG, false).await.unwrap();
+        store.release_shards(&b, &[Shard(0)]).await.unwrap();
+        let view = store.heartbeat(&replica("b"), &[]).await.unwrap();
+        assert_eq!(view.shards[0].owner, Some(a.clone()), "only one's own are freed");
+        store.release_shards(&a, &[Shard(0)]).await.unwrap();
+        let view = store.heartbeat(&replica("b"), &[]).await.unwrap();
+        assert_eq!(view.shards[0].owner, None);
+        assert_eq!(view.shards[1].owner, Some(a));
+        let taken = store.acquire_shards(&b, &[Shard(0)], LONG, false).await.unwrap();
+        assert_eq!(taken, [(Shard(0), Epoch(2))]);
+    }
+
+    async fn of_two_that_race_for_a_shard_one_wins(engine) {
+        let second = engine.second().await;
+        let all: Vec<Shard> = (0..SHARDS).map(Shard).collect();
+        let (a, b) = (replica("a").id, replica("b").id);
+        let (one, two) = tokio::join!(
+            engine.store.acquire_shards(&a, &all, LONG, false),
+            second.acquire_shards(&b, &all, LONG, false)
+        );
+        let mut taken = [one.unwrap(), two.unwrap()].concat();
+        taken.sort_unstable();
+        assert_eq!(taken, all.iter().map(|shard| (*shard, Epoch(1))).collect::<Vec<_>>());
+        if engine.is_postgres() {
+            second.close().await;
+        }
+    }
+
+    async fn a_heartbeat_shows_everybody(engine) {
+        let store = &engine.store;
+        let before = store.now().await.unwrap();
+        let seen = sighting("agent-1", "a", 10 * SECOND);
+        store.heartbeat(&replica("a"), std::slice::from_ref(&seen)).await.unwrap();
+        let old = sighting("agent-2", "b", 2 * 60 * SECOND);
+        let view = store.heartbeat(&replica("b"), &[old]).await.unwrap();
+        assert!(view.now >= before);
+        let names: Vec<_> = view.replicas.iter().map(|row| (&*row.id.0, &*row.address)).collect();
+        assert_eq!(
+            names,
+            [("a", "http://a.example:8443"), ("b", "http://b.example:8443")]
+        );
+        assert!(view.replicas.iter().all(|row| row.heard >= before && row.heard <= view.now));
+        assert_eq!(view.agents.len(), 1, "one unheard for two minutes is no longer shown");
+        let shown = &view.agents[0];
+        let age = view.now.since(shown.heard);
+        assert!(age >= 10 * SECOND && age < 40 * SECOND, "{age:?}");
+        let expected = AgentSighting { heard: shown.heard, heard_ago: shown.heard_ago, ..seen };
+        assert_eq!(*shown, expected);
+        assert!(view.shards.iter().all(|row: &ShardRow| row.owner.is_none()));
+
+        let newer = AgentSighting { in_flight: 4, ..sighting("agent-1", "a", SECOND) };
+        store.heartbeat(&replica("a"), &[newer]).await.unwrap();
+        store.remove_replica(&replica("a").id).await.unwrap();
+        let view = store.heartbeat(&replica("b"), &[]).await.unwrap();
+        assert_eq!(view.replicas.len(), 1);
+        assert_eq!(view.agents.len(), 1, "what was seen is not forgotten with who saw it");
+        assert_eq!(view.agents[0].in_flight, 4);
+    }
+
+    async fn region_clocks_are_kept(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let region: Region = "eu".parse().unwrap();
+        let mut clock = StoppedClock { total: LONG, since: Some(now) };
+        store.put_region_clock(&RegionClock { region: region.clone(), clock }).await.unwrap();
+        clock.start(now + SECOND);
+        let kept = RegionClock { region, clock };
+        store.put_region_clock(&kept).await.unwrap();
+        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        assert_eq!(view.regions, [kept]);
+    }
+
+    async fn the_clock_moves_on(engine) {
+        let one = engine.store.now().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let two = engine.store.now().await.unwrap();
+        let passed = two.since(one);
+        assert!(passed >= Duration::from_millis(15) && passed < 30 * SECOND, "{passed:?}");
+    }
+}

@@ -1,0 +1,221 @@
+//! Events and their deliveries.
+
+use std::sync::Arc;
+
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::event::Event;
+use postrider_store::{NewEvent, Published, StoreError};
+
+use crate::engine::conformance;
+use crate::fixture::{HOUR, SECOND, World};
+
+conformance! {
+    async fn an_event_and_all_its_deliveries_are_committed(engine) {
+        let world = World::new(engine).await;
+        let event = world.event();
+        let mut deliveries = Vec::new();
+        for state in [
+            DeliveryState::Held,
+            DeliveryState::Waiting,
+            DeliveryState::InFlight,
+            DeliveryState::Suppressed,
+        ] {
+            deliveries.push(world.delivery(&event, state));
+        }
+        world.commit(world.new_event(event.clone(), deliveries.clone())).await;
+        let read = world.store.get_event(world.tenant(), event.id).await.unwrap();
+        assert_eq!(read, Some(event));
+        for delivery in deliveries {
+            assert_eq!(world.get(delivery.id).await, Some(delivery));
+        }
+    }
+
+    async fn optional_fields_may_be_absent(engine) {
+        let world = World::new(engine).await;
+        let mut event = Event { account: None, ordering_key: None, ..world.event() };
+        event.attributes.clear();
+        event.payload = bytes::Bytes::from_static(b"\0\xff");
+        let mut delivery = world.delivery(&event, DeliveryState::Waiting);
+        delivery.sequence = None;
+        world.commit(world.new_event(event.clone(), vec![delivery.clone()])).await;
+        let read = world.store.get_event(world.tenant(), event.id).await.unwrap();
+        assert_eq!(read, Some(event));
+        assert_eq!(world.get(delivery.id).await, Some(delivery));
+    }
+
+    /// Rule 1.
+    async fn a_stale_configuration_stops_only_its_item(engine) {
+        let world = World::new(engine).await;
+        let other = World::named(engine, "other", "hook").await;
+        let good = world.keyed("a", 1, world.now + HOUR);
+        let stale = NewEvent { config_version: 1, ..world.keyed("b", 1, world.now + HOUR) };
+        let theirs = other.keyed("a", 1, world.now + HOUR);
+        let batch = [good, stale, theirs];
+        let answers = world.store.publish(&batch).await.unwrap();
+        assert_eq!(answers, [Published::Committed, Published::StaleConfig, Published::Committed]);
+        for (item, written) in batch.iter().zip([true, false, true]) {
+            assert_eq!(is_written(&world, item).await, written);
+        }
+        // The stale item's key was not used up either.
+        let again = NewEvent { config_version: world.version, ..batch[1].clone() };
+        world.commit(again).await;
+    }
+
+    async fn a_deleted_or_unknown_tenant_is_stale(engine) {
+        let world = World::new(engine).await;
+        let mut stranger = world.event();
+        stranger.tenant = "stranger".parse().unwrap();
+        let unknown = NewEvent { config_version: 0, ..world.new_event(stranger, vec![]) };
+        assert_eq!(world.store.publish(&[unknown]).await.unwrap(), [Published::StaleConfig]);
+        let (version, _) = world.store.delete_tenant(world.tenant(), 1, world.now).await.unwrap();
+        for config_version in [0, version - 1, version] {
+            let item = NewEvent { config_version, ..world.new_event(world.event(), vec![]) };
+            assert_eq!(world.store.publish(&[item]).await.unwrap(), [Published::StaleConfig]);
+        }
+    }
+
+    /// Rule 9.
+    async fn a_used_key_returns_the_first_event(engine) {
+        let world = World::new(engine).await;
+        let first = world.keyed("key", 1, world.now + HOUR);
+        world.commit(first.clone()).await;
+        for (hash, same_request) in [(1, true), (2, false)] {
+            let again = world.keyed("key", hash, world.now + HOUR);
+            let fresh = world.keyed(&format!("fresh-{hash}"), 1, world.now + HOUR);
+            let plain = world.new_event(world.event(), vec![]);
+            let batch = [plain, again, fresh];
+            let answers = world.store.publish(&batch).await.unwrap();
+            let duplicate = Published::Duplicate { event: first.event.id, matched: 1, same_request };
+            assert_eq!(answers, [Published::Committed, duplicate, Published::Committed]);
+            for (item, written) in batch.iter().zip([true, false, true]) {
+                assert_eq!(is_written(&world, item).await, written);
+            }
+        }
+        // Another tenant's keys are its own.
+        let other = World::named(engine, "other", "hook").await;
+        other.commit(other.keyed("key", 1, world.now + HOUR)).await;
+    }
+
+    async fn an_expired_key_is_used_again(engine) {
+        let world = World::new(engine).await;
+        // Expired at the very moment at which the second is made.
+        world.commit(world.keyed("key", 1, world.now)).await;
+        let second = world.keyed("key", 2, world.now + HOUR);
+        world.commit(second.clone()).await;
+        let answers = world.store.publish(&[world.keyed("key", 2, world.now + HOUR)]).await;
+        let event = second.event.id;
+        assert_eq!(
+            answers.unwrap(),
+            [Published::Duplicate { event, matched: 1, same_request: true }]
+        );
+    }
+
+    /// Rule 18: a publish whose client gave up and tried again yields one event.
+    async fn of_two_that_race_for_a_key_one_wins(engine) {
+        let world = World::new(engine).await;
+        let second = engine.second().await;
+        for round in 0..20 {
+            let keys = [format!("a{round}"), format!("b{round}")];
+            let items = |order: [usize; 2]| {
+                order.map(|n| world.keyed(&keys[n], 1, world.now + HOUR)).to_vec()
+            };
+            let (one, two) = (items([0, 1]), items([1, 0]));
+            let (answers, others) =
+                tokio::join!(world.store.publish(&one), second.publish(&two));
+            let (answers, others) = (answers.unwrap(), others.unwrap());
+            for (n, other) in [(0, 1), (1, 0)] {
+                let pair = [(&one[n], &answers[n]), (&two[other], &others[other])];
+                let winners: Vec<_> =
+                    pair.iter().filter(|(_, a)| **a == Published::Committed).collect();
+                assert_eq!(winners.len(), 1, "{pair:?}");
+                let event = winners[0].0.event.id;
+                for (item, answer) in pair {
+                    let won = item.event.id == event;
+                    assert_eq!(is_written(&world, item).await, won);
+                    if !won {
+                        let same_request = true;
+                        let lost = Published::Duplicate { event, matched: 1, same_request };
+                        assert_eq!(*answer, lost);
+                    }
+                }
+            }
+        }
+        if !Arc::ptr_eq(&world.store, &second) {
+            second.close().await;
+        }
+    }
+
+    async fn a_thousand_items_are_one_batch(engine) {
+        let world = World::new(engine).await;
+        let batch: Vec<NewEvent> = (0..1000)
+            .map(|n| match n % 3 {
+                0 => world.keyed(&format!("key-{n}"), 1, world.now + HOUR),
+                _ => {
+                    let event = world.event();
+                    let one = world.delivery(&event, DeliveryState::InFlight);
+                    let two = world.delivery(&event, DeliveryState::Waiting);
+                    world.new_event(event, vec![one, two])
+                }
+            })
+            .collect();
+        let answers = world.store.publish(&batch).await.unwrap();
+        assert_eq!(answers.len(), 1000);
+        assert!(answers.iter().all(|answer| *answer == Published::Committed));
+        for item in [&batch[0], &batch[1], &batch[511], &batch[999]] {
+            assert!(is_written(&world, item).await);
+        }
+        let counts = world.store.delivery_counts(world.tenant(), &[batch[998].event.id]).await;
+        assert_eq!(
+            counts.unwrap()[0].by_state,
+            [(DeliveryState::Waiting, 1), (DeliveryState::InFlight, 1)]
+        );
+        assert!(world.store.publish(&[]).await.unwrap().is_empty());
+    }
+
+    /// Rule 6.
+    async fn a_refused_batch_writes_nothing(engine) {
+        let world = World::new(engine).await;
+        let first = world.keyed("first", 1, world.now + HOUR);
+        let stored = world.publish(DeliveryState::InFlight).await;
+        let nul = Event { account: Some("a\0b".to_owned()), ..world.event() };
+        let mut twice = world.keyed("twice", 1, world.now + HOUR);
+        twice.deliveries[0].id = stored.id;
+        for poison in [world.new_event(nul, vec![]), twice] {
+            let refused = world.store.publish(&[first.clone(), poison.clone()]).await;
+            assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
+            assert!(!is_written(&world, &first).await);
+            let alone = world.store.publish(&[poison]).await;
+            assert!(matches!(alone, Err(StoreError::Rejected(_))), "{alone:?}");
+        }
+        world.commit(first).await;
+    }
+
+    async fn a_later_delivery_is_found_with_its_event(engine) {
+        let world = World::new(engine).await;
+        let first = world.publish(DeliveryState::InFlight).await;
+        world.succeed(&first).await;
+        let later = world.event_at(world.now + SECOND);
+        let mut resend = world.delivery(&later, DeliveryState::Waiting);
+        resend.event = first.event;
+        resend.resend_of = Some(first.id);
+        world.store.add_delivery(&resend).await.unwrap();
+        assert_eq!(world.get(resend.id).await, Some(resend.clone()));
+        let again = world.store.add_delivery(&resend).await;
+        assert!(matches!(again, Err(StoreError::Rejected(_))), "{again:?}");
+        let counts = world.store.delivery_counts(world.tenant(), &[first.event]).await.unwrap();
+        let mut counts = counts[0].by_state.clone();
+        counts.sort_unstable();
+        assert_eq!(counts, [(DeliveryState::Waiting, 1), (DeliveryState::Succeeded, 1)]);
+    }
+}
+
+/// Whether an item's event is there, and its deliveries just as well.
+async fn is_written(world: &World, item: &NewEvent) -> bool {
+    let tenant = &item.event.tenant;
+    let event = world.store.get_event(tenant, item.event.id).await.unwrap().is_some();
+    for delivery in &item.deliveries {
+        let there = world.store.get_delivery(tenant, delivery.id).await.unwrap().is_some();
+        assert_eq!(there, event, "an event without its delivery, or the reverse");
+    }
+    event
+}

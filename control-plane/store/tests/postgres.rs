@@ -1,0 +1,258 @@
+//! What only the PostgreSQL engine does: schema, partitions, plans.
+//!
+//! Needs `POSTRIDER_TEST_POSTGRES_URL`, as the conformance suite does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use postrider_domain::ids::{AgentId, Region, ReplicaId};
+use postrider_domain::time::StoppedClock;
+use postrider_store::{
+    AgentSighting, Maintenance, OpenOptions, RegionClock, ReplicaRow, StoreError,
+};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+const POSTGRES_URL: &str = "POSTRIDER_TEST_POSTGRES_URL";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn options(migrate: bool) -> OpenOptions {
+    OpenOptions {
+        migrate,
+        shards: 8,
+        max_connections: 4,
+    }
+}
+
+/// Runs a test with the URL of an empty database; says so when it cannot.
+async fn with_database<F: Future<Output = ()>>(test: impl FnOnce(String) -> F) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let Ok(admin) = std::env::var(POSTGRES_URL) else {
+        eprintln!("==== SKIPPED: {POSTGRES_URL} is not set ====");
+        return;
+    };
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let database = format!("engine_{}_{number}", std::process::id());
+    execute(
+        &admin,
+        &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"),
+    )
+    .await;
+    execute(&admin, &format!("CREATE DATABASE {database}")).await;
+    let (server, _) = admin.rsplit_once('/').unwrap();
+    test(format!("{server}/{database}")).await;
+    execute(&admin, &format!("DROP DATABASE {database} WITH (FORCE)")).await;
+}
+
+async fn execute(url: &str, sql: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn one<T>(url: &str, sql: &str) -> T
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+{
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let value = sqlx::query_scalar(AssertSqlSafe(sql))
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    value
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_current_says_what_to_run() {
+    with_database(async |url| {
+        let error = postrider_store::open(&url, &options(false))
+            .await
+            .err()
+            .unwrap();
+        assert!(
+            error.to_string().contains("run `postrider migrate`"),
+            "{error}"
+        );
+        let (one, two) = tokio::join!(
+            postrider_store::open(&url, &options(true)),
+            postrider_store::open(&url, &options(true))
+        );
+        (one.unwrap().close().await, two.unwrap().close().await);
+        postrider_store::open(&url, &options(false))
+            .await
+            .unwrap()
+            .close()
+            .await;
+        execute(&url, "UPDATE _sqlx_migrations SET checksum = '\\x00'").await;
+        for migrate in [false, true] {
+            let error = postrider_store::open(&url, &options(migrate))
+                .await
+                .err()
+                .unwrap();
+            assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+        }
+        execute(&url, "UPDATE _sqlx_migrations SET version = 999").await;
+        for migrate in [false, true] {
+            let error = postrider_store::open(&url, &options(migrate))
+                .await
+                .err()
+                .unwrap();
+            assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_without_a_server_is_unavailable_and_its_password_not_told() {
+    let nobody = "postgres://me:secret@127.0.0.1:1/x";
+    let error = postrider_store::open(nobody, &options(true))
+        .await
+        .err()
+        .unwrap();
+    assert!(error.is_transient(), "{error}");
+    assert!(!error.to_string().contains("secret"), "{error}");
+    let error = postrider_store::open("postgres://me:secret@[", &options(true))
+        .await
+        .err()
+        .unwrap();
+    assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn readiness_asks_for_tomorrows_partition_of_each_table() {
+    with_database(async |url| {
+        let store = postrider_store::open(&url, &options(true)).await.unwrap();
+        let now = store.now().await.unwrap();
+        let settings = Maintenance {
+            retention: 30 * DAY,
+            days_ahead: 7,
+        };
+        store.ready(now).await.unwrap();
+        store.ready(now + 6 * DAY).await.unwrap();
+        let tomorrow = (now + DAY).to_string()[..10].replace('-', "");
+        for table in ["events", "ended_deliveries", "attempts"] {
+            let name = format!("{table}_{tomorrow}");
+            execute(&url, &format!("DROP TABLE {name}")).await;
+            let error = store.ready(now).await.unwrap_err();
+            assert!(error.to_string().contains(&name), "{error}");
+            // Detached is as bad as gone; nothing of the name may be in the way.
+            store.maintain(now, settings).await.unwrap();
+            store.ready(now).await.unwrap();
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_partitions_are_dropped_and_a_reader_only_delays_it() {
+    with_database(async |url| {
+        let store = postrider_store::open(&url, &options(true)).await.unwrap();
+        let now = store.now().await.unwrap();
+        let settings = Maintenance {
+            retention: 3 * DAY,
+            days_ahead: 7,
+        };
+        store.maintain(now - 10 * DAY, settings).await.unwrap();
+        let count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass";
+        let before: i64 = one(&url, count).await;
+        let mut reader = PgConnection::connect(&url).await.unwrap();
+        reader.execute("BEGIN; SELECT * FROM events").await.unwrap();
+        let (kept, ()) = tokio::join!(store.maintain(now, settings), async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            reader.execute("COMMIT").await.unwrap();
+        });
+        kept.unwrap();
+        let after: i64 = one(&url, count).await;
+        // From three days ago to seven ahead.
+        assert_eq!((before > after, after), (true, 11));
+        store.close().await;
+    })
+    .await;
+}
+
+/// Plans are made while tables are empty and used when they are full.
+#[tokio::test]
+async fn plans_made_on_empty_tables_use_indexes() {
+    with_database(async |url| {
+        let store = postrider_store::open(&url, &options(true)).await.unwrap();
+        store.close().await;
+        let explained: Vec<String> = {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            connection
+                .execute("SET enable_seqscan = off; ANALYZE")
+                .await
+                .unwrap();
+            let sql = "EXPLAIN SELECT id FROM deliveries WHERE tenant = 'a' AND \
+                subscription = 'b' AND state IN (1, 2) AND state = 2 ORDER BY deadline LIMIT 1";
+            sqlx::query_scalar(sql)
+                .fetch_all(&mut connection)
+                .await
+                .unwrap()
+        };
+        let plan = explained.join("\n");
+        assert!(
+            plan.contains("deliveries_deadline") && !plan.contains("Sort"),
+            "{plan}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
+    with_database(async |url| {
+        let store = postrider_store::open(&url, &options(true)).await.unwrap();
+        let now = store.now().await.unwrap();
+        let region: Region = "eu".parse().unwrap();
+        let replica = |id: &str| ReplicaRow {
+            id: ReplicaId(id.into()),
+            address: format!("https://{id}"),
+            heard: now,
+        };
+        let agent = |seconds| AgentSighting {
+            agent: AgentId(format!("agent-{seconds}").as_str().into()),
+            incarnation: [7; 16],
+            region: region.clone(),
+            version: "1.0".to_owned(),
+            max_in_flight: 64,
+            in_flight: 3,
+            draining: false,
+            clock_skew_us: -5,
+            replica: ReplicaId("one".into()),
+            heard: now,
+            heard_ago: Duration::from_secs(seconds),
+        };
+        let clock = StoppedClock {
+            total: DAY,
+            since: Some(now),
+        };
+        store
+            .put_region_clock(&RegionClock {
+                region: region.clone(),
+                clock,
+            })
+            .await
+            .unwrap();
+        store
+            .heartbeat(&replica("one"), &[agent(1), agent(61)])
+            .await
+            .unwrap();
+        let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
+        assert_eq!(view.replicas.len(), 2);
+        assert_eq!(view.agents.len(), 1);
+        assert_eq!(view.regions, [RegionClock { region, clock }]);
+        execute(
+            &url,
+            "UPDATE replicas SET heard = heard - 61000000 WHERE id = 'one'",
+        )
+        .await;
+        let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
+        assert_eq!(view.replicas.len(), 1);
+        store.close().await;
+    })
+    .await;
+}

@@ -1,0 +1,77 @@
+//! Compiles the wire contract with protox, so that no protoc is needed.
+//!
+//! Fed by the files listed below; feeds `src/lib.rs` with Rust code for
+//! Postrider's own packages and with the encoded descriptors of everything that
+//! a caller can meet, error details and health included. Guarantees that both
+//! come from one compilation and cannot differ.
+
+use std::path::Path;
+use std::{env, error::Error, fs};
+
+/// Served and called by Postrider: these become Rust.
+const OWN: &[&str] = &[
+    "postrider/v1/tenant.proto",
+    "postrider/v1/retry_policy.proto",
+    "postrider/v1/endpoint_health.proto",
+    "postrider/v1/subscription.proto",
+    "postrider/v1/subscription_service.proto",
+    "postrider/v1/subscription_stats.proto",
+    "postrider/v1/event.proto",
+    "postrider/v1/delivery.proto",
+    "postrider/v1/attempt.proto",
+    "postrider/v1/fleet.proto",
+    "postrider/agent/v1/agent.proto",
+    "postrider/replica/v1/replica.proto",
+];
+
+/// Rust for these exists in other crates; callers only need to see their shape.
+const DESCRIBED: &[&str] = &[
+    "google/rpc/code.proto",
+    "google/rpc/status.proto",
+    "google/rpc/error_details.proto",
+    "grpc/health/v1/health.proto",
+];
+
+/// Imported by the files above.
+const IMPORTED: &[&str] = &[
+    "google/api/field_behavior.proto",
+    "google/api/resource.proto",
+];
+
+/// Can carry a signing secret: `src/redacted.rs` prints these without it.
+const SECRET: &[&str] = &[
+    ".postrider.agent.v1.SigningKey",
+    ".postrider.v1.Subscription",
+    ".postrider.v1.RotateSigningSecretRequest",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    for file in OWN.iter().chain(DESCRIBED).chain(IMPORTED) {
+        println!("cargo:rerun-if-changed={file}");
+    }
+
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_imports(true).include_source_info(false);
+    compiler.open_files(OWN.iter().chain(DESCRIBED))?;
+
+    let out_dir = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
+    // Encoded by protox itself: prost's descriptor types would drop the options
+    // of google.api, which tell a caller what is required and what is output.
+    let descriptors = compiler.encode_file_descriptor_set();
+    fs::write(Path::new(&out_dir).join("descriptors.binpb"), descriptors)?;
+
+    let mut sources = compiler.file_descriptor_set();
+    // The types of others are mapped to Rust that exists, so nothing is generated
+    // for them, but the generator looks them up.
+    sources.file.retain(|file| {
+        OWN.contains(&file.name()) || matches!(file.package(), "google.protobuf" | "google.rpc")
+    });
+    tonic_prost_build::configure()
+        .bytes(".")
+        .extern_path(".google.rpc", "::tonic_types::pb")
+        .skip_debug(SECRET)
+        .emit_rerun_if_changed(false)
+        .compile_fds(sources)?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Webhooks for the published verifiers of Rust, Python and JavaScript.
+//!
+//! Fed by a signer; feeds `verify.py` and `verify.mjs` through the folder that
+//! POSTRIDER_TEST_CAPTURES names. Guarantees that every library has the same
+//! webhooks to judge, signed a moment ago, since all of them check the time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::env;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri, Version};
+use postrider_tests::receiver::Received;
+use postrider_tests::signature::{
+    TOLERANCE, assert_signed, capture, sign, timestamp, verify, verify_published,
+};
+
+const OLD: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const NEW: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+
+/// A request as a receiver would have it, signed with these secrets at `at`.
+fn signed(body: &'static str, secrets: &[&str], at: SystemTime) -> Received {
+    let seconds = timestamp(at).unwrap();
+    let id = "evt_0199a7c4d2f07b1c8e5f3a6b9c0d1e2f";
+    let signatures: Vec<_> = secrets
+        .iter()
+        .map(|secret| sign(secret, id, &seconds, body.as_bytes()).unwrap())
+        .collect();
+    let mut headers = HeaderMap::new();
+    headers.insert("webhook-id", id.parse().unwrap());
+    headers.insert("webhook-timestamp", seconds.parse().unwrap());
+    headers.insert("webhook-signature", signatures.join(" ").parse().unwrap());
+    Received {
+        number: 1,
+        method: Method::POST,
+        uri: Uri::from_static("/"),
+        version: Version::HTTP_11,
+        headers,
+        body: Bytes::from_static(body.as_bytes()),
+        at: Instant::now(),
+        wall: SystemTime::now(),
+        connection: 1,
+    }
+}
+
+fn captures() -> Option<PathBuf> {
+    env::var_os("POSTRIDER_TEST_CAPTURES").map(PathBuf::from)
+}
+
+#[test]
+fn one_key_and_two_keys_verify() {
+    let bodies = [
+        ("plain", "{\"amount\": \"10.00\",  \"currency\":\"SEK\"}"),
+        ("unicode", "{\"payer\":\"Åsa Öström 日本 \\u0000\"}"),
+        ("empty", ""),
+    ];
+    for (name, body) in bodies {
+        let one = signed(body, &[OLD], SystemTime::now());
+        assert_signed(&one, OLD).unwrap();
+        let both = signed(body, &[OLD, NEW], SystemTime::now());
+        assert_signed(&both, OLD).unwrap();
+        assert_signed(&both, NEW).unwrap();
+        if let Some(folder) = captures() {
+            capture(&folder, &format!("{name}-one"), &one, OLD).unwrap();
+            capture(&folder, &format!("{name}-rotated"), &both, NEW).unwrap();
+        }
+    }
+}
+
+#[test]
+fn anything_changed_is_refused_by_both_checks() {
+    let now = SystemTime::now();
+    let mut changed = vec![signed("{\"a\":1}", &[NEW], now)];
+    for header in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        let mut request = signed("{\"a\":1}", &[OLD], now);
+        request.headers.remove(header);
+        changed.push(request);
+    }
+    let mut body = signed("{\"a\":1}", &[OLD], now);
+    body.body = Bytes::from_static(b"{\"a\": 1}");
+    changed.push(body);
+    let late = now - TOLERANCE - Duration::from_secs(60);
+    changed.push(signed("{\"a\":1}", &[OLD], late));
+    for request in changed {
+        assert!(verify(&request, OLD).is_err(), "{request:?}");
+        assert!(verify_published(&request, OLD).is_err(), "{request:?}");
+    }
+}

@@ -1,0 +1,264 @@
+//! A whole Postrider: replicas, agents, a database and a certificate authority.
+//!
+//! Fed by a [`Description`]; feeds end-to-end tests. Guarantees that everything
+//! is real and ready: separate processes over mutual TLS on the loopback
+//! interface, every replica serving and every agent connected to every replica.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use postrider_proto::v1::{AgentState, ListAgentsRequest};
+use tempfile::TempDir;
+
+use crate::agent::{self, Agent};
+use crate::api::Api;
+use crate::pki::{Identity, Pki};
+use crate::postgres::Database;
+use crate::receiver::{self, Receiver};
+use crate::replica::{self, Replica};
+use crate::wait;
+
+const CONNECTED_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where the control plane keeps its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// What to start. The default is one replica on SQLite and one agent in `eu`,
+/// over mutual TLS.
+#[derive(Clone, Debug)]
+pub struct Description {
+    pub engine: Engine,
+    pub replicas: usize,
+    /// Regions and how many agents each has.
+    pub agents: Vec<(String, usize)>,
+    pub tls: bool,
+    /// TOML that overrides the control plane's default settings.
+    pub settings: String,
+    pub replica_arguments: Vec<String>,
+    pub agent_arguments: Vec<String>,
+    /// For both programs, for instance `RUST_LOG`.
+    pub environment: Vec<(String, String)>,
+    pub max_in_flight: u32,
+}
+
+impl Default for Description {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Sqlite,
+            replicas: 1,
+            agents: vec![("eu".to_owned(), 1)],
+            tls: true,
+            settings: String::new(),
+            replica_arguments: Vec::new(),
+            agent_arguments: Vec::new(),
+            environment: Vec::new(),
+            max_in_flight: 256,
+        }
+    }
+}
+
+/// A running Postrider. Fields are dropped in this order: agents, replicas, and
+/// only then what they stand on.
+pub struct Cluster {
+    pub agents: Vec<Agent>,
+    pub replicas: Vec<Replica>,
+    pki: Arc<Pki>,
+    caller: Identity,
+    database: Option<Database>,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// One replica, one agent in `eu`.
+    pub async fn small(engine: Engine) -> Result<Self> {
+        Self::start(&Description {
+            engine,
+            ..Description::default()
+        })
+        .await
+    }
+
+    /// Starts everything and waits until all of it is connected.
+    pub async fn start(description: &Description) -> Result<Self> {
+        ensure!(
+            description.engine == Engine::Postgres || description.replicas == 1,
+            "SQLite serves one replica"
+        );
+        let folder = tempfile::Builder::new().prefix("postrider-").tempdir()?;
+        let pki = Arc::new(Pki::create(&folder.path().join("pki"))?);
+        let caller = pki.program("caller")?;
+        let database = match description.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(Database::create().await?),
+        };
+        let mut cluster = Self {
+            agents: Vec::new(),
+            replicas: Vec::new(),
+            pki,
+            caller,
+            database,
+            folder,
+        };
+        cluster.start_replicas(description).await?;
+        cluster.start_agents(description)?;
+        cluster.wait_for_agents().await?;
+        Ok(cluster)
+    }
+
+    /// Clients of the first replica.
+    pub fn api(&self) -> Result<Api> {
+        self.api_of(0)
+    }
+
+    /// Clients of a replica, counted from 0.
+    pub fn api_of(&self, replica: usize) -> Result<Api> {
+        let replica = self.replicas.get(replica).context("no such replica")?;
+        Ok(replica.api())
+    }
+
+    /// A receiver that the agents trust.
+    pub async fn receiver(&self) -> Result<Receiver> {
+        Receiver::start(&self.pki).await
+    }
+
+    /// As [`Self::receiver`], otherwise equipped.
+    pub async fn receiver_with(&self, options: receiver::Options) -> Result<Receiver> {
+        Receiver::with(&self.pki, options).await
+    }
+
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
+    /// Who the clients call as; its files serve grpcurl.
+    pub fn caller(&self) -> &Identity {
+        &self.caller
+    }
+
+    /// The database, when it is PostgreSQL.
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
+    /// The test's folder: logs, certificates, SQLite's file.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits until every agent that runs is connected to every replica that
+    /// runs, by the word of each of those replicas.
+    pub async fn wait_for_agents(&mut self) -> Result<()> {
+        let mut wanted = Vec::new();
+        for agent in &mut self.agents {
+            if agent.is_up() {
+                agent.program()?.still_runs()?;
+                wanted.push(agent.resource_name());
+            }
+        }
+        let running = self.replicas.iter().filter(|replica| replica.is_up());
+        let asked: Vec<_> = running
+            .map(|replica| (replica.api(), format!("replicas/{}", replica.id())))
+            .collect();
+        for (api, name) in asked {
+            let what = format!("agents at {name}");
+            let waited = wait::until(&what, CONNECTED_LIMIT, || {
+                connected(api.clone(), &name, &wanted)
+            })
+            .await;
+            waited.with_context(|| self.logs())?;
+        }
+        Ok(())
+    }
+
+    /// What every program that runs said last.
+    fn logs(&mut self) -> String {
+        let agents = self.agents.iter_mut().map(Agent::program);
+        let replicas = self.replicas.iter_mut().map(Replica::program);
+        let said = agents
+            .chain(replicas)
+            .flatten()
+            .map(|program| format!("--- {} said:\n{}", program.name(), program.log_tail()));
+        said.collect::<Vec<_>>().join("\n")
+    }
+
+    async fn start_replicas(&mut self, description: &Description) -> Result<()> {
+        let folder = self.folder.path().to_owned();
+        let database_url = match &self.database {
+            Some(database) => database.url().to_owned(),
+            None => format!("sqlite:{}", folder.join("postrider.db").display()),
+        };
+        let settings_file = if description.settings.is_empty() {
+            None
+        } else {
+            let file = folder.join("settings.toml");
+            fs::write(&file, &description.settings)?;
+            Some(file)
+        };
+        for number in 1..=description.replicas {
+            let id = format!("replica-{number}");
+            let identity = self.identity(description, &id)?;
+            let plan = replica::Plan {
+                id,
+                database_url: database_url.clone(),
+                settings_file: settings_file.clone(),
+                arguments: description.replica_arguments.clone(),
+                environment: description.environment.clone(),
+                identity,
+                folder: folder.clone(),
+            };
+            let replica = Replica::start(plan, Arc::clone(&self.pki), &self.caller).await?;
+            self.replicas.push(replica);
+        }
+        Ok(())
+    }
+
+    fn start_agents(&mut self, description: &Description) -> Result<()> {
+        for (region, count) in &description.agents {
+            for number in 1..=*count {
+                let id = format!("agent-{region}-{number}");
+                let identity = self.identity(description, &id)?;
+                let plan = agent::Plan {
+                    id,
+                    region: region.clone(),
+                    control_planes: self.replicas.iter().map(Replica::url).collect(),
+                    ca_file: self.pki.ca_file(),
+                    identity,
+                    max_in_flight: description.max_in_flight,
+                    arguments: description.agent_arguments.clone(),
+                    environment: description.environment.clone(),
+                    folder: self.folder.path().to_owned(),
+                };
+                self.agents.push(Agent::start(plan)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn identity(&self, description: &Description, id: &str) -> Result<Option<Identity>> {
+        description.tls.then(|| self.pki.program(id)).transpose()
+    }
+}
+
+async fn connected(mut api: Api, replica: &str, wanted: &[String]) -> wait::Answer<()> {
+    let answer = api.fleet.list_agents(ListAgentsRequest::default()).await;
+    let agents = answer.map_err(|status| status.to_string())?.into_inner();
+    let there: Vec<_> = agents
+        .agents
+        .into_iter()
+        .filter(|agent| agent.state() == AgentState::Connected)
+        .filter(|agent| agent.connected_replicas.iter().any(|r| r == replica))
+        .map(|agent| agent.name)
+        .collect();
+    if wanted.iter().all(|name| there.contains(name)) {
+        Ok(())
+    } else {
+        Err(format!("connected: {there:?}"))
+    }
+}

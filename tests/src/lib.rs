@@ -1,0 +1,20 @@
+//! The harness of Postrider's tests.
+//!
+//! Fed by the tests of this crate; feeds them real processes, a real database,
+//! a receiver that misbehaves on command and an independent eye for signatures.
+//! Guarantees that nothing outlives the test that started it: every process is
+//! killed, every database dropped and every file removed when its value goes.
+
+pub mod agent;
+pub mod api;
+pub mod cluster;
+pub mod metrics;
+pub mod pki;
+pub mod ports;
+pub mod postgres;
+pub mod process;
+pub mod publish;
+pub mod receiver;
+pub mod replica;
+pub mod signature;
+pub mod wait;

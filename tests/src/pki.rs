@@ -1,0 +1,146 @@
+//! A certificate authority for one test.
+//!
+//! Fed by a folder of the test's own; feeds replicas, agents, callers and
+//! receivers with certificates, in memory and as PEM files. Guarantees that
+//! nothing is trusted beyond the test, and can make the certificates that a
+//! careful client refuses: another authority's, another name's, an expired one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+
+/// Names under which everything on this machine is reached.
+pub const LOCAL_NAMES: &[&str] = &["localhost", "127.0.0.1"];
+
+/// A certificate, its key, and the files that hold them.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub certificate_pem: String,
+    pub key_pem: String,
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+/// Who signs a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// The authority that everything in the test trusts.
+    Trusted,
+    /// An authority that nothing trusts.
+    Stranger,
+}
+
+/// What a certificate is for.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    pub common_name: &'a str,
+    pub names: &'a [&'a str],
+    pub signer: Signer,
+    pub expired: bool,
+}
+
+struct Authority {
+    certificate_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// Two authorities, one of them trusted.
+pub struct Pki {
+    folder: PathBuf,
+    trusted: Authority,
+    stranger: Authority,
+}
+
+impl Pki {
+    /// Makes both authorities and writes the trusted one's certificate to `ca.pem`.
+    pub fn create(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let pki = Self {
+            folder: folder.to_owned(),
+            trusted: authority("Postrider tests")?,
+            stranger: authority("A stranger")?,
+        };
+        fs::write(pki.ca_file(), &pki.trusted.certificate_pem)?;
+        Ok(pki)
+    }
+
+    /// The trusted authority's certificate.
+    pub fn ca_pem(&self) -> &str {
+        &self.trusted.certificate_pem
+    }
+
+    /// The file that holds [`Self::ca_pem`].
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// For a program on this machine that others dial and that dials others: a
+    /// replica or an agent, known by its common name.
+    pub fn program(&self, id: &str) -> Result<Identity> {
+        self.issue(&Wanted {
+            common_name: id,
+            names: LOCAL_NAMES,
+            signer: Signer::Trusted,
+            expired: false,
+        })
+    }
+
+    /// Makes a certificate as it is wanted and writes it beside its key.
+    pub fn issue(&self, wanted: &Wanted<'_>) -> Result<Identity> {
+        let names: Vec<String> = wanted.names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, wanted.common_name);
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        if wanted.expired {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2021, 1, 1);
+        }
+        let key = KeyPair::generate()?;
+        let issuer = match wanted.signer {
+            Signer::Trusted => &self.trusted.issuer,
+            Signer::Stranger => &self.stranger.issuer,
+        };
+        let certificate = params.signed_by(&key, issuer)?;
+        // Several certificates can share a common name; their files must not.
+        let stem = format!("{}-{}", wanted.common_name, uuid::Uuid::now_v7().simple());
+        let identity = Identity {
+            certificate_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+            certificate_file: self.folder.join(format!("{stem}.pem")),
+            key_file: self.folder.join(format!("{stem}.key")),
+        };
+        fs::write(&identity.certificate_file, &identity.certificate_pem)
+            .with_context(|| format!("write {}", identity.certificate_file.display()))?;
+        fs::write(&identity.key_file, &identity.key_pem)?;
+        Ok(identity)
+    }
+}
+
+fn authority(name: &str) -> Result<Authority> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.key_usages = vec![
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+    ];
+    let key = KeyPair::generate()?;
+    let certificate_pem = params.self_signed(&key)?.pem();
+    Ok(Authority {
+        certificate_pem,
+        issuer: Issuer::new(params, key),
+    })
+}

@@ -1,0 +1,247 @@
+//! A real program, run by a test.
+//!
+//! Fed by a command line; feeds its exit status and its log. Guarantees that it
+//! is gone when the value is dropped, stopped or not, and that a failing test
+//! prints what the program said last.
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Folder of ready-built programs; without it the harness has Cargo build them.
+pub const BIN_DIR_VARIABLE: &str = "POSTRIDER_TEST_BIN_DIR";
+const LOG_TAIL_BYTES: usize = 16 << 10;
+const PAUSE: Duration = Duration::from_millis(10);
+const REAP_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running program.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    child: Child,
+    log_file: PathBuf,
+}
+
+impl Program {
+    /// Starts a command; what it prints goes to `log_file`, after what is there.
+    pub fn start(name: &str, mut command: Command, log_file: &Path) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(log_file);
+        let log = log.with_context(|| format!("open {}", log_file.display()))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("start {name}: {command:?}"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log_file: log_file.to_owned(),
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that it has printed.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(&self.log_file).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The exit status, once there is one.
+    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Fails when the program is no longer running, telling why it ended.
+    pub fn still_runs(&mut self) -> Result<()> {
+        match self.exited()? {
+            None => Ok(()),
+            Some(status) => Err(anyhow!(
+                "{} ended with {status}; it said:\n{}",
+                self.name,
+                self.log_tail()
+            )),
+        }
+    }
+
+    /// `kill -9`, and waits until the program is gone.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.signal(Signal::KILL)?;
+        let status = self.wait(REAP_LIMIT).await?;
+        ensure!(
+            status.signal() == Some(Signal::KILL.as_raw()),
+            "{} ended by itself with {status}",
+            self.name
+        );
+        Ok(())
+    }
+
+    /// SIGTERM: the polite end. The answer comes from [`Self::wait`].
+    pub fn terminate(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// SIGSTOP: the program freezes as if its machine had.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT: a frozen program goes on and knows nothing of the time between.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Waits for the end and returns the exit status.
+    pub async fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.exited()? {
+                return Ok(status);
+            }
+            if Instant::now() >= deadline {
+                let (name, tail) = (&self.name, self.log_tail());
+                bail!("{name} still runs after {limit:?}; it said:\n{tail}");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits for the end and fails unless the exit code is this one.
+    pub async fn wait_for_exit(&mut self, code: i32, limit: Duration) -> Result<()> {
+        let status = self.wait(limit).await?;
+        if status.code() != Some(code) {
+            let (name, tail) = (&self.name, self.log_tail());
+            bail!("{name} ended with {status}, not with code {code}; it said:\n{tail}");
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let id = i32::try_from(self.child.id())?;
+        let id = Pid::from_raw(id).context("a process id is not zero")?;
+        kill_process(id, signal).with_context(|| format!("signal {}", self.name))
+    }
+
+    /// The end of [`Self::log`], as much as a failed test should print.
+    pub fn log_tail(&self) -> String {
+        let log = self.log();
+        let mut start = log.len().saturating_sub(LOG_TAIL_BYTES);
+        while !log.is_char_boundary(start) {
+            start += 1;
+        }
+        log.get(start..).unwrap_or_default().to_owned()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let deadline = Instant::now() + REAP_LIMIT;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(PAUSE);
+        }
+        if thread::panicking() {
+            eprintln!("--- {} said:\n{}", self.name, self.log_tail());
+        }
+    }
+}
+
+/// The command for a program of this workspace, without the settings that the
+/// tests' own environment would give it.
+pub fn command(name: &str) -> Result<Command> {
+    let mut command = Command::new(binary(name)?);
+    for (variable, _) in env::vars_os() {
+        if variable.to_string_lossy().starts_with("POSTRIDER_") {
+            command.env_remove(variable);
+        }
+    }
+    Ok(command)
+}
+
+/// A program of this workspace, never older than its sources.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| built_folder().map_err(|error| format!("{error:#}")));
+    let folder = folder.as_ref().map_err(|error| anyhow!("{error}"))?;
+    let path = folder.join(name);
+    ensure!(path.is_file(), "{} is not there", path.display());
+    Ok(path)
+}
+
+fn built_folder() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os(BIN_DIR_VARIABLE) {
+        return Ok(folder.into());
+    }
+    // Cargo builds the libraries that a test links, not the programs it runs.
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--workspace", "--bins"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .status()
+        .context("run cargo")?;
+    ensure!(status.success(), "cargo build ended with {status}");
+    let test = env::current_exe()?;
+    let profile = test.parent().and_then(Path::parent);
+    Ok(profile
+        .context("a test lies in target/PROFILE/deps")?
+        .into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::Program;
+
+    fn shell(script: &str, folder: &tempfile::TempDir) -> Program {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Program::start("sh", command, &folder.path().join("log")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn exit_code_and_log_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = shell("echo said; exit 3", &folder);
+        let limit = Duration::from_secs(5);
+        program.wait_for_exit(3, limit).await.unwrap();
+        assert_eq!(program.log(), "said\n");
+        assert!(program.still_runs().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_frozen_program_can_be_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = shell("exec sleep 600", &folder);
+        program.still_runs().unwrap();
+        program.freeze().unwrap();
+        program.kill().await.unwrap();
+    }
+
+    #[test]
+    fn dropping_ends_the_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = shell("exec sleep 600", &folder);
+        let id = i32::try_from(program.id()).unwrap();
+        drop(program);
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        assert!(rustix::process::test_kill_process(id).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! One replica of the control plane, as a process.
+//!
+//! Fed by the cluster's description; feeds tests with its API and its life.
+//! Guarantees that a restarted replica has the port, the data and the identity
+//! that it had, and that it serves by the time a start returns.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tonic::Status;
+
+use crate::api::{self, Api};
+use crate::metrics::Metrics;
+use crate::pki::{Identity, Pki};
+use crate::ports::free_port;
+use crate::process::{self, Program};
+use crate::wait;
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// Longer than the longest request time-out of any test, and a margin.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a replica needs to know, the same at every start.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub id: String,
+    pub database_url: String,
+    pub settings_file: Option<PathBuf>,
+    pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    /// Absent: without TLS.
+    pub identity: Option<Identity>,
+    pub folder: PathBuf,
+}
+
+/// A replica that runs, or is down between a kill and a start.
+pub struct Replica {
+    plan: Plan,
+    port: u16,
+    metrics_port: u16,
+    pki: Arc<Pki>,
+    api: Api,
+    program: Option<Program>,
+}
+
+impl Replica {
+    /// Starts it for the first time and waits until it serves. `caller` is who
+    /// [`Self::api`] calls as.
+    pub async fn start(plan: Plan, pki: Arc<Pki>, caller: &Identity) -> Result<Self> {
+        let port = free_port()?;
+        let tls = plan.identity.is_some();
+        let channel = api::channel(&url(tls, port), tls.then_some((&*pki, caller)))?;
+        let mut replica = Self {
+            plan,
+            port,
+            metrics_port: free_port()?,
+            pki,
+            api: Api::new(channel),
+            program: None,
+        };
+        replica.launch()?;
+        replica.wait_until_serving().await?;
+        Ok(replica)
+    }
+
+    pub fn id(&self) -> &str {
+        &self.plan.id
+    }
+
+    /// Where agents, peers and callers reach it.
+    pub fn url(&self) -> String {
+        url(self.plan.identity.is_some(), self.port)
+    }
+
+    /// What it tells Prometheus now.
+    pub async fn metrics(&self) -> Result<Metrics> {
+        Metrics::scrape(&self.metrics_address()).await
+    }
+
+    fn metrics_address(&self) -> String {
+        format!("127.0.0.1:{}", self.metrics_port)
+    }
+
+    /// Clients of this replica; the same before and after a restart.
+    pub fn api(&self) -> Api {
+        self.api.clone()
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// The process, while there is one.
+    pub fn program(&mut self) -> Result<&mut Program> {
+        let id = &self.plan.id;
+        self.program
+            .as_mut()
+            .with_context(|| format!("{id} is down"))
+    }
+
+    /// `kill -9`: no goodbye.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.program()?.kill().await?;
+        self.program = None;
+        Ok(())
+    }
+
+    /// SIGTERM, and the promise that it drains and exits with 0.
+    pub async fn stop(&mut self) -> Result<()> {
+        let program = self.program()?;
+        program.terminate()?;
+        program.wait_for_exit(0, DRAIN_LIMIT).await?;
+        self.program = None;
+        Ok(())
+    }
+
+    /// Starts it again and waits until it serves.
+    pub async fn start_again(&mut self) -> Result<()> {
+        self.launch()?;
+        self.wait_until_serving().await
+    }
+
+    /// Starts the process without waiting for anything.
+    pub fn launch(&mut self) -> Result<()> {
+        let log = self.plan.folder.join(format!("{}.log", self.plan.id));
+        self.program = Some(Program::start(&self.plan.id, self.command()?, &log)?);
+        Ok(())
+    }
+
+    /// Waits until the replica says that it serves.
+    pub async fn wait_until_serving(&mut self) -> Result<()> {
+        let what = format!("{} to serve", self.plan.id);
+        let api = self.api.clone();
+        let program = self.program()?;
+        let ready = wait::until(&what, START_LIMIT, || {
+            let ended = program.still_runs();
+            let mut api = api.clone();
+            async move {
+                if let Err(ended) = ended {
+                    return Ok(Err(ended));
+                }
+                match api.is_serving().await {
+                    Ok(true) => Ok(Ok(())),
+                    Ok(false) => Err("not serving".to_owned()),
+                    Err(status) => Err(told(&status)),
+                }
+            }
+        })
+        .await;
+        let program = self.program()?;
+        ready
+            .and_then(|ended| ended)
+            .with_context(|| format!("{} said:\n{}", program.name(), program.log_tail()))
+    }
+
+    fn command(&self) -> Result<Command> {
+        let plan = &self.plan;
+        let mut command = process::command("postrider")?;
+        command
+            .arg("serve")
+            .args(["--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(["--database-url", &plan.database_url])
+            .args(["--metrics-listen", &self.metrics_address()])
+            .args(["--advertise", &self.url()])
+            .args(["--replica-id", &plan.id])
+            .arg("--data-dir")
+            .arg(data_folder(plan))
+            .current_dir(&plan.folder);
+        if let Some(identity) = &plan.identity {
+            command
+                .arg("--tls-cert")
+                .arg(&identity.certificate_file)
+                .arg("--tls-key")
+                .arg(&identity.key_file)
+                .arg("--tls-client-ca")
+                .arg(self.pki.ca_file());
+        }
+        if let Some(file) = &plan.settings_file {
+            command.arg("--config").arg(file);
+        }
+        command.args(&plan.arguments);
+        command.envs(plan.environment.iter().cloned());
+        Ok(command)
+    }
+}
+
+fn data_folder(plan: &Plan) -> PathBuf {
+    Path::new(&plan.folder).join(format!("{}-data", plan.id))
+}
+
+fn url(tls: bool, port: u16) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    // By address: `localhost` can also mean `::1`, where nothing listens.
+    format!("{scheme}://127.0.0.1:{port}")
+}
+
+fn told(status: &Status) -> String {
+    format!("{}: {}", status.code(), status.message())
+}

@@ -1,0 +1,37 @@
+//! The invariants of the design, kept by reading the repository.
+//!
+//! Fed by every file that git has or would add and by Cargo's view of the
+//! workspace; feeds the run with one test for the files and one for the crates.
+//! Guarantees that what the design forbids is found by a machine, with the place
+//! and the rule, and not by a reviewer's luck.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod crates;
+mod rules;
+mod source;
+
+#[test]
+fn files_keep_the_rules() {
+    let mut findings = Vec::new();
+    for file in source::all().unwrap() {
+        for (name, rule) in rules::ALL {
+            findings.extend(rule(&file).into_iter().map(|at| format!("{at} ({name})")));
+        }
+    }
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn crates_stay_apart() {
+    let findings = crates::not_apart(&crates::needs().unwrap());
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn versions_stand_once() {
+    let files = source::all().unwrap();
+    let manifests = files.iter().filter(|f| f.path.ends_with("Cargo.toml"));
+    let findings: Vec<_> = manifests.flat_map(crates::own_versions).collect();
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
