@@ -134,6 +134,7 @@ impl ControlPlane {
             Err(_) => tracing::warn!("the database did not answer; leases end by themselves"),
         }
         self.closing.cancel();
+        self.flow.watch.close();
         self.flow.dispatcher.close_all();
         tokio::time::sleep(CLOSE_CONNECTIONS / 4).await;
         self.stopped.cancel();

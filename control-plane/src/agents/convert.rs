@@ -47,7 +47,8 @@ fn key(key: &wire::AttemptKey) -> Option<AttemptKey> {
 /// Checks a Hello.
 pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, Status> {
     let refuse = |field: &str| Err(Status::invalid_argument(format!("hello.{field} is not valid")));
-    if hello.agent_id.is_empty() || hello.agent_id.len() > MAX_AGENT_ID_BYTES {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if !(1..=MAX_AGENT_ID_BYTES).contains(&hello.agent_id.len()) || !hello.agent_id.bytes().all(plain) {
         return refuse("agent_id");
     }
     let Ok(incarnation) = <[u8; 16]>::try_from(hello.incarnation.as_ref()) else {

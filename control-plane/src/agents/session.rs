@@ -72,7 +72,7 @@ impl AgentService for Agents {
         let (sender, receiver) = mpsc::channel(self.flow.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
         let welcome = welcome(&self.flow);
-        session.open(sender, stop.clone());
+        session.open(sender, stop.clone())?;
         let clock = Arc::clone(&self.flow.clock);
         let outgoing = ReceiverStream::new(receiver).flat_map(move |message| {
             futures::stream::iter(convert::to_agent(message, clock.now()).into_iter().map(Ok))
@@ -134,12 +134,20 @@ impl Session {
         Ok(Self { flow: flow.clone(), id, state, held })
     }
 
-    fn open(&self, sender: mpsc::Sender<StreamMessage>, stop: CancellationToken) {
+    fn open(
+        &self,
+        sender: mpsc::Sender<StreamMessage>,
+        stop: CancellationToken,
+    ) -> Result<(), Status> {
+        let dispatcher = &self.flow.dispatcher;
+        if !dispatcher.open(self.id, self.state.clone(), &self.held, sender, stop) {
+            return Err(Status::already_exists("a stream of this process is open here"));
+        }
         tracing::info!(
             agent = %self.state.identity.agent.0, region = %self.state.region,
             stream = self.id.0, held = self.held.len(), "agent connected"
         );
-        self.flow.dispatcher.open(self.id, self.state.clone(), &self.held, sender, stop);
+        Ok(())
     }
 
     /// Reads what the agent says until either side ends the stream.

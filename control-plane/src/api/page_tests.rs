@@ -76,7 +76,7 @@ async fn all(total: u32, want: usize, keep: fn(&u32) -> bool, max_bytes: usize) 
         };
         let items = Items {
             keep: &keep,
-            position: &|n: &u32| *n,
+            position: &u32::clone,
             bytes: &|_| 10,
         };
         let fetch = |after: Option<u32>, limit: u32| {
@@ -104,7 +104,7 @@ async fn pages_cover_the_list_without_gaps_or_repeats() {
         ] {
             let pages = all(total, want, keep, usize::MAX).await;
             assert!(pages.iter().all(|page| page.len() <= want));
-            let expected: Vec<u32> = (0..total).filter(|n| keep(n)).collect();
+            let expected: Vec<u32> = (0..total).filter(keep).collect();
             assert_eq!(pages.concat(), expected, "{total} {want}");
         }
     }
@@ -136,7 +136,7 @@ async fn an_exact_list_reads_one_row_more_than_the_page() {
     };
     let items = Items {
         keep: &|_| true,
-        position: &|n: &u32| *n,
+        position: &u32::clone,
         bytes: &|_| 1,
     };
     let (page, next) = fill(plan, items, |_, limit| {

@@ -156,7 +156,6 @@ async fn set_up(channel: &Channel, url: &str, secret: &str) -> Result<(), Status
     let tenant = CreateTenantRequest {
         tenant_id: TENANT.to_owned(),
         tenant: Some(Tenant { display_name: "Acme Payments".to_owned(), ..Tenant::default() }),
-        ..CreateTenantRequest::default()
     };
     match TenantServiceClient::new(channel.clone()).create_tenant(tenant).await {
         Err(status) if !is(Code::AlreadyExists)(&status) => return Err(status),
@@ -177,7 +176,6 @@ async fn set_up(channel: &Channel, url: &str, secret: &str) -> Result<(), Status
         parent: parent.clone(),
         subscription_id: SUBSCRIPTION.to_owned(),
         subscription: Some(subscription.clone()),
-        ..CreateSubscriptionRequest::default()
     };
     match subscriptions.create_subscription(create).await {
         Ok(_) => Ok(()),
@@ -187,7 +185,6 @@ async fn set_up(channel: &Channel, url: &str, secret: &str) -> Result<(), Status
             let update = UpdateSubscriptionRequest {
                 subscription: Some(Subscription { name, ..subscription }),
                 update_mask: Some(prost_types::FieldMask { paths: vec!["url".to_owned()] }),
-                ..UpdateSubscriptionRequest::default()
             };
             subscriptions.update_subscription(update).await.map(|_| ())
         }

@@ -68,6 +68,8 @@ impl Receiver {
     pub async fn serve(self) {
         loop {
             let Ok((stream, _)) = self.listener.accept().await else { continue };
+            // Answers are small; the kernel is not to wait for more.
+            let _ = stream.set_nodelay(true);
             let (acceptor, customer) = (self.acceptor.clone(), Arc::clone(&self.customer));
             tokio::spawn(async move {
                 if let Err(error) = connection(stream, acceptor, customer).await {

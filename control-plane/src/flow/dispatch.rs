@@ -151,8 +151,10 @@ impl Dispatcher {
         }
     }
 
-    /// Takes in a new stream. What the agent was sent and does not hold is
-    /// doubtful: the table decides what became of it.
+    /// Takes in a new stream; false when one of the same process is alive here
+    /// already, as when an agent reaches this replica by two addresses. What the
+    /// agent was sent and does not hold is doubtful: the table decides what
+    /// became of it.
     pub fn open(
         &self,
         id: StreamId,
@@ -160,14 +162,13 @@ impl Dispatcher {
         held: &[AttemptKey],
         sender: mpsc::Sender<StreamMessage>,
         stop: CancellationToken,
-    ) {
+    ) -> bool {
         let identity = state.identity.clone();
         let region = state.region.clone();
         {
             let mut sessions = lock(&self.0.sessions);
-            // A second stream of the same process replaces the first.
-            for other in sessions.values().filter(|other| other.state.identity == identity) {
-                other.stop.cancel();
+            if sessions.values().any(|other| other.state.identity == identity) {
+                return false;
             }
             sessions.insert(id, Session { sender, state, stop });
         }
@@ -185,6 +186,7 @@ impl Dispatcher {
             lock(&self.0.doubtful).extend(doubtful);
             self.0.work.notify_one();
         }
+        true
     }
 
     pub fn close(&self, id: StreamId) {

@@ -114,7 +114,7 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds {
         queued_items: 8,
-        queued_bytes: 4096,
+        queued_bytes: 8192,
         batch_items: 4,
         batch_bytes: 1024,
         patience: Duration::from_millis(1),
@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_group_refuses_and_takes_again_once_its_batch_is_done() {
         let (entrance, mut exit) = group(BOUNDS);
-        entrance.enter(1, 4096).await.unwrap();
+        entrance.enter(1, 8192).await.unwrap();
         assert_eq!(entrance.enter(2, 256).await, Err(Refused::Full));
         drop(exit.batch().await);
         assert_eq!(entrance.enter(3, 256).await, Ok(()));

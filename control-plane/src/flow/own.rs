@@ -67,6 +67,18 @@ impl Cluster {
         Arc::clone(&self.0.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Notes what was just taken, without waiting for the next look at everybody.
+    fn note_taken(&self, taken: &[(Shard, Epoch)]) {
+        let mut view = ClusterView::clone(&self.view());
+        for (shard, epoch) in taken {
+            if let Some(row) = view.shards.iter_mut().find(|row| row.shard == *shard) {
+                row.owner = Some(self.0.replica.clone());
+                row.epoch = *epoch;
+            }
+        }
+        self.set(view);
+    }
+
     fn set(&self, view: ClusterView) {
         *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
     }
@@ -277,6 +289,7 @@ impl Flow {
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
         let taken = self.store.acquire_shards(&self.replica, &free, lease, force).await?;
+        self.cluster.note_taken(&taken);
         let agents: Vec<AgentIdentity> = self.living_agents(view);
         let stop_at = self.stop_at(asked);
         let mut announced = Vec::with_capacity(taken.len());

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn id_bounds_hold_exactly_the_ids_of_a_time_range() {
         use postrider_domain::ids::EventId;
-        let at = |micros| Timestamp::from_micros(1_700_000_000_000_000 + micros);
+        let at = |micros: i64| Timestamp::from_micros(1_700_000_000_000_000 + micros);
         let lowest = EventId::new(at(5_000), [0; 10]).0;
         let highest = EventId::new(at(5_999), [0xff; 10]).0;
         assert!(first_id_from(at(5_000)) <= lowest && first_id_from(at(5_001)) > highest);

@@ -21,7 +21,9 @@ use crate::work::{Concluded, Conclusion};
 const END: Bulk = Bulk {
     sql: concat!(
         "WITH result(id, number, state, reason, at) AS (VALUES {rows}) \
-         INSERT INTO ended_deliveries (", delivery_columns!(""), ") SELECT d.id, d.tenant, \
+         INSERT INTO ended_deliveries (",
+        delivery_columns!(""),
+        ") SELECT d.id, d.tenant, \
          d.subscription, d.event, d.event_type, d.shard, d.epoch, result.state, result.reason, \
          d.attempts, d.failures, d.cause, d.due, d.deadline, result.at, d.ordering_key, \
          d.sequence, d.test, d.resend_of FROM result CROSS JOIN deliveries d \
@@ -42,7 +44,9 @@ const RETRY: Bulk = Bulk {
 /// A result that came late may have recorded the attempt before its conclusion.
 const PUT_ATTEMPTS: Bulk = Bulk {
     sql: concat!(
-        "INSERT INTO attempts (", attempt_columns!(), ") VALUES {rows} \
+        "INSERT INTO attempts (",
+        attempt_columns!(),
+        ") VALUES {rows} \
          ON CONFLICT (tenant, delivery, number) DO NOTHING"
     ),
     columns: ATTEMPT_COLUMNS,
@@ -58,7 +62,9 @@ const COUNT: Bulk = Bulk {
 const FIND: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ?1 AND id = ?2 \
      UNION ALL SELECT state, attempts FROM ended_deliveries WHERE tenant = ?1 AND id = ?2";
 const FIND_ATTEMPT: &str = concat!(
-    "SELECT ", attempt_columns!(), " FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?"
+    "SELECT ",
+    attempt_columns!(),
+    " FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?"
 );
 const REMOVE_ATTEMPT: &str =
     "DELETE FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?";
@@ -109,7 +115,11 @@ pub(super) async fn conclude(
         .map(|item| &item.record)
         .filter(|record| applied.contains(&record.key.delivery.0))
         .collect();
-    PUT_ATTEMPTS.run(connection, &recorded, |row, record| put_attempt(row, record)).await?;
+    PUT_ATTEMPTS
+        .run(connection, &recorded, |row, record| {
+            put_attempt(row, record)
+        })
+        .await?;
     count(connection, recorded.iter().map(|record| (*record, 1))).await?;
     Ok(batch
         .iter()
@@ -142,15 +152,19 @@ async fn count<'a>(
     }
     let counts: Vec<_> = counts.into_iter().collect();
     COUNT
-        .run(connection, &counts, |row, ((tenant, subscription, hour, outcome, bucket), count)| {
-            row.text(tenant)
-                .text(subscription)
-                .add(*hour)
-                .add(*outcome)
-                .add(i64::from(*bucket))
-                .add(*count);
-            Ok(())
-        })
+        .run(
+            connection,
+            &counts,
+            |row, ((tenant, subscription, hour, outcome, bucket), count)| {
+                row.text(tenant)
+                    .text(subscription)
+                    .add(*hour)
+                    .add(*outcome)
+                    .add(i64::from(*bucket))
+                    .add(*count);
+                Ok(())
+            },
+        )
         .await?;
     Ok(())
 }
@@ -169,7 +183,10 @@ pub(super) async fn late(
     });
     let found = found.transpose()?;
     let rows = attempt(record).run(connection, FIND_ATTEMPT).await?;
-    let before = rows.first().map(|row| Columns::of(row).attempt()).transpose()?;
+    let before = rows
+        .first()
+        .map(|row| Columns::of(row).attempt())
+        .transpose()?;
     let known = match &before {
         None => Known::Nothing,
         Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
@@ -204,12 +221,18 @@ async fn settle(
     if record.key.number > attempts {
         let mut values = named(record);
         values.add(i64::from(record.key.number));
-        let raise = if state.is_final() { RAISE_ENDED } else { RAISE_UNFINISHED };
+        let raise = if state.is_final() {
+            RAISE_ENDED
+        } else {
+            RAISE_UNFINISHED
+        };
         values.change(connection, raise).await?;
     }
     if succeeds && state.is_final() {
         let mut values = named(record);
-        values.add(DeliveryState::Succeeded.code()).add(now.as_micros());
+        values
+            .add(DeliveryState::Succeeded.code())
+            .add(now.as_micros());
         values.change(connection, SUCCEED_ENDED).await?;
     } else if succeeds {
         let id = record.key.delivery;
@@ -219,13 +242,19 @@ async fn settle(
 }
 
 async fn put(connection: &mut SqliteConnection, record: &AttemptRecord) -> StoreResult<()> {
-    PUT_ATTEMPTS.run(connection, &[record], |row, record| put_attempt(row, record)).await?;
+    PUT_ATTEMPTS
+        .run(connection, &[record], |row, record| {
+            put_attempt(row, record)
+        })
+        .await?;
     count(connection, std::iter::once((record, 1))).await
 }
 
 fn named(record: &AttemptRecord) -> Values {
     let mut values = Values::default();
-    values.text(record.subscription.tenant.as_str()).id(record.key.delivery.0);
+    values
+        .text(record.subscription.tenant.as_str())
+        .id(record.key.delivery.0);
     values
 }
 

@@ -2,40 +2,30 @@
 
 use async_trait::async_trait;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
-use postrider_domain::subscription::{Settings, Subscription};
+use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantConfig};
-use postrider_domain::time::{StoppedClock, Timestamp};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, QueryBuilder, Sqlite};
+use postrider_domain::time::Timestamp;
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::bulk::Values;
+use super::config_lists;
+use super::config_rows::{
+    put_key_and_state, put_searched, put_times, subscription_columns, subscription_of,
+    tenant_columns, tenant_of, tenant_search,
+};
 use super::errors::stored;
 use super::publishing::config_versions;
 use super::rows::Columns;
 use crate::codec;
-use crate::config::{
-    ConfigStore, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, WriteError,
-    sort_key,
-};
-use crate::error::{StoreError, StoreResult};
-
-macro_rules! tenant_columns {
-    () => {
-        "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
-         update_time, delete_time"
-    };
-}
-
-macro_rules! subscription_columns {
-    () => {
-        "tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since, \
-         revision, create_time, update_time, delete_time"
-    };
-}
+use crate::config::{ConfigStore, Page, SubscriptionQuery, TenantQuery, WriteError};
+use crate::error::StoreResult;
 
 const INSERT_TENANT: &str = concat!(
-    "INSERT INTO tenants (", tenant_columns!(), ", search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    "INSERT INTO tenants (",
+    tenant_columns!(),
+    ", search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
      ON CONFLICT (id) DO NOTHING"
 );
 const GET_TENANT: &str = concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE id = ?");
@@ -43,7 +33,8 @@ const UPDATE_TENANT: &str = concat!(
     "UPDATE tenants SET display_name = ?3, allow_insecure_urls = ?4, labels = ?5, search = ?6, \
      create_time = ?7, update_time = ?8, revision = revision + 1, \
      config_version = config_version + 1 \
-     WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL RETURNING ", tenant_columns!()
+     WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL RETURNING ",
+    tenant_columns!()
 );
 const DELETE_TENANT: &str = "UPDATE tenants SET delete_time = ?3, update_time = ?3, \
      revision = revision + 1, config_version = config_version + 1 \
@@ -53,12 +44,16 @@ const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions SET delete_time = ?2, u
 const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1 \
      WHERE id = ? AND delete_time IS NULL RETURNING config_version";
 const INSERT_SUBSCRIPTION: &str = concat!(
-    "INSERT INTO subscriptions (", subscription_columns!(), ", display_name, url, region, search, \
+    "INSERT INTO subscriptions (",
+    subscription_columns!(),
+    ", display_name, url, region, search, \
      shard) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
      ON CONFLICT (tenant, id) DO NOTHING"
 );
 const GET_SUBSCRIPTION: &str = concat!(
-    "SELECT ", subscription_columns!(), " FROM subscriptions WHERE tenant = ? AND id = ?"
+    "SELECT ",
+    subscription_columns!(),
+    " FROM subscriptions WHERE tenant = ? AND id = ?"
 );
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions SET status = ?3, status_reason = ?4, \
      settings = ?5, signing_keys = ?6, paused_total = ?7, paused_since = ?8, revision = ?9 + 1, \
@@ -66,7 +61,8 @@ const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions SET status = ?3, status_
      region = ?15, search = ?16 \
      WHERE tenant = ?1 AND id = ?2 AND revision = ?9 AND delete_time IS NULL";
 const CONFIG_SUBSCRIPTIONS: &str = concat!(
-    "SELECT ", subscription_columns!(),
+    "SELECT ",
+    subscription_columns!(),
     " FROM subscriptions WHERE tenant = ? AND delete_time IS NULL ORDER BY id"
 );
 const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id FROM json_each(?1) j \
@@ -105,17 +101,7 @@ impl ConfigStore for SqliteStore {
     }
 
     async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
-        let mut sql = QueryBuilder::new(concat!(
-            "SELECT ", tenant_columns!(), " FROM tenants WHERE delete_time IS NULL"
-        ));
-        push_search(&mut sql, query.search.as_deref());
-        push_page(&mut sql, &query.page)?;
-        let rows = fetch(&mut *self.reader().await?, &mut sql).await?;
-        let items = rows.iter().map(tenant_of).collect::<StoreResult<Vec<_>>>()?;
-        let by = query.page.order_by;
-        Ok(page(items, query.page.limit, |tenant| {
-            sort_key(by, tenant.id.as_str(), &tenant.display_name, tenant.create_time)
-        }))
+        config_lists::tenants(self, query).await
     }
 
     async fn update_tenant(
@@ -150,7 +136,10 @@ impl ConfigStore for SqliteStore {
         now: Timestamp,
     ) -> Result<(i64, u64), WriteError> {
         let mut values = Values::default();
-        values.text(id.as_str()).add(expected_revision).add(now.as_micros());
+        values
+            .text(id.as_str())
+            .add(expected_revision)
+            .add(now.as_micros());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let version = match values.run(&mut tx, DELETE_TENANT).await?.first() {
@@ -175,13 +164,22 @@ impl ConfigStore for SqliteStore {
         let mut values = Values::default();
         values.text(id.as_str());
         let rows = values.run(&mut tx, CONFIG_SUBSCRIPTIONS).await?;
-        let subscriptions = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
-        Ok(Some(TenantConfig { tenant, subscriptions }))
+        let subscriptions = rows
+            .iter()
+            .map(subscription_of)
+            .collect::<StoreResult<_>>()?;
+        Ok(Some(TenantConfig {
+            tenant,
+            subscriptions,
+        }))
     }
 
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
         let versions = config_versions(&mut *self.reader().await?, ids.iter()).await?;
-        Ok(ids.iter().map(|id| versions.get(id).copied().unwrap_or(0)).collect())
+        Ok(ids
+            .iter()
+            .map(|id| versions.get(id).copied().unwrap_or(0))
+            .collect())
     }
 
     async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
@@ -209,30 +207,7 @@ impl ConfigStore for SqliteStore {
         &self,
         query: &SubscriptionQuery,
     ) -> StoreResult<Page<Subscription>> {
-        let by = query.page.order_by;
-        let key = |subscription: &Subscription| {
-            let name = &subscription.settings.display_name;
-            sort_key(by, subscription.id.as_str(), name, subscription.create_time)
-        };
-        let limit = query.page.limit;
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
-        let mut found = Vec::new();
-        let mut ask = query.page.clone();
-        // Patterns are matched here, so a page of rows may give less than a page.
-        loop {
-            let rows = self.subscription_rows(query, &ask).await?;
-            let full = rows.len() >= wanted;
-            ask.after = rows.last().map(key);
-            found.extend(rows.into_iter().filter(|subscription| {
-                let wants = |event_type: &String| {
-                    codec::wants_event_type(&subscription.settings, event_type)
-                };
-                query.event_type.as_ref().is_none_or(wants)
-            }));
-            if !full || found.len() >= wanted {
-                return Ok(page(found, limit, key));
-            }
-        }
+        config_lists::subscriptions(self, query).await
     }
 
     async fn update_subscription(
@@ -267,7 +242,9 @@ impl ConfigStore for SqliteStore {
         let shards: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
         let mut values = Values::default();
         values.add(codec::to_json(&shards)?).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, DELETED_WITH_UNFINISHED).await?;
+        let rows = values
+            .run(&mut *self.reader().await?, DELETED_WITH_UNFINISHED)
+            .await?;
         rows.iter()
             .map(|row| {
                 let mut columns = Columns::of(row);
@@ -280,89 +257,18 @@ impl ConfigStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    /// One page of rows and the first of the next.
-    async fn subscription_rows(
-        &self,
-        query: &SubscriptionQuery,
-        page: &PageRequest,
-    ) -> StoreResult<Vec<Subscription>> {
-        let mut sql = QueryBuilder::new(concat!(
-            "SELECT ", subscription_columns!(),
-            " FROM subscriptions WHERE delete_time IS NULL AND tenant = "
-        ));
-        sql.push_bind(query.tenant.as_str());
-        push_search(&mut sql, query.search.as_deref());
-        if let Some(status) = query.status {
-            sql.push(" AND status = ").push_bind(codec::status_code(status));
-        }
-        if let Some(region) = &query.region {
-            sql.push(" AND region = ").push_bind(region.as_str());
-        }
-        push_page(&mut sql, page)?;
-        let rows = fetch(&mut *self.reader().await?, &mut sql).await?;
-        rows.iter().map(subscription_of).collect()
-    }
-}
-
-async fn fetch(
-    connection: &mut SqliteConnection,
-    sql: &mut QueryBuilder<Sqlite>,
-) -> StoreResult<Vec<SqliteRow>> {
-    sql.build().fetch_all(connection).await.map_err(stored)
-}
-
-fn push_search(sql: &mut QueryBuilder<Sqlite>, search: Option<&str>) {
-    if let Some(search) = search {
-        sql.push(" AND search LIKE ").push_bind(codec::search_pattern(search));
-        sql.push(r" ESCAPE '\'");
-    }
-}
-
-/// Keyset pagination, and one row more than asked, to see whether there is one.
-fn push_page(sql: &mut QueryBuilder<Sqlite>, page: &PageRequest) -> StoreResult<()> {
-    let (column, direction, beyond) = match (page.order_by, page.descending) {
-        (OrderBy::Id, false) => ("id", "", ">"),
-        (OrderBy::Id, true) => ("id", " DESC", "<"),
-        (OrderBy::CreateTime, false) => ("create_time", "", ">"),
-        (OrderBy::CreateTime, true) => ("create_time", " DESC", "<"),
-        (OrderBy::DisplayName, false) => ("display_name", "", ">"),
-        (OrderBy::DisplayName, true) => ("display_name", " DESC", "<"),
-    };
-    if let Some(SortKey { value, id }) = &page.after {
-        sql.push(format_args!(" AND ({column}, id) {beyond} ("));
-        match page.order_by {
-            OrderBy::Id => sql.push_bind(id.clone()),
-            OrderBy::DisplayName => sql.push_bind(value.clone()),
-            OrderBy::CreateTime => {
-                let micros = value.parse::<i64>();
-                sql.push_bind(micros.map_err(|_| {
-                    StoreError::Rejected("a position that is not of this order".to_owned())
-                })?)
-            }
-        };
-        sql.push(", ").push_bind(id.clone()).push(")");
-    }
-    sql.push(format_args!(" ORDER BY {column}{direction}, id{direction} LIMIT "));
-    sql.push_bind(i64::from(page.limit) + 1);
-    Ok(())
-}
-
-fn page<T>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> SortKey) -> Page<T> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = if more { items.last().map(key) } else { None };
-    Page { items, next }
-}
-
 async fn find_tenant(
     connection: &mut SqliteConnection,
     id: &TenantId,
 ) -> StoreResult<Option<Tenant>> {
     let mut values = Values::default();
     values.text(id.as_str());
-    values.run(connection, GET_TENANT).await?.first().map(tenant_of).transpose()
+    values
+        .run(connection, GET_TENANT)
+        .await?
+        .first()
+        .map(tenant_of)
+        .transpose()
 }
 
 async fn missing_tenant(
@@ -380,8 +286,15 @@ async fn find_subscription(
     key: &SubscriptionKey,
 ) -> StoreResult<Option<Subscription>> {
     let mut values = Values::default();
-    values.text(key.tenant.as_str()).text(key.subscription.as_str());
-    values.run(connection, GET_SUBSCRIPTION).await?.first().map(subscription_of).transpose()
+    values
+        .text(key.tenant.as_str())
+        .text(key.subscription.as_str());
+    values
+        .run(connection, GET_SUBSCRIPTION)
+        .await?
+        .first()
+        .map(subscription_of)
+        .transpose()
 }
 
 async fn raise_version(
@@ -392,73 +305,4 @@ async fn raise_version(
     values.text(tenant.as_str());
     let rows = values.run(connection, RAISE_VERSION).await?;
     rows.first().map(|row| Columns::of(row).int()).transpose()
-}
-
-fn tenant_search(tenant: &Tenant) -> String {
-    codec::search_text(&[tenant.id.as_str(), &tenant.display_name])
-}
-
-fn put_key_and_state(values: &mut Values, subscription: &Subscription) -> StoreResult<()> {
-    values
-        .text(subscription.tenant.as_str())
-        .text(subscription.id.as_str())
-        .add(codec::status_code(subscription.status))
-        .text(&subscription.status_reason)
-        .text(&codec::to_json(&subscription.settings)?)
-        .text(&codec::to_json(&subscription.signing_keys)?)
-        .add(codec::micros(subscription.paused_clock.total))
-        .add(subscription.paused_clock.since.map(Timestamp::as_micros));
-    Ok(())
-}
-
-fn put_times(values: &mut Values, subscription: &Subscription, revision: i64) {
-    values
-        .add(revision)
-        .add(subscription.create_time.as_micros())
-        .add(subscription.update_time.as_micros())
-        .add(subscription.delete_time.map(Timestamp::as_micros));
-}
-
-fn put_searched(values: &mut Values, subscription: &Subscription) {
-    let Settings { display_name, url, region, .. } = &subscription.settings;
-    values
-        .text(display_name)
-        .text(url)
-        .text(region.as_str())
-        .add(codec::search_text(&[subscription.id.as_str(), display_name, url]));
-}
-
-fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
-    let mut columns = Columns::of(row);
-    Ok(Tenant {
-        id: columns.tenant()?,
-        display_name: columns.get()?,
-        allow_insecure_urls: columns.flag()?,
-        labels: codec::from_json("labels", columns.text()?)?,
-        config_version: columns.int()?,
-        revision: columns.int()?,
-        create_time: columns.time()?,
-        update_time: columns.time()?,
-        delete_time: columns.optional_time()?,
-    })
-}
-
-fn subscription_of(row: &SqliteRow) -> StoreResult<Subscription> {
-    let mut columns = Columns::of(row);
-    Ok(Subscription {
-        tenant: columns.tenant()?,
-        id: columns.subscription()?,
-        status: codec::status(columns.int()?)?,
-        status_reason: columns.get()?,
-        settings: codec::from_json("settings", columns.text()?)?,
-        signing_keys: codec::from_json("signing_keys", columns.text()?)?,
-        paused_clock: StoppedClock {
-            total: columns.span("paused_total")?,
-            since: columns.optional_time()?,
-        },
-        revision: columns.int()?,
-        create_time: columns.time()?,
-        update_time: columns.time()?,
-        delete_time: columns.optional_time()?,
-    })
 }

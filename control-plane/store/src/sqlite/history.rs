@@ -14,12 +14,13 @@ use super::errors::stored;
 use super::rows::{Columns, attempt_columns, delivery_columns, event_columns};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::history::{
-    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage,
-};
+use crate::history::{DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage};
 
-const GET_EVENT: &str =
-    concat!("SELECT ", event_columns!(""), " FROM events WHERE tenant = ? AND id = ?");
+const GET_EVENT: &str = concat!(
+    "SELECT ",
+    event_columns!(""),
+    " FROM events WHERE tenant = ? AND id = ?"
+);
 
 /// Each event with its number, its id, and the bounds of its millisecond.
 const COUNTS: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
@@ -42,18 +43,25 @@ const COUNTS: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
      SELECT n, state, count(*) FROM found GROUP BY n, state ORDER BY n, state";
 
 const GET_DELIVERY: &str = concat!(
-    "SELECT ", delivery_columns!(""), " FROM deliveries WHERE tenant = ?1 AND id = ?2 \
-     UNION ALL SELECT ", delivery_columns!(""),
+    "SELECT ",
+    delivery_columns!(""),
+    " FROM deliveries WHERE tenant = ?1 AND id = ?2 \
+     UNION ALL SELECT ",
+    delivery_columns!(""),
     " FROM ended_deliveries WHERE tenant = ?1 AND id = ?2"
 );
 
 const ATTEMPTS: &str = concat!(
-    "SELECT ", attempt_columns!(), " FROM attempts \
+    "SELECT ",
+    attempt_columns!(),
+    " FROM attempts \
      WHERE tenant = ? AND delivery = ? AND number > ? ORDER BY number LIMIT ?"
 );
 
 const LAST_ATTEMPTS: &str = concat!(
-    "SELECT ", attempt_columns!(), " FROM json_each(?1) j CROSS JOIN attempts a ON a.seq = \
+    "SELECT ",
+    attempt_columns!(),
+    " FROM json_each(?1) j CROSS JOIN attempts a ON a.seq = \
      (SELECT l.seq FROM attempts l WHERE l.tenant = ?2 AND l.delivery = unhex(j.value) \
       ORDER BY l.number DESC LIMIT 1)"
 );
@@ -66,13 +74,17 @@ const STATS: &str = "SELECT hour, outcome, bucket, count FROM attempt_stats \
 const TAIL_POSITION: &str =
     "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'attempts'), 0)";
 const TAIL: &str = concat!(
-    "SELECT ", attempt_columns!(), ", seq FROM attempts WHERE seq > ? ORDER BY seq LIMIT ?"
+    "SELECT ",
+    attempt_columns!(),
+    ", seq FROM attempts WHERE seq > ? ORDER BY seq LIMIT ?"
 );
 
 #[async_trait]
 impl HistoryStore for SqliteStore {
     async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
-        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_EVENT).await?;
+        let rows = named(tenant, id.0)
+            .run(&mut *self.reader().await?, GET_EVENT)
+            .await?;
         rows.first().map(|row| Columns::of(row).event()).transpose()
     }
 
@@ -115,8 +127,12 @@ impl HistoryStore for SqliteStore {
         tenant: &TenantId,
         id: DeliveryId,
     ) -> StoreResult<Option<Delivery>> {
-        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_DELIVERY).await?;
-        rows.first().map(|row| Columns::of(row).delivery()).transpose()
+        let rows = named(tenant, id.0)
+            .run(&mut *self.reader().await?, GET_DELIVERY)
+            .await?;
+        rows.first()
+            .map(|row| Columns::of(row).delivery())
+            .transpose()
     }
 
     async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>> {
@@ -145,8 +161,12 @@ impl HistoryStore for SqliteStore {
         deliveries: &[DeliveryId],
     ) -> StoreResult<Vec<AttemptRecord>> {
         let mut values = Values::default();
-        values.add(id_list(deliveries.iter().map(|id| id.0))).text(tenant.as_str());
-        let rows = values.run(&mut *self.reader().await?, LAST_ATTEMPTS).await?;
+        values
+            .add(id_list(deliveries.iter().map(|id| id.0)))
+            .text(tenant.as_str());
+        let rows = values
+            .run(&mut *self.reader().await?, LAST_ATTEMPTS)
+            .await?;
         rows.iter().map(|row| Columns::of(row).attempt()).collect()
     }
 
@@ -171,7 +191,9 @@ impl HistoryStore for SqliteStore {
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
-        let rows = Values::default().run(&mut *self.reader().await?, TAIL_POSITION).await?;
+        let rows = Values::default()
+            .run(&mut *self.reader().await?, TAIL_POSITION)
+            .await?;
         rows.first().map_or(Ok(0), |row| Columns::of(row).int())
     }
 
@@ -179,7 +201,10 @@ impl HistoryStore for SqliteStore {
         let mut values = Values::default();
         values.add(position).add(i64::from(limit));
         let rows = values.run(&mut *self.reader().await?, TAIL).await?;
-        let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position };
+        let mut page = TailPage {
+            attempts: Vec::with_capacity(rows.len()),
+            position,
+        };
         for row in &rows {
             let mut columns = Columns::of(row);
             page.attempts.push(columns.attempt()?);
@@ -201,13 +226,16 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     if query.with_payload {
         sql.push(columns);
     } else {
-        sql.push(columns.strip_suffix("payload").unwrap_or(columns)).push("x''");
+        sql.push(columns.strip_suffix("payload").unwrap_or(columns))
+            .push("x''");
     }
-    sql.push(" FROM events WHERE tenant = ").push_bind(query.tenant.as_str());
+    sql.push(" FROM events WHERE tenant = ")
+        .push_bind(query.tenant.as_str());
     let (from, until) = codec::id_range(query.created);
     push_ids(&mut sql, from, until, query.before.map(|id| id.0));
     if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").push_bind(event_type.as_str());
+        sql.push(" AND event_type = ")
+            .push_bind(event_type.as_str());
     }
     if let Some(account) = &query.account {
         sql.push(" AND account = ").push_bind(account.as_str());
@@ -215,9 +243,12 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     for (name, value) in &query.attributes {
         sql.push(" AND EXISTS (SELECT 1 FROM json_each(attributes) j WHERE j.key = ");
         sql.push_bind(name.as_str());
-        sql.push(" AND j.value = ").push_bind(value.as_str()).push(")");
+        sql.push(" AND j.value = ")
+            .push_bind(value.as_str())
+            .push(")");
     }
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
+    sql.push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.limit));
     sql
 }
 
@@ -240,15 +271,22 @@ fn deliveries_sql(query: &DeliveryQuery) -> QueryBuilder<Sqlite> {
             push_part(&mut sql, query, table, true);
         }
     }
-    sql.push(") ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
+    sql.push(") ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.limit));
     sql
 }
 
 /// The newest of one table that match; of an event's, either those made with it
 /// or the later ones.
 fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str, later: bool) {
-    sql.push(concat!("SELECT * FROM (SELECT ", delivery_columns!(""), " FROM "));
-    sql.push(table).push(" WHERE tenant = ").push_bind(query.tenant.as_str());
+    sql.push(concat!(
+        "SELECT * FROM (SELECT ",
+        delivery_columns!(""),
+        " FROM "
+    ));
+    sql.push(table)
+        .push(" WHERE tenant = ")
+        .push_bind(query.tenant.as_str());
     let (from, until) = codec::id_range(query.created);
     push_ids(sql, from, until, query.before.map(|id| id.0));
     if let Some(event) = query.event {
@@ -261,14 +299,19 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
             sql.push(" AND delivery NOT BETWEEN ").push_bind(low);
             sql.push(" AND ").push_bind(high).push(")");
         } else {
-            sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
+            sql.push(" AND id BETWEEN ")
+                .push_bind(low)
+                .push(" AND ")
+                .push_bind(high);
         }
     }
     if let Some(subscription) = &query.subscription {
-        sql.push(" AND subscription = ").push_bind(subscription.as_str());
+        sql.push(" AND subscription = ")
+            .push_bind(subscription.as_str());
     }
     if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").push_bind(event_type.as_str());
+        sql.push(" AND event_type = ")
+            .push_bind(event_type.as_str());
     }
     if !query.states.is_empty() {
         sql.push(" AND state IN (");
@@ -281,5 +324,7 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
     if let Some(test) = query.test {
         sql.push(" AND test = ").push_bind(test);
     }
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit)).push(")");
+    sql.push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.limit))
+        .push(")");
 }

@@ -10,6 +10,8 @@ mod bulk;
 mod checkpoint;
 mod conclude;
 mod config;
+mod config_lists;
+mod config_rows;
 mod errors;
 mod history;
 mod lock;

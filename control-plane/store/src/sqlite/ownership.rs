@@ -70,7 +70,10 @@ impl OwnershipStore for SqliteStore {
         let mut tx = writing.begin().await?;
         let now = self.clock.now();
         let mut values = Values::default();
-        values.text(&replica.id.0).text(&replica.address).add(now.as_micros());
+        values
+            .text(&replica.id.0)
+            .text(&replica.address)
+            .add(now.as_micros());
         values.change(&mut tx, HEAR_REPLICA).await?;
         HEAR_AGENTS
             .run(&mut tx, agents, |row, agent| {
@@ -123,8 +126,10 @@ impl OwnershipStore for SqliteStore {
         shards: &[(Shard, Epoch)],
         lease: Duration,
     ) -> StoreResult<Vec<Shard>> {
-        let list: Vec<(u16, i64)> =
-            shards.iter().map(|(shard, epoch)| (shard.0, integer(epoch.0))).collect();
+        let list: Vec<(u16, i64)> = shards
+            .iter()
+            .map(|(shard, epoch)| (shard.0, integer(epoch.0)))
+            .collect();
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let mut values = Values::default();
@@ -133,8 +138,10 @@ impl OwnershipStore for SqliteStore {
             .text(&replica.0)
             .add((self.clock.now() + lease).as_micros());
         let rows = values.run(&mut tx, RENEW).await?;
-        let mut renewed =
-            rows.iter().map(|row| Columns::of(row).shard()).collect::<StoreResult<Vec<_>>>()?;
+        let mut renewed = rows
+            .iter()
+            .map(|row| Columns::of(row).shard())
+            .collect::<StoreResult<Vec<_>>>()?;
         tx.commit().await?;
         renewed.sort_unstable();
         Ok(renewed)
@@ -213,7 +220,9 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
         view.shards.push(ShardRow {
             shard: columns.shard()?,
             epoch: columns.epoch()?,
-            owner: columns.get::<Option<&str>>()?.map(|owner| ReplicaId(owner.into())),
+            owner: columns
+                .get::<Option<&str>>()?
+                .map(|owner| ReplicaId(owner.into())),
             lease_until: columns.time()?,
         });
     }

@@ -24,10 +24,44 @@ use crate::error::StoreResult;
 macro_rules! delivery_columns {
     ($p:literal) => {
         concat!(
-            $p, "id, ", $p, "tenant, ", $p, "subscription, ", $p, "event, ", $p, "event_type, ",
-            $p, "shard, ", $p, "epoch, ", $p, "state, ", $p, "end_reason, ", $p, "attempts, ",
-            $p, "failures, ", $p, "cause, ", $p, "due, ", $p, "deadline, ", $p, "end_time, ",
-            $p, "ordering_key, ", $p, "sequence, ", $p, "test, ", $p, "resend_of"
+            $p,
+            "id, ",
+            $p,
+            "tenant, ",
+            $p,
+            "subscription, ",
+            $p,
+            "event, ",
+            $p,
+            "event_type, ",
+            $p,
+            "shard, ",
+            $p,
+            "epoch, ",
+            $p,
+            "state, ",
+            $p,
+            "end_reason, ",
+            $p,
+            "attempts, ",
+            $p,
+            "failures, ",
+            $p,
+            "cause, ",
+            $p,
+            "due, ",
+            $p,
+            "deadline, ",
+            $p,
+            "end_time, ",
+            $p,
+            "ordering_key, ",
+            $p,
+            "sequence, ",
+            $p,
+            "test, ",
+            $p,
+            "resend_of"
         )
     };
 }
@@ -38,10 +72,34 @@ pub(super) const DELIVERY_COLUMNS: usize = 19;
 macro_rules! event_columns {
     ($p:literal) => {
         concat!(
-            $p, "tenant, ", $p, "id, ", $p, "event_type, ", $p, "account, ", $p, "attributes, ",
-            $p, "ordering_key, ", $p, "content_type, ", $p, "payload_sha256, ", $p,
-            "traceparent, ", $p, "tracestate, ", $p, "idempotency_key, ", $p, "matched, ", $p,
-            "test, ", $p, "payload"
+            $p,
+            "tenant, ",
+            $p,
+            "id, ",
+            $p,
+            "event_type, ",
+            $p,
+            "account, ",
+            $p,
+            "attributes, ",
+            $p,
+            "ordering_key, ",
+            $p,
+            "content_type, ",
+            $p,
+            "payload_sha256, ",
+            $p,
+            "traceparent, ",
+            $p,
+            "tracestate, ",
+            $p,
+            "idempotency_key, ",
+            $p,
+            "matched, ",
+            $p,
+            "test, ",
+            $p,
+            "payload"
         )
     };
 }
@@ -114,7 +172,9 @@ impl<'r> Columns<'r> {
     }
 
     fn optional_span(&mut self, column: &str) -> StoreResult<Option<Duration>> {
-        self.get::<Option<i64>>()?.map(|micros| codec::span(column, micros)).transpose()
+        self.get::<Option<i64>>()?
+            .map(|micros| codec::span(column, micros))
+            .transpose()
     }
 
     pub(super) fn tenant(&mut self) -> StoreResult<TenantId> {
@@ -145,7 +205,10 @@ impl<'r> Columns<'r> {
             shard: self.shard()?,
             epoch: self.epoch()?,
             state: codec::delivery_state(self.int()?)?,
-            end_reason: self.get::<Option<i64>>()?.map(codec::end_reason).transpose()?,
+            end_reason: self
+                .get::<Option<i64>>()?
+                .map(codec::end_reason)
+                .transpose()?,
             attempts: self.number("attempts")?,
             failures: self.number("failures")?,
             trigger: codec::trigger(self.int()?)?,
@@ -181,8 +244,14 @@ impl<'r> Columns<'r> {
     pub(super) fn attempt(&mut self) -> StoreResult<AttemptRecord> {
         let tenant = self.tenant()?;
         Ok(AttemptRecord {
-            key: AttemptKey { delivery: DeliveryId(self.id()?), number: self.number("number")? },
-            subscription: SubscriptionKey { tenant, subscription: self.subscription()? },
+            key: AttemptKey {
+                delivery: DeliveryId(self.id()?),
+                number: self.number("number")?,
+            },
+            subscription: SubscriptionKey {
+                tenant,
+                subscription: self.subscription()?,
+            },
             event: EventId(self.id()?),
             event_type: self.get()?,
             outcome: codec::outcome(self.int()?)?,

@@ -2,7 +2,6 @@
 //!
 //! What results make of them stands in [`super::conclude`].
 
-
 use async_trait::async_trait;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Late, Trigger,
@@ -26,8 +25,10 @@ macro_rules! claim {
     ($index:literal, $which:literal) => {
         concat!(
             "UPDATE deliveries SET state = 3, attempts = attempts + 1, epoch = ?5 WHERE id IN \
-             (SELECT id FROM deliveries INDEXED BY ", $index,
-            " WHERE state = 2 AND tenant = ?2 AND subscription = ?3 AND due <= ?4 AND ", $which,
+             (SELECT id FROM deliveries INDEXED BY ",
+            $index,
+            " WHERE state = 2 AND tenant = ?2 AND subscription = ?3 AND due <= ?4 AND ",
+            $which,
             " AND deadline >= ?6 AND shard = ?1 ORDER BY due, id LIMIT ?7) RETURNING id"
         )
     };
@@ -36,7 +37,10 @@ const CLAIM: &str = claim!("deliveries_waiting", "true");
 const CLAIM_TESTS: &str = claim!("deliveries_waiting_tests", "test = 1");
 
 const LOAD: &str = concat!(
-    "SELECT ", delivery_columns!("d."), ", ", event_columns!("e."),
+    "SELECT ",
+    delivery_columns!("d."),
+    ", ",
+    event_columns!("e."),
     " FROM json_each(?) j CROSS JOIN deliveries d ON d.id = unhex(j.value) \
      CROSS JOIN events e ON e.tenant = d.tenant AND e.id = d.event WHERE d.state = 3"
 );
@@ -62,9 +66,13 @@ const WAITING: &str = "WITH RECURSIVE head(shard, id) AS ( \
 macro_rules! in_flight {
     ($which:literal) => {
         concat!(
-            "SELECT ", delivery_columns!("d."), " FROM json_each(?1) j \
+            "SELECT ",
+            delivery_columns!("d."),
+            " FROM json_each(?1) j \
              CROSS JOIN deliveries d INDEXED BY deliveries_in_flight \
-             ON d.state = 3 AND d.shard = j.value ->> 0 AND ", $which, " LIMIT ?2"
+             ON d.state = 3 AND d.shard = j.value ->> 0 AND ",
+            $which,
+            " LIMIT ?2"
         )
     };
 }
@@ -86,13 +94,14 @@ const WAITING_OF: &str = "SELECT id FROM ( \
          WHERE tenant = ?1 AND subscription = ?2 AND state = 1 AND deadline <= ?3) LIMIT ?4";
 
 const END: &str = concat!(
-    "INSERT INTO ended_deliveries (", delivery_columns!(""), ") SELECT d.id, d.tenant, \
+    "INSERT INTO ended_deliveries (",
+    delivery_columns!(""),
+    ") SELECT d.id, d.tenant, \
      d.subscription, d.event, d.event_type, d.shard, d.epoch, ?2, ?3, d.attempts, d.failures, \
      d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of \
      FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
 );
-const REMOVE: &str =
-    "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
+const REMOVE: &str = "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
 
 const FIND_UNFINISHED: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ? AND id = ?";
 const FIND_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
@@ -151,7 +160,10 @@ impl WorkStore for SqliteStore {
         let work = load(&mut tx, &claimed).await?;
         if work.len() < claimed.len() {
             let missing = claimed.len() - work.len();
-            tracing::error!(missing, "deliveries without their events: they cannot be sent");
+            tracing::error!(
+                missing,
+                "deliveries without their events: they cannot be sent"
+            );
         }
         tx.commit().await?;
         Ok(work)
@@ -196,8 +208,13 @@ impl WorkStore for SqliteStore {
     ) -> StoreResult<Vec<Delivery>> {
         let mut values = Values::default();
         // Every id is above the empty one.
-        let after = after.map(|id| id.0.into_bytes().to_vec()).unwrap_or_default();
-        values.add(lease_list(shards)?).add(i64::from(limit)).add(after);
+        let after = after
+            .map(|id| id.0.into_bytes().to_vec())
+            .unwrap_or_default();
+        values
+            .add(lease_list(shards)?)
+            .add(i64::from(limit))
+            .add(after);
         deliveries_of(&values.run(&mut *self.reader().await?, OWN).await?)
     }
 
@@ -223,7 +240,12 @@ impl WorkStore for SqliteStore {
         values
             .text(request.subscription.tenant.as_str())
             .text(request.subscription.subscription.as_str())
-            .add(request.deadline_before.unwrap_or(Timestamp::MAX).as_micros())
+            .add(
+                request
+                    .deadline_before
+                    .unwrap_or(Timestamp::MAX)
+                    .as_micros(),
+            )
             .add(i64::from(limit));
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -255,10 +277,15 @@ impl WorkStore for SqliteStore {
         };
         let mut columns = Columns::of(row);
         let state = codec::delivery_state(columns.int()?)?;
-        let key = AttemptKey { delivery: id, number: columns.number("attempts")? };
+        let key = AttemptKey {
+            delivery: id,
+            number: columns.number("attempts")?,
+        };
         end(&mut tx, &[id], DeliveryState::Cancelled, Some(reason), now).await?;
         tx.commit().await?;
-        Ok(Cancelled::Done { in_flight: (state == DeliveryState::InFlight).then_some(key) })
+        Ok(Cancelled::Done {
+            in_flight: (state == DeliveryState::InFlight).then_some(key),
+        })
     }
 
     async fn bring_forward(
@@ -316,7 +343,10 @@ fn named(tenant: &TenantId, id: DeliveryId) -> Values {
 }
 
 fn lease_list(shards: &[(Shard, Epoch)]) -> StoreResult<String> {
-    let list: Vec<(u16, u64)> = shards.iter().map(|(shard, epoch)| (shard.0, epoch.0)).collect();
+    let list: Vec<(u16, u64)> = shards
+        .iter()
+        .map(|(shard, epoch)| (shard.0, epoch.0))
+        .collect();
     codec::to_json(&list)
 }
 
@@ -332,7 +362,10 @@ async fn load(connection: &mut SqliteConnection, ids: &[DeliveryId]) -> StoreRes
     rows.iter()
         .map(|row| {
             let mut columns = Columns::of(row);
-            Ok(Work { delivery: columns.delivery()?, event: columns.event()? })
+            Ok(Work {
+                delivery: columns.delivery()?,
+                event: columns.event()?,
+            })
         })
         .collect()
 }

@@ -21,7 +21,9 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self { connection: Mutex::new(Some(connection)) }
+        Self {
+            connection: Mutex::new(Some(connection)),
+        }
     }
 
     /// Waits for the connection.
@@ -55,7 +57,11 @@ pub(super) struct Writing<'a> {
 impl Writing<'_> {
     pub(super) async fn begin(&mut self) -> StoreResult<Tx<'_>> {
         let connection = self.guard.as_mut().ok_or_else(closed)?;
-        connection.begin_with("BEGIN IMMEDIATE").await.map(Tx).map_err(stored)
+        connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map(Tx)
+            .map_err(stored)
     }
 }
 

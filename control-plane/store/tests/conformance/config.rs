@@ -256,8 +256,16 @@ async fn list_tenants(
     let mut listed = String::new();
     let mut after = None;
     loop {
-        let page = PageRequest { order_by, descending, after, limit };
-        let page = store.list_tenants(&TenantQuery { search: None, page }).await.unwrap();
+        let page = PageRequest {
+            order_by,
+            descending,
+            after,
+            limit,
+        };
+        let page = store
+            .list_tenants(&TenantQuery { search: None, page })
+            .await
+            .unwrap();
         assert!(page.items.len() <= limit as usize);
         listed.extend(page.items.iter().map(|tenant| tenant.id.as_str()));
         match page.next {
@@ -282,7 +290,11 @@ async fn list(world: &World, change: impl Fn(&mut SubscriptionQuery)) -> String 
     loop {
         let page = world.store.list_subscriptions(&query).await.unwrap();
         assert!(page.items.len() <= 2);
-        listed.extend(page.items.into_iter().map(|subscription| subscription.id.to_string()));
+        listed.extend(
+            page.items
+                .into_iter()
+                .map(|subscription| subscription.id.to_string()),
+        );
         match page.next {
             Some(next) => query.page.after = Some(next),
             None => break,

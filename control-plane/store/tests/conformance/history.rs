@@ -7,9 +7,7 @@ use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition, T
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId};
 use postrider_domain::time::Timestamp;
-use postrider_store::{
-    Concluded, DeliveryQuery, EventQuery, StatsRow, TimeRange, latency_bucket,
-};
+use postrider_store::{Concluded, DeliveryQuery, EventQuery, StatsRow, TimeRange, latency_bucket};
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
@@ -336,9 +334,23 @@ fn deliveries(world: &World) -> DeliveryQuery {
 }
 
 async fn list_events(world: &World, query: &EventQuery) -> Vec<EventId> {
-    world.store.list_events(query).await.unwrap().iter().map(|event| event.id).collect()
+    world
+        .store
+        .list_events(query)
+        .await
+        .unwrap()
+        .iter()
+        .map(|event| event.id)
+        .collect()
 }
 
 async fn list_deliveries(world: &World, query: &DeliveryQuery) -> Vec<DeliveryId> {
-    world.store.list_deliveries(query).await.unwrap().iter().map(|delivery| delivery.id).collect()
+    world
+        .store
+        .list_deliveries(query)
+        .await
+        .unwrap()
+        .iter()
+        .map(|delivery| delivery.id)
+        .collect()
 }

@@ -1,0 +1,197 @@
+//! Events in, committed in groups.
+//!
+//! Fed by `api` with checked input; feeds the store, then the scheduler, then
+//! the owners elsewhere. Guarantees: an answer means that the event and all its
+//! deliveries are durable; what was matched is what the configuration said at
+//! the commit (rule 1); an item the database refuses hurts only itself (rule 6).
+
+mod rows;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_domain::event::sha256;
+use postrider_domain::ids::{EventId, TenantId};
+use postrider_store::{Store, StoreError};
+use tokio::sync::oneshot;
+
+use super::group::{Bounds, Entrance, Exit, Refused, group};
+use super::own::Cluster;
+use super::tenants::Snapshot;
+use super::{Dispatcher, Tenants};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::replicas::Peers;
+use crate::settings::Settings;
+
+/// How long a publish waits for room before it is refused.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// When to try again after that.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often an event is matched anew because the configuration keeps changing.
+const MATCH_TRIES: u32 = 10;
+/// What a queued event weighs besides its payload.
+const EVENT_OVERHEAD_BYTES: usize = 512;
+
+/// An event as its publisher gave it, checked.
+#[derive(Clone, Debug)]
+pub struct PublishInput {
+    pub tenant: TenantId,
+    pub event_type: String,
+    pub account: Option<String>,
+    pub attributes: BTreeMap<String, String>,
+    pub ordering_key: Option<String>,
+    pub content_type: String,
+    pub payload: Bytes,
+    pub traceparent: String,
+    pub tracestate: String,
+    pub idempotency_key: Option<String>,
+}
+
+/// What a publish answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishAnswer {
+    pub event: EventId,
+    pub matched: u32,
+    pub duplicate: bool,
+}
+
+/// Why an event was not published.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error("the tenant does not exist")]
+    TenantNotFound,
+    #[error("the idempotency key was used for another request, {event}")]
+    KeyReused { event: EventId },
+    #[error("too much waits to be committed")]
+    Overloaded { retry_after: Duration },
+    #[error("the database is unavailable")]
+    Unavailable { retry_after: Duration },
+    #[error("the database refused the event: {0}")]
+    Rejected(String),
+    #[error("this replica is stopping")]
+    Stopping,
+}
+
+impl From<StoreError> for PublishError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable {
+                retry_after: RETRY_AFTER,
+            },
+            StoreError::Rejected(why) | StoreError::Corrupt(why) => Self::Rejected(why),
+        }
+    }
+}
+
+type Answer = Result<PublishAnswer, PublishError>;
+
+struct Pending {
+    input: PublishInput,
+    sha256: [u8; 32],
+    snapshot: Arc<Snapshot>,
+    tries: u32,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The entrance. Cheap to clone.
+#[derive(Clone)]
+pub struct Publisher {
+    tenants: Tenants,
+    entrance: Entrance<Pending>,
+}
+
+/// The writer behind it.
+pub struct PublishWriter {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    tenants: Tenants,
+    dispatcher: Dispatcher,
+    cluster: Cluster,
+    peers: Peers,
+    metrics: Metrics,
+    exit: Exit<Pending>,
+}
+
+/// What the writer works with.
+pub struct PublishParts {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub settings: Arc<Settings>,
+    pub tenants: Tenants,
+    pub dispatcher: Dispatcher,
+    pub cluster: Cluster,
+    pub peers: Peers,
+    pub metrics: Metrics,
+}
+
+pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
+    let settings = &parts.settings.publish;
+    let (entrance, exit) = group(Bounds {
+        queued_items: settings.max_queued_events,
+        queued_bytes: settings.max_queued_payload_bytes,
+        batch_items: settings.max_commit_events,
+        batch_bytes: settings.max_commit_payload_bytes,
+        patience: PATIENCE,
+    });
+    let publisher = Publisher {
+        tenants: parts.tenants.clone(),
+        entrance,
+    };
+    let PublishParts {
+        store,
+        clock,
+        settings,
+        tenants,
+        dispatcher,
+        cluster,
+        peers,
+        metrics,
+    } = parts;
+    let writer = PublishWriter {
+        store,
+        clock,
+        settings,
+        tenants,
+        dispatcher,
+        cluster,
+        peers,
+        metrics,
+        exit,
+    };
+    (publisher, writer)
+}
+
+impl Publisher {
+    /// Publishes one event; returns once it is durable.
+    pub async fn publish(&self, input: PublishInput) -> Answer {
+        let snapshot = self.tenants.snapshot(&input.tenant).await?;
+        let snapshot = snapshot.ok_or(PublishError::TenantNotFound)?;
+        let sha256 = sha256(&input.payload);
+        let bytes = input.payload.len() + EVENT_OVERHEAD_BYTES;
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending {
+            input,
+            sha256,
+            snapshot,
+            tries: 0,
+            answer,
+        };
+        self.entrance
+            .enter(pending, bytes)
+            .await
+            .map_err(|refused| match refused {
+                Refused::Full => PublishError::Overloaded {
+                    retry_after: RETRY_AFTER,
+                },
+                Refused::Closed => PublishError::Stopping,
+            })?;
+        answered.await.unwrap_or(Err(PublishError::Unavailable {
+            retry_after: RETRY_AFTER,
+        }))
+    }
+}

@@ -1,0 +1,25 @@
+//! From publish to receipt.
+//!
+//! Fed by a small cluster on each engine; feeds `tests/run`. Guarantees that
+//! every way to publish ends in one signed webhook for each subscription that
+//! matches, with the bytes that were published.
+
+mod idempotency;
+mod matching;
+mod webhook;
+mod ways;
+
+on_both_engines!(
+    ways::unary,
+    ways::batch_with_a_bad_entry,
+    ways::stream,
+    webhook::bytes_are_kept,
+    webhook::headers,
+    webhook::trace_of_the_call,
+    matching::accounts,
+    matching::event_types,
+    matching::nobody,
+    idempotency::same_request,
+    idempotency::other_request,
+    idempotency::fifty_at_once,
+);

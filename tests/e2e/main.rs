@@ -1,0 +1,15 @@
+//! End-to-end tests: real programs, a real receiver, over mutual TLS.
+//!
+//! Fed by the harness; feeds `tests/run`. Guarantees that what Postrider
+//! promises is seen from outside, through the API and at the receiver. One
+//! program, since linking it takes longer than most of its tests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[macro_use]
+mod stage;
+
+mod control;
+mod delivery;
+mod failures;
+mod history;

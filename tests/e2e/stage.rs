@@ -1,0 +1,209 @@
+//! What a scenario stands on.
+//!
+//! Fed by a cluster that several scenarios share; feeds each with a tenant and a
+//! receiver of its own, so that none sees another's events. Guarantees that all
+//! scenarios of a test are played to their ends, and that those that failed are
+//! named.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::FutureExt;
+use futures::future::join_all;
+use postrider_proto::v1::retry_policy::Timetable;
+use postrider_proto::v1::{Attempt, Delivery, DeliveryState, LinearBackoff, RetryPolicy};
+use postrider_proto::v1::{Event, Subscription};
+use postrider_tests::agent::{Agent, Plan};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::Cluster;
+use postrider_tests::publish::{event, fixed_delays, subscription};
+use postrider_tests::receiver::Receiver;
+use prost_types::Timestamp;
+
+/// Long enough for anything that is not stuck, on a busy machine.
+pub const SOON: Duration = Duration::from_secs(20);
+/// How long something that must not happen is watched for.
+pub const WHILE: Duration = Duration::from_millis(700);
+pub const PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
+pub const REGION: &str = "regions/eu";
+
+/// A scenario and its name.
+pub type Scenario<'a> = (&'static str, Pin<Box<dyn Future<Output = ()> + 'a>>);
+
+/// Plays scenarios beside one another; fails with the names of those that did.
+pub async fn play(scenarios: Vec<Scenario<'_>>) {
+    let played = scenarios.into_iter().map(|(name, scenario)| async move {
+        let begun = Instant::now();
+        let failed = AssertUnwindSafe(scenario).catch_unwind().await.is_err();
+        let ended = if failed { "FAILED" } else { "ok" };
+        println!("{name}: {ended} after {:.1?}", begun.elapsed());
+        failed.then_some(name)
+    });
+    let failed: Vec<_> = join_all(played).await.into_iter().flatten().collect();
+    assert!(failed.is_empty(), "these scenarios failed: {failed:?}");
+}
+
+/// Plays scenarios, functions of a cluster, on a cluster.
+macro_rules! play {
+    ($cluster:expr; $($scenario:path),+ $(,)?) => {
+        $crate::stage::play(vec![
+            $((stringify!($scenario), Box::pin($scenario($cluster)) as _)),+
+        ])
+        .await
+    };
+}
+
+/// A test on each engine that plays these scenarios on a small cluster.
+macro_rules! on_both_engines {
+    ($($scenario:path),+ $(,)?) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn sqlite() {
+            let engine = postrider_tests::cluster::Engine::Sqlite;
+            let cluster = postrider_tests::cluster::Cluster::small(engine).await.unwrap();
+            play!(&cluster; $($scenario),+);
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn postgres() {
+            let engine = postrider_tests::cluster::Engine::Postgres;
+            let cluster = postrider_tests::cluster::Cluster::small(engine).await.unwrap();
+            play!(&cluster; $($scenario),+);
+        }
+    };
+}
+
+/// A tenant and a receiver.
+pub struct Stage {
+    pub api: Api,
+    pub tenant: String,
+    pub receiver: Receiver,
+}
+
+impl Stage {
+    pub async fn set(cluster: &Cluster, tenant_id: &str) -> Self {
+        let mut api = cluster.api().unwrap();
+        Self {
+            tenant: api.create_tenant(tenant_id).await.unwrap(),
+            receiver: cluster.receiver().await.unwrap(),
+            api,
+        }
+    }
+
+    /// A subscription to everything at a path of the receiver, not yet made.
+    pub fn wanted(&self, path: &str) -> Subscription {
+        Subscription {
+            region: REGION.to_owned(),
+            ..subscription(&self.receiver.url(path), &["*"])
+        }
+    }
+
+    pub async fn subscribe(&self, path: &str) -> Subscription {
+        self.create(self.wanted(path)).await
+    }
+
+    pub async fn create(&self, wanted: Subscription) -> Subscription {
+        let mut api = self.api.clone();
+        api.subscribe(&self.tenant, wanted).await.unwrap()
+    }
+
+    /// Subscribes with these delays between attempts, without jitter.
+    pub async fn subscribe_with_delays(&self, path: &str, milliseconds: &[u64]) -> Subscription {
+        self.create(Subscription {
+            retry_policy: Some(delays(milliseconds)),
+            ..self.wanted(path)
+        })
+        .await
+    }
+
+    /// Publishes an ordinary event and returns its name.
+    pub async fn publish(&self) -> String {
+        self.publish_event(event("payment.completed", PAYLOAD))
+            .await
+    }
+
+    pub async fn publish_event(&self, event: Event) -> String {
+        let mut api = self.api.clone();
+        api.publish(&self.tenant, event, "").await.unwrap().event
+    }
+
+    /// Publishes several ordinary events at once.
+    pub async fn publish_many(&self, count: usize) -> Vec<String> {
+        join_all((0..count).map(|_| self.publish())).await
+    }
+
+    /// The only delivery of an event.
+    pub async fn delivery(&self, event: &str) -> Delivery {
+        let mut api = self.api.clone();
+        let mut all = api.deliveries_of(event).await.unwrap();
+        assert_eq!(all.len(), 1, "deliveries of {event}: {all:?}");
+        all.remove(0)
+    }
+
+    /// Waits until an event's only delivery is in a state.
+    pub async fn wait_for(&self, event: &str, state: DeliveryState) -> Delivery {
+        let name = self.delivery(event).await.name;
+        self.api.wait_for_state(&name, state, SOON).await.unwrap()
+    }
+
+    /// How many deliveries a filter selects.
+    pub async fn count(&self, filter: &str) -> usize {
+        let mut api = self.api.clone();
+        let all = api.all_deliveries(&self.tenant, filter).await.unwrap();
+        all.len()
+    }
+
+    pub async fn attempts(&self, delivery: &Delivery) -> Vec<Attempt> {
+        let mut api = self.api.clone();
+        api.attempts(&delivery.name).await.unwrap()
+    }
+}
+
+/// Exactly these delays.
+pub fn delays(milliseconds: &[u64]) -> RetryPolicy {
+    let delays: Vec<_> = milliseconds
+        .iter()
+        .map(|delay| Duration::from_millis(*delay))
+        .collect();
+    fixed_delays(&delays).unwrap()
+}
+
+/// One attempt and no more.
+pub fn once() -> RetryPolicy {
+    RetryPolicy {
+        timetable: Some(Timetable::Linear(LinearBackoff {
+            initial_delay: Some(prost_types::Duration::default()),
+            increment: Some(prost_types::Duration::default()),
+            max_attempts: 1,
+        })),
+        ..RetryPolicy::default()
+    }
+}
+
+/// An agent that the cluster did not start; it connects in its own time.
+pub fn agent_in(cluster: &Cluster, region: &str) -> Agent {
+    let id = format!("agent-{region}-late");
+    Agent::start(Plan {
+        region: region.to_owned(),
+        control_planes: cluster.replicas.iter().map(|r| r.url()).collect(),
+        ca_file: cluster.pki().ca_file(),
+        identity: Some(cluster.pki().program(&id).unwrap()),
+        max_in_flight: 16,
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        folder: cluster.folder().to_owned(),
+        id,
+    })
+    .unwrap()
+}
+
+/// A moment of history.
+pub fn time(timestamp: Option<Timestamp>) -> SystemTime {
+    timestamp.unwrap().try_into().unwrap()
+}
+
+/// A duration of history.
+pub fn duration(given: Option<prost_types::Duration>) -> Duration {
+    given.unwrap().try_into().unwrap()
+}
