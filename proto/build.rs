@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let mut compiler = protox::Compiler::new(["."])?;
-    compiler.include_imports(true).include_source_info(false);
+    compiler.include_imports(true).include_source_info(true);
     compiler.open_files(OWN.iter().chain(DESCRIBED))?;
 
     let out_dir = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;

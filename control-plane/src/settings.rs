@@ -4,6 +4,8 @@
 //! flags, each overriding the one before; feeds everything else. Guarantees that
 //! a wrong name or value stops the program with a message that names it.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +15,9 @@ use serde::Deserialize;
 
 /// The defaults, which are also the documentation.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// Beginnings of variables that other programs read; one machine may have both.
+const OTHERS_VARIABLES: [&str; 2] = ["POSTRIDER_AGENT_", "POSTRIDER_TEST_"];
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -163,7 +168,7 @@ impl Settings {
         }
         let environment =
             Environment::with_prefix("POSTRIDER").prefix_separator("_").separator("__").try_parsing(true);
-        builder = builder.add_source(environment);
+        builder = builder.add_source(environment.source(Some(own_variables(std::env::vars_os()))));
         for (name, value) in flags {
             builder = builder.set_override(*name, value.as_str())?;
         }
@@ -246,6 +251,16 @@ impl Settings {
     }
 }
 
+/// The environment without what is meant for the agent and for tests, whose
+/// variables begin alike.
+fn own_variables(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> HashMap<String, String> {
+    let others = |name: &str| OTHERS_VARIABLES.iter().any(|prefix| name.starts_with(prefix));
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    variables.filter_map(text).filter(|(name, _)| !others(name)).collect()
+}
+
 impl Ownership {
     pub fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_milliseconds)
@@ -275,6 +290,14 @@ mod tests {
         let settings = load(&[]).unwrap();
         assert_eq!(settings.database_url(), "sqlite:.postrider/postrider.db");
         assert!(settings.single_process());
+    }
+
+    #[test]
+    fn variables_of_other_programs_are_passed_over() {
+        let names = ["POSTRIDER_AGENT_REGION", "POSTRIDER_TEST_SEED", "POSTRIDER_SERVER__LISTEN"];
+        let given = names.map(|name| (name.into(), OsString::new()));
+        let own = own_variables(given.into_iter());
+        assert_eq!(own.keys().collect::<Vec<_>>(), ["POSTRIDER_SERVER__LISTEN"]);
     }
 
     #[test]

@@ -35,12 +35,19 @@ pub fn client_tls(pki: &Pki) -> Result<Arc<rustls::ClientConfig>> {
 }
 
 /// One keep-alive connection.
-pub async fn connect(url: &str, tls: &Arc<rustls::ClientConfig>) -> Result<SendRequest<Full<Bytes>>> {
-    let address = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+pub async fn connect(
+    url: &str,
+    tls: &Arc<rustls::ClientConfig>,
+) -> Result<SendRequest<Full<Bytes>>> {
+    let address = url
+        .strip_prefix("https://")
+        .and_then(|rest| rest.split('/').next());
     let stream = TcpStream::connect(address.context("a URL")?).await?;
     stream.set_nodelay(true)?;
     let name = ServerName::try_from("127.0.0.1")?;
-    let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
+    let stream = TlsConnector::from(Arc::clone(tls))
+        .connect(name, stream)
+        .await?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)
@@ -83,10 +90,17 @@ async fn post(
             .header("user-agent", "floor")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+            .header(
+                "webhook-signature",
+                format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())),
+            )
             .body(Full::new(body.clone()))?;
         let answer = connection.send_request(request).await?;
-        ensure!(answer.status().is_success(), "the receiver answered {}", answer.status());
+        ensure!(
+            answer.status().is_success(),
+            "the receiver answered {}",
+            answer.status()
+        );
         answer.into_body().collect().await?;
         connection.ready().await?;
     }

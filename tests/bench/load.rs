@@ -57,7 +57,6 @@ pub async fn set_up(api: &Api, url: &str) -> Result<()> {
     let tenant = CreateTenantRequest {
         tenant_id: TENANT.to_owned(),
         tenant: Some(Tenant::default()),
-        ..CreateTenantRequest::default()
     };
     api.tenants.clone().create_tenant(tenant).await?;
     let subscription = Subscription {
@@ -71,9 +70,11 @@ pub async fn set_up(api: &Api, url: &str) -> Result<()> {
         parent: format!("tenants/{TENANT}"),
         subscription_id: "all".to_owned(),
         subscription: Some(subscription),
-        ..CreateSubscriptionRequest::default()
     };
-    api.subscriptions.clone().create_subscription(create).await?;
+    api.subscriptions
+        .clone()
+        .create_subscription(create)
+        .await?;
     Ok(())
 }
 
@@ -124,7 +125,6 @@ async fn batches(api: &Api, events: u64) -> Result<()> {
             let batch = PublishEventsRequest {
                 parent: format!("tenants/{TENANT}"),
                 requests,
-                ..PublishEventsRequest::default()
             };
             let mut client = api.events.clone();
             under_way.push(async move { client.publish_events(batch).await });
@@ -146,7 +146,12 @@ async fn streamed(api: &Api, events: u64) -> Result<()> {
         request_id: id,
         publish: Some(request(&payload)),
     });
-    let mut answers = api.events.clone().publish_stream(requests).await?.into_inner();
+    let mut answers = api
+        .events
+        .clone()
+        .publish_stream(requests)
+        .await?
+        .into_inner();
     for _ in 0..events {
         let answer = answers.message().await?.context("the stream ended early")?;
         if let Some(Answer::Error(status)) = answer.result {

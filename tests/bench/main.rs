@@ -35,14 +35,35 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(120);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["receiver", port, certificate, key] => {
             receiver::serve(port.parse()?, certificate.as_ref(), key.as_ref()).await
         }
-        [] => everything(Size { events: 20_000, runs: 3 }).await,
-        ["--small"] => everything(Size { events: 2_000, runs: 1 }).await,
+        [] => {
+            everything(Size {
+                events: 20_000,
+                runs: 3,
+            })
+            .await
+        }
+        ["--small"] => {
+            everything(Size {
+                events: 2_000,
+                runs: 1,
+            })
+            .await
+        }
         ["--events", events, "--runs", runs] => {
-            everything(Size { events: events.parse()?, runs: runs.parse()? }).await
+            everything(Size {
+                events: events.parse()?,
+                runs: runs.parse()?,
+            })
+            .await
         }
         _ => {
             eprintln!("usage: postrider-bench [--small | --events N --runs N]");
@@ -59,9 +80,14 @@ async fn everything(size: Size) -> Result<()> {
         std::thread::available_parallelism().map_or(1, usize::from),
         programs().display(),
     );
-    println!("{:<10} {:<12} {:>12} {:>12} {:>10}", "engine", "publish", "acked/s", "delivered/s", "of floor");
+    println!(
+        "{:<10} {:<12} {:>12} {:>12} {:>10}",
+        "engine", "publish", "acked/s", "delivered/s", "of floor"
+    );
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        one_engine(engine, size).await.with_context(|| format!("{engine:?}"))?;
+        one_engine(engine, size)
+            .await
+            .with_context(|| format!("{engine:?}"))?;
     }
     Ok(())
 }
@@ -81,8 +107,12 @@ async fn one_engine(engine: Engine, size: Size) -> Result<()> {
     })
     .await?;
     let (receiver, url) = start_receiver(cluster.pki(), &cluster)?;
-    let mut counter = receiver::Counter::new(&url, cluster.pki())?;
-    wait::until("the receiver to listen", Duration::from_secs(10), || counter.clone().read()).await?;
+    let counter = receiver::Counter::new(&url, cluster.pki())?;
+    wait::until("the receiver to listen", Duration::from_secs(10), || {
+        let counter = counter.clone();
+        async move { counter.read().await }
+    })
+    .await?;
     let api = cluster.api()?;
     load::set_up(&api, &url).await?;
 
@@ -92,7 +122,10 @@ async fn one_engine(engine: Engine, size: Size) -> Result<()> {
         for (index, (_, figures)) in rows.iter_mut().enumerate() {
             let before = counter.read().await.map_err(anyhow::Error::msg)?;
             let started = Instant::now();
-            let acknowledged = match index.checked_sub(1).and_then(|mode| load::Mode::ALL.get(mode)) {
+            let acknowledged = match index
+                .checked_sub(1)
+                .and_then(|mode| load::Mode::ALL.get(mode))
+            {
                 None => {
                     floor::run(&url, cluster.pki(), FLOOR_CONNECTIONS, size.events).await?;
                     started.elapsed()
@@ -102,7 +135,7 @@ async fn one_engine(engine: Engine, size: Size) -> Result<()> {
                     started.elapsed()
                 }
             };
-            wait_for(&mut counter, before + size.events).await?;
+            wait_for(&counter, before + size.events).await?;
             let per_second = |span: Duration| size.events as f64 / span.as_secs_f64();
             figures.push((per_second(acknowledged), per_second(started.elapsed())));
         }
@@ -117,13 +150,15 @@ fn start_receiver(pki: &Pki, cluster: &Cluster) -> Result<(Program, String)> {
     let identity = pki.program("receiver")?;
     let mut command = process::Command::new(env::current_exe()?);
     command.arg("receiver").arg(port.to_string());
-    command.arg(&identity.certificate_file).arg(&identity.key_file);
+    command
+        .arg(&identity.certificate_file)
+        .arg(&identity.key_file);
     let log = cluster.folder().join("receiver.log");
     let program = Program::start("receiver", command, &log)?;
     Ok((program, format!("https://127.0.0.1:{port}/webhooks")))
 }
 
-async fn wait_for(counter: &mut receiver::Counter, wanted: u64) -> Result<()> {
+async fn wait_for(counter: &receiver::Counter, wanted: u64) -> Result<()> {
     let deadline = Instant::now() + DRAIN_LIMIT;
     loop {
         let seen = counter.read().await.map_err(anyhow::Error::msg)?;
@@ -144,7 +179,11 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn print_rows(engine: Engine, rows: &[(&str, Vec<(f64, f64)>)]) {
-    let floor = median(rows.iter().take(1).flat_map(|(_, runs)| runs.iter().map(|run| run.1)));
+    let floor = median(
+        rows.iter()
+            .take(1)
+            .flat_map(|(_, runs)| runs.iter().map(|run| run.1)),
+    );
     for (name, runs) in rows {
         let acknowledged = median(runs.iter().map(|run| run.0));
         let delivered = median(runs.iter().map(|run| run.1));

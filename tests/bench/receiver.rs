@@ -37,7 +37,9 @@ pub async fn serve(port: u16, certificate: &Path, key: &Path) -> Result<()> {
         stream.set_nodelay(true)?;
         let (acceptor, count) = (acceptor.clone(), Arc::clone(&count));
         tokio::spawn(async move {
-            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
             let service = service_fn(move |request| answer(request, Arc::clone(&count)));
             let _ = hyper::server::conn::http1::Builder::new()
                 .pipeline_flush(true)
@@ -70,18 +72,31 @@ pub struct Counter {
 
 impl Counter {
     pub fn new(url: &str, pki: &Pki) -> Result<Self> {
-        Ok(Self { url: url.to_owned(), tls: floor::client_tls(pki)? })
+        Ok(Self {
+            url: url.to_owned(),
+            tls: floor::client_tls(pki)?,
+        })
     }
 
     /// The count; the error is in words.
-    pub async fn read(self: &mut Self) -> Result<u64, String> {
+    pub async fn read(&self) -> Result<u64, String> {
         self.ask().await.map_err(|error| format!("{error:#}"))
     }
 
     async fn ask(&self) -> Result<u64> {
         let mut connection = floor::connect(&self.url, &self.tls).await?;
-        let request = Request::get("/count").header("host", "receiver").body(Full::default())?;
-        let body = connection.send_request(request).await?.into_body().collect().await?.to_bytes();
-        std::str::from_utf8(&body)?.parse().context("the receiver's count")
+        let request = Request::get("/count")
+            .header("host", "receiver")
+            .body(Full::default())?;
+        let body = connection
+            .send_request(request)
+            .await?
+            .into_body()
+            .collect()
+            .await?
+            .to_bytes();
+        std::str::from_utf8(&body)?
+            .parse()
+            .context("the receiver's count")
     }
 }

@@ -10,6 +10,9 @@
 mod stage;
 
 mod control;
+mod crashes;
 mod delivery;
 mod failures;
 mod history;
+mod replicas;
+mod timetable;

@@ -1,10 +1,12 @@
 //! Webhooks for the published verifiers of Rust, Python and JavaScript.
 //!
-//! Fed by a signer; feeds `verify.py` and `verify.mjs` through the folder that
+//! Fed by a signer, and by Postrider itself; feeds `verify.py` and `verify.mjs` through the folder that
 //! POSTRIDER_TEST_CAPTURES names. Guarantees that every library has the same
 //! webhooks to judge, signed a moment ago, since all of them check the time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod delivered;
 
 use std::env;
 use std::path::PathBuf;

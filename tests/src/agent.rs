@@ -71,6 +71,11 @@ impl Agent {
             .with_context(|| format!("{id} is down"))
     }
 
+    /// The process's id, while there is one.
+    pub fn process_id(&self) -> Option<u32> {
+        self.program.as_ref().map(Program::id)
+    }
+
     pub fn is_up(&self) -> bool {
         self.program.is_some()
     }

@@ -50,9 +50,7 @@ pub fn faults(story: &Story) -> Vec<String> {
         }
     }
     for (event, subscription) in posts.keys().filter(|pair| !told.contains(*pair)) {
-        faults.push(format!(
-            "{event} came to {subscription} without a delivery"
-        ));
+        faults.push(format!("{event} came to {subscription} without a delivery"));
     }
     faults
 }

@@ -7,7 +7,9 @@
 
 pub mod agent;
 pub mod api;
+pub mod clock;
 pub mod cluster;
+pub mod history;
 pub mod metrics;
 pub mod pki;
 pub mod ports;
@@ -17,4 +19,5 @@ pub mod publish;
 pub mod receiver;
 pub mod replica;
 pub mod signature;
+pub mod timed;
 pub mod wait;

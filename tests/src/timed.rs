@@ -95,7 +95,7 @@ impl Timed {
     }
 
     /// Waits until so many agents are connected.
-    pub async fn wait_for_agents(&self, count: usize) -> Result<()> {
+    pub async fn wait_for_agents(&self, count: usize) -> Result<usize> {
         wait::until(&format!("{count} agents"), CONNECTED_LIMIT, || {
             let mut api = self.api();
             async move {

@@ -74,6 +74,8 @@ coded!(
         SubscriptionDeleted = 4,
         SubscriptionDisabled = 5,
         TenantDeleted = 6,
+        /// What it delivers is no longer kept.
+        EventGone = 7,
     }
 );
 
@@ -114,6 +116,8 @@ pub struct Delivery {
     pub subscription: SubscriptionKey,
     pub event: EventId,
     pub event_type: String,
+    /// The event's.
+    pub account: Option<String>,
     pub shard: Shard,
     /// Of the owner that leased it last; meaningful while IN_FLIGHT.
     pub epoch: Epoch,
@@ -139,6 +143,10 @@ pub struct Delivery {
 impl Delivery {
     pub fn create_time(&self) -> Timestamp {
         self.id.time()
+    }
+
+    pub const fn standing(&self) -> Standing {
+        Standing { state: self.state, end_reason: self.end_reason }
     }
 
     pub fn current_attempt(&self) -> AttemptKey {
@@ -187,6 +195,27 @@ pub struct Timings {
 pub enum Transition {
     End { state: DeliveryState, reason: Option<EndReason> },
     Retry { due: Timestamp, failures: u32 },
+}
+
+/// Where a delivery stands, and why when it ended without success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub state: DeliveryState,
+    pub end_reason: Option<EndReason>,
+}
+
+impl Standing {
+    const SUCCEEDED: Self = Self { state: DeliveryState::Succeeded, end_reason: None };
+}
+
+impl Transition {
+    /// Where the delivery stands after it.
+    pub const fn standing(self) -> Standing {
+        match self {
+            Self::End { state, reason } => Standing { state, end_reason: reason },
+            Self::Retry { .. } => Standing { state: DeliveryState::Waiting, end_reason: None },
+        }
+    }
 }
 
 /// The moment of a decision.
@@ -258,6 +287,14 @@ pub struct Late {
     pub record: LateRecord,
     /// Whether the delivery becomes SUCCEEDED.
     pub succeeds: bool,
+}
+
+impl Late {
+    /// Where a delivery that stood like this, or is no longer kept, stands after
+    /// it.
+    pub fn standing(self, before: Option<Standing>) -> Option<Standing> {
+        if self.succeeds { Some(Standing::SUCCEEDED) } else { before }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ fn delivery(attempts: u32, failures: u32) -> Delivery {
         },
         event: EventId(Uuid::nil()),
         event_type: "payment.completed".into(),
+        account: None,
         shard: Shard(0),
         epoch: Epoch(1),
         state: DeliveryState::InFlight,

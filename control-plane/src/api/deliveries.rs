@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{BoxStream, StreamExt};
 use postrider_domain::delivery::Delivery;
-use postrider_domain::ids::{DeliveryId, EventId, TenantId};
+use postrider_domain::ids::{DeliveryId, TenantId};
+use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::delivery_service_server::DeliveryService;
-use postrider_store::{DeliveryQuery, StoreResult};
+use postrider_store::DeliveryQuery;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
@@ -24,11 +25,6 @@ use super::forward::{self, Place};
 use super::page::{self, Fill, Items, QueryHash};
 use super::{changes, names, observe, watching};
 use crate::flow::{CancelError, Flow, RetryError};
-
-/// Most deliveries read at once when each one's event is looked at too.
-const ACCOUNT_BATCH: usize = 200;
-/// Events read at the same time to show deliveries' accounts.
-const EVENT_READS: usize = 8;
 
 pub struct Deliveries {
     flow: Flow,
@@ -52,84 +48,52 @@ impl Deliveries {
         let (tenant, filter) = violations.finish(tenant.zip(filter))?;
         observe::note("tenant", &tenant);
         let query = QueryHash::of("ListDeliveries", &[&request.parent, &request.filter]);
-        let by_account = filter.account.is_some();
         let plan = Fill {
             after: page::position::<DeliveryId>(&request.page_token, query)?,
             want,
-            exact: !by_account,
-            max_batch: if by_account {
-                ACCOUNT_BATCH
-            } else {
-                usize::MAX
-            },
+            exact: true,
+            max_batch: usize::MAX,
             max_bytes: usize::MAX,
         };
         changes::tenant_known(&self.flow, &tenant).await?;
         if filter.nothing {
             return Ok(v1::ListDeliveriesResponse::default());
         }
-        let wanted = filter.account.as_deref();
         let items = Items {
-            keep: &|row: &Row| wanted.is_none_or(|account| account == row.account),
-            position: &|row: &Row| row.delivery.id,
+            keep: &|_| true,
+            position: &|delivery: &Delivery| delivery.id,
             bytes: &|_| 0,
         };
-        let (rows, next) = page::fill(plan, items, |before, limit| {
+        let (deliveries, next) = page::fill(plan, items, |before, limit| {
             let query = DeliveryQuery {
                 tenant: tenant.clone(),
                 subscription: filter.subscription.clone(),
                 event: filter.event,
                 event_type: filter.event_type.clone(),
+                account: filter.account.clone(),
                 states: filter.states.clone(),
                 test: filter.test,
                 created: filter.created,
                 before,
                 limit,
             };
-            async move {
-                self.with_accounts(self.flow.store.list_deliveries(&query).await?)
-                    .await
-            }
+            let store = Arc::clone(&self.flow.store);
+            async move { store.list_deliveries(&query).await }
         })
         .await?;
         Ok(v1::ListDeliveriesResponse {
-            deliveries: self.show(&tenant, rows).await?,
+            deliveries: self.show(&tenant, deliveries).await?,
             next_page_token: page::token(query, next.as_ref()),
         })
     }
 
-    /// The account is the event's, and deliveries do not repeat it.
-    async fn with_accounts(&self, deliveries: Vec<Delivery>) -> StoreResult<Vec<Row>> {
-        let mut events: Vec<(TenantId, EventId)> = deliveries
-            .iter()
-            .map(|d| (d.subscription.tenant.clone(), d.event))
-            .collect();
-        events.sort_unstable();
-        events.dedup();
-        let reads = events.into_iter().map(|(tenant, event)| {
-            let store = Arc::clone(&self.flow.store);
-            async move {
-                let found = store.get_event(&tenant, event).await?;
-                StoreResult::Ok((
-                    event,
-                    found.and_then(|event| event.account).unwrap_or_default(),
-                ))
-            }
-        });
-        let accounts: HashMap<EventId, String> = futures::stream::iter(reads)
-            .buffer_unordered(EVENT_READS)
-            .try_collect()
-            .await?;
-        let row = |delivery: Delivery| {
-            let account = accounts.get(&delivery.event).cloned().unwrap_or_default();
-            Row { delivery, account }
-        };
-        Ok(deliveries.into_iter().map(row).collect())
-    }
-
     /// Shows deliveries of one tenant, in their order.
-    async fn show(&self, tenant: &TenantId, rows: Vec<Row>) -> Result<Vec<v1::Delivery>, Status> {
-        let ids: Vec<DeliveryId> = rows.iter().map(|row| row.delivery.id).collect();
+    async fn show(
+        &self,
+        tenant: &TenantId,
+        deliveries: Vec<Delivery>,
+    ) -> Result<Vec<v1::Delivery>, Status> {
+        let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
         let last = self
             .flow
             .store
@@ -147,9 +111,9 @@ impl Deliveries {
             .await
             .map_err(errors::store)?;
         let now = self.flow.clock.now();
-        Ok(rows
-            .into_iter()
-            .map(|Row { delivery, account }| {
+        Ok(deliveries
+            .iter()
+            .map(|delivery| {
                 let key = &delivery.subscription.subscription;
                 let subscription = snapshot
                     .as_ref()
@@ -159,13 +123,12 @@ impl Deliveries {
                 });
                 // A test without retries has no time beyond its only attempt.
                 let lives =
-                    !delivery.state.is_final() && delivery.deadline > delivery.create_time();
+                    !delivery.state.is_final() && delivery.deadline > Timestamp::default();
                 let context = Context {
-                    account,
                     last: last.get(&delivery.id).copied(),
                     expire_time: lives.then(|| delivery.deadline + stopped),
                 };
-                to_proto(&delivery, context)
+                to_proto(delivery, context)
             })
             .collect())
     }
@@ -173,11 +136,7 @@ impl Deliveries {
     async fn show_one(&self, delivery: Delivery) -> Result<v1::Delivery, Status> {
         let tenant = delivery.subscription.tenant.clone();
         let name = names::of_delivery(&tenant, delivery.id);
-        let rows = self
-            .with_accounts(vec![delivery])
-            .await
-            .map_err(errors::store)?;
-        let shown = self.show(&tenant, rows).await?.into_iter().next();
+        let shown = self.show(&tenant, vec![delivery]).await?.into_iter().next();
         shown.ok_or_else(|| errors::not_found(Kind::Delivery, &name))
     }
 
@@ -270,12 +229,6 @@ impl Deliveries {
         observe::changed(who, "delivery cancelled", &request.name);
         self.show_one(cancelled).await
     }
-}
-
-/// A delivery of a list, with its event's account.
-struct Row {
-    delivery: Delivery,
-    account: String,
 }
 
 fn attempt_number(attempt: &postrider_domain::delivery::AttemptRecord) -> u32 {

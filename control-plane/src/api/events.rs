@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
-use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, TenantId};
 use postrider_proto::v1;
 use postrider_proto::v1::event_service_server::EventService;
-use postrider_store::EventQuery;
+use postrider_store::{EventQuery, ListedEvent};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::convert::event::{summary, to_proto};
@@ -20,7 +19,7 @@ use super::trace::TraceContext;
 use super::{changes, names, observe, publish};
 use crate::flow::Flow;
 
-/// Most events read at once: their payloads come along.
+/// Most events read at once with their payloads.
 const MAX_BATCH: usize = 64;
 /// Payloads of one page, so that a client with gRPC's default limit of 4 MiB can
 /// read it.
@@ -49,7 +48,12 @@ impl Events {
             .await
             .map_err(errors::store)?;
         let event = found.ok_or_else(|| errors::not_found(Kind::Event, &request.name))?;
-        let mut shown = [(id, to_proto(event, with_payload))];
+        let payload_bytes = event.payload.len() as u64;
+        let listed = ListedEvent {
+            event,
+            payload_bytes,
+        };
+        let mut shown = [(id, to_proto(listed, with_payload))];
         self.count_deliveries(&tenant, &mut shown).await?;
         let [(_, shown)] = shown;
         Ok(shown)
@@ -69,7 +73,7 @@ impl Events {
             after: page::position::<EventId>(&request.page_token, query)?,
             want,
             exact: filter.exact(),
-            max_batch: MAX_BATCH,
+            max_batch: if with_payload { MAX_BATCH } else { usize::MAX },
             max_bytes: MAX_PAGE_BYTES,
         };
         changes::tenant_known(&self.flow, &tenant).await?;
@@ -79,7 +83,7 @@ impl Events {
         let items = Items {
             keep: &|row: &Row| row.matches,
             position: &|row: &Row| row.id,
-            bytes: &|row: &Row| if with_payload { row.bytes } else { 0 },
+            bytes: &|row: &Row| row.bytes,
         };
         let (rows, next) = page::fill(plan, items, |before, limit| {
             let query = EventQuery {
@@ -90,15 +94,14 @@ impl Events {
                 created: filter.created,
                 before,
                 limit,
-                // Also a BASIC view shows the payload's size.
-                with_payload: true,
+                with_payload,
             };
             let (store, filter) = (Arc::clone(&self.flow.store), &filter);
             async move {
                 let events = store.list_events(&query).await?;
                 Ok(events
                     .into_iter()
-                    .map(|event| Row::of(event, filter, with_payload))
+                    .map(|listed| Row::of(listed, filter, with_payload))
                     .collect())
             }
         })
@@ -130,8 +133,7 @@ impl Events {
     }
 }
 
-/// An event of a list, shown already, so that payloads nobody asked for are not
-/// kept until the page is full.
+/// An event of a list, shown already.
 struct Row {
     id: EventId,
     matches: bool,
@@ -140,12 +142,12 @@ struct Row {
 }
 
 impl Row {
-    fn of(event: Event, filter: &EventFilter, with_payload: bool) -> Self {
+    fn of(listed: ListedEvent, filter: &EventFilter, with_payload: bool) -> Self {
         Self {
-            id: event.id,
-            matches: filter.matches_rest(&event),
-            bytes: event.payload.len(),
-            shown: to_proto(event, with_payload),
+            id: listed.event.id,
+            matches: filter.matches_rest(&listed.event),
+            bytes: listed.event.payload.len(),
+            shown: to_proto(listed, with_payload),
         }
     }
 }

@@ -94,7 +94,7 @@ impl Fleet {
         let query = QueryHash::of("ListReplicas", &[]);
         let view = self.flow.cluster.view();
         let lost_after = self.flow.settings.ownership.lost_after();
-        let replicas = replicas(&view, lost_after, &self.flow.replica.0);
+        let replicas = replicas(&view, lost_after);
         let asked = Asked {
             size: request.page_size,
             token: &request.page_token,
@@ -271,7 +271,7 @@ fn regions(
         .collect()
 }
 
-fn replicas(view: &ClusterView, lost_after: Duration, own: &str) -> Vec<v1::Replica> {
+fn replicas(view: &ClusterView, lost_after: Duration) -> Vec<v1::Replica> {
     let live = view
         .replicas
         .iter()
@@ -280,16 +280,10 @@ fn replicas(view: &ClusterView, lost_after: Duration, own: &str) -> Vec<v1::Repl
         let owned = view.shards.iter().filter(|shard| {
             shard.owner.as_ref() == Some(&replica.id) && shard.lease_until > view.now
         });
-        // The others do not tell theirs.
-        let version = if *replica.id.0 == *own {
-            env!("CARGO_PKG_VERSION")
-        } else {
-            ""
-        };
         v1::Replica {
             name: names::of_replica(&replica.id.0),
             address: replica.address.clone(),
-            version: version.to_owned(),
+            version: replica.version.clone(),
             owned_shard_count: u32::try_from(owned.count()).unwrap_or(u32::MAX),
             last_heartbeat_time: Some(timestamp(replica.heard)),
         }

@@ -37,6 +37,7 @@ fn view(agents: Vec<AgentSighting>) -> ClusterView {
     let row = |name: &str, ago| ReplicaRow {
         id: replica(name),
         address: format!("http://{name}"),
+        version: format!("1.0-{name}"),
         heard: NOW - Duration::from_secs(ago),
     };
     let shard = |number, owner: &str, left: i64| ShardRow {
@@ -121,7 +122,7 @@ fn regions_are_those_that_anybody_knows() {
 
 #[test]
 fn replicas_are_those_alive_with_the_shards_they_own() {
-    let replicas = replicas(&view(Vec::new()), Duration::from_secs(5), "one");
+    let replicas = replicas(&view(Vec::new()), Duration::from_secs(5));
     let shown: Vec<_> = replicas
         .iter()
         .map(|r| (r.name.as_str(), r.owned_shard_count))

@@ -96,15 +96,9 @@ pub fn size(asked: i32, settings: &Api, violations: &mut Violations) -> usize {
     }
 }
 
-/// The store's lists leave out what is deleted, and a list that silently lacked
-/// it would be wrong.
-pub fn refuse_deleted(show_deleted: bool, violations: &mut Violations) {
-    if show_deleted {
-        violations.add(
-            "show_deleted",
-            "is not available; read what is deleted by its name",
-        );
-    }
+/// What of a query decides whether deleted items are listed.
+pub const fn deleted(show_deleted: bool) -> &'static str {
+    if show_deleted { "with deleted" } else { "" }
 }
 
 /// A position in a list that is ordered by a column.

@@ -25,9 +25,6 @@ const DAYS: u32 = 31;
 const COUNT_CAP: u32 = 10_000_000;
 /// Most deliveries that can be in flight, or queued to be, for one subscription.
 const IN_FLIGHT_CAP: u32 = 20_000;
-/// Waiting deliveries that are read at once to find the oldest.
-const OLDEST_BATCH: u32 = 500;
-const WAITING: [DeliveryState; 2] = [DeliveryState::Held, DeliveryState::Waiting];
 
 /// Reads a subscription's figures.
 pub async fn read(flow: &Flow, key: &SubscriptionKey) -> Result<v1::SubscriptionStats, Status> {
@@ -39,9 +36,9 @@ pub async fn read(flow: &Flow, key: &SubscriptionKey) -> Result<v1::Subscription
         .stats(key, first_day)
         .await
         .map_err(errors::store)?;
-    let waiting = flow
+    let backlog = flow
         .store
-        .count_waiting(key, COUNT_CAP)
+        .backlog(key, COUNT_CAP)
         .await
         .map_err(errors::store)?;
     let days = periods(&rows, HOUR * 24);
@@ -59,9 +56,9 @@ pub async fn read(flow: &Flow, key: &SubscriptionKey) -> Result<v1::Subscription
             ..period(None, &rows)
         }),
         days,
-        waiting_count: waiting.into(),
+        waiting_count: backlog.count.into(),
         in_flight_count: in_flight(flow, key).await?,
-        oldest_waiting_time: oldest_waiting(flow, key).await?.map(timestamp),
+        oldest_waiting_time: backlog.oldest.map(timestamp),
     })
 }
 
@@ -145,63 +142,24 @@ async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
         let queued = u32::try_from(lane.queued).unwrap_or(u32::MAX);
         return Ok(lane.in_flight.saturating_add(queued).into());
     }
-    let found = list(flow, key, &[DeliveryState::InFlight], None, IN_FLIGHT_CAP).await?;
-    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
-}
-
-/// When the oldest delivery that waits was created. Lists are newest first, so
-/// beyond the first page the span in which it must lie is halved until it is
-/// found: some thirty reads of one row, however many wait.
-async fn oldest_waiting(flow: &Flow, key: &SubscriptionKey) -> Result<Option<Timestamp>, Status> {
-    let page = list(flow, key, &WAITING, None, OLDEST_BATCH).await?;
-    let Some(mut oldest) = page.last().copied() else {
-        return Ok(None);
-    };
-    if page.len() < OLDEST_BATCH as usize {
-        return Ok(Some(oldest));
-    }
-    let retention = HOUR * 24 * flow.settings.database.retention_days;
-    let mut nothing_before = (flow.clock.now() - retention * 2).truncate_to_millis();
-    let grain = Duration::from_millis(1);
-    while oldest.since(nothing_before) > grain {
-        let middle = (nothing_before + oldest.since(nothing_before) / 2).truncate_to_millis();
-        let middle = middle.max(nothing_before + grain);
-        match list(flow, key, &WAITING, Some(middle), 1).await?.first() {
-            Some(older) => oldest = *older,
-            None => nothing_before = middle,
-        }
-    }
-    Ok(Some(oldest))
-}
-
-/// When the newest deliveries of a subscription in these states were created.
-async fn list(
-    flow: &Flow,
-    key: &SubscriptionKey,
-    states: &[DeliveryState],
-    until: Option<Timestamp>,
-    limit: u32,
-) -> Result<Vec<Timestamp>, Status> {
     let query = DeliveryQuery {
         tenant: key.tenant.clone(),
         subscription: Some(key.subscription.clone()),
         event: None,
         event_type: None,
-        states: states.to_vec(),
+        account: None,
+        states: vec![DeliveryState::InFlight],
         test: None,
-        created: TimeRange { from: None, until },
+        created: TimeRange::default(),
         before: None,
-        limit,
+        limit: IN_FLIGHT_CAP,
     };
     let found = flow
         .store
         .list_deliveries(&query)
         .await
         .map_err(errors::store)?;
-    Ok(found
-        .iter()
-        .map(postrider_domain::delivery::Delivery::create_time)
-        .collect())
+    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

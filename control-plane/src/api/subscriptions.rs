@@ -55,7 +55,6 @@ impl Subscriptions {
         let filter = violations.keep("filter", SubscriptionFilter::parse(&request.filter));
         let (order_by, descending) = page::order(&request.order_by, &mut violations);
         validate::search(&request.search, &mut violations);
-        page::refuse_deleted(request.show_deleted, &mut violations);
         let (tenant, filter) = violations.finish(tenant.zip(filter))?;
         observe::note("tenant", &tenant);
         let v1::ListSubscriptionsRequest {
@@ -65,7 +64,8 @@ impl Subscriptions {
             search,
             ..
         } = &request;
-        let query = QueryHash::of("ListSubscriptions", &[parent, text, order, search]);
+        let deleted = page::deleted(request.show_deleted);
+        let query = QueryHash::of("ListSubscriptions", &[parent, text, order, search, deleted]);
         let plan = Fill {
             after: page::position::<SortPosition>(&request.page_token, query)?,
             want,
@@ -93,6 +93,7 @@ impl Subscriptions {
                 status: filter.status,
                 event_type: filter.event_type.clone(),
                 region: filter.region.clone(),
+                show_deleted: request.show_deleted,
                 page: PageRequest {
                     order_by,
                     descending,

@@ -70,9 +70,12 @@ impl Tenants {
         let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
         let filter = violations.keep("filter", TenantFilter::parse(&request.filter));
         let (order_by, descending) = page::order(&request.order_by, &mut violations);
-        page::refuse_deleted(request.show_deleted, &mut violations);
         let filter = violations.finish(filter)?;
-        let query = QueryHash::of("ListTenants", &[&request.filter, &request.order_by]);
+        let deleted = page::deleted(request.show_deleted);
+        let query = QueryHash::of(
+            "ListTenants",
+            &[&request.filter, &request.order_by, deleted],
+        );
         let plan = Fill {
             after: page::position::<SortPosition>(&request.page_token, query)?,
             want,
@@ -103,6 +106,7 @@ impl Tenants {
             };
             let query = TenantQuery {
                 search: search.clone(),
+                show_deleted: request.show_deleted,
                 page,
             };
             let store = Arc::clone(&self.flow.store);
@@ -223,12 +227,12 @@ impl Tenants {
         }
         let mut waiting = 0_u64;
         for subscription in &subscriptions {
-            let count = self
+            let backlog = self
                 .flow
                 .store
-                .count_waiting(&subscription.key(), COUNT_CAP)
+                .backlog(&subscription.key(), COUNT_CAP)
                 .await;
-            waiting += u64::from(count.map_err(errors::store)?);
+            waiting += u64::from(backlog.map_err(errors::store)?.count);
         }
         let name = names::of_tenant(id);
         let count = subscriptions.len();

@@ -1,19 +1,17 @@
 //! WatchAttempts: the tail of attempts as callers see it.
 //!
-//! Fed by `flow::watch` with what was committed; adds where each delivery stood
-//! after its attempt.
+//! Fed by `flow::watch` with what was committed; feeds callers' streams.
+//! Guarantees that a watch costs no reads of its own.
 
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt};
-use postrider_domain::delivery::{AttemptRecord, DeliveryState, EndReason, Outcome};
 use postrider_proto::v1;
-use postrider_store::Store;
+use postrider_store::TailedAttempt;
 use tonic::Status;
 
-use super::convert::{attempt, delivery};
 use super::errors::{self, Reason, Violations};
-use super::{changes, names, observe};
+use super::{changes, convert, names, observe};
 use crate::flow::Flow;
 use crate::flow::watch::{WatchError, WatchFilter, WatchLost};
 
@@ -41,16 +39,10 @@ pub async fn watch(
             ),
             WatchError::Store(error) => errors::store(error),
         })?;
-    let store = Arc::clone(&flow.store);
     Ok(attempts
-        .then(move |attempt| {
-            let store = Arc::clone(&store);
-            async move {
-                match attempt {
-                    Ok(record) => show(store.as_ref(), Arc::unwrap_or_clone(record)).await,
-                    Err(lost) => Err(ended(lost)),
-                }
-            }
+        .map(|attempt| match attempt {
+            Ok(attempt) => Ok(show(Arc::unwrap_or_clone(attempt))),
+            Err(lost) => Err(ended(lost)),
         })
         .boxed())
 }
@@ -91,50 +83,24 @@ fn ended(lost: WatchLost) -> Status {
     }
 }
 
-async fn show(
-    store: &dyn Store,
-    record: AttemptRecord,
-) -> Result<v1::WatchAttemptsResponse, Status> {
-    let (state, reason) = match apparent(&record) {
-        Some(state) => (state, None),
-        None => stored(store, &record).await?,
-    };
-    Ok(v1::WatchAttemptsResponse {
-        attempt: Some(attempt::to_proto(record)),
-        delivery_state: delivery::state(state).into(),
-        delivery_end_reason: delivery::end_reason(reason).into(),
-    })
-}
-
-/// Where the delivery stood, as far as the attempt itself tells: most do, so that
-/// a watch costs no reads.
-fn apparent(record: &AttemptRecord) -> Option<DeliveryState> {
-    match (record.outcome, record.next_attempt_time) {
-        (Outcome::Succeeded, _) => Some(DeliveryState::Succeeded),
-        (_, Some(_)) => Some(DeliveryState::Waiting),
-        (_, None) => None,
+fn show(attempt: TailedAttempt) -> v1::WatchAttemptsResponse {
+    let TailedAttempt { record, delivery } = attempt;
+    let state = delivery.map_or(v1::DeliveryState::Unspecified, |standing| {
+        convert::delivery::state(standing.state)
+    });
+    let end_reason = delivery.and_then(|standing| standing.end_reason);
+    v1::WatchAttemptsResponse {
+        attempt: Some(convert::attempt::to_proto(record)),
+        delivery_state: state.into(),
+        delivery_end_reason: convert::delivery::end_reason(end_reason).into(),
     }
-}
-
-/// A failure without a next attempt: the delivery ended, or had ended, and the
-/// row says how.
-async fn stored(
-    store: &dyn Store,
-    record: &AttemptRecord,
-) -> Result<(DeliveryState, Option<EndReason>), Status> {
-    let tenant = &record.subscription.tenant;
-    let found = store
-        .get_delivery(tenant, record.key.delivery)
-        .await
-        .map_err(errors::store)?;
-    Ok(found.map_or((DeliveryState::Exhausted, None), |found| {
-        (found.state, found.end_reason)
-    }))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use postrider_domain::delivery::{DeliveryState, EndReason, Standing};
+
     use super::super::convert::fixtures;
     use super::*;
 
@@ -157,12 +123,29 @@ mod tests {
     }
 
     #[test]
-    fn most_attempts_tell_where_their_delivery_stands() {
-        let mut record = fixtures::attempt();
-        assert_eq!(apparent(&record), Some(DeliveryState::Waiting));
-        record.next_attempt_time = None;
-        assert_eq!(apparent(&record), None);
-        record.outcome = Outcome::Succeeded;
-        assert_eq!(apparent(&record), Some(DeliveryState::Succeeded));
+    fn an_attempt_is_shown_with_where_its_delivery_stood() {
+        let shown = |delivery| {
+            let record = fixtures::attempt();
+            let shown = show(TailedAttempt { record, delivery });
+            (shown.delivery_state(), shown.delivery_end_reason())
+        };
+        let cancelled = Standing {
+            state: DeliveryState::Cancelled,
+            end_reason: Some(EndReason::CancelledByCaller),
+        };
+        assert_eq!(
+            shown(Some(cancelled)),
+            (
+                v1::DeliveryState::Cancelled,
+                v1::DeliveryEndReason::CancelledByCaller
+            )
+        );
+        assert_eq!(
+            shown(None),
+            (
+                v1::DeliveryState::Unspecified,
+                v1::DeliveryEndReason::Unspecified
+            )
+        );
     }
 }

@@ -6,7 +6,9 @@
 //! valid by its attempt whoever owns the shard; one that cannot be stored is
 //! stored reduced (rules 5 and 6).
 
-use std::collections::HashSet;
+mod late;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -309,7 +311,11 @@ impl ConcludeWriter {
                 };
                 if one.report.seen.is_none() {
                     scheduler.concluded(record.key, &feedback, now);
-                } else if let Transition::Retry { due, .. } = one.transition {
+                    continue;
+                }
+                // A take-over may have adopted it while this was committed.
+                scheduler.forget(record.key, now);
+                if let Transition::Retry { due, .. } = one.transition {
                     scheduler.note_due(&record.subscription, due, now);
                 }
             }
@@ -343,40 +349,11 @@ impl ConcludeWriter {
         });
     }
 
-    /// Records results whose deliveries have moved on.
-    async fn conclude_late(&self, late: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
-        let mut late = late.into_iter();
-        while let Some(mut report) = late.next() {
-            if report.answered {
-                let found = self.subscription(&report).await;
-                let status = report.record.http_status.unwrap_or(0);
-                let rule = found.ok().flatten().map(|s| s.settings.success.clone());
-                report.record.outcome = judge_response(status, &rule.unwrap_or_default());
-            }
-            let now = self.parts.clock.now();
-            match self.parts.store.conclude_late(&report.record, now).await {
-                Ok(_) => {}
-                Err(error) if error.is_transient() => {
-                    return Err((error, [report].into_iter().chain(late).collect()));
-                }
-                Err(error) => {
-                    tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");
-                }
-            }
-            self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
-            self.hint(&report.record);
-            self.acknowledge(&[&report]);
-        }
-        Ok(())
-    }
-
     fn acknowledge(&self, reports: &[&Report]) {
-        let mut by_stream: Vec<(StreamId, Vec<AttemptKey>)> = Vec::new();
+        let mut by_stream: HashMap<StreamId, Vec<AttemptKey>> = HashMap::new();
         for report in reports {
-            let Some(stream) = report.stream else { continue };
-            match by_stream.iter_mut().find(|(other, _)| *other == stream) {
-                Some((_, keys)) => keys.push(report.record.key),
-                None => by_stream.push((stream, vec![report.record.key])),
+            if let Some(stream) = report.stream {
+                by_stream.entry(stream).or_default().push(report.record.key);
             }
         }
         for (stream, keys) in by_stream {

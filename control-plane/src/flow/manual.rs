@@ -319,6 +319,7 @@ fn waiting(event: &Event, key: SubscriptionKey, snapshot: &Snapshot, now: Timest
         subscription: key,
         event: event.id,
         event_type: event.event_type.clone(),
+        account: event.account.clone(),
         shard: snapshot.shard,
         epoch: Epoch::default(),
         state: DeliveryState::Waiting,

@@ -116,12 +116,14 @@ impl Cluster {
         subscription.paused_clock.running(now) - without_agent
     }
 
-    /// Whether any replica heard this very process of an agent lately.
+    /// Whether any replica heard this very process of an agent lately, and no
+    /// later process of the same name.
     pub fn agent_alive(&self, agent: &AgentIdentity) -> bool {
         let view = self.view();
-        view.agents.iter().any(|seen| {
-            seen.agent == agent.agent
-                && seen.incarnation == agent.incarnation
+        let namesakes = view.agents.iter().filter(|seen| seen.agent == agent.agent);
+        let latest = namesakes.max_by_key(|seen| seen.heard);
+        latest.is_some_and(|seen| {
+            seen.incarnation == agent.incarnation
                 && view.now.since(seen.heard) < self.0.lost_after
         })
     }
@@ -192,6 +194,7 @@ impl Flow {
         let me = ReplicaRow {
             id: self.replica.clone(),
             address: self.peers.own_address(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             heard: self.clock.now(),
         };
         let view = self.store.heartbeat(&me, &self.dispatcher.sightings(&self.replica)).await?;

@@ -22,6 +22,8 @@ use super::retry::job;
 const BATCH: u32 = 1000;
 /// How long after a whole attempt's longest deadline its result is missed.
 const OVERDUE: Duration = Duration::from_secs(75);
+/// How long a batch of lost work is given to be concluded before the next look.
+const BETWEEN_BATCHES: Duration = Duration::from_millis(50);
 /// Own rows are compared with memory in every so many sweeps.
 const OWN_ROWS_EVERY: u64 = 5;
 /// Deleted subscriptions are looked for in every so many sweeps.
@@ -52,11 +54,9 @@ impl Flow {
             return Ok(());
         }
         let leases: Vec<ShardLease> = ready.into_iter().map(|one| one.lease).collect();
-        loop {
-            let taken = self.take_stale_rows(&leases).await?;
-            if taken < BATCH as usize {
-                break;
-            }
+        while self.take_stale_rows(&leases).await? >= BATCH as usize {
+            // The first batch is being concluded; the next look finds the rest.
+            self.clock.sleep(BETWEEN_BATCHES).await;
         }
         self.dispatcher.with(|scheduler, now| {
             for lease in &leases {
@@ -75,6 +75,7 @@ impl Flow {
         let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
         let rows = self.store.stale_in_flight(&shards, BATCH).await?;
         let found = rows.len();
+        let mut adopted = Vec::new();
         for mut row in rows {
             let Some(lease) = leases.iter().find(|lease| lease.shard == row.shard) else { continue };
             let key = row.current_attempt();
@@ -82,15 +83,29 @@ impl Flow {
             match claimant {
                 Some(agent) => {
                     self.tenants.snapshot(&row.subscription.tenant).await?;
-                    self.store.adopt(&[key], lease.epoch).await?;
                     row.epoch = lease.epoch;
                     let job = Arc::new(Job { delivery: row, event: None });
                     self.dispatcher.with(|s, now| s.adopt(job, agent, now));
+                    self.store.adopt(&[key], lease.epoch).await?;
+                    adopted.push(key.delivery);
                 }
                 None => self.give_up(row, None).await,
             }
         }
+        self.forget_concluded(&adopted).await?;
         Ok(found)
+    }
+
+    /// Forgets adopted attempts whose results were committed between reading
+    /// their rows and knowing them in memory: nobody will report them again.
+    async fn forget_concluded(&self, adopted: &[DeliveryId]) -> StoreResult<()> {
+        if adopted.is_empty() {
+            return Ok(());
+        }
+        let rows = self.store.load_work(adopted, self.clock.now()).await?;
+        let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
+        self.dispatcher.with(|scheduler, now| scheduler.forget_unless(adopted, &current, now));
+        Ok(())
     }
 
     /// What lost agents had in flight is UNKNOWN.
@@ -135,7 +150,7 @@ impl Flow {
         if ids.is_empty() {
             return Ok(());
         }
-        let rows = self.store.load_work(ids).await?;
+        let rows = self.store.load_work(ids, self.clock.now()).await?;
         let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
         let gone = self.dispatcher.with(|scheduler, now| scheduler.forget_unless(ids, &current, now));
         tracing::debug!(asked = ids.len(), gone, "compared memory with the table");
@@ -171,7 +186,7 @@ impl Flow {
             let missing = self.dispatcher.with(|s, _| s.missing_since_sweep(found));
             if !missing.is_empty() {
                 tracing::info!(deliveries = missing.len(), "found deliveries that were lost on their way");
-                let work = self.store.load_work(&missing).await?;
+                let work = self.store.load_work(&missing, self.clock.now()).await?;
                 self.dispatcher.with(|s, now| s.add(work.into_iter().map(job), now));
             }
             if count < BATCH as usize {

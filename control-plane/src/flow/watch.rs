@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::{Stream, unfold};
-use postrider_domain::delivery::AttemptRecord;
 use postrider_domain::ids::{SubscriptionId, TenantId};
-use postrider_store::{Store, StoreError, StoreResult, TailPage};
+use postrider_store::{Store, StoreError, StoreResult, TailPage, TailedAttempt};
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
 use tokio_util::sync::CancellationToken;
@@ -35,8 +34,8 @@ pub struct WatchFilter {
 }
 
 impl WatchFilter {
-    fn admits(&self, record: &AttemptRecord) -> bool {
-        let key = &record.subscription;
+    fn admits(&self, attempt: &TailedAttempt) -> bool {
+        let key = &attempt.record.subscription;
         self.tenant
             .as_ref()
             .is_none_or(|tenant| *tenant == key.tenant)
@@ -89,7 +88,7 @@ struct Inner {
     poll: Duration,
     watchers: AtomicUsize,
     /// The way to the watchers while the reader runs.
-    sender: Mutex<Option<Sender<Arc<AttemptRecord>>>>,
+    sender: Mutex<Option<Sender<Arc<TailedAttempt>>>>,
     closing: CancellationToken,
 }
 
@@ -138,7 +137,7 @@ impl Watch {
     pub async fn subscribe(
         &self,
         filter: WatchFilter,
-    ) -> Result<impl Stream<Item = Result<Arc<AttemptRecord>, WatchLost>> + Send + use<>, WatchError>
+    ) -> Result<impl Stream<Item = Result<Arc<TailedAttempt>, WatchLost>> + Send + use<>, WatchError>
     {
         let seat = self.sit().ok_or(WatchError::TooMany)?;
         // Held while the position is read, so that a second watcher does not find
@@ -175,13 +174,13 @@ impl Watch {
 
 struct Watcher {
     seat: Seat,
-    receiver: Receiver<Arc<AttemptRecord>>,
+    receiver: Receiver<Arc<TailedAttempt>>,
     filter: WatchFilter,
     ended: bool,
 }
 
 impl Watcher {
-    async fn next(&mut self) -> Option<Result<Arc<AttemptRecord>, WatchLost>> {
+    async fn next(&mut self) -> Option<Result<Arc<TailedAttempt>, WatchLost>> {
         while !self.ended {
             let received = tokio::select! {
                 () = self.seat.0.closing.cancelled() => {
@@ -191,7 +190,7 @@ impl Watcher {
                 received = self.receiver.recv() => received,
             };
             match received {
-                Ok(record) if self.filter.admits(&record) => return Some(Ok(record)),
+                Ok(attempt) if self.filter.admits(&attempt) => return Some(Ok(attempt)),
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => {
                     self.ended = true;
@@ -205,7 +204,7 @@ impl Watcher {
 }
 
 /// Reads the tail and passes it on until nobody watches.
-async fn read(inner: Arc<Inner>, sender: Sender<Arc<AttemptRecord>>, mut position: i64) {
+async fn read(inner: Arc<Inner>, sender: Sender<Arc<TailedAttempt>>, mut position: i64) {
     let mut troubled = false;
     loop {
         match inner.tail.read(position).await {

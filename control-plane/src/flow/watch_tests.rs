@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use futures::StreamExt;
-use postrider_domain::delivery::{Outcome, Timings, Trigger};
+use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, EventId, SubscriptionKey};
 use postrider_domain::time::Timestamp;
 
@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// Attempts in the order of commit; the position is how many there are.
 #[derive(Clone, Default)]
 struct Memory {
-    attempts: Arc<std::sync::Mutex<Vec<AttemptRecord>>>,
+    attempts: Arc<std::sync::Mutex<Vec<TailedAttempt>>>,
     reads: Arc<AtomicUsize>,
     down: Arc<AtomicUsize>,
 }
@@ -44,7 +44,7 @@ impl Tail for Memory {
 }
 
 impl Memory {
-    fn all(&self) -> Vec<AttemptRecord> {
+    fn all(&self) -> Vec<TailedAttempt> {
         self.attempts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -52,7 +52,10 @@ impl Memory {
     }
 
     fn commit(&self, tenant: &str, number: u32) {
-        self.attempts.lock().unwrap().push(record(tenant, number));
+        self.attempts.lock().unwrap().push(TailedAttempt {
+            record: record(tenant, number),
+            delivery: None,
+        });
     }
 
     fn watch(&self, max_watchers: usize) -> Watch {
@@ -109,13 +112,13 @@ async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
     }
     let numbers: Vec<u32> = all
         .take(1198)
-        .map(|a| a.unwrap().key.number)
+        .map(|a| a.unwrap().record.key.number)
         .collect()
         .await;
     assert_eq!(numbers, (2..1200).collect::<Vec<_>>());
     let numbers: Vec<u32> = acme
         .take(599)
-        .map(|a| a.unwrap().key.number)
+        .map(|a| a.unwrap().record.key.number)
         .collect()
         .await;
     assert_eq!(numbers, (2..1200).step_by(2).collect::<Vec<_>>());
@@ -147,7 +150,7 @@ async fn nobody_watching_means_nobody_reading() {
     let again = watch.subscribe(WatchFilter::default()).await.unwrap();
     memory.commit("acme", 7);
     let next = Box::pin(again).next().await.unwrap().unwrap();
-    assert_eq!(next.key.number, 7);
+    assert_eq!(next.record.key.number, 7);
 }
 
 #[tokio::test]

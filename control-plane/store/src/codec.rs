@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Trigger};
+use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Standing, Trigger};
 use postrider_domain::subscription::{Settings, Status};
 use postrider_domain::time::Timestamp;
 use serde::Serialize;
@@ -89,6 +89,20 @@ decode_code!(
     trigger -> Trigger,
     outcome -> Outcome,
 );
+
+/// Where a delivery stood, from the columns of its state and end reason.
+pub(crate) fn standing(
+    state: Option<i64>,
+    end_reason_: Option<i64>,
+) -> StoreResult<Option<Standing>> {
+    let standing = |state| {
+        Ok(Standing {
+            state: delivery_state(state)?,
+            end_reason: end_reason_.map(end_reason).transpose()?,
+        })
+    };
+    state.map(standing).transpose()
+}
 
 /// The number of a subscription's status. Part of the storage format.
 pub(crate) const fn status_code(status: Status) -> i16 {

@@ -35,7 +35,7 @@ pub trait ConfigStore {
     /// A tenant, deleted ones included.
     async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>>;
 
-    /// Tenants that are not deleted.
+    /// Tenants, deleted ones only where the query asks for them.
     async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>>;
 
     /// Replaces a tenant that still has `expected_revision` and is not deleted.
@@ -71,7 +71,7 @@ pub trait ConfigStore {
     /// A subscription, deleted ones included.
     async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;
 
-    /// Subscriptions that are not deleted.
+    /// Subscriptions, deleted ones only where the query asks for them.
     async fn list_subscriptions(
         &self,
         query: &SubscriptionQuery,
@@ -138,6 +138,8 @@ pub struct PageRequest {
 pub struct TenantQuery {
     /// Case-insensitive part of the id or the display name.
     pub search: Option<String>,
+    /// Deleted ones too.
+    pub show_deleted: bool,
     pub page: PageRequest,
 }
 
@@ -152,6 +154,8 @@ pub struct SubscriptionQuery {
     /// event type.
     pub event_type: Option<String>,
     pub region: Option<Region>,
+    /// Deleted ones too.
+    pub show_deleted: bool,
     pub page: PageRequest,
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, Outcome};
+use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, Outcome, Standing};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
@@ -18,8 +18,8 @@ use crate::error::StoreResult;
 pub trait HistoryStore {
     async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>>;
 
-    /// Newest first. With `with_payload` false, payloads come back empty.
-    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<Event>>;
+    /// Newest first.
+    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>>;
 
     /// How the deliveries of these events stand, in the order asked.
     async fn delivery_counts(
@@ -80,7 +80,16 @@ pub struct EventQuery {
     /// Only ids below.
     pub before: Option<EventId>,
     pub limit: u32,
+    /// Without it payloads are not read and come back empty.
     pub with_payload: bool,
+}
+
+/// An event of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedEvent {
+    pub event: Event,
+    /// The payload's size, also where the payload itself was not asked for.
+    pub payload_bytes: u64,
 }
 
 /// Which deliveries of a tenant.
@@ -90,6 +99,7 @@ pub struct DeliveryQuery {
     pub subscription: Option<SubscriptionId>,
     pub event: Option<EventId>,
     pub event_type: Option<String>,
+    pub account: Option<String>,
     /// Empty: any.
     pub states: Vec<DeliveryState>,
     pub test: Option<bool>,
@@ -120,9 +130,17 @@ pub struct StatsRow {
 /// Attempts since a position.
 #[derive(Clone, Debug)]
 pub struct TailPage {
-    pub attempts: Vec<AttemptRecord>,
+    pub attempts: Vec<TailedAttempt>,
     /// The position to go on from.
     pub position: i64,
+}
+
+/// An attempt, and what its conclusion left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TailedAttempt {
+    pub record: AttemptRecord,
+    /// Where its delivery stood after it; `None` when it was no longer kept.
+    pub delivery: Option<Standing>,
 }
 
 /// Durations fall into this many buckets, each a factor of √2 wide, from 1 ms.

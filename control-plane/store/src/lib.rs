@@ -27,8 +27,8 @@ pub use config::{
 };
 pub use error::{StoreError, StoreResult};
 pub use history::{
-    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage, TimeRange, LATENCY_BUCKETS,
-    latency_bucket, latency_bucket_bound,
+    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, LATENCY_BUCKETS, ListedEvent,
+    StatsRow, TailPage, TailedAttempt, TimeRange, latency_bucket, latency_bucket_bound,
 };
 pub use maintenance::{Maintenance, MaintenanceStore};
 pub use ownership::{
@@ -36,8 +36,8 @@ pub use ownership::{
 };
 pub use publishing::{Idempotency, NewEvent, Published, PublishingStore};
 pub use work::{
-    Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription, Work,
-    WorkStore,
+    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting,
+    WaitingSubscription, Work, WorkStore,
 };
 
 /// All that an engine does.

@@ -60,6 +60,8 @@ pub struct ReplicaRow {
     pub id: ReplicaId,
     /// Where its peers reach its gRPC port, as a URL.
     pub address: String,
+    /// The version that it runs.
+    pub version: String,
     /// When it was last heard, by the database's clock; ignored on writing.
     pub heard: Timestamp,
 }

@@ -30,6 +30,9 @@ pub trait WorkStore {
     /// Claims due deliveries: WAITING, due at or before `now`, deadline not
     /// passed; the longest due first. They become IN_FLIGHT with one more attempt
     /// and the claim's epoch. Claims are answered together, in any order.
+    ///
+    /// One whose event is no longer kept could never be sent, and must not keep the
+    /// others from being sent: it ends EXHAUSTED, for [`EndReason::EventGone`].
     async fn claim_due(
         &self,
         claims: &[Claim],
@@ -59,8 +62,9 @@ pub trait WorkStore {
         limit: u32,
     ) -> StoreResult<Vec<Delivery>>;
 
-    /// These deliveries as far as they are IN_FLIGHT, with their events.
-    async fn load_work(&self, ids: &[DeliveryId]) -> StoreResult<Vec<Work>>;
+    /// These deliveries as far as they are IN_FLIGHT, with their events. One whose
+    /// event is no longer kept ends as in [`WorkStore::claim_due`].
+    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>>;
 
     /// Gives back attempts that were never sent: what is still IN_FLIGHT at the
     /// attempt named becomes WAITING, due at `due`, with one attempt less.
@@ -85,9 +89,8 @@ pub trait WorkStore {
     async fn bring_forward(&self, tenant: &TenantId, id: DeliveryId, now: Timestamp)
     -> StoreResult<bool>;
 
-    /// How many of a subscription's deliveries are WAITING or HELD, counted up to
-    /// `cap`.
-    async fn count_waiting(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<u32>;
+    /// A subscription's WAITING and HELD deliveries, counted up to `cap`.
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog>;
 }
 
 /// A result and what was decided about it.
@@ -142,6 +145,14 @@ pub struct WaitingSubscription {
     pub first_due: Timestamp,
     /// The earliest deadline among them, on the subscription's running clock.
     pub first_deadline: Timestamp,
+}
+
+/// What waits of one subscription.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    pub count: u32,
+    /// When the oldest of those counted was created.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Which waiting deliveries to end.

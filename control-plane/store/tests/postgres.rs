@@ -214,6 +214,7 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
         let replica = |id: &str| ReplicaRow {
             id: ReplicaId(id.into()),
             address: format!("https://{id}"),
+            version: String::new(),
             heard: now,
         };
         let agent = |seconds| AgentSighting {

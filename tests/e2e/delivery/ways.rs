@@ -56,7 +56,7 @@ pub async fn batch_with_a_bad_entry(cluster: &Cluster) {
     stage.subscribe("/hook").await;
     let mut requests: Vec<_> = (0..20).map(|_| request("", payment())).collect();
     requests[7] = request("", event("payment.completed", "{\"amount\":"));
-    requests[9] = request("tenants/nobody", payment());
+    requests[9] = request("tenants/no-such-tenant", payment());
     let published = stage.api.events.publish_events(PublishEventsRequest {
         parent: String::new(),
         requests: requests

@@ -55,7 +55,11 @@ pub async fn bytes_are_kept(cluster: &Cluster) {
         };
         assert_eq!(request.body, bytes);
         assert_eq!(request.header("content-type"), content_type);
-        assert_signed(&request, &subscription.signing_secret).unwrap();
+        verify(&request, &subscription.signing_secret).unwrap();
+        // The published library refuses what is not UTF-8, whatever its signature.
+        if std::str::from_utf8(&bytes).is_ok() {
+            verify_published(&request, &subscription.signing_secret).unwrap();
+        }
         let kept = stage.api.events.get_event(GetEventRequest {
             name,
             ..GetEventRequest::default()

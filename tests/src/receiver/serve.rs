@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
@@ -30,6 +30,8 @@ use super::{Admission, Protocols, Shared};
 
 /// A request with a larger body is not answered.
 const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Between the beginning of a body that is cut and its end.
+const CUT_PAUSE: Duration = Duration::from_millis(30);
 const PIECE: &[u8] = &[b'x'; 64 << 10];
 
 type AnswerBody = BoxBody<Bytes, io::Error>;
@@ -167,8 +169,13 @@ fn body(body: Body, in_flight: InFlight) -> AnswerBody {
             streamed(drops, in_flight)
         }
         Body::Cut(bytes) => {
-            let end = io::Error::other("closed in the body");
-            streamed(stream::iter([Ok(bytes), Err(end)]), in_flight)
+            // At once, the end would overtake the beginning: HTTP/2 drops what
+            // it has not sent of a stream that is reset.
+            let end = stream::once(async {
+                tokio::time::sleep(CUT_PAUSE).await;
+                Err(io::Error::other("closed in the body"))
+            });
+            streamed(stream::iter([Ok(bytes)]).chain(end), in_flight)
         }
     }
 }

@@ -96,6 +96,7 @@ fn job(name: &str, n: u8) -> Arc<Job> {
         subscription: subscription(name, 1).key(),
         event: event.id,
         event_type: event.event_type.clone(),
+        account: None,
         shard: LEASE.shard,
         epoch: LEASE.epoch,
         state: DeliveryState::InFlight,

@@ -11,8 +11,6 @@ use super::time::timestamp;
 /// What is shown of a delivery besides itself.
 #[derive(Clone, Debug, Default)]
 pub struct Context<'a> {
-    /// Of its event; empty when it has none.
-    pub account: String,
     /// The newest attempt that was concluded.
     pub last: Option<&'a AttemptRecord>,
     /// On the wall clock, by what is known now; `None` once it has ended.
@@ -26,7 +24,7 @@ pub fn to_proto(delivery: &Delivery, context: Context<'_>) -> v1::Delivery {
         name: names::of_delivery(tenant, delivery.id),
         event: names::of_event(tenant, delivery.event),
         event_type: delivery.event_type.clone(),
-        account: context.account,
+        account: delivery.account.clone().unwrap_or_default(),
         subscription: delivery.subscription.to_string(),
         state: state(delivery.state).into(),
         end_reason: end_reason(delivery.end_reason).into(),
@@ -85,6 +83,7 @@ pub const fn end_reason(reason: Option<EndReason>) -> v1::DeliveryEndReason {
         Some(EndReason::SubscriptionDeleted) => v1::DeliveryEndReason::SubscriptionDeleted,
         Some(EndReason::SubscriptionDisabled) => v1::DeliveryEndReason::SubscriptionDisabled,
         Some(EndReason::TenantDeleted) => v1::DeliveryEndReason::TenantDeleted,
+        Some(EndReason::EventGone) => v1::DeliveryEndReason::EventGone,
     }
 }
 
@@ -98,14 +97,16 @@ mod tests {
         let mut delivery = fixtures::delivery();
         let last = fixtures::attempt();
         let context = Context {
-            account: "acc".into(),
             last: Some(&last),
             expire_time: Some(delivery.deadline),
         };
         let shown = to_proto(&delivery, context.clone());
         assert!(shown.event.starts_with("tenants/acme/events/evt_"));
         assert_eq!(shown.subscription, "tenants/acme/subscriptions/erp");
-        assert_eq!(shown.last_http_status, 503);
+        assert_eq!(
+            (shown.last_http_status, shown.account.as_str()),
+            (503, "acc")
+        );
         assert!(shown.next_attempt_time.is_some() && shown.expire_time.is_some());
         assert_eq!((shown.resend_of.as_str(), shown.sequence), ("", 0));
         delivery.state = DeliveryState::Exhausted;

@@ -4,17 +4,21 @@ use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::Event;
 use postrider_proto::v1;
 use postrider_proto::v1::event::PayloadForm;
-use postrider_store::DeliveryCounts;
+use postrider_store::{DeliveryCounts, ListedEvent};
 
 use super::super::{names, payload};
 use super::time::timestamp;
 
 /// Shows an event, all but its deliveries; its payload only `with_payload`.
-pub fn to_proto(event: Event, with_payload: bool) -> v1::Event {
+pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
+    let ListedEvent {
+        event,
+        payload_bytes,
+    } = listed;
     let create_time = event.create_time();
     v1::Event {
         name: names::of_event(&event.tenant, event.id),
-        payload_size: i64::try_from(event.payload.len()).unwrap_or(i64::MAX),
+        payload_size: i64::try_from(payload_bytes).unwrap_or(i64::MAX),
         payload_form: with_payload.then(|| payload_form(&event)),
         event_type: event.event_type,
         account: event.account.unwrap_or_default(),
@@ -72,20 +76,27 @@ pub fn summary(counts: &DeliveryCounts) -> v1::DeliverySummary {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::super::fixtures;
     use super::*;
 
     #[test]
     fn the_payload_has_the_form_of_its_type() {
         let mut event = fixtures::event();
-        let form = |event: &Event| to_proto(event.clone(), true).payload_form;
+        let listed = |event: Event| ListedEvent {
+            event,
+            payload_bytes: 2,
+        };
+        let form = |event: &Event| to_proto(listed(event.clone()), true).payload_form;
         assert_eq!(form(&event), Some(PayloadForm::PayloadJson("{}".into())));
         event.content_type = "text/plain".into();
         assert_eq!(
             form(&event),
             Some(PayloadForm::Payload(event.payload.clone()))
         );
-        let basic = to_proto(event, false);
+        event.payload = Bytes::new();
+        let basic = to_proto(listed(event), false);
         assert_eq!((basic.payload_form, basic.payload_size), (None, 2));
     }
 
@@ -97,7 +108,15 @@ mod tests {
             (summary.waiting, summary.succeeded, summary.held),
             (2, 3, 0)
         );
-        let shown = to_proto(fixtures::event(), false);
+        let event = fixtures::event();
+        let payload_bytes = 2;
+        let shown = to_proto(
+            ListedEvent {
+                event,
+                payload_bytes,
+            },
+            false,
+        );
         assert_eq!(shown.payload_sha256.len(), 64);
         assert!(
             shown.payload_sha256.starts_with("44136fa355b3678a"),

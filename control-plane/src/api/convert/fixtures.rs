@@ -91,6 +91,7 @@ pub fn delivery() -> Delivery {
         subscription: subscription().key(),
         event: event().id,
         event_type: event().event_type,
+        account: Some("acc".into()),
         shard: Shard(1),
         epoch: Epoch(1),
         state: DeliveryState::Waiting,

@@ -18,7 +18,6 @@ pub struct DeliveryFilter {
     pub subscription: Option<SubscriptionId>,
     pub event: Option<EventId>,
     pub event_type: Option<String>,
-    /// Of the event; the store does not look at it.
     pub account: Option<String>,
     /// Empty: any.
     pub states: Vec<DeliveryState>,

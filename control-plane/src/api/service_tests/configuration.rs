@@ -86,6 +86,27 @@ async fn tenants_live_and_die() {
             .delete_time
             .is_some()
     );
+    let list = |show_deleted| v1::ListTenantsRequest {
+        show_deleted,
+        ..Default::default()
+    };
+    let live = api.tenants.list_tenants(list(false)).await.unwrap();
+    assert!(live.into_inner().tenants.is_empty());
+    let all = api.tenants.list_tenants(list(true)).await.unwrap();
+    assert!(all.into_inner().tenants[0].delete_time.is_some());
+    let list = |show_deleted| v1::ListSubscriptionsRequest {
+        parent: "tenants/acme".into(),
+        show_deleted,
+        ..Default::default()
+    };
+    let live = api.subscriptions.list_subscriptions(list(false)).await;
+    assert!(live.unwrap().into_inner().subscriptions.is_empty());
+    let all = api.subscriptions.list_subscriptions(list(true)).await;
+    assert!(
+        all.unwrap().into_inner().subscriptions[0]
+            .delete_time
+            .is_some()
+    );
     api.plane.stop().await;
 }
 

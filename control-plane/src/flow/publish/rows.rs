@@ -126,6 +126,7 @@ impl PublishWriter {
             subscription: key,
             event: event.id,
             event_type: event.event_type.clone(),
+            account: event.account.clone(),
             shard: snapshot.shard,
             epoch: admitted.unwrap_or_default(),
             state,

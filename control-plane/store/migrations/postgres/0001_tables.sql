@@ -102,6 +102,7 @@ CREATE TABLE deliveries (
     tenant       text COLLATE "C" NOT NULL,
     subscription text COLLATE "C" NOT NULL,
     event_type   text COLLATE "C" NOT NULL,
+    account      text COLLATE "C",
     ordering_key text COLLATE "C"
 ) WITH (
     autovacuum_vacuum_scale_factor = 0.01,
@@ -136,6 +137,7 @@ CREATE TABLE ended_deliveries (
     tenant       text COLLATE "C" NOT NULL,
     subscription text COLLATE "C" NOT NULL,
     event_type   text COLLATE "C" NOT NULL,
+    account      text COLLATE "C",
     ordering_key text COLLATE "C",
     PRIMARY KEY (tenant, id, end_time)
 ) PARTITION BY RANGE (end_time);
@@ -169,6 +171,9 @@ CREATE TABLE attempts (
     first_byte_us           integer,
     outcome                 smallint NOT NULL,
     trigger                 smallint NOT NULL,
+    -- Where the delivery stood after it; null when it was no longer kept.
+    delivery_state          smallint,
+    delivery_end_reason     smallint,
     test                    boolean  NOT NULL,
     response_body_truncated boolean  NOT NULL,
     delivery                uuid     NOT NULL,
@@ -202,7 +207,8 @@ CREATE TABLE attempt_stats (
 CREATE TABLE replicas (
     heard   bigint NOT NULL,
     id      text COLLATE "C" PRIMARY KEY,
-    address text NOT NULL
+    address text NOT NULL,
+    version text NOT NULL
 );
 
 CREATE TABLE agent_sightings (

@@ -86,6 +86,7 @@ CREATE TABLE deliveries (
     subscription TEXT    NOT NULL,
     event        BLOB    NOT NULL,
     event_type   TEXT    NOT NULL,
+    account      TEXT,
     shard        INTEGER NOT NULL,
     epoch        INTEGER NOT NULL,
     state        INTEGER NOT NULL,
@@ -117,6 +118,7 @@ CREATE TABLE ended_deliveries (
     subscription TEXT    NOT NULL,
     event        BLOB    NOT NULL,
     event_type   TEXT    NOT NULL,
+    account      TEXT,
     shard        INTEGER NOT NULL,
     epoch        INTEGER NOT NULL,
     state        INTEGER NOT NULL,
@@ -172,7 +174,10 @@ CREATE TABLE attempts (
     http_version            TEXT    NOT NULL,
     cause                   INTEGER NOT NULL,
     test                    INTEGER NOT NULL,
-    next_attempt_time       INTEGER
+    next_attempt_time       INTEGER,
+    -- Where the delivery stood after it; null when it was no longer kept.
+    delivery_state          INTEGER,
+    delivery_end_reason     INTEGER
 ) STRICT;
 
 CREATE UNIQUE INDEX attempts_number ON attempts (tenant, delivery, number);
@@ -192,6 +197,7 @@ CREATE INDEX attempt_stats_hour ON attempt_stats (hour);
 CREATE TABLE replicas (
     id      TEXT    NOT NULL PRIMARY KEY,
     address TEXT    NOT NULL,
+    version TEXT    NOT NULL,
     heard   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::delivery::{AttemptRecord, Delivery, Standing};
 use postrider_domain::event::Event;
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ impl<'a> EventArrays<'a> {
 }
 
 arrays!(
-    /// Deliveries to insert; 20 parameters.
+    /// Deliveries to insert; 21 parameters.
     DeliveryArrays of DeliveryRow {
         group: i32,
         id: Uuid,
@@ -103,6 +103,7 @@ arrays!(
         subscription: &'a str,
         event: Uuid,
         event_type: &'a str,
+        account: Option<&'a str>,
         shard: i32,
         epoch: i64,
         state: i16,
@@ -129,6 +130,7 @@ impl<'a> DeliveryArrays<'a> {
             subscription: delivery.subscription.subscription.as_str(),
             event: delivery.event.0,
             event_type: &delivery.event_type,
+            account: delivery.account.as_deref(),
             shard: delivery.shard.0.into(),
             epoch: epoch(delivery.epoch.0)?,
             state: delivery.state.code(),
@@ -157,7 +159,7 @@ pub(super) fn epoch(epoch: u64) -> StoreResult<i64> {
 }
 
 arrays!(
-    /// Attempts to insert and to count; 28 parameters.
+    /// Attempts to insert and to count; 30 parameters.
     AttemptArrays of AttemptRow {
         delivery: Uuid,
         number: i32,
@@ -185,13 +187,20 @@ arrays!(
         trigger: i16,
         test: bool,
         next_attempt_time: Option<i64>,
+        delivery_state: Option<i16>,
+        delivery_end_reason: Option<i16>,
         hour: i64,
         bucket: i16,
     }
 );
 
 impl<'a> AttemptArrays<'a> {
-    pub(super) fn push(&mut self, record: &'a AttemptRecord) -> StoreResult<()> {
+    /// `delivery` is where the attempt's delivery stands after it.
+    pub(super) fn push(
+        &mut self,
+        record: &'a AttemptRecord,
+        delivery: Option<Standing>,
+    ) -> StoreResult<()> {
         self.push_row(AttemptRow {
             delivery: record.key.delivery.0,
             number: int(record.key.number),
@@ -219,6 +228,10 @@ impl<'a> AttemptArrays<'a> {
             trigger: record.trigger.code(),
             test: record.test,
             next_attempt_time: record.next_attempt_time.map(|time| time.as_micros()),
+            delivery_state: delivery.map(|standing| standing.state.code()),
+            delivery_end_reason: delivery
+                .and_then(|standing| standing.end_reason)
+                .map(|reason| reason.code()),
             hour: codec::hour(record.start_time),
             bucket: latency_bucket(record.timings.total).into(),
         });

@@ -130,10 +130,11 @@ impl PostgresStore {
             .fetch_all(&self.pool)
             .await
             .checked()?;
-        self.with_events(rows::read(&rows, rows::delivery)?).await
+        self.with_events(rows::read(&rows, rows::delivery)?, now)
+            .await
     }
 
-    pub(super) async fn load(&self, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
+    pub(super) async fn load(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -142,12 +143,16 @@ impl PostgresStore {
             .fetch_all(&self.pool)
             .await
             .checked()?;
-        self.with_events(rows::read(&rows, rows::delivery)?).await
+        self.with_events(rows::read(&rows, rows::delivery)?, now)
+            .await
     }
 
-    /// Joins events to deliveries. A delivery whose event is gone is left out: it
-    /// must not keep the others from being sent (rule 6).
-    async fn with_events(&self, deliveries: Vec<Delivery>) -> StoreResult<Vec<Work>> {
+    /// Joins events to deliveries, and ends those whose event is gone (rule 6).
+    async fn with_events(
+        &self,
+        deliveries: Vec<Delivery>,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Work>> {
         if deliveries.is_empty() {
             return Ok(Vec::new());
         }
@@ -176,14 +181,20 @@ impl PostgresStore {
             let event = rows::event(row, true)?;
             asked.insert((event.tenant.clone(), event.id), Some(event));
         }
-        let joined = |delivery: Delivery| {
+        let mut work = Vec::with_capacity(deliveries.len());
+        let mut without = Vec::new();
+        for delivery in deliveries {
             let key = (delivery.subscription.tenant.clone(), delivery.event);
-            let event = asked.get(&key).cloned().flatten();
-            if event.is_none() {
-                tracing::error!(delivery = %delivery.id, event = %delivery.event, "the event is gone");
+            match asked.get(&key).cloned().flatten() {
+                Some(event) => work.push(Work { delivery, event }),
+                None => without.push(delivery.id.0),
             }
-            event.map(|event| Work { delivery, event })
-        };
-        Ok(deliveries.into_iter().filter_map(joined).collect())
+        }
+        if !without.is_empty() {
+            for delivery in self.end_without_event(without, now).await? {
+                tracing::error!(%delivery, "ended, since its event is gone");
+            }
+        }
+        Ok(work)
     }
 }

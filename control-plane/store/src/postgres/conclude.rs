@@ -17,7 +17,7 @@ use super::rows::{attempt_columns, delivery_columns, get};
 use crate::error::StoreResult;
 use crate::work::{Concluded, Conclusion};
 
-/// Attempts of a batch, without what they are counted by: parameters 1 to 26.
+/// Attempts of a batch, without what they are counted by: parameters 1 to 28.
 macro_rules! attempt_source {
     () => {
         concat!(
@@ -25,7 +25,7 @@ macro_rules! attempt_source {
                 $7::smallint[], $8::int[], $9::bigint[], $10::int[], $11::int[], $12::int[],
                 $13::int[], $14::bigint[], $15::bytea[], $16::bytea[], $17::bigint[],
                 $18::boolean[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-                $24::smallint[], $25::boolean[], $26::bigint[])
+                $24::smallint[], $25::boolean[], $26::bigint[], $27::smallint[], $28::smallint[])
                 AS a(",
             attempt_columns!(),
             ")"
@@ -33,7 +33,7 @@ macro_rules! attempt_source {
     };
 }
 
-/// Records attempts for which a condition on `delivery` holds; parameter 29 is now.
+/// Records attempts for which a condition on `delivery` holds; parameter 31 is now.
 macro_rules! record_attempts {
     ($condition:expr) => {
         concat!(
@@ -41,7 +41,7 @@ macro_rules! record_attempts {
             attempt_columns!(),
             ", record_time, commit_xid) SELECT ",
             attempt_columns!(),
-            ", $29::bigint, (SELECT pg_current_xact_id()::text::bigint) FROM ",
+            ", $31::bigint, (SELECT pg_current_xact_id()::text::bigint) FROM ",
             attempt_source!(),
             " WHERE ",
             $condition
@@ -49,16 +49,18 @@ macro_rules! record_attempts {
     };
 }
 
-/// Counts attempts for which a condition on `delivery` holds. The rows are locked
-/// in their order: two replicas must not wait for each other in a circle.
+/// Counts attempts, but for tests, for which a condition on `delivery` holds. The
+/// rows are locked in their order: two replicas must not wait for each other in a
+/// circle.
 macro_rules! count_attempts {
     ($condition:expr) => {
         concat!(
             "INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, bucket, count)
             SELECT tenant, subscription, hour, outcome, bucket, count(*)
-            FROM unnest($1::uuid[], $3::text[], $4::text[], $27::bigint[], $7::smallint[],
-                $28::smallint[]) AS a(delivery, tenant, subscription, hour, outcome, bucket)
-            WHERE ",
+            FROM unnest($1::uuid[], $3::text[], $4::text[], $29::bigint[], $7::smallint[],
+                $30::smallint[], $25::boolean[])
+                AS a(delivery, tenant, subscription, hour, outcome, bucket, test)
+            WHERE NOT test AND ",
             $condition,
             " GROUP BY tenant, subscription, hour, outcome, bucket
             ORDER BY tenant, subscription, hour, outcome, bucket
@@ -77,17 +79,17 @@ macro_rules! applied {
     };
 }
 
-/// Parameters: 1 to 28 the attempts, 29 now, 30 to 33 what ends, 34 to 37 what goes
+/// Parameters: 1 to 30 the attempts, 31 now, 32 to 35 what ends, 36 to 39 what goes
 /// on. 2 is WAITING, 3 IN_FLIGHT; as a trigger, 2 is RETRY.
 const CONCLUDE: &str = concat!(
     "WITH gone AS (DELETE FROM deliveries d
-        USING unnest($30::uuid[], $31::int[], $32::smallint[], $33::smallint[])
+        USING unnest($32::uuid[], $33::int[], $34::smallint[], $35::smallint[])
             AS e(of_id, of_number, end_state, end_reason)
         WHERE d.id = e.of_id AND d.attempts = e.of_number AND d.state = 3
         RETURNING d.*, e.end_state, e.end_reason)
     , again AS (UPDATE deliveries d
         SET state = 2, trigger = 2, due = r.due, failures = r.failures
-        FROM unnest($34::uuid[], $35::int[], $36::bigint[], $37::int[])
+        FROM unnest($36::uuid[], $37::int[], $38::bigint[], $39::int[])
             AS r(of_id, of_number, due, failures)
         WHERE d.id = r.of_id AND d.attempts = r.of_number AND d.state = 3
         RETURNING d.id)
@@ -95,9 +97,9 @@ const CONCLUDE: &str = concat!(
     , ended AS (INSERT INTO ended_deliveries (",
     delivery_columns!(),
     ", end_reason, end_time)
-        SELECT id, tenant, subscription, event, event_type, shard, epoch, end_state, attempts,
-            failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, end_reason,
-            $29::bigint FROM gone)
+        SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state,
+            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, end_reason,
+            $31::bigint FROM gone)
     , recorded AS (",
     record_attempts!(applied!()),
     ")
@@ -117,7 +119,8 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn push(&mut self, conclusion: &'a Conclusion) -> StoreResult<()> {
         let key = conclusion.record.key;
-        self.attempts.push(&conclusion.record)?;
+        let standing = conclusion.transition.standing();
+        self.attempts.push(&conclusion.record, Some(standing))?;
         match conclusion.transition {
             Transition::End { state, reason } => {
                 self.ends.0.push(key.delivery.0);

@@ -21,8 +21,9 @@ impl PostgresStore {
         let mut sql = QueryBuilder::new(concat!(
             "SELECT ",
             tenant_columns!(),
-            " FROM tenants WHERE delete_time IS NULL"
+            " FROM tenants WHERE true"
         ));
+        push_kept(&mut sql, query.show_deleted);
         push_search(&mut sql, query.search.as_deref());
         push_page(
             &mut sql,
@@ -90,8 +91,8 @@ impl PostgresStore {
             subscription_columns!(),
             " FROM subscriptions WHERE tenant = "
         ));
-        sql.push_bind(query.tenant.as_str())
-            .push(" AND delete_time IS NULL");
+        sql.push_bind(query.tenant.as_str());
+        push_kept(&mut sql, query.show_deleted);
         push_search(&mut sql, query.search.as_deref());
         if let Some(status) = query.status {
             sql.push(" AND status = ")
@@ -137,6 +138,12 @@ fn page<T>(
 }
 
 type Sql = QueryBuilder<Postgres>;
+
+fn push_kept(sql: &mut Sql, show_deleted: bool) {
+    if !show_deleted {
+        sql.push(" AND delete_time IS NULL");
+    }
+}
 
 fn push_search(sql: &mut Sql, search: Option<&str>) {
     if let Some(search) = search {

@@ -3,6 +3,7 @@
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{AttemptKey, DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
+use uuid::Uuid;
 
 use super::PostgresStore;
 use super::errors::Checked as _;
@@ -17,8 +18,8 @@ macro_rules! move_gone {
         concat!(
             "ended AS (INSERT INTO ended_deliveries (",
             delivery_columns!(),
-            ", end_reason, end_time) SELECT id, tenant, subscription, event, event_type, shard,
-                epoch, $1::smallint, attempts, failures, trigger, due, deadline, ordering_key,
+            ", end_reason, end_time) SELECT id, tenant, subscription, event, event_type, account,
+                shard, epoch, $1::smallint, attempts, failures, trigger, due, deadline, ordering_key,
                 sequence, test, resend_of, $2::smallint, $3::bigint FROM gone)"
         )
     };
@@ -36,6 +37,21 @@ const END_WAITING: &str = concat!(
     move_gone!(),
     "
     SELECT count(*) FROM gone"
+);
+
+/// What was claimed or looked up without its event being found, if a second look
+/// does not find it either. 3 IN_FLIGHT.
+const END_WITHOUT_EVENT: &str = concat!(
+    "WITH gone AS (DELETE FROM deliveries d
+        WHERE d.id = ANY($4::uuid[]) AND d.state = 3
+            AND NOT EXISTS (SELECT FROM events e WHERE e.tenant = d.tenant AND e.id = d.event)
+            AND NOT EXISTS (
+                SELECT FROM retained_events r WHERE r.tenant = d.tenant AND r.id = d.event)
+        RETURNING d.*)
+    , ",
+    move_gone!(),
+    "
+    SELECT id FROM gone"
 );
 
 const CANCEL: &str = concat!(
@@ -68,6 +84,22 @@ impl PostgresStore {
             .await
             .checked()?;
         codec::narrow("count", ended)
+    }
+
+    /// Returns those that it ended.
+    pub(super) async fn end_without_event(
+        &self,
+        ids: Vec<Uuid>,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Uuid>> {
+        sqlx::query_scalar(END_WITHOUT_EVENT)
+            .bind(DeliveryState::Exhausted.code())
+            .bind(EndReason::EventGone.code())
+            .bind(now.as_micros())
+            .bind(ids)
+            .fetch_all(&self.pool)
+            .await
+            .checked()
     }
 
     pub(super) async fn cancel_one(

@@ -14,7 +14,9 @@ use super::errors::Checked as _;
 use super::rows::{self, attempt_columns, ended_columns, event_columns, get, live_columns, time};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::history::{DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage};
+use crate::history::{
+    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
+};
 
 const GET_EVENT: &str = concat!(
     "SELECT ",
@@ -110,7 +112,7 @@ impl HistoryStore for PostgresStore {
         row.map(|row| rows::event(&row, true)).transpose()
     }
 
-    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<Event>> {
+    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
         self.events_page(query).await
     }
 
@@ -247,7 +249,7 @@ impl HistoryStore for PostgresStore {
             _ => position.max(horizon - 1),
         };
         Ok(TailPage {
-            attempts: rows::read(&rows, rows::attempt)?,
+            attempts: rows::read(&rows, rows::tailed_attempt)?,
             position,
         })
     }

@@ -4,7 +4,6 @@
 //! which also leaves out the partitions that their times exclude.
 
 use postrider_domain::delivery::Delivery;
-use postrider_domain::event::Event;
 use postrider_domain::ids::EventId;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -14,11 +13,15 @@ use super::errors::Checked as _;
 use super::rows::{self, ended_columns, event_columns, live_columns};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::history::{DeliveryQuery, EventQuery};
+use crate::history::{DeliveryQuery, EventQuery, ListedEvent};
 
 impl PostgresStore {
-    pub(super) async fn events_page(&self, query: &EventQuery) -> StoreResult<Vec<Event>> {
-        let mut sql = QueryBuilder::new(concat!("SELECT ", event_columns!()));
+    pub(super) async fn events_page(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
+        let mut sql = QueryBuilder::new(concat!(
+            "SELECT ",
+            event_columns!(),
+            ", octet_length(payload) AS payload_bytes"
+        ));
         if query.with_payload {
             sql.push(", payload");
         }
@@ -55,7 +58,7 @@ impl PostgresStore {
             .fetch_all(&self.pool)
             .await
             .checked()?;
-        rows::read(&rows, |row| rows::event(row, query.with_payload))
+        rows::read(&rows, |row| rows::listed_event(row, query.with_payload))
     }
 
     pub(super) async fn deliveries_page(
@@ -152,6 +155,9 @@ fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids:
     }
     if let Some(event_type) = &query.event_type {
         sql.push(" AND event_type = ").push_bind(event_type);
+    }
+    if let Some(account) = &query.account {
+        sql.push(" AND account = ").push_bind(account);
     }
     if !query.states.is_empty() {
         let states: Vec<i16> = query.states.iter().map(|state| state.code()).collect();

@@ -44,7 +44,7 @@ const UNCOUNT: &str = "UPDATE attempt_stats SET count = count - 1
     WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND bucket = $5
         AND count > 0";
 
-/// Parameters: 1 to 28 the attempt, 29 now.
+/// Parameters: 1 to 30 the attempt, 31 now.
 const RECORD: &str = concat!(
     "WITH recorded AS (",
     record_attempts!("true"),
@@ -57,8 +57,8 @@ const END_LIVE: &str = concat!(
     "WITH gone AS (DELETE FROM deliveries WHERE id = $1 AND tenant = $2 RETURNING *)
     INSERT INTO ended_deliveries (",
     delivery_columns!(),
-    ", end_time) SELECT id, tenant, subscription, event, event_type, shard, epoch, 4, $3::integer,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, $4::bigint
+    ", end_time) SELECT id, tenant, subscription, event, event_type, account, shard, epoch, 4,
+        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, $4::bigint
     FROM gone"
 );
 
@@ -94,6 +94,7 @@ impl PostgresStore {
             known,
             record.outcome,
         );
+        let standing = decision.standing(delivery.as_ref().map(Delivery::standing));
         if let Some(delivery) = delivery {
             move_delivery(&mut transaction, &delivery, record, decision.succeeds, now).await?;
         }
@@ -102,7 +103,7 @@ impl PostgresStore {
         }
         if decision.record != LateRecord::Ignore {
             let mut attempt = AttemptArrays::default();
-            attempt.push(record)?;
+            attempt.push(record, standing)?;
             let query = attempt.bind(sqlx::query(RECORD)).bind(now.as_micros());
             query.execute(&mut *transaction).await.checked()?;
         }
@@ -178,6 +179,9 @@ async fn remove_attempt(
         .execute(&mut *connection)
         .await
         .checked()?;
+    if record.test {
+        return Ok(()); // It was not counted.
+    }
     sqlx::query(UNCOUNT)
         .bind(record.subscription.tenant.as_str())
         .bind(record.subscription.subscription.as_str())

@@ -11,10 +11,10 @@ use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::PostgresStore;
 use super::arrays::epoch;
 use super::errors::Checked as _;
 use super::rows::{self, get, shard, stopped_clock, time};
+use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
@@ -30,15 +30,16 @@ macro_rules! clock {
 /// Replicas and agents unheard for longer are gone; in microseconds.
 const FORGET_AFTER_US: i64 = 60_000_000;
 
-/// 1 to 3 the replica and the limit, 4 to 12 its agents. What it reports is not
+/// 1, 2 and 13 the replica, 3 the limit, 4 to 12 its agents. What it reports is not
 /// removed in the same statement, which would be two changes of one row.
 const HEARTBEAT: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     clock!(),
     " AS now)
-    , replica AS (INSERT INTO replicas (id, address, heard)
-        SELECT $1, $2, now FROM clock
-        ON CONFLICT (id) DO UPDATE SET address = excluded.address, heard = excluded.heard)
+    , replica AS (INSERT INTO replicas (id, address, version, heard)
+        SELECT $1, $2, $13, now FROM clock
+        ON CONFLICT (id) DO UPDATE SET address = excluded.address,
+            version = excluded.version, heard = excluded.heard)
     , forgotten AS (DELETE FROM replicas
         WHERE heard < (SELECT now FROM clock) - $3 AND id <> $1)
     , lost AS (DELETE FROM agent_sightings
@@ -106,64 +107,12 @@ impl OwnershipStore for PostgresStore {
         replica: &ReplicaRow,
         agents: &[AgentSighting],
     ) -> StoreResult<ClusterView> {
-        sqlx::query(HEARTBEAT)
+        let query = sqlx::query(HEARTBEAT)
             .bind(&*replica.id.0)
             .bind(&replica.address)
-            .bind(FORGET_AFTER_US)
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| &*agent.agent.0)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| &agent.incarnation[..])
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| agent.region.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| agent.version.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| i64::from(agent.max_in_flight))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| i64::from(agent.in_flight))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| agent.draining)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| agent.clock_skew_us)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                agents
-                    .iter()
-                    .map(|agent| codec::micros(agent.heard_ago))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(FORGET_AFTER_US);
+        bind_sightings(query, agents)
+            .bind(&replica.version)
             .execute(&self.pool)
             .await
             .checked()?;
@@ -252,12 +201,70 @@ impl OwnershipStore for PostgresStore {
     }
 }
 
+fn bind_sightings<'q>(query: PgQuery<'q>, agents: &'q [AgentSighting]) -> PgQuery<'q> {
+    query
+        .bind(
+            agents
+                .iter()
+                .map(|agent| &*agent.agent.0)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| &agent.incarnation[..])
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| agent.region.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| agent.version.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| i64::from(agent.max_in_flight))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| i64::from(agent.in_flight))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| agent.draining)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| agent.clock_skew_us)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            agents
+                .iter()
+                .map(|agent| codec::micros(agent.heard_ago))
+                .collect::<Vec<_>>(),
+        )
+}
+
 fn numbers(shards: &[Shard]) -> Vec<i32> {
     shards.iter().map(|shard| i32::from(shard.0)).collect()
 }
 
 async fn cluster_view(connection: &mut PgConnection) -> StoreResult<ClusterView> {
-    let replicas = sqlx::query("SELECT id, address, heard FROM replicas ORDER BY id")
+    let replicas = sqlx::query("SELECT id, address, version, heard FROM replicas ORDER BY id")
         .fetch_all(&mut *connection)
         .await
         .checked()?;
@@ -293,6 +300,7 @@ fn replica(row: &PgRow) -> StoreResult<ReplicaRow> {
     Ok(ReplicaRow {
         id: ReplicaId(get::<&str>(row, "id")?.into()),
         address: get(row, "address")?,
+        version: get(row, "version")?,
         heard: time(row, "heard")?,
     })
 }

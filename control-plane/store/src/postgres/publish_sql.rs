@@ -7,9 +7,9 @@ macro_rules! delivery_source {
     () => {
         concat!(
             "unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[],
-                $7::int[], $8::bigint[], $9::smallint[], $10::int[], $11::int[], $12::smallint[],
-                $13::bigint[], $14::bigint[], $15::text[], $16::bigint[], $17::boolean[],
-                $18::uuid[], $19::smallint[], $20::bigint[])
+                $7::text[], $8::int[], $9::bigint[], $10::smallint[], $11::int[], $12::int[], $13::smallint[],
+                $14::bigint[], $15::bigint[], $16::text[], $17::bigint[], $18::boolean[],
+                $19::uuid[], $20::smallint[], $21::bigint[])
                 AS d(config, ",
             delivery_columns!(),
             ", end_reason, end_time)"
@@ -21,22 +21,22 @@ macro_rules! delivery_source {
 /// subplan, never joined: with hash joins off, a join of two batches would be
 /// quadratic.
 ///
-/// Parameters: 1 to 20 the deliveries, 21 and 22 the configurations, 23 to 38 the
-/// events, 39 to 46 the keys.
+/// Parameters: 1 to 21 the deliveries, 22 and 23 the configurations, 24 to 39 the
+/// events, 40 to 47 the keys.
 macro_rules! publish {
     (keys: [$($keys:expr)?], ended: [$($ended:expr)?],
      event_passed: $event:expr, delivery_passed: $delivery:expr, refused: $refused:expr) => {
         concat!(
             "WITH checked AS MATERIALIZED (
                 SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version ORDER BY c.ord) AS ok
-                FROM unnest($21::text[], $22::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
+                FROM unnest($22::text[], $23::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
                 LEFT JOIN tenants t ON t.id = c.tenant AND t.delete_time IS NULL)",
             $($keys,)?
             ", new_events AS (INSERT INTO events (", event_columns!(), ", payload)
                 SELECT ", event_columns!(), ", payload
-                FROM unnest($23::int[], $24::text[], $25::uuid[], $26::bigint[], $27::text[], $28::text[],
-                    $29::text[], $30::text[], $31::text[], $32::bytea[], $33::text[], $34::text[],
-                    $35::text[], $36::int[], $37::boolean[], $38::bytea[])
+                FROM unnest($24::int[], $25::text[], $26::uuid[], $27::bigint[], $28::text[], $29::text[],
+                    $30::text[], $31::text[], $32::text[], $33::bytea[], $34::text[], $35::text[],
+                    $36::text[], $37::int[], $38::boolean[], $39::bytea[])
                     AS e(config, ", event_columns!(), ", payload)
                 WHERE (SELECT ok FROM checked)[config]", $event, ")
             , live AS (INSERT INTO deliveries (", delivery_columns!(), ")
@@ -54,8 +54,8 @@ macro_rules! keys {
     () => {
         ", asked AS MATERIALIZED (
             SELECT tenant, key, event, matched, request_hash, expire_time, create_time
-            FROM unnest($39::int[], $40::text[], $41::text[], $42::uuid[], $43::int[], $44::bytea[],
-                $45::bigint[], $46::bigint[])
+            FROM unnest($40::int[], $41::text[], $42::text[], $43::uuid[], $44::int[], $45::bytea[],
+                $46::bigint[], $47::bigint[])
                 AS k(config, tenant, key, event, matched, request_hash, expire_time, create_time)
             WHERE (SELECT ok FROM checked)[config])
         , taken AS (INSERT INTO idempotency_keys AS old
@@ -120,14 +120,14 @@ pub(super) const fn statement(keys: bool, ended: bool) -> &'static str {
 }
 
 /// Reading the event holds its partition, or its row, until the delivery is
-/// visible to whoever would remove it. 21 is the event's time, 22 whether the
+/// visible to whoever would remove it. 22 is the event's time, 23 whether the
 /// delivery has to be registered.
 pub(super) const ADD: &str = concat!(
     "WITH added AS MATERIALIZED (
         SELECT * FROM ",
     delivery_source!(),
     " WHERE EXISTS (SELECT FROM events e
-            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $21)
+            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $22)
         OR EXISTS (SELECT FROM retained_events r
             WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))
     , live AS (INSERT INTO deliveries (",
@@ -141,6 +141,6 @@ pub(super) const ADD: &str = concat!(
     delivery_columns!(),
     ", end_reason, end_time FROM added WHERE state >= 4)
     , later AS (INSERT INTO later_deliveries (tenant, event, delivery)
-        SELECT tenant, event, id FROM added WHERE $22)
+        SELECT tenant, event, id FROM added WHERE $23)
     SELECT count(*) FROM added"
 );

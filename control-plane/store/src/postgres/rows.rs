@@ -17,13 +17,14 @@ use uuid::Uuid;
 use super::errors::Checked as _;
 use crate::codec;
 use crate::error::StoreResult;
+use crate::history::{ListedEvent, TailedAttempt};
 
 /// The columns that unfinished and ended deliveries have in common, in the order
 /// of [`super::arrays::DeliveryArrays`].
 macro_rules! delivery_columns {
     () => {
-        "id, tenant, subscription, event, event_type, shard, epoch, state, attempts, failures, \
-         trigger, due, deadline, ordering_key, sequence, test, resend_of"
+        "id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts, \
+         failures, trigger, due, deadline, ordering_key, sequence, test, resend_of"
     };
 }
 /// What [`delivery`] reads, from the table of unfinished deliveries.
@@ -72,7 +73,8 @@ macro_rules! attempt_columns {
         "delivery, number, tenant, subscription, event, event_type, outcome, http_status, \
          start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, \
          response_body, response_body_bytes, response_body_truncated, error, agent, region, \
-         remote_address, http_version, trigger, test, next_attempt_time"
+         remote_address, http_version, trigger, test, next_attempt_time, delivery_state, \
+         delivery_end_reason"
     };
 }
 pub(super) use {
@@ -192,6 +194,7 @@ pub(super) fn delivery(row: &PgRow) -> StoreResult<Delivery> {
         subscription: subscription_key(row)?,
         event: EventId(get(row, "event")?),
         event_type: get(row, "event_type")?,
+        account: get(row, "account")?,
         shard: shard(row)?,
         epoch: epoch(row)?,
         state: codec::delivery_state(small(row, "state")?)?,
@@ -253,6 +256,22 @@ pub(super) fn attempt(row: &PgRow) -> StoreResult<AttemptRecord> {
         trigger: codec::trigger(small(row, "trigger")?)?,
         test: get(row, "test")?,
         next_attempt_time: optional_time(row, "next_attempt_time")?,
+    })
+}
+
+/// An event of a list, whose rows have the payload's size.
+pub(super) fn listed_event(row: &PgRow, with_payload: bool) -> StoreResult<ListedEvent> {
+    Ok(ListedEvent {
+        event: event(row, with_payload)?,
+        payload_bytes: codec::narrow("payload_bytes", get::<i32>(row, "payload_bytes")?.into())?,
+    })
+}
+
+pub(super) fn tailed_attempt(row: &PgRow) -> StoreResult<TailedAttempt> {
+    let code = |column| Ok(get::<Option<i16>>(row, column)?.map(i64::from));
+    Ok(TailedAttempt {
+        record: attempt(row)?,
+        delivery: codec::standing(code("delivery_state")?, code("delivery_end_reason")?)?,
     })
 }
 

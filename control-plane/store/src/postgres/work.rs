@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::arrays::{epoch, int};
 use super::errors::Checked as _;
-use super::rows::{self, live_columns, shard, subscription_key, time};
+use super::rows::{self, get, live_columns, shard, subscription_key, time};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::work::{
-    Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription, Work,
-    WorkStore,
+    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription,
+    Work, WorkStore,
 };
 
 /// Steps from one subscription to the next along the index of what waits: its cost
@@ -74,8 +74,10 @@ const ADOPT: &str = "UPDATE deliveries d SET epoch = $3
 const BRING_FORWARD: &str = "UPDATE deliveries SET due = $3, trigger = 3
     WHERE tenant = $1 AND id = $2 AND state = 2";
 
-const COUNT_WAITING: &str = "SELECT count(*) FROM (
-    SELECT FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state IN (1, 2) LIMIT $3) d";
+/// There is no smallest uuid before PostgreSQL 18; as text they sort alike.
+const BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS oldest FROM (
+    SELECT id FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state IN (1, 2)
+    LIMIT $3) d"#;
 
 #[async_trait]
 impl WorkStore for PostgresStore {
@@ -132,8 +134,8 @@ impl WorkStore for PostgresStore {
         rows::read(&rows, rows::delivery)
     }
 
-    async fn load_work(&self, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
-        self.load(ids).await
+    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+        self.load(ids, now).await
     }
 
     async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
@@ -183,15 +185,22 @@ impl WorkStore for PostgresStore {
         Ok(done.rows_affected() > 0)
     }
 
-    async fn count_waiting(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<u32> {
-        let count: i64 = sqlx::query_scalar(COUNT_WAITING)
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {
+        let row = sqlx::query(BACKLOG)
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
             .bind(i64::from(cap))
             .fetch_one(&self.pool)
             .await
             .checked()?;
-        codec::narrow("count", count)
+        let oldest = get::<Option<&str>>(&row, "oldest")?.map(Uuid::try_parse);
+        let oldest = oldest
+            .transpose()
+            .map_err(|error| codec::corrupt(format_args!("a delivery's id: {error}")))?;
+        Ok(Backlog {
+            count: codec::narrow("count", get(&row, "count")?)?,
+            oldest: oldest.map(|id| DeliveryId(id).time()),
+        })
     }
 }
 

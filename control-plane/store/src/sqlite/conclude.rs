@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use postrider_domain::delivery::{
-    self, AttemptRecord, DeliveryState, EndReason, Known, Late, LateRecord, Outcome, Transition,
-    Trigger,
+    self, AttemptRecord, DeliveryState, EndReason, Known, Late, LateRecord, Outcome, Standing,
+    Transition, Trigger,
 };
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -24,8 +24,8 @@ const END: Bulk = Bulk {
          INSERT INTO ended_deliveries (",
         delivery_columns!(""),
         ") SELECT d.id, d.tenant, \
-         d.subscription, d.event, d.event_type, d.shard, d.epoch, result.state, result.reason, \
-         d.attempts, d.failures, d.cause, d.due, d.deadline, result.at, d.ordering_key, \
+         d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, result.state, \
+         result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline, result.at, d.ordering_key, \
          d.sequence, d.test, d.resend_of FROM result CROSS JOIN deliveries d \
          ON d.id = result.id AND d.attempts = result.number AND d.state = 3 RETURNING id"
     ),
@@ -59,8 +59,10 @@ const COUNT: Bulk = Bulk {
     columns: 6,
 };
 
-const FIND: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ?1 AND id = ?2 \
-     UNION ALL SELECT state, attempts FROM ended_deliveries WHERE tenant = ?1 AND id = ?2";
+const FIND: &str = "SELECT state, end_reason, attempts FROM deliveries \
+     WHERE tenant = ?1 AND id = ?2 \
+     UNION ALL SELECT state, end_reason, attempts FROM ended_deliveries \
+     WHERE tenant = ?1 AND id = ?2";
 const FIND_ATTEMPT: &str = concat!(
     "SELECT ",
     attempt_columns!(),
@@ -110,17 +112,16 @@ pub(super) async fn conclude(
         Ok(())
     });
     applied.extend(ids(&retried.await?)?);
-    let recorded: Vec<&AttemptRecord> = batch
+    let recorded: Vec<&Conclusion> = batch
         .iter()
-        .map(|item| &item.record)
-        .filter(|record| applied.contains(&record.key.delivery.0))
+        .filter(|item| applied.contains(&item.record.key.delivery.0))
         .collect();
     PUT_ATTEMPTS
-        .run(connection, &recorded, |row, record| {
-            put_attempt(row, record)
+        .run(connection, &recorded, |row, item| {
+            put_attempt(row, &item.record, Some(item.transition.standing()))
         })
         .await?;
-    count(connection, recorded.iter().map(|record| (*record, 1))).await?;
+    count(connection, recorded.iter().map(|item| (&item.record, 1))).await?;
     Ok(batch
         .iter()
         .map(|item| match applied.contains(&item.record.key.delivery.0) {
@@ -134,13 +135,13 @@ fn ids(rows: &[sqlx::sqlite::SqliteRow]) -> StoreResult<HashSet<Uuid>> {
     rows.iter().map(|row| Columns::of(row).id()).collect()
 }
 
-/// Adds attempts to the statistics, or with −1 takes them out.
+/// Adds attempts, but for tests, to the statistics, or with −1 takes them out.
 async fn count<'a>(
     connection: &mut SqliteConnection,
     records: impl Iterator<Item = (&'a AttemptRecord, i64)>,
 ) -> StoreResult<()> {
     let mut counts: BTreeMap<(&str, &str, i64, i16, u8), i64> = BTreeMap::new();
-    for (record, by) in records {
+    for (record, by) in records.filter(|(record, _)| !record.test) {
         let key = (
             record.subscription.tenant.as_str(),
             record.subscription.subscription.as_str(),
@@ -179,7 +180,12 @@ pub(super) async fn late(
     let found = rows.first().map(|row| -> StoreResult<_> {
         let mut columns = Columns::of(row);
         let state = codec::delivery_state(columns.int()?)?;
-        Ok((state, columns.number::<u32>("attempts")?))
+        let end_reason = columns
+            .get::<Option<i64>>()?
+            .map(codec::end_reason)
+            .transpose()?;
+        let standing = Standing { state, end_reason };
+        Ok((standing, columns.number::<u32>("attempts")?))
     });
     let found = found.transpose()?;
     let rows = attempt(record).run(connection, FIND_ATTEMPT).await?;
@@ -192,18 +198,20 @@ pub(super) async fn late(
         Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
         Some(_) => Known::Result,
     };
-    let late = delivery::late(found.map(|(state, _)| state), known, record.outcome);
+    let standing = found.map(|(standing, _)| standing);
+    let late = delivery::late(standing.map(|before| before.state), known, record.outcome);
+    let after = late.standing(standing);
     match late.record {
         LateRecord::Ignore => {}
-        LateRecord::Insert => put(connection, record).await?,
+        LateRecord::Insert => put(connection, record, after).await?,
         LateRecord::ReplaceUnknown => {
             // As a new row, so that a tail that has shown the UNKNOWN shows this.
             attempt(record).change(connection, REMOVE_ATTEMPT).await?;
             count(connection, before.iter().map(|before| (before, -1))).await?;
-            put(connection, record).await?;
+            put(connection, record, after).await?;
         }
     }
-    if let Some((state, attempts)) = found {
+    if let Some((Standing { state, .. }, attempts)) = found {
         settle(connection, record, state, attempts, late.succeeds, now).await?;
     }
     Ok(late)
@@ -241,10 +249,14 @@ async fn settle(
     Ok(())
 }
 
-async fn put(connection: &mut SqliteConnection, record: &AttemptRecord) -> StoreResult<()> {
+async fn put(
+    connection: &mut SqliteConnection,
+    record: &AttemptRecord,
+    delivery: Option<Standing>,
+) -> StoreResult<()> {
     PUT_ATTEMPTS
         .run(connection, &[record], |row, record| {
-            put_attempt(row, record)
+            put_attempt(row, record, delivery)
         })
         .await?;
     count(connection, std::iter::once((record, 1))).await

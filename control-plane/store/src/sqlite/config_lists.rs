@@ -18,8 +18,9 @@ pub(super) async fn tenants(store: &SqliteStore, query: &TenantQuery) -> StoreRe
     let mut sql = QueryBuilder::new(concat!(
         "SELECT ",
         tenant_columns!(),
-        " FROM tenants WHERE delete_time IS NULL"
+        " FROM tenants WHERE true"
     ));
+    push_kept(&mut sql, query.show_deleted);
     push_search(&mut sql, query.search.as_deref());
     push_page(&mut sql, &query.page)?;
     let rows = fetch(&mut *store.reader().await?, &mut sql).await?;
@@ -78,9 +79,10 @@ async fn rows(
     let mut sql = QueryBuilder::new(concat!(
         "SELECT ",
         subscription_columns!(),
-        " FROM subscriptions WHERE delete_time IS NULL AND tenant = "
+        " FROM subscriptions WHERE tenant = "
     ));
     sql.push_bind(query.tenant.as_str());
+    push_kept(&mut sql, query.show_deleted);
     push_search(&mut sql, query.search.as_deref());
     if let Some(status) = query.status {
         sql.push(" AND status = ")
@@ -99,6 +101,12 @@ async fn fetch(
     sql: &mut QueryBuilder<Sqlite>,
 ) -> StoreResult<Vec<SqliteRow>> {
     sql.build().fetch_all(connection).await.map_err(stored)
+}
+
+fn push_kept(sql: &mut QueryBuilder<Sqlite>, show_deleted: bool) {
+    if !show_deleted {
+        sql.push(" AND delete_time IS NULL");
+    }
 }
 
 fn push_search(sql: &mut QueryBuilder<Sqlite>, search: Option<&str>) {

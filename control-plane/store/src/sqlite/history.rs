@@ -14,7 +14,9 @@ use super::errors::stored;
 use super::rows::{Columns, attempt_columns, delivery_columns, event_columns};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::history::{DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, StatsRow, TailPage};
+use crate::history::{
+    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
+};
 
 const GET_EVENT: &str = concat!(
     "SELECT ",
@@ -88,11 +90,19 @@ impl HistoryStore for SqliteStore {
         rows.first().map(|row| Columns::of(row).event()).transpose()
     }
 
-    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<Event>> {
+    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
         let mut sql = events_sql(query);
         let mut reader = self.reader().await?;
         let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
-        rows.iter().map(|row| Columns::of(row).event()).collect()
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                Ok(ListedEvent {
+                    event: columns.event()?,
+                    payload_bytes: columns.number("payload_bytes")?,
+                })
+            })
+            .collect()
     }
 
     async fn delivery_counts(
@@ -207,7 +217,7 @@ impl HistoryStore for SqliteStore {
         };
         for row in &rows {
             let mut columns = Columns::of(row);
-            page.attempts.push(columns.attempt()?);
+            page.attempts.push(columns.tailed_attempt()?);
             page.position = columns.int()?;
         }
         Ok(page)
@@ -229,7 +239,7 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
         sql.push(columns.strip_suffix("payload").unwrap_or(columns))
             .push("x''");
     }
-    sql.push(" FROM events WHERE tenant = ")
+    sql.push(", length(payload) FROM events WHERE tenant = ")
         .push_bind(query.tenant.as_str());
     let (from, until) = codec::id_range(query.created);
     push_ids(&mut sql, from, until, query.before.map(|id| id.0));
@@ -312,6 +322,9 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
     if let Some(event_type) = &query.event_type {
         sql.push(" AND event_type = ")
             .push_bind(event_type.as_str());
+    }
+    if let Some(account) = &query.account {
+        sql.push(" AND account = ").push_bind(account.as_str());
     }
     if !query.states.is_empty() {
         sql.push(" AND state IN (");

@@ -8,6 +8,7 @@
 
 mod bulk;
 mod checkpoint;
+mod claim;
 mod conclude;
 mod config;
 mod config_lists;

@@ -22,8 +22,9 @@ use crate::ownership::{
 /// How long those unheard are remembered.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-const HEAR_REPLICA: &str = "INSERT INTO replicas (id, address, heard) VALUES (?, ?, ?) \
-     ON CONFLICT (id) DO UPDATE SET address = excluded.address, heard = excluded.heard";
+const HEAR_REPLICA: &str = "INSERT INTO replicas (id, address, version, heard) \
+     VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET address = excluded.address, \
+     version = excluded.version, heard = excluded.heard";
 const HEAR_AGENTS: Bulk = Bulk {
     sql: "INSERT INTO agent_sightings (agent, replica, incarnation, region, version, \
           max_in_flight, in_flight, draining, clock_skew_us, heard) VALUES {rows} \
@@ -36,7 +37,7 @@ const HEAR_AGENTS: Bulk = Bulk {
 };
 const FORGET_REPLICAS: &str = "DELETE FROM replicas WHERE heard < ?";
 const FORGET_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard < ?";
-const REPLICAS: &str = "SELECT id, address, heard FROM replicas ORDER BY id";
+const REPLICAS: &str = "SELECT id, address, version, heard FROM replicas ORDER BY id";
 const SHARDS: &str = "SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard";
 const AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight, \
      draining, clock_skew_us, replica, heard FROM agent_sightings ORDER BY agent, replica";
@@ -73,6 +74,7 @@ impl OwnershipStore for SqliteStore {
         values
             .text(&replica.id.0)
             .text(&replica.address)
+            .text(&replica.version)
             .add(now.as_micros());
         values.change(&mut tx, HEAR_REPLICA).await?;
         HEAR_AGENTS
@@ -212,6 +214,7 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
         view.replicas.push(ReplicaRow {
             id: ReplicaId(columns.text()?.into()),
             address: columns.get()?,
+            version: columns.get()?,
             heard: columns.time()?,
         });
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{AttemptRecord, Delivery, Timings};
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Standing, Timings};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionId,
@@ -19,6 +19,7 @@ use super::bulk::Values;
 use super::errors::stored;
 use crate::codec;
 use crate::error::StoreResult;
+use crate::history::TailedAttempt;
 
 /// Columns of `deliveries` and `ended_deliveries`, each with a prefix.
 macro_rules! delivery_columns {
@@ -34,6 +35,8 @@ macro_rules! delivery_columns {
             "event, ",
             $p,
             "event_type, ",
+            $p,
+            "account, ",
             $p,
             "shard, ",
             $p,
@@ -66,7 +69,7 @@ macro_rules! delivery_columns {
     };
 }
 pub(super) use delivery_columns;
-pub(super) const DELIVERY_COLUMNS: usize = 19;
+pub(super) const DELIVERY_COLUMNS: usize = 20;
 
 /// Columns of `events`, each with a prefix.
 macro_rules! event_columns {
@@ -112,11 +115,11 @@ macro_rules! attempt_columns {
         "tenant, delivery, number, subscription, event, event_type, outcome, http_status, \
          start_time, dns, connect, tls, first_byte, total, response_headers, response_body, \
          response_body_bytes, response_body_truncated, error, agent, region, remote_address, \
-         http_version, cause, test, next_attempt_time"
+         http_version, cause, test, next_attempt_time, delivery_state, delivery_end_reason"
     };
 }
 pub(super) use attempt_columns;
-pub(super) const ATTEMPT_COLUMNS: usize = 26;
+pub(super) const ATTEMPT_COLUMNS: usize = 28;
 
 /// A row read from left to right.
 pub(super) struct Columns<'r> {
@@ -202,6 +205,7 @@ impl<'r> Columns<'r> {
             },
             event: EventId(self.id()?),
             event_type: self.get()?,
+            account: self.get()?,
             shard: self.shard()?,
             epoch: self.epoch()?,
             state: codec::delivery_state(self.int()?)?,
@@ -281,6 +285,13 @@ impl<'r> Columns<'r> {
             next_attempt_time: self.optional_time()?,
         })
     }
+
+    pub(super) fn tailed_attempt(&mut self) -> StoreResult<TailedAttempt> {
+        Ok(TailedAttempt {
+            record: self.attempt()?,
+            delivery: codec::standing(self.get()?, self.get()?)?,
+        })
+    }
 }
 
 /// A count or an epoch as SQLite's integer; the largest when it is larger.
@@ -295,6 +306,7 @@ pub(super) fn put_delivery(row: &mut Values, delivery: &Delivery) {
         .text(delivery.subscription.subscription.as_str())
         .id(delivery.event.0)
         .text(&delivery.event_type)
+        .optional_text(delivery.account.as_deref())
         .add(i64::from(delivery.shard.0))
         .add(integer(delivery.epoch.0))
         .add(delivery.state.code())
@@ -331,8 +343,13 @@ pub(super) fn put_event(row: &mut Values, event: &Event) -> StoreResult<()> {
     Ok(())
 }
 
-/// Values in the order of [`attempt_columns`].
-pub(super) fn put_attempt(row: &mut Values, record: &AttemptRecord) -> StoreResult<()> {
+/// Values in the order of [`attempt_columns`]; `delivery` is where the attempt's
+/// delivery stands after it.
+pub(super) fn put_attempt(
+    row: &mut Values,
+    record: &AttemptRecord,
+    delivery: Option<Standing>,
+) -> StoreResult<()> {
     let micros = |span: Option<Duration>| span.map(codec::micros);
     row.text(record.subscription.tenant.as_str())
         .id(record.key.delivery.0)
@@ -359,6 +376,12 @@ pub(super) fn put_attempt(row: &mut Values, record: &AttemptRecord) -> StoreResu
         .text(&record.http_version)
         .add(record.trigger.code())
         .add(record.test)
-        .add(record.next_attempt_time.map(Timestamp::as_micros));
+        .add(record.next_attempt_time.map(Timestamp::as_micros))
+        .add(delivery.map(|standing| standing.state.code()))
+        .add(
+            delivery
+                .and_then(|standing| standing.end_reason)
+                .map(EndReason::code),
+        );
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! Unfinished deliveries: claimed, given back, ended by a decision.
+//! Unfinished deliveries: looked for, given back, ended by a decision.
 //!
-//! What results make of them stands in [`super::conclude`].
+//! How they are claimed stands in [`super::claim`], what results make of them in
+//! [`super::conclude`].
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
@@ -9,41 +10,18 @@ use postrider_domain::delivery::{
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use uuid::Uuid;
 
 use super::SqliteStore;
 use super::bulk::{Values, id_list};
 use super::conclude;
-use super::rows::{Columns, delivery_columns, event_columns, integer};
+use super::rows::{Columns, delivery_columns, integer};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::work::{
-    Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription, Work,
-    WorkStore,
+    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription,
+    Work, WorkStore,
 };
-
-macro_rules! claim {
-    ($index:literal, $which:literal) => {
-        concat!(
-            "UPDATE deliveries SET state = 3, attempts = attempts + 1, epoch = ?5 WHERE id IN \
-             (SELECT id FROM deliveries INDEXED BY ",
-            $index,
-            " WHERE state = 2 AND tenant = ?2 AND subscription = ?3 AND due <= ?4 AND ",
-            $which,
-            " AND deadline >= ?6 AND shard = ?1 ORDER BY due, id LIMIT ?7) RETURNING id"
-        )
-    };
-}
-const CLAIM: &str = claim!("deliveries_waiting", "true");
-const CLAIM_TESTS: &str = claim!("deliveries_waiting_tests", "test = 1");
-
-const LOAD: &str = concat!(
-    "SELECT ",
-    delivery_columns!("d."),
-    ", ",
-    event_columns!("e."),
-    " FROM json_each(?) j CROSS JOIN deliveries d ON d.id = unhex(j.value) \
-     CROSS JOIN events e ON e.tenant = d.tenant AND e.id = d.event WHERE d.state = 3"
-);
 
 /// A loose index scan: each step jumps to the first row of the next
 /// subscription, however many the one before has.
@@ -86,19 +64,25 @@ const ADOPT: &str = "UPDATE deliveries SET epoch = ?2 FROM json_each(?1) j \
      WHERE deliveries.id = unhex(j.value ->> 0) AND deliveries.attempts = j.value ->> 1 \
      AND deliveries.state = 3";
 
-const WAITING_OF: &str = "SELECT id FROM ( \
-       SELECT id FROM deliveries INDEXED BY deliveries_deadline \
-         WHERE tenant = ?1 AND subscription = ?2 AND state = 2 AND deadline <= ?3 \
-       UNION ALL \
-       SELECT id FROM deliveries INDEXED BY deliveries_deadline \
-         WHERE tenant = ?1 AND subscription = ?2 AND state = 1 AND deadline <= ?3) LIMIT ?4";
+macro_rules! waiting_of {
+    () => {
+        "SELECT id FROM ( \
+           SELECT id FROM deliveries INDEXED BY deliveries_deadline \
+             WHERE tenant = ?1 AND subscription = ?2 AND state = 2 AND deadline <= ?3 \
+           UNION ALL \
+           SELECT id FROM deliveries INDEXED BY deliveries_deadline \
+             WHERE tenant = ?1 AND subscription = ?2 AND state = 1 AND deadline <= ?3) LIMIT ?4"
+    };
+}
+const WAITING_OF: &str = waiting_of!();
+const BACKLOG: &str = concat!("SELECT count(*), min(id) FROM (", waiting_of!(), ")");
 
 const END: &str = concat!(
     "INSERT INTO ended_deliveries (",
     delivery_columns!(""),
     ") SELECT d.id, d.tenant, \
-     d.subscription, d.event, d.event_type, d.shard, d.epoch, ?2, ?3, d.attempts, d.failures, \
-     d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of \
+     d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, ?2, ?3, d.attempts, \
+     d.failures, d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of \
      FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
 );
 const REMOVE: &str = "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
@@ -132,41 +116,7 @@ impl WorkStore for SqliteStore {
         now: Timestamp,
         limits: ClaimLimits,
     ) -> StoreResult<Vec<Work>> {
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        let mut claimed = Vec::new();
-        let mut room = limits.deliveries;
-        for claim in claims {
-            let limit = claim.limit.min(room);
-            if limit == 0 {
-                continue;
-            }
-            let mut values = Values::default();
-            values
-                .add(i64::from(claim.shard.0))
-                .text(claim.subscription.tenant.as_str())
-                .text(claim.subscription.subscription.as_str())
-                .add(now.as_micros())
-                .add(integer(claim.epoch.0))
-                .add(claim.running.as_micros())
-                .add(i64::from(limit));
-            let sql = if claim.tests_only { CLAIM_TESTS } else { CLAIM };
-            let rows = values.run(&mut tx, sql).await?;
-            room = room.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-            for row in &rows {
-                claimed.push(DeliveryId(Columns::of(row).id()?));
-            }
-        }
-        let work = load(&mut tx, &claimed).await?;
-        if work.len() < claimed.len() {
-            let missing = claimed.len() - work.len();
-            tracing::error!(
-                missing,
-                "deliveries without their events: they cannot be sent"
-            );
-        }
-        tx.commit().await?;
-        Ok(work)
+        self.claim(claims, now, limits).await
     }
 
     async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
@@ -218,8 +168,8 @@ impl WorkStore for SqliteStore {
         deliveries_of(&values.run(&mut *self.reader().await?, OWN).await?)
     }
 
-    async fn load_work(&self, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
-        load(&mut *self.reader().await?, ids).await
+    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+        self.load(ids, now).await
     }
 
     async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
@@ -303,15 +253,24 @@ impl WorkStore for SqliteStore {
         Ok(changed > 0)
     }
 
-    async fn count_waiting(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<u32> {
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {
         let mut values = Values::default();
         values
             .text(key.tenant.as_str())
             .text(key.subscription.as_str())
             .add(Timestamp::MAX.as_micros())
             .add(i64::from(cap));
-        let rows = values.run(&mut *self.reader().await?, WAITING_OF).await?;
-        codec::narrow("count", integer(rows.len() as u64))
+        let rows = values.run(&mut *self.reader().await?, BACKLOG).await?;
+        let Some(row) = rows.first() else {
+            return Ok(Backlog::default());
+        };
+        let mut columns = Columns::of(row);
+        Ok(Backlog {
+            count: columns.number("count")?,
+            oldest: columns
+                .get::<Option<Uuid>>()?
+                .map(|id| DeliveryId(id).time()),
+        })
     }
 }
 
@@ -354,22 +313,6 @@ fn deliveries_of(rows: &[SqliteRow]) -> StoreResult<Vec<Delivery>> {
     rows.iter().map(|row| Columns::of(row).delivery()).collect()
 }
 
-/// IN_FLIGHT deliveries with their events.
-async fn load(connection: &mut SqliteConnection, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
-    let mut values = Values::default();
-    values.add(id_list(ids.iter().map(|id| id.0)));
-    let rows = values.run(connection, LOAD).await?;
-    rows.iter()
-        .map(|row| {
-            let mut columns = Columns::of(row);
-            Ok(Work {
-                delivery: columns.delivery()?,
-                event: columns.event()?,
-            })
-        })
-        .collect()
-}
-
 /// Moves unfinished deliveries to the ended ones.
 pub(super) async fn end(
     connection: &mut SqliteConnection,
@@ -378,9 +321,6 @@ pub(super) async fn end(
     reason: Option<EndReason>,
     now: Timestamp,
 ) -> StoreResult<u64> {
-    if ids.is_empty() {
-        return Ok(0);
-    }
     let list = id_list(ids.iter().map(|id| id.0));
     let mut values = Values::default();
     values

@@ -182,9 +182,14 @@ conformance! {
             let listed = list(&world, |query| query.search = Some(search.to_owned())).await;
             assert_eq!(listed, expected, "{search}");
         }
-        let query = TenantQuery { search: Some("ANT ac".to_owned()), page: page(9) };
+        let search = |text: &str| TenantQuery {
+            search: Some(text.to_owned()),
+            show_deleted: false,
+            page: page(9),
+        };
+        let query = search("ANT ac");
         assert_eq!(store.list_tenants(&query).await.unwrap().items.len(), 1);
-        let query = TenantQuery { search: Some("a%e".to_owned()), page: page(9) };
+        let query = search("a%e");
         assert_eq!(store.list_tenants(&query).await.unwrap().items.len(), 0);
     }
 
@@ -220,6 +225,31 @@ conformance! {
         assert_eq!(list(&world, both).await, "s0");
         World::named(engine, "other", "s0").await;
         assert_eq!(list(&world, both).await, "s0", "another tenant's");
+    }
+
+    async fn what_is_deleted_is_listed_only_when_asked_for(engine) {
+        let world = World::new(engine).await;
+        let store = &world.store;
+        let gone = subscription(world.tenant(), "gone", world.now);
+        store.create_subscription(&gone).await.unwrap();
+        let deleted = Subscription { delete_time: Some(world.now), ..gone };
+        store.update_subscription(&deleted, 1).await.unwrap();
+        assert_eq!(list(&world, |_| ()).await, "");
+        assert_eq!(list(&world, |query| query.show_deleted = true).await, "gone");
+        let elsewhere = |query: &mut SubscriptionQuery| {
+            query.show_deleted = true;
+            query.region = Some("us".parse().unwrap());
+        };
+        assert_eq!(list(&world, elsewhere).await, "", "the other conditions hold as well");
+        World::named(engine, "other", "hook").await;
+        store.delete_tenant(world.tenant(), 1, world.now).await.unwrap();
+        for (show_deleted, expected) in [(false, vec!["other"]), (true, vec!["acme", "other"])] {
+            let query = TenantQuery { search: None, show_deleted, page: page(9) };
+            let listed = store.list_tenants(&query).await.unwrap().items;
+            let ids: Vec<_> = listed.iter().map(|tenant| tenant.id.as_str()).collect();
+            assert_eq!(ids, expected);
+            assert_eq!(listed[0].delete_time.is_some(), show_deleted);
+        }
     }
 
     async fn deleted_subscriptions_whose_deliveries_still_wait_are_found(engine) {
@@ -259,17 +289,24 @@ async fn list_tenants(
         let page = PageRequest {
             order_by,
             descending,
-            after,
+            after: after.clone(),
             limit,
         };
         let page = store
-            .list_tenants(&TenantQuery { search: None, page })
+            .list_tenants(&TenantQuery {
+                search: None,
+                show_deleted: false,
+                page,
+            })
             .await
             .unwrap();
         assert!(page.items.len() <= limit as usize);
         listed.extend(page.items.iter().map(|tenant| tenant.id.as_str()));
         match page.next {
-            Some(next) => after = Some(next),
+            Some(next) => {
+                assert_ne!(after.as_ref(), Some(&next), "the list stands still");
+                after = Some(next);
+            }
             None => return listed,
         }
     }
@@ -283,6 +320,7 @@ async fn list(world: &World, change: impl Fn(&mut SubscriptionQuery)) -> String 
         status: None,
         event_type: None,
         region: None,
+        show_deleted: false,
         page: page(2),
     };
     change(&mut query);
@@ -296,7 +334,14 @@ async fn list(world: &World, change: impl Fn(&mut SubscriptionQuery)) -> String 
                 .map(|subscription| subscription.id.to_string()),
         );
         match page.next {
-            Some(next) => query.page.after = Some(next),
+            Some(next) => {
+                assert_ne!(
+                    query.page.after.as_ref(),
+                    Some(&next),
+                    "the list stands still"
+                );
+                query.page.after = Some(next);
+            }
             None => break,
         }
     }

@@ -155,6 +155,7 @@ impl World {
             subscription: self.key.clone(),
             event: event.id,
             event_type: event.event_type.clone(),
+            account: event.account.clone(),
             shard: self.shard(),
             epoch: EPOCH,
             state,

@@ -51,7 +51,7 @@ conformance! {
             assert!(world.get(young.id).await.is_some());
         }
         // What was kept can still be worked on.
-        let loaded = world.store.load_work(&[flying.delivery.id]).await.unwrap();
+        let loaded = world.store.load_work(&[flying.delivery.id], world.now).await.unwrap();
         assert_eq!(loaded[0].event.id, flying.event);
         let claims = [Claim { running: old, ..world.claim(9) }];
         let limits = ClaimLimits { deliveries: 9 };

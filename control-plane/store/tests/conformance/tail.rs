@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use postrider_domain::delivery::{DeliveryState, Outcome, Transition};
+use postrider_domain::delivery::{
+    Delivery, DeliveryState, EndReason, Outcome, Standing, Transition,
+};
 use postrider_domain::ids::AttemptKey;
 use sqlx::{Connection, Executor, PgConnection, Row};
 
@@ -29,7 +31,7 @@ conformance! {
         assert!(end > start);
         assert!(read(engine, end).await.0.is_empty());
         let whole = engine.store.tail(start, 100).await.unwrap().attempts;
-        assert_eq!(whole[0].response_body, record(&before, Outcome::Succeeded).response_body);
+        assert_eq!(whole[0].record.response_body, record(&before, Outcome::Succeeded).response_body);
     }
 
     async fn a_replaced_unknown_is_shown_again(engine) {
@@ -43,7 +45,50 @@ conformance! {
         let (seen, _) = await_all(engine, position, 1).await;
         assert_eq!(seen, [result.key]);
         let page = engine.store.tail(position, 10).await.unwrap();
-        assert_eq!(page.attempts, [result]);
+        assert_eq!(page.attempts.len(), 1);
+        assert_eq!(page.attempts[0].record, result);
+        let succeeded = Standing { state: DeliveryState::Succeeded, end_reason: None };
+        assert_eq!(page.attempts[0].delivery, Some(succeeded));
+    }
+
+    /// As it stood when the attempt was concluded, whatever became of it since.
+    async fn each_attempt_tells_where_its_delivery_stood(engine) {
+        let world = World::new(engine).await;
+        let start = engine.store.tail_position().await.unwrap();
+        let end = |state, reason| Transition::End { state, reason };
+        let exhausted = end(DeliveryState::Exhausted, Some(EndReason::AttemptsExhausted));
+        let retry = Transition::Retry { due: world.now, failures: 1 };
+        let one = world.publish(DeliveryState::InFlight).await;
+        world.conclude(record(&one, Outcome::Timeout), retry).await;
+        let claimed = world.claim_due(1).await;
+        world.conclude(record(&claimed[0].delivery, Outcome::Timeout), exhausted).await;
+        let cancelled = world.publish(DeliveryState::InFlight).await;
+        let reason = EndReason::CancelledByCaller;
+        world.store.cancel(world.tenant(), cancelled.id, reason, world.now).await.unwrap();
+        let gone = world.delivery(&world.event(), DeliveryState::InFlight);
+        let waiting = world.publish_with(|d| d.attempts = 2, DeliveryState::Waiting).await;
+        let first = Delivery { attempts: 1, ..waiting.clone() };
+        for (late, outcome) in [
+            (&cancelled, Outcome::Succeeded),
+            (&gone, Outcome::Succeeded),
+            (&first, Outcome::Timeout),
+            (&waiting, Outcome::Succeeded),
+        ] {
+            let late = record(late, outcome);
+            world.store.conclude_late(&late, world.now).await.unwrap();
+        }
+        await_all(engine, start, 6).await;
+        let seen = engine.store.tail(start, 9).await.unwrap().attempts;
+        let stood: Vec<_> = seen.iter().map(|attempt| attempt.delivery).collect();
+        let standing = |state, end_reason| Some(Standing { state, end_reason });
+        assert_eq!(stood, [
+            standing(DeliveryState::Waiting, None),
+            standing(DeliveryState::Exhausted, Some(EndReason::AttemptsExhausted)),
+            standing(DeliveryState::Cancelled, Some(reason)),
+            None,
+            standing(DeliveryState::Waiting, None),
+            standing(DeliveryState::Succeeded, None),
+        ]);
     }
 
     /// What commits behind a transaction that is still open waits for it.
@@ -92,7 +137,7 @@ conformance! {
             a.and(b).unwrap();
             let page = page.unwrap();
             position = page.position;
-            seen.extend(page.attempts.iter().map(|record| record.key));
+            seen.extend(page.attempts.iter().map(|attempt| attempt.record.key));
             expected.extend([one.current_attempt(), two.current_attempt()]);
         }
         let missing = expected.len() - seen.len();
@@ -112,12 +157,13 @@ async fn read(engine: &Engine, mut position: i64) -> (Vec<AttemptKey>, i64) {
     let mut seen = Vec::new();
     loop {
         let page = engine.store.tail(position, 2).await.unwrap();
-        assert!(page.position >= position);
+        let empty = page.attempts.is_empty();
+        assert!(page.position > position || empty && page.position == position);
         position = page.position;
-        if page.attempts.is_empty() {
+        if empty {
             return (seen, position);
         }
-        seen.extend(page.attempts.iter().map(|record| record.key));
+        seen.extend(page.attempts.iter().map(|attempt| attempt.record.key));
     }
 }
 

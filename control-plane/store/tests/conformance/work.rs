@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard};
 use postrider_domain::time::Timestamp;
-use postrider_store::{Cancelled, Claim, ClaimLimits, EndWaiting, WaitingSubscription, Work};
+use postrider_store::{
+    Backlog, Cancelled, Claim, ClaimLimits, EndWaiting, WaitingSubscription, Work,
+};
 
 use crate::engine::{SHARDS, conformance};
 use crate::fixture::{EPOCH, HOUR, SECOND, World};
@@ -188,12 +190,41 @@ conformance! {
         let ended = world.publish(DeliveryState::InFlight).await;
         world.succeed(&ended).await;
         let asked = [waiting.id, ended.id, flying.id, world.delivery(&world.event(), DeliveryState::Held).id];
-        let work = world.store.load_work(&asked).await.unwrap();
+        let work = world.store.load_work(&asked, world.now).await.unwrap();
         assert_eq!(work.len(), 1);
         assert_eq!(work[0].delivery, flying);
         assert_eq!(work[0].event.id, flying.event);
         assert!(!work[0].event.payload.is_empty());
-        assert!(world.store.load_work(&[]).await.unwrap().is_empty());
+        assert!(world.store.load_work(&[], world.now).await.unwrap().is_empty());
+    }
+
+    /// Rule 6.
+    async fn what_lost_its_event_ends_and_the_others_are_sent(engine) {
+        let world = World::new(engine).await;
+        let unknown = world.event().id;
+        let lost = |d: &mut Delivery| d.event = unknown;
+        let waiting = world.publish_with(lost, DeliveryState::Waiting).await;
+        let sent = world.publish(DeliveryState::Waiting).await;
+        let flying = world.publish_with(lost, DeliveryState::InFlight).await;
+        let loaded = world.publish(DeliveryState::InFlight).await;
+        let claim = world.claim(9);
+        let now = world.now + SECOND;
+        let limits = ClaimLimits { deliveries: 9 };
+        let claimed = world.store.claim_due(&[claim], now, limits).await.unwrap();
+        assert_eq!(ids(&claimed), set([sent.id]));
+        let asked = [flying.id, loaded.id, flying.id];
+        let work = world.store.load_work(&asked, now).await.unwrap();
+        assert_eq!(ids(&work), set([loaded.id]));
+        for delivery in [waiting, flying] {
+            let ended = Delivery {
+                state: DeliveryState::Exhausted,
+                end_reason: Some(EndReason::EventGone),
+                end_time: Some(now),
+                attempts: 1,
+                ..delivery
+            };
+            assert_eq!(world.get(ended.id).await, Some(ended));
+        }
     }
 
     async fn attempts_never_sent_are_given_back(engine) {
@@ -245,8 +276,7 @@ conformance! {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
         };
-        assert_eq!(world.store.count_waiting(&world.key, 100).await.unwrap(), 4);
-        assert_eq!(world.store.count_waiting(&world.key, 3).await.unwrap(), 3);
+        assert_eq!(world.store.backlog(&world.key, 100).await.unwrap().count, 4);
         let now = world.now + HOUR;
         let until = request(Some(deadline(3)));
         assert_eq!(world.store.end_waiting(&until, now, 2).await.unwrap(), 2);
@@ -265,7 +295,31 @@ conformance! {
         assert_eq!(world.store.end_waiting(&request(None), now, 9).await.unwrap(), 1);
         assert_eq!(world.get(flying.id).await, Some(flying));
         assert_eq!(other.get(spared.id).await, Some(spared));
-        assert_eq!(world.store.count_waiting(&world.key, 100).await.unwrap(), 0);
+        assert_eq!(world.store.backlog(&world.key, 100).await.unwrap().count, 0);
+    }
+
+    async fn a_backlog_is_counted_and_knows_its_oldest(engine) {
+        let world = World::new(engine).await;
+        let backlog = async |cap| world.store.backlog(&world.key, cap).await.unwrap();
+        assert_eq!(backlog(9).await, Backlog::default());
+        // The oldest is not the first to expire, nor the first that is due.
+        for (age, state) in [
+            (3, DeliveryState::Waiting),
+            (5, DeliveryState::Held),
+            (4, DeliveryState::Waiting),
+            (8, DeliveryState::InFlight),
+            (9, DeliveryState::Suppressed),
+        ] {
+            let event = world.event_at(world.now - age * SECOND);
+            let mut delivery = world.delivery(&event, state);
+            (delivery.due, delivery.deadline) = (world.now - HOUR, world.now + age * HOUR);
+            world.commit(world.new_event(event, vec![delivery])).await;
+        }
+        let other = World::named(engine, "other", "hook").await;
+        other.publish(DeliveryState::Waiting).await;
+        let oldest = Some(world.now - 5 * SECOND);
+        assert_eq!(backlog(9).await, Backlog { count: 3, oldest });
+        assert_eq!(backlog(2).await.count, 2);
     }
 
     async fn one_is_cancelled_in_any_state(engine) {

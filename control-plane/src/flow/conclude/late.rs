@@ -1,0 +1,46 @@
+//! Results that come after their deliveries have moved on.
+//!
+//! Fed by the writer with what it did not apply; feeds the store, which keeps
+//! them, and the scheduler, which has nothing more to wait for. Guarantees that
+//! each is acknowledged, so that no agent holds it for ever.
+
+use postrider_domain::delivery::{Outcome, judge_response};
+use postrider_store::{StoreError, StoreResult};
+
+use super::{ConcludeWriter, Report};
+
+impl ConcludeWriter {
+    /// Records results whose deliveries have moved on. To an UNKNOWN there is
+    /// nothing to add: somebody knew more.
+    pub(super) async fn conclude_late(&self, late: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
+        let mut late = late.into_iter();
+        while let Some(mut report) = late.next() {
+            if report.record.outcome != Outcome::Unknown
+                && let Err(error) = self.record_late(&mut report).await
+            {
+                return Err((error, [report].into_iter().chain(late).collect()));
+            }
+            self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
+            self.hint(&report.record);
+            self.acknowledge(&[&report]);
+        }
+        Ok(())
+    }
+
+    async fn record_late(&self, report: &mut Report) -> StoreResult<()> {
+        if report.answered {
+            let found = self.subscription(report).await;
+            let status = report.record.http_status.unwrap_or(0);
+            let rule = found.ok().flatten().map(|s| s.settings.success.clone());
+            report.record.outcome = judge_response(status, &rule.unwrap_or_default());
+        }
+        match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");
+            }
+            Ok(_) => {}
+        }
+        Ok(())
+    }
+}

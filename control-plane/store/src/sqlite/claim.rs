@@ -1,0 +1,140 @@
+//! Due deliveries claimed, and loaded with their events.
+
+use postrider_domain::delivery::{DeliveryState, EndReason};
+use postrider_domain::ids::DeliveryId;
+use postrider_domain::time::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+
+use super::SqliteStore;
+use super::bulk::{Values, id_list};
+use super::rows::{Columns, delivery_columns, event_columns, integer};
+use super::work;
+use crate::error::StoreResult;
+use crate::work::{Claim, ClaimLimits, Work};
+
+macro_rules! claim {
+    ($index:literal, $which:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = 3, attempts = attempts + 1, epoch = ?5 WHERE id IN \
+             (SELECT id FROM deliveries INDEXED BY ",
+            $index,
+            " WHERE state = 2 AND tenant = ?2 AND subscription = ?3 AND due <= ?4 AND ",
+            $which,
+            " AND deadline >= ?6 AND shard = ?1 ORDER BY due, id LIMIT ?7) RETURNING id"
+        )
+    };
+}
+const CLAIM: &str = claim!("deliveries_waiting", "true");
+const CLAIM_TESTS: &str = claim!("deliveries_waiting_tests", "test = 1");
+
+const LOAD: &str = concat!(
+    "SELECT ",
+    delivery_columns!("d."),
+    ", ",
+    event_columns!("e."),
+    " FROM json_each(?) j CROSS JOIN deliveries d ON d.id = unhex(j.value) \
+     CROSS JOIN events e ON e.tenant = d.tenant AND e.id = d.event WHERE d.state = 3"
+);
+
+const WITHOUT_EVENT: &str = "SELECT d.id FROM deliveries d \
+     WHERE d.id IN (SELECT unhex(value) FROM json_each(?)) AND d.state = 3 AND NOT EXISTS \
+     (SELECT 1 FROM events e WHERE e.tenant = d.tenant AND e.id = d.event)";
+
+impl SqliteStore {
+    pub(super) async fn claim(
+        &self,
+        claims: &[Claim],
+        now: Timestamp,
+        limits: ClaimLimits,
+    ) -> StoreResult<Vec<Work>> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let mut claimed = Vec::new();
+        let mut room = limits.deliveries;
+        for claim in claims {
+            let limit = claim.limit.min(room);
+            if limit == 0 {
+                continue;
+            }
+            let mut values = Values::default();
+            values
+                .add(i64::from(claim.shard.0))
+                .text(claim.subscription.tenant.as_str())
+                .text(claim.subscription.subscription.as_str())
+                .add(now.as_micros())
+                .add(integer(claim.epoch.0))
+                .add(claim.running.as_micros())
+                .add(i64::from(limit));
+            let sql = if claim.tests_only { CLAIM_TESTS } else { CLAIM };
+            let rows = values.run(&mut tx, sql).await?;
+            room = room.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+            for row in &rows {
+                claimed.push(DeliveryId(Columns::of(row).id()?));
+            }
+        }
+        let work = load(&mut tx, &claimed).await?;
+        if work.len() < claimed.len() {
+            end_without_event(&mut tx, &claimed, now).await?;
+        }
+        tx.commit().await?;
+        Ok(work)
+    }
+
+    pub(super) async fn load(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+        let mut reader = self.reader().await?;
+        let work = load(&mut reader, ids).await?;
+        // Most of what is missing has moved on, which needs no writer.
+        if work.len() < ids.len() && !without_event(&mut reader, ids).await?.is_empty() {
+            drop(reader);
+            let mut writing = self.writer.lock().await?;
+            let mut tx = writing.begin().await?;
+            end_without_event(&mut tx, ids, now).await?;
+            tx.commit().await?;
+        }
+        Ok(work)
+    }
+}
+
+/// IN_FLIGHT deliveries with their events.
+async fn load(connection: &mut SqliteConnection, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
+    let mut values = Values::default();
+    values.add(id_list(ids.iter().map(|id| id.0)));
+    let rows = values.run(connection, LOAD).await?;
+    rows.iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            Ok(Work {
+                delivery: columns.delivery()?,
+                event: columns.event()?,
+            })
+        })
+        .collect()
+}
+
+/// Those of these deliveries that are IN_FLIGHT and have no event any more.
+async fn without_event(
+    connection: &mut SqliteConnection,
+    ids: &[DeliveryId],
+) -> StoreResult<Vec<DeliveryId>> {
+    let mut values = Values::default();
+    values.add(id_list(ids.iter().map(|id| id.0)));
+    let rows = values.run(connection, WITHOUT_EVENT).await?;
+    rows.iter()
+        .map(|row| Columns::of(row).id().map(DeliveryId))
+        .collect()
+}
+
+/// Ends those of these deliveries that could never be sent (rule 6).
+async fn end_without_event(
+    connection: &mut SqliteConnection,
+    ids: &[DeliveryId],
+    now: Timestamp,
+) -> StoreResult<()> {
+    let gone = without_event(connection, ids).await?;
+    for delivery in &gone {
+        tracing::error!(%delivery, "ended, since its event is gone");
+    }
+    let (state, reason) = (DeliveryState::Exhausted, Some(EndReason::EventGone));
+    work::end(connection, &gone, state, reason, now).await?;
+    Ok(())
+}

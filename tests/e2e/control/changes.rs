@@ -1,0 +1,122 @@
+//! Updates and key rotations.
+//!
+//! Fed by a small cluster; feeds `control`. Guarantees that the next attempt
+//! uses what was last answered, whenever its delivery was made.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use postrider_proto::v1::{
+    DeleteSubscriptionRequest, DeliveryState, DisableSubscriptionRequest,
+    RotateSigningSecretRequest, Subscription, SubscriptionStatus, UpdateSubscriptionRequest,
+};
+use postrider_tests::api::reason;
+use postrider_tests::cluster::Cluster;
+use postrider_tests::receiver::behaviour::status;
+use postrider_tests::signature::{assert_signed, verify, verify_published};
+use prost_types::FieldMask;
+use tonic::{Code, Status};
+
+use crate::stage::{SOON, Stage, time};
+
+async fn update(stage: &Stage, changed: Subscription, paths: &[&str]) -> Result<Subscription, Status> {
+    let mut api = stage.api.clone();
+    let updated = api.subscriptions.update_subscription(UpdateSubscriptionRequest {
+        subscription: Some(changed),
+        update_mask: Some(FieldMask {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        }),
+    });
+    Ok(updated.await?.into_inner())
+}
+
+async fn rotate(stage: &Stage, name: &str, grace: Duration) -> Subscription {
+    let mut api = stage.api.clone();
+    let rotated = api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
+        name: name.to_owned(),
+        grace_period: Some(grace.try_into().unwrap()),
+        ..RotateSigningSecretRequest::default()
+    });
+    rotated.await.unwrap().into_inner().subscription.unwrap()
+}
+
+pub async fn retry_uses_the_new_settings(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "updated").await;
+    stage.receiver.script("/old", [status(StatusCode::BAD_GATEWAY)]);
+    let old = stage.subscribe_with_delays("/old", &[1_000]).await;
+    let event = stage.publish().await;
+    stage.wait_for(&event, DeliveryState::Waiting).await;
+    let changed = Subscription {
+        name: old.name.clone(),
+        url: stage.receiver.url("/new"),
+        ..Subscription::default()
+    };
+    let updated = update(&stage, changed, &["url"]).await.unwrap();
+    assert_ne!(updated.etag, old.etag);
+    assert_eq!(updated.event_types, old.event_types);
+    assert!(updated.signing_secret.is_empty());
+    let new = rotate(&stage, &old.name, Duration::ZERO).await;
+    stage.wait_for(&event, DeliveryState::Succeeded).await;
+    let requests = stage.receiver.requests_to("/new");
+    assert_eq!((requests.len(), stage.receiver.received_at("/old")), (1, 1));
+    assert_signed(&requests[0], &new.signing_secret).unwrap();
+    assert!(verify(&requests[0], &old.signing_secret).is_err());
+}
+
+pub async fn rotation_with_grace(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "rotated").await;
+    let old = stage.subscribe("/hook").await;
+    let event = stage.publish().await;
+    stage.wait_for(&event, DeliveryState::Succeeded).await;
+    let new = rotate(&stage, &old.name, Duration::from_millis(2_500)).await;
+    assert_eq!(new.signing_keys.len(), 2, "{:?}", new.signing_keys);
+    stage.publish().await;
+    let requests = stage.receiver.wait_for_at("/hook", 2, SOON).await.unwrap();
+    let both = &requests[1];
+    assert_eq!(both.header("webhook-signature").split(' ').count(), 2);
+    assert_signed(both, &old.signing_secret).unwrap();
+    assert_signed(both, &new.signing_secret).unwrap();
+    let end = time(new.signing_keys[0].expire_time) + Duration::from_millis(100);
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    tokio::time::sleep(left).await;
+    stage.publish().await;
+    let requests = stage.receiver.wait_for_at("/hook", 3, SOON).await.unwrap();
+    let one = &requests[2];
+    assert_eq!(one.header("webhook-signature").split(' ').count(), 1);
+    assert_signed(one, &new.signing_secret).unwrap();
+    assert!(verify(one, &old.signing_secret).is_err());
+    assert!(verify_published(one, &old.signing_secret).is_err());
+}
+
+pub async fn etags(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "etags").await;
+    let first = stage.subscribe("/hook").await;
+    let renamed = |etag: &str, display_name: &str| Subscription {
+        name: first.name.clone(),
+        etag: etag.to_owned(),
+        display_name: display_name.to_owned(),
+        ..Subscription::default()
+    };
+    let mask = ["display_name"];
+    let second = update(&stage, renamed(&first.etag, "one"), &mask).await.unwrap();
+    let stale = update(&stage, renamed(&first.etag, "two"), &mask).await.unwrap_err();
+    let disabled = stage.api.subscriptions.disable_subscription(DisableSubscriptionRequest {
+        name: first.name.clone(),
+        etag: first.etag.clone(),
+        ..DisableSubscriptionRequest::default()
+    });
+    let disabled = disabled.await.unwrap_err();
+    let deleted = stage.api.subscriptions.delete_subscription(DeleteSubscriptionRequest {
+        name: first.name.clone(),
+        etag: first.etag.clone(),
+    });
+    let deleted = deleted.await.unwrap_err();
+    for status in [stale, disabled, deleted] {
+        assert_eq!(status.code(), Code::Aborted, "{status:?}");
+        assert_eq!(reason(&status), "ETAG_MISMATCH");
+    }
+    let third = update(&stage, renamed("", "three"), &mask).await.unwrap();
+    assert_eq!(third.display_name, "three");
+    assert_eq!(third.status(), SubscriptionStatus::Enabled);
+    assert_ne!(third.etag, second.etag);
+}

@@ -1,0 +1,35 @@
+//! Subscriptions in the hands of people.
+//!
+//! Fed by a small cluster on each engine; feeds `tests/run`. Guarantees that a
+//! change is in force when it is answered, that nothing acknowledged is lost by
+//! one, and that limits hold at the receiver.
+
+mod by_hand;
+mod changes;
+mod deletes;
+mod limits;
+mod region;
+mod status;
+mod test_sends;
+
+on_both_engines!(
+    status::paused,
+    status::disabled,
+    status::made_disabled,
+    changes::retry_uses_the_new_settings,
+    changes::rotation_with_grace,
+    changes::etags,
+    deletes::subscription,
+    deletes::tenant,
+    limits::in_flight,
+    limits::per_second,
+    test_sends::in_every_status,
+    test_sends::failing,
+    test_sends::with_retries,
+    test_sends::without_an_agent,
+    by_hand::brought_forward,
+    by_hand::sent_again,
+    by_hand::cancelled,
+    by_hand::while_in_flight,
+    region::waits_for_its_agent,
+);

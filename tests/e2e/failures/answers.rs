@@ -1,0 +1,144 @@
+//! Answers that are no success, or too much of one.
+//!
+//! Fed by a small cluster; feeds `failures`. Guarantees that an answer counts
+//! when it is complete and by its status alone.
+
+use std::fs;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use postrider_proto::v1::{AttemptOutcome, DeliveryState, RetryPolicy, Subscription};
+use postrider_tests::cluster::Cluster;
+use postrider_tests::receiver::behaviour::{self, Answer, Behaviour, Body};
+
+use crate::stage::{SOON, Stage, duration, once, time};
+
+/// A subscription with one attempt, of half a second at most.
+fn impatient(stage: &Stage, path: &str, policy: RetryPolicy) -> Subscription {
+    Subscription {
+        retry_policy: Some(policy),
+        request_timeout: Some(prost_types::Duration {
+            seconds: 0,
+            nanos: 500_000_000,
+        }),
+        ..stage.wanted(path)
+    }
+}
+
+pub async fn each_is_recorded(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "answers").await;
+    let words = Bytes::from_static(b"no\0t today \xff");
+    let refusal = Answer::status(StatusCode::SERVICE_UNAVAILABLE)
+        .header("x-why", "tired")
+        .body(Body::Whole(words.clone()));
+    let status = AttemptOutcome::HttpStatus;
+    let faults: [(&str, Behaviour, AttemptOutcome, u32); 8] = [
+        ("/500", behaviour::status(StatusCode::INTERNAL_SERVER_ERROR), status, 500),
+        ("/503", refusal.into(), status, 503),
+        ("/404", behaviour::status(StatusCode::NOT_FOUND), status, 404),
+        ("/304", behaviour::status(StatusCode::NOT_MODIFIED), status, 304),
+        ("/hang", Behaviour::Hang, AttemptOutcome::Timeout, 0),
+        ("/drip", behaviour::drip(Duration::from_millis(50)), AttemptOutcome::Timeout, 200),
+        ("/close", Behaviour::CloseBeforeAnswer, AttemptOutcome::ConnectionClosed, 0),
+        ("/cut", behaviour::close_in_body(), AttemptOutcome::ConnectionClosed, 200),
+    ];
+    for (path, behaviour, ..) in &faults {
+        stage.receiver.script(path, [behaviour.clone()]);
+        stage.create(impatient(&stage, path, once())).await;
+    }
+    stage.publish().await;
+    let filter = "state = EXHAUSTED";
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, faults.len(), SOON);
+    let mut seen = Vec::new();
+    for delivery in ended.await.unwrap() {
+        let attempts = stage.attempts(&delivery).await;
+        assert_eq!(attempts.len(), 1, "{attempts:?}");
+        let attempt = attempts[0].clone();
+        assert_eq!(delivery.last_outcome, attempt.outcome);
+        assert!(!attempt.error.is_empty() || attempt.outcome() == status, "{attempt:?}");
+        assert!(attempt.next_attempt_time.is_none(), "{attempt:?}");
+        assert_eq!(attempt.remote_address, format!("127.0.0.1:{}", stage.receiver.port()));
+        let timings = attempt.timings.unwrap();
+        let total = duration(timings.total);
+        assert!(total < Duration::from_secs(5), "{attempt:?}");
+        if attempt.outcome() == AttemptOutcome::Timeout {
+            assert!(total >= Duration::from_millis(490), "{attempt:?}");
+        }
+        if let Some(first_byte) = timings.first_byte {
+            assert!(duration(Some(first_byte)) <= total, "{attempt:?}");
+        }
+        assert!(time(delivery.end_time) >= time(attempt.start_time));
+        if attempt.http_status == 503 {
+            assert_eq!(attempt.response_body, words);
+            assert_eq!(attempt.response_body_size, 12);
+            let why = attempt.response_headers.iter().find(|h| h.name == "x-why");
+            assert_eq!(why.unwrap().value, "tired");
+        }
+        seen.push((attempt.outcome(), attempt.http_status));
+    }
+    let mut wanted: Vec<_> = faults.iter().map(|(_, _, outcome, http)| (*outcome, *http)).collect();
+    wanted.sort_by_key(|(outcome, http)| (*outcome as i32, *http));
+    seen.sort_by_key(|(outcome, http)| (*outcome as i32, *http));
+    assert_eq!(seen, wanted);
+}
+
+/// The most memory that a process ever had, in KiB.
+fn memory_most(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The program that the cluster's first agent is.
+fn agent_process(cluster: &Cluster) -> u32 {
+    let id = cluster.agents[0].process_id();
+    id.expect("the agent runs")
+}
+
+pub async fn fifty_megabytes(cluster: &Cluster) {
+    const BODY_BYTES: u64 = 50 << 20;
+    let stage = Stage::set(cluster, "large").await;
+    let refused = Answer::status(StatusCode::BAD_GATEWAY).body(Body::Sized(BODY_BYTES));
+    stage.receiver.script("/ok", [behaviour::large(BODY_BYTES)]);
+    stage.receiver.script("/bad", [refused.into()]);
+    for path in ["/ok", "/bad"] {
+        let wanted = stage.wanted(path);
+        let retry_policy = Some(once());
+        stage.create(Subscription { retry_policy, ..wanted }).await;
+    }
+    let before = memory_most(agent_process(cluster));
+    stage.publish_many(4).await;
+    for (filter, outcome, status) in [
+        ("state = SUCCEEDED", AttemptOutcome::Succeeded, 200),
+        ("state = EXHAUSTED", AttemptOutcome::HttpStatus, 502),
+    ] {
+        let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, 4, SOON);
+        for delivery in ended.await.unwrap() {
+            let attempt = stage.attempts(&delivery).await.remove(0);
+            assert_eq!((attempt.outcome(), attempt.http_status), (outcome, status));
+            assert!(attempt.response_body_truncated, "{attempt:?}");
+            assert_eq!(attempt.response_body.len(), 1024);
+            let read = u64::try_from(attempt.response_body_size).unwrap();
+            assert!(read < BODY_BYTES / 100, "read {read} bytes");
+        }
+    }
+    let more = memory_most(agent_process(cluster)).saturating_sub(before);
+    assert!(more < 32 << 10, "the agent took {more} KiB more");
+}
+
+pub async fn redirects_are_not_followed(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "redirects").await;
+    let target = stage.receiver.url("/elsewhere");
+    let statuses = [301, 302, 303, 307, 308].map(|code| StatusCode::from_u16(code).unwrap());
+    stage.receiver.script("/hook", statuses.map(|status| behaviour::redirect(status, &target)));
+    stage.subscribe_with_delays("/hook", &[0, 0, 0, 0]).await;
+    let event = stage.publish().await;
+    let delivery = stage.wait_for(&event, DeliveryState::Exhausted).await;
+    let attempts = stage.attempts(&delivery).await;
+    let seen: Vec<_> = attempts.iter().map(|a| (a.outcome(), a.http_status)).collect();
+    let wanted = statuses.map(|s| (AttemptOutcome::HttpStatus, u32::from(s.as_u16())));
+    assert_eq!(seen, wanted);
+    assert_eq!(stage.receiver.received_at("/elsewhere"), 0);
+    assert_eq!(stage.receiver.received(), 5);
+}

@@ -1,0 +1,91 @@
+//! Receivers that ask to be left alone.
+//!
+//! Fed by a small cluster; feeds `failures`. Guarantees that 410 ends the
+//! sending until somebody enables it again, and that Retry-After holds the whole
+//! subscription, by the receiver's own clock.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use postrider_proto::v1::{
+    AttemptOutcome, DeliveryState, EnableSubscriptionRequest, GetSubscriptionRequest,
+    Subscription, SubscriptionStatus,
+};
+use postrider_tests::cluster::Cluster;
+use postrider_tests::receiver::behaviour::{ok, retry_after, status};
+use postrider_tests::wait;
+
+use crate::stage::{SOON, Stage, WHILE};
+
+async fn read(stage: &Stage, name: &str) -> Subscription {
+    let mut api = stage.api.clone();
+    let name = name.to_owned();
+    let read = api.subscriptions.get_subscription(GetSubscriptionRequest { name });
+    read.await.unwrap().into_inner()
+}
+
+pub async fn gone(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "gone").await;
+    stage.receiver.script("/hook", [status(StatusCode::GONE), ok()]);
+    let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
+    let event = stage.publish().await;
+    let disabled = wait::until("the subscription to be disabled", SOON, || async {
+        wait::when(read(&stage, &name).await, |s| s.status() == SubscriptionStatus::Disabled)
+    })
+    .await
+    .unwrap();
+    assert!(disabled.status_reason.contains("410"), "{disabled:?}");
+    let suppressed = stage.publish().await;
+    stage.wait_for(&suppressed, DeliveryState::Suppressed).await;
+    // Its retry is due by now, and stays where it is.
+    tokio::time::sleep(WHILE).await;
+    let waiting = stage.delivery(&event).await;
+    assert_eq!(waiting.state(), DeliveryState::Waiting);
+    assert_eq!(waiting.last_http_status, 410);
+    assert_eq!(stage.receiver.received(), 1);
+    let enabled = stage.api.subscriptions.enable_subscription(EnableSubscriptionRequest {
+        name,
+        ..EnableSubscriptionRequest::default()
+    });
+    enabled.await.unwrap();
+    stage.wait_for(&event, DeliveryState::Succeeded).await;
+    assert_eq!(stage.receiver.received(), 2);
+}
+
+pub async fn too_many_requests(cluster: &Cluster) {
+    const HELD: Duration = Duration::from_secs(2);
+    let stage = Stage::set(cluster, "many").await;
+    let busy = retry_after(StatusCode::TOO_MANY_REQUESTS, HELD.as_secs());
+    stage.receiver.script("/hook", [busy, ok()]);
+    let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
+    stage.subscribe("/other").await;
+    let first = stage.publish().await;
+    let held = wait::until("the subscription to be held", SOON, || async {
+        let health = read(&stage, &name).await.endpoint_health;
+        wait::when(health, |health| health.is_some_and(|h| h.hold_until_time.is_some()))
+    });
+    held.await.unwrap();
+    let filter = format!("subscription = \"{name}\"");
+    let mut api = stage.api.clone();
+    let mut held = api.all_deliveries(&stage.tenant, &filter).await.unwrap();
+    let attempt = stage.attempts(&held.remove(0)).await.remove(0);
+    assert_eq!(attempt.outcome(), AttemptOutcome::HttpStatus);
+    let events = stage.publish_many(3).await;
+    // Another subscription of the tenant, at the same receiver, is not held.
+    let others = stage.receiver.wait_for_at("/other", 4, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 5, SOON).await.unwrap();
+    let begun = requests[0].at;
+    assert!(others[3].at < begun + HELD, "the other subscription was held too");
+    for request in &requests[1..] {
+        let after = request.at.duration_since(begun);
+        assert!(after >= HELD, "a request {after:?} after the 429");
+        assert!(after < HELD + Duration::from_secs(4), "only {after:?} after the 429");
+    }
+    let filter = "state != SUCCEEDED";
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 0, SOON).await.unwrap();
+    let mut ids: Vec<_> = requests[1..].iter().map(|r| r.webhook_id().to_owned()).collect();
+    let mut wanted: Vec<_> = events.iter().chain([&first]).collect();
+    ids.sort();
+    wanted.sort();
+    assert!(ids.iter().zip(wanted).all(|(id, name)| name.ends_with(id)), "{ids:?}");
+}

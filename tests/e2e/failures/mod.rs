@@ -1,0 +1,26 @@
+//! Receivers that fail.
+//!
+//! Fed by a small cluster on each engine; feeds `tests/run`. Guarantees that
+//! every fault of a receiver is told apart in history, leads to the retries that
+//! the policy asks for, and hurts neither the agent nor other subscriptions.
+
+mod answers;
+mod connections;
+mod holds;
+mod policy;
+
+on_both_engines!(
+    answers::each_is_recorded,
+    answers::fifty_megabytes,
+    answers::redirects_are_not_followed,
+    connections::each_is_recorded,
+    connections::refused_addresses,
+    connections::bad_certificates,
+    connections::a_receiver_that_comes_back,
+    holds::gone,
+    holds::too_many_requests,
+    policy::retries_until_success,
+    policy::custom_delays,
+    policy::success_rule,
+    policy::exhausted,
+);

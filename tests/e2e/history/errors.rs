@@ -1,0 +1,201 @@
+//! Requests that are refused.
+//!
+//! Fed by a small cluster; feeds `history`. Guarantees that a caller is told by
+//! field what is wrong with a request, and by position what is with a filter.
+
+use std::collections::HashMap;
+
+use postrider_proto::v1::{
+    CreateSubscriptionRequest, CreateTenantRequest, Event, FixedDelays, GetDeliveryRequest,
+    GetEventRequest, GetSubscriptionRequest, GetTenantRequest, ListDeliveriesRequest,
+    ListEventsRequest, ListSubscriptionsRequest, RetryPolicy, Subscription, SuccessRule,
+    UpdateSubscriptionRequest, retry_policy::Timetable,
+};
+use postrider_tests::api::{reason, violated_fields};
+use postrider_tests::cluster::Cluster;
+use postrider_tests::publish::event;
+use prost_types::FieldMask;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::stage::{PAYLOAD, Stage};
+
+fn assert_field(refused: &Status, field: &str) {
+    assert_eq!(refused.code(), Code::InvalidArgument, "{field}: {refused:?}");
+    assert_eq!(reason(refused), "INVALID_REQUEST", "{field}");
+    let fields = violated_fields(refused);
+    assert!(fields.iter().any(|named| named == field), "{field} is not in {fields:?}");
+    let info = refused.get_details_error_info().unwrap();
+    assert_eq!(info.domain, "postrider");
+}
+
+fn bad_events() -> Vec<(&'static str, Event)> {
+    let good = || event("payment.completed", PAYLOAD);
+    vec![
+        ("event.event_type", event("", PAYLOAD)),
+        ("event.event_type", event("payment..completed", PAYLOAD)),
+        ("event.payload_json", event("payment.completed", "{")),
+        ("event.payload_json", event("payment.completed", &format!("\"{}\"", "x".repeat(300_000)))),
+        ("event.account", Event { account: "x".repeat(257), ..good() }),
+        ("event.ordering_key", Event { ordering_key: "x".repeat(257), ..good() }),
+        ("event.content_type", Event { content_type: "no media type".to_owned(), ..good() }),
+        (
+            "event.attributes",
+            Event { attributes: HashMap::from([("x".repeat(65), String::new())]), ..good() },
+        ),
+    ]
+}
+
+fn bad_subscriptions(stage: &Stage) -> Vec<(&'static str, Subscription)> {
+    let good = || stage.wanted("/hook");
+    let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    let policy = |delays: Vec<prost_types::Duration>| {
+        Some(RetryPolicy {
+            timetable: Some(Timetable::FixedDelays(FixedDelays { delays })),
+            ..RetryPolicy::default()
+        })
+    };
+    let url = |url: &str| Subscription { url: url.to_owned(), ..good() };
+    vec![
+        ("subscription.url", url("")),
+        ("subscription.url", url("http://127.0.0.1/")),
+        ("subscription.url", url("https://user:secret@example.com/")),
+        ("subscription.url", url("https://example.com/#part")),
+        ("subscription.event_types", Subscription { event_types: vec![], ..good() }),
+        (
+            "subscription.event_types[0]",
+            Subscription { event_types: vec!["pay*".to_owned()], ..good() },
+        ),
+        ("subscription.region", Subscription { region: "eu".to_owned(), ..good() }),
+        (
+            "subscription.request_timeout",
+            Subscription { request_timeout: seconds(61), ..good() },
+        ),
+        (
+            "subscription.success_rule.status_codes",
+            Subscription {
+                success_rule: Some(SuccessRule { status_codes: vec![99] }),
+                ..good()
+            },
+        ),
+        (
+            "subscription.retry_policy.fixed_delays.delays",
+            Subscription { retry_policy: policy(Vec::new()), ..good() },
+        ),
+        (
+            "subscription.max_requests_per_second",
+            Subscription { max_requests_per_second: 10_001, ..good() },
+        ),
+        (
+            "subscription.signing_secret",
+            Subscription { signing_secret: "whsec_c2hvcnQ=".to_owned(), ..good() },
+        ),
+    ]
+}
+
+pub async fn name_their_fields(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "refusals").await;
+    for (field, event) in bad_events() {
+        let refused = stage.api.publish(&stage.tenant, event, "").await;
+        assert_field(&refused.unwrap_err(), field);
+    }
+    let key = "x".repeat(257);
+    let refused = stage.api.publish(&stage.tenant, event("a.b", "{}"), &key).await;
+    assert_field(&refused.unwrap_err(), "idempotency_key");
+    let refused = stage.api.publish("refusals", event("a.b", "{}"), "").await;
+    assert_field(&refused.unwrap_err(), "parent");
+    for (field, subscription) in bad_subscriptions(&stage) {
+        let refused = stage.api.subscribe(&stage.tenant, subscription).await;
+        assert_field(&refused.unwrap_err(), field);
+    }
+    let refused = stage.api.subscriptions.create_subscription(CreateSubscriptionRequest {
+        parent: stage.tenant.clone(),
+        subscription_id: "Not-An-Id".to_owned(),
+        subscription: None,
+    });
+    let refused = refused.await.unwrap_err();
+    assert_field(&refused, "subscription_id");
+    assert_field(&refused, "subscription");
+    let refused = stage.api.tenants.create_tenant(CreateTenantRequest {
+        tenant_id: "-".to_owned(),
+        tenant: None,
+    });
+    assert_field(&refused.await.unwrap_err(), "tenant_id");
+    let name = stage.subscribe("/hook").await.name;
+    let refused = stage.api.subscriptions.update_subscription(UpdateSubscriptionRequest {
+        subscription: Some(Subscription { name, ..Subscription::default() }),
+        update_mask: Some(FieldMask { paths: vec!["status".to_owned()] }),
+    });
+    assert_field(&refused.await.unwrap_err(), "update_mask");
+    let refused = stage.api.events.list_events(ListEventsRequest {
+        parent: stage.tenant.clone(),
+        page_size: -1,
+        ..ListEventsRequest::default()
+    });
+    assert_field(&refused.await.unwrap_err(), "page_size");
+    let refused = stage.api.subscriptions.list_subscriptions(ListSubscriptionsRequest {
+        parent: stage.tenant.clone(),
+        order_by: "url".to_owned(),
+        ..ListSubscriptionsRequest::default()
+    });
+    assert_field(&refused.await.unwrap_err(), "order_by");
+}
+
+pub async fn bad_filters(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "filters").await;
+    for (filter, position) in [
+        ("state = ", 8),
+        ("state = SUCCEEDED OR test = true", 18),
+        ("colour = \"red\"", 0),
+        ("state = GREEN", 8),
+        ("test = true AND account ~ \"a\"", 24),
+        ("account = \"open", 10),
+    ] {
+        let listed = stage.api.deliveries.list_deliveries(ListDeliveriesRequest {
+            parent: stage.tenant.clone(),
+            filter: filter.to_owned(),
+            ..ListDeliveriesRequest::default()
+        });
+        let refused = listed.await.unwrap_err();
+        assert_field(&refused, "filter");
+        let told = refused.get_details_bad_request().unwrap().field_violations;
+        let told = &told[0].description;
+        let named = told.split(|c: char| !c.is_ascii_digit());
+        let named: Vec<usize> = named.filter_map(|number| number.parse().ok()).collect();
+        assert!(named.contains(&position), "{filter}: {position} is not in {told:?}");
+    }
+}
+
+pub async fn nothing_there(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "nothing").await;
+    let id = "0".repeat(32);
+    let event = format!("{}/events/evt_{id}", stage.tenant);
+    let delivery = format!("{}/deliveries/dlv_{id}", stage.tenant);
+    let subscription = format!("{}/subscriptions/none", stage.tenant);
+    let api = &mut stage.api;
+    let refused = [
+        api.tenants
+            .get_tenant(GetTenantRequest { name: "tenants/none".to_owned() })
+            .await
+            .unwrap_err(),
+        api.subscriptions
+            .get_subscription(GetSubscriptionRequest { name: subscription })
+            .await
+            .unwrap_err(),
+        api.events
+            .get_event(GetEventRequest { name: event, view: 0 })
+            .await
+            .unwrap_err(),
+        api.deliveries
+            .get_delivery(GetDeliveryRequest { name: delivery })
+            .await
+            .unwrap_err(),
+    ];
+    for refused in refused {
+        assert_eq!(refused.code(), Code::NotFound, "{refused:?}");
+        assert_eq!(reason(&refused), "RESOURCE_NOT_FOUND");
+        let resource = refused.get_details_resource_info().unwrap();
+        assert!(resource.resource_name.starts_with("tenants/"), "{resource:?}");
+        assert!(resource.resource_type.starts_with("postrider/"), "{resource:?}");
+    }
+}

@@ -1,0 +1,45 @@
+//! What can be read afterwards, and meanwhile.
+//!
+//! Fed by a small cluster on each engine, and by one of two replicas; feeds
+//! `tests/run`. Guarantees that lists are complete, that figures add up, that a
+//! tail shows what happens on every replica, and that errors say what is wrong.
+
+mod errors;
+mod fleet;
+mod lists;
+mod pages;
+mod stats;
+mod watching;
+
+use postrider_tests::cluster::{Cluster, Description, Engine};
+
+on_both_engines!(
+    lists::events,
+    lists::deliveries,
+    lists::subscriptions_and_tenants,
+    pages::events,
+    pages::deliveries,
+    pages::attempts,
+    pages::bad_tokens,
+    stats::add_up,
+    watching::one_replica,
+    errors::name_their_fields,
+    errors::bad_filters,
+    errors::nothing_there,
+    fleet::health,
+    fleet::reflection,
+    fleet::metrics,
+);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_two_replicas() {
+    let description = Description {
+        engine: Engine::Postgres,
+        replicas: 2,
+        agents: vec![("eu".to_owned(), 2), ("us".to_owned(), 1)],
+        ..Description::default()
+    };
+    let mut cluster = Cluster::start(&description).await.unwrap();
+    play!(&cluster; watching::two_replicas, fleet::listed);
+    fleet::drained(&mut cluster).await;
+}

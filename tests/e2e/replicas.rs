@@ -1,0 +1,443 @@
+//! Two replicas on one PostgreSQL, over mutual TLS.
+//!
+//! Fed by real clusters; feeds nobody. Guarantees that it makes no difference to
+//! a caller which replica answers, and that work moves when one comes or goes.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, future, stream};
+use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
+use postrider_proto::replica::v1::HintRequest;
+use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
+use postrider_proto::v1::{
+    AttemptOutcome, CancelDeliveryRequest, Delivery, DeliveryState, DisableSubscriptionRequest,
+    ListReplicasRequest, RetryDeliveryRequest, Subscription, TestSubscriptionRequest,
+    UpdateSubscriptionRequest, WatchAttemptsRequest, WatchAttemptsResponse,
+};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::ports::free_port;
+use postrider_tests::process::{self, Program};
+use postrider_tests::publish::{event, subscription};
+use postrider_tests::receiver::Receiver;
+use postrider_tests::receiver::behaviour::status;
+use postrider_tests::wait;
+use prost_types::FieldMask;
+use tokio::time::{Instant, timeout};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request};
+
+use crate::stage::{REGION, SOON, delays};
+
+const SHARDS: u32 = 64;
+/// A joining replica has its share in this time.
+const SHARE_LIMIT: Duration = Duration::from_secs(15);
+/// A leaving replica's shards are the other's in this time.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// A killed replica's lease, and the grace for what agents hold.
+const CRASH_LIMIT: Duration = Duration::from_secs(20);
+/// Enough that each replica owns some of them, whatever the hashes.
+const TENANTS: usize = 24;
+const PAIRS: usize = 1_000;
+const AT_ONCE: usize = 8;
+
+async fn two_replicas() -> Cluster {
+    Cluster::start(&Description {
+        engine: Engine::Postgres,
+        replicas: 2,
+        ..Description::default()
+    })
+    .await
+    .unwrap()
+}
+
+fn wanted(receiver: &Receiver, path: &str, event_types: &[&str]) -> Subscription {
+    Subscription {
+        region: REGION.to_owned(),
+        ..subscription(&receiver.url(path), event_types)
+    }
+}
+
+/// How many shards each live replica owns, by its name.
+async fn owned(api: &Api) -> Vec<u32> {
+    let mut api = api.clone();
+    let replicas = api.fleet.list_replicas(ListReplicasRequest::default());
+    let replicas = replicas.await.unwrap().into_inner().replicas;
+    let owned = replicas.iter().map(|replica| replica.owned_shard_count);
+    owned.collect()
+}
+
+/// Waits until `api`'s replica says that shards are owned so.
+async fn wait_for_shards(api: &Api, limit: Duration, done: impl Fn(&[u32]) -> bool) -> Duration {
+    let begun = Instant::now();
+    wait::until("shards to move", limit, || async {
+        wait::when(owned(api).await, |owned| done(owned))
+    })
+    .await
+    .unwrap();
+    begun.elapsed()
+}
+
+fn shared(owned: &[u32]) -> bool {
+    owned == [SHARDS / 2; 2]
+}
+
+/// Tenants with a subscription each to `/NAME/NUMBER`.
+async fn many_tenants(api: &Api, receiver: &Receiver, name: &str) -> Vec<Subscription> {
+    let made = stream::iter(0..TENANTS).map(|number| {
+        let mut api = api.clone();
+        async move {
+            let tenant = api.create_tenant(&format!("{name}-{number}")).await?;
+            let wanted = wanted(receiver, &format!("/{name}/{number}"), &["*"]);
+            api.subscribe(&tenant, wanted).await
+        }
+    });
+    made.buffered(AT_ONCE).try_collect().await.unwrap()
+}
+
+fn tenant_of(name: &str) -> &str {
+    name.split_once("/subscriptions/").unwrap().0
+}
+
+async fn publish_to_each(api: &Api, subscriptions: &[Subscription]) -> Vec<String> {
+    let published = stream::iter(subscriptions).map(|subscription| {
+        let mut api = api.clone();
+        async move {
+            let event = event("payment.completed", "{}");
+            let tenant = tenant_of(&subscription.name);
+            api.publish(tenant, event, "").await.map(|p| p.event)
+        }
+    });
+    published.buffered(AT_ONCE).try_collect().await.unwrap()
+}
+
+/// Waits until each of `/NAME/…` was sent `count` webhooks.
+async fn wait_for_each(receiver: &Receiver, name: &str, count: usize, limit: Duration) -> Duration {
+    let begun = Instant::now();
+    for number in 0..TENANTS {
+        let left = limit.saturating_sub(begun.elapsed());
+        let path = format!("/{name}/{number}");
+        receiver.wait_for_at(&path, count, left).await.unwrap();
+    }
+    begun.elapsed()
+}
+
+// --- configuration ----------------------------------------------------------------
+
+/// A subscription is created on one replica, and its event published on the
+/// other as soon as that is answered: every one matches, and every one arrives.
+async fn create_here_publish_there(cluster: &Cluster) {
+    let receiver = &cluster.receiver().await.unwrap();
+    let begun = Instant::now();
+    let mut tenants = Vec::new();
+    for number in 0..AT_ONCE {
+        let id = format!("pairs-{number}");
+        tenants.push(cluster.api().unwrap().create_tenant(&id).await.unwrap());
+    }
+    let pairs = stream::iter(0..PAIRS).map(|number| {
+        let mut here = cluster.api_of(number % 2).unwrap();
+        let mut there = cluster.api_of((number + 1) % 2).unwrap();
+        let tenant = &tenants[number / 2 % AT_ONCE];
+        async move {
+            let event_type = format!("pair.n{number}");
+            let wanted = wanted(receiver, &format!("/pairs/{number}"), &[&event_type]);
+            here.subscribe(tenant, wanted).await.unwrap();
+            let published = there.publish(tenant, event(&event_type, "{}"), "");
+            published.await.unwrap().matched_subscriptions
+        }
+    });
+    let matched: Vec<u32> = pairs.buffer_unordered(AT_ONCE).collect().await;
+    let missed = matched.iter().filter(|matched| **matched != 1).count();
+    assert_eq!(missed, 0, "of {PAIRS} events so many matched nothing");
+    println!("created and published in {:?}", begun.elapsed());
+    receiver.wait_for(PAIRS as u64, SOON).await.unwrap();
+    for tenant in &tenants {
+        let left = cluster.api().unwrap();
+        left.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, SOON)
+            .await
+            .unwrap();
+    }
+    assert_eq!(receiver.received(), PAIRS as u64, "each came once");
+}
+
+/// Once an update is answered, nothing is sent to where it was before.
+async fn update_here_publish_there(cluster: &Cluster) {
+    let receiver = cluster.receiver().await.unwrap();
+    let apis = [cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap()];
+    let [mut here, _] = apis.clone();
+    let tenant = here.create_tenant("updates").await.unwrap();
+    let mut current = here
+        .subscribe(&tenant, wanted(&receiver, "/update/start", &["*"]))
+        .await
+        .unwrap();
+    for number in 0..40 {
+        let [mut here, mut there] = [apis[number % 2].clone(), apis[(number + 1) % 2].clone()];
+        let path = format!("/update/{number}");
+        current.url = receiver.url(&path);
+        current.etag = String::new();
+        let update = here
+            .subscriptions
+            .update_subscription(UpdateSubscriptionRequest {
+                subscription: Some(current.clone()),
+                update_mask: Some(FieldMask {
+                    paths: vec!["url".to_owned()],
+                }),
+            });
+        update.await.unwrap();
+        let published = there.publish(&tenant, event("payment.completed", "{}"), "");
+        published.await.unwrap();
+        receiver.wait_for_at(&path, 1, SOON).await.unwrap();
+    }
+    assert_eq!(receiver.received(), 40, "nothing went to an older URL");
+
+    let name = current.name.clone();
+    let disable = DisableSubscriptionRequest {
+        name,
+        ..DisableSubscriptionRequest::default()
+    };
+    let [mut here, mut there] = apis;
+    here.subscriptions
+        .disable_subscription(disable)
+        .await
+        .unwrap();
+    let published = there.publish(&tenant, event("payment.completed", "{}"), "");
+    let published = published.await.unwrap().event;
+    let delivery = there.deliveries_of(&published).await.unwrap().remove(0);
+    assert_eq!(delivery.state(), DeliveryState::Suppressed);
+}
+
+// --- work -------------------------------------------------------------------------
+
+/// One of the two does not own the tenant: both serve a test.
+async fn test_through_either(cluster: &Cluster) {
+    let receiver = cluster.receiver().await.unwrap();
+    let subscriptions = many_tenants(&cluster.api().unwrap(), &receiver, "test").await;
+    for number in 0..2 {
+        for subscription in &subscriptions[..4] {
+            let mut api = cluster.api_of(number).unwrap();
+            let test = api
+                .subscriptions
+                .test_subscription(TestSubscriptionRequest {
+                    name: subscription.name.clone(),
+                    event_type: "payment.completed".to_owned(),
+                    ..TestSubscriptionRequest::default()
+                });
+            let answer = test.await.unwrap().into_inner();
+            let attempt = answer.attempt.unwrap();
+            assert_eq!(attempt.outcome(), AttemptOutcome::Succeeded);
+            assert!(attempt.test, "{attempt:?}");
+        }
+    }
+}
+
+/// A delivery of this tenant that waits a day for its second attempt.
+async fn waiting(api: &mut Api, receiver: &Receiver, path: &str, tenant: &str) -> Delivery {
+    receiver.script(path, [status(http::StatusCode::BAD_GATEWAY)]);
+    let event = event("payment.completed", "{}");
+    let event = api.publish(tenant, event, "").await.unwrap().event;
+    let delivery = api.deliveries_of(&event).await.unwrap().remove(0);
+    let waiting = api.wait_for_state(&delivery.name, DeliveryState::Waiting, SOON);
+    waiting.await.unwrap()
+}
+
+/// Retry and cancel through both replicas, one of which is not the owner.
+async fn intervene_through_either(cluster: &Cluster) {
+    let receiver = cluster.receiver().await.unwrap();
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("interventions").await.unwrap();
+    let path = "/interventions";
+    let wanted = Subscription {
+        retry_policy: Some(delays(&[86_400_000, 86_400_000])),
+        ..wanted(&receiver, path, &["*"])
+    };
+    api.subscribe(&tenant, wanted).await.unwrap();
+    for number in 0..2 {
+        let mut through = cluster.api_of(number).unwrap();
+        let name = waiting(&mut api, &receiver, path, &tenant).await.name;
+        receiver.script(path, [postrider_tests::receiver::behaviour::ok()]);
+        let retry = RetryDeliveryRequest { name: name.clone() };
+        through.deliveries.retry_delivery(retry).await.unwrap();
+        let ended = api.wait_for_state(&name, DeliveryState::Succeeded, SOON);
+        assert_eq!(ended.await.unwrap().attempt_count, 2);
+
+        let name = waiting(&mut api, &receiver, path, &tenant).await.name;
+        let cancel = CancelDeliveryRequest { name: name.clone() };
+        through.deliveries.cancel_delivery(cancel).await.unwrap();
+        for other in 0..2 {
+            let mut other = cluster.api_of(other).unwrap();
+            let seen = other.delivery(&name).await.unwrap();
+            assert_eq!(seen.state(), DeliveryState::Cancelled);
+        }
+    }
+}
+
+/// A tail on each replica, and every event on both, each once.
+async fn watch_through_either(cluster: &Cluster) {
+    let receiver = cluster.receiver().await.unwrap();
+    let api = cluster.api().unwrap();
+    let subscriptions = many_tenants(&api, &receiver, "watch").await;
+    let mut tails = Vec::new();
+    for number in 0..2 {
+        let mut api = cluster.api_of(number).unwrap();
+        let watch = api.deliveries.watch_attempts(WatchAttemptsRequest {
+            parent: "tenants/-".to_owned(),
+            ..WatchAttemptsRequest::default()
+        });
+        tails.push(watch.await.unwrap().into_inner());
+    }
+    let events = publish_to_each(&api, &subscriptions).await;
+    for mut tail in tails {
+        let mut seen = BTreeSet::new();
+        let all = async {
+            while seen.len() < events.len() {
+                let next: WatchAttemptsResponse = tail.message().await.unwrap().unwrap();
+                let event = next.attempt.unwrap().event;
+                if events.contains(&event) {
+                    assert_eq!(next.delivery_state, DeliveryState::Succeeded as i32);
+                    assert!(seen.insert(event.clone()), "{event} came twice");
+                }
+            }
+        };
+        assert!(timeout(SOON, all).await.is_ok(), "saw {}", seen.len());
+    }
+}
+
+// --- strangers ----------------------------------------------------------------------
+
+/// A channel of somebody who checks the replica's certificate and has none.
+async fn nobodys_channel(cluster: &Cluster) -> Channel {
+    let ca = Certificate::from_pem(cluster.pki().ca_pem());
+    let endpoint = Endpoint::from_shared(cluster.replicas[0].url()).unwrap();
+    let tls = ClientTlsConfig::new().ca_certificate(ca);
+    endpoint.tls_config(tls).unwrap().connect().await.unwrap()
+}
+
+/// Without a certificate there is neither work nor a word among replicas.
+async fn strangers_are_refused(cluster: &Cluster) {
+    let channel = nobodys_channel(cluster).await;
+    let work = Request::new(stream::pending());
+    let mut agents = AgentServiceClient::new(channel.clone());
+    let refused = timeout(SOON, agents.work(work)).await.unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
+    let mut replicas = ReplicaServiceClient::new(channel);
+    let refused = replicas.hint(HintRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
+}
+
+/// Half of the shards each, soon after the second's start.
+async fn shards_are_shared(cluster: &Cluster) {
+    for number in 0..2 {
+        let api = cluster.api_of(number).unwrap();
+        let took = wait_for_shards(&api, SHARE_LIMIT, shared).await;
+        println!("shared after {took:?}, by the word of replica {number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_either_replica_serves() {
+    let cluster = two_replicas().await;
+    play!(&cluster; shards_are_shared);
+    play!(&cluster; create_here_publish_there);
+    play!(
+        &cluster;
+        update_here_publish_there,
+        test_through_either,
+        intervene_through_either,
+        watch_through_either,
+        strangers_are_refused,
+    );
+}
+
+// --- coming and going -----------------------------------------------------------------
+
+/// Publishes to each tenant until told to stop, and returns how many rounds
+/// there were.
+async fn keep_publishing(api: &Api, subscriptions: &[Subscription], stop: &AtomicBool) -> usize {
+    let mut rounds = 0;
+    while !stop.load(Ordering::Relaxed) {
+        publish_to_each(api, subscriptions).await;
+        rounds += 1;
+    }
+    rounds
+}
+
+/// SIGTERM: its shards are the other's within 2 s, and nothing is lost or sent
+/// twice meanwhile.
+async fn leave(cluster: &mut Cluster, receiver: &Receiver) {
+    println!("a replica leaves");
+    let api = cluster.api_of(0).unwrap();
+    let subscriptions = many_tenants(&api, receiver, "leave").await;
+    let stop = AtomicBool::new(false);
+    let leaving = async {
+        wait_for_each(receiver, "leave", 2, SOON).await;
+        let begun = Instant::now();
+        cluster.replicas[1].stop().await.unwrap();
+        let stopping = begun.elapsed();
+        let moved = wait_for_shards(&api, LEAVE_LIMIT, |owned| owned == [SHARDS]).await;
+        println!("stopped in {stopping:?}, shards moved {moved:?} later");
+        stop.store(true, Ordering::Relaxed);
+    };
+    let publishing = keep_publishing(&api, &subscriptions, &stop);
+    let (rounds, ()) = future::join(publishing, leaving).await;
+    wait_for_each(receiver, "leave", rounds, SOON).await;
+    for subscription in &subscriptions {
+        let tenant = tenant_of(&subscription.name);
+        let ended = api.wait_for_deliveries(tenant, "state = SUCCEEDED", rounds, SOON);
+        ended.await.unwrap();
+    }
+    let once = (TENANTS * rounds) as u64;
+    assert_eq!(receiver.received(), once, "each came once");
+}
+
+/// It is back, and has its half again.
+async fn join(cluster: &mut Cluster) {
+    println!("a replica joins");
+    cluster.replicas[1].start_again().await.unwrap();
+    let api = cluster.api_of(0).unwrap();
+    let took = wait_for_shards(&api, SHARE_LIMIT, shared).await;
+    println!("shared after {took:?}");
+    cluster.wait_for_agents().await.unwrap();
+}
+
+/// `kill -9`: its tenants are served again once its lease has ended.
+async fn crash(cluster: &mut Cluster, receiver: &Receiver) {
+    println!("a replica crashes");
+    let api = cluster.api_of(0).unwrap();
+    let subscriptions = many_tenants(&api, receiver, "crash").await;
+    publish_to_each(&api, &subscriptions).await;
+    wait_for_each(receiver, "crash", 1, SOON).await;
+    cluster.replicas[1].kill().await.unwrap();
+    publish_to_each(&api, &subscriptions).await;
+    let took = wait_for_each(receiver, "crash", 2, CRASH_LIMIT).await;
+    println!("all tenants served {took:?} after the crash");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_replicas_come_and_go() {
+    let mut cluster = two_replicas().await;
+    shards_are_shared(&cluster).await;
+    let receiver = cluster.receiver().await.unwrap();
+    leave(&mut cluster, &receiver).await;
+    join(&mut cluster).await;
+    crash(&mut cluster, &receiver).await;
+}
+
+/// Without certificates only this machine may call.
+#[tokio::test]
+async fn a_replica_without_certificates_stays_at_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = process::command("postrider").unwrap();
+    command
+        .args(["serve", "--metrics-listen", "", "--listen"])
+        .arg(format!("0.0.0.0:{}", free_port().unwrap()))
+        .arg("--data-dir")
+        .arg(folder.path().join("data"));
+    let log = folder.path().join("log");
+    let mut program = Program::start("replica", command, &log).unwrap();
+    program.wait_for_exit(1, SOON).await.unwrap();
+    let said = program.log();
+    assert!(said.contains("server.listen"), "{said}");
+    assert!(!folder.path().join("data").exists(), "it opened a database");
+}

@@ -1,0 +1,393 @@
+//! Hours and days, in seconds.
+//!
+//! Fed by a control plane on a clock of the test's; feeds nobody. Guarantees
+//! that every moment is checked from both sides: nothing is sent a moment
+//! before it is due, and it is sent soon afterwards.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use postrider::clock::Clock;
+use postrider_domain::time::Timestamp;
+use postrider_proto::v1::{
+    CircuitState, Delivery, DeliveryEndReason, DeliveryState, DisableSubscriptionRequest,
+    EnableSubscriptionRequest, GetSubscriptionRequest, ListRegionsRequest,
+    PauseSubscriptionRequest, RetryPolicy, Subscription,
+};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::Engine;
+use postrider_tests::publish::{event, fixed_delays, subscription};
+use postrider_tests::receiver::Receiver;
+use postrider_tests::receiver::behaviour::{ok, status};
+use postrider_tests::signature::assert_signed;
+use postrider_tests::timed::{Timed, timestamp};
+use postrider_tests::wait;
+
+use crate::stage::{PAYLOAD, REGION, SOON};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+/// The Standard Webhooks timetable, after a first attempt at once.
+const STANDARD: [Duration; 9] = [
+    Duration::from_secs(5),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(5),
+    Duration::from_hours(10),
+    Duration::from_hours(14),
+    Duration::from_hours(20),
+    Duration::from_hours(24),
+];
+/// How close to its moment a wait is watched from before.
+const EVE: Duration = Duration::from_millis(400);
+/// A lease is renewed after a leap, work is swept, and the machine is busy.
+const LATE: Duration = Duration::from_secs(8);
+
+struct Scene {
+    timed: Timed,
+    api: Api,
+    receiver: Receiver,
+    tenant: String,
+    subscription: Subscription,
+}
+
+impl Scene {
+    /// A tenant whose only subscription, with this policy, fails.
+    async fn set(engine: Engine, retry_policy: Option<RetryPolicy>) -> Self {
+        let timed = Timed::start(engine).await.unwrap();
+        let receiver = timed.receiver().await.unwrap();
+        receiver.otherwise([status(StatusCode::INTERNAL_SERVER_ERROR)]);
+        let mut api = timed.api();
+        let tenant = api.create_tenant("patient").await.unwrap();
+        let wanted = Subscription {
+            region: REGION.to_owned(),
+            retry_policy,
+            ..subscription(&receiver.url("/"), &["*"])
+        };
+        let subscription = api.subscribe(&tenant, wanted).await.unwrap();
+        Self {
+            timed,
+            api,
+            receiver,
+            tenant,
+            subscription,
+        }
+    }
+
+    async fn publish(&mut self) -> String {
+        let event = event("payment.completed", PAYLOAD);
+        let event = self.api.publish(&self.tenant, event, "").await;
+        let deliveries = self.api.deliveries_of(&event.unwrap().event).await;
+        deliveries.unwrap().remove(0).name
+    }
+
+    /// Waits until that many attempts of a delivery are over.
+    async fn wait_for_attempts(&self, delivery: &str, count: u32) -> Delivery {
+        let what = format!("{count} attempts of {delivery}");
+        wait::until(&what, SOON, || {
+            let mut api = self.api.clone();
+            async move {
+                let seen = api.delivery(delivery).await.map_err(|e| e.to_string())?;
+                wait::when(seen, |seen| {
+                    seen.attempt_count == count && seen.state() != DeliveryState::InFlight
+                })
+            }
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Leaps to just before a moment, sees that nothing happens until then, and
+    /// that a POST comes soon afterwards.
+    async fn expect_post_at(&self, due: Timestamp, received: usize) {
+        let clock = &self.timed.clock;
+        clock.advance_to(due - EVE);
+        let requests = self.receiver.wait_for_at("/", received, SOON);
+        let requests = requests.await.unwrap();
+        let came = clock.at(requests.last().unwrap().at);
+        assert!(came >= due, "POST {received} at {came}, due at {due}");
+        assert!(came < due + LATE, "POST {received} at {came}, due at {due}");
+    }
+
+    async fn wait_for_end(&self, delivery: &str, reason: DeliveryEndReason) -> Delivery {
+        let ended = self
+            .api
+            .wait_for_state(delivery, DeliveryState::Exhausted, SOON);
+        let ended = ended.await.unwrap();
+        assert_eq!(ended.end_reason(), reason);
+        ended
+    }
+
+    async fn circuit(&mut self) -> CircuitState {
+        let name = self.subscription.name.clone();
+        let asked = GetSubscriptionRequest { name };
+        let answer = self.api.subscriptions.get_subscription(asked).await;
+        let health = answer.unwrap().into_inner().endpoint_health.unwrap();
+        health.circuit_state()
+    }
+}
+
+/// Ten attempts over three days, each within its jitter, all the same webhook.
+async fn standard_timetable(engine: Engine) {
+    let mut scene = Scene::set(engine, None).await;
+    let begun = scene.timed.clock.now();
+    let delivery = scene.publish().await;
+    for (place, delay) in STANDARD.iter().enumerate() {
+        let number = u32::try_from(place + 1).unwrap();
+        let seen = scene.wait_for_attempts(&delivery, number).await;
+        let known = scene.timed.clock.now();
+        assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
+        let attempts = scene.api.attempts(&delivery).await.unwrap();
+        let last = attempts.last().unwrap();
+        let due = timestamp(last.next_attempt_time).unwrap();
+        assert_eq!(due, timestamp(seen.next_attempt_time).unwrap());
+        let began = timestamp(last.start_time).unwrap();
+        assert!(due >= began + *delay * 9 / 10, "{number}: {began} to {due}");
+        assert!(
+            due <= known + *delay * 11 / 10,
+            "{number}: {known} to {due}"
+        );
+        scene.expect_post_at(due, place + 2).await;
+    }
+    let ended = scene.wait_for_end(&delivery, DeliveryEndReason::AttemptsExhausted);
+    assert_eq!(ended.await.attempt_count, 10);
+    let total: Duration = STANDARD.iter().sum();
+    let took = scene.timed.clock.now().since(begun);
+    assert!(took >= total * 9 / 10 && took <= total * 11 / 10 + LATE * 10);
+
+    scene.timed.clock.advance(3 * DAY);
+    let requests = scene.receiver.requests();
+    assert_eq!(requests.len(), 10, "none after the last");
+    for request in &requests {
+        assert_eq!(request.webhook_id(), requests[0].webhook_id());
+        assert_eq!(request.body, requests[0].body);
+        assert_signed(request, &scene.subscription.signing_secret).unwrap();
+    }
+    scene.timed.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_timetable_on_sqlite() {
+    standard_timetable(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_timetable_on_postgres() {
+    standard_timetable(Engine::Postgres).await;
+}
+
+/// A retry after half an hour, an end after an hour.
+fn an_hour_at_most() -> RetryPolicy {
+    RetryPolicy {
+        max_age: Some(HOUR.try_into().unwrap()),
+        ..fixed_delays(&[HOUR / 2, HOUR / 4]).unwrap()
+    }
+}
+
+fn expires(delivery: &Delivery) -> Timestamp {
+    timestamp(delivery.expire_time).unwrap()
+}
+
+/// What waits behind a disabled subscription ends with its deadline, not before.
+async fn expiry(engine: Engine) {
+    let mut scene = Scene::set(engine, Some(an_hour_at_most())).await;
+    let delivery = scene.publish().await;
+    let waiting = scene.wait_for_attempts(&delivery, 1).await;
+    let created = timestamp(waiting.create_time).unwrap();
+    let lifetime = expires(&waiting).since(created);
+    assert!(lifetime.abs_diff(HOUR) < Duration::from_millis(2));
+    let disable = DisableSubscriptionRequest {
+        name: scene.subscription.name.clone(),
+        ..DisableSubscriptionRequest::default()
+    };
+    let mut api = scene.api.clone();
+    api.subscriptions
+        .disable_subscription(disable)
+        .await
+        .unwrap();
+    scene.timed.clock.advance_to(expires(&waiting) - 2 * SECOND);
+    let seen = scene.api.delivery(&delivery).await.unwrap();
+    assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
+    let ended = scene
+        .wait_for_end(&delivery, DeliveryEndReason::Expired)
+        .await;
+    let end = timestamp(ended.end_time).unwrap();
+    assert!(end >= expires(&waiting), "ended at {end}");
+    assert!(end < expires(&waiting) + LATE, "ended at {end}");
+    assert_eq!(scene.receiver.received(), 1);
+    scene.timed.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expiry_on_sqlite() {
+    expiry(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expiry_on_postgres() {
+    expiry(Engine::Postgres).await;
+}
+
+/// Ten hours of pause: the deadline moves by them, and what fell due meanwhile
+/// is sent when the pause is over.
+async fn pause(scene: &mut Scene) {
+    println!("paused time does not count");
+    let delivery = scene.publish().await;
+    let before = scene.wait_for_attempts(&delivery, 1).await;
+    let received = usize::try_from(scene.receiver.received()).unwrap();
+    let name = scene.subscription.name.clone();
+    let pause = PauseSubscriptionRequest {
+        name: name.clone(),
+        ..PauseSubscriptionRequest::default()
+    };
+    scene
+        .api
+        .subscriptions
+        .pause_subscription(pause)
+        .await
+        .unwrap();
+    scene.timed.clock.advance(10 * HOUR);
+    tokio::time::sleep(2 * SECOND).await; // two sweeps that could end or send it
+    let seen = scene.api.delivery(&delivery).await.unwrap();
+    assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
+    assert_eq!(scene.receiver.received(), received as u64);
+    let enable = EnableSubscriptionRequest {
+        name,
+        ..EnableSubscriptionRequest::default()
+    };
+    scene
+        .api
+        .subscriptions
+        .enable_subscription(enable)
+        .await
+        .unwrap();
+    let again = scene.receiver.wait_for_at("/", received + 1, SOON);
+    again.await.unwrap();
+    let after = scene.wait_for_attempts(&delivery, 2).await;
+    assert_eq!(after.state(), DeliveryState::Waiting, "{after:?}");
+    let moved = expires(&after).since(expires(&before));
+    assert!(
+        moved >= 10 * HOUR && moved < 10 * HOUR + MINUTE,
+        "{moved:?}"
+    );
+}
+
+/// The same, without an agent in the region.
+async fn absence(scene: &mut Scene) {
+    println!("time without an agent does not count");
+    let delivery = scene.publish().await;
+    let before = scene.wait_for_attempts(&delivery, 1).await;
+    let received = usize::try_from(scene.receiver.received()).unwrap();
+    scene.timed.agent.stop().await.unwrap();
+    wait::until("the region's clock to stand", SOON, || {
+        let mut api = scene.api.clone();
+        async move {
+            let regions = api.fleet.list_regions(ListRegionsRequest::default()).await;
+            let regions = regions.map_err(|status| status.to_string())?.into_inner();
+            let agents: u32 = regions.regions.iter().map(|r| r.agent_count).sum();
+            wait::when(agents, |agents| *agents == 0)
+        }
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(7 * SECOND).await; // lost for everybody after 5 s
+    scene.timed.clock.advance(10 * HOUR);
+    tokio::time::sleep(2 * SECOND).await; // two sweeps that could end it
+    let seen = scene.api.delivery(&delivery).await.unwrap();
+    assert!(
+        matches!(
+            seen.state(),
+            DeliveryState::Waiting | DeliveryState::InFlight
+        ),
+        "{seen:?}"
+    );
+    scene.timed.agent.start_again().unwrap();
+    let again = scene.receiver.wait_for_at("/", received + 1, SOON);
+    again.await.unwrap();
+    let after = scene.wait_for_attempts(&delivery, 2).await;
+    assert_eq!(after.state(), DeliveryState::Waiting, "{after:?}");
+    let moved = expires(&after).since(expires(&before));
+    let about = 10 * HOUR - MINUTE..10 * HOUR + MINUTE;
+    assert!(about.contains(&moved), "{moved:?}");
+}
+
+async fn time_that_does_not_count(engine: Engine) {
+    let mut scene = Scene::set(engine, Some(an_hour_at_most())).await;
+    pause(&mut scene).await;
+    absence(&mut scene).await;
+    scene.timed.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_that_does_not_count_on_sqlite() {
+    time_that_does_not_count(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_that_does_not_count_on_postgres() {
+    time_that_does_not_count(Engine::Postgres).await;
+}
+
+/// Publishes and waits until so many deliveries of the tenant wait.
+async fn publish_and_fail(scene: &mut Scene, count: usize, waiting: usize) {
+    for _ in 0..count {
+        scene.publish().await;
+    }
+    let waiting = scene
+        .api
+        .wait_for_deliveries(&scene.tenant, "state = WAITING", waiting, SOON);
+    waiting.await.unwrap();
+}
+
+/// Leaps to the next probe and waits until it has failed.
+async fn expect_probe(scene: &mut Scene, after: Duration, received: u64) {
+    scene.timed.clock.advance(after);
+    scene.receiver.wait_for(received, SOON).await.unwrap();
+    wait::until("the circuit to be open again", SOON, || {
+        let mut api = scene.api.clone();
+        let name = scene.subscription.name.clone();
+        async move {
+            let asked = GetSubscriptionRequest { name };
+            let seen = api.subscriptions.get_subscription(asked).await;
+            let seen = seen.map_err(|status| status.to_string())?.into_inner();
+            let state = seen.endpoint_health.unwrap_or_default().circuit_state();
+            wait::when(state, |state| *state == CircuitState::Open)
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(scene.receiver.received(), received, "one probe, no more");
+}
+
+/// 20 different deliveries fail over 30 s: from then on there are probes only,
+/// ever more seldom, until one succeeds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_endpoint_is_probed() {
+    let policy = fixed_delays(&[DAY]).unwrap();
+    let mut scene = Scene::set(Engine::Sqlite, Some(policy)).await;
+    publish_and_fail(&mut scene, 25, 25).await;
+    assert_eq!(scene.receiver.received(), 25);
+    assert_eq!(scene.circuit().await, CircuitState::Closed, "too soon");
+    scene.timed.clock.advance(31 * SECOND);
+    publish_and_fail(&mut scene, 1, 26).await;
+    assert_eq!(scene.circuit().await, CircuitState::Open);
+
+    publish_and_fail(&mut scene, 30, 56).await;
+    assert_eq!(scene.receiver.received(), 26, "nothing through it");
+    expect_probe(&mut scene, 30 * SECOND, 27).await;
+    expect_probe(&mut scene, 60 * SECOND, 28).await;
+
+    scene.receiver.otherwise([ok()]);
+    scene.timed.clock.advance(2 * MINUTE);
+    let ended = "state = SUCCEEDED";
+    let ended = scene
+        .api
+        .wait_for_deliveries(&scene.tenant, ended, 28, SOON);
+    ended.await.unwrap();
+    assert_eq!(scene.circuit().await, CircuitState::Closed);
+    assert_eq!(scene.receiver.received(), 56, "each of the rest once");
+    scene.timed.stop().await.unwrap();
+}
