@@ -223,12 +223,12 @@ async fn expiry(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn expiry_on_sqlite() {
-    expiry(Engine::Sqlite).await;
+    Box::pin(expiry(Engine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn expiry_on_postgres() {
-    expiry(Engine::Postgres).await;
+    Box::pin(expiry(Engine::Postgres)).await;
 }
 
 /// Ten hours of pause: the deadline moves by them, and what fell due meanwhile
@@ -342,11 +342,9 @@ async fn publish_and_fail(scene: &mut Scene, count: usize, waiting: usize) {
     waiting.await.unwrap();
 }
 
-/// Leaps to the next probe and waits until it has failed.
-async fn expect_probe(scene: &mut Scene, after: Duration, received: u64) {
-    scene.timed.clock.advance(after);
-    scene.receiver.wait_for(received, SOON).await.unwrap();
-    wait::until("the circuit to be open again", SOON, || {
+/// The scheduler learns a moment after the table what came of an attempt.
+async fn wait_for_open_circuit(scene: &Scene) {
+    wait::until("the circuit to be open", SOON, || {
         let mut api = scene.api.clone();
         let name = scene.subscription.name.clone();
         async move {
@@ -359,6 +357,13 @@ async fn expect_probe(scene: &mut Scene, after: Duration, received: u64) {
     })
     .await
     .unwrap();
+}
+
+/// Leaps to the next probe and waits until it has failed.
+async fn expect_probe(scene: &Scene, after: Duration, received: u64) {
+    scene.timed.clock.advance(after);
+    scene.receiver.wait_for(received, SOON).await.unwrap();
+    wait_for_open_circuit(scene).await;
     assert_eq!(scene.receiver.received(), received, "one probe, no more");
 }
 
@@ -373,12 +378,12 @@ async fn a_dead_endpoint_is_probed() {
     assert_eq!(scene.circuit().await, CircuitState::Closed, "too soon");
     scene.timed.clock.advance(31 * SECOND);
     publish_and_fail(&mut scene, 1, 26).await;
-    assert_eq!(scene.circuit().await, CircuitState::Open);
+    wait_for_open_circuit(&scene).await;
 
     publish_and_fail(&mut scene, 30, 56).await;
     assert_eq!(scene.receiver.received(), 26, "nothing through it");
-    expect_probe(&mut scene, 30 * SECOND, 27).await;
-    expect_probe(&mut scene, 60 * SECOND, 28).await;
+    expect_probe(&scene, 30 * SECOND, 27).await;
+    expect_probe(&scene, 60 * SECOND, 28).await;
 
     scene.receiver.otherwise([ok()]);
     scene.timed.clock.advance(2 * MINUTE);

@@ -131,7 +131,10 @@ impl Fleet {
             agent.set_state(v1::AgentState::Draining);
             return Ok(agent);
         }
-        let Some(address) = self.address_of_a_replica_with(&id) else {
+        // Who sent the call on goes by what agents told a moment ago, as this
+        // replica would: where the agent is gone meanwhile, it is gone.
+        let elsewhere = self.address_of_a_replica_with(&id);
+        let Some(address) = elsewhere.filter(|_| !forward::was_sent_on(metadata)) else {
             return Err(errors::not_found(Kind::Agent, &request.name));
         };
         let peer = forward::to(&self.flow, &address, metadata)?;

@@ -33,9 +33,14 @@ pub fn place(flow: &Flow, tenant: &TenantId, metadata: &MetadataMap) -> Result<P
     }
 }
 
+/// Whether a replica has sent this call on.
+pub fn was_sent_on(metadata: &MetadataMap) -> bool {
+    metadata.contains_key(FORWARDED)
+}
+
 /// A channel to a replica, for a call that was not sent on before.
 pub fn to(flow: &Flow, address: &str, metadata: &MetadataMap) -> Result<Channel, Status> {
-    if metadata.contains_key(FORWARDED) {
+    if was_sent_on(metadata) {
         return Err(no_owner());
     }
     flow.peers.channel(address).map_err(|error| {

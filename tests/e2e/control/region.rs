@@ -12,8 +12,16 @@ use crate::stage::{SOON, Stage, WHILE, agent_in};
 
 async fn region(stage: &Stage, name: &str) -> Option<Region> {
     let mut api = stage.api.clone();
-    let regions = api.fleet.list_regions(ListRegionsRequest::default()).await.unwrap();
-    regions.into_inner().regions.into_iter().find(|region| region.name == name)
+    let regions = api
+        .fleet
+        .list_regions(ListRegionsRequest::default())
+        .await
+        .unwrap();
+    regions
+        .into_inner()
+        .regions
+        .into_iter()
+        .find(|region| region.name == name)
 }
 
 pub async fn waits_for_its_agent(cluster: &Cluster) {

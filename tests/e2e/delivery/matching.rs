@@ -103,6 +103,8 @@ pub async fn nobody(cluster: &Cluster) {
     let second = stage.api.publish(&stage.tenant, about(""), "").await;
     let second = second.unwrap();
     assert_eq!(second.matched_subscriptions, 1);
-    stage.wait_for(&second.event, DeliveryState::Succeeded).await;
+    stage
+        .wait_for(&second.event, DeliveryState::Succeeded)
+        .await;
     assert_eq!(stage.receiver.received(), 1);
 }

@@ -6,8 +6,8 @@
 
 mod idempotency;
 mod matching;
-mod webhook;
 mod ways;
+mod webhook;
 
 on_both_engines!(
     ways::unary,

@@ -128,5 +128,9 @@ pub async fn trace_of_the_call(cluster: &Cluster) {
         traceparent.split('-').nth(1) == Some(TRACE)
     });
     assert_eq!(continued.count(), 1);
-    assert!(requests.iter().all(|r| !r.header("traceparent").contains("zz")));
+    assert!(
+        requests
+            .iter()
+            .all(|r| !r.header("traceparent").contains("zz"))
+    );
 }

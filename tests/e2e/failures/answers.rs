@@ -34,14 +34,44 @@ pub async fn each_is_recorded(cluster: &Cluster) {
         .body(Body::Whole(words.clone()));
     let status = AttemptOutcome::HttpStatus;
     let faults: [(&str, Behaviour, AttemptOutcome, u32); 8] = [
-        ("/500", behaviour::status(StatusCode::INTERNAL_SERVER_ERROR), status, 500),
+        (
+            "/500",
+            behaviour::status(StatusCode::INTERNAL_SERVER_ERROR),
+            status,
+            500,
+        ),
         ("/503", refusal.into(), status, 503),
-        ("/404", behaviour::status(StatusCode::NOT_FOUND), status, 404),
-        ("/304", behaviour::status(StatusCode::NOT_MODIFIED), status, 304),
+        (
+            "/404",
+            behaviour::status(StatusCode::NOT_FOUND),
+            status,
+            404,
+        ),
+        (
+            "/304",
+            behaviour::status(StatusCode::NOT_MODIFIED),
+            status,
+            304,
+        ),
         ("/hang", Behaviour::Hang, AttemptOutcome::Timeout, 0),
-        ("/drip", behaviour::drip(Duration::from_millis(50)), AttemptOutcome::Timeout, 200),
-        ("/close", Behaviour::CloseBeforeAnswer, AttemptOutcome::ConnectionClosed, 0),
-        ("/cut", behaviour::close_in_body(), AttemptOutcome::ConnectionClosed, 200),
+        (
+            "/drip",
+            behaviour::drip(Duration::from_millis(50)),
+            AttemptOutcome::Timeout,
+            200,
+        ),
+        (
+            "/close",
+            Behaviour::CloseBeforeAnswer,
+            AttemptOutcome::ConnectionClosed,
+            0,
+        ),
+        (
+            "/cut",
+            behaviour::close_in_body(),
+            AttemptOutcome::ConnectionClosed,
+            200,
+        ),
     ];
     for (path, behaviour, ..) in &faults {
         stage.receiver.script(path, [behaviour.clone()]);
@@ -49,16 +79,24 @@ pub async fn each_is_recorded(cluster: &Cluster) {
     }
     stage.publish().await;
     let filter = "state = EXHAUSTED";
-    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, faults.len(), SOON);
+    let ended = stage
+        .api
+        .wait_for_deliveries(&stage.tenant, filter, faults.len(), SOON);
     let mut seen = Vec::new();
     for delivery in ended.await.unwrap() {
         let attempts = stage.attempts(&delivery).await;
         assert_eq!(attempts.len(), 1, "{attempts:?}");
         let attempt = attempts[0].clone();
         assert_eq!(delivery.last_outcome, attempt.outcome);
-        assert!(!attempt.error.is_empty() || attempt.outcome() == status, "{attempt:?}");
+        assert!(
+            !attempt.error.is_empty() || attempt.outcome() == status,
+            "{attempt:?}"
+        );
         assert!(attempt.next_attempt_time.is_none(), "{attempt:?}");
-        assert_eq!(attempt.remote_address, format!("127.0.0.1:{}", stage.receiver.port()));
+        assert_eq!(
+            attempt.remote_address,
+            format!("127.0.0.1:{}", stage.receiver.port())
+        );
         let timings = attempt.timings.unwrap();
         let total = duration(timings.total);
         assert!(total < Duration::from_secs(5), "{attempt:?}");
@@ -77,7 +115,10 @@ pub async fn each_is_recorded(cluster: &Cluster) {
         }
         seen.push((attempt.outcome(), attempt.http_status));
     }
-    let mut wanted: Vec<_> = faults.iter().map(|(_, _, outcome, http)| (*outcome, *http)).collect();
+    let mut wanted: Vec<_> = faults
+        .iter()
+        .map(|(_, _, outcome, http)| (*outcome, *http))
+        .collect();
     wanted.sort_by_key(|(outcome, http)| (*outcome as i32, *http));
     seen.sort_by_key(|(outcome, http)| (*outcome as i32, *http));
     assert_eq!(seen, wanted);
@@ -86,7 +127,10 @@ pub async fn each_is_recorded(cluster: &Cluster) {
 /// The most memory that a process ever had, in KiB.
 fn memory_most(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -105,7 +149,12 @@ pub async fn fifty_megabytes(cluster: &Cluster) {
     for path in ["/ok", "/bad"] {
         let wanted = stage.wanted(path);
         let retry_policy = Some(once());
-        stage.create(Subscription { retry_policy, ..wanted }).await;
+        stage
+            .create(Subscription {
+                retry_policy,
+                ..wanted
+            })
+            .await;
     }
     let before = memory_most(agent_process(cluster));
     stage.publish_many(4).await;
@@ -113,7 +162,9 @@ pub async fn fifty_megabytes(cluster: &Cluster) {
         ("state = SUCCEEDED", AttemptOutcome::Succeeded, 200),
         ("state = EXHAUSTED", AttemptOutcome::HttpStatus, 502),
     ] {
-        let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, 4, SOON);
+        let ended = stage
+            .api
+            .wait_for_deliveries(&stage.tenant, filter, 4, SOON);
         for delivery in ended.await.unwrap() {
             let attempt = stage.attempts(&delivery).await.remove(0);
             assert_eq!((attempt.outcome(), attempt.http_status), (outcome, status));
@@ -131,12 +182,18 @@ pub async fn redirects_are_not_followed(cluster: &Cluster) {
     let stage = Stage::set(cluster, "redirects").await;
     let target = stage.receiver.url("/elsewhere");
     let statuses = [301, 302, 303, 307, 308].map(|code| StatusCode::from_u16(code).unwrap());
-    stage.receiver.script("/hook", statuses.map(|status| behaviour::redirect(status, &target)));
+    stage.receiver.script(
+        "/hook",
+        statuses.map(|status| behaviour::redirect(status, &target)),
+    );
     stage.subscribe_with_delays("/hook", &[0, 0, 0, 0]).await;
     let event = stage.publish().await;
     let delivery = stage.wait_for(&event, DeliveryState::Exhausted).await;
     let attempts = stage.attempts(&delivery).await;
-    let seen: Vec<_> = attempts.iter().map(|a| (a.outcome(), a.http_status)).collect();
+    let seen: Vec<_> = attempts
+        .iter()
+        .map(|a| (a.outcome(), a.http_status))
+        .collect();
     let wanted = statuses.map(|s| (AttemptOutcome::HttpStatus, u32::from(s.as_u16())));
     assert_eq!(seen, wanted);
     assert_eq!(stage.receiver.received_at("/elsewhere"), 0);

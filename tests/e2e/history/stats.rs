@@ -29,7 +29,9 @@ fn added(periods: &[StatsPeriod]) -> i64 {
 async fn read(stage: &Stage, name: &str) -> SubscriptionStats {
     let mut api = stage.api.clone();
     let name = name.to_owned();
-    let read = api.subscriptions.get_subscription_stats(GetSubscriptionStatsRequest { name });
+    let read = api
+        .subscriptions
+        .get_subscription_stats(GetSubscriptionStatsRequest { name });
     read.await.unwrap().into_inner()
 }
 
@@ -53,7 +55,11 @@ pub async fn add_up(cluster: &Cluster) {
     stage.receiver.wait_for_at("/hook", 6, SOON).await.unwrap();
     let stats = read(&stage, &name).await;
     assert_eq!(stats.subscription, name);
-    assert_eq!((stats.waiting_count, stats.in_flight_count), (0, 1), "{stats:?}");
+    assert_eq!(
+        (stats.waiting_count, stats.in_flight_count),
+        (0, 1),
+        "{stats:?}"
+    );
     let total = stats.total.unwrap();
     assert_eq!(total.attempt_count, 5);
     let wanted = [

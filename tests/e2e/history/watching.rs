@@ -30,7 +30,10 @@ async fn watch(api: &Api, parent: &str, subscription: &str) -> Streaming<WatchAt
 }
 
 /// The next so many attempts.
-async fn next(tail: &mut Streaming<WatchAttemptsResponse>, count: usize) -> Vec<WatchAttemptsResponse> {
+async fn next(
+    tail: &mut Streaming<WatchAttemptsResponse>,
+    count: usize,
+) -> Vec<WatchAttemptsResponse> {
     let mut seen = Vec::new();
     while seen.len() < count {
         let next = timeout(SOON, tail.message()).await;
@@ -52,19 +55,34 @@ fn events(seen: &[WatchAttemptsResponse]) -> BTreeSet<String> {
 
 pub async fn one_replica(cluster: &Cluster) {
     let stage = Stage::set(cluster, "watched").await;
-    stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);
+    stage
+        .receiver
+        .script("/bad", [status(StatusCode::BAD_GATEWAY)]);
     let good = stage.subscribe("/good").await.name;
     let wanted = stage.wanted("/bad");
     let retry_policy = Some(once());
-    stage.create(Subscription { retry_policy, ..wanted }).await;
+    stage
+        .create(Subscription {
+            retry_policy,
+            ..wanted
+        })
+        .await;
     let before = stage.publish().await;
     let filter = "state != IN_FLIGHT AND state != WAITING";
-    stage.api.wait_for_deliveries(&stage.tenant, filter, 2, SOON).await.unwrap();
+    stage
+        .api
+        .wait_for_deliveries(&stage.tenant, filter, 2, SOON)
+        .await
+        .unwrap();
     let mut all = watch(&stage.api, &stage.tenant, "").await;
     let mut one = watch(&stage.api, &stage.tenant, &good).await;
     let after = stage.publish().await;
     let mut seen = next(&mut all, 2).await;
-    assert_eq!(events(&seen), BTreeSet::from([after.clone()]), "not {before}");
+    assert_eq!(
+        events(&seen),
+        BTreeSet::from([after.clone()]),
+        "not {before}"
+    );
     seen.sort_by_key(|seen| seen.attempt.clone().unwrap().http_status);
     let first = seen[0].attempt.clone().unwrap();
     assert_eq!(first.outcome(), AttemptOutcome::Succeeded);

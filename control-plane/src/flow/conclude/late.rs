@@ -12,7 +12,10 @@ use super::{ConcludeWriter, Report};
 impl ConcludeWriter {
     /// Records results whose deliveries have moved on. To an UNKNOWN there is
     /// nothing to add: somebody knew more.
-    pub(super) async fn conclude_late(&self, late: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
+    pub(super) async fn conclude_late(
+        &self,
+        late: Vec<Report>,
+    ) -> Result<(), (StoreError, Vec<Report>)> {
         let mut late = late.into_iter();
         while let Some(mut report) = late.next() {
             if report.record.outcome != Outcome::Unknown
@@ -20,7 +23,9 @@ impl ConcludeWriter {
             {
                 return Err((error, [report].into_iter().chain(late).collect()));
             }
-            self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
+            self.parts
+                .dispatcher
+                .with(|scheduler, now| scheduler.forget(report.record.key, now));
             self.hint(&report.record);
             self.acknowledge(&[&report]);
         }
@@ -34,7 +39,12 @@ impl ConcludeWriter {
             let rule = found.ok().flatten().map(|s| s.settings.success.clone());
             report.record.outcome = judge_response(status, &rule.unwrap_or_default());
         }
-        match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {
+        match self
+            .parts
+            .store
+            .conclude_late(&report.record, self.parts.clock.now())
+            .await
+        {
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
                 tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");

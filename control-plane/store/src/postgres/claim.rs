@@ -22,7 +22,7 @@ use crate::work::{Claim, ClaimLimits, Work};
 macro_rules! due {
     ($which:literal, $condition:literal) => {
         concat!(
-            "SELECT due.id, due.due, c.epoch
+            "SELECT due.id, due.due
             FROM unnest($1::integer[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
                 $6::boolean[], $7::bigint[])
                 AS c(shard, tenant, subscription, epoch, running, tests_only, most)
@@ -44,8 +44,9 @@ const CLAIM: &str = concat!(
     due!("c.tests_only", "AND d.test"),
     " ORDER BY due LIMIT $9)
     , claimed AS (UPDATE deliveries d
-        SET state = 3, attempts = d.attempts + 1, epoch = due.epoch
-        FROM due WHERE d.id = due.id RETURNING d.*)
+        SET state = 3, attempts = d.attempts + 1,
+            epoch = ($4::bigint[])[array_position($1::integer[], d.shard)]
+        WHERE d.id = ANY(ARRAY(SELECT id FROM due)) RETURNING d.*)
     SELECT ",
     live_columns!(),
     " FROM claimed"

@@ -32,7 +32,8 @@ const END_WAITING: &str = concat!(
         WHERE tenant = $4 AND subscription = $5 AND state IN (1, 2)
             AND deadline <= coalesce($6::bigint, 9223372036854775807)
         ORDER BY deadline LIMIT $7 FOR UPDATE)
-    , gone AS (DELETE FROM deliveries d USING found WHERE d.id = found.id RETURNING d.*)
+    , gone AS (DELETE FROM deliveries d
+        WHERE d.id = ANY(ARRAY(SELECT id FROM found)) RETURNING d.*)
     , ",
     move_gone!(),
     "

@@ -62,13 +62,14 @@ const OWN: &str = concat!(
     ORDER BY d.id LIMIT $3"
 );
 
+/// Found by `= ANY` and not by a join, as in `conclude`.
 const RELEASE: &str = "UPDATE deliveries d SET state = 2, attempts = d.attempts - 1, due = $3
-    FROM unnest($1::uuid[], $2::integer[]) AS k(id, number)
-    WHERE d.id = k.id AND d.attempts = k.number AND d.state = 3";
+    WHERE d.id = ANY($1::uuid[]) AND d.state + 0 = 3
+        AND d.attempts = ($2::integer[])[array_position($1::uuid[], d.id)]";
 
 const ADOPT: &str = "UPDATE deliveries d SET epoch = $3
-    FROM unnest($1::uuid[], $2::integer[]) AS k(id, number)
-    WHERE d.id = k.id AND d.attempts = k.number AND d.state = 3";
+    WHERE d.id = ANY($1::uuid[]) AND d.state + 0 = 3
+        AND d.attempts = ($2::integer[])[array_position($1::uuid[], d.id)]";
 
 /// As a trigger, 3 is MANUAL.
 const BRING_FORWARD: &str = "UPDATE deliveries SET due = $3, trigger = 3

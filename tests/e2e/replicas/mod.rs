@@ -3,11 +3,12 @@
 //! Fed by real clusters; feeds nobody. Guarantees that it makes no difference to
 //! a caller which replica answers, and that work moves when one comes or goes.
 
+mod handover;
+
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, future, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
 use postrider_proto::replica::v1::HintRequest;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
@@ -34,10 +35,6 @@ use crate::stage::{REGION, SOON, delays};
 const SHARDS: u32 = 64;
 /// A joining replica has its share in this time.
 const SHARE_LIMIT: Duration = Duration::from_secs(15);
-/// A leaving replica's shards are the other's in this time.
-const LEAVE_LIMIT: Duration = Duration::from_secs(2);
-/// A killed replica's lease, and the grace for what agents hold.
-const CRASH_LIMIT: Duration = Duration::from_secs(20);
 /// Enough that each replica owns some of them, whatever the hashes.
 const TENANTS: usize = 24;
 const PAIRS: usize = 1_000;
@@ -111,17 +108,6 @@ async fn publish_to_each(api: &Api, subscriptions: &[Subscription]) -> Vec<Strin
         }
     });
     published.buffered(AT_ONCE).try_collect().await.unwrap()
-}
-
-/// Waits until each of `/NAME/…` was sent `count` webhooks.
-async fn wait_for_each(receiver: &Receiver, name: &str, count: usize, limit: Duration) -> Duration {
-    let begun = Instant::now();
-    for number in 0..TENANTS {
-        let left = limit.saturating_sub(begun.elapsed());
-        let path = format!("/{name}/{number}");
-        receiver.wait_for_at(&path, count, left).await.unwrap();
-    }
-    begun.elapsed()
 }
 
 // --- configuration ----------------------------------------------------------------
@@ -348,80 +334,6 @@ async fn postgres_either_replica_serves() {
         watch_through_either,
         strangers_are_refused,
     );
-}
-
-// --- coming and going -----------------------------------------------------------------
-
-/// Publishes to each tenant until told to stop, and returns how many rounds
-/// there were.
-async fn keep_publishing(api: &Api, subscriptions: &[Subscription], stop: &AtomicBool) -> usize {
-    let mut rounds = 0;
-    while !stop.load(Ordering::Relaxed) {
-        publish_to_each(api, subscriptions).await;
-        rounds += 1;
-    }
-    rounds
-}
-
-/// SIGTERM: its shards are the other's within 2 s, and nothing is lost or sent
-/// twice meanwhile.
-async fn leave(cluster: &mut Cluster, receiver: &Receiver) {
-    println!("a replica leaves");
-    let api = cluster.api_of(0).unwrap();
-    let subscriptions = many_tenants(&api, receiver, "leave").await;
-    let stop = AtomicBool::new(false);
-    let leaving = async {
-        wait_for_each(receiver, "leave", 2, SOON).await;
-        let begun = Instant::now();
-        cluster.replicas[1].stop().await.unwrap();
-        let stopping = begun.elapsed();
-        let moved = wait_for_shards(&api, LEAVE_LIMIT, |owned| owned == [SHARDS]).await;
-        println!("stopped in {stopping:?}, shards moved {moved:?} later");
-        stop.store(true, Ordering::Relaxed);
-    };
-    let publishing = keep_publishing(&api, &subscriptions, &stop);
-    let (rounds, ()) = future::join(publishing, leaving).await;
-    wait_for_each(receiver, "leave", rounds, SOON).await;
-    for subscription in &subscriptions {
-        let tenant = tenant_of(&subscription.name);
-        let ended = api.wait_for_deliveries(tenant, "state = SUCCEEDED", rounds, SOON);
-        ended.await.unwrap();
-    }
-    let once = (TENANTS * rounds) as u64;
-    assert_eq!(receiver.received(), once, "each came once");
-}
-
-/// It is back, and has its half again.
-async fn join(cluster: &mut Cluster) {
-    println!("a replica joins");
-    cluster.replicas[1].start_again().await.unwrap();
-    let api = cluster.api_of(0).unwrap();
-    let took = wait_for_shards(&api, SHARE_LIMIT, shared).await;
-    println!("shared after {took:?}");
-    cluster.wait_for_agents().await.unwrap();
-}
-
-/// `kill -9`: its tenants are served again once its lease has ended.
-async fn crash(cluster: &mut Cluster, receiver: &Receiver) {
-    println!("a replica crashes");
-    let api = cluster.api_of(0).unwrap();
-    let subscriptions = many_tenants(&api, receiver, "crash").await;
-    publish_to_each(&api, &subscriptions).await;
-    wait_for_each(receiver, "crash", 1, SOON).await;
-    cluster.replicas[1].kill().await.unwrap();
-    publish_to_each(&api, &subscriptions).await;
-    let took = wait_for_each(receiver, "crash", 2, CRASH_LIMIT).await;
-    println!("all tenants served {took:?} after the crash");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_replicas_come_and_go() {
-    let mut cluster = two_replicas().await;
-    shards_are_shared(&cluster).await;
-    let receiver = cluster.receiver().await.unwrap();
-    leave(&mut cluster, &receiver).await;
-    join(&mut cluster).await;
-    crash(&mut cluster, &receiver).await;
 }
 
 /// Without certificates only this machine may call.
