@@ -96,10 +96,10 @@ impl ServeArguments {
     }
 }
 
-fn given<const N: usize>(
-    all: [(&'static str, &Option<String>); N],
-) -> Vec<(&'static str, String)> {
-    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+fn given<const N: usize>(all: [(&'static str, &Option<String>); N]) -> Vec<(&'static str, String)> {
+    all.into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect()
 }
 
 fn main() -> ExitCode {
@@ -127,8 +127,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build();
     runtime.context("starting the runtime")
 }
 

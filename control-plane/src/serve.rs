@@ -14,15 +14,15 @@ use postrider_domain::ids::ReplicaId;
 use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
 use postrider_store::{Maintenance, OpenOptions, Store};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::clock::{Clock, SystemClock};
+use crate::flow::cluster::Cluster;
 use crate::flow::conclude::{self, ConcludeParts};
 use crate::flow::manual::Tests;
-use crate::flow::own::Cluster;
 use crate::flow::publish::{self, PublishParts};
 use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
 use crate::health::{Health, Progress};
@@ -49,6 +49,8 @@ pub struct ControlPlane {
     pub address: SocketAddr,
     /// For the `dev` command and tests, which share its process.
     pub flow: Flow,
+    ownership: JoinHandle<()>,
+    server: JoinHandle<()>,
     tasks: JoinSet<()>,
     /// Ends loops that take new work.
     draining: CancellationToken,
@@ -59,7 +61,10 @@ pub struct ControlPlane {
 }
 
 /// Starts a control plane; `clock` replaces the real one.
-pub async fn start(settings: Settings, clock: Option<Arc<dyn Clock>>) -> anyhow::Result<ControlPlane> {
+pub async fn start(
+    settings: Settings,
+    clock: Option<Arc<dyn Clock>>,
+) -> anyhow::Result<ControlPlane> {
     let settings = Arc::new(settings);
     let tls = tls::load(&settings.server)?;
     let listener = TcpListener::bind(settings.server.listen)
@@ -72,23 +77,32 @@ pub async fn start(settings: Settings, clock: Option<Arc<dyn Clock>>) -> anyhow:
         None => SystemClock::starting_at(store.now().await?),
     };
     let maintenance = maintenance(&settings);
-    store.maintain(clock.now(), maintenance).await.context("preparing the database")?;
+    store
+        .maintain(clock.now(), maintenance)
+        .await
+        .context("preparing the database")?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let own_address = match settings.server.advertise.as_str() {
         "" => format!("{scheme}://{address}"),
         advertised => advertised.to_owned(),
     };
-    let check = PeerCheck { required: tls.is_some() };
-    let (server_tls, peer_tls) = tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
+    let check = PeerCheck {
+        required: tls.is_some(),
+    };
+    let (server_tls, peer_tls) =
+        tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
 
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, peer_tls);
     let (flow, mut tasks, loops) = (assembled.flow, assembled.tasks, assembled.loops);
-    let (draining, closing, stopped) =
-        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let (draining, closing, stopped) = (
+        CancellationToken::new(),
+        CancellationToken::new(),
+        CancellationToken::new(),
+    );
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let health = loops.health;
-    spawn_loops(&mut tasks, &flow, &health, &draining, &stopped);
+    let ownership = spawn_loops(&mut tasks, &flow, &health, &draining, &stopped);
     let health_stop = draining.clone();
     tasks.spawn(async move { health.run(reporter, health_stop).await });
     spawn_maintenance(&mut tasks, &flow, maintenance, stopped.clone());
@@ -101,7 +115,9 @@ pub async fn start(settings: Settings, clock: Option<Arc<dyn Clock>>) -> anyhow:
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(HTTP2_KEEPALIVE));
     if let Some(tls) = server_tls {
-        server = server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca")?;
+        server = server
+            .tls_config(tls)
+            .context("server.tls_cert, tls_key, tls_client_ca")?;
     }
     let router = server
         .add_routes(api::routes(flow.clone())?)
@@ -110,13 +126,25 @@ pub async fn start(settings: Settings, clock: Option<Arc<dyn Clock>>) -> anyhow:
         .add_service(health_service);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let shutdown = closing.clone().cancelled_owned();
-    tasks.spawn(async move {
-        if let Err(error) = router.serve_with_incoming_shutdown(incoming, shutdown).await {
+    let server = tokio::spawn(async move {
+        if let Err(error) = router
+            .serve_with_incoming_shutdown(incoming, shutdown)
+            .await
+        {
             tracing::error!(%error, "the gRPC port failed");
         }
     });
     tracing::info!(%address, replica = %flow.replica.0, "serving");
-    Ok(ControlPlane { address, flow, tasks, draining, closing, stopped })
+    Ok(ControlPlane {
+        address,
+        flow,
+        ownership,
+        server,
+        tasks,
+        draining,
+        closing,
+        stopped,
+    })
 }
 
 impl ControlPlane {
@@ -128,18 +156,28 @@ impl ControlPlane {
         self.draining.cancel();
         let patience = Duration::from_secs(self.flow.settings.server.drain_timeout_seconds);
         let patience = patience.saturating_sub(CLOSE_CONNECTIONS * 2);
-        match tokio::time::timeout(patience + CLOSE_CONNECTIONS, self.flow.leave(patience)).await {
+        let leaving = async {
+            // What this loop takes after the leases were handed over nobody gives back.
+            let _ = (&mut self.ownership).await;
+            self.flow.leave(patience).await
+        };
+        match tokio::time::timeout(patience + CLOSE_CONNECTIONS, leaving).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "leases were not handed over; they end by themselves"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "leases were not handed over; they end by themselves");
+            }
             Err(_) => tracing::warn!("the database did not answer; leases end by themselves"),
         }
         self.closing.cancel();
         self.flow.watch.close();
         self.flow.dispatcher.close_all();
-        tokio::time::sleep(CLOSE_CONNECTIONS / 4).await;
+        if tokio::time::timeout(CLOSE_CONNECTIONS, &mut self.server)
+            .await
+            .is_err()
+        {
+            self.server.abort();
+        }
         self.stopped.cancel();
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(CLOSE_CONNECTIONS, ended).await;
         self.tasks.shutdown().await;
         self.flow.store.close().await;
         tracing::info!("stopped");
@@ -152,7 +190,10 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     if settings.database.url.is_empty() {
         let directory = &settings.database.data_dir;
         std::fs::create_dir_all(directory).with_context(|| {
-            format!("database.data_dir: cannot make the directory {}", directory.display())
+            format!(
+                "database.data_dir: cannot make the directory {}",
+                directory.display()
+            )
         })?;
     }
     let options = OpenOptions {
@@ -160,7 +201,9 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
         shards: settings.database.shards,
         max_connections: settings.database.max_connections,
     };
-    postrider_store::open(&url, &options).await.context("database.url: cannot open the database")
+    postrider_store::open(&url, &options)
+        .await
+        .context("database.url: cannot open the database")
 }
 
 struct Loops {
@@ -187,8 +230,13 @@ fn assemble(
     let lost_after = settings.ownership.lost_after();
     let cluster = Cluster::new(replica.clone(), shards, lost_after, clock.now());
     let sweep = settings.ownership.sweep();
-    let (peers, hints) =
-        Peers::new(own_address, peer_tls, cluster.clone(), Arc::clone(&clock), sweep);
+    let (peers, hints) = Peers::new(
+        own_address,
+        peer_tls,
+        cluster.clone(),
+        Arc::clone(&clock),
+        sweep,
+    );
     tasks.spawn(hints.run());
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
@@ -227,10 +275,25 @@ fn assemble(
     let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
     let watch = Watch::new(Arc::clone(&store), &settings.api);
     let flow = Flow {
-        settings, store, clock, metrics, replica, tenants, dispatcher, publisher, concluder, peers,
-        cluster, watch, tests,
+        settings,
+        store,
+        clock,
+        metrics,
+        replica,
+        tenants,
+        dispatcher,
+        publisher,
+        concluder,
+        peers,
+        cluster,
+        watch,
+        tests,
     };
-    Assembled { flow, tasks, loops: Loops { health } }
+    Assembled {
+        flow,
+        tasks,
+        loops: Loops { health },
+    }
 }
 
 fn spawn_loops(
@@ -239,13 +302,13 @@ fn spawn_loops(
     health: &Health,
     draining: &CancellationToken,
     stopped: &CancellationToken,
-) {
+) -> JoinHandle<()> {
     let pump = (flow.dispatcher.clone(), stopped.clone());
     tasks.spawn(async move { pump.0.run(pump.1).await });
     let work: (Flow, Progress, _) = (flow.clone(), health.watch("work"), stopped.clone());
     tasks.spawn(async move { work.0.run_work(work.1, work.2).await });
     let own: (Flow, Progress, _) = (flow.clone(), health.watch("ownership"), draining.clone());
-    tasks.spawn(async move { own.0.run_ownership(own.1, own.2).await });
+    tokio::spawn(async move { own.0.run_ownership(own.1, own.2).await })
 }
 
 fn spawn_maintenance(
@@ -279,8 +342,12 @@ async fn spawn_metrics(
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("server.metrics_listen: cannot listen on {address}"))?;
-    let registry = flow.metrics.registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
-    tasks.spawn(async move { postrider_agent::metrics::serve(listener, Arc::new(registry), stop).await });
+    let registry = flow
+        .metrics
+        .registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
+    tasks.spawn(async move {
+        postrider_agent::metrics::serve(listener, Arc::new(registry), stop).await
+    });
     Ok(())
 }
 

@@ -73,9 +73,15 @@ fn test_modules(file: &Source) -> Vec<String> {
         .iter()
         .find_map(|root| file.path.strip_suffix(root))
         .unwrap_or_else(|| file.path.strip_suffix(".rs").unwrap_or(&file.path));
-    let lines: Vec<_> = file.text.lines().map(str::trim).collect();
+    let cfg_test = "#[cfg(test)]";
+    let lines: Vec<_> = file
+        .text
+        .lines()
+        .map(str::trim)
+        .filter(|line| *line == cfg_test || !line.starts_with("#["))
+        .collect();
     let pairs = lines.windows(2).filter_map(|pair| match pair {
-        ["#[cfg(test)]", next] => next.strip_suffix(';'),
+        [attribute, next] if *attribute == cfg_test => next.strip_suffix(';'),
         _ => None,
     });
     pairs
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn modules_declared_for_tests_are_test_code() {
-        let declares = "mod real;\n#[cfg(test)]\npub(crate) mod samples;\n";
+        let declares = "mod real;\n#[cfg(test)]\n#[allow(x)]\npub(crate) mod samples;\n";
         let mut sources = [
             Source::sample("a/src/lib.rs", declares),
             Source::sample("a/src/samples.rs", ""),

@@ -122,8 +122,7 @@ impl Deliveries {
                     now.since(self.flow.cluster.running(subscription, now))
                 });
                 // A test without retries has no time beyond its only attempt.
-                let lives =
-                    !delivery.state.is_final() && delivery.deadline > Timestamp::default();
+                let lives = !delivery.state.is_final() && delivery.deadline > Timestamp::default();
                 let context = Context {
                     last: last.get(&delivery.id).copied(),
                     expire_time: lives.then(|| delivery.deadline + stopped),

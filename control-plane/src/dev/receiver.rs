@@ -43,7 +43,9 @@ impl Receiver {
     /// Listens on `address`; verifies with `secret` (`whsec_…`).
     pub async fn bind(address: SocketAddr, secret: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await.with_context(|| {
-            format!("--receiver-listen: cannot listen on {address}; is another `postrider dev` running?")
+            format!(
+                "--receiver-listen: cannot listen on {address}; is another `postrider dev` running?"
+            )
         })?;
         let names = vec!["localhost".to_owned(), address.ip().to_string()];
         let made = rcgen::generate_simple_self_signed(names).context("making a certificate")?;
@@ -60,14 +62,19 @@ impl Receiver {
             certificate_pem: made.cert.pem(),
             listener,
             acceptor: TlsAcceptor::from(Arc::new(tls)),
-            customer: Arc::new(Customer { webhook, broken: AtomicBool::new(false) }),
+            customer: Arc::new(Customer {
+                webhook,
+                broken: AtomicBool::new(false),
+            }),
         })
     }
 
     /// Serves until its task is dropped.
     pub async fn serve(self) {
         loop {
-            let Ok((stream, _)) = self.listener.accept().await else { continue };
+            let Ok((stream, _)) = self.listener.accept().await else {
+                continue;
+            };
             // Answers are small; the kernel is not to wait for more.
             let _ = stream.set_nodelay(true);
             let (acceptor, customer) = (self.acceptor.clone(), Arc::clone(&self.customer));
@@ -126,14 +133,21 @@ impl Customer {
             return reply(StatusCode::PAYLOAD_TOO_LARGE, "too large\n");
         };
         let body = body.to_bytes();
-        let id = head.headers.get("webhook-id").and_then(|v| v.to_str().ok()).unwrap_or("?");
+        let id = head
+            .headers
+            .get("webhook-id")
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("?");
         if self.broken.load(Ordering::Relaxed) {
             println!("receiver: {id} refused with 503");
             return reply(StatusCode::SERVICE_UNAVAILABLE, "broken for the demo\n");
         }
         match self.webhook.verify(&body, &head.headers) {
             Ok(()) => {
-                println!("receiver: {id} arrived, signature verified: {}", String::from_utf8_lossy(&body));
+                println!(
+                    "receiver: {id} arrived, signature verified: {}",
+                    String::from_utf8_lossy(&body)
+                );
                 reply(StatusCode::OK, "thank you\n")
             }
             Err(error) => {

@@ -22,10 +22,10 @@ use postrider_domain::scheduler::{Feedback, StreamId};
 use postrider_domain::subscription::Subscription;
 use postrider_store::{Concluded, Conclusion, Store, StoreError, StoreResult};
 
+use super::cluster::Cluster;
 use super::dispatch::StreamMessage;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::manual::Tests;
-use super::own::Cluster;
 use super::{Dispatcher, Owner, Tenants};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -120,8 +120,9 @@ impl ConcludeWriter {
                 }
             }
             let mut seen = HashSet::new();
-            let (batch, repeated): (Vec<_>, Vec<_>) =
-                batch.into_iter().partition(|report| seen.insert(report.record.key.delivery));
+            let (batch, repeated): (Vec<_>, Vec<_>) = batch
+                .into_iter()
+                .partition(|report| seen.insert(report.record.key.delivery));
             later = repeated;
             self.conclude_surely(batch).await;
         }
@@ -148,7 +149,10 @@ impl ConcludeWriter {
                 Ok(Ok(one)) => decided.push(one),
                 Ok(Err(report)) => late.push(report),
                 Err((error, report)) => {
-                    let undecided = decided.into_iter().map(|one: Decided| one.report).chain(late);
+                    let undecided = decided
+                        .into_iter()
+                        .map(|one: Decided| one.report)
+                        .chain(late);
                     return Err((error, undecided.chain([report]).chain(batch).collect()));
                 }
             }
@@ -165,9 +169,14 @@ impl ConcludeWriter {
                 self.applied(applied);
                 self.conclude_late(late).await
             }
-            Err(error) if error.is_transient() => {
-                Err((error, decided.into_iter().map(|one| one.report).chain(late).collect()))
-            }
+            Err(error) if error.is_transient() => Err((
+                error,
+                decided
+                    .into_iter()
+                    .map(|one| one.report)
+                    .chain(late)
+                    .collect(),
+            )),
             Err(_) => {
                 for one in decided {
                     late.extend(self.conclude_alone(one).await?);
@@ -189,13 +198,18 @@ impl ConcludeWriter {
         let started = self.parts.clock.now();
         let result = self.parts.store.conclude(&batch, started).await;
         let span = self.parts.clock.now().since(started);
-        self.parts.metrics.observe_commit("conclude", span, batch.len());
+        self.parts
+            .metrics
+            .observe_commit("conclude", span, batch.len());
         result
     }
 
     /// Commits one result of a batch that was refused; stored reduced when the
     /// database refuses it again. Returns it when its delivery had moved on.
-    async fn conclude_alone(&self, mut one: Decided) -> Result<Option<Report>, (StoreError, Vec<Report>)> {
+    async fn conclude_alone(
+        &self,
+        mut one: Decided,
+    ) -> Result<Option<Report>, (StoreError, Vec<Report>)> {
         for reduced in [false, true] {
             if reduced {
                 reduce(&mut one.report.record);
@@ -207,7 +221,9 @@ impl ConcludeWriter {
                 }
                 Ok(_) => return Ok(Some(one.report)),
                 Err(error) if error.is_transient() => return Err((error, vec![one.report])),
-                Err(error) => tracing::error!(%error, attempt = ?one.report.record.key, reduced, "a result was refused"),
+                Err(error) => {
+                    tracing::error!(%error, attempt = ?one.report.record.key, reduced, "a result was refused")
+                }
             }
         }
         // Nothing of it can be stored; the delivery stays IN_FLIGHT and is found
@@ -217,9 +233,15 @@ impl ConcludeWriter {
     }
 
     /// Decides about a result; gives it back when its delivery has moved on.
-    async fn decide(&self, mut report: Report) -> Result<Result<Decided, Report>, (StoreError, Report)> {
+    async fn decide(
+        &self,
+        mut report: Report,
+    ) -> Result<Result<Decided, Report>, (StoreError, Report)> {
         let key = report.record.key;
-        let job = self.parts.dispatcher.with(|scheduler, _| scheduler.result_received(key));
+        let job = self
+            .parts
+            .dispatcher
+            .with(|scheduler, _| scheduler.result_received(key));
         let delivery = match (&job, report.seen.take()) {
             (Some(job), _) => job.delivery.clone(),
             (None, Some(seen)) => seen,
@@ -260,10 +282,16 @@ impl ConcludeWriter {
         let Some(subscription) = subscription else {
             if report.answered && record.http_status.is_some_and(|s| (200..300).contains(&s)) {
                 record.outcome = Outcome::Succeeded;
-                return Transition::End { state: DeliveryState::Succeeded, reason: None };
+                return Transition::End {
+                    state: DeliveryState::Succeeded,
+                    reason: None,
+                };
             }
             let reason = Some(EndReason::SubscriptionDeleted);
-            return Transition::End { state: DeliveryState::Cancelled, reason };
+            return Transition::End {
+                state: DeliveryState::Cancelled,
+                reason,
+            };
         };
         if report.answered {
             let status = record.http_status.unwrap_or(0);
@@ -301,12 +329,18 @@ impl ConcludeWriter {
         self.parts.dispatcher.with(|scheduler, now| {
             for one in &applied {
                 let record = &one.report.record;
-                let holds = record.http_status.is_some_and(|s| HOLDING_STATUSES.contains(&s))
+                let holds = record
+                    .http_status
+                    .is_some_and(|s| HOLDING_STATUSES.contains(&s))
                     && record.outcome != Outcome::Succeeded;
                 let feedback = Feedback {
                     outcome: record.outcome,
                     latency: record.timings.total,
-                    hold: one.report.retry_after.filter(|_| holds).map(|wish| wish.min(limit)),
+                    hold: one
+                        .report
+                        .retry_after
+                        .filter(|_| holds)
+                        .map(|wish| wish.min(limit)),
                     transition: one.transition,
                 };
                 if one.report.seen.is_none() {
@@ -322,12 +356,17 @@ impl ConcludeWriter {
         });
         for one in &applied {
             let record = &one.report.record;
-            self.parts.metrics.attempt(record.outcome, record.timings.total);
+            self.parts
+                .metrics
+                .attempt(record.outcome, record.timings.total);
             self.parts.tests.concluded(record, one.transition);
             if one.report.seen.is_some() {
                 self.hint(record);
             }
-            if record.http_status == Some(GONE) && record.outcome == Outcome::HttpStatus && !record.test {
+            if record.http_status == Some(GONE)
+                && record.outcome == Outcome::HttpStatus
+                && !record.test
+            {
                 self.disable_gone(record);
             }
         }
@@ -343,7 +382,10 @@ impl ConcludeWriter {
     fn disable_gone(&self, record: &AttemptRecord) {
         let (tenants, key) = (self.parts.tenants.clone(), record.subscription.clone());
         tokio::spawn(async move {
-            if let Err(error) = tenants.disable(&key, "GONE: the receiver answered 410").await {
+            if let Err(error) = tenants
+                .disable(&key, "GONE: the receiver answered 410")
+                .await
+            {
                 tracing::warn!(%error, subscription = %key, "could not disable a subscription that is gone");
             }
         });

@@ -21,7 +21,11 @@ pub struct Entrance<T> {
 
 impl<T> Clone for Entrance<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), bytes: Arc::clone(&self.bytes), patience: self.patience }
+        Self {
+            sender: self.sender.clone(),
+            bytes: Arc::clone(&self.bytes),
+            patience: self.patience,
+        }
     }
 }
 
@@ -61,8 +65,11 @@ pub struct Bounds {
 pub fn group<T>(bounds: Bounds) -> (Entrance<T>, Exit<T>) {
     let (sender, receiver) = mpsc::channel(bounds.queued_items);
     let units = (bounds.queued_bytes / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-    let entrance =
-        Entrance { sender, bytes: Arc::new(Semaphore::new(units)), patience: bounds.patience };
+    let entrance = Entrance {
+        sender,
+        bytes: Arc::new(Semaphore::new(units)),
+        patience: bounds.patience,
+    };
     let exit = Exit {
         receiver,
         max_items: bounds.batch_items,
@@ -84,7 +91,11 @@ impl<T> Entrance<T> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let share = Arc::clone(&self.bytes).acquire_many_owned(units);
         let share = share.await.map_err(|_| Refused::Closed)?;
-        let queued = Queued { item, bytes, _share: share };
+        let queued = Queued {
+            item,
+            bytes,
+            _share: share,
+        };
         self.sender.send(queued).await.map_err(|_| Refused::Closed)
     }
 }
@@ -93,7 +104,13 @@ impl<T> Exit<T> {
     /// The next batch: what is queued, at least one, at most the bounds. `None`
     /// once every entrance is gone and nothing is queued.
     pub async fn batch(&mut self) -> Option<Vec<Queued<T>>> {
-        if self.buffer.is_empty() && self.receiver.recv_many(&mut self.buffer, self.max_items).await == 0 {
+        if self.buffer.is_empty()
+            && self
+                .receiver
+                .recv_many(&mut self.buffer, self.max_items)
+                .await
+                == 0
+        {
             return None;
         }
         let mut bytes = 0;

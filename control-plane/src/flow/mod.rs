@@ -10,11 +10,12 @@
 //! - `conclude`: results in, committed in groups.
 //! - `retry`: due work, claimed.
 //! - `reap`: lost work, found.
-//! - `own`: shards, leases, signs of life.
+//! - `own`: shards, leases, signs of life; `cluster`: what the others told.
 //! - `tenants`: the configuration as last read, and changing it.
 //! - `manual`: tests, resends, cancellations.
 //! - `watch`: the tail of attempts.
 
+pub mod cluster;
 pub mod conclude;
 pub mod dispatch;
 mod group;
@@ -28,7 +29,6 @@ pub mod watch;
 
 use std::sync::Arc;
 
-
 use postrider_domain::ids::ReplicaId;
 use postrider_store::Store;
 
@@ -36,9 +36,9 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
+pub use crate::replicas::Peers;
 pub use dispatch::Dispatcher;
 pub use manual::{CancelError, RetryError, TestError, TestRequest};
-pub use crate::replicas::Peers;
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
 pub use tenants::Tenants;
 pub use watch::Watch;
@@ -56,7 +56,7 @@ pub struct Flow {
     pub publisher: Publisher,
     pub concluder: conclude::Concluder,
     pub peers: Peers,
-    pub cluster: own::Cluster,
+    pub cluster: cluster::Cluster,
     pub watch: Watch,
     pub tests: manual::Tests,
 }

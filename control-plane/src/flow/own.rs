@@ -6,171 +6,38 @@
 //! that was read before the renewal was asked for.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use postrider_domain::ids::{Epoch, Region, ReplicaId, Shard, TenantId};
+use postrider_domain::ids::{Epoch, Region, ReplicaId, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease};
-use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_store::{ClusterView, RegionClock, ReplicaRow, StoreResult};
 use tokio_util::sync::CancellationToken;
 
-use super::{Flow, Owner};
+use super::Flow;
 use crate::health::Progress;
 
 /// Shards given up at once, so that a joining replica has its share soon and
 /// nobody is without service for long.
 const GIVE_UP_AT_ONCE: usize = 8;
-/// A database whose clock has moved this far from ours has jumped (rule 15).
-const CLOCK_JUMP: Duration = Duration::from_secs(60);
 /// How long a shard that is given up waits for what is in flight; what is still
 /// out then is taken over by the next owner.
 const DRAIN_SHARD: Duration = Duration::from_secs(3);
 
-struct Inner {
-    replica: ReplicaId,
-    shards: u16,
-    lost_after: Duration,
-    view: RwLock<Arc<ClusterView>>,
-    sweeps: AtomicU64,
-    suspicion: AtomicBool,
-    clock_is_off: AtomicBool,
-}
-
-/// Everybody's state as last read. Cheap to clone.
-#[derive(Clone)]
-pub struct Cluster(Arc<Inner>);
-
-impl Cluster {
-    pub fn new(replica: ReplicaId, shards: u16, lost_after: Duration, now: Timestamp) -> Self {
-        let view = ClusterView {
-            now,
-            replicas: Vec::new(),
-            shards: Vec::new(),
-            agents: Vec::new(),
-            regions: Vec::new(),
-        };
-        Self(Arc::new(Inner {
-            replica,
-            shards,
-            lost_after,
-            view: RwLock::new(Arc::new(view)),
-            sweeps: AtomicU64::new(0),
-            suspicion: AtomicBool::new(false),
-            clock_is_off: AtomicBool::new(false),
-        }))
-    }
-
-    pub fn view(&self) -> Arc<ClusterView> {
-        Arc::clone(&self.0.view.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Notes what was just taken, without waiting for the next look at everybody.
-    fn note_taken(&self, taken: &[(Shard, Epoch)]) {
-        let mut view = ClusterView::clone(&self.view());
-        for (shard, epoch) in taken {
-            if let Some(row) = view.shards.iter_mut().find(|row| row.shard == *shard) {
-                row.owner = Some(self.0.replica.clone());
-                row.epoch = *epoch;
-            }
-        }
-        self.set(view);
-    }
-
-    fn set(&self, view: ClusterView) {
-        *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
-    }
-
-    /// Who owns a tenant's shard, as last read.
-    pub fn owner(&self, tenant: &TenantId) -> Owner {
-        let view = self.view();
-        let shard = Shard::of(tenant, self.0.shards);
-        let Some(owner) = view.shards.iter().find(|row| row.shard == shard).and_then(|r| r.owner.clone())
-        else {
-            return Owner::Nobody;
-        };
-        if owner == self.0.replica {
-            return Owner::Me;
-        }
-        let peer = view.replicas.iter().find(|replica| replica.id == owner);
-        peer.map_or(Owner::Nobody, |replica| Owner::Peer(replica.address.clone()))
-    }
-
-    /// The addresses of the other replicas that are alive.
-    pub fn peers(&self) -> Vec<String> {
-        let view = self.view();
-        let alive = view.replicas.iter().filter(|replica| {
-            replica.id != self.0.replica && view.now.since(replica.heard) < self.0.lost_after
-        });
-        alive.map(|replica| replica.address.clone()).collect()
-    }
-
-    /// A subscription's running clock: it stands still while the subscription is
-    /// paused, or its region has no agent (rule 11).
-    pub fn running(&self, subscription: &Subscription, now: Timestamp) -> Timestamp {
-        let view = self.view();
-        let region = view.regions.iter().find(|r| r.region == subscription.settings.region);
-        let without_agent = region.map_or(Duration::ZERO, |r| r.clock.elapsed(now));
-        subscription.paused_clock.running(now) - without_agent
-    }
-
-    /// Whether any replica heard this very process of an agent lately, and no
-    /// later process of the same name.
-    pub fn agent_alive(&self, agent: &AgentIdentity) -> bool {
-        let view = self.view();
-        let namesakes = view.agents.iter().filter(|seen| seen.agent == agent.agent);
-        let latest = namesakes.max_by_key(|seen| seen.heard);
-        latest.is_some_and(|seen| {
-            seen.incarnation == agent.incarnation
-                && view.now.since(seen.heard) < self.0.lost_after
-        })
-    }
-
-    /// Counts the sweeps.
-    pub fn next_sweep(&self) -> u64 {
-        self.0.sweeps.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Something was committed, or not: nobody knows. The next sweep looks.
-    pub fn suspect(&self) {
-        self.0.suspicion.store(true, Ordering::Relaxed);
-    }
-
-    /// The database's clock has jumped since this replica started. Deadlines are
-    /// not to be trusted until a restart: nothing expires meanwhile.
-    pub fn clock_is_off(&self) -> bool {
-        self.0.clock_is_off.load(Ordering::Relaxed)
-    }
-
-    fn compare_clocks(&self, ours: Timestamp, databases: Timestamp) {
-        let off = ours.since(databases).max(databases.since(ours)) > CLOCK_JUMP;
-        if off && !self.0.clock_is_off.swap(off, Ordering::Relaxed) {
-            tracing::error!(%ours, %databases, "the database's clock has jumped; nothing expires until a restart");
-        }
-    }
-
-    pub fn take_suspicion(&self) -> bool {
-        self.0.suspicion.swap(false, Ordering::Relaxed)
-    }
-}
-
 /// What the ownership loop remembers.
 struct Leases {
-    /// When each lease was last renewed, before it was asked for.
-    renewed: HashMap<Shard, Timestamp>,
     /// Shards that are being given up, and since when.
     draining: HashMap<Shard, Timestamp>,
     first: bool,
 }
 
 impl Flow {
-    /// Keeps leases and gives signs of life until told to stop; then gives up
-    /// everything, drained.
+    /// Keeps leases and gives signs of life until told to stop.
     pub async fn run_ownership(&self, progress: Progress, stop: CancellationToken) {
-        let mut leases =
-            Leases { renewed: HashMap::new(), draining: HashMap::new(), first: true };
+        let mut leases = Leases {
+            draining: HashMap::new(),
+            first: true,
+        };
         let mut next_renewal = self.clock.now();
         while !stop.is_cancelled() {
             progress.made();
@@ -197,7 +64,10 @@ impl Flow {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             heard: self.clock.now(),
         };
-        let view = self.store.heartbeat(&me, &self.dispatcher.sightings(&self.replica)).await?;
+        let view = self
+            .store
+            .heartbeat(&me, &self.dispatcher.sightings(&self.replica))
+            .await?;
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.now);
         }
@@ -210,19 +80,26 @@ impl Flow {
     }
 
     async fn renew(&self, leases: &mut Leases) -> StoreResult<()> {
-        let owned: Vec<(Shard, Epoch)> =
-            self.dispatcher.look(|s, _| s.leases()).iter().map(|l| (l.shard, l.epoch)).collect();
+        let owned: Vec<(Shard, Epoch)> = self
+            .dispatcher
+            .look(|s, _| s.leases())
+            .iter()
+            .map(|l| (l.shard, l.epoch))
+            .collect();
         if owned.is_empty() {
             return Ok(());
         }
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
-        let kept = self.store.renew_shards(&self.replica, &owned, lease).await?;
+        let kept = self
+            .store
+            .renew_shards(&self.replica, &owned, lease)
+            .await?;
         for (shard, _) in owned {
             if kept.contains(&shard) {
-                leases.renewed.insert(shard, asked);
                 let stop_at = self.stop_at(asked);
-                self.dispatcher.with(|s, now| s.renew_shard(shard, stop_at, now));
+                self.dispatcher
+                    .with(|s, now| s.renew_shard(shard, stop_at, now));
             } else {
                 tracing::warn!(shard = shard.0, "a lease was lost");
                 self.forget_shard(leases, shard);
@@ -238,9 +115,9 @@ impl Flow {
     }
 
     fn forget_shard(&self, leases: &mut Leases, shard: Shard) {
-        leases.renewed.remove(&shard);
         leases.draining.remove(&shard);
-        self.dispatcher.with(|scheduler, _| scheduler.drop_shard(shard));
+        self.dispatcher
+            .with(|scheduler, _| scheduler.drop_shard(shard));
     }
 
     /// Takes what is free up to this replica's share; gives up what is above it.
@@ -249,14 +126,24 @@ impl Flow {
         let share = self.share(&view);
         self.finish_draining(leases).await?;
         let owned = self.dispatcher.look(|s, _| s.leases());
-        let kept = owned.iter().filter(|lease| !leases.draining.contains_key(&lease.shard)).count();
+        let kept = owned
+            .iter()
+            .filter(|lease| !leases.draining.contains_key(&lease.shard))
+            .count();
         if kept > share {
             let room = GIVE_UP_AT_ONCE.saturating_sub(leases.draining.len());
-            let surplus = owned.iter().rev().filter(|l| !leases.draining.contains_key(&l.shard));
-            let surplus: Vec<Shard> = surplus.take((kept - share).min(room)).map(|l| l.shard).collect();
+            let surplus = owned
+                .iter()
+                .rev()
+                .filter(|l| !leases.draining.contains_key(&l.shard));
+            let surplus: Vec<Shard> = surplus
+                .take((kept - share).min(room))
+                .map(|l| l.shard)
+                .collect();
             for shard in surplus {
                 leases.draining.insert(shard, self.clock.now());
-                self.dispatcher.with(|scheduler, _| scheduler.drain_shard(shard));
+                self.dispatcher
+                    .with(|scheduler, _| scheduler.drain_shard(shard));
             }
         } else if kept < share {
             self.acquire(leases, &view, share - kept).await?;
@@ -276,36 +163,48 @@ impl Flow {
         alive.sort();
         let replicas = alive.len().max(1);
         let shards = view.shards.len();
-        let place = alive.iter().position(|id| **id == self.replica).unwrap_or(replicas);
+        let place = alive
+            .iter()
+            .position(|id| **id == self.replica)
+            .unwrap_or(replicas);
         shards / replicas + usize::from(place < shards % replicas)
     }
 
-    async fn acquire(&self, leases: &mut Leases, view: &ClusterView, wanted: usize) -> StoreResult<()> {
+    async fn acquire(
+        &self,
+        leases: &mut Leases,
+        view: &ClusterView,
+        wanted: usize,
+    ) -> StoreResult<()> {
         let force = leases.first && self.settings.single_process();
-        let free = view.shards.iter().filter(|row| {
-            force || row.owner.is_none() || row.lease_until <= view.now
-        });
+        let free = view
+            .shards
+            .iter()
+            .filter(|row| force || row.owner.is_none() || row.lease_until <= view.now);
         let free: Vec<Shard> = free.take(wanted).map(|row| row.shard).collect();
         if free.is_empty() {
             return Ok(());
         }
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
-        let taken = self.store.acquire_shards(&self.replica, &free, lease, force).await?;
+        let taken = self
+            .store
+            .acquire_shards(&self.replica, &free, lease, force)
+            .await?;
         self.cluster.note_taken(&taken);
         let agents: Vec<AgentIdentity> = self.living_agents(view);
         let stop_at = self.stop_at(asked);
         let mut announced = Vec::with_capacity(taken.len());
         self.dispatcher.with(|scheduler, now| {
             for (shard, epoch) in &taken {
-                let lease = ShardLease { shard: *shard, epoch: *epoch };
+                let lease = ShardLease {
+                    shard: *shard,
+                    epoch: *epoch,
+                };
                 scheduler.take_shard(lease, stop_at, agents.iter().cloned(), now);
                 announced.push(lease);
             }
         });
-        for lease in &announced {
-            leases.renewed.insert(lease.shard, asked);
-        }
         tracing::info!(shards = taken.len(), "took shards");
         self.dispatcher.announce(&announced);
         let shards: Vec<Shard> = announced.iter().map(|lease| lease.shard).collect();
@@ -315,9 +214,15 @@ impl Flow {
 
     fn living_agents(&self, view: &ClusterView) -> Vec<AgentIdentity> {
         let lost_after = self.settings.ownership.lost_after();
-        let alive = view.agents.iter().filter(|a| view.now.since(a.heard) < lost_after);
+        let alive = view
+            .agents
+            .iter()
+            .filter(|a| view.now.since(a.heard) < lost_after);
         let mut agents: Vec<AgentIdentity> = alive
-            .map(|a| AgentIdentity { agent: a.agent.clone(), incarnation: a.incarnation })
+            .map(|a| AgentIdentity {
+                agent: a.agent.clone(),
+                incarnation: a.incarnation,
+            })
             .collect();
         agents.sort();
         agents.dedup();
@@ -380,9 +285,15 @@ impl Flow {
             let mut clock = known.map(|r| r.clock).unwrap_or_default();
             let before = clock;
             let now = self.clock.now();
-            if served.contains(&&region) { clock.start(now) } else { clock.stop(now) }
+            if served.contains(&&region) {
+                clock.start(now)
+            } else {
+                clock.stop(now)
+            }
             if clock != before {
-                self.store.put_region_clock(&RegionClock { region, clock }).await?;
+                self.store
+                    .put_region_clock(&RegionClock { region, clock })
+                    .await?;
             }
         }
         Ok(())
@@ -390,8 +301,12 @@ impl Flow {
 
     /// Stops dispatching, waits for what is in flight, and gives up every shard.
     pub async fn leave(&self, patience: Duration) -> StoreResult<()> {
-        let shards: Vec<Shard> =
-            self.dispatcher.look(|s, _| s.leases()).iter().map(|lease| lease.shard).collect();
+        let shards: Vec<Shard> = self
+            .dispatcher
+            .look(|s, _| s.leases())
+            .iter()
+            .map(|lease| lease.shard)
+            .collect();
         self.dispatcher.with(|scheduler, _| {
             for shard in &shards {
                 scheduler.drain_shard(*shard);

@@ -7,14 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::ids::{AttemptKey, SubscriptionKey, TenantId};
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
-use postrider_proto::replica::v1::{
-    ConcludedHint, HintRequest, RefreshTenantRequest, WaitingHint,
-};
+use postrider_proto::replica::v1::{ConcludedHint, HintRequest, RefreshTenantRequest, WaitingHint};
 use tokio::sync::mpsc;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use crate::clock::Clock;
-use crate::flow::own::Cluster;
+use crate::flow::cluster::Cluster;
 
 /// Hints that wait to be sent; beyond it they are dropped, and cost a sweep.
 const MAX_QUEUED_HINTS: usize = 10_000;
@@ -67,8 +65,15 @@ impl Peers {
     ) -> (Self, HintSender) {
         let (sender, hints) = mpsc::channel(MAX_QUEUED_HINTS);
         let channels = Mutex::new(HashMap::new());
-        let peers =
-            Self(Arc::new(Inner { own_address, tls, channels, hints: sender, cluster, clock, sweep }));
+        let peers = Self(Arc::new(Inner {
+            own_address,
+            tls,
+            channels,
+            hints: sender,
+            cluster,
+            clock,
+            sweep,
+        }));
         (peers.clone(), HintSender { peers, hints })
     }
 
@@ -79,11 +84,16 @@ impl Peers {
 
     /// A channel to another replica, connected when it is first used.
     pub fn channel(&self, address: &str) -> Result<Channel, tonic::transport::Error> {
-        let mut channels = self.0.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut channels = self
+            .0
+            .channels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());
         }
-        let mut endpoint = Endpoint::from_shared(address.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
+        let mut endpoint =
+            Endpoint::from_shared(address.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
         if let Some(tls) = &self.0.tls {
             endpoint = endpoint.tls_config(
                 ClientTlsConfig::new()
@@ -98,12 +108,18 @@ impl Peers {
 
     /// A subscription got deliveries that are due, in a shard of that replica.
     pub fn hint_waiting(&self, address: &str, subscription: SubscriptionKey) {
-        let _ = self.0.hints.try_send((address.to_owned(), Hint::Waiting(subscription)));
+        let _ = self
+            .0
+            .hints
+            .try_send((address.to_owned(), Hint::Waiting(subscription)));
     }
 
     /// An attempt of a shard of that replica was concluded here.
     pub fn hint_concluded(&self, address: &str, key: AttemptKey) {
-        let _ = self.0.hints.try_send((address.to_owned(), Hint::Concluded(key)));
+        let _ = self
+            .0
+            .hints
+            .try_send((address.to_owned(), Hint::Concluded(key)));
     }
 
     /// Returns once every living replica works with at least this version of a
@@ -118,7 +134,12 @@ impl Peers {
         futures::future::join_all(calls).await;
     }
 
-    async fn refresh_at(&self, address: &str, tenant: &TenantId, version: i64) -> anyhow::Result<()> {
+    async fn refresh_at(
+        &self,
+        address: &str,
+        tenant: &TenantId,
+        version: i64,
+    ) -> anyhow::Result<()> {
         let mut client = ReplicaServiceClient::new(self.channel(address)?);
         let mut request = tonic::Request::new(RefreshTenantRequest {
             tenant: tenant.to_string(),
@@ -143,7 +164,9 @@ impl Peers {
                 }),
             }
         }
-        let Ok(channel) = self.channel(&address) else { return };
+        let Ok(channel) = self.channel(&address) else {
+            return;
+        };
         let mut client = ReplicaServiceClient::new(channel);
         let sent = tokio::time::timeout(CALL_TIMEOUT, client.hint(request)).await;
         if !matches!(sent, Ok(Ok(_))) {
@@ -161,7 +184,9 @@ impl HintSender {
             for (address, hint) in gathered.drain(..) {
                 by_address.entry(address).or_default().insert(hint);
             }
-            let calls = by_address.into_iter().map(|(to, hints)| self.peers.send_hints(to, hints));
+            let calls = by_address
+                .into_iter()
+                .map(|(to, hints)| self.peers.send_hints(to, hints));
             futures::future::join_all(calls).await;
         }
     }

@@ -28,8 +28,11 @@ pub trait HistoryStore {
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>>;
 
-    async fn get_delivery(&self, tenant: &TenantId, id: DeliveryId)
-    -> StoreResult<Option<Delivery>>;
+    async fn get_delivery(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+    ) -> StoreResult<Option<Delivery>>;
 
     /// Newest first, unfinished and ended ones merged.
     async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>>;
@@ -148,7 +151,9 @@ pub const LATENCY_BUCKETS: u8 = 34;
 
 /// The bucket of a duration; part of the storage format.
 pub fn latency_bucket(duration: Duration) -> u8 {
-    (0..LATENCY_BUCKETS).find(|b| duration <= latency_bucket_bound(*b)).unwrap_or(LATENCY_BUCKETS - 1)
+    (0..LATENCY_BUCKETS)
+        .find(|b| duration <= latency_bucket_bound(*b))
+        .unwrap_or(LATENCY_BUCKETS - 1)
 }
 
 /// The upper bound of a bucket.

@@ -36,8 +36,8 @@ pub use ownership::{
 };
 pub use publishing::{Idempotency, NewEvent, Published, PublishingStore};
 pub use work::{
-    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting,
-    WaitingSubscription, Work, WorkStore,
+    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription,
+    Work, WorkStore,
 };
 
 /// All that an engine does.

@@ -1,7 +1,9 @@
 //! Unfinished deliveries: claimed, concluded, given back, ended.
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, EndReason, Late, Transition};
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Transition,
+};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
@@ -76,18 +78,31 @@ pub trait WorkStore {
 
     /// Ends WAITING and HELD deliveries of a subscription; returns how many, at
     /// most `limit`.
-    async fn end_waiting(&self, request: &EndWaiting, now: Timestamp, limit: u32)
-    -> StoreResult<u64>;
+    async fn end_waiting(
+        &self,
+        request: &EndWaiting,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64>;
 
     /// Ends one unfinished delivery as CANCELLED.
-    async fn cancel(&self, tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp)
-    -> StoreResult<Cancelled>;
+    async fn cancel(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> StoreResult<Cancelled>;
 
     /// Makes a WAITING delivery due at `now`, by [`Trigger::Manual`]; false when it is not WAITING.
     ///
     /// [`Trigger::Manual`]: postrider_domain::delivery::Trigger::Manual
-    async fn bring_forward(&self, tenant: &TenantId, id: DeliveryId, now: Timestamp)
-    -> StoreResult<bool>;
+    async fn bring_forward(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<bool>;
 
     /// A subscription's WAITING and HELD deliveries, counted up to `cap`.
     async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog>;
@@ -170,7 +185,9 @@ pub struct EndWaiting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cancelled {
     /// It was unfinished and has ended; the attempt it was IN_FLIGHT at, if any.
-    Done { in_flight: Option<AttemptKey> },
+    Done {
+        in_flight: Option<AttemptKey>,
+    },
     AlreadyEnded(DeliveryState),
     NotFound,
 }

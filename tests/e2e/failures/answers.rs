@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use postrider_proto::v1::{AttemptOutcome, DeliveryState, RetryPolicy, Subscription};
+use postrider_proto::v1::{Attempt, AttemptOutcome, DeliveryState, RetryPolicy, Subscription};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{self, Answer, Behaviour, Body};
 
@@ -26,101 +26,82 @@ fn impatient(stage: &Stage, path: &str, policy: RetryPolicy) -> Subscription {
     }
 }
 
-pub async fn each_is_recorded(cluster: &Cluster) {
-    let stage = Stage::set(cluster, "answers").await;
-    let words = Bytes::from_static(b"no\0t today \xff");
+/// A path, what the receiver does there, and what history says of it.
+type Fault = (&'static str, Behaviour, AttemptOutcome, u32);
+
+const WORDS: &[u8] = b"no\0t today \xff";
+
+fn faults() -> [Fault; 8] {
+    use AttemptOutcome::{ConnectionClosed, HttpStatus, Timeout};
+    let answer = |status: StatusCode| behaviour::status(status);
     let refusal = Answer::status(StatusCode::SERVICE_UNAVAILABLE)
         .header("x-why", "tired")
-        .body(Body::Whole(words.clone()));
-    let status = AttemptOutcome::HttpStatus;
-    let faults: [(&str, Behaviour, AttemptOutcome, u32); 8] = [
-        (
-            "/500",
-            behaviour::status(StatusCode::INTERNAL_SERVER_ERROR),
-            status,
-            500,
-        ),
-        ("/503", refusal.into(), status, 503),
-        (
-            "/404",
-            behaviour::status(StatusCode::NOT_FOUND),
-            status,
-            404,
-        ),
-        (
-            "/304",
-            behaviour::status(StatusCode::NOT_MODIFIED),
-            status,
-            304,
-        ),
-        ("/hang", Behaviour::Hang, AttemptOutcome::Timeout, 0),
-        (
-            "/drip",
-            behaviour::drip(Duration::from_millis(50)),
-            AttemptOutcome::Timeout,
-            200,
-        ),
-        (
-            "/close",
-            Behaviour::CloseBeforeAnswer,
-            AttemptOutcome::ConnectionClosed,
-            0,
-        ),
-        (
-            "/cut",
-            behaviour::close_in_body(),
-            AttemptOutcome::ConnectionClosed,
-            200,
-        ),
-    ];
-    for (path, behaviour, ..) in &faults {
-        stage.receiver.script(path, [behaviour.clone()]);
+        .body(Body::Whole(Bytes::from_static(WORDS)));
+    let drip = behaviour::drip(Duration::from_millis(50));
+    let broken = answer(StatusCode::INTERNAL_SERVER_ERROR);
+    let close = Behaviour::CloseBeforeAnswer;
+    let cut = behaviour::close_in_body();
+    [
+        ("/500", broken, HttpStatus, 500),
+        ("/503", refusal.into(), HttpStatus, 503),
+        ("/404", answer(StatusCode::NOT_FOUND), HttpStatus, 404),
+        ("/304", answer(StatusCode::NOT_MODIFIED), HttpStatus, 304),
+        ("/hang", Behaviour::Hang, Timeout, 0),
+        ("/drip", drip, Timeout, 200),
+        ("/close", close, ConnectionClosed, 0),
+        ("/cut", cut, ConnectionClosed, 200),
+    ]
+}
+
+/// Checks what every failed attempt has, and what those have that say more.
+fn assert_recorded(stage: &Stage, attempt: &Attempt) {
+    let answered = attempt.outcome() == AttemptOutcome::HttpStatus;
+    assert!(!attempt.error.is_empty() || answered, "{attempt:?}");
+    assert!(attempt.next_attempt_time.is_none(), "{attempt:?}");
+    let address = format!("127.0.0.1:{}", stage.receiver.port());
+    assert_eq!(attempt.remote_address, address);
+    let timings = attempt.timings.unwrap();
+    let total = duration(timings.total);
+    assert!(total < Duration::from_secs(5), "{attempt:?}");
+    if attempt.outcome() == AttemptOutcome::Timeout {
+        assert!(total >= Duration::from_millis(490), "{attempt:?}");
+    }
+    if timings.first_byte.is_some() {
+        assert!(duration(timings.first_byte) <= total, "{attempt:?}");
+    }
+    if attempt.http_status == 503 {
+        assert_eq!(attempt.response_body, WORDS);
+        assert_eq!(attempt.response_body_size, 12);
+        let why = attempt.response_headers.iter().find(|h| h.name == "x-why");
+        assert_eq!(why.unwrap().value, "tired");
+    }
+}
+
+pub async fn each_is_recorded(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "answers").await;
+    let mut wanted = Vec::new();
+    for (path, behaviour, outcome, status) in faults() {
+        stage.receiver.script(path, [behaviour]);
         stage.create(impatient(&stage, path, once())).await;
+        wanted.push((outcome as i32, status));
     }
     stage.publish().await;
     let filter = "state = EXHAUSTED";
     let ended = stage
         .api
-        .wait_for_deliveries(&stage.tenant, filter, faults.len(), SOON);
+        .wait_for_deliveries(&stage.tenant, filter, wanted.len(), SOON);
     let mut seen = Vec::new();
     for delivery in ended.await.unwrap() {
         let attempts = stage.attempts(&delivery).await;
         assert_eq!(attempts.len(), 1, "{attempts:?}");
-        let attempt = attempts[0].clone();
+        let attempt = &attempts[0];
+        assert_recorded(&stage, attempt);
         assert_eq!(delivery.last_outcome, attempt.outcome);
-        assert!(
-            !attempt.error.is_empty() || attempt.outcome() == status,
-            "{attempt:?}"
-        );
-        assert!(attempt.next_attempt_time.is_none(), "{attempt:?}");
-        assert_eq!(
-            attempt.remote_address,
-            format!("127.0.0.1:{}", stage.receiver.port())
-        );
-        let timings = attempt.timings.unwrap();
-        let total = duration(timings.total);
-        assert!(total < Duration::from_secs(5), "{attempt:?}");
-        if attempt.outcome() == AttemptOutcome::Timeout {
-            assert!(total >= Duration::from_millis(490), "{attempt:?}");
-        }
-        if let Some(first_byte) = timings.first_byte {
-            assert!(duration(Some(first_byte)) <= total, "{attempt:?}");
-        }
         assert!(time(delivery.end_time) >= time(attempt.start_time));
-        if attempt.http_status == 503 {
-            assert_eq!(attempt.response_body, words);
-            assert_eq!(attempt.response_body_size, 12);
-            let why = attempt.response_headers.iter().find(|h| h.name == "x-why");
-            assert_eq!(why.unwrap().value, "tired");
-        }
-        seen.push((attempt.outcome(), attempt.http_status));
+        seen.push((attempt.outcome, attempt.http_status));
     }
-    let mut wanted: Vec<_> = faults
-        .iter()
-        .map(|(_, _, outcome, http)| (*outcome, *http))
-        .collect();
-    wanted.sort_by_key(|(outcome, http)| (*outcome as i32, *http));
-    seen.sort_by_key(|(outcome, http)| (*outcome as i32, *http));
+    wanted.sort_unstable();
+    seen.sort_unstable();
     assert_eq!(seen, wanted);
 }
 

@@ -6,10 +6,9 @@
 use std::collections::HashMap;
 
 use postrider_proto::v1::{
-    CreateSubscriptionRequest, CreateTenantRequest, Event, FixedDelays, GetDeliveryRequest,
-    GetEventRequest, GetSubscriptionRequest, GetTenantRequest, ListDeliveriesRequest,
-    ListEventsRequest, ListSubscriptionsRequest, RetryPolicy, Subscription, SuccessRule,
-    UpdateSubscriptionRequest, retry_policy::Timetable,
+    CreateSubscriptionRequest, CreateTenantRequest, Event, GetDeliveryRequest, GetEventRequest,
+    GetSubscriptionRequest, GetTenantRequest, ListDeliveriesRequest, ListEventsRequest,
+    ListSubscriptionsRequest, Subscription, SuccessRule, UpdateSubscriptionRequest,
 };
 use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::Cluster;
@@ -18,7 +17,7 @@ use prost_types::FieldMask;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::stage::{PAYLOAD, Stage};
+use crate::stage::{PAYLOAD, Stage, delays};
 
 fn assert_field(refused: &Status, field: &str) {
     assert_eq!(
@@ -78,82 +77,45 @@ fn bad_events() -> Vec<(&'static str, Event)> {
 }
 
 fn bad_subscriptions(stage: &Stage) -> Vec<(&'static str, Subscription)> {
-    let good = || stage.wanted("/hook");
-    let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
-    let policy = |delays: Vec<prost_types::Duration>| {
-        Some(RetryPolicy {
-            timetable: Some(Timetable::FixedDelays(FixedDelays { delays })),
-            ..RetryPolicy::default()
-        })
+    let mut bad = Vec::new();
+    let mut add = |field, change: &dyn Fn(&mut Subscription)| {
+        let mut subscription = stage.wanted("/hook");
+        change(&mut subscription);
+        bad.push((field, subscription));
     };
-    let url = |url: &str| Subscription {
-        url: url.to_owned(),
-        ..good()
-    };
-    vec![
-        ("subscription.url", url("")),
-        ("subscription.url", url("http://127.0.0.1/")),
-        ("subscription.url", url("https://user:secret@example.com/")),
-        ("subscription.url", url("https://example.com/#part")),
-        (
-            "subscription.event_types",
-            Subscription {
-                event_types: vec![],
-                ..good()
-            },
-        ),
-        (
-            "subscription.event_types[0]",
-            Subscription {
-                event_types: vec!["pay*".to_owned()],
-                ..good()
-            },
-        ),
-        (
-            "subscription.region",
-            Subscription {
-                region: "eu".to_owned(),
-                ..good()
-            },
-        ),
-        (
-            "subscription.request_timeout",
-            Subscription {
-                request_timeout: seconds(61),
-                ..good()
-            },
-        ),
-        (
-            "subscription.success_rule.status_codes",
-            Subscription {
-                success_rule: Some(SuccessRule {
-                    status_codes: vec![99],
-                }),
-                ..good()
-            },
-        ),
-        (
-            "subscription.retry_policy.fixed_delays.delays",
-            Subscription {
-                retry_policy: policy(Vec::new()),
-                ..good()
-            },
-        ),
-        (
-            "subscription.max_requests_per_second",
-            Subscription {
-                max_requests_per_second: 10_001,
-                ..good()
-            },
-        ),
-        (
-            "subscription.signing_secret",
-            Subscription {
-                signing_secret: "whsec_c2hvcnQ=".to_owned(),
-                ..good()
-            },
-        ),
-    ]
+    for url in [
+        "",
+        "http://127.0.0.1/",
+        "https://user:secret@example.com/",
+        "https://example.com/#part",
+    ] {
+        add("subscription.url", &|s| s.url = url.to_owned());
+    }
+    add("subscription.event_types", &|s| s.event_types.clear());
+    add("subscription.event_types[0]", &|s| {
+        s.event_types = vec!["pay*".to_owned()];
+    });
+    add("subscription.region", &|s| s.region = "eu".to_owned());
+    add("subscription.request_timeout", &|s| {
+        s.request_timeout = Some(prost_types::Duration {
+            seconds: 61,
+            nanos: 0,
+        });
+    });
+    add("subscription.success_rule.status_codes", &|s| {
+        let status_codes = vec![99];
+        s.success_rule = Some(SuccessRule { status_codes });
+    });
+    add("subscription.retry_policy.fixed_delays.delays", &|s| {
+        s.retry_policy = Some(delays(&[]));
+    });
+    add("subscription.max_requests_per_second", &|s| {
+        s.max_requests_per_second = 10_001;
+    });
+    add("subscription.signing_secret", &|s| {
+        s.signing_secret = "whsec_c2hvcnQ=".to_owned();
+    });
+    bad
 }
 
 pub async fn name_their_fields(cluster: &Cluster) {

@@ -31,7 +31,9 @@ impl Scheduler {
         while let Some(Reverse((at, _))) = self.timers.peek()
             && *at <= now
         {
-            let Some(Reverse((at, key))) = self.timers.pop() else { break };
+            let Some(Reverse((at, key))) = self.timers.pop() else {
+                break;
+            };
             if let Some(lane) = self.lanes.get_mut(&key) {
                 if lane.timer == Some(at) {
                     lane.timer = None;
@@ -42,7 +44,11 @@ impl Scheduler {
     }
 
     fn dispatch_tests(&mut self, region: &Region, now: Timestamp) {
-        while let Some(job) = self.regions.get_mut(region).and_then(|r| r.tests.pop_front()) {
+        while let Some(job) = self
+            .regions
+            .get_mut(region)
+            .and_then(|r| r.tests.pop_front())
+        {
             match self.choose_stream(region, job.payload_bytes()) {
                 Some(stream) => {
                     self.region(region).queued = self.region(region).queued.saturating_sub(1);
@@ -58,7 +64,11 @@ impl Scheduler {
 
     fn dispatch_region(&mut self, region: &Region, now: Timestamp) {
         while self.has_credit(region) {
-            let Some(key) = self.regions.get_mut(region).and_then(|r| r.ring.next(|_| true)) else {
+            let Some(key) = self
+                .regions
+                .get_mut(region)
+                .and_then(|r| r.ring.next(|_| true))
+            else {
                 break;
             };
             if !self.dispatch_one(region, &key, now) {
@@ -73,13 +83,20 @@ impl Scheduler {
             self.region(region).ring.remove(key);
             return true;
         };
-        let leased = self.shards.get(&lane.shard).is_some_and(|shard| shard.may_dispatch(now));
+        let leased = self
+            .shards
+            .get(&lane.shard)
+            .is_some_and(|shard| shard.may_dispatch(now));
         let Some(job) = lane.ready.front().filter(|_| leased).map(Arc::clone) else {
             self.region(region).ring.remove(key);
             return true;
         };
-        let Some(stream) = self.choose_stream(region, job.payload_bytes()) else { return false };
-        let Some(lane) = self.lanes.get_mut(key) else { return true };
+        let Some(stream) = self.choose_stream(region, job.payload_bytes()) else {
+            return false;
+        };
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return true;
+        };
         if let Err(gate) = lane.take_turn(now) {
             self.region(region).ring.remove(key);
             self.shut(key, gate, now);
@@ -110,16 +127,24 @@ impl Scheduler {
 
     /// Looks at a lane anew: to the ring, to the claims, or to its timer.
     pub(super) fn wake(&mut self, key: &SubscriptionKey, now: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
         if lane.retired && lane.in_flight == 0 && lane.ready.is_empty() {
             self.lanes.remove(key);
             return;
         }
-        if self.shards.get(&lane.shard).is_none_or(super::ShardState::is_draining) {
+        if self
+            .shards
+            .get(&lane.shard)
+            .is_none_or(super::ShardState::is_draining)
+        {
             self.shed(key);
             return;
         }
-        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
         let gate = lane.gate(now);
         if matches!(gate, Gate::Until(_) | Gate::Shut) {
             if is_long(gate, now, self.config.shed_after) {
@@ -140,7 +165,9 @@ impl Scheduler {
     }
 
     fn queue_claim(&mut self, key: &SubscriptionKey, now: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
         let Some(due) = lane.next_due() else { return };
         if due > now {
             self.set_timer(key, due);
@@ -156,12 +183,17 @@ impl Scheduler {
     }
 
     fn region_accepts(&self, key: &SubscriptionKey) -> bool {
-        let region = self.lanes.get(key).map(|lane| &lane.subscription.settings.region);
+        let region = self
+            .lanes
+            .get(key)
+            .map(|lane| &lane.subscription.settings.region);
         region.is_some_and(|region| self.region_has_agent(region))
     }
 
     fn set_timer(&mut self, key: &SubscriptionKey, at: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
         if lane.timer.is_none_or(|set| at < set) {
             lane.timer = Some(at);
             self.timers.push(Reverse((at, key.clone())));
@@ -169,7 +201,10 @@ impl Scheduler {
     }
 
     pub(super) fn wake_region(&mut self, region: &Region, now: Timestamp) {
-        let there = self.lanes.iter().filter(|(_, lane)| lane.subscription.settings.region == *region);
+        let there = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.subscription.settings.region == *region);
         let keys: Vec<SubscriptionKey> = there.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.wake(&key, now);
@@ -178,7 +213,9 @@ impl Scheduler {
 
     pub(super) fn enqueue(&mut self, job: Arc<Job>, first: bool) {
         let key = job.delivery.subscription.clone();
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(lane) = self.lanes.get_mut(&key) else {
+            return;
+        };
         let region = lane.subscription.settings.region.clone();
         let test = job.delivery.test;
         match (test, first) {
@@ -195,7 +232,9 @@ impl Scheduler {
 
     pub(super) fn dequeue(&mut self, job: &Arc<Job>) {
         let id = job.delivery.id;
-        let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) else { return };
+        let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) else {
+            return;
+        };
         lane.ready.retain(|other| other.delivery.id != id);
         let region = lane.subscription.settings.region.clone();
         let state = self.region(&region);
@@ -205,7 +244,9 @@ impl Scheduler {
 
     /// Gives everything that is queued in a lane back to the table.
     pub(super) fn shed(&mut self, key: &SubscriptionKey) {
-        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
         let jobs: Vec<Arc<Job>> = lane.ready.drain(..).collect();
         if jobs.is_empty() {
             return;

@@ -45,7 +45,8 @@ impl Scheduler {
                 }
             }
             None => {
-                self.lanes.insert(key.clone(), Lane::new(subscription, shard, &config, now));
+                self.lanes
+                    .insert(key.clone(), Lane::new(subscription, shard, &config, now));
             }
         }
         self.push_settings(&key);
@@ -62,7 +63,11 @@ impl Scheduler {
 
     /// Subscriptions of a tenant that have a lane.
     pub fn lanes_of_tenant(&self, tenant: &crate::ids::TenantId) -> Vec<SubscriptionKey> {
-        self.lanes.keys().filter(|key| key.tenant == *tenant).cloned().collect()
+        self.lanes
+            .keys()
+            .filter(|key| key.tenant == *tenant)
+            .cloned()
+            .collect()
     }
 
     pub fn has_lane(&self, key: &SubscriptionKey) -> bool {
@@ -74,7 +79,12 @@ impl Scheduler {
     ///
     /// It may not when it could not be sent soon, or when others of its
     /// subscription already wait in the table: those were first.
-    pub fn admits(&self, key: &SubscriptionKey, payload_bytes: usize, now: Timestamp) -> Option<Epoch> {
+    pub fn admits(
+        &self,
+        key: &SubscriptionKey,
+        payload_bytes: usize,
+        now: Timestamp,
+    ) -> Option<Epoch> {
         let lane = self.lanes.get(key)?;
         let shard = self.shards.get(&lane.shard)?;
         let fits = self.entries.len() < self.config.max_deliveries
@@ -84,19 +94,30 @@ impl Scheduler {
         let open = lane.gate(now) == Gate::Open
             && shard.may_dispatch(now)
             && self.region_has_agent(&lane.subscription.settings.region);
-        (fits && !backlog && open).then(|| self.epoch(lane.shard)).flatten()
+        (fits && !backlog && open)
+            .then(|| self.epoch(lane.shard))
+            .flatten()
     }
 
     /// Takes a delivery into memory before its publish commits.
     pub fn reserve(&mut self, job: Arc<Job>, now: Timestamp) {
         self.payload_bytes += job.payload_bytes();
-        self.entries.insert(job.delivery.id, Entry { job, phase: Phase::Reserved, sent: now });
+        self.entries.insert(
+            job.delivery.id,
+            Entry {
+                job,
+                phase: Phase::Reserved,
+                sent: now,
+            },
+        );
     }
 
     /// The publish committed: these may go out.
     pub fn committed(&mut self, ids: impl IntoIterator<Item = DeliveryId>, now: Timestamp) {
         for id in ids {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
             if entry.phase == Phase::Reserved {
                 entry.phase = Phase::Ready;
                 let job = Arc::clone(&entry.job);
@@ -108,7 +129,11 @@ impl Scheduler {
     /// The publish did not commit: these were never there.
     pub fn rolled_back(&mut self, ids: impl IntoIterator<Item = DeliveryId>) {
         for id in ids {
-            if self.entries.get(&id).is_some_and(|entry| entry.phase == Phase::Reserved) {
+            if self
+                .entries
+                .get(&id)
+                .is_some_and(|entry| entry.phase == Phase::Reserved)
+            {
                 self.remove_entry(id);
             }
         }
@@ -119,11 +144,17 @@ impl Scheduler {
     pub fn add(&mut self, jobs: impl IntoIterator<Item = Arc<Job>>, now: Timestamp) {
         for job in jobs {
             let id = job.delivery.id;
-            if self.entries.contains_key(&id) || self.epoch(job.delivery.shard) != Some(job.delivery.epoch) {
+            if self.entries.contains_key(&id)
+                || self.epoch(job.delivery.shard) != Some(job.delivery.epoch)
+            {
                 continue;
             }
             self.payload_bytes += job.payload_bytes();
-            let entry = Entry { job: Arc::clone(&job), phase: Phase::Ready, sent: now };
+            let entry = Entry {
+                job: Arc::clone(&job),
+                phase: Phase::Ready,
+                sent: now,
+            };
             self.entries.insert(id, entry);
             self.enqueue_and_wake(job, now);
         }
@@ -141,11 +172,19 @@ impl Scheduler {
     pub fn claims(&mut self, now: Timestamp) -> Vec<(SubscriptionKey, Shard, Epoch, u32, bool)> {
         let mut claims = Vec::new();
         while claims.len() < MAX_CLAIMS {
-            let Some(key) = self.claim_queue.pop_front() else { break };
+            let Some(key) = self.claim_queue.pop_front() else {
+                break;
+            };
             let room = self.memory_room();
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            let Some(lane) = self.lanes.get_mut(&key) else {
+                continue;
+            };
             lane.queued_for_claim = false;
-            let Some(epoch) = self.shards.get(&lane.shard).and_then(|s| s.epoch_if_open(now)) else {
+            let Some(epoch) = self
+                .shards
+                .get(&lane.shard)
+                .and_then(|s| s.epoch_if_open(now))
+            else {
                 continue;
             };
             let tests_only = !lane.enabled();
@@ -166,7 +205,9 @@ impl Scheduler {
         if self.payload_bytes >= self.config.max_payload_bytes {
             return 0;
         }
-        self.config.max_deliveries.saturating_sub(self.entries.len())
+        self.config
+            .max_deliveries
+            .saturating_sub(self.entries.len())
     }
 
     /// A claim made at `at` for `limit` deliveries got `claimed`.
@@ -194,7 +235,9 @@ impl Scheduler {
             return None;
         }
         if let Phase::Sent { agent } | Phase::Concluding { agent } = &entry.phase {
-            entry.phase = Phase::Concluding { agent: agent.clone() };
+            entry.phase = Phase::Concluding {
+                agent: agent.clone(),
+            };
             return Some(Arc::clone(&entry.job));
         }
         None
@@ -202,18 +245,24 @@ impl Scheduler {
 
     /// A conclusion committed.
     pub fn concluded(&mut self, key: AttemptKey, feedback: &Feedback, now: Timestamp) {
-        let Some(job) = self.remove_current(key) else { return };
+        let Some(job) = self.remove_current(key) else {
+            return;
+        };
         let subscription = job.delivery.subscription.clone();
         if let Transition::Retry { due, .. } = feedback.transition
             && let Some(lane) = self.lanes.get_mut(&subscription)
         {
             lane.note_due(due);
         }
-        if !job.delivery.test && let Some(lane) = self.lanes.get_mut(&subscription) {
+        if !job.delivery.test
+            && let Some(lane) = self.lanes.get_mut(&subscription)
+        {
             lane.in_flight = lane.in_flight.saturating_sub(1);
             lane.learn(feedback, &job, now);
             let region = lane.subscription.settings.region.clone();
-            self.region(&region).ring.charge(&subscription, feedback.latency);
+            self.region(&region)
+                .ring
+                .charge(&subscription, feedback.latency);
         }
         self.wake(&subscription, now);
     }
@@ -221,14 +270,21 @@ impl Scheduler {
     /// The delivery moved on by another hand (concluded by another replica,
     /// cancelled): it is forgotten, and nothing is learnt.
     pub fn forget(&mut self, key: AttemptKey, now: Timestamp) {
-        let Some(entry) = self.entries.get(&key.delivery) else { return };
+        let Some(entry) = self.entries.get(&key.delivery) else {
+            return;
+        };
         let (was_out, queued) = (entry.phase.is_out(), entry.phase == Phase::Ready);
-        let Some(job) = self.remove_current(key) else { return };
+        let Some(job) = self.remove_current(key) else {
+            return;
+        };
         let subscription = job.delivery.subscription.clone();
         if queued {
             self.dequeue(&job);
         }
-        if was_out && !job.delivery.test && let Some(lane) = self.lanes.get_mut(&subscription) {
+        if was_out
+            && !job.delivery.test
+            && let Some(lane) = self.lanes.get_mut(&subscription)
+        {
             lane.turn_unused(now);
         }
         self.wake(&subscription, now);
@@ -237,7 +293,10 @@ impl Scheduler {
     /// Takes a delivery out of its queue before it is sent; one that is at an
     /// agent stays, since its result will come.
     pub fn withdraw(&mut self, key: AttemptKey, now: Timestamp) {
-        let queued = self.entries.get(&key.delivery).is_some_and(|e| e.phase == Phase::Ready);
+        let queued = self
+            .entries
+            .get(&key.delivery)
+            .is_some_and(|e| e.phase == Phase::Ready);
         if queued {
             self.forget(key, now);
         }
@@ -254,7 +313,9 @@ impl Scheduler {
         let current: std::collections::HashSet<&AttemptKey> = current.iter().collect();
         let mut forgotten = 0;
         for id in ids {
-            let Some(entry) = self.entries.get(id) else { continue };
+            let Some(entry) = self.entries.get(id) else {
+                continue;
+            };
             let key = entry.job.delivery.current_attempt();
             if matches!(entry.phase, Phase::Sent { .. }) && !current.contains(&key) {
                 self.forget(key, now);

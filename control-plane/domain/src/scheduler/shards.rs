@@ -82,7 +82,9 @@ impl Scheduler {
 
     /// The lease was extended.
     pub fn renew_shard(&mut self, shard: Shard, stop_at: Timestamp, now: Timestamp) {
-        let Some(state) = self.shards.get_mut(&shard) else { return };
+        let Some(state) = self.shards.get_mut(&shard) else {
+            return;
+        };
         let had_lapsed = now >= state.stop_at;
         state.stop_at = stop_at;
         if had_lapsed {
@@ -103,22 +105,31 @@ impl Scheduler {
 
     /// Deliveries of a shard that are in memory.
     pub fn shard_deliveries(&self, shard: Shard) -> usize {
-        self.entries.values().filter(|entry| entry.job.delivery.shard == shard).count()
+        self.entries
+            .values()
+            .filter(|entry| entry.job.delivery.shard == shard)
+            .count()
     }
 
     /// This replica no longer owns the shard: everything of it is forgotten.
     pub fn drop_shard(&mut self, shard: Shard) {
         self.shards.remove(&shard);
         for key in self.lanes_of(shard) {
-            let Some(lane) = self.lanes.remove(&key) else { continue };
+            let Some(lane) = self.lanes.remove(&key) else {
+                continue;
+            };
             if let Some(region) = self.regions.get_mut(&lane.subscription.settings.region) {
                 region.queued = region.queued.saturating_sub(lane.ready.len());
                 region.ring.remove(&key);
             }
         }
         let of_shard = |entry: &&Entry| entry.job.delivery.shard == shard;
-        let gone: Vec<DeliveryId> =
-            self.entries.values().filter(of_shard).map(|entry| entry.job.delivery.id).collect();
+        let gone: Vec<DeliveryId> = self
+            .entries
+            .values()
+            .filter(of_shard)
+            .map(|entry| entry.job.delivery.id)
+            .collect();
         for id in gone {
             self.remove_entry(id);
         }
@@ -129,13 +140,27 @@ impl Scheduler {
 
     /// The shards owned, in their order.
     pub fn leases(&self) -> Vec<ShardLease> {
-        self.shards.iter().map(|(shard, state)| ShardLease { shard: *shard, epoch: state.epoch }).collect()
+        self.shards
+            .iter()
+            .map(|(shard, state)| ShardLease {
+                shard: *shard,
+                epoch: state.epoch,
+            })
+            .collect()
     }
 
     /// Owned shards that are settled.
     pub fn settled(&self) -> Vec<ShardLease> {
-        let settled = self.shards.iter().filter(|(_, state)| state.settling.is_none());
-        settled.map(|(shard, state)| ShardLease { shard: *shard, epoch: state.epoch }).collect()
+        let settled = self
+            .shards
+            .iter()
+            .filter(|(_, state)| state.settling.is_none());
+        settled
+            .map(|(shard, state)| ShardLease {
+                shard: *shard,
+                epoch: state.epoch,
+            })
+            .collect()
     }
 
     /// The epoch at which this replica owns the shard.
@@ -152,14 +177,18 @@ impl Scheduler {
         held: &[AttemptKey],
     ) {
         for (shard, state) in &mut self.shards {
-            let Some(settling) = &mut state.settling else { continue };
+            let Some(settling) = &mut state.settling else {
+                continue;
+            };
             if let Some(lease) = answer_to {
                 if lease.shard != *shard || lease.epoch != state.epoch {
                     continue;
                 }
                 settling.awaited.remove(agent);
             }
-            settling.claimed.extend(held.iter().map(|key| (*key, agent.clone())));
+            settling
+                .claimed
+                .extend(held.iter().map(|key| (*key, agent.clone())));
         }
     }
 
@@ -174,7 +203,10 @@ impl Scheduler {
 
     /// Agents whose inventory is still awaited.
     pub fn awaited_agents(&self) -> BTreeSet<AgentIdentity> {
-        let settling = self.shards.values().filter_map(|state| state.settling.as_ref());
+        let settling = self
+            .shards
+            .values()
+            .filter_map(|state| state.settling.as_ref());
         settling.flat_map(|s| s.awaited.iter().cloned()).collect()
     }
 
@@ -186,7 +218,10 @@ impl Scheduler {
         });
         ready
             .map(|(shard, state)| Unsettled {
-                lease: ShardLease { shard: *shard, epoch: state.epoch },
+                lease: ShardLease {
+                    shard: *shard,
+                    epoch: state.epoch,
+                },
             })
             .collect()
     }
@@ -203,16 +238,24 @@ impl Scheduler {
         if self.entries.contains_key(&job.delivery.id) {
             return;
         }
-        if !job.delivery.test && let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) {
+        if !job.delivery.test
+            && let Some(lane) = self.lanes.get_mut(&job.delivery.subscription)
+        {
             lane.in_flight += 1;
         }
-        let entry = Entry { job: Arc::clone(&job), phase: Phase::Sent { agent }, sent: now };
+        let entry = Entry {
+            job: Arc::clone(&job),
+            phase: Phase::Sent { agent },
+            sent: now,
+        };
         self.entries.insert(job.delivery.id, entry);
     }
 
     /// Everything of earlier owners is accounted for: the shard may dispatch.
     pub fn settle(&mut self, lease: ShardLease, now: Timestamp) {
-        let Some(state) = self.shards.get_mut(&lease.shard) else { return };
+        let Some(state) = self.shards.get_mut(&lease.shard) else {
+            return;
+        };
         if state.epoch == lease.epoch {
             state.settling = None;
             self.wake_shard(lease.shard, now);

@@ -63,7 +63,8 @@ impl Stream {
         if self.suspended {
             return 0;
         }
-        self.granted_assignments.saturating_sub(self.used_assignments)
+        self.granted_assignments
+            .saturating_sub(self.used_assignments)
     }
 
     fn fits(&self, bytes: u64) -> bool {
@@ -84,7 +85,12 @@ pub(super) struct RegionState {
 
 impl RegionState {
     pub fn new() -> Self {
-        Self { ring: TwoLevelRing::new(), streams: Vec::new(), tests: VecDeque::new(), queued: 0 }
+        Self {
+            ring: TwoLevelRing::new(),
+            streams: Vec::new(),
+            tests: VecDeque::new(),
+            queued: 0,
+        }
     }
 }
 
@@ -165,10 +171,20 @@ impl Scheduler {
     }
 
     /// Assignments came back unstarted: they go to the head of their queue.
-    pub fn returned(&mut self, id: StreamId, keys: &[AttemptKey], forget_settings: bool, now: Timestamp) {
+    pub fn returned(
+        &mut self,
+        id: StreamId,
+        keys: &[AttemptKey],
+        forget_settings: bool,
+        now: Timestamp,
+    ) {
         for key in keys {
-            let Some(entry) = self.entries.get_mut(&key.delivery) else { continue };
-            if entry.job.delivery.attempts != key.number || !matches!(entry.phase, Phase::Sent { .. }) {
+            let Some(entry) = self.entries.get_mut(&key.delivery) else {
+                continue;
+            };
+            if entry.job.delivery.attempts != key.number
+                || !matches!(entry.phase, Phase::Sent { .. })
+            {
                 continue;
             }
             let job = Arc::clone(&entry.job);
@@ -177,7 +193,9 @@ impl Scheduler {
             if forget_settings && let Some(stream) = self.streams.get_mut(&id) {
                 stream.versions.remove(&subscription);
             }
-            if !job.delivery.test && let Some(lane) = self.lanes.get_mut(&subscription) {
+            if !job.delivery.test
+                && let Some(lane) = self.lanes.get_mut(&subscription)
+            {
                 lane.turn_unused(now);
             }
             self.enqueue(job, true);
@@ -191,7 +209,10 @@ impl Scheduler {
             Phase::Sent { agent } => Some(agent.clone()),
             _ => None,
         };
-        self.entries.values().filter_map(|entry| agent(&entry.phase)).collect()
+        self.entries
+            .values()
+            .filter_map(|entry| agent(&entry.phase))
+            .collect()
     }
 
     /// What a lost agent had in flight; the caller concludes it as UNKNOWN.
@@ -233,12 +254,18 @@ impl Scheduler {
             updates: Vec::new(),
             jobs: Vec::new(),
         });
-        if stream.versions.get(key).is_none_or(|known| *known < revision) {
+        if stream
+            .versions
+            .get(key)
+            .is_none_or(|known| *known < revision)
+        {
             stream.versions.insert(key.clone(), revision);
             dispatch.updates.push(Arc::clone(&lane.subscription));
         }
         if let Some(entry) = self.entries.get_mut(&job.delivery.id) {
-            entry.phase = Phase::Sent { agent: stream.agent.clone() };
+            entry.phase = Phase::Sent {
+                agent: stream.agent.clone(),
+            };
             entry.sent = now;
         }
         dispatch.jobs.push((job, revision));
@@ -246,10 +273,14 @@ impl Scheduler {
 
     /// Sends new settings to every stream that was sent older ones.
     pub(super) fn push_settings(&mut self, key: &SubscriptionKey) {
-        let Some(lane) = self.lanes.get(key) else { return };
+        let Some(lane) = self.lanes.get(key) else {
+            return;
+        };
         let subscription = &lane.subscription;
         for (id, stream) in &mut self.streams {
-            let Some(known) = stream.versions.get_mut(key) else { continue };
+            let Some(known) = stream.versions.get_mut(key) else {
+                continue;
+            };
             if *known < subscription.revision {
                 *known = subscription.revision;
                 let dispatch = stream.pending.get_or_insert_with(|| Dispatch {
@@ -263,24 +294,32 @@ impl Scheduler {
     }
 
     pub(super) fn collect_dispatches(&mut self, actions: &mut Actions) {
-        actions.dispatches.extend(self.streams.values_mut().filter_map(|s| s.pending.take()));
+        actions
+            .dispatches
+            .extend(self.streams.values_mut().filter_map(|s| s.pending.take()));
     }
 
     pub(super) fn region(&mut self, region: &Region) -> &mut RegionState {
-        self.regions.entry(region.clone()).or_insert_with(RegionState::new)
+        self.regions
+            .entry(region.clone())
+            .or_insert_with(RegionState::new)
     }
 
     /// Deliveries that were sent before `before` and whose result has not come.
     pub fn sent_before(&self, before: Timestamp, limit: usize) -> Vec<DeliveryId> {
-        let overdue = self.entries.iter().filter(|(_, entry)| {
-            matches!(entry.phase, Phase::Sent { .. }) && entry.sent < before
-        });
+        let overdue = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| matches!(entry.phase, Phase::Sent { .. }) && entry.sent < before);
         overdue.take(limit).map(|(id, _)| *id).collect()
     }
 
     /// The regions that have a subscription or an agent here.
     pub fn regions_in_use(&self) -> Vec<Region> {
-        let named = self.lanes.values().map(|lane| &lane.subscription.settings.region);
+        let named = self
+            .lanes
+            .values()
+            .map(|lane| &lane.subscription.settings.region);
         let mut regions: Vec<Region> = named.chain(self.regions.keys()).cloned().collect();
         regions.sort();
         regions.dedup();
@@ -289,21 +328,29 @@ impl Scheduler {
 
     /// Every region in use, for people.
     pub fn region_figures(&self, now: Timestamp) -> Vec<RegionFigures> {
-        let mut figures: std::collections::BTreeMap<Region, RegionFigures> =
-            self.regions_in_use().into_iter().map(|region| (region.clone(), nothing(region))).collect();
+        let mut figures: std::collections::BTreeMap<Region, RegionFigures> = self
+            .regions_in_use()
+            .into_iter()
+            .map(|region| (region.clone(), nothing(region)))
+            .collect();
         for stream in self.streams.values() {
             if let Some(region) = figures.get_mut(&stream.region) {
                 region.credit += stream.credit();
             }
         }
         for lane in self.lanes.values() {
-            let Some(region) = figures.get_mut(&lane.subscription.settings.region) else { continue };
+            let Some(region) = figures.get_mut(&lane.subscription.settings.region) else {
+                continue;
+            };
             region.in_flight += u64::from(lane.in_flight);
             region.queued += u64::try_from(lane.ready.len()).unwrap_or(u64::MAX);
             let table = lane.next_due().filter(|due| *due <= now);
             region.subscriptions_behind += u64::from(table.is_some());
             let queued = lane.ready.front().map(|job| job.delivery.due);
-            let oldest = [region.oldest_due, table, queued].into_iter().flatten().min();
+            let oldest = [region.oldest_due, table, queued]
+                .into_iter()
+                .flatten()
+                .min();
             region.oldest_due = oldest;
         }
         figures.into_values().collect()
@@ -311,5 +358,12 @@ impl Scheduler {
 }
 
 const fn nothing(region: Region) -> RegionFigures {
-    RegionFigures { region, credit: 0, in_flight: 0, queued: 0, subscriptions_behind: 0, oldest_due: None }
+    RegionFigures {
+        region,
+        credit: 0,
+        in_flight: 0,
+        queued: 0,
+        subscriptions_behind: 0,
+        oldest_due: None,
+    }
 }

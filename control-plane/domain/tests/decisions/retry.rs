@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_domain::retry::{
-    MAX_AGE, MAX_ATTEMPTS, RetryPolicy, Timetable, parse_retry_after,
-};
+use postrider_domain::retry::{MAX_AGE, MAX_ATTEMPTS, RetryPolicy, Timetable, parse_retry_after};
 use postrider_domain::time::Timestamp;
 use proptest::prelude::*;
 

@@ -18,8 +18,8 @@ use postrider_domain::ids::{EventId, TenantId};
 use postrider_store::{Store, StoreError};
 use tokio::sync::oneshot;
 
+use super::cluster::Cluster;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
-use super::own::Cluster;
 use super::tenants::Snapshot;
 use super::{Dispatcher, Tenants};
 use crate::clock::Clock;

@@ -1,0 +1,155 @@
+//! Everybody's state, as the database last told it.
+//!
+//! Fed by `own`, once for each heartbeat; feeds whoever asks who owns a shard,
+//! who is alive, and what a subscription's running clock says. Guarantees only
+//! that it is about a second old at most while the database answers.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
+use postrider_domain::scheduler::AgentIdentity;
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::Timestamp;
+use postrider_store::ClusterView;
+
+use super::Owner;
+
+/// A database whose clock has moved this far from ours has jumped (rule 15).
+const CLOCK_JUMP: Duration = Duration::from_secs(60);
+
+struct Inner {
+    replica: ReplicaId,
+    shards: u16,
+    lost_after: Duration,
+    view: RwLock<Arc<ClusterView>>,
+    sweeps: AtomicU64,
+    suspicion: AtomicBool,
+    clock_is_off: AtomicBool,
+}
+
+/// Everybody's state as last read. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
+
+impl Cluster {
+    pub fn new(replica: ReplicaId, shards: u16, lost_after: Duration, now: Timestamp) -> Self {
+        let view = ClusterView {
+            now,
+            replicas: Vec::new(),
+            shards: Vec::new(),
+            agents: Vec::new(),
+            regions: Vec::new(),
+        };
+        Self(Arc::new(Inner {
+            replica,
+            shards,
+            lost_after,
+            view: RwLock::new(Arc::new(view)),
+            sweeps: AtomicU64::new(0),
+            suspicion: AtomicBool::new(false),
+            clock_is_off: AtomicBool::new(false),
+        }))
+    }
+
+    pub fn view(&self) -> Arc<ClusterView> {
+        Arc::clone(&self.0.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes what was just taken, without waiting for the next look at everybody.
+    pub(super) fn note_taken(&self, taken: &[(Shard, Epoch)]) {
+        let mut view = ClusterView::clone(&self.view());
+        for (shard, epoch) in taken {
+            if let Some(row) = view.shards.iter_mut().find(|row| row.shard == *shard) {
+                row.owner = Some(self.0.replica.clone());
+                row.epoch = *epoch;
+            }
+        }
+        self.set(view);
+    }
+
+    pub(super) fn set(&self, view: ClusterView) {
+        *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    /// Who owns a tenant's shard, as last read.
+    pub fn owner(&self, tenant: &TenantId) -> Owner {
+        let view = self.view();
+        let shard = Shard::of(tenant, self.0.shards);
+        let Some(owner) = view
+            .shards
+            .iter()
+            .find(|row| row.shard == shard)
+            .and_then(|r| r.owner.clone())
+        else {
+            return Owner::Nobody;
+        };
+        if owner == self.0.replica {
+            return Owner::Me;
+        }
+        let peer = view.replicas.iter().find(|replica| replica.id == owner);
+        peer.map_or(Owner::Nobody, |replica| {
+            Owner::Peer(replica.address.clone())
+        })
+    }
+
+    /// The addresses of the other replicas that are alive.
+    pub fn peers(&self) -> Vec<String> {
+        let view = self.view();
+        let alive = view.replicas.iter().filter(|replica| {
+            replica.id != self.0.replica && view.now.since(replica.heard) < self.0.lost_after
+        });
+        alive.map(|replica| replica.address.clone()).collect()
+    }
+
+    /// A subscription's running clock: it stands still while the subscription is
+    /// paused, or its region has no agent (rule 11).
+    pub fn running(&self, subscription: &Subscription, now: Timestamp) -> Timestamp {
+        let view = self.view();
+        let region = view
+            .regions
+            .iter()
+            .find(|r| r.region == subscription.settings.region);
+        let without_agent = region.map_or(Duration::ZERO, |r| r.clock.elapsed(now));
+        subscription.paused_clock.running(now) - without_agent
+    }
+
+    /// Whether any replica heard this very process of an agent lately, and no
+    /// later process of the same name.
+    pub fn agent_alive(&self, agent: &AgentIdentity) -> bool {
+        let view = self.view();
+        let namesakes = view.agents.iter().filter(|seen| seen.agent == agent.agent);
+        let latest = namesakes.max_by_key(|seen| seen.heard);
+        latest.is_some_and(|seen| {
+            seen.incarnation == agent.incarnation && view.now.since(seen.heard) < self.0.lost_after
+        })
+    }
+
+    /// Counts the sweeps.
+    pub fn next_sweep(&self) -> u64 {
+        self.0.sweeps.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Something was committed, or not: nobody knows. The next sweep looks.
+    pub fn suspect(&self) {
+        self.0.suspicion.store(true, Ordering::Relaxed);
+    }
+
+    /// The database's clock has jumped since this replica started. Deadlines are
+    /// not to be trusted until a restart: nothing expires meanwhile.
+    pub fn clock_is_off(&self) -> bool {
+        self.0.clock_is_off.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn compare_clocks(&self, ours: Timestamp, databases: Timestamp) {
+        let off = ours.since(databases).max(databases.since(ours)) > CLOCK_JUMP;
+        if off && !self.0.clock_is_off.swap(off, Ordering::Relaxed) {
+            tracing::error!(%ours, %databases, "the database's clock has jumped; nothing expires until a restart");
+        }
+    }
+
+    pub fn take_suspicion(&self) -> bool {
+        self.0.suspicion.swap(false, Ordering::Relaxed)
+    }
+}
