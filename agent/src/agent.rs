@@ -64,11 +64,7 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     };
     let _overdue = AbortOnDropHandle::new(tokio::spawn(watch_overdue(Arc::clone(&desk))));
     let streams = AbortOnDropHandle::new(tokio::spawn(replicas.keep()));
-    tracing::info!(
-        id = config.agent_id,
-        region = config.region,
-        "agent started"
-    );
+    tracing::info!(id = config.agent_id, region = config.region, "agent started");
 
     tokio::select! {
         () = shutdown.cancelled() => tracing::info!("agent is stopping"),
@@ -76,10 +72,7 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     }
     let stopped = timeout(config.drain_timeout, stop(&desk, &stopping, streams)).await;
     stopped.with_context(|| {
-        format!(
-            "attempts or unacknowledged results were left after {:?}",
-            config.drain_timeout
-        )
+        format!("attempts or unacknowledged results were left after {:?}", config.drain_timeout)
     })?;
     tracing::info!("agent stopped");
     Ok(())

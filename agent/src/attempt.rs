@@ -95,11 +95,7 @@ pub async fn perform(
         Ok(outcome) => outcome,
         Err(_) => Err(Failure(
             Fact::Timeout,
-            format!(
-                "the deadline of {:?} passed {}",
-                settings.timeout,
-                seen.phase.words()
-            ),
+            format!("the deadline of {:?} passed {}", settings.timeout, seen.phase.words()),
         )),
     };
     let (fact, error) = match outcome {
@@ -185,10 +181,7 @@ async fn connection(
 }
 
 fn usable(settings: &Settings) -> Result<&crate::subscriptions::Usable, Failure> {
-    settings
-        .usable
-        .as_ref()
-        .map_err(|error| Failure::new(Fact::InvalidRequest, error))
+    settings.usable.as_ref().map_err(|error| Failure::new(Fact::InvalidRequest, error))
 }
 
 fn connect_fact(error: &ConnectError) -> Fact {
@@ -220,17 +213,13 @@ async fn read(
             continue;
         };
         let room = limits.excerpt_bytes.saturating_sub(seen.excerpt.len());
-        seen.excerpt
-            .extend_from_slice(data.get(..room).unwrap_or(&data));
+        seen.excerpt.extend_from_slice(data.get(..room).unwrap_or(&data));
         seen.body_bytes += data.len();
         if seen.body_bytes > limits.body_bytes {
             seen.body_bytes = limits.body_bytes;
             return Err(Failure(
                 Fact::ResponseTooLarge,
-                format!(
-                    "the response's body is larger than {} bytes",
-                    limits.body_bytes
-                ),
+                format!("the response's body is larger than {} bytes", limits.body_bytes),
             ));
         }
     }
@@ -260,11 +249,8 @@ fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {
 /// on its way fails without need.
 fn announced_keep_alive(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("keep-alive")?.to_str().ok()?;
-    let seconds: u64 = value
-        .split(',')
-        .find_map(|part| part.trim().strip_prefix("timeout="))?
-        .parse()
-        .ok()?;
+    let seconds: u64 =
+        value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?.parse().ok()?;
     Some(Duration::from_secs(seconds.saturating_sub(1)))
 }
 

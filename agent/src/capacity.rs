@@ -124,9 +124,7 @@ impl Capacity {
             .assignments
             .lines
             .iter()
-            .fold(0_u64, |sum, (id, line)| {
-                sum.saturating_add(demand(id, line))
-            });
+            .fold(0_u64, |sum, (id, line)| sum.saturating_add(demand(id, line)));
         let divisible = total.saturating_sub(idle_share.saturating_mul(streams));
         self.assignments
             .lines

@@ -102,9 +102,5 @@ impl Lent {
 fn classify(mut error: TrySendError<Post>) -> SendError {
     let unsent = error.take_message().is_some();
     let error = error.into_error();
-    if unsent {
-        SendError::NotSent(error)
-    } else {
-        SendError::MaybeSent(error)
-    }
+    if unsent { SendError::NotSent(error) } else { SendError::MaybeSent(error) }
 }

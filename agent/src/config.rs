@@ -33,9 +33,7 @@ impl ControlPlane {
     /// Takes `https://host:port`, or `http://` when the host is loopback.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let url = Url::parse(text).with_context(|| format!("{text} is not a URL"))?;
-        let host = url
-            .host()
-            .with_context(|| format!("{text} names no host"))?;
+        let host = url.host().with_context(|| format!("{text} names no host"))?;
         let secure = match url.scheme() {
             "https" => true,
             "http" if is_loopback(&host) => false,
@@ -139,11 +137,7 @@ impl AgentConfig {
             max_in_flight: 512,
             max_payload_bytes: 64 * 1024 * 1024,
             max_subscriptions: 100_000,
-            connections: PoolLimits {
-                per_host: 64,
-                total: 4_096,
-                idle: Duration::from_secs(30),
-            },
+            connections: PoolLimits { per_host: 64, total: 4_096, idle: Duration::from_secs(30) },
             connect_timeout: Duration::from_secs(10),
             keep_addresses: Duration::from_secs(5),
             response: ResponseLimits {
@@ -195,21 +189,9 @@ mod tests {
     fn a_control_plane_is_reached_over_tls_or_over_loopback() {
         let secure = ControlPlane::parse("https://postrider.example:8443").unwrap();
         assert!(secure.secure);
-        assert_eq!(
-            (secure.host.as_str(), secure.port),
-            ("postrider.example", 8443)
-        );
-        assert_eq!(
-            ControlPlane::parse("https://postrider.example")
-                .unwrap()
-                .port,
-            443
-        );
-        for loopback in [
-            "http://127.0.0.1:50051",
-            "http://localhost:1",
-            "http://[::1]:1",
-        ] {
+        assert_eq!((secure.host.as_str(), secure.port), ("postrider.example", 8443));
+        assert_eq!(ControlPlane::parse("https://postrider.example").unwrap().port, 443);
+        for loopback in ["http://127.0.0.1:50051", "http://localhost:1", "http://[::1]:1"] {
             assert!(!ControlPlane::parse(loopback).unwrap().secure, "{loopback}");
         }
         for refused in [
@@ -230,13 +212,7 @@ mod tests {
         config.check().unwrap();
         let mut broken = config.clone();
         broken.max_in_flight = 0;
-        assert!(
-            broken
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("max-in-flight")
-        );
+        assert!(broken.check().unwrap_err().to_string().contains("max-in-flight"));
         let mut broken = config.clone();
         broken.agent_id = "x".repeat(129);
         assert!(broken.check().is_err());

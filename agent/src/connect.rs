@@ -51,10 +51,7 @@ pub enum ConnectError {
     NoAddress,
     /// TCP, on every address.
     #[error("connecting to {address} failed: {cause}")]
-    Tcp {
-        address: SocketAddr,
-        cause: io::Error,
-    },
+    Tcp { address: SocketAddr, cause: io::Error },
     /// TLS, a refused certificate included.
     #[error("the TLS handshake failed: {0}")]
     Tls(io::Error),
@@ -95,10 +92,7 @@ impl Connector {
     /// Trusts the platform's roots and those in `extra_ca_pem`; gives a
     /// connection up after `limit`.
     pub fn new(extra_ca_pem: &[Vec<u8>], limit: Duration) -> anyhow::Result<Self> {
-        Ok(Self {
-            tls: TlsConnector::from(Arc::new(tls_config(extra_ca_pem)?)),
-            limit,
-        })
+        Ok(Self { tls: TlsConnector::from(Arc::new(tls_config(extra_ca_pem)?)), limit })
     }
 
     /// Connects; the connection is driven by a task that holds `slot` until the
@@ -111,17 +105,10 @@ impl Connector {
     ) -> Result<Connected, ConnectError> {
         let began = Instant::now();
         let (stream, address) = self.dial(addresses, origin.port).await?;
-        let mut timings = ConnectTimings {
-            tcp: began.elapsed(),
-            tls: None,
-        };
+        let mut timings = ConnectTimings { tcp: began.elapsed(), tls: None };
         let Some(name) = origin.tls_name.clone() else {
             let sender = http1_sender(TokioIo::new(stream), slot).await?;
-            return Ok(Connected {
-                sender,
-                address,
-                timings,
-            });
+            return Ok(Connected { sender, address, timings });
         };
         let began = Instant::now();
         let secured = timeout(self.limit, self.tls.connect(name, stream)).await;
@@ -135,11 +122,7 @@ impl Connector {
             true => http2_sender(io, slot).await?,
             false => http1_sender(io, slot).await?,
         };
-        Ok(Connected {
-            sender,
-            address,
-            timings,
-        })
+        Ok(Connected { sender, address, timings })
     }
 
     async fn dial(
@@ -232,15 +215,10 @@ fn tls_config(extra_ca_pem: &[Vec<u8>]) -> anyhow::Result<ClientConfig> {
     for pem in extra_ca_pem {
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.context("an extra root certificate is not PEM")?;
-            roots
-                .add(certificate)
-                .context("an extra root certificate cannot be used")?;
+            roots.add(certificate).context("an extra root certificate cannot be used")?;
         }
     }
-    anyhow::ensure!(
-        !roots.is_empty(),
-        "there is no root certificate to check receivers with"
-    );
+    anyhow::ensure!(!roots.is_empty(), "there is no root certificate to check receivers with");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -120,20 +120,12 @@ impl Desk {
     /// replica already, over another of its addresses.
     pub fn open(&self, replica: &str) -> Option<(StreamId, Arc<Notify>)> {
         let mut state = self.state();
-        if state
-            .outlets
-            .values()
-            .any(|outlet| outlet.replica == replica)
-        {
+        if state.outlets.values().any(|outlet| outlet.replica == replica) {
             return None;
         }
         let stream = StreamId(self.last_stream.fetch_add(1, Ordering::Relaxed) + 1);
         let wake = Arc::new(Notify::new());
-        let outlet = Outlet {
-            replica: replica.to_owned(),
-            wake: Arc::clone(&wake),
-            credit: None,
-        };
+        let outlet = Outlet { replica: replica.to_owned(), wake: Arc::clone(&wake), credit: None };
         state.outlets.insert(stream, outlet);
         state.holdings.open(stream);
         state.distribute_credit();
@@ -189,13 +181,7 @@ impl Desk {
     ) {
         let (span, trace) = attempt_span(&assignment);
         let began = Instant::now();
-        let work = attempt::perform(
-            &self.client,
-            &self.response,
-            &subscription,
-            assignment,
-            trace,
-        );
+        let work = attempt::perform(&self.client, &self.response, &subscription, assignment, trace);
         let result = work.instrument(span.clone()).await;
         span.record("fact", fact_label(result.fact()));
         span.record("http_status", result.http_status);
@@ -310,9 +296,6 @@ impl Desk {
 fn give_back(returns: &mut Vec<Return>, key: Option<AttemptKey>, reason: ReturnReason) {
     match returns.iter_mut().find(|one| one.reason() == reason) {
         Some(one) => one.keys.extend(key),
-        None => returns.push(Return {
-            keys: key.into_iter().collect(),
-            reason: reason.into(),
-        }),
+        None => returns.push(Return { keys: key.into_iter().collect(), reason: reason.into() }),
     }
 }

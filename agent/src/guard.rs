@@ -43,11 +43,7 @@ const REFUSED_V4: &[(Ipv4Addr, u32, &str)] = &[
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "carrier-grade NAT"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),
-    (
-        Ipv4Addr::new(168, 63, 129, 16),
-        32,
-        "a cloud platform's host service",
-    ),
+    (Ipv4Addr::new(168, 63, 129, 16), 32, "a cloud platform's host service"),
     (Ipv4Addr::new(169, 254, 0, 0), 16, "link-local"),
     (Ipv4Addr::new(172, 16, 0, 0), 12, "private"),
     (Ipv4Addr::new(192, 0, 0, 0), 24, "protocol assignments"),
@@ -63,22 +59,10 @@ const REFUSED_V4: &[(Ipv4Addr, u32, &str)] = &[
 const GLOBAL_UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 const REFUSED_V6: &[(Ipv6Addr, u32, &str)] = &[
-    (
-        Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0),
-        23,
-        "protocol assignments",
-    ),
-    (
-        Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0),
-        32,
-        "documentation",
-    ),
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "protocol assignments"),
+    (Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0), 32, "documentation"),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, "6to4"),
-    (
-        Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0),
-        20,
-        "documentation",
-    ),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, "documentation"),
 ];
 
 /// Whether `address` may be dialled.
@@ -115,10 +99,7 @@ fn refused_v6(address: Ipv6Addr) -> Option<&'static str> {
     if !within(GLOBAL_UNICAST_V6.0, GLOBAL_UNICAST_V6.1) {
         return Some("not global unicast");
     }
-    REFUSED_V6
-        .iter()
-        .find(|(base, prefix, _)| within(*base, *prefix))
-        .map(|(_, _, reason)| *reason)
+    REFUSED_V6.iter().find(|(base, prefix, _)| within(*base, *prefix)).map(|(_, _, reason)| *reason)
 }
 
 #[cfg(test)]
@@ -128,9 +109,7 @@ mod tests {
     use super::*;
 
     fn reason(address: &str) -> Option<&'static str> {
-        judge(address.parse().unwrap(), &AllowList::default())
-            .err()
-            .map(|refusal| refusal.reason)
+        judge(address.parse().unwrap(), &AllowList::default()).err().map(|refusal| refusal.reason)
     }
 
     #[test]
@@ -140,11 +119,7 @@ mod tests {
             ("10.0.0.0", "10.255.255.255", "private"),
             ("100.64.0.0", "100.127.255.255", "carrier-grade NAT"),
             ("127.0.0.0", "127.255.255.255", "loopback"),
-            (
-                "168.63.129.16",
-                "168.63.129.16",
-                "a cloud platform's host service",
-            ),
+            ("168.63.129.16", "168.63.129.16", "a cloud platform's host service"),
             ("169.254.0.0", "169.254.255.255", "link-local"),
             ("172.16.0.0", "172.31.255.255", "private"),
             ("192.0.0.0", "192.0.0.255", "protocol assignments"),
@@ -155,32 +130,12 @@ mod tests {
             ("203.0.113.0", "203.0.113.255", "documentation"),
             ("224.0.0.0", "239.255.255.255", "multicast"),
             ("240.0.0.0", "255.255.255.255", "reserved"),
-            (
-                "2001::",
-                "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff",
-                "protocol assignments",
-            ),
-            (
-                "2001:db8::",
-                "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
-                "documentation",
-            ),
+            ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "protocol assignments"),
+            ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "documentation"),
             ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "6to4"),
-            (
-                "3fff::",
-                "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
-                "documentation",
-            ),
-            (
-                "::",
-                "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-                "not global unicast",
-            ),
-            (
-                "4000::",
-                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-                "not global unicast",
-            ),
+            ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "documentation"),
+            ("::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "not global unicast"),
+            ("4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "not global unicast"),
         ] {
             assert_eq!(reason(first), Some(why), "{first}");
             assert_eq!(reason(last), Some(why), "{last}");

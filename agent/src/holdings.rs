@@ -81,10 +81,8 @@ impl Holdings {
     pub fn admit(&mut self, stream: StreamId, assignment: &Assignment) -> Admission {
         let payload_bytes = assignment.payload.len() as u64;
         let had_credit = self.capacity.arrive(stream, payload_bytes);
-        let Some((key, id)) = assignment
-            .key
-            .as_ref()
-            .and_then(|key| Some((key, AttemptId::from_wire(key)?)))
+        let Some((key, id)) =
+            assignment.key.as_ref().and_then(|key| Some((key, AttemptId::from_wire(key)?)))
         else {
             return Admission::Nameless;
         };
@@ -110,11 +108,7 @@ impl Holdings {
             return Admission::Return(ReturnReason::UnknownSubscription);
         };
         self.capacity.occupy(stream, payload_bytes);
-        let held = InFlight {
-            key: key.clone(),
-            stream,
-            payload_bytes,
-        };
+        let held = InFlight { key: key.clone(), stream, payload_bytes };
         self.in_flight.insert(id, held);
         Admission::Start(id, subscription)
     }
@@ -127,8 +121,7 @@ impl Holdings {
         began: Instant,
     ) -> Option<StreamId> {
         let attempt = self.in_flight.remove(&id)?;
-        self.capacity
-            .release_bytes(attempt.stream, attempt.payload_bytes);
+        self.capacity.release_bytes(attempt.stream, attempt.payload_bytes);
         self.report.add(id, result, began, attempt.stream)
     }
 

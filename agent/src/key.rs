@@ -18,10 +18,7 @@ pub struct AttemptId {
 impl AttemptId {
     /// The id in a key, unless its delivery is not 16 bytes.
     pub fn from_wire(key: &AttemptKey) -> Option<Self> {
-        Some(Self {
-            delivery: key.delivery_id.as_ref().try_into().ok()?,
-            number: key.number,
-        })
+        Some(Self { delivery: key.delivery_id.as_ref().try_into().ok()?, number: key.number })
     }
 }
 

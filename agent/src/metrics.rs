@@ -33,9 +33,8 @@ const OPEN_METRICS: HeaderValue =
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_SCRAPERS: usize = 16;
 /// In seconds: from a receiver next door to the longest deadline.
-const DURATION_BUCKETS: [f64; 13] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0,
-];
+const DURATION_BUCKETS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
 type FactLabel = [(&'static str, &'static str); 1];
 
@@ -69,41 +68,23 @@ impl Metrics {
             returned: Counter::default(),
         };
         let agent = registry.sub_registry_with_prefix("postrider_agent");
-        agent.register(
-            "attempts",
-            "Attempts by how far they came",
-            metrics.attempts.clone(),
-        );
-        agent.register(
-            "attempt_seconds",
-            "Duration of attempts",
-            metrics.seconds.clone(),
-        );
+        agent.register("attempts", "Attempts by how far they came", metrics.attempts.clone());
+        agent.register("attempt_seconds", "Duration of attempts", metrics.seconds.clone());
         agent.register("in_flight", "Attempts in flight", metrics.in_flight.clone());
         agent.register(
             "unacknowledged",
             "Results that wait for an acknowledgement",
             metrics.unacknowledged.clone(),
         );
-        agent.register(
-            "connections",
-            "Open connections to receivers",
-            metrics.connections.clone(),
-        );
+        agent.register("connections", "Open connections to receivers", metrics.connections.clone());
         agent.register("streams", "Welcomed work streams", metrics.streams.clone());
-        agent.register(
-            "returned",
-            "Assignments given back unstarted",
-            metrics.returned.clone(),
-        );
+        agent.register("returned", "Assignments given back unstarted", metrics.returned.clone());
         metrics
     }
 
     /// Counts an attempt.
     pub fn attempt(&self, fact: Fact, duration: Duration) {
-        self.attempts
-            .get_or_create(&[("fact", fact_label(fact))])
-            .inc();
+        self.attempts.get_or_create(&[("fact", fact_label(fact))]).inc();
         self.seconds.observe(duration.as_secs_f64());
     }
 }
@@ -198,14 +179,8 @@ mod tests {
         stream.write_all(request).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
-        assert!(
-            text.contains("postrider_agent_attempts_total{fact=\"timeout\"} 1"),
-            "{text}"
-        );
-        assert!(
-            text.contains("postrider_agent_attempt_seconds_count 1"),
-            "{text}"
-        );
+        assert!(text.contains("postrider_agent_attempts_total{fact=\"timeout\"} 1"), "{text}");
+        assert!(text.contains("postrider_agent_attempt_seconds_count 1"), "{text}");
 
         shutdown.cancel();
         server.await.unwrap();

@@ -174,10 +174,7 @@ impl Pool {
             }
         };
         self.open.inc();
-        Slot {
-            open: self.open.clone(),
-            _permit: permit,
-        }
+        Slot { open: self.open.clone(), _permit: permit }
     }
 
     /// Dropping the sender ends the connection's task, which frees its place.
@@ -210,13 +207,7 @@ impl Pool {
     /// Gives a connection back for the next POST; `announced` is how long the
     /// receiver said that it keeps it.
     pub fn put_back(&self, checkout: Checkout, announced: Option<Duration>) {
-        let Checkout {
-            sender: Sender::Http1(sender),
-            address,
-            host,
-            ..
-        } = checkout
-        else {
+        let Checkout { sender: Sender::Http1(sender), address, host, .. } = checkout else {
             return;
         };
         let since = Instant::now();
@@ -224,12 +215,7 @@ impl Pool {
         if sender.is_closed() || keep.is_zero() {
             return;
         }
-        lock(&host.kept).idle.push(Idle {
-            sender,
-            address,
-            since,
-            until: since + keep,
-        });
+        lock(&host.kept).idle.push(Idle { sender, address, since, until: since + keep });
     }
 }
 
@@ -275,13 +261,7 @@ impl Host {
         (sender, address): (Sender, SocketAddr),
         in_use: Option<OwnedSemaphorePermit>,
     ) -> Checkout {
-        Checkout {
-            sender,
-            address,
-            new: None,
-            host: self,
-            _in_use: in_use,
-        }
+        Checkout { sender, address, new: None, host: self, _in_use: in_use }
     }
 
     fn adopt(

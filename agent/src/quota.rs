@@ -35,11 +35,7 @@ impl Line {
 impl Quota {
     /// So much, for no stream yet.
     pub fn new(total: u64) -> Self {
-        Self {
-            total,
-            used: 0,
-            lines: BTreeMap::new(),
-        }
+        Self { total, used: 0, lines: BTreeMap::new() }
     }
 
     /// What a stream may take in all, since it began.
@@ -82,10 +78,7 @@ impl Quota {
 
     /// Raises what is granted towards the targets; returns whose was raised.
     pub fn top_up(&mut self, targets: &[(StreamId, u64)]) -> Vec<StreamId> {
-        let mut free = self
-            .total
-            .saturating_sub(self.used)
-            .saturating_sub(self.all_outstanding());
+        let mut free = self.total.saturating_sub(self.used).saturating_sub(self.all_outstanding());
         let mut raised = Vec::new();
         // A stream without any credit comes first, with a small amount, so that
         // a newcomer is served whatever the others hold.

@@ -48,12 +48,7 @@ impl Replicas {
         desk: Arc<Desk>,
         stopping: Stopping,
     ) -> Self {
-        Self {
-            planes: planes.iter().cloned().map(Arc::new).collect(),
-            tls,
-            desk,
-            stopping,
-        }
+        Self { planes: planes.iter().cloned().map(Arc::new).collect(), tls, desk, stopping }
     }
 
     /// Refuses certificates that cannot be used, before anything is dialled.

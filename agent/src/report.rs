@@ -56,16 +56,12 @@ impl Report {
 
     /// The keys of all results that wait.
     pub fn keys(&self) -> impl Iterator<Item = &AttemptKey> {
-        self.held
-            .values()
-            .filter_map(|held| held.result.key.as_ref())
+        self.held.values().filter_map(|held| held.result.key.as_ref())
     }
 
     /// Whether a stream has something to send.
     pub fn has_outgoing(&self, stream: StreamId) -> bool {
-        self.outboxes
-            .get(&stream)
-            .is_some_and(|outbox| !outbox.is_empty())
+        self.outboxes.get(&stream).is_some_and(|outbox| !outbox.is_empty())
     }
 
     /// A stream is ready for results: it takes those that no other took.
@@ -101,12 +97,7 @@ impl Report {
         began: Instant,
         assigned_by: StreamId,
     ) -> Option<StreamId> {
-        let held = Held {
-            result,
-            began,
-            assigned_by,
-            at: Place::Queued,
-        };
+        let held = Held { result, began, assigned_by, at: Place::Queued };
         self.held.insert(id, held);
         let stream = match self.outboxes.contains_key(&assigned_by) {
             true => Some(assigned_by),
@@ -199,29 +190,18 @@ mod tests {
     const B: StreamId = StreamId(2);
 
     fn key(number: u32) -> AttemptKey {
-        AttemptKey {
-            delivery_id: vec![7; 16].into(),
-            number,
-            shard: 1,
-            epoch: 1,
-        }
+        AttemptKey { delivery_id: vec![7; 16].into(), number, shard: 1, epoch: 1 }
     }
 
     fn add(report: &mut Report, number: u32, began: Instant, stream: StreamId) -> AttemptId {
         let id = AttemptId::from_wire(&key(number)).unwrap();
-        let result = AttemptResult {
-            key: Some(key(number)),
-            ..Default::default()
-        };
+        let result = AttemptResult { key: Some(key(number)), ..Default::default() };
         report.add(id, result, began, stream);
         id
     }
 
     fn numbers(batch: &[AttemptResult]) -> Vec<u32> {
-        batch
-            .iter()
-            .map(|result| result.key.as_ref().unwrap().number)
-            .collect()
+        batch.iter().map(|result| result.key.as_ref().unwrap().number).collect()
     }
 
     #[test]

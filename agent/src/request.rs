@@ -53,10 +53,7 @@ pub struct Moment {
 impl Moment {
     /// This moment.
     pub fn now() -> Self {
-        Self {
-            wall: SystemTime::now(),
-            steady: Instant::now(),
-        }
+        Self { wall: SystemTime::now(), steady: Instant::now() }
     }
 }
 
@@ -114,8 +111,7 @@ pub fn build(
 
 fn unix_seconds(now: SystemTime) -> u64 {
     // A clock before 1970 gives 0, which every receiver refuses as too old.
-    now.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -158,10 +154,7 @@ mod tests {
     }
 
     fn at(seconds: u64) -> Moment {
-        Moment {
-            wall: UNIX_EPOCH + Duration::from_secs(seconds),
-            steady: Instant::now(),
-        }
+        Moment { wall: UNIX_EPOCH + Duration::from_secs(seconds), steady: Instant::now() }
     }
 
     #[tokio::test]
@@ -212,49 +205,27 @@ mod tests {
 
     #[test]
     fn http2_gets_the_whole_url_and_no_host() {
-        let built = build(
-            &assignment(),
-            &usable(),
-            &TraceHeaders::default(),
-            Version::HTTP_2,
-            at(1),
-        )
-        .unwrap();
+        let built =
+            build(&assignment(), &usable(), &TraceHeaders::default(), Version::HTTP_2, at(1))
+                .unwrap();
         assert_eq!(built.uri(), "https://pay.example/hooks?a=1");
         assert!(!built.headers().contains_key("host"));
     }
 
     #[test]
     fn json_is_the_default_media_type() {
-        let plain = Assignment {
-            webhook_id: "evt_1".to_owned(),
-            ..Default::default()
-        };
-        let built = build(
-            &plain,
-            &usable(),
-            &TraceHeaders::default(),
-            Version::HTTP_11,
-            at(1),
-        )
-        .unwrap();
+        let plain = Assignment { webhook_id: "evt_1".to_owned(), ..Default::default() };
+        let built =
+            build(&plain, &usable(), &TraceHeaders::default(), Version::HTTP_11, at(1)).unwrap();
         assert_eq!(built.headers()["content-type"], "application/json");
         assert!(!built.headers().contains_key("traceparent"));
     }
 
     #[test]
     fn a_header_cannot_be_smuggled() {
-        let smuggling = Assignment {
-            webhook_id: "evt_1\r\nx-evil: 1".to_owned(),
-            ..Default::default()
-        };
-        let built = build(
-            &smuggling,
-            &usable(),
-            &TraceHeaders::default(),
-            Version::HTTP_11,
-            at(1),
-        );
+        let smuggling =
+            Assignment { webhook_id: "evt_1\r\nx-evil: 1".to_owned(), ..Default::default() };
+        let built = build(&smuggling, &usable(), &TraceHeaders::default(), Version::HTTP_11, at(1));
         assert!(built.is_err());
     }
 }

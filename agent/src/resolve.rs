@@ -57,11 +57,7 @@ struct Name {
 impl Resolver {
     /// Judges by `allow` and keeps good answers for `keep`.
     pub fn new(allow: AllowList, keep: Duration) -> Self {
-        Self {
-            allow,
-            keep,
-            names: Mutex::default(),
-        }
+        Self { allow, keep, names: Mutex::default() }
     }
 
     /// The judged addresses of `host`; the flag says whether they had to be
@@ -89,10 +85,7 @@ impl Resolver {
     }
 
     async fn look_up(&self, name: &str) -> Answer {
-        let not_found = |cause: String| ResolveError::NotFound {
-            host: name.to_owned(),
-            cause,
-        };
+        let not_found = |cause: String| ResolveError::NotFound { host: name.to_owned(), cause };
         let found: Vec<IpAddr> = tokio::net::lookup_host((name, 0))
             .await
             .map_err(|error| not_found(error.to_string()))?

@@ -93,9 +93,7 @@ impl Session {
         let greeting = timeout(WELCOME_LIMIT, greet(&desk, channel)).await;
         let (said, heard, welcome) =
             greeting.unwrap_or(Err(SessionError::Silent(WELCOME_LIMIT)))?;
-        let (stream, wake) = desk
-            .open(&welcome.replica_id)
-            .ok_or(SessionError::Superfluous)?;
+        let (stream, wake) = desk.open(&welcome.replica_id).ok_or(SessionError::Superfluous)?;
         tracing::info!(replica = welcome.replica_id, "work stream opened");
         let now = Instant::now();
         let heartbeat_interval = bounded(welcome.heartbeat_interval, Duration::from_secs(1));
@@ -132,9 +130,7 @@ impl Session {
         let mut heartbeat = interval(self.heartbeat_interval / 2);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watch = std::pin::pin!(sleep_until((self.last_heard + self.silence_limit).into()));
-        let Stopping {
-            draining, closing, ..
-        } = self.stopping.clone();
+        let Stopping { draining, closing, .. } = self.stopping.clone();
         let (said, wake) = (self.said.clone(), Arc::clone(&self.wake));
         let mut said_draining = false;
         loop {
@@ -176,8 +172,7 @@ impl Session {
         match response.message {
             Some(Hear::Assign(assign)) => {
                 let returns = self.desk.assign(self.stream, assign.assignments);
-                self.answers
-                    .extend(returns.into_iter().map(Say::ReturnAssignments));
+                self.answers.extend(returns.into_iter().map(Say::ReturnAssignments));
             }
             Some(Hear::ResultAck(ack)) => self.desk.acknowledge(&ack.keys),
             Some(Hear::SubscriptionUpdate(update)) => self.desk.update(&update),
@@ -208,10 +203,7 @@ impl Session {
 
     fn queue_heartbeat(&mut self) {
         // One that could not be sent yet is proof enough.
-        let waits = self
-            .answers
-            .iter()
-            .any(|say| matches!(say, Say::Heartbeat(_)));
+        let waits = self.answers.iter().any(|say| matches!(say, Say::Heartbeat(_)));
         if !waits {
             let heartbeat = self.desk.heartbeat(wall_clock_us());
             self.answers.push_back(Say::Heartbeat(heartbeat));
@@ -220,9 +212,7 @@ impl Session {
 
     /// Ends the agent's half and lets the replica end the other.
     async fn say_goodbye(self) {
-        let Self {
-            said, mut heard, ..
-        } = self;
+        let Self { said, mut heard, .. } = self;
         drop(said);
         let ended = async { while let Ok(Some(_)) = heard.message().await {} };
         // Nothing is lost if the replica is slow about it.
@@ -234,9 +224,7 @@ type Greeting = (mpsc::Sender<WorkRequest>, Streaming<WorkResponse>, Welcome);
 
 async fn greet(desk: &Desk, channel: Channel) -> Result<Greeting, SessionError> {
     let (said, requests) = mpsc::channel(OUTBOX);
-    let hello = WorkRequest {
-        message: Some(Say::Hello(desk.hello())),
-    };
+    let hello = WorkRequest { message: Some(Say::Hello(desk.hello())) };
     said.send(hello).await.map_err(|_| SessionError::Ended)?;
     let mut heard = AgentServiceClient::new(channel)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)

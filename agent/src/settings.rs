@@ -24,12 +24,7 @@ pub struct Settings {
     /// Where the control plane is, https://host:port; may be given several
     /// times. Every address of each name gets a work stream. http:// is
     /// permitted to loopback hosts.
-    #[arg(
-        long,
-        required = true,
-        value_delimiter = ',',
-        env = "POSTRIDER_AGENT_CONTROL_PLANE"
-    )]
+    #[arg(long, required = true, value_delimiter = ',', env = "POSTRIDER_AGENT_CONTROL_PLANE")]
     control_plane: Vec<String>,
 
     /// The region that this agent serves.
@@ -65,19 +60,11 @@ pub struct Settings {
     max_payload_bytes: u64,
 
     /// Subscriptions remembered at most; what is forgotten is sent again.
-    #[arg(
-        long,
-        default_value_t = 100_000,
-        env = "POSTRIDER_AGENT_MAX_SUBSCRIPTIONS"
-    )]
+    #[arg(long, default_value_t = 100_000, env = "POSTRIDER_AGENT_MAX_SUBSCRIPTIONS")]
     max_subscriptions: usize,
 
     /// HTTP/1.1 connections to one receiver at most.
-    #[arg(
-        long,
-        default_value_t = 64,
-        env = "POSTRIDER_AGENT_CONNECTIONS_PER_HOST"
-    )]
+    #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_CONNECTIONS_PER_HOST")]
     connections_per_host: usize,
 
     /// Connections to all receivers at most.
@@ -85,27 +72,15 @@ pub struct Settings {
     max_connections: usize,
 
     /// An unused connection is closed after so many seconds.
-    #[arg(
-        long,
-        default_value_t = 30,
-        env = "POSTRIDER_AGENT_IDLE_TIMEOUT_SECONDS"
-    )]
+    #[arg(long, default_value_t = 30, env = "POSTRIDER_AGENT_IDLE_TIMEOUT_SECONDS")]
     idle_timeout_seconds: u64,
 
     /// Making a connection may take so many milliseconds.
-    #[arg(
-        long,
-        default_value_t = 10_000,
-        env = "POSTRIDER_AGENT_CONNECT_TIMEOUT_MS"
-    )]
+    #[arg(long, default_value_t = 10_000, env = "POSTRIDER_AGENT_CONNECT_TIMEOUT_MS")]
     connect_timeout_ms: u64,
 
     /// A receiver's addresses are looked up again after so many milliseconds.
-    #[arg(
-        long,
-        default_value_t = 5_000,
-        env = "POSTRIDER_AGENT_KEEP_ADDRESSES_MS"
-    )]
+    #[arg(long, default_value_t = 5_000, env = "POSTRIDER_AGENT_KEEP_ADDRESSES_MS")]
     keep_addresses_ms: u64,
 
     /// A subnet that may be POSTed to although it is private or loopback; may be
@@ -127,19 +102,11 @@ pub struct Settings {
     response_body_limit_bytes: usize,
 
     /// Bytes of a response's body that are kept for its history.
-    #[arg(
-        long,
-        default_value_t = 1024,
-        env = "POSTRIDER_AGENT_RESPONSE_EXCERPT_BYTES"
-    )]
+    #[arg(long, default_value_t = 1024, env = "POSTRIDER_AGENT_RESPONSE_EXCERPT_BYTES")]
     response_excerpt_bytes: usize,
 
     /// Bytes of a response's headers that are kept for its history.
-    #[arg(
-        long,
-        default_value_t = 4096,
-        env = "POSTRIDER_AGENT_RESPONSE_HEADERS_BYTES"
-    )]
+    #[arg(long, default_value_t = 4096, env = "POSTRIDER_AGENT_RESPONSE_HEADERS_BYTES")]
     response_headers_bytes: usize,
 
     /// Where Prometheus may ask for /metrics, ip:port.
@@ -147,11 +114,7 @@ pub struct Settings {
     metrics_address: Option<SocketAddr>,
 
     /// Stopping may take so many seconds.
-    #[arg(
-        long,
-        default_value_t = 30,
-        env = "POSTRIDER_AGENT_DRAIN_TIMEOUT_SECONDS"
-    )]
+    #[arg(long, default_value_t = 30, env = "POSTRIDER_AGENT_DRAIN_TIMEOUT_SECONDS")]
     drain_timeout_seconds: u64,
 
     /// Threads that do the work [default: 1 on one or two cores, else one less
@@ -198,11 +161,8 @@ impl Settings {
         config.connect_timeout = Duration::from_millis(self.connect_timeout_ms);
         config.keep_addresses = Duration::from_millis(self.keep_addresses_ms);
         config.allow_subnets.clone_from(&self.allow_subnet);
-        config.extra_ca_pem = self
-            .extra_ca
-            .iter()
-            .map(|file| read(file))
-            .collect::<anyhow::Result<_>>()?;
+        config.extra_ca_pem =
+            self.extra_ca.iter().map(|file| read(file)).collect::<anyhow::Result<_>>()?;
         config.response.body_bytes = self.response_body_limit_bytes;
         config.response.excerpt_bytes = self.response_excerpt_bytes;
         config.response.headers_bytes = self.response_headers_bytes;
@@ -225,9 +185,7 @@ impl Settings {
     /// each other's way.
     pub fn threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads
-            .unwrap_or_else(|| cores().saturating_sub(1))
-            .max(1)
+        self.threads.unwrap_or_else(|| cores().saturating_sub(1)).max(1)
     }
 }
 

@@ -139,20 +139,14 @@ mod tests {
     #[test]
     fn the_specification_s_example_comes_out() {
         let secret = STANDARD.decode("C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
-        let keys = SigningKeys(vec![Key {
-            secret: Zeroizing::new(secret),
-            until: None,
-        }]);
+        let keys = SigningKeys(vec![Key { secret: Zeroizing::new(secret), until: None }]);
         let signature = keys.sign(
             Instant::now(),
             "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
             "1649367553",
             br#"{"email":"test@example.com","username":"test_user"}"#,
         );
-        assert_eq!(
-            signature.unwrap(),
-            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="
-        );
+        assert_eq!(signature.unwrap(), "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
     }
 
     #[test]
@@ -169,11 +163,9 @@ mod tests {
         headers.insert("webhook-id", "evt_1".parse().unwrap());
         headers.insert("webhook-timestamp", timestamp.parse().unwrap());
         headers.insert("webhook-signature", signature.parse().unwrap());
-        for (secret, verifies) in [
-            (&b"the new key"[..], true),
-            (b"the old key", true),
-            (b"another key", false),
-        ] {
+        for (secret, verifies) in
+            [(&b"the new key"[..], true), (b"the old key", true), (b"another key", false)]
+        {
             let webhook = Webhook::from_bytes(secret.to_vec()).unwrap();
             assert_eq!(webhook.verify(body.as_bytes(), &headers).is_ok(), verifies);
         }
@@ -186,27 +178,20 @@ mod tests {
         let error = |wrong: &[wire::SigningKey]| keys(wrong).err();
         assert_eq!(error(&[]), Some(KeyError::Missing));
         assert_eq!(error(&[key(b"")]), Some(KeyError::Empty));
-        let unknown = wire::SigningKey {
-            scheme: 99,
-            ..key(b"key")
-        };
+        let unknown = wire::SigningKey { scheme: 99, ..key(b"key") };
         assert_eq!(error(&[unknown]), Some(KeyError::UnknownScheme));
     }
 
     #[test]
     fn an_expired_key_signs_no_longer() {
         let expiring = wire::SigningKey {
-            expires_in: Some(prost_types::Duration {
-                seconds: 60,
-                nanos: 0,
-            }),
+            expires_in: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
             ..key(b"the old key")
         };
         let now = Instant::now();
         let later = now + Duration::from_secs(60);
         let signatures = |keys: &SigningKeys, at| {
-            keys.sign(at, "evt_1", "1", b"{}")
-                .map(|header| header.split(' ').count())
+            keys.sign(at, "evt_1", "1", b"{}").map(|header| header.split(' ').count())
         };
         let both = SigningKeys::from_wire(&[key(b"the new key"), expiring.clone()], now).unwrap();
         assert_eq!(signatures(&both, now), Ok(2));

@@ -55,11 +55,7 @@ impl Settings {
                     .map_err(|error| error.to_string())?;
                 Ok(Usable { target, keys })
             });
-        Self {
-            version: update.version,
-            timeout,
-            usable,
-        }
+        Self { version: update.version, timeout, usable }
     }
 }
 
@@ -97,11 +93,7 @@ pub struct Subscriptions {
 impl Subscriptions {
     /// Remembers at most `limit` subscriptions.
     pub fn new(limit: usize) -> Self {
-        Self {
-            by_id: HashMap::new(),
-            limit: limit.max(1),
-            uses: 0,
-        }
+        Self { by_id: HashMap::new(), limit: limit.max(1), uses: 0 }
     }
 
     /// Takes an update, unless what is held is as new.
@@ -139,17 +131,13 @@ impl Subscriptions {
 
     /// An eighth at once, so that the scan is paid for by many insertions.
     fn forget_oldest(&mut self) {
-        let mut uses: Vec<u64> = self
-            .by_id
-            .values()
-            .map(|held| held.last_used.load(Ordering::Relaxed))
-            .collect();
+        let mut uses: Vec<u64> =
+            self.by_id.values().map(|held| held.last_used.load(Ordering::Relaxed)).collect();
         uses.sort_unstable();
         let Some(newest_to_forget) = uses.get(self.limit / 8).copied() else {
             return;
         };
-        self.by_id
-            .retain(|_, held| held.last_used.load(Ordering::Relaxed) > newest_to_forget);
+        self.by_id.retain(|_, held| held.last_used.load(Ordering::Relaxed) > newest_to_forget);
     }
 }
 
@@ -181,10 +169,7 @@ mod tests {
                 secret: Bytes::from_static(b"key"),
                 expires_in: None,
             }],
-            request_timeout: Some(prost_types::Duration {
-                seconds: 5,
-                nanos: 0,
-            }),
+            request_timeout: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
             allow_insecure_url: false,
         }
     }

@@ -64,10 +64,8 @@ impl Target {
             return Err(TargetError::UserInfo);
         }
         url.set_fragment(None);
-        let host = url
-            .host()
-            .ok_or_else(|| TargetError::Host("it is missing".to_owned()))?
-            .to_owned();
+        let host =
+            url.host().ok_or_else(|| TargetError::Host("it is missing".to_owned()))?.to_owned();
         let tls_name = match secure {
             true => Some(tls_name(&host)?),
             false => None,
@@ -81,9 +79,7 @@ impl Target {
             absolute: url.as_str().parse().map_err(|e| request_error(&e))?,
             origin: Arc::new(Origin {
                 host,
-                port: url
-                    .port_or_known_default()
-                    .unwrap_or(if secure { 443 } else { 80 }),
+                port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }),
                 tls_name,
             }),
         })

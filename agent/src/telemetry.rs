@@ -59,11 +59,7 @@ impl Telemetry {
 /// Sets logs and traces up for the whole process; to be called once, inside the
 /// runtime. `RUST_LOG` filters the log.
 pub fn init(service_name: &'static str, options: &Options) -> anyhow::Result<Telemetry> {
-    let level = if options.quiet {
-        Level::WARN
-    } else {
-        Level::INFO
-    };
+    let level = if options.quiet { Level::WARN } else { Level::INFO };
     let filter = EnvFilter::builder()
         .with_default_directive(level.into())
         .from_env()
@@ -102,10 +98,7 @@ fn exporter(service_name: &'static str, endpoint: &str) -> anyhow::Result<SdkTra
         .build()
         .with_context(|| format!("traces cannot be exported to {endpoint}"))?;
     let resource = Resource::builder().with_service_name(service_name).build();
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_resource(resource)
-        .build())
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
 /// W3C trace context that replaces the publisher's in a POST.
@@ -155,10 +148,7 @@ pub fn attempt_span(assignment: &Assignment) -> (Span, TraceHeaders) {
     let mut carrier = HashMap::new();
     propagator.inject_context(&span.context(), &mut carrier);
     let mut take = |name: &str| carrier.remove(name).unwrap_or_default();
-    let headers = TraceHeaders {
-        parent: take("traceparent"),
-        state: take("tracestate"),
-    };
+    let headers = TraceHeaders { parent: take("traceparent"), state: take("tracestate") };
     (span, headers)
 }
 
@@ -192,10 +182,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             let (_span, headers) = attempt_span(&assignment());
             let (parent, state) = headers.or("", "");
-            assert!(
-                parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"),
-                "{parent}"
-            );
+            assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{parent}");
             assert_ne!(parent, PUBLISHER);
             assert_eq!(state, "vendor=1");
         });

@@ -14,9 +14,7 @@ use support::receiver::{Behaviour, Receiver};
 use support::{SECRET, assignment, config, connected, start, subscription};
 
 async fn ready(stream: &Stream, url: &str) {
-    stream
-        .say(Say::SubscriptionUpdate(subscription(url, 1)))
-        .await;
+    stream.say(Say::SubscriptionUpdate(subscription(url, 1))).await;
 }
 
 async fn one_attempt(behaviour: Behaviour) -> (AttemptResult, Receiver) {
@@ -37,11 +35,7 @@ async fn attempt_at(url: &str, allow_loopback: bool) -> AttemptResult {
     }
     let _agent = start(config);
     let mut stream = replica.stream().await;
-    ready(
-        &stream,
-        &url.replace("RECEIVER", &receiver.address.to_string()),
-    )
-    .await;
+    ready(&stream, &url.replace("RECEIVER", &receiver.address.to_string())).await;
     let result = stream.attempt(assignment(1)).await;
     assert_eq!(receiver.connections(), 0, "something was dialled");
     result
@@ -58,12 +52,7 @@ async fn a_post_arrives_signed_and_untouched() {
     assert_eq!(result.http_version, "HTTP/1.1");
     assert_eq!(result.remote_address, receiver.address.to_string());
     assert_eq!(result.error, "");
-    assert!(
-        result
-            .response_headers
-            .iter()
-            .any(|header| header.name == "x-receiver")
-    );
+    assert!(result.response_headers.iter().any(|header| header.name == "x-receiver"));
     let timings = result.timings.unwrap();
     assert!(timings.dns.is_some() && timings.connect.is_some() && timings.tls.is_some());
     assert!(timings.first_byte.is_some() && timings.total.is_some());
@@ -74,12 +63,7 @@ async fn a_post_arrives_signed_and_untouched() {
     assert_eq!(seen.body, assignment(1).payload);
     assert_eq!(seen.headers["webhook-id"], "evt_1");
     assert_eq!(seen.headers["content-type"], "application/json");
-    assert!(
-        seen.headers["user-agent"]
-            .to_str()
-            .unwrap()
-            .starts_with("Postrider/")
-    );
+    assert!(seen.headers["user-agent"].to_str().unwrap().starts_with("Postrider/"));
     let webhook = Webhook::from_bytes(SECRET.to_vec()).unwrap();
     webhook.verify(&seen.body, &seen.headers).unwrap();
 }
@@ -134,11 +118,7 @@ async fn a_receiver_that_hangs_is_a_time_out() {
     let (result, _) = one_attempt(Behaviour::Hang).await;
     assert_eq!(result.fact(), Fact::Timeout);
     assert_eq!(result.http_status, 0);
-    assert!(
-        result.error.contains("before a response came"),
-        "{}",
-        result.error
-    );
+    assert!(result.error.contains("before a response came"), "{}", result.error);
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
@@ -153,10 +133,8 @@ async fn the_deadline_covers_the_body() {
 
 #[tokio::test]
 async fn a_huge_response_is_not_read_to_its_end() {
-    for receiver in [
-        Receiver::start(Behaviour::Huge).await,
-        Receiver::http2(Behaviour::Huge).await,
-    ] {
+    for receiver in [Receiver::start(Behaviour::Huge).await, Receiver::http2(Behaviour::Huge).await]
+    {
         let (_agent, _replica, mut stream) = connected(&receiver).await;
         ready(&stream, &receiver.url()).await;
         let result = stream.attempt(assignment(1)).await;
@@ -173,12 +151,7 @@ async fn retry_after_survives_where_other_headers_do_not_fit() {
     let (result, _) = one_attempt(Behaviour::Busy).await;
     assert_eq!(result.http_status, 503);
     assert_eq!(result.retry_after, "120");
-    assert!(
-        !result
-            .response_headers
-            .iter()
-            .any(|header| header.name == "x-big")
-    );
+    assert!(!result.response_headers.iter().any(|header| header.name == "x-big"));
     assert_eq!(result.response_body.len(), 1024);
     assert_eq!(result.response_body_bytes, 2_000);
 }
@@ -232,11 +205,7 @@ async fn a_certificate_of_nobody_is_refused() {
 async fn a_certificate_for_another_name_is_refused() {
     let receiver = Receiver::start(Behaviour::Answer(200)).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
-    ready(
-        &stream,
-        &format!("https://127.0.0.2:{}/", receiver.address.port()),
-    )
-    .await;
+    ready(&stream, &format!("https://127.0.0.2:{}/", receiver.address.port())).await;
     let result = stream.attempt(assignment(1)).await;
     assert_ne!(result.fact(), Fact::Response);
     assert!(receiver.take_requests().is_empty());
@@ -244,11 +213,7 @@ async fn a_certificate_for_another_name_is_refused() {
 
 #[tokio::test]
 async fn a_refused_address_is_not_dialled() {
-    for url in [
-        "https://RECEIVER/",
-        "https://localhost:9/",
-        "https://[::1]:9/",
-    ] {
+    for url in ["https://RECEIVER/", "https://localhost:9/", "https://[::1]:9/"] {
         let result = attempt_at(url, false).await;
         assert_eq!(result.fact(), Fact::BlockedAddress, "{url}");
         assert_eq!(result.remote_address, "");

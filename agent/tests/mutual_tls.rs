@@ -23,10 +23,7 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
-        Self {
-            pem,
-            issuer: Issuer::new(params, key),
-        }
+        Self { pem, issuer: Issuer::new(params, key) }
     }
 
     fn issue(&self, name: &str) -> Identity {
@@ -44,10 +41,7 @@ async fn replica(authority: &Authority, name: &str) -> Replica {
     let server = authority.issue(name);
     let key = server.key_pem.as_slice();
     let tls = ServerTlsConfig::new()
-        .identity(tonic::transport::Identity::from_pem(
-            &server.certificate_pem,
-            key,
-        ))
+        .identity(tonic::transport::Identity::from_pem(&server.certificate_pem, key))
         .client_ca_root(Certificate::from_pem(&authority.pem));
     Replica::start_tls("replica-1", tls).await
 }

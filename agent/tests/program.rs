@@ -19,9 +19,7 @@ fn program(arguments: &[&str]) -> Child {
 }
 
 async fn output(child: Child) -> Output {
-    tokio::task::spawn_blocking(move || child.wait_with_output().unwrap())
-        .await
-        .unwrap()
+    tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap()
 }
 
 #[tokio::test]
@@ -31,13 +29,7 @@ async fn a_termination_signal_drains_and_exits_with_0() {
     let process = child.id().to_string();
     let mut stream = replica.stream().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(
-        Command::new("kill")
-            .arg(&process)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").arg(&process).status().unwrap().success());
     assert!(matches!(stream.word().await, Heard::Draining(_)));
     while stream.hear().await.is_some() {}
     drop(stream);
@@ -49,10 +41,9 @@ async fn a_termination_signal_drains_and_exits_with_0() {
 
 #[tokio::test]
 async fn settings_that_cannot_work_exit_with_2() {
-    for wrong in [
-        &["--region", "eu-1"][..],
-        &["--region", "eu-1", "--control-plane", "http://pay.example"],
-    ] {
+    for wrong in
+        [&["--region", "eu-1"][..], &["--region", "eu-1", "--control-plane", "http://pay.example"]]
+    {
         let output = output(program(wrong)).await;
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{log}");

@@ -91,16 +91,10 @@ async fn the_newest_settings_are_used_from_whichever_stream_they_came() {
     let _agent = start(config(&[&first, &second], &[&old, &new]));
     let (mut one, mut two) = (first.stream().await, second.stream().await);
     ready(&one, &old).await;
-    two.say(Say::SubscriptionUpdate(subscription(&new.url(), 2)))
-        .await;
+    two.say(Say::SubscriptionUpdate(subscription(&new.url(), 2))).await;
     // Both answers together say that both updates were heard.
     for stream in [&mut one, &mut two] {
-        stream
-            .say(Say::TakeOver(wire::TakeOver {
-                shard: 99,
-                epoch: 1,
-            }))
-            .await;
+        stream.say(Say::TakeOver(wire::TakeOver { shard: 99, epoch: 1 })).await;
         assert!(matches!(stream.word().await, Heard::Inventory(_)));
     }
     one.attempt(assignment(1)).await;
@@ -114,9 +108,7 @@ async fn a_take_over_fences_the_shard() {
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     ready(&stream, &receiver).await;
     stream.assign(vec![assignment(1)]).await;
-    stream
-        .say(Say::TakeOver(wire::TakeOver { shard: 3, epoch: 6 }))
-        .await;
+    stream.say(Say::TakeOver(wire::TakeOver { shard: 3, epoch: 6 })).await;
     let Heard::Inventory(inventory) = stream.word().await else {
         panic!("no inventory");
     };
@@ -216,10 +208,7 @@ async fn a_replica_has_one_stream_however_many_its_addresses() {
     let (mut first, _) = one.greeted().await;
     let (mut second, _) = other.greeted().await;
     first.welcome(Duration::from_secs(60)).await;
-    assert!(matches!(
-        first.hear().await,
-        Some(Heard::Credit(_) | Heard::Heartbeat(_))
-    ));
+    assert!(matches!(first.hear().await, Some(Heard::Credit(_) | Heard::Heartbeat(_))));
     second.welcome(Duration::from_secs(60)).await;
     assert!(second.hear().await.is_none());
 }
@@ -241,11 +230,7 @@ async fn draining_ends_what_is_held_and_takes_nothing() {
     stream.acknowledge(vec![key(1)]).await;
     while stream.hear().await.is_some() {}
     drop(stream);
-    timeout(PATIENCE, agent.ended)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    timeout(PATIENCE, agent.ended).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -256,11 +241,7 @@ async fn a_replica_can_ask_the_agent_to_stop() {
     assert!(matches!(stream.word().await, Heard::Draining(_)));
     while stream.hear().await.is_some() {}
     drop(stream);
-    timeout(PATIENCE, agent.ended)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    timeout(PATIENCE, agent.ended).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -275,11 +256,5 @@ async fn an_agent_that_cannot_finish_says_so() {
     stream.assign(vec![assignment(1)]).await;
     stream.collect(1).await;
     agent.shutdown.cancel();
-    assert!(
-        timeout(PATIENCE, agent.ended)
-            .await
-            .unwrap()
-            .unwrap()
-            .is_err()
-    );
+    assert!(timeout(PATIENCE, agent.ended).await.unwrap().unwrap().is_err());
 }

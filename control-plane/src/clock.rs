@@ -38,10 +38,7 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock that reads `start` now.
     pub fn starting_at(start: Timestamp) -> Arc<Self> {
-        Arc::new(Self {
-            start,
-            started: Instant::now(),
-        })
+        Arc::new(Self { start, started: Instant::now() })
     }
 }
 

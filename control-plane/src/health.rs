@@ -39,9 +39,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn made(&self) {
-        self.state
-            .last
-            .store(self.clock.now().as_micros(), Ordering::Relaxed);
+        self.state.last.store(self.clock.now().as_micros(), Ordering::Relaxed);
     }
 }
 
@@ -56,39 +54,22 @@ pub struct Health {
 
 impl Health {
     pub fn new(clock: Arc<dyn Clock>, store: Arc<dyn Store>, cluster: Cluster) -> Self {
-        Self {
-            loops: Arc::default(),
-            clock,
-            store,
-            cluster,
-        }
+        Self { loops: Arc::default(), clock, store, cluster }
     }
 
     async fn ready(&self) -> Result<(), String> {
         if self.cluster.clock_is_off() {
             return Err("the database's clock has jumped".to_owned());
         }
-        self.store
-            .ready(self.clock.now())
-            .await
-            .map_err(|error| error.to_string())
+        self.store.ready(self.clock.now()).await.map_err(|error| error.to_string())
     }
 
     /// Watches one more loop.
     pub fn watch(&self, name: &'static str) -> Progress {
         let now = self.clock.now().as_micros();
-        let state = Arc::new(Loop {
-            name,
-            last: AtomicI64::new(now),
-        });
-        self.loops
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::clone(&state));
-        Progress {
-            state,
-            clock: Arc::clone(&self.clock),
-        }
+        let state = Arc::new(Loop { name, last: AtomicI64::new(now) });
+        self.loops.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&state));
+        Progress { state, clock: Arc::clone(&self.clock) }
     }
 
     /// The loops that are stuck.
@@ -109,9 +90,7 @@ impl Health {
             if !stuck.is_empty() {
                 tracing::error!(?stuck, "loops make no progress");
             }
-            reporter
-                .set_service_status(LIVENESS, status(stuck.is_empty()))
-                .await;
+            reporter.set_service_status(LIVENESS, status(stuck.is_empty())).await;
             let ready = self.ready().await;
             if was_ready != Some(ready.is_ok()) {
                 match &ready {
@@ -121,9 +100,7 @@ impl Health {
                 was_ready = Some(ready.is_ok());
             }
             for service in ["", READINESS] {
-                reporter
-                    .set_service_status(service, status(ready.is_ok()))
-                    .await;
+                reporter.set_service_status(service, status(ready.is_ok())).await;
             }
             tokio::select! {
                 () = tokio::time::sleep(PERIOD) => {}
@@ -131,17 +108,11 @@ impl Health {
             }
         }
         for service in ["", READINESS] {
-            reporter
-                .set_service_status(service, ServingStatus::NotServing)
-                .await;
+            reporter.set_service_status(service, ServingStatus::NotServing).await;
         }
     }
 }
 
 const fn status(good: bool) -> ServingStatus {
-    if good {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    }
+    if good { ServingStatus::Serving } else { ServingStatus::NotServing }
 }

@@ -72,10 +72,7 @@ struct ServeArguments {
 
 impl DatabaseArguments {
     fn flags(&self) -> Vec<(&'static str, String)> {
-        let all = [
-            ("database.url", &self.database_url),
-            ("database.data_dir", &self.data_dir),
-        ];
+        let all = [("database.url", &self.database_url), ("database.data_dir", &self.data_dir)];
         given(all)
     }
 }
@@ -97,9 +94,7 @@ impl ServeArguments {
 }
 
 fn given<const N: usize>(all: [(&'static str, &Option<String>); N]) -> Vec<(&'static str, String)> {
-    all.into_iter()
-        .filter_map(|(name, value)| Some((name, value.clone()?)))
-        .collect()
+    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
 fn main() -> ExitCode {
@@ -127,10 +122,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     runtime.context("starting the runtime")
 }
 

@@ -73,37 +73,21 @@ impl Metrics {
     /// An event and its deliveries were committed.
     pub fn published(&self, deliveries: usize) {
         self.0.events.inc();
-        self.0
-            .deliveries
-            .inc_by(u64::try_from(deliveries).unwrap_or(u64::MAX));
+        self.0.deliveries.inc_by(u64::try_from(deliveries).unwrap_or(u64::MAX));
     }
 
     /// An attempt was recorded.
     pub fn attempt(&self, outcome: Outcome, total: Duration) {
-        self.0
-            .attempts
-            .get_or_create(&OutcomeLabel {
-                outcome: outcome_name(outcome),
-            })
-            .inc();
+        self.0.attempts.get_or_create(&OutcomeLabel { outcome: outcome_name(outcome) }).inc();
         self.0.attempt_seconds.observe(total.as_secs_f64());
     }
 
     /// A group's transaction has ended.
     pub fn observe_commit(&self, kind: &'static str, span: Duration, items: usize) {
         let label = KindLabel { kind };
-        self.0
-            .commit_seconds
-            .get_or_create(&label)
-            .observe(span.as_secs_f64());
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a group is far smaller than 2^52"
-        )]
-        self.0
-            .commit_items
-            .get_or_create(&label)
-            .observe(items as f64);
+        self.0.commit_seconds.get_or_create(&label).observe(span.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a group is far smaller than 2^52")]
+        self.0.commit_items.get_or_create(&label).observe(items as f64);
     }
 
     /// Everything that is shown, together with what the scheduler knows.
@@ -116,11 +100,7 @@ impl Metrics {
             "Deliveries committed with their events",
             inner.deliveries.clone(),
         );
-        registry.register(
-            "attempts",
-            "Attempts recorded, by outcome",
-            inner.attempts.clone(),
-        );
+        registry.register("attempts", "Attempts recorded, by outcome", inner.attempts.clone());
         registry.register(
             "attempt_duration_seconds",
             "Whole attempts",
@@ -174,9 +154,7 @@ impl Collector for SchedulerFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let now = self.clock.now();
         let regions = self.dispatcher.regions();
-        let (deliveries, bytes) = self
-            .dispatcher
-            .look(|s, _| (s.deliveries(), s.payload_bytes()));
+        let (deliveries, bytes) = self.dispatcher.look(|s, _| (s.deliveries(), s.payload_bytes()));
         let mut gauge = |name, help, region: Option<String>, value: f64| {
             let gauge = ConstGauge::new(value);
             let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
@@ -187,35 +165,13 @@ impl Collector for SchedulerFigures {
         };
         #[expect(clippy::cast_precision_loss, reason = "shown to people")]
         {
-            gauge(
-                "deliveries_in_memory",
-                "Deliveries in memory",
-                None,
-                deliveries as f64,
-            )?;
-            gauge(
-                "payload_bytes_in_memory",
-                "Payload bytes in memory",
-                None,
-                bytes as f64,
-            )?;
+            gauge("deliveries_in_memory", "Deliveries in memory", None, deliveries as f64)?;
+            gauge("payload_bytes_in_memory", "Payload bytes in memory", None, bytes as f64)?;
             for region in regions {
                 let name = || Some(region.region.to_string());
-                let age = region
-                    .oldest_due
-                    .map_or(0.0, |due| now.since(due).as_secs_f64());
-                gauge(
-                    "in_flight",
-                    "Attempts at agents",
-                    name(),
-                    region.in_flight as f64,
-                )?;
-                gauge(
-                    "credit",
-                    "Attempts agents would take now",
-                    name(),
-                    region.credit as f64,
-                )?;
+                let age = region.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
+                gauge("in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
+                gauge("credit", "Attempts agents would take now", name(), region.credit as f64)?;
                 gauge(
                     "backlog",
                     "Deliveries in memory that wait for their turn",

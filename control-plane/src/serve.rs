@@ -77,28 +77,20 @@ pub async fn start(
         None => SystemClock::starting_at(store.now().await?),
     };
     let maintenance = maintenance(&settings);
-    store
-        .maintain(clock.now(), maintenance)
-        .await
-        .context("preparing the database")?;
+    store.maintain(clock.now(), maintenance).await.context("preparing the database")?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let own_address = match settings.server.advertise.as_str() {
         "" => format!("{scheme}://{address}"),
         advertised => advertised.to_owned(),
     };
-    let check = PeerCheck {
-        required: tls.is_some(),
-    };
+    let check = PeerCheck { required: tls.is_some() };
     let (server_tls, peer_tls) =
         tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
 
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, peer_tls);
     let (flow, mut tasks, loops) = (assembled.flow, assembled.tasks, assembled.loops);
-    let (draining, closing, stopped) = (
-        CancellationToken::new(),
-        CancellationToken::new(),
-        CancellationToken::new(),
-    );
+    let (draining, closing, stopped) =
+        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let health = loops.health;
@@ -115,9 +107,7 @@ pub async fn start(
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(HTTP2_KEEPALIVE));
     if let Some(tls) = server_tls {
-        server = server
-            .tls_config(tls)
-            .context("server.tls_cert, tls_key, tls_client_ca")?;
+        server = server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca")?;
     }
     let router = server
         .add_routes(api::routes(flow.clone())?)
@@ -127,24 +117,12 @@ pub async fn start(
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let shutdown = closing.clone().cancelled_owned();
     let server = tokio::spawn(async move {
-        if let Err(error) = router
-            .serve_with_incoming_shutdown(incoming, shutdown)
-            .await
-        {
+        if let Err(error) = router.serve_with_incoming_shutdown(incoming, shutdown).await {
             tracing::error!(%error, "the gRPC port failed");
         }
     });
     tracing::info!(%address, replica = %flow.replica.0, "serving");
-    Ok(ControlPlane {
-        address,
-        flow,
-        ownership,
-        server,
-        tasks,
-        draining,
-        closing,
-        stopped,
-    })
+    Ok(ControlPlane { address, flow, ownership, server, tasks, draining, closing, stopped })
 }
 
 impl ControlPlane {
@@ -171,10 +149,7 @@ impl ControlPlane {
         self.closing.cancel();
         self.flow.watch.close();
         self.flow.dispatcher.close_all();
-        if tokio::time::timeout(CLOSE_CONNECTIONS, &mut self.server)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(CLOSE_CONNECTIONS, &mut self.server).await.is_err() {
             self.server.abort();
         }
         self.stopped.cancel();
@@ -190,10 +165,7 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     if settings.database.url.is_empty() {
         let directory = &settings.database.data_dir;
         std::fs::create_dir_all(directory).with_context(|| {
-            format!(
-                "database.data_dir: cannot make the directory {}",
-                directory.display()
-            )
+            format!("database.data_dir: cannot make the directory {}", directory.display())
         })?;
     }
     let options = OpenOptions {
@@ -201,9 +173,7 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
         shards: settings.database.shards,
         max_connections: settings.database.max_connections,
     };
-    postrider_store::open(&url, &options)
-        .await
-        .context("database.url: cannot open the database")
+    postrider_store::open(&url, &options).await.context("database.url: cannot open the database")
 }
 
 struct Loops {
@@ -230,13 +200,8 @@ fn assemble(
     let lost_after = settings.ownership.lost_after();
     let cluster = Cluster::new(replica.clone(), shards, lost_after, clock.now());
     let sweep = settings.ownership.sweep();
-    let (peers, hints) = Peers::new(
-        own_address,
-        peer_tls,
-        cluster.clone(),
-        Arc::clone(&clock),
-        sweep,
-    );
+    let (peers, hints) =
+        Peers::new(own_address, peer_tls, cluster.clone(), Arc::clone(&clock), sweep);
     tasks.spawn(hints.run());
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
@@ -289,11 +254,7 @@ fn assemble(
         watch,
         tests,
     };
-    Assembled {
-        flow,
-        tasks,
-        loops: Loops { health },
-    }
+    Assembled { flow, tasks, loops: Loops { health } }
 }
 
 fn spawn_loops(
@@ -342,9 +303,7 @@ async fn spawn_metrics(
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("server.metrics_listen: cannot listen on {address}"))?;
-    let registry = flow
-        .metrics
-        .registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
+    let registry = flow.metrics.registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
     tasks.spawn(async move {
         postrider_agent::metrics::serve(listener, Arc::new(registry), stop).await
     });

@@ -180,21 +180,14 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let bad = |name, problem: &str| {
-            Err(SettingsError::Value {
-                name,
-                problem: problem.to_owned(),
-            })
-        };
+        let bad =
+            |name, problem: &str| Err(SettingsError::Value { name, problem: problem.to_owned() });
         let server = &self.server;
         if server.tls_cert.is_empty() != server.tls_key.is_empty() {
             return bad("server.tls_cert", "a certificate and its key go together");
         }
         if server.tls_cert.is_empty() && !server.tls_client_ca.is_empty() {
-            return bad(
-                "server.tls_client_ca",
-                "needs server.tls_cert and server.tls_key",
-            );
+            return bad("server.tls_client_ca", "needs server.tls_cert and server.tls_key");
         }
         if !server.tls_cert.is_empty() && server.tls_client_ca.is_empty() {
             return bad(
@@ -210,10 +203,7 @@ impl Settings {
         }
         if !server.metrics_listen.is_empty() && server.metrics_listen.parse::<SocketAddr>().is_err()
         {
-            return bad(
-                "server.metrics_listen",
-                "must be an address and a port, or empty",
-            );
+            return bad("server.metrics_listen", "must be an address and a port, or empty");
         }
         let ownership = &self.ownership;
         if ownership.renew_seconds + ownership.lease_margin_seconds >= ownership.lease_seconds {
@@ -229,32 +219,17 @@ impl Settings {
             return bad("database.partition_days_ahead", "must be at least 2");
         }
         if self.api.default_page_size == 0 || self.api.default_page_size > self.api.max_page_size {
-            return bad(
-                "api.default_page_size",
-                "must be between 1 and api.max_page_size",
-            );
+            return bad("api.default_page_size", "must be between 1 and api.max_page_size");
         }
         if self.publish.max_payload_bytes > self.server.max_request_bytes {
-            return bad(
-                "publish.max_payload_bytes",
-                "must not exceed server.max_request_bytes",
-            );
+            return bad("publish.max_payload_bytes", "must not exceed server.max_request_bytes");
         }
         for (name, value) in [
             ("publish.max_commit_events", self.publish.max_commit_events),
             ("publish.max_queued_events", self.publish.max_queued_events),
-            (
-                "conclude.max_commit_results",
-                self.conclude.max_commit_results,
-            ),
-            (
-                "conclude.max_queued_results",
-                self.conclude.max_queued_results,
-            ),
-            (
-                "agents.max_queued_messages",
-                self.agents.max_queued_messages,
-            ),
+            ("conclude.max_commit_results", self.conclude.max_commit_results),
+            ("conclude.max_queued_results", self.conclude.max_queued_results),
+            ("agents.max_queued_messages", self.agents.max_queued_messages),
         ] {
             if value == 0 {
                 return bad(name, "must be at least 1");
@@ -269,10 +244,7 @@ impl Settings {
     /// The database's URL, with the default filled in.
     pub fn database_url(&self) -> String {
         if self.database.url.is_empty() {
-            format!(
-                "sqlite:{}",
-                self.database.data_dir.join("postrider.db").display()
-            )
+            format!("sqlite:{}", self.database.data_dir.join("postrider.db").display())
         } else {
             self.database.url.clone()
         }
@@ -295,18 +267,11 @@ impl Settings {
 /// The environment without what is meant for the agent and for tests, whose
 /// variables begin alike.
 fn own_variables(variables: impl Iterator<Item = (OsString, OsString)>) -> HashMap<String, String> {
-    let others = |name: &str| {
-        OTHERS_VARIABLES
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-    };
+    let others = |name: &str| OTHERS_VARIABLES.iter().any(|prefix| name.starts_with(prefix));
     let text = |(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    variables
-        .filter_map(text)
-        .filter(|(name, _)| !others(name))
-        .collect()
+    variables.filter_map(text).filter(|(name, _)| !others(name)).collect()
 }
 
 impl Ownership {
@@ -329,10 +294,8 @@ mod tests {
     use super::*;
 
     fn load(flags: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let flags: Vec<_> = flags
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()))
-            .collect();
+        let flags: Vec<_> =
+            flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Settings::load(None, &flags)
     }
 
@@ -345,11 +308,7 @@ mod tests {
 
     #[test]
     fn variables_of_other_programs_are_passed_over() {
-        let names = [
-            "POSTRIDER_AGENT_REGION",
-            "POSTRIDER_TEST_SEED",
-            "POSTRIDER_SERVER__LISTEN",
-        ];
+        let names = ["POSTRIDER_AGENT_REGION", "POSTRIDER_TEST_SEED", "POSTRIDER_SERVER__LISTEN"];
         let given = names.map(|name| (name.into(), OsString::new()));
         let own = own_variables(given.into_iter());
         assert_eq!(own.keys().collect::<Vec<_>>(), ["POSTRIDER_SERVER__LISTEN"]);

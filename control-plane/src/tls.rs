@@ -32,14 +32,7 @@ pub fn load(server: &Server) -> anyhow::Result<Option<Tls>> {
         .identity(Identity::from_pem(&certificate, &key))
         .client_ca_root(Certificate::from_pem(&ca))
         .client_auth_optional(true);
-    Ok(Some(Tls {
-        server: config,
-        peers: PeerTls {
-            ca,
-            certificate,
-            key,
-        },
-    }))
+    Ok(Some(Tls { server: config, peers: PeerTls { ca, certificate, key } }))
 }
 
 /// Whether callers of the inner services must have shown a certificate.
@@ -51,9 +44,7 @@ pub struct PeerCheck {
 impl PeerCheck {
     /// Refuses a caller that has not shown a certificate where one is required.
     pub fn certificate_of<T>(self, request: &Request<T>) -> Result<(), Status> {
-        let shown = request
-            .peer_certs()
-            .is_some_and(|certificates| !certificates.is_empty());
+        let shown = request.peer_certs().is_some_and(|certificates| !certificates.is_empty());
         if self.required && !shown {
             return Err(Status::unauthenticated("a client certificate is required"));
         }

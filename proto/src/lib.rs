@@ -61,9 +61,7 @@ mod tests {
         let services: BTreeSet<_> = files
             .iter()
             .flat_map(|file| {
-                file.service
-                    .iter()
-                    .map(move |s| format!("{}.{}", file.package(), s.name()))
+                file.service.iter().map(move |s| format!("{}.{}", file.package(), s.name()))
             })
             .collect();
         let expected = [

@@ -10,9 +10,7 @@ use crate::{agent, v1};
 
 impl fmt::Debug for agent::v1::SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("scheme", &self.scheme())
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("scheme", &self.scheme()).finish_non_exhaustive()
     }
 }
 
@@ -58,22 +56,11 @@ mod tests {
             }],
             ..Default::default()
         };
-        let subscription = v1::Subscription {
-            signing_secret: SECRET.into(),
-            ..Default::default()
-        };
-        let answer = v1::RotateSigningSecretResponse {
-            subscription: Some(subscription),
-        };
-        let request = v1::RotateSigningSecretRequest {
-            signing_secret: SECRET.into(),
-            ..Default::default()
-        };
-        for printed in [
-            format!("{update:?}"),
-            format!("{answer:?}"),
-            format!("{request:?}"),
-        ] {
+        let subscription = v1::Subscription { signing_secret: SECRET.into(), ..Default::default() };
+        let answer = v1::RotateSigningSecretResponse { subscription: Some(subscription) };
+        let request =
+            v1::RotateSigningSecretRequest { signing_secret: SECRET.into(), ..Default::default() };
+        for printed in [format!("{update:?}"), format!("{answer:?}"), format!("{request:?}")] {
             assert!(!printed.contains("whsec_"), "{printed}");
         }
     }

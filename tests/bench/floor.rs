@@ -39,15 +39,11 @@ pub async fn connect(
     url: &str,
     tls: &Arc<rustls::ClientConfig>,
 ) -> Result<SendRequest<Full<Bytes>>> {
-    let address = url
-        .strip_prefix("https://")
-        .and_then(|rest| rest.split('/').next());
+    let address = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
     let stream = TcpStream::connect(address.context("a URL")?).await?;
     stream.set_nodelay(true)?;
     let name = ServerName::try_from("127.0.0.1")?;
-    let stream = TlsConnector::from(Arc::clone(tls))
-        .connect(name, stream)
-        .await?;
+    let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)
@@ -96,11 +92,7 @@ async fn post(
             )
             .body(Full::new(body.clone()))?;
         let answer = connection.send_request(request).await?;
-        ensure!(
-            answer.status().is_success(),
-            "the receiver answered {}",
-            answer.status()
-        );
+        ensure!(answer.status().is_success(), "the receiver answered {}", answer.status());
         answer.into_body().collect().await?;
         connection.ready().await?;
     }

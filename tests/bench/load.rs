@@ -54,10 +54,8 @@ pub fn payload() -> String {
 
 /// One tenant with one subscription.
 pub async fn set_up(api: &Api, url: &str) -> Result<()> {
-    let tenant = CreateTenantRequest {
-        tenant_id: TENANT.to_owned(),
-        tenant: Some(Tenant::default()),
-    };
+    let tenant =
+        CreateTenantRequest { tenant_id: TENANT.to_owned(), tenant: Some(Tenant::default()) };
     api.tenants.clone().create_tenant(tenant).await?;
     let subscription = Subscription {
         url: url.to_owned(),
@@ -71,10 +69,7 @@ pub async fn set_up(api: &Api, url: &str) -> Result<()> {
         subscription_id: "all".to_owned(),
         subscription: Some(subscription),
     };
-    api.subscriptions
-        .clone()
-        .create_subscription(create)
-        .await?;
+    api.subscriptions.clone().create_subscription(create).await?;
     Ok(())
 }
 
@@ -122,10 +117,7 @@ async fn batches(api: &Api, events: u64) -> Result<()> {
             let size = left.min(BATCH);
             left -= size;
             let requests = (0..size).map(|_| request(&payload)).collect();
-            let batch = PublishEventsRequest {
-                parent: format!("tenants/{TENANT}"),
-                requests,
-            };
+            let batch = PublishEventsRequest { parent: format!("tenants/{TENANT}"), requests };
             let mut client = api.events.clone();
             under_way.push(async move { client.publish_events(batch).await });
         }
@@ -142,16 +134,9 @@ async fn batches(api: &Api, events: u64) -> Result<()> {
 
 async fn streamed(api: &Api, events: u64) -> Result<()> {
     let payload = payload();
-    let requests = stream::iter(0..events).map(move |id| PublishStreamRequest {
-        request_id: id,
-        publish: Some(request(&payload)),
-    });
-    let mut answers = api
-        .events
-        .clone()
-        .publish_stream(requests)
-        .await?
-        .into_inner();
+    let requests = stream::iter(0..events)
+        .map(move |id| PublishStreamRequest { request_id: id, publish: Some(request(&payload)) });
+    let mut answers = api.events.clone().publish_stream(requests).await?.into_inner();
     for _ in 0..events {
         let answer = answers.message().await?.context("the stream ended early")?;
         if let Some(Answer::Error(status)) = answer.result {

@@ -35,35 +35,14 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(120);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["receiver", port, certificate, key] => {
             receiver::serve(port.parse()?, certificate.as_ref(), key.as_ref()).await
         }
-        [] => {
-            everything(Size {
-                events: 20_000,
-                runs: 3,
-            })
-            .await
-        }
-        ["--small"] => {
-            everything(Size {
-                events: 2_000,
-                runs: 1,
-            })
-            .await
-        }
+        [] => everything(Size { events: 20_000, runs: 3 }).await,
+        ["--small"] => everything(Size { events: 2_000, runs: 1 }).await,
         ["--events", events, "--runs", runs] => {
-            everything(Size {
-                events: events.parse()?,
-                runs: runs.parse()?,
-            })
-            .await
+            everything(Size { events: events.parse()?, runs: runs.parse()? }).await
         }
         _ => {
             eprintln!("usage: postrider-bench [--small | --events N --runs N]");
@@ -85,9 +64,7 @@ async fn everything(size: Size) -> Result<()> {
         "engine", "publish", "acked/s", "delivered/s", "of floor"
     );
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        one_engine(engine, size)
-            .await
-            .with_context(|| format!("{engine:?}"))?;
+        one_engine(engine, size).await.with_context(|| format!("{engine:?}"))?;
     }
     Ok(())
 }
@@ -122,9 +99,7 @@ async fn one_engine(engine: Engine, size: Size) -> Result<()> {
         for (index, (_, figures)) in rows.iter_mut().enumerate() {
             let before = counter.read().await.map_err(anyhow::Error::msg)?;
             let started = Instant::now();
-            let acknowledged = match index
-                .checked_sub(1)
-                .and_then(|mode| load::Mode::ALL.get(mode))
+            let acknowledged = match index.checked_sub(1).and_then(|mode| load::Mode::ALL.get(mode))
             {
                 None => {
                     floor::run(&url, cluster.pki(), FLOOR_CONNECTIONS, size.events).await?;
@@ -150,9 +125,7 @@ fn start_receiver(pki: &Pki, cluster: &Cluster) -> Result<(Program, String)> {
     let identity = pki.program("receiver")?;
     let mut command = process::Command::new(env::current_exe()?);
     command.arg("receiver").arg(port.to_string());
-    command
-        .arg(&identity.certificate_file)
-        .arg(&identity.key_file);
+    command.arg(&identity.certificate_file).arg(&identity.key_file);
     let log = cluster.folder().join("receiver.log");
     let program = Program::start("receiver", command, &log)?;
     Ok((program, format!("https://127.0.0.1:{port}/webhooks")))
@@ -179,11 +152,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn print_rows(engine: Engine, rows: &[(&str, Vec<(f64, f64)>)]) {
-    let floor = median(
-        rows.iter()
-            .take(1)
-            .flat_map(|(_, runs)| runs.iter().map(|run| run.1)),
-    );
+    let floor = median(rows.iter().take(1).flat_map(|(_, runs)| runs.iter().map(|run| run.1)));
     for (name, runs) in rows {
         let acknowledged = median(runs.iter().map(|run| run.0));
         let delivered = median(runs.iter().map(|run| run.1));

@@ -72,10 +72,7 @@ pub struct Counter {
 
 impl Counter {
     pub fn new(url: &str, pki: &Pki) -> Result<Self> {
-        Ok(Self {
-            url: url.to_owned(),
-            tls: floor::client_tls(pki)?,
-        })
+        Ok(Self { url: url.to_owned(), tls: floor::client_tls(pki)? })
     }
 
     /// The count; the error is in words.
@@ -85,18 +82,8 @@ impl Counter {
 
     async fn ask(&self) -> Result<u64> {
         let mut connection = floor::connect(&self.url, &self.tls).await?;
-        let request = Request::get("/count")
-            .header("host", "receiver")
-            .body(Full::default())?;
-        let body = connection
-            .send_request(request)
-            .await?
-            .into_body()
-            .collect()
-            .await?
-            .to_bytes();
-        std::str::from_utf8(&body)?
-            .parse()
-            .context("the receiver's count")
+        let request = Request::get("/count").header("host", "receiver").body(Full::default())?;
+        let body = connection.send_request(request).await?.into_body().collect().await?.to_bytes();
+        std::str::from_utf8(&body)?.parse().context("the receiver's count")
     }
 }

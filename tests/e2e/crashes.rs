@@ -72,21 +72,14 @@ struct Round {
 impl Round {
     /// One tenant with a quick receiver, one with a quick and a slow one.
     async fn prepare(api: &mut Api, receiver: &Receiver, number: u64) -> Self {
-        let mut round = Self {
-            tenants: Vec::new(),
-            subscriptions: HashMap::new(),
-            paths: HashMap::new(),
-        };
+        let mut round =
+            Self { tenants: Vec::new(), subscriptions: HashMap::new(), paths: HashMap::new() };
         for (name, paths) in [("calm", &["quick"][..]), ("busy", &["quick", "slow"])] {
             let id = format!("{name}-{number}");
             let tenant = api.create_tenant(&id).await.unwrap();
             for path in paths {
                 let path = format!("/{id}/{path}");
-                let answer = if path.ends_with("slow") {
-                    SLOW
-                } else {
-                    Duration::ZERO
-                };
+                let answer = if path.ends_with("slow") { SLOW } else { Duration::ZERO };
                 receiver.script(&path, [Answer::ok().after(answer).into()]);
                 let made = api.subscribe(&tenant, patient(&receiver.url(&path))).await;
                 let made = made.unwrap().name;
@@ -131,9 +124,7 @@ impl Round {
         let mut deliveries = Vec::new();
         for tenant in &self.tenants {
             let unfinished = "state != SUCCEEDED";
-            api.wait_for_deliveries(tenant, unfinished, 0, SETTLED_LIMIT)
-                .await
-                .unwrap();
+            api.wait_for_deliveries(tenant, unfinished, 0, SETTLED_LIMIT).await.unwrap();
             let of_tenant = api.clone().all_deliveries(tenant, "").await.unwrap();
             deliveries.extend(of_tenant);
         }
@@ -155,11 +146,7 @@ impl Round {
             })
         });
         let posts = posts.collect();
-        Story {
-            owed,
-            posts,
-            deliveries,
-        }
+        Story { owed, posts, deliveries }
     }
 }
 
@@ -206,10 +193,7 @@ async fn round(cluster: &mut Cluster, receiver: &Receiver, number: u64, seed: u6
     let (owed, ()) = future::join(prepared.publish(&api, &acknowledged), killing).await;
     let story = prepared.story(&api, receiver, owed).await;
     let faults = history::faults(&story);
-    assert!(
-        faults.is_empty(),
-        "round {number}, seed {seed}: {faults:#?}"
-    );
+    assert!(faults.is_empty(), "round {number}, seed {seed}: {faults:#?}");
 
     let attempts = story.deliveries.iter().flat_map(|(_, attempts)| attempts);
     let unknown = attempts.filter(|attempt| attempt.outcome() == AttemptOutcome::Unknown);
@@ -250,12 +234,7 @@ async fn assert_delivered_once(api: &Api, tenant: &str, receiver: &Receiver, pat
     for delivery in deliveries.await.unwrap() {
         let attempts = api.clone().attempts(&delivery.name).await.unwrap();
         let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
-        assert_eq!(
-            outcomes,
-            [AttemptOutcome::Succeeded],
-            "{}: {attempts:#?}",
-            delivery.name
-        );
+        assert_eq!(outcomes, [AttemptOutcome::Succeeded], "{}: {attempts:#?}", delivery.name);
     }
     assert_eq!(receiver.received_at(path), u64::try_from(n).unwrap());
 }

@@ -93,10 +93,7 @@ impl Stage {
 
     /// A subscription to everything at a path of the receiver, not yet made.
     pub fn wanted(&self, path: &str) -> Subscription {
-        Subscription {
-            region: REGION.to_owned(),
-            ..subscription(&self.receiver.url(path), &["*"])
-        }
+        Subscription { region: REGION.to_owned(), ..subscription(&self.receiver.url(path), &["*"]) }
     }
 
     pub async fn subscribe(&self, path: &str) -> Subscription {
@@ -110,17 +107,13 @@ impl Stage {
 
     /// Subscribes with these delays between attempts, without jitter.
     pub async fn subscribe_with_delays(&self, path: &str, milliseconds: &[u64]) -> Subscription {
-        self.create(Subscription {
-            retry_policy: Some(delays(milliseconds)),
-            ..self.wanted(path)
-        })
-        .await
+        self.create(Subscription { retry_policy: Some(delays(milliseconds)), ..self.wanted(path) })
+            .await
     }
 
     /// Publishes an ordinary event and returns its name.
     pub async fn publish(&self) -> String {
-        self.publish_event(event("payment.completed", PAYLOAD))
-            .await
+        self.publish_event(event("payment.completed", PAYLOAD)).await
     }
 
     pub async fn publish_event(&self, event: Event) -> String {
@@ -162,10 +155,7 @@ impl Stage {
 
 /// Exactly these delays.
 pub fn delays(milliseconds: &[u64]) -> RetryPolicy {
-    let delays: Vec<_> = milliseconds
-        .iter()
-        .map(|delay| Duration::from_millis(*delay))
-        .collect();
+    let delays: Vec<_> = milliseconds.iter().map(|delay| Duration::from_millis(*delay)).collect();
     fixed_delays(&delays).unwrap()
 }
 

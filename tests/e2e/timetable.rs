@@ -68,13 +68,7 @@ impl Scene {
             ..subscription(&receiver.url("/"), &["*"])
         };
         let subscription = api.subscribe(&tenant, wanted).await.unwrap();
-        Self {
-            timed,
-            api,
-            receiver,
-            tenant,
-            subscription,
-        }
+        Self { timed, api, receiver, tenant, subscription }
     }
 
     async fn publish(&mut self) -> String {
@@ -113,9 +107,7 @@ impl Scene {
     }
 
     async fn wait_for_end(&self, delivery: &str, reason: DeliveryEndReason) -> Delivery {
-        let ended = self
-            .api
-            .wait_for_state(delivery, DeliveryState::Exhausted, SOON);
+        let ended = self.api.wait_for_state(delivery, DeliveryState::Exhausted, SOON);
         let ended = ended.await.unwrap();
         assert_eq!(ended.end_reason(), reason);
         ended
@@ -146,10 +138,7 @@ async fn standard_timetable(engine: Engine) {
         assert_eq!(due, timestamp(seen.next_attempt_time).unwrap());
         let began = timestamp(last.start_time).unwrap();
         assert!(due >= began + *delay * 9 / 10, "{number}: {began} to {due}");
-        assert!(
-            due <= known + *delay * 11 / 10,
-            "{number}: {known} to {due}"
-        );
+        assert!(due <= known + *delay * 11 / 10, "{number}: {known} to {due}");
         scene.expect_post_at(due, place + 2).await;
     }
     let ended = scene.wait_for_end(&delivery, DeliveryEndReason::AttemptsExhausted);
@@ -204,16 +193,11 @@ async fn expiry(engine: Engine) {
         ..DisableSubscriptionRequest::default()
     };
     let mut api = scene.api.clone();
-    api.subscriptions
-        .disable_subscription(disable)
-        .await
-        .unwrap();
+    api.subscriptions.disable_subscription(disable).await.unwrap();
     scene.timed.clock.advance_to(expires(&waiting) - 2 * SECOND);
     let seen = scene.api.delivery(&delivery).await.unwrap();
     assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
-    let ended = scene
-        .wait_for_end(&delivery, DeliveryEndReason::Expired)
-        .await;
+    let ended = scene.wait_for_end(&delivery, DeliveryEndReason::Expired).await;
     let end = timestamp(ended.end_time).unwrap();
     assert!(end >= expires(&waiting), "ended at {end}");
     assert!(end < expires(&waiting) + LATE, "ended at {end}");
@@ -239,40 +223,22 @@ async fn pause(scene: &mut Scene) {
     let before = scene.wait_for_attempts(&delivery, 1).await;
     let received = usize::try_from(scene.receiver.received()).unwrap();
     let name = scene.subscription.name.clone();
-    let pause = PauseSubscriptionRequest {
-        name: name.clone(),
-        ..PauseSubscriptionRequest::default()
-    };
-    scene
-        .api
-        .subscriptions
-        .pause_subscription(pause)
-        .await
-        .unwrap();
+    let pause =
+        PauseSubscriptionRequest { name: name.clone(), ..PauseSubscriptionRequest::default() };
+    scene.api.subscriptions.pause_subscription(pause).await.unwrap();
     scene.timed.clock.advance(10 * HOUR);
     tokio::time::sleep(2 * SECOND).await; // two sweeps that could end or send it
     let seen = scene.api.delivery(&delivery).await.unwrap();
     assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
     assert_eq!(scene.receiver.received(), received as u64);
-    let enable = EnableSubscriptionRequest {
-        name,
-        ..EnableSubscriptionRequest::default()
-    };
-    scene
-        .api
-        .subscriptions
-        .enable_subscription(enable)
-        .await
-        .unwrap();
+    let enable = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
+    scene.api.subscriptions.enable_subscription(enable).await.unwrap();
     let again = scene.receiver.wait_for_at("/", received + 1, SOON);
     again.await.unwrap();
     let after = scene.wait_for_attempts(&delivery, 2).await;
     assert_eq!(after.state(), DeliveryState::Waiting, "{after:?}");
     let moved = expires(&after).since(expires(&before));
-    assert!(
-        moved >= 10 * HOUR && moved < 10 * HOUR + MINUTE,
-        "{moved:?}"
-    );
+    assert!(moved >= 10 * HOUR && moved < 10 * HOUR + MINUTE, "{moved:?}");
 }
 
 /// The same, without an agent in the region.
@@ -297,13 +263,7 @@ async fn absence(scene: &mut Scene) {
     scene.timed.clock.advance(10 * HOUR);
     tokio::time::sleep(2 * SECOND).await; // two sweeps that could end it
     let seen = scene.api.delivery(&delivery).await.unwrap();
-    assert!(
-        matches!(
-            seen.state(),
-            DeliveryState::Waiting | DeliveryState::InFlight
-        ),
-        "{seen:?}"
-    );
+    assert!(matches!(seen.state(), DeliveryState::Waiting | DeliveryState::InFlight), "{seen:?}");
     scene.timed.agent.start_again().unwrap();
     let again = scene.receiver.wait_for_at("/", received + 1, SOON);
     again.await.unwrap();
@@ -336,9 +296,7 @@ async fn publish_and_fail(scene: &mut Scene, count: usize, waiting: usize) {
     for _ in 0..count {
         scene.publish().await;
     }
-    let waiting = scene
-        .api
-        .wait_for_deliveries(&scene.tenant, "state = WAITING", waiting, SOON);
+    let waiting = scene.api.wait_for_deliveries(&scene.tenant, "state = WAITING", waiting, SOON);
     waiting.await.unwrap();
 }
 
@@ -388,9 +346,7 @@ async fn a_dead_endpoint_is_probed() {
     scene.receiver.otherwise([ok()]);
     scene.timed.clock.advance(2 * MINUTE);
     let ended = "state = SUCCEEDED";
-    let ended = scene
-        .api
-        .wait_for_deliveries(&scene.tenant, ended, 28, SOON);
+    let ended = scene.api.wait_for_deliveries(&scene.tenant, ended, 28, SOON);
     ended.await.unwrap();
     assert_eq!(scene.circuit().await, CircuitState::Closed);
     assert_eq!(scene.receiver.received(), 56, "each of the rest once");

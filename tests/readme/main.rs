@@ -46,9 +46,7 @@ fn grpcurl_folder() -> Option<PathBuf> {
 /// Runs one line in a shell and returns what it printed.
 fn run(line: &str) -> String {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders = grpcurl_folder()
-        .into_iter()
-        .chain(env::split_paths(&path).collect::<Vec<_>>());
+    let folders = grpcurl_folder().into_iter().chain(env::split_paths(&path).collect::<Vec<_>>());
     let output = Command::new("sh")
         .args(["-c", line])
         .env("PATH", env::join_paths(folders).unwrap())
@@ -105,9 +103,7 @@ async fn every_example_works() {
     .unwrap();
 
     for line in lines {
-        let line = line
-            .replace(LISTEN, &listen)
-            .replace(RECEIVER_LISTEN, &receiver);
+        let line = line.replace(LISTEN, &listen).replace(RECEIVER_LISTEN, &receiver);
         let printed = run(&line);
         let answer: Value = serde_json::from_str(&printed)
             .unwrap_or_else(|error| panic!("{line}\nprinted {printed}: {error}"));
@@ -121,9 +117,7 @@ fn only_marked_blocks_are_examples() {
     let document =
         "```sh\nrm -rf here\n```\n```sh grpcurl\n# a comment\none \\\n  two\nthree\n```\n";
     let found = examples(document);
-    let found: Vec<Vec<&str>> = found
-        .iter()
-        .map(|line| line.split_whitespace().collect())
-        .collect();
+    let found: Vec<Vec<&str>> =
+        found.iter().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(found, [vec!["one", "two"], vec!["three"]]);
 }

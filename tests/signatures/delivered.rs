@@ -18,10 +18,7 @@ const SOON: Duration = Duration::from_secs(20);
 async fn deliver(api: &mut Api, receiver: &Receiver, tenant: &str, step: &str, secrets: &[&str]) {
     let json = |text: &str| event("payment.completed", text);
     let events = [
-        (
-            "json",
-            json("{\"amount\": \"10.00\",  \"currency\":\"SEK\"}"),
-        ),
+        ("json", json("{\"amount\": \"10.00\",  \"currency\":\"SEK\"}")),
         ("unicode", json("{\"payer\":\"Åsa Öström 日本 \\u0001\"}")),
         (
             "text",

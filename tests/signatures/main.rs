@@ -26,10 +26,8 @@ const NEW: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 fn signed(body: &'static str, secrets: &[&str], at: SystemTime) -> Received {
     let seconds = timestamp(at).unwrap();
     let id = "evt_0199a7c4d2f07b1c8e5f3a6b9c0d1e2f";
-    let signatures: Vec<_> = secrets
-        .iter()
-        .map(|secret| sign(secret, id, &seconds, body.as_bytes()).unwrap())
-        .collect();
+    let signatures: Vec<_> =
+        secrets.iter().map(|secret| sign(secret, id, &seconds, body.as_bytes()).unwrap()).collect();
     let mut headers = HeaderMap::new();
     headers.insert("webhook-id", id.parse().unwrap());
     headers.insert("webhook-timestamp", seconds.parse().unwrap());

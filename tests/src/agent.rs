@@ -42,10 +42,7 @@ pub struct Agent {
 impl Agent {
     /// Starts it, without waiting until it is connected.
     pub fn start(plan: Plan) -> Result<Self> {
-        let mut agent = Self {
-            plan,
-            program: None,
-        };
+        let mut agent = Self { plan, program: None };
         agent.start_again()?;
         Ok(agent)
     }
@@ -66,9 +63,7 @@ impl Agent {
     /// The process, while there is one.
     pub fn program(&mut self) -> Result<&mut Program> {
         let id = &self.plan.id;
-        self.program
-            .as_mut()
-            .with_context(|| format!("{id} is down"))
+        self.program.as_mut().with_context(|| format!("{id} is down"))
     }
 
     /// The process's id, while there is one.

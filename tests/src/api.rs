@@ -54,18 +54,16 @@ impl Api {
 
     /// Whether the replica says that it serves.
     pub async fn is_serving(&mut self) -> Result<bool, Status> {
-        let answer = self.health.check(tonic_health::pb::HealthCheckRequest {
-            service: String::new(),
-        });
+        let answer =
+            self.health.check(tonic_health::pb::HealthCheckRequest { service: String::new() });
         Ok(answer.await?.into_inner().status() == ServingStatus::Serving)
     }
 }
 
 /// A channel to `https://…` as this caller, or to `http://…` as nobody.
 pub fn channel(url: &str, caller: Option<(&Pki, &Identity)>) -> Result<Channel> {
-    let mut endpoint = Endpoint::from_shared(url.to_owned())?
-        .connect_timeout(CONNECT_LIMIT)
-        .timeout(CALL_LIMIT);
+    let mut endpoint =
+        Endpoint::from_shared(url.to_owned())?.connect_timeout(CONNECT_LIMIT).timeout(CALL_LIMIT);
     if let Some((pki, identity)) = caller {
         let identity =
             tonic::transport::Identity::from_pem(&identity.certificate_pem, &identity.key_pem);
@@ -79,10 +77,7 @@ pub fn channel(url: &str, caller: Option<(&Pki, &Identity)>) -> Result<Channel> 
 
 /// The reason in an error's `ErrorInfo`; empty when it has none.
 pub fn reason(status: &Status) -> String {
-    status
-        .get_details_error_info()
-        .map(|info| info.reason)
-        .unwrap_or_default()
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
 /// The fields that an error's `BadRequest` complains about.

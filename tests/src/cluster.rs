@@ -78,11 +78,7 @@ pub struct Cluster {
 impl Cluster {
     /// One replica, one agent in `eu`.
     pub async fn small(engine: Engine) -> Result<Self> {
-        Self::start(&Description {
-            engine,
-            ..Description::default()
-        })
-        .await
+        Self::start(&Description { engine, ..Description::default() }).await
     }
 
     /// Starts everything and waits until all of it is connected.
@@ -98,14 +94,8 @@ impl Cluster {
             Engine::Sqlite => None,
             Engine::Postgres => Some(Database::create().await?),
         };
-        let mut cluster = Self {
-            agents: Vec::new(),
-            replicas: Vec::new(),
-            pki,
-            caller,
-            database,
-            folder,
-        };
+        let mut cluster =
+            Self { agents: Vec::new(), replicas: Vec::new(), pki, caller, database, folder };
         cluster.start_replicas(description).await?;
         cluster.start_agents(description)?;
         cluster.wait_for_agents().await?;
@@ -163,15 +153,13 @@ impl Cluster {
             }
         }
         let running = self.replicas.iter().filter(|replica| replica.is_up());
-        let asked: Vec<_> = running
-            .map(|replica| (replica.api(), format!("replicas/{}", replica.id())))
-            .collect();
+        let asked: Vec<_> =
+            running.map(|replica| (replica.api(), format!("replicas/{}", replica.id()))).collect();
         for (api, name) in asked {
             let what = format!("agents at {name}");
-            let waited = wait::until(&what, CONNECTED_LIMIT, || {
-                connected(api.clone(), &name, &wanted)
-            })
-            .await;
+            let waited =
+                wait::until(&what, CONNECTED_LIMIT, || connected(api.clone(), &name, &wanted))
+                    .await;
             waited.with_context(|| self.logs())?;
         }
         Ok(())

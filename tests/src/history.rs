@@ -65,25 +65,18 @@ fn faults_of(delivery: &Delivery, attempts: &[Attempt], received: usize) -> Vec<
     let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.number).collect();
     let wanted: Vec<u32> = (1..=delivery.attempt_count).collect();
     if numbers != wanted {
-        fault(format!(
-            "has attempts {numbers:?} and counts {}",
-            delivery.attempt_count
-        ));
+        fault(format!("has attempts {numbers:?} and counts {}", delivery.attempt_count));
     }
     if received > attempts.len() {
         fault(format!("{received} POSTs, {} attempts", attempts.len()));
     }
-    let answered = attempts
-        .iter()
-        .filter(|attempt| attempt.http_status != 0)
-        .count();
+    let answered = attempts.iter().filter(|attempt| attempt.http_status != 0).count();
     if answered > received {
         fault(format!("{answered} answers, {received} POSTs"));
     }
     // A second POST is excused by the attempt before it: a failure, or UNKNOWN.
-    let successes = attempts
-        .iter()
-        .filter(|attempt| attempt.outcome() == AttemptOutcome::Succeeded);
+    let successes =
+        attempts.iter().filter(|attempt| attempt.outcome() == AttemptOutcome::Succeeded);
     if state == DeliveryState::Succeeded && successes.count() != 1 {
         fault("succeeded, and not by exactly one attempt".to_owned());
     }
@@ -93,10 +86,7 @@ fn faults_of(delivery: &Delivery, attempts: &[Attempt], received: usize) -> Vec<
         .skip(1)
         .find(|attempt| attempt.outcome() == AttemptOutcome::Succeeded);
     if let Some(attempt) = after_success {
-        fault(format!(
-            "went on after attempt {} succeeded",
-            attempt.number
-        ));
+        fault(format!("went on after attempt {} succeeded", attempt.number));
     }
     faults
 }
@@ -136,10 +126,8 @@ mod tests {
     /// One event delivered at once, and one whose first attempt nobody knows of.
     fn good() -> Story {
         let once = vec![attempt(1, AttemptOutcome::Succeeded)];
-        let twice = vec![
-            attempt(1, AttemptOutcome::Unknown),
-            attempt(2, AttemptOutcome::Succeeded),
-        ];
+        let twice =
+            vec![attempt(1, AttemptOutcome::Unknown), attempt(2, AttemptOutcome::Succeeded)];
         Story {
             owed: vec![pair("a"), pair("b")],
             posts: vec![pair("a"), pair("b"), pair("b")],
@@ -158,15 +146,9 @@ mod tests {
     fn kept_promises_have_no_faults() {
         assert_eq!(faults(&good()), Vec::<String>::new());
         // The UNKNOWN attempt need not have been made.
-        assert_eq!(
-            doctored(|story| drop(story.posts.pop())),
-            Vec::<String>::new()
-        );
+        assert_eq!(doctored(|story| drop(story.posts.pop())), Vec::<String>::new());
         // What committed and was never acknowledged is delivered, too.
-        assert_eq!(
-            doctored(|story| drop(story.owed.pop())),
-            Vec::<String>::new()
-        );
+        assert_eq!(doctored(|story| drop(story.owed.pop())), Vec::<String>::new());
     }
 
     #[test]
@@ -207,10 +189,7 @@ mod tests {
         ];
         for (wanted, change) in changes {
             let seen = doctored(change);
-            assert!(
-                seen.iter().any(|fault| fault.contains(wanted)),
-                "{wanted}: {seen:?}"
-            );
+            assert!(seen.iter().any(|fault| fault.contains(wanted)), "{wanted}: {seen:?}");
         }
     }
 }

@@ -45,11 +45,7 @@ impl Metrics {
             }
         }
         let alike = || self.0.lines().filter(|line| line.starts_with(name));
-        ensure!(
-            found,
-            "no {name} {labels:?}; there is {:?}",
-            alike().collect::<Vec<_>>()
-        );
+        ensure!(found, "no {name} {labels:?}; there is {:?}", alike().collect::<Vec<_>>());
         Ok(sum)
     }
 }
@@ -59,9 +55,7 @@ async fn get(address: &str) -> Result<Metrics> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get("/metrics")
-        .header("host", address)
-        .body(Empty::<Bytes>::new())?;
+    let request = Request::get("/metrics").header("host", address).body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     ensure!(answer.status().is_success(), "metrics: {}", answer.status());
     let text = answer.into_body().collect().await?.to_bytes();

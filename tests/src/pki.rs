@@ -94,15 +94,11 @@ impl Pki {
     pub fn issue(&self, wanted: &Wanted<'_>) -> Result<Identity> {
         let names: Vec<String> = wanted.names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, wanted.common_name);
+        params.distinguished_name.push(DnType::CommonName, wanted.common_name);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         if wanted.expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
@@ -139,8 +135,5 @@ fn authority(name: &str) -> Result<Authority> {
     ];
     let key = KeyPair::generate()?;
     let certificate_pem = params.self_signed(&key)?.pem();
-    Ok(Authority {
-        certificate_pem,
-        issuer: Issuer::new(params, key),
-    })
+    Ok(Authority { certificate_pem, issuer: Issuer::new(params, key) })
 }

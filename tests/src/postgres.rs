@@ -46,9 +46,7 @@ impl Server {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
         let port = free_port()?;
         let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/postgres"));
-        command
-            .arg(folder.path().join("data"))
-            .arg(port.to_string());
+        command.arg(folder.path().join("data")).arg(port.to_string());
         let log = folder.path().join("log");
         let mut server = Self {
             url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
@@ -129,9 +127,8 @@ impl Database {
         run(server_url, &format!("CREATE DATABASE {name}"))
             .await
             .with_context(|| format!("create a database on {server_url}"))?;
-        let (root, _) = server_url
-            .rsplit_once('/')
-            .context("a server's URL ends with a database")?;
+        let (root, _) =
+            server_url.rsplit_once('/').context("a server's URL ends with a database")?;
         Ok(Self {
             url: format!("{root}/{name}"),
             name,
@@ -165,9 +162,7 @@ impl Drop for Database {
 
 /// A drop can happen inside a runtime that is ending, so it brings its own.
 fn on_own_runtime(server_url: &str, sql: &str) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::time::timeout(DROP_LIMIT, run(server_url, sql))
             .await
@@ -206,17 +201,9 @@ mod tests {
         let first = Database::create().await.unwrap();
         let second = Database::create().await.unwrap();
         let mut connection = first.connect().await.unwrap();
-        sqlx::query("CREATE TABLE seen (id int)")
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        sqlx::query("CREATE TABLE seen (id int)").execute(&mut connection).await.unwrap();
         let mut other = second.connect().await.unwrap();
-        assert!(
-            sqlx::query("SELECT * FROM seen")
-                .fetch_all(&mut other)
-                .await
-                .is_err()
-        );
+        assert!(sqlx::query("SELECT * FROM seen").fetch_all(&mut other).await.is_err());
 
         let name = first.name.clone();
         drop(connection);

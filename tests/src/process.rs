@@ -40,11 +40,7 @@ impl Program {
             .stderr(log)
             .spawn()
             .with_context(|| format!("start {name}: {command:?}"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log_file: log_file.to_owned(),
-        })
+        Ok(Self { name: name.to_owned(), child, log_file: log_file.to_owned() })
     }
 
     pub fn name(&self) -> &str {
@@ -70,11 +66,9 @@ impl Program {
     pub fn still_runs(&mut self) -> Result<()> {
         match self.exited()? {
             None => Ok(()),
-            Some(status) => Err(anyhow!(
-                "{} ended with {status}; it said:\n{}",
-                self.name,
-                self.log_tail()
-            )),
+            Some(status) => {
+                Err(anyhow!("{} ended with {status}; it said:\n{}", self.name, self.log_tail()))
+            }
         }
     }
 
@@ -196,9 +190,7 @@ fn built_folder() -> Result<PathBuf> {
     ensure!(status.success(), "cargo build ended with {status}");
     let test = env::current_exe()?;
     let profile = test.parent().and_then(Path::parent);
-    Ok(profile
-        .context("a test lies in target/PROFILE/deps")?
-        .into())
+    Ok(profile.context("a test lies in target/PROFILE/deps")?.into())
 }
 
 #[cfg(test)]

@@ -63,13 +63,11 @@ impl Api {
         tenant: &str,
         subscription: Subscription,
     ) -> Result<Subscription, Status> {
-        let created = self
-            .subscriptions
-            .create_subscription(CreateSubscriptionRequest {
-                parent: tenant.to_owned(),
-                subscription_id: String::new(),
-                subscription: Some(subscription),
-            });
+        let created = self.subscriptions.create_subscription(CreateSubscriptionRequest {
+            parent: tenant.to_owned(),
+            subscription_id: String::new(),
+            subscription: Some(subscription),
+        });
         Ok(created.await?.into_inner())
     }
 
@@ -114,9 +112,8 @@ impl Api {
 
     /// The deliveries of one event.
     pub async fn deliveries_of(&mut self, event: &str) -> Result<Vec<Delivery>> {
-        let (tenant, _) = event
-            .rsplit_once("/events/")
-            .with_context(|| format!("{event} is no event's name"))?;
+        let (tenant, _) =
+            event.rsplit_once("/events/").with_context(|| format!("{event} is no event's name"))?;
         let filter = format!("event = \"{event}\"");
         Ok(self.all_deliveries(tenant, &filter).await?)
     }

@@ -96,9 +96,7 @@ impl Replica {
     /// The process, while there is one.
     pub fn program(&mut self) -> Result<&mut Program> {
         let id = &self.plan.id;
-        self.program
-            .as_mut()
-            .with_context(|| format!("{id} is down"))
+        self.program.as_mut().with_context(|| format!("{id} is down"))
     }
 
     /// `kill -9`: no goodbye.

@@ -25,15 +25,9 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// The key in a `whsec_` secret.
 pub fn key(secret: &str) -> Result<Vec<u8>> {
-    let encoded = secret
-        .strip_prefix("whsec_")
-        .context("a symmetric secret begins with whsec_")?;
+    let encoded = secret.strip_prefix("whsec_").context("a symmetric secret begins with whsec_")?;
     let key = STANDARD.decode(encoded).context("a secret is base64")?;
-    ensure!(
-        KEY_BYTES.contains(&key.len()),
-        "a key of {} bytes",
-        key.len()
-    );
+    ensure!(KEY_BYTES.contains(&key.len()), "a key of {} bytes", key.len());
     Ok(key)
 }
 
@@ -45,10 +39,7 @@ pub fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Result<Stri
     mac.update(timestamp.as_bytes());
     mac.update(b".");
     mac.update(body);
-    Ok(format!(
-        "v1,{}",
-        STANDARD.encode(mac.finalize().into_bytes())
-    ))
+    Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
 }
 
 /// Checks a webhook by the specification: headers, timestamp and one signature
@@ -59,10 +50,7 @@ pub fn verify(request: &Received, secret: &str) -> Result<()> {
     ensure!(!id.contains('.'), "a webhook-id with a full stop: {id}");
     let timestamp = request.header("webhook-timestamp");
     let sent: u64 = timestamp.parse().context("webhook-timestamp is seconds")?;
-    ensure!(
-        sent.to_string() == timestamp,
-        "timestamp written as {timestamp}"
-    );
+    ensure!(sent.to_string() == timestamp, "timestamp written as {timestamp}");
     let sent = UNIX_EPOCH + Duration::from_secs(sent);
     let apart = match request.wall.duration_since(sent) {
         Ok(late) => late,

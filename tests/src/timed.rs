@@ -129,10 +129,7 @@ fn settings(database_url: &str, pki: &Pki, identity: &Identity) -> Result<Settin
         ("server.tls_client_ca", file(&pki.ca_file())),
         ("server.drain_timeout_seconds", "5".to_owned()),
         ("database.url", database_url.to_owned()),
-        (
-            "ownership.max_clock_skew_seconds",
-            CENTURY.as_secs().to_string(),
-        ),
+        ("ownership.max_clock_skew_seconds", CENTURY.as_secs().to_string()),
     ];
     Ok(Settings::load(None, &flags)?)
 }

@@ -39,9 +39,5 @@ where
 
 /// `Ok(value)` when `done` holds for it, otherwise how it looks.
 pub fn when<T: Debug>(value: T, done: impl FnOnce(&T) -> bool) -> Answer<T> {
-    if done(&value) {
-        Ok(value)
-    } else {
-        Err(format!("{value:?}"))
-    }
+    if done(&value) { Ok(value) } else { Err(format!("{value:?}")) }
 }

@@ -14,35 +14,10 @@ use crate::source::{Source, root};
 
 /// A crate and what it may never be built with.
 const APART: &[(&str, &[&str])] = &[
-    (
-        "postrider-agent",
-        &["postrider", "postrider-domain", "postrider-store"],
-    ),
-    (
-        "postrider-domain",
-        &[
-            "tokio",
-            "sqlx",
-            "tonic",
-            "prost",
-            "hyper",
-            "rand",
-            "postrider-proto",
-        ],
-    ),
-    (
-        "postrider-proto",
-        &[
-            "postrider",
-            "postrider-domain",
-            "postrider-store",
-            "postrider-agent",
-        ],
-    ),
-    (
-        "postrider-store",
-        &["tonic", "postrider-proto", "postrider-agent"],
-    ),
+    ("postrider-agent", &["postrider", "postrider-domain", "postrider-store"]),
+    ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
+    ("postrider-proto", &["postrider", "postrider-domain", "postrider-store", "postrider-agent"]),
+    ("postrider-store", &["tonic", "postrider-proto", "postrider-agent"]),
 ];
 
 /// What a crate needs, by name, without build scripts and tests.
@@ -93,11 +68,8 @@ pub fn needs() -> Result<Needs> {
     let told = String::from_utf8_lossy(&answer.stderr);
     ensure!(answer.status.success(), "cargo metadata: {told}");
     let metadata: Metadata = serde_json::from_slice(&answer.stdout)?;
-    let names: BTreeMap<_, _> = metadata
-        .packages
-        .iter()
-        .map(|package| (&package.id, &package.name))
-        .collect();
+    let names: BTreeMap<_, _> =
+        metadata.packages.iter().map(|package| (&package.id, &package.name)).collect();
     let mut needs = Needs::new();
     for node in &metadata.resolve.nodes {
         let name = *names.get(&node.id).context("a node without a package")?;

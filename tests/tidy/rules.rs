@@ -20,18 +20,12 @@ pub const ALL: &[(&str, Rule)] = &[
     ("every module says what it is for", module_doc),
     ("no file is long without a reason", long_file),
     ("no function is long without a reason", long_function),
-    (
-        "no production code can panic or grow without bound",
-        sharp_tools,
-    ),
+    ("no production code can panic or grow without bound", sharp_tools),
     ("SQL stands only in the store", sql_outside_store),
     ("proto types stop at the edges", proto_inside),
     ("the domain does no I/O and has no clock", impure_domain),
     ("no file is large", large_file),
-    (
-        "no file names a package host or a private folder",
-        private_names,
-    ),
+    ("no file names a package host or a private folder", private_names),
 ];
 
 fn module_doc(file: &Source) -> Vec<String> {
@@ -77,12 +71,9 @@ fn long_function(file: &Source) -> Vec<String> {
         }
         let rest = lines.get(start..).unwrap_or_default();
         let head = rest.iter().position(|l| l.ends_with(['{', ';', '}']));
-        let opens = head
-            .and_then(|at| rest.get(at))
-            .is_some_and(|l| l.ends_with('{'));
-        let close = rest
-            .iter()
-            .position(|l| l.trim_end() == format!("{}}}", " ".repeat(indent(line))));
+        let opens = head.and_then(|at| rest.get(at)).is_some_and(|l| l.ends_with('{'));
+        let close =
+            rest.iter().position(|l| l.trim_end() == format!("{}}}", " ".repeat(indent(line))));
         let length = close.map_or(1, |close| close + 1);
         if opens && length > FUNCTION_LINES_MAX {
             let what = format!("a function of {length} lines, more than {FUNCTION_LINES_MAX}");
@@ -128,13 +119,7 @@ fn sql_outside_store(file: &Source) -> Vec<String> {
     if file.path.ends_with(".sql") {
         return vec![file.at(1, "SQL outside the store")];
     }
-    let needles = [
-        "SELECT ",
-        "INSERT INTO ",
-        "DELETE FROM ",
-        "CREATE TABLE ",
-        "sqlx::",
-    ];
+    let needles = ["SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE ", "sqlx::"];
     lines_with(file, &needles, "outside the store")
 }
 
@@ -265,10 +250,7 @@ mod tests {
         let sql = "let q = \"SELECT 1\";\n";
         assert_eq!(found(sql_outside_store, CODE, sql), 1);
         assert_eq!(found(sql_outside_store, "agent/x.sql", "x"), 1);
-        assert_eq!(
-            found(sql_outside_store, "control-plane/store/src/x.rs", sql),
-            0
-        );
+        assert_eq!(found(sql_outside_store, "control-plane/store/src/x.rs", sql), 0);
     }
 
     #[test]
@@ -283,10 +265,7 @@ mod tests {
     #[test]
     fn clocks_are_seen_in_the_domain() {
         let bad = "let now = Instant::now();\n";
-        assert_eq!(
-            found(impure_domain, "control-plane/domain/src/x.rs", bad),
-            1
-        );
+        assert_eq!(found(impure_domain, "control-plane/domain/src/x.rs", bad), 1);
         assert_eq!(found(impure_domain, CODE, bad), 0);
     }
 

@@ -132,13 +132,7 @@ pub fn root() -> PathBuf {
 /// Every file that git has or would add.
 pub fn all() -> Result<Vec<Source>> {
     let listed = Command::new("git")
-        .args([
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "-z",
-        ])
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
         .current_dir(root())
         .output()
         .context("run git")?;
@@ -170,10 +164,7 @@ mod tests {
                     #[cfg(test)]\nmod d_tests;\nfn e() {}\n";
         let source = Source::sample("agent/src/x.rs", text);
         let kept: Vec<_> = source.production_lines();
-        assert_eq!(
-            kept,
-            [(2, "fn a() {}"), (8, "fn c() {}"), (11, "fn e() {}")]
-        );
+        assert_eq!(kept, [(2, "fn a() {}"), (8, "fn c() {}"), (11, "fn e() {}")]);
         assert!(Source::sample("tests/e2e/x.rs", "fn a() {}").test);
         assert!(Source::sample("control-plane/domain/src/delivery_tests.rs", "").test);
     }

@@ -63,20 +63,13 @@ impl Replica {
         let url = format!("{origin}:{}", listener.local_addr().unwrap().port());
         let (streams_in, streams) = mpsc::channel(8);
         let service = AgentServiceServer::new(Service(streams_in, replica_id.to_owned()));
-        tokio::spawn(
-            server
-                .add_service(service)
-                .serve_with_incoming(TcpIncoming::from(listener)),
-        );
+        tokio::spawn(server.add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
         Self { url, streams }
     }
 
     /// The next stream, not yet greeted.
     pub async fn greeted(&mut self) -> (Stream, wire::Hello) {
-        let mut stream = timeout(PATIENCE, self.streams.recv())
-            .await
-            .unwrap()
-            .unwrap();
+        let mut stream = timeout(PATIENCE, self.streams.recv()).await.unwrap().unwrap();
         let Heard::Hello(hello) = stream.next().await else {
             panic!("no Hello");
         };

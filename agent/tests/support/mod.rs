@@ -64,21 +64,13 @@ pub fn subscription(url: &str, version: u64) -> wire::SubscriptionUpdate {
             secret: SECRET.into(),
             expires_in: None,
         }],
-        request_timeout: Some(prost_types::Duration {
-            seconds: 2,
-            nanos: 0,
-        }),
+        request_timeout: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
         allow_insecure_url: false,
     }
 }
 
 pub fn key(number: u32) -> wire::AttemptKey {
-    wire::AttemptKey {
-        delivery_id: vec![7; 16].into(),
-        number,
-        shard: 3,
-        epoch: 5,
-    }
+    wire::AttemptKey { delivery_id: vec![7; 16].into(), number, shard: 3, epoch: 5 }
 }
 
 pub fn assignment(number: u32) -> wire::Assignment {

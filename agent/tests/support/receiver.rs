@@ -91,11 +91,7 @@ impl Receiver {
             Arc::clone(&counts),
             Arc::new(behaviour),
         ));
-        Self {
-            address,
-            ca_pem,
-            counts,
-        }
+        Self { address, ca_pem, counts }
     }
 
     pub fn url(&self) -> String {
@@ -140,11 +136,7 @@ async fn answer(
     behaviour: Arc<dyn Fn(usize) -> Behaviour + Send + Sync>,
 ) -> Result<Response<Body>, std::io::Error> {
     let (head, body) = request.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map_err(std::io::Error::other)?
-        .to_bytes();
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let number = {
         let mut requests = counts.requests.lock().unwrap();
         requests.push(Seen {
@@ -155,17 +147,12 @@ async fn answer(
         });
         requests.len()
     };
-    let answer = |status: u16| {
-        Response::builder()
-            .status(status)
-            .header("x-receiver", "test")
-    };
+    let answer = |status: u16| Response::builder().status(status).header("x-receiver", "test");
     match behaviour(number) {
         Behaviour::Answer(status) => Ok(answer(status).body(full("thank you")).unwrap()),
-        Behaviour::Redirect => Ok(answer(302)
-            .header("location", "/elsewhere")
-            .body(full(""))
-            .unwrap()),
+        Behaviour::Redirect => {
+            Ok(answer(302).header("location", "/elsewhere").body(full("")).unwrap())
+        }
         Behaviour::Busy => Ok(answer(503)
             .header("retry-after", "120")
             .header("x-big", "b".repeat(5_000))
@@ -177,17 +164,13 @@ async fn answer(
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Some((Ok(Frame::data(Bytes::from_static(b"."))), ()))
             });
-            Ok(answer(200)
-                .body(StreamBody::new(drops).boxed_unsync())
-                .unwrap())
+            Ok(answer(200).body(StreamBody::new(drops).boxed_unsync()).unwrap())
         }
         Behaviour::Huge => {
             let chunk = Bytes::from(vec![b'h'; 64 * 1024]);
             let chunks =
                 futures::stream::iter((0..800).map(move |_| Ok(Frame::data(chunk.clone()))));
-            Ok(answer(200)
-                .body(StreamBody::new(chunks.boxed()).boxed_unsync())
-                .unwrap())
+            Ok(answer(200).body(StreamBody::new(chunks.boxed()).boxed_unsync()).unwrap())
         }
         Behaviour::Close => Err(std::io::Error::other("closed on purpose")),
     }

@@ -60,10 +60,7 @@ coded!(
 
 impl DeliveryState {
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Exhausted | Self::Cancelled | Self::Suppressed
-        )
+        matches!(self, Self::Succeeded | Self::Exhausted | Self::Cancelled | Self::Suppressed)
     }
 }
 
@@ -149,17 +146,11 @@ impl Delivery {
     }
 
     pub const fn standing(&self) -> Standing {
-        Standing {
-            state: self.state,
-            end_reason: self.end_reason,
-        }
+        Standing { state: self.state, end_reason: self.end_reason }
     }
 
     pub fn current_attempt(&self) -> AttemptKey {
-        AttemptKey {
-            delivery: self.id,
-            number: self.attempts,
-        }
+        AttemptKey { delivery: self.id, number: self.attempts }
     }
 }
 
@@ -202,14 +193,8 @@ pub struct Timings {
 /// What a result makes of the delivery whose current attempt it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
-    End {
-        state: DeliveryState,
-        reason: Option<EndReason>,
-    },
-    Retry {
-        due: Timestamp,
-        failures: u32,
-    },
+    End { state: DeliveryState, reason: Option<EndReason> },
+    Retry { due: Timestamp, failures: u32 },
 }
 
 /// Where a delivery stands, and why when it ended without success.
@@ -220,24 +205,15 @@ pub struct Standing {
 }
 
 impl Standing {
-    const SUCCEEDED: Self = Self {
-        state: DeliveryState::Succeeded,
-        end_reason: None,
-    };
+    const SUCCEEDED: Self = Self { state: DeliveryState::Succeeded, end_reason: None };
 }
 
 impl Transition {
     /// Where the delivery stands after it.
     pub const fn standing(self) -> Standing {
         match self {
-            Self::End { state, reason } => Standing {
-                state,
-                end_reason: reason,
-            },
-            Self::Retry { .. } => Standing {
-                state: DeliveryState::Waiting,
-                end_reason: None,
-            },
+            Self::End { state, reason } => Standing { state, end_reason: reason },
+            Self::Retry { .. } => Standing { state: DeliveryState::Waiting, end_reason: None },
         }
     }
 }
@@ -254,11 +230,7 @@ pub struct Moment {
 
 /// The recorded outcome of a complete response.
 pub fn judge_response(status: u16, rule: &SuccessRule) -> Outcome {
-    if rule.accepts(status) {
-        Outcome::Succeeded
-    } else {
-        Outcome::HttpStatus
-    }
+    if rule.accepts(status) { Outcome::Succeeded } else { Outcome::HttpStatus }
 }
 
 /// What the result of a delivery's current attempt makes of it.
@@ -272,10 +244,7 @@ pub fn conclude(
     moment: Moment,
 ) -> Transition {
     if outcome == Outcome::Succeeded {
-        return Transition::End {
-            state: DeliveryState::Succeeded,
-            reason: None,
-        };
+        return Transition::End { state: DeliveryState::Succeeded, reason: None };
     }
     let unknown_before = delivery.attempts.saturating_sub(delivery.failures + 1);
     if outcome == Outcome::Unknown && unknown_before < FREE_UNKNOWN_ATTEMPTS {
@@ -299,24 +268,14 @@ fn again_unless_expired(
 ) -> Transition {
     if at.running + delay > delivery.deadline {
         // A test without retries is given no time for a second attempt.
-        exhausted(if delivery.test {
-            EndReason::AttemptsExhausted
-        } else {
-            EndReason::Expired
-        })
+        exhausted(if delivery.test { EndReason::AttemptsExhausted } else { EndReason::Expired })
     } else {
-        Transition::Retry {
-            due: at.now + delay,
-            failures,
-        }
+        Transition::Retry { due: at.now + delay, failures }
     }
 }
 
 const fn exhausted(reason: EndReason) -> Transition {
-    Transition::End {
-        state: DeliveryState::Exhausted,
-        reason: Some(reason),
-    }
+    Transition::End { state: DeliveryState::Exhausted, reason: Some(reason) }
 }
 
 /// What history holds of the attempt that a late result belongs to.
@@ -339,11 +298,7 @@ impl Late {
     /// Where a delivery that stood like this, or is no longer kept, stands after
     /// it.
     pub fn standing(self, before: Option<Standing>) -> Option<Standing> {
-        if self.succeeds {
-            Some(Standing::SUCCEEDED)
-        } else {
-            before
-        }
+        if self.succeeds { Some(Standing::SUCCEEDED) } else { before }
     }
 }
 

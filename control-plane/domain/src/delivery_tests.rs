@@ -36,11 +36,7 @@ fn delivery(attempts: u32, failures: u32) -> Delivery {
 }
 
 const fn moment() -> Moment {
-    Moment {
-        now: NOW,
-        running: NOW,
-        random: 0.5,
-    }
+    Moment { now: NOW, running: NOW, random: 0.5 }
 }
 
 fn decide(delivery: &Delivery, outcome: Outcome) -> Transition {
@@ -49,60 +45,37 @@ fn decide(delivery: &Delivery, outcome: Outcome) -> Transition {
 
 #[test]
 fn success_ends_and_failure_waits_for_the_timetable() {
-    let end = Transition::End {
-        state: DeliveryState::Succeeded,
-        reason: None,
-    };
+    let end = Transition::End { state: DeliveryState::Succeeded, reason: None };
     assert_eq!(decide(&delivery(1, 0), Outcome::Succeeded), end);
     let due = NOW + Duration::from_secs(5);
-    assert_eq!(
-        decide(&delivery(1, 0), Outcome::Timeout),
-        Transition::Retry { due, failures: 1 }
-    );
+    assert_eq!(decide(&delivery(1, 0), Outcome::Timeout), Transition::Retry { due, failures: 1 });
 }
 
 #[test]
 fn the_tenth_failure_of_the_standard_timetable_exhausts() {
     let spent = exhausted(EndReason::AttemptsExhausted);
-    assert!(matches!(
-        decide(&delivery(9, 8), Outcome::HttpStatus),
-        Transition::Retry { .. }
-    ));
+    assert!(matches!(decide(&delivery(9, 8), Outcome::HttpStatus), Transition::Retry { .. }));
     assert_eq!(decide(&delivery(10, 9), Outcome::HttpStatus), spent);
 }
 
 #[test]
 fn retry_after_postpones_but_never_hastens() {
     let policy = RetryPolicy::default();
-    let after = |wish| match conclude(
-        &delivery(1, 0),
-        Outcome::HttpStatus,
-        wish,
-        &policy,
-        moment(),
-    ) {
+    let after = |wish| match conclude(&delivery(1, 0), Outcome::HttpStatus, wish, &policy, moment())
+    {
         Transition::Retry { due, .. } => due.since(NOW),
         Transition::End { .. } => panic!("ended"),
     };
     assert_eq!(after(Some(Duration::from_secs(1))), Duration::from_secs(5));
-    assert_eq!(
-        after(Some(Duration::from_secs(60))),
-        Duration::from_secs(60)
-    );
+    assert_eq!(after(Some(Duration::from_secs(60))), Duration::from_secs(60));
 }
 
 #[test]
 fn a_retry_past_the_deadline_expires_instead_by_the_running_clock() {
     let mut late = delivery(1, 0);
     late.deadline = NOW + Duration::from_secs(4);
-    assert_eq!(
-        decide(&late, Outcome::Timeout),
-        exhausted(EndReason::Expired)
-    );
-    let paused_a_minute = Moment {
-        running: NOW - Duration::from_secs(60),
-        ..moment()
-    };
+    assert_eq!(decide(&late, Outcome::Timeout), exhausted(EndReason::Expired));
+    let paused_a_minute = Moment { running: NOW - Duration::from_secs(60), ..moment() };
     let policy = RetryPolicy::default();
     let next = conclude(&late, Outcome::Timeout, None, &policy, paused_a_minute);
     assert!(matches!(next, Transition::Retry { .. }));
@@ -110,23 +83,11 @@ fn a_retry_past_the_deadline_expires_instead_by_the_running_clock() {
 
 #[test]
 fn unknown_is_tried_again_at_once_without_costing_the_policy_but_not_for_ever() {
-    let again = Transition::Retry {
-        due: NOW,
-        failures: 0,
-    };
+    let again = Transition::Retry { due: NOW, failures: 0 };
     assert_eq!(decide(&delivery(1, 0), Outcome::Unknown), again);
-    assert_eq!(
-        decide(&delivery(FREE_UNKNOWN_ATTEMPTS, 0), Outcome::Unknown),
-        again
-    );
+    assert_eq!(decide(&delivery(FREE_UNKNOWN_ATTEMPTS, 0), Outcome::Unknown), again);
     let counted = decide(&delivery(FREE_UNKNOWN_ATTEMPTS + 1, 0), Outcome::Unknown);
-    assert_eq!(
-        counted,
-        Transition::Retry {
-            due: NOW + Duration::from_secs(5),
-            failures: 1
-        }
-    );
+    assert_eq!(counted, Transition::Retry { due: NOW + Duration::from_secs(5), failures: 1 });
 }
 
 #[test]
@@ -160,19 +121,10 @@ fn late_results_follow_rule_5() {
         late(Some(Waiting), Known::Unknown, Outcome::Timeout).record,
         LateRecord::ReplaceUnknown
     );
-    assert_eq!(
-        late(None, Known::Nothing, Outcome::Timeout).record,
-        LateRecord::Insert
-    );
+    assert_eq!(late(None, Known::Nothing, Outcome::Timeout).record, LateRecord::Insert);
     assert!(!late(None, Known::Nothing, Outcome::Succeeded).succeeds);
     let repeated = late(Some(Exhausted), Known::Result, Outcome::Succeeded);
-    assert_eq!(
-        repeated,
-        Late {
-            record: LateRecord::Ignore,
-            succeeds: false
-        }
-    );
+    assert_eq!(repeated, Late { record: LateRecord::Ignore, succeeds: false });
 }
 
 proptest! {

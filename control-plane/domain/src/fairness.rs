@@ -71,10 +71,7 @@ impl Member {
     }
 
     fn pay(&mut self, cost: Duration) {
-        self.balance = self
-            .balance
-            .saturating_sub(micros(cost))
-            .max(-micros(MAX_DEBT));
+        self.balance = self.balance.saturating_sub(micros(cost)).max(-micros(MAX_DEBT));
     }
 
     /// In how many rounds, but at least one, it is in credit.
@@ -94,13 +91,7 @@ fn micros(span: Duration) -> i64 {
 
 impl<K: Clone + Eq + Hash> Ring<K> {
     pub fn new() -> Self {
-        Self {
-            round: 0,
-            members: HashMap::new(),
-            present: 0,
-            rounds: BTreeMap::new(),
-            tickets: 0,
-        }
+        Self { round: 0, members: HashMap::new(), present: 0, rounds: BTreeMap::new(), tickets: 0 }
     }
 
     /// Says that a member has something to do; it comes after those who wait.
@@ -174,10 +165,7 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         }
         for key in passed_over.into_iter().rev() {
             let ticket = self.ticket(&key, self.round);
-            self.rounds
-                .entry(self.round)
-                .or_default()
-                .push_front((key, ticket));
+            self.rounds.entry(self.round).or_default().push_front((key, ticket));
         }
         chosen
     }
@@ -218,10 +206,7 @@ impl<K: Clone + Eq + Hash> Ring<K> {
 
     fn queue(&mut self, key: K, round: u64) {
         let ticket = self.ticket(&key, round);
-        self.rounds
-            .entry(round)
-            .or_default()
-            .push_back((key, ticket));
+        self.rounds.entry(round).or_default().push_back((key, ticket));
     }
 
     /// Draws a ticket for that round, and voids the member's other one.
@@ -307,8 +292,7 @@ impl TwoLevelRing {
     fn forget_idle(&mut self) {
         let remembered = &self.tenants.members;
         if self.subscriptions.len() > remembered.len().saturating_mul(2) {
-            self.subscriptions
-                .retain(|tenant, _| remembered.contains_key(tenant));
+            self.subscriptions.retain(|tenant, _| remembered.contains_key(tenant));
         }
     }
 }
@@ -367,10 +351,6 @@ mod tests {
             ring.next(|_| true);
             ring.charge(&key(100), QUANTUM);
         }
-        assert!(
-            ring.subscriptions.len() <= 2,
-            "{}",
-            ring.subscriptions.len()
-        );
+        assert!(ring.subscriptions.len() <= 2, "{}", ring.subscriptions.len());
     }
 }

@@ -43,11 +43,7 @@ pub fn validate_event_type(name: &str) -> Result<(), EventTypeError> {
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let is_segment = |text: &str| !text.is_empty() && text.bytes().all(allowed);
-    if name.split('.').all(is_segment) {
-        Ok(())
-    } else {
-        Err(EventTypeError::Malformed)
-    }
+    if name.split('.').all(is_segment) { Ok(()) } else { Err(EventTypeError::Malformed) }
 }
 
 /// The event types that a subscription asks for.
@@ -113,9 +109,7 @@ impl Serialize for EventTypePattern {
 
 impl<'de> Deserialize<'de> for EventTypePattern {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -123,11 +117,7 @@ impl<'de> Deserialize<'de> for EventTypePattern {
 pub fn matches(settings: &Settings, event_type: &str, account: Option<&str>) -> bool {
     let in_scope = settings.accounts.is_empty()
         || account.is_some_and(|account| settings.accounts.contains(account));
-    in_scope
-        && settings
-            .event_types
-            .iter()
-            .any(|pattern| pattern.matches(event_type))
+    in_scope && settings.event_types.iter().any(|pattern| pattern.matches(event_type))
 }
 
 /// One tenant's subscriptions, indexed so that an event costs what it matches
@@ -176,14 +166,8 @@ impl Matcher {
         }
         let patterns: Arc<[EventTypePattern]> = settings.event_types.as_slice().into();
         for account in &settings.accounts {
-            let scoped = Scoped {
-                index,
-                patterns: Arc::clone(&patterns),
-            };
-            self.accounts
-                .entry(account.clone())
-                .or_default()
-                .push(scoped);
+            let scoped = Scoped { index, patterns: Arc::clone(&patterns) };
+            self.accounts.entry(account.clone()).or_default().push(scoped);
         }
     }
 
@@ -200,16 +184,9 @@ impl Matcher {
             let prefix = event_type.get(..=dot).unwrap_or_default();
             found.extend(self.prefixes.get(prefix).into_iter().flatten());
         }
-        let scoped = account
-            .and_then(|account| self.accounts.get(account))
-            .into_iter()
-            .flatten();
-        let wanting = scoped.filter(|scoped| {
-            scoped
-                .patterns
-                .iter()
-                .any(|pattern| pattern.matches(event_type))
-        });
+        let scoped = account.and_then(|account| self.accounts.get(account)).into_iter().flatten();
+        let wanting = scoped
+            .filter(|scoped| scoped.patterns.iter().any(|pattern| pattern.matches(event_type)));
         found.extend(wanting.map(|scoped| scoped.index));
         // One subscription may ask for the same type twice: by name and by prefix.
         found.sort_unstable();

@@ -24,12 +24,7 @@ pub struct WindowConfig {
 
 impl Default for WindowConfig {
     fn default() -> Self {
-        Self {
-            initial: 8,
-            min: 1,
-            max: 64,
-            quick: Duration::from_secs(1),
-        }
+        Self { initial: 8, min: 1, max: 64, quick: Duration::from_secs(1) }
     }
 }
 
@@ -78,11 +73,7 @@ impl Window {
             return;
         }
         self.progress += 1;
-        let step = if self.doubling && now >= self.wary_until {
-            1
-        } else {
-            self.size
-        };
+        let step = if self.doubling && now >= self.wary_until { 1 } else { self.size };
         if self.progress >= step {
             self.progress = 0;
             self.size = (self.size + 1).min(self.config.max);
@@ -188,18 +179,12 @@ enum Phase {
 }
 
 impl Phase {
-    const CLOSED: Self = Self::Closed {
-        failed: Vec::new(),
-        first_failure: Timestamp::MAX,
-    };
+    const CLOSED: Self = Self::Closed { failed: Vec::new(), first_failure: Timestamp::MAX };
 }
 
 impl Breaker {
     pub const fn new(config: BreakerConfig) -> Self {
-        Self {
-            config,
-            phase: Phase::CLOSED,
-        }
+        Self { config, phase: Phase::CLOSED }
     }
 
     pub fn state(&self, now: Timestamp) -> BreakerState {
@@ -232,33 +217,19 @@ impl Breaker {
     }
 
     pub fn probe_started(&mut self, now: Timestamp) {
-        if let Phase::Open {
-            since, interval, ..
-        }
-        | Phase::Probing {
-            since, interval, ..
-        } = self.phase
+        if let Phase::Open { since, interval, .. } | Phase::Probing { since, interval, .. } =
+            self.phase
         {
-            self.phase = Phase::Probing {
-                since,
-                interval,
-                lost_at: now + self.config.probe_patience,
-            };
+            self.phase =
+                Phase::Probing { since, interval, lost_at: now + self.config.probe_patience };
         }
     }
 
     /// Notes that a probe came to nothing: it was never sent, or nobody knows.
     /// The next one may be made at once.
     pub fn probe_abandoned(&mut self, now: Timestamp) {
-        if let Phase::Probing {
-            since, interval, ..
-        } = self.phase
-        {
-            self.phase = Phase::Open {
-                since,
-                interval,
-                probe_at: now,
-            };
+        if let Phase::Probing { since, interval, .. } = self.phase {
+            self.phase = Phase::Open { since, interval, probe_at: now };
         }
     }
 
@@ -268,10 +239,7 @@ impl Breaker {
             return;
         }
         match &mut self.phase {
-            Phase::Closed {
-                failed,
-                first_failure,
-            } => {
+            Phase::Closed { failed, first_failure } => {
                 *first_failure = now.min(*first_failure);
                 if failed.len() < self.config.min_deliveries && !failed.contains(&delivery) {
                     failed.push(delivery);
@@ -283,9 +251,7 @@ impl Breaker {
             }
             // Begun before it opened: nothing new.
             Phase::Open { .. } => {}
-            Phase::Probing {
-                since, interval, ..
-            } => {
+            Phase::Probing { since, interval, .. } => {
                 let (since, doubled) = (*since, interval.saturating_mul(2));
                 self.open(since, doubled.min(self.config.max_probe), now);
             }
@@ -293,11 +259,7 @@ impl Breaker {
     }
 
     fn open(&mut self, since: Timestamp, interval: Duration, now: Timestamp) {
-        self.phase = Phase::Open {
-            since,
-            interval,
-            probe_at: now + interval,
-        };
+        self.phase = Phase::Open { since, interval, probe_at: now + interval };
     }
 }
 

@@ -86,11 +86,7 @@ pub struct SubscriptionKey {
 
 impl fmt::Display for SubscriptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "tenants/{}/subscriptions/{}",
-            self.tenant, self.subscription
-        )
+        write!(f, "tenants/{}/subscriptions/{}", self.tenant, self.subscription)
     }
 }
 
@@ -170,12 +166,9 @@ impl Shard {
     /// The shard of a tenant among `count`. The hash (FNV-1a, 64 bits) is part
     /// of the storage format: it must never change.
     pub fn of(tenant: &TenantId, count: u16) -> Self {
-        let hash = tenant
-            .as_str()
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
+        let hash = tenant.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
         // FNV's low bits are its weakest; fold the high half in.
         let mixed = hash ^ (hash >> 32);
         Self(u16::try_from(mixed % u64::from(count.max(1))).unwrap_or(0))
@@ -204,17 +197,7 @@ mod tests {
         for good in ["a", "acme", "acme-1", &"a".repeat(63)] {
             assert!(good.parse::<TenantId>().is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "1a",
-            "-a",
-            "a-",
-            "A",
-            "a_b",
-            "é",
-            "a/b",
-            &"a".repeat(64),
-        ] {
+        for bad in ["", "1a", "-a", "a-", "A", "a_b", "é", "a/b", &"a".repeat(64)] {
             assert_eq!(bad.parse::<TenantId>(), Err(IdError::Name), "{bad}");
         }
     }
@@ -234,11 +217,7 @@ mod tests {
     #[test]
     fn shards_are_stable_and_spread() {
         let tenant: TenantId = "acme".parse().unwrap();
-        assert_eq!(
-            Shard::of(&tenant, 64),
-            Shard(12),
-            "the storage format changed"
-        );
+        assert_eq!(Shard::of(&tenant, 64), Shard(12), "the storage format changed");
         let mut seen = [0_u32; 64];
         for n in 0..6400 {
             let tenant: TenantId = format!("tenant-{n}").parse().unwrap();

@@ -36,10 +36,7 @@ impl TokenBucket {
         let second = Duration::from_secs(1) + CATCH_UP + TRANSIT;
         let micros = second.as_micros().div_ceil(u128::from(per_second.max(1)));
         let spacing = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-        Self {
-            spacing,
-            next: now + spacing,
-        }
+        Self { spacing, next: now + spacing }
     }
 
     /// Takes the right to start one request now, or says when to ask again.

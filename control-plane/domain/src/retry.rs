@@ -61,11 +61,7 @@ pub enum Timetable {
     /// One attempt more than there are delays.
     List(Vec<Duration>),
     /// `initial`, and each delay longer than the one before by `increment`.
-    Linear {
-        initial: Duration,
-        increment: Duration,
-        max_attempts: u32,
-    },
+    Linear { initial: Duration, increment: Duration, max_attempts: u32 },
     /// `initial`, and each delay longer by a factor, up to `max_delay`.
     Exponential {
         initial: Duration,
@@ -78,11 +74,8 @@ pub enum Timetable {
 impl Timetable {
     /// How many attempts there are, the first one included.
     pub fn attempts(&self) -> u32 {
-        let listed = |delays: &[Duration]| {
-            u32::try_from(delays.len())
-                .unwrap_or(u32::MAX)
-                .saturating_add(1)
-        };
+        let listed =
+            |delays: &[Duration]| u32::try_from(delays.len()).unwrap_or(u32::MAX).saturating_add(1);
         let attempts = match self {
             Self::Standard => listed(&STANDARD),
             Self::List(delays) => listed(delays),
@@ -98,15 +91,12 @@ impl Timetable {
         match self {
             Self::Standard => STANDARD.get(place).copied(),
             Self::List(delays) => delays.get(place).copied(),
-            Self::Linear {
-                initial, increment, ..
-            } => Some(initial.saturating_add(increment.saturating_mul(retry - 1))),
-            Self::Exponential {
-                initial,
-                multiplier_percent,
-                max_delay,
-                ..
-            } => Some(grown(*initial, *multiplier_percent, *max_delay, retry - 1)),
+            Self::Linear { initial, increment, .. } => {
+                Some(initial.saturating_add(increment.saturating_mul(retry - 1)))
+            }
+            Self::Exponential { initial, multiplier_percent, max_delay, .. } => {
+                Some(grown(*initial, *multiplier_percent, *max_delay, retry - 1))
+            }
         }
     }
 }
@@ -134,11 +124,7 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         let timetable = Timetable::Standard;
-        Self {
-            timetable,
-            jitter_percent: DEFAULT_JITTER_PERCENT,
-            max_age: None,
-        }
+        Self { timetable, jitter_percent: DEFAULT_JITTER_PERCENT, max_age: None }
     }
 }
 
@@ -174,10 +160,7 @@ impl RetryPolicy {
     /// (rule 11).
     pub fn deadline_span(&self) -> Duration {
         self.max_age.unwrap_or_else(|| {
-            let longest = self
-                .total()
-                .saturating_mul(100 + u32::from(self.jitter_percent))
-                / 100;
+            let longest = self.total().saturating_mul(100 + u32::from(self.jitter_percent)) / 100;
             longest.saturating_add(DEADLINE_GRACE)
         })
     }
@@ -188,10 +171,7 @@ impl RetryPolicy {
         let mut wrong = Violations::default();
         self.timetable.validate(&mut wrong);
         if self.jitter_percent > MAX_JITTER_PERCENT {
-            wrong.add(
-                "jitter_percent",
-                format!("must be at most {MAX_JITTER_PERCENT}"),
-            );
+            wrong.add("jitter_percent", format!("must be at most {MAX_JITTER_PERCENT}"));
         }
         match self.max_age {
             Some(age) if !(MIN_AGE..=MAX_AGE).contains(&age) => {
@@ -204,11 +184,7 @@ impl RetryPolicy {
             }
             _ => {}
         }
-        if wrong.0.is_empty() {
-            Ok(())
-        } else {
-            Err(wrong.0)
-        }
+        if wrong.0.is_empty() { Ok(()) } else { Err(wrong.0) }
     }
 }
 
@@ -239,20 +215,13 @@ impl Timetable {
             Self::Standard => {}
             Self::List(delays) => {
                 if !(1..=MAX_DELAYS).contains(&delays.len()) {
-                    wrong.add(
-                        "fixed_delays.delays",
-                        format!("must be 1 to {MAX_DELAYS} delays"),
-                    );
+                    wrong.add("fixed_delays.delays", format!("must be 1 to {MAX_DELAYS} delays"));
                 }
                 for (place, delay) in delays.iter().enumerate().take(MAX_DELAYS) {
                     wrong.delay(format!("fixed_delays.delays[{place}]"), *delay);
                 }
             }
-            Self::Linear {
-                initial,
-                increment,
-                max_attempts,
-            } => {
+            Self::Linear { initial, increment, max_attempts } => {
                 wrong.delay("linear.initial_delay", *initial);
                 wrong.attempts("linear.max_attempts", *max_attempts);
                 let last = self.delay(self.attempts() - 1).unwrap_or_default();
@@ -261,25 +230,14 @@ impl Timetable {
                     wrong.add("linear.increment", what.to_owned());
                 }
             }
-            Self::Exponential {
-                initial,
-                multiplier_percent,
-                max_delay,
-                max_attempts,
-            } => {
+            Self::Exponential { initial, multiplier_percent, max_delay, max_attempts } => {
                 wrong.attempts("exponential.max_attempts", *max_attempts);
                 wrong.delay("exponential.initial_delay", *initial);
                 if initial.is_zero() {
-                    wrong.add(
-                        "exponential.initial_delay",
-                        "must be more than 0 s".to_owned(),
-                    );
+                    wrong.add("exponential.initial_delay", "must be more than 0 s".to_owned());
                 }
                 if !MULTIPLIER_PERCENT.contains(multiplier_percent) {
-                    wrong.add(
-                        "exponential.multiplier_percent",
-                        "must be 100 to 1,000".to_owned(),
-                    );
+                    wrong.add("exponential.multiplier_percent", "must be 100 to 1,000".to_owned());
                 }
                 wrong.delay("exponential.max_delay", *max_delay);
                 if max_delay < initial {
@@ -292,11 +250,8 @@ impl Timetable {
 }
 
 /// The three forms of an HTTP-date (RFC 9110, 5.6.7), which all mean UTC.
-const HTTP_DATES: [&str; 3] = [
-    "%a, %d %b %Y %H:%M:%S GMT",
-    "%A, %d-%b-%y %H:%M:%S GMT",
-    "%a %b %e %H:%M:%S %Y",
-];
+const HTTP_DATES: [&str; 3] =
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
 /// Longer than any form of the field, so that a hostile one costs nothing.
 const MAX_RETRY_AFTER_BYTES: usize = 64;
@@ -308,17 +263,11 @@ pub fn parse_retry_after(value: &[u8], now: Timestamp) -> Option<Duration> {
         return None;
     }
     if value.iter().all(u8::is_ascii_digit) {
-        let seconds = std::str::from_utf8(value)
-            .ok()?
-            .parse::<u64>()
-            .unwrap_or(u64::MAX);
+        let seconds = std::str::from_utf8(value).ok()?.parse::<u64>().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds));
     }
     let date = HTTP_DATES.iter().find_map(|form| {
-        let civil = BrokenDownTime::parse(form, value)
-            .ok()?
-            .to_datetime()
-            .ok()?;
+        let civil = BrokenDownTime::parse(form, value).ok()?.to_datetime().ok()?;
         Offset::UTC.to_timestamp(civil).ok()
     })?;
     Some(Timestamp::from_micros(date.as_microsecond()).since(now))

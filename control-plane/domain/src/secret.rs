@@ -38,9 +38,7 @@ impl Secret {
 
     /// Reads `whsec_<base64 of 24 to 64 bytes>`.
     pub fn parse_standard_webhooks(text: &str) -> Result<Self, SecretError> {
-        let encoded = text
-            .strip_prefix(STANDARD_WEBHOOKS_PREFIX)
-            .ok_or(SecretError::Prefix)?;
+        let encoded = text.strip_prefix(STANDARD_WEBHOOKS_PREFIX).ok_or(SecretError::Prefix)?;
         let mut bytes = STANDARD.decode(encoded).map_err(|_| SecretError::Base64)?;
         if !SECRET_BYTES.contains(&bytes.len()) {
             bytes.zeroize();
@@ -51,10 +49,7 @@ impl Secret {
 
     /// The form in which a customer sees it, once.
     pub fn to_standard_webhooks(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!(
-            "{STANDARD_WEBHOOKS_PREFIX}{}",
-            STANDARD.encode(&self.0)
-        ))
+        Zeroizing::new(format!("{STANDARD_WEBHOOKS_PREFIX}{}", STANDARD.encode(&self.0)))
     }
 }
 
@@ -73,10 +68,7 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let encoded = Zeroizing::new(String::deserialize(deserializer)?);
-        STANDARD
-            .decode(encoded.as_bytes())
-            .map(Self)
-            .map_err(serde::de::Error::custom)
+        STANDARD.decode(encoded.as_bytes()).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -90,26 +82,14 @@ mod tests {
         let secret = Secret::new(vec![7; 32]);
         let text = secret.to_standard_webhooks();
         assert_eq!(Secret::parse_standard_webhooks(&text).unwrap(), secret);
-        assert_eq!(
-            Secret::parse_standard_webhooks("x"),
-            Err(SecretError::Prefix)
-        );
-        assert_eq!(
-            Secret::parse_standard_webhooks("whsec_!"),
-            Err(SecretError::Base64)
-        );
+        assert_eq!(Secret::parse_standard_webhooks("x"), Err(SecretError::Prefix));
+        assert_eq!(Secret::parse_standard_webhooks("whsec_!"), Err(SecretError::Base64));
         let short = Secret::new(vec![7; 23]).to_standard_webhooks();
-        assert_eq!(
-            Secret::parse_standard_webhooks(&short),
-            Err(SecretError::Length)
-        );
+        assert_eq!(Secret::parse_standard_webhooks(&short), Err(SecretError::Length));
     }
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(
-            format!("{:?}", Secret::new(b"hunter2".to_vec())),
-            "Secret(…)"
-        );
+        assert_eq!(format!("{:?}", Secret::new(b"hunter2".to_vec())), "Secret(…)");
     }
 }

@@ -81,10 +81,7 @@ pub struct Subscription {
 
 impl Subscription {
     pub fn key(&self) -> SubscriptionKey {
-        SubscriptionKey {
-            tenant: self.tenant.clone(),
-            subscription: self.id.clone(),
-        }
+        SubscriptionKey { tenant: self.tenant.clone(), subscription: self.id.clone() }
     }
 
     /// Gives it a status at `now`. Deadlines stand still while it is paused and
@@ -156,12 +153,6 @@ mod tests {
         assert_eq!(subscription.paused_clock.running(at(30)), at(20));
         subscription.set_status(Status::Enabled, "", at(30));
         assert_eq!(subscription.paused_clock.running(at(40)), at(30));
-        assert_eq!(
-            (
-                subscription.update_time,
-                subscription.status_reason.as_str()
-            ),
-            (at(30), "")
-        );
+        assert_eq!((subscription.update_time, subscription.status_reason.as_str()), (at(30), ""));
     }
 }

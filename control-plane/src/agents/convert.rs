@@ -41,19 +41,12 @@ pub fn keys(keys: &[wire::AttemptKey]) -> Vec<AttemptKey> {
 
 fn key(key: &wire::AttemptKey) -> Option<AttemptKey> {
     let delivery = DeliveryId(Uuid::from_slice(&key.delivery_id).ok()?);
-    (key.number > 0).then_some(AttemptKey {
-        delivery,
-        number: key.number,
-    })
+    (key.number > 0).then_some(AttemptKey { delivery, number: key.number })
 }
 
 /// Checks a Hello.
 pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, Status> {
-    let refuse = |field: &str| {
-        Err(Status::invalid_argument(format!(
-            "hello.{field} is not valid"
-        )))
-    };
+    let refuse = |field: &str| Err(Status::invalid_argument(format!("hello.{field} is not valid")));
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if !(1..=MAX_AGENT_ID_BYTES).contains(&hello.agent_id.len())
         || !hello.agent_id.bytes().all(plain)
@@ -67,10 +60,7 @@ pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, St
         return refuse("region");
     };
     Ok(AgentState {
-        identity: AgentIdentity {
-            agent: AgentId(hello.agent_id.as_str().into()),
-            incarnation,
-        },
+        identity: AgentIdentity { agent: AgentId(hello.agent_id.as_str().into()), incarnation },
         region,
         version: hello.version.chars().take(64).collect(),
         max_in_flight: hello.max_in_flight,
@@ -93,10 +83,8 @@ pub fn report(
     let subscription: SubscriptionId = result.subscription.parse().map_err(|_| "subscription")?;
     let event = EventId(Uuid::from_slice(&result.event_id).map_err(|_| "event_id")?);
     let (outcome, answered) = outcome(result.fact()).ok_or("fact")?;
-    let trigger = i16::try_from(result.trigger)
-        .ok()
-        .and_then(Trigger::from_code)
-        .ok_or("trigger")?;
+    let trigger =
+        i16::try_from(result.trigger).ok().and_then(Trigger::from_code).ok_or("trigger")?;
     let age = span(result.age).unwrap_or_default();
     let retry_after = match result.retry_after.as_ref() {
         [] => None,
@@ -104,16 +92,11 @@ pub fn report(
     };
     let record = AttemptRecord {
         key: attempt,
-        subscription: SubscriptionKey {
-            tenant,
-            subscription,
-        },
+        subscription: SubscriptionKey { tenant, subscription },
         event,
         event_type: result.event_type,
         outcome,
-        http_status: u16::try_from(result.http_status)
-            .ok()
-            .filter(|status| *status > 0),
+        http_status: u16::try_from(result.http_status).ok().filter(|status| *status > 0),
         start_time: now - age,
         timings: timings(result.timings.unwrap_or_default()),
         response_headers: result
@@ -133,13 +116,7 @@ pub fn report(
         test: result.test,
         next_attempt_time: None,
     };
-    Ok(Report {
-        record,
-        answered,
-        retry_after,
-        stream: Some(stream),
-        seen: None,
-    })
+    Ok(Report { record, answered, retry_after, stream: Some(stream), seen: None })
 }
 
 /// The outcome of a fact, and whether the response's status decides instead. A
@@ -183,25 +160,14 @@ pub fn to_agent(message: StreamMessage, now: Timestamp) -> Vec<wire::WorkRespons
         })],
         StreamMessage::Drain => vec![Say::Drain(wire::Drain {})],
     };
-    messages
-        .into_iter()
-        .map(|message| wire::WorkResponse {
-            message: Some(message),
-        })
-        .collect()
+    messages.into_iter().map(|message| wire::WorkResponse { message: Some(message) }).collect()
 }
 
 fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<Say> {
-    let mut messages: Vec<Say> = dispatch
-        .updates
-        .iter()
-        .map(|s| Say::SubscriptionUpdate(update(s, now)))
-        .collect();
-    let assignments: Vec<wire::Assignment> = dispatch
-        .jobs
-        .iter()
-        .filter_map(|(job, version)| assignment(job, *version))
-        .collect();
+    let mut messages: Vec<Say> =
+        dispatch.updates.iter().map(|s| Say::SubscriptionUpdate(update(s, now))).collect();
+    let assignments: Vec<wire::Assignment> =
+        dispatch.jobs.iter().filter_map(|(job, version)| assignment(job, *version)).collect();
     if !assignments.is_empty() {
         messages.push(Say::Assign(wire::Assign { assignments }));
     }
@@ -209,10 +175,7 @@ fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<Say> {
 }
 
 fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpdate {
-    let in_force = subscription
-        .signing_keys
-        .iter()
-        .filter(|key| key.in_force(now));
+    let in_force = subscription.signing_keys.iter().filter(|key| key.in_force(now));
     let keys = in_force.map(|key| wire::SigningKey {
         scheme: wire::SigningScheme::StandardWebhooksV1.into(),
         secret: Bytes::copy_from_slice(key.secret.bytes()),

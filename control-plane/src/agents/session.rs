@@ -38,13 +38,8 @@ pub fn service(
     stop: CancellationToken,
 ) -> AgentServiceServer<impl AgentService> {
     let next = Arc::new(AtomicU64::new(1));
-    AgentServiceServer::new(Agents {
-        flow,
-        check,
-        stop,
-        next,
-    })
-    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+    AgentServiceServer::new(Agents { flow, check, stop, next })
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
 }
 
 struct Agents {
@@ -94,9 +89,7 @@ impl AgentService for Agents {
 }
 
 fn say(message: Say) -> WorkResponse {
-    WorkResponse {
-        message: Some(message),
-    }
+    WorkResponse { message: Some(message) }
 }
 
 fn welcome(flow: &Flow) -> WorkResponse {
@@ -118,21 +111,14 @@ fn heartbeats(
     region: postrider_domain::ids::Region,
 ) -> impl futures::Stream<Item = Result<WorkResponse, Status>> + Send {
     let interval = Duration::from_millis(flow.settings.agents.heartbeat_milliseconds);
-    futures::stream::unfold(
-        (flow, region, false),
-        move |(flow, region, waited)| async move {
-            if waited {
-                tokio::time::sleep(interval).await;
-            }
-            let backlog = flow
-                .dispatcher
-                .look(|scheduler, _| scheduler.backlog(&region));
-            let beat = ReplicaHeartbeat {
-                backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
-            };
-            Some((Ok(say(Say::Heartbeat(beat))), (flow, region, true)))
-        },
-    )
+    futures::stream::unfold((flow, region, false), move |(flow, region, waited)| async move {
+        if waited {
+            tokio::time::sleep(interval).await;
+        }
+        let backlog = flow.dispatcher.look(|scheduler, _| scheduler.backlog(&region));
+        let beat = ReplicaHeartbeat { backlog: u64::try_from(backlog).unwrap_or(u64::MAX) };
+        Some((Ok(say(Say::Heartbeat(beat))), (flow, region, true)))
+    })
 }
 
 /// What one stream's reader knows.
@@ -150,12 +136,7 @@ impl Session {
             .into_iter()
             .chain(convert::keys(&hello.unacknowledged))
             .collect();
-        Ok(Self {
-            flow: flow.clone(),
-            id,
-            state,
-            held,
-        })
+        Ok(Self { flow: flow.clone(), id, state, held })
     }
 
     fn open(
@@ -165,9 +146,7 @@ impl Session {
     ) -> Result<(), Status> {
         let dispatcher = &self.flow.dispatcher;
         if !dispatcher.open(self.id, self.state.clone(), &self.held, sender, stop) {
-            return Err(Status::already_exists(
-                "a stream of this process is open here",
-            ));
+            return Err(Status::already_exists("a stream of this process is open here"));
         }
         tracing::info!(
             agent = %self.state.identity.agent.0, region = %self.state.region,
@@ -188,9 +167,7 @@ impl Session {
                 Err(_) => break "silent for too long".to_owned(),
                 Ok(Err(status)) => break status.message().to_owned(),
                 Ok(Ok(None)) => break "closed by the agent".to_owned(),
-                Ok(Ok(Some(WorkRequest {
-                    message: Some(said),
-                }))) => {
+                Ok(Ok(Some(WorkRequest { message: Some(said) }))) => {
                     if let Err(refused) = self.take(said).await {
                         break refused;
                     }
@@ -261,31 +238,19 @@ impl Session {
             state.in_flight = beat.in_flight;
             draining = state.draining;
         });
-        self.flow
-            .dispatcher
-            .with(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
+        self.flow.dispatcher.with(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
     }
 
     fn inventory(&self, inventory: &Inventory) {
         let Ok(shard) = u16::try_from(inventory.shard) else {
             return;
         };
-        let lease = ShardLease {
-            shard: Shard(shard),
-            epoch: Epoch(inventory.epoch),
-        };
+        let lease = ShardLease { shard: Shard(shard), epoch: Epoch(inventory.epoch) };
         let mut held = convert::keys(&inventory.in_flight);
         held.extend(convert::keys(&inventory.unacknowledged));
         let agent: &AgentIdentity = &self.state.identity;
-        self.flow
-            .dispatcher
-            .with(|s, _| s.note_inventory(agent, Some(lease), &held));
-        if !self
-            .flow
-            .dispatcher
-            .look(|s, now| s.ready_to_settle(now))
-            .is_empty()
-        {
+        self.flow.dispatcher.with(|s, _| s.note_inventory(agent, Some(lease), &held));
+        if !self.flow.dispatcher.look(|s, now| s.ready_to_settle(now)).is_empty() {
             self.flow.dispatcher.call_for_work();
         }
     }

@@ -17,14 +17,10 @@ impl Caller {
     /// What is known of a request's sender: where it comes from, and whether it
     /// presented a certificate, which the TLS layer has verified by then.
     pub fn of<T>(request: &Request<T>) -> Self {
-        let address = request
-            .remote_addr()
-            .map_or_else(|| "unknown".to_owned(), |a| a.to_string());
+        let address = request.remote_addr().map_or_else(|| "unknown".to_owned(), |a| a.to_string());
         let certified = request.peer_certs().is_some_and(|chain| !chain.is_empty());
         let kind = if certified { "certificate" } else { "address" };
-        Self {
-            who: format!("{kind}:{address}"),
-        }
+        Self { who: format!("{kind}:{address}") }
     }
 }
 

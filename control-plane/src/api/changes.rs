@@ -44,11 +44,7 @@ pub async fn tenant_known(flow: &Flow, id: &TenantId) -> Result<(), Status> {
 
 /// A subscription, deleted or not.
 pub async fn subscription(flow: &Flow, key: &SubscriptionKey) -> Result<Subscription, Status> {
-    let found = flow
-        .store
-        .get_subscription(key)
-        .await
-        .map_err(errors::store)?;
+    let found = flow.store.get_subscription(key).await.map_err(errors::store)?;
     found.ok_or_else(|| errors::not_found(Kind::Subscription, key))
 }
 
@@ -130,11 +126,7 @@ pub async fn change_subscription(
         }
         change(&mut subscription)?;
         subscription.update_time = flow.clock.now();
-        match flow
-            .tenants
-            .update_subscription(subscription, revision)
-            .await
-        {
+        match flow.tenants.update_subscription(subscription, revision).await {
             Err(error) if again(&error, etag, tries) => {}
             done => return done.map_err(|error| errors::write(error, Kind::Subscription, key)),
         }

@@ -59,11 +59,8 @@ impl Deliveries {
         if filter.nothing {
             return Ok(v1::ListDeliveriesResponse::default());
         }
-        let items = Items {
-            keep: &|_| true,
-            position: &|delivery: &Delivery| delivery.id,
-            bytes: &|_| 0,
-        };
+        let items =
+            Items { keep: &|_| true, position: &|delivery: &Delivery| delivery.id, bytes: &|_| 0 };
         let (deliveries, next) = page::fill(plan, items, |before, limit| {
             let query = DeliveryQuery {
                 tenant: tenant.clone(),
@@ -94,30 +91,17 @@ impl Deliveries {
         deliveries: Vec<Delivery>,
     ) -> Result<Vec<v1::Delivery>, Status> {
         let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
-        let last = self
-            .flow
-            .store
-            .last_attempts(tenant, &ids)
-            .await
-            .map_err(errors::store)?;
-        let last: HashMap<DeliveryId, _> = last
-            .iter()
-            .map(|record| (record.key.delivery, record))
-            .collect();
-        let snapshot = self
-            .flow
-            .tenants
-            .snapshot(tenant)
-            .await
-            .map_err(errors::store)?;
+        let last = self.flow.store.last_attempts(tenant, &ids).await.map_err(errors::store)?;
+        let last: HashMap<DeliveryId, _> =
+            last.iter().map(|record| (record.key.delivery, record)).collect();
+        let snapshot = self.flow.tenants.snapshot(tenant).await.map_err(errors::store)?;
         let now = self.flow.clock.now();
         Ok(deliveries
             .iter()
             .map(|delivery| {
                 let key = &delivery.subscription.subscription;
-                let subscription = snapshot
-                    .as_ref()
-                    .and_then(|snapshot| snapshot.subscription(key));
+                let subscription =
+                    snapshot.as_ref().and_then(|snapshot| snapshot.subscription(key));
                 let stopped = subscription.map_or(std::time::Duration::ZERO, |subscription| {
                     now.since(self.flow.cluster.running(subscription, now))
                 });
@@ -140,12 +124,7 @@ impl Deliveries {
     }
 
     async fn find(&self, tenant: &TenantId, id: DeliveryId) -> Result<Delivery, Status> {
-        let found = self
-            .flow
-            .store
-            .get_delivery(tenant, id)
-            .await
-            .map_err(errors::store)?;
+        let found = self.flow.store.get_delivery(tenant, id).await.map_err(errors::store)?;
         found.ok_or_else(|| errors::not_found(Kind::Delivery, &names::of_delivery(tenant, id)))
     }
 
@@ -168,18 +147,10 @@ impl Deliveries {
             max_bytes: usize::MAX,
         };
         self.find(&tenant, id).await?;
-        let items = Items {
-            keep: &|_| true,
-            position: &attempt_number,
-            bytes: &|_| 0,
-        };
+        let items = Items { keep: &|_| true, position: &attempt_number, bytes: &|_| 0 };
         let (attempts, next) = page::fill(plan, items, |after, limit| {
             let (store, tenant) = (Arc::clone(&self.flow.store), tenant.clone());
-            async move {
-                store
-                    .list_attempts(&tenant, id, after.unwrap_or(0), limit)
-                    .await
-            }
+            async move { store.list_attempts(&tenant, id, after.unwrap_or(0), limit).await }
         })
         .await?;
         Ok(v1::ListAttemptsResponse {
@@ -197,9 +168,7 @@ impl Deliveries {
         let (tenant, id) = key(&request.name)?;
         if let Place::At(peer) = forward::place(&self.flow, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
-            let answer = client
-                .retry_delivery(forward::request(metadata, request))
-                .await;
+            let answer = client.retry_delivery(forward::request(metadata, request)).await;
             return answer.map(Response::into_inner).map_err(forward::answer);
         }
         let retried = self.flow.retry_delivery(&tenant, id).await;
@@ -218,9 +187,7 @@ impl Deliveries {
         let (tenant, id) = key(&request.name)?;
         if let Place::At(peer) = forward::place(&self.flow, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
-            let answer = client
-                .cancel_delivery(forward::request(metadata, request))
-                .await;
+            let answer = client.cancel_delivery(forward::request(metadata, request)).await;
             return answer.map(Response::into_inner).map_err(forward::answer);
         }
         let cancelled = self.flow.cancel_delivery(&tenant, id).await;
@@ -247,18 +214,15 @@ fn retry_error(error: RetryError, name: &str) -> Status {
     match error {
         RetryError::NotFound => errors::not_found(Kind::Delivery, &name),
         RetryError::InFlight => refused(Reason::DeliveryInFlight, "has an attempt under way"),
-        RetryError::Held => refused(
-            Reason::DeliveryHeld,
-            "is behind an unfinished delivery of its ordering key",
-        ),
-        RetryError::SubscriptionDeleted => refused(
-            Reason::SubscriptionDeleted,
-            "cannot be sent: its subscription is deleted",
-        ),
-        RetryError::EventGone => refused(
-            Reason::ResourceNotFound,
-            "cannot be sent: its event's retention is over",
-        ),
+        RetryError::Held => {
+            refused(Reason::DeliveryHeld, "is behind an unfinished delivery of its ordering key")
+        }
+        RetryError::SubscriptionDeleted => {
+            refused(Reason::SubscriptionDeleted, "cannot be sent: its subscription is deleted")
+        }
+        RetryError::EventGone => {
+            refused(Reason::ResourceNotFound, "cannot be sent: its event's retention is over")
+        }
         RetryError::NotOwner => forward::no_owner(),
         RetryError::Store(error) => errors::store(error),
     }
@@ -311,10 +275,7 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<v1::RetryDeliveryRequest>,
     ) -> Result<Response<v1::RetryDeliveryResponse>, Status> {
-        let (span, who) = (
-            observe::span("RetryDelivery", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("RetryDelivery", &request), Caller::of(&request).who);
         let (metadata, _, message) = request.into_parts();
         observe::call(span, self.retry(&metadata, message, &who)).await
     }
@@ -323,10 +284,7 @@ impl DeliveryService for Deliveries {
         &self,
         request: Request<v1::CancelDeliveryRequest>,
     ) -> Result<Response<v1::Delivery>, Status> {
-        let (span, who) = (
-            observe::span("CancelDelivery", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("CancelDelivery", &request), Caller::of(&request).who);
         let (metadata, _, message) = request.into_parts();
         observe::call(span, self.cancel(&metadata, message, &who)).await
     }
@@ -338,10 +296,7 @@ impl DeliveryService for Deliveries {
         request: Request<v1::WatchAttemptsRequest>,
     ) -> Result<Response<Self::WatchAttemptsStream>, Status> {
         let span = observe::span("WatchAttempts", &request);
-        let begun = observe::call(
-            span.clone(),
-            watching::watch(&self.flow, request.into_inner()),
-        );
+        let begun = observe::call(span.clone(), watching::watch(&self.flow, request.into_inner()));
         let attempts = begun.await?.into_inner();
         Ok(Response::new(observe::stream(span, attempts).boxed()))
     }

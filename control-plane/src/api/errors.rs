@@ -168,12 +168,7 @@ pub fn deleted(kind: Kind, name: &dyn Display) -> Status {
 }
 
 pub fn etag_mismatch(kind: Kind, name: &dyn Display) -> Status {
-    resource(
-        Reason::EtagMismatch,
-        kind,
-        name,
-        "changed since the etag was read",
-    )
+    resource(Reason::EtagMismatch, kind, name, "changed since the etag was read")
 }
 
 /// A state that forbids the call, with each thing that stands in the way.
@@ -206,12 +201,9 @@ pub fn store(error: StoreError) -> Status {
 /// away after it was read.
 pub fn write(error: WriteError, kind: Kind, name: &dyn Display) -> Status {
     match error {
-        WriteError::AlreadyExists => resource(
-            Reason::ResourceExists,
-            kind,
-            name,
-            "exists, or existed and was deleted",
-        ),
+        WriteError::AlreadyExists => {
+            resource(Reason::ResourceExists, kind, name, "exists, or existed and was deleted")
+        }
         WriteError::NotFound => not_found(kind, name),
         WriteError::RevisionMismatch => etag_mismatch(kind, name),
         WriteError::Store(error) => store(error),
@@ -252,11 +244,7 @@ impl Violations {
 
     /// An error when anything was noted.
     pub fn check(self) -> Result<(), Status> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(self.into_status())
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(self.into_status()) }
     }
 
     /// The value when nothing was noted. A value that is missing was noted as
@@ -274,11 +262,8 @@ impl Violations {
             self.0.truncate(MAX_VIOLATIONS);
             self.add("", format!("{more} more fields are wrong"));
         }
-        let summary: Vec<String> = self
-            .0
-            .iter()
-            .map(|v| format!("{}: {}", v.field, v.description))
-            .collect();
+        let summary: Vec<String> =
+            self.0.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
         let message = if summary.is_empty() {
             "the request is invalid".to_owned()
         } else {
@@ -323,10 +308,7 @@ mod tests {
         let told = status.get_details_bad_request().unwrap().field_violations;
         let fields: Vec<_> = told.iter().map(|v| v.field.as_str()).collect();
         assert_eq!(fields, ["a", "c"]);
-        assert_eq!(
-            status.get_details_error_info().unwrap().reason,
-            "INVALID_REQUEST"
-        );
+        assert_eq!(status.get_details_error_info().unwrap().reason, "INVALID_REQUEST");
         assert_eq!(status.get_details_error_info().unwrap().domain, "postrider");
     }
 
@@ -340,20 +322,9 @@ mod tests {
     fn what_passes_says_when_and_keeps_the_databases_words_to_itself() {
         let status = store(StoreError::Unavailable("host=secret".into()));
         assert_eq!(status.code(), Code::Unavailable);
-        assert!(
-            status
-                .get_details_retry_info()
-                .unwrap()
-                .retry_delay
-                .is_some()
-        );
+        assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
         assert!(!status.message().contains("secret"));
-        assert!(
-            std::error::Error::source(&status)
-                .unwrap()
-                .to_string()
-                .contains("secret")
-        );
+        assert!(std::error::Error::source(&status).unwrap().to_string().contains("secret"));
     }
 
     #[test]
@@ -369,19 +340,9 @@ mod tests {
     fn what_is_told_is_bounded() {
         let mut violations = Violations::default();
         (0..1000).for_each(|n| violations.add(format!("f[{n}]"), "is wrong"));
-        let told = violations
-            .check()
-            .unwrap_err()
-            .get_details_bad_request()
-            .unwrap();
+        let told = violations.check().unwrap_err().get_details_bad_request().unwrap();
         assert_eq!(told.field_violations.len(), MAX_VIOLATIONS + 1);
-        assert!(
-            told.field_violations
-                .last()
-                .unwrap()
-                .description
-                .starts_with("968 more")
-        );
+        assert!(told.field_violations.last().unwrap().description.starts_with("968 more"));
     }
 
     #[test]

@@ -41,18 +41,10 @@ impl Events {
         let (tenant, id) = violations.finish(named)?;
         observe::note("tenant", &tenant);
         observe::note("event", id);
-        let found = self
-            .flow
-            .store
-            .get_event(&tenant, id)
-            .await
-            .map_err(errors::store)?;
+        let found = self.flow.store.get_event(&tenant, id).await.map_err(errors::store)?;
         let event = found.ok_or_else(|| errors::not_found(Kind::Event, &request.name))?;
         let payload_bytes = event.payload.len() as u64;
-        let listed = ListedEvent {
-            event,
-            payload_bytes,
-        };
+        let listed = ListedEvent { event, payload_bytes };
         let mut shown = [(id, to_proto(listed, with_payload))];
         self.count_deliveries(&tenant, &mut shown).await?;
         let [(_, shown)] = shown;
@@ -99,10 +91,7 @@ impl Events {
             let (store, filter) = (Arc::clone(&self.flow.store), &filter);
             async move {
                 let events = store.list_events(&query).await?;
-                Ok(events
-                    .into_iter()
-                    .map(|listed| Row::of(listed, filter, with_payload))
-                    .collect())
+                Ok(events.into_iter().map(|listed| Row::of(listed, filter, with_payload)).collect())
             }
         })
         .await?;
@@ -120,12 +109,7 @@ impl Events {
         events: &mut [(EventId, v1::Event)],
     ) -> Result<(), Status> {
         let ids: Vec<EventId> = events.iter().map(|(id, _)| *id).collect();
-        let counts = self
-            .flow
-            .store
-            .delivery_counts(tenant, &ids)
-            .await
-            .map_err(errors::store)?;
+        let counts = self.flow.store.delivery_counts(tenant, &ids).await.map_err(errors::store)?;
         for ((_, event), counts) in events.iter_mut().zip(&counts) {
             event.delivery_summary = Some(summary(counts));
         }
@@ -171,30 +155,18 @@ impl EventService for Events {
         &self,
         request: Request<v1::PublishEventRequest>,
     ) -> Result<Response<v1::PublishEventResponse>, Status> {
-        let (span, call) = (
-            observe::span("PublishEvent", &request),
-            TraceContext::of(request.metadata()),
-        );
-        observe::call(
-            span,
-            publish::one(&self.flow, request.into_inner(), None, &call),
-        )
-        .await
+        let (span, call) =
+            (observe::span("PublishEvent", &request), TraceContext::of(request.metadata()));
+        observe::call(span, publish::one(&self.flow, request.into_inner(), None, &call)).await
     }
 
     async fn publish_events(
         &self,
         request: Request<v1::PublishEventsRequest>,
     ) -> Result<Response<v1::PublishEventsResponse>, Status> {
-        let (span, call) = (
-            observe::span("PublishEvents", &request),
-            TraceContext::of(request.metadata()),
-        );
-        observe::call(
-            span,
-            publish::several(&self.flow, request.into_inner(), &call),
-        )
-        .await
+        let (span, call) =
+            (observe::span("PublishEvents", &request), TraceContext::of(request.metadata()));
+        observe::call(span, publish::several(&self.flow, request.into_inner(), &call)).await
     }
 
     type PublishStreamStream = BoxStream<'static, Result<v1::PublishStreamResponse, Status>>;
@@ -203,10 +175,8 @@ impl EventService for Events {
         &self,
         request: Request<Streaming<v1::PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
-        let (span, call) = (
-            observe::span("PublishStream", &request),
-            TraceContext::of(request.metadata()),
-        );
+        let (span, call) =
+            (observe::span("PublishStream", &request), TraceContext::of(request.metadata()));
         let closing = self.flow.watch.closing();
         let answers = publish::stream(self.flow.clone(), request.into_inner(), call, closing);
         Ok(Response::new(Box::pin(observe::stream(span, answers))))

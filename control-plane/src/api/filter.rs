@@ -67,10 +67,7 @@ pub struct FilterError {
 pub fn parse(text: &str) -> Result<Vec<Comparison>, FilterError> {
     if text.len() > MAX_FILTER_BYTES {
         let problem = format!("a filter has at most {MAX_FILTER_BYTES} bytes");
-        return Err(FilterError {
-            at: MAX_FILTER_BYTES,
-            problem,
-        });
+        return Err(FilterError { at: MAX_FILTER_BYTES, problem });
     }
     let mut reader = Reader { text, at: 0 };
     let mut found = Vec::new();
@@ -110,10 +107,7 @@ impl<'a> Reader<'a> {
     }
 
     fn error<T>(&self, problem: impl Into<String>) -> Result<T, FilterError> {
-        Err(FilterError {
-            at: self.at,
-            problem: problem.into(),
-        })
+        Err(FilterError { at: self.at, problem: problem.into() })
     }
 
     fn skip_space(&mut self) {
@@ -154,22 +148,12 @@ impl<'a> Reader<'a> {
         if field.is_empty() {
             return self.error("expected the name of a field");
         }
-        let key = if self.take(".") {
-            Some(self.key()?)
-        } else {
-            None
-        };
+        let key = if self.take(".") { Some(self.key()?) } else { None };
         self.skip_space();
         let operator = self.operator()?;
         self.skip_space();
         let value = self.value()?;
-        Ok(Comparison {
-            field,
-            key,
-            operator,
-            value,
-            at,
-        })
+        Ok(Comparison { field, key, operator, value, at })
     }
 
     fn key(&mut self) -> Result<String, FilterError> {
@@ -193,10 +177,7 @@ impl<'a> Reader<'a> {
             Operator::Greater,
             Operator::Has,
         ];
-        match all
-            .into_iter()
-            .find(|operator| self.take(operator.symbol()))
-        {
+        match all.into_iter().find(|operator| self.take(operator.symbol())) {
             Some(operator) => Ok(operator),
             None => self.error("expected one of = != < <= > >= :"),
         }
@@ -233,10 +214,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Err(FilterError {
-            at: start,
-            problem: "the text has no closing quote".to_owned(),
-        })
+        Err(FilterError { at: start, problem: "the text has no closing quote".to_owned() })
     }
 }
 
@@ -257,16 +235,10 @@ mod tests {
     fn comparisons_are_read() {
         assert_eq!(parse("  "), Ok(Vec::new()));
         let read = one(r#"display_name:"ba\"nk\\""#);
-        assert_eq!(
-            (read.operator, read.value.as_str()),
-            (Operator::Has, r#"ba"nk\"#)
-        );
+        assert_eq!((read.operator, read.value.as_str()), (Operator::Has, r#"ba"nk\"#));
         let read = one("attributes.a.b-c != x");
         assert_eq!(read.key.as_deref(), Some("a.b-c"));
-        assert_eq!(
-            (read.field.as_str(), read.operator),
-            ("attributes", Operator::NotEqual)
-        );
+        assert_eq!((read.field.as_str(), read.operator), ("attributes", Operator::NotEqual));
         assert_eq!(one(r#"attributes."x y"=1"#).key.as_deref(), Some("x y"));
         assert_eq!(one("region = regions/eu").value, "regions/eu");
         let all = parse(r#"state = EXHAUSTED AND create_time >= "2026-11-01T00:00:00Z""#).unwrap();

@@ -44,22 +44,12 @@ impl Fleet {
         request: &v1::ListRegionsRequest,
     ) -> Result<v1::ListRegionsResponse, Status> {
         let query = QueryHash::of("ListRegions", &[]);
-        let regions = regions(
-            &self.flow.cluster.view(),
-            &self.agents(),
-            self.flow.dispatcher.regions(),
-        );
-        let asked = Asked {
-            size: request.page_size,
-            token: &request.page_token,
-            query,
-        };
+        let regions =
+            regions(&self.flow.cluster.view(), &self.agents(), self.flow.dispatcher.regions());
+        let asked = Asked { size: request.page_size, token: &request.page_token, query };
         let (regions, next_page_token) =
             asked.page(regions, |region| &region.name, &self.flow.settings.api)?;
-        Ok(v1::ListRegionsResponse {
-            regions,
-            next_page_token,
-        })
+        Ok(v1::ListRegionsResponse { regions, next_page_token })
     }
 
     fn list_agents(
@@ -69,22 +59,11 @@ impl Fleet {
         let filter = AgentFilter::parse(&request.filter);
         let filter = filter.map_err(|problem| errors::invalid("filter", problem))?;
         let query = QueryHash::of("ListAgents", &[&request.filter]);
-        let agents = self
-            .agents()
-            .into_iter()
-            .filter(|agent| filter.matches(agent))
-            .collect();
-        let asked = Asked {
-            size: request.page_size,
-            token: &request.page_token,
-            query,
-        };
+        let agents = self.agents().into_iter().filter(|agent| filter.matches(agent)).collect();
+        let asked = Asked { size: request.page_size, token: &request.page_token, query };
         let (agents, next_page_token) =
             asked.page(agents, |agent| &agent.name, &self.flow.settings.api)?;
-        Ok(v1::ListAgentsResponse {
-            agents,
-            next_page_token,
-        })
+        Ok(v1::ListAgentsResponse { agents, next_page_token })
     }
 
     fn list_replicas(
@@ -95,17 +74,10 @@ impl Fleet {
         let view = self.flow.cluster.view();
         let lost_after = self.flow.settings.ownership.lost_after();
         let replicas = replicas(&view, lost_after);
-        let asked = Asked {
-            size: request.page_size,
-            token: &request.page_token,
-            query,
-        };
+        let asked = Asked { size: request.page_size, token: &request.page_token, query };
         let (replicas, next_page_token) =
             asked.page(replicas, |replica| &replica.name, &self.flow.settings.api)?;
-        Ok(v1::ListReplicasResponse {
-            replicas,
-            next_page_token,
-        })
+        Ok(v1::ListReplicasResponse { replicas, next_page_token })
     }
 
     /// Tells the agent over the stream that it has here, or sends the call on to
@@ -117,10 +89,7 @@ impl Fleet {
         who: &str,
     ) -> Result<v1::Agent, Status> {
         let id = names::agent(&request.name).map_err(|error| errors::invalid("name", error))?;
-        let shown = self
-            .agents()
-            .into_iter()
-            .find(|agent| agent.name == request.name);
+        let shown = self.agents().into_iter().find(|agent| agent.name == request.name);
         if self.flow.dispatcher.drain_agent(&id) {
             observe::changed(who, "agent drained", &request.name);
             let mut agent = shown.unwrap_or_else(|| v1::Agent {
@@ -139,9 +108,7 @@ impl Fleet {
         };
         let peer = forward::to(&self.flow, &address, metadata)?;
         let mut client = FleetServiceClient::new(peer);
-        let answer = client
-            .drain_agent(forward::request(metadata, request))
-            .await;
+        let answer = client.drain_agent(forward::request(metadata, request)).await;
         answer.map(Response::into_inner).map_err(forward::answer)
     }
 
@@ -154,10 +121,7 @@ impl Fleet {
                 && view.now.since(seen.heard) <= lost_after
         });
         seen.find_map(|seen| {
-            let replica = view
-                .replicas
-                .iter()
-                .find(|replica| replica.id == seen.replica);
+            let replica = view.replicas.iter().find(|replica| replica.id == seen.replica);
             replica.map(|replica| replica.address.clone())
         })
     }
@@ -196,25 +160,17 @@ impl Asked<'_> {
 /// The connected agents: one for each name, the process that was heard last,
 /// as all replicas together see it.
 fn agents(view: &ClusterView, settings: &Ownership) -> Vec<v1::Agent> {
-    let fresh = view
-        .agents
-        .iter()
-        .filter(|s| view.now.since(s.heard) <= settings.lost_after());
+    let fresh = view.agents.iter().filter(|s| view.now.since(s.heard) <= settings.lost_after());
     let mut by_agent: BTreeMap<&AgentId, Vec<&AgentSighting>> = BTreeMap::new();
     for seen in fresh {
         by_agent.entry(&seen.agent).or_default().push(seen);
     }
-    by_agent
-        .into_values()
-        .filter_map(|seen| agent(&seen, settings))
-        .collect()
+    by_agent.into_values().filter_map(|seen| agent(&seen, settings)).collect()
 }
 
 fn agent(seen: &[&AgentSighting], settings: &Ownership) -> Option<v1::Agent> {
     let newest = seen.iter().max_by_key(|sighting| sighting.heard)?;
-    let same = seen
-        .iter()
-        .filter(|sighting| sighting.incarnation == newest.incarnation);
+    let same = seen.iter().filter(|sighting| sighting.incarnation == newest.incarnation);
     let mut replicas = BTreeSet::new();
     let mut draining = false;
     for sighting in same {
@@ -232,9 +188,7 @@ fn agent(seen: &[&AgentSighting], settings: &Ownership) -> Option<v1::Agent> {
     Some(v1::Agent {
         name: names::of_agent(&newest.agent),
         region: names::of_region(&newest.region),
-        incarnation: uuid::Uuid::from_bytes(newest.incarnation)
-            .as_simple()
-            .to_string(),
+        incarnation: uuid::Uuid::from_bytes(newest.incarnation).as_simple().to_string(),
         version: newest.version.clone(),
         connected_replicas: replicas.into_iter().collect(),
         max_in_flight: newest.max_in_flight,
@@ -261,24 +215,17 @@ fn regions(
         region.in_flight_count = region.in_flight_count.saturating_add(agent.in_flight_count);
     }
     for figures in figures {
-        let region = by_name
-            .entry(names::of_region(&figures.region))
-            .or_default();
+        let region = by_name.entry(names::of_region(&figures.region)).or_default();
         region.credit_available = u32::try_from(figures.credit).unwrap_or(u32::MAX);
         region.backlog_count = i64::try_from(figures.queued).unwrap_or(i64::MAX);
         region.oldest_waiting_time = figures.oldest_due.map(timestamp);
     }
     let named = by_name.into_iter();
-    named
-        .map(|(name, region)| v1::Region { name, ..region })
-        .collect()
+    named.map(|(name, region)| v1::Region { name, ..region }).collect()
 }
 
 fn replicas(view: &ClusterView, lost_after: Duration) -> Vec<v1::Replica> {
-    let live = view
-        .replicas
-        .iter()
-        .filter(|r| view.now.since(r.heard) <= lost_after);
+    let live = view.replicas.iter().filter(|r| view.now.since(r.heard) <= lost_after);
     live.map(|replica| {
         let owned = view.shards.iter().filter(|shard| {
             shard.owner.as_ref() == Some(&replica.id) && shard.lease_until > view.now
@@ -316,10 +263,7 @@ impl FleetService for Fleet {
         &self,
         request: Request<v1::DrainAgentRequest>,
     ) -> Result<Response<v1::Agent>, Status> {
-        let (span, who) = (
-            observe::span("DrainAgent", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("DrainAgent", &request), Caller::of(&request).who);
         let (metadata, _, message) = request.into_parts();
         observe::call(span, self.drain(&metadata, message, &who)).await
     }

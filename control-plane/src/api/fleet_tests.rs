@@ -57,10 +57,7 @@ fn view(agents: Vec<AgentSighting>) -> ClusterView {
             shard(3, "gone", 0),
         ],
         agents,
-        regions: vec![RegionClock {
-            region: "us".parse().unwrap(),
-            clock,
-        }],
+        regions: vec![RegionClock { region: "us".parse().unwrap(), clock }],
     }
 }
 
@@ -78,10 +75,7 @@ fn an_agent_is_shown_once_as_its_newest_process() {
     assert_eq!(agents.len(), 1);
     let agent = &agents[0];
     assert_eq!(agent.connected_replicas, ["replicas/one", "replicas/two"]);
-    assert_eq!(
-        (agent.state(), agent.in_flight_count),
-        (v1::AgentState::Draining, 5)
-    );
+    assert_eq!((agent.state(), agent.in_flight_count), (v1::AgentState::Draining, 5));
     assert_eq!(agent.incarnation, "02".repeat(16));
     assert_eq!(agent.clock_skew.unwrap().nanos, -1_500_000);
 }
@@ -109,24 +103,15 @@ fn regions_are_those_that_anybody_knows() {
     let regions = regions(&view, &agents, vec![figures]);
     let names: Vec<_> = regions.iter().map(|region| region.name.as_str()).collect();
     assert_eq!(names, ["regions/apac", "regions/eu", "regions/us"]);
-    assert_eq!(
-        (regions[0].backlog_count, regions[0].credit_available),
-        (9, 7)
-    );
-    assert_eq!(
-        (regions[1].agent_count, regions[1].in_flight_count),
-        (2, 10)
-    );
+    assert_eq!((regions[0].backlog_count, regions[0].credit_available), (9, 7));
+    assert_eq!((regions[1].agent_count, regions[1].in_flight_count), (2, 10));
     assert_eq!(regions[2].agent_count, 0);
 }
 
 #[test]
 fn replicas_are_those_alive_with_the_shards_they_own() {
     let replicas = replicas(&view(Vec::new()), Duration::from_secs(5));
-    let shown: Vec<_> = replicas
-        .iter()
-        .map(|r| (r.name.as_str(), r.owned_shard_count))
-        .collect();
+    let shown: Vec<_> = replicas.iter().map(|r| (r.name.as_str(), r.owned_shard_count)).collect();
     assert_eq!(shown, [("replicas/one", 2), ("replicas/two", 1)]);
     assert!(!replicas[0].version.is_empty());
 }
@@ -136,27 +121,11 @@ fn lists_in_memory_are_paged_by_name() {
     let api = settings().api;
     let query = QueryHash::of("L", &[]);
     let all = || ["c", "a", "b"].map(str::to_owned).to_vec();
-    let asked = Asked {
-        size: 2,
-        token: "",
-        query,
-    };
+    let asked = Asked { size: 2, token: "", query };
     let (page, token) = asked.page(all(), |name| name, &api).unwrap();
     assert_eq!(page, ["a", "b"]);
-    let asked = Asked {
-        size: 2,
-        token: &token,
-        query,
-    };
+    let asked = Asked { size: 2, token: &token, query };
     let (page, token) = asked.page(all(), |name| name, &api).unwrap();
     assert_eq!((page, token.as_str()), (vec!["c".to_owned()], ""));
-    assert!(
-        Asked {
-            size: -1,
-            token: "",
-            query
-        }
-        .page(all(), |name| name, &api)
-        .is_err()
-    );
+    assert!(Asked { size: -1, token: "", query }.page(all(), |name| name, &api).is_err());
 }

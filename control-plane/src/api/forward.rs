@@ -52,10 +52,7 @@ pub fn to(flow: &Flow, address: &str, metadata: &MetadataMap) -> Result<Channel,
 
 /// The shard is changing hands; soon it will have an owner again.
 pub fn no_owner() -> Status {
-    errors::retry_soon(
-        Reason::OwnerUnavailable,
-        "the tenant's shard is changing its owner",
-    )
+    errors::retry_soon(Reason::OwnerUnavailable, "the tenant's shard is changing its owner")
 }
 
 /// The request to send on.
@@ -66,29 +63,20 @@ pub fn request<T>(metadata: &MetadataMap, message: T) -> Request<T> {
             request.metadata_mut().insert(key, value.clone());
         }
     }
-    request
-        .metadata_mut()
-        .insert(FORWARDED, tonic::metadata::MetadataValue::from_static("1"));
+    request.metadata_mut().insert(FORWARDED, tonic::metadata::MetadataValue::from_static("1"));
     request
 }
 
 /// The peer's error as the caller shall see it: its own, details included. A peer
 /// that could not be reached is an owner that is being replaced.
 pub fn answer(status: Status) -> Status {
-    let unreachable = matches!(
-        status.code(),
-        Code::Unavailable | Code::Unknown | Code::Cancelled
-    );
+    let unreachable = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
     if unreachable && status.details().is_empty() {
         let mut own = no_owner();
         own.set_source(std::sync::Arc::new(status));
         return own;
     }
-    Status::with_details(
-        status.code(),
-        status.message(),
-        status.details().to_vec().into(),
-    )
+    Status::with_details(status.code(), status.message(), status.details().to_vec().into())
 }
 
 #[cfg(test)]
@@ -113,19 +101,13 @@ mod tests {
     fn a_peers_error_comes_back_whole() {
         let theirs = errors::not_found(errors::Kind::Delivery, &"tenants/a/deliveries/b");
         let ours = answer(theirs.clone());
-        assert_eq!(
-            (ours.code(), ours.details()),
-            (theirs.code(), theirs.details())
-        );
+        assert_eq!((ours.code(), ours.details()), (theirs.code(), theirs.details()));
     }
 
     #[test]
     fn an_unreachable_peer_may_be_tried_again() {
         let ours = answer(Status::unavailable("tcp connect error"));
-        assert_eq!(
-            ours.get_details_error_info().unwrap().reason,
-            "OWNER_UNAVAILABLE"
-        );
+        assert_eq!(ours.get_details_error_info().unwrap().reason, "OWNER_UNAVAILABLE");
         assert!(ours.get_details_retry_info().is_some());
     }
 }

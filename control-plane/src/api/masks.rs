@@ -22,13 +22,7 @@ impl Mask {
         violations: &mut Violations,
     ) -> Self {
         let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
-            return Self(
-                known
-                    .iter()
-                    .filter(|(_, set)| *set)
-                    .map(|(name, _)| *name)
-                    .collect(),
-            );
+            return Self(known.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect());
         };
         if mask.paths.iter().any(|path| path == "*") {
             if mask.paths.len() > 1 {

@@ -20,11 +20,7 @@ pub enum NameError {
     #[error("must have the form \"{0}\"")]
     Form(&'static str),
     #[error("must have the form \"{form}\", where {part} {problem}")]
-    Part {
-        form: &'static str,
-        part: &'static str,
-        problem: IdError,
-    },
+    Part { form: &'static str, part: &'static str, problem: IdError },
 }
 
 type Parsed<T> = Result<T, NameError>;
@@ -52,19 +48,11 @@ fn parts<'a, const N: usize>(text: &'a str, form: &'static str) -> Parsed<[&'a s
             return Err(NameError::Form(form));
         }
     }
-    if given.next().is_some() {
-        Err(NameError::Form(form))
-    } else {
-        Ok(found)
-    }
+    if given.next().is_some() { Err(NameError::Form(form)) } else { Ok(found) }
 }
 
 fn id<T: FromStr<Err = IdError>>(text: &str, form: &'static str, part: &'static str) -> Parsed<T> {
-    text.parse().map_err(|problem| NameError::Part {
-        form,
-        part,
-        problem,
-    })
+    text.parse().map_err(|problem| NameError::Part { form, part, problem })
 }
 
 pub fn tenant(text: &str) -> Parsed<TenantId> {
@@ -87,10 +75,7 @@ pub fn event(text: &str) -> Parsed<(TenantId, EventId)> {
 
 pub fn delivery(text: &str) -> Parsed<(TenantId, DeliveryId)> {
     let [tenant, delivery] = parts(text, DELIVERY)?;
-    Ok((
-        id(tenant, DELIVERY, "{tenant}")?,
-        id(delivery, DELIVERY, "{delivery}")?,
-    ))
+    Ok((id(tenant, DELIVERY, "{tenant}")?, id(delivery, DELIVERY, "{delivery}")?))
 }
 
 pub fn region(text: &str) -> Parsed<Region> {
@@ -156,29 +141,17 @@ mod tests {
         assert_eq!(of_delivery(&tenant, id), text);
         assert_eq!(of_attempt(&tenant, id, 3), format!("{text}/attempts/3"));
         assert_eq!(of_region(&region("regions/eu").unwrap()), "regions/eu");
-        assert_eq!(
-            of_agent(&agent("agents/pod-1.x").unwrap()),
-            "agents/pod-1.x"
-        );
+        assert_eq!(of_agent(&agent("agents/pod-1.x").unwrap()), "agents/pod-1.x");
     }
 
     #[test]
     fn other_forms_are_refused_with_the_form_expected() {
         assert_eq!(tenant(""), Err(NameError::Missing(TENANT)));
-        for bad in [
-            "acme",
-            "tenants",
-            "tenants/a/b",
-            "Tenants/a",
-            "tenants/a/subscriptions/b",
-        ] {
+        for bad in ["acme", "tenants", "tenants/a/b", "Tenants/a", "tenants/a/subscriptions/b"] {
             assert_eq!(tenant(bad), Err(NameError::Form(TENANT)), "{bad}");
         }
         let message = tenant("tenants/A").unwrap_err().to_string();
-        assert!(
-            message.contains("tenants/{tenant}") && message.contains("^[a-z]"),
-            "{message}"
-        );
+        assert!(message.contains("tenants/{tenant}") && message.contains("^[a-z]"), "{message}");
         assert!(event("tenants/acme/events/evt_1").is_err());
         assert!(delivery(&format!("tenants/acme/deliveries/evt_{HEX}")).is_err());
         assert!(agent("agents/").is_err());

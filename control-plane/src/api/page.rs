@@ -74,14 +74,9 @@ pub fn position<P: DeserializeOwned>(token: &str, query: QueryHash) -> Result<Op
         return Err(unknown());
     }
     if hash != query.0 {
-        return Err(errors::invalid(
-            "page_token",
-            "belongs to a list with other parameters",
-        ));
+        return Err(errors::invalid("page_token", "belongs to a list with other parameters"));
     }
-    serde_json::from_slice(position)
-        .map(Some)
-        .map_err(|_| unknown())
+    serde_json::from_slice(position).map(Some).map_err(|_| unknown())
 }
 
 /// How many items a page has.
@@ -187,11 +182,7 @@ where
     loop {
         // One more than fits tells whether there is another page.
         let missing = plan.want.saturating_sub(page.len()) + 1;
-        let limit = if plan.exact {
-            missing
-        } else {
-            missing.max(MIN_BATCH)
-        };
+        let limit = if plan.exact { missing } else { missing.max(MIN_BATCH) };
         let limit = limit.min(plan.max_batch.max(1));
         let batch = fetch(plan.after.clone(), u32::try_from(limit).unwrap_or(u32::MAX))
             .await

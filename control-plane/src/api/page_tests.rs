@@ -14,10 +14,7 @@ fn a_token_continues_only_its_own_list() {
     let back: Option<SortPosition> = position(&token, hash("a")).unwrap();
     assert_eq!(back, Some(("value".to_owned(), "id".to_owned())));
     assert!(position::<SortPosition>(&token, hash("b")).is_err());
-    assert_ne!(
-        QueryHash::of("List", &["a", "b"]),
-        QueryHash::of("List", &["ab", ""])
-    );
+    assert_ne!(QueryHash::of("List", &["a", "b"]), QueryHash::of("List", &["ab", ""]));
     assert_eq!(position::<SortPosition>("", hash("a")).unwrap(), None);
     assert_eq!(super::token::<u32>(hash("a"), None), "");
 }
@@ -26,14 +23,7 @@ fn a_token_continues_only_its_own_list() {
 fn what_is_no_token_is_refused() {
     let good = token(hash("a"), Some(&7_u32));
     let long = "A".repeat(5000);
-    for bad in [
-        "x",
-        "AAAA",
-        "!!",
-        &good[..good.len() - 2],
-        &format!("{good}A"),
-        &long,
-    ] {
+    for bad in ["x", "AAAA", "!!", &good[..good.len() - 2], &format!("{good}A"), &long] {
         assert!(position::<u32>(bad, hash("a")).is_err(), "{bad}");
     }
 }
@@ -47,17 +37,8 @@ fn orders_are_read() {
     };
     assert_eq!(read(""), Some((OrderBy::Id, false)));
     assert_eq!(read("name desc"), Some((OrderBy::Id, true)));
-    assert_eq!(
-        read(" create_time  desc "),
-        Some((OrderBy::CreateTime, true))
-    );
-    for bad in [
-        "url",
-        "name asc",
-        "name desc desc",
-        "desc",
-        "name,create_time",
-    ] {
+    assert_eq!(read(" create_time  desc "), Some((OrderBy::CreateTime, true)));
+    for bad in ["url", "name asc", "name desc desc", "desc", "name,create_time"] {
         assert_eq!(read(bad), None, "{bad}");
     }
 }
@@ -67,18 +48,8 @@ async fn all(total: u32, want: usize, keep: fn(&u32) -> bool, max_bytes: usize) 
     let mut pages = Vec::new();
     let mut after = None;
     loop {
-        let plan = Fill {
-            after,
-            want,
-            exact: false,
-            max_batch: 1000,
-            max_bytes,
-        };
-        let items = Items {
-            keep: &keep,
-            position: &u32::clone,
-            bytes: &|_| 10,
-        };
+        let plan = Fill { after, want, exact: false, max_batch: 1000, max_bytes };
+        let items = Items { keep: &keep, position: &u32::clone, bytes: &|_| 10 };
         let fetch = |after: Option<u32>, limit: u32| {
             let start = after.map_or(0, |n| n + 1);
             let end = total.min(start.saturating_add(limit));
@@ -96,12 +67,9 @@ async fn all(total: u32, want: usize, keep: fn(&u32) -> bool, max_bytes: usize) 
 #[tokio::test]
 async fn pages_cover_the_list_without_gaps_or_repeats() {
     for (total, want) in [(0, 3), (3, 3), (4, 3), (1001, 7), (250, 1)] {
-        for keep in [
-            (|_: &u32| true) as fn(&u32) -> bool,
-            |n| n % 3 == 0,
-            |n| n % 241 == 240,
-            |_| false,
-        ] {
+        for keep in
+            [(|_: &u32| true) as fn(&u32) -> bool, |n| n % 3 == 0, |n| n % 241 == 240, |_| false]
+        {
             let pages = all(total, want, keep, usize::MAX).await;
             assert!(pages.iter().all(|page| page.len() <= want));
             let expected: Vec<u32> = (0..total).filter(keep).collect();
@@ -127,18 +95,8 @@ async fn a_page_is_bounded_in_bytes_but_never_stuck() {
 #[tokio::test]
 async fn an_exact_list_reads_one_row_more_than_the_page() {
     let asked = Mutex::new(Vec::new());
-    let plan = Fill {
-        after: None::<u32>,
-        want: 5,
-        exact: true,
-        max_batch: 1000,
-        max_bytes: 1000,
-    };
-    let items = Items {
-        keep: &|_| true,
-        position: &u32::clone,
-        bytes: &|_| 1,
-    };
+    let plan = Fill { after: None::<u32>, want: 5, exact: true, max_batch: 1000, max_bytes: 1000 };
+    let items = Items { keep: &|_| true, position: &u32::clone, bytes: &|_| 1 };
     let (page, next) = fill(plan, items, |_, limit| {
         asked.lock().unwrap().push(limit);
         std::future::ready(Ok((0..limit).collect::<Vec<u32>>()))

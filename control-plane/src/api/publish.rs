@@ -38,28 +38,18 @@ fn input(
     let mut violations = Violations::default();
     let tenant = match (parent, request.parent.as_str()) {
         (Some(parent), "") => Some(parent.clone()),
-        (parent, named) => violations
-            .keep("parent", names::tenant(named))
-            .inspect(|tenant| {
-                if parent.is_some_and(|parent| parent != tenant) {
-                    violations.add("parent", "must be the parent of the whole call, or empty");
-                }
-            }),
+        (parent, named) => violations.keep("parent", names::tenant(named)).inspect(|tenant| {
+            if parent.is_some_and(|parent| parent != tenant) {
+                violations.add("parent", "must be the parent of the whole call, or empty");
+            }
+        }),
     };
     validate::event_type("event.event_type", &event.event_type, &mut violations);
     validate::attributes("event.attributes", &event.attributes, &mut violations);
     for (field, text, max) in [
         ("event.account", &event.account, limits::MAX_ACCOUNT_BYTES),
-        (
-            "event.ordering_key",
-            &event.ordering_key,
-            limits::MAX_ORDERING_KEY_BYTES,
-        ),
-        (
-            "idempotency_key",
-            &request.idempotency_key,
-            limits::MAX_IDEMPOTENCY_KEY_BYTES,
-        ),
+        ("event.ordering_key", &event.ordering_key, limits::MAX_ORDERING_KEY_BYTES),
+        ("idempotency_key", &request.idempotency_key, limits::MAX_IDEMPOTENCY_KEY_BYTES),
     ] {
         validate::bytes(field, text, max, &mut violations);
     }
@@ -72,13 +62,7 @@ fn input(
     };
     match &payload {
         Some(payload) => {
-            payload::check(
-                payload,
-                &content_type,
-                field,
-                max_payload_bytes,
-                &mut violations,
-            );
+            payload::check(payload, &content_type, field, max_payload_bytes, &mut violations);
         }
         None => violations.add(field, "is missing; give payload or payload_json"),
     }
@@ -107,12 +91,7 @@ pub async fn one(
     parent: Option<&TenantId>,
     call: &TraceContext,
 ) -> Result<v1::PublishEventResponse, Status> {
-    let input = input(
-        request,
-        parent,
-        call,
-        flow.settings.publish.max_payload_bytes,
-    )?;
+    let input = input(request, parent, call, flow.settings.publish.max_payload_bytes)?;
     let tenant = input.tenant.clone();
     match flow.publisher.publish(input).await {
         Ok(answer) => Ok(response(&tenant, answer)),
@@ -142,11 +121,9 @@ async fn refused(flow: &Flow, tenant: &TenantId, error: PublishError) -> Status 
             &names::of_event(tenant, event),
             "was published with this idempotency key, and differs",
         ),
-        PublishError::Overloaded { retry_after } => errors::retry(
-            Reason::Overloaded,
-            "too much waits to be committed",
-            retry_after,
-        ),
+        PublishError::Overloaded { retry_after } => {
+            errors::retry(Reason::Overloaded, "too much waits to be committed", retry_after)
+        }
         PublishError::Unavailable { retry_after } => errors::retry(
             Reason::StoreUnavailable,
             "the database is unavailable; whether the event was committed is not known",
@@ -181,25 +158,15 @@ pub async fn several(
         violations.add("requests", format!("must hold 1 to {most} events"));
     }
     violations.check()?;
-    let all = request
-        .requests
-        .into_iter()
-        .map(|request| one(flow, request, parent.as_ref(), call));
-    let results = futures::future::join_all(all)
-        .await
-        .into_iter()
-        .map(|result| {
-            let result = match result {
-                Ok(response) => publish_result::Result::Response(response),
-                Err(status) => publish_result::Result::Error(errors::to_proto(&status)),
-            };
-            v1::PublishResult {
-                result: Some(result),
-            }
-        });
-    Ok(v1::PublishEventsResponse {
-        results: results.collect(),
-    })
+    let all = request.requests.into_iter().map(|request| one(flow, request, parent.as_ref(), call));
+    let results = futures::future::join_all(all).await.into_iter().map(|result| {
+        let result = match result {
+            Ok(response) => publish_result::Result::Response(response),
+            Err(status) => publish_result::Result::Error(errors::to_proto(&status)),
+        };
+        v1::PublishResult { result: Some(result) }
+    });
+    Ok(v1::PublishEventsResponse { results: results.collect() })
 }
 
 /// Where a stream's requests come from; tests have one of their own.
@@ -264,9 +231,7 @@ fn answers(
         open: true,
         end: None,
     };
-    unfold(stream, |mut stream| async move {
-        stream.step().await.map(|answer| (answer, stream))
-    })
+    unfold(stream, |mut stream| async move { stream.step().await.map(|answer| (answer, stream)) })
 }
 
 impl<R: Requests> PublishStream<R> {
@@ -289,10 +254,7 @@ impl<R: Requests> PublishStream<R> {
 
     fn take(&mut self, request: Result<Option<v1::PublishStreamRequest>, Status>) {
         match request {
-            Ok(Some(v1::PublishStreamRequest {
-                request_id,
-                publish: Some(publish),
-            })) => {
+            Ok(Some(v1::PublishStreamRequest { request_id, publish: Some(publish) })) => {
                 self.in_flight.push((self.publish)(request_id, publish));
             }
             Ok(Some(_)) => self.close(Some(errors::invalid("publish", "is missing"))),
@@ -315,10 +277,7 @@ fn answer(
         Ok(response) => publish_stream_response::Result::Response(response),
         Err(status) => publish_stream_response::Result::Error(errors::to_proto(&status)),
     };
-    v1::PublishStreamResponse {
-        request_id,
-        result: Some(result),
-    }
+    v1::PublishStreamResponse { request_id, result: Some(result) }
 }
 
 #[cfg(test)]

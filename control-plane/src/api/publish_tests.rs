@@ -42,10 +42,7 @@ fn the_payload_is_kept_byte_for_byte() {
     let input = read(request(), None).unwrap();
     assert_eq!(input.payload, " {\"a\": 1.0}");
     assert_eq!(input.content_type, "application/json");
-    assert_eq!(
-        (input.account, input.ordering_key, input.idempotency_key),
-        (None, None, None)
-    );
+    assert_eq!((input.account, input.ordering_key, input.idempotency_key), (None, None, None));
 }
 
 #[test]
@@ -56,10 +53,7 @@ fn the_ordering_key_is_the_account_unless_given() {
         e.account = "acc".into();
         e.ordering_key = "key".into();
     });
-    assert_eq!(
-        read(both, None).unwrap().ordering_key.as_deref(),
-        Some("key")
-    );
+    assert_eq!(read(both, None).unwrap().ordering_key.as_deref(), Some("key"));
 }
 
 #[test]
@@ -85,23 +79,14 @@ fn everything_wrong_is_told_at_once() {
     assert_eq!(read(bad, None).unwrap_err(), fields);
     let wrong = with(|e| e.payload_form = Some(PayloadForm::Payload(Bytes::from_static(b"{"))));
     assert_eq!(read(wrong, None).unwrap_err(), ["event.payload"]);
-    let none = v1::PublishEventRequest {
-        event: None,
-        ..request()
-    };
+    let none = v1::PublishEventRequest { event: None, ..request() };
     assert_eq!(read(none, None).unwrap_err(), ["event"]);
 }
 
 #[test]
 fn the_whole_calls_parent_stands_in_and_must_agree() {
-    let orphan = v1::PublishEventRequest {
-        parent: String::new(),
-        ..request()
-    };
-    assert_eq!(
-        read(orphan.clone(), Some("acme")).unwrap().tenant.as_str(),
-        "acme"
-    );
+    let orphan = v1::PublishEventRequest { parent: String::new(), ..request() };
+    assert_eq!(read(orphan.clone(), Some("acme")).unwrap().tenant.as_str(), "acme");
     assert_eq!(read(orphan, None).unwrap_err(), ["parent"]);
     assert!(read(request(), Some("acme")).is_ok());
     assert_eq!(read(request(), Some("other")).unwrap_err(), ["parent"]);
@@ -116,10 +101,7 @@ impl Requests for Channel {
 }
 
 fn numbered(request_id: u64) -> Result<v1::PublishStreamRequest, Status> {
-    Ok(v1::PublishStreamRequest {
-        request_id,
-        publish: Some(request()),
-    })
+    Ok(v1::PublishStreamRequest { request_id, publish: Some(request()) })
 }
 
 /// Publishes nothing and answers when the test lets it.
@@ -156,19 +138,10 @@ async fn a_stream_is_read_only_while_there_is_room_and_answers_in_any_order() {
     }
     drop(sender);
     let held = Held::default();
-    let stream = answers(
-        Channel(receiver),
-        held.publish(),
-        3,
-        CancellationToken::new(),
-    );
+    let stream = answers(Channel(receiver), held.publish(), 3, CancellationToken::new());
     let mut stream = Box::pin(stream);
     assert!(futures::poll!(stream.next()).is_pending());
-    assert_eq!(
-        held.begun.load(Ordering::SeqCst),
-        3,
-        "no more than it may hold"
-    );
+    assert_eq!(held.begun.load(Ordering::SeqCst), 3, "no more than it may hold");
     held.release(2);
     assert_eq!(stream.next().await.unwrap().unwrap().request_id, 2);
     assert!(futures::poll!(stream.next()).is_pending());
@@ -188,25 +161,15 @@ async fn a_stream_is_read_only_while_there_is_room_and_answers_in_any_order() {
 async fn a_request_without_an_event_ends_the_stream_after_what_came_before() {
     let (sender, receiver) = mpsc::channel(100);
     sender.send(numbered(1)).await.unwrap();
-    sender
-        .send(Ok(v1::PublishStreamRequest::default()))
-        .await
-        .unwrap();
+    sender.send(Ok(v1::PublishStreamRequest::default())).await.unwrap();
     sender.send(numbered(2)).await.unwrap();
     let publish: Publish = Arc::new(|id, _| Box::pin(async move { (id, Err(stopping())) }));
-    let all: Vec<_> = answers(Channel(receiver), publish, 9, CancellationToken::new())
-        .collect()
-        .await;
+    let all: Vec<_> =
+        answers(Channel(receiver), publish, 9, CancellationToken::new()).collect().await;
     assert_eq!(all.len(), 2);
     let first = all[0].as_ref().unwrap();
-    assert!(matches!(
-        first.result,
-        Some(publish_stream_response::Result::Error(_))
-    ));
-    assert_eq!(
-        all[1].as_ref().unwrap_err().code(),
-        tonic::Code::InvalidArgument
-    );
+    assert!(matches!(first.result, Some(publish_stream_response::Result::Error(_))));
+    assert_eq!(all[1].as_ref().unwrap_err().code(), tonic::Code::InvalidArgument);
 }
 
 #[tokio::test]
@@ -214,12 +177,7 @@ async fn a_stopping_replica_answers_what_it_took_and_says_so() {
     let (sender, receiver) = mpsc::channel(100);
     sender.send(numbered(1)).await.unwrap();
     let (held, closing) = (Held::default(), CancellationToken::new());
-    let mut stream = Box::pin(answers(
-        Channel(receiver),
-        held.publish(),
-        9,
-        closing.clone(),
-    ));
+    let mut stream = Box::pin(answers(Channel(receiver), held.publish(), 9, closing.clone()));
     assert!(futures::poll!(stream.next()).is_pending());
     closing.cancel();
     assert!(futures::poll!(stream.next()).is_pending());

@@ -31,30 +31,15 @@ pub async fn read(flow: &Flow, key: &SubscriptionKey) -> Result<v1::Subscription
     let now = flow.clock.now();
     let first_day = start_of(now, HOUR * 24) - HOUR * 24 * (DAYS - 1);
     let first_hour = start_of(now, HOUR) - HOUR * (HOURS - 1);
-    let rows = flow
-        .store
-        .stats(key, first_day)
-        .await
-        .map_err(errors::store)?;
-    let backlog = flow
-        .store
-        .backlog(key, COUNT_CAP)
-        .await
-        .map_err(errors::store)?;
+    let rows = flow.store.stats(key, first_day).await.map_err(errors::store)?;
+    let backlog = flow.store.backlog(key, COUNT_CAP).await.map_err(errors::store)?;
     let days = periods(&rows, HOUR * 24);
-    let recent: Vec<StatsRow> = rows
-        .iter()
-        .filter(|row| row.hour >= first_hour)
-        .cloned()
-        .collect();
+    let recent: Vec<StatsRow> = rows.iter().filter(|row| row.hour >= first_hour).cloned().collect();
     let total = days.first().and_then(|day| day.start_time);
     Ok(v1::SubscriptionStats {
         subscription: key.to_string(),
         hours: periods(&recent, HOUR),
-        total: Some(v1::StatsPeriod {
-            start_time: total,
-            ..period(None, &rows)
-        }),
+        total: Some(v1::StatsPeriod { start_time: total, ..period(None, &rows) }),
         days,
         waiting_count: backlog.count.into(),
         in_flight_count: in_flight(flow, key).await?,
@@ -71,15 +56,9 @@ fn start_of(at: Timestamp, length: Duration) -> Timestamp {
 fn periods(rows: &[StatsRow], length: Duration) -> Vec<v1::StatsPeriod> {
     let mut by_start: BTreeMap<Timestamp, Vec<StatsRow>> = BTreeMap::new();
     for row in rows {
-        by_start
-            .entry(start_of(row.hour, length))
-            .or_default()
-            .push(row.clone());
+        by_start.entry(start_of(row.hour, length)).or_default().push(row.clone());
     }
-    by_start
-        .into_iter()
-        .map(|(start, rows)| period(Some(start), &rows))
-        .collect()
+    by_start.into_iter().map(|(start, rows)| period(Some(start), &rows)).collect()
 }
 
 #[allow(clippy::cast_precision_loss)] // A rate needs no more than 52 bits.
@@ -94,10 +73,7 @@ fn period(start: Option<Timestamp>, rows: &[StatsRow]) -> v1::StatsPeriod {
         }
     }
     let attempts: u64 = outcomes.values().sum();
-    let succeeded = outcomes
-        .get(&Outcome::Succeeded)
-        .copied()
-        .unwrap_or_default();
+    let succeeded = outcomes.get(&Outcome::Succeeded).copied().unwrap_or_default();
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     v1::StatsPeriod {
         start_time: start.map(timestamp),
@@ -107,10 +83,7 @@ fn period(start: Option<Timestamp>, rows: &[StatsRow]) -> v1::StatsPeriod {
         p95_duration: quantile(&buckets, 0.95).map(duration),
         outcomes: outcomes
             .into_iter()
-            .map(|(each, n)| v1::OutcomeCount {
-                outcome: outcome(each).into(),
-                count: count(n),
-            })
+            .map(|(each, n)| v1::OutcomeCount { outcome: outcome(each).into(), count: count(n) })
             .collect(),
     }
 }
@@ -125,9 +98,7 @@ fn quantile(buckets: &BTreeMap<u8, u64>, part: f64) -> Option<Duration> {
     for (bucket, count) in buckets {
         let upper = latency_bucket_bound(*bucket);
         if (below + count) as f64 >= wanted && *count > 0 {
-            let lower = bucket
-                .checked_sub(1)
-                .map_or(Duration::ZERO, latency_bucket_bound);
+            let lower = bucket.checked_sub(1).map_or(Duration::ZERO, latency_bucket_bound);
             let inside = ((wanted - below as f64) / *count as f64).clamp(0.0, 1.0);
             return Some(lower + (upper - lower).mul_f64(inside));
         }
@@ -154,11 +125,7 @@ async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
         before: None,
         limit: IN_FLIGHT_CAP,
     };
-    let found = flow
-        .store
-        .list_deliveries(&query)
-        .await
-        .map_err(errors::store)?;
+    let found = flow.store.list_deliveries(&query).await.map_err(errors::store)?;
     Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
 }
 
@@ -171,12 +138,7 @@ mod tests {
 
     fn row(hour: u32, outcome: Outcome, milliseconds: u64, count: u64) -> StatsRow {
         let bucket = latency_bucket(Duration::from_millis(milliseconds));
-        StatsRow {
-            hour: Timestamp::default() + HOUR * hour,
-            outcome,
-            bucket,
-            count,
-        }
+        StatsRow { hour: Timestamp::default() + HOUR * hour, outcome, bucket, count }
     }
 
     #[test]
@@ -188,17 +150,11 @@ mod tests {
             row(24, Outcome::HttpStatus, 10, 2),
         ];
         let hours = periods(&rows, HOUR);
-        assert_eq!(
-            hours.iter().map(|p| p.attempt_count).collect::<Vec<_>>(),
-            [4, 4, 2]
-        );
+        assert_eq!(hours.iter().map(|p| p.attempt_count).collect::<Vec<_>>(), [4, 4, 2]);
         assert_eq!(hours[0].success_rate, Some(0.75));
         assert_eq!(hours[0].outcomes.len(), 2);
         let days = periods(&rows, HOUR * 24);
-        assert_eq!(
-            days.iter().map(|p| p.attempt_count).collect::<Vec<_>>(),
-            [8, 2]
-        );
+        assert_eq!(days.iter().map(|p| p.attempt_count).collect::<Vec<_>>(), [8, 2]);
         assert_eq!(days[1].start_time.unwrap().seconds, 86_400);
         assert_eq!(period(None, &rows).attempt_count, 10);
     }
@@ -211,19 +167,13 @@ mod tests {
             (None, None, None)
         );
         let unknown = period(None, &[row(0, Outcome::Unknown, 0, 2)]);
-        assert_eq!(
-            (unknown.attempt_count, unknown.success_rate),
-            (2, Some(0.0))
-        );
+        assert_eq!((unknown.attempt_count, unknown.success_rate), (2, Some(0.0)));
         assert_eq!(unknown.p50_duration, None);
     }
 
     #[test]
     fn quantiles_lie_in_the_bucket_of_the_attempt() {
-        let rows = [
-            row(0, Outcome::Succeeded, 10, 90),
-            row(0, Outcome::Succeeded, 1000, 10),
-        ];
+        let rows = [row(0, Outcome::Succeeded, 10, 90), row(0, Outcome::Succeeded, 1000, 10)];
         let all = period(None, &rows);
         let p50 = Duration::try_from(all.p50_duration.unwrap()).unwrap();
         let p95 = Duration::try_from(all.p95_duration.unwrap()).unwrap();

@@ -47,21 +47,12 @@ impl Subscriptions {
         let known = tenant.as_ref();
         // Whether http:// is allowed is the tenant's; without one nothing is.
         let allow_insecure_urls = match known {
-            Some(tenant) => {
-                changes::live_tenant(&self.flow, tenant)
-                    .await?
-                    .allow_insecure_urls
-            }
+            Some(tenant) => changes::live_tenant(&self.flow, tenant).await?.allow_insecure_urls,
             None => false,
         };
         let now = self.flow.clock.now();
-        let new = new_subscription(
-            tenant.zip(id),
-            &given,
-            allow_insecure_urls,
-            now,
-            &mut violations,
-        );
+        let new =
+            new_subscription(tenant.zip(id), &given, allow_insecure_urls, now, &mut violations);
         let new = violations.finish(new)?;
         observe::note("tenant", &new.tenant);
         observe::note("subscription", &new.id);
@@ -71,10 +62,7 @@ impl Subscriptions {
             Ok(created) => created,
             // The tenant was deleted between the look at it and the write.
             Err(WriteError::NotFound) => {
-                return Err(errors::deleted(
-                    Kind::Tenant,
-                    &names::of_tenant(&key.tenant),
-                ));
+                return Err(errors::deleted(Kind::Tenant, &names::of_tenant(&key.tenant)));
             }
             Err(error) => return Err(errors::write(error, Kind::Subscription, &key)),
         };
@@ -83,12 +71,7 @@ impl Subscriptions {
     }
 
     async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
-        let snapshot = self
-            .flow
-            .tenants
-            .snapshot(tenant)
-            .await
-            .map_err(errors::store)?;
+        let snapshot = self.flow.tenants.snapshot(tenant).await.map_err(errors::store)?;
         let count = snapshot.map_or(0, |snapshot| snapshot.subscriptions.len());
         if count < MAX_SUBSCRIPTIONS {
             return Ok(());
@@ -107,28 +90,16 @@ impl Subscriptions {
         };
         let mut violations = Violations::default();
         let named = violations.keep("subscription.name", names::subscription(&given.name));
-        let mask = Mask::read(
-            request.update_mask.as_ref(),
-            &fields(&given),
-            &mut violations,
-        );
+        let mask = Mask::read(request.update_mask.as_ref(), &fields(&given), &mut violations);
         let key = violations.finish(named)?;
         observe::note("tenant", &key.tenant);
         observe::note("subscription", &key.subscription);
-        let allow_insecure_urls = mask.has("url")
-            && changes::tenant(&self.flow, &key.tenant)
-                .await?
-                .allow_insecure_urls;
+        let allow_insecure_urls =
+            mask.has("url") && changes::tenant(&self.flow, &key.tenant).await?.allow_insecure_urls;
         let changed = changes::change_subscription(&self.flow, &key, &given.etag, |subscription| {
             let mut violations = Violations::default();
             let settings = &mut subscription.settings;
-            apply(
-                settings,
-                &given,
-                &mask,
-                allow_insecure_urls,
-                &mut violations,
-            );
+            apply(settings, &given, &mask, allow_insecure_urls, &mut violations);
             violations.check()
         })
         .await?;
@@ -145,9 +116,7 @@ impl Subscriptions {
         let cancelled = changes::delete_subscription(&self.flow, &key, &request.etag).await?;
         observe::changed(who, "subscription deleted", &key);
         let cancelled_deliveries = i64::try_from(cancelled).unwrap_or(i64::MAX);
-        Ok(v1::DeleteSubscriptionResponse {
-            cancelled_deliveries,
-        })
+        Ok(v1::DeleteSubscriptionResponse { cancelled_deliveries })
     }
 
     pub(super) async fn set_status(
@@ -211,10 +180,7 @@ impl Subscriptions {
 /// The caller's id, or one made here when he gave none.
 fn chosen_id(given: &str) -> Result<SubscriptionId, postrider_domain::ids::IdError> {
     if given.is_empty() {
-        Ok(SubscriptionId::from_stored(format!(
-            "sub-{:024x}",
-            rand::random::<u128>() >> 32
-        )))
+        Ok(SubscriptionId::from_stored(format!("sub-{:024x}", rand::random::<u128>() >> 32)))
     } else {
         given.parse()
     }
@@ -229,9 +195,7 @@ fn new_subscription(
     now: Timestamp,
     violations: &mut Violations,
 ) -> Option<Subscription> {
-    let everything = FieldMask {
-        paths: vec!["*".to_owned()],
-    };
+    let everything = FieldMask { paths: vec!["*".to_owned()] };
     let mask = Mask::read(Some(&everything), &fields(given), violations);
     let mut settings = initial_settings();
     apply(&mut settings, given, &mask, allow_insecure_urls, violations);
@@ -239,11 +203,7 @@ fn new_subscription(
     if status.is_err() {
         violations.add("subscription.status", "must be ENABLED, PAUSED or DISABLED");
     }
-    let secret = secret(
-        &given.signing_secret,
-        "subscription.signing_secret",
-        violations,
-    );
+    let secret = secret(&given.signing_secret, "subscription.signing_secret", violations);
     let ((tenant, id), secret) = named.zip(secret)?;
     let mut subscription = Subscription {
         tenant,
@@ -273,12 +233,7 @@ fn secret(given: &str, field: &str, violations: &mut Violations) -> Option<Secre
 
 fn signing_key(secret: Secret, now: Timestamp) -> SigningKey {
     let id = format!("key-{:016x}", rand::random::<u64>());
-    SigningKey {
-        id,
-        secret,
-        create_time: now,
-        expire_time: None,
-    }
+    SigningKey { id, secret, create_time: now, expire_time: None }
 }
 
 /// Adds a key; the older ones sign until the grace period ends, or until they
@@ -332,11 +287,7 @@ mod tests {
         assert_eq!(ends, [Some(NOW + HOUR), Some(NOW + HOUR * 2), None]);
         rotate_keys(&mut keys, new_key(), Duration::ZERO, NOW + HOUR).unwrap();
         assert_eq!(keys.len(), 3, "the dead one is gone");
-        assert!(
-            keys.iter()
-                .take(2)
-                .all(|key| key.expire_time == Some(NOW + HOUR))
-        );
+        assert!(keys.iter().take(2).all(|key| key.expire_time == Some(NOW + HOUR)));
     }
 
     #[test]
@@ -365,14 +316,8 @@ mod tests {
         let mut violations = Violations::default();
         let new = new_subscription(named(), &given, false, NOW, &mut violations).unwrap();
         assert!(violations.is_empty());
-        assert_eq!(
-            (new.status, new.paused_clock.since),
-            (Wanted::Paused, Some(NOW))
-        );
-        assert_eq!(
-            new.signing_keys[0].secret,
-            fixtures::subscription().signing_keys[0].secret
-        );
+        assert_eq!((new.status, new.paused_clock.since), (Wanted::Paused, Some(NOW)));
+        assert_eq!(new.signing_keys[0].secret, fixtures::subscription().signing_keys[0].secret);
         given.signing_secret = "whsec_x".into();
         given.status = 17;
         assert!(new_subscription(named(), &given, false, NOW, &mut violations).is_none());

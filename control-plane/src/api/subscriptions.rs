@@ -57,13 +57,8 @@ impl Subscriptions {
         validate::search(&request.search, &mut violations);
         let (tenant, filter) = violations.finish(tenant.zip(filter))?;
         observe::note("tenant", &tenant);
-        let v1::ListSubscriptionsRequest {
-            parent,
-            filter: text,
-            order_by: order,
-            search,
-            ..
-        } = &request;
+        let v1::ListSubscriptionsRequest { parent, filter: text, order_by: order, search, .. } =
+            &request;
         let deleted = page::deleted(request.show_deleted);
         let query = QueryHash::of("ListSubscriptions", &[parent, text, order, search, deleted]);
         let plan = Fill {
@@ -94,20 +89,10 @@ impl Subscriptions {
                 event_type: filter.event_type.clone(),
                 region: filter.region.clone(),
                 show_deleted: request.show_deleted,
-                page: PageRequest {
-                    order_by,
-                    descending,
-                    after,
-                    limit,
-                },
+                page: PageRequest { order_by, descending, after, limit },
             };
             let store = Arc::clone(&self.flow.store);
-            async move {
-                store
-                    .list_subscriptions(&query)
-                    .await
-                    .map(|page| page.items)
-            }
+            async move { store.list_subscriptions(&query).await.map(|page| page.items) }
         })
         .await?;
         Ok(v1::ListSubscriptionsResponse {
@@ -127,9 +112,7 @@ impl Subscriptions {
         match forward::place(&self.flow, &wanted.key.tenant, metadata)? {
             Place::At(peer) => {
                 let mut client = SubscriptionServiceClient::new(peer);
-                let answer = client
-                    .test_subscription(forward::request(metadata, request))
-                    .await;
+                let answer = client.test_subscription(forward::request(metadata, request)).await;
                 answer.map(Response::into_inner).map_err(forward::answer)
             }
             Place::Here => {
@@ -138,16 +121,10 @@ impl Subscriptions {
                 let result = Box::pin(self.flow.test_subscription(wanted)).await;
                 let (made, record) = result.map_err(|error| test_error(error, &key))?;
                 observe::note("delivery", made.id);
-                let context = delivery::Context {
-                    last: Some(&record),
-                    ..Default::default()
-                };
+                let context = delivery::Context { last: Some(&record), ..Default::default() };
                 let shown = delivery::to_proto(&made, context);
                 let attempt = attempt::to_proto(record);
-                Ok(v1::TestSubscriptionResponse {
-                    delivery: Some(shown),
-                    attempt: Some(attempt),
-                })
+                Ok(v1::TestSubscriptionResponse { delivery: Some(shown), attempt: Some(attempt) })
             }
         }
     }
@@ -203,10 +180,7 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (
-            observe::span("CreateSubscription", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("CreateSubscription", &request), Caller::of(&request).who);
         observe::call(span, self.create(request.into_inner(), &who)).await
     }
 
@@ -233,10 +207,7 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::UpdateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (
-            observe::span("UpdateSubscription", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("UpdateSubscription", &request), Caller::of(&request).who);
         observe::call(span, self.update(request.into_inner(), &who)).await
     }
 
@@ -244,10 +215,7 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::DeleteSubscriptionRequest>,
     ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
-        let (span, who) = (
-            observe::span("DeleteSubscription", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("DeleteSubscription", &request), Caller::of(&request).who);
         observe::call(span, self.delete(request.into_inner(), &who)).await
     }
 
@@ -255,17 +223,9 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::EnableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (
-            observe::span("EnableSubscription", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("EnableSubscription", &request), Caller::of(&request).who);
         let v1::EnableSubscriptionRequest { name, etag, reason } = request.into_inner();
-        let change = StatusChange {
-            status: Wanted::Enabled,
-            name,
-            etag,
-            reason,
-        };
+        let change = StatusChange { status: Wanted::Enabled, name, etag, reason };
         observe::call(span, self.set_status(change, &who)).await
     }
 
@@ -273,17 +233,10 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::DisableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (
-            observe::span("DisableSubscription", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) =
+            (observe::span("DisableSubscription", &request), Caller::of(&request).who);
         let v1::DisableSubscriptionRequest { name, etag, reason } = request.into_inner();
-        let change = StatusChange {
-            status: Wanted::Disabled,
-            name,
-            etag,
-            reason,
-        };
+        let change = StatusChange { status: Wanted::Disabled, name, etag, reason };
         observe::call(span, self.set_status(change, &who)).await
     }
 
@@ -291,17 +244,9 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::PauseSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (
-            observe::span("PauseSubscription", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("PauseSubscription", &request), Caller::of(&request).who);
         let v1::PauseSubscriptionRequest { name, etag, reason } = request.into_inner();
-        let change = StatusChange {
-            status: Wanted::Paused,
-            name,
-            etag,
-            reason,
-        };
+        let change = StatusChange { status: Wanted::Paused, name, etag, reason };
         observe::call(span, self.set_status(change, &who)).await
     }
 
@@ -330,10 +275,8 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::RotateSigningSecretRequest>,
     ) -> Result<Response<v1::RotateSigningSecretResponse>, Status> {
-        let (span, who) = (
-            observe::span("RotateSigningSecret", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) =
+            (observe::span("RotateSigningSecret", &request), Caller::of(&request).who);
         observe::call(span, self.rotate(request.into_inner(), &who)).await
     }
 }

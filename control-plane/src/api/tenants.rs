@@ -72,10 +72,7 @@ impl Tenants {
         let (order_by, descending) = page::order(&request.order_by, &mut violations);
         let filter = violations.finish(filter)?;
         let deleted = page::deleted(request.show_deleted);
-        let query = QueryHash::of(
-            "ListTenants",
-            &[&request.filter, &request.order_by, deleted],
-        );
+        let query = QueryHash::of("ListTenants", &[&request.filter, &request.order_by, deleted]);
         let plan = Fill {
             after: page::position::<SortPosition>(&request.page_token, query)?,
             want,
@@ -83,11 +80,7 @@ impl Tenants {
             max_batch: usize::MAX,
             max_bytes: usize::MAX,
         };
-        let search = filter
-            .parts
-            .first()
-            .filter(|part| !part.is_empty())
-            .cloned();
+        let search = filter.parts.first().filter(|part| !part.is_empty()).cloned();
         let items = Items {
             keep: &|tenant: &Tenant| filter.matches(tenant),
             position: &|tenant: &Tenant| {
@@ -98,17 +91,9 @@ impl Tenants {
         };
         let (tenants, next) = page::fill(plan, items, |after, limit| {
             let after = after.map(page::sort_key);
-            let page = PageRequest {
-                order_by,
-                descending,
-                after,
-                limit,
-            };
-            let query = TenantQuery {
-                search: search.clone(),
-                show_deleted: request.show_deleted,
-                page,
-            };
+            let page = PageRequest { order_by, descending, after, limit };
+            let query =
+                TenantQuery { search: search.clone(), show_deleted: request.show_deleted, page };
             let store = Arc::clone(&self.flow.store);
             async move { store.list_tenants(&query).await.map(|page| page.items) }
         })
@@ -164,18 +149,9 @@ impl Tenants {
     }
 
     async fn refuse_insecure_urls_in_use(&self, id: &TenantId) -> Result<(), Status> {
-        let config = self
-            .flow
-            .store
-            .tenant_config(id)
-            .await
-            .map_err(errors::store)?;
-        let subscriptions = config
-            .map(|config| config.subscriptions)
-            .unwrap_or_default();
-        let insecure = subscriptions
-            .iter()
-            .filter(|s| validate::is_insecure(&s.settings.url));
+        let config = self.flow.store.tenant_config(id).await.map_err(errors::store)?;
+        let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
+        let insecure = subscriptions.iter().filter(|s| validate::is_insecure(&s.settings.url));
         let violation =
             |name| PreconditionViolation::new("INSECURE_URL", name, "has an http:// URL");
         let mut violations: Vec<_> = insecure.map(|s| violation(s.key().to_string())).collect();
@@ -185,11 +161,7 @@ impl Tenants {
         let count = violations.len();
         violations.truncate(errors::MAX_VIOLATIONS);
         let message = format!("{count} subscriptions still have http:// URLs");
-        Err(errors::precondition(
-            Reason::InsecureUrlsInUse,
-            message,
-            violations,
-        ))
+        Err(errors::precondition(Reason::InsecureUrlsInUse, message, violations))
     }
 
     async fn delete(
@@ -213,25 +185,14 @@ impl Tenants {
     }
 
     async fn refuse_not_empty(&self, id: &TenantId) -> Result<(), Status> {
-        let config = self
-            .flow
-            .store
-            .tenant_config(id)
-            .await
-            .map_err(errors::store)?;
-        let subscriptions = config
-            .map(|config| config.subscriptions)
-            .unwrap_or_default();
+        let config = self.flow.store.tenant_config(id).await.map_err(errors::store)?;
+        let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
         if subscriptions.is_empty() {
             return Ok(());
         }
         let mut waiting = 0_u64;
         for subscription in &subscriptions {
-            let backlog = self
-                .flow
-                .store
-                .backlog(&subscription.key(), COUNT_CAP)
-                .await;
+            let backlog = self.flow.store.backlog(&subscription.key(), COUNT_CAP).await;
             waiting += u64::from(backlog.map_err(errors::store)?.count);
         }
         let name = names::of_tenant(id);
@@ -251,11 +212,7 @@ impl Tenants {
         let message = format!(
             "{name} has {count} subscriptions and {waiting} waiting deliveries; set force to delete them too"
         );
-        Err(errors::precondition(
-            Reason::TenantNotEmpty,
-            message,
-            violations,
-        ))
+        Err(errors::precondition(Reason::TenantNotEmpty, message, violations))
     }
 }
 
@@ -265,10 +222,7 @@ impl TenantService for Tenants {
         &self,
         request: Request<v1::CreateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
-        let (span, who) = (
-            observe::span("CreateTenant", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("CreateTenant", &request), Caller::of(&request).who);
         observe::call(span, self.create(request.into_inner(), &who)).await
     }
 
@@ -297,10 +251,7 @@ impl TenantService for Tenants {
         &self,
         request: Request<v1::UpdateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
-        let (span, who) = (
-            observe::span("UpdateTenant", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("UpdateTenant", &request), Caller::of(&request).who);
         observe::call(span, self.update(request.into_inner(), &who)).await
     }
 
@@ -308,10 +259,7 @@ impl TenantService for Tenants {
         &self,
         request: Request<v1::DeleteTenantRequest>,
     ) -> Result<Response<v1::DeleteTenantResponse>, Status> {
-        let (span, who) = (
-            observe::span("DeleteTenant", &request),
-            Caller::of(&request).who,
-        );
+        let (span, who) = (observe::span("DeleteTenant", &request), Caller::of(&request).who);
         observe::call(span, self.delete(request.into_inner(), &who)).await
     }
 }

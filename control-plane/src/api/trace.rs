@@ -20,18 +20,11 @@ pub struct TraceContext {
 impl TraceContext {
     /// That of a call.
     pub fn of(metadata: &MetadataMap) -> Self {
-        let text = |key| {
-            metadata
-                .get(key)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
+        let text =
+            |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let tracestate = text("tracestate");
         let fits = tracestate.len() <= MAX_TRACESTATE_BYTES;
-        Self::checked(
-            text("traceparent").to_owned(),
-            if fits { tracestate } else { "" }.to_owned(),
-        )
+        Self::checked(text("traceparent").to_owned(), if fits { tracestate } else { "" }.to_owned())
     }
 
     /// That of an event, or the call's when it has none.
@@ -45,11 +38,7 @@ impl TraceContext {
             let problem = format!("must have at most {MAX_TRACESTATE_BYTES} bytes");
             violations.add("event.tracestate", problem);
         }
-        if traceparent.is_empty() {
-            call.clone()
-        } else {
-            Self::checked(traceparent, tracestate)
-        }
+        if traceparent.is_empty() { call.clone() } else { Self::checked(traceparent, tracestate) }
     }
 
     fn checked(traceparent: String, tracestate: String) -> Self {
@@ -57,10 +46,7 @@ impl TraceContext {
             return Self::default();
         }
         let printable = tracestate.bytes().all(|b| (b' '..=b'~').contains(&b));
-        Self {
-            traceparent,
-            tracestate: if printable { tracestate } else { String::new() },
-        }
+        Self { traceparent, tracestate: if printable { tracestate } else { String::new() } }
     }
 }
 
@@ -72,9 +58,7 @@ fn is_traceparent(text: &str) -> bool {
     let mut hex = |length| {
         parts.next().filter(|part| {
             part.len() == length
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+                && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         })
     };
     let (Some(version), Some(trace), Some(parent), Some(_)) = (hex(2), hex(32), hex(16), hex(2))
@@ -118,10 +102,7 @@ mod tests {
         metadata.insert("traceparent", GOOD.parse().unwrap());
         metadata.insert("tracestate", "a=1".parse().unwrap());
         let call = TraceContext::of(&metadata);
-        assert_eq!(
-            (call.traceparent.as_str(), call.tracestate.as_str()),
-            (GOOD, "a=1")
-        );
+        assert_eq!((call.traceparent.as_str(), call.tracestate.as_str()), (GOOD, "a=1"));
         let mut violations = Violations::default();
         let mut of = |parent: &str, state: &str| {
             TraceContext::of_event(parent.into(), state.into(), &call, &mut violations)

@@ -73,21 +73,13 @@ pub fn labels(field: &str, labels: &HashMap<String, String>, violations: &mut Vi
         if !fine {
             violations.add(field, "keys have 1 to 64 bytes and match [a-z][a-z0-9_-]*");
         }
-        bytes(
-            &format!("{field}.{key}"),
-            value,
-            MAX_LABEL_VALUE_BYTES,
-            violations,
-        );
+        bytes(&format!("{field}.{key}"), value, MAX_LABEL_VALUE_BYTES, violations);
     }
 }
 
 pub fn attributes(field: &str, attributes: &HashMap<String, String>, violations: &mut Violations) {
     if attributes.len() > limits::MAX_ATTRIBUTES {
-        violations.add(
-            field,
-            format!("must hold at most {} attributes", limits::MAX_ATTRIBUTES),
-        );
+        violations.add(field, format!("must hold at most {} attributes", limits::MAX_ATTRIBUTES));
     }
     for (name, value) in attributes {
         if name.is_empty() || name.len() > limits::MAX_ATTRIBUTE_NAME_BYTES {
@@ -95,12 +87,7 @@ pub fn attributes(field: &str, attributes: &HashMap<String, String>, violations:
         }
         printable(field, name, violations);
         if value.len() > limits::MAX_ATTRIBUTE_VALUE_BYTES || value.chars().any(char::is_control) {
-            bytes(
-                &format!("{field}.{name}"),
-                value,
-                limits::MAX_ATTRIBUTE_VALUE_BYTES,
-                violations,
-            );
+            bytes(&format!("{field}.{name}"), value, limits::MAX_ATTRIBUTE_VALUE_BYTES, violations);
         }
     }
 }
@@ -140,10 +127,7 @@ pub fn url(text: &str, allow_insecure: bool) -> Result<(), UrlProblem> {
         return Err(UrlProblem::Length);
     }
     // The parser drops these silently; what is kept must be what is meant.
-    if text
-        .chars()
-        .any(|c| c.is_whitespace() || c.is_control() || c == '\\')
-    {
+    if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
         return Err(UrlProblem::Characters);
     }
     let url = Url::parse(text).map_err(UrlProblem::Syntax)?;
@@ -154,10 +138,7 @@ pub fn url(text: &str, allow_insecure: bool) -> Result<(), UrlProblem> {
         _ => return Err(UrlProblem::Scheme),
     }
     // Also an empty one, as in "https://@host", which the parser forgets.
-    let authority = text
-        .split_once("://")
-        .map(|(_, rest)| rest)
-        .unwrap_or_default();
+    let authority = text.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     if !url.username().is_empty() || url.password().is_some() || authority.contains('@') {
         return Err(UrlProblem::UserInfo);
@@ -174,8 +155,7 @@ pub fn url(text: &str, allow_insecure: bool) -> Result<(), UrlProblem> {
 
 /// Whether a URL that was let in is `http://`.
 pub fn is_insecure(url: &str) -> bool {
-    url.get(..7)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
+    url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
 }
 
 #[cfg(test)]
@@ -220,13 +200,7 @@ mod tests {
         ] {
             assert_eq!(url(bad, false), Err(problem), "{bad}");
         }
-        for bad in [
-            "https://",
-            "https://:80",
-            "example.com",
-            "/hook",
-            "https://exa%00mple.com",
-        ] {
+        for bad in ["https://", "https://:80", "example.com", "/hook", "https://exa%00mple.com"] {
             assert!(url(bad, false).is_err(), "{bad}");
         }
         assert!(is_insecure("Http://x") && !is_insecure("https://x") && !is_insecure("é"));

@@ -28,17 +28,13 @@ pub async fn watch(
         observe::note("tenant", tenant);
         changes::tenant_known(flow, tenant).await?;
     }
-    let attempts = flow
-        .watch
-        .subscribe(filter)
-        .await
-        .map_err(|error| match error {
-            WatchError::TooMany => errors::retry_soon(
-                Reason::TooManyWatches,
-                "this replica has as many watches as it allows",
-            ),
-            WatchError::Store(error) => errors::store(error),
-        })?;
+    let attempts = flow.watch.subscribe(filter).await.map_err(|error| match error {
+        WatchError::TooMany => errors::retry_soon(
+            Reason::TooManyWatches,
+            "this replica has as many watches as it allows",
+        ),
+        WatchError::Store(error) => errors::store(error),
+    })?;
     Ok(attempts
         .map(|attempt| match attempt {
             Ok(attempt) => Ok(show(Arc::unwrap_or_clone(attempt))),
@@ -54,10 +50,7 @@ fn filter(request: &v1::WatchAttemptsRequest) -> Result<WatchFilter, Status> {
         true => None,
         false => violations.keep("parent", names::tenant(&request.parent)),
     };
-    let mut filter = WatchFilter {
-        tenant,
-        subscription: None,
-    };
+    let mut filter = WatchFilter { tenant, subscription: None };
     if !request.subscription.is_empty() {
         let key = violations.keep("subscription", names::subscription(&request.subscription));
         if all {
@@ -106,10 +99,7 @@ mod tests {
 
     fn read(parent: &str, subscription: &str) -> Result<WatchFilter, Status> {
         let (parent, subscription) = (parent.to_owned(), subscription.to_owned());
-        filter(&v1::WatchAttemptsRequest {
-            parent,
-            subscription,
-        })
+        filter(&v1::WatchAttemptsRequest { parent, subscription })
     }
 
     #[test]
@@ -135,17 +125,11 @@ mod tests {
         };
         assert_eq!(
             shown(Some(cancelled)),
-            (
-                v1::DeliveryState::Cancelled,
-                v1::DeliveryEndReason::CancelledByCaller
-            )
+            (v1::DeliveryState::Cancelled, v1::DeliveryEndReason::CancelledByCaller)
         );
         assert_eq!(
             shown(None),
-            (
-                v1::DeliveryState::Unspecified,
-                v1::DeliveryEndReason::Unspecified
-            )
+            (v1::DeliveryState::Unspecified, v1::DeliveryEndReason::Unspecified)
         );
     }
 }

@@ -59,27 +59,17 @@ pub struct Arguments {
 
 /// Runs the demo until interrupted.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    for (flag, address) in [
-        ("--listen", arguments.listen),
-        ("--receiver-listen", arguments.receiver_listen),
-    ] {
-        anyhow::ensure!(
-            address.ip().is_loopback(),
-            "{flag}: dev listens on loopback only"
-        );
+    for (flag, address) in
+        [("--listen", arguments.listen), ("--receiver-listen", arguments.receiver_listen)]
+    {
+        anyhow::ensure!(address.ip().is_loopback(), "{flag}: dev listens on loopback only");
     }
     // The terminal is for the demo; RUST_LOG=info shows the rest.
-    let quiet = postrider_agent::telemetry::Options {
-        quiet: true,
-        ..Default::default()
-    };
+    let quiet = postrider_agent::telemetry::Options { quiet: true, ..Default::default() };
     let telemetry = postrider_agent::telemetry::init("postrider-dev", &quiet)?;
     let directory = &arguments.data_dir;
     std::fs::create_dir_all(directory).with_context(|| {
-        format!(
-            "--data-dir: cannot make or write the directory {}",
-            directory.display()
-        )
+        format!("--data-dir: cannot make or write the directory {}", directory.display())
     })?;
     let secret = secret(&directory.join("dev-signing-secret"))?;
     let receiver = Receiver::bind(arguments.receiver_listen, &secret).await?;
@@ -122,10 +112,7 @@ fn secret(path: &Path) -> anyhow::Result<String> {
             let mut options = std::fs::OpenOptions::new();
             let file = options.write(true).create_new(true).mode(0o600).open(path);
             let mut file = file.with_context(|| {
-                format!(
-                    "--data-dir: cannot write in {}",
-                    path.parent().unwrap_or(path).display()
-                )
+                format!("--data-dir: cannot write in {}", path.parent().unwrap_or(path).display())
             })?;
             file.write_all(secret.as_bytes())?;
             Ok(secret)
@@ -152,15 +139,9 @@ async fn demonstrate(
     secret: &str,
     receiver: SocketAddr,
 ) -> anyhow::Result<()> {
-    let channel = Endpoint::from_shared(format!("http://{address}"))?
-        .connect()
-        .await?;
-    set_up(&channel, url, secret)
-        .await
-        .context("setting up the demo's tenant and subscription")?;
-    let event = publish(&channel)
-        .await
-        .context("publishing the demo's event")?;
+    let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+    set_up(&channel, url, secret).await.context("setting up the demo's tenant and subscription")?;
+    let event = publish(&channel).await.context("publishing the demo's event")?;
     let (delivery, attempts) = delivered(&channel, &event).await?;
     show::delivery(&delivery, &attempts);
     show::commands(address, receiver);
@@ -174,15 +155,9 @@ fn is(code: Code) -> impl Fn(&Status) -> bool {
 async fn set_up(channel: &Channel, url: &str, secret: &str) -> Result<(), Status> {
     let tenant = CreateTenantRequest {
         tenant_id: TENANT.to_owned(),
-        tenant: Some(Tenant {
-            display_name: "Acme Payments".to_owned(),
-            ..Tenant::default()
-        }),
+        tenant: Some(Tenant { display_name: "Acme Payments".to_owned(), ..Tenant::default() }),
     };
-    match TenantServiceClient::new(channel.clone())
-        .create_tenant(tenant)
-        .await
-    {
+    match TenantServiceClient::new(channel.clone()).create_tenant(tenant).await {
         Err(status) if !is(Code::AlreadyExists)(&status) => return Err(status),
         _ => {}
     }
@@ -208,13 +183,8 @@ async fn set_up(channel: &Channel, url: &str, secret: &str) -> Result<(), Status
             // From an earlier start; the receiver may listen elsewhere now.
             let name = format!("{parent}/subscriptions/{SUBSCRIPTION}");
             let update = UpdateSubscriptionRequest {
-                subscription: Some(Subscription {
-                    name,
-                    ..subscription
-                }),
-                update_mask: Some(prost_types::FieldMask {
-                    paths: vec!["url".to_owned()],
-                }),
+                subscription: Some(Subscription { name, ..subscription }),
+                update_mask: Some(prost_types::FieldMask { paths: vec!["url".to_owned()] }),
             };
             subscriptions.update_subscription(update).await.map(|_| ())
         }
@@ -234,9 +204,7 @@ async fn publish(channel: &Channel) -> Result<String, Status> {
         event: Some(event),
         ..PublishEventRequest::default()
     };
-    let answer = EventServiceClient::new(channel.clone())
-        .publish_event(request)
-        .await?;
+    let answer = EventServiceClient::new(channel.clone()).publish_event(request).await?;
     Ok(answer.into_inner().event)
 }
 
@@ -259,14 +227,8 @@ async fn delivered(channel: &Channel, event: &str) -> anyhow::Result<(Delivery, 
     let delivery = tokio::time::timeout(PATIENCE, search)
         .await
         .with_context(|| format!("{event} was not delivered within {} s", PATIENCE.as_secs()))??;
-    let request = ListAttemptsRequest {
-        parent: delivery.name.clone(),
-        ..ListAttemptsRequest::default()
-    };
-    let attempts = deliveries
-        .list_attempts(request)
-        .await?
-        .into_inner()
-        .attempts;
+    let request =
+        ListAttemptsRequest { parent: delivery.name.clone(), ..ListAttemptsRequest::default() };
+    let attempts = deliveries.list_attempts(request).await?.into_inner().attempts;
     Ok((delivery, attempts))
 }

@@ -62,10 +62,7 @@ impl Receiver {
             certificate_pem: made.cert.pem(),
             listener,
             acceptor: TlsAcceptor::from(Arc::new(tls)),
-            customer: Arc::new(Customer {
-                webhook,
-                broken: AtomicBool::new(false),
-            }),
+            customer: Arc::new(Customer { webhook, broken: AtomicBool::new(false) }),
         })
     }
 
@@ -133,11 +130,7 @@ impl Customer {
             return reply(StatusCode::PAYLOAD_TOO_LARGE, "too large\n");
         };
         let body = body.to_bytes();
-        let id = head
-            .headers
-            .get("webhook-id")
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or("?");
+        let id = head.headers.get("webhook-id").and_then(|v| v.to_str().ok()).unwrap_or("?");
         if self.broken.load(Ordering::Relaxed) {
             println!("receiver: {id} refused with 503");
             return reply(StatusCode::SERVICE_UNAVAILABLE, "broken for the demo\n");

@@ -10,10 +10,7 @@ pub const PAYMENT: &str = r#"{"payment_id":"pay_8f2c41","status":"completed","am
 
 fn milliseconds(duration: Option<prost_types::Duration>) -> String {
     let span = duration.and_then(|d| Duration::try_from(d).ok());
-    span.map_or_else(
-        || "-".to_owned(),
-        |span| format!("{:.2} ms", span.as_secs_f64() * 1000.0),
-    )
+    span.map_or_else(|| "-".to_owned(), |span| format!("{:.2} ms", span.as_secs_f64() * 1000.0))
 }
 
 /// A delivery and its attempts with their timings.

@@ -77,11 +77,8 @@ impl Cluster {
     pub fn owner(&self, tenant: &TenantId) -> Owner {
         let view = self.view();
         let shard = Shard::of(tenant, self.0.shards);
-        let Some(owner) = view
-            .shards
-            .iter()
-            .find(|row| row.shard == shard)
-            .and_then(|r| r.owner.clone())
+        let Some(owner) =
+            view.shards.iter().find(|row| row.shard == shard).and_then(|r| r.owner.clone())
         else {
             return Owner::Nobody;
         };
@@ -89,9 +86,7 @@ impl Cluster {
             return Owner::Me;
         }
         let peer = view.replicas.iter().find(|replica| replica.id == owner);
-        peer.map_or(Owner::Nobody, |replica| {
-            Owner::Peer(replica.address.clone())
-        })
+        peer.map_or(Owner::Nobody, |replica| Owner::Peer(replica.address.clone()))
     }
 
     /// The addresses of the other replicas that are alive.
@@ -107,10 +102,7 @@ impl Cluster {
     /// paused, or its region has no agent (rule 11).
     pub fn running(&self, subscription: &Subscription, now: Timestamp) -> Timestamp {
         let view = self.view();
-        let region = view
-            .regions
-            .iter()
-            .find(|r| r.region == subscription.settings.region);
+        let region = view.regions.iter().find(|r| r.region == subscription.settings.region);
         let without_agent = region.map_or(Duration::ZERO, |r| r.clock.elapsed(now));
         subscription.paused_clock.running(now) - without_agent
     }

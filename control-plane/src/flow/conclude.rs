@@ -120,9 +120,8 @@ impl ConcludeWriter {
                 }
             }
             let mut seen = HashSet::new();
-            let (batch, repeated): (Vec<_>, Vec<_>) = batch
-                .into_iter()
-                .partition(|report| seen.insert(report.record.key.delivery));
+            let (batch, repeated): (Vec<_>, Vec<_>) =
+                batch.into_iter().partition(|report| seen.insert(report.record.key.delivery));
             later = repeated;
             self.conclude_surely(batch).await;
         }
@@ -149,10 +148,7 @@ impl ConcludeWriter {
                 Ok(Ok(one)) => decided.push(one),
                 Ok(Err(report)) => late.push(report),
                 Err((error, report)) => {
-                    let undecided = decided
-                        .into_iter()
-                        .map(|one: Decided| one.report)
-                        .chain(late);
+                    let undecided = decided.into_iter().map(|one: Decided| one.report).chain(late);
                     return Err((error, undecided.chain([report]).chain(batch).collect()));
                 }
             }
@@ -169,14 +165,9 @@ impl ConcludeWriter {
                 self.applied(applied);
                 self.conclude_late(late).await
             }
-            Err(error) if error.is_transient() => Err((
-                error,
-                decided
-                    .into_iter()
-                    .map(|one| one.report)
-                    .chain(late)
-                    .collect(),
-            )),
+            Err(error) if error.is_transient() => {
+                Err((error, decided.into_iter().map(|one| one.report).chain(late).collect()))
+            }
             Err(_) => {
                 for one in decided {
                     late.extend(self.conclude_alone(one).await?);
@@ -198,9 +189,7 @@ impl ConcludeWriter {
         let started = self.parts.clock.now();
         let result = self.parts.store.conclude(&batch, started).await;
         let span = self.parts.clock.now().since(started);
-        self.parts
-            .metrics
-            .observe_commit("conclude", span, batch.len());
+        self.parts.metrics.observe_commit("conclude", span, batch.len());
         result
     }
 
@@ -238,10 +227,7 @@ impl ConcludeWriter {
         mut report: Report,
     ) -> Result<Result<Decided, Report>, (StoreError, Report)> {
         let key = report.record.key;
-        let job = self
-            .parts
-            .dispatcher
-            .with(|scheduler, _| scheduler.result_received(key));
+        let job = self.parts.dispatcher.with(|scheduler, _| scheduler.result_received(key));
         let delivery = match (&job, report.seen.take()) {
             (Some(job), _) => job.delivery.clone(),
             (None, Some(seen)) => seen,
@@ -282,16 +268,10 @@ impl ConcludeWriter {
         let Some(subscription) = subscription else {
             if report.answered && record.http_status.is_some_and(|s| (200..300).contains(&s)) {
                 record.outcome = Outcome::Succeeded;
-                return Transition::End {
-                    state: DeliveryState::Succeeded,
-                    reason: None,
-                };
+                return Transition::End { state: DeliveryState::Succeeded, reason: None };
             }
             let reason = Some(EndReason::SubscriptionDeleted);
-            return Transition::End {
-                state: DeliveryState::Cancelled,
-                reason,
-            };
+            return Transition::End { state: DeliveryState::Cancelled, reason };
         };
         if report.answered {
             let status = record.http_status.unwrap_or(0);
@@ -329,18 +309,12 @@ impl ConcludeWriter {
         self.parts.dispatcher.with(|scheduler, now| {
             for one in &applied {
                 let record = &one.report.record;
-                let holds = record
-                    .http_status
-                    .is_some_and(|s| HOLDING_STATUSES.contains(&s))
+                let holds = record.http_status.is_some_and(|s| HOLDING_STATUSES.contains(&s))
                     && record.outcome != Outcome::Succeeded;
                 let feedback = Feedback {
                     outcome: record.outcome,
                     latency: record.timings.total,
-                    hold: one
-                        .report
-                        .retry_after
-                        .filter(|_| holds)
-                        .map(|wish| wish.min(limit)),
+                    hold: one.report.retry_after.filter(|_| holds).map(|wish| wish.min(limit)),
                     transition: one.transition,
                 };
                 if one.report.seen.is_none() {
@@ -356,9 +330,7 @@ impl ConcludeWriter {
         });
         for one in &applied {
             let record = &one.report.record;
-            self.parts
-                .metrics
-                .attempt(record.outcome, record.timings.total);
+            self.parts.metrics.attempt(record.outcome, record.timings.total);
             self.parts.tests.concluded(record, one.transition);
             if one.report.seen.is_some() {
                 self.hint(record);
@@ -382,10 +354,7 @@ impl ConcludeWriter {
     fn disable_gone(&self, record: &AttemptRecord) {
         let (tenants, key) = (self.parts.tenants.clone(), record.subscription.clone());
         tokio::spawn(async move {
-            if let Err(error) = tenants
-                .disable(&key, "GONE: the receiver answered 410")
-                .await
-            {
+            if let Err(error) = tenants.disable(&key, "GONE: the receiver answered 410").await {
                 tracing::warn!(%error, subscription = %key, "could not disable a subscription that is gone");
             }
         });

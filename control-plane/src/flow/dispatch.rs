@@ -115,12 +115,7 @@ impl Dispatcher {
 
     fn pump(&self) -> (Option<Timestamp>, Timestamp) {
         let now = self.0.clock.now();
-        let Actions {
-            dispatches,
-            release,
-            wake,
-            claims,
-        } = lock(&self.0.scheduler).poll(now);
+        let Actions { dispatches, release, wake, claims } = lock(&self.0.scheduler).poll(now);
         if !release.is_empty() {
             lock(&self.0.releases).extend(release);
             self.0.work.notify_one();
@@ -172,20 +167,10 @@ impl Dispatcher {
         let region = state.region.clone();
         {
             let mut sessions = lock(&self.0.sessions);
-            if sessions
-                .values()
-                .any(|other| other.state.identity == identity)
-            {
+            if sessions.values().any(|other| other.state.identity == identity) {
                 return false;
             }
-            sessions.insert(
-                id,
-                Session {
-                    sender,
-                    state,
-                    stop,
-                },
-            );
+            sessions.insert(id, Session { sender, state, stop });
         }
         let (leases, doubtful) = self.with(|scheduler, now| {
             let sent = scheduler.held_by(&identity);
@@ -239,19 +224,14 @@ impl Dispatcher {
     }
 
     pub fn is_connected(&self, identity: &AgentIdentity) -> bool {
-        lock(&self.0.sessions)
-            .values()
-            .any(|session| session.state.identity == *identity)
+        lock(&self.0.sessions).values().any(|session| session.state.identity == *identity)
     }
 
     /// Asks an agent to stop; false when it has no stream here.
     pub fn drain_agent(&self, agent: &AgentId) -> bool {
         let sessions = lock(&self.0.sessions);
         let mut found = false;
-        for session in sessions
-            .values()
-            .filter(|s| s.state.identity.agent == *agent)
-        {
+        for session in sessions.values().filter(|s| s.state.identity.agent == *agent) {
             found = true;
             if session.sender.try_send(StreamMessage::Drain).is_err() {
                 session.stop.cancel();

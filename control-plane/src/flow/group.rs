@@ -65,11 +65,8 @@ pub struct Bounds {
 pub fn group<T>(bounds: Bounds) -> (Entrance<T>, Exit<T>) {
     let (sender, receiver) = mpsc::channel(bounds.queued_items);
     let units = (bounds.queued_bytes / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-    let entrance = Entrance {
-        sender,
-        bytes: Arc::new(Semaphore::new(units)),
-        patience: bounds.patience,
-    };
+    let entrance =
+        Entrance { sender, bytes: Arc::new(Semaphore::new(units)), patience: bounds.patience };
     let exit = Exit {
         receiver,
         max_items: bounds.batch_items,
@@ -91,11 +88,7 @@ impl<T> Entrance<T> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let share = Arc::clone(&self.bytes).acquire_many_owned(units);
         let share = share.await.map_err(|_| Refused::Closed)?;
-        let queued = Queued {
-            item,
-            bytes,
-            _share: share,
-        };
+        let queued = Queued { item, bytes, _share: share };
         self.sender.send(queued).await.map_err(|_| Refused::Closed)
     }
 }
@@ -105,11 +98,7 @@ impl<T> Exit<T> {
     /// once every entrance is gone and nothing is queued.
     pub async fn batch(&mut self) -> Option<Vec<Queued<T>>> {
         if self.buffer.is_empty()
-            && self
-                .receiver
-                .recv_many(&mut self.buffer, self.max_items)
-                .await
-                == 0
+            && self.receiver.recv_many(&mut self.buffer, self.max_items).await == 0
         {
             return None;
         }

@@ -96,18 +96,12 @@ pub struct Tests(Arc<Mutex<HashMap<DeliveryId, oneshot::Sender<AttemptRecord>>>>
 impl Tests {
     fn expect(&self, delivery: DeliveryId) -> oneshot::Receiver<AttemptRecord> {
         let (sender, receiver) = oneshot::channel();
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(delivery, sender);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery, sender);
         receiver
     }
 
     fn forget(&self, delivery: DeliveryId) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&delivery);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery);
     }
 
     /// An attempt was recorded.
@@ -115,11 +109,8 @@ impl Tests {
         if !record.test {
             return;
         }
-        let waiting = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&record.key.delivery);
+        let waiting =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.key.delivery);
         if let Some(sender) = waiting {
             let _ = sender.send(record.clone());
         }
@@ -147,11 +138,7 @@ impl Flow {
         let tenant = &request.key.tenant;
         let epoch = self.must_own(tenant).ok_or(TestError::NotOwner)?;
         for _ in 0..TRIES {
-            let snapshot = self
-                .tenants
-                .refresh(tenant)
-                .await?
-                .ok_or(TestError::NotFound)?;
+            let snapshot = self.tenants.refresh(tenant).await?.ok_or(TestError::NotFound)?;
             let found = snapshot.subscription(&request.key.subscription);
             let subscription = found.ok_or(TestError::NotFound)?.clone();
             self.await_agent(&subscription).await?;
@@ -173,12 +160,8 @@ impl Flow {
                     return Err(error.into());
                 }
             }
-            let job = Arc::new(Job {
-                delivery: delivery.clone(),
-                event: Some(event),
-            });
-            self.dispatcher
-                .with(|scheduler, now| scheduler.add([job], now));
+            let job = Arc::new(Job { delivery: delivery.clone(), event: Some(event) });
+            self.dispatcher.with(|scheduler, now| scheduler.add([job], now));
             return self.test_result(&subscription, delivery, result).await;
         }
         Err(StoreError::Unavailable("the configuration keeps changing".to_owned()).into())
@@ -188,10 +171,7 @@ impl Flow {
         let region = &subscription.settings.region;
         let patience = Duration::from_millis(self.settings.api.test_agent_wait_milliseconds);
         let deadline = self.clock.now() + patience;
-        while !self
-            .dispatcher
-            .look(|scheduler, _| scheduler.region_has_agent(region))
-        {
+        while !self.dispatcher.look(|scheduler, _| scheduler.region_has_agent(region)) {
             if self.clock.now() >= deadline {
                 return Err(TestError::RegionHasNoAgent);
             }
@@ -270,11 +250,7 @@ impl Flow {
         id: DeliveryId,
     ) -> Result<Delivery, RetryError> {
         self.must_own(tenant).ok_or(RetryError::NotOwner)?;
-        let found = self
-            .store
-            .get_delivery(tenant, id)
-            .await?
-            .ok_or(RetryError::NotFound)?;
+        let found = self.store.get_delivery(tenant, id).await?.ok_or(RetryError::NotFound)?;
         match found.state {
             DeliveryState::InFlight => Err(RetryError::InFlight),
             DeliveryState::Held => Err(RetryError::Held),
@@ -283,14 +259,9 @@ impl Flow {
                 if !self.store.bring_forward(tenant, id, now).await? {
                     return Err(RetryError::InFlight);
                 }
-                self.dispatcher
-                    .with(|s, now| s.note_due(&found.subscription, now, now));
+                self.dispatcher.with(|s, now| s.note_due(&found.subscription, now, now));
                 let after = self.store.get_delivery(tenant, id).await?;
-                Ok(after.unwrap_or(Delivery {
-                    due: now,
-                    trigger: Trigger::Manual,
-                    ..found
-                }))
+                Ok(after.unwrap_or(Delivery { due: now, trigger: Trigger::Manual, ..found }))
             }
             _ => self.resend(found).await,
         }
@@ -298,18 +269,12 @@ impl Flow {
 
     async fn resend(&self, ended: Delivery) -> Result<Delivery, RetryError> {
         let key = &ended.subscription;
-        let snapshot = self
-            .tenants
-            .snapshot(&key.tenant)
-            .await?
-            .ok_or(RetryError::SubscriptionDeleted)?;
+        let snapshot =
+            self.tenants.snapshot(&key.tenant).await?.ok_or(RetryError::SubscriptionDeleted)?;
         let found = snapshot.subscription(&key.subscription);
         let subscription = found.ok_or(RetryError::SubscriptionDeleted)?;
-        let event = self
-            .store
-            .get_event(&key.tenant, ended.event)
-            .await?
-            .ok_or(RetryError::EventGone)?;
+        let event =
+            self.store.get_event(&key.tenant, ended.event).await?.ok_or(RetryError::EventGone)?;
         let now = self.clock.now();
         let running = self.cluster.running(subscription, now);
         let delivery = Delivery {
@@ -322,8 +287,7 @@ impl Flow {
             ..waiting(&event, key.clone(), &snapshot, now)
         };
         self.store.add_delivery(&delivery).await?;
-        self.dispatcher
-            .with(|scheduler, now| scheduler.note_due(key, now, now));
+        self.dispatcher.with(|scheduler, now| scheduler.note_due(key, now, now));
         Ok(delivery)
     }
 
@@ -335,25 +299,14 @@ impl Flow {
         id: DeliveryId,
     ) -> Result<Delivery, CancelError> {
         self.must_own(tenant).ok_or(CancelError::NotOwner)?;
-        let found = self
-            .store
-            .get_delivery(tenant, id)
-            .await?
-            .ok_or(CancelError::NotFound)?;
+        let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
         let key: AttemptKey = found.current_attempt();
-        self.dispatcher
-            .with(|scheduler, now| scheduler.withdraw(key, now));
+        self.dispatcher.with(|scheduler, now| scheduler.withdraw(key, now));
         let now = self.clock.now();
-        match self
-            .store
-            .cancel(tenant, id, EndReason::CancelledByCaller, now)
-            .await
-        {
-            Ok(Cancelled::Done { .. }) => Ok(self
-                .store
-                .get_delivery(tenant, id)
-                .await?
-                .ok_or(CancelError::NotFound)?),
+        match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now).await {
+            Ok(Cancelled::Done { .. }) => {
+                Ok(self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?)
+            }
             Ok(Cancelled::AlreadyEnded(state)) => Err(CancelError::AlreadyEnded(state)),
             Ok(Cancelled::NotFound) => Err(CancelError::NotFound),
             Err(error) => {

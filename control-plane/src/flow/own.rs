@@ -34,10 +34,7 @@ struct Leases {
 impl Flow {
     /// Keeps leases and gives signs of life until told to stop.
     pub async fn run_ownership(&self, progress: Progress, stop: CancellationToken) {
-        let mut leases = Leases {
-            draining: HashMap::new(),
-            first: true,
-        };
+        let mut leases = Leases { draining: HashMap::new(), first: true };
         let mut next_renewal = self.clock.now();
         while !stop.is_cancelled() {
             progress.made();
@@ -64,10 +61,7 @@ impl Flow {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             heard: self.clock.now(),
         };
-        let view = self
-            .store
-            .heartbeat(&me, &self.dispatcher.sightings(&self.replica))
-            .await?;
+        let view = self.store.heartbeat(&me, &self.dispatcher.sightings(&self.replica)).await?;
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.now);
         }
@@ -80,26 +74,18 @@ impl Flow {
     }
 
     async fn renew(&self, leases: &mut Leases) -> StoreResult<()> {
-        let owned: Vec<(Shard, Epoch)> = self
-            .dispatcher
-            .look(|s, _| s.leases())
-            .iter()
-            .map(|l| (l.shard, l.epoch))
-            .collect();
+        let owned: Vec<(Shard, Epoch)> =
+            self.dispatcher.look(|s, _| s.leases()).iter().map(|l| (l.shard, l.epoch)).collect();
         if owned.is_empty() {
             return Ok(());
         }
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
-        let kept = self
-            .store
-            .renew_shards(&self.replica, &owned, lease)
-            .await?;
+        let kept = self.store.renew_shards(&self.replica, &owned, lease).await?;
         for (shard, _) in owned {
             if kept.contains(&shard) {
                 let stop_at = self.stop_at(asked);
-                self.dispatcher
-                    .with(|s, now| s.renew_shard(shard, stop_at, now));
+                self.dispatcher.with(|s, now| s.renew_shard(shard, stop_at, now));
             } else {
                 tracing::warn!(shard = shard.0, "a lease was lost");
                 self.forget_shard(leases, shard);
@@ -116,8 +102,7 @@ impl Flow {
 
     fn forget_shard(&self, leases: &mut Leases, shard: Shard) {
         leases.draining.remove(&shard);
-        self.dispatcher
-            .with(|scheduler, _| scheduler.drop_shard(shard));
+        self.dispatcher.with(|scheduler, _| scheduler.drop_shard(shard));
     }
 
     /// Takes what is free up to this replica's share; gives up what is above it.
@@ -126,24 +111,15 @@ impl Flow {
         let share = self.share(&view);
         self.finish_draining(leases).await?;
         let owned = self.dispatcher.look(|s, _| s.leases());
-        let kept = owned
-            .iter()
-            .filter(|lease| !leases.draining.contains_key(&lease.shard))
-            .count();
+        let kept = owned.iter().filter(|lease| !leases.draining.contains_key(&lease.shard)).count();
         if kept > share {
             let room = GIVE_UP_AT_ONCE.saturating_sub(leases.draining.len());
-            let surplus = owned
-                .iter()
-                .rev()
-                .filter(|l| !leases.draining.contains_key(&l.shard));
-            let surplus: Vec<Shard> = surplus
-                .take((kept - share).min(room))
-                .map(|l| l.shard)
-                .collect();
+            let surplus = owned.iter().rev().filter(|l| !leases.draining.contains_key(&l.shard));
+            let surplus: Vec<Shard> =
+                surplus.take((kept - share).min(room)).map(|l| l.shard).collect();
             for shard in surplus {
                 leases.draining.insert(shard, self.clock.now());
-                self.dispatcher
-                    .with(|scheduler, _| scheduler.drain_shard(shard));
+                self.dispatcher.with(|scheduler, _| scheduler.drain_shard(shard));
             }
         } else if kept < share {
             self.acquire(leases, &view, share - kept).await?;
@@ -163,10 +139,7 @@ impl Flow {
         alive.sort();
         let replicas = alive.len().max(1);
         let shards = view.shards.len();
-        let place = alive
-            .iter()
-            .position(|id| **id == self.replica)
-            .unwrap_or(replicas);
+        let place = alive.iter().position(|id| **id == self.replica).unwrap_or(replicas);
         shards / replicas + usize::from(place < shards % replicas)
     }
 
@@ -187,20 +160,14 @@ impl Flow {
         }
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
-        let taken = self
-            .store
-            .acquire_shards(&self.replica, &free, lease, force)
-            .await?;
+        let taken = self.store.acquire_shards(&self.replica, &free, lease, force).await?;
         self.cluster.note_taken(&taken);
         let agents: Vec<AgentIdentity> = self.living_agents(view);
         let stop_at = self.stop_at(asked);
         let mut announced = Vec::with_capacity(taken.len());
         self.dispatcher.with(|scheduler, now| {
             for (shard, epoch) in &taken {
-                let lease = ShardLease {
-                    shard: *shard,
-                    epoch: *epoch,
-                };
+                let lease = ShardLease { shard: *shard, epoch: *epoch };
                 scheduler.take_shard(lease, stop_at, agents.iter().cloned(), now);
                 announced.push(lease);
             }
@@ -214,15 +181,9 @@ impl Flow {
 
     fn living_agents(&self, view: &ClusterView) -> Vec<AgentIdentity> {
         let lost_after = self.settings.ownership.lost_after();
-        let alive = view
-            .agents
-            .iter()
-            .filter(|a| view.now.since(a.heard) < lost_after);
+        let alive = view.agents.iter().filter(|a| view.now.since(a.heard) < lost_after);
         let mut agents: Vec<AgentIdentity> = alive
-            .map(|a| AgentIdentity {
-                agent: a.agent.clone(),
-                incarnation: a.incarnation,
-            })
+            .map(|a| AgentIdentity { agent: a.agent.clone(), incarnation: a.incarnation })
             .collect();
         agents.sort();
         agents.dedup();
@@ -291,9 +252,7 @@ impl Flow {
                 clock.stop(now)
             }
             if clock != before {
-                self.store
-                    .put_region_clock(&RegionClock { region, clock })
-                    .await?;
+                self.store.put_region_clock(&RegionClock { region, clock }).await?;
             }
         }
         Ok(())
@@ -301,12 +260,8 @@ impl Flow {
 
     /// Stops dispatching, waits for what is in flight, and gives up every shard.
     pub async fn leave(&self, patience: Duration) -> StoreResult<()> {
-        let shards: Vec<Shard> = self
-            .dispatcher
-            .look(|s, _| s.leases())
-            .iter()
-            .map(|lease| lease.shard)
-            .collect();
+        let shards: Vec<Shard> =
+            self.dispatcher.look(|s, _| s.leases()).iter().map(|lease| lease.shard).collect();
         self.dispatcher.with(|scheduler, _| {
             for shard in &shards {
                 scheduler.drain_shard(*shard);

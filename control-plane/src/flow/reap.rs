@@ -35,8 +35,7 @@ impl Flow {
         let round = self.cluster.next_sweep();
         self.tenants.refresh_stale().await?;
         self.look_at_waiting().await?;
-        self.take_stale_rows(&self.dispatcher.look(|s, _| s.settled()))
-            .await?;
+        self.take_stale_rows(&self.dispatcher.look(|s, _| s.settled())).await?;
         self.take_lost_agents_work().await;
         self.look_at_overdue().await?;
         if round.is_multiple_of(OWN_ROWS_EVERY) || self.cluster.take_suspicion() {
@@ -50,9 +49,7 @@ impl Flow {
 
     /// Settles the shards whose agents have all told what they hold.
     pub(super) async fn settle_take_overs(&self) -> StoreResult<()> {
-        let ready = self
-            .dispatcher
-            .look(|scheduler, now| scheduler.ready_to_settle(now));
+        let ready = self.dispatcher.look(|scheduler, now| scheduler.ready_to_settle(now));
         if ready.is_empty() {
             return Ok(());
         }
@@ -75,10 +72,7 @@ impl Flow {
         if leases.is_empty() {
             return Ok(0);
         }
-        let shards: Vec<_> = leases
-            .iter()
-            .map(|lease| (lease.shard, lease.epoch))
-            .collect();
+        let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
         let rows = self.store.stale_in_flight(&shards, BATCH).await?;
         let found = rows.len();
         let mut adopted = Vec::new();
@@ -92,10 +86,7 @@ impl Flow {
                 Some(agent) => {
                     self.tenants.snapshot(&row.subscription.tenant).await?;
                     row.epoch = lease.epoch;
-                    let job = Arc::new(Job {
-                        delivery: row,
-                        event: None,
-                    });
+                    let job = Arc::new(Job { delivery: row, event: None });
                     self.dispatcher.with(|s, now| s.adopt(job, agent, now));
                     self.store.adopt(&[key], lease.epoch).await?;
                     adopted.push(key.delivery);
@@ -115,8 +106,7 @@ impl Flow {
         }
         let rows = self.store.load_work(adopted, self.clock.now()).await?;
         let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
-        self.dispatcher
-            .with(|scheduler, now| scheduler.forget_unless(adopted, &current, now));
+        self.dispatcher.with(|scheduler, now| scheduler.forget_unless(adopted, &current, now));
         Ok(())
     }
 
@@ -139,9 +129,7 @@ impl Flow {
     /// replica, or lost between us and an agent that lives.
     async fn look_at_overdue(&self) -> StoreResult<()> {
         let before = self.clock.now() - OVERDUE;
-        let overdue = self
-            .dispatcher
-            .look(|s, _| s.sent_before(before, BATCH as usize));
+        let overdue = self.dispatcher.look(|s, _| s.sent_before(before, BATCH as usize));
         self.compare_with_table(&overdue, true).await
     }
 
@@ -170,9 +158,8 @@ impl Flow {
         }
         let rows = self.store.load_work(ids, self.clock.now()).await?;
         let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
-        let gone = self
-            .dispatcher
-            .with(|scheduler, now| scheduler.forget_unless(ids, &current, now));
+        let gone =
+            self.dispatcher.with(|scheduler, now| scheduler.forget_unless(ids, &current, now));
         tracing::debug!(asked = ids.len(), gone, "compared memory with the table");
         if may_have_been_sent {
             for row in rows {
@@ -192,17 +179,13 @@ impl Flow {
     /// IN_FLIGHT at our own epoch and not in memory: never sent (rule 4).
     async fn find_own_lost_rows(&self) -> StoreResult<()> {
         let leases = self.dispatcher.look(|s, _| s.settled());
-        let shards: Vec<_> = leases
-            .iter()
-            .map(|lease| (lease.shard, lease.epoch))
-            .collect();
+        let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
         if shards.is_empty() {
             return Ok(());
         }
         let mut after = None;
         loop {
-            self.dispatcher
-                .with(|scheduler, _| scheduler.sweep_begins());
+            self.dispatcher.with(|scheduler, _| scheduler.sweep_begins());
             let rows = self.store.own_in_flight(&shards, after, BATCH).await?;
             let count = rows.len();
             after = rows.last().map(|row| row.id);
@@ -214,8 +197,7 @@ impl Flow {
                     "found deliveries that were lost on their way"
                 );
                 let work = self.store.load_work(&missing, self.clock.now()).await?;
-                self.dispatcher
-                    .with(|s, now| s.add(work.into_iter().map(job), now));
+                self.dispatcher.with(|s, now| s.add(work.into_iter().map(job), now));
             }
             if count < BATCH as usize {
                 return Ok(());
@@ -225,19 +207,13 @@ impl Flow {
 
     /// Ends what deletions left waiting.
     async fn end_deleted(&self) -> StoreResult<()> {
-        let shards: Vec<_> = self
-            .dispatcher
-            .look(|s, _| s.settled())
-            .into_iter()
-            .map(|lease| lease.shard)
-            .collect();
+        let shards: Vec<_> =
+            self.dispatcher.look(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
         if shards.is_empty() {
             return Ok(());
         }
         for key in self.store.deleted_with_unfinished(&shards, BATCH).await? {
-            self.tenants
-                .end_waiting(&key, EndReason::SubscriptionDeleted)
-                .await?;
+            self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await?;
         }
         Ok(())
     }
@@ -251,12 +227,7 @@ impl Flow {
             }
             _ => None,
         };
-        let report = unknown(
-            delivery,
-            agent.map(|a| a.agent.clone()),
-            region,
-            self.clock.now(),
-        );
+        let report = unknown(delivery, agent.map(|a| a.agent.clone()), region, self.clock.now());
         // The queue closes only when the process ends; the next owner finds the row.
         let _ = self.concluder.submit(report).await;
     }
@@ -290,11 +261,5 @@ fn unknown(
         test: delivery.test,
         next_attempt_time: None,
     };
-    Report {
-        record,
-        answered: false,
-        retry_after: None,
-        stream: None,
-        seen: Some(delivery),
-    }
+    Report { record, answered: false, retry_after: None, stream: None, seen: Some(delivery) }
 }

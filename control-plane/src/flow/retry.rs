@@ -88,19 +88,10 @@ impl Flow {
                     at
                 }
             };
-            claims.push(Claim {
-                subscription,
-                shard,
-                epoch,
-                running,
-                tests_only,
-                limit,
-            });
+            claims.push(Claim { subscription, shard, epoch, running, tests_only, limit });
         }
         if result.is_ok() {
-            let limits = ClaimLimits {
-                deliveries: MAX_CLAIMED,
-            };
+            let limits = ClaimLimits { deliveries: MAX_CLAIMED };
             result = self.store.claim_due(&claims, at, limits).await;
         }
         let (work, failed) = match result {
@@ -131,30 +122,22 @@ impl Flow {
 
     async fn running_clock(&self, key: &SubscriptionKey, now: Timestamp) -> StoreResult<Timestamp> {
         let snapshot = self.tenants.snapshot(&key.tenant).await?;
-        let found = snapshot
-            .as_ref()
-            .and_then(|s| s.subscription(&key.subscription));
+        let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
         Ok(found.map_or(now, |subscription| self.cluster.running(subscription, now)))
     }
 
     /// Looks at everything that waits in the shards owned: tells the scheduler
     /// when it is due, and ends what has expired.
     pub(super) async fn look_at_waiting(&self) -> StoreResult<()> {
-        let shards: Vec<_> = self
-            .dispatcher
-            .look(|s, _| s.settled())
-            .into_iter()
-            .map(|lease| lease.shard)
-            .collect();
+        let shards: Vec<_> =
+            self.dispatcher.look(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
         if shards.is_empty() {
             return Ok(());
         }
         for waiting in self.store.waiting(&shards).await? {
             let key = &waiting.subscription;
             let snapshot = self.tenants.snapshot(&key.tenant).await?;
-            let found = snapshot
-                .as_ref()
-                .and_then(|s| s.subscription(&key.subscription));
+            let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
             let Some(subscription) = found else { continue };
             let running = self.cluster.running(subscription, self.clock.now());
             if waiting.first_deadline <= running && !self.cluster.clock_is_off() {
@@ -184,10 +167,7 @@ impl Flow {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
         };
-        let ended = self
-            .store
-            .end_waiting(&request, self.clock.now(), MAX_EXPIRED)
-            .await?;
+        let ended = self.store.end_waiting(&request, self.clock.now(), MAX_EXPIRED).await?;
         if ended > 0 {
             tracing::info!(subscription = %key, ended, "deliveries expired");
         }
@@ -196,8 +176,5 @@ impl Flow {
 }
 
 pub(super) fn job(work: Work) -> Arc<Job> {
-    Arc::new(Job {
-        delivery: work.delivery,
-        event: Some(Arc::new(work.event)),
-    })
+    Arc::new(Job { delivery: work.delivery, event: Some(Arc::new(work.event)) })
 }

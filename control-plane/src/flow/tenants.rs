@@ -39,9 +39,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn subscription(&self, id: &SubscriptionId) -> Option<&Arc<Subscription>> {
-        let found = self
-            .subscriptions
-            .binary_search_by(|other| other.id.cmp(id));
+        let found = self.subscriptions.binary_search_by(|other| other.id.cmp(id));
         found.ok().and_then(|index| self.subscriptions.get(index))
     }
 }
@@ -68,14 +66,7 @@ impl Tenants {
         shards: u16,
     ) -> Self {
         let cached = RwLock::new(HashMap::new());
-        Self(Arc::new(Inner {
-            store,
-            clock,
-            dispatcher,
-            peers,
-            shards,
-            cached,
-        }))
+        Self(Arc::new(Inner { store, clock, dispatcher, peers, shards, cached }))
     }
 
     pub fn shard(&self, tenant: &TenantId) -> Shard {
@@ -84,13 +75,8 @@ impl Tenants {
 
     /// The configuration as last read; read now if it never was.
     pub async fn snapshot(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
-        let cached = self
-            .0
-            .cached
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(tenant)
-            .cloned();
+        let cached =
+            self.0.cached.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
         match cached {
             Some(snapshot) => Ok(Some(snapshot)),
             None => self.refresh(tenant).await,
@@ -100,11 +86,7 @@ impl Tenants {
     /// Reads a tenant's configuration and brings the scheduler up to it.
     pub async fn refresh(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
         let Some(config) = self.0.store.tenant_config(tenant).await? else {
-            self.0
-                .cached
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(tenant);
+            self.0.cached.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
             self.retire_all_but(tenant, &[]);
             return Ok(None);
         };
@@ -122,11 +104,7 @@ impl Tenants {
 
     /// Caches a snapshot unless a newer one came first; returns the newer one.
     fn keep(&self, fresh: Arc<Snapshot>) -> Arc<Snapshot> {
-        let mut cached = self
-            .0
-            .cached
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.0.cached.write().unwrap_or_else(PoisonError::into_inner);
         let id = &fresh.tenant.id;
         if let Some(held) = cached.get(id)
             && held.tenant.config_version > fresh.tenant.config_version
@@ -167,11 +145,7 @@ impl Tenants {
     pub fn configure_shards(&self, shards: &[Shard]) {
         let cached: Vec<Arc<Snapshot>> = {
             let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
-            cached
-                .values()
-                .filter(|s| shards.contains(&s.shard))
-                .cloned()
-                .collect()
+            cached.values().filter(|s| shards.contains(&s.shard)).cloned().collect()
         };
         for snapshot in cached {
             self.configure(&snapshot);
@@ -182,10 +156,7 @@ impl Tenants {
     pub async fn refresh_stale(&self) -> StoreResult<()> {
         let known: Vec<(TenantId, i64)> = {
             let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
-            cached
-                .iter()
-                .map(|(id, s)| (id.clone(), s.tenant.config_version))
-                .collect()
+            cached.iter().map(|(id, s)| (id.clone(), s.tenant.config_version)).collect()
         };
         let ids: Vec<TenantId> = known.iter().map(|(id, _)| id.clone()).collect();
         if ids.is_empty() {
@@ -224,9 +195,7 @@ impl Tenants {
         self.spread(id, version).await?;
         let mut cancelled = 0;
         for subscription in config.map(|c| c.subscriptions).unwrap_or_default() {
-            cancelled += self
-                .end_waiting(&subscription.key(), EndReason::TenantDeleted)
-                .await?;
+            cancelled += self.end_waiting(&subscription.key(), EndReason::TenantDeleted).await?;
         }
         Ok((subscriptions, cancelled))
     }
@@ -256,15 +225,11 @@ impl Tenants {
         expected: i64,
     ) -> Result<u64, WriteError> {
         let found = self.0.store.get_subscription(key).await?;
-        let mut gone = found
-            .filter(|s| s.delete_time.is_none())
-            .ok_or(WriteError::NotFound)?;
+        let mut gone = found.filter(|s| s.delete_time.is_none()).ok_or(WriteError::NotFound)?;
         gone.delete_time = Some(self.0.clock.now());
         let version = self.0.store.update_subscription(&gone, expected).await?;
         self.spread(&key.tenant, version).await?;
-        Ok(self
-            .end_waiting(key, EndReason::SubscriptionDeleted)
-            .await?)
+        Ok(self.end_waiting(key, EndReason::SubscriptionDeleted).await?)
     }
 
     /// Disables a subscription by the system's own decision.
@@ -310,10 +275,8 @@ impl Tenants {
 
     /// Brings every replica to a version that was just written.
     async fn spread(&self, tenant: &TenantId, version: i64) -> Result<(), StoreError> {
-        let (here, ()) = tokio::join!(
-            self.refresh(tenant),
-            self.0.peers.refresh_tenant(tenant, version)
-        );
+        let (here, ()) =
+            tokio::join!(self.refresh(tenant), self.0.peers.refresh_tenant(tenant, version));
         here.map(|_| ())
     }
 }

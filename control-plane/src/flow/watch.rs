@@ -36,13 +36,8 @@ pub struct WatchFilter {
 impl WatchFilter {
     fn admits(&self, attempt: &TailedAttempt) -> bool {
         let key = &attempt.record.subscription;
-        self.tenant
-            .as_ref()
-            .is_none_or(|tenant| *tenant == key.tenant)
-            && self
-                .subscription
-                .as_ref()
-                .is_none_or(|id| *id == key.subscription)
+        self.tenant.as_ref().is_none_or(|tenant| *tenant == key.tenant)
+            && self.subscription.as_ref().is_none_or(|id| *id == key.subscription)
     }
 }
 
@@ -154,12 +149,7 @@ impl Watch {
             }
         };
         drop(sender);
-        let watcher = Watcher {
-            seat,
-            receiver,
-            filter,
-            ended: false,
-        };
+        let watcher = Watcher { seat, receiver, filter, ended: false };
         Ok(unfold(watcher, |mut watcher| async move {
             watcher.next().await.map(|attempt| (attempt, watcher))
         }))

@@ -32,12 +32,7 @@ impl Tail for Memory {
             return Err(StoreError::Unavailable("down".into()));
         }
         let from = usize::try_from(position).unwrap();
-        let attempts: Vec<_> = self
-            .all()
-            .into_iter()
-            .skip(from)
-            .take(PAGE as usize)
-            .collect();
+        let attempts: Vec<_> = self.all().into_iter().skip(from).take(PAGE as usize).collect();
         let position = i64::try_from(from + attempts.len()).unwrap();
         Ok(TailPage { attempts, position })
     }
@@ -45,17 +40,14 @@ impl Tail for Memory {
 
 impl Memory {
     fn all(&self) -> Vec<TailedAttempt> {
-        self.attempts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn commit(&self, tenant: &str, number: u32) {
-        self.attempts.lock().unwrap().push(TailedAttempt {
-            record: record(tenant, number),
-            delivery: None,
-        });
+        self.attempts
+            .lock()
+            .unwrap()
+            .push(TailedAttempt { record: record(tenant, number), delivery: None });
     }
 
     fn watch(&self, max_watchers: usize) -> Watch {
@@ -66,10 +58,7 @@ impl Memory {
 fn record(tenant: &str, number: u32) -> AttemptRecord {
     let now = Timestamp::from_micros(1_700_000_000_000_000);
     AttemptRecord {
-        key: AttemptKey {
-            delivery: DeliveryId::new(now, [1; 10]),
-            number,
-        },
+        key: AttemptKey { delivery: DeliveryId::new(now, [1; 10]), number },
         subscription: SubscriptionKey {
             tenant: tenant.parse().unwrap(),
             subscription: "erp".parse().unwrap(),
@@ -101,26 +90,15 @@ async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
     memory.commit("acme", 1);
     let watch = memory.watch(2);
     let all = watch.subscribe(WatchFilter::default()).await.unwrap();
-    let only = WatchFilter {
-        tenant: Some("acme".parse().unwrap()),
-        subscription: None,
-    };
+    let only = WatchFilter { tenant: Some("acme".parse().unwrap()), subscription: None };
     let acme = watch.subscribe(only).await.unwrap();
     memory.down.store(3, Ordering::SeqCst);
     for number in 2..1200 {
         memory.commit(if number % 2 == 0 { "acme" } else { "other" }, number);
     }
-    let numbers: Vec<u32> = all
-        .take(1198)
-        .map(|a| a.unwrap().record.key.number)
-        .collect()
-        .await;
+    let numbers: Vec<u32> = all.take(1198).map(|a| a.unwrap().record.key.number).collect().await;
     assert_eq!(numbers, (2..1200).collect::<Vec<_>>());
-    let numbers: Vec<u32> = acme
-        .take(599)
-        .map(|a| a.unwrap().record.key.number)
-        .collect()
-        .await;
+    let numbers: Vec<u32> = acme.take(599).map(|a| a.unwrap().record.key.number).collect().await;
     assert_eq!(numbers, (2..1200).step_by(2).collect::<Vec<_>>());
 }
 
@@ -128,10 +106,7 @@ async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
 async fn watchers_are_bounded_and_make_room_when_they_leave() {
     let watch = Memory::default().watch(1);
     let first = watch.subscribe(WatchFilter::default()).await.unwrap();
-    assert!(matches!(
-        watch.subscribe(WatchFilter::default()).await,
-        Err(WatchError::TooMany)
-    ));
+    assert!(matches!(watch.subscribe(WatchFilter::default()).await, Err(WatchError::TooMany)));
     drop(first);
     assert!(watch.subscribe(WatchFilter::default()).await.is_ok());
 }

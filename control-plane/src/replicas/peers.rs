@@ -84,11 +84,7 @@ impl Peers {
 
     /// A channel to another replica, connected when it is first used.
     pub fn channel(&self, address: &str) -> Result<Channel, tonic::transport::Error> {
-        let mut channels = self
-            .0
-            .channels
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut channels = self.0.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());
         }
@@ -108,18 +104,12 @@ impl Peers {
 
     /// A subscription got deliveries that are due, in a shard of that replica.
     pub fn hint_waiting(&self, address: &str, subscription: SubscriptionKey) {
-        let _ = self
-            .0
-            .hints
-            .try_send((address.to_owned(), Hint::Waiting(subscription)));
+        let _ = self.0.hints.try_send((address.to_owned(), Hint::Waiting(subscription)));
     }
 
     /// An attempt of a shard of that replica was concluded here.
     pub fn hint_concluded(&self, address: &str, key: AttemptKey) {
-        let _ = self
-            .0
-            .hints
-            .try_send((address.to_owned(), Hint::Concluded(key)));
+        let _ = self.0.hints.try_send((address.to_owned(), Hint::Concluded(key)));
     }
 
     /// Returns once every living replica works with at least this version of a
@@ -184,9 +174,7 @@ impl HintSender {
             for (address, hint) in gathered.drain(..) {
                 by_address.entry(address).or_default().insert(hint);
             }
-            let calls = by_address
-                .into_iter()
-                .map(|(to, hints)| self.peers.send_hints(to, hints));
+            let calls = by_address.into_iter().map(|(to, hints)| self.peers.send_hints(to, hints));
             futures::future::join_all(calls).await;
         }
     }

@@ -28,10 +28,7 @@ impl ReplicaService for Replicas {
         let hint = request.into_inner();
         let concluded = hint.concluded.iter().filter_map(|one| {
             let delivery = DeliveryId(Uuid::from_slice(&one.delivery_id).ok()?);
-            Some(AttemptKey {
-                delivery,
-                number: one.number,
-            })
+            Some(AttemptKey { delivery, number: one.number })
         });
         self.flow.dispatcher.with(|scheduler, now| {
             for key in concluded {
@@ -44,17 +41,11 @@ impl ReplicaService for Replicas {
                 tenant,
                 subscription: SubscriptionId::from_stored(one.subscription),
             };
-            if !self
-                .flow
-                .dispatcher
-                .look(|scheduler, _| scheduler.has_lane(&key))
-            {
+            if !self.flow.dispatcher.look(|scheduler, _| scheduler.has_lane(&key)) {
                 // Reading the configuration makes the lane.
                 let _ = self.flow.tenants.refresh(&key.tenant).await;
             }
-            self.flow
-                .dispatcher
-                .with(|scheduler, now| scheduler.note_due(&key, now, now));
+            self.flow.dispatcher.with(|scheduler, now| scheduler.note_due(&key, now, now));
         }
         Ok(Response::new(HintResponse {}))
     }

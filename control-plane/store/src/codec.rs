@@ -34,9 +34,7 @@ pub(crate) fn narrow<T: TryFrom<i64>>(column: &str, value: i64) -> StoreResult<T
 
 /// Bytes of a fixed length.
 pub(crate) fn fixed<const N: usize>(column: &str, bytes: &[u8]) -> StoreResult<[u8; N]> {
-    bytes
-        .try_into()
-        .map_err(|_| corrupt(format_args!("{column} has {} bytes", bytes.len())))
+    bytes.try_into().map_err(|_| corrupt(format_args!("{column} has {} bytes", bytes.len())))
 }
 
 /// Settings, signing keys, labels and attributes, for their columns of JSON.
@@ -60,11 +58,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> StoreR
 pub(crate) fn attributes_to_json(
     attributes: &BTreeMap<String, String>,
 ) -> StoreResult<Option<String>> {
-    if attributes.is_empty() {
-        Ok(None)
-    } else {
-        to_json(attributes).map(Some)
-    }
+    if attributes.is_empty() { Ok(None) } else { to_json(attributes).map(Some) }
 }
 
 /// Reads what [`attributes_to_json`] wrote.
@@ -125,10 +119,7 @@ pub(crate) fn status(code: i64) -> StoreResult<Status> {
 /// Response headers as bytes, since a receiver may send any: for each header the
 /// lengths of its name and value (32 bits each, big-endian), then both.
 pub(crate) fn encode_headers(headers: &[(String, Bytes)]) -> StoreResult<Vec<u8>> {
-    let size = headers
-        .iter()
-        .map(|(name, value)| 8 + name.len() + value.len())
-        .sum();
+    let size = headers.iter().map(|(name, value)| 8 + name.len() + value.len()).sum();
     let mut out = Vec::with_capacity(size);
     for (name, value) in headers {
         for length in [name.len(), value.len()] {
@@ -155,21 +146,14 @@ pub(crate) fn decode_headers(bytes: &[u8]) -> StoreResult<Vec<(String, Bytes)>> 
     while let Some(lengths) = take(8) {
         let (name, value) = lengths.split_at(4);
         let length = |field: &[u8]| {
-            field
-                .try_into()
-                .ok()
-                .and_then(|f| usize::try_from(u32::from_be_bytes(f)).ok())
+            field.try_into().ok().and_then(|f| usize::try_from(u32::from_be_bytes(f)).ok())
         };
         let name = length(name).and_then(&mut take).ok_or_else(cut)?;
         let value = length(value).and_then(&mut take).ok_or_else(cut)?;
         let name = str::from_utf8(name).map_err(|_| corrupt("a header's name is not UTF-8"))?;
         headers.push((name.to_owned(), Bytes::copy_from_slice(value)));
     }
-    if rest.is_empty() {
-        Ok(headers)
-    } else {
-        Err(cut())
-    }
+    if rest.is_empty() { Ok(headers) } else { Err(cut()) }
 }
 
 /// Text without NUL, which PostgreSQL's text cannot hold.
@@ -209,18 +193,12 @@ pub(crate) fn first_id_from(time: Timestamp) -> Uuid {
 /// them are all ids that were made together with it.
 pub(crate) fn ids_of_same_millisecond(id: Uuid) -> (Uuid, Uuid) {
     let random = (1_u128 << 80) - 1;
-    (
-        Uuid::from_u128(id.as_u128() & !random),
-        Uuid::from_u128(id.as_u128() | random),
-    )
+    (Uuid::from_u128(id.as_u128() & !random), Uuid::from_u128(id.as_u128() | random))
 }
 
 /// The ids `from <= id < until` that were made within a range of time.
 pub(crate) fn id_range(range: TimeRange) -> (Uuid, Uuid) {
-    (
-        range.from.map_or(Uuid::nil(), first_id_from),
-        range.until.map_or(Uuid::max(), first_id_from),
-    )
+    (range.from.map_or(Uuid::nil(), first_id_from), range.until.map_or(Uuid::max(), first_id_from))
 }
 
 /// What a search looks in: kept in a column of its own in lower case, since the
@@ -307,10 +285,7 @@ mod tests {
         assert!(matches!(outcome(99), Err(StoreError::Corrupt(_))));
         assert!(matches!(end_reason(1 << 40), Err(StoreError::Corrupt(_))));
         assert!(matches!(status(0), Err(StoreError::Corrupt(_))));
-        assert!(matches!(
-            narrow::<u32>("attempts", -1),
-            Err(StoreError::Corrupt(_))
-        ));
+        assert!(matches!(narrow::<u32>("attempts", -1), Err(StoreError::Corrupt(_))));
     }
 
     #[test]

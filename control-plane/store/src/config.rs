@@ -171,8 +171,5 @@ pub(crate) fn sort_key(
         OrderBy::CreateTime => create_time.as_micros().to_string(),
         OrderBy::DisplayName => display_name.to_owned(),
     };
-    SortKey {
-        value,
-        id: id.to_owned(),
-    }
+    SortKey { value, id: id.to_owned() }
 }

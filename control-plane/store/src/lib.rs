@@ -64,9 +64,7 @@ pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Arc<dyn Store
     } else if let Some(path) = url.strip_prefix("sqlite:") {
         Ok(Arc::new(sqlite::SqliteStore::open(path, options).await?))
     } else {
-        Err(StoreError::Rejected(
-            "a database URL begins with postgres:// or sqlite:".to_owned(),
-        ))
+        Err(StoreError::Rejected("a database URL begins with postgres:// or sqlite:".to_owned()))
     }
 }
 

@@ -18,11 +18,7 @@ const POSTGRES_URL: &str = "POSTRIDER_TEST_POSTGRES_URL";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn options(migrate: bool) -> OpenOptions {
-    OpenOptions {
-        migrate,
-        shards: 8,
-        max_connections: 4,
-    }
+    OpenOptions { migrate, shards: 8, max_connections: 4 }
 }
 
 /// Runs a test with the URL of an empty database; says so when it cannot.
@@ -34,11 +30,7 @@ async fn with_database<F: Future<Output = ()>>(test: impl FnOnce(String) -> F) {
     };
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let database = format!("engine_{}_{number}", std::process::id());
-    execute(
-        &admin,
-        &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"),
-    )
-    .await;
+    execute(&admin, &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")).await;
     execute(&admin, &format!("CREATE DATABASE {database}")).await;
     let (server, _) = admin.rsplit_once('/').unwrap();
     test(format!("{server}/{database}")).await;
@@ -56,10 +48,7 @@ where
     T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
 {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let value = sqlx::query_scalar(AssertSqlSafe(sql))
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let value = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     value
 }
@@ -67,14 +56,8 @@ where
 #[tokio::test]
 async fn a_schema_that_is_not_current_says_what_to_run() {
     with_database(async |url| {
-        let error = postrider_store::open(&url, &options(false))
-            .await
-            .err()
-            .unwrap();
-        assert!(
-            error.to_string().contains("run `postrider migrate`"),
-            "{error}"
-        );
+        let error = postrider_store::open(&url, &options(false)).await.err().unwrap();
+        assert!(error.to_string().contains("run `postrider migrate`"), "{error}");
         let migrating = options(true);
         let (one, two) = tokio::join!(
             postrider_store::open(&url, &migrating),
@@ -82,25 +65,15 @@ async fn a_schema_that_is_not_current_says_what_to_run() {
         );
         one.unwrap().close().await;
         two.unwrap().close().await;
-        postrider_store::open(&url, &options(false))
-            .await
-            .unwrap()
-            .close()
-            .await;
+        postrider_store::open(&url, &options(false)).await.unwrap().close().await;
         execute(&url, "UPDATE _sqlx_migrations SET checksum = '\\x00'").await;
         for migrate in [false, true] {
-            let error = postrider_store::open(&url, &options(migrate))
-                .await
-                .err()
-                .unwrap();
+            let error = postrider_store::open(&url, &options(migrate)).await.err().unwrap();
             assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
         }
         execute(&url, "UPDATE _sqlx_migrations SET version = 999").await;
         for migrate in [false, true] {
-            let error = postrider_store::open(&url, &options(migrate))
-                .await
-                .err()
-                .unwrap();
+            let error = postrider_store::open(&url, &options(migrate)).await.err().unwrap();
             assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
         }
     })
@@ -110,16 +83,11 @@ async fn a_schema_that_is_not_current_says_what_to_run() {
 #[tokio::test]
 async fn an_address_without_a_server_is_unavailable_and_its_password_not_told() {
     let nobody = "postgres://me:secret@127.0.0.1:1/x";
-    let error = postrider_store::open(nobody, &options(true))
-        .await
-        .err()
-        .unwrap();
+    let error = postrider_store::open(nobody, &options(true)).await.err().unwrap();
     assert!(error.is_transient(), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
-    let error = postrider_store::open("postgres://me:secret@[", &options(true))
-        .await
-        .err()
-        .unwrap();
+    let error =
+        postrider_store::open("postgres://me:secret@[", &options(true)).await.err().unwrap();
     assert!(!error.to_string().contains("secret"), "{error}");
 }
 
@@ -128,10 +96,7 @@ async fn readiness_asks_for_tomorrows_partition_of_each_table() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         let now = store.now().await.unwrap();
-        let settings = Maintenance {
-            retention: 30 * DAY,
-            days_ahead: 7,
-        };
+        let settings = Maintenance { retention: 30 * DAY, days_ahead: 7 };
         store.ready(now).await.unwrap();
         store.ready(now + 6 * DAY).await.unwrap();
         let tomorrow = (now + DAY).to_string()[..10].replace('-', "");
@@ -153,10 +118,7 @@ async fn old_partitions_are_dropped_and_a_reader_only_delays_it() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         let now = store.now().await.unwrap();
-        let settings = Maintenance {
-            retention: 3 * DAY,
-            days_ahead: 7,
-        };
+        let settings = Maintenance { retention: 3 * DAY, days_ahead: 7 };
         store.maintain(now - 10 * DAY, settings).await.unwrap();
         let count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass";
         let before: i64 = one(&url, count).await;
@@ -185,22 +147,13 @@ async fn the_earliest_deadline_is_read_from_its_index() {
         store.close().await;
         let explained: Vec<String> = {
             let mut connection = PgConnection::connect(&url).await.unwrap();
-            connection
-                .execute("SET enable_seqscan = off; ANALYZE")
-                .await
-                .unwrap();
+            connection.execute("SET enable_seqscan = off; ANALYZE").await.unwrap();
             let sql = "EXPLAIN SELECT id FROM deliveries WHERE tenant = 'a' AND \
                 subscription = 'b' AND state IN (1, 2) AND state = 2 ORDER BY deadline LIMIT 1";
-            sqlx::query_scalar(sql)
-                .fetch_all(&mut connection)
-                .await
-                .unwrap()
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
         };
         let plan = explained.join("\n");
-        assert!(
-            plan.contains("deliveries_deadline") && !plan.contains("Sort"),
-            "{plan}"
-        );
+        assert!(plan.contains("deliveries_deadline") && !plan.contains("Sort"), "{plan}");
     })
     .await;
 }
@@ -230,30 +183,14 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
             heard: now,
             heard_ago: Duration::from_secs(seconds),
         };
-        let clock = StoppedClock {
-            total: DAY,
-            since: Some(now),
-        };
-        store
-            .put_region_clock(&RegionClock {
-                region: region.clone(),
-                clock,
-            })
-            .await
-            .unwrap();
-        store
-            .heartbeat(&replica("one"), &[agent(1), agent(61)])
-            .await
-            .unwrap();
+        let clock = StoppedClock { total: DAY, since: Some(now) };
+        store.put_region_clock(&RegionClock { region: region.clone(), clock }).await.unwrap();
+        store.heartbeat(&replica("one"), &[agent(1), agent(61)]).await.unwrap();
         let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
         assert_eq!(view.replicas.len(), 2);
         assert_eq!(view.agents.len(), 1);
         assert_eq!(view.regions, [RegionClock { region, clock }]);
-        execute(
-            &url,
-            "UPDATE replicas SET heard = heard - 61000000 WHERE id = 'one'",
-        )
-        .await;
+        execute(&url, "UPDATE replicas SET heard = heard - 61000000 WHERE id = 'one'").await;
         let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
         assert_eq!(view.replicas.len(), 1);
         store.close().await;

@@ -29,20 +29,14 @@ async fn retry(stage: &Stage, delivery: &Delivery) -> Result<Delivery, Status> {
 async fn cancel(stage: &Stage, delivery: &Delivery) -> Result<Delivery, Status> {
     let mut api = stage.api.clone();
     let name = delivery.name.clone();
-    let cancelled = api
-        .deliveries
-        .cancel_delivery(CancelDeliveryRequest { name });
+    let cancelled = api.deliveries.cancel_delivery(CancelDeliveryRequest { name });
     Ok(cancelled.await?.into_inner())
 }
 
 pub async fn brought_forward(cluster: &Cluster) {
     let stage = Stage::set(cluster, "forward").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
-    stage
-        .subscribe_with_delays("/hook", &[HOUR_MILLISECONDS])
-        .await;
+    stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
+    stage.subscribe_with_delays("/hook", &[HOUR_MILLISECONDS]).await;
     let event = stage.publish().await;
     let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
     let retried = retry(&stage, &waiting).await.unwrap();
@@ -56,9 +50,7 @@ pub async fn brought_forward(cluster: &Cluster) {
 pub async fn sent_again(cluster: &Cluster) {
     let stage = Stage::set(cluster, "again-by-hand").await;
     let failed = status(StatusCode::BAD_GATEWAY);
-    stage
-        .receiver
-        .script("/hook", [failed.clone(), failed.clone(), failed, ok()]);
+    stage.receiver.script("/hook", [failed.clone(), failed.clone(), failed, ok()]);
     stage.subscribe_with_delays("/hook", &[50]).await;
     let event = stage.publish().await;
     let ended = stage.wait_for(&event, DeliveryState::Exhausted).await;
@@ -67,25 +59,15 @@ pub async fn sent_again(cluster: &Cluster) {
     assert_eq!(again.resend_of, ended.name);
     assert_eq!(again.event, event);
     assert_eq!(again.sequence, ended.sequence);
-    let succeeded = stage
-        .api
-        .wait_for_state(&again.name, DeliveryState::Succeeded, SOON);
+    let succeeded = stage.api.wait_for_state(&again.name, DeliveryState::Succeeded, SOON);
     let succeeded = succeeded.await.unwrap();
     let attempts = stage.attempts(&succeeded).await;
-    let seen: Vec<_> = attempts
-        .iter()
-        .map(|a| (a.number, a.trigger(), a.http_status))
-        .collect();
-    let wanted = [
-        (1, AttemptTrigger::Manual, 502),
-        (2, AttemptTrigger::Retry, 200),
-    ];
+    let seen: Vec<_> = attempts.iter().map(|a| (a.number, a.trigger(), a.http_status)).collect();
+    let wanted = [(1, AttemptTrigger::Manual, 502), (2, AttemptTrigger::Retry, 200)];
     assert_eq!(seen, wanted);
     // Also what succeeded can be sent again.
     let third = retry(&stage, &succeeded).await.unwrap();
-    let third = stage
-        .api
-        .wait_for_state(&third.name, DeliveryState::Succeeded, SOON);
+    let third = stage.api.wait_for_state(&third.name, DeliveryState::Succeeded, SOON);
     assert_eq!(third.await.unwrap().resend_of, succeeded.name);
     let mut api = stage.api.clone();
     assert_eq!(api.deliveries_of(&event).await.unwrap().len(), 3);
@@ -99,9 +81,7 @@ pub async fn sent_again(cluster: &Cluster) {
 
 pub async fn cancelled(cluster: &Cluster) {
     let stage = Stage::set(cluster, "cancelled").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
+    stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     stage.subscribe_with_delays("/hook", &[300]).await;
     let event = stage.publish().await;
     let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
@@ -132,14 +112,9 @@ pub async fn while_in_flight(cluster: &Cluster) {
     gate.open();
     // The result is recorded and changes nothing.
     let attempts = wait::until("the attempt's record", SOON, || async {
-        wait::when(stage.attempts(&delivery).await, |attempts| {
-            !attempts.is_empty()
-        })
+        wait::when(stage.attempts(&delivery).await, |attempts| !attempts.is_empty())
     });
-    assert_eq!(
-        attempts.await.unwrap()[0].outcome(),
-        AttemptOutcome::Succeeded
-    );
+    assert_eq!(attempts.await.unwrap()[0].outcome(), AttemptOutcome::Succeeded);
     let ended = stage.delivery(&event).await;
     assert_eq!(ended.state(), DeliveryState::Cancelled);
 }

@@ -25,34 +25,28 @@ async fn update(
     paths: &[&str],
 ) -> Result<Subscription, Status> {
     let mut api = stage.api.clone();
-    let updated = api
-        .subscriptions
-        .update_subscription(UpdateSubscriptionRequest {
-            subscription: Some(changed),
-            update_mask: Some(FieldMask {
-                paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-            }),
-        });
+    let updated = api.subscriptions.update_subscription(UpdateSubscriptionRequest {
+        subscription: Some(changed),
+        update_mask: Some(FieldMask {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        }),
+    });
     Ok(updated.await?.into_inner())
 }
 
 async fn rotate(stage: &Stage, name: &str, grace: Duration) -> Subscription {
     let mut api = stage.api.clone();
-    let rotated = api
-        .subscriptions
-        .rotate_signing_secret(RotateSigningSecretRequest {
-            name: name.to_owned(),
-            grace_period: Some(grace.try_into().unwrap()),
-            ..RotateSigningSecretRequest::default()
-        });
+    let rotated = api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
+        name: name.to_owned(),
+        grace_period: Some(grace.try_into().unwrap()),
+        ..RotateSigningSecretRequest::default()
+    });
     rotated.await.unwrap().into_inner().subscription.unwrap()
 }
 
 pub async fn retry_uses_the_new_settings(cluster: &Cluster) {
     let stage = Stage::set(cluster, "updated").await;
-    stage
-        .receiver
-        .script("/old", [status(StatusCode::BAD_GATEWAY)]);
+    stage.receiver.script("/old", [status(StatusCode::BAD_GATEWAY)]);
     let old = stage.subscribe_with_delays("/old", &[1_000]).await;
     let event = stage.publish().await;
     stage.wait_for(&event, DeliveryState::Waiting).await;
@@ -108,28 +102,18 @@ pub async fn etags(cluster: &Cluster) {
         ..Subscription::default()
     };
     let mask = ["display_name"];
-    let second = update(&stage, renamed(&first.etag, "one"), &mask)
-        .await
-        .unwrap();
-    let stale = update(&stage, renamed(&first.etag, "two"), &mask)
-        .await
-        .unwrap_err();
-    let disabled = stage
-        .api
-        .subscriptions
-        .disable_subscription(DisableSubscriptionRequest {
-            name: first.name.clone(),
-            etag: first.etag.clone(),
-            ..DisableSubscriptionRequest::default()
-        });
+    let second = update(&stage, renamed(&first.etag, "one"), &mask).await.unwrap();
+    let stale = update(&stage, renamed(&first.etag, "two"), &mask).await.unwrap_err();
+    let disabled = stage.api.subscriptions.disable_subscription(DisableSubscriptionRequest {
+        name: first.name.clone(),
+        etag: first.etag.clone(),
+        ..DisableSubscriptionRequest::default()
+    });
     let disabled = disabled.await.unwrap_err();
-    let deleted = stage
-        .api
-        .subscriptions
-        .delete_subscription(DeleteSubscriptionRequest {
-            name: first.name.clone(),
-            etag: first.etag.clone(),
-        });
+    let deleted = stage.api.subscriptions.delete_subscription(DeleteSubscriptionRequest {
+        name: first.name.clone(),
+        etag: first.etag.clone(),
+    });
     let deleted = deleted.await.unwrap_err();
     for status in [stale, disabled, deleted] {
         assert_eq!(status.code(), Code::Aborted, "{status:?}");

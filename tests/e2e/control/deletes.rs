@@ -23,19 +23,13 @@ pub async fn subscription(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "deleted").await;
     let gate = Gate::closed();
     let failed = status(StatusCode::BAD_GATEWAY);
-    stage
-        .receiver
-        .script("/hook", [failed.clone(), failed, held(&gate)]);
+    stage.receiver.script("/hook", [failed.clone(), failed, held(&gate)]);
     let request = CreateSubscriptionRequest {
         parent: stage.tenant.clone(),
         subscription_id: "mine".to_owned(),
         subscription: Some(stage.wanted("/hook")),
     };
-    let made = stage
-        .api
-        .subscriptions
-        .create_subscription(request.clone())
-        .await;
+    let made = stage.api.subscriptions.create_subscription(request.clone()).await;
     let name = made.unwrap().into_inner().name;
     let waiting = [stage.publish().await, stage.publish().await];
     for event in &waiting {
@@ -43,13 +37,10 @@ pub async fn subscription(cluster: &Cluster) {
     }
     let under_way = stage.publish().await;
     stage.receiver.wait_for_at("/hook", 3, SOON).await.unwrap();
-    let deleted = stage
-        .api
-        .subscriptions
-        .delete_subscription(DeleteSubscriptionRequest {
-            name: name.clone(),
-            ..DeleteSubscriptionRequest::default()
-        });
+    let deleted = stage.api.subscriptions.delete_subscription(DeleteSubscriptionRequest {
+        name: name.clone(),
+        ..DeleteSubscriptionRequest::default()
+    });
     assert_eq!(deleted.await.unwrap().into_inner().cancelled_deliveries, 2);
     for event in &waiting {
         let ended = stage.wait_for(event, DeliveryState::Cancelled).await;
@@ -60,26 +51,14 @@ pub async fn subscription(cluster: &Cluster) {
     let attempts = stage.attempts(&delivery).await;
     assert_eq!(attempts.len(), 1, "{attempts:?}");
     assert_eq!(attempts[0].outcome(), AttemptOutcome::Succeeded);
-    let again = stage
-        .api
-        .subscriptions
-        .create_subscription(request)
-        .await
-        .unwrap_err();
+    let again = stage.api.subscriptions.create_subscription(request).await.unwrap_err();
     assert_eq!(again.code(), Code::AlreadyExists, "{again:?}");
     assert_eq!(reason(&again), "RESOURCE_EXISTS");
-    let read = stage
-        .api
-        .subscriptions
-        .get_subscription(GetSubscriptionRequest { name });
+    let read = stage.api.subscriptions.get_subscription(GetSubscriptionRequest { name });
     assert!(read.await.unwrap().into_inner().delete_time.is_some());
-    let published = stage
-        .api
-        .publish(&stage.tenant, event("payment.completed", "{}"), "");
+    let published = stage.api.publish(&stage.tenant, event("payment.completed", "{}"), "");
     assert_eq!(published.await.unwrap().matched_subscriptions, 0);
-    let resent = stage.api.deliveries.retry_delivery(RetryDeliveryRequest {
-        name: delivery.name,
-    });
+    let resent = stage.api.deliveries.retry_delivery(RetryDeliveryRequest { name: delivery.name });
     let resent = resent.await.unwrap_err();
     assert_eq!(resent.code(), Code::FailedPrecondition, "{resent:?}");
     assert_eq!(reason(&resent), "SUBSCRIPTION_DELETED");
@@ -87,68 +66,40 @@ pub async fn subscription(cluster: &Cluster) {
 
 pub async fn tenant(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "closing").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::BAD_GATEWAY)]);
+    stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
     let name = stage.subscribe("/hook").await.name;
     stage.subscribe("/other").await;
     let event_name = stage.publish().await;
     let filter = "state = WAITING";
-    let waiting = stage
-        .api
-        .wait_for_deliveries(&stage.tenant, filter, 1, SOON);
+    let waiting = stage.api.wait_for_deliveries(&stage.tenant, filter, 1, SOON);
     let waiting = waiting.await.unwrap().remove(0);
     let delete = |force| DeleteTenantRequest {
         name: "tenants/closing".to_owned(),
         force,
         ..DeleteTenantRequest::default()
     };
-    let refused = stage
-        .api
-        .tenants
-        .delete_tenant(delete(false))
-        .await
-        .unwrap_err();
+    let refused = stage.api.tenants.delete_tenant(delete(false)).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused:?}");
     assert_eq!(reason(&refused), "TENANT_NOT_EMPTY");
-    let violations = refused
-        .get_details_precondition_failure()
-        .unwrap()
-        .violations;
+    let violations = refused.get_details_precondition_failure().unwrap().violations;
     let told: Vec<_> = violations.iter().map(|v| v.description.as_str()).collect();
-    assert!(
-        told.iter().any(|t| t.starts_with("2 subscriptions")),
-        "{told:?}"
-    );
+    assert!(told.iter().any(|t| t.starts_with("2 subscriptions")), "{told:?}");
     assert!(told.iter().any(|t| t.starts_with("1 waiting")), "{told:?}");
     enable(&stage, &name).await;
-    let deleted = stage
-        .api
-        .tenants
-        .delete_tenant(delete(true))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (deleted.deleted_subscriptions, deleted.cancelled_deliveries),
-        (2, 1)
-    );
+    let deleted = stage.api.tenants.delete_tenant(delete(true)).await.unwrap().into_inner();
+    assert_eq!((deleted.deleted_subscriptions, deleted.cancelled_deliveries), (2, 1));
     let ended = stage.api.delivery(&waiting.name).await.unwrap();
     assert_eq!(ended.state(), DeliveryState::Cancelled);
     assert_eq!(ended.end_reason(), DeliveryEndReason::TenantDeleted);
     assert_eq!(ended.event, event_name);
-    let published = stage
-        .api
-        .publish(&stage.tenant, event("payment.completed", "{}"), "");
+    let published = stage.api.publish(&stage.tenant, event("payment.completed", "{}"), "");
     let published = published.await.unwrap_err();
     assert_eq!(reason(&published), "RESOURCE_DELETED");
-    let again = stage.api.tenants.create_tenant(CreateTenantRequest {
-        tenant_id: "closing".to_owned(),
-        tenant: None,
-    });
+    let again = stage
+        .api
+        .tenants
+        .create_tenant(CreateTenantRequest { tenant_id: "closing".to_owned(), tenant: None });
     assert_eq!(reason(&again.await.unwrap_err()), "RESOURCE_EXISTS");
-    let read = stage.api.tenants.get_tenant(GetTenantRequest {
-        name: stage.tenant.clone(),
-    });
+    let read = stage.api.tenants.get_tenant(GetTenantRequest { name: stage.tenant.clone() });
     assert!(read.await.unwrap().into_inner().delete_time.is_some());
 }

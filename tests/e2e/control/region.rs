@@ -12,27 +12,14 @@ use crate::stage::{SOON, Stage, WHILE, agent_in};
 
 async fn region(stage: &Stage, name: &str) -> Option<Region> {
     let mut api = stage.api.clone();
-    let regions = api
-        .fleet
-        .list_regions(ListRegionsRequest::default())
-        .await
-        .unwrap();
-    regions
-        .into_inner()
-        .regions
-        .into_iter()
-        .find(|region| region.name == name)
+    let regions = api.fleet.list_regions(ListRegionsRequest::default()).await.unwrap();
+    regions.into_inner().regions.into_iter().find(|region| region.name == name)
 }
 
 pub async fn waits_for_its_agent(cluster: &Cluster) {
     let stage = Stage::set(cluster, "overseas").await;
     let name = "regions/overseas";
-    stage
-        .create(Subscription {
-            region: name.to_owned(),
-            ..stage.wanted("/hook")
-        })
-        .await;
+    stage.create(Subscription { region: name.to_owned(), ..stage.wanted("/hook") }).await;
     let events = stage.publish_many(3).await;
     let behind = wait::until("the region to be behind", SOON, || async {
         let seen = region(&stage, name).await;

@@ -15,43 +15,35 @@ use crate::stage::{SOON, Stage, WHILE};
 
 pub async fn pause(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
-    let paused = api
-        .subscriptions
-        .pause_subscription(PauseSubscriptionRequest {
-            name: name.to_owned(),
-            etag: String::new(),
-            reason: "the bank's own window".to_owned(),
-        });
+    let paused = api.subscriptions.pause_subscription(PauseSubscriptionRequest {
+        name: name.to_owned(),
+        etag: String::new(),
+        reason: "the bank's own window".to_owned(),
+    });
     paused.await.unwrap().into_inner()
 }
 
 pub async fn disable(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
-    let disabled = api
-        .subscriptions
-        .disable_subscription(DisableSubscriptionRequest {
-            name: name.to_owned(),
-            ..DisableSubscriptionRequest::default()
-        });
+    let disabled = api.subscriptions.disable_subscription(DisableSubscriptionRequest {
+        name: name.to_owned(),
+        ..DisableSubscriptionRequest::default()
+    });
     disabled.await.unwrap().into_inner()
 }
 
 pub async fn enable(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
-    let enabled = api
-        .subscriptions
-        .enable_subscription(EnableSubscriptionRequest {
-            name: name.to_owned(),
-            ..EnableSubscriptionRequest::default()
-        });
+    let enabled = api.subscriptions.enable_subscription(EnableSubscriptionRequest {
+        name: name.to_owned(),
+        ..EnableSubscriptionRequest::default()
+    });
     enabled.await.unwrap().into_inner()
 }
 
 pub async fn paused(cluster: &Cluster) {
     let stage = Stage::set(cluster, "paused").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
+    stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     let name = stage.subscribe_with_delays("/hook", &[500, 500]).await.name;
     stage.subscribe("/other").await;
     let failed = stage.publish().await;
@@ -69,30 +61,20 @@ pub async fn paused(cluster: &Cluster) {
     enable(&stage, &name).await;
     let requests = stage.receiver.wait_for_at("/hook", 8, SOON).await.unwrap();
     let filter = format!("subscription = \"{name}\" AND state = SUCCEEDED");
-    let ended = stage
-        .api
-        .wait_for_deliveries(&stage.tenant, &filter, 7, SOON);
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, &filter, 7, SOON);
     ended.await.unwrap();
     events.push(failed);
     events.sort();
-    let mut received: Vec<_> = requests[1..]
-        .iter()
-        .map(|r| r.webhook_id().to_owned())
-        .collect();
+    let mut received: Vec<_> = requests[1..].iter().map(|r| r.webhook_id().to_owned()).collect();
     received.sort();
     let all = events.iter().zip(&received);
-    assert!(
-        all.clone().all(|(name, id)| name.ends_with(id)),
-        "{received:?}"
-    );
+    assert!(all.clone().all(|(name, id)| name.ends_with(id)), "{received:?}");
     assert_eq!(stage.receiver.received_at("/hook"), 8);
 }
 
 pub async fn disabled(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "disabled").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
+    stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     let name = stage.subscribe_with_delays("/hook", &[300, 300]).await.name;
     let failed = stage.publish().await;
     stage.wait_for(&failed, DeliveryState::Waiting).await;
@@ -103,10 +85,7 @@ pub async fn disabled(cluster: &Cluster) {
     stage.publish_many(2).await;
     let suppressed = stage.delivery(&published.event).await;
     assert_eq!(suppressed.state(), DeliveryState::Suppressed);
-    assert_eq!(
-        suppressed.end_reason(),
-        DeliveryEndReason::SubscriptionDisabled
-    );
+    assert_eq!(suppressed.end_reason(), DeliveryEndReason::SubscriptionDisabled);
     assert_eq!(suppressed.sequence, 0);
     tokio::time::sleep(WHILE).await;
     assert_eq!(stage.receiver.received(), 1);

@@ -22,14 +22,12 @@ use crate::stage::{SOON, Stage, WHILE};
 
 async fn test(stage: &Stage, name: &str, retry: bool) -> Result<TestSubscriptionResponse, Status> {
     let mut api = stage.api.clone();
-    let tested = api
-        .subscriptions
-        .test_subscription(TestSubscriptionRequest {
-            name: name.to_owned(),
-            event_type: "sample.of_mine".to_owned(),
-            payload_form: Some(PayloadForm::PayloadJson("{\"a\" :1}".to_owned())),
-            retry,
-        });
+    let tested = api.subscriptions.test_subscription(TestSubscriptionRequest {
+        name: name.to_owned(),
+        event_type: "sample.of_mine".to_owned(),
+        payload_form: Some(PayloadForm::PayloadJson("{\"a\" :1}".to_owned())),
+        retry,
+    });
     Ok(tested.await?.into_inner())
 }
 
@@ -55,38 +53,24 @@ pub async fn in_every_status(cluster: &Cluster) {
         assert_eq!(request.number, number);
         assert_eq!(request.body, "{\"a\" :1}");
         assert_signed(&request, &made.signing_secret).unwrap();
-        let event = stage.api.events.get_event(GetEventRequest {
-            name: delivery.event,
-            ..GetEventRequest::default()
-        });
+        let event = stage
+            .api
+            .events
+            .get_event(GetEventRequest { name: delivery.event, ..GetEventRequest::default() });
         let event = event.await.unwrap().into_inner();
-        assert!(
-            event.test && event.event_type == "sample.of_mine",
-            "{event:?}"
-        );
+        assert!(event.test && event.event_type == "sample.of_mine", "{event:?}");
     }
     assert_eq!(stage.count("test = true").await, 3);
     let stats = stage
         .api
         .subscriptions
         .get_subscription_stats(GetSubscriptionStatsRequest { name: made.name });
-    assert_eq!(
-        stats
-            .await
-            .unwrap()
-            .into_inner()
-            .total
-            .unwrap()
-            .attempt_count,
-        0
-    );
+    assert_eq!(stats.await.unwrap().into_inner().total.unwrap().attempt_count, 0);
 }
 
 pub async fn failing(cluster: &Cluster) {
     let stage = Stage::set(cluster, "test-fails").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::FORBIDDEN)]);
+    stage.receiver.script("/hook", [status(StatusCode::FORBIDDEN)]);
     let made = stage.subscribe_with_delays("/hook", &[0, 0]).await;
     let tested = test(&stage, &made.name, false).await.unwrap();
     let (delivery, attempt) = (tested.delivery.unwrap(), tested.attempt.unwrap());
@@ -99,9 +83,7 @@ pub async fn failing(cluster: &Cluster) {
 
 pub async fn with_retries(cluster: &Cluster) {
     let stage = Stage::set(cluster, "test-retries").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
+    stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     let made = stage.subscribe_with_delays("/hook", &[200]).await;
     // Retries of a test go out while it is disabled too.
     disable(&stage, &made.name).await;
@@ -109,9 +91,7 @@ pub async fn with_retries(cluster: &Cluster) {
     let (delivery, attempt) = (tested.delivery.unwrap(), tested.attempt.unwrap());
     assert_eq!(attempt.http_status, 502);
     assert_eq!(delivery.state(), DeliveryState::Waiting);
-    let ended = stage
-        .api
-        .wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON);
+    let ended = stage.api.wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON);
     let attempts = stage.attempts(&ended.await.unwrap()).await;
     assert_eq!(attempts.len(), 2, "{attempts:?}");
     assert!(attempts.iter().all(|attempt| attempt.test), "{attempts:?}");

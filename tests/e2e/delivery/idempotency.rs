@@ -53,10 +53,7 @@ pub async fn other_request(cluster: &Cluster) {
     let others = [
         event("payment.completed", "{\"amount\": \"10.01\"}"),
         event("payment.failed", PAYLOAD),
-        Event {
-            account: "SE1".to_owned(),
-            ..payment()
-        },
+        Event { account: "SE1".to_owned(), ..payment() },
     ];
     for other in others {
         let refused = stage.api.publish(&stage.tenant, other, "key").await;

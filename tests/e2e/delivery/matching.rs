@@ -13,10 +13,7 @@ use postrider_tests::wait;
 use crate::stage::{PAYLOAD, SOON, Stage};
 
 fn about(account: &str) -> Event {
-    Event {
-        account: account.to_owned(),
-        ..event("payment.completed", PAYLOAD)
-    }
+    Event { account: account.to_owned(), ..event("payment.completed", PAYLOAD) }
 }
 
 /// Publishes these and returns which paths each reached, once all have ended.
@@ -37,9 +34,7 @@ async fn reached(stage: &Stage, events: Vec<Event>) -> Vec<Vec<String>> {
         paths.entry(id).or_default().push(path);
     }
     let of = |name: &String| {
-        let mut reached = paths
-            .remove(name.rsplit('/').next().unwrap())
-            .unwrap_or_default();
+        let mut reached = paths.remove(name.rsplit('/').next().unwrap()).unwrap_or_default();
         reached.sort();
         reached
     };
@@ -70,12 +65,7 @@ pub async fn event_types(cluster: &Cluster) {
     ] {
         let event_types = types.into_iter().map(str::to_owned).collect();
         let wanted = stage.wanted(path);
-        stage
-            .create(Subscription {
-                event_types,
-                ..wanted
-            })
-            .await;
+        stage.create(Subscription { event_types, ..wanted }).await;
     }
     let types = [
         "payment.completed",
@@ -103,8 +93,6 @@ pub async fn nobody(cluster: &Cluster) {
     let second = stage.api.publish(&stage.tenant, about(""), "").await;
     let second = second.unwrap();
     assert_eq!(second.matched_subscriptions, 1);
-    stage
-        .wait_for(&second.event, DeliveryState::Succeeded)
-        .await;
+    stage.wait_for(&second.event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 1);
 }

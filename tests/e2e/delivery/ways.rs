@@ -44,9 +44,7 @@ pub async fn unary(cluster: &Cluster) {
     let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
     assert_eq!(requests[0].webhook_id(), id(&published.event));
     assert_eq!(requests[0].body, PAYLOAD);
-    let delivery = stage
-        .wait_for(&published.event, DeliveryState::Succeeded)
-        .await;
+    let delivery = stage.wait_for(&published.event, DeliveryState::Succeeded).await;
     assert_eq!(delivery.attempt_count, 1);
     assert_eq!(stage.receiver.received(), 1);
 }
@@ -100,11 +98,8 @@ pub async fn stream(cluster: &Cluster) {
     stage.subscribe("/hook").await;
     let tenant = stage.tenant.clone();
     let requests = stream::iter((0..EVENTS).map(move |number| {
-        let payload = if number == BAD {
-            "not JSON".to_owned()
-        } else {
-            format!("{{\"number\": {number}}}")
-        };
+        let payload =
+            if number == BAD { "not JSON".to_owned() } else { format!("{{\"number\": {number}}}") };
         PublishStreamRequest {
             request_id: number * 3,
             publish: Some(request(&tenant, event("payment.completed", &payload))),
@@ -136,9 +131,7 @@ pub async fn stream(cluster: &Cluster) {
         assert_eq!(request.body, format!("{{\"number\": {number}}}"));
     }
     let filter = "state = SUCCEEDED";
-    let ended = stage
-        .api
-        .wait_for_deliveries(&stage.tenant, filter, wanted, SOON);
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, wanted, SOON);
     ended.await.unwrap();
     assert_eq!(stage.receiver.received(), EVENTS - 1);
 }

@@ -60,10 +60,8 @@ pub async fn bytes_are_kept(cluster: &Cluster) {
         if std::str::from_utf8(&bytes).is_ok() {
             verify_published(&request, &subscription.signing_secret).unwrap();
         }
-        let kept = stage.api.events.get_event(GetEventRequest {
-            name,
-            ..GetEventRequest::default()
-        });
+        let kept =
+            stage.api.events.get_event(GetEventRequest { name, ..GetEventRequest::default() });
         let kept = kept.await.unwrap().into_inner();
         assert_eq!(kept.payload_form, wanted.payload_form);
         assert_eq!(kept.payload_size, i64::try_from(bytes.len()).unwrap());
@@ -128,9 +126,5 @@ pub async fn trace_of_the_call(cluster: &Cluster) {
         traceparent.split('-').nth(1) == Some(TRACE)
     });
     assert_eq!(continued.count(), 1);
-    assert!(
-        requests
-            .iter()
-            .all(|r| !r.header("traceparent").contains("zz"))
-    );
+    assert!(requests.iter().all(|r| !r.header("traceparent").contains("zz")));
 }

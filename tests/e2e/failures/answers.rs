@@ -18,10 +18,7 @@ use crate::stage::{SOON, Stage, duration, once, time};
 fn impatient(stage: &Stage, path: &str, policy: RetryPolicy) -> Subscription {
     Subscription {
         retry_policy: Some(policy),
-        request_timeout: Some(prost_types::Duration {
-            seconds: 0,
-            nanos: 500_000_000,
-        }),
+        request_timeout: Some(prost_types::Duration { seconds: 0, nanos: 500_000_000 }),
         ..stage.wanted(path)
     }
 }
@@ -87,9 +84,7 @@ pub async fn each_is_recorded(cluster: &Cluster) {
     }
     stage.publish().await;
     let filter = "state = EXHAUSTED";
-    let ended = stage
-        .api
-        .wait_for_deliveries(&stage.tenant, filter, wanted.len(), SOON);
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, wanted.len(), SOON);
     let mut seen = Vec::new();
     for delivery in ended.await.unwrap() {
         let attempts = stage.attempts(&delivery).await;
@@ -108,10 +103,7 @@ pub async fn each_is_recorded(cluster: &Cluster) {
 /// The most memory that a process ever had, in KiB.
 fn memory_most(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -130,12 +122,7 @@ pub async fn fifty_megabytes(cluster: &Cluster) {
     for path in ["/ok", "/bad"] {
         let wanted = stage.wanted(path);
         let retry_policy = Some(once());
-        stage
-            .create(Subscription {
-                retry_policy,
-                ..wanted
-            })
-            .await;
+        stage.create(Subscription { retry_policy, ..wanted }).await;
     }
     let before = memory_most(agent_process(cluster));
     stage.publish_many(4).await;
@@ -143,9 +130,7 @@ pub async fn fifty_megabytes(cluster: &Cluster) {
         ("state = SUCCEEDED", AttemptOutcome::Succeeded, 200),
         ("state = EXHAUSTED", AttemptOutcome::HttpStatus, 502),
     ] {
-        let ended = stage
-            .api
-            .wait_for_deliveries(&stage.tenant, filter, 4, SOON);
+        let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, 4, SOON);
         for delivery in ended.await.unwrap() {
             let attempt = stage.attempts(&delivery).await.remove(0);
             assert_eq!((attempt.outcome(), attempt.http_status), (outcome, status));
@@ -163,18 +148,12 @@ pub async fn redirects_are_not_followed(cluster: &Cluster) {
     let stage = Stage::set(cluster, "redirects").await;
     let target = stage.receiver.url("/elsewhere");
     let statuses = [301, 302, 303, 307, 308].map(|code| StatusCode::from_u16(code).unwrap());
-    stage.receiver.script(
-        "/hook",
-        statuses.map(|status| behaviour::redirect(status, &target)),
-    );
+    stage.receiver.script("/hook", statuses.map(|status| behaviour::redirect(status, &target)));
     stage.subscribe_with_delays("/hook", &[0, 0, 0, 0]).await;
     let event = stage.publish().await;
     let delivery = stage.wait_for(&event, DeliveryState::Exhausted).await;
     let attempts = stage.attempts(&delivery).await;
-    let seen: Vec<_> = attempts
-        .iter()
-        .map(|a| (a.outcome(), a.http_status))
-        .collect();
+    let seen: Vec<_> = attempts.iter().map(|a| (a.outcome(), a.http_status)).collect();
     let wanted = statuses.map(|s| (AttemptOutcome::HttpStatus, u32::from(s.as_u16())));
     assert_eq!(seen, wanted);
     assert_eq!(stage.receiver.received_at("/elsewhere"), 0);

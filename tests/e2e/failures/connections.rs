@@ -18,10 +18,7 @@ async fn elsewhere(stage: &Stage, url: &str) -> String {
     let subscription = stage.create(Subscription {
         url: url.to_owned(),
         retry_policy: Some(once()),
-        request_timeout: Some(prost_types::Duration {
-            seconds: 2,
-            nanos: 0,
-        }),
+        request_timeout: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
         ..stage.wanted("")
     });
     subscription.await.name
@@ -34,24 +31,19 @@ async fn all_end_with(stage: &Stage, urls: &[String], outcome: AttemptOutcome) {
         let event = stage.publish().await;
         let filter = format!("subscription = \"{subscription}\" AND event = \"{event}\"");
         let deliveries =
-            stage
-                .api
-                .wait_for_deliveries(&stage.tenant, &filter, 1, crate::stage::SOON);
+            stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, crate::stage::SOON);
         let name = deliveries.await.unwrap().remove(0).name;
-        let ended = stage
-            .api
-            .wait_for_state(&name, DeliveryState::Exhausted, crate::stage::SOON);
+        let ended = stage.api.wait_for_state(&name, DeliveryState::Exhausted, crate::stage::SOON);
         let attempt = stage.attempts(&ended.await.unwrap()).await.remove(0);
         assert_eq!(attempt.outcome(), outcome, "{url}: {attempt:?}");
         assert!(!attempt.error.is_empty(), "{url}: {attempt:?}");
         assert_eq!(attempt.http_status, 0, "{url}: {attempt:?}");
         let mut api = stage.api.clone();
         let deleted =
-            api.subscriptions
-                .delete_subscription(postrider_proto::v1::DeleteSubscriptionRequest {
-                    name: subscription,
-                    ..Default::default()
-                });
+            api.subscriptions.delete_subscription(postrider_proto::v1::DeleteSubscriptionRequest {
+                name: subscription,
+                ..Default::default()
+            });
         deleted.await.unwrap();
     }
 }
@@ -63,12 +55,7 @@ pub async fn each_is_recorded(cluster: &Cluster) {
     let unknown = "https://no-such-host.invalid/".to_owned();
     all_end_with(&stage, &[unknown], AttemptOutcome::DnsFailed).await;
     stage.receiver.admit(Admission::Drop);
-    all_end_with(
-        &stage,
-        &[stage.receiver.url("/")],
-        AttemptOutcome::TlsFailed,
-    )
-    .await;
+    all_end_with(&stage, &[stage.receiver.url("/")], AttemptOutcome::TlsFailed).await;
     stage.receiver.admit(Admission::Stall);
     all_end_with(&stage, &[stage.receiver.url("/")], AttemptOutcome::Timeout).await;
     assert_eq!(stage.receiver.received(), 0);
@@ -79,32 +66,17 @@ pub async fn each_is_recorded(cluster: &Cluster) {
 pub async fn refused_addresses(cluster: &Cluster) {
     let stage = Stage::set(cluster, "refused").await;
     let port = stage.receiver.port();
-    let urls = [
-        "0.0.0.0",
-        "[::1]",
-        "[::]",
-        "10.255.255.1",
-        "169.254.169.254",
-    ]
-    .map(|host| format!("https://{host}:{port}/"));
+    let urls = ["0.0.0.0", "[::1]", "[::]", "10.255.255.1", "169.254.169.254"]
+        .map(|host| format!("https://{host}:{port}/"));
     all_end_with(&stage, &urls, AttemptOutcome::BlockedAddress).await;
     assert_eq!(stage.receiver.connections(), 0);
 }
 
 pub async fn bad_certificates(cluster: &Cluster) {
     let stage = Stage::set(cluster, "certificates").await;
-    for certificate in [
-        Certificate::OtherAuthority,
-        Certificate::OtherName,
-        Certificate::Expired,
-    ] {
+    for certificate in [Certificate::OtherAuthority, Certificate::OtherName, Certificate::Expired] {
         stage.receiver.show(certificate);
-        all_end_with(
-            &stage,
-            &[stage.receiver.url("/")],
-            AttemptOutcome::TlsFailed,
-        )
-        .await;
+        all_end_with(&stage, &[stage.receiver.url("/")], AttemptOutcome::TlsFailed).await;
     }
     assert_eq!(stage.receiver.received(), 0);
 }
@@ -112,10 +84,7 @@ pub async fn bad_certificates(cluster: &Cluster) {
 pub async fn a_receiver_that_comes_back(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "back").await;
     stage
-        .create(Subscription {
-            retry_policy: Some(delays(&[400; 40])),
-            ..stage.wanted("/hook")
-        })
+        .create(Subscription { retry_policy: Some(delays(&[400; 40])), ..stage.wanted("/hook") })
         .await;
     // A connection that was good is in the agent's pool when the receiver goes.
     let event = stage.publish().await;
@@ -124,20 +93,14 @@ pub async fn a_receiver_that_comes_back(cluster: &Cluster) {
     let event = stage.publish().await;
     let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
     let first = stage.attempts(&waiting).await.remove(0);
-    let gone = [
-        AttemptOutcome::ConnectFailed,
-        AttemptOutcome::ConnectionClosed,
-    ];
+    let gone = [AttemptOutcome::ConnectFailed, AttemptOutcome::ConnectionClosed];
     assert!(gone.contains(&first.outcome()), "{first:?}");
     stage.receiver.resume().await.unwrap();
     stage.receiver.show(Certificate::OtherName);
     let begun = std::time::Instant::now();
     loop {
         let attempts = stage.attempts(&waiting).await;
-        if attempts
-            .iter()
-            .any(|a| a.outcome() == AttemptOutcome::TlsFailed)
-        {
+        if attempts.iter().any(|a| a.outcome() == AttemptOutcome::TlsFailed) {
             break;
         }
         assert!(begun.elapsed() < Duration::from_secs(10), "{attempts:?}");

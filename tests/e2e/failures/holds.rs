@@ -20,23 +20,17 @@ use crate::stage::{SOON, Stage, WHILE};
 async fn read(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
     let name = name.to_owned();
-    let read = api
-        .subscriptions
-        .get_subscription(GetSubscriptionRequest { name });
+    let read = api.subscriptions.get_subscription(GetSubscriptionRequest { name });
     read.await.unwrap().into_inner()
 }
 
 pub async fn gone(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "gone").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::GONE), ok()]);
+    stage.receiver.script("/hook", [status(StatusCode::GONE), ok()]);
     let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
     let event = stage.publish().await;
     let disabled = wait::until("the subscription to be disabled", SOON, || async {
-        wait::when(read(&stage, &name).await, |s| {
-            s.status() == SubscriptionStatus::Disabled
-        })
+        wait::when(read(&stage, &name).await, |s| s.status() == SubscriptionStatus::Disabled)
     })
     .await
     .unwrap();
@@ -49,13 +43,10 @@ pub async fn gone(cluster: &Cluster) {
     assert_eq!(waiting.state(), DeliveryState::Waiting);
     assert_eq!(waiting.last_http_status, 410);
     assert_eq!(stage.receiver.received(), 1);
-    let enabled = stage
-        .api
-        .subscriptions
-        .enable_subscription(EnableSubscriptionRequest {
-            name,
-            ..EnableSubscriptionRequest::default()
-        });
+    let enabled = stage.api.subscriptions.enable_subscription(EnableSubscriptionRequest {
+        name,
+        ..EnableSubscriptionRequest::default()
+    });
     enabled.await.unwrap();
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 2);
@@ -71,9 +62,7 @@ pub async fn too_many_requests(cluster: &Cluster) {
     let first = stage.publish().await;
     let held = wait::until("the subscription to be held", SOON, || async {
         let health = read(&stage, &name).await.endpoint_health;
-        wait::when(health, |health| {
-            health.is_some_and(|h| h.hold_until_time.is_some())
-        })
+        wait::when(health, |health| health.is_some_and(|h| h.hold_until_time.is_some()))
     });
     held.await.unwrap();
     let filter = format!("subscription = \"{name}\"");
@@ -86,33 +75,17 @@ pub async fn too_many_requests(cluster: &Cluster) {
     let others = stage.receiver.wait_for_at("/other", 4, SOON).await.unwrap();
     let requests = stage.receiver.wait_for_at("/hook", 5, SOON).await.unwrap();
     let begun = requests[0].at;
-    assert!(
-        others[3].at < begun + HELD,
-        "the other subscription was held too"
-    );
+    assert!(others[3].at < begun + HELD, "the other subscription was held too");
     for request in &requests[1..] {
         let after = request.at.duration_since(begun);
         assert!(after >= HELD, "a request {after:?} after the 429");
-        assert!(
-            after < HELD + Duration::from_secs(4),
-            "only {after:?} after the 429"
-        );
+        assert!(after < HELD + Duration::from_secs(4), "only {after:?} after the 429");
     }
     let filter = "state != SUCCEEDED";
-    stage
-        .api
-        .wait_for_deliveries(&stage.tenant, filter, 0, SOON)
-        .await
-        .unwrap();
-    let mut ids: Vec<_> = requests[1..]
-        .iter()
-        .map(|r| r.webhook_id().to_owned())
-        .collect();
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 0, SOON).await.unwrap();
+    let mut ids: Vec<_> = requests[1..].iter().map(|r| r.webhook_id().to_owned()).collect();
     let mut wanted: Vec<_> = events.iter().chain([&first]).collect();
     ids.sort();
     wanted.sort();
-    assert!(
-        ids.iter().zip(wanted).all(|(id, name)| name.ends_with(id)),
-        "{ids:?}"
-    );
+    assert!(ids.iter().zip(wanted).all(|(id, name)| name.ends_with(id)), "{ids:?}");
 }

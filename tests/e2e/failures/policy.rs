@@ -26,16 +26,11 @@ pub async fn retries_until_success(cluster: &Cluster) {
         ok(),
     ];
     stage.receiver.script("/hook", script);
-    stage
-        .subscribe_with_delays("/hook", &[50, 50, 50, 50])
-        .await;
+    stage.subscribe_with_delays("/hook", &[50, 50, 50, 50]).await;
     let event = stage.publish().await;
     let delivery = stage.wait_for(&event, DeliveryState::Succeeded).await;
     let attempts = stage.attempts(&delivery).await;
-    let seen: Vec<_> = attempts
-        .iter()
-        .map(|a| (a.number, a.outcome(), a.trigger()))
-        .collect();
+    let seen: Vec<_> = attempts.iter().map(|a| (a.number, a.outcome(), a.trigger())).collect();
     let wanted = [
         (1, AttemptOutcome::HttpStatus, AttemptTrigger::Publish),
         (2, AttemptOutcome::ConnectionClosed, AttemptTrigger::Retry),
@@ -61,9 +56,7 @@ pub async fn retries_until_success(cluster: &Cluster) {
 pub async fn custom_delays(cluster: &Cluster) {
     let stage = Stage::set(cluster, "delays").await;
     let failed = status(StatusCode::INTERNAL_SERVER_ERROR);
-    stage
-        .receiver
-        .script("/hook", [failed.clone(), failed, ok()]);
+    stage.receiver.script("/hook", [failed.clone(), failed, ok()]);
     stage.subscribe_with_delays("/hook", &[200, 400]).await;
     let event = stage.publish().await;
     let delivery = stage.wait_for(&event, DeliveryState::Succeeded).await;
@@ -73,26 +66,15 @@ pub async fn custom_delays(cluster: &Cluster) {
     for (number, delay) in [(0, 200), (1, 400)] {
         let delay = Duration::from_millis(delay);
         let passed = requests[number + 1].at.duration_since(requests[number].at);
-        assert!(
-            passed >= delay,
-            "retry {} came after {passed:?}",
-            number + 1
-        );
-        assert!(
-            passed < delay + LATE_MOST,
-            "retry {} came after {passed:?}",
-            number + 1
-        );
+        assert!(passed >= delay, "retry {} came after {passed:?}", number + 1);
+        assert!(passed < delay + LATE_MOST, "retry {} came after {passed:?}", number + 1);
         // History promised it so. The agent's clock and the control plane's are
         // the same here.
         let attempt = &attempts[number];
         let ended = time(attempt.start_time) + duration(attempt.timings.unwrap().total);
         let due = time(attempt.next_attempt_time);
         let wait = due.duration_since(ended).unwrap();
-        assert!(
-            wait >= delay && wait < delay + LATE_MOST,
-            "due after {wait:?}"
-        );
+        assert!(wait >= delay && wait < delay + LATE_MOST, "due after {wait:?}");
         assert!(time(attempts[number + 1].start_time) >= due);
     }
     assert!(attempts[2].next_attempt_time.is_none());
@@ -109,13 +91,8 @@ pub async fn success_rule(cluster: &Cluster) {
             })
             .await;
     }
-    stage.receiver.script(
-        "/teapot",
-        [status(StatusCode::IM_A_TEAPOT), status(StatusCode::FOUND)],
-    );
-    stage
-        .receiver
-        .script("/created", [status(StatusCode::CREATED), ok()]);
+    stage.receiver.script("/teapot", [status(StatusCode::IM_A_TEAPOT), status(StatusCode::FOUND)]);
+    stage.receiver.script("/created", [status(StatusCode::CREATED), ok()]);
     let mut seen = Vec::new();
     for _ in 0..2 {
         let event = stage.publish().await;
@@ -145,9 +122,7 @@ pub async fn success_rule(cluster: &Cluster) {
 
 pub async fn exhausted(cluster: &Cluster) {
     let stage = Stage::set(cluster, "exhausted").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::INTERNAL_SERVER_ERROR)]);
+    stage.receiver.script("/hook", [status(StatusCode::INTERNAL_SERVER_ERROR)]);
     let mut wanted = stage.wanted("/hook");
     wanted.retry_policy = Some(delays(&[0, 50]));
     stage.create(wanted).await;
@@ -157,10 +132,7 @@ pub async fn exhausted(cluster: &Cluster) {
     assert_eq!(delivery.attempt_count, 3);
     assert!(delivery.next_attempt_time.is_none());
     let attempts = stage.attempts(&delivery).await;
-    let due: Vec<_> = attempts
-        .iter()
-        .map(|a| a.next_attempt_time.is_some())
-        .collect();
+    let due: Vec<_> = attempts.iter().map(|a| a.next_attempt_time.is_some()).collect();
     assert_eq!(due, [true, true, false]);
     // Nothing is due any more; a further POST would have to come from nowhere.
     tokio::time::sleep(crate::stage::WHILE).await;

@@ -20,17 +20,10 @@ use tonic_types::StatusExt;
 use crate::stage::{PAYLOAD, Stage, delays};
 
 fn assert_field(refused: &Status, field: &str) {
-    assert_eq!(
-        refused.code(),
-        Code::InvalidArgument,
-        "{field}: {refused:?}"
-    );
+    assert_eq!(refused.code(), Code::InvalidArgument, "{field}: {refused:?}");
     assert_eq!(reason(refused), "INVALID_REQUEST", "{field}");
     let fields = violated_fields(refused);
-    assert!(
-        fields.iter().any(|named| named == field),
-        "{field} is not in {fields:?}"
-    );
+    assert!(fields.iter().any(|named| named == field), "{field} is not in {fields:?}");
     let info = refused.get_details_error_info().unwrap();
     assert_eq!(info.domain, "postrider");
 }
@@ -41,37 +34,13 @@ fn bad_events() -> Vec<(&'static str, Event)> {
         ("event.event_type", event("", PAYLOAD)),
         ("event.event_type", event("payment..completed", PAYLOAD)),
         ("event.payload_json", event("payment.completed", "{")),
-        (
-            "event.payload_json",
-            event("payment.completed", &format!("\"{}\"", "x".repeat(300_000))),
-        ),
-        (
-            "event.account",
-            Event {
-                account: "x".repeat(257),
-                ..good()
-            },
-        ),
-        (
-            "event.ordering_key",
-            Event {
-                ordering_key: "x".repeat(257),
-                ..good()
-            },
-        ),
-        (
-            "event.content_type",
-            Event {
-                content_type: "no media type".to_owned(),
-                ..good()
-            },
-        ),
+        ("event.payload_json", event("payment.completed", &format!("\"{}\"", "x".repeat(300_000)))),
+        ("event.account", Event { account: "x".repeat(257), ..good() }),
+        ("event.ordering_key", Event { ordering_key: "x".repeat(257), ..good() }),
+        ("event.content_type", Event { content_type: "no media type".to_owned(), ..good() }),
         (
             "event.attributes",
-            Event {
-                attributes: HashMap::from([("x".repeat(65), String::new())]),
-                ..good()
-            },
+            Event { attributes: HashMap::from([("x".repeat(65), String::new())]), ..good() },
         ),
     ]
 }
@@ -83,12 +52,9 @@ fn bad_subscriptions(stage: &Stage) -> Vec<(&'static str, Subscription)> {
         change(&mut subscription);
         bad.push((field, subscription));
     };
-    for url in [
-        "",
-        "http://127.0.0.1/",
-        "https://user:secret@example.com/",
-        "https://example.com/#part",
-    ] {
+    for url in
+        ["", "http://127.0.0.1/", "https://user:secret@example.com/", "https://example.com/#part"]
+    {
         add("subscription.url", &|s| s.url = url.to_owned());
     }
     add("subscription.event_types", &|s| s.event_types.clear());
@@ -97,10 +63,7 @@ fn bad_subscriptions(stage: &Stage) -> Vec<(&'static str, Subscription)> {
     });
     add("subscription.region", &|s| s.region = "eu".to_owned());
     add("subscription.request_timeout", &|s| {
-        s.request_timeout = Some(prost_types::Duration {
-            seconds: 61,
-            nanos: 0,
-        });
+        s.request_timeout = Some(prost_types::Duration { seconds: 61, nanos: 0 });
     });
     add("subscription.success_rule.status_codes", &|s| {
         let status_codes = vec![99];
@@ -125,10 +88,7 @@ pub async fn name_their_fields(cluster: &Cluster) {
         assert_field(&refused.unwrap_err(), field);
     }
     let key = "x".repeat(257);
-    let refused = stage
-        .api
-        .publish(&stage.tenant, event("a.b", "{}"), &key)
-        .await;
+    let refused = stage.api.publish(&stage.tenant, event("a.b", "{}"), &key).await;
     assert_field(&refused.unwrap_err(), "idempotency_key");
     let refused = stage.api.publish("refusals", event("a.b", "{}"), "").await;
     assert_field(&refused.unwrap_err(), "parent");
@@ -136,33 +96,22 @@ pub async fn name_their_fields(cluster: &Cluster) {
         let refused = stage.api.subscribe(&stage.tenant, subscription).await;
         assert_field(&refused.unwrap_err(), field);
     }
+    let refused = stage.api.subscriptions.create_subscription(CreateSubscriptionRequest {
+        parent: stage.tenant.clone(),
+        subscription_id: "Not-An-Id".to_owned(),
+        subscription: Some(stage.wanted("/hook")),
+    });
+    assert_field(&refused.await.unwrap_err(), "subscription_id");
     let refused = stage
         .api
-        .subscriptions
-        .create_subscription(CreateSubscriptionRequest {
-            parent: stage.tenant.clone(),
-            subscription_id: "Not-An-Id".to_owned(),
-            subscription: Some(stage.wanted("/hook")),
-        });
-    assert_field(&refused.await.unwrap_err(), "subscription_id");
-    let refused = stage.api.tenants.create_tenant(CreateTenantRequest {
-        tenant_id: "-".to_owned(),
-        tenant: None,
-    });
+        .tenants
+        .create_tenant(CreateTenantRequest { tenant_id: "-".to_owned(), tenant: None });
     assert_field(&refused.await.unwrap_err(), "tenant_id");
     let name = stage.subscribe("/hook").await.name;
-    let refused = stage
-        .api
-        .subscriptions
-        .update_subscription(UpdateSubscriptionRequest {
-            subscription: Some(Subscription {
-                name,
-                ..Subscription::default()
-            }),
-            update_mask: Some(FieldMask {
-                paths: vec!["status".to_owned()],
-            }),
-        });
+    let refused = stage.api.subscriptions.update_subscription(UpdateSubscriptionRequest {
+        subscription: Some(Subscription { name, ..Subscription::default() }),
+        update_mask: Some(FieldMask { paths: vec!["status".to_owned()] }),
+    });
     assert_field(&refused.await.unwrap_err(), "update_mask");
     let refused = stage.api.events.list_events(ListEventsRequest {
         parent: stage.tenant.clone(),
@@ -170,14 +119,11 @@ pub async fn name_their_fields(cluster: &Cluster) {
         ..ListEventsRequest::default()
     });
     assert_field(&refused.await.unwrap_err(), "page_size");
-    let refused = stage
-        .api
-        .subscriptions
-        .list_subscriptions(ListSubscriptionsRequest {
-            parent: stage.tenant.clone(),
-            order_by: "url".to_owned(),
-            ..ListSubscriptionsRequest::default()
-        });
+    let refused = stage.api.subscriptions.list_subscriptions(ListSubscriptionsRequest {
+        parent: stage.tenant.clone(),
+        order_by: "url".to_owned(),
+        ..ListSubscriptionsRequest::default()
+    });
     assert_field(&refused.await.unwrap_err(), "order_by");
 }
 
@@ -202,10 +148,7 @@ pub async fn bad_filters(cluster: &Cluster) {
         let told = &told[0].description;
         let named = told.split(|c: char| !c.is_ascii_digit());
         let named: Vec<usize> = named.filter_map(|number| number.parse().ok()).collect();
-        assert!(
-            named.contains(&position),
-            "{filter}: {position} is not in {told:?}"
-        );
+        assert!(named.contains(&position), "{filter}: {position} is not in {told:?}");
     }
 }
 
@@ -218,38 +161,21 @@ pub async fn nothing_there(cluster: &Cluster) {
     let api = &mut stage.api;
     let refused = [
         api.tenants
-            .get_tenant(GetTenantRequest {
-                name: "tenants/none".to_owned(),
-            })
+            .get_tenant(GetTenantRequest { name: "tenants/none".to_owned() })
             .await
             .unwrap_err(),
         api.subscriptions
             .get_subscription(GetSubscriptionRequest { name: subscription })
             .await
             .unwrap_err(),
-        api.events
-            .get_event(GetEventRequest {
-                name: event,
-                view: 0,
-            })
-            .await
-            .unwrap_err(),
-        api.deliveries
-            .get_delivery(GetDeliveryRequest { name: delivery })
-            .await
-            .unwrap_err(),
+        api.events.get_event(GetEventRequest { name: event, view: 0 }).await.unwrap_err(),
+        api.deliveries.get_delivery(GetDeliveryRequest { name: delivery }).await.unwrap_err(),
     ];
     for refused in refused {
         assert_eq!(refused.code(), Code::NotFound, "{refused:?}");
         assert_eq!(reason(&refused), "RESOURCE_NOT_FOUND");
         let resource = refused.get_details_resource_info().unwrap();
-        assert!(
-            resource.resource_name.starts_with("tenants/"),
-            "{resource:?}"
-        );
-        assert!(
-            resource.resource_type.starts_with("postrider/"),
-            "{resource:?}"
-        );
+        assert!(resource.resource_name.starts_with("tenants/"), "{resource:?}");
+        assert!(resource.resource_type.starts_with("postrider/"), "{resource:?}");
     }
 }

@@ -34,15 +34,9 @@ async fn agents(api: &Api, filter: &str) -> Vec<Agent> {
 pub async fn listed(cluster: &Cluster) {
     for replica in 0..2 {
         let mut api = cluster.api_of(replica).unwrap();
-        let replicas = api
-            .fleet
-            .list_replicas(ListReplicasRequest::default())
-            .await;
+        let replicas = api.fleet.list_replicas(ListReplicasRequest::default()).await;
         let replicas = replicas.unwrap().into_inner().replicas;
-        let names: Vec<_> = replicas
-            .iter()
-            .map(|replica| replica.name.as_str())
-            .collect();
+        let names: Vec<_> = replicas.iter().map(|replica| replica.name.as_str()).collect();
         assert_eq!(names, ["replicas/replica-1", "replicas/replica-2"]);
         for (told, real) in replicas.iter().zip(&cluster.replicas) {
             assert_eq!(told.address, real.url());
@@ -59,14 +53,7 @@ pub async fn listed(cluster: &Cluster) {
         });
         let agents = agents.await.unwrap();
         let names: Vec<_> = agents.iter().map(|agent| agent.name.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "agents/agent-eu-1",
-                "agents/agent-eu-2",
-                "agents/agent-us-1"
-            ]
-        );
+        assert_eq!(names, ["agents/agent-eu-1", "agents/agent-eu-2", "agents/agent-us-1"]);
         for agent in &agents {
             assert_eq!(agent.state(), AgentState::Connected);
             assert_eq!(agent.max_in_flight, 256);
@@ -80,16 +67,11 @@ pub async fn listed(cluster: &Cluster) {
             async move {
                 let regions = api.fleet.list_regions(ListRegionsRequest::default()).await;
                 let regions = regions.map_err(|e| e.to_string())?.into_inner().regions;
-                wait::when(regions, |regions| {
-                    regions.iter().all(|r| r.credit_available > 0)
-                })
+                wait::when(regions, |regions| regions.iter().all(|r| r.credit_available > 0))
             }
         });
         let regions = regions.await.unwrap();
-        let told: Vec<_> = regions
-            .iter()
-            .map(|r| (r.name.as_str(), r.agent_count))
-            .collect();
+        let told: Vec<_> = regions.iter().map(|r| (r.name.as_str(), r.agent_count)).collect();
         assert_eq!(told, [(REGION, 2), ("regions/us", 1)]);
     }
 }
@@ -105,12 +87,7 @@ pub async fn drained(cluster: &mut Cluster) {
     let mut other = cluster.api_of(1).unwrap();
     let name = cluster.agents[0].resource_name();
     let drain = DrainAgentRequest { name: name.clone() };
-    let told = other
-        .fleet
-        .drain_agent(drain.clone())
-        .await
-        .unwrap()
-        .into_inner();
+    let told = other.fleet.drain_agent(drain.clone()).await.unwrap().into_inner();
     assert_eq!(told.name, name);
     let draining = wait::until("the agent to drain", SOON, || {
         let (api, name) = (other.clone(), name.clone());
@@ -125,18 +102,12 @@ pub async fn drained(cluster: &mut Cluster) {
     let late = stage.publish_many(4).await;
     gate.open();
     let program = cluster.agents[0].program().unwrap();
-    program
-        .wait_for_exit(0, Duration::from_secs(15))
-        .await
-        .unwrap();
+    program.wait_for_exit(0, Duration::from_secs(15)).await.unwrap();
     for event in events.iter().chain(&late) {
         let delivery = stage.wait_for(event, DeliveryState::Succeeded).await;
         assert_eq!(delivery.attempt_count, 1, "{delivery:?}");
         let attempt = stage.attempts(&delivery).await.remove(0);
-        assert!(
-            !late.contains(event) || attempt.agent != name,
-            "{attempt:?}"
-        );
+        assert!(!late.contains(event) || attempt.agent != name, "{attempt:?}");
     }
     assert_eq!(stage.receiver.received(), 16);
     let gone = wait::until("the agent to be forgotten", SOON, || {
@@ -181,26 +152,15 @@ pub async fn reflection(cluster: &Cluster) {
     else {
         panic!("{answer:?}");
     };
-    let names: Vec<_> = listed
-        .service
-        .into_iter()
-        .map(|service| service.name)
-        .collect();
+    let names: Vec<_> = listed.service.into_iter().map(|service| service.name).collect();
     for service in ["Tenant", "Subscription", "Event", "Delivery", "Fleet"] {
         let service = format!("postrider.v1.{service}Service");
         assert!(names.contains(&service), "{service} is not in {names:?}");
     }
-    assert!(
-        names.iter().any(|name| name == "grpc.health.v1.Health"),
-        "{names:?}"
-    );
+    assert!(names.iter().any(|name| name == "grpc.health.v1.Health"), "{names:?}");
     // What an older grpcurl asks, and the details of errors that it prints.
     let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(channel);
-    for symbol in [
-        "postrider.v1.Event",
-        "google.rpc.BadRequest",
-        "google.rpc.ErrorInfo",
-    ] {
+    for symbol in ["postrider.v1.Event", "google.rpc.BadRequest", "google.rpc.ErrorInfo"] {
         let request = v1alpha::ServerReflectionRequest {
             host: String::new(),
             message_request: Some(

@@ -46,24 +46,15 @@ pub async fn events(cluster: &Cluster) {
     stage.wait_for(&names[2], DeliveryState::Succeeded).await;
     let all = events_with(&stage, "", EventView::Unspecified).await;
     let listed: Vec<_> = all.iter().map(|event| event.name.clone()).collect();
-    assert_eq!(
-        listed,
-        [names[2].clone(), names[1].clone(), names[0].clone()]
-    );
-    assert!(
-        all.iter().all(|event| event.payload_form.is_none()),
-        "{all:?}"
-    );
+    assert_eq!(listed, [names[2].clone(), names[1].clone(), names[0].clone()]);
+    assert!(all.iter().all(|event| event.payload_form.is_none()), "{all:?}");
     assert_eq!(all[0].delivery_summary.unwrap().succeeded, 1);
     assert_eq!(all[0].matched_subscriptions, 1);
     let time = all[1].create_time.unwrap();
     let cases: [(String, &[usize]); 8] = [
         ("event_type = \"payment.completed\"".to_owned(), &[1, 0]),
         ("account = \"SE1\"".to_owned(), &[2, 0]),
-        (
-            "account = \"SE1\" AND event_type = \"payment.failed\"".to_owned(),
-            &[2],
-        ),
+        ("account = \"SE1\" AND event_type = \"payment.failed\"".to_owned(), &[2]),
         ("attributes.currency = \"EUR\"".to_owned(), &[0]),
         ("attributes:currency".to_owned(), &[1, 0]),
         ("test = true".to_owned(), &[]),
@@ -75,55 +66,34 @@ pub async fn events(cluster: &Cluster) {
         let listed: Vec<_> = seen.iter().map(|event| event.name.clone()).collect();
         let wanted: Vec<_> = wanted.iter().map(|at| names[*at].clone()).collect();
         assert_eq!(listed, wanted, "{filter}");
-        assert!(
-            seen.iter().all(|event| event.payload_form.is_some()),
-            "{filter}"
-        );
+        assert!(seen.iter().all(|event| event.payload_form.is_some()), "{filter}");
     }
 }
 
 pub async fn deliveries(cluster: &Cluster) {
     let stage = Stage::set(cluster, "deliveries").await;
-    stage
-        .receiver
-        .script("/bad", [status(StatusCode::BAD_GATEWAY)]);
+    stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);
     let good = stage.subscribe("/good").await.name;
     let wanted = stage.wanted("/bad");
     let retry_policy = Some(once());
-    let bad = stage
-        .create(Subscription {
-            retry_policy,
-            ..wanted
-        })
-        .await
-        .name;
+    let bad = stage.create(Subscription { retry_policy, ..wanted }).await.name;
     let first = stage.publish().await;
     let mut other = event("payment.failed", PAYLOAD);
     other.account = "SE1".to_owned();
     let second = stage.publish_event(other).await;
     let exhausted =
-        stage
-            .api
-            .wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 2, crate::stage::SOON);
+        stage.api.wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 2, crate::stage::SOON);
     let time = exhausted.await.unwrap()[0].create_time.unwrap();
     let filter = "state = SUCCEEDED";
-    let succeeded = stage
-        .api
-        .wait_for_deliveries(&stage.tenant, filter, 2, crate::stage::SOON);
+    let succeeded = stage.api.wait_for_deliveries(&stage.tenant, filter, 2, crate::stage::SOON);
     succeeded.await.unwrap();
     for (filter, wanted) in [
         (String::new(), 4),
         (format!("subscription = \"{good}\""), 2),
         (format!("subscription = \"{bad}\" AND state = EXHAUSTED"), 2),
-        (
-            format!("subscription = \"{bad}\" AND state != EXHAUSTED"),
-            0,
-        ),
+        (format!("subscription = \"{bad}\" AND state != EXHAUSTED"), 0),
         (format!("event = \"{first}\""), 2),
-        (
-            format!("event = \"{second}\" AND subscription = \"{bad}\""),
-            1,
-        ),
+        (format!("event = \"{second}\" AND subscription = \"{bad}\""), 1),
         ("event_type = \"payment.failed\"".to_owned(), 2),
         ("account = \"SE1\"".to_owned(), 2),
         ("test = true".to_owned(), 0),
@@ -159,13 +129,10 @@ pub async fn subscriptions_and_tenants(cluster: &Cluster) {
             })
             .await;
         if display_name == "Archive" {
-            let paused = stage
-                .api
-                .subscriptions
-                .pause_subscription(PauseSubscriptionRequest {
-                    name: made.name,
-                    ..PauseSubscriptionRequest::default()
-                });
+            let paused = stage.api.subscriptions.pause_subscription(PauseSubscriptionRequest {
+                name: made.name,
+                ..PauseSubscriptionRequest::default()
+            });
             paused.await.unwrap();
         }
     }
@@ -180,11 +147,7 @@ pub async fn subscriptions_and_tenants(cluster: &Cluster) {
         ("", "ledger", &["Archive", "Ledger"]),
         ("status = PAUSED", "", &["Archive"]),
         ("status != PAUSED", "", &["Fraud desk", "Ledger"]),
-        (
-            "event_type = \"payment.completed\"",
-            "",
-            &["Fraud desk", "Ledger"],
-        ),
+        ("event_type = \"payment.completed\"", "", &["Fraud desk", "Ledger"]),
         ("region = \"regions/us\"", "", &[]),
     ];
     for (filter, search, wanted) in cases {

@@ -54,9 +54,7 @@ pub async fn events(cluster: &Cluster) {
 
 pub async fn deliveries(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "delivery-pages").await;
-    stage
-        .receiver
-        .script("/bad", [status(StatusCode::BAD_GATEWAY)]);
+    stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);
     stage.subscribe("/hook").await;
     let bad = stage.subscribe("/bad").await.name;
     let mut names = Vec::new();
@@ -90,9 +88,7 @@ pub async fn deliveries(cluster: &Cluster) {
 
 pub async fn attempts(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "attempt-pages").await;
-    stage
-        .receiver
-        .script("/hook", [status(StatusCode::BAD_GATEWAY)]);
+    stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
     stage.subscribe_with_delays("/hook", &[0, 0, 0, 0]).await;
     let event = stage.publish().await;
     let delivery = stage.wait_for(&event, DeliveryState::Exhausted).await;
@@ -105,12 +101,7 @@ pub async fn attempts(cluster: &Cluster) {
             page_token,
         });
         let page = page.await.unwrap().into_inner();
-        pages.push(
-            page.attempts
-                .into_iter()
-                .map(|attempt| attempt.number)
-                .collect(),
-        );
+        pages.push(page.attempts.into_iter().map(|attempt| attempt.number).collect());
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
@@ -124,11 +115,7 @@ pub async fn bad_tokens(cluster: &Cluster) {
     stage.subscribe("/hook").await;
     stage.publish_many(3).await;
     let filter = "state = SUCCEEDED";
-    stage
-        .api
-        .wait_for_deliveries(&stage.tenant, filter, 3, SOON)
-        .await
-        .unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 3, SOON).await.unwrap();
     let page = stage.api.events.list_events(ListEventsRequest {
         parent: stage.tenant.clone(),
         page_size: 1,
@@ -137,11 +124,9 @@ pub async fn bad_tokens(cluster: &Cluster) {
     let token = page.await.unwrap().into_inner().next_page_token;
     assert!(!token.is_empty());
     // One that is made up, one of another list, one of another filter.
-    for (page_token, filter) in [
-        ("made up".to_owned(), ""),
-        (token.clone(), "state = SUCCEEDED"),
-        (token.clone(), ""),
-    ] {
+    for (page_token, filter) in
+        [("made up".to_owned(), ""), (token.clone(), "state = SUCCEEDED"), (token.clone(), "")]
+    {
         let page = stage.api.deliveries.list_deliveries(ListDeliveriesRequest {
             parent: stage.tenant.clone(),
             page_token,

@@ -29,9 +29,7 @@ fn added(periods: &[StatsPeriod]) -> i64 {
 async fn read(stage: &Stage, name: &str) -> SubscriptionStats {
     let mut api = stage.api.clone();
     let name = name.to_owned();
-    let read = api
-        .subscriptions
-        .get_subscription_stats(GetSubscriptionStatsRequest { name });
+    let read = api.subscriptions.get_subscription_stats(GetSubscriptionStatsRequest { name });
     read.await.unwrap().into_inner()
 }
 
@@ -55,17 +53,10 @@ pub async fn add_up(cluster: &Cluster) {
     stage.receiver.wait_for_at("/hook", 6, SOON).await.unwrap();
     let stats = read(&stage, &name).await;
     assert_eq!(stats.subscription, name);
-    assert_eq!(
-        (stats.waiting_count, stats.in_flight_count),
-        (0, 1),
-        "{stats:?}"
-    );
+    assert_eq!((stats.waiting_count, stats.in_flight_count), (0, 1), "{stats:?}");
     let total = stats.total.unwrap();
     assert_eq!(total.attempt_count, 5);
-    let wanted = [
-        (AttemptOutcome::Succeeded, 3),
-        (AttemptOutcome::HttpStatus, 2),
-    ];
+    let wanted = [(AttemptOutcome::Succeeded, 3), (AttemptOutcome::HttpStatus, 2)];
     assert_eq!(outcomes(&total), wanted);
     assert_eq!((added(&stats.hours), added(&stats.days)), (5, 5));
     assert!((total.success_rate.unwrap() - 0.6).abs() < 1e-9);

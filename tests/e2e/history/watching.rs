@@ -70,25 +70,14 @@ fn events(seen: &[WatchAttemptsResponse]) -> BTreeSet<String> {
 
 pub async fn one_replica(cluster: &Cluster) {
     let stage = Stage::set(cluster, "watched").await;
-    stage
-        .receiver
-        .script("/bad", [status(StatusCode::BAD_GATEWAY)]);
+    stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);
     let good = stage.subscribe("/good").await.name;
     let wanted = stage.wanted("/bad");
     let retry_policy = Some(once());
-    stage
-        .create(Subscription {
-            retry_policy,
-            ..wanted
-        })
-        .await;
+    stage.create(Subscription { retry_policy, ..wanted }).await;
     let before = stage.publish().await;
     let filter = "state != IN_FLIGHT AND state != WAITING";
-    stage
-        .api
-        .wait_for_deliveries(&stage.tenant, filter, 2, SOON)
-        .await
-        .unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 2, SOON).await.unwrap();
     let mut all = watch(&stage.api, &stage.tenant, "").await;
     let mut one = watch(&stage.api, &stage.tenant, &good).await;
     let after = stage.publish().await;

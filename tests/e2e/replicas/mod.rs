@@ -41,20 +41,13 @@ const PAIRS: usize = 1_000;
 const AT_ONCE: usize = 8;
 
 async fn two_replicas() -> Cluster {
-    Cluster::start(&Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        ..Description::default()
-    })
-    .await
-    .unwrap()
+    Cluster::start(&Description { engine: Engine::Postgres, replicas: 2, ..Description::default() })
+        .await
+        .unwrap()
 }
 
 fn wanted(receiver: &Receiver, path: &str, event_types: &[&str]) -> Subscription {
-    Subscription {
-        region: REGION.to_owned(),
-        ..subscription(&receiver.url(path), event_types)
-    }
+    Subscription { region: REGION.to_owned(), ..subscription(&receiver.url(path), event_types) }
 }
 
 /// How many shards each live replica owns, by its name.
@@ -141,9 +134,7 @@ async fn create_here_publish_there(cluster: &Cluster) {
     receiver.wait_for(PAIRS as u64, SOON).await.unwrap();
     for tenant in &tenants {
         let left = cluster.api().unwrap();
-        left.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, SOON)
-            .await
-            .unwrap();
+        left.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, SOON).await.unwrap();
     }
     assert_eq!(receiver.received(), PAIRS as u64, "each came once");
 }
@@ -154,23 +145,17 @@ async fn update_here_publish_there(cluster: &Cluster) {
     let apis = [cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap()];
     let [mut here, _] = apis.clone();
     let tenant = here.create_tenant("updates").await.unwrap();
-    let mut current = here
-        .subscribe(&tenant, wanted(&receiver, "/update/start", &["*"]))
-        .await
-        .unwrap();
+    let mut current =
+        here.subscribe(&tenant, wanted(&receiver, "/update/start", &["*"])).await.unwrap();
     for number in 0..40 {
         let [mut here, mut there] = [apis[number % 2].clone(), apis[(number + 1) % 2].clone()];
         let path = format!("/update/{number}");
         current.url = receiver.url(&path);
         current.etag = String::new();
-        let update = here
-            .subscriptions
-            .update_subscription(UpdateSubscriptionRequest {
-                subscription: Some(current.clone()),
-                update_mask: Some(FieldMask {
-                    paths: vec!["url".to_owned()],
-                }),
-            });
+        let update = here.subscriptions.update_subscription(UpdateSubscriptionRequest {
+            subscription: Some(current.clone()),
+            update_mask: Some(FieldMask { paths: vec!["url".to_owned()] }),
+        });
         update.await.unwrap();
         let published = there.publish(&tenant, event("payment.completed", "{}"), "");
         published.await.unwrap();
@@ -179,15 +164,9 @@ async fn update_here_publish_there(cluster: &Cluster) {
     assert_eq!(receiver.received(), 40, "nothing went to an older URL");
 
     let name = current.name.clone();
-    let disable = DisableSubscriptionRequest {
-        name,
-        ..DisableSubscriptionRequest::default()
-    };
+    let disable = DisableSubscriptionRequest { name, ..DisableSubscriptionRequest::default() };
     let [mut here, mut there] = apis;
-    here.subscriptions
-        .disable_subscription(disable)
-        .await
-        .unwrap();
+    here.subscriptions.disable_subscription(disable).await.unwrap();
     let published = there.publish(&tenant, event("payment.completed", "{}"), "");
     let published = published.await.unwrap().event;
     let delivery = there.deliveries_of(&published).await.unwrap().remove(0);
@@ -203,13 +182,11 @@ async fn test_through_either(cluster: &Cluster) {
     for number in 0..2 {
         for subscription in &subscriptions[..4] {
             let mut api = cluster.api_of(number).unwrap();
-            let test = api
-                .subscriptions
-                .test_subscription(TestSubscriptionRequest {
-                    name: subscription.name.clone(),
-                    event_type: "payment.completed".to_owned(),
-                    ..TestSubscriptionRequest::default()
-                });
+            let test = api.subscriptions.test_subscription(TestSubscriptionRequest {
+                name: subscription.name.clone(),
+                event_type: "payment.completed".to_owned(),
+                ..TestSubscriptionRequest::default()
+            });
             let answer = test.await.unwrap().into_inner();
             let attempt = answer.attempt.unwrap();
             assert_eq!(attempt.outcome(), AttemptOutcome::Succeeded);

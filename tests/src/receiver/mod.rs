@@ -70,16 +70,11 @@ impl Shared {
     }
 
     fn otherwise(&self) -> MutexGuard<'_, Script> {
-        self.otherwise
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.otherwise.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn admission(&self) -> Admission {
-        *self
-            .admission
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn behaviour(&self, path: &str) -> Behaviour {
@@ -199,10 +194,7 @@ impl Receiver {
     /// Treats new connections so, and ends those there are.
     pub fn admit(&self, admission: Admission) {
         let shared = &self.shared;
-        *shared
-            .admission
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = admission;
+        *shared.admission.lock().unwrap_or_else(PoisonError::into_inner) = admission;
         self.close_connections();
     }
 

@@ -82,11 +82,7 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(count_only: bool) -> Self {
-        Self {
-            state: Mutex::default(),
-            received: watch::Sender::new(0),
-            count_only,
-        }
+        Self { state: Mutex::default(), received: watch::Sender::new(0), count_only }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,10 +115,7 @@ impl Record {
             *seen = received.max(*seen);
             newer
         });
-        InFlight {
-            record: Arc::clone(self),
-            path,
-        }
+        InFlight { record: Arc::clone(self), path }
     }
 
     pub(super) fn kept(&self, path: Option<&str>) -> Vec<Arc<Received>> {

@@ -98,9 +98,7 @@ where
     };
     let service = service_fn(move |request| answer(request, Arc::clone(&shared), connection));
     // Clients that go away in the middle are part of what is tested.
-    let _ = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(
@@ -145,9 +143,7 @@ async fn respond(answer: Answer, in_flight: InFlight) -> io::Result<Response<Ans
     if let Body::Sized(bytes) = answer.body {
         response = response.header(CONTENT_LENGTH, bytes);
     }
-    response
-        .body(body(answer.body, in_flight))
-        .map_err(io::Error::other)
+    response.body(body(answer.body, in_flight)).map_err(io::Error::other)
 }
 
 /// The body; it keeps the answer in flight until it is sent or given up.

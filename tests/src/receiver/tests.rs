@@ -32,10 +32,7 @@ struct World {
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let pki = Pki::create(folder.path()).unwrap();
-    World {
-        pki,
-        _folder: folder,
-    }
+    World { pki, _folder: folder }
 }
 
 async fn handshake(
@@ -144,10 +141,7 @@ async fn a_gate_holds_answers_until_it_opens() {
     let gate = Gate::closed();
     receiver.script("/g", [behaviour::held(&gate)]);
     let calls = async {
-        tokio::join!(
-            post(&world, &receiver, "/g", "1"),
-            post(&world, &receiver, "/g", "2")
-        )
+        tokio::join!(post(&world, &receiver, "/g", "1"), post(&world, &receiver, "/g", "2"))
     };
     let opened = async {
         receiver.wait_for_at("/g", 2, LIMIT).await.unwrap();
@@ -167,11 +161,7 @@ async fn a_gate_holds_answers_until_it_opens() {
 async fn certificates_and_admission_change_at_once() {
     let world = world();
     let receiver = Receiver::start(&world.pki).await.unwrap();
-    for wrong in [
-        Certificate::OtherAuthority,
-        Certificate::OtherName,
-        Certificate::Expired,
-    ] {
+    for wrong in [Certificate::OtherAuthority, Certificate::OtherName, Certificate::Expired] {
         receiver.show(wrong);
         let refused = handshake(&world, &receiver, &[b"h2"]).await;
         let refused = refused.expect_err("a bad certificate").to_string();
@@ -206,10 +196,7 @@ async fn protocols_are_negotiated() {
         (Protocols::Http2, b"h2"),
         (Protocols::Both, b"h2"),
     ] {
-        let options = Options {
-            protocols,
-            ..Options::default()
-        };
+        let options = Options { protocols, ..Options::default() };
         let receiver = Receiver::with(&world.pki, options).await.unwrap();
         let offered: &[&[u8]] = &[b"h2", b"http/1.1"];
         let stream = handshake(&world, &receiver, offered).await.unwrap();
@@ -224,14 +211,10 @@ async fn http2_requests_are_answered() {
     let stream = handshake(&world, &receiver, &[b"h2"]).await.unwrap();
     let executor = TokioExecutor::new();
     let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(executor, TokioIo::new(stream))
-            .await
-            .unwrap();
+        hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let uri = receiver.url("/two");
-    let request = Request::post(uri)
-        .body(Full::new(Bytes::from("x")))
-        .unwrap();
+    let request = Request::post(uri).body(Full::new(Bytes::from("x"))).unwrap();
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let seen = receiver.wait_for_at("/two", 1, LIMIT).await.unwrap();
@@ -241,18 +224,11 @@ async fn http2_requests_are_answered() {
 #[tokio::test]
 async fn plain_http_and_counting_only() {
     let world = world();
-    let options = Options {
-        plain: true,
-        count_only: true,
-        ..Options::default()
-    };
+    let options = Options { plain: true, count_only: true, ..Options::default() };
     let receiver = Receiver::with(&world.pki, options).await.unwrap();
-    let stream = TcpStream::connect(("127.0.0.1", receiver.port()))
-        .await
-        .unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", receiver.port())).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let request = Request::post("/p").body(Full::new(Bytes::new())).unwrap();
     sender.send_request(request).await.unwrap();

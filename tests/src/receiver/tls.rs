@@ -64,10 +64,7 @@ impl Certificates {
             })?;
             keys.insert(kind, Arc::new(certified(&identity, &provider)?));
         }
-        Ok(Self {
-            keys,
-            shown: Mutex::new(Certificate::Good),
-        })
+        Ok(Self { keys, shown: Mutex::new(Certificate::Good) })
     }
 
     pub(super) fn show(&self, certificate: Certificate) {

@@ -44,11 +44,7 @@ impl Scheduler {
     }
 
     fn dispatch_tests(&mut self, region: &Region, now: Timestamp) {
-        while let Some(job) = self
-            .regions
-            .get_mut(region)
-            .and_then(|r| r.tests.pop_front())
-        {
+        while let Some(job) = self.regions.get_mut(region).and_then(|r| r.tests.pop_front()) {
             match self.choose_stream(region, job.payload_bytes()) {
                 Some(stream) => {
                     self.region(region).queued = self.region(region).queued.saturating_sub(1);
@@ -64,11 +60,7 @@ impl Scheduler {
 
     fn dispatch_region(&mut self, region: &Region, now: Timestamp) {
         while self.has_credit(region) {
-            let Some(key) = self
-                .regions
-                .get_mut(region)
-                .and_then(|r| r.ring.next(|_| true))
-            else {
+            let Some(key) = self.regions.get_mut(region).and_then(|r| r.ring.next(|_| true)) else {
                 break;
             };
             if !self.dispatch_one(region, &key, now) {
@@ -83,10 +75,7 @@ impl Scheduler {
             self.region(region).ring.remove(key);
             return true;
         };
-        let leased = self
-            .shards
-            .get(&lane.shard)
-            .is_some_and(|shard| shard.may_dispatch(now));
+        let leased = self.shards.get(&lane.shard).is_some_and(|shard| shard.may_dispatch(now));
         let Some(job) = lane.ready.front().filter(|_| leased).map(Arc::clone) else {
             self.region(region).ring.remove(key);
             return true;
@@ -134,11 +123,7 @@ impl Scheduler {
             self.lanes.remove(key);
             return;
         }
-        if self
-            .shards
-            .get(&lane.shard)
-            .is_none_or(super::ShardState::is_draining)
-        {
+        if self.shards.get(&lane.shard).is_none_or(super::ShardState::is_draining) {
             self.shed(key);
             return;
         }
@@ -183,10 +168,7 @@ impl Scheduler {
     }
 
     fn region_accepts(&self, key: &SubscriptionKey) -> bool {
-        let region = self
-            .lanes
-            .get(key)
-            .map(|lane| &lane.subscription.settings.region);
+        let region = self.lanes.get(key).map(|lane| &lane.subscription.settings.region);
         region.is_some_and(|region| self.region_has_agent(region))
     }
 
@@ -201,10 +183,8 @@ impl Scheduler {
     }
 
     pub(super) fn wake_region(&mut self, region: &Region, now: Timestamp) {
-        let there = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| lane.subscription.settings.region == *region);
+        let there =
+            self.lanes.iter().filter(|(_, lane)| lane.subscription.settings.region == *region);
         let keys: Vec<SubscriptionKey> = there.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.wake(&key, now);

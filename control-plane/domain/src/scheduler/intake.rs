@@ -45,8 +45,7 @@ impl Scheduler {
                 }
             }
             None => {
-                self.lanes
-                    .insert(key.clone(), Lane::new(subscription, shard, &config, now));
+                self.lanes.insert(key.clone(), Lane::new(subscription, shard, &config, now));
             }
         }
         self.push_settings(&key);
@@ -63,11 +62,7 @@ impl Scheduler {
 
     /// Subscriptions of a tenant that have a lane.
     pub fn lanes_of_tenant(&self, tenant: &crate::ids::TenantId) -> Vec<SubscriptionKey> {
-        self.lanes
-            .keys()
-            .filter(|key| key.tenant == *tenant)
-            .cloned()
-            .collect()
+        self.lanes.keys().filter(|key| key.tenant == *tenant).cloned().collect()
     }
 
     pub fn has_lane(&self, key: &SubscriptionKey) -> bool {
@@ -94,22 +89,13 @@ impl Scheduler {
         let open = lane.gate(now) == Gate::Open
             && shard.may_dispatch(now)
             && self.region_has_agent(&lane.subscription.settings.region);
-        (fits && !backlog && open)
-            .then(|| self.epoch(lane.shard))
-            .flatten()
+        (fits && !backlog && open).then(|| self.epoch(lane.shard)).flatten()
     }
 
     /// Takes a delivery into memory before its publish commits.
     pub fn reserve(&mut self, job: Arc<Job>, now: Timestamp) {
         self.payload_bytes += job.payload_bytes();
-        self.entries.insert(
-            job.delivery.id,
-            Entry {
-                job,
-                phase: Phase::Reserved,
-                sent: now,
-            },
-        );
+        self.entries.insert(job.delivery.id, Entry { job, phase: Phase::Reserved, sent: now });
     }
 
     /// The publish committed: these may go out.
@@ -129,11 +115,7 @@ impl Scheduler {
     /// The publish did not commit: these were never there.
     pub fn rolled_back(&mut self, ids: impl IntoIterator<Item = DeliveryId>) {
         for id in ids {
-            if self
-                .entries
-                .get(&id)
-                .is_some_and(|entry| entry.phase == Phase::Reserved)
-            {
+            if self.entries.get(&id).is_some_and(|entry| entry.phase == Phase::Reserved) {
                 self.remove_entry(id);
             }
         }
@@ -150,11 +132,7 @@ impl Scheduler {
                 continue;
             }
             self.payload_bytes += job.payload_bytes();
-            let entry = Entry {
-                job: Arc::clone(&job),
-                phase: Phase::Ready,
-                sent: now,
-            };
+            let entry = Entry { job: Arc::clone(&job), phase: Phase::Ready, sent: now };
             self.entries.insert(id, entry);
             self.enqueue_and_wake(job, now);
         }
@@ -180,10 +158,7 @@ impl Scheduler {
                 continue;
             };
             lane.queued_for_claim = false;
-            let Some(epoch) = self
-                .shards
-                .get(&lane.shard)
-                .and_then(|s| s.epoch_if_open(now))
+            let Some(epoch) = self.shards.get(&lane.shard).and_then(|s| s.epoch_if_open(now))
             else {
                 continue;
             };
@@ -205,9 +180,7 @@ impl Scheduler {
         if self.payload_bytes >= self.config.max_payload_bytes {
             return 0;
         }
-        self.config
-            .max_deliveries
-            .saturating_sub(self.entries.len())
+        self.config.max_deliveries.saturating_sub(self.entries.len())
     }
 
     /// A claim made at `at` for `limit` deliveries got `claimed`.
@@ -235,9 +208,7 @@ impl Scheduler {
             return None;
         }
         if let Phase::Sent { agent } | Phase::Concluding { agent } = &entry.phase {
-            entry.phase = Phase::Concluding {
-                agent: agent.clone(),
-            };
+            entry.phase = Phase::Concluding { agent: agent.clone() };
             return Some(Arc::clone(&entry.job));
         }
         None
@@ -260,9 +231,7 @@ impl Scheduler {
             lane.in_flight = lane.in_flight.saturating_sub(1);
             lane.learn(feedback, &job, now);
             let region = lane.subscription.settings.region.clone();
-            self.region(&region)
-                .ring
-                .charge(&subscription, feedback.latency);
+            self.region(&region).ring.charge(&subscription, feedback.latency);
         }
         self.wake(&subscription, now);
     }
@@ -293,10 +262,7 @@ impl Scheduler {
     /// Takes a delivery out of its queue before it is sent; one that is at an
     /// agent stays, since its result will come.
     pub fn withdraw(&mut self, key: AttemptKey, now: Timestamp) {
-        let queued = self
-            .entries
-            .get(&key.delivery)
-            .is_some_and(|e| e.phase == Phase::Ready);
+        let queued = self.entries.get(&key.delivery).is_some_and(|e| e.phase == Phase::Ready);
         if queued {
             self.forget(key, now);
         }

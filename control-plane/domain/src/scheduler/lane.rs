@@ -70,10 +70,7 @@ impl Lane {
             window: Window::new(window_config(&subscription, config)),
             breaker: Breaker::new(config.breaker),
             hold: Hold::default(),
-            rate: subscription
-                .settings
-                .max_requests_per_second
-                .map(|n| TokenBucket::new(n, now)),
+            rate: subscription.settings.max_requests_per_second.map(|n| TokenBucket::new(n, now)),
             subscription,
             shard,
             ready: VecDeque::new(),
@@ -99,9 +96,7 @@ impl Lane {
         self.breaker = Breaker::new(config.breaker);
         self.hold = Hold::default();
         if old.max_requests_per_second != new.max_requests_per_second {
-            self.rate = new
-                .max_requests_per_second
-                .map(|n| TokenBucket::new(n, now));
+            self.rate = new.max_requests_per_second.map(|n| TokenBucket::new(n, now));
         }
         if old.url != new.url || old.max_in_flight != new.max_in_flight {
             self.window = Window::new(window_config(&subscription, config));
@@ -170,8 +165,7 @@ impl Lane {
             self.breaker.probe_abandoned(now);
         } else {
             let success = feedback.outcome == Outcome::Succeeded;
-            self.breaker
-                .on_attempt_result(job.delivery.id, success, now);
+            self.breaker.on_attempt_result(job.delivery.id, success, now);
         }
         if let Some(span) = feedback.hold {
             self.hold.hold_until(now + span);
@@ -205,14 +199,8 @@ impl Lane {
         match self.gate(now) {
             Gate::Open => {
                 let wanted = usize::try_from(self.room()).unwrap_or(usize::MAX).max(1) * 2;
-                let wanted = wanted
-                    .min(MAX_CLAIM)
-                    .min(config.max_deliveries_per_subscription);
-                if self.ready.len() * 2 > wanted {
-                    0
-                } else {
-                    wanted - self.ready.len()
-                }
+                let wanted = wanted.min(MAX_CLAIM).min(config.max_deliveries_per_subscription);
+                if self.ready.len() * 2 > wanted { 0 } else { wanted - self.ready.len() }
             }
             Gate::Probe => usize::from(self.ready.is_empty() && self.in_flight == 0),
             Gate::Until(_) | Gate::Shut => 0,
@@ -232,16 +220,8 @@ impl Lane {
 }
 
 fn window_config(subscription: &Subscription, config: &SchedulerConfig) -> WindowConfig {
-    let max = subscription
-        .settings
-        .max_in_flight
-        .unwrap_or(config.default_max_in_flight)
-        .max(1);
-    WindowConfig {
-        initial: config.window.initial.min(max),
-        max,
-        ..config.window
-    }
+    let max = subscription.settings.max_in_flight.unwrap_or(config.default_max_in_flight).max(1);
+    WindowConfig { initial: config.window.initial.min(max), max, ..config.window }
 }
 
 /// How long a gate may stay shut before its queue goes back to the table.

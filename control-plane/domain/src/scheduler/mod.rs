@@ -168,10 +168,7 @@ impl Scheduler {
 
     /// Deliveries at agents.
     pub fn in_flight(&self) -> usize {
-        self.entries
-            .values()
-            .filter(|entry| entry.phase.is_out())
-            .count()
+        self.entries.values().filter(|entry| entry.phase.is_out()).count()
     }
 
     /// Deliveries of a region that are queued in memory.

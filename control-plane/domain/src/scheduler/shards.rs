@@ -71,12 +71,8 @@ impl Scheduler {
             give_up_at: now + self.config.settle_grace,
             claimed: HashMap::new(),
         };
-        let state = ShardState {
-            epoch: lease.epoch,
-            stop_at,
-            settling: Some(settling),
-            draining: false,
-        };
+        let state =
+            ShardState { epoch: lease.epoch, stop_at, settling: Some(settling), draining: false };
         self.shards.insert(lease.shard, state);
     }
 
@@ -105,10 +101,7 @@ impl Scheduler {
 
     /// Deliveries of a shard that are in memory.
     pub fn shard_deliveries(&self, shard: Shard) -> usize {
-        self.entries
-            .values()
-            .filter(|entry| entry.job.delivery.shard == shard)
-            .count()
+        self.entries.values().filter(|entry| entry.job.delivery.shard == shard).count()
     }
 
     /// This replica no longer owns the shard: everything of it is forgotten.
@@ -124,12 +117,8 @@ impl Scheduler {
             }
         }
         let of_shard = |entry: &&Entry| entry.job.delivery.shard == shard;
-        let gone: Vec<DeliveryId> = self
-            .entries
-            .values()
-            .filter(of_shard)
-            .map(|entry| entry.job.delivery.id)
-            .collect();
+        let gone: Vec<DeliveryId> =
+            self.entries.values().filter(of_shard).map(|entry| entry.job.delivery.id).collect();
         for id in gone {
             self.remove_entry(id);
         }
@@ -142,25 +131,14 @@ impl Scheduler {
     pub fn leases(&self) -> Vec<ShardLease> {
         self.shards
             .iter()
-            .map(|(shard, state)| ShardLease {
-                shard: *shard,
-                epoch: state.epoch,
-            })
+            .map(|(shard, state)| ShardLease { shard: *shard, epoch: state.epoch })
             .collect()
     }
 
     /// Owned shards that are settled.
     pub fn settled(&self) -> Vec<ShardLease> {
-        let settled = self
-            .shards
-            .iter()
-            .filter(|(_, state)| state.settling.is_none());
-        settled
-            .map(|(shard, state)| ShardLease {
-                shard: *shard,
-                epoch: state.epoch,
-            })
-            .collect()
+        let settled = self.shards.iter().filter(|(_, state)| state.settling.is_none());
+        settled.map(|(shard, state)| ShardLease { shard: *shard, epoch: state.epoch }).collect()
     }
 
     /// The epoch at which this replica owns the shard.
@@ -186,9 +164,7 @@ impl Scheduler {
                 }
                 settling.awaited.remove(agent);
             }
-            settling
-                .claimed
-                .extend(held.iter().map(|key| (*key, agent.clone())));
+            settling.claimed.extend(held.iter().map(|key| (*key, agent.clone())));
         }
     }
 
@@ -203,10 +179,7 @@ impl Scheduler {
 
     /// Agents whose inventory is still awaited.
     pub fn awaited_agents(&self) -> BTreeSet<AgentIdentity> {
-        let settling = self
-            .shards
-            .values()
-            .filter_map(|state| state.settling.as_ref());
+        let settling = self.shards.values().filter_map(|state| state.settling.as_ref());
         settling.flat_map(|s| s.awaited.iter().cloned()).collect()
     }
 
@@ -218,10 +191,7 @@ impl Scheduler {
         });
         ready
             .map(|(shard, state)| Unsettled {
-                lease: ShardLease {
-                    shard: *shard,
-                    epoch: state.epoch,
-                },
+                lease: ShardLease { shard: *shard, epoch: state.epoch },
             })
             .collect()
     }
@@ -243,11 +213,7 @@ impl Scheduler {
         {
             lane.in_flight += 1;
         }
-        let entry = Entry {
-            job: Arc::clone(&job),
-            phase: Phase::Sent { agent },
-            sent: now,
-        };
+        let entry = Entry { job: Arc::clone(&job), phase: Phase::Sent { agent }, sent: now };
         self.entries.insert(job.delivery.id, entry);
     }
 

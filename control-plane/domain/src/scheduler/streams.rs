@@ -63,8 +63,7 @@ impl Stream {
         if self.suspended {
             return 0;
         }
-        self.granted_assignments
-            .saturating_sub(self.used_assignments)
+        self.granted_assignments.saturating_sub(self.used_assignments)
     }
 
     fn fits(&self, bytes: u64) -> bool {
@@ -85,12 +84,7 @@ pub(super) struct RegionState {
 
 impl RegionState {
     pub fn new() -> Self {
-        Self {
-            ring: TwoLevelRing::new(),
-            streams: Vec::new(),
-            tests: VecDeque::new(),
-            queued: 0,
-        }
+        Self { ring: TwoLevelRing::new(), streams: Vec::new(), tests: VecDeque::new(), queued: 0 }
     }
 }
 
@@ -209,10 +203,7 @@ impl Scheduler {
             Phase::Sent { agent } => Some(agent.clone()),
             _ => None,
         };
-        self.entries
-            .values()
-            .filter_map(|entry| agent(&entry.phase))
-            .collect()
+        self.entries.values().filter_map(|entry| agent(&entry.phase)).collect()
     }
 
     /// What a lost agent had in flight; the caller concludes it as UNKNOWN.
@@ -254,18 +245,12 @@ impl Scheduler {
             updates: Vec::new(),
             jobs: Vec::new(),
         });
-        if stream
-            .versions
-            .get(key)
-            .is_none_or(|known| *known < revision)
-        {
+        if stream.versions.get(key).is_none_or(|known| *known < revision) {
             stream.versions.insert(key.clone(), revision);
             dispatch.updates.push(Arc::clone(&lane.subscription));
         }
         if let Some(entry) = self.entries.get_mut(&job.delivery.id) {
-            entry.phase = Phase::Sent {
-                agent: stream.agent.clone(),
-            };
+            entry.phase = Phase::Sent { agent: stream.agent.clone() };
             entry.sent = now;
         }
         dispatch.jobs.push((job, revision));
@@ -294,15 +279,11 @@ impl Scheduler {
     }
 
     pub(super) fn collect_dispatches(&mut self, actions: &mut Actions) {
-        actions
-            .dispatches
-            .extend(self.streams.values_mut().filter_map(|s| s.pending.take()));
+        actions.dispatches.extend(self.streams.values_mut().filter_map(|s| s.pending.take()));
     }
 
     pub(super) fn region(&mut self, region: &Region) -> &mut RegionState {
-        self.regions
-            .entry(region.clone())
-            .or_insert_with(RegionState::new)
+        self.regions.entry(region.clone()).or_insert_with(RegionState::new)
     }
 
     /// Deliveries that were sent before `before` and whose result has not come.
@@ -316,10 +297,7 @@ impl Scheduler {
 
     /// The regions that have a subscription or an agent here.
     pub fn regions_in_use(&self) -> Vec<Region> {
-        let named = self
-            .lanes
-            .values()
-            .map(|lane| &lane.subscription.settings.region);
+        let named = self.lanes.values().map(|lane| &lane.subscription.settings.region);
         let mut regions: Vec<Region> = named.chain(self.regions.keys()).cloned().collect();
         regions.sort();
         regions.dedup();
@@ -347,10 +325,7 @@ impl Scheduler {
             let table = lane.next_due().filter(|due| *due <= now);
             region.subscriptions_behind += u64::from(table.is_some());
             let queued = lane.ready.front().map(|job| job.delivery.due);
-            let oldest = [region.oldest_due, table, queued]
-                .into_iter()
-                .flatten()
-                .min();
+            let oldest = [region.oldest_due, table, queued].into_iter().flatten().min();
             region.oldest_due = oldest;
         }
         figures.into_values().collect()

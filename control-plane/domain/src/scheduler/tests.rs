@@ -1,4 +1,5 @@
 //! The scheduler's promises, one by one, and under random input.
+// tidy: long because the promises are read, and compared, side by side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -13,10 +14,7 @@ use crate::retry::RetryPolicy;
 use crate::subscription::{Settings, Status, SuccessRule};
 use crate::time::StoppedClock;
 
-const LEASE: ShardLease = ShardLease {
-    shard: Shard(0),
-    epoch: Epoch(7),
-};
+const LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
 const STREAM: StreamId = StreamId(1);
 
 fn at(millis: i64) -> Timestamp {
@@ -31,12 +29,7 @@ fn config() -> SchedulerConfig {
         default_max_in_flight: 8,
         shed_after: Duration::from_secs(5),
         settle_grace: Duration::from_secs(5),
-        window: WindowConfig {
-            initial: 8,
-            min: 1,
-            max: 8,
-            quick: Duration::from_secs(2),
-        },
+        window: WindowConfig { initial: 8, min: 1, max: 8, quick: Duration::from_secs(2) },
         breaker: BreakerConfig {
             min_deliveries: 20,
             min_span: Duration::from_secs(30),
@@ -79,10 +72,7 @@ fn subscription(name: &str, revision: i64) -> Subscription {
 }
 
 fn identity(incarnation: u8) -> AgentIdentity {
-    AgentIdentity {
-        agent: AgentId("one".into()),
-        incarnation: [incarnation; 16],
-    }
+    AgentIdentity { agent: AgentId("one".into()), incarnation: [incarnation; 16] }
 }
 
 fn job(name: &str, n: u8) -> Arc<Job> {
@@ -123,10 +113,7 @@ fn job(name: &str, n: u8) -> Arc<Job> {
         test: false,
         resend_of: None,
     };
-    Arc::new(Job {
-        delivery,
-        event: Some(Arc::new(event)),
-    })
+    Arc::new(Job { delivery, event: Some(Arc::new(event)) })
 }
 
 /// A scheduler that owns the shard, with one agent and one subscription.
@@ -141,19 +128,12 @@ fn ready() -> Scheduler {
 }
 
 fn sent(actions: &Actions) -> Vec<DeliveryId> {
-    actions
-        .dispatches
-        .iter()
-        .flat_map(|d| d.jobs.iter().map(|(job, _)| job.delivery.id))
-        .collect()
+    actions.dispatches.iter().flat_map(|d| d.jobs.iter().map(|(job, _)| job.delivery.id)).collect()
 }
 
 fn publish(scheduler: &mut Scheduler, n: u8, now: Timestamp) -> Arc<Job> {
     let job = job("main", n);
-    assert_eq!(
-        scheduler.admits(&job.delivery.subscription, 10, now),
-        Some(LEASE.epoch)
-    );
+    assert_eq!(scheduler.admits(&job.delivery.subscription, 10, now), Some(LEASE.epoch));
     scheduler.reserve(Arc::clone(&job), now);
     scheduler.committed([job.delivery.id], now);
     job
@@ -164,19 +144,12 @@ fn success() -> Feedback {
         outcome: Outcome::Succeeded,
         latency: Duration::from_millis(5),
         hold: None,
-        transition: Transition::End {
-            state: DeliveryState::Succeeded,
-            reason: None,
-        },
+        transition: Transition::End { state: DeliveryState::Succeeded, reason: None },
     }
 }
 
 fn conclude(scheduler: &mut Scheduler, job: &Job, feedback: &Feedback, now: Timestamp) {
-    assert!(
-        scheduler
-            .result_received(job.delivery.current_attempt())
-            .is_some()
-    );
+    assert!(scheduler.result_received(job.delivery.current_attempt()).is_some());
     scheduler.concluded(job.delivery.current_attempt(), feedback, now);
 }
 
@@ -190,10 +163,7 @@ fn what_is_committed_is_sent_once_with_settings_first() {
     let second = publish(&mut scheduler, 2, at(2));
     let actions = scheduler.poll(at(2));
     assert_eq!(sent(&actions), [second.delivery.id]);
-    assert!(
-        actions.dispatches[0].updates.is_empty(),
-        "settings are sent once"
-    );
+    assert!(actions.dispatches[0].updates.is_empty(), "settings are sent once");
 }
 
 #[test]
@@ -224,32 +194,19 @@ fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
     scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(0));
     scheduler.stream_opened(STREAM, identity(1), region(), &[], at(0));
     let one = job("main", 1);
-    assert_eq!(
-        scheduler.admits(&one.delivery.subscription, 10, at(0)),
-        None,
-        "not settled"
-    );
+    assert_eq!(scheduler.admits(&one.delivery.subscription, 10, at(0)), None, "not settled");
     scheduler.add([Arc::clone(&one)], at(0));
     scheduler.credit(STREAM, 1, 1_000);
     assert!(sent(&scheduler.poll(at(0))).is_empty(), "not settled");
-    assert!(
-        scheduler.ready_to_settle(at(0)).is_empty(),
-        "the agent has not answered"
-    );
+    assert!(scheduler.ready_to_settle(at(0)).is_empty(), "the agent has not answered");
     scheduler.note_inventory(&identity(1), Some(LEASE), &[]);
     assert_eq!(scheduler.ready_to_settle(at(0)).len(), 1);
     scheduler.settle(LEASE, at(0));
-    assert!(
-        sent(&scheduler.poll(at(1000))).is_empty(),
-        "the lease is over"
-    );
+    assert!(sent(&scheduler.poll(at(1000))).is_empty(), "the lease is over");
     scheduler.renew_shard(LEASE.shard, at(9000), at(1500));
     assert_eq!(sent(&scheduler.poll(at(1500))).len(), 1);
     publish(&mut scheduler, 2, at(1600));
-    assert!(
-        sent(&scheduler.poll(at(1600))).is_empty(),
-        "no credit is left"
-    );
+    assert!(sent(&scheduler.poll(at(1600))).is_empty(), "no credit is left");
     scheduler.credit(STREAM, 2, 1_000);
     assert_eq!(sent(&scheduler.poll(at(1600))).len(), 1);
 }
@@ -272,20 +229,13 @@ fn an_adopted_attempt_counts_against_max_in_flight() {
     scheduler.stream_opened(STREAM, identity(1), region(), &[key], at(0));
     scheduler.credit(STREAM, 10, 1_000);
     assert_eq!(scheduler.claimant(LEASE.shard, key), Some(identity(1)));
-    let adopted = Arc::new(Job {
-        delivery: held.delivery.clone(),
-        event: None,
-    });
+    let adopted = Arc::new(Job { delivery: held.delivery.clone(), event: None });
     scheduler.adopt(Arc::clone(&adopted), identity(1), at(0));
     scheduler.settle(LEASE, at(0));
     for n in 1..=4 {
         publish(&mut scheduler, n, at(1));
     }
-    assert_eq!(
-        sent(&scheduler.poll(at(1))).len(),
-        2,
-        "three may be in flight, one is"
-    );
+    assert_eq!(sent(&scheduler.poll(at(1))).len(), 2, "three may be in flight, one is");
     conclude(&mut scheduler, &adopted, &success(), at(2));
     assert_eq!(sent(&scheduler.poll(at(2))).len(), 1);
 }
@@ -306,15 +256,8 @@ fn what_a_lost_agent_held_is_told_and_its_result_still_counts() {
     scheduler.poll(at(1));
     scheduler.stream_closed(STREAM);
     assert_eq!(scheduler.held_by(&identity(1)).len(), 1);
-    assert!(
-        scheduler.held_by(&identity(2)).is_empty(),
-        "another incarnation is another process"
-    );
-    assert!(
-        scheduler
-            .result_received(one.delivery.current_attempt())
-            .is_some()
-    );
+    assert!(scheduler.held_by(&identity(2)).is_empty(), "another incarnation is another process");
+    assert!(scheduler.result_received(one.delivery.current_attempt()).is_some());
 }
 
 #[test]
@@ -322,26 +265,13 @@ fn pausing_gives_the_queue_back_and_admits_nothing() {
     let mut scheduler = ready();
     let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
-    let paused = Subscription {
-        status: Status::Paused,
-        ..subscription("main", 2)
-    };
+    let paused = Subscription { status: Status::Paused, ..subscription("main", 2) };
     scheduler.configure(Arc::new(paused), LEASE.shard, at(2));
     let actions = scheduler.poll(at(2));
     let released: HashSet<_> = actions.release.iter().map(|key| key.delivery).collect();
-    assert_eq!(
-        released,
-        HashSet::from([jobs[3].delivery.id, jobs[4].delivery.id])
-    );
-    assert_eq!(
-        scheduler.admits(&jobs[0].delivery.subscription, 10, at(2)),
-        None
-    );
-    assert_eq!(
-        actions.dispatches[0].updates.len(),
-        1,
-        "agents learn of the change"
-    );
+    assert_eq!(released, HashSet::from([jobs[3].delivery.id, jobs[4].delivery.id]));
+    assert_eq!(scheduler.admits(&jobs[0].delivery.subscription, 10, at(2)), None);
+    assert_eq!(actions.dispatches[0].updates.len(), 1, "agents learn of the change");
 }
 
 #[test]
@@ -349,24 +279,11 @@ fn due_work_is_claimed_while_there_is_room_and_new_events_queue_behind_it() {
     let mut scheduler = ready();
     let key = subscription("main", 1).key();
     scheduler.note_due(&key, at(10), at(1));
-    assert!(
-        scheduler
-            .poll(at(9))
-            .wake
-            .is_some_and(|wake| wake <= at(10))
-    );
+    assert!(scheduler.poll(at(9)).wake.is_some_and(|wake| wake <= at(10)));
     assert!(scheduler.claims(at(9)).is_empty());
-    assert_eq!(
-        scheduler.admits(&key, 10, at(9)),
-        Some(LEASE.epoch),
-        "nothing is due yet"
-    );
+    assert_eq!(scheduler.admits(&key, 10, at(9)), Some(LEASE.epoch), "nothing is due yet");
     assert!(scheduler.poll(at(10)).claims);
-    assert_eq!(
-        scheduler.admits(&key, 10, at(10)),
-        None,
-        "others wait in the table"
-    );
+    assert_eq!(scheduler.admits(&key, 10, at(10)), None, "others wait in the table");
     let claims = scheduler.claims(at(10));
     let (claimed, _, epoch, limit, tests_only) = &claims[0];
     assert_eq!((claimed, *epoch, *tests_only), (&key, LEASE.epoch, false));
@@ -392,20 +309,13 @@ fn a_dead_endpoint_is_left_alone_and_its_queue_goes_back_unburnt() {
         now = at(i64::from(n) * 2000);
         let one = publish(&mut scheduler, n, now);
         let out = scheduler.poll(now);
-        assert_eq!(
-            sent(&out),
-            [one.delivery.id],
-            "closed until it has failed for 30 s"
-        );
+        assert_eq!(sent(&out), [one.delivery.id], "closed until it has failed for 30 s");
         if n == 24 {
             let late = job("main", 200);
             scheduler.add([late], now);
         }
         conclude(&mut scheduler, &one, &failure, now);
-        if scheduler
-            .admits(&one.delivery.subscription, 10, now)
-            .is_none()
-        {
+        if scheduler.admits(&one.delivery.subscription, 10, now).is_none() {
             break;
         }
     }
@@ -425,10 +335,7 @@ fn retry_after_holds_the_whole_subscription() {
     let busy = Feedback {
         outcome: Outcome::HttpStatus,
         hold: Some(Duration::from_secs(2)),
-        transition: Transition::Retry {
-            due: at(2001),
-            failures: 1,
-        },
+        transition: Transition::Retry { due: at(2001), failures: 1 },
         ..success()
     };
     conclude(&mut scheduler, &jobs[0], &busy, at(1));
@@ -439,21 +346,12 @@ fn retry_after_holds_the_whole_subscription() {
 #[test]
 fn a_test_passes_every_gate() {
     let mut scheduler = ready();
-    let paused = Subscription {
-        status: Status::Disabled,
-        ..subscription("main", 2)
-    };
+    let paused = Subscription { status: Status::Disabled, ..subscription("main", 2) };
     scheduler.configure(Arc::new(paused), LEASE.shard, at(1));
     let mut test = job("main", 1).delivery.clone();
     test.test = true;
     let event = job("main", 1).event.clone();
-    scheduler.add(
-        [Arc::new(Job {
-            delivery: test,
-            event,
-        })],
-        at(1),
-    );
+    scheduler.add([Arc::new(Job { delivery: test, event })], at(1));
     assert_eq!(sent(&scheduler.poll(at(1))).len(), 1);
 }
 

@@ -70,15 +70,9 @@ fn one_that_costs_a_hundred_times_more_takes_no_more_time() {
     let mut costs = vec![millis(20); 9];
     costs.push(millis(2000));
     let used = used(&mut ring(10), &costs, 20_000);
-    assert!(
-        spread(&used) <= QUANTUM + millis(2000) + TURN_COST,
-        "{used:?}"
-    );
+    assert!(spread(&used) <= QUANTUM + millis(2000) + TURN_COST, "{used:?}");
     let share = used.iter().sum::<Duration>() / 10;
-    assert!(
-        used[..9].iter().all(|time| *time + millis(2000) > share),
-        "{used:?}"
-    );
+    assert!(used[..9].iter().all(|time| *time + millis(2000) > share), "{used:?}");
     assert!(used[9] > Duration::ZERO);
 }
 
@@ -101,9 +95,7 @@ fn nobody_starves_when_nothing_is_ever_charged() {
     let mut ring = ring(3);
     ring.charge(&0, Duration::from_secs(86_400));
     let most = 2 * ((MAX_DEBT + 2 * QUANTUM).as_micros() / TURN_COST.as_micros());
-    let turns = (0..most)
-        .take_while(|_| ring.next(|_| true) != Some(0))
-        .count();
+    let turns = (0..most).take_while(|_| ring.next(|_| true) != Some(0)).count();
     assert!(turns > 0 && u128::try_from(turns).unwrap() < most);
 }
 
@@ -238,10 +230,7 @@ fn ten_thousand_tenants_each_get_their_turn() {
         ring.charge(&next, millis(7));
         *turns.entry(next).or_insert(0) += 1;
     }
-    assert!(
-        keys.iter()
-            .all(|key| turns.get(key).is_some_and(|n| (4..=6).contains(n)))
-    );
+    assert!(keys.iter().all(|key| turns.get(key).is_some_and(|n| (4..=6).contains(n))));
 }
 
 /// As it is in life: few slots, costs charged when attempts end, each tenant with
@@ -262,9 +251,7 @@ fn a_slow_endpoint_holds_no_more_of_the_slots_than_its_share() {
         while ends.len() < SLOTS
             && let Some(next) = ring.next(|_| true)
         {
-            let tenant = (0..costs.len())
-                .find(|tenant| key(*tenant, 0) == next)
-                .unwrap();
+            let tenant = (0..costs.len()).find(|tenant| key(*tenant, 0) == next).unwrap();
             ends.push(Reverse((now + costs[tenant], tenant)));
             in_flight[tenant] += 1;
             if in_flight[tenant] == WINDOW {
@@ -279,8 +266,5 @@ fn a_slow_endpoint_holds_no_more_of_the_slots_than_its_share() {
         ring.push(&key(tenant, 0));
     }
     let share = used.iter().sum::<u64>() / 4;
-    assert!(
-        used.iter().all(|time| time.abs_diff(share) * 10 <= share),
-        "{used:?}"
-    );
+    assert!(used.iter().all(|time| time.abs_diff(share) * 10 <= share), "{used:?}");
 }

@@ -22,10 +22,7 @@ fn subscription(patterns: &[&str], accounts: &[&str]) -> Subscription {
             display_name: String::new(),
             url: "https://hooks.example.com/".into(),
             event_types: patterns.iter().map(|text| text.parse().unwrap()).collect(),
-            accounts: accounts
-                .iter()
-                .map(|text| (*text).to_owned())
-                .collect::<BTreeSet<_>>(),
+            accounts: accounts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>(),
             region: "home".parse().unwrap(),
             retry: RetryPolicy::default(),
             success: SuccessRule::Any2xx,
@@ -45,13 +42,9 @@ fn subscription(patterns: &[&str], accounts: &[&str]) -> Subscription {
 #[test]
 fn event_types_are_segments_between_single_dots() {
     let longest = "a".repeat(128);
-    for good in [
-        "payment.completed",
-        "order_created",
-        "IncomingPaymentBooked",
-        "a-1.b_2.C",
-        &longest,
-    ] {
+    for good in
+        ["payment.completed", "order_created", "IncomingPaymentBooked", "a-1.b_2.C", &longest]
+    {
         assert_eq!(validate_event_type(good), Ok(()), "{good}");
         assert_eq!(good.parse(), Ok(EventTypePattern::Exact(good.to_owned())));
     }
@@ -68,10 +61,7 @@ fn event_types_are_segments_between_single_dots() {
         assert_eq!(validate_event_type(bad), Err(error), "{bad}");
         assert_eq!(bad.parse::<EventTypePattern>(), Err(error), "{bad}");
     }
-    assert_eq!(
-        validate_event_type("payment.*"),
-        Err(EventTypeError::Malformed)
-    );
+    assert_eq!(validate_event_type("payment.*"), Err(EventTypeError::Malformed));
 }
 
 #[test]
@@ -79,21 +69,10 @@ fn a_star_stands_alone_or_for_the_last_segments() {
     assert_eq!("*".parse(), Ok(EventTypePattern::All));
     assert_eq!("a.b.*".parse(), Ok(EventTypePattern::Prefix("a.b.".into())));
     for bad in ["*.created", "pay*", "a.*.b", "**", "a.b*", "*.*"] {
-        assert_eq!(
-            bad.parse::<EventTypePattern>(),
-            Err(EventTypeError::Wildcard),
-            "{bad}"
-        );
+        assert_eq!(bad.parse::<EventTypePattern>(), Err(EventTypeError::Wildcard), "{bad}");
     }
-    assert_eq!(
-        ".*".parse::<EventTypePattern>(),
-        Err(EventTypeError::Malformed)
-    );
-    assert!(
-        format!("{}.*", "a".repeat(127))
-            .parse::<EventTypePattern>()
-            .is_err()
-    );
+    assert_eq!(".*".parse::<EventTypePattern>(), Err(EventTypeError::Malformed));
+    assert!(format!("{}.*", "a".repeat(127)).parse::<EventTypePattern>().is_err());
 }
 
 #[test]
@@ -101,12 +80,7 @@ fn a_prefix_takes_everything_below_it_and_nothing_beside_it() {
     let prefix: EventTypePattern = "payment.*".parse().unwrap();
     assert!(prefix.matches("payment.completed"));
     assert!(prefix.matches("payment.refund.completed"));
-    for other in [
-        "payment",
-        "payments.completed",
-        "Payment.completed",
-        "my.payment.completed",
-    ] {
+    for other in ["payment", "payments.completed", "Payment.completed", "my.payment.completed"] {
         assert!(!prefix.matches(other), "{other}");
     }
 }
@@ -115,10 +89,7 @@ fn a_prefix_takes_everything_below_it_and_nothing_beside_it() {
 fn patterns_are_stored_as_their_text() {
     let patterns: Vec<EventTypePattern> =
         serde_json::from_str(r#"["*","payment.*","order_created"]"#).unwrap();
-    assert_eq!(
-        serde_json::to_string(&patterns).unwrap(),
-        r#"["*","payment.*","order_created"]"#
-    );
+    assert_eq!(serde_json::to_string(&patterns).unwrap(), r#"["*","payment.*","order_created"]"#);
     assert!(serde_json::from_str::<EventTypePattern>(r#""pay*""#).is_err());
 }
 
@@ -139,10 +110,7 @@ fn a_subscription_is_found_once_however_many_of_its_patterns_match() {
         subscription(&["a.*", "a.b.c"], &["x"]),
     ];
     let matcher = Matcher::new(&all);
-    assert_eq!(
-        matcher.matching("a.b.c", Some("x")).collect::<Vec<_>>(),
-        [0, 1]
-    );
+    assert_eq!(matcher.matching("a.b.c", Some("x")).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(matcher.matching("a.b.c", None).collect::<Vec<_>>(), [0]);
     assert_eq!(Matcher::new(&[]).matching("a", None).count(), 0);
 }

@@ -21,12 +21,7 @@ fn delivery(number: u8) -> DeliveryId {
 }
 
 fn window() -> Window {
-    Window::new(WindowConfig {
-        initial: 4,
-        min: 1,
-        max: 64,
-        quick: Duration::from_millis(500),
-    })
+    Window::new(WindowConfig { initial: 4, min: 1, max: 64, quick: Duration::from_millis(500) })
 }
 
 fn succeed(window: &mut Window, times: u32, now: Timestamp) {
@@ -152,34 +147,17 @@ fn one_delivery_never_opens_it() {
 fn it_opens_after_20_deliveries_over_30_seconds_and_no_sooner() {
     let mut many = breaker();
     for number in 0..=255 {
-        many.on_attempt_result(
-            delivery(number),
-            false,
-            START + Duration::from_millis(29_999),
-        );
+        many.on_attempt_result(delivery(number), false, START + Duration::from_millis(29_999));
     }
-    assert_eq!(
-        many.state(START),
-        BreakerState::Closed,
-        "failures of one moment"
-    );
+    assert_eq!(many.state(START), BreakerState::Closed, "failures of one moment");
     let mut few = breaker();
     for number in 0..19 {
-        few.on_attempt_result(
-            delivery(number),
-            false,
-            START + secs(10 * u64::from(number)),
-        );
+        few.on_attempt_result(delivery(number), false, START + secs(10 * u64::from(number)));
     }
     assert_eq!(few.state(START), BreakerState::Closed, "19 deliveries");
     let now = START + secs(200);
     few.on_attempt_result(delivery(19), false, now);
-    assert_eq!(
-        few.may_dispatch(now),
-        Permission::No {
-            until: now + secs(30)
-        }
-    );
+    assert_eq!(few.may_dispatch(now), Permission::No { until: now + secs(30) });
     assert_eq!(few.opened_since(), Some(now));
 }
 
@@ -204,10 +182,7 @@ fn probes_come_one_at_a_time_and_ever_more_rarely() {
         now = due + secs(1);
         breaker.probe_started(now);
         assert_eq!(breaker.state(now), BreakerState::HalfOpen);
-        assert!(
-            matches!(breaker.may_dispatch(now), Permission::No { .. }),
-            "one probe at a time"
-        );
+        assert!(matches!(breaker.may_dispatch(now), Permission::No { .. }), "one probe at a time");
         breaker.on_attempt_result(delivery(7), false, now);
         assert_eq!(breaker.state(now), BreakerState::Open);
         assert_eq!(breaker.opened_since(), Some(since));
@@ -243,10 +218,7 @@ fn a_probe_that_was_never_sent_or_is_lost_is_made_again() {
     assert_eq!(breaker.may_dispatch(due + secs(1)), Permission::Probe);
     breaker.probe_started(due + secs(2));
     let lost = due + secs(122);
-    assert_eq!(
-        breaker.may_dispatch(due + secs(3)),
-        Permission::No { until: lost }
-    );
+    assert_eq!(breaker.may_dispatch(due + secs(3)), Permission::No { until: lost });
     assert_eq!(breaker.may_dispatch(lost), Permission::Probe);
 }
 
@@ -262,10 +234,7 @@ fn a_closed_breaker_knows_no_probes() {
 fn should_open(failures: &[(u8, Timestamp)]) -> bool {
     let different: std::collections::BTreeSet<u8> =
         failures.iter().map(|(number, _)| *number).collect();
-    let span = failures
-        .first()
-        .zip(failures.last())
-        .map(|(first, last)| last.1.since(first.1));
+    let span = failures.first().zip(failures.last()).map(|(first, last)| last.1.since(first.1));
     different.len() >= 20 && span.is_some_and(|span| span >= secs(30))
 }
 

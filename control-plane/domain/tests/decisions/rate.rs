@@ -40,28 +40,16 @@ fn there_is_no_burst_at_first_nor_after_idling() {
     let later = first + Duration::from_secs(3600);
     assert!(bucket.try_take(later).is_ok());
     let next = bucket.try_take(later).unwrap_err();
-    assert!(
-        next.since(later) >= Duration::from_millis(90),
-        "{:?}",
-        next.since(later)
-    );
+    assert!(next.since(later) >= Duration::from_millis(90), "{:?}", next.since(later));
 }
 
 #[test]
 fn the_limit_is_nearly_reached_although_timers_tick_in_milliseconds() {
     for limit in [1_u32, 5, 10, 100, 500, 1000] {
         let late = std::iter::repeat(Duration::from_millis(1));
-        let made = starts(
-            &mut TokenBucket::new(limit, START),
-            late,
-            Duration::from_secs(60),
-        )
-        .len();
+        let made = starts(&mut TokenBucket::new(limit, START), late, Duration::from_secs(60)).len();
         let wanted = usize::try_from(limit).unwrap() * 60;
-        assert!(
-            made * 100 >= wanted * 93 && made <= wanted,
-            "{made} of {wanted}"
-        );
+        assert!(made * 100 >= wanted * 93 && made <= wanted, "{made} of {wanted}");
     }
 }
 

@@ -13,16 +13,11 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 fn policy(timetable: Timetable) -> RetryPolicy {
-    RetryPolicy {
-        timetable,
-        ..RetryPolicy::default()
-    }
+    RetryPolicy { timetable, ..RetryPolicy::default() }
 }
 
 fn delays(policy: &RetryPolicy) -> Vec<Duration> {
-    (1..)
-        .map_while(|failures| policy.delay_after(failures))
-        .collect()
+    (1..).map_while(|failures| policy.delay_after(failures)).collect()
 }
 
 #[test]
@@ -32,18 +27,11 @@ fn the_standard_timetable_has_ten_attempts() {
     let mut wanted = vec![secs(5), secs(300), secs(1800)];
     wanted.extend(hours(&[2, 5, 10, 14, 20, 24]));
     assert_eq!(delays(&standard), wanted);
-    assert_eq!(
-        standard.delay_after(0),
-        Some(Duration::ZERO),
-        "the first attempt is made at once"
-    );
+    assert_eq!(standard.delay_after(0), Some(Duration::ZERO), "the first attempt is made at once");
     assert_eq!(standard.delay_after(u32::MAX), None);
     assert_eq!(standard.total(), secs(75 * HOUR + 35 * 60 + 5));
     let jitter = standard.total() / 10;
-    assert_eq!(
-        standard.deadline_span(),
-        standard.total() + jitter + secs(HOUR)
-    );
+    assert_eq!(standard.deadline_span(), standard.total() + jitter + secs(HOUR));
 }
 
 #[test]
@@ -57,11 +45,7 @@ fn a_list_has_one_attempt_more_than_delays() {
 #[test]
 fn linear_delays_grow_by_the_increment() {
     let half = Duration::from_millis(500);
-    let linear = policy(Timetable::Linear {
-        initial: half,
-        increment: half,
-        max_attempts: 6,
-    });
+    let linear = policy(Timetable::Linear { initial: half, increment: half, max_attempts: 6 });
     assert_eq!(delays(&linear), [1, 2, 3, 4, 5].map(|halves| half * halves));
 }
 
@@ -84,44 +68,25 @@ fn exponential_delays_grow_by_the_factor_up_to_the_longest() {
 
 #[test]
 fn a_maximum_age_is_the_deadline() {
-    let aged = RetryPolicy {
-        max_age: Some(secs(90)),
-        ..RetryPolicy::default()
-    };
+    let aged = RetryPolicy { max_age: Some(secs(90)), ..RetryPolicy::default() };
     assert_eq!(aged.deadline_span(), secs(90));
 }
 
 fn paths(policy: &RetryPolicy) -> Vec<String> {
-    policy
-        .validate()
-        .err()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(path, _)| path)
-        .collect()
+    policy.validate().err().unwrap_or_default().into_iter().map(|(path, _)| path).collect()
 }
 
 #[test]
 fn what_is_out_of_bounds_is_named() {
     let week = secs(7 * 24 * HOUR);
     assert_eq!(paths(&RetryPolicy::default()), [""; 0]);
-    assert_eq!(
-        paths(&policy(Timetable::List(vec![]))),
-        ["fixed_delays.delays"]
-    );
-    assert_eq!(
-        paths(&policy(Timetable::List(vec![secs(1); 51]))),
-        ["fixed_delays.delays"]
-    );
+    assert_eq!(paths(&policy(Timetable::List(vec![]))), ["fixed_delays.delays"]);
+    assert_eq!(paths(&policy(Timetable::List(vec![secs(1); 51]))), ["fixed_delays.delays"]);
     let long = policy(Timetable::List(vec![secs(1), week + secs(1)]));
     assert_eq!(paths(&long), ["fixed_delays.delays[1]"]);
 
     let linear = |initial, increment, max_attempts| {
-        paths(&policy(Timetable::Linear {
-            initial,
-            increment,
-            max_attempts,
-        }))
+        paths(&policy(Timetable::Linear { initial, increment, max_attempts }))
     };
     assert_eq!(linear(secs(0), secs(0), 100), [""; 0]);
     assert_eq!(linear(secs(1), secs(1), 0), ["linear.max_attempts"]);
@@ -129,38 +94,21 @@ fn what_is_out_of_bounds_is_named() {
     assert_eq!(linear(week + secs(1), secs(1), 2), ["linear.initial_delay"]);
 
     let exponential = |initial, multiplier_percent, max_delay, max_attempts| {
-        let timetable = Timetable::Exponential {
-            initial,
-            multiplier_percent,
-            max_delay,
-            max_attempts,
-        };
+        let timetable =
+            Timetable::Exponential { initial, multiplier_percent, max_delay, max_attempts };
         paths(&policy(timetable))
     };
     assert_eq!(exponential(secs(1), 200, secs(HOUR), 20), [""; 0]);
-    assert_eq!(
-        exponential(secs(0), 200, secs(HOUR), 20),
-        ["exponential.initial_delay"]
-    );
+    assert_eq!(exponential(secs(0), 200, secs(HOUR), 20), ["exponential.initial_delay"]);
     assert_eq!(
         exponential(secs(2), 99, secs(1), 101),
-        [
-            "exponential.max_attempts",
-            "exponential.multiplier_percent",
-            "exponential.max_delay"
-        ]
+        ["exponential.max_attempts", "exponential.multiplier_percent", "exponential.max_delay"]
     );
 
-    let jitter = RetryPolicy {
-        jitter_percent: 51,
-        ..RetryPolicy::default()
-    };
+    let jitter = RetryPolicy { jitter_percent: 51, ..RetryPolicy::default() };
     assert_eq!(paths(&jitter), ["jitter_percent"]);
     for age in [secs(0), MAX_AGE + secs(1)] {
-        let aged = RetryPolicy {
-            max_age: Some(age),
-            ..RetryPolicy::default()
-        };
+        let aged = RetryPolicy { max_age: Some(age), ..RetryPolicy::default() };
         assert_eq!(paths(&aged), ["max_age"]);
     }
 }
@@ -169,27 +117,14 @@ fn what_is_out_of_bounds_is_named() {
 fn a_timetable_longer_than_the_longest_age_needs_an_age() {
     let weeks = policy(Timetable::List(vec![secs(7 * 24 * HOUR); 5]));
     assert_eq!(paths(&weeks), ["max_age"]);
-    assert_eq!(
-        paths(&RetryPolicy {
-            max_age: Some(MAX_AGE),
-            ..weeks
-        }),
-        [""; 0]
-    );
+    assert_eq!(paths(&RetryPolicy { max_age: Some(MAX_AGE), ..weeks }), [""; 0]);
 }
 
 #[test]
 fn policies_are_stored_and_read_back() {
-    let linear = Timetable::Linear {
-        initial: secs(1),
-        increment: secs(2),
-        max_attempts: 3,
-    };
+    let linear = Timetable::Linear { initial: secs(1), increment: secs(2), max_attempts: 3 };
     for timetable in [Timetable::Standard, Timetable::List(vec![secs(1)]), linear] {
-        let policy = RetryPolicy {
-            max_age: Some(secs(9)),
-            ..policy(timetable)
-        };
+        let policy = RetryPolicy { max_age: Some(secs(9)), ..policy(timetable) };
         let text = serde_json::to_string(&policy).unwrap();
         assert_eq!(serde_json::from_str::<RetryPolicy>(&text).unwrap(), policy);
     }
@@ -220,11 +155,7 @@ fn retry_after_is_seconds_or_a_date() {
         ("Sun, 06 Nov 1994 25:49:37 GMT", None),
         (&"9".repeat(65), None),
     ] {
-        assert_eq!(
-            parse_retry_after(text.as_bytes(), earlier),
-            wanted.map(secs),
-            "{text:?}"
-        );
+        assert_eq!(parse_retry_after(text.as_bytes(), earlier), wanted.map(secs), "{text:?}");
     }
 }
 
@@ -240,11 +171,7 @@ fn any_timetable() -> impl Strategy<Value = Timetable> {
         Just(Timetable::Standard),
         proptest::collection::vec(any_span(), 0..200).prop_map(Timetable::List),
         (any_span(), any_span(), any::<u32>()).prop_map(|(initial, increment, max_attempts)| {
-            Timetable::Linear {
-                initial,
-                increment,
-                max_attempts,
-            }
+            Timetable::Linear { initial, increment, max_attempts }
         }),
         (any_span(), 0..2000_u32, any_span(), any::<u32>()).prop_map(
             |(initial, multiplier_percent, max_delay, max_attempts)| Timetable::Exponential {
@@ -258,16 +185,9 @@ fn any_timetable() -> impl Strategy<Value = Timetable> {
 }
 
 fn any_policy() -> impl Strategy<Value = RetryPolicy> {
-    (
-        any_timetable(),
-        any::<u8>(),
-        proptest::option::of(any_span()),
+    (any_timetable(), any::<u8>(), proptest::option::of(any_span())).prop_map(
+        |(timetable, jitter_percent, max_age)| RetryPolicy { timetable, jitter_percent, max_age },
     )
-        .prop_map(|(timetable, jitter_percent, max_age)| RetryPolicy {
-            timetable,
-            jitter_percent,
-            max_age,
-        })
 }
 
 proptest! {

@@ -21,9 +21,7 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
         error: attempt.error,
         start_time: Some(timestamp(attempt.start_time)),
         timings: Some(timings(attempt.timings)),
-        response_headers: headers
-            .map(|(name, value)| v1::HttpHeader { name, value })
-            .collect(),
+        response_headers: headers.map(|(name, value)| v1::HttpHeader { name, value }).collect(),
         response_body: attempt.response_body,
         response_body_truncated: attempt.response_body_truncated,
         response_body_size: i64::try_from(attempt.response_body_bytes).unwrap_or(i64::MAX),
@@ -91,11 +89,7 @@ mod tests {
         assert_eq!(shown.http_status, 503);
         assert_eq!(shown.response_body, record.response_body);
         assert_eq!(shown.agent, "agents/agent-1");
-        assert!(
-            shown
-                .timings
-                .is_some_and(|t| t.dns.is_none() && t.total.is_some())
-        );
+        assert!(shown.timings.is_some_and(|t| t.dns.is_none() && t.total.is_some()));
     }
 
     #[test]

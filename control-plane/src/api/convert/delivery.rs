@@ -30,19 +30,13 @@ pub fn to_proto(delivery: &Delivery, context: Context<'_>) -> v1::Delivery {
         end_reason: end_reason(delivery.end_reason).into(),
         attempt_count: delivery.attempts,
         last_outcome: context.last.map_or(0, |last| outcome(last.outcome).into()),
-        last_http_status: context
-            .last
-            .and_then(|last| last.http_status)
-            .map_or(0, u32::from),
+        last_http_status: context.last.and_then(|last| last.http_status).map_or(0, u32::from),
         next_attempt_time: waiting.then(|| timestamp(delivery.due)),
         create_time: Some(timestamp(delivery.create_time())),
         end_time: delivery.end_time.map(timestamp),
         expire_time: context.expire_time.map(timestamp),
         test: delivery.test,
-        resend_of: delivery
-            .resend_of
-            .map(|id| names::of_delivery(tenant, id))
-            .unwrap_or_default(),
+        resend_of: delivery.resend_of.map(|id| names::of_delivery(tenant, id)).unwrap_or_default(),
         sequence: delivery.sequence.unwrap_or_default(),
         ordering_key: delivery.ordering_key.clone().unwrap_or_default(),
         trigger: trigger(delivery.trigger).into(),
@@ -96,17 +90,11 @@ mod tests {
     fn a_delivery_is_shown_whole() {
         let mut delivery = fixtures::delivery();
         let last = fixtures::attempt();
-        let context = Context {
-            last: Some(&last),
-            expire_time: Some(delivery.deadline),
-        };
+        let context = Context { last: Some(&last), expire_time: Some(delivery.deadline) };
         let shown = to_proto(&delivery, context.clone());
         assert!(shown.event.starts_with("tenants/acme/events/evt_"));
         assert_eq!(shown.subscription, "tenants/acme/subscriptions/erp");
-        assert_eq!(
-            (shown.last_http_status, shown.account.as_str()),
-            (503, "acc")
-        );
+        assert_eq!((shown.last_http_status, shown.account.as_str()), (503, "acc"));
         assert!(shown.next_attempt_time.is_some() && shown.expire_time.is_some());
         assert_eq!((shown.resend_of.as_str(), shown.sequence), ("", 0));
         delivery.state = DeliveryState::Exhausted;

@@ -11,10 +11,7 @@ use super::time::timestamp;
 
 /// Shows an event, all but its deliveries; its payload only `with_payload`.
 pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
-    let ListedEvent {
-        event,
-        payload_bytes,
-    } = listed;
+    let ListedEvent { event, payload_bytes } = listed;
     let create_time = event.create_time();
     v1::Event {
         name: names::of_event(&event.tenant, event.id),
@@ -48,12 +45,10 @@ fn payload_form(event: &Event) -> PayloadForm {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// How an event's deliveries stand.
@@ -84,17 +79,11 @@ mod tests {
     #[test]
     fn the_payload_has_the_form_of_its_type() {
         let mut event = fixtures::event();
-        let listed = |event: Event| ListedEvent {
-            event,
-            payload_bytes: 2,
-        };
+        let listed = |event: Event| ListedEvent { event, payload_bytes: 2 };
         let form = |event: &Event| to_proto(listed(event.clone()), true).payload_form;
         assert_eq!(form(&event), Some(PayloadForm::PayloadJson("{}".into())));
         event.content_type = "text/plain".into();
-        assert_eq!(
-            form(&event),
-            Some(PayloadForm::Payload(event.payload.clone()))
-        );
+        assert_eq!(form(&event), Some(PayloadForm::Payload(event.payload.clone())));
         event.payload = Bytes::new();
         let basic = to_proto(listed(event), false);
         assert_eq!((basic.payload_form, basic.payload_size), (None, 2));
@@ -104,24 +93,11 @@ mod tests {
     fn counts_and_hash_are_shown() {
         let by_state = vec![(DeliveryState::Waiting, 2), (DeliveryState::Succeeded, 3)];
         let summary = summary(&DeliveryCounts { by_state });
-        assert_eq!(
-            (summary.waiting, summary.succeeded, summary.held),
-            (2, 3, 0)
-        );
+        assert_eq!((summary.waiting, summary.succeeded, summary.held), (2, 3, 0));
         let event = fixtures::event();
         let payload_bytes = 2;
-        let shown = to_proto(
-            ListedEvent {
-                event,
-                payload_bytes,
-            },
-            false,
-        );
+        let shown = to_proto(ListedEvent { event, payload_bytes }, false);
         assert_eq!(shown.payload_sha256.len(), 64);
-        assert!(
-            shown.payload_sha256.starts_with("44136fa355b3678a"),
-            "{}",
-            shown.payload_sha256
-        );
+        assert!(shown.payload_sha256.starts_with("44136fa355b3678a"), "{}", shown.payload_sha256);
     }
 }

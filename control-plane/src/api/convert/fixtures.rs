@@ -112,20 +112,14 @@ pub fn delivery() -> Delivery {
 pub fn attempt() -> AttemptRecord {
     let delivery = delivery();
     AttemptRecord {
-        key: AttemptKey {
-            delivery: delivery.id,
-            number: 1,
-        },
+        key: AttemptKey { delivery: delivery.id, number: 1 },
         subscription: delivery.subscription,
         event: delivery.event,
         event_type: delivery.event_type,
         outcome: Outcome::HttpStatus,
         http_status: Some(503),
         start_time: NOW,
-        timings: Timings {
-            total: Duration::from_millis(12),
-            ..Timings::default()
-        },
+        timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
         response_headers: vec![("server".into(), Bytes::from_static(b"x"))],
         response_body: Bytes::from_static(b"busy"),
         response_body_bytes: 4,

@@ -77,24 +77,13 @@ fn linear_timetable(
 ) -> Timetable {
     let first = format!("{field}.initial_delay");
     let initial = bounded(given.initial_delay.as_ref(), &first, violations);
-    let increment = bounded(
-        given.increment.as_ref(),
-        &format!("{field}.increment"),
-        violations,
-    );
+    let increment = bounded(given.increment.as_ref(), &format!("{field}.increment"), violations);
     let max_attempts = attempts(given.max_attempts, field, violations);
     let growths = max_attempts.saturating_sub(2);
     if initial.saturating_add(increment.saturating_mul(growths)) > MAX_DELAY {
-        violations.add(
-            format!("{field}.increment"),
-            "must not let a delay grow past 7 d",
-        );
+        violations.add(format!("{field}.increment"), "must not let a delay grow past 7 d");
     }
-    Timetable::Linear {
-        initial,
-        increment,
-        max_attempts,
-    }
+    Timetable::Linear { initial, increment, max_attempts }
 }
 
 fn exponential_timetable(
@@ -155,26 +144,21 @@ pub fn policy_to_proto(policy: &RetryPolicy) -> v1::RetryPolicy {
         Timetable::List(delays) => Given::FixedDelays(v1::FixedDelays {
             delays: delays.iter().copied().map(duration).collect(),
         }),
-        Timetable::Linear {
-            initial,
-            increment,
-            max_attempts,
-        } => Given::Linear(v1::LinearBackoff {
-            initial_delay: Some(duration(*initial)),
-            increment: Some(duration(*increment)),
-            max_attempts: *max_attempts,
-        }),
-        Timetable::Exponential {
-            initial,
-            multiplier_percent,
-            max_delay,
-            max_attempts,
-        } => Given::Exponential(v1::ExponentialBackoff {
-            initial_delay: Some(duration(*initial)),
-            multiplier_percent: *multiplier_percent,
-            max_delay: Some(duration(*max_delay)),
-            max_attempts: *max_attempts,
-        }),
+        Timetable::Linear { initial, increment, max_attempts } => {
+            Given::Linear(v1::LinearBackoff {
+                initial_delay: Some(duration(*initial)),
+                increment: Some(duration(*increment)),
+                max_attempts: *max_attempts,
+            })
+        }
+        Timetable::Exponential { initial, multiplier_percent, max_delay, max_attempts } => {
+            Given::Exponential(v1::ExponentialBackoff {
+                initial_delay: Some(duration(*initial)),
+                multiplier_percent: *multiplier_percent,
+                max_delay: Some(duration(*max_delay)),
+                max_attempts: *max_attempts,
+            })
+        }
     };
     v1::RetryPolicy {
         timetable: Some(timetable),
@@ -189,9 +173,7 @@ pub fn success_rule(
     field: &str,
     violations: &mut Violations,
 ) -> SuccessRule {
-    let codes = given
-        .map(|rule| rule.status_codes.as_slice())
-        .unwrap_or_default();
+    let codes = given.map(|rule| rule.status_codes.as_slice()).unwrap_or_default();
     let field = format!("{field}.status_codes");
     if codes.len() > MAX_STATUS_CODES {
         violations.add(field.as_str(), "must hold at most 32 statuses");
@@ -201,12 +183,7 @@ pub fn success_rule(
     }
     match codes {
         [] => SuccessRule::Any2xx,
-        codes => SuccessRule::Listed(
-            codes
-                .iter()
-                .filter_map(|c| u16::try_from(*c).ok())
-                .collect(),
-        ),
+        codes => SuccessRule::Listed(codes.iter().filter_map(|c| u16::try_from(*c).ok()).collect()),
     }
 }
 

@@ -22,10 +22,7 @@ fn wrong(policy: v1::RetryPolicy) -> Vec<String> {
 }
 
 fn with(timetable: Given) -> v1::RetryPolicy {
-    v1::RetryPolicy {
-        timetable: Some(timetable),
-        ..Default::default()
-    }
+    v1::RetryPolicy { timetable: Some(timetable), ..Default::default() }
 }
 
 #[test]
@@ -55,17 +52,11 @@ fn every_policy_round_trips() {
         let mut violations = Violations::default();
         let policy = policy(Some(&given), "p", &mut violations);
         assert!(violations.is_empty());
-        assert!(
-            policy.validate().is_ok(),
-            "the domain refuses what the contract allows"
-        );
+        assert!(policy.validate().is_ok(), "the domain refuses what the contract allows");
         given.jitter_percent = given.jitter_percent.or(Some(10));
         assert_eq!(policy_to_proto(&policy), given);
     }
-    assert_eq!(
-        policy(None, "p", &mut Violations::default()),
-        RetryPolicy::default()
-    );
+    assert_eq!(policy(None, "p", &mut Violations::default()), RetryPolicy::default());
 }
 
 #[test]
@@ -89,11 +80,7 @@ fn every_bound_is_told_for_its_field() {
     assert_eq!(wrong(with(Given::Linear(linear))), ["p.linear.increment"]);
     assert_eq!(
         wrong(with(Given::Linear(v1::LinearBackoff::default()))),
-        [
-            "p.linear.initial_delay",
-            "p.linear.increment",
-            "p.linear.max_attempts"
-        ]
+        ["p.linear.initial_delay", "p.linear.increment", "p.linear.max_attempts"]
     );
     let exponential = v1::ExponentialBackoff {
         initial_delay: seconds(10),
@@ -109,20 +96,14 @@ fn every_bound_is_told_for_its_field() {
             "p.exponential.max_attempts"
         ]
     );
-    let policy = v1::RetryPolicy {
-        jitter_percent: Some(51),
-        max_age: seconds(0),
-        timetable: None,
-    };
+    let policy = v1::RetryPolicy { jitter_percent: Some(51), max_age: seconds(0), timetable: None };
     assert_eq!(wrong(policy), ["p.jitter_percent", "p.max_age"]);
 }
 
 #[test]
 fn success_rules_round_trip_and_are_bounded() {
     let read = |codes: &[u32]| {
-        let rule = v1::SuccessRule {
-            status_codes: codes.to_vec(),
-        };
+        let rule = v1::SuccessRule { status_codes: codes.to_vec() };
         let mut violations = Violations::default();
         let rule = success_rule(Some(&rule), "r", &mut violations);
         violations.is_empty().then_some(rule)

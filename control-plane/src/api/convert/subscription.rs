@@ -38,10 +38,7 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 10] {
         ("retry_policy", given.retry_policy.is_some()),
         ("success_rule", given.success_rule.is_some()),
         ("request_timeout", given.request_timeout.is_some()),
-        (
-            "max_requests_per_second",
-            given.max_requests_per_second != 0,
-        ),
+        ("max_requests_per_second", given.max_requests_per_second != 0),
         ("max_in_flight", given.max_in_flight != 0),
     ]
 }
@@ -75,10 +72,7 @@ pub fn apply(
         settings.display_name.clone_from(&given.display_name);
     }
     if mask.has("url") {
-        violations.keep(
-            "subscription.url",
-            validate::url(&given.url, allow_insecure_urls),
-        );
+        violations.keep("subscription.url", validate::url(&given.url, allow_insecure_urls));
         settings.url.clone_from(&given.url);
     }
     if mask.has("event_types") {
@@ -103,10 +97,7 @@ pub fn apply(
     }
     let mut limit = |field: &str, value: u32, most: u32| {
         if value > most {
-            violations.add(
-                format!("subscription.{field}"),
-                format!("must be at most {most}"),
-            );
+            violations.add(format!("subscription.{field}"), format!("must be at most {most}"));
         }
         Some(value).filter(|value| *value > 0)
     };
@@ -157,9 +148,7 @@ fn region(given: &str, violations: &mut Violations) -> Region {
     if given.is_empty() {
         return default;
     }
-    violations
-        .keep("subscription.region", names::region(given))
-        .unwrap_or(default)
+    violations.keep("subscription.region", names::region(given)).unwrap_or(default)
 }
 
 fn request_timeout(given: Option<&prost_types::Duration>, violations: &mut Violations) -> Duration {
@@ -199,19 +188,12 @@ pub fn to_proto(
     now: Timestamp,
 ) -> v1::Subscription {
     let settings = &subscription.settings;
-    let keys = subscription
-        .signing_keys
-        .iter()
-        .filter(|key| key.in_force(now));
+    let keys = subscription.signing_keys.iter().filter(|key| key.in_force(now));
     v1::Subscription {
         name: subscription.key().to_string(),
         display_name: settings.display_name.clone(),
         url: settings.url.clone(),
-        event_types: settings
-            .event_types
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        event_types: settings.event_types.iter().map(ToString::to_string).collect(),
         accounts: settings.accounts.iter().cloned().collect(),
         status: status(subscription.status).into(),
         status_reason: subscription.status_reason.clone(),
@@ -234,9 +216,7 @@ pub fn to_proto(
 /// Shows a subscription with its newest secret: for the one answer that does.
 pub fn with_secret(mut shown: v1::Subscription, subscription: &Subscription) -> v1::Subscription {
     if let Some(newest) = subscription.signing_keys.last() {
-        shown
-            .signing_secret
-            .clone_from(&newest.secret.to_standard_webhooks());
+        shown.signing_secret.clone_from(&newest.secret.to_standard_webhooks());
     }
     shown
 }

@@ -7,24 +7,14 @@ use super::super::fixtures;
 use super::*;
 
 fn all() -> Mask {
-    let mask = FieldMask {
-        paths: vec!["*".into()],
-    };
-    Mask::read(
-        Some(&mask),
-        &fields(&v1::Subscription::default()),
-        &mut Violations::default(),
-    )
+    let mask = FieldMask { paths: vec!["*".into()] };
+    Mask::read(Some(&mask), &fields(&v1::Subscription::default()), &mut Violations::default())
 }
 
 fn given() -> v1::Subscription {
     v1::Subscription {
         url: "https://example.com/hook".into(),
-        event_types: vec![
-            "payment.*".into(),
-            "payment.*".into(),
-            "refund.created".into(),
-        ],
+        event_types: vec!["payment.*".into(), "payment.*".into(), "refund.created".into()],
         ..Default::default()
     }
 }
@@ -45,10 +35,7 @@ fn the_least_that_is_needed_gets_every_default() {
     assert_eq!(settings.event_types.len(), 2, "what repeats is kept once");
     assert_eq!(settings.region.as_str(), DEFAULT_REGION);
     assert_eq!(settings.request_timeout, Duration::from_secs(15));
-    assert_eq!(
-        (settings.max_in_flight, settings.max_requests_per_second),
-        (None, None)
-    );
+    assert_eq!((settings.max_in_flight, settings.max_requests_per_second), (None, None));
     assert_eq!(settings.success, SuccessRule::Any2xx);
 }
 
@@ -60,22 +47,14 @@ fn everything_wrong_is_told_at_once() {
         event_types: vec!["ok".into(), "a.*.b".into()],
         accounts: vec![String::new()],
         region: "eu".into(),
-        request_timeout: Some(prost_types::Duration {
-            seconds: 61,
-            nanos: 0,
-        }),
+        request_timeout: Some(prost_types::Duration { seconds: 61, nanos: 0 }),
         max_requests_per_second: 10_001,
         max_in_flight: 10_001,
-        success_rule: Some(v1::SuccessRule {
-            status_codes: vec![100],
-        }),
+        success_rule: Some(v1::SuccessRule { status_codes: vec![100] }),
         ..Default::default()
     };
     let fields = read(&bad).unwrap_err();
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|f| f.trim_start_matches("subscription."))
-        .collect();
+    let fields: Vec<_> = fields.iter().map(|f| f.trim_start_matches("subscription.")).collect();
     assert_eq!(
         fields,
         [
@@ -90,15 +69,7 @@ fn everything_wrong_is_told_at_once() {
             "max_in_flight",
         ]
     );
-    assert_eq!(
-        read(&v1::Subscription {
-            event_types: vec![],
-            ..given()
-        })
-        .unwrap_err()
-        .len(),
-        1
-    );
+    assert_eq!(read(&v1::Subscription { event_types: vec![], ..given() }).unwrap_err().len(), 1);
 }
 
 #[test]
@@ -110,20 +81,12 @@ fn a_mask_changes_only_what_it_names() {
         url: "https://other.example".into(),
         ..Default::default()
     };
-    let mask = FieldMask {
-        paths: vec!["max_in_flight".into()],
-    };
+    let mask = FieldMask { paths: vec!["max_in_flight".into()] };
     let mut violations = Violations::default();
     let mask = Mask::read(Some(&mask), &fields(&given), &mut violations);
     apply(&mut settings, &given, &mask, false, &mut violations);
     assert!(violations.is_empty());
-    assert_eq!(
-        settings,
-        Settings {
-            max_in_flight: Some(7),
-            ..before
-        }
-    );
+    assert_eq!(settings, Settings { max_in_flight: Some(7), ..before });
 }
 
 #[test]
@@ -131,13 +94,7 @@ fn what_is_shown_reads_back_as_the_same() {
     let subscription = fixtures::subscription();
     let shown = to_proto(&subscription, None, fixtures::NOW);
     let mut settings = initial_settings();
-    apply(
-        &mut settings,
-        &shown,
-        &all(),
-        false,
-        &mut Violations::default(),
-    );
+    apply(&mut settings, &shown, &all(), false, &mut Violations::default());
     assert_eq!(settings, subscription.settings);
 }
 
@@ -148,15 +105,8 @@ fn the_secret_is_shown_only_when_asked_and_dead_keys_not_at_all() {
     old.expire_time = Some(fixtures::NOW);
     subscription.signing_keys.insert(0, old);
     let shown = to_proto(&subscription, None, fixtures::NOW);
-    assert_eq!(
-        (shown.signing_keys.len(), shown.signing_secret.as_str()),
-        (1, "")
-    );
-    assert!(
-        with_secret(shown, &subscription)
-            .signing_secret
-            .starts_with("whsec_")
-    );
+    assert_eq!((shown.signing_keys.len(), shown.signing_secret.as_str()), (1, ""));
+    assert!(with_secret(shown, &subscription).signing_secret.starts_with("whsec_"));
 }
 
 #[test]

@@ -9,10 +9,7 @@ const MICROS: i64 = 1_000_000;
 pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let micros = at.as_micros();
     let nanos = i32::try_from(micros.rem_euclid(MICROS) * 1000).unwrap_or_default();
-    prost_types::Timestamp {
-        seconds: micros.div_euclid(MICROS),
-        nanos,
-    }
+    prost_types::Timestamp { seconds: micros.div_euclid(MICROS), nanos }
 }
 
 pub fn duration(span: Duration) -> prost_types::Duration {
@@ -26,19 +23,13 @@ pub fn duration(span: Duration) -> prost_types::Duration {
 pub fn signed_micros(micros: i64) -> prost_types::Duration {
     // Both parts have the same sign, as the type demands.
     let nanos = i32::try_from((micros % MICROS) * 1000).unwrap_or_default();
-    prost_types::Duration {
-        seconds: micros / MICROS,
-        nanos,
-    }
+    prost_types::Duration { seconds: micros / MICROS, nanos }
 }
 
 /// A duration that is not negative.
 pub fn span(duration: &prost_types::Duration) -> Result<Duration, String> {
     let fine = duration.seconds >= 0 && (0..1_000_000_000).contains(&duration.nanos);
-    match (
-        u64::try_from(duration.seconds),
-        u32::try_from(duration.nanos),
-    ) {
+    match (u64::try_from(duration.seconds), u32::try_from(duration.nanos)) {
         (Ok(seconds), Ok(nanos)) if fine => Ok(Duration::new(seconds, nanos)),
         _ => Err("must not be negative".to_owned()),
     }
@@ -63,10 +54,7 @@ mod tests {
         assert_eq!((at.seconds, at.nanos), (1, 500_000_000));
         let at = timestamp(Timestamp::from_micros(-1));
         assert_eq!((at.seconds, at.nanos), (-1, 999_999_000));
-        assert_eq!(
-            parse("1970-01-01T01:00:01+01:00").unwrap().as_micros(),
-            1_000_000
-        );
+        assert_eq!(parse("1970-01-01T01:00:01+01:00").unwrap().as_micros(), 1_000_000);
         assert!(parse("2026-11-01").is_err());
     }
 

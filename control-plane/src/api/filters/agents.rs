@@ -24,11 +24,7 @@ impl AgentFilter {
             match (c.field.as_str(), &c.key, c.operator) {
                 ("region", None, Operator::Equal) => {
                     let region = names::region(&c.value).map_err(|error| error.to_string())?;
-                    equal(
-                        &mut filter.region,
-                        names::of_region(&region),
-                        &mut filter.nothing,
-                    );
+                    equal(&mut filter.region, names::of_region(&region), &mut filter.nothing);
                 }
                 ("state", None, Operator::Equal) => {
                     let state = named(&c.value, "AGENT_STATE_", v1::AgentState::from_str_name)?;
@@ -43,10 +39,7 @@ impl AgentFilter {
 
     pub fn matches(&self, agent: &v1::Agent) -> bool {
         !self.nothing
-            && self
-                .region
-                .as_ref()
-                .is_none_or(|region| *region == agent.region)
+            && self.region.as_ref().is_none_or(|region| *region == agent.region)
             && self.state.is_none_or(|state| state == agent.state())
     }
 }
@@ -58,10 +51,7 @@ mod tests {
 
     #[test]
     fn every_field_of_the_contract_works() {
-        let mut agent = v1::Agent {
-            region: "regions/eu".into(),
-            ..Default::default()
-        };
+        let mut agent = v1::Agent { region: "regions/eu".into(), ..Default::default() };
         agent.set_state(v1::AgentState::Draining);
         let matches = |text: &str| AgentFilter::parse(text).unwrap().matches(&agent);
         assert!(matches("") && matches(r#"region = "regions/eu" AND state = DRAINING"#));

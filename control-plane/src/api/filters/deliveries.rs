@@ -29,10 +29,7 @@ pub struct DeliveryFilter {
 
 impl DeliveryFilter {
     pub fn parse(text: &str, tenant: &TenantId) -> Result<Self, String> {
-        let mut filter = Self {
-            states: DeliveryState::ALL.to_vec(),
-            ..Self::default()
-        };
+        let mut filter = Self { states: DeliveryState::ALL.to_vec(), ..Self::default() };
         read(text, |c| {
             let nothing = &mut filter.nothing;
             match (c.field.as_str(), &c.key, c.operator) {
@@ -98,17 +95,8 @@ mod tests {
         assert_eq!(parse("state = WAITING").unwrap().states, [Waiting]);
         assert_eq!(parse("state != WAITING").unwrap().states.len(), 6);
         assert!(!parse("state != WAITING").unwrap().states.contains(&Waiting));
-        assert_eq!(
-            parse("state != WAITING AND state = EXHAUSTED")
-                .unwrap()
-                .states,
-            [Exhausted]
-        );
-        assert!(
-            parse("state != WAITING AND state = WAITING")
-                .unwrap()
-                .nothing
-        );
+        assert_eq!(parse("state != WAITING AND state = EXHAUSTED").unwrap().states, [Exhausted]);
+        assert!(parse("state != WAITING AND state = WAITING").unwrap().nothing);
     }
 
     #[test]
@@ -122,17 +110,9 @@ mod tests {
         assert_eq!(filter.subscription.unwrap().as_str(), "erp");
         assert!(filter.event.is_some() && filter.created.until.is_some());
         assert_eq!((filter.test, filter.nothing), (Some(false), false));
-        assert!(
-            parse("subscription = tenants/other/subscriptions/erp")
-                .unwrap()
-                .nothing
-        );
-        for bad in [
-            "state = UNSPECIFIED",
-            "state = waiting",
-            "subscription = erp",
-            "sequence = 1",
-        ] {
+        assert!(parse("subscription = tenants/other/subscriptions/erp").unwrap().nothing);
+        for bad in ["state = UNSPECIFIED", "state = waiting", "subscription = erp", "sequence = 1"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -56,10 +56,7 @@ impl EventFilter {
     /// What the store was not asked.
     pub fn matches_rest(&self, event: &Event) -> bool {
         self.test.is_none_or(|test| test == event.test)
-            && self
-                .attributed
-                .iter()
-                .all(|key| event.attributes.contains_key(key))
+            && self.attributed.iter().all(|key| event.attributes.contains_key(key))
     }
 }
 
@@ -77,22 +74,10 @@ mod tests {
         .unwrap();
         assert_eq!(filter.event_type.as_deref(), Some("a.b"));
         assert_eq!(filter.account.as_deref(), Some("x"));
-        assert_eq!(
-            filter.attributes,
-            [("currency".to_owned(), "EUR".to_owned())]
-        );
+        assert_eq!(filter.attributes, [("currency".to_owned(), "EUR".to_owned())]);
         assert!(filter.exact() && !filter.nothing);
-        assert!(
-            EventFilter::parse("account = a AND account = b")
-                .unwrap()
-                .nothing
-        );
-        for bad in [
-            "test = maybe",
-            "attributes = x",
-            "payload = x",
-            "event_type != a",
-        ] {
+        assert!(EventFilter::parse("account = a AND account = b").unwrap().nothing);
+        for bad in ["test = maybe", "attributes = x", "payload = x", "event_type != a"] {
             assert!(EventFilter::parse(bad).is_err(), "{bad}");
         }
     }

@@ -31,20 +31,9 @@ fn read(text: &str, mut take: impl FnMut(&Comparison) -> Result<(), String>) -> 
 }
 
 fn unknown(comparison: &Comparison, fields: &str) -> String {
-    let Comparison {
-        field,
-        key,
-        operator,
-        ..
-    } = comparison;
-    let key = key
-        .as_ref()
-        .map(|key| format!(".{key}"))
-        .unwrap_or_default();
-    format!(
-        "\"{field}{key} {}\" is not supported; supported are {fields}",
-        operator.symbol()
-    )
+    let Comparison { field, key, operator, .. } = comparison;
+    let key = key.as_ref().map(|key| format!(".{key}")).unwrap_or_default();
+    format!("\"{field}{key} {}\" is not supported; supported are {fields}", operator.symbol())
 }
 
 /// Narrows an equality: one field cannot be two things.
@@ -87,10 +76,7 @@ fn narrow(range: &mut TimeRange, comparison: &Comparison) -> Result<(), String> 
 /// The same span for times that are whole milliseconds, as those of ids are.
 fn whole_millis(range: TimeRange) -> TimeRange {
     let up = |at: Timestamp| (at + Duration::from_micros(999)).truncate_to_millis();
-    TimeRange {
-        from: range.from.map(up),
-        until: range.until.map(up),
-    }
+    TimeRange { from: range.from.map(up), until: range.until.map(up) }
 }
 
 fn within(range: &TimeRange, at: Timestamp) -> bool {
@@ -127,10 +113,7 @@ mod tests {
         assert!(!within(&open, at(1_000_000)) && !within(&open, at(2_000_000)));
         assert!(within(&open, at(1_000_001)) && within(&open, at(1_999_999)));
         let millis = whole_millis(open);
-        assert_eq!(
-            (millis.from, millis.until),
-            (Some(at(1_001_000)), Some(at(2_000_000)))
-        );
+        assert_eq!((millis.from, millis.until), (Some(at(1_001_000)), Some(at(2_000_000))));
     }
 
     #[test]
@@ -138,9 +121,7 @@ mod tests {
         let two = range(r#"t < "1970-01-01T00:00:01Z" AND t < "1970-01-01T00:00:05Z""#);
         assert_eq!(two.until, Some(Timestamp::from_micros(1_000_000)));
         assert!(read("t = 1", |c| narrow(&mut TimeRange::default(), c)).is_err());
-        let error = read(r#"t < "yesterday""#, |c| {
-            narrow(&mut TimeRange::default(), c)
-        });
+        let error = read(r#"t < "yesterday""#, |c| narrow(&mut TimeRange::default(), c));
         assert!(error.unwrap_err().starts_with("at byte 0: "));
     }
 }

@@ -54,29 +54,17 @@ impl SubscriptionFilter {
 
     pub fn matches(&self, subscription: &Subscription) -> bool {
         let gets = |event_type: &String| {
-            subscription
-                .settings
-                .event_types
-                .iter()
-                .any(|pattern| pattern.matches(event_type))
+            subscription.settings.event_types.iter().any(|pattern| pattern.matches(event_type))
         };
-        self.status
-            .is_none_or(|status| status == subscription.status)
+        self.status.is_none_or(|status| status == subscription.status)
             && !self.not.contains(&subscription.status)
             && self.event_type.iter().chain(&self.more_types).all(gets)
-            && self
-                .region
-                .as_ref()
-                .is_none_or(|region| *region == subscription.settings.region)
+            && self.region.as_ref().is_none_or(|region| *region == subscription.settings.region)
     }
 }
 
 fn status(text: &str) -> Result<Status, String> {
-    let status = named(
-        text,
-        "SUBSCRIPTION_STATUS_",
-        v1::SubscriptionStatus::from_str_name,
-    )?;
+    let status = named(text, "SUBSCRIPTION_STATUS_", v1::SubscriptionStatus::from_str_name)?;
     status_from(status).ok_or_else(|| "must be ENABLED, PAUSED or DISABLED".to_owned())
 }
 
@@ -113,13 +101,9 @@ mod tests {
         ] {
             assert!(!matches(no), "{no}");
         }
-        for bad in [
-            "status = UNSPECIFIED",
-            "status = on",
-            "status < PAUSED",
-            "region = eu",
-            "url = x",
-        ] {
+        for bad in
+            ["status = UNSPECIFIED", "status = on", "status < PAUSED", "region = eu", "url = x"]
+        {
             assert!(SubscriptionFilter::parse(bad).is_err(), "{bad}");
         }
     }

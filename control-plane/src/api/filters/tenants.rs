@@ -52,18 +52,9 @@ impl TenantFilter {
 
     pub fn matches(&self, tenant: &Tenant) -> bool {
         self.names.iter().all(|name| *name == tenant.display_name)
-            && self
-                .parts
-                .iter()
-                .all(|part| contains(&tenant.display_name, part))
-            && self
-                .labels
-                .iter()
-                .all(|(key, value)| tenant.labels.get(key) == Some(value))
-            && self
-                .labelled
-                .iter()
-                .all(|key| tenant.labels.contains_key(key))
+            && self.parts.iter().all(|part| contains(&tenant.display_name, part))
+            && self.labels.iter().all(|(key, value)| tenant.labels.get(key) == Some(value))
+            && self.labelled.iter().all(|key| tenant.labels.contains_key(key))
             && within(&self.created, tenant.create_time)
     }
 }
@@ -108,12 +99,7 @@ mod tests {
         ] {
             assert!(!matches(no), "{no}");
         }
-        for bad in [
-            "labels = x",
-            "labels.tier:x",
-            "name = x",
-            "display_name != x",
-        ] {
+        for bad in ["labels = x", "labels.tier:x", "name = x", "display_name != x"] {
             assert!(TenantFilter::parse(bad).is_err(), "{bad}");
         }
     }

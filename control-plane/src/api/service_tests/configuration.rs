@@ -1,4 +1,5 @@
 //! Tenants, subscriptions and the fleet.
+// tidy: long because each test tells one story of calls that follow one another.
 
 use prost_types::FieldMask;
 use tonic::Code;
@@ -10,10 +11,7 @@ async fn tenants_live_and_die() {
     let mut api = Api::start().await;
     let acme = api.tenant("acme").await;
     assert_eq!(acme.name, "tenants/acme");
-    let again = v1::CreateTenantRequest {
-        tenant_id: "acme".into(),
-        tenant: None,
-    };
+    let again = v1::CreateTenantRequest { tenant_id: "acme".into(), tenant: None };
     let refused = api.tenants.create_tenant(again).await.unwrap_err();
     assert_eq!(
         (refused.code(), reason(&refused).as_str()),
@@ -28,68 +26,25 @@ async fn tenants_live_and_die() {
         }),
         update_mask: None,
     };
-    let changed = api
-        .tenants
-        .update_tenant(update(&acme.etag, "Acme"))
-        .await
-        .unwrap()
-        .into_inner();
+    let changed = api.tenants.update_tenant(update(&acme.etag, "Acme")).await.unwrap().into_inner();
     assert_eq!(changed.display_name, "Acme");
     assert!(changed.config_version > acme.config_version);
-    let stale = api
-        .tenants
-        .update_tenant(update(&acme.etag, "x"))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (stale.code(), reason(&stale).as_str()),
-        (Code::Aborted, "ETAG_MISMATCH")
-    );
+    let stale = api.tenants.update_tenant(update(&acme.etag, "x")).await.unwrap_err();
+    assert_eq!((stale.code(), reason(&stale).as_str()), (Code::Aborted, "ETAG_MISMATCH"));
     api.subscription("erp", |_| ()).await;
-    let mut delete = v1::DeleteTenantRequest {
-        name: "tenants/acme".into(),
-        ..Default::default()
-    };
+    let mut delete = v1::DeleteTenantRequest { name: "tenants/acme".into(), ..Default::default() };
     let refused = api.tenants.delete_tenant(delete.clone()).await.unwrap_err();
     assert_eq!(reason(&refused), "TENANT_NOT_EMPTY");
-    assert_eq!(
-        refused
-            .get_details_precondition_failure()
-            .unwrap()
-            .violations
-            .len(),
-        2
-    );
+    assert_eq!(refused.get_details_precondition_failure().unwrap().violations.len(), 2);
     delete.force = true;
-    let deleted = api
-        .tenants
-        .delete_tenant(delete.clone())
-        .await
-        .unwrap()
-        .into_inner();
+    let deleted = api.tenants.delete_tenant(delete.clone()).await.unwrap().into_inner();
     assert_eq!(deleted.deleted_subscriptions, 1);
     let refused = api.publish(event(1)).await.unwrap_err();
     assert_eq!(reason(&refused), "RESOURCE_DELETED");
-    assert_eq!(
-        reason(&api.tenants.delete_tenant(delete).await.unwrap_err()),
-        "RESOURCE_DELETED"
-    );
-    let read = v1::GetTenantRequest {
-        name: "tenants/acme".into(),
-    };
-    assert!(
-        api.tenants
-            .get_tenant(read)
-            .await
-            .unwrap()
-            .into_inner()
-            .delete_time
-            .is_some()
-    );
-    let list = |show_deleted| v1::ListTenantsRequest {
-        show_deleted,
-        ..Default::default()
-    };
+    assert_eq!(reason(&api.tenants.delete_tenant(delete).await.unwrap_err()), "RESOURCE_DELETED");
+    let read = v1::GetTenantRequest { name: "tenants/acme".into() };
+    assert!(api.tenants.get_tenant(read).await.unwrap().into_inner().delete_time.is_some());
+    let list = |show_deleted| v1::ListTenantsRequest { show_deleted, ..Default::default() };
     let live = api.tenants.list_tenants(list(false)).await.unwrap();
     assert!(live.into_inner().tenants.is_empty());
     let all = api.tenants.list_tenants(list(true)).await.unwrap();
@@ -102,11 +57,7 @@ async fn tenants_live_and_die() {
     let live = api.subscriptions.list_subscriptions(list(false)).await;
     assert!(live.unwrap().into_inner().subscriptions.is_empty());
     let all = api.subscriptions.list_subscriptions(list(true)).await;
-    assert!(
-        all.unwrap().into_inner().subscriptions[0]
-            .delete_time
-            .is_some()
-    );
+    assert!(all.unwrap().into_inner().subscriptions[0].delete_time.is_some());
     api.plane.stop().await;
 }
 
@@ -114,9 +65,7 @@ async fn tenants_live_and_die() {
 async fn subscriptions_are_changed_by_mask_and_status() {
     let mut api = Api::start().await;
     api.tenant("acme").await;
-    let created = api
-        .subscription("erp", |s| s.set_status(v1::SubscriptionStatus::Disabled))
-        .await;
+    let created = api.subscription("erp", |s| s.set_status(v1::SubscriptionStatus::Disabled)).await;
     assert!(created.signing_secret.starts_with("whsec_"));
     assert_eq!(created.status(), v1::SubscriptionStatus::Disabled);
     let name = created.name.clone();
@@ -127,30 +76,13 @@ async fn subscriptions_are_changed_by_mask_and_status() {
             max_in_flight: 3,
             ..Default::default()
         }),
-        update_mask: Some(FieldMask {
-            paths: vec!["max_in_flight".into()],
-        }),
+        update_mask: Some(FieldMask { paths: vec!["max_in_flight".into()] }),
     };
-    let changed = api
-        .subscriptions
-        .update_subscription(update.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (changed.max_in_flight, changed.url.as_str()),
-        (3, created.url.as_str())
-    );
+    let changed = api.subscriptions.update_subscription(update.clone()).await.unwrap().into_inner();
+    assert_eq!((changed.max_in_flight, changed.url.as_str()), (3, created.url.as_str()));
     assert_eq!(changed.signing_secret, "");
-    let whole = v1::UpdateSubscriptionRequest {
-        update_mask: None,
-        ..update
-    };
-    let refused = api
-        .subscriptions
-        .update_subscription(whole)
-        .await
-        .unwrap_err();
+    let whole = v1::UpdateSubscriptionRequest { update_mask: None, ..update };
+    let refused = api.subscriptions.update_subscription(whole).await.unwrap_err();
     assert_eq!(
         refused.get_details_bad_request().unwrap().field_violations[0].field,
         "subscription.url"
@@ -160,33 +92,19 @@ async fn subscriptions_are_changed_by_mask_and_status() {
         reason: "go".into(),
         ..Default::default()
     };
-    let enabled = api
-        .subscriptions
-        .enable_subscription(enable)
-        .await
-        .unwrap()
-        .into_inner();
+    let enabled = api.subscriptions.enable_subscription(enable).await.unwrap().into_inner();
     assert_eq!(
         (enabled.status(), enabled.status_reason.as_str()),
         (v1::SubscriptionStatus::Enabled, "go")
     );
     assert_ne!(enabled.etag, changed.etag);
-    let rotate = v1::RotateSigningSecretRequest {
-        name: name.clone(),
-        ..Default::default()
-    };
-    let rotated = api
-        .subscriptions
-        .rotate_signing_secret(rotate)
-        .await
-        .unwrap()
-        .into_inner();
+    let rotate = v1::RotateSigningSecretRequest { name: name.clone(), ..Default::default() };
+    let rotated = api.subscriptions.rotate_signing_secret(rotate).await.unwrap().into_inner();
     let rotated = rotated.subscription.unwrap();
     assert_eq!(rotated.signing_keys.len(), 2);
     assert_ne!(rotated.signing_secret, created.signing_secret);
     for id in ["a", "b", "c"] {
-        api.subscription(id, |s| s.display_name = format!("Ledger {id}"))
-            .await;
+        api.subscription(id, |s| s.display_name = format!("Ledger {id}")).await;
     }
     let mut list = v1::ListSubscriptionsRequest {
         parent: "tenants/acme".into(),
@@ -196,39 +114,15 @@ async fn subscriptions_are_changed_by_mask_and_status() {
         filter: "status != DISABLED AND event_type = payment.completed".into(),
         ..Default::default()
     };
-    let first = api
-        .subscriptions
-        .list_subscriptions(list.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    let names: Vec<_> = first
-        .subscriptions
-        .iter()
-        .map(|s| s.display_name.as_str())
-        .collect();
+    let first = api.subscriptions.list_subscriptions(list.clone()).await.unwrap().into_inner();
+    let names: Vec<_> = first.subscriptions.iter().map(|s| s.display_name.as_str()).collect();
     assert_eq!(names, ["Ledger c", "Ledger b"]);
     list.page_token = first.next_page_token;
-    let second = api
-        .subscriptions
-        .list_subscriptions(list.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (second.subscriptions.len(), second.next_page_token.as_str()),
-        (1, "")
-    );
+    let second = api.subscriptions.list_subscriptions(list.clone()).await.unwrap().into_inner();
+    assert_eq!((second.subscriptions.len(), second.next_page_token.as_str()), (1, ""));
     list.search = "other".into();
-    let refused = api
-        .subscriptions
-        .list_subscriptions(list)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        refused.get_details_bad_request().unwrap().field_violations[0].field,
-        "page_token"
-    );
+    let refused = api.subscriptions.list_subscriptions(list).await.unwrap_err();
+    assert_eq!(refused.get_details_bad_request().unwrap().field_violations[0].field, "page_token");
     let test = v1::TestSubscriptionRequest {
         name,
         event_type: "payment.test".into(),
@@ -247,10 +141,7 @@ async fn subscriptions_are_changed_by_mask_and_status() {
 async fn the_fleet_is_shown_and_a_watch_ends_with_the_replica() {
     let mut api = Api::start().await;
     api.tenant("acme").await;
-    let replicas = api
-        .fleet
-        .list_replicas(v1::ListReplicasRequest::default())
-        .await;
+    let replicas = api.fleet.list_replicas(v1::ListReplicasRequest::default()).await;
     let replicas = replicas.unwrap().into_inner().replicas;
     assert_eq!(replicas.len(), 1);
     assert!(
@@ -262,27 +153,12 @@ async fn the_fleet_is_shown_and_a_watch_ends_with_the_replica() {
             .agents
             .is_empty()
     );
-    let drain = v1::DrainAgentRequest {
-        name: "agents/nobody".into(),
-    };
-    assert_eq!(
-        reason(&api.fleet.drain_agent(drain).await.unwrap_err()),
-        "RESOURCE_NOT_FOUND"
-    );
-    let watch = v1::WatchAttemptsRequest {
-        parent: "tenants/acme".into(),
-        ..Default::default()
-    };
-    let mut attempts = api
-        .deliveries
-        .watch_attempts(watch)
-        .await
-        .unwrap()
-        .into_inner();
+    let drain = v1::DrainAgentRequest { name: "agents/nobody".into() };
+    assert_eq!(reason(&api.fleet.drain_agent(drain).await.unwrap_err()), "RESOURCE_NOT_FOUND");
+    let watch = v1::WatchAttemptsRequest { parent: "tenants/acme".into(), ..Default::default() };
+    let mut attempts = api.deliveries.watch_attempts(watch).await.unwrap().into_inner();
     api.plane.flow.watch.close();
-    let end = tokio::time::timeout(Duration::from_secs(5), attempts.message())
-        .await
-        .unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(5), attempts.message()).await.unwrap();
     assert_eq!(reason(&end.unwrap_err()), "STOPPING");
     api.plane.stop().await;
 }

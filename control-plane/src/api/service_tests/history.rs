@@ -9,12 +9,8 @@ async fn events_are_published_once_and_read_back() {
     let mut api = Api::start().await;
     api.tenant("acme").await;
     api.subscription("erp", |_| ()).await;
-    api.subscription("off", |s| s.set_status(v1::SubscriptionStatus::Disabled))
-        .await;
-    let keyed = v1::PublishEventRequest {
-        idempotency_key: "k".into(),
-        ..event(1)
-    };
+    api.subscription("off", |s| s.set_status(v1::SubscriptionStatus::Disabled)).await;
+    let keyed = v1::PublishEventRequest { idempotency_key: "k".into(), ..event(1) };
     let first = api.publish(keyed.clone()).await.unwrap();
     assert_eq!((first.matched_subscriptions, first.duplicate), (2, false));
     let second = api.publish(keyed).await.unwrap();
@@ -22,45 +18,19 @@ async fn events_are_published_once_and_read_back() {
         (&second.event, second.duplicate, second.create_time),
         (&first.event, true, first.create_time)
     );
-    let other = v1::PublishEventRequest {
-        idempotency_key: "k".into(),
-        ..event(2)
-    };
+    let other = v1::PublishEventRequest { idempotency_key: "k".into(), ..event(2) };
     let refused = api.publish(other).await.unwrap_err();
     assert_eq!(reason(&refused), "IDEMPOTENCY_KEY_REUSED");
-    assert_eq!(
-        refused.get_details_resource_info().unwrap().resource_name,
-        first.event
-    );
-    let get = v1::GetEventRequest {
-        name: first.event.clone(),
-        view: 0,
-    };
+    assert_eq!(refused.get_details_resource_info().unwrap().resource_name, first.event);
+    let get = v1::GetEventRequest { name: first.event.clone(), view: 0 };
     let read = api.events.get_event(get).await.unwrap().into_inner();
-    assert_eq!(
-        read.payload_form,
-        Some(PayloadForm::PayloadJson("{\"n\":1.00}".into()))
-    );
+    assert_eq!(read.payload_form, Some(PayloadForm::PayloadJson("{\"n\":1.00}".into())));
     let summary = read.delivery_summary.unwrap();
-    assert_eq!(
-        (summary.suppressed, read.idempotency_key.as_str()),
-        (1, "k")
-    );
-    let bad = v1::PublishEventRequest {
-        parent: "tenants/nobody".into(),
-        ..event(3)
-    };
-    let batch = v1::PublishEventsRequest {
-        parent: String::new(),
-        requests: vec![event(3), bad, event(4)],
-    };
-    let results = api
-        .events
-        .publish_events(batch)
-        .await
-        .unwrap()
-        .into_inner()
-        .results;
+    assert_eq!((summary.suppressed, read.idempotency_key.as_str()), (1, "k"));
+    let bad = v1::PublishEventRequest { parent: "tenants/nobody".into(), ..event(3) };
+    let batch =
+        v1::PublishEventsRequest { parent: String::new(), requests: vec![event(3), bad, event(4)] };
+    let results = api.events.publish_events(batch).await.unwrap().into_inner().results;
     let failed: Vec<_> = results
         .iter()
         .map(|r| matches!(r.result, Some(v1::publish_result::Result::Error(_))))
@@ -72,24 +42,12 @@ async fn events_are_published_once_and_read_back() {
         filter: "account = \"acc-1\" AND attributes:currency AND test = false".into(),
         ..Default::default()
     };
-    let page = api
-        .events
-        .list_events(list.clone())
-        .await
-        .unwrap()
-        .into_inner();
+    let page = api.events.list_events(list.clone()).await.unwrap().into_inner();
     assert_eq!(page.events.len(), 2);
-    assert!(
-        page.events
-            .iter()
-            .all(|e| e.payload_form.is_none() && e.payload_size == 10)
-    );
+    assert!(page.events.iter().all(|e| e.payload_form.is_none() && e.payload_size == 10));
     assert!(page.next_page_token.is_empty());
     list.filter = "payload = x".into();
-    assert_eq!(
-        api.events.list_events(list).await.unwrap_err().code(),
-        Code::InvalidArgument
-    );
+    assert_eq!(api.events.list_events(list).await.unwrap_err().code(), Code::InvalidArgument);
     api.plane.stop().await;
 }
 
@@ -97,23 +55,13 @@ async fn events_are_published_once_and_read_back() {
 async fn a_stream_answers_every_event() {
     let mut api = Api::start().await;
     api.tenant("acme").await;
-    let request = |n| v1::PublishStreamRequest {
-        request_id: u64::from(n),
-        publish: Some(event(n)),
-    };
+    let request =
+        |n| v1::PublishStreamRequest { request_id: u64::from(n), publish: Some(event(n)) };
     let requests = futures::stream::iter((0..2000).map(request));
-    let mut answers = api
-        .events
-        .publish_stream(requests)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers = api.events.publish_stream(requests).await.unwrap().into_inner();
     let mut ids = Vec::new();
     while let Some(answer) = answers.message().await.unwrap() {
-        assert!(matches!(
-            answer.result,
-            Some(v1::publish_stream_response::Result::Response(_))
-        ));
+        assert!(matches!(answer.result, Some(v1::publish_stream_response::Result::Response(_))));
         ids.push(answer.request_id);
     }
     ids.sort_unstable();
@@ -125,9 +73,7 @@ async fn a_stream_answers_every_event() {
 async fn deliveries_are_found_cancelled_and_sent_again() {
     let mut api = Api::start().await;
     api.tenant("acme").await;
-    let erp = api
-        .subscription("erp", |s| s.set_status(v1::SubscriptionStatus::Paused))
-        .await;
+    let erp = api.subscription("erp", |s| s.set_status(v1::SubscriptionStatus::Paused)).await;
     for n in 0..5 {
         api.publish(event(n)).await.unwrap();
     }
@@ -137,89 +83,36 @@ async fn deliveries_are_found_cancelled_and_sent_again() {
         page_size: 3,
         ..Default::default()
     };
-    let page = api
-        .deliveries
-        .list_deliveries(list.clone())
-        .await
-        .unwrap()
-        .into_inner();
+    let page = api.deliveries.list_deliveries(list.clone()).await.unwrap().into_inner();
     assert_eq!(page.deliveries.len(), 3);
     let one = page.deliveries[0].clone();
     assert_eq!((one.account.as_str(), one.attempt_count), ("acc-0", 0));
     assert!(one.expire_time.unwrap().seconds > one.create_time.unwrap().seconds + 86_400);
     list.page_token = page.next_page_token;
-    let rest = api
-        .deliveries
-        .list_deliveries(list.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (rest.deliveries.len(), rest.next_page_token.as_str()),
-        (2, "")
-    );
+    let rest = api.deliveries.list_deliveries(list.clone()).await.unwrap().into_inner();
+    assert_eq!((rest.deliveries.len(), rest.next_page_token.as_str()), (2, ""));
     let by_account = v1::ListDeliveriesRequest {
         filter: "account = acc-1".into(),
         page_token: String::new(),
         ..list
     };
-    let found = api
-        .deliveries
-        .list_deliveries(by_account)
-        .await
-        .unwrap()
-        .into_inner();
+    let found = api.deliveries.list_deliveries(by_account).await.unwrap().into_inner();
     assert_eq!(found.deliveries.len(), 2);
-    let cancel = v1::CancelDeliveryRequest {
-        name: one.name.clone(),
-    };
-    let cancelled = api
-        .deliveries
-        .cancel_delivery(cancel.clone())
-        .await
-        .unwrap()
-        .into_inner();
+    let cancel = v1::CancelDeliveryRequest { name: one.name.clone() };
+    let cancelled = api.deliveries.cancel_delivery(cancel.clone()).await.unwrap().into_inner();
     assert_eq!(cancelled.state(), v1::DeliveryState::Cancelled);
-    assert_eq!(
-        cancelled.end_reason(),
-        v1::DeliveryEndReason::CancelledByCaller
-    );
+    assert_eq!(cancelled.end_reason(), v1::DeliveryEndReason::CancelledByCaller);
     assert_eq!(
         reason(&api.deliveries.cancel_delivery(cancel).await.unwrap_err()),
         "DELIVERY_ENDED"
     );
-    let retry = v1::RetryDeliveryRequest {
-        name: one.name.clone(),
-    };
-    let again = api
-        .deliveries
-        .retry_delivery(retry)
-        .await
-        .unwrap()
-        .into_inner()
-        .delivery
-        .unwrap();
+    let retry = v1::RetryDeliveryRequest { name: one.name.clone() };
+    let again = api.deliveries.retry_delivery(retry).await.unwrap().into_inner().delivery.unwrap();
     assert_eq!((&again.resend_of, &again.event), (&one.name, &one.event));
-    let attempts = v1::ListAttemptsRequest {
-        parent: one.name,
-        ..Default::default()
-    };
-    assert!(
-        api.deliveries
-            .list_attempts(attempts)
-            .await
-            .unwrap()
-            .into_inner()
-            .attempts
-            .is_empty()
-    );
+    let attempts = v1::ListAttemptsRequest { parent: one.name, ..Default::default() };
+    assert!(api.deliveries.list_attempts(attempts).await.unwrap().into_inner().attempts.is_empty());
     let stats = v1::GetSubscriptionStatsRequest { name: erp.name };
-    let stats = api
-        .subscriptions
-        .get_subscription_stats(stats)
-        .await
-        .unwrap()
-        .into_inner();
+    let stats = api.subscriptions.get_subscription_stats(stats).await.unwrap().into_inner();
     assert_eq!((stats.waiting_count, stats.in_flight_count), (5, 0));
     assert!(stats.oldest_waiting_time.is_some() && stats.days.is_empty());
     api.plane.stop().await;

@@ -41,9 +41,7 @@ impl Api {
             ("database.data_dir", directory.path().display().to_string()),
             ("api.test_agent_wait_milliseconds", "50".to_owned()),
         ];
-        let plane = serve::start(Settings::load(None, &flags).unwrap(), None)
-            .await
-            .unwrap();
+        let plane = serve::start(Settings::load(None, &flags).unwrap(), None).await.unwrap();
         let channel = Channel::from_shared(format!("http://{}", plane.address))
             .unwrap()
             .connect()
@@ -65,15 +63,8 @@ impl Api {
     }
 
     async fn tenant(&mut self, id: &str) -> v1::Tenant {
-        let request = v1::CreateTenantRequest {
-            tenant_id: id.into(),
-            tenant: None,
-        };
-        self.tenants
-            .create_tenant(request)
-            .await
-            .unwrap()
-            .into_inner()
+        let request = v1::CreateTenantRequest { tenant_id: id.into(), tenant: None };
+        self.tenants.create_tenant(request).await.unwrap().into_inner()
     }
 
     async fn subscription(
@@ -100,10 +91,7 @@ impl Api {
         &mut self,
         request: v1::PublishEventRequest,
     ) -> Result<v1::PublishEventResponse, Status> {
-        self.events
-            .publish_event(request)
-            .await
-            .map(tonic::Response::into_inner)
+        self.events.publish_event(request).await.map(tonic::Response::into_inner)
     }
 }
 
@@ -122,8 +110,5 @@ fn event(n: u32) -> v1::PublishEventRequest {
 }
 
 fn reason(status: &Status) -> String {
-    status
-        .get_details_error_info()
-        .map(|info| info.reason)
-        .unwrap_or_default()
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }

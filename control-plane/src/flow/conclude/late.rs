@@ -23,9 +23,7 @@ impl ConcludeWriter {
             {
                 return Err((error, [report].into_iter().chain(late).collect()));
             }
-            self.parts
-                .dispatcher
-                .with(|scheduler, now| scheduler.forget(report.record.key, now));
+            self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
             self.hint(&report.record);
             self.acknowledge(&[&report]);
         }
@@ -39,12 +37,7 @@ impl ConcludeWriter {
             let rule = found.ok().flatten().map(|s| s.settings.success.clone());
             report.record.outcome = judge_response(status, &rule.unwrap_or_default());
         }
-        match self
-            .parts
-            .store
-            .conclude_late(&report.record, self.parts.clock.now())
-            .await
-        {
+        match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
                 tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");

@@ -79,9 +79,7 @@ pub enum PublishError {
 impl From<StoreError> for PublishError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::Unavailable {
-                retry_after: RETRY_AFTER,
-            },
+            StoreError::Unavailable(_) => Self::Unavailable { retry_after: RETRY_AFTER },
             StoreError::Rejected(why) | StoreError::Corrupt(why) => Self::Rejected(why),
         }
     }
@@ -138,20 +136,9 @@ pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
         batch_bytes: settings.max_commit_payload_bytes,
         patience: PATIENCE,
     });
-    let publisher = Publisher {
-        tenants: parts.tenants.clone(),
-        entrance,
-    };
-    let PublishParts {
-        store,
-        clock,
-        settings,
-        tenants,
-        dispatcher,
-        cluster,
-        peers,
-        metrics,
-    } = parts;
+    let publisher = Publisher { tenants: parts.tenants.clone(), entrance };
+    let PublishParts { store, clock, settings, tenants, dispatcher, cluster, peers, metrics } =
+        parts;
     let writer = PublishWriter {
         store,
         clock,
@@ -174,24 +161,11 @@ impl Publisher {
         let sha256 = sha256(&input.payload);
         let bytes = input.payload.len() + EVENT_OVERHEAD_BYTES;
         let (answer, answered) = oneshot::channel();
-        let pending = Pending {
-            input,
-            sha256,
-            snapshot,
-            tries: 0,
-            answer,
-        };
-        self.entrance
-            .enter(pending, bytes)
-            .await
-            .map_err(|refused| match refused {
-                Refused::Full => PublishError::Overloaded {
-                    retry_after: RETRY_AFTER,
-                },
-                Refused::Closed => PublishError::Stopping,
-            })?;
-        answered.await.unwrap_or(Err(PublishError::Unavailable {
-            retry_after: RETRY_AFTER,
-        }))
+        let pending = Pending { input, sha256, snapshot, tries: 0, answer };
+        self.entrance.enter(pending, bytes).await.map_err(|refused| match refused {
+            Refused::Full => PublishError::Overloaded { retry_after: RETRY_AFTER },
+            Refused::Closed => PublishError::Stopping,
+        })?;
+        answered.await.unwrap_or(Err(PublishError::Unavailable { retry_after: RETRY_AFTER }))
     }
 }

@@ -52,10 +52,8 @@ impl PublishWriter {
                     );
                     if admitted.is_some() {
                         reserved.push(delivery.id);
-                        let job = Job {
-                            delivery: delivery.clone(),
-                            event: Some(Arc::clone(&event)),
-                        };
+                        let job =
+                            Job { delivery: delivery.clone(), event: Some(Arc::clone(&event)) };
                         scheduler.reserve(Arc::new(job), now);
                     }
                     deliveries.push(delivery);
@@ -65,12 +63,7 @@ impl PublishWriter {
                     expire_time: now + DAY * self.settings.publish.idempotency_days,
                 });
                 let config_version = queued.item.snapshot.tenant.config_version;
-                rows.push(NewEvent {
-                    event,
-                    idempotency,
-                    config_version,
-                    deliveries,
-                });
+                rows.push(NewEvent { event, idempotency, config_version, deliveries });
                 items.push(Item { queued, reserved });
             }
             (items, rows)
@@ -79,11 +72,8 @@ impl PublishWriter {
 
     fn event(&self, pending: &Pending, now: Timestamp) -> Event {
         let input = &pending.input;
-        let matched = pending
-            .snapshot
-            .matcher
-            .matching(&input.event_type, input.account.as_deref())
-            .count();
+        let matched =
+            pending.snapshot.matcher.matching(&input.event_type, input.account.as_deref()).count();
         Event {
             tenant: input.tenant.clone(),
             id: EventId::new(now, rand::random()),
@@ -114,10 +104,7 @@ impl PublishWriter {
         let running = self.cluster.running(subscription, now);
         let suppressed = subscription.status == Status::Disabled;
         let (state, reason) = match (suppressed, admitted) {
-            (true, _) => (
-                DeliveryState::Suppressed,
-                Some(EndReason::SubscriptionDisabled),
-            ),
+            (true, _) => (DeliveryState::Suppressed, Some(EndReason::SubscriptionDisabled)),
             (false, Some(_)) => (DeliveryState::InFlight, None),
             (false, None) => (DeliveryState::Waiting, None),
         };
@@ -149,10 +136,7 @@ impl PublishWriter {
 pub(super) fn split_repeated_keys(
     batch: Vec<Queued<Pending>>,
 ) -> (Vec<Queued<Pending>>, Vec<Queued<Pending>>) {
-    if batch
-        .iter()
-        .all(|queued| queued.item.input.idempotency_key.is_none())
-    {
+    if batch.iter().all(|queued| queued.item.input.idempotency_key.is_none()) {
         return (batch, Vec::new());
     }
     let mut seen: HashSet<(TenantId, String)> = HashSet::new();
@@ -164,10 +148,6 @@ pub(super) fn split_repeated_keys(
 }
 
 fn matched<'a>(snapshot: &'a Snapshot, event: &Event) -> Vec<&'a Arc<Subscription>> {
-    let indices = snapshot
-        .matcher
-        .matching(&event.event_type, event.account.as_deref());
-    indices
-        .filter_map(|index| snapshot.subscriptions.get(index))
-        .collect()
+    let indices = snapshot.matcher.matching(&event.event_type, event.account.as_deref());
+    indices.filter_map(|index| snapshot.subscriptions.get(index)).collect()
 }

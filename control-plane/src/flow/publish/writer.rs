@@ -32,8 +32,7 @@ impl PublishWriter {
         let (items, new) = self.prepare(batch);
         let started = self.clock.now();
         let result = self.store.publish(&new).await;
-        self.metrics
-            .observe_commit("publish", self.clock.now().since(started), new.len());
+        self.metrics.observe_commit("publish", self.clock.now().since(started), new.len());
         match result {
             Ok(results) => self.finish(items, new, results).await,
             Err(StoreError::Rejected(_)) if new.len() > 1 => self.one_by_one(items, new).await,
@@ -68,8 +67,7 @@ impl PublishWriter {
     }
 
     fn roll_back(&self, ids: impl Iterator<Item = DeliveryId>) {
-        self.dispatcher
-            .with(|scheduler, _| scheduler.rolled_back(ids));
+        self.dispatcher.with(|scheduler, _| scheduler.rolled_back(ids));
     }
 
     /// Answers what was decided; returns what has to be matched again.
@@ -91,15 +89,9 @@ impl PublishWriter {
                         duplicate: false,
                     })
                 }
-                Published::Duplicate {
-                    event,
-                    matched,
-                    same_request: true,
-                } => Ok(PublishAnswer {
-                    event,
-                    matched,
-                    duplicate: true,
-                }),
+                Published::Duplicate { event, matched, same_request: true } => {
+                    Ok(PublishAnswer { event, matched, duplicate: true })
+                }
                 Published::Duplicate { event, .. } => Err(PublishError::KeyReused { event }),
                 Published::StaleConfig => match self.match_again(&mut queued.item).await {
                     Ok(()) => {
@@ -125,10 +117,7 @@ impl PublishWriter {
                     continue;
                 }
                 scheduler.committed(reserved.iter().copied(), now);
-                for delivery in new
-                    .deliveries
-                    .iter()
-                    .filter(|d| d.state == DeliveryState::Waiting)
+                for delivery in new.deliveries.iter().filter(|d| d.state == DeliveryState::Waiting)
                 {
                     if scheduler.epoch(delivery.shard).is_some() {
                         scheduler.note_due(&delivery.subscription, delivery.due, now);
@@ -148,9 +137,7 @@ impl PublishWriter {
     async fn match_again(&self, pending: &mut Pending) -> Result<(), PublishError> {
         pending.tries += 1;
         if pending.tries > MATCH_TRIES {
-            return Err(PublishError::Unavailable {
-                retry_after: RETRY_AFTER,
-            });
+            return Err(PublishError::Unavailable { retry_after: RETRY_AFTER });
         }
         let fresh = self.tenants.refresh(&pending.input.tenant).await?;
         pending.snapshot = fresh.ok_or(PublishError::TenantNotFound)?;

@@ -144,10 +144,7 @@ impl<'a> DeliveryArrays<'a> {
             test: delivery.test,
             resend_of: delivery.resend_of.map(|id| id.0),
             end_reason: delivery.end_reason.map(|reason| reason.code()),
-            end_time: delivery
-                .end_time
-                .unwrap_or_else(|| delivery.create_time())
-                .as_micros(),
+            end_time: delivery.end_time.unwrap_or_else(|| delivery.create_time()).as_micros(),
         });
         Ok(())
     }

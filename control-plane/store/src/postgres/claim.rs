@@ -84,55 +84,24 @@ impl PostgresStore {
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        let epochs = claims
-            .iter()
-            .map(|claim| epoch(claim.epoch.0))
-            .collect::<StoreResult<Vec<_>>>()?;
+        let epochs =
+            claims.iter().map(|claim| epoch(claim.epoch.0)).collect::<StoreResult<Vec<_>>>()?;
         let key = |claim: &Claim| claim.subscription.clone();
         let keys: Vec<_> = claims.iter().map(key).collect();
         let rows = sqlx::query(CLAIM)
-            .bind(
-                claims
-                    .iter()
-                    .map(|claim| i32::from(claim.shard.0))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                keys.iter()
-                    .map(|key| key.tenant.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                keys.iter()
-                    .map(|key| key.subscription.as_str())
-                    .collect::<Vec<_>>(),
-            )
+            .bind(claims.iter().map(|claim| i32::from(claim.shard.0)).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.subscription.as_str()).collect::<Vec<_>>())
             .bind(epochs)
-            .bind(
-                claims
-                    .iter()
-                    .map(|claim| claim.running.as_micros())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                claims
-                    .iter()
-                    .map(|claim| claim.tests_only)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                claims
-                    .iter()
-                    .map(|claim| i64::from(claim.limit))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(claims.iter().map(|claim| claim.running.as_micros()).collect::<Vec<_>>())
+            .bind(claims.iter().map(|claim| claim.tests_only).collect::<Vec<_>>())
+            .bind(claims.iter().map(|claim| i64::from(claim.limit)).collect::<Vec<_>>())
             .bind(now.as_micros())
             .bind(int(limits.deliveries))
             .fetch_all(&self.pool)
             .await
             .checked()?;
-        self.with_events(rows::read(&rows, rows::delivery)?, now)
-            .await
+        self.with_events(rows::read(&rows, rows::delivery)?, now).await
     }
 
     pub(super) async fn load(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
@@ -144,8 +113,7 @@ impl PostgresStore {
             .fetch_all(&self.pool)
             .await
             .checked()?;
-        self.with_events(rows::read(&rows, rows::delivery)?, now)
-            .await
+        self.with_events(rows::read(&rows, rows::delivery)?, now).await
     }
 
     /// Joins events to deliveries, and ends those whose event is gone (rule 6).
@@ -162,19 +130,9 @@ impl PostgresStore {
             asked.insert((delivery.subscription.tenant.clone(), delivery.event), None);
         }
         let rows = sqlx::query(EVENTS)
-            .bind(
-                asked
-                    .keys()
-                    .map(|(tenant, _)| tenant.as_str())
-                    .collect::<Vec<_>>(),
-            )
+            .bind(asked.keys().map(|(tenant, _)| tenant.as_str()).collect::<Vec<_>>())
             .bind(asked.keys().map(|(_, id)| id.0).collect::<Vec<Uuid>>())
-            .bind(
-                asked
-                    .keys()
-                    .map(|(_, id)| id.time().as_micros())
-                    .collect::<Vec<_>>(),
-            )
+            .bind(asked.keys().map(|(_, id)| id.time().as_micros()).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await
             .checked()?;

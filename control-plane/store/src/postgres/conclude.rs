@@ -167,10 +167,7 @@ impl PostgresStore {
         }
         let (ids, numbers) = batch.ends;
         let (others, states, reasons) = batch.otherwise;
-        let query = batch
-            .attempts
-            .bind(sqlx::query(CONCLUDE))
-            .bind(now.as_micros());
+        let query = batch.attempts.bind(sqlx::query(CONCLUDE)).bind(now.as_micros());
         let query = query.bind(ids).bind(numbers);
         let query = query.bind(others).bind(states).bind(reasons);
         let (ids, numbers, dues, failures) = batch.retries;

@@ -71,10 +71,7 @@ impl ConfigStore for PostgresStore {
         sqlx::query(CREATE_TENANT)
             .bind(tenant.id.as_str())
             .bind(&tenant.display_name)
-            .bind(codec::search_text(&[
-                tenant.id.as_str(),
-                &tenant.display_name,
-            ]))
+            .bind(codec::search_text(&[tenant.id.as_str(), &tenant.display_name]))
             .bind(tenant.allow_insecure_urls)
             .bind(codec::to_json(&tenant.labels)?)
             .bind(tenant.config_version)
@@ -89,15 +86,11 @@ impl ConfigStore for PostgresStore {
     }
 
     async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>> {
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            tenant_columns!(),
-            " FROM tenants WHERE id = $1"
-        ))
-        .bind(id.as_str())
-        .fetch_optional(&self.pool)
-        .await
-        .checked()?;
+        let row = sqlx::query(concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .checked()?;
         row.as_ref().map(rows::tenant).transpose()
     }
 
@@ -114,10 +107,7 @@ impl ConfigStore for PostgresStore {
             .bind(tenant.id.as_str())
             .bind(expected_revision)
             .bind(&tenant.display_name)
-            .bind(codec::search_text(&[
-                tenant.id.as_str(),
-                &tenant.display_name,
-            ]))
+            .bind(codec::search_text(&[tenant.id.as_str(), &tenant.display_name]))
             .bind(tenant.allow_insecure_urls)
             .bind(codec::to_json(&tenant.labels)?)
             .bind(tenant.update_time.as_micros())
@@ -126,11 +116,7 @@ impl ConfigStore for PostgresStore {
             .checked()?;
         match row {
             Some(row) => Ok(rows::tenant(&row)?),
-            None => Err(missed(
-                self.get_tenant(&tenant.id)
-                    .await?
-                    .map(|found| found.delete_time),
-            )),
+            None => Err(missed(self.get_tenant(&tenant.id).await?.map(|found| found.delete_time))),
         }
     }
 
@@ -150,9 +136,7 @@ impl ConfigStore for PostgresStore {
             .checked()?;
         let Some(version) = version else {
             transaction.rollback().await.checked()?;
-            return Err(missed(
-                self.get_tenant(id).await?.map(|found| found.delete_time),
-            ));
+            return Err(missed(self.get_tenant(id).await?.map(|found| found.delete_time)));
         };
         let gone = sqlx::query(DELETE_SUBSCRIPTIONS)
             .bind(id.as_str())
@@ -275,12 +259,7 @@ impl ConfigStore for PostgresStore {
         limit: u32,
     ) -> StoreResult<Vec<SubscriptionKey>> {
         let rows = sqlx::query(DELETED_WITH_UNFINISHED)
-            .bind(
-                shards
-                    .iter()
-                    .map(|shard| i32::from(shard.0))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>())
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await
@@ -306,23 +285,14 @@ fn bind_subscription<'q>(
     sql: &'static str,
     subscription: &'q Subscription,
 ) -> StoreResult<PgQuery<'q>> {
-    let Subscription {
-        tenant,
-        id,
-        settings,
-        ..
-    } = subscription;
+    let Subscription { tenant, id, settings, .. } = subscription;
     Ok(sqlx::query(sql)
         .bind(tenant.as_str())
         .bind(id.as_str())
         .bind(settings.region.as_str())
         .bind(&settings.display_name)
         .bind(&settings.url)
-        .bind(codec::search_text(&[
-            id.as_str(),
-            &settings.display_name,
-            &settings.url,
-        ]))
+        .bind(codec::search_text(&[id.as_str(), &settings.display_name, &settings.url]))
         .bind(codec::status_code(subscription.status))
         .bind(codec::without_nul(&subscription.status_reason).into_owned())
         .bind(codec::to_json(settings)?)

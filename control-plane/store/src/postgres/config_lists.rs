@@ -18,33 +18,15 @@ const FILTER_BATCH: u32 = 200;
 
 impl PostgresStore {
     pub(super) async fn tenants_page(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
-        let mut sql = QueryBuilder::new(concat!(
-            "SELECT ",
-            tenant_columns!(),
-            " FROM tenants WHERE true"
-        ));
+        let mut sql =
+            QueryBuilder::new(concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE true"));
         push_kept(&mut sql, query.show_deleted);
         push_search(&mut sql, query.search.as_deref());
-        push_page(
-            &mut sql,
-            &query.page,
-            query.page.after.as_ref(),
-            query.page.limit + 1,
-        )?;
-        let rows = sql
-            .build()
-            .persistent(false)
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        push_page(&mut sql, &query.page, query.page.after.as_ref(), query.page.limit + 1)?;
+        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
         let items = rows::read(&rows, rows::tenant)?;
         Ok(page(items, &query.page, |tenant, order| {
-            sort_key(
-                order,
-                tenant.id.as_str(),
-                &tenant.display_name,
-                tenant.create_time,
-            )
+            sort_key(order, tenant.id.as_str(), &tenant.display_name, tenant.create_time)
         }))
     }
 
@@ -53,21 +35,13 @@ impl PostgresStore {
         query: &SubscriptionQuery,
     ) -> StoreResult<Page<Subscription>> {
         let wanted = query.page.limit.saturating_add(1);
-        let batch = if query.event_type.is_some() {
-            wanted.max(FILTER_BATCH)
-        } else {
-            wanted
-        };
+        let batch = if query.event_type.is_some() { wanted.max(FILTER_BATCH) } else { wanted };
         let mut found = Vec::new();
         let mut after = query.page.after.clone();
         loop {
-            let read = self
-                .read_subscriptions(query, after.as_ref(), batch)
-                .await?;
+            let read = self.read_subscriptions(query, after.as_ref(), batch).await?;
             let is_last = read.len() < usize::try_from(batch).unwrap_or(usize::MAX);
-            after = read
-                .last()
-                .map(|last| subscription_sort_key(last, query.page.order_by));
+            after = read.last().map(|last| subscription_sort_key(last, query.page.order_by));
             found.extend(read.into_iter().filter(|subscription| {
                 query
                     .event_type
@@ -95,19 +69,13 @@ impl PostgresStore {
         push_kept(&mut sql, query.show_deleted);
         push_search(&mut sql, query.search.as_deref());
         if let Some(status) = query.status {
-            sql.push(" AND status = ")
-                .push_bind(codec::status_code(status));
+            sql.push(" AND status = ").push_bind(codec::status_code(status));
         }
         if let Some(region) = &query.region {
             sql.push(" AND region = ").push_bind(region.as_str());
         }
         push_page(&mut sql, &query.page, after, limit)?;
-        let rows = sql
-            .build()
-            .persistent(false)
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
         rows::read(&rows, rows::subscription)
     }
 }
@@ -130,10 +98,7 @@ fn page<T>(
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let has_more = items.len() > limit;
     items.truncate(limit);
-    let next = items
-        .last()
-        .filter(|_| has_more)
-        .map(|last| key(last, request.order_by));
+    let next = items.last().filter(|_| has_more).map(|last| key(last, request.order_by));
     Page { items, next }
 }
 
@@ -147,9 +112,7 @@ fn push_kept(sql: &mut Sql, show_deleted: bool) {
 
 fn push_search(sql: &mut Sql, search: Option<&str>) {
     if let Some(search) = search {
-        sql.push(" AND search LIKE ")
-            .push_bind(codec::search_pattern(search))
-            .push(r" ESCAPE '\'");
+        sql.push(" AND search LIKE ").push_bind(codec::search_pattern(search)).push(r" ESCAPE '\'");
     }
 }
 
@@ -159,11 +122,7 @@ fn push_page(
     after: Option<&SortKey>,
     limit: u32,
 ) -> StoreResult<()> {
-    let (comparison, direction) = if request.descending {
-        ("<", "DESC")
-    } else {
-        (">", "ASC")
-    };
+    let (comparison, direction) = if request.descending { ("<", "DESC") } else { (">", "ASC") };
     let column = match request.order_by {
         OrderBy::Id => "id",
         OrderBy::CreateTime => "create_time",
@@ -180,9 +139,7 @@ fn push_page(
         };
         sql.push(", ").push_bind(after.id.clone()).push(")");
     }
-    sql.push(format_args!(
-        " ORDER BY {column} {direction}, id {direction} LIMIT "
-    ));
+    sql.push(format_args!(" ORDER BY {column} {direction}, id {direction} LIMIT "));
     sql.push_bind(i64::from(limit));
     Ok(())
 }

@@ -122,10 +122,8 @@ impl PostgresStore {
         if let Some(row) = gone {
             let state = codec::delivery_state(get::<i16>(&row, "state")?.into())?;
             let number = codec::narrow("attempts", get::<i32>(&row, "attempts")?.into())?;
-            let in_flight = (state == DeliveryState::InFlight).then_some(AttemptKey {
-                delivery: id,
-                number,
-            });
+            let in_flight =
+                (state == DeliveryState::InFlight).then_some(AttemptKey { delivery: id, number });
             return Ok(Cancelled::Done { in_flight });
         }
         let ended: Option<i16> = sqlx::query_scalar(ENDED_STATE)

@@ -61,11 +61,7 @@ pub(super) fn insert_error(error: Error) -> WriteError {
     let taken = error
         .as_database_error()
         .is_some_and(|error| error.code().as_deref() == Some(UNIQUE_VIOLATION));
-    if taken {
-        WriteError::AlreadyExists
-    } else {
-        WriteError::Store(store_error(error))
-    }
+    if taken { WriteError::AlreadyExists } else { WriteError::Store(store_error(error)) }
 }
 
 /// Whether what was to be created is there already, or came at the same moment.

@@ -121,21 +121,14 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>> {
-        let bounds = events
-            .iter()
-            .map(|event| codec::ids_of_same_millisecond(event.0));
+        let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
         let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
         let rows = sqlx::query(COUNTS)
             .bind(tenant.as_str())
             .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
             .bind(low)
             .bind(high)
-            .bind(
-                events
-                    .iter()
-                    .map(|event| event.time().as_micros())
-                    .collect::<Vec<_>>(),
-            )
+            .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await
             .checked()?;
@@ -197,12 +190,7 @@ impl HistoryStore for PostgresStore {
         let rows = sqlx::query(LAST_ATTEMPTS)
             .bind(tenant.as_str())
             .bind(deliveries.iter().map(|id| id.0).collect::<Vec<_>>())
-            .bind(
-                deliveries
-                    .iter()
-                    .map(|id| id.time().as_micros())
-                    .collect::<Vec<_>>(),
-            )
+            .bind(deliveries.iter().map(|id| id.time().as_micros()).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await
             .checked()?;
@@ -221,10 +209,7 @@ impl HistoryStore for PostgresStore {
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
-        let horizon: i64 = sqlx::query_scalar(HORIZON)
-            .fetch_one(&self.pool)
-            .await
-            .checked()?;
+        let horizon: i64 = sqlx::query_scalar(HORIZON).fetch_one(&self.pool).await.checked()?;
         Ok(horizon - 1)
     }
 
@@ -232,10 +217,7 @@ impl HistoryStore for PostgresStore {
     /// own before the rows: what is below it has ended, so that any later look sees
     /// all of it.
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
-        let horizon: i64 = sqlx::query_scalar(HORIZON)
-            .fetch_one(&self.pool)
-            .await
-            .checked()?;
+        let horizon: i64 = sqlx::query_scalar(HORIZON).fetch_one(&self.pool).await.checked()?;
         let rows = sqlx::query(TAIL)
             .bind(position)
             .bind(horizon)
@@ -248,10 +230,7 @@ impl HistoryStore for PostgresStore {
             Some(last) if is_full => get(last, "commit_xid")?,
             _ => position.max(horizon - 1),
         };
-        Ok(TailPage {
-            attempts: rows::read(&rows, rows::tailed_attempt)?,
-            position,
-        })
+        Ok(TailPage { attempts: rows::read(&rows, rows::tailed_attempt)?, position })
     }
 }
 

@@ -25,13 +25,8 @@ impl PostgresStore {
         if query.with_payload {
             sql.push(", payload");
         }
-        sql.push(" FROM events WHERE tenant = ")
-            .push_bind(query.tenant.as_str());
-        push_ids(
-            &mut sql,
-            codec::id_range(query.created),
-            query.before.map(|id| id.0),
-        );
+        sql.push(" FROM events WHERE tenant = ").push_bind(query.tenant.as_str());
+        push_ids(&mut sql, codec::id_range(query.created), query.before.map(|id| id.0));
         if let Some(from) = query.created.from {
             sql.push(" AND create_time >= ").push_bind(from.as_micros());
         }
@@ -45,19 +40,10 @@ impl PostgresStore {
             sql.push(" AND account = ").push_bind(account);
         }
         for (name, value) in &query.attributes {
-            sql.push(" AND attributes::jsonb ->> ")
-                .push_bind(name)
-                .push(" = ")
-                .push_bind(value);
+            sql.push(" AND attributes::jsonb ->> ").push_bind(name).push(" = ").push_bind(value);
         }
-        sql.push(" ORDER BY id DESC LIMIT ")
-            .push_bind(i64::from(query.limit));
-        let rows = sql
-            .build()
-            .persistent(false)
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
+        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
         rows::read(&rows, |row| rows::listed_event(row, query.with_payload))
     }
 
@@ -78,14 +64,8 @@ impl PostgresStore {
             sql.push(" UNION ALL ");
             push_deliveries(&mut sql, query, *ids, true);
         }
-        sql.push(") d ORDER BY id DESC LIMIT ")
-            .push_bind(i64::from(query.limit));
-        let rows = sql
-            .build()
-            .persistent(false)
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        sql.push(") d ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
+        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
         rows::read(&rows, rows::delivery)
     }
 }
@@ -101,26 +81,15 @@ enum Ids {
 /// Ids of a range, and below the last one of the page before.
 fn push_ids(sql: &mut QueryBuilder<Postgres>, (from, until): (Uuid, Uuid), before: Option<Uuid>) {
     let until = before.map_or(until, |before| before.min(until));
-    sql.push(" AND id >= ")
-        .push_bind(from)
-        .push(" AND id < ")
-        .push_bind(until);
+    sql.push(" AND id >= ").push_bind(from).push(" AND id < ").push_bind(until);
 }
 
 /// One table's part of a list, already cut to the page's length.
 fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids: Ids, ended: bool) {
     sql.push(if ended {
-        concat!(
-            "(SELECT ",
-            ended_columns!(),
-            " FROM ended_deliveries WHERE tenant = "
-        )
+        concat!("(SELECT ", ended_columns!(), " FROM ended_deliveries WHERE tenant = ")
     } else {
-        concat!(
-            "(SELECT ",
-            live_columns!(),
-            " FROM deliveries WHERE tenant = "
-        )
+        concat!("(SELECT ", live_columns!(), " FROM deliveries WHERE tenant = ")
     });
     sql.push_bind(query.tenant.as_str());
     let range = codec::id_range(query.created);
@@ -137,10 +106,7 @@ fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids:
         Ids::All => {}
         Ids::MadeWith(event) => {
             let (low, high) = codec::ids_of_same_millisecond(event.0);
-            sql.push(" AND id BETWEEN ")
-                .push_bind(low)
-                .push(" AND ")
-                .push_bind(high);
+            sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
             sql.push(" AND event = ").push_bind(event.0);
         }
         Ids::MadeAfter(event) => {
@@ -150,8 +116,7 @@ fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids:
         }
     }
     if let Some(subscription) = &query.subscription {
-        sql.push(" AND subscription = ")
-            .push_bind(subscription.as_str());
+        sql.push(" AND subscription = ").push_bind(subscription.as_str());
     }
     if let Some(event_type) = &query.event_type {
         sql.push(" AND event_type = ").push_bind(event_type);
@@ -166,7 +131,5 @@ fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids:
     if let Some(test) = query.test {
         sql.push(" AND test = ").push_bind(test);
     }
-    sql.push(" ORDER BY id DESC LIMIT ")
-        .push_bind(i64::from(query.limit))
-        .push(")");
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit)).push(")");
 }

@@ -45,12 +45,8 @@ const UNCOUNT: &str = "UPDATE attempt_stats SET count = count - 1
         AND count > 0";
 
 /// Parameters: 1 to 30 the attempt, 31 now.
-const RECORD: &str = concat!(
-    "WITH recorded AS (",
-    record_attempts!("true"),
-    ") ",
-    count_attempts!("true")
-);
+const RECORD: &str =
+    concat!("WITH recorded AS (", record_attempts!("true"), ") ", count_attempts!("true"));
 
 /// 1 the id, 2 the tenant, 3 the attempts, 4 now.
 const END_LIVE: &str = concat!(
@@ -83,17 +79,11 @@ impl PostgresStore {
         let earlier = find_attempt(&mut transaction, record).await?;
         let known = match earlier {
             None => Known::Nothing,
-            Some(Earlier {
-                outcome: Outcome::Unknown,
-                ..
-            }) => Known::Unknown,
+            Some(Earlier { outcome: Outcome::Unknown, .. }) => Known::Unknown,
             Some(_) => Known::Result,
         };
-        let decision = late(
-            delivery.as_ref().map(|delivery| delivery.state),
-            known,
-            record.outcome,
-        );
+        let decision =
+            late(delivery.as_ref().map(|delivery| delivery.state), known, record.outcome);
         let standing = decision.standing(delivery.as_ref().map(Delivery::standing));
         if let Some(delivery) = delivery {
             move_delivery(&mut transaction, &delivery, record, decision.succeeds, now).await?;
@@ -147,10 +137,7 @@ async fn find_attempt(
     connection: &mut PgConnection,
     record: &AttemptRecord,
 ) -> StoreResult<Option<Earlier>> {
-    let row = attempt_query(FIND_ATTEMPT, record)
-        .fetch_optional(connection)
-        .await
-        .checked()?;
+    let row = attempt_query(FIND_ATTEMPT, record).fetch_optional(connection).await.checked()?;
     let earlier = |row: &PgRow| {
         Ok(Earlier {
             outcome: codec::outcome(get::<i16>(row, "outcome")?.into())?,
@@ -175,10 +162,7 @@ async fn remove_attempt(
     record: &AttemptRecord,
     earlier: &Earlier,
 ) -> StoreResult<()> {
-    attempt_query(REMOVE_ATTEMPT, record)
-        .execute(&mut *connection)
-        .await
-        .checked()?;
+    attempt_query(REMOVE_ATTEMPT, record).execute(&mut *connection).await.checked()?;
     if record.test {
         return Ok(()); // It was not counted.
     }

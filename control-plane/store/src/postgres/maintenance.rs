@@ -63,12 +63,7 @@ impl MaintenanceStore for PostgresStore {
         transaction.commit().await.checked()?;
         delete_chunks(&mut connection, EXPIRED_KEYS, Bound::Time(now)).await?;
         delete_chunks(&mut connection, OLD_STATS, Bound::Time(cutoff)).await?;
-        delete_chunks(
-            &mut connection,
-            OLD_LATER,
-            Bound::Id(codec::first_id_from(cutoff)),
-        )
-        .await
+        delete_chunks(&mut connection, OLD_LATER, Bound::Id(codec::first_id_from(cutoff))).await
     }
 
     async fn ready(&self, now: Timestamp) -> StoreResult<()> {
@@ -76,10 +71,7 @@ impl MaintenanceStore for PostgresStore {
         if missing.is_empty() {
             Ok(())
         } else {
-            Err(StoreError::Unavailable(format!(
-                "partitions are missing: {}",
-                missing.join(", ")
-            )))
+            Err(StoreError::Unavailable(format!("partitions are missing: {}", missing.join(", "))))
         }
     }
 
@@ -100,12 +92,7 @@ async fn drop_partition(
     }
     let [from, until] = [partition.from, partition.until]
         .map(|at| codec::first_id_from(Timestamp::from_micros(at)));
-    sqlx::query(RETAIN)
-        .bind(from)
-        .bind(until)
-        .execute(&mut *connection)
-        .await
-        .checked()?;
+    sqlx::query(RETAIN).bind(from).bind(until).execute(&mut *connection).await.checked()?;
     partitions::drop(connection, partition, name, Some((RETAIN, [from, until]))).await
 }
 
@@ -125,11 +112,7 @@ async fn delete_chunks(
             Bound::Time(time) => sqlx::query(sql).bind(time.as_micros()),
             Bound::Id(id) => sqlx::query(sql).bind(id),
         };
-        let done = query
-            .bind(CHUNK)
-            .execute(&mut *connection)
-            .await
-            .checked()?;
+        let done = query.bind(CHUNK).execute(&mut *connection).await.checked()?;
         if done.rows_affected() == 0 {
             return Ok(());
         }

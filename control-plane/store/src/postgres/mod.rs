@@ -87,10 +87,7 @@ impl PostgresStore {
         }
         schema::check(&mut connection, options.shards).await?;
         connection.close().await.checked()?;
-        Ok(Self {
-            pool: pool(connect, options.max_connections).await?,
-            shards: options.shards,
-        })
+        Ok(Self { pool: pool(connect, options.max_connections).await?, shards: options.shards })
     }
 
     fn shard(&self, tenant: &TenantId) -> i32 {

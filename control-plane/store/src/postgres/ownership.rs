@@ -111,11 +111,7 @@ impl OwnershipStore for PostgresStore {
             .bind(&*replica.id.0)
             .bind(&replica.address)
             .bind(FORGET_AFTER_US);
-        bind_sightings(query, agents)
-            .bind(&replica.version)
-            .execute(&self.pool)
-            .await
-            .checked()?;
+        bind_sightings(query, agents).bind(&replica.version).execute(&self.pool).await.checked()?;
         let mut moment = self
             .pool
             .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -150,18 +146,10 @@ impl OwnershipStore for PostgresStore {
         shards: &[(Shard, Epoch)],
         lease: Duration,
     ) -> StoreResult<Vec<Shard>> {
-        let epochs = shards
-            .iter()
-            .map(|(_, at)| epoch(at.0))
-            .collect::<StoreResult<Vec<_>>>()?;
+        let epochs = shards.iter().map(|(_, at)| epoch(at.0)).collect::<StoreResult<Vec<_>>>()?;
         let rows = sqlx::query(RENEW)
             .bind(&*replica.0)
-            .bind(
-                shards
-                    .iter()
-                    .map(|(shard, _)| i32::from(shard.0))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
             .bind(epochs)
             .bind(codec::micros(lease))
             .fetch_all(&self.pool)
@@ -203,60 +191,15 @@ impl OwnershipStore for PostgresStore {
 
 fn bind_sightings<'q>(query: PgQuery<'q>, agents: &'q [AgentSighting]) -> PgQuery<'q> {
     query
-        .bind(
-            agents
-                .iter()
-                .map(|agent| &*agent.agent.0)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| &agent.incarnation[..])
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| agent.region.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| agent.version.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| i64::from(agent.max_in_flight))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| i64::from(agent.in_flight))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| agent.draining)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| agent.clock_skew_us)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            agents
-                .iter()
-                .map(|agent| codec::micros(agent.heard_ago))
-                .collect::<Vec<_>>(),
-        )
+        .bind(agents.iter().map(|agent| &*agent.agent.0).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| &agent.incarnation[..]).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| agent.region.as_str()).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| agent.version.as_str()).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| i64::from(agent.max_in_flight)).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| i64::from(agent.in_flight)).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| agent.draining).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| agent.clock_skew_us).collect::<Vec<_>>())
+        .bind(agents.iter().map(|agent| codec::micros(agent.heard_ago)).collect::<Vec<_>>())
 }
 
 fn numbers(shards: &[Shard]) -> Vec<i32> {

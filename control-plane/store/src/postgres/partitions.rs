@@ -16,11 +16,8 @@ const DAY_US: i64 = 86_400_000_000;
 pub(super) const DAYS_AHEAD: u32 = 7;
 
 /// The partitioned tables, with the column that decides.
-pub(super) const TABLES: &[(&str, &str)] = &[
-    ("events", "create_time"),
-    ("ended_deliveries", "end_time"),
-    ("attempts", "record_time"),
-];
+pub(super) const TABLES: &[(&str, &str)] =
+    &[("events", "create_time"), ("ended_deliveries", "end_time"), ("attempts", "record_time")];
 
 /// How often a lock is asked for that others hold.
 const LOCK_ROUNDS: u32 = 5;
@@ -37,12 +34,7 @@ pub(super) struct Partition {
 impl Partition {
     fn new(table: &(&'static str, &'static str), day: i64) -> Self {
         let from = day.saturating_mul(DAY_US);
-        Self {
-            table: table.0,
-            column: table.1,
-            from,
-            until: from.saturating_add(DAY_US),
-        }
+        Self { table: table.0, column: table.1, from, until: from.saturating_add(DAY_US) }
     }
 
     /// `events_20260131`.
@@ -50,9 +42,7 @@ impl Partition {
         let time = Timestamp::from_micros(self.from).to_string();
         match time.split_once('T') {
             Some((date, _)) => Ok(format!("{}_{}", self.table, date.replace('-', ""))),
-            None => Err(StoreError::Rejected(format!(
-                "there is no partition for {time}"
-            ))),
+            None => Err(StoreError::Rejected(format!("there is no partition for {time}"))),
         }
     }
 }
@@ -64,9 +54,7 @@ fn day(time: Timestamp) -> i64 {
 /// The partitions of each table from yesterday on.
 fn wanted(now: Timestamp, days_ahead: u32) -> impl Iterator<Item = Partition> {
     let days = day(now) - 1..=day(now).saturating_add(days_ahead.into());
-    TABLES
-        .iter()
-        .flat_map(move |table| days.clone().map(|day| Partition::new(table, day)))
+    TABLES.iter().flat_map(move |table| days.clone().map(|day| Partition::new(table, day)))
 }
 
 /// The partitions that there are, by name.
@@ -104,12 +92,7 @@ async fn create_one(
     partition: &Partition,
     name: &str,
 ) -> StoreResult<()> {
-    let Partition {
-        table,
-        column,
-        from,
-        until,
-    } = partition;
+    let Partition { table, column, from, until } = partition;
     // The constraint spares the check of the rows; the bounds follow from it.
     let sql = format!(
         "SET LOCAL lock_timeout = '2s';
@@ -171,11 +154,7 @@ fn day_of(date: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| date.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
     // Years begin in March, so that the leap day is the last one.
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days_before_month = (153 * month + 2) / 5;
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     (date.len() == 8).then_some(year * 365 + leap_days + days_before_month + day - 1 - 719_468)
@@ -216,17 +195,9 @@ async fn drop_once(
     );
     transaction.execute(AssertSqlSafe(lock)).await.checked()?;
     if let Some((sql, [from, until])) = before {
-        sqlx::query(sql)
-            .bind(from)
-            .bind(until)
-            .execute(&mut *transaction)
-            .await
-            .checked()?;
+        sqlx::query(sql).bind(from).bind(until).execute(&mut *transaction).await.checked()?;
     }
-    transaction
-        .execute(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}")))
-        .await
-        .checked()?;
+    transaction.execute(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}"))).await.checked()?;
     transaction.commit().await.checked()
 }
 
@@ -237,9 +208,7 @@ mod tests {
 
     #[test]
     fn names_and_days_agree() {
-        for day in [
-            0, 58, 59, 60, 365, 11_016, 11_017, 19_782, 19_783, 20_782, 47_540,
-        ] {
+        for day in [0, 58, 59, 60, 365, 11_016, 11_017, 19_782, 19_783, 20_782, 47_540] {
             for table in TABLES {
                 let partition = Partition::new(table, day);
                 let name = partition.name().unwrap();

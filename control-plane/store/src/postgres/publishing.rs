@@ -36,10 +36,7 @@ impl PublishingStore for PostgresStore {
         let mut pending: Vec<usize> = (0..batch.len()).collect();
         for round in 0..ROUNDS {
             let items: Vec<&NewEvent> = pending.iter().filter_map(|at| batch.get(*at)).collect();
-            let found = self
-                .commit(&items)
-                .await
-                .map_err(|error| after_round(round, error))?;
+            let found = self.commit(&items).await.map_err(|error| after_round(round, error))?;
             let mut again = Vec::new();
             for (at, answer) in pending.into_iter().zip(found) {
                 match answer {
@@ -61,9 +58,7 @@ impl PublishingStore for PostgresStore {
                     .collect();
             }
         }
-        Err(StoreError::Unavailable(
-            "an idempotency key changed hands too often".to_owned(),
-        ))
+        Err(StoreError::Unavailable("an idempotency key changed hands too often".to_owned()))
     }
 
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<()> {
@@ -79,9 +74,7 @@ impl PublishingStore for PostgresStore {
             .and_then(|row| sqlx::Row::try_get(&row, 0))
             .checked()?;
         if added == 0 {
-            return Err(StoreError::Rejected(
-                "the delivery's event is no longer kept".to_owned(),
-            ));
+            return Err(StoreError::Rejected("the delivery's event is no longer kept".to_owned()));
         }
         Ok(())
     }
@@ -97,10 +90,7 @@ fn after_round(round: usize, error: StoreError) -> StoreError {
 
 /// An item's idempotency, with the key.
 fn keyed(item: &NewEvent) -> Option<(&str, &Idempotency)> {
-    item.event
-        .idempotency_key
-        .as_deref()
-        .zip(item.idempotency.as_ref())
+    item.event.idempotency_key.as_deref().zip(item.idempotency.as_ref())
 }
 
 fn tenant_and_key(item: &NewEvent) -> Option<(&str, &str)> {
@@ -118,16 +108,10 @@ impl PostgresStore {
         let row = batch.query().fetch_one(&self.pool).await.checked()?;
         let current: Vec<bool> = get(&row, "ok")?;
         let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
-        let in_the_way = items
-            .iter()
-            .filter(|item| refused.contains(&item.event.id.0));
-        let used = self
-            .read_keys(in_the_way.copied().filter_map(tenant_and_key))
-            .await?;
+        let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
+        let used = self.read_keys(in_the_way.copied().filter_map(tenant_and_key)).await?;
         let answer = |(item, group): (&&NewEvent, i32)| {
-            let is_current = usize::try_from(group - 1)
-                .ok()
-                .and_then(|at| current.get(at));
+            let is_current = usize::try_from(group - 1).ok().and_then(|at| current.get(at));
             if is_current != Some(&true) {
                 return Some(Published::StaleConfig);
             }
@@ -238,11 +222,7 @@ impl<'a> Batch<'a> {
 
     fn query(self) -> super::PgQuery<'static> {
         let query = sqlx::query(statement(!self.keys.is_empty(), self.any_ended));
-        let query = self
-            .deliveries
-            .bind(query)
-            .bind(self.tenants)
-            .bind(self.versions);
+        let query = self.deliveries.bind(query).bind(self.tenants).bind(self.versions);
         let query = self.events.bind(query);
         let keys = &self.keys;
         if keys.is_empty() {
@@ -254,15 +234,9 @@ impl<'a> Batch<'a> {
             .bind(keys.iter().map(|key| key.key).collect::<Vec<_>>())
             .bind(keys.iter().map(|key| key.event).collect::<Vec<_>>())
             .bind(keys.iter().map(|key| key.matched).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| &key.idempotency.request_hash[..]).collect::<Vec<_>>())
             .bind(
-                keys.iter()
-                    .map(|key| &key.idempotency.request_hash[..])
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                keys.iter()
-                    .map(|key| key.idempotency.expire_time.as_micros())
-                    .collect::<Vec<_>>(),
+                keys.iter().map(|key| key.idempotency.expire_time.as_micros()).collect::<Vec<_>>(),
             )
             .bind(keys.iter().map(|key| key.create_time).collect::<Vec<_>>())
     }

@@ -39,10 +39,7 @@ macro_rules! live_columns {
 /// What [`delivery`] reads, from the table of ended deliveries.
 macro_rules! ended_columns {
     () => {
-        concat!(
-            $crate::postgres::rows::delivery_columns!(),
-            ", end_reason, end_time"
-        )
+        concat!($crate::postgres::rows::delivery_columns!(), ", end_reason, end_time")
     };
 }
 /// What [`tenant`] reads. Columns are always named: a prepared `SELECT *` fails once
@@ -164,11 +161,8 @@ pub(super) fn subscription(row: &PgRow) -> StoreResult<Subscription> {
 
 /// An event; its payload is empty when the column was not asked for.
 pub(super) fn event(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
-    let payload = if with_payload {
-        Bytes::copy_from_slice(get(row, "payload")?)
-    } else {
-        Bytes::new()
-    };
+    let payload =
+        if with_payload { Bytes::copy_from_slice(get(row, "payload")?) } else { Bytes::new() };
     Ok(Event {
         tenant: tenant_id(row, "tenant")?,
         id: EventId(get(row, "id")?),
@@ -198,9 +192,7 @@ pub(super) fn delivery(row: &PgRow) -> StoreResult<Delivery> {
         shard: shard(row)?,
         epoch: epoch(row)?,
         state: codec::delivery_state(small(row, "state")?)?,
-        end_reason: end_reason
-            .map(|code| codec::end_reason(code.into()))
-            .transpose()?,
+        end_reason: end_reason.map(|code| codec::end_reason(code.into())).transpose()?,
         attempts: count(row, "attempts")?,
         failures: count(row, "failures")?,
         trigger: codec::trigger(small(row, "trigger")?)?,
@@ -216,9 +208,7 @@ pub(super) fn delivery(row: &PgRow) -> StoreResult<Delivery> {
 
 pub(super) fn attempt(row: &PgRow) -> StoreResult<AttemptRecord> {
     let step = |column: &str| {
-        get::<Option<i32>>(row, column)?
-            .map(|us| codec::span(column, us.into()))
-            .transpose()
+        get::<Option<i32>>(row, column)?.map(|us| codec::span(column, us.into())).transpose()
     };
     let status = get::<Option<i32>>(row, "http_status")?;
     Ok(AttemptRecord {
@@ -230,9 +220,7 @@ pub(super) fn attempt(row: &PgRow) -> StoreResult<AttemptRecord> {
         event: EventId(get(row, "event")?),
         event_type: get(row, "event_type")?,
         outcome: codec::outcome(small(row, "outcome")?)?,
-        http_status: status
-            .map(|code| codec::narrow("http_status", code.into()))
-            .transpose()?,
+        http_status: status.map(|code| codec::narrow("http_status", code.into())).transpose()?,
         start_time: time(row, "start_time")?,
         timings: Timings {
             dns: step("dns_us")?,

@@ -10,34 +10,22 @@ use crate::error::{StoreError, StoreResult};
 
 /// Version, description and text of each migration. A migration that was
 /// released is never edited: its checksum is kept in the database.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "tables",
-    include_str!("../../migrations/postgres/0001_tables.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "tables", include_str!("../../migrations/postgres/0001_tables.sql"))];
 
 const SHARDS_KEY: &str = "shards";
 
 fn migrator() -> Migrator {
     let migration = |&(version, description, text): &(i64, &'static str, &'static str)| {
         let sql = text.into_sql_str();
-        Migration::new(
-            version,
-            Cow::Borrowed(description),
-            MigrationType::Simple,
-            sql,
-            false,
-        )
+        Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql, false)
     };
     Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
 }
 
 /// Applies what is missing, under a lock: several replicas may start at once.
 pub(super) async fn migrate(connection: &mut PgConnection, shards: u16) -> StoreResult<()> {
-    migrator()
-        .run_direct(None, connection, false)
-        .await
-        .map_err(migrate_error)?;
+    migrator().run_direct(None, connection, false).await.map_err(migrate_error)?;
     sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(SHARDS_KEY)
         .bind(shards.to_string())
@@ -64,35 +52,24 @@ pub(super) async fn check(connection: &mut PgConnection, shards: u16) -> StoreRe
         .await
         .checked()?;
     let applied = if made {
-        connection
-            .list_applied_migrations(&migrator.table_name)
-            .await
-            .map_err(migrate_error)?
+        connection.list_applied_migrations(&migrator.table_name).await.map_err(migrate_error)?
     } else {
         Vec::new()
     };
     for migration in migrator.iter() {
-        match applied
-            .iter()
-            .find(|applied| applied.version == migration.version)
-        {
+        match applied.iter().find(|applied| applied.version == migration.version) {
             None => {
                 return Err(StoreError::Corrupt(
                     "its schema is not up to date: run `postrider migrate`".to_owned(),
                 ));
             }
             Some(applied) if applied.checksum != migration.checksum => {
-                return Err(migrate_error(MigrateError::VersionMismatch(
-                    migration.version,
-                )));
+                return Err(migrate_error(MigrateError::VersionMismatch(migration.version)));
             }
             Some(_) => {}
         }
     }
-    if let Some(newer) = applied
-        .iter()
-        .find(|applied| !migrator.version_exists(applied.version))
-    {
+    if let Some(newer) = applied.iter().find(|applied| !migrator.version_exists(applied.version)) {
         return Err(migrate_error(MigrateError::VersionMissing(newer.version)));
     }
     let stored: String = sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
@@ -103,9 +80,7 @@ pub(super) async fn check(connection: &mut PgConnection, shards: u16) -> StoreRe
     if stored == shards.to_string() {
         Ok(())
     } else {
-        Err(StoreError::Corrupt(format!(
-            "it has {stored} shards, the settings say {shards}"
-        )))
+        Err(StoreError::Corrupt(format!("it has {stored} shards, the settings say {shards}")))
     }
 }
 
@@ -117,9 +92,9 @@ fn migrate_error(error: MigrateError) -> StoreError {
         MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
             "its schema has migration {version}, which this program does not know: it is older"
         )),
-        MigrateError::VersionMismatch(version) => StoreError::Corrupt(format!(
-            "migration {version} was another one when it was applied"
-        )),
+        MigrateError::VersionMismatch(version) => {
+            StoreError::Corrupt(format!("migration {version} was another one when it was applied"))
+        }
         other => StoreError::Corrupt(other.to_string()),
     }
 }

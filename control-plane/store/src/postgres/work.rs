@@ -101,12 +101,7 @@ impl WorkStore for PostgresStore {
 
     async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
         let rows = sqlx::query(WAITING)
-            .bind(
-                shards
-                    .iter()
-                    .map(|shard| i32::from(shard.0))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await
             .checked()?;
@@ -206,10 +201,7 @@ impl WorkStore for PostgresStore {
 }
 
 fn leases(sql: &'static str, shards: &[(Shard, Epoch)]) -> StoreResult<PgQuery<'static>> {
-    let epochs = shards
-        .iter()
-        .map(|(_, at)| epoch(at.0))
-        .collect::<StoreResult<Vec<_>>>()?;
+    let epochs = shards.iter().map(|(_, at)| epoch(at.0)).collect::<StoreResult<Vec<_>>>()?;
     let shards: Vec<i32> = shards.iter().map(|(shard, _)| i32::from(shard.0)).collect();
     Ok(sqlx::query(sql).bind(shards).bind(epochs))
 }

@@ -60,10 +60,7 @@ impl Values {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        sqlx::query_with(sql, self.arguments)
-            .fetch_all(connection)
-            .await
-            .map_err(stored)
+        sqlx::query_with(sql, self.arguments).fetch_all(connection).await.map_err(stored)
     }
 
     /// Runs a statement with these values; returns how many rows it changed.
@@ -75,10 +72,8 @@ impl Values {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        let done = sqlx::query_with(sql, self.arguments)
-            .execute(connection)
-            .await
-            .map_err(stored)?;
+        let done =
+            sqlx::query_with(sql, self.arguments).execute(connection).await.map_err(stored)?;
         Ok(done.rows_affected())
     }
 }
@@ -108,10 +103,7 @@ impl Bulk {
             for item in now {
                 values(&mut row, item)?;
             }
-            given.extend(
-                row.run(&mut *connection, AssertSqlSafe(self.text(run)))
-                    .await?,
-            );
+            given.extend(row.run(&mut *connection, AssertSqlSafe(self.text(run))).await?);
             rest = later;
         }
         Ok(given)

@@ -37,10 +37,7 @@ impl Checkpoints {
     pub(super) fn start(connection: SqliteConnection, writer: Arc<Writer>) -> Self {
         let (stop, stopped) = watch::channel(());
         let task = tokio::spawn(run(connection, writer, stopped));
-        Self {
-            stop,
-            task: std::sync::Mutex::new(Some(task)),
-        }
+        Self { stop, task: std::sync::Mutex::new(Some(task)) }
     }
 
     /// Ends the task and closes its connection.
@@ -62,10 +59,7 @@ async fn run(
 ) {
     loop {
         // Told, or its sender dropped: either way the store is gone.
-        if tokio::time::timeout(PERIOD, stopped.changed())
-            .await
-            .is_ok()
-        {
+        if tokio::time::timeout(PERIOD, stopped.changed()).await.is_ok() {
             break;
         }
         if let Err(error) = checkpoint(&mut connection, &writer).await {
@@ -93,9 +87,6 @@ async fn checkpoint(connection: &mut SqliteConnection, writer: &Writer) -> Store
 
 /// Makes a checkpoint; returns how many pages the log has.
 async fn pragma(connection: &mut SqliteConnection, sql: &'static str) -> StoreResult<i64> {
-    let row = sqlx::query(sql)
-        .fetch_one(connection)
-        .await
-        .map_err(stored)?;
+    let row = sqlx::query(sql).fetch_one(connection).await.map_err(stored)?;
     row.try_get(1).map_err(stored)
 }

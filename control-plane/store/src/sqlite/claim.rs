@@ -103,10 +103,7 @@ async fn load(connection: &mut SqliteConnection, ids: &[DeliveryId]) -> StoreRes
     rows.iter()
         .map(|row| {
             let mut columns = Columns::of(row);
-            Ok(Work {
-                delivery: columns.delivery()?,
-                event: columns.event()?,
-            })
+            Ok(Work { delivery: columns.delivery()?, event: columns.event()? })
         })
         .collect()
 }
@@ -119,9 +116,7 @@ async fn without_event(
     let mut values = Values::default();
     values.add(id_list(ids.iter().map(|id| id.0)));
     let rows = values.run(connection, WITHOUT_EVENT).await?;
-    rows.iter()
-        .map(|row| Columns::of(row).id().map(DeliveryId))
-        .collect()
+    rows.iter().map(|row| Columns::of(row).id().map(DeliveryId)).collect()
 }
 
 /// Ends those of these deliveries that could never be sent (rule 6).

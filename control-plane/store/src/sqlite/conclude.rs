@@ -112,10 +112,8 @@ pub(super) async fn conclude(
         Ok(())
     });
     applied.extend(ids(&retried.await?)?);
-    let recorded: Vec<&Conclusion> = batch
-        .iter()
-        .filter(|item| applied.contains(&item.record.key.delivery.0))
-        .collect();
+    let recorded: Vec<&Conclusion> =
+        batch.iter().filter(|item| applied.contains(&item.record.key.delivery.0)).collect();
     PUT_ATTEMPTS
         .run(connection, &recorded, |row, item| {
             put_attempt(row, &item.record, Some(item.transition.standing()))
@@ -153,19 +151,15 @@ async fn count<'a>(
     }
     let counts: Vec<_> = counts.into_iter().collect();
     COUNT
-        .run(
-            connection,
-            &counts,
-            |row, ((tenant, subscription, hour, outcome, bucket), count)| {
-                row.text(tenant)
-                    .text(subscription)
-                    .add(*hour)
-                    .add(*outcome)
-                    .add(i64::from(*bucket))
-                    .add(*count);
-                Ok(())
-            },
-        )
+        .run(connection, &counts, |row, ((tenant, subscription, hour, outcome, bucket), count)| {
+            row.text(tenant)
+                .text(subscription)
+                .add(*hour)
+                .add(*outcome)
+                .add(i64::from(*bucket))
+                .add(*count);
+            Ok(())
+        })
         .await?;
     Ok(())
 }
@@ -180,19 +174,13 @@ pub(super) async fn late(
     let found = rows.first().map(|row| -> StoreResult<_> {
         let mut columns = Columns::of(row);
         let state = codec::delivery_state(columns.int()?)?;
-        let end_reason = columns
-            .get::<Option<i64>>()?
-            .map(codec::end_reason)
-            .transpose()?;
+        let end_reason = columns.get::<Option<i64>>()?.map(codec::end_reason).transpose()?;
         let standing = Standing { state, end_reason };
         Ok((standing, columns.number::<u32>("attempts")?))
     });
     let found = found.transpose()?;
     let rows = attempt(record).run(connection, FIND_ATTEMPT).await?;
-    let before = rows
-        .first()
-        .map(|row| Columns::of(row).attempt())
-        .transpose()?;
+    let before = rows.first().map(|row| Columns::of(row).attempt()).transpose()?;
     let known = match &before {
         None => Known::Nothing,
         Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
@@ -229,18 +217,12 @@ async fn settle(
     if record.key.number > attempts {
         let mut values = named(record);
         values.add(i64::from(record.key.number));
-        let raise = if state.is_final() {
-            RAISE_ENDED
-        } else {
-            RAISE_UNFINISHED
-        };
+        let raise = if state.is_final() { RAISE_ENDED } else { RAISE_UNFINISHED };
         values.change(connection, raise).await?;
     }
     if succeeds && state.is_final() {
         let mut values = named(record);
-        values
-            .add(DeliveryState::Succeeded.code())
-            .add(now.as_micros());
+        values.add(DeliveryState::Succeeded.code()).add(now.as_micros());
         values.change(connection, SUCCEED_ENDED).await?;
     } else if succeeds {
         let id = record.key.delivery;
@@ -255,18 +237,14 @@ async fn put(
     delivery: Option<Standing>,
 ) -> StoreResult<()> {
     PUT_ATTEMPTS
-        .run(connection, &[record], |row, record| {
-            put_attempt(row, record, delivery)
-        })
+        .run(connection, &[record], |row, record| put_attempt(row, record, delivery))
         .await?;
     count(connection, std::iter::once((record, 1))).await
 }
 
 fn named(record: &AttemptRecord) -> Values {
     let mut values = Values::default();
-    values
-        .text(record.subscription.tenant.as_str())
-        .id(record.key.delivery.0);
+    values.text(record.subscription.tenant.as_str()).id(record.key.delivery.0);
     values
 }
 

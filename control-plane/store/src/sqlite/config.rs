@@ -50,11 +50,8 @@ const INSERT_SUBSCRIPTION: &str = concat!(
      shard) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
      ON CONFLICT (tenant, id) DO NOTHING"
 );
-const GET_SUBSCRIPTION: &str = concat!(
-    "SELECT ",
-    subscription_columns!(),
-    " FROM subscriptions WHERE tenant = ? AND id = ?"
-);
+const GET_SUBSCRIPTION: &str =
+    concat!("SELECT ", subscription_columns!(), " FROM subscriptions WHERE tenant = ? AND id = ?");
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions SET status = ?3, status_reason = ?4, \
      settings = ?5, signing_keys = ?6, paused_total = ?7, paused_since = ?8, revision = ?9 + 1, \
      create_time = ?10, update_time = ?11, delete_time = ?12, display_name = ?13, url = ?14, \
@@ -136,10 +133,7 @@ impl ConfigStore for SqliteStore {
         now: Timestamp,
     ) -> Result<(i64, u64), WriteError> {
         let mut values = Values::default();
-        values
-            .text(id.as_str())
-            .add(expected_revision)
-            .add(now.as_micros());
+        values.text(id.as_str()).add(expected_revision).add(now.as_micros());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let version = match values.run(&mut tx, DELETE_TENANT).await?.first() {
@@ -164,22 +158,13 @@ impl ConfigStore for SqliteStore {
         let mut values = Values::default();
         values.text(id.as_str());
         let rows = values.run(&mut tx, CONFIG_SUBSCRIPTIONS).await?;
-        let subscriptions = rows
-            .iter()
-            .map(subscription_of)
-            .collect::<StoreResult<_>>()?;
-        Ok(Some(TenantConfig {
-            tenant,
-            subscriptions,
-        }))
+        let subscriptions = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
+        Ok(Some(TenantConfig { tenant, subscriptions }))
     }
 
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
         let versions = config_versions(&mut *self.reader().await?, ids.iter()).await?;
-        Ok(ids
-            .iter()
-            .map(|id| versions.get(id).copied().unwrap_or(0))
-            .collect())
+        Ok(ids.iter().map(|id| versions.get(id).copied().unwrap_or(0)).collect())
     }
 
     async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
@@ -242,9 +227,7 @@ impl ConfigStore for SqliteStore {
         let shards: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
         let mut values = Values::default();
         values.add(codec::to_json(&shards)?).add(i64::from(limit));
-        let rows = values
-            .run(&mut *self.reader().await?, DELETED_WITH_UNFINISHED)
-            .await?;
+        let rows = values.run(&mut *self.reader().await?, DELETED_WITH_UNFINISHED).await?;
         rows.iter()
             .map(|row| {
                 let mut columns = Columns::of(row);
@@ -263,12 +246,7 @@ async fn find_tenant(
 ) -> StoreResult<Option<Tenant>> {
     let mut values = Values::default();
     values.text(id.as_str());
-    values
-        .run(connection, GET_TENANT)
-        .await?
-        .first()
-        .map(tenant_of)
-        .transpose()
+    values.run(connection, GET_TENANT).await?.first().map(tenant_of).transpose()
 }
 
 async fn missing_tenant(
@@ -286,15 +264,8 @@ async fn find_subscription(
     key: &SubscriptionKey,
 ) -> StoreResult<Option<Subscription>> {
     let mut values = Values::default();
-    values
-        .text(key.tenant.as_str())
-        .text(key.subscription.as_str());
-    values
-        .run(connection, GET_SUBSCRIPTION)
-        .await?
-        .first()
-        .map(subscription_of)
-        .transpose()
+    values.text(key.tenant.as_str()).text(key.subscription.as_str());
+    values.run(connection, GET_SUBSCRIPTION).await?.first().map(subscription_of).transpose()
 }
 
 async fn raise_version(

@@ -15,27 +15,16 @@ use crate::config::{
 use crate::error::{StoreError, StoreResult};
 
 pub(super) async fn tenants(store: &SqliteStore, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
-    let mut sql = QueryBuilder::new(concat!(
-        "SELECT ",
-        tenant_columns!(),
-        " FROM tenants WHERE true"
-    ));
+    let mut sql =
+        QueryBuilder::new(concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE true"));
     push_kept(&mut sql, query.show_deleted);
     push_search(&mut sql, query.search.as_deref());
     push_page(&mut sql, &query.page)?;
     let rows = fetch(&mut *store.reader().await?, &mut sql).await?;
-    let items = rows
-        .iter()
-        .map(tenant_of)
-        .collect::<StoreResult<Vec<_>>>()?;
+    let items = rows.iter().map(tenant_of).collect::<StoreResult<Vec<_>>>()?;
     let by = query.page.order_by;
     Ok(page(items, query.page.limit, |tenant| {
-        sort_key(
-            by,
-            tenant.id.as_str(),
-            &tenant.display_name,
-            tenant.create_time,
-        )
+        sort_key(by, tenant.id.as_str(), &tenant.display_name, tenant.create_time)
     }))
 }
 
@@ -49,9 +38,7 @@ pub(super) async fn subscriptions(
         sort_key(by, subscription.id.as_str(), name, subscription.create_time)
     };
     let limit = query.page.limit;
-    let wanted = usize::try_from(limit)
-        .unwrap_or(usize::MAX)
-        .saturating_add(1);
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     let mut found = Vec::new();
     let mut ask = query.page.clone();
     // Patterns are matched here, so a page of rows may give less than a page.
@@ -85,8 +72,7 @@ async fn rows(
     push_kept(&mut sql, query.show_deleted);
     push_search(&mut sql, query.search.as_deref());
     if let Some(status) = query.status {
-        sql.push(" AND status = ")
-            .push_bind(codec::status_code(status));
+        sql.push(" AND status = ").push_bind(codec::status_code(status));
     }
     if let Some(region) = &query.region {
         sql.push(" AND region = ").push_bind(region.as_str());
@@ -111,8 +97,7 @@ fn push_kept(sql: &mut QueryBuilder<Sqlite>, show_deleted: bool) {
 
 fn push_search(sql: &mut QueryBuilder<Sqlite>, search: Option<&str>) {
     if let Some(search) = search {
-        sql.push(" AND search LIKE ")
-            .push_bind(codec::search_pattern(search));
+        sql.push(" AND search LIKE ").push_bind(codec::search_pattern(search));
         sql.push(r" ESCAPE '\'");
     }
 }
@@ -141,9 +126,7 @@ fn push_page(sql: &mut QueryBuilder<Sqlite>, page: &PageRequest) -> StoreResult<
         };
         sql.push(", ").push_bind(id.clone()).push(")");
     }
-    sql.push(format_args!(
-        " ORDER BY {column}{direction}, id{direction} LIMIT "
-    ));
+    sql.push(format_args!(" ORDER BY {column}{direction}, id{direction} LIMIT "));
     sql.push_bind(i64::from(page.limit) + 1);
     Ok(())
 }

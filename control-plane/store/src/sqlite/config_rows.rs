@@ -56,21 +56,12 @@ pub(super) fn put_times(values: &mut Values, subscription: &Subscription, revisi
 }
 
 pub(super) fn put_searched(values: &mut Values, subscription: &Subscription) {
-    let Settings {
+    let Settings { display_name, url, region, .. } = &subscription.settings;
+    values.text(display_name).text(url).text(region.as_str()).add(codec::search_text(&[
+        subscription.id.as_str(),
         display_name,
         url,
-        region,
-        ..
-    } = &subscription.settings;
-    values
-        .text(display_name)
-        .text(url)
-        .text(region.as_str())
-        .add(codec::search_text(&[
-            subscription.id.as_str(),
-            display_name,
-            url,
-        ]));
+    ]));
 }
 
 pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {

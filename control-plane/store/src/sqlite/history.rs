@@ -18,11 +18,8 @@ use crate::history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
 };
 
-const GET_EVENT: &str = concat!(
-    "SELECT ",
-    event_columns!(""),
-    " FROM events WHERE tenant = ? AND id = ?"
-);
+const GET_EVENT: &str =
+    concat!("SELECT ", event_columns!(""), " FROM events WHERE tenant = ? AND id = ?");
 
 /// Each event with its number, its id, and the bounds of its millisecond.
 const COUNTS: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
@@ -84,9 +81,7 @@ const TAIL: &str = concat!(
 #[async_trait]
 impl HistoryStore for SqliteStore {
     async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
-        let rows = named(tenant, id.0)
-            .run(&mut *self.reader().await?, GET_EVENT)
-            .await?;
+        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_EVENT).await?;
         rows.first().map(|row| Columns::of(row).event()).transpose()
     }
 
@@ -137,12 +132,8 @@ impl HistoryStore for SqliteStore {
         tenant: &TenantId,
         id: DeliveryId,
     ) -> StoreResult<Option<Delivery>> {
-        let rows = named(tenant, id.0)
-            .run(&mut *self.reader().await?, GET_DELIVERY)
-            .await?;
-        rows.first()
-            .map(|row| Columns::of(row).delivery())
-            .transpose()
+        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_DELIVERY).await?;
+        rows.first().map(|row| Columns::of(row).delivery()).transpose()
     }
 
     async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>> {
@@ -171,21 +162,14 @@ impl HistoryStore for SqliteStore {
         deliveries: &[DeliveryId],
     ) -> StoreResult<Vec<AttemptRecord>> {
         let mut values = Values::default();
-        values
-            .add(id_list(deliveries.iter().map(|id| id.0)))
-            .text(tenant.as_str());
-        let rows = values
-            .run(&mut *self.reader().await?, LAST_ATTEMPTS)
-            .await?;
+        values.add(id_list(deliveries.iter().map(|id| id.0))).text(tenant.as_str());
+        let rows = values.run(&mut *self.reader().await?, LAST_ATTEMPTS).await?;
         rows.iter().map(|row| Columns::of(row).attempt()).collect()
     }
 
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
         let mut values = Values::default();
-        values
-            .text(key.tenant.as_str())
-            .text(key.subscription.as_str())
-            .add(codec::hour(since));
+        values.text(key.tenant.as_str()).text(key.subscription.as_str()).add(codec::hour(since));
         let rows = values.run(&mut *self.reader().await?, STATS).await?;
         rows.iter()
             .map(|row| {
@@ -201,9 +185,7 @@ impl HistoryStore for SqliteStore {
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
-        let rows = Values::default()
-            .run(&mut *self.reader().await?, TAIL_POSITION)
-            .await?;
+        let rows = Values::default().run(&mut *self.reader().await?, TAIL_POSITION).await?;
         rows.first().map_or(Ok(0), |row| Columns::of(row).int())
     }
 
@@ -211,10 +193,7 @@ impl HistoryStore for SqliteStore {
         let mut values = Values::default();
         values.add(position).add(i64::from(limit));
         let rows = values.run(&mut *self.reader().await?, TAIL).await?;
-        let mut page = TailPage {
-            attempts: Vec::with_capacity(rows.len()),
-            position,
-        };
+        let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position };
         for row in &rows {
             let mut columns = Columns::of(row);
             page.attempts.push(columns.tailed_attempt()?);
@@ -236,16 +215,13 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     if query.with_payload {
         sql.push(columns);
     } else {
-        sql.push(columns.strip_suffix("payload").unwrap_or(columns))
-            .push("x''");
+        sql.push(columns.strip_suffix("payload").unwrap_or(columns)).push("x''");
     }
-    sql.push(", length(payload) FROM events WHERE tenant = ")
-        .push_bind(query.tenant.as_str());
+    sql.push(", length(payload) FROM events WHERE tenant = ").push_bind(query.tenant.as_str());
     let (from, until) = codec::id_range(query.created);
     push_ids(&mut sql, from, until, query.before.map(|id| id.0));
     if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ")
-            .push_bind(event_type.as_str());
+        sql.push(" AND event_type = ").push_bind(event_type.as_str());
     }
     if let Some(account) = &query.account {
         sql.push(" AND account = ").push_bind(account.as_str());
@@ -253,12 +229,9 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     for (name, value) in &query.attributes {
         sql.push(" AND EXISTS (SELECT 1 FROM json_each(attributes) j WHERE j.key = ");
         sql.push_bind(name.as_str());
-        sql.push(" AND j.value = ")
-            .push_bind(value.as_str())
-            .push(")");
+        sql.push(" AND j.value = ").push_bind(value.as_str()).push(")");
     }
-    sql.push(" ORDER BY id DESC LIMIT ")
-        .push_bind(i64::from(query.limit));
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
     sql
 }
 
@@ -281,22 +254,15 @@ fn deliveries_sql(query: &DeliveryQuery) -> QueryBuilder<Sqlite> {
             push_part(&mut sql, query, table, true);
         }
     }
-    sql.push(") ORDER BY id DESC LIMIT ")
-        .push_bind(i64::from(query.limit));
+    sql.push(") ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
     sql
 }
 
 /// The newest of one table that match; of an event's, either those made with it
 /// or the later ones.
 fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str, later: bool) {
-    sql.push(concat!(
-        "SELECT * FROM (SELECT ",
-        delivery_columns!(""),
-        " FROM "
-    ));
-    sql.push(table)
-        .push(" WHERE tenant = ")
-        .push_bind(query.tenant.as_str());
+    sql.push(concat!("SELECT * FROM (SELECT ", delivery_columns!(""), " FROM "));
+    sql.push(table).push(" WHERE tenant = ").push_bind(query.tenant.as_str());
     let (from, until) = codec::id_range(query.created);
     push_ids(sql, from, until, query.before.map(|id| id.0));
     if let Some(event) = query.event {
@@ -309,19 +275,14 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
             sql.push(" AND delivery NOT BETWEEN ").push_bind(low);
             sql.push(" AND ").push_bind(high).push(")");
         } else {
-            sql.push(" AND id BETWEEN ")
-                .push_bind(low)
-                .push(" AND ")
-                .push_bind(high);
+            sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
         }
     }
     if let Some(subscription) = &query.subscription {
-        sql.push(" AND subscription = ")
-            .push_bind(subscription.as_str());
+        sql.push(" AND subscription = ").push_bind(subscription.as_str());
     }
     if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ")
-            .push_bind(event_type.as_str());
+        sql.push(" AND event_type = ").push_bind(event_type.as_str());
     }
     if let Some(account) = &query.account {
         sql.push(" AND account = ").push_bind(account.as_str());
@@ -337,7 +298,5 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
     if let Some(test) = query.test {
         sql.push(" AND test = ").push_bind(test);
     }
-    sql.push(" ORDER BY id DESC LIMIT ")
-        .push_bind(i64::from(query.limit))
-        .push(")");
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit)).push(")");
 }

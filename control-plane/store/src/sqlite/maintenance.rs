@@ -76,10 +76,7 @@ impl MaintenanceStore for SqliteStore {
     }
 
     async fn ready(&self, _now: Timestamp) -> StoreResult<()> {
-        sqlx::query("SELECT 1")
-            .execute(&mut *self.reader().await?)
-            .await
-            .map_err(stored)?;
+        sqlx::query("SELECT 1").execute(&mut *self.reader().await?).await.map_err(stored)?;
         // That a transaction can begin says that the file can be written to.
         let mut writing = self.writer.lock().await?;
         writing.begin().await.map(drop)
@@ -127,10 +124,7 @@ impl SqliteStore {
             let mut seen = Vec::with_capacity(rows.len());
             for row in &rows {
                 let mut columns = Columns::of(row);
-                seen.push((
-                    columns.int()?,
-                    postrider_domain::ids::EventId(columns.id()?).time(),
-                ));
+                seen.push((columns.int()?, postrider_domain::ids::EventId(columns.id()?).time()));
             }
             let Some(step) = Step::over(&seen, cutoff) else {
                 return Ok(());
@@ -201,8 +195,6 @@ struct Step {
 impl Step {
     fn over(seen: &[(i64, Timestamp)], cutoff: Timestamp) -> Option<Self> {
         let (first, last) = (seen.first()?.0, seen.last()?.0);
-        seen.iter()
-            .any(|(_, time)| *time < cutoff)
-            .then_some(Self { first, last })
+        seen.iter().any(|(_, time)| *time < cutoff).then_some(Self { first, last })
     }
 }

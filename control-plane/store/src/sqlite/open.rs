@@ -37,18 +37,13 @@ const STATEMENTS: usize = 256;
 /// reader at each of them.
 const ROWS_AHEAD: usize = 1024;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "initial",
-    include_str!("../../migrations/sqlite/0001_initial.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
 
 pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<SqliteStore> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() || path == ":memory:" {
-        return Err(StoreError::Rejected(
-            "a SQLite store needs a file: sqlite:PATH".to_owned(),
-        ));
+        return Err(StoreError::Rejected("a SQLite store needs a file: sqlite:PATH".to_owned()));
     }
     let path = Path::new(path);
     let lock = FileLock::take(path)?;
@@ -57,39 +52,25 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
     }
     let connect = connect_options(path);
     let writer_options = connect.clone().pragma("cache_size", WRITER_CACHE);
-    let mut writer = SqliteConnection::connect_with(&writer_options)
-        .await
-        .map_err(stored)?;
+    let mut writer = SqliteConnection::connect_with(&writer_options).await.map_err(stored)?;
     if options.migrate {
-        migrator()
-            .run_direct(None, &mut writer, false)
-            .await
-            .map_err(migrating)?;
+        migrator().run_direct(None, &mut writer, false).await.map_err(migrating)?;
     } else {
         check_schema(&mut writer).await?;
     }
     fix_shards(&mut writer, options.shards).await?;
-    let checkpointer = SqliteConnection::connect_with(&connect)
-        .await
-        .map_err(stored)?;
+    let checkpointer = SqliteConnection::connect_with(&connect).await.map_err(stored)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(READER_TIMEOUT)
         .test_before_acquire(false)
-        .connect_lazy_with(
-            connect
-                .pragma("query_only", "ON")
-                .pragma("cache_size", READER_CACHE),
-        );
+        .connect_lazy_with(connect.pragma("query_only", "ON").pragma("cache_size", READER_CACHE));
     let writer = Arc::new(Writer::new(writer));
     Ok(SqliteStore {
         checkpoints: Checkpoints::start(checkpointer, Arc::clone(&writer)),
         writer,
         readers,
-        clock: Clock {
-            wall: wall_clock(),
-            since: Instant::now(),
-        },
+        clock: Clock { wall: wall_clock(), since: Instant::now() },
         shards: options.shards,
         lock: Mutex::new(Some(lock)),
     })
@@ -118,17 +99,14 @@ fn create_private(path: &Path) -> StoreResult<()> {
     match options.write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(StoreError::Unavailable(format!(
-            "cannot create {}: {error}",
-            path.display()
-        ))),
+        Err(error) => {
+            Err(StoreError::Unavailable(format!("cannot create {}: {error}", path.display())))
+        }
     }
 }
 
 fn wall_clock() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(0) + since_epoch
 }
 
@@ -159,19 +137,14 @@ async fn check_schema(connection: &mut SqliteConnection) -> StoreResult<()> {
     if known.eq(made) {
         Ok(())
     } else {
-        Err(corrupt(
-            "its schema is not this version's: run `postrider migrate`",
-        ))
+        Err(corrupt("its schema is not this version's: run `postrider migrate`"))
     }
 }
 
 /// Writes down the number of shards once; from then on it can only be the same,
 /// since every stored delivery has its shard in it.
 async fn fix_shards(connection: &mut SqliteConnection, shards: u16) -> StoreResult<()> {
-    let mut tx = connection
-        .begin_with("BEGIN IMMEDIATE")
-        .await
-        .map_err(stored)?;
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(stored)?;
     let made: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'shards'")
         .fetch_optional(&mut *tx)
         .await

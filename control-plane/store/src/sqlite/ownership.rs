@@ -104,11 +104,7 @@ impl OwnershipStore for SqliteStore {
         let mut tx = writing.begin().await?;
         let now = self.clock.now();
         let mut values = shard_list(shards)?;
-        values
-            .text(&replica.0)
-            .add((now + lease).as_micros())
-            .add(now.as_micros())
-            .add(force);
+        values.text(&replica.0).add((now + lease).as_micros()).add(now.as_micros()).add(force);
         let rows = values.run(&mut tx, ACQUIRE).await?;
         let mut taken = rows
             .iter()
@@ -128,10 +124,8 @@ impl OwnershipStore for SqliteStore {
         shards: &[(Shard, Epoch)],
         lease: Duration,
     ) -> StoreResult<Vec<Shard>> {
-        let list: Vec<(u16, i64)> = shards
-            .iter()
-            .map(|(shard, epoch)| (shard.0, integer(epoch.0)))
-            .collect();
+        let list: Vec<(u16, i64)> =
+            shards.iter().map(|(shard, epoch)| (shard.0, integer(epoch.0))).collect();
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let mut values = Values::default();
@@ -140,10 +134,8 @@ impl OwnershipStore for SqliteStore {
             .text(&replica.0)
             .add((self.clock.now() + lease).as_micros());
         let rows = values.run(&mut tx, RENEW).await?;
-        let mut renewed = rows
-            .iter()
-            .map(|row| Columns::of(row).shard())
-            .collect::<StoreResult<Vec<_>>>()?;
+        let mut renewed =
+            rows.iter().map(|row| Columns::of(row).shard()).collect::<StoreResult<Vec<_>>>()?;
         tx.commit().await?;
         renewed.sort_unstable();
         Ok(renewed)
@@ -223,9 +215,7 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
         view.shards.push(ShardRow {
             shard: columns.shard()?,
             epoch: columns.epoch()?,
-            owner: columns
-                .get::<Option<&str>>()?
-                .map(|owner| ReplicaId(owner.into())),
+            owner: columns.get::<Option<&str>>()?.map(|owner| ReplicaId(owner.into())),
             lease_until: columns.time()?,
         });
     }

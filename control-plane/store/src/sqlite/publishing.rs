@@ -36,29 +36,17 @@ const PUT_KEYS: Bulk = Bulk {
 };
 
 const PUT_EVENTS: Bulk = Bulk {
-    sql: concat!(
-        "INSERT INTO events (",
-        event_columns!(""),
-        ") VALUES {rows}"
-    ),
+    sql: concat!("INSERT INTO events (", event_columns!(""), ") VALUES {rows}"),
     columns: EVENT_COLUMNS,
 };
 
 const PUT_DELIVERIES: Bulk = Bulk {
-    sql: concat!(
-        "INSERT INTO deliveries (",
-        delivery_columns!(""),
-        ") VALUES {rows}"
-    ),
+    sql: concat!("INSERT INTO deliveries (", delivery_columns!(""), ") VALUES {rows}"),
     columns: DELIVERY_COLUMNS,
 };
 
 const PUT_ENDED: Bulk = Bulk {
-    sql: concat!(
-        "INSERT INTO ended_deliveries (",
-        delivery_columns!(""),
-        ") VALUES {rows}"
-    ),
+    sql: concat!("INSERT INTO ended_deliveries (", delivery_columns!(""), ") VALUES {rows}"),
     columns: DELIVERY_COLUMNS,
 };
 
@@ -74,9 +62,7 @@ impl PublishingStore for SqliteStore {
             .filter(|(_, answer)| **answer == Published::Committed)
             .map(|(item, _)| item)
             .collect();
-        PUT_EVENTS
-            .run(&mut tx, &accepted, |row, item| put_event(row, &item.event))
-            .await?;
+        PUT_EVENTS.run(&mut tx, &accepted, |row, item| put_event(row, &item.event)).await?;
         put_deliveries(&mut tx, accepted.iter().flat_map(|item| &item.deliveries)).await?;
         put_keys(&mut tx, &accepted).await?;
         tx.commit().await?;
@@ -88,13 +74,8 @@ impl PublishingStore for SqliteStore {
         let mut tx = writing.begin().await?;
         put_deliveries(&mut tx, std::iter::once(delivery)).await?;
         let mut values = Values::default();
-        values
-            .text(delivery.subscription.tenant.as_str())
-            .id(delivery.event.0)
-            .id(delivery.id.0);
-        values
-            .change(&mut tx, "INSERT INTO later_deliveries VALUES (?, ?, ?)")
-            .await?;
+        values.text(delivery.subscription.tenant.as_str()).id(delivery.event.0).id(delivery.id.0);
+        values.change(&mut tx, "INSERT INTO later_deliveries VALUES (?, ?, ?)").await?;
         tx.commit().await
     }
 }
@@ -117,12 +98,7 @@ async fn judge(
         .iter()
         .enumerate()
         .filter_map(|(n, item)| {
-            Some((
-                n,
-                item,
-                item.event.idempotency_key.as_deref()?,
-                item.idempotency?,
-            ))
+            Some((n, item, item.event.idempotency_key.as_deref()?, item.idempotency?))
         })
         .collect();
     let used = USED_KEYS.run(connection, &asked, |row, (n, item, key, _)| {
@@ -142,11 +118,7 @@ async fn judge(
             .and_then(|item| item.idempotency)
             .is_some_and(|asked| asked.request_hash == hash);
         if let Some(answer) = answers.get_mut(n) {
-            *answer = Published::Duplicate {
-                event,
-                matched,
-                same_request,
-            };
+            *answer = Published::Duplicate { event, matched, same_request };
         }
     }
     Ok(answers)
@@ -200,11 +172,7 @@ async fn put_keys(connection: &mut SqliteConnection, accepted: &[&NewEvent]) -> 
     let keys: Vec<_> = accepted
         .iter()
         .filter_map(|item| {
-            Some((
-                &item.event,
-                item.event.idempotency_key.as_deref()?,
-                item.idempotency?,
-            ))
+            Some((&item.event, item.event.idempotency_key.as_deref()?, item.idempotency?))
         })
         .collect();
     PUT_KEYS

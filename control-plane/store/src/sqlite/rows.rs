@@ -175,9 +175,7 @@ impl<'r> Columns<'r> {
     }
 
     fn optional_span(&mut self, column: &str) -> StoreResult<Option<Duration>> {
-        self.get::<Option<i64>>()?
-            .map(|micros| codec::span(column, micros))
-            .transpose()
+        self.get::<Option<i64>>()?.map(|micros| codec::span(column, micros)).transpose()
     }
 
     pub(super) fn tenant(&mut self) -> StoreResult<TenantId> {
@@ -209,10 +207,7 @@ impl<'r> Columns<'r> {
             shard: self.shard()?,
             epoch: self.epoch()?,
             state: codec::delivery_state(self.int()?)?,
-            end_reason: self
-                .get::<Option<i64>>()?
-                .map(codec::end_reason)
-                .transpose()?,
+            end_reason: self.get::<Option<i64>>()?.map(codec::end_reason).transpose()?,
             attempts: self.number("attempts")?,
             failures: self.number("failures")?,
             trigger: codec::trigger(self.int()?)?,
@@ -248,14 +243,8 @@ impl<'r> Columns<'r> {
     pub(super) fn attempt(&mut self) -> StoreResult<AttemptRecord> {
         let tenant = self.tenant()?;
         Ok(AttemptRecord {
-            key: AttemptKey {
-                delivery: DeliveryId(self.id()?),
-                number: self.number("number")?,
-            },
-            subscription: SubscriptionKey {
-                tenant,
-                subscription: self.subscription()?,
-            },
+            key: AttemptKey { delivery: DeliveryId(self.id()?), number: self.number("number")? },
+            subscription: SubscriptionKey { tenant, subscription: self.subscription()? },
             event: EventId(self.id()?),
             event_type: self.get()?,
             outcome: codec::outcome(self.int()?)?,
@@ -378,10 +367,6 @@ pub(super) fn put_attempt(
         .add(record.test)
         .add(record.next_attempt_time.map(Timestamp::as_micros))
         .add(delivery.map(|standing| standing.state.code()))
-        .add(
-            delivery
-                .and_then(|standing| standing.end_reason)
-                .map(EndReason::code),
-        );
+        .add(delivery.and_then(|standing| standing.end_reason).map(EndReason::code));
     Ok(())
 }

@@ -158,13 +158,8 @@ impl WorkStore for SqliteStore {
     ) -> StoreResult<Vec<Delivery>> {
         let mut values = Values::default();
         // Every id is above the empty one.
-        let after = after
-            .map(|id| id.0.into_bytes().to_vec())
-            .unwrap_or_default();
-        values
-            .add(lease_list(shards)?)
-            .add(i64::from(limit))
-            .add(after);
+        let after = after.map(|id| id.0.into_bytes().to_vec()).unwrap_or_default();
+        values.add(lease_list(shards)?).add(i64::from(limit)).add(after);
         deliveries_of(&values.run(&mut *self.reader().await?, OWN).await?)
     }
 
@@ -190,12 +185,7 @@ impl WorkStore for SqliteStore {
         values
             .text(request.subscription.tenant.as_str())
             .text(request.subscription.subscription.as_str())
-            .add(
-                request
-                    .deadline_before
-                    .unwrap_or(Timestamp::MAX)
-                    .as_micros(),
-            )
+            .add(request.deadline_before.unwrap_or(Timestamp::MAX).as_micros())
             .add(i64::from(limit));
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -227,15 +217,10 @@ impl WorkStore for SqliteStore {
         };
         let mut columns = Columns::of(row);
         let state = codec::delivery_state(columns.int()?)?;
-        let key = AttemptKey {
-            delivery: id,
-            number: columns.number("attempts")?,
-        };
+        let key = AttemptKey { delivery: id, number: columns.number("attempts")? };
         end(&mut tx, &[id], DeliveryState::Cancelled, Some(reason), now).await?;
         tx.commit().await?;
-        Ok(Cancelled::Done {
-            in_flight: (state == DeliveryState::InFlight).then_some(key),
-        })
+        Ok(Cancelled::Done { in_flight: (state == DeliveryState::InFlight).then_some(key) })
     }
 
     async fn bring_forward(
@@ -267,9 +252,7 @@ impl WorkStore for SqliteStore {
         let mut columns = Columns::of(row);
         Ok(Backlog {
             count: columns.number("count")?,
-            oldest: columns
-                .get::<Option<Uuid>>()?
-                .map(|id| DeliveryId(id).time()),
+            oldest: columns.get::<Option<Uuid>>()?.map(|id| DeliveryId(id).time()),
         })
     }
 }
@@ -282,10 +265,8 @@ impl SqliteStore {
         keys: &[AttemptKey],
         value: i64,
     ) -> StoreResult<()> {
-        let list: Vec<(String, u32)> = keys
-            .iter()
-            .map(|key| (key.delivery.0.as_simple().to_string(), key.number))
-            .collect();
+        let list: Vec<(String, u32)> =
+            keys.iter().map(|key| (key.delivery.0.as_simple().to_string(), key.number)).collect();
         let mut values = Values::default();
         values.add(codec::to_json(&list)?).add(value);
         let mut writing = self.writer.lock().await?;
@@ -302,10 +283,7 @@ fn named(tenant: &TenantId, id: DeliveryId) -> Values {
 }
 
 fn lease_list(shards: &[(Shard, Epoch)]) -> StoreResult<String> {
-    let list: Vec<(u16, u64)> = shards
-        .iter()
-        .map(|(shard, epoch)| (shard.0, epoch.0))
-        .collect();
+    let list: Vec<(u16, u64)> = shards.iter().map(|(shard, epoch)| (shard.0, epoch.0)).collect();
     codec::to_json(&list)
 }
 

@@ -21,19 +21,13 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self {
-            connection: Mutex::new(Some(connection)),
-        }
+        Self { connection: Mutex::new(Some(connection)) }
     }
 
     /// Waits for the connection.
     pub(super) async fn lock(&self) -> StoreResult<Writing<'_>> {
         let guard = self.connection.lock().await;
-        if guard.is_some() {
-            Ok(Writing { guard })
-        } else {
-            Err(closed())
-        }
+        if guard.is_some() { Ok(Writing { guard }) } else { Err(closed()) }
     }
 
     /// Closes the connection after whoever writes now.
@@ -57,11 +51,7 @@ pub(super) struct Writing<'a> {
 impl Writing<'_> {
     pub(super) async fn begin(&mut self) -> StoreResult<Tx<'_>> {
         let connection = self.guard.as_mut().ok_or_else(closed)?;
-        connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map(Tx)
-            .map_err(stored)
+        connection.begin_with("BEGIN IMMEDIATE").await.map(Tx).map_err(stored)
     }
 }
 

@@ -286,18 +286,9 @@ async fn list_tenants(
     let mut listed = String::new();
     let mut after = None;
     loop {
-        let page = PageRequest {
-            order_by,
-            descending,
-            after: after.clone(),
-            limit,
-        };
+        let page = PageRequest { order_by, descending, after: after.clone(), limit };
         let page = store
-            .list_tenants(&TenantQuery {
-                search: None,
-                show_deleted: false,
-                page,
-            })
+            .list_tenants(&TenantQuery { search: None, show_deleted: false, page })
             .await
             .unwrap();
         assert!(page.items.len() <= limit as usize);
@@ -328,18 +319,10 @@ async fn list(world: &World, change: impl Fn(&mut SubscriptionQuery)) -> String 
     loop {
         let page = world.store.list_subscriptions(&query).await.unwrap();
         assert!(page.items.len() <= 2);
-        listed.extend(
-            page.items
-                .into_iter()
-                .map(|subscription| subscription.id.to_string()),
-        );
+        listed.extend(page.items.into_iter().map(|subscription| subscription.id.to_string()));
         match page.next {
             Some(next) => {
-                assert_ne!(
-                    query.page.after.as_ref(),
-                    Some(&next),
-                    "the list stands still"
-                );
+                assert_ne!(query.page.after.as_ref(), Some(&next), "the list stands still");
                 query.page.after = Some(next);
             }
             None => break,

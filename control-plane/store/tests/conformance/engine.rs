@@ -30,11 +30,7 @@ enum Place {
 }
 
 pub fn options() -> OpenOptions {
-    OpenOptions {
-        migrate: true,
-        shards: SHARDS,
-        max_connections: 4,
-    }
+    OpenOptions { migrate: true, shards: SHARDS, max_connections: 4 }
 }
 
 /// Runs a test on every engine; says which one it failed on.
@@ -81,10 +77,7 @@ async fn sqlite() -> Engine {
 
 async fn postgres(admin: &str) -> Engine {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let started = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_micros();
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let database = format!("conformance_{}_{started}_{number}", std::process::id());
     administer(admin, format!("CREATE DATABASE {database}")).await;
@@ -93,19 +86,9 @@ async fn postgres(admin: &str) -> Engine {
         None => (admin, String::new()),
     };
     let after_scheme = server.find("://").unwrap() + 3;
-    let host_ends = server[after_scheme..]
-        .find('/')
-        .map_or(server.len(), |n| after_scheme + n);
+    let host_ends = server[after_scheme..].find('/').map_or(server.len(), |n| after_scheme + n);
     let url = format!("{}/{database}{query}", &server[..host_ends]);
-    open(
-        "postgres",
-        url,
-        Place::Server {
-            admin: admin.to_owned(),
-            database,
-        },
-    )
-    .await
+    open("postgres", url, Place::Server { admin: admin.to_owned(), database }).await
 }
 
 async fn administer(admin: &str, sql: String) {
@@ -116,12 +99,7 @@ async fn administer(admin: &str, sql: String) {
 
 async fn open(name: &'static str, url: String, place: Place) -> Engine {
     let store = postrider_store::open(&url, &options()).await.unwrap();
-    let engine = Engine {
-        name,
-        store,
-        url,
-        place,
-    };
+    let engine = Engine { name, store, url, place };
     engine.maintain(Duration::ZERO, 30 * DAY).await;
     engine
 }
@@ -144,16 +122,7 @@ impl Engine {
     pub async fn maintain(&self, ago: Duration, retention: Duration) {
         let now = self.store.now().await.unwrap() - ago;
         let days_ahead = 7 + u32::try_from(ago.as_secs() / DAY.as_secs()).unwrap();
-        self.store
-            .maintain(
-                now,
-                Maintenance {
-                    retention,
-                    days_ahead,
-                },
-            )
-            .await
-            .unwrap();
+        self.store.maintain(now, Maintenance { retention, days_ahead }).await.unwrap();
     }
 
     async fn remove(self) {

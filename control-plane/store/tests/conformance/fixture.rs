@@ -75,10 +75,7 @@ pub fn subscription(tenant: &TenantId, id: &str, now: Timestamp) -> Subscription
             create_time: now,
             expire_time: Some(now + HOUR),
         }],
-        paused_clock: StoppedClock {
-            total: SECOND,
-            since: Some(now),
-        },
+        paused_clock: StoppedClock { total: SECOND, since: Some(now) },
         revision: 1,
         create_time: now,
         update_time: now,
@@ -107,12 +104,7 @@ impl World {
         store.create_tenant(&tenant).await.unwrap();
         let subscription = subscription(&tenant.id, subscription_id, now);
         let version = store.create_subscription(&subscription).await.unwrap();
-        Self {
-            store,
-            key: subscription.key(),
-            version,
-            now,
-        }
+        Self { store, key: subscription.key(), version, now }
     }
 
     pub fn tenant(&self) -> &TenantId {
@@ -184,19 +176,10 @@ impl World {
 
     /// An event under an idempotency key, with one delivery.
     pub fn keyed(&self, key: &str, hash: u8, expire_time: Timestamp) -> NewEvent {
-        let event = Event {
-            idempotency_key: Some(key.to_owned()),
-            ..self.event()
-        };
+        let event = Event { idempotency_key: Some(key.to_owned()), ..self.event() };
         let delivery = self.delivery(&event, DeliveryState::InFlight);
-        let idempotency = Some(Idempotency {
-            request_hash: [hash; 32],
-            expire_time,
-        });
-        NewEvent {
-            idempotency,
-            ..self.new_event(event, vec![delivery])
-        }
+        let idempotency = Some(Idempotency { request_hash: [hash; 32], expire_time });
+        NewEvent { idempotency, ..self.new_event(event, vec![delivery]) }
     }
 
     /// Publishes one event with one delivery in a state.
@@ -212,24 +195,17 @@ impl World {
         let event = self.event();
         let mut delivery = self.delivery(&event, state);
         change(&mut delivery);
-        self.commit(self.new_event(event, vec![delivery.clone()]))
-            .await;
+        self.commit(self.new_event(event, vec![delivery.clone()])).await;
         delivery
     }
 
     pub async fn commit(&self, item: NewEvent) {
-        assert_eq!(
-            self.store.publish(&[item]).await.unwrap(),
-            [Published::Committed]
-        );
+        assert_eq!(self.store.publish(&[item]).await.unwrap(), [Published::Committed]);
     }
 
     pub async fn conclude(&self, record: AttemptRecord, transition: Transition) -> Concluded {
         let batch = [Conclusion { record, transition }];
-        self.store
-            .conclude(&batch, self.now + SECOND)
-            .await
-            .unwrap()[0]
+        self.store.conclude(&batch, self.now + SECOND).await.unwrap()[0]
     }
 
     /// Concludes a delivery's current attempt with a success.
@@ -255,17 +231,11 @@ impl World {
 
     pub async fn claim_due(&self, limit: u32) -> Vec<Work> {
         let limits = ClaimLimits { deliveries: limit };
-        self.store
-            .claim_due(&[self.claim(limit)], self.now, limits)
-            .await
-            .unwrap()
+        self.store.claim_due(&[self.claim(limit)], self.now, limits).await.unwrap()
     }
 }
 
-pub const SUCCESS: Transition = Transition::End {
-    state: DeliveryState::Succeeded,
-    reason: None,
-};
+pub const SUCCESS: Transition = Transition::End { state: DeliveryState::Succeeded, reason: None };
 
 /// A record of a delivery's current attempt.
 pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
@@ -275,11 +245,7 @@ pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
         event: delivery.event,
         event_type: delivery.event_type.clone(),
         outcome,
-        http_status: Some(if outcome == Outcome::Succeeded {
-            200
-        } else {
-            503
-        }),
+        http_status: Some(if outcome == Outcome::Succeeded { 200 } else { 503 }),
         start_time: delivery.create_time(),
         timings: Timings {
             dns: Some(Duration::from_micros(1)),
@@ -304,10 +270,5 @@ pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
 }
 
 pub fn page(limit: u32) -> PageRequest {
-    PageRequest {
-        order_by: Default::default(),
-        descending: false,
-        after: None,
-        limit,
-    }
+    PageRequest { order_by: Default::default(), descending: false, after: None, limit }
 }

@@ -370,23 +370,9 @@ fn deliveries(world: &World) -> DeliveryQuery {
 }
 
 async fn list_events(world: &World, query: &EventQuery) -> Vec<EventId> {
-    world
-        .store
-        .list_events(query)
-        .await
-        .unwrap()
-        .iter()
-        .map(|listed| listed.event.id)
-        .collect()
+    world.store.list_events(query).await.unwrap().iter().map(|listed| listed.event.id).collect()
 }
 
 async fn list_deliveries(world: &World, query: &DeliveryQuery) -> Vec<DeliveryId> {
-    world
-        .store
-        .list_deliveries(query)
-        .await
-        .unwrap()
-        .iter()
-        .map(|delivery| delivery.id)
-        .collect()
+    world.store.list_deliveries(query).await.unwrap().iter().map(|delivery| delivery.id).collect()
 }

@@ -11,10 +11,8 @@ use postrider_store::{Concluded, Conclusion, StoreError};
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
 
-const EXHAUSTED: Transition = Transition::End {
-    state: DeliveryState::Exhausted,
-    reason: Some(EndReason::AttemptsExhausted),
-};
+const EXHAUSTED: Transition =
+    Transition::End { state: DeliveryState::Exhausted, reason: Some(EndReason::AttemptsExhausted) };
 
 conformance! {
     async fn a_success_ends_its_delivery(engine) {
@@ -264,22 +262,11 @@ conformance! {
 
 /// A record of the first attempt, whatever the delivery is at.
 fn first_attempt(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
-    let key = AttemptKey {
-        delivery: delivery.id,
-        number: 1,
-    };
+    let key = AttemptKey { delivery: delivery.id, number: 1 };
     let start_time: Timestamp = delivery.create_time();
-    AttemptRecord {
-        key,
-        start_time,
-        ..record(delivery, outcome)
-    }
+    AttemptRecord { key, start_time, ..record(delivery, outcome) }
 }
 
 async fn attempts(world: &World, delivery: &Delivery) -> Vec<AttemptRecord> {
-    world
-        .store
-        .list_attempts(world.tenant(), delivery.id, 0, 100)
-        .await
-        .unwrap()
+    world.store.list_attempts(world.tenant(), delivery.id, 0, 100).await.unwrap()
 }

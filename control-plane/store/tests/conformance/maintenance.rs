@@ -140,10 +140,7 @@ conformance! {
 
 /// Opens and closes.
 async fn open(engine: &Engine, options: &OpenOptions) -> Result<(), StoreError> {
-    postrider_store::open(&engine.url, options)
-        .await?
-        .close()
-        .await;
+    postrider_store::open(&engine.url, options).await?.close().await;
     Ok(())
 }
 
@@ -157,13 +154,8 @@ impl Old {
     async fn publish(world: &World, state: DeliveryState) -> Self {
         let event = world.event_at(world.now - 10 * DAY + HOUR);
         let delivery = world.delivery(&event, state);
-        world
-            .commit(world.new_event(event.clone(), vec![delivery.clone()]))
-            .await;
-        Self {
-            event: event.id,
-            delivery,
-        }
+        world.commit(world.new_event(event.clone(), vec![delivery.clone()])).await;
+        Self { event: event.id, delivery }
     }
 }
 
@@ -172,14 +164,8 @@ async fn find(world: &World, id: EventId) -> Option<Event> {
 }
 
 async fn conclude(world: &World, delivery: &Delivery, at: Timestamp) {
-    let record = AttemptRecord {
-        start_time: at,
-        ..record(delivery, Outcome::Succeeded)
-    };
-    let batch = [Conclusion {
-        record,
-        transition: SUCCESS,
-    }];
+    let record = AttemptRecord { start_time: at, ..record(delivery, Outcome::Succeeded) };
+    let batch = [Conclusion { record, transition: SUCCESS }];
     let answers = world.store.conclude(&batch, at).await.unwrap();
     assert_eq!(answers, [Concluded::Applied]);
 }
@@ -189,14 +175,8 @@ async fn sqlite_refuses_a_second_process_and_a_schema_not_made() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("one.db");
     let url = format!("sqlite:{}", path.display());
-    let unmade = OpenOptions {
-        migrate: false,
-        ..options()
-    };
-    assert!(
-        postrider_store::open(&url, &unmade).await.is_err(),
-        "there is no file"
-    );
+    let unmade = OpenOptions { migrate: false, ..options() };
+    assert!(postrider_store::open(&url, &unmade).await.is_err(), "there is no file");
     std::fs::write(&path, "").unwrap();
     let error = postrider_store::open(&url, &unmade).await.err().unwrap();
     assert!(error.to_string().contains("postrider migrate"), "{error}");
@@ -205,16 +185,10 @@ async fn sqlite_refuses_a_second_process_and_a_schema_not_made() {
     assert!(error.to_string().contains("another process"), "{error}");
     store.close().await;
     drop(store);
-    let error = postrider_store::open("sqlite::memory:", &options())
-        .await
-        .err()
-        .unwrap();
+    let error = postrider_store::open("sqlite::memory:", &options()).await.err().unwrap();
     assert!(matches!(error, StoreError::Rejected(_)), "{error}");
     let again = postrider_store::open(&url, &unmade).await.unwrap();
     let log = directory.path().join("one.db-wal");
     again.close().await;
-    assert!(
-        !log.exists(),
-        "the log is moved into the database when it is closed"
-    );
+    assert!(!log.exists(), "the log is moved into the database when it is closed");
 }

@@ -212,23 +212,10 @@ conformance! {
 /// Whether an item's event is there, and its deliveries just as well.
 async fn is_written(world: &World, item: &NewEvent) -> bool {
     let tenant = &item.event.tenant;
-    let event = world
-        .store
-        .get_event(tenant, item.event.id)
-        .await
-        .unwrap()
-        .is_some();
+    let event = world.store.get_event(tenant, item.event.id).await.unwrap().is_some();
     for delivery in &item.deliveries {
-        let there = world
-            .store
-            .get_delivery(tenant, delivery.id)
-            .await
-            .unwrap()
-            .is_some();
-        assert_eq!(
-            there, event,
-            "an event without its delivery, or the reverse"
-        );
+        let there = world.store.get_delivery(tenant, delivery.id).await.unwrap().is_some();
+        assert_eq!(there, event, "an event without its delivery, or the reverse");
     }
     event
 }
