@@ -103,6 +103,25 @@ async fn subscriptions_are_changed_by_mask_and_status() {
     let rotated = rotated.subscription.unwrap();
     assert_eq!(rotated.signing_keys.len(), 2);
     assert_ne!(rotated.signing_secret, created.signing_secret);
+    let test = v1::TestSubscriptionRequest {
+        name,
+        event_type: "payment.test".into(),
+        ..Default::default()
+    };
+    let refused = api.subscriptions.test_subscription(test).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::Unavailable, "REGION_HAS_NO_AGENT")
+    );
+    assert!(refused.get_details_retry_info().is_some());
+    api.plane.stop().await;
+}
+
+#[tokio::test]
+async fn subscriptions_are_searched_page_by_page() {
+    let mut api = Api::start().await;
+    api.tenant("acme").await;
+    api.subscription("erp", |_| {}).await;
     for id in ["a", "b", "c"] {
         api.subscription(id, |s| s.display_name = format!("Ledger {id}")).await;
     }
@@ -123,17 +142,6 @@ async fn subscriptions_are_changed_by_mask_and_status() {
     list.search = "other".into();
     let refused = api.subscriptions.list_subscriptions(list).await.unwrap_err();
     assert_eq!(refused.get_details_bad_request().unwrap().field_violations[0].field, "page_token");
-    let test = v1::TestSubscriptionRequest {
-        name,
-        event_type: "payment.test".into(),
-        ..Default::default()
-    };
-    let refused = api.subscriptions.test_subscription(test).await.unwrap_err();
-    assert_eq!(
-        (refused.code(), reason(&refused).as_str()),
-        (Code::Unavailable, "REGION_HAS_NO_AGENT")
-    );
-    assert!(refused.get_details_retry_info().is_some());
     api.plane.stop().await;
 }
 
