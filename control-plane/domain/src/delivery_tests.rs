@@ -153,3 +153,91 @@ proptest! {
         prop_assert!((10..=10 + FREE_UNKNOWN_ATTEMPTS).contains(&made), "{made} attempts");
     }
 }
+
+/// A delivery as the stores keep it, moved only by what the domain decides.
+struct Kept {
+    row: Delivery,
+    /// What history holds of each attempt.
+    known: std::collections::BTreeMap<u32, Outcome>,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { row: delivery(1, 0), known: std::collections::BTreeMap::new() }
+    }
+
+    fn report(&mut self, number: u32, outcome: Outcome) {
+        let current = self.row.state == DeliveryState::InFlight && number == self.row.attempts;
+        if current {
+            self.known.insert(number, outcome);
+            match decide(&self.row, outcome) {
+                Transition::End { state, .. } => self.row.state = state,
+                Transition::Retry { failures, .. } => {
+                    self.row.state = DeliveryState::Waiting;
+                    self.row.failures = failures;
+                }
+            }
+            return;
+        }
+        let known = match self.known.get(&number) {
+            None => Known::Nothing,
+            Some(Outcome::Unknown) => Known::Unknown,
+            Some(_) => Known::Result,
+        };
+        let late = late(Some(self.row.state), known, outcome);
+        if late.record != LateRecord::Ignore {
+            self.known.insert(number, outcome);
+        }
+        if late.succeeds {
+            self.row.state = DeliveryState::Succeeded;
+        }
+    }
+
+    fn claim(&mut self) {
+        if self.row.state == DeliveryState::Waiting {
+            self.row.state = DeliveryState::InFlight;
+            self.row.attempts += 1;
+        }
+    }
+
+    fn cancel(&mut self) {
+        if !self.row.state.is_final() {
+            self.row.state = DeliveryState::Cancelled;
+        }
+    }
+}
+
+proptest! {
+    /// Whatever is reported, in whichever order, late, twice or never: the end is
+    /// what a reader of rule 5 would say who knows only two things: whether a
+    /// success became known for any attempt, and whether it was cancelled first.
+    #[test]
+    fn the_lifecycle_agrees_with_its_reference(
+        steps in proptest::collection::vec((0..4_u8, 1..14_u32, 0..3_u8), 1..120)
+    ) {
+        let mut kept = Kept::new();
+        let (mut success, mut cancelled) = (false, false);
+        for (step, number, pick) in steps {
+            let before = kept.row.state;
+            let outcome = [Outcome::Succeeded, Outcome::Timeout, Outcome::Unknown][usize::from(pick)];
+            match step {
+                0 | 1 => {
+                    let number = if step == 0 { kept.row.attempts } else { number.min(kept.row.attempts) };
+                    let news = kept.known.get(&number).is_none_or(|known| *known == Outcome::Unknown);
+                    success |= news && outcome == Outcome::Succeeded && !cancelled;
+                    kept.report(number, outcome);
+                }
+                2 => kept.claim(),
+                _ => {
+                    cancelled |= !before.is_final();
+                    kept.cancel();
+                }
+            }
+            let after = kept.row.state;
+            let moved_once = before == DeliveryState::Exhausted && after == DeliveryState::Succeeded;
+            prop_assert!(!before.is_final() || before == after || moved_once, "{before:?} to {after:?}");
+            prop_assert_eq!(after == DeliveryState::Succeeded, success);
+            prop_assert_eq!(after == DeliveryState::Cancelled, cancelled);
+        }
+    }
+}
