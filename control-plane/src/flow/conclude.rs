@@ -39,6 +39,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const RESULT_OVERHEAD_BYTES: usize = 512;
 /// RFC 9110: the target is gone, likely for good.
 const GONE: u16 = 410;
+/// How long a subscription whose target is gone is held, so that nothing more is
+/// sent while it is being disabled; being disabled ends the hold.
+const GONE_HOLD: Duration = Duration::from_secs(30);
 /// RFC 9110 and RFC 6585: statuses whose Retry-After speaks for the endpoint.
 const HOLDING_STATUSES: [u16; 2] = [429, 503];
 
@@ -303,18 +306,27 @@ impl ConcludeWriter {
         Ok(stored.filter(|s| s.delete_time.is_none()).map(Arc::new))
     }
 
+    /// How long nothing more is to be sent to the endpoint.
+    fn hold(&self, report: &Report) -> Option<Duration> {
+        let record = &report.record;
+        if is_gone(record) {
+            return Some(GONE_HOLD);
+        }
+        let speaks = record.http_status.is_some_and(|s| HOLDING_STATUSES.contains(&s))
+            && record.outcome != Outcome::Succeeded;
+        let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
+        report.retry_after.filter(|_| speaks).map(|wish| wish.min(limit))
+    }
+
     /// Tells everybody whom a durable conclusion concerns.
     fn applied(&self, applied: Vec<Decided>) {
-        let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
         self.parts.dispatcher.with(|scheduler, now| {
             for one in &applied {
                 let record = &one.report.record;
-                let holds = record.http_status.is_some_and(|s| HOLDING_STATUSES.contains(&s))
-                    && record.outcome != Outcome::Succeeded;
                 let feedback = Feedback {
                     outcome: record.outcome,
                     latency: record.timings.total,
-                    hold: one.report.retry_after.filter(|_| holds).map(|wish| wish.min(limit)),
+                    hold: self.hold(&one.report),
                     transition: one.transition,
                 };
                 if one.report.seen.is_none() {
@@ -335,10 +347,7 @@ impl ConcludeWriter {
             if one.report.seen.is_some() {
                 self.hint(record);
             }
-            if record.http_status == Some(GONE)
-                && record.outcome == Outcome::HttpStatus
-                && !record.test
-            {
+            if is_gone(record) {
                 self.disable_gone(record);
             }
         }
@@ -371,6 +380,11 @@ impl ConcludeWriter {
             self.parts.dispatcher.send(stream, StreamMessage::Ack(keys));
         }
     }
+}
+
+/// Whether the receiver said that its endpoint is gone. A test speaks for nobody.
+fn is_gone(record: &AttemptRecord) -> bool {
+    record.http_status == Some(GONE) && record.outcome == Outcome::HttpStatus && !record.test
 }
 
 /// Leaves of a record only what cannot be refused.

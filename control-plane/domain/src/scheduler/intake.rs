@@ -18,7 +18,8 @@ const MAX_CLAIMS: usize = 64;
 pub struct Feedback {
     pub outcome: Outcome,
     pub latency: Duration,
-    /// How long the receiver asked to be left alone (429 and 503 only).
+    /// How long nothing more is to be sent to the endpoint: the receiver asked to be
+    /// left alone (429, 503), or is gone (410) and about to be disabled.
     pub hold: Option<Duration>,
     pub transition: Transition,
 }
