@@ -1,9 +1,9 @@
 //! FleetService.
 //!
 //! Fed by what the replicas last told each other, a second old at most, and by
-//! this replica's memory. Agents and replicas are those of the whole
-//! installation; a region's credit and backlog are those that this replica sees,
-//! in the shards that it owns.
+//! this replica's memory and the table. Agents, replicas and what waits in the
+//! table are those of the whole installation; a region's credit, and what is
+//! queued in memory, are those of this replica.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,6 +23,7 @@ use super::filters::agents::AgentFilter;
 use super::page::{self, QueryHash};
 use super::{forward, names, observe};
 use crate::flow::Flow;
+use crate::flow::retry::Due;
 use crate::settings::{Api, Ownership};
 use postrider_domain::scheduler::RegionFigures;
 
@@ -39,13 +40,14 @@ impl Fleet {
         agents(&self.flow.cluster.view(), &self.flow.settings.ownership)
     }
 
-    fn list_regions(
+    async fn list_regions(
         &self,
         request: &v1::ListRegionsRequest,
     ) -> Result<v1::ListRegionsResponse, Status> {
         let query = QueryHash::of("ListRegions", &[]);
-        let regions =
-            regions(&self.flow.cluster.view(), &self.agents(), self.flow.dispatcher.regions());
+        let due = self.flow.due().await.map_err(errors::store)?;
+        let figures = self.flow.dispatcher.regions();
+        let regions = regions(&self.flow.cluster.view(), &self.agents(), figures, due);
         let asked = Asked { size: request.page_size, token: &request.page_token, query };
         let (regions, next_page_token) =
             asked.page(regions, |region| &region.name, &self.flow.settings.api)?;
@@ -204,6 +206,7 @@ fn regions(
     view: &ClusterView,
     agents: &[v1::Agent],
     figures: Vec<RegionFigures>,
+    due: Vec<Due>,
 ) -> Vec<v1::Region> {
     let mut by_name: BTreeMap<String, v1::Region> = BTreeMap::new();
     for known in &view.regions {
@@ -219,6 +222,15 @@ fn regions(
         region.credit_available = u32::try_from(figures.credit).unwrap_or(u32::MAX);
         region.backlog_count = i64::try_from(figures.queued).unwrap_or(i64::MAX);
         region.oldest_waiting_time = figures.oldest_due.map(timestamp);
+    }
+    for due in due {
+        let region = by_name.entry(names::of_region(&due.region)).or_default();
+        let deliveries = i64::try_from(due.deliveries).unwrap_or(i64::MAX);
+        region.backlog_count = region.backlog_count.saturating_add(deliveries);
+        let oldest = timestamp(due.oldest);
+        let known = region.oldest_waiting_time.take().unwrap_or(oldest);
+        let earlier = (oldest.seconds, oldest.nanos) < (known.seconds, known.nanos);
+        region.oldest_waiting_time = Some(if earlier { oldest } else { known });
     }
     let named = by_name.into_iter();
     named.map(|(name, region)| v1::Region { name, ..region }).collect()
@@ -248,7 +260,7 @@ impl FleetService for Fleet {
         request: Request<v1::ListRegionsRequest>,
     ) -> Result<Response<v1::ListRegionsResponse>, Status> {
         let span = observe::span("ListRegions", &request);
-        observe::call(span, async { self.list_regions(request.get_ref()) }).await
+        observe::call(span, self.list_regions(request.get_ref())).await
     }
 
     async fn list_agents(

@@ -100,10 +100,13 @@ fn regions_are_those_that_anybody_knows() {
         subscriptions_behind: 0,
         oldest_due: Some(NOW),
     };
-    let regions = regions(&view, &agents, vec![figures]);
+    let older = NOW - Duration::from_secs(60);
+    let due = Due { region: "apac".parse().unwrap(), deliveries: 11, oldest: older };
+    let regions = regions(&view, &agents, vec![figures], vec![due]);
     let names: Vec<_> = regions.iter().map(|region| region.name.as_str()).collect();
     assert_eq!(names, ["regions/apac", "regions/eu", "regions/us"]);
-    assert_eq!((regions[0].backlog_count, regions[0].credit_available), (9, 7));
+    assert_eq!((regions[0].backlog_count, regions[0].credit_available), (9 + 11, 7));
+    assert_eq!(regions[0].oldest_waiting_time, Some(timestamp(older)));
     assert_eq!((regions[1].agent_count, regions[1].in_flight_count), (2, 10));
     assert_eq!(regions[2].agent_count, 0);
 }

@@ -145,3 +145,61 @@ impl Cluster {
         self.0.suspicion.swap(false, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+    fn cluster() -> Cluster {
+        Cluster::new(ReplicaId("one".into()), 4, Duration::from_secs(5), NOW)
+    }
+
+    #[test]
+    fn a_jump_of_the_databases_clock_is_noticed_either_way_and_stays_noticed() {
+        let near = cluster();
+        near.compare_clocks(NOW, NOW + Duration::from_secs(60));
+        assert!(!near.clock_is_off());
+        for databases in [NOW + Duration::from_secs(61), NOW - Duration::from_secs(61)] {
+            let far = cluster();
+            far.compare_clocks(NOW, databases);
+            assert!(far.clock_is_off());
+            far.compare_clocks(NOW, NOW);
+            assert!(far.clock_is_off(), "until a restart");
+        }
+    }
+
+    #[test]
+    fn a_later_process_of_the_same_name_makes_the_earlier_one_lost() {
+        let cluster = cluster();
+        let seen = |incarnation, heard| postrider_store::AgentSighting {
+            agent: postrider_domain::ids::AgentId("a".into()),
+            incarnation: [incarnation; 16],
+            region: postrider_domain::ids::Region::from_stored("eu"),
+            version: String::new(),
+            max_in_flight: 1,
+            in_flight: 0,
+            draining: false,
+            clock_skew_us: 0,
+            replica: ReplicaId("one".into()),
+            heard,
+            heard_ago: Duration::ZERO,
+        };
+        let first = AgentIdentity {
+            agent: postrider_domain::ids::AgentId("a".into()),
+            incarnation: [1; 16],
+        };
+        let mut view = ClusterView::clone(&cluster.view());
+        view.agents = vec![seen(1, NOW)];
+        cluster.set(view.clone());
+        assert!(cluster.agent_alive(&first));
+        view.agents.push(seen(2, NOW + Duration::from_millis(1)));
+        cluster.set(view.clone());
+        assert!(!cluster.agent_alive(&first));
+        view.agents.truncate(1);
+        view.now = NOW + Duration::from_secs(5);
+        cluster.set(view);
+        assert!(!cluster.agent_alive(&first), "nobody heard it for five seconds");
+    }
+}

@@ -5,11 +5,11 @@
 //! so that a sweep never sees a claim half-way. Guarantees that what the
 //! scheduler was not told of is found within one sweep.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
-use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::ids::{Region, Shard, SubscriptionKey};
 use postrider_domain::scheduler::Job;
 use postrider_domain::time::Timestamp;
 use postrider_store::{Claim, ClaimLimits, EndWaiting, StoreResult, Work};
@@ -22,8 +22,42 @@ use crate::health::Progress;
 const MAX_CLAIMED: u32 = 2048;
 /// Most deliveries of one subscription that expire in one sweep.
 const MAX_EXPIRED: u32 = 1000;
+/// Subscriptions whose due deliveries are counted for people, and most of each.
+const MAX_COUNTED: usize = 500;
+const MAX_COUNTED_EACH: u32 = 10_000;
+
+/// What waits in the table for agents of one region, and is due.
+#[derive(Clone, Debug)]
+pub struct Due {
+    pub region: Region,
+    pub deliveries: u64,
+    pub oldest: Timestamp,
+}
 
 impl Flow {
+    /// What is due in the table, of all shards, whoever owns them. A count, not a
+    /// sum to rely on: bounded for each subscription, and in subscriptions.
+    pub async fn due(&self) -> StoreResult<Vec<Due>> {
+        let shards: Vec<Shard> = self.cluster.view().shards.iter().map(|row| row.shard).collect();
+        let now = self.clock.now();
+        let waiting = self.store.waiting(&shards).await?;
+        let due = waiting.into_iter().filter(|one| one.first_due <= now).take(MAX_COUNTED);
+        let mut regions: BTreeMap<Region, Due> = BTreeMap::new();
+        for one in due {
+            let key = &one.subscription;
+            let snapshot = self.tenants.snapshot(&key.tenant).await?;
+            let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
+            let Some(subscription) = found else { continue };
+            let count = self.store.count_due(key, one.shard, now, MAX_COUNTED_EACH).await?;
+            let region = subscription.settings.region.clone();
+            let fresh = Due { region: region.clone(), deliveries: 0, oldest: one.first_due };
+            let entry = regions.entry(region).or_insert(fresh);
+            entry.deliveries += u64::from(count);
+            entry.oldest = entry.oldest.min(one.first_due);
+        }
+        Ok(regions.into_values().collect())
+    }
+
     /// Moves work between table and memory until told to stop.
     pub async fn run_work(&self, progress: Progress, stop: CancellationToken) {
         let sweep = self.settings.ownership.sweep();
@@ -157,7 +191,7 @@ impl Flow {
     async fn expire(
         &self,
         key: &SubscriptionKey,
-        shard: postrider_domain::ids::Shard,
+        shard: Shard,
         running: Timestamp,
     ) -> StoreResult<()> {
         let request = EndWaiting {

@@ -104,6 +104,16 @@ pub trait WorkStore {
         now: Timestamp,
     ) -> StoreResult<bool>;
 
+    /// How many of a subscription's deliveries are WAITING and due, counted up to
+    /// `cap`.
+    async fn count_due(
+        &self,
+        key: &SubscriptionKey,
+        shard: Shard,
+        now: Timestamp,
+        cap: u32,
+    ) -> StoreResult<u32>;
+
     /// A subscription's WAITING and HELD deliveries, counted up to `cap`.
     async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog>;
 }

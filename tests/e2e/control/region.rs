@@ -23,7 +23,8 @@ pub async fn waits_for_its_agent(cluster: &Cluster) {
     let events = stage.publish_many(3).await;
     let behind = wait::until("the region to be behind", SOON, || async {
         let seen = region(&stage, name).await;
-        let behind = |region: &Region| region.oldest_waiting_time.is_some();
+        let behind =
+            |region: &Region| region.oldest_waiting_time.is_some() && region.backlog_count == 3;
         wait::when(seen, |seen| seen.as_ref().is_some_and(behind))
     });
     assert_eq!(behind.await.unwrap().unwrap().agent_count, 0);

@@ -80,6 +80,11 @@ const BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS 
     SELECT id FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state IN (1, 2)
     LIMIT $3) d"#;
 
+const COUNT_DUE: &str = "SELECT count(*) AS count FROM (
+    SELECT FROM deliveries
+    WHERE shard = $1 AND tenant = $2 AND subscription = $3 AND state = 2 AND due <= $4
+    LIMIT $5) d";
+
 #[async_trait]
 impl WorkStore for PostgresStore {
     async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
@@ -179,6 +184,25 @@ impl WorkStore for PostgresStore {
             .await
             .checked()?;
         Ok(done.rows_affected() > 0)
+    }
+
+    async fn count_due(
+        &self,
+        key: &SubscriptionKey,
+        shard: Shard,
+        now: Timestamp,
+        cap: u32,
+    ) -> StoreResult<u32> {
+        let row = sqlx::query(COUNT_DUE)
+            .bind(i32::from(shard.0))
+            .bind(key.tenant.as_str())
+            .bind(key.subscription.as_str())
+            .bind(now.as_micros())
+            .bind(i64::from(cap))
+            .fetch_one(&self.pool)
+            .await
+            .checked()?;
+        codec::narrow("count", get(&row, "count")?)
     }
 
     async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {

@@ -77,6 +77,10 @@ macro_rules! waiting_of {
 const WAITING_OF: &str = waiting_of!();
 const BACKLOG: &str = concat!("SELECT count(*), min(id) FROM (", waiting_of!(), ")");
 
+const COUNT_DUE: &str = "SELECT count(*) FROM ( \
+     SELECT 1 FROM deliveries WHERE shard = ?1 AND tenant = ?2 AND subscription = ?3 \
+     AND state = 2 AND due <= ?4 LIMIT ?5)";
+
 const END: &str = concat!(
     "INSERT INTO ended_deliveries (",
     delivery_columns!(""),
@@ -236,6 +240,25 @@ impl WorkStore for SqliteStore {
         let changed = values.change(&mut tx, BRING_FORWARD).await?;
         tx.commit().await?;
         Ok(changed > 0)
+    }
+
+    async fn count_due(
+        &self,
+        key: &SubscriptionKey,
+        shard: Shard,
+        now: Timestamp,
+        cap: u32,
+    ) -> StoreResult<u32> {
+        let mut values = Values::default();
+        values
+            .add(i64::from(shard.0))
+            .text(key.tenant.as_str())
+            .text(key.subscription.as_str())
+            .add(now.as_micros())
+            .add(i64::from(cap));
+        let rows = values.run(&mut *self.reader().await?, COUNT_DUE).await?;
+        let Some(row) = rows.first() else { return Ok(0) };
+        Columns::of(row).number("count")
     }
 
     async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {

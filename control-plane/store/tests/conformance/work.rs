@@ -322,6 +322,27 @@ conformance! {
         assert_eq!(backlog(2).await.count, 2);
     }
 
+    async fn only_what_is_due_and_waits_is_counted_as_due(engine) {
+        let world = World::new(engine).await;
+        for (state, due) in [
+            (DeliveryState::Waiting, world.now - SECOND),
+            (DeliveryState::Waiting, world.now),
+            (DeliveryState::Waiting, world.now + SECOND),
+            (DeliveryState::Held, world.now - SECOND),
+            (DeliveryState::InFlight, world.now - SECOND),
+        ] {
+            let event = world.event_at(world.now - HOUR);
+            let delivery = Delivery { due, ..world.delivery(&event, state) };
+            world.commit(world.new_event(event, vec![delivery])).await;
+        }
+        let shard = world.delivery(&world.event_at(world.now), DeliveryState::Waiting).shard;
+        let count = async |cap| world.store.count_due(&world.key, shard, world.now, cap).await;
+        assert_eq!(count(9).await.unwrap(), 2);
+        assert_eq!(count(1).await.unwrap(), 1);
+        let other = Shard(shard.0 ^ 1);
+        assert_eq!(world.store.count_due(&world.key, other, world.now, 9).await.unwrap(), 0);
+    }
+
     async fn one_is_cancelled_in_any_state(engine) {
         let world = World::new(engine).await;
         let reason = EndReason::CancelledByCaller;
