@@ -12,6 +12,7 @@ use std::{env, error::Error, fs};
 const OWN: &[&str] = &[
     "postrider/v1/tenant.proto",
     "postrider/v1/retry_policy.proto",
+    "postrider/v1/signature.proto",
     "postrider/v1/endpoint_health.proto",
     "postrider/v1/subscription.proto",
     "postrider/v1/subscription_service.proto",
@@ -35,9 +36,11 @@ const DESCRIBED: &[&str] = &[
 /// Imported by the files above.
 const IMPORTED: &[&str] = &["google/api/field_behavior.proto", "google/api/resource.proto"];
 
-/// Can carry a signing secret: `src/redacted.rs` prints these without it.
+/// Can carry a secret: `src/redacted.rs` prints these without it.
 const SECRET: &[&str] = &[
-    ".postrider.agent.v1.SigningKey",
+    ".postrider.agent.v1.SignerKey",
+    ".postrider.agent.v1.Header",
+    ".postrider.v1.CustomHeader",
     ".postrider.v1.Subscription",
     ".postrider.v1.RotateSigningSecretRequest",
 ];

@@ -12,8 +12,8 @@
 //! ```text
 //! replicas ▶ session ▶ desk(holdings: capacity, report, subscriptions)
 //!                        ▼                                   ▲
-//!                      attempt ▶ request(signing) ▶ client ──┘
-//!                                   (resolve: guard, pool: connect)
+//!                      attempt ▶ request ▶ client ───────────┘
+//! request: envelope, headers, signing; client: resolve(guard), pool(connect)
 //! ```
 //!
 //! [`run`] is all that a program needs; [`telemetry`] and [`metrics::serve`] are
@@ -26,7 +26,9 @@ mod client;
 mod config;
 mod connect;
 mod desk;
+mod envelope;
 mod guard;
+mod headers;
 mod holdings;
 mod key;
 pub mod metrics;

@@ -2,8 +2,10 @@
 //!
 //! Fed by `attempt` with an assignment, its settings and the time; feeds
 //! `client` a request for the HTTP version that the connection speaks.
-//! Guarantees rule 8: `webhook-id` is the event's id, the body is the payload
-//! byte for byte, and only timestamp and signature differ between attempts.
+//! Guarantees rule 8: `webhook-id` is the event's id, the body is the same in
+//! every attempt and what is signed is what is sent, and only timestamp and
+//! signatures differ between attempts. Nothing that a subscription adds takes
+//! the place of what Postrider says.
 
 use std::time::{Instant, SystemTime};
 
@@ -14,18 +16,17 @@ use http_body_util::Full;
 use postrider_proto::agent::v1::Assignment;
 use thiserror::Error;
 
-use crate::signing::KeyError;
+use crate::envelope::{self, EnvelopeError};
+use crate::headers::{TRACEPARENT, TRACESTATE, WEBHOOK_ID, WEBHOOK_SEQUENCE, WEBHOOK_TIMESTAMP};
+use crate::signing::{Message, SigningError};
 use crate::subscriptions::Usable;
 use crate::telemetry::TraceHeaders;
 
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const AGENT_NAME: HeaderValue =
     HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Room for Postrider's own headers and a signature.
+const HEADERS: usize = 16;
 
 /// What a connection sends.
 pub type Post = Request<Full<Bytes>>;
@@ -36,9 +37,10 @@ pub enum RequestError {
     /// A value with line breaks, for instance.
     #[error("the value of the header {0} is not permitted in a request")]
     Header(HeaderName),
-    /// A POST is never sent unsigned.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 /// The moment of a POST, by both clocks.
@@ -65,11 +67,14 @@ pub fn build(
     version: Version,
     now: Moment,
 ) -> Result<Post, RequestError> {
+    let wrapped = envelope::wrap(usable.envelope, assignment)?;
     let timestamp = unix_seconds(now.wall).to_string();
-    let (id, payload) = (&assignment.webhook_id, &assignment.payload);
-    let signature = usable.keys.sign(now.steady, id, &timestamp, payload)?;
 
-    let mut headers = HeaderMap::with_capacity(10);
+    // The subscription's own first: all that follows takes precedence.
+    let mut headers = HeaderMap::with_capacity(HEADERS + usable.headers.len());
+    for (name, value) in &usable.headers {
+        headers.append(name.clone(), value.clone());
+    }
     let mut put = |name: HeaderName, value: &str| match HeaderValue::from_str(value) {
         Ok(value) => {
             headers.insert(name, value);
@@ -79,10 +84,6 @@ pub fn build(
     };
     put(WEBHOOK_ID, &assignment.webhook_id)?;
     put(WEBHOOK_TIMESTAMP, &timestamp)?;
-    put(WEBHOOK_SIGNATURE, &signature)?;
-    if !assignment.content_type.is_empty() {
-        put(CONTENT_TYPE, &assignment.content_type)?;
-    }
     let (parent, state) = trace.or(&assignment.traceparent, &assignment.tracestate);
     if !parent.is_empty() {
         put(TRACEPARENT, parent)?;
@@ -90,9 +91,14 @@ pub fn build(
             put(TRACESTATE, state)?;
         }
     }
-    if assignment.content_type.is_empty() {
-        headers.insert(CONTENT_TYPE, JSON);
+    if let Some(sequence) = envelope::sequence(assignment) {
+        headers.insert(WEBHOOK_SEQUENCE, sequence.into());
     }
+    headers.insert(CONTENT_TYPE, wrapped.content_type);
+    headers.extend(wrapped.headers);
+    let message =
+        Message { webhook_id: &assignment.webhook_id, timestamp: &timestamp, body: &wrapped.body };
+    usable.signers.sign(now.steady, message, &mut headers)?;
     headers.insert(USER_AGENT, AGENT_NAME);
     let uri = if version == Version::HTTP_2 {
         usable.target.absolute.clone()
@@ -101,7 +107,7 @@ pub fn build(
         usable.target.path.clone()
     };
 
-    let mut request = Request::new(Full::new(assignment.payload.clone()));
+    let mut request = Request::new(Full::new(wrapped.body));
     *request.method_mut() = Method::POST;
     *request.version_mut() = version;
     *request.uri_mut() = uri;
@@ -124,22 +130,21 @@ mod tests {
     use postrider_proto::agent::v1 as wire;
 
     use super::*;
-    use crate::signing::SigningKeys;
-    use crate::target::Target;
+    use crate::subscriptions::Unusable;
+
+    fn update() -> wire::SubscriptionUpdate {
+        wire::SubscriptionUpdate {
+            url: "https://pay.example/hooks?a=1".to_owned(),
+            signers: vec![wire::Signer {
+                keys: vec![wire::SignerKey { secret: "key".into(), expires_in: None }],
+                scheme: Some(wire::signer::Scheme::StandardWebhooksV1(Default::default())),
+            }],
+            ..Default::default()
+        }
+    }
 
     fn usable() -> Usable {
-        Usable {
-            target: Target::parse("https://pay.example/hooks?a=1", false).unwrap(),
-            keys: SigningKeys::from_wire(
-                &[wire::SigningKey {
-                    scheme: wire::SigningScheme::StandardWebhooksV1.into(),
-                    secret: Bytes::from_static(b"key"),
-                    expires_in: None,
-                }],
-                Instant::now(),
-            )
-            .unwrap(),
-        }
+        Usable::from_wire(&update(), Instant::now()).unwrap()
     }
 
     fn assignment() -> Assignment {
@@ -223,9 +228,75 @@ mod tests {
 
     #[test]
     fn a_header_cannot_be_smuggled() {
-        let smuggling =
-            Assignment { webhook_id: "evt_1\r\nx-evil: 1".to_owned(), ..Default::default() };
-        let built = build(&smuggling, &usable(), &TraceHeaders::default(), Version::HTTP_11, at(1));
-        assert!(built.is_err());
+        let evil = || "1\r\nx-evil: 1".to_owned();
+        for smuggling in [
+            Assignment { webhook_id: evil(), ..assignment() },
+            Assignment { content_type: evil(), ..assignment() },
+            Assignment { traceparent: evil(), ..assignment() },
+            Assignment { tracestate: evil(), ..assignment() },
+        ] {
+            let trace = TraceHeaders::default();
+            assert!(build(&smuggling, &usable(), &trace, Version::HTTP_11, at(1)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_sequence_number_goes_along_when_there_is_one() {
+        for (sequence, header) in [(-1, None), (0, None), (17, Some("17"))] {
+            let numbered = Assignment { sequence, ..assignment() };
+            let trace = TraceHeaders::default();
+            let built = build(&numbered, &usable(), &trace, Version::HTTP_2, at(1)).unwrap();
+            let sent = built.headers().get("webhook-sequence");
+            assert_eq!(sent.map(|value| value.to_str().unwrap()), header);
+        }
+    }
+
+    #[test]
+    fn headers_of_a_subscription_s_own_stand_beside_postrider_s() {
+        let header = |value: &str| wire::Header {
+            name: "X-Tenant".to_owned(),
+            value: value.to_owned().into(),
+        };
+        let update =
+            wire::SubscriptionUpdate { headers: vec![header("a"), header("b")], ..update() };
+        let usable = Usable::from_wire(&update, Instant::now()).unwrap();
+        let trace = TraceHeaders::default();
+        let built = build(&assignment(), &usable, &trace, Version::HTTP_11, at(1)).unwrap();
+        assert_eq!(built.headers().get_all("x-tenant").iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(built.headers()["webhook-id"], "evt_1");
+    }
+
+    #[tokio::test]
+    async fn what_is_signed_is_what_the_envelope_made() {
+        let update = wire::SubscriptionUpdate {
+            envelope: wire::Envelope::StandardWebhooks.into(),
+            ..update()
+        };
+        let usable = Usable::from_wire(&update, Instant::now()).unwrap();
+        let event_id = Bytes::from_static(b"\x01\xa2\x11\x13\x30\xfb\x70\x01\x80\0\0\0\0\0\0\0");
+        let assignment = Assignment { event_id, ..assignment() };
+        let now = Moment::now();
+        let trace = TraceHeaders::default();
+        let built = build(&assignment, &usable, &trace, Version::HTTP_11, now).unwrap();
+        let (head, body) = built.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        assert!(body.ends_with(b",\"data\":{\"a\" : 1.0}}"));
+        let webhook = standardwebhooks::Webhook::from_bytes(b"key".to_vec()).unwrap();
+        webhook.verify(&body, &head.headers).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_sent_unsigned_by_mistake() {
+        let unsigned = |unsigned| {
+            let update = wire::SubscriptionUpdate { signers: Vec::new(), unsigned, ..update() };
+            Usable::from_wire(&update, Instant::now())
+        };
+        let error = unsigned(false).unwrap_err();
+        assert!(matches!(error, Unusable::Signing(SigningError::Missing)), "{error}");
+        let trace = TraceHeaders::default();
+        let usable = unsigned(true).unwrap();
+        let built = build(&assignment(), &usable, &trace, Version::HTTP_11, at(1)).unwrap();
+        assert_eq!(built.headers()["webhook-timestamp"], "1");
+        assert!(!built.headers().contains_key("webhook-signature"));
     }
 }

@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use postrider_proto::agent::v1 as wire;
+use http::HeaderMap;
+use postrider_proto::agent::v1::{self as wire, Envelope};
+use thiserror::Error;
 
-use crate::signing::SigningKeys;
-use crate::target::Target;
+use crate::headers::{self, HeaderError};
+use crate::signing::{Signers, SigningError};
+use crate::target::{Target, TargetError};
 
 /// Shorter deadlines than this are a mistake of the sender's.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
@@ -29,7 +32,7 @@ pub struct Settings {
     /// The attempt's whole deadline.
     pub timeout: Duration,
     /// Where and with what to POST, or why that cannot be done.
-    pub usable: Result<Usable, String>,
+    pub usable: Result<Usable, Unusable>,
 }
 
 /// Settings that a request can be built from.
@@ -38,7 +41,36 @@ pub struct Usable {
     /// Where to POST.
     pub target: Target,
     /// How to sign.
-    pub keys: SigningKeys,
+    pub signers: Signers,
+    /// What is around the payload.
+    pub envelope: Envelope,
+    /// Of every request.
+    pub headers: HeaderMap,
+}
+
+/// Why no request can be built from settings.
+#[derive(Debug, Error)]
+pub enum Unusable {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The control plane is newer than the agent.
+    #[error("the envelope is not known to this agent")]
+    Envelope,
+}
+
+impl Usable {
+    /// Takes the settings of an update that arrived at `now`.
+    pub fn from_wire(update: &wire::SubscriptionUpdate, now: Instant) -> Result<Self, Unusable> {
+        let target = Target::parse(&update.url, update.allow_insecure_url)?;
+        let signers = Signers::from_wire(update, now)?;
+        let headers = headers::custom(&update.headers, &signers)?;
+        let envelope = Envelope::try_from(update.envelope).map_err(|_| Unusable::Envelope)?;
+        Ok(Self { target, signers, envelope, headers })
+    }
 }
 
 impl Settings {
@@ -48,13 +80,7 @@ impl Settings {
             .and_then(|timeout| Duration::try_from(timeout).ok())
             .unwrap_or(MIN_TIMEOUT)
             .clamp(MIN_TIMEOUT, MAX_TIMEOUT);
-        let usable = Target::parse(&update.url, update.allow_insecure_url)
-            .map_err(|error| error.to_string())
-            .and_then(|target| {
-                let keys = SigningKeys::from_wire(&update.signing_keys, Instant::now())
-                    .map_err(|error| error.to_string())?;
-                Ok(Usable { target, keys })
-            });
+        let usable = Usable::from_wire(update, Instant::now());
         Self { version: update.version, timeout, usable }
     }
 }
@@ -154,8 +180,6 @@ fn key(tenant: &str, subscription: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use bytes::Bytes;
-
     use super::*;
 
     fn update(subscription: &str, version: u64, url: &str) -> wire::SubscriptionUpdate {
@@ -164,13 +188,9 @@ mod tests {
             subscription: subscription.to_owned(),
             version,
             url: url.to_owned(),
-            signing_keys: vec![wire::SigningKey {
-                scheme: wire::SigningScheme::StandardWebhooksV1.into(),
-                secret: Bytes::from_static(b"key"),
-                expires_in: None,
-            }],
             request_timeout: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
-            allow_insecure_url: false,
+            unsigned: true,
+            ..Default::default()
         }
     }
 
@@ -211,9 +231,22 @@ mod tests {
 
     #[test]
     fn unusable_settings_say_why() {
-        let mut subscriptions = Subscriptions::new(8);
-        subscriptions.update(&update("s", 1, "http://plain.example/"));
-        let settings = subscriptions.get("acme", "s", 1).unwrap().newest();
-        assert!(settings.usable.as_ref().unwrap_err().contains("http"));
+        let fine = update("s", 1, "https://pay.example/");
+        let header = |name: &str| wire::Header { name: name.to_owned(), value: "1".into() };
+        for (wrong, words) in [
+            (
+                wire::SubscriptionUpdate { url: "http://pay.example/".to_owned(), ..fine.clone() },
+                "https",
+            ),
+            (wire::SubscriptionUpdate { unsigned: false, ..fine.clone() }, "no signing key"),
+            (wire::SubscriptionUpdate { envelope: 99, ..fine.clone() }, "envelope"),
+            (wire::SubscriptionUpdate { headers: vec![header("host")], ..fine.clone() }, "host"),
+        ] {
+            let mut subscriptions = Subscriptions::new(8);
+            subscriptions.update(&wrong);
+            let settings = subscriptions.get("acme", "s", 1).unwrap().newest();
+            let error = settings.usable.as_ref().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 }

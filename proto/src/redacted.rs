@@ -8,9 +8,22 @@ use std::fmt;
 
 use crate::{agent, v1};
 
-impl fmt::Debug for agent::v1::SigningKey {
+impl fmt::Debug for agent::v1::SignerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("scheme", &self.scheme()).finish_non_exhaustive()
+        f.debug_struct("SignerKey").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+// Values of headers can be credentials.
+impl fmt::Debug for v1::CustomHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomHeader").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for agent::v1::Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -24,7 +37,9 @@ impl fmt::Debug for v1::Subscription {
             .field("status", &self.status())
             .field("status_reason", &self.status_reason)
             .field("region", &self.region)
+            .field("signature_schemes", &self.signature_schemes)
             .field("signing_keys", &self.signing_keys)
+            .field("headers", &self.headers)
             .field("endpoint_health", &self.endpoint_health)
             .field("etag", &self.etag)
             .finish_non_exhaustive()
@@ -50,13 +65,24 @@ mod tests {
     #[test]
     fn no_secret_is_printed() {
         let update = agent::v1::SubscriptionUpdate {
-            signing_keys: vec![agent::v1::SigningKey {
-                secret: prost::bytes::Bytes::from_static(SECRET.as_bytes()),
+            signers: vec![agent::v1::Signer {
+                keys: vec![agent::v1::SignerKey {
+                    secret: prost::bytes::Bytes::from_static(SECRET.as_bytes()),
+                    ..Default::default()
+                }],
                 ..Default::default()
+            }],
+            headers: vec![agent::v1::Header {
+                name: "authorization".into(),
+                value: prost::bytes::Bytes::from_static(SECRET.as_bytes()),
             }],
             ..Default::default()
         };
-        let subscription = v1::Subscription { signing_secret: SECRET.into(), ..Default::default() };
+        let subscription = v1::Subscription {
+            signing_secret: SECRET.into(),
+            headers: vec![v1::CustomHeader { name: "authorization".into(), value: SECRET.into() }],
+            ..Default::default()
+        };
         let answer = v1::RotateSigningSecretResponse { subscription: Some(subscription) };
         let request =
             v1::RotateSigningSecretRequest { signing_secret: SECRET.into(), ..Default::default() };

@@ -8,9 +8,9 @@ use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::publish::{event, subscription};
 use postrider_tests::receiver::Receiver;
-use postrider_tests::signature::{assert_signed, capture, verify};
+use postrider_tests::signature::{assert_signed, verify};
 
-use super::captures;
+use super::keep;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -35,10 +35,7 @@ async fn deliver(api: &mut Api, receiver: &Receiver, tenant: &str, step: &str, s
         let requests = receiver.wait_for_at("/signed", 1, SOON).await.unwrap();
         for (place, secret) in secrets.iter().enumerate() {
             assert_signed(&requests[0], secret).unwrap();
-            if let Some(folder) = captures() {
-                let name = format!("delivered-{step}-{name}-{place}");
-                capture(&folder, &name, &requests[0], secret).unwrap();
-            }
+            keep(&format!("delivered-{step}-{name}-{place}"), &requests[0], secret);
         }
     }
 }

@@ -1,15 +1,17 @@
-//! Webhooks for the published verifiers of Rust, Python and JavaScript.
+//! Webhooks for the published verifiers of Rust, Python and JavaScript, and for the
+//! snippets that receivers copy.
 //!
-//! Fed by a signer, and by Postrider itself; feeds `verify.py` and `verify.mjs` through the folder that
-//! POSTRIDER_TEST_CAPTURES names. Guarantees that every library has the same
-//! webhooks to judge, signed a moment ago, since all of them check the time.
+//! Fed by a signer, and by Postrider itself; feeds `verify.py`, `verify.mjs` and
+//! `examples/receivers` through the folder that POSTRIDER_TEST_CAPTURES names.
+//! Guarantees that every verifier has the same webhooks to judge, signed a moment
+//! ago, since all of them check the time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod delivered;
+mod receivers;
 
 use std::env;
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -45,8 +47,12 @@ fn signed(body: &'static str, secrets: &[&str], at: SystemTime) -> Received {
     }
 }
 
-fn captures() -> Option<PathBuf> {
-    env::var_os("POSTRIDER_TEST_CAPTURES").map(PathBuf::from)
+/// Keeps a webhook for the verifiers of other languages, when the run has them.
+fn keep(name: &str, request: &Received, secret: &str) {
+    if let Some(folder) = env::var_os("POSTRIDER_TEST_CAPTURES") {
+        capture(folder.as_ref(), name, request, secret).unwrap();
+        receivers::capture(folder.as_ref(), name, request, secret).unwrap();
+    }
 }
 
 #[test]
@@ -62,10 +68,8 @@ fn one_key_and_two_keys_verify() {
         let both = signed(body, &[OLD, NEW], SystemTime::now());
         assert_signed(&both, OLD).unwrap();
         assert_signed(&both, NEW).unwrap();
-        if let Some(folder) = captures() {
-            capture(&folder, &format!("{name}-one"), &one, OLD).unwrap();
-            capture(&folder, &format!("{name}-rotated"), &both, NEW).unwrap();
-        }
+        keep(&format!("{name}-one"), &one, OLD);
+        keep(&format!("{name}-rotated"), &both, NEW);
     }
 }
 

@@ -19,6 +19,8 @@ use control_plane::{Replica, Stream};
 use receiver::Receiver;
 
 pub const SECRET: &[u8] = b"a secret of at least 24 bytes";
+/// Of 2026-11-25T05:00:00.123Z.
+pub const EVENT_ID: &[u8] = b"\x01\xa2\x11\x13\x30\xfb\x70\x01\x80\x02\x03\x04\x05\x06\x07\x08";
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running agent.
@@ -59,13 +61,12 @@ pub fn subscription(url: &str, version: u64) -> wire::SubscriptionUpdate {
         subscription: "orders".to_owned(),
         version,
         url: url.to_owned(),
-        signing_keys: vec![wire::SigningKey {
-            scheme: wire::SigningScheme::StandardWebhooksV1.into(),
-            secret: SECRET.into(),
-            expires_in: None,
+        signers: vec![wire::Signer {
+            keys: vec![wire::SignerKey { secret: SECRET.into(), expires_in: None }],
+            scheme: Some(wire::signer::Scheme::StandardWebhooksV1(Default::default())),
         }],
         request_timeout: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
-        allow_insecure_url: false,
+        ..Default::default()
     }
 }
 
@@ -80,7 +81,7 @@ pub fn assignment(number: u32) -> wire::Assignment {
         subscription: "orders".to_owned(),
         subscription_version: 1,
         webhook_id: format!("evt_{number}"),
-        event_id: vec![1; 16].into(),
+        event_id: EVENT_ID.into(),
         event_type: "payment.completed".to_owned(),
         payload: format!("{{\"payment\": {number}, \"amount\": \"10.00\"}}").into(),
         content_type: "application/json".to_owned(),

@@ -17,6 +17,7 @@ pub mod rate;
 pub mod retry;
 pub mod scheduler;
 pub mod secret;
+pub mod signature;
 pub mod subscription;
 pub mod tenant;
 pub mod time;

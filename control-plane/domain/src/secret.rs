@@ -9,6 +9,14 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The prefix that Standard Webhooks 1.0.0 gives symmetric secrets.
 pub const STANDARD_WEBHOOKS_PREFIX: &str = "whsec_";
+/// The prefix that Standard Webhooks 1.0.0 gives private ed25519 keys.
+pub const PRIVATE_KEY_PREFIX: &str = "whsk_";
+/// The prefix that Standard Webhooks 1.0.0 gives public ed25519 keys.
+pub const PUBLIC_KEY_PREFIX: &str = "whpk_";
+/// Longest secret text of a customer's own, in bytes.
+const MAX_TEXT_BYTES: usize = 256;
+/// Bytes of an ed25519 seed, and of a public key.
+const KEY_BYTES: usize = 32;
 /// Standard Webhooks 1.0.0: a secret has 24 to 64 bytes.
 pub const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -25,6 +33,10 @@ pub enum SecretError {
     Base64,
     #[error("must hold 24 to 64 bytes")]
     Length,
+    #[error("must be 1 to {MAX_TEXT_BYTES} visible ASCII characters")]
+    Text,
+    #[error("must be \"whsk_\" and the base64 of a 32-byte seed, alone or with its public key")]
+    PrivateKey,
 }
 
 impl Secret {
@@ -45,6 +57,48 @@ impl Secret {
             return Err(SecretError::Length);
         }
         Ok(Self(bytes))
+    }
+
+    /// Reads a text of the customer's own, which is used as it is written.
+    pub fn parse_text(text: &str) -> Result<Self, SecretError> {
+        let visible = |byte: u8| byte.is_ascii_graphic();
+        if text.is_empty() || text.len() > MAX_TEXT_BYTES || !text.bytes().all(visible) {
+            return Err(SecretError::Text);
+        }
+        Ok(Self(text.as_bytes().to_vec()))
+    }
+
+    /// Reads `whsk_<base64>` of an ed25519 seed, or of the seed followed by the
+    /// public key that belongs to it; keeps the seed.
+    pub fn parse_private_key(text: &str) -> Result<Self, SecretError> {
+        let encoded = text.strip_prefix(PRIVATE_KEY_PREFIX).ok_or(SecretError::PrivateKey)?;
+        let bytes = STANDARD.decode(encoded).map_err(|_| SecretError::PrivateKey)?;
+        let bytes = Zeroizing::new(bytes);
+        let (seed, public) = bytes.split_at_checked(KEY_BYTES).ok_or(SecretError::PrivateKey)?;
+        let secret = Self(seed.to_vec());
+        let belongs = public.is_empty() || secret.public_key().is_some_and(|key| key == public);
+        if belongs { Ok(secret) } else { Err(SecretError::PrivateKey) }
+    }
+
+    /// The public key of an ed25519 seed; `None` when it is none.
+    fn public_key(&self) -> Option<[u8; KEY_BYTES]> {
+        let seed = <&[u8; KEY_BYTES]>::try_from(self.0.as_slice()).ok()?;
+        Some(ed25519_dalek::SigningKey::from_bytes(seed).verifying_key().to_bytes())
+    }
+
+    /// The public key of an ed25519 seed as receivers take it.
+    pub fn to_public_key(&self) -> Option<String> {
+        self.public_key().map(|key| format!("{PUBLIC_KEY_PREFIX}{}", STANDARD.encode(key)))
+    }
+
+    /// An ed25519 seed in the form in which a customer sees it, once.
+    pub fn to_private_key(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{PRIVATE_KEY_PREFIX}{}", STANDARD.encode(&self.0)))
+    }
+
+    /// A text of the customer's own as he wrote it.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(String::from_utf8_lossy(&self.0).into_owned())
     }
 
     /// The form in which a customer sees it, once.
@@ -86,6 +140,35 @@ mod tests {
         assert_eq!(Secret::parse_standard_webhooks("whsec_!"), Err(SecretError::Base64));
         let short = Secret::new(vec![7; 23]).to_standard_webhooks();
         assert_eq!(Secret::parse_standard_webhooks(&short), Err(SecretError::Length));
+    }
+
+    /// RFC 8032, section 7.1, test 1.
+    #[test]
+    fn private_keys_are_read_alone_and_with_their_public_key() {
+        let hex = |text: &str| -> Vec<u8> {
+            let digits = text.as_bytes().chunks(2);
+            digits.map(|d| u8::from_str_radix(str::from_utf8(d).unwrap(), 16).unwrap()).collect()
+        };
+        let seed = hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+        let public = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        let alone = format!("whsk_{}", STANDARD.encode(&seed));
+        let secret = Secret::parse_private_key(&alone).unwrap();
+        assert_eq!(*secret.to_private_key(), alone);
+        assert_eq!(secret.to_public_key().unwrap(), format!("whpk_{}", STANDARD.encode(&public)));
+        let both = format!("whsk_{}", STANDARD.encode([seed.clone(), public].concat()));
+        assert_eq!(Secret::parse_private_key(&both).unwrap(), secret);
+        let other = format!("whsk_{}", STANDARD.encode([seed.clone(), seed].concat()));
+        for bad in [other.as_str(), "whsk_", "whsk_AAAA", "whsec_AAAA", ""] {
+            assert_eq!(Secret::parse_private_key(bad), Err(SecretError::PrivateKey), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_kept_as_it_is() {
+        assert_eq!(*Secret::parse_text("it's-mine").unwrap().to_text(), "it's-mine");
+        for bad in ["", "a b", "é", &"x".repeat(257)] {
+            assert_eq!(Secret::parse_text(bad), Err(SecretError::Text));
+        }
     }
 
     #[test]

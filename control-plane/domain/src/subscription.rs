@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::filter::EventTypePattern;
 use crate::ids::{Region, SubscriptionId, SubscriptionKey, TenantId};
 use crate::retry::RetryPolicy;
-use crate::secret::Secret;
+use crate::signature::{SignatureScheme, SigningKey, default_schemes};
 use crate::time::{StoppedClock, Timestamp};
 
 /// Whether a subscription gets its events (rule 11).
@@ -21,22 +21,6 @@ pub enum Status {
     Paused,
     /// Matched events are kept as SUPPRESSED; what waited goes on waiting.
     Disabled,
-}
-
-/// One signing key and how long it signs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SigningKey {
-    pub id: String,
-    pub secret: Secret,
-    pub create_time: Timestamp,
-    /// When it stops signing; `None` for the newest key.
-    pub expire_time: Option<Timestamp>,
-}
-
-impl SigningKey {
-    pub fn in_force(&self, now: Timestamp) -> bool {
-        self.expire_time.is_none_or(|expiry| now < expiry)
-    }
 }
 
 /// Which statuses count as success.
@@ -112,6 +96,72 @@ pub struct Settings {
     pub request_timeout: Duration,
     pub max_requests_per_second: Option<u32>,
     pub max_in_flight: Option<u32>,
+    /// Empty: webhooks are not signed. What was stored before there was a choice is
+    /// signed as it always was.
+    #[serde(default = "default_schemes")]
+    pub schemes: Vec<SignatureScheme>,
+    #[serde(default)]
+    pub envelope: Envelope,
+    /// Sent with every request, in this order.
+    #[serde(default)]
+    pub headers: Vec<Header>,
+}
+
+impl Default for Settings {
+    /// What a subscription is before its owner chooses anything.
+    fn default() -> Self {
+        Self {
+            display_name: String::new(),
+            url: String::new(),
+            event_types: Vec::new(),
+            accounts: BTreeSet::new(),
+            region: Region::from_stored("default"),
+            retry: RetryPolicy::default(),
+            success: SuccessRule::default(),
+            request_timeout: Duration::from_secs(15),
+            max_requests_per_second: None,
+            max_in_flight: None,
+            schemes: default_schemes(),
+            envelope: Envelope::default(),
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// What is around the payload in a request's body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Envelope {
+    #[default]
+    None,
+    StandardWebhooks,
+    IdTypePayloadDate,
+    CloudEventsStructured,
+    CloudEventsBinary,
+}
+
+impl Envelope {
+    /// Whether the payload is embedded in JSON, and so must be JSON itself.
+    pub const fn is_json(self) -> bool {
+        matches!(
+            self,
+            Self::StandardWebhooks | Self::IdTypePayloadDate | Self::CloudEventsStructured
+        )
+    }
+}
+
+/// A header of the customer's own.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    pub name: String,
+    pub value: String,
+}
+
+// The value can be a credential.
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Header").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -127,18 +177,7 @@ mod tests {
             id: "erp".parse().unwrap(),
             status: Status::Enabled,
             status_reason: String::new(),
-            settings: Settings {
-                display_name: String::new(),
-                url: "https://example.com".into(),
-                event_types: vec![EventTypePattern::All],
-                accounts: BTreeSet::new(),
-                region: "eu".parse().unwrap(),
-                retry: RetryPolicy::default(),
-                success: SuccessRule::default(),
-                request_timeout: Duration::from_secs(15),
-                max_requests_per_second: None,
-                max_in_flight: None,
-            },
+            settings: Settings::default(),
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
             revision: 1,

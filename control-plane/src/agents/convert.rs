@@ -9,13 +9,14 @@ use postrider_domain::ids::{
 };
 use postrider_domain::retry::parse_retry_after;
 use postrider_domain::scheduler::{AgentIdentity, Dispatch, Job, StreamId};
-use postrider_domain::subscription::Subscription;
+use postrider_domain::subscription::{Envelope, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::work_response::Message as Say;
 use tonic::Status;
 use uuid::Uuid;
 
+use super::signing;
 use crate::flow::conclude::Report;
 use crate::flow::dispatch::{AgentState, StreamMessage};
 
@@ -175,20 +176,32 @@ fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<Say> {
 }
 
 fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpdate {
-    let in_force = subscription.signing_keys.iter().filter(|key| key.in_force(now));
-    let keys = in_force.map(|key| wire::SigningKey {
-        scheme: wire::SigningScheme::StandardWebhooksV1.into(),
-        secret: Bytes::copy_from_slice(key.secret.bytes()),
-        expires_in: key.expire_time.map(|at| duration(at.since(now))),
+    let settings = &subscription.settings;
+    let headers = settings.headers.iter().map(|header| wire::Header {
+        name: header.name.clone(),
+        value: Bytes::copy_from_slice(header.value.as_bytes()),
     });
     wire::SubscriptionUpdate {
         tenant: subscription.tenant.to_string(),
         subscription: subscription.id.to_string(),
         version: u64::try_from(subscription.revision).unwrap_or(0),
-        url: subscription.settings.url.clone(),
-        signing_keys: keys.collect(),
-        request_timeout: Some(duration(subscription.settings.request_timeout)),
-        allow_insecure_url: subscription.settings.url.starts_with("http://"),
+        url: settings.url.clone(),
+        request_timeout: Some(duration(settings.request_timeout)),
+        allow_insecure_url: settings.url.starts_with("http://"),
+        signers: signing::signers(subscription, now),
+        unsigned: settings.schemes.is_empty(),
+        envelope: envelope(settings.envelope).into(),
+        headers: headers.collect(),
+    }
+}
+
+const fn envelope(envelope: Envelope) -> wire::Envelope {
+    match envelope {
+        Envelope::None => wire::Envelope::None,
+        Envelope::StandardWebhooks => wire::Envelope::StandardWebhooks,
+        Envelope::IdTypePayloadDate => wire::Envelope::IdTypePayloadDate,
+        Envelope::CloudEventsStructured => wire::Envelope::CloudeventsStructured,
+        Envelope::CloudEventsBinary => wire::Envelope::CloudeventsBinary,
     }
 }
 
@@ -214,6 +227,8 @@ fn assignment(job: &Job, version: i64) -> Option<wire::Assignment> {
         tracestate: event.tracestate.clone(),
         test: delivery.test,
         trigger: u32::try_from(delivery.trigger.code()).unwrap_or(0),
+        account: event.account.clone().unwrap_or_default(),
+        sequence: delivery.sequence.unwrap_or(0),
     })
 }
 

@@ -6,5 +6,6 @@
 
 mod convert;
 mod session;
+mod signing;
 
 pub use session::service;

@@ -37,6 +37,7 @@ pub enum Reason {
     TenantNotEmpty,
     TooManySubscriptions,
     TooManySigningKeys,
+    LastSigningKey,
     RegionHasNoAgent,
     TestTimedOut,
     IdempotencyKeyReused,
@@ -66,6 +67,7 @@ impl Reason {
             Self::TenantNotEmpty => "TENANT_NOT_EMPTY",
             Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
             Self::TooManySigningKeys => "TOO_MANY_SIGNING_KEYS",
+            Self::LastSigningKey => "LAST_SIGNING_KEY",
             Self::RegionHasNoAgent => "REGION_HAS_NO_AGENT",
             Self::TestTimedOut => "TEST_TIMED_OUT",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -94,6 +96,7 @@ impl Reason {
             | Self::TenantNotEmpty
             | Self::TooManySubscriptions
             | Self::TooManySigningKeys
+            | Self::LastSigningKey
             | Self::DeliveryInFlight
             | Self::DeliveryHeld
             | Self::DeliveryEnded

@@ -32,6 +32,7 @@ mod publish;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod service_tests;
+mod signing_keys;
 mod stats;
 mod subscription_changes;
 mod subscriptions;

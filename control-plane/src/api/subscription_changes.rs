@@ -3,21 +3,19 @@
 use std::time::Duration;
 
 use postrider_domain::ids::{SubscriptionId, TenantId};
-use postrider_domain::limits::MAX_SIGNING_KEYS;
-use postrider_domain::secret::Secret;
-use postrider_domain::subscription::{SigningKey, Status as Wanted, Subscription};
+use postrider_domain::subscription::{Settings, Status as Wanted, Subscription};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_proto::v1;
 use postrider_store::WriteError;
 use prost_types::FieldMask;
 use tonic::Status;
 
-use super::convert::subscription::{apply, fields, initial_settings, status_from, with_secret};
+use super::convert::subscription::{apply, fields, status_from, with_secret};
 use super::convert::time::span;
 use super::errors::{self, Kind, Reason, Violations};
 use super::masks::Mask;
 use super::subscriptions::{Subscriptions, key};
-use super::{changes, names, observe, validate};
+use super::{changes, names, observe, signing_keys, validate};
 
 /// Most subscriptions of one tenant: matching and its memory grow with them.
 const MAX_SUBSCRIPTIONS: usize = 10_000;
@@ -67,7 +65,8 @@ impl Subscriptions {
             Err(error) => return Err(errors::write(error, Kind::Subscription, &key)),
         };
         observe::changed(who, "subscription created", &key);
-        Ok(with_secret(self.show(&created), &created))
+        let kind = signing_keys::main_kind(&created.settings.schemes).unwrap_or_default();
+        Ok(with_secret(self.show(&created), &created, kind))
     }
 
     async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
@@ -96,10 +95,12 @@ impl Subscriptions {
         observe::note("subscription", &key.subscription);
         let allow_insecure_urls =
             mask.has("url") && changes::tenant(&self.flow, &key.tenant).await?.allow_insecure_urls;
+        let now = self.flow.clock.now();
         let changed = changes::change_subscription(&self.flow, &key, &given.etag, |subscription| {
             let mut violations = Violations::default();
             let settings = &mut subscription.settings;
             apply(settings, &given, &mask, allow_insecure_urls, &mut violations);
+            signing_keys::suffice(subscription, now, &mut violations);
             violations.check()
         })
         .await?;
@@ -160,20 +161,44 @@ impl Subscriptions {
         if grace > MAX_GRACE {
             violations.add("grace_period", "must be 0 s to 7 d");
         }
-        let secret = secret(&request.signing_secret, "signing_secret", &mut violations);
-        let (key, secret) = violations.finish(named.zip(secret))?;
+        let kind = signing_keys::asked_kind(request.kind, &mut violations);
+        let key = violations.finish(named)?;
         observe::note("tenant", &key.tenant);
         observe::note("subscription", &key.subscription);
         let now = self.flow.clock.now();
-        let new = signing_key(secret, now);
         let changed =
             changes::change_subscription(&self.flow, &key, &request.etag, |subscription| {
-                rotate_keys(&mut subscription.signing_keys, new.clone(), grace, now)
+                signing_keys::rotate(subscription, kind, &request.signing_secret, grace, now)
             })
             .await?;
         observe::changed(who, "signing secret rotated", &key);
-        let subscription = Some(with_secret(self.show(&changed), &changed));
+        let kind = kind.or_else(|| signing_keys::main_kind(&changed.settings.schemes));
+        let kind = kind.unwrap_or_default();
+        let subscription = Some(with_secret(self.show(&changed), &changed, kind));
         Ok(v1::RotateSigningSecretResponse { subscription })
+    }
+
+    pub(super) async fn revoke(
+        &self,
+        request: v1::RevokeSigningKeyRequest,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let mut violations = Violations::default();
+        let named = violations.keep("name", names::subscription(&request.name));
+        if request.key_id.is_empty() {
+            violations.add("key_id", "is missing");
+        }
+        let key = violations.finish(named)?;
+        observe::note("tenant", &key.tenant);
+        observe::note("subscription", &key.subscription);
+        let now = self.flow.clock.now();
+        let changed =
+            changes::change_subscription(&self.flow, &key, &request.etag, |subscription| {
+                signing_keys::revoke(subscription, &request.key_id, now)
+            })
+            .await?;
+        observe::changed(who, "signing key revoked", &key);
+        Ok(self.show(&changed))
     }
 }
 
@@ -197,21 +222,23 @@ fn new_subscription(
 ) -> Option<Subscription> {
     let everything = FieldMask { paths: vec!["*".to_owned()] };
     let mask = Mask::read(Some(&everything), &fields(given), violations);
-    let mut settings = initial_settings();
+    let mut settings = Settings::default();
     apply(&mut settings, given, &mask, allow_insecure_urls, violations);
     let status = v1::SubscriptionStatus::try_from(given.status);
     if status.is_err() {
         violations.add("subscription.status", "must be ENABLED, PAUSED or DISABLED");
     }
-    let secret = secret(&given.signing_secret, "subscription.signing_secret", violations);
-    let ((tenant, id), secret) = named.zip(secret)?;
+    let field = "subscription.signing_secret";
+    let keys =
+        signing_keys::initial(&settings.schemes, &given.signing_secret, field, now, violations);
+    let (tenant, id) = named?;
     let mut subscription = Subscription {
         tenant,
         id,
         status: Wanted::Enabled,
         status_reason: String::new(),
         settings,
-        signing_keys: vec![signing_key(secret, now)],
+        signing_keys: keys,
         paused_clock: StoppedClock::default(),
         revision: 1,
         create_time: now,
@@ -223,52 +250,11 @@ fn new_subscription(
     Some(subscription)
 }
 
-/// The caller's own secret, or a new one.
-fn secret(given: &str, field: &str, violations: &mut Violations) -> Option<Secret> {
-    if given.is_empty() {
-        return Some(Secret::new(rand::random::<[u8; 32]>().to_vec()));
-    }
-    violations.keep(field, Secret::parse_standard_webhooks(given))
-}
-
-fn signing_key(secret: Secret, now: Timestamp) -> SigningKey {
-    let id = format!("key-{:016x}", rand::random::<u64>());
-    SigningKey { id, secret, create_time: now, expire_time: None }
-}
-
-/// Adds a key; the older ones sign until the grace period ends, or until they
-/// end by themselves.
-fn rotate_keys(
-    keys: &mut Vec<SigningKey>,
-    new: SigningKey,
-    grace: Duration,
-    now: Timestamp,
-) -> Result<(), Status> {
-    keys.retain(|key| key.in_force(now));
-    if keys.len() >= MAX_SIGNING_KEYS {
-        let message =
-            format!("{MAX_SIGNING_KEYS} keys are in force already; wait until one expires");
-        return Err(errors::plain(Reason::TooManySigningKeys, message));
-    }
-    let end = now + grace;
-    for key in keys.iter_mut() {
-        key.expire_time = Some(key.expire_time.map_or(end, |sooner| sooner.min(end)));
-    }
-    keys.push(new);
-    Ok(())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::convert::fixtures::{self, NOW};
     use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn new_key() -> SigningKey {
-        signing_key(secret("", "s", &mut Violations::default()).unwrap(), NOW)
-    }
 
     #[test]
     fn made_ids_are_valid_and_differ() {
@@ -276,28 +262,6 @@ mod tests {
         assert!(one.as_str().parse::<SubscriptionId>().is_ok(), "{one}");
         assert_ne!(one, chosen_id("").unwrap());
         assert!(chosen_id("Bad").is_err());
-    }
-
-    #[test]
-    fn older_keys_get_the_grace_period_but_no_longer_life() {
-        let mut keys = vec![new_key(), new_key()];
-        keys[0].expire_time = Some(NOW + HOUR);
-        rotate_keys(&mut keys, new_key(), HOUR * 2, NOW).unwrap();
-        let ends: Vec<_> = keys.iter().map(|key| key.expire_time).collect();
-        assert_eq!(ends, [Some(NOW + HOUR), Some(NOW + HOUR * 2), None]);
-        rotate_keys(&mut keys, new_key(), Duration::ZERO, NOW + HOUR).unwrap();
-        assert_eq!(keys.len(), 3, "the dead one is gone");
-        assert!(keys.iter().take(2).all(|key| key.expire_time == Some(NOW + HOUR)));
-    }
-
-    #[test]
-    fn keys_in_force_are_bounded() {
-        let mut keys = vec![new_key()];
-        for _ in 1..MAX_SIGNING_KEYS {
-            rotate_keys(&mut keys, new_key(), HOUR, NOW).unwrap();
-        }
-        assert!(rotate_keys(&mut keys, new_key(), HOUR, NOW).is_err());
-        assert!(rotate_keys(&mut keys, new_key(), HOUR, NOW + HOUR).is_ok());
     }
 
     #[test]

@@ -279,6 +279,14 @@ impl SubscriptionService for Subscriptions {
             (observe::span("RotateSigningSecret", &request), Caller::of(&request).who);
         observe::call(span, self.rotate(request.into_inner(), &who)).await
     }
+
+    async fn revoke_signing_key(
+        &self,
+        request: Request<v1::RevokeSigningKeyRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (observe::span("RevokeSigningKey", &request), Caller::of(&request).who);
+        observe::call(span, self.revoke(request.into_inner(), &who)).await
+    }
 }
 
 /// The subscription that a request names, noted in the call's span.

@@ -4,6 +4,7 @@
 //! every way to publish ends in one signed webhook for each subscription that
 //! matches, with the bytes that were published.
 
+mod dressed;
 mod idempotency;
 mod matching;
 mod ways;
@@ -16,6 +17,10 @@ on_both_engines!(
     webhook::bytes_are_kept,
     webhook::headers,
     webhook::trace_of_the_call,
+    dressed::an_envelope_signed_by_a_bare_hmac,
+    dressed::symmetric_and_asymmetric,
+    dressed::one_line_for_each_secret,
+    dressed::what_cannot_be_sent_is_refused,
     matching::accounts,
     matching::event_types,
     matching::nobody,

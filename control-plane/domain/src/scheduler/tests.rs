@@ -2,7 +2,7 @@
 // tidy: long because the promises are read, and compared, side by side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -10,8 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::delivery::{DeliveryState, EndReason, Outcome, Transition, Trigger};
 use crate::ids::{AgentId, Epoch, EventId};
-use crate::retry::RetryPolicy;
-use crate::subscription::{Settings, Status, SuccessRule};
+use crate::subscription::{Settings, Status};
 use crate::time::StoppedClock;
 
 const LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
@@ -51,16 +50,10 @@ fn subscription(name: &str, revision: i64) -> Subscription {
         status: Status::Enabled,
         status_reason: String::new(),
         settings: Settings {
-            display_name: String::new(),
             url: "https://example.com".into(),
-            event_types: Vec::new(),
-            accounts: BTreeSet::new(),
             region: region(),
-            retry: RetryPolicy::default(),
-            success: SuccessRule::Any2xx,
-            request_timeout: Duration::from_secs(15),
-            max_requests_per_second: None,
             max_in_flight: Some(3),
+            ..Settings::default()
         },
         signing_keys: Vec::new(),
         paused_clock: StoppedClock::default(),

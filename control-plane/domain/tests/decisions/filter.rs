@@ -1,13 +1,11 @@
 //! Patterns, scopes, and the index against the plain rule.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use postrider_domain::filter::{
     EventTypeError, EventTypePattern, Matcher, matches, validate_event_type,
 };
-use postrider_domain::retry::RetryPolicy;
-use postrider_domain::subscription::{Settings, Status, Subscription, SuccessRule};
+use postrider_domain::subscription::{Settings, Status, Subscription};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use proptest::prelude::*;
 
@@ -19,16 +17,11 @@ fn subscription(patterns: &[&str], accounts: &[&str]) -> Subscription {
         status: Status::Enabled,
         status_reason: String::new(),
         settings: Settings {
-            display_name: String::new(),
             url: "https://hooks.example.com/".into(),
             event_types: patterns.iter().map(|text| text.parse().unwrap()).collect(),
             accounts: accounts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>(),
             region: "home".parse().unwrap(),
-            retry: RetryPolicy::default(),
-            success: SuccessRule::Any2xx,
-            request_timeout: Duration::from_secs(30),
-            max_requests_per_second: None,
-            max_in_flight: None,
+            ..Settings::default()
         },
         signing_keys: Vec::new(),
         paused_clock: StoppedClock::default(),

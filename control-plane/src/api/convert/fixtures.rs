@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,9 +11,9 @@ use postrider_domain::delivery::{
 };
 use postrider_domain::event::{Event, sha256};
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Shard};
-use postrider_domain::retry::RetryPolicy;
 use postrider_domain::secret::Secret;
-use postrider_domain::subscription::{Settings, SigningKey, Status, Subscription, SuccessRule};
+use postrider_domain::signature::{KeyKind, SigningKey};
+use postrider_domain::subscription::{Settings, Status, Subscription};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
 
@@ -43,16 +43,11 @@ pub fn subscription() -> Subscription {
             display_name: "ERP".into(),
             url: "https://example.com/hook".into(),
             event_types: vec!["*".parse().unwrap()],
-            accounts: BTreeSet::new(),
-            region: "default".parse().unwrap(),
-            retry: RetryPolicy::default(),
-            success: SuccessRule::Any2xx,
-            request_timeout: Duration::from_secs(15),
-            max_requests_per_second: None,
-            max_in_flight: None,
+            ..Settings::default()
         },
         signing_keys: vec![SigningKey {
             id: "key-1".into(),
+            kind: KeyKind::Standard,
             secret: Secret::new(vec![7; 32]),
             create_time: NOW,
             expire_time: None,

@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod delivery;
 pub mod event;
 pub mod retry;
+pub mod signature;
 pub mod subscription;
 pub mod tenant;
 pub mod time;

@@ -9,7 +9,8 @@ use postrider_domain::health::BreakerState;
 use postrider_domain::ids::Region;
 use postrider_domain::limits;
 use postrider_domain::scheduler::LaneView;
-use postrider_domain::subscription::{Settings, SigningKey, Status, Subscription, SuccessRule};
+use postrider_domain::signature::{KeyKind, SigningKey};
+use postrider_domain::subscription::{Settings, Status, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 
@@ -17,7 +18,7 @@ use super::super::errors::Violations;
 use super::super::masks::Mask;
 use super::super::{names, validate};
 use super::time::{duration, span, timestamp};
-use super::{etag, retry};
+use super::{etag, retry, signature};
 
 /// The region of a subscription that names none.
 pub const DEFAULT_REGION: &str = "default";
@@ -28,7 +29,7 @@ const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
 const MAX_IN_FLIGHT: u32 = 10_000;
 
 /// Every field that UpdateSubscription can change, with whether it has a value.
-pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 10] {
+pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 13] {
     [
         ("display_name", !given.display_name.is_empty()),
         ("url", !given.url.is_empty()),
@@ -40,23 +41,10 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 10] {
         ("request_timeout", given.request_timeout.is_some()),
         ("max_requests_per_second", given.max_requests_per_second != 0),
         ("max_in_flight", given.max_in_flight != 0),
+        ("signature_schemes", !given.signature_schemes.is_empty()),
+        ("envelope", given.envelope != 0),
+        ("headers", !given.headers.is_empty()),
     ]
-}
-
-/// What a subscription is before its owner chooses anything.
-pub fn initial_settings() -> Settings {
-    Settings {
-        display_name: String::new(),
-        url: String::new(),
-        event_types: Vec::new(),
-        accounts: BTreeSet::new(),
-        region: Region::from_stored(DEFAULT_REGION),
-        retry: postrider_domain::retry::RetryPolicy::default(),
-        success: SuccessRule::default(),
-        request_timeout: DEFAULT_REQUEST_TIMEOUT,
-        max_requests_per_second: None,
-        max_in_flight: None,
-    }
 }
 
 /// Puts the fields that the mask has into the settings.
@@ -111,6 +99,26 @@ pub fn apply(
     if mask.has("max_in_flight") {
         settings.max_in_flight = limit("max_in_flight", given.max_in_flight, MAX_IN_FLIGHT);
     }
+    apply_request(settings, given, mask, violations);
+}
+
+/// The fields that say how a request is dressed.
+fn apply_request(
+    settings: &mut Settings,
+    given: &v1::Subscription,
+    mask: &Mask,
+    violations: &mut Violations,
+) {
+    if mask.has("signature_schemes") {
+        settings.schemes = signature::schemes(&given.signature_schemes, violations);
+    }
+    if mask.has("envelope") {
+        settings.envelope = signature::envelope(given.envelope, violations);
+    }
+    if mask.has("headers") {
+        settings.headers = signature::headers(&given.headers, violations);
+    }
+    signature::apart(&settings.schemes, &settings.headers, violations);
 }
 
 fn event_types(given: &[String], violations: &mut Violations) -> Vec<EventTypePattern> {
@@ -210,15 +218,32 @@ pub fn to_proto(
         update_time: Some(timestamp(subscription.update_time)),
         delete_time: subscription.delete_time.map(timestamp),
         etag: etag(subscription.revision),
+        signature_schemes: signature::schemes_to_proto(&settings.schemes),
+        envelope: signature::envelope_to_proto(settings.envelope).into(),
+        headers: signature::headers_to_proto(&settings.headers),
     }
 }
 
-/// Shows a subscription with its newest secret: for the one answer that does.
-pub fn with_secret(mut shown: v1::Subscription, subscription: &Subscription) -> v1::Subscription {
-    if let Some(newest) = subscription.signing_keys.last() {
-        shown.signing_secret.clone_from(&newest.secret.to_standard_webhooks());
+/// Shows a subscription with the secret of its newest key of a kind: for the one
+/// answer that does.
+pub fn with_secret(
+    mut shown: v1::Subscription,
+    subscription: &Subscription,
+    kind: KeyKind,
+) -> v1::Subscription {
+    let of_kind = |key: &&SigningKey| key.kind == kind;
+    if let Some(newest) = subscription.signing_keys.iter().rev().find(of_kind) {
+        shown.signing_secret.clone_from(&newest.shown_secret());
     }
     shown
+}
+
+const fn key_kind_to_proto(kind: KeyKind) -> v1::SigningKeyKind {
+    match kind {
+        KeyKind::Standard => v1::SigningKeyKind::Standard,
+        KeyKind::Text => v1::SigningKeyKind::Text,
+        KeyKind::Ed25519 => v1::SigningKeyKind::Ed25519,
+    }
 }
 
 fn signing_key(key: &SigningKey) -> v1::SigningKey {
@@ -226,6 +251,8 @@ fn signing_key(key: &SigningKey) -> v1::SigningKey {
         id: key.id.clone(),
         create_time: Some(timestamp(key.create_time)),
         expire_time: key.expire_time.map(timestamp),
+        kind: key_kind_to_proto(key.kind).into(),
+        public_key: key.public_key().unwrap_or_default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of subscriptions on the wire.
 
+use postrider_domain::subscription::SuccessRule;
 use prost_types::FieldMask;
 use tonic_types::StatusExt;
 
@@ -20,7 +21,7 @@ fn given() -> v1::Subscription {
 }
 
 fn read(given: &v1::Subscription) -> Result<Settings, Vec<String>> {
-    let mut settings = initial_settings();
+    let mut settings = Settings::default();
     let mut violations = Violations::default();
     apply(&mut settings, given, &all(), false, &mut violations);
     violations.check().map(|()| settings).map_err(|status| {
@@ -93,7 +94,7 @@ fn a_mask_changes_only_what_it_names() {
 fn what_is_shown_reads_back_as_the_same() {
     let subscription = fixtures::subscription();
     let shown = to_proto(&subscription, None, fixtures::NOW);
-    let mut settings = initial_settings();
+    let mut settings = Settings::default();
     apply(&mut settings, &shown, &all(), false, &mut Violations::default());
     assert_eq!(settings, subscription.settings);
 }
@@ -106,7 +107,9 @@ fn the_secret_is_shown_only_when_asked_and_dead_keys_not_at_all() {
     subscription.signing_keys.insert(0, old);
     let shown = to_proto(&subscription, None, fixtures::NOW);
     assert_eq!((shown.signing_keys.len(), shown.signing_secret.as_str()), (1, ""));
-    assert!(with_secret(shown, &subscription).signing_secret.starts_with("whsec_"));
+    assert!(
+        with_secret(shown, &subscription, KeyKind::Standard).signing_secret.starts_with("whsec_")
+    );
 }
 
 #[test]

@@ -13,9 +13,9 @@ use postrider_domain::event::{Event, sha256};
 use postrider_domain::ids::{
     AgentId, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionKey, TenantId,
 };
-use postrider_domain::retry::RetryPolicy;
 use postrider_domain::secret::Secret;
-use postrider_domain::subscription::{Settings, SigningKey, Status, Subscription, SuccessRule};
+use postrider_domain::signature::{KeyKind, SigningKey};
+use postrider_domain::subscription::{Settings, Status, Subscription, SuccessRule};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{
@@ -63,14 +63,13 @@ pub fn subscription(tenant: &TenantId, id: &str, now: Timestamp) -> Subscription
             event_types: vec!["payment.*".parse().unwrap()],
             accounts: BTreeSet::from(["acc-1".to_owned()]),
             region: "eu".parse().unwrap(),
-            retry: RetryPolicy::default(),
             success: SuccessRule::Listed(BTreeSet::from([200, 204])),
-            request_timeout: Duration::from_secs(15),
             max_requests_per_second: Some(7),
-            max_in_flight: None,
+            ..Settings::default()
         },
         signing_keys: vec![SigningKey {
             id: "key-1".to_owned(),
+            kind: KeyKind::Ed25519,
             secret: Secret::new(vec![7; 32]),
             create_time: now,
             expire_time: Some(now + HOUR),

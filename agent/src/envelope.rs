@@ -1,0 +1,200 @@
+//! What is around a payload in a request.
+//!
+//! Fed by `request` with an assignment; feeds it the body, its media type and
+//! the headers that belong to both. Guarantees rule 8: the payload's bytes stand
+//! in the body as they were published, and the same assignment yields the same
+//! bytes in every attempt, for the only time in them is the event's.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use postrider_proto::agent::v1::{Assignment, Envelope};
+use thiserror::Error;
+
+const JSON: &str = "application/json";
+const CLOUDEVENTS_JSON: HeaderValue =
+    HeaderValue::from_static("application/cloudevents+json; charset=utf-8");
+
+/// What the HTTP binding of CloudEvents 1.0 has encoded in a header, beside all
+/// that is not ASCII (section 3.1.3.2).
+const NOT_IN_A_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+
+/// Why there is nothing to send.
+#[derive(Debug, Error)]
+pub enum EnvelopeError {
+    /// Publishing refuses it too.
+    #[error("an envelope of JSON cannot hold a payload of the type {0:?}")]
+    NotJson(String),
+    /// An envelope tells the event's time, which is in its id.
+    #[error("the event's id is no UUID of version 7")]
+    EventId,
+    /// With a line break, for instance.
+    #[error("the value of the header {0} is not permitted in a request")]
+    Header(HeaderName),
+    #[error("the envelope could not be written: {0}")]
+    Written(#[from] serde_json::Error),
+}
+
+/// What an envelope makes of an assignment.
+#[derive(Debug)]
+pub struct Wrapped {
+    /// What is signed and sent.
+    pub body: Bytes,
+    /// The body's media type.
+    pub content_type: HeaderValue,
+    /// What the envelope says in headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Puts the envelope around the assignment's payload.
+pub fn wrap(envelope: Envelope, assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+    match envelope {
+        Envelope::Unspecified | Envelope::None => bare(assignment),
+        Envelope::StandardWebhooks => standard_webhooks(assignment),
+        Envelope::IdTypePayloadDate => id_type_payload_date(assignment),
+        Envelope::CloudeventsStructured => cloudevents_structured(assignment),
+        Envelope::CloudeventsBinary => cloudevents_binary(assignment),
+    }
+}
+
+fn bare(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+    let content_type = HeaderValue::from_str(content_type(assignment))
+        .map_err(|_| EnvelopeError::Header(CONTENT_TYPE))?;
+    Ok(Wrapped { body: assignment.payload.clone(), content_type, headers: Vec::new() })
+}
+
+fn standard_webhooks(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+    let mut object = Object::around(assignment)?;
+    object.text("type", &assignment.event_type)?;
+    object.text("timestamp", &event_time(assignment)?)?;
+    object.verbatim("data", &assignment.payload);
+    Ok(object.wrapped(HeaderValue::from_static(JSON)))
+}
+
+fn id_type_payload_date(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+    let mut object = Object::around(assignment)?;
+    object.text("id", &assignment.webhook_id)?;
+    object.text("type", &assignment.event_type)?;
+    object.verbatim("payload", &assignment.payload);
+    object.text("date", &event_time(assignment)?)?;
+    Ok(object.wrapped(HeaderValue::from_static(JSON)))
+}
+
+fn cloudevents_structured(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+    let mut object = Object::around(assignment)?;
+    object.text("specversion", "1.0")?;
+    object.text("id", &assignment.webhook_id)?;
+    object.text("source", &source(assignment))?;
+    object.text("type", &assignment.event_type)?;
+    if !assignment.account.is_empty() {
+        object.text("subject", &assignment.account)?;
+    }
+    object.text("time", &event_time(assignment)?)?;
+    object.text("datacontenttype", content_type(assignment))?;
+    if let Some(sequence) = sequence(assignment) {
+        object.text("sequence", &sequence.to_string())?;
+    }
+    object.verbatim("data", &assignment.payload);
+    Ok(object.wrapped(CLOUDEVENTS_JSON))
+}
+
+fn cloudevents_binary(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+    let mut wrapped = bare(assignment)?;
+    let mut put = |name: HeaderName, text: &str| {
+        let encoded = utf8_percent_encode(text, NOT_IN_A_HEADER).to_string();
+        let value = HeaderValue::from_maybe_shared(Bytes::from(encoded))
+            .map_err(|_| EnvelopeError::Header(name.clone()))?;
+        wrapped.headers.push((name, value));
+        Ok::<_, EnvelopeError>(())
+    };
+    put(HeaderName::from_static("ce-specversion"), "1.0")?;
+    put(HeaderName::from_static("ce-id"), &assignment.webhook_id)?;
+    put(HeaderName::from_static("ce-source"), &source(assignment))?;
+    put(HeaderName::from_static("ce-type"), &assignment.event_type)?;
+    put(HeaderName::from_static("ce-time"), &event_time(assignment)?)?;
+    if !assignment.account.is_empty() {
+        put(HeaderName::from_static("ce-subject"), &assignment.account)?;
+    }
+    if let Some(sequence) = sequence(assignment) {
+        put(HeaderName::from_static("ce-sequence"), &sequence.to_string())?;
+    }
+    Ok(wrapped)
+}
+
+/// The delivery's place in its subscription's order, if it has one.
+pub fn sequence(assignment: &Assignment) -> Option<i64> {
+    Some(assignment.sequence).filter(|sequence| *sequence > 0)
+}
+
+fn source(assignment: &Assignment) -> String {
+    format!("/tenants/{}", assignment.tenant)
+}
+
+/// The payload's media type.
+fn content_type(assignment: &Assignment) -> &str {
+    match assignment.content_type.as_str() {
+        "" => JSON,
+        given => given,
+    }
+}
+
+/// Parameters say nothing about whether it is JSON.
+fn is_json(content_type: &str) -> bool {
+    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media == JSON || media == "text/json" || media.ends_with("+json")
+}
+
+/// The millisecond in the event's id, as RFC 3339 writes it.
+fn event_time(assignment: &Assignment) -> Result<String, EnvelopeError> {
+    let id: [u8; 16] =
+        assignment.event_id.as_ref().try_into().map_err(|_| EnvelopeError::EventId)?;
+    let [a, b, c, d, e, f, version, ..] = id;
+    if version >> 4 != 7 {
+        return Err(EnvelopeError::EventId);
+    }
+    let milliseconds = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let time = Timestamp::from_millisecond(milliseconds).map_err(|_| EnvelopeError::EventId)?;
+    Ok(format!("{time:.3}"))
+}
+
+/// A JSON object that is being written; nobody but this module names its members.
+struct Object(Vec<u8>);
+
+impl Object {
+    /// Room for the payload, which must be JSON, and for what is around it.
+    fn around(assignment: &Assignment) -> Result<Self, EnvelopeError> {
+        const MEMBERS_BYTES: usize = 256;
+        let content_type = content_type(assignment);
+        if !is_json(content_type) {
+            return Err(EnvelopeError::NotJson(content_type.to_owned()));
+        }
+        Ok(Self(Vec::with_capacity(assignment.payload.len() + MEMBERS_BYTES)))
+    }
+
+    fn name(&mut self, name: &str) {
+        let before: &[u8] = if self.0.is_empty() { b"{\"" } else { b",\"" };
+        for part in [before, name.as_bytes(), b"\":"] {
+            self.0.extend_from_slice(part);
+        }
+    }
+
+    fn text(&mut self, name: &str, value: &str) -> Result<(), EnvelopeError> {
+        self.name(name);
+        Ok(serde_json::to_writer(&mut self.0, value)?)
+    }
+
+    fn verbatim(&mut self, name: &str, json: &[u8]) {
+        self.name(name);
+        self.0.extend_from_slice(json);
+    }
+
+    fn wrapped(mut self, content_type: HeaderValue) -> Wrapped {
+        self.0.push(b'}');
+        Wrapped { body: self.0.into(), content_type, headers: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

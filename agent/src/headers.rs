@@ -1,0 +1,171 @@
+//! Names of headers: Postrider's own, and those that a subscription adds.
+//!
+//! Fed by updates; feeds `request` the headers of every POST of a subscription,
+//! and `signing` the names that no scheme may take. Guarantees that nothing a
+//! customer chose changes how a request is framed, where it goes, or what
+//! Postrider says in it.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use postrider_proto::agent::v1 as wire;
+use thiserror::Error;
+
+use crate::signing::Signers;
+
+pub const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+pub const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+pub const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+pub const WEBHOOK_SEQUENCE: HeaderName = HeaderName::from_static("webhook-sequence");
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The control plane permits far fewer; more would not fit into a request.
+const MAX_CUSTOM: usize = 64;
+
+/// Why a header cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HeaderError {
+    #[error("a subscription has more than {MAX_CUSTOM} headers of its own")]
+    TooMany,
+    /// Not a token.
+    #[error("{0:?} is not the name of a header")]
+    Name(String),
+    /// It would change what the request is, or what proves it.
+    #[error("the header {0} cannot be set by a subscription")]
+    Reserved(HeaderName),
+    /// With a line break, for instance. What it is may be secret.
+    #[error("the value of the header {0} is not permitted in a request")]
+    Value(HeaderName),
+}
+
+/// The headers that a subscription adds. Their values may be credentials, and so
+/// are never printed, nor kept in the tables of an HTTP/2 connection.
+pub fn custom(headers: &[wire::Header], signers: &Signers) -> Result<HeaderMap, HeaderError> {
+    if headers.len() > MAX_CUSTOM {
+        return Err(HeaderError::TooMany);
+    }
+    let mut custom = HeaderMap::with_capacity(headers.len());
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| HeaderError::Name(header.name.clone()))?;
+        let ours = is_reserved(&name) || name.as_str().starts_with("webhook-");
+        if ours || signers.writes(&name) {
+            return Err(HeaderError::Reserved(name));
+        }
+        let mut value = HeaderValue::from_maybe_shared(header.value.clone())
+            .map_err(|_| HeaderError::Value(name.clone()))?;
+        value.set_sensitive(true);
+        custom.append(name, value);
+    }
+    Ok(custom)
+}
+
+/// Whether a name belongs to the transport or to Postrider, so that not even a
+/// signature may stand in it.
+pub fn is_reserved(name: &HeaderName) -> bool {
+    let transport = matches!(
+        name.as_str(),
+        "connection"
+            | "content-length"
+            | "expect"
+            | "host"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    );
+    let ours = matches!(
+        name.as_str(),
+        "content-type"
+            | "traceparent"
+            | "tracestate"
+            | "user-agent"
+            | "webhook-id"
+            | "webhook-sequence"
+            | "webhook-signature"
+            | "webhook-timestamp"
+    );
+    transport || ours || name.as_str().starts_with("ce-")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::time::Instant;
+
+    use super::*;
+
+    fn signers() -> Signers {
+        let update = wire::SubscriptionUpdate {
+            signers: vec![wire::Signer {
+                keys: vec![wire::SignerKey { secret: "key".into(), expires_in: None }],
+                scheme: Some(wire::signer::Scheme::Hmac(wire::HmacSignature {
+                    header: "X-Signature".to_owned(),
+                    timestamp_header: "X-Time".to_owned(),
+                    ..Default::default()
+                })),
+            }],
+            ..Default::default()
+        };
+        Signers::from_wire(&update, Instant::now()).unwrap()
+    }
+
+    fn one(name: &str, value: &'static [u8]) -> Result<HeaderMap, HeaderError> {
+        let value = bytes::Bytes::from_static(value);
+        custom(&[wire::Header { name: name.to_owned(), value }], &signers())
+    }
+
+    #[test]
+    fn a_header_of_one_s_own_is_taken_as_it_is() {
+        let headers = one("X-Api-Key", b"a b=c").unwrap();
+        assert_eq!(headers["x-api-key"], "a b=c");
+        assert!(!format!("{headers:?}").contains("a b=c"));
+    }
+
+    #[test]
+    fn what_frames_proves_or_names_a_request_is_refused() {
+        for name in [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "connection",
+            "te",
+            "content-type",
+            "user-agent",
+            "traceparent",
+            "webhook-id",
+            "webhook-anything",
+            "ce-id",
+            "x-signature",
+            "X-TIME",
+        ] {
+            let refused = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            assert_eq!(one(name, b"1"), Err(HeaderError::Reserved(refused)));
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_them() {
+        let header = wire::Header { name: "x-one".to_owned(), value: "1".into() };
+        let most = vec![header.clone(); MAX_CUSTOM];
+        assert_eq!(custom(&most, &signers()).unwrap().len(), MAX_CUSTOM);
+        let more = vec![header; MAX_CUSTOM + 1];
+        assert_eq!(custom(&more, &signers()), Err(HeaderError::TooMany));
+    }
+
+    #[test]
+    fn nothing_is_smuggled() {
+        for name in ["", "x y", "x:", "x\r\ny", "é"] {
+            assert_eq!(one(name, b"1"), Err(HeaderError::Name(name.to_owned())));
+        }
+        for value in [&b"1\r\nx-evil: 1"[..], b"1\n", b"\0"] {
+            let named = HeaderName::from_static("x-one");
+            assert_eq!(one("x-one", value), Err(HeaderError::Value(named)));
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The secret itself in a header, for receivers that compare and do not compute.
+//!
+//! Fed by `signing`; feeds the request the header lines. Guarantees
+//! `{prefix}{secret}`, one line for each key in force, the oldest first, or one
+//! with the newest; and that the value is never printed, nor kept in the tables
+//! of an HTTP/2 connection.
+
+use std::time::Instant;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use postrider_proto::agent::v1 as wire;
+use zeroize::Zeroizing;
+
+use super::SigningError;
+use super::header_name;
+use super::keys::{Keys, Rotation};
+
+/// One such scheme.
+pub struct StaticSecret {
+    header: HeaderName,
+    rotation: Rotation,
+    /// Prefix and secret. A `HeaderValue` cannot be wiped, so each is made for
+    /// one request and goes with it.
+    values: Keys<Zeroizing<Vec<u8>>>,
+}
+
+impl StaticSecret {
+    pub fn from_wire(
+        scheme: &wire::StaticSecret,
+        keys: &[wire::SignerKey],
+        now: Instant,
+    ) -> Result<Self, SigningError> {
+        let header = header_name(&scheme.header)?;
+        let value = |secret: &[u8]| {
+            let value = Zeroizing::new([scheme.prefix.as_bytes(), secret].concat());
+            header_value(&header, &value)?;
+            Ok(value)
+        };
+        let values = Keys::from_wire(keys, now, value)?;
+        Ok(Self { rotation: Rotation::from_wire(scheme.newest_key_only), values, header })
+    }
+
+    pub fn send(&self, now: Instant, headers: &mut HeaderMap) -> Result<(), SigningError> {
+        for value in self.values.in_force(now, self.rotation)? {
+            headers.append(self.header.clone(), header_value(&self.header, value)?);
+        }
+        Ok(())
+    }
+
+    pub fn writes(&self, name: &HeaderName) -> bool {
+        self.header == *name
+    }
+}
+
+fn header_value(name: &HeaderName, value: &[u8]) -> Result<HeaderValue, SigningError> {
+    let mut value =
+        HeaderValue::from_bytes(value).map_err(|_| SigningError::HeaderValue(name.clone()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,347 @@
+//! Signature schemes, envelopes and headers: how a request is dressed.
+//!
+//! Fed by `subscription` with what a caller chose; feeds the domain's settings.
+//! Guarantees that no header is written twice, and none that the transport or
+//! Postrider writes, so that what is stored can always be sent.
+
+use std::collections::HashSet;
+
+use postrider_domain::signature::{
+    Encoding, HmacHash, HmacScheme, HmacTimestamp, KeyRotation, SignatureScheme, default_schemes,
+};
+use postrider_domain::subscription::{Envelope, Header};
+use postrider_proto::v1;
+use postrider_proto::v1::signature_scheme::Scheme;
+
+use super::super::errors::Violations;
+
+/// Most schemes of one subscription.
+const MAX_SCHEMES: usize = 4;
+/// Most headers of a subscription's own.
+const MAX_HEADERS: usize = 16;
+const MAX_HEADER_NAME_BYTES: usize = 64;
+const MAX_HEADER_VALUE_BYTES: usize = 1024;
+const MAX_PREFIX_BYTES: usize = 32;
+const MAX_SEPARATOR_BYTES: usize = 8;
+const STRIPE_HEADER: &str = "stripe-signature";
+const DEFAULT_SEPARATOR: &str = ".";
+
+/// The transport's, and those that carry trace context.
+const RESERVED: &[&str] = &[
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// Postrider's own: no signature may stand in them.
+const OWN: &[&str] = &["webhook-id", "webhook-timestamp", "webhook-signature", "webhook-sequence"];
+
+/// The schemes chosen; an empty list where one says that there shall be none.
+pub fn schemes(given: &[v1::SignatureScheme], violations: &mut Violations) -> Vec<SignatureScheme> {
+    let field = "subscription.signature_schemes";
+    if given.is_empty() {
+        return default_schemes();
+    }
+    if given.len() > MAX_SCHEMES {
+        violations.add(field, format!("must hold at most {MAX_SCHEMES} schemes"));
+    }
+    let mut schemes = Vec::with_capacity(MAX_SCHEMES);
+    let mut headers = HashSet::new();
+    for (index, given) in given.iter().take(MAX_SCHEMES).enumerate() {
+        let mut at = At { field: format!("{field}[{index}]"), headers: &mut headers, violations };
+        match &given.scheme {
+            None => at.refuse("", "names no scheme"),
+            Some(Scheme::None(_)) => {}
+            Some(scheme) => schemes.extend(at.scheme(scheme)),
+        }
+    }
+    let none = given.iter().any(|given| matches!(given.scheme, Some(Scheme::None(_))));
+    if none && given.len() > 1 {
+        violations.add(field, "none must be the only scheme");
+    }
+    for (index, scheme) in schemes.iter().enumerate() {
+        if schemes.iter().take(index).any(|earlier| earlier == scheme) {
+            violations.add(format!("{field}[{index}]"), "is there twice");
+        }
+    }
+    schemes
+}
+
+/// One scheme of a list, and the headers that the list writes so far.
+struct At<'a> {
+    field: String,
+    headers: &'a mut HashSet<String>,
+    violations: &'a mut Violations,
+}
+
+impl At<'_> {
+    fn refuse(&mut self, part: &str, problem: &str) {
+        self.violations.add(format!("{}{part}", self.field), problem);
+    }
+
+    fn scheme(&mut self, given: &Scheme) -> Option<SignatureScheme> {
+        match given {
+            Scheme::StandardWebhooksV1(_) => Some(SignatureScheme::StandardV1),
+            Scheme::StandardWebhooksV1a(_) => Some(SignatureScheme::StandardV1a),
+            Scheme::Stripe(stripe) => {
+                let header =
+                    if stripe.header.is_empty() { STRIPE_HEADER } else { stripe.header.as_str() };
+                Some(SignatureScheme::Stripe { header: self.header(".stripe.header", header) })
+            }
+            Scheme::Hmac(hmac) => Some(SignatureScheme::Hmac(self.hmac(hmac))),
+            Scheme::StaticSecret(secret) => Some(SignatureScheme::StaticSecret {
+                header: self.header(".static_secret.header", &secret.header),
+                prefix: self.text(".static_secret.prefix", &secret.prefix, MAX_PREFIX_BYTES),
+                rotation: self.rotation(".static_secret.rotation", secret.rotation),
+            }),
+            Scheme::None(_) => None,
+        }
+    }
+
+    fn hmac(&mut self, given: &v1::HmacSignature) -> HmacScheme {
+        let hash = match v1::HmacHash::try_from(given.hash) {
+            Ok(v1::HmacHash::Sha512) => HmacHash::Sha512,
+            Ok(_) => HmacHash::Sha256,
+            Err(_) => {
+                self.refuse(".hmac.hash", "must be SHA256 or SHA512");
+                HmacHash::Sha256
+            }
+        };
+        let encoding = match v1::SignatureEncoding::try_from(given.encoding) {
+            Ok(v1::SignatureEncoding::Base64) => Encoding::Base64,
+            Ok(_) => Encoding::Hex,
+            Err(_) => {
+                self.refuse(".hmac.encoding", "must be HEX or BASE64");
+                Encoding::Hex
+            }
+        };
+        let timestamp = given.timestamp.as_ref().map(|timestamp| {
+            let separator = timestamp.separator.as_deref().unwrap_or(DEFAULT_SEPARATOR);
+            HmacTimestamp {
+                header: self.header(".hmac.timestamp.header", &timestamp.header),
+                separator: self.text(".hmac.timestamp.separator", separator, MAX_SEPARATOR_BYTES),
+            }
+        });
+        HmacScheme {
+            header: self.header(".hmac.header", &given.header),
+            prefix: self.text(".hmac.prefix", &given.prefix, MAX_PREFIX_BYTES),
+            hash,
+            encoding,
+            timestamp,
+            rotation: self.rotation(".hmac.rotation", given.rotation),
+        }
+    }
+
+    /// A header that this scheme writes: a token, and nobody else's.
+    fn header(&mut self, part: &str, name: &str) -> String {
+        let lower = name.to_ascii_lowercase();
+        if !is_token(name) {
+            self.refuse(part, "must be the name of a header, at most 64 bytes");
+        } else if RESERVED.contains(&lower.as_str())
+            || OWN.contains(&lower.as_str())
+            || lower.starts_with("ce-")
+        {
+            self.refuse(part, "is a header that a signature may not stand in");
+        } else if !self.headers.insert(lower) {
+            self.refuse(part, "is written by another scheme already");
+        }
+        name.to_owned()
+    }
+
+    fn text(&mut self, part: &str, text: &str, most: usize) -> String {
+        if text.len() > most || !text.bytes().all(is_visible_or_space) {
+            let problem = format!("must be at most {most} visible ASCII characters and spaces");
+            self.refuse(part, &problem);
+        }
+        text.to_owned()
+    }
+
+    fn rotation(&mut self, part: &str, given: i32) -> KeyRotation {
+        match v1::KeyRotation::try_from(given) {
+            Ok(v1::KeyRotation::NewestKey) => KeyRotation::NewestKey,
+            Ok(_) => KeyRotation::EachKey,
+            Err(_) => {
+                self.refuse(part, "must be EACH_KEY or NEWEST_KEY");
+                KeyRotation::EachKey
+            }
+        }
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(name: &str) -> bool {
+    let tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    (1..=MAX_HEADER_NAME_BYTES).contains(&name.len()) && name.bytes().all(tchar)
+}
+
+const fn is_visible_or_space(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
+/// The headers chosen, none of them one that something else writes.
+pub fn headers(given: &[v1::CustomHeader], violations: &mut Violations) -> Vec<Header> {
+    let field = "subscription.headers";
+    if given.len() > MAX_HEADERS {
+        violations.add(field, format!("must hold at most {MAX_HEADERS} headers"));
+    }
+    let mut names = HashSet::new();
+    for (index, header) in given.iter().take(MAX_HEADERS).enumerate() {
+        let lower = header.name.to_ascii_lowercase();
+        let name = format!("{field}[{index}].name");
+        let ours = lower.starts_with("webhook-") || lower.starts_with("ce-");
+        if !is_token(&header.name) {
+            violations.add(name, "must be the name of a header, at most 64 bytes");
+        } else if ours || RESERVED.contains(&lower.as_str()) {
+            violations.add(name, "is a header that cannot be set");
+        } else if !names.insert(lower) {
+            violations.add(name, "is there twice");
+        }
+        let value = &header.value;
+        if value.is_empty()
+            || value.len() > MAX_HEADER_VALUE_BYTES
+            || !value.bytes().all(is_visible_or_space)
+            || value.trim() != value
+        {
+            let problem = format!(
+                "must be 1 to {MAX_HEADER_VALUE_BYTES} visible ASCII characters and spaces"
+            );
+            violations.add(format!("{field}[{index}].value"), problem);
+        }
+    }
+    let header =
+        |given: &v1::CustomHeader| Header { name: given.name.clone(), value: given.value.clone() };
+    given.iter().take(MAX_HEADERS).map(header).collect()
+}
+
+/// Refuses a header of the subscription's own that one of its schemes writes.
+pub fn apart(schemes: &[SignatureScheme], headers: &[Header], violations: &mut Violations) {
+    let written: Vec<&str> = schemes.iter().flat_map(written).collect();
+    for (index, header) in headers.iter().enumerate() {
+        if written.iter().any(|name| name.eq_ignore_ascii_case(&header.name)) {
+            let field = format!("subscription.headers[{index}].name");
+            violations.add(field, "is written by a signature scheme");
+        }
+    }
+}
+
+fn written(scheme: &SignatureScheme) -> Vec<&str> {
+    match scheme {
+        SignatureScheme::StandardV1 | SignatureScheme::StandardV1a => Vec::new(),
+        SignatureScheme::Stripe { header } | SignatureScheme::StaticSecret { header, .. } => {
+            vec![header]
+        }
+        SignatureScheme::Hmac(hmac) => {
+            let timestamp = hmac.timestamp.as_ref().map(|timestamp| timestamp.header.as_str());
+            std::iter::once(hmac.header.as_str()).chain(timestamp).collect()
+        }
+    }
+}
+
+/// The envelope chosen.
+pub fn envelope(given: i32, violations: &mut Violations) -> Envelope {
+    match v1::Envelope::try_from(given) {
+        Ok(v1::Envelope::Unspecified | v1::Envelope::None) => Envelope::None,
+        Ok(v1::Envelope::StandardWebhooks) => Envelope::StandardWebhooks,
+        Ok(v1::Envelope::IdTypePayloadDate) => Envelope::IdTypePayloadDate,
+        Ok(v1::Envelope::CloudeventsStructured) => Envelope::CloudEventsStructured,
+        Ok(v1::Envelope::CloudeventsBinary) => Envelope::CloudEventsBinary,
+        Err(_) => {
+            violations.add("subscription.envelope", "must be one of the envelopes that there are");
+            Envelope::None
+        }
+    }
+}
+
+pub fn envelope_to_proto(envelope: Envelope) -> v1::Envelope {
+    match envelope {
+        Envelope::None => v1::Envelope::None,
+        Envelope::StandardWebhooks => v1::Envelope::StandardWebhooks,
+        Envelope::IdTypePayloadDate => v1::Envelope::IdTypePayloadDate,
+        Envelope::CloudEventsStructured => v1::Envelope::CloudeventsStructured,
+        Envelope::CloudEventsBinary => v1::Envelope::CloudeventsBinary,
+    }
+}
+
+pub fn schemes_to_proto(schemes: &[SignatureScheme]) -> Vec<v1::SignatureScheme> {
+    if schemes.is_empty() {
+        let none = Scheme::None(v1::NoSignature {});
+        return vec![v1::SignatureScheme { scheme: Some(none) }];
+    }
+    let shown = |scheme: &SignatureScheme| v1::SignatureScheme { scheme: Some(to_proto(scheme)) };
+    schemes.iter().map(shown).collect()
+}
+
+fn to_proto(scheme: &SignatureScheme) -> Scheme {
+    match scheme {
+        SignatureScheme::StandardV1 => Scheme::StandardWebhooksV1(v1::StandardWebhooksV1 {}),
+        SignatureScheme::StandardV1a => Scheme::StandardWebhooksV1a(v1::StandardWebhooksV1a {}),
+        SignatureScheme::Stripe { header } => {
+            Scheme::Stripe(v1::StripeSignature { header: header.clone() })
+        }
+        SignatureScheme::Hmac(hmac) => Scheme::Hmac(hmac_to_proto(hmac)),
+        SignatureScheme::StaticSecret { header, prefix, rotation } => {
+            Scheme::StaticSecret(v1::StaticSecret {
+                header: header.clone(),
+                prefix: prefix.clone(),
+                rotation: rotation_to_proto(*rotation).into(),
+            })
+        }
+    }
+}
+
+fn hmac_to_proto(hmac: &HmacScheme) -> v1::HmacSignature {
+    let hash = match hmac.hash {
+        HmacHash::Sha256 => v1::HmacHash::Sha256,
+        HmacHash::Sha512 => v1::HmacHash::Sha512,
+    };
+    let encoding = match hmac.encoding {
+        Encoding::Hex => v1::SignatureEncoding::Hex,
+        Encoding::Base64 => v1::SignatureEncoding::Base64,
+    };
+    let timestamp = hmac.timestamp.as_ref().map(|timestamp| v1::HmacTimestamp {
+        header: timestamp.header.clone(),
+        separator: Some(timestamp.separator.clone()),
+    });
+    v1::HmacSignature {
+        header: hmac.header.clone(),
+        prefix: hmac.prefix.clone(),
+        hash: hash.into(),
+        encoding: encoding.into(),
+        timestamp,
+        rotation: rotation_to_proto(hmac.rotation).into(),
+    }
+}
+
+const fn rotation_to_proto(rotation: KeyRotation) -> v1::KeyRotation {
+    match rotation {
+        KeyRotation::EachKey => v1::KeyRotation::EachKey,
+        KeyRotation::NewestKey => v1::KeyRotation::NewestKey,
+    }
+}
+
+pub fn headers_to_proto(headers: &[Header]) -> Vec<v1::CustomHeader> {
+    let shown = |header: &Header| v1::CustomHeader {
+        name: header.name.clone(),
+        value: header.value.clone(),
+    };
+    headers.iter().map(shown).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "signature_tests.rs"]
+mod tests;

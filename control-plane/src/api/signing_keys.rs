@@ -1,0 +1,240 @@
+//! A subscription's signing keys: made, rotated, revoked.
+//!
+//! Fed by `subscription_changes`; feeds the subscription that is stored.
+//! Guarantees that every scheme has a key of its kind that does not end by
+//! itself, and that a secret is taken and given only in the form of its kind.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use postrider_domain::limits::MAX_SIGNING_KEYS;
+use postrider_domain::secret::Secret;
+use postrider_domain::signature::{KeyKind, SignatureScheme, SigningKey};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::Timestamp;
+use postrider_proto::v1;
+use tonic::Status;
+
+use super::errors::{self, Reason, Violations};
+
+fn kinds(schemes: &[SignatureScheme]) -> BTreeSet<KeyKind> {
+    schemes.iter().map(SignatureScheme::key_kind).collect()
+}
+
+const fn name(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Standard => "STANDARD",
+        KeyKind::Text => "TEXT",
+        KeyKind::Ed25519 => "ED25519",
+    }
+}
+
+/// The kind that is meant where none is named: the one that is shared with the
+/// receiver, else the key pair. `None` when both kinds are shared, or no key is
+/// used at all.
+pub(super) fn main_kind(schemes: &[SignatureScheme]) -> Option<KeyKind> {
+    let kinds = kinds(schemes);
+    match (kinds.contains(&KeyKind::Standard), kinds.contains(&KeyKind::Text)) {
+        (true, false) => Some(KeyKind::Standard),
+        (false, true) => Some(KeyKind::Text),
+        (false, false) => kinds.first().copied(),
+        (true, true) => None,
+    }
+}
+
+/// The keys of a new subscription: one of each kind that its schemes use, the
+/// main one with the caller's own secret if he brought one.
+pub(super) fn initial(
+    schemes: &[SignatureScheme],
+    given: &str,
+    field: &str,
+    now: Timestamp,
+    violations: &mut Violations,
+) -> Vec<SigningKey> {
+    let main = main_kind(schemes);
+    if main.is_none() && !schemes.is_empty() {
+        let problem = "share both STANDARD and TEXT keys: create it with one of them, and add a \
+                       key of the other kind by RotateSigningSecret before its scheme";
+        violations.add("subscription.signature_schemes", problem);
+        return Vec::new();
+    }
+    if main.is_none() && !given.is_empty() {
+        violations.add(field, "is not used by any of the signature schemes");
+    }
+    let mut keys = Vec::new();
+    for kind in kinds(schemes) {
+        let own = if Some(kind) == main { given } else { "" };
+        keys.extend(violations.keep(field, secret(kind, own)).map(|s| key(kind, s, now)));
+    }
+    keys
+}
+
+fn secret(kind: KeyKind, given: &str) -> Result<Secret, postrider_domain::secret::SecretError> {
+    if given.is_empty() { Ok(kind.secret(rand::random())) } else { kind.parse(given) }
+}
+
+fn key(kind: KeyKind, secret: Secret, now: Timestamp) -> SigningKey {
+    let id = format!("key-{:016x}", rand::random::<u64>());
+    SigningKey { id, kind, secret, create_time: now, expire_time: None }
+}
+
+/// Notes each scheme for which there is no key.
+pub(super) fn suffice(subscription: &Subscription, now: Timestamp, violations: &mut Violations) {
+    for (index, scheme) in subscription.settings.schemes.iter().enumerate() {
+        let kind = scheme.key_kind();
+        let there = |key: &SigningKey| key.kind == kind && key.in_force(now);
+        if !subscription.signing_keys.iter().any(there) {
+            let problem =
+                format!("needs a {} key: add one by RotateSigningSecret first", name(kind));
+            violations.add(format!("subscription.signature_schemes[{index}]"), problem);
+        }
+    }
+}
+
+/// The kind that a caller named; `None` when he left it to us.
+pub(super) fn asked_kind(given: i32, violations: &mut Violations) -> Option<KeyKind> {
+    match v1::SigningKeyKind::try_from(given) {
+        Ok(v1::SigningKeyKind::Unspecified) => None,
+        Ok(v1::SigningKeyKind::Standard) => Some(KeyKind::Standard),
+        Ok(v1::SigningKeyKind::Text) => Some(KeyKind::Text),
+        Ok(v1::SigningKeyKind::Ed25519) => Some(KeyKind::Ed25519),
+        Err(_) => {
+            violations.add("kind", "must be STANDARD, TEXT or ED25519");
+            None
+        }
+    }
+}
+
+/// Adds a key; the older ones of its kind sign until the grace period ends, or
+/// until they end by themselves.
+pub(super) fn rotate(
+    subscription: &mut Subscription,
+    kind: Option<KeyKind>,
+    given: &str,
+    grace: Duration,
+    now: Timestamp,
+) -> Result<(), Status> {
+    let schemes = &subscription.settings.schemes;
+    let Some(kind) = kind.or_else(|| main_kind(schemes)) else {
+        return Err(errors::invalid("kind", "is missing, and the schemes do not tell which"));
+    };
+    let secret =
+        secret(kind, given).map_err(|problem| errors::invalid("signing_secret", problem))?;
+    let keys = &mut subscription.signing_keys;
+    keys.retain(|key| key.in_force(now));
+    let end = now + grace;
+    for key in keys.iter_mut().filter(|key| key.kind == kind) {
+        key.expire_time = Some(key.expire_time.map_or(end, |sooner| sooner.min(end)));
+    }
+    keys.retain(|key| key.in_force(now));
+    if keys.len() >= MAX_SIGNING_KEYS {
+        let message =
+            format!("{MAX_SIGNING_KEYS} keys are in force already; wait until one expires");
+        return Err(errors::plain(Reason::TooManySigningKeys, message));
+    }
+    keys.push(key(kind, secret, now));
+    subscription.update_time = now;
+    Ok(())
+}
+
+/// Ends a key at once. The newest that is left of its kind then has no end.
+pub(super) fn revoke(
+    subscription: &mut Subscription,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), Status> {
+    let keys = &mut subscription.signing_keys;
+    keys.retain(|key| key.in_force(now));
+    let Some(index) = keys.iter().position(|key| key.id == id) else {
+        return Err(errors::invalid("key_id", "names no key that is in force"));
+    };
+    let kind = keys.remove(index).kind;
+    match keys.iter_mut().rev().find(|key| key.kind == kind) {
+        Some(newest) => newest.expire_time = None,
+        None if kinds(&subscription.settings.schemes).contains(&kind) => {
+            let message = format!("a signature scheme needs it: it is the last {} key", name(kind));
+            return Err(errors::plain(Reason::LastSigningKey, message));
+        }
+        None => {}
+    }
+    subscription.update_time = now;
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::convert::fixtures::{self, NOW};
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn ends(subscription: &Subscription) -> Vec<Option<Timestamp>> {
+        subscription.signing_keys.iter().map(|key| key.expire_time).collect()
+    }
+
+    #[test]
+    fn older_keys_get_the_grace_period_but_no_longer_life() {
+        let mut subscription = fixtures::subscription();
+        rotate(&mut subscription, None, "", HOUR, NOW).unwrap();
+        rotate(&mut subscription, None, "", HOUR * 2, NOW).unwrap();
+        assert_eq!(ends(&subscription), [Some(NOW + HOUR), Some(NOW + HOUR * 2), None]);
+        rotate(&mut subscription, None, "", Duration::ZERO, NOW + HOUR).unwrap();
+        assert_eq!(ends(&subscription), [None], "the others are revoked");
+    }
+
+    #[test]
+    fn keys_in_force_are_bounded() {
+        let mut subscription = fixtures::subscription();
+        for _ in 1..MAX_SIGNING_KEYS {
+            rotate(&mut subscription, None, "", HOUR, NOW).unwrap();
+        }
+        assert!(rotate(&mut subscription, None, "", HOUR, NOW).is_err());
+        assert!(rotate(&mut subscription, None, "", HOUR, NOW + HOUR).is_ok());
+    }
+
+    #[test]
+    fn a_key_of_another_kind_leaves_the_others_alone_and_comes_before_its_scheme() {
+        let mut subscription = fixtures::subscription();
+        let text = SignatureScheme::Stripe { header: "x".into() };
+        subscription.settings.schemes.push(text);
+        let missing = |subscription: &Subscription| {
+            let mut violations = Violations::default();
+            suffice(subscription, NOW, &mut violations);
+            !violations.is_empty()
+        };
+        assert!(missing(&subscription));
+        assert!(rotate(&mut subscription, None, "", HOUR, NOW).is_err(), "which kind?");
+        rotate(&mut subscription, Some(KeyKind::Text), "my-own", HOUR, NOW).unwrap();
+        assert!(!missing(&subscription));
+        assert_eq!(ends(&subscription), [None, None]);
+        assert!(rotate(&mut subscription, Some(KeyKind::Ed25519), "my-own", HOUR, NOW).is_err());
+    }
+
+    #[test]
+    fn the_last_key_of_a_scheme_cannot_be_revoked() {
+        let mut subscription = fixtures::subscription();
+        assert!(revoke(&mut subscription, "key-1", NOW).is_err());
+        assert!(revoke(&mut subscription, "key-9", NOW).is_err());
+        let mut subscription = fixtures::subscription();
+        rotate(&mut subscription, None, "", HOUR, NOW).unwrap();
+        let newest = subscription.signing_keys[1].id.clone();
+        revoke(&mut subscription, &newest, NOW).unwrap();
+        assert_eq!(ends(&subscription), [None], "what is left signs on");
+        assert_eq!(subscription.signing_keys[0].id, "key-1");
+    }
+
+    #[test]
+    fn a_new_subscription_has_a_key_for_each_kind() {
+        let both = [SignatureScheme::StandardV1a, SignatureScheme::StandardV1];
+        let mut violations = Violations::default();
+        let keys = initial(&both, "", "f", NOW, &mut violations);
+        let kinds: Vec<KeyKind> = keys.iter().map(|key| key.kind).collect();
+        assert_eq!(kinds, [KeyKind::Standard, KeyKind::Ed25519]);
+        assert!(keys[1].public_key().unwrap().starts_with("whpk_"));
+        assert!(initial(&[], "", "f", NOW, &mut violations).is_empty());
+        assert!(violations.is_empty());
+        initial(&[], "whsec_x", "f", NOW, &mut violations);
+        assert!(!violations.is_empty(), "a secret that nothing uses");
+    }
+}
