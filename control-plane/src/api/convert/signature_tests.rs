@@ -1,3 +1,5 @@
+//! Tests of signature schemes, envelopes and headers on the wire.
+
 use super::*;
 
 fn hmac(header: &str) -> v1::SignatureScheme {
