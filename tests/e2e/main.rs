@@ -15,4 +15,5 @@ mod delivery;
 mod failures;
 mod history;
 mod replicas;
+mod systems;
 mod timetable;

@@ -253,6 +253,8 @@ fn new_subscription(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use tonic_types::StatusExt;
+
     use super::super::convert::fixtures::{self, NOW};
     use super::*;
 
@@ -284,7 +286,10 @@ mod tests {
         assert_eq!(new.signing_keys[0].secret, fixtures::subscription().signing_keys[0].secret);
         given.signing_secret = "whsec_x".into();
         given.status = 17;
-        assert!(new_subscription(named(), &given, false, NOW, &mut violations).is_none());
-        assert!(!violations.is_empty());
+        let refused = new_subscription(named(), &given, false, NOW, &mut violations);
+        let fields = violations.finish(refused).unwrap_err();
+        let fields = fields.get_details_bad_request().unwrap().field_violations;
+        let fields: Vec<_> = fields.into_iter().map(|violation| violation.field).collect();
+        assert_eq!(fields, ["subscription.status", "subscription.signing_secret"]);
     }
 }

@@ -1,0 +1,134 @@
+//! Five payment systems, each configured through the API alone.
+//!
+//! Fed by the catalogues in `examples/` and by what each system tells its
+//! customers; feeds nobody. Guarantees that every promise of those documents
+//! that a webhook can keep is kept, seen from outside: at a receiver that does
+//! what that system's customers do, and in the API.
+
+mod bank;
+mod ivy;
+mod kivra;
+mod kkiapay;
+mod kwik;
+mod verify;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use postrider_proto::v1::signature_scheme::Scheme;
+use postrider_proto::v1::{
+    Delivery, DisableSubscriptionRequest, EnableSubscriptionRequest, PauseSubscriptionRequest,
+    RetryDeliveryRequest, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind,
+    Subscription, SuccessRule, UpdateSubscriptionRequest,
+};
+use postrider_tests::publish::event;
+use prost_types::FieldMask;
+use serde_json::Value;
+use tonic::Status;
+
+use crate::stage::Stage;
+
+/// A test that plays these scenarios on one small cluster.
+macro_rules! on_sqlite {
+    ($($scenario:path),+ $(,)?) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn document() {
+            let engine = postrider_tests::cluster::Engine::Sqlite;
+            let cluster = postrider_tests::cluster::Cluster::small(engine).await.unwrap();
+            play!(&cluster; $($scenario),+);
+        }
+    };
+}
+use on_sqlite;
+
+/// A system's event types and their samples, in the order of its catalogue.
+fn samples(system: &str) -> Vec<(String, Value)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let file = top.join("examples").join(system).join("event-types.json");
+    let catalogue: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let types = catalogue["event_types"].as_array().unwrap().iter();
+    types.map(|one| (one["name"].as_str().unwrap().to_owned(), one["sample"].clone())).collect()
+}
+
+/// The sample of one type.
+fn sample(system: &str, event_type: &str) -> Value {
+    let mut all = samples(system).into_iter();
+    all.find(|(name, _)| name == event_type).unwrap().1
+}
+
+fn schemes(schemes: impl IntoIterator<Item = Scheme>) -> Vec<SignatureScheme> {
+    schemes.into_iter().map(|scheme| SignatureScheme { scheme: Some(scheme) }).collect()
+}
+
+/// Only 200 is success.
+fn only_200() -> Option<SuccessRule> {
+    Some(SuccessRule { status_codes: vec![200] })
+}
+
+fn names(types: &[&str]) -> Vec<String> {
+    types.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn wire(span: Duration) -> Option<prost_types::Duration> {
+    Some(span.try_into().unwrap())
+}
+
+/// Publishes a payload and returns the event's name.
+async fn publish(stage: &Stage, event_type: &str, payload: &Value) -> String {
+    stage.publish_event(event(event_type, &payload.to_string())).await
+}
+
+async fn update(
+    stage: &Stage,
+    changed: Subscription,
+    paths: &[&str],
+) -> Result<Subscription, Status> {
+    let mut api = stage.api.clone();
+    let updated = api.subscriptions.update_subscription(UpdateSubscriptionRequest {
+        subscription: Some(changed),
+        update_mask: Some(FieldMask { paths: names(paths) }),
+    });
+    Ok(updated.await?.into_inner())
+}
+
+/// A new key of a kind, the old ones signing on for a while.
+async fn rotate(stage: &Stage, name: &str, kind: SigningKeyKind, grace: Duration) -> Subscription {
+    let mut api = stage.api.clone();
+    let rotated = api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
+        name: name.to_owned(),
+        grace_period: wire(grace),
+        kind: kind.into(),
+        ..RotateSigningSecretRequest::default()
+    });
+    rotated.await.unwrap().into_inner().subscription.unwrap()
+}
+
+/// Sends a delivery's event to its subscription again.
+async fn send_again(stage: &Stage, delivery: &Delivery) -> Delivery {
+    let mut api = stage.api.clone();
+    let name = delivery.name.clone();
+    let again = api.deliveries.retry_delivery(RetryDeliveryRequest { name });
+    again.await.unwrap().into_inner().delivery.unwrap()
+}
+
+async fn enable(stage: &Stage, name: &str) -> Subscription {
+    let mut api = stage.api.clone();
+    let name = name.to_owned();
+    let asked = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
+    api.subscriptions.enable_subscription(asked).await.unwrap().into_inner()
+}
+
+async fn disable(stage: &Stage, name: &str) -> Subscription {
+    let mut api = stage.api.clone();
+    let name = name.to_owned();
+    let asked = DisableSubscriptionRequest { name, ..DisableSubscriptionRequest::default() };
+    api.subscriptions.disable_subscription(asked).await.unwrap().into_inner()
+}
+
+async fn pause(stage: &Stage, name: &str) -> Subscription {
+    let mut api = stage.api.clone();
+    let name = name.to_owned();
+    let asked = PauseSubscriptionRequest { name, ..PauseSubscriptionRequest::default() };
+    api.subscriptions.pause_subscription(asked).await.unwrap().into_inner()
+}
