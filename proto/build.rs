@@ -13,6 +13,7 @@ const OWN: &[&str] = &[
     "postrider/v1/tenant.proto",
     "postrider/v1/retry_policy.proto",
     "postrider/v1/signature.proto",
+    "postrider/v1/event_type.proto",
     "postrider/v1/endpoint_health.proto",
     "postrider/v1/subscription.proto",
     "postrider/v1/subscription_service.proto",
@@ -23,6 +24,7 @@ const OWN: &[&str] = &[
     "postrider/v1/fleet.proto",
     "postrider/agent/v1/agent.proto",
     "postrider/replica/v1/replica.proto",
+    "google/longrunning/operations.proto",
 ];
 
 /// Rust for these exists in other crates; callers only need to see their shape.
@@ -34,7 +36,14 @@ const DESCRIBED: &[&str] = &[
 ];
 
 /// Imported by the files above.
-const IMPORTED: &[&str] = &["google/api/field_behavior.proto", "google/api/resource.proto"];
+const IMPORTED: &[&str] = &[
+    "google/api/annotations.proto",
+    "google/api/client.proto",
+    "google/api/field_behavior.proto",
+    "google/api/http.proto",
+    "google/api/launch_stage.proto",
+    "google/api/resource.proto",
+];
 
 /// Can carry a secret: `src/redacted.rs` prints these without it.
 const SECRET: &[&str] = &[
@@ -64,9 +73,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sources = compiler.file_descriptor_set();
     // The types of others are mapped to Rust that exists, so nothing is generated
     // for them, but the generator looks them up.
-    sources.file.retain(|file| {
-        OWN.contains(&file.name()) || matches!(file.package(), "google.protobuf" | "google.rpc")
-    });
+    let looked_up = ["google.api", "google.protobuf", "google.rpc"];
+    sources.file.retain(|file| OWN.contains(&file.name()) || looked_up.contains(&file.package()));
     tonic_prost_build::configure()
         .bytes(".")
         .extern_path(".google.rpc", "::tonic_types::pb")

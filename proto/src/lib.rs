@@ -7,30 +7,43 @@
 
 mod redacted;
 
-// The items of these modules are generated: their lints and documentation are
-// those of the generator and of the `.proto` files.
+pub use generated::google::longrunning;
+pub use generated::postrider::{agent, replica, v1};
 
-/// The public API: what publishers, operators and tenants' own systems call.
-#[allow(clippy::all, clippy::large_futures, missing_docs)]
-pub mod v1 {
-    tonic::include_proto!("postrider.v1");
-}
+/// As the generator expects it: one module for each part of a package's name.
+mod generated {
+    // The lints and documentation of these items are those of the generator and of
+    // the `.proto` files.
+    #![allow(clippy::all, clippy::large_futures, missing_docs, rustdoc::all)]
 
-/// Between the control plane and its agents.
-pub mod agent {
-    /// Version 1 of the work stream.
-    #[allow(clippy::all, clippy::large_futures, missing_docs)]
-    pub mod v1 {
-        tonic::include_proto!("postrider.agent.v1");
+    pub mod google {
+        /// Long-running operations (AIP-151).
+        pub mod longrunning {
+            tonic::include_proto!("google.longrunning");
+        }
     }
-}
 
-/// Between the replicas of one control plane.
-pub mod replica {
-    /// Version 1 of what replicas tell each other.
-    #[allow(clippy::all, clippy::large_futures, missing_docs)]
-    pub mod v1 {
-        tonic::include_proto!("postrider.replica.v1");
+    pub mod postrider {
+        /// The public API: what publishers, operators and tenants' own systems call.
+        pub mod v1 {
+            tonic::include_proto!("postrider.v1");
+        }
+
+        /// Between the control plane and its agents.
+        pub mod agent {
+            /// Version 1 of the work stream.
+            pub mod v1 {
+                tonic::include_proto!("postrider.agent.v1");
+            }
+        }
+
+        /// Between the replicas of one control plane.
+        pub mod replica {
+            /// Version 1 of what replicas tell each other.
+            pub mod v1 {
+                tonic::include_proto!("postrider.replica.v1");
+            }
+        }
     }
 }
 
@@ -65,11 +78,13 @@ mod tests {
             })
             .collect();
         let expected = [
+            "google.longrunning.Operations",
             "grpc.health.v1.Health",
             "postrider.agent.v1.AgentService",
             "postrider.replica.v1.ReplicaService",
             "postrider.v1.DeliveryService",
             "postrider.v1.EventService",
+            "postrider.v1.EventTypeService",
             "postrider.v1.FleetService",
             "postrider.v1.SubscriptionService",
             "postrider.v1.TenantService",

@@ -6,8 +6,10 @@
 //! answer, so that every rule can be tested by itself and simulated by the
 //! million.
 
+pub mod content_filter;
 pub mod delivery;
 pub mod event;
+pub mod event_type;
 pub mod fairness;
 pub mod filter;
 pub mod health;

@@ -105,6 +105,15 @@ pub struct Settings {
     /// Sent with every request, in this order.
     #[serde(default)]
     pub headers: Vec<Header>,
+    /// Source of a [`crate::content_filter::ContentFilter`]; empty: no condition.
+    #[serde(default)]
+    pub content_filter: String,
+    #[serde(default)]
+    pub ordering: Ordering,
+    #[serde(default)]
+    pub exhausted_key: ExhaustedKeyPolicy,
+    #[serde(default)]
+    pub auto_disable: AutoDisable,
 }
 
 impl Default for Settings {
@@ -124,7 +133,45 @@ impl Default for Settings {
             schemes: default_schemes(),
             envelope: Envelope::default(),
             headers: Vec::new(),
+            content_filter: String::new(),
+            ordering: Ordering::default(),
+            exhausted_key: ExhaustedKeyPolicy::default(),
+            auto_disable: AutoDisable::default(),
         }
+    }
+}
+
+/// In which order deliveries are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    #[default]
+    Unordered,
+    /// One key's one after the other, in the order of commits.
+    PerKey,
+}
+
+/// What becomes of a key whose delivery ended EXHAUSTED.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExhaustedKeyPolicy {
+    #[default]
+    GoOn,
+    /// What follows stays HELD until it is released.
+    Hold,
+}
+
+/// When an endpoint that does nothing but fail is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoDisable {
+    /// Since the first of an unbroken row of failures.
+    pub after: Duration,
+    pub never: bool,
+}
+
+impl Default for AutoDisable {
+    fn default() -> Self {
+        Self { after: Duration::from_secs(5 * 86_400), never: false }
     }
 }
 

@@ -289,6 +289,13 @@ impl DeliveryService for Deliveries {
         observe::call(span, self.cancel(&metadata, message, &who)).await
     }
 
+    async fn replay_deliveries(
+        &self,
+        _: Request<v1::ReplayDeliveriesRequest>,
+    ) -> Result<Response<postrider_proto::longrunning::Operation>, Status> {
+        Err(Status::unimplemented("ReplayDeliveries"))
+    }
+
     type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;
 
     async fn watch_attempts(

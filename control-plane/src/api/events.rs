@@ -197,6 +197,22 @@ impl EventService for Events {
         let span = observe::span("ListEvents", &request);
         observe::call(span, self.list(request.into_inner())).await
     }
+
+    async fn resend_event(
+        &self,
+        _: Request<v1::ResendEventRequest>,
+    ) -> Result<Response<v1::ResendEventResponse>, Status> {
+        Err(Status::unimplemented("ResendEvent"))
+    }
+
+    type ReconcileEventsStream = BoxStream<'static, Result<v1::ReconcileEventsResponse, Status>>;
+
+    async fn reconcile_events(
+        &self,
+        _: Request<v1::ReconcileEventsRequest>,
+    ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
+        Err(Status::unimplemented("ReconcileEvents"))
+    }
 }
 
 #[cfg(test)]

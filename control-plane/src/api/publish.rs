@@ -105,6 +105,7 @@ fn response(tenant: &TenantId, answer: PublishAnswer) -> v1::PublishEventRespons
         matched_subscriptions: answer.matched,
         duplicate: answer.duplicate,
         create_time: Some(timestamp(answer.event.time())),
+        schema_warnings: Vec::new(),
     }
 }
 

@@ -287,6 +287,20 @@ impl SubscriptionService for Subscriptions {
         let (span, who) = (observe::span("RevokeSigningKey", &request), Caller::of(&request).who);
         observe::call(span, self.revoke(request.into_inner(), &who)).await
     }
+
+    async fn backfill_subscription(
+        &self,
+        _: Request<v1::BackfillSubscriptionRequest>,
+    ) -> Result<Response<postrider_proto::longrunning::Operation>, Status> {
+        Err(Status::unimplemented("BackfillSubscription"))
+    }
+
+    async fn release_ordering_key(
+        &self,
+        _: Request<v1::ReleaseOrderingKeyRequest>,
+    ) -> Result<Response<v1::ReleaseOrderingKeyResponse>, Status> {
+        Err(Status::unimplemented("ReleaseOrderingKey"))
+    }
 }
 
 /// The subscription that a request names, noted in the call's span.

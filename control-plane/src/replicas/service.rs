@@ -3,7 +3,8 @@
 use postrider_domain::ids::{AttemptKey, DeliveryId, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
-    HintRequest, HintResponse, RefreshTenantRequest, RefreshTenantResponse,
+    GetPublishWatermarkRequest, GetPublishWatermarkResponse, HintRequest, HintResponse,
+    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -62,5 +63,21 @@ impl ReplicaService for Replicas {
         })?;
         let config_version = snapshot.map_or(0, |snapshot| snapshot.tenant.config_version);
         Ok(Response::new(RefreshTenantResponse { config_version }))
+    }
+
+    async fn refresh_catalogue(
+        &self,
+        request: Request<RefreshCatalogueRequest>,
+    ) -> Result<Response<RefreshCatalogueResponse>, Status> {
+        self.check.certificate_of(&request)?;
+        Err(Status::unimplemented("RefreshCatalogue"))
+    }
+
+    async fn get_publish_watermark(
+        &self,
+        request: Request<GetPublishWatermarkRequest>,
+    ) -> Result<Response<GetPublishWatermarkResponse>, Status> {
+        self.check.certificate_of(&request)?;
+        Err(Status::unimplemented("GetPublishWatermark"))
     }
 }

@@ -2,6 +2,9 @@
 //! properties over generated input. One program, so that it is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod content_filter;
+mod content_filter_bounds;
+mod event_type;
 mod fairness;
 mod filter;
 mod health;

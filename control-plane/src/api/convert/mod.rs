@@ -5,6 +5,7 @@
 //! the time it is a domain value.
 
 pub mod attempt;
+pub mod delivering;
 pub mod delivery;
 pub mod event;
 pub mod retry;

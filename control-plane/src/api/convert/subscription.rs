@@ -18,7 +18,7 @@ use super::super::errors::Violations;
 use super::super::masks::Mask;
 use super::super::{names, validate};
 use super::time::{duration, span, timestamp};
-use super::{etag, retry, signature};
+use super::{delivering, etag, retry, signature};
 
 /// The region of a subscription that names none.
 pub const DEFAULT_REGION: &str = "default";
@@ -29,7 +29,7 @@ const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
 const MAX_IN_FLIGHT: u32 = 10_000;
 
 /// Every field that UpdateSubscription can change, with whether it has a value.
-pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 13] {
+pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 17] {
     [
         ("display_name", !given.display_name.is_empty()),
         ("url", !given.url.is_empty()),
@@ -44,6 +44,10 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 13] {
         ("signature_schemes", !given.signature_schemes.is_empty()),
         ("envelope", given.envelope != 0),
         ("headers", !given.headers.is_empty()),
+        ("content_filter", !given.content_filter.is_empty()),
+        ("ordering", given.ordering != 0),
+        ("exhausted_key_policy", given.exhausted_key_policy != 0),
+        ("auto_disable", given.auto_disable.is_some()),
     ]
 }
 
@@ -100,6 +104,19 @@ pub fn apply(
         settings.max_in_flight = limit("max_in_flight", given.max_in_flight, MAX_IN_FLIGHT);
     }
     apply_request(settings, given, mask, violations);
+    if mask.has("content_filter") {
+        settings.content_filter = delivering::content_filter(&given.content_filter, violations);
+    }
+    if mask.has("ordering") {
+        settings.ordering = delivering::ordering(given.ordering, violations);
+    }
+    if mask.has("exhausted_key_policy") {
+        settings.exhausted_key =
+            delivering::exhausted_key_policy(given.exhausted_key_policy, violations);
+    }
+    if mask.has("auto_disable") {
+        settings.auto_disable = delivering::auto_disable(given.auto_disable.as_ref(), violations);
+    }
 }
 
 /// The fields that say how a request is dressed.
@@ -221,6 +238,11 @@ pub fn to_proto(
         signature_schemes: signature::schemes_to_proto(&settings.schemes),
         envelope: signature::envelope_to_proto(settings.envelope).into(),
         headers: signature::headers_to_proto(&settings.headers),
+        content_filter: settings.content_filter.clone(),
+        ordering: delivering::ordering_to_proto(settings.ordering).into(),
+        exhausted_key_policy: delivering::exhausted_key_policy_to_proto(settings.exhausted_key)
+            .into(),
+        auto_disable: Some(delivering::auto_disable_to_proto(settings.auto_disable)),
     }
 }
 

@@ -52,6 +52,13 @@ fn everything_wrong_is_told_at_once() {
         max_requests_per_second: 10_001,
         max_in_flight: 10_001,
         success_rule: Some(v1::SuccessRule { status_codes: vec![100] }),
+        content_filter: "event.payload.amount >".into(),
+        ordering: 9,
+        exhausted_key_policy: 9,
+        auto_disable: Some(v1::AutoDisable {
+            after: Some(prost_types::Duration { seconds: 59, nanos: 0 }),
+            never: false,
+        }),
         ..Default::default()
     };
     let fields = read(&bad).unwrap_err();
@@ -68,6 +75,10 @@ fn everything_wrong_is_told_at_once() {
             "request_timeout",
             "max_requests_per_second",
             "max_in_flight",
+            "content_filter",
+            "ordering",
+            "exhausted_key_policy",
+            "auto_disable.after",
         ]
     );
     assert_eq!(read(&v1::Subscription { event_types: vec![], ..given() }).unwrap_err().len(), 1);

@@ -1,0 +1,181 @@
+//! Which events a subscription wants, by what is in them: a CEL expression.
+//!
+//! Fed by `api`, which compiles a filter when it is set, and by `flow::publish`,
+//! which asks each filter about an event before the event joins a commit batch;
+//! feeds the latter a yes, a no, or a failure, which counts as a yes and marks
+//! the delivery. Guarantees that no filter and no event can hold up a publish:
+//! what an evaluation may cost is known from the filter's shape and the event's
+//! size before it starts, and one that would cost more than [`MAX_WORK`] fails
+//! instead. Nor can one bring the process down: nesting is bounded before
+//! anything recurses, and a panic of the interpreter is a failure like any other.
+//!
+//! A filter sees four names: `event.type`, `event.account` (`""` when the event
+//! has none), `event.attributes` (a map of strings) and `event.payload` (the
+//! JSON value). The first three are always there, so `has()` is for what is
+//! below them: `has(event.payload.mandate)`. A field that is not there is an
+//! error, as CEL has it, unless `&&` or `||` are decided without it.
+//!
+//! Numbers: JSON integers of 64 bits are exact; all others are doubles, and are
+//! compared as such. An amount as a decimal string has to be converted by the
+//! filter, `double(event.payload.amount) > 100.0`, with a double's precision.
+//!
+//! The order in which a comprehension visits the keys of a map is not defined.
+//! `all`, `exists`, `exists_one` and `size` do not depend on it.
+
+mod check;
+mod cost;
+mod input;
+mod parse;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
+
+use cel::common::ast::IdedExpr;
+use cel::common::types::CelBool;
+use cel::{Context, Env, ExecutionError, Value};
+
+pub use self::input::FilterInput;
+pub use self::parse::{FilterError, Position};
+
+/// Longest filter, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 2048;
+/// Most nodes of a filter's syntax tree, macros expanded.
+pub const MAX_NODES: usize = 512;
+/// Deepest nesting of a filter's brackets, and of its syntax tree.
+pub const MAX_NESTING: usize = 32;
+/// Largest payload that a filter may look into, in bytes.
+pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Deepest nesting of a payload that a filter may look into.
+pub const MAX_PAYLOAD_NESTING: usize = 64;
+/// Most that one evaluation may cost, in the units of [`cost`]: about 10 ms on
+/// one core for the worst filter and payload that could be found, a few
+/// microseconds being usual.
+pub const MAX_WORK: u64 = 400_000;
+
+/// The functions and types of CEL's standard library; `matches` is not among
+/// them, since the `regex` feature is off.
+static STANDARD: LazyLock<Arc<Env>> =
+    LazyLock::new(|| Arc::new(Env::default().with_optional_support(false).with_stdlib()));
+
+/// Why a filter gave no answer about an event. Says nothing of what is in the
+/// event, so that it can be logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum FilterFailure {
+    #[error("the payload has more than {MAX_PAYLOAD_BYTES} bytes")]
+    PayloadTooLarge,
+    #[error("the payload is no JSON")]
+    PayloadNotJson,
+    #[error("the payload is nested more than {MAX_PAYLOAD_NESTING} deep")]
+    PayloadTooDeep,
+    #[error("the filter would cost too much on an event of this size")]
+    TooExpensive,
+    #[error("the filter gave neither true nor false")]
+    NotBoolean,
+    #[error("a field that the filter names is not there")]
+    MissingField,
+    #[error("a value has a type that the filter cannot work with there")]
+    WrongType,
+    #[error("an arithmetic operation of the filter has no result")]
+    Arithmetic,
+    #[error("the filter was accepted once, and no longer is")]
+    NoLongerAccepted,
+    #[error("the interpreter failed")]
+    Interpreter,
+}
+
+/// A condition on events, compiled. Cloning it costs nothing; two are equal when
+/// their sources are.
+#[derive(Clone)]
+pub struct ContentFilter(Arc<Compiled>);
+
+struct Compiled {
+    source: String,
+    /// `None`: it was stored when it was still accepted.
+    program: Option<Program>,
+}
+
+struct Program {
+    root: IdedExpr,
+    checked: check::Checked,
+}
+
+impl ContentFilter {
+    /// Compiles a filter, and refuses what [`FilterError`] lists.
+    pub fn compile(source: &str) -> Result<Self, FilterError> {
+        let compile = || parse::parse(source).and_then(|root| Program::checked(source, root));
+        let program = catch_unwind(compile).map_err(|_| FilterError::Unparsable)??;
+        Ok(Self(Arc::new(Compiled { source: source.to_owned(), program: Some(program) })))
+    }
+
+    /// Takes a filter that was compiled before it was stored. Should this version
+    /// accept less than the one that stored it, the subscription must stay
+    /// readable and its events must flow: every evaluation fails, which delivers.
+    pub fn from_stored(source: &str) -> Self {
+        Self::compile(source).unwrap_or_else(|_| {
+            Self(Arc::new(Compiled { source: source.to_owned(), program: None }))
+        })
+    }
+
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// Whether the subscription wants this event.
+    pub fn evaluate(&self, input: &FilterInput) -> Result<bool, FilterFailure> {
+        let program = self.0.program.as_ref().ok_or(FilterFailure::NoLongerAccepted)?;
+        let measure = input.measure(program.checked.uses_payload)?;
+        if program.checked.work_on(measure) > MAX_WORK {
+            return Err(FilterFailure::TooExpensive);
+        }
+        // Nothing is left behind half changed: the context is this call's own,
+        // and the input is only read.
+        catch_unwind(AssertUnwindSafe(|| program.run(input)))
+            .unwrap_or(Err(FilterFailure::Interpreter))
+    }
+}
+
+impl Program {
+    fn checked(source: &str, root: IdedExpr) -> Result<Self, FilterError> {
+        let checked = check::check(source, &root)?;
+        Ok(Self { root, checked })
+    }
+
+    fn run(&self, input: &FilterInput) -> Result<bool, FilterFailure> {
+        let mut context = Context::with_env(Arc::clone(&STANDARD));
+        context.set_variable_resolver(input);
+        let value = Value::resolve_val(&self.root, &context).map_err(|error| failure(&error))?;
+        let answer = value.downcast_ref::<CelBool>().ok_or(FilterFailure::NotBoolean)?;
+        Ok(*answer.inner())
+    }
+}
+
+/// The interpreter's errors carry values of the event: they stop here.
+fn failure(error: &ExecutionError) -> FilterFailure {
+    match error {
+        ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_) => {
+            FilterFailure::MissingField
+        }
+        ExecutionError::DivisionByZero(_)
+        | ExecutionError::RemainderByZero(_)
+        | ExecutionError::Overflow(..) => FilterFailure::Arithmetic,
+        ExecutionError::InternalError(_) | ExecutionError::UndeclaredReference(_) => {
+            FilterFailure::Interpreter
+        }
+        _ => FilterFailure::WrongType,
+    }
+}
+
+impl PartialEq for ContentFilter {
+    fn eq(&self, other: &Self) -> bool {
+        self.source() == other.source()
+    }
+}
+
+impl Eq for ContentFilter {}
+
+impl fmt::Debug for ContentFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ContentFilter").field(&self.source()).finish()
+    }
+}

@@ -1,0 +1,227 @@
+//! The catalogue of event types: what may be published, and what its payloads
+//! look like.
+//!
+//! Fed by `api`, which checks an [`EventTypeInput`] before it is stored, and by
+//! the store, whose event types become a [`Catalogue`]; feeds `flow::publish` a
+//! [`Verdict`] on each payload. Guarantees that every schema is compiled once
+//! for each change of it, that validation fetches nothing and does not
+//! backtrack, and that no verdict repeats what stands in a payload.
+
+mod catalogue;
+mod import;
+mod references;
+mod schema;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::catalogue::{Catalogue, Verdict};
+pub use self::import::{ImportDocument, ImportError, MAX_IMPORT_BYTES, MAX_IMPORT_TYPES};
+pub use self::schema::{
+    CompiledSchema, MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, MAX_VIOLATIONS, SchemaError,
+    SchemaViolation,
+};
+use crate::filter::validate_event_type;
+use crate::time::Timestamp;
+
+/// Longest description, in characters.
+pub const MAX_DESCRIPTION_CHARS: usize = 1024;
+/// Longest group, in characters.
+pub const MAX_GROUP_CHARS: usize = 64;
+/// Largest sample payload, in bytes.
+pub const MAX_SAMPLE_BYTES: usize = 64 * 1024;
+
+/// What happens to a payload that does not meet its type's schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Validation {
+    /// Nothing is checked.
+    #[default]
+    Off,
+    /// The event is published, and the answer names what is wrong.
+    Warn,
+    /// The event is refused.
+    Enforce,
+}
+
+impl Validation {
+    /// What an event type gets that says nothing.
+    pub const fn by_default(has_schema: bool) -> Self {
+        if has_schema { Self::Enforce } else { Self::Off }
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "OFF",
+            Self::Warn => "WARN",
+            Self::Enforce => "ENFORCE",
+        }
+    }
+}
+
+impl fmt::Display for Validation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that is not one of [`Validation`]'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be OFF, WARN or ENFORCE")]
+pub struct UnknownValidation;
+
+impl FromStr for Validation {
+    type Err = UnknownValidation;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValidation> {
+        [Self::Off, Self::Warn, Self::Enforce]
+            .into_iter()
+            .find(|validation| validation.as_str() == text)
+            .ok_or(UnknownValidation)
+    }
+}
+
+/// An event type as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventType {
+    /// What publishers give as the type of an event.
+    pub name: String,
+    pub description: String,
+    pub group: String,
+    /// JSON Schema 2020-12, byte for byte as it was given.
+    pub schema: Option<String>,
+    pub validation: Validation,
+    /// A payload for tests, byte for byte as it was given.
+    pub sample: Option<String>,
+    /// Since when publishing it is refused.
+    pub archive_time: Option<Timestamp>,
+    /// Raised by every change; its etag.
+    pub revision: i64,
+    pub create_time: Timestamp,
+    pub update_time: Timestamp,
+}
+
+impl EventType {
+    /// A new one at `now`.
+    pub fn new(input: EventTypeInput, now: Timestamp) -> Self {
+        Self {
+            name: input.name,
+            description: input.description,
+            group: input.group,
+            schema: input.schema,
+            validation: input.validation,
+            sample: input.sample,
+            archive_time: None,
+            revision: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    /// What people choose of it.
+    pub fn input(&self) -> EventTypeInput {
+        EventTypeInput {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            group: self.group.clone(),
+            schema: self.schema.clone(),
+            validation: self.validation,
+            sample: self.sample.clone(),
+        }
+    }
+
+    pub fn is_archived(&self) -> bool {
+        self.archive_time.is_some()
+    }
+}
+
+/// What people choose of an event type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventTypeInput {
+    pub name: String,
+    pub description: String,
+    pub group: String,
+    pub schema: Option<String>,
+    pub validation: Validation,
+    pub sample: Option<String>,
+}
+
+/// A part of an [`EventTypeInput`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    Name,
+    Description,
+    Group,
+    Schema,
+    Validation,
+    Sample,
+}
+
+/// Why a part of an event type was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FieldError {
+    pub field: Field,
+    pub message: String,
+}
+
+impl EventTypeInput {
+    /// Everything that is wrong with it; empty when it may be stored.
+    pub fn check(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let mut refuse = |field, message: String| errors.push(FieldError { field, message });
+        if let Err(error) = validate_event_type(&self.name) {
+            refuse(Field::Name, error.to_string());
+        } else if is_reserved(&self.name) {
+            refuse(Field::Name, "must not be \"postrider\" or below it: those are built in".into());
+        }
+        for (field, text, most) in [
+            (Field::Description, &self.description, MAX_DESCRIPTION_CHARS),
+            (Field::Group, &self.group, MAX_GROUP_CHARS),
+        ] {
+            if text.chars().count() > most {
+                refuse(field, format!("must have at most {most} characters"));
+            }
+        }
+        let schema = self.schema.as_deref().map(CompiledSchema::compile).transpose();
+        if let Err(error) = &schema {
+            refuse(Field::Schema, error.to_string());
+        }
+        if self.schema.is_none() && self.validation != Validation::Off {
+            refuse(Field::Validation, "must be OFF without a schema".into());
+        }
+        if let Some(sample) = &self.sample {
+            let enforced = schema.ok().flatten().filter(|_| self.validation == Validation::Enforce);
+            for message in wrong_with_sample(sample, enforced.as_ref()) {
+                refuse(Field::Sample, message);
+            }
+        }
+        errors
+    }
+}
+
+fn wrong_with_sample(sample: &str, enforced: Option<&CompiledSchema>) -> Vec<String> {
+    if sample.len() > MAX_SAMPLE_BYTES {
+        return vec![format!("must have at most {MAX_SAMPLE_BYTES} bytes")];
+    }
+    match (enforced, serde_json::from_str::<Value>(sample)) {
+        (_, Err(error)) => vec![format!("must be JSON: {error}")],
+        (None, Ok(_)) => Vec::new(),
+        (Some(schema), Ok(_)) => {
+            let violations = schema.violations(sample.as_bytes());
+            violations
+                .iter()
+                .map(|violation| format!("must meet the schema: {violation}"))
+                .collect()
+        }
+    }
+}
+
+/// Whether an event type is one of the installation's own, which nobody else
+/// defines or publishes.
+pub fn is_reserved(name: &str) -> bool {
+    name.strip_prefix("postrider").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}

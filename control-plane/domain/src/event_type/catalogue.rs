@@ -1,0 +1,122 @@
+//! The event types of an installation, ready to judge payloads.
+//!
+//! Fed by the store's event types whenever its version of them changed; feeds
+//! `flow::publish` a verdict on each event. Guarantees that a rebuilt catalogue
+//! compiles only the schemas that changed, and that two answers of one catalogue
+//! belong to one version.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::schema::{CompiledSchema, SchemaError, SchemaViolation};
+use super::{EventType, Validation, is_reserved};
+
+/// What a catalogue says of an event that somebody wants to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    /// To be published, and the publisher told.
+    Warned(Vec<SchemaViolation>),
+    Refused(Vec<SchemaViolation>),
+    /// The installation decides whether that is an error.
+    Unknown,
+    Archived,
+    /// Only the installation itself publishes these.
+    Reserved,
+}
+
+/// All event types at one version.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    version: i64,
+    types: HashMap<String, Arc<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    event_type: EventType,
+    schema: Option<Result<CompiledSchema, SchemaError>>,
+}
+
+impl Entry {
+    fn new(event_type: EventType, previous: Option<&Arc<Self>>) -> Self {
+        let schema = match previous {
+            Some(entry) if entry.event_type.schema == event_type.schema => entry.schema.clone(),
+            _ => event_type.schema.as_deref().map(CompiledSchema::compile),
+        };
+        Self { event_type, schema }
+    }
+}
+
+impl Catalogue {
+    /// The catalogue at `version`, made of all its types. What did not change
+    /// since this one is taken from it.
+    pub fn rebuilt(&self, version: i64, types: impl IntoIterator<Item = EventType>) -> Self {
+        let entry = |event_type: EventType| {
+            let name = event_type.name.clone();
+            let previous = self.types.get(&name);
+            let entry = match previous {
+                Some(entry) if entry.event_type == event_type => Arc::clone(entry),
+                _ => Arc::new(Entry::new(event_type, previous)),
+            };
+            (name, entry)
+        };
+        Self { version, types: types.into_iter().map(entry).collect() }
+    }
+
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    pub fn get(&self, name: &str) -> Option<&EventType> {
+        self.types.get(name).map(|entry| &entry.event_type)
+    }
+
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+
+    /// Judges an event that somebody wants to publish.
+    pub fn check(&self, event_type: &str, content_type: &str, payload: &[u8]) -> Verdict {
+        if is_reserved(event_type) {
+            return Verdict::Reserved;
+        }
+        let Some(entry) = self.types.get(event_type) else { return Verdict::Unknown };
+        if entry.event_type.is_archived() {
+            return Verdict::Archived;
+        }
+        let validation = entry.event_type.validation;
+        let schema = match (&entry.schema, validation) {
+            (None, _) | (_, Validation::Off) => return Verdict::Accepted,
+            (Some(Ok(schema)), _) => schema,
+            // It compiled when it was stored, and a later version of Postrider
+            // understands it no more. Events must go on flowing; the publisher
+            // is told.
+            (Some(Err(error)), _) => {
+                let message = format!("the event type's schema cannot be used: {error}");
+                return Verdict::Warned(vec![SchemaViolation { path: String::new(), message }]);
+            }
+        };
+        let violations = if is_json(content_type) {
+            schema.violations(payload)
+        } else {
+            let message = "an event type with a schema takes JSON only".to_owned();
+            vec![SchemaViolation { path: String::new(), message }]
+        };
+        match (violations.is_empty(), validation) {
+            (true, _) => Verdict::Accepted,
+            (false, Validation::Enforce) => Verdict::Refused(violations),
+            (false, _) => Verdict::Warned(violations),
+        }
+    }
+}
+
+/// Whether a media type is JSON's, parameters aside.
+fn is_json(content_type: &str) -> bool {
+    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media == "application/json" || media == "text/json" || media.ends_with("+json")
+}
