@@ -138,6 +138,8 @@ pub struct Delivery {
     pub sequence: Option<i64>,
     pub test: bool,
     pub resend_of: Option<DeliveryId>,
+    /// Whether the subscription's content filter failed on the event.
+    pub filter_failed: bool,
 }
 
 impl Delivery {

@@ -32,6 +32,7 @@ fn delivery(attempts: u32, failures: u32) -> Delivery {
         sequence: None,
         test: false,
         resend_of: None,
+        filter_failed: false,
     }
 }
 

@@ -41,6 +41,7 @@ pub enum Reason {
     RegionHasNoAgent,
     TestTimedOut,
     IdempotencyKeyReused,
+    EnvelopeNeedsJson,
     DeliveryInFlight,
     DeliveryHeld,
     DeliveryEnded,
@@ -71,6 +72,7 @@ impl Reason {
             Self::RegionHasNoAgent => "REGION_HAS_NO_AGENT",
             Self::TestTimedOut => "TEST_TIMED_OUT",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::EnvelopeNeedsJson => "ENVELOPE_NEEDS_JSON",
             Self::DeliveryInFlight => "DELIVERY_IN_FLIGHT",
             Self::DeliveryHeld => "DELIVERY_HELD",
             Self::DeliveryEnded => "DELIVERY_ENDED",
@@ -97,6 +99,7 @@ impl Reason {
             | Self::TooManySubscriptions
             | Self::TooManySigningKeys
             | Self::LastSigningKey
+            | Self::EnvelopeNeedsJson
             | Self::DeliveryInFlight
             | Self::DeliveryHeld
             | Self::DeliveryEnded

@@ -149,7 +149,7 @@ impl Flow {
             let result = self.tests.expect(delivery.id);
             let event = Arc::clone(&new.event);
             match self.store.publish(&[new]).await {
-                Ok(results) if results.first() == Some(&Published::Committed) => {}
+                Ok(results) if results.first().is_some_and(Published::is_committed) => {}
                 Ok(_) => {
                     self.tests.forget(delivery.id);
                     continue;
@@ -339,5 +339,6 @@ fn waiting(event: &Event, key: SubscriptionKey, snapshot: &Snapshot, now: Timest
         sequence: None,
         test: false,
         resend_of: None,
+        filter_failed: false,
     }
 }

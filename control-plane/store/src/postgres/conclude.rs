@@ -106,7 +106,7 @@ const CONCLUDE: &str = concat!(
     delivery_columns!(),
     ", end_reason, end_time)
         SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state,
-            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, end_reason,
+            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
             $31::bigint FROM gone)
     , recorded AS (",
     record_attempts!(applied!()),

@@ -20,7 +20,7 @@ macro_rules! move_gone {
             delivery_columns!(),
             ", end_reason, end_time) SELECT id, tenant, subscription, event, event_type, account,
                 shard, epoch, $1::smallint, attempts, failures, trigger, due, deadline, ordering_key,
-                sequence, test, resend_of, $2::smallint, $3::bigint FROM gone)"
+                sequence, test, resend_of, filter_failed, $2::smallint, $3::bigint FROM gone)"
         )
     };
 }

@@ -54,7 +54,7 @@ const END_LIVE: &str = concat!(
     INSERT INTO ended_deliveries (",
     delivery_columns!(),
     ", end_time) SELECT id, tenant, subscription, event, event_type, account, shard, epoch, 4,
-        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, $4::bigint
+        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, $4::bigint
     FROM gone"
 );
 

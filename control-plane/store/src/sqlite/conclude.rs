@@ -26,7 +26,7 @@ const END: Bulk = Bulk {
         ") SELECT d.id, d.tenant, \
          d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, result.state, \
          result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline, result.at, d.ordering_key, \
-         d.sequence, d.test, d.resend_of FROM result CROSS JOIN deliveries d \
+         d.sequence, d.test, d.resend_of, d.filter_failed FROM result CROSS JOIN deliveries d \
          ON d.id = result.id AND d.attempts = result.number AND d.state = 3 RETURNING id"
     ),
     columns: 5,

@@ -86,7 +86,7 @@ const END: &str = concat!(
     delivery_columns!(""),
     ") SELECT d.id, d.tenant, \
      d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, ?2, ?3, d.attempts, \
-     d.failures, d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of \
+     d.failures, d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed \
      FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
 );
 const REMOVE: &str = "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
