@@ -23,6 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::flow::cluster::Cluster;
 use crate::flow::conclude::{self, ConcludeParts};
 use crate::flow::manual::Tests;
+use crate::flow::ordering::{self, TurnParts};
 use crate::flow::publish::{self, PublishParts};
 use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
 use crate::health::{Health, Progress};
@@ -214,6 +215,14 @@ fn assemble(
     );
     let metrics = Metrics::default();
     let tests = Tests::default();
+    let (turns, keeper) = ordering::new(TurnParts {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        dispatcher: dispatcher.clone(),
+        cluster: cluster.clone(),
+        peers: peers.clone(),
+    });
+    tasks.spawn(keeper.run());
     let (publisher, publish_writer) = publish::new(PublishParts {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
@@ -223,6 +232,7 @@ fn assemble(
         cluster: cluster.clone(),
         peers: peers.clone(),
         metrics: metrics.clone(),
+        turns: turns.clone(),
     });
     tasks.spawn(publish_writer.run());
     let (concluder, conclude_writer) = conclude::new(ConcludeParts {
@@ -235,6 +245,7 @@ fn assemble(
         peers: peers.clone(),
         metrics: metrics.clone(),
         tests: tests.clone(),
+        turns: turns.clone(),
     });
     tasks.spawn(conclude_writer.run());
     let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
@@ -253,6 +264,7 @@ fn assemble(
         cluster,
         watch,
         tests,
+        turns,
     };
     Assembled { flow, tasks, loops: Loops { health } }
 }

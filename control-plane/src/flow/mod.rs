@@ -12,6 +12,7 @@
 //! - `reap`: lost work, found.
 //! - `own`: shards, leases, signs of life; `cluster`: what the others told.
 //! - `tenants`: the configuration as last read, and changing it.
+//! - `ordering`: whose turn it is in each ordering key.
 //! - `manual`: tests, resends, cancellations.
 //! - `watch`: the tail of attempts.
 
@@ -20,6 +21,7 @@ pub mod conclude;
 pub mod dispatch;
 mod group;
 pub mod manual;
+pub mod ordering;
 pub mod own;
 pub mod publish;
 pub mod reap;
@@ -59,6 +61,7 @@ pub struct Flow {
     pub cluster: cluster::Cluster,
     pub watch: Watch,
     pub tests: manual::Tests,
+    pub turns: ordering::Turns,
 }
 
 /// Where a tenant's shard is owned.

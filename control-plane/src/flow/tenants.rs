@@ -269,6 +269,7 @@ impl Tenants {
             deadline_before: None,
             state: DeliveryState::Cancelled,
             reason,
+            hold_keys: false,
         };
         let mut ended = 0;
         while ended < END_AT_ONCE {

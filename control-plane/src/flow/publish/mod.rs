@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use self::matching::{Match, matching};
 use super::cluster::Cluster;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
+use super::ordering::Turns;
 use super::tenants::Snapshot;
 use super::{Dispatcher, Tenants};
 use crate::clock::Clock;
@@ -124,6 +125,7 @@ pub struct PublishWriter {
     cluster: Cluster,
     peers: Peers,
     metrics: Metrics,
+    turns: Turns,
     exit: Exit<Pending>,
 }
 
@@ -137,6 +139,7 @@ pub struct PublishParts {
     pub cluster: Cluster,
     pub peers: Peers,
     pub metrics: Metrics,
+    pub turns: Turns,
 }
 
 pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
@@ -148,11 +151,20 @@ pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
         batch_bytes: settings.max_commit_payload_bytes,
         patience: PATIENCE,
     });
-    let PublishParts { store, clock, settings, tenants, dispatcher, cluster, peers, metrics } =
-        parts;
+    let PublishParts {
+        store,
+        clock,
+        settings,
+        tenants,
+        dispatcher,
+        cluster,
+        peers,
+        metrics,
+        turns,
+    } = parts;
     let publisher = Publisher { tenants, entrance };
     let writer =
-        PublishWriter { store, clock, settings, dispatcher, cluster, peers, metrics, exit };
+        PublishWriter { store, clock, settings, dispatcher, cluster, peers, metrics, turns, exit };
     (publisher, writer)
 }
 

@@ -15,6 +15,7 @@ use postrider_store::{Idempotency, NewEvent};
 use super::matching::Match;
 use super::{Pending, PublishWriter};
 use crate::flow::group::Queued;
+use crate::flow::ordering::first_state;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -101,9 +102,7 @@ impl PublishWriter {
         let (state, reason) = match (suppressed, admitted) {
             (true, _) => (DeliveryState::Suppressed, Some(EndReason::SubscriptionDisabled)),
             (false, Some(_)) => (DeliveryState::InFlight, None),
-            // Which of its key is next, the table says once this is committed.
-            (false, None) if ordering_key.is_some() => (DeliveryState::Held, None),
-            (false, None) => (DeliveryState::Waiting, None),
+            (false, None) => (first_state(ordering_key.as_ref()), None),
         };
         Delivery {
             id: DeliveryId::new(event.id.time(), rand::random()),

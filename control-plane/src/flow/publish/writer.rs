@@ -118,6 +118,12 @@ impl PublishWriter {
                 }
             }
         });
+        let committed = new.iter().zip(results).filter(|(_, result)| result.is_committed());
+        for held in committed.flat_map(|(new, _)| &new.deliveries) {
+            if held.state == DeliveryState::Held {
+                self.turns.may_follow(held);
+            }
+        }
         for (tenant, subscription) in elsewhere {
             if let Owner::Peer(address) = self.cluster.owner(&tenant) {
                 self.peers.hint_waiting(&address, subscription);
