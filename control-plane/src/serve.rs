@@ -24,6 +24,7 @@ use crate::flow::cluster::Cluster;
 use crate::flow::conclude::{self, ConcludeParts};
 use crate::flow::manual::Tests;
 use crate::flow::ordering::{self, TurnParts};
+use crate::flow::publish::watermark::Watermark;
 use crate::flow::publish::{self, PublishParts};
 use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
 use crate::health::{Health, Progress};
@@ -215,6 +216,7 @@ fn assemble(
     );
     let metrics = Metrics::default();
     let tests = Tests::default();
+    let watermark = Watermark::default();
     let (turns, keeper) = ordering::new(TurnParts {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
@@ -233,6 +235,7 @@ fn assemble(
         peers: peers.clone(),
         metrics: metrics.clone(),
         turns: turns.clone(),
+        watermark: watermark.clone(),
     });
     tasks.spawn(publish_writer.run());
     let (concluder, conclude_writer) = conclude::new(ConcludeParts {
@@ -265,6 +268,7 @@ fn assemble(
         watch,
         tests,
         turns,
+        watermark,
     };
     Assembled { flow, tasks, loops: Loops { health } }
 }

@@ -336,4 +336,4 @@ pub fn late(state: Option<DeliveryState>, known: Known, outcome: Outcome) -> Lat
 
 #[cfg(test)]
 #[path = "delivery_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
-fn delivery(attempts: u32, failures: u32) -> Delivery {
+pub(crate) fn delivery(attempts: u32, failures: u32) -> Delivery {
     Delivery {
         id: DeliveryId(Uuid::nil()),
         subscription: SubscriptionKey {

@@ -46,6 +46,7 @@ pub enum Reason {
     DeliveryHeld,
     DeliveryEnded,
     SubscriptionDeleted,
+    WindowOpen,
     WatchTooSlow,
     TooManyWatches,
     Stopping,
@@ -77,6 +78,7 @@ impl Reason {
             Self::DeliveryHeld => "DELIVERY_HELD",
             Self::DeliveryEnded => "DELIVERY_ENDED",
             Self::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
+            Self::WindowOpen => "WINDOW_OPEN",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyWatches => "TOO_MANY_WATCHES",
             Self::Stopping => "STOPPING",
@@ -108,6 +110,7 @@ impl Reason {
             Self::WatchTooSlow | Self::TooManyWatches | Self::Overloaded => Code::ResourceExhausted,
             Self::RegionHasNoAgent
             | Self::Stopping
+            | Self::WindowOpen
             | Self::StoreUnavailable
             | Self::OwnerUnavailable => Code::Unavailable,
             Self::Internal => Code::Internal,

@@ -13,6 +13,7 @@
 //! - `own`: shards, leases, signs of life; `cluster`: what the others told.
 //! - `tenants`: the configuration as last read, and changing it.
 //! - `ordering`: whose turn it is in each ordering key.
+//! - `reconcile`: windows of time, closed.
 //! - `manual`: tests, resends, cancellations.
 //! - `watch`: the tail of attempts.
 
@@ -25,6 +26,7 @@ pub mod ordering;
 pub mod own;
 pub mod publish;
 pub mod reap;
+pub mod reconcile;
 pub mod retry;
 pub mod tenants;
 pub mod watch;
@@ -62,6 +64,7 @@ pub struct Flow {
     pub watch: Watch,
     pub tests: manual::Tests,
     pub turns: ordering::Turns,
+    pub watermark: publish::watermark::Watermark,
 }
 
 /// Where a tenant's shard is owned.

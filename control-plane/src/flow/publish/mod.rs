@@ -7,6 +7,7 @@
 
 mod matching;
 mod rows;
+pub mod watermark;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use postrider_store::{Store, StoreError};
 use tokio::sync::oneshot;
 
 use self::matching::{Match, matching};
+use self::watermark::Watermark;
 use super::cluster::Cluster;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::ordering::Turns;
@@ -126,6 +128,7 @@ pub struct PublishWriter {
     peers: Peers,
     metrics: Metrics,
     turns: Turns,
+    watermark: Watermark,
     exit: Exit<Pending>,
 }
 
@@ -140,6 +143,7 @@ pub struct PublishParts {
     pub peers: Peers,
     pub metrics: Metrics,
     pub turns: Turns,
+    pub watermark: Watermark,
 }
 
 pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
@@ -161,10 +165,21 @@ pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
         peers,
         metrics,
         turns,
+        watermark,
     } = parts;
     let publisher = Publisher { tenants, entrance };
-    let writer =
-        PublishWriter { store, clock, settings, dispatcher, cluster, peers, metrics, turns, exit };
+    let writer = PublishWriter {
+        store,
+        clock,
+        settings,
+        dispatcher,
+        cluster,
+        peers,
+        metrics,
+        turns,
+        watermark,
+        exit,
+    };
     (publisher, writer)
 }
 

@@ -29,6 +29,7 @@ impl PublishWriter {
 
     /// Commits a batch.
     async fn commit(&self, batch: Vec<Queued<Pending>>) {
+        self.watermark.begin(self.clock.now());
         let (items, new) = self.prepare(batch);
         let started = self.clock.now();
         let result = self.store.publish(&new).await;
@@ -39,6 +40,7 @@ impl PublishWriter {
             Err(error) => {
                 // Whether it was committed is not known: what was, the sweep finds.
                 self.cluster.suspect();
+                self.watermark.unknown(self.clock.now());
                 tracing::warn!(%error, events = new.len(), "publish was not committed");
                 self.roll_back(items.iter().flat_map(|item| item.reserved.iter().copied()));
                 for item in items {
@@ -47,6 +49,7 @@ impl PublishWriter {
                 }
             }
         }
+        self.watermark.settled();
     }
 
     /// Tries each item of a refused batch alone, so that the guilty one fails alone.
@@ -57,6 +60,7 @@ impl PublishWriter {
                 Ok(results) => self.finish(vec![item], new, results),
                 Err(error) => {
                     self.cluster.suspect();
+                    self.watermark.unknown(self.clock.now());
                     self.roll_back(item.reserved.into_iter());
                     let _ = item.queued.item.verdict.send(Verdict::Decided(Err(error.into())));
                 }
