@@ -25,7 +25,7 @@ use crate::flow::conclude::{self, ConcludeParts};
 use crate::flow::manual::Tests;
 use crate::flow::ordering::{self, TurnParts};
 use crate::flow::publish::{self, PublishParts};
-use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
+use crate::flow::{Dispatcher, EventTypes, Flow, Peers, Tenants, Watch};
 use crate::health::{Health, Progress};
 use crate::metrics::Metrics;
 use crate::settings::{Dispatch, Settings};
@@ -90,6 +90,7 @@ pub async fn start(
 
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, peer_tls);
     let (flow, mut tasks, loops) = (assembled.flow, assembled.tasks, assembled.loops);
+    flow.event_types.refresh().await.context("reading the event types")?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
@@ -213,6 +214,7 @@ fn assemble(
         peers.clone(),
         shards,
     );
+    let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let metrics = Metrics::default();
     let tests = Tests::default();
     let (turns, keeper) = ordering::new(TurnParts {
@@ -257,6 +259,7 @@ fn assemble(
         metrics,
         replica,
         tenants,
+        event_types,
         dispatcher,
         publisher,
         concluder,

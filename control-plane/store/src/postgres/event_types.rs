@@ -71,15 +71,11 @@ impl EventTypeStore for PostgresStore {
     ) -> Result<i64, CatalogueError> {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise(&mut transaction).await?;
-        let there: i64 =
-            sqlx::query_scalar(COUNT).fetch_one(&mut *transaction).await.checked()?;
+        let there: i64 = sqlx::query_scalar(COUNT).fetch_one(&mut *transaction).await.checked()?;
         if usize::try_from(there).unwrap_or(usize::MAX) >= most {
             return Err(CatalogueError::TooMany);
         }
-        bind(INSERT, event_type, version)
-            .execute(&mut *transaction)
-            .await
-            .map_err(insert_error)?;
+        bind(INSERT, event_type, version).execute(&mut *transaction).await.map_err(insert_error)?;
         transaction.commit().await.checked()?;
         Ok(version)
     }
@@ -183,8 +179,7 @@ impl EventTypeStore for PostgresStore {
 
     async fn catalogue(&self) -> StoreResult<(i64, Vec<EventType>)> {
         let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
-        let version =
-            sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await.checked()?;
+        let version = sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await.checked()?;
         let rows = sqlx::query(ALL).fetch_all(&mut *transaction).await.checked()?;
         transaction.commit().await.checked()?;
         Ok((version, read(&rows, event_type)?))

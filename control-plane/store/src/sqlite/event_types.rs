@@ -204,10 +204,7 @@ async fn missed(connection: &mut SqliteConnection, name: &str) -> StoreResult<Wr
     Ok(if found.is_some() { WriteError::RevisionMismatch } else { WriteError::NotFound })
 }
 
-async fn users(
-    connection: &mut SqliteConnection,
-    name: &str,
-) -> StoreResult<Vec<SubscriptionKey>> {
+async fn users(connection: &mut SqliteConnection, name: &str) -> StoreResult<Vec<SubscriptionKey>> {
     let mut values = Values::default();
     values.text(name).add(i64::from(IN_USE_NAMED));
     let rows = values.run(connection, USERS).await?;
