@@ -196,7 +196,8 @@ impl Cluster {
         };
         let unknown = ALLOW_UNKNOWN.to_owned();
         let unknown = (unknown, description.allow_unknown_event_types.to_string());
-        let environment: Vec<_> = description.environment.iter().cloned().chain([unknown]).collect();
+        let environment: Vec<_> =
+            description.environment.iter().cloned().chain([unknown]).collect();
         for number in 1..=description.replicas {
             let id = format!("replica-{number}");
             let identity = self.identity(description, &id)?;
