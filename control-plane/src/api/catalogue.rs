@@ -122,7 +122,8 @@ mod tests {
 
     fn told(verdict: Verdict) -> (Code, String, Vec<String>) {
         let status = answer(verdict, "payment.completed", false).unwrap_err();
-        let fields = status.get_details_bad_request().unwrap_or_default().field_violations;
+        let told = status.get_details_bad_request();
+        let fields = told.map(|told| told.field_violations).unwrap_or_default();
         let reason = status.get_details_error_info().unwrap().reason;
         (status.code(), reason, fields.into_iter().map(|violation| violation.field).collect())
     }
