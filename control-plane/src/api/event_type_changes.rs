@@ -169,7 +169,7 @@ impl EventTypes {
         let plan = self.flow.event_types.import(inputs, request.validate_only).await;
         let plan = plan.map_err(|error| match error {
             CatalogueError::Write(WriteError::RevisionMismatch) => {
-                errors::retry_soon(Reason::Overloaded, "the catalogue keeps changing")
+                errors::retry_soon(Reason::Overloaded, "others keep changing these event types")
             }
             error => refused(error, "-"),
         })?;

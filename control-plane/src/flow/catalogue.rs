@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::clock::Clock;
 use crate::replicas::Peers;
 
-/// How often an import is tried against others' changes.
+/// How often an import is tried against others' changes of the same types.
 const WRITE_TRIES: usize = 5;
 
 struct Inner {
@@ -113,7 +113,7 @@ impl EventTypes {
             if validate_only || plan.writes.is_empty() {
                 return Ok(plan);
             }
-            match self.0.store.put_event_types(&plan.writes, catalogue.version()).await {
+            match self.0.store.put_event_types(&plan.writes, MAX_EVENT_TYPES).await {
                 Err(CatalogueError::Write(WriteError::RevisionMismatch)) => {}
                 Err(error) => return Err(error),
                 Ok(version) => {

@@ -5,6 +5,8 @@
 //! happen one after the other, and a name that was deleted and made again never
 //! has a revision that it had before.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::SubscriptionKey;
@@ -65,12 +67,13 @@ pub trait EventTypeStore {
         force: bool,
     ) -> Result<i64, CatalogueError>;
 
-    /// Inserts or replaces all of these, or none: `RevisionMismatch` unless the
-    /// catalogue is still at `version`, on which they were decided.
+    /// Inserts or replaces all of these, or none: `RevisionMismatch` unless each is
+    /// still at the revision that it says, 0 being that of one that is not there;
+    /// `TooMany` when there would be more than `most`.
     async fn put_event_types(
         &self,
         event_types: &[EventType],
-        version: i64,
+        most: usize,
     ) -> Result<i64, CatalogueError>;
 
     /// The whole catalogue with its version, read at one moment.
@@ -92,4 +95,21 @@ pub struct EventTypeQuery {
     pub after: Option<String>,
     /// At least 1.
     pub limit: u32,
+}
+
+/// Whether what is to be put still stands as it was seen, and has room: given the
+/// revisions of those that are there, and how many there are in all.
+pub(crate) fn may_put(
+    event_types: &[EventType],
+    revisions: &HashMap<String, i64>,
+    count: i64,
+    most: usize,
+) -> Result<(), CatalogueError> {
+    let seen = |one: &EventType| revisions.get(&one.name).copied().unwrap_or(0) == one.revision;
+    if !event_types.iter().all(seen) {
+        return Err(WriteError::RevisionMismatch.into());
+    }
+    let created = event_types.len().saturating_sub(revisions.len());
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count.saturating_add(created) > most { Err(CatalogueError::TooMany) } else { Ok(()) }
 }

@@ -11,7 +11,8 @@ use crate::time::Timestamp;
 /// What an import does to a catalogue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportPlan {
-    /// What is new or differs, as it is to be stored.
+    /// What is new or differs, as it is to be stored; each with the revision that it
+    /// has now, 0 where it is new.
     pub writes: Vec<EventType>,
     pub created: usize,
     pub updated: usize,
@@ -26,7 +27,7 @@ impl Catalogue {
             match self.get(&input.name) {
                 None => {
                     plan.created += 1;
-                    plan.writes.push(EventType::new(input, now));
+                    plan.writes.push(EventType { revision: 0, ..EventType::new(input, now) });
                 }
                 Some(there) if !there.is_archived() && there.input() == input => {
                     plan.unchanged += 1;
@@ -68,6 +69,8 @@ mod tests {
         assert!(plan.writes.iter().all(|one| !one.is_archived() && one.update_time == NOW));
         let created: Vec<_> = plan.writes.iter().map(|one| one.create_time).collect();
         assert_eq!(created, [THEN, THEN, NOW]);
+        let revisions: Vec<_> = plan.writes.iter().map(|one| one.revision).collect();
+        assert_eq!(revisions, [1, 1, 0]);
         let after = catalogue
             .rebuilt(8, plan.writes.into_iter().chain([EventType::new(input("same"), THEN)]));
         let again = after.plan_import(inputs, NOW);

@@ -15,13 +15,11 @@ use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::config::WriteError;
 use crate::error::StoreResult;
-use crate::event_types::{CatalogueError, EventTypeQuery, EventTypeStore, IN_USE_NAMED};
+use crate::event_types::{CatalogueError, EventTypeQuery, EventTypeStore, IN_USE_NAMED, may_put};
 
 const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const VERSION: &str = "SELECT version FROM catalogue";
 const RAISE: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
-const RAISE_FROM: &str =
-    "UPDATE catalogue SET version = version + 1 WHERE version = $1 RETURNING version";
 
 /// What [`event_type`] reads.
 macro_rules! event_type_columns {
@@ -44,6 +42,7 @@ const UPDATE: &str = "UPDATE event_types SET description = $2, group_name = $3, 
 const DELETE: &str = "DELETE FROM event_types WHERE name = $1 AND revision = $2";
 const GET: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = $1");
 const ALL: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
+const REVISIONS: &str = "SELECT name, revision FROM event_types WHERE name = ANY($1::text[])";
 const PUT: &str = concat!(
     "INSERT INTO event_types (",
     event_type_columns!(),
@@ -163,15 +162,16 @@ impl EventTypeStore for PostgresStore {
     async fn put_event_types(
         &self,
         event_types: &[EventType],
-        version: i64,
+        most: usize,
     ) -> Result<i64, CatalogueError> {
         let mut transaction = self.pool.begin().await.checked()?;
-        let raised: Option<i64> = sqlx::query_scalar(RAISE_FROM)
-            .bind(version)
-            .fetch_optional(&mut *transaction)
-            .await
-            .checked()?;
-        let version = raised.ok_or(WriteError::RevisionMismatch)?;
+        let version = raise(&mut transaction).await?;
+        let names: Vec<_> = event_types.iter().map(|one| one.name.as_str()).collect();
+        let rows =
+            sqlx::query(REVISIONS).bind(names).fetch_all(&mut *transaction).await.checked()?;
+        let there = read(&rows, |row| Ok((get(row, "name")?, get(row, "revision")?)))?;
+        let count = sqlx::query_scalar(COUNT).fetch_one(&mut *transaction).await.checked()?;
+        may_put(event_types, &there.into_iter().collect(), count, most)?;
         bind_all(event_types, version).execute(&mut *transaction).await.checked()?;
         transaction.commit().await.checked()?;
         Ok(version)

@@ -1,6 +1,8 @@
 //! The catalogue of event types. One connection writes, so that changes happen
 //! one after the other.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::SubscriptionKey;
@@ -15,7 +17,7 @@ use super::rows::Columns;
 use crate::codec::{self, corrupt};
 use crate::config::WriteError;
 use crate::error::StoreResult;
-use crate::event_types::{CatalogueError, EventTypeQuery, EventTypeStore, IN_USE_NAMED};
+use crate::event_types::{CatalogueError, EventTypeQuery, EventTypeStore, IN_USE_NAMED, may_put};
 
 const VERSION: &str = "SELECT version FROM catalogue";
 const RAISE: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
@@ -40,6 +42,8 @@ const UPDATE: &str = "UPDATE event_types SET description = ?2, group_name = ?3, 
 const DELETE: &str = "DELETE FROM event_types WHERE name = ? AND revision = ?";
 const GET: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = ?");
 const ALL: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
+const REVISIONS: &str = "SELECT e.name, e.revision FROM json_each(?) j \
+     CROSS JOIN event_types e ON e.name = j.value";
 const PUT: Bulk = Bulk {
     sql: concat!(
         "INSERT INTO event_types (",
@@ -154,21 +158,23 @@ impl EventTypeStore for SqliteStore {
     async fn put_event_types(
         &self,
         event_types: &[EventType],
-        version: i64,
+        most: usize,
     ) -> Result<i64, CatalogueError> {
+        let names: Vec<_> = event_types.iter().map(|one| one.name.as_str()).collect();
+        let names = codec::to_json(&names)?;
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let raised = first_number(&mut tx, RAISE).await?;
-        if raised != version + 1 {
-            return Err(WriteError::RevisionMismatch.into());
-        }
+        let version = first_number(&mut tx, RAISE).await?;
+        let there = revisions(&mut tx, names).await?;
+        let count = first_number(&mut tx, COUNT).await?;
+        may_put(event_types, &there, count, most)?;
         PUT.run(&mut tx, event_types, |values, event_type| {
-            put(values, event_type, raised);
+            put(values, event_type, version);
             Ok(())
         })
         .await?;
         tx.commit().await?;
-        Ok(raised)
+        Ok(version)
     }
 
     async fn catalogue(&self) -> StoreResult<(i64, Vec<EventType>)> {
@@ -213,6 +219,21 @@ async fn users(connection: &mut SqliteConnection, name: &str) -> StoreResult<Vec
             let mut columns = Columns::of(row);
             let (tenant, subscription) = (columns.tenant()?, columns.subscription()?);
             Ok(SubscriptionKey { tenant, subscription })
+        })
+        .collect()
+}
+
+async fn revisions(
+    connection: &mut SqliteConnection,
+    names: String,
+) -> StoreResult<HashMap<String, i64>> {
+    let mut values = Values::default();
+    values.add(names);
+    let rows = values.run(connection, REVISIONS).await?;
+    rows.iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.get()?, columns.int()?))
         })
         .collect()
 }

@@ -125,11 +125,23 @@ conformance! {
         store.create_event_type(&left, MOST).await.unwrap();
         let old = EventType { group: "old".to_owned(), ..event_type("n007", now) };
         let version = store.create_event_type(&old, MOST).await.unwrap();
-        let put: Vec<_> = (0..300).map(|n| event_type(&format!("n{n:03}"), now)).collect();
-        let refused = store.put_event_types(&put, version - 1).await.unwrap_err();
-        assert!(is(&refused, &WriteError::RevisionMismatch), "{refused}");
+        let put: Vec<_> = (0..300)
+            .map(|n| {
+                let revision = if n == 7 { version } else { 0 };
+                EventType { revision, ..event_type(&format!("n{n:03}"), now) }
+            })
+            .collect();
+        for (wrong, revision) in [(7, version - 1), (7, 0), (8, version)] {
+            let mut put = put.clone();
+            put[wrong].revision = revision;
+            let refused = store.put_event_types(&put, 1_000).await.unwrap_err();
+            assert!(is(&refused, &WriteError::RevisionMismatch), "{refused}");
+        }
+        let refused = store.put_event_types(&put, 300).await.unwrap_err();
+        assert!(matches!(refused, CatalogueError::TooMany), "{refused}");
         assert_eq!(store.catalogue().await.unwrap().1.len(), 2);
-        let raised = store.put_event_types(&put, version).await.unwrap();
+        assert_eq!(store.catalogue_version().await.unwrap(), version);
+        let raised = store.put_event_types(&put, 301).await.unwrap();
         assert_eq!(raised, version + 1);
         let (at, all) = store.catalogue().await.unwrap();
         assert_eq!((at, all.len()), (raised, 301));
