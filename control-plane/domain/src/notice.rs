@@ -103,17 +103,22 @@ pub struct Exhausted<'a> {
 }
 
 impl<'a> Exhausted<'a> {
-    /// What is told of this delivery's end; `None` for a test, and for a notice
-    /// that could not be delivered, which would only be followed by others.
+    /// What is told of this delivery's end, if anything is.
     pub fn of(delivery: &'a Delivery, reason: Option<EndReason>) -> Option<Self> {
-        let told = !delivery.test && !is_reserved(&delivery.event_type);
-        told.then_some(Self {
+        let ended = Self {
             delivery: delivery.id,
             event: delivery.event,
             event_type: &delivery.event_type,
             attempts: delivery.attempts,
             reason,
-        })
+        };
+        ended.unless_hidden(delivery.test)
+    }
+
+    /// Nothing is told of a test, nor of a notice that could not be delivered,
+    /// which would only be followed by others.
+    pub fn unless_hidden(self, test: bool) -> Option<Self> {
+        (!test && !is_reserved(self.event_type)).then_some(self)
     }
 }
 

@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod history;
 mod maintenance;
+mod notices;
 mod ownership;
 pub mod postgres;
 mod publishing;
@@ -23,7 +24,7 @@ mod work;
 use std::sync::Arc;
 
 pub use config::{
-    ConfigStore, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, WriteError,
+    ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, WriteError,
 };
 pub use error::{StoreError, StoreResult};
 pub use history::{
@@ -31,6 +32,7 @@ pub use history::{
     StatsRow, TailPage, TailedAttempt, TimeRange, latency_bucket, latency_bucket_bound,
 };
 pub use maintenance::{Maintenance, MaintenanceStore};
+pub use notices::{NoticeStore, StreakChange, WaitingAnnouncement};
 pub use ownership::{
     AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
 };
@@ -47,6 +49,7 @@ pub trait Store:
     + WorkStore
     + OwnershipStore
     + HistoryStore
+    + NoticeStore
     + MaintenanceStore
     + Send
     + Sync

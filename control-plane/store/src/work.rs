@@ -6,9 +6,11 @@ use postrider_domain::delivery::{
 };
 use postrider_domain::event::Event;
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
+use postrider_domain::notice::{Announcement, Endpoint};
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
+use crate::notices::StreakChange;
 
 /// Moves deliveries through their lives.
 #[async_trait]
@@ -18,7 +20,8 @@ pub trait WorkStore {
     ///
     /// An item is applied when its delivery is IN_FLIGHT at the attempt of its
     /// record: the attempt is recorded, the statistics count it, and the
-    /// transition happens. Otherwise nothing of it is written, and
+    /// transition happens, and what it makes of the streak and what is told of it
+    /// are written. Otherwise nothing of it is written, and
     /// [`WorkStore::conclude_late`] is to be asked. No two items of one batch
     /// belong to the same delivery. Statistics rows are locked in a fixed order.
     async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>>;
@@ -123,6 +126,17 @@ pub trait WorkStore {
 pub struct Conclusion {
     pub record: AttemptRecord,
     pub transition: Transition,
+    /// What it makes of its subscription's streak.
+    pub streak: Option<StreakChange>,
+    /// What is told of it.
+    pub announcement: Option<Announcement>,
+}
+
+impl Conclusion {
+    /// A result that is news to nobody but its delivery.
+    pub const fn new(record: AttemptRecord, transition: Transition) -> Self {
+        Self { record, transition, streak: None, announcement: None }
+    }
 }
 
 /// Whether a conclusion was applied.
@@ -189,6 +203,8 @@ pub struct EndWaiting {
     pub deadline_before: Option<Timestamp>,
     pub state: DeliveryState,
     pub reason: EndReason,
+    /// The end of each is told about this endpoint.
+    pub announce: Option<Endpoint>,
 }
 
 /// What a cancellation found.

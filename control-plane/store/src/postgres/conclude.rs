@@ -8,11 +8,13 @@ use std::collections::HashSet;
 
 use postrider_domain::delivery::{DeliveryState, Transition};
 use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::arrays::{AttemptArrays, int};
 use super::errors::Checked as _;
+use super::notices;
 use super::rows::{attempt_columns, delivery_columns, get};
 use crate::error::StoreResult;
 use crate::work::{Concluded, Conclusion};
@@ -152,6 +154,10 @@ impl<'a> Batch<'a> {
     }
 }
 
+fn applied(row: &PgRow) -> StoreResult<HashSet<Uuid>> {
+    Ok(get::<Vec<Uuid>>(row, "applied")?.into_iter().collect())
+}
+
 impl PostgresStore {
     pub(super) async fn conclude_batch(
         &self,
@@ -172,8 +178,17 @@ impl PostgresStore {
         let query = query.bind(others).bind(states).bind(reasons);
         let (ids, numbers, dues, failures) = batch.retries;
         let query = query.bind(ids).bind(numbers).bind(dues).bind(failures);
-        let row = query.fetch_one(&self.pool).await.checked()?;
-        let applied: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "applied")?.into_iter().collect();
+        let applied = if notices::are_in(conclusions) {
+            let mut transaction = self.pool.begin().await.checked()?;
+            let row = query.fetch_one(&mut *transaction).await.checked()?;
+            let applied = applied(&row)?;
+            let told = conclusions.iter().filter(|c| applied.contains(&c.record.key.delivery.0));
+            notices::of_conclusions(&mut transaction, told, self.shards).await?;
+            transaction.commit().await.checked()?;
+            applied
+        } else {
+            applied(&query.fetch_one(&self.pool).await.checked()?)?
+        };
         let answer = |conclusion: &Conclusion| {
             if applied.contains(&conclusion.record.key.delivery.0) {
                 Concluded::Applied

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::errors::Checked as _;
+use super::notices;
 use super::rows::{delivery_columns, get};
 use crate::codec;
 use crate::error::StoreResult;
@@ -37,7 +38,7 @@ const END_WAITING: &str = concat!(
     , ",
     move_gone!(),
     "
-    SELECT count(*) FROM gone"
+    SELECT id, event, event_type, attempts, test FROM gone"
 );
 
 /// What was claimed or looked up without its event being found, if a second look
@@ -73,7 +74,8 @@ impl PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
-        let ended: i64 = sqlx::query_scalar(END_WAITING)
+        let mut transaction = self.pool.begin().await.checked()?;
+        let ended = sqlx::query(END_WAITING)
             .bind(request.state.code())
             .bind(request.reason.code())
             .bind(now.as_micros())
@@ -81,10 +83,15 @@ impl PostgresStore {
             .bind(request.subscription.subscription.as_str())
             .bind(request.deadline_before.map(Timestamp::as_micros))
             .bind(i64::from(limit))
-            .fetch_one(&self.pool)
+            .fetch_all(&mut *transaction)
             .await
             .checked()?;
-        codec::narrow("count", ended)
+        if let Some(endpoint) = &request.announce {
+            notices::of_ends(&mut transaction, endpoint, &ended, request.reason, self.shards)
+                .await?;
+        }
+        transaction.commit().await.checked()?;
+        codec::narrow("count", i64::try_from(ended.len()).unwrap_or(i64::MAX))
     }
 
     /// Returns those that it ended.

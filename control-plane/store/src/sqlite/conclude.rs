@@ -85,7 +85,7 @@ pub(super) async fn conclude(
 ) -> StoreResult<Vec<Concluded>> {
     let mut ends: Vec<(&AttemptRecord, DeliveryState, Option<EndReason>)> = Vec::new();
     let mut retries: Vec<(&AttemptRecord, Timestamp, u32)> = Vec::new();
-    for Conclusion { record, transition } in batch {
+    for Conclusion { record, transition, .. } in batch {
         match *transition {
             Transition::End { state, reason } => ends.push((record, state, reason)),
             Transition::Retry { due, failures } => retries.push((record, due, failures)),

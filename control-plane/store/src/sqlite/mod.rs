@@ -17,6 +17,7 @@ mod errors;
 mod history;
 mod lock;
 mod maintenance;
+mod notices;
 mod open;
 mod ownership;
 mod publishing;

@@ -203,7 +203,7 @@ impl World {
     }
 
     pub async fn conclude(&self, record: AttemptRecord, transition: Transition) -> Concluded {
-        let batch = [Conclusion { record, transition }];
+        let batch = [Conclusion::new(record, transition)];
         self.store.conclude(&batch, self.now + SECOND).await.unwrap()[0]
     }
 
