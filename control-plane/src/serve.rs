@@ -24,7 +24,7 @@ use crate::flow::cluster::Cluster;
 use crate::flow::conclude::{self, ConcludeParts};
 use crate::flow::manual::Tests;
 use crate::flow::publish::{self, PublishParts};
-use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
+use crate::flow::{Dispatcher, Flow, Notices, Peers, Streaks, Tenants, Watch};
 use crate::health::{Health, Progress};
 use crate::metrics::Metrics;
 use crate::settings::{Dispatch, Settings};
@@ -205,11 +205,14 @@ fn assemble(
     tasks.spawn(hints.run());
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
+    let notices = Notices::new(settings.notices.operators());
+    let streaks = Streaks::default();
     let tenants = Tenants::new(
         Arc::clone(&store),
         Arc::clone(&clock),
         dispatcher.clone(),
         peers.clone(),
+        notices.clone(),
         shards,
     );
     let metrics = Metrics::default();
@@ -235,6 +238,8 @@ fn assemble(
         peers: peers.clone(),
         metrics: metrics.clone(),
         tests: tests.clone(),
+        notices: notices.clone(),
+        streaks: streaks.clone(),
     });
     tasks.spawn(conclude_writer.run());
     let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
@@ -253,6 +258,8 @@ fn assemble(
         cluster,
         watch,
         tests,
+        notices,
+        streaks,
     };
     Assembled { flow, tasks, loops: Loops { health } }
 }
@@ -268,6 +275,8 @@ fn spawn_loops(
     tasks.spawn(async move { pump.0.run(pump.1).await });
     let work: (Flow, Progress, _) = (flow.clone(), health.watch("work"), stopped.clone());
     tasks.spawn(async move { work.0.run_work(work.1, work.2).await });
+    let notices: (Flow, Progress, _) = (flow.clone(), health.watch("notices"), stopped.clone());
+    tasks.spawn(async move { notices.0.run_notices(notices.1, notices.2).await });
     let own: (Flow, Progress, _) = (flow.clone(), health.watch("ownership"), draining.clone());
     tokio::spawn(async move { own.0.run_ownership(own.1, own.2).await })
 }

@@ -83,14 +83,26 @@ impl Streak {
     /// The next stage, if it is time for it: one step, so that no warning is
     /// left out however late it is noticed.
     pub fn due(self, rule: AutoDisable, now: Timestamp) -> Option<Stage> {
-        let next = match self.stage {
-            Stage::Begun => Stage::Tenth,
-            Stage::Tenth => Stage::Half,
-            Stage::Half if rule.never => return None,
-            Stage::Half => Stage::Over,
-            Stage::Over => return None,
-        };
-        (now.since(self.since) >= next.reached_after(rule.after)).then_some(next)
+        let next = self.next(rule)?;
+        (now >= self.reaches(next, rule)).then_some(next)
+    }
+
+    /// When it is time for the next stage, if there is one.
+    pub fn next_step(self, rule: AutoDisable) -> Option<Timestamp> {
+        self.next(rule).map(|next| self.reaches(next, rule))
+    }
+
+    fn next(self, rule: AutoDisable) -> Option<Stage> {
+        match self.stage {
+            Stage::Begun => Some(Stage::Tenth),
+            Stage::Tenth => Some(Stage::Half),
+            Stage::Half => (!rule.never).then_some(Stage::Over),
+            Stage::Over => None,
+        }
+    }
+
+    fn reaches(self, stage: Stage, rule: AutoDisable) -> Timestamp {
+        self.since + stage.reached_after(rule.after)
     }
 
     /// When the subscription is given up; `None` when it never is.

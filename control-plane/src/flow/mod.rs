@@ -13,6 +13,7 @@
 //! - `own`: shards, leases, signs of life; `cluster`: what the others told.
 //! - `tenants`: the configuration as last read, and changing it.
 //! - `manual`: tests, resends, cancellations.
+//! - `notices`: operational events, told; `streaks`: endpoints that only fail.
 //! - `watch`: the tail of attempts.
 
 pub mod cluster;
@@ -20,10 +21,12 @@ pub mod conclude;
 pub mod dispatch;
 mod group;
 pub mod manual;
+pub mod notices;
 pub mod own;
 pub mod publish;
 pub mod reap;
 pub mod retry;
+pub mod streaks;
 pub mod tenants;
 pub mod watch;
 
@@ -39,7 +42,9 @@ use crate::settings::Settings;
 pub use crate::replicas::Peers;
 pub use dispatch::Dispatcher;
 pub use manual::{CancelError, RetryError, TestError, TestRequest};
+pub use notices::Notices;
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
+pub use streaks::Streaks;
 pub use tenants::Tenants;
 pub use watch::Watch;
 
@@ -59,6 +64,8 @@ pub struct Flow {
     pub cluster: cluster::Cluster,
     pub watch: Watch,
     pub tests: manual::Tests,
+    pub notices: Notices,
+    pub streaks: Streaks,
 }
 
 /// Where a tenant's shard is owned.

@@ -24,7 +24,8 @@ mod work;
 use std::sync::Arc;
 
 pub use config::{
-    ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, WriteError,
+    ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery,
+    WriteError,
 };
 pub use error::{StoreError, StoreResult};
 pub use history::{

@@ -95,7 +95,11 @@ impl<'a> StreakChanges<'a> {
     }
 
     /// What to tell of an end, if it was that of a streak at such a stage.
-    pub(crate) fn recovered(&self, key: &SubscriptionKey, stage: Stage) -> Option<&'a Announcement> {
+    pub(crate) fn recovered(
+        &self,
+        key: &SubscriptionKey,
+        stage: Stage,
+    ) -> Option<&'a Announcement> {
         let warned = Streak { since: Timestamp::default(), stage }.was_warned_about();
         self.ended.get(key).copied().flatten().filter(|_| warned)
     }

@@ -4,7 +4,7 @@
 //! them, and the scheduler, which has nothing more to wait for. Guarantees that
 //! each is acknowledged, so that no agent holds it for ever.
 
-use postrider_domain::delivery::{Outcome, judge_response};
+use postrider_domain::delivery::{LateRecord, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
 
 use super::{ConcludeWriter, Report};
@@ -42,7 +42,13 @@ impl ConcludeWriter {
             Err(error) => {
                 tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");
             }
-            Ok(_) => {}
+            Ok(late) => {
+                let record = &report.record;
+                let news = late.record != LateRecord::Ignore && !record.test;
+                if news && record.outcome == Outcome::Succeeded {
+                    self.end_streak_late(record).await?;
+                }
+            }
         }
         Ok(())
     }

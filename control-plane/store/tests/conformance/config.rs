@@ -3,7 +3,9 @@
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::subscription::{Status, Subscription};
 use postrider_domain::tenant::Tenant;
-use postrider_store::{News, OrderBy, PageRequest, Store, SubscriptionQuery, TenantQuery, WriteError};
+use postrider_store::{
+    News, OrderBy, PageRequest, Store, SubscriptionQuery, TenantQuery, WriteError,
+};
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, World, page, subscription, tenant};

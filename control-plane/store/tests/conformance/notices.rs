@@ -11,10 +11,8 @@ use postrider_store::{
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
 
-const EXHAUSTED: Transition = Transition::End {
-    state: DeliveryState::Exhausted,
-    reason: Some(EndReason::AttemptsExhausted),
-};
+const EXHAUSTED: Transition =
+    Transition::End { state: DeliveryState::Exhausted, reason: Some(EndReason::AttemptsExhausted) };
 
 fn about(world: &World, id: &str) -> Announcement {
     Announcement {
