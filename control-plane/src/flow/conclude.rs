@@ -274,20 +274,6 @@ impl ConcludeWriter {
         Ok(Ok(Decided { report, transition, subscription, streak, announcement }))
     }
 
-    /// What a result is to others than its delivery.
-    async fn news(
-        &self,
-        record: &AttemptRecord,
-        delivery: &Delivery,
-        subscription: Option<&Subscription>,
-        transition: Transition,
-        begun: &mut HashSet<SubscriptionKey>,
-    ) -> StoreResult<(Option<StreakChange>, Option<Announcement>)> {
-        let Some(subscription) = subscription else { return Ok((None, None)) };
-        let streak = self.streak_change(record, subscription, begun).await?;
-        Ok((streak, self.exhausted(delivery, subscription, transition).await?))
-    }
-
     fn transition(
         &self,
         report: &mut Report,

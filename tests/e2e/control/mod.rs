@@ -8,6 +8,7 @@ mod by_hand;
 mod changes;
 mod deletes;
 mod limits;
+mod notices;
 mod region;
 mod status;
 mod test_sends;
@@ -32,4 +33,8 @@ on_both_engines!(
     by_hand::cancelled,
     by_hand::while_in_flight,
     region::waits_for_its_agent,
+    notices::are_told,
+    notices::gone,
+    notices::are_reserved,
+    notices::recovered,
 );

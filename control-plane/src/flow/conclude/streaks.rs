@@ -17,9 +17,23 @@ use super::{ConcludeWriter, Decided};
 use crate::flow::streaks::Recalled;
 
 impl ConcludeWriter {
+    /// What a result is to others than its delivery.
+    pub(super) async fn news(
+        &self,
+        record: &AttemptRecord,
+        delivery: &Delivery,
+        subscription: Option<&Subscription>,
+        transition: Transition,
+        begun: &mut HashSet<SubscriptionKey>,
+    ) -> StoreResult<(Option<StreakChange>, Option<Announcement>)> {
+        let Some(subscription) = subscription else { return Ok((None, None)) };
+        let streak = self.streak_change(record, subscription, begun).await?;
+        Ok((streak, self.exhausted(delivery, subscription, transition).await?))
+    }
+
     /// What a result makes of its subscription's streak. `begun` are the streaks
     /// that begin with the batch it belongs to.
-    pub(super) async fn streak_change(
+    async fn streak_change(
         &self,
         record: &AttemptRecord,
         subscription: &Subscription,
@@ -66,7 +80,7 @@ impl ConcludeWriter {
     }
 
     /// What is told of a delivery that ends by its result.
-    pub(super) async fn exhausted(
+    async fn exhausted(
         &self,
         delivery: &Delivery,
         subscription: &Subscription,
