@@ -89,6 +89,7 @@ pub async fn are_told(cluster: &Cluster) {
     // A test that fails is nobody's business but its caller's.
     let tested = stage.api.subscriptions.test_subscription(TestSubscriptionRequest {
         name: hook.clone(),
+        event_type: "payment.completed".to_owned(),
         ..TestSubscriptionRequest::default()
     });
     tested.await.unwrap();
@@ -132,7 +133,7 @@ pub async fn recovered(cluster: &Cluster) {
     let stage = Stage::set(cluster, "recovered").await;
     stage.receiver.script("/hook", [status(StatusCode::SERVICE_UNAVAILABLE)]);
     let wanted = Subscription {
-        retry_policy: Some(delays(&[500; 60])),
+        retry_policy: Some(delays(&[500; 50])),
         auto_disable: within_a_minute(),
         ..stage.wanted("/hook")
     };
