@@ -21,7 +21,6 @@ use postrider_tests::receiver::behaviour::{ok, status};
 use postrider_tests::receiver::{Received, Receiver};
 use postrider_tests::signature::assert_signed;
 use postrider_tests::timed::Timed;
-use postrider_tests::wait;
 use serde_json::Value;
 
 use super::status::disable;
