@@ -26,7 +26,7 @@ use crate::flow::manual::Tests;
 use crate::flow::ordering::{self, TurnParts};
 use crate::flow::publish::watermark::Watermark;
 use crate::flow::publish::{self, PublishParts};
-use crate::flow::{Dispatcher, EventTypes, Flow, Peers, Tenants, Watch};
+use crate::flow::{Dispatcher, EventTypes, Flow, Notices, Peers, Streaks, Tenants, Watch};
 use crate::health::{Health, Progress};
 use crate::metrics::Metrics;
 use crate::settings::{Dispatch, Settings};
@@ -208,11 +208,14 @@ fn assemble(
     tasks.spawn(hints.run());
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
+    let notices = Notices::new(settings.notices.operators());
+    let streaks = Streaks::default();
     let tenants = Tenants::new(
         Arc::clone(&store),
         Arc::clone(&clock),
         dispatcher.clone(),
         peers.clone(),
+        notices.clone(),
         shards,
     );
     let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
@@ -251,6 +254,8 @@ fn assemble(
         metrics: metrics.clone(),
         tests: tests.clone(),
         turns: turns.clone(),
+        notices: notices.clone(),
+        streaks: streaks.clone(),
     });
     tasks.spawn(conclude_writer.run());
     let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
@@ -272,6 +277,8 @@ fn assemble(
         tests,
         turns,
         watermark,
+        notices,
+        streaks,
     };
     Assembled { flow, tasks, loops: Loops { health } }
 }
@@ -287,6 +294,8 @@ fn spawn_loops(
     tasks.spawn(async move { pump.0.run(pump.1).await });
     let work: (Flow, Progress, _) = (flow.clone(), health.watch("work"), stopped.clone());
     tasks.spawn(async move { work.0.run_work(work.1, work.2).await });
+    let notices: (Flow, Progress, _) = (flow.clone(), health.watch("notices"), stopped.clone());
+    tasks.spawn(async move { notices.0.run_notices(notices.1, notices.2).await });
     let own: (Flow, Progress, _) = (flow.clone(), health.watch("ownership"), draining.clone());
     tokio::spawn(async move { own.0.run_ownership(own.1, own.2).await })
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{Config, Environment, File, FileFormat};
+use postrider_domain::ids::TenantId;
 use serde::Deserialize;
 
 /// The defaults, which are also the documentation.
@@ -28,6 +29,7 @@ pub struct Settings {
     pub dispatch: Dispatch,
     pub ownership: Ownership,
     pub conclude: Conclude,
+    pub notices: Notices,
     pub agents: Agents,
     pub api: Api,
     pub telemetry: Telemetry,
@@ -109,6 +111,19 @@ pub struct Ownership {
 pub struct Conclude {
     pub max_commit_results: usize,
     pub max_queued_results: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    pub operators_tenant: String,
+}
+
+impl Notices {
+    /// The operators' tenant; `None` when there is none.
+    pub fn operators(&self) -> Option<TenantId> {
+        self.operators_tenant.parse().ok()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -236,6 +251,10 @@ impl Settings {
                 return bad(name, "must be at least 1");
             }
         }
+        let notices = &self.notices;
+        if !notices.operators_tenant.is_empty() && notices.operators().is_none() {
+            return bad("notices.operators_tenant", "must be a tenant's id, or empty");
+        }
         if !matches!(self.telemetry.log_format.as_str(), "text" | "json") {
             return bad("telemetry.log_format", "must be \"text\" or \"json\"");
         }
@@ -322,6 +341,7 @@ mod tests {
         assert!(message(&[("server.tls_cert", "a")]).starts_with("server.tls_cert:"));
         assert!(message(&[("ownership.lease_seconds", "4")]).contains("lease_seconds"));
         assert!(message(&[("dispatch.max_deliverys", "4")]).contains("max_deliverys"));
+        assert!(message(&[("notices.operators_tenant", "No")]).contains("operators_tenant"));
         assert!(message(&[("api.max_page_size", "many")]).contains("max_page_size"));
     }
 }

@@ -27,6 +27,7 @@ pub use self::schema::{
     SchemaViolation,
 };
 use crate::filter::validate_event_type;
+use crate::notice::is_reserved;
 use crate::time::Timestamp;
 
 /// Most event types of a catalogue: all of it is held in memory.
@@ -235,19 +236,4 @@ fn wrong_with_sample(sample: &str, enforced: Option<&CompiledSchema>) -> Vec<Str
                 .collect()
         }
     }
-}
-
-/// The event types that the installation publishes itself.
-pub const BUILT_IN: [&str; 5] = [
-    "postrider.endpoint.failing",
-    "postrider.endpoint.recovered",
-    "postrider.endpoint.disabled",
-    "postrider.secret.rotated",
-    "postrider.delivery.exhausted",
-];
-
-/// Whether an event type is one of the installation's own, which nobody else
-/// defines or publishes.
-pub fn is_reserved(name: &str) -> bool {
-    name.strip_prefix("postrider").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_EVENT_TYPE_BYTES;
+use crate::notice;
 use crate::subscription::{Settings, Subscription};
 
 const ALL: &str = "*";
@@ -49,7 +50,7 @@ pub fn validate_event_type(name: &str) -> Result<(), EventTypeError> {
 /// The event types that a subscription asks for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventTypePattern {
-    /// `*`
+    /// `*`: all but Postrider's own, which must be asked for by name or prefix.
     All,
     /// `payment.*`, kept as `payment.`: with the dot, so that it does not take
     /// `payments.completed` for one of its own.
@@ -60,7 +61,7 @@ pub enum EventTypePattern {
 impl EventTypePattern {
     pub fn matches(&self, event_type: &str) -> bool {
         match self {
-            Self::All => true,
+            Self::All => !notice::is_reserved(event_type),
             Self::Prefix(prefix) => event_type.starts_with(prefix.as_str()),
             Self::Exact(name) => event_type == name,
         }
@@ -178,7 +179,8 @@ impl Matcher {
         event_type: &str,
         account: Option<&str>,
     ) -> impl Iterator<Item = usize> + use<'a> {
-        let mut found = self.all.clone();
+        let own = notice::is_reserved(event_type);
+        let mut found = if own { Vec::new() } else { self.all.clone() };
         found.extend(self.exact.get(event_type).into_iter().flatten());
         for (dot, _) in event_type.match_indices('.') {
             let prefix = event_type.get(..=dot).unwrap_or_default();

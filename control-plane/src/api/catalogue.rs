@@ -4,9 +4,10 @@
 //! or an error that names each field. Guarantees that a type is called unknown
 //! only after the store was asked, since the call began, whether it is new.
 
-use postrider_domain::event_type::{BUILT_IN, Catalogue, SchemaViolation, Verdict};
+use postrider_domain::event_type::{Catalogue, SchemaViolation, Verdict};
 use postrider_domain::filter::EventTypePattern;
 use postrider_domain::limits;
+use postrider_domain::notice::is_built_in;
 use postrider_proto::v1;
 use postrider_store::StoreResult;
 use tonic::Status;
@@ -100,9 +101,7 @@ pub async fn known_types(
 
 fn unknown_types(catalogue: &Catalogue, patterns: &[String]) -> Vec<usize> {
     let unknown = |pattern: &String| match pattern.parse() {
-        Ok(EventTypePattern::Exact(name)) => {
-            catalogue.get(&name).is_none() && !BUILT_IN.contains(&name.as_str())
-        }
+        Ok(EventTypePattern::Exact(name)) => catalogue.get(&name).is_none() && !is_built_in(&name),
         // What is malformed is told as such.
         _ => false,
     };

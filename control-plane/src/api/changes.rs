@@ -6,6 +6,7 @@
 //! made again on what is there by then.
 
 use postrider_domain::ids::{SubscriptionKey, TenantId};
+use postrider_domain::notice::By;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_store::WriteError;
@@ -120,14 +121,14 @@ pub async fn change_subscription(
     let mut tries = 0;
     loop {
         tries += 1;
-        let mut subscription = live_subscription(flow, key).await?;
-        let revision = subscription.revision;
-        if !same_etag(etag, revision) {
+        let before = live_subscription(flow, key).await?;
+        if !same_etag(etag, before.revision) {
             return Err(errors::etag_mismatch(Kind::Subscription, key));
         }
+        let mut subscription = before.clone();
         change(&mut subscription)?;
         subscription.update_time = flow.clock.now();
-        match flow.tenants.update_subscription(subscription, revision).await {
+        match flow.tenants.update_subscription(&before, subscription, By::Caller).await {
             Err(error) if again(&error, etag, tries) => {}
             done => return done.map_err(|error| errors::write(error, Kind::Subscription, key)),
         }

@@ -45,7 +45,7 @@ fn input(
             }
         }),
     };
-    validate::event_type("event.event_type", &event.event_type, &mut violations);
+    validate::published_type("event.event_type", &event.event_type, &mut violations);
     validate::attributes("event.attributes", &event.attributes, &mut violations);
     for (field, text, max) in [
         ("event.account", &event.account, limits::MAX_ACCOUNT_BYTES),

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use postrider_domain::filter::validate_event_type;
 use postrider_domain::limits;
+use postrider_domain::notice::is_reserved;
 use url::{Host, Url};
 
 use super::errors::Violations;
@@ -58,6 +59,15 @@ pub fn event_type(field: &str, text: &str, violations: &mut Violations) {
         violations.add(field, "is missing");
     } else if let Err(problem) = validate_event_type(text) {
         violations.add(field, problem);
+    }
+}
+
+/// The type of an event that is published.
+pub fn published_type(field: &str, text: &str, violations: &mut Violations) {
+    event_type(field, text, violations);
+    if is_reserved(text) {
+        violations
+            .add(field, "must not begin with \"postrider.\": such events are Postrider's own");
     }
 }
 

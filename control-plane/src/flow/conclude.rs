@@ -6,7 +6,9 @@
 //! valid by its attempt whoever owns the shard; one that cannot be stored is
 //! stored reduced (rules 5 and 6).
 
+mod gone;
 mod late;
+mod streaks;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,34 +19,31 @@ use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
     judge_response,
 };
-use postrider_domain::ids::{AttemptKey, OrderedKey};
+use postrider_domain::ids::{AttemptKey, OrderedKey, SubscriptionKey};
+use postrider_domain::notice::Announcement;
 use postrider_domain::scheduler::{Feedback, StreamId};
 use postrider_domain::subscription::Subscription;
-use postrider_store::{Concluded, Conclusion, KeyEnd, Store, StoreError, StoreResult};
+use postrider_store::{
+    Concluded, Conclusion, KeyEnd, Store, StoreError, StoreResult, StreakChange,
+};
 
 use super::cluster::Cluster;
 use super::dispatch::StreamMessage;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::manual::Tests;
 use super::ordering::{self, Turns};
-use super::{Dispatcher, Owner, Tenants};
+use super::{Dispatcher, Notices, Owner, Streaks, Tenants};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::replicas::Peers;
 use crate::settings::Settings;
+use gone::is_gone;
 
 /// First and longest pause before a commit is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What a queued result weighs besides the response's excerpt.
 const RESULT_OVERHEAD_BYTES: usize = 512;
-/// RFC 9110: the target is gone, likely for good.
-const GONE: u16 = 410;
-/// How long a subscription whose target is gone is held, so that nothing more is
-/// sent while it is being disabled; being disabled ends the hold.
-const GONE_HOLD: Duration = Duration::from_secs(30);
-/// RFC 9110 and RFC 6585: statuses whose Retry-After speaks for the endpoint.
-const HOLDING_STATUSES: [u16; 2] = [429, 503];
 
 /// Facts about one attempt.
 #[derive(Clone, Debug)]
@@ -92,6 +91,8 @@ pub struct ConcludeParts {
     pub metrics: Metrics,
     pub tests: Tests,
     pub turns: Turns,
+    pub notices: Notices,
+    pub streaks: Streaks,
 }
 
 pub fn new(parts: ConcludeParts) -> (Concluder, ConcludeWriter) {
@@ -113,6 +114,10 @@ struct Decided {
     key_end: Option<KeyEnd>,
     /// The ordering key in which another may go once this is durable.
     freed: Option<OrderedKey>,
+    /// Unless it is deleted.
+    subscription: Option<Arc<Subscription>>,
+    streak: Option<StreakChange>,
+    announcement: Option<Announcement>,
 }
 
 impl ConcludeWriter {
@@ -150,9 +155,10 @@ impl ConcludeWriter {
     async fn conclude_batch(&self, batch: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
         let mut decided = Vec::with_capacity(batch.len());
         let mut late = Vec::new();
+        let mut begun = HashSet::new();
         let mut batch = batch.into_iter();
         while let Some(report) = batch.next() {
-            match self.decide(report).await {
+            match self.decide(report, &mut begun).await {
                 Ok(Ok(one)) => decided.push(one),
                 Ok(Err(report)) => late.push(report),
                 Err((error, report)) => {
@@ -193,6 +199,8 @@ impl ConcludeWriter {
             record: one.report.record.clone(),
             transition: one.transition,
             key_end: one.key_end.clone(),
+            streak: one.streak.clone(),
+            announcement: one.announcement.clone(),
         };
         let batch: Vec<Conclusion> = decided.iter().map(conclusion).collect();
         let started = self.parts.clock.now();
@@ -234,6 +242,7 @@ impl ConcludeWriter {
     async fn decide(
         &self,
         mut report: Report,
+        begun: &mut HashSet<SubscriptionKey>,
     ) -> Result<Result<Decided, Report>, (StoreError, Report)> {
         let key = report.record.key;
         let job = self.parts.dispatcher.with(|scheduler, _| scheduler.result_received(key));
@@ -260,15 +269,23 @@ impl ConcludeWriter {
             }
         };
         let transition = self.transition(&mut report, &delivery, subscription.as_deref());
-        let outcome = report.record.outcome;
-        let key_end = subscription.as_deref().and_then(|subscription| {
-            let now = self.parts.clock.now();
+        let (record, known) = (&report.record, subscription.as_deref());
+        let news = self.news(record, &delivery, known, transition, begun).await;
+        let (streak, announcement) = match news {
+            Ok(news) => news,
+            Err(error) => {
+                report.seen = Some(delivery);
+                return Err((error, report));
+            }
+        };
+        let key_end = known.and_then(|subscription| {
+            let (outcome, now) = (record.outcome, self.parts.clock.now());
             ordering::key_end(&delivery, outcome, transition, subscription, now)
         });
         let ends = matches!(transition, Transition::End { .. });
         let freed = ordering::ordered_key(&delivery).filter(|_| ends);
         report.seen = job.is_none().then_some(delivery);
-        Ok(Ok(Decided { report, transition, key_end, freed }))
+        Ok(Ok(Decided { report, transition, subscription, streak, announcement, key_end, freed }))
     }
 
     fn transition(
@@ -321,20 +338,9 @@ impl ConcludeWriter {
         Ok(stored.filter(|s| s.delete_time.is_none()).map(Arc::new))
     }
 
-    /// How long nothing more is to be sent to the endpoint.
-    fn hold(&self, report: &Report) -> Option<Duration> {
-        let record = &report.record;
-        if is_gone(record) {
-            return Some(GONE_HOLD);
-        }
-        let speaks = record.http_status.is_some_and(|s| HOLDING_STATUSES.contains(&s))
-            && record.outcome != Outcome::Succeeded;
-        let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
-        report.retry_after.filter(|_| speaks).map(|wish| wish.min(limit))
-    }
-
     /// Tells everybody whom a durable conclusion concerns.
     fn applied(&self, applied: Vec<Decided>) {
+        self.note_streaks(&applied);
         self.parts.dispatcher.with(|scheduler, now| {
             for one in &applied {
                 let record = &one.report.record;
@@ -378,15 +384,6 @@ impl ConcludeWriter {
         }
     }
 
-    fn disable_gone(&self, record: &AttemptRecord) {
-        let (tenants, key) = (self.parts.tenants.clone(), record.subscription.clone());
-        tokio::spawn(async move {
-            if let Err(error) = tenants.disable(&key, "GONE: the receiver answered 410").await {
-                tracing::warn!(%error, subscription = %key, "could not disable a subscription that is gone");
-            }
-        });
-    }
-
     fn acknowledge(&self, reports: &[&Report]) {
         let mut by_stream: HashMap<StreamId, Vec<AttemptKey>> = HashMap::new();
         for report in reports {
@@ -398,11 +395,6 @@ impl ConcludeWriter {
             self.parts.dispatcher.send(stream, StreamMessage::Ack(keys));
         }
     }
-}
-
-/// Whether the receiver said that its endpoint is gone. A test speaks for nobody.
-fn is_gone(record: &AttemptRecord) -> bool {
-    record.http_status == Some(GONE) && record.outcome == Outcome::HttpStatus && !record.test
 }
 
 /// Leaves of a record only what cannot be refused.

@@ -16,6 +16,7 @@
 //! - `ordering`: whose turn it is in each ordering key.
 //! - `reconcile`: windows of time, closed.
 //! - `manual`: tests, resends, cancellations.
+//! - `notices`: operational events, told; `streaks`: endpoints that only fail.
 //! - `watch`: the tail of attempts.
 
 pub mod catalogue;
@@ -24,12 +25,14 @@ pub mod conclude;
 pub mod dispatch;
 mod group;
 pub mod manual;
+pub mod notices;
 pub mod ordering;
 pub mod own;
 pub mod publish;
 pub mod reap;
 pub mod reconcile;
 pub mod retry;
+pub mod streaks;
 pub mod tenants;
 pub mod watch;
 
@@ -46,7 +49,9 @@ pub use crate::replicas::Peers;
 pub use catalogue::EventTypes;
 pub use dispatch::Dispatcher;
 pub use manual::{CancelError, RetryError, TestError, TestRequest};
+pub use notices::Notices;
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
+pub use streaks::Streaks;
 pub use tenants::Tenants;
 pub use watch::Watch;
 
@@ -69,6 +74,8 @@ pub struct Flow {
     pub tests: manual::Tests,
     pub turns: ordering::Turns,
     pub watermark: publish::watermark::Watermark,
+    pub notices: Notices,
+    pub streaks: Streaks,
 }
 
 /// Where a tenant's shard is owned.

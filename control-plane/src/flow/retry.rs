@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Region, Shard, SubscriptionKey};
+use postrider_domain::notice::{Endpoint, NoticeType};
 use postrider_domain::scheduler::Job;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
@@ -176,7 +177,11 @@ impl Flow {
             let Some(subscription) = found else { continue };
             let running = self.cluster.running(subscription, self.clock.now());
             if waiting.first_deadline <= running && !self.cluster.clock_is_off() {
-                self.expire(subscription, waiting.shard, running).await?;
+                let told = snapshot.as_ref().is_some_and(|snapshot| {
+                    self.notices.wanted(snapshot, NoticeType::DeliveryExhausted)
+                });
+                let announce = told.then(|| Endpoint::of(subscription));
+                self.expire(subscription, waiting.shard, running, announce).await?;
             }
             let shard = waiting.shard;
             self.dispatcher.with(|scheduler, now| {
@@ -194,6 +199,7 @@ impl Flow {
         subscription: &Subscription,
         shard: Shard,
         running: Timestamp,
+        announce: Option<Endpoint>,
     ) -> StoreResult<()> {
         let key = subscription.key();
         let request = EndWaiting {
@@ -203,10 +209,12 @@ impl Flow {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
             hold_keys: ordering::expiry_holds(subscription),
+            announce,
         };
         let ended = self.store.end_waiting(&request, self.clock.now(), MAX_EXPIRED).await?;
         if ended > 0 {
             tracing::info!(subscription = %key, ended, "deliveries expired");
+            self.notices.wake();
         }
         Ok(())
     }

@@ -13,11 +13,12 @@ use postrider_domain::content_filter::ContentFilter;
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::filter::Matcher;
 use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
+use postrider_domain::notice::{self, By};
 use postrider_domain::subscription::{Status, Subscription};
 use postrider_domain::tenant::Tenant;
-use postrider_store::{EndWaiting, Store, StoreError, StoreResult, WriteError};
+use postrider_store::{EndWaiting, News, Store, StoreError, StoreResult, WriteError};
 
-use super::Dispatcher;
+use super::{Dispatcher, Notices};
 use crate::clock::Clock;
 use crate::replicas::Peers;
 
@@ -52,6 +53,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     dispatcher: Dispatcher,
     peers: Peers,
+    notices: Notices,
     shards: u16,
     cached: RwLock<HashMap<TenantId, Arc<Snapshot>>>,
 }
@@ -66,10 +68,11 @@ impl Tenants {
         clock: Arc<dyn Clock>,
         dispatcher: Dispatcher,
         peers: Peers,
+        notices: Notices,
         shards: u16,
     ) -> Self {
         let cached = RwLock::new(HashMap::new());
-        Self(Arc::new(Inner { store, clock, dispatcher, peers, shards, cached }))
+        Self(Arc::new(Inner { store, clock, dispatcher, peers, notices, shards, cached }))
     }
 
     pub fn shard(&self, tenant: &TenantId) -> Shard {
@@ -215,15 +218,37 @@ impl Tenants {
         Ok(new)
     }
 
+    /// Writes a change of a subscription that still stands as it was `before`, and
+    /// what is told of it.
     pub async fn update_subscription(
         &self,
+        before: &Subscription,
         mut changed: Subscription,
-        expected: i64,
+        by: By,
     ) -> Result<Subscription, WriteError> {
-        let version = self.0.store.update_subscription(&changed, expected).await?;
-        changed.revision = expected + 1;
+        changed.revision = before.revision + 1;
+        let news = self.news(before, &changed, by).await?;
+        let store = &self.0.store;
+        let version = store.update_subscription(&changed, before.revision, &news).await?;
         self.spread(&changed.tenant, version).await?;
+        if !news.announcements.is_empty() {
+            self.0.notices.wake();
+        }
         Ok(changed)
+    }
+
+    async fn news(&self, before: &Subscription, after: &Subscription, by: By) -> StoreResult<News> {
+        let mut announcements = Vec::new();
+        let snapshot = self.snapshot(&after.tenant).await?;
+        for (notice, announcement) in notice::of_change(before, after, by) {
+            if snapshot.as_ref().is_some_and(|s| self.0.notices.wanted(s, notice)) {
+                announcements.push(announcement);
+            }
+        }
+        let enabled = after.status == Status::Enabled && before.status != Status::Enabled;
+        // At another address it is another endpoint.
+        let moved = after.settings.url != before.settings.url;
+        Ok(News { announcements, ends_streak: enabled || moved || after.delete_time.is_some() })
     }
 
     /// Deletes a subscription; how many waiting deliveries were cancelled before
@@ -236,7 +261,8 @@ impl Tenants {
         let found = self.0.store.get_subscription(key).await?;
         let mut gone = found.filter(|s| s.delete_time.is_none()).ok_or(WriteError::NotFound)?;
         gone.delete_time = Some(self.0.clock.now());
-        let version = self.0.store.update_subscription(&gone, expected).await?;
+        let news = News { ends_streak: true, ..News::default() };
+        let version = self.0.store.update_subscription(&gone, expected, &news).await?;
         self.spread(&key.tenant, version).await?;
         Ok(self.end_waiting(key, EndReason::SubscriptionDeleted).await?)
     }
@@ -245,15 +271,15 @@ impl Tenants {
     pub async fn disable(&self, key: &SubscriptionKey, reason: &str) -> Result<(), WriteError> {
         for _ in 0..WRITE_TRIES {
             let found = self.0.store.get_subscription(key).await?;
-            let Some(mut subscription) = found.filter(|s| s.delete_time.is_none()) else {
+            let Some(before) = found.filter(|s| s.delete_time.is_none()) else {
                 return Ok(());
             };
-            if subscription.status == Status::Disabled {
+            if before.status == Status::Disabled {
                 return Ok(());
             }
-            let expected = subscription.revision;
-            subscription.set_status(Status::Disabled, reason, self.0.clock.now());
-            match self.update_subscription(subscription, expected).await {
+            let mut disabled = before.clone();
+            disabled.set_status(Status::Disabled, reason, self.0.clock.now());
+            match self.update_subscription(&before, disabled, By::System).await {
                 Err(WriteError::RevisionMismatch) => {}
                 done => return done.map(|_| ()),
             }
@@ -270,6 +296,7 @@ impl Tenants {
             state: DeliveryState::Cancelled,
             reason,
             hold_keys: false,
+            announce: None,
         };
         let mut ended = 0;
         while ended < END_AT_ONCE {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Standing, Trigger};
 use postrider_domain::event_type::Validation;
+use postrider_domain::streak::Stage;
 use postrider_domain::subscription::{Settings, Status};
 use postrider_domain::time::Timestamp;
 use serde::Serialize;
@@ -83,6 +84,7 @@ decode_code!(
     end_reason -> EndReason,
     trigger -> Trigger,
     outcome -> Outcome,
+    stage -> Stage,
 );
 
 /// Where a delivery stood, from the columns of its state and end reason.

@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::ids::{Region, Shard, SubscriptionKey, TenantId};
+use postrider_domain::notice::Announcement;
 use postrider_domain::subscription::{Status, Subscription};
 use postrider_domain::tenant::{Tenant, TenantConfig};
 use postrider_domain::time::Timestamp;
@@ -23,6 +24,14 @@ pub enum WriteError {
     RevisionMismatch,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What comes with a change of a subscription.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    pub announcements: Vec<Announcement>,
+    /// Its endpoint is given another chance, or is no more.
+    pub ends_streak: bool,
 }
 
 /// Reads and changes the configuration.
@@ -80,11 +89,12 @@ pub trait ConfigStore {
     /// Replaces a subscription that still has `expected_revision` and is not
     /// deleted; a deletion is an update that sets `delete_time`. The store sets
     /// `revision` to `expected_revision + 1`. Returns the new configuration
-    /// version.
+    /// version. What `news` says is written with it.
     async fn update_subscription(
         &self,
         subscription: &Subscription,
         expected_revision: i64,
+        news: &News,
     ) -> Result<i64, WriteError>;
 
     /// Subscriptions of tenants in these shards that were deleted but still have

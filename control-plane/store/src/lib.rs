@@ -15,6 +15,7 @@ mod error;
 mod event_types;
 mod history;
 mod maintenance;
+mod notices;
 mod ordering;
 mod ownership;
 pub mod postgres;
@@ -25,7 +26,8 @@ mod work;
 use std::sync::Arc;
 
 pub use config::{
-    ConfigStore, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, WriteError,
+    ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery,
+    WriteError,
 };
 pub use error::{StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};
@@ -34,6 +36,7 @@ pub use history::{
     StatsRow, TailPage, TailedAttempt, TimeRange, latency_bucket, latency_bucket_bound,
 };
 pub use maintenance::{Maintenance, MaintenanceStore};
+pub use notices::{NoticeStore, StreakChange, WaitingAnnouncement};
 pub use ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
 pub use ownership::{
     AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
@@ -53,6 +56,7 @@ pub trait Store:
     + OrderingStore
     + OwnershipStore
     + HistoryStore
+    + NoticeStore
     + MaintenanceStore
     + Send
     + Sync

@@ -6,9 +6,11 @@ use postrider_domain::delivery::{
 };
 use postrider_domain::event::Event;
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
+use postrider_domain::notice::{Announcement, Endpoint};
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
+use crate::notices::StreakChange;
 use crate::ordering::KeyEnd;
 
 /// Moves deliveries through their lives.
@@ -19,7 +21,8 @@ pub trait WorkStore {
     ///
     /// An item is applied when its delivery is IN_FLIGHT at the attempt of its
     /// record: the attempt is recorded, the statistics count it, and the
-    /// transition happens. Otherwise nothing of it is written, and
+    /// transition happens, and what it makes of the streak and what is told of it
+    /// are written. Otherwise nothing of it is written, and
     /// [`WorkStore::conclude_late`] is to be asked. No two items of one batch
     /// belong to the same delivery. Statistics rows are locked in a fixed order.
     async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>>;
@@ -126,6 +129,22 @@ pub struct Conclusion {
     pub transition: Transition,
     /// What the end of an ordered delivery means for its key; written with it.
     pub key_end: Option<KeyEnd>,
+    /// What it makes of its subscription's streak.
+    pub streak: Option<StreakChange>,
+    /// What is told of it.
+    pub announcement: Option<Announcement>,
+}
+
+impl Conclusion {
+    /// A result that is news to nobody but its delivery.
+    pub const fn new(record: AttemptRecord, transition: Transition) -> Self {
+        Self { record, transition, key_end: None, streak: None, announcement: None }
+    }
+
+    /// Whether something is to be written besides the result itself.
+    pub(crate) const fn is_news(&self) -> bool {
+        self.key_end.is_some() || self.streak.is_some() || self.announcement.is_some()
+    }
 }
 
 /// Whether a conclusion was applied.
@@ -194,6 +213,8 @@ pub struct EndWaiting {
     pub reason: EndReason,
     /// Hold, for ever, the keys of ordered deliveries that end by this.
     pub hold_keys: bool,
+    /// The end of each is told about this endpoint.
+    pub announce: Option<Endpoint>,
 }
 
 /// What a cancellation found.

@@ -9,6 +9,7 @@ mod catalogue;
 mod changes;
 mod deletes;
 mod limits;
+mod notices;
 mod region;
 mod status;
 mod test_sends;
@@ -33,4 +34,8 @@ on_both_engines!(
     by_hand::cancelled,
     by_hand::while_in_flight,
     region::waits_for_its_agent,
+    notices::are_told,
+    notices::gone,
+    notices::are_reserved,
+    notices::recovered,
 );

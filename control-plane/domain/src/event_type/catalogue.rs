@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::schema::{CompiledSchema, SchemaError, SchemaViolation};
-use super::{EventType, Validation, is_reserved};
+use super::{EventType, Validation};
 use crate::event::is_json;
+use crate::notice::is_reserved;
 
 /// What a catalogue says of an event that somebody wants to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]

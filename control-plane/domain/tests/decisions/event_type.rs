@@ -2,8 +2,9 @@
 
 use postrider_domain::event_type::{
     Catalogue, CompiledSchema, EventType, EventTypeInput, Field, ImportDocument, MAX_IMPORT_TYPES,
-    MAX_VIOLATIONS, SchemaError, Validation, Verdict, is_reserved,
+    MAX_VIOLATIONS, SchemaError, Validation, Verdict,
 };
+use postrider_domain::notice::is_reserved;
 use postrider_domain::time::Timestamp;
 
 const SCHEMA: &str = r##"{

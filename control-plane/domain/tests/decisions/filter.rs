@@ -149,3 +149,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn everything_leaves_out_postriders_own() {
+    let own = "postrider.endpoint.failing";
+    let cases = [
+        (&["*"][..], false),
+        (&["postrider.*"], true),
+        (&["postrider.endpoint.*"], true),
+        (&["postrider.secret.*"], false),
+        (&["*", "postrider.endpoint.failing"], true),
+    ];
+    for (patterns, wanted) in cases {
+        let subscription = subscription(patterns, &[]);
+        assert_eq!(matches(&subscription.settings, own, None), wanted, "{patterns:?}");
+        let matcher = Matcher::new(&[subscription]);
+        assert_eq!(matcher.matching(own, None).count(), usize::from(wanted), "{patterns:?}");
+    }
+    let everything = subscription(&["*"], &["acc-1"]);
+    assert!(!matches(&everything.settings, own, Some("acc-1")));
+    let matcher = Matcher::new(&[everything]);
+    assert_eq!(matcher.matching(own, Some("acc-1")).count(), 0);
+    assert_eq!(matcher.matching("postriders.x", Some("acc-1")).count(), 1);
+}

@@ -4,7 +4,7 @@
 //! them, and the scheduler, which has nothing more to wait for. Guarantees that
 //! each is acknowledged, so that no agent holds it for ever.
 
-use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome, judge_response};
+use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
 
 use super::{ConcludeParts, ConcludeWriter, Report};
@@ -47,6 +47,11 @@ impl ConcludeWriter {
             Ok(late) => {
                 if let Some(delivery) = ended.filter(|_| late.succeeds) {
                     self.parts.turns.may_follow(&delivery);
+                }
+                let record = &report.record;
+                let news = late.record != LateRecord::Ignore && !record.test;
+                if news && record.outcome == Outcome::Succeeded {
+                    self.end_streak_late(record).await?;
                 }
             }
         }

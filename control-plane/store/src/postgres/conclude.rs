@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::arrays::{AttemptArrays, int};
 use super::errors::Checked as _;
+use super::notices;
 use super::ordering::put_key_end;
 use super::rows::{attempt_columns, delivery_columns, get};
 use crate::error::StoreResult;
@@ -154,6 +155,10 @@ impl<'a> Batch<'a> {
     }
 }
 
+fn applied(row: &PgRow) -> StoreResult<HashSet<Uuid>> {
+    Ok(get::<Vec<Uuid>>(row, "applied")?.into_iter().collect())
+}
+
 impl PostgresStore {
     pub(super) async fn conclude_batch(
         &self,
@@ -174,20 +179,18 @@ impl PostgresStore {
         let query = query.bind(others).bind(states).bind(reasons);
         let (ids, numbers, dues, failures) = batch.retries;
         let query = query.bind(ids).bind(numbers).bind(dues).bind(failures);
-        let applied = if conclusions.iter().all(|conclusion| conclusion.key_end.is_none()) {
-            applied(&query.fetch_one(&self.pool).await.checked()?)?
-        } else {
+        let applied = if conclusions.iter().any(Conclusion::is_news) {
             let mut transaction = self.pool.begin().await.checked()?;
             let applied = applied(&query.fetch_one(&mut *transaction).await.checked()?)?;
-            for conclusion in conclusions {
-                if let Some(end) = &conclusion.key_end
-                    && applied.contains(&conclusion.record.key.delivery.0)
-                {
-                    put_key_end(&mut transaction, end).await?;
-                }
+            let told = || conclusions.iter().filter(|c| applied.contains(&c.record.key.delivery.0));
+            for end in told().filter_map(|conclusion| conclusion.key_end.as_ref()) {
+                put_key_end(&mut transaction, end).await?;
             }
+            notices::of_conclusions(&mut transaction, told(), self.shards).await?;
             transaction.commit().await.checked()?;
             applied
+        } else {
+            applied(&query.fetch_one(&self.pool).await.checked()?)?
         };
         let answer = |conclusion: &Conclusion| {
             if applied.contains(&conclusion.record.key.delivery.0) {
@@ -198,8 +201,4 @@ impl PostgresStore {
         };
         Ok(conclusions.iter().map(answer).collect())
     }
-}
-
-fn applied(row: &PgRow) -> StoreResult<HashSet<Uuid>> {
-    Ok(get::<Vec<Uuid>>(row, "applied")?.into_iter().collect())
 }

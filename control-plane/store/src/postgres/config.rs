@@ -12,10 +12,11 @@ use postrider_domain::time::Timestamp;
 use sqlx::PgConnection;
 
 use super::errors::{Checked as _, insert_error};
+use super::notices;
 use super::rows::{self, subscription_columns, subscription_key, tenant_columns};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
-use crate::config::{ConfigStore, Page, SubscriptionQuery, TenantQuery, WriteError};
+use crate::config::{ConfigStore, News, Page, SubscriptionQuery, TenantQuery, WriteError};
 use crate::error::StoreResult;
 
 const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -144,6 +145,7 @@ impl ConfigStore for PostgresStore {
             .execute(&mut *transaction)
             .await
             .checked()?;
+        notices::forget_tenant(&mut transaction, id).await?;
         transaction.commit().await.checked()?;
         Ok((version, gone.rows_affected()))
     }
@@ -233,6 +235,7 @@ impl ConfigStore for PostgresStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
+        news: &News,
     ) -> Result<i64, WriteError> {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise_version(&mut transaction, &subscription.tenant).await?;
@@ -249,6 +252,7 @@ impl ConfigStore for PostgresStore {
             let found = self.get_subscription(&subscription.key()).await?;
             return Err(missed(found.map(|found| found.delete_time)));
         }
+        notices::of_change(&mut transaction, &subscription.key(), news, self.shards).await?;
         transaction.commit().await.checked()?;
         Ok(version)
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::errors::Checked as _;
+use super::notices;
 use super::rows::{delivery_columns, get};
 use crate::codec;
 use crate::error::StoreResult;
@@ -44,7 +45,7 @@ const END_WAITING: &str = concat!(
         ORDER BY tenant, subscription, ordering_key, sequence
         ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
             SET event = excluded.event, until = excluded.until WHERE h.until < excluded.until)
-    SELECT count(*) FROM gone"
+    SELECT id, event, event_type, attempts, test FROM gone"
 );
 
 /// What was claimed or looked up without its event being found, if a second look
@@ -80,7 +81,8 @@ impl PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
-        let ended: i64 = sqlx::query_scalar(END_WAITING)
+        let mut transaction = self.pool.begin().await.checked()?;
+        let ended = sqlx::query(END_WAITING)
             .bind(request.state.code())
             .bind(request.reason.code())
             .bind(now.as_micros())
@@ -90,10 +92,15 @@ impl PostgresStore {
             .bind(i64::from(limit))
             .bind(request.hold_keys)
             .bind(Timestamp::MAX.as_micros())
-            .fetch_one(&self.pool)
+            .fetch_all(&mut *transaction)
             .await
             .checked()?;
-        codec::narrow("count", ended)
+        if let Some(endpoint) = &request.announce {
+            notices::of_ends(&mut transaction, endpoint, &ended, request.reason, self.shards)
+                .await?;
+        }
+        transaction.commit().await.checked()?;
+        codec::narrow("count", i64::try_from(ended.len()).unwrap_or(i64::MAX))
     }
 
     /// Returns those that it ended.

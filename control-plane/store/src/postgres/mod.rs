@@ -19,6 +19,7 @@ mod history;
 mod history_lists;
 mod late;
 mod maintenance;
+mod notices;
 mod ordering;
 mod ownership;
 mod partitions;

@@ -16,10 +16,11 @@ use super::config_rows::{
     tenant_columns, tenant_of, tenant_search,
 };
 use super::errors::stored;
+use super::notices;
 use super::publishing::config_versions;
 use super::rows::Columns;
 use crate::codec;
-use crate::config::{ConfigStore, Page, SubscriptionQuery, TenantQuery, WriteError};
+use crate::config::{ConfigStore, News, Page, SubscriptionQuery, TenantQuery, WriteError};
 use crate::error::StoreResult;
 
 const INSERT_TENANT: &str = concat!(
@@ -143,6 +144,7 @@ impl ConfigStore for SqliteStore {
         let mut values = Values::default();
         values.text(id.as_str()).add(now.as_micros());
         let subscriptions = values.change(&mut tx, DELETE_SUBSCRIPTIONS).await?;
+        notices::forget_tenant(&mut tx, id).await?;
         tx.commit().await?;
         Ok((version, subscriptions))
     }
@@ -199,6 +201,7 @@ impl ConfigStore for SqliteStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
+        news: &News,
     ) -> Result<i64, WriteError> {
         let mut values = Values::default();
         put_key_and_state(&mut values, subscription)?;
@@ -215,6 +218,7 @@ impl ConfigStore for SqliteStore {
         }
         let version = raise_version(&mut tx, &subscription.tenant).await?;
         let version = version.ok_or(WriteError::NotFound)?;
+        notices::of_change(&mut tx, &subscription.key(), news, self.shards).await?;
         tx.commit().await?;
         Ok(version)
     }

@@ -18,6 +18,7 @@ mod event_types;
 mod history;
 mod lock;
 mod maintenance;
+mod notices;
 mod open;
 mod ordering;
 mod ownership;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::SqliteStore;
 use super::bulk::{Values, id_list};
 use super::conclude;
+use super::notices;
 use super::rows::{Columns, delivery_columns, integer};
 use crate::codec;
 use crate::error::StoreResult;
@@ -109,6 +110,7 @@ impl WorkStore for SqliteStore {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let concluded = conclude::conclude(&mut tx, batch, now).await?;
+        notices::of_conclusions(&mut tx, batch, &concluded, self.shards).await?;
         tx.commit().await?;
         Ok(concluded)
     }
@@ -209,6 +211,9 @@ impl WorkStore for SqliteStore {
             let list = id_list(ids.iter().map(|id| id.0));
             values.add(list).add(Timestamp::MAX.as_micros());
             values.change(&mut tx, HOLD_KEYS_OF).await?;
+        }
+        if let Some(endpoint) = &request.announce {
+            notices::of_ends(&mut tx, endpoint, &ids, request, self.shards).await?;
         }
         let ended = end(&mut tx, &ids, request.state, Some(request.reason), now).await?;
         tx.commit().await?;

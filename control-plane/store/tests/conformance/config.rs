@@ -3,7 +3,9 @@
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::subscription::{Status, Subscription};
 use postrider_domain::tenant::Tenant;
-use postrider_store::{OrderBy, PageRequest, Store, SubscriptionQuery, TenantQuery, WriteError};
+use postrider_store::{
+    News, OrderBy, PageRequest, Store, SubscriptionQuery, TenantQuery, WriteError,
+};
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, World, page, subscription, tenant};
@@ -54,7 +56,7 @@ conformance! {
         };
         wish.settings.url = "https://elsewhere.example/".to_owned();
         wish.paused_clock.stop(now);
-        assert_eq!(store.update_subscription(&wish, 1).await.unwrap(), 4);
+        assert_eq!(store.update_subscription(&wish, 1, &News::default()).await.unwrap(), 4);
         let read = store.get_subscription(&world.key).await.unwrap();
         assert_eq!(read, Some(Subscription { revision: 2, ..wish }));
         let (version, taken) = store.delete_tenant(world.tenant(), 2, now).await.unwrap();
@@ -73,7 +75,7 @@ conformance! {
                 Err(WriteError::RevisionMismatch)
             ));
             assert!(matches!(
-                store.update_subscription(&hook, wrong).await,
+                store.update_subscription(&hook, wrong, &News::default()).await,
                 Err(WriteError::RevisionMismatch)
             ));
             assert!(matches!(
@@ -83,7 +85,7 @@ conformance! {
         }
         let stranger = subscription(&tenant.id, "other", world.now);
         assert!(matches!(
-            store.update_subscription(&stranger, 1).await,
+            store.update_subscription(&stranger, 1, &News::default()).await,
             Err(WriteError::NotFound)
         ));
         let after = store.config_versions(&[tenant.id]).await.unwrap();
@@ -99,10 +101,10 @@ conformance! {
             Err(WriteError::AlreadyExists)
         ));
         let gone = Subscription { delete_time: Some(now), ..hook.clone() };
-        store.update_subscription(&gone, 1).await.unwrap();
+        store.update_subscription(&gone, 1, &News::default()).await.unwrap();
         let read = store.get_subscription(&world.key).await.unwrap().unwrap();
         assert_eq!(read.delete_time, Some(now), "a deleted one can still be read");
-        assert!(matches!(store.update_subscription(&hook, 2).await, Err(WriteError::NotFound)));
+        assert!(matches!(store.update_subscription(&hook, 2, &News::default()).await, Err(WriteError::NotFound)));
         assert!(matches!(
             store.create_subscription(&hook).await,
             Err(WriteError::AlreadyExists)
@@ -233,7 +235,7 @@ conformance! {
         let gone = subscription(world.tenant(), "gone", world.now);
         store.create_subscription(&gone).await.unwrap();
         let deleted = Subscription { delete_time: Some(world.now), ..gone };
-        store.update_subscription(&deleted, 1).await.unwrap();
+        store.update_subscription(&deleted, 1, &News::default()).await.unwrap();
         assert_eq!(list(&world, |_| ()).await, "");
         assert_eq!(list(&world, |query| query.show_deleted = true).await, "gone");
         let elsewhere = |query: &mut SubscriptionQuery| {
@@ -267,7 +269,7 @@ conformance! {
             assert!(!before.contains(&world.key), "{name}: it is not deleted yet");
             let hook = world.store.get_subscription(&world.key).await.unwrap().unwrap();
             let gone = Subscription { delete_time: Some(world.now + HOUR), ..hook };
-            world.store.update_subscription(&gone, 1).await.unwrap();
+            world.store.update_subscription(&gone, 1, &News::default()).await.unwrap();
             assert_eq!(deleted().await.unwrap().contains(&world.key), found, "{name}");
             let limited = world.store.deleted_with_unfinished(&shards, 1).await.unwrap();
             assert!(limited.len() <= 1);

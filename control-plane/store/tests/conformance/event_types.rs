@@ -3,7 +3,7 @@
 use postrider_domain::event_type::{EventType, EventTypeInput, Validation};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{CatalogueError, EventTypeQuery, Store, WriteError};
+use postrider_store::{CatalogueError, EventTypeQuery, News, Store, WriteError};
 
 use crate::engine::conformance;
 use crate::fixture::{SECOND, World, subscription};
@@ -109,7 +109,7 @@ conformance! {
         assert_eq!(users, [hook.key()]);
         assert!(store.get_event_type("refund.made").await.unwrap().is_some());
         let gone = Subscription { delete_time: Some(now), ..hook };
-        store.update_subscription(&gone, 1).await.unwrap();
+        store.update_subscription(&gone, 1, &News::default()).await.unwrap();
         store.delete_event_type("refund.made", revision, false).await.unwrap();
         let mut hook = subscription(world.tenant(), "again", now);
         hook.settings.event_types = vec!["refund.made".parse().unwrap()];

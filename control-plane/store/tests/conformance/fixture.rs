@@ -205,7 +205,7 @@ impl World {
     }
 
     pub async fn conclude(&self, record: AttemptRecord, transition: Transition) -> Concluded {
-        let batch = [Conclusion { record, transition, key_end: None }];
+        let batch = [Conclusion::new(record, transition)];
         self.store.conclude(&batch, self.now + SECOND).await.unwrap()[0]
     }
 

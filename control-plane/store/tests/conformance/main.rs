@@ -14,6 +14,7 @@ mod fixture;
 mod history;
 mod late;
 mod maintenance;
+mod notices;
 mod ordering;
 mod ownership;
 mod publishing;

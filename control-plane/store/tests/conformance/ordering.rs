@@ -43,7 +43,7 @@ async fn conclude_next(world: &World, transition: Transition, end: Option<KeyEnd
     let delivery = work.into_iter().next().unwrap().delivery;
     let outcome = if transition == SUCCESS { Outcome::Succeeded } else { Outcome::HttpStatus };
     let record = record(&delivery, outcome);
-    let batch = [Conclusion { record, transition, key_end: end }];
+    let batch = [Conclusion { key_end: end, ..Conclusion::new(record, transition) }];
     world.store.conclude(&batch, world.now + SECOND).await.unwrap();
     delivery
 }
@@ -149,6 +149,7 @@ conformance! {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
             hold_keys: true,
+            announce: None,
         };
         let ended = world.store.end_waiting(&expire, world.now + 48 * HOUR, 9).await.unwrap();
         assert_eq!((ended, state(&world, second.id).await), (2, DeliveryState::Exhausted));

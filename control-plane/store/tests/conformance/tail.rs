@@ -124,10 +124,9 @@ conformance! {
         for _ in 0..20 {
             let one = world.publish(DeliveryState::InFlight).await;
             let two = world.publish(DeliveryState::InFlight).await;
-            let conclusion = |delivery| postrider_store::Conclusion {
-                record: record(delivery, Outcome::Succeeded),
-                transition: crate::fixture::SUCCESS,
-                key_end: None,
+            let conclusion = |delivery| {
+                let record = record(delivery, Outcome::Succeeded);
+                postrider_store::Conclusion::new(record, crate::fixture::SUCCESS)
             };
             let (batch, other) = ([conclusion(&one)], [conclusion(&two)]);
             let (a, b, page) = tokio::join!(

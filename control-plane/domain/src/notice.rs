@@ -1,0 +1,282 @@
+//! Operational events: what Postrider tells about itself.
+//!
+//! Fed by `flow` with what happened to subscriptions and deliveries, and by the
+//! store with deliveries that expire; feeds the outbox, from which they are
+//! published as ordinary events. Guarantees that one occurrence always has the
+//! same id and the same payload, so that it is told once however often it is
+//! written, and that no payload holds a secret or the path of a URL.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::delivery::{Delivery, EndReason, Outcome};
+use crate::ids::{DeliveryId, EventId, SubscriptionKey};
+use crate::signature::{KeyKind, SigningKey};
+use crate::streak::Streak;
+use crate::subscription::{AutoDisable, Status, Subscription};
+use crate::time::Timestamp;
+
+/// What the names of these types begin with.
+const FAMILY: &str = "postrider";
+
+/// Whether an event type is of Postrider's own family, which nobody else defines or
+/// publishes.
+pub fn is_reserved(event_type: &str) -> bool {
+    let rest = event_type.strip_prefix(FAMILY);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether this is the name of a type that Postrider publishes.
+pub fn is_built_in(event_type: &str) -> bool {
+    NoticeType::ALL.iter().any(|known| known.name() == event_type)
+}
+
+/// The built-in types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoticeType {
+    EndpointFailing,
+    EndpointRecovered,
+    EndpointDisabled,
+    SecretRotated,
+    DeliveryExhausted,
+}
+
+impl NoticeType {
+    pub const ALL: [Self; 5] = [
+        Self::EndpointFailing,
+        Self::EndpointRecovered,
+        Self::EndpointDisabled,
+        Self::SecretRotated,
+        Self::DeliveryExhausted,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EndpointFailing => "postrider.endpoint.failing",
+            Self::EndpointRecovered => "postrider.endpoint.recovered",
+            Self::EndpointDisabled => "postrider.endpoint.disabled",
+            Self::SecretRotated => "postrider.secret.rotated",
+            Self::DeliveryExhausted => "postrider.delivery.exhausted",
+        }
+    }
+}
+
+/// Something to be told, as it waits to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The same for the same occurrence; unique within the tenant.
+    pub id: String,
+    /// Whom it is about; its tenant is told.
+    pub subscription: SubscriptionKey,
+    pub event_type: String,
+    /// JSON.
+    pub payload: String,
+}
+
+/// The endpoint that is told about: what of a subscription everybody may know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    pub subscription: SubscriptionKey,
+    /// Of its URL, which as a whole can be a credential.
+    pub host: String,
+}
+
+/// Who disabled a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum By {
+    /// Somebody, through the API.
+    Caller,
+    /// Postrider, because of what the endpoint did.
+    System,
+}
+
+/// What came of an endpoint's last attempt, where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastAttempt {
+    pub outcome: Outcome,
+    pub http_status: Option<u16>,
+}
+
+/// A delivery that ended EXHAUSTED.
+#[derive(Clone, Copy, Debug)]
+pub struct Exhausted<'a> {
+    pub delivery: DeliveryId,
+    pub event: EventId,
+    pub event_type: &'a str,
+    pub attempts: u32,
+    pub reason: Option<EndReason>,
+}
+
+impl<'a> Exhausted<'a> {
+    /// What is told of this delivery's end, if anything is.
+    pub fn of(delivery: &'a Delivery, reason: Option<EndReason>) -> Option<Self> {
+        let ended = Self {
+            delivery: delivery.id,
+            event: delivery.event,
+            event_type: &delivery.event_type,
+            attempts: delivery.attempts,
+            reason,
+        };
+        ended.unless_hidden(delivery.test)
+    }
+
+    /// Nothing is told of a test, nor of a notice that could not be delivered,
+    /// which would only be followed by others.
+    pub fn unless_hidden(self, test: bool) -> Option<Self> {
+        (!test && !is_reserved(self.event_type)).then_some(self)
+    }
+}
+
+impl Endpoint {
+    pub fn of(subscription: &Subscription) -> Self {
+        let url = Url::parse(&subscription.settings.url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned();
+        Self { subscription: subscription.key(), host }
+    }
+
+    /// It has done nothing but fail for the part of the time that `streak` says.
+    pub fn failing(
+        &self,
+        streak: Streak,
+        rule: AutoDisable,
+        last: Option<LastAttempt>,
+    ) -> Announcement {
+        let last = last.map(
+            |last| json!({ "outcome": outcome(last.outcome), "http_status": last.http_status }),
+        );
+        let id = format!("{}-{}", streak.since.as_micros(), streak.stage.code());
+        let told = json!({
+            "failing_since": time(streak.since),
+            "stage": streak.stage.fraction(),
+            "disable_time": streak.ends(rule).map(time),
+            "last_attempt": last,
+        });
+        self.announce(NoticeType::EndpointFailing, &id, told)
+    }
+
+    /// A success has ended a row of failures that was warned about.
+    pub fn recovered(&self, since: Timestamp, now: Timestamp) -> Announcement {
+        let told = json!({ "failing_since": time(since), "recover_time": time(now) });
+        self.announce(NoticeType::EndpointRecovered, &since.as_micros().to_string(), told)
+    }
+
+    /// A delivery ended EXHAUSTED.
+    pub fn exhausted(&self, ended: Exhausted<'_>) -> Announcement {
+        let tenant = &self.subscription.tenant;
+        let told = json!({
+            "delivery": format!("tenants/{tenant}/deliveries/{}", ended.delivery),
+            "event": format!("tenants/{tenant}/events/{}", ended.event),
+            "event_type": ended.event_type,
+            "attempt_count": ended.attempts,
+            "end_reason": ended.reason.map(end_reason),
+        });
+        self.announce(NoticeType::DeliveryExhausted, &ended.delivery.to_string(), told)
+    }
+
+    fn disabled(&self, after: &Subscription, by: By) -> Announcement {
+        let told = json!({
+            "disable_time": time(after.update_time),
+            "by": by,
+            "reason": after.status_reason,
+        });
+        // A subscription is disabled at most once in one revision.
+        self.announce(NoticeType::EndpointDisabled, &after.revision.to_string(), told)
+    }
+
+    fn rotated(&self, new: &SigningKey, old: Option<&SigningKey>) -> Announcement {
+        let told = json!({
+            "rotate_time": time(new.create_time),
+            "key_id": new.id,
+            "key_kind": kind(new.kind),
+            "old_key_id": old.map(|key| &key.id),
+            "old_key_expire_time": old.and_then(|key| key.expire_time).map(time),
+        });
+        self.announce(NoticeType::SecretRotated, &new.id, told)
+    }
+
+    fn announce(&self, notice: NoticeType, id: &str, told: Value) -> Announcement {
+        let mut payload = json!({
+            "subscription": self.subscription.to_string(),
+            "host": self.host,
+        });
+        if let (Value::Object(all), Value::Object(told)) = (&mut payload, told) {
+            all.extend(told);
+        }
+        let name = notice.name();
+        Announcement {
+            id: format!("{name}/{}/{id}", self.subscription.subscription),
+            subscription: self.subscription.clone(),
+            event_type: name.to_owned(),
+            payload: payload.to_string(),
+        }
+    }
+}
+
+/// What a change of a subscription is to be told as.
+pub fn of_change(
+    before: &Subscription,
+    after: &Subscription,
+    by: By,
+) -> Vec<(NoticeType, Announcement)> {
+    let mut told = Vec::new();
+    if after.delete_time.is_some() {
+        return told;
+    }
+    let endpoint = Endpoint::of(after);
+    if after.status == Status::Disabled && before.status != Status::Disabled {
+        told.push((NoticeType::EndpointDisabled, endpoint.disabled(after, by)));
+    }
+    let known = |id: &str| before.signing_keys.iter().any(|key| key.id == id);
+    for new in after.signing_keys.iter().filter(|key| !known(&key.id)) {
+        let older = after.signing_keys.iter().rev();
+        let old = older.into_iter().find(|key| key.kind == new.kind && key.id != new.id);
+        told.push((NoticeType::SecretRotated, endpoint.rotated(new, old)));
+    }
+    told
+}
+
+fn time(at: Timestamp) -> String {
+    at.to_string()
+}
+
+const fn kind(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Standard => "STANDARD",
+        KeyKind::Text => "TEXT",
+        KeyKind::Ed25519 => "ED25519",
+    }
+}
+
+const fn end_reason(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::AttemptsExhausted => "ATTEMPTS_EXHAUSTED",
+        EndReason::Expired => "EXPIRED",
+        EndReason::CancelledByCaller => "CANCELLED_BY_CALLER",
+        EndReason::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
+        EndReason::SubscriptionDisabled => "SUBSCRIPTION_DISABLED",
+        EndReason::TenantDeleted => "TENANT_DELETED",
+        EndReason::EventGone => "EVENT_GONE",
+    }
+}
+
+const fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "SUCCEEDED",
+        Outcome::HttpStatus => "HTTP_STATUS",
+        Outcome::Timeout => "TIMEOUT",
+        Outcome::DnsFailed => "DNS_FAILED",
+        Outcome::ConnectFailed => "CONNECT_FAILED",
+        Outcome::TlsFailed => "TLS_FAILED",
+        Outcome::ConnectionClosed => "CONNECTION_CLOSED",
+        Outcome::ResponseTooLarge => "RESPONSE_TOO_LARGE",
+        Outcome::BlockedAddress => "BLOCKED_ADDRESS",
+        Outcome::InvalidRequest => "INVALID_REQUEST",
+        Outcome::Unknown => "UNKNOWN",
+    }
+}
+
+#[cfg(test)]
+#[path = "notice_tests.rs"]
+mod tests;

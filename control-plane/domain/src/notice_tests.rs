@@ -1,0 +1,142 @@
+//! What is told, and how.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::filter::validate_event_type;
+use crate::secret::Secret;
+use crate::streak::Stage;
+use crate::subscription::Settings;
+use crate::time::StoppedClock;
+
+const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+const RULE: AutoDisable = AutoDisable { after: Duration::from_secs(600), never: false };
+
+fn key(id: &str, expire_time: Option<Timestamp>) -> SigningKey {
+    let secret = Secret::new(vec![7; 32]);
+    SigningKey { id: id.into(), kind: KeyKind::Standard, secret, create_time: NOW, expire_time }
+}
+
+fn subscription() -> Subscription {
+    Subscription {
+        tenant: "acme".parse().unwrap(),
+        id: "erp".parse().unwrap(),
+        status: Status::Enabled,
+        status_reason: String::new(),
+        settings: Settings {
+            url: "https://user-7.example:8443/token/abc?key=secret".into(),
+            ..Settings::default()
+        },
+        signing_keys: vec![key("key-1", None)],
+        paused_clock: StoppedClock::default(),
+        revision: 3,
+        create_time: NOW,
+        update_time: NOW,
+        delete_time: None,
+    }
+}
+
+fn payload(announcement: &Announcement) -> Value {
+    let text = &announcement.payload;
+    assert!(!text.contains("token") && !text.contains("secret"), "{text}");
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn the_types_are_valid_and_reserved() {
+    for notice in NoticeType::ALL {
+        assert_eq!(validate_event_type(notice.name()), Ok(()));
+        assert!(is_reserved(notice.name()));
+    }
+    assert!(
+        is_reserved("postrider") && !is_reserved("postriders.x") && !is_reserved("a.postrider.")
+    );
+}
+
+#[test]
+fn a_warning_says_since_when_and_until_when() {
+    let endpoint = Endpoint::of(&subscription());
+    let streak = Streak { since: NOW, stage: Stage::Tenth };
+    let last = LastAttempt { outcome: Outcome::HttpStatus, http_status: Some(503) };
+    let told = endpoint.failing(streak, RULE, Some(last));
+    assert_eq!(told.event_type, "postrider.endpoint.failing");
+    let wanted = json!({
+        "subscription": "tenants/acme/subscriptions/erp",
+        "host": "user-7.example",
+        "failing_since": "2023-11-14T22:13:20Z",
+        "stage": "1/10",
+        "disable_time": "2023-11-14T22:23:20Z",
+        "last_attempt": { "outcome": "HTTP_STATUS", "http_status": 503 },
+    });
+    assert_eq!(payload(&told), wanted);
+    let half = Streak { stage: Stage::Half, ..streak };
+    let never = AutoDisable { never: true, ..RULE };
+    let later = endpoint.failing(half, never, None);
+    assert_ne!(later.id, told.id);
+    assert_eq!(payload(&later)["disable_time"], Value::Null);
+    assert_eq!(endpoint.failing(streak, RULE, Some(last)), told, "one occurrence, one id");
+}
+
+#[test]
+fn a_change_is_told_by_what_it_did() {
+    let before = subscription();
+    assert_eq!(of_change(&before, &before, By::Caller), []);
+    let mut after = before.clone();
+    after.set_status(Status::Disabled, "GONE: why", NOW);
+    after.revision = 4;
+    let told = of_change(&before, &after, By::System);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, NoticeType::EndpointDisabled);
+    let said = payload(&told[0].1);
+    assert_eq!((&said["by"], &said["reason"]), (&json!("SYSTEM"), &json!("GONE: why")));
+    assert_eq!(of_change(&after, &after, By::Caller), [], "it was disabled already");
+
+    let mut after = before.clone();
+    let end = NOW + Duration::from_secs(60);
+    after.signing_keys = vec![key("key-1", Some(end)), key("key-2", None)];
+    let told = of_change(&before, &after, By::Caller);
+    assert_eq!(told.len(), 1);
+    let said = payload(&told[0].1);
+    assert_eq!(said["key_id"], "key-2");
+    assert_eq!(said["old_key_id"], "key-1");
+    assert_eq!(said["old_key_expire_time"], "2023-11-14T22:14:20Z");
+    after.delete_time = Some(NOW);
+    assert_eq!(of_change(&before, &after, By::Caller), []);
+}
+
+#[test]
+fn nothing_is_told_of_tests_and_of_notices_themselves() {
+    let delivery = |event_type: &str, test| Delivery {
+        id: DeliveryId::new(NOW, [1; 10]),
+        subscription: subscription().key(),
+        event: EventId::new(NOW, [2; 10]),
+        event_type: event_type.into(),
+        account: None,
+        shard: crate::ids::Shard(0),
+        epoch: crate::ids::Epoch(1),
+        state: crate::delivery::DeliveryState::InFlight,
+        end_reason: None,
+        attempts: 4,
+        failures: 3,
+        trigger: crate::delivery::Trigger::Retry,
+        due: NOW,
+        deadline: NOW,
+        end_time: None,
+        ordering_key: None,
+        sequence: None,
+        test,
+        resend_of: None,
+        filter_failed: false,
+    };
+    let reason = Some(EndReason::AttemptsExhausted);
+    assert!(Exhausted::of(&delivery("payment.completed", true), reason).is_none());
+    assert!(Exhausted::of(&delivery("postrider.delivery.exhausted", false), reason).is_none());
+    let ended = delivery("payment.completed", false);
+    let told = Endpoint::of(&subscription()).exhausted(Exhausted::of(&ended, reason).unwrap());
+    let said = payload(&told);
+    assert_eq!(said["attempt_count"], 4);
+    assert_eq!(said["end_reason"], "ATTEMPTS_EXHAUSTED");
+    assert!(told.id.ends_with(&ended.id.to_string()));
+}

@@ -1,0 +1,271 @@
+//! The outbox, and the endpoints that do nothing but fail.
+
+use async_trait::async_trait;
+use postrider_domain::delivery::EndReason;
+use postrider_domain::ids::{DeliveryId, EventId, Shard, SubscriptionKey, TenantId};
+use postrider_domain::notice::{Announcement, Endpoint, Exhausted};
+use postrider_domain::streak::{Stage, Streak};
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::PostgresStore;
+use super::errors::Checked as _;
+use super::rows::{get, read, subscription_key, time};
+use crate::codec;
+use crate::config::News;
+use crate::error::StoreResult;
+use crate::notices::{NoticeStore, StreakChange, StreakChanges, WaitingAnnouncement};
+use crate::work::Conclusion;
+
+const PUT: &str = "INSERT INTO announcements
+    (shard, tenant, subscription, id, event_type, payload)
+    SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    ON CONFLICT (tenant, id) DO NOTHING";
+const LIST: &str = "SELECT seq, tenant, subscription, id, event_type, payload
+    FROM announcements WHERE shard = ANY($1::integer[]) ORDER BY seq LIMIT $2";
+const REMOVE: &str = "DELETE FROM announcements WHERE seq = ANY($1::bigint[])";
+
+const BEGIN: &str = "INSERT INTO failing_endpoints
+    (tenant, subscription, shard, failing_since, stage)
+    SELECT tenant, subscription, shard, since, 0
+    FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
+        AS begun(tenant, subscription, shard, since)
+    ON CONFLICT (tenant, subscription) DO NOTHING";
+const END: &str = "DELETE FROM failing_endpoints f USING unnest($1::text[], $2::text[])
+        AS ended(tenant, subscription)
+    WHERE f.tenant = ended.tenant AND f.subscription = ended.subscription
+    RETURNING f.tenant, f.subscription, f.stage";
+const RAISE: &str = "UPDATE failing_endpoints SET stage = $5
+    WHERE tenant = $1 AND subscription = $2 AND failing_since = $3 AND stage = $4";
+const OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage
+    FROM failing_endpoints WHERE shard = ANY($1::integer[])";
+const OF_ONE: &str = "SELECT tenant, subscription, failing_since, stage
+    FROM failing_endpoints WHERE tenant = $1 AND subscription = $2";
+
+#[async_trait]
+impl NoticeStore for PostgresStore {
+    async fn announcements(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<WaitingAnnouncement>> {
+        let rows = sqlx::query(LIST)
+            .bind(numbers(shards))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        read(&rows, waiting)
+    }
+
+    async fn remove_announcements(&self, places: &[i64]) -> StoreResult<()> {
+        sqlx::query(REMOVE).bind(places).execute(&self.pool).await.checked()?;
+        Ok(())
+    }
+
+    async fn streaks(&self, shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>> {
+        let rows = sqlx::query(OF_SHARDS).bind(numbers(shards)).fetch_all(&self.pool);
+        read(&rows.await.checked()?, streak)
+    }
+
+    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<Streak>> {
+        let row = sqlx::query(OF_ONE)
+            .bind(key.tenant.as_str())
+            .bind(key.subscription.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .checked()?;
+        row.map(|row| streak(&row).map(|(_, streak)| streak)).transpose()
+    }
+
+    async fn raise_streak(
+        &self,
+        key: &SubscriptionKey,
+        from: Streak,
+        to: Stage,
+        announcement: Option<&Announcement>,
+    ) -> StoreResult<bool> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let done = sqlx::query(RAISE)
+            .bind(key.tenant.as_str())
+            .bind(key.subscription.as_str())
+            .bind(from.since.as_micros())
+            .bind(from.stage.code())
+            .bind(to.code())
+            .execute(&mut *transaction)
+            .await
+            .checked()?;
+        let raised = done.rows_affected() > 0;
+        if raised {
+            put(&mut transaction, &Vec::from_iter(announcement), self.shards).await?;
+        }
+        transaction.commit().await.checked()?;
+        Ok(raised)
+    }
+
+    async fn end_streak(
+        &self,
+        key: &SubscriptionKey,
+        recovered: Option<&Announcement>,
+    ) -> StoreResult<()> {
+        let change = StreakChange::End { recovered: recovered.cloned() };
+        let mut changes = StreakChanges::default();
+        changes.push(key, &change);
+        let mut transaction = self.pool.begin().await.checked()?;
+        let told = apply(&mut transaction, &changes, self.shards).await?;
+        put(&mut transaction, &told, self.shards).await?;
+        transaction.commit().await.checked()
+    }
+}
+
+/// Writes what conclusions make of streaks, and what is told of them.
+pub(super) async fn of_conclusions<'a>(
+    connection: &mut PgConnection,
+    applied: impl Iterator<Item = &'a Conclusion>,
+    shards: u16,
+) -> StoreResult<()> {
+    let mut changes = StreakChanges::default();
+    let mut told = Vec::new();
+    for item in applied {
+        if let Some(change) = &item.streak {
+            changes.push(&item.record.subscription, change);
+        }
+        told.extend(&item.announcement);
+    }
+    told.extend(apply(connection, &changes, shards).await?);
+    put(connection, &told, shards).await
+}
+
+/// Writes what is told of deliveries that have ended.
+pub(super) async fn of_ends(
+    connection: &mut PgConnection,
+    endpoint: &Endpoint,
+    ended: &[PgRow],
+    reason: EndReason,
+    shards: u16,
+) -> StoreResult<()> {
+    let mut told = Vec::new();
+    for row in ended {
+        let event_type: String = get(row, "event_type")?;
+        let ended = Exhausted {
+            delivery: DeliveryId(get(row, "id")?),
+            event: EventId(get(row, "event")?),
+            event_type: &event_type,
+            attempts: codec::narrow("attempts", get::<i32>(row, "attempts")?.into())?,
+            reason: Some(reason),
+        };
+        let ended = ended.unless_hidden(get(row, "test")?);
+        told.extend(ended.map(|ended| endpoint.exhausted(ended)));
+    }
+    put(connection, &told.iter().collect::<Vec<_>>(), shards).await
+}
+
+/// Writes what comes with a change of a subscription.
+pub(super) async fn of_change(
+    connection: &mut PgConnection,
+    key: &SubscriptionKey,
+    news: &News,
+    shards: u16,
+) -> StoreResult<()> {
+    if news.ends_streak {
+        sqlx::query(END)
+            .bind(vec![key.tenant.as_str()])
+            .bind(vec![key.subscription.as_str()])
+            .execute(&mut *connection)
+            .await
+            .checked()?;
+    }
+    put(connection, &news.announcements.iter().collect::<Vec<_>>(), shards).await
+}
+
+pub(super) async fn forget_tenant(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+) -> StoreResult<()> {
+    sqlx::query("DELETE FROM failing_endpoints WHERE tenant = $1")
+        .bind(tenant.as_str())
+        .execute(connection)
+        .await
+        .checked()?;
+    Ok(())
+}
+
+/// Applies changes of streaks; returns what is to be told of them.
+async fn apply<'a>(
+    connection: &mut PgConnection,
+    changes: &StreakChanges<'a>,
+    shards: u16,
+) -> StoreResult<Vec<&'a Announcement>> {
+    let ended = changes.ended();
+    let mut told = Vec::new();
+    if !ended.is_empty() {
+        let removed = sqlx::query(END)
+            .bind(ended.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|key| key.subscription.as_str()).collect::<Vec<_>>())
+            .fetch_all(&mut *connection)
+            .await
+            .checked()?;
+        for row in &removed {
+            let stage = codec::stage(get::<i16>(row, "stage")?.into())?;
+            told.extend(changes.recovered(&subscription_key(row)?, stage));
+        }
+    }
+    let begun = changes.begun();
+    if !begun.is_empty() {
+        let shard = |(key, _): &(&SubscriptionKey, _)| shard_of(key, shards);
+        sqlx::query(BEGIN)
+            .bind(begun.iter().map(|(key, _)| key.tenant.as_str()).collect::<Vec<_>>())
+            .bind(begun.iter().map(|(key, _)| key.subscription.as_str()).collect::<Vec<_>>())
+            .bind(begun.iter().map(shard).collect::<Vec<_>>())
+            .bind(begun.iter().map(|(_, since)| since.as_micros()).collect::<Vec<_>>())
+            .execute(connection)
+            .await
+            .checked()?;
+    }
+    Ok(told)
+}
+
+async fn put(
+    connection: &mut PgConnection,
+    announcements: &[&Announcement],
+    shards: u16,
+) -> StoreResult<()> {
+    if announcements.is_empty() {
+        return Ok(());
+    }
+    let all = || announcements.iter();
+    sqlx::query(PUT)
+        .bind(all().map(|one| shard_of(&one.subscription, shards)).collect::<Vec<_>>())
+        .bind(all().map(|one| one.subscription.tenant.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|one| one.subscription.subscription.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|one| one.id.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|one| one.event_type.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|one| one.payload.as_str()).collect::<Vec<_>>())
+        .execute(connection)
+        .await
+        .checked()?;
+    Ok(())
+}
+
+fn waiting(row: &PgRow) -> StoreResult<WaitingAnnouncement> {
+    let announcement = Announcement {
+        subscription: subscription_key(row)?,
+        id: get(row, "id")?,
+        event_type: get(row, "event_type")?,
+        payload: get(row, "payload")?,
+    };
+    Ok(WaitingAnnouncement { place: get(row, "seq")?, announcement })
+}
+
+fn streak(row: &PgRow) -> StoreResult<(SubscriptionKey, Streak)> {
+    let stage = codec::stage(get::<i16>(row, "stage")?.into())?;
+    Ok((subscription_key(row)?, Streak { since: time(row, "failing_since")?, stage }))
+}
+
+fn shard_of(key: &SubscriptionKey, shards: u16) -> i32 {
+    i32::from(Shard::of(&key.tenant, shards).0)
+}
+
+fn numbers(shards: &[Shard]) -> Vec<i32> {
+    shards.iter().map(|shard| i32::from(shard.0)).collect()
+}

@@ -1,0 +1,266 @@
+//! The outbox, and the endpoints that do nothing but fail.
+
+use async_trait::async_trait;
+use postrider_domain::ids::{DeliveryId, Shard, SubscriptionKey, TenantId};
+use postrider_domain::notice::{Announcement, Endpoint, Exhausted};
+use postrider_domain::streak::{Stage, Streak};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::SqliteStore;
+use super::bulk::{Bulk, Values, id_list};
+use super::rows::{Columns, delivery_columns};
+use crate::codec;
+use crate::config::News;
+use crate::error::StoreResult;
+use crate::notices::{NoticeStore, StreakChange, StreakChanges, WaitingAnnouncement};
+use crate::work::{Concluded, Conclusion, EndWaiting};
+
+const PUT: Bulk = Bulk {
+    sql: "INSERT INTO announcements (shard, tenant, subscription, id, event_type, payload) \
+          VALUES {rows} ON CONFLICT (tenant, id) DO NOTHING",
+    columns: 6,
+};
+const LIST: &str = "SELECT seq, tenant, subscription, id, event_type, payload \
+     FROM announcements WHERE shard IN (SELECT value FROM json_each(?1)) ORDER BY seq LIMIT ?2";
+const REMOVE: &str = "DELETE FROM announcements WHERE seq IN (SELECT value FROM json_each(?))";
+
+const BEGIN: Bulk = Bulk {
+    sql: "INSERT INTO failing_endpoints (tenant, subscription, shard, failing_since, stage) \
+          VALUES {rows} ON CONFLICT (tenant, subscription) DO NOTHING",
+    columns: 5,
+};
+const END: Bulk = Bulk {
+    sql: "DELETE FROM failing_endpoints WHERE (tenant, subscription) IN (VALUES {rows}) \
+          RETURNING tenant, subscription, stage",
+    columns: 2,
+};
+const RAISE: &str = "UPDATE failing_endpoints SET stage = ?5 WHERE tenant = ?1 \
+     AND subscription = ?2 AND failing_since = ?3 AND stage = ?4";
+const OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage \
+     FROM failing_endpoints WHERE shard IN (SELECT value FROM json_each(?))";
+const OF_ONE: &str = "SELECT tenant, subscription, failing_since, stage \
+     FROM failing_endpoints WHERE tenant = ? AND subscription = ?";
+const FORGET_TENANT: &str = "DELETE FROM failing_endpoints WHERE tenant = ?";
+
+const ENDING: &str = concat!(
+    "SELECT ",
+    delivery_columns!("d."),
+    " FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
+);
+
+#[async_trait]
+impl NoticeStore for SqliteStore {
+    async fn announcements(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<WaitingAnnouncement>> {
+        let mut values = Values::default();
+        values.add(shard_list(shards)?).add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, LIST).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                let place = columns.int()?;
+                let tenant = columns.tenant()?;
+                let subscription = columns.subscription()?;
+                let announcement = Announcement {
+                    subscription: SubscriptionKey { tenant, subscription },
+                    id: columns.text()?.to_owned(),
+                    event_type: columns.text()?.to_owned(),
+                    payload: columns.text()?.to_owned(),
+                };
+                Ok(WaitingAnnouncement { place, announcement })
+            })
+            .collect()
+    }
+
+    async fn remove_announcements(&self, places: &[i64]) -> StoreResult<()> {
+        let mut values = Values::default();
+        values.add(codec::to_json(&places)?);
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        values.change(&mut tx, REMOVE).await?;
+        tx.commit().await
+    }
+
+    async fn streaks(&self, shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>> {
+        let mut values = Values::default();
+        values.add(shard_list(shards)?);
+        let rows = values.run(&mut *self.reader().await?, OF_SHARDS).await?;
+        rows.iter().map(streak).collect()
+    }
+
+    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<Streak>> {
+        let rows = named(key).run(&mut *self.reader().await?, OF_ONE).await?;
+        rows.first().map(|row| streak(row).map(|(_, streak)| streak)).transpose()
+    }
+
+    async fn raise_streak(
+        &self,
+        key: &SubscriptionKey,
+        from: Streak,
+        to: Stage,
+        announcement: Option<&Announcement>,
+    ) -> StoreResult<bool> {
+        let mut values = named(key);
+        values.add(from.since.as_micros()).add(from.stage.code()).add(to.code());
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let raised = values.change(&mut tx, RAISE).await? > 0;
+        if raised {
+            put(&mut tx, &Vec::from_iter(announcement), self.shards).await?;
+        }
+        tx.commit().await?;
+        Ok(raised)
+    }
+
+    async fn end_streak(
+        &self,
+        key: &SubscriptionKey,
+        recovered: Option<&Announcement>,
+    ) -> StoreResult<()> {
+        let change = StreakChange::End { recovered: recovered.cloned() };
+        let mut changes = StreakChanges::default();
+        changes.push(key, &change);
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let told = apply(&mut tx, &changes, self.shards).await?;
+        put(&mut tx, &told, self.shards).await?;
+        tx.commit().await
+    }
+}
+
+/// Writes what the conclusions that were applied make of streaks, and what is
+/// told of them.
+pub(super) async fn of_conclusions(
+    connection: &mut SqliteConnection,
+    batch: &[Conclusion],
+    concluded: &[Concluded],
+    shards: u16,
+) -> StoreResult<()> {
+    let mut changes = StreakChanges::default();
+    let mut told = Vec::new();
+    for (item, _) in batch.iter().zip(concluded).filter(|(_, c)| **c == Concluded::Applied) {
+        if let Some(change) = &item.streak {
+            changes.push(&item.record.subscription, change);
+        }
+        told.extend(&item.announcement);
+    }
+    told.extend(apply(connection, &changes, shards).await?);
+    put(connection, &told, shards).await
+}
+
+/// Writes what is told of deliveries that are about to end.
+pub(super) async fn of_ends(
+    connection: &mut SqliteConnection,
+    endpoint: &Endpoint,
+    ids: &[DeliveryId],
+    request: &EndWaiting,
+    shards: u16,
+) -> StoreResult<()> {
+    let mut values = Values::default();
+    values.add(id_list(ids.iter().map(|id| id.0)));
+    let mut told = Vec::new();
+    for row in values.run(&mut *connection, ENDING).await? {
+        let delivery = Columns::of(&row).delivery()?;
+        let ended = Exhausted::of(&delivery, Some(request.reason));
+        told.extend(ended.map(|ended| endpoint.exhausted(ended)));
+    }
+    put(connection, &told.iter().collect::<Vec<_>>(), shards).await
+}
+
+/// Writes what comes with a change of a subscription.
+pub(super) async fn of_change(
+    connection: &mut SqliteConnection,
+    key: &SubscriptionKey,
+    news: &News,
+    shards: u16,
+) -> StoreResult<()> {
+    if news.ends_streak {
+        let keys = [key];
+        END.run(&mut *connection, &keys, |row, key| {
+            row.text(key.tenant.as_str()).text(key.subscription.as_str());
+            Ok(())
+        })
+        .await?;
+    }
+    put(connection, &news.announcements.iter().collect::<Vec<_>>(), shards).await
+}
+
+pub(super) async fn forget_tenant(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+) -> StoreResult<()> {
+    let mut values = Values::default();
+    values.text(tenant.as_str());
+    values.change(connection, FORGET_TENANT).await.map(|_| ())
+}
+
+/// Applies changes of streaks; returns what is to be told of them.
+async fn apply<'a>(
+    connection: &mut SqliteConnection,
+    changes: &StreakChanges<'a>,
+    shards: u16,
+) -> StoreResult<Vec<&'a Announcement>> {
+    let ended = changes.ended();
+    let removed = END.run(&mut *connection, &ended, |row, key| {
+        row.text(key.tenant.as_str()).text(key.subscription.as_str());
+        Ok(())
+    });
+    let mut told = Vec::new();
+    for row in removed.await? {
+        let mut columns = Columns::of(&row);
+        let tenant = columns.tenant()?;
+        let subscription = columns.subscription()?;
+        let key = SubscriptionKey { tenant, subscription };
+        told.extend(changes.recovered(&key, codec::stage(columns.int()?)?));
+    }
+    BEGIN
+        .run(connection, &changes.begun(), |row, (key, since)| {
+            row.text(key.tenant.as_str())
+                .text(key.subscription.as_str())
+                .add(i64::from(Shard::of(&key.tenant, shards).0))
+                .add(since.as_micros())
+                .add(Stage::Begun.code());
+            Ok(())
+        })
+        .await?;
+    Ok(told)
+}
+
+async fn put(
+    connection: &mut SqliteConnection,
+    announcements: &[&Announcement],
+    shards: u16,
+) -> StoreResult<()> {
+    let rows = PUT.run(connection, announcements, |row, announcement| {
+        let key = &announcement.subscription;
+        row.add(i64::from(Shard::of(&key.tenant, shards).0))
+            .text(key.tenant.as_str())
+            .text(key.subscription.as_str())
+            .text(&announcement.id)
+            .text(&announcement.event_type)
+            .text(&announcement.payload);
+        Ok(())
+    });
+    rows.await.map(|_| ())
+}
+
+fn streak(row: &SqliteRow) -> StoreResult<(SubscriptionKey, Streak)> {
+    let mut columns = Columns::of(row);
+    let tenant = columns.tenant()?;
+    let subscription = columns.subscription()?;
+    let streak = Streak { since: columns.time()?, stage: codec::stage(columns.int()?)? };
+    Ok((SubscriptionKey { tenant, subscription }, streak))
+}
+
+fn named(key: &SubscriptionKey) -> Values {
+    let mut values = Values::default();
+    values.text(key.tenant.as_str()).text(key.subscription.as_str());
+    values
+}
+
+fn shard_list(shards: &[Shard]) -> StoreResult<String> {
+    codec::to_json(&shards.iter().map(|shard| shard.0).collect::<Vec<_>>())
+}

@@ -1,0 +1,201 @@
+//! The outbox, and the endpoints that do nothing but fail.
+
+use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Transition};
+use postrider_domain::ids::Shard;
+use postrider_domain::notice::{Announcement, Endpoint};
+use postrider_domain::streak::{Stage, Streak};
+use postrider_store::{
+    Concluded, Conclusion, EndWaiting, News, StreakChange, WaitingAnnouncement, WriteError,
+};
+
+use crate::engine::conformance;
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
+
+const EXHAUSTED: Transition =
+    Transition::End { state: DeliveryState::Exhausted, reason: Some(EndReason::AttemptsExhausted) };
+
+fn about(world: &World, id: &str) -> Announcement {
+    Announcement {
+        id: id.to_owned(),
+        subscription: world.key.clone(),
+        event_type: "postrider.endpoint.failing".to_owned(),
+        payload: format!("{{\"id\":\"{id}\"}}"),
+    }
+}
+
+async fn outbox(world: &World) -> Vec<WaitingAnnouncement> {
+    world.store.announcements(&[world.shard()], 100).await.unwrap()
+}
+
+async fn ids(world: &World) -> Vec<String> {
+    outbox(world).await.into_iter().map(|one| one.announcement.id).collect()
+}
+
+/// Concludes a fresh attempt, with what it makes of the streak.
+async fn conclude(world: &World, outcome: Outcome, streak: Option<StreakChange>) -> Concluded {
+    let delivery = world.publish(DeliveryState::InFlight).await;
+    let transition = if outcome == Outcome::Succeeded { SUCCESS } else { EXHAUSTED };
+    let new = Conclusion::new(record(&delivery, outcome), transition);
+    let batch = [Conclusion { streak, ..new }];
+    world.store.conclude(&batch, world.now).await.unwrap()[0]
+}
+
+fn begin(world: &World) -> Option<StreakChange> {
+    Some(StreakChange::Begin { since: world.now })
+}
+
+conformance! {
+    async fn what_is_told_waits_in_order_until_it_is_removed(engine) {
+        let world = World::new(engine).await;
+        let mut batch = Vec::new();
+        for id in ["one", "two", "three"] {
+            let delivery = world.publish(DeliveryState::InFlight).await;
+            let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+            batch.push(Conclusion { announcement: Some(about(&world, id)), ..new });
+        }
+        let concluded = world.store.conclude(&batch, world.now).await.unwrap();
+        assert_eq!(concluded, [Concluded::Applied; 3]);
+        let found = outbox(&world).await;
+        assert_eq!(found.iter().map(|one| &one.announcement.id).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert_eq!(found[1].announcement, about(&world, "two"));
+        let first = world.store.announcements(&[world.shard()], 1).await.unwrap();
+        assert_eq!(first, found[..1]);
+        let other = Shard((world.shard().0 + 1) % crate::engine::SHARDS);
+        assert!(world.store.announcements(&[other], 9).await.unwrap().is_empty());
+        world.store.remove_announcements(&[found[0].place, found[2].place]).await.unwrap();
+        assert_eq!(ids(&world).await, ["two"]);
+        world.store.remove_announcements(&[]).await.unwrap();
+    }
+
+    async fn what_did_not_happen_is_not_told(engine) {
+        let world = World::new(engine).await;
+        let delivery = world.publish(DeliveryState::InFlight).await;
+        world.succeed(&delivery).await;
+        let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+        let again = Conclusion { announcement: Some(about(&world, "x")), streak: begin(&world), ..new };
+        let concluded = world.store.conclude(&[again], world.now).await.unwrap();
+        assert_eq!(concluded, [Concluded::NotCurrent]);
+        assert!(ids(&world).await.is_empty());
+        assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
+    }
+
+    async fn one_occurrence_is_told_once(engine) {
+        let world = World::new(engine).await;
+        for _ in 0..2 {
+            let delivery = world.publish(DeliveryState::InFlight).await;
+            let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+            let batch = [Conclusion { announcement: Some(about(&world, "same")), ..new }];
+            world.store.conclude(&batch, world.now).await.unwrap();
+        }
+        assert_eq!(ids(&world).await, ["same"]);
+    }
+
+    async fn a_streak_begins_once_and_ends(engine) {
+        let world = World::new(engine).await;
+        conclude(&world, Outcome::HttpStatus, begin(&world)).await;
+        let later = Some(StreakChange::Begin { since: world.now + HOUR });
+        conclude(&world, Outcome::HttpStatus, later).await;
+        let streak = Streak::begun(world.now);
+        assert_eq!(world.store.streak(&world.key).await.unwrap(), Some(streak));
+        let of_shard = world.store.streaks(&[world.shard()]).await.unwrap();
+        assert_eq!(of_shard, [(world.key.clone(), streak)]);
+        // Nobody was warned, so nobody is told that it is over.
+        let end = StreakChange::End { recovered: Some(about(&world, "recovered")) };
+        conclude(&world, Outcome::Succeeded, Some(end.clone())).await;
+        assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
+        assert!(ids(&world).await.is_empty());
+        conclude(&world, Outcome::Succeeded, Some(end)).await;
+        assert!(ids(&world).await.is_empty());
+    }
+
+    async fn a_streak_is_raised_only_as_it_was_seen_and_its_end_is_told(engine) {
+        let world = World::new(engine).await;
+        conclude(&world, Outcome::HttpStatus, begin(&world)).await;
+        let store = &world.store;
+        let begun = Streak::begun(world.now);
+        let warning = about(&world, "warning");
+        let other = Streak::begun(world.now + SECOND);
+        assert!(!store.raise_streak(&world.key, other, Stage::Tenth, Some(&warning)).await.unwrap());
+        assert!(ids(&world).await.is_empty());
+        assert!(store.raise_streak(&world.key, begun, Stage::Tenth, Some(&warning)).await.unwrap());
+        assert!(!store.raise_streak(&world.key, begun, Stage::Tenth, Some(&warning)).await.unwrap());
+        let raised = Streak { stage: Stage::Tenth, ..begun };
+        assert!(store.raise_streak(&world.key, raised, Stage::Half, None).await.unwrap());
+        let half = Streak { stage: Stage::Half, ..begun };
+        assert_eq!(store.streak(&world.key).await.unwrap(), Some(half));
+        assert_eq!(ids(&world).await, ["warning"]);
+        store.end_streak(&world.key, Some(&about(&world, "recovered"))).await.unwrap();
+        assert_eq!(ids(&world).await, ["warning", "recovered"]);
+        assert_eq!(store.streak(&world.key).await.unwrap(), None);
+        store.end_streak(&world.key, None).await.unwrap();
+    }
+
+    async fn the_results_of_a_batch_count_one_after_another(engine) {
+        let world = World::new(engine).await;
+        let end = || Some(StreakChange::End { recovered: None });
+        for (changes, left) in [
+            (vec![begin(&world), end()], false),
+            (vec![end(), begin(&world)], true),
+            (vec![begin(&world), end(), begin(&world), end()], false),
+            (vec![begin(&world), begin(&world)], true),
+        ] {
+            let mut batch = Vec::new();
+            for streak in changes {
+                let delivery = world.publish(DeliveryState::InFlight).await;
+                let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+                batch.push(Conclusion { streak, ..new });
+            }
+            world.store.conclude(&batch, world.now).await.unwrap();
+            assert_eq!(world.store.streak(&world.key).await.unwrap().is_some(), left);
+        }
+    }
+
+    async fn deliveries_that_expire_are_told_one_by_one(engine) {
+        let world = World::new(engine).await;
+        let expired = world.publish(DeliveryState::Waiting).await;
+        world.publish_with(|d| d.test = true, DeliveryState::Waiting).await;
+        let own = |d: &mut postrider_domain::delivery::Delivery| {
+            d.event_type = "postrider.secret.rotated".to_owned();
+        };
+        world.publish_with(own, DeliveryState::Waiting).await;
+        let endpoint = Endpoint { subscription: world.key.clone(), host: "x.example".to_owned() };
+        let request = EndWaiting {
+            subscription: world.key.clone(),
+            shard: world.shard(),
+            deadline_before: None,
+            state: DeliveryState::Exhausted,
+            reason: EndReason::Expired,
+            hold_keys: false,
+            announce: Some(endpoint),
+        };
+        assert_eq!(world.store.end_waiting(&request, world.now, 10).await.unwrap(), 3);
+        let found = outbox(&world).await;
+        assert_eq!(found.len(), 1);
+        let told = &found[0].announcement;
+        assert_eq!(told.event_type, "postrider.delivery.exhausted");
+        assert!(told.payload.contains(&expired.id.to_string()), "{told:?}");
+        assert!(told.payload.contains("EXPIRED"), "{told:?}");
+    }
+
+    async fn a_change_takes_its_news_along_or_nothing(engine) {
+        let world = World::new(engine).await;
+        conclude(&world, Outcome::HttpStatus, begin(&world)).await;
+        let found = world.store.get_subscription(&world.key).await.unwrap().unwrap();
+        let news = News { announcements: vec![about(&world, "news")], ends_streak: true };
+        let missed = world.store.update_subscription(&found, found.revision + 1, &news).await;
+        assert!(matches!(missed, Err(WriteError::RevisionMismatch)));
+        assert!(ids(&world).await.is_empty());
+        assert!(world.store.streak(&world.key).await.unwrap().is_some());
+        world.store.update_subscription(&found, found.revision, &news).await.unwrap();
+        assert_eq!(ids(&world).await, ["news"]);
+        assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
+    }
+
+    async fn a_tenant_takes_its_streaks_along(engine) {
+        let world = World::new(engine).await;
+        conclude(&world, Outcome::HttpStatus, begin(&world)).await;
+        let revision = world.store.get_tenant(world.tenant()).await.unwrap().unwrap().revision;
+        world.store.delete_tenant(world.tenant(), revision, world.now).await.unwrap();
+        assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
+    }
+}
