@@ -205,18 +205,9 @@ fn assemble(
     tasks.spawn(hints.run());
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
-    let notices = Notices::new(settings.notices.operators());
-    let streaks = Streaks::default();
-    let tenants = Tenants::new(
-        Arc::clone(&store),
-        Arc::clone(&clock),
-        dispatcher.clone(),
-        peers.clone(),
-        notices.clone(),
-        shards,
-    );
-    let metrics = Metrics::default();
-    let tests = Tests::default();
+    let (notices, streaks) = (Notices::new(settings.notices.operators()), Streaks::default());
+    let tenants = tenants(&store, &clock, &dispatcher, &peers, &notices, shards);
+    let (metrics, tests) = (Metrics::default(), Tests::default());
     let (publisher, publish_writer) = publish::new(PublishParts {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
@@ -243,8 +234,8 @@ fn assemble(
     });
     tasks.spawn(conclude_writer.run());
     let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
-    let watch = Watch::new(Arc::clone(&store), &settings.api);
     let flow = Flow {
+        watch: Watch::new(Arc::clone(&store), &settings.api),
         settings,
         store,
         clock,
@@ -256,12 +247,23 @@ fn assemble(
         concluder,
         peers,
         cluster,
-        watch,
         tests,
         notices,
         streaks,
     };
     Assembled { flow, tasks, loops: Loops { health } }
+}
+
+fn tenants(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    dispatcher: &Dispatcher,
+    peers: &Peers,
+    notices: &Notices,
+    shards: u16,
+) -> Tenants {
+    let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+    Tenants::new(store, clock, dispatcher.clone(), peers.clone(), notices.clone(), shards)
 }
 
 fn spawn_loops(
