@@ -21,12 +21,12 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::clock::{Clock, SystemClock};
 use crate::flow::cluster::Cluster;
-use crate::flow::conclude::{self, ConcludeParts};
+use crate::flow::conclude;
 use crate::flow::manual::Tests;
-use crate::flow::ordering::{self, TurnParts};
+use crate::flow::ordering::{self, TurnKeeper};
+use crate::flow::publish;
 use crate::flow::publish::watermark::Watermark;
-use crate::flow::publish::{self, PublishParts};
-use crate::flow::{Dispatcher, EventTypes, Flow, Notices, Peers, Streaks, Tenants, Watch};
+use crate::flow::{Dispatcher, EventTypes, Flow, Notices, Parts, Peers, Streaks, Tenants, Watch};
 use crate::health::{Health, Progress};
 use crate::metrics::Metrics;
 use crate::settings::{Dispatch, Settings};
@@ -209,78 +209,46 @@ fn assemble(
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
     let notices = Notices::new(settings.notices.operators());
-    let streaks = Streaks::default();
-    let tenants = Tenants::new(
-        Arc::clone(&store),
-        Arc::clone(&clock),
-        dispatcher.clone(),
-        peers.clone(),
-        notices.clone(),
-        shards,
-    );
+    let tenants = tenants(&store, &clock, &dispatcher, &peers, &notices, shards);
     let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
-    let metrics = Metrics::default();
-    let tests = Tests::default();
-    let watermark = Watermark::default();
-    let (turns, keeper) = ordering::new(TurnParts {
-        store: Arc::clone(&store),
-        clock: Arc::clone(&clock),
-        dispatcher: dispatcher.clone(),
-        cluster: cluster.clone(),
-        peers: peers.clone(),
-    });
-    tasks.spawn(keeper.run());
-    let (publisher, publish_writer) = publish::new(PublishParts {
-        store: Arc::clone(&store),
-        clock: Arc::clone(&clock),
-        settings: Arc::clone(&settings),
-        tenants: tenants.clone(),
-        dispatcher: dispatcher.clone(),
-        cluster: cluster.clone(),
-        peers: peers.clone(),
-        metrics: metrics.clone(),
-        turns: turns.clone(),
-        watermark: watermark.clone(),
-    });
-    tasks.spawn(publish_writer.run());
-    let (concluder, conclude_writer) = conclude::new(ConcludeParts {
-        store: Arc::clone(&store),
-        clock: Arc::clone(&clock),
-        settings: Arc::clone(&settings),
-        tenants: tenants.clone(),
-        dispatcher: dispatcher.clone(),
-        cluster: cluster.clone(),
-        peers: peers.clone(),
-        metrics: metrics.clone(),
-        tests: tests.clone(),
-        turns: turns.clone(),
-        notices: notices.clone(),
-        streaks: streaks.clone(),
-    });
-    tasks.spawn(conclude_writer.run());
-    let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
-    let watch = Watch::new(Arc::clone(&store), &settings.api);
-    let flow = Flow {
+    let (turns, keys) = ordering::turns();
+    let parts = Parts {
         settings,
         store,
         clock,
-        metrics,
-        replica,
+        metrics: Metrics::default(),
         tenants,
-        event_types,
         dispatcher,
-        publisher,
-        concluder,
         peers,
         cluster,
-        watch,
-        tests,
+        tests: Tests::default(),
         turns,
-        watermark,
+        watermark: Watermark::default(),
         notices,
-        streaks,
+        streaks: Streaks::default(),
     };
+    tasks.spawn(TurnKeeper::new(keys, parts.clone()).run());
+    let (publisher, publish_writer) = publish::new(parts.clone());
+    tasks.spawn(publish_writer.run());
+    let (concluder, conclude_writer) = conclude::new(parts.clone());
+    tasks.spawn(conclude_writer.run());
+    let health =
+        Health::new(Arc::clone(&parts.clock), Arc::clone(&parts.store), parts.cluster.clone());
+    let watch = Watch::new(Arc::clone(&parts.store), &parts.settings.api);
+    let flow = Flow::new(parts, replica, event_types, publisher, concluder, watch);
     Assembled { flow, tasks, loops: Loops { health } }
+}
+
+fn tenants(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    dispatcher: &Dispatcher,
+    peers: &Peers,
+    notices: &Notices,
+    shards: u16,
+) -> Tenants {
+    let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+    Tenants::new(store, clock, dispatcher.clone(), peers.clone(), notices.clone(), shards)
 }
 
 fn spawn_loops(

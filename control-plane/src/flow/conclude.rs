@@ -23,20 +23,11 @@ use postrider_domain::ids::{AttemptKey, OrderedKey, SubscriptionKey};
 use postrider_domain::notice::Announcement;
 use postrider_domain::scheduler::{Feedback, StreamId};
 use postrider_domain::subscription::Subscription;
-use postrider_store::{
-    Concluded, Conclusion, KeyEnd, Store, StoreError, StoreResult, StreakChange,
-};
+use postrider_store::{Concluded, Conclusion, KeyEnd, StoreError, StoreResult, StreakChange};
 
-use super::cluster::Cluster;
 use super::dispatch::StreamMessage;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
-use super::manual::Tests;
-use super::ordering::{self, Turns};
-use super::{Dispatcher, Notices, Owner, Streaks, Tenants};
-use crate::clock::Clock;
-use crate::metrics::Metrics;
-use crate::replicas::Peers;
-use crate::settings::Settings;
+use super::{Owner, Parts, ordering};
 use gone::is_gone;
 
 /// First and longest pause before a commit is tried again.
@@ -75,27 +66,11 @@ impl Concluder {
 
 /// The writer behind it.
 pub struct ConcludeWriter {
-    parts: ConcludeParts,
+    parts: Parts,
     exit: Exit<Report>,
 }
 
-/// What the writer works with.
-pub struct ConcludeParts {
-    pub store: Arc<dyn Store>,
-    pub clock: Arc<dyn Clock>,
-    pub settings: Arc<Settings>,
-    pub tenants: Tenants,
-    pub dispatcher: Dispatcher,
-    pub cluster: Cluster,
-    pub peers: Peers,
-    pub metrics: Metrics,
-    pub tests: Tests,
-    pub turns: Turns,
-    pub notices: Notices,
-    pub streaks: Streaks,
-}
-
-pub fn new(parts: ConcludeParts) -> (Concluder, ConcludeWriter) {
+pub fn new(parts: Parts) -> (Concluder, ConcludeWriter) {
     let settings = &parts.settings.conclude;
     let (entrance, exit) = group(Bounds {
         queued_items: settings.max_queued_results,

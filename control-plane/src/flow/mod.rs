@@ -36,6 +36,7 @@ pub mod streaks;
 pub mod tenants;
 pub mod watch;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use postrider_domain::ids::ReplicaId;
@@ -55,27 +56,54 @@ pub use streaks::Streaks;
 pub use tenants::Tenants;
 pub use watch::Watch;
 
-/// Everything the arrows share. Cheap to clone.
+/// What every arrow works with. Cheap to clone.
 #[derive(Clone)]
-pub struct Flow {
+pub struct Parts {
     pub settings: Arc<Settings>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
-    pub replica: ReplicaId,
     pub tenants: Tenants,
-    pub event_types: EventTypes,
     pub dispatcher: Dispatcher,
-    pub publisher: Publisher,
-    pub concluder: conclude::Concluder,
     pub peers: Peers,
     pub cluster: cluster::Cluster,
-    pub watch: Watch,
     pub tests: manual::Tests,
     pub turns: ordering::Turns,
     pub watermark: publish::watermark::Watermark,
     pub notices: Notices,
     pub streaks: Streaks,
+}
+
+/// The parts, and the entrances to the arrows. Cheap to clone.
+#[derive(Clone)]
+pub struct Flow {
+    parts: Parts,
+    pub replica: ReplicaId,
+    pub event_types: EventTypes,
+    pub publisher: Publisher,
+    pub concluder: conclude::Concluder,
+    pub watch: Watch,
+}
+
+impl Flow {
+    pub const fn new(
+        parts: Parts,
+        replica: ReplicaId,
+        event_types: EventTypes,
+        publisher: Publisher,
+        concluder: conclude::Concluder,
+        watch: Watch,
+    ) -> Self {
+        Self { parts, replica, event_types, publisher, concluder, watch }
+    }
+}
+
+impl Deref for Flow {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 /// Where a tenant's shard is owned.

@@ -17,8 +17,7 @@ use postrider_store::{KeyEnd, KeyHold, Store, StoreResult};
 use tokio::sync::mpsc;
 
 use super::cluster::Cluster;
-use super::{Dispatcher, Flow, Owner, Tenants};
-use crate::clock::Clock;
+use super::{Dispatcher, Flow, Owner, Parts, Tenants};
 use crate::replicas::Peers;
 
 /// Keys that may wait to be looked at; what finds no room, the sweep finds.
@@ -40,21 +39,13 @@ pub struct Turns {
 /// Looks at the keys.
 pub struct TurnKeeper {
     keys: mpsc::Receiver<OrderedKey>,
-    parts: TurnParts,
+    parts: Parts,
 }
 
-/// What the keeper works with.
-pub struct TurnParts {
-    pub store: Arc<dyn Store>,
-    pub clock: Arc<dyn Clock>,
-    pub dispatcher: Dispatcher,
-    pub cluster: Cluster,
-    pub peers: Peers,
-}
-
-pub fn new(parts: TurnParts) -> (Turns, TurnKeeper) {
+/// Where keys are brought, and where they are looked at.
+pub fn turns() -> (Turns, mpsc::Receiver<OrderedKey>) {
     let (sender, keys) = mpsc::channel(QUEUE);
-    (Turns { keys: sender, swept: Arc::default() }, TurnKeeper { keys, parts })
+    (Turns { keys: sender, swept: Arc::default() }, keys)
 }
 
 impl Turns {
@@ -72,6 +63,10 @@ impl Turns {
 }
 
 impl TurnKeeper {
+    pub const fn new(keys: mpsc::Receiver<OrderedKey>, parts: Parts) -> Self {
+        Self { keys, parts }
+    }
+
     /// Looks at what is brought, until nobody can bring more.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);

@@ -7,7 +7,8 @@
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
 
-use super::{ConcludeParts, ConcludeWriter, Report};
+use super::{ConcludeWriter, Report};
+use crate::flow::Parts;
 use crate::flow::ordering::hold_while_under_way;
 
 impl ConcludeWriter {
@@ -65,7 +66,7 @@ impl ConcludeWriter {
         if record.outcome != Outcome::Succeeded {
             return Ok(None);
         }
-        let ConcludeParts { store, tenants, clock, .. } = &self.parts;
+        let Parts { store, tenants, clock, .. } = &self.parts;
         let found = store.get_delivery(&record.subscription.tenant, record.key.delivery).await?;
         let Some(delivery) = found.filter(|one| one.ordering_key.is_some()) else {
             return Ok(None);

@@ -17,20 +17,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::event::sha256;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
-use postrider_store::{Store, StoreError};
+use postrider_store::StoreError;
 use tokio::sync::oneshot;
 
 use self::matching::{Match, matching};
-use self::watermark::Watermark;
-use super::cluster::Cluster;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
-use super::ordering::Turns;
 use super::tenants::Snapshot;
-use super::{Dispatcher, Tenants};
-use crate::clock::Clock;
-use crate::metrics::Metrics;
-use crate::replicas::Peers;
-use crate::settings::Settings;
+use super::{Parts, Tenants};
 
 /// How long a publish waits for room before it is refused.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -120,33 +113,11 @@ pub struct Publisher {
 
 /// The writer behind it.
 pub struct PublishWriter {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
-    dispatcher: Dispatcher,
-    cluster: Cluster,
-    peers: Peers,
-    metrics: Metrics,
-    turns: Turns,
-    watermark: Watermark,
+    parts: Parts,
     exit: Exit<Pending>,
 }
 
-/// What the writer works with.
-pub struct PublishParts {
-    pub store: Arc<dyn Store>,
-    pub clock: Arc<dyn Clock>,
-    pub settings: Arc<Settings>,
-    pub tenants: Tenants,
-    pub dispatcher: Dispatcher,
-    pub cluster: Cluster,
-    pub peers: Peers,
-    pub metrics: Metrics,
-    pub turns: Turns,
-    pub watermark: Watermark,
-}
-
-pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
+pub fn new(parts: Parts) -> (Publisher, PublishWriter) {
     let settings = &parts.settings.publish;
     let (entrance, exit) = group(Bounds {
         queued_items: settings.max_queued_events,
@@ -155,32 +126,8 @@ pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
         batch_bytes: settings.max_commit_payload_bytes,
         patience: PATIENCE,
     });
-    let PublishParts {
-        store,
-        clock,
-        settings,
-        tenants,
-        dispatcher,
-        cluster,
-        peers,
-        metrics,
-        turns,
-        watermark,
-    } = parts;
-    let publisher = Publisher { tenants, entrance };
-    let writer = PublishWriter {
-        store,
-        clock,
-        settings,
-        dispatcher,
-        cluster,
-        peers,
-        metrics,
-        turns,
-        watermark,
-        exit,
-    };
-    (publisher, writer)
+    let publisher = Publisher { tenants: parts.tenants.clone(), entrance };
+    (publisher, PublishWriter { parts, exit })
 }
 
 impl Publisher {

@@ -29,7 +29,7 @@ pub(super) struct Item {
 impl PublishWriter {
     /// Makes rows of a batch, under one look at the scheduler.
     pub(super) fn prepare(&self, batch: Vec<Queued<Pending>>) -> (Vec<Item>, Vec<NewEvent>) {
-        self.dispatcher.with(|scheduler, now| {
+        self.parts.dispatcher.with(|scheduler, now| {
             let mut items = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
             for queued in batch {
@@ -57,7 +57,7 @@ impl PublishWriter {
                 }
                 let idempotency = event.idempotency_key.as_ref().map(|_| Idempotency {
                     request_hash: event.request_hash(),
-                    expire_time: now + DAY * self.settings.publish.idempotency_days,
+                    expire_time: now + DAY * self.parts.settings.publish.idempotency_days,
                 });
                 let config_version = queued.item.snapshot.tenant.config_version;
                 rows.push(NewEvent { event, idempotency, config_version, deliveries });
@@ -97,7 +97,7 @@ impl PublishWriter {
     ) -> Delivery {
         let Match { subscription, filter_failed } = matched;
         let ordering_key = ordering_key(subscription, event);
-        let running = self.cluster.running(subscription, now);
+        let running = self.parts.cluster.running(subscription, now);
         let suppressed = subscription.status == Status::Disabled;
         let (state, reason) = match (suppressed, admitted) {
             (true, _) => (DeliveryState::Suppressed, Some(EndReason::SubscriptionDisabled)),

@@ -29,18 +29,22 @@ impl PublishWriter {
 
     /// Commits a batch.
     async fn commit(&self, batch: Vec<Queued<Pending>>) {
-        self.watermark.begin(self.clock.now());
+        self.parts.watermark.begin(self.parts.clock.now());
         let (items, new) = self.prepare(batch);
-        let started = self.clock.now();
-        let result = self.store.publish(&new).await;
-        self.metrics.observe_commit("publish", self.clock.now().since(started), new.len());
+        let started = self.parts.clock.now();
+        let result = self.parts.store.publish(&new).await;
+        self.parts.metrics.observe_commit(
+            "publish",
+            self.parts.clock.now().since(started),
+            new.len(),
+        );
         match result {
             Ok(results) => self.finish(items, new, results),
             Err(StoreError::Rejected(_)) if new.len() > 1 => self.one_by_one(items, new).await,
             Err(error) => {
                 // Whether it was committed is not known: what was, the sweep finds.
-                self.cluster.suspect();
-                self.watermark.unknown(self.clock.now());
+                self.parts.cluster.suspect();
+                self.parts.watermark.unknown(self.parts.clock.now());
                 tracing::warn!(%error, events = new.len(), "publish was not committed");
                 self.roll_back(items.iter().flat_map(|item| item.reserved.iter().copied()));
                 for item in items {
@@ -49,18 +53,18 @@ impl PublishWriter {
                 }
             }
         }
-        self.watermark.settled();
+        self.parts.watermark.settled();
     }
 
     /// Tries each item of a refused batch alone, so that the guilty one fails alone.
     async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>) {
         for (item, new) in items.into_iter().zip(new) {
             let new = vec![new];
-            match self.store.publish(&new).await {
+            match self.parts.store.publish(&new).await {
                 Ok(results) => self.finish(vec![item], new, results),
                 Err(error) => {
-                    self.cluster.suspect();
-                    self.watermark.unknown(self.clock.now());
+                    self.parts.cluster.suspect();
+                    self.parts.watermark.unknown(self.parts.clock.now());
                     self.roll_back(item.reserved.into_iter());
                     let _ = item.queued.item.verdict.send(Verdict::Decided(Err(error.into())));
                 }
@@ -69,7 +73,7 @@ impl PublishWriter {
     }
 
     fn roll_back(&self, ids: impl Iterator<Item = DeliveryId>) {
-        self.dispatcher.with(|scheduler, _| scheduler.rolled_back(ids));
+        self.parts.dispatcher.with(|scheduler, _| scheduler.rolled_back(ids));
     }
 
     /// Answers what was decided.
@@ -79,7 +83,7 @@ impl PublishWriter {
             let Pending { input, verdict, .. } = queued.item;
             let answer = match result {
                 Published::Committed { .. } => {
-                    self.metrics.published(new.deliveries.len());
+                    self.parts.metrics.published(new.deliveries.len());
                     Ok(PublishAnswer {
                         event: new.event.id,
                         matched: new.event.matched,
@@ -103,7 +107,7 @@ impl PublishWriter {
     /// told to its owner.
     fn settle_memory(&self, items: &[Item], new: &[NewEvent], results: &[Published]) {
         let mut elsewhere: Vec<(TenantId, SubscriptionKey)> = Vec::new();
-        self.dispatcher.with(|scheduler, now| {
+        self.parts.dispatcher.with(|scheduler, now| {
             for ((Item { reserved, .. }, new), result) in items.iter().zip(new).zip(results) {
                 let Published::Committed { sequences } = result else {
                     scheduler.rolled_back(reserved.iter().copied());
@@ -125,12 +129,12 @@ impl PublishWriter {
         let committed = new.iter().zip(results).filter(|(_, result)| result.is_committed());
         for held in committed.flat_map(|(new, _)| &new.deliveries) {
             if held.state == DeliveryState::Held {
-                self.turns.may_follow(held);
+                self.parts.turns.may_follow(held);
             }
         }
         for (tenant, subscription) in elsewhere {
-            if let Owner::Peer(address) = self.cluster.owner(&tenant) {
-                self.peers.hint_waiting(&address, subscription);
+            if let Owner::Peer(address) = self.parts.cluster.owner(&tenant) {
+                self.parts.peers.hint_waiting(&address, subscription);
             }
         }
     }
