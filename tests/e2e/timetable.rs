@@ -160,12 +160,12 @@ async fn standard_timetable(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standard_timetable_on_sqlite() {
-    standard_timetable(Engine::Sqlite).await;
+    Box::pin(standard_timetable(Engine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standard_timetable_on_postgres() {
-    standard_timetable(Engine::Postgres).await;
+    Box::pin(standard_timetable(Engine::Postgres)).await;
 }
 
 /// A retry after half an hour, an end after an hour.
@@ -286,12 +286,12 @@ async fn time_that_does_not_count(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn time_that_does_not_count_on_sqlite() {
-    time_that_does_not_count(Engine::Sqlite).await;
+    Box::pin(time_that_does_not_count(Engine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn time_that_does_not_count_on_postgres() {
-    time_that_does_not_count(Engine::Postgres).await;
+    Box::pin(time_that_does_not_count(Engine::Postgres)).await;
 }
 
 /// Publishes and waits until so many deliveries of the tenant wait.

@@ -20,7 +20,7 @@ use super::{names, observe};
 
 /// A wish for an event type that is there.
 pub(super) enum Change {
-    Fields { given: v1::EventType, mask: Mask },
+    Fields { given: Box<v1::EventType>, mask: Mask },
     Archive,
     Unarchive,
 }
@@ -61,7 +61,8 @@ impl EventTypes {
         let mask = Mask::read(request.update_mask.as_ref(), &fields(&given), &mut violations);
         let name = violations.finish(name)?;
         let etag = given.etag.clone();
-        let changed = self.change(&name, &etag, &Change::Fields { given, mask }).await?;
+        let changed =
+            self.change(&name, &etag, &Change::Fields { given: Box::new(given), mask }).await?;
         observe::changed(who, "event type updated", &names::of_event_type(&name));
         Ok(to_proto(&changed))
     }

@@ -296,7 +296,7 @@ async fn archived(cluster: &Cluster) {
     let wanted = ListEventTypesRequest { search, ..ListEventTypesRequest::default() };
     assert!(list(&stage, wanted.clone()).await.0.is_empty());
     let all = ListEventTypesRequest { show_archived: true, ..wanted };
-    assert_eq!(list(&stage, all).await.0, [made.name.clone()]);
+    assert_eq!(list(&stage, all).await.0, std::slice::from_ref(&made.name));
     let asked = UnarchiveEventTypeRequest { name: made.name, etag: gone.etag };
     let back = api.event_types.unarchive_event_type(asked).await.unwrap().into_inner();
     assert_eq!(back.archive_time, None);
