@@ -36,14 +36,7 @@ const DESCRIBED: &[&str] = &[
 ];
 
 /// Imported by the files above.
-const IMPORTED: &[&str] = &[
-    "google/api/annotations.proto",
-    "google/api/client.proto",
-    "google/api/field_behavior.proto",
-    "google/api/http.proto",
-    "google/api/launch_stage.proto",
-    "google/api/resource.proto",
-];
+const IMPORTED: &[&str] = &["google/api/field_behavior.proto", "google/api/resource.proto"];
 
 /// Can carry a secret: `src/redacted.rs` prints these without it.
 const SECRET: &[&str] = &[

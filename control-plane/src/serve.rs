@@ -23,6 +23,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::flow::cluster::Cluster;
 use crate::flow::conclude::{self, ConcludeParts};
 use crate::flow::manual::Tests;
+use crate::flow::ordering::{self, TurnParts};
+use crate::flow::publish::watermark::Watermark;
 use crate::flow::publish::{self, PublishParts};
 use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
 use crate::health::{Health, Progress};
@@ -214,6 +216,15 @@ fn assemble(
     );
     let metrics = Metrics::default();
     let tests = Tests::default();
+    let watermark = Watermark::default();
+    let (turns, keeper) = ordering::new(TurnParts {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        dispatcher: dispatcher.clone(),
+        cluster: cluster.clone(),
+        peers: peers.clone(),
+    });
+    tasks.spawn(keeper.run());
     let (publisher, publish_writer) = publish::new(PublishParts {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
@@ -223,6 +234,8 @@ fn assemble(
         cluster: cluster.clone(),
         peers: peers.clone(),
         metrics: metrics.clone(),
+        turns: turns.clone(),
+        watermark: watermark.clone(),
     });
     tasks.spawn(publish_writer.run());
     let (concluder, conclude_writer) = conclude::new(ConcludeParts {
@@ -235,6 +248,7 @@ fn assemble(
         peers: peers.clone(),
         metrics: metrics.clone(),
         tests: tests.clone(),
+        turns: turns.clone(),
     });
     tasks.spawn(conclude_writer.run());
     let health = Health::new(Arc::clone(&clock), Arc::clone(&store), cluster.clone());
@@ -253,6 +267,8 @@ fn assemble(
         cluster,
         watch,
         tests,
+        turns,
+        watermark,
     };
     Assembled { flow, tasks, loops: Loops { health } }
 }

@@ -138,6 +138,8 @@ pub struct Delivery {
     pub sequence: Option<i64>,
     pub test: bool,
     pub resend_of: Option<DeliveryId>,
+    /// Whether the subscription's content filter failed on the event.
+    pub filter_failed: bool,
 }
 
 impl Delivery {
@@ -334,4 +336,4 @@ pub fn late(state: Option<DeliveryState>, known: Known, outcome: Outcome) -> Lat
 
 #[cfg(test)]
 #[path = "delivery_tests.rs"]
-mod tests;
+pub(crate) mod tests;

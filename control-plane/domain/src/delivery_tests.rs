@@ -8,7 +8,7 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
-fn delivery(attempts: u32, failures: u32) -> Delivery {
+pub(crate) fn delivery(attempts: u32, failures: u32) -> Delivery {
     Delivery {
         id: DeliveryId(Uuid::nil()),
         subscription: SubscriptionKey {
@@ -32,6 +32,7 @@ fn delivery(attempts: u32, failures: u32) -> Delivery {
         sequence: None,
         test: false,
         resend_of: None,
+        filter_failed: false,
     }
 }
 

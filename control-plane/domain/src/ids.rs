@@ -90,6 +90,13 @@ impl fmt::Display for SubscriptionKey {
     }
 }
 
+/// One ordering key of one subscription.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderedKey {
+    pub subscription: SubscriptionKey,
+    pub key: String,
+}
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $type:ident, $prefix:literal) => {
         $(#[$doc])*

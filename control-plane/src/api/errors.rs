@@ -41,10 +41,12 @@ pub enum Reason {
     RegionHasNoAgent,
     TestTimedOut,
     IdempotencyKeyReused,
+    EnvelopeNeedsJson,
     DeliveryInFlight,
     DeliveryHeld,
     DeliveryEnded,
     SubscriptionDeleted,
+    WindowOpen,
     WatchTooSlow,
     TooManyWatches,
     Stopping,
@@ -71,10 +73,12 @@ impl Reason {
             Self::RegionHasNoAgent => "REGION_HAS_NO_AGENT",
             Self::TestTimedOut => "TEST_TIMED_OUT",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::EnvelopeNeedsJson => "ENVELOPE_NEEDS_JSON",
             Self::DeliveryInFlight => "DELIVERY_IN_FLIGHT",
             Self::DeliveryHeld => "DELIVERY_HELD",
             Self::DeliveryEnded => "DELIVERY_ENDED",
             Self::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
+            Self::WindowOpen => "WINDOW_OPEN",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyWatches => "TOO_MANY_WATCHES",
             Self::Stopping => "STOPPING",
@@ -97,6 +101,7 @@ impl Reason {
             | Self::TooManySubscriptions
             | Self::TooManySigningKeys
             | Self::LastSigningKey
+            | Self::EnvelopeNeedsJson
             | Self::DeliveryInFlight
             | Self::DeliveryHeld
             | Self::DeliveryEnded
@@ -105,6 +110,7 @@ impl Reason {
             Self::WatchTooSlow | Self::TooManyWatches | Self::Overloaded => Code::ResourceExhausted,
             Self::RegionHasNoAgent
             | Self::Stopping
+            | Self::WindowOpen
             | Self::StoreUnavailable
             | Self::OwnerUnavailable => Code::Unavailable,
             Self::Internal => Code::Internal,

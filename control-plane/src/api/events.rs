@@ -16,7 +16,7 @@ use super::errors::{self, Kind, Violations};
 use super::filters::events::EventFilter;
 use super::page::{self, Fill, Items, QueryHash};
 use super::trace::TraceContext;
-use super::{changes, names, observe, publish};
+use super::{changes, names, observe, publish, reconcile};
 use crate::flow::Flow;
 
 /// Most events read at once with their payloads.
@@ -209,9 +209,12 @@ impl EventService for Events {
 
     async fn reconcile_events(
         &self,
-        _: Request<v1::ReconcileEventsRequest>,
+        request: Request<v1::ReconcileEventsRequest>,
     ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
-        Err(Status::unimplemented("ReconcileEvents"))
+        let span = observe::span("ReconcileEvents", &request);
+        let closed = reconcile::reconcile(&self.flow, request.into_inner());
+        let rows = observe::call(span.clone(), closed).await?.into_inner();
+        Ok(Response::new(Box::pin(observe::stream(span, rows))))
     }
 }
 

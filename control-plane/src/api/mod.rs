@@ -7,7 +7,7 @@
 //! one line about its failure.
 //!
 //! - `tenants`, `subscriptions`, `events`, `deliveries`, `fleet`: the services;
-//!   `changes`, `subscription_changes`, `publish`, `watching`, `stats`: their parts.
+//!   `changes`, `subscription_changes`, `publish`, `reconcile`, `watching`, `stats`: their parts.
 //! - `convert`, `names`, `payload`, `trace`, `validate`, `masks`: requests in,
 //!   answers out.
 //! - `filter`, `filters`, `page`: lists.
@@ -29,6 +29,7 @@ mod observe;
 mod page;
 mod payload;
 mod publish;
+mod reconcile;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod service_tests;

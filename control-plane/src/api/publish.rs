@@ -76,6 +76,7 @@ fn input(
         ordering_key: given(event.ordering_key).or_else(|| account.clone()),
         account,
         attributes: event.attributes.into_iter().collect(),
+        json: payload::is_json(&content_type),
         content_type,
         payload,
         traceparent: trace.traceparent,
@@ -116,6 +117,12 @@ async fn refused(flow: &Flow, tenant: &TenantId, error: PublishError) -> Status 
             // It was created, by another replica, at this very moment.
             Ok(_) => errors::retry_soon(Reason::StoreUnavailable, "the tenant is being created"),
         },
+        PublishError::EnvelopeNeedsJson { subscription } => errors::resource(
+            Reason::EnvelopeNeedsJson,
+            Kind::Subscription,
+            &subscription.to_string(),
+            "has an envelope of JSON, and the payload's content type is another",
+        ),
         PublishError::KeyReused { event } => errors::resource(
             Reason::IdempotencyKeyReused,
             Kind::Event,

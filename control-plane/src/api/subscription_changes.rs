@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use postrider_domain::ids::{SubscriptionId, TenantId};
-use postrider_domain::subscription::{Settings, Status as Wanted, Subscription};
+use postrider_domain::ids::{OrderedKey, SubscriptionId, TenantId};
+use postrider_domain::limits;
+use postrider_domain::subscription::{Ordering, Settings, Status as Wanted, Subscription};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_proto::v1;
 use postrider_store::WriteError;
@@ -105,6 +106,10 @@ impl Subscriptions {
         })
         .await?;
         observe::changed(who, "subscription updated", &key);
+        if mask.has("ordering") && changed.settings.ordering == Ordering::Unordered {
+            // What fails here, or is more than a bound, the sweep does.
+            let _ = self.flow.let_all_go(&key).await;
+        }
         Ok(self.show(&changed))
     }
 
@@ -176,6 +181,30 @@ impl Subscriptions {
         let kind = kind.unwrap_or_default();
         let subscription = Some(with_secret(self.show(&changed), &changed, kind));
         Ok(v1::RotateSigningSecretResponse { subscription })
+    }
+
+    pub(super) async fn release_key(
+        &self,
+        request: v1::ReleaseOrderingKeyRequest,
+        who: &str,
+    ) -> Result<v1::ReleaseOrderingKeyResponse, Status> {
+        let mut violations = Violations::default();
+        let named = violations.keep("name", names::subscription(&request.name));
+        if request.ordering_key.is_empty() {
+            violations.add("ordering_key", "is missing");
+        }
+        let most = limits::MAX_ORDERING_KEY_BYTES.max(limits::MAX_ACCOUNT_BYTES);
+        validate::bytes("ordering_key", &request.ordering_key, most, &mut violations);
+        let subscription = violations.finish(named)?;
+        observe::note("tenant", &subscription.tenant);
+        observe::note("subscription", &subscription.subscription);
+        changes::live_subscription(&self.flow, &subscription).await?;
+        let key = OrderedKey { subscription, key: request.ordering_key };
+        let released = self.flow.release_ordering_key(key.clone()).await.map_err(errors::store)?;
+        if released {
+            observe::changed(who, "ordering key released", &key.subscription);
+        }
+        Ok(v1::ReleaseOrderingKeyResponse { released })
     }
 
     pub(super) async fn revoke(

@@ -297,9 +297,10 @@ impl SubscriptionService for Subscriptions {
 
     async fn release_ordering_key(
         &self,
-        _: Request<v1::ReleaseOrderingKeyRequest>,
+        request: Request<v1::ReleaseOrderingKeyRequest>,
     ) -> Result<Response<v1::ReleaseOrderingKeyResponse>, Status> {
-        Err(Status::unimplemented("ReleaseOrderingKey"))
+        let (span, who) = (observe::span("ReleaseOrderingKey", &request), Caller::of(&request).who);
+        observe::call(span, self.release_key(request.into_inner(), &who)).await
     }
 }
 

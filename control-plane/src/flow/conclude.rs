@@ -17,15 +17,16 @@ use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
     judge_response,
 };
-use postrider_domain::ids::AttemptKey;
+use postrider_domain::ids::{AttemptKey, OrderedKey};
 use postrider_domain::scheduler::{Feedback, StreamId};
 use postrider_domain::subscription::Subscription;
-use postrider_store::{Concluded, Conclusion, Store, StoreError, StoreResult};
+use postrider_store::{Concluded, Conclusion, KeyEnd, Store, StoreError, StoreResult};
 
 use super::cluster::Cluster;
 use super::dispatch::StreamMessage;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::manual::Tests;
+use super::ordering::{self, Turns};
 use super::{Dispatcher, Owner, Tenants};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -90,6 +91,7 @@ pub struct ConcludeParts {
     pub peers: Peers,
     pub metrics: Metrics,
     pub tests: Tests,
+    pub turns: Turns,
 }
 
 pub fn new(parts: ConcludeParts) -> (Concluder, ConcludeWriter) {
@@ -108,6 +110,9 @@ pub fn new(parts: ConcludeParts) -> (Concluder, ConcludeWriter) {
 struct Decided {
     report: Report,
     transition: Transition,
+    key_end: Option<KeyEnd>,
+    /// The ordering key in which another may go once this is durable.
+    freed: Option<OrderedKey>,
 }
 
 impl ConcludeWriter {
@@ -187,6 +192,7 @@ impl ConcludeWriter {
         let conclusion = |one: &Decided| Conclusion {
             record: one.report.record.clone(),
             transition: one.transition,
+            key_end: one.key_end.clone(),
         };
         let batch: Vec<Conclusion> = decided.iter().map(conclusion).collect();
         let started = self.parts.clock.now();
@@ -254,8 +260,15 @@ impl ConcludeWriter {
             }
         };
         let transition = self.transition(&mut report, &delivery, subscription.as_deref());
+        let outcome = report.record.outcome;
+        let key_end = subscription.as_deref().and_then(|subscription| {
+            let now = self.parts.clock.now();
+            ordering::key_end(&delivery, outcome, transition, subscription, now)
+        });
+        let ends = matches!(transition, Transition::End { .. });
+        let freed = ordering::ordered_key(&delivery).filter(|_| ends);
         report.seen = job.is_none().then_some(delivery);
-        Ok(Ok(Decided { report, transition }))
+        Ok(Ok(Decided { report, transition, key_end, freed }))
     }
 
     fn transition(
@@ -289,6 +302,8 @@ impl ConcludeWriter {
         let retry_after = report.retry_after.map(|wish| wish.min(limit));
         let policy = &subscription.settings.retry;
         let transition = conclude(delivery, record.outcome, retry_after, policy, moment);
+        let timeout = subscription.settings.request_timeout;
+        let transition = ordering::after_unknown(delivery, record.outcome, transition, timeout);
         if let Transition::Retry { due, .. } = transition {
             record.next_attempt_time = Some(due);
         }
@@ -349,6 +364,9 @@ impl ConcludeWriter {
             }
             if is_gone(record) {
                 self.disable_gone(record);
+            }
+            if let Some(key) = &one.freed {
+                self.parts.turns.may_go(key.clone());
             }
         }
         self.acknowledge(&applied.iter().map(|one| &one.report).collect::<Vec<_>>());

@@ -21,6 +21,7 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{Cancelled, NewEvent, Published, StoreError};
 use tokio::sync::oneshot;
 
+use super::ordering::{first_state, hold_while_under_way};
 use super::tenants::Snapshot;
 use super::{Flow, Owner};
 
@@ -149,7 +150,7 @@ impl Flow {
             let result = self.tests.expect(delivery.id);
             let event = Arc::clone(&new.event);
             match self.store.publish(&[new]).await {
-                Ok(results) if results.first() == Some(&Published::Committed) => {}
+                Ok(results) if results.first().is_some_and(Published::is_committed) => {}
                 Ok(_) => {
                     self.tests.forget(delivery.id);
                     continue;
@@ -281,14 +282,17 @@ impl Flow {
             id: DeliveryId::new(now, rand::random()),
             trigger: Trigger::Manual,
             deadline: running + subscription.settings.retry.deadline_span(),
+            state: first_state(ended.ordering_key.as_ref()),
+            ordering_key: ended.ordering_key.clone(),
             sequence: ended.sequence,
             test: ended.test,
             resend_of: Some(ended.id),
             ..waiting(&event, key.clone(), &snapshot, now)
         };
-        self.store.add_delivery(&delivery).await?;
+        let sequence = self.store.add_delivery(&delivery).await?;
         self.dispatcher.with(|scheduler, now| scheduler.note_due(key, now, now));
-        Ok(delivery)
+        self.turns.may_follow(&delivery);
+        Ok(Delivery { sequence, ..delivery })
     }
 
     /// Ends a delivery that has not ended. An attempt that is under way is not
@@ -300,11 +304,14 @@ impl Flow {
     ) -> Result<Delivery, CancelError> {
         self.must_own(tenant).ok_or(CancelError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
+        let now = self.clock.now();
+        hold_while_under_way(self.store.as_ref(), &self.tenants, &found, now).await?;
         let key: AttemptKey = found.current_attempt();
         self.dispatcher.with(|scheduler, now| scheduler.withdraw(key, now));
         let now = self.clock.now();
         match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now).await {
             Ok(Cancelled::Done { .. }) => {
+                self.turns.may_follow(&found);
                 Ok(self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?)
             }
             Ok(Cancelled::AlreadyEnded(state)) => Err(CancelError::AlreadyEnded(state)),
@@ -335,9 +342,10 @@ fn waiting(event: &Event, key: SubscriptionKey, snapshot: &Snapshot, now: Timest
         due: now,
         deadline: now,
         end_time: None,
-        ordering_key: event.ordering_key.clone(),
+        ordering_key: None,
         sequence: None,
         test: false,
         resend_of: None,
+        filter_failed: false,
     }
 }

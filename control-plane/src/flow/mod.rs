@@ -12,6 +12,8 @@
 //! - `reap`: lost work, found.
 //! - `own`: shards, leases, signs of life; `cluster`: what the others told.
 //! - `tenants`: the configuration as last read, and changing it.
+//! - `ordering`: whose turn it is in each ordering key.
+//! - `reconcile`: windows of time, closed.
 //! - `manual`: tests, resends, cancellations.
 //! - `watch`: the tail of attempts.
 
@@ -20,9 +22,11 @@ pub mod conclude;
 pub mod dispatch;
 mod group;
 pub mod manual;
+pub mod ordering;
 pub mod own;
 pub mod publish;
 pub mod reap;
+pub mod reconcile;
 pub mod retry;
 pub mod tenants;
 pub mod watch;
@@ -59,6 +63,8 @@ pub struct Flow {
     pub cluster: cluster::Cluster,
     pub watch: Watch,
     pub tests: manual::Tests,
+    pub turns: ordering::Turns,
+    pub watermark: publish::watermark::Watermark,
 }
 
 /// Where a tenant's shard is owned.

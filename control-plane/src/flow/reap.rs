@@ -28,6 +28,8 @@ const BETWEEN_BATCHES: Duration = Duration::from_millis(50);
 const OWN_ROWS_EVERY: u64 = 5;
 /// Deleted subscriptions are looked for in every so many sweeps.
 const DELETED_EVERY: u64 = 5;
+/// Ordering keys are looked at in every so many sweeps.
+const HELD_EVERY: u64 = 3;
 
 impl Flow {
     /// Finds what every other loop left undone.
@@ -40,6 +42,9 @@ impl Flow {
         self.look_at_overdue().await?;
         if round.is_multiple_of(OWN_ROWS_EVERY) || self.cluster.take_suspicion() {
             self.find_own_lost_rows().await?;
+        }
+        if round.is_multiple_of(HELD_EVERY) {
+            self.look_at_held().await?;
         }
         if round.is_multiple_of(DELETED_EVERY) {
             self.end_deleted().await?;

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Region, Shard, SubscriptionKey};
 use postrider_domain::scheduler::Job;
+use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_store::{Claim, ClaimLimits, EndWaiting, StoreResult, Work};
 use tokio_util::sync::CancellationToken;
 
-use super::Flow;
+use super::{Flow, ordering};
 use crate::health::Progress;
 
 /// Most deliveries claimed in one call.
@@ -175,7 +176,7 @@ impl Flow {
             let Some(subscription) = found else { continue };
             let running = self.cluster.running(subscription, self.clock.now());
             if waiting.first_deadline <= running && !self.cluster.clock_is_off() {
-                self.expire(key, waiting.shard, running).await?;
+                self.expire(subscription, waiting.shard, running).await?;
             }
             let shard = waiting.shard;
             self.dispatcher.with(|scheduler, now| {
@@ -190,16 +191,18 @@ impl Flow {
 
     async fn expire(
         &self,
-        key: &SubscriptionKey,
+        subscription: &Subscription,
         shard: Shard,
         running: Timestamp,
     ) -> StoreResult<()> {
+        let key = subscription.key();
         let request = EndWaiting {
             subscription: key.clone(),
             shard,
             deadline_before: Some(running),
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
+            hold_keys: ordering::expiry_holds(subscription),
         };
         let ended = self.store.end_waiting(&request, self.clock.now(), MAX_EXPIRED).await?;
         if ended > 0 {

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use postrider_domain::content_filter::ContentFilter;
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::filter::Matcher;
 use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
@@ -35,6 +36,8 @@ pub struct Snapshot {
     /// In the order of their ids.
     pub subscriptions: Vec<Arc<Subscription>>,
     pub matcher: Matcher,
+    /// For each subscription the condition that it has, if any.
+    pub filters: Vec<Option<ContentFilter>>,
 }
 
 impl Snapshot {
@@ -91,11 +94,17 @@ impl Tenants {
             return Ok(None);
         };
         let matcher = Matcher::new(&config.subscriptions);
+        let filter = |subscription: &Subscription| {
+            let source = subscription.settings.content_filter.as_str();
+            (!source.is_empty()).then(|| ContentFilter::from_stored(source))
+        };
+        let filters = config.subscriptions.iter().map(filter).collect();
         let fresh = Arc::new(Snapshot {
             shard: self.shard(tenant),
             tenant: config.tenant,
             subscriptions: config.subscriptions.into_iter().map(Arc::new).collect(),
             matcher,
+            filters,
         });
         let kept = self.keep(fresh);
         self.configure(&kept);
@@ -260,6 +269,7 @@ impl Tenants {
             deadline_before: None,
             state: DeliveryState::Cancelled,
             reason,
+            hold_keys: false,
         };
         let mut ended = 0;
         while ended < END_AT_ONCE {

@@ -4,10 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use postrider_domain::ids::{AttemptKey, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
-use postrider_proto::replica::v1::{ConcludedHint, HintRequest, RefreshTenantRequest, WaitingHint};
+use postrider_proto::replica::v1::{
+    ConcludedHint, GetPublishWatermarkRequest, HintRequest, RefreshTenantRequest, WaitingHint,
+};
 use tokio::sync::mpsc;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
@@ -122,6 +126,19 @@ impl Peers {
             }
         });
         futures::future::join_all(calls).await;
+    }
+
+    /// Until when each living replica has settled what was published through it.
+    pub async fn publish_watermarks(&self) -> anyhow::Result<Vec<Timestamp>> {
+        let calls = self.0.cluster.peers().into_iter().map(|address| async move {
+            let mut client = ReplicaServiceClient::new(self.channel(&address)?);
+            let call = client.get_publish_watermark(GetPublishWatermarkRequest {});
+            let answer = tokio::time::timeout(CALL_TIMEOUT, call).await;
+            let answer = answer.context("a replica does not answer")?;
+            let answer = answer.context("a replica cannot say what it commits")?;
+            Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
+        });
+        futures::future::try_join_all(calls).await
     }
 
     async fn refresh_at(

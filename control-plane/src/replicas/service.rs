@@ -78,6 +78,7 @@ impl ReplicaService for Replicas {
         request: Request<GetPublishWatermarkRequest>,
     ) -> Result<Response<GetPublishWatermarkResponse>, Status> {
         self.check.certificate_of(&request)?;
-        Err(Status::unimplemented("GetPublishWatermark"))
+        let watermark = self.flow.watermark.at(self.flow.clock.now());
+        Ok(Response::new(GetPublishWatermarkResponse { watermark_us: watermark.as_micros() }))
     }
 }

@@ -28,6 +28,13 @@ pub trait HistoryStore {
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>>;
 
+    /// The deliveries of these events, resends and replays included, in any order.
+    async fn deliveries_of(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<Delivery>>;
+
     async fn get_delivery(
         &self,
         tenant: &TenantId,

@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod history;
 mod maintenance;
+mod ordering;
 mod ownership;
 pub mod postgres;
 mod publishing;
@@ -31,6 +32,7 @@ pub use history::{
     StatsRow, TailPage, TailedAttempt, TimeRange, latency_bucket, latency_bucket_bound,
 };
 pub use maintenance::{Maintenance, MaintenanceStore};
+pub use ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
 pub use ownership::{
     AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
 };
@@ -45,6 +47,7 @@ pub trait Store:
     ConfigStore
     + PublishingStore
     + WorkStore
+    + OrderingStore
     + OwnershipStore
     + HistoryStore
     + MaintenanceStore

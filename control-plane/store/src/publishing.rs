@@ -23,12 +23,16 @@ pub trait PublishingStore {
     /// never share a tenant and an idempotency key.
     ///
     /// Deliveries go to the unfinished ones as given, SUPPRESSED ones to the
-    /// ended. On `Rejected` nothing of the whole batch was written.
+    /// ended. Every unfinished one that is no test and has no number gets the
+    /// next one of its subscription: gapless, in the order of commits, and within the batch in its
+    /// order (rule 7). On `Rejected` nothing of the whole batch was written.
     async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>>;
 
     /// Adds a delivery to an event that is already stored (resend, replay). It is
     /// found among its event's deliveries from then on.
-    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<()>;
+    /// Without a number it is given its subscription's next one, unless it is a
+    /// test or has ended; returns the number it has.
+    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>>;
 }
 
 /// An event ready to be committed.
@@ -52,7 +56,10 @@ pub struct Idempotency {
 /// What became of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
-    Committed,
+    Committed {
+        /// For each delivery, in order, the number it was given.
+        sequences: Vec<Option<i64>>,
+    },
     /// The key was used before; by this event.
     Duplicate {
         event: EventId,
@@ -62,4 +69,16 @@ pub enum Published {
     },
     /// The tenant's configuration has another version: match again.
     StaleConfig,
+}
+
+/// Whether a delivery is to get a number: its place in its subscription's order of
+/// commits.
+pub(crate) const fn numbered(delivery: &Delivery) -> bool {
+    !delivery.test && !delivery.state.is_final() && delivery.sequence.is_none()
+}
+
+impl Published {
+    pub const fn is_committed(&self) -> bool {
+        matches!(self, Self::Committed { .. })
+    }
 }

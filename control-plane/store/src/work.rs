@@ -9,6 +9,7 @@ use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKe
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
+use crate::ordering::KeyEnd;
 
 /// Moves deliveries through their lives.
 #[async_trait]
@@ -26,7 +27,7 @@ pub trait WorkStore {
     /// Records a result whose delivery is not IN_FLIGHT at its attempt, as
     /// [`postrider_domain::delivery::late`] decides under the delivery's row
     /// lock, and returns that decision. A delivery that succeeds by it moves to
-    /// the ended ones. An attempt number above the delivery's raises it.
+    /// the ended ones, and its ordering key is no longer held on its account. An attempt number above the delivery's raises it.
     async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late>;
 
     /// Claims due deliveries: WAITING, due at or before `now`, deadline not
@@ -123,6 +124,8 @@ pub trait WorkStore {
 pub struct Conclusion {
     pub record: AttemptRecord,
     pub transition: Transition,
+    /// What the end of an ordered delivery means for its key; written with it.
+    pub key_end: Option<KeyEnd>,
 }
 
 /// Whether a conclusion was applied.
@@ -189,6 +192,8 @@ pub struct EndWaiting {
     pub deadline_before: Option<Timestamp>,
     pub state: DeliveryState,
     pub reason: EndReason,
+    /// Hold, for ever, the keys of ordered deliveries that end by this.
+    pub hold_keys: bool,
 }
 
 /// What a cancellation found.

@@ -5,8 +5,10 @@
 //! matches, with the bytes that were published.
 
 mod dressed;
+mod filtered;
 mod idempotency;
 mod matching;
+mod ordered;
 mod ways;
 mod webhook;
 
@@ -24,6 +26,15 @@ on_both_engines!(
     matching::accounts,
     matching::event_types,
     matching::nobody,
+    filtered::a_condition_decides,
+    filtered::a_condition_that_fails_delivers,
+    filtered::what_cannot_be_is_refused,
+    ordered::a_failure_holds_back_its_key_alone,
+    ordered::an_account_is_a_key,
+    ordered::the_next_goes_on_after_one_is_exhausted,
+    ordered::a_key_is_held_until_it_is_released,
+    ordered::order_can_be_given_up,
+    ordered::a_cancelled_one_is_passed_over,
     idempotency::same_request,
     idempotency::other_request,
     idempotency::fifty_at_once,

@@ -8,6 +8,7 @@ mod errors;
 mod fleet;
 mod lists;
 mod pages;
+mod reconciled;
 mod stats;
 mod watching;
 
@@ -26,6 +27,8 @@ on_both_engines!(
     errors::name_their_fields,
     errors::bad_filters,
     errors::nothing_there,
+    reconciled::adds_up,
+    reconciled::windows_stay_closed,
     fleet::health,
     fleet::reflection,
     fleet::metrics,
@@ -40,6 +43,6 @@ async fn postgres_two_replicas() {
         ..Description::default()
     };
     let mut cluster = Cluster::start(&description).await.unwrap();
-    play!(&cluster; watching::two_replicas, fleet::listed);
+    play!(&cluster; watching::two_replicas, fleet::listed, reconciled::windows_stay_closed);
     fleet::drained(&mut cluster).await;
 }

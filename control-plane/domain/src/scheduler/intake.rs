@@ -99,14 +99,20 @@ impl Scheduler {
         self.entries.insert(job.delivery.id, Entry { job, phase: Phase::Reserved, sent: now });
     }
 
-    /// The publish committed: these may go out.
-    pub fn committed(&mut self, ids: impl IntoIterator<Item = DeliveryId>, now: Timestamp) {
-        for id in ids {
+    /// The publish committed: these may go out, with the numbers they were given.
+    pub fn committed(
+        &mut self,
+        ids: impl IntoIterator<Item = (DeliveryId, Option<i64>)>,
+        now: Timestamp,
+    ) {
+        for (id, sequence) in ids {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
             };
             if entry.phase == Phase::Reserved {
                 entry.phase = Phase::Ready;
+                // Nobody else has it yet, so nothing is copied.
+                Arc::make_mut(&mut entry.job).delivery.sequence = sequence;
                 let job = Arc::clone(&entry.job);
                 self.enqueue_and_wake(job, now);
             }

@@ -66,7 +66,7 @@ pub struct SchedulerConfig {
 }
 
 /// A delivery in memory and what it delivers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Job {
     pub delivery: Delivery,
     /// `None` for an attempt that was found at an agent after a take-over.

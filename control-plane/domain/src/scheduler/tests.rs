@@ -105,6 +105,7 @@ fn job(name: &str, n: u8) -> Arc<Job> {
         sequence: None,
         test: false,
         resend_of: None,
+        filter_failed: false,
     };
     Arc::new(Job { delivery, event: Some(Arc::new(event)) })
 }
@@ -128,7 +129,7 @@ fn publish(scheduler: &mut Scheduler, n: u8, now: Timestamp) -> Arc<Job> {
     let job = job("main", n);
     assert_eq!(scheduler.admits(&job.delivery.subscription, 10, now), Some(LEASE.epoch));
     scheduler.reserve(Arc::clone(&job), now);
-    scheduler.committed([job.delivery.id], now);
+    scheduler.committed([(job.delivery.id, None)], now);
     job
 }
 
@@ -166,7 +167,7 @@ fn what_is_only_reserved_is_not_sent_and_rolls_back_without_trace() {
     scheduler.reserve(Arc::clone(&one), at(1));
     assert!(sent(&scheduler.poll(at(1))).is_empty());
     scheduler.rolled_back([one.delivery.id]);
-    scheduler.committed([one.delivery.id], at(1));
+    scheduler.committed([(one.delivery.id, None)], at(1));
     assert!(sent(&scheduler.poll(at(1))).is_empty());
     assert_eq!((scheduler.deliveries(), scheduler.payload_bytes()), (0, 0));
 }
@@ -394,7 +395,7 @@ proptest! {
                     if fresh && scheduler.admits(&key, 10, now).is_some() {
                         scheduler.reserve(Arc::clone(&one), now);
                         if step == 0 {
-                            scheduler.committed([one.delivery.id], now);
+                            scheduler.committed([(one.delivery.id, None)], now);
                         } else {
                             scheduler.rolled_back([one.delivery.id]);
                         }

@@ -40,7 +40,7 @@ pub fn to_proto(delivery: &Delivery, context: Context<'_>) -> v1::Delivery {
         sequence: delivery.sequence.unwrap_or_default(),
         ordering_key: delivery.ordering_key.clone().unwrap_or_default(),
         trigger: trigger(delivery.trigger).into(),
-        filter_failed: false,
+        filter_failed: delivery.filter_failed,
     }
 }
 

@@ -101,6 +101,7 @@ pub fn delivery() -> Delivery {
         sequence: None,
         test: false,
         resend_of: None,
+        filter_failed: false,
     }
 }
 

@@ -19,6 +19,16 @@ pub fn duration(span: Duration) -> prost_types::Duration {
     }
 }
 
+/// A moment that this program's times can hold.
+pub fn moment(given: &prost_types::Timestamp) -> Result<Timestamp, String> {
+    let nanos = i64::from(given.nanos);
+    let micros = given.seconds.checked_mul(MICROS).and_then(|m| m.checked_add(nanos / 1000));
+    match micros {
+        Some(micros) if (0..1_000_000_000).contains(&nanos) => Ok(Timestamp::from_micros(micros)),
+        _ => Err("is no time".to_owned()),
+    }
+}
+
 /// A signed number of microseconds.
 pub fn signed_micros(micros: i64) -> prost_types::Duration {
     // Both parts have the same sign, as the type demands.

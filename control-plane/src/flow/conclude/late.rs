@@ -4,10 +4,11 @@
 //! them, and the scheduler, which has nothing more to wait for. Guarantees that
 //! each is acknowledged, so that no agent holds it for ever.
 
-use postrider_domain::delivery::{Outcome, judge_response};
+use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
 
-use super::{ConcludeWriter, Report};
+use super::{ConcludeParts, ConcludeWriter, Report};
+use crate::flow::ordering::hold_while_under_way;
 
 impl ConcludeWriter {
     /// Records results whose deliveries have moved on. To an UNKNOWN there is
@@ -37,13 +38,34 @@ impl ConcludeWriter {
             let rule = found.ok().flatten().map(|s| s.settings.success.clone());
             report.record.outcome = judge_response(status, &rule.unwrap_or_default());
         }
+        let ended = self.before_success(&report.record).await?;
         match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
                 tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");
             }
-            Ok(_) => {}
+            Ok(late) => {
+                if let Some(delivery) = ended.filter(|_| late.succeeds) {
+                    self.parts.turns.may_follow(&delivery);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// A success ends the delivery although a newer attempt of it may be under
+    /// way, after which alone others of its ordering key may go. Returns a delivery
+    /// that has such a key.
+    async fn before_success(&self, record: &AttemptRecord) -> StoreResult<Option<Delivery>> {
+        if record.outcome != Outcome::Succeeded {
+            return Ok(None);
+        }
+        let ConcludeParts { store, tenants, clock, .. } = &self.parts;
+        let found = store.get_delivery(&record.subscription.tenant, record.key.delivery).await?;
+        let Some(delivery) = found.filter(|one| one.ordering_key.is_some()) else {
+            return Ok(None);
+        };
+        hold_while_under_way(store.as_ref(), tenants, &delivery, clock.now()).await?;
+        Ok(Some(delivery))
     }
 }

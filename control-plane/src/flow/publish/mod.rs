@@ -5,7 +5,9 @@
 //! deliveries are durable; what was matched is what the configuration said at
 //! the commit (rule 1); an item the database refuses hurts only itself (rule 6).
 
+mod matching;
 mod rows;
+pub mod watermark;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -14,12 +16,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::event::sha256;
-use postrider_domain::ids::{EventId, TenantId};
+use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use postrider_store::{Store, StoreError};
 use tokio::sync::oneshot;
 
+use self::matching::{Match, matching};
+use self::watermark::Watermark;
 use super::cluster::Cluster;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
+use super::ordering::Turns;
 use super::tenants::Snapshot;
 use super::{Dispatcher, Tenants};
 use crate::clock::Clock;
@@ -45,6 +50,8 @@ pub struct PublishInput {
     pub attributes: BTreeMap<String, String>,
     pub ordering_key: Option<String>,
     pub content_type: String,
+    /// Whether the payload is JSON, by its content type and in truth.
+    pub json: bool,
     pub payload: Bytes,
     pub traceparent: String,
     pub tracestate: String,
@@ -64,6 +71,8 @@ pub struct PublishAnswer {
 pub enum PublishError {
     #[error("the tenant does not exist")]
     TenantNotFound,
+    #[error("the payload is not JSON, which the envelope of {subscription} needs")]
+    EnvelopeNeedsJson { subscription: SubscriptionKey },
     #[error("the idempotency key was used for another request, {event}")]
     KeyReused { event: EventId },
     #[error("too much waits to be committed")]
@@ -87,12 +96,19 @@ impl From<StoreError> for PublishError {
 
 type Answer = Result<PublishAnswer, PublishError>;
 
+/// What the writer says about an event.
+enum Verdict {
+    Decided(Answer),
+    /// The configuration that it was matched against is no longer in force.
+    MatchAgain(Box<PublishInput>),
+}
+
 struct Pending {
     input: PublishInput,
     sha256: [u8; 32],
     snapshot: Arc<Snapshot>,
-    tries: u32,
-    answer: oneshot::Sender<Answer>,
+    matches: Vec<Match>,
+    verdict: oneshot::Sender<Verdict>,
 }
 
 /// The entrance. Cheap to clone.
@@ -107,11 +123,12 @@ pub struct PublishWriter {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
-    tenants: Tenants,
     dispatcher: Dispatcher,
     cluster: Cluster,
     peers: Peers,
     metrics: Metrics,
+    turns: Turns,
+    watermark: Watermark,
     exit: Exit<Pending>,
 }
 
@@ -125,6 +142,8 @@ pub struct PublishParts {
     pub cluster: Cluster,
     pub peers: Peers,
     pub metrics: Metrics,
+    pub turns: Turns,
+    pub watermark: Watermark,
 }
 
 pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
@@ -136,10 +155,7 @@ pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
         batch_bytes: settings.max_commit_payload_bytes,
         patience: PATIENCE,
     });
-    let publisher = Publisher { tenants: parts.tenants.clone(), entrance };
-    let PublishParts { store, clock, settings, tenants, dispatcher, cluster, peers, metrics } =
-        parts;
-    let writer = PublishWriter {
+    let PublishParts {
         store,
         clock,
         settings,
@@ -148,6 +164,20 @@ pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
         cluster,
         peers,
         metrics,
+        turns,
+        watermark,
+    } = parts;
+    let publisher = Publisher { tenants, entrance };
+    let writer = PublishWriter {
+        store,
+        clock,
+        settings,
+        dispatcher,
+        cluster,
+        peers,
+        metrics,
+        turns,
+        watermark,
         exit,
     };
     (publisher, writer)
@@ -156,16 +186,27 @@ pub fn new(parts: PublishParts) -> (Publisher, PublishWriter) {
 impl Publisher {
     /// Publishes one event; returns once it is durable.
     pub async fn publish(&self, input: PublishInput) -> Answer {
-        let snapshot = self.tenants.snapshot(&input.tenant).await?;
-        let snapshot = snapshot.ok_or(PublishError::TenantNotFound)?;
+        let unavailable = PublishError::Unavailable { retry_after: RETRY_AFTER };
         let sha256 = sha256(&input.payload);
         let bytes = input.payload.len() + EVENT_OVERHEAD_BYTES;
-        let (answer, answered) = oneshot::channel();
-        let pending = Pending { input, sha256, snapshot, tries: 0, answer };
-        self.entrance.enter(pending, bytes).await.map_err(|refused| match refused {
-            Refused::Full => PublishError::Overloaded { retry_after: RETRY_AFTER },
-            Refused::Closed => PublishError::Stopping,
-        })?;
-        answered.await.unwrap_or(Err(PublishError::Unavailable { retry_after: RETRY_AFTER }))
+        let mut snapshot = self.tenants.snapshot(&input.tenant).await?;
+        let mut input = input;
+        for _ in 0..MATCH_TRIES {
+            let current = snapshot.ok_or(PublishError::TenantNotFound)?;
+            let matches = matching(&current, &input).await?;
+            let (verdict, heard) = oneshot::channel();
+            let pending = Pending { input, sha256, snapshot: current, matches, verdict };
+            self.entrance.enter(pending, bytes).await.map_err(|refused| match refused {
+                Refused::Full => PublishError::Overloaded { retry_after: RETRY_AFTER },
+                Refused::Closed => PublishError::Stopping,
+            })?;
+            match heard.await {
+                Ok(Verdict::Decided(answer)) => return answer,
+                Ok(Verdict::MatchAgain(same)) => input = *same,
+                Err(_) => return Err(unavailable),
+            }
+            snapshot = self.tenants.refresh(&input.tenant).await?;
+        }
+        Err(unavailable)
     }
 }

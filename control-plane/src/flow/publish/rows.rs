@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
 use postrider_domain::event::Event;
-use postrider_domain::ids::{DeliveryId, Epoch, EventId, SubscriptionKey, TenantId};
+use postrider_domain::ids::{DeliveryId, Epoch, EventId, Shard, TenantId};
 use postrider_domain::scheduler::Job;
-use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::subscription::{Ordering, Status, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_store::{Idempotency, NewEvent};
 
+use super::matching::Match;
 use super::{Pending, PublishWriter};
 use crate::flow::group::Queued;
-use crate::flow::tenants::Snapshot;
+use crate::flow::ordering::first_state;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -33,23 +34,19 @@ impl PublishWriter {
             let mut rows = Vec::with_capacity(batch.len());
             for queued in batch {
                 let event = Arc::new(self.event(&queued.item, now));
-                let matched = matched(&queued.item.snapshot, &event);
-                let mut deliveries = Vec::with_capacity(matched.len());
+                let Pending { matches, snapshot, .. } = &queued.item;
+                let mut deliveries = Vec::with_capacity(matches.len());
                 let mut reserved = Vec::new();
-                for subscription in matched {
-                    let key = subscription.key();
-                    let admitted = match subscription.status {
-                        Status::Enabled => scheduler.admits(&key, event.payload.len(), now),
-                        Status::Paused | Status::Disabled => None,
+                for one in matches {
+                    let key = one.subscription.key();
+                    let ordered = ordering_key(&one.subscription, &event).is_some();
+                    let admitted = match one.subscription.status {
+                        Status::Enabled if !ordered => {
+                            scheduler.admits(&key, event.payload.len(), now)
+                        }
+                        _ => None,
                     };
-                    let delivery = self.delivery(
-                        &event,
-                        subscription,
-                        key,
-                        admitted,
-                        &queued.item.snapshot,
-                        now,
-                    );
+                    let delivery = self.delivery(&event, one, admitted, snapshot.shard, now);
                     if admitted.is_some() {
                         reserved.push(delivery.id);
                         let job =
@@ -72,8 +69,6 @@ impl PublishWriter {
 
     fn event(&self, pending: &Pending, now: Timestamp) -> Event {
         let input = &pending.input;
-        let matched =
-            pending.snapshot.matcher.matching(&input.event_type, input.account.as_deref()).count();
         Event {
             tenant: input.tenant.clone(),
             id: EventId::new(now, rand::random()),
@@ -87,7 +82,7 @@ impl PublishWriter {
             traceparent: input.traceparent.clone(),
             tracestate: input.tracestate.clone(),
             idempotency_key: input.idempotency_key.clone(),
-            matched: u32::try_from(matched).unwrap_or(u32::MAX),
+            matched: u32::try_from(pending.matches.len()).unwrap_or(u32::MAX),
             test: false,
         }
     }
@@ -95,26 +90,27 @@ impl PublishWriter {
     fn delivery(
         &self,
         event: &Event,
-        subscription: &Subscription,
-        key: SubscriptionKey,
+        matched: &Match,
         admitted: Option<Epoch>,
-        snapshot: &Snapshot,
+        shard: Shard,
         now: Timestamp,
     ) -> Delivery {
+        let Match { subscription, filter_failed } = matched;
+        let ordering_key = ordering_key(subscription, event);
         let running = self.cluster.running(subscription, now);
         let suppressed = subscription.status == Status::Disabled;
         let (state, reason) = match (suppressed, admitted) {
             (true, _) => (DeliveryState::Suppressed, Some(EndReason::SubscriptionDisabled)),
             (false, Some(_)) => (DeliveryState::InFlight, None),
-            (false, None) => (DeliveryState::Waiting, None),
+            (false, None) => (first_state(ordering_key.as_ref()), None),
         };
         Delivery {
             id: DeliveryId::new(event.id.time(), rand::random()),
-            subscription: key,
+            subscription: subscription.key(),
             event: event.id,
             event_type: event.event_type.clone(),
             account: event.account.clone(),
-            shard: snapshot.shard,
+            shard,
             epoch: admitted.unwrap_or_default(),
             state,
             end_reason: reason,
@@ -124,10 +120,11 @@ impl PublishWriter {
             due: now,
             deadline: running + subscription.settings.retry.deadline_span(),
             end_time: suppressed.then_some(now),
-            ordering_key: event.ordering_key.clone(),
+            ordering_key,
             sequence: None,
             test: false,
             resend_of: None,
+            filter_failed: *filter_failed,
         }
     }
 }
@@ -147,7 +144,10 @@ pub(super) fn split_repeated_keys(
     })
 }
 
-fn matched<'a>(snapshot: &'a Snapshot, event: &Event) -> Vec<&'a Arc<Subscription>> {
-    let indices = snapshot.matcher.matching(&event.event_type, event.account.as_deref());
-    indices.filter_map(|index| snapshot.subscriptions.get(index)).collect()
+/// By what a subscription orders an event's delivery, if it does.
+fn ordering_key(subscription: &Subscription, event: &Event) -> Option<String> {
+    match subscription.settings.ordering {
+        Ordering::PerKey => event.ordering_key.clone(),
+        Ordering::Unordered => None,
+    }
 }

@@ -5,83 +5,80 @@ use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
 use postrider_store::{NewEvent, Published, StoreError};
 
 use super::rows::{Item, split_repeated_keys};
-use super::{MATCH_TRIES, Pending, PublishAnswer, PublishError, PublishWriter, RETRY_AFTER};
+use super::{Pending, PublishAnswer, PublishError, PublishWriter, Verdict};
 use crate::flow::Owner;
 use crate::flow::group::Queued;
 
 impl PublishWriter {
     /// Commits what comes, until every entrance is gone.
     pub async fn run(mut self) {
-        let mut again: Vec<Queued<Pending>> = Vec::new();
+        let mut later: Vec<Queued<Pending>> = Vec::new();
         loop {
-            let mut batch = std::mem::take(&mut again);
+            let mut batch = std::mem::take(&mut later);
             if batch.is_empty() {
                 match self.exit.batch().await {
                     Some(fresh) => batch = fresh,
                     None => return,
                 }
             }
-            let (now_batch, later) = split_repeated_keys(batch);
-            again = self.commit(now_batch).await;
-            again.extend(later);
+            let (batch, repeated) = split_repeated_keys(batch);
+            later = repeated;
+            self.commit(batch).await;
         }
     }
 
-    /// Commits a batch; returns what has to be matched and tried again.
-    async fn commit(&self, batch: Vec<Queued<Pending>>) -> Vec<Queued<Pending>> {
+    /// Commits a batch.
+    async fn commit(&self, batch: Vec<Queued<Pending>>) {
+        self.watermark.begin(self.clock.now());
         let (items, new) = self.prepare(batch);
         let started = self.clock.now();
         let result = self.store.publish(&new).await;
         self.metrics.observe_commit("publish", self.clock.now().since(started), new.len());
         match result {
-            Ok(results) => self.finish(items, new, results).await,
+            Ok(results) => self.finish(items, new, results),
             Err(StoreError::Rejected(_)) if new.len() > 1 => self.one_by_one(items, new).await,
             Err(error) => {
                 // Whether it was committed is not known: what was, the sweep finds.
                 self.cluster.suspect();
+                self.watermark.unknown(self.clock.now());
                 tracing::warn!(%error, events = new.len(), "publish was not committed");
                 self.roll_back(items.iter().flat_map(|item| item.reserved.iter().copied()));
                 for item in items {
-                    let _ = item.queued.item.answer.send(Err(error.clone().into()));
+                    let refused = Verdict::Decided(Err(error.clone().into()));
+                    let _ = item.queued.item.verdict.send(refused);
                 }
-                Vec::new()
             }
         }
+        self.watermark.settled();
     }
 
     /// Tries each item of a refused batch alone, so that the guilty one fails alone.
-    async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>) -> Vec<Queued<Pending>> {
-        let mut again = Vec::new();
+    async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>) {
         for (item, new) in items.into_iter().zip(new) {
             let new = vec![new];
             match self.store.publish(&new).await {
-                Ok(results) => again.extend(self.finish(vec![item], new, results).await),
+                Ok(results) => self.finish(vec![item], new, results),
                 Err(error) => {
                     self.cluster.suspect();
+                    self.watermark.unknown(self.clock.now());
                     self.roll_back(item.reserved.into_iter());
-                    let _ = item.queued.item.answer.send(Err(error.into()));
+                    let _ = item.queued.item.verdict.send(Verdict::Decided(Err(error.into())));
                 }
             }
         }
-        again
     }
 
     fn roll_back(&self, ids: impl Iterator<Item = DeliveryId>) {
         self.dispatcher.with(|scheduler, _| scheduler.rolled_back(ids));
     }
 
-    /// Answers what was decided; returns what has to be matched again.
-    async fn finish(
-        &self,
-        items: Vec<Item>,
-        new: Vec<NewEvent>,
-        results: Vec<Published>,
-    ) -> Vec<Queued<Pending>> {
+    /// Answers what was decided.
+    fn finish(&self, items: Vec<Item>, new: Vec<NewEvent>, results: Vec<Published>) {
         self.settle_memory(&items, &new, &results);
-        let mut again = Vec::new();
-        for ((Item { mut queued, .. }, new), result) in items.into_iter().zip(new).zip(results) {
+        for ((Item { queued, .. }, new), result) in items.into_iter().zip(new).zip(results) {
+            let Pending { input, verdict, .. } = queued.item;
             let answer = match result {
-                Published::Committed => {
+                Published::Committed { .. } => {
                     self.metrics.published(new.deliveries.len());
                     Ok(PublishAnswer {
                         event: new.event.id,
@@ -93,17 +90,13 @@ impl PublishWriter {
                     Ok(PublishAnswer { event, matched, duplicate: true })
                 }
                 Published::Duplicate { event, .. } => Err(PublishError::KeyReused { event }),
-                Published::StaleConfig => match self.match_again(&mut queued.item).await {
-                    Ok(()) => {
-                        again.push(queued);
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
+                Published::StaleConfig => {
+                    let _ = verdict.send(Verdict::MatchAgain(Box::new(input)));
+                    continue;
+                }
             };
-            let _ = queued.item.answer.send(answer);
+            let _ = verdict.send(Verdict::Decided(answer));
         }
-        again
     }
 
     /// What was committed may go out; what was not is forgotten; what waits is
@@ -112,11 +105,13 @@ impl PublishWriter {
         let mut elsewhere: Vec<(TenantId, SubscriptionKey)> = Vec::new();
         self.dispatcher.with(|scheduler, now| {
             for ((Item { reserved, .. }, new), result) in items.iter().zip(new).zip(results) {
-                if *result != Published::Committed {
+                let Published::Committed { sequences } = result else {
                     scheduler.rolled_back(reserved.iter().copied());
                     continue;
-                }
-                scheduler.committed(reserved.iter().copied(), now);
+                };
+                let numbered = new.deliveries.iter().zip(sequences.iter().copied());
+                let admitted = numbered.filter(|(one, _)| one.state == DeliveryState::InFlight);
+                scheduler.committed(admitted.map(|(one, number)| (one.id, number)), now);
                 for delivery in new.deliveries.iter().filter(|d| d.state == DeliveryState::Waiting)
                 {
                     if scheduler.epoch(delivery.shard).is_some() {
@@ -127,20 +122,16 @@ impl PublishWriter {
                 }
             }
         });
+        let committed = new.iter().zip(results).filter(|(_, result)| result.is_committed());
+        for held in committed.flat_map(|(new, _)| &new.deliveries) {
+            if held.state == DeliveryState::Held {
+                self.turns.may_follow(held);
+            }
+        }
         for (tenant, subscription) in elsewhere {
             if let Owner::Peer(address) = self.cluster.owner(&tenant) {
                 self.peers.hint_waiting(&address, subscription);
             }
         }
-    }
-
-    async fn match_again(&self, pending: &mut Pending) -> Result<(), PublishError> {
-        pending.tries += 1;
-        if pending.tries > MATCH_TRIES {
-            return Err(PublishError::Unavailable { retry_after: RETRY_AFTER });
-        }
-        let fresh = self.tenants.refresh(&pending.input.tenant).await?;
-        pending.snapshot = fresh.ok_or(PublishError::TenantNotFound)?;
-        Ok(())
     }
 }

@@ -95,9 +95,10 @@ impl<'a> EventArrays<'a> {
 }
 
 arrays!(
-    /// Deliveries to insert; 21 parameters.
+    /// Deliveries to insert; 23 parameters.
     DeliveryArrays of DeliveryRow {
         group: i32,
+        lane: Option<i32>,
         id: Uuid,
         tenant: &'a str,
         subscription: &'a str,
@@ -116,15 +117,24 @@ arrays!(
         sequence: Option<i64>,
         test: bool,
         resend_of: Option<Uuid>,
+        filter_failed: bool,
         end_reason: Option<i16>,
         end_time: i64,
     }
 );
 
 impl<'a> DeliveryArrays<'a> {
-    pub(super) fn push(&mut self, group: i32, delivery: &'a Delivery) -> StoreResult<()> {
+    /// `group` is the number of the configuration that the delivery depends on,
+    /// `lane` that of its subscription among those that number it, in their order.
+    pub(super) fn push(
+        &mut self,
+        group: i32,
+        lane: Option<i32>,
+        delivery: &'a Delivery,
+    ) -> StoreResult<()> {
         self.push_row(DeliveryRow {
             group,
+            lane,
             id: delivery.id.0,
             tenant: delivery.subscription.tenant.as_str(),
             subscription: delivery.subscription.subscription.as_str(),
@@ -143,6 +153,7 @@ impl<'a> DeliveryArrays<'a> {
             sequence: delivery.sequence,
             test: delivery.test,
             resend_of: delivery.resend_of.map(|id| id.0),
+            filter_failed: delivery.filter_failed,
             end_reason: delivery.end_reason.map(|reason| reason.code()),
             end_time: delivery.end_time.unwrap_or_else(|| delivery.create_time()).as_micros(),
         });

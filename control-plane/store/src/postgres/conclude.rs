@@ -8,11 +8,13 @@ use std::collections::HashSet;
 
 use postrider_domain::delivery::{DeliveryState, Transition};
 use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::arrays::{AttemptArrays, int};
 use super::errors::Checked as _;
+use super::ordering::put_key_end;
 use super::rows::{attempt_columns, delivery_columns, get};
 use crate::error::StoreResult;
 use crate::work::{Concluded, Conclusion};
@@ -106,7 +108,7 @@ const CONCLUDE: &str = concat!(
     delivery_columns!(),
     ", end_reason, end_time)
         SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state,
-            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, end_reason,
+            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
             $31::bigint FROM gone)
     , recorded AS (",
     record_attempts!(applied!()),
@@ -172,8 +174,21 @@ impl PostgresStore {
         let query = query.bind(others).bind(states).bind(reasons);
         let (ids, numbers, dues, failures) = batch.retries;
         let query = query.bind(ids).bind(numbers).bind(dues).bind(failures);
-        let row = query.fetch_one(&self.pool).await.checked()?;
-        let applied: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "applied")?.into_iter().collect();
+        let applied = if conclusions.iter().all(|conclusion| conclusion.key_end.is_none()) {
+            applied(&query.fetch_one(&self.pool).await.checked()?)?
+        } else {
+            let mut transaction = self.pool.begin().await.checked()?;
+            let applied = applied(&query.fetch_one(&mut *transaction).await.checked()?)?;
+            for conclusion in conclusions {
+                if let Some(end) = &conclusion.key_end
+                    && applied.contains(&conclusion.record.key.delivery.0)
+                {
+                    put_key_end(&mut transaction, end).await?;
+                }
+            }
+            transaction.commit().await.checked()?;
+            applied
+        };
         let answer = |conclusion: &Conclusion| {
             if applied.contains(&conclusion.record.key.delivery.0) {
                 Concluded::Applied
@@ -183,4 +198,8 @@ impl PostgresStore {
         };
         Ok(conclusions.iter().map(answer).collect())
     }
+}
+
+fn applied(row: &PgRow) -> StoreResult<HashSet<Uuid>> {
+    Ok(get::<Vec<Uuid>>(row, "applied")?.into_iter().collect())
 }

@@ -20,7 +20,7 @@ macro_rules! move_gone {
             delivery_columns!(),
             ", end_reason, end_time) SELECT id, tenant, subscription, event, event_type, account,
                 shard, epoch, $1::smallint, attempts, failures, trigger, due, deadline, ordering_key,
-                sequence, test, resend_of, $2::smallint, $3::bigint FROM gone)"
+                sequence, test, resend_of, filter_failed, $2::smallint, $3::bigint FROM gone)"
         )
     };
 }
@@ -37,6 +37,13 @@ const END_WAITING: &str = concat!(
     , ",
     move_gone!(),
     "
+    , held AS (INSERT INTO held_keys AS h (tenant, subscription, ordering_key, event, until)
+        SELECT DISTINCT ON (tenant, subscription, ordering_key)
+            tenant, subscription, ordering_key, event, $9::bigint
+        FROM gone WHERE $8 AND ordering_key IS NOT NULL
+        ORDER BY tenant, subscription, ordering_key, sequence
+        ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
+            SET event = excluded.event, until = excluded.until WHERE h.until < excluded.until)
     SELECT count(*) FROM gone"
 );
 
@@ -81,6 +88,8 @@ impl PostgresStore {
             .bind(request.subscription.subscription.as_str())
             .bind(request.deadline_before.map(Timestamp::as_micros))
             .bind(i64::from(limit))
+            .bind(request.hold_keys)
+            .bind(Timestamp::MAX.as_micros())
             .fetch_one(&self.pool)
             .await
             .checked()?;

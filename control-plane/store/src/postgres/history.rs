@@ -53,6 +53,35 @@ const COUNTS: &str = "SELECT asked.ord, found.state, count(*) AS count
     GROUP BY asked.ord, found.state
     ORDER BY asked.ord, found.state";
 
+/// As [`COUNTS`]. A delivery made later may lie within its event's bounds.
+const DELIVERIES_OF: &str = concat!(
+    "SELECT found.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
+        AS asked(asked_event, low, high, since)
+    CROSS JOIN LATERAL (
+        SELECT ",
+    live_columns!(),
+    " FROM deliveries
+        WHERE tenant = $1 AND id BETWEEN asked.low AND asked.high AND event = asked.asked_event
+        UNION
+        SELECT ",
+    ended_columns!(),
+    " FROM ended_deliveries
+        WHERE tenant = $1 AND id BETWEEN asked.low AND asked.high AND event = asked.asked_event
+            AND end_time >= asked.since
+        UNION
+        SELECT ",
+    live_columns!(),
+    " FROM deliveries
+        WHERE tenant = $1 AND id = ANY(ARRAY(SELECT delivery FROM later_deliveries
+            WHERE tenant = $1 AND event = asked.asked_event))
+        UNION
+        SELECT ",
+    ended_columns!(),
+    " FROM ended_deliveries
+        WHERE tenant = $1 AND id = ANY(ARRAY(SELECT delivery FROM later_deliveries
+            WHERE tenant = $1 AND event = asked.asked_event)) AND end_time >= asked.since) found"
+);
+
 const GET_DELIVERY: &str = concat!(
     "SELECT ",
     live_columns!(),
@@ -142,6 +171,25 @@ impl HistoryStore for PostgresStore {
             }
         }
         Ok(counts)
+    }
+
+    async fn deliveries_of(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<Delivery>> {
+        let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
+        let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
+        let rows = sqlx::query(DELIVERIES_OF)
+            .bind(tenant.as_str())
+            .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
+            .bind(low)
+            .bind(high)
+            .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
+        rows::read(&rows, rows::delivery)
     }
 
     async fn get_delivery(

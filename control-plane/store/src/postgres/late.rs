@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use postrider_domain::delivery::{AttemptRecord, Delivery, Known, Late, LateRecord, Outcome, late};
+use postrider_domain::ids::OrderedKey;
 use postrider_domain::time::Timestamp;
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
@@ -14,6 +15,7 @@ use sqlx::postgres::PgRow;
 use super::arrays::{AttemptArrays, int};
 use super::conclude::{attempt_source, count_attempts, record_attempts};
 use super::errors::Checked as _;
+use super::ordering::put_delivered;
 use super::rows::{
     attempt_columns, delivery, delivery_columns, ended_columns, get, live_columns, time,
 };
@@ -54,7 +56,7 @@ const END_LIVE: &str = concat!(
     INSERT INTO ended_deliveries (",
     delivery_columns!(),
     ", end_time) SELECT id, tenant, subscription, event, event_type, account, shard, epoch, 4,
-        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, $4::bigint
+        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, $4::bigint
     FROM gone"
 );
 
@@ -207,6 +209,13 @@ async fn move_delivery(
     if let Some(end_time) = delivery.end_time {
         query = query.bind(end_time.as_micros());
     }
-    query.execute(connection).await.checked()?;
-    Ok(())
+    query.execute(&mut *connection).await.checked()?;
+    match &delivery.ordering_key {
+        Some(key) if succeeds => {
+            let subscription = delivery.subscription.clone();
+            let key = OrderedKey { subscription, key: key.clone() };
+            put_delivered(connection, &key, delivery.event).await
+        }
+        _ => Ok(()),
+    }
 }

@@ -18,6 +18,7 @@ mod history;
 mod history_lists;
 mod late;
 mod maintenance;
+mod ordering;
 mod ownership;
 mod partitions;
 mod publish_sql;

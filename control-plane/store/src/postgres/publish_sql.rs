@@ -2,17 +2,72 @@
 
 use super::rows::{delivery_columns, event_columns};
 
-/// Deliveries of the batch.
+/// Deliveries of the batch, with their places in it.
 macro_rules! delivery_source {
     () => {
         concat!(
-            "unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[],
-                $7::text[], $8::int[], $9::bigint[], $10::smallint[], $11::int[], $12::int[], $13::smallint[],
-                $14::bigint[], $15::bigint[], $16::text[], $17::bigint[], $18::boolean[],
-                $19::uuid[], $20::smallint[], $21::bigint[])
-                AS d(config, ",
+            "unnest($1::int[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[],
+                $8::text[], $9::int[], $10::bigint[], $11::smallint[], $12::int[], $13::int[],
+                $14::smallint[], $15::bigint[], $16::bigint[], $17::text[], $18::bigint[],
+                $19::boolean[], $20::uuid[], $21::boolean[], $22::smallint[], $23::bigint[])
+                WITH ORDINALITY AS d(config, lane, ",
             delivery_columns!(),
-            ", end_reason, end_time)"
+            ", end_reason, end_time, ord)"
+        )
+    };
+}
+
+/// Gives the rows of `$batch` (a query) their subscriptions' next numbers, in the
+/// batch's order, and stores those that have not ended as `live`.
+///
+/// The counters are locked in the order of their keys (two replicas must not wait
+/// for each other in a circle) and until the commit, so that numbers follow the
+/// order of commits and none is left out. A row's counter is found by its lane's
+/// rank, never by a join. A row without a lane ranks last, and finds nothing.
+macro_rules! number_and_insert {
+    ($batch:expr) => {
+        concat!(
+            ", batch AS MATERIALIZED (SELECT *,
+                dense_rank() OVER (ORDER BY lane) AS rank,
+                row_number() OVER (PARTITION BY lane ORDER BY ord) AS place FROM (",
+            $batch,
+            ") passed)
+            , counted AS MATERIALIZED (
+                SELECT lane, tenant, subscription, count(*) AS n FROM batch
+                WHERE lane IS NOT NULL AND state < 4 GROUP BY lane, tenant, subscription)
+            , counters AS (INSERT INTO subscription_sequences AS old (tenant, subscription, sequence)
+                SELECT tenant, subscription, n FROM counted ORDER BY lane
+                ON CONFLICT (tenant, subscription) DO UPDATE
+                    SET sequence = old.sequence + excluded.sequence
+                RETURNING tenant, subscription, sequence)
+            , lanes AS MATERIALIZED (SELECT
+                (SELECT array_agg(sequence ORDER BY tenant, subscription) FROM counters) AS last,
+                (SELECT array_agg(n ORDER BY lane) FROM counted) AS n)
+            , live AS (INSERT INTO deliveries (",
+            delivery_columns!(),
+            ") SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
+                    attempts, failures, trigger, due, deadline, ordering_key, ",
+            number!(),
+            ", test, resend_of, filter_failed FROM batch WHERE state < 4)"
+        )
+    };
+}
+
+/// The number of a row of `batch`.
+macro_rules! number {
+    () => {
+        "coalesce(sequence,
+            (SELECT last FROM lanes)[rank] - (SELECT n FROM lanes)[rank] + place)"
+    };
+}
+
+/// The numbers of what is not ended, in the batch's order.
+macro_rules! numbers {
+    () => {
+        concat!(
+            "(SELECT coalesce(array_agg(",
+            number!(),
+            " ORDER BY ord), '{}') FROM batch WHERE state < 4)"
         )
     };
 }
@@ -21,29 +76,31 @@ macro_rules! delivery_source {
 /// subplan, never joined: with hash joins off, a join of two batches would be
 /// quadratic.
 ///
-/// Parameters: 1 to 21 the deliveries, 22 and 23 the configurations, 24 to 39 the
-/// events, 40 to 47 the keys.
+/// Parameters: 1 to 23 the deliveries, 24 and 25 the configurations, 26 to 41 the
+/// events, 42 to 49 the keys.
 macro_rules! publish {
     (keys: [$($keys:expr)?], ended: [$($ended:expr)?],
      event_passed: $event:expr, delivery_passed: $delivery:expr, refused: $refused:expr) => {
         concat!(
             "WITH checked AS MATERIALIZED (
                 SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version ORDER BY c.ord) AS ok
-                FROM unnest($22::text[], $23::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
+                FROM unnest($24::text[], $25::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
                 LEFT JOIN tenants t ON t.id = c.tenant AND t.delete_time IS NULL)",
             $($keys,)?
             ", new_events AS (INSERT INTO events (", event_columns!(), ", payload)
                 SELECT ", event_columns!(), ", payload
-                FROM unnest($24::int[], $25::text[], $26::uuid[], $27::bigint[], $28::text[], $29::text[],
-                    $30::text[], $31::text[], $32::text[], $33::bytea[], $34::text[], $35::text[],
-                    $36::text[], $37::int[], $38::boolean[], $39::bytea[])
+                FROM unnest($26::int[], $27::text[], $28::uuid[], $29::bigint[], $30::text[], $31::text[],
+                    $32::text[], $33::text[], $34::text[], $35::bytea[], $36::text[], $37::text[],
+                    $38::text[], $39::int[], $40::boolean[], $41::bytea[])
                     AS e(config, ", event_columns!(), ", payload)
-                WHERE (SELECT ok FROM checked)[config]", $event, ")
-            , live AS (INSERT INTO deliveries (", delivery_columns!(), ")
-                SELECT ", delivery_columns!(), " FROM ", delivery_source!(), "
-                WHERE state < 4 AND (SELECT ok FROM checked)[config]", $delivery, ")",
+                WHERE (SELECT ok FROM checked)[config]", $event, ")",
+            number_and_insert!(concat!(
+                "SELECT * FROM ", delivery_source!(),
+                " WHERE state < 4 AND (SELECT ok FROM checked)[config]", $delivery
+            )),
             $($ended, $delivery, ")",)?
-            " SELECT (SELECT ok FROM checked) AS ok, ", $refused, " AS refused"
+            " SELECT (SELECT ok FROM checked) AS ok, ", $refused, " AS refused, ", numbers!(),
+            " AS numbers"
         )
     };
 }
@@ -54,8 +111,8 @@ macro_rules! keys {
     () => {
         ", asked AS MATERIALIZED (
             SELECT tenant, key, event, matched, request_hash, expire_time, create_time
-            FROM unnest($40::int[], $41::text[], $42::text[], $43::uuid[], $44::int[], $45::bytea[],
-                $46::bigint[], $47::bigint[])
+            FROM unnest($42::int[], $43::text[], $44::text[], $45::uuid[], $46::int[], $47::bytea[],
+                $48::bigint[], $49::bigint[])
                 AS k(config, tenant, key, event, matched, request_hash, expire_time, create_time)
             WHERE (SELECT ok FROM checked)[config])
         , taken AS (INSERT INTO idempotency_keys AS old
@@ -120,27 +177,25 @@ pub(super) const fn statement(keys: bool, ended: bool) -> &'static str {
 }
 
 /// Reading the event holds its partition, or its row, until the delivery is
-/// visible to whoever would remove it. 22 is the event's time, 23 whether the
+/// visible to whoever would remove it. 24 is the event's time, 25 whether the
 /// delivery has to be registered.
 pub(super) const ADD: &str = concat!(
     "WITH added AS MATERIALIZED (
         SELECT * FROM ",
     delivery_source!(),
     " WHERE EXISTS (SELECT FROM events e
-            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $22)
+            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $24)
         OR EXISTS (SELECT FROM retained_events r
-            WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))
-    , live AS (INSERT INTO deliveries (",
-    delivery_columns!(),
-    ") SELECT ",
-    delivery_columns!(),
-    " FROM added WHERE state < 4)
-    , ended AS (INSERT INTO ended_deliveries (",
+            WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
+    number_and_insert!("SELECT * FROM added"),
+    ", ended AS (INSERT INTO ended_deliveries (",
     delivery_columns!(),
     ", end_reason, end_time) SELECT ",
     delivery_columns!(),
     ", end_reason, end_time FROM added WHERE state >= 4)
     , later AS (INSERT INTO later_deliveries (tenant, event, delivery)
-        SELECT tenant, event, id FROM added WHERE $23)
-    SELECT count(*) FROM added"
+        SELECT tenant, event, id FROM added WHERE $25)
+    SELECT (SELECT count(*) FROM added) AS added, ",
+    numbers!(),
+    " AS numbers"
 );

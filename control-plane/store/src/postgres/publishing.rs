@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
-use postrider_domain::ids::EventId;
+use postrider_domain::ids::{EventId, SubscriptionKey};
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -19,7 +19,7 @@ use super::publish_sql::{ADD, statement};
 use super::rows::get;
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
-use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore};
+use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, numbered};
 
 /// How often an item is tried whose key was taken, but by nothing that a fresh
 /// look finds: the key expired and was removed in between.
@@ -61,22 +61,23 @@ impl PublishingStore for PostgresStore {
         Err(StoreError::Unavailable("an idempotency key changed hands too often".to_owned()))
     }
 
-    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<()> {
+    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
         let mut arrays = DeliveryArrays::default();
-        arrays.push(1, delivery)?;
+        let lane = numbered(delivery).then_some(1);
+        arrays.push(1, lane, delivery)?;
         let later = delivery.create_time() != delivery.event.time();
-        let added: i64 = arrays
+        let row = arrays
             .bind(sqlx::query(ADD))
             .bind(delivery.event.time().as_micros())
             .bind(later)
             .fetch_one(&self.pool)
             .await
-            .and_then(|row| sqlx::Row::try_get(&row, 0))
             .checked()?;
-        if added == 0 {
+        if get::<i64>(&row, "added")? == 0 {
             return Err(StoreError::Rejected("the delivery's event is no longer kept".to_owned()));
         }
-        Ok(())
+        let numbers: Vec<Option<i64>> = get(&row, "numbers")?;
+        Ok(numbers.first().copied().flatten())
     }
 }
 
@@ -110,13 +111,19 @@ impl PostgresStore {
         let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
         let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
         let used = self.read_keys(in_the_way.copied().filter_map(tenant_and_key)).await?;
+        let mut numbers = get::<Vec<Option<i64>>>(&row, "numbers")?.into_iter();
         let answer = |(item, group): (&&NewEvent, i32)| {
             let is_current = usize::try_from(group - 1).ok().and_then(|at| current.get(at));
             if is_current != Some(&true) {
                 return Some(Published::StaleConfig);
             }
             if !refused.contains(&item.event.id.0) {
-                return Some(Published::Committed);
+                let number = |delivery: &Delivery| {
+                    if delivery.state.is_final() { None } else { numbers.next().flatten() }
+                };
+                return Some(Published::Committed {
+                    sequences: item.deliveries.iter().map(number).collect(),
+                });
             }
             let (key, idempotency) = keyed(item)?;
             let used = used.get(&(item.event.tenant.as_str().to_owned(), key.to_owned()))?;
@@ -164,6 +171,24 @@ struct UsedKey {
     request_hash: [u8; 32],
 }
 
+/// The subscriptions that number the batch's deliveries, in the order in which
+/// their counters are locked.
+struct Lanes<'a>(HashMap<&'a SubscriptionKey, i32>);
+
+impl<'a> Lanes<'a> {
+    fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
+        let mut keys: Vec<&SubscriptionKey> =
+            deliveries.filter(|one| numbered(one)).map(|one| &one.subscription).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Self(keys.into_iter().zip(1..).collect())
+    }
+
+    fn get(&self, delivery: &Delivery) -> Option<i32> {
+        if numbered(delivery) { self.0.get(&delivery.subscription).copied() } else { None }
+    }
+}
+
 /// A batch, as the statement's parameters.
 #[derive(Default)]
 struct Batch<'a> {
@@ -191,6 +216,7 @@ impl<'a> Batch<'a> {
     fn of(items: &[&'a NewEvent]) -> StoreResult<Self> {
         let mut batch = Self::default();
         let mut configs: HashMap<(&str, i64), i32> = HashMap::new();
+        let lanes = Lanes::of(items.iter().flat_map(|item| &item.deliveries));
         for item in items {
             let config = (item.event.tenant.as_str(), item.config_version);
             let next = int(u32::try_from(configs.len() + 1).unwrap_or(u32::MAX));
@@ -203,7 +229,7 @@ impl<'a> Batch<'a> {
             batch.events.push(group, &item.event)?;
             for delivery in &item.deliveries {
                 batch.any_ended |= delivery.state.is_final();
-                batch.deliveries.push(group, delivery)?;
+                batch.deliveries.push(group, lanes.get(delivery), delivery)?;
             }
             if let Some((key, idempotency)) = keyed(item) {
                 batch.keys.push(Key {

@@ -24,7 +24,8 @@ use crate::history::{ListedEvent, TailedAttempt};
 macro_rules! delivery_columns {
     () => {
         "id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts, \
-         failures, trigger, due, deadline, ordering_key, sequence, test, resend_of"
+         failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, \
+         filter_failed"
     };
 }
 /// What [`delivery`] reads, from the table of unfinished deliveries.
@@ -203,6 +204,7 @@ pub(super) fn delivery(row: &PgRow) -> StoreResult<Delivery> {
         sequence: get(row, "sequence")?,
         test: get(row, "test")?,
         resend_of: get::<Option<Uuid>>(row, "resend_of")?.map(DeliveryId),
+        filter_failed: get(row, "filter_failed")?,
     })
 }
 

@@ -10,8 +10,12 @@ use crate::error::{StoreError, StoreResult};
 
 /// Version, description and text of each migration. A migration that was
 /// released is never edited: its checksum is kept in the database.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "tables", include_str!("../../migrations/postgres/0001_tables.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "tables", include_str!("../../migrations/postgres/0001_tables.sql")),
+    (5, "filter_failed", include_str!("../../migrations/postgres/0005_filter_failed.sql")),
+    (6, "sequences", include_str!("../../migrations/postgres/0006_sequences.sql")),
+    (7, "ordering", include_str!("../../migrations/postgres/0007_ordering.sql")),
+];
 
 const SHARDS_KEY: &str = "shards";
 

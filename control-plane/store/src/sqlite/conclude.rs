@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values, id_list};
+use super::ordering::put_key_end;
 use super::rows::{ATTEMPT_COLUMNS, Columns, attempt_columns, delivery_columns, put_attempt};
 use super::work;
 use crate::codec;
@@ -26,7 +27,7 @@ const END: Bulk = Bulk {
         ") SELECT d.id, d.tenant, \
          d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, result.state, \
          result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline, result.at, d.ordering_key, \
-         d.sequence, d.test, d.resend_of FROM result CROSS JOIN deliveries d \
+         d.sequence, d.test, d.resend_of, d.filter_failed FROM result CROSS JOIN deliveries d \
          ON d.id = result.id AND d.attempts = result.number AND d.state = 3 RETURNING id"
     ),
     columns: 5,
@@ -74,6 +75,11 @@ const RAISE_UNFINISHED: &str =
     "UPDATE deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
 const RAISE_ENDED: &str =
     "UPDATE ended_deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
+/// Ends the hold on an ordering key for ever (?3) that is there for the delivery.
+const FREE_KEY: &str = "DELETE FROM held_keys WHERE until = ?3 \
+     AND (tenant, subscription, ordering_key, event) IN ( \
+       SELECT tenant, subscription, ordering_key, event FROM ended_deliveries \
+       WHERE tenant = ?1 AND id = ?2 AND ordering_key IS NOT NULL)";
 const SUCCEED_ENDED: &str = "UPDATE ended_deliveries SET state = ?3, end_reason = NULL, \
      end_time = ?4 WHERE tenant = ?1 AND id = ?2";
 
@@ -85,7 +91,7 @@ pub(super) async fn conclude(
 ) -> StoreResult<Vec<Concluded>> {
     let mut ends: Vec<(&AttemptRecord, DeliveryState, Option<EndReason>)> = Vec::new();
     let mut retries: Vec<(&AttemptRecord, Timestamp, u32)> = Vec::new();
-    for Conclusion { record, transition } in batch {
+    for Conclusion { record, transition, .. } in batch {
         match *transition {
             Transition::End { state, reason } => ends.push((record, state, reason)),
             Transition::Retry { due, failures } => retries.push((record, due, failures)),
@@ -120,6 +126,9 @@ pub(super) async fn conclude(
         })
         .await?;
     count(connection, recorded.iter().map(|item| (&item.record, 1))).await?;
+    for end in recorded.iter().filter_map(|item| item.key_end.as_ref()) {
+        put_key_end(connection, end).await?;
+    }
     Ok(batch
         .iter()
         .map(|item| match applied.contains(&item.record.key.delivery.0) {
@@ -227,6 +236,11 @@ async fn settle(
     } else if succeeds {
         let id = record.key.delivery;
         work::end(connection, &[id], DeliveryState::Succeeded, None, now).await?;
+    }
+    if succeeds {
+        let mut values = named(record);
+        values.add(Timestamp::MAX.as_micros());
+        values.change(connection, FREE_KEY).await?;
     }
     Ok(())
 }

@@ -41,6 +41,31 @@ const COUNTS: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
          CROSS JOIN ended_deliveries d ON d.tenant = ?2 AND d.id = l.delivery) \
      SELECT n, state, count(*) FROM found GROUP BY n, state ORDER BY n, state";
 
+/// As [`COUNTS`].
+const DELIVERIES_OF: &str = concat!(
+    "WITH asked(event, low, high) AS MATERIALIZED \
+       (SELECT unhex(j.value ->> 0), unhex(j.value ->> 1), unhex(j.value ->> 2) \
+        FROM json_each(?1) j) \
+     SELECT ",
+    delivery_columns!("d."),
+    " FROM asked CROSS JOIN deliveries d ON d.tenant = ?2 \
+       AND d.id BETWEEN low AND high AND d.event = asked.event \
+     UNION ALL SELECT ",
+    delivery_columns!("d."),
+    " FROM asked CROSS JOIN ended_deliveries d ON d.tenant = ?2 \
+       AND d.id BETWEEN low AND high AND d.event = asked.event \
+     UNION ALL SELECT ",
+    delivery_columns!("d."),
+    " FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
+       AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
+       CROSS JOIN deliveries d ON d.id = l.delivery \
+     UNION ALL SELECT ",
+    delivery_columns!("d."),
+    " FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
+       AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
+       CROSS JOIN ended_deliveries d ON d.tenant = ?2 AND d.id = l.delivery"
+);
+
 const GET_DELIVERY: &str = concat!(
     "SELECT ",
     delivery_columns!(""),
@@ -105,15 +130,7 @@ impl HistoryStore for SqliteStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>> {
-        let asked: Vec<[String; 3]> = events
-            .iter()
-            .map(|event| {
-                let (low, high) = codec::ids_of_same_millisecond(event.0);
-                [event.0, low, high].map(|id| id.as_simple().to_string())
-            })
-            .collect();
-        let mut values = Values::default();
-        values.add(codec::to_json(&asked)?).text(tenant.as_str());
+        let values = asked(tenant, events)?;
         let mut counts = vec![DeliveryCounts::default(); events.len()];
         for row in values.run(&mut *self.reader().await?, COUNTS).await? {
             let mut columns = Columns::of(&row);
@@ -125,6 +142,15 @@ impl HistoryStore for SqliteStore {
             }
         }
         Ok(counts)
+    }
+
+    async fn deliveries_of(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<Delivery>> {
+        let rows = asked(tenant, events)?.run(&mut *self.reader().await?, DELIVERIES_OF).await?;
+        rows.iter().map(|row| Columns::of(row).delivery()).collect()
     }
 
     async fn get_delivery(
@@ -299,4 +325,18 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
         sql.push(" AND test = ").push_bind(test);
     }
     sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit)).push(")");
+}
+
+/// Events, each with the bounds of what was made together with it.
+fn asked(tenant: &TenantId, events: &[EventId]) -> StoreResult<Values> {
+    let asked: Vec<[String; 3]> = events
+        .iter()
+        .map(|event| {
+            let (low, high) = codec::ids_of_same_millisecond(event.0);
+            [event.0, low, high].map(|id| id.as_simple().to_string())
+        })
+        .collect();
+    let mut values = Values::default();
+    values.add(codec::to_json(&asked)?).text(tenant.as_str());
+    Ok(values)
 }

@@ -18,6 +18,7 @@ mod history;
 mod lock;
 mod maintenance;
 mod open;
+mod ordering;
 mod ownership;
 mod publishing;
 mod rows;

@@ -37,8 +37,12 @@ const STATEMENTS: usize = 256;
 /// reader at each of them.
 const ROWS_AHEAD: usize = 1024;
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (5, "filter_failed", include_str!("../../migrations/sqlite/0005_filter_failed.sql")),
+    (6, "sequences", include_str!("../../migrations/sqlite/0006_sequences.sql")),
+    (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),
+];
 
 pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<SqliteStore> {
     let path = path.strip_prefix("//").unwrap_or(path);

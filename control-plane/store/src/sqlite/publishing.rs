@@ -1,10 +1,10 @@
 //! Commits events with their deliveries.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
-use postrider_domain::ids::{EventId, TenantId};
+use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
@@ -15,7 +15,7 @@ use super::rows::{
 };
 use crate::codec;
 use crate::error::StoreResult;
-use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore};
+use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, numbered};
 
 const CONFIG_VERSIONS: &str = "SELECT t.id, t.config_version FROM json_each(?) j \
      CROSS JOIN tenants t ON t.id = j.value WHERE t.delete_time IS NULL";
@@ -50,33 +50,55 @@ const PUT_ENDED: Bulk = Bulk {
     columns: DELIVERY_COLUMNS,
 };
 
+const SEQUENCES: Bulk = Bulk {
+    sql: "WITH asked(tenant, subscription) AS (VALUES {rows}) \
+          SELECT s.tenant, s.subscription, s.sequence FROM asked \
+          CROSS JOIN subscription_sequences s \
+          ON s.tenant = asked.tenant AND s.subscription = asked.subscription",
+    columns: 2,
+};
+
+const PUT_SEQUENCES: Bulk = Bulk {
+    sql: "INSERT INTO subscription_sequences (tenant, subscription, sequence) VALUES {rows} \
+          ON CONFLICT (tenant, subscription) DO UPDATE SET sequence = excluded.sequence",
+    columns: 3,
+};
+
 #[async_trait]
 impl PublishingStore for SqliteStore {
     async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let answers = judge(&mut tx, batch).await?;
+        let mut answers = judge(&mut tx, batch).await?;
         let accepted: Vec<&NewEvent> = batch
             .iter()
             .zip(&answers)
-            .filter(|(_, answer)| **answer == Published::Committed)
+            .filter(|(_, answer)| answer.is_committed())
             .map(|(item, _)| item)
             .collect();
         PUT_EVENTS.run(&mut tx, &accepted, |row, item| put_event(row, &item.event)).await?;
-        put_deliveries(&mut tx, accepted.iter().flat_map(|item| &item.deliveries)).await?;
+        let deliveries: Vec<&Delivery> =
+            accepted.iter().flat_map(|item| &item.deliveries).collect();
+        let mut numbers = put_deliveries(&mut tx, &deliveries).await?.into_iter();
         put_keys(&mut tx, &accepted).await?;
         tx.commit().await?;
+        for (item, answer) in batch.iter().zip(&mut answers) {
+            if let Published::Committed { sequences } = answer {
+                sequences.extend(numbers.by_ref().take(item.deliveries.len()));
+            }
+        }
         Ok(answers)
     }
 
-    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<()> {
+    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        put_deliveries(&mut tx, std::iter::once(delivery)).await?;
+        let numbers = put_deliveries(&mut tx, &[delivery]).await?;
         let mut values = Values::default();
         values.text(delivery.subscription.tenant.as_str()).id(delivery.event.0).id(delivery.id.0);
         values.change(&mut tx, "INSERT INTO later_deliveries VALUES (?, ?, ?)").await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(numbers.first().copied().flatten())
     }
 }
 
@@ -90,7 +112,9 @@ async fn judge(
     let mut answers: Vec<Published> = batch
         .iter()
         .map(|item| match versions.get(&item.event.tenant) {
-            Some(version) if *version == item.config_version => Published::Committed,
+            Some(version) if *version == item.config_version => {
+                Published::Committed { sequences: Vec::with_capacity(item.deliveries.len()) }
+            }
             _ => Published::StaleConfig,
         })
         .collect();
@@ -141,31 +165,75 @@ pub(super) async fn config_versions<'a>(
         .collect()
 }
 
-async fn put_deliveries<'a>(
+/// Stores deliveries; returns the number that each is stored with.
+async fn put_deliveries(
     connection: &mut SqliteConnection,
-    deliveries: impl Iterator<Item = &'a Delivery>,
-) -> StoreResult<()> {
-    let (ended, unfinished): (Vec<&Delivery>, Vec<&Delivery>) =
-        deliveries.partition(|delivery| delivery.state.is_final());
-    let put = |row: &mut Values, delivery: &&Delivery| {
-        put_delivery(row, delivery);
-        Ok(())
-    };
-    PUT_DELIVERIES.run(connection, &unfinished, put).await?;
-    let ended: Vec<Delivery> = ended
-        .into_iter()
-        .map(|delivery| Delivery {
-            end_time: delivery.end_time.or(Some(delivery.create_time())),
-            ..delivery.clone()
-        })
-        .collect();
-    PUT_ENDED
-        .run(connection, &ended, |row, delivery| {
-            put_delivery(row, delivery);
+    deliveries: &[&Delivery],
+) -> StoreResult<Vec<Option<i64>>> {
+    let numbers = number(connection, deliveries).await?;
+    let (ended, unfinished): (Vec<_>, Vec<_>) =
+        deliveries.iter().zip(&numbers).partition(|(delivery, _)| delivery.state.is_final());
+    PUT_DELIVERIES
+        .run(connection, &unfinished, |row, (delivery, number)| {
+            put_delivery(row, delivery, **number);
             Ok(())
         })
         .await?;
-    Ok(())
+    PUT_ENDED
+        .run(connection, &ended, |row, (delivery, number)| {
+            let end_time = delivery.end_time.or(Some(delivery.create_time()));
+            put_delivery(row, &Delivery { end_time, ..(**delivery).clone() }, **number);
+            Ok(())
+        })
+        .await?;
+    Ok(numbers)
+}
+
+/// Gives deliveries their subscriptions' next numbers, as far as they get one and
+/// have none, and keeps the last ones.
+async fn number(
+    connection: &mut SqliteConnection,
+    deliveries: &[&Delivery],
+) -> StoreResult<Vec<Option<i64>>> {
+    let mut last: BTreeMap<&SubscriptionKey, i64> = deliveries
+        .iter()
+        .filter(|delivery| numbered(delivery))
+        .map(|delivery| (&delivery.subscription, 0))
+        .collect();
+    let keys: Vec<SubscriptionKey> = last.keys().map(|key| (*key).clone()).collect();
+    let rows = SEQUENCES
+        .run(connection, &keys, |row, key| {
+            row.text(key.tenant.as_str()).text(key.subscription.as_str());
+            Ok(())
+        })
+        .await?;
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let key =
+            SubscriptionKey { tenant: columns.tenant()?, subscription: columns.subscription()? };
+        let sequence = columns.int()?;
+        if let Some(last) = last.get_mut(&key) {
+            *last = sequence;
+        }
+    }
+    let numbers = deliveries
+        .iter()
+        .map(|delivery| match last.get_mut(&delivery.subscription) {
+            Some(last) if numbered(delivery) => {
+                *last += 1;
+                Some(*last)
+            }
+            _ => delivery.sequence,
+        })
+        .collect();
+    let changed: Vec<_> = last.into_iter().collect();
+    PUT_SEQUENCES
+        .run(connection, &changed, |row, (key, sequence)| {
+            row.text(key.tenant.as_str()).text(key.subscription.as_str()).add(*sequence);
+            Ok(())
+        })
+        .await?;
+    Ok(numbers)
 }
 
 async fn put_keys(connection: &mut SqliteConnection, accepted: &[&NewEvent]) -> StoreResult<()> {

@@ -64,12 +64,14 @@ macro_rules! delivery_columns {
             $p,
             "test, ",
             $p,
-            "resend_of"
+            "resend_of, ",
+            $p,
+            "filter_failed"
         )
     };
 }
 pub(super) use delivery_columns;
-pub(super) const DELIVERY_COLUMNS: usize = 20;
+pub(super) const DELIVERY_COLUMNS: usize = 21;
 
 /// Columns of `events`, each with a prefix.
 macro_rules! event_columns {
@@ -218,6 +220,7 @@ impl<'r> Columns<'r> {
             sequence: self.get()?,
             test: self.flag()?,
             resend_of: self.get::<Option<Uuid>>()?.map(DeliveryId),
+            filter_failed: self.flag()?,
         })
     }
 
@@ -288,8 +291,9 @@ pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Values in the order of [`delivery_columns`].
-pub(super) fn put_delivery(row: &mut Values, delivery: &Delivery) {
+/// Values in the order of [`delivery_columns`]; `sequence` is the number that the
+/// delivery is stored with.
+pub(super) fn put_delivery(row: &mut Values, delivery: &Delivery, sequence: Option<i64>) {
     row.id(delivery.id.0)
         .text(delivery.subscription.tenant.as_str())
         .text(delivery.subscription.subscription.as_str())
@@ -307,9 +311,10 @@ pub(super) fn put_delivery(row: &mut Values, delivery: &Delivery) {
         .add(delivery.deadline.as_micros())
         .add(delivery.end_time.map(Timestamp::as_micros))
         .optional_text(delivery.ordering_key.as_deref())
-        .add(delivery.sequence)
+        .add(sequence)
         .add(delivery.test)
-        .add(delivery.resend_of.map(|id| id.0));
+        .add(delivery.resend_of.map(|id| id.0))
+        .add(delivery.filter_failed);
 }
 
 /// Values in the order of [`event_columns`].

@@ -86,10 +86,17 @@ const END: &str = concat!(
     delivery_columns!(""),
     ") SELECT d.id, d.tenant, \
      d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, ?2, ?3, d.attempts, \
-     d.failures, d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of \
+     d.failures, d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed \
      FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
 );
 const REMOVE: &str = "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
+
+/// Holds the keys of these deliveries until ?2, for the first event of each.
+const HOLD_KEYS_OF: &str = "INSERT INTO held_keys (tenant, subscription, ordering_key, event, until) \
+     SELECT d.tenant, d.subscription, d.ordering_key, d.event, ?2 FROM json_each(?1) j \
+     CROSS JOIN deliveries d ON d.id = unhex(j.value) WHERE d.ordering_key IS NOT NULL \
+     ORDER BY d.sequence ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
+     SET event = excluded.event, until = excluded.until WHERE until < excluded.until";
 
 const FIND_UNFINISHED: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ? AND id = ?";
 const FIND_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
@@ -196,6 +203,12 @@ impl WorkStore for SqliteStore {
         let mut ids = Vec::new();
         for row in values.run(&mut tx, WAITING_OF).await? {
             ids.push(DeliveryId(Columns::of(&row).id()?));
+        }
+        if request.hold_keys {
+            let mut values = Values::default();
+            let list = id_list(ids.iter().map(|id| id.0));
+            values.add(list).add(Timestamp::MAX.as_micros());
+            values.change(&mut tx, HOLD_KEYS_OF).await?;
         }
         let ended = end(&mut tx, &ids, request.state, Some(request.reason), now).await?;
         tx.commit().await?;

@@ -161,6 +161,7 @@ impl World {
             sequence: Some(3),
             test: false,
             resend_of: None,
+            filter_failed: false,
         }
     }
 
@@ -199,11 +200,12 @@ impl World {
     }
 
     pub async fn commit(&self, item: NewEvent) {
-        assert_eq!(self.store.publish(&[item]).await.unwrap(), [Published::Committed]);
+        let answers = self.store.publish(&[item]).await.unwrap();
+        assert!(answers.iter().all(Published::is_committed), "{answers:?}");
     }
 
     pub async fn conclude(&self, record: AttemptRecord, transition: Transition) -> Concluded {
-        let batch = [Conclusion { record, transition }];
+        let batch = [Conclusion { record, transition, key_end: None }];
         self.store.conclude(&batch, self.now + SECOND).await.unwrap()[0]
     }
 

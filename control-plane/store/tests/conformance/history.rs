@@ -245,6 +245,17 @@ conformance! {
         query.before = Some(expected[1]);
         query.limit = 9;
         assert_eq!(list_deliveries(&world, &query).await, expected[2..]);
+        let mut all: Vec<_> = world
+            .store
+            .deliveries_of(world.tenant(), &[event.id])
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|delivery| delivery.id)
+            .collect();
+        all.sort_unstable();
+        all.reverse();
+        assert_eq!(all, expected);
         let unknown = world.event().id;
         let asked = [unknown, event.id, unknown];
         let counts = world.store.delivery_counts(world.tenant(), &asked).await.unwrap();

@@ -65,7 +65,7 @@ conformance! {
             if n % 5 == 0 {
                 record.key.number += 1;
             }
-            batch.push(Conclusion { record, transition });
+            batch.push(Conclusion { record, transition, key_end: None });
         }
         let answers = world.store.conclude(&batch, world.now).await.unwrap();
         assert_eq!(answers.len(), batch.len());
@@ -122,7 +122,7 @@ conformance! {
             let mut record = record(delivery, Outcome::Succeeded);
             record.remote_address = address.to_owned();
             record.error = "a\0b".to_owned();
-            Conclusion { record, transition: SUCCESS }
+            Conclusion { record, transition: SUCCESS, key_end: None }
         };
         let batch = [conclusion(&good, "192.0.2.1:443"), conclusion(&bad, "\0")];
         let refused = world.store.conclude(&batch, world.now).await;
@@ -244,7 +244,7 @@ conformance! {
         for _ in 0..20 {
             let delivery = world.publish(DeliveryState::InFlight).await;
             let record = record(&delivery, Outcome::Succeeded);
-            let batch = [Conclusion { record, transition: SUCCESS }];
+            let batch = [Conclusion { record, transition: SUCCESS, key_end: None }];
             let (one, two) = tokio::join!(
                 world.store.conclude(&batch, world.now),
                 second.conclude(&batch, world.now)

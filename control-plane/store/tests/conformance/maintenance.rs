@@ -165,7 +165,7 @@ async fn find(world: &World, id: EventId) -> Option<Event> {
 
 async fn conclude(world: &World, delivery: &Delivery, at: Timestamp) {
     let record = AttemptRecord { start_time: at, ..record(delivery, Outcome::Succeeded) };
-    let batch = [Conclusion { record, transition: SUCCESS }];
+    let batch = [Conclusion { record, transition: SUCCESS, key_end: None }];
     let answers = world.store.conclude(&batch, at).await.unwrap();
     assert_eq!(answers, [Concluded::Applied]);
 }

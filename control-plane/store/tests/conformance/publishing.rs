@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::delivery::DeliveryState;
+use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::event::Event;
 use postrider_store::{NewEvent, Published, StoreError};
 
@@ -40,7 +40,7 @@ conformance! {
         world.commit(world.new_event(event.clone(), vec![delivery.clone()])).await;
         let read = world.store.get_event(world.tenant(), event.id).await.unwrap();
         assert_eq!(read, Some(event));
-        assert_eq!(world.get(delivery.id).await, Some(delivery));
+        assert_eq!(world.get(delivery.id).await, Some(Delivery { sequence: Some(1), ..delivery }));
     }
 
     /// Rule 1.
@@ -52,7 +52,7 @@ conformance! {
         let theirs = other.keyed("a", 1, world.now + HOUR);
         let batch = [good, stale, theirs];
         let answers = world.store.publish(&batch).await.unwrap();
-        assert_eq!(answers, [Published::Committed, Published::StaleConfig, Published::Committed]);
+        assert_eq!(answers, [committed(), Published::StaleConfig, committed()]);
         for (item, written) in batch.iter().zip([true, false, true]) {
             assert_eq!(is_written(&world, item).await, written);
         }
@@ -86,7 +86,7 @@ conformance! {
             let batch = [plain, again, fresh];
             let answers = world.store.publish(&batch).await.unwrap();
             let duplicate = Published::Duplicate { event: first.event.id, matched: 1, same_request };
-            assert_eq!(answers, [Published::Committed, duplicate, Published::Committed]);
+            assert_eq!(answers, [committed_without(), duplicate, committed()]);
             for (item, written) in batch.iter().zip([true, false, true]) {
                 assert_eq!(is_written(&world, item).await, written);
             }
@@ -126,7 +126,7 @@ conformance! {
             for (n, other) in [(0, 1), (1, 0)] {
                 let pair = [(&one[n], &answers[n]), (&two[other], &others[other])];
                 let winners: Vec<_> =
-                    pair.iter().filter(|(_, a)| **a == Published::Committed).collect();
+                    pair.iter().filter(|(_, a)| a.is_committed()).collect();
                 assert_eq!(winners.len(), 1, "{pair:?}");
                 let event = winners[0].0.event.id;
                 for (item, answer) in pair {
@@ -160,7 +160,7 @@ conformance! {
             .collect();
         let answers = world.store.publish(&batch).await.unwrap();
         assert_eq!(answers.len(), 1000);
-        assert!(answers.iter().all(|answer| *answer == Published::Committed));
+        assert!(answers.iter().all(|answer| answer.is_committed()));
         for item in [&batch[0], &batch[1], &batch[511], &batch[999]] {
             assert!(is_written(&world, item).await);
         }
@@ -190,6 +190,89 @@ conformance! {
         world.commit(first).await;
     }
 
+    /// Rule 7.
+    async fn numbers_follow_the_order_of_commits_without_a_gap(engine) {
+        let world = World::new(engine).await;
+        let other = World::named(engine, "other", "hook").await;
+        let item = |world: &World, states: &[DeliveryState]| {
+            let event = world.event();
+            let unnumbered = |state: &DeliveryState| {
+                Delivery { sequence: None, ..world.delivery(&event, *state) }
+            };
+            let deliveries = states.iter().map(unnumbered).collect();
+            world.new_event(event, deliveries)
+        };
+        let used = world.keyed("used", 1, world.now + HOUR);
+        world.commit(used.clone()).await;
+        let mut test = item(&world, &[DeliveryState::InFlight]);
+        test.deliveries[0].test = true;
+        let mut stale = item(&world, &[DeliveryState::InFlight]);
+        stale.config_version = 1;
+        let mut repeated = world.keyed("used", 1, world.now + HOUR);
+        repeated.deliveries[0].sequence = None;
+        let batch = [
+            item(&world, &[DeliveryState::Waiting]),
+            stale,
+            repeated,
+            item(&other, &[DeliveryState::Held]),
+            test,
+            item(&world, &[DeliveryState::Suppressed, DeliveryState::InFlight]),
+        ];
+        let given = |answers: Vec<Published>| -> Vec<Vec<Option<i64>>> {
+            let numbers = |answer| match answer {
+                Published::Committed { sequences } => Some(sequences),
+                _ => None,
+            };
+            answers.into_iter().filter_map(numbers).collect()
+        };
+        let answers = given(world.store.publish(&batch).await.unwrap());
+        let expected = [vec![Some(1)], vec![Some(1)], vec![None], vec![None, Some(2)]];
+        assert_eq!(answers, expected);
+        for (place, number) in [(0, Some(1)), (3, Some(1)), (4, None), (5, None)] {
+            let kept = &batch[place].deliveries[0];
+            let kept = world.store.get_delivery(&kept.subscription.tenant, kept.id).await;
+            assert_eq!(kept.unwrap().unwrap().sequence, number, "{place}");
+        }
+        let later = item(&world, &[DeliveryState::Waiting]);
+        let later = Delivery { event: used.event.id, ..later.deliveries[0].clone() };
+        assert_eq!(world.store.add_delivery(&later).await.unwrap(), Some(3));
+        let all = given(world.store.publish(&[item(&world, &[DeliveryState::Waiting])]).await.unwrap());
+        assert_eq!(all, [vec![Some(4)]]);
+    }
+
+    async fn two_that_commit_at_once_share_no_number(engine) {
+        let world = World::new(engine).await;
+        let (a, b) = (World::named(engine, "a", "hook").await, World::named(engine, "b", "hook").await);
+        let second = engine.second().await;
+        let batch = |worlds: [&World; 2]| -> Vec<NewEvent> {
+            let one = |n: usize| {
+                let world = worlds[n % 2];
+                let event = world.event();
+                let new = Delivery { sequence: None, ..world.delivery(&event, DeliveryState::Waiting) };
+                world.new_event(event, vec![new])
+            };
+            (0..20).map(one).collect()
+        };
+        let mut seen: std::collections::BTreeMap<String, Vec<i64>> = Default::default();
+        for _ in 0..20 {
+            let (one, two) = (batch([&a, &b]), batch([&b, &a]));
+            let (first, other) = tokio::join!(world.store.publish(&one), second.publish(&two));
+            let answers = first.unwrap().into_iter().chain(other.unwrap());
+            for (item, answer) in one.iter().chain(&two).zip(answers) {
+                let Published::Committed { sequences } = answer else { panic!("{answer:?}") };
+                let numbers = seen.entry(item.event.tenant.to_string()).or_default();
+                numbers.extend(sequences.into_iter().flatten());
+            }
+        }
+        for mut numbers in seen.into_values() {
+            numbers.sort_unstable();
+            assert_eq!(numbers, (1..=400).collect::<Vec<_>>());
+        }
+        if !Arc::ptr_eq(&world.store, &second) {
+            second.close().await;
+        }
+    }
+
     async fn a_later_delivery_is_found_with_its_event(engine) {
         let world = World::new(engine).await;
         let first = world.publish(DeliveryState::InFlight).await;
@@ -207,6 +290,15 @@ conformance! {
         counts.sort_unstable();
         assert_eq!(counts, [(DeliveryState::Waiting, 1), (DeliveryState::Succeeded, 1)]);
     }
+}
+
+/// The answer for an item whose only delivery has the fixture's number.
+fn committed() -> Published {
+    Published::Committed { sequences: vec![Some(3)] }
+}
+
+fn committed_without() -> Published {
+    Published::Committed { sequences: vec![] }
 }
 
 /// Whether an item's event is there, and its deliveries just as well.

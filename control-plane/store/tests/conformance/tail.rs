@@ -127,6 +127,7 @@ conformance! {
             let conclusion = |delivery| postrider_store::Conclusion {
                 record: record(delivery, Outcome::Succeeded),
                 transition: crate::fixture::SUCCESS,
+                key_end: None,
             };
             let (batch, other) = ([conclusion(&one)], [conclusion(&two)]);
             let (a, b, page) = tokio::join!(

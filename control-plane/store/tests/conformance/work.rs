@@ -275,6 +275,7 @@ conformance! {
             deadline_before,
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
+            hold_keys: false,
         };
         assert_eq!(world.store.backlog(&world.key, 100).await.unwrap().count, 4);
         let now = world.now + HOUR;

@@ -1,0 +1,247 @@
+//! Whose turn it is in each ordering key.
+//!
+//! Fed with keys of which something may go: by `publish` (new deliveries, HELD),
+//! `conclude` (one ended), `manual` (one is sent again, one was cancelled), and by
+//! the sweep with what all of them missed; feeds the store, then whoever owns the
+//! shard. Guarantees that nothing stays HELD behind nothing for longer than a
+//! round of sweeps; that one key has one delivery under way, the store does.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition};
+use postrider_domain::ids::{OrderedKey, SubscriptionKey};
+use postrider_domain::subscription::{ExhaustedKeyPolicy, Ordering, Subscription};
+use postrider_domain::time::Timestamp;
+use postrider_store::{KeyEnd, KeyHold, Store, StoreResult};
+use tokio::sync::mpsc;
+
+use super::cluster::Cluster;
+use super::{Dispatcher, Flow, Owner, Tenants};
+use crate::clock::Clock;
+use crate::replicas::Peers;
+
+/// Keys that may wait to be looked at; what finds no room, the sweep finds.
+const QUEUE: usize = 65_536;
+/// Most keys looked at in one transaction.
+const BATCH: usize = 256;
+/// Keys with something HELD that one sweep looks at, and HELD deliveries of one
+/// subscription without order that it lets go.
+const SWEPT: u32 = 5_000;
+
+/// Where keys are brought. Cheap to clone.
+#[derive(Clone)]
+pub struct Turns {
+    keys: mpsc::Sender<OrderedKey>,
+    /// The last key that a sweep looked at.
+    swept: Arc<Mutex<Option<OrderedKey>>>,
+}
+
+/// Looks at the keys.
+pub struct TurnKeeper {
+    keys: mpsc::Receiver<OrderedKey>,
+    parts: TurnParts,
+}
+
+/// What the keeper works with.
+pub struct TurnParts {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub dispatcher: Dispatcher,
+    pub cluster: Cluster,
+    pub peers: Peers,
+}
+
+pub fn new(parts: TurnParts) -> (Turns, TurnKeeper) {
+    let (sender, keys) = mpsc::channel(QUEUE);
+    (Turns { keys: sender, swept: Arc::default() }, TurnKeeper { keys, parts })
+}
+
+impl Turns {
+    /// The next of this key may be able to go.
+    pub fn may_go(&self, key: OrderedKey) {
+        let _ = self.keys.try_send(key);
+    }
+
+    /// The next of a delivery's key may be able to go.
+    pub fn may_follow(&self, delivery: &Delivery) {
+        if let Some(key) = ordered_key(delivery) {
+            self.may_go(key);
+        }
+    }
+}
+
+impl TurnKeeper {
+    /// Looks at what is brought, until nobody can bring more.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.keys.recv_many(&mut batch, BATCH).await > 0 {
+            batch.sort_unstable();
+            batch.dedup();
+            let parts = &self.parts;
+            let now = parts.clock.now();
+            match parts.store.let_go(&batch, now).await {
+                Ok(gone) => announce(&parts.dispatcher, &parts.cluster, &parts.peers, gone),
+                Err(error) => {
+                    tracing::warn!(%error, keys = batch.len(), "ordering keys wait for the sweep");
+                }
+            }
+            batch.clear();
+        }
+    }
+}
+
+/// Tells the owners of subscriptions that they have something due.
+fn announce(
+    dispatcher: &Dispatcher,
+    cluster: &Cluster,
+    peers: &Peers,
+    mut gone: Vec<SubscriptionKey>,
+) {
+    gone.sort_unstable();
+    gone.dedup();
+    for key in gone {
+        match cluster.owner(&key.tenant) {
+            Owner::Me => dispatcher.with(|scheduler, now| scheduler.note_due(&key, now, now)),
+            Owner::Peer(address) => peers.hint_waiting(&address, key),
+            Owner::Nobody => {}
+        }
+    }
+}
+
+/// The key that a delivery is ordered by.
+pub fn ordered_key(delivery: &Delivery) -> Option<OrderedKey> {
+    let key = delivery.ordering_key.clone()?;
+    Some(OrderedKey { subscription: delivery.subscription.clone(), key })
+}
+
+/// The state in which a delivery that can go at once is stored.
+pub fn first_state(ordering_key: Option<&String>) -> DeliveryState {
+    match ordering_key {
+        Some(_) => DeliveryState::Held,
+        None => DeliveryState::Waiting,
+    }
+}
+
+/// What a conclusion means for the delivery's ordering key, if it ends and has one.
+pub fn key_end(
+    delivery: &Delivery,
+    outcome: Outcome,
+    transition: Transition,
+    subscription: &Subscription,
+    now: Timestamp,
+) -> Option<KeyEnd> {
+    let key = ordered_key(delivery)?;
+    let event = delivery.event;
+    match transition {
+        Transition::Retry { .. } => None,
+        Transition::End { state: DeliveryState::Succeeded, .. } => {
+            Some(KeyEnd::Delivered { key, event })
+        }
+        Transition::End { .. } => {
+            let until = match subscription.settings.exhausted_key {
+                ExhaustedKeyPolicy::Hold => Timestamp::MAX,
+                // Somebody may still be sending it.
+                ExhaustedKeyPolicy::GoOn if outcome == Outcome::Unknown => {
+                    now + subscription.settings.request_timeout
+                }
+                ExhaustedKeyPolicy::GoOn => return None,
+            };
+            Some(KeyEnd::Held(KeyHold { key, event, until }))
+        }
+    }
+}
+
+/// An attempt of an ordered delivery that nobody can account for may still be
+/// under way: the next one waits until it cannot be.
+pub fn after_unknown(
+    delivery: &Delivery,
+    outcome: Outcome,
+    transition: Transition,
+    request_timeout: Duration,
+) -> Transition {
+    match transition {
+        Transition::Retry { due, failures }
+            if outcome == Outcome::Unknown && delivery.ordering_key.is_some() =>
+        {
+            Transition::Retry { due: due + request_timeout, failures }
+        }
+        other => other,
+    }
+}
+
+impl Flow {
+    /// Ends a key's hold; whether there was one.
+    pub async fn release_ordering_key(&self, key: OrderedKey) -> StoreResult<bool> {
+        let released = self.store.release_key(&key, self.clock.now()).await?;
+        self.turns.may_go(key);
+        Ok(released)
+    }
+
+    /// Looks at the next so many keys that have something HELD.
+    pub(super) async fn look_at_held(&self) -> StoreResult<()> {
+        let now = self.clock.now();
+        let after = self.turns.swept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let found = self.store.waiting_keys(after.as_ref(), SWEPT, now).await?;
+        let last = found.last().filter(|_| found.len() >= SWEPT as usize);
+        *self.turns.swept.lock().unwrap_or_else(PoisonError::into_inner) =
+            last.map(|one| one.key.clone());
+        let mut unordered: Option<SubscriptionKey> = None;
+        for one in found {
+            let key = &one.key.subscription;
+            if unordered.as_ref() == Some(key) {
+                continue;
+            }
+            if self.orders(key).await? {
+                if !one.under_way {
+                    self.turns.may_go(one.key);
+                }
+                continue;
+            }
+            self.let_all_go(key).await?;
+            unordered = Some(key.clone());
+        }
+        Ok(())
+    }
+
+    async fn orders(&self, key: &SubscriptionKey) -> StoreResult<bool> {
+        let snapshot = self.tenants.snapshot(&key.tenant).await?;
+        let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
+        // What a deleted one left HELD is ended by another sweep.
+        Ok(found.is_none_or(|one| one.settings.ordering == Ordering::PerKey))
+    }
+
+    /// Lets go what was HELD for a subscription that no longer orders, up to a
+    /// bound; the sweep lets go the rest.
+    pub async fn let_all_go(&self, key: &SubscriptionKey) -> StoreResult<()> {
+        let gone = self.store.let_all_go(key, self.clock.now(), SWEPT).await?;
+        if gone > 0 {
+            announce(&self.dispatcher, &self.cluster, &self.peers, vec![key.clone()]);
+        }
+        Ok(())
+    }
+}
+
+/// Before a delivery is ended of which an attempt may be under way: nothing of its
+/// key goes until that attempt must be over.
+pub(super) async fn hold_while_under_way(
+    store: &dyn Store,
+    tenants: &Tenants,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let under_way = matches!(delivery.state, DeliveryState::Waiting | DeliveryState::InFlight);
+    let Some(key) = ordered_key(delivery).filter(|_| under_way) else {
+        return Ok(());
+    };
+    let snapshot = tenants.snapshot(&key.subscription.tenant).await?;
+    let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription.subscription));
+    let patience = found.map_or(Duration::ZERO, |one| one.settings.request_timeout);
+    store.hold_key(&KeyHold { key, event: delivery.event, until: now + patience }).await
+}
+
+/// Whether what expires of a subscription holds its ordering key.
+pub(super) fn expiry_holds(subscription: &Subscription) -> bool {
+    subscription.settings.ordering == Ordering::PerKey
+        && subscription.settings.exhausted_key == ExhaustedKeyPolicy::Hold
+}

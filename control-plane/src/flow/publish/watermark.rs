@@ -1,0 +1,79 @@
+//! Until when everything published through this replica is settled.
+//!
+//! Fed by the writer; feeds `flow::reconcile`, here and at other replicas.
+//! Guarantees that no event with a time before the watermark appears later, be it
+//! by a commit of which nobody knows whether it happened.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use postrider_domain::time::Timestamp;
+
+/// Longer than the database goes on with a statement whose caller is gone.
+const DOUBT: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Since when a batch is being committed.
+    committing: Option<Timestamp>,
+    /// Batches of which nobody knows: since when, and until when they may appear.
+    doubtful: Vec<(Timestamp, Timestamp)>,
+}
+
+/// Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Watermark(Arc<Mutex<State>>);
+
+impl Watermark {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Events get their times from now on, and are committed later.
+    pub(super) fn begin(&self, now: Timestamp) {
+        self.state().committing = Some(now);
+    }
+
+    /// They are committed, or not.
+    pub(super) fn settled(&self) {
+        self.state().committing = None;
+    }
+
+    /// Whether they are committed is not known.
+    pub(super) fn unknown(&self, now: Timestamp) {
+        let mut state = self.state();
+        if let Some(since) = state.committing {
+            state.doubtful.retain(|(_, until)| *until > now);
+            state.doubtful.push((since, now + DOUBT));
+        }
+    }
+
+    /// No event before this time appears any more.
+    pub fn at(&self, now: Timestamp) -> Timestamp {
+        let state = self.state();
+        let doubtful = state.doubtful.iter().filter(|(_, until)| *until > now);
+        let open = doubtful.map(|(since, _)| *since).chain(state.committing);
+        open.fold(now, Timestamp::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_open_or_in_doubt_holds_it_back() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let watermark = Watermark::default();
+        assert_eq!(watermark.at(at(5)), at(5));
+        watermark.begin(at(6));
+        assert_eq!(watermark.at(at(8)), at(6));
+        watermark.unknown(at(9));
+        watermark.settled();
+        watermark.begin(at(10));
+        assert_eq!(watermark.at(at(11)), at(6));
+        assert_eq!(watermark.at(at(24)), at(10), "by then it has happened or never will");
+        watermark.settled();
+        assert_eq!(watermark.at(at(25)), at(25));
+    }
+}

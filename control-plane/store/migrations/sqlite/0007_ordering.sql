@@ -1,0 +1,18 @@
+-- Ordered delivery. Of the rows of an ordering key that are not finished at most
+-- one is WAITING (2) or IN_FLIGHT (3); the others are HELD (1).
+CREATE INDEX deliveries_held ON deliveries (tenant, subscription, ordering_key, sequence)
+    WHERE state = 1;
+CREATE INDEX deliveries_key_under_way ON deliveries (tenant, subscription, ordering_key)
+    WHERE state > 1 AND ordering_key IS NOT NULL;
+
+-- Keys of which nothing goes on before `until`, except deliveries of `event` when
+-- that is for ever.
+CREATE TABLE held_keys (
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    ordering_key TEXT    NOT NULL,
+    event        BLOB    NOT NULL,
+    until        INTEGER NOT NULL,
+    PRIMARY KEY (tenant, subscription, ordering_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX held_keys_until ON held_keys (until);

@@ -1,0 +1,217 @@
+//! Ordering keys, as [`OrderingStore`] asks for them. One connection writes, so
+//! that what is looked at stays so until it is written.
+
+use async_trait::async_trait;
+use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
+use postrider_domain::time::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+
+use super::SqliteStore;
+use super::bulk::{Bulk, Values};
+use super::rows::Columns;
+use crate::error::StoreResult;
+use crate::ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
+
+macro_rules! under_way {
+    () => {
+        "EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_key_under_way \
+           WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
+           AND d.ordering_key = k.ordering_key AND d.state > 1)"
+    };
+}
+
+/// 1 HELD, 2 WAITING.
+const LET_GO: Bulk = Bulk {
+    sql: concat!(
+        "WITH k(tenant, subscription, ordering_key, now, for_ever) AS (VALUES {rows}) \
+         UPDATE deliveries SET state = 2, due = picked.now FROM ( \
+           SELECT k.now AS now, (SELECT d.id FROM deliveries d INDEXED BY deliveries_held \
+             WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
+             AND d.ordering_key = k.ordering_key AND d.state = 1 \
+             AND (h.until IS NULL OR d.event = h.event) ORDER BY d.sequence LIMIT 1) AS id \
+           FROM k LEFT JOIN held_keys h ON h.tenant = k.tenant \
+             AND h.subscription = k.subscription AND h.ordering_key = k.ordering_key \
+             AND h.until > k.now \
+           WHERE (h.until IS NULL OR h.until = k.for_ever) AND NOT ",
+        under_way!(),
+        ") AS picked WHERE deliveries.id = picked.id \
+         RETURNING deliveries.tenant, deliveries.subscription"
+    ),
+    columns: 5,
+};
+
+const HOLD: &str = "INSERT INTO held_keys (tenant, subscription, ordering_key, event, until) \
+     VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
+     SET event = excluded.event, until = excluded.until WHERE until < excluded.until";
+/// A hold for a while is about something else than one for ever.
+const DELIVERED: &str = "DELETE FROM held_keys WHERE tenant = ? AND subscription = ? \
+     AND ordering_key = ? AND event = ? AND until = ?";
+const RELEASE: &str = "DELETE FROM held_keys WHERE tenant = ? AND subscription = ? \
+     AND ordering_key = ? RETURNING until";
+const FORGET: &str = "DELETE FROM held_keys WHERE until <= ?";
+
+/// Steps from one key to the next along the index of what is held.
+const WAITING_KEYS: &str = concat!(
+    "WITH RECURSIVE found(tenant, subscription, ordering_key) AS ( \
+       SELECT * FROM (SELECT tenant, subscription, ordering_key FROM deliveries \
+         INDEXED BY deliveries_held WHERE state = 1 \
+         AND (tenant, subscription, ordering_key) > (?1, ?2, ?3) \
+         ORDER BY tenant, subscription, ordering_key LIMIT 1) \
+       UNION ALL \
+       SELECT d.tenant, d.subscription, d.ordering_key FROM found f CROSS JOIN deliveries d \
+         ON d.id = (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
+           WHERE n.state = 1 AND (n.tenant, n.subscription, n.ordering_key) \
+             > (f.tenant, f.subscription, f.ordering_key) \
+           ORDER BY n.tenant, n.subscription, n.ordering_key LIMIT 1) \
+       LIMIT ?4) \
+     SELECT tenant, subscription, ordering_key, ",
+    under_way!(),
+    " FROM found k"
+);
+
+const LET_ALL_GO: &str = "UPDATE deliveries SET state = 2, due = ?3 WHERE id IN ( \
+     SELECT id FROM deliveries INDEXED BY deliveries_held \
+     WHERE tenant = ?1 AND subscription = ?2 AND state = 1 \
+     ORDER BY ordering_key, sequence LIMIT ?4)";
+
+#[async_trait]
+impl OrderingStore for SqliteStore {
+    async fn let_go(
+        &self,
+        keys: &[OrderedKey],
+        now: Timestamp,
+    ) -> StoreResult<Vec<SubscriptionKey>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A key twice in one statement would be looked at twice as it was before.
+        let mut keys: Vec<&OrderedKey> = keys.iter().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let rows = LET_GO
+            .run(&mut tx, &keys, |row, key| {
+                put_key(row, key).add(now.as_micros()).add(Timestamp::MAX.as_micros());
+                Ok(())
+            })
+            .await?;
+        tx.commit().await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                let tenant = columns.tenant()?;
+                Ok(SubscriptionKey { tenant, subscription: columns.subscription()? })
+            })
+            .collect()
+    }
+
+    async fn hold_key(&self, hold: &KeyHold) -> StoreResult<()> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        put_hold(&mut tx, hold).await?;
+        tx.commit().await
+    }
+
+    async fn release_key(&self, key: &OrderedKey, now: Timestamp) -> StoreResult<bool> {
+        let mut values = Values::default();
+        put_key(&mut values, key);
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let rows = values.run(&mut tx, RELEASE).await?;
+        tx.commit().await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        Ok(Columns::of(row).time()? > now)
+    }
+
+    async fn waiting_keys(
+        &self,
+        after: Option<&OrderedKey>,
+        limit: u32,
+        now: Timestamp,
+    ) -> StoreResult<Vec<WaitingKey>> {
+        self.forget_past_holds(now).await?;
+        let mut values = Values::default();
+        match after {
+            Some(key) => put_key(&mut values, key),
+            None => values.add("").add("").add(""),
+        }
+        .add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, WAITING_KEYS).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                let tenant = columns.tenant()?;
+                let subscription =
+                    SubscriptionKey { tenant, subscription: columns.subscription()? };
+                let key = OrderedKey { subscription, key: columns.get()? };
+                Ok(WaitingKey { key, under_way: columns.flag()? })
+            })
+            .collect()
+    }
+
+    async fn let_all_go(
+        &self,
+        subscription: &SubscriptionKey,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64> {
+        let mut values = Values::default();
+        values
+            .text(subscription.tenant.as_str())
+            .text(subscription.subscription.as_str())
+            .add(now.as_micros())
+            .add(i64::from(limit));
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let changed = values.change(&mut tx, LET_ALL_GO).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+impl SqliteStore {
+    async fn forget_past_holds(&self, now: Timestamp) -> StoreResult<()> {
+        let mut values = Values::default();
+        values.add(now.as_micros());
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        values.change(&mut tx, FORGET).await?;
+        tx.commit().await
+    }
+}
+
+/// Writes down what an end means for its key, in the transaction that ends it.
+pub(super) async fn put_key_end(
+    connection: &mut SqliteConnection,
+    end: &KeyEnd,
+) -> StoreResult<()> {
+    match end {
+        KeyEnd::Held(hold) => put_hold(connection, hold).await,
+        KeyEnd::Delivered { key, event } => put_delivered(connection, key, *event).await,
+    }
+}
+
+pub(super) async fn put_delivered(
+    connection: &mut SqliteConnection,
+    key: &OrderedKey,
+    event: EventId,
+) -> StoreResult<()> {
+    let mut values = Values::default();
+    put_key(&mut values, key).id(event.0).add(Timestamp::MAX.as_micros());
+    values.change(connection, DELIVERED).await?;
+    Ok(())
+}
+
+pub(super) async fn put_hold(connection: &mut SqliteConnection, hold: &KeyHold) -> StoreResult<()> {
+    let mut values = Values::default();
+    put_key(&mut values, &hold.key).id(hold.event.0).add(hold.until.as_micros());
+    values.change(connection, HOLD).await?;
+    Ok(())
+}
+
+fn put_key<'v>(row: &'v mut Values, key: &OrderedKey) -> &'v mut Values {
+    row.text(key.subscription.tenant.as_str())
+        .text(key.subscription.subscription.as_str())
+        .text(&key.key)
+}
