@@ -44,8 +44,11 @@ async fn run(system: &str) {
             findings.push(format!("--- {system}, block {number}, {finding}"));
         }
     }
-    let (bad, all) = (findings.len(), blocks.len());
-    assert!(findings.is_empty(), "{}\n{bad} of {all} blocks", findings.join("\n"));
+    if !findings.is_empty() {
+        drop(cluster); // before the panic, so that the logs do not hide the findings
+        let (bad, all) = (findings.len(), blocks.len());
+        panic!("{}\n{bad} of {all} blocks of {system}", findings.join("\n"));
+    }
     receiver.wait_for(1, SOON).await.unwrap();
 }
 
