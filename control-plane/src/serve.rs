@@ -26,7 +26,7 @@ use crate::flow::manual::Tests;
 use crate::flow::ordering::{self, TurnParts};
 use crate::flow::publish::watermark::Watermark;
 use crate::flow::publish::{self, PublishParts};
-use crate::flow::{Dispatcher, Flow, Peers, Tenants, Watch};
+use crate::flow::{Dispatcher, EventTypes, Flow, Peers, Tenants, Watch};
 use crate::health::{Health, Progress};
 use crate::metrics::Metrics;
 use crate::settings::{Dispatch, Settings};
@@ -91,6 +91,7 @@ pub async fn start(
 
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, peer_tls);
     let (flow, mut tasks, loops) = (assembled.flow, assembled.tasks, assembled.loops);
+    flow.event_types.refresh().await.context("reading the event types")?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
@@ -214,6 +215,7 @@ fn assemble(
         peers.clone(),
         shards,
     );
+    let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let metrics = Metrics::default();
     let tests = Tests::default();
     let watermark = Watermark::default();
@@ -260,6 +262,7 @@ fn assemble(
         metrics,
         replica,
         tenants,
+        event_types,
         dispatcher,
         publisher,
         concluder,

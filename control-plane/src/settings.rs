@@ -64,6 +64,7 @@ pub struct Database {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
+    pub allow_unknown_event_types: bool,
     pub max_payload_bytes: usize,
     pub max_commit_events: usize,
     pub max_commit_payload_bytes: usize,

@@ -44,7 +44,7 @@ enum Victim {
     Both,
 }
 
-fn variable<T: FromStr>(name: &str) -> Option<T> {
+pub fn variable<T: FromStr>(name: &str) -> Option<T> {
     env::var(name).ok()?.parse().ok()
 }
 

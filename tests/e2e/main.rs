@@ -14,6 +14,7 @@ mod crashes;
 mod delivery;
 mod failures;
 mod history;
+mod orders;
 mod replicas;
 mod systems;
 mod timetable;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
+use postrider_proto::v1::event_type_service_client::EventTypeServiceClient;
 use postrider_proto::v1::fleet_service_client::FleetServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
 use postrider_proto::v1::tenant_service_client::TenantServiceClient;
@@ -31,6 +32,7 @@ pub struct Api {
     pub tenants: TenantServiceClient<Channel>,
     pub subscriptions: SubscriptionServiceClient<Channel>,
     pub events: EventServiceClient<Channel>,
+    pub event_types: EventTypeServiceClient<Channel>,
     pub deliveries: DeliveryServiceClient<Channel>,
     pub fleet: FleetServiceClient<Channel>,
     pub health: HealthClient<Channel>,
@@ -46,6 +48,8 @@ impl Api {
             events: EventServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
+            event_types: EventTypeServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
             deliveries: DeliveryServiceClient::new(channel.clone()),
             fleet: FleetServiceClient::new(channel.clone()),
             health: HealthClient::new(channel),

@@ -21,6 +21,7 @@ use crate::receiver::{self, Receiver};
 use crate::replica::{self, Replica};
 use crate::wait;
 
+const ALLOW_UNKNOWN: &str = "POSTRIDER_PUBLISH__ALLOW_UNKNOWN_EVENT_TYPES";
 const CONNECTED_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where the control plane keeps its rows.
@@ -46,6 +47,9 @@ pub struct Description {
     /// For both programs, for instance `RUST_LOG`.
     pub environment: Vec<(String, String)>,
     pub max_in_flight: u32,
+    /// Whether events of types that the catalogue does not have can be published;
+    /// most tests are about something else and name none.
+    pub allow_unknown_event_types: bool,
 }
 
 impl Default for Description {
@@ -60,6 +64,7 @@ impl Default for Description {
             agent_arguments: Vec::new(),
             environment: Vec::new(),
             max_in_flight: 256,
+            allow_unknown_event_types: true,
         }
     }
 }
@@ -189,6 +194,10 @@ impl Cluster {
             fs::write(&file, &description.settings)?;
             Some(file)
         };
+        let unknown = ALLOW_UNKNOWN.to_owned();
+        let unknown = (unknown, description.allow_unknown_event_types.to_string());
+        let environment: Vec<_> =
+            description.environment.iter().cloned().chain([unknown]).collect();
         for number in 1..=description.replicas {
             let id = format!("replica-{number}");
             let identity = self.identity(description, &id)?;
@@ -197,7 +206,7 @@ impl Cluster {
                 database_url: database_url.clone(),
                 settings_file: settings_file.clone(),
                 arguments: description.replica_arguments.clone(),
-                environment: description.environment.clone(),
+                environment: environment.clone(),
                 identity,
                 folder: folder.clone(),
             };

@@ -127,6 +127,7 @@ fn settings(database_url: &str, pki: &Pki, identity: &Identity) -> Result<Settin
         ("server.tls_cert", file(&identity.certificate_file)),
         ("server.tls_key", file(&identity.key_file)),
         ("server.tls_client_ca", file(&pki.ca_file())),
+        ("publish.allow_unknown_event_types", "true".to_owned()),
         ("server.drain_timeout_seconds", "5".to_owned()),
         ("database.url", database_url.to_owned()),
         ("ownership.max_clock_skew_seconds", CENTURY.as_secs().to_string()),

@@ -61,7 +61,35 @@ impl Event {
     }
 }
 
+/// Whether a media type is JSON's: application/json, text/json, or any "+json";
+/// parameters aside.
+pub fn is_json(content_type: &str) -> bool {
+    // Nearly all are, in these words.
+    if content_type == DEFAULT_CONTENT_TYPE {
+        return true;
+    }
+    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media == "application/json" || media == "text/json" || media.ends_with("+json")
+}
+
 /// SHA-256 of a payload.
 pub fn sha256(payload: &[u8]) -> [u8; 32] {
     Sha256::digest(payload).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_many_names() {
+        for json in
+            ["application/json", "Application/JSON ; charset=utf-8", "text/json", "a/b+json"]
+        {
+            assert!(is_json(json), "{json}");
+        }
+        for other in ["text/plain", "application/jsonx", ""] {
+            assert!(!is_json(other), "{other}");
+        }
+    }
 }

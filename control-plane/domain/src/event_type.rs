@@ -9,6 +9,7 @@
 
 mod catalogue;
 mod import;
+mod plan;
 mod references;
 mod schema;
 
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use self::catalogue::{Catalogue, Verdict};
 pub use self::import::{ImportDocument, ImportError, MAX_IMPORT_BYTES, MAX_IMPORT_TYPES};
+pub use self::plan::ImportPlan;
 pub use self::schema::{
     CompiledSchema, MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, MAX_VIOLATIONS, SchemaError,
     SchemaViolation,
@@ -27,6 +29,8 @@ pub use self::schema::{
 use crate::filter::validate_event_type;
 use crate::time::Timestamp;
 
+/// Most event types of a catalogue: all of it is held in memory.
+pub const MAX_EVENT_TYPES: usize = 10_000;
 /// Longest description, in characters.
 pub const MAX_DESCRIPTION_CHARS: usize = 1024;
 /// Longest group, in characters.
@@ -133,6 +137,16 @@ impl EventType {
         }
     }
 
+    /// The same, when people choose otherwise at `now`.
+    pub fn changed(&self, input: EventTypeInput, now: Timestamp) -> Self {
+        Self {
+            archive_time: self.archive_time,
+            revision: self.revision,
+            create_time: self.create_time,
+            ..Self::new(input, now)
+        }
+    }
+
     pub fn is_archived(&self) -> bool {
         self.archive_time.is_some()
     }
@@ -185,6 +199,9 @@ impl EventTypeInput {
             if text.chars().count() > most {
                 refuse(field, format!("must have at most {most} characters"));
             }
+            if text.chars().any(char::is_control) {
+                refuse(field, "must not contain control characters".into());
+            }
         }
         let schema = self.schema.as_deref().map(CompiledSchema::compile).transpose();
         if let Err(error) = &schema {
@@ -219,6 +236,15 @@ fn wrong_with_sample(sample: &str, enforced: Option<&CompiledSchema>) -> Vec<Str
         }
     }
 }
+
+/// The event types that the installation publishes itself.
+pub const BUILT_IN: [&str; 5] = [
+    "postrider.endpoint.failing",
+    "postrider.endpoint.recovered",
+    "postrider.endpoint.disabled",
+    "postrider.secret.rotated",
+    "postrider.delivery.exhausted",
+];
 
 /// Whether an event type is one of the installation's own, which nobody else
 /// defines or publishes.

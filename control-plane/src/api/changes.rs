@@ -57,12 +57,13 @@ pub async fn live_subscription(flow: &Flow, key: &SubscriptionKey) -> Result<Sub
     }
 }
 
-fn same_etag(etag: &str, revision: i64) -> bool {
+/// Whether a caller's etag allows a change of this revision.
+pub(super) fn same_etag(etag: &str, revision: i64) -> bool {
     etag.is_empty() || etag_is(etag, revision)
 }
 
 /// Whether to make a change again.
-fn again(error: &WriteError, etag: &str, tries: u32) -> bool {
+pub(super) fn again(error: &WriteError, etag: &str, tries: u32) -> bool {
     matches!(error, WriteError::RevisionMismatch) && etag.is_empty() && tries < TRIES
 }
 

@@ -42,6 +42,11 @@ pub enum Reason {
     TestTimedOut,
     IdempotencyKeyReused,
     EnvelopeNeedsJson,
+    UnknownEventType,
+    SchemaViolation,
+    EventTypeArchived,
+    EventTypeInUse,
+    TooManyEventTypes,
     DeliveryInFlight,
     DeliveryHeld,
     DeliveryEnded,
@@ -74,6 +79,11 @@ impl Reason {
             Self::TestTimedOut => "TEST_TIMED_OUT",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::EnvelopeNeedsJson => "ENVELOPE_NEEDS_JSON",
+            Self::UnknownEventType => "UNKNOWN_EVENT_TYPE",
+            Self::SchemaViolation => "SCHEMA_VIOLATION",
+            Self::EventTypeArchived => "EVENT_TYPE_ARCHIVED",
+            Self::EventTypeInUse => "EVENT_TYPE_IN_USE",
+            Self::TooManyEventTypes => "TOO_MANY_EVENT_TYPES",
             Self::DeliveryInFlight => "DELIVERY_IN_FLIGHT",
             Self::DeliveryHeld => "DELIVERY_HELD",
             Self::DeliveryEnded => "DELIVERY_ENDED",
@@ -91,7 +101,10 @@ impl Reason {
 
     const fn code(self) -> Code {
         match self {
-            Self::InvalidRequest | Self::DataRefused => Code::InvalidArgument,
+            Self::InvalidRequest
+            | Self::DataRefused
+            | Self::UnknownEventType
+            | Self::SchemaViolation => Code::InvalidArgument,
             Self::ResourceNotFound => Code::NotFound,
             Self::ResourceExists | Self::IdempotencyKeyReused => Code::AlreadyExists,
             Self::EtagMismatch => Code::Aborted,
@@ -102,6 +115,9 @@ impl Reason {
             | Self::TooManySigningKeys
             | Self::LastSigningKey
             | Self::EnvelopeNeedsJson
+            | Self::EventTypeArchived
+            | Self::EventTypeInUse
+            | Self::TooManyEventTypes
             | Self::DeliveryInFlight
             | Self::DeliveryHeld
             | Self::DeliveryEnded
@@ -124,6 +140,7 @@ pub enum Kind {
     Tenant,
     Subscription,
     Event,
+    EventType,
     Delivery,
     Agent,
 }
@@ -134,6 +151,7 @@ impl Kind {
             Self::Tenant => "postrider/Tenant",
             Self::Subscription => "postrider/Subscription",
             Self::Event => "postrider/Event",
+            Self::EventType => "postrider/EventType",
             Self::Delivery => "postrider/Delivery",
             Self::Agent => "postrider/Agent",
         }
@@ -265,7 +283,12 @@ impl Violations {
         }
     }
 
-    fn into_status(mut self) -> Status {
+    fn into_status(self) -> Status {
+        self.because(Reason::InvalidRequest)
+    }
+
+    /// The error, for a reason of its own.
+    pub fn because(mut self, reason: Reason) -> Status {
         let more = self.0.len().saturating_sub(MAX_VIOLATIONS);
         if more > 0 {
             self.0.truncate(MAX_VIOLATIONS);
@@ -278,9 +301,9 @@ impl Violations {
         } else {
             summary.join("; ")
         };
-        let mut details = details(Reason::InvalidRequest);
+        let mut details = details(reason);
         details.set_bad_request(self.0);
-        Status::with_error_details(Code::InvalidArgument, truncated(message), details)
+        Status::with_error_details(reason.code(), truncated(message), details)
     }
 }
 

@@ -6,18 +6,22 @@
 //! form that `errors` gives it, and that each call leaves one span and at most
 //! one line about its failure.
 //!
-//! - `tenants`, `subscriptions`, `events`, `deliveries`, `fleet`: the services;
-//!   `changes`, `subscription_changes`, `publish`, `reconcile`, `watching`, `stats`: their parts.
+//! - `tenants`, `subscriptions`, `event_types`, `events`, `deliveries`, `fleet`: the
+//!   services; `changes`, `subscription_changes`, `event_type_changes`, `catalogue`,
+//!   `publish`, `reconcile`, `watching`, `stats`: their parts.
 //! - `convert`, `names`, `payload`, `trace`, `validate`, `masks`: requests in,
 //!   answers out.
 //! - `filter`, `filters`, `page`: lists.
 //! - `errors`, `observe`, `caller`, `forward`: what all of them share.
 
 mod caller;
+mod catalogue;
 mod changes;
 mod convert;
 mod deliveries;
 mod errors;
+mod event_type_changes;
+mod event_types;
 mod events;
 mod filter;
 mod filters;
@@ -45,6 +49,7 @@ mod watching;
 use postrider_proto::FILE_DESCRIPTOR_SET;
 use postrider_proto::v1::delivery_service_server::DeliveryServiceServer;
 use postrider_proto::v1::event_service_server::EventServiceServer;
+use postrider_proto::v1::event_type_service_server::EventTypeServiceServer;
 use postrider_proto::v1::fleet_service_server::FleetServiceServer;
 use postrider_proto::v1::subscription_service_server::SubscriptionServiceServer;
 use postrider_proto::v1::tenant_service_server::TenantServiceServer;
@@ -61,6 +66,7 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
     let subscriptions =
         SubscriptionServiceServer::new(subscriptions::Subscriptions::new(flow.clone()));
     let events = EventServiceServer::new(events::Events::new(flow.clone()));
+    let event_types = EventTypeServiceServer::new(event_types::EventTypes::new(flow.clone()));
     let deliveries = DeliveryServiceServer::new(deliveries::Deliveries::new(flow.clone()));
     let fleet = FleetServiceServer::new(fleet::Fleet::new(flow));
     let reflection =
@@ -68,6 +74,7 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
     Ok(Routes::new(tenants.max_decoding_message_size(max))
         .add_service(subscriptions.max_decoding_message_size(max))
         .add_service(events.max_decoding_message_size(max))
+        .add_service(event_types.max_decoding_message_size(max))
         .add_service(deliveries.max_decoding_message_size(max))
         .add_service(fleet.max_decoding_message_size(max))
         .add_service(reflection().build_v1()?)

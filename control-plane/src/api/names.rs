@@ -5,6 +5,7 @@
 
 use std::str::FromStr;
 
+use postrider_domain::filter::validate_event_type;
 use postrider_domain::ids::{
     AgentId, DeliveryId, EventId, IdError, Region, SubscriptionId, SubscriptionKey, TenantId,
 };
@@ -29,6 +30,7 @@ const TENANT: &str = "tenants/{tenant}";
 const SUBSCRIPTION: &str = "tenants/{tenant}/subscriptions/{subscription}";
 const EVENT: &str = "tenants/{tenant}/events/{event}";
 const DELIVERY: &str = "tenants/{tenant}/deliveries/{delivery}";
+const EVENT_TYPE: &str = "eventTypes/{event_type}";
 const REGION: &str = "regions/{region}";
 const AGENT: &str = "agents/{agent}";
 
@@ -78,6 +80,12 @@ pub fn delivery(text: &str) -> Parsed<(TenantId, DeliveryId)> {
     Ok((id(tenant, DELIVERY, "{tenant}")?, id(delivery, DELIVERY, "{delivery}")?))
 }
 
+pub fn event_type(text: &str) -> Parsed<String> {
+    let [name] = parts(text, EVENT_TYPE)?;
+    validate_event_type(name).map_err(|_| NameError::Form(EVENT_TYPE))?;
+    Ok(name.to_owned())
+}
+
 pub fn region(text: &str) -> Parsed<Region> {
     let [region] = parts(text, REGION)?;
     id(region, REGION, "{region}")
@@ -106,6 +114,10 @@ pub fn of_delivery(tenant: &TenantId, delivery: DeliveryId) -> String {
 
 pub fn of_attempt(tenant: &TenantId, delivery: DeliveryId, number: u32) -> String {
     format!("tenants/{tenant}/deliveries/{delivery}/attempts/{number}")
+}
+
+pub fn of_event_type(name: &str) -> String {
+    format!("eventTypes/{name}")
 }
 
 pub fn of_region(region: &Region) -> String {
@@ -140,6 +152,8 @@ mod tests {
         let (tenant, id) = delivery(&text).unwrap();
         assert_eq!(of_delivery(&tenant, id), text);
         assert_eq!(of_attempt(&tenant, id, 3), format!("{text}/attempts/3"));
+        let name = event_type("eventTypes/payment.completed").unwrap();
+        assert_eq!(of_event_type(&name), "eventTypes/payment.completed");
         assert_eq!(of_region(&region("regions/eu").unwrap()), "regions/eu");
         assert_eq!(of_agent(&agent("agents/pod-1.x").unwrap()), "agents/pod-1.x");
     }
@@ -155,5 +169,6 @@ mod tests {
         assert!(event("tenants/acme/events/evt_1").is_err());
         assert!(delivery(&format!("tenants/acme/deliveries/evt_{HEX}")).is_err());
         assert!(agent("agents/").is_err());
+        assert!(event_type("eventTypes/a..b").is_err() && event_type("eventTypes/").is_err());
     }
 }

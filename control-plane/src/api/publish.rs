@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, Stream, StreamExt, unfold};
+use postrider_domain::event::is_json;
 use postrider_domain::ids::TenantId;
 use postrider_domain::limits;
 use postrider_proto::v1;
@@ -22,7 +23,7 @@ use tonic::{Status, Streaming};
 use super::convert::time::timestamp;
 use super::errors::{self, Kind, Reason, Violations};
 use super::trace::TraceContext;
-use super::{changes, names, payload, validate};
+use super::{catalogue, changes, names, payload, validate};
 use crate::flow::{Flow, PublishAnswer, PublishError, PublishInput};
 
 /// Reads one event to publish. `parent` stands in for one that names none.
@@ -76,7 +77,7 @@ fn input(
         ordering_key: given(event.ordering_key).or_else(|| account.clone()),
         account,
         attributes: event.attributes.into_iter().collect(),
-        json: payload::is_json(&content_type),
+        json: is_json(&content_type),
         content_type,
         payload,
         traceparent: trace.traceparent,
@@ -93,9 +94,10 @@ pub async fn one(
     call: &TraceContext,
 ) -> Result<v1::PublishEventResponse, Status> {
     let input = input(request, parent, call, flow.settings.publish.max_payload_bytes)?;
+    let schema_warnings = catalogue::check(flow, &input).await?;
     let tenant = input.tenant.clone();
     match flow.publisher.publish(input).await {
-        Ok(answer) => Ok(response(&tenant, answer)),
+        Ok(answer) => Ok(v1::PublishEventResponse { schema_warnings, ..response(&tenant, answer) }),
         Err(error) => Err(refused(flow, &tenant, error).await),
     }
 }

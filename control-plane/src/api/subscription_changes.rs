@@ -16,7 +16,7 @@ use super::convert::time::span;
 use super::errors::{self, Kind, Reason, Violations};
 use super::masks::Mask;
 use super::subscriptions::{Subscriptions, key};
-use super::{changes, names, observe, signing_keys, validate};
+use super::{catalogue, changes, names, observe, signing_keys, validate};
 
 /// Most subscriptions of one tenant: matching and its memory grow with them.
 const MAX_SUBSCRIPTIONS: usize = 10_000;
@@ -52,6 +52,7 @@ impl Subscriptions {
         let now = self.flow.clock.now();
         let new =
             new_subscription(tenant.zip(id), &given, allow_insecure_urls, now, &mut violations);
+        catalogue::known_types(&self.flow, &given.event_types, &mut violations).await?;
         let new = violations.finish(new)?;
         observe::note("tenant", &new.tenant);
         observe::note("subscription", &new.id);
@@ -91,6 +92,9 @@ impl Subscriptions {
         let mut violations = Violations::default();
         let named = violations.keep("subscription.name", names::subscription(&given.name));
         let mask = Mask::read(request.update_mask.as_ref(), &fields(&given), &mut violations);
+        if mask.has("event_types") {
+            catalogue::known_types(&self.flow, &given.event_types, &mut violations).await?;
+        }
         let key = violations.finish(named)?;
         observe::note("tenant", &key.tenant);
         observe::note("subscription", &key.subscription);

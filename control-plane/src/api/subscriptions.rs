@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::subscription::{Status as Wanted, Subscription};
 use postrider_proto::v1;
@@ -129,13 +130,22 @@ impl Subscriptions {
         }
     }
 
+    /// The body of a test that brings none.
+    fn sample(&self, event_type: &str) -> Bytes {
+        let catalogue = self.flow.event_types.current();
+        match catalogue.get(event_type).and_then(|known| known.sample.clone()) {
+            Some(sample) => sample.into(),
+            None => payload::sample(event_type),
+        }
+    }
+
     fn test_request(&self, request: &v1::TestSubscriptionRequest) -> Result<TestRequest, Status> {
         let mut violations = Violations::default();
         let key = violations.keep("name", names::subscription(&request.name));
         validate::event_type("event_type", &request.event_type, &mut violations);
         let json = postrider_domain::event::DEFAULT_CONTENT_TYPE;
         let (field, body, content_type) = match &request.payload_form {
-            None => ("payload_json", payload::sample(&request.event_type), json),
+            None => ("payload_json", self.sample(&request.event_type), json),
             Some(PayloadForm::Payload(bytes)) => ("payload", bytes.clone(), BYTES_CONTENT_TYPE),
             Some(PayloadForm::PayloadJson(text)) => ("payload_json", text.clone().into(), json),
         };

@@ -82,6 +82,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         &[
             ("server.listen", arguments.listen.to_string()),
             ("server.metrics_listen", String::new()),
+            ("publish.allow_unknown_event_types", true.to_string()),
             ("database.data_dir", directory.display().to_string()),
         ],
     )?;

@@ -12,11 +12,13 @@
 //! - `reap`: lost work, found.
 //! - `own`: shards, leases, signs of life; `cluster`: what the others told.
 //! - `tenants`: the configuration as last read, and changing it.
+//! - `catalogue`: the event types as last read, and changing them.
 //! - `ordering`: whose turn it is in each ordering key.
 //! - `reconcile`: windows of time, closed.
 //! - `manual`: tests, resends, cancellations.
 //! - `watch`: the tail of attempts.
 
+pub mod catalogue;
 pub mod cluster;
 pub mod conclude;
 pub mod dispatch;
@@ -41,6 +43,7 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 
 pub use crate::replicas::Peers;
+pub use catalogue::EventTypes;
 pub use dispatch::Dispatcher;
 pub use manual::{CancelError, RetryError, TestError, TestRequest};
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
@@ -56,6 +59,7 @@ pub struct Flow {
     pub metrics: Metrics,
     pub replica: ReplicaId,
     pub tenants: Tenants,
+    pub event_types: EventTypes,
     pub dispatcher: Dispatcher,
     pub publisher: Publisher,
     pub concluder: conclude::Concluder,

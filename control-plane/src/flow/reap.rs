@@ -36,6 +36,7 @@ impl Flow {
     pub(super) async fn sweep(&self) -> StoreResult<()> {
         let round = self.cluster.next_sweep();
         self.tenants.refresh_stale().await?;
+        self.event_types.refresh().await?;
         self.look_at_waiting().await?;
         self.take_stale_rows(&self.dispatcher.look(|s, _| s.settled())).await?;
         self.take_lost_agents_work().await;

@@ -10,7 +10,8 @@ use postrider_domain::ids::{AttemptKey, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    ConcludedHint, GetPublishWatermarkRequest, HintRequest, RefreshTenantRequest, WaitingHint,
+    ConcludedHint, GetPublishWatermarkRequest, HintRequest, RefreshCatalogueRequest,
+    RefreshTenantRequest, WaitingHint,
 };
 use tokio::sync::mpsc;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -154,6 +155,26 @@ impl Peers {
         });
         request.set_timeout(CALL_TIMEOUT);
         tokio::time::timeout(CALL_TIMEOUT, client.refresh_tenant(request)).await??;
+        Ok(())
+    }
+
+    /// Returns once every living replica works with at least this version of the
+    /// catalogue of event types.
+    pub async fn refresh_catalogue(&self, version: i64) {
+        let calls = self.0.cluster.peers().into_iter().map(|address| async move {
+            if let Err(error) = self.refresh_catalogue_at(&address, version).await {
+                tracing::warn!(%address, %error, "a replica could not be told of a change");
+                self.0.clock.sleep(self.0.sweep * 2).await;
+            }
+        });
+        futures::future::join_all(calls).await;
+    }
+
+    async fn refresh_catalogue_at(&self, address: &str, version: i64) -> anyhow::Result<()> {
+        let mut client = ReplicaServiceClient::new(self.channel(address)?);
+        let mut request = tonic::Request::new(RefreshCatalogueRequest { version });
+        request.set_timeout(CALL_TIMEOUT);
+        tokio::time::timeout(CALL_TIMEOUT, client.refresh_catalogue(request)).await??;
         Ok(())
     }
 

@@ -70,7 +70,10 @@ impl ReplicaService for Replicas {
         request: Request<RefreshCatalogueRequest>,
     ) -> Result<Response<RefreshCatalogueResponse>, Status> {
         self.check.certificate_of(&request)?;
-        Err(Status::unimplemented("RefreshCatalogue"))
+        let catalogue = self.flow.event_types.refresh().await.map_err(|error| {
+            Status::unavailable(format!("the event types could not be read: {error}"))
+        })?;
+        Ok(Response::new(RefreshCatalogueResponse { version: catalogue.version() }))
     }
 
     async fn get_publish_watermark(

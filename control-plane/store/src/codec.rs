@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Standing, Trigger};
+use postrider_domain::event_type::Validation;
 use postrider_domain::subscription::{Settings, Status};
 use postrider_domain::time::Timestamp;
 use serde::Serialize;
@@ -113,6 +114,24 @@ pub(crate) fn status(code: i64) -> StoreResult<Status> {
         2 => Ok(Status::Paused),
         3 => Ok(Status::Disabled),
         _ => Err(corrupt(format_args!("status {code}"))),
+    }
+}
+
+/// The number of an event type's validation. Part of the storage format.
+pub(crate) const fn validation_code(validation: Validation) -> i16 {
+    match validation {
+        Validation::Off => 1,
+        Validation::Warn => 2,
+        Validation::Enforce => 3,
+    }
+}
+
+pub(crate) fn validation(code: i64) -> StoreResult<Validation> {
+    match code {
+        1 => Ok(Validation::Off),
+        2 => Ok(Validation::Warn),
+        3 => Ok(Validation::Enforce),
+        _ => Err(corrupt(format_args!("validation {code}"))),
     }
 }
 

@@ -12,6 +12,7 @@
 mod codec;
 mod config;
 mod error;
+mod event_types;
 mod history;
 mod maintenance;
 mod ordering;
@@ -27,6 +28,7 @@ pub use config::{
     ConfigStore, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, WriteError,
 };
 pub use error::{StoreError, StoreResult};
+pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};
 pub use history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, LATENCY_BUCKETS, ListedEvent,
     StatsRow, TailPage, TailedAttempt, TimeRange, latency_bucket, latency_bucket_bound,
@@ -45,6 +47,7 @@ pub use work::{
 /// All that an engine does.
 pub trait Store:
     ConfigStore
+    + EventTypeStore
     + PublishingStore
     + WorkStore
     + OrderingStore

@@ -5,6 +5,7 @@
 //! one, and that limits hold at the receiver.
 
 mod by_hand;
+mod catalogue;
 mod changes;
 mod deletes;
 mod limits;

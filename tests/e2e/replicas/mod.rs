@@ -3,6 +3,7 @@
 //! Fed by real clusters; feeds nobody. Guarantees that it makes no difference to
 //! a caller which replica answers, and that work moves when one comes or goes.
 
+mod catalogue;
 mod handover;
 
 use std::collections::BTreeSet;
@@ -306,6 +307,7 @@ async fn postgres_either_replica_serves() {
     play!(
         &cluster;
         update_here_publish_there,
+        catalogue::change_here_publish_there,
         test_through_either,
         intervene_through_either,
         watch_through_either,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::schema::{CompiledSchema, SchemaError, SchemaViolation};
 use super::{EventType, Validation, is_reserved};
+use crate::event::is_json;
 
 /// What a catalogue says of an event that somebody wants to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,10 +114,4 @@ impl Catalogue {
             (false, _) => Verdict::Warned(violations),
         }
     }
-}
-
-/// Whether a media type is JSON's, parameters aside.
-fn is_json(content_type: &str) -> bool {
-    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    media == "application/json" || media == "text/json" || media.ends_with("+json")
 }

@@ -1,12 +1,12 @@
 //! Events.
 
 use postrider_domain::delivery::DeliveryState;
-use postrider_domain::event::Event;
+use postrider_domain::event::{Event, is_json};
 use postrider_proto::v1;
 use postrider_proto::v1::event::PayloadForm;
 use postrider_store::{DeliveryCounts, ListedEvent};
 
-use super::super::{names, payload};
+use super::super::names;
 use super::time::timestamp;
 
 /// Shows an event, all but its deliveries; its payload only `with_payload`.
@@ -36,9 +36,7 @@ pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
 /// JSON as text, everything else as bytes, whichever way it came.
 fn payload_form(event: &Event) -> PayloadForm {
     match std::str::from_utf8(&event.payload) {
-        Ok(text) if payload::is_json(&event.content_type) => {
-            PayloadForm::PayloadJson(text.to_owned())
-        }
+        Ok(text) if is_json(&event.content_type) => PayloadForm::PayloadJson(text.to_owned()),
         _ => PayloadForm::Payload(event.payload.clone()),
     }
 }

@@ -37,6 +37,7 @@ impl Api {
         let flags = [
             ("server.listen", "127.0.0.1:0".to_owned()),
             ("server.metrics_listen", String::new()),
+            ("publish.allow_unknown_event_types", "true".to_owned()),
             ("server.drain_timeout_seconds", "5".to_owned()),
             ("database.data_dir", directory.path().display().to_string()),
             ("api.test_agent_wait_milliseconds", "50".to_owned()),

@@ -14,6 +14,7 @@ mod config;
 mod config_lists;
 mod ending;
 mod errors;
+mod event_types;
 mod history;
 mod history_lists;
 mod late;

@@ -88,7 +88,7 @@ where
 }
 
 /// A number in whichever integer type its column has.
-fn small(row: &PgRow, column: &str) -> StoreResult<i64> {
+pub(super) fn small(row: &PgRow, column: &str) -> StoreResult<i64> {
     get::<i16>(row, column).map(i64::from)
 }
 
@@ -100,7 +100,7 @@ pub(super) fn time(row: &PgRow, column: &str) -> StoreResult<Timestamp> {
     get(row, column).map(Timestamp::from_micros)
 }
 
-fn optional_time(row: &PgRow, column: &str) -> StoreResult<Option<Timestamp>> {
+pub(super) fn optional_time(row: &PgRow, column: &str) -> StoreResult<Option<Timestamp>> {
     Ok(get::<Option<i64>>(row, column)?.map(Timestamp::from_micros))
 }
 

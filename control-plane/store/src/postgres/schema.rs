@@ -12,6 +12,7 @@ use crate::error::{StoreError, StoreResult};
 /// released is never edited: its checksum is kept in the database.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "tables", include_str!("../../migrations/postgres/0001_tables.sql")),
+    (2, "event_types", include_str!("../../migrations/postgres/0002_event_types.sql")),
     (5, "filter_failed", include_str!("../../migrations/postgres/0005_filter_failed.sql")),
     (6, "sequences", include_str!("../../migrations/postgres/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/postgres/0007_ordering.sql")),

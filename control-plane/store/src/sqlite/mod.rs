@@ -14,6 +14,7 @@ mod config;
 mod config_lists;
 mod config_rows;
 mod errors;
+mod event_types;
 mod history;
 mod lock;
 mod maintenance;

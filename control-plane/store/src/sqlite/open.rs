@@ -39,6 +39,7 @@ const ROWS_AHEAD: usize = 1024;
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, "event_types", include_str!("../../migrations/sqlite/0002_event_types.sql")),
     (5, "filter_failed", include_str!("../../migrations/sqlite/0005_filter_failed.sql")),
     (6, "sequences", include_str!("../../migrations/sqlite/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),

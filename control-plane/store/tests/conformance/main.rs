@@ -9,6 +9,7 @@
 
 mod config;
 mod engine;
+mod event_types;
 mod fixture;
 mod history;
 mod late;

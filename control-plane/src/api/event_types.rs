@@ -1,0 +1,160 @@
+//! EventTypeService.
+//!
+//! Creating and changing are in `event_type_changes`; here is the service, and
+//! its reads.
+
+use std::sync::Arc;
+
+use postrider_domain::event_type::EventType;
+use postrider_proto::v1;
+use postrider_proto::v1::event_type_service_server::EventTypeService;
+use postrider_store::EventTypeQuery;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::caller::Caller;
+use super::convert::event_type::to_proto;
+use super::errors::{self, Kind, Violations};
+use super::event_type_changes::Change;
+use super::page::{self, Fill, Items, QueryHash};
+use super::{names, observe, validate};
+use crate::flow::Flow;
+
+/// Most rows read at once: each may hold a schema and a sample.
+const MAX_BATCH: usize = 100;
+/// A page ends before it is larger than clients usually read.
+const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
+
+pub struct EventTypes {
+    pub(super) flow: Flow,
+}
+
+impl EventTypes {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    pub(super) async fn read(&self, name: &str) -> Result<EventType, Status> {
+        let found = self.flow.store.get_event_type(name).await.map_err(errors::store)?;
+        found.ok_or_else(|| errors::not_found(Kind::EventType, &names::of_event_type(name)))
+    }
+
+    async fn list(
+        &self,
+        request: v1::ListEventTypesRequest,
+    ) -> Result<v1::ListEventTypesResponse, Status> {
+        let mut violations = Violations::default();
+        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        validate::search(&request.search, &mut violations);
+        violations.check()?;
+        let archived = if request.show_archived { "with archived" } else { "" };
+        let query = QueryHash::of("ListEventTypes", &[&request.group, &request.search, archived]);
+        let plan = Fill {
+            after: page::position::<String>(&request.page_token, query)?,
+            want,
+            exact: true,
+            max_batch: MAX_BATCH,
+            max_bytes: MAX_PAGE_BYTES,
+        };
+        let items = Items {
+            keep: &|_: &EventType| true,
+            position: &|event_type: &EventType| event_type.name.clone(),
+            bytes: &|event_type: &EventType| {
+                let size = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+                size(&event_type.schema) + size(&event_type.sample) + event_type.description.len()
+            },
+        };
+        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let (event_types, next) = page::fill(plan, items, |after, limit| {
+            let query = EventTypeQuery {
+                group: given(&request.group),
+                search: given(&request.search),
+                show_archived: request.show_archived,
+                after,
+                limit,
+            };
+            let store = Arc::clone(&self.flow.store);
+            async move { store.list_event_types(&query).await }
+        })
+        .await?;
+        Ok(v1::ListEventTypesResponse {
+            event_types: event_types.iter().map(to_proto).collect(),
+            next_page_token: page::token(query, next.as_ref()),
+        })
+    }
+}
+
+/// The event type that a request names.
+pub(super) fn named(name: &str) -> Result<String, Status> {
+    names::event_type(name).map_err(|error| errors::invalid("name", error))
+}
+
+#[async_trait]
+impl EventTypeService for EventTypes {
+    async fn create_event_type(
+        &self,
+        request: Request<v1::CreateEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (observe::span("CreateEventType", &request), Caller::of(&request).who);
+        observe::call(span, self.create(request.into_inner(), &who)).await
+    }
+
+    async fn get_event_type(
+        &self,
+        request: Request<v1::GetEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        observe::call(observe::span("GetEventType", &request), async {
+            Ok(to_proto(&self.read(&named(&request.get_ref().name)?).await?))
+        })
+        .await
+    }
+
+    async fn list_event_types(
+        &self,
+        request: Request<v1::ListEventTypesRequest>,
+    ) -> Result<Response<v1::ListEventTypesResponse>, Status> {
+        let span = observe::span("ListEventTypes", &request);
+        observe::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn update_event_type(
+        &self,
+        request: Request<v1::UpdateEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (observe::span("UpdateEventType", &request), Caller::of(&request).who);
+        observe::call(span, self.update(request.into_inner(), &who)).await
+    }
+
+    async fn archive_event_type(
+        &self,
+        request: Request<v1::ArchiveEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (observe::span("ArchiveEventType", &request), Caller::of(&request).who);
+        let v1::ArchiveEventTypeRequest { name, etag } = request.into_inner();
+        observe::call(span, self.set_archived(&name, &etag, Change::Archive, &who)).await
+    }
+
+    async fn unarchive_event_type(
+        &self,
+        request: Request<v1::UnarchiveEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (observe::span("UnarchiveEventType", &request), Caller::of(&request).who);
+        let v1::UnarchiveEventTypeRequest { name, etag } = request.into_inner();
+        observe::call(span, self.set_archived(&name, &etag, Change::Unarchive, &who)).await
+    }
+
+    async fn delete_event_type(
+        &self,
+        request: Request<v1::DeleteEventTypeRequest>,
+    ) -> Result<Response<v1::DeleteEventTypeResponse>, Status> {
+        let (span, who) = (observe::span("DeleteEventType", &request), Caller::of(&request).who);
+        observe::call(span, self.delete(request.into_inner(), &who)).await
+    }
+
+    async fn import_event_types(
+        &self,
+        request: Request<v1::ImportEventTypesRequest>,
+    ) -> Result<Response<v1::ImportEventTypesResponse>, Status> {
+        let (span, who) = (observe::span("ImportEventTypes", &request), Caller::of(&request).who);
+        observe::call(span, self.import(request.into_inner(), &who)).await
+    }
+}

@@ -1,0 +1,95 @@
+//! The catalogue of event types.
+//!
+//! It has one version for all of it. Every change raises the version in its own
+//! transaction, and what it writes has the new version as its revision: changes
+//! happen one after the other, and a name that was deleted and made again never
+//! has a revision that it had before.
+
+use async_trait::async_trait;
+use postrider_domain::event_type::EventType;
+use postrider_domain::ids::SubscriptionKey;
+
+use crate::config::WriteError;
+use crate::error::{StoreError, StoreResult};
+
+/// How many of the subscriptions that use an event type are named.
+pub(crate) const IN_USE_NAMED: u32 = 20;
+
+/// Why the catalogue was not changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CatalogueError {
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("there would be too many event types")]
+    TooMany,
+    /// Subscriptions name it; these are some of them.
+    #[error("it is in use")]
+    InUse(Vec<SubscriptionKey>),
+}
+
+impl From<StoreError> for CatalogueError {
+    fn from(error: StoreError) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+/// Reads and changes the catalogue. A change returns the catalogue's new version,
+/// which is also the revision of what was written, whatever the value given says.
+#[async_trait]
+pub trait EventTypeStore {
+    /// Inserts an event type; `TooMany` when there are `most` already.
+    async fn create_event_type(
+        &self,
+        event_type: &EventType,
+        most: usize,
+    ) -> Result<i64, CatalogueError>;
+
+    async fn get_event_type(&self, name: &str) -> StoreResult<Option<EventType>>;
+
+    /// Event types in the order of their names.
+    async fn list_event_types(&self, query: &EventTypeQuery) -> StoreResult<Vec<EventType>>;
+
+    /// Replaces an event type that still has `expected_revision`.
+    async fn update_event_type(
+        &self,
+        event_type: &EventType,
+        expected_revision: i64,
+    ) -> Result<i64, CatalogueError>;
+
+    /// Removes an event type that still has `expected_revision`; `InUse` while a
+    /// subscription that is not deleted asks for it by its name, unless forced.
+    async fn delete_event_type(
+        &self,
+        name: &str,
+        expected_revision: i64,
+        force: bool,
+    ) -> Result<i64, CatalogueError>;
+
+    /// Inserts or replaces all of these, or none: `RevisionMismatch` unless the
+    /// catalogue is still at `version`, on which they were decided.
+    async fn put_event_types(
+        &self,
+        event_types: &[EventType],
+        version: i64,
+    ) -> Result<i64, CatalogueError>;
+
+    /// The whole catalogue with its version, read at one moment.
+    async fn catalogue(&self) -> StoreResult<(i64, Vec<EventType>)>;
+
+    async fn catalogue_version(&self) -> StoreResult<i64>;
+}
+
+/// Which event types.
+#[derive(Clone, Debug, Default)]
+pub struct EventTypeQuery {
+    /// Exactly this group.
+    pub group: Option<String>,
+    /// Case-insensitive part of the name or the description.
+    pub search: Option<String>,
+    /// Archived ones too.
+    pub show_archived: bool,
+    /// Strictly after this name.
+    pub after: Option<String>,
+    /// At least 1.
+    pub limit: u32,
+}

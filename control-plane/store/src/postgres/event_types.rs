@@ -1,0 +1,256 @@
+//! The catalogue of event types.
+//!
+//! Every change first raises the catalogue's version, which locks its one row:
+//! changes happen one after the other.
+
+use async_trait::async_trait;
+use postrider_domain::event_type::EventType;
+use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, QueryBuilder};
+
+use super::errors::{Checked as _, insert_error};
+use super::rows::{get, optional_time, read, small, subscription_key, time};
+use super::{PgQuery, PostgresStore};
+use crate::codec;
+use crate::config::WriteError;
+use crate::error::StoreResult;
+use crate::event_types::{CatalogueError, EventTypeQuery, EventTypeStore, IN_USE_NAMED};
+
+const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const VERSION: &str = "SELECT version FROM catalogue";
+const RAISE: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
+const RAISE_FROM: &str =
+    "UPDATE catalogue SET version = version + 1 WHERE version = $1 RETURNING version";
+
+/// What [`event_type`] reads.
+macro_rules! event_type_columns {
+    () => {
+        "name, description, group_name, json_schema, validation, sample, archive_time, \
+         create_time, update_time, revision"
+    };
+}
+
+const COUNT: &str = "SELECT count(*) FROM event_types";
+const INSERT: &str = concat!(
+    "INSERT INTO event_types (",
+    event_type_columns!(),
+    ", search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
+const UPDATE: &str = "UPDATE event_types SET description = $2, group_name = $3, json_schema = $4,
+        validation = $5, sample = $6, archive_time = $7, create_time = $8, update_time = $9,
+        revision = $10, search = $11
+    WHERE name = $1 AND revision = $12";
+const DELETE: &str = "DELETE FROM event_types WHERE name = $1 AND revision = $2";
+const GET: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = $1");
+const ALL: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
+const PUT: &str = concat!(
+    "INSERT INTO event_types (",
+    event_type_columns!(),
+    ", search)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[],
+        $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[])
+    ON CONFLICT (name) DO UPDATE SET description = excluded.description,
+        group_name = excluded.group_name, json_schema = excluded.json_schema,
+        validation = excluded.validation, sample = excluded.sample,
+        archive_time = excluded.archive_time, create_time = excluded.create_time,
+        update_time = excluded.update_time, revision = excluded.revision,
+        search = excluded.search"
+);
+/// Subscriptions one of whose patterns is this very text.
+const USERS: &str = "SELECT tenant, id AS subscription FROM subscriptions
+    WHERE delete_time IS NULL AND (settings::jsonb -> 'event_types') ? $1
+    ORDER BY tenant, id LIMIT $2";
+
+#[async_trait]
+impl EventTypeStore for PostgresStore {
+    async fn create_event_type(
+        &self,
+        event_type: &EventType,
+        most: usize,
+    ) -> Result<i64, CatalogueError> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let version = raise(&mut transaction).await?;
+        let there: i64 = sqlx::query_scalar(COUNT).fetch_one(&mut *transaction).await.checked()?;
+        if usize::try_from(there).unwrap_or(usize::MAX) >= most {
+            return Err(CatalogueError::TooMany);
+        }
+        bind(INSERT, event_type, version).execute(&mut *transaction).await.map_err(insert_error)?;
+        transaction.commit().await.checked()?;
+        Ok(version)
+    }
+
+    async fn get_event_type(&self, name: &str) -> StoreResult<Option<EventType>> {
+        let row = sqlx::query(GET).bind(name).fetch_optional(&self.pool).await.checked()?;
+        row.as_ref().map(event_type).transpose()
+    }
+
+    async fn list_event_types(&self, query: &EventTypeQuery) -> StoreResult<Vec<EventType>> {
+        let mut sql = QueryBuilder::new(concat!(
+            "SELECT ",
+            event_type_columns!(),
+            " FROM event_types WHERE true"
+        ));
+        if let Some(group) = &query.group {
+            sql.push(" AND group_name = ").push_bind(group);
+        }
+        if let Some(search) = &query.search {
+            sql.push(" AND search LIKE ").push_bind(codec::search_pattern(search));
+            sql.push(r" ESCAPE '\'");
+        }
+        if !query.show_archived {
+            sql.push(" AND archive_time IS NULL");
+        }
+        if let Some(after) = &query.after {
+            sql.push(" AND name > ").push_bind(after);
+        }
+        sql.push(" ORDER BY name LIMIT ").push_bind(i64::from(query.limit));
+        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
+        read(&rows, event_type)
+    }
+
+    async fn update_event_type(
+        &self,
+        event_type: &EventType,
+        expected_revision: i64,
+    ) -> Result<i64, CatalogueError> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let version = raise(&mut transaction).await?;
+        let done = bind(UPDATE, event_type, version)
+            .bind(expected_revision)
+            .execute(&mut *transaction)
+            .await
+            .checked()?;
+        if done.rows_affected() == 0 {
+            return Err(missed(&mut transaction, &event_type.name).await?.into());
+        }
+        transaction.commit().await.checked()?;
+        Ok(version)
+    }
+
+    async fn delete_event_type(
+        &self,
+        name: &str,
+        expected_revision: i64,
+        force: bool,
+    ) -> Result<i64, CatalogueError> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let version = raise(&mut transaction).await?;
+        let done = sqlx::query(DELETE)
+            .bind(name)
+            .bind(expected_revision)
+            .execute(&mut *transaction)
+            .await
+            .checked()?;
+        if done.rows_affected() == 0 {
+            return Err(missed(&mut transaction, name).await?.into());
+        }
+        if !force {
+            let users = sqlx::query(USERS)
+                .bind(name)
+                .bind(i64::from(IN_USE_NAMED))
+                .fetch_all(&mut *transaction)
+                .await
+                .checked()?;
+            if !users.is_empty() {
+                return Err(CatalogueError::InUse(read(&users, subscription_key)?));
+            }
+        }
+        transaction.commit().await.checked()?;
+        Ok(version)
+    }
+
+    async fn put_event_types(
+        &self,
+        event_types: &[EventType],
+        version: i64,
+    ) -> Result<i64, CatalogueError> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let raised: Option<i64> = sqlx::query_scalar(RAISE_FROM)
+            .bind(version)
+            .fetch_optional(&mut *transaction)
+            .await
+            .checked()?;
+        let version = raised.ok_or(WriteError::RevisionMismatch)?;
+        bind_all(event_types, version).execute(&mut *transaction).await.checked()?;
+        transaction.commit().await.checked()?;
+        Ok(version)
+    }
+
+    async fn catalogue(&self) -> StoreResult<(i64, Vec<EventType>)> {
+        let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
+        let version = sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await.checked()?;
+        let rows = sqlx::query(ALL).fetch_all(&mut *transaction).await.checked()?;
+        transaction.commit().await.checked()?;
+        Ok((version, read(&rows, event_type)?))
+    }
+
+    async fn catalogue_version(&self) -> StoreResult<i64> {
+        sqlx::query_scalar(VERSION).fetch_one(&self.pool).await.checked()
+    }
+}
+
+/// Locks the catalogue, and raises its version.
+async fn raise(connection: &mut PgConnection) -> StoreResult<i64> {
+    sqlx::query_scalar(RAISE).fetch_one(connection).await.checked()
+}
+
+/// Why a conditional change found no row.
+async fn missed(connection: &mut PgConnection, name: &str) -> StoreResult<WriteError> {
+    let found = sqlx::query(GET).bind(name).fetch_optional(connection).await.checked()?;
+    Ok(if found.is_some() { WriteError::RevisionMismatch } else { WriteError::NotFound })
+}
+
+fn search_text(event_type: &EventType) -> String {
+    codec::search_text(&[&event_type.name, &event_type.description])
+}
+
+/// Parameters 1 to 11 of both statements that write one event type.
+fn bind<'q>(sql: &'static str, event_type: &'q EventType, revision: i64) -> PgQuery<'q> {
+    sqlx::query(sql)
+        .bind(&event_type.name)
+        .bind(&event_type.description)
+        .bind(&event_type.group)
+        .bind(&event_type.schema)
+        .bind(codec::validation_code(event_type.validation))
+        .bind(&event_type.sample)
+        .bind(event_type.archive_time.map(Timestamp::as_micros))
+        .bind(event_type.create_time.as_micros())
+        .bind(event_type.update_time.as_micros())
+        .bind(revision)
+        .bind(search_text(event_type))
+}
+
+/// The same parameters, as arrays.
+fn bind_all(event_types: &[EventType], revision: i64) -> PgQuery<'_> {
+    fn each<'e, T>(all: &'e [EventType], part: impl Fn(&'e EventType) -> T) -> Vec<T> {
+        all.iter().map(part).collect()
+    }
+    sqlx::query(PUT)
+        .bind(each(event_types, |one| one.name.as_str()))
+        .bind(each(event_types, |one| one.description.as_str()))
+        .bind(each(event_types, |one| one.group.as_str()))
+        .bind(each(event_types, |one| one.schema.as_deref()))
+        .bind(each(event_types, |one| codec::validation_code(one.validation)))
+        .bind(each(event_types, |one| one.sample.as_deref()))
+        .bind(each(event_types, |one| one.archive_time.map(Timestamp::as_micros)))
+        .bind(each(event_types, |one| one.create_time.as_micros()))
+        .bind(each(event_types, |one| one.update_time.as_micros()))
+        .bind(vec![revision; event_types.len()])
+        .bind(each(event_types, search_text))
+}
+
+fn event_type(row: &PgRow) -> StoreResult<EventType> {
+    Ok(EventType {
+        name: get(row, "name")?,
+        description: get(row, "description")?,
+        group: get(row, "group_name")?,
+        schema: get(row, "json_schema")?,
+        validation: codec::validation(small(row, "validation")?)?,
+        sample: get(row, "sample")?,
+        archive_time: optional_time(row, "archive_time")?,
+        revision: get(row, "revision")?,
+        create_time: time(row, "create_time")?,
+        update_time: time(row, "update_time")?,
+    })
+}

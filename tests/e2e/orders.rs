@@ -1,0 +1,198 @@
+//! Order within a key, through failures and processes that die.
+//!
+//! Fed by real clusters on both engines, on PostgreSQL with two replicas and two
+//! agents; feeds nobody. Guarantees, as a receiver sees it, that no event of a key
+//! comes before an earlier one or again after a later one, that sequence numbers
+//! have no gap, and that the account of it all adds up. POSTRIDER_TEST_SEED
+//! repeats a round, POSTRIDER_TEST_ROUNDS asks for more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures::{TryStreamExt, future};
+use http::StatusCode;
+use postrider_proto::v1::reconcile_events_response::Part;
+use postrider_proto::v1::{
+    Event, Ordering as Order, ReconcileEventsRequest, ReconcileSummary, Subscription,
+};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::publish::{event, fixed_delays, subscription};
+use postrider_tests::receiver::behaviour::{ok, status};
+use postrider_tests::receiver::{Received, Receiver};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::{Instant, sleep};
+
+use crate::crashes::variable;
+use crate::stage::REGION;
+
+const ROUNDS: u64 = 3;
+const KEYS: usize = 6;
+const EVENTS_PER_KEY: usize = 40;
+/// A lease, an agent's silence, and waiting out attempts nobody can account for.
+const SETTLED_LIMIT: Duration = Duration::from_secs(120);
+
+/// Ordered, with attempts so short that one whose agent died is soon over.
+fn ordered(url: &str) -> Subscription {
+    let mut wanted = Subscription {
+        retry_policy: Some(fixed_delays(&[Duration::from_millis(50); 50]).unwrap()),
+        request_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        region: REGION.to_owned(),
+        ..subscription(url, &["*"])
+    };
+    wanted.set_ordering(Order::PerKey);
+    wanted
+}
+
+/// Publishes a key's events one after the other, each until it is acknowledged.
+async fn publish_key(apis: &[Api], tenant: &str, key: usize, acknowledged: &AtomicUsize) {
+    for number in 0..EVENTS_PER_KEY {
+        let payload = format!("{{\"number\":{number}}}");
+        let ordering_key = format!("key-{key}");
+        let event = Event { ordering_key, ..event("payment.completed", &payload) };
+        let deadline = Instant::now() + SETTLED_LIMIT;
+        let mut tries = key + number;
+        loop {
+            let mut api = apis[tries % apis.len()].clone();
+            let once = format!("{key}-{number}");
+            match api.publish(tenant, event.clone(), &once).await {
+                Ok(_) => break,
+                Err(status) if Instant::now() > deadline => panic!("{once}: {status}"),
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+            tries += 1;
+        }
+        acknowledged.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What a receiver would complain about.
+fn faults(requests: &[std::sync::Arc<Received>], keys: &BTreeMap<String, String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut latest: BTreeMap<&str, (u64, i64)> = BTreeMap::new();
+    let mut numbers = BTreeSet::new();
+    for request in requests {
+        let sequence: i64 = request.header("webhook-sequence").parse().unwrap();
+        numbers.insert(sequence);
+        let key = keys[request.webhook_id()].as_str();
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let number = body["number"].as_u64().unwrap();
+        if let Some((before, sequence_before)) = latest.insert(key, (number, sequence)) {
+            if number < before || number > before + 1 {
+                faults.push(format!("{key}: {number} came after {before}"));
+            }
+            if (number > before) != (sequence > sequence_before) {
+                faults.push(format!("{key}: sequence {sequence} after {sequence_before}"));
+            }
+        }
+    }
+    let all = i64::try_from(KEYS * EVENTS_PER_KEY).unwrap();
+    if !numbers.iter().copied().eq(1..=all) {
+        faults.push(format!("sequence numbers have gaps: {} of {all}", numbers.len()));
+    }
+    faults
+}
+
+async fn summary(api: &Api, tenant: &str, begun: SystemTime) -> ReconcileSummary {
+    let request = ReconcileEventsRequest {
+        parent: tenant.to_owned(),
+        start_time: Some(prost_types::Timestamp::from(begun)),
+        ..ReconcileEventsRequest::default()
+    };
+    let answer = api.clone().events.reconcile_events(request).await.unwrap();
+    let parts: Vec<_> = answer.into_inner().try_collect().await.unwrap();
+    match parts.into_iter().next_back().and_then(|response| response.part) {
+        Some(Part::Summary(summary)) => summary,
+        other => panic!("not a summary: {other:?}"),
+    }
+}
+
+/// The agent, a replica, or both die and come back.
+async fn strike(cluster: &mut Cluster, round: u64, pause: Duration) {
+    let (agent, replica) = [(true, false), (false, true), (true, true)][(round % 3) as usize];
+    if agent {
+        cluster.agents[0].kill().await.unwrap();
+    }
+    if replica {
+        cluster.replicas[0].kill().await.unwrap();
+    }
+    sleep(pause).await;
+    if replica {
+        cluster.replicas[0].start_again().await.unwrap();
+    }
+    if agent {
+        cluster.agents[0].start_again().unwrap();
+    }
+}
+
+async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let all = KEYS * EVENTS_PER_KEY;
+    let kill_after = random.random_range(all / 8..all / 2);
+    let pause = Duration::from_millis(random.random_range(0..500));
+    println!("round {round}: seed {seed}, killed after {kill_after} events for {pause:?}");
+    let begun = SystemTime::now();
+    let apis: Vec<Api> =
+        (0..cluster.replicas.len()).map(|replica| cluster.api_of(replica).unwrap()).collect();
+    let mut api = apis[0].clone();
+    let tenant = api.create_tenant(&format!("ordered-{round}")).await.unwrap();
+    let path = format!("/ordered/{round}");
+    api.subscribe(&tenant, ordered(&receiver.url(&path))).await.unwrap();
+    let bad = |_| match random.random_range(0..4) {
+        0 => status(StatusCode::SERVICE_UNAVAILABLE),
+        _ => ok(),
+    };
+    receiver.script(&path, (0..all).map(bad).chain([ok()]));
+
+    let acknowledged = AtomicUsize::new(0);
+    let publishing =
+        future::join_all((0..KEYS).map(|key| publish_key(&apis, &tenant, key, &acknowledged)));
+    let killing = async {
+        while acknowledged.load(Ordering::Relaxed) < kill_after {
+            sleep(Duration::from_millis(2)).await;
+        }
+        strike(cluster, round, pause).await;
+    };
+    future::join(publishing, killing).await;
+    api.wait_for_deliveries(&tenant, "state != SUCCEEDED", 0, SETTLED_LIMIT).await.unwrap();
+    let deliveries = api.all_deliveries(&tenant, "").await.unwrap();
+    let key_of = |delivery: &postrider_proto::v1::Delivery| {
+        let event = delivery.event.rsplit('/').next().unwrap().to_owned();
+        (event, delivery.ordering_key.clone())
+    };
+    let keys: BTreeMap<String, String> = deliveries.iter().map(key_of).collect();
+    let requests = receiver.requests_to(&path);
+    let faults = faults(&requests, &keys);
+    assert!(faults.is_empty(), "round {round}, seed {seed}: {faults:#?}");
+    let summary = summary(&api, &tenant, begun).await;
+    let all = i64::try_from(all).unwrap();
+    assert_eq!((summary.event_count, summary.pair_count), (all, all));
+    println!("round {round}: {} requests for {all} events", requests.len());
+}
+
+async fn rounds(mut cluster: Cluster) {
+    let receiver = cluster.receiver().await.unwrap();
+    let first = variable("POSTRIDER_TEST_SEED").unwrap_or_else(rand::random::<u32>);
+    let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(ROUNDS);
+    for number in 0..count {
+        round(&mut cluster, &receiver, number, u64::from(first) + number).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn order_holds_on_sqlite() {
+    rounds(Cluster::small(Engine::Sqlite).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn order_holds_on_postgres() {
+    let description = Description {
+        engine: Engine::Postgres,
+        replicas: 2,
+        agents: vec![("eu".to_owned(), 2)],
+        ..Description::default()
+    };
+    rounds(Cluster::start(&description).await.unwrap()).await;
+}
