@@ -26,8 +26,12 @@ async fn run(system: &str, webhooks: u64) {
     let blocks = blocks(&page).unwrap_or_else(|problem| panic!("{system}: {problem}"));
     assert!(blocks.len() >= 10, "{system} has {} blocks", blocks.len());
 
-    let description =
-        Description { agents: vec![(REGION.to_owned(), 1)], tls: false, ..Description::default() };
+    let description = Description {
+        agents: vec![(REGION.to_owned(), 1)],
+        tls: false,
+        allow_unknown_event_types: false,
+        ..Description::default()
+    };
     let cluster = Cluster::start(&description).await.unwrap();
     let receiver = cluster.receiver().await.unwrap();
     let listen = cluster.replicas[0].url().replace("http://", "");
