@@ -1,41 +1,22 @@
-//! README's examples, as a reader would paste them.
+//! What the documents show, as a reader would paste it.
 //!
-//! Fed by the blocks of README.md whose info string is `sh grpcurl`; feeds
-//! `postrider dev` through grpcurl itself. Guarantees that each line works, in
-//! its order, against nothing but what `dev` has made; only ports differ, so
-//! that a machine where Postrider runs can run it, too.
+//! Fed by README.md and the pages under examples/; feeds Postrider through a
+//! shell and grpcurl itself. Guarantees that what a document shows works, in its
+//! order, against nothing but what the document itself has made.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod blocks;
+mod pages;
+mod readme;
+
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Output};
 
-use postrider_tests::ports::free_port;
-use postrider_tests::process::{self, Program};
-use postrider_tests::wait;
-use serde_json::Value;
-
-const README: &str = include_str!("../../README.md");
-const FENCE: &str = "```sh grpcurl";
-/// Where `dev` listens, and its receiver, when nobody says otherwise.
+/// Where Postrider listens, and `dev`'s receiver, when nobody says otherwise.
 const LISTEN: &str = "127.0.0.1:7443";
 const RECEIVER_LISTEN: &str = "127.0.0.1:8443";
-const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// The lines of every block that is marked, continued ones joined.
-fn examples(document: &str) -> Vec<String> {
-    let blocks = document.split(FENCE).skip(1);
-    let blocks = blocks.filter_map(|rest| rest.split_once("```").map(|(block, _)| block));
-    let lines = blocks.flat_map(|block| {
-        let joined = block.replace("\\\n", " ");
-        let lines = joined.lines().map(|line| line.trim().to_owned());
-        lines.collect::<Vec<_>>()
-    });
-    let commands = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    commands.collect()
-}
 
 /// The folder of the grpcurl that tests/run made; none when it is on the PATH.
 fn grpcurl_folder() -> Option<PathBuf> {
@@ -43,81 +24,14 @@ fn grpcurl_folder() -> Option<PathBuf> {
     program.parent().map(Path::to_owned)
 }
 
-/// Runs one line in a shell and returns what it printed.
-fn run(line: &str) -> String {
+/// Runs a command in a shell, from the top of the repository.
+fn shell(command: &str) -> Output {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = grpcurl_folder().into_iter().chain(env::split_paths(&path).collect::<Vec<_>>());
-    let output = Command::new("sh")
-        .args(["-c", line])
+    Command::new("sh")
+        .args(["-c", command])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .env("PATH", env::join_paths(folders).unwrap())
         .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}\nended with {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// What a method's answer must say, beyond being one.
-fn check(line: &str, answer: &Value) {
-    let method = line.rsplit('/').next().unwrap_or_default();
-    let seen = |pointer: &str| answer.pointer(pointer).cloned().unwrap_or_default();
-    match method {
-        "CreateSubscription" => {
-            let secret = seen("/signingSecret");
-            assert!(secret.as_str().unwrap().starts_with("whsec_"), "{answer}");
-        }
-        "PublishEvent" => assert_eq!(seen("/matchedSubscriptions"), 1, "{answer}"),
-        "TestSubscription" => assert_eq!(seen("/attempt/number"), 1, "{answer}"),
-        "ListEvents" => assert!(seen("/events/0/name").is_string(), "{answer}"),
-        "ListDeliveries" => assert!(seen("/deliveries/0/name").is_string(), "{answer}"),
-        "ListRegions" => assert_eq!(seen("/regions/0/name"), "regions/local", "{answer}"),
-        "Check" => assert_eq!(seen("/status"), "SERVING", "{answer}"),
-        _ => {}
-    }
-}
-
-#[tokio::test]
-async fn every_example_works() {
-    let lines = examples(README);
-    assert!(lines.len() >= 5, "README has {} examples", lines.len());
-    let folder = tempfile::tempdir().unwrap();
-    let listen = format!("127.0.0.1:{}", free_port().unwrap());
-    let receiver = format!("127.0.0.1:{}", free_port().unwrap());
-    let mut command = process::command("postrider").unwrap();
-    command
-        .args(["dev", "--listen", &listen, "--receiver-listen", &receiver])
-        .arg("--data-dir")
-        .arg(folder.path().join("data"));
-    let mut dev = Program::start("dev", command, &folder.path().join("log")).unwrap();
-    wait::until("dev to have shown its first delivery", START_LIMIT, || {
-        let ended = dev.still_runs().err();
-        let log = dev.log();
-        async move {
-            match ended {
-                Some(ended) => Err(format!("{ended:#}")),
-                None => wait::when(log, |log| log.contains("Ctrl-C")).map(drop),
-            }
-        }
-    })
-    .await
-    .unwrap();
-
-    for line in lines {
-        let line = line.replace(LISTEN, &listen).replace(RECEIVER_LISTEN, &receiver);
-        let printed = run(&line);
-        let answer: Value = serde_json::from_str(&printed)
-            .unwrap_or_else(|error| panic!("{line}\nprinted {printed}: {error}"));
-        check(&line, &answer);
-    }
-    dev.still_runs().unwrap();
-}
-
-#[test]
-fn only_marked_blocks_are_examples() {
-    let document =
-        "```sh\nrm -rf here\n```\n```sh grpcurl\n# a comment\none \\\n  two\nthree\n```\n";
-    let found = examples(document);
-    let found: Vec<Vec<&str>> =
-        found.iter().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(found, [vec!["one", "two"], vec!["three"]]);
+        .unwrap()
 }

@@ -10,6 +10,8 @@
 
 mod delivered;
 mod receivers;
+mod schemes;
+mod ways;
 
 use std::env;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,7 +53,8 @@ fn signed(body: &'static str, secrets: &[&str], at: SystemTime) -> Received {
 fn keep(name: &str, request: &Received, secret: &str) {
     if let Some(folder) = env::var_os("POSTRIDER_TEST_CAPTURES") {
         capture(folder.as_ref(), name, request, secret).unwrap();
-        receivers::capture(folder.as_ref(), name, request, secret).unwrap();
+        let form = receivers::Form::standard("standard_v1");
+        receivers::capture(folder.as_ref(), name, request, &form, (&[secret], &[])).unwrap();
     }
 }
 

@@ -1,0 +1,73 @@
+//! The five systems' pages, run from top to bottom.
+//!
+//! Fed by `examples/*/README.md`; feeds a Postrider of each page's own. Guarantees
+//! that every block does what its mark says where types are strict and every
+//! webhook is welcome, and that each finding of a page is told, not only the first.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use postrider_tests::cluster::{Cluster, Description};
+
+use crate::blocks::{Block, blocks};
+use crate::{LISTEN, RECEIVER_LISTEN, shell};
+
+/// The region of a subscription that names none.
+const REGION: &str = "default";
+/// How long the last webhooks of a page may take.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Runs a page; its blocks see nothing but what its earlier blocks have made, and
+/// its receiver gets as many webhooks as the page's text makes one expect.
+async fn run(system: &str, webhooks: u64) {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = fs::read_to_string(top.join("examples").join(system).join("README.md")).unwrap();
+    let blocks = blocks(&page).unwrap_or_else(|problem| panic!("{system}: {problem}"));
+    assert!(blocks.len() >= 10, "{system} has {} blocks", blocks.len());
+
+    let description = Description {
+        agents: vec![(REGION.to_owned(), 1)],
+        tls: false,
+        allow_unknown_event_types: false,
+        ..Description::default()
+    };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let listen = cluster.replicas[0].url().replace("http://", "");
+    let receiver_listen = format!("127.0.0.1:{}", receiver.port());
+    let mut findings = Vec::new();
+    for (number, block) in (1..).zip(&blocks) {
+        let command = block.command.replace(LISTEN, &listen);
+        let command = command.replace(RECEIVER_LISTEN, &receiver_listen);
+        let block = Block { command, ..block.clone() };
+        let output = {
+            let command = block.command.clone();
+            tokio::task::spawn_blocking(move || shell(&command)).await.unwrap()
+        };
+        if let Err(finding) = block.judge(&output) {
+            findings.push(format!("--- {system}, block {number}, {finding}"));
+        }
+    }
+    if !findings.is_empty() {
+        drop(cluster); // before the panic, so that the logs do not hide the findings
+        let (bad, all) = (findings.len(), blocks.len());
+        panic!("{}\n{bad} of {all} blocks of {system}", findings.join("\n"));
+    }
+    receiver.wait_for(webhooks, SOON).await.unwrap();
+    assert_eq!(receiver.received(), webhooks, "{system}");
+}
+
+/// One test for each page, named after it, with how many webhooks it sends.
+macro_rules! pages {
+    ($($system:ident: $webhooks:literal),+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $system() {
+                run(stringify!($system), $webhooks).await;
+            }
+        )+
+    };
+}
+
+pages!(bank: 12, ivy: 9, kivra: 19, kkiapay: 4, kwik: 13);
