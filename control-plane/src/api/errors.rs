@@ -45,6 +45,7 @@ pub enum Reason {
     DeliveryHeld,
     DeliveryEnded,
     SubscriptionDeleted,
+    NothingToResend,
     WatchTooSlow,
     TooManyWatches,
     Stopping,
@@ -75,6 +76,7 @@ impl Reason {
             Self::DeliveryHeld => "DELIVERY_HELD",
             Self::DeliveryEnded => "DELIVERY_ENDED",
             Self::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
+            Self::NothingToResend => "NOTHING_TO_RESEND",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyWatches => "TOO_MANY_WATCHES",
             Self::Stopping => "STOPPING",
@@ -100,7 +102,8 @@ impl Reason {
             | Self::DeliveryInFlight
             | Self::DeliveryHeld
             | Self::DeliveryEnded
-            | Self::SubscriptionDeleted => Code::FailedPrecondition,
+            | Self::SubscriptionDeleted
+            | Self::NothingToResend => Code::FailedPrecondition,
             Self::TestTimedOut => Code::DeadlineExceeded,
             Self::WatchTooSlow | Self::TooManyWatches | Self::Overloaded => Code::ResourceExhausted,
             Self::RegionHasNoAgent

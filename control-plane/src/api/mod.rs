@@ -7,7 +7,8 @@
 //! one line about its failure.
 //!
 //! - `tenants`, `subscriptions`, `events`, `deliveries`, `fleet`: the services;
-//!   `changes`, `subscription_changes`, `publish`, `watching`, `stats`: their parts.
+//!   `changes`, `subscription_changes`, `publish`, `resend`, `show`, `watching`,
+//!   `stats`: their parts.
 //! - `convert`, `names`, `payload`, `trace`, `validate`, `masks`: requests in,
 //!   answers out.
 //! - `filter`, `filters`, `page`: lists.
@@ -29,9 +30,11 @@ mod observe;
 mod page;
 mod payload;
 mod publish;
+mod resend;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod service_tests;
+mod show;
 mod signing_keys;
 mod stats;
 mod subscription_changes;

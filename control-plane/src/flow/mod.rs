@@ -38,7 +38,7 @@ use crate::settings::Settings;
 
 pub use crate::replicas::Peers;
 pub use dispatch::Dispatcher;
-pub use manual::{CancelError, RetryError, TestError, TestRequest};
+pub use manual::{CancelError, ResendError, RetryError, TestError, TestRequest};
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
 pub use tenants::Tenants;
 pub use watch::Watch;

@@ -9,6 +9,7 @@ mod changes;
 mod deletes;
 mod limits;
 mod region;
+mod resend;
 mod status;
 mod test_sends;
 
@@ -31,5 +32,10 @@ on_both_engines!(
     by_hand::sent_again,
     by_hand::cancelled,
     by_hand::while_in_flight,
+    resend::to_all,
+    resend::to_one,
+    resend::unfinished,
+    resend::suppressed,
+    resend::refused,
     region::waits_for_its_agent,
 );
