@@ -71,7 +71,7 @@ pub async fn to_all(cluster: &Cluster) {
 }
 
 pub async fn to_one(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "resend-one").await;
+    let stage = Stage::set(cluster, "resend-one").await;
     let a = stage.subscribe("/a").await;
     let b = stage.subscribe("/b").await;
     let event = stage.publish().await;
