@@ -15,6 +15,7 @@ pub mod filter;
 pub mod health;
 pub mod ids;
 pub mod limits;
+pub mod operation;
 pub mod rate;
 pub mod retry;
 pub mod scheduler;

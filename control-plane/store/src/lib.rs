@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod history;
 mod maintenance;
+mod operations;
 mod ownership;
 pub mod postgres;
 mod publishing;
@@ -31,6 +32,7 @@ pub use history::{
     StatsRow, TailPage, TailedAttempt, TimeRange, latency_bucket, latency_bucket_bound,
 };
 pub use maintenance::{Maintenance, MaintenanceStore};
+pub use operations::{OperationEnd, OperationStep, OperationStore, Stretch};
 pub use ownership::{
     AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
 };
@@ -47,6 +49,7 @@ pub trait Store:
     + WorkStore
     + OwnershipStore
     + HistoryStore
+    + OperationStore
     + MaintenanceStore
     + Send
     + Sync

@@ -18,6 +18,8 @@ mod history;
 mod history_lists;
 mod late;
 mod maintenance;
+mod operations;
+mod operations_history;
 mod ownership;
 mod partitions;
 mod publish_sql;

@@ -16,6 +16,7 @@ macro_rules! delivery_source {
         )
     };
 }
+pub(super) use delivery_source;
 
 /// The statement. What decides about a row is looked up in an array or in a hashed
 /// subplan, never joined: with hash joins off, a join of two batches would be

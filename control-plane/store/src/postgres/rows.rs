@@ -99,7 +99,7 @@ pub(super) fn time(row: &PgRow, column: &str) -> StoreResult<Timestamp> {
     get(row, column).map(Timestamp::from_micros)
 }
 
-fn optional_time(row: &PgRow, column: &str) -> StoreResult<Option<Timestamp>> {
+pub(super) fn optional_time(row: &PgRow, column: &str) -> StoreResult<Option<Timestamp>> {
     Ok(get::<Option<i64>>(row, column)?.map(Timestamp::from_micros))
 }
 
@@ -111,7 +111,7 @@ pub(super) fn epoch(row: &PgRow) -> StoreResult<Epoch> {
     codec::narrow("epoch", get(row, "epoch")?).map(Epoch)
 }
 
-fn tenant_id(row: &PgRow, column: &str) -> StoreResult<TenantId> {
+pub(super) fn tenant_id(row: &PgRow, column: &str) -> StoreResult<TenantId> {
     get::<&str>(row, column).map(TenantId::from_stored)
 }
 

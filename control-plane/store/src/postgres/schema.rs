@@ -10,8 +10,10 @@ use crate::error::{StoreError, StoreResult};
 
 /// Version, description and text of each migration. A migration that was
 /// released is never edited: its checksum is kept in the database.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "tables", include_str!("../../migrations/postgres/0001_tables.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "tables", include_str!("../../migrations/postgres/0001_tables.sql")),
+    (4, "operations", include_str!("../../migrations/postgres/0004_operations.sql")),
+];
 
 const SHARDS_KEY: &str = "shards";
 

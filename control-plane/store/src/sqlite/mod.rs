@@ -18,6 +18,8 @@ mod history;
 mod lock;
 mod maintenance;
 mod open;
+mod operations;
+mod operations_history;
 mod ownership;
 mod publishing;
 mod rows;

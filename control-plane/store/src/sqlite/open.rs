@@ -37,8 +37,10 @@ const STATEMENTS: usize = 256;
 /// reader at each of them.
 const ROWS_AHEAD: usize = 1024;
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (4, "operations", include_str!("../../migrations/sqlite/0004_operations.sql")),
+];
 
 pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<SqliteStore> {
     let path = path.strip_prefix("//").unwrap_or(path);

@@ -141,7 +141,7 @@ pub(super) async fn config_versions<'a>(
         .collect()
 }
 
-async fn put_deliveries<'a>(
+pub(super) async fn put_deliveries<'a>(
     connection: &mut SqliteConnection,
     deliveries: impl Iterator<Item = &'a Delivery>,
 ) -> StoreResult<()> {
