@@ -1,12 +1,13 @@
 //! DeliveryService.
 //!
-//! Watching is in `watching`.
+//! Watching is in `watching`, replays are in `replays`.
 
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt};
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::{DeliveryId, TenantId};
+use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::delivery_service_server::DeliveryService;
@@ -20,7 +21,7 @@ use super::errors::{self, Kind, Reason, Violations};
 use super::filters::deliveries::DeliveryFilter;
 use super::forward::{self, Place};
 use super::page::{self, Fill, Items, QueryHash};
-use super::{changes, names, observe, show, watching};
+use super::{changes, names, observe, replays, show, watching};
 use crate::flow::{CancelError, Flow, RetryError};
 
 pub struct Deliveries {
@@ -256,9 +257,10 @@ impl DeliveryService for Deliveries {
 
     async fn replay_deliveries(
         &self,
-        _: Request<v1::ReplayDeliveriesRequest>,
-    ) -> Result<Response<postrider_proto::longrunning::Operation>, Status> {
-        Err(Status::unimplemented("ReplayDeliveries"))
+        request: Request<v1::ReplayDeliveriesRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        let (span, who) = (observe::span("ReplayDeliveries", &request), Caller::of(&request).who);
+        observe::call(span, replays::replay(&self.flow, request.into_inner(), &who)).await
     }
 
     type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;

@@ -46,6 +46,7 @@ pub enum Reason {
     DeliveryEnded,
     SubscriptionDeleted,
     NothingToResend,
+    OperationCancelled,
     WatchTooSlow,
     TooManyWatches,
     Stopping,
@@ -77,6 +78,7 @@ impl Reason {
             Self::DeliveryEnded => "DELIVERY_ENDED",
             Self::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
             Self::NothingToResend => "NOTHING_TO_RESEND",
+            Self::OperationCancelled => "OPERATION_CANCELLED",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyWatches => "TOO_MANY_WATCHES",
             Self::Stopping => "STOPPING",
@@ -104,6 +106,7 @@ impl Reason {
             | Self::DeliveryEnded
             | Self::SubscriptionDeleted
             | Self::NothingToResend => Code::FailedPrecondition,
+            Self::OperationCancelled => Code::Cancelled,
             Self::TestTimedOut => Code::DeadlineExceeded,
             Self::WatchTooSlow | Self::TooManyWatches | Self::Overloaded => Code::ResourceExhausted,
             Self::RegionHasNoAgent
@@ -123,6 +126,7 @@ pub enum Kind {
     Event,
     Delivery,
     Agent,
+    Operation,
 }
 
 impl Kind {
@@ -133,6 +137,7 @@ impl Kind {
             Self::Event => "postrider/Event",
             Self::Delivery => "postrider/Delivery",
             Self::Agent => "postrider/Agent",
+            Self::Operation => "postrider/Operation",
         }
     }
 }

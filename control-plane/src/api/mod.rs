@@ -6,8 +6,9 @@
 //! form that `errors` gives it, and that each call leaves one span and at most
 //! one line about its failure.
 //!
-//! - `tenants`, `subscriptions`, `events`, `deliveries`, `fleet`: the services;
-//!   `changes`, `subscription_changes`, `publish`, `resend`, `show`, `watching`,
+//! - `tenants`, `subscriptions`, `events`, `deliveries`, `operations`, `fleet`: the
+//!   services;
+//!   `changes`, `subscription_changes`, `publish`, `resend`, `replays`, `show`, `watching`,
 //!   `stats`: their parts.
 //! - `convert`, `names`, `payload`, `trace`, `validate`, `masks`: requests in,
 //!   answers out.
@@ -27,9 +28,11 @@ mod forward;
 mod masks;
 mod names;
 mod observe;
+mod operations;
 mod page;
 mod payload;
 mod publish;
+mod replays;
 mod resend;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -45,6 +48,7 @@ mod validate;
 mod watching;
 
 use postrider_proto::FILE_DESCRIPTOR_SET;
+use postrider_proto::longrunning::operations_server::OperationsServer;
 use postrider_proto::v1::delivery_service_server::DeliveryServiceServer;
 use postrider_proto::v1::event_service_server::EventServiceServer;
 use postrider_proto::v1::fleet_service_server::FleetServiceServer;
@@ -64,6 +68,7 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
         SubscriptionServiceServer::new(subscriptions::Subscriptions::new(flow.clone()));
     let events = EventServiceServer::new(events::Events::new(flow.clone()));
     let deliveries = DeliveryServiceServer::new(deliveries::Deliveries::new(flow.clone()));
+    let operations = OperationsServer::new(operations::Operations::new(flow.clone()));
     let fleet = FleetServiceServer::new(fleet::Fleet::new(flow));
     let reflection =
         || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
@@ -71,6 +76,7 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
         .add_service(subscriptions.max_decoding_message_size(max))
         .add_service(events.max_decoding_message_size(max))
         .add_service(deliveries.max_decoding_message_size(max))
+        .add_service(operations.max_decoding_message_size(max))
         .add_service(fleet.max_decoding_message_size(max))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))

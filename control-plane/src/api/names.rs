@@ -6,7 +6,8 @@
 use std::str::FromStr;
 
 use postrider_domain::ids::{
-    AgentId, DeliveryId, EventId, IdError, Region, SubscriptionId, SubscriptionKey, TenantId,
+    AgentId, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId, SubscriptionKey,
+    TenantId,
 };
 
 /// Longest agent name, in bytes.
@@ -29,6 +30,7 @@ const TENANT: &str = "tenants/{tenant}";
 const SUBSCRIPTION: &str = "tenants/{tenant}/subscriptions/{subscription}";
 const EVENT: &str = "tenants/{tenant}/events/{event}";
 const DELIVERY: &str = "tenants/{tenant}/deliveries/{delivery}";
+const OPERATION: &str = "tenants/{tenant}/operations/{operation}";
 const REGION: &str = "regions/{region}";
 const AGENT: &str = "agents/{agent}";
 
@@ -78,6 +80,11 @@ pub fn delivery(text: &str) -> Parsed<(TenantId, DeliveryId)> {
     Ok((id(tenant, DELIVERY, "{tenant}")?, id(delivery, DELIVERY, "{delivery}")?))
 }
 
+pub fn operation(text: &str) -> Parsed<(TenantId, OperationId)> {
+    let [tenant, operation] = parts(text, OPERATION)?;
+    Ok((id(tenant, OPERATION, "{tenant}")?, id(operation, OPERATION, "{operation}")?))
+}
+
 pub fn region(text: &str) -> Parsed<Region> {
     let [region] = parts(text, REGION)?;
     id(region, REGION, "{region}")
@@ -106,6 +113,10 @@ pub fn of_delivery(tenant: &TenantId, delivery: DeliveryId) -> String {
 
 pub fn of_attempt(tenant: &TenantId, delivery: DeliveryId, number: u32) -> String {
     format!("tenants/{tenant}/deliveries/{delivery}/attempts/{number}")
+}
+
+pub fn of_operation(tenant: &TenantId, operation: OperationId) -> String {
+    format!("tenants/{tenant}/operations/{operation}")
 }
 
 pub fn of_region(region: &Region) -> String {
@@ -140,6 +151,9 @@ mod tests {
         let (tenant, id) = delivery(&text).unwrap();
         assert_eq!(of_delivery(&tenant, id), text);
         assert_eq!(of_attempt(&tenant, id, 3), format!("{text}/attempts/3"));
+        let text = format!("tenants/acme/operations/op_{HEX}");
+        let (tenant, id) = operation(&text).unwrap();
+        assert_eq!(of_operation(&tenant, id), text);
         assert_eq!(of_region(&region("regions/eu").unwrap()), "regions/eu");
         assert_eq!(of_agent(&agent("agents/pod-1.x").unwrap()), "agents/pod-1.x");
     }

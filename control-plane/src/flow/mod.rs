@@ -13,6 +13,7 @@
 //! - `own`: shards, leases, signs of life; `cluster`: what the others told.
 //! - `tenants`: the configuration as last read, and changing it.
 //! - `manual`: tests, resends, cancellations.
+//! - `operations`: replays and backfills, step by step.
 //! - `watch`: the tail of attempts.
 
 pub mod cluster;
@@ -20,6 +21,7 @@ pub mod conclude;
 pub mod dispatch;
 mod group;
 pub mod manual;
+pub mod operations;
 pub mod own;
 pub mod publish;
 pub mod reap;

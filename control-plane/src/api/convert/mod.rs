@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod delivering;
 pub mod delivery;
 pub mod event;
+pub mod operation;
 pub mod retry;
 pub mod signature;
 pub mod subscription;
