@@ -9,6 +9,7 @@ mod changes;
 mod deletes;
 mod limits;
 mod region;
+mod replays;
 mod resend;
 mod status;
 mod test_sends;
@@ -37,5 +38,10 @@ on_both_engines!(
     resend::unfinished,
     resend::suppressed,
     resend::refused,
+    replays::after_the_receiver_mends,
+    replays::at_a_rate,
+    replays::cancelled,
+    replays::backfilled,
+    replays::refused,
     region::waits_for_its_agent,
 );

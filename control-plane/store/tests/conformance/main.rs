@@ -13,6 +13,7 @@ mod fixture;
 mod history;
 mod late;
 mod maintenance;
+mod operations;
 mod ownership;
 mod publishing;
 mod tail;
