@@ -18,7 +18,7 @@ use postrider_proto::v1::{
     ReplayDeliveriesRequest, ReplayDeliveriesResponse, Subscription,
 };
 use postrider_tests::api::{reason, violated_fields};
-use postrider_tests::cluster::{Cluster, Engine};
+use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::{ok, status};
 use postrider_tests::wait;
@@ -29,6 +29,8 @@ use crate::stage::{PAYLOAD, SOON, Stage, once};
 
 const CRASH_EVENTS: usize = 300;
 const CRASH_RATE: u32 = 60;
+const TAKEN_TENANTS: usize = 4;
+const TAKEN_EVENTS: usize = 40;
 const CRASH_LIMIT: Duration = Duration::from_secs(90);
 
 fn before(span: Duration) -> Option<prost_types::Timestamp> {
@@ -152,7 +154,7 @@ pub async fn after_the_receiver_mends(cluster: &Cluster) {
 }
 
 pub async fn at_a_rate(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "replay-rate").await;
+    let stage = Stage::set(cluster, "replay-rate").await;
     exhausted(&stage, "/hook", 30).await;
     stage.receiver.script("/hook", [ok()]);
     let begun = Instant::now();
@@ -188,7 +190,7 @@ pub async fn cancelled(cluster: &Cluster) {
 }
 
 pub async fn backfilled(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "backfill").await;
+    let stage = Stage::set(cluster, "backfill").await;
     stage.subscribe("/first").await;
     let mut wanted = BTreeSet::new();
     for (number, account) in ["acc-1", "acc-2", "acc-1", "acc-1"].into_iter().enumerate() {
@@ -270,7 +272,7 @@ pub async fn refused(cluster: &Cluster) {
 /// again exactly once, and all of them arrived.
 async fn killed_in_the_middle(engine: Engine) {
     let mut cluster = Cluster::small(engine).await.unwrap();
-    let mut stage = Stage::set(&cluster, "replay-killed").await;
+    let stage = Stage::set(&cluster, "replay-killed").await;
     exhausted(&stage, "/hook", CRASH_EVENTS).await;
     stage.receiver.script("/hook", [ok()]);
     let asked = ReplayDeliveriesRequest { max_deliveries_per_second: CRASH_RATE, ..all(&stage) };
@@ -298,6 +300,41 @@ async fn killed_in_the_middle(engine: Engine) {
     }
     assert_eq!(of_event.len(), CRASH_EVENTS);
     assert_eq!(stage.count("").await, 2 * CRASH_EVENTS);
+}
+
+/// One of two replicas dies for good: what it carried out, the other goes on with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taken_over_on_postgres() {
+    let engine = Engine::Postgres;
+    let description = Description { engine, replicas: 2, ..Description::default() };
+    let mut cluster = Cluster::start(&description).await.unwrap();
+    let survivor = cluster.api_of(1).unwrap();
+    // Of so many tenants each replica owns some.
+    let mut begun = Vec::new();
+    for number in 0..TAKEN_TENANTS {
+        let mut stage = Stage::set(&cluster, &format!("replay-taken-{number}")).await;
+        stage.api = survivor.clone();
+        exhausted(&stage, "/hook", TAKEN_EVENTS).await;
+        stage.receiver.script("/hook", [ok()]);
+        let asked = ReplayDeliveriesRequest { max_deliveries_per_second: 5, ..all(&stage) };
+        begun.push((replay(&stage, asked).await.unwrap(), stage));
+    }
+    for (_, stage) in &begun {
+        stage.receiver.wait_for_at("/hook", TAKEN_EVENTS + 3, CRASH_LIMIT).await.unwrap();
+    }
+    cluster.replicas[0].kill().await.unwrap();
+    for (operation, stage) in &begun {
+        let ended = wait::until("the replay's end", CRASH_LIMIT, || async {
+            wait::when(get(stage, &operation.name).await, |operation| operation.done)
+        });
+        let made = replayed(&ended.await.unwrap()).delivery_count;
+        assert_eq!(usize::try_from(made).unwrap(), TAKEN_EVENTS);
+        let filter = "state = SUCCEEDED";
+        let arrived =
+            stage.api.wait_for_deliveries(&stage.tenant, filter, TAKEN_EVENTS, CRASH_LIMIT);
+        arrived.await.unwrap();
+        assert_eq!(made_of(stage).await.len(), TAKEN_EVENTS);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
