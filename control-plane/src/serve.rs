@@ -264,6 +264,8 @@ fn spawn_loops(
     tasks.spawn(async move { work.0.run_work(work.1, work.2).await });
     let notices: (Flow, Progress, _) = (flow.clone(), health.watch("notices"), stopped.clone());
     tasks.spawn(async move { notices.0.run_notices(notices.1, notices.2).await });
+    let long: (Flow, Progress, _) = (flow.clone(), health.watch("operations"), stopped.clone());
+    tasks.spawn(async move { long.0.run_operations(long.1, long.2).await });
     let own: (Flow, Progress, _) = (flow.clone(), health.watch("ownership"), draining.clone());
     tokio::spawn(async move { own.0.run_ownership(own.1, own.2).await })
 }

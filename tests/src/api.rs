@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use postrider_proto::longrunning::operations_client::OperationsClient;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::event_type_service_client::EventTypeServiceClient;
@@ -34,6 +35,7 @@ pub struct Api {
     pub events: EventServiceClient<Channel>,
     pub event_types: EventTypeServiceClient<Channel>,
     pub deliveries: DeliveryServiceClient<Channel>,
+    pub operations: OperationsClient<Channel>,
     pub fleet: FleetServiceClient<Channel>,
     pub health: HealthClient<Channel>,
 }
@@ -51,6 +53,7 @@ impl Api {
             event_types: EventTypeServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             deliveries: DeliveryServiceClient::new(channel.clone()),
+            operations: OperationsClient::new(channel.clone()),
             fleet: FleetServiceClient::new(channel.clone()),
             health: HealthClient::new(channel),
         }

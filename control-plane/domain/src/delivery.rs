@@ -40,6 +40,8 @@ macro_rules! coded {
     };
 }
 
+pub(crate) use coded;
+
 coded!(
     /// Where a delivery stands.
     DeliveryState {

@@ -147,6 +147,12 @@ uuid_id!(
     "dlv_"
 );
 
+uuid_id!(
+    /// A long-running operation's id.
+    OperationId,
+    "op_"
+);
+
 fn uuid_v7(now: Timestamp, random: [u8; 10]) -> Uuid {
     let millis = u64::try_from(now.as_micros().div_euclid(1000)).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()

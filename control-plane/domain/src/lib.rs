@@ -16,6 +16,7 @@ pub mod health;
 pub mod ids;
 pub mod limits;
 pub mod notice;
+pub mod operation;
 pub mod rate;
 pub mod reconcile;
 pub mod retry;

@@ -1,14 +1,13 @@
 //! DeliveryService.
 //!
-//! Watching is in `watching`.
+//! Watching is in `watching`, replays are in `replays`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt};
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::{DeliveryId, TenantId};
-use postrider_domain::time::Timestamp;
+use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::delivery_service_server::DeliveryService;
@@ -17,13 +16,12 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::caller::Caller;
-use super::convert::delivery::{Context, to_proto};
 use super::convert::{attempt, delivery};
 use super::errors::{self, Kind, Reason, Violations};
 use super::filters::deliveries::DeliveryFilter;
 use super::forward::{self, Place};
 use super::page::{self, Fill, Items, QueryHash};
-use super::{changes, names, observe, watching};
+use super::{changes, names, observe, replays, show, watching};
 use crate::flow::{CancelError, Flow, RetryError};
 
 pub struct Deliveries {
@@ -79,47 +77,15 @@ impl Deliveries {
         })
         .await?;
         Ok(v1::ListDeliveriesResponse {
-            deliveries: self.show(&tenant, deliveries).await?,
+            deliveries: show::deliveries(&self.flow, &tenant, deliveries).await?,
             next_page_token: page::token(query, next.as_ref()),
         })
-    }
-
-    /// Shows deliveries of one tenant, in their order.
-    async fn show(
-        &self,
-        tenant: &TenantId,
-        deliveries: Vec<Delivery>,
-    ) -> Result<Vec<v1::Delivery>, Status> {
-        let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
-        let last = self.flow.store.last_attempts(tenant, &ids).await.map_err(errors::store)?;
-        let last: HashMap<DeliveryId, _> =
-            last.iter().map(|record| (record.key.delivery, record)).collect();
-        let snapshot = self.flow.tenants.snapshot(tenant).await.map_err(errors::store)?;
-        let now = self.flow.clock.now();
-        Ok(deliveries
-            .iter()
-            .map(|delivery| {
-                let key = &delivery.subscription.subscription;
-                let subscription =
-                    snapshot.as_ref().and_then(|snapshot| snapshot.subscription(key));
-                let stopped = subscription.map_or(std::time::Duration::ZERO, |subscription| {
-                    now.since(self.flow.cluster.running(subscription, now))
-                });
-                // A test without retries has no time beyond its only attempt.
-                let lives = !delivery.state.is_final() && delivery.deadline > Timestamp::default();
-                let context = Context {
-                    last: last.get(&delivery.id).copied(),
-                    expire_time: lives.then(|| delivery.deadline + stopped),
-                };
-                to_proto(delivery, context)
-            })
-            .collect())
     }
 
     async fn show_one(&self, delivery: Delivery) -> Result<v1::Delivery, Status> {
         let tenant = delivery.subscription.tenant.clone();
         let name = names::of_delivery(&tenant, delivery.id);
-        let shown = self.show(&tenant, vec![delivery]).await?.into_iter().next();
+        let shown = show::deliveries(&self.flow, &tenant, vec![delivery]).await?.into_iter().next();
         shown.ok_or_else(|| errors::not_found(Kind::Delivery, &name))
     }
 
@@ -291,9 +257,10 @@ impl DeliveryService for Deliveries {
 
     async fn replay_deliveries(
         &self,
-        _: Request<v1::ReplayDeliveriesRequest>,
-    ) -> Result<Response<postrider_proto::longrunning::Operation>, Status> {
-        Err(Status::unimplemented("ReplayDeliveries"))
+        request: Request<v1::ReplayDeliveriesRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        let (span, who) = (observe::span("ReplayDeliveries", &request), Caller::of(&request).who);
+        observe::call(span, replays::replay(&self.flow, request.into_inner(), &who)).await
     }
 
     type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;

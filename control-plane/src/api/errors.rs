@@ -52,6 +52,8 @@ pub enum Reason {
     DeliveryEnded,
     SubscriptionDeleted,
     WindowOpen,
+    NothingToResend,
+    OperationCancelled,
     WatchTooSlow,
     TooManyWatches,
     Stopping,
@@ -89,6 +91,8 @@ impl Reason {
             Self::DeliveryEnded => "DELIVERY_ENDED",
             Self::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
             Self::WindowOpen => "WINDOW_OPEN",
+            Self::NothingToResend => "NOTHING_TO_RESEND",
+            Self::OperationCancelled => "OPERATION_CANCELLED",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyWatches => "TOO_MANY_WATCHES",
             Self::Stopping => "STOPPING",
@@ -121,7 +125,9 @@ impl Reason {
             | Self::DeliveryInFlight
             | Self::DeliveryHeld
             | Self::DeliveryEnded
-            | Self::SubscriptionDeleted => Code::FailedPrecondition,
+            | Self::SubscriptionDeleted
+            | Self::NothingToResend => Code::FailedPrecondition,
+            Self::OperationCancelled => Code::Cancelled,
             Self::TestTimedOut => Code::DeadlineExceeded,
             Self::WatchTooSlow | Self::TooManyWatches | Self::Overloaded => Code::ResourceExhausted,
             Self::RegionHasNoAgent
@@ -143,6 +149,7 @@ pub enum Kind {
     EventType,
     Delivery,
     Agent,
+    Operation,
 }
 
 impl Kind {
@@ -154,6 +161,7 @@ impl Kind {
             Self::EventType => "postrider/EventType",
             Self::Delivery => "postrider/Delivery",
             Self::Agent => "postrider/Agent",
+            Self::Operation => "postrider/Operation",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! EventService.
 //!
-//! Publishing is in `publish`; here is the service and its reads.
+//! Publishing is in `publish`, sending again in `resend`; here is the service and
+//! its reads.
 
 use std::sync::Arc;
 
@@ -11,12 +12,13 @@ use postrider_proto::v1::event_service_server::EventService;
 use postrider_store::{EventQuery, ListedEvent};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
+use super::caller::Caller;
 use super::convert::event::{summary, to_proto};
 use super::errors::{self, Kind, Violations};
 use super::filters::events::EventFilter;
 use super::page::{self, Fill, Items, QueryHash};
 use super::trace::TraceContext;
-use super::{changes, names, observe, publish, reconcile};
+use super::{changes, names, observe, publish, reconcile, resend};
 use crate::flow::Flow;
 
 /// Most events read at once with their payloads.
@@ -200,9 +202,11 @@ impl EventService for Events {
 
     async fn resend_event(
         &self,
-        _: Request<v1::ResendEventRequest>,
+        request: Request<v1::ResendEventRequest>,
     ) -> Result<Response<v1::ResendEventResponse>, Status> {
-        Err(Status::unimplemented("ResendEvent"))
+        let (span, who) = (observe::span("ResendEvent", &request), Caller::of(&request).who);
+        let (metadata, _, message) = request.into_parts();
+        observe::call(span, resend::event(&self.flow, &metadata, message, &who)).await
     }
 
     type ReconcileEventsStream = BoxStream<'static, Result<v1::ReconcileEventsResponse, Status>>;

@@ -1,9 +1,9 @@
 //! Sending a call on to the replica that owns the tenant's shard.
 //!
 //! Fed by the calls that act on what is in an owner's memory: TestSubscription,
-//! RetryDelivery, CancelDelivery, and DrainAgent for an agent that is connected
-//! elsewhere. Guarantees that a call is sent on at most once, so that replicas
-//! that disagree about an owner do not pass it round in circles.
+//! RetryDelivery, ResendEvent, CancelDelivery, and DrainAgent for an agent that is
+//! connected elsewhere. Guarantees that a call is sent on at most once, so that
+//! replicas that disagree about an owner do not pass it round in circles.
 
 use postrider_domain::ids::TenantId;
 use tonic::metadata::MetadataMap;

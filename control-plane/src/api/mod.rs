@@ -6,9 +6,10 @@
 //! form that `errors` gives it, and that each call leaves one span and at most
 //! one line about its failure.
 //!
-//! - `tenants`, `subscriptions`, `event_types`, `events`, `deliveries`, `fleet`: the
-//!   services; `changes`, `subscription_changes`, `event_type_changes`, `catalogue`,
-//!   `publish`, `reconcile`, `watching`, `stats`: their parts.
+//! - `tenants`, `subscriptions`, `event_types`, `events`, `deliveries`, `operations`,
+//!   `fleet`: the services; `changes`, `subscription_changes`, `event_type_changes`,
+//!   `catalogue`, `publish`, `reconcile`, `replays`, `resend`, `show`, `watching`, `stats`:
+//!   their parts.
 //! - `convert`, `names`, `payload`, `trace`, `validate`, `masks`: requests in,
 //!   answers out.
 //! - `filter`, `filters`, `page`: lists.
@@ -30,13 +31,17 @@ mod forward;
 mod masks;
 mod names;
 mod observe;
+mod operations;
 mod page;
 mod payload;
 mod publish;
 mod reconcile;
+mod replays;
+mod resend;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod service_tests;
+mod show;
 mod signing_keys;
 mod stats;
 mod subscription_changes;
@@ -47,6 +52,7 @@ mod validate;
 mod watching;
 
 use postrider_proto::FILE_DESCRIPTOR_SET;
+use postrider_proto::longrunning::operations_server::OperationsServer;
 use postrider_proto::v1::delivery_service_server::DeliveryServiceServer;
 use postrider_proto::v1::event_service_server::EventServiceServer;
 use postrider_proto::v1::event_type_service_server::EventTypeServiceServer;
@@ -68,6 +74,7 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
     let events = EventServiceServer::new(events::Events::new(flow.clone()));
     let event_types = EventTypeServiceServer::new(event_types::EventTypes::new(flow.clone()));
     let deliveries = DeliveryServiceServer::new(deliveries::Deliveries::new(flow.clone()));
+    let operations = OperationsServer::new(operations::Operations::new(flow.clone()));
     let fleet = FleetServiceServer::new(fleet::Fleet::new(flow));
     let reflection =
         || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
@@ -76,6 +83,7 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
         .add_service(events.max_decoding_message_size(max))
         .add_service(event_types.max_decoding_message_size(max))
         .add_service(deliveries.max_decoding_message_size(max))
+        .add_service(operations.max_decoding_message_size(max))
         .add_service(fleet.max_decoding_message_size(max))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))

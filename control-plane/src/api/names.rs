@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use postrider_domain::filter::validate_event_type;
 use postrider_domain::ids::{
-    AgentId, DeliveryId, EventId, IdError, Region, SubscriptionId, SubscriptionKey, TenantId,
+    AgentId, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId, SubscriptionKey,
+    TenantId,
 };
 
 /// Longest agent name, in bytes.
@@ -31,6 +32,7 @@ const SUBSCRIPTION: &str = "tenants/{tenant}/subscriptions/{subscription}";
 const EVENT: &str = "tenants/{tenant}/events/{event}";
 const DELIVERY: &str = "tenants/{tenant}/deliveries/{delivery}";
 const EVENT_TYPE: &str = "eventTypes/{event_type}";
+const OPERATION: &str = "tenants/{tenant}/operations/{operation}";
 const REGION: &str = "regions/{region}";
 const AGENT: &str = "agents/{agent}";
 
@@ -86,6 +88,11 @@ pub fn event_type(text: &str) -> Parsed<String> {
     Ok(name.to_owned())
 }
 
+pub fn operation(text: &str) -> Parsed<(TenantId, OperationId)> {
+    let [tenant, operation] = parts(text, OPERATION)?;
+    Ok((id(tenant, OPERATION, "{tenant}")?, id(operation, OPERATION, "{operation}")?))
+}
+
 pub fn region(text: &str) -> Parsed<Region> {
     let [region] = parts(text, REGION)?;
     id(region, REGION, "{region}")
@@ -118,6 +125,10 @@ pub fn of_attempt(tenant: &TenantId, delivery: DeliveryId, number: u32) -> Strin
 
 pub fn of_event_type(name: &str) -> String {
     format!("eventTypes/{name}")
+}
+
+pub fn of_operation(tenant: &TenantId, operation: OperationId) -> String {
+    format!("tenants/{tenant}/operations/{operation}")
 }
 
 pub fn of_region(region: &Region) -> String {
@@ -154,6 +165,9 @@ mod tests {
         assert_eq!(of_attempt(&tenant, id, 3), format!("{text}/attempts/3"));
         let name = event_type("eventTypes/payment.completed").unwrap();
         assert_eq!(of_event_type(&name), "eventTypes/payment.completed");
+        let text = format!("tenants/acme/operations/op_{HEX}");
+        let (tenant, id) = operation(&text).unwrap();
+        assert_eq!(of_operation(&tenant, id), text);
         assert_eq!(of_region(&region("regions/eu").unwrap()), "regions/eu");
         assert_eq!(of_agent(&agent("agents/pod-1.x").unwrap()), "agents/pod-1.x");
     }

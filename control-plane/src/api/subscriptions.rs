@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::subscription::{Status as Wanted, Subscription};
+use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
 use postrider_proto::v1::subscription_service_server::SubscriptionService;
@@ -25,7 +26,7 @@ use super::filters::subscriptions::SubscriptionFilter;
 use super::forward::{self, Place};
 use super::page::{self, Fill, Items, QueryHash, SortPosition};
 use super::subscription_changes::StatusChange;
-use super::{changes, names, observe, payload, stats, validate};
+use super::{changes, names, observe, payload, replays, stats, validate};
 use crate::flow::{Flow, TestError, TestRequest};
 
 /// The media type of a test's payload that was given as bytes.
@@ -300,9 +301,11 @@ impl SubscriptionService for Subscriptions {
 
     async fn backfill_subscription(
         &self,
-        _: Request<v1::BackfillSubscriptionRequest>,
-    ) -> Result<Response<postrider_proto::longrunning::Operation>, Status> {
-        Err(Status::unimplemented("BackfillSubscription"))
+        request: Request<v1::BackfillSubscriptionRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        let (span, who) =
+            (observe::span("BackfillSubscription", &request), Caller::of(&request).who);
+        observe::call(span, replays::backfill(&self.flow, request.into_inner(), &who)).await
     }
 
     async fn release_ordering_key(

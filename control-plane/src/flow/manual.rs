@@ -1,9 +1,10 @@
-//! What people ask for by hand: tests, resends, cancellations.
+//! What people ask for by hand: tests, cancellations and, in `resend`, sending again.
 //!
 //! Fed by `api`, at the replica that owns the tenant's shard; feeds the store
 //! and the scheduler. Guarantees that a test goes through a real agent with the
-//! subscription's real settings (rule 14), and that a resend is a delivery of
-//! its own with all its retries.
+//! subscription's real settings (rule 14).
+
+mod resend;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +22,12 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{Cancelled, NewEvent, Published, StoreError};
 use tokio::sync::oneshot;
 
-use super::ordering::{first_state, hold_while_under_way};
+use self::resend::waiting;
+use super::ordering::hold_while_under_way;
 use super::tenants::Snapshot;
 use super::{Flow, Owner};
+
+pub use self::resend::{ResendError, RetryError};
 
 /// How long after its own deadline a test's result is given up.
 const TEST_MARGIN: Duration = Duration::from_secs(10);
@@ -52,25 +56,6 @@ pub enum TestError {
     RegionHasNoAgent,
     #[error("the test was sent, and its result did not come in time")]
     TimedOut,
-    #[error("another replica owns the tenant's shard")]
-    NotOwner,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why a delivery is not tried now.
-#[derive(Debug, thiserror::Error)]
-pub enum RetryError {
-    #[error("the delivery does not exist")]
-    NotFound,
-    #[error("an attempt is under way")]
-    InFlight,
-    #[error("the delivery is held behind another of its ordering key")]
-    Held,
-    #[error("the subscription is deleted")]
-    SubscriptionDeleted,
-    #[error("the event is no longer kept")]
-    EventGone,
     #[error("another replica owns the tenant's shard")]
     NotOwner,
     #[error(transparent)]
@@ -244,57 +229,6 @@ impl Flow {
         Ok((after.unwrap_or(delivery), record))
     }
 
-    /// Brings a waiting delivery forward, or sends an ended one again.
-    pub async fn retry_delivery(
-        &self,
-        tenant: &TenantId,
-        id: DeliveryId,
-    ) -> Result<Delivery, RetryError> {
-        self.must_own(tenant).ok_or(RetryError::NotOwner)?;
-        let found = self.store.get_delivery(tenant, id).await?.ok_or(RetryError::NotFound)?;
-        match found.state {
-            DeliveryState::InFlight => Err(RetryError::InFlight),
-            DeliveryState::Held => Err(RetryError::Held),
-            DeliveryState::Waiting => {
-                let now = self.clock.now();
-                if !self.store.bring_forward(tenant, id, now).await? {
-                    return Err(RetryError::InFlight);
-                }
-                self.dispatcher.with(|s, now| s.note_due(&found.subscription, now, now));
-                let after = self.store.get_delivery(tenant, id).await?;
-                Ok(after.unwrap_or(Delivery { due: now, trigger: Trigger::Manual, ..found }))
-            }
-            _ => self.resend(found).await,
-        }
-    }
-
-    async fn resend(&self, ended: Delivery) -> Result<Delivery, RetryError> {
-        let key = &ended.subscription;
-        let snapshot =
-            self.tenants.snapshot(&key.tenant).await?.ok_or(RetryError::SubscriptionDeleted)?;
-        let found = snapshot.subscription(&key.subscription);
-        let subscription = found.ok_or(RetryError::SubscriptionDeleted)?;
-        let event =
-            self.store.get_event(&key.tenant, ended.event).await?.ok_or(RetryError::EventGone)?;
-        let now = self.clock.now();
-        let running = self.cluster.running(subscription, now);
-        let delivery = Delivery {
-            id: DeliveryId::new(now, rand::random()),
-            trigger: Trigger::Manual,
-            deadline: running + subscription.settings.retry.deadline_span(),
-            state: first_state(ended.ordering_key.as_ref()),
-            ordering_key: ended.ordering_key.clone(),
-            sequence: ended.sequence,
-            test: ended.test,
-            resend_of: Some(ended.id),
-            ..waiting(&event, key.clone(), &snapshot, now)
-        };
-        let sequence = self.store.add_delivery(&delivery).await?;
-        self.dispatcher.with(|scheduler, now| scheduler.note_due(key, now, now));
-        self.turns.may_follow(&delivery);
-        Ok(Delivery { sequence, ..delivery })
-    }
-
     /// Ends a delivery that has not ended. An attempt that is under way is not
     /// called back; its result is recorded.
     pub async fn cancel_delivery(
@@ -321,31 +255,5 @@ impl Flow {
                 Err(error.into())
             }
         }
-    }
-}
-
-/// A delivery of an event that is due now.
-fn waiting(event: &Event, key: SubscriptionKey, snapshot: &Snapshot, now: Timestamp) -> Delivery {
-    Delivery {
-        id: DeliveryId::new(event.id.time(), rand::random()),
-        subscription: key,
-        event: event.id,
-        event_type: event.event_type.clone(),
-        account: event.account.clone(),
-        shard: snapshot.shard,
-        epoch: Epoch::default(),
-        state: DeliveryState::Waiting,
-        end_reason: None,
-        attempts: 0,
-        failures: 0,
-        trigger: Trigger::Publish,
-        due: now,
-        deadline: now,
-        end_time: None,
-        ordering_key: None,
-        sequence: None,
-        test: false,
-        resend_of: None,
-        filter_failed: false,
     }
 }

@@ -17,6 +17,7 @@
 //! - `reconcile`: windows of time, closed.
 //! - `manual`: tests, resends, cancellations.
 //! - `notices`: operational events, told; `streaks`: endpoints that only fail.
+//! - `operations`: replays and backfills, step by step.
 //! - `watch`: the tail of attempts.
 
 pub mod catalogue;
@@ -26,6 +27,7 @@ pub mod dispatch;
 mod group;
 pub mod manual;
 pub mod notices;
+pub mod operations;
 pub mod ordering;
 pub mod own;
 pub mod publish;
@@ -49,7 +51,7 @@ use crate::settings::Settings;
 pub use crate::replicas::Peers;
 pub use catalogue::EventTypes;
 pub use dispatch::Dispatcher;
-pub use manual::{CancelError, RetryError, TestError, TestRequest};
+pub use manual::{CancelError, ResendError, RetryError, TestError, TestRequest};
 pub use notices::Notices;
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
 pub use streaks::Streaks;

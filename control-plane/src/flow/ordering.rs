@@ -110,6 +110,14 @@ pub fn ordered_key(delivery: &Delivery) -> Option<OrderedKey> {
     Some(OrderedKey { subscription: delivery.subscription.clone(), key })
 }
 
+/// By what a subscription orders a delivery of an event with this key, if it does.
+pub fn key_for(subscription: &Subscription, key: Option<&String>) -> Option<String> {
+    match subscription.settings.ordering {
+        Ordering::PerKey => key.cloned(),
+        Ordering::Unordered => None,
+    }
+}
+
 /// The state in which a delivery that can go at once is stored.
 pub fn first_state(ordering_key: Option<&String>) -> DeliveryState {
     match ordering_key {

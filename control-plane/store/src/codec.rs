@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Standing, Trigger};
 use postrider_domain::event_type::Validation;
+use postrider_domain::operation::{OperationFailure, OperationState};
 use postrider_domain::streak::Stage;
 use postrider_domain::subscription::{Settings, Status};
 use postrider_domain::time::Timestamp;
@@ -85,6 +86,8 @@ decode_code!(
     trigger -> Trigger,
     outcome -> Outcome,
     stage -> Stage,
+    operation_state -> OperationState,
+    operation_failure -> OperationFailure,
 );
 
 /// Where a delivery stood, from the columns of its state and end reason.
@@ -184,6 +187,11 @@ pub(crate) fn without_nul(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// A count for a column; the largest when it is larger.
+pub(crate) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// A span in whole microseconds; the longest one when it is longer.

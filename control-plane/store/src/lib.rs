@@ -16,6 +16,7 @@ mod event_types;
 mod history;
 mod maintenance;
 mod notices;
+mod operations;
 mod ordering;
 mod ownership;
 pub mod postgres;
@@ -37,6 +38,7 @@ pub use history::{
 };
 pub use maintenance::{Maintenance, MaintenanceStore};
 pub use notices::{NoticeStore, StreakChange, WaitingAnnouncement};
+pub use operations::{OperationEnd, OperationStep, OperationStore, Stretch};
 pub use ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
 pub use ownership::{
     AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
@@ -57,6 +59,7 @@ pub trait Store:
     + OwnershipStore
     + HistoryStore
     + NoticeStore
+    + OperationStore
     + MaintenanceStore
     + Send
     + Sync

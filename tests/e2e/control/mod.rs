@@ -11,6 +11,8 @@ mod deletes;
 mod limits;
 mod notices;
 mod region;
+mod replays;
+mod resend;
 mod status;
 mod test_sends;
 
@@ -33,6 +35,16 @@ on_both_engines!(
     by_hand::sent_again,
     by_hand::cancelled,
     by_hand::while_in_flight,
+    resend::to_all,
+    resend::to_one,
+    resend::unfinished,
+    resend::suppressed,
+    resend::refused,
+    replays::after_the_receiver_mends,
+    replays::at_a_rate,
+    replays::cancelled,
+    replays::backfilled,
+    replays::refused,
     region::waits_for_its_agent,
     notices::are_told,
     notices::gone,

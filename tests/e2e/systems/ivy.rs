@@ -161,7 +161,7 @@ async fn signature_over_the_exact_body(cluster: &Cluster) {
 /// "Use this … to re-send the webhook": the id in the body leads to the event,
 /// and what is sent again is the same to the byte, with retries of its own.
 async fn sent_again_by_its_id(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "ivy-again").await;
+    let stage = Stage::set(cluster, "ivy-again").await;
     let failed = status(StatusCode::INTERNAL_SERVER_ERROR);
     stage.receiver.script("/hook", [ok(), failed, ok()]);
     let quick = Some(delays(&[100]));
@@ -171,8 +171,9 @@ async fn sent_again_by_its_id(cluster: &Cluster) {
     let first = stage.receiver.requests_to("/hook").remove(0);
     let body: Value = serde_json::from_slice(&first.body).unwrap();
     let by_id = format!("{}/events/{}", stage.tenant, body["id"].as_str().unwrap());
-    let delivery = stage.api.deliveries_of(&by_id).await.unwrap().remove(0);
-    let again = send_again(&stage, &delivery).await;
+    assert_eq!(by_id, event);
+    let delivery = stage.delivery(&event).await;
+    let again = send_again(&stage, &by_id).await;
     assert_eq!((&again.resend_of, &again.event), (&delivery.name, &event));
     stage.api.wait_for_state(&again.name, DeliveryState::Succeeded, SOON).await.unwrap();
     let requests = stage.receiver.requests_to("/hook");

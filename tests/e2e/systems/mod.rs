@@ -19,8 +19,8 @@ use std::time::Duration;
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::{
     Delivery, DisableSubscriptionRequest, EnableSubscriptionRequest, PauseSubscriptionRequest,
-    RetryDeliveryRequest, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind,
-    Subscription, SuccessRule, UpdateSubscriptionRequest,
+    ResendEventRequest, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind, Subscription,
+    SuccessRule, UpdateSubscriptionRequest,
 };
 use postrider_tests::publish::event;
 use prost_types::FieldMask;
@@ -104,12 +104,13 @@ async fn rotate(stage: &Stage, name: &str, kind: SigningKeyKind, grace: Duration
     rotated.await.unwrap().into_inner().subscription.unwrap()
 }
 
-/// Sends a delivery's event to its subscription again.
-async fn send_again(stage: &Stage, delivery: &Delivery) -> Delivery {
+/// Sends an event to its only subscription again.
+async fn send_again(stage: &Stage, event: &str) -> Delivery {
     let mut api = stage.api.clone();
-    let name = delivery.name.clone();
-    let again = api.deliveries.retry_delivery(RetryDeliveryRequest { name });
-    again.await.unwrap().into_inner().delivery.unwrap()
+    let asked = ResendEventRequest { name: event.to_owned(), ..ResendEventRequest::default() };
+    let mut again = api.events.resend_event(asked).await.unwrap().into_inner().deliveries;
+    assert_eq!(again.len(), 1);
+    again.remove(0)
 }
 
 async fn enable(stage: &Stage, name: &str) -> Subscription {

@@ -9,6 +9,7 @@ pub mod delivering;
 pub mod delivery;
 pub mod event;
 pub mod event_type;
+pub mod operation;
 pub mod retry;
 pub mod signature;
 pub mod subscription;

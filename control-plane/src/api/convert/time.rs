@@ -19,16 +19,6 @@ pub fn duration(span: Duration) -> prost_types::Duration {
     }
 }
 
-/// A moment that this program's times can hold.
-pub fn moment(given: &prost_types::Timestamp) -> Result<Timestamp, String> {
-    let nanos = i64::from(given.nanos);
-    let micros = given.seconds.checked_mul(MICROS).and_then(|m| m.checked_add(nanos / 1000));
-    match micros {
-        Some(micros) if (0..1_000_000_000).contains(&nanos) => Ok(Timestamp::from_micros(micros)),
-        _ => Err("is no time".to_owned()),
-    }
-}
-
 /// A signed number of microseconds.
 pub fn signed_micros(micros: i64) -> prost_types::Duration {
     // Both parts have the same sign, as the type demands.
@@ -42,6 +32,16 @@ pub fn span(duration: &prost_types::Duration) -> Result<Duration, String> {
     match (u64::try_from(duration.seconds), u32::try_from(duration.nanos)) {
         (Ok(seconds), Ok(nanos)) if fine => Ok(Duration::new(seconds, nanos)),
         _ => Err("must not be negative".to_owned()),
+    }
+}
+
+/// A moment as callers send it.
+pub fn moment(given: &prost_types::Timestamp) -> Result<Timestamp, String> {
+    let nanos = i64::from(given.nanos);
+    let micros = given.seconds.checked_mul(MICROS).and_then(|m| m.checked_add(nanos / 1000));
+    match micros {
+        Some(micros) if (0..1_000_000_000).contains(&nanos) => Ok(Timestamp::from_micros(micros)),
+        _ => Err("is not a time".to_owned()),
     }
 }
 
@@ -64,6 +64,9 @@ mod tests {
         assert_eq!((at.seconds, at.nanos), (1, 500_000_000));
         let at = timestamp(Timestamp::from_micros(-1));
         assert_eq!((at.seconds, at.nanos), (-1, 999_999_000));
+        assert_eq!(moment(&at).unwrap().as_micros(), -1);
+        assert!(moment(&prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }).is_err());
+        assert!(moment(&prost_types::Timestamp { seconds: 0, nanos: -1 }).is_err());
         assert_eq!(parse("1970-01-01T01:00:01+01:00").unwrap().as_micros(), 1_000_000);
         assert!(parse("2026-11-01").is_err());
     }

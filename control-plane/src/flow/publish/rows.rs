@@ -8,14 +8,14 @@ use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, Epoch, EventId, Shard, TenantId};
 use postrider_domain::scheduler::Job;
-use postrider_domain::subscription::{Ordering, Status, Subscription};
+use postrider_domain::subscription::Status;
 use postrider_domain::time::Timestamp;
 use postrider_store::{Idempotency, NewEvent};
 
 use super::matching::Match;
 use super::{Pending, PublishWriter};
 use crate::flow::group::Queued;
-use crate::flow::ordering::first_state;
+use crate::flow::ordering::{first_state, key_for};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -39,7 +39,7 @@ impl PublishWriter {
                 let mut reserved = Vec::new();
                 for one in matches {
                     let key = one.subscription.key();
-                    let ordered = ordering_key(&one.subscription, &event).is_some();
+                    let ordered = key_for(&one.subscription, event.ordering_key.as_ref()).is_some();
                     let admitted = match one.subscription.status {
                         Status::Enabled if !ordered => {
                             scheduler.admits(&key, event.payload.len(), now)
@@ -96,7 +96,7 @@ impl PublishWriter {
         now: Timestamp,
     ) -> Delivery {
         let Match { subscription, filter_failed } = matched;
-        let ordering_key = ordering_key(subscription, event);
+        let ordering_key = key_for(subscription, event.ordering_key.as_ref());
         let running = self.parts.cluster.running(subscription, now);
         let suppressed = subscription.status == Status::Disabled;
         let (state, reason) = match (suppressed, admitted) {
@@ -142,12 +142,4 @@ pub(super) fn split_repeated_keys(
         let key = input.idempotency_key.clone();
         key.is_none_or(|key| seen.insert((input.tenant.clone(), key)))
     })
-}
-
-/// By what a subscription orders an event's delivery, if it does.
-fn ordering_key(subscription: &Subscription, event: &Event) -> Option<String> {
-    match subscription.settings.ordering {
-        Ordering::PerKey => event.ordering_key.clone(),
-        Ordering::Unordered => None,
-    }
 }

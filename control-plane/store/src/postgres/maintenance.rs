@@ -42,6 +42,9 @@ const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
 const OLD_STATS: &str = "DELETE FROM attempt_stats WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM attempt_stats WHERE hour < $1 LIMIT $2))";
 
+const OLD_OPERATIONS: &str = "DELETE FROM operations WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM operations WHERE end_time < $1 LIMIT $2))";
+
 const OLD_LATER: &str = "DELETE FROM later_deliveries WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM later_deliveries l WHERE l.delivery < $1
         AND NOT EXISTS (SELECT FROM deliveries d WHERE d.id = l.delivery)
@@ -63,6 +66,7 @@ impl MaintenanceStore for PostgresStore {
         transaction.commit().await.checked()?;
         delete_chunks(&mut connection, EXPIRED_KEYS, Bound::Time(now)).await?;
         delete_chunks(&mut connection, OLD_STATS, Bound::Time(cutoff)).await?;
+        delete_chunks(&mut connection, OLD_OPERATIONS, Bound::Time(cutoff)).await?;
         delete_chunks(&mut connection, OLD_LATER, Bound::Id(codec::first_id_from(cutoff))).await
     }
 

@@ -20,6 +20,8 @@ mod history_lists;
 mod late;
 mod maintenance;
 mod notices;
+mod operations;
+mod operations_history;
 mod ordering;
 mod ownership;
 mod partitions;

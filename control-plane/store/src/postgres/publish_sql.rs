@@ -11,7 +11,7 @@ macro_rules! delivery_source {
                 $14::smallint[], $15::bigint[], $16::bigint[], $17::text[], $18::bigint[],
                 $19::boolean[], $20::uuid[], $21::boolean[], $22::smallint[], $23::bigint[])
                 WITH ORDINALITY AS d(config, lane, ",
-            delivery_columns!(),
+            $crate::postgres::rows::delivery_columns!(),
             ", end_reason, end_time, ord)"
         )
     };
@@ -44,10 +44,10 @@ macro_rules! number_and_insert {
                 (SELECT array_agg(sequence ORDER BY tenant, subscription) FROM counters) AS last,
                 (SELECT array_agg(n ORDER BY lane) FROM counted) AS n)
             , live AS (INSERT INTO deliveries (",
-            delivery_columns!(),
+            $crate::postgres::rows::delivery_columns!(),
             ") SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
                     attempts, failures, trigger, due, deadline, ordering_key, ",
-            number!(),
+            $crate::postgres::publish_sql::number!(),
             ", test, resend_of, filter_failed FROM batch WHERE state < 4)"
         )
     };
@@ -71,6 +71,8 @@ macro_rules! numbers {
         )
     };
 }
+
+pub(super) use {delivery_source, number, number_and_insert};
 
 /// The statement. What decides about a row is looked up in an array or in a hashed
 /// subplan, never joined: with hash joins off, a join of two batches would be

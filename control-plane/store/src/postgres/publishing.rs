@@ -173,10 +173,10 @@ struct UsedKey {
 
 /// The subscriptions that number the batch's deliveries, in the order in which
 /// their counters are locked.
-struct Lanes<'a>(HashMap<&'a SubscriptionKey, i32>);
+pub(super) struct Lanes<'a>(HashMap<&'a SubscriptionKey, i32>);
 
 impl<'a> Lanes<'a> {
-    fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
+    pub(super) fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
         let mut keys: Vec<&SubscriptionKey> =
             deliveries.filter(|one| numbered(one)).map(|one| &one.subscription).collect();
         keys.sort_unstable();
@@ -184,7 +184,7 @@ impl<'a> Lanes<'a> {
         Self(keys.into_iter().zip(1..).collect())
     }
 
-    fn get(&self, delivery: &Delivery) -> Option<i32> {
+    pub(super) fn get(&self, delivery: &Delivery) -> Option<i32> {
         if numbered(delivery) { self.0.get(&delivery.subscription).copied() } else { None }
     }
 }

@@ -112,7 +112,7 @@ pub(super) fn epoch(row: &PgRow) -> StoreResult<Epoch> {
     codec::narrow("epoch", get(row, "epoch")?).map(Epoch)
 }
 
-fn tenant_id(row: &PgRow, column: &str) -> StoreResult<TenantId> {
+pub(super) fn tenant_id(row: &PgRow, column: &str) -> StoreResult<TenantId> {
     get::<&str>(row, column).map(TenantId::from_stored)
 }
 

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "tables", include_str!("../../migrations/postgres/0001_tables.sql")),
     (2, "event_types", include_str!("../../migrations/postgres/0002_event_types.sql")),
     (3, "announcements", include_str!("../../migrations/postgres/0003_announcements.sql")),
+    (4, "operations", include_str!("../../migrations/postgres/0004_operations.sql")),
     (5, "filter_failed", include_str!("../../migrations/postgres/0005_filter_failed.sql")),
     (6, "sequences", include_str!("../../migrations/postgres/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/postgres/0007_ordering.sql")),

@@ -59,6 +59,7 @@ const KEYS: Cut = Cut {
     remove: &["DELETE FROM idempotency_keys WHERE seq BETWEEN ?1 AND ?2 AND expire_time < ?3"],
 };
 
+const OPERATIONS: &str = "DELETE FROM operations WHERE end_time < ?1";
 const LOOK_EVENTS: &str = "SELECT seq, id FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const STATS: &str = "DELETE FROM attempt_stats WHERE (tenant, subscription, hour, outcome, bucket) \
      IN (SELECT tenant, subscription, hour, outcome, bucket FROM attempt_stats \
@@ -72,6 +73,7 @@ impl MaintenanceStore for SqliteStore {
         self.cut_events(cutoff).await?;
         self.cut(&ATTEMPTS, cutoff).await?;
         self.cut(&KEYS, now).await?;
+        self.cut_operations(cutoff).await?;
         self.cut_stats(cutoff).await
     }
 
@@ -136,6 +138,16 @@ impl SqliteStore {
             .await?;
             after = step.last;
         }
+    }
+
+    /// There are few of them.
+    async fn cut_operations(&self, cutoff: Timestamp) -> StoreResult<()> {
+        let mut values = Values::default();
+        values.add(cutoff.as_micros());
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        values.change(&mut tx, OPERATIONS).await?;
+        tx.commit().await
     }
 
     async fn cut_stats(&self, cutoff: Timestamp) -> StoreResult<()> {

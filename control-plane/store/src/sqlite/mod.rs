@@ -20,6 +20,8 @@ mod lock;
 mod maintenance;
 mod notices;
 mod open;
+mod operations;
+mod operations_history;
 mod ordering;
 mod ownership;
 mod publishing;

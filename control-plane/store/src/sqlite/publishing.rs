@@ -166,7 +166,7 @@ pub(super) async fn config_versions<'a>(
 }
 
 /// Stores deliveries; returns the number that each is stored with.
-async fn put_deliveries(
+pub(super) async fn put_deliveries(
     connection: &mut SqliteConnection,
     deliveries: &[&Delivery],
 ) -> StoreResult<Vec<Option<i64>>> {

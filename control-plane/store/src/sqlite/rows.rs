@@ -286,10 +286,8 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// A count or an epoch as SQLite's integer; the largest when it is larger.
-pub(super) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
+/// A count or an epoch as SQLite's integer.
+pub(super) use crate::codec::integer;
 
 /// Values in the order of [`delivery_columns`]; `sequence` is the number that the
 /// delivery is stored with.

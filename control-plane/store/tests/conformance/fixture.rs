@@ -30,7 +30,7 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub const EPOCH: Epoch = Epoch(1);
 
 /// Ten bytes that are never the same twice, and grow.
-fn random() -> [u8; 10] {
+pub fn random() -> [u8; 10] {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let mut bytes = [0; 10];
     bytes[2..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());

@@ -15,6 +15,7 @@ mod history;
 mod late;
 mod maintenance;
 mod notices;
+mod operations;
 mod ordering;
 mod ownership;
 mod publishing;

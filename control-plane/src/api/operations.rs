@@ -1,0 +1,216 @@
+//! google.longrunning.Operations, for what ReplayDeliveries and
+//! BackfillSubscription began.
+//!
+//! Fed by callers at any replica; reads and cancels rows, which the shard's owner
+//! moves. A cancellation is in force when it is answered: no step is committed
+//! after it. Operations are deleted by retention alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_domain::ids::{OperationId, TenantId};
+use postrider_domain::operation::{Operation, OperationState};
+use postrider_proto::longrunning;
+use postrider_proto::longrunning::operations_server::Operations as OperationsService;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::caller::Caller;
+use super::convert::operation::to_proto;
+use super::convert::time::span;
+use super::errors::{self, Kind, Violations};
+use super::page::{self, Fill, Items, QueryHash};
+use super::{changes, names, observe};
+use crate::flow::Flow;
+
+/// How long WaitOperation waits at most.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// How often it looks.
+const POLL: Duration = Duration::from_millis(200);
+/// Kept of a call's own deadline for the way back.
+const ANSWER_MARGIN: Duration = Duration::from_millis(100);
+
+pub struct Operations {
+    flow: Flow,
+}
+
+impl Operations {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    async fn find(&self, tenant: &TenantId, id: OperationId) -> Result<Operation, Status> {
+        let found = self.flow.store.get_operation(tenant, id).await.map_err(errors::store)?;
+        found.ok_or_else(|| errors::not_found(Kind::Operation, &names::of_operation(tenant, id)))
+    }
+
+    async fn list(
+        &self,
+        request: longrunning::ListOperationsRequest,
+    ) -> Result<longrunning::ListOperationsResponse, Status> {
+        let mut violations = Violations::default();
+        let tenant = violations.keep("name", names::tenant(&request.name));
+        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        if !request.filter.is_empty() {
+            violations.add("filter", "must be empty");
+        }
+        if request.return_partial_success {
+            violations.add("return_partial_success", "must be false");
+        }
+        let tenant = violations.finish(tenant)?;
+        observe::note("tenant", &tenant);
+        let query = QueryHash::of("ListOperations", &[&request.name]);
+        let plan = Fill {
+            after: page::position::<OperationId>(&request.page_token, query)?,
+            want,
+            exact: true,
+            max_batch: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        changes::tenant_known(&self.flow, &tenant).await?;
+        let items =
+            Items { keep: &|_| true, position: &|found: &Operation| found.id, bytes: &|_| 0 };
+        let (operations, next) = page::fill(plan, items, |before, limit| {
+            let (store, tenant) = (Arc::clone(&self.flow.store), tenant.clone());
+            async move { store.list_operations(&tenant, before, limit).await }
+        })
+        .await?;
+        Ok(longrunning::ListOperationsResponse {
+            operations: operations.iter().map(to_proto).collect(),
+            next_page_token: page::token(query, next.as_ref()),
+            unreachable: Vec::new(),
+        })
+    }
+
+    async fn cancel(&self, name: &str, who: &str) -> Result<(), Status> {
+        let (tenant, id) = key(name)?;
+        self.find(&tenant, id).await?;
+        let now = self.flow.clock.now();
+        self.flow.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
+        observe::changed(who, "operation cancelled", &name);
+        Ok(())
+    }
+
+    /// The operation once it is done, or as it is when the time is over or the
+    /// replica stops.
+    async fn wait(
+        &self,
+        request: longrunning::WaitOperationRequest,
+        call: Option<Duration>,
+    ) -> Result<longrunning::Operation, Status> {
+        let (tenant, id) = key(&request.name)?;
+        let asked = request.timeout.as_ref().map(span).transpose();
+        let asked = asked.map_err(|problem| errors::invalid("timeout", problem))?;
+        let patience = asked.unwrap_or(MAX_WAIT).min(MAX_WAIT);
+        let patience = call.map_or(patience, |call| patience.min(call));
+        let deadline = tokio::time::Instant::now() + patience;
+        let closing = self.flow.watch.closing();
+        loop {
+            let found = self.find(&tenant, id).await?;
+            let late = tokio::time::Instant::now() >= deadline || closing.is_cancelled();
+            if late || found.state != OperationState::Running {
+                return Ok(to_proto(&found));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep_until(deadline) => {}
+                () = closing.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// The operation that a request names, noted in the call's span.
+fn key(name: &str) -> Result<(TenantId, OperationId), Status> {
+    let (tenant, id) = names::operation(name).map_err(|error| errors::invalid("name", error))?;
+    observe::note("tenant", &tenant);
+    Ok((tenant, id))
+}
+
+/// How long the caller itself waits for the answer, less what the answer takes.
+fn call_deadline(metadata: &MetadataMap) -> Option<Duration> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    let whole = match unit {
+        "H" => Duration::from_secs(number.saturating_mul(3600)),
+        "M" => Duration::from_secs(number.saturating_mul(60)),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    };
+    Some(whole.saturating_sub(ANSWER_MARGIN))
+}
+
+#[async_trait]
+impl OperationsService for Operations {
+    async fn list_operations(
+        &self,
+        request: Request<longrunning::ListOperationsRequest>,
+    ) -> Result<Response<longrunning::ListOperationsResponse>, Status> {
+        let span = observe::span("ListOperations", &request);
+        observe::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn get_operation(
+        &self,
+        request: Request<longrunning::GetOperationRequest>,
+    ) -> Result<Response<longrunning::Operation>, Status> {
+        observe::call(observe::span("GetOperation", &request), async {
+            let (tenant, id) = key(&request.get_ref().name)?;
+            Ok(to_proto(&self.find(&tenant, id).await?))
+        })
+        .await
+    }
+
+    async fn delete_operation(
+        &self,
+        request: Request<longrunning::DeleteOperationRequest>,
+    ) -> Result<Response<()>, Status> {
+        observe::call(observe::span("DeleteOperation", &request), async {
+            Err(Status::unimplemented("operations are deleted when their retention is over"))
+        })
+        .await
+    }
+
+    async fn cancel_operation(
+        &self,
+        request: Request<longrunning::CancelOperationRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (span, who) = (observe::span("CancelOperation", &request), Caller::of(&request).who);
+        observe::call(span, self.cancel(&request.get_ref().name, &who)).await
+    }
+
+    async fn wait_operation(
+        &self,
+        request: Request<longrunning::WaitOperationRequest>,
+    ) -> Result<Response<longrunning::Operation>, Status> {
+        let span = observe::span("WaitOperation", &request);
+        let call = call_deadline(request.metadata());
+        observe::call(span, self.wait(request.into_inner(), call)).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calls_deadline_is_read_in_every_unit() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(call_deadline(&metadata), None);
+        for (text, millis) in
+            [("1S", Some(900)), ("200m", Some(100)), ("1M", Some(59_900)), ("50m", Some(0))]
+        {
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            assert_eq!(call_deadline(&metadata), millis.map(Duration::from_millis), "{text}");
+        }
+        for text in ["", "S", "1x", "-1S"] {
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            assert_eq!(call_deadline(&metadata), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! ResendEvent.
+//!
+//! Fed by EventService; feeds `flow::manual` at the replica that owns the
+//! tenant's shard.
+
+use postrider_proto::v1;
+use postrider_proto::v1::event_service_client::EventServiceClient;
+use tonic::metadata::MetadataMap;
+use tonic::{Response, Status};
+
+use super::errors::{self, Kind, Reason, Violations};
+use super::forward::{self, Place};
+use super::{names, observe, show};
+use crate::flow::{Flow, ResendError};
+
+pub async fn event(
+    flow: &Flow,
+    metadata: &MetadataMap,
+    request: v1::ResendEventRequest,
+    who: &str,
+) -> Result<v1::ResendEventResponse, Status> {
+    let mut violations = Violations::default();
+    let named = violations.keep("name", names::event(&request.name));
+    let only = match request.subscription.as_str() {
+        "" => None,
+        name => violations.keep("subscription", names::subscription(name)),
+    };
+    if let (Some((tenant, _)), Some(key)) = (&named, &only)
+        && key.tenant != *tenant
+    {
+        violations.add("subscription", "must be of the event's tenant");
+    }
+    let (tenant, id) = violations.finish(named)?;
+    observe::note("tenant", &tenant);
+    observe::note("event", id);
+    if let Place::At(peer) = forward::place(flow, &tenant, metadata)? {
+        let mut client = EventServiceClient::new(peer);
+        let answer = client.resend_event(forward::request(metadata, request)).await;
+        return answer.map(Response::into_inner).map_err(forward::answer);
+    }
+    let only = only.map(|key| key.subscription);
+    let sent = flow.resend_event(&tenant, id, only.as_ref()).await;
+    let sent = sent.map_err(|error| refused(error, &request))?;
+    observe::changed(who, "event resent", &request.name);
+    Ok(v1::ResendEventResponse { deliveries: show::deliveries(flow, &tenant, sent).await? })
+}
+
+fn refused(error: ResendError, request: &v1::ResendEventRequest) -> Status {
+    match error {
+        ResendError::EventNotFound => errors::not_found(Kind::Event, &request.name),
+        ResendError::SubscriptionNotFound => {
+            errors::not_found(Kind::Subscription, &request.subscription)
+        }
+        ResendError::SubscriptionDeleted => errors::resource(
+            Reason::SubscriptionDeleted,
+            Kind::Subscription,
+            &request.subscription,
+            "is deleted",
+        ),
+        ResendError::NothingToResend => errors::resource(
+            Reason::NothingToResend,
+            Kind::Event,
+            &request.name,
+            "has no delivery to a subscription that is left",
+        ),
+        ResendError::NotOwner => forward::no_owner(),
+        ResendError::Store(error) => errors::store(error),
+    }
+}

@@ -1,0 +1,259 @@
+//! Sending again: one delivery, or one event to its subscriptions.
+//!
+//! Fed by `api`, at the replica that owns the tenant's shard; feeds the store
+//! and the scheduler. Guarantees that what is sent again is a delivery of its own
+//! with all its retries and its original's sequence number, and that resending an
+//! event makes none where one is unfinished.
+
+use std::collections::BTreeMap;
+
+use postrider_domain::delivery::{Delivery, DeliveryState, Trigger};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{
+    DeliveryId, Epoch, EventId, SubscriptionId, SubscriptionKey, TenantId,
+};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::Timestamp;
+use postrider_store::{DeliveryQuery, StoreError, StoreResult, TimeRange};
+
+use super::super::Flow;
+use super::super::ordering::{first_state, key_for};
+use super::super::tenants::Snapshot;
+
+/// Deliveries of one event that are read at once.
+const PAGE: u32 = 1000;
+
+/// Why a delivery is not tried now.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    #[error("the delivery does not exist")]
+    NotFound,
+    #[error("an attempt is under way")]
+    InFlight,
+    #[error("the delivery is held behind another of its ordering key")]
+    Held,
+    #[error("the subscription is deleted")]
+    SubscriptionDeleted,
+    #[error("the event is no longer kept")]
+    EventGone,
+    #[error("another replica owns the tenant's shard")]
+    NotOwner,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an event is not sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum ResendError {
+    #[error("the event does not exist, or is no longer kept")]
+    EventNotFound,
+    #[error("the subscription does not exist")]
+    SubscriptionNotFound,
+    #[error("the subscription is deleted")]
+    SubscriptionDeleted,
+    #[error("the event has no delivery to a subscription that is left")]
+    NothingToResend,
+    #[error("another replica owns the tenant's shard")]
+    NotOwner,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Flow {
+    /// Brings a waiting delivery forward, or sends an ended one again.
+    pub async fn retry_delivery(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+    ) -> Result<Delivery, RetryError> {
+        self.must_own(tenant).ok_or(RetryError::NotOwner)?;
+        let found = self.store.get_delivery(tenant, id).await?.ok_or(RetryError::NotFound)?;
+        match found.state {
+            DeliveryState::InFlight => Err(RetryError::InFlight),
+            DeliveryState::Held => Err(RetryError::Held),
+            DeliveryState::Waiting => self.bring_forward(found).await?.ok_or(RetryError::InFlight),
+            _ => {
+                let key = &found.subscription;
+                let snapshot = self.tenants.snapshot(tenant).await?;
+                let snapshot = snapshot.ok_or(RetryError::SubscriptionDeleted)?;
+                let subscription = snapshot.subscription(&key.subscription);
+                let subscription = subscription.ok_or(RetryError::SubscriptionDeleted)?;
+                let event = self.store.get_event(tenant, found.event).await?;
+                let event = event.ok_or(RetryError::EventGone)?;
+                Ok(self.send_again(&event, &snapshot, subscription, Some(&found)).await?)
+            }
+        }
+    }
+
+    /// Sends an event again, to one subscription or to every one that it has
+    /// deliveries for; what is unfinished is brought forward, or left alone. One
+    /// delivery for each, in the order of their subscriptions.
+    pub async fn resend_event(
+        &self,
+        tenant: &TenantId,
+        id: EventId,
+        only: Option<&SubscriptionId>,
+    ) -> Result<Vec<Delivery>, ResendError> {
+        self.must_own(tenant).ok_or(ResendError::NotOwner)?;
+        let event = self.store.get_event(tenant, id).await?.ok_or(ResendError::EventNotFound)?;
+        let snapshot = self.tenants.refresh(tenant).await?;
+        let mut standing = self.standing_deliveries(&event, only).await?;
+        let wanted: Vec<SubscriptionId> = match only {
+            Some(subscription) => vec![subscription.clone()],
+            None => standing.keys().cloned().collect(),
+        };
+        let mut sent = Vec::with_capacity(wanted.len());
+        for subscription in wanted {
+            let live = snapshot
+                .as_ref()
+                .and_then(|snapshot| Some((snapshot, snapshot.subscription(&subscription)?)));
+            let Some((snapshot, live)) = live else { continue };
+            sent.push(match standing.remove(&subscription) {
+                Some(unfinished) if !unfinished.state.is_final() => {
+                    self.move_on(unfinished).await?
+                }
+                ended => self.send_again(&event, snapshot, live, ended.as_ref()).await?,
+            });
+        }
+        match (sent.is_empty(), only) {
+            (false, _) => Ok(sent),
+            (true, None) => Err(ResendError::NothingToResend),
+            (true, Some(subscription)) => Err(self.why_not(tenant, subscription).await?),
+        }
+    }
+
+    /// For each subscription the delivery of an event that counts: the unfinished
+    /// one or, when all have ended, the newest.
+    async fn standing_deliveries(
+        &self,
+        event: &Event,
+        only: Option<&SubscriptionId>,
+    ) -> StoreResult<BTreeMap<SubscriptionId, Delivery>> {
+        let mut query = DeliveryQuery {
+            tenant: event.tenant.clone(),
+            subscription: only.cloned(),
+            event: Some(event.id),
+            event_type: None,
+            account: None,
+            states: Vec::new(),
+            test: None,
+            created: TimeRange::default(),
+            before: None,
+            limit: PAGE,
+        };
+        let mut standing: BTreeMap<SubscriptionId, Delivery> = BTreeMap::new();
+        loop {
+            let page = self.store.list_deliveries(&query).await?;
+            query.before = page.last().map(|last| last.id);
+            let is_last = page.len() < PAGE as usize;
+            for delivery in page {
+                let known = standing.get(&delivery.subscription.subscription);
+                // The newest come first.
+                if known.is_none_or(|k| k.state.is_final() && !delivery.state.is_final()) {
+                    standing.insert(delivery.subscription.subscription.clone(), delivery);
+                }
+            }
+            if is_last {
+                return Ok(standing);
+            }
+        }
+    }
+
+    /// Brings an unfinished delivery forward if it waits, and leaves it alone if not.
+    async fn move_on(&self, unfinished: Delivery) -> StoreResult<Delivery> {
+        let (tenant, id) = (unfinished.subscription.tenant.clone(), unfinished.id);
+        if unfinished.state != DeliveryState::Waiting {
+            return Ok(unfinished);
+        }
+        match self.bring_forward(unfinished.clone()).await? {
+            Some(forward) => Ok(forward),
+            None => Ok(self.store.get_delivery(&tenant, id).await?.unwrap_or(unfinished)),
+        }
+    }
+
+    /// Makes a waiting delivery due now; `None` when it waits no longer.
+    async fn bring_forward(&self, found: Delivery) -> StoreResult<Option<Delivery>> {
+        let tenant = &found.subscription.tenant;
+        let now = self.clock.now();
+        if !self.store.bring_forward(tenant, found.id, now).await? {
+            return Ok(None);
+        }
+        self.dispatcher.with(|s, now| s.note_due(&found.subscription, now, now));
+        let after = self.store.get_delivery(tenant, found.id).await?;
+        Ok(Some(after.unwrap_or(Delivery { due: now, trigger: Trigger::Manual, ..found })))
+    }
+
+    /// Makes a new delivery of an event, after one that ended if there was one.
+    async fn send_again(
+        &self,
+        event: &Event,
+        snapshot: &Snapshot,
+        subscription: &Subscription,
+        ended: Option<&Delivery>,
+    ) -> StoreResult<Delivery> {
+        let key = subscription.key();
+        let now = self.clock.now();
+        let running = self.cluster.running(subscription, now);
+        let known = ended.map_or(event.ordering_key.as_ref(), |ended| ended.ordering_key.as_ref());
+        let ordering_key = key_for(subscription, known.filter(|_| !event.test));
+        let delivery = Delivery {
+            id: DeliveryId::new(now, rand::random()),
+            state: first_state(ordering_key.as_ref()),
+            ordering_key,
+            trigger: Trigger::Manual,
+            deadline: running + subscription.settings.retry.deadline_span(),
+            sequence: ended.and_then(|ended| ended.sequence),
+            test: event.test,
+            resend_of: ended.map(|ended| ended.id),
+            ..waiting(event, key.clone(), snapshot, now)
+        };
+        let sequence = self.store.add_delivery(&delivery).await?;
+        self.dispatcher.with(|scheduler, now| scheduler.note_due(&key, now, now));
+        self.turns.may_follow(&delivery);
+        Ok(Delivery { sequence, ..delivery })
+    }
+
+    /// Why nothing can be sent to a subscription.
+    async fn why_not(
+        &self,
+        tenant: &TenantId,
+        subscription: &SubscriptionId,
+    ) -> StoreResult<ResendError> {
+        let key = SubscriptionKey { tenant: tenant.clone(), subscription: subscription.clone() };
+        Ok(match self.store.get_subscription(&key).await? {
+            Some(_) => ResendError::SubscriptionDeleted,
+            None => ResendError::SubscriptionNotFound,
+        })
+    }
+}
+
+/// A delivery of an event that is due now.
+pub(super) fn waiting(
+    event: &Event,
+    key: SubscriptionKey,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Delivery {
+    Delivery {
+        id: DeliveryId::new(event.id.time(), rand::random()),
+        subscription: key,
+        event: event.id,
+        event_type: event.event_type.clone(),
+        account: event.account.clone(),
+        shard: snapshot.shard,
+        epoch: Epoch::default(),
+        state: DeliveryState::Waiting,
+        end_reason: None,
+        attempts: 0,
+        failures: 0,
+        trigger: Trigger::Publish,
+        due: now,
+        deadline: now,
+        end_time: None,
+        ordering_key: None,
+        sequence: None,
+        test: false,
+        resend_of: None,
+        filter_failed: false,
+    }
+}

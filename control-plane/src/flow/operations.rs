@@ -1,0 +1,273 @@
+//! Replays and backfills, carried out at the owner of their tenant's shard.
+//!
+//! Fed by the table of operations, looked at once a sweep; feeds it steps, and the
+//! scheduler word of what became due. Guarantees that an operation goes on after a
+//! crash, at whichever replica owns its shard then, from where its last step was
+//! committed: its row is all that it needs. What it makes in a second is bounded
+//! by the clock, and is WAITING in the table until there is room to send it.
+//!
+//! - `replay`, `backfill`: one step of each, worked out.
+
+mod backfill;
+mod replay;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use postrider_domain::delivery::{Delivery, Trigger};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{DeliveryId, Epoch, OperationId, SubscriptionKey, TenantId};
+use postrider_domain::operation::{Operation, OperationFailure, OperationState, Task};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::Timestamp;
+use postrider_store::{OperationEnd, OperationStep, StoreResult};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Flow;
+use super::ordering::{first_state, key_for};
+use crate::health::Progress;
+
+/// Rows that one step looks at, at most: a short read, and a short transaction.
+const SCAN_ROWS: u32 = 256;
+/// Operations that one replica carries out at a time; further ones begin when these
+/// have ended.
+const MAX_RUNNING: u32 = 256;
+
+/// Between two steps of one operation at least, so that one that looks at much and
+/// makes nothing leaves the database to others.
+const MIN_PAUSE: Duration = Duration::from_millis(5);
+
+/// An operation of a shard that is owned here, and when its next step may begin.
+struct Running {
+    operation: Operation,
+    next: Timestamp,
+}
+
+/// What the loop remembers between its rounds.
+struct Rounds {
+    running: HashMap<OperationId, Running>,
+    next_sweep: Timestamp,
+}
+
+/// A step being worked out: what was looked at so far, and what came of it.
+struct Draft {
+    cursor: Option<Uuid>,
+    examined: u64,
+    deliveries: Vec<Delivery>,
+    end: Option<OperationEnd>,
+}
+
+impl Draft {
+    const fn of(operation: &Operation) -> Self {
+        Self { cursor: operation.cursor, examined: 0, deliveries: Vec::new(), end: None }
+    }
+
+    fn failed(operation: &Operation, failure: OperationFailure) -> Self {
+        let end = OperationEnd { state: OperationState::Failed, failure: Some(failure) };
+        Self { end: Some(end), ..Self::of(operation) }
+    }
+
+    fn looked_at(&mut self, id: Uuid) {
+        self.cursor = Some(id);
+        self.examined += 1;
+    }
+
+    /// All that a read gave was looked at; when it gave less than it might have,
+    /// there is no more.
+    fn read_to_its_end(&mut self, rows: usize, limit: u32) {
+        if rows < usize::try_from(limit).unwrap_or(usize::MAX) {
+            self.end = Some(OperationEnd { state: OperationState::Succeeded, failure: None });
+        }
+    }
+}
+
+impl Flow {
+    /// Commits an operation to be carried out by whoever owns the tenant's shard.
+    pub async fn start_operation(&self, tenant: &TenantId, task: Task) -> StoreResult<Operation> {
+        let now = self.clock.now();
+        let operation = Operation {
+            tenant: tenant.clone(),
+            id: OperationId::new(now, rand::random()),
+            shard: self.tenants.shard(tenant),
+            task,
+            state: OperationState::Running,
+            failure: None,
+            cursor: None,
+            examined: 0,
+            made: 0,
+            create_time: now,
+            end_time: None,
+        };
+        self.store.create_operation(&operation).await?;
+        Ok(operation)
+    }
+
+    /// Carries out operations until told to stop.
+    pub async fn run_operations(&self, progress: Progress, stop: CancellationToken) {
+        let mut rounds = Rounds { running: HashMap::new(), next_sweep: self.clock.now() };
+        while !stop.is_cancelled() {
+            progress.made();
+            if let Err(error) = self.look_for_operations(&mut rounds).await {
+                tracing::warn!(%error, "operations wait for the database");
+                rounds.next_sweep = self.clock.now() + self.settings.ownership.sweep();
+            }
+            self.step_what_is_due(&mut rounds, &stop).await;
+            let steps = rounds.running.values().map(|running| running.next);
+            let next = steps.chain([rounds.next_sweep]).min().unwrap_or(rounds.next_sweep);
+            tokio::select! {
+                () = self.clock.sleep_until(next) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Once a sweep: what runs in the shards owned, as it stands in the table.
+    async fn look_for_operations(&self, rounds: &mut Rounds) -> StoreResult<()> {
+        let now = self.clock.now();
+        if now < rounds.next_sweep {
+            return Ok(());
+        }
+        rounds.next_sweep = now + self.settings.ownership.sweep();
+        let shards: Vec<_> =
+            self.dispatcher.look(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
+        let found = if shards.is_empty() {
+            Vec::new()
+        } else {
+            self.store.running_operations(&shards, MAX_RUNNING).await?
+        };
+        let mut known = std::mem::take(&mut rounds.running);
+        for operation in found {
+            let next = known.remove(&operation.id).map_or(now, |running| running.next);
+            rounds.running.insert(operation.id, Running { operation, next });
+        }
+        Ok(())
+    }
+
+    async fn step_what_is_due(&self, rounds: &mut Rounds, stop: &CancellationToken) {
+        let now = self.clock.now();
+        let due = rounds.running.values().filter(|running| running.next <= now);
+        let due: Vec<OperationId> = due.map(|running| running.operation.id).collect();
+        for id in due {
+            let Some(running) = rounds.running.get_mut(&id) else { continue };
+            if stop.is_cancelled() {
+                return;
+            }
+            let begun = self.clock.now();
+            match self.step(&running.operation).await {
+                Ok(Some(after)) if after.state == OperationState::Running => {
+                    let made = after.made.saturating_sub(running.operation.made);
+                    let pause = running.operation.task.pause_after(made);
+                    running.next = begun + pause.max(MIN_PAUSE);
+                    running.operation = after;
+                }
+                Ok(Some(after)) => {
+                    tracing::info!(
+                        tenant = %after.tenant, operation = %after.id, state = ?after.state,
+                        examined = after.examined, made = after.made, "operation ended"
+                    );
+                    rounds.running.remove(&id);
+                }
+                // Cancelled, or moved on by another owner: the next look tells.
+                Ok(None) => {
+                    rounds.running.remove(&id);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, operation = %id, "a step waits for the database");
+                    // What the table says by then is where to go on.
+                    rounds.running.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// Works a step out and commits it; `None` when the operation no longer stands
+    /// where it was thought to.
+    async fn step(&self, operation: &Operation) -> StoreResult<Option<Operation>> {
+        let snapshot = self.tenants.snapshot(&operation.tenant).await?;
+        let draft = match (&snapshot, &operation.task) {
+            (None, _) => Draft::failed(operation, OperationFailure::TenantDeleted),
+            (Some(snapshot), Task::Replay(replay)) => {
+                self.replay_step(operation, replay, snapshot).await?
+            }
+            (Some(snapshot), Task::Backfill(backfill)) => {
+                self.backfill_step(operation, backfill, snapshot).await?
+            }
+        };
+        let due: BTreeSet<SubscriptionKey> =
+            draft.deliveries.iter().map(|delivery| delivery.subscription.clone()).collect();
+        let step = OperationStep {
+            tenant: operation.tenant.clone(),
+            id: operation.id,
+            from: operation.cursor,
+            to: draft.cursor,
+            examined: draft.examined,
+            deliveries: draft.deliveries,
+            end: draft.end,
+        };
+        let after = self.store.step_operation(&step, self.clock.now()).await?;
+        if after.is_some() {
+            self.dispatcher.with(|scheduler, now| {
+                due.iter().for_each(|key| scheduler.note_due(key, now, now));
+            });
+            step.deliveries.iter().for_each(|delivery| self.turns.may_follow(delivery));
+        }
+        Ok(after)
+    }
+
+    /// A delivery that an operation makes, due now; with all automatic retries.
+    fn replayed(&self, ended: &Delivery, subscription: &Subscription, now: Timestamp) -> Delivery {
+        let ordering_key = key_for(subscription, ended.ordering_key.as_ref());
+        Delivery {
+            id: DeliveryId::new(now, rand::random()),
+            epoch: Epoch::default(),
+            state: first_state(ordering_key.as_ref()),
+            ordering_key,
+            end_reason: None,
+            attempts: 0,
+            failures: 0,
+            trigger: Trigger::Replay,
+            due: now,
+            deadline: self.cluster.running(subscription, now)
+                + subscription.settings.retry.deadline_span(),
+            end_time: None,
+            resend_of: Some(ended.id),
+            ..ended.clone()
+        }
+    }
+
+    /// The first delivery of an event of the past. Its sequence number is given
+    /// where those of all new deliveries are.
+    fn backfilled(
+        &self,
+        event: &Event,
+        subscription: &Subscription,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Delivery {
+        let ordering_key = key_for(subscription, event.ordering_key.as_ref());
+        Delivery {
+            id: DeliveryId::new(now, rand::random()),
+            subscription: subscription.key(),
+            event: event.id,
+            event_type: event.event_type.clone(),
+            account: event.account.clone(),
+            shard: operation.shard,
+            epoch: Epoch::default(),
+            state: first_state(ordering_key.as_ref()),
+            end_reason: None,
+            attempts: 0,
+            failures: 0,
+            trigger: Trigger::Replay,
+            due: now,
+            deadline: self.cluster.running(subscription, now)
+                + subscription.settings.retry.deadline_span(),
+            end_time: None,
+            ordering_key,
+            sequence: None,
+            test: false,
+            resend_of: None,
+            filter_failed: false,
+        }
+    }
+}

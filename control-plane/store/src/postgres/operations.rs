@@ -1,0 +1,236 @@
+//! Long-running operations.
+//!
+//! A step locks its operation's row first: two owners that work out the same step
+//! commit it one after the other, and the second finds the cursor moved.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use postrider_domain::delivery::Delivery;
+use postrider_domain::event::Event;
+use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
+use postrider_domain::operation::{Operation, OperationState};
+use postrider_domain::time::Timestamp;
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::arrays::DeliveryArrays;
+use super::errors::Checked as _;
+use super::publish_sql::{delivery_source, number_and_insert};
+use super::publishing::Lanes;
+use super::rows::{self, get};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::operations::{OperationStep, OperationStore, Stretch};
+
+macro_rules! operation_columns {
+    () => {
+        "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time"
+    };
+}
+
+const CREATE: &str = concat!(
+    "INSERT INTO operations (",
+    operation_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
+
+const GET: &str =
+    concat!("SELECT ", operation_columns!(), " FROM operations WHERE tenant = $1 AND id = $2");
+
+const LIST: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    " FROM operations WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+);
+
+const RUNNING: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    " FROM operations WHERE shard = ANY($1) AND state = 1 ORDER BY id LIMIT $2"
+);
+
+const CANCEL: &str = "UPDATE operations SET state = 3, end_time = $3
+    WHERE tenant = $1 AND id = $2 AND state = 1";
+
+const LOCK: &str = "SELECT id FROM operations
+    WHERE tenant = $1 AND id = $2 AND state = 1 AND cursor IS NOT DISTINCT FROM $3 FOR UPDATE";
+
+const MOVE: &str = concat!(
+    "UPDATE operations SET cursor = $3, examined = examined + $4, made = made + $5, state = $6,
+        failure = $7, end_time = $8
+    WHERE tenant = $1 AND id = $2 RETURNING ",
+    operation_columns!()
+);
+
+/// The millisecond that an event's id carries, in microseconds: where its partition
+/// is.
+macro_rules! event_time {
+    () => {
+        "(('x' || translate(left(d.event::text, 13), '-', ''))::bit(48))::bigint * 1000"
+    };
+}
+
+/// As a single delivery is added (`publish_sql::ADD`), many at once.
+const ADD: &str = concat!(
+    "WITH added AS MATERIALIZED (
+        SELECT * FROM ",
+    delivery_source!(),
+    " WHERE EXISTS (SELECT FROM events e
+            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = ",
+    event_time!(),
+    ")
+        OR EXISTS (SELECT FROM retained_events r
+            WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
+    number_and_insert!("SELECT * FROM added"),
+    ", later AS (INSERT INTO later_deliveries (tenant, event, delivery)
+        SELECT tenant, event, id FROM added
+        WHERE left(id::text, 13) <> left(event::text, 13))
+    SELECT count(*) FROM added"
+);
+
+#[async_trait]
+impl OperationStore for PostgresStore {
+    async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
+        sqlx::query(CREATE)
+            .bind(operation.tenant.as_str())
+            .bind(operation.id.0)
+            .bind(i32::from(operation.shard.0))
+            .bind(codec::to_json(&operation.task)?)
+            .bind(operation.state.code())
+            .bind(operation.failure.map(|failure| failure.code()))
+            .bind(operation.cursor)
+            .bind(codec::integer(operation.examined))
+            .bind(codec::integer(operation.made))
+            .bind(operation.create_time.as_micros())
+            .bind(operation.end_time.map(Timestamp::as_micros))
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(())
+    }
+
+    async fn get_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+    ) -> StoreResult<Option<Operation>> {
+        let query = sqlx::query(GET).bind(tenant.as_str()).bind(id.0);
+        let row = query.fetch_optional(&self.pool).await.checked()?;
+        row.as_ref().map(operation).transpose()
+    }
+
+    async fn list_operations(
+        &self,
+        tenant: &TenantId,
+        before: Option<OperationId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Operation>> {
+        let before = before.map_or(Uuid::max(), |id| id.0);
+        let query = sqlx::query(LIST).bind(tenant.as_str()).bind(before).bind(i64::from(limit));
+        rows::read(&query.fetch_all(&self.pool).await.checked()?, operation)
+    }
+
+    async fn running_operations(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<Operation>> {
+        let shards: Vec<i32> = shards.iter().map(|shard| i32::from(shard.0)).collect();
+        let query = sqlx::query(RUNNING).bind(shards).bind(i64::from(limit));
+        rows::read(&query.fetch_all(&self.pool).await.checked()?, operation)
+    }
+
+    async fn cancel_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let query = sqlx::query(CANCEL).bind(tenant.as_str()).bind(id.0).bind(now.as_micros());
+        query.execute(&self.pool).await.checked()?;
+        Ok(())
+    }
+
+    async fn step_operation(
+        &self,
+        step: &OperationStep,
+        now: Timestamp,
+    ) -> StoreResult<Option<Operation>> {
+        let mut transaction = self.pool.begin().await.checked()?;
+        let lock = sqlx::query(LOCK).bind(step.tenant.as_str()).bind(step.id.0).bind(step.from);
+        if lock.fetch_optional(&mut *transaction).await.checked()?.is_none() {
+            return Ok(None);
+        }
+        let made = add(&mut transaction, &step.deliveries).await?;
+        let end = step.end;
+        let row = sqlx::query(MOVE)
+            .bind(step.tenant.as_str())
+            .bind(step.id.0)
+            .bind(step.to)
+            .bind(codec::integer(step.examined))
+            .bind(made)
+            .bind(end.map_or(OperationState::Running, |end| end.state).code())
+            .bind(end.and_then(|end| end.failure).map(|failure| failure.code()))
+            .bind(end.map(|_| now.as_micros()))
+            .fetch_one(&mut *transaction)
+            .await
+            .checked()?;
+        let after = operation(&row)?;
+        transaction.commit().await.checked()?;
+        Ok(Some(after))
+    }
+
+    async fn ended_deliveries(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>> {
+        self.ended_of(stretch).await
+    }
+
+    async fn stretch_of_events(
+        &self,
+        stretch: &Stretch,
+        with_payload: bool,
+    ) -> StoreResult<Vec<Event>> {
+        self.events_of(stretch, with_payload).await
+    }
+
+    async fn delivered_events(
+        &self,
+        key: &SubscriptionKey,
+        events: &[EventId],
+    ) -> StoreResult<HashSet<EventId>> {
+        self.delivered_of(key, events).await
+    }
+}
+
+/// Inserts unfinished deliveries whose events are kept; returns how many.
+async fn add(connection: &mut PgConnection, deliveries: &[Delivery]) -> StoreResult<i64> {
+    if deliveries.is_empty() {
+        return Ok(0);
+    }
+    let mut arrays = DeliveryArrays::default();
+    let lanes = Lanes::of(deliveries.iter());
+    for delivery in deliveries {
+        arrays.push(1, lanes.get(delivery), delivery)?;
+    }
+    let row = arrays.bind(sqlx::query(ADD)).fetch_one(connection).await.checked()?;
+    get(&row, "count")
+}
+
+fn operation(row: &PgRow) -> StoreResult<Operation> {
+    let failure = get::<Option<i16>>(row, "failure")?;
+    Ok(Operation {
+        tenant: rows::tenant_id(row, "tenant")?,
+        id: OperationId(get(row, "id")?),
+        shard: rows::shard(row)?,
+        task: codec::from_json("task", get(row, "task")?)?,
+        state: codec::operation_state(get::<i16>(row, "state")?.into())?,
+        failure: failure.map(|code| codec::operation_failure(code.into())).transpose()?,
+        cursor: get(row, "cursor")?,
+        examined: codec::narrow("examined", get(row, "examined")?)?,
+        made: codec::narrow("made", get(row, "made")?)?,
+        create_time: rows::time(row, "create_time")?,
+        end_time: rows::optional_time(row, "end_time")?,
+    })
+}

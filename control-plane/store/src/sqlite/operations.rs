@@ -1,0 +1,228 @@
+//! Long-running operations.
+//!
+//! A step looks at its operation and writes under the one writer's lock.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use postrider_domain::delivery::Delivery;
+use postrider_domain::event::Event;
+use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
+use postrider_domain::operation::{Operation, OperationState};
+use postrider_domain::time::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::bulk::{Bulk, Values, id_list};
+use super::publishing::put_deliveries;
+use super::rows::{Columns, integer};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::operations::{OperationStep, OperationStore, Stretch};
+
+macro_rules! operation_columns {
+    () => {
+        "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time"
+    };
+}
+
+const CREATE: &str = concat!(
+    "INSERT INTO operations (",
+    operation_columns!(),
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+);
+const GET: &str =
+    concat!("SELECT ", operation_columns!(), " FROM operations WHERE tenant = ? AND id = ?");
+const LIST: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    " FROM operations WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?"
+);
+const RUNNING: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    " FROM operations INDEXED BY operations_running \
+     WHERE state = 1 AND shard IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"
+);
+const CANCEL: &str =
+    "UPDATE operations SET state = 3, end_time = ?3 WHERE tenant = ?1 AND id = ?2 AND state = 1";
+const STANDS: &str =
+    "SELECT 1 FROM operations WHERE tenant = ?1 AND id = ?2 AND state = 1 AND cursor IS ?3";
+const MOVE: &str = concat!(
+    "UPDATE operations SET cursor = ?3, examined = examined + ?4, made = made + ?5, state = ?6, \
+     failure = ?7, end_time = ?8 WHERE tenant = ?1 AND id = ?2 RETURNING ",
+    operation_columns!()
+);
+
+const KEPT: &str = "SELECT e.id FROM json_each(?2) j \
+     CROSS JOIN events e ON e.tenant = ?1 AND e.id = unhex(j.value)";
+const PUT_LATER: Bulk = Bulk {
+    sql: "INSERT INTO later_deliveries (tenant, event, delivery) VALUES {rows}",
+    columns: 3,
+};
+
+#[async_trait]
+impl OperationStore for SqliteStore {
+    async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
+        let mut values = Values::default();
+        values
+            .text(operation.tenant.as_str())
+            .id(operation.id.0)
+            .add(i64::from(operation.shard.0))
+            .text(&codec::to_json(&operation.task)?)
+            .add(operation.state.code())
+            .add(operation.failure.map(|failure| failure.code()))
+            .add(operation.cursor)
+            .add(integer(operation.examined))
+            .add(integer(operation.made))
+            .add(operation.create_time.as_micros())
+            .add(operation.end_time.map(Timestamp::as_micros));
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        values.change(&mut tx, CREATE).await?;
+        tx.commit().await
+    }
+
+    async fn get_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+    ) -> StoreResult<Option<Operation>> {
+        let mut values = Values::default();
+        values.text(tenant.as_str()).id(id.0);
+        let rows = values.run(&mut *self.reader().await?, GET).await?;
+        rows.first().map(operation).transpose()
+    }
+
+    async fn list_operations(
+        &self,
+        tenant: &TenantId,
+        before: Option<OperationId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Operation>> {
+        let before = before.map_or(Uuid::max(), |id| id.0);
+        let mut values = Values::default();
+        values.text(tenant.as_str()).id(before).add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, LIST).await?;
+        rows.iter().map(operation).collect()
+    }
+
+    async fn running_operations(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<Operation>> {
+        let shards: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
+        let mut values = Values::default();
+        values.add(codec::to_json(&shards)?).add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, RUNNING).await?;
+        rows.iter().map(operation).collect()
+    }
+
+    async fn cancel_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let mut values = Values::default();
+        values.text(tenant.as_str()).id(id.0).add(now.as_micros());
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        values.change(&mut tx, CANCEL).await?;
+        tx.commit().await
+    }
+
+    async fn step_operation(
+        &self,
+        step: &OperationStep,
+        now: Timestamp,
+    ) -> StoreResult<Option<Operation>> {
+        let mut values = Values::default();
+        values.text(step.tenant.as_str()).id(step.id.0).add(step.from);
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        if values.run(&mut tx, STANDS).await?.is_empty() {
+            return Ok(None);
+        }
+        let made = add(&mut tx, &step.tenant, &step.deliveries).await?;
+        let end = step.end;
+        let mut values = Values::default();
+        values
+            .text(step.tenant.as_str())
+            .id(step.id.0)
+            .add(step.to)
+            .add(integer(step.examined))
+            .add(made)
+            .add(end.map_or(OperationState::Running, |end| end.state).code())
+            .add(end.and_then(|end| end.failure).map(|failure| failure.code()))
+            .add(end.map(|_| now.as_micros()));
+        let moved = values.run(&mut tx, MOVE).await?;
+        let after = moved.first().map(operation).transpose()?;
+        tx.commit().await?;
+        Ok(after)
+    }
+
+    async fn ended_deliveries(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>> {
+        self.ended_of(stretch).await
+    }
+
+    async fn stretch_of_events(
+        &self,
+        stretch: &Stretch,
+        with_payload: bool,
+    ) -> StoreResult<Vec<Event>> {
+        self.events_of(stretch, with_payload).await
+    }
+
+    async fn delivered_events(
+        &self,
+        key: &SubscriptionKey,
+        events: &[EventId],
+    ) -> StoreResult<HashSet<EventId>> {
+        self.delivered_of(key, events).await
+    }
+}
+
+/// Inserts deliveries whose events are kept; returns how many.
+async fn add(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    deliveries: &[Delivery],
+) -> StoreResult<i64> {
+    if deliveries.is_empty() {
+        return Ok(0);
+    }
+    let mut values = Values::default();
+    values.text(tenant.as_str()).add(id_list(deliveries.iter().map(|d| d.event.0)));
+    let rows = values.run(&mut *connection, KEPT).await?;
+    let kept: HashSet<Uuid> =
+        rows.iter().map(|row| Columns::of(row).id()).collect::<StoreResult<_>>()?;
+    let added: Vec<&Delivery> =
+        deliveries.iter().filter(|delivery| kept.contains(&delivery.event.0)).collect();
+    put_deliveries(&mut *connection, &added).await?;
+    let put = |row: &mut Values, delivery: &&Delivery| {
+        row.text(tenant.as_str()).id(delivery.event.0).id(delivery.id.0);
+        Ok(())
+    };
+    PUT_LATER.run(connection, &added, put).await?;
+    Ok(i64::try_from(added.len()).unwrap_or(i64::MAX))
+}
+
+fn operation(row: &SqliteRow) -> StoreResult<Operation> {
+    let mut columns = Columns::of(row);
+    Ok(Operation {
+        tenant: columns.tenant()?,
+        id: OperationId(columns.id()?),
+        shard: columns.shard()?,
+        task: codec::from_json("task", columns.text()?)?,
+        state: codec::operation_state(columns.int()?)?,
+        failure: columns.get::<Option<i64>>()?.map(codec::operation_failure).transpose()?,
+        cursor: columns.get()?,
+        examined: columns.number("examined")?,
+        made: columns.number("made")?,
+        create_time: columns.time()?,
+        end_time: columns.optional_time()?,
+    })
+}
