@@ -160,12 +160,12 @@ async fn standard_timetable(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standard_timetable_on_sqlite() {
-    standard_timetable(Engine::Sqlite).await;
+    Box::pin(standard_timetable(Engine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standard_timetable_on_postgres() {
-    standard_timetable(Engine::Postgres).await;
+    Box::pin(standard_timetable(Engine::Postgres)).await;
 }
 
 /// A retry after half an hour, an end after an hour.

@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Flow;
+use super::manual::waiting;
+use super::tenants::Snapshot;
 use crate::health::Progress;
 
 /// Rows that one step looks at, at most: a short read, and a short transaction.
@@ -238,30 +240,15 @@ impl Flow {
         &self,
         event: &Event,
         subscription: &Subscription,
-        operation: &Operation,
+        snapshot: &Snapshot,
         now: Timestamp,
     ) -> Delivery {
         Delivery {
             id: DeliveryId::new(now, rand::random()),
-            subscription: subscription.key(),
-            event: event.id,
-            event_type: event.event_type.clone(),
-            account: event.account.clone(),
-            shard: operation.shard,
-            epoch: Epoch::default(),
-            state: DeliveryState::Waiting,
-            end_reason: None,
-            attempts: 0,
-            failures: 0,
             trigger: Trigger::Replay,
-            due: now,
             deadline: self.cluster.running(subscription, now)
                 + subscription.settings.retry.deadline_span(),
-            end_time: None,
-            ordering_key: event.ordering_key.clone(),
-            sequence: None,
-            test: false,
-            resend_of: None,
+            ..waiting(event, subscription.key(), snapshot, now)
         }
     }
 }

@@ -55,7 +55,7 @@ impl Flow {
             }
             draft.looked_at(event.id.0);
             if wanted && !delivered.contains(&event.id) {
-                draft.deliveries.push(self.backfilled(&event, subscription, operation, now));
+                draft.deliveries.push(self.backfilled(&event, subscription, snapshot, now));
             }
         }
         draft.read_to_its_end(rows, limit);
