@@ -236,6 +236,42 @@ mod tests {
     }
 
     #[test]
+    fn a_backfill_takes_what_the_subscription_would_get_now() {
+        let payload = bytes::Bytes::from_static(b"{\"amount\":5}");
+        let event = Event {
+            tenant: "acme".parse().unwrap(),
+            id: crate::ids::EventId::new(Timestamp::default(), [0; 10]),
+            event_type: "payment.completed".to_owned(),
+            account: Some("acc".to_owned()),
+            attributes: std::collections::BTreeMap::new(),
+            ordering_key: None,
+            content_type: "application/json".to_owned(),
+            payload_sha256: crate::event::sha256(&payload),
+            payload,
+            traceparent: String::new(),
+            tracestate: String::new(),
+            idempotency_key: None,
+            matched: 0,
+            test: false,
+        };
+        let settings =
+            Settings { event_types: vec!["payment.*".parse().unwrap()], ..Settings::default() };
+        assert!(wants_event(&settings, None, &event));
+        let other = Settings { accounts: ["other".to_owned()].into(), ..settings.clone() };
+        assert!(!wants_event(&other, None, &event));
+        assert!(!wants_event(&settings, None, &Event { test: true, ..event.clone() }));
+        for (source, wanted) in [
+            ("event.payload.amount > 4", true),
+            ("event.payload.amount > 5", false),
+            // One that fails delivers.
+            ("event.payload.missing > 5", true),
+        ] {
+            let filter = ContentFilter::compile(source).unwrap();
+            assert_eq!(wants_event(&settings, Some(&filter), &event), wanted, "{source}");
+        }
+    }
+
+    #[test]
     fn a_task_round_trips_through_its_column() {
         let window = Window { from: Timestamp::default(), until: Timestamp::from_micros(7) };
         let subscription = "erp".parse().unwrap();

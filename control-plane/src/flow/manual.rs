@@ -22,7 +22,7 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{Cancelled, NewEvent, Published, StoreError};
 use tokio::sync::oneshot;
 
-use self::resend::waiting;
+pub(super) use self::resend::waiting;
 use super::ordering::hold_while_under_way;
 use super::tenants::Snapshot;
 use super::{Flow, Owner};

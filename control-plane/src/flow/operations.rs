@@ -25,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Flow;
+use super::manual::waiting;
 use super::ordering::{first_state, key_for};
+use super::tenants::Snapshot;
 use crate::health::Progress;
 
 /// Rows that one step looks at, at most: a short read, and a short transaction.
@@ -242,32 +244,18 @@ impl Flow {
         &self,
         event: &Event,
         subscription: &Subscription,
-        operation: &Operation,
+        snapshot: &Snapshot,
         now: Timestamp,
     ) -> Delivery {
         let ordering_key = key_for(subscription, event.ordering_key.as_ref());
         Delivery {
             id: DeliveryId::new(now, rand::random()),
-            subscription: subscription.key(),
-            event: event.id,
-            event_type: event.event_type.clone(),
-            account: event.account.clone(),
-            shard: operation.shard,
-            epoch: Epoch::default(),
             state: first_state(ordering_key.as_ref()),
-            end_reason: None,
-            attempts: 0,
-            failures: 0,
+            ordering_key,
             trigger: Trigger::Replay,
-            due: now,
             deadline: self.cluster.running(subscription, now)
                 + subscription.settings.retry.deadline_span(),
-            end_time: None,
-            ordering_key,
-            sequence: None,
-            test: false,
-            resend_of: None,
-            filter_failed: false,
+            ..waiting(event, subscription.key(), snapshot, now)
         }
     }
 }

@@ -44,6 +44,7 @@ on_both_engines!(
     replays::at_a_rate,
     replays::cancelled,
     replays::backfilled,
+    replays::without_its_subscription,
     replays::refused,
     region::waits_for_its_agent,
     notices::are_told,

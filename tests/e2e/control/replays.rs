@@ -14,8 +14,8 @@ use postrider_proto::longrunning::{
 };
 use postrider_proto::v1::{
     AttemptTrigger, BackfillSubscriptionMetadata, BackfillSubscriptionRequest,
-    BackfillSubscriptionResponse, Delivery, DeliveryState, ReplayDeliveriesMetadata,
-    ReplayDeliveriesRequest, ReplayDeliveriesResponse, Subscription,
+    BackfillSubscriptionResponse, DeleteSubscriptionRequest, Delivery, DeliveryState,
+    ReplayDeliveriesMetadata, ReplayDeliveriesRequest, ReplayDeliveriesResponse, Subscription,
 };
 use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::{Cluster, Description, Engine};
@@ -233,6 +233,30 @@ pub async fn backfilled(cluster: &Cluster) {
     let ids: BTreeSet<_> =
         stage.receiver.requests_to("/new").iter().map(|r| r.webhook_id().to_owned()).collect();
     assert_eq!(ids.len(), 4);
+}
+
+/// A backfill has nowhere to go on to when its subscription is deleted.
+pub async fn without_its_subscription(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "backfill-deleted").await;
+    stage.publish_many(6).await;
+    let new = stage.subscribe("/new").await;
+    let mut api = stage.api.clone();
+    let asked = BackfillSubscriptionRequest {
+        name: new.name.clone(),
+        start_time: before(Duration::from_hours(1)),
+        max_deliveries_per_second: 1,
+        ..BackfillSubscriptionRequest::default()
+    };
+    let begun = api.subscriptions.backfill_subscription(asked).await.unwrap().into_inner();
+    stage.receiver.wait_for_at("/new", 1, SOON).await.unwrap();
+    let name = new.name.clone();
+    let asked = DeleteSubscriptionRequest { name, ..DeleteSubscriptionRequest::default() };
+    api.subscriptions.delete_subscription(asked).await.unwrap();
+    let ended = done(&stage, &begun).await;
+    let Some(operation::Result::Error(error)) = &ended.result else { panic!("{ended:?}") };
+    assert_eq!(error.code, i32::from(Code::FailedPrecondition));
+    let again = backfill(&stage, &new.name).await.unwrap_err();
+    assert_eq!(reason(&again), "RESOURCE_DELETED");
 }
 
 pub async fn refused(cluster: &Cluster) {

@@ -228,7 +228,7 @@ impl Flow {
 }
 
 /// A delivery of an event that is due now.
-pub(super) fn waiting(
+pub(in crate::flow) fn waiting(
     event: &Event,
     key: SubscriptionKey,
     snapshot: &Snapshot,

@@ -61,7 +61,7 @@ impl Flow {
             if let Some(Wanted { filter_failed }) = wanted
                 && !delivered.contains(&event.id)
             {
-                let new = self.backfilled(&event, subscription, operation, now);
+                let new = self.backfilled(&event, subscription, snapshot, now);
                 draft.deliveries.push(Delivery { filter_failed, ..new });
             }
         }

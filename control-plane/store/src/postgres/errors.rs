@@ -66,10 +66,10 @@ pub(super) fn insert_error(error: Error) -> WriteError {
 
 /// Whether what was to be created is there already, or came at the same moment.
 pub(super) fn exists_already(error: &Error) -> bool {
-    // duplicate_table, unique_violation (of the catalogue), wrong_object_type (of
-    // a table that is a partition already).
+    // duplicate_table, duplicate_object (of the table's row type), unique_violation
+    // (of the catalogue), wrong_object_type (of a table that is a partition already).
     error
         .as_database_error()
         .and_then(DatabaseError::code)
-        .is_some_and(|code| matches!(code.as_ref(), "42P07" | UNIQUE_VIOLATION | "42809"))
+        .is_some_and(|code| matches!(code.as_ref(), "42P07" | "42710" | UNIQUE_VIOLATION | "42809"))
 }
