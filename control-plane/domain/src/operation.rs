@@ -256,18 +256,20 @@ mod tests {
         };
         let settings =
             Settings { event_types: vec!["payment.*".parse().unwrap()], ..Settings::default() };
-        assert!(wants_event(&settings, None, &event));
+        let wanted = |filter_failed| Some(Wanted { filter_failed });
+        assert_eq!(wants_event(&settings, None, &event), wanted(false));
         let other = Settings { accounts: ["other".to_owned()].into(), ..settings.clone() };
-        assert!(!wants_event(&other, None, &event));
-        assert!(!wants_event(&settings, None, &Event { test: true, ..event.clone() }));
-        for (source, wanted) in [
-            ("event.payload.amount > 4", true),
-            ("event.payload.amount > 5", false),
+        assert_eq!(wants_event(&other, None, &event), None);
+        let test = Event { test: true, ..event.clone() };
+        assert_eq!(wants_event(&settings, None, &test), None);
+        for (source, expected) in [
+            ("event.payload.amount > 4", wanted(false)),
+            ("event.payload.amount > 5", None),
             // One that fails delivers.
-            ("event.payload.missing > 5", true),
+            ("event.payload.missing > 5", wanted(true)),
         ] {
             let filter = ContentFilter::compile(source).unwrap();
-            assert_eq!(wants_event(&settings, Some(&filter), &event), wanted, "{source}");
+            assert_eq!(wants_event(&settings, Some(&filter), &event), expected, "{source}");
         }
     }
 

@@ -43,7 +43,7 @@ pub async fn reconcile(
     observe::note("tenant", &window.tenant);
     changes::tenant_known(flow, &window.tenant).await?;
     flow.close_window(window.end).await.map_err(|open| {
-        errors::retry_soon(Reason::WindowOpen, &format!("the window is open: {open}"))
+        errors::retry_soon(Reason::WindowOpen, format!("the window is open: {open}"))
     })?;
     let reading = Reading {
         flow: flow.clone(),
