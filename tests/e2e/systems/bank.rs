@@ -25,7 +25,7 @@ use super::verify::signed_v1;
 use super::{enable, names, on_sqlite, pause, sample, samples, update, wire};
 use crate::stage::{SOON, Stage, WHILE, delays};
 
-on_sqlite!(
+on_sqlite!("bank";
     several_types_of_one_company_to_one_url,
     each_type_for_some_accounts_to_its_own_url,
     an_event_without_an_account,
@@ -62,6 +62,12 @@ fn wanted(stage: &Stage, path: &str, types: &[&str]) -> Subscription {
         ..stage.wanted(path)
     }
 }
+
+/// Accounts, by the ids that the bank gives them.
+const ONE: &str = "0d5f0a8e-0000-4000-8000-000000000001";
+const TWO: &str = "0d5f0a8e-0000-4000-8000-000000000002";
+const THREE: &str = "0d5f0a8e-0000-4000-8000-000000000003";
+const FOUR: &str = "0d5f0a8e-0000-4000-8000-000000000004";
 
 fn payment(event_type: &str, account: &str) -> Event {
     let mut payload = sample("bank", event_type);
@@ -106,17 +112,17 @@ async fn several_types_of_one_company_to_one_url(cluster: &Cluster) {
 async fn each_type_for_some_accounts_to_its_own_url(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-accounts").await;
     for (path, event_type, accounts) in
-        [("/booked", TYPES[1], ["one", "two"]), ("/rejected", TYPES[2], ["two", "three"])]
+        [("/booked", TYPES[1], [ONE, TWO]), ("/rejected", TYPES[2], [TWO, THREE])]
     {
         let accounts = names(&accounts);
         stage.create(Subscription { accounts, ..wanted(&stage, path, &[event_type]) }).await;
     }
     for event_type in &TYPES[1..4] {
-        for account in ["one", "two", "three", "four"] {
+        for account in [ONE, TWO, THREE, FOUR] {
             stage.publish_event(payment(event_type, account)).await;
         }
     }
-    for (path, accounts) in [("/booked", ["one", "two"]), ("/rejected", ["three", "two"])] {
+    for (path, accounts) in [("/booked", [ONE, TWO]), ("/rejected", [THREE, TWO])] {
         let bodies = bodies(&stage, path, 2).await;
         let seen: BTreeSet<_> = bodies.iter().map(|b| b["accountId"].as_str().unwrap()).collect();
         assert_eq!(seen, BTreeSet::from(accounts));
@@ -129,7 +135,7 @@ async fn each_type_for_some_accounts_to_its_own_url(cluster: &Cluster) {
 async fn an_event_without_an_account(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-none").await;
     stage.create(wanted(&stage, "/company", &["*"])).await;
-    let accounts = names(&["one"]);
+    let accounts = names(&[ONE]);
     stage.create(Subscription { accounts, ..wanted(&stage, "/account", &["*"]) }).await;
     let payload = sample("bank", "MissingFunding").to_string();
     stage.publish_event(event("MissingFunding", &payload)).await;
@@ -143,19 +149,19 @@ async fn an_event_without_an_account(cluster: &Cluster) {
 async fn an_internal_transfer(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-transfer").await;
     stage.create(wanted(&stage, "/company", &["*"])).await;
-    for (path, account) in [("/payer", "payer"), ("/payee", "payee")] {
+    for (path, account) in [("/payer", ONE), ("/payee", TWO)] {
         let accounts = names(&[account]);
         stage.create(Subscription { accounts, ..wanted(&stage, path, &["*"]) }).await;
     }
-    stage.publish_event(payment("OutgoingPaymentProcessed", "payer")).await;
-    stage.publish_event(payment("IncomingPaymentProcessed", "payee")).await;
+    stage.publish_event(payment("OutgoingPaymentProcessed", ONE)).await;
+    stage.publish_event(payment("IncomingPaymentProcessed", TWO)).await;
     let both = bodies(&stage, "/company", 2).await;
     assert_eq!(both[0]["paymentId"], both[1]["paymentId"]);
     assert!(both.iter().all(|body| body["internalTransfer"] == true));
     let debit = bodies(&stage, "/payer", 1).await.remove(0);
     let credit = bodies(&stage, "/payee", 1).await.remove(0);
-    assert_eq!((&debit["direction"], &debit["accountId"]), (&json!("Outgoing"), &json!("payer")));
-    assert_eq!((&credit["direction"], &credit["accountId"]), (&json!("Incoming"), &json!("payee")));
+    assert_eq!((&debit["direction"], &debit["accountId"]), (&json!("Outgoing"), &json!(ONE)));
+    assert_eq!((&credit["direction"], &credit["accountId"]), (&json!("Incoming"), &json!(TWO)));
     assert_eq!(debit["amount"], credit["amount"]);
     tokio::time::sleep(WHILE).await;
     assert_eq!(stage.receiver.received(), 4);
@@ -194,13 +200,13 @@ async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
     let quick = Some(delays(&[300]));
     let made = wanted(&stage, "/hook", &TYPES);
     let made = stage.create(Subscription { retry_policy: quick, ..made }).await;
-    let mut events = vec![stage.publish_event(payment(TYPES[0], "one")).await];
+    let mut events = vec![stage.publish_event(payment(TYPES[0], ONE)).await];
     stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
     let paused = pause(&stage, &made.name).await;
     assert_eq!(paused.status(), SubscriptionStatus::Paused);
     let before = stage.receiver.received_at("/hook");
     for event_type in TYPES {
-        events.push(stage.publish_event(payment(event_type, "one")).await);
+        events.push(stage.publish_event(payment(event_type, ONE)).await);
     }
     tokio::time::sleep(WHILE).await;
     assert_eq!(stage.receiver.received_at("/hook"), before);
@@ -222,7 +228,7 @@ async fn eleven_retries() {
     let stage = Stage { receiver: timed.receiver().await.unwrap(), api, tenant };
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
     stage.create(wanted(&stage, "/hook", &["*"])).await;
-    let event = stage.publish_event(payment(TYPES[5], "one")).await;
+    let event = stage.publish_event(payment(TYPES[5], ONE)).await;
     let begun = timed.clock.now();
     for retry in 1..=11 {
         stage.receiver.wait_for_at("/hook", retry, SOON).await.unwrap();

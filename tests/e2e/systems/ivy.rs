@@ -24,7 +24,7 @@ use super::verify::hex_hmac;
 use super::{names, on_sqlite, only_200, publish, sample, samples, schemes, send_again, update};
 use crate::stage::{REGION, SOON, Stage, WHILE, delays, duration, time};
 
-on_sqlite!(
+on_sqlite!("ivy";
     events,
     create_update_and_delete,
     data_structure,

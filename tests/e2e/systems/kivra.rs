@@ -20,10 +20,12 @@ use postrider_tests::receiver::behaviour::{Answer, ok, status};
 use serde_json::{Value, json};
 
 use super::verify::{hex_hmac, lines, signed_v1, signed_v1a, standard_signatures};
-use super::{disable, enable, names, on_sqlite, only_200, publish, rotate, sample, schemes, wire};
+use super::{
+    disable, enable, names, on_sqlite, only_200, publish, refused, rotate, sample, schemes, wire,
+};
 use crate::stage::{SOON, Stage, WHILE, delays, time};
 
-on_sqlite!(
+on_sqlite!("kivra";
     the_entire_payment_flow,
     only_by_the_users_own_act,
     mandates,
@@ -86,6 +88,11 @@ async fn the_entire_payment_flow(cluster: &Cluster) {
             let event_type = format!("payment.{state}");
             let mut payload = sample("kivra", &event_type);
             payload["method"] = json!(method);
+            // A direct debit names its mandate, and nothing else may.
+            match method {
+                "direct_debit" => payload["mandate_id"] = json!("mdt_01J9WB3T5RC7"),
+                _ => drop(payload.as_object_mut().unwrap().remove("mandate_id")),
+            }
             payload["scheduled_amount"]["value"] = json!(ore);
             publish(&stage, &event_type, &payload).await;
             expected.insert((event_type, method.to_owned(), ore));
@@ -124,7 +131,11 @@ async fn only_by_the_users_own_act(cluster: &Cluster) {
     assert_eq!(kept.len(), 2);
 
     for event_type in ACTS {
-        publish(&stage, event_type, &sample("kivra", event_type)).await;
+        let mut payload = sample("kivra", event_type);
+        publish(&stage, event_type, &payload).await;
+        payload["initiated_by"] = json!("system");
+        let fields = refused(&stage, event_type, &payload).await;
+        assert_eq!(fields, ["event.payload/initiated_by"]);
     }
     let requests = stage.receiver.wait_for_at("/acts", 2, SOON).await.unwrap();
     for request in requests {

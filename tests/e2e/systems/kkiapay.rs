@@ -22,7 +22,7 @@ use super::verify::{hex_hmac, lines};
 use super::{names, on_sqlite, publish, sample, schemes, wire};
 use crate::stage::{SOON, Stage, WHILE, delays};
 
-on_sqlite!(
+on_sqlite!("kkiapay";
     only_the_chosen_events,
     a_hash_secret_of_ones_own,
     the_secret_itself,

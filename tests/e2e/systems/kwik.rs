@@ -22,7 +22,7 @@ use super::verify::signed_v1;
 use super::{disable, enable, names, on_sqlite, publish, sample, samples, update};
 use crate::stage::{SOON, Stage, WHILE, delays, once, time};
 
-on_sqlite!(
+on_sqlite!("kwik";
     the_form,
     always_https,
     the_seventeen_events,

@@ -18,10 +18,12 @@ use std::time::Duration;
 
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::{
-    Delivery, DisableSubscriptionRequest, EnableSubscriptionRequest, PauseSubscriptionRequest,
-    ResendEventRequest, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind, Subscription,
-    SuccessRule, UpdateSubscriptionRequest,
+    Delivery, DisableSubscriptionRequest, EnableSubscriptionRequest, ImportEventTypesRequest,
+    PauseSubscriptionRequest, ResendEventRequest, RotateSigningSecretRequest, SignatureScheme,
+    SigningKeyKind, Subscription, SuccessRule, UpdateSubscriptionRequest,
 };
+use postrider_tests::api::{reason, violated_fields};
+use postrider_tests::cluster::{Cluster, Description};
 use postrider_tests::publish::event;
 use prost_types::FieldMask;
 use serde_json::Value;
@@ -29,24 +31,48 @@ use tonic::Status;
 
 use crate::stage::Stage;
 
-/// A test that plays these scenarios on one small cluster.
+/// A test that plays these scenarios on one small cluster, whose catalogue is the
+/// system's and which allows no other types.
 macro_rules! on_sqlite {
-    ($($scenario:path),+ $(,)?) => {
+    ($system:literal; $($scenario:path),+ $(,)?) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn document() {
-            let engine = postrider_tests::cluster::Engine::Sqlite;
-            let cluster = postrider_tests::cluster::Cluster::small(engine).await.unwrap();
+            let cluster = $crate::systems::with_catalogue($system).await;
             play!(&cluster; $($scenario),+);
         }
     };
 }
 use on_sqlite;
 
+/// The system's catalogue, as it is imported.
+fn catalogue(system: &str) -> String {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    fs::read_to_string(top.join("examples").join(system).join("event-types.json")).unwrap()
+}
+
+async fn with_catalogue(system: &str) -> Cluster {
+    let description = Description { allow_unknown_event_types: false, ..Description::default() };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let catalogue = catalogue(system);
+    let import = ImportEventTypesRequest { catalogue, validate_only: false };
+    let imported = cluster.api().unwrap().event_types.import_event_types(import).await.unwrap();
+    let imported = imported.into_inner().created_count as usize;
+    assert_eq!(imported, samples(system).len());
+    cluster
+}
+
+/// The fields that an event with this payload is refused for.
+async fn refused(stage: &Stage, event_type: &str, payload: &Value) -> Vec<String> {
+    let mut api = stage.api.clone();
+    let event = event(event_type, &payload.to_string());
+    let refused = api.publish(&stage.tenant, event, "").await.unwrap_err();
+    assert_eq!(reason(&refused), "SCHEMA_VIOLATION", "{refused:?}");
+    violated_fields(&refused)
+}
+
 /// A system's event types and their samples, in the order of its catalogue.
 fn samples(system: &str) -> Vec<(String, Value)> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let file = top.join("examples").join(system).join("event-types.json");
-    let catalogue: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let catalogue: Value = serde_json::from_str(&catalogue(system)).unwrap();
     let types = catalogue["event_types"].as_array().unwrap().iter();
     types.map(|one| (one["name"].as_str().unwrap().to_owned(), one["sample"].clone())).collect()
 }
