@@ -14,19 +14,21 @@ use futures::{TryStreamExt, future};
 use http::StatusCode;
 use postrider_proto::v1::reconcile_events_response::Part;
 use postrider_proto::v1::{
-    Event, Ordering as Order, ReconcileEventsRequest, ReconcileSummary, Subscription,
+    DeliveryEndReason, Event, ExhaustedKeyPolicy, Ordering as Order, ReconcileEventsRequest,
+    ReconcileSummary, ReleaseOrderingKeyRequest, RetryPolicy, Subscription,
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::publish::{event, fixed_delays, subscription};
 use postrider_tests::receiver::behaviour::{ok, status};
 use postrider_tests::receiver::{Received, Receiver};
+use postrider_tests::timed::Timed;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use crate::crashes::variable;
-use crate::stage::REGION;
+use crate::stage::{REGION, once};
 
 const ROUNDS: u64 = 3;
 const KEYS: usize = 6;
@@ -172,6 +174,81 @@ async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64
     println!("round {round}: {} requests for {all} events", requests.len());
 }
 
+/// A key that an exhausted delivery holds is held by every replica, and by one that
+/// is new, until it is released.
+async fn a_held_key_outlives_its_replicas(cluster: &mut Cluster, receiver: &Receiver) {
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("held").await.unwrap();
+    receiver.script("/held", [status(StatusCode::BAD_GATEWAY), ok()]);
+    let mut wanted = ordered(&receiver.url("/held"));
+    wanted.set_exhausted_key_policy(ExhaustedKeyPolicy::Hold);
+    wanted.retry_policy = Some(once());
+    let name = api.subscribe(&tenant, wanted).await.unwrap().name;
+    for number in 0..3 {
+        let payload = format!("{{\"number\":{number}}}");
+        let event = Event { ordering_key: "a".to_owned(), ..event("payment.completed", &payload) };
+        api.publish(&tenant, event, "").await.unwrap();
+    }
+    api.wait_for_deliveries(&tenant, "state = EXHAUSTED", 1, SETTLED_LIMIT).await.unwrap();
+    for replica in &mut cluster.replicas {
+        replica.kill().await.unwrap();
+    }
+    for replica in &mut cluster.replicas {
+        replica.start_again().await.unwrap();
+    }
+    let mut api = cluster.api().unwrap();
+    api.wait_for_deliveries(&tenant, "state = HELD", 2, SETTLED_LIMIT).await.unwrap();
+    sleep(Duration::from_secs(4)).await; // for a sweep to let go what it must not
+    assert_eq!(receiver.received_at("/held"), 1);
+    let release = ReleaseOrderingKeyRequest { name, ordering_key: "a".to_owned() };
+    assert!(api.subscriptions.release_ordering_key(release).await.unwrap().into_inner().released);
+    api.wait_for_deliveries(&tenant, "state = SUCCEEDED", 2, SETTLED_LIMIT).await.unwrap();
+    let numbers = receiver.requests_to("/held").into_iter().map(|request| request.body.clone());
+    let expected: Vec<String> = (0..3).map(|number| format!("{{\"number\":{number}}}")).collect();
+    assert!(numbers.eq(expected), "{:?}", receiver.requests_to("/held"));
+}
+
+/// What is behind a held key expires like everything else, on a clock that the test
+/// moves.
+async fn what_is_held_expires(engine: Engine) {
+    let timed = Timed::start(engine).await.unwrap();
+    let mut api = timed.api();
+    let tenant = api.create_tenant("expiring").await.unwrap();
+    let receiver = timed.receiver().await.unwrap();
+    receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
+    let mut wanted = ordered(&receiver.url("/hook"));
+    wanted.set_exhausted_key_policy(ExhaustedKeyPolicy::Hold);
+    let max_age = Some(prost_types::Duration { seconds: 3600, nanos: 0 });
+    wanted.retry_policy = Some(RetryPolicy { max_age, ..once() });
+    api.subscribe(&tenant, wanted).await.unwrap();
+    let keyed =
+        || Event { ordering_key: "a".to_owned(), ..event("payment.completed", "{\"number\":0}") };
+    for _ in 0..3 {
+        api.publish(&tenant, keyed(), "").await.unwrap();
+    }
+    let limit = Duration::from_secs(30);
+    api.wait_for_deliveries(&tenant, "state = EXHAUSTED", 1, limit).await.unwrap();
+    timed.clock.advance(Duration::from_mins(58));
+    sleep(Duration::from_secs(4)).await; // for a sweep to end what it must not
+    api.wait_for_deliveries(&tenant, "state = HELD", 2, limit).await.unwrap();
+    timed.clock.advance(Duration::from_mins(3));
+    let ended = api.wait_for_deliveries(&tenant, "state = EXHAUSTED", 3, limit).await.unwrap();
+    let expired = ended.iter().filter(|one| one.end_reason() == DeliveryEndReason::Expired);
+    assert_eq!(expired.count(), 2);
+    assert_eq!(receiver.received(), 1);
+    timed.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_expires_on_sqlite() {
+    Box::pin(what_is_held_expires(Engine::Sqlite)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_expires_on_postgres() {
+    Box::pin(what_is_held_expires(Engine::Postgres)).await;
+}
+
 async fn rounds(mut cluster: Cluster) {
     let receiver = cluster.receiver().await.unwrap();
     let first = variable("POSTRIDER_TEST_SEED").unwrap_or_else(rand::random::<u32>);
@@ -179,6 +256,7 @@ async fn rounds(mut cluster: Cluster) {
     for number in 0..count {
         round(&mut cluster, &receiver, number, u64::from(first) + number).await;
     }
+    a_held_key_outlives_its_replicas(&mut cluster, &receiver).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,8 +26,7 @@ pub use self::schema::{
     CompiledSchema, MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, MAX_VIOLATIONS, SchemaError,
     SchemaViolation,
 };
-use crate::filter::validate_event_type;
-use crate::notice::is_reserved;
+use crate::filter::{is_reserved, validate_event_type};
 use crate::time::Timestamp;
 
 /// Most event types of a catalogue: all of it is held in memory.

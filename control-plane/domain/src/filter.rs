@@ -15,10 +15,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_EVENT_TYPE_BYTES;
-use crate::notice;
 use crate::subscription::{Settings, Subscription};
 
 const ALL: &str = "*";
+/// What the names of Postrider's own event types begin with.
+const FAMILY: &str = "postrider";
 
 /// Why an event type, or a pattern for some, was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,13 @@ pub fn validate_event_type(name: &str) -> Result<(), EventTypeError> {
     if name.split('.').all(is_segment) { Ok(()) } else { Err(EventTypeError::Malformed) }
 }
 
+/// Whether an event type is of Postrider's own family, which nobody else defines or
+/// publishes.
+pub fn is_reserved(event_type: &str) -> bool {
+    let rest = event_type.strip_prefix(FAMILY);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// The event types that a subscription asks for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventTypePattern {
@@ -61,7 +69,7 @@ pub enum EventTypePattern {
 impl EventTypePattern {
     pub fn matches(&self, event_type: &str) -> bool {
         match self {
-            Self::All => !notice::is_reserved(event_type),
+            Self::All => !is_reserved(event_type),
             Self::Prefix(prefix) => event_type.starts_with(prefix.as_str()),
             Self::Exact(name) => event_type == name,
         }
@@ -179,7 +187,7 @@ impl Matcher {
         event_type: &str,
         account: Option<&str>,
     ) -> impl Iterator<Item = usize> + use<'a> {
-        let own = notice::is_reserved(event_type);
+        let own = is_reserved(event_type);
         let mut found = if own { Vec::new() } else { self.all.clone() };
         found.extend(self.exact.get(event_type).into_iter().flatten());
         for (dot, _) in event_type.match_indices('.') {

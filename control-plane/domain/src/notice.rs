@@ -11,21 +11,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::delivery::{Delivery, EndReason, Outcome};
+use crate::filter::is_reserved;
 use crate::ids::{DeliveryId, EventId, SubscriptionKey};
 use crate::signature::{KeyKind, SigningKey};
 use crate::streak::Streak;
 use crate::subscription::{AutoDisable, Status, Subscription};
 use crate::time::Timestamp;
-
-/// What the names of these types begin with.
-const FAMILY: &str = "postrider";
-
-/// Whether an event type is of Postrider's own family, which nobody else defines or
-/// publishes.
-pub fn is_reserved(event_type: &str) -> bool {
-    let rest = event_type.strip_prefix(FAMILY);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
 
 /// Whether this is the name of a type that Postrider publishes.
 pub fn is_built_in(event_type: &str) -> bool {

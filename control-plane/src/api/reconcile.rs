@@ -70,7 +70,8 @@ fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<Window
     if request.start_time.is_none() {
         violations.add("start_time", "is missing");
     }
-    let end = end.unwrap_or(now);
+    // An event's time is the whole millisecond in its id.
+    let end = end.unwrap_or(now).truncate_to_millis();
     if end > now {
         violations.add("end_time", "must not be in the future");
     } else if start.is_some_and(|start| start >= end) {
@@ -223,6 +224,9 @@ mod tests {
         };
         let (then, now) = (at(1_600_000_000), at(1_700_000_000));
         assert!(refused(request(then, None)).is_empty());
+        // An event of later in this millisecond has the millisecond as its time.
+        let late = Timestamp::from_micros(NOW.as_micros() + 400);
+        assert_eq!(window(&request(then, None), late).map(|window| window.end).ok(), Some(NOW));
         assert!(refused(request(then, now)).is_empty());
         assert_eq!(refused(request(None, now)), ["start_time"]);
         assert_eq!(refused(request(now, now)), ["start_time"]);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use postrider_domain::ids::{OrderedKey, SubscriptionId, TenantId};
 use postrider_domain::limits;
-use postrider_domain::subscription::{Ordering, Settings, Status as Wanted, Subscription};
+use postrider_domain::subscription::{
+    ExhaustedKeyPolicy, Ordering, Settings, Status as Wanted, Subscription,
+};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_proto::v1;
 use postrider_store::WriteError;
@@ -110,9 +112,11 @@ impl Subscriptions {
         })
         .await?;
         observe::changed(who, "subscription updated", &key);
-        if mask.has("ordering") && changed.settings.ordering == Ordering::Unordered {
-            // What fails here, or is more than a bound, the sweep does.
-            let _ = self.flow.let_all_go(&key).await;
+        if (mask.has("ordering") || mask.has("exhausted_key_policy"))
+            && !holds_keys(&changed.settings)
+        {
+            let released = self.flow.release_ordering_keys(&key).await;
+            released.map_err(errors::store)?;
         }
         Ok(self.show(&changed))
     }
@@ -233,6 +237,11 @@ impl Subscriptions {
         observe::changed(who, "signing key revoked", &key);
         Ok(self.show(&changed))
     }
+}
+
+/// Whether a subscription's keys can be held.
+fn holds_keys(settings: &Settings) -> bool {
+    settings.ordering == Ordering::PerKey && settings.exhausted_key == ExhaustedKeyPolicy::Hold
 }
 
 /// The caller's id, or one made here when he gave none.

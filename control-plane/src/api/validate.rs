@@ -6,9 +6,8 @@
 
 use std::collections::HashMap;
 
-use postrider_domain::filter::validate_event_type;
+use postrider_domain::filter::{is_reserved, validate_event_type};
 use postrider_domain::limits;
-use postrider_domain::notice::is_reserved;
 use url::{Host, Url};
 
 use super::errors::Violations;

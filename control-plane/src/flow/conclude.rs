@@ -158,8 +158,15 @@ impl ConcludeWriter {
                 Err((error, decided.into_iter().map(|one| one.report).chain(late).collect()))
             }
             Err(_) => {
-                for one in decided {
-                    late.extend(self.conclude_alone(one).await?);
+                let mut decided = decided.into_iter();
+                while let Some(one) = decided.next() {
+                    match self.conclude_alone(one).await {
+                        Ok(moved_on) => late.extend(moved_on),
+                        Err((error, report)) => {
+                            let rest = decided.map(|one| one.report).chain(late);
+                            return Err((error, report.into_iter().chain(rest).collect()));
+                        }
+                    }
                 }
                 self.conclude_late(late).await
             }
@@ -294,8 +301,6 @@ impl ConcludeWriter {
         let retry_after = report.retry_after.map(|wish| wish.min(limit));
         let policy = &subscription.settings.retry;
         let transition = conclude(delivery, record.outcome, retry_after, policy, moment);
-        let timeout = subscription.settings.request_timeout;
-        let transition = ordering::after_unknown(delivery, record.outcome, transition, timeout);
         if let Transition::Retry { due, .. } = transition {
             record.next_attempt_time = Some(due);
         }

@@ -23,7 +23,7 @@ use postrider_store::{Cancelled, NewEvent, Published, StoreError};
 use tokio::sync::oneshot;
 
 pub(super) use self::resend::waiting;
-use super::ordering::hold_while_under_way;
+use super::ordering::{hold_while_under_way, quieten};
 use super::tenants::Snapshot;
 use super::{Flow, Owner};
 
@@ -244,7 +244,11 @@ impl Flow {
         self.dispatcher.with(|scheduler, now| scheduler.withdraw(key, now));
         let now = self.clock.now();
         match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now).await {
-            Ok(Cancelled::Done { .. }) => {
+            Ok(Cancelled::Done { in_flight }) => {
+                if in_flight.is_some() {
+                    // It may have been let go and sent since it was looked at.
+                    quieten(self.store.as_ref(), &self.tenants, &found, now).await?;
+                }
                 self.turns.may_follow(&found);
                 Ok(self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?)
             }

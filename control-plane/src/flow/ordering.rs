@@ -6,6 +6,7 @@
 //! shard. Guarantees that nothing stays HELD behind nothing for longer than a
 //! round of sweeps; that one key has one delivery under way, the store does.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -126,7 +127,7 @@ pub fn first_state(ordering_key: Option<&String>) -> DeliveryState {
     }
 }
 
-/// What a conclusion means for the delivery's ordering key, if it ends and has one.
+/// What a conclusion means for the delivery's ordering key, if it has one.
 pub fn key_end(
     delivery: &Delivery,
     outcome: Outcome,
@@ -137,46 +138,26 @@ pub fn key_end(
     let key = ordered_key(delivery)?;
     let event = delivery.event;
     match transition {
-        Transition::Retry { .. } => None,
         Transition::End { state: DeliveryState::Succeeded, .. } => {
             Some(KeyEnd::Delivered { key, event })
         }
-        Transition::End { .. } => {
-            let until = match subscription.settings.exhausted_key {
-                ExhaustedKeyPolicy::Hold => Timestamp::MAX,
-                // Somebody may still be sending it.
-                ExhaustedKeyPolicy::GoOn if outcome == Outcome::Unknown => {
-                    now + subscription.settings.request_timeout
-                }
-                ExhaustedKeyPolicy::GoOn => return None,
-            };
-            Some(KeyEnd::Held(KeyHold { key, event, until }))
+        _ => {
+            let ends = matches!(transition, Transition::End { .. });
+            let held = ends && subscription.settings.exhausted_key == ExhaustedKeyPolicy::Hold;
+            // Somebody may still be sending it: what follows waits until nobody can.
+            let unknown = outcome == Outcome::Unknown;
+            let quiet = now + subscription.settings.request_timeout;
+            let quiet_until = if unknown { quiet } else { Timestamp::default() };
+            let hold = KeyHold { key, event, held, quiet_until };
+            (held || unknown).then_some(KeyEnd::Held(hold))
         }
-    }
-}
-
-/// An attempt of an ordered delivery that nobody can account for may still be
-/// under way: the next one waits until it cannot be.
-pub fn after_unknown(
-    delivery: &Delivery,
-    outcome: Outcome,
-    transition: Transition,
-    request_timeout: Duration,
-) -> Transition {
-    match transition {
-        Transition::Retry { due, failures }
-            if outcome == Outcome::Unknown && delivery.ordering_key.is_some() =>
-        {
-            Transition::Retry { due: due + request_timeout, failures }
-        }
-        other => other,
     }
 }
 
 impl Flow {
     /// Ends a key's hold; whether there was one.
     pub async fn release_ordering_key(&self, key: OrderedKey) -> StoreResult<bool> {
-        let released = self.store.release_key(&key, self.clock.now()).await?;
+        let released = self.store.release_key(&key).await?;
         self.turns.may_go(key);
         Ok(released)
     }
@@ -189,34 +170,55 @@ impl Flow {
         let last = found.last().filter(|_| found.len() >= SWEPT as usize);
         *self.turns.swept.lock().unwrap_or_else(PoisonError::into_inner) =
             last.map(|one| one.key.clone());
-        let mut unordered: Option<SubscriptionKey> = None;
-        for one in found {
-            let key = &one.key.subscription;
-            if unordered.as_ref() == Some(key) {
-                continue;
-            }
-            if self.orders(key).await? {
-                if !one.under_way {
-                    self.turns.may_go(one.key);
-                }
-                continue;
-            }
-            self.let_all_go(key).await?;
-            unordered = Some(key.clone());
+        let idle = found.into_iter().filter(|one| !one.under_way).map(|one| one.key);
+        let mut keys: BTreeMap<SubscriptionKey, Vec<OrderedKey>> = BTreeMap::new();
+        for key in idle {
+            keys.entry(key.subscription.clone()).or_default().push(key);
+        }
+        for (subscription, keys) in keys {
+            self.look_at_idle(&subscription, keys).await?;
         }
         Ok(())
     }
 
-    async fn orders(&self, key: &SubscriptionKey) -> StoreResult<bool> {
+    /// Looks at keys of a subscription of which something is HELD and nothing under
+    /// way.
+    async fn look_at_idle(&self, key: &SubscriptionKey, keys: Vec<OrderedKey>) -> StoreResult<()> {
         let snapshot = self.tenants.snapshot(&key.tenant).await?;
         let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
         // What a deleted one left HELD is ended by another sweep.
-        Ok(found.is_none_or(|one| one.settings.ordering == Ordering::PerKey))
+        let Some((snapshot, subscription)) = snapshot.as_ref().zip(found) else {
+            return Ok(());
+        };
+        if subscription.settings.ordering == Ordering::Unordered {
+            return self.let_all_go(key).await;
+        }
+        if self.cluster.owner(&key.tenant) == Owner::Me && !self.cluster.clock_is_off() {
+            self.expire_what_is_over(snapshot, subscription).await?;
+        }
+        keys.into_iter().for_each(|key| self.turns.may_go(key));
+        Ok(())
+    }
+
+    /// After an edit by which no key of a subscription is held any longer.
+    pub async fn release_ordering_keys(&self, key: &SubscriptionKey) -> StoreResult<()> {
+        self.store.release_keys(key).await?;
+        self.let_all_go_unless_ordered(key).await
+    }
+
+    async fn let_all_go_unless_ordered(&self, key: &SubscriptionKey) -> StoreResult<()> {
+        let snapshot = self.tenants.snapshot(&key.tenant).await?;
+        let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
+        match found {
+            Some(one) if one.settings.ordering == Ordering::Unordered => self.let_all_go(key).await,
+            // What is held back no longer, the sweep finds.
+            _ => Ok(()),
+        }
     }
 
     /// Lets go what was HELD for a subscription that no longer orders, up to a
     /// bound; the sweep lets go the rest.
-    pub async fn let_all_go(&self, key: &SubscriptionKey) -> StoreResult<()> {
+    async fn let_all_go(&self, key: &SubscriptionKey) -> StoreResult<()> {
         let gone = self.store.let_all_go(key, self.clock.now(), SWEPT).await?;
         if gone > 0 {
             announce(&self.dispatcher, &self.cluster, &self.peers, vec![key.clone()]);
@@ -233,14 +235,29 @@ pub(super) async fn hold_while_under_way(
     delivery: &Delivery,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let under_way = matches!(delivery.state, DeliveryState::Waiting | DeliveryState::InFlight);
-    let Some(key) = ordered_key(delivery).filter(|_| under_way) else {
+    match delivery.state {
+        DeliveryState::Waiting | DeliveryState::InFlight => {
+            quieten(store, tenants, delivery, now).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lets nothing of a delivery's key go while an attempt of it may be under way.
+pub(super) async fn quieten(
+    store: &dyn Store,
+    tenants: &Tenants,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let Some(key) = ordered_key(delivery) else {
         return Ok(());
     };
     let snapshot = tenants.snapshot(&key.subscription.tenant).await?;
     let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription.subscription));
     let patience = found.map_or(Duration::ZERO, |one| one.settings.request_timeout);
-    store.hold_key(&KeyHold { key, event: delivery.event, until: now + patience }).await
+    let (event, quiet_until) = (delivery.event, now + patience);
+    store.hold_key(&KeyHold { key, event, held: false, quiet_until }).await
 }
 
 /// Whether what expires of a subscription holds its ordering key.

@@ -17,6 +17,7 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{Claim, ClaimLimits, EndWaiting, StoreResult, Work};
 use tokio_util::sync::CancellationToken;
 
+use super::tenants::Snapshot;
 use super::{Flow, ordering};
 use crate::health::Progress;
 
@@ -174,14 +175,10 @@ impl Flow {
             let key = &waiting.subscription;
             let snapshot = self.tenants.snapshot(&key.tenant).await?;
             let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
-            let Some(subscription) = found else { continue };
+            let Some((snapshot, subscription)) = snapshot.as_ref().zip(found) else { continue };
             let running = self.cluster.running(subscription, self.clock.now());
             if waiting.first_deadline <= running && !self.cluster.clock_is_off() {
-                let told = snapshot.as_ref().is_some_and(|snapshot| {
-                    self.notices.wanted(snapshot, NoticeType::DeliveryExhausted)
-                });
-                let announce = told.then(|| Endpoint::of(subscription));
-                self.expire(subscription, waiting.shard, running, announce).await?;
+                self.expire_what_is_over(snapshot, subscription).await?;
             }
             let shard = waiting.shard;
             self.dispatcher.with(|scheduler, now| {
@@ -194,17 +191,19 @@ impl Flow {
         Ok(())
     }
 
-    async fn expire(
+    /// Ends what waits or is held of a subscription and has come to its deadline.
+    pub(super) async fn expire_what_is_over(
         &self,
+        snapshot: &Snapshot,
         subscription: &Subscription,
-        shard: Shard,
-        running: Timestamp,
-        announce: Option<Endpoint>,
     ) -> StoreResult<()> {
         let key = subscription.key();
+        let running = self.cluster.running(subscription, self.clock.now());
+        let told = self.notices.wanted(snapshot, NoticeType::DeliveryExhausted);
+        let announce = told.then(|| Endpoint::of(subscription));
         let request = EndWaiting {
             subscription: key.clone(),
-            shard,
+            shard: snapshot.shard,
             deadline_before: Some(running),
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,

@@ -19,22 +19,26 @@ pub trait OrderingStore {
     /// the subscriptions of those that go. However many call this at once, one
     /// key has one delivery under way.
     ///
-    /// Of a key held for ever, deliveries of the event that it is held for may go:
-    /// so that it can be tried again.
+    /// Of a key that is held, deliveries of the event that it is held for may go: so
+    /// that it can be tried again.
     async fn let_go(
         &self,
         keys: &[OrderedKey],
         now: Timestamp,
     ) -> StoreResult<Vec<SubscriptionKey>>;
 
-    /// Holds a key; one that is held for longer stays as it is.
+    /// Holds a key, keeps it quiet, or both. What it is held for already stays, as
+    /// does the longer quiet.
     async fn hold_key(&self, hold: &KeyHold) -> StoreResult<()>;
 
-    /// Ends a key's hold; whether there was one at `now`.
-    async fn release_key(&self, key: &OrderedKey, now: Timestamp) -> StoreResult<bool>;
+    /// Ends a key's hold, not its quiet; whether there was one.
+    async fn release_key(&self, key: &OrderedKey) -> StoreResult<bool>;
+
+    /// Ends the holds of all keys of a subscription.
+    async fn release_keys(&self, subscription: &SubscriptionKey) -> StoreResult<()>;
 
     /// Keys that have HELD deliveries, after `after` in their order, at most
-    /// `limit`; holds that were over at `now` are forgotten on the way.
+    /// `limit`; quiet that was over at `now` is forgotten on the way.
     async fn waiting_keys(
         &self,
         after: Option<&OrderedKey>,
@@ -58,8 +62,11 @@ pub struct KeyHold {
     pub key: OrderedKey,
     /// Whose delivery is the reason.
     pub event: EventId,
-    /// [`Timestamp::MAX`]: until it is released, or the event is delivered.
-    pub until: Timestamp,
+    /// Until it is released, or the event is delivered.
+    pub held: bool,
+    /// Nothing of the key goes before this, since an attempt may be under way of
+    /// which nobody knows.
+    pub quiet_until: Timestamp,
 }
 
 /// A key with HELD deliveries.
@@ -75,6 +82,6 @@ pub struct WaitingKey {
 pub enum KeyEnd {
     /// It succeeded: a hold on its event's account is over.
     Delivered { key: OrderedKey, event: EventId },
-    /// The key is held from now on.
+    /// The key is held, or quiet, from now on.
     Held(KeyHold),
 }

@@ -190,7 +190,8 @@ pub struct WaitingSubscription {
     pub subscription: SubscriptionKey,
     pub shard: Shard,
     pub first_due: Timestamp,
-    /// The earliest deadline among them, on the subscription's running clock.
+    /// The earliest deadline among them and among HELD ones, on the subscription's
+    /// running clock.
     pub first_deadline: Timestamp,
 }
 

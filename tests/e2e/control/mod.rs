@@ -41,6 +41,7 @@ on_both_engines!(
     resend::suppressed,
     resend::refused,
     replays::after_the_receiver_mends,
+    replays::of_a_state_and_a_window,
     replays::at_a_rate,
     replays::cancelled,
     replays::backfilled,

@@ -153,6 +153,28 @@ pub async fn after_the_receiver_mends(cluster: &Cluster) {
     assert_eq!(listed.operations, [ended]);
 }
 
+/// Only what ended so, and within the window: what succeeded before, and nothing of
+/// what came later or failed.
+pub async fn of_a_state_and_a_window(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "replay-state").await;
+    exhausted(&stage, "/bad", 2).await;
+    let good = stage.subscribe("/good").await;
+    let first = stage.publish().await;
+    let succeeded = "state = SUCCEEDED";
+    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 1, SOON).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await; // into another millisecond
+    let end_time = before(Duration::ZERO);
+    stage.publish().await;
+    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 2, SOON).await.unwrap();
+    let states = vec![DeliveryState::Succeeded.into()];
+    let asked = ReplayDeliveriesRequest { states, end_time, ..all(&stage) };
+    let begun = replay(&stage, asked).await.unwrap();
+    assert_eq!(replayed(&done(&stage, &begun).await).delivery_count, 1);
+    let made: Vec<Delivery> = made_of(&stage).await.into_values().collect();
+    assert_eq!((&made[0].event, &made[0].subscription), (&first, &good.name));
+    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 3, SOON).await.unwrap();
+}
+
 pub async fn at_a_rate(cluster: &Cluster) {
     let stage = Stage::set(cluster, "replay-rate").await;
     exhausted(&stage, "/hook", 30).await;

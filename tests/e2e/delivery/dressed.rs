@@ -3,15 +3,17 @@
 //! Fed by a small cluster; feeds `delivery`. Guarantees that what a receiver
 //! computes from its contract, with code of its own, is what is sent.
 
+use std::time::{Duration, SystemTime};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::{
-    CustomHeader, Envelope, HmacSignature, HmacTimestamp, KeyRotation, RevokeSigningKeyRequest,
-    RotateSigningSecretRequest, SignatureScheme, SigningKeyKind, StandardWebhooksV1,
-    StandardWebhooksV1a, StaticSecret, Subscription,
+    CustomHeader, Envelope, HmacSignature, HmacTimestamp, KeyRotation, NoSignature,
+    RevokeSigningKeyRequest, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind,
+    StandardWebhooksV1, StandardWebhooksV1a, StaticSecret, Subscription,
 };
 use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::Cluster;
@@ -19,7 +21,7 @@ use postrider_tests::publish::event;
 use postrider_tests::signature::verify;
 use sha2::Sha256;
 
-use crate::stage::{SOON, Stage};
+use crate::stage::{SOON, Stage, time};
 
 fn schemes(schemes: impl IntoIterator<Item = Scheme>) -> Vec<SignatureScheme> {
     schemes.into_iter().map(|scheme| SignatureScheme { scheme: Some(scheme) }).collect()
@@ -161,6 +163,50 @@ pub async fn one_line_for_each_secret(cluster: &Cluster) {
     let last = left.signing_keys[0].id.clone();
     let refused = stage.api.subscriptions.revoke_signing_key(revoke(last)).await.unwrap_err();
     assert_eq!(reason(&refused), "LAST_SIGNING_KEY");
+}
+
+/// No signature at all, and CloudEvents around the payload's bytes.
+pub async fn unsigned_cloud_events(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "unsigned").await;
+    let mut wanted = Subscription {
+        signature_schemes: schemes([Scheme::None(NoSignature {})]),
+        ..stage.wanted("/hook")
+    };
+    wanted.set_envelope(Envelope::CloudeventsStructured);
+    let made = stage.create(wanted).await;
+    assert_eq!((made.signing_secret.as_str(), made.signing_keys.len()), ("", 0));
+    let name = stage.publish_event(event("order_created", "{\"a\" : 1.10}")).await;
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let request = &requests[0];
+    assert!(!request.headers.contains_key("webhook-signature"));
+    assert_eq!(request.header("content-type"), "application/cloudevents+json");
+    let body = std::str::from_utf8(&request.body).unwrap();
+    let id = name.rsplit('/').next().unwrap();
+    let start =
+        format!("{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/{}\"", stage.tenant);
+    assert!(body.starts_with(&start) && body.ends_with(",\"data\":{\"a\" : 1.10}}"), "{body}");
+}
+
+/// The old key signs on for a day unless told otherwise, and for a week at most.
+pub async fn grace_has_a_default_and_an_end(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "grace").await;
+    let made = stage.subscribe("/hook").await;
+    let rotate = |seconds: Option<i64>| RotateSigningSecretRequest {
+        name: made.name.clone(),
+        grace_period: seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+        ..RotateSigningSecretRequest::default()
+    };
+    let refused = stage.api.subscriptions.rotate_signing_secret(rotate(Some(604_801))).await;
+    assert_eq!(violated_fields(&refused.unwrap_err()), ["grace_period"]);
+    for (asked, seconds) in [(None, 86_400), (Some(604_800), 604_800)] {
+        let before = SystemTime::now();
+        let rotated = stage.api.subscriptions.rotate_signing_secret(rotate(asked)).await;
+        let keys = rotated.unwrap().into_inner().subscription.unwrap().signing_keys;
+        let old = keys.iter().rev().nth(1).unwrap();
+        let left = time(old.expire_time).duration_since(before).unwrap();
+        let grace = Duration::from_secs(seconds);
+        assert!(left >= grace - Duration::from_secs(5) && left < grace + SOON, "{left:?}");
+    }
 }
 
 /// What could not be sent is refused when it is set, by the name of its field.

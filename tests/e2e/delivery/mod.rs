@@ -22,6 +22,8 @@ on_both_engines!(
     dressed::an_envelope_signed_by_a_bare_hmac,
     dressed::symmetric_and_asymmetric,
     dressed::one_line_for_each_secret,
+    dressed::unsigned_cloud_events,
+    dressed::grace_has_a_default_and_an_end,
     dressed::what_cannot_be_sent_is_refused,
     matching::accounts,
     matching::event_types,

@@ -10,8 +10,8 @@ use std::time::Duration;
 use http::StatusCode;
 use postrider::clock::Clock;
 use postrider_proto::v1::{
-    DeleteSubscriptionRequest, DeliveryEndReason, DeliveryState, Event, RetryPolicy, Subscription,
-    SubscriptionStatus,
+    DeleteSubscriptionRequest, DeliveryEndReason, DeliveryState, Envelope, Event, RetryPolicy,
+    Subscription, SubscriptionStatus,
 };
 use postrider_tests::api::reason;
 use postrider_tests::cluster::{Cluster, Engine};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use super::verify::signed_v1;
-use super::{enable, names, on_sqlite, pause, sample, samples, update, wire};
+use super::{enable, enveloped, names, on_sqlite, pause, sample, samples, update, wire};
 use crate::stage::{SOON, Stage, WHILE, delays};
 
 on_sqlite!("bank";
@@ -55,12 +55,14 @@ fn retries() -> RetryPolicy {
 }
 
 fn wanted(stage: &Stage, path: &str, types: &[&str]) -> Subscription {
-    Subscription {
+    let mut wanted = Subscription {
         event_types: names(types),
         retry_policy: Some(retries()),
         request_timeout: wire(Duration::from_secs(10)),
         ..stage.wanted(path)
-    }
+    };
+    wanted.set_envelope(Envelope::StandardWebhooks);
+    wanted
 }
 
 /// Accounts, by the ids that the bank gives them.
@@ -75,10 +77,11 @@ fn payment(event_type: &str, account: &str) -> Event {
     Event { account: account.to_owned(), ..event(event_type, &payload.to_string()) }
 }
 
+/// What is told in so many webhooks to a path, without the events' names.
 async fn bodies(stage: &Stage, path: &str, count: usize) -> Vec<Value> {
     let requests = stage.receiver.wait_for_at(path, count, SOON).await.unwrap();
     assert_eq!(requests.len(), count, "{path}");
-    requests.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
+    requests.iter().map(|request| serde_json::from_str(&enveloped(request).1).unwrap()).collect()
 }
 
 /// "Supported events", and the first example: "multiple event types covering one
@@ -97,8 +100,8 @@ async fn several_types_of_one_company_to_one_url(cluster: &Cluster) {
     }
     let requests = stage.receiver.wait_for_at("/company", 9, SOON).await.unwrap();
     assert!(requests.iter().all(|request| signed_v1(request, &made.signing_secret)));
-    let seen: BTreeSet<_> = requests.iter().map(|request| request.body.to_vec()).collect();
-    let published = all.iter().map(|(_, payload)| payload.to_string().into_bytes());
+    let seen: BTreeSet<_> = requests.iter().map(|request| enveloped(request)).collect();
+    let published = all.iter().map(|(name, payload)| (name.clone(), payload.to_string()));
     assert_eq!(seen, published.collect());
     let routed = sample("bank", "PaymentRouting");
     assert!(routed["routingStatus"].is_object());
@@ -227,7 +230,9 @@ async fn eleven_retries() {
     let tenant = api.create_tenant("bank-retries").await.unwrap();
     let stage = Stage { receiver: timed.receiver().await.unwrap(), api, tenant };
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
-    stage.create(wanted(&stage, "/hook", &["*"])).await;
+    let made = stage.create(wanted(&stage, "/hook", &["*"])).await;
+    let list = |policy: &RetryPolicy| policy.timetable.clone();
+    assert_eq!(list(made.retry_policy.as_ref().unwrap()), list(&retries()));
     let event = stage.publish_event(payment(TYPES[5], ONE)).await;
     let begun = timed.clock.now();
     for retry in 1..=11 {

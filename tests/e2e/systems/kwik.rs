@@ -10,16 +10,15 @@ use http::StatusCode;
 use postrider_proto::v1::test_subscription_request::PayloadForm;
 use postrider_proto::v1::{
     AttemptOutcome, AttemptTrigger, CreateSubscriptionRequest, DeleteSubscriptionRequest,
-    DeliveryState, ListSubscriptionsRequest, Subscription, SubscriptionStatus,
+    DeliveryState, Envelope, ListSubscriptionsRequest, Subscription, SubscriptionStatus,
     TestSubscriptionRequest, TestSubscriptionResponse,
 };
 use postrider_tests::api::violated_fields;
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{Answer, Body, ok, status};
-use serde_json::Value;
 
 use super::verify::signed_v1;
-use super::{disable, enable, names, on_sqlite, publish, sample, samples, update};
+use super::{disable, enable, enveloped, names, on_sqlite, publish, sample, samples, update};
 use crate::stage::{SOON, Stage, WHILE, delays, once, time};
 
 on_sqlite!("kwik";
@@ -36,7 +35,13 @@ on_sqlite!("kwik";
 );
 
 fn named(stage: &Stage, name: &str, path: &str, events: &[&str]) -> Subscription {
-    Subscription { display_name: name.to_owned(), event_types: names(events), ..stage.wanted(path) }
+    let mut wanted = Subscription {
+        display_name: name.to_owned(),
+        event_types: names(events),
+        ..stage.wanted(path)
+    };
+    wanted.set_envelope(Envelope::StandardWebhooks);
+    wanted
 }
 
 async fn test(
@@ -108,9 +113,9 @@ async fn the_seventeen_events(cluster: &Cluster) {
         publish(&stage, event_type, payload).await;
     }
     let requests = stage.receiver.wait_for_at("/all", 17, SOON).await.unwrap();
-    let bodies: BTreeSet<_> = requests.iter().map(|request| request.body.to_vec()).collect();
-    let payloads = all.iter().map(|(_, payload)| payload.to_string().into_bytes());
-    assert_eq!(bodies, payloads.collect());
+    let bodies: BTreeSet<_> = requests.iter().map(|request| enveloped(request)).collect();
+    let published = all.iter().map(|(name, payload)| (name.clone(), payload.to_string()));
+    assert_eq!(bodies, published.collect());
     stage.receiver.wait_for_at("/mandates", 2, SOON).await.unwrap();
     stage.receiver.wait_for_at("/one", 1, SOON).await.unwrap();
     tokio::time::sleep(WHILE).await;
@@ -187,8 +192,8 @@ async fn a_test_of_any_type(cluster: &Cluster) {
         assert_eq!(attempt.event_type, event_type);
         let requests = stage.receiver.requests_to("/hook");
         assert_eq!(requests.len(), count);
-        let body: Value = serde_json::from_slice(&requests[count - 1].body).unwrap();
-        assert_eq!(body, sample("kwik", event_type));
+        let sent = (event_type.to_owned(), sample("kwik", event_type).to_string());
+        assert_eq!(enveloped(&requests[count - 1]), sent);
         assert!(signed_v1(&requests[count - 1], &made.signing_secret));
     }
 }

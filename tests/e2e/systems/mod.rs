@@ -25,6 +25,7 @@ use postrider_proto::v1::{
 use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::{Cluster, Description};
 use postrider_tests::publish::event;
+use postrider_tests::receiver::Received;
 use prost_types::FieldMask;
 use serde_json::Value;
 use tonic::Status;
@@ -98,6 +99,15 @@ fn names(types: &[&str]) -> Vec<String> {
 
 fn wire(span: Duration) -> Option<prost_types::Duration> {
     Some(span.try_into().unwrap())
+}
+
+/// The type and the data, byte for byte, in a Standard Webhooks envelope.
+fn enveloped(request: &Received) -> (String, String) {
+    let body = std::str::from_utf8(&request.body).unwrap();
+    let (head, data) = body.split_once(",\"data\":").unwrap();
+    let event_type = head.strip_prefix("{\"type\":\"").unwrap();
+    let (event_type, _timestamp) = event_type.split_once("\",\"timestamp\":\"").unwrap();
+    (event_type.to_owned(), data.strip_suffix('}').unwrap().to_owned())
 }
 
 /// Publishes a payload and returns the event's name.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::schema::{CompiledSchema, SchemaError, SchemaViolation};
 use super::{EventType, Validation};
 use crate::event::is_json;
-use crate::notice::is_reserved;
+use crate::filter::is_reserved;
 
 /// What a catalogue says of an event that somebody wants to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]

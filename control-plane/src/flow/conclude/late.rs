@@ -47,6 +47,9 @@ impl ConcludeWriter {
             }
             Ok(late) => {
                 if let Some(delivery) = ended.filter(|_| late.succeeds) {
+                    // A newer attempt that is only queued is not to be sent any more.
+                    let current = delivery.current_attempt();
+                    self.parts.dispatcher.with(|scheduler, now| scheduler.withdraw(current, now));
                     self.parts.turns.may_follow(&delivery);
                 }
                 let record = &report.record;

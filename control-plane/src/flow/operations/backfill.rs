@@ -42,8 +42,14 @@ impl Flow {
         let found = self.store.stretch_of_events(&stretch, filter.is_some()).await?;
         let rows = found.len();
         let settings = &subscription.settings;
-        let wanted = |event: &_| wants_event(settings, filter.as_ref(), event);
-        let judged: Vec<_> = found.into_iter().map(|event| (wanted(&event), event)).collect();
+        let mut judged = Vec::with_capacity(rows);
+        for event in found {
+            judged.push((wants_event(settings, filter.as_ref(), &event), event));
+            if filter.is_some() {
+                // Each may take milliseconds: others get their turn in between.
+                tokio::task::yield_now().await;
+            }
+        }
         let asked: Vec<EventId> = judged
             .iter()
             .filter(|(wanted, _)| wanted.is_some())

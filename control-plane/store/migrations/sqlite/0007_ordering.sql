@@ -2,17 +2,20 @@
 -- one is WAITING (2) or IN_FLIGHT (3); the others are HELD (1).
 CREATE INDEX deliveries_held ON deliveries (tenant, subscription, ordering_key, sequence)
     WHERE state = 1;
+CREATE INDEX deliveries_held_event ON deliveries (tenant, subscription, ordering_key, event)
+    WHERE state = 1;
 CREATE INDEX deliveries_key_under_way ON deliveries (tenant, subscription, ordering_key)
     WHERE state > 1 AND ordering_key IS NOT NULL;
 
--- Keys of which nothing goes on before `until`, except deliveries of `event` when
--- that is for ever.
+-- Keys of which nothing goes on before `quiet_until`, and while `held` nothing but
+-- deliveries of `event`.
 CREATE TABLE held_keys (
     tenant       TEXT    NOT NULL,
     subscription TEXT    NOT NULL,
     ordering_key TEXT    NOT NULL,
     event        BLOB    NOT NULL,
-    until        INTEGER NOT NULL,
+    held         INTEGER NOT NULL,
+    quiet_until  INTEGER NOT NULL,
     PRIMARY KEY (tenant, subscription, ordering_key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX held_keys_until ON held_keys (until);
+CREATE INDEX held_keys_quiet ON held_keys (quiet_until) WHERE held = 0;

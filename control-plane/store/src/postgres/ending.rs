@@ -38,13 +38,14 @@ const END_WAITING: &str = concat!(
     , ",
     move_gone!(),
     "
-    , held AS (INSERT INTO held_keys AS h (tenant, subscription, ordering_key, event, until)
+    , held AS (INSERT INTO held_keys AS h
+            (tenant, subscription, ordering_key, event, held, quiet_until)
         SELECT DISTINCT ON (tenant, subscription, ordering_key)
-            tenant, subscription, ordering_key, event, $9::bigint
+            tenant, subscription, ordering_key, event, true, 0
         FROM gone WHERE $8 AND ordering_key IS NOT NULL
         ORDER BY tenant, subscription, ordering_key, sequence
         ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
-            SET event = excluded.event, until = excluded.until WHERE h.until < excluded.until)
+            SET event = excluded.event, held = true WHERE NOT h.held)
     SELECT id, event, event_type, attempts, test FROM gone"
 );
 
@@ -91,7 +92,6 @@ impl PostgresStore {
             .bind(request.deadline_before.map(Timestamp::as_micros))
             .bind(i64::from(limit))
             .bind(request.hold_keys)
-            .bind(Timestamp::MAX.as_micros())
             .fetch_all(&mut *transaction)
             .await
             .checked()?;

@@ -16,19 +16,25 @@ use crate::ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
 /// what those before it did. The locks are taken in the order given.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(id) FROM unnest($1::bigint[]) AS k(id)";
 
-/// 1 HELD, 2 WAITING, 3 IN_FLIGHT; 4 is now, 5 for ever.
+/// 1 HELD, 2 WAITING, 3 IN_FLIGHT; $4 is now. A key that is held has a branch, and an
+/// index, of its own: it may have any number of others HELD behind it.
 const LET_GO: &str = "WITH next AS MATERIALIZED (
         SELECT d.id FROM unnest($1::text[], $2::text[], $3::text[])
             AS k(tenant, subscription, ordering_key)
         LEFT JOIN held_keys h ON h.tenant = k.tenant AND h.subscription = k.subscription
-            AND h.ordering_key = k.ordering_key AND h.until > $4
+            AND h.ordering_key = k.ordering_key
         CROSS JOIN LATERAL (
-            SELECT id FROM deliveries d
-            WHERE d.tenant = k.tenant AND d.subscription = k.subscription
-                AND d.ordering_key = k.ordering_key AND d.state = 1
-                AND (h.until IS NULL OR d.event = h.event)
-            ORDER BY d.sequence LIMIT 1) d
-        WHERE (h.until IS NULL OR h.until = $5)
+            (SELECT id FROM deliveries d
+            WHERE h.held IS NOT TRUE AND d.tenant = k.tenant
+                AND d.subscription = k.subscription AND d.ordering_key = k.ordering_key
+                AND d.state = 1
+            ORDER BY d.sequence LIMIT 1)
+            UNION ALL
+            (SELECT id FROM deliveries d
+            WHERE h.held AND d.tenant = k.tenant AND d.subscription = k.subscription
+                AND d.ordering_key = k.ordering_key AND d.event = h.event AND d.state = 1
+            LIMIT 1)) d
+        WHERE coalesce(h.quiet_until, 0) <= $4
             AND NOT EXISTS (SELECT FROM deliveries d
                 WHERE d.tenant = k.tenant AND d.subscription = k.subscription
                     AND d.ordering_key = k.ordering_key AND d.state IN (2, 3)))
@@ -36,19 +42,24 @@ const LET_GO: &str = "WITH next AS MATERIALIZED (
     WHERE d.id = ANY(ARRAY(SELECT id FROM next)) AND d.state = 1
     RETURNING d.tenant, d.subscription";
 
-const HOLD: &str = "INSERT INTO held_keys AS h (tenant, subscription, ordering_key, event, until)
-    VALUES ($1, $2, $3, $4, $5)
+const HOLD: &str = "INSERT INTO held_keys AS h
+        (tenant, subscription, ordering_key, event, held, quiet_until)
+    VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
-        SET event = excluded.event, until = excluded.until WHERE h.until < excluded.until";
+        SET event = CASE WHEN h.held THEN h.event ELSE excluded.event END,
+            held = h.held OR excluded.held,
+            quiet_until = greatest(h.quiet_until, excluded.quiet_until)";
 
-/// 5 is for ever: a hold for a while is about something else.
-const DELIVERED: &str = "DELETE FROM held_keys
-    WHERE tenant = $1 AND subscription = $2 AND ordering_key = $3 AND event = $4 AND until = $5";
+const DELIVERED: &str = "UPDATE held_keys SET held = false
+    WHERE tenant = $1 AND subscription = $2 AND ordering_key = $3 AND event = $4 AND held";
 
-const RELEASE: &str = "DELETE FROM held_keys
-    WHERE tenant = $1 AND subscription = $2 AND ordering_key = $3 RETURNING until";
+const RELEASE: &str = "UPDATE held_keys SET held = false
+    WHERE tenant = $1 AND subscription = $2 AND ordering_key = $3 AND held";
 
-const FORGET: &str = "DELETE FROM held_keys WHERE until <= $1";
+const RELEASE_ALL: &str = "UPDATE held_keys SET held = false
+    WHERE tenant = $1 AND subscription = $2 AND held";
+
+const FORGET: &str = "DELETE FROM held_keys WHERE NOT held AND quiet_until <= $1";
 
 /// Steps from one key to the next along the index of what is held.
 const WAITING_KEYS: &str = "WITH RECURSIVE found AS (
@@ -92,7 +103,6 @@ impl OrderingStore for PostgresStore {
             .bind(keys.iter().map(|one| one.subscription.subscription.as_str()).collect::<Vec<_>>())
             .bind(keys.iter().map(|one| one.key.as_str()).collect::<Vec<_>>())
             .bind(now.as_micros())
-            .bind(Timestamp::MAX.as_micros())
             .fetch_all(&mut *transaction)
             .await
             .checked()?;
@@ -105,15 +115,25 @@ impl OrderingStore for PostgresStore {
         put_hold(&mut connection, hold).await
     }
 
-    async fn release_key(&self, key: &OrderedKey, now: Timestamp) -> StoreResult<bool> {
-        let until: Option<i64> = sqlx::query_scalar(RELEASE)
+    async fn release_key(&self, key: &OrderedKey) -> StoreResult<bool> {
+        let done = sqlx::query(RELEASE)
             .bind(key.subscription.tenant.as_str())
             .bind(key.subscription.subscription.as_str())
             .bind(key.key.as_str())
-            .fetch_optional(&self.pool)
+            .execute(&self.pool)
             .await
             .checked()?;
-        Ok(until.is_some_and(|until| until > now.as_micros()))
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn release_keys(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
+        sqlx::query(RELEASE_ALL)
+            .bind(subscription.tenant.as_str())
+            .bind(subscription.subscription.as_str())
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(())
     }
 
     async fn waiting_keys(
@@ -174,7 +194,6 @@ pub(super) async fn put_delivered(
         .bind(key.subscription.subscription.as_str())
         .bind(key.key.as_str())
         .bind(event.0)
-        .bind(Timestamp::MAX.as_micros())
         .execute(connection)
         .await
         .checked()?;
@@ -187,7 +206,8 @@ async fn put_hold(connection: &mut PgConnection, hold: &KeyHold) -> StoreResult<
         .bind(hold.key.subscription.subscription.as_str())
         .bind(hold.key.key.as_str())
         .bind(hold.event.0)
-        .bind(hold.until.as_micros())
+        .bind(hold.held)
+        .bind(hold.quiet_until.as_micros())
         .execute(connection)
         .await
         .checked()?;

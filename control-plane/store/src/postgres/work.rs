@@ -39,7 +39,7 @@ const WAITING: &str = "WITH RECURSIVE found AS (
     FROM found f
     CROSS JOIN LATERAL (
         SELECT deadline FROM deliveries
-        WHERE tenant = f.tenant AND subscription = f.subscription AND state IN (1, 2) AND state = 2
+        WHERE tenant = f.tenant AND subscription = f.subscription AND state IN (1, 2)
         ORDER BY deadline LIMIT 1) l";
 
 const STALE: &str = concat!(

@@ -75,8 +75,8 @@ const RAISE_UNFINISHED: &str =
     "UPDATE deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
 const RAISE_ENDED: &str =
     "UPDATE ended_deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
-/// Ends the hold on an ordering key for ever (?3) that is there for the delivery.
-const FREE_KEY: &str = "DELETE FROM held_keys WHERE until = ?3 \
+/// Ends the hold on an ordering key that is there for the delivery's event.
+const FREE_KEY: &str = "UPDATE held_keys SET held = 0 WHERE held = 1 \
      AND (tenant, subscription, ordering_key, event) IN ( \
        SELECT tenant, subscription, ordering_key, event FROM ended_deliveries \
        WHERE tenant = ?1 AND id = ?2 AND ordering_key IS NOT NULL)";
@@ -238,9 +238,7 @@ async fn settle(
         work::end(connection, &[id], DeliveryState::Succeeded, None, now).await?;
     }
     if succeeds {
-        let mut values = named(record);
-        values.add(Timestamp::MAX.as_micros());
-        values.change(connection, FREE_KEY).await?;
+        named(record).change(connection, FREE_KEY).await?;
     }
     Ok(())
 }

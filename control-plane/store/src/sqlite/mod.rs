@@ -39,6 +39,7 @@ use sqlx::sqlite::Sqlite;
 
 use crate::error::StoreResult;
 use crate::{OpenOptions, Store};
+use bulk::Values;
 use checkpoint::Checkpoints;
 use errors::stored;
 use lock::FileLock;
@@ -59,6 +60,15 @@ impl SqliteStore {
     /// Opens, and with `options.migrate` makes, the database at a path.
     pub async fn open(path: &str, options: &OpenOptions) -> StoreResult<Self> {
         open::open(path, options).await
+    }
+
+    /// A transaction of one statement; how many rows it changed.
+    async fn changed_by(&self, values: Values, sql: &'static str) -> StoreResult<u64> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let changed = values.change(&mut tx, sql).await?;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     /// A connection to read with, for one short read.

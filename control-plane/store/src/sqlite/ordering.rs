@@ -20,35 +20,43 @@ macro_rules! under_way {
     };
 }
 
-/// 1 HELD, 2 WAITING.
+/// 1 HELD, 2 WAITING. A key that is held has a branch, and an index, of its own: it
+/// may have any number of others HELD behind it.
 const LET_GO: Bulk = Bulk {
     sql: concat!(
-        "WITH k(tenant, subscription, ordering_key, now, for_ever) AS (VALUES {rows}) \
+        "WITH k(tenant, subscription, ordering_key, now) AS (VALUES {rows}) \
          UPDATE deliveries SET state = 2, due = picked.now FROM ( \
-           SELECT k.now AS now, (SELECT d.id FROM deliveries d INDEXED BY deliveries_held \
-             WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
-             AND d.ordering_key = k.ordering_key AND d.state = 1 \
-             AND (h.until IS NULL OR d.event = h.event) ORDER BY d.sequence LIMIT 1) AS id \
+           SELECT k.now AS now, CASE WHEN coalesce(h.held, 0) = 0 THEN \
+             (SELECT d.id FROM deliveries d INDEXED BY deliveries_held \
+               WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
+               AND d.ordering_key = k.ordering_key AND d.state = 1 ORDER BY d.sequence LIMIT 1) \
+           ELSE \
+             (SELECT d.id FROM deliveries d INDEXED BY deliveries_held_event \
+               WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
+               AND d.ordering_key = k.ordering_key AND d.event = h.event AND d.state = 1 LIMIT 1) \
+           END AS id \
            FROM k LEFT JOIN held_keys h ON h.tenant = k.tenant \
              AND h.subscription = k.subscription AND h.ordering_key = k.ordering_key \
-             AND h.until > k.now \
-           WHERE (h.until IS NULL OR h.until = k.for_ever) AND NOT ",
+           WHERE coalesce(h.quiet_until, 0) <= k.now AND NOT ",
         under_way!(),
         ") AS picked WHERE deliveries.id = picked.id \
          RETURNING deliveries.tenant, deliveries.subscription"
     ),
-    columns: 5,
+    columns: 4,
 };
 
-const HOLD: &str = "INSERT INTO held_keys (tenant, subscription, ordering_key, event, until) \
-     VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
-     SET event = excluded.event, until = excluded.until WHERE until < excluded.until";
-/// A hold for a while is about something else than one for ever.
-const DELIVERED: &str = "DELETE FROM held_keys WHERE tenant = ? AND subscription = ? \
-     AND ordering_key = ? AND event = ? AND until = ?";
-const RELEASE: &str = "DELETE FROM held_keys WHERE tenant = ? AND subscription = ? \
-     AND ordering_key = ? RETURNING until";
-const FORGET: &str = "DELETE FROM held_keys WHERE until <= ?";
+const HOLD: &str = "INSERT INTO held_keys \
+       (tenant, subscription, ordering_key, event, held, quiet_until) \
+     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
+     SET event = CASE WHEN held THEN event ELSE excluded.event END, \
+         held = max(held, excluded.held), quiet_until = max(quiet_until, excluded.quiet_until)";
+const DELIVERED: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
+     AND ordering_key = ? AND event = ? AND held = 1";
+const RELEASE: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
+     AND ordering_key = ? AND held = 1";
+const RELEASE_ALL: &str =
+    "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? AND held = 1";
+const FORGET: &str = "DELETE FROM held_keys WHERE held = 0 AND quiet_until <= ?";
 
 /// Steps from one key to the next along the index of what is held.
 const WAITING_KEYS: &str = concat!(
@@ -92,7 +100,7 @@ impl OrderingStore for SqliteStore {
         let mut tx = writing.begin().await?;
         let rows = LET_GO
             .run(&mut tx, &keys, |row, key| {
-                put_key(row, key).add(now.as_micros()).add(Timestamp::MAX.as_micros());
+                put_key(row, key).add(now.as_micros());
                 Ok(())
             })
             .await?;
@@ -113,15 +121,16 @@ impl OrderingStore for SqliteStore {
         tx.commit().await
     }
 
-    async fn release_key(&self, key: &OrderedKey, now: Timestamp) -> StoreResult<bool> {
+    async fn release_key(&self, key: &OrderedKey) -> StoreResult<bool> {
         let mut values = Values::default();
         put_key(&mut values, key);
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        let rows = values.run(&mut tx, RELEASE).await?;
-        tx.commit().await?;
-        let Some(row) = rows.first() else { return Ok(false) };
-        Ok(Columns::of(row).time()? > now)
+        Ok(self.changed_by(values, RELEASE).await? > 0)
+    }
+
+    async fn release_keys(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
+        let mut values = Values::default();
+        values.text(subscription.tenant.as_str()).text(subscription.subscription.as_str());
+        self.changed_by(values, RELEASE_ALL).await.map(|_| ())
     }
 
     async fn waiting_keys(
@@ -130,7 +139,9 @@ impl OrderingStore for SqliteStore {
         limit: u32,
         now: Timestamp,
     ) -> StoreResult<Vec<WaitingKey>> {
-        self.forget_past_holds(now).await?;
+        let mut past = Values::default();
+        past.add(now.as_micros());
+        self.changed_by(past, FORGET).await?;
         let mut values = Values::default();
         match after {
             Some(key) => put_key(&mut values, key),
@@ -162,22 +173,7 @@ impl OrderingStore for SqliteStore {
             .text(subscription.subscription.as_str())
             .add(now.as_micros())
             .add(i64::from(limit));
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        let changed = values.change(&mut tx, LET_ALL_GO).await?;
-        tx.commit().await?;
-        Ok(changed)
-    }
-}
-
-impl SqliteStore {
-    async fn forget_past_holds(&self, now: Timestamp) -> StoreResult<()> {
-        let mut values = Values::default();
-        values.add(now.as_micros());
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        values.change(&mut tx, FORGET).await?;
-        tx.commit().await
+        self.changed_by(values, LET_ALL_GO).await
     }
 }
 
@@ -198,14 +194,17 @@ pub(super) async fn put_delivered(
     event: EventId,
 ) -> StoreResult<()> {
     let mut values = Values::default();
-    put_key(&mut values, key).id(event.0).add(Timestamp::MAX.as_micros());
+    put_key(&mut values, key).id(event.0);
     values.change(connection, DELIVERED).await?;
     Ok(())
 }
 
 pub(super) async fn put_hold(connection: &mut SqliteConnection, hold: &KeyHold) -> StoreResult<()> {
     let mut values = Values::default();
-    put_key(&mut values, &hold.key).id(hold.event.0).add(hold.until.as_micros());
+    put_key(&mut values, &hold.key)
+        .id(hold.event.0)
+        .add(hold.held)
+        .add(hold.quiet_until.as_micros());
     values.change(connection, HOLD).await?;
     Ok(())
 }

@@ -164,12 +164,8 @@ impl OwnershipStore for SqliteStore {
 }
 
 impl SqliteStore {
-    /// A transaction of one statement.
     async fn change(&self, values: Values, sql: &'static str) -> StoreResult<()> {
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        values.change(&mut tx, sql).await?;
-        tx.commit().await
+        self.changed_by(values, sql).await.map(|_| ())
     }
 }
 

@@ -37,9 +37,12 @@ const WAITING: &str = "WITH RECURSIVE head(shard, id) AS ( \
          ORDER BY n.tenant, n.subscription, n.due LIMIT 1) \
        FROM head h CROSS JOIN deliveries c ON c.id = h.id) \
      SELECT d.tenant, d.subscription, d.shard, d.due, \
-       (SELECT x.deadline FROM deliveries x INDEXED BY deliveries_deadline \
+       min((SELECT x.deadline FROM deliveries x INDEXED BY deliveries_deadline \
          WHERE x.tenant = d.tenant AND x.subscription = d.subscription AND x.state = 2 \
-         ORDER BY x.deadline LIMIT 1) \
+         ORDER BY x.deadline LIMIT 1), \
+       coalesce((SELECT x.deadline FROM deliveries x INDEXED BY deliveries_deadline \
+         WHERE x.tenant = d.tenant AND x.subscription = d.subscription AND x.state = 1 \
+         ORDER BY x.deadline LIMIT 1), 9223372036854775807)) \
      FROM head h CROSS JOIN deliveries d ON d.id = h.id";
 
 macro_rules! in_flight {
@@ -92,12 +95,13 @@ const END: &str = concat!(
 );
 const REMOVE: &str = "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
 
-/// Holds the keys of these deliveries until ?2, for the first event of each.
-const HOLD_KEYS_OF: &str = "INSERT INTO held_keys (tenant, subscription, ordering_key, event, until) \
-     SELECT d.tenant, d.subscription, d.ordering_key, d.event, ?2 FROM json_each(?1) j \
+/// Holds the keys of these deliveries, for the first event of each.
+const HOLD_KEYS_OF: &str = "INSERT INTO held_keys \
+       (tenant, subscription, ordering_key, event, held, quiet_until) \
+     SELECT d.tenant, d.subscription, d.ordering_key, d.event, 1, 0 FROM json_each(?1) j \
      CROSS JOIN deliveries d ON d.id = unhex(j.value) WHERE d.ordering_key IS NOT NULL \
      ORDER BY d.sequence ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
-     SET event = excluded.event, until = excluded.until WHERE until < excluded.until";
+     SET event = excluded.event, held = 1 WHERE held = 0";
 
 const FIND_UNFINISHED: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ? AND id = ?";
 const FIND_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
@@ -209,7 +213,7 @@ impl WorkStore for SqliteStore {
         if request.hold_keys {
             let mut values = Values::default();
             let list = id_list(ids.iter().map(|id| id.0));
-            values.add(list).add(Timestamp::MAX.as_micros());
+            values.add(list);
             values.change(&mut tx, HOLD_KEYS_OF).await?;
         }
         if let Some(endpoint) = &request.announce {

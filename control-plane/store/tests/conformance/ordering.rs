@@ -1,7 +1,7 @@
 //! Ordering keys: whose turn it is.
 
 use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Outcome, Transition};
-use postrider_domain::ids::{DeliveryId, OrderedKey};
+use postrider_domain::ids::{DeliveryId, EventId, OrderedKey};
 use postrider_domain::time::Timestamp;
 use postrider_store::{Conclusion, EndWaiting, KeyEnd, KeyHold};
 use std::sync::Arc;
@@ -23,6 +23,10 @@ async fn held(world: &World, key: &str) -> Delivery {
 
 fn key_of(world: &World, key: &str) -> OrderedKey {
     OrderedKey { subscription: world.key.clone(), key: key.to_owned() }
+}
+
+fn held_for(key: &OrderedKey, event: EventId) -> KeyHold {
+    KeyHold { key: key.clone(), event, held: true, quiet_until: Timestamp::default() }
 }
 
 async fn let_go(world: &World, keys: &[&str]) -> usize {
@@ -89,7 +93,7 @@ conformance! {
         let world = World::new(engine).await;
         let (first, second) = (held(&world, "a").await, held(&world, "a").await);
         let (key, event) = (key_of(&world, "a"), first.event);
-        let hold = KeyHold { key: key.clone(), event, until: Timestamp::MAX };
+        let hold = held_for(&key, event);
         assert_eq!(let_go(&world, &["a"]).await, 1);
         conclude_next(&world, EXHAUSTED, Some(KeyEnd::Held(hold))).await;
         assert_eq!(let_go(&world, &["a"]).await, 0);
@@ -109,12 +113,12 @@ conformance! {
             let name = format!("key-{by_hand}");
             let (first, second) = (held(&world, &name).await, held(&world, &name).await);
             let key = key_of(&world, &name);
-            let hold = KeyHold { key: key.clone(), event: first.event, until: Timestamp::MAX };
+            let hold = held_for(&key, first.event);
             assert_eq!(let_go(&world, &[&name]).await, 1);
             let ended = conclude_next(&world, EXHAUSTED, Some(KeyEnd::Held(hold))).await;
             if by_hand {
-                assert!(world.store.release_key(&key, world.now).await.unwrap());
-                assert!(!world.store.release_key(&key, world.now).await.unwrap());
+                assert!(world.store.release_key(&key).await.unwrap());
+                assert!(!world.store.release_key(&key).await.unwrap());
             } else {
                 let mut late = record(&ended, Outcome::Succeeded);
                 late.key.number += 1;
@@ -125,18 +129,39 @@ conformance! {
         }
     }
 
-    async fn a_hold_for_a_while_ends_by_itself(engine) {
+    async fn quiet_ends_by_itself_and_not_before(engine) {
         let world = World::new(engine).await;
         let one = held(&world, "a").await;
         let key = key_of(&world, "a");
-        let hold = |until| KeyHold { key: key.clone(), event: one.event, until };
+        let hold = |quiet_until| {
+            KeyHold { key: key.clone(), event: one.event, held: false, quiet_until }
+        };
         world.store.hold_key(&hold(world.now + SECOND)).await.unwrap();
         world.store.hold_key(&hold(world.now)).await.unwrap();
         assert_eq!(let_go(&world, &["a"]).await, 0, "the longer one counts, whoever it is for");
         let later = world.now + SECOND;
         assert_eq!(world.store.let_go(std::slice::from_ref(&key), later).await.unwrap().len(), 1);
+        // Neither a release nor a delivery ends it, whatever else the key was held for.
+        let next = held(&world, "b").await;
+        let key = key_of(&world, "b");
+        let quiet = KeyHold { quiet_until: later, ..held_for(&key, next.event) };
+        world.store.hold_key(&quiet).await.unwrap();
+        assert!(world.store.release_key(&key).await.unwrap());
+        world.store.waiting_keys(None, 9, world.now).await.unwrap();
+        assert_eq!(let_go(&world, &["b"]).await, 0);
         world.store.waiting_keys(None, 9, later).await.unwrap();
-        assert!(!world.store.release_key(&key, world.now).await.unwrap(), "it is forgotten");
+        assert_eq!(let_go(&world, &["b"]).await, 1, "it is forgotten");
+    }
+
+    async fn a_subscriptions_holds_end_together(engine) {
+        let world = World::new(engine).await;
+        for key in ["a", "b"] {
+            let one = held(&world, key).await;
+            world.store.hold_key(&held_for(&key_of(&world, key), EventId(one.id.0))).await.unwrap();
+        }
+        assert_eq!(let_go(&world, &["a", "b"]).await, 0);
+        world.store.release_keys(&world.key).await.unwrap();
+        assert_eq!(let_go(&world, &["a", "b"]).await, 2);
     }
 
     async fn what_expires_can_hold_its_key(engine) {
@@ -155,7 +180,7 @@ conformance! {
         assert_eq!((ended, state(&world, second.id).await), (2, DeliveryState::Exhausted));
         let third = held(&world, "a").await;
         assert_eq!(let_go(&world, &["a"]).await, 0);
-        assert!(world.store.release_key(&key_of(&world, "a"), world.now).await.unwrap());
+        assert!(world.store.release_key(&key_of(&world, "a")).await.unwrap());
         assert_eq!(let_go(&world, &["a"]).await, 1);
         assert_eq!(state(&world, third.id).await, DeliveryState::Waiting);
     }
