@@ -179,7 +179,7 @@ pub async fn unsigned_cloud_events(cluster: &Cluster) {
     let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
     let request = &requests[0];
     assert!(!request.headers.contains_key("webhook-signature"));
-    assert_eq!(request.header("content-type"), "application/cloudevents+json");
+    assert_eq!(request.header("content-type"), "application/cloudevents+json; charset=utf-8");
     let body = std::str::from_utf8(&request.body).unwrap();
     let id = name.rsplit('/').next().unwrap();
     let start =
