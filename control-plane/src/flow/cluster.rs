@@ -98,6 +98,17 @@ impl Cluster {
         alive.map(|replica| replica.address.clone()).collect()
     }
 
+    /// When the other replicas were last heard of that are lost, but only since less
+    /// than `span`.
+    pub fn lately_lost(&self, span: Duration) -> Vec<Timestamp> {
+        let view = self.view();
+        let lost = view.replicas.iter().filter(|replica| {
+            let silence = view.now.since(replica.heard);
+            replica.id != self.0.replica && silence >= self.0.lost_after && silence < span
+        });
+        lost.map(|replica| replica.heard).collect()
+    }
+
     /// A subscription's running clock: it stands still while the subscription is
     /// paused, or its region has no agent (rule 11).
     pub fn running(&self, subscription: &Subscription, now: Timestamp) -> Timestamp {
@@ -168,6 +179,23 @@ mod tests {
             far.compare_clocks(NOW, NOW);
             assert!(far.clock_is_off(), "until a restart");
         }
+    }
+
+    #[test]
+    fn a_replica_is_lately_lost_for_a_while() {
+        let cluster = cluster();
+        let mut view = ClusterView::clone(&cluster.view());
+        let silent = |id: &str, seconds| postrider_store::ReplicaRow {
+            id: ReplicaId(id.into()),
+            address: String::new(),
+            version: String::new(),
+            heard: NOW - Duration::from_secs(seconds),
+        };
+        view.replicas =
+            vec![silent("one", 7), silent("two", 4), silent("three", 6), silent("four", 15)];
+        cluster.set(view);
+        let lost = cluster.lately_lost(Duration::from_secs(15));
+        assert_eq!(lost, [NOW - Duration::from_secs(6)]);
     }
 
     #[test]

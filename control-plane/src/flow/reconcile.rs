@@ -8,6 +8,7 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 
 use super::Flow;
+use super::publish::watermark::DOUBT;
 
 /// How long a call waits for what is being committed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,7 +27,9 @@ impl Flow {
             let here = self.watermark.at(self.clock.now());
             let elsewhere = self.peers.publish_watermarks().await;
             let elsewhere = elsewhere.map_err(|error| WindowOpen(error.to_string()))?;
-            if elsewhere.into_iter().fold(here, Timestamp::min) >= end {
+            // What a replica committed when it was lost, the database may still do.
+            let lost = self.cluster.lately_lost(DOUBT);
+            if elsewhere.into_iter().chain(lost).fold(here, Timestamp::min) >= end {
                 return Ok(());
             }
             if self.clock.now() >= deadline {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 
 /// Longer than the database goes on with a statement whose caller is gone.
-const DOUBT: Duration = Duration::from_secs(15);
+pub const DOUBT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 struct State {
