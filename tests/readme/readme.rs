@@ -52,7 +52,7 @@ fn check(line: &str, answer: &Value) {
         "TestSubscription" => assert_eq!(seen("/attempt/number"), 1, "{answer}"),
         "ListEvents" => assert!(seen("/events/0/name").is_string(), "{answer}"),
         "ListDeliveries" => assert!(seen("/deliveries/0/name").is_string(), "{answer}"),
-        "ListRegions" => assert_eq!(seen("/regions/0/name"), "regions/local", "{answer}"),
+        "ListRegions" => assert_eq!(seen("/regions/0/name"), "regions/default", "{answer}"),
         "Check" => assert_eq!(seen("/status"), "SERVING", "{answer}"),
         _ => {}
     }

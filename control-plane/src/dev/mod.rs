@@ -35,7 +35,7 @@ use receiver::Receiver;
 
 const TENANT: &str = "acme";
 const SUBSCRIPTION: &str = "payments";
-const REGION: &str = "local";
+const REGION: &str = "default";
 /// How long the first webhook may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
