@@ -24,6 +24,7 @@ use super::convert::time::timestamp;
 use super::errors::{self, Kind, Reason, Violations};
 use super::trace::TraceContext;
 use super::{catalogue, changes, names, payload, validate};
+use crate::flow::notices::OWN_KEYS;
 use crate::flow::{Flow, PublishAnswer, PublishError, PublishInput};
 
 /// Reads one event to publish. `parent` stands in for one that names none.
@@ -53,6 +54,10 @@ fn input(
         ("idempotency_key", &request.idempotency_key, limits::MAX_IDEMPOTENCY_KEY_BYTES),
     ] {
         validate::bytes(field, text, max, &mut violations);
+    }
+    if request.idempotency_key.starts_with(OWN_KEYS) {
+        let problem = format!("must not begin with \"{OWN_KEYS}\": such keys are Postrider's own");
+        violations.add("idempotency_key", problem);
     }
     let content_type =
         payload::content_type(&event.content_type, "event.content_type", &mut violations);

@@ -79,6 +79,9 @@ fn everything_wrong_is_told_at_once() {
     assert_eq!(read(bad, None).unwrap_err(), fields);
     let wrong = with(|e| e.payload_form = Some(PayloadForm::Payload(Bytes::from_static(b"{"))));
     assert_eq!(read(wrong, None).unwrap_err(), ["event.payload"]);
+    let own = "postrider/acme/1".to_owned();
+    let own = v1::PublishEventRequest { idempotency_key: own, ..request() };
+    assert_eq!(read(own, None).unwrap_err(), ["idempotency_key"]);
     let none = v1::PublishEventRequest { event: None, ..request() };
     assert_eq!(read(none, None).unwrap_err(), ["event"]);
 }

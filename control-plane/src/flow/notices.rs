@@ -28,6 +28,8 @@ use crate::health::Progress;
 
 /// Most announcements read at once.
 const BATCH: u32 = 512;
+/// What the idempotency keys of operational events begin with; nobody else's may.
+pub const OWN_KEYS: &str = "postrider/";
 /// Subscriptions whose announcements are published at once; each one's in turn.
 const AT_ONCE: usize = 64;
 
@@ -85,18 +87,18 @@ impl Flow {
         if shards.is_empty() {
             return Ok(());
         }
-        loop {
-            let waiting = self.store.announcements(&shards, BATCH).await?;
-            let count = waiting.len();
-            let told = self.tell_all(waiting).await;
-            if !told.is_empty() {
-                self.store.remove_announcements(&told).await?;
-            }
-            // What could not be told now is told by the next sweep.
-            if count < BATCH as usize || told.len() < count {
-                return Ok(());
-            }
+        let waiting = self.store.announcements(&shards, BATCH).await?;
+        let count = waiting.len();
+        let told = self.tell_all(waiting).await;
+        if !told.is_empty() {
+            self.store.remove_announcements(&told).await?;
         }
+        // What could not be told now is told by the next sweep; when there is more, it
+        // is told after a look at the streaks.
+        if count == BATCH as usize && told.len() == count {
+            self.notices.wake();
+        }
+        Ok(())
     }
 
     /// Publishes announcements; returns the places of those that are done with.
@@ -154,7 +156,7 @@ fn input(announcement: &Announcement, tenant: &TenantId, account: Option<String>
         payload: Bytes::from(announcement.payload.clone()),
         traceparent: String::new(),
         tracestate: String::new(),
-        idempotency_key: Some(format!("postrider/{}/{}", about.tenant, announcement.id)),
+        idempotency_key: Some(format!("{OWN_KEYS}{}/{}", about.tenant, announcement.id)),
     }
 }
 

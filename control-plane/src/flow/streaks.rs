@@ -29,6 +29,8 @@ use super::tenants::Snapshot;
 /// How long a streak is left alone for which it is not time: its subscription's
 /// settings may change meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How often memory is compared with the rows.
+const COMPARE_EVERY: Duration = Duration::from_secs(30);
 
 /// A streak of a shard that is owned here.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,7 @@ struct State {
     shards: HashMap<Shard, Owned>,
     /// Those whose time has come by an attempt that failed just now.
     failed: HashSet<SubscriptionKey>,
+    compare_next: Timestamp,
 }
 
 impl State {
@@ -188,6 +191,27 @@ impl Streaks {
         }
     }
 
+    /// Whether it is time to compare memory with the rows again.
+    fn is_time_to_compare(&self, now: Timestamp) -> bool {
+        let mut state = self.state();
+        let is_time = state.compare_next <= now;
+        if is_time {
+            state.compare_next = now + COMPARE_EVERY;
+        }
+        is_time
+    }
+
+    /// Takes up rows that it does not know of; what they say is looked up when it
+    /// matters.
+    fn take_up(&self, found: Vec<(Shard, SubscriptionKey, Streak)>) {
+        let mut state = self.state();
+        for (shard, key, streak) in found {
+            if let Some(owned) = state.shards.get_mut(&shard) {
+                owned.entries.entry(key).or_insert_with(|| Entry::new(streak, 0));
+            }
+        }
+    }
+
     /// What is to be looked at now, and whether an attempt failed just now.
     fn due(&self, now: Timestamp) -> Vec<(Shard, SubscriptionKey, Entry, bool)> {
         let mut state = self.state();
@@ -210,18 +234,35 @@ impl Flow {
     pub(super) async fn look_at_streaks(&self) -> StoreResult<()> {
         let new = self.streaks.keep(&self.dispatcher.look(|s, _| s.leases()));
         if !new.is_empty() {
-            let shards: Vec<Shard> = new.iter().map(|lease| lease.shard).collect();
-            let rows = self.store.streaks(&shards).await?;
-            let placed = rows.into_iter().map(|(key, streak)| {
-                let shard = self.tenants.shard(&key.tenant);
-                (shard, key, streak)
-            });
-            self.streaks.load(&new, placed.collect());
+            let rows = self.read_streaks(&new).await?;
+            self.streaks.load(&new, rows);
+        }
+        // A row can have been begun by a commit that nobody heard the end of, or by
+        // an owner that was late in giving up.
+        if self.streaks.is_time_to_compare(self.clock.now()) {
+            let rows = self.read_streaks(&self.dispatcher.look(|s, _| s.leases())).await?;
+            self.streaks.take_up(rows);
         }
         for (shard, key, entry, just_failed) in self.streaks.due(self.clock.now()) {
             self.look_at_streak(shard, &key, entry, just_failed).await?;
         }
         Ok(())
+    }
+
+    async fn read_streaks(
+        &self,
+        leases: &[ShardLease],
+    ) -> StoreResult<Vec<(Shard, SubscriptionKey, Streak)>> {
+        let shards: Vec<Shard> = leases.iter().map(|lease| lease.shard).collect();
+        if shards.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.store.streaks(&shards).await?;
+        let placed = rows.into_iter().map(|(key, streak)| {
+            let shard = self.tenants.shard(&key.tenant);
+            (shard, key, streak)
+        });
+        Ok(placed.collect())
     }
 
     async fn look_at_streak(
@@ -253,7 +294,11 @@ impl Flow {
             }
             return Ok(());
         };
-        if !just_failed && self.store.backlog(key, 1).await?.count == 0 {
+        // While nobody could have sent anything, or had anything to send, the time
+        // that passes says nothing about the endpoint.
+        let region = &subscription.settings.region;
+        let served = self.dispatcher.look(|scheduler, _| scheduler.region_has_agent(region));
+        if !just_failed && (!served || self.store.backlog(key, 1).await?.count == 0) {
             return Ok(());
         }
         self.raise(shard, snapshot, subscription, entry, stage).await
@@ -334,6 +379,20 @@ mod tests {
         assert_eq!(streaks.recall(LEASE.shard, &key(), 1), Recalled::Nothing);
         streaks.keep(&[]);
         assert_eq!(streaks.recall(LEASE.shard, &key(), 1), Recalled::Elsewhere);
+    }
+
+    #[test]
+    fn a_row_that_nobody_remembers_is_taken_up_and_read_before_it_counts() {
+        let streaks = Streaks::default();
+        streaks.load(&[LEASE], Vec::new());
+        let streak = Streak::begun(NOW);
+        streaks.take_up(vec![(LEASE.shard, key(), streak)]);
+        assert_eq!(streaks.recall(LEASE.shard, &key(), 1), Recalled::Stale);
+        streaks.learn(LEASE.shard, &key(), Some(streak), 1);
+        streaks.take_up(vec![(LEASE.shard, key(), Streak::begun(NOW + LOOK_AGAIN))]);
+        assert_eq!(streaks.recall(LEASE.shard, &key(), 1), Recalled::Known(streak));
+        assert!(streaks.is_time_to_compare(NOW) && !streaks.is_time_to_compare(NOW));
+        assert!(streaks.is_time_to_compare(NOW + COMPARE_EVERY));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! stand in the document, and that what it does not understand is refused and
 //! not ignored.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -20,6 +20,8 @@ pub const MAX_IMPORT_BYTES: usize = 4 * 1024 * 1024;
 /// Most event types of a document.
 pub const MAX_IMPORT_TYPES: usize = 1000;
 
+/// Most errors of one entry that are collected.
+const MAX_ERRORS_EACH: usize = 64;
 const TYPES: &str = "event_types";
 
 /// Something wrong with a document.
@@ -104,10 +106,13 @@ fn event_type(
     };
     let mut input = EventTypeInput::default();
     let mut validation = None;
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     let before = errors.len();
     for (name, value) in fields {
         let path = format!("{path}.{name}");
+        if errors.len() - before >= MAX_ERRORS_EACH {
+            break;
+        }
         if seen.contains(&name) {
             errors.push(ImportError::new(path, "must be there once"));
             continue;
@@ -133,7 +138,7 @@ fn event_type(
         if let Err(message) = read {
             errors.push(ImportError::new(path, message));
         }
-        seen.push(name);
+        seen.insert(name);
     }
     input.validation = validation.unwrap_or(Validation::by_default(input.schema.is_some()));
     let found = errors.split_off(before);

@@ -30,7 +30,7 @@ const NAMED_SCHEMAS: [&str; 5] =
 /// Refuses a schema that is not closed in itself. Its nesting must be bounded.
 pub(super) fn inspect(schema: &Value) -> Result<(), SchemaError> {
     let mut inspection = Inspection { root: schema, anchors: HashMap::new(), rules: 0 };
-    inspection.find_anchors(schema);
+    inspection.find_anchors(schema, "#")?;
     inspection.follow(schema, "#", 0)
 }
 
@@ -41,16 +41,25 @@ struct Inspection<'s> {
 }
 
 impl<'s> Inspection<'s> {
-    fn find_anchors(&mut self, schema: &'s Value) {
+    /// Anchors wherever something looks like one. A name that is there twice is
+    /// refused: which of the two the validator takes may depend on where they stand.
+    fn find_anchors(&mut self, schema: &'s Value, at: &str) -> Result<(), SchemaError> {
         match schema {
-            Value::Array(items) => items.iter().for_each(|item| self.find_anchors(item)),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, item)| self.find_anchors(item, &format!("{at}/{index}"))),
             Value::Object(fields) => {
-                if let Some(Value::String(anchor)) = fields.get("$anchor") {
-                    self.anchors.insert(anchor, schema);
+                if let Some(Value::String(anchor)) = fields.get("$anchor")
+                    && self.anchors.insert(anchor, schema).is_some()
+                {
+                    return Err(SchemaError::Unsupported { pointer: below(at, "$anchor") });
                 }
-                fields.values().for_each(|value| self.find_anchors(value));
+                fields
+                    .iter()
+                    .try_for_each(|(name, value)| self.find_anchors(value, &below(at, name)))
             }
-            _ => {}
+            _ => Ok(()),
         }
     }
 
@@ -115,6 +124,11 @@ impl<'s> Inspection<'s> {
             let reference = shortened(reference);
             return Err(SchemaError::RemoteReference { pointer, reference });
         };
+        // The validator would decode it, and might end somewhere else than this does.
+        if fragment.contains('%') {
+            let reference = shortened(reference);
+            return Err(SchemaError::LostReference { pointer, reference });
+        }
         let target = if fragment.is_empty() || fragment.starts_with('/') {
             self.root.pointer(fragment)
         } else {

@@ -145,6 +145,12 @@ fn what_cannot_be_bounded_or_understood_is_refused() {
     assert_eq!(error(&fan), SchemaError::TooManyRules);
     assert!(matches!(error(r##"{"$ref": "#/$defs/none"}"##), SchemaError::LostReference { .. }));
     assert!(matches!(error(r##"{"$dynamicRef": "#a"}"##), SchemaError::Unsupported { .. }));
+    // What the inspection and the validator could understand differently.
+    let twice = r##"{"$defs": {"a": {"$anchor": "x", "items": {"$ref": "#x"}}},
+        "examples": [{"$anchor": "x"}]}"##;
+    assert!(matches!(error(twice), SchemaError::Unsupported { .. }));
+    let encoded = r##"{"$ref": "#/$defs/x%41", "$defs": {"x%41": true, "xA": true}}"##;
+    assert!(matches!(error(encoded), SchemaError::LostReference { .. }));
     let draft7 = r#"{"$schema": "http://json-schema.org/draft-07/schema#"}"#;
     assert!(matches!(error(draft7), SchemaError::Dialect { .. }));
     for (invalid, pointer) in [
