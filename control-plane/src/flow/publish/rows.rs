@@ -39,14 +39,15 @@ impl PublishWriter {
                 let mut reserved = Vec::new();
                 for one in matches {
                     let key = one.subscription.key();
-                    let ordered = key_for(&one.subscription, event.ordering_key.as_ref()).is_some();
+                    let ordering_key = key_for(&one.subscription, event.ordering_key.as_ref());
                     let admitted = match one.subscription.status {
-                        Status::Enabled if !ordered => {
+                        Status::Enabled if ordering_key.is_none() => {
                             scheduler.admits(&key, event.payload.len(), now)
                         }
                         _ => None,
                     };
-                    let delivery = self.delivery(&event, one, admitted, snapshot.shard, now);
+                    let shard = snapshot.shard;
+                    let delivery = self.delivery(&event, one, ordering_key, admitted, shard, now);
                     if admitted.is_some() {
                         reserved.push(delivery.id);
                         let job =
@@ -91,12 +92,12 @@ impl PublishWriter {
         &self,
         event: &Event,
         matched: &Match,
+        ordering_key: Option<String>,
         admitted: Option<Epoch>,
         shard: Shard,
         now: Timestamp,
     ) -> Delivery {
         let Match { subscription, filter_failed } = matched;
-        let ordering_key = key_for(subscription, event.ordering_key.as_ref());
         let running = self.parts.cluster.running(subscription, now);
         let suppressed = subscription.status == Status::Disabled;
         let (state, reason) = match (suppressed, admitted) {

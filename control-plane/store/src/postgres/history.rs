@@ -8,10 +8,10 @@ use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::arrays::int;
 use super::errors::Checked as _;
 use super::rows::{self, attempt_columns, ended_columns, event_columns, get, live_columns, time};
+use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::{
@@ -150,17 +150,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>> {
-        let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
-        let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
-        let rows = sqlx::query(COUNTS)
-            .bind(tenant.as_str())
-            .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
-            .bind(low)
-            .bind(high)
-            .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let rows = asked(COUNTS, tenant, events).fetch_all(&self.pool).await.checked()?;
         let mut counts = vec![DeliveryCounts::default(); events.len()];
         for row in &rows {
             let at: usize = codec::narrow("ord", get::<i64>(row, "ord")? - 1)?;
@@ -178,17 +168,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<Delivery>> {
-        let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
-        let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
-        let rows = sqlx::query(DELIVERIES_OF)
-            .bind(tenant.as_str())
-            .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
-            .bind(low)
-            .bind(high)
-            .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let rows = asked(DELIVERIES_OF, tenant, events).fetch_all(&self.pool).await.checked()?;
         rows::read(&rows, rows::delivery)
     }
 
@@ -289,4 +269,16 @@ fn stats_row(row: &PgRow) -> StoreResult<StatsRow> {
         bucket: codec::narrow("bucket", get::<i16>(row, "bucket")?.into())?,
         count: codec::narrow("count", get(row, "count")?)?,
     })
+}
+
+/// Binds events, each with the bounds of what was made together with it.
+fn asked<'q>(sql: &'static str, tenant: &'q TenantId, events: &[EventId]) -> PgQuery<'q> {
+    let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
+    let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
+    sqlx::query(sql)
+        .bind(tenant.as_str())
+        .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
+        .bind(low)
+        .bind(high)
+        .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
 }
