@@ -70,7 +70,10 @@ fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<Window
     if request.start_time.is_none() {
         violations.add("start_time", "is missing");
     }
-    // An event's time is the whole millisecond in its id.
+    // An event's time is the whole millisecond in its id: what is published after
+    // a moment may have a time before it, and belongs to the window that the moment
+    // begins.
+    let start = start.map(Timestamp::truncate_to_millis);
     let end = end.unwrap_or(now).truncate_to_millis();
     if end > now {
         violations.add("end_time", "must not be in the future");
@@ -227,6 +230,9 @@ mod tests {
         // An event of later in this millisecond has the millisecond as its time.
         let late = Timestamp::from_micros(NOW.as_micros() + 400);
         assert_eq!(window(&request(then, None), late).map(|window| window.end).ok(), Some(NOW));
+        let within = Some(prost_types::Timestamp { seconds: 1_600_000_000, nanos: 900_000 });
+        let begins = window(&request(within, None), NOW).map(|window| window.start).ok();
+        assert_eq!(begins, Some(Timestamp::from_micros(1_600_000_000_000_000)));
         assert!(refused(request(then, now)).is_empty());
         assert_eq!(refused(request(None, now)), ["start_time"]);
         assert_eq!(refused(request(now, now)), ["start_time"]);
