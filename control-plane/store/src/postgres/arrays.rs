@@ -4,10 +4,12 @@
 //! them begin their numbering with them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use postrider_domain::delivery::{AttemptRecord, Delivery, Standing};
 use postrider_domain::event::Event;
+use postrider_domain::ids::SubscriptionKey;
 use uuid::Uuid;
 
 use super::PgQuery;
@@ -167,8 +169,8 @@ pub(super) fn epoch(epoch: u64) -> StoreResult<i64> {
 }
 
 arrays!(
-    /// Attempts to insert and to count; 30 parameters.
-    AttemptArrays of AttemptRow {
+    /// Attempts to insert; 29 parameters.
+    AttemptColumns of AttemptRow {
         delivery: Uuid,
         number: i32,
         tenant: &'a str,
@@ -197,19 +199,64 @@ arrays!(
         next_attempt_time: Option<i64>,
         delivery_state: Option<i16>,
         delivery_end_reason: Option<i16>,
+        tally: Option<i32>,
+    }
+);
+
+arrays!(
+    /// What attempts are counted as; 5 parameters.
+    Tallies of Tally {
+        tenant: &'a str,
+        subscription: &'a str,
         hour: i64,
+        outcome: i16,
         bucket: i16,
     }
 );
 
+/// Attempts to insert and to count; 34 parameters.
+#[derive(Default)]
+pub(super) struct AttemptArrays<'a> {
+    attempts: AttemptColumns<'a>,
+    tallies: Tallies<'a>,
+    /// Numbers of the tallies, from 1.
+    numbers: HashMap<(&'a SubscriptionKey, i64, i16, i16), i32>,
+}
+
 impl<'a> AttemptArrays<'a> {
+    pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
+        self.tallies.bind(self.attempts.bind(query))
+    }
+
+    /// The number of what an attempt is counted as; tests are not counted.
+    fn tally(&mut self, record: &'a AttemptRecord) -> Option<i32> {
+        if record.test {
+            return None;
+        }
+        let (hour, outcome) = (codec::hour(record.start_time), record.outcome.code());
+        let bucket = latency_bucket(record.timings.total).into();
+        let next = i32::try_from(self.numbers.len()).unwrap_or(i32::MAX).saturating_add(1);
+        let key = (&record.subscription, hour, outcome, bucket);
+        Some(*self.numbers.entry(key).or_insert_with(|| {
+            self.tallies.push_row(Tally {
+                tenant: record.subscription.tenant.as_str(),
+                subscription: record.subscription.subscription.as_str(),
+                hour,
+                outcome,
+                bucket,
+            });
+            next
+        }))
+    }
+
     /// `delivery` is where the attempt's delivery stands after it.
     pub(super) fn push(
         &mut self,
         record: &'a AttemptRecord,
         delivery: Option<Standing>,
     ) -> StoreResult<()> {
-        self.push_row(AttemptRow {
+        let tally = self.tally(record);
+        self.attempts.push_row(AttemptRow {
             delivery: record.key.delivery.0,
             number: int(record.key.number),
             tenant: record.subscription.tenant.as_str(),
@@ -240,8 +287,7 @@ impl<'a> AttemptArrays<'a> {
             delivery_end_reason: delivery
                 .and_then(|standing| standing.end_reason)
                 .map(|reason| reason.code()),
-            hour: codec::hour(record.start_time),
-            bucket: latency_bucket(record.timings.total).into(),
+            tally,
         });
         Ok(())
     }

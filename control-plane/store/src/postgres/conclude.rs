@@ -36,7 +36,7 @@ macro_rules! attempt_source {
     };
 }
 
-/// Records attempts for which a condition on `delivery` holds; parameter 31 is now.
+/// Records attempts for which a condition on `delivery` holds; parameter 35 is now.
 macro_rules! record_attempts {
     ($condition:expr) => {
         concat!(
@@ -44,7 +44,7 @@ macro_rules! record_attempts {
             attempt_columns!(),
             ", record_time, commit_xid) SELECT ",
             attempt_columns!(),
-            ", $31::bigint, (SELECT pg_current_xact_id()::text::bigint) FROM ",
+            ", $35::bigint, (SELECT pg_current_xact_id()::text::bigint) FROM ",
             attempt_source!(),
             " WHERE ",
             $condition
@@ -52,21 +52,21 @@ macro_rules! record_attempts {
     };
 }
 
-/// Counts attempts, but for tests, for which a condition on `delivery` holds. The
-/// rows are locked in their order: two replicas must not wait for each other in a
+/// Counts attempts, but for tests, for which a condition on `delivery` holds: those
+/// that are counted alike have one number in 29, and 30 to 34 say what it stands for.
+/// The rows are locked in their order: two replicas must not wait for each other in a
 /// circle.
 macro_rules! count_attempts {
     ($condition:expr) => {
         concat!(
             "INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, bucket, count)
-            SELECT tenant, subscription, hour, outcome, bucket, count(*)
-            FROM unnest($1::uuid[], $3::text[], $4::text[], $29::bigint[], $7::smallint[],
-                $30::smallint[], $25::boolean[])
-                AS a(delivery, tenant, subscription, hour, outcome, bucket, test)
-            WHERE NOT test AND ",
+            SELECT ($30::text[])[tally], ($31::text[])[tally], ($32::bigint[])[tally],
+                ($33::smallint[])[tally], ($34::smallint[])[tally], count
+            FROM (SELECT tally, count(*) AS count
+                FROM unnest($1::uuid[], $29::int[]) AS a(delivery, tally)
+                WHERE tally IS NOT NULL AND ",
             $condition,
-            " GROUP BY tenant, subscription, hour, outcome, bucket
-            ORDER BY tenant, subscription, hour, outcome, bucket
+            " GROUP BY tally) tallied ORDER BY 1, 2, 3, 4, 5
             ON CONFLICT (tenant, subscription, hour, outcome, bucket)
                 DO UPDATE SET count = s.count + excluded.count"
         )
@@ -87,22 +87,22 @@ macro_rules! applied {
 /// that the table is small. What belongs to a row is looked up by its place in the
 /// batch; most deliveries end SUCCEEDED (4), which needs no looking up.
 ///
-/// Parameters: 1 to 30 the attempts, 31 now, 32 and 33 what ends, 34 to 36 what of
-/// it ends otherwise, 37 to 40 what goes on. 2 is WAITING, 3 IN_FLIGHT (`+ 0` keeps
+/// Parameters: 1 to 34 the attempts, 35 now, 36 and 37 what ends, 38 to 40 what of
+/// it ends otherwise, 41 to 44 what goes on. 2 is WAITING, 3 IN_FLIGHT (`+ 0` keeps
 /// the planner from reading everything that is in flight); as a trigger, 2 is RETRY.
 const CONCLUDE: &str = concat!(
     "WITH gone AS (DELETE FROM deliveries d
-        WHERE d.id = ANY($32::uuid[]) AND d.state + 0 = 3
-            AND d.attempts = ($33::int[])[array_position($32::uuid[], d.id)]
+        WHERE d.id = ANY($36::uuid[]) AND d.state + 0 = 3
+            AND d.attempts = ($37::int[])[array_position($36::uuid[], d.id)]
         RETURNING d.*,
-            coalesce(($35::smallint[])[array_position($34::uuid[], d.id)], 4::smallint) AS end_state,
-            ($36::smallint[])[array_position($34::uuid[], d.id)] AS end_reason)
+            coalesce(($39::smallint[])[array_position($38::uuid[], d.id)], 4::smallint) AS end_state,
+            ($40::smallint[])[array_position($38::uuid[], d.id)] AS end_reason)
     , again AS (UPDATE deliveries d
         SET state = 2, trigger = 2,
-            due = ($39::bigint[])[array_position($37::uuid[], d.id)],
-            failures = ($40::int[])[array_position($37::uuid[], d.id)]
-        WHERE d.id = ANY($37::uuid[]) AND d.state + 0 = 3
-            AND d.attempts = ($38::int[])[array_position($37::uuid[], d.id)]
+            due = ($43::bigint[])[array_position($41::uuid[], d.id)],
+            failures = ($44::int[])[array_position($41::uuid[], d.id)]
+        WHERE d.id = ANY($41::uuid[]) AND d.state + 0 = 3
+            AND d.attempts = ($42::int[])[array_position($41::uuid[], d.id)]
         RETURNING d.id)
     , applied AS MATERIALIZED (SELECT id FROM gone UNION ALL SELECT id FROM again)
     , ended AS (INSERT INTO ended_deliveries (",
@@ -110,7 +110,7 @@ const CONCLUDE: &str = concat!(
     ", end_reason, end_time)
         SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state,
             attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
-            $31::bigint FROM gone)
+            $35::bigint FROM gone)
     , recorded AS (",
     record_attempts!(applied!()),
     ")

@@ -46,7 +46,7 @@ const UNCOUNT: &str = "UPDATE attempt_stats SET count = count - 1
     WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND bucket = $5
         AND count > 0";
 
-/// Parameters: 1 to 30 the attempt, 31 now.
+/// Parameters: 1 to 34 the attempt, 35 now.
 const RECORD: &str =
     concat!("WITH recorded AS (", record_attempts!("true"), ") ", count_attempts!("true"));
 

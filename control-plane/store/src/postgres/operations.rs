@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::arrays::DeliveryArrays;
 use super::errors::Checked as _;
-use super::publish_sql::{delivery_source, number_and_insert};
+use super::publish_sql::{added_lanes, delivery_source, number_and_insert};
 use super::publishing::Lanes;
 use super::rows::{self, get};
 use crate::codec;
@@ -84,7 +84,7 @@ const ADD: &str = concat!(
     ")
         OR EXISTS (SELECT FROM retained_events r
             WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
-    number_and_insert!("SELECT * FROM added"),
+    number_and_insert!(lanes: added_lanes!(), rows: "SELECT * FROM added"),
     ", later AS (INSERT INTO later_deliveries (tenant, event, delivery)
         SELECT tenant, event, id FROM added
         WHERE left(id::text, 13) <> left(event::text, 13))

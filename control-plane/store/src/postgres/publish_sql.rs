@@ -17,62 +17,60 @@ macro_rules! delivery_source {
     };
 }
 
-/// Gives the rows of `$batch` (a query) their subscriptions' next numbers, in the
-/// batch's order, and stores those that have not ended as `live`.
+/// Numbers those of a batch that have a lane by their subscriptions' next numbers,
+/// in the batch's order, and stores `$rows` (a query) as `live`. `$lanes` (a query)
+/// has the place (`ord`) and the lane of every delivery of the batch; the lane is
+/// null where none is to be given.
 ///
 /// The counters are locked in the order of their keys (two replicas must not wait
 /// for each other in a circle) and until the commit, so that numbers follow the
-/// order of commits and none is left out. A row's counter is found by its lane's
-/// rank, never by a join. A row without a lane ranks last, and finds nothing.
+/// order of commits and none is left out. Only places and lanes are sorted, never
+/// whole rows, and a row's number is found by its place, never by a join: `rank` is
+/// that of its lane's counter, and a row without a lane ranks last and finds nothing.
 macro_rules! number_and_insert {
-    ($batch:expr) => {
+    (lanes: $lanes:expr, rows: $rows:expr) => {
         concat!(
-            ", batch AS MATERIALIZED (SELECT *,
+            ", places AS MATERIALIZED (SELECT ord, lane,
                 dense_rank() OVER (ORDER BY lane) AS rank,
-                row_number() OVER (PARTITION BY lane ORDER BY ord) AS place FROM (",
-            $batch,
-            ") passed)
-            , counted AS MATERIALIZED (
-                SELECT lane, tenant, subscription, count(*) AS n FROM batch
-                WHERE lane IS NOT NULL AND state < 4 GROUP BY lane, tenant, subscription)
+                row_number() OVER (PARTITION BY lane ORDER BY ord) AS place
+                FROM (",
+            $lanes,
+            ") lanes)
+            , counted AS MATERIALIZED (SELECT lane, min(ord)::int AS first, max(place) AS n
+                FROM places WHERE lane IS NOT NULL GROUP BY lane)
             , counters AS (INSERT INTO subscription_sequences AS old (tenant, subscription, sequence)
-                SELECT tenant, subscription, n FROM counted ORDER BY lane
+                SELECT ($4::text[])[first], ($5::text[])[first], n FROM counted ORDER BY lane
                 ON CONFLICT (tenant, subscription) DO UPDATE
                     SET sequence = old.sequence + excluded.sequence
                 RETURNING tenant, subscription, sequence)
-            , lanes AS MATERIALIZED (SELECT
-                (SELECT array_agg(sequence ORDER BY tenant, subscription) FROM counters) AS last,
+            , last AS MATERIALIZED (SELECT
+                (SELECT array_agg(sequence ORDER BY tenant, subscription) FROM counters) AS number,
                 (SELECT array_agg(n ORDER BY lane) FROM counted) AS n)
+            , given AS MATERIALIZED (SELECT coalesce(array_agg(
+                    (SELECT number FROM last)[rank] - (SELECT n FROM last)[rank] + place
+                    ORDER BY ord), '{}') AS numbers FROM places)
             , live AS (INSERT INTO deliveries (",
             $crate::postgres::rows::delivery_columns!(),
             ") SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
-                    attempts, failures, trigger, due, deadline, ordering_key, ",
-            $crate::postgres::publish_sql::number!(),
-            ", test, resend_of, filter_failed FROM batch WHERE state < 4)"
+                    attempts, failures, trigger, due, deadline, ordering_key,
+                    coalesce(sequence, (SELECT numbers FROM given)[ord]),
+                    test, resend_of, filter_failed
+                FROM (",
+            $rows,
+            ") live_rows WHERE state < 4)"
         )
     };
 }
 
-/// The number of a row of `batch`.
-macro_rules! number {
+/// The lanes of rows that were added, among all of the batch.
+macro_rules! added_lanes {
     () => {
-        "coalesce(sequence,
-            (SELECT last FROM lanes)[rank] - (SELECT n FROM lanes)[rank] + place)"
+        "SELECT ord, CASE WHEN ord IN (SELECT ord FROM added) THEN lane END AS lane
+            FROM unnest($2::int[]) WITH ORDINALITY AS p(lane, ord)"
     };
 }
 
-/// The numbers of what is not ended, in the batch's order.
-macro_rules! numbers {
-    () => {
-        concat!(
-            "(SELECT coalesce(array_agg(",
-            number!(),
-            " ORDER BY ord), '{}') FROM batch WHERE state < 4)"
-        )
-    };
-}
-
-pub(super) use {delivery_source, number, number_and_insert};
+pub(super) use {added_lanes, delivery_source, number_and_insert};
 
 /// The statement. What decides about a row is looked up in an array or in a hashed
 /// subplan, never joined: with hash joins off, a join of two batches would be
@@ -96,13 +94,20 @@ macro_rules! publish {
                     $38::text[], $39::int[], $40::boolean[], $41::bytea[])
                     AS e(config, ", event_columns!(), ", payload)
                 WHERE (SELECT ok FROM checked)[config]", $event, ")",
-            number_and_insert!(concat!(
-                "SELECT * FROM ", delivery_source!(),
-                " WHERE state < 4 AND (SELECT ok FROM checked)[config]", $delivery
-            )),
+            number_and_insert!(
+                lanes: concat!(
+                    "SELECT ord, CASE WHEN (SELECT ok FROM checked)[config]", $delivery,
+                    " THEN lane END AS lane FROM unnest($1::int[], $2::int[], $6::uuid[])
+                        WITH ORDINALITY AS p(config, lane, event, ord)"
+                ),
+                rows: concat!(
+                    "SELECT * FROM ", delivery_source!(),
+                    " WHERE (SELECT ok FROM checked)[config]", $delivery
+                )
+            ),
             $($ended, $delivery, ")",)?
-            " SELECT (SELECT ok FROM checked) AS ok, ", $refused, " AS refused, ", numbers!(),
-            " AS numbers"
+            " SELECT (SELECT ok FROM checked) AS ok, ", $refused, " AS refused,
+                (SELECT numbers FROM given) AS numbers"
         )
     };
 }
@@ -189,7 +194,7 @@ pub(super) const ADD: &str = concat!(
             WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $24)
         OR EXISTS (SELECT FROM retained_events r
             WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
-    number_and_insert!("SELECT * FROM added"),
+    number_and_insert!(lanes: added_lanes!(), rows: "SELECT * FROM added"),
     ", ended AS (INSERT INTO ended_deliveries (",
     delivery_columns!(),
     ", end_reason, end_time) SELECT ",
@@ -197,7 +202,5 @@ pub(super) const ADD: &str = concat!(
     ", end_reason, end_time FROM added WHERE state >= 4)
     , later AS (INSERT INTO later_deliveries (tenant, event, delivery)
         SELECT tenant, event, id FROM added WHERE $25)
-    SELECT (SELECT count(*) FROM added) AS added, ",
-    numbers!(),
-    " AS numbers"
+    SELECT (SELECT count(*) FROM added) AS added, (SELECT numbers FROM given) AS numbers"
 );

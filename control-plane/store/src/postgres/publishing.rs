@@ -77,7 +77,7 @@ impl PublishingStore for PostgresStore {
             return Err(StoreError::Rejected("the delivery's event is no longer kept".to_owned()));
         }
         let numbers: Vec<Option<i64>> = get(&row, "numbers")?;
-        Ok(numbers.first().copied().flatten())
+        Ok(delivery.sequence.or_else(|| numbers.first().copied().flatten()))
     }
 }
 
@@ -113,17 +113,15 @@ impl PostgresStore {
         let used = self.read_keys(in_the_way.copied().filter_map(tenant_and_key)).await?;
         let mut numbers = get::<Vec<Option<i64>>>(&row, "numbers")?.into_iter();
         let answer = |(item, group): (&&NewEvent, i32)| {
+            let given = numbers.by_ref().take(item.deliveries.len());
+            let own = item.deliveries.iter().map(|delivery| delivery.sequence);
+            let sequences = own.zip(given).map(|(own, given)| own.or(given)).collect();
             let is_current = usize::try_from(group - 1).ok().and_then(|at| current.get(at));
             if is_current != Some(&true) {
                 return Some(Published::StaleConfig);
             }
             if !refused.contains(&item.event.id.0) {
-                let number = |delivery: &Delivery| {
-                    if delivery.state.is_final() { None } else { numbers.next().flatten() }
-                };
-                return Some(Published::Committed {
-                    sequences: item.deliveries.iter().map(number).collect(),
-                });
+                return Some(Published::Committed { sequences });
             }
             let (key, idempotency) = keyed(item)?;
             let used = used.get(&(item.event.tenant.as_str().to_owned(), key.to_owned()))?;
