@@ -306,8 +306,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use http::HeaderValue;
+    use prometheus_client::metrics::gauge::Gauge;
 
     use super::*;
+    use crate::connect::Connector;
+    use crate::guard::AllowList;
+    use crate::pool::{Pool, PoolLimits};
+    use crate::resolve::Resolver;
+    use crate::subscriptions::Subscriptions;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -335,5 +341,23 @@ mod tests {
         assert_eq!(seconds("timeout=0"), Some(0));
         assert_eq!(seconds("max=100"), None);
         assert_eq!(seconds("timeout=x"), None);
+    }
+
+    /// It is moved several times for each POST: what happens rarely has its state
+    /// elsewhere.
+    #[tokio::test]
+    async fn an_attempt_in_progress_is_small() {
+        let limits = PoolLimits { per_host: 1, total: 1, idle: Duration::from_secs(1) };
+        let connector = Connector::new(&[], Duration::from_secs(1)).unwrap();
+        let pool = Pool::new(connector, limits, Gauge::default());
+        let resolver = Resolver::new(AllowList::new([]), Duration::from_secs(1));
+        let client = Client::new(resolver, pool);
+        let mut subscriptions = Subscriptions::new(1);
+        subscriptions.update(&wire::SubscriptionUpdate::default());
+        let subscription = subscriptions.get("", "", 0).unwrap();
+        let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };
+        let trace = TraceHeaders::default();
+        let attempt = perform(&client, &limits, &subscription, Assignment::default(), trace);
+        assert!(size_of_val(&attempt) < 3000, "{} bytes", size_of_val(&attempt));
     }
 }

@@ -141,7 +141,9 @@ impl Pool {
             return Ok(checkout);
         }
         let slot = self.slot().await;
-        let connected = self.connector.connect(origin, addresses, slot).await?;
+        // Apart from the attempt that waits for it: the handshake's state is large and
+        // needed once, an attempt's is moved about for each POST.
+        let connected = Box::pin(self.connector.connect(origin, addresses, slot)).await?;
         Ok(Arc::clone(&host).adopt(connected, in_use))
     }
 

@@ -66,7 +66,7 @@ impl Resolver {
         match host {
             Host::Ipv4(address) => (self.judged(&[IpAddr::V4(*address)]), false),
             Host::Ipv6(address) => (self.judged(&[IpAddr::V6(*address)]), false),
-            Host::Domain(name) => self.resolve_name(name).await,
+            Host::Domain(name) => Box::pin(self.resolve_name(name)).await,
         }
     }
 
