@@ -28,6 +28,7 @@ use postrider_store::{Concluded, Conclusion, KeyEnd, StoreError, StoreResult, St
 use super::dispatch::StreamMessage;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::{Owner, Parts, ordering};
+use crate::health::Progress;
 use gone::is_gone;
 
 /// First and longest pause before a commit is tried again.
@@ -96,6 +97,12 @@ struct Decided {
 }
 
 impl ConcludeWriter {
+    /// Says from now on whether it makes progress.
+    pub fn watched_by(mut self, progress: Progress) -> Self {
+        self.exit.watch(progress);
+        self
+    }
+
     /// Commits what comes, until every entrance is gone.
     pub async fn run(mut self) {
         let mut later: Vec<Report> = Vec::new();
@@ -121,6 +128,8 @@ impl ConcludeWriter {
         let mut pause = FIRST_PAUSE;
         while let Err((error, rest)) = self.conclude_batch(batch).await {
             tracing::warn!(%error, results = rest.len(), "results wait for the database");
+            // Whose database is away is not to be restarted for it.
+            self.exit.made_progress();
             self.parts.clock.sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             batch = rest;

@@ -39,6 +39,7 @@ impl ConcludeWriter {
             let rule = found.ok().flatten().map(|s| s.settings.success.clone());
             report.record.outcome = judge_response(status, &rule.unwrap_or_default());
         }
+        self.withdraw_unsent(&report.record).await?;
         let ended = self.before_success(&report.record).await?;
         match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {
             Err(error) if error.is_transient() => return Err(error),
@@ -47,9 +48,6 @@ impl ConcludeWriter {
             }
             Ok(late) => {
                 if let Some(delivery) = ended.filter(|_| late.succeeds) {
-                    // A newer attempt that is only queued is not to be sent any more.
-                    let current = delivery.current_attempt();
-                    self.parts.dispatcher.with(|scheduler, now| scheduler.withdraw(current, now));
                     self.parts.turns.may_follow(&delivery);
                 }
                 let record = &report.record;
@@ -60,6 +58,24 @@ impl ConcludeWriter {
             }
         }
         Ok(())
+    }
+
+    /// A success ends the delivery: a newer attempt that is only queued is not to be
+    /// sent any more, and was never made.
+    async fn withdraw_unsent(&self, record: &AttemptRecord) -> StoreResult<()> {
+        if record.outcome != Outcome::Succeeded {
+            return Ok(());
+        }
+        let Parts { store, dispatcher, clock, .. } = &self.parts;
+        let id = record.key.delivery;
+        let Some(unsent) = dispatcher.with(|scheduler, now| scheduler.take_back(id, now)) else {
+            return Ok(());
+        };
+        let released = store.release(&[unsent], clock.now()).await;
+        if released.is_err() {
+            dispatcher.put_back_releases(vec![unsent]);
+        }
+        released
     }
 
     /// A success ends the delivery although a newer attempt of it may be under
