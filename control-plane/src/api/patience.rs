@@ -35,7 +35,10 @@ impl Patience {
     }
 
     /// Waits for a publish no longer than that.
-    pub async fn keep<T>(self, publish: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    pub async fn keep<T>(
+        self,
+        publish: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
         tokio::time::timeout(self.0, publish).await.unwrap_or_else(|_| {
             Err(errors::retry_soon(
                 Reason::StoreUnavailable,

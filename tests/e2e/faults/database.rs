@@ -1,0 +1,1 @@
+//! Databases that are slow, that restart, and that let nobody in.
