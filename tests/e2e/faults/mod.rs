@@ -75,7 +75,7 @@ pub struct Payee {
 
 /// Retried soon and often, so that nothing ends but by success.
 pub fn patient(url: &str) -> Subscription {
-    let delays = [Duration::from_millis(500); 60];
+    let delays = [Duration::from_millis(500); 40];
     Subscription {
         retry_policy: Some(fixed_delays(&delays).unwrap()),
         region: REGION.to_owned(),
