@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
     judge_response,
@@ -34,6 +35,8 @@ use gone::is_gone;
 /// First and longest pause before a commit is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Deliveries that are read at once.
+const READ_AT_ONCE: usize = 4;
 /// What a queued result weighs besides the response's excerpt.
 const RESULT_OVERHEAD_BYTES: usize = 512;
 
@@ -137,6 +140,7 @@ impl ConcludeWriter {
     }
 
     async fn conclude_batch(&self, batch: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
+        let batch = self.look_up(batch).await?;
         let mut decided = Vec::with_capacity(batch.len());
         let mut late = Vec::new();
         let mut begun = HashSet::new();
@@ -179,6 +183,35 @@ impl ConcludeWriter {
                 }
                 self.conclude_late(late).await
             }
+        }
+    }
+
+    /// Reads the deliveries of results that are not in memory, beside one another:
+    /// a replica that takes another's results would fall behind by reading them in
+    /// turn.
+    async fn look_up(&self, batch: Vec<Report>) -> Result<Vec<Report>, (StoreError, Vec<Report>)> {
+        let read = batch.into_iter().map(|mut report| async move {
+            let key = report.record.key;
+            let known = report.seen.is_some()
+                || self.parts.dispatcher.look(|scheduler, _| scheduler.is_out(key));
+            if known {
+                return (report, Ok(()));
+            }
+            let tenant = &report.record.subscription.tenant;
+            let found = self.parts.store.get_delivery(tenant, key.delivery).await;
+            let found = found.map(|delivery| report.seen = delivery);
+            (report, found)
+        });
+        let read: Vec<_> = stream::iter(read).buffered(READ_AT_ONCE).collect().await;
+        let mut reports = Vec::with_capacity(read.len());
+        let mut failed = None;
+        for (report, found) in read {
+            reports.push(report);
+            failed = failed.or(found.err());
+        }
+        match failed {
+            None => Ok(reports),
+            Some(error) => Err((error, reports)),
         }
     }
 

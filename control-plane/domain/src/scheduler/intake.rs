@@ -211,6 +211,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether this attempt is at an agent, as far as memory knows.
+    pub fn is_out(&self, key: AttemptKey) -> bool {
+        let entry = self.entries.get(&key.delivery);
+        entry.is_some_and(|one| one.job.delivery.attempts == key.number && one.phase.is_out())
+    }
+
     /// A result has come; returns what it belongs to while it is current.
     pub fn result_received(&mut self, key: AttemptKey) -> Option<Arc<Job>> {
         let entry = self.entries.get_mut(&key.delivery)?;

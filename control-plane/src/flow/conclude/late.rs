@@ -4,12 +4,17 @@
 //! them, and the scheduler, which has nothing more to wait for. Guarantees that
 //! each is acknowledged, so that no agent holds it for ever.
 
+use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
 
 use super::{ConcludeWriter, Report};
 use crate::flow::Parts;
 use crate::flow::ordering::hold_while_under_way;
+
+/// Each takes a transaction of several round trips; of different deliveries, so that
+/// none waits for another but for the database.
+const LATE_AT_ONCE: usize = 4;
 
 impl ConcludeWriter {
     /// Records results whose deliveries have moved on. To an UNKNOWN there is
@@ -18,17 +23,32 @@ impl ConcludeWriter {
         &self,
         late: Vec<Report>,
     ) -> Result<(), (StoreError, Vec<Report>)> {
-        let mut late = late.into_iter();
-        while let Some(mut report) = late.next() {
-            if report.record.outcome != Outcome::Unknown
-                && let Err(error) = self.record_late(&mut report).await
-            {
-                return Err((error, [report].into_iter().chain(late).collect()));
-            }
-            self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
-            self.hint(&report.record);
-            self.acknowledge(&[&report]);
+        let mut errors = Vec::new();
+        let mut recorded = stream::iter(late)
+            .map(|report| self.conclude_one_late(report))
+            .buffer_unordered(LATE_AT_ONCE);
+        while let Some(one) = recorded.next().await {
+            self.exit.made_progress();
+            errors.extend(one.err());
         }
+        let mut rest = Vec::with_capacity(errors.len());
+        let mut first = None;
+        for (error, report) in errors {
+            first.get_or_insert(error);
+            rest.push(report);
+        }
+        first.map_or(Ok(()), |error| Err((error, rest)))
+    }
+
+    async fn conclude_one_late(&self, mut report: Report) -> Result<(), (StoreError, Report)> {
+        if report.record.outcome != Outcome::Unknown
+            && let Err(error) = self.record_late(&mut report).await
+        {
+            return Err((error, report));
+        }
+        self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
+        self.hint(&report.record);
+        self.acknowledge(&[&report]);
         Ok(())
     }
 
