@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::ports::free_port;
-use crate::process::Program;
+use crate::process::{self, Program};
 use crate::wait;
 
 /// URL of a server, up to and including the database to connect to first.
@@ -89,6 +89,22 @@ impl Server {
         };
         rustix::process::kill_process(id, signal)?;
         self.program.wait(START_LIMIT).await?;
+        Ok(())
+    }
+
+    /// `kill -9` of the server, and waits until its sessions have noticed: while one
+    /// lives, no new server may touch the files.
+    pub async fn kill(&mut self) -> Result<()> {
+        // A process that stands still starts no more children.
+        self.program.freeze()?;
+        let children = process::children(self.program.id())?;
+        self.program.kill().await?;
+        wait::until("PostgreSQL's sessions to end", START_LIMIT, || async {
+            let left: Vec<u32> =
+                children.iter().copied().filter(|id| process::parent(*id).is_some()).collect();
+            wait::when(left, Vec::is_empty)
+        })
+        .await?;
         Ok(())
     }
 

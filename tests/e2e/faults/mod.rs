@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use postrider_proto::v1::{Attempt, AttemptOutcome, Delivery, PublishEventRequest, Subscription};
 use postrider_tests::api::{self, Api};
-use postrider_tests::history::{self, Story};
+use postrider_tests::history::{self, Post, Story};
 use postrider_tests::publish::{event, fixed_delays, subscription};
 use postrider_tests::receiver::Receiver;
 use postrider_tests::wait;
@@ -166,10 +166,9 @@ impl Payee {
         let deliveries = self.history(api).await;
         let pair = |event: String| (event, self.subscription.clone());
         let posts = receiver.requests_to(&self.path).into_iter();
-        let named = |id: &str| format!("{}/events/{id}", self.tenant);
-        let posts = posts.map(|request| pair(named(request.webhook_id()))).collect();
+        let posts = posts.map(|request| Post::of(&request, &self.subscription)).collect();
         let owed = self.events.iter().cloned().map(pair).collect();
-        let story = Story { owed, posts, deliveries };
+        let story = Story { owed, posts, deliveries, ..Story::default() };
         let faults = history::faults(&story);
         assert!(faults.is_empty(), "{}: {faults:#?}", self.tenant);
         story.deliveries
