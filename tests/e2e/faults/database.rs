@@ -58,6 +58,7 @@ async fn postgres_is_slow() {
     join_all(payees.iter_mut().map(|payee| payee.publish(&one, 1))).await;
 
     cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOW));
+    let slowed = Instant::now();
     let stop = AtomicBool::new(false);
     let watching = async {
         let begun = Instant::now();
@@ -76,12 +77,13 @@ async fn postgres_is_slow() {
         let unfinished = one.wait_for_deliveries(&payee.tenant, "state != SUCCEEDED", 0, SETTLED);
         unfinished.await.unwrap();
     }
+    println!("{} events in {:?} at {SLOW:?}", receiver.received(), slowed.elapsed());
     cluster.database_proxies.iter().for_each(|proxy| proxy.pass());
     for payee in &payees {
         payee.assert_delivered_once(&one, &receiver).await;
     }
-    println!("{} events at {SLOW:?}", receiver.received());
 
+    println!("read after {:?}", slowed.elapsed());
     cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOWEST));
     let begun = Instant::now();
     while begun.elapsed() < A_WHILE {
@@ -98,9 +100,11 @@ async fn postgres_is_slow() {
         println!("ready after {:?}", wait_until_ready(api, true, SETTLED).await);
     }
     wait_for_shards(&one, SETTLED, shared).await;
+    println!("shared after {:?}", slowed.elapsed());
     for payee in &payees {
         payee.delivered(&two, &receiver).await;
     }
+    println!("delivered after {:?}", slowed.elapsed());
 }
 
 /// While publishers go on: a restart in order, one as after a crash, and an
