@@ -9,8 +9,8 @@ use std::time::Duration;
 use postrider_domain::delivery::{AttemptRecord, Delivery, Known, Late, LateRecord, Outcome, late};
 use postrider_domain::ids::OrderedKey;
 use postrider_domain::time::Timestamp;
-use sqlx::{PgConnection, PgExecutor};
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::arrays::{AttemptArrays, int};
 use super::conclude::{attempt_source, count_attempts, record_attempts};
