@@ -8,6 +8,7 @@
 
 mod gone;
 mod late;
+mod look_up;
 mod streaks;
 
 use std::collections::{HashMap, HashSet};
@@ -15,12 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
     judge_response,
 };
-use postrider_domain::ids::{AttemptKey, OrderedKey, SubscriptionKey};
+use postrider_domain::ids::{AttemptKey, OrderedKey};
 use postrider_domain::notice::Announcement;
 use postrider_domain::scheduler::{Feedback, StreamId};
 use postrider_domain::subscription::Subscription;
@@ -31,12 +31,11 @@ use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::{Owner, Parts, ordering};
 use crate::health::Progress;
 use gone::is_gone;
+use streaks::BatchStreaks;
 
 /// First and longest pause before a commit is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Deliveries that are read at once.
-const READ_AT_ONCE: usize = 4;
 /// What a queued result weighs besides the response's excerpt.
 const RESULT_OVERHEAD_BYTES: usize = 512;
 
@@ -143,10 +142,10 @@ impl ConcludeWriter {
         let batch = self.look_up(batch).await?;
         let mut decided = Vec::with_capacity(batch.len());
         let mut late = Vec::new();
-        let mut begun = HashSet::new();
+        let mut streaks = BatchStreaks::default();
         let mut batch = batch.into_iter();
         while let Some(report) = batch.next() {
-            match self.decide(report, &mut begun).await {
+            match self.decide(report, &mut streaks).await {
                 Ok(Ok(one)) => decided.push(one),
                 Ok(Err(report)) => late.push(report),
                 Err((error, report)) => {
@@ -183,35 +182,6 @@ impl ConcludeWriter {
                 }
                 self.conclude_late(late).await
             }
-        }
-    }
-
-    /// Reads the deliveries of results that are not in memory, beside one another:
-    /// a replica that takes another's results would fall behind by reading them in
-    /// turn.
-    async fn look_up(&self, batch: Vec<Report>) -> Result<Vec<Report>, (StoreError, Vec<Report>)> {
-        let read = batch.into_iter().map(|mut report| async move {
-            let key = report.record.key;
-            let known = report.seen.is_some()
-                || self.parts.dispatcher.look(|scheduler, _| scheduler.is_out(key));
-            if known {
-                return (report, Ok(()));
-            }
-            let tenant = &report.record.subscription.tenant;
-            let found = self.parts.store.get_delivery(tenant, key.delivery).await;
-            let found = found.map(|delivery| report.seen = delivery);
-            (report, found)
-        });
-        let read: Vec<_> = stream::iter(read).buffered(READ_AT_ONCE).collect().await;
-        let mut reports = Vec::with_capacity(read.len());
-        let mut failed = None;
-        for (report, found) in read {
-            reports.push(report);
-            failed = failed.or(found.err());
-        }
-        match failed {
-            None => Ok(reports),
-            Some(error) => Err((error, reports)),
         }
     }
 
@@ -266,7 +236,7 @@ impl ConcludeWriter {
     async fn decide(
         &self,
         mut report: Report,
-        begun: &mut HashSet<SubscriptionKey>,
+        streaks: &mut BatchStreaks,
     ) -> Result<Result<Decided, Report>, (StoreError, Report)> {
         let key = report.record.key;
         let job = self.parts.dispatcher.with(|scheduler, _| scheduler.result_received(key));
@@ -294,7 +264,7 @@ impl ConcludeWriter {
         };
         let transition = self.transition(&mut report, &delivery, subscription.as_deref());
         let (record, known) = (&report.record, subscription.as_deref());
-        let news = self.news(record, &delivery, known, transition, begun).await;
+        let news = self.news(record, &delivery, known, transition, streaks).await;
         let (streak, announcement) = match news {
             Ok(news) => news,
             Err(error) => {

@@ -58,6 +58,7 @@ async fn postgres_is_slow() {
     join_all(payees.iter_mut().map(|payee| payee.publish(&one, 1))).await;
 
     cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOW));
+    let slowed = Instant::now();
     let stop = AtomicBool::new(false);
     let watching = async {
         let begun = Instant::now();
@@ -72,6 +73,12 @@ async fn postgres_is_slow() {
         stop.store(true, Ordering::Relaxed);
     };
     join(keep_publishing(&mut payees, &two, &stop), watching).await;
+    let unfinished = payees
+        .iter()
+        .map(|payee| one.wait_for_deliveries(&payee.tenant, "state != SUCCEEDED", 0, SETTLED));
+    join_all(unfinished).await.into_iter().for_each(|ended| drop(ended.unwrap()));
+    println!("{} events in {:?} at {SLOW:?}", receiver.received(), slowed.elapsed());
+    cluster.database_proxies.iter().for_each(|proxy| proxy.pass());
     for payee in &payees {
         payee.assert_delivered_once(&one, &receiver).await;
     }

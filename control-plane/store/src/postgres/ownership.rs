@@ -264,7 +264,7 @@ fn sighting(row: &PgRow, now: Timestamp) -> StoreResult<AgentSighting> {
     let heard = time(row, "heard")?;
     Ok(AgentSighting {
         agent: AgentId(get::<&str>(row, "agent")?.into()),
-        incarnation: codec::fixed("incarnation", get(row, "incarnation")?)?,
+        incarnation: codec::fixed("incarnation", &get::<Vec<u8>>(row, "incarnation")?)?,
         region: Region::from_stored(get::<&str>(row, "region")?),
         version: get(row, "version")?,
         max_in_flight: codec::narrow("max_in_flight", get(row, "max_in_flight")?)?,
