@@ -133,7 +133,7 @@ fn behaviours(manner: Manner, random: &mut StdRng) -> Vec<Behaviour> {
 /// Retried soon and often, so that only the brief one gives up; with attempts so
 /// short that one whose agent died is soon over.
 fn wanted(wish: &Wish, url: &str, types: &[&str], region: &str) -> Subscription {
-    let delays = if wish.brief { 2 } else { 60 };
+    let delays = if wish.brief { 2 } else { 50 };
     let delays = vec![Duration::from_millis(100); delays];
     let mut wanted = Subscription {
         retry_policy: Some(fixed_delays(&delays).unwrap()),
