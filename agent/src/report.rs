@@ -16,8 +16,10 @@ use postrider_proto::agent::v1::{AttemptKey, AttemptResult};
 use crate::attempt::wire_duration;
 use crate::key::{AttemptId, StreamId};
 
-/// A result unacknowledged for this long also goes to another stream.
+/// A result unacknowledged for this long also goes to another stream; each time
+/// it is, twice as long, so that a slow database is not asked ever more.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// All unacknowledged results.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ struct Held {
     /// The stream that assigned the attempt: its credit is in use.
     assigned_by: StreamId,
     at: Place,
+    /// How long its stream has for the acknowledgement.
+    patience: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +101,7 @@ impl Report {
         began: Instant,
         assigned_by: StreamId,
     ) -> Option<StreamId> {
-        let held = Held { result, began, assigned_by, at: Place::Queued };
+        let held = Held { result, began, assigned_by, at: Place::Queued, patience: PATIENCE };
         self.held.insert(id, held);
         let stream = match self.outboxes.contains_key(&assigned_by) {
             true => Some(assigned_by),
@@ -146,7 +150,9 @@ impl Report {
             .held
             .iter()
             .filter_map(|(id, held)| match held.at {
-                Place::Sent { stream, when } if now.saturating_duration_since(when) >= PATIENCE => {
+                Place::Sent { stream, when }
+                    if now.saturating_duration_since(when) >= held.patience =>
+                {
                     Some((*id, stream))
                 }
                 _ => None,
@@ -159,6 +165,7 @@ impl Report {
             };
             if let Some(held) = self.held.get_mut(&id) {
                 held.at = Place::Queued;
+                held.patience = (held.patience * 2).min(LONGEST_PATIENCE);
             }
             if let Some(outbox) = self.outboxes.get_mut(&other) {
                 outbox.push_back(id);
@@ -248,7 +255,8 @@ mod tests {
         assert!(report.send_overdue_elsewhere(early).is_empty());
         assert_eq!(report.send_overdue_elsewhere(later), [B]);
         assert_eq!(numbers(&report.next_batch(B, later, 10)), [1]);
-        assert_eq!(report.send_overdue_elsewhere(later + PATIENCE), [A]);
+        assert!(report.send_overdue_elsewhere(later + PATIENCE).is_empty(), "twice as long");
+        assert_eq!(report.send_overdue_elsewhere(later + PATIENCE * 2), [A]);
     }
 
     #[test]

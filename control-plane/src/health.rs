@@ -20,6 +20,10 @@ use crate::flow::cluster::Cluster;
 /// The services that probes may ask for besides "".
 pub const LIVENESS: &str = "liveness";
 pub const READINESS: &str = "readiness";
+/// The progress of a loop that waits for work and has none.
+const IDLE: i64 = i64::MAX;
+/// A store that takes longer to say that it is ready is not.
+const READY_LIMIT: Duration = Duration::from_secs(5);
 /// A loop that made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// How often both are looked at.
@@ -41,6 +45,11 @@ impl Progress {
     pub fn made(&self) {
         self.state.last.store(self.clock.now().as_micros(), Ordering::Relaxed);
     }
+
+    /// There is nothing to do, for as long as it may be.
+    pub fn idle(&self) {
+        self.state.last.store(IDLE, Ordering::Relaxed);
+    }
 }
 
 /// Watches loops and the store. Cheap to clone.
@@ -61,7 +70,9 @@ impl Health {
         if self.cluster.clock_is_off() {
             return Err("the database's clock has jumped".to_owned());
         }
-        self.store.ready(self.clock.now()).await.map_err(|error| error.to_string())
+        let ready = tokio::time::timeout(READY_LIMIT, self.store.ready(self.clock.now())).await;
+        let ready = ready.map_err(|_| "the database does not answer".to_owned())?;
+        ready.map_err(|error| error.to_string())
     }
 
     /// Watches one more loop.

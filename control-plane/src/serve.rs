@@ -228,12 +228,12 @@ fn assemble(
         streaks: Streaks::default(),
     };
     tasks.spawn(TurnKeeper::new(keys, parts.clone()).run());
-    let (publisher, publish_writer) = publish::new(parts.clone());
-    tasks.spawn(publish_writer.run());
-    let (concluder, conclude_writer) = conclude::new(parts.clone());
-    tasks.spawn(conclude_writer.run());
     let health =
         Health::new(Arc::clone(&parts.clock), Arc::clone(&parts.store), parts.cluster.clone());
+    let (publisher, publish_writer) = publish::new(parts.clone());
+    tasks.spawn(publish_writer.watched_by(health.watch("publish")).run());
+    let (concluder, conclude_writer) = conclude::new(parts.clone());
+    tasks.spawn(conclude_writer.watched_by(health.watch("conclude")).run());
     let watch = Watch::new(Arc::clone(&parts.store), &parts.settings.api);
     let flow = Flow::new(parts, replica, event_types, publisher, concluder, watch);
     Assembled { flow, tasks, loops: Loops { health } }

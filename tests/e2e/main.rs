@@ -13,6 +13,7 @@ mod control;
 mod crashes;
 mod delivery;
 mod failures;
+mod faults;
 mod history;
 mod orders;
 mod replicas;

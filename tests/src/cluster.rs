@@ -5,7 +5,7 @@
 //! interface, every replica serving and every agent connected to every replica.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::agent::{self, Agent};
 use crate::api::Api;
 use crate::pki::{Identity, Pki};
 use crate::postgres::Database;
+use crate::proxy::Proxy;
 use crate::receiver::{self, Receiver};
 use crate::replica::{self, Replica};
 use crate::wait;
@@ -46,6 +47,16 @@ pub struct Description {
     pub agent_arguments: Vec<String>,
     /// For both programs, for instance `RUST_LOG`.
     pub environment: Vec<(String, String)>,
+    pub replica_environment: Vec<(String, String)>,
+    pub agent_environment: Vec<(String, String)>,
+    /// A proxy between each replica and PostgreSQL.
+    pub database_proxies: bool,
+    /// A proxy between each agent and each replica.
+    pub agent_proxies: bool,
+    /// The PostgreSQL server to make the database on, instead of everybody's.
+    pub server_url: Option<String>,
+    /// Where SQLite's file lies, instead of the test's folder.
+    pub sqlite_folder: Option<PathBuf>,
     pub max_in_flight: u32,
     /// Whether events of types that the catalogue does not have can be published;
     /// most tests are about something else and name none.
@@ -63,6 +74,12 @@ impl Default for Description {
             replica_arguments: Vec::new(),
             agent_arguments: Vec::new(),
             environment: Vec::new(),
+            replica_environment: Vec::new(),
+            agent_environment: Vec::new(),
+            database_proxies: false,
+            agent_proxies: false,
+            server_url: None,
+            sqlite_folder: None,
             max_in_flight: 256,
             allow_unknown_event_types: true,
         }
@@ -74,6 +91,10 @@ impl Default for Description {
 pub struct Cluster {
     pub agents: Vec<Agent>,
     pub replicas: Vec<Replica>,
+    /// Between each replica and the database, when it was asked for.
+    pub database_proxies: Vec<Proxy>,
+    /// Between each agent and each replica, when it was asked for.
+    pub agent_proxies: Vec<Vec<Proxy>>,
     pki: Arc<Pki>,
     caller: Identity,
     database: Option<Database>,
@@ -97,12 +118,23 @@ impl Cluster {
         let caller = pki.program("caller")?;
         let database = match description.engine {
             Engine::Sqlite => None,
-            Engine::Postgres => Some(Database::create().await?),
+            Engine::Postgres => Some(match &description.server_url {
+                Some(server) => Database::create_on(server).await?,
+                None => Database::create().await?,
+            }),
         };
-        let mut cluster =
-            Self { agents: Vec::new(), replicas: Vec::new(), pki, caller, database, folder };
+        let mut cluster = Self {
+            agents: Vec::new(),
+            replicas: Vec::new(),
+            database_proxies: Vec::new(),
+            agent_proxies: Vec::new(),
+            pki,
+            caller,
+            database,
+            folder,
+        };
         cluster.start_replicas(description).await?;
-        cluster.start_agents(description)?;
+        cluster.start_agents(description).await?;
         cluster.wait_for_agents().await?;
         Ok(cluster)
     }
@@ -183,10 +215,6 @@ impl Cluster {
 
     async fn start_replicas(&mut self, description: &Description) -> Result<()> {
         let folder = self.folder.path().to_owned();
-        let database_url = match &self.database {
-            Some(database) => database.url().to_owned(),
-            None => format!("sqlite:{}", folder.join("postrider.db").display()),
-        };
         let settings_file = if description.settings.is_empty() {
             None
         } else {
@@ -196,14 +224,15 @@ impl Cluster {
         };
         let unknown = ALLOW_UNKNOWN.to_owned();
         let unknown = (unknown, description.allow_unknown_event_types.to_string());
-        let environment: Vec<_> =
-            description.environment.iter().cloned().chain([unknown]).collect();
+        let both = description.environment.iter().chain(&description.replica_environment);
+        let environment: Vec<_> = both.cloned().chain([unknown]).collect();
         for number in 1..=description.replicas {
             let id = format!("replica-{number}");
             let identity = self.identity(description, &id)?;
+            let database_url = self.database_url(description).await?;
             let plan = replica::Plan {
                 id,
-                database_url: database_url.clone(),
+                database_url,
                 settings_file: settings_file.clone(),
                 arguments: description.replica_arguments.clone(),
                 environment: environment.clone(),
@@ -216,7 +245,39 @@ impl Cluster {
         Ok(())
     }
 
-    fn start_agents(&mut self, description: &Description) -> Result<()> {
+    /// Where the next replica finds the database.
+    async fn database_url(&mut self, description: &Description) -> Result<String> {
+        let Some(database) = &self.database else {
+            let folder = description.sqlite_folder.as_deref().unwrap_or(self.folder.path());
+            return Ok(format!("sqlite:{}", folder.join("postrider.db").display()));
+        };
+        if !description.database_proxies {
+            return Ok(database.url().to_owned());
+        }
+        let proxy = Proxy::start(database.port()?).await?;
+        let url = database.url_through(proxy.port())?;
+        self.database_proxies.push(proxy);
+        Ok(url)
+    }
+
+    /// Where the next agent finds the replicas.
+    async fn control_planes(&mut self, description: &Description) -> Result<Vec<String>> {
+        if !description.agent_proxies {
+            return Ok(self.replicas.iter().map(Replica::url).collect());
+        }
+        let (mut urls, mut proxies) = (Vec::new(), Vec::new());
+        for replica in &self.replicas {
+            let proxy = Proxy::start(replica.port()).await?;
+            urls.push(replica.url_through(proxy.port()));
+            proxies.push(proxy);
+        }
+        self.agent_proxies.push(proxies);
+        Ok(urls)
+    }
+
+    async fn start_agents(&mut self, description: &Description) -> Result<()> {
+        let both = description.environment.iter().chain(&description.agent_environment);
+        let environment: Vec<_> = both.cloned().collect();
         for (region, count) in &description.agents {
             for number in 1..=*count {
                 let id = format!("agent-{region}-{number}");
@@ -224,12 +285,12 @@ impl Cluster {
                 let plan = agent::Plan {
                     id,
                     region: region.clone(),
-                    control_planes: self.replicas.iter().map(Replica::url).collect(),
+                    control_planes: self.control_planes(description).await?,
                     ca_file: self.pki.ca_file(),
                     identity,
                     max_in_flight: description.max_in_flight,
                     arguments: description.agent_arguments.clone(),
-                    environment: description.environment.clone(),
+                    environment: environment.clone(),
                     folder: self.folder.path().to_owned(),
                 };
                 self.agents.push(Agent::start(plan)?);

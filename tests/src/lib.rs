@@ -15,6 +15,7 @@ pub mod pki;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod publish;
 pub mod receiver;
 pub mod replica;

@@ -8,20 +8,21 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::ports::free_port;
-use crate::process::Program;
+use crate::process::{self, Program};
 use crate::wait;
 
 /// URL of a server, up to and including the database to connect to first.
@@ -30,31 +31,93 @@ pub const SERVER_VARIABLE: &str = "POSTRIDER_TEST_POSTGRES_URL";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const DROP_LIMIT: Duration = Duration::from_secs(10);
 
+/// How a server is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Ends its sessions, and itself in order.
+    Fast,
+    /// As a crash: the next start recovers.
+    Immediate,
+}
+
 /// A server of this process's own.
 #[derive(Debug)]
 pub struct Server {
     url: String,
+    port: u16,
     program: Program,
-    _folder: TempDir,
+    /// Where its files are; a folder of its own unless it was given one.
+    data: PathBuf,
+    environment: Vec<(String, String)>,
+    folder: TempDir,
 }
 
 impl Server {
     /// Makes a cluster in a folder of its own and starts it.
     pub async fn start() -> Result<Self> {
+        Self::start_with(None, Vec::new()).await
+    }
+
+    /// As [`Self::start`], with its files elsewhere or with an environment.
+    pub async fn start_with(
+        data: Option<PathBuf>,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("postrider-pg").tempdir()?;
         // The server runs as another user when the tests run as root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
         let port = free_port()?;
-        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/postgres"));
-        command.arg(folder.path().join("data")).arg(port.to_string());
-        let log = folder.path().join("log");
+        let data = data.unwrap_or_else(|| folder.path().join("data"));
         let mut server = Self {
             url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
-            program: Program::start("postgres", command, &log)?,
-            _folder: folder,
+            port,
+            program: launch(&data, port, &environment, folder.path())?,
+            data,
+            environment,
+            folder,
         };
-        let url = server.url.clone();
-        let program = &mut server.program;
+        server.wait_until_it_answers().await?;
+        Ok(server)
+    }
+
+    /// Stops it and waits for its end.
+    pub async fn stop(&mut self, how: Stop) -> Result<()> {
+        let id = Pid::from_raw(i32::try_from(self.program.id())?).context("a process")?;
+        let signal = match how {
+            Stop::Fast => Signal::INT,
+            Stop::Immediate => Signal::QUIT,
+        };
+        rustix::process::kill_process(id, signal)?;
+        self.program.wait(START_LIMIT).await?;
+        Ok(())
+    }
+
+    /// `kill -9` of the server, and waits until its sessions have noticed: while one
+    /// lives, no new server may touch the files.
+    pub async fn kill(&mut self) -> Result<()> {
+        // A process that stands still starts no more children.
+        self.program.freeze()?;
+        let children = process::children(self.program.id())?;
+        self.program.kill().await?;
+        wait::until("PostgreSQL's sessions to end", START_LIMIT, || async {
+            let left: Vec<u32> =
+                children.iter().copied().filter(|id| process::parent(*id).is_some()).collect();
+            wait::when(left, Vec::is_empty)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Starts it again on the port and the files that it had.
+    pub async fn start_again(&mut self) -> Result<()> {
+        let log_folder = self.folder.path();
+        self.program = launch(&self.data, self.port, &self.environment, log_folder)?;
+        self.wait_until_it_answers().await
+    }
+
+    async fn wait_until_it_answers(&mut self) -> Result<()> {
+        let url = self.url.clone();
+        let program = &mut self.program;
         wait::until("PostgreSQL to answer", START_LIMIT, || {
             // An early end shows in the last answer, with the log.
             let ended = program.still_runs().err();
@@ -69,8 +132,7 @@ impl Server {
                 }
             }
         })
-        .await?;
-        Ok(server)
+        .await
     }
 
     pub fn url(&self) -> &str {
@@ -83,12 +145,23 @@ impl Server {
     }
 }
 
+fn launch(
+    data: &Path,
+    port: u16,
+    environment: &[(String, String)],
+    log_folder: &Path,
+) -> Result<Program> {
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/postgres"));
+    command.arg(data).arg(port.to_string()).envs(environment.iter().cloned());
+    Program::start("postgres", command, &log_folder.join("log"))
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // A fast shutdown; without it the server's own children would outlive
         // the kill that follows by a moment, and with them their files.
         let id = i32::try_from(self.program.id()).ok();
-        let Some(id) = id.and_then(rustix::process::Pid::from_raw) else {
+        let Some(id) = id.and_then(Pid::from_raw) else {
             return;
         };
         let _ = rustix::process::kill_process(id, Signal::INT);
@@ -122,6 +195,11 @@ impl Database {
         Self::on(&url, Some(server)).await
     }
 
+    /// On this server.
+    pub async fn create_on(server_url: &str) -> Result<Self> {
+        Self::on(server_url, None).await
+    }
+
     async fn on(server_url: &str, server: Option<Arc<Server>>) -> Result<Self> {
         let name = format!("postrider_{}", Uuid::now_v7().simple());
         run(server_url, &format!("CREATE DATABASE {name}"))
@@ -140,6 +218,25 @@ impl Database {
     /// For `--database-url`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The server's port.
+    pub fn port(&self) -> Result<u16> {
+        let (start, port) = self.port_at()?;
+        Ok(self.url[start..][..port].parse()?)
+    }
+
+    /// As [`Self::url`], through a proxy on this port.
+    pub fn url_through(&self, port: u16) -> Result<String> {
+        let (start, length) = self.port_at()?;
+        Ok(format!("{}{port}{}", &self.url[..start], &self.url[start + length..]))
+    }
+
+    /// Where the port stands in the URL.
+    fn port_at(&self) -> Result<(usize, usize)> {
+        let (before, _) = self.url.rsplit_once('/').context("a URL ends with a database")?;
+        let (host, port) = before.rsplit_once(':').context("a server's URL has a port")?;
+        Ok((host.len() + 1, port.len()))
     }
 
     /// A connection, for looking at rows directly.

@@ -193,6 +193,25 @@ fn built_folder() -> Result<PathBuf> {
     Ok(profile.context("a test lies in target/PROFILE/deps")?.into())
 }
 
+/// The processes whose parent this one is.
+pub fn children(id: u32) -> Result<Vec<u32>> {
+    let entries = fs::read_dir("/proc").context("list processes")?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let ids = names.filter_map(|name| name.parse().ok());
+    Ok(ids.filter(|other| parent(*other) == Some(id)).collect())
+}
+
+/// The parent of a process, while it runs.
+pub fn parent(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // After the name, which may hold anything: the state, and the parent.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    (state != "Z").then_some(parent)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -75,6 +75,15 @@ impl Replica {
         url(self.plan.identity.is_some(), self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// As [`Self::url`], through a proxy on this port.
+    pub fn url_through(&self, port: u16) -> String {
+        url(self.plan.identity.is_some(), port)
+    }
+
     /// What it tells Prometheus now.
     pub async fn metrics(&self) -> Result<Metrics> {
         Metrics::scrape(&self.metrics_address()).await

@@ -17,6 +17,7 @@ use super::convert::event::{summary, to_proto};
 use super::errors::{self, Kind, Violations};
 use super::filters::events::EventFilter;
 use super::page::{self, Fill, Items, QueryHash};
+use super::patience::Patience;
 use super::trace::TraceContext;
 use super::{changes, names, observe, publish, reconcile, resend};
 use crate::flow::Flow;
@@ -159,7 +160,9 @@ impl EventService for Events {
     ) -> Result<Response<v1::PublishEventResponse>, Status> {
         let (span, call) =
             (observe::span("PublishEvent", &request), TraceContext::of(request.metadata()));
-        observe::call(span, publish::one(&self.flow, request.into_inner(), None, &call)).await
+        let patience = Patience::of(request.metadata());
+        let published = publish::one(&self.flow, request.into_inner(), None, &call);
+        observe::call(span, patience.keep(published)).await
     }
 
     async fn publish_events(
@@ -168,7 +171,9 @@ impl EventService for Events {
     ) -> Result<Response<v1::PublishEventsResponse>, Status> {
         let (span, call) =
             (observe::span("PublishEvents", &request), TraceContext::of(request.metadata()));
-        observe::call(span, publish::several(&self.flow, request.into_inner(), &call)).await
+        let patience = Patience::of(request.metadata());
+        let published = publish::several(&self.flow, request.into_inner(), &call, patience);
+        observe::call(span, published).await
     }
 
     type PublishStreamStream = BoxStream<'static, Result<v1::PublishStreamResponse, Status>>;

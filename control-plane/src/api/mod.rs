@@ -33,6 +33,7 @@ mod names;
 mod observe;
 mod operations;
 mod page;
+mod patience;
 mod payload;
 mod publish;
 mod reconcile;

@@ -22,6 +22,7 @@ use tonic::{Status, Streaming};
 
 use super::convert::time::timestamp;
 use super::errors::{self, Kind, Reason, Violations};
+use super::patience::Patience;
 use super::trace::TraceContext;
 use super::{catalogue, changes, names, payload, validate};
 use crate::flow::notices::OWN_KEYS;
@@ -162,6 +163,7 @@ pub async fn several(
     flow: &Flow,
     request: v1::PublishEventsRequest,
     call: &TraceContext,
+    patience: Patience,
 ) -> Result<v1::PublishEventsResponse, Status> {
     let mut violations = Violations::default();
     let parent = match request.parent.as_str() {
@@ -173,7 +175,8 @@ pub async fn several(
         violations.add("requests", format!("must hold 1 to {most} events"));
     }
     violations.check()?;
-    let all = request.requests.into_iter().map(|request| one(flow, request, parent.as_ref(), call));
+    let all = request.requests.into_iter();
+    let all = all.map(|request| patience.keep(one(flow, request, parent.as_ref(), call)));
     let results = futures::future::join_all(all).await.into_iter().map(|result| {
         let result = match result {
             Ok(response) => publish_result::Result::Response(response),
@@ -225,7 +228,10 @@ pub fn stream(
     let shared = Arc::new((flow, call));
     let publish: Publish = Arc::new(move |id, request| {
         let shared = Arc::clone(&shared);
-        Box::pin(async move { (id, one(&shared.0, request, None, &shared.1).await) })
+        Box::pin(async move {
+            let published = one(&shared.0, request, None, &shared.1);
+            (id, Patience::default().keep(published).await)
+        })
     });
     answers(requests, publish, max_in_flight, closing)
 }

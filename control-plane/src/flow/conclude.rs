@@ -8,6 +8,7 @@
 
 mod gone;
 mod late;
+mod look_up;
 mod streaks;
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,7 @@ use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
     judge_response,
 };
-use postrider_domain::ids::{AttemptKey, OrderedKey, SubscriptionKey};
+use postrider_domain::ids::{AttemptKey, OrderedKey};
 use postrider_domain::notice::Announcement;
 use postrider_domain::scheduler::{Feedback, StreamId};
 use postrider_domain::subscription::Subscription;
@@ -28,7 +29,9 @@ use postrider_store::{Concluded, Conclusion, KeyEnd, StoreError, StoreResult, St
 use super::dispatch::StreamMessage;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::{Owner, Parts, ordering};
+use crate::health::Progress;
 use gone::is_gone;
+use streaks::BatchStreaks;
 
 /// First and longest pause before a commit is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -96,6 +99,12 @@ struct Decided {
 }
 
 impl ConcludeWriter {
+    /// Says from now on whether it makes progress.
+    pub fn watched_by(mut self, progress: Progress) -> Self {
+        self.exit.watch(progress);
+        self
+    }
+
     /// Commits what comes, until every entrance is gone.
     pub async fn run(mut self) {
         let mut later: Vec<Report> = Vec::new();
@@ -121,6 +130,8 @@ impl ConcludeWriter {
         let mut pause = FIRST_PAUSE;
         while let Err((error, rest)) = self.conclude_batch(batch).await {
             tracing::warn!(%error, results = rest.len(), "results wait for the database");
+            // Whose database is away is not to be restarted for it.
+            self.exit.made_progress();
             self.parts.clock.sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             batch = rest;
@@ -128,12 +139,13 @@ impl ConcludeWriter {
     }
 
     async fn conclude_batch(&self, batch: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
+        let batch = self.look_up(batch).await?;
         let mut decided = Vec::with_capacity(batch.len());
         let mut late = Vec::new();
-        let mut begun = HashSet::new();
+        let mut streaks = BatchStreaks::default();
         let mut batch = batch.into_iter();
         while let Some(report) = batch.next() {
-            match self.decide(report, &mut begun).await {
+            match self.decide(report, &mut streaks).await {
                 Ok(Ok(one)) => decided.push(one),
                 Ok(Err(report)) => late.push(report),
                 Err((error, report)) => {
@@ -224,7 +236,7 @@ impl ConcludeWriter {
     async fn decide(
         &self,
         mut report: Report,
-        begun: &mut HashSet<SubscriptionKey>,
+        streaks: &mut BatchStreaks,
     ) -> Result<Result<Decided, Report>, (StoreError, Report)> {
         let key = report.record.key;
         let job = self.parts.dispatcher.with(|scheduler, _| scheduler.result_received(key));
@@ -252,7 +264,7 @@ impl ConcludeWriter {
         };
         let transition = self.transition(&mut report, &delivery, subscription.as_deref());
         let (record, known) = (&report.record, subscription.as_deref());
-        let news = self.news(record, &delivery, known, transition, begun).await;
+        let news = self.news(record, &delivery, known, transition, streaks).await;
         let (streak, announcement) = match news {
             Ok(news) => news,
             Err(error) => {

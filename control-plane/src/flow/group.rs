@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::health::Progress;
+
 /// Bytes are counted in units of this many, since a semaphore's permits are few.
 const UNIT_BYTES: usize = 256;
 
@@ -49,6 +51,7 @@ pub struct Exit<T> {
     max_items: usize,
     max_bytes: usize,
     buffer: Vec<Queued<T>>,
+    progress: Option<Progress>,
 }
 
 /// The bounds of a group.
@@ -72,6 +75,7 @@ pub fn group<T>(bounds: Bounds) -> (Entrance<T>, Exit<T>) {
         max_items: bounds.batch_items,
         max_bytes: bounds.batch_bytes,
         buffer: Vec::new(),
+        progress: None,
     };
     (entrance, exit)
 }
@@ -94,9 +98,27 @@ impl<T> Entrance<T> {
 }
 
 impl<T> Exit<T> {
+    /// From now on says whether the writer makes progress: it does not while it is
+    /// busy with one batch, unless it says so itself.
+    pub fn watch(&mut self, progress: Progress) {
+        self.progress = Some(progress);
+    }
+
+    /// The writer is busy, and not stuck.
+    pub fn made_progress(&self) {
+        self.progress.iter().for_each(Progress::made);
+    }
+
     /// The next batch: what is queued, at least one, at most the bounds. `None`
     /// once every entrance is gone and nothing is queued.
     pub async fn batch(&mut self) -> Option<Vec<Queued<T>>> {
+        self.progress.iter().for_each(Progress::idle);
+        let batch = self.next_batch().await;
+        self.made_progress();
+        batch
+    }
+
+    async fn next_batch(&mut self) -> Option<Vec<Queued<T>>> {
         if self.buffer.is_empty()
             && self.receiver.recv_many(&mut self.buffer, self.max_items).await == 0
         {

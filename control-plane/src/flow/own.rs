@@ -50,18 +50,18 @@ impl Flow {
     }
 
     async fn own_once(&self, leases: &mut Leases, next_renewal: &mut Timestamp) -> StoreResult<()> {
-        if self.clock.now() >= *next_renewal {
-            self.renew(leases).await?;
-            *next_renewal =
-                self.clock.now() + Duration::from_secs(self.settings.ownership.renew_seconds);
-        }
         let me = ReplicaRow {
             id: self.replica.clone(),
             address: self.peers.own_address(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             heard: self.clock.now(),
         };
-        let view = self.store.heartbeat(&me, &self.dispatcher.sightings(&self.replica)).await?;
+        let sightings = self.dispatcher.sightings(&self.replica);
+        let heartbeat = self.store.heartbeat(&me, &sightings);
+        // Beside one another: a slow database must not cost a lease what it need not.
+        let (renewed, view) = tokio::join!(self.renew_in_time(leases, next_renewal), heartbeat);
+        renewed?;
+        let view = view?;
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.now);
         }
@@ -70,6 +70,19 @@ impl Flow {
         self.keep_region_clocks().await?;
         self.balance(leases).await?;
         leases.first = false;
+        Ok(())
+    }
+
+    async fn renew_in_time(
+        &self,
+        leases: &mut Leases,
+        next_renewal: &mut Timestamp,
+    ) -> StoreResult<()> {
+        if self.clock.now() >= *next_renewal {
+            self.renew(leases).await?;
+            *next_renewal =
+                self.clock.now() + Duration::from_secs(self.settings.ownership.renew_seconds);
+        }
         Ok(())
     }
 

@@ -135,6 +135,7 @@ impl Flow {
     /// replica, or lost between us and an agent that lives.
     async fn look_at_overdue(&self) -> StoreResult<()> {
         let before = self.clock.now() - OVERDUE;
+        self.dispatcher.with(|scheduler, _| scheduler.unpark_before(before));
         let overdue = self.dispatcher.look(|s, _| s.sent_before(before, BATCH as usize));
         self.compare_with_table(&overdue, true).await
     }

@@ -33,7 +33,7 @@ impl ReplicaService for Replicas {
         });
         self.flow.dispatcher.with(|scheduler, now| {
             for key in concluded {
-                scheduler.forget(key, now);
+                scheduler.concluded_elsewhere(key, now);
             }
         });
         for one in hint.waiting {

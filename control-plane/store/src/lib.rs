@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod event_types;
 mod history;
+mod in_time;
 mod maintenance;
 mod notices;
 mod operations;
@@ -73,7 +74,9 @@ pub trait Store:
 /// that is not up to date is an error.
 pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Arc<dyn Store>> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Ok(Arc::new(postgres::PostgresStore::open(url, options).await?))
+        let store = postgres::PostgresStore::open(url, options).await?;
+        let silence = store.silence();
+        Ok(Arc::new(in_time::InTime::new(store, silence)))
     } else if let Some(path) = url.strip_prefix("sqlite:") {
         Ok(Arc::new(sqlite::SqliteStore::open(path, options).await?))
     } else {

@@ -33,7 +33,7 @@ use tonic::{Code, Request};
 
 use crate::stage::{REGION, SOON, delays};
 
-const SHARDS: u32 = 64;
+pub const SHARDS: u32 = 64;
 /// A joining replica has its share in this time.
 const SHARE_LIMIT: Duration = Duration::from_secs(15);
 /// Enough that each replica owns some of them, whatever the hashes.
@@ -41,7 +41,7 @@ const TENANTS: usize = 24;
 const PAIRS: usize = 1_000;
 const AT_ONCE: usize = 8;
 
-async fn two_replicas() -> Cluster {
+pub async fn two_replicas() -> Cluster {
     Cluster::start(&Description { engine: Engine::Postgres, replicas: 2, ..Description::default() })
         .await
         .unwrap()
@@ -52,7 +52,7 @@ fn wanted(receiver: &Receiver, path: &str, event_types: &[&str]) -> Subscription
 }
 
 /// How many shards each live replica owns, by its name.
-async fn owned(api: &Api) -> Vec<u32> {
+pub async fn owned(api: &Api) -> Vec<u32> {
     let mut api = api.clone();
     let replicas = api.fleet.list_replicas(ListReplicasRequest::default());
     let replicas = replicas.await.unwrap().into_inner().replicas;
@@ -61,7 +61,11 @@ async fn owned(api: &Api) -> Vec<u32> {
 }
 
 /// Waits until `api`'s replica says that shards are owned so.
-async fn wait_for_shards(api: &Api, limit: Duration, done: impl Fn(&[u32]) -> bool) -> Duration {
+pub async fn wait_for_shards(
+    api: &Api,
+    limit: Duration,
+    done: impl Fn(&[u32]) -> bool,
+) -> Duration {
     let begun = Instant::now();
     wait::until("shards to move", limit, || async {
         wait::when(owned(api).await, |owned| done(owned))
@@ -71,7 +75,7 @@ async fn wait_for_shards(api: &Api, limit: Duration, done: impl Fn(&[u32]) -> bo
     begun.elapsed()
 }
 
-fn shared(owned: &[u32]) -> bool {
+pub fn shared(owned: &[u32]) -> bool {
     owned == [SHARDS / 2; 2]
 }
 

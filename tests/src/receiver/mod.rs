@@ -27,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 use self::behaviour::{Behaviour, Script};
 use self::record::Record;
 pub use self::record::{KEPT_BYTES_MAX, Received};
+pub use self::serve::NUMBER_HEADER;
 pub use self::tls::Certificate;
 use self::tls::Certificates;
 use crate::pki::Pki;
@@ -60,6 +61,7 @@ struct Shared {
     otherwise: Mutex<Script>,
     admission: Mutex<Admission>,
     connections: AtomicU64,
+    numbered: bool,
     /// Raised to end every connection there is.
     generation: watch::Sender<u64>,
 }
@@ -93,6 +95,8 @@ pub struct Options {
     pub protocols: Protocols,
     /// Counts requests and keeps none, for loads that would not fit.
     pub count_only: bool,
+    /// Gives each request's number back in its answer, as [`NUMBER_HEADER`].
+    pub numbered: bool,
 }
 
 /// A receiver on a port of its own.
@@ -119,6 +123,7 @@ impl Receiver {
             otherwise: Mutex::new(Script::new(Vec::new())),
             admission: Mutex::default(),
             connections: AtomicU64::new(0),
+            numbered: options.numbered,
             generation: watch::Sender::new(0),
         };
         let mut receiver = Self {

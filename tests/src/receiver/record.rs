@@ -115,7 +115,7 @@ impl Record {
             *seen = received.max(*seen);
             newer
         });
-        InFlight { record: Arc::clone(self), path }
+        InFlight { record: Arc::clone(self), path, number: received }
     }
 
     pub(super) fn kept(&self, path: Option<&str>) -> Vec<Arc<Received>> {
@@ -180,6 +180,14 @@ impl Record {
 pub(super) struct InFlight {
     record: Arc<Record>,
     path: String,
+    number: u64,
+}
+
+impl InFlight {
+    /// The request's number.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 impl Drop for InFlight {

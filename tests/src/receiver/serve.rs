@@ -28,6 +28,8 @@ use super::behaviour::{Answer, Behaviour, Body};
 use super::record::{InFlight, Received};
 use super::{Admission, Protocols, Shared};
 
+/// In answers of a receiver that numbers them: which request it was.
+pub const NUMBER_HEADER: &str = "receiver-number";
 /// A request with a larger body is not answered.
 const REQUEST_BYTES_MAX: usize = 16 << 20;
 /// Between the beginning of a body that is cut and its end.
@@ -123,6 +125,10 @@ async fn answer(
         connection,
     });
     match behaviour {
+        Behaviour::Answer(answer) if shared.numbered => {
+            let number = in_flight.number();
+            respond(answer.header(NUMBER_HEADER, number), in_flight).await
+        }
         Behaviour::Answer(answer) => respond(answer, in_flight).await,
         Behaviour::Hang => std::future::pending().await,
         Behaviour::CloseBeforeAnswer => Err(io::Error::other("closed before the answer")),

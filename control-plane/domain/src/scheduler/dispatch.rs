@@ -12,6 +12,7 @@ impl Scheduler {
     /// Hands out what can go out now.
     pub fn poll(&mut self, now: Timestamp) -> Actions {
         self.fire_timers(now);
+        self.queue_unparked(now);
         let regions: Vec<Region> = self.regions.keys().cloned().collect();
         for region in &regions {
             self.dispatch_tests(region, now);

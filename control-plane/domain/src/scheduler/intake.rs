@@ -139,9 +139,12 @@ impl Scheduler {
                 continue;
             }
             self.payload_bytes += job.payload_bytes();
-            let entry = Entry { job: Arc::clone(&job), phase: Phase::Ready, sent: now };
-            self.entries.insert(id, entry);
-            self.enqueue_and_wake(job, now);
+            let parked = self.is_held_of(&job.delivery);
+            let phase = if parked { Phase::Parked } else { Phase::Ready };
+            self.entries.insert(id, Entry { job: Arc::clone(&job), phase, sent: now });
+            if !parked {
+                self.enqueue_and_wake(job, now);
+            }
         }
     }
 
@@ -208,6 +211,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether this attempt is at an agent, as far as memory knows.
+    pub fn is_out(&self, key: AttemptKey) -> bool {
+        let entry = self.entries.get(&key.delivery);
+        entry.is_some_and(|one| one.job.delivery.attempts == key.number && one.phase.is_out())
+    }
+
     /// A result has come; returns what it belongs to while it is current.
     pub fn result_received(&mut self, key: AttemptKey) -> Option<Arc<Job>> {
         let entry = self.entries.get_mut(&key.delivery)?;
@@ -223,6 +232,7 @@ impl Scheduler {
 
     /// A conclusion committed.
     pub fn concluded(&mut self, key: AttemptKey, feedback: &Feedback, now: Timestamp) {
+        self.no_longer_held(key);
         let Some(job) = self.remove_current(key) else {
             return;
         };
@@ -246,6 +256,7 @@ impl Scheduler {
     /// The delivery moved on by another hand (concluded by another replica,
     /// cancelled): it is forgotten, and nothing is learnt.
     pub fn forget(&mut self, key: AttemptKey, now: Timestamp) {
+        self.no_longer_held(key);
         let Some(entry) = self.entries.get(&key.delivery) else {
             return;
         };
@@ -269,9 +280,32 @@ impl Scheduler {
     /// Takes a delivery out of its queue before it is sent; one that is at an
     /// agent stays, since its result will come.
     pub fn withdraw(&mut self, key: AttemptKey, now: Timestamp) {
-        let queued = self.entries.get(&key.delivery).is_some_and(|e| e.phase == Phase::Ready);
-        if queued {
+        if self.entries.get(&key.delivery).is_some_and(|entry| entry.phase.is_unsent()) {
             self.forget(key, now);
+        }
+    }
+
+    /// As [`Self::withdraw`], by whichever attempt it would have been sent; the
+    /// caller gives that one back to the table.
+    pub fn take_back(&mut self, id: DeliveryId, now: Timestamp) -> Option<AttemptKey> {
+        let entry = self.entries.get(&id).filter(|entry| entry.phase.is_unsent())?;
+        let key = entry.job.delivery.current_attempt();
+        self.forget(key, now);
+        Some(key)
+    }
+
+    /// Another replica concluded this attempt. If a later one is queued, the table
+    /// knows whether it is still wanted.
+    pub fn concluded_elsewhere(&mut self, key: AttemptKey, now: Timestamp) {
+        self.forget(key, now);
+        let Some(entry) = self.entries.get(&key.delivery) else {
+            return;
+        };
+        if entry.phase.is_unsent() && entry.job.delivery.attempts > key.number {
+            let subscription = entry.job.delivery.subscription.clone();
+            let unsent = self.take_back(key.delivery, now);
+            self.release.extend(unsent);
+            self.note_due(&subscription, now, now);
         }
     }
 
@@ -325,7 +359,7 @@ impl Scheduler {
         Some(entry.job)
     }
 
-    fn enqueue_and_wake(&mut self, job: Arc<Job>, now: Timestamp) {
+    pub(super) fn enqueue_and_wake(&mut self, job: Arc<Job>, now: Timestamp) {
         let key = job.delivery.subscription.clone();
         self.enqueue(job, false);
         self.wake(&key, now);

@@ -14,11 +14,13 @@
 //! - `streams`: agents' streams, their credit, and choosing among them.
 //! - `shards`: leases, and settling a take-over.
 //! - `intake`: how deliveries come in and go out of memory.
+//! - `parked`: deliveries whose earlier attempt an agent still holds.
 //! - `dispatch`: who is next.
 
 mod dispatch;
 mod intake;
 mod lane;
+mod parked;
 mod shards;
 mod streams;
 #[cfg(test)]
@@ -108,6 +110,8 @@ enum Phase {
     Reserved,
     /// Queued in its lane.
     Ready,
+    /// Not queued, since an agent still holds an earlier attempt.
+    Parked,
     /// At an agent.
     Sent { agent: AgentIdentity },
     /// Its result is being committed.
@@ -135,6 +139,9 @@ pub struct Scheduler {
     timers: BinaryHeap<Reverse<(Timestamp, SubscriptionKey)>>,
     claim_queue: VecDeque<SubscriptionKey>,
     release: Vec<AttemptKey>,
+    /// Deliveries that are to be looked at by the next poll: nobody may hold an
+    /// earlier attempt of them any more.
+    unparked: Vec<DeliveryId>,
     /// While a sweep reads the table: what left memory meanwhile.
     left_during_sweep: Option<HashSet<DeliveryId>>,
 }
@@ -152,6 +159,7 @@ impl Scheduler {
             timers: BinaryHeap::new(),
             claim_queue: VecDeque::new(),
             release: Vec::new(),
+            unparked: Vec::new(),
             left_during_sweep: None,
         }
     }
@@ -186,5 +194,10 @@ impl Phase {
     /// Whether an agent has, or had, it.
     const fn is_out(&self) -> bool {
         matches!(self, Self::Sent { .. } | Self::Concluding { .. })
+    }
+
+    /// Whether the table has it as IN_FLIGHT although nobody was sent it.
+    const fn is_unsent(&self) -> bool {
+        matches!(self, Self::Ready | Self::Parked)
     }
 }

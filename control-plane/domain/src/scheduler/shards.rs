@@ -97,6 +97,7 @@ impl Scheduler {
         for key in self.lanes_of(shard) {
             self.shed(&key);
         }
+        self.release_parked(shard);
     }
 
     /// Deliveries of a shard that are in memory.
@@ -154,6 +155,7 @@ impl Scheduler {
         answer_to: Option<ShardLease>,
         held: &[AttemptKey],
     ) {
+        self.note_held(agent, held);
         for (shard, state) in &mut self.shards {
             let Some(settling) = &mut state.settling else {
                 continue;

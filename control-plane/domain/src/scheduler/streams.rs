@@ -55,6 +55,8 @@ pub(super) struct Stream {
     suspended: bool,
     /// Subscriptions whose settings were sent, and at which version.
     versions: HashMap<SubscriptionKey, i64>,
+    /// What the agent said that it holds, until its result is recorded.
+    pub held: HashMap<DeliveryId, u32>,
     pub pending: Option<Dispatch>,
 }
 
@@ -111,6 +113,7 @@ impl Scheduler {
                 used_bytes: 0,
                 suspended: false,
                 versions: HashMap::new(),
+                held: HashMap::new(),
                 pending: None,
             },
         );
@@ -121,11 +124,13 @@ impl Scheduler {
     /// A stream is gone. What it carried stays at the agent until the agent is
     /// known to be lost.
     pub fn stream_closed(&mut self, id: StreamId) {
-        if let Some(stream) = self.streams.remove(&id)
-            && let Some(region) = self.regions.get_mut(&stream.region)
-        {
+        let Some(stream) = self.streams.remove(&id) else {
+            return;
+        };
+        if let Some(region) = self.regions.get_mut(&stream.region) {
             region.streams.retain(|other| *other != id);
         }
+        self.unparked.extend(stream.held.into_keys());
     }
 
     /// New totals of what the agent has agreed to take; totals never shrink.

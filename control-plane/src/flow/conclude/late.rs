@@ -4,12 +4,17 @@
 //! them, and the scheduler, which has nothing more to wait for. Guarantees that
 //! each is acknowledged, so that no agent holds it for ever.
 
+use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
 
 use super::{ConcludeWriter, Report};
 use crate::flow::Parts;
 use crate::flow::ordering::hold_while_under_way;
+
+/// Each takes a transaction of several round trips; of different deliveries, so that
+/// none waits for another but for the database.
+const LATE_AT_ONCE: usize = 4;
 
 impl ConcludeWriter {
     /// Records results whose deliveries have moved on. To an UNKNOWN there is
@@ -18,17 +23,32 @@ impl ConcludeWriter {
         &self,
         late: Vec<Report>,
     ) -> Result<(), (StoreError, Vec<Report>)> {
-        let mut late = late.into_iter();
-        while let Some(mut report) = late.next() {
-            if report.record.outcome != Outcome::Unknown
-                && let Err(error) = self.record_late(&mut report).await
-            {
-                return Err((error, [report].into_iter().chain(late).collect()));
-            }
-            self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
-            self.hint(&report.record);
-            self.acknowledge(&[&report]);
+        let mut errors = Vec::new();
+        let mut recorded = stream::iter(late)
+            .map(|report| self.conclude_one_late(report))
+            .buffer_unordered(LATE_AT_ONCE);
+        while let Some(one) = recorded.next().await {
+            self.exit.made_progress();
+            errors.extend(one.err());
         }
+        let mut rest = Vec::with_capacity(errors.len());
+        let mut first = None;
+        for (error, report) in errors {
+            first.get_or_insert(error);
+            rest.push(report);
+        }
+        first.map_or(Ok(()), |error| Err((error, rest)))
+    }
+
+    async fn conclude_one_late(&self, mut report: Report) -> Result<(), (StoreError, Report)> {
+        if report.record.outcome != Outcome::Unknown
+            && let Err(error) = self.record_late(&mut report).await
+        {
+            return Err((error, report));
+        }
+        self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
+        self.hint(&report.record);
+        self.acknowledge(&[&report]);
         Ok(())
     }
 
@@ -39,6 +59,7 @@ impl ConcludeWriter {
             let rule = found.ok().flatten().map(|s| s.settings.success.clone());
             report.record.outcome = judge_response(status, &rule.unwrap_or_default());
         }
+        self.withdraw_unsent(&report.record).await?;
         let ended = self.before_success(&report.record).await?;
         match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {
             Err(error) if error.is_transient() => return Err(error),
@@ -47,9 +68,6 @@ impl ConcludeWriter {
             }
             Ok(late) => {
                 if let Some(delivery) = ended.filter(|_| late.succeeds) {
-                    // A newer attempt that is only queued is not to be sent any more.
-                    let current = delivery.current_attempt();
-                    self.parts.dispatcher.with(|scheduler, now| scheduler.withdraw(current, now));
                     self.parts.turns.may_follow(&delivery);
                 }
                 let record = &report.record;
@@ -60,6 +78,24 @@ impl ConcludeWriter {
             }
         }
         Ok(())
+    }
+
+    /// A success ends the delivery: a newer attempt that is only queued is not to be
+    /// sent any more, and was never made.
+    async fn withdraw_unsent(&self, record: &AttemptRecord) -> StoreResult<()> {
+        if record.outcome != Outcome::Succeeded {
+            return Ok(());
+        }
+        let Parts { store, dispatcher, clock, .. } = &self.parts;
+        let id = record.key.delivery;
+        let Some(unsent) = dispatcher.with(|scheduler, now| scheduler.take_back(id, now)) else {
+            return Ok(());
+        };
+        let released = store.release(&[unsent], clock.now()).await;
+        if released.is_err() {
+            dispatcher.put_back_releases(vec![unsent]);
+        }
+        released
     }
 
     /// A success ends the delivery although a newer attempt of it may be under

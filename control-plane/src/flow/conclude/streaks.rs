@@ -4,7 +4,7 @@
 //! durable; feeds the conclusion that is stored, and the streaks in memory.
 //! Guarantees that memory and rows change by the same results in the same order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, Transition};
 use postrider_domain::ids::SubscriptionKey;
@@ -16,6 +16,15 @@ use postrider_store::{StoreResult, StreakChange};
 use super::{ConcludeWriter, Decided};
 use crate::flow::streaks::Recalled;
 
+/// What is known of streaks while one batch is decided.
+#[derive(Default)]
+pub(super) struct BatchStreaks {
+    /// Those that begin with the batch.
+    begun: HashSet<SubscriptionKey>,
+    /// Other replicas', each read once for the batch.
+    read: HashMap<SubscriptionKey, Option<Streak>>,
+}
+
 impl ConcludeWriter {
     /// What a result is to others than its delivery.
     pub(super) async fn news(
@@ -24,20 +33,19 @@ impl ConcludeWriter {
         delivery: &Delivery,
         subscription: Option<&Subscription>,
         transition: Transition,
-        begun: &mut HashSet<SubscriptionKey>,
+        batch: &mut BatchStreaks,
     ) -> StoreResult<(Option<StreakChange>, Option<Announcement>)> {
         let Some(subscription) = subscription else { return Ok((None, None)) };
-        let streak = self.streak_change(record, subscription, begun).await?;
+        let streak = self.streak_change(record, subscription, batch).await?;
         Ok((streak, self.exhausted(delivery, subscription, transition).await?))
     }
 
-    /// What a result makes of its subscription's streak. `begun` are the streaks
-    /// that begin with the batch it belongs to.
+    /// What a result makes of its subscription's streak.
     async fn streak_change(
         &self,
         record: &AttemptRecord,
         subscription: &Subscription,
-        begun: &mut HashSet<SubscriptionKey>,
+        batch: &mut BatchStreaks,
     ) -> StoreResult<Option<StreakChange>> {
         let Some(sign) = Sign::of(record.outcome, record.test) else { return Ok(None) };
         let key = &record.subscription;
@@ -47,7 +55,14 @@ impl ConcludeWriter {
             Recalled::Nothing => None,
             // The owner begins it with the next failure.
             Recalled::Elsewhere if sign == Sign::Fails => return Ok(None),
-            Recalled::Elsewhere => self.parts.store.streak(key).await?,
+            Recalled::Elsewhere => match batch.read.get(key) {
+                Some(read) => *read,
+                None => {
+                    let found = self.parts.store.streak(key).await?;
+                    batch.read.insert(key.clone(), found);
+                    found
+                }
+            },
             Recalled::Stale => {
                 let found = self.parts.store.streak(key).await?;
                 self.parts.streaks.learn(shard, key, found, subscription.revision);
@@ -57,14 +72,14 @@ impl ConcludeWriter {
         Ok(match (sign, known) {
             (Sign::Fails, Some(_)) => None,
             (Sign::Fails, None) => {
-                begun.insert(key.clone());
+                batch.begun.insert(key.clone());
                 Some(StreakChange::Begin { since: self.parts.clock.now() })
             }
             (Sign::Works, Some(streak)) => {
                 Some(StreakChange::End { recovered: self.recovered(subscription, streak).await? })
             }
             (Sign::Works, None) => {
-                begun.contains(key).then_some(StreakChange::End { recovered: None })
+                batch.begun.contains(key).then_some(StreakChange::End { recovered: None })
             }
         })
     }

@@ -8,8 +8,15 @@ use super::rows::{Item, split_repeated_keys};
 use super::{Pending, PublishAnswer, PublishError, PublishWriter, Verdict};
 use crate::flow::Owner;
 use crate::flow::group::Queued;
+use crate::health::Progress;
 
 impl PublishWriter {
+    /// Says from now on whether it makes progress.
+    pub fn watched_by(mut self, progress: Progress) -> Self {
+        self.exit.watch(progress);
+        self
+    }
+
     /// Commits what comes, until every entrance is gone.
     pub async fn run(mut self) {
         let mut later: Vec<Queued<Pending>> = Vec::new();
@@ -23,6 +30,7 @@ impl PublishWriter {
             }
             let (batch, repeated) = split_repeated_keys(batch);
             later = repeated;
+            self.exit.made_progress();
             self.commit(batch).await;
         }
     }

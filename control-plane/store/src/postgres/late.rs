@@ -9,8 +9,8 @@ use std::time::Duration;
 use postrider_domain::delivery::{AttemptRecord, Delivery, Known, Late, LateRecord, Outcome, late};
 use postrider_domain::ids::OrderedKey;
 use postrider_domain::time::Timestamp;
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::arrays::{AttemptArrays, int};
 use super::conclude::{attempt_source, count_attempts, record_attempts};
@@ -76,14 +76,17 @@ impl PostgresStore {
         record: &AttemptRecord,
         now: Timestamp,
     ) -> StoreResult<Late> {
+        // Most that comes late is a repetition, which one look tells: agents send a
+        // result again that was not acknowledged soon, the more of them the slower
+        // the database is.
+        let repeated = Earlier::known(find_attempt(&self.pool, record).await?.as_ref());
+        if repeated == Known::Result {
+            return Ok(late(None, repeated, record.outcome));
+        }
         let mut transaction = self.pool.begin().await.checked()?;
         let delivery = lock_delivery(&mut transaction, record).await?;
-        let earlier = find_attempt(&mut transaction, record).await?;
-        let known = match earlier {
-            None => Known::Nothing,
-            Some(Earlier { outcome: Outcome::Unknown, .. }) => Known::Unknown,
-            Some(_) => Known::Result,
-        };
+        let earlier = find_attempt(&mut *transaction, record).await?;
+        let known = Earlier::known(earlier.as_ref());
         let decision =
             late(delivery.as_ref().map(|delivery| delivery.state), known, record.outcome);
         let standing = decision.standing(delivery.as_ref().map(Delivery::standing));
@@ -135,11 +138,21 @@ struct Earlier {
     total: Duration,
 }
 
+impl Earlier {
+    fn known(earlier: Option<&Self>) -> Known {
+        match earlier.map(|earlier| earlier.outcome) {
+            None => Known::Nothing,
+            Some(Outcome::Unknown) => Known::Unknown,
+            Some(_) => Known::Result,
+        }
+    }
+}
+
 async fn find_attempt(
-    connection: &mut PgConnection,
+    executor: impl PgExecutor<'_>,
     record: &AttemptRecord,
 ) -> StoreResult<Option<Earlier>> {
-    let row = attempt_query(FIND_ATTEMPT, record).fetch_optional(connection).await.checked()?;
+    let row = attempt_query(FIND_ATTEMPT, record).fetch_optional(executor).await.checked()?;
     let earlier = |row: &PgRow| {
         Ok(Earlier {
             outcome: codec::outcome(get::<i16>(row, "outcome")?.into())?,

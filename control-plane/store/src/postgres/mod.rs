@@ -40,6 +40,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres
 
 use self::errors::Checked as _;
 use crate::error::{StoreError, StoreResult};
+use crate::in_time::Silence;
 use crate::{OpenOptions, Store};
 
 /// How long a call waits for a connection: longer than this, the database is too
@@ -47,6 +48,8 @@ use crate::{OpenOptions, Store};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection unused for this long is tried before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
+/// How long a connection may take to answer, after others did not.
+const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 /// Prepared statements that a connection keeps; there are fewer in this crate.
 const STATEMENT_CACHE: usize = 256;
 
@@ -71,6 +74,7 @@ type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 pub struct PostgresStore {
     pool: PgPool,
     shards: u16,
+    silence: Silence,
 }
 
 impl Store for PostgresStore {}
@@ -94,7 +98,15 @@ impl PostgresStore {
         }
         schema::check(&mut connection, options.shards).await?;
         connection.close().await.checked()?;
-        Ok(Self { pool: pool(connect, options.max_connections).await?, shards: options.shards })
+        let silence = Silence::default();
+        let pool = pool(connect, options.max_connections, silence.clone()).await?;
+        Ok(Self { pool, shards: options.shards, silence })
+    }
+
+    /// What whoever gives calls up tells this store, so that their connections are
+    /// given up too.
+    pub(crate) fn silence(&self) -> Silence {
+        self.silence.clone()
     }
 
     fn shard(&self, tenant: &TenantId) -> i32 {
@@ -102,7 +114,11 @@ impl PostgresStore {
     }
 }
 
-async fn pool(connect: PgConnectOptions, max_connections: u32) -> StoreResult<PgPool> {
+async fn pool(
+    connect: PgConnectOptions,
+    max_connections: u32,
+    silence: Silence,
+) -> StoreResult<PgPool> {
     PgPoolOptions::new()
         .max_connections(max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -112,6 +128,19 @@ async fn pool(connect: PgConnectOptions, max_connections: u32) -> StoreResult<Pg
             Box::pin(async move {
                 if meta.idle_for > PING_AFTER_IDLE {
                     connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        // The pool tries each connection that comes back, however long that takes: in
+        // a silence all of them would be gone.
+        .after_release(move |connection, _| {
+            let silence = silence.clone();
+            Box::pin(async move {
+                if silence.is_kept() {
+                    let answer = tokio::time::timeout(RELEASE_LIMIT, connection.ping()).await;
+                    answer.map_err(|_| sqlx::Error::PoolTimedOut)??;
+                    silence.is_over();
                 }
                 Ok(true)
             })

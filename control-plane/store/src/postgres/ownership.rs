@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{Either, PgExecutor, PgPool};
 
 use super::arrays::epoch;
 use super::errors::Checked as _;
@@ -27,8 +28,24 @@ macro_rules! clock {
     };
 }
 
-/// Replicas and agents unheard for longer are gone; in microseconds.
+/// Replicas and agents unheard for longer are gone; in microseconds, and as in [`VIEW`].
 const FORGET_AFTER_US: i64 = 60_000_000;
+
+/// Of one moment; several statements that the server takes as one.
+const VIEW: &str = concat!(
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+    SELECT id, address, version, heard FROM replicas ORDER BY id;
+    SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard;
+    SELECT agent, replica, incarnation, region, version, max_in_flight, in_flight, draining,
+            clock_skew_us, heard
+        FROM agent_sightings WHERE heard >= ",
+    clock!(),
+    " - 60000000 ORDER BY replica, agent;
+    SELECT region, total_us, since FROM region_clocks ORDER BY region;
+    SELECT ",
+    clock!(),
+    " AS now"
+);
 
 /// 1, 2 and 13 the replica, 3 the limit, 4 to 12 its agents. What it reports is not
 /// removed in the same statement, which would be two changes of one row.
@@ -112,14 +129,7 @@ impl OwnershipStore for PostgresStore {
             .bind(&replica.address)
             .bind(FORGET_AFTER_US);
         bind_sightings(query, agents).bind(&replica.version).execute(&self.pool).await.checked()?;
-        let mut moment = self
-            .pool
-            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            .await
-            .checked()?;
-        let view = cluster_view(&mut moment).await?;
-        moment.commit().await.checked()?;
-        Ok(view)
+        cluster_view(&self.pool).await
     }
 
     async fn acquire_shards(
@@ -206,36 +216,28 @@ fn numbers(shards: &[Shard]) -> Vec<i32> {
     shards.iter().map(|shard| i32::from(shard.0)).collect()
 }
 
-async fn cluster_view(connection: &mut PgConnection) -> StoreResult<ClusterView> {
-    let replicas = sqlx::query("SELECT id, address, version, heard FROM replicas ORDER BY id")
-        .fetch_all(&mut *connection)
-        .await
-        .checked()?;
-    let shards = sqlx::query("SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard")
-        .fetch_all(&mut *connection)
-        .await
-        .checked()?;
-    let agents =
-        sqlx::query(concat!(
-        "SELECT agent, replica, incarnation, region, version, max_in_flight, in_flight, draining,
-            clock_skew_us, heard
-        FROM agent_sightings WHERE heard >= ", clock!(), " - $1 ORDER BY replica, agent"
-    ))
-        .bind(FORGET_AFTER_US)
-        .fetch_all(&mut *connection)
-        .await
-        .checked()?;
-    let regions = sqlx::query("SELECT region, total_us, since FROM region_clocks ORDER BY region")
-        .fetch_all(&mut *connection)
-        .await
-        .checked()?;
-    let now = database_clock(&mut *connection).await?;
+/// Reads everybody's state in one round trip: by the time that several take from a
+/// slow database, leases would have ended.
+async fn cluster_view(pool: &PgPool) -> StoreResult<ClusterView> {
+    let mut answers = sqlx::raw_sql(VIEW).fetch_many(pool);
+    let (mut parts, mut rows) = (Vec::new(), Vec::new());
+    while let Some(answer) = answers.try_next().await.checked()? {
+        match answer {
+            Either::Right(row) => rows.push(row),
+            Either::Left(_) => parts.push(std::mem::take(&mut rows)),
+        }
+    }
+    let [_, replicas, shards, agents, regions, clock] = parts.as_slice() else {
+        return Err(codec::corrupt("an unexpected number of answers"));
+    };
+    let now = clock.first().map(|row| time(row, "now")).transpose()?;
+    let now = now.ok_or_else(|| codec::corrupt("a clock without a time"))?;
     Ok(ClusterView {
         now,
-        replicas: rows::read(&replicas, replica)?,
-        shards: rows::read(&shards, shard_row)?,
-        agents: rows::read(&agents, |row| sighting(row, now))?,
-        regions: rows::read(&regions, region_clock)?,
+        replicas: rows::read(replicas, replica)?,
+        shards: rows::read(shards, shard_row)?,
+        agents: rows::read(agents, |row| sighting(row, now))?,
+        regions: rows::read(regions, region_clock)?,
     })
 }
 
@@ -262,7 +264,7 @@ fn sighting(row: &PgRow, now: Timestamp) -> StoreResult<AgentSighting> {
     let heard = time(row, "heard")?;
     Ok(AgentSighting {
         agent: AgentId(get::<&str>(row, "agent")?.into()),
-        incarnation: codec::fixed("incarnation", get(row, "incarnation")?)?,
+        incarnation: codec::fixed("incarnation", &get::<Vec<u8>>(row, "incarnation")?)?,
         region: Region::from_stored(get::<&str>(row, "region")?),
         version: get(row, "version")?,
         max_in_flight: codec::narrow("max_in_flight", get(row, "max_in_flight")?)?,

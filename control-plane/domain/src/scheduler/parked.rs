@@ -1,0 +1,102 @@
+//! Deliveries whose earlier attempt an agent still holds.
+//!
+//! An agent that nobody heard for a while is lost: what it had in flight becomes
+//! UNKNOWN and is sent again. When it comes back it says what it holds, and then
+//! the next attempt of such a delivery would be a second POST beside the first.
+//! So it is parked until the first one's result is recorded, the agent's stream
+//! ends, or the longest that an attempt may take is over.
+
+use std::sync::Arc;
+
+use super::{AgentIdentity, Phase, Scheduler};
+use crate::delivery::Delivery;
+use crate::ids::{AttemptKey, DeliveryId, Shard};
+use crate::time::Timestamp;
+
+impl Scheduler {
+    /// An agent says what it holds.
+    pub(super) fn note_held(&mut self, agent: &AgentIdentity, held: &[AttemptKey]) {
+        let streams = self.streams.values_mut().filter(|stream| stream.agent == *agent);
+        for stream in streams {
+            stream.held.extend(held.iter().map(|key| (key.delivery, key.number)));
+        }
+        for key in held {
+            self.park(key.delivery);
+        }
+    }
+
+    /// Whether a connected agent holds an earlier attempt of this delivery.
+    pub(super) fn is_held_of(&self, delivery: &Delivery) -> bool {
+        let earlier = |number: &u32| *number < delivery.attempts;
+        delivery.attempts > 1
+            && self.streams.values().any(|s| s.held.get(&delivery.id).is_some_and(earlier))
+    }
+
+    /// An attempt's result is recorded.
+    pub(super) fn no_longer_held(&mut self, key: AttemptKey) {
+        for stream in self.streams.values_mut().filter(|stream| !stream.held.is_empty()) {
+            if stream.held.get(&key.delivery) == Some(&key.number) {
+                stream.held.remove(&key.delivery);
+                self.unparked.push(key.delivery);
+            }
+        }
+    }
+
+    /// Gives up waiting for attempts whose results should have come by then.
+    pub fn unpark_before(&mut self, before: Timestamp) {
+        let waits_since = |phase: &Phase, since| *phase == Phase::Parked && since < before;
+        let late = self.entries.iter().filter(|(_, entry)| waits_since(&entry.phase, entry.sent));
+        let late: Vec<DeliveryId> = late.map(|(id, _)| *id).collect();
+        for id in late {
+            for stream in self.streams.values_mut() {
+                stream.held.remove(&id);
+            }
+            self.unparked.push(id);
+        }
+    }
+
+    fn park(&mut self, id: DeliveryId) {
+        let Some(entry) = self.entries.get(&id).filter(|entry| entry.phase == Phase::Ready) else {
+            return;
+        };
+        let job = Arc::clone(&entry.job);
+        if !self.is_held_of(&job.delivery) {
+            return;
+        }
+        self.dequeue(&job);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.phase = Phase::Parked;
+        }
+    }
+
+    /// Queues what was parked and that nobody holds any more.
+    pub(super) fn queue_unparked(&mut self, now: Timestamp) {
+        for id in std::mem::take(&mut self.unparked) {
+            let Some(entry) = self.entries.get(&id).filter(|entry| entry.phase == Phase::Parked)
+            else {
+                continue;
+            };
+            let job = Arc::clone(&entry.job);
+            if self.is_held_of(&job.delivery) {
+                continue;
+            }
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.phase = Phase::Ready;
+            }
+            self.enqueue_and_wake(job, now);
+        }
+    }
+
+    /// Gives what is parked of a shard back to the table.
+    pub(super) fn release_parked(&mut self, shard: Shard) {
+        let of_shard = |entry: &&super::Entry| {
+            entry.phase == Phase::Parked && entry.job.delivery.shard == shard
+        };
+        let parked = self.entries.values().filter(of_shard);
+        let parked: Vec<AttemptKey> = parked.map(|e| e.job.delivery.current_attempt()).collect();
+        for key in parked {
+            self.remove_entry(key.delivery);
+            self.release.push(key);
+        }
+    }
+}

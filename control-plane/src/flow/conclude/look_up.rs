@@ -1,0 +1,45 @@
+//! The deliveries of results that memory does not know.
+//!
+//! Fed by the writer with results as they came; feeds it the same with what the
+//! table says of them. Guarantees only speed: a replica that takes another's
+//! results would fall behind a slow database by reading them one after the other.
+
+use futures::{StreamExt as _, stream};
+use postrider_store::StoreError;
+
+use super::{ConcludeWriter, Report};
+
+/// Deliveries that are read at once.
+const READ_AT_ONCE: usize = 4;
+
+impl ConcludeWriter {
+    /// Reads the deliveries of results that are not in memory, beside one another.
+    pub(super) async fn look_up(
+        &self,
+        batch: Vec<Report>,
+    ) -> Result<Vec<Report>, (StoreError, Vec<Report>)> {
+        let read = batch.into_iter().map(|mut report| async move {
+            let key = report.record.key;
+            let known = report.seen.is_some()
+                || self.parts.dispatcher.look(|scheduler, _| scheduler.is_out(key));
+            if known {
+                return (report, Ok(()));
+            }
+            let tenant = &report.record.subscription.tenant;
+            let found = self.parts.store.get_delivery(tenant, key.delivery).await;
+            let found = found.map(|delivery| report.seen = delivery);
+            (report, found)
+        });
+        let read: Vec<_> = stream::iter(read).buffered(READ_AT_ONCE).collect().await;
+        let mut reports = Vec::with_capacity(read.len());
+        let mut failed = None;
+        for (report, found) in read {
+            reports.push(report);
+            failed = failed.or(found.err());
+        }
+        match failed {
+            None => Ok(reports),
+            Some(error) => Err((error, reports)),
+        }
+    }
+}

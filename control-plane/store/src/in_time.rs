@@ -1,0 +1,233 @@
+//! Calls that end although nobody answers.
+//!
+//! Fed by whoever calls a store that is reached over a network; feeds that store.
+//! Guarantees that every call ends: PostgreSQL's own time-outs speak only while
+//! its words arrive, and a network that swallows them, or a server that stands
+//! still, would otherwise hold a loop, or a publisher, for as long as it lasts.
+//! A call that was given up may have happened, as after any `Unavailable`.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Late};
+use postrider_domain::event::Event;
+use postrider_domain::event_type::EventType;
+use postrider_domain::ids::{
+    AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, ReplicaId, Shard,
+    SubscriptionKey, TenantId,
+};
+use postrider_domain::notice::Announcement;
+use postrider_domain::operation::Operation;
+use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::time::Timestamp;
+
+use crate::*;
+
+/// Longer than a statement may take, so that the database's own word comes first
+/// where there is one; a call is a handful of statements.
+const CALL_LIMIT: Duration = Duration::from_secs(15);
+/// Maintenance drops and deletes, statement after statement.
+const MAINTENANCE_LIMIT: Duration = Duration::from_secs(600);
+/// Whoever asks whether the store is ready asks again soon.
+const READY_LIMIT: Duration = Duration::from_secs(3);
+/// How long closing may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Whether the database's silence was longer than a call may take, and nothing was
+/// heard since. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Silence(Arc<AtomicBool>);
+
+impl Silence {
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_over(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A store whose calls end in time.
+pub(crate) struct InTime<S> {
+    store: S,
+    silence: Silence,
+}
+
+impl<S: Store> Store for InTime<S> {}
+
+impl<S> InTime<S> {
+    /// Tells `silence` of calls that it gave up.
+    pub(crate) fn new(store: S, silence: Silence) -> Self {
+        Self { store, silence }
+    }
+
+    async fn within<T, E: From<StoreError>>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        // Boxed, so that it is dropped, with its connection, after the silence is known.
+        let mut call = Box::pin(call);
+        match tokio::time::timeout(limit, &mut call).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.silence.0.store(true, Ordering::Relaxed);
+                Err(StoreError::Unavailable(format!("no answer in {} s", limit.as_secs())).into())
+            }
+        }
+    }
+}
+
+macro_rules! in_time {
+    ($store:ident { $(fn $call:ident($($input:ident: $type:ty),*) -> $answer:ty;)* }) => {
+        #[async_trait]
+        impl<S: Store> $store for InTime<S> {
+            $(async fn $call(&self, $($input: $type),*) -> $answer {
+                self.within(CALL_LIMIT, self.store.$call($($input),*)).await
+            })*
+        }
+    };
+}
+
+in_time!(ConfigStore {
+    fn create_tenant(tenant: &Tenant) -> Result<(), WriteError>;
+    fn get_tenant(id: &TenantId) -> StoreResult<Option<Tenant>>;
+    fn list_tenants(query: &TenantQuery) -> StoreResult<Page<Tenant>>;
+    fn update_tenant(tenant: &Tenant, expected: i64) -> Result<Tenant, WriteError>;
+    fn delete_tenant(id: &TenantId, expected: i64, now: Timestamp) -> Result<(i64, u64), WriteError>;
+    fn tenant_config(id: &TenantId) -> StoreResult<Option<TenantConfig>>;
+    fn config_versions(ids: &[TenantId]) -> StoreResult<Vec<i64>>;
+    fn create_subscription(subscription: &Subscription) -> Result<i64, WriteError>;
+    fn get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;
+    fn list_subscriptions(query: &SubscriptionQuery) -> StoreResult<Page<Subscription>>;
+    fn update_subscription(subscription: &Subscription, expected: i64, news: &News) -> Result<i64, WriteError>;
+    fn deleted_with_unfinished(shards: &[Shard], limit: u32) -> StoreResult<Vec<SubscriptionKey>>;
+});
+
+in_time!(EventTypeStore {
+    fn create_event_type(event_type: &EventType, most: usize) -> Result<i64, CatalogueError>;
+    fn get_event_type(name: &str) -> StoreResult<Option<EventType>>;
+    fn list_event_types(query: &EventTypeQuery) -> StoreResult<Vec<EventType>>;
+    fn update_event_type(event_type: &EventType, expected: i64) -> Result<i64, CatalogueError>;
+    fn delete_event_type(name: &str, expected: i64, force: bool) -> Result<i64, CatalogueError>;
+    fn put_event_types(event_types: &[EventType], most: usize) -> Result<i64, CatalogueError>;
+    fn catalogue() -> StoreResult<(i64, Vec<EventType>)>;
+    fn catalogue_version() -> StoreResult<i64>;
+});
+
+in_time!(HistoryStore {
+    fn get_event(tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>>;
+    fn list_events(query: &EventQuery) -> StoreResult<Vec<ListedEvent>>;
+    fn delivery_counts(tenant: &TenantId, events: &[EventId]) -> StoreResult<Vec<DeliveryCounts>>;
+    fn deliveries_of(tenant: &TenantId, events: &[EventId]) -> StoreResult<Vec<Delivery>>;
+    fn get_delivery(tenant: &TenantId, id: DeliveryId) -> StoreResult<Option<Delivery>>;
+    fn list_deliveries(query: &DeliveryQuery) -> StoreResult<Vec<Delivery>>;
+    fn list_attempts(tenant: &TenantId, delivery: DeliveryId, after: u32, limit: u32) -> StoreResult<Vec<AttemptRecord>>;
+    fn last_attempts(tenant: &TenantId, deliveries: &[DeliveryId]) -> StoreResult<Vec<AttemptRecord>>;
+    fn stats(key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>>;
+    fn tail_position() -> StoreResult<i64>;
+    fn tail(position: i64, limit: u32) -> StoreResult<TailPage>;
+});
+
+in_time!(NoticeStore {
+    fn announcements(shards: &[Shard], limit: u32) -> StoreResult<Vec<WaitingAnnouncement>>;
+    fn remove_announcements(places: &[i64]) -> StoreResult<()>;
+    fn streaks(shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>>;
+    fn streak(key: &SubscriptionKey) -> StoreResult<Option<Streak>>;
+    fn raise_streak(key: &SubscriptionKey, from: Streak, to: Stage, told: Option<&Announcement>) -> StoreResult<bool>;
+    fn end_streak(key: &SubscriptionKey, recovered: Option<&Announcement>) -> StoreResult<()>;
+});
+
+in_time!(OperationStore {
+    fn create_operation(operation: &Operation) -> StoreResult<()>;
+    fn get_operation(tenant: &TenantId, id: OperationId) -> StoreResult<Option<Operation>>;
+    fn list_operations(tenant: &TenantId, before: Option<OperationId>, limit: u32) -> StoreResult<Vec<Operation>>;
+    fn running_operations(shards: &[Shard], limit: u32) -> StoreResult<Vec<Operation>>;
+    fn cancel_operation(tenant: &TenantId, id: OperationId, now: Timestamp) -> StoreResult<()>;
+    fn step_operation(step: &OperationStep, now: Timestamp) -> StoreResult<Option<Operation>>;
+    fn ended_deliveries(stretch: &Stretch) -> StoreResult<Vec<Delivery>>;
+    fn stretch_of_events(stretch: &Stretch, with_payload: bool) -> StoreResult<Vec<Event>>;
+    fn delivered_events(key: &SubscriptionKey, events: &[EventId]) -> StoreResult<HashSet<EventId>>;
+});
+
+in_time!(OrderingStore {
+    fn let_go(keys: &[OrderedKey], now: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
+    fn hold_key(hold: &KeyHold) -> StoreResult<()>;
+    fn release_key(key: &OrderedKey) -> StoreResult<bool>;
+    fn release_keys(subscription: &SubscriptionKey) -> StoreResult<()>;
+    fn waiting_keys(after: Option<&OrderedKey>, limit: u32, now: Timestamp) -> StoreResult<Vec<WaitingKey>>;
+    fn let_all_go(subscription: &SubscriptionKey, now: Timestamp, limit: u32) -> StoreResult<u64>;
+});
+
+in_time!(OwnershipStore {
+    fn now() -> StoreResult<Timestamp>;
+    fn heartbeat(replica: &ReplicaRow, agents: &[AgentSighting]) -> StoreResult<ClusterView>;
+    fn acquire_shards(replica: &ReplicaId, shards: &[Shard], lease: Duration, force: bool) -> StoreResult<Vec<(Shard, Epoch)>>;
+    fn renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration) -> StoreResult<Vec<Shard>>;
+    fn release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
+    fn remove_replica(replica: &ReplicaId) -> StoreResult<()>;
+    fn put_region_clock(clock: &RegionClock) -> StoreResult<()>;
+});
+
+in_time!(PublishingStore {
+    fn publish(batch: &[NewEvent]) -> StoreResult<Vec<Published>>;
+    fn add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
+});
+
+in_time!(WorkStore {
+    fn conclude(batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>>;
+    fn conclude_late(record: &AttemptRecord, now: Timestamp) -> StoreResult<Late>;
+    fn claim_due(claims: &[Claim], now: Timestamp, limits: ClaimLimits) -> StoreResult<Vec<Work>>;
+    fn waiting(shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>>;
+    fn stale_in_flight(shards: &[(Shard, Epoch)], limit: u32) -> StoreResult<Vec<Delivery>>;
+    fn own_in_flight(shards: &[(Shard, Epoch)], after: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<Delivery>>;
+    fn load_work(ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>>;
+    fn release(keys: &[AttemptKey], due: Timestamp) -> StoreResult<()>;
+    fn adopt(keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()>;
+    fn end_waiting(request: &EndWaiting, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    fn cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp) -> StoreResult<Cancelled>;
+    fn bring_forward(tenant: &TenantId, id: DeliveryId, now: Timestamp) -> StoreResult<bool>;
+    fn count_due(key: &SubscriptionKey, shard: Shard, now: Timestamp, cap: u32) -> StoreResult<u32>;
+    fn backlog(key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog>;
+});
+
+#[async_trait]
+impl<S: Store> MaintenanceStore for InTime<S> {
+    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
+        self.within(MAINTENANCE_LIMIT, self.store.maintain(now, settings)).await
+    }
+
+    async fn ready(&self, now: Timestamp) -> StoreResult<()> {
+        self.within(READY_LIMIT, self.store.ready(now)).await
+    }
+
+    async fn close(&self) {
+        let closed = tokio::time::timeout(CLOSE_LIMIT, self.store.close()).await;
+        if closed.is_err() {
+            tracing::warn!("the database's connections did not close; they end with the process");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_without_an_answer_ends_as_unavailable() {
+        let bounded = InTime::new((), Silence::default());
+        let never = std::future::pending::<StoreResult<()>>();
+        let ended = bounded.within(Duration::from_millis(5), never).await;
+        assert!(matches!(ended, Err(StoreError::Unavailable(_))), "{ended:?}");
+        assert!(bounded.silence.is_kept());
+        let answered = bounded.within(CALL_LIMIT, async { Ok::<_, StoreError>(7) }).await;
+        assert!(matches!(answered, Ok(7)), "{answered:?}");
+    }
+}

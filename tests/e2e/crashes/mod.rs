@@ -1,0 +1,36 @@
+//! Processes that die, or are asked to stop, with deliveries in flight.
+//!
+//! Fed by real clusters on both engines; feeds the verdict of
+//! [`postrider_tests::history`]. Guarantees that each round can be told apart
+//! by its printed seed: POSTRIDER_TEST_SEED repeats one, POSTRIDER_TEST_ROUNDS
+//! asks for more.
+
+mod fire;
+mod in_flight;
+mod load;
+mod publishers;
+mod round;
+mod witness;
+
+use std::env;
+use std::str::FromStr;
+
+use postrider_tests::cluster::Engine;
+
+/// In CI: enough for each kind of victim twice.
+const SQLITE_ROUNDS: u64 = 8;
+const POSTGRES_ROUNDS: u64 = 14;
+
+pub fn variable<T: FromStr>(name: &str) -> Option<T> {
+    env::var(name).ok()?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_on_sqlite() {
+    Box::pin(round::rounds(Engine::Sqlite, SQLITE_ROUNDS)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_on_postgres() {
+    Box::pin(round::rounds(Engine::Postgres, POSTGRES_ROUNDS)).await;
+}

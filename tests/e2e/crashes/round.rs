@@ -1,0 +1,102 @@
+//! Rounds of load and of `kill -9`.
+//!
+//! Fed by an engine and a number of rounds; feeds `crashes`. Guarantees that in each
+//! round the strike falls while events are published or delivered, that everything
+//! ends, and that the whole story is judged, with the round's seed in what is told.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures::future::{join, join_all};
+use postrider_proto::v1::{AttemptOutcome, DeliveryState};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::Engine;
+use postrider_tests::history::{self, Story};
+use postrider_tests::receiver::{Options, Receiver};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::time::{Instant, sleep};
+
+use super::fire::{Fire, Strike};
+use super::load::{self, EVENTS, Tenant};
+use super::publishers::{Ledger, Publisher};
+use super::{variable, witness};
+
+/// So many rounds share a cluster and a receiver, whose memory is bounded.
+const ROUNDS_PER_CLUSTER: u64 = 25;
+
+/// All publishers of a round, to their ends.
+async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &Ledger) {
+    join_all(tenants.iter().enumerate().map(|(number, tenant)| async move {
+        let publisher = Publisher { apis, number, tenant, ledger };
+        let (one, batch) = (publisher.one_by_one(), publisher.in_batches());
+        join(one, join(batch, publisher.on_a_stream())).await;
+    }))
+    .await;
+}
+
+async fn round(fire: &mut Fire, receiver: &Receiver, number: u64, seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let strike = Strike::draw(seed, &mut random, fire.engine, EVENTS);
+    println!("{:?} round {number}: seed {seed}, {strike:?}", fire.engine);
+    let (begun, wall) = (Instant::now(), SystemTime::now());
+    let replicas = 0..fire.cluster.replicas.len();
+    let apis: Vec<Api> = replicas.map(|one| fire.cluster.api_of(one).unwrap()).collect();
+    let region = fire.other_region();
+    let mut api = apis[0].clone();
+    let tenants = load::prepare(&mut api, receiver, &mut random, number, &region).await;
+
+    let (ledger, stop) = (Ledger::default(), AtomicBool::new(false));
+    let under_fire = async {
+        let shooting = async {
+            while ledger.acknowledged() < strike.acknowledged {
+                sleep(Duration::from_millis(2)).await;
+            }
+            fire.strike(&strike).await;
+        };
+        join(publish(&apis, &tenants, &ledger), shooting).await;
+        witness::settled(&api, &tenants).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (sightings, ()) = join(witness::watch(&apis, &tenants, &stop), under_fire).await;
+    let took = begun.elapsed();
+    let promises = ledger.promises();
+    assert_eq!(promises.len(), EVENTS);
+    witness::keys_still_hold(&api, &promises).await;
+    let story = witness::story(&api, receiver, &tenants, &promises, wall).await;
+    let story = Story { sightings, ..story };
+    tell(number, &story, &ledger, took);
+    let faults = history::faults(&story);
+    assert!(faults.is_empty(), "round {number}, seed {seed}, {strike:?}: {faults:#?}");
+}
+
+fn tell(number: u64, story: &Story, ledger: &Ledger, took: Duration) {
+    let exhausted =
+        story.deliveries.iter().filter(|(one, _)| one.state() == DeliveryState::Exhausted);
+    let attempts = story.deliveries.iter().flat_map(|(_, attempts)| attempts);
+    let unknown = attempts.filter(|attempt| attempt.outcome() == AttemptOutcome::Unknown);
+    println!(
+        "round {number}: {} deliveries, {} exhausted, {} POSTs, {} UNKNOWN, {took:.1?}, refused {:?}",
+        story.deliveries.len(),
+        exhausted.count(),
+        story.posts.len(),
+        unknown.count(),
+        ledger.refusals(),
+    );
+}
+
+/// Rounds from POSTRIDER_TEST_SEED on, as many as POSTRIDER_TEST_ROUNDS says.
+pub async fn rounds(engine: Engine, count: u64) {
+    let first = variable("POSTRIDER_TEST_SEED").unwrap_or_else(rand::random::<u32>);
+    let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(count);
+    let mut done = 0;
+    while done < count {
+        let mut fire = Fire::light(engine).await;
+        let options = Options { numbered: true, ..Options::default() };
+        let receiver = fire.cluster.receiver_with(options).await.unwrap();
+        for number in done..count.min(done + ROUNDS_PER_CLUSTER) {
+            round(&mut fire, &receiver, number, u64::from(first) + number).await;
+        }
+        done += ROUNDS_PER_CLUSTER;
+    }
+}

@@ -1,0 +1,176 @@
+//! What can be known of a round.
+//!
+//! Fed by the API, meanwhile and afterwards, by the receiver and by what publishers
+//! were promised; feeds the history's judge with a story. Guarantees that states are
+//! seen in the order of time, since one reader reads them one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use postrider_proto::v1::reconcile_events_response::Part;
+use postrider_proto::v1::{
+    Delivery, DeliveryState, ListDeliveriesRequest, PublishEventsRequest, ReconcileEventsRequest,
+    publish_result,
+};
+use postrider_tests::api::Api;
+use postrider_tests::history::{Account, Pair, Post, Story};
+use postrider_tests::receiver::Receiver;
+use prost_types::Timestamp;
+use tokio::time::sleep;
+use tonic::Status;
+
+use super::load::Tenant;
+use super::publishers::{Promise, SETTLED_LIMIT};
+
+const UNFINISHED: &str = "state != SUCCEEDED AND state != EXHAUSTED";
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+const READ_AT_ONCE: usize = 16;
+const PAGE_SIZE: i32 = 1_000;
+
+/// Where deliveries were seen to stand, in the order of time.
+pub type Sightings = Vec<(String, DeliveryState)>;
+
+async fn all(api: &mut Api, tenant: &str) -> Result<Vec<Delivery>, Status> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let page = api.deliveries.list_deliveries(ListDeliveriesRequest {
+            parent: tenant.to_owned(),
+            page_size: PAGE_SIZE,
+            page_token,
+            ..ListDeliveriesRequest::default()
+        });
+        let page = page.await?.into_inner();
+        all.extend(page.deliveries);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(all);
+        }
+    }
+}
+
+/// Looks at every delivery now and then until told to stop; a replica that is away
+/// is asked again later.
+pub async fn watch(apis: &[Api], tenants: &[Tenant], stop: &AtomicBool) -> Sightings {
+    let mut last: BTreeMap<String, DeliveryState> = BTreeMap::new();
+    let mut sightings = Vec::new();
+    let mut looks = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for tenant in tenants {
+            let mut api = apis[looks % apis.len()].clone();
+            looks += 1;
+            let Ok(seen) = all(&mut api, &tenant.name).await else { continue };
+            for delivery in seen {
+                let state = delivery.state();
+                if last.insert(delivery.name.clone(), state) != Some(state) {
+                    sightings.push((delivery.name, state));
+                }
+            }
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    sightings
+}
+
+/// Waits until every delivery has ended.
+pub async fn settled(api: &Api, tenants: &[Tenant]) {
+    for tenant in tenants {
+        let unfinished = api.wait_for_deliveries(&tenant.name, UNFINISHED, 0, SETTLED_LIMIT);
+        unfinished.await.unwrap();
+    }
+}
+
+/// Reads everything.
+pub async fn story(
+    api: &Api,
+    receiver: &Receiver,
+    tenants: &[Tenant],
+    promises: &[Promise],
+    begun: SystemTime,
+) -> Story {
+    let mut story = Story::default();
+    for (number, tenant) in tenants.iter().enumerate() {
+        let deliveries = all(&mut api.clone(), &tenant.name).await.unwrap();
+        story.deliveries.extend(with_attempts(api, deliveries).await);
+        for made in &tenant.subscriptions {
+            let requests = receiver.requests_to(&made.path);
+            story.posts.extend(requests.iter().map(|request| Post::of(request, &made.name)));
+            if made.brief {
+                story.brief.insert(made.name.clone());
+            }
+        }
+        let own: Vec<_> = promises.iter().filter(|promise| promise.tenant == number).collect();
+        let wanted = own.iter().filter(|promise| promise.matched > 0);
+        story.owed.extend(wanted.flat_map(|promise| owed(tenant, promise)));
+        let published = own.iter().map(|promise| promise.event.clone()).collect();
+        story.accounts.push(account(api, &tenant.name, published, begun).await);
+    }
+    story.posts.sort_by_key(|post| post.number);
+    story.places =
+        promises.iter().map(|promise| (promise.event.clone(), promise.place as u64)).collect();
+    story
+}
+
+fn owed<'a>(tenant: &'a Tenant, promise: &'a Promise) -> impl Iterator<Item = Pair> + 'a {
+    let subscriptions = tenant.subscriptions.iter();
+    subscriptions.map(|made| (promise.event.clone(), made.name.clone()))
+}
+
+async fn with_attempts(
+    api: &Api,
+    deliveries: Vec<Delivery>,
+) -> Vec<(Delivery, Vec<postrider_proto::v1::Attempt>)> {
+    let read = stream::iter(deliveries).map(|delivery| {
+        let mut api = api.clone();
+        async move {
+            let attempts = api.attempts(&delivery.name).await?;
+            Ok::<_, Status>((delivery, attempts))
+        }
+    });
+    read.buffer_unordered(READ_AT_ONCE).try_collect().await.unwrap()
+}
+
+/// The account of everything that a tenant published.
+async fn account(
+    api: &Api,
+    tenant: &str,
+    published: BTreeSet<String>,
+    begun: SystemTime,
+) -> Account {
+    let request = ReconcileEventsRequest {
+        parent: tenant.to_owned(),
+        start_time: Some(Timestamp::from(begun)),
+        ..ReconcileEventsRequest::default()
+    };
+    let answer = api.clone().events.reconcile_events(request).await.unwrap();
+    let parts: Vec<_> = answer.into_inner().try_collect().await.unwrap();
+    let mut account = Account { tenant: tenant.to_owned(), published, ..Account::default() };
+    for response in parts {
+        match response.part.expect("a part") {
+            Part::Row(row) => account.rows.push(row),
+            Part::Summary(summary) => account.summary = summary,
+        }
+    }
+    account
+}
+
+/// Whoever publishes again with his keys is told of the same events.
+pub async fn keys_still_hold(api: &Api, promises: &[Promise]) {
+    for promises in promises.chunks(500) {
+        let requests = promises.iter().map(|promise| promise.idempotent.clone()).collect();
+        let batch = PublishEventsRequest { parent: String::new(), requests };
+        let answer = api.clone().events.publish_events(batch).await.unwrap();
+        let results = answer.into_inner().results;
+        for (promise, result) in promises.iter().zip(results) {
+            match result.result {
+                Some(publish_result::Result::Response(answer)) => {
+                    assert!(answer.duplicate, "made again: {promise:?}");
+                    assert_eq!(answer.event, promise.event);
+                }
+                other => panic!("{promise:?}: {other:?}"),
+            }
+        }
+    }
+}

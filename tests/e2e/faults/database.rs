@@ -1,0 +1,164 @@
+//! Databases that are slow, that restart, and that let nobody in for a while:
+//! 20 s, or as many as POSTRIDER_TEST_OUTAGE_SECONDS says.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::postgres::{Server, Stop};
+use postrider_tests::receiver::behaviour::{Answer, Gate, held};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Payee, SETTLED, TOLD, assert_alive, assert_refused, assert_understandable, payees,
+    wait_until_ready,
+};
+use crate::crashes::variable;
+use crate::replicas::{owned, shared, wait_for_shards};
+use crate::stage::SOON;
+
+/// What each direction takes: nothing is lost by it, and no lease.
+const SLOW: Duration = Duration::from_millis(300);
+/// A database that is hardly there.
+const SLOWEST: Duration = Duration::from_secs(1);
+/// Longer than a lease.
+const A_WHILE: Duration = Duration::from_secs(12);
+/// What a patient publisher gives a call.
+const LONG_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Publishes to each payee in turn until told to stop, surely.
+async fn keep_publishing(payees: &mut [Payee], api: &Api, stop: &AtomicBool) {
+    let publishing = payees.iter_mut().map(|payee| async move {
+        let mut number = 0;
+        while !stop.load(Ordering::Relaxed) {
+            payee.publish_surely(api, &format!("{}-{number}", payee.path)).await;
+            number += 1;
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    join_all(publishing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_slow() {
+    let cluster = Cluster::start(&Description {
+        engine: Engine::Postgres,
+        replicas: 2,
+        database_proxies: true,
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let (one, two) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
+    wait_for_shards(&one, SOON, shared).await;
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payees = payees(&one, &receiver, "slow", 8).await;
+    join_all(payees.iter_mut().map(|payee| payee.publish(&one, 1))).await;
+
+    cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOW));
+    let slowed = Instant::now();
+    let stop = AtomicBool::new(false);
+    let watching = async {
+        let begun = Instant::now();
+        while begun.elapsed() < A_WHILE {
+            assert!(shared(&owned(&two).await), "a slow answer cost a shard its owner");
+            for api in [&one, &two] {
+                assert_alive(api).await;
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+        wait_until_ready(&one, true, TOLD).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    join(keep_publishing(&mut payees, &two, &stop), watching).await;
+    let unfinished = payees
+        .iter()
+        .map(|payee| one.wait_for_deliveries(&payee.tenant, "state != SUCCEEDED", 0, SETTLED));
+    join_all(unfinished).await.into_iter().for_each(|ended| drop(ended.unwrap()));
+    println!("{} events in {:?} at {SLOW:?}", receiver.received(), slowed.elapsed());
+    cluster.database_proxies.iter().for_each(|proxy| proxy.pass());
+    for payee in &payees {
+        payee.assert_delivered_once(&one, &receiver).await;
+    }
+
+    cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOWEST));
+    let begun = Instant::now();
+    while begun.elapsed() < A_WHILE {
+        let tried = payees.iter().map(|payee| payee.try_publish(&one, "", LONG_DEADLINE));
+        for refused in join_all(tried).await.into_iter().filter_map(Result::err) {
+            assert_understandable(&refused);
+        }
+        for api in [&one, &two] {
+            assert_alive(api).await;
+        }
+    }
+    cluster.database_proxies.iter().for_each(|proxy| proxy.pass());
+    for api in [&one, &two] {
+        println!("ready after {:?}", wait_until_ready(api, true, SETTLED).await);
+    }
+    wait_for_shards(&one, SETTLED, shared).await;
+    for payee in &payees {
+        payee.delivered(&two, &receiver).await;
+    }
+}
+
+/// While publishers go on: a restart in order, one as after a crash, and an
+/// outage longer than a lease. Whatever was in flight is sent once all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_restarts_and_refuses() {
+    let mut server = Server::start().await.unwrap();
+    let mut cluster = Cluster::start(&Description {
+        engine: Engine::Postgres,
+        server_url: Some(server.url().to_owned()),
+        database_proxies: true,
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let api = cluster.api().unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payees = payees(&api, &receiver, "restart", 6).await;
+    let mut held_one = Payee::create(&api, &receiver, "held", 0).await;
+    let gate = Gate::closed();
+    receiver.script(&held_one.path, [held(&gate)]);
+    receiver.otherwise([Answer::ok().after(Duration::from_millis(200)).into()]);
+    held_one.publish(&api, 5).await;
+    receiver.wait_for_at(&held_one.path, 5, SOON).await.unwrap();
+
+    let stop = AtomicBool::new(false);
+    let striking = async {
+        for how in [Stop::Fast, Stop::Immediate] {
+            sleep(Duration::from_secs(1)).await;
+            server.stop(how).await.unwrap();
+            assert_alive(&api).await;
+            server.start_again().await.unwrap();
+            println!("{how:?}: ready again after {:?}", wait_until_ready(&api, true, TOLD).await);
+        }
+        sleep(Duration::from_secs(1)).await;
+        outage(&mut cluster, &api, &held_one, &gate).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    join(keep_publishing(&mut payees, &api, &stop), striking).await;
+    for payee in payees.iter().chain([&held_one]) {
+        payee.assert_delivered_once(&api, &receiver).await;
+    }
+    println!("{} events", receiver.received());
+    drop(cluster);
+}
+
+async fn outage(cluster: &mut Cluster, api: &Api, held: &Payee, gate: &Gate) {
+    let seconds = variable("POSTRIDER_TEST_OUTAGE_SECONDS").unwrap_or(20);
+    let begun = Instant::now();
+    cluster.database_proxies[0].refuse().await;
+    wait_until_ready(api, false, TOLD).await;
+    gate.open();
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        assert_refused(api, held, "refused").await;
+        assert_alive(api).await;
+        wait_until_ready(api, false, Duration::ZERO).await;
+    }
+    cluster.database_proxies[0].admit().await.unwrap();
+    println!("ready {:?} after the outage", wait_until_ready(api, true, TOLD).await);
+}

@@ -1,0 +1,202 @@
+//! What the world does to a running Postrider: it stops processes, parts them,
+//! fills disks, slows, restarts and refuses databases, and turns clocks.
+//!
+//! Fed by real clusters, with proxies and other means between their parts; feeds
+//! nobody. Guarantees, for each fault, that the system is seen to recover by
+//! itself in bounded time, that liveness and readiness told the truth meanwhile,
+//! that no publisher waited past his deadline or was promised what did not hold,
+//! and that in the end everything acknowledged was delivered.
+
+mod database;
+mod partitions;
+mod stopped;
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use postrider_proto::v1::{Attempt, AttemptOutcome, Delivery, PublishEventRequest, Subscription};
+use postrider_tests::api::{self, Api};
+use postrider_tests::history::{self, Post, Story};
+use postrider_tests::publish::{event, fixed_delays, subscription};
+use postrider_tests::receiver::Receiver;
+use postrider_tests::wait;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use crate::stage::REGION;
+
+/// A lease, an agent's silence and a retry or two, on a busy machine.
+pub const SETTLED: Duration = Duration::from_secs(60);
+/// A replica says within this time that its database is away, or back.
+pub const TOLD: Duration = Duration::from_secs(15);
+/// What a publisher in a hurry gives a call.
+pub const DEADLINE: Duration = Duration::from_secs(3);
+const PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
+
+// --- health -----------------------------------------------------------------------
+
+/// What a replica says of itself; an error when it says nothing.
+async fn says(api: &Api, service: &str) -> Result<bool, Status> {
+    let asked = HealthCheckRequest { service: service.to_owned() };
+    let mut health = api.health.clone();
+    let answer = timeout(DEADLINE, health.check(asked)).await;
+    let answer = answer.map_err(|_| Status::deadline_exceeded("no word about its health"))??;
+    Ok(answer.into_inner().status() == ServingStatus::Serving)
+}
+
+/// A fault of others is no reason to restart a replica.
+pub async fn assert_alive(api: &Api) {
+    assert!(says(api, "liveness").await.unwrap(), "it asks to be restarted");
+}
+
+/// Waits until a replica says that it is ready, or that it is not.
+pub async fn wait_until_ready(api: &Api, ready: bool, limit: Duration) -> Duration {
+    let begun = Instant::now();
+    wait::until(&format!("readiness to be {ready}"), limit, || async {
+        let said = says(api, "readiness").await.map_err(|status| status.to_string())?;
+        wait::when(said, |said| *said == ready)
+    })
+    .await
+    .unwrap();
+    begun.elapsed()
+}
+
+// --- tenants ----------------------------------------------------------------------
+
+/// A tenant with one subscription, and what it was promised.
+pub struct Payee {
+    pub tenant: String,
+    pub subscription: String,
+    pub path: String,
+    pub events: Vec<String>,
+}
+
+/// Retried soon and often, so that nothing ends but by success.
+pub fn patient(url: &str) -> Subscription {
+    let delays = [Duration::from_millis(500); 40];
+    Subscription {
+        retry_policy: Some(fixed_delays(&delays).unwrap()),
+        region: REGION.to_owned(),
+        ..subscription(url, &["*"])
+    }
+}
+
+impl Payee {
+    /// Posted to at `/{id}`, with at most so many at once.
+    pub async fn create(api: &Api, receiver: &Receiver, id: &str, max_in_flight: u32) -> Self {
+        let mut api = api.clone();
+        let tenant = api.create_tenant(id).await.unwrap();
+        let path = format!("/{id}");
+        let wanted = Subscription { max_in_flight, ..patient(&receiver.url(&path)) };
+        let subscription = api.subscribe(&tenant, wanted).await.unwrap().name;
+        Self { tenant, subscription, path, events: Vec::new() }
+    }
+
+    /// Publishes so many events, each of which must be acknowledged at once.
+    pub async fn publish(&mut self, api: &Api, count: usize) {
+        let published = (0..count).map(|_| {
+            let (mut api, tenant) = (api.clone(), self.tenant.clone());
+            async move { api.publish(&tenant, event("payment.completed", PAYLOAD), "").await }
+        });
+        let published = join_all(published).await.into_iter().map(|one| one.unwrap().event);
+        self.events.extend(published);
+    }
+
+    /// Publishes an event whose publisher tries, with its key, until it is
+    /// acknowledged. Every refusal on the way is one that he can understand.
+    pub async fn publish_surely(&mut self, api: &Api, key: &str) {
+        let begun = Instant::now();
+        loop {
+            match self.try_publish(api, key, Duration::from_secs(30)).await {
+                Ok(event) => return self.events.push(event),
+                Err(status) if begun.elapsed() > SETTLED => panic!("{key}: {status}"),
+                Err(status) => {
+                    assert_understandable(&status);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// One try, with a deadline.
+    pub async fn try_publish(
+        &self,
+        api: &Api,
+        key: &str,
+        deadline: Duration,
+    ) -> Result<String, Status> {
+        let mut request = Request::new(PublishEventRequest {
+            parent: self.tenant.clone(),
+            event: Some(event("payment.completed", PAYLOAD)),
+            idempotency_key: key.to_owned(),
+        });
+        request.set_timeout(deadline);
+        let mut events = api.events.clone();
+        Ok(events.publish_event(request).await?.into_inner().event)
+    }
+
+    /// Each delivery with its attempts.
+    pub async fn history(&self, api: &Api) -> Vec<(Delivery, Vec<Attempt>)> {
+        let mut api = api.clone();
+        let mut all = Vec::new();
+        for delivery in api.all_deliveries(&self.tenant, "").await.unwrap() {
+            let attempts = api.attempts(&delivery.name).await.unwrap();
+            all.push((delivery, attempts));
+        }
+        all
+    }
+
+    /// Everything was delivered by the only attempt that was ever made of it.
+    pub async fn assert_delivered_once(&self, api: &Api, receiver: &Receiver) {
+        let delivered = self.delivered(api, receiver).await;
+        for (delivery, attempts) in &delivered {
+            let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
+            assert_eq!(outcomes, [AttemptOutcome::Succeeded], "{}: {attempts:#?}", delivery.name);
+        }
+        let posts = usize::try_from(receiver.received_at(&self.path)).unwrap();
+        assert_eq!(posts, delivered.len(), "POSTs to {}", self.path);
+    }
+
+    /// Waits until everything is delivered; what history tells then has no fault.
+    pub async fn delivered(&self, api: &Api, receiver: &Receiver) -> Vec<(Delivery, Vec<Attempt>)> {
+        let unfinished = api.wait_for_deliveries(&self.tenant, "state != SUCCEEDED", 0, SETTLED);
+        unfinished.await.unwrap();
+        let deliveries = self.history(api).await;
+        let pair = |event: String| (event, self.subscription.clone());
+        let posts = receiver.requests_to(&self.path).into_iter();
+        let posts = posts.map(|request| Post::of(&request, &self.subscription)).collect();
+        let owed = self.events.iter().cloned().map(pair).collect();
+        let story = Story { owed, posts, deliveries, ..Story::default() };
+        let faults = history::faults(&story);
+        assert!(faults.is_empty(), "{}: {faults:#?}", self.tenant);
+        story.deliveries
+    }
+}
+
+/// As many payees as it takes for each of two replicas to own some.
+pub async fn payees(api: &Api, receiver: &Receiver, name: &str, count: usize) -> Vec<Payee> {
+    let mut payees = Vec::new();
+    for number in 0..count {
+        payees.push(Payee::create(api, receiver, &format!("{name}-{number}"), 0).await);
+    }
+    payees
+}
+
+// --- refusals ---------------------------------------------------------------------
+
+/// A refusal tells the publisher that, and when, he may try again.
+pub fn assert_understandable(status: &Status) {
+    let code = status.code();
+    assert!(matches!(code, Code::Unavailable | Code::ResourceExhausted), "{status:?}");
+    assert!(api::retry_delay(status).is_some(), "without RetryInfo: {status:?}");
+}
+
+/// A publish through this replica is refused, before its deadline.
+pub async fn assert_refused(api: &Api, payee: &Payee, key: &str) {
+    let begun = Instant::now();
+    let refused = payee.try_publish(api, key, DEADLINE).await.expect_err("a false yes");
+    assert_understandable(&refused);
+    assert!(begun.elapsed() < DEADLINE, "refused after {:?}", begun.elapsed());
+}

@@ -1,0 +1,107 @@
+//! Judges what is left after crashes.
+//!
+//! Fed by what publishers were promised, what receivers got and what the API told,
+//! meanwhile and afterwards; feeds tests with every contradiction. Guarantees to be
+//! a pure function with its own understanding of the promises, so that doctored
+//! stories can show that it sees each kind of loss.
+
+mod accounts;
+mod attempts;
+mod order;
+mod sequences;
+mod states;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postrider_proto::v1::{Attempt, Delivery, DeliveryState};
+
+pub use self::accounts::Account;
+use crate::receiver::Received;
+
+/// An event and a subscription, by their names.
+pub type Pair = (String, String);
+
+/// A POST that a receiver read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Post {
+    /// Its place in the order of arrival.
+    pub number: u64,
+    pub event: String,
+    pub subscription: String,
+    /// As `webhook-sequence` says; 0 when it says nothing.
+    pub sequence: i64,
+}
+
+impl Post {
+    /// A request to this subscription's path.
+    pub fn of(request: &Received, subscription: &str) -> Self {
+        let tenant = subscription.split_once("/subscriptions/").map_or("", |(tenant, _)| tenant);
+        Self {
+            number: request.number,
+            event: format!("{tenant}/events/{}", request.webhook_id()),
+            subscription: subscription.to_owned(),
+            sequence: request.header("webhook-sequence").parse().unwrap_or_default(),
+        }
+    }
+
+    fn pair(&self) -> Pair {
+        (self.event.clone(), self.subscription.clone())
+    }
+}
+
+/// Everything that is known.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    /// Acknowledged events, with each subscription that they match.
+    pub owed: Vec<Pair>,
+    /// Every POST that a receiver read, in the order of arrival.
+    pub posts: Vec<Post>,
+    /// Every delivery, with its attempts in the order of their numbers.
+    pub deliveries: Vec<(Delivery, Vec<Attempt>)>,
+    /// Subscriptions that give up, so that a delivery may end EXHAUSTED.
+    pub brief: BTreeSet<String>,
+    /// Events' places within their ordering keys, as they were published, from 0.
+    pub places: BTreeMap<String, u64>,
+    /// Where deliveries, by name, were seen to stand meanwhile, in the order of time.
+    pub sightings: Vec<(String, DeliveryState)>,
+    /// What reconciliation told of each tenant.
+    pub accounts: Vec<Account>,
+}
+
+/// What contradicts the promises; empty when they were kept.
+pub fn faults(story: &Story) -> Vec<String> {
+    let mut faults = pairs(story);
+    faults.extend(attempts::faults(story));
+    faults.extend(order::faults(story));
+    faults.extend(sequences::faults(story));
+    faults.extend(states::faults(story));
+    faults.extend(story.accounts.iter().flat_map(|account| accounts::faults(story, account)));
+    faults
+}
+
+/// What was acknowledged was delivered, and nothing else was.
+fn pairs(story: &Story) -> Vec<String> {
+    let mut faults = Vec::new();
+    let posts: BTreeSet<Pair> = story.posts.iter().map(Post::pair).collect();
+    let mut told = BTreeSet::new();
+    for (delivery, _) in &story.deliveries {
+        if !told.insert((delivery.event.clone(), delivery.subscription.clone())) {
+            faults.push(format!("{}: a second one of its pair", delivery.name));
+        }
+    }
+    for pair in &story.owed {
+        let (event, subscription) = pair;
+        if !told.contains(pair) {
+            faults.push(format!("{event} has no delivery to {subscription}"));
+        }
+        if !posts.contains(pair) {
+            faults.push(format!("{event} never came to {subscription}"));
+        }
+    }
+    for (event, subscription) in posts.iter().filter(|pair| !told.contains(*pair)) {
+        faults.push(format!("{event} came to {subscription} without a delivery"));
+    }
+    faults
+}
