@@ -7,6 +7,7 @@
 //! that no publisher waited past his deadline or was promised what did not hold,
 //! and that in the end everything acknowledged was delivered.
 
+mod clocks;
 mod database;
 mod partitions;
 mod stopped;
