@@ -57,6 +57,21 @@ impl FakeTime {
     }
 }
 
+impl Drop for FakeTime {
+    fn drop(&mut self) {
+        // What the library leaves of programs that were killed: no process, no use.
+        for entry in fs::read_dir("/dev/shm").into_iter().flatten().filter_map(Result::ok) {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let of = ["faketime_shm_", "sem.faketime_sem_"];
+            let process = of.iter().find_map(|prefix| name.strip_prefix(prefix));
+            if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
 /// Where the distribution keeps it: a folder for each architecture.
 fn library() -> Result<PathBuf> {
     let architectures = fs::read_dir("/usr/lib")?.filter_map(Result::ok);

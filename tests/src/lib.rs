@@ -21,5 +21,6 @@ pub mod publish;
 pub mod receiver;
 pub mod replica;
 pub mod signature;
+pub mod small_disk;
 pub mod timed;
 pub mod wait;

@@ -26,6 +26,8 @@ struct Inner {
     view: RwLock<Arc<ClusterView>>,
     /// When the database last took a heartbeat; by no clock that a test moves.
     heard: RwLock<Instant>,
+    /// When the database last refused a commit, unless it has taken one since.
+    refused: RwLock<Option<Instant>>,
     sweeps: AtomicU64,
     suspicion: AtomicBool,
     clock_is_off: AtomicBool,
@@ -50,6 +52,7 @@ impl Cluster {
             lost_after,
             view: RwLock::new(Arc::new(view)),
             heard: RwLock::new(Instant::now()),
+            refused: RwLock::new(None),
             sweeps: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             clock_is_off: AtomicBool::new(false),
@@ -81,6 +84,21 @@ impl Cluster {
     /// How long ago the database last took a heartbeat.
     pub fn silence(&self) -> Duration {
         self.0.heard.read().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Whether the database took the last commit of events.
+    pub(super) fn committed(&self, taken: bool) {
+        let known = self.0.refused.read().unwrap_or_else(PoisonError::into_inner).is_none();
+        if !(taken && known) {
+            let refused = (!taken).then(Instant::now);
+            *self.0.refused.write().unwrap_or_else(PoisonError::into_inner) = refused;
+        }
+    }
+
+    /// How long ago the database refused a commit, if it has taken none since.
+    pub fn refused_ago(&self) -> Option<Duration> {
+        let refused = *self.0.refused.read().unwrap_or_else(PoisonError::into_inner);
+        refused.map(|at| at.elapsed())
     }
 
     fn set(&self, view: ClusterView) {

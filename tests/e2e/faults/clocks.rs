@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use postrider_proto::v1::{Agent, AgentState, DeliveryState, ListAgentsRequest};
+use postrider_proto::v1::{AgentState, DeliveryState, ListAgentsRequest};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::fake_time::FakeTime;
@@ -76,19 +76,16 @@ async fn of_postgres() {
     drop(cluster);
 }
 
-/// The only agent, by the control plane's word.
-async fn agent(api: &Api) -> Option<Agent> {
-    let agents = api.clone().fleet.list_agents(ListAgentsRequest::default()).await.unwrap();
-    let mut agents = agents.into_inner().agents.into_iter();
-    agents.find(|agent| agent.state() == AgentState::Connected)
-}
-
-/// Waits until the agent is shown, as many seconds ahead as this.
+/// Waits until the only agent is shown as one whose clock is off by this much.
 async fn wait_for_skew(api: &Api, seconds: i64) {
     wait::until(&format!("an agent {seconds} s ahead"), SOON, || async {
-        let agent = agent(api).await.ok_or("no agent is connected")?;
-        let skew = agent.clock_skew.unwrap_or_default().seconds;
-        wait::when(skew, |skew| (skew - seconds).abs() < 30)
+        let agents = api.clone().fleet.list_agents(ListAgentsRequest::default()).await;
+        let agents = agents.map_err(|status| status.to_string())?.into_inner().agents;
+        let agent = agents.into_iter().next().ok_or("no agent")?;
+        let seen = (agent.state(), agent.clock_skew.unwrap_or_default().seconds);
+        wait::when(seen, |(state, skew)| {
+            *state == AgentState::ClockSkewed && (skew - seconds).abs() < 30
+        })
     })
     .await
     .unwrap();
