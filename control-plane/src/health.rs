@@ -24,6 +24,10 @@ pub const READINESS: &str = "readiness";
 const IDLE: i64 = i64::MAX;
 /// A store that takes longer to say that it is ready is not.
 const READY_LIMIT: Duration = Duration::from_secs(5);
+/// A database that took no heartbeat for this long takes no events either. One that
+/// refused events this lately, and has taken none since, may take heartbeats all the
+/// same: on a full disk what is there can still be changed.
+const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 /// A loop that made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// How often both are looked at.
@@ -69,6 +73,12 @@ impl Health {
     async fn ready(&self) -> Result<(), String> {
         if self.cluster.clock_is_off() {
             return Err("the database's clock has jumped".to_owned());
+        }
+        if self.cluster.silence() > SILENCE_LIMIT {
+            return Err("the database takes no heartbeat".to_owned());
+        }
+        if self.cluster.refused_ago().is_some_and(|ago| ago < SILENCE_LIMIT) {
+            return Err("the database refused the last events".to_owned());
         }
         let ready = tokio::time::timeout(READY_LIMIT, self.store.ready(self.clock.now())).await;
         let ready = ready.map_err(|_| "the database does not answer".to_owned())?;

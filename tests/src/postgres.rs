@@ -28,6 +28,8 @@ use crate::wait;
 /// URL of a server, up to and including the database to connect to first.
 pub const SERVER_VARIABLE: &str = "POSTRIDER_TEST_POSTGRES_URL";
 
+/// What the script has the server load, which changes its user before.
+const PRELOAD_VARIABLE: &str = "POSTRIDER_TEST_PRELOAD";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const DROP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -152,7 +154,12 @@ fn launch(
     log_folder: &Path,
 ) -> Result<Program> {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/postgres"));
-    command.arg(data).arg(port.to_string()).envs(environment.iter().cloned());
+    let for_script = |name: &str| match name {
+        "LD_PRELOAD" => PRELOAD_VARIABLE.to_owned(),
+        other => other.to_owned(),
+    };
+    let environment = environment.iter().map(|(name, value)| (for_script(name), value));
+    command.arg(data).arg(port.to_string()).envs(environment);
     Program::start("postgres", command, &log_folder.join("log"))
 }
 

@@ -148,6 +148,8 @@ impl Session {
         if !dispatcher.open(self.id, self.state.clone(), &self.held, sender, stop) {
             return Err(Status::already_exists("a stream of this process is open here"));
         }
+        // Until its first heartbeat tells how far its clock is off.
+        dispatcher.with(|scheduler, _| scheduler.suspend(self.id, true));
         tracing::info!(
             agent = %self.state.identity.agent.0, region = %self.state.region,
             stream = self.id.0, held = self.held.len(), "agent connected"

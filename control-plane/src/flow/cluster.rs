@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::AgentIdentity;
@@ -24,6 +24,10 @@ struct Inner {
     shards: u16,
     lost_after: Duration,
     view: RwLock<Arc<ClusterView>>,
+    /// When the database last took a heartbeat; by no clock that a test moves.
+    heard: RwLock<Instant>,
+    /// When the database last refused a commit, unless it has taken one since.
+    refused: RwLock<Option<Instant>>,
     sweeps: AtomicU64,
     suspicion: AtomicBool,
     clock_is_off: AtomicBool,
@@ -47,6 +51,8 @@ impl Cluster {
             shards,
             lost_after,
             view: RwLock::new(Arc::new(view)),
+            heard: RwLock::new(Instant::now()),
+            refused: RwLock::new(None),
             sweeps: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             clock_is_off: AtomicBool::new(false),
@@ -69,7 +75,33 @@ impl Cluster {
         self.set(view);
     }
 
-    pub(super) fn set(&self, view: ClusterView) {
+    /// The database took a heartbeat and told this.
+    pub(super) fn heard(&self, view: ClusterView) {
+        *self.0.heard.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.set(view);
+    }
+
+    /// How long ago the database last took a heartbeat.
+    pub fn silence(&self) -> Duration {
+        self.0.heard.read().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Whether the database took the last commit of events.
+    pub(super) fn committed(&self, taken: bool) {
+        let known = self.0.refused.read().unwrap_or_else(PoisonError::into_inner).is_none();
+        if !(taken && known) {
+            let refused = (!taken).then(Instant::now);
+            *self.0.refused.write().unwrap_or_else(PoisonError::into_inner) = refused;
+        }
+    }
+
+    /// How long ago the database refused a commit, if it has taken none since.
+    pub fn refused_ago(&self) -> Option<Duration> {
+        let refused = *self.0.refused.read().unwrap_or_else(PoisonError::into_inner);
+        refused.map(|at| at.elapsed())
+    }
+
+    fn set(&self, view: ClusterView) {
         *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
     }
 
@@ -139,16 +171,21 @@ impl Cluster {
         self.0.suspicion.store(true, Ordering::Relaxed);
     }
 
-    /// The database's clock has jumped since this replica started. Deadlines are
-    /// not to be trusted until a restart: nothing expires meanwhile.
+    /// The database's clock is far from where it was when this replica started.
+    /// Deadlines are not to be trusted: nothing expires until it is back, or until a
+    /// restart.
     pub fn clock_is_off(&self) -> bool {
         self.0.clock_is_off.load(Ordering::Relaxed)
     }
 
     pub(super) fn compare_clocks(&self, ours: Timestamp, databases: Timestamp) {
         let off = ours.since(databases).max(databases.since(ours)) > CLOCK_JUMP;
-        if off && !self.0.clock_is_off.swap(off, Ordering::Relaxed) {
-            tracing::error!(%ours, %databases, "the database's clock has jumped; nothing expires until a restart");
+        match (off, self.0.clock_is_off.swap(off, Ordering::Relaxed)) {
+            (true, false) => {
+                tracing::error!(%ours, %databases, "the database's clock has jumped; nothing expires until it is back");
+            }
+            (false, true) => tracing::info!("the database's clock is back"),
+            _ => {}
         }
     }
 
@@ -168,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_databases_clock_is_noticed_either_way_and_stays_noticed() {
+    fn a_jump_of_the_databases_clock_is_noticed_either_way_until_it_is_back() {
         let near = cluster();
         near.compare_clocks(NOW, NOW + Duration::from_secs(60));
         assert!(!near.clock_is_off());
@@ -176,8 +213,10 @@ mod tests {
             let far = cluster();
             far.compare_clocks(NOW, databases);
             assert!(far.clock_is_off());
+            far.compare_clocks(NOW + Duration::from_secs(5), databases + Duration::from_secs(5));
+            assert!(far.clock_is_off(), "it stays where it jumped to");
             far.compare_clocks(NOW, NOW);
-            assert!(far.clock_is_off(), "until a restart");
+            assert!(!far.clock_is_off());
         }
     }
 

@@ -65,7 +65,7 @@ impl Flow {
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.now);
         }
-        self.cluster.set(view);
+        self.cluster.heard(view);
         self.forget_lost_agents();
         self.keep_region_clocks().await?;
         self.balance(leases).await?;

@@ -7,14 +7,18 @@
 //! that no publisher waited past his deadline or was promised what did not hold,
 //! and that in the end everything acknowledged was delivered.
 
+mod clocks;
 mod database;
+mod full_disk;
 mod partitions;
 mod stopped;
 
 use std::time::Duration;
 
 use futures::future::join_all;
-use postrider_proto::v1::{Attempt, AttemptOutcome, Delivery, PublishEventRequest, Subscription};
+use postrider_proto::v1::{
+    Attempt, AttemptOutcome, Delivery, Event, PublishEventRequest, Subscription,
+};
 use postrider_tests::api::{self, Api};
 use postrider_tests::history::{self, Post, Story};
 use postrider_tests::publish::{event, fixed_delays, subscription};
@@ -127,9 +131,20 @@ impl Payee {
         key: &str,
         deadline: Duration,
     ) -> Result<String, Status> {
+        self.try_event(api, event("payment.completed", PAYLOAD), key, deadline).await
+    }
+
+    /// As [`Self::try_publish`], of this event.
+    pub async fn try_event(
+        &self,
+        api: &Api,
+        event: Event,
+        key: &str,
+        deadline: Duration,
+    ) -> Result<String, Status> {
         let mut request = Request::new(PublishEventRequest {
             parent: self.tenant.clone(),
-            event: Some(event("payment.completed", PAYLOAD)),
+            event: Some(event),
             idempotency_key: key.to_owned(),
         });
         request.set_timeout(deadline);

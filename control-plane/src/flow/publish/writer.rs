@@ -47,11 +47,15 @@ impl PublishWriter {
             new.len(),
         );
         match result {
-            Ok(results) => self.finish(items, new, results),
+            Ok(results) => {
+                self.parts.cluster.committed(true);
+                self.finish(items, new, results);
+            }
             Err(StoreError::Rejected(_)) if new.len() > 1 => self.one_by_one(items, new).await,
             Err(error) => {
                 // Whether it was committed is not known: what was, the sweep finds.
                 self.parts.cluster.suspect();
+                self.parts.cluster.committed(!error.is_transient());
                 self.parts.watermark.unknown(self.parts.clock.now());
                 tracing::warn!(%error, events = new.len(), "publish was not committed");
                 self.roll_back(items.iter().flat_map(|item| item.reserved.iter().copied()));

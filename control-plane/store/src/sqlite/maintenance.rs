@@ -12,14 +12,19 @@ use postrider_domain::time::Timestamp;
 use super::SqliteStore;
 use super::bulk::Values;
 use super::errors::stored;
+use super::open::wall_clock;
 use super::rows::Columns;
 use crate::codec;
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreResult};
 use crate::maintenance::{Maintenance, MaintenanceStore};
 
 const STEP_ROWS: i64 = 500;
 /// Between two steps, so that those who wait to write go first.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// The machine's clock has jumped when it is this far from where it was at the start
+/// and the time since then (rule 15).
+const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
 /// A table that is cut at the front.
 struct Cut {
@@ -78,6 +83,12 @@ impl MaintenanceStore for SqliteStore {
     }
 
     async fn ready(&self, _now: Timestamp) -> StoreResult<()> {
+        let (wall, now) = (wall_clock(), self.clock.now());
+        let off = wall.since(now).max(now.since(wall));
+        if off > CLOCK_JUMP {
+            let seconds = off.as_secs();
+            return Err(StoreError::Unavailable(format!("the clock has jumped by {seconds} s")));
+        }
         sqlx::query("SELECT 1").execute(&mut *self.reader().await?).await.map_err(stored)?;
         // That a transaction can begin says that the file can be written to.
         let mut writing = self.writer.lock().await?;

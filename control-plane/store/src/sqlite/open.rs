@@ -112,7 +112,7 @@ fn create_private(path: &Path) -> StoreResult<()> {
     }
 }
 
-fn wall_clock() -> Timestamp {
+pub(super) fn wall_clock() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(0) + since_epoch
 }

@@ -1,0 +1,125 @@
+//! Wall clocks that somebody sets, by hours, while everything runs: those of the
+//! control plane, of an agent and of the database. Needs Debian's libfaketime.
+
+use std::time::Duration;
+
+use postrider_proto::v1::{AgentState, DeliveryState, ListAgentsRequest};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::fake_time::FakeTime;
+use postrider_tests::postgres::Server;
+use postrider_tests::receiver::Receiver;
+use postrider_tests::receiver::behaviour::{ok, status};
+use postrider_tests::wait;
+use tokio::time::sleep;
+
+use super::{Payee, TOLD, assert_alive, wait_until_ready};
+use crate::stage::SOON;
+
+const HOURS: i64 = 3 * 3600;
+/// Long enough for sweeps and heartbeats to show what they make of a clock.
+const A_MOMENT: Duration = Duration::from_secs(3);
+
+/// Somebody sets the clock that the control plane goes by, forwards and back:
+/// nothing expires, nothing stops, and readiness tells until it is right again.
+async fn turn_and_return(api: &Api, receiver: &Receiver, time: &FakeTime) {
+    let mut waiting = Payee::create(api, receiver, "waiting", 0).await;
+    receiver.script(&waiting.path, [status(http::StatusCode::SERVICE_UNAVAILABLE)]);
+    waiting.publish(api, 5).await;
+    receiver.wait_for_at(&waiting.path, 5, SOON).await.unwrap();
+    let mut flowing = Payee::create(api, receiver, "flowing", 0).await;
+    for hours in [HOURS, -HOURS] {
+        time.turn(hours).unwrap();
+        println!("noticed after {:?}", wait_until_ready(api, false, TOLD).await);
+        flowing.publish(api, 5).await;
+        flowing.delivered(api, receiver).await;
+        sleep(A_MOMENT).await;
+        assert_alive(api).await;
+        let left = api.clone().all_deliveries(&waiting.tenant, "").await.unwrap();
+        let open = |state| matches!(state, DeliveryState::Waiting | DeliveryState::InFlight);
+        assert!(left.iter().all(|delivery| open(delivery.state())), "{left:#?}");
+        time.turn(0).unwrap();
+        println!("back after {:?}", wait_until_ready(api, true, TOLD).await);
+    }
+    receiver.script(&waiting.path, [ok()]);
+    waiting.delivered(api, receiver).await;
+    flowing.publish(api, 5).await;
+    flowing.delivered(api, receiver).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_control_plane_on_sqlite() {
+    let time = FakeTime::create().unwrap();
+    let cluster = Cluster::start(&Description {
+        replica_environment: time.environment(),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    turn_and_return(&cluster.api().unwrap(), &receiver, &time).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_postgres() {
+    let time = FakeTime::create().unwrap();
+    let server = Server::start_with(None, time.environment()).await.unwrap();
+    let cluster = Cluster::start(&Description {
+        engine: Engine::Postgres,
+        server_url: Some(server.url().to_owned()),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    turn_and_return(&cluster.api().unwrap(), &receiver, &time).await;
+    drop(cluster);
+}
+
+/// Waits until the only agent is shown as one whose clock is off by this much.
+async fn wait_for_skew(api: &Api, seconds: i64) {
+    wait::until(&format!("an agent {seconds} s ahead"), SOON, || async {
+        let agents = api.clone().fleet.list_agents(ListAgentsRequest::default()).await;
+        let agents = agents.map_err(|status| status.to_string())?.into_inner().agents;
+        let agent = agents.into_iter().next().ok_or("no agent")?;
+        let seen = (agent.state(), agent.clock_skew.unwrap_or_default().seconds);
+        wait::when(seen, |(state, skew)| {
+            *state == AgentState::ClockSkewed && (skew - seconds).abs() < 30
+        })
+    })
+    .await
+    .unwrap();
+}
+
+/// An agent that signs by a wrong clock gets no work, from its first moment on,
+/// and all of it when the clock is right again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_an_agent() {
+    let time = FakeTime::create().unwrap();
+    let mut cluster = Cluster::start(&Description {
+        agent_environment: time.environment(),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let api = cluster.api().unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payee = Payee::create(&api, &receiver, "skewed", 0).await;
+    payee.publish(&api, 2).await;
+    payee.assert_delivered_once(&api, &receiver).await;
+    for hours in [HOURS, -HOURS] {
+        time.turn(hours).unwrap();
+        wait_for_skew(&api, hours).await;
+        let posts = receiver.received();
+        payee.publish(&api, 5).await;
+        cluster.agents[0].kill().await.unwrap();
+        cluster.agents[0].start_again().unwrap();
+        wait_for_skew(&api, hours).await;
+        sleep(A_MOMENT).await;
+        assert_eq!(receiver.received(), posts, "it was given work");
+        assert_alive(&api).await;
+        assert!(wait_until_ready(&api, true, TOLD).await < A_MOMENT, "the control plane is well");
+        time.turn(0).unwrap();
+        payee.assert_delivered_once(&api, &receiver).await;
+    }
+}

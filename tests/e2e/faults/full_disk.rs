@@ -1,0 +1,125 @@
+//! A disk without room, and room again. Needs root, to mount one that is small.
+
+use std::time::Duration;
+
+use postrider_proto::v1::event::PayloadForm;
+use postrider_tests::api::Api;
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::postgres::Server;
+use postrider_tests::publish::event;
+use postrider_tests::receiver::Receiver;
+use postrider_tests::receiver::behaviour::{Gate, held};
+use postrider_tests::small_disk::SmallDisk;
+use tokio::time::{Instant, sleep};
+use tonic::Status;
+
+use super::{
+    DEADLINE, Payee, SETTLED, TOLD, assert_alive, assert_understandable, wait_until_ready,
+};
+use crate::stage::SOON;
+
+const PAYLOAD_BYTES: usize = 100_000;
+/// How long the disk stays full: longer than anything that waits by itself.
+const FULL: Duration = Duration::from_secs(12);
+
+/// Publishes something large; refused or not, within the deadline.
+async fn publish_large(payee: &mut Payee, api: &Api) -> Result<(), Status> {
+    let mut large = event("payment.completed", "");
+    let json = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES));
+    large.payload_form = Some(PayloadForm::PayloadJson(json));
+    let begun = Instant::now();
+    let published = payee.try_event(api, large, "", DEADLINE).await;
+    assert!(begun.elapsed() < DEADLINE, "answered after {:?}", begun.elapsed());
+    published.map(|event| payee.events.push(event))
+}
+
+/// Publishes until the database takes no more, while there is no room, and again
+/// when there is. What was in flight before is answered in between.
+async fn fill_and_free(
+    api: &Api,
+    receiver: &Receiver,
+    disk: &SmallDisk,
+    revive: impl AsyncFnOnce(),
+) {
+    let mut payee = Payee::create(api, receiver, "full", 0).await;
+    let mut waiting = Payee::create(api, receiver, "held", 0).await;
+    let gate = Gate::closed();
+    receiver.script(&waiting.path, [held(&gate)]);
+    waiting.publish(api, 5).await;
+    payee.publish(api, 5).await;
+    receiver.wait_for(10, SOON).await.unwrap();
+
+    disk.fill().unwrap();
+    let begun = Instant::now();
+    let refused = loop {
+        match publish_large(&mut payee, api).await {
+            Ok(()) => assert!(begun.elapsed() < SETTLED, "there is still room"),
+            Err(refused) => break refused,
+        }
+    };
+    assert_understandable(&refused);
+    println!("refused after {} events", payee.events.len());
+    gate.open();
+    let full = Instant::now();
+    let mut told = None;
+    while full.elapsed() < FULL {
+        if let Err(refused) = publish_large(&mut payee, api).await {
+            assert_understandable(&refused);
+        }
+        assert_alive(api).await;
+        if told.is_none() && !super::says(api, "readiness").await.unwrap() {
+            told = Some(full.elapsed());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    println!("not ready after {:?}", told.expect("it says that it is ready"));
+
+    disk.free().unwrap();
+    revive().await;
+    println!("ready {:?} after there was room", wait_until_ready(api, true, TOLD).await);
+    payee.publish(api, 5).await;
+    publish_large(&mut payee, api).await.unwrap();
+    for payee in [&payee, &waiting] {
+        payee.assert_delivered_once(api, receiver).await;
+    }
+    assert_alive(api).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sqlite() {
+    let disk = SmallDisk::mount(32).unwrap();
+    let cluster = Cluster::start(&Description {
+        sqlite_folder: Some(disk.path().to_owned()),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    fill_and_free(&cluster.api().unwrap(), &receiver, &disk, async || {}).await;
+    drop(cluster);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_postgres() {
+    let disk = SmallDisk::mount(192).unwrap();
+    let data = Some(disk.path().join("data"));
+    let mut server = Server::start_with(data, Vec::new()).await.unwrap();
+    let cluster = Cluster::start(&Description {
+        engine: Engine::Postgres,
+        server_url: Some(server.url().to_owned()),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let api = cluster.api().unwrap();
+    // A server that cannot write its log ends itself, and its keeper starts it again.
+    let revive = async || {
+        if server.program().exited().unwrap().is_some() {
+            println!("the server had ended");
+            server.start_again().await.unwrap();
+        }
+    };
+    fill_and_free(&api, &receiver, &disk, revive).await;
+    drop(cluster);
+}
