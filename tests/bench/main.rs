@@ -5,9 +5,13 @@
 //! belongs to it, since machines differ and are noisy. Targets are shown and
 //! never asserted.
 
+mod chain;
 mod client;
 mod floor;
+mod isolation;
+mod latency;
 mod load;
+mod memory;
 mod options;
 mod payload;
 mod processes;
@@ -48,6 +52,8 @@ async fn play(role: &str, setting: &str) -> Result<()> {
         "receiver" => receiver::serve(worker::setting(setting)?).await,
         "load" => load::serve(worker::setting(setting)?).await,
         "floor" => floor::serve(worker::setting(setting)?).await,
+        "chain-driver" => chain::drive(worker::setting(setting)?).await,
+        "chain-peer" => chain::answer(worker::setting(setting)?).await,
         _ => bail!("no role {role}"),
     }
 }
@@ -64,7 +70,9 @@ async fn everything(options: &Options) -> Result<()> {
     for section in &options.sections {
         match section {
             Section::Throughput => throughput::section(options).await.context("throughput")?,
-            Section::Latency | Section::Memory | Section::Isolation => {}
+            Section::Latency => latency::section(options).await.context("latency")?,
+            Section::Memory => memory::section(options).await.context("memory")?,
+            Section::Isolation => isolation::section(options).await.context("isolation")?,
         }
     }
     Ok(())

@@ -195,7 +195,7 @@ fn print_costs(engine: Engine, scheme: Scheme, floor: &Row, rows: &[Row]) {
             name,
             own(&cost.control_plane),
             own(&cost.agent),
-            own(&cost.postgres),
+            if engine == Engine::Postgres { own(&cost.postgres) } else { String::new() },
             own(&cost.ours),
             cost.receiver.show(4),
             cost.sender.show(4),

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-pub use pace::Paced;
+pub use pace::{Paced, ticks};
 pub use publish::{Mode, Published};
 
 use crate::worker::{self, Worker};

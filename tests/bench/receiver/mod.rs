@@ -117,12 +117,6 @@ impl Receiver {
         self.worker.ask(&Order::Reset { group: group.to_owned() }).await
     }
 
-    /// How many have come, and when the last of them did.
-    pub async fn seen(&mut self, group: &str) -> Result<Seen> {
-        let (group, limit) = (group.to_owned(), Duration::ZERO);
-        self.worker.ask(&Order::Wait { group, count: u64::MAX, limit }).await
-    }
-
     /// Fails unless so many come in time.
     pub async fn wait(&mut self, group: &str, count: u64, limit: Duration) -> Result<Seen> {
         let order = Order::Wait { group: group.to_owned(), count, limit };
