@@ -62,6 +62,7 @@ async fn measure(options: &Options, engine: Engine) -> Result<()> {
     table.row(row(&rig, &state, true, String::new())?);
 
     rig.cluster.agents.first_mut().context("an agent")?.stop().await?;
+    rig.processes.remove(AGENT);
     let whole = options.scale.pick(2_000, 100_000, 1_000_000);
     let mut waiting = 0;
     for mark in MARKS {

@@ -103,6 +103,11 @@ impl Processes {
         self.0.insert(name, process);
     }
 
+    /// One that has ended.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     pub fn get(&self, name: &str) -> Result<Process> {
         self.0.get(name).copied().with_context(|| format!("no process {name}"))
     }
