@@ -29,6 +29,7 @@ const GOAL: f64 = 1.5;
 enum Case {
     HangingAndDead,
     Holding,
+    HoldingBeside,
     TimingOut,
     Flood,
     Recovery,
@@ -47,6 +48,7 @@ impl Case {
     const ALL: &'static [Self] = &[
         Self::HangingAndDead,
         Self::Holding,
+        Self::HoldingBeside,
         Self::TimingOut,
         Self::Flood,
         Self::Recovery,
@@ -63,6 +65,7 @@ impl Case {
                 "holding: one of 10 endpoints holds every request for {:?}, 400 events/s in all",
                 slow::hold(scale)
             ),
+            Self::HoldingBeside => "same-host: the same, at the host of the others".to_owned(),
             Self::TimingOut => format!(
                 "timing-out: one of 10 endpoints times out and is tried again, for {:?} before",
                 slow::retrying(scale)
@@ -95,6 +98,7 @@ impl Case {
         match self {
             Self::HangingAndDead => backlogs::hanging_and_dead(rig, scale).await,
             Self::Holding => slow::holding(rig, scale).await,
+            Self::HoldingBeside => slow::holding_beside(rig, scale).await,
             Self::TimingOut => slow::timing_out(rig, scale).await,
             Self::Flood => floods::one_tenant(rig, scale).await,
             Self::Recovery => backlogs::recovery(rig, scale).await,

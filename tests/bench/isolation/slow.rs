@@ -1,8 +1,8 @@
 //! Endpoints that keep their requests.
 //!
-//! Fed by `mod`; feeds it with outcomes. In both cases ten endpoints get the
+//! Fed by `mod`; feeds it with outcomes. In every case ten endpoints get the
 //! same share of 400 events a second, and one of them is exchanged for one that
-//! is slow.
+//! is slow, at a host of its own or at that of the others.
 
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ use crate::options::Scale;
 use crate::receiver::{Answers, Scheme};
 use crate::rig::Rig;
 
+/// Groups of the receiver, and types of events.
+const CALM: &str = "calm";
+const SLOW: &str = "slow";
 const PER_SECOND: u64 = 400;
 const OTHERS_COUNT: usize = 9;
 /// Longer than any request may last.
@@ -35,14 +38,20 @@ pub fn retrying(scale: Scale) -> Duration {
 }
 
 pub async fn holding(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
-    let slow = Answers::After(hold(scale));
-    exchange(rig, scale, slow, hold(scale), |_| {}).await
+    let slow = rig.receiver.url(Scheme::Https, SLOW, Answers::After(hold(scale)));
+    exchange(rig, scale, &slow, hold(scale), |_| {}).await
+}
+
+pub async fn holding_beside(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
+    let slow = rig.receiver.url_beside_well(SLOW, Answers::After(hold(scale)));
+    exchange(rig, scale, &slow, hold(scale), |_| {}).await
 }
 
 pub async fn timing_out(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let policy = fixed_delays(&[RETRY_AFTER; RETRIES])?;
     let deadline = DEADLINE.try_into()?;
-    exchange(rig, scale, Answers::After(FOR_EVER), retrying(scale), |subscription| {
+    let slow = rig.receiver.url(Scheme::Https, SLOW, Answers::After(FOR_EVER));
+    exchange(rig, scale, &slow, retrying(scale), |subscription| {
         subscription.request_timeout = Some(deadline);
         subscription.retry_policy = Some(policy);
     })
@@ -53,19 +62,18 @@ pub async fn timing_out(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
 async fn exchange(
     rig: &mut Rig,
     scale: Scale,
-    slow: Answers,
+    slow_url: &str,
     before: Duration,
     change: impl FnOnce(&mut Subscription),
 ) -> Result<Outcome> {
     let tenant = rig.tenant("bench").await?;
     let others = well(rig, &tenant, OTHERS_COUNT).await?;
-    let url = rig.receiver.url(Scheme::Https, "calm", Answers::AtOnce);
-    rig.subscribe(&tenant, &url, "calm", |_| {}).await?;
-    let url = rig.receiver.url(Scheme::Https, "slow", slow);
-    rig.subscribe(&tenant, &url, "slow", change).await?;
+    let url = rig.receiver.url(Scheme::Https, CALM, Answers::AtOnce);
+    rig.subscribe(&tenant, &url, CALM, |_| {}).await?;
+    rig.subscribe(&tenant, slow_url, SLOW, change).await?;
 
-    let calm = [Target::new(&tenant, "calm")];
-    let slow = [Target::new(&tenant, "slow")];
+    let calm = [Target::new(&tenant, CALM)];
+    let slow = [Target::new(&tenant, SLOW)];
     let pace = |beside, length| Pace { others: &others, beside, per_second: PER_SECOND, length };
     pace(&calm, Duration::from_secs(1)).on(rig).await?;
     let without = pace(&calm, scale.pace()).on(rig).await?;

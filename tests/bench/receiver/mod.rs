@@ -29,6 +29,7 @@ use groups::State;
 pub struct Setting {
     https_port: u16,
     http_port: u16,
+    ill_port: u16,
     certificate_file: PathBuf,
     key_file: PathBuf,
 }
@@ -77,6 +78,7 @@ pub struct Receiver {
     worker: Worker,
     https_port: u16,
     http_port: u16,
+    ill_port: u16,
 }
 
 impl Receiver {
@@ -85,12 +87,13 @@ impl Receiver {
         let setting = Setting {
             https_port: free_port()?,
             http_port: free_port()?,
+            ill_port: free_port()?,
             certificate_file: identity.certificate_file,
             key_file: identity.key_file,
         };
-        let (https_port, http_port) = (setting.https_port, setting.http_port);
+        let Setting { https_port, http_port, ill_port, .. } = setting;
         let worker = Worker::start("receiver", &setting, folder)?;
-        let mut receiver = Self { worker, https_port, http_port };
+        let mut receiver = Self { worker, https_port, http_port, ill_port };
         // It answers once it listens.
         receiver.reset("").await?;
         Ok(receiver)
@@ -100,17 +103,19 @@ impl Receiver {
         self.worker.id()
     }
 
+    /// Who is not well has a host of its own, as another customer would.
     pub fn url(&self, scheme: Scheme, group: &str, answers: Answers) -> String {
-        let port = match scheme {
-            Scheme::Https => self.https_port,
-            Scheme::Http => self.http_port,
+        let port = match (scheme, answers) {
+            (Scheme::Https, Answers::AtOnce) => self.https_port,
+            (Scheme::Https, Answers::After(_) | Answers::OnceWell) => self.ill_port,
+            (Scheme::Http, _) => self.http_port,
         };
-        let base = format!("{}://127.0.0.1:{port}/{group}", scheme.name());
-        match answers {
-            Answers::AtOnce => base,
-            Answers::After(pause) => format!("{base}/after/{}", pause.as_millis()),
-            Answers::OnceWell => format!("{base}/once-well"),
-        }
+        address(scheme, port, group, answers)
+    }
+
+    /// At the host of those that are well, over HTTPS.
+    pub fn url_beside_well(&self, group: &str, answers: Answers) -> String {
+        address(Scheme::Https, self.https_port, group, answers)
     }
 
     pub async fn reset(&mut self, group: &str) -> Result<()> {
@@ -131,6 +136,15 @@ impl Receiver {
 
     pub async fn recover(&mut self) -> Result<()> {
         self.worker.ask(&Order::Recover).await
+    }
+}
+
+fn address(scheme: Scheme, port: u16, group: &str, answers: Answers) -> String {
+    let base = format!("{}://127.0.0.1:{port}/{group}", scheme.name());
+    match answers {
+        Answers::AtOnce => base,
+        Answers::After(pause) => format!("{base}/after/{}", pause.as_millis()),
+        Answers::OnceWell => format!("{base}/once-well"),
     }
 }
 

@@ -25,7 +25,7 @@ use super::groups::State;
 use crate::payload;
 use crate::worker::now_ns;
 
-/// Listens on both ports and serves in the background.
+/// Listens on every port and serves in the background.
 pub async fn listen(setting: &Setting, state: &Arc<State>) -> Result<()> {
     let chain = CertificateDer::pem_file_iter(&setting.certificate_file)?;
     let chain = chain.collect::<Result<Vec<_>, _>>()?;
@@ -37,8 +37,10 @@ pub async fn listen(setting: &Setting, state: &Arc<State>) -> Result<()> {
         .with_single_cert(chain, key)?;
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let https = TcpListener::bind(("127.0.0.1", setting.https_port)).await?;
+    let ill = TcpListener::bind(("127.0.0.1", setting.ill_port)).await?;
     let http = TcpListener::bind(("127.0.0.1", setting.http_port)).await?;
-    tokio::spawn(accept(https, Some(acceptor), Arc::clone(state)));
+    tokio::spawn(accept(https, Some(acceptor.clone()), Arc::clone(state)));
+    tokio::spawn(accept(ill, Some(acceptor), Arc::clone(state)));
     tokio::spawn(accept(http, None, Arc::clone(state)));
     Ok(())
 }
