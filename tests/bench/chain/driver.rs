@@ -5,7 +5,7 @@
 //! plane's.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -31,6 +31,8 @@ use crate::worker;
 
 /// As many as the control plane has by default.
 const POSTGRES_CONNECTIONS: u32 = 10;
+/// One writer can be slower than the pace; it is waited for.
+const COMMIT_LIMIT: Duration = Duration::from_secs(300);
 const MESSAGES_QUEUED: usize = 1024;
 
 /// What the process is started with.
@@ -118,7 +120,7 @@ impl Driver {
         let results = Results { results: vec![result] };
         let message = work_request::Message::Results(results);
         self.messages.send(WorkRequest { message: Some(message) }).await?;
-        let micros = |span: std::time::Duration| u32::try_from(span.as_micros());
+        let micros = |span: Duration| u32::try_from(span.as_micros());
         Ok((micros(called)?, micros(committed.saturating_sub(called))?))
     }
 }
@@ -128,6 +130,7 @@ impl Database {
         let pool = PgPoolOptions::new()
             .min_connections(POSTGRES_CONNECTIONS)
             .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(COMMIT_LIMIT)
             .connect(url)
             .await?;
         sqlx::query("CREATE TABLE chain (id bigserial PRIMARY KEY, payload text NOT NULL)")
@@ -142,7 +145,11 @@ impl Database {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(COMMIT_LIMIT)
+            .connect_with(options)
+            .await?;
         sqlx::query("CREATE TABLE chain (id integer PRIMARY KEY, payload text NOT NULL)")
             .execute(&pool)
             .await?;

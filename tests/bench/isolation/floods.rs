@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::sync::watch;
 
-use super::{OTHERS, Outcome, Pace};
+use super::{Measured, OTHERS, Outcome, Pace};
 use crate::load::{Load, Mode, Target};
 use crate::options::Scale;
-use crate::receiver::{Answers, Latencies, Scheme};
+use crate::receiver::{Answers, Scheme};
 use crate::rig::Rig;
 use crate::worker::now_ns;
 
@@ -56,7 +56,7 @@ async fn beside_flood(
     rig: &mut Rig,
     scale: Scale,
     pace: &Pace<'_>,
-    without: Latencies,
+    without: Measured,
 ) -> Result<Outcome> {
     let tenant = rig.tenant("flood").await?;
     let url = rig.receiver.url(Scheme::Https, "flood", Answers::AtOnce);

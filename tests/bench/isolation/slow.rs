@@ -2,7 +2,8 @@
 //!
 //! Fed by `mod`; feeds it with outcomes. In every case ten endpoints get the
 //! same share of 400 events a second, and one of them is exchanged for one that
-//! is slow, at a host of its own or at that of the others.
+//! is slow, at a host of its own or at that of the others. The others are measured
+//! from the moment at which it becomes slow.
 
 use std::time::Duration;
 
@@ -32,19 +33,19 @@ pub fn hold(scale: Scale) -> Duration {
     Duration::from_secs(scale.pick(2, 15, 15))
 }
 
-/// How long time-outs are tried again before the others are measured.
+/// How long time-outs are tried again while the others are measured.
 pub fn retrying(scale: Scale) -> Duration {
     Duration::from_secs(scale.pick(3, 30, 120))
 }
 
 pub async fn holding(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let slow = rig.receiver.url(Scheme::Https, SLOW, Answers::After(hold(scale)));
-    exchange(rig, scale, &slow, hold(scale), |_| {}).await
+    exchange(rig, scale, &slow, hold(scale) + scale.pace(), |_| {}).await
 }
 
 pub async fn holding_beside(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let slow = rig.receiver.url_beside_well(SLOW, Answers::After(hold(scale)));
-    exchange(rig, scale, &slow, hold(scale), |_| {}).await
+    exchange(rig, scale, &slow, hold(scale) + scale.pace(), |_| {}).await
 }
 
 pub async fn timing_out(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
@@ -58,12 +59,12 @@ pub async fn timing_out(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     .await
 }
 
-/// `before` is how long the slow one is slow before anything is measured.
+/// `length` is how long the slow one is slow.
 async fn exchange(
     rig: &mut Rig,
     scale: Scale,
     slow_url: &str,
-    before: Duration,
+    length: Duration,
     change: impl FnOnce(&mut Subscription),
 ) -> Result<Outcome> {
     let tenant = rig.tenant("bench").await?;
@@ -77,7 +78,6 @@ async fn exchange(
     let pace = |beside, length| Pace { others: &others, beside, per_second: PER_SECOND, length };
     pace(&calm, Duration::from_secs(1)).on(rig).await?;
     let without = pace(&calm, scale.pace()).on(rig).await?;
-    pace(&slow, before).on(rig).await?;
-    let with = pace(&slow, scale.pace()).on(rig).await?;
+    let with = pace(&slow, length).on(rig).await?;
     Ok(Outcome { without, with, own_rate: None })
 }

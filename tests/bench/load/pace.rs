@@ -20,9 +20,10 @@ use crate::worker::now_ns;
 const TICKS_QUEUED: usize = 65_536;
 
 /// What became of them.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Paced {
-    pub acknowledged: u64,
+    /// By target.
+    pub acknowledged: Vec<u64>,
     pub refused: u64,
 }
 
@@ -30,13 +31,14 @@ pub struct Paced {
 /// answered.
 pub async fn keep(api: &Api, targets: Vec<Target>, per_second: f64, events: u64) -> Result<Paced> {
     let mut ticks = ticks(per_second, events);
-    let mut turns = targets.iter().cycle();
+    let mut turns = targets.iter().enumerate().cycle();
     let mut calls = JoinSet::new();
-    let mut paced = Paced::default();
+    let mut paced = Paced { acknowledged: vec![0; targets.len()], refused: 0 };
     while let Some(sent_ns) = ticks.recv().await {
-        let request = turns.next().context("a target")?.request(payload::sent_at(sent_ns));
+        let (number, target) = turns.next().context("a target")?;
+        let request = target.request(payload::sent_at(sent_ns));
         let mut client = api.events.clone();
-        calls.spawn(async move { client.publish_event(request).await.is_ok() });
+        calls.spawn(async move { (number, client.publish_event(request).await.is_ok()) });
         while let Some(ended) = calls.try_join_next() {
             paced.count(ended?);
         }
@@ -48,12 +50,16 @@ pub async fn keep(api: &Api, targets: Vec<Target>, per_second: f64, events: u64)
 }
 
 impl Paced {
-    fn count(&mut self, acknowledged: bool) {
-        if acknowledged {
-            self.acknowledged += 1;
-        } else {
-            self.refused += 1;
+    fn count(&mut self, (number, acknowledged): (usize, bool)) {
+        match self.acknowledged.get_mut(number) {
+            Some(count) if acknowledged => *count += 1,
+            _ => self.refused += 1,
         }
+    }
+
+    /// Of the targets that came first in the order.
+    pub fn acknowledged_by_first(&self, targets: usize) -> u64 {
+        self.acknowledged.iter().take(targets).sum()
     }
 }
 
