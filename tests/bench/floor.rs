@@ -1,100 +1,84 @@
 //! The floor: a bare loop that POSTs signed bodies as fast as it can.
+//!
+//! Fed by orders; feeds the time that so many POSTs took. Guarantees that
+//! connections are made before anything is measured, and that each has one
+//! request under way.
 
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::Result;
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
-use http_body_util::{BodyExt, Full};
-use hyper::Request;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use postrider_tests::pki::Pki;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use sha2::Sha256;
-use tokio::net::TcpStream;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
 
-use crate::load::payload;
+use crate::client::{Address, Connection};
+use crate::payload;
+use crate::worker::{self, now_ns};
 
-/// Trusts the test's authority.
-pub fn client_tls(pki: &Pki) -> Result<Arc<rustls::ClientConfig>> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(pki.ca_file())?)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+/// What the process is started with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Setting {
+    pub ca_file: PathBuf,
 }
 
-/// One keep-alive connection.
-pub async fn connect(
-    url: &str,
-    tls: &Arc<rustls::ClientConfig>,
-) -> Result<SendRequest<Full<Bytes>>> {
-    let address = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
-    let stream = TcpStream::connect(address.context("a URL")?).await?;
-    stream.set_nodelay(true)?;
-    let name = ServerName::try_from("127.0.0.1")?;
-    let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Leaves what was connected before.
+    Connect {
+        url: String,
+        connections: usize,
+    },
+    Post {
+        events: u64,
+    },
 }
 
-/// POSTs `events` bodies over so many connections, one request at a time on each.
-pub async fn run(url: &str, pki: &Pki, connections: usize, events: u64) -> Result<()> {
-    let tls = client_tls(pki)?;
-    let body = Bytes::from(payload());
+/// When the POSTs began and when the last was answered.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Posted {
+    pub started_ns: u64,
+    pub ended_ns: u64,
+}
+
+/// Serves until the commander ends.
+pub async fn serve(setting: Setting) -> Result<()> {
+    let mut connections = Vec::new();
+    worker::serve(async |order| match order {
+        Order::Connect { url, connections: count } => {
+            let address = Address::new(&url, &setting.ca_file)?;
+            connections.clear();
+            for _ in 0..count {
+                connections.push(Connection::open(&address).await?);
+            }
+            Ok(json!(null))
+        }
+        Order::Post { events } => {
+            let started_ns = now_ns();
+            connections = post(std::mem::take(&mut connections), events).await?;
+            Ok(json!(Posted { started_ns, ended_ns: now_ns() }))
+        }
+    })
+    .await
+}
+
+async fn post(connections: Vec<Connection>, events: u64) -> Result<Vec<Connection>> {
+    let body = Bytes::from(payload::plain());
+    let count = connections.len() as u64;
     let mut workers = JoinSet::new();
-    for worker in 0..connections as u64 {
-        let share = events / connections as u64 + u64::from(worker < events % connections as u64);
-        let (url, tls, body) = (url.to_owned(), Arc::clone(&tls), body.clone());
-        workers.spawn(async move { post(&url, &tls, body, worker, share).await });
+    for (number, mut connection) in (0..count).zip(connections) {
+        let share = events / count + u64::from(number < events % count);
+        let body = body.clone();
+        workers.spawn(async move {
+            for n in 0..share {
+                connection.post(&format!("evt_{number:016x}{n:016x}"), body.clone()).await?;
+            }
+            anyhow::Ok(connection)
+        });
     }
+    let mut connections = Vec::new();
     while let Some(ended) = workers.join_next().await {
-        ended??;
+        connections.push(ended??);
     }
-    Ok(())
-}
-
-async fn post(
-    url: &str,
-    tls: &Arc<rustls::ClientConfig>,
-    body: Bytes,
-    worker: u64,
-    share: u64,
-) -> Result<()> {
-    let mut connection = connect(url, tls).await?;
-    let key = Hmac::<Sha256>::new_from_slice(&[7; 32])?;
-    for n in 0..share {
-        let id = format!("evt_{worker:016x}{n:016x}");
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let mut mac = key.clone();
-        mac.update(format!("{id}.{timestamp}.").as_bytes());
-        mac.update(&body);
-        let request = Request::post("/webhooks")
-            .header("host", "receiver")
-            .header("content-type", "application/json")
-            .header("user-agent", "floor")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", timestamp)
-            .header(
-                "webhook-signature",
-                format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())),
-            )
-            .body(Full::new(body.clone()))?;
-        let answer = connection.send_request(request).await?;
-        ensure!(answer.status().is_success(), "the receiver answered {}", answer.status());
-        answer.into_body().collect().await?;
-        connection.ready().await?;
-    }
-    Ok(())
+    Ok(connections)
 }

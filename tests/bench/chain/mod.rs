@@ -1,0 +1,73 @@
+//! The chain's floor: the least that a publish must go through, bare.
+//!
+//! One unary gRPC round trip, one durable commit, one message on a gRPC stream
+//! and one HTTPS POST, one after the other as an event meets them, between two
+//! processes over mutual TLS. Fed by an engine; feeds the receiver's group
+//! [`GROUP`] with requests that say when their chain began.
+
+mod driver;
+mod peer;
+
+use anyhow::{Context, Result};
+use postrider_tests::cluster::Engine;
+use postrider_tests::ports::free_port;
+use postrider_tests::postgres::Database;
+
+pub use driver::{Steps, serve as drive};
+pub use peer::serve as answer;
+
+use crate::load::Access;
+use crate::receiver::{Answers, Scheme};
+use crate::rig::Rig;
+use crate::worker::Worker;
+
+pub const GROUP: &str = "chain";
+
+/// Both processes, commanded. Fields are dropped in this order.
+pub struct Chain {
+    driver: Worker,
+    _peer: Worker,
+    _database: Option<Database>,
+}
+
+impl Chain {
+    /// On the same engine, disk and server as what is compared with it.
+    pub async fn start(rig: &Rig, engine: Engine) -> Result<Self> {
+        let folder = rig.cluster.folder();
+        let pki = rig.cluster.pki();
+        let port = free_port()?;
+        let identity = pki.program("peer")?;
+        let peer = peer::Setting {
+            port,
+            certificate_file: identity.certificate_file,
+            key_file: identity.key_file,
+            ca_file: pki.ca_file(),
+            url: rig.receiver.url(Scheme::Https, GROUP, Answers::AtOnce),
+        };
+        let mut peer = Worker::start("chain-peer", &peer, folder)?;
+        // It answers once it listens.
+        peer.ask::<()>(&()).await?;
+        let database = match engine {
+            Engine::Postgres => Some(Database::create().await?),
+            Engine::Sqlite => None,
+        };
+        let caller = rig.cluster.caller();
+        let driver = driver::Setting {
+            access: Access::new(format!("https://127.0.0.1:{port}"), pki.ca_file(), caller),
+            postgres_url: database.as_ref().map(|database| database.url().to_owned()),
+            sqlite_file: folder.join("chain.db"),
+        };
+        let mut driver = Worker::start("chain-driver", &driver, folder)?;
+        // A second of it opens every connection.
+        driver
+            .ask::<Steps>(&driver::Order { per_second: 100.0, events: 100 })
+            .await
+            .context("the chain's first second")?;
+        Ok(Self { driver, _peer: peer, _database: database })
+    }
+
+    /// So many chains, begun at fixed times; returns once all are committed.
+    pub async fn keep(&mut self, per_second: f64, events: u64) -> Result<Steps> {
+        self.driver.ask(&driver::Order { per_second, events }).await
+    }
+}

@@ -1,0 +1,227 @@
+//! Whether anybody waits for a sick neighbour.
+//!
+//! Fed by options; feeds a table with a row for each case: the 99th percentile
+//! of the *others*, from publish to receipt, without and with the disturbance.
+//! Guarantees that both were measured in the same Postrider within one run, and
+//! that every event of the others that was accepted arrived.
+
+mod backlogs;
+mod floods;
+mod slow;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use postrider_tests::cluster::Engine;
+
+use crate::load::{Load, Target};
+use crate::options::{Options, Scale};
+use crate::receiver::{Answers, Receiver, Scheme};
+use crate::rig::{AGENT, CONTROL_PLANE, Rig};
+use crate::table::{Figures, Table, Target as Goal};
+
+/// Where those are received that must not notice.
+const OTHERS: &str = "others";
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(120);
+const GOAL: f64 = 1.5;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    HangingAndDead,
+    Holding,
+    HoldingBeside,
+    TimingOut,
+    Flood,
+    Recovery,
+    ManyTenants,
+}
+
+/// Of the others' events.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    p99: f64,
+    /// Publishes that were not accepted.
+    refused: u64,
+}
+
+/// What one run of a case gave.
+struct Outcome {
+    without: Measured,
+    with: Measured,
+    /// Of the disturbance itself: how fast it went, in a second.
+    own_rate: Option<f64>,
+}
+
+impl Case {
+    const ALL: &'static [Self] = &[
+        Self::HangingAndDead,
+        Self::Holding,
+        Self::HoldingBeside,
+        Self::TimingOut,
+        Self::Flood,
+        Self::Recovery,
+        Self::ManyTenants,
+    ];
+
+    fn name(self, scale: Scale) -> String {
+        match self {
+            Self::HangingAndDead => format!(
+                "hanging-and-dead: of 20 subscriptions one hangs, one is dead with {} waiting",
+                backlogs::dead_waiting(scale)
+            ),
+            Self::Holding => format!(
+                "holding: one of 10 endpoints holds every request for {:?}, 400 events/s in all",
+                slow::hold(scale)
+            ),
+            Self::HoldingBeside => "same-host: the same, at the host of the others".to_owned(),
+            Self::TimingOut => format!(
+                "timing-out: one of 10 endpoints times out and is tried again, for {:?}",
+                slow::retrying(scale)
+            ),
+            Self::Flood => {
+                format!("flood: one tenant publishes {} at once", floods::flood(scale))
+            }
+            Self::Recovery => format!(
+                "recovery: one subscription has {} waiting and recovers, at most {}/s",
+                backlogs::recovering_waiting(scale),
+                backlogs::recovering_rate(scale)
+            ),
+            Self::ManyTenants => format!(
+                "many-tenants: {} tenants with one event each beside one with {}",
+                floods::tenants(scale),
+                floods::flood(scale)
+            ),
+        }
+    }
+
+    /// The control plane's, where the default would make the case last for minutes.
+    const fn settings(self) -> &'static str {
+        match self {
+            Self::Recovery => backlogs::QUICK_BREAKER,
+            _ => "",
+        }
+    }
+
+    async fn run(self, rig: &mut Rig, scale: Scale) -> Result<Outcome> {
+        match self {
+            Self::HangingAndDead => backlogs::hanging_and_dead(rig, scale).await,
+            Self::Holding => slow::holding(rig, scale).await,
+            Self::HoldingBeside => slow::holding_beside(rig, scale).await,
+            Self::TimingOut => slow::timing_out(rig, scale).await,
+            Self::Flood => floods::one_tenant(rig, scale).await,
+            Self::Recovery => backlogs::recovery(rig, scale).await,
+            Self::ManyTenants => floods::many_tenants(rig, scale).await,
+        }
+    }
+}
+
+/// One case over all runs.
+#[derive(Default)]
+struct Row {
+    without: Figures,
+    with: Figures,
+    ratio: Figures,
+    refused: Figures,
+    own_rate: Figures,
+    control_plane: Figures,
+    agent: Figures,
+}
+
+/// On the first engine only: what is shared is the same on both.
+pub async fn section(options: &Options) -> Result<()> {
+    let engine = *options.engines.first().context("an engine")?;
+    let mut table = Table::new(&[
+        "case",
+        "others' p99 without, ms",
+        "with, ms",
+        "ratio",
+        "target",
+        "refused of the others'",
+        "its own deliveries/s",
+        "control plane's peak, MiB",
+        "agent's peak, MiB",
+    ]);
+    for case in Case::ALL {
+        let name = case.name(options.scale);
+        if !name.contains(&options.case) {
+            continue;
+        }
+        let mut row = Row::default();
+        for number in 1..=options.runs {
+            eprintln!("isolation, {name}, run {number}");
+            row.add(engine, *case, options.scale).await.with_context(|| name.clone())?;
+        }
+        table.row([
+            name,
+            row.without.show(1),
+            row.with.show(1),
+            row.ratio.show(2),
+            Goal::show(Some(Goal::AtMost(GOAL)), row.ratio.median()),
+            row.refused.show(0),
+            row.own_rate.show(0),
+            row.control_plane.show(0),
+            row.agent.show(0),
+        ]);
+    }
+    table.print(&format!("Isolation, {engine:?}, https"));
+    Ok(())
+}
+
+impl Row {
+    async fn add(&mut self, engine: Engine, case: Case, scale: Scale) -> Result<()> {
+        let mut rig = Rig::start(engine, case.settings()).await?;
+        let outcome = Box::pin(case.run(&mut rig, scale)).await?;
+        self.without.push(outcome.without.p99);
+        self.with.push(outcome.with.p99);
+        self.ratio.push(outcome.with.p99 / outcome.without.p99);
+        self.refused.push((outcome.without.refused + outcome.with.refused) as f64);
+        if let Some(rate) = outcome.own_rate {
+            self.own_rate.push(rate);
+        }
+        self.control_plane.push(rig.processes.get(CONTROL_PLANE)?.peak_mib()?);
+        self.agent.push(rig.processes.get(AGENT)?.peak_mib()?);
+        Ok(())
+    }
+}
+
+/// Subscriptions of one tenant, each to a type of its own, whose endpoints are
+/// well.
+async fn well(rig: &mut Rig, tenant: &str, count: usize) -> Result<Vec<Target>> {
+    let url = rig.receiver.url(Scheme::Https, OTHERS, Answers::AtOnce);
+    let mut targets = Vec::new();
+    for number in 0..count {
+        let event_type = format!("others.n{number}");
+        rig.subscribe(tenant, &url, &event_type, |_| {}).await?;
+        targets.push(Target::new(tenant, &event_type));
+    }
+    Ok(targets)
+}
+
+/// What is published at a pace: the others' targets, and those beside them.
+struct Pace<'a> {
+    others: &'a [Target],
+    beside: &'a [Target],
+    per_second: u64,
+    length: Duration,
+}
+
+impl Pace<'_> {
+    /// Publishes, and answers how long the others' events took.
+    async fn measure(&self, load: &mut Load, receiver: &mut Receiver) -> Result<Measured> {
+        receiver.reset(OTHERS).await?;
+        let targets = [self.others, self.beside].concat();
+        // Whole rounds, so that each target has the same number.
+        let rounds = (self.per_second * self.length.as_secs()).div_ceil(targets.len() as u64);
+        let events = rounds * targets.len() as u64;
+        let paced = load.pace(&targets, self.per_second as f64, events).await?;
+        let accepted = paced.acknowledged_by_first(self.others.len());
+        receiver.wait(OTHERS, accepted, ARRIVAL_LIMIT).await?;
+        let latencies = receiver.latencies(OTHERS).await?;
+        let p99 = latencies.p99;
+        Ok(Measured { p99, refused: rounds * self.others.len() as u64 - accepted })
+    }
+
+    async fn on(&self, rig: &mut Rig) -> Result<Measured> {
+        self.measure(&mut rig.load, &mut rig.receiver).await
+    }
+}

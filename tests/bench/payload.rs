@@ -1,0 +1,36 @@
+//! The body that everybody measures with.
+//!
+//! Fed by nothing, or by a time of sending; feeds every publisher and the floor,
+//! and the receiver, which reads the time again. Guarantees that every body has
+//! the same size.
+
+/// Of the JSON text.
+pub const PAYLOAD_BYTES: usize = 1024;
+
+const SENT: &[u8] = br#"{"sent":""#;
+const DIGITS: usize = 20;
+
+/// Without a time.
+pub fn plain() -> String {
+    fill(r#"{"payment":""#.to_owned())
+}
+
+/// With the time at which it is sent, in nanoseconds.
+pub fn sent_at(ns: u64) -> String {
+    fill(format!(r#"{{"sent":"{ns:020}","payment":""#))
+}
+
+fn fill(mut text: String) -> String {
+    const END: &str = r#""}"#;
+    let filler = PAYLOAD_BYTES.saturating_sub(text.len() + END.len());
+    text.reserve_exact(filler + END.len());
+    text.extend(std::iter::repeat_n('x', filler));
+    text.push_str(END);
+    text
+}
+
+/// The time that a body was sent at, when it carries one.
+pub fn time_of(body: &[u8]) -> Option<u64> {
+    let digits = body.strip_prefix(SENT)?.get(..DIGITS)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -1,0 +1,103 @@
+//! What the receiver remembers.
+//!
+//! Fed by `serve` with every request; feeds the orders. Guarantees exact
+//! percentiles: every latency is kept, in microseconds, until it is asked for.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How many came, and when the last did.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Seen {
+    pub count: u64,
+    pub last_ns: u64,
+}
+
+/// From being sent to being received, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Latencies {
+    pub count: usize,
+    pub p50: f64,
+    pub p99: f64,
+    pub p999: f64,
+    pub most: f64,
+}
+
+impl Latencies {
+    /// Of microseconds in any order.
+    pub fn of(mut micros: Vec<u32>) -> Self {
+        micros.sort_unstable();
+        let at = |per_mille: usize| {
+            let rank = (micros.len() * per_mille).div_ceil(1000).saturating_sub(1);
+            f64::from(micros.get(rank).copied().unwrap_or(0)) / 1e3
+        };
+        Self { count: micros.len(), p50: at(500), p99: at(990), p999: at(999), most: at(1000) }
+    }
+}
+
+#[derive(Default)]
+struct Group {
+    seen: Seen,
+    micros: Vec<u32>,
+}
+
+/// All groups, and whether the endpoints that can be ill are well.
+#[derive(Default)]
+pub struct State {
+    groups: Mutex<HashMap<String, Group>>,
+    pub well: AtomicBool,
+}
+
+impl State {
+    fn groups(&self) -> MutexGuard<'_, HashMap<String, Group>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request, and how long ago it was sent if it says so.
+    pub fn record(&self, group: &str, now_ns: u64, sent_ns: Option<u64>) {
+        let mut groups = self.groups();
+        if !groups.contains_key(group) {
+            groups.insert(group.to_owned(), Group::default());
+        }
+        let Some(group) = groups.get_mut(group) else {
+            return;
+        };
+        group.seen.count += 1;
+        group.seen.last_ns = now_ns;
+        if let Some(sent_ns) = sent_ns {
+            let micros = now_ns.saturating_sub(sent_ns) / 1000;
+            group.micros.push(u32::try_from(micros).unwrap_or(u32::MAX));
+        }
+    }
+
+    pub fn reset(&self, group: &str) {
+        self.groups().remove(group);
+    }
+
+    fn seen(&self, group: &str) -> Seen {
+        self.groups().get(group).map(|group| group.seen).unwrap_or_default()
+    }
+
+    pub async fn wait(&self, group: &str, count: u64, limit: Duration) -> Seen {
+        let deadline = Instant::now() + limit;
+        loop {
+            let seen = self.seen(group);
+            if seen.count >= count || Instant::now() >= deadline {
+                return seen;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    pub fn latencies(&self, group: &str) -> Latencies {
+        let taken = self.groups().get_mut(group).map(|group| std::mem::take(&mut group.micros));
+        Latencies::of(taken.unwrap_or_default())
+    }
+}

@@ -1,0 +1,151 @@
+//! Everything that one measurement needs, each in a process of its own.
+//!
+//! Fed by an engine and settings; feeds every section with a running Postrider,
+//! a receiver, a publisher, the floor, and what their processes use. Guarantees
+//! that all of them are there and connected before anything is measured.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use postrider_proto::v1::{CreateTenantRequest, Subscription, Tenant};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::publish::subscription;
+
+use crate::floor::{self, Posted};
+use crate::load::{Access, Load};
+use crate::processes::{self, Process, Processes};
+use crate::receiver::Receiver;
+use crate::worker::Worker;
+
+/// How often, and for how long at most, it is asked whether work has ended.
+const QUIET_STEP: Duration = Duration::from_millis(100);
+const QUIET_STEPS_MAX: u32 = 100;
+/// Processor seconds in a step that are no work: heartbeats and sweeps.
+const QUIET_SECONDS: f64 = 0.015;
+
+pub const CONTROL_PLANE: &str = "control plane";
+pub const AGENT: &str = "agent";
+pub const POSTGRES: &str = "PostgreSQL";
+pub const RECEIVER: &str = "receiver";
+pub const LOAD: &str = "load";
+pub const FLOOR: &str = "floor";
+
+/// What Postrider itself consists of.
+pub const OURS: &[&str] = &[CONTROL_PLANE, AGENT, POSTGRES];
+
+/// Fields are dropped in this order: workers before what they call.
+pub struct Rig {
+    pub load: Load,
+    pub floor: Floor,
+    pub receiver: Receiver,
+    pub api: Api,
+    pub processes: Processes,
+    pub cluster: Cluster,
+}
+
+impl Rig {
+    /// `settings` override the control plane's, as TOML.
+    pub async fn start(engine: Engine, settings: &str) -> Result<Self> {
+        let mut cluster = Cluster::start(&Description {
+            engine,
+            settings: settings.to_owned(),
+            environment: vec![("RUST_LOG".to_owned(), "warn".to_owned())],
+            max_in_flight: 1024,
+            ..Description::default()
+        })
+        .await?;
+        let receiver = Receiver::start(cluster.pki(), cluster.folder()).await?;
+        let access = access(&cluster)?;
+        let load = Load::start(&access, cluster.folder()).await?;
+        let setting = floor::Setting { ca_file: cluster.pki().ca_file() };
+        let floor = Floor(Worker::start("floor", &setting, cluster.folder())?);
+
+        let mut processes = Processes::default();
+        let replica = cluster.replicas.first_mut().context("a replica")?;
+        processes.add(CONTROL_PLANE, Process::One(replica.program()?.id()));
+        let agent = cluster.agents.first_mut().context("an agent")?;
+        processes.add(AGENT, Process::One(agent.program()?.id()));
+        if let Some(id) = postmaster(&cluster).await? {
+            processes.add(POSTGRES, Process::Tree(id));
+        }
+        processes.add(RECEIVER, Process::One(receiver.id()));
+        processes.add(LOAD, Process::One(load.id()));
+        processes.add(FLOOR, Process::One(floor.0.id()));
+        let api = cluster.api()?;
+        Ok(Self { load, floor, receiver, api, processes, cluster })
+    }
+
+    /// Another publisher, beside the first.
+    pub async fn another_load(&self) -> Result<Load> {
+        Load::start(&access(&self.cluster)?, self.cluster.folder()).await
+    }
+
+    /// A tenant that may have receivers without TLS; answers its name.
+    pub async fn tenant(&mut self, id: &str) -> Result<String> {
+        let tenant = self.api.tenants.create_tenant(CreateTenantRequest {
+            tenant_id: id.to_owned(),
+            tenant: Some(Tenant { allow_insecure_urls: true, ..Tenant::default() }),
+        });
+        Ok(tenant.await?.into_inner().name)
+    }
+
+    /// A subscription to one type.
+    pub async fn subscribe(
+        &mut self,
+        tenant: &str,
+        url: &str,
+        event_type: &str,
+        change: impl FnOnce(&mut Subscription),
+    ) -> Result<()> {
+        let mut wanted = subscription(url, &[event_type]);
+        wanted.region = "regions/eu".to_owned();
+        change(&mut wanted);
+        self.api.subscribe(tenant, wanted).await?;
+        Ok(())
+    }
+
+    /// Waits until Postrider has recorded what it delivered and works no more.
+    pub async fn quiet(&self) -> Result<()> {
+        let mut before = self.processes.cpu_seconds()?.sum(OURS);
+        for _ in 0..QUIET_STEPS_MAX {
+            tokio::time::sleep(QUIET_STEP).await;
+            let now = self.processes.cpu_seconds()?.sum(OURS);
+            if now - before <= QUIET_SECONDS {
+                return Ok(());
+            }
+            before = now;
+        }
+        Ok(())
+    }
+}
+
+/// The process of the floor, commanded.
+pub struct Floor(Worker);
+
+impl Floor {
+    pub async fn connect(&mut self, url: &str, connections: usize) -> Result<()> {
+        self.0.ask(&floor::Order::Connect { url: url.to_owned(), connections }).await
+    }
+
+    pub async fn post(&mut self, events: u64) -> Result<Posted> {
+        self.0.ask(&floor::Order::Post { events }).await
+    }
+}
+
+pub fn access(cluster: &Cluster) -> Result<Access> {
+    let replica = cluster.replicas.first().context("a replica")?;
+    Ok(Access::new(replica.url(), cluster.pki().ca_file(), cluster.caller()))
+}
+
+/// The server's process, which is the parent of whoever serves a connection;
+/// nobody when the server is on another machine.
+async fn postmaster(cluster: &Cluster) -> Result<Option<u32>> {
+    let Some(database) = cluster.database() else {
+        return Ok(None);
+    };
+    let mut connection = database.connect().await?;
+    let backend: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+    Ok(processes::parent_of(u32::try_from(backend)?).ok())
+}
