@@ -56,21 +56,21 @@ pub struct Report {
 /// The entrance. Cheap to clone.
 #[derive(Clone)]
 pub struct Concluder {
-    entrance: Entrance<Report>,
+    entrance: Entrance<(), Report>,
 }
 
 impl Concluder {
     /// Queues a result, waiting for room as long as it takes.
     pub async fn submit(&self, report: Report) -> Result<(), Refused> {
         let bytes = report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
-        self.entrance.enter_patiently(report, bytes).await
+        self.entrance.enter_patiently(&(), report, bytes).await
     }
 }
 
 /// The writer behind it.
 pub struct ConcludeWriter {
     parts: Parts,
-    exit: Exit<Report>,
+    exit: Exit<(), Report>,
 }
 
 pub fn new(parts: Parts) -> (Concluder, ConcludeWriter) {
@@ -78,6 +78,9 @@ pub fn new(parts: Parts) -> (Concluder, ConcludeWriter) {
     let (entrance, exit) = group(Bounds {
         queued_items: settings.max_queued_results,
         queued_bytes: settings.max_queued_results.saturating_mul(4096),
+        // What keeps a tenant from filling it is that results follow dispatch, in
+        // which tenants take turns.
+        shares: 1,
         batch_items: settings.max_commit_results,
         batch_bytes: settings.max_commit_results.saturating_mul(8192),
         patience: Duration::MAX,

@@ -1,41 +1,55 @@
 //! Gathering what comes while a transaction is under way into the next one.
 //!
-//! Fed by callers that each bring one item; feeds a writer with batches.
-//! Guarantees bounds in count and bytes, and that nothing waits for a timer when
-//! the writer is idle.
+//! Fed by callers that each bring one item of a crowd (a tenant's, say); feeds a
+//! writer with batches. Guarantees bounds in count and bytes, that nothing waits for
+//! a timer when the writer is idle, that a crowd's items keep their order, and that
+//! no crowd keeps the others waiting: the crowds take turns, and one alone fills but
+//! its share of the room.
 
+mod hall;
+
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use self::hall::Hall;
 use crate::health::Progress;
 
-/// Bytes are counted in units of this many, since a semaphore's permits are few.
+/// Room is counted in units of this many bytes, since a semaphore's permits are few.
 const UNIT_BYTES: usize = 256;
 
 /// The entrance of a group.
-pub struct Entrance<T> {
-    sender: mpsc::Sender<Queued<T>>,
-    bytes: Arc<Semaphore>,
+pub struct Entrance<K, T> {
+    hall: Arc<Hall<K, T>>,
+    /// Rung for each item; gone with the last entrance.
+    bell: mpsc::Sender<()>,
+    room: Arc<Semaphore>,
+    /// What an item weighs at least, so that the room bounds their count.
+    least_units: usize,
+    crowd_units: usize,
     patience: Duration,
 }
 
-impl<T> Clone for Entrance<T> {
+impl<K, T> Clone for Entrance<K, T> {
     fn clone(&self) -> Self {
         Self {
-            sender: self.sender.clone(),
-            bytes: Arc::clone(&self.bytes),
+            hall: Arc::clone(&self.hall),
+            bell: self.bell.clone(),
+            room: Arc::clone(&self.room),
+            least_units: self.least_units,
+            crowd_units: self.crowd_units,
             patience: self.patience,
         }
     }
 }
 
-/// An item and its share of the bound in bytes, which it holds while it lives.
+/// An item and the room that it takes while it lives: its crowd's and the group's.
 pub struct Queued<T> {
     pub item: T,
     pub bytes: usize,
-    _share: OwnedSemaphorePermit,
+    _room: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 /// Why an item was not taken.
@@ -46,11 +60,12 @@ pub enum Refused {
 }
 
 /// The writer's end.
-pub struct Exit<T> {
-    receiver: mpsc::Receiver<Queued<T>>,
+pub struct Exit<K: Eq + Hash + Clone, T> {
+    hall: Arc<Hall<K, T>>,
+    bell: mpsc::Receiver<()>,
+    room: Arc<Semaphore>,
     max_items: usize,
     max_bytes: usize,
-    buffer: Vec<Queued<T>>,
     progress: Option<Progress>,
 }
 
@@ -59,45 +74,65 @@ pub struct Exit<T> {
 pub struct Bounds {
     pub queued_items: usize,
     pub queued_bytes: usize,
+    /// Into how many shares the room is divided, of which a crowd fills one.
+    pub shares: usize,
     pub batch_items: usize,
     pub batch_bytes: usize,
     /// How long an item waits for room before it is refused.
     pub patience: Duration,
 }
 
-pub fn group<T>(bounds: Bounds) -> (Entrance<T>, Exit<T>) {
-    let (sender, receiver) = mpsc::channel(bounds.queued_items);
+pub fn group<K: Eq + Hash + Clone, T>(bounds: Bounds) -> (Entrance<K, T>, Exit<K, T>) {
     let units = (bounds.queued_bytes / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-    let entrance =
-        Entrance { sender, bytes: Arc::new(Semaphore::new(units)), patience: bounds.patience };
+    let hall = Arc::new(Hall::default());
+    let room = Arc::new(Semaphore::new(units));
+    let (bell, heard) = mpsc::channel(1);
+    let entrance = Entrance {
+        hall: Arc::clone(&hall),
+        bell,
+        room: Arc::clone(&room),
+        least_units: (units / bounds.queued_items.max(1)).max(1),
+        crowd_units: (units / bounds.shares.max(1)).max(1),
+        patience: bounds.patience,
+    };
     let exit = Exit {
-        receiver,
-        max_items: bounds.batch_items,
+        hall,
+        bell: heard,
+        room,
+        max_items: bounds.batch_items.max(1),
         max_bytes: bounds.batch_bytes,
-        buffer: Vec::new(),
         progress: None,
     };
     (entrance, exit)
 }
 
-impl<T> Entrance<T> {
+impl<K: Eq + Hash + Clone, T> Entrance<K, T> {
     /// Queues an item, waiting for room as long as the group's patience lasts.
-    pub async fn enter(&self, item: T, bytes: usize) -> Result<(), Refused> {
-        let entered = tokio::time::timeout(self.patience, self.enter_patiently(item, bytes)).await;
-        entered.unwrap_or(Err(Refused::Full))
+    pub async fn enter(&self, crowd: &K, item: T, bytes: usize) -> Result<(), Refused> {
+        let entered = self.enter_patiently(crowd, item, bytes);
+        tokio::time::timeout(self.patience, entered).await.unwrap_or(Err(Refused::Full))
     }
 
     /// Queues an item, waiting for room as long as it takes.
-    pub async fn enter_patiently(&self, item: T, bytes: usize) -> Result<(), Refused> {
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
-        let share = Arc::clone(&self.bytes).acquire_many_owned(units);
+    pub async fn enter_patiently(&self, crowd: &K, item: T, bytes: usize) -> Result<(), Refused> {
+        // What is larger than the share has it alone.
+        let units = bytes.div_ceil(UNIT_BYTES).clamp(self.least_units, self.crowd_units);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let share = self.hall.share(crowd, self.crowd_units).acquire_many_owned(units);
         let share = share.await.map_err(|_| Refused::Closed)?;
-        let queued = Queued { item, bytes, _share: share };
-        self.sender.send(queued).await.map_err(|_| Refused::Closed)
+        let room = Arc::clone(&self.room).acquire_many_owned(units);
+        let room = room.await.map_err(|_| Refused::Closed)?;
+        let queued = Queued { item, bytes, _room: (share, room) };
+        if !self.hall.admit(crowd, queued) {
+            return Err(Refused::Closed);
+        }
+        // Rung already, if it is full.
+        let _ = self.bell.try_send(());
+        Ok(())
     }
 }
 
-impl<T> Exit<T> {
+impl<K: Eq + Hash + Clone, T> Exit<K, T> {
     /// From now on says whether the writer makes progress: it does not while it is
     /// busy with one batch, unless it says so itself.
     pub fn watch(&mut self, progress: Progress) {
@@ -119,19 +154,25 @@ impl<T> Exit<T> {
     }
 
     async fn next_batch(&mut self) -> Option<Vec<Queued<T>>> {
-        if self.buffer.is_empty()
-            && self.receiver.recv_many(&mut self.buffer, self.max_items).await == 0
-        {
-            return None;
+        let mut open = true;
+        loop {
+            let batch = self.hall.take(self.max_items, self.max_bytes);
+            if !batch.is_empty() {
+                return Some(batch);
+            }
+            if !open {
+                return None;
+            }
+            open = self.bell.recv().await.is_some();
         }
-        let mut bytes = 0;
-        let fits = self.buffer.iter().take_while(|queued| {
-            bytes += queued.bytes;
-            bytes <= self.max_bytes
-        });
-        let count = fits.count().max(1);
-        let rest = self.buffer.split_off(count.min(self.buffer.len()));
-        Some(std::mem::replace(&mut self.buffer, rest))
+    }
+}
+
+/// Nobody will take what is queued: whoever waits is told.
+impl<K: Eq + Hash + Clone, T> Drop for Exit<K, T> {
+    fn drop(&mut self) {
+        self.room.close();
+        self.hall.close();
     }
 }
 
@@ -143,33 +184,75 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         queued_items: 8,
         queued_bytes: 8192,
+        shares: 1,
         batch_items: 4,
         batch_bytes: 1024,
         patience: Duration::from_millis(1),
     };
 
+    async fn items(exit: &mut Exit<char, u32>) -> Vec<u32> {
+        exit.batch().await.unwrap().iter().map(|queued| queued.item).collect()
+    }
+
     #[tokio::test]
     async fn batches_are_bounded_in_count_and_bytes_and_lose_nothing() {
         let (entrance, mut exit) = group(BOUNDS);
         for (item, bytes) in [(1, 600), (2, 600), (3, 10), (4, 10), (5, 10), (6, 2000)] {
-            entrance.enter(item, bytes).await.unwrap();
+            entrance.enter(&'a', item, bytes).await.unwrap();
         }
-        let mut batches = Vec::new();
-        for _ in 0..4 {
-            let batch = exit.batch().await.unwrap();
-            batches.push(batch.iter().map(|queued| queued.item).collect::<Vec<_>>());
+        drop(entrance);
+        for expected in [vec![1], vec![2, 3, 4, 5], vec![6]] {
+            assert_eq!(items(&mut exit).await, expected);
         }
-        assert_eq!(batches, [vec![1], vec![2, 3, 4], vec![5], vec![6]]);
+        assert!(exit.batch().await.is_none());
     }
 
     #[tokio::test]
     async fn a_full_group_refuses_and_takes_again_once_its_batch_is_done() {
         let (entrance, mut exit) = group(BOUNDS);
-        entrance.enter(1, 8192).await.unwrap();
-        assert_eq!(entrance.enter(2, 256).await, Err(Refused::Full));
+        entrance.enter(&'a', 1, 8192).await.unwrap();
+        assert_eq!(entrance.enter(&'a', 2, 256).await, Err(Refused::Full));
+        assert_eq!(entrance.enter(&'b', 2, 256).await, Err(Refused::Full));
         drop(exit.batch().await);
-        assert_eq!(entrance.enter(3, 256).await, Ok(()));
+        assert_eq!(entrance.enter(&'a', 3, 256).await, Ok(()));
         drop(exit);
-        assert_eq!(entrance.enter(4, 1).await, Err(Refused::Closed));
+        assert_eq!(entrance.enter(&'a', 4, 1).await, Err(Refused::Closed));
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_and_what_waits_ends_with_the_writer() {
+        let (entrance, exit) = group(BOUNDS);
+        let (item, dropped) = tokio::sync::oneshot::channel::<()>();
+        entrance.enter(&'a', item, 8192).await.unwrap();
+        let (other, _) = tokio::sync::oneshot::channel();
+        let waiting = entrance.enter_patiently(&'a', other, 1);
+        let ends = async { drop(exit) };
+        let (waited, ()) = tokio::join!(biased; waiting, ends);
+        assert_eq!(waited, Err(Refused::Closed));
+        assert!(dropped.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn crowds_take_turns_and_leave_room_for_others() {
+        let (entrance, mut exit) =
+            group(Bounds { shares: 2, batch_items: 40, batch_bytes: 1 << 20, ..BOUNDS });
+        for item in 0..4 {
+            entrance.enter(&'a', item, 1).await.unwrap();
+        }
+        assert_eq!(entrance.enter(&'a', 9, 1).await, Err(Refused::Full), "its share is full");
+        entrance.enter(&'b', 10, 1).await.unwrap();
+        assert_eq!(items(&mut exit).await, [0, 1, 2, 3, 10]);
+
+        let (entrance, mut exit) =
+            group(Bounds { queued_items: 400, queued_bytes: 1 << 20, batch_items: 40, ..BOUNDS });
+        for item in 0..100 {
+            entrance.enter(&'a', item, 1).await.unwrap();
+        }
+        entrance.enter(&'b', 1000, 1).await.unwrap();
+        let first = items(&mut exit).await;
+        assert!(first.contains(&1000), "behind a hundred of another crowd: {first:?}");
+        let rest = [items(&mut exit).await, items(&mut exit).await].concat();
+        let of_a: Vec<u32> = first.into_iter().chain(rest).filter(|item| *item < 1000).collect();
+        assert_eq!(of_a, Vec::from_iter(0..100), "each crowd in its order");
     }
 }

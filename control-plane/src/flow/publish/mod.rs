@@ -29,6 +29,8 @@ use super::{Parts, Tenants};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// When to try again after that.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A tenant's events fill at most one of so many parts of the queue.
+const TENANT_SHARES: usize = 4;
 /// How often an event is matched anew because the configuration keeps changing.
 const MATCH_TRIES: u32 = 10;
 /// What a queued event weighs besides its payload.
@@ -108,13 +110,13 @@ struct Pending {
 #[derive(Clone)]
 pub struct Publisher {
     tenants: Tenants,
-    entrance: Entrance<Pending>,
+    entrance: Entrance<TenantId, Pending>,
 }
 
 /// The writer behind it.
 pub struct PublishWriter {
     parts: Parts,
-    exit: Exit<Pending>,
+    exit: Exit<TenantId, Pending>,
 }
 
 pub fn new(parts: Parts) -> (Publisher, PublishWriter) {
@@ -122,6 +124,7 @@ pub fn new(parts: Parts) -> (Publisher, PublishWriter) {
     let (entrance, exit) = group(Bounds {
         queued_items: settings.max_queued_events,
         queued_bytes: settings.max_queued_payload_bytes,
+        shares: TENANT_SHARES,
         batch_items: settings.max_commit_events,
         batch_bytes: settings.max_commit_payload_bytes,
         patience: PATIENCE,
@@ -142,11 +145,14 @@ impl Publisher {
             let current = snapshot.ok_or(PublishError::TenantNotFound)?;
             let matches = matching(&current, &input).await?;
             let (verdict, heard) = oneshot::channel();
+            let tenant = input.tenant.clone();
             let pending = Pending { input, sha256, snapshot: current, matches, verdict };
-            self.entrance.enter(pending, bytes).await.map_err(|refused| match refused {
-                Refused::Full => PublishError::Overloaded { retry_after: RETRY_AFTER },
-                Refused::Closed => PublishError::Stopping,
-            })?;
+            self.entrance.enter(&tenant, pending, bytes).await.map_err(
+                |refused| match refused {
+                    Refused::Full => PublishError::Overloaded { retry_after: RETRY_AFTER },
+                    Refused::Closed => PublishError::Stopping,
+                },
+            )?;
             match heard.await {
                 Ok(Verdict::Decided(answer)) => return answer,
                 Ok(Verdict::MatchAgain(same)) => input = *same,
