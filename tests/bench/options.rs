@@ -64,7 +64,7 @@ impl Options {
             scale,
             engines: vec![Engine::Postgres, Engine::Sqlite],
             runs: if scale == Scale::Small { 1 } else { 3 },
-            events: scale.pick(1_000, 20_000, 50_000),
+            events: scale.pick(500, 20_000, 50_000),
             case: String::new(),
         };
         let mut rest = arguments.iter();
