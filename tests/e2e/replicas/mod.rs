@@ -52,7 +52,7 @@ fn wanted(receiver: &Receiver, path: &str, event_types: &[&str]) -> Subscription
 }
 
 /// How many shards each live replica owns, by its name.
-pub async fn owned(api: &Api) -> Vec<u32> {
+async fn owned(api: &Api) -> Vec<u32> {
     let mut api = api.clone();
     let replicas = api.fleet.list_replicas(ListReplicasRequest::default());
     let replicas = replicas.await.unwrap().into_inner().replicas;

@@ -154,7 +154,7 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        let Some(due) = lane.next_due() else { return };
+        let Some(due) = lane.next_due().filter(|_| lane.late == 0) else { return };
         if due > now {
             self.set_timer(key, due);
             return;

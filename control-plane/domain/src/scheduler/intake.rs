@@ -168,6 +168,9 @@ impl Scheduler {
                 continue;
             };
             lane.queued_for_claim = false;
+            if lane.late > 0 {
+                continue;
+            }
             let Some(epoch) = self.shards.get(&lane.shard).and_then(|s| s.epoch_if_open(now))
             else {
                 continue;

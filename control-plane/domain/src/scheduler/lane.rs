@@ -40,6 +40,8 @@ pub(super) struct Lane {
     /// When deliveries that wait in the table are due, as far as known.
     due: BTreeSet<Timestamp>,
     pub claiming: bool,
+    /// Late successes that are being recorded: nothing is claimed meanwhile.
+    pub late: u32,
     pub queued_for_claim: bool,
     /// The earliest timer set for this lane.
     pub timer: Option<Timestamp>,
@@ -77,6 +79,7 @@ impl Lane {
             in_flight: 0,
             due: BTreeSet::new(),
             claiming: false,
+            late: 0,
             queued_for_claim: false,
             timer: None,
             retired: false,

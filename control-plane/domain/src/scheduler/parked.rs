@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{AgentIdentity, Phase, Scheduler};
 use crate::delivery::Delivery;
-use crate::ids::{AttemptKey, DeliveryId, Shard};
+use crate::ids::{AttemptKey, DeliveryId, Shard, SubscriptionKey};
 use crate::time::Timestamp;
 
 impl Scheduler {
@@ -52,6 +52,28 @@ impl Scheduler {
                 stream.held.remove(&id);
             }
             self.unparked.push(id);
+        }
+    }
+
+    /// A success of an attempt that was given up is about to be recorded: a claim
+    /// beside it could take the next attempt of what has ended. None begins from now
+    /// on; the caller waits until none [`Self::is_claiming`].
+    pub fn late_begins(&mut self, key: &SubscriptionKey) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.late += 1;
+        }
+    }
+
+    /// Whether a claim is under way.
+    pub fn is_claiming(&self, key: &SubscriptionKey) -> bool {
+        self.lanes.get(key).is_some_and(|lane| lane.claiming)
+    }
+
+    /// It is recorded, or not.
+    pub fn late_ends(&mut self, key: &SubscriptionKey, now: Timestamp) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.late = lane.late.saturating_sub(1);
+            self.wake(key, now);
         }
     }
 

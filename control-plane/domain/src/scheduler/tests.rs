@@ -442,6 +442,21 @@ fn what_is_parked_goes_when_its_holder_does_and_never_after_a_success() {
     assert_eq!(scheduler.poll(at(7)).release, [job.delivery.current_attempt()]);
 }
 
+#[test]
+fn nothing_is_claimed_while_a_late_success_is_recorded() {
+    let mut scheduler = ready();
+    let key = subscription("main", 1).key();
+    scheduler.note_due(&key, at(1), at(1));
+    assert_eq!(scheduler.claims(at(1)).len(), 1);
+    scheduler.late_begins(&key);
+    assert!(scheduler.is_claiming(&key), "the one that began before");
+    scheduler.claim_done(&key, 0, 1, at(1), at(2));
+    assert!(!scheduler.is_claiming(&key));
+    assert!(scheduler.claims(at(2)).is_empty());
+    scheduler.late_ends(&key, at(3));
+    assert_eq!(scheduler.claims(at(3)).len(), 1);
+}
+
 proptest! {
     /// Under any order of events: never more in flight than allowed, never more
     /// sent than credited, nothing twice at agents, memory accounted for.

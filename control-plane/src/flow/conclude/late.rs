@@ -4,6 +4,8 @@
 //! them, and the scheduler, which has nothing more to wait for. Guarantees that
 //! each is acknowledged, so that no agent holds it for ever.
 
+use std::time::Duration;
+
 use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
@@ -15,6 +17,10 @@ use crate::flow::ordering::hold_while_under_way;
 /// Each takes a transaction of several round trips; of different deliveries, so that
 /// none waits for another but for the database.
 const LATE_AT_ONCE: usize = 4;
+
+/// How often a claim is looked at that is under way, and how long at most.
+const CLAIM_POLL: Duration = Duration::from_millis(5);
+const CLAIM_LIMIT: Duration = Duration::from_secs(15);
 
 impl ConcludeWriter {
     /// Records results whose deliveries have moved on. To an UNKNOWN there is
@@ -59,6 +65,26 @@ impl ConcludeWriter {
             let rule = found.ok().flatten().map(|s| s.settings.success.clone());
             report.record.outcome = judge_response(status, &rule.unwrap_or_default());
         }
+        let (succeeds, key) =
+            (report.record.outcome == Outcome::Succeeded, &report.record.subscription);
+        if !succeeds {
+            return self.write_late(report).await;
+        }
+        self.parts.dispatcher.with(|scheduler, _| scheduler.late_begins(key));
+        let deadline = self.parts.clock.now() + CLAIM_LIMIT;
+        while self
+            .parts
+            .dispatcher
+            .look(|scheduler, now| now < deadline && scheduler.is_claiming(key))
+        {
+            self.parts.clock.sleep(CLAIM_POLL).await;
+        }
+        let written = self.write_late(report).await;
+        self.parts.dispatcher.with(|scheduler, now| scheduler.late_ends(key, now));
+        written
+    }
+
+    async fn write_late(&self, report: &Report) -> StoreResult<()> {
         self.withdraw_unsent(&report.record).await?;
         let ended = self.before_success(&report.record).await?;
         match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {

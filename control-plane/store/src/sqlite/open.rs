@@ -72,7 +72,8 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
         .acquire_timeout(READER_TIMEOUT)
         .test_before_acquire(false)
         .connect_lazy_with(connect.pragma("query_only", "ON").pragma("cache_size", READER_CACHE));
-    let writer = Arc::new(Writer::new(writer));
+    writer.close().await.map_err(stored)?;
+    let writer = Arc::new(Writer::open(writer_options).await?);
     Ok(SqliteStore {
         checkpoints: Checkpoints::start(checkpointer, Arc::clone(&writer)),
         writer,

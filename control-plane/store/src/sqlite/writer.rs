@@ -3,11 +3,14 @@
 //! Fed by every method that changes something, one at a time and in the order of
 //! their asking; feeds transactions that begin IMMEDIATE, so that none finds out
 //! at its end that it may not write. A caller that goes away in the middle takes
-//! its transaction along: dropping it rolls it back.
+//! its transaction along: dropping it rolls it back. A disk without room makes
+//! SQLite roll back by itself, after which the driver believes in a transaction
+//! that is not there and begins no other: such a connection is replaced.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -17,17 +20,22 @@ use crate::error::{StoreError, StoreResult};
 /// Owns the writing connection until closed.
 pub(super) struct Writer {
     connection: Mutex<Option<SqliteConnection>>,
+    options: SqliteConnectOptions,
+    /// A transaction could not begin: the connection may be of no use any more.
+    doubtful: AtomicBool,
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self { connection: Mutex::new(Some(connection)) }
+    pub(super) async fn open(options: SqliteConnectOptions) -> StoreResult<Self> {
+        let connection = SqliteConnection::connect_with(&options).await.map_err(stored)?;
+        let doubtful = AtomicBool::new(false);
+        Ok(Self { connection: Mutex::new(Some(connection)), options, doubtful })
     }
 
     /// Waits for the connection.
     pub(super) async fn lock(&self) -> StoreResult<Writing<'_>> {
         let guard = self.connection.lock().await;
-        if guard.is_some() { Ok(Writing { guard }) } else { Err(closed()) }
+        if guard.is_some() { Ok(Writing { guard, writer: self }) } else { Err(closed()) }
     }
 
     /// Closes the connection after whoever writes now.
@@ -46,12 +54,38 @@ fn closed() -> StoreError {
 /// The right to write, for one transaction.
 pub(super) struct Writing<'a> {
     guard: MutexGuard<'a, Option<SqliteConnection>>,
+    writer: &'a Writer,
 }
 
 impl Writing<'_> {
     pub(super) async fn begin(&mut self) -> StoreResult<Tx<'_>> {
+        if self.writer.doubtful.load(Ordering::Relaxed) {
+            self.repair().await?;
+        }
+        let doubtful = &self.writer.doubtful;
         let connection = self.guard.as_mut().ok_or_else(closed)?;
-        connection.begin_with("BEGIN IMMEDIATE").await.map(Tx).map_err(stored)
+        let begun = connection.begin_with("BEGIN IMMEDIATE").await;
+        begun.map(Tx).map_err(|error| {
+            doubtful.store(true, Ordering::Relaxed);
+            stored(error)
+        })
+    }
+
+    /// Replaces a connection that is left in a transaction; nobody is in one now.
+    async fn repair(&mut self) -> StoreResult<()> {
+        let connection = self.guard.as_mut().ok_or_else(closed)?;
+        // What was dropped before is rolled back before this is answered.
+        let usable = connection.ping().await.is_ok() && !connection.is_in_transaction();
+        if !usable {
+            let fresh = SqliteConnection::connect_with(&self.writer.options).await;
+            let lost = self.guard.replace(fresh.map_err(stored)?);
+            if let Some(Err(error)) = async { Some(lost?.close().await) }.await {
+                tracing::warn!(%error, "closing a connection that was lost failed");
+            }
+            tracing::warn!("the writing connection was left in a transaction; it was replaced");
+        }
+        self.writer.doubtful.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -74,5 +108,48 @@ impl Deref for Tx<'_> {
 impl DerefMut for Tx<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    async fn pages(writer: &Writer, most: u32) {
+        let mut writing = writer.lock().await.unwrap();
+        let connection = writing.guard.as_mut().unwrap();
+        let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {most}"));
+        sqlx::query(limit).execute(connection).await.unwrap();
+    }
+
+    async fn write(writer: &Writer) -> StoreResult<()> {
+        let mut writing = writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let insert = sqlx::query("INSERT INTO filled VALUES (zeroblob(100000))");
+        insert.execute(&mut *tx).await.map_err(stored)?;
+        tx.commit().await
+    }
+
+    #[tokio::test]
+    async fn it_writes_again_once_a_full_disk_has_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
+        let writer = Writer::open(options).await.unwrap();
+        {
+            let mut writing = writer.lock().await.unwrap();
+            let mut tx = writing.begin().await.unwrap();
+            sqlx::query("CREATE TABLE filled (bytes BLOB)").execute(&mut *tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        pages(&writer, 10).await;
+        let refused = write(&writer).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
+        pages(&writer, 1_000_000).await;
+        // The first may find out that the connection is lost.
+        let _ = write(&writer).await;
+        write(&writer).await.unwrap();
     }
 }
