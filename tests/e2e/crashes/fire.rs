@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use tokio::time::sleep;
 
 /// Losing a process costs a second or two, so that a round is short.
-const SETTINGS: &str = "[ownership]
+pub const SHORT_LEASES: &str = "[ownership]
 lease_seconds = 4
 renew_seconds = 1
 lease_margin_seconds = 1
@@ -99,7 +99,7 @@ impl Fire {
             engine,
             replicas: agents.len(),
             agents: agents.iter().map(|region| ((*region).to_owned(), 1)).collect(),
-            settings: SETTINGS.to_owned(),
+            settings: SHORT_LEASES.to_owned(),
             server_url: server.as_ref().map(|server| server.url().to_owned()),
             ..Description::default()
         };

@@ -133,7 +133,8 @@ fn owed<'a>(tenant: &'a Tenant, promise: &'a Promise) -> impl Iterator<Item = Pa
     subscriptions.map(|made| (promise.event.clone(), made.name.clone()))
 }
 
-async fn with_attempts(
+/// Each delivery with its attempts.
+pub async fn with_attempts(
     api: &Api,
     deliveries: Vec<Delivery>,
 ) -> Vec<(Delivery, Vec<postrider_proto::v1::Attempt>)> {
@@ -148,7 +149,7 @@ async fn with_attempts(
 }
 
 /// The account of everything that a tenant published.
-async fn account(
+pub async fn account(
     api: &Api,
     tenant: &str,
     published: BTreeSet<String>,
