@@ -16,7 +16,7 @@ use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::publish::event;
 use postrider_tests::receiver::Receiver;
-use postrider_tests::receiver::behaviour::Answer;
+use postrider_tests::receiver::behaviour::{Answer, Gate};
 use tokio::time::{Instant, sleep};
 
 use super::{shared, wait_for_shards, wanted};
@@ -29,6 +29,10 @@ const PER_SECOND: usize = 5;
 const MOST_IN_FLIGHT: u32 = 3;
 /// What the receiver takes to answer where the number in flight is limited.
 const THINKING: Duration = Duration::from_millis(250);
+/// Requests that are answered before the kill; those that follow are in flight until
+/// somebody else owns them.
+const BEFORE_THE_KILL: usize = 5;
+const BOTH: &[&str] = &["rated", "crowded"];
 /// Of a tenant, for each of its subscriptions: half a minute at the limits.
 const RATED_EVENTS: usize = 140;
 const CROWDED_EVENTS: usize = 360;
@@ -43,17 +47,23 @@ fn path(kind: &str, tenant: usize) -> String {
 }
 
 /// A tenant with a limited rate and a limited number in flight, and its backlog.
-async fn prepare(api: &Api, receiver: &Receiver, number: usize) -> String {
+async fn prepare(api: &Api, receiver: &Receiver, number: usize, gate: &Gate) -> String {
     let mut api = api.clone();
     let tenant = api.create_tenant(&format!("limits-{number}")).await.unwrap();
     let (rated, crowded) = (path("rated", number), path("crowded", number));
-    receiver.script(&crowded, [Answer::ok().after(THINKING).into()]);
+    let thinks = Answer::ok().after(THINKING);
+    let at_first = std::iter::repeat_n(thinks.clone().into(), BEFORE_THE_KILL);
+    receiver.script(&crowded, at_first.chain([thinks.when_open(gate).into()]));
     let max_requests_per_second = u32::try_from(PER_SECOND).unwrap();
     let rated = wanted(receiver, &rated, &["rated"]);
     let crowded = wanted(receiver, &crowded, &["crowded"]);
     for wanted in [
         Subscription { max_requests_per_second, ..rated },
-        Subscription { max_in_flight: MOST_IN_FLIGHT, ..crowded },
+        Subscription {
+            max_in_flight: MOST_IN_FLIGHT,
+            request_timeout: Some(prost_types::Duration { seconds: 45, nanos: 0 }),
+            ..crowded
+        },
     ] {
         api.subscribe(&tenant, wanted).await.unwrap();
     }
@@ -71,9 +81,9 @@ async fn prepare(api: &Api, receiver: &Receiver, number: usize) -> String {
     tenant
 }
 
-/// Waits until every path had so many more requests than now.
-async fn wait_for_more(receiver: &Receiver, more: usize) {
-    let waiting = (0..TENANTS).flat_map(|tenant| ["rated", "crowded"].map(|kind| (kind, tenant)));
+/// Waits until every path of these kinds had so many more requests than now.
+async fn wait_for_more(receiver: &Receiver, kinds: &[&str], more: usize) {
+    let waiting = (0..TENANTS).flat_map(|tenant| kinds.iter().map(move |kind| (kind, tenant)));
     join_all(waiting.map(|(kind, tenant)| async move {
         let path = path(kind, tenant);
         let now = usize::try_from(receiver.received_at(&path)).unwrap();
@@ -115,20 +125,25 @@ fn longest_pause(receiver: &Receiver) -> Duration {
 }
 
 /// Killed, back, and asked to stop, with a backlog all the while.
-async fn come_and_go(cluster: &mut Cluster, receiver: &Receiver) {
+async fn come_and_go(cluster: &mut Cluster, receiver: &Receiver, gate: &Gate) {
     let api = cluster.api_of(0).unwrap();
-    wait_for_more(receiver, 5).await;
+    wait_for_more(receiver, &["rated"], 5).await;
+    let held = BEFORE_THE_KILL + usize::try_from(MOST_IN_FLIGHT).unwrap();
+    for tenant in 0..TENANTS {
+        receiver.wait_for_at(&path("crowded", tenant), held, SOON).await.unwrap();
+    }
     println!("a replica is killed");
     cluster.replicas[1].kill().await.unwrap();
-    wait_for_more(receiver, 20).await;
+    wait_for_more(receiver, &["rated"], 20).await;
     assert!(longest_pause(receiver) > Duration::from_secs(1), "nobody was taken over");
+    gate.open();
     println!("it is back");
     cluster.replicas[1].start_again().await.unwrap();
     wait_for_shards(&api, TAKE_OVER_LIMIT, shared).await;
-    wait_for_more(receiver, 10).await;
+    wait_for_more(receiver, BOTH, 10).await;
     println!("it is asked to stop");
     cluster.replicas[1].stop().await.unwrap();
-    wait_for_more(receiver, 10).await;
+    wait_for_more(receiver, BOTH, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,10 +160,11 @@ async fn postgres_limits_hold_through_take_overs() {
     let api = cluster.api_of(0).unwrap();
     wait_for_shards(&api, SOON, shared).await;
     let receiver = cluster.receiver().await.unwrap();
-    let stop = AtomicBool::new(false);
+    let (stop, gate) = (AtomicBool::new(false), Gate::closed());
     let under_way = async {
-        let tenants = join_all((0..TENANTS).map(|number| prepare(&api, &receiver, number))).await;
-        come_and_go(&mut cluster, &receiver).await;
+        let tenants =
+            join_all((0..TENANTS).map(|number| prepare(&api, &receiver, number, &gate))).await;
+        come_and_go(&mut cluster, &receiver, &gate).await;
         for tenant in &tenants {
             let left = api.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, ALL_LIMIT);
             left.await.unwrap();
