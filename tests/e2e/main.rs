@@ -15,6 +15,7 @@ mod delivery;
 mod failures;
 mod faults;
 mod history;
+mod isolation;
 mod orders;
 mod replicas;
 mod systems;

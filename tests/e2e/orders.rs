@@ -6,28 +6,28 @@
 //! have no gap, and that the account of it all adds up. POSTRIDER_TEST_SEED
 //! repeats a round, POSTRIDER_TEST_ROUNDS asks for more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use futures::{TryStreamExt, future};
+use futures::future;
 use http::StatusCode;
-use postrider_proto::v1::reconcile_events_response::Part;
 use postrider_proto::v1::{
-    DeliveryEndReason, Event, ExhaustedKeyPolicy, Ordering as Order, ReconcileEventsRequest,
-    ReconcileSummary, ReleaseOrderingKeyRequest, RetryPolicy, Subscription,
+    DeliveryEndReason, Event, ExhaustedKeyPolicy, Ordering as Order, ReleaseOrderingKeyRequest,
+    RetryPolicy, Subscription,
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::history::{self, Post, Story};
 use postrider_tests::publish::{event, fixed_delays, subscription};
+use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{ok, status};
-use postrider_tests::receiver::{Received, Receiver};
 use postrider_tests::timed::Timed;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-use crate::crashes::variable;
+use crate::crashes::{variable, witness};
 use crate::stage::{REGION, once};
 
 const ROUNDS: u64 = 3;
@@ -48,8 +48,15 @@ fn ordered(url: &str) -> Subscription {
     wanted
 }
 
-/// Publishes a key's events one after the other, each until it is acknowledged.
-async fn publish_key(apis: &[Api], tenant: &str, key: usize, acknowledged: &AtomicUsize) {
+/// Publishes a key's events one after the other, each until it is acknowledged, and
+/// tells their names.
+async fn publish_key(
+    apis: &[Api],
+    tenant: &str,
+    key: usize,
+    acknowledged: &AtomicUsize,
+) -> Vec<String> {
+    let mut names = Vec::new();
     for number in 0..EVENTS_PER_KEY {
         let payload = format!("{{\"number\":{number}}}");
         let ordering_key = format!("key-{key}");
@@ -60,7 +67,7 @@ async fn publish_key(apis: &[Api], tenant: &str, key: usize, acknowledged: &Atom
             let mut api = apis[tries % apis.len()].clone();
             let once = format!("{key}-{number}");
             match api.publish(tenant, event.clone(), &once).await {
-                Ok(_) => break,
+                Ok(answer) => break names.push(answer.event),
                 Err(status) if Instant::now() > deadline => panic!("{once}: {status}"),
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
@@ -68,47 +75,7 @@ async fn publish_key(apis: &[Api], tenant: &str, key: usize, acknowledged: &Atom
         }
         acknowledged.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// What a receiver would complain about.
-fn faults(requests: &[std::sync::Arc<Received>], keys: &BTreeMap<String, String>) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut latest: BTreeMap<&str, (u64, i64)> = BTreeMap::new();
-    let mut numbers = BTreeSet::new();
-    for request in requests {
-        let sequence: i64 = request.header("webhook-sequence").parse().unwrap();
-        numbers.insert(sequence);
-        let key = keys[request.webhook_id()].as_str();
-        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-        let number = body["number"].as_u64().unwrap();
-        if let Some((before, sequence_before)) = latest.insert(key, (number, sequence)) {
-            if number < before || number > before + 1 {
-                faults.push(format!("{key}: {number} came after {before}"));
-            }
-            if (number > before) != (sequence > sequence_before) {
-                faults.push(format!("{key}: sequence {sequence} after {sequence_before}"));
-            }
-        }
-    }
-    let all = i64::try_from(KEYS * EVENTS_PER_KEY).unwrap();
-    if !numbers.iter().copied().eq(1..=all) {
-        faults.push(format!("sequence numbers have gaps: {} of {all}", numbers.len()));
-    }
-    faults
-}
-
-async fn summary(api: &Api, tenant: &str, begun: SystemTime) -> ReconcileSummary {
-    let request = ReconcileEventsRequest {
-        parent: tenant.to_owned(),
-        start_time: Some(prost_types::Timestamp::from(begun)),
-        ..ReconcileEventsRequest::default()
-    };
-    let answer = api.clone().events.reconcile_events(request).await.unwrap();
-    let parts: Vec<_> = answer.into_inner().try_collect().await.unwrap();
-    match parts.into_iter().next_back().and_then(|response| response.part) {
-        Some(Part::Summary(summary)) => summary,
-        other => panic!("not a summary: {other:?}"),
-    }
+    names
 }
 
 /// The agent, a replica, or both die and come back.
@@ -141,7 +108,7 @@ async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64
     let mut api = apis[0].clone();
     let tenant = api.create_tenant(&format!("ordered-{round}")).await.unwrap();
     let path = format!("/ordered/{round}");
-    api.subscribe(&tenant, ordered(&receiver.url(&path))).await.unwrap();
+    let subscription = api.subscribe(&tenant, ordered(&receiver.url(&path))).await.unwrap().name;
     let bad = |_| match random.random_range(0..4) {
         0 => status(StatusCode::SERVICE_UNAVAILABLE),
         _ => ok(),
@@ -157,21 +124,23 @@ async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64
         }
         strike(cluster, round, pause).await;
     };
-    future::join(publishing, killing).await;
+    let (published, ()) = future::join(publishing, killing).await;
     api.wait_for_deliveries(&tenant, "state != SUCCEEDED", 0, SETTLED_LIMIT).await.unwrap();
     let deliveries = api.all_deliveries(&tenant, "").await.unwrap();
-    let key_of = |delivery: &postrider_proto::v1::Delivery| {
-        let event = delivery.event.rsplit('/').next().unwrap().to_owned();
-        (event, delivery.ordering_key.clone())
+    let posts = receiver.requests_to(&path);
+    let names: BTreeSet<String> = published.iter().flatten().cloned().collect();
+    let places = published.into_iter().flat_map(|key| key.into_iter().zip(0..));
+    let story = Story {
+        owed: names.iter().map(|event| (event.clone(), subscription.clone())).collect(),
+        posts: posts.iter().map(|request| Post::of(request, &subscription)).collect(),
+        deliveries: witness::with_attempts(&api, deliveries).await,
+        places: places.collect(),
+        accounts: vec![witness::account(&api, &tenant, names, begun).await],
+        ..Story::default()
     };
-    let keys: BTreeMap<String, String> = deliveries.iter().map(key_of).collect();
-    let requests = receiver.requests_to(&path);
-    let faults = faults(&requests, &keys);
+    let faults = history::faults(&story);
     assert!(faults.is_empty(), "round {round}, seed {seed}: {faults:#?}");
-    let summary = summary(&api, &tenant, begun).await;
-    let all = i64::try_from(all).unwrap();
-    assert_eq!((summary.event_count, summary.pair_count), (all, all));
-    println!("round {round}: {} requests for {all} events", requests.len());
+    println!("round {round}: {} requests for {all} events", posts.len());
 }
 
 /// A key that an exhausted delivery holds is held by every replica, and by one that

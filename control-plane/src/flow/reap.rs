@@ -5,12 +5,13 @@
 //! Guarantees rules 3 and 4: an attempt becomes UNKNOWN only when it may have
 //! been made and no living agent knows of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome, Timings};
-use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, TenantId};
 use postrider_domain::scheduler::{AgentIdentity, Job, ShardLease};
 use postrider_store::StoreResult;
 
@@ -40,6 +41,7 @@ impl Flow {
         self.look_at_waiting().await?;
         self.take_stale_rows(&self.dispatcher.look(|s, _| s.settled())).await?;
         self.take_lost_agents_work().await;
+        self.look_at_parked().await?;
         self.look_at_overdue().await?;
         if round.is_multiple_of(OWN_ROWS_EVERY) || self.cluster.take_suspicion() {
             self.find_own_lost_rows().await?;
@@ -129,6 +131,27 @@ impl Flow {
 
     fn is_lost(&self, agent: &AgentIdentity) -> bool {
         !self.dispatcher.is_connected(agent) && !self.cluster.agent_alive(agent)
+    }
+
+    /// Looks for results that other replicas recorded of what agents said they hold:
+    /// while a shard has no owner, nobody is told of them.
+    async fn look_at_parked(&self) -> StoreResult<()> {
+        let mut held: HashMap<TenantId, Vec<AttemptKey>> = HashMap::new();
+        for (tenant, key) in self.dispatcher.look(|s, _| s.parked(BATCH as usize)) {
+            held.entry(tenant).or_default().push(key);
+        }
+        for (tenant, keys) in held {
+            let ids: Vec<DeliveryId> = keys.iter().map(|key| key.delivery).collect();
+            let last = self.store.last_attempts(&tenant, &ids).await?;
+            let known = last.into_iter().filter(|record| record.outcome != Outcome::Unknown);
+            let known = known.map(|record| record.key).filter(|key| keys.contains(key));
+            self.dispatcher.with(|scheduler, now| {
+                for key in known {
+                    scheduler.concluded_elsewhere(key, now);
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Looks up attempts whose results are long overdue: concluded by another

@@ -13,13 +13,14 @@ use rand::rngs::StdRng;
 use tokio::time::sleep;
 
 /// Losing a process costs a second or two, so that a round is short.
-const SETTINGS: &str = "[ownership]
+pub const SHORT_LEASES: &str = "[ownership]
 lease_seconds = 4
 renew_seconds = 1
 lease_margin_seconds = 1
-settle_grace_seconds = 2
 lost_after_seconds = 3
 ";
+/// As SHORT_LEASES say: sooner, nobody is taken for lost.
+pub const LOST_AFTER: Duration = Duration::from_secs(3);
 /// Longer than a lease: somebody else has the shards before their owner is back.
 const LONG_PAUSE_MILLISECONDS: u64 = 5_500;
 const SHORT_PAUSE_MILLISECONDS: u64 = 900;
@@ -99,7 +100,7 @@ impl Fire {
             engine,
             replicas: agents.len(),
             agents: agents.iter().map(|region| ((*region).to_owned(), 1)).collect(),
-            settings: SETTINGS.to_owned(),
+            settings: SHORT_LEASES.to_owned(),
             server_url: server.as_ref().map(|server| server.url().to_owned()),
             ..Description::default()
         };

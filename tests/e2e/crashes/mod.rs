@@ -10,12 +10,14 @@ mod in_flight;
 mod load;
 mod publishers;
 mod round;
-mod witness;
+pub mod witness;
 
 use std::env;
 use std::str::FromStr;
 
 use postrider_tests::cluster::Engine;
+
+pub use self::fire::SHORT_LEASES;
 
 /// In CI: enough for each kind of victim twice.
 const SQLITE_ROUNDS: u64 = 8;

@@ -24,7 +24,7 @@ use tonic::{Code, Status, Streaming};
 use super::load::{EVENTS_PER_KEY, KEYS, Tenant, request};
 
 /// A lease, an agent's silence and a retry or two, on a busy machine.
-pub const SETTLED_LIMIT: Duration = Duration::from_secs(90);
+pub const SETTLED_LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// An event that a publisher was told is committed.

@@ -17,7 +17,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep};
 
-use super::fire::{Fire, Strike};
+use super::fire::{Fire, LOST_AFTER, Strike};
 use super::load::{self, EVENTS, Tenant};
 use super::publishers::{Ledger, Publisher};
 use super::{variable, witness};
@@ -64,7 +64,7 @@ async fn round(fire: &mut Fire, receiver: &Receiver, number: u64, seed: u64) {
     assert_eq!(promises.len(), EVENTS);
     witness::keys_still_hold(&api, &promises).await;
     let story = witness::story(&api, receiver, &tenants, &promises, wall).await;
-    let story = Story { sightings, ..story };
+    let story = Story { sightings, unknown_after: Some(LOST_AFTER), ..story };
     tell(number, &story, &ledger, took);
     let faults = history::faults(&story);
     assert!(faults.is_empty(), "round {number}, seed {seed}, {strike:?}: {faults:#?}");

@@ -17,6 +17,7 @@ use postrider_proto::v1::{
 use postrider_tests::api::Api;
 use postrider_tests::history::{Account, Pair, Post, Story};
 use postrider_tests::receiver::Receiver;
+use postrider_tests::wait;
 use prost_types::Timestamp;
 use tokio::time::sleep;
 use tonic::Status;
@@ -74,11 +75,25 @@ pub async fn watch(apis: &[Api], tenants: &[Tenant], stop: &AtomicBool) -> Sight
     sightings
 }
 
-/// Waits until every delivery has ended.
+/// Waits until every delivery has ended; one that does not is told with all it has.
 pub async fn settled(api: &Api, tenants: &[Tenant]) {
     for tenant in tenants {
-        let unfinished = api.wait_for_deliveries(&tenant.name, UNFINISHED, 0, SETTLED_LIMIT);
-        unfinished.await.unwrap();
+        let what = format!("the deliveries of {} to end", tenant.name);
+        let ended = wait::until(&what, SETTLED_LIMIT, || {
+            let mut api = api.clone();
+            async move {
+                let unfinished = api.all_deliveries(&tenant.name, UNFINISHED).await;
+                let unfinished = unfinished.map_err(|status| status.to_string())?;
+                match unfinished.first() {
+                    None => Ok(()),
+                    Some(first) => {
+                        let attempts = api.attempts(&first.name).await;
+                        Err(format!("{} of them, as {first:#?}: {attempts:#?}", unfinished.len()))
+                    }
+                }
+            }
+        });
+        ended.await.unwrap();
     }
 }
 
@@ -118,7 +133,8 @@ fn owed<'a>(tenant: &'a Tenant, promise: &'a Promise) -> impl Iterator<Item = Pa
     subscriptions.map(|made| (promise.event.clone(), made.name.clone()))
 }
 
-async fn with_attempts(
+/// Each delivery with its attempts.
+pub async fn with_attempts(
     api: &Api,
     deliveries: Vec<Delivery>,
 ) -> Vec<(Delivery, Vec<postrider_proto::v1::Attempt>)> {
@@ -133,7 +149,7 @@ async fn with_attempts(
 }
 
 /// The account of everything that a tenant published.
-async fn account(
+pub async fn account(
     api: &Api,
     tenant: &str,
     published: BTreeSet<String>,

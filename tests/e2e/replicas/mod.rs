@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod handover;
+mod limits;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

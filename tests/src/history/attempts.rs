@@ -5,6 +5,7 @@
 //! made, and that no attempt claims a POST that was not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use postrider_proto::v1::{Attempt, AttemptOutcome, Delivery, DeliveryState};
 
@@ -25,7 +26,7 @@ pub(super) fn faults(story: &Story) -> Vec<String> {
             ended(delivery, brief),
             counted(delivery, attempts),
             matched(attempts, received),
-            concluded(delivery, attempts),
+            concluded(delivery, attempts, story.unknown_after),
         ];
         let found = found.into_iter().flatten();
         faults.extend(found.map(|what| format!("{}: {what}", delivery.name)));
@@ -41,10 +42,14 @@ fn ended(delivery: &Delivery, brief: bool) -> Vec<String> {
     }
 }
 
+/// Numbers follow one another up to the count. A delivery that an earlier attempt's
+/// late success ended may count one more, which may have been begun and was not.
 fn counted(delivery: &Delivery, attempts: &[Attempt]) -> Vec<String> {
     let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.number).collect();
     let wanted: Vec<u32> = (1..=delivery.attempt_count).collect();
-    if numbers == wanted {
+    let (last, rest) = wanted.split_last().map_or((0, &[][..]), |(last, rest)| (*last, rest));
+    let late = delivery.state() == DeliveryState::Succeeded && last > 1 && numbers == rest;
+    if numbers == wanted || late {
         return Vec::new();
     }
     vec![format!("has attempts {numbers:?} and counts {}", delivery.attempt_count)]
@@ -87,23 +92,45 @@ fn matched(attempts: &[Attempt], mut received: BTreeSet<u64>) -> Vec<String> {
     faults
 }
 
-/// The first success ends it, and nothing else ends it with success.
-fn concluded(delivery: &Delivery, attempts: &[Attempt]) -> Vec<String> {
+/// A success ends it, and nothing else does. Another attempt after it is excused
+/// only where the first was taken for UNKNOWN meanwhile, which takes time.
+fn concluded(
+    delivery: &Delivery,
+    attempts: &[Attempt],
+    unknown_after: Option<Duration>,
+) -> Vec<String> {
     let mut faults = Vec::new();
     let succeeded = |attempt: &&Attempt| attempt.outcome() == AttemptOutcome::Succeeded;
-    let successes = attempts.iter().filter(succeeded).count();
+    let first = attempts.iter().find(succeeded);
     match delivery.state() {
-        DeliveryState::Succeeded if successes != 1 => {
-            faults.push("succeeded, and not by exactly one attempt".to_owned());
+        DeliveryState::Succeeded if first.is_none() => {
+            faults.push("succeeded, and not by an attempt".to_owned());
         }
-        DeliveryState::Exhausted if successes != 0 => {
+        DeliveryState::Exhausted if first.is_some() => {
             faults.push("is exhausted, and has succeeded".to_owned());
         }
         _ => {}
     }
-    // A second POST is excused by the attempt before it: a failure, or UNKNOWN.
-    if let Some(attempt) = attempts.iter().rev().skip(1).find(succeeded) {
-        faults.push(format!("went on after attempt {} succeeded", attempt.number));
+    let Some(first) = first else { return faults };
+    let later = attempts.iter().filter(|attempt| attempt.number > first.number);
+    let excused = |attempt: &&Attempt| {
+        let between = began(attempt).checked_sub(ended_at(first));
+        matches!((between, unknown_after), (Some(between), Some(after)) if between >= after)
+    };
+    if later.clone().any(|attempt| !excused(&attempt)) {
+        faults.push(format!("went on after attempt {} succeeded", first.number));
     }
     faults
+}
+
+fn began(attempt: &Attempt) -> Duration {
+    let start = attempt.start_time.unwrap_or_default();
+    let seconds = Duration::from_secs(u64::try_from(start.seconds).unwrap_or_default());
+    seconds + Duration::from_nanos(u64::try_from(start.nanos).unwrap_or_default())
+}
+
+fn ended_at(attempt: &Attempt) -> Duration {
+    let total = attempt.timings.as_ref().and_then(|timings| timings.total);
+    let total: Option<Duration> = total.and_then(|total| total.try_into().ok());
+    began(attempt) + total.unwrap_or_default()
 }

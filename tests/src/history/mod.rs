@@ -14,6 +14,7 @@ mod states;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use postrider_proto::v1::{Attempt, Delivery, DeliveryState};
 
@@ -62,6 +63,9 @@ pub struct Story {
     pub deliveries: Vec<(Delivery, Vec<Attempt>)>,
     /// Subscriptions that give up, so that a delivery may end EXHAUSTED.
     pub brief: BTreeSet<String>,
+    /// How soon an attempt may become UNKNOWN, where an agent can be out of reach for
+    /// longer; its late success can then stand beside the one that came after it.
+    pub unknown_after: Option<Duration>,
     /// Events' places within their ordering keys, as they were published, from 0.
     pub places: BTreeMap<String, u64>,
     /// Where deliveries, by name, were seen to stand meanwhile, in the order of time.

@@ -1,6 +1,7 @@
 //! Doctored stories: each kind of fault is seen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use postrider_proto::v1::{
     Attempt, AttemptOutcome, Delivery, DeliveryState, DeliverySummary, HttpHeader,
@@ -93,6 +94,7 @@ fn good() -> Story {
             .chain([delivery("c", 3, failed)])
             .collect(),
         brief: BTreeSet::new(),
+        unknown_after: None,
         places: BTreeMap::from([("a", 0), ("b", 1), ("c", 2)].map(|(e, p)| (e.to_owned(), p))),
         sightings: vec![
             (name.clone(), DeliveryState::Held),
@@ -123,6 +125,15 @@ fn set_state(story: &mut Story, delivery: usize, state: DeliveryState) {
     story.deliveries[delivery].0.state = state.into();
 }
 
+/// Two successes, so many seconds from one another.
+fn twice(story: &mut Story, seconds: i64) {
+    let (_, attempts) = &mut story.deliveries[2];
+    attempts[0] = attempt(1, AttemptOutcome::Succeeded, Some(4));
+    for (attempt, seconds) in attempts.iter_mut().zip([0, seconds]) {
+        attempt.start_time = Some(prost_types::Timestamp { seconds, nanos: 0 });
+    }
+}
+
 #[test]
 fn kept_promises_have_no_faults() {
     let none = Vec::<String>::new();
@@ -137,6 +148,14 @@ fn kept_promises_have_no_faults() {
         story.posts.reverse();
     });
     assert_eq!(unordered, none);
+    // Who was taken for lost may have succeeded.
+    let excused = doctored(|story| {
+        twice(story, 3);
+        story.unknown_after = Some(Duration::from_secs(3));
+    });
+    assert_eq!(excused, none);
+    // A late success ends what may have been begun again, and was not.
+    assert_eq!(doctored(|story| story.deliveries[0].0.attempt_count = 2), none);
     // A late success is a success.
     let late = doctored(|story| {
         story.sightings.push(("t/deliveries/c".to_owned(), DeliveryState::Exhausted));
@@ -168,11 +187,16 @@ fn attempts_that_are_missing_or_invented_are_seen() {
             story.posts.remove(0);
         }),
         ("has attempts [2]", |story| drop(story.deliveries[1].1.remove(0))),
-        ("not by exactly one", |story| {
+        ("has attempts [1, 2] and counts 4", |story| story.deliveries[2].0.attempt_count = 4),
+        ("not by an attempt", |story| {
             story.deliveries[0].1[0] = attempt(1, AttemptOutcome::HttpStatus, Some(1));
         }),
         ("went on after attempt 1", |story| {
             story.deliveries[2].1[0] = attempt(1, AttemptOutcome::Succeeded, Some(4));
+        }),
+        ("went on after attempt 1", |story| {
+            twice(story, 2);
+            story.unknown_after = Some(Duration::from_secs(3));
         }),
     ]);
 }

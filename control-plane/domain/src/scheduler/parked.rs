@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{AgentIdentity, Phase, Scheduler};
 use crate::delivery::Delivery;
-use crate::ids::{AttemptKey, DeliveryId, Shard, SubscriptionKey};
+use crate::ids::{AttemptKey, DeliveryId, Shard, SubscriptionKey, TenantId};
 use crate::time::Timestamp;
 
 impl Scheduler {
@@ -40,6 +40,19 @@ impl Scheduler {
                 self.unparked.push(key.delivery);
             }
         }
+    }
+
+    /// Parked deliveries, with the earlier attempts that agents said they hold.
+    pub fn parked(&self, limit: usize) -> Vec<(TenantId, AttemptKey)> {
+        let parked = self.entries.iter().filter(|(_, entry)| entry.phase == Phase::Parked);
+        let held = parked.flat_map(|(id, entry)| {
+            let numbers = self.streams.values().filter_map(|stream| stream.held.get(id));
+            numbers.map(|number| {
+                let key = AttemptKey { delivery: *id, number: *number };
+                (entry.job.delivery.subscription.tenant.clone(), key)
+            })
+        });
+        held.take(limit).collect()
     }
 
     /// Gives up waiting for attempts whose results should have come by then.

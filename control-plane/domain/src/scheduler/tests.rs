@@ -397,6 +397,8 @@ fn an_agent_that_comes_back_is_not_sent_what_it_still_holds() {
     scheduler.credit(back, 1000, 1_000_000);
     scheduler.add([Arc::clone(&claimed)], at(2));
     assert!(sent(&scheduler.poll(at(3))).is_empty(), "both first attempts are still out there");
+    let parked: Vec<_> = scheduler.parked(10).into_iter().map(|(_, key)| key).collect();
+    assert!(parked.contains(&held_first) && parked.contains(&held_second), "{parked:?}");
 
     // The first failed: the second may go. The other one's never came.
     scheduler.forget(held_first, at(4));

@@ -1,0 +1,219 @@
+//! Nobody waits for a sick neighbour.
+//!
+//! Fed by a cluster on PostgreSQL and by tenants that are well; feeds nobody.
+//! Guarantees that their latency from publish to receipt, 99th percentile, stays
+//! within a factor of what it is without the trouble in the same run: calm and
+//! troubled spans take turns, and the medians of both are compared. The factor is
+//! loose; the benchmark has the strict one. POSTRIDER_TEST_BACKLOG says how much
+//! waits at a sick endpoint.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use postrider_proto::v1::{
+    EnableSubscriptionRequest, PauseSubscriptionRequest, PublishEventRequest, PublishEventsRequest,
+    Subscription,
+};
+use postrider_tests::cluster::{Cluster, Engine};
+use postrider_tests::ports::free_port;
+use postrider_tests::publish::event;
+use postrider_tests::receiver::behaviour::{Answer, Behaviour, ok};
+use tokio::time::{Instant, interval, sleep};
+
+use crate::crashes::variable;
+use crate::stage::{PAYLOAD, SOON, Stage, delays};
+
+const WELL: usize = 18;
+const BACKLOG: usize = 3_000;
+const BATCH: usize = 500;
+const FACTOR: u32 = 5;
+/// Below this a percentile is the machine's noise, and no ratio tells anything.
+const NOISE: Duration = Duration::from_millis(20);
+/// Each kind of span is measured so often.
+const TURNS: usize = 3;
+const SPAN: Duration = Duration::from_secs(3);
+const EVENTS_PER_SECOND: u64 = 150;
+/// What a troubled span begins with, so that it is measured in full trouble.
+const SETTLING: Duration = Duration::from_secs(1);
+const HELD_FOR: Duration = Duration::from_secs(15);
+
+/// The subscriptions that are well, and the one or two that are not.
+struct Street {
+    stage: Stage,
+    sick: Vec<Subscription>,
+}
+
+impl Street {
+    async fn lay(cluster: &Cluster, id: &str, sick: Vec<(String, Behaviour, u32)>) -> Self {
+        let stage = Stage::set(cluster, id).await;
+        for number in 0..WELL {
+            let event_types = vec![format!("well.n{number}")];
+            let wanted = stage.wanted(&format!("/well/{number}"));
+            stage.create(Subscription { event_types, ..wanted }).await;
+        }
+        let mut made = Vec::new();
+        for (number, (url, behaviour, max_in_flight)) in sick.into_iter().enumerate() {
+            stage.receiver.script(&format!("/sick/{number}"), [behaviour]);
+            let wanted = Subscription {
+                event_types: vec!["sick".to_owned()],
+                retry_policy: Some(delays(&[1_000; 50])),
+                max_in_flight,
+                url: if url.is_empty() {
+                    stage.receiver.url(&format!("/sick/{number}"))
+                } else {
+                    url
+                },
+                ..stage.wanted("/sick")
+            };
+            made.push(stage.create(wanted).await);
+        }
+        Self { stage, sick: made }
+    }
+
+    /// Gives every sick one so many events.
+    async fn pile_up(&self, count: usize) {
+        let request = PublishEventRequest {
+            event: Some(event("sick", PAYLOAD)),
+            ..PublishEventRequest::default()
+        };
+        for _ in 0..count.div_ceil(BATCH) {
+            let parent = self.stage.tenant.clone();
+            let batch = PublishEventsRequest { parent, requests: vec![request.clone(); BATCH] };
+            let mut api = self.stage.api.clone();
+            api.events.publish_events(batch).await.unwrap();
+        }
+    }
+
+    async fn pause(&self) {
+        for one in &self.sick {
+            let pause = PauseSubscriptionRequest { name: one.name.clone(), ..Default::default() };
+            self.stage.api.clone().subscriptions.pause_subscription(pause).await.unwrap();
+        }
+    }
+
+    async fn enable(&self) {
+        for one in &self.sick {
+            let enable = EnableSubscriptionRequest { name: one.name.clone(), ..Default::default() };
+            self.stage.api.clone().subscriptions.enable_subscription(enable).await.unwrap();
+        }
+    }
+
+    /// Publishes to the well ones at an even pace and returns the 99th percentile of
+    /// what passed until the receiver had each event.
+    async fn p99(&self) -> Duration {
+        self.stage.receiver.forget();
+        let mut pace = interval(Duration::from_secs(1) / u32::try_from(EVENTS_PER_SECOND).unwrap());
+        let begun = Instant::now();
+        let mut published = Vec::new();
+        while begun.elapsed() < SPAN {
+            pace.tick().await;
+            let event_type = format!("well.n{}", published.len() % WELL);
+            let (mut api, tenant) = (self.stage.api.clone(), self.stage.tenant.clone());
+            published.push(tokio::spawn(async move {
+                let at = std::time::Instant::now();
+                let answer = api.publish(&tenant, event(&event_type, PAYLOAD), "").await.unwrap();
+                (answer.event.rsplit('/').next().unwrap().to_owned(), at)
+            }));
+        }
+        let published: HashMap<String, std::time::Instant> =
+            join_all(published).await.into_iter().map(Result::unwrap).collect();
+        let well = |path: &str| path.starts_with("/well/");
+        let seen = self.stage.receiver.wait_until("all that are well", SOON, |requests| {
+            requests.iter().filter(|one| well(one.path())).count() >= published.len()
+        });
+        let seen = seen.await.unwrap();
+        let took = seen.iter().filter(|one| well(one.path())).filter_map(|one| {
+            Some(one.at.saturating_duration_since(*published.get(one.webhook_id())?))
+        });
+        let mut took: Vec<Duration> = took.collect();
+        assert_eq!(took.len(), published.len(), "each came once");
+        took.sort_unstable();
+        took[took.len() * 99 / 100]
+    }
+
+    /// One turn: a calm span and a troubled one, with a street that has no past. The
+    /// sick ones are paused while it is calm, and in the end nothing is under way.
+    async fn turn(&self, backlog: usize) -> (Duration, Duration) {
+        self.pause().await;
+        self.pile_up(backlog).await;
+        sleep(SETTLING).await;
+        let calm = self.p99().await;
+        self.enable().await;
+        sleep(SETTLING).await;
+        let troubled = self.p99().await;
+        self.pause().await;
+        self.stage.receiver.close_connections();
+        (calm, troubled)
+    }
+}
+
+/// The median of what was troubled is within the factor of the calm median.
+fn assert_unharmed(name: &str, turns: Vec<(Duration, Duration)>) {
+    println!("{name}: calm and troubled {turns:.1?}");
+    let (mut calm, mut troubled): (Vec<_>, Vec<_>) = turns.into_iter().unzip();
+    calm.sort_unstable();
+    troubled.sort_unstable();
+    let (calm, troubled) = (calm[TURNS / 2], troubled[TURNS / 2]);
+    assert!(troubled <= calm.max(NOISE) * FACTOR, "{name}: {calm:?} became {troubled:?}");
+}
+
+async fn compare(cluster: &Cluster, name: &str, sick: &[(String, Behaviour, u32)]) {
+    let mut turns = Vec::new();
+    for turn in 0..TURNS {
+        let id = format!("{}-{turn}", name.replace(' ', "-"));
+        let street = Street::lay(cluster, &id, sick.to_vec()).await;
+        turns.push(street.turn(backlog()).await);
+    }
+    assert_unharmed(name, turns);
+}
+
+fn backlog() -> usize {
+    variable("POSTRIDER_TEST_BACKLOG").unwrap_or(BACKLOG)
+}
+
+/// One never answers and one cannot be reached, both with much that waits.
+async fn one_hangs_and_one_is_dead(cluster: &Cluster) {
+    let nobody = format!("https://127.0.0.1:{}/", free_port().unwrap());
+    let sick = [(String::new(), Behaviour::Hang, 0), (nobody, ok(), 0)];
+    compare(cluster, "one hangs and one is dead", &sick).await;
+}
+
+/// One takes 15 s for each answer.
+async fn one_holds_every_request(cluster: &Cluster) {
+    let holds = Answer::ok().after(HELD_FOR).into();
+    compare(cluster, "one holds every request", &[(String::new(), holds, 0)]).await;
+}
+
+/// One was paused with much that waits, and takes it as fast as its window allows.
+async fn one_recovers(cluster: &Cluster) {
+    let quick = Answer::ok().after(Duration::from_millis(50)).into();
+    compare(cluster, "one recovers", &[(String::new(), quick, 4)]).await;
+}
+
+/// Another tenant floods while this one publishes as ever.
+async fn one_tenant_floods(cluster: &Cluster) {
+    let well = Street::lay(cluster, "well", Vec::new()).await;
+    let quick = Answer::ok().after(Duration::from_millis(50)).into();
+    let flood = Street::lay(cluster, "flood", vec![(String::new(), quick, 4)]).await;
+    flood.pause().await;
+    let mut turns = Vec::new();
+    for _ in 0..TURNS {
+        let calm = well.p99().await;
+        flood.enable().await;
+        let (troubled, ()) = futures::future::join(well.p99(), flood.pile_up(backlog())).await;
+        turns.push((calm, troubled));
+        flood.pause().await;
+        sleep(SETTLING).await;
+    }
+    assert_unharmed("one tenant floods", turns);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_nobody_waits_for_a_sick_neighbour() {
+    let cluster = Cluster::small(Engine::Postgres).await.unwrap();
+    one_hangs_and_one_is_dead(&cluster).await;
+    one_holds_every_request(&cluster).await;
+    one_recovers(&cluster).await;
+    one_tenant_floods(&cluster).await;
+}
