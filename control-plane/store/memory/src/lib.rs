@@ -23,6 +23,7 @@ mod work;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use postrider_domain::ids::{Epoch, Shard};
 use postrider_domain::time::Timestamp;
 use postrider_store::{Store, StoreError, StoreResult};
 
@@ -43,6 +44,13 @@ impl MemoryStore {
     pub fn new(shards: u16, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let tables = Mutex::new(Tables::new(shards));
         Self { tables, clock: Box::new(clock), closed: AtomicBool::new(false) }
+    }
+
+    /// The epoch at which a shard is owned, for those who look from outside.
+    pub fn epoch(&self, shard: Shard) -> Epoch {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = tables.shards.get(usize::from(shard.0));
+        found.map(|row| row.epoch).unwrap_or_default()
     }
 
     /// Everything, for one transaction.
