@@ -25,9 +25,22 @@ thread_local! {
     static BEGUN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// From now on this thread's randomness follows from `seed`, and its time stands.
-pub fn seed(seed: u64) {
-    STATE.set(Some(seed));
+/// While it lives, this thread's randomness follows from a seed, and its time is its
+/// own. What the thread does as it ends is no part of the simulation.
+pub struct Seeded(());
+
+impl Seeded {
+    pub fn with(seed: u64) -> Self {
+        STATE.set(Some(seed));
+        Self(())
+    }
+}
+
+impl Drop for Seeded {
+    fn drop(&mut self) {
+        BEGUN.set(None);
+        STATE.set(None);
+    }
 }
 
 /// From now on this thread's time is that of the runtime it runs, whose clock is

@@ -169,7 +169,7 @@ impl Load {
                 self.publishing.fetch_add(1, Ordering::Relaxed);
                 let (world, tenant) = (Arc::clone(world), tenant.clone());
                 tokio::spawn(async move {
-                    let (events, pause) = (5 + entropy::below(20), 200 * entropy::next() % 1400);
+                    let (events, pause) = (5 + entropy::below(20), 200 + entropy::next() % 1400);
                     for number in 0..events {
                         tokio::time::sleep(entropy::millis(0, pause)).await;
                         publish(&world, &tenant, format!("{name}{number}")).await;

@@ -56,6 +56,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     replica::prepare();
+    scenario::note_panics();
     match arguments.seed {
         Some(seed) => one(seed),
         None => many(&arguments),

@@ -3,6 +3,7 @@
 //! Fed with a seed; feeds `main` with what came of it. Guarantees that a seed has a
 //! thread of its own, on which time and randomness begin anew.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,10 +28,22 @@ pub struct Outcome {
     pub wrong: Vec<String>,
 }
 
+thread_local! {
+    /// What panicked on this thread; the runtime catches what a task does.
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A panic is a failure of the seed in which it happens.
+pub fn note_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let _ = PANICS.try_with(|panics| panics.borrow_mut().push(info.to_string()));
+    }));
+}
+
 /// Simulates a seed, on a thread of its own.
 pub fn run(seed: u64, print: bool) -> Outcome {
     let thread = std::thread::spawn(move || {
-        entropy::seed(seed);
+        let _seeded = entropy::Seeded::with(seed);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -73,6 +86,7 @@ async fn simulate(seed: u64, print: bool) -> Outcome {
         Some(left) => world.wrong(format!("not done after {QUIET_BY:?}: {left}")),
         None => judge::judge(&world).await.expect("it answers"),
     }
+    PANICS.take().into_iter().for_each(|panic| world.wrong(panic));
     let (hash, events, wrong) = world.story();
     Outcome { seed, hash, events, lasted: entropy::elapsed(), wrong }
 }
