@@ -4,7 +4,7 @@
 //! who is alive, and what a subscription's running clock says. Guarantees only
 //! that it is about a second old at most while the database answers.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use postrider_store::ClusterView;
 
 use super::Owner;
 
+/// After so long without a look at everybody, what others heard meanwhile is not known.
+const DEAF: Duration = Duration::from_secs(3);
 /// A database whose clock has moved this far from ours has jumped (rule 15).
 const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
@@ -24,6 +26,9 @@ struct Inner {
     shards: u16,
     lost_after: Duration,
     view: RwLock<Arc<ClusterView>>,
+    /// When this replica began to hear what the others know, or began again: until
+    /// then nobody could tell it that an agent lives.
+    hearing_since: AtomicI64,
     sweeps: AtomicU64,
     suspicion: AtomicBool,
     clock_is_off: AtomicBool,
@@ -47,6 +52,7 @@ impl Cluster {
             shards,
             lost_after,
             view: RwLock::new(Arc::new(view)),
+            hearing_since: AtomicI64::new(i64::MIN),
             sweeps: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             clock_is_off: AtomicBool::new(false),
@@ -69,7 +75,16 @@ impl Cluster {
         self.set(view);
     }
 
-    pub(super) fn set(&self, view: ClusterView) {
+    /// What everybody's state is now, after a look at all of it.
+    pub(super) fn hear(&self, view: ClusterView) {
+        let began = self.0.hearing_since.load(Ordering::Relaxed) != i64::MIN;
+        if !began || view.now.since(self.view().now) > DEAF {
+            self.0.hearing_since.store(view.now.as_micros(), Ordering::Relaxed);
+        }
+        self.set(view);
+    }
+
+    fn set(&self, view: ClusterView) {
         *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
     }
 
@@ -119,13 +134,16 @@ impl Cluster {
     }
 
     /// Whether any replica heard this very process of an agent lately, and no
-    /// later process of the same name.
+    /// later process of the same name. While the database, or every replica, was
+    /// away nobody could say so: that silence counts from its end.
     pub fn agent_alive(&self, agent: &AgentIdentity) -> bool {
         let view = self.view();
         let namesakes = view.agents.iter().filter(|seen| seen.agent == agent.agent);
         let latest = namesakes.max_by_key(|seen| seen.heard);
+        let hearing_since = Timestamp::from_micros(self.0.hearing_since.load(Ordering::Relaxed));
         latest.is_some_and(|seen| {
-            seen.incarnation == agent.incarnation && view.now.since(seen.heard) < self.0.lost_after
+            let heard = seen.heard.max(hearing_since);
+            seen.incarnation == agent.incarnation && view.now.since(heard) < self.0.lost_after
         })
     }
 
@@ -227,7 +245,15 @@ mod tests {
         assert!(!cluster.agent_alive(&first));
         view.agents.truncate(1);
         view.now = NOW + Duration::from_secs(5);
-        cluster.set(view);
+        cluster.set(view.clone());
         assert!(!cluster.agent_alive(&first), "nobody heard it for five seconds");
+        view.now = NOW + Duration::from_secs(20);
+        cluster.hear(view.clone());
+        assert!(cluster.agent_alive(&first), "nobody could hear it");
+        for second in 21..=25 {
+            view.now = NOW + Duration::from_secs(second);
+            cluster.hear(view.clone());
+        }
+        assert!(!cluster.agent_alive(&first), "it could have said so for five seconds");
     }
 }

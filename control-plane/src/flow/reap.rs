@@ -127,8 +127,10 @@ impl Flow {
         }
     }
 
-    fn is_lost(&self, agent: &AgentIdentity) -> bool {
-        !self.dispatcher.is_connected(agent) && !self.cluster.agent_alive(agent)
+    /// Whether nobody has heard an agent for so long that it counts as lost.
+    pub(super) fn is_lost(&self, agent: &AgentIdentity) -> bool {
+        let lost_after = self.settings.ownership.lost_after();
+        !self.dispatcher.heard_within(agent, lost_after) && !self.cluster.agent_alive(agent)
     }
 
     /// Looks up attempts whose results are long overdue: concluded by another
@@ -202,13 +204,31 @@ impl Flow {
                     deliveries = missing.len(),
                     "found deliveries that were lost on their way"
                 );
-                let work = self.store.load_work(&missing, self.clock.now()).await?;
-                self.dispatcher.with(|s, now| s.add(work.into_iter().map(job), now));
+                self.take_lost_rows(&missing).await?;
             }
             if count < BATCH as usize {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes rows that were never sent into memory. What has no subscription any
+    /// more goes back to the table, where its end is found.
+    async fn take_lost_rows(&self, missing: &[DeliveryId]) -> StoreResult<()> {
+        let work = self.store.load_work(missing, self.clock.now()).await?;
+        for one in &work {
+            // Reading the configuration makes the lane, without which none is taken.
+            self.tenants.snapshot(&one.delivery.subscription.tenant).await?;
+        }
+        let (known, gone): (Vec<_>, Vec<_>) = self.dispatcher.look(|scheduler, _| {
+            work.into_iter().partition(|one| scheduler.has_lane(&one.delivery.subscription))
+        });
+        self.dispatcher.with(|s, now| s.add(known.into_iter().map(job), now));
+        let gone: Vec<AttemptKey> = gone.iter().map(|one| one.delivery.current_attempt()).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.store.release(&gone, self.clock.now()).await
     }
 
     /// Ends what deletions left waiting.

@@ -118,7 +118,8 @@ impl Storm {
             Fault::NetworkIsSlow => {
                 lock(&self.world.weather).network_ms = 100 + entropy::next() % 1500;
                 tokio::time::sleep(entropy::millis(500, 6000)).await;
-                lock(&self.world.weather).network_ms = 5;
+                let mut weather = lock(&self.world.weather);
+                (weather.network_ms, weather.held_up) = (5, entropy::elapsed());
             }
             Fault::ConnectionBreaks => self.world.break_connection(this, one),
         }

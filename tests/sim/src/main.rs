@@ -58,7 +58,12 @@ fn main() -> ExitCode {
     replica::prepare();
     scenario::note_panics();
     match arguments.seed {
-        Some(seed) => one(seed),
+        Some(seed) => {
+            if arguments.twice {
+                one(seed);
+            }
+            one(seed)
+        }
         None => many(&arguments),
     }
 }

@@ -156,7 +156,7 @@ impl Seen {
         while begun.front().is_some_and(|first| *first + SECOND <= now) {
             begun.pop_front();
         }
-        let steady = lock(&world.weather).network_ms <= 20 && !world.is_excused(post.agent);
+        let steady = world.is_steady() && !world.is_excused(post.agent);
         let count = begun.len();
         (count > rate && steady)
             .then(|| format!("{count} POSTs in a second to a receiver that takes {rate}"))

@@ -44,11 +44,12 @@ pub fn note_panics() {
 pub fn run(seed: u64, print: bool) -> Outcome {
     let thread = std::thread::spawn(move || {
         let _seeded = entropy::Seeded::with(seed);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true);
+        // Which of two ready branches goes first, the runtime draws from a source of its own.
+        #[cfg(tokio_unstable)]
+        runtime.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+        let runtime = runtime.build().expect("a runtime");
         runtime.block_on(async {
             entropy::follow_runtime();
             simulate(seed, print).await
@@ -83,7 +84,10 @@ async fn simulate(seed: u64, print: bool) -> Outcome {
         left = judge::unfinished(&world).await.expect("it answers");
     }
     match left {
-        Some(left) => world.wrong(format!("not done after {QUIET_BY:?}: {left}")),
+        Some(left) => {
+            world.note_memory();
+            world.wrong(format!("not done after {QUIET_BY:?}: {left}"));
+        }
         None => judge::judge(&world).await.expect("it answers"),
     }
     PANICS.take().into_iter().for_each(|panic| world.wrong(panic));

@@ -25,6 +25,9 @@ use crate::receiver::Receiver;
 /// How long after it was cut off, or stopped, an agent may be taken for lost.
 const EXCUSED_FOR: Duration = Duration::from_secs(30);
 
+/// How long after messages were held up the last of them may come.
+const STEADY_AFTER: Duration = Duration::from_secs(5);
+
 /// Somewhere that messages come from or go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Node {
@@ -63,6 +66,8 @@ pub struct Weather {
     pub database_unknown: usize,
     /// The longest that a message takes.
     pub network_ms: u64,
+    /// When messages were last held up.
+    pub held_up: Duration,
     /// In how many of a hundred cases a hint is lost, or comes twice.
     pub hints_lost: usize,
 }
@@ -148,6 +153,25 @@ impl World {
         found.filter(|one| !one.process.is(State::Dead))
     }
 
+    /// Notes what each replica has in memory.
+    pub fn note_memory(&self) {
+        let count = lock(&self.replicas).len();
+        for (place, replica) in (0..count).filter_map(|at| Some((at, self.replica(at)?))) {
+            let dispatcher = &replica.flow.dispatcher;
+            let (leases, streams) = dispatcher.look(|scheduler, _| {
+                let streams: Vec<_> = scheduler.streams().map(|(_, view)| view).collect();
+                (scheduler.leases(), streams)
+            });
+            let (regions, lanes) = (dispatcher.regions(), &self.load.plans);
+            self.note(format_args!("replica {place} owns {leases:?}"));
+            self.note(format_args!("  streams {streams:?}"));
+            self.note(format_args!("  regions {regions:?}"));
+            for plan in lanes {
+                self.note(format_args!("  lane {} {:?}", plan.key, dispatcher.lane(&plan.key)));
+            }
+        }
+    }
+
     /// Parts a pair, or joins it as often as it was parted.
     pub fn part(&self, one: Node, other: Node, apart: bool) {
         let pair = (one.min(other), one.max(other));
@@ -155,6 +179,7 @@ impl World {
             let mut weather = lock(&self.weather);
             let count = weather.apart.entry(pair).or_default();
             *count = if apart { *count + 1 } else { count.saturating_sub(1) };
+            weather.held_up = entropy::elapsed();
         }
         for node in [one, other] {
             if let Node::Agent(agent) = node {
@@ -162,6 +187,12 @@ impl World {
             }
         }
         self.weather_changed.send_modify(|changes| *changes += 1);
+    }
+
+    /// Whether messages have taken about the same time for a while.
+    pub fn is_steady(&self) -> bool {
+        let weather = lock(&self.weather);
+        weather.network_ms <= 20 && entropy::elapsed() > weather.held_up + STEADY_AFTER
     }
 
     pub fn are_apart(&self, one: Node, other: Node) -> bool {
