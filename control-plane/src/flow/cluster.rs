@@ -147,6 +147,13 @@ impl Cluster {
         })
     }
 
+    /// Whether agents have had time to say here what they hold, since this replica
+    /// began to hear: the table may never have been told of some of them.
+    pub fn has_heard_out(&self) -> bool {
+        let since = Timestamp::from_micros(self.0.hearing_since.load(Ordering::Relaxed));
+        self.view().now.since(since) >= self.0.lost_after
+    }
+
     /// Counts the sweeps.
     pub fn next_sweep(&self) -> u64 {
         self.0.sweeps.fetch_add(1, Ordering::Relaxed)

@@ -5,12 +5,13 @@
 //! Guarantees rules 3 and 4: an attempt becomes UNKNOWN only when it may have
 //! been made and no living agent knows of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome, Timings};
-use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, Shard};
 use postrider_domain::scheduler::{AgentIdentity, Job, ShardLease};
 use postrider_store::StoreResult;
 
@@ -30,6 +31,14 @@ const OWN_ROWS_EVERY: u64 = 5;
 const DELETED_EVERY: u64 = 5;
 /// Ordering keys are looked at in every so many sweeps.
 const HELD_EVERY: u64 = 3;
+
+/// What a look at rows of earlier owners found.
+#[derive(Default)]
+struct Taken {
+    found: usize,
+    /// Shards with rows of which an agent may still say that it holds them.
+    unclear: BTreeSet<Shard>,
+}
 
 impl Flow {
     /// Finds what every other loop left undone.
@@ -60,12 +69,16 @@ impl Flow {
             return Ok(());
         }
         let leases: Vec<ShardLease> = ready.into_iter().map(|one| one.lease).collect();
-        while self.take_stale_rows(&leases).await? >= BATCH as usize {
+        let unclear = loop {
+            let taken = self.take_stale_rows(&leases).await?;
+            if taken.found < BATCH as usize || !taken.unclear.is_empty() {
+                break taken.unclear;
+            }
             // The first batch is being concluded; the next look finds the rest.
             self.clock.sleep(BETWEEN_BATCHES).await;
-        }
+        };
         self.dispatcher.with(|scheduler, now| {
-            for lease in &leases {
+            for lease in leases.iter().filter(|lease| !unclear.contains(&lease.shard)) {
                 scheduler.settle(*lease, now);
             }
         });
@@ -73,14 +86,16 @@ impl Flow {
     }
 
     /// Rows that earlier owners left IN_FLIGHT: adopted where an agent still holds
-    /// the attempt, UNKNOWN otherwise. Returns how many there were.
-    async fn take_stale_rows(&self, leases: &[ShardLease]) -> StoreResult<usize> {
+    /// the attempt, UNKNOWN otherwise, once every agent could have said so.
+    async fn take_stale_rows(&self, leases: &[ShardLease]) -> StoreResult<Taken> {
+        let mut taken = Taken::default();
         if leases.is_empty() {
-            return Ok(0);
+            return Ok(taken);
         }
         let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
         let rows = self.store.stale_in_flight(&shards, BATCH).await?;
-        let found = rows.len();
+        taken.found = rows.len();
+        let heard_out = self.cluster.has_heard_out();
         let mut adopted = Vec::new();
         for mut row in rows {
             let Some(lease) = leases.iter().find(|lease| lease.shard == row.shard) else {
@@ -97,11 +112,14 @@ impl Flow {
                     self.store.adopt(&[key], lease.epoch).await?;
                     adopted.push(key.delivery);
                 }
-                None => self.give_up(row, None).await,
+                None if heard_out => self.give_up(row, None).await,
+                None => {
+                    taken.unclear.insert(row.shard);
+                }
             }
         }
         self.forget_concluded(&adopted).await?;
-        Ok(found)
+        Ok(taken)
     }
 
     /// Forgets adopted attempts whose results were committed between reading
