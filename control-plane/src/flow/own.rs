@@ -150,9 +150,12 @@ impl Flow {
         wanted: usize,
     ) -> StoreResult<()> {
         let force = leases.first && self.settings.single_process();
+        // A lease of our own that has lapsed, and that nobody took, is renewed instead.
+        let owned = self.dispatcher.look(|s, _| s.leases());
         let free = view
             .shards
             .iter()
+            .filter(|row| !owned.iter().any(|lease| lease.shard == row.shard))
             .filter(|row| force || row.owner.is_none() || row.lease_until <= view.now);
         let free: Vec<Shard> = free.take(wanted).map(|row| row.shard).collect();
         if free.is_empty() {

@@ -169,6 +169,7 @@ impl Storm {
         process.set(State::Stopped);
         tokio::time::sleep(entropy::millis(200, 16_000)).await;
         process.set(State::Running);
+        lock(&self.world.weather).held_up = entropy::elapsed();
         self.world.note(format_args!("a process goes on"));
     }
 }
