@@ -34,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 struct Arguments {
     /// Simulate this seed alone, and print what happens in it.
-    #[arg(long, env = "POSTRIDER_SIM_SEED")]
+    #[arg(long)]
     seed: Option<u64>,
     /// The first seed; a random one when absent.
     #[arg(long)]
