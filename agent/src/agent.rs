@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::attempt::HttpAttempts;
 use crate::client::Client;
 use crate::config::AgentConfig;
 use crate::connect::Connector;
@@ -27,7 +28,7 @@ use crate::resolve::Resolver;
 use crate::session::Stopping;
 
 /// How often unacknowledged results are looked at.
-const OVERDUE_CHECK: Duration = Duration::from_millis(250);
+pub const OVERDUE_CHECK: Duration = Duration::from_millis(250);
 /// Assignments that were on their way when the agent said that it drains arrive
 /// within this and are given back, instead of being lost with the stream.
 const LINGER: Duration = Duration::from_millis(250);
@@ -42,7 +43,8 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     let pool = Pool::new(connector, config.connections.clone(), open);
     let allow = AllowList::new(config.allow_subnets.iter().copied());
     let client = Client::new(Resolver::new(allow, config.keep_addresses), pool);
-    let desk = Desk::new(&config, client, metrics);
+    let attempts = HttpAttempts { client, limits: config.response.clone() };
+    let desk = Desk::new(&config, Box::new(attempts), metrics);
     let stopping = Stopping::default();
     let replicas = Arc::new(Replicas::new(
         &config.control_planes,

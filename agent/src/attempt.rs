@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, Version};
 use http_body_util::BodyExt;
@@ -19,6 +20,7 @@ use tokio::time::timeout_at;
 
 use crate::client::{Client, Lent, SendError};
 use crate::connect::ConnectError;
+use crate::desk::Attempts;
 use crate::request::{self, Moment};
 use crate::resolve::ResolveError;
 use crate::subscriptions::{Settings, Subscription};
@@ -78,8 +80,26 @@ impl Failure {
     }
 }
 
+/// Attempts over HTTP.
+pub struct HttpAttempts {
+    pub client: Client,
+    pub limits: ResponseLimits,
+}
+
+#[async_trait]
+impl Attempts for HttpAttempts {
+    async fn perform(
+        &self,
+        subscription: &Subscription,
+        assignment: Assignment,
+        trace: TraceHeaders,
+    ) -> wire::AttemptResult {
+        perform(&self.client, &self.limits, subscription, assignment, trace).await
+    }
+}
+
 /// Makes the attempt; it always ends within the subscription's deadline.
-pub async fn perform(
+async fn perform(
     client: &Client,
     limits: &ResponseLimits,
     subscription: &Subscription,

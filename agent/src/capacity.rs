@@ -226,6 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn a_small_agent_serves_newcomers_too() {
+        for total in [2, 6, 7] {
+            let mut capacity = Capacity::new(total, MIB);
+            capacity.open(A);
+            capacity.report_backlog(A, 100);
+            capacity.top_up();
+            capacity.open(B);
+            assert!(granted(&mut capacity, B) >= 1, "{total}");
+        }
+    }
+
+    #[test]
     fn the_backlog_decides_between_busy_streams() {
         let mut capacity = Capacity::new(400, 64 * MIB);
         capacity.open(A);

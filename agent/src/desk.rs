@@ -10,24 +10,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use postrider_proto::agent::v1::work_request::Message;
 use postrider_proto::agent::v1::{
-    AgentHeartbeat, Assignment, AttemptKey, Credit, Hello, Inventory, Results, Return,
-    ReturnReason, SubscriptionUpdate, TakeOver,
+    AgentHeartbeat, Assignment, AttemptKey, AttemptResult, Credit, Hello, Inventory, Results,
+    Return, ReturnReason, SubscriptionUpdate, TakeOver,
 };
 use tokio::sync::Notify;
 use tracing::Instrument;
 
-use crate::attempt::{self, ResponseLimits};
 use crate::capacity::{Capacity, Granted};
-use crate::client::Client;
 use crate::config::AgentConfig;
 use crate::holdings::{Admission, Holdings};
 use crate::key::{AttemptId, StreamId};
 use crate::metrics::{Metrics, fact_label};
 use crate::subscriptions::{Subscription, Subscriptions};
-use crate::telemetry::attempt_span;
+use crate::telemetry::{TraceHeaders, attempt_span};
 
 /// A message is kept under this, well below what gRPC takes.
 const MAX_RESULTS_BYTES: usize = 2 * 1024 * 1024;
@@ -35,10 +34,21 @@ const MAX_RESULTS: usize = 256;
 /// What a result holds beside the excerpts: names, words, times.
 const RESULT_BASE_BYTES: usize = 2 * 1024;
 
+/// Makes attempts.
+#[async_trait]
+pub trait Attempts: Send + Sync + 'static {
+    /// Makes one, and tells what came of it; it always ends.
+    async fn perform(
+        &self,
+        subscription: &Subscription,
+        assignment: Assignment,
+        trace: TraceHeaders,
+    ) -> AttemptResult;
+}
+
 /// Shared by everything in one agent.
 pub struct Desk {
-    client: Client,
-    response: ResponseLimits,
+    attempts: Box<dyn Attempts>,
     results_per_message: usize,
     identity: Hello,
     metrics: Metrics,
@@ -78,14 +88,13 @@ impl State {
 
 impl Desk {
     /// A desk without streams.
-    pub fn new(config: &AgentConfig, client: Client, metrics: Metrics) -> Arc<Self> {
+    pub fn new(config: &AgentConfig, attempts: Box<dyn Attempts>, metrics: Metrics) -> Arc<Self> {
         let capacity = Capacity::new(u64::from(config.max_in_flight), config.max_payload_bytes);
         let subscriptions = Subscriptions::new(config.max_subscriptions);
         let result_bytes =
             config.response.excerpt_bytes + config.response.headers_bytes + RESULT_BASE_BYTES;
         Arc::new(Self {
-            client,
-            response: config.response.clone(),
+            attempts,
             results_per_message: (MAX_RESULTS_BYTES / result_bytes).clamp(1, MAX_RESULTS),
             identity: Hello {
                 agent_id: config.agent_id.clone(),
@@ -181,7 +190,7 @@ impl Desk {
     ) {
         let (span, trace) = attempt_span(&assignment);
         let began = Instant::now();
-        let work = attempt::perform(&self.client, &self.response, &subscription, assignment, trace);
+        let work = self.attempts.perform(&subscription, assignment, trace);
         let result = work.instrument(span.clone()).await;
         span.record("fact", fact_label(result.fact()));
         span.record("http_status", result.http_status);

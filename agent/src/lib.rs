@@ -17,7 +17,7 @@
 //! ```
 //!
 //! [`run`] is all that a program needs; [`telemetry`] and [`metrics::serve`] are
-//! open because the control plane uses them too.
+//! open because the control plane uses them too, and [`parts`] for the simulation.
 
 mod agent;
 mod attempt;
@@ -44,6 +44,16 @@ mod signing;
 mod subscriptions;
 mod target;
 pub mod telemetry;
+
+/// An agent without its sockets: what connects and what POSTs is given to it.
+pub mod parts {
+    pub use crate::agent::OVERDUE_CHECK;
+    pub use crate::desk::{Attempts, Desk};
+    pub use crate::metrics::Metrics;
+    pub use crate::session::{Heard, Said, Session, SessionError, Stopping};
+    pub use crate::subscriptions::Subscription;
+    pub use crate::telemetry::TraceHeaders;
+}
 
 pub use agent::run;
 pub use attempt::ResponseLimits;

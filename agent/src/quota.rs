@@ -93,7 +93,7 @@ impl Quota {
         }
         // The rest stops short of everything, to have that small amount for
         // whoever comes next while all the others are idle.
-        let reserve = self.total / 8;
+        let reserve = (self.total / 8).max(2).min(self.total / 2);
         let may_promise = (self.total - reserve).saturating_sub(self.all_outstanding());
         let spare = free.min(may_promise);
         let missing = |quota: &Self, (stream, target): &(StreamId, u64)| {

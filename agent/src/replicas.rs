@@ -12,19 +12,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures::StreamExt as _;
+use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Uri};
+use tonic::Status;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
 
 use crate::config::{ControlPlane, ControlPlaneTls};
 use crate::desk::Desk;
-use crate::session::{Session, SessionError, Stopping};
+use crate::session::{Heard, Said, Session, SessionError, Stopping};
 
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// A stream that lasted this long was a good one: its end is not counted as
 /// another failure in a row.
 const GOOD_STREAM: Duration = Duration::from_secs(10);
@@ -150,7 +154,8 @@ impl Replicas {
             return Ok(());
         };
         let (desk, stopping) = (Arc::clone(&self.desk), self.stopping.clone());
-        Session::begin(desk, stopping, channel?).await?.run().await
+        let channel = channel?;
+        Session::begin(desk, stopping, |said| dial(channel, said)).await?.run().await
     }
 
     /// Dials `address`, but asks for, and checks, the name of the URL.
@@ -186,6 +191,11 @@ impl Replicas {
         }
         endpoint.tls_config(tls)
     }
+}
+
+async fn dial(channel: Channel, said: Said) -> Result<Heard, Status> {
+    let mut client = AgentServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    Ok(client.work(said).await?.into_inner().boxed())
 }
 
 /// Anything between nothing and the limit, which doubles with every failure:

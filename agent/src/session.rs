@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use postrider_proto::agent::v1::work_request::Message as Say;
 use postrider_proto::agent::v1::work_response::Message as Hear;
 use postrider_proto::agent::v1::{Draining, Welcome, WorkRequest, WorkResponse};
@@ -20,8 +21,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use crate::desk::Desk;
 use crate::key::StreamId;
@@ -30,7 +30,6 @@ use crate::key::StreamId;
 const OUTBOX: usize = 2;
 /// Answers that wait to be sent; beyond these the replica is not heard.
 const MAX_ANSWERS: usize = 64;
-const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 const WELCOME_LIMIT: Duration = Duration::from_secs(10);
 /// How long the replica has to end a stream that the agent has ended.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
@@ -68,13 +67,18 @@ pub struct Stopping {
     pub asked: CancellationToken,
 }
 
+/// What the agent says.
+pub type Said = ReceiverStream<WorkRequest>;
+/// What a replica says, until the stream breaks.
+pub type Heard = BoxStream<'static, Result<WorkResponse, Status>>;
+
 /// A stream that the replica has welcomed.
 pub struct Session {
     desk: Arc<Desk>,
     stopping: Stopping,
     stream: StreamId,
     wake: Arc<Notify>,
-    heard: Streaming<WorkResponse>,
+    heard: Heard,
     said: mpsc::Sender<WorkRequest>,
     answers: VecDeque<Say>,
     heartbeat_interval: Duration,
@@ -84,13 +88,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// Says Hello and waits for Welcome.
-    pub async fn begin(
+    /// Says Hello over the stream that `open` makes, and waits for Welcome.
+    pub async fn begin<F>(
         desk: Arc<Desk>,
         stopping: Stopping,
-        channel: Channel,
-    ) -> Result<Self, SessionError> {
-        let greeting = timeout(WELCOME_LIMIT, greet(&desk, channel)).await;
+        open: impl FnOnce(Said) -> F,
+    ) -> Result<Self, SessionError>
+    where
+        F: Future<Output = Result<Heard, Status>>,
+    {
+        let greeting = timeout(WELCOME_LIMIT, greet(&desk, open)).await;
         let (said, heard, welcome) =
             greeting.unwrap_or(Err(SessionError::Silent(WELCOME_LIMIT)))?;
         let (stream, wake) = desk.open(&welcome.replica_id).ok_or(SessionError::Superfluous)?;
@@ -136,8 +143,8 @@ impl Session {
         loop {
             let outgoing = !self.answers.is_empty() || self.desk.has_outgoing(self.stream);
             tokio::select! {
-                message = self.heard.message(), if self.answers.len() < MAX_ANSWERS => {
-                    let message = message?.ok_or(SessionError::Ended)?;
+                message = self.heard.next(), if self.answers.len() < MAX_ANSWERS => {
+                    let message = message.ok_or(SessionError::Ended)??;
                     self.hear(message)?;
                 }
                 permit = said.reserve(), if outgoing => {
@@ -214,24 +221,23 @@ impl Session {
     async fn say_goodbye(self) {
         let Self { said, mut heard, .. } = self;
         drop(said);
-        let ended = async { while let Ok(Some(_)) = heard.message().await {} };
+        let ended = async { while let Some(Ok(_)) = heard.next().await {} };
         // Nothing is lost if the replica is slow about it.
         let _ = timeout(GOODBYE_LIMIT, ended).await;
     }
 }
 
-type Greeting = (mpsc::Sender<WorkRequest>, Streaming<WorkResponse>, Welcome);
+type Greeting = (mpsc::Sender<WorkRequest>, Heard, Welcome);
 
-async fn greet(desk: &Desk, channel: Channel) -> Result<Greeting, SessionError> {
+async fn greet<F>(desk: &Desk, open: impl FnOnce(Said) -> F) -> Result<Greeting, SessionError>
+where
+    F: Future<Output = Result<Heard, Status>>,
+{
     let (said, requests) = mpsc::channel(OUTBOX);
     let hello = WorkRequest { message: Some(Say::Hello(desk.hello())) };
     said.send(hello).await.map_err(|_| SessionError::Ended)?;
-    let mut heard = AgentServiceClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .work(ReceiverStream::new(requests))
-        .await?
-        .into_inner();
-    match heard.message().await?.ok_or(SessionError::Ended)?.message {
+    let mut heard = open(ReceiverStream::new(requests)).await?;
+    match heard.next().await.ok_or(SessionError::Ended)??.message {
         Some(Hear::Welcome(welcome)) => Ok((said, heard, welcome)),
         _ => Err(SessionError::Unwelcome),
     }

@@ -29,6 +29,7 @@ use crate::flow::publish::watermark::Watermark;
 use crate::flow::{Dispatcher, EventTypes, Flow, Notices, Parts, Peers, Streaks, Tenants, Watch};
 use crate::health::{Health, Progress};
 use crate::metrics::Metrics;
+use crate::replicas::GrpcCalls;
 use crate::settings::{Dispatch, Settings};
 use crate::tls::{self, PeerCheck};
 use crate::{agents, api, replicas};
@@ -89,14 +90,14 @@ pub async fn start(
     let (server_tls, peer_tls) =
         tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
 
-    let assembled = assemble(Arc::clone(&settings), store, clock, own_address, peer_tls);
-    let (flow, mut tasks, loops) = (assembled.flow, assembled.tasks, assembled.loops);
+    let calls = Arc::new(GrpcCalls::new(peer_tls));
+    let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls);
+    let (flow, mut tasks, health) = (assembled.flow, assembled.tasks, assembled.health);
     flow.event_types.refresh().await.context("reading the event types")?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
-    let health = loops.health;
     let ownership = spawn_loops(&mut tasks, &flow, &health, &draining, &stopped);
     let health_stop = draining.clone();
     tasks.spawn(async move { health.run(reporter, health_stop).await });
@@ -179,23 +180,21 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     postrider_store::open(&url, &options).await.context("database.url: cannot open the database")
 }
 
-struct Loops {
-    health: Health,
-}
-
-struct Assembled {
-    flow: Flow,
-    tasks: JoinSet<()>,
-    loops: Loops,
+/// A control plane without its ports.
+pub struct Assembled {
+    pub flow: Flow,
+    /// The writers, which end once nobody can bring them anything.
+    pub tasks: JoinSet<()>,
+    pub health: Health,
 }
 
 /// Makes the parts and ties them together.
-fn assemble(
+pub fn assemble(
     settings: Arc<Settings>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     own_address: String,
-    peer_tls: Option<replicas::PeerTls>,
+    calls: Arc<dyn replicas::Calls>,
 ) -> Assembled {
     let mut tasks = JoinSet::new();
     let replica = replica_id(&settings.server.replica_id);
@@ -203,8 +202,7 @@ fn assemble(
     let lost_after = settings.ownership.lost_after();
     let cluster = Cluster::new(replica.clone(), shards, lost_after, clock.now());
     let sweep = settings.ownership.sweep();
-    let (peers, hints) =
-        Peers::new(own_address, peer_tls, cluster.clone(), Arc::clone(&clock), sweep);
+    let (peers, hints) = Peers::new(own_address, calls, cluster.clone(), Arc::clone(&clock), sweep);
     tasks.spawn(hints.run());
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
@@ -236,7 +234,7 @@ fn assemble(
     tasks.spawn(conclude_writer.watched_by(health.watch("conclude")).run());
     let watch = Watch::new(Arc::clone(&parts.store), &parts.settings.api);
     let flow = Flow::new(parts, replica, event_types, publisher, concluder, watch);
-    Assembled { flow, tasks, loops: Loops { health } }
+    Assembled { flow, tasks, health }
 }
 
 fn tenants(
@@ -251,7 +249,8 @@ fn tenants(
     Tenants::new(store, clock, dispatcher.clone(), peers.clone(), notices.clone(), shards)
 }
 
-fn spawn_loops(
+/// Starts everything that goes on by itself; returns the loop that keeps leases.
+pub fn spawn_loops(
     tasks: &mut JoinSet<()>,
     flow: &Flow,
     health: &Health,

@@ -8,4 +8,4 @@ mod convert;
 mod session;
 mod signing;
 
-pub use session::service;
+pub use session::{Agents, WorkStream, service};

@@ -37,35 +37,57 @@ pub fn service(
     check: PeerCheck,
     stop: CancellationToken,
 ) -> AgentServiceServer<impl AgentService> {
-    let next = Arc::new(AtomicU64::new(1));
-    AgentServiceServer::new(Agents { flow, check, stop, next })
+    AgentServiceServer::new(Service { agents: Agents::new(flow, stop), check })
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
 }
 
-struct Agents {
-    flow: Flow,
+/// What an agent says, or what it is told, until the stream breaks.
+pub type WorkStream<T> = BoxStream<'static, Result<T, Status>>;
+
+/// The work streams as the network brings them.
+struct Service {
+    agents: Agents,
     check: PeerCheck,
-    stop: CancellationToken,
-    next: Arc<AtomicU64>,
 }
 
 #[tonic::async_trait]
-impl AgentService for Agents {
-    type WorkStream = BoxStream<'static, Result<WorkResponse, Status>>;
+impl AgentService for Service {
+    type WorkStream = WorkStream<WorkResponse>;
 
     async fn work(
         &self,
         request: Request<Streaming<WorkRequest>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
         self.check.certificate_of(&request)?;
+        self.agents.work(request.into_inner().boxed()).await.map(Response::new)
+    }
+}
+
+/// The work streams, whatever brings them.
+pub struct Agents {
+    flow: Flow,
+    stop: CancellationToken,
+    next: AtomicU64,
+}
+
+impl Agents {
+    pub const fn new(flow: Flow, stop: CancellationToken) -> Self {
+        Self { flow, stop, next: AtomicU64::new(1) }
+    }
+
+    /// Takes in what an agent says; returns what it is told.
+    pub async fn work(
+        &self,
+        mut incoming: WorkStream<WorkRequest>,
+    ) -> Result<WorkStream<WorkResponse>, Status> {
         if self.stop.is_cancelled() {
             return Err(Status::unavailable("this replica is stopping"));
         }
-        let mut incoming = request.into_inner();
-        let first = tokio::time::timeout(HELLO_PATIENCE, incoming.message()).await;
+        let first = tokio::time::timeout(HELLO_PATIENCE, incoming.next()).await;
         let first =
-            first.map_err(|_| Status::invalid_argument("the first message did not come"))??;
-        let Some(Said::Hello(hello)) = first.and_then(|message| message.message) else {
+            first.map_err(|_| Status::invalid_argument("the first message did not come"))?;
+        let Some(Said::Hello(hello)) = first.transpose()?.and_then(|message| message.message)
+        else {
             return Err(Status::invalid_argument("the first message must be Hello"));
         };
         let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
@@ -84,7 +106,7 @@ impl AgentService for Agents {
         let outgoing = futures::stream::once(async { Ok(welcome) })
             .chain(futures::stream::select(outgoing, beats))
             .take_until(ended.cancelled_owned());
-        Ok(Response::new(outgoing.boxed()))
+        Ok(outgoing.boxed())
     }
 }
 
@@ -158,23 +180,23 @@ impl Session {
     }
 
     /// Reads what the agent says until either side ends the stream.
-    async fn run(self, mut incoming: Streaming<WorkRequest>, stop: CancellationToken) {
+    async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
         let silence = Duration::from_millis(self.flow.settings.agents.silence_limit_milliseconds);
         let why = loop {
             let message = tokio::select! {
-                message = tokio::time::timeout(silence, incoming.message()) => message,
+                message = tokio::time::timeout(silence, incoming.next()) => message,
                 () = stop.cancelled() => break "closed".to_owned(),
             };
             match message {
                 Err(_) => break "silent for too long".to_owned(),
-                Ok(Err(status)) => break status.message().to_owned(),
-                Ok(Ok(None)) => break "closed by the agent".to_owned(),
-                Ok(Ok(Some(WorkRequest { message: Some(said) }))) => {
+                Ok(Some(Err(status))) => break status.message().to_owned(),
+                Ok(None) => break "closed by the agent".to_owned(),
+                Ok(Some(Ok(WorkRequest { message: Some(said) }))) => {
                     if let Err(refused) = self.take(said).await {
                         break refused;
                     }
                 }
-                Ok(Ok(Some(WorkRequest { message: None }))) => {}
+                Ok(Some(Ok(WorkRequest { message: None }))) => {}
             }
         };
         stop.cancel();

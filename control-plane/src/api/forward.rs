@@ -45,7 +45,9 @@ pub fn to(flow: &Flow, address: &str, metadata: &MetadataMap) -> Result<Channel,
     }
     flow.peers.channel(address).map_err(|error| {
         let mut status = no_owner();
-        status.set_source(std::sync::Arc::new(error));
+        status.set_source(std::sync::Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(
+            error,
+        )));
         status
     })
 }

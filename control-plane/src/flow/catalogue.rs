@@ -65,7 +65,11 @@ impl EventTypes {
         let current = self.current();
         if self.0.store.catalogue_version().await? != current.version() {
             let (version, types) = self.0.store.catalogue().await?;
-            let rebuilt = off_thread(move || current.rebuilt(version, types)).await?;
+            let rebuilt = match types.is_empty() {
+                // Nothing is to be compiled.
+                true => current.rebuilt(version, types),
+                false => off_thread(move || current.rebuilt(version, types)).await?,
+            };
             *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rebuilt);
         }
         *ended = number;

@@ -4,7 +4,7 @@
 //! who is alive, and what a subscription's running clock says. Guarantees only
 //! that it is about a second old at most while the database answers.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use postrider_store::ClusterView;
 
 use super::Owner;
 
+/// After so long without a look at everybody, what others heard meanwhile is not known.
+const DEAF: Duration = Duration::from_secs(3);
 /// A database whose clock has moved this far from ours has jumped (rule 15).
 const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
@@ -28,6 +30,9 @@ struct Inner {
     heard: RwLock<Instant>,
     /// When the database last refused a commit, unless it has taken one since.
     refused: RwLock<Option<Instant>>,
+    /// When this replica began to hear what the others know, or began again: until
+    /// then nobody could tell it that an agent lives.
+    hearing_since: AtomicI64,
     sweeps: AtomicU64,
     suspicion: AtomicBool,
     clock_is_off: AtomicBool,
@@ -53,6 +58,7 @@ impl Cluster {
             view: RwLock::new(Arc::new(view)),
             heard: RwLock::new(Instant::now()),
             refused: RwLock::new(None),
+            hearing_since: AtomicI64::new(i64::MIN),
             sweeps: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             clock_is_off: AtomicBool::new(false),
@@ -75,9 +81,13 @@ impl Cluster {
         self.set(view);
     }
 
-    /// The database took a heartbeat and told this.
-    pub(super) fn heard(&self, view: ClusterView) {
+    /// The database took a heartbeat, and told everybody's state.
+    pub(super) fn hear(&self, view: ClusterView) {
         *self.0.heard.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let began = self.0.hearing_since.load(Ordering::Relaxed) != i64::MIN;
+        if !began || view.now.since(self.view().now) > DEAF {
+            self.0.hearing_since.store(view.now.as_micros(), Ordering::Relaxed);
+        }
         self.set(view);
     }
 
@@ -151,14 +161,24 @@ impl Cluster {
     }
 
     /// Whether any replica heard this very process of an agent lately, and no
-    /// later process of the same name.
+    /// later process of the same name. While the database, or every replica, was
+    /// away nobody could say so: that silence counts from its end.
     pub fn agent_alive(&self, agent: &AgentIdentity) -> bool {
         let view = self.view();
         let namesakes = view.agents.iter().filter(|seen| seen.agent == agent.agent);
         let latest = namesakes.max_by_key(|seen| seen.heard);
+        let hearing_since = Timestamp::from_micros(self.0.hearing_since.load(Ordering::Relaxed));
         latest.is_some_and(|seen| {
-            seen.incarnation == agent.incarnation && view.now.since(seen.heard) < self.0.lost_after
+            let heard = seen.heard.max(hearing_since);
+            seen.incarnation == agent.incarnation && view.now.since(heard) < self.0.lost_after
         })
+    }
+
+    /// Whether agents have had time to say here what they hold, since this replica
+    /// began to hear: the table may never have been told of some of them.
+    pub fn has_heard_out(&self) -> bool {
+        let since = Timestamp::from_micros(self.0.hearing_since.load(Ordering::Relaxed));
+        self.view().now.since(since) >= self.0.lost_after
     }
 
     /// Counts the sweeps.
@@ -266,7 +286,15 @@ mod tests {
         assert!(!cluster.agent_alive(&first));
         view.agents.truncate(1);
         view.now = NOW + Duration::from_secs(5);
-        cluster.set(view);
+        cluster.set(view.clone());
         assert!(!cluster.agent_alive(&first), "nobody heard it for five seconds");
+        view.now = NOW + Duration::from_secs(20);
+        cluster.hear(view.clone());
+        assert!(cluster.agent_alive(&first), "nobody could hear it");
+        for second in 21..=25 {
+            view.now = NOW + Duration::from_secs(second);
+            cluster.hear(view.clone());
+        }
+        assert!(!cluster.agent_alive(&first), "it could have said so for five seconds");
     }
 }

@@ -22,6 +22,9 @@ use crate::clock::Clock;
 /// The pump looks again after this long even if nobody called it.
 const IDLE_POLL: Duration = Duration::from_secs(1);
 
+/// How long an agent whose stream has ended is remembered.
+const REMEMBER_PARTED: Duration = Duration::from_secs(60);
+
 /// What a session is to tell its agent.
 #[derive(Debug)]
 pub enum StreamMessage {
@@ -54,6 +57,8 @@ struct Session {
 struct Inner {
     scheduler: Mutex<Scheduler>,
     sessions: Mutex<HashMap<StreamId, Session>>,
+    /// When agents were last heard whose streams have ended.
+    parted: Mutex<HashMap<AgentIdentity, Timestamp>>,
     releases: Mutex<Vec<AttemptKey>>,
     doubtful: Mutex<Vec<AttemptKey>>,
     clock: Arc<dyn Clock>,
@@ -76,6 +81,7 @@ impl Dispatcher {
         Self(Arc::new(Inner {
             scheduler: Mutex::new(scheduler),
             sessions: Mutex::new(HashMap::new()),
+            parted: Mutex::new(HashMap::new()),
             releases: Mutex::new(Vec::new()),
             doubtful: Mutex::new(Vec::new()),
             clock,
@@ -190,7 +196,12 @@ impl Dispatcher {
     }
 
     pub fn close(&self, id: StreamId) {
-        lock(&self.0.sessions).remove(&id);
+        if let Some(Session { state, .. }) = lock(&self.0.sessions).remove(&id) {
+            let now = self.0.clock.now();
+            let mut parted = lock(&self.0.parted);
+            parted.retain(|_, heard| now.since(*heard) < REMEMBER_PARTED);
+            parted.insert(state.identity, state.last_heard);
+        }
         self.with(|scheduler, _| scheduler.stream_closed(id));
     }
 
@@ -223,8 +234,20 @@ impl Dispatcher {
         sessions.values().map(sighting).collect()
     }
 
-    pub fn is_connected(&self, identity: &AgentIdentity) -> bool {
-        lock(&self.0.sessions).values().any(|session| session.state.identity == *identity)
+    /// Whether this very process of an agent is connected here, or was heard here
+    /// within `span` and no other process of its name is here now. The table hears
+    /// of an agent only with the next heartbeat.
+    pub fn heard_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
+        let sessions = lock(&self.0.sessions);
+        let mut namesakes =
+            sessions.values().map(|s| &s.state.identity).filter(|i| i.agent == identity.agent);
+        match namesakes.next() {
+            Some(first) => first == identity || namesakes.any(|other| other == identity),
+            None => {
+                let heard = lock(&self.0.parted).get(identity).copied();
+                heard.is_some_and(|heard| self.0.clock.now().since(heard) < span)
+            }
+        }
     }
 
     /// Asks an agent to stop; false when it has no stream here.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use postrider_domain::ids::{Epoch, Region, ReplicaId, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease};
 use postrider_domain::time::Timestamp;
-use postrider_store::{ClusterView, RegionClock, ReplicaRow, StoreResult};
+use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use super::Flow;
@@ -65,7 +65,7 @@ impl Flow {
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.now);
         }
-        self.cluster.heard(view);
+        self.cluster.hear(view);
         self.forget_lost_agents();
         self.keep_region_clocks().await?;
         self.balance(leases).await?;
@@ -163,9 +163,12 @@ impl Flow {
         wanted: usize,
     ) -> StoreResult<()> {
         let force = leases.first && self.settings.single_process();
+        // A lease of our own that has lapsed, and that nobody took, is renewed instead.
+        let owned = self.dispatcher.look(|s, _| s.leases());
         let free = view
             .shards
             .iter()
+            .filter(|row| !owned.iter().any(|lease| lease.shard == row.shard))
             .filter(|row| force || row.owner.is_none() || row.lease_until <= view.now);
         let free: Vec<Shard> = free.take(wanted).map(|row| row.shard).collect();
         if free.is_empty() {
@@ -193,13 +196,14 @@ impl Flow {
     }
 
     fn living_agents(&self, view: &ClusterView) -> Vec<AgentIdentity> {
-        let lost_after = self.settings.ownership.lost_after();
-        let alive = view.agents.iter().filter(|a| view.now.since(a.heard) < lost_after);
-        let mut agents: Vec<AgentIdentity> = alive
-            .map(|a| AgentIdentity { agent: a.agent.clone(), incarnation: a.incarnation })
-            .collect();
+        let identity = |seen: &AgentSighting| AgentIdentity {
+            agent: seen.agent.clone(),
+            incarnation: seen.incarnation,
+        };
+        let mut agents: Vec<AgentIdentity> = view.agents.iter().map(identity).collect();
         agents.sort();
         agents.dedup();
+        agents.retain(|agent| !self.is_lost(agent));
         agents
     }
 
@@ -234,7 +238,7 @@ impl Flow {
     fn forget_lost_agents(&self) {
         let awaited = self.dispatcher.look(|s, _| s.awaited_agents());
         for agent in awaited {
-            if !self.dispatcher.is_connected(&agent) && !self.cluster.agent_alive(&agent) {
+            if self.is_lost(&agent) {
                 self.dispatcher.with(|s, _| s.inventory_lost(&agent));
             }
         }

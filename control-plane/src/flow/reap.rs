@@ -5,13 +5,13 @@
 //! Guarantees rules 3 and 4: an attempt becomes UNKNOWN only when it may have
 //! been made and no living agent knows of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome, Timings};
-use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, TenantId};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, Shard, TenantId};
 use postrider_domain::scheduler::{AgentIdentity, Job, ShardLease};
 use postrider_store::StoreResult;
 
@@ -31,6 +31,14 @@ const OWN_ROWS_EVERY: u64 = 5;
 const DELETED_EVERY: u64 = 5;
 /// Ordering keys are looked at in every so many sweeps.
 const HELD_EVERY: u64 = 3;
+
+/// What a look at rows of earlier owners found.
+#[derive(Default)]
+struct Taken {
+    found: usize,
+    /// Shards with rows of which an agent may still say that it holds them.
+    unclear: BTreeSet<Shard>,
+}
 
 impl Flow {
     /// Finds what every other loop left undone.
@@ -62,12 +70,16 @@ impl Flow {
             return Ok(());
         }
         let leases: Vec<ShardLease> = ready.into_iter().map(|one| one.lease).collect();
-        while self.take_stale_rows(&leases).await? >= BATCH as usize {
+        let unclear = loop {
+            let taken = self.take_stale_rows(&leases).await?;
+            if taken.found < BATCH as usize || !taken.unclear.is_empty() {
+                break taken.unclear;
+            }
             // The first batch is being concluded; the next look finds the rest.
             self.clock.sleep(BETWEEN_BATCHES).await;
-        }
+        };
         self.dispatcher.with(|scheduler, now| {
-            for lease in &leases {
+            for lease in leases.iter().filter(|lease| !unclear.contains(&lease.shard)) {
                 scheduler.settle(*lease, now);
             }
         });
@@ -75,14 +87,16 @@ impl Flow {
     }
 
     /// Rows that earlier owners left IN_FLIGHT: adopted where an agent still holds
-    /// the attempt, UNKNOWN otherwise. Returns how many there were.
-    async fn take_stale_rows(&self, leases: &[ShardLease]) -> StoreResult<usize> {
+    /// the attempt, UNKNOWN otherwise, once every agent could have said so.
+    async fn take_stale_rows(&self, leases: &[ShardLease]) -> StoreResult<Taken> {
+        let mut taken = Taken::default();
         if leases.is_empty() {
-            return Ok(0);
+            return Ok(taken);
         }
         let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
         let rows = self.store.stale_in_flight(&shards, BATCH).await?;
-        let found = rows.len();
+        taken.found = rows.len();
+        let heard_out = self.cluster.has_heard_out();
         let mut adopted = Vec::new();
         for mut row in rows {
             let Some(lease) = leases.iter().find(|lease| lease.shard == row.shard) else {
@@ -99,11 +113,14 @@ impl Flow {
                     self.store.adopt(&[key], lease.epoch).await?;
                     adopted.push(key.delivery);
                 }
-                None => self.give_up(row, None).await,
+                None if heard_out => self.give_up(row, None).await,
+                None => {
+                    taken.unclear.insert(row.shard);
+                }
             }
         }
         self.forget_concluded(&adopted).await?;
-        Ok(found)
+        Ok(taken)
     }
 
     /// Forgets adopted attempts whose results were committed between reading
@@ -129,8 +146,10 @@ impl Flow {
         }
     }
 
-    fn is_lost(&self, agent: &AgentIdentity) -> bool {
-        !self.dispatcher.is_connected(agent) && !self.cluster.agent_alive(agent)
+    /// Whether nobody has heard an agent for so long that it counts as lost.
+    pub(super) fn is_lost(&self, agent: &AgentIdentity) -> bool {
+        let lost_after = self.settings.ownership.lost_after();
+        !self.dispatcher.heard_within(agent, lost_after) && !self.cluster.agent_alive(agent)
     }
 
     /// Looks for results that other replicas recorded of what agents said they hold:
@@ -226,13 +245,31 @@ impl Flow {
                     deliveries = missing.len(),
                     "found deliveries that were lost on their way"
                 );
-                let work = self.store.load_work(&missing, self.clock.now()).await?;
-                self.dispatcher.with(|s, now| s.add(work.into_iter().map(job), now));
+                self.take_lost_rows(&missing).await?;
             }
             if count < BATCH as usize {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes rows that were never sent into memory. What has no subscription any
+    /// more goes back to the table, where its end is found.
+    async fn take_lost_rows(&self, missing: &[DeliveryId]) -> StoreResult<()> {
+        let work = self.store.load_work(missing, self.clock.now()).await?;
+        for one in &work {
+            // Reading the configuration makes the lane, without which none is taken.
+            self.tenants.snapshot(&one.delivery.subscription.tenant).await?;
+        }
+        let (known, gone): (Vec<_>, Vec<_>) = self.dispatcher.look(|scheduler, _| {
+            work.into_iter().partition(|one| scheduler.has_lane(&one.delivery.subscription))
+        });
+        self.dispatcher.with(|s, now| s.add(known.into_iter().map(job), now));
+        let gone: Vec<AttemptKey> = gone.iter().map(|one| one.delivery.current_attempt()).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.store.release(&gone, self.clock.now()).await
     }
 
     /// Ends what deletions left waiting.

@@ -4,8 +4,10 @@
 //! this replica's scheduler with what others tell it. Everything here saves
 //! time; the rows are the truth.
 
+mod grpc;
 mod peers;
 mod service;
 
-pub use peers::{PeerTls, Peers};
-pub use service::service;
+pub use grpc::{GrpcCalls, PeerTls};
+pub use peers::{Calls, Peers};
+pub use service::{Replicas, service};

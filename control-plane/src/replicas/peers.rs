@@ -1,20 +1,19 @@
 //! Calling the other replicas.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use bytes::Bytes;
 use postrider_domain::ids::{AttemptKey, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
-use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    ConcludedHint, GetPublishWatermarkRequest, HintRequest, RefreshCatalogueRequest,
-    RefreshTenantRequest, WaitingHint,
+    ConcludedHint, HintRequest, RefreshCatalogueRequest, RefreshTenantRequest, WaitingHint,
 };
 use tokio::sync::mpsc;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::Channel;
 
 use crate::clock::Clock;
 use crate::flow::cluster::Cluster;
@@ -22,16 +21,7 @@ use crate::flow::cluster::Cluster;
 /// Hints that wait to be sent; beyond it they are dropped, and cost a sweep.
 const MAX_QUEUED_HINTS: usize = 10_000;
 /// How long a call to a peer may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How this replica shows who it is, and knows the others. PEM.
-#[derive(Clone)]
-pub struct PeerTls {
-    pub ca: Vec<u8>,
-    pub certificate: Vec<u8>,
-    pub key: Vec<u8>,
-}
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(PartialEq, Eq, Hash)]
 enum Hint {
@@ -39,10 +29,32 @@ enum Hint {
     Concluded(AttemptKey),
 }
 
+/// What replicas ask of one another, whatever carries it.
+#[async_trait]
+pub trait Calls: Send + Sync + 'static {
+    async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()>;
+
+    async fn refresh_tenant(
+        &self,
+        address: &str,
+        request: RefreshTenantRequest,
+    ) -> anyhow::Result<()>;
+
+    async fn refresh_catalogue(
+        &self,
+        address: &str,
+        request: RefreshCatalogueRequest,
+    ) -> anyhow::Result<()>;
+
+    async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp>;
+
+    /// A channel to another replica, for calls that are sent on to it.
+    fn channel(&self, address: &str) -> anyhow::Result<Channel>;
+}
+
 struct Inner {
     own_address: String,
-    tls: Option<PeerTls>,
-    channels: Mutex<HashMap<String, Channel>>,
+    calls: Arc<dyn Calls>,
     hints: mpsc::Sender<(String, Hint)>,
     cluster: Cluster,
     clock: Arc<dyn Clock>,
@@ -63,22 +75,14 @@ pub struct HintSender {
 impl Peers {
     pub fn new(
         own_address: String,
-        tls: Option<PeerTls>,
+        calls: Arc<dyn Calls>,
         cluster: Cluster,
         clock: Arc<dyn Clock>,
         sweep: Duration,
     ) -> (Self, HintSender) {
         let (sender, hints) = mpsc::channel(MAX_QUEUED_HINTS);
-        let channels = Mutex::new(HashMap::new());
-        let peers = Self(Arc::new(Inner {
-            own_address,
-            tls,
-            channels,
-            hints: sender,
-            cluster,
-            clock,
-            sweep,
-        }));
+        let peers =
+            Self(Arc::new(Inner { own_address, calls, hints: sender, cluster, clock, sweep }));
         (peers.clone(), HintSender { peers, hints })
     }
 
@@ -87,24 +91,9 @@ impl Peers {
         self.0.own_address.clone()
     }
 
-    /// A channel to another replica, connected when it is first used.
-    pub fn channel(&self, address: &str) -> Result<Channel, tonic::transport::Error> {
-        let mut channels = self.0.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = channels.get(address) {
-            return Ok(channel.clone());
-        }
-        let mut endpoint =
-            Endpoint::from_shared(address.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
-        if let Some(tls) = &self.0.tls {
-            endpoint = endpoint.tls_config(
-                ClientTlsConfig::new()
-                    .ca_certificate(Certificate::from_pem(&tls.ca))
-                    .identity(Identity::from_pem(&tls.certificate, &tls.key)),
-            )?;
-        }
-        let channel = endpoint.connect_lazy();
-        channels.insert(address.to_owned(), channel.clone());
-        Ok(channel)
+    /// A channel to another replica, for calls that are sent on to it.
+    pub fn channel(&self, address: &str) -> anyhow::Result<Channel> {
+        self.0.calls.channel(address)
     }
 
     /// A subscription got deliveries that are due, in a shard of that replica.
@@ -132,12 +121,9 @@ impl Peers {
     /// Until when each living replica has settled what was published through it.
     pub async fn publish_watermarks(&self) -> anyhow::Result<Vec<Timestamp>> {
         let calls = self.0.cluster.peers().into_iter().map(|address| async move {
-            let mut client = ReplicaServiceClient::new(self.channel(&address)?);
-            let call = client.get_publish_watermark(GetPublishWatermarkRequest {});
-            let answer = tokio::time::timeout(CALL_TIMEOUT, call).await;
-            let answer = answer.context("a replica does not answer")?;
-            let answer = answer.context("a replica cannot say what it commits")?;
-            Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
+            let answer =
+                tokio::time::timeout(CALL_TIMEOUT, self.0.calls.publish_watermark(&address));
+            answer.await.context("a replica does not answer")?
         });
         futures::future::try_join_all(calls).await
     }
@@ -148,14 +134,8 @@ impl Peers {
         tenant: &TenantId,
         version: i64,
     ) -> anyhow::Result<()> {
-        let mut client = ReplicaServiceClient::new(self.channel(address)?);
-        let mut request = tonic::Request::new(RefreshTenantRequest {
-            tenant: tenant.to_string(),
-            config_version: version,
-        });
-        request.set_timeout(CALL_TIMEOUT);
-        tokio::time::timeout(CALL_TIMEOUT, client.refresh_tenant(request)).await??;
-        Ok(())
+        let request = RefreshTenantRequest { tenant: tenant.to_string(), config_version: version };
+        tokio::time::timeout(CALL_TIMEOUT, self.0.calls.refresh_tenant(address, request)).await?
     }
 
     /// Returns once every living replica works with at least this version of the
@@ -171,11 +151,8 @@ impl Peers {
     }
 
     async fn refresh_catalogue_at(&self, address: &str, version: i64) -> anyhow::Result<()> {
-        let mut client = ReplicaServiceClient::new(self.channel(address)?);
-        let mut request = tonic::Request::new(RefreshCatalogueRequest { version });
-        request.set_timeout(CALL_TIMEOUT);
-        tokio::time::timeout(CALL_TIMEOUT, client.refresh_catalogue(request)).await??;
-        Ok(())
+        let request = RefreshCatalogueRequest { version };
+        tokio::time::timeout(CALL_TIMEOUT, self.0.calls.refresh_catalogue(address, request)).await?
     }
 
     async fn send_hints(&self, address: String, hints: HashSet<Hint>) {
@@ -192,11 +169,7 @@ impl Peers {
                 }),
             }
         }
-        let Ok(channel) = self.channel(&address) else {
-            return;
-        };
-        let mut client = ReplicaServiceClient::new(channel);
-        let sent = tokio::time::timeout(CALL_TIMEOUT, client.hint(request)).await;
+        let sent = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.hint(&address, request)).await;
         if !matches!(sent, Ok(Ok(_))) {
             tracing::debug!(%address, "a hint was lost; the next sweep makes up for it");
         }

@@ -17,9 +17,10 @@ pub fn service(flow: Flow, check: PeerCheck) -> ReplicaServiceServer<impl Replic
     ReplicaServiceServer::new(Replicas { flow, check })
 }
 
-struct Replicas {
-    flow: Flow,
-    check: PeerCheck,
+/// What this replica does for the others.
+pub struct Replicas {
+    pub flow: Flow,
+    pub check: PeerCheck,
 }
 
 #[tonic::async_trait]

@@ -181,7 +181,7 @@ pub(crate) fn decode_headers(bytes: &[u8]) -> StoreResult<Vec<(String, Bytes)>> 
 }
 
 /// Text without NUL, which PostgreSQL's text cannot hold.
-pub(crate) fn without_nul(text: &str) -> Cow<'_, str> {
+pub fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
         Cow::Owned(text.replace('\0', "\u{fffd}"))
     } else {
@@ -205,14 +205,14 @@ pub(crate) fn span(column: &str, micros: i64) -> StoreResult<Duration> {
 }
 
 /// The beginning of the hour in which attempts are counted.
-pub(crate) fn hour(time: Timestamp) -> i64 {
+pub fn hour(time: Timestamp) -> i64 {
     let micros = time.as_micros();
     micros - micros.rem_euclid(HOUR_US)
 }
 
 /// The lowest id that can have been made at or after `time`: ids carry whole
 /// milliseconds, and a time within one is after that millisecond's ids.
-pub(crate) fn first_id_from(time: Timestamp) -> Uuid {
+pub fn first_id_from(time: Timestamp) -> Uuid {
     let micros = time.as_micros().max(0);
     let millis = u128::try_from(micros.div_euclid(1000) + i64::from(micros % 1000 != 0));
     Uuid::from_u128(millis.unwrap_or(0).min((1 << 48) - 1) << 80)
@@ -220,19 +220,19 @@ pub(crate) fn first_id_from(time: Timestamp) -> Uuid {
 
 /// The lowest and the highest id of the millisecond that an id carries: between
 /// them are all ids that were made together with it.
-pub(crate) fn ids_of_same_millisecond(id: Uuid) -> (Uuid, Uuid) {
+pub fn ids_of_same_millisecond(id: Uuid) -> (Uuid, Uuid) {
     let random = (1_u128 << 80) - 1;
     (Uuid::from_u128(id.as_u128() & !random), Uuid::from_u128(id.as_u128() | random))
 }
 
 /// The ids `from <= id < until` that were made within a range of time.
-pub(crate) fn id_range(range: TimeRange) -> (Uuid, Uuid) {
+pub fn id_range(range: TimeRange) -> (Uuid, Uuid) {
     (range.from.map_or(Uuid::nil(), first_id_from), range.until.map_or(Uuid::max(), first_id_from))
 }
 
 /// What a search looks in: kept in a column of its own in lower case, since the
 /// databases fold case only in the alphabets that their locale knows.
-pub(crate) fn search_text(parts: &[&str]) -> String {
+pub fn search_text(parts: &[&str]) -> String {
     without_nul(&parts.join("\n")).to_lowercase()
 }
 
@@ -254,7 +254,7 @@ pub(crate) fn search_pattern(search: &str) -> String {
 
 /// Whether one of a subscription's patterns is this text or matches this event
 /// type. Decided here, not in SQL: patterns are the domain's.
-pub(crate) fn wants_event_type(settings: &Settings, event_type: &str) -> bool {
+pub fn wants_event_type(settings: &Settings, event_type: &str) -> bool {
     settings
         .event_types
         .iter()

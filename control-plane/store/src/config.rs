@@ -170,7 +170,7 @@ pub struct SubscriptionQuery {
 }
 
 /// The sort key of a subscription or tenant under an order.
-pub(crate) fn sort_key(
+pub fn sort_key(
     order_by: OrderBy,
     id: &str,
     display_name: &str,

@@ -15,7 +15,7 @@ use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
 
 /// How many of the subscriptions that use an event type are named.
-pub(crate) const IN_USE_NAMED: u32 = 20;
+pub const IN_USE_NAMED: u32 = 20;
 
 /// Why the catalogue was not changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ pub struct EventTypeQuery {
 
 /// Whether what is to be put still stands as it was seen, and has room: given the
 /// revisions of those that are there, and how many there are in all.
-pub(crate) fn may_put(
+pub fn may_put(
     event_types: &[EventType],
     revisions: &HashMap<String, i64>,
     count: i64,

@@ -50,6 +50,18 @@ pub use work::{
     Work, WorkStore,
 };
 
+/// What engines share, for one that is built beside those here.
+pub mod engine {
+    pub use crate::codec::{
+        first_id_from, hour, id_range, ids_of_same_millisecond, search_text, wants_event_type,
+        without_nul,
+    };
+    pub use crate::config::sort_key;
+    pub use crate::event_types::{IN_USE_NAMED, may_put};
+    pub use crate::notices::StreakChanges;
+    pub use crate::publishing::numbered;
+}
+
 /// All that an engine does.
 pub trait Store:
     ConfigStore

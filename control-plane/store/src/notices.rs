@@ -69,7 +69,7 @@ pub enum StreakChange {
 
 /// What the results of a batch make of streaks, one after another.
 #[derive(Default)]
-pub(crate) struct StreakChanges<'a> {
+pub struct StreakChanges<'a> {
     /// In the order of their keys: two replicas must not wait for each other in
     /// a circle.
     ended: BTreeMap<&'a SubscriptionKey, Option<&'a Announcement>>,
@@ -77,7 +77,7 @@ pub(crate) struct StreakChanges<'a> {
 }
 
 impl<'a> StreakChanges<'a> {
-    pub(crate) fn push(&mut self, key: &'a SubscriptionKey, change: &'a StreakChange) {
+    pub fn push(&mut self, key: &'a SubscriptionKey, change: &'a StreakChange) {
         match change {
             StreakChange::Begin { since } => {
                 self.begun.entry(key).or_insert(*since);
@@ -90,21 +90,17 @@ impl<'a> StreakChanges<'a> {
     }
 
     /// Those to be removed, before those to be inserted.
-    pub(crate) fn ended(&self) -> Vec<&'a SubscriptionKey> {
+    pub fn ended(&self) -> Vec<&'a SubscriptionKey> {
         self.ended.keys().copied().collect()
     }
 
     /// What to tell of an end, if it was that of a streak at such a stage.
-    pub(crate) fn recovered(
-        &self,
-        key: &SubscriptionKey,
-        stage: Stage,
-    ) -> Option<&'a Announcement> {
+    pub fn recovered(&self, key: &SubscriptionKey, stage: Stage) -> Option<&'a Announcement> {
         let warned = Streak { since: Timestamp::default(), stage }.was_warned_about();
         self.ended.get(key).copied().flatten().filter(|_| warned)
     }
 
-    pub(crate) fn begun(&self) -> Vec<(&'a SubscriptionKey, Timestamp)> {
+    pub fn begun(&self) -> Vec<(&'a SubscriptionKey, Timestamp)> {
         self.begun.iter().map(|(key, since)| (*key, *since)).collect()
     }
 }

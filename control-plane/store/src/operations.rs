@@ -117,7 +117,7 @@ pub struct Stretch {
 
 impl Stretch {
     /// The ids `low <= id < high`.
-    pub(crate) fn bounds(&self) -> (Uuid, Uuid) {
+    pub fn bounds(&self) -> (Uuid, Uuid) {
         let range = crate::history::TimeRange {
             from: Some(self.window.from),
             until: Some(self.window.until),

@@ -73,7 +73,7 @@ pub enum Published {
 
 /// Whether a delivery is to get a number: its place in its subscription's order of
 /// commits.
-pub(crate) const fn numbered(delivery: &Delivery) -> bool {
+pub const fn numbered(delivery: &Delivery) -> bool {
     !delivery.test && !delivery.state.is_final() && delivery.sequence.is_none()
 }
 

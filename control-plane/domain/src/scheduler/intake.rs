@@ -129,12 +129,15 @@ impl Scheduler {
     }
 
     /// Takes deliveries that the table holds as IN_FLIGHT at this replica's epoch
-    /// and that nobody has sent: claimed ones, tests, lost ones.
+    /// and that nobody has sent: claimed ones, tests, lost ones. One whose
+    /// subscription is not known here would never have its turn, and is left for the
+    /// next sweep.
     pub fn add(&mut self, jobs: impl IntoIterator<Item = Arc<Job>>, now: Timestamp) {
         for job in jobs {
             let id = job.delivery.id;
             if self.entries.contains_key(&id)
                 || self.epoch(job.delivery.shard) != Some(job.delivery.epoch)
+                || !self.has_lane(&job.delivery.subscription)
             {
                 continue;
             }

@@ -58,7 +58,8 @@ impl ShardState {
 
 impl Scheduler {
     /// This replica now owns a shard. `agents` are all that are alive, here or at
-    /// another replica.
+    /// another replica. What it had of the shard at an earlier epoch is forgotten:
+    /// that epoch's work is no longer its to give.
     pub fn take_shard(
         &mut self,
         lease: ShardLease,
@@ -66,6 +67,9 @@ impl Scheduler {
         agents: impl IntoIterator<Item = AgentIdentity>,
         now: Timestamp,
     ) {
+        if self.shards.contains_key(&lease.shard) {
+            self.drop_shard(lease.shard);
+        }
         let settling = Settling {
             awaited: agents.into_iter().collect(),
             give_up_at: now + self.config.settle_grace,

@@ -206,6 +206,26 @@ fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
 }
 
 #[test]
+fn a_shard_taken_again_gives_nothing_of_its_earlier_epoch_away() {
+    let mut scheduler = ready();
+    let jobs: Vec<_> = (1..=2).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let again = ShardLease { epoch: Epoch(8), ..LEASE };
+    scheduler.take_shard(again, at(1_000_000), [], at(2));
+    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(2));
+    scheduler.settle(again, at(2));
+    assert!(sent(&scheduler.poll(at(2))).is_empty());
+    scheduler.add(jobs, at(3));
+    assert!(sent(&scheduler.poll(at(3))).is_empty(), "they are of the earlier epoch");
+}
+
+#[test]
+fn what_has_no_lane_is_left_in_the_table() {
+    let mut scheduler = ready();
+    scheduler.add([job("unknown", 1)], at(1));
+    assert_eq!(scheduler.deliveries(), 0);
+}
+
+#[test]
 fn an_agent_that_never_answers_does_not_stop_a_take_over_for_ever() {
     let mut scheduler = Scheduler::new(config());
     scheduler.take_shard(LEASE, at(100_000), [identity(1)], at(0));

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
+use postrider_domain::time::Timestamp;
 use postrider_store::{Maintenance, OpenOptions, Store};
+use postrider_store_memory::MemoryStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// Not a power of two, and few enough for tenants to share one.
@@ -25,6 +27,7 @@ pub struct Engine {
 
 /// Where the database is, so that it can be removed.
 enum Place {
+    Memory,
     Directory(#[allow(dead_code, reason = "removed when dropped")] tempfile::TempDir),
     Server { admin: String, database: String },
 }
@@ -61,12 +64,21 @@ macro_rules! conformance {
 pub(crate) use conformance;
 
 async fn engines() -> Vec<Engine> {
-    let mut engines = vec![sqlite().await];
+    let mut engines = vec![memory().await, sqlite().await];
     match std::env::var(POSTGRES_URL) {
         Ok(admin) => engines.push(postgres(&admin).await),
         Err(_) => eprintln!("==== SKIPPED ON POSTGRESQL: {POSTGRES_URL} is not set ===="),
     }
     engines
+}
+
+async fn memory() -> Engine {
+    let clock = || {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap())
+    };
+    let store = Arc::new(MemoryStore::new(SHARDS, clock));
+    Engine { name: "memory", store, url: String::new(), place: Place::Memory }
 }
 
 async fn sqlite() -> Engine {
@@ -109,9 +121,14 @@ impl Engine {
     /// otherwise the same store.
     pub async fn second(&self) -> Arc<dyn Store> {
         match &self.place {
-            Place::Directory(_) => Arc::clone(&self.store),
+            Place::Memory | Place::Directory(_) => Arc::clone(&self.store),
             Place::Server { .. } => postrider_store::open(&self.url, &options()).await.unwrap(),
         }
+    }
+
+    /// Whether it is still there once it is closed.
+    pub fn lasts(&self) -> bool {
+        !matches!(self.place, Place::Memory)
     }
 
     pub fn is_postgres(&self) -> bool {

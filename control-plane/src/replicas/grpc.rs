@@ -1,0 +1,102 @@
+//! The other replicas over gRPC.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
+use postrider_proto::replica::v1::{
+    GetPublishWatermarkRequest, HintRequest, RefreshCatalogueRequest, RefreshTenantRequest,
+};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+use super::peers::{CALL_TIMEOUT, Calls};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How this replica shows who it is, and knows the others. PEM.
+#[derive(Clone)]
+pub struct PeerTls {
+    pub ca: Vec<u8>,
+    pub certificate: Vec<u8>,
+    pub key: Vec<u8>,
+}
+
+/// Calls over channels that are kept.
+pub struct GrpcCalls {
+    tls: Option<PeerTls>,
+    channels: Mutex<HashMap<String, Channel>>,
+}
+
+impl GrpcCalls {
+    pub fn new(tls: Option<PeerTls>) -> Self {
+        Self { tls, channels: Mutex::new(HashMap::new()) }
+    }
+
+    fn client(&self, address: &str) -> anyhow::Result<ReplicaServiceClient<Channel>> {
+        self.channel(address).map(ReplicaServiceClient::new)
+    }
+}
+
+/// A request whose answer is not waited for longer than a call may take.
+fn hurried<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(CALL_TIMEOUT);
+    request
+}
+
+#[async_trait]
+impl Calls for GrpcCalls {
+    async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()> {
+        self.client(address)?.hint(request).await?;
+        Ok(())
+    }
+
+    async fn refresh_tenant(
+        &self,
+        address: &str,
+        request: RefreshTenantRequest,
+    ) -> anyhow::Result<()> {
+        self.client(address)?.refresh_tenant(hurried(request)).await?;
+        Ok(())
+    }
+
+    async fn refresh_catalogue(
+        &self,
+        address: &str,
+        request: RefreshCatalogueRequest,
+    ) -> anyhow::Result<()> {
+        self.client(address)?.refresh_catalogue(hurried(request)).await?;
+        Ok(())
+    }
+
+    async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp> {
+        let mut client = self.client(address)?;
+        let answer = client.get_publish_watermark(GetPublishWatermarkRequest {}).await;
+        let answer = answer.context("a replica cannot say what it commits")?;
+        Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
+    }
+
+    /// Connected when it is first used.
+    fn channel(&self, address: &str) -> anyhow::Result<Channel> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(channel) = channels.get(address) {
+            return Ok(channel.clone());
+        }
+        let mut endpoint =
+            Endpoint::from_shared(address.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
+        if let Some(tls) = &self.tls {
+            endpoint = endpoint.tls_config(
+                ClientTlsConfig::new()
+                    .ca_certificate(Certificate::from_pem(&tls.ca))
+                    .identity(Identity::from_pem(&tls.certificate, &tls.key)),
+            )?;
+        }
+        let channel = endpoint.connect_lazy();
+        channels.insert(address.to_owned(), channel.clone());
+        Ok(channel)
+    }
+}

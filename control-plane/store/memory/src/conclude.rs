@@ -1,0 +1,119 @@
+//! What results make of deliveries.
+
+use postrider_domain::delivery::{
+    self, AttemptRecord, DeliveryState, Known, Late, LateRecord, Outcome, Transition, Trigger,
+};
+use postrider_domain::time::Timestamp;
+use postrider_store::engine::StreakChanges;
+use postrider_store::{Concluded, Conclusion, StoreResult};
+
+use crate::refuse_nul;
+use crate::tables::Tables;
+
+impl Tables {
+    /// Applies results whose deliveries still are where the results left them.
+    pub fn conclude(
+        &mut self,
+        batch: &[Conclusion],
+        now: Timestamp,
+    ) -> StoreResult<Vec<Concluded>> {
+        batch.iter().try_for_each(|item| refuse(&item.record))?;
+        let mut changes = StreakChanges::default();
+        let mut told = Vec::new();
+        let mut answers = Vec::with_capacity(batch.len());
+        for item in batch {
+            if !self.conclude_one(item, now) {
+                answers.push(Concluded::NotCurrent);
+                continue;
+            }
+            answers.push(Concluded::Applied);
+            if let Some(change) = &item.streak {
+                changes.push(&item.record.subscription, change);
+            }
+            told.extend(&item.announcement);
+        }
+        self.announce(told);
+        self.change_streaks(&changes);
+        Ok(answers)
+    }
+
+    /// Applies a result; whether it was current.
+    fn conclude_one(&mut self, item: &Conclusion, now: Timestamp) -> bool {
+        let key = item.record.key;
+        let found = self
+            .unfinished
+            .get_mut(&key.delivery)
+            .filter(|one| one.state == DeliveryState::InFlight && one.current_attempt() == key);
+        let Some(delivery) = found else { return false };
+        match item.transition {
+            Transition::End { state, reason } => self.end(key.delivery, state, reason, now),
+            Transition::Retry { due, failures } => {
+                delivery.state = DeliveryState::Waiting;
+                delivery.due = due;
+                delivery.failures = failures;
+                delivery.trigger = Trigger::Retry;
+            }
+        }
+        self.put_attempt(&item.record, Some(item.transition.standing()));
+        self.count(&item.record, 1);
+        if let Some(end) = &item.key_end {
+            self.put_key_end(end);
+        }
+        true
+    }
+
+    /// Records a result that came after its delivery had moved on (rule 5).
+    pub fn conclude_late(&mut self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+        refuse(record)?;
+        let key = record.key;
+        let before = self.attempt(key).map(|stored| stored.record.clone());
+        let known = match &before {
+            None => Known::Nothing,
+            Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
+            Some(_) => Known::Result,
+        };
+        let standing = self
+            .delivery(&record.subscription.tenant, key.delivery)
+            .map(postrider_domain::delivery::Delivery::standing);
+        let late = delivery::late(standing.map(|before| before.state), known, record.outcome);
+        if late.record == LateRecord::ReplaceUnknown {
+            // At a new place, so that a tail that has shown the UNKNOWN shows this.
+            if let Some(place) = self.places.remove(&key) {
+                self.attempts.remove(&place);
+            }
+            before.iter().for_each(|before| self.count(before, -1));
+        }
+        if late.record != LateRecord::Ignore {
+            self.put_attempt(record, late.standing(standing));
+            self.count(record, 1);
+        }
+        if standing.is_some() {
+            self.settle(record, late.succeeds, now);
+        }
+        Ok(late)
+    }
+
+    /// Brings the delivery itself up to what a late result says of it.
+    fn settle(&mut self, record: &AttemptRecord, succeeds: bool, now: Timestamp) {
+        let id = record.key.delivery;
+        if let Some(delivery) = self.unfinished.get_mut(&id).or(self.ended.get_mut(&id)) {
+            delivery.attempts = delivery.attempts.max(record.key.number);
+        }
+        if !succeeds {
+            return;
+        }
+        self.end(id, DeliveryState::Succeeded, None, now);
+        if let Some(delivery) = self.ended.get_mut(&id) {
+            delivery.state = DeliveryState::Succeeded;
+            delivery.end_reason = None;
+            delivery.end_time = Some(now);
+            let delivery = delivery.clone();
+            self.free_key_of(&delivery);
+        }
+    }
+}
+
+fn refuse(record: &AttemptRecord) -> StoreResult<()> {
+    let texts = [&record.event_type, &record.remote_address, &record.http_version];
+    refuse_nul(texts.into_iter().map(String::as_str).chain([&*record.agent.0]))
+}

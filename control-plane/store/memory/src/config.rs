@@ -1,0 +1,190 @@
+//! Tenants and their subscriptions.
+
+use async_trait::async_trait;
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::time::Timestamp;
+use postrider_store::{
+    ConfigStore, News, Page, StoreResult, SubscriptionQuery, TenantQuery, WriteError,
+};
+
+use crate::tables::Tables;
+use crate::{MemoryStore, lists, refuse_nul};
+
+#[async_trait]
+impl ConfigStore for MemoryStore {
+    async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError> {
+        refuse_nul([tenant.id.as_str(), &tenant.display_name])?;
+        let mut tables = self.tables()?;
+        if tables.tenants.contains_key(&tenant.id) {
+            return Err(WriteError::AlreadyExists);
+        }
+        tables.tenants.insert(tenant.id.clone(), tenant.clone());
+        Ok(())
+    }
+
+    async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>> {
+        Ok(self.tables()?.tenants.get(id).cloned())
+    }
+
+    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+        lists::tenants(&*self.tables()?, query)
+    }
+
+    async fn update_tenant(
+        &self,
+        tenant: &Tenant,
+        expected_revision: i64,
+    ) -> Result<Tenant, WriteError> {
+        refuse_nul([tenant.display_name.as_str()])?;
+        let mut tables = self.tables()?;
+        let found = current_tenant(&mut tables, &tenant.id, expected_revision)?;
+        *found = Tenant {
+            revision: expected_revision + 1,
+            config_version: found.config_version + 1,
+            delete_time: None,
+            ..tenant.clone()
+        };
+        Ok(found.clone())
+    }
+
+    async fn delete_tenant(
+        &self,
+        id: &TenantId,
+        expected_revision: i64,
+        now: Timestamp,
+    ) -> Result<(i64, u64), WriteError> {
+        let mut tables = self.tables()?;
+        let tenant = current_tenant(&mut tables, id, expected_revision)?;
+        tenant.revision += 1;
+        tenant.config_version += 1;
+        tenant.update_time = now;
+        tenant.delete_time = Some(now);
+        let version = tenant.config_version;
+        let mut taken_along = 0;
+        for subscription in tables.subscriptions.values_mut() {
+            if subscription.tenant == *id && subscription.delete_time.is_none() {
+                subscription.revision += 1;
+                subscription.update_time = now;
+                subscription.delete_time = Some(now);
+                taken_along += 1;
+            }
+        }
+        tables.failing.retain(|key, _| key.tenant != *id);
+        Ok((version, taken_along))
+    }
+
+    async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {
+        let tables = self.tables()?;
+        let Some(tenant) = tables.living_tenant(id) else {
+            return Ok(None);
+        };
+        let subscriptions = tables.subscriptions.values();
+        let living = subscriptions.filter(|one| one.tenant == *id && one.delete_time.is_none());
+        Ok(Some(TenantConfig { tenant: tenant.clone(), subscriptions: living.cloned().collect() }))
+    }
+
+    async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
+        let tables = self.tables()?;
+        let version = |id| tables.living_tenant(id).map_or(0, |tenant| tenant.config_version);
+        Ok(ids.iter().map(version).collect())
+    }
+
+    async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
+        refuse(subscription)?;
+        let mut tables = self.tables()?;
+        if tables.living_tenant(&subscription.tenant).is_none() {
+            return Err(WriteError::NotFound);
+        }
+        if tables.subscriptions.contains_key(&subscription.key()) {
+            return Err(WriteError::AlreadyExists);
+        }
+        tables.subscriptions.insert(subscription.key(), subscription.clone());
+        raise_version(&mut tables, &subscription.tenant)
+    }
+
+    async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>> {
+        Ok(self.tables()?.subscriptions.get(key).cloned())
+    }
+
+    async fn list_subscriptions(
+        &self,
+        query: &SubscriptionQuery,
+    ) -> StoreResult<Page<Subscription>> {
+        lists::subscriptions(&*self.tables()?, query)
+    }
+
+    async fn update_subscription(
+        &self,
+        subscription: &Subscription,
+        expected_revision: i64,
+        news: &News,
+    ) -> Result<i64, WriteError> {
+        refuse(subscription)?;
+        let mut tables = self.tables()?;
+        let key = subscription.key();
+        match tables.subscriptions.get(&key) {
+            Some(found) if found.delete_time.is_some() => return Err(WriteError::NotFound),
+            Some(found) if found.revision != expected_revision => {
+                return Err(WriteError::RevisionMismatch);
+            }
+            Some(_) => {}
+            None => return Err(WriteError::NotFound),
+        }
+        let version = raise_version(&mut tables, &subscription.tenant)?;
+        let written = Subscription { revision: expected_revision + 1, ..subscription.clone() };
+        tables.subscriptions.insert(key.clone(), written);
+        if news.ends_streak {
+            tables.failing.remove(&key);
+        }
+        tables.announce(&news.announcements);
+        Ok(version)
+    }
+
+    async fn deleted_with_unfinished(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<SubscriptionKey>> {
+        let tables = self.tables()?;
+        let ends = |key: &SubscriptionKey| {
+            tables.unfinished.values().any(|delivery| {
+                delivery.subscription == *key && delivery.state != DeliveryState::InFlight
+            })
+        };
+        let deleted = tables.subscriptions.iter().filter(|(key, one)| {
+            one.delete_time.is_some() && shards.contains(&tables.shard_of(&key.tenant))
+        });
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let found = deleted.map(|(key, _)| key).filter(|key| ends(key)).take(wanted);
+        Ok(found.cloned().collect())
+    }
+}
+
+fn refuse(subscription: &Subscription) -> StoreResult<()> {
+    let settings = &subscription.settings;
+    let texts = [&subscription.status_reason, &settings.display_name, &settings.url];
+    refuse_nul(texts.into_iter().map(String::as_str))
+}
+
+fn current_tenant<'t>(
+    tables: &'t mut Tables,
+    id: &TenantId,
+    expected_revision: i64,
+) -> Result<&'t mut Tenant, WriteError> {
+    let found = tables.tenants.get_mut(id).filter(|tenant| tenant.delete_time.is_none());
+    let tenant = found.ok_or(WriteError::NotFound)?;
+    if tenant.revision != expected_revision {
+        return Err(WriteError::RevisionMismatch);
+    }
+    Ok(tenant)
+}
+
+fn raise_version(tables: &mut Tables, tenant: &TenantId) -> Result<i64, WriteError> {
+    let found = tables.tenants.get_mut(tenant).filter(|tenant| tenant.delete_time.is_none());
+    let tenant = found.ok_or(WriteError::NotFound)?;
+    tenant.config_version += 1;
+    Ok(tenant.config_version)
+}

@@ -1,0 +1,178 @@
+//! What happened, for people to read.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome};
+use postrider_domain::event::Event;
+use postrider_domain::ids::{AttemptKey, DeliveryId, EventId, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
+use postrider_store::engine::{hour, id_range};
+use postrider_store::{
+    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, StoreResult,
+    TailPage, TailedAttempt, TimeRange,
+};
+use uuid::Uuid;
+
+use crate::MemoryStore;
+
+#[async_trait]
+impl HistoryStore for MemoryStore {
+    async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
+        Ok(self.tables()?.events.get(&(tenant.clone(), id)).cloned())
+    }
+
+    async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
+        let tables = self.tables()?;
+        let wanted = |event: &&Event| {
+            event.tenant == query.tenant
+                && made_within(query.created, event.id.0)
+                && query.before.is_none_or(|before| event.id < before)
+                && query.event_type.as_ref().is_none_or(|wanted| event.event_type == *wanted)
+                && query
+                    .account
+                    .as_ref()
+                    .is_none_or(|wanted| event.account.as_ref() == Some(wanted))
+                && query.attributes.iter().all(|(name, value)| {
+                    event.attributes.get(name).is_some_and(|found| found == value)
+                })
+        };
+        let listed = |event: &Event| {
+            let payload_bytes = event.payload.len() as u64;
+            let mut event = event.clone();
+            if !query.with_payload {
+                event.payload = Bytes::new();
+            }
+            ListedEvent { event, payload_bytes }
+        };
+        let newest_first = tables.events.values().rev().filter(wanted);
+        Ok(newest_first.take(limit(query.limit)).map(listed).collect())
+    }
+
+    async fn delivery_counts(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<DeliveryCounts>> {
+        let tables = self.tables()?;
+        let counts = |event: &EventId| {
+            let mut counts = std::collections::BTreeMap::new();
+            for delivery in tables.deliveries_of(tenant, *event) {
+                *counts.entry(delivery.state).or_default() += 1;
+            }
+            DeliveryCounts { by_state: counts.into_iter().collect() }
+        };
+        Ok(events.iter().map(counts).collect())
+    }
+
+    async fn deliveries_of(
+        &self,
+        tenant: &TenantId,
+        events: &[EventId],
+    ) -> StoreResult<Vec<Delivery>> {
+        let tables = self.tables()?;
+        let of_event = |event: &EventId| tables.deliveries_of(tenant, *event);
+        Ok(events.iter().flat_map(of_event).cloned().collect())
+    }
+
+    async fn get_delivery(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+    ) -> StoreResult<Option<Delivery>> {
+        Ok(self.tables()?.delivery(tenant, id).cloned())
+    }
+
+    async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>> {
+        let tables = self.tables()?;
+        let mut found: Vec<&Delivery> = match query.event {
+            Some(event) => tables.deliveries_of(&query.tenant, event),
+            None => tables.unfinished.values().chain(tables.ended.values()).collect(),
+        };
+        found.retain(|one| {
+            one.subscription.tenant == query.tenant
+                && made_within(query.created, one.id.0)
+                && query.before.is_none_or(|before| one.id < before)
+                && query.subscription.as_ref().is_none_or(|id| one.subscription.subscription == *id)
+                && query.event_type.as_ref().is_none_or(|wanted| one.event_type == *wanted)
+                && query.account.as_ref().is_none_or(|wanted| one.account.as_ref() == Some(wanted))
+                && (query.states.is_empty() || query.states.contains(&one.state))
+                && query.test.is_none_or(|test| one.test == test)
+        });
+        found.sort_by_key(|one| std::cmp::Reverse(one.id));
+        Ok(found.into_iter().take(limit(query.limit)).cloned().collect())
+    }
+
+    async fn list_attempts(
+        &self,
+        tenant: &TenantId,
+        delivery: DeliveryId,
+        after: u32,
+        most: u32,
+    ) -> StoreResult<Vec<AttemptRecord>> {
+        let tables = self.tables()?;
+        let first = AttemptKey { delivery, number: after.saturating_add(1) };
+        let last = AttemptKey { delivery, number: u32::MAX };
+        let places = tables.places.range(first..=last);
+        let records = places.filter_map(|(_, place)| tables.attempts.get(place));
+        let records = records.map(|stored| &stored.record);
+        let of_tenant = records.filter(|record| record.subscription.tenant == *tenant);
+        Ok(of_tenant.take(limit(most)).cloned().collect())
+    }
+
+    async fn last_attempts(
+        &self,
+        tenant: &TenantId,
+        deliveries: &[DeliveryId],
+    ) -> StoreResult<Vec<AttemptRecord>> {
+        let tables = self.tables()?;
+        let last = |delivery: &DeliveryId| {
+            let first = AttemptKey { delivery: *delivery, number: 0 };
+            let last = AttemptKey { delivery: *delivery, number: u32::MAX };
+            let (_, place) = tables.places.range(first..=last).next_back()?;
+            let record = &tables.attempts.get(place)?.record;
+            (record.subscription.tenant == *tenant).then(|| record.clone())
+        };
+        Ok(deliveries.iter().filter_map(last).collect())
+    }
+
+    async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
+        let tables = self.tables()?;
+        let first = (key.clone(), hour(since), i16::MIN, 0);
+        let rows = tables.counts.range(first..).take_while(|((of, ..), _)| of == key);
+        let row = |((_, hour, outcome, bucket), count): (&(_, i64, i16, u8), &i64)| {
+            Some(StatsRow {
+                hour: Timestamp::from_micros(*hour),
+                outcome: Outcome::from_code(*outcome)?,
+                bucket: *bucket,
+                count: u64::try_from(*count).ok().filter(|count| *count > 0)?,
+            })
+        };
+        Ok(rows.filter_map(row).collect())
+    }
+
+    async fn tail_position(&self) -> StoreResult<i64> {
+        Ok(self.tables()?.last_place)
+    }
+
+    async fn tail(&self, position: i64, most: u32) -> StoreResult<TailPage> {
+        let tables = self.tables()?;
+        let mut page = TailPage { attempts: Vec::new(), position };
+        let next = tables.attempts.range(position.saturating_add(1)..);
+        for (place, stored) in next.take(limit(most)) {
+            let (record, delivery) = (stored.record.clone(), stored.delivery);
+            page.attempts.push(TailedAttempt { record, delivery });
+            page.position = *place;
+        }
+        Ok(page)
+    }
+}
+
+fn limit(most: u32) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+/// Whether an id was made within a range of time.
+fn made_within(range: TimeRange, id: Uuid) -> bool {
+    let (from, until) = id_range(range);
+    (from..until).contains(&id)
+}

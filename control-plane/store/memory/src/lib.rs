@@ -1,0 +1,73 @@
+//! The store in memory, for tests: what is committed is gone with the process.
+//!
+//! Fed by the conformance suite, which holds it to the behaviour of PostgreSQL and
+//! SQLite, and by the simulation, which then trusts it; no product depends on it.
+//! Guarantees that a method is one transaction, under one lock, and that nothing is
+//! written by a method that answers with an error. Everything is kept in the order
+//! of its key, so that the same calls give the same answers in the same order.
+
+mod conclude;
+mod config;
+mod event_types;
+mod history;
+mod lists;
+mod maintenance;
+mod notices;
+mod operations;
+mod ordering;
+mod ownership;
+mod publishing;
+mod tables;
+mod work;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use postrider_domain::ids::{Epoch, Shard};
+use postrider_domain::time::Timestamp;
+use postrider_store::{Store, StoreError, StoreResult};
+
+use tables::Tables;
+
+/// The database's clock.
+pub type NowFn = dyn Fn() -> Timestamp + Send + Sync;
+
+/// A store in this process's memory.
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+    clock: Box<NowFn>,
+    closed: AtomicBool,
+}
+
+impl MemoryStore {
+    /// An empty one with so many shards, whose clock is `clock`.
+    pub fn new(shards: u16, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        let tables = Mutex::new(Tables::new(shards));
+        Self { tables, clock: Box::new(clock), closed: AtomicBool::new(false) }
+    }
+
+    /// The epoch at which a shard is owned, for those who look from outside.
+    pub fn epoch(&self, shard: Shard) -> Epoch {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = tables.shards.get(usize::from(shard.0));
+        found.map(|row| row.epoch).unwrap_or_default()
+    }
+
+    /// Everything, for one transaction.
+    fn tables(&self) -> StoreResult<MutexGuard<'_, Tables>> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("it is closed".to_owned()));
+        }
+        Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Store for MemoryStore {}
+
+/// Refuses text that PostgreSQL cannot keep.
+fn refuse_nul<'t>(texts: impl IntoIterator<Item = &'t str>) -> StoreResult<()> {
+    match texts.into_iter().any(|text| text.contains('\0')) {
+        true => Err(StoreError::Rejected("text contains a NUL".to_owned())),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,58 @@
+//! Retention.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use postrider_domain::ids::{EventId, TenantId};
+use postrider_domain::time::Timestamp;
+use postrider_store::engine::{first_id_from, hour};
+use postrider_store::{Maintenance, MaintenanceStore, StoreResult};
+
+use crate::MemoryStore;
+use crate::tables::Tables;
+
+#[async_trait]
+impl MaintenanceStore for MemoryStore {
+    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
+        let mut tables = self.tables()?;
+        let cutoff = now - settings.retention;
+        tables.ended.retain(|_, one| one.end_time.is_none_or(|end| end >= cutoff));
+        tables.forget_events(cutoff);
+        let old = tables.attempts.iter().filter(|(_, one)| one.record.start_time < cutoff);
+        let old: Vec<_> = old.map(|(place, one)| (*place, one.record.key)).collect();
+        for (place, key) in old {
+            tables.attempts.remove(&place);
+            tables.places.remove(&key);
+        }
+        tables.used_keys.retain(|_, key| key.expire_time >= now);
+        tables.operations.retain(|_, one| one.end_time.is_none_or(|end| end >= cutoff));
+        tables.counts.retain(|(_, at, ..), _| *at >= hour(cutoff));
+        Ok(())
+    }
+
+    async fn ready(&self, _now: Timestamp) -> StoreResult<()> {
+        self.tables().map(|_| ())
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Tables {
+    /// Forgets events that are old, but not those that unfinished deliveries need.
+    fn forget_events(&mut self, cutoff: Timestamp) {
+        let bound = first_id_from(cutoff);
+        let needed: std::collections::BTreeSet<(TenantId, EventId)> = self
+            .unfinished
+            .values()
+            .map(|one| (one.subscription.tenant.clone(), one.event))
+            .collect();
+        self.events.retain(|key, _| key.1.0 >= bound || needed.contains(key));
+        let (unfinished, ended) = (&self.unfinished, &self.ended);
+        self.later.retain(|_, ids| {
+            ids.retain(|id| unfinished.contains_key(id) || ended.contains_key(id));
+            !ids.is_empty()
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! The outbox, and the endpoints that do nothing but fail.
+
+use async_trait::async_trait;
+use postrider_domain::ids::{Shard, SubscriptionKey};
+use postrider_domain::notice::Announcement;
+use postrider_domain::streak::{Stage, Streak};
+use postrider_store::engine::StreakChanges;
+use postrider_store::{NoticeStore, StoreResult, StreakChange, WaitingAnnouncement};
+
+use crate::MemoryStore;
+use crate::tables::Tables;
+
+#[async_trait]
+impl NoticeStore for MemoryStore {
+    async fn announcements(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<WaitingAnnouncement>> {
+        let tables = self.tables()?;
+        let of_shards = tables
+            .announcements
+            .iter()
+            .filter(|(_, one)| shards.contains(&tables.shard_of(&one.subscription.tenant)));
+        let waiting = |(place, one): (&i64, &Announcement)| WaitingAnnouncement {
+            place: *place,
+            announcement: one.clone(),
+        };
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(of_shards.take(wanted).map(waiting).collect())
+    }
+
+    async fn remove_announcements(&self, places: &[i64]) -> StoreResult<()> {
+        let mut tables = self.tables()?;
+        for place in places {
+            tables.announcements.remove(place);
+        }
+        Ok(())
+    }
+
+    async fn streaks(&self, shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>> {
+        let tables = self.tables()?;
+        let of_shards =
+            tables.failing.iter().filter(|(key, _)| shards.contains(&tables.shard_of(&key.tenant)));
+        Ok(of_shards.map(|(key, streak)| (key.clone(), *streak)).collect())
+    }
+
+    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<Streak>> {
+        Ok(self.tables()?.failing.get(key).copied())
+    }
+
+    async fn raise_streak(
+        &self,
+        key: &SubscriptionKey,
+        from: Streak,
+        to: Stage,
+        announcement: Option<&Announcement>,
+    ) -> StoreResult<bool> {
+        let mut tables = self.tables()?;
+        let Some(streak) = tables.failing.get_mut(key).filter(|streak| **streak == from) else {
+            return Ok(false);
+        };
+        streak.stage = to;
+        tables.announce(announcement);
+        Ok(true)
+    }
+
+    async fn end_streak(
+        &self,
+        key: &SubscriptionKey,
+        recovered: Option<&Announcement>,
+    ) -> StoreResult<()> {
+        let change = StreakChange::End { recovered: recovered.cloned() };
+        let mut changes = StreakChanges::default();
+        changes.push(key, &change);
+        self.tables()?.change_streaks(&changes);
+        Ok(())
+    }
+}
+
+impl Tables {
+    /// Applies changes of streaks, and writes what is told of them.
+    pub fn change_streaks(&mut self, changes: &StreakChanges<'_>) {
+        for key in changes.ended() {
+            if let Some(streak) = self.failing.remove(key) {
+                self.announce(changes.recovered(key, streak.stage));
+            }
+        }
+        for (key, since) in changes.begun() {
+            self.failing.entry(key.clone()).or_insert(Streak::begun(since));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Long-running operations, and the history that they go through.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use postrider_domain::delivery::Delivery;
+use postrider_domain::event::Event;
+use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
+use postrider_domain::operation::{Operation, OperationState};
+use postrider_domain::time::Timestamp;
+use postrider_store::{OperationStep, OperationStore, StoreError, StoreResult, Stretch};
+
+use crate::MemoryStore;
+use crate::publishing::{put_later, refuse_deliveries};
+
+#[async_trait]
+impl OperationStore for MemoryStore {
+    async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
+        let mut tables = self.tables()?;
+        let key = (operation.tenant.clone(), operation.id);
+        if tables.operations.contains_key(&key) {
+            return Err(StoreError::Rejected("the operation is there already".to_owned()));
+        }
+        tables.operations.insert(key, operation.clone());
+        Ok(())
+    }
+
+    async fn get_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+    ) -> StoreResult<Option<Operation>> {
+        Ok(self.tables()?.operations.get(&(tenant.clone(), id)).cloned())
+    }
+
+    async fn list_operations(
+        &self,
+        tenant: &TenantId,
+        before: Option<OperationId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Operation>> {
+        let tables = self.tables()?;
+        let earlier = tables
+            .operations
+            .values()
+            .rev()
+            .filter(|one| one.tenant == *tenant && before.is_none_or(|before| one.id < before));
+        Ok(earlier.take(most(limit)).cloned().collect())
+    }
+
+    async fn running_operations(
+        &self,
+        shards: &[Shard],
+        limit: u32,
+    ) -> StoreResult<Vec<Operation>> {
+        let tables = self.tables()?;
+        let running = tables
+            .operations
+            .values()
+            .filter(|one| one.state == OperationState::Running && shards.contains(&one.shard));
+        let mut running: Vec<Operation> = running.cloned().collect();
+        running.sort_by_key(|one| one.id);
+        running.truncate(most(limit));
+        Ok(running)
+    }
+
+    async fn cancel_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let mut tables = self.tables()?;
+        let found = tables.operations.get_mut(&(tenant.clone(), id));
+        if let Some(one) = found.filter(|one| one.state == OperationState::Running) {
+            one.state = OperationState::Cancelled;
+            one.end_time = Some(now);
+        }
+        Ok(())
+    }
+
+    async fn step_operation(
+        &self,
+        step: &OperationStep,
+        now: Timestamp,
+    ) -> StoreResult<Option<Operation>> {
+        let mut tables = self.tables()?;
+        let key = (step.tenant.clone(), step.id);
+        let stands = tables
+            .operations
+            .get(&key)
+            .filter(|one| one.state == OperationState::Running && one.cursor == step.from);
+        let Some(mut after) = stands.cloned() else { return Ok(None) };
+        let kept: Vec<&Delivery> =
+            step.deliveries.iter().filter(|one| tables.event_of(one).is_some()).collect();
+        refuse_deliveries(&tables, kept.iter().copied())?;
+        for delivery in &kept {
+            put_later(&mut tables, delivery);
+        }
+        after.cursor = step.to;
+        after.examined += step.examined;
+        after.made += kept.len() as u64;
+        if let Some(end) = step.end {
+            after.state = end.state;
+            after.failure = end.failure;
+            after.end_time = Some(now);
+        }
+        tables.operations.insert(key, after.clone());
+        Ok(Some(after))
+    }
+
+    async fn ended_deliveries(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>> {
+        let tables = self.tables()?;
+        let (low, high) = stretch.bounds();
+        let ended = tables.ended.values().filter(|one| {
+            one.subscription.tenant == stretch.tenant
+                && (low..high).contains(&one.id.0)
+                && stretch
+                    .subscription
+                    .as_ref()
+                    .is_none_or(|id| one.subscription.subscription == *id)
+        });
+        Ok(ended.take(most(stretch.limit)).cloned().collect())
+    }
+
+    async fn stretch_of_events(
+        &self,
+        stretch: &Stretch,
+        with_payload: bool,
+    ) -> StoreResult<Vec<Event>> {
+        let tables = self.tables()?;
+        let (low, high) = stretch.bounds();
+        let range = (stretch.tenant.clone(), EventId(low))..(stretch.tenant.clone(), EventId(high));
+        let read = |event: &Event| match with_payload {
+            true => event.clone(),
+            false => Event { payload: Bytes::new(), ..event.clone() },
+        };
+        let events = tables.events.range(range).map(|(_, event)| event);
+        Ok(events.take(most(stretch.limit)).map(read).collect())
+    }
+
+    async fn delivered_events(
+        &self,
+        key: &SubscriptionKey,
+        events: &[EventId],
+    ) -> StoreResult<HashSet<EventId>> {
+        let tables = self.tables()?;
+        let delivered = |event: &&EventId| {
+            let deliveries = tables.deliveries_of(&key.tenant, **event);
+            deliveries.iter().any(|one| one.subscription == *key)
+        };
+        Ok(events.iter().filter(delivered).copied().collect())
+    }
+}
+
+fn most(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,112 @@
+//! Leases and signs of life, by the database's clock.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::ids::{Epoch, ReplicaId, Shard};
+use postrider_domain::time::Timestamp;
+use postrider_store::{
+    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow, StoreResult,
+};
+
+use crate::MemoryStore;
+
+/// How long those unheard are remembered.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+
+#[async_trait]
+impl OwnershipStore for MemoryStore {
+    async fn now(&self) -> StoreResult<Timestamp> {
+        self.tables().map(|_| (self.clock)())
+    }
+
+    async fn heartbeat(
+        &self,
+        replica: &ReplicaRow,
+        agents: &[AgentSighting],
+    ) -> StoreResult<ClusterView> {
+        let mut tables = self.tables()?;
+        let now = (self.clock)();
+        tables.replicas.insert(replica.id.clone(), ReplicaRow { heard: now, ..replica.clone() });
+        for agent in agents {
+            let seen = AgentSighting { heard: now - agent.heard_ago, ..agent.clone() };
+            tables.agents.insert((agent.agent.clone(), agent.replica.clone()), seen);
+        }
+        let oldest = now - FORGOTTEN_AFTER;
+        tables.replicas.retain(|_, one| one.heard >= oldest);
+        tables.agents.retain(|_, one| one.heard >= oldest);
+        let agents = tables.agents.values();
+        let regions = tables.regions.iter();
+        Ok(ClusterView {
+            now,
+            replicas: tables.replicas.values().cloned().collect(),
+            shards: tables.shards.clone(),
+            agents: agents
+                .map(|one| AgentSighting { heard_ago: now.since(one.heard), ..one.clone() })
+                .collect(),
+            regions: regions
+                .map(|(region, clock)| RegionClock { region: region.clone(), clock: *clock })
+                .collect(),
+        })
+    }
+
+    async fn acquire_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[Shard],
+        lease: Duration,
+        force: bool,
+    ) -> StoreResult<Vec<(Shard, Epoch)>> {
+        let mut tables = self.tables()?;
+        let now = (self.clock)();
+        let free = tables.shards.iter_mut().filter(|row| {
+            let free = force || row.owner.is_none() || row.lease_until <= now;
+            free && shards.contains(&row.shard)
+        });
+        let take = |row: &mut ShardRow| {
+            row.epoch = Epoch(row.epoch.0 + 1);
+            row.owner = Some(replica.clone());
+            row.lease_until = now + lease;
+            (row.shard, row.epoch)
+        };
+        Ok(free.map(take).collect())
+    }
+
+    async fn renew_shards(
+        &self,
+        replica: &ReplicaId,
+        shards: &[(Shard, Epoch)],
+        lease: Duration,
+    ) -> StoreResult<Vec<Shard>> {
+        let mut tables = self.tables()?;
+        let until = (self.clock)() + lease;
+        let own = tables.shards.iter_mut().filter(|row| {
+            shards.contains(&(row.shard, row.epoch)) && row.owner.as_ref() == Some(replica)
+        });
+        let renew = |row: &mut ShardRow| {
+            row.lease_until = until;
+            row.shard
+        };
+        Ok(own.map(renew).collect())
+    }
+
+    async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()> {
+        for row in &mut self.tables()?.shards {
+            if shards.contains(&row.shard) && row.owner.as_ref() == Some(replica) {
+                row.owner = None;
+                row.lease_until = Timestamp::default();
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()> {
+        self.tables()?.replicas.remove(replica);
+        Ok(())
+    }
+
+    async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
+        self.tables()?.regions.insert(clock.region.clone(), clock.clock);
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! Commits events with their deliveries.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use postrider_domain::delivery::Delivery;
+use postrider_domain::event::Event;
+use postrider_domain::ids::DeliveryId;
+use postrider_store::engine::numbered;
+use postrider_store::{NewEvent, Published, PublishingStore, StoreError, StoreResult};
+
+use crate::tables::{Tables, UsedKey};
+use crate::{MemoryStore, refuse_nul};
+
+#[async_trait]
+impl PublishingStore for MemoryStore {
+    async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>> {
+        let mut tables = self.tables()?;
+        let answers: Vec<Published> = batch.iter().map(|item| judge(&tables, item)).collect();
+        let accepted = || {
+            batch.iter().zip(&answers).filter(|(_, answer)| answer.is_committed()).map(|(i, _)| i)
+        };
+        for item in accepted() {
+            refuse_event(&tables, &item.event)?;
+        }
+        refuse_deliveries(&tables, accepted().flat_map(|item| &item.deliveries))?;
+        let mut committed = Vec::with_capacity(batch.len());
+        for (item, answer) in batch.iter().zip(answers) {
+            committed.push(match answer {
+                Published::Committed { .. } => put(&mut tables, item),
+                other => other,
+            });
+        }
+        Ok(committed)
+    }
+
+    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
+        let mut tables = self.tables()?;
+        refuse_deliveries(&tables, [delivery])?;
+        Ok(put_later(&mut tables, delivery))
+    }
+}
+
+/// What becomes of an item, before anything is written.
+fn judge(tables: &Tables, item: &NewEvent) -> Published {
+    let event = &item.event;
+    if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency) {
+        let used = tables.used_keys.get(&(event.tenant.clone(), key.clone()));
+        if let Some(used) = used.filter(|used| used.expire_time > event.create_time()) {
+            return Published::Duplicate {
+                event: used.event,
+                matched: used.matched,
+                same_request: used.request_hash == asked.request_hash,
+            };
+        }
+    }
+    let tenant = tables.living_tenant(&event.tenant);
+    match tenant.is_some_and(|tenant| tenant.config_version == item.config_version) {
+        true => Published::Committed { sequences: Vec::new() },
+        false => Published::StaleConfig,
+    }
+}
+
+fn refuse_event(tables: &Tables, event: &Event) -> StoreResult<()> {
+    let texts = [&event.event_type, &event.content_type, &event.traceparent, &event.tracestate];
+    let optional = [&event.account, &event.ordering_key, &event.idempotency_key];
+    let attributes = event.attributes.iter().flat_map(|(name, value)| [name, value]);
+    let all = texts.into_iter().chain(optional.into_iter().flatten()).chain(attributes);
+    refuse_nul(all.map(String::as_str))?;
+    match tables.events.contains_key(&(event.tenant.clone(), event.id)) {
+        true => Err(StoreError::Rejected("the event is there already".to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Refuses ids that are taken, and text that cannot be kept.
+pub fn refuse_deliveries<'d>(
+    tables: &Tables,
+    deliveries: impl IntoIterator<Item = &'d Delivery>,
+) -> StoreResult<()> {
+    let mut seen: BTreeSet<DeliveryId> = BTreeSet::new();
+    for delivery in deliveries {
+        let id = delivery.id;
+        let taken = tables.unfinished.contains_key(&id) || tables.ended.contains_key(&id);
+        if taken || !seen.insert(id) {
+            return Err(StoreError::Rejected("the delivery is there already".to_owned()));
+        }
+        let texts = delivery.account.iter().chain(&delivery.ordering_key);
+        refuse_nul(texts.chain([&delivery.event_type]).map(String::as_str))?;
+    }
+    Ok(())
+}
+
+fn put(tables: &mut Tables, item: &NewEvent) -> Published {
+    let event = &item.event;
+    tables.events.insert((event.tenant.clone(), event.id), Event::clone(event));
+    if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency) {
+        let used = UsedKey {
+            event: event.id,
+            matched: event.matched,
+            request_hash: asked.request_hash,
+            expire_time: asked.expire_time,
+        };
+        tables.used_keys.insert((event.tenant.clone(), key.clone()), used);
+    }
+    let sequences = item.deliveries.iter().map(|one| put_delivery(tables, one)).collect();
+    Published::Committed { sequences }
+}
+
+/// Stores a delivery; returns the number that it is stored with.
+fn put_delivery(tables: &mut Tables, delivery: &Delivery) -> Option<i64> {
+    let mut stored = delivery.clone();
+    if numbered(delivery) {
+        let last = tables.sequences.entry(delivery.subscription.clone()).or_default();
+        *last += 1;
+        stored.sequence = Some(*last);
+    }
+    let number = stored.sequence;
+    if stored.state.is_final() {
+        stored.end_time = stored.end_time.or(Some(stored.create_time()));
+        tables.ended.insert(stored.id, stored);
+    } else {
+        tables.unfinished.insert(stored.id, stored);
+    }
+    number
+}
+
+/// Stores a delivery of an event that is stored already.
+pub fn put_later(tables: &mut Tables, delivery: &Delivery) -> Option<i64> {
+    let event = (delivery.subscription.tenant.clone(), delivery.event);
+    tables.later.entry(event).or_default().insert(delivery.id);
+    put_delivery(tables, delivery)
+}

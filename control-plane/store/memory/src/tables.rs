@@ -1,0 +1,201 @@
+//! What is kept, and the changes that several traits make of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, EndReason, Standing};
+use postrider_domain::event::Event;
+use postrider_domain::event_type::EventType;
+use postrider_domain::ids::{
+    AgentId, AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId,
+    Shard, SubscriptionKey, TenantId,
+};
+use postrider_domain::notice::Announcement;
+use postrider_domain::operation::Operation;
+use postrider_domain::streak::Streak;
+use postrider_domain::subscription::Subscription;
+use postrider_domain::tenant::Tenant;
+use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_store::engine::{hour, ids_of_same_millisecond, without_nul};
+use postrider_store::{AgentSighting, ReplicaRow, ShardRow, latency_bucket};
+
+/// An idempotency key's use.
+#[derive(Clone)]
+pub struct UsedKey {
+    pub event: EventId,
+    pub matched: u32,
+    pub request_hash: [u8; 32],
+    pub expire_time: Timestamp,
+}
+
+/// An ordering key that is held, quiet, or was.
+#[derive(Clone)]
+pub struct HeldKey {
+    pub event: EventId,
+    pub held: bool,
+    pub quiet_until: Timestamp,
+}
+
+/// An attempt, and what its conclusion left.
+pub struct StoredAttempt {
+    pub record: AttemptRecord,
+    pub delivery: Option<Standing>,
+}
+
+/// Attempts counted together: the hour, the outcome's code, the bucket.
+pub type Counted = (SubscriptionKey, i64, i16, u8);
+
+/// Everything.
+pub struct Tables {
+    pub shards: Vec<ShardRow>,
+    pub replicas: BTreeMap<ReplicaId, ReplicaRow>,
+    pub agents: BTreeMap<(AgentId, ReplicaId), AgentSighting>,
+    pub regions: BTreeMap<Region, StoppedClock>,
+    pub tenants: BTreeMap<TenantId, Tenant>,
+    pub subscriptions: BTreeMap<SubscriptionKey, Subscription>,
+    pub catalogue_version: i64,
+    pub event_types: BTreeMap<String, EventType>,
+    pub events: BTreeMap<(TenantId, EventId), Event>,
+    pub used_keys: BTreeMap<(TenantId, String), UsedKey>,
+    pub sequences: BTreeMap<SubscriptionKey, i64>,
+    pub unfinished: BTreeMap<DeliveryId, Delivery>,
+    pub ended: BTreeMap<DeliveryId, Delivery>,
+    /// Deliveries that were added to their events.
+    pub later: BTreeMap<(TenantId, EventId), BTreeSet<DeliveryId>>,
+    /// By their place in the tail.
+    pub attempts: BTreeMap<i64, StoredAttempt>,
+    pub places: BTreeMap<AttemptKey, i64>,
+    pub last_place: i64,
+    pub counts: BTreeMap<Counted, i64>,
+    pub held_keys: BTreeMap<OrderedKey, HeldKey>,
+    pub announcements: BTreeMap<i64, Announcement>,
+    pub last_announcement: i64,
+    pub failing: BTreeMap<SubscriptionKey, Streak>,
+    pub operations: BTreeMap<(TenantId, OperationId), Operation>,
+}
+
+impl Tables {
+    pub fn new(shards: u16) -> Self {
+        let free = |shard| ShardRow {
+            shard: Shard(shard),
+            epoch: Epoch(0),
+            owner: None,
+            lease_until: Timestamp::default(),
+        };
+        Self {
+            shards: (0..shards).map(free).collect(),
+            replicas: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            regions: BTreeMap::new(),
+            tenants: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            catalogue_version: 1,
+            event_types: BTreeMap::new(),
+            events: BTreeMap::new(),
+            used_keys: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            later: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            places: BTreeMap::new(),
+            last_place: 0,
+            counts: BTreeMap::new(),
+            held_keys: BTreeMap::new(),
+            announcements: BTreeMap::new(),
+            last_announcement: 0,
+            failing: BTreeMap::new(),
+            operations: BTreeMap::new(),
+        }
+    }
+
+    pub fn shard_of(&self, tenant: &TenantId) -> Shard {
+        Shard::of(tenant, u16::try_from(self.shards.len()).unwrap_or(u16::MAX))
+    }
+
+    /// A tenant that is not deleted.
+    pub fn living_tenant(&self, id: &TenantId) -> Option<&Tenant> {
+        self.tenants.get(id).filter(|tenant| tenant.delete_time.is_none())
+    }
+
+    /// A delivery, unfinished or ended.
+    pub fn delivery(&self, tenant: &TenantId, id: DeliveryId) -> Option<&Delivery> {
+        let found = self.unfinished.get(&id).or_else(|| self.ended.get(&id));
+        found.filter(|delivery| delivery.subscription.tenant == *tenant)
+    }
+
+    /// The event of a delivery, unless it is no longer kept.
+    pub fn event_of(&self, delivery: &Delivery) -> Option<&Event> {
+        self.events.get(&(delivery.subscription.tenant.clone(), delivery.event))
+    }
+
+    /// Moves an unfinished delivery to the ended ones.
+    pub fn end(
+        &mut self,
+        id: DeliveryId,
+        state: DeliveryState,
+        reason: Option<EndReason>,
+        now: Timestamp,
+    ) {
+        if let Some(mut delivery) = self.unfinished.remove(&id) {
+            delivery.state = state;
+            delivery.end_reason = reason;
+            delivery.end_time = Some(now);
+            self.ended.insert(id, delivery);
+        }
+    }
+
+    /// Records an attempt at the end of the tail, unless it is recorded already.
+    pub fn put_attempt(&mut self, record: &AttemptRecord, delivery: Option<Standing>) {
+        if self.places.contains_key(&record.key) {
+            return;
+        }
+        self.last_place += 1;
+        self.places.insert(record.key, self.last_place);
+        let mut record = record.clone();
+        record.error = without_nul(&record.error).into_owned();
+        self.attempts.insert(self.last_place, StoredAttempt { record, delivery });
+    }
+
+    pub fn attempt(&self, key: AttemptKey) -> Option<&StoredAttempt> {
+        self.attempts.get(self.places.get(&key)?)
+    }
+
+    /// Adds an attempt to the statistics, or with −1 takes it out.
+    pub fn count(&mut self, record: &AttemptRecord, by: i64) {
+        if !record.test {
+            let bucket = latency_bucket(record.timings.total);
+            let hour = hour(record.start_time);
+            let key = (record.subscription.clone(), hour, record.outcome.code(), bucket);
+            *self.counts.entry(key).or_default() += by;
+        }
+    }
+
+    /// Writes announcements that are not there already.
+    pub fn announce<'a>(&mut self, told: impl IntoIterator<Item = &'a Announcement>) {
+        for one in told {
+            let tenant = &one.subscription.tenant;
+            let same =
+                |there: &Announcement| there.id == one.id && there.subscription.tenant == *tenant;
+            if !self.announcements.values().any(same) {
+                self.last_announcement += 1;
+                self.announcements.insert(self.last_announcement, one.clone());
+            }
+        }
+    }
+
+    /// The deliveries of an event: those made with it, and the later ones.
+    pub fn deliveries_of(&self, tenant: &TenantId, event: EventId) -> Vec<&Delivery> {
+        let (low, high) = ids_of_same_millisecond(event.0);
+        let range = DeliveryId(low)..=DeliveryId(high);
+        let of_event = |delivery: &&Delivery| {
+            delivery.event == event && delivery.subscription.tenant == *tenant
+        };
+        let with_it = self.unfinished.range(range.clone()).chain(self.ended.range(range.clone()));
+        let mut found: Vec<&Delivery> =
+            with_it.map(|(_, delivery)| delivery).filter(of_event).collect();
+        let later = self.later.get(&(tenant.clone(), event)).into_iter().flatten();
+        let later = later.filter(|id| !range.contains(id));
+        found.extend(later.filter_map(|id| self.delivery(tenant, *id)));
+        found
+    }
+}

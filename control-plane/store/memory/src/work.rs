@@ -1,0 +1,286 @@
+//! Unfinished deliveries: claimed, looked for, given back, ended by a decision.
+
+use async_trait::async_trait;
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Trigger,
+};
+use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
+use postrider_domain::notice::{Announcement, Exhausted};
+use postrider_domain::time::Timestamp;
+use postrider_store::{
+    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, StoreResult,
+    WaitingSubscription, Work, WorkStore,
+};
+
+use crate::MemoryStore;
+use crate::tables::Tables;
+
+#[async_trait]
+impl WorkStore for MemoryStore {
+    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
+        self.tables()?.conclude(batch, now)
+    }
+
+    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+        self.tables()?.conclude_late(record, now)
+    }
+
+    async fn claim_due(
+        &self,
+        claims: &[Claim],
+        now: Timestamp,
+        limits: ClaimLimits,
+    ) -> StoreResult<Vec<Work>> {
+        let mut tables = self.tables()?;
+        let mut claimed = Vec::new();
+        for claim in claims {
+            let room = limit(limits.deliveries).saturating_sub(claimed.len());
+            let due = tables.due(claim, now, limit(claim.limit).min(room));
+            for id in &due {
+                if let Some(delivery) = tables.unfinished.get_mut(id) {
+                    delivery.state = DeliveryState::InFlight;
+                    delivery.attempts += 1;
+                    delivery.epoch = claim.epoch;
+                }
+            }
+            claimed.extend(due);
+        }
+        Ok(tables.load(&claimed, now))
+    }
+
+    async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
+        let tables = self.tables()?;
+        let mut found: Vec<WaitingSubscription> = Vec::new();
+        let place = |found: &[WaitingSubscription], delivery: &Delivery| {
+            found.iter().position(|one| one.subscription == delivery.subscription)
+        };
+        for delivery in tables.in_shards(shards, DeliveryState::Waiting) {
+            let first = WaitingSubscription {
+                subscription: delivery.subscription.clone(),
+                shard: delivery.shard,
+                first_due: delivery.due,
+                first_deadline: delivery.deadline,
+            };
+            match place(&found, delivery).and_then(|at| found.get_mut(at)) {
+                Some(one) => {
+                    one.first_due = one.first_due.min(delivery.due);
+                    one.first_deadline = one.first_deadline.min(delivery.deadline);
+                }
+                None => found.push(first),
+            }
+        }
+        for delivery in tables.in_shards(shards, DeliveryState::Held) {
+            if let Some(one) = place(&found, delivery).and_then(|at| found.get_mut(at)) {
+                one.first_deadline = one.first_deadline.min(delivery.deadline);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn stale_in_flight(
+        &self,
+        shards: &[(Shard, Epoch)],
+        most: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let tables = self.tables()?;
+        let stale = tables.in_flight().filter(|one| {
+            shards.iter().any(|(shard, epoch)| one.shard == *shard && one.epoch < *epoch)
+        });
+        Ok(stale.take(limit(most)).cloned().collect())
+    }
+
+    async fn own_in_flight(
+        &self,
+        shards: &[(Shard, Epoch)],
+        after: Option<DeliveryId>,
+        most: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let tables = self.tables()?;
+        let own = tables.in_flight().filter(|one| {
+            shards.contains(&(one.shard, one.epoch)) && after.is_none_or(|after| one.id > after)
+        });
+        Ok(own.take(limit(most)).cloned().collect())
+    }
+
+    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+        Ok(self.tables()?.load(ids, now))
+    }
+
+    async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
+        self.tables()?.change_attempts(keys, |delivery| {
+            if delivery.attempts > 0 {
+                delivery.state = DeliveryState::Waiting;
+                delivery.due = due;
+                delivery.attempts -= 1;
+            }
+        });
+        Ok(())
+    }
+
+    async fn adopt(&self, keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()> {
+        self.tables()?.change_attempts(keys, |delivery| delivery.epoch = epoch);
+        Ok(())
+    }
+
+    async fn end_waiting(
+        &self,
+        request: &EndWaiting,
+        now: Timestamp,
+        most: u32,
+    ) -> StoreResult<u64> {
+        let mut tables = self.tables()?;
+        let until = request.deadline_before.unwrap_or(Timestamp::MAX);
+        let mut over: Vec<&Delivery> =
+            tables.backlog(&request.subscription).filter(|one| one.deadline <= until).collect();
+        over.sort_by_key(|one| (one.state == DeliveryState::Held, one.deadline, one.sequence));
+        over.truncate(limit(most));
+        let mut told: Vec<Announcement> = Vec::new();
+        if let Some(endpoint) = &request.announce {
+            let ended = over.iter().filter_map(|one| Exhausted::of(one, Some(request.reason)));
+            told.extend(ended.map(|ended| endpoint.exhausted(ended)));
+        }
+        let mut by_number = over.clone();
+        by_number.sort_by_key(|one| one.sequence);
+        let by_number: Vec<DeliveryId> = by_number.iter().map(|one| one.id).collect();
+        if request.hold_keys {
+            by_number.iter().for_each(|id| tables.hold_key_of(*id));
+        }
+        tables.announce(&told);
+        for id in &by_number {
+            tables.end(*id, request.state, Some(request.reason), now);
+        }
+        Ok(by_number.len() as u64)
+    }
+
+    async fn cancel(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> StoreResult<Cancelled> {
+        let mut tables = self.tables()?;
+        let Some(delivery) = tables.delivery(tenant, id).cloned() else {
+            return Ok(Cancelled::NotFound);
+        };
+        if delivery.state.is_final() {
+            return Ok(Cancelled::AlreadyEnded(delivery.state));
+        }
+        tables.end(id, DeliveryState::Cancelled, Some(reason), now);
+        let flies = delivery.state == DeliveryState::InFlight;
+        Ok(Cancelled::Done { in_flight: flies.then(|| delivery.current_attempt()) })
+    }
+
+    async fn bring_forward(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        let mut tables = self.tables()?;
+        let found = tables.unfinished.get_mut(&id).filter(|one| {
+            one.state == DeliveryState::Waiting && one.subscription.tenant == *tenant
+        });
+        let Some(delivery) = found else { return Ok(false) };
+        delivery.due = now;
+        delivery.trigger = Trigger::Manual;
+        Ok(true)
+    }
+
+    async fn count_due(
+        &self,
+        key: &SubscriptionKey,
+        shard: Shard,
+        now: Timestamp,
+        cap: u32,
+    ) -> StoreResult<u32> {
+        let tables = self.tables()?;
+        let due = tables.backlog(key).filter(|one| {
+            one.state == DeliveryState::Waiting && one.shard == shard && one.due <= now
+        });
+        Ok(u32::try_from(due.take(limit(cap)).count()).unwrap_or(cap))
+    }
+
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {
+        let tables = self.tables()?;
+        let mut counted: Vec<&Delivery> = tables.backlog(key).collect();
+        counted.sort_by_key(|one| (one.state == DeliveryState::Held, one.deadline));
+        counted.truncate(limit(cap));
+        Ok(Backlog {
+            count: u32::try_from(counted.len()).unwrap_or(cap),
+            oldest: counted.iter().map(|one| one.create_time()).min(),
+        })
+    }
+}
+
+fn limit(most: u32) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+impl Tables {
+    fn in_flight(&self) -> impl Iterator<Item = &Delivery> {
+        self.unfinished.values().filter(|one| one.state == DeliveryState::InFlight)
+    }
+
+    fn in_shards<'t>(
+        &'t self,
+        shards: &'t [Shard],
+        state: DeliveryState,
+    ) -> impl Iterator<Item = &'t Delivery> {
+        let unfinished = self.unfinished.values();
+        unfinished.filter(move |one| one.state == state && shards.contains(&one.shard))
+    }
+
+    /// What of a subscription is WAITING or HELD.
+    fn backlog<'t>(&'t self, key: &'t SubscriptionKey) -> impl Iterator<Item = &'t Delivery> {
+        let unfinished = self.unfinished.values();
+        unfinished.filter(|one| one.state != DeliveryState::InFlight && one.subscription == *key)
+    }
+
+    /// What a claim gets, the longest due first.
+    fn due(&self, claim: &Claim, now: Timestamp, most: usize) -> Vec<DeliveryId> {
+        let due = self.backlog(&claim.subscription).filter(|one| {
+            one.state == DeliveryState::Waiting
+                && one.shard == claim.shard
+                && one.due <= now
+                && one.deadline >= claim.running
+                && (one.test || !claim.tests_only)
+        });
+        let mut due: Vec<(Timestamp, DeliveryId)> = due.map(|one| (one.due, one.id)).collect();
+        due.sort_unstable();
+        due.into_iter().take(most).map(|(_, id)| id).collect()
+    }
+
+    /// IN_FLIGHT deliveries with their events; one without ends.
+    fn load(&mut self, ids: &[DeliveryId], now: Timestamp) -> Vec<Work> {
+        let mut work = Vec::with_capacity(ids.len());
+        let mut gone = Vec::new();
+        for id in ids {
+            let found = self.unfinished.get(id);
+            let found = found.filter(|one| one.state == DeliveryState::InFlight);
+            let Some(delivery) = found else { continue };
+            match self.event_of(delivery) {
+                Some(event) => {
+                    work.push(Work { delivery: delivery.clone(), event: event.clone() });
+                }
+                None => gone.push(*id),
+            }
+        }
+        for id in gone {
+            self.end(id, DeliveryState::Exhausted, Some(EndReason::EventGone), now);
+        }
+        work
+    }
+
+    /// Changes attempts that are still current.
+    fn change_attempts(&mut self, keys: &[AttemptKey], change: impl Fn(&mut Delivery)) {
+        for key in keys {
+            let current = |one: &&mut Delivery| {
+                one.state == DeliveryState::InFlight && one.current_attempt() == *key
+            };
+            if let Some(delivery) = self.unfinished.get_mut(&key.delivery).filter(current) {
+                change(delivery);
+            }
+        }
+    }
+}

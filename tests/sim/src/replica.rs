@@ -1,0 +1,96 @@
+//! A replica of the control plane: all of it but its ports.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use postrider::agents::Agents;
+use postrider::clock::Clock;
+use postrider::replicas::{Calls, Replicas};
+use postrider::serve;
+use postrider::settings::Settings;
+use postrider::tls::PeerCheck;
+use postrider_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::database::Connection;
+use crate::network::{Line, address};
+use crate::process::{Process, State};
+use crate::world::{RunningReplica, World, lock};
+
+/// How many shards the tenants hash to.
+pub const SHARDS: u16 = 4;
+/// How long a replica that leaves waits for what is in flight.
+const LEAVE: Duration = Duration::from_secs(4);
+
+/// The product's own settings, but for where everything is.
+static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
+    let flags = [
+        ("database.url", "memory:".to_owned()),
+        ("database.shards", SHARDS.to_string()),
+        ("server.metrics_listen", String::new()),
+    ];
+    Settings::load(None, &flags).expect("the defaults are valid")
+});
+
+/// Reads the settings, once for all seeds, before time is simulated.
+pub fn prepare() {
+    LazyLock::force(&SETTINGS);
+}
+
+/// Starts the replica at a place; it comes up once the database answers.
+pub fn start(world: &Arc<World>, place: usize) {
+    let process = Process::start();
+    let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
+    let connection = Connection { world: Arc::clone(world), place, process: Arc::clone(&process) };
+    let line = Line { world: Arc::clone(world), place, process: Arc::clone(&process) };
+    let clock: Arc<dyn Clock> = Arc::<Process>::clone(&process);
+    let (store, calls): (Arc<dyn Store>, Arc<dyn Calls>) = (Arc::new(connection), Arc::new(line));
+    let settings = Arc::new(SETTINGS.clone());
+    let mut assembled = serve::assemble(settings, store, clock, address(place), calls);
+    let flow = assembled.flow;
+    world.note(format_args!("replica {place} starts as {}", flow.replica.0));
+    let agents = Arc::new(Agents::new(flow.clone(), closing.clone()));
+    let check = PeerCheck { required: false };
+    let peers = Arc::new(Replicas { flow: flow.clone(), check });
+    let running = RunningReplica {
+        process: Arc::clone(&process),
+        flow: flow.clone(),
+        agents,
+        peers,
+        draining: draining.clone(),
+        closing,
+    };
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        let up = async {
+            while flow.event_types.refresh().await.is_err() {
+                flow.clock.sleep(Duration::from_millis(300)).await;
+            }
+            if let Some(slot) = lock(&world.replicas).get_mut(place) {
+                *slot = Some(running);
+            }
+            let stopped = CancellationToken::new();
+            let (tasks, health) = (&mut assembled.tasks, &assembled.health);
+            let owns = serve::spawn_loops(tasks, &flow, health, &draining, &stopped);
+            let _ = owns.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = up => {}
+            () = process.died() => {}
+        }
+    });
+}
+
+/// Takes the replica at a place out of the cluster as an update does.
+pub async fn leave(world: &Arc<World>, place: usize) {
+    let Some(replica) = world.replica(place) else { return };
+    world.note(format_args!("replica {place} leaves"));
+    replica.draining.cancel();
+    let _ = tokio::time::timeout(LEAVE + Duration::from_secs(2), replica.flow.leave(LEAVE)).await;
+    replica.closing.cancel();
+    replica.flow.dispatcher.close_all();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    replica.process.set(State::Dead);
+    world.note(format_args!("replica {place} has left"));
+}
