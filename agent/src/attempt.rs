@@ -180,7 +180,8 @@ async fn connection(
             ResolveError::NotFound { .. } => Failure::new(Fact::DnsFailed, error),
             ResolveError::Refused(_) => Failure::new(Fact::BlockedAddress, error),
         })?;
-        let lent = client.lend(origin, &addresses, fresh).await;
+        let share = subscription.connection().await;
+        let lent = client.lend(origin, &addresses, fresh, share).await;
         let lent = lent.map_err(|error| {
             if let ConnectError::Tcp { address, .. } = &error {
                 seen.remote_address = address.to_string();
@@ -367,12 +368,13 @@ mod tests {
     /// elsewhere.
     #[tokio::test]
     async fn an_attempt_in_progress_is_small() {
-        let limits = PoolLimits { per_host: 1, total: 1, idle: Duration::from_secs(1) };
+        let limits =
+            PoolLimits { per_host: 1, per_subscription: 1, total: 1, idle: Duration::from_secs(1) };
         let connector = Connector::new(&[], Duration::from_secs(1)).unwrap();
         let pool = Pool::new(connector, limits, Gauge::default());
         let resolver = Resolver::new(AllowList::new([]), Duration::from_secs(1));
         let client = Client::new(resolver, pool);
-        let mut subscriptions = Subscriptions::new(1);
+        let mut subscriptions = Subscriptions::new(1, 1);
         subscriptions.update(&wire::SubscriptionUpdate::default());
         let subscription = subscriptions.get("", "", 0).unwrap();
         let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };

@@ -12,6 +12,7 @@ use http::Version;
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connect::{ConnectError, ConnectTimings, Sender};
 use crate::pool::{Checkout, Pool};
@@ -45,30 +46,36 @@ impl Client {
         self.resolver.resolve(&origin.host).await
     }
 
-    /// A connection to one of the judged addresses.
+    /// A connection to one of the judged addresses; `share` is its subscription's
+    /// leave to use one, which a shared connection does not need.
     pub async fn lend(
         &self,
         origin: &Arc<Origin>,
         addresses: &Addresses,
         fresh: bool,
+        share: Option<OwnedSemaphorePermit>,
     ) -> Result<Lent, ConnectError> {
         let checkout = self.pool.checkout(origin, addresses, fresh).await?;
-        Ok(Lent(checkout))
+        let share = share.filter(|_| matches!(checkout.sender, Sender::Http1(_)));
+        Ok(Lent { checkout, _share: share })
     }
 
     /// Keeps the connection for another request.
     pub fn put_back(&self, lent: Lent, announced: Option<Duration>) {
-        self.pool.put_back(lent.0, announced);
+        self.pool.put_back(lent.checkout, announced);
     }
 }
 
 /// A connection in use by one attempt; dropping it closes it.
-pub struct Lent(Checkout);
+pub struct Lent {
+    checkout: Checkout,
+    _share: Option<OwnedSemaphorePermit>,
+}
 
 impl Lent {
     /// The version that the connection speaks.
     pub fn version(&self) -> Version {
-        match self.0.sender {
+        match self.checkout.sender {
             Sender::Http1(_) => Version::HTTP_11,
             Sender::Http2(_) => Version::HTTP_2,
         }
@@ -76,22 +83,22 @@ impl Lent {
 
     /// The address dialled.
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        self.checkout.address
     }
 
     /// What the connection cost, when it is new.
     pub fn new_timings(&self) -> Option<ConnectTimings> {
-        self.0.new
+        self.checkout.new
     }
 
     /// Whether the connection carried an earlier request.
     pub fn was_kept(&self) -> bool {
-        self.0.new.is_none()
+        self.checkout.new.is_none()
     }
 
     /// Sends one request.
     pub async fn send(&mut self, post: Post) -> Result<Response<Incoming>, SendError> {
-        match &mut self.0.sender {
+        match &mut self.checkout.sender {
             Sender::Http1(sender) => sender.try_send_request(post).await.map_err(classify),
             Sender::Http2(sender) => sender.try_send_request(post).await.map_err(classify),
         }

@@ -137,7 +137,12 @@ impl AgentConfig {
             max_in_flight: 512,
             max_payload_bytes: 64 * 1024 * 1024,
             max_subscriptions: 100_000,
-            connections: PoolLimits { per_host: 64, total: 4_096, idle: Duration::from_secs(30) },
+            connections: PoolLimits {
+                per_host: 256,
+                per_subscription: 64,
+                total: 4_096,
+                idle: Duration::from_secs(30),
+            },
             connect_timeout: Duration::from_secs(10),
             keep_addresses: Duration::from_secs(5),
             response: ResponseLimits {
@@ -165,6 +170,7 @@ impl AgentConfig {
             ("max-payload-bytes", self.max_payload_bytes),
             ("max-subscriptions", self.max_subscriptions as u64),
             ("connections-per-host", self.connections.per_host as u64),
+            ("connections-per-subscription", self.connections.per_subscription as u64),
             ("max-connections", self.connections.total as u64),
             ("response-body-limit-bytes", self.response.body_bytes as u64),
             ("connect-timeout", self.connect_timeout.as_millis() as u64),

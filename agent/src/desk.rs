@@ -90,7 +90,8 @@ impl Desk {
     /// A desk without streams.
     pub fn new(config: &AgentConfig, attempts: Box<dyn Attempts>, metrics: Metrics) -> Arc<Self> {
         let capacity = Capacity::new(u64::from(config.max_in_flight), config.max_payload_bytes);
-        let subscriptions = Subscriptions::new(config.max_subscriptions);
+        let subscriptions =
+            Subscriptions::new(config.max_subscriptions, config.connections.per_subscription);
         let result_bytes =
             config.response.excerpt_bytes + config.response.headers_bytes + RESULT_BASE_BYTES;
         Arc::new(Self {

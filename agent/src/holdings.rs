@@ -210,7 +210,7 @@ mod tests {
     const B: StreamId = StreamId(2);
 
     fn holdings() -> Holdings {
-        let mut holdings = Holdings::new(Capacity::new(64, 1 << 20), Subscriptions::new(10));
+        let mut holdings = Holdings::new(Capacity::new(64, 1 << 20), Subscriptions::new(10, 64));
         holdings.update(&SubscriptionUpdate {
             tenant: "acme".to_owned(),
             subscription: "s".to_owned(),

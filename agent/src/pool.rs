@@ -31,6 +31,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct PoolLimits {
     /// HTTP/1.1 connections to one origin.
     pub per_host: usize,
+    /// HTTP/1.1 connections that one subscription uses at once.
+    pub per_subscription: usize,
     /// Connections in all.
     pub total: usize,
     /// A connection unused for this long is closed.

@@ -64,8 +64,12 @@ pub struct Settings {
     max_subscriptions: usize,
 
     /// HTTP/1.1 connections to one receiver at most.
-    #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_CONNECTIONS_PER_HOST")]
+    #[arg(long, default_value_t = 256, env = "POSTRIDER_AGENT_CONNECTIONS_PER_HOST")]
     connections_per_host: usize,
+
+    /// HTTP/1.1 connections that one subscription uses at once at most.
+    #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_CONNECTIONS_PER_SUBSCRIPTION")]
+    connections_per_subscription: usize,
 
     /// Connections to all receivers at most.
     #[arg(long, default_value_t = 4_096, env = "POSTRIDER_AGENT_MAX_CONNECTIONS")]
@@ -156,6 +160,7 @@ impl Settings {
         config.max_payload_bytes = self.max_payload_bytes;
         config.max_subscriptions = self.max_subscriptions;
         config.connections.per_host = self.connections_per_host;
+        config.connections.per_subscription = self.connections_per_subscription;
         config.connections.total = self.max_connections;
         config.connections.idle = Duration::from_secs(self.idle_timeout_seconds);
         config.connect_timeout = Duration::from_millis(self.connect_timeout_ms);

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use postrider_proto::agent::v1::{self as wire, Envelope};
 use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::headers::{self, HeaderError};
 use crate::signing::{Signers, SigningError};
@@ -91,6 +92,7 @@ impl Settings {
 pub struct Subscription {
     newest: RwLock<Arc<Settings>>,
     last_used: AtomicU64,
+    connections: Arc<Semaphore>,
 }
 
 impl Subscription {
@@ -98,6 +100,12 @@ impl Subscription {
     pub fn newest(&self) -> Arc<Settings> {
         let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&newest)
+    }
+
+    /// One of the connections that the subscription may use at once: one that hangs
+    /// must leave some to the others of its receiver. `None` never comes.
+    pub async fn connection(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.connections).acquire_owned().await.ok()
     }
 
     fn replace(&self, settings: Settings) {
@@ -113,13 +121,16 @@ impl Subscription {
 pub struct Subscriptions {
     by_id: HashMap<String, Arc<Subscription>>,
     limit: usize,
+    /// Of each.
+    connections: usize,
     uses: u64,
 }
 
 impl Subscriptions {
-    /// Remembers at most `limit` subscriptions.
-    pub fn new(limit: usize) -> Self {
-        Self { by_id: HashMap::new(), limit: limit.max(1), uses: 0 }
+    /// Remembers at most `limit` subscriptions, each with so many HTTP/1.1
+    /// connections at once.
+    pub fn new(limit: usize, connections: usize) -> Self {
+        Self { by_id: HashMap::new(), limit: limit.max(1), connections, uses: 0 }
     }
 
     /// Takes an update, unless what is held is as new.
@@ -138,6 +149,7 @@ impl Subscriptions {
         let subscription = Subscription {
             newest: RwLock::new(Arc::new(settings)),
             last_used: AtomicU64::new(self.uses),
+            connections: Arc::new(Semaphore::new(self.connections)),
         };
         self.by_id.insert(key, Arc::new(subscription));
     }
@@ -196,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_highest_version_wins_in_any_order() {
-        let mut subscriptions = Subscriptions::new(10);
+        let mut subscriptions = Subscriptions::new(10, 64);
         subscriptions.update(&update("s", 2, "https://two.example/"));
         subscriptions.update(&update("s", 3, "https://three.example/"));
         subscriptions.update(&update("s", 1, "https://one.example/"));
@@ -208,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_held_subscription_shows_later_updates() {
-        let mut subscriptions = Subscriptions::new(10);
+        let mut subscriptions = Subscriptions::new(10, 64);
         subscriptions.update(&update("s", 1, "https://one.example/"));
         let held = subscriptions.get("acme", "s", 1).unwrap();
         subscriptions.update(&update("s", 2, "https://two.example/"));
@@ -217,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_are_forgotten_first() {
-        let mut subscriptions = Subscriptions::new(8);
+        let mut subscriptions = Subscriptions::new(8, 64);
         for number in 0..8 {
             subscriptions.update(&update(&number.to_string(), 1, "https://x.example/"));
         }
@@ -242,7 +254,7 @@ mod tests {
             (wire::SubscriptionUpdate { envelope: 99, ..fine.clone() }, "envelope"),
             (wire::SubscriptionUpdate { headers: vec![header("host")], ..fine.clone() }, "host"),
         ] {
-            let mut subscriptions = Subscriptions::new(8);
+            let mut subscriptions = Subscriptions::new(8, 64);
             subscriptions.update(&wrong);
             let settings = subscriptions.get("acme", "s", 1).unwrap().newest();
             let error = settings.usable.as_ref().unwrap_err().to_string();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::Version;
 use postrider_proto::agent::v1::work_response::Message as Say;
-use postrider_proto::agent::v1::{AttemptResult, Fact};
+use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact, SubscriptionUpdate};
 use standardwebhooks::Webhook;
 use support::control_plane::{Replica, Stream};
 use support::receiver::{Behaviour, Receiver};
@@ -96,6 +96,30 @@ async fn connections_to_one_host_are_bounded() {
     let results = stream.collect(40).await;
     assert!(results.iter().all(|result| result.fact() == Fact::Response));
     assert!(receiver.connections() <= 3, "{}", receiver.connections());
+}
+
+/// A merchant whose endpoint hangs, and another at the same host.
+#[tokio::test]
+async fn a_subscription_leaves_connections_to_the_others_of_its_host() {
+    let first_hangs = |number| if number == 1 { Behaviour::Hang } else { Behaviour::Answer(200) };
+    let receiver = Receiver::with(first_hangs, &[b"http/1.1"]).await;
+    let mut replica = Replica::start("replica-1").await;
+    let mut config = config(&[&replica], &[&receiver]);
+    config.connections.per_host = 2;
+    config.connections.per_subscription = 1;
+    let _agent = start(config);
+    let mut stream = replica.stream().await;
+    ready(&stream, &receiver.url()).await;
+    let other = SubscriptionUpdate {
+        subscription: "refunds".to_owned(),
+        ..subscription(&receiver.url(), 1)
+    };
+    stream.say(Say::SubscriptionUpdate(other)).await;
+    stream.assign((1..=5).map(assignment).collect()).await;
+    let refund = Assignment { subscription: "refunds".to_owned(), ..assignment(6) };
+    stream.assign(vec![refund]).await;
+    let first = stream.collect(1).await.remove(0);
+    assert_eq!((first.subscription.as_str(), first.fact()), ("refunds", Fact::Response));
 }
 
 #[tokio::test]
