@@ -177,6 +177,8 @@ async fn carry(
         // Dropped, both are reset rather than closed.
         let _ = from.as_ref().set_zero_linger();
         let _ = to.as_ref().set_zero_linger();
+        // Otherwise the half would say first that it ends.
+        to.forget();
     }
 }
 

@@ -6,6 +6,7 @@
 //! valid by its attempt whoever owns the shard; one that cannot be stored is
 //! stored reduced (rules 5 and 6).
 
+mod alone;
 mod gone;
 mod late;
 mod look_up;
@@ -15,7 +16,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
     judge_response,
@@ -207,34 +207,6 @@ impl ConcludeWriter {
         result
     }
 
-    /// Commits one result of a batch that was refused; stored reduced when the
-    /// database refuses it again. Returns it when its delivery had moved on.
-    async fn conclude_alone(
-        &self,
-        mut one: Decided,
-    ) -> Result<Option<Report>, (StoreError, Vec<Report>)> {
-        for reduced in [false, true] {
-            if reduced {
-                reduce(&mut one.report.record);
-            }
-            match self.commit(std::slice::from_ref(&one)).await {
-                Ok(results) if results.first() == Some(&Concluded::Applied) => {
-                    self.applied(vec![one]);
-                    return Ok(None);
-                }
-                Ok(_) => return Ok(Some(one.report)),
-                Err(error) if error.is_transient() => return Err((error, vec![one.report])),
-                Err(error) => {
-                    tracing::error!(%error, attempt = ?one.report.record.key, reduced, "a result was refused")
-                }
-            }
-        }
-        // Nothing of it can be stored; the delivery stays IN_FLIGHT and is found
-        // by the sweep as never concluded.
-        self.acknowledge(&[&one.report]);
-        Ok(None)
-    }
-
     /// Decides about a result; gives it back when its delivery has moved on.
     async fn decide(
         &self,
@@ -390,14 +362,4 @@ impl ConcludeWriter {
             self.parts.dispatcher.send(stream, StreamMessage::Ack(keys));
         }
     }
-}
-
-/// Leaves of a record only what cannot be refused.
-fn reduce(record: &mut AttemptRecord) {
-    record.response_headers = Vec::new();
-    record.response_body = Bytes::new();
-    record.response_body_truncated = true;
-    record.error = "the response could not be stored".to_owned();
-    record.remote_address = String::new();
-    record.http_version = String::new();
 }

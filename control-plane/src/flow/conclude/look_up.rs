@@ -4,7 +4,10 @@
 //! table says of them. Guarantees only speed: a replica that takes another's
 //! results would fall behind a slow database by reading them one after the other.
 
+use std::collections::HashSet;
+
 use futures::{StreamExt as _, stream};
+use postrider_domain::ids::AttemptKey;
 use postrider_store::StoreError;
 
 use super::{ConcludeWriter, Report};
@@ -18,11 +21,16 @@ impl ConcludeWriter {
         &self,
         batch: Vec<Report>,
     ) -> Result<Vec<Report>, (StoreError, Vec<Report>)> {
-        let read = batch.into_iter().map(|mut report| async move {
+        let unknown: HashSet<AttemptKey> = self.parts.dispatcher.look(|scheduler, _| {
+            let unseen = batch.iter().filter(|report| report.seen.is_none());
+            unseen.map(|one| one.record.key).filter(|key| !scheduler.is_out(*key)).collect()
+        });
+        if unknown.is_empty() {
+            return Ok(batch);
+        }
+        let read = batch.into_iter().map(|mut report| async {
             let key = report.record.key;
-            let known = report.seen.is_some()
-                || self.parts.dispatcher.look(|scheduler, _| scheduler.is_out(key));
-            if known {
+            if !unknown.contains(&key) {
                 return (report, Ok(()));
             }
             let tenant = &report.record.subscription.tenant;
