@@ -20,7 +20,7 @@ const LEAVE: Duration = Duration::from_secs(5);
 
 /// The region that the agent at a place serves.
 pub fn region(place: usize) -> &'static str {
-    if place % 2 == 0 { "eu" } else { "us" }
+    if place.is_multiple_of(2) { "eu" } else { "us" }
 }
 
 /// Starts the agent at a place.
