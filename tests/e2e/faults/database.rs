@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Payee, SETTLED, TOLD, assert_alive, assert_refused, assert_understandable, payees,
-    wait_until_ready,
+    two_behind_proxies, wait_until_ready,
 };
 use crate::crashes::variable;
 use crate::replicas::{shared, wait_for_shards};
@@ -50,14 +50,7 @@ async fn epochs(cluster: &Cluster) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_is_slow() {
-    let cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        database_proxies: true,
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let cluster = two_behind_proxies().await;
     let (one, two) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
     wait_for_shards(&one, SOON, shared).await;
     let receiver = cluster.receiver().await.unwrap();

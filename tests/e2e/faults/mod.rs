@@ -20,6 +20,7 @@ use postrider_proto::v1::{
     Attempt, AttemptOutcome, Delivery, Event, PublishEventRequest, Subscription,
 };
 use postrider_tests::api::{self, Api};
+use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::history::{self, Post, Story};
 use postrider_tests::publish::{event, fixed_delays, subscription};
 use postrider_tests::receiver::Receiver;
@@ -214,4 +215,16 @@ pub async fn assert_refused(api: &Api, payee: &Payee, key: &str) {
     let refused = payee.try_publish(api, key, DEADLINE).await.expect_err("a false yes");
     assert_understandable(&refused);
     assert!(begun.elapsed() < DEADLINE, "refused after {:?}", begun.elapsed());
+}
+
+/// Two replicas, each with a proxy between it and the database.
+async fn two_behind_proxies() -> Cluster {
+    Cluster::start(&Description {
+        engine: Engine::Postgres,
+        replicas: 2,
+        database_proxies: true,
+        ..Description::default()
+    })
+    .await
+    .unwrap()
 }

@@ -12,7 +12,10 @@ use postrider_tests::receiver::behaviour::{Answer, Gate, held, ok, status};
 use postrider_tests::wait;
 use tokio::time::{Instant, sleep};
 
-use super::{Payee, SETTLED, TOLD, assert_alive, assert_refused, payees, wait_until_ready};
+use super::{
+    Payee, SETTLED, TOLD, assert_alive, assert_refused, payees, two_behind_proxies,
+    wait_until_ready,
+};
 use crate::replicas::{SHARDS, shared, wait_for_shards};
 use crate::stage::SOON;
 
@@ -158,14 +161,7 @@ async fn postgres_agent_and_one_of_two_replicas() {
 /// it refuses, says so, sends nothing stale, and has its share again afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_replica_and_database() {
-    let cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        database_proxies: true,
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let cluster = two_behind_proxies().await;
     let (parted, whole) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
     wait_for_shards(&whole, SOON, shared).await;
     let receiver = cluster.receiver().await.unwrap();
