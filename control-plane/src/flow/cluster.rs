@@ -4,20 +4,20 @@
 //! who is alive, and what a subscription's running clock says. Guarantees only
 //! that it is about a second old at most while the database answers.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_store::ClusterView;
+use tokio::time::Instant;
 
 use super::Owner;
+use super::hearing::Hearing;
 
-/// After so long without a look at everybody, what others heard meanwhile is not known.
-const DEAF: Duration = Duration::from_secs(3);
 /// A database whose clock has moved this far from ours has jumped (rule 15).
 const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
@@ -26,13 +26,10 @@ struct Inner {
     shards: u16,
     lost_after: Duration,
     view: RwLock<Arc<ClusterView>>,
-    /// When the database last took a heartbeat; by no clock that a test moves.
-    heard: RwLock<Instant>,
+    started: Instant,
+    hearing: RwLock<Hearing>,
     /// When the database last refused a commit, unless it has taken one since.
     refused: RwLock<Option<Instant>>,
-    /// When this replica began to hear what the others know, or began again: until
-    /// then nobody could tell it that an agent lives.
-    hearing_since: AtomicI64,
     sweeps: AtomicU64,
     suspicion: AtomicBool,
     clock_is_off: AtomicBool,
@@ -56,9 +53,9 @@ impl Cluster {
             shards,
             lost_after,
             view: RwLock::new(Arc::new(view)),
-            heard: RwLock::new(Instant::now()),
+            started: Instant::now(),
+            hearing: RwLock::new(Hearing::new(now)),
             refused: RwLock::new(None),
-            hearing_since: AtomicI64::new(i64::MIN),
             sweeps: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             clock_is_off: AtomicBool::new(false),
@@ -83,17 +80,19 @@ impl Cluster {
 
     /// The database took a heartbeat, and told everybody's state.
     pub(super) fn hear(&self, view: ClusterView) {
-        *self.0.heard.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        let began = self.0.hearing_since.load(Ordering::Relaxed) != i64::MIN;
-        if !began || view.now.since(self.view().now) > DEAF {
-            self.0.hearing_since.store(view.now.as_micros(), Ordering::Relaxed);
-        }
+        let mut hearing = self.0.hearing.write().unwrap_or_else(PoisonError::into_inner);
+        hearing.hear(view.now, Instant::now());
+        drop(hearing);
         self.set(view);
+    }
+
+    fn hearing(&self) -> Hearing {
+        *self.0.hearing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long ago the database last took a heartbeat.
     pub fn silence(&self) -> Duration {
-        self.0.heard.read().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.hearing().silence(Instant::now()).unwrap_or_else(|| self.0.started.elapsed())
     }
 
     /// Whether the database took the last commit of events.
@@ -162,23 +161,31 @@ impl Cluster {
 
     /// Whether any replica heard this very process of an agent lately, and no
     /// later process of the same name. While the database, or every replica, was
-    /// away nobody could say so: that silence counts from its end.
+    /// away nobody could say so: that silence counts from its end. While this replica
+    /// hears nothing, nobody counts as dead.
     pub fn agent_alive(&self, agent: &AgentIdentity) -> bool {
-        let view = self.view();
+        let (hearing, view) = (self.hearing(), self.view());
+        if !hearing.hears(Instant::now()) {
+            return true;
+        }
         let namesakes = view.agents.iter().filter(|seen| seen.agent == agent.agent);
-        let latest = namesakes.max_by_key(|seen| seen.heard);
-        let hearing_since = Timestamp::from_micros(self.0.hearing_since.load(Ordering::Relaxed));
-        latest.is_some_and(|seen| {
-            let heard = seen.heard.max(hearing_since);
-            seen.incarnation == agent.incarnation && view.now.since(heard) < self.0.lost_after
-        })
+        let mut heard = hearing.since();
+        if let Some(latest) = namesakes.max_by_key(|seen| seen.heard) {
+            if latest.incarnation == agent.incarnation {
+                heard = heard.max(latest.heard);
+            } else if latest.heard > heard {
+                return false;
+            }
+        }
+        view.now.since(heard) < hearing.patience(self.0.lost_after)
     }
 
     /// Whether agents have had time to say here what they hold, since this replica
     /// began to hear: the table may never have been told of some of them.
     pub fn has_heard_out(&self) -> bool {
-        let since = Timestamp::from_micros(self.0.hearing_since.load(Ordering::Relaxed));
-        self.view().now.since(since) >= self.0.lost_after
+        let hearing = self.hearing();
+        hearing.hears(Instant::now())
+            && self.view().now.since(hearing.since()) >= hearing.patience(self.0.lost_after)
     }
 
     /// Counts the sweeps.
@@ -278,23 +285,49 @@ mod tests {
             incarnation: [1; 16],
         };
         let mut view = ClusterView::clone(&cluster.view());
+        let look = |view: &mut ClusterView, seconds| {
+            view.now = NOW + Duration::from_secs(seconds);
+            cluster.hear(view.clone());
+        };
+        assert!(cluster.agent_alive(&first), "nothing is known of anybody");
         view.agents = vec![seen(1, NOW)];
-        cluster.set(view.clone());
+        look(&mut view, 0);
         assert!(cluster.agent_alive(&first));
         view.agents.push(seen(2, NOW + Duration::from_millis(1)));
-        cluster.set(view.clone());
+        look(&mut view, 1);
         assert!(!cluster.agent_alive(&first));
         view.agents.truncate(1);
-        view.now = NOW + Duration::from_secs(5);
-        cluster.set(view.clone());
+        for second in 2..=5 {
+            look(&mut view, second);
+        }
         assert!(!cluster.agent_alive(&first), "nobody heard it for five seconds");
-        view.now = NOW + Duration::from_secs(20);
-        cluster.hear(view.clone());
+        look(&mut view, 20);
         assert!(cluster.agent_alive(&first), "nobody could hear it");
-        for second in 21..=25 {
+        for second in 21..=23 {
+            look(&mut view, second);
+        }
+        assert!(cluster.agent_alive(&first), "news came as late as half a minute ago");
+        for second in 24..=25 {
+            look(&mut view, second);
+        }
+        assert!(!cluster.agent_alive(&first), "it could have said so for five seconds");
+    }
+
+    #[test]
+    fn an_agent_that_the_table_does_not_know_yet_is_not_lost_while_nobody_listens() {
+        let cluster = cluster();
+        let new = AgentIdentity {
+            agent: postrider_domain::ids::AgentId("new".into()),
+            incarnation: [7; 16],
+        };
+        let mut view = ClusterView::clone(&cluster.view());
+        for second in 0..=60 {
             view.now = NOW + Duration::from_secs(second);
             cluster.hear(view.clone());
         }
-        assert!(!cluster.agent_alive(&first), "it could have said so for five seconds");
+        assert!(!cluster.agent_alive(&new), "it had a minute");
+        view.now = NOW + Duration::from_secs(75);
+        cluster.hear(view);
+        assert!(cluster.agent_alive(&new), "this replica stood still for a quarter of it");
     }
 }

@@ -25,6 +25,7 @@ pub mod cluster;
 pub mod conclude;
 pub mod dispatch;
 mod group;
+mod hearing;
 pub mod manual;
 pub mod notices;
 pub mod operations;
