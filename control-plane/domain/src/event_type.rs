@@ -26,7 +26,7 @@ pub use self::schema::{
     CompiledSchema, MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, MAX_VIOLATIONS, SchemaError,
     SchemaViolation,
 };
-use crate::filter::{is_reserved, validate_event_type};
+use crate::event_type_name::{is_reserved, validate_event_type};
 use crate::time::Timestamp;
 
 /// Most event types of a catalogue: all of it is held in memory.

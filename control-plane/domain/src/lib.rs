@@ -10,6 +10,7 @@ pub mod content_filter;
 pub mod delivery;
 pub mod event;
 pub mod event_type;
+pub mod event_type_name;
 pub mod fairness;
 pub mod filter;
 pub mod health;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::delivery::{Delivery, EndReason, Outcome};
-use crate::filter::is_reserved;
+use crate::event_type_name::is_reserved;
 use crate::ids::{DeliveryId, EventId, SubscriptionKey};
 use crate::signature::{KeyKind, SigningKey};
 use crate::streak::Streak;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::filter::validate_event_type;
+use crate::event_type_name::validate_event_type;
 use crate::secret::Secret;
 use crate::streak::Stage;
 use crate::subscription::Settings;

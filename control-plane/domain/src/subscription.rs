@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::filter::EventTypePattern;
+use crate::event_type_name::EventTypePattern;
 use crate::ids::{Region, SubscriptionId, SubscriptionKey, TenantId};
 use crate::retry::RetryPolicy;
 use crate::signature::{SignatureScheme, SigningKey, default_schemes};

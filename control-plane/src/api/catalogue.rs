@@ -5,7 +5,7 @@
 //! only after the store was asked, since the call began, whether it is new.
 
 use postrider_domain::event_type::{Catalogue, SchemaViolation, Verdict};
-use postrider_domain::filter::EventTypePattern;
+use postrider_domain::event_type_name::EventTypePattern;
 use postrider_domain::limits;
 use postrider_domain::notice::is_built_in;
 use postrider_proto::v1;

@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use postrider_domain::filter::validate_event_type;
+use postrider_domain::event_type_name::validate_event_type;
 use postrider_domain::ids::{
     AgentId, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId, SubscriptionKey,
     TenantId,

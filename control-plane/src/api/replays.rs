@@ -5,7 +5,7 @@
 //! committed; the owner of the tenant's shard finds it within a sweep.
 
 use postrider_domain::delivery::DeliveryState;
-use postrider_domain::filter::EventTypePattern;
+use postrider_domain::event_type_name::EventTypePattern;
 use postrider_domain::operation::{Backfill, Replay, Task, Window};
 use postrider_domain::time::Timestamp;
 use postrider_proto::longrunning::Operation;

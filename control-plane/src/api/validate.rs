@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use postrider_domain::filter::{is_reserved, validate_event_type};
+use postrider_domain::event_type_name::{is_reserved, validate_event_type};
 use postrider_domain::limits;
 use url::{Host, Url};
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::schema::{CompiledSchema, SchemaError, SchemaViolation};
 use super::{EventType, Validation};
 use crate::event::is_json;
-use crate::filter::is_reserved;
+use crate::event_type_name::is_reserved;
 
 /// What a catalogue says of an event that somebody wants to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]

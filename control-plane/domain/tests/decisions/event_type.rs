@@ -4,7 +4,7 @@ use postrider_domain::event_type::{
     Catalogue, CompiledSchema, EventType, EventTypeInput, Field, ImportDocument, MAX_IMPORT_TYPES,
     MAX_VIOLATIONS, SchemaError, Validation, Verdict,
 };
-use postrider_domain::filter::is_reserved;
+use postrider_domain::event_type_name::is_reserved;
 use postrider_domain::time::Timestamp;
 
 const SCHEMA: &str = r##"{

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use postrider_domain::filter::{
-    EventTypeError, EventTypePattern, Matcher, matches, validate_event_type,
-};
+use postrider_domain::event_type_name::{EventTypeError, EventTypePattern, validate_event_type};
+use postrider_domain::filter::{Matcher, matches};
 use postrider_domain::subscription::{Settings, Status, Subscription};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use proptest::prelude::*;
