@@ -170,6 +170,11 @@ impl<'a> DeliveryArrays<'a> {
         self.rows.iter().map(|row| row.lane).collect()
     }
 
+    /// How many each lane numbers.
+    pub(super) fn counts(&self) -> Vec<i64> {
+        self.lanes.counts()
+    }
+
     /// `config` is the number of the configuration that the delivery depends on.
     pub(super) fn push(&mut self, config: i32, delivery: &'a Delivery) -> StoreResult<()> {
         let (lane, place) = self.lanes.next(delivery).unzip();

@@ -189,6 +189,40 @@ pub(super) const fn statement(keys: bool, ended: bool) -> &'static str {
     }
 }
 
+/// As [`statement`], parameters 1 to 7, for a batch without keys of which nothing has
+/// ended: it stores all of it, or nothing when a configuration has changed. Most
+/// batches are such ones, and what a small one costs is the length of its plan.
+pub(super) const ALL_OR_NOTHING: &str = concat!(
+    "WITH checked AS MATERIALIZED (
+        SELECT count(t.id) = cardinality($5::text[]) AS yes
+        FROM unnest($5::text[], $6::bigint[]) AS c(tenant, version)
+        LEFT JOIN tenants t ON t.id = c.tenant AND t.config_version = c.version
+            AND t.delete_time IS NULL)
+    , new_events AS (INSERT INTO events (",
+    event_columns!(),
+    ", payload) SELECT ",
+    event_columns!(),
+    ", payload FROM unnest($7::event_input[]) AS e WHERE (SELECT yes FROM checked))
+    , counters AS (INSERT INTO subscription_sequences AS old (tenant, subscription, sequence)
+        SELECT tenant, subscription, n FROM unnest($2::text[], $3::text[], $4::bigint[])
+            WITH ORDINALITY AS l(tenant, subscription, n, lane)
+        WHERE (SELECT yes FROM checked) ORDER BY lane
+        ON CONFLICT (tenant, subscription) DO UPDATE SET sequence = old.sequence + excluded.sequence
+        RETURNING tenant, subscription, sequence)
+    , last AS MATERIALIZED (SELECT array_agg(sequence ORDER BY tenant, subscription) AS number
+        FROM counters)
+    , live AS (INSERT INTO deliveries (",
+    delivery_columns!(),
+    ") SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
+            attempts, failures, trigger, due, deadline, ordering_key,
+            coalesce(sequence, (SELECT number FROM last)[lane] - ($4::bigint[])[lane] + place),
+            test, resend_of, filter_failed
+        FROM ",
+    delivery_source!(),
+    " WHERE (SELECT yes FROM checked))
+    SELECT (SELECT yes FROM checked) AS stored, coalesce((SELECT number FROM last), '{}') AS number"
+);
+
 /// Reading the event holds its partition, or its row, until the delivery is
 /// visible to whoever would remove it. 5 is the event's time, 6 whether the
 /// delivery has to be registered.

@@ -2,8 +2,8 @@
 //!
 //! The statement compares the configuration versions (rule 1), takes the
 //! idempotency keys (rule 9) and inserts the events and deliveries of the items
-//! that passed both. Only what a key belongs to, when it was used before, takes
-//! another statement.
+//! that passed both. Most batches have no keys and pass as a whole, by a shorter
+//! statement; what a key belongs to, when it was used before, takes another one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,12 +12,12 @@ use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::EventId;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::arrays::{DeliveryArrays, EventInput, int};
 use super::errors::Checked as _;
 use super::inputs::input;
-use super::publish_sql::{ADD, statement};
+use super::publish_sql::{ADD, ALL_OR_NOTHING, statement};
 use super::rows::get;
+use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
 use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore};
@@ -105,32 +105,48 @@ impl PostgresStore {
             return Ok(Vec::new());
         }
         let batch = Batch::of(items)?;
+        if batch.is_plain()
+            && let Some(numbers) = self.commit_all(batch).await?
+        {
+            return Ok(committed(items, numbers));
+        }
+        self.commit_what_passes(items).await
+    }
+
+    /// Stores a whole batch; `None` when a configuration has changed, and nothing of
+    /// it was stored.
+    async fn commit_all(&self, batch: Batch<'_>) -> StoreResult<Option<Numbers>> {
+        let (lanes, counts) = (batch.deliveries.lanes(), batch.deliveries.counts());
+        let query = batch.bind(sqlx::query(ALL_OR_NOTHING));
+        let row = query.fetch_one(&self.pool).await.checked()?;
+        if !get::<bool>(&row, "stored")? {
+            return Ok(None);
+        }
+        let last: Vec<i64> = get(&row, "number")?;
+        let bases = last.iter().zip(counts).map(|(last, count)| Some(last - count)).collect();
+        Ok(Some(Numbers { bases, lanes: lanes.into_iter() }))
+    }
+
+    async fn commit_what_passes(&self, items: &[&NewEvent]) -> StoreResult<Vec<Option<Published>>> {
+        let batch = Batch::of(items)?;
         let configs = batch.configs.clone();
-        let mut lanes = batch.deliveries.lanes().into_iter();
+        let lanes = batch.deliveries.lanes().into_iter();
         let row = batch.query().fetch_one(&self.pool).await.checked()?;
         let current: Vec<bool> = get(&row, "ok")?;
         let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
         let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
         let used = self.read_keys(in_the_way.copied().filter_map(tenant_and_key)).await?;
-        let mut last: Vec<Option<i64>> = get(&row, "base")?;
-        // As the statement does it: each that is stored has its lane's next number.
-        let mut next = |lane: Option<i32>| {
-            let lane = usize::try_from(lane? - 1).ok()?;
-            let number = last.get_mut(lane)?.as_mut()?;
-            *number += 1;
-            Some(*number)
-        };
+        let mut numbers = Numbers { bases: get(&row, "base")?, lanes };
         let answer = |(item, config): (&&NewEvent, i32)| {
-            let lanes: Vec<_> = lanes.by_ref().take(item.deliveries.len()).collect();
             let is_current = usize::try_from(config - 1).ok().and_then(|at| current.get(at));
             if is_current != Some(&true) {
+                numbers.skip(item);
                 return Some(Published::StaleConfig);
             }
             if !refused.contains(&item.event.id.0) {
-                let own = item.deliveries.iter().map(|delivery| delivery.sequence);
-                let sequences = own.zip(lanes).map(|(own, lane)| own.or_else(|| next(lane)));
-                return Some(Published::Committed { sequences: sequences.collect() });
+                return Some(Published::Committed { sequences: numbers.give(item) });
             }
+            numbers.skip(item);
             let (key, idempotency) = keyed(item)?;
             let used = used.get(&(item.event.tenant.as_str().to_owned(), key.to_owned()))?;
             Some(Published::Duplicate {
@@ -168,6 +184,43 @@ impl PostgresStore {
                 Ok(((get(row, "tenant")?, get(row, "key")?), used))
             })
             .collect()
+    }
+}
+
+fn committed(items: &[&NewEvent], mut numbers: Numbers) -> Vec<Option<Published>> {
+    let of = |item: &&NewEvent| Published::Committed { sequences: numbers.give(item) };
+    items.iter().map(of).map(Some).collect()
+}
+
+/// The numbers that a statement gave, found as it found them: each delivery that is
+/// stored has its lane's next one.
+struct Numbers {
+    /// For each lane the number before its first new one, if it numbered any.
+    bases: Vec<Option<i64>>,
+    /// The lanes of the deliveries of the items still to be asked for.
+    lanes: std::vec::IntoIter<Option<i32>>,
+}
+
+impl Numbers {
+    fn give(&mut self, item: &NewEvent) -> Vec<Option<i64>> {
+        let mut sequences = Vec::with_capacity(item.deliveries.len());
+        for delivery in &item.deliveries {
+            let lane = self.lanes.next().flatten();
+            sequences.push(delivery.sequence.or_else(|| self.next(lane?)));
+        }
+        sequences
+    }
+
+    /// Passes over what was not stored.
+    fn skip(&mut self, item: &NewEvent) {
+        self.lanes.by_ref().take(item.deliveries.len()).for_each(drop);
+    }
+
+    fn next(&mut self, lane: i32) -> Option<i64> {
+        let lane = usize::try_from(lane - 1).ok()?;
+        let number = self.bases.get_mut(lane)?.as_mut()?;
+        *number += 1;
+        Some(*number)
     }
 }
 
@@ -245,10 +298,21 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    fn query(self) -> super::PgQuery<'static> {
-        let query = sqlx::query(statement(!self.keys.is_empty(), self.any_ended));
+    /// Without keys and without deliveries that have ended.
+    fn is_plain(&self) -> bool {
+        self.keys.is_empty() && !self.any_ended
+    }
+
+    fn query(mut self) -> PgQuery<'static> {
+        let keys = std::mem::take(&mut self.keys);
+        let query = sqlx::query(statement(!keys.is_empty(), self.any_ended));
+        let query = self.bind(query);
+        if keys.is_empty() { query } else { query.bind(keys) }
+    }
+
+    /// Binds all but the keys.
+    fn bind(self, query: PgQuery<'_>) -> PgQuery<'_> {
         let query = self.deliveries.bind(query).bind(self.tenants).bind(self.versions);
-        let query = query.bind(self.events);
-        if self.keys.is_empty() { query } else { query.bind(self.keys) }
+        query.bind(self.events)
     }
 }
