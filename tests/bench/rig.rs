@@ -11,6 +11,7 @@ use postrider_proto::v1::{CreateTenantRequest, Subscription, Tenant};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::publish::subscription;
+use sqlx::Executor as _;
 
 use crate::floor::{self, Posted};
 use crate::load::{Access, Load};
@@ -102,6 +103,16 @@ impl Rig {
         wanted.region = "regions/eu".to_owned();
         change(&mut wanted);
         self.api.subscribe(tenant, wanted).await?;
+        Ok(())
+    }
+
+    /// Has PostgreSQL do what it does every few minutes: what it wrote before does not
+    /// burden what is measured next, and its log files are used again, as they are
+    /// wherever a server has run for a while.
+    pub async fn checkpoint(&self) -> Result<()> {
+        if let Some(database) = self.cluster.database() {
+            database.connect().await?.execute("CHECKPOINT").await?;
+        }
         Ok(())
     }
 

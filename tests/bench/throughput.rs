@@ -21,6 +21,8 @@ use crate::table::{Figures, Table, Target as Goal, number};
 const FLOOR_CONNECTIONS: usize = 64;
 const EVENT_TYPE: &str = "payment.completed";
 const DRAIN_LIMIT: Duration = Duration::from_secs(300);
+/// As many times a run's events are published before the first one.
+const WARM_UP_RUNS: u64 = 3;
 /// What the floor should reach; below it, the floor is to be repaired first.
 const GOOD_FLOOR: f64 = 35_000.0;
 
@@ -70,9 +72,11 @@ async fn measure(options: &Options, engine: Engine, scheme: Scheme) -> Result<()
     let target = Target::new(&tenant, EVENT_TYPE);
     let floor_url = rig.receiver.url(scheme, "floor", Answers::AtOnce);
     rig.floor.connect(&floor_url, FLOOR_CONNECTIONS).await?;
-    // What connects and compiles once is not what is measured.
-    rig.load.publish(&target, Mode::Batch, options.events / 10).await?;
-    rig.receiver.wait("bench", options.events / 10, DRAIN_LIMIT).await?;
+    // What connects and compiles once, and a database's first use of its memory and
+    // its files, is not what is measured.
+    let first = options.events.saturating_mul(WARM_UP_RUNS);
+    rig.load.publish(&target, Mode::Batch, first).await?;
+    rig.receiver.wait("bench", first, DRAIN_LIMIT).await?;
     rig.floor.post(options.events / 10).await?;
 
     let mut floor = Row::default();
@@ -103,6 +107,7 @@ async fn run_floor(rig: &mut Rig, events: u64) -> Result<Run> {
 }
 
 async fn run_mode(rig: &mut Rig, target: &Target, mode: Mode, events: u64) -> Result<Run> {
+    rig.checkpoint().await?;
     rig.quiet().await?;
     rig.receiver.reset("bench").await?;
     let before = rig.processes.cpu_seconds()?;

@@ -1,6 +1,6 @@
-//! Batches of values as one array for each column, for `unnest`.
+//! Batches of values as arrays of rows, for `unnest`.
 //!
-//! Each type binds its arrays in a fixed order, so that the statements that take
+//! Each type binds its parameters in a fixed order, so that the statements that take
 //! them begin their numbering with them.
 
 use std::borrow::Cow;
@@ -13,9 +13,11 @@ use postrider_domain::ids::SubscriptionKey;
 use uuid::Uuid;
 
 use super::PgQuery;
+use super::inputs::input;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::latency_bucket;
+use crate::publishing::numbered;
 
 /// A count for an INTEGER column; nothing that is counted comes near its end.
 pub(super) fn int(count: u32) -> i32 {
@@ -28,31 +30,10 @@ fn step(span: Option<Duration>) -> Option<i32> {
     span.map(|span| i32::try_from(span.as_micros()).unwrap_or(i32::MAX))
 }
 
-macro_rules! arrays {
-    ($(#[$doc:meta])* $name:ident of $row:ident { $($field:ident: $type:ty,)* }) => {
-        $(#[$doc])*
-        #[derive(Default)]
-        pub(super) struct $name<'a> { $($field: Vec<$type>,)* }
-
-        struct $row<'a> { $($field: $type,)* }
-
-        impl<'a> $name<'a> {
-            /// Binds the arrays in the order of the fields.
-            pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
-                query$(.bind(self.$field))*
-            }
-
-            fn push_row(&mut self, row: $row<'a>) {
-                $(self.$field.push(row.$field);)*
-            }
-        }
-    };
-}
-
-arrays!(
-    /// Events to insert; 16 parameters.
-    EventArrays of EventRow {
-        group: i32,
+input!(
+    /// An event to insert.
+    EventInput as "event_input" {
+        config: i32,
         tenant: &'a str,
         id: Uuid,
         create_time: i64,
@@ -71,11 +52,11 @@ arrays!(
     }
 );
 
-impl<'a> EventArrays<'a> {
-    /// `group` is the number of the configuration that the event depends on.
-    pub(super) fn push(&mut self, group: i32, event: &'a Event) -> StoreResult<()> {
-        self.push_row(EventRow {
-            group,
+impl<'a> EventInput<'a> {
+    /// `config` is the number of the configuration that the event depends on.
+    pub(super) fn new(config: i32, event: &'a Event) -> StoreResult<Self> {
+        Ok(Self {
+            config,
             tenant: event.tenant.as_str(),
             id: event.id.0,
             create_time: event.create_time().as_micros(),
@@ -91,16 +72,17 @@ impl<'a> EventArrays<'a> {
             matched: int(event.matched),
             test: event.test,
             payload: &event.payload,
-        });
-        Ok(())
+        })
     }
 }
 
-arrays!(
-    /// Deliveries to insert; 23 parameters.
-    DeliveryArrays of DeliveryRow {
-        group: i32,
+input!(
+    /// A delivery to insert.
+    DeliveryInput as "delivery_input" {
+        ord: i32,
+        config: i32,
         lane: Option<i32>,
+        place: Option<i32>,
         id: Uuid,
         tenant: &'a str,
         subscription: &'a str,
@@ -125,18 +107,82 @@ arrays!(
     }
 );
 
+/// The subscriptions that number deliveries of a batch, in the order in which their
+/// counters are locked, each with how many it numbers.
+#[derive(Default)]
+struct Lanes<'a> {
+    places: HashMap<&'a SubscriptionKey, (i32, i64)>,
+    tenants: Vec<&'a str>,
+    subscriptions: Vec<&'a str>,
+}
+
+impl<'a> Lanes<'a> {
+    fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
+        let mut keys: Vec<&SubscriptionKey> =
+            deliveries.filter(|one| numbered(one)).map(|one| &one.subscription).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Self {
+            tenants: keys.iter().map(|key| key.tenant.as_str()).collect(),
+            subscriptions: keys.iter().map(|key| key.subscription.as_str()).collect(),
+            places: keys.into_iter().zip((1..).map(|lane| (lane, 0))).collect(),
+        }
+    }
+
+    /// The delivery's lane, and its place in it.
+    fn next(&mut self, delivery: &Delivery) -> Option<(i32, i32)> {
+        if !numbered(delivery) {
+            return None;
+        }
+        let (lane, last) = self.places.get_mut(&delivery.subscription)?;
+        *last += 1;
+        Some((*lane, i32::try_from(*last).unwrap_or(i32::MAX)))
+    }
+
+    fn counts(&self) -> Vec<i64> {
+        let mut counts: Vec<(i32, i64)> = self.places.values().copied().collect();
+        counts.sort_unstable();
+        counts.into_iter().map(|(_, count)| count).collect()
+    }
+}
+
+/// Deliveries to insert, and to number; 4 parameters.
+#[derive(Default)]
+pub(super) struct DeliveryArrays<'a> {
+    rows: Vec<DeliveryInput<'a>>,
+    lanes: Lanes<'a>,
+}
+
 impl<'a> DeliveryArrays<'a> {
-    /// `group` is the number of the configuration that the delivery depends on,
-    /// `lane` that of its subscription among those that number it, in their order.
-    pub(super) fn push(
-        &mut self,
-        group: i32,
-        lane: Option<i32>,
-        delivery: &'a Delivery,
-    ) -> StoreResult<()> {
-        self.push_row(DeliveryRow {
-            group,
+    /// For all that are going to be pushed.
+    pub(super) fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
+        Self { rows: Vec::new(), lanes: Lanes::of(deliveries) }
+    }
+
+    pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
+        let counts = self.lanes.counts();
+        let query = query.bind(self.rows);
+        query.bind(self.lanes.tenants).bind(self.lanes.subscriptions).bind(counts)
+    }
+
+    /// The lane of each delivery pushed.
+    pub(super) fn lanes(&self) -> Vec<Option<i32>> {
+        self.rows.iter().map(|row| row.lane).collect()
+    }
+
+    /// How many each lane numbers.
+    pub(super) fn counts(&self) -> Vec<i64> {
+        self.lanes.counts()
+    }
+
+    /// `config` is the number of the configuration that the delivery depends on.
+    pub(super) fn push(&mut self, config: i32, delivery: &'a Delivery) -> StoreResult<()> {
+        let (lane, place) = self.lanes.next(delivery).unzip();
+        self.rows.push(DeliveryInput {
+            ord: i32::try_from(self.rows.len()).unwrap_or(i32::MAX).saturating_add(1),
+            config,
             lane,
+            place,
             id: delivery.id.0,
             tenant: delivery.subscription.tenant.as_str(),
             subscription: delivery.subscription.subscription.as_str(),
@@ -168,9 +214,9 @@ pub(super) fn epoch(epoch: u64) -> StoreResult<i64> {
     i64::try_from(epoch).map_err(|_| codec::corrupt(format_args!("epoch {epoch}")))
 }
 
-arrays!(
-    /// Attempts to insert; 29 parameters.
-    AttemptColumns of AttemptRow {
+input!(
+    /// An attempt to insert.
+    AttemptInput as "attempt_input" {
         delivery: Uuid,
         number: i32,
         tenant: &'a str,
@@ -203,50 +249,59 @@ arrays!(
     }
 );
 
-arrays!(
-    /// What attempts are counted as; 5 parameters.
-    Tallies of Tally {
-        tenant: &'a str,
-        subscription: &'a str,
-        hour: i64,
-        outcome: i16,
-        bucket: i16,
-    }
-);
-
-/// Attempts to insert and to count; 34 parameters.
+/// What attempts are counted as: one array for each column, and the last one says how
+/// many are.
 #[derive(Default)]
-pub(super) struct AttemptArrays<'a> {
-    attempts: AttemptColumns<'a>,
-    tallies: Tallies<'a>,
-    /// Numbers of the tallies, from 1.
-    numbers: HashMap<(&'a SubscriptionKey, i64, i16, i16), i32>,
+struct Tallies<'a> {
+    tenants: Vec<&'a str>,
+    subscriptions: Vec<&'a str>,
+    hours: Vec<i64>,
+    outcomes: Vec<i16>,
+    buckets: Vec<i16>,
+    counts: Vec<i64>,
+    /// Numbers of the tallies, from 0.
+    numbers: HashMap<(&'a SubscriptionKey, i64, i16, i16), usize>,
 }
 
-impl<'a> AttemptArrays<'a> {
-    pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
-        self.tallies.bind(self.attempts.bind(query))
-    }
-
-    /// The number of what an attempt is counted as; tests are not counted.
-    fn tally(&mut self, record: &'a AttemptRecord) -> Option<i32> {
+impl<'a> Tallies<'a> {
+    /// Counts an attempt; tests are not counted.
+    fn count(&mut self, record: &'a AttemptRecord) -> Option<i32> {
         if record.test {
             return None;
         }
         let (hour, outcome) = (codec::hour(record.start_time), record.outcome.code());
         let bucket = latency_bucket(record.timings.total).into();
-        let next = i32::try_from(self.numbers.len()).unwrap_or(i32::MAX).saturating_add(1);
-        let key = (&record.subscription, hour, outcome, bucket);
-        Some(*self.numbers.entry(key).or_insert_with(|| {
-            self.tallies.push_row(Tally {
-                tenant: record.subscription.tenant.as_str(),
-                subscription: record.subscription.subscription.as_str(),
-                hour,
-                outcome,
-                bucket,
-            });
-            next
-        }))
+        let next = self.counts.len();
+        let at = *self.numbers.entry((&record.subscription, hour, outcome, bucket)).or_insert_with(
+            || {
+                self.tenants.push(record.subscription.tenant.as_str());
+                self.subscriptions.push(record.subscription.subscription.as_str());
+                self.hours.push(hour);
+                self.outcomes.push(outcome);
+                self.buckets.push(bucket);
+                self.counts.push(0);
+                next
+            },
+        );
+        if let Some(count) = self.counts.get_mut(at) {
+            *count += 1;
+        }
+        i32::try_from(at + 1).ok()
+    }
+}
+
+/// Attempts to insert and to count; 7 parameters.
+#[derive(Default)]
+pub(super) struct AttemptArrays<'a> {
+    rows: Vec<AttemptInput<'a>>,
+    tallies: Tallies<'a>,
+}
+
+impl<'a> AttemptArrays<'a> {
+    pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
+        let Tallies { tenants, subscriptions, hours, outcomes, buckets, counts, .. } = self.tallies;
+        let query = query.bind(self.rows).bind(tenants).bind(subscriptions);
+        query.bind(hours).bind(outcomes).bind(buckets).bind(counts)
     }
 
     /// `delivery` is where the attempt's delivery stands after it.
@@ -255,8 +310,8 @@ impl<'a> AttemptArrays<'a> {
         record: &'a AttemptRecord,
         delivery: Option<Standing>,
     ) -> StoreResult<()> {
-        let tally = self.tally(record);
-        self.attempts.push_row(AttemptRow {
+        let tally = self.tallies.count(record);
+        self.rows.push(AttemptInput {
             delivery: record.key.delivery.0,
             number: int(record.key.number),
             tenant: record.subscription.tenant.as_str(),

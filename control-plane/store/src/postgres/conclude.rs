@@ -20,23 +20,8 @@ use super::rows::{attempt_columns, delivery_columns, get};
 use crate::error::StoreResult;
 use crate::work::{Concluded, Conclusion};
 
-/// Attempts of a batch, without what they are counted by: parameters 1 to 28.
-macro_rules! attempt_source {
-    () => {
-        concat!(
-            "unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::uuid[], $6::text[],
-                $7::smallint[], $8::int[], $9::bigint[], $10::int[], $11::int[], $12::int[],
-                $13::int[], $14::bigint[], $15::bytea[], $16::bytea[], $17::bigint[],
-                $18::boolean[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-                $24::smallint[], $25::boolean[], $26::bigint[], $27::smallint[], $28::smallint[])
-                AS a(",
-            attempt_columns!(),
-            ")"
-        )
-    };
-}
-
-/// Records attempts for which a condition on `delivery` holds; parameter 35 is now.
+/// Records attempts for which a condition on `delivery` holds; parameter 1 the
+/// attempts, 8 now.
 macro_rules! record_attempts {
     ($condition:expr) => {
         concat!(
@@ -44,86 +29,103 @@ macro_rules! record_attempts {
             attempt_columns!(),
             ", record_time, commit_xid) SELECT ",
             attempt_columns!(),
-            ", $35::bigint, (SELECT pg_current_xact_id()::text::bigint) FROM ",
-            attempt_source!(),
-            " WHERE ",
+            ", $8::bigint, (SELECT pg_current_xact_id()::text::bigint)
+            FROM unnest($1::attempt_input[]) AS a WHERE ",
             $condition
         )
     };
 }
 
-/// Counts attempts, but for tests, for which a condition on `delivery` holds: those
-/// that are counted alike have one number in 29, and 30 to 34 say what it stands for.
-/// The rows are locked in their order: two replicas must not wait for each other in a
-/// circle.
+/// Counts attempts: 2 to 6 say what they are counted as, and 7 how many of the batch
+/// are, which is right when `$all` of it was recorded; otherwise those are counted for
+/// which a condition on `delivery` holds. The rows are locked in their order: two
+/// replicas must not wait for each other in a circle.
 macro_rules! count_attempts {
-    ($condition:expr) => {
+    ($all:expr, $condition:expr) => {
         concat!(
             "INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, bucket, count)
-            SELECT ($30::text[])[tally], ($31::text[])[tally], ($32::bigint[])[tally],
-                ($33::smallint[])[tally], ($34::smallint[])[tally], count
-            FROM (SELECT tally, count(*) AS count
-                FROM unnest($1::uuid[], $29::int[]) AS a(delivery, tally)
-                WHERE tally IS NOT NULL AND ",
+            SELECT tenant, subscription, hour, outcome, bucket, n
+            FROM (SELECT tenant, subscription, hour, outcome, bucket, CASE WHEN ",
+            $all,
+            " THEN n ELSE (SELECT array_agg(n ORDER BY tally) FROM (
+                        SELECT tally, count(CASE WHEN ",
             $condition,
-            " GROUP BY tally) tallied ORDER BY 1, 2, 3, 4, 5
+            " THEN 1 END) AS n FROM unnest($1::attempt_input[]) AS a
+                        WHERE tally IS NOT NULL GROUP BY tally) counted)[tally] END AS n
+                FROM unnest($2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::smallint[],
+                    $7::bigint[]) WITH ORDINALITY
+                    AS t(tenant, subscription, hour, outcome, bucket, n, tally)) tallied
+            WHERE n > 0 ORDER BY 1, 2, 3, 4, 5
             ON CONFLICT (tenant, subscription, hour, outcome, bucket)
                 DO UPDATE SET count = s.count + excluded.count"
         )
     };
 }
-pub(super) use {attempt_source, count_attempts, record_attempts};
+pub(super) use {count_attempts, record_attempts};
 
-/// `IS TRUE` keeps the condition a hashed subplan: as a join it would be a loop
-/// over the whole batch for each of its rows.
+/// Where all were applied, no row is looked up. `IS TRUE` keeps the condition a
+/// hashed subplan: as a join it would be a loop over the whole batch for each of its
+/// rows.
 macro_rules! applied {
     () => {
-        "(delivery IN (SELECT id FROM applied)) IS TRUE"
+        "((SELECT yes FROM everything) OR (delivery IN (SELECT id FROM applied)) IS TRUE)"
     };
 }
 
 /// Rows are found by `= ANY`, by their ids one by one or in one pass; a join of
 /// the batch with the table would be quadratic as soon as the planner believes
-/// that the table is small. What belongs to a row is looked up by its place in the
-/// batch; most deliveries end SUCCEEDED (4), which needs no looking up.
+/// that the table is small. What belongs to a row is looked up by its place among
+/// those that are not as most are: most deliveries end, at their first attempt, and
+/// SUCCEEDED (4).
 ///
-/// Parameters: 1 to 34 the attempts, 35 now, 36 and 37 what ends, 38 to 40 what of
-/// it ends otherwise, 41 to 44 what goes on. 2 is WAITING, 3 IN_FLIGHT (`+ 0` keeps
-/// the planner from reading everything that is in flight); as a trigger, 2 is RETRY.
-const CONCLUDE: &str = concat!(
-    "WITH gone AS (DELETE FROM deliveries d
-        WHERE d.id = ANY($36::uuid[]) AND d.state + 0 = 3
-            AND d.attempts = ($37::int[])[array_position($36::uuid[], d.id)]
-        RETURNING d.*,
-            coalesce(($39::smallint[])[array_position($38::uuid[], d.id)], 4::smallint) AS end_state,
-            ($40::smallint[])[array_position($38::uuid[], d.id)] AS end_reason)
-    , again AS (UPDATE deliveries d
-        SET state = 2, trigger = 2,
-            due = ($43::bigint[])[array_position($41::uuid[], d.id)],
-            failures = ($44::int[])[array_position($41::uuid[], d.id)]
-        WHERE d.id = ANY($41::uuid[]) AND d.state + 0 = 3
-            AND d.attempts = ($42::int[])[array_position($41::uuid[], d.id)]
-        RETURNING d.id)
-    , applied AS MATERIALIZED (SELECT id FROM gone UNION ALL SELECT id FROM again)
-    , ended AS (INSERT INTO ended_deliveries (",
-    delivery_columns!(),
-    ", end_reason, end_time)
-        SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state,
-            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
-            $35::bigint FROM gone)
-    , recorded AS (",
-    record_attempts!(applied!()),
-    ")
-    , counted AS (",
-    count_attempts!(applied!()),
-    ")
-    SELECT coalesce((SELECT array_agg(id) FROM applied), '{}') AS applied"
+/// Parameters: 1 to 8 the attempts, 9 what ends, 10 and 11 what of it was not its
+/// delivery's first attempt, 12 to 14 what of it ends otherwise, 15 how many attempts
+/// there are, 16 to 19 what goes on. 2 is WAITING, 3 IN_FLIGHT (`+ 0` keeps the
+/// planner from reading everything that is in flight); as a trigger, 2 is RETRY.
+macro_rules! conclude {
+    (again: [$($again:expr)?], applied: $applied:expr) => {
+        concat!(
+            "WITH gone AS (DELETE FROM deliveries d
+                WHERE d.id = ANY($9::uuid[]) AND d.state + 0 = 3
+                    AND d.attempts = coalesce(($11::int[])[array_position($10::uuid[], d.id)], 1)
+                RETURNING d.*,
+                    coalesce(($13::smallint[])[array_position($12::uuid[], d.id)], 4::smallint)
+                        AS end_state,
+                    ($14::smallint[])[array_position($12::uuid[], d.id)] AS end_reason)",
+            $($again,)?
+            ", applied AS MATERIALIZED (", $applied, ")
+            , everything AS MATERIALIZED (SELECT count(*) = $15::bigint AS yes FROM applied)
+            , ended AS (INSERT INTO ended_deliveries (", delivery_columns!(), ", end_reason, end_time)
+                SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state,
+                    attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+                    resend_of, filter_failed, end_reason, $8::bigint FROM gone)
+            , recorded AS (", record_attempts!(applied!()), ")
+            , counted AS (", count_attempts!("(SELECT yes FROM everything)", applied!()), ")
+            SELECT CASE WHEN NOT (SELECT yes FROM everything)
+                THEN coalesce((SELECT array_agg(id) FROM applied), '{}') END AS applied"
+        )
+    };
+}
+
+const ALL_END: &str = conclude!(again: [], applied: "SELECT id FROM gone");
+
+const SOME_GO_ON: &str = conclude!(
+    again: [", again AS (UPDATE deliveries d
+            SET state = 2, trigger = 2,
+                due = ($18::bigint[])[array_position($16::uuid[], d.id)],
+                failures = ($19::int[])[array_position($16::uuid[], d.id)]
+            WHERE d.id = ANY($16::uuid[]) AND d.state + 0 = 3
+                AND d.attempts = ($17::int[])[array_position($16::uuid[], d.id)]
+            RETURNING d.id)"],
+    applied: "SELECT id FROM gone UNION ALL SELECT id FROM again"
 );
 
 #[derive(Default)]
 struct Batch<'a> {
     attempts: AttemptArrays<'a>,
-    ends: (Vec<Uuid>, Vec<i32>),
+    ends: Vec<Uuid>,
+    /// Those of them that were not first attempts.
+    later: (Vec<Uuid>, Vec<i32>),
     /// Those that do not end SUCCEEDED.
     otherwise: (Vec<Uuid>, Vec<i16>, Vec<Option<i16>>),
     retries: (Vec<Uuid>, Vec<i32>, Vec<i64>, Vec<i32>),
@@ -136,8 +138,11 @@ impl<'a> Batch<'a> {
         self.attempts.push(&conclusion.record, Some(standing))?;
         match conclusion.transition {
             Transition::End { state, reason } => {
-                self.ends.0.push(key.delivery.0);
-                self.ends.1.push(int(key.number));
+                self.ends.push(key.delivery.0);
+                if key.number != 1 {
+                    self.later.0.push(key.delivery.0);
+                    self.later.1.push(int(key.number));
+                }
                 if state != DeliveryState::Succeeded {
                     self.otherwise.0.push(key.delivery.0);
                     self.otherwise.1.push(state.code());
@@ -155,8 +160,24 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn applied(row: &PgRow) -> StoreResult<HashSet<Uuid>> {
-    Ok(get::<Vec<Uuid>>(row, "applied")?.into_iter().collect())
+/// What was applied of a batch.
+enum Applied {
+    All,
+    These(HashSet<Uuid>),
+}
+
+impl Applied {
+    fn of(row: &PgRow) -> StoreResult<Self> {
+        let ids: Option<Vec<Uuid>> = get(row, "applied")?;
+        Ok(ids.map_or(Self::All, |ids| Self::These(ids.into_iter().collect())))
+    }
+
+    fn has(&self, conclusion: &Conclusion) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(ids) => ids.contains(&conclusion.record.key.delivery.0),
+        }
+    }
 }
 
 impl PostgresStore {
@@ -172,17 +193,22 @@ impl PostgresStore {
         for conclusion in conclusions {
             batch.push(conclusion)?;
         }
-        let (ids, numbers) = batch.ends;
+        let (later, numbers) = batch.later;
         let (others, states, reasons) = batch.otherwise;
-        let query = batch.attempts.bind(sqlx::query(CONCLUDE)).bind(now.as_micros());
-        let query = query.bind(ids).bind(numbers);
+        let (retried, retried_numbers, dues, failures) = batch.retries;
+        let go_on = !retried.is_empty();
+        let query = sqlx::query(if go_on { SOME_GO_ON } else { ALL_END });
+        let query = batch.attempts.bind(query).bind(now.as_micros());
+        let query = query.bind(batch.ends).bind(later).bind(numbers);
         let query = query.bind(others).bind(states).bind(reasons);
-        let (ids, numbers, dues, failures) = batch.retries;
-        let query = query.bind(ids).bind(numbers).bind(dues).bind(failures);
+        let mut query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
+        if go_on {
+            query = query.bind(retried).bind(retried_numbers).bind(dues).bind(failures);
+        }
         let applied = if conclusions.iter().any(Conclusion::is_news) {
             let mut transaction = self.pool.begin().await.checked()?;
-            let applied = applied(&query.fetch_one(&mut *transaction).await.checked()?)?;
-            let told = || conclusions.iter().filter(|c| applied.contains(&c.record.key.delivery.0));
+            let applied = Applied::of(&query.fetch_one(&mut *transaction).await.checked()?)?;
+            let told = || conclusions.iter().filter(|conclusion| applied.has(conclusion));
             for end in told().filter_map(|conclusion| conclusion.key_end.as_ref()) {
                 put_key_end(&mut transaction, end).await?;
             }
@@ -190,14 +216,10 @@ impl PostgresStore {
             transaction.commit().await.checked()?;
             applied
         } else {
-            applied(&query.fetch_one(&self.pool).await.checked()?)?
+            Applied::of(&query.fetch_one(&self.pool).await.checked()?)?
         };
         let answer = |conclusion: &Conclusion| {
-            if applied.contains(&conclusion.record.key.delivery.0) {
-                Concluded::Applied
-            } else {
-                Concluded::NotCurrent
-            }
+            if applied.has(conclusion) { Concluded::Applied } else { Concluded::NotCurrent }
         };
         Ok(conclusions.iter().map(answer).collect())
     }

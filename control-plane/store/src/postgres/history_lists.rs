@@ -60,9 +60,15 @@ impl PostgresStore {
             if at > 0 {
                 sql.push(" UNION ALL ");
             }
-            push_deliveries(&mut sql, query, *ids, false);
-            sql.push(" UNION ALL ");
-            push_deliveries(&mut sql, query, *ids, true);
+            let unfinished: &[Part] = match ids {
+                Ids::All => &[Part::Waiting, Part::InFlight(self.shard(&query.tenant))],
+                Ids::MadeWith(_) | Ids::MadeAfter(_) => &[Part::Unfinished],
+            };
+            for part in unfinished {
+                push_deliveries(&mut sql, query, *ids, *part);
+                sql.push(" UNION ALL ");
+            }
+            push_deliveries(&mut sql, query, *ids, Part::Ended);
         }
         sql.push(") d ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
         let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
@@ -84,14 +90,34 @@ fn push_ids(sql: &mut QueryBuilder<Postgres>, (from, until): (Uuid, Uuid), befor
     sql.push(" AND id >= ").push_bind(from).push(" AND id < ").push_bind(until);
 }
 
-/// One table's part of a list, already cut to the page's length.
-fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids: Ids, ended: bool) {
-    sql.push(if ended {
-        concat!("(SELECT ", ended_columns!(), " FROM ended_deliveries WHERE tenant = ")
-    } else {
-        concat!("(SELECT ", live_columns!(), " FROM deliveries WHERE tenant = ")
+/// What a part of a list is read from.
+#[derive(Clone, Copy)]
+enum Part {
+    Unfinished,
+    /// What is HELD or WAITING, by an index of its own.
+    Waiting,
+    /// What is in flight in a shard: not more than its owner has in memory.
+    InFlight(i32),
+    Ended,
+}
+
+/// One part of a list, already cut to the page's length.
+fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids: Ids, part: Part) {
+    sql.push(match part {
+        Part::Ended => concat!("(SELECT ", ended_columns!()),
+        _ => concat!("(SELECT ", live_columns!()),
     });
-    sql.push_bind(query.tenant.as_str());
+    match part {
+        Part::Ended => sql.push(" FROM ended_deliveries WHERE"),
+        Part::Unfinished => sql.push(" FROM deliveries WHERE"),
+        Part::Waiting => sql.push(" FROM deliveries WHERE state IN (1, 2) AND"),
+        Part::InFlight(shard) => sql
+            .push(" FROM (SELECT * FROM deliveries WHERE state = 3 AND shard = ")
+            .push_bind(shard)
+            // Apart, so that no longer index is read for the order of the page.
+            .push(" OFFSET 0) d WHERE"),
+    };
+    sql.push(" tenant = ").push_bind(query.tenant.as_str());
     let range = codec::id_range(query.created);
     push_ids(sql, range, query.before.map(|id| id.0));
     // A delivery ends after it was made, which leaves out partitions.
@@ -99,7 +125,7 @@ fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids:
         Ids::All => query.created.from,
         Ids::MadeWith(event) | Ids::MadeAfter(event) => Some(event.time()),
     };
-    if let Some(made) = made.filter(|_| ended) {
+    if let (Part::Ended, Some(made)) = (part, made) {
         sql.push(" AND end_time >= ").push_bind(made.as_micros());
     }
     match ids {

@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor};
 
 use super::arrays::{AttemptArrays, int};
-use super::conclude::{attempt_source, count_attempts, record_attempts};
+use super::conclude::{count_attempts, record_attempts};
 use super::errors::Checked as _;
 use super::ordering::put_delivered;
 use super::rows::{
@@ -46,9 +46,9 @@ const UNCOUNT: &str = "UPDATE attempt_stats SET count = count - 1
     WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND bucket = $5
         AND count > 0";
 
-/// Parameters: 1 to 34 the attempt, 35 now.
+/// Parameters: 1 to 7 the attempt, 8 now.
 const RECORD: &str =
-    concat!("WITH recorded AS (", record_attempts!("true"), ") ", count_attempts!("true"));
+    concat!("WITH recorded AS (", record_attempts!("true"), ") ", count_attempts!("true", "true"));
 
 /// 1 the id, 2 the tenant, 3 the attempts, 4 now.
 const END_LIVE: &str = concat!(

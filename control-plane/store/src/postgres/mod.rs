@@ -17,6 +17,7 @@ mod errors;
 mod event_types;
 mod history;
 mod history_lists;
+mod inputs;
 mod late;
 mod maintenance;
 mod notices;

@@ -18,8 +18,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::arrays::DeliveryArrays;
 use super::errors::Checked as _;
-use super::publish_sql::{added_lanes, delivery_source, number_and_insert};
-use super::publishing::Lanes;
+use super::publish_sql::{delivery_source, number_added};
 use super::rows::{self, get};
 use crate::codec;
 use crate::error::StoreResult;
@@ -84,7 +83,7 @@ const ADD: &str = concat!(
     ")
         OR EXISTS (SELECT FROM retained_events r
             WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
-    number_and_insert!(lanes: added_lanes!(), rows: "SELECT * FROM added"),
+    number_added!(),
     ", later AS (INSERT INTO later_deliveries (tenant, event, delivery)
         SELECT tenant, event, id FROM added
         WHERE left(id::text, 13) <> left(event::text, 13))
@@ -209,10 +208,9 @@ async fn add(connection: &mut PgConnection, deliveries: &[Delivery]) -> StoreRes
     if deliveries.is_empty() {
         return Ok(0);
     }
-    let mut arrays = DeliveryArrays::default();
-    let lanes = Lanes::of(deliveries.iter());
+    let mut arrays = DeliveryArrays::of(deliveries.iter());
     for delivery in deliveries {
-        arrays.push(1, lanes.get(delivery), delivery)?;
+        arrays.push(1, delivery)?;
     }
     let row = arrays.bind(sqlx::query(ADD)).fetch_one(connection).await.checked()?;
     get(&row, "count")

@@ -2,112 +2,113 @@
 
 use super::rows::{delivery_columns, event_columns};
 
-/// Deliveries of the batch, with their places in it.
+/// Deliveries of the batch.
 macro_rules! delivery_source {
     () => {
-        concat!(
-            "unnest($1::int[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[],
-                $8::text[], $9::int[], $10::bigint[], $11::smallint[], $12::int[], $13::int[],
-                $14::smallint[], $15::bigint[], $16::bigint[], $17::text[], $18::bigint[],
-                $19::boolean[], $20::uuid[], $21::boolean[], $22::smallint[], $23::bigint[])
-                WITH ORDINALITY AS d(config, lane, ",
-            $crate::postgres::rows::delivery_columns!(),
-            ", end_reason, end_time, ord)"
-        )
+        "unnest($1::delivery_input[]) AS d"
     };
 }
 
 /// Numbers those of a batch that have a lane by their subscriptions' next numbers,
-/// in the batch's order, and stores `$rows` (a query) as `live`. `$lanes` (a query)
-/// has the place (`ord`) and the lane of every delivery of the batch; the lane is
-/// null where none is to be given.
+/// in the batch's order, and stores the unfinished ones as `live`. Parameters: 1 the
+/// deliveries, 2 to 4 the lanes' subscriptions and how many each numbers.
+///
+/// `$all` is true when all of the batch is stored; then the places and the counts
+/// that came with it are right, and nothing is counted here. `$passes` is a condition
+/// on a delivery: whether it is stored.
 ///
 /// The counters are locked in the order of their keys (two replicas must not wait
 /// for each other in a circle) and until the commit, so that numbers follow the
-/// order of commits and none is left out. Only places and lanes are sorted, never
-/// whole rows, and a row's number is found by its place, never by a join: `rank` is
-/// that of its lane's counter, and a row without a lane ranks last and finds nothing.
+/// order of commits and none is left out. Nothing is joined: a lane's number is found
+/// by its rank among those that number anything. `bases` has, for each lane, the
+/// number before its first new one.
 macro_rules! number_and_insert {
-    (lanes: $lanes:expr, rows: $rows:expr) => {
+    (all: $all:expr, passes: $passes:expr) => {
         concat!(
-            ", places AS MATERIALIZED (SELECT ord, lane,
-                dense_rank() OVER (ORDER BY lane) AS rank,
-                row_number() OVER (PARTITION BY lane ORDER BY ord) AS place
-                FROM (",
-            $lanes,
-            ") lanes)
-            , counted AS MATERIALIZED (SELECT lane, min(ord)::int AS first, max(place) AS n
-                FROM places WHERE lane IS NOT NULL GROUP BY lane)
+            ", kept AS MATERIALIZED (SELECT ord, lane, CASE WHEN ",
+            $passes,
+            " THEN 1 END AS passes FROM ",
+            $crate::postgres::publish_sql::delivery_source!(),
+            " WHERE NOT ",
+            $all,
+            ")
+            , lanes AS MATERIALIZED (SELECT lane, tenant, subscription, n,
+                    count(*) FILTER (WHERE n > 0) OVER (ORDER BY lane) AS rank
+                FROM (SELECT lane, tenant, subscription, CASE WHEN ",
+            $all,
+            " THEN n ELSE (SELECT array_agg(n ORDER BY lane) FROM (
+                            SELECT lane, count(passes) AS n FROM kept WHERE lane IS NOT NULL
+                            GROUP BY lane) counted)[lane] END AS n
+                    FROM unnest($2::text[], $3::text[], $4::bigint[])
+                        WITH ORDINALITY AS l(tenant, subscription, n, lane)) numbering)
             , counters AS (INSERT INTO subscription_sequences AS old (tenant, subscription, sequence)
-                SELECT ($4::text[])[first], ($5::text[])[first], n FROM counted ORDER BY lane
+                SELECT tenant, subscription, n FROM lanes WHERE n > 0 ORDER BY lane
                 ON CONFLICT (tenant, subscription) DO UPDATE
                     SET sequence = old.sequence + excluded.sequence
                 RETURNING tenant, subscription, sequence)
-            , last AS MATERIALIZED (SELECT
-                (SELECT array_agg(sequence ORDER BY tenant, subscription) FROM counters) AS number,
-                (SELECT array_agg(n ORDER BY lane) FROM counted) AS n)
-            , given AS MATERIALIZED (SELECT coalesce(array_agg(
-                    (SELECT number FROM last)[rank] - (SELECT n FROM last)[rank] + place
-                    ORDER BY ord), '{}') AS numbers FROM places)
+            , last AS MATERIALIZED (SELECT array_agg(sequence ORDER BY tenant, subscription) AS number
+                FROM counters)
+            , bases AS MATERIALIZED (SELECT coalesce(
+                    array_agg((SELECT number FROM last)[rank] - n ORDER BY lane), '{}') AS base
+                FROM lanes)
             , live AS (INSERT INTO deliveries (",
             $crate::postgres::rows::delivery_columns!(),
             ") SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
                     attempts, failures, trigger, due, deadline, ordering_key,
-                    coalesce(sequence, (SELECT numbers FROM given)[ord]),
+                    coalesce(sequence, (SELECT base FROM bases)[lane] + CASE WHEN ",
+            $all,
+            " THEN place ELSE (SELECT array_agg(place ORDER BY ord) FROM (
+                        SELECT ord, row_number() OVER (PARTITION BY lane, passes ORDER BY ord) AS place
+                        FROM kept) placed)[ord] END),
                     test, resend_of, filter_failed
-                FROM (",
-            $rows,
-            ") live_rows WHERE state < 4)"
+                FROM ",
+            $crate::postgres::publish_sql::delivery_source!(),
+            " WHERE state < 4 AND ",
+            $passes,
+            ")"
         )
     };
 }
 
-/// The lanes of rows that were added, among all of the batch.
-macro_rules! added_lanes {
+/// Whether a batch was added as a whole, and whether one delivery of it was.
+macro_rules! number_added {
     () => {
-        "SELECT ord, CASE WHEN ord IN (SELECT ord FROM added) THEN lane END AS lane
-            FROM unnest($2::int[]) WITH ORDINALITY AS p(lane, ord)"
+        concat!(
+            ", everything AS MATERIALIZED (SELECT count(*) = cardinality($1::delivery_input[]) AS yes FROM added)",
+            $crate::postgres::publish_sql::number_and_insert!(
+                all: "(SELECT yes FROM everything)",
+                passes: "((SELECT yes FROM everything) OR ord IN (SELECT ord FROM added))"
+            )
+        )
     };
 }
 
-pub(super) use {added_lanes, delivery_source, number_and_insert};
+pub(super) use {delivery_source, number_added, number_and_insert};
 
 /// The statement. What decides about a row is looked up in an array or in a hashed
 /// subplan, never joined: with hash joins off, a join of two batches would be
-/// quadratic.
+/// quadratic. Where everything passes, it is not even looked up.
 ///
-/// Parameters: 1 to 23 the deliveries, 24 and 25 the configurations, 26 to 41 the
-/// events, 42 to 49 the keys.
+/// Parameters: 1 to 4 the deliveries, 5 and 6 the configurations, 7 the events, 8 the
+/// keys.
 macro_rules! publish {
-    (keys: [$($keys:expr)?], ended: [$($ended:expr)?],
-     event_passed: $event:expr, delivery_passed: $delivery:expr, refused: $refused:expr) => {
+    (keys: [$($keys:expr)?], ended: [$($ended:expr)?], everything: $everything:expr,
+     event_passes: $event:expr, delivery_passes: $delivery:expr, refused: $refused:expr) => {
         concat!(
             "WITH checked AS MATERIALIZED (
-                SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version ORDER BY c.ord) AS ok
-                FROM unnest($24::text[], $25::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
+                SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version ORDER BY c.ord) AS ok,
+                    bool_and(t.config_version IS NOT DISTINCT FROM c.version) AS every
+                FROM unnest($5::text[], $6::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
                 LEFT JOIN tenants t ON t.id = c.tenant AND t.delete_time IS NULL)",
             $($keys,)?
-            ", new_events AS (INSERT INTO events (", event_columns!(), ", payload)
-                SELECT ", event_columns!(), ", payload
-                FROM unnest($26::int[], $27::text[], $28::uuid[], $29::bigint[], $30::text[], $31::text[],
-                    $32::text[], $33::text[], $34::text[], $35::bytea[], $36::text[], $37::text[],
-                    $38::text[], $39::int[], $40::boolean[], $41::bytea[])
-                    AS e(config, ", event_columns!(), ", payload)
-                WHERE (SELECT ok FROM checked)[config]", $event, ")",
-            number_and_insert!(
-                lanes: concat!(
-                    "SELECT ord, CASE WHEN (SELECT ok FROM checked)[config]", $delivery,
-                    " THEN lane END AS lane FROM unnest($1::int[], $2::int[], $6::uuid[])
-                        WITH ORDINALITY AS p(config, lane, event, ord)"
-                ),
-                rows: concat!(
-                    "SELECT * FROM ", delivery_source!(),
-                    " WHERE (SELECT ok FROM checked)[config]", $delivery
-                )
-            ),
+            ", everything AS MATERIALIZED (SELECT ", $everything, " AS yes)
+            , new_events AS (INSERT INTO events (", event_columns!(), ", payload)
+                SELECT ", event_columns!(), ", payload FROM unnest($7::event_input[]) AS e
+                WHERE ", $event, ")",
+            number_and_insert!(all: "(SELECT yes FROM everything)", passes: $delivery),
             $($ended, $delivery, ")",)?
             " SELECT (SELECT ok FROM checked) AS ok, ", $refused, " AS refused,
-                (SELECT numbers FROM given) AS numbers"
+                (SELECT base FROM bases) AS base"
         )
     };
 }
@@ -118,10 +119,7 @@ macro_rules! keys {
     () => {
         ", asked AS MATERIALIZED (
             SELECT tenant, key, event, matched, request_hash, expire_time, create_time
-            FROM unnest($42::int[], $43::text[], $44::text[], $45::uuid[], $46::int[], $47::bytea[],
-                $48::bigint[], $49::bigint[])
-                AS k(config, tenant, key, event, matched, request_hash, expire_time, create_time)
-            WHERE (SELECT ok FROM checked)[config])
+            FROM unnest($8::key_input[]) AS k WHERE (SELECT ok FROM checked)[config])
         , taken AS (INSERT INTO idempotency_keys AS old
                 (tenant, key, event, matched, request_hash, expire_time, create_time)
             SELECT tenant, key, event, matched, request_hash, expire_time, create_time FROM asked
@@ -133,7 +131,8 @@ macro_rules! keys {
                 WHERE old.expire_time <= excluded.create_time
             RETURNING event)
         , refused AS MATERIALIZED (
-            SELECT event FROM asked WHERE event NOT IN (SELECT event FROM taken))"
+            SELECT event FROM asked WHERE (SELECT count(*) FROM asked) > (SELECT count(*) FROM taken)
+                AND event NOT IN (SELECT event FROM taken))"
     };
 }
 
@@ -147,7 +146,7 @@ macro_rules! ended {
             delivery_columns!(),
             ", end_reason, end_time FROM ",
             delivery_source!(),
-            " WHERE state >= 4 AND (SELECT ok FROM checked)[config]"
+            " WHERE state >= 4 AND "
         )
     };
 }
@@ -157,8 +156,11 @@ macro_rules! with_keys {
         publish!(
             keys: [keys!()],
             ended: [$($ended)?],
-            event_passed: " AND id NOT IN (SELECT event FROM refused)",
-            delivery_passed: " AND event NOT IN (SELECT event FROM refused)",
+            everything: "(SELECT every FROM checked) AND NOT EXISTS (SELECT FROM refused)",
+            event_passes: "((SELECT yes FROM everything)
+                OR (SELECT ok FROM checked)[config] AND id NOT IN (SELECT event FROM refused))",
+            delivery_passes: "((SELECT yes FROM everything)
+                OR (SELECT ok FROM checked)[config] AND event NOT IN (SELECT event FROM refused))",
             refused: "(SELECT coalesce(array_agg(event), '{}') FROM refused)"
         )
     };
@@ -167,8 +169,12 @@ macro_rules! with_keys {
 macro_rules! without_keys {
     ([$($ended:expr)?]) => {
         publish!(
-            keys: [], ended: [$($ended)?],
-            event_passed: "", delivery_passed: "", refused: "'{}'::uuid[]"
+            keys: [],
+            ended: [$($ended)?],
+            everything: "(SELECT every FROM checked)",
+            event_passes: "((SELECT yes FROM everything) OR (SELECT ok FROM checked)[config])",
+            delivery_passes: "((SELECT yes FROM everything) OR (SELECT ok FROM checked)[config])",
+            refused: "'{}'::uuid[]"
         )
     };
 }
@@ -183,24 +189,58 @@ pub(super) const fn statement(keys: bool, ended: bool) -> &'static str {
     }
 }
 
+/// As [`statement`], parameters 1 to 7, for a batch without keys of which nothing has
+/// ended: it stores all of it, or nothing when a configuration has changed. Most
+/// batches are such ones, and what a small one costs is the length of its plan.
+pub(super) const ALL_OR_NOTHING: &str = concat!(
+    "WITH checked AS MATERIALIZED (
+        SELECT count(t.id) = cardinality($5::text[]) AS yes
+        FROM unnest($5::text[], $6::bigint[]) AS c(tenant, version)
+        LEFT JOIN tenants t ON t.id = c.tenant AND t.config_version = c.version
+            AND t.delete_time IS NULL)
+    , new_events AS (INSERT INTO events (",
+    event_columns!(),
+    ", payload) SELECT ",
+    event_columns!(),
+    ", payload FROM unnest($7::event_input[]) AS e WHERE (SELECT yes FROM checked))
+    , counters AS (INSERT INTO subscription_sequences AS old (tenant, subscription, sequence)
+        SELECT tenant, subscription, n FROM unnest($2::text[], $3::text[], $4::bigint[])
+            WITH ORDINALITY AS l(tenant, subscription, n, lane)
+        WHERE (SELECT yes FROM checked) ORDER BY lane
+        ON CONFLICT (tenant, subscription) DO UPDATE SET sequence = old.sequence + excluded.sequence
+        RETURNING tenant, subscription, sequence)
+    , last AS MATERIALIZED (SELECT array_agg(sequence ORDER BY tenant, subscription) AS number
+        FROM counters)
+    , live AS (INSERT INTO deliveries (",
+    delivery_columns!(),
+    ") SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
+            attempts, failures, trigger, due, deadline, ordering_key,
+            coalesce(sequence, (SELECT number FROM last)[lane] - ($4::bigint[])[lane] + place),
+            test, resend_of, filter_failed
+        FROM ",
+    delivery_source!(),
+    " WHERE (SELECT yes FROM checked))
+    SELECT (SELECT yes FROM checked) AS stored, coalesce((SELECT number FROM last), '{}') AS number"
+);
+
 /// Reading the event holds its partition, or its row, until the delivery is
-/// visible to whoever would remove it. 24 is the event's time, 25 whether the
+/// visible to whoever would remove it. 5 is the event's time, 6 whether the
 /// delivery has to be registered.
 pub(super) const ADD: &str = concat!(
     "WITH added AS MATERIALIZED (
         SELECT * FROM ",
     delivery_source!(),
     " WHERE EXISTS (SELECT FROM events e
-            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $24)
+            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $5)
         OR EXISTS (SELECT FROM retained_events r
             WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
-    number_and_insert!(lanes: added_lanes!(), rows: "SELECT * FROM added"),
+    number_added!(),
     ", ended AS (INSERT INTO ended_deliveries (",
     delivery_columns!(),
     ", end_reason, end_time) SELECT ",
     delivery_columns!(),
     ", end_reason, end_time FROM added WHERE state >= 4)
     , later AS (INSERT INTO later_deliveries (tenant, event, delivery)
-        SELECT tenant, event, id FROM added WHERE $25)
-    SELECT (SELECT count(*) FROM added) AS added, (SELECT numbers FROM given) AS numbers"
+        SELECT tenant, event, id FROM added WHERE $6)
+    SELECT (SELECT count(*) FROM added) AS added, (SELECT base FROM bases) AS base"
 );

@@ -2,24 +2,25 @@
 //!
 //! The statement compares the configuration versions (rule 1), takes the
 //! idempotency keys (rule 9) and inserts the events and deliveries of the items
-//! that passed both. Only what a key belongs to, when it was used before, takes
-//! another statement.
+//! that passed both. Most batches have no keys and pass as a whole, by a shorter
+//! statement; what a key belongs to, when it was used before, takes another one.
 
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
-use postrider_domain::ids::{EventId, SubscriptionKey};
+use postrider_domain::ids::EventId;
 use uuid::Uuid;
 
-use super::PostgresStore;
-use super::arrays::{DeliveryArrays, EventArrays, int};
+use super::arrays::{DeliveryArrays, EventInput, int};
 use super::errors::Checked as _;
-use super::publish_sql::{ADD, statement};
+use super::inputs::input;
+use super::publish_sql::{ADD, ALL_OR_NOTHING, statement};
 use super::rows::get;
+use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
-use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, numbered};
+use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore};
 
 /// How often an item is tried whose key was taken, but by nothing that a fresh
 /// look finds: the key expired and was removed in between.
@@ -62,9 +63,8 @@ impl PublishingStore for PostgresStore {
     }
 
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
-        let mut arrays = DeliveryArrays::default();
-        let lane = numbered(delivery).then_some(1);
-        arrays.push(1, lane, delivery)?;
+        let mut arrays = DeliveryArrays::of(std::iter::once(delivery));
+        arrays.push(1, delivery)?;
         let later = delivery.create_time() != delivery.event.time();
         let row = arrays
             .bind(sqlx::query(ADD))
@@ -76,8 +76,8 @@ impl PublishingStore for PostgresStore {
         if get::<i64>(&row, "added")? == 0 {
             return Err(StoreError::Rejected("the delivery's event is no longer kept".to_owned()));
         }
-        let numbers: Vec<Option<i64>> = get(&row, "numbers")?;
-        Ok(delivery.sequence.or_else(|| numbers.first().copied().flatten()))
+        let bases: Vec<i64> = get(&row, "base")?;
+        Ok(delivery.sequence.or_else(|| bases.first().map(|base| base + 1)))
     }
 }
 
@@ -105,24 +105,48 @@ impl PostgresStore {
             return Ok(Vec::new());
         }
         let batch = Batch::of(items)?;
-        let groups = batch.groups.clone();
+        if batch.is_plain()
+            && let Some(numbers) = self.commit_all(batch).await?
+        {
+            return Ok(committed(items, numbers));
+        }
+        self.commit_what_passes(items).await
+    }
+
+    /// Stores a whole batch; `None` when a configuration has changed, and nothing of
+    /// it was stored.
+    async fn commit_all(&self, batch: Batch<'_>) -> StoreResult<Option<Numbers>> {
+        let (lanes, counts) = (batch.deliveries.lanes(), batch.deliveries.counts());
+        let query = batch.bind(sqlx::query(ALL_OR_NOTHING));
+        let row = query.fetch_one(&self.pool).await.checked()?;
+        if !get::<bool>(&row, "stored")? {
+            return Ok(None);
+        }
+        let last: Vec<i64> = get(&row, "number")?;
+        let bases = last.iter().zip(counts).map(|(last, count)| Some(last - count)).collect();
+        Ok(Some(Numbers { bases, lanes: lanes.into_iter() }))
+    }
+
+    async fn commit_what_passes(&self, items: &[&NewEvent]) -> StoreResult<Vec<Option<Published>>> {
+        let batch = Batch::of(items)?;
+        let configs = batch.configs.clone();
+        let lanes = batch.deliveries.lanes().into_iter();
         let row = batch.query().fetch_one(&self.pool).await.checked()?;
         let current: Vec<bool> = get(&row, "ok")?;
         let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
         let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
         let used = self.read_keys(in_the_way.copied().filter_map(tenant_and_key)).await?;
-        let mut numbers = get::<Vec<Option<i64>>>(&row, "numbers")?.into_iter();
-        let answer = |(item, group): (&&NewEvent, i32)| {
-            let given = numbers.by_ref().take(item.deliveries.len());
-            let own = item.deliveries.iter().map(|delivery| delivery.sequence);
-            let sequences = own.zip(given).map(|(own, given)| own.or(given)).collect();
-            let is_current = usize::try_from(group - 1).ok().and_then(|at| current.get(at));
+        let mut numbers = Numbers { bases: get(&row, "base")?, lanes };
+        let answer = |(item, config): (&&NewEvent, i32)| {
+            let is_current = usize::try_from(config - 1).ok().and_then(|at| current.get(at));
             if is_current != Some(&true) {
+                numbers.skip(item);
                 return Some(Published::StaleConfig);
             }
             if !refused.contains(&item.event.id.0) {
-                return Some(Published::Committed { sequences });
+                return Some(Published::Committed { sequences: numbers.give(item) });
             }
+            numbers.skip(item);
             let (key, idempotency) = keyed(item)?;
             let used = used.get(&(item.event.tenant.as_str().to_owned(), key.to_owned()))?;
             Some(Published::Duplicate {
@@ -131,7 +155,7 @@ impl PostgresStore {
                 same_request: used.request_hash == idempotency.request_hash,
             })
         };
-        Ok(items.iter().zip(groups).map(answer).collect())
+        Ok(items.iter().zip(configs).map(answer).collect())
     }
 
     /// What these items' keys belong to: a statement of its own, since one that
@@ -163,80 +187,110 @@ impl PostgresStore {
     }
 }
 
+fn committed(items: &[&NewEvent], mut numbers: Numbers) -> Vec<Option<Published>> {
+    let of = |item: &&NewEvent| Published::Committed { sequences: numbers.give(item) };
+    items.iter().map(of).map(Some).collect()
+}
+
+/// The numbers that a statement gave, found as it found them: each delivery that is
+/// stored has its lane's next one.
+struct Numbers {
+    /// For each lane the number before its first new one, if it numbered any.
+    bases: Vec<Option<i64>>,
+    /// The lanes of the deliveries of the items still to be asked for.
+    lanes: std::vec::IntoIter<Option<i32>>,
+}
+
+impl Numbers {
+    fn give(&mut self, item: &NewEvent) -> Vec<Option<i64>> {
+        let mut sequences = Vec::with_capacity(item.deliveries.len());
+        for delivery in &item.deliveries {
+            let lane = self.lanes.next().flatten();
+            sequences.push(delivery.sequence.or_else(|| self.next(lane?)));
+        }
+        sequences
+    }
+
+    /// Passes over what was not stored.
+    fn skip(&mut self, item: &NewEvent) {
+        self.lanes.by_ref().take(item.deliveries.len()).for_each(drop);
+    }
+
+    fn next(&mut self, lane: i32) -> Option<i64> {
+        let lane = usize::try_from(lane - 1).ok()?;
+        let number = self.bases.get_mut(lane)?.as_mut()?;
+        *number += 1;
+        Some(*number)
+    }
+}
+
 struct UsedKey {
     event: EventId,
     matched: u32,
     request_hash: [u8; 32],
 }
 
-/// The subscriptions that number the batch's deliveries, in the order in which
-/// their counters are locked.
-pub(super) struct Lanes<'a>(HashMap<&'a SubscriptionKey, i32>);
-
-impl<'a> Lanes<'a> {
-    pub(super) fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
-        let mut keys: Vec<&SubscriptionKey> =
-            deliveries.filter(|one| numbered(one)).map(|one| &one.subscription).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Self(keys.into_iter().zip(1..).collect())
-    }
-
-    pub(super) fn get(&self, delivery: &Delivery) -> Option<i32> {
-        if numbered(delivery) { self.0.get(&delivery.subscription).copied() } else { None }
-    }
-}
-
 /// A batch, as the statement's parameters.
-#[derive(Default)]
 struct Batch<'a> {
     /// For each item the number of its configuration, from 1.
-    groups: Vec<i32>,
+    configs: Vec<i32>,
     tenants: Vec<&'a str>,
     versions: Vec<i64>,
-    events: EventArrays<'a>,
+    events: Vec<EventInput<'a>>,
     deliveries: DeliveryArrays<'a>,
     any_ended: bool,
-    keys: Vec<Key<'a>>,
+    keys: Vec<KeyInput<'a>>,
 }
 
-struct Key<'a> {
-    group: i32,
-    tenant: &'a str,
-    key: &'a str,
-    event: Uuid,
-    matched: i32,
-    idempotency: &'a Idempotency,
-    create_time: i64,
-}
+input!(
+    /// An idempotency key to take.
+    KeyInput as "key_input" {
+        config: i32,
+        tenant: &'a str,
+        key: &'a str,
+        event: Uuid,
+        matched: i32,
+        request_hash: &'a [u8],
+        expire_time: i64,
+        create_time: i64,
+    }
+);
 
 impl<'a> Batch<'a> {
     fn of(items: &[&'a NewEvent]) -> StoreResult<Self> {
-        let mut batch = Self::default();
-        let mut configs: HashMap<(&str, i64), i32> = HashMap::new();
-        let lanes = Lanes::of(items.iter().flat_map(|item| &item.deliveries));
+        let mut batch = Self {
+            configs: Vec::with_capacity(items.len()),
+            tenants: Vec::new(),
+            versions: Vec::new(),
+            events: Vec::with_capacity(items.len()),
+            deliveries: DeliveryArrays::of(items.iter().flat_map(|item| &item.deliveries)),
+            any_ended: false,
+            keys: Vec::new(),
+        };
+        let mut numbers: HashMap<(&str, i64), i32> = HashMap::new();
         for item in items {
-            let config = (item.event.tenant.as_str(), item.config_version);
-            let next = int(u32::try_from(configs.len() + 1).unwrap_or(u32::MAX));
-            let group = *configs.entry(config).or_insert_with(|| {
-                batch.tenants.push(config.0);
-                batch.versions.push(config.1);
+            let of_item = (item.event.tenant.as_str(), item.config_version);
+            let next = int(u32::try_from(numbers.len() + 1).unwrap_or(u32::MAX));
+            let config = *numbers.entry(of_item).or_insert_with(|| {
+                batch.tenants.push(of_item.0);
+                batch.versions.push(of_item.1);
                 next
             });
-            batch.groups.push(group);
-            batch.events.push(group, &item.event)?;
+            batch.configs.push(config);
+            batch.events.push(EventInput::new(config, &item.event)?);
             for delivery in &item.deliveries {
                 batch.any_ended |= delivery.state.is_final();
-                batch.deliveries.push(group, lanes.get(delivery), delivery)?;
+                batch.deliveries.push(config, delivery)?;
             }
             if let Some((key, idempotency)) = keyed(item) {
-                batch.keys.push(Key {
-                    group,
-                    tenant: config.0,
+                batch.keys.push(KeyInput {
+                    config,
+                    tenant: of_item.0,
                     key,
                     event: item.event.id.0,
                     matched: int(item.event.matched),
-                    idempotency,
+                    request_hash: &idempotency.request_hash,
+                    expire_time: idempotency.expire_time.as_micros(),
                     create_time: item.event.create_time().as_micros(),
                 });
             }
@@ -244,24 +298,21 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    fn query(self) -> super::PgQuery<'static> {
-        let query = sqlx::query(statement(!self.keys.is_empty(), self.any_ended));
+    /// Without keys and without deliveries that have ended.
+    fn is_plain(&self) -> bool {
+        self.keys.is_empty() && !self.any_ended
+    }
+
+    fn query(mut self) -> PgQuery<'static> {
+        let keys = std::mem::take(&mut self.keys);
+        let query = sqlx::query(statement(!keys.is_empty(), self.any_ended));
+        let query = self.bind(query);
+        if keys.is_empty() { query } else { query.bind(keys) }
+    }
+
+    /// Binds all but the keys.
+    fn bind(self, query: PgQuery<'_>) -> PgQuery<'_> {
         let query = self.deliveries.bind(query).bind(self.tenants).bind(self.versions);
-        let query = self.events.bind(query);
-        let keys = &self.keys;
-        if keys.is_empty() {
-            return query;
-        }
-        query
-            .bind(keys.iter().map(|key| key.group).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.tenant).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.key).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.event).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.matched).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| &key.idempotency.request_hash[..]).collect::<Vec<_>>())
-            .bind(
-                keys.iter().map(|key| key.idempotency.expire_time.as_micros()).collect::<Vec<_>>(),
-            )
-            .bind(keys.iter().map(|key| key.create_time).collect::<Vec<_>>())
+        query.bind(self.events)
     }
 }

@@ -19,8 +19,7 @@ use crate::codec;
 use crate::error::StoreResult;
 use crate::history::{ListedEvent, TailedAttempt};
 
-/// The columns that unfinished and ended deliveries have in common, in the order
-/// of [`super::arrays::DeliveryArrays`].
+/// The columns that unfinished and ended deliveries have in common.
 macro_rules! delivery_columns {
     () => {
         "id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts, \
@@ -65,7 +64,7 @@ macro_rules! event_columns {
          payload_sha256, traceparent, tracestate, idempotency_key, matched, test"
     };
 }
-/// What [`attempt`] reads, in the order of [`super::arrays::AttemptArrays`].
+/// What [`attempt`] reads.
 macro_rules! attempt_columns {
     () => {
         "delivery, number, tenant, subscription, event, event_type, outcome, http_status, \

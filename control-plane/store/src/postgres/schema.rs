@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "filter_failed", include_str!("../../migrations/postgres/0005_filter_failed.sql")),
     (6, "sequences", include_str!("../../migrations/postgres/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/postgres/0007_ordering.sql")),
+    (8, "inputs", include_str!("../../migrations/postgres/0008_inputs.sql")),
 ];
 
 const SHARDS_KEY: &str = "shards";
