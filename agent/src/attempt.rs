@@ -23,7 +23,7 @@ use crate::connect::ConnectError;
 use crate::desk::Attempts;
 use crate::request::{self, Moment};
 use crate::resolve::ResolveError;
-use crate::subscriptions::{Settings, Subscription};
+use crate::subscriptions::{Settings, Subscription, Turn};
 use crate::telemetry::TraceHeaders;
 
 /// How much of a response is read, and how much of that is reported.
@@ -110,8 +110,14 @@ async fn perform(
     let mut seen = Seen::default();
     let settings = subscription.newest();
     let deadline = began + settings.timeout;
-    let exchange = exchange(client, limits, subscription, &assignment, &trace, &mut seen);
-    let outcome = match timeout_at(deadline.into(), exchange).await {
+    // Many may wait and few are under way: what waits is small, and what an exchange
+    // needs is not there before its turn.
+    let work = async {
+        let turn = subscription.turn().await;
+        let exchange = exchange(client, limits, subscription, turn, &assignment, &trace, &mut seen);
+        Box::pin(exchange).await
+    };
+    let outcome = match timeout_at(deadline.into(), work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Failure(
             Fact::Timeout,
@@ -130,6 +136,7 @@ async fn exchange(
     client: &Client,
     limits: &ResponseLimits,
     subscription: &Subscription,
+    mut turn: Option<Turn>,
     assignment: &Assignment,
     trace: &TraceHeaders,
     seen: &mut Seen,
@@ -137,7 +144,7 @@ async fn exchange(
     let mut fresh = false;
     loop {
         seen.phase = Phase::Connecting;
-        let (settings, mut lent) = connection(client, subscription, fresh, seen).await?;
+        let (settings, mut lent) = connection(client, subscription, &mut turn, fresh, seen).await?;
         let usable = usable(&settings)?;
         let version = lent.version();
         let post = request::build(assignment, usable, trace, version, Moment::now())
@@ -161,10 +168,12 @@ async fn exchange(
 }
 
 /// A connection for the newest settings. Waiting for one takes time, in which
-/// the subscription may be pointed elsewhere: then the wait begins again.
+/// the subscription may be pointed elsewhere: then the wait begins again. A
+/// connection that is shared gives the turn back.
 async fn connection(
     client: &Client,
     subscription: &Subscription,
+    turn: &mut Option<Turn>,
     fresh: bool,
     seen: &mut Seen,
 ) -> Result<(std::sync::Arc<Settings>, Lent), Failure> {
@@ -180,14 +189,19 @@ async fn connection(
             ResolveError::NotFound { .. } => Failure::new(Fact::DnsFailed, error),
             ResolveError::Refused(_) => Failure::new(Fact::BlockedAddress, error),
         })?;
-        let share = subscription.connection().await;
-        let lent = client.lend(origin, &addresses, fresh, share).await;
+        if turn.is_none() {
+            *turn = subscription.turn().await;
+        }
+        let lent = client.lend(origin, &addresses, fresh).await;
         let lent = lent.map_err(|error| {
             if let ConnectError::Tcp { address, .. } = &error {
                 seen.remote_address = address.to_string();
             }
             Failure::new(connect_fact(&error), error)
         })?;
+        if lent.is_shared() {
+            *turn = None;
+        }
         let newest = subscription.newest();
         if usable(&newest)?.target.origin == *origin {
             if let Some(new) = lent.new_timings() {

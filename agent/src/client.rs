@@ -12,7 +12,6 @@ use http::Version;
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connect::{ConnectError, ConnectTimings, Sender};
 use crate::pool::{Checkout, Pool};
@@ -46,59 +45,58 @@ impl Client {
         self.resolver.resolve(&origin.host).await
     }
 
-    /// A connection to one of the judged addresses; `share` is its subscription's
-    /// leave to use one, which a shared connection does not need.
+    /// A connection to one of the judged addresses; with `fresh` none that was
+    /// used before.
     pub async fn lend(
         &self,
         origin: &Arc<Origin>,
         addresses: &Addresses,
         fresh: bool,
-        share: Option<OwnedSemaphorePermit>,
     ) -> Result<Lent, ConnectError> {
-        let checkout = self.pool.checkout(origin, addresses, fresh).await?;
-        let share = share.filter(|_| matches!(checkout.sender, Sender::Http1(_)));
-        Ok(Lent { checkout, _share: share })
+        self.pool.checkout(origin, addresses, fresh).await.map(Lent)
     }
 
     /// Keeps the connection for another request.
     pub fn put_back(&self, lent: Lent, announced: Option<Duration>) {
-        self.pool.put_back(lent.checkout, announced);
+        self.pool.put_back(lent.0, announced);
     }
 }
 
 /// A connection in use by one attempt; dropping it closes it.
-pub struct Lent {
-    checkout: Checkout,
-    _share: Option<OwnedSemaphorePermit>,
-}
+pub struct Lent(Checkout);
 
 impl Lent {
     /// The version that the connection speaks.
     pub fn version(&self) -> Version {
-        match self.checkout.sender {
+        match self.0.sender {
             Sender::Http1(_) => Version::HTTP_11,
             Sender::Http2(_) => Version::HTTP_2,
         }
     }
 
+    /// Whether other requests go over it at the same time.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0.sender, Sender::Http2(_))
+    }
+
     /// The address dialled.
     pub fn address(&self) -> SocketAddr {
-        self.checkout.address
+        self.0.address
     }
 
     /// What the connection cost, when it is new.
     pub fn new_timings(&self) -> Option<ConnectTimings> {
-        self.checkout.new
+        self.0.new
     }
 
     /// Whether the connection carried an earlier request.
     pub fn was_kept(&self) -> bool {
-        self.checkout.new.is_none()
+        self.0.new.is_none()
     }
 
     /// Sends one request.
     pub async fn send(&mut self, post: Post) -> Result<Response<Incoming>, SendError> {
-        match &mut self.checkout.sender {
+        match &mut self.0.sender {
             Sender::Http1(sender) => sender.try_send_request(post).await.map_err(classify),
             Sender::Http2(sender) => sender.try_send_request(post).await.map_err(classify),
         }

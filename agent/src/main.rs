@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
 use postrider_agent::{AgentConfig, Settings, telemetry};
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -35,12 +36,7 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 }
 
 fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings.threads())
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")?;
-    runtime.block_on(async {
+    runtime(settings.threads())?.block_on(async {
         let telemetry = telemetry::init("postrider-agent", &settings.telemetry())?;
         let shutdown = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate())?;
@@ -57,4 +53,14 @@ fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
         telemetry.shutdown().await;
         ended.context("the agent broke")?
     })
+}
+
+/// A thread that works alone needs no means to share work.
+fn runtime(threads: usize) -> anyhow::Result<Runtime> {
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let built = builder.worker_threads(threads).enable_all().build();
+    built.context("the runtime cannot be started")
 }

@@ -18,6 +18,7 @@ use postrider_proto::agent::v1::work_response::Message as Hear;
 use postrider_proto::agent::v1::{Draining, Welcome, WorkRequest, WorkResponse};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -157,7 +158,8 @@ impl Session {
                         self.last_said = Instant::now();
                     }
                 }
-                () = wake.notified() => {}
+                // Whatever else ends in this turn of the runtime goes along.
+                () = wake.notified() => yield_now().await,
                 _ = heartbeat.tick() => self.queue_heartbeat(),
                 () = &mut watch => {
                     self.check_silence()?;

@@ -86,6 +86,9 @@ impl Settings {
     }
 }
 
+/// One attempt's leave to use a connection, for as long as it is held.
+pub type Turn = OwnedSemaphorePermit;
+
 /// The place of one subscription's newest settings; an attempt holds it and
 /// reads it again at the moment of the POST.
 #[derive(Debug)]
@@ -102,9 +105,10 @@ impl Subscription {
         Arc::clone(&newest)
     }
 
-    /// One of the connections that the subscription may use at once: one that hangs
-    /// must leave some to the others of its receiver. `None` never comes.
-    pub async fn connection(&self) -> Option<OwnedSemaphorePermit> {
+    /// Leave to use one of the connections that the subscription may have at once:
+    /// one that hangs must leave some to the others of its receiver. `None` never
+    /// comes.
+    pub async fn turn(&self) -> Option<Turn> {
         Arc::clone(&self.connections).acquire_owned().await.ok()
     }
 

@@ -48,7 +48,8 @@ pub struct Options {
     pub runs: usize,
     /// Events of one throughput figure.
     pub events: u64,
-    /// Of the cases of isolation, those whose names contain this.
+    /// Of the cases of isolation, and of the ways to publish (`stream, https`), those
+    /// whose names contain this.
     pub case: String,
 }
 

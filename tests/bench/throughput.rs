@@ -58,13 +58,18 @@ pub async fn section(options: &Options) -> Result<()> {
     for engine in &options.engines {
         for scheme in Scheme::ALL {
             let what = format!("{engine:?} over {}", scheme.name());
-            measure(options, *engine, *scheme).await.context(what)?;
+            let chosen =
+                |mode: &Mode| format!("{}, {}", mode.name(), scheme.name()).contains(&options.case);
+            let modes: Vec<Mode> = Mode::ALL.iter().copied().filter(chosen).collect();
+            if !modes.is_empty() {
+                measure(options, *engine, *scheme, &modes).await.context(what)?;
+            }
         }
     }
     Ok(())
 }
 
-async fn measure(options: &Options, engine: Engine, scheme: Scheme) -> Result<()> {
+async fn measure(options: &Options, engine: Engine, scheme: Scheme, modes: &[Mode]) -> Result<()> {
     let mut rig = Rig::start(engine, "").await?;
     let tenant = rig.tenant("bench").await?;
     let url = rig.receiver.url(scheme, "bench", Answers::AtOnce);
@@ -80,11 +85,11 @@ async fn measure(options: &Options, engine: Engine, scheme: Scheme) -> Result<()
     rig.floor.post(options.events / 10).await?;
 
     let mut floor = Row::default();
-    let mut rows: Vec<Row> = Mode::ALL.iter().map(|_| Row::default()).collect();
+    let mut rows: Vec<Row> = modes.iter().map(|_| Row::default()).collect();
     for number in 1..=options.runs {
         eprintln!("throughput, {engine:?} over {}, run {number}", scheme.name());
         let mut before = run_floor(&mut rig, options.events).await?;
-        for (mode, row) in Mode::ALL.iter().zip(&mut rows) {
+        for (mode, row) in modes.iter().zip(&mut rows) {
             let run = run_mode(&mut rig, &target, *mode, options.events).await?;
             let after = run_floor(&mut rig, options.events).await?;
             row.add(&run, [&before, &after], LOAD, options.events);
@@ -92,6 +97,7 @@ async fn measure(options: &Options, engine: Engine, scheme: Scheme) -> Result<()
             before = after;
         }
     }
+    let rows: Vec<(Mode, Row)> = modes.iter().copied().zip(rows).collect();
     print_rates(engine, scheme, &floor, &rows);
     print_costs(engine, scheme, &floor, &rows);
     Ok(())
@@ -157,7 +163,7 @@ fn goal(engine: Engine, scheme: Scheme, mode: Mode) -> Option<Goal> {
     (engine == Engine::Postgres && scheme == Scheme::Https).then_some(Goal::AtLeast(share))
 }
 
-fn print_rates(engine: Engine, scheme: Scheme, floor: &Row, rows: &[Row]) {
+fn print_rates(engine: Engine, scheme: Scheme, floor: &Row, rows: &[(Mode, Row)]) {
     let mut table =
         Table::new(&["publish", "acknowledged/s", "delivered/s", "of the floor", "target"]);
     let good = (scheme == Scheme::Https).then_some(Goal::AtLeast(GOOD_FLOOR));
@@ -168,7 +174,7 @@ fn print_rates(engine: Engine, scheme: Scheme, floor: &Row, rows: &[Row]) {
         number(1.0, 2),
         Goal::show(good, floor.delivered.median()),
     ]);
-    for (mode, row) in Mode::ALL.iter().zip(rows) {
+    for (mode, row) in rows {
         table.row([
             mode.name(),
             row.acknowledged.show(0),
@@ -180,7 +186,7 @@ fn print_rates(engine: Engine, scheme: Scheme, floor: &Row, rows: &[Row]) {
     table.print(&format!("Events per second, {engine:?}, {}", scheme.name()));
 }
 
-fn print_costs(engine: Engine, scheme: Scheme, floor: &Row, rows: &[Row]) {
+fn print_costs(engine: Engine, scheme: Scheme, floor: &Row, rows: &[(Mode, Row)]) {
     let mut table = Table::new(&[
         "publish",
         CONTROL_PLANE,
@@ -209,7 +215,7 @@ fn print_costs(engine: Engine, scheme: Scheme, floor: &Row, rows: &[Row]) {
         ]);
     };
     add("floor".to_owned(), floor, false, None);
-    for (mode, row) in Mode::ALL.iter().zip(rows) {
+    for (mode, row) in rows {
         let wanted = engine == Engine::Postgres && scheme == Scheme::Https && *mode == Mode::Stream;
         add(mode.name(), row, true, wanted.then_some(Goal::AtMost(3.0)));
     }
