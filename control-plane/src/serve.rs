@@ -228,8 +228,10 @@ pub fn assemble(
     tasks.spawn(TurnKeeper::new(keys, parts.clone()).run());
     let health =
         Health::new(Arc::clone(&parts.clock), Arc::clone(&parts.store), parts.cluster.clone());
-    let (publisher, publish_writer) = publish::new(parts.clone());
-    tasks.spawn(publish_writer.watched_by(health.watch("publish")).run());
+    let (publisher, publish_writers) = publish::new(parts.clone());
+    for writer in publish_writers {
+        tasks.spawn(writer.watched_by(health.watch("publish")).run());
+    }
     let (concluder, conclude_writer) = conclude::new(parts.clone());
     tasks.spawn(conclude_writer.watched_by(health.watch("conclude")).run());
     let watch = Watch::new(Arc::clone(&parts.store), &parts.settings.api);

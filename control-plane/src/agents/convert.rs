@@ -1,5 +1,6 @@
 //! Between the work stream's messages and the domain's types.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -117,6 +118,7 @@ pub fn report(
         test: result.test,
         next_attempt_time: None,
     };
+    let record = Arc::new(record);
     Ok(Report { record, answered, retry_after, stream: Some(stream), seen: None })
 }
 

@@ -22,7 +22,7 @@ use postrider_domain::delivery::{
 };
 use postrider_domain::ids::{AttemptKey, OrderedKey};
 use postrider_domain::notice::Announcement;
-use postrider_domain::scheduler::{Feedback, StreamId};
+use postrider_domain::scheduler::{Feedback, Job, StreamId};
 use postrider_domain::subscription::Subscription;
 use postrider_store::{Concluded, Conclusion, KeyEnd, StoreError, StoreResult, StreakChange};
 
@@ -43,14 +43,14 @@ const RESULT_OVERHEAD_BYTES: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The outcome of a complete response is judged here, by the success rule.
-    pub record: AttemptRecord,
+    pub record: Arc<AttemptRecord>,
     /// Whether there was a complete response, whose status decides.
     pub answered: bool,
     pub retry_after: Option<Duration>,
     /// Who waits for the acknowledgement.
     pub stream: Option<StreamId>,
     /// The delivery as it was last seen, for attempts not in memory.
-    pub seen: Option<Delivery>,
+    pub seen: Option<Box<Delivery>>,
 }
 
 /// The entrance. Cheap to clone.
@@ -143,12 +143,16 @@ impl ConcludeWriter {
 
     async fn conclude_batch(&self, batch: Vec<Report>) -> Result<(), (StoreError, Vec<Report>)> {
         let batch = self.look_up(batch).await?;
+        let jobs: Vec<_> = self.parts.dispatcher.with(|scheduler, _| {
+            batch.iter().map(|report| scheduler.result_received(report.record.key)).collect()
+        });
         let mut decided = Vec::with_capacity(batch.len());
         let mut late = Vec::new();
         let mut streaks = BatchStreaks::default();
         let mut batch = batch.into_iter();
-        while let Some(report) = batch.next() {
-            match self.decide(report, &mut streaks).await {
+        for job in jobs {
+            let Some(report) = batch.next() else { break };
+            match self.decide(report, job, &mut streaks).await {
                 Ok(Ok(one)) => decided.push(one),
                 Ok(Err(report)) => late.push(report),
                 Err((error, report)) => {
@@ -193,7 +197,7 @@ impl ConcludeWriter {
             return Ok(Vec::new());
         }
         let conclusion = |one: &Decided| Conclusion {
-            record: one.report.record.clone(),
+            record: Arc::clone(&one.report.record),
             transition: one.transition,
             key_end: one.key_end.clone(),
             streak: one.streak.clone(),
@@ -211,21 +215,20 @@ impl ConcludeWriter {
     async fn decide(
         &self,
         mut report: Report,
+        job: Option<Arc<Job>>,
         streaks: &mut BatchStreaks,
     ) -> Result<Result<Decided, Report>, (StoreError, Report)> {
         let key = report.record.key;
-        let job = self.parts.dispatcher.with(|scheduler, _| scheduler.result_received(key));
-        let delivery = match (&job, report.seen.take()) {
-            (Some(job), _) => job.delivery.clone(),
-            (None, Some(seen)) => seen,
-            (None, None) => {
-                let tenant = &report.record.subscription.tenant;
-                match self.parts.store.get_delivery(tenant, key.delivery).await {
-                    Ok(Some(found)) => found,
-                    Ok(None) => return Ok(Err(report)),
-                    Err(error) => return Err((error, report)),
-                }
+        let mut seen = report.seen.take().filter(|_| job.is_none());
+        if job.is_none() && seen.is_none() {
+            let tenant = &report.record.subscription.tenant;
+            match self.parts.store.get_delivery(tenant, key.delivery).await {
+                Ok(found) => seen = found.map(Box::new),
+                Err(error) => return Err((error, report)),
             }
+        }
+        let Some(delivery) = job.as_ref().map(|job| &job.delivery).or(seen.as_deref()) else {
+            return Ok(Err(report));
         };
         if delivery.state != DeliveryState::InFlight || delivery.current_attempt() != key {
             return Ok(Err(report));
@@ -233,27 +236,27 @@ impl ConcludeWriter {
         let subscription = match self.subscription(&report).await {
             Ok(found) => found,
             Err(error) => {
-                report.seen = Some(delivery);
+                report.seen = seen;
                 return Err((error, report));
             }
         };
-        let transition = self.transition(&mut report, &delivery, subscription.as_deref());
+        let transition = self.transition(&mut report, delivery, subscription.as_deref());
         let (record, known) = (&report.record, subscription.as_deref());
-        let news = self.news(record, &delivery, known, transition, streaks).await;
+        let news = self.news(record, delivery, known, transition, streaks).await;
         let (streak, announcement) = match news {
             Ok(news) => news,
             Err(error) => {
-                report.seen = Some(delivery);
+                report.seen = seen;
                 return Err((error, report));
             }
         };
         let key_end = known.and_then(|subscription| {
             let (outcome, now) = (record.outcome, self.parts.clock.now());
-            ordering::key_end(&delivery, outcome, transition, subscription, now)
+            ordering::key_end(delivery, outcome, transition, subscription, now)
         });
         let ends = matches!(transition, Transition::End { .. });
-        let freed = ordering::ordered_key(&delivery).filter(|_| ends);
-        report.seen = job.is_none().then_some(delivery);
+        let freed = ordering::ordered_key(delivery).filter(|_| ends);
+        report.seen = seen;
         Ok(Ok(Decided { report, transition, subscription, streak, announcement, key_end, freed }))
     }
 
@@ -264,7 +267,7 @@ impl ConcludeWriter {
         subscription: Option<&Subscription>,
     ) -> Transition {
         let now = self.parts.clock.now();
-        let record = &mut report.record;
+        let record = Arc::make_mut(&mut report.record);
         record.trigger = delivery.trigger;
         record.test = delivery.test;
         let Some(subscription) = subscription else {

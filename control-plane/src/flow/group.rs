@@ -1,10 +1,10 @@
 //! Gathering what comes while a transaction is under way into the next one.
 //!
-//! Fed by callers that each bring one item of a crowd (a tenant's, say); feeds a
-//! writer with batches. Guarantees bounds in count and bytes, that nothing waits for
-//! a timer when the writer is idle, that a crowd's items keep their order, and that
-//! no crowd keeps the others waiting: the crowds take turns, and one alone fills but
-//! its share of the room.
+//! Fed by callers that each bring one item of a crowd (a tenant's, say); feeds
+//! writers with batches. Guarantees bounds in count and bytes, that nothing waits for
+//! a timer when a writer is idle, that a crowd's items keep their order, since no two
+//! writers have items of it at once, and that no crowd keeps the others waiting: the
+//! crowds take turns, and one alone fills but its share of the room.
 
 mod hall;
 
@@ -12,7 +12,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use self::hall::Hall;
 use crate::health::Progress;
@@ -45,11 +45,17 @@ impl<K, T> Clone for Entrance<K, T> {
     }
 }
 
-/// An item and the room that it takes while it lives: its crowd's and the group's.
+/// An item and the room that it takes.
 pub struct Queued<T> {
     pub item: T,
     pub bytes: usize,
-    _room: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    pub room: Room,
+}
+
+/// Its crowd's and the group's, until it is dropped.
+pub struct Room {
+    _share: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Why an item was not taken.
@@ -59,13 +65,18 @@ pub enum Refused {
     Closed,
 }
 
-/// The writer's end.
+/// A writer's end.
 pub struct Exit<K: Eq + Hash + Clone, T> {
     hall: Arc<Hall<K, T>>,
-    bell: mpsc::Receiver<()>,
+    /// Of the writers that are idle one listens.
+    bell: Arc<Mutex<mpsc::Receiver<()>>>,
+    /// For what one writer leaves to another.
+    ring: mpsc::WeakSender<()>,
     room: Arc<Semaphore>,
     max_items: usize,
     max_bytes: usize,
+    /// Whose items this writer has.
+    taken: Vec<K>,
     progress: Option<Progress>,
 }
 
@@ -85,6 +96,7 @@ pub struct Bounds {
 pub fn group<K: Eq + Hash + Clone, T>(bounds: Bounds) -> (Entrance<K, T>, Exit<K, T>) {
     let units = (bounds.queued_bytes / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
     let hall = Arc::new(Hall::default());
+    hall.join();
     let room = Arc::new(Semaphore::new(units));
     let (bell, heard) = mpsc::channel(1);
     let entrance = Entrance {
@@ -97,10 +109,12 @@ pub fn group<K: Eq + Hash + Clone, T>(bounds: Bounds) -> (Entrance<K, T>, Exit<K
     };
     let exit = Exit {
         hall,
-        bell: heard,
+        bell: Arc::new(Mutex::new(heard)),
+        ring: entrance.bell.downgrade(),
         room,
         max_items: bounds.batch_items.max(1),
         max_bytes: bounds.batch_bytes,
+        taken: Vec::new(),
         progress: None,
     };
     (entrance, exit)
@@ -122,7 +136,8 @@ impl<K: Eq + Hash + Clone, T> Entrance<K, T> {
         let share = share.await.map_err(|_| Refused::Closed)?;
         let room = Arc::clone(&self.room).acquire_many_owned(units);
         let room = room.await.map_err(|_| Refused::Closed)?;
-        let queued = Queued { item, bytes, _room: (share, room) };
+        let room = Room { _share: share, _room: room };
+        let queued = Queued { item, bytes, room };
         if !self.hall.admit(crowd, queued) {
             return Err(Refused::Closed);
         }
@@ -133,6 +148,21 @@ impl<K: Eq + Hash + Clone, T> Entrance<K, T> {
 }
 
 impl<K: Eq + Hash + Clone, T> Exit<K, T> {
+    /// An end for another writer.
+    pub fn another(&self) -> Self {
+        self.hall.join();
+        Self {
+            hall: Arc::clone(&self.hall),
+            bell: Arc::clone(&self.bell),
+            ring: self.ring.clone(),
+            room: Arc::clone(&self.room),
+            max_items: self.max_items,
+            max_bytes: self.max_bytes,
+            taken: Vec::new(),
+            progress: None,
+        }
+    }
+
     /// From now on says whether the writer makes progress: it does not while it is
     /// busy with one batch, unless it says so itself.
     pub fn watch(&mut self, progress: Progress) {
@@ -144,8 +174,9 @@ impl<K: Eq + Hash + Clone, T> Exit<K, T> {
         self.progress.iter().for_each(Progress::made);
     }
 
-    /// The next batch: what is queued, at least one, at most the bounds. `None`
-    /// once every entrance is gone and nothing is queued.
+    /// The next batch: what is queued of crowds that no other writer is busy with, at
+    /// least one, at most the bounds; the batch before it is done. `None` once every
+    /// entrance is gone and nothing is queued.
     pub async fn batch(&mut self) -> Option<Vec<Queued<T>>> {
         self.progress.iter().for_each(Progress::idle);
         let batch = self.next_batch().await;
@@ -156,23 +187,28 @@ impl<K: Eq + Hash + Clone, T> Exit<K, T> {
     async fn next_batch(&mut self) -> Option<Vec<Queued<T>>> {
         let mut open = true;
         loop {
-            let batch = self.hall.take(self.max_items, self.max_bytes);
+            let (batch, more) = self.hall.take(&mut self.taken, self.max_items, self.max_bytes);
+            if more && let Some(ring) = self.ring.upgrade() {
+                // Rung already, if it is full.
+                let _ = ring.try_send(());
+            }
             if !batch.is_empty() {
                 return Some(batch);
             }
             if !open {
                 return None;
             }
-            open = self.bell.recv().await.is_some();
+            open = self.bell.lock().await.recv().await.is_some();
         }
     }
 }
 
-/// Nobody will take what is queued: whoever waits is told.
+/// After the last, nobody will take what is queued: whoever waits is told.
 impl<K: Eq + Hash + Clone, T> Drop for Exit<K, T> {
     fn drop(&mut self) {
-        self.room.close();
-        self.hall.close();
+        if self.hall.leave(&mut self.taken) {
+            self.room.close();
+        }
     }
 }
 
@@ -230,6 +266,45 @@ mod tests {
         let (waited, ()) = tokio::join!(biased; waiting, ends);
         assert_eq!(waited, Err(Refused::Closed));
         assert!(dropped.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_one_writer_has_keeps_nobody_from_another_and_its_order() {
+        let (entrance, mut first) = group(BOUNDS);
+        let mut second = first.another();
+        for item in 0..6 {
+            entrance.enter(&'a', item, 1).await.unwrap();
+        }
+        assert_eq!(items(&mut first).await, [0, 1, 2, 3]);
+        let (idle, entered) = tokio::join!(biased; items(&mut second), entrance.enter(&'b', 10, 1));
+        assert_eq!((idle, entered), (vec![10], Ok(())), "nothing of the first's crowd");
+        assert_eq!(items(&mut first).await, [4, 5]);
+        entrance.enter(&'a', 6, 1).await.unwrap();
+        entrance.enter(&'b', 11, 1).await.unwrap();
+        drop(entrance);
+        assert_eq!(items(&mut second).await, [11]);
+        assert!(second.batch().await.is_none(), "the rest is the first's");
+        drop(second);
+        assert_eq!(items(&mut first).await, [6]);
+        assert!(first.batch().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_one_writer_leaves_another_is_rung_for() {
+        let (entrance, mut first) = group(BOUNDS);
+        let mut second = first.another();
+        for (crowd, item) in [('a', 1), ('a', 2), ('a', 3), ('a', 4), ('b', 10)] {
+            entrance.enter(&crowd, item, 1).await.unwrap();
+        }
+        assert_eq!(items(&mut first).await, [1, 2, 3, 4]);
+        assert_eq!(items(&mut second).await, [10]);
+        // Whoever is done with a crowd leaves what came meanwhile to whoever is idle.
+        entrance.enter(&'a', 5, 1).await.unwrap();
+        let (left, next) = tokio::join!(biased; items(&mut second), async {
+            first.hall.take(&mut first.taken, 0, 0);
+            first.ring.upgrade().unwrap().try_send(())
+        });
+        assert_eq!((left, next), (vec![5], Ok(())));
     }
 
     #[tokio::test]

@@ -328,5 +328,6 @@ fn unknown(
         test: delivery.test,
         next_attempt_time: None,
     };
-    Report { record, answered: false, retry_after: None, stream: None, seen: Some(delivery) }
+    let (record, seen) = (Arc::new(record), Some(Box::new(delivery)));
+    Report { record, answered: false, retry_after: None, stream: None, seen }
 }

@@ -1,5 +1,7 @@
 //! Unfinished deliveries: claimed, concluded, given back, ended.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Late, Transition,
@@ -125,7 +127,8 @@ pub trait WorkStore {
 /// A result and what was decided about it.
 #[derive(Clone, Debug)]
 pub struct Conclusion {
-    pub record: AttemptRecord,
+    /// Shared with whoever waits for it to be durable.
+    pub record: Arc<AttemptRecord>,
     pub transition: Transition,
     /// What the end of an ordered delivery means for its key; written with it.
     pub key_end: Option<KeyEnd>,
@@ -137,8 +140,14 @@ pub struct Conclusion {
 
 impl Conclusion {
     /// A result that is news to nobody but its delivery.
-    pub const fn new(record: AttemptRecord, transition: Transition) -> Self {
-        Self { record, transition, key_end: None, streak: None, announcement: None }
+    pub fn new(record: AttemptRecord, transition: Transition) -> Self {
+        Self {
+            record: Arc::new(record),
+            transition,
+            key_end: None,
+            streak: None,
+            announcement: None,
+        }
     }
 
     /// Whether something is to be written besides the result itself.

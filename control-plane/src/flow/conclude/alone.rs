@@ -4,6 +4,8 @@
 //! result which cannot be stored hurts only itself, and that it is stored reduced
 //! when it can (rule 6).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use postrider_domain::delivery::AttemptRecord;
 use postrider_store::{Concluded, StoreError};
@@ -19,7 +21,7 @@ impl ConcludeWriter {
     ) -> Result<Option<Report>, (StoreError, Vec<Report>)> {
         for reduced in [false, true] {
             if reduced {
-                reduce(&mut one.report.record);
+                reduce(Arc::make_mut(&mut one.report.record));
             }
             match self.commit(std::slice::from_ref(&one)).await {
                 Ok(results) if results.first() == Some(&Concluded::Applied) => {

@@ -4,6 +4,7 @@
 //! them, and the scheduler, which has nothing more to wait for. Guarantees that
 //! each is acknowledged, so that no agent holds it for ever.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
@@ -63,7 +64,8 @@ impl ConcludeWriter {
             let found = self.subscription(report).await;
             let status = report.record.http_status.unwrap_or(0);
             let rule = found.ok().flatten().map(|s| s.settings.success.clone());
-            report.record.outcome = judge_response(status, &rule.unwrap_or_default());
+            let outcome = judge_response(status, &rule.unwrap_or_default());
+            Arc::make_mut(&mut report.record).outcome = outcome;
         }
         let (succeeds, key) =
             (report.record.outcome == Outcome::Succeeded, &report.record.subscription);

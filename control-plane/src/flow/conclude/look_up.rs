@@ -35,7 +35,7 @@ impl ConcludeWriter {
             }
             let tenant = &report.record.subscription.tenant;
             let found = self.parts.store.get_delivery(tenant, key.delivery).await;
-            let found = found.map(|delivery| report.seen = delivery);
+            let found = found.map(|delivery| report.seen = delivery.map(Box::new));
             (report, found)
         });
         let read: Vec<_> = stream::iter(read).buffered(READ_AT_ONCE).collect().await;

@@ -98,6 +98,8 @@ enum Verdict {
     MatchAgain(Box<PublishInput>),
 }
 
+/// On the heap: it is handed on several times, and a batch of large things is
+/// larger than what an allocator keeps.
 struct Pending {
     input: PublishInput,
     sha256: [u8; 32],
@@ -110,16 +112,18 @@ struct Pending {
 #[derive(Clone)]
 pub struct Publisher {
     tenants: Tenants,
-    entrance: Entrance<TenantId, Pending>,
+    entrance: Entrance<TenantId, Box<Pending>>,
 }
 
-/// The writer behind it.
+/// A writer behind it.
 pub struct PublishWriter {
     parts: Parts,
-    exit: Exit<TenantId, Pending>,
+    exit: Exit<TenantId, Box<Pending>>,
 }
 
-pub fn new(parts: Parts) -> (Publisher, PublishWriter) {
+/// Several writers, so that while a large batch of one tenant is committed the
+/// others do not wait for it.
+pub fn new(parts: Parts) -> (Publisher, [PublishWriter; 2]) {
     let settings = &parts.settings.publish;
     let (entrance, exit) = group(Bounds {
         queued_items: settings.max_queued_events,
@@ -130,7 +134,8 @@ pub fn new(parts: Parts) -> (Publisher, PublishWriter) {
         patience: PATIENCE,
     });
     let publisher = Publisher { tenants: parts.tenants.clone(), entrance };
-    (publisher, PublishWriter { parts, exit })
+    let writer = |exit| PublishWriter { parts: parts.clone(), exit };
+    (publisher, [writer(exit.another()), writer(exit)])
 }
 
 impl Publisher {
@@ -146,7 +151,7 @@ impl Publisher {
             let matches = matching(&current, &input).await?;
             let (verdict, heard) = oneshot::channel();
             let tenant = input.tenant.clone();
-            let pending = Pending { input, sha256, snapshot: current, matches, verdict };
+            let pending = Box::new(Pending { input, sha256, snapshot: current, matches, verdict });
             self.entrance.enter(&tenant, pending, bytes).await.map_err(
                 |refused| match refused {
                     Refused::Full => PublishError::Overloaded { retry_after: RETRY_AFTER },

@@ -11,33 +11,41 @@ use postrider_domain::scheduler::Job;
 use postrider_domain::subscription::Status;
 use postrider_domain::time::Timestamp;
 use postrider_store::{Idempotency, NewEvent};
+use tokio::sync::oneshot;
 
 use super::matching::Match;
-use super::{Pending, PublishWriter};
-use crate::flow::group::Queued;
+use super::{Pending, PublishInput, PublishWriter, Verdict};
+use crate::flow::group::{Queued, Room};
 use crate::flow::ordering::{first_state, key_for};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// An item of the batch that is being committed.
 pub(super) struct Item {
-    pub queued: Queued<Pending>,
-    /// Deliveries that are in memory already.
-    pub reserved: Vec<DeliveryId>,
+    pub verdict: oneshot::Sender<Verdict>,
+    /// Whether its payload is JSON.
+    pub json: bool,
+    _room: Room,
+}
+
+/// The deliveries of an event that are in memory before its commit.
+pub(super) fn reserved(new: &NewEvent) -> impl Iterator<Item = DeliveryId> {
+    let straight = new.deliveries.iter().filter(|one| one.state == DeliveryState::InFlight);
+    straight.map(|one| one.id)
 }
 
 impl PublishWriter {
     /// Makes rows of a batch, under one look at the scheduler.
-    pub(super) fn prepare(&self, batch: Vec<Queued<Pending>>) -> (Vec<Item>, Vec<NewEvent>) {
+    pub(super) fn prepare(&self, batch: Vec<Queued<Box<Pending>>>) -> (Vec<Item>, Vec<NewEvent>) {
         self.parts.dispatcher.with(|scheduler, now| {
             let mut items = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
-            for queued in batch {
-                let event = Arc::new(self.event(&queued.item, now));
-                let Pending { matches, snapshot, .. } = &queued.item;
+            for Queued { item, room, .. } in batch {
+                let Pending { input, sha256, matches, snapshot, verdict } = *item;
+                let json = input.json;
+                let event = Arc::new(event_of(input, sha256, matches.len(), now));
                 let mut deliveries = Vec::with_capacity(matches.len());
-                let mut reserved = Vec::new();
-                for one in matches {
+                for one in &matches {
                     let key = one.subscription.key();
                     let ordering_key = key_for(&one.subscription, event.ordering_key.as_ref());
                     let admitted = match one.subscription.status {
@@ -49,7 +57,6 @@ impl PublishWriter {
                     let shard = snapshot.shard;
                     let delivery = self.delivery(&event, one, ordering_key, admitted, shard, now);
                     if admitted.is_some() {
-                        reserved.push(delivery.id);
                         let job =
                             Job { delivery: delivery.clone(), event: Some(Arc::clone(&event)) };
                         scheduler.reserve(Arc::new(job), now);
@@ -60,32 +67,12 @@ impl PublishWriter {
                     request_hash: event.request_hash(),
                     expire_time: now + DAY * self.parts.settings.publish.idempotency_days,
                 });
-                let config_version = queued.item.snapshot.tenant.config_version;
+                let config_version = snapshot.tenant.config_version;
                 rows.push(NewEvent { event, idempotency, config_version, deliveries });
-                items.push(Item { queued, reserved });
+                items.push(Item { verdict, json, _room: room });
             }
             (items, rows)
         })
-    }
-
-    fn event(&self, pending: &Pending, now: Timestamp) -> Event {
-        let input = &pending.input;
-        Event {
-            tenant: input.tenant.clone(),
-            id: EventId::new(now, rand::random()),
-            event_type: input.event_type.clone(),
-            account: input.account.clone(),
-            attributes: input.attributes.clone(),
-            ordering_key: input.ordering_key.clone(),
-            content_type: input.content_type.clone(),
-            payload: input.payload.clone(),
-            payload_sha256: pending.sha256,
-            traceparent: input.traceparent.clone(),
-            tracestate: input.tracestate.clone(),
-            idempotency_key: input.idempotency_key.clone(),
-            matched: u32::try_from(pending.matches.len()).unwrap_or(u32::MAX),
-            test: false,
-        }
     }
 
     fn delivery(
@@ -130,10 +117,47 @@ impl PublishWriter {
     }
 }
 
+fn event_of(input: PublishInput, sha256: [u8; 32], matched: usize, now: Timestamp) -> Event {
+    Event {
+        tenant: input.tenant,
+        id: EventId::new(now, rand::random()),
+        event_type: input.event_type,
+        account: input.account,
+        attributes: input.attributes,
+        ordering_key: input.ordering_key,
+        content_type: input.content_type,
+        payload: input.payload,
+        payload_sha256: sha256,
+        traceparent: input.traceparent,
+        tracestate: input.tracestate,
+        idempotency_key: input.idempotency_key,
+        matched: u32::try_from(matched).unwrap_or(u32::MAX),
+        test: false,
+    }
+}
+
+/// What an event was made of, for the few that are matched again: all others are
+/// spared the copy.
+pub(super) fn input_of(event: &Event, json: bool) -> PublishInput {
+    PublishInput {
+        tenant: event.tenant.clone(),
+        event_type: event.event_type.clone(),
+        account: event.account.clone(),
+        attributes: event.attributes.clone(),
+        ordering_key: event.ordering_key.clone(),
+        content_type: event.content_type.clone(),
+        json,
+        payload: event.payload.clone(),
+        traceparent: event.traceparent.clone(),
+        tracestate: event.tracestate.clone(),
+        idempotency_key: event.idempotency_key.clone(),
+    }
+}
+
 /// Two items with one idempotency key never go into one transaction.
 pub(super) fn split_repeated_keys(
-    batch: Vec<Queued<Pending>>,
-) -> (Vec<Queued<Pending>>, Vec<Queued<Pending>>) {
+    batch: Vec<Queued<Box<Pending>>>,
+) -> (Vec<Queued<Box<Pending>>>, Vec<Queued<Box<Pending>>>) {
     if batch.iter().all(|queued| queued.item.input.idempotency_key.is_none()) {
         return (batch, Vec::new());
     }

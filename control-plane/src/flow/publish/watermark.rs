@@ -14,8 +14,8 @@ pub const DOUBT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Since when a batch is being committed.
-    committing: Option<Timestamp>,
+    /// Since when batches are being committed, one for each writer that is busy.
+    committing: Vec<Timestamp>,
     /// Batches of which nobody knows: since when, and until when they may appear.
     doubtful: Vec<(Timestamp, Timestamp)>,
 }
@@ -29,31 +29,41 @@ impl Watermark {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Events get their times from now on, and are committed later.
-    pub(super) fn begin(&self, now: Timestamp) {
-        self.state().committing = Some(now);
-    }
-
-    /// They are committed, or not.
-    pub(super) fn settled(&self) {
-        self.state().committing = None;
-    }
-
-    /// Whether they are committed is not known.
-    pub(super) fn unknown(&self, now: Timestamp) {
-        let mut state = self.state();
-        if let Some(since) = state.committing {
-            state.doubtful.retain(|(_, until)| *until > now);
-            state.doubtful.push((since, now + DOUBT));
-        }
+    /// A batch's events get their times from now on, and are committed later.
+    pub(super) fn begin(&self, now: Timestamp) -> Batch {
+        self.state().committing.push(now);
+        Batch { watermark: self.clone(), since: now }
     }
 
     /// No event before this time appears any more.
     pub fn at(&self, now: Timestamp) -> Timestamp {
         let state = self.state();
         let doubtful = state.doubtful.iter().filter(|(_, until)| *until > now);
-        let open = doubtful.map(|(since, _)| *since).chain(state.committing);
+        let open = doubtful.map(|(since, _)| *since).chain(state.committing.iter().copied());
         open.fold(now, Timestamp::min)
+    }
+}
+
+/// A batch that is being committed; once it is dropped it is committed, or not.
+pub(super) struct Batch {
+    watermark: Watermark,
+    since: Timestamp,
+}
+
+impl Batch {
+    /// Whether it is committed is not known.
+    pub(super) fn unknown(&self, now: Timestamp) {
+        let mut state = self.watermark.state();
+        state.doubtful.retain(|(_, until)| *until > now);
+        state.doubtful.push((self.since, now + DOUBT));
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let mut state = self.watermark.state();
+        let own = state.committing.iter().position(|since| *since == self.since);
+        own.map(|index| state.committing.swap_remove(index));
     }
 }
 
@@ -66,14 +76,17 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         let watermark = Watermark::default();
         assert_eq!(watermark.at(at(5)), at(5));
-        watermark.begin(at(6));
+        let first = watermark.begin(at(6));
+        let beside = watermark.begin(at(7));
         assert_eq!(watermark.at(at(8)), at(6));
-        watermark.unknown(at(9));
-        watermark.settled();
-        watermark.begin(at(10));
+        first.unknown(at(9));
+        drop(first);
+        let second = watermark.begin(at(10));
         assert_eq!(watermark.at(at(11)), at(6));
-        assert_eq!(watermark.at(at(24)), at(10), "by then it has happened or never will");
-        watermark.settled();
+        assert_eq!(watermark.at(at(24)), at(7), "by then it has happened or never will");
+        drop(beside);
+        assert_eq!(watermark.at(at(24)), at(10));
+        drop(second);
         assert_eq!(watermark.at(at(25)), at(25));
     }
 }

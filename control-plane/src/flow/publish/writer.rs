@@ -1,10 +1,11 @@
-//! The writer: one transaction after another.
+//! A writer: one transaction after another.
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
 use postrider_store::{NewEvent, Published, StoreError};
 
-use super::rows::{Item, split_repeated_keys};
+use super::rows::{Item, input_of, reserved, split_repeated_keys};
+use super::watermark::Batch;
 use super::{Pending, PublishAnswer, PublishError, PublishWriter, Verdict};
 use crate::flow::Owner;
 use crate::flow::group::Queued;
@@ -19,7 +20,7 @@ impl PublishWriter {
 
     /// Commits what comes, until every entrance is gone.
     pub async fn run(mut self) {
-        let mut later: Vec<Queued<Pending>> = Vec::new();
+        let mut later: Vec<Queued<Box<Pending>>> = Vec::new();
         loop {
             let mut batch = std::mem::take(&mut later);
             if batch.is_empty() {
@@ -36,8 +37,8 @@ impl PublishWriter {
     }
 
     /// Commits a batch.
-    async fn commit(&self, batch: Vec<Queued<Pending>>) {
-        self.parts.watermark.begin(self.parts.clock.now());
+    async fn commit(&self, batch: Vec<Queued<Box<Pending>>>) {
+        let open = self.parts.watermark.begin(self.parts.clock.now());
         let (items, new) = self.prepare(batch);
         let started = self.parts.clock.now();
         let result = self.parts.store.publish(&new).await;
@@ -51,34 +52,35 @@ impl PublishWriter {
                 self.parts.cluster.committed(true);
                 self.finish(items, new, results);
             }
-            Err(StoreError::Rejected(_)) if new.len() > 1 => self.one_by_one(items, new).await,
+            Err(StoreError::Rejected(_)) if new.len() > 1 => {
+                self.one_by_one(items, new, &open).await
+            }
             Err(error) => {
                 // Whether it was committed is not known: what was, the sweep finds.
                 self.parts.cluster.suspect();
                 self.parts.cluster.committed(!error.is_transient());
-                self.parts.watermark.unknown(self.parts.clock.now());
+                open.unknown(self.parts.clock.now());
                 tracing::warn!(%error, events = new.len(), "publish was not committed");
-                self.roll_back(items.iter().flat_map(|item| item.reserved.iter().copied()));
+                self.roll_back(new.iter().flat_map(reserved));
                 for item in items {
                     let refused = Verdict::Decided(Err(error.clone().into()));
-                    let _ = item.queued.item.verdict.send(refused);
+                    let _ = item.verdict.send(refused);
                 }
             }
         }
-        self.parts.watermark.settled();
     }
 
     /// Tries each item of a refused batch alone, so that the guilty one fails alone.
-    async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>) {
+    async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>, open: &Batch) {
         for (item, new) in items.into_iter().zip(new) {
             let new = vec![new];
             match self.parts.store.publish(&new).await {
                 Ok(results) => self.finish(vec![item], new, results),
                 Err(error) => {
                     self.parts.cluster.suspect();
-                    self.parts.watermark.unknown(self.parts.clock.now());
-                    self.roll_back(item.reserved.into_iter());
-                    let _ = item.queued.item.verdict.send(Verdict::Decided(Err(error.into())));
+                    open.unknown(self.parts.clock.now());
+                    self.roll_back(new.iter().flat_map(reserved));
+                    let _ = item.verdict.send(Verdict::Decided(Err(error.into())));
                 }
             }
         }
@@ -90,9 +92,8 @@ impl PublishWriter {
 
     /// Answers what was decided.
     fn finish(&self, items: Vec<Item>, new: Vec<NewEvent>, results: Vec<Published>) {
-        self.settle_memory(&items, &new, &results);
-        for ((Item { queued, .. }, new), result) in items.into_iter().zip(new).zip(results) {
-            let Pending { input, verdict, .. } = queued.item;
+        self.settle_memory(&new, &results);
+        for ((Item { verdict, json, .. }, new), result) in items.into_iter().zip(new).zip(results) {
             let answer = match result {
                 Published::Committed { .. } => {
                     self.parts.metrics.published(new.deliveries.len());
@@ -107,7 +108,8 @@ impl PublishWriter {
                 }
                 Published::Duplicate { event, .. } => Err(PublishError::KeyReused { event }),
                 Published::StaleConfig => {
-                    let _ = verdict.send(Verdict::MatchAgain(Box::new(input)));
+                    let same = Box::new(input_of(&new.event, json));
+                    let _ = verdict.send(Verdict::MatchAgain(same));
                     continue;
                 }
             };
@@ -117,12 +119,12 @@ impl PublishWriter {
 
     /// What was committed may go out; what was not is forgotten; what waits is
     /// told to its owner.
-    fn settle_memory(&self, items: &[Item], new: &[NewEvent], results: &[Published]) {
+    fn settle_memory(&self, new: &[NewEvent], results: &[Published]) {
         let mut elsewhere: Vec<(TenantId, SubscriptionKey)> = Vec::new();
         self.parts.dispatcher.with(|scheduler, now| {
-            for ((Item { reserved, .. }, new), result) in items.iter().zip(new).zip(results) {
+            for (new, result) in new.iter().zip(results) {
                 let Published::Committed { sequences } = result else {
-                    scheduler.rolled_back(reserved.iter().copied());
+                    scheduler.rolled_back(reserved(new));
                     continue;
                 };
                 let numbered = new.deliveries.iter().zip(sequences.iter().copied());

@@ -125,7 +125,7 @@ pub(super) async fn conclude(
             put_attempt(row, &item.record, Some(item.transition.standing()))
         })
         .await?;
-    count(connection, recorded.iter().map(|item| (&item.record, 1))).await?;
+    count(connection, recorded.iter().map(|item| (&*item.record, 1))).await?;
     for end in recorded.iter().filter_map(|item| item.key_end.as_ref()) {
         put_key_end(connection, end).await?;
     }
