@@ -77,13 +77,16 @@ pub(super) use {added_lanes, delivery_source, number_and_insert};
 /// quadratic.
 ///
 /// Parameters: 1 to 23 the deliveries, 24 and 25 the configurations, 26 to 41 the
-/// events, 42 to 49 the keys.
+/// events, 42 the latest time at which the statement may begin to write, 43 to 50 the
+/// keys.
 macro_rules! publish {
     (keys: [$($keys:expr)?], ended: [$($ended:expr)?],
      event_passed: $event:expr, delivery_passed: $delivery:expr, refused: $refused:expr) => {
         concat!(
-            "WITH checked AS MATERIALIZED (
-                SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version ORDER BY c.ord) AS ok
+            "WITH fence AS MATERIALIZED (SELECT ", $crate::postgres::ownership::clock!(), " <= $42 AS open)
+            , checked AS MATERIALIZED (
+                SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version
+                    AND (SELECT open FROM fence) ORDER BY c.ord) AS ok
                 FROM unnest($24::text[], $25::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
                 LEFT JOIN tenants t ON t.id = c.tenant AND t.delete_time IS NULL)",
             $($keys,)?
@@ -106,7 +109,8 @@ macro_rules! publish {
                 )
             ),
             $($ended, $delivery, ")",)?
-            " SELECT (SELECT ok FROM checked) AS ok, ", $refused, " AS refused,
+            " SELECT (SELECT open FROM fence) AS in_time, (SELECT ok FROM checked) AS ok, ",
+            $refused, " AS refused,
                 (SELECT numbers FROM given) AS numbers"
         )
     };
@@ -118,8 +122,8 @@ macro_rules! keys {
     () => {
         ", asked AS MATERIALIZED (
             SELECT tenant, key, event, matched, request_hash, expire_time, create_time
-            FROM unnest($42::int[], $43::text[], $44::text[], $45::uuid[], $46::int[], $47::bytea[],
-                $48::bigint[], $49::bigint[])
+            FROM unnest($43::int[], $44::text[], $45::text[], $46::uuid[], $47::int[], $48::bytea[],
+                $49::bigint[], $50::bigint[])
                 AS k(config, tenant, key, event, matched, request_hash, expire_time, create_time)
             WHERE (SELECT ok FROM checked)[config])
         , taken AS (INSERT INTO idempotency_keys AS old

@@ -1,8 +1,8 @@
 //! Commits of events: one statement for a batch.
 //!
-//! The statement compares the configuration versions (rule 1), takes the
-//! idempotency keys (rule 9) and inserts the events and deliveries of the items
-//! that passed both. Only what a key belongs to, when it was used before, takes
+//! The statement compares the configuration versions (rule 1) and the time, takes
+//! the idempotency keys (rule 9) and inserts the events and deliveries of the items
+//! that passed all three. Only what a key belongs to, when it was used before, takes
 //! another statement.
 
 use std::collections::{HashMap, HashSet};
@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::{EventId, SubscriptionKey};
+use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -31,12 +32,13 @@ const READ_KEYS: &str = "SELECT k.tenant, k.key, k.event, k.matched, k.request_h
 
 #[async_trait]
 impl PublishingStore for PostgresStore {
-    async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>> {
+    async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>> {
         let mut answers: Vec<Option<Published>> = vec![None; batch.len()];
         let mut pending: Vec<usize> = (0..batch.len()).collect();
         for round in 0..ROUNDS {
             let items: Vec<&NewEvent> = pending.iter().filter_map(|at| batch.get(*at)).collect();
-            let found = self.commit(&items).await.map_err(|error| after_round(round, error))?;
+            let found =
+                self.commit(&items, until).await.map_err(|error| after_round(round, error))?;
             let mut again = Vec::new();
             for (at, answer) in pending.into_iter().zip(found) {
                 match answer {
@@ -100,13 +102,20 @@ fn tenant_and_key(item: &NewEvent) -> Option<(&str, &str)> {
 
 impl PostgresStore {
     /// One round: `None` for an item whose key was in the way and then was not.
-    async fn commit(&self, items: &[&NewEvent]) -> StoreResult<Vec<Option<Published>>> {
+    async fn commit(
+        &self,
+        items: &[&NewEvent],
+        until: Timestamp,
+    ) -> StoreResult<Vec<Option<Published>>> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
         let batch = Batch::of(items)?;
         let groups = batch.groups.clone();
-        let row = batch.query().fetch_one(&self.pool).await.checked()?;
+        let row = batch.query(until).fetch_one(&self.pool).await.checked()?;
+        if !get::<bool>(&row, "in_time")? {
+            return Err(StoreError::Unavailable("the commit came too late".to_owned()));
+        }
         let current: Vec<bool> = get(&row, "ok")?;
         let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
         let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
@@ -244,10 +253,10 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    fn query(self) -> super::PgQuery<'static> {
+    fn query(self, until: Timestamp) -> super::PgQuery<'static> {
         let query = sqlx::query(statement(!self.keys.is_empty(), self.any_ended));
         let query = self.deliveries.bind(query).bind(self.tenants).bind(self.versions);
-        let query = self.events.bind(query);
+        let query = self.events.bind(query).bind(until.as_micros());
         let keys = &self.keys;
         if keys.is_empty() {
             return query;
