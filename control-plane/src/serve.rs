@@ -94,6 +94,7 @@ pub async fn start(
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls);
     let (flow, mut tasks, health) = (assembled.flow, assembled.tasks, assembled.health);
     flow.event_types.refresh().await.context("reading the event types")?;
+    flow.enter().await.context("the first heartbeat")?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
@@ -210,6 +211,10 @@ pub fn assemble(
     let tenants = tenants(&store, &clock, &dispatcher, &peers, &notices, shards);
     let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let (turns, keys) = ordering::turns();
+    let watermark = Watermark::default();
+    if !(settings.server.replica_id.is_empty() || settings.single_process()) {
+        watermark.succeed(clock.now(), cluster.doubt());
+    }
     let parts = Parts {
         settings,
         store,
@@ -221,7 +226,7 @@ pub fn assemble(
         cluster,
         tests: Tests::default(),
         turns,
-        watermark: Watermark::default(),
+        watermark,
         notices,
         streaks: Streaks::default(),
     };

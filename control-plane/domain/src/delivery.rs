@@ -304,6 +304,14 @@ impl Late {
     pub fn standing(self, before: Option<Standing>) -> Option<Standing> {
         if self.succeeds { Some(Standing::SUCCEEDED) } else { before }
     }
+
+    /// How many attempts history has after it of a delivery that stood like this;
+    /// `number` is the result's own. What ends a delivery while a newer attempt is IN_FLIGHT does not
+    /// count that one: it may never be sent, and its result, or its loss, counts it.
+    pub fn attempts(self, state: DeliveryState, attempts: u32, number: u32) -> u32 {
+        let open = self.succeeds && state == DeliveryState::InFlight;
+        attempts.saturating_sub(u32::from(open)).max(number)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -320,8 +328,8 @@ pub enum LateRecord {
 pub fn late(state: Option<DeliveryState>, known: Known, outcome: Outcome) -> Late {
     let record = match known {
         Known::Nothing => LateRecord::Insert,
-        Known::Unknown => LateRecord::ReplaceUnknown,
-        Known::Result => LateRecord::Ignore,
+        Known::Unknown if outcome != Outcome::Unknown => LateRecord::ReplaceUnknown,
+        Known::Unknown | Known::Result => LateRecord::Ignore,
     };
     let open = matches!(
         state,

@@ -4,7 +4,7 @@
 //! who is alive, and what a subscription's running clock says. Guarantees only
 //! that it is about a second old at most while the database answers.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use tokio::time::Instant;
 use super::Owner;
 use super::hearing::Hearing;
 
+/// Longer than the database goes on with a statement whose caller is gone.
+const STATEMENT: Duration = Duration::from_secs(12);
 /// A database whose clock has moved this far from ours has jumped (rule 15).
 const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
@@ -30,9 +32,12 @@ struct Inner {
     hearing: RwLock<Hearing>,
     /// When the database last refused a commit, unless it has taken one since.
     refused: RwLock<Option<Instant>>,
+    /// When the last look at everybody was asked for.
+    seen: AtomicI64,
     sweeps: AtomicU64,
     suspicion: AtomicBool,
     clock_is_off: AtomicBool,
+    has_left: AtomicBool,
 }
 
 /// Everybody's state as last read. Cheap to clone.
@@ -56,9 +61,11 @@ impl Cluster {
             started: Instant::now(),
             hearing: RwLock::new(Hearing::new(now)),
             refused: RwLock::new(None),
+            seen: AtomicI64::new(i64::MIN),
             sweeps: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             clock_is_off: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
         }))
     }
 
@@ -79,11 +86,42 @@ impl Cluster {
     }
 
     /// The database took a heartbeat, and told everybody's state.
-    pub(super) fn hear(&self, view: ClusterView) {
+    pub(super) fn hear(&self, view: ClusterView, asked: Timestamp) {
         let mut hearing = self.0.hearing.write().unwrap_or_else(PoisonError::into_inner);
         hearing.hear(view.now, Instant::now());
         drop(hearing);
         self.set(view);
+        self.0.seen.store(asked.as_micros(), Ordering::Release);
+    }
+
+    /// Whoever had joined by this time, by our own clock, is known.
+    pub(super) fn seen(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.seen.load(Ordering::Acquire))
+    }
+
+    /// The latest time, by the database's clock, at which a commit of events may begin
+    /// in it: those who no longer hear of this replica go by the same heartbeat.
+    pub(super) fn may_commit_until(&self) -> Timestamp {
+        let view = self.view();
+        let own = view.replicas.iter().find(|replica| replica.id == self.0.replica);
+        let own = own.filter(|_| !self.0.has_left.load(Ordering::Relaxed));
+        own.map_or(Timestamp::from_micros(i64::MIN), |replica| replica.heard + self.licence())
+    }
+
+    /// Long enough for a heartbeat and a commit of a slow database.
+    fn licence(&self) -> Duration {
+        self.0.lost_after * 2
+    }
+
+    /// How long after it was asked for, or after its replica was last heard of, a
+    /// commit may still appear.
+    pub fn doubt(&self) -> Duration {
+        self.licence() + STATEMENT
+    }
+
+    /// From now on others count on it that nothing is committed here.
+    pub(super) fn leave(&self) {
+        self.0.has_left.store(true, Ordering::Relaxed);
     }
 
     fn hearing(&self) -> Hearing {
@@ -139,13 +177,13 @@ impl Cluster {
         alive.map(|replica| replica.address.clone()).collect()
     }
 
-    /// When the other replicas were last heard of that are lost, but only since less
-    /// than `span`.
-    pub fn lately_lost(&self, span: Duration) -> Vec<Timestamp> {
+    /// When the other replicas were last heard of that are lost, and whose last
+    /// commits may still appear.
+    pub fn lately_lost(&self) -> Vec<Timestamp> {
         let view = self.view();
         let lost = view.replicas.iter().filter(|replica| {
             let silence = view.now.since(replica.heard);
-            replica.id != self.0.replica && silence >= self.0.lost_after && silence < span
+            replica.id != self.0.replica && silence >= self.0.lost_after && silence < self.doubt()
         });
         lost.map(|replica| replica.heard).collect()
     }
@@ -258,10 +296,13 @@ mod tests {
             heard: NOW - Duration::from_secs(seconds),
         };
         view.replicas =
-            vec![silent("one", 7), silent("two", 4), silent("three", 6), silent("four", 15)];
+            vec![silent("one", 7), silent("two", 4), silent("three", 6), silent("four", 22)];
         cluster.set(view);
-        let lost = cluster.lately_lost(Duration::from_secs(15));
-        assert_eq!(lost, [NOW - Duration::from_secs(6)]);
+        assert_eq!(cluster.lately_lost(), [NOW - Duration::from_secs(6)]);
+        let licence = Duration::from_secs(10);
+        assert_eq!(cluster.may_commit_until(), NOW - Duration::from_secs(7) + licence);
+        cluster.leave();
+        assert!(cluster.may_commit_until() < NOW - Duration::from_secs(3600));
     }
 
     #[test]
@@ -287,7 +328,7 @@ mod tests {
         let mut view = ClusterView::clone(&cluster.view());
         let look = |view: &mut ClusterView, seconds| {
             view.now = NOW + Duration::from_secs(seconds);
-            cluster.hear(view.clone());
+            cluster.hear(view.clone(), NOW);
         };
         assert!(cluster.agent_alive(&first), "nothing is known of anybody");
         view.agents = vec![seen(1, NOW)];
@@ -323,11 +364,11 @@ mod tests {
         let mut view = ClusterView::clone(&cluster.view());
         for second in 0..=60 {
             view.now = NOW + Duration::from_secs(second);
-            cluster.hear(view.clone());
+            cluster.hear(view.clone(), NOW);
         }
         assert!(!cluster.agent_alive(&new), "it had a minute");
         view.now = NOW + Duration::from_secs(75);
-        cluster.hear(view);
+        cluster.hear(view, NOW);
         assert!(cluster.agent_alive(&new), "this replica stood still for a quarter of it");
     }
 }

@@ -134,7 +134,7 @@ impl Flow {
             };
             let result = self.tests.expect(delivery.id);
             let event = Arc::clone(&new.event);
-            match self.store.publish(&[new]).await {
+            match self.store.publish(&[new], self.cluster.may_commit_until()).await {
                 Ok(results) if results.first().is_some_and(Published::is_committed) => {}
                 Ok(_) => {
                     self.tests.forget(delivery.id);

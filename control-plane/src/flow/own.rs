@@ -23,6 +23,8 @@ const GIVE_UP_AT_ONCE: usize = 8;
 /// How long a shard that is given up waits for what is in flight; what is still
 /// out then is taken over by the next owner.
 const DRAIN_SHARD: Duration = Duration::from_secs(3);
+/// How long one that leaves waits for its last commit.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// What the ownership loop remembers.
 struct Leases {
@@ -50,26 +52,37 @@ impl Flow {
     }
 
     async fn own_once(&self, leases: &mut Leases, next_renewal: &mut Timestamp) -> StoreResult<()> {
+        // Beside one another: a slow database must not cost a lease what it need not.
+        let renewed = self.renew_in_time(leases, next_renewal);
+        let asked = self.clock.now();
+        let (renewed, view) = tokio::join!(renewed, self.heartbeat());
+        renewed?;
+        let view = view?;
+        if self.clock.follows_database() {
+            self.cluster.compare_clocks(self.clock.now(), view.now);
+        }
+        self.cluster.hear(view, asked);
+        self.forget_lost_agents();
+        self.keep_region_clocks().await?;
+        self.balance(leases).await?;
+        leases.first = false;
+        Ok(())
+    }
+
+    async fn heartbeat(&self) -> StoreResult<ClusterView> {
         let me = ReplicaRow {
             id: self.replica.clone(),
             address: self.peers.own_address(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             heard: self.clock.now(),
         };
-        let sightings = self.dispatcher.sightings(&self.replica);
-        let heartbeat = self.store.heartbeat(&me, &sightings);
-        // Beside one another: a slow database must not cost a lease what it need not.
-        let (renewed, view) = tokio::join!(self.renew_in_time(leases, next_renewal), heartbeat);
-        renewed?;
-        let view = view?;
-        if self.clock.follows_database() {
-            self.cluster.compare_clocks(self.clock.now(), view.now);
-        }
-        self.cluster.hear(view);
-        self.forget_lost_agents();
-        self.keep_region_clocks().await?;
-        self.balance(leases).await?;
-        leases.first = false;
+        self.store.heartbeat(&me, &self.dispatcher.sightings(&self.replica)).await
+    }
+
+    /// Is seen by the others from now on, which whoever commits events has to be.
+    pub async fn enter(&self) -> StoreResult<()> {
+        let asked = self.clock.now();
+        self.cluster.hear(self.heartbeat().await?, asked);
         Ok(())
     }
 
@@ -294,6 +307,15 @@ impl Flow {
             }
         }
         self.store.release_shards(&self.replica, &shards).await?;
+        self.cluster.leave();
+        let left = self.clock.now();
+        while self.watermark.at(self.clock.now()) < left {
+            if self.clock.now() >= left + SETTLE {
+                // The row stays, so that the others wait for what may still appear.
+                return Ok(());
+            }
+            self.clock.sleep(Duration::from_millis(20)).await;
+        }
         self.store.remove_replica(&self.replica).await
     }
 }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 
 use super::Flow;
-use super::publish::watermark::DOUBT;
 
 /// How long a call waits for what is being committed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(25);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A replica still commits, or cannot say whether it does.
@@ -24,11 +23,12 @@ impl Flow {
     pub async fn close_window(&self, end: Timestamp) -> Result<(), WindowOpen> {
         let deadline = self.clock.now() + PATIENCE;
         loop {
-            let here = self.watermark.at(self.clock.now());
+            // One that joined since, and publishes already, could not be asked.
+            let here = self.watermark.at(self.clock.now()).min(self.cluster.seen());
             let elsewhere = self.peers.publish_watermarks().await;
             let elsewhere = elsewhere.map_err(|error| WindowOpen(error.to_string()))?;
             // What a replica committed when it was lost, the database may still do.
-            let lost = self.cluster.lately_lost(DOUBT);
+            let lost = self.cluster.lately_lost();
             if elsewhere.into_iter().chain(lost).fold(here, Timestamp::min) >= end {
                 return Ok(());
             }

@@ -177,7 +177,7 @@ in_time!(OwnershipStore {
 });
 
 in_time!(PublishingStore {
-    fn publish(batch: &[NewEvent]) -> StoreResult<Vec<Published>>;
+    fn publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
     fn add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
 });
 

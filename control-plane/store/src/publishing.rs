@@ -26,7 +26,11 @@ pub trait PublishingStore {
     /// ended. Every unfinished one that is no test and has no number gets the
     /// next one of its subscription: gapless, in the order of commits, and within the batch in its
     /// order (rule 7). On `Rejected` nothing of the whole batch was written.
-    async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>>;
+    ///
+    /// A commit that a network holds back begins by `until`, on the database's own
+    /// clock, or never: `Unavailable`, and nothing is written. An engine whose calls
+    /// end with what they do, SQLite, has nothing to compare.
+    async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
 
     /// Adds a delivery to an event that is already stored (resend, replay). It is
     /// found among its event's deliveries from then on.

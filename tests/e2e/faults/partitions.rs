@@ -1,16 +1,21 @@
 //! Networks that swallow what is said: between an agent and the control plane,
 //! and between a replica and the database.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
+use futures::TryStreamExt;
 use futures::future::join_all;
 use http::StatusCode;
-use postrider_proto::v1::AttemptOutcome;
+use postrider_proto::v1::reconcile_events_response::Part;
+use postrider_proto::v1::{AttemptOutcome, ReconcileEventsRequest};
+use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{Answer, Gate, held, ok, status};
 use postrider_tests::wait;
 use tokio::time::{Instant, sleep};
+use tonic::{Code, Status};
 
 use super::{
     Payee, SETTLED, TOLD, assert_alive, assert_refused, payees, two_behind_proxies,
@@ -203,4 +208,66 @@ async fn postgres_replica_and_database() {
         payee.delivered(&parted, &receiver).await;
     }
     assert_alive(&parted).await;
+}
+
+/// The names of the events that a window had, once it is closed.
+async fn in_window(api: &Api, window: &ReconcileEventsRequest) -> Result<BTreeSet<String>, Status> {
+    let mut events = api.events.clone();
+    let rows: Vec<_> =
+        events.reconcile_events(window.clone()).await?.into_inner().try_collect().await?;
+    let names = rows.into_iter().filter_map(|row| match row.part {
+        Some(Part::Row(row)) => Some(row.event),
+        _ => None,
+    });
+    Ok(names.collect())
+}
+
+/// The network holds an event's commit back until its replica has given it up, is
+/// lost to the other, and the other has closed the window that the event belongs to:
+/// then it comes through, and changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_commit_that_comes_too_late() {
+    let cluster = two_behind_proxies().await;
+    let (parted, whole) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
+    wait_for_shards(&whole, SOON, shared).await;
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payee = Payee::create(&whole, &receiver, "late", 0).await;
+    let begun = SystemTime::now();
+    // One after the other: every connection knows the statement.
+    for _ in 0..60 {
+        payee.publish(&parted, 1).await;
+    }
+    cluster.database_proxies[0].stall();
+    assert_refused(&parted, &payee, "late").await;
+    let window = ReconcileEventsRequest {
+        parent: payee.tenant.clone(),
+        start_time: Some(begun.into()),
+        // After the event's time; replicas' clocks differ a little.
+        end_time: Some((SystemTime::now() - Duration::from_secs(1)).into()),
+        ..ReconcileEventsRequest::default()
+    };
+    let stalled = Instant::now();
+    let closed = loop {
+        match in_window(&whole, &window).await {
+            Ok(events) => break events,
+            Err(open) if stalled.elapsed() < SETTLED => {
+                assert_eq!(open.code(), Code::Unavailable, "{open}");
+                sleep(Duration::from_millis(200)).await;
+            }
+            Err(open) => panic!("{open}"),
+        }
+    };
+    println!("the window was closed {:?} after the parting", stalled.elapsed());
+    assert_eq!(closed, payee.events.iter().cloned().collect());
+
+    cluster.database_proxies[0].pass();
+    println!("ready {:?} after the healing", wait_until_ready(&parted, true, SETTLED).await);
+    payee.publish(&parted, 1).await;
+    sleep(Duration::from_secs(2)).await; // what was held back came before
+    for api in [&parted, &whole] {
+        assert_eq!(in_window(api, &window).await.unwrap(), closed, "it was closed");
+    }
+    payee.delivered(&whole, &receiver).await;
+    payee.publish_surely(&parted, "late").await;
+    payee.delivered(&whole, &receiver).await;
 }

@@ -117,7 +117,7 @@ passed_on!(EventTypeStore {
 });
 
 passed_on!(PublishingStore {
-    publish(batch: &[NewEvent]) -> StoreResult<Vec<Published>>;
+    publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
     add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
 });
 

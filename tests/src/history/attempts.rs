@@ -42,14 +42,11 @@ fn ended(delivery: &Delivery, brief: bool) -> Vec<String> {
     }
 }
 
-/// Numbers follow one another up to the count. A delivery that an earlier attempt's
-/// late success ended may count one more, which may have been begun and was not.
+/// Numbers follow one another up to the count.
 fn counted(delivery: &Delivery, attempts: &[Attempt]) -> Vec<String> {
     let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.number).collect();
     let wanted: Vec<u32> = (1..=delivery.attempt_count).collect();
-    let (last, rest) = wanted.split_last().map_or((0, &[][..]), |(last, rest)| (*last, rest));
-    let late = delivery.state() == DeliveryState::Succeeded && last > 1 && numbers == rest;
-    if numbers == wanted || late {
+    if numbers == wanted {
         return Vec::new();
     }
     vec![format!("has attempts {numbers:?} and counts {}", delivery.attempt_count)]

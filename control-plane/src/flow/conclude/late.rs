@@ -24,8 +24,8 @@ const CLAIM_POLL: Duration = Duration::from_millis(5);
 const CLAIM_LIMIT: Duration = Duration::from_secs(15);
 
 impl ConcludeWriter {
-    /// Records results whose deliveries have moved on. To an UNKNOWN there is
-    /// nothing to add: somebody knew more.
+    /// Records results whose deliveries have moved on. An UNKNOWN is news only where
+    /// history has nothing of its attempt: one that may have been sent stands there.
     pub(super) async fn conclude_late(
         &self,
         late: Vec<Report>,
@@ -48,9 +48,7 @@ impl ConcludeWriter {
     }
 
     async fn conclude_one_late(&self, mut report: Report) -> Result<(), (StoreError, Report)> {
-        if report.record.outcome != Outcome::Unknown
-            && let Err(error) = self.record_late(&mut report).await
-        {
+        if let Err(error) = self.record_late(&mut report).await {
             return Err((error, report));
         }
         self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));

@@ -3,14 +3,16 @@
 //! Fed by the writer; feeds `flow::reconcile`, here and at other replicas.
 //! Guarantees that no event with a time before the watermark appears later, be it
 //! by a commit of which nobody knows whether it happened.
+//!
+//! What bounds such a commit, wherever a network holds it back: its statement tells
+//! the database the latest time at which it may begin, counted from the heartbeat
+//! that the database last took from its replica (`Cluster::may_commit_until`). So it
+//! is over for a replica that nobody hears any more as well, and by the same clock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postrider_domain::time::Timestamp;
-
-/// Longer than the database goes on with a statement whose caller is gone.
-pub const DOUBT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,6 +37,12 @@ impl Watermark {
         Batch { watermark: self.clone(), since: now }
     }
 
+    /// An earlier process may have published under this replica's name until now, and
+    /// its last heartbeat is no longer told from ours.
+    pub fn succeed(&self, now: Timestamp, doubt: Duration) {
+        self.state().doubtful.push((now - doubt, now + doubt));
+    }
+
     /// No event before this time appears any more.
     pub fn at(&self, now: Timestamp) -> Timestamp {
         let state = self.state();
@@ -51,11 +59,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Whether it is committed is not known.
-    pub(super) fn unknown(&self, now: Timestamp) {
+    /// Whether it is committed is not known, of what was asked for then. It may still
+    /// appear for as long as `doubt`.
+    pub(super) fn unknown(&self, asked: Timestamp, doubt: Duration) {
         let mut state = self.watermark.state();
-        state.doubtful.retain(|(_, until)| *until > now);
-        state.doubtful.push((self.since, now + DOUBT));
+        state.doubtful.retain(|(_, until)| *until > asked);
+        state.doubtful.push((self.since, asked + doubt));
     }
 }
 
@@ -71,6 +80,8 @@ impl Drop for Batch {
 mod tests {
     use super::*;
 
+    const DOUBT: Duration = Duration::from_secs(30);
+
     #[test]
     fn what_is_open_or_in_doubt_holds_it_back() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
@@ -79,14 +90,23 @@ mod tests {
         let first = watermark.begin(at(6));
         let beside = watermark.begin(at(7));
         assert_eq!(watermark.at(at(8)), at(6));
-        first.unknown(at(9));
+        first.unknown(at(9), DOUBT);
         drop(first);
         let second = watermark.begin(at(10));
-        assert_eq!(watermark.at(at(11)), at(6));
-        assert_eq!(watermark.at(at(24)), at(7), "by then it has happened or never will");
+        assert_eq!(watermark.at(at(38)), at(6));
+        assert_eq!(watermark.at(at(39)), at(7), "by then it has happened or never will");
         drop(beside);
-        assert_eq!(watermark.at(at(24)), at(10));
+        assert_eq!(watermark.at(at(39)), at(10));
         drop(second);
-        assert_eq!(watermark.at(at(25)), at(25));
+        assert_eq!(watermark.at(at(40)), at(40));
+    }
+
+    #[test]
+    fn what_an_earlier_process_of_the_same_name_left_is_in_doubt_for_a_while() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let watermark = Watermark::default();
+        watermark.succeed(at(100), DOUBT);
+        assert_eq!(watermark.at(at(129)), at(70), "nothing of it was asked for before");
+        assert_eq!(watermark.at(at(130)), at(130));
     }
 }

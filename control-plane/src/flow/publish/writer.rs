@@ -41,7 +41,8 @@ impl PublishWriter {
         let open = self.parts.watermark.begin(self.parts.clock.now());
         let (items, new) = self.prepare(batch);
         let started = self.parts.clock.now();
-        let result = self.parts.store.publish(&new).await;
+        let until = self.parts.cluster.may_commit_until();
+        let result = self.parts.store.publish(&new, until).await;
         self.parts.metrics.observe_commit(
             "publish",
             self.parts.clock.now().since(started),
@@ -59,7 +60,7 @@ impl PublishWriter {
                 // Whether it was committed is not known: what was, the sweep finds.
                 self.parts.cluster.suspect();
                 self.parts.cluster.committed(!error.is_transient());
-                open.unknown(self.parts.clock.now());
+                open.unknown(started, self.parts.cluster.doubt());
                 tracing::warn!(%error, events = new.len(), "publish was not committed");
                 self.roll_back(new.iter().flat_map(reserved));
                 for item in items {
@@ -74,11 +75,13 @@ impl PublishWriter {
     async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>, open: &Batch) {
         for (item, new) in items.into_iter().zip(new) {
             let new = vec![new];
-            match self.parts.store.publish(&new).await {
+            let asked = self.parts.clock.now();
+            let until = self.parts.cluster.may_commit_until();
+            match self.parts.store.publish(&new, until).await {
                 Ok(results) => self.finish(vec![item], new, results),
                 Err(error) => {
                     self.parts.cluster.suspect();
-                    open.unknown(self.parts.clock.now());
+                    open.unknown(asked, self.parts.cluster.doubt());
                     self.roll_back(new.iter().flat_map(reserved));
                     let _ = item.verdict.send(Verdict::Decided(Err(error.into())));
                 }

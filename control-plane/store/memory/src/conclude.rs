@@ -88,18 +88,18 @@ impl Tables {
             self.count(record, 1);
         }
         if standing.is_some() {
-            self.settle(record, late.succeeds, now);
+            self.settle(record, late, now);
         }
         Ok(late)
     }
 
     /// Brings the delivery itself up to what a late result says of it.
-    fn settle(&mut self, record: &AttemptRecord, succeeds: bool, now: Timestamp) {
+    fn settle(&mut self, record: &AttemptRecord, late: Late, now: Timestamp) {
         let id = record.key.delivery;
         if let Some(delivery) = self.unfinished.get_mut(&id).or(self.ended.get_mut(&id)) {
-            delivery.attempts = delivery.attempts.max(record.key.number);
+            delivery.attempts = late.attempts(delivery.state, delivery.attempts, record.key.number);
         }
-        if !succeeds {
+        if !late.succeeds {
             return;
         }
         self.end(id, DeliveryState::Succeeded, None, now);

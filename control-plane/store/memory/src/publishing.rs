@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::DeliveryId;
+use postrider_domain::time::Timestamp;
 use postrider_store::engine::numbered;
 use postrider_store::{NewEvent, Published, PublishingStore, StoreError, StoreResult};
 
@@ -14,8 +15,11 @@ use crate::{MemoryStore, refuse_nul};
 
 #[async_trait]
 impl PublishingStore for MemoryStore {
-    async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>> {
+    async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>> {
         let mut tables = self.tables()?;
+        if (self.clock)() > until {
+            return Err(StoreError::Unavailable("it came too late".to_owned()));
+        }
         let answers: Vec<Published> = batch.iter().map(|item| judge(&tables, item)).collect();
         let accepted = || {
             batch.iter().zip(&answers).filter(|(_, answer)| answer.is_committed()).map(|(i, _)| i)

@@ -91,7 +91,7 @@ impl PostgresStore {
             late(delivery.as_ref().map(|delivery| delivery.state), known, record.outcome);
         let standing = decision.standing(delivery.as_ref().map(Delivery::standing));
         if let Some(delivery) = delivery {
-            move_delivery(&mut transaction, &delivery, record, decision.succeeds, now).await?;
+            move_delivery(&mut transaction, &delivery, record, decision, now).await?;
         }
         if let (LateRecord::ReplaceUnknown, Some(earlier)) = (decision.record, earlier) {
             remove_attempt(&mut transaction, record, &earlier).await?;
@@ -193,16 +193,16 @@ async fn remove_attempt(
     Ok(())
 }
 
-/// Ends the delivery when it succeeded by the record; keeps its number of attempts
-/// from falling behind the record's.
+/// Ends the delivery when it succeeded by the record; counts what history has then.
 async fn move_delivery(
     connection: &mut PgConnection,
     delivery: &Delivery,
     record: &AttemptRecord,
-    succeeds: bool,
+    decision: Late,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let attempts = delivery.attempts.max(record.key.number);
+    let succeeds = decision.succeeds;
+    let attempts = decision.attempts(delivery.state, delivery.attempts, record.key.number);
     if !succeeds && attempts == delivery.attempts {
         return Ok(());
     }

@@ -28,6 +28,8 @@ macro_rules! clock {
     };
 }
 
+pub(super) use clock;
+
 /// Replicas and agents unheard for longer are gone; in microseconds, and as in [`VIEW`].
 const FORGET_AFTER_US: i64 = 60_000_000;
 

@@ -90,14 +90,18 @@ pub(super) use {delivery_source, number_added, number_and_insert};
 /// quadratic. Where everything passes, it is not even looked up.
 ///
 /// Parameters: 1 to 4 the deliveries, 5 and 6 the configurations, 7 the events, 8 the
+/// latest time at which the statement may begin to write, 9 the
 /// keys.
 macro_rules! publish {
     (keys: [$($keys:expr)?], ended: [$($ended:expr)?], everything: $everything:expr,
      event_passes: $event:expr, delivery_passes: $delivery:expr, refused: $refused:expr) => {
         concat!(
-            "WITH checked AS MATERIALIZED (
-                SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version ORDER BY c.ord) AS ok,
-                    bool_and(t.config_version IS NOT DISTINCT FROM c.version) AS every
+            "WITH fence AS MATERIALIZED (SELECT ", $crate::postgres::ownership::clock!(), " <= $8 AS open)
+            , checked AS MATERIALIZED (
+                SELECT array_agg(t.config_version IS NOT DISTINCT FROM c.version
+                        AND (SELECT open FROM fence) ORDER BY c.ord) AS ok,
+                    bool_and(t.config_version IS NOT DISTINCT FROM c.version)
+                        AND (SELECT open FROM fence) AS every
                 FROM unnest($5::text[], $6::bigint[]) WITH ORDINALITY AS c(tenant, version, ord)
                 LEFT JOIN tenants t ON t.id = c.tenant AND t.delete_time IS NULL)",
             $($keys,)?
@@ -107,7 +111,8 @@ macro_rules! publish {
                 WHERE ", $event, ")",
             number_and_insert!(all: "(SELECT yes FROM everything)", passes: $delivery),
             $($ended, $delivery, ")",)?
-            " SELECT (SELECT ok FROM checked) AS ok, ", $refused, " AS refused,
+            " SELECT (SELECT open FROM fence) AS in_time, (SELECT ok FROM checked) AS ok, ",
+            $refused, " AS refused,
                 (SELECT base FROM bases) AS base"
         )
     };
@@ -119,7 +124,7 @@ macro_rules! keys {
     () => {
         ", asked AS MATERIALIZED (
             SELECT tenant, key, event, matched, request_hash, expire_time, create_time
-            FROM unnest($8::key_input[]) AS k WHERE (SELECT ok FROM checked)[config])
+            FROM unnest($9::key_input[]) AS k WHERE (SELECT ok FROM checked)[config])
         , taken AS (INSERT INTO idempotency_keys AS old
                 (tenant, key, event, matched, request_hash, expire_time, create_time)
             SELECT tenant, key, event, matched, request_hash, expire_time, create_time FROM asked
@@ -189,12 +194,15 @@ pub(super) const fn statement(keys: bool, ended: bool) -> &'static str {
     }
 }
 
-/// As [`statement`], parameters 1 to 7, for a batch without keys of which nothing has
-/// ended: it stores all of it, or nothing when a configuration has changed. Most
+/// As [`statement`], parameters 1 to 8, for a batch without keys of which nothing has
+/// ended: it stores all of it, or nothing when a configuration has changed or it comes
+/// too late. Most
 /// batches are such ones, and what a small one costs is the length of its plan.
 pub(super) const ALL_OR_NOTHING: &str = concat!(
     "WITH checked AS MATERIALIZED (
-        SELECT count(t.id) = cardinality($5::text[]) AS yes
+        SELECT count(t.id) = cardinality($5::text[]) AND ",
+    crate::postgres::ownership::clock!(),
+    " <= $8 AS yes
         FROM unnest($5::text[], $6::bigint[]) AS c(tenant, version)
         LEFT JOIN tenants t ON t.id = c.tenant AND t.config_version = c.version
             AND t.delete_time IS NULL)

@@ -1,8 +1,8 @@
 //! Commits of events: one statement for a batch.
 //!
-//! The statement compares the configuration versions (rule 1), takes the
-//! idempotency keys (rule 9) and inserts the events and deliveries of the items
-//! that passed both. Most batches have no keys and pass as a whole, by a shorter
+//! The statement compares the configuration versions (rule 1) and the time, takes
+//! the idempotency keys (rule 9) and inserts the events and deliveries of the items
+//! that passed all three. Most batches have no keys and pass as a whole, by a shorter
 //! statement; what a key belongs to, when it was used before, takes another one.
 
 use std::collections::{HashMap, HashSet};
@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::EventId;
+use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::arrays::{DeliveryArrays, EventInput, int};
@@ -32,12 +33,13 @@ const READ_KEYS: &str = "SELECT k.tenant, k.key, k.event, k.matched, k.request_h
 
 #[async_trait]
 impl PublishingStore for PostgresStore {
-    async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>> {
+    async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>> {
         let mut answers: Vec<Option<Published>> = vec![None; batch.len()];
         let mut pending: Vec<usize> = (0..batch.len()).collect();
         for round in 0..ROUNDS {
             let items: Vec<&NewEvent> = pending.iter().filter_map(|at| batch.get(*at)).collect();
-            let found = self.commit(&items).await.map_err(|error| after_round(round, error))?;
+            let found =
+                self.commit(&items, until).await.map_err(|error| after_round(round, error))?;
             let mut again = Vec::new();
             for (at, answer) in pending.into_iter().zip(found) {
                 match answer {
@@ -100,24 +102,28 @@ fn tenant_and_key(item: &NewEvent) -> Option<(&str, &str)> {
 
 impl PostgresStore {
     /// One round: `None` for an item whose key was in the way and then was not.
-    async fn commit(&self, items: &[&NewEvent]) -> StoreResult<Vec<Option<Published>>> {
+    async fn commit(
+        &self,
+        items: &[&NewEvent],
+        until: Timestamp,
+    ) -> StoreResult<Vec<Option<Published>>> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
         let batch = Batch::of(items)?;
         if batch.is_plain()
-            && let Some(numbers) = self.commit_all(batch).await?
+            && let Some(numbers) = self.commit_all(batch, until).await?
         {
             return Ok(committed(items, numbers));
         }
-        self.commit_what_passes(items).await
+        self.commit_what_passes(items, until).await
     }
 
-    /// Stores a whole batch; `None` when a configuration has changed, and nothing of
-    /// it was stored.
-    async fn commit_all(&self, batch: Batch<'_>) -> StoreResult<Option<Numbers>> {
+    /// Stores a whole batch; `None` when a configuration has changed or it comes too
+    /// late, and nothing of it was stored.
+    async fn commit_all(&self, batch: Batch<'_>, until: Timestamp) -> StoreResult<Option<Numbers>> {
         let (lanes, counts) = (batch.deliveries.lanes(), batch.deliveries.counts());
-        let query = batch.bind(sqlx::query(ALL_OR_NOTHING));
+        let query = batch.bind(sqlx::query(ALL_OR_NOTHING), until);
         let row = query.fetch_one(&self.pool).await.checked()?;
         if !get::<bool>(&row, "stored")? {
             return Ok(None);
@@ -127,11 +133,18 @@ impl PostgresStore {
         Ok(Some(Numbers { bases, lanes: lanes.into_iter() }))
     }
 
-    async fn commit_what_passes(&self, items: &[&NewEvent]) -> StoreResult<Vec<Option<Published>>> {
+    async fn commit_what_passes(
+        &self,
+        items: &[&NewEvent],
+        until: Timestamp,
+    ) -> StoreResult<Vec<Option<Published>>> {
         let batch = Batch::of(items)?;
         let configs = batch.configs.clone();
         let lanes = batch.deliveries.lanes().into_iter();
-        let row = batch.query().fetch_one(&self.pool).await.checked()?;
+        let row = batch.query(until).fetch_one(&self.pool).await.checked()?;
+        if !get::<bool>(&row, "in_time")? {
+            return Err(StoreError::Unavailable("the commit came too late".to_owned()));
+        }
         let current: Vec<bool> = get(&row, "ok")?;
         let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
         let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
@@ -303,16 +316,16 @@ impl<'a> Batch<'a> {
         self.keys.is_empty() && !self.any_ended
     }
 
-    fn query(mut self) -> PgQuery<'static> {
+    fn query(mut self, until: Timestamp) -> PgQuery<'static> {
         let keys = std::mem::take(&mut self.keys);
         let query = sqlx::query(statement(!keys.is_empty(), self.any_ended));
-        let query = self.bind(query);
+        let query = self.bind(query, until);
         if keys.is_empty() { query } else { query.bind(keys) }
     }
 
     /// Binds all but the keys.
-    fn bind(self, query: PgQuery<'_>) -> PgQuery<'_> {
+    fn bind(self, query: PgQuery<'_>, until: Timestamp) -> PgQuery<'_> {
         let query = self.deliveries.bind(query).bind(self.tenants).bind(self.versions);
-        query.bind(self.events)
+        query.bind(self.events).bind(until.as_micros())
     }
 }

@@ -71,10 +71,8 @@ const FIND_ATTEMPT: &str = concat!(
 );
 const REMOVE_ATTEMPT: &str =
     "DELETE FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?";
-const RAISE_UNFINISHED: &str =
-    "UPDATE deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
-const RAISE_ENDED: &str =
-    "UPDATE ended_deliveries SET attempts = max(attempts, ?3) WHERE tenant = ?1 AND id = ?2";
+const COUNT_UNFINISHED: &str = "UPDATE deliveries SET attempts = ?3 WHERE tenant = ?1 AND id = ?2";
+const COUNT_ENDED: &str = "UPDATE ended_deliveries SET attempts = ?3 WHERE tenant = ?1 AND id = ?2";
 /// Ends the hold on an ordering key that is there for the delivery's event.
 const FREE_KEY: &str = "UPDATE held_keys SET held = 0 WHERE held = 1 \
      AND (tenant, subscription, ordering_key, event) IN ( \
@@ -209,7 +207,7 @@ pub(super) async fn late(
         }
     }
     if let Some((Standing { state, .. }, attempts)) = found {
-        settle(connection, record, state, attempts, late.succeeds, now).await?;
+        settle(connection, record, state, attempts, late, now).await?;
     }
     Ok(late)
 }
@@ -220,14 +218,15 @@ async fn settle(
     record: &AttemptRecord,
     state: DeliveryState,
     attempts: u32,
-    succeeds: bool,
+    late: Late,
     now: Timestamp,
 ) -> StoreResult<()> {
-    if record.key.number > attempts {
+    let (succeeds, counted) = (late.succeeds, late.attempts(state, attempts, record.key.number));
+    if counted != attempts {
         let mut values = named(record);
-        values.add(i64::from(record.key.number));
-        let raise = if state.is_final() { RAISE_ENDED } else { RAISE_UNFINISHED };
-        values.change(connection, raise).await?;
+        values.add(i64::from(counted));
+        let count = if state.is_final() { COUNT_ENDED } else { COUNT_UNFINISHED };
+        values.change(connection, count).await?;
     }
     if succeeds && state.is_final() {
         let mut values = named(record);

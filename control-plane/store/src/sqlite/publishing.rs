@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
@@ -66,7 +67,7 @@ const PUT_SEQUENCES: Bulk = Bulk {
 
 #[async_trait]
 impl PublishingStore for SqliteStore {
-    async fn publish(&self, batch: &[NewEvent]) -> StoreResult<Vec<Published>> {
+    async fn publish(&self, batch: &[NewEvent], _: Timestamp) -> StoreResult<Vec<Published>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let mut answers = judge(&mut tx, batch).await?;

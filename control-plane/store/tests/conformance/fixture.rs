@@ -200,7 +200,7 @@ impl World {
     }
 
     pub async fn commit(&self, item: NewEvent) {
-        let answers = self.store.publish(&[item]).await.unwrap();
+        let answers = self.store.publish(&[item], Timestamp::MAX).await.unwrap();
         assert!(answers.iter().all(Published::is_committed), "{answers:?}");
     }
 

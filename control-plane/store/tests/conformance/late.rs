@@ -146,9 +146,11 @@ conformance! {
             let now = world.now + 2 * SECOND;
             let late = world.store.conclude_late(&record, now).await.unwrap();
             assert_eq!(late, Late { record: LateRecord::Insert, succeeds: true });
+            // The second attempt is under way, and not in the history.
             let ended = Delivery {
                 state: DeliveryState::Succeeded,
                 end_time: Some(now),
+                attempts: if state == DeliveryState::InFlight { 1 } else { 2 },
                 ..delivery.clone()
             };
             assert_eq!(world.get(delivery.id).await, Some(ended), "{state:?}");
@@ -156,6 +158,26 @@ conformance! {
             let again = world.store.conclude_late(&record, now).await.unwrap();
             assert_eq!(again, Late { record: LateRecord::Ignore, succeeds: false });
             assert_eq!(attempts(&world, &delivery).await.len(), 1);
+        }
+    }
+
+    async fn what_a_success_left_under_way_counts_once_it_is_known(engine) {
+        let world = World::new(engine).await;
+        for outcome in [Outcome::Timeout, Outcome::Succeeded, Outcome::Unknown] {
+            let delivery =
+                world.publish_with(|d| d.attempts = 3, DeliveryState::InFlight).await;
+            let success = first_attempt(&delivery, Outcome::Succeeded);
+            world.store.conclude_late(&success, world.now + SECOND).await.unwrap();
+            assert_eq!(world.get(delivery.id).await.unwrap().attempts, 2);
+            let last = record(&delivery, outcome);
+            for written in [LateRecord::Insert, LateRecord::Ignore] {
+                let late = world.store.conclude_late(&last, world.now + HOUR).await.unwrap();
+                assert_eq!(late, Late { record: written, succeeds: false });
+                let ended = world.get(delivery.id).await.unwrap();
+                assert_eq!((ended.attempts, ended.state), (3, DeliveryState::Succeeded));
+                assert_eq!(ended.end_time, Some(world.now + SECOND));
+                assert_eq!(attempts(&world, &delivery).await, [success.clone(), last.clone()]);
+            }
         }
     }
 

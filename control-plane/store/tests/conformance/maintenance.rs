@@ -77,7 +77,7 @@ conformance! {
                     world.new_event(event, vec![delivery])
                 })
                 .collect();
-            world.store.publish(&batch).await.unwrap();
+            world.store.publish(&batch, Timestamp::MAX).await.unwrap();
         }
         engine.maintain(Duration::ZERO, 5 * DAY).await;
         for (event_id, delivery) in made.iter().step_by(100).chain(made.last()) {
@@ -92,7 +92,7 @@ conformance! {
         world.commit(world.keyed("new", 1, world.now + HOUR)).await;
         engine.maintain(Duration::ZERO, 5 * DAY).await;
         world.commit(world.keyed("old", 2, world.now + HOUR)).await;
-        let again = world.store.publish(&[world.keyed("new", 1, world.now + HOUR)]).await;
+        let again = world.store.publish(&[world.keyed("new", 1, world.now + HOUR)], Timestamp::MAX).await;
         assert!(matches!(again.unwrap()[0], Published::Duplicate { .. }));
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::event::Event;
+use postrider_domain::time::Timestamp;
 use postrider_store::{NewEvent, Published, StoreError};
 
 use crate::engine::conformance;
@@ -51,7 +52,7 @@ conformance! {
         let stale = NewEvent { config_version: 1, ..world.keyed("b", 1, world.now + HOUR) };
         let theirs = other.keyed("a", 1, world.now + HOUR);
         let batch = [good, stale, theirs];
-        let answers = world.store.publish(&batch).await.unwrap();
+        let answers = world.store.publish(&batch, Timestamp::MAX).await.unwrap();
         assert_eq!(answers, [committed(), Published::StaleConfig, committed()]);
         for (item, written) in batch.iter().zip([true, false, true]) {
             assert_eq!(is_written(&world, item).await, written);
@@ -66,11 +67,31 @@ conformance! {
         let mut stranger = world.event();
         stranger.tenant = "stranger".parse().unwrap();
         let unknown = NewEvent { config_version: 0, ..world.new_event(stranger, vec![]) };
-        assert_eq!(world.store.publish(&[unknown]).await.unwrap(), [Published::StaleConfig]);
+        assert_eq!(world.store.publish(&[unknown], Timestamp::MAX).await.unwrap(), [Published::StaleConfig]);
         let (version, _) = world.store.delete_tenant(world.tenant(), 1, world.now).await.unwrap();
         for config_version in [0, version - 1, version] {
             let item = NewEvent { config_version, ..world.new_event(world.event(), vec![]) };
-            assert_eq!(world.store.publish(&[item]).await.unwrap(), [Published::StaleConfig]);
+            assert_eq!(world.store.publish(&[item], Timestamp::MAX).await.unwrap(), [Published::StaleConfig]);
+        }
+    }
+
+    /// On the way for longer than it may be: nobody waits for it any more, and windows
+    /// of time were closed that it would change.
+    async fn what_comes_too_late_is_not_committed(engine) {
+        let world = World::new(engine).await;
+        // What SQLite was asked for is over with the call.
+        if engine.name == "sqlite" {
+            return;
+        }
+        let plain = world.new_event(world.event(), vec![]);
+        for late in [world.keyed("late", 1, world.now + HOUR), plain] {
+            let until = world.store.now().await.unwrap() - SECOND;
+            let refused = world.store.publish(std::slice::from_ref(&late), until).await;
+            assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+            assert!(!is_written(&world, &late).await);
+            let until = world.store.now().await.unwrap() + HOUR;
+            let in_time = world.store.publish(std::slice::from_ref(&late), until).await.unwrap();
+            assert!(in_time.iter().all(Published::is_committed), "its key is free: {in_time:?}");
         }
     }
 
@@ -84,7 +105,7 @@ conformance! {
             let fresh = world.keyed(&format!("fresh-{hash}"), 1, world.now + HOUR);
             let plain = world.new_event(world.event(), vec![]);
             let batch = [plain, again, fresh];
-            let answers = world.store.publish(&batch).await.unwrap();
+            let answers = world.store.publish(&batch, Timestamp::MAX).await.unwrap();
             let duplicate = Published::Duplicate { event: first.event.id, matched: 1, same_request };
             assert_eq!(answers, [committed_without(), duplicate, committed()]);
             for (item, written) in batch.iter().zip([true, false, true]) {
@@ -102,7 +123,7 @@ conformance! {
         world.commit(world.keyed("key", 1, world.now)).await;
         let second = world.keyed("key", 2, world.now + HOUR);
         world.commit(second.clone()).await;
-        let answers = world.store.publish(&[world.keyed("key", 2, world.now + HOUR)]).await;
+        let answers = world.store.publish(&[world.keyed("key", 2, world.now + HOUR)], Timestamp::MAX).await;
         let event = second.event.id;
         assert_eq!(
             answers.unwrap(),
@@ -121,7 +142,7 @@ conformance! {
             };
             let (one, two) = (items([0, 1]), items([1, 0]));
             let (answers, others) =
-                tokio::join!(world.store.publish(&one), second.publish(&two));
+                tokio::join!(world.store.publish(&one, Timestamp::MAX), second.publish(&two, Timestamp::MAX));
             let (answers, others) = (answers.unwrap(), others.unwrap());
             for (n, other) in [(0, 1), (1, 0)] {
                 let pair = [(&one[n], &answers[n]), (&two[other], &others[other])];
@@ -158,7 +179,7 @@ conformance! {
                 }
             })
             .collect();
-        let answers = world.store.publish(&batch).await.unwrap();
+        let answers = world.store.publish(&batch, Timestamp::MAX).await.unwrap();
         assert_eq!(answers.len(), 1000);
         assert!(answers.iter().all(|answer| answer.is_committed()));
         for item in [&batch[0], &batch[1], &batch[511], &batch[999]] {
@@ -169,7 +190,7 @@ conformance! {
             counts.unwrap()[0].by_state,
             [(DeliveryState::Waiting, 1), (DeliveryState::InFlight, 1)]
         );
-        assert!(world.store.publish(&[]).await.unwrap().is_empty());
+        assert!(world.store.publish(&[], Timestamp::MAX).await.unwrap().is_empty());
     }
 
     /// Rule 6.
@@ -181,10 +202,10 @@ conformance! {
         let mut twice = world.keyed("twice", 1, world.now + HOUR);
         twice.deliveries[0].id = stored.id;
         for poison in [world.new_event(nul, vec![]), twice] {
-            let refused = world.store.publish(&[first.clone(), poison.clone()]).await;
+            let refused = world.store.publish(&[first.clone(), poison.clone()], Timestamp::MAX).await;
             assert!(matches!(refused, Err(StoreError::Rejected(_))), "{refused:?}");
             assert!(!is_written(&world, &first).await);
-            let alone = world.store.publish(&[poison]).await;
+            let alone = world.store.publish(&[poison], Timestamp::MAX).await;
             assert!(matches!(alone, Err(StoreError::Rejected(_))), "{alone:?}");
         }
         world.commit(first).await;
@@ -225,7 +246,7 @@ conformance! {
             };
             answers.into_iter().filter_map(numbers).collect()
         };
-        let answers = given(world.store.publish(&batch).await.unwrap());
+        let answers = given(world.store.publish(&batch, Timestamp::MAX).await.unwrap());
         let expected = [vec![Some(1)], vec![Some(1)], vec![None], vec![None, Some(2)]];
         assert_eq!(answers, expected);
         for (place, number) in [(0, Some(1)), (3, Some(1)), (4, None), (5, None)] {
@@ -236,7 +257,7 @@ conformance! {
         let later = item(&world, &[DeliveryState::Waiting]);
         let later = Delivery { event: used.event.id, ..later.deliveries[0].clone() };
         assert_eq!(world.store.add_delivery(&later).await.unwrap(), Some(3));
-        let all = given(world.store.publish(&[item(&world, &[DeliveryState::Waiting])]).await.unwrap());
+        let all = given(world.store.publish(&[item(&world, &[DeliveryState::Waiting])], Timestamp::MAX).await.unwrap());
         assert_eq!(all, [vec![Some(4)]]);
     }
 
@@ -256,7 +277,7 @@ conformance! {
         let mut seen: std::collections::BTreeMap<String, Vec<i64>> = Default::default();
         for _ in 0..20 {
             let (one, two) = (batch([&a, &b]), batch([&b, &a]));
-            let (first, other) = tokio::join!(world.store.publish(&one), second.publish(&two));
+            let (first, other) = tokio::join!(world.store.publish(&one, Timestamp::MAX), second.publish(&two, Timestamp::MAX));
             let answers = first.unwrap().into_iter().chain(other.unwrap());
             for (item, answer) in one.iter().chain(&two).zip(answers) {
                 let Published::Committed { sequences } = answer else { panic!("{answer:?}") };
