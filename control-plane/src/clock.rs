@@ -5,7 +5,7 @@
 //! Tests put a clock of their own in its place.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
@@ -26,6 +26,12 @@ pub trait Clock: Send + Sync + 'static {
     async fn sleep(&self, span: Duration) {
         self.sleep_until(self.now() + span).await;
     }
+}
+
+/// What this machine's own clock says, which somebody may set: a witness, no more.
+pub fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// The real clock.

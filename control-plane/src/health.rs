@@ -137,3 +137,73 @@ impl Health {
 const fn status(good: bool) -> ServingStatus {
     if good { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use async_trait::async_trait;
+    use postrider_domain::ids::ReplicaId;
+    use postrider_store::OpenOptions;
+
+    use super::*;
+    use crate::flow::group::{Bounds, group};
+
+    /// A clock that stands until it is moved.
+    struct Manual(AtomicI64);
+
+    #[async_trait]
+    impl Clock for Manual {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+        }
+
+        async fn sleep_until(&self, _: Timestamp) {
+            std::future::pending().await
+        }
+    }
+
+    const BOUNDS: Bounds = Bounds {
+        queued_items: 8,
+        queued_bytes: 8192,
+        shares: 1,
+        batch_items: 4,
+        batch_bytes: 8192,
+        patience: Duration::from_secs(1),
+    };
+
+    #[tokio::test]
+    async fn a_writer_is_stuck_only_while_a_batch_takes_a_minute() {
+        let clock = Arc::new(Manual(AtomicI64::new(0)));
+        let passes = |seconds: i64| clock.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("db").display());
+        let options = OpenOptions { migrate: true, shards: 1, max_connections: 1 };
+        let store = postrider_store::open(&url, &options).await.unwrap();
+        let second = Duration::from_secs(1);
+        let cluster = Cluster::new(ReplicaId("one".into()), 1, second, Timestamp::default());
+        let shown: Arc<dyn Clock> = Arc::<Manual>::clone(&clock);
+        let health = Health::new(shown, store, cluster);
+
+        let (entrance, mut exit) = group::<char, u32>(BOUNDS);
+        exit.watch(health.watch("publish"));
+        let idle = async {
+            tokio::task::yield_now().await;
+            passes(3600);
+            assert!(health.stuck().is_empty(), "nothing to do is no reason to restart it");
+            entrance.enter(&'a', 1, 1).await.unwrap();
+        };
+        let (batch, ()) = tokio::join!(biased; exit.batch(), idle);
+        assert_eq!(batch.unwrap().len(), 1);
+        passes(60);
+        assert!(health.stuck().is_empty());
+        passes(1);
+        assert_eq!(health.stuck(), ["publish"], "its batch is neither committed nor given up");
+        exit.made_progress();
+        assert!(health.stuck().is_empty(), "it waits for the database, and says so");
+        passes(61);
+        assert_eq!(health.stuck(), ["publish"]);
+        entrance.enter(&'a', 2, 1).await.unwrap();
+        exit.batch().await.unwrap();
+        assert!(health.stuck().is_empty());
+    }
+}

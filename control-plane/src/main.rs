@@ -131,12 +131,13 @@ async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
     let telemetry = postrider_agent::telemetry::init("postrider", &settings.telemetry.options())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let control_plane = serve::start(settings, None).await?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    control_plane.stop().await;
+    let told = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    serve::start(settings, None).await?.until(told).await?.stop().await;
     telemetry.shutdown().await;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! setting was checked before a port is bound, and that a stop hands over leases
 //! and loses nothing that was acknowledged.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,9 @@ use crate::{agents, api, replicas};
 const MAINTENANCE_PERIOD: Duration = Duration::from_secs(600);
 /// How long the port stays open after everything else has stopped.
 const CLOSE_CONNECTIONS: Duration = Duration::from_secs(2);
+/// A clock that was set this long ago, and not set back, is the one to go by.
+const CLOCK_SET: Duration = Duration::from_secs(60);
+const CLOCK_POLL: Duration = Duration::from_secs(1);
 /// A probe of a dead endpoint without a result after this long was lost; longer
 /// than any attempt may take.
 const PROBE_PATIENCE: Duration = Duration::from_secs(75);
@@ -131,6 +135,33 @@ pub async fn start(
 }
 
 impl ControlPlane {
+    /// Serves until told to stop, and starts anew when the database's clock and this
+    /// machine's were set for good: what is in memory was timed by one that is no more. Agents keep what
+    /// they hold, as through any restart.
+    pub async fn until(mut self, told: impl Future<Output = ()>) -> anyhow::Result<Self> {
+        let mut told = std::pin::pin!(told);
+        loop {
+            tokio::select! {
+                () = &mut told => return Ok(self),
+                () = self.outlived_its_clock() => {}
+            }
+            tracing::warn!("the database's clock was set for good; starting anew by it");
+            let mut settings = Settings::clone(&self.flow.settings);
+            settings.server.listen = self.address;
+            self.stop().await;
+            self = start(settings, None).await?;
+        }
+    }
+
+    async fn outlived_its_clock(&self) {
+        let cluster = &self.flow.cluster;
+        // While nothing is heard of the database, its clock is not known either.
+        let heard = || cluster.silence() < CLOCK_POLL * 3;
+        while !(heard() && cluster.alone_for().is_some_and(|alone| alone > CLOCK_SET)) {
+            tokio::time::sleep(CLOCK_POLL).await;
+        }
+    }
+
     /// Takes no new work, waits for what is in flight, hands over the leases and
     /// closes. What is still in flight after the patience is left to the agents,
     /// which keep its results for the next owner.
@@ -156,6 +187,8 @@ impl ControlPlane {
         self.flow.dispatcher.close_all();
         if tokio::time::timeout(CLOSE_CONNECTIONS, &mut self.server).await.is_err() {
             self.server.abort();
+            // Its port is free once it is gone.
+            let _ = (&mut self.server).await;
         }
         self.stopped.cancel();
         self.tasks.shutdown().await;

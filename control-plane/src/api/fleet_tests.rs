@@ -48,6 +48,7 @@ fn view(agents: Vec<AgentSighting>) -> ClusterView {
     };
     let clock = StoppedClock::default();
     ClusterView {
+        clock: NOW,
         now: NOW,
         replicas: vec![row("one", 0), row("two", 1), row("gone", 30)],
         shards: vec![

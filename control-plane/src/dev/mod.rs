@@ -25,6 +25,7 @@ use postrider_proto::v1::{
     ListDeliveriesRequest, PublishEventRequest, Subscription, SubscriptionStatus, Tenant,
     UpdateSubscriptionRequest, event,
 };
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -86,14 +87,19 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             ("database.data_dir", directory.display().to_string()),
         ],
     )?;
-    let control_plane = serve::start(settings, None).await?;
+    let mut control_plane = serve::start(settings, None).await?;
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
     let agent = start_agent(control_plane.address, certificate, stop.clone())?;
 
     let shown = demonstrate(control_plane.address, &url, &secret, receiver_address).await;
     if shown.is_ok() && !arguments.once {
-        tokio::signal::ctrl_c().await?;
+        // A laptop that sleeps is a clock that is set.
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let told = async {
+            interrupt.recv().await;
+        };
+        control_plane = control_plane.until(told).await?;
     }
     stop.cancel();
     agent.await.context("the agent's task")??;

@@ -37,6 +37,8 @@ struct Inner {
     sweeps: AtomicU64,
     suspicion: AtomicBool,
     clock_is_off: AtomicBool,
+    /// Since when the database's clock is where this machine's is, and ours is not.
+    alone_since: RwLock<Option<Instant>>,
     has_left: AtomicBool,
 }
 
@@ -48,6 +50,7 @@ impl Cluster {
     pub fn new(replica: ReplicaId, shards: u16, lost_after: Duration, now: Timestamp) -> Self {
         let view = ClusterView {
             now,
+            clock: now,
             replicas: Vec::new(),
             shards: Vec::new(),
             agents: Vec::new(),
@@ -65,6 +68,7 @@ impl Cluster {
             sweeps: AtomicU64::new(0),
             suspicion: AtomicBool::new(false),
             clock_is_off: AtomicBool::new(false),
+            alone_since: RwLock::new(None),
             has_left: AtomicBool::new(false),
         }))
     }
@@ -237,14 +241,23 @@ impl Cluster {
     }
 
     /// The database's clock is far from where it was when this replica started.
-    /// Deadlines are not to be trusted: nothing expires until it is back, or until a
-    /// restart.
+    /// Deadlines are not to be trusted: nothing expires until it is back, or until the
+    /// replica starts anew.
     pub fn clock_is_off(&self) -> bool {
         self.0.clock_is_off.load(Ordering::Relaxed)
     }
 
-    pub(super) fn compare_clocks(&self, ours: Timestamp, databases: Timestamp) {
-        let off = ours.since(databases).max(databases.since(ours)) > CLOCK_JUMP;
+    /// For how long it and this machine's have said that ours is wrong. Where this
+    /// machine's disagrees, the database's was set to something that agents, which
+    /// sign by their own, would not follow.
+    pub fn alone_for(&self) -> Option<Duration> {
+        let since = *self.0.alone_since.read().unwrap_or_else(PoisonError::into_inner);
+        since.map(|since| since.elapsed())
+    }
+
+    pub(super) fn compare_clocks(&self, ours: Timestamp, databases: Timestamp, wall: Timestamp) {
+        let apart = |one: Timestamp, other: Timestamp| one.since(other).max(other.since(one));
+        let off = apart(ours, databases) > CLOCK_JUMP;
         match (off, self.0.clock_is_off.swap(off, Ordering::Relaxed)) {
             (true, false) => {
                 tracing::error!(%ours, %databases, "the database's clock has jumped; nothing expires until it is back");
@@ -252,6 +265,9 @@ impl Cluster {
             (false, true) => tracing::info!("the database's clock is back"),
             _ => {}
         }
+        let alone = off && apart(wall, databases) <= CLOCK_JUMP;
+        let mut since = self.0.alone_since.write().unwrap_or_else(PoisonError::into_inner);
+        *since = since.filter(|_| alone).or_else(|| alone.then(Instant::now));
     }
 
     pub fn take_suspicion(&self) -> bool {
@@ -272,16 +288,20 @@ mod tests {
     #[test]
     fn a_jump_of_the_databases_clock_is_noticed_either_way_until_it_is_back() {
         let near = cluster();
-        near.compare_clocks(NOW, NOW + Duration::from_secs(60));
+        near.compare_clocks(NOW, NOW + Duration::from_secs(60), NOW);
         assert!(!near.clock_is_off());
         for databases in [NOW + Duration::from_secs(61), NOW - Duration::from_secs(61)] {
             let far = cluster();
-            far.compare_clocks(NOW, databases);
+            far.compare_clocks(NOW, databases, NOW);
             assert!(far.clock_is_off());
-            far.compare_clocks(NOW + Duration::from_secs(5), databases + Duration::from_secs(5));
+            let later = Duration::from_secs(5);
+            far.compare_clocks(NOW + later, databases + later, NOW + later);
             assert!(far.clock_is_off(), "it stays where it jumped to");
-            far.compare_clocks(NOW, NOW);
-            assert!(!far.clock_is_off());
+            assert!(far.alone_for().is_none(), "this machine says that ours is right");
+            far.compare_clocks(NOW, databases, databases);
+            assert!(far.clock_is_off() && far.alone_for().is_some());
+            far.compare_clocks(NOW, NOW, databases);
+            assert!(!far.clock_is_off() && far.alone_for().is_none());
         }
     }
 

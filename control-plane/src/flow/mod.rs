@@ -24,7 +24,7 @@ pub mod catalogue;
 pub mod cluster;
 pub mod conclude;
 pub mod dispatch;
-mod group;
+pub(crate) mod group;
 mod hearing;
 pub mod manual;
 pub mod notices;

@@ -15,6 +15,7 @@ use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, Store
 use tokio_util::sync::CancellationToken;
 
 use super::Flow;
+use crate::clock::wall_clock;
 use crate::health::Progress;
 
 /// Shards given up at once, so that a joining replica has its share soon and
@@ -23,6 +24,8 @@ const GIVE_UP_AT_ONCE: usize = 8;
 /// How long a shard that is given up waits for what is in flight; what is still
 /// out then is taken over by the next owner.
 const DRAIN_SHARD: Duration = Duration::from_secs(3);
+/// A lease ends at most this much later than one that begins now.
+const FAR: Duration = Duration::from_secs(60);
 /// How long one that leaves waits for its last commit.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -59,7 +62,7 @@ impl Flow {
         renewed?;
         let view = view?;
         if self.clock.follows_database() {
-            self.cluster.compare_clocks(self.clock.now(), view.now);
+            self.cluster.compare_clocks(self.clock.now(), view.clock, wall_clock());
         }
         self.cluster.hear(view, asked);
         self.forget_lost_agents();
@@ -178,17 +181,21 @@ impl Flow {
         let force = leases.first && self.settings.single_process();
         // A lease of our own that has lapsed, and that nobody took, is renewed instead.
         let owned = self.dispatcher.look(|s, _| s.leases());
+        let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
+        // By a clock that was set back since: whoever lives has renewed it by then.
+        let forever =
+            |until: Timestamp| until > view.now + lease + FAR && !self.cluster.clock_is_off();
+        let over = |until: Timestamp| until <= view.now || forever(until);
         let free = view
             .shards
             .iter()
             .filter(|row| !owned.iter().any(|lease| lease.shard == row.shard))
-            .filter(|row| force || row.owner.is_none() || row.lease_until <= view.now);
+            .filter(|row| force || row.owner.is_none() || over(row.lease_until));
         let free: Vec<Shard> = free.take(wanted).map(|row| row.shard).collect();
         if free.is_empty() {
             return Ok(());
         }
         let asked = self.clock.now();
-        let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
         let taken = self.store.acquire_shards(&self.replica, &free, lease, force).await?;
         self.cluster.note_taken(&taken);
         let agents: Vec<AgentIdentity> = self.living_agents(view);

@@ -23,6 +23,9 @@ impl Flow {
     pub async fn close_window(&self, end: Timestamp) -> Result<(), WindowOpen> {
         let deadline = self.clock.now() + PATIENCE;
         loop {
+            if self.cluster.clock_is_off() {
+                return Err(WindowOpen("the database's clock has jumped".to_owned()));
+            }
             // One that joined since, and publishes already, could not be asked.
             let here = self.watermark.at(self.clock.now()).min(self.cluster.seen());
             let elsewhere = self.peers.publish_watermarks().await;

@@ -105,10 +105,13 @@ pub struct RegionClock {
 /// Everybody's state at one moment.
 #[derive(Clone, Debug)]
 pub struct ClusterView {
-    /// The moment.
+    /// The moment, by the clock that leases and signs of life go by.
     pub now: Timestamp,
-    /// Every replica that has not been removed; those unheard for a minute are
-    /// removed by the heartbeat.
+    /// What the database's own clock says, where that is not the same: an engine
+    /// inside this process carries the clock of its start forward.
+    pub clock: Timestamp,
+    /// Every replica that has not been removed; those unheard for a minute, or heard
+    /// a minute later than now, are removed by the heartbeat.
     pub replicas: Vec<ReplicaRow>,
     /// All shards, in their order.
     pub shards: Vec<ShardRow>,

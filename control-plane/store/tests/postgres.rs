@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use postrider_domain::ids::{AgentId, Region, ReplicaId};
+use postrider_domain::ids::{AgentId, Region, ReplicaId, Shard};
 use postrider_domain::time::StoppedClock;
 use postrider_store::{
     AgentSighting, Maintenance, OpenOptions, RegionClock, ReplicaRow, StoreError,
@@ -189,10 +189,24 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
         let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
         assert_eq!(view.replicas.len(), 2);
         assert_eq!(view.agents.len(), 1);
-        assert_eq!(view.regions, [RegionClock { region, clock }]);
+        assert_eq!(view.regions, [RegionClock { region: region.clone(), clock }]);
         execute(&url, "UPDATE replicas SET heard = heard - 61000000 WHERE id = 'one'").await;
         let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
         assert_eq!(view.replicas.len(), 1);
+        // Somebody set the clock back by more than a minute since.
+        store.heartbeat(&replica("one"), &[agent(1)]).await.unwrap();
+        let lease = Duration::from_secs(10);
+        let (one, two) = (ReplicaId("one".into()), ReplicaId("two".into()));
+        let all = [Shard(0), Shard(1)];
+        assert_eq!(store.acquire_shards(&one, &all, lease, false).await.unwrap().len(), 2);
+        execute(&url, "UPDATE shards SET lease_until = lease_until + 61000000 WHERE shard = 1")
+            .await;
+        execute(&url, "UPDATE replicas SET heard = heard + 62000000 WHERE id = 'one'").await;
+        execute(&url, "UPDATE agent_sightings SET heard = heard + 62000000").await;
+        let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
+        assert_eq!((view.replicas.len(), view.agents.len()), (1, 0));
+        let taken = store.acquire_shards(&two, &all, lease, false).await.unwrap();
+        assert_eq!(taken.iter().map(|(shard, _)| *shard).collect::<Vec<_>>(), [Shard(1)]);
         store.close().await;
     })
     .await;

@@ -42,6 +42,11 @@ pub struct Strike {
 }
 
 impl Strike {
+    /// Whether every agent lives through it.
+    pub fn spares_agents(&self) -> bool {
+        self.agents.is_empty()
+    }
+
     /// The seed itself chooses what dies, so that each has its turn when seeds follow
     /// one another; what is drawn from it, which one, when and for how long.
     pub fn draw(seed: u64, random: &mut StdRng, engine: Engine, events: usize) -> Self {

@@ -7,6 +7,7 @@
 
 mod fire;
 mod in_flight;
+mod late_success;
 mod load;
 mod publishers;
 mod round;

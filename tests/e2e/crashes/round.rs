@@ -64,7 +64,8 @@ async fn round(fire: &mut Fire, receiver: &Receiver, number: u64, seed: u64) {
     assert_eq!(promises.len(), EVENTS);
     witness::keys_still_hold(&api, &promises).await;
     let story = witness::story(&api, receiver, &tenants, &promises, wall).await;
-    let story = Story { sightings, unknown_after: Some(LOST_AFTER), ..story };
+    let agents_live = strike.spares_agents();
+    let story = Story { sightings, unknown_after: Some(LOST_AFTER), agents_live, ..story };
     tell(number, &story, &ledger, took);
     let faults = history::faults(&story);
     assert!(faults.is_empty(), "round {number}, seed {seed}, {strike:?}: {faults:#?}");

@@ -9,7 +9,7 @@ use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::fake_time::FakeTime;
 use postrider_tests::postgres::Server;
 use postrider_tests::receiver::Receiver;
-use postrider_tests::receiver::behaviour::{ok, status};
+use postrider_tests::receiver::behaviour::{self, Gate, ok, status};
 use postrider_tests::wait;
 use tokio::time::sleep;
 
@@ -17,6 +17,10 @@ use super::{Payee, TOLD, assert_alive, wait_until_ready};
 use crate::stage::SOON;
 
 const HOURS: i64 = 3 * 3600;
+/// Less than a delivery's last hour, after which it would be over.
+const HALF_AN_HOUR: i64 = 1800;
+/// A minute until a clock counts as set, a start, and a busy machine.
+const SET_FOR_GOOD: Duration = Duration::from_secs(120);
 /// Long enough for sweeps and heartbeats to show what they make of a clock.
 const A_MOMENT: Duration = Duration::from_secs(3);
 
@@ -45,6 +49,62 @@ async fn turn_and_return(api: &Api, receiver: &Receiver, time: &FakeTime) {
     waiting.delivered(api, receiver).await;
     flowing.publish(api, 5).await;
     flowing.delivered(api, receiver).await;
+}
+
+/// Somebody sets all clocks for good, forwards or back: the control plane starts anew
+/// by them, by itself, what agents hold is sent once all the same, and everything goes
+/// on. What waits when they are set back is due as much later.
+async fn turn_for_good(cluster: &mut Cluster, receiver: &Receiver, time: &FakeTime, turns: &[i64]) {
+    let api = cluster.api().unwrap();
+    let mut flowing = Payee::create(&api, receiver, "set", 0).await;
+    let mut held = Payee::create(&api, receiver, "held", 0).await;
+    for &seconds in turns {
+        let gate = Gate::closed();
+        receiver.script(&held.path, [behaviour::held(&gate)]);
+        held.publish(&api, 3).await;
+        receiver.wait_for_at(&held.path, held.events.len(), SOON).await.unwrap();
+        time.turn(seconds).unwrap();
+        println!("noticed after {:?}", wait_until_ready(&api, false, TOLD).await);
+        gate.open();
+        if seconds > 0 {
+            flowing.publish(&api, 5).await;
+        }
+        println!("ready after {:?}", wait_until_ready(&api, true, SET_FOR_GOOD).await);
+        assert_alive(&api).await;
+        cluster.wait_for_agents().await.unwrap();
+        flowing.publish(&api, 5).await;
+        for payee in [&held, &flowing] {
+            payee.assert_delivered_once(&api, receiver).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_good_on_sqlite() {
+    let time = FakeTime::create().unwrap();
+    let mut cluster =
+        Cluster::start(&Description { environment: time.environment(), ..Description::default() })
+            .await
+            .unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    turn_for_good(&mut cluster, &receiver, &time, &[HALF_AN_HOUR, 0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_good_of_postgres() {
+    let time = FakeTime::create().unwrap();
+    let server = Server::start_with(None, time.environment()).await.unwrap();
+    let mut cluster = Cluster::start(&Description {
+        engine: Engine::Postgres,
+        server_url: Some(server.url().to_owned()),
+        environment: time.environment(),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    turn_for_good(&mut cluster, &receiver, &time, &[HALF_AN_HOUR]).await;
+    drop(cluster);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

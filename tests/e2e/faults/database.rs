@@ -1,5 +1,5 @@
-//! Databases that are slow, that restart, and that let nobody in for a while:
-//! 20 s, or as many as POSTRIDER_TEST_OUTAGE_SECONDS says.
+//! Databases that are slow, that restart, and that let nobody in for a while. When
+//! POSTRIDER_TEST_OUTAGE_SECONDS says how long that is, it is as long of each.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,10 +12,9 @@ use postrider_tests::receiver::behaviour::{Answer, Gate, held};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Payee, SETTLED, TOLD, assert_alive, assert_refused, assert_understandable, payees,
-    two_behind_proxies, wait_until_ready,
+    Payee, SETTLED, TOLD, assert_alive, assert_refused, assert_understandable, outage_seconds,
+    payees, two_behind_proxies, wait_until_ready,
 };
-use crate::crashes::variable;
 use crate::replicas::{shared, wait_for_shards};
 use crate::stage::SOON;
 
@@ -25,6 +24,8 @@ const SLOW: Duration = Duration::from_millis(300);
 const SLOWEST: Duration = Duration::from_secs(1);
 /// Longer than a lease.
 const A_WHILE: Duration = Duration::from_secs(12);
+/// As long as nobody gets in.
+const OUTAGE: Duration = Duration::from_secs(20);
 /// What a patient publisher gives a call.
 const LONG_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -85,8 +86,8 @@ async fn postgres_is_slow() {
     }
 
     cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOWEST));
-    let begun = Instant::now();
-    while begun.elapsed() < A_WHILE {
+    let (begun, lasts) = (Instant::now(), outage_seconds().unwrap_or(A_WHILE));
+    while begun.elapsed() < lasts {
         let tried = payees.iter().map(|payee| payee.try_publish(&one, "", LONG_DEADLINE));
         for refused in join_all(tried).await.into_iter().filter_map(Result::err) {
             assert_understandable(&refused);
@@ -134,6 +135,10 @@ async fn postgres_restarts_and_refuses() {
             sleep(Duration::from_secs(1)).await;
             server.stop(how).await.unwrap();
             assert_alive(&api).await;
+            if let Some(lasts) = outage_seconds() {
+                wait_until_ready(&api, false, TOLD).await;
+                nobody_gets_in(&api, &held_one, lasts).await;
+            }
             server.start_again().await.unwrap();
             println!("{how:?}: ready again after {:?}", wait_until_ready(&api, true, TOLD).await);
         }
@@ -149,17 +154,21 @@ async fn postgres_restarts_and_refuses() {
     drop(cluster);
 }
 
-async fn outage(cluster: &mut Cluster, api: &Api, held: &Payee, gate: &Gate) {
-    let seconds = variable("POSTRIDER_TEST_OUTAGE_SECONDS").unwrap_or(20);
+/// For so long publishers are refused, and the replica is alive and not ready.
+async fn nobody_gets_in(api: &Api, payee: &Payee, lasts: Duration) {
     let begun = Instant::now();
-    cluster.database_proxies[0].refuse().await;
-    wait_until_ready(api, false, TOLD).await;
-    gate.open();
-    while begun.elapsed() < Duration::from_secs(seconds) {
-        assert_refused(api, held, "refused").await;
+    while begun.elapsed() < lasts {
+        assert_refused(api, payee, "refused").await;
         assert_alive(api).await;
         wait_until_ready(api, false, Duration::ZERO).await;
     }
+}
+
+async fn outage(cluster: &mut Cluster, api: &Api, held: &Payee, gate: &Gate) {
+    cluster.database_proxies[0].refuse().await;
+    wait_until_ready(api, false, TOLD).await;
+    gate.open();
+    nobody_gets_in(api, held, outage_seconds().unwrap_or(OUTAGE)).await;
     cluster.database_proxies[0].admit().await.unwrap();
     println!("ready {:?} after the outage", wait_until_ready(api, true, TOLD).await);
 }

@@ -30,6 +30,7 @@ use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
+use crate::crashes::variable;
 use crate::stage::REGION;
 
 /// A lease, an agent's silence and a retry or two, on a busy machine.
@@ -66,6 +67,11 @@ pub async fn wait_until_ready(api: &Api, ready: bool, limit: Duration) -> Durati
     .await
     .unwrap();
     begun.elapsed()
+}
+
+/// How long an outage shall be, where somebody says so.
+fn outage_seconds() -> Option<Duration> {
+    variable("POSTRIDER_TEST_OUTAGE_SECONDS").map(Duration::from_secs)
 }
 
 // --- tenants ----------------------------------------------------------------------
@@ -112,11 +118,11 @@ impl Payee {
     /// Publishes an event whose publisher tries, with its key, until it is
     /// acknowledged. Every refusal on the way is one that he can understand.
     pub async fn publish_surely(&mut self, api: &Api, key: &str) {
-        let begun = Instant::now();
+        let (begun, limit) = (Instant::now(), SETTLED + outage_seconds().unwrap_or_default());
         loop {
             match self.try_publish(api, key, Duration::from_secs(30)).await {
                 Ok(event) => return self.events.push(event),
-                Err(status) if begun.elapsed() > SETTLED => panic!("{key}: {status}"),
+                Err(status) if begun.elapsed() > limit => panic!("{key}: {status}"),
                 Err(status) => {
                     assert_understandable(&status);
                     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -25,8 +25,8 @@ pub(super) fn faults(story: &Story) -> Vec<String> {
         let found = [
             ended(delivery, brief),
             counted(delivery, attempts),
-            matched(attempts, received),
-            concluded(delivery, attempts, story.unknown_after),
+            matched(attempts, received, story.agents_live),
+            concluded(delivery, attempts, story.unknown_after.filter(|_| !story.agents_live)),
         ];
         let found = found.into_iter().flatten();
         faults.extend(found.map(|what| format!("{}: {what}", delivery.name)));
@@ -58,14 +58,18 @@ fn named(attempt: &Attempt) -> Option<u64> {
     std::str::from_utf8(&header.value).ok()?.parse().ok()
 }
 
-/// Whether it may have been sent without an answer.
-fn may_be_unanswered(attempt: &Attempt) -> bool {
+/// Whether it may have been sent without an answer. Only one whose agent died is
+/// UNKNOWN to the end although it was sent.
+fn may_be_unanswered(attempt: &Attempt, agents_live: bool) -> bool {
     use AttemptOutcome::{ConnectionClosed, Timeout, Unknown};
-    matches!(attempt.outcome(), Unknown | Timeout | ConnectionClosed)
+    match attempt.outcome() {
+        Unknown => !agents_live,
+        outcome => matches!(outcome, Timeout | ConnectionClosed),
+    }
 }
 
 /// Each answer belongs to a POST, and each other POST to an attempt without one.
-fn matched(attempts: &[Attempt], mut received: BTreeSet<u64>) -> Vec<String> {
+fn matched(attempts: &[Attempt], mut received: BTreeSet<u64>, agents_live: bool) -> Vec<String> {
     let mut faults = Vec::new();
     let (mut answered, mut unanswered) = (0, 0);
     for attempt in attempts {
@@ -75,7 +79,7 @@ fn matched(attempts: &[Attempt], mut received: BTreeSet<u64>) -> Vec<String> {
                 faults.push(format!("attempt {} answers POST {post}, not its own", attempt.number));
             }
             None if attempt.http_status != 0 => answered += 1,
-            None if may_be_unanswered(attempt) => unanswered += 1,
+            None if may_be_unanswered(attempt, agents_live) => unanswered += 1,
             None => {}
         }
     }
@@ -111,7 +115,10 @@ fn concluded(
     let Some(first) = first else { return faults };
     let later = attempts.iter().filter(|attempt| attempt.number > first.number);
     let excused = |attempt: &&Attempt| {
-        let between = began(attempt).checked_sub(ended_at(first));
+        let again = began(attempt);
+        // It was silent since its end, or all the while that it was under way.
+        let silent_since = if again < ended_at(first) { began(first) } else { ended_at(first) };
+        let between = again.checked_sub(silent_since);
         matches!((between, unknown_after), (Some(between), Some(after)) if between >= after)
     };
     if later.clone().any(|attempt| !excused(&attempt)) {

@@ -66,6 +66,9 @@ pub struct Story {
     /// How soon an attempt may become UNKNOWN, where an agent can be out of reach for
     /// longer; its late success can then stand beside the one that came after it.
     pub unknown_after: Option<Duration>,
+    /// Whether every agent lived through all of it: they keep what attempts came to, so
+    /// that whatever reached a receiver is known in the end.
+    pub agents_live: bool,
     /// Events' places within their ordering keys, as they were published, from 0.
     pub places: BTreeMap<String, u64>,
     /// Where deliveries, by name, were seen to stand meanwhile, in the order of time.

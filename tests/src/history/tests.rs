@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use postrider_proto::v1::{
-    Attempt, AttemptOutcome, Delivery, DeliveryState, DeliverySummary, HttpHeader,
+    Attempt, AttemptOutcome, AttemptTimings, Delivery, DeliveryState, DeliverySummary, HttpHeader,
     ReconcileSummary, ReconciledEvent,
 };
 
@@ -95,6 +95,7 @@ fn good() -> Story {
             .collect(),
         brief: BTreeSet::new(),
         unknown_after: None,
+        agents_live: false,
         places: BTreeMap::from([("a", 0), ("b", 1), ("c", 2)].map(|(e, p)| (e.to_owned(), p))),
         sightings: vec![
             (name.clone(), DeliveryState::Held),
@@ -140,6 +141,11 @@ fn kept_promises_have_no_faults() {
     assert_eq!(faults(&good()), none);
     // The UNKNOWN attempt need not have been made.
     assert_eq!(doctored(|story| drop(story.posts.remove(1))), none);
+    let not_made = doctored(|story| {
+        story.posts.remove(1);
+        story.agents_live = true;
+    });
+    assert_eq!(not_made, none);
     // What committed and was never acknowledged is delivered, too.
     assert_eq!(doctored(|story| drop(story.owed.pop())), none);
     // Who has no order gets them as they come.
@@ -154,6 +160,14 @@ fn kept_promises_have_no_faults() {
         story.unknown_after = Some(Duration::from_secs(3));
     });
     assert_eq!(excused, none);
+    let under_way = doctored(|story| {
+        twice(story, 3);
+        let total = prost_types::Duration { seconds: 9, nanos: 0 };
+        let timings = AttemptTimings { total: Some(total), ..AttemptTimings::default() };
+        story.deliveries[2].1[0].timings = Some(timings);
+        story.unknown_after = Some(Duration::from_secs(3));
+    });
+    assert_eq!(under_way, none);
     // A late success is a success.
     let late = doctored(|story| {
         story.sightings.push(("t/deliveries/c".to_owned(), DeliveryState::Exhausted));
@@ -185,6 +199,12 @@ fn attempts_that_are_missing_or_invented_are_seen() {
             story.posts.remove(0);
         }),
         ("has attempts [2]", |story| drop(story.deliveries[1].1.remove(0))),
+        ("POSTs {2} stand in the history as 0", |story| story.agents_live = true),
+        ("went on after attempt 1", |story| {
+            twice(story, 3);
+            story.unknown_after = Some(Duration::from_secs(3));
+            story.agents_live = true;
+        }),
         ("has attempts [1] and counts 2", |story| story.deliveries[0].0.attempt_count = 2),
         ("has attempts [1, 2] and counts 4", |story| story.deliveries[2].0.attempt_count = 4),
         ("not by an attempt", |story| {

@@ -11,7 +11,9 @@ use postrider_store::{
 
 use crate::MemoryStore;
 
-/// How long those unheard are remembered.
+/// How long those unheard are remembered, and those heard later than now, by a clock
+/// that was set back since; nor is a lease believed that ends so much later than one
+/// that begins now.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 #[async_trait]
@@ -32,13 +34,14 @@ impl OwnershipStore for MemoryStore {
             let seen = AgentSighting { heard: now - agent.heard_ago, ..agent.clone() };
             tables.agents.insert((agent.agent.clone(), agent.replica.clone()), seen);
         }
-        let oldest = now - FORGOTTEN_AFTER;
-        tables.replicas.retain(|_, one| one.heard >= oldest);
-        tables.agents.retain(|_, one| one.heard >= oldest);
+        let remembered = now - FORGOTTEN_AFTER..=now + FORGOTTEN_AFTER;
+        tables.replicas.retain(|_, one| remembered.contains(&one.heard));
+        tables.agents.retain(|_, one| remembered.contains(&one.heard));
         let agents = tables.agents.values();
         let regions = tables.regions.iter();
         Ok(ClusterView {
             now,
+            clock: now,
             replicas: tables.replicas.values().cloned().collect(),
             shards: tables.shards.clone(),
             agents: agents
@@ -60,7 +63,8 @@ impl OwnershipStore for MemoryStore {
         let mut tables = self.tables()?;
         let now = (self.clock)();
         let free = tables.shards.iter_mut().filter(|row| {
-            let free = force || row.owner.is_none() || row.lease_until <= now;
+            let held = row.lease_until > now && row.lease_until <= now + lease + FORGOTTEN_AFTER;
+            let free = force || row.owner.is_none() || !held;
             free && shards.contains(&row.shard)
         });
         let take = |row: &mut ShardRow| {

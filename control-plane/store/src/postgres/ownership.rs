@@ -30,7 +30,9 @@ macro_rules! clock {
 
 pub(super) use clock;
 
-/// Replicas and agents unheard for longer are gone; in microseconds, and as in [`VIEW`].
+/// Replicas and agents unheard for longer are gone, and so are those heard later than
+/// now, by a clock that was set back since; in microseconds, and as in [`VIEW`] and
+/// [`ACQUIRE`].
 const FORGET_AFTER_US: i64 = 60_000_000;
 
 /// Of one moment; several statements that the server takes as one.
@@ -60,9 +62,10 @@ const HEARTBEAT: &str = concat!(
         ON CONFLICT (id) DO UPDATE SET address = excluded.address,
             version = excluded.version, heard = excluded.heard)
     , forgotten AS (DELETE FROM replicas
-        WHERE heard < (SELECT now FROM clock) - $3 AND id <> $1)
+        WHERE abs(heard - (SELECT now FROM clock)) > $3 AND id <> $1)
     , lost AS (DELETE FROM agent_sightings
-        WHERE heard < (SELECT now FROM clock) - $3 AND (replica <> $1 OR agent <> ALL($4::text[])))
+        WHERE abs(heard - (SELECT now FROM clock)) > $3
+            AND (replica <> $1 OR agent <> ALL($4::text[])))
     INSERT INTO agent_sightings (agent, replica, incarnation, region, version, max_in_flight,
         in_flight, draining, clock_skew_us, heard)
     SELECT agent, $1, incarnation, region, version, max_in_flight, in_flight, draining,
@@ -82,7 +85,9 @@ const ACQUIRE: &str = concat!(
     "WITH free AS MATERIALIZED (SELECT shard FROM shards
         WHERE shard = ANY($2::integer[]) AND ($4 OR owner IS NULL OR lease_until <= ",
     clock!(),
-    ")
+    " OR lease_until > ",
+    clock!(),
+    " + $3 + 60000000)
         ORDER BY shard FOR UPDATE)
     UPDATE shards s SET owner = $1, epoch = s.epoch + 1, lease_until = ",
     clock!(),
@@ -236,6 +241,7 @@ async fn cluster_view(pool: &PgPool) -> StoreResult<ClusterView> {
     let now = now.ok_or_else(|| codec::corrupt("a clock without a time"))?;
     Ok(ClusterView {
         now,
+        clock: now,
         replicas: rows::read(replicas, replica)?,
         shards: rows::read(shards, shard_row)?,
         agents: rows::read(agents, |row| sighting(row, now))?,

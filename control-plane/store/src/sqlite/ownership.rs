@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::bulk::{Bulk, Values};
+use super::open::wall_clock;
 use super::rows::{Columns, integer};
 use crate::codec;
 use crate::error::StoreResult;
@@ -19,7 +20,9 @@ use crate::ownership::{
     AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
 };
 
-/// How long those unheard are remembered.
+/// How long those unheard are remembered, and those heard later than now, by a clock
+/// that was set back since; nor is a lease believed that ends so much later than one
+/// that begins now.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 const HEAR_REPLICA: &str = "INSERT INTO replicas (id, address, version, heard) \
@@ -35,8 +38,8 @@ const HEAR_AGENTS: Bulk = Bulk {
           heard = excluded.heard",
     columns: 10,
 };
-const FORGET_REPLICAS: &str = "DELETE FROM replicas WHERE heard < ?";
-const FORGET_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard < ?";
+const FORGET_REPLICAS: &str = "DELETE FROM replicas WHERE heard NOT BETWEEN ? AND ?";
+const FORGET_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard NOT BETWEEN ? AND ?";
 const REPLICAS: &str = "SELECT id, address, version, heard FROM replicas ORDER BY id";
 const SHARDS: &str = "SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard";
 const AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight, \
@@ -45,7 +48,7 @@ const REGIONS: &str = "SELECT region, stopped_total, stopped_since FROM region_c
      ORDER BY region";
 const ACQUIRE: &str = "UPDATE shards SET epoch = epoch + 1, owner = ?2, lease_until = ?3 \
      WHERE shard IN (SELECT value FROM json_each(?1)) \
-     AND (?5 OR owner IS NULL OR lease_until <= ?4) RETURNING shard, epoch";
+     AND (?5 OR owner IS NULL OR lease_until NOT BETWEEN ?4 + 1 AND ?6) RETURNING shard, epoch";
 const RENEW: &str = "UPDATE shards SET lease_until = ?3 FROM json_each(?1) j \
      WHERE shards.shard = j.value ->> 0 AND shards.epoch = j.value ->> 1 AND shards.owner = ?2 \
      RETURNING shards.shard";
@@ -85,7 +88,9 @@ impl OwnershipStore for SqliteStore {
             .await?;
         for forget in [FORGET_REPLICAS, FORGET_AGENTS] {
             let mut values = Values::default();
-            values.add((now - FORGOTTEN_AFTER).as_micros());
+            values
+                .add((now - FORGOTTEN_AFTER).as_micros())
+                .add((now + FORGOTTEN_AFTER).as_micros());
             values.change(&mut tx, forget).await?;
         }
         let view = view(&mut tx, now).await?;
@@ -104,7 +109,9 @@ impl OwnershipStore for SqliteStore {
         let mut tx = writing.begin().await?;
         let now = self.clock.now();
         let mut values = shard_list(shards)?;
-        values.text(&replica.0).add((now + lease).as_micros()).add(now.as_micros()).add(force);
+        let until = now + lease;
+        values.text(&replica.0).add(until.as_micros()).add(now.as_micros()).add(force);
+        values.add((until + FORGOTTEN_AFTER).as_micros());
         let rows = values.run(&mut tx, ACQUIRE).await?;
         let mut taken = rows
             .iter()
@@ -192,6 +199,7 @@ fn put_sighting(row: &mut Values, agent: &AgentSighting, now: Timestamp) {
 async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<ClusterView> {
     let mut view = ClusterView {
         now,
+        clock: wall_clock(),
         replicas: Vec::new(),
         shards: Vec::new(),
         agents: Vec::new(),

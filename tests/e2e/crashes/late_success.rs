@@ -1,0 +1,128 @@
+//! A success that was on its way when its delivery gave up.
+//!
+//! Fed by small clusters on both engines; feeds `crashes`. Guarantees that what an
+//! agent has is taken from it, although its delivery is EXHAUSTED meanwhile and the
+//! control plane was killed before and after: EXHAUSTED becomes SUCCEEDED, once.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use postrider_proto::v1::{AttemptOutcome, Delivery, DeliveryState, Subscription};
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::history::{self, Post, Story};
+use postrider_tests::receiver::behaviour::{Gate, held, status};
+use postrider_tests::wait;
+
+use super::SHORT_LEASES;
+use super::witness::{self, with_attempts};
+use crate::stage::{SOON, Stage, once};
+
+const PATH: &str = "/late";
+/// Enough for each of two agents to have some.
+const EVENTS: usize = 12;
+const EXHAUSTED: &str = "state = EXHAUSTED";
+/// A lease, and an agent's way back.
+const BACK: Duration = Duration::from_secs(60);
+
+async fn kill_and_start(cluster: &mut Cluster, meanwhile: impl FnOnce(&Cluster)) {
+    for replica in &mut cluster.replicas {
+        replica.kill().await.unwrap();
+    }
+    meanwhile(cluster);
+    for replica in &mut cluster.replicas {
+        replica.start_again().await.unwrap();
+    }
+}
+
+/// One agent is out of reach with attempts that will succeed; the second attempt, by
+/// the other, fails and is the last.
+async fn exhausted_meanwhile(cluster: &Cluster, stage: &Stage) -> Vec<Delivery> {
+    stage.publish_many(EVENTS).await;
+    stage.receiver.wait_for_at(PATH, EVENTS, SOON).await.unwrap();
+    cluster.agent_proxies[0].iter().for_each(|wire| wire.stall());
+    let given_up = "what one agent has to be given up, and no more";
+    wait::until(given_up, BACK, || async {
+        let failed = usize::try_from(stage.receiver.received_at(PATH)).unwrap() - EVENTS;
+        let exhausted = stage.count(EXHAUSTED).await;
+        wait::when((failed, exhausted), |(failed, exhausted)| *failed > 0 && failed == exhausted)
+    })
+    .await
+    .unwrap();
+    let exhausted = stage.api.clone().all_deliveries(&stage.tenant, EXHAUSTED).await.unwrap();
+    assert!(exhausted.len() < EVENTS, "the other agent has its own still");
+    exhausted
+}
+
+async fn late_successes(engine: Engine) {
+    let mut cluster = Cluster::start(&Description {
+        engine,
+        replicas: if engine == Engine::Postgres { 2 } else { 1 },
+        agents: vec![("eu".to_owned(), 2)],
+        agent_proxies: true,
+        settings: SHORT_LEASES.to_owned(),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let begun = SystemTime::now();
+    let stage = Stage::set(&cluster, "late").await;
+    let subscription = stage
+        .create(Subscription {
+            retry_policy: Some(once()),
+            request_timeout: Some(prost_types::Duration { seconds: 30, nanos: 0 }),
+            ..stage.wanted(PATH)
+        })
+        .await;
+    let gate = Gate::closed();
+    let answers = (0..EVENTS).map(|_| held(&gate));
+    stage.receiver.script(PATH, answers.chain([status(StatusCode::SERVICE_UNAVAILABLE)]));
+    let exhausted = exhausted_meanwhile(&cluster, &stage).await;
+    println!("{} of {EVENTS} are exhausted", exhausted.len());
+
+    kill_and_start(&mut cluster, |cluster| {
+        gate.open();
+        cluster.agent_proxies[0].iter().for_each(|wire| wire.pass());
+    })
+    .await;
+    cluster.wait_for_agents().await.unwrap();
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", EVENTS, BACK);
+    ended.await.unwrap();
+    // Whoever was told before the kill tells the same after it.
+    kill_and_start(&mut cluster, |_| {}).await;
+    cluster.wait_for_agents().await.unwrap();
+
+    let all = stage.api.clone().all_deliveries(&stage.tenant, "").await.unwrap();
+    let deliveries = with_attempts(&stage.api, all).await;
+    for (delivery, attempts) in &deliveries {
+        let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
+        let late = exhausted.iter().any(|one| one.name == delivery.name);
+        let wanted = [AttemptOutcome::Succeeded, AttemptOutcome::HttpStatus];
+        assert_eq!(outcomes, wanted[..1 + usize::from(late)], "{}", delivery.name);
+    }
+    let published = deliveries.iter().map(|(one, _)| one.event.clone()).collect();
+    let posts = stage.receiver.requests_to(PATH);
+    let story = Story {
+        owed: deliveries
+            .iter()
+            .map(|(one, _)| (one.event.clone(), subscription.name.clone()))
+            .collect(),
+        posts: posts.iter().map(|post| Post::of(post, &subscription.name)).collect(),
+        deliveries,
+        sightings: exhausted.into_iter().map(|one| (one.name, DeliveryState::Exhausted)).collect(),
+        // The last that was heard of it was up to a heartbeat before its attempt.
+        unknown_after: Some(super::fire::LOST_AFTER - Duration::from_secs(1)),
+        accounts: vec![witness::account(&stage.api, &stage.tenant, published, begun).await],
+        ..Story::default()
+    };
+    assert_eq!(history::faults(&story), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_successes_end_what_was_exhausted_on_sqlite() {
+    late_successes(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_successes_end_what_was_exhausted_on_postgres() {
+    late_successes(Engine::Postgres).await;
+}
