@@ -94,124 +94,148 @@ impl Attempts for HttpAttempts {
         assignment: Assignment,
         trace: TraceHeaders,
     ) -> wire::AttemptResult {
-        perform(&self.client, &self.limits, subscription, assignment, trace).await
-    }
-}
-
-/// Makes the attempt; it always ends within the subscription's deadline.
-async fn perform(
-    client: &Client,
-    limits: &ResponseLimits,
-    subscription: &Subscription,
-    assignment: Assignment,
-    trace: TraceHeaders,
-) -> wire::AttemptResult {
-    let began = Instant::now();
-    let mut seen = Seen::default();
-    let settings = subscription.newest();
-    let deadline = began + settings.timeout;
-    // Many may wait and few are under way: what waits is small, and what an exchange
-    // needs is not there before its turn.
-    let work = async {
-        let turn = subscription.turn().await;
-        let exchange = exchange(client, limits, subscription, turn, &assignment, &trace, &mut seen);
-        Box::pin(exchange).await
-    };
-    let outcome = match timeout_at(deadline.into(), work).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Failure(
-            Fact::Timeout,
-            format!("the deadline of {:?} passed {}", settings.timeout, seen.phase.words()),
-        )),
-    };
-    let (fact, error) = match outcome {
-        Ok(()) => (Fact::Response, String::new()),
-        Err(Failure(fact, error)) => (fact, error),
-    };
-    seen.timings.total = wire_duration(began.elapsed());
-    seen.into_result(assignment, fact, error)
-}
-
-async fn exchange(
-    client: &Client,
-    limits: &ResponseLimits,
-    subscription: &Subscription,
-    mut turn: Option<Turn>,
-    assignment: &Assignment,
-    trace: &TraceHeaders,
-    seen: &mut Seen,
-) -> Result<(), Failure> {
-    let mut fresh = false;
-    loop {
-        seen.phase = Phase::Connecting;
-        let (settings, mut lent) = connection(client, subscription, &mut turn, fresh, seen).await?;
-        let usable = usable(&settings)?;
-        let version = lent.version();
-        let post = request::build(assignment, usable, trace, version, Moment::now())
-            .map_err(|error| Failure::new(Fact::InvalidRequest, error))?;
-        seen.version = Some(version);
-        seen.phase = Phase::Waiting;
-        let sent = Instant::now();
-        match lent.send(post).await {
-            Ok(response) => {
-                seen.timings.first_byte = wire_duration(sent.elapsed());
-                seen.phase = Phase::Reading;
-                return read(client, limits, lent, response, seen).await;
-            }
-            // Not a byte of it left the agent, so this is still the same POST.
-            Err(SendError::NotSent(_)) if lent.was_kept() && !fresh => fresh = true,
-            Err(SendError::NotSent(error) | SendError::MaybeSent(error)) => {
-                return Err(Failure::new(Fact::ConnectionClosed, with_causes(&error)));
-            }
-        }
-    }
-}
-
-/// A connection for the newest settings. Waiting for one takes time, in which
-/// the subscription may be pointed elsewhere: then the wait begins again. A
-/// connection that is shared gives the turn back.
-async fn connection(
-    client: &Client,
-    subscription: &Subscription,
-    turn: &mut Option<Turn>,
-    fresh: bool,
-    seen: &mut Seen,
-) -> Result<(std::sync::Arc<Settings>, Lent), Failure> {
-    loop {
-        let settings = subscription.newest();
-        let origin = &usable(&settings)?.target.origin;
         let began = Instant::now();
-        let (addresses, looked_up) = client.resolve(origin).await;
-        if looked_up {
-            seen.timings.dns = wire_duration(began.elapsed());
-        }
-        let addresses = addresses.map_err(|error| match error {
-            ResolveError::NotFound { .. } => Failure::new(Fact::DnsFailed, error),
-            ResolveError::Refused(_) => Failure::new(Fact::BlockedAddress, error),
-        })?;
-        if turn.is_none() {
-            *turn = subscription.turn().await;
-        }
-        let lent = client.lend(origin, &addresses, fresh).await;
-        let lent = lent.map_err(|error| {
-            if let ConnectError::Tcp { address, .. } = &error {
-                seen.remote_address = address.to_string();
+        let mut seen = Seen::default();
+        let settings = subscription.newest();
+        // Many may wait and few are under way: what waits is small, and what an exchange
+        // needs is not there before its turn.
+        let work = async {
+            let turn = subscription.turn().await;
+            Box::pin(self.exchange(subscription, turn, &assignment, &trace, &mut seen)).await
+        };
+        let deadline = began + settings.timeout;
+        let outcome = match timeout_at(deadline.into(), work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure(
+                Fact::Timeout,
+                format!("the deadline of {:?} passed {}", settings.timeout, seen.phase.words()),
+            )),
+        };
+        let (fact, error) = match outcome {
+            Ok(()) => (Fact::Response, String::new()),
+            Err(Failure(fact, error)) => (fact, error),
+        };
+        seen.timings.total = wire_duration(began.elapsed());
+        seen.into_result(assignment, fact, error)
+    }
+}
+
+impl HttpAttempts {
+    async fn exchange(
+        &self,
+        subscription: &Subscription,
+        mut turn: Option<Turn>,
+        assignment: &Assignment,
+        trace: &TraceHeaders,
+        seen: &mut Seen,
+    ) -> Result<(), Failure> {
+        let mut fresh = false;
+        loop {
+            seen.phase = Phase::Connecting;
+            let (settings, mut lent) =
+                self.connection(subscription, &mut turn, fresh, seen).await?;
+            let usable = usable(&settings)?;
+            let version = lent.version();
+            let post = request::build(assignment, usable, trace, version, Moment::now())
+                .map_err(|error| Failure::new(Fact::InvalidRequest, error))?;
+            seen.version = Some(version);
+            seen.phase = Phase::Waiting;
+            let sent = Instant::now();
+            match lent.send(post).await {
+                Ok(response) => {
+                    seen.timings.first_byte = wire_duration(sent.elapsed());
+                    seen.phase = Phase::Reading;
+                    return self.read(lent, response, seen).await;
+                }
+                // Not a byte of it left the agent, so this is still the same POST.
+                Err(SendError::NotSent(_)) if lent.was_kept() && !fresh => fresh = true,
+                Err(SendError::NotSent(error) | SendError::MaybeSent(error)) => {
+                    return Err(Failure::new(Fact::ConnectionClosed, with_causes(&error)));
+                }
             }
-            Failure::new(connect_fact(&error), error)
-        })?;
-        if lent.is_shared() {
-            *turn = None;
         }
-        let newest = subscription.newest();
-        if usable(&newest)?.target.origin == *origin {
-            if let Some(new) = lent.new_timings() {
-                seen.timings.connect = wire_duration(new.tcp);
-                seen.timings.tls = new.tls.and_then(wire_duration);
+    }
+
+    /// A connection for the newest settings. Waiting for one takes time, in which
+    /// the subscription may be pointed elsewhere: then the wait begins again. A
+    /// connection that is shared gives the turn back.
+    async fn connection(
+        &self,
+        subscription: &Subscription,
+        turn: &mut Option<Turn>,
+        fresh: bool,
+        seen: &mut Seen,
+    ) -> Result<(std::sync::Arc<Settings>, Lent), Failure> {
+        loop {
+            let settings = subscription.newest();
+            let origin = &usable(&settings)?.target.origin;
+            let began = Instant::now();
+            let (addresses, looked_up) = self.client.resolve(origin).await;
+            if looked_up {
+                seen.timings.dns = wire_duration(began.elapsed());
             }
-            seen.remote_address = lent.address().to_string();
-            return Ok((newest, lent));
+            let addresses = addresses.map_err(|error| match error {
+                ResolveError::NotFound { .. } => Failure::new(Fact::DnsFailed, error),
+                ResolveError::Refused(_) => Failure::new(Fact::BlockedAddress, error),
+            })?;
+            if turn.is_none() {
+                *turn = subscription.turn().await;
+            }
+            let lent = self.client.lend(origin, &addresses, fresh).await;
+            let lent = lent.map_err(|error| {
+                if let ConnectError::Tcp { address, .. } = &error {
+                    seen.remote_address = address.to_string();
+                }
+                Failure::new(connect_fact(&error), error)
+            })?;
+            if lent.is_shared() {
+                *turn = None;
+            }
+            let newest = subscription.newest();
+            if usable(&newest)?.target.origin == *origin {
+                if let Some(new) = lent.new_timings() {
+                    seen.timings.connect = wire_duration(new.tcp);
+                    seen.timings.tls = new.tls.and_then(wire_duration);
+                }
+                seen.remote_address = lent.address().to_owned();
+                return Ok((newest, lent));
+            }
+            self.client.put_back(lent, None);
         }
-        client.put_back(lent, None);
+    }
+
+    /// Reads the body up to the limit and keeps the connection if all of it came.
+    async fn read(
+        &self,
+        lent: Lent,
+        response: Response<Incoming>,
+        seen: &mut Seen,
+    ) -> Result<(), Failure> {
+        let (head, mut body) = response.into_parts();
+        seen.status = Some(head.status);
+        if let Some(value) = head.headers.get(RETRY_AFTER) {
+            seen.retry_after = bytes::Bytes::copy_from_slice(value.as_bytes());
+        }
+        seen.headers = reported_headers(&head.headers, self.limits.headers_bytes);
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|error| Failure::new(Fact::ConnectionClosed, with_causes(&error)))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            let room = self.limits.excerpt_bytes.saturating_sub(seen.excerpt.len());
+            seen.excerpt.extend_from_slice(data.get(..room).unwrap_or(&data));
+            seen.body_bytes += data.len();
+            if seen.body_bytes > self.limits.body_bytes {
+                seen.body_bytes = self.limits.body_bytes;
+                return Err(Failure(
+                    Fact::ResponseTooLarge,
+                    format!("the response's body is larger than {} bytes", self.limits.body_bytes),
+                ));
+            }
+        }
+        self.client.put_back(lent, announced_keep_alive(&head.headers));
+        Ok(())
     }
 }
 
@@ -225,41 +249,6 @@ fn connect_fact(error: &ConnectError) -> Fact {
         ConnectError::Tls(_) => Fact::TlsFailed,
         ConnectError::Http(_) => Fact::ConnectionClosed,
     }
-}
-
-/// Reads the body up to the limit and keeps the connection if all of it came.
-async fn read(
-    client: &Client,
-    limits: &ResponseLimits,
-    lent: Lent,
-    response: Response<Incoming>,
-    seen: &mut Seen,
-) -> Result<(), Failure> {
-    let (head, mut body) = response.into_parts();
-    seen.status = Some(head.status);
-    if let Some(value) = head.headers.get(RETRY_AFTER) {
-        seen.retry_after = bytes::Bytes::copy_from_slice(value.as_bytes());
-    }
-    seen.headers = reported_headers(&head.headers, limits.headers_bytes);
-    while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|error| Failure::new(Fact::ConnectionClosed, with_causes(&error)))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        let room = limits.excerpt_bytes.saturating_sub(seen.excerpt.len());
-        seen.excerpt.extend_from_slice(data.get(..room).unwrap_or(&data));
-        seen.body_bytes += data.len();
-        if seen.body_bytes > limits.body_bytes {
-            seen.body_bytes = limits.body_bytes;
-            return Err(Failure(
-                Fact::ResponseTooLarge,
-                format!("the response's body is larger than {} bytes", limits.body_bytes),
-            ));
-        }
-    }
-    client.put_back(lent, announced_keep_alive(&head.headers));
-    Ok(())
 }
 
 /// The headers, in order, as long as they fit.
@@ -378,10 +367,10 @@ mod tests {
         assert_eq!(seconds("timeout=x"), None);
     }
 
-    /// It is moved several times for each POST: what happens rarely has its state
-    /// elsewhere.
+    /// As many wait as the agent may hold: what happens rarely, or at few of them at
+    /// a time, has its state elsewhere.
     #[tokio::test]
-    async fn an_attempt_in_progress_is_small() {
+    async fn an_attempt_that_waits_is_small() {
         let limits =
             PoolLimits { per_host: 1, per_subscription: 1, total: 1, idle: Duration::from_secs(1) };
         let connector = Connector::new(&[], Duration::from_secs(1)).unwrap();
@@ -393,7 +382,8 @@ mod tests {
         let subscription = subscriptions.get("", "", 0).unwrap();
         let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };
         let trace = TraceHeaders::default();
-        let attempt = perform(&client, &limits, &subscription, Assignment::default(), trace);
-        assert!(size_of_val(&attempt) < 3000, "{} bytes", size_of_val(&attempt));
+        let attempts = HttpAttempts { client, limits };
+        let attempt = attempts.perform(&subscription, Assignment::default(), trace);
+        assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
     }
 }

@@ -4,7 +4,6 @@
 //! was judged by the guard, that nothing in the environment names a proxy, and
 //! that it says of a request that failed whether the receiver can have seen it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +79,8 @@ impl Lent {
     }
 
     /// The address dialled.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address
+    pub fn address(&self) -> &str {
+        &self.0.peer.written
     }
 
     /// What the connection cost, when it is new.

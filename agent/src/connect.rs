@@ -33,9 +33,9 @@ use crate::target::Origin;
 
 /// How long an address has to itself before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
-/// More response headers than this are a fault of the receiver's.
+/// More response headers than this, or than the hundred that hyper takes, are a fault
+/// of the receiver's. Another number than hyper's own costs two allocations a response.
 const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1024;
-const MAX_RESPONSE_HEADERS: usize = 128;
 /// What a receiver may send before the body is read, per HTTP/2 stream.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
@@ -67,11 +67,24 @@ pub enum Sender {
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
+/// Whom a connection goes to; written once, because each of its POSTs reports it.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub ip: IpAddr,
+    pub written: Arc<str>,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self { ip: address.ip(), written: address.to_string().into() }
+    }
+}
+
 /// A new connection and how long its parts took.
 #[derive(Debug)]
 pub struct Connected {
     pub sender: Sender,
-    pub address: SocketAddr,
+    pub peer: Peer,
     pub timings: ConnectTimings,
 }
 
@@ -108,7 +121,7 @@ impl Connector {
         let mut timings = ConnectTimings { tcp: began.elapsed(), tls: None };
         let Some(name) = origin.tls_name.clone() else {
             let sender = http1_sender(TokioIo::new(stream), slot).await?;
-            return Ok(Connected { sender, address, timings });
+            return Ok(Connected { sender, peer: address.into(), timings });
         };
         let began = Instant::now();
         let secured = timeout(self.limit, self.tls.connect(name, stream)).await;
@@ -122,7 +135,7 @@ impl Connector {
             true => http2_sender(io, slot).await?,
             false => http1_sender(io, slot).await?,
         };
-        Ok(Connected { sender, address, timings })
+        Ok(Connected { sender, peer: address.into(), timings })
     }
 
     async fn dial(
@@ -167,11 +180,8 @@ async fn http1_sender<T>(io: T, slot: Slot) -> Result<Sender, ConnectError>
 where
     T: Read + Write + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::Builder::new()
-        .max_headers(MAX_RESPONSE_HEADERS)
-        .max_buf_size(MAX_RESPONSE_HEAD_BYTES)
-        .handshake(io)
-        .await?;
+    let (sender, connection) =
+        http1::Builder::new().max_buf_size(MAX_RESPONSE_HEAD_BYTES).handshake(io).await?;
     drive(connection, slot);
     Ok(Sender::Http1(sender))
 }

@@ -176,6 +176,8 @@ impl Desk {
             self.show(&state);
         }
         for (id, subscription, assignment) in starts {
+            // The task's state is moved about until it runs; the assignment need not be.
+            let assignment = Box::new(assignment);
             tokio::spawn(Arc::clone(self).attempt(id, subscription, assignment));
         }
         let returned: usize = returns.iter().map(|one| one.keys.len()).sum();
@@ -187,11 +189,11 @@ impl Desk {
         self: Arc<Self>,
         id: AttemptId,
         subscription: Arc<Subscription>,
-        assignment: Assignment,
+        assignment: Box<Assignment>,
     ) {
         let (span, trace) = attempt_span(&assignment);
         let began = Instant::now();
-        let work = self.attempts.perform(&subscription, assignment, trace);
+        let work = self.attempts.perform(&subscription, *assignment, trace);
         let result = work.instrument(span.clone()).await;
         span.record("fact", fact_label(result.fact()));
         span.record("http_status", result.http_status);

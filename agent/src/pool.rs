@@ -9,7 +9,7 @@
 //! receiver announced so.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use hyper::client::conn::{http1, http2};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{ConnectError, ConnectTimings, Connected, Connector, Sender};
+use crate::connect::{ConnectError, ConnectTimings, Connected, Connector, Peer, Sender};
 use crate::target::Origin;
 
 /// How often idle connections are looked at.
@@ -80,21 +80,21 @@ struct Kept {
 
 struct Idle {
     sender: http1::SendRequest<Full<Bytes>>,
-    address: SocketAddr,
+    peer: Peer,
     since: Instant,
     until: Instant,
 }
 
 struct Shared {
     sender: http2::SendRequest<Full<Bytes>>,
-    address: SocketAddr,
+    peer: Peer,
     used: Instant,
 }
 
 /// A connection in use by one attempt.
 pub struct Checkout {
     pub sender: Sender,
-    pub address: SocketAddr,
+    pub peer: Peer,
     /// Absent when the connection was kept from an earlier POST.
     pub new: Option<ConnectTimings>,
     host: Arc<Host>,
@@ -211,7 +211,7 @@ impl Pool {
     /// Gives a connection back for the next POST; `announced` is how long the
     /// receiver said that it keeps it.
     pub fn put_back(&self, checkout: Checkout, announced: Option<Duration>) {
-        let Checkout { sender: Sender::Http1(sender), address, host, .. } = checkout else {
+        let Checkout { sender: Sender::Http1(sender), peer, host, .. } = checkout else {
             return;
         };
         let since = Instant::now();
@@ -219,7 +219,7 @@ impl Pool {
         if sender.is_closed() || keep.is_zero() {
             return;
         }
-        lock(&host.kept).idle.push(Idle { sender, address, since, until: since + keep });
+        lock(&host.kept).idle.push(Idle { sender, peer, since, until: since + keep });
     }
 }
 
@@ -228,14 +228,14 @@ impl Host {
     fn share(self: &Arc<Self>, addresses: &[IpAddr]) -> Option<Checkout> {
         let mut kept = lock(&self.kept);
         let shared = kept.shared.as_mut()?;
-        if shared.sender.is_closed() || !addresses.contains(&shared.address.ip()) {
+        if shared.sender.is_closed() || !addresses.contains(&shared.peer.ip) {
             kept.shared = None;
             return None;
         }
         shared.used = Instant::now();
         Some(Checkout {
             sender: Sender::Http2(shared.sender.clone()),
-            address: shared.address,
+            peer: shared.peer.clone(),
             new: None,
             host: Arc::clone(self),
             _in_use: None,
@@ -243,29 +243,29 @@ impl Host {
     }
 
     /// A kept connection that the receiver has not closed.
-    async fn idle_sender(&self, addresses: &[IpAddr]) -> Option<(Sender, SocketAddr)> {
+    async fn idle_sender(&self, addresses: &[IpAddr]) -> Option<(Sender, Peer)> {
         loop {
             let mut idle = lock(&self.kept).idle.pop()?;
             if idle.sender.is_closed()
                 || Instant::now() >= idle.until
-                || !addresses.contains(&idle.address.ip())
+                || !addresses.contains(&idle.peer.ip)
             {
                 continue;
             }
             // Just after a response the connection's task may have to end that
             // exchange first; after a `connection: close` this fails.
             if idle.sender.ready().await.is_ok() {
-                return Some((Sender::Http1(idle.sender), idle.address));
+                return Some((Sender::Http1(idle.sender), idle.peer));
             }
         }
     }
 
     fn lend(
         self: Arc<Self>,
-        (sender, address): (Sender, SocketAddr),
+        (sender, peer): (Sender, Peer),
         in_use: Option<OwnedSemaphorePermit>,
     ) -> Checkout {
-        Checkout { sender, address, new: None, host: self, _in_use: in_use }
+        Checkout { sender, peer, new: None, host: self, _in_use: in_use }
     }
 
     fn adopt(
@@ -282,7 +282,7 @@ impl Host {
                 self.speaks_http1.store(false, Ordering::Relaxed);
                 lock(&self.kept).shared = Some(Shared {
                     sender: sender.clone(),
-                    address: connected.address,
+                    peer: connected.peer.clone(),
                     used: Instant::now(),
                 });
                 None
@@ -290,7 +290,7 @@ impl Host {
         };
         Checkout {
             sender: connected.sender,
-            address: connected.address,
+            peer: connected.peer,
             new: Some(connected.timings),
             host: self,
             _in_use: in_use,

@@ -26,7 +26,7 @@ const AGENT_NAME: HeaderValue =
     HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
 
 /// Room for Postrider's own headers and a signature.
-const HEADERS: usize = 16;
+const HEADERS: usize = 9;
 
 /// What a connection sends.
 pub type Post = Request<Full<Bytes>>;

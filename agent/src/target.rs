@@ -5,6 +5,7 @@
 //! origin is https (or http where that was permitted) and that the URL carries
 //! neither user info nor a name that TLS cannot check.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use http::{HeaderValue, Uri};
@@ -28,7 +29,7 @@ pub enum TargetError {
 }
 
 /// What a connection is made to, and kept by: scheme, host and port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// The host as the URL has it.
     pub host: Host<String>,
@@ -36,6 +37,14 @@ pub struct Origin {
     pub port: u16,
     /// The name that the certificate must be for; none for plain http.
     pub tls_name: Option<ServerName<'static>>,
+}
+
+/// The name for TLS follows from the host.
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.host.hash(state);
+        self.port.hash(state);
+    }
 }
 
 /// One URL, ready for requests.
