@@ -232,17 +232,18 @@ async fn postgres_a_commit_that_comes_too_late() {
     wait_for_shards(&whole, SOON, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let mut payee = Payee::create(&whole, &receiver, "late", 0).await;
-    let begun = SystemTime::now();
-    // One after the other: every connection knows the statement.
-    for _ in 0..60 {
-        payee.publish(&parted, 1).await;
+    // Replicas' clocks differ a little.
+    let begun = SystemTime::now() - Duration::from_secs(2);
+    // One after the other, with keys: every connection knows the statement.
+    for number in 0..60 {
+        payee.publish_surely(&parted, &format!("known-{number}")).await;
     }
     cluster.database_proxies[0].stall();
     assert_refused(&parted, &payee, "late").await;
     let window = ReconcileEventsRequest {
         parent: payee.tenant.clone(),
         start_time: Some(begun.into()),
-        // After the event's time; replicas' clocks differ a little.
+        // After the event's time.
         end_time: Some((SystemTime::now() - Duration::from_secs(1)).into()),
         ..ReconcileEventsRequest::default()
     };
