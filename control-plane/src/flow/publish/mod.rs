@@ -21,7 +21,7 @@ use postrider_store::StoreError;
 use tokio::sync::oneshot;
 
 use self::matching::{Match, matching};
-use super::group::{Bounds, Entrance, Exit, Refused, group};
+use super::group::{Bounds, Entrance, Exit, Queued, Refused, group};
 use super::tenants::Snapshot;
 use super::{Parts, Tenants};
 
@@ -97,6 +97,9 @@ enum Verdict {
     /// The configuration that it was matched against is no longer in force.
     MatchAgain(Box<PublishInput>),
 }
+
+/// What waits to be committed together.
+type Batch = Vec<Queued<Box<Pending>>>;
 
 /// On the heap: it is handed on several times, and a batch of large things is
 /// larger than what an allocator keeps.

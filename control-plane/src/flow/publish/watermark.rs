@@ -32,9 +32,9 @@ impl Watermark {
     }
 
     /// A batch's events get their times from now on, and are committed later.
-    pub(super) fn begin(&self, now: Timestamp) -> Batch {
+    pub(super) fn begin(&self, now: Timestamp) -> OpenBatch {
         self.state().committing.push(now);
-        Batch { watermark: self.clone(), since: now }
+        OpenBatch { watermark: self.clone(), since: now }
     }
 
     /// An earlier process may have published under this replica's name until now, and
@@ -53,12 +53,12 @@ impl Watermark {
 }
 
 /// A batch that is being committed; once it is dropped it is committed, or not.
-pub(super) struct Batch {
+pub(super) struct OpenBatch {
     watermark: Watermark,
     since: Timestamp,
 }
 
-impl Batch {
+impl OpenBatch {
     /// Whether it is committed is not known, of what was asked for then. It may still
     /// appear for as long as `doubt`.
     pub(super) fn unknown(&self, asked: Timestamp, doubt: Duration) {
@@ -68,7 +68,7 @@ impl Batch {
     }
 }
 
-impl Drop for Batch {
+impl Drop for OpenBatch {
     fn drop(&mut self) {
         let mut state = self.watermark.state();
         let own = state.committing.iter().position(|since| *since == self.since);

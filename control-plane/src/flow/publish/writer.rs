@@ -5,10 +5,9 @@ use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
 use postrider_store::{NewEvent, Published, StoreError};
 
 use super::rows::{Item, input_of, reserved, split_repeated_keys};
-use super::watermark::Batch;
-use super::{Pending, PublishAnswer, PublishError, PublishWriter, Verdict};
+use super::watermark::OpenBatch;
+use super::{Batch, PublishAnswer, PublishError, PublishWriter, Verdict};
 use crate::flow::Owner;
-use crate::flow::group::Queued;
 use crate::health::Progress;
 
 impl PublishWriter {
@@ -20,7 +19,7 @@ impl PublishWriter {
 
     /// Commits what comes, until every entrance is gone.
     pub async fn run(mut self) {
-        let mut later: Vec<Queued<Box<Pending>>> = Vec::new();
+        let mut later = Batch::new();
         loop {
             let mut batch = std::mem::take(&mut later);
             if batch.is_empty() {
@@ -37,7 +36,7 @@ impl PublishWriter {
     }
 
     /// Commits a batch.
-    async fn commit(&self, batch: Vec<Queued<Box<Pending>>>) {
+    async fn commit(&self, batch: Batch) {
         let open = self.parts.watermark.begin(self.parts.clock.now());
         let (items, new) = self.prepare(batch);
         let started = self.parts.clock.now();
@@ -72,7 +71,7 @@ impl PublishWriter {
     }
 
     /// Tries each item of a refused batch alone, so that the guilty one fails alone.
-    async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>, open: &Batch) {
+    async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>, open: &OpenBatch) {
         for (item, new) in items.into_iter().zip(new) {
             let new = vec![new];
             let asked = self.parts.clock.now();
