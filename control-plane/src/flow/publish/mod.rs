@@ -21,7 +21,7 @@ use postrider_store::StoreError;
 use tokio::sync::oneshot;
 
 use self::matching::{Match, matching};
-use super::group::{Bounds, Entrance, Exit, Refused, group};
+use super::group::{Bounds, Entrance, Exit, Queued, Refused, group};
 use super::tenants::Snapshot;
 use super::{Parts, Tenants};
 
@@ -107,6 +107,9 @@ struct Pending {
     matches: Vec<Match>,
     verdict: oneshot::Sender<Verdict>,
 }
+
+/// One that the writer has.
+type Gathered = Queued<Box<Pending>>;
 
 /// The entrance. Cheap to clone.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use postrider_store::{Idempotency, NewEvent};
 use tokio::sync::oneshot;
 
 use super::matching::Match;
-use super::{Pending, PublishInput, PublishWriter, Verdict};
+use super::{Gathered, Pending, PublishInput, PublishWriter, Verdict};
 use crate::flow::group::{Queued, Room};
 use crate::flow::ordering::{first_state, key_for};
 
@@ -36,7 +36,7 @@ pub(super) fn reserved(new: &NewEvent) -> impl Iterator<Item = DeliveryId> {
 
 impl PublishWriter {
     /// Makes rows of a batch, under one look at the scheduler.
-    pub(super) fn prepare(&self, batch: Vec<Queued<Box<Pending>>>) -> (Vec<Item>, Vec<NewEvent>) {
+    pub(super) fn prepare(&self, batch: Vec<Gathered>) -> (Vec<Item>, Vec<NewEvent>) {
         self.parts.dispatcher.with(|scheduler, now| {
             let mut items = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
@@ -155,9 +155,7 @@ pub(super) fn input_of(event: &Event, json: bool) -> PublishInput {
 }
 
 /// Two items with one idempotency key never go into one transaction.
-pub(super) fn split_repeated_keys(
-    batch: Vec<Queued<Box<Pending>>>,
-) -> (Vec<Queued<Box<Pending>>>, Vec<Queued<Box<Pending>>>) {
+pub(super) fn split_repeated_keys(batch: Vec<Gathered>) -> (Vec<Gathered>, Vec<Gathered>) {
     if batch.iter().all(|queued| queued.item.input.idempotency_key.is_none()) {
         return (batch, Vec::new());
     }

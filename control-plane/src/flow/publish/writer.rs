@@ -6,9 +6,8 @@ use postrider_store::{NewEvent, Published, StoreError};
 
 use super::rows::{Item, input_of, reserved, split_repeated_keys};
 use super::watermark::Batch;
-use super::{Pending, PublishAnswer, PublishError, PublishWriter, Verdict};
+use super::{Gathered, PublishAnswer, PublishError, PublishWriter, Verdict};
 use crate::flow::Owner;
-use crate::flow::group::Queued;
 use crate::health::Progress;
 
 impl PublishWriter {
@@ -20,7 +19,7 @@ impl PublishWriter {
 
     /// Commits what comes, until every entrance is gone.
     pub async fn run(mut self) {
-        let mut later: Vec<Queued<Box<Pending>>> = Vec::new();
+        let mut later: Vec<Gathered> = Vec::new();
         loop {
             let mut batch = std::mem::take(&mut later);
             if batch.is_empty() {
@@ -37,7 +36,7 @@ impl PublishWriter {
     }
 
     /// Commits a batch.
-    async fn commit(&self, batch: Vec<Queued<Box<Pending>>>) {
+    async fn commit(&self, batch: Vec<Gathered>) {
         let open = self.parts.watermark.begin(self.parts.clock.now());
         let (items, new) = self.prepare(batch);
         let started = self.parts.clock.now();
