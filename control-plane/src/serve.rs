@@ -136,8 +136,8 @@ pub async fn start(
 
 impl ControlPlane {
     /// Serves until told to stop, and starts anew when the database's clock and this
-    /// machine's were set for good: what is in memory was timed by one that is no more. Agents keep what
-    /// they hold, as through any restart.
+    /// machine's were set for good: what is in memory was timed by one that is no more.
+    /// Agents keep what they hold, as through any restart.
     pub async fn until(mut self, told: impl Future<Output = ()>) -> anyhow::Result<Self> {
         let mut told = std::pin::pin!(told);
         loop {
