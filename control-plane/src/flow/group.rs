@@ -291,20 +291,22 @@ mod tests {
 
     #[tokio::test]
     async fn what_one_writer_leaves_another_is_rung_for() {
-        let (entrance, mut first) = group(BOUNDS);
+        let bounds = Bounds { queued_items: 400, queued_bytes: 1 << 20, batch_items: 16, ..BOUNDS };
+        let (entrance, mut first) = group(bounds);
         let mut second = first.another();
-        for (crowd, item) in [('a', 1), ('a', 2), ('a', 3), ('a', 4), ('b', 10)] {
+        for (crowd, item) in [('a', 1), ('b', 2)].repeat(8) {
             entrance.enter(&crowd, item, 1).await.unwrap();
         }
-        assert_eq!(items(&mut first).await, [1, 2, 3, 4]);
-        assert_eq!(items(&mut second).await, [10]);
-        // Whoever is done with a crowd leaves what came meanwhile to whoever is idle.
-        entrance.enter(&'a', 5, 1).await.unwrap();
-        let (left, next) = tokio::join!(biased; items(&mut second), async {
-            first.hall.take(&mut first.taken, 0, 0);
-            first.ring.upgrade().unwrap().try_send(())
-        });
-        assert_eq!((left, next), (vec![5], Ok(())));
+        assert_eq!(items(&mut first).await.len(), 16, "of both crowds");
+        for item in 3..19 {
+            entrance.enter(&'a', item, 1).await.unwrap();
+        }
+        entrance.enter(&'b', 19, 1).await.unwrap();
+        // The second hears the bell while both crowds are the first's, and waits; then
+        // the first is done with them, and has no room for the other one.
+        let both = async { tokio::join!(biased; items(&mut second), items(&mut first)) };
+        let (left, taken) = tokio::time::timeout(Duration::from_secs(5), both).await.unwrap();
+        assert_eq!((left, taken), (vec![19], Vec::from_iter(3..19)));
     }
 
     #[tokio::test]
