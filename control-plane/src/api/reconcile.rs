@@ -5,6 +5,7 @@
 //! than one batch is in memory.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use futures::stream::{self, Stream};
 use postrider_domain::delivery::Delivery;
@@ -26,6 +27,7 @@ use crate::flow::Flow;
 
 /// Events read at once.
 const BATCH: u32 = 500;
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 struct Window {
     tenant: TenantId,
@@ -72,10 +74,12 @@ fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<Window
     }
     // An event's time is the whole millisecond in its id: what is published after
     // a moment may have a time before it, and belongs to the window that the moment
-    // begins.
+    // begins. What was published until now ends with this millisecond.
     let start = start.map(Timestamp::truncate_to_millis);
-    let end = end.unwrap_or(now).truncate_to_millis();
-    if end > now {
+    let end = end.map(Timestamp::truncate_to_millis);
+    let is_future = end.is_some_and(|end| end > now);
+    let end = end.unwrap_or_else(|| now.truncate_to_millis() + MILLISECOND);
+    if is_future {
         violations.add("end_time", "must not be in the future");
     } else if start.is_some_and(|start| start >= end) {
         violations.add("start_time", "must be before end_time");
@@ -227,9 +231,10 @@ mod tests {
         };
         let (then, now) = (at(1_600_000_000), at(1_700_000_000));
         assert!(refused(request(then, None)).is_empty());
-        // An event of later in this millisecond has the millisecond as its time.
+        // What was published in this very millisecond has the millisecond as its time.
         let late = Timestamp::from_micros(NOW.as_micros() + 400);
-        assert_eq!(window(&request(then, None), late).map(|window| window.end).ok(), Some(NOW));
+        let ends = window(&request(now, None), late).map(|window| window.end).ok();
+        assert_eq!(ends, Some(NOW + MILLISECOND));
         let within = Some(prost_types::Timestamp { seconds: 1_600_000_000, nanos: 900_000 });
         let begins = window(&request(within, None), NOW).map(|window| window.start).ok();
         assert_eq!(begins, Some(Timestamp::from_micros(1_600_000_000_000_000)));

@@ -316,7 +316,7 @@ impl Flow {
         self.store.release_shards(&self.replica, &shards).await?;
         self.cluster.leave();
         let left = self.clock.now();
-        while self.watermark.at(self.clock.now()) < left {
+        while self.watermark.own(self.clock.now()) < left {
             if self.clock.now() >= left + SETTLE {
                 // The row stays, so that the others wait for what may still appear.
                 return Ok(());

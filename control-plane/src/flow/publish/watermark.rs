@@ -20,6 +20,8 @@ struct State {
     committing: Vec<Timestamp>,
     /// Batches of which nobody knows: since when, and until when they may appear.
     doubtful: Vec<(Timestamp, Timestamp)>,
+    /// The same of an earlier process of this name.
+    inherited: Option<(Timestamp, Timestamp)>,
 }
 
 /// Cheap to clone.
@@ -40,11 +42,17 @@ impl Watermark {
     /// An earlier process may have published under this replica's name until now, and
     /// its last heartbeat is no longer told from ours.
     pub fn succeed(&self, now: Timestamp, doubt: Duration) {
-        self.state().doubtful.push((now - doubt, now + doubt));
+        self.state().inherited = Some((now - doubt, now + doubt));
     }
 
     /// No event before this time appears any more.
     pub fn at(&self, now: Timestamp) -> Timestamp {
+        let inherited = self.state().inherited.filter(|(_, until)| *until > now);
+        inherited.map_or(now, |(since, _)| since).min(self.own(now))
+    }
+
+    /// The same for what this very process commits.
+    pub fn own(&self, now: Timestamp) -> Timestamp {
         let state = self.state();
         let doubtful = state.doubtful.iter().filter(|(_, until)| *until > now);
         let open = doubtful.map(|(since, _)| *since).chain(state.committing.iter().copied());
@@ -107,6 +115,7 @@ mod tests {
         let watermark = Watermark::default();
         watermark.succeed(at(100), DOUBT);
         assert_eq!(watermark.at(at(129)), at(70), "nothing of it was asked for before");
+        assert_eq!(watermark.own(at(129)), at(129));
         assert_eq!(watermark.at(at(130)), at(130));
     }
 }
