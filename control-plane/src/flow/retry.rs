@@ -102,8 +102,9 @@ impl Flow {
             return Ok(());
         }
         let released = self.store.release(&keys, self.clock.now()).await;
-        if released.is_err() {
-            self.dispatcher.put_back_releases(keys);
+        match &released {
+            Ok(()) => self.dispatcher.with(|scheduler, _| scheduler.given_back(&keys)),
+            Err(_) => self.dispatcher.put_back_releases(keys),
         }
         released
     }

@@ -240,8 +240,7 @@ impl Scheduler {
         state.queued = state.queued.saturating_sub(jobs.len());
         state.ring.remove(key);
         for job in jobs {
-            self.remove_entry(job.delivery.id);
-            self.release.push(job.delivery.current_attempt());
+            self.give_back(job.delivery.current_attempt());
         }
     }
 }

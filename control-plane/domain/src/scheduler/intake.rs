@@ -131,11 +131,12 @@ impl Scheduler {
     /// Takes deliveries that the table holds as IN_FLIGHT at this replica's epoch
     /// and that nobody has sent: claimed ones, tests, lost ones. One whose
     /// subscription is not known here would never have its turn, and is left for the
-    /// next sweep.
+    /// next sweep; so is one that is being given back, whose row says so late.
     pub fn add(&mut self, jobs: impl IntoIterator<Item = Arc<Job>>, now: Timestamp) {
         for job in jobs {
             let id = job.delivery.id;
             if self.entries.contains_key(&id)
+                || self.leaving.contains(&id)
                 || self.epoch(job.delivery.shard) != Some(job.delivery.epoch)
                 || !self.has_lane(&job.delivery.subscription)
             {
@@ -291,30 +292,6 @@ impl Scheduler {
         }
     }
 
-    /// As [`Self::withdraw`], by whichever attempt it would have been sent; the
-    /// caller gives that one back to the table.
-    pub fn take_back(&mut self, id: DeliveryId, now: Timestamp) -> Option<AttemptKey> {
-        let entry = self.entries.get(&id).filter(|entry| entry.phase.is_unsent())?;
-        let key = entry.job.delivery.current_attempt();
-        self.forget(key, now);
-        Some(key)
-    }
-
-    /// Another replica concluded this attempt. If a later one is queued, the table
-    /// knows whether it is still wanted.
-    pub fn concluded_elsewhere(&mut self, key: AttemptKey, now: Timestamp) {
-        self.forget(key, now);
-        let Some(entry) = self.entries.get(&key.delivery) else {
-            return;
-        };
-        if entry.phase.is_unsent() && entry.job.delivery.attempts > key.number {
-            let subscription = entry.job.delivery.subscription.clone();
-            let unsent = self.take_back(key.delivery, now);
-            self.release.extend(unsent);
-            self.note_due(&subscription, now, now);
-        }
-    }
-
     /// Forgets those of these deliveries, at agents, whose attempt is not among
     /// the current ones; returns how many.
     pub fn forget_unless(
@@ -336,19 +313,6 @@ impl Scheduler {
             }
         }
         forgotten
-    }
-
-    /// From now until [`Self::missing_since_sweep`], remembers what leaves memory.
-    pub fn sweep_begins(&mut self) {
-        self.left_during_sweep = Some(std::collections::HashSet::new());
-    }
-
-    /// Of deliveries that the table held as IN_FLIGHT at our epoch during the
-    /// sweep, those that were never in memory while it ran: lost on their way.
-    pub fn missing_since_sweep(&mut self, found: Vec<DeliveryId>) -> Vec<DeliveryId> {
-        let left = self.left_during_sweep.take().unwrap_or_default();
-        let absent = |id: &DeliveryId| !self.entries.contains_key(id) && !left.contains(id);
-        found.into_iter().filter(absent).collect()
     }
 
     fn remove_current(&mut self, key: AttemptKey) -> Option<Arc<Job>> {

@@ -14,12 +14,14 @@
 //! - `streams`: agents' streams, their credit, and choosing among them.
 //! - `shards`: leases, and settling a take-over.
 //! - `intake`: how deliveries come in and go out of memory.
+//! - `leaving`: how what was not sent goes back to the table, and what is lost is found.
 //! - `parked`: deliveries whose earlier attempt an agent still holds.
 //! - `dispatch`: who is next.
 
 mod dispatch;
 mod intake;
 mod lane;
+mod leaving;
 mod parked;
 mod shards;
 mod streams;
@@ -139,6 +141,8 @@ pub struct Scheduler {
     timers: BinaryHeap<Reverse<(Timestamp, SubscriptionKey)>>,
     claim_queue: VecDeque<SubscriptionKey>,
     release: Vec<AttemptKey>,
+    /// Deliveries on their way back to the table.
+    leaving: HashSet<DeliveryId>,
     /// Deliveries that are to be looked at by the next poll: nobody may hold an
     /// earlier attempt of them any more.
     unparked: Vec<DeliveryId>,
@@ -159,6 +163,7 @@ impl Scheduler {
             timers: BinaryHeap::new(),
             claim_queue: VecDeque::new(),
             release: Vec::new(),
+            leaving: HashSet::new(),
             unparked: Vec::new(),
             left_during_sweep: None,
         }

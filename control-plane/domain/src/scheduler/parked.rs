@@ -130,8 +130,7 @@ impl Scheduler {
         let parked = self.entries.values().filter(of_shard);
         let parked: Vec<AttemptKey> = parked.map(|e| e.job.delivery.current_attempt()).collect();
         for key in parked {
-            self.remove_entry(key.delivery);
-            self.release.push(key);
+            self.give_back(key);
         }
     }
 }

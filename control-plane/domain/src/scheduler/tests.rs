@@ -1,17 +1,20 @@
-//! The scheduler's promises, one by one, and under random input.
-// tidy: long because the promises are read, and compared, side by side.
+//! The scheduler's promises, one by one; in files of their own those about what leaves
+//! memory, what is parked, and random input.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
 use super::*;
 use crate::delivery::{DeliveryState, EndReason, Outcome, Transition, Trigger};
 use crate::ids::{AgentId, Epoch, EventId};
 use crate::subscription::{Settings, Status};
 use crate::time::StoppedClock;
+
+mod interleaving;
+mod leaving;
+mod parked;
 
 const LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
 const STREAM: StreamId = StreamId(1);
@@ -370,101 +373,6 @@ fn a_test_passes_every_gate() {
 }
 
 #[test]
-fn a_sweep_finds_only_what_was_never_in_memory() {
-    let mut scheduler = ready();
-    let known = publish(&mut scheduler, 1, at(1));
-    let ended = publish(&mut scheduler, 2, at(1));
-    scheduler.poll(at(1));
-    scheduler.sweep_begins();
-    conclude(&mut scheduler, &ended, &success(), at(2));
-    let lost = job("main", 3).delivery.id;
-    let found = vec![known.delivery.id, ended.delivery.id, lost];
-    assert_eq!(scheduler.missing_since_sweep(found), [lost]);
-}
-
-#[test]
-fn a_drained_shard_ends_empty_and_is_forgotten_whole() {
-    let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
-    scheduler.poll(at(1));
-    scheduler.drain_shard(LEASE.shard);
-    assert_eq!(scheduler.poll(at(2)).release.len(), 2);
-    assert_eq!(scheduler.shard_deliveries(LEASE.shard), 3);
-    conclude(&mut scheduler, &jobs[0], &success(), at(3));
-    scheduler.drop_shard(LEASE.shard);
-    assert_eq!((scheduler.deliveries(), scheduler.payload_bytes()), (0, 0));
-    assert_eq!(scheduler.epoch(LEASE.shard), None);
-}
-
-/// The next attempt of a delivery whose first an agent held when it was lost, as
-/// the table gives it; with the first one's key.
-fn second_attempt(n: u8) -> (Arc<Job>, AttemptKey) {
-    let first = job("main", n);
-    let mut second = Job::clone(&first);
-    second.delivery.attempts = 2;
-    (Arc::new(second), first.delivery.current_attempt())
-}
-
-#[test]
-fn an_agent_that_comes_back_is_not_sent_what_it_still_holds() {
-    let mut scheduler = ready();
-    scheduler.stream_closed(STREAM);
-    let (queued, held_first) = second_attempt(1);
-    let (claimed, held_second) = second_attempt(2);
-    scheduler.add([Arc::clone(&queued)], at(1));
-    let back = StreamId(2);
-    scheduler.stream_opened(back, identity(1), region(), &[held_first, held_second], at(2));
-    scheduler.credit(back, 1000, 1_000_000);
-    scheduler.add([Arc::clone(&claimed)], at(2));
-    assert!(sent(&scheduler.poll(at(3))).is_empty(), "both first attempts are still out there");
-    let parked: Vec<_> = scheduler.parked(10).into_iter().map(|(_, key)| key).collect();
-    assert!(parked.contains(&held_first) && parked.contains(&held_second), "{parked:?}");
-
-    // The first failed: the second may go. The other one's never came.
-    scheduler.forget(held_first, at(4));
-    assert_eq!(sent(&scheduler.poll(at(4))), [queued.delivery.id]);
-    scheduler.unpark_before(at(2));
-    assert!(sent(&scheduler.poll(at(5))).is_empty(), "it is not late yet");
-    scheduler.unpark_before(at(3));
-    assert_eq!(sent(&scheduler.poll(at(5))), [claimed.delivery.id]);
-}
-
-#[test]
-fn what_is_parked_goes_when_its_holder_does_and_never_after_a_success() {
-    let mut scheduler = ready();
-    let (job, held) = second_attempt(1);
-    scheduler.note_inventory(&identity(1), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(1));
-    assert!(sent(&scheduler.poll(at(1))).is_empty());
-    scheduler.stream_closed(STREAM);
-    scheduler.stream_opened(StreamId(2), identity(2), region(), &[], at(2));
-    scheduler.credit(StreamId(2), 1000, 1_000_000);
-    assert_eq!(sent(&scheduler.poll(at(2))), [job.delivery.id]);
-
-    let (job, held) = second_attempt(2);
-    scheduler.note_inventory(&identity(2), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(3));
-    assert_eq!(scheduler.take_back(job.delivery.id, at(4)), Some(job.delivery.current_attempt()));
-    scheduler.forget(held, at(4));
-    assert!(sent(&scheduler.poll(at(4))).is_empty());
-    assert_eq!(scheduler.deliveries(), 1, "the one that was sent");
-
-    let (job, held) = second_attempt(3);
-    scheduler.note_inventory(&identity(2), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(5));
-    scheduler.concluded_elsewhere(held, at(6));
-    let actions = scheduler.poll(at(6));
-    assert!(sent(&actions).is_empty());
-    assert_eq!(actions.release, [job.delivery.current_attempt()], "the table knows");
-
-    let (job, held) = second_attempt(4);
-    scheduler.note_inventory(&identity(2), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(7));
-    scheduler.drain_shard(LEASE.shard);
-    assert_eq!(scheduler.poll(at(7)).release, [job.delivery.current_attempt()]);
-}
-
-#[test]
 fn nothing_is_claimed_while_a_late_success_is_recorded() {
     let mut scheduler = ready();
     let key = subscription("main", 1).key();
@@ -477,62 +385,4 @@ fn nothing_is_claimed_while_a_late_success_is_recorded() {
     assert!(scheduler.claims(at(2)).is_empty());
     scheduler.late_ends(&key, at(3));
     assert_eq!(scheduler.claims(at(3)).len(), 1);
-}
-
-proptest! {
-    /// Under any order of events: never more in flight than allowed, never more
-    /// sent than credited, nothing twice at agents, memory accounted for.
-    #[test]
-    fn limits_hold_under_any_interleaving(steps in proptest::collection::vec((0..7_u8, any::<u8>()), 1..200)) {
-        let mut scheduler = ready();
-        scheduler.credit(STREAM, 0, 0);
-        let mut out: BTreeMap<DeliveryId, Arc<Job>> = BTreeMap::new();
-        let mut now = at(1);
-        for (step, n) in steps {
-            now = now + Duration::from_millis(u64::from(n));
-            match step {
-                0 | 1 => {
-                    let one = job("main", n);
-                    let key = one.delivery.subscription.clone();
-                    let fresh = !scheduler.entries.contains_key(&one.delivery.id);
-                    if fresh && scheduler.admits(&key, 10, now).is_some() {
-                        scheduler.reserve(Arc::clone(&one), now);
-                        if step == 0 {
-                            scheduler.committed([(one.delivery.id, None)], now);
-                        } else {
-                            scheduler.rolled_back([one.delivery.id]);
-                        }
-                    }
-                }
-                2 => {
-                    if let Some((id, one)) = out.iter().next().map(|(id, one)| (*id, Arc::clone(one))) {
-                        scheduler.result_received(one.delivery.current_attempt());
-                        scheduler.concluded(one.delivery.current_attempt(), &success(), now);
-                        out.remove(&id);
-                    }
-                }
-                3 => {
-                    if let Some((id, one)) = out.iter().next_back().map(|(id, one)| (*id, Arc::clone(one))) {
-                        scheduler.returned(STREAM, &[one.delivery.current_attempt()], false, now);
-                        out.remove(&id);
-                    }
-                }
-                4 => scheduler.renew_shard(LEASE.shard, now + Duration::from_secs(8), now),
-                5 => scheduler.suspend(STREAM, n.is_multiple_of(4)),
-                _ => scheduler.configure(Arc::new(Subscription {
-                    status: if n.is_multiple_of(3) { Status::Paused } else { Status::Enabled },
-                    ..subscription("main", i64::from(n) + 2)
-                }), LEASE.shard, now),
-            }
-            let actions = scheduler.poll(now);
-            for (one, _) in actions.dispatches.iter().flat_map(|d| &d.jobs) {
-                prop_assert!(out.insert(one.delivery.id, Arc::clone(one)).is_none(), "sent twice");
-            }
-            prop_assert!(out.len() <= 3, "{} in flight", out.len());
-            let view = scheduler.lane(&subscription("main", 1).key(), now).unwrap();
-            prop_assert_eq!(view.in_flight as usize, out.len());
-            prop_assert_eq!(scheduler.payload_bytes(), scheduler.deliveries() * 10);
-            prop_assert_eq!(scheduler.backlog(&region()), view.queued);
-        }
-    }
 }

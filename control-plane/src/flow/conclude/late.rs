@@ -118,8 +118,9 @@ impl ConcludeWriter {
             return Ok(());
         };
         let released = store.release(&[unsent], clock.now()).await;
-        if released.is_err() {
-            dispatcher.put_back_releases(vec![unsent]);
+        match &released {
+            Ok(()) => dispatcher.with(|scheduler, _| scheduler.given_back(&[unsent])),
+            Err(_) => dispatcher.put_back_releases(vec![unsent]),
         }
         released
     }

@@ -1,0 +1,74 @@
+//! How deliveries go back to the table unsent, and how lost ones are found.
+//!
+//! Fed by gates that close, shards that are given up and results of earlier attempts;
+//! feeds the flow with attempts to release. Guarantees that none of them is taken into
+//! memory again before the table is known to have it: until then its row says
+//! IN_FLIGHT at our epoch, as that of one which was lost does, and what is being
+//! released late would be at an agent.
+
+use std::collections::HashSet;
+
+use super::Scheduler;
+use crate::ids::{AttemptKey, DeliveryId};
+use crate::time::Timestamp;
+
+impl Scheduler {
+    /// Takes an attempt that was not sent out of memory, for the table.
+    pub(super) fn give_back(&mut self, key: AttemptKey) {
+        self.remove_entry(key.delivery);
+        self.leaving.insert(key.delivery);
+        self.release.push(key);
+    }
+
+    /// The table has them.
+    pub fn given_back(&mut self, keys: &[AttemptKey]) {
+        for key in keys {
+            self.leaving.remove(&key.delivery);
+            // A sweep may have read its row before.
+            if let Some(left) = &mut self.left_during_sweep {
+                left.insert(key.delivery);
+            }
+        }
+    }
+
+    /// As [`Self::withdraw`], by whichever attempt it would have been sent; the
+    /// caller gives that one back to the table, and says so ([`Self::given_back`]).
+    pub fn take_back(&mut self, id: DeliveryId, now: Timestamp) -> Option<AttemptKey> {
+        let entry = self.entries.get(&id).filter(|entry| entry.phase.is_unsent())?;
+        let key = entry.job.delivery.current_attempt();
+        self.forget(key, now);
+        self.leaving.insert(id);
+        Some(key)
+    }
+
+    /// Another replica concluded this attempt. If a later one is queued, the table
+    /// knows whether it is still wanted.
+    pub fn concluded_elsewhere(&mut self, key: AttemptKey, now: Timestamp) {
+        self.forget(key, now);
+        let Some(entry) = self.entries.get(&key.delivery) else {
+            return;
+        };
+        if entry.phase.is_unsent() && entry.job.delivery.attempts > key.number {
+            let subscription = entry.job.delivery.subscription.clone();
+            let unsent = self.take_back(key.delivery, now);
+            self.release.extend(unsent);
+            self.note_due(&subscription, now, now);
+        }
+    }
+
+    /// From now until [`Self::missing_since_sweep`], remembers what leaves memory.
+    pub fn sweep_begins(&mut self) {
+        self.left_during_sweep = Some(HashSet::new());
+    }
+
+    /// Of deliveries that the table held as IN_FLIGHT at our epoch during the
+    /// sweep, those that were never in memory while it ran, and are not being given
+    /// back: lost on their way.
+    pub fn missing_since_sweep(&mut self, found: Vec<DeliveryId>) -> Vec<DeliveryId> {
+        let left = self.left_during_sweep.take().unwrap_or_default();
+        let absent = |id: &DeliveryId| {
+            !self.entries.contains_key(id) && !left.contains(id) && !self.leaving.contains(id)
+        };
+        found.into_iter().filter(absent).collect()
+    }
+}
