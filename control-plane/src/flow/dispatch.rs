@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, AttemptKey, Region, ReplicaId, SubscriptionKey};
 use postrider_domain::scheduler::{
-    Actions, AgentIdentity, Dispatch, LaneView, RegionFigures, Scheduler, ShardLease, StreamId,
+    Actions, AgentIdentity, Dispatch, Doubt, LaneView, RegionFigures, Scheduler, ShardLease,
+    StreamId,
 };
 use postrider_domain::time::Timestamp;
 use postrider_store::AgentSighting;
@@ -60,7 +61,7 @@ struct Inner {
     /// When agents were last heard whose streams have ended.
     parted: Mutex<HashMap<AgentIdentity, Timestamp>>,
     releases: Mutex<Vec<AttemptKey>>,
-    doubtful: Mutex<Vec<AttemptKey>>,
+    doubts: Mutex<Vec<Doubt>>,
     clock: Arc<dyn Clock>,
     pump: Notify,
     work: Notify,
@@ -83,7 +84,7 @@ impl Dispatcher {
             sessions: Mutex::new(HashMap::new()),
             parted: Mutex::new(HashMap::new()),
             releases: Mutex::new(Vec::new()),
-            doubtful: Mutex::new(Vec::new()),
+            doubts: Mutex::new(Vec::new()),
             clock,
             pump: Notify::new(),
             work: Notify::new(),
@@ -178,18 +179,16 @@ impl Dispatcher {
             }
             sessions.insert(id, Session { sender, state, stop });
         }
-        let (leases, doubtful) = self.with(|scheduler, now| {
-            let sent = scheduler.held_by(&identity);
+        let (leases, doubts) = self.with(|scheduler, now| {
+            let doubts = scheduler.doubts(&identity, held);
             scheduler.stream_opened(id, identity.clone(), region, held, now);
-            let missing = sent.iter().map(|job| job.delivery.current_attempt());
-            let missing: Vec<AttemptKey> = missing.filter(|key| !held.contains(key)).collect();
-            (scheduler.leases(), missing)
+            (scheduler.leases(), doubts)
         });
         for lease in leases {
             self.send(id, StreamMessage::TakeOver(lease));
         }
-        if !doubtful.is_empty() {
-            lock(&self.0.doubtful).extend(doubtful);
+        if !doubts.is_empty() {
+            lock(&self.0.doubts).extend(doubts);
             self.0.work.notify_one();
         }
         true
@@ -280,12 +279,12 @@ impl Dispatcher {
 
     /// Attempts that were sent over a stream that broke, and that their agent
     /// does not hold.
-    pub(super) fn take_doubtful(&self) -> Vec<AttemptKey> {
-        std::mem::take(&mut *lock(&self.0.doubtful))
+    pub(super) fn take_doubts(&self) -> Vec<Doubt> {
+        std::mem::take(&mut *lock(&self.0.doubts))
     }
 
-    pub(super) fn put_back_doubtful(&self, keys: Vec<AttemptKey>) {
-        lock(&self.0.doubtful).extend(keys);
+    pub(super) fn put_back_doubts(&self, doubts: Vec<Doubt>) {
+        lock(&self.0.doubts).extend(doubts);
     }
 
     /// Asks the work loop to look now.

@@ -5,7 +5,7 @@
 //! Guarantees rules 3 and 4: an attempt becomes UNKNOWN only when it may have
 //! been made and no living agent knows of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome, Timings};
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, Shard, TenantId};
 use postrider_domain::scheduler::{AgentIdentity, Job, ShardLease};
-use postrider_store::StoreResult;
+use postrider_store::{StoreResult, Work};
 
 use super::Flow;
 use super::conclude::Report;
@@ -111,7 +111,7 @@ impl Flow {
                     let job = Arc::new(Job { delivery: row, event: None });
                     self.dispatcher.with(|s, now| s.adopt(job, agent, now));
                     self.store.adopt(&[key], lease.epoch).await?;
-                    adopted.push(key.delivery);
+                    adopted.push(key);
                 }
                 None if heard_out => self.give_up(row, None).await,
                 None => {
@@ -119,20 +119,10 @@ impl Flow {
                 }
             }
         }
-        self.forget_concluded(&adopted).await?;
+        // What was committed between reading its row and knowing it in memory, nobody
+        // will report again.
+        self.compare_with_table(&adopted).await?;
         Ok(taken)
-    }
-
-    /// Forgets adopted attempts whose results were committed between reading
-    /// their rows and knowing them in memory: nobody will report them again.
-    async fn forget_concluded(&self, adopted: &[DeliveryId]) -> StoreResult<()> {
-        if adopted.is_empty() {
-            return Ok(());
-        }
-        let rows = self.store.load_work(adopted, self.clock.now()).await?;
-        let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
-        self.dispatcher.with(|scheduler, now| scheduler.forget_unless(adopted, &current, now));
-        Ok(())
     }
 
     /// What lost agents had in flight is UNKNOWN.
@@ -179,50 +169,51 @@ impl Flow {
         let before = self.clock.now() - OVERDUE;
         self.dispatcher.with(|scheduler, _| scheduler.unpark_before(before));
         let overdue = self.dispatcher.look(|s, _| s.sent_before(before, BATCH as usize));
-        self.compare_with_table(&overdue, true).await
+        for row in self.compare_with_table(&overdue).await? {
+            self.give_up(row.delivery, None).await;
+        }
+        Ok(())
     }
 
     /// Attempts sent over a stream that broke and that their agent, back again,
     /// does not hold: concluded meanwhile, or never received.
-    pub(super) async fn check_doubtful(&self) -> StoreResult<()> {
-        let keys = self.dispatcher.take_doubtful();
-        let ids: Vec<DeliveryId> = keys.iter().map(|key| key.delivery).collect();
-        let checked = self.compare_with_table(&ids, false).await;
-        if checked.is_err() {
-            self.dispatcher.put_back_doubtful(keys);
-        }
-        checked
+    pub(super) async fn look_at_doubts(&self) -> StoreResult<()> {
+        let doubts = self.dispatcher.take_doubts();
+        let keys: Vec<AttemptKey> = doubts.iter().map(|doubt| doubt.key).collect();
+        let rows = match self.compare_with_table(&keys).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.dispatcher.put_back_doubts(doubts);
+                return Err(error);
+            }
+        };
+        self.dispatcher.with(|scheduler, now| {
+            for row in rows {
+                let key = row.delivery.current_attempt();
+                let job = job(row);
+                for doubt in doubts.iter().filter(|doubt| doubt.key == key) {
+                    scheduler.send_again(*doubt, Arc::clone(&job), now);
+                }
+            }
+        });
+        Ok(())
     }
 
-    /// Brings memory to what the table says of these deliveries. What the table
-    /// still holds at our attempt is UNKNOWN when it `may_have_been_sent`, and
-    /// goes out again as the same attempt when it was not.
-    async fn compare_with_table(
-        &self,
-        ids: &[DeliveryId],
-        may_have_been_sent: bool,
-    ) -> StoreResult<()> {
-        if ids.is_empty() {
-            return Ok(());
+    /// Forgets those of these attempts that the table no longer holds, and returns
+    /// those that it does.
+    async fn compare_with_table(&self, keys: &[AttemptKey]) -> StoreResult<Vec<Work>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
         }
-        let rows = self.store.load_work(ids, self.clock.now()).await?;
+        let ids: Vec<DeliveryId> = keys.iter().map(|key| key.delivery).collect();
+        let mut rows = self.store.load_work(&ids, self.clock.now()).await?;
+        let asked: HashSet<&AttemptKey> = keys.iter().collect();
+        rows.retain(|row| asked.contains(&row.delivery.current_attempt()));
         let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
         let gone =
-            self.dispatcher.with(|scheduler, now| scheduler.forget_unless(ids, &current, now));
-        tracing::debug!(asked = ids.len(), gone, "compared memory with the table");
-        if may_have_been_sent {
-            for row in rows {
-                self.give_up(row.delivery, None).await;
-            }
-        } else {
-            self.dispatcher.with(|scheduler, now| {
-                for row in rows {
-                    scheduler.forget(row.delivery.current_attempt(), now);
-                    scheduler.add([job(row)], now);
-                }
-            });
-        }
-        Ok(())
+            self.dispatcher.with(|scheduler, now| scheduler.forget_unless(keys, &current, now));
+        tracing::debug!(asked = keys.len(), gone, "compared memory with the table");
+        Ok(rows)
     }
 
     /// IN_FLIGHT at our own epoch and not in memory: never sent (rule 4).

@@ -86,7 +86,7 @@ impl Flow {
     async fn work_once(&self, next_sweep: &mut Timestamp) -> StoreResult<()> {
         self.release_unsent().await?;
         self.settle_take_overs().await?;
-        self.check_doubtful().await?;
+        self.look_at_doubts().await?;
         if self.clock.now() >= *next_sweep {
             *next_sweep = self.clock.now() + self.settings.ownership.sweep();
             self.sweep().await?;

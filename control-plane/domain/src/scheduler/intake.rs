@@ -292,23 +292,25 @@ impl Scheduler {
         }
     }
 
-    /// Forgets those of these deliveries, at agents, whose attempt is not among
-    /// the current ones; returns how many.
+    /// Forgets those of these attempts, at agents, that are not among the current
+    /// ones; returns how many.
     pub fn forget_unless(
         &mut self,
-        ids: &[DeliveryId],
+        asked: &[AttemptKey],
         current: &[AttemptKey],
         now: Timestamp,
     ) -> usize {
         let current: std::collections::HashSet<&AttemptKey> = current.iter().collect();
         let mut forgotten = 0;
-        for id in ids {
-            let Some(entry) = self.entries.get(id) else {
-                continue;
-            };
-            let key = entry.job.delivery.current_attempt();
-            if matches!(entry.phase, Phase::Sent { .. }) && !current.contains(&key) {
-                self.forget(key, now);
+        for key in asked.iter().filter(|key| !current.contains(key)) {
+            let entry = self.entries.get(&key.delivery);
+            // A later attempt may be at an agent by now, of which nobody asked.
+            let is_sent = entry.is_some_and(|entry| {
+                matches!(entry.phase, Phase::Sent { .. })
+                    && entry.job.delivery.current_attempt() == *key
+            });
+            if is_sent {
+                self.forget(*key, now);
                 forgotten += 1;
             }
         }

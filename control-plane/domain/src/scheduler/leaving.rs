@@ -1,18 +1,53 @@
 //! How deliveries go back to the table unsent, and how lost ones are found.
 //!
-//! Fed by gates that close, shards that are given up and results of earlier attempts;
-//! feeds the flow with attempts to release. Guarantees that none of them is taken into
+//! Fed by gates that close, shards that are given up, results of earlier attempts and
+//! agents that come back; feeds the flow with attempts to release and to look up. Guarantees that none of them is taken into
 //! memory again before the table is known to have it: until then its row says
 //! IN_FLIGHT at our epoch, as that of one which was lost does, and what is being
 //! released late would be at an agent.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::Scheduler;
+use super::{AgentIdentity, Entry, Job, Phase, Scheduler};
 use crate::ids::{AttemptKey, DeliveryId};
 use crate::time::Timestamp;
 
+/// An attempt that was sent over a stream that broke and that its agent, back again,
+/// does not hold: it was concluded, or never came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    pub key: AttemptKey,
+    /// Which of its sendings is meant.
+    sent: Timestamp,
+}
+
 impl Scheduler {
+    /// What an agent was sent that is not among what it says it holds.
+    pub fn doubts(&self, agent: &AgentIdentity, held: &[AttemptKey]) -> Vec<Doubt> {
+        let sent_to =
+            |entry: &&Entry| matches!(&entry.phase, Phase::Sent { agent: to } if to == agent);
+        let doubt =
+            |entry: &Entry| Doubt { key: entry.job.delivery.current_attempt(), sent: entry.sent };
+        let doubts = self.entries.values().filter(sent_to).map(doubt);
+        doubts.filter(|doubt| !held.contains(&doubt.key)).collect()
+    }
+
+    /// It never came, by what the table says: it goes out again, as the same attempt,
+    /// unless its result came meanwhile or it was sent again already.
+    pub fn send_again(&mut self, doubt: Doubt, job: Arc<Job>, now: Timestamp) {
+        let entry = self.entries.get(&doubt.key.delivery);
+        let is_meant = entry.is_some_and(|entry| {
+            matches!(entry.phase, Phase::Sent { .. })
+                && entry.sent == doubt.sent
+                && entry.job.delivery.current_attempt() == doubt.key
+        });
+        if is_meant && job.delivery.current_attempt() == doubt.key {
+            self.forget(doubt.key, now);
+            self.add([job], now);
+        }
+    }
+
     /// Takes an attempt that was not sent out of memory, for the table.
     pub(super) fn give_back(&mut self, key: AttemptKey) {
         self.remove_entry(key.delivery);

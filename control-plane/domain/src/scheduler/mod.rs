@@ -42,6 +42,7 @@ use crate::time::Timestamp;
 
 pub use intake::Feedback;
 pub use lane::LaneView;
+pub use leaving::Doubt;
 pub use shards::{ShardLease, Unsettled};
 pub use streams::{AgentIdentity, RegionFigures, StreamId, StreamView};
 

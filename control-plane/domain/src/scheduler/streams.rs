@@ -292,12 +292,12 @@ impl Scheduler {
     }
 
     /// Deliveries that were sent before `before` and whose result has not come.
-    pub fn sent_before(&self, before: Timestamp, limit: usize) -> Vec<DeliveryId> {
+    pub fn sent_before(&self, before: Timestamp, limit: usize) -> Vec<AttemptKey> {
         let overdue = self
             .entries
-            .iter()
-            .filter(|(_, entry)| matches!(entry.phase, Phase::Sent { .. }) && entry.sent < before);
-        overdue.take(limit).map(|(id, _)| *id).collect()
+            .values()
+            .filter(|entry| matches!(entry.phase, Phase::Sent { .. }) && entry.sent < before);
+        overdue.take(limit).map(|entry| entry.job.delivery.current_attempt()).collect()
     }
 
     /// The regions that have a subscription or an agent here.

@@ -57,3 +57,38 @@ fn a_drained_shard_ends_empty_and_is_forgotten_whole() {
     assert_eq!((scheduler.deliveries(), scheduler.payload_bytes()), (0, 0));
     assert_eq!(scheduler.epoch(LEASE.shard), None);
 }
+
+#[test]
+fn what_an_agent_never_received_is_sent_again_once_and_nothing_later_for_it() {
+    let mut scheduler = ready();
+    let answered = publish(&mut scheduler, 1, at(1));
+    let lost = publish(&mut scheduler, 2, at(1));
+    scheduler.poll(at(1));
+    scheduler.stream_closed(STREAM);
+    let doubts = scheduler.doubts(&identity(1), &[]);
+    assert_eq!(doubts.len(), 2);
+    assert!(scheduler.doubts(&identity(2), &[]).is_empty());
+    let of = |job: &Job| *doubts.iter().find(|d| d.key == job.delivery.current_attempt()).unwrap();
+    let back = StreamId(2);
+    scheduler.stream_opened(back, identity(1), region(), &[], at(2));
+    scheduler.credit(back, 1000, 1_000_000);
+
+    // While the table was asked, the result came, and its retry went out.
+    let retry = Transition::Retry { due: at(3), failures: 1 };
+    let failure = Feedback { outcome: Outcome::HttpStatus, transition: retry, ..success() };
+    conclude(&mut scheduler, &answered, &failure, at(2));
+    let mut second = Job::clone(&answered);
+    second.delivery.attempts = 2;
+    let second = Arc::new(second);
+    scheduler.add([Arc::clone(&second)], at(3));
+    assert_eq!(sent(&scheduler.poll(at(3))), [second.delivery.id]);
+    let asked = [answered.delivery.current_attempt(), lost.delivery.current_attempt()];
+    assert_eq!(scheduler.forget_unless(&asked, &asked[1..], at(4)), 0, "that one is an agent's");
+    scheduler.send_again(of(&answered), Arc::clone(&second), at(4));
+    assert!(sent(&scheduler.poll(at(4))).is_empty());
+
+    scheduler.send_again(of(&lost), Arc::clone(&lost), at(5));
+    assert_eq!(sent(&scheduler.poll(at(5))), [lost.delivery.id]);
+    scheduler.send_again(of(&lost), Arc::clone(&lost), at(6));
+    assert!(sent(&scheduler.poll(at(6))).is_empty(), "it was sent again already");
+}
