@@ -306,8 +306,9 @@ impl Late {
     }
 
     /// How many attempts history has after it of a delivery that stood like this;
-    /// `number` is the result's own. What ends a delivery while a newer attempt is IN_FLIGHT does not
-    /// count that one: it may never be sent, and its result, or its loss, counts it.
+    /// `number` is the result's own. What ends a delivery while a newer attempt is
+    /// IN_FLIGHT does not count that one: it may never be sent, and its result, or its
+    /// loss, counts it.
     pub fn attempts(self, state: DeliveryState, attempts: u32, number: u32) -> u32 {
         let open = self.succeeds && state == DeliveryState::InFlight;
         attempts.saturating_sub(u32::from(open)).max(number)

@@ -30,9 +30,10 @@ pub trait WorkStore {
     async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>>;
 
     /// Records a result whose delivery is not IN_FLIGHT at its attempt, as
-    /// [`postrider_domain::delivery::late`] decides under the delivery's row
-    /// lock, and returns that decision. A delivery that succeeds by it moves to
-    /// the ended ones, and its ordering key is no longer held on its account. An attempt number above the delivery's raises it.
+    /// [`postrider_domain::delivery::late`] decides under the delivery's row lock, and
+    /// returns that decision. A delivery that succeeds by it moves to the ended ones,
+    /// and its ordering key is no longer held on its account. An attempt number above
+    /// the delivery's raises it.
     async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late>;
 
     /// Claims due deliveries: WAITING, due at or before `now`, deadline not

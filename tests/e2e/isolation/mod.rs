@@ -1,11 +1,11 @@
 //! Nobody waits for a sick neighbour.
 //!
 //! Fed by a cluster on each engine and by tenants that are well; feeds nobody.
-//! Guarantees that what waits is neither lost nor sent twice meanwhile, and that their latency from publish to receipt, 99th percentile, stays
-//! within a factor of what it is without the trouble in the same run: calm and
-//! troubled spans take turns, and the medians of both are compared. The factor is
-//! loose; the benchmark has the strict one. POSTRIDER_TEST_BACKLOG says how much
-//! waits at a sick endpoint.
+//! Guarantees that what waits is neither lost nor sent twice meanwhile, and that their
+//! latency from publish to receipt, 99th percentile, stays within a factor of what it
+//! is without the trouble in the same run: calm and troubled spans take turns, and the
+//! medians of both are compared. The factor is loose; the benchmark has the strict one.
+//! POSTRIDER_TEST_BACKLOG says how much waits at a sick endpoint.
 
 mod many;
 

@@ -1,10 +1,10 @@
 //! How deliveries go back to the table unsent, and how lost ones are found.
 //!
 //! Fed by gates that close, shards that are given up, results of earlier attempts and
-//! agents that come back; feeds the flow with attempts to release and to look up. Guarantees that none of them is taken into
-//! memory again before the table is known to have it: until then its row says
-//! IN_FLIGHT at our epoch, as that of one which was lost does, and what is being
-//! released late would be at an agent.
+//! agents that come back; feeds the flow with attempts to release and to look up.
+//! Guarantees that none of them is taken into memory again before the table is known to
+//! have it: until then its row says IN_FLIGHT at our epoch, as that of one which was
+//! lost does, and what is being released late would be at an agent.
 
 use std::collections::HashSet;
 use std::sync::Arc;
