@@ -5,14 +5,20 @@
 //! rule 5: a success is a success whoever reports it and however late, and
 //! nothing but a success changes what has ended.
 
+mod late;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionKey};
+use crate::ids::{
+    AgentId, AttemptKey, DeliveryId, Epoch, EventId, OrderedKey, Region, Shard, SubscriptionKey,
+};
 use crate::retry::RetryPolicy;
 use crate::subscription::SuccessRule;
 use crate::time::Timestamp;
+
+pub use late::{Known, Late, LateRecord, late};
 
 /// Attempts nobody could account for that one delivery is allowed before they
 /// count as failures: a payload that kills agents must not be sent for ever.
@@ -156,6 +162,25 @@ impl Delivery {
     pub fn current_attempt(&self) -> AttemptKey {
         AttemptKey { delivery: self.id, number: self.attempts }
     }
+
+    /// The key that it is ordered by.
+    pub fn ordered_key(&self) -> Option<OrderedKey> {
+        let key = self.ordering_key.clone()?;
+        Some(OrderedKey { subscription: self.subscription.clone(), key })
+    }
+
+    /// What history is to hold, unless it has something, of the attempt that is
+    /// IN_FLIGHT when the delivery is ended by something else: it may have been sent,
+    /// and in an ended row nobody would find it once its owner and its agent are lost.
+    pub fn left_under_way(&self, error: &str, now: Timestamp) -> Option<AttemptRecord> {
+        let flies = self.state == DeliveryState::InFlight;
+        flies.then(|| AttemptRecord::unknown(self, error, now))
+    }
+
+    /// As it is left under way by a cancellation.
+    pub fn cancelled_under_way(&self, now: Timestamp) -> Option<AttemptRecord> {
+        self.left_under_way("cancelled while it may have been under way", now)
+    }
 }
 
 /// One attempt as history shows it.
@@ -184,6 +209,34 @@ pub struct AttemptRecord {
     pub next_attempt_time: Option<Timestamp>,
 }
 
+impl AttemptRecord {
+    /// The current attempt of a delivery as one of which nobody can say how it ended.
+    pub fn unknown(delivery: &Delivery, error: &str, now: Timestamp) -> Self {
+        Self {
+            key: delivery.current_attempt(),
+            subscription: delivery.subscription.clone(),
+            event: delivery.event,
+            event_type: delivery.event_type.clone(),
+            outcome: Outcome::Unknown,
+            http_status: None,
+            start_time: now,
+            timings: Timings::default(),
+            response_headers: Vec::new(),
+            response_body: Bytes::new(),
+            response_body_bytes: 0,
+            response_body_truncated: false,
+            error: error.to_owned(),
+            agent: AgentId("".into()),
+            region: Region::from_stored(""),
+            remote_address: String::new(),
+            http_version: String::new(),
+            trigger: delivery.trigger,
+            test: delivery.test,
+            next_attempt_time: None,
+        }
+    }
+}
+
 /// Where an attempt's time went; `None` for a step that did not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
@@ -209,7 +262,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    const SUCCEEDED: Self = Self { state: DeliveryState::Succeeded, end_reason: None };
+    pub const SUCCEEDED: Self = Self { state: DeliveryState::Succeeded, end_reason: None };
 }
 
 impl Transition {
@@ -280,69 +333,6 @@ fn again_unless_expired(
 
 const fn exhausted(reason: EndReason) -> Transition {
     Transition::End { state: DeliveryState::Exhausted, reason: Some(reason) }
-}
-
-/// What history holds of the attempt that a late result belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    Nothing,
-    Unknown,
-    Result,
-}
-
-/// What to write of a result that came after its delivery had moved on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Late {
-    pub record: LateRecord,
-    /// Whether the delivery becomes SUCCEEDED.
-    pub succeeds: bool,
-}
-
-impl Late {
-    /// Where a delivery that stood like this, or is no longer kept, stands after
-    /// it.
-    pub fn standing(self, before: Option<Standing>) -> Option<Standing> {
-        if self.succeeds { Some(Standing::SUCCEEDED) } else { before }
-    }
-
-    /// How many attempts history has after it of a delivery that stood like this;
-    /// `number` is the result's own. What ends a delivery while a newer attempt is
-    /// IN_FLIGHT does not count that one: it may never be sent, and its result, or its
-    /// loss, counts it.
-    pub fn attempts(self, state: DeliveryState, attempts: u32, number: u32) -> u32 {
-        let open = self.succeeds && state == DeliveryState::InFlight;
-        attempts.saturating_sub(u32::from(open)).max(number)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LateRecord {
-    Insert,
-    ReplaceUnknown,
-    /// The same result was recorded before.
-    Ignore,
-}
-
-/// Decides about a result that is not of the delivery's current attempt, or
-/// whose delivery is not IN_FLIGHT (rule 5). `state` is where the delivery
-/// stands, or `None` when it is no longer kept.
-pub fn late(state: Option<DeliveryState>, known: Known, outcome: Outcome) -> Late {
-    let record = match known {
-        Known::Nothing => LateRecord::Insert,
-        Known::Unknown if outcome != Outcome::Unknown => LateRecord::ReplaceUnknown,
-        Known::Unknown | Known::Result => LateRecord::Ignore,
-    };
-    let open = matches!(
-        state,
-        Some(
-            DeliveryState::Held
-                | DeliveryState::Waiting
-                | DeliveryState::InFlight
-                | DeliveryState::Exhausted
-        )
-    );
-    let succeeds = open && outcome == Outcome::Succeeded && record != LateRecord::Ignore;
-    Late { record, succeeds }
 }
 
 #[cfg(test)]

@@ -255,7 +255,7 @@ impl ConcludeWriter {
             ordering::key_end(delivery, outcome, transition, subscription, now)
         });
         let ends = matches!(transition, Transition::End { .. });
-        let freed = ordering::ordered_key(delivery).filter(|_| ends);
+        let freed = delivery.ordered_key().filter(|_| ends);
         report.seen = seen;
         Ok(Ok(Decided { report, transition, subscription, streak, announcement, key_end, freed }))
     }

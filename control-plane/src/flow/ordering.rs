@@ -57,7 +57,7 @@ impl Turns {
 
     /// The next of a delivery's key may be able to go.
     pub fn may_follow(&self, delivery: &Delivery) {
-        if let Some(key) = ordered_key(delivery) {
+        if let Some(key) = delivery.ordered_key() {
             self.may_go(key);
         }
     }
@@ -105,12 +105,6 @@ fn announce(
     }
 }
 
-/// The key that a delivery is ordered by.
-pub fn ordered_key(delivery: &Delivery) -> Option<OrderedKey> {
-    let key = delivery.ordering_key.clone()?;
-    Some(OrderedKey { subscription: delivery.subscription.clone(), key })
-}
-
 /// By what a subscription orders a delivery of an event with this key, if it does.
 pub fn key_for(subscription: &Subscription, key: Option<&String>) -> Option<String> {
     match subscription.settings.ordering {
@@ -135,7 +129,7 @@ pub fn key_end(
     subscription: &Subscription,
     now: Timestamp,
 ) -> Option<KeyEnd> {
-    let key = ordered_key(delivery)?;
+    let key = delivery.ordered_key()?;
     let event = delivery.event;
     match transition {
         Transition::End { state: DeliveryState::Succeeded, .. } => {
@@ -250,7 +244,7 @@ pub(super) async fn quieten(
     delivery: &Delivery,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let Some(key) = ordered_key(delivery) else {
+    let Some(key) = delivery.ordered_key() else {
         return Ok(());
     };
     let snapshot = tenants.snapshot(&key.subscription.tenant).await?;

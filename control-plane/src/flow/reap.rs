@@ -9,9 +9,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome, Timings};
-use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, Shard, TenantId};
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome};
+use postrider_domain::ids::{AttemptKey, DeliveryId, Shard, TenantId};
 use postrider_domain::scheduler::{AgentIdentity, Job, ShardLease};
 use postrider_store::{StoreResult, Work};
 
@@ -285,40 +284,13 @@ impl Flow {
             }
             _ => None,
         };
-        let report = unknown(delivery, agent.map(|a| a.agent.clone()), region, self.clock.now());
+        let error = "it may have been sent; no agent that is alive knows of it";
+        let mut record = AttemptRecord::unknown(&delivery, error, self.clock.now());
+        record.region = region.unwrap_or(record.region);
+        record.agent = agent.map_or(record.agent, |identity| identity.agent.clone());
+        let (record, seen) = (Arc::new(record), Some(Box::new(delivery)));
+        let report = Report { record, answered: false, retry_after: None, stream: None, seen };
         // The queue closes only when the process ends; the next owner finds the row.
         let _ = self.concluder.submit(report).await;
     }
-}
-
-fn unknown(
-    delivery: Delivery,
-    agent: Option<AgentId>,
-    region: Option<Region>,
-    now: postrider_domain::time::Timestamp,
-) -> Report {
-    let record = AttemptRecord {
-        key: delivery.current_attempt(),
-        subscription: delivery.subscription.clone(),
-        event: delivery.event,
-        event_type: delivery.event_type.clone(),
-        outcome: Outcome::Unknown,
-        http_status: None,
-        start_time: now,
-        timings: Timings::default(),
-        response_headers: Vec::new(),
-        response_body: Bytes::new(),
-        response_body_bytes: 0,
-        response_body_truncated: false,
-        error: "it may have been sent; no agent that is alive knows of it".to_owned(),
-        agent: agent.unwrap_or_else(|| AgentId("".into())),
-        region: region.unwrap_or_else(|| Region::from_stored("")),
-        remote_address: String::new(),
-        http_version: String::new(),
-        trigger: delivery.trigger,
-        test: delivery.test,
-        next_attempt_time: None,
-    };
-    let (record, seen) = (Arc::new(record), Some(Box::new(delivery)));
-    Report { record, answered: false, retry_after: None, stream: None, seen }
 }

@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    AttemptOutcome, AttemptTrigger, CancelDeliveryRequest, Delivery, DeliveryEndReason,
+    Attempt, AttemptOutcome, AttemptTrigger, CancelDeliveryRequest, Delivery, DeliveryEndReason,
     DeliveryState, RetryDeliveryRequest,
 };
 use postrider_tests::api::reason;
@@ -31,6 +31,10 @@ async fn cancel(stage: &Stage, delivery: &Delivery) -> Result<Delivery, Status> 
     let name = delivery.name.clone();
     let cancelled = api.deliveries.cancel_delivery(CancelDeliveryRequest { name });
     Ok(cancelled.await?.into_inner())
+}
+
+fn outcomes(attempts: &[Attempt]) -> Vec<AttemptOutcome> {
+    attempts.iter().map(|attempt| attempt.outcome()).collect()
 }
 
 pub async fn brought_forward(cluster: &Cluster) {
@@ -109,12 +113,14 @@ pub async fn while_in_flight(cluster: &Cluster) {
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused:?}");
     assert_eq!(reason(&refused), "DELIVERY_IN_FLIGHT");
     cancel(&stage, &delivery).await.unwrap();
+    let meanwhile = stage.attempts(&delivery).await;
+    assert_eq!(outcomes(&meanwhile), [AttemptOutcome::Unknown]);
     gate.open();
     // The result is recorded and changes nothing.
     let attempts = wait::until("the attempt's record", SOON, || async {
-        wait::when(stage.attempts(&delivery).await, |attempts| !attempts.is_empty())
+        wait::when(stage.attempts(&delivery).await, |now| outcomes(now) != outcomes(&meanwhile))
     });
-    assert_eq!(attempts.await.unwrap()[0].outcome(), AttemptOutcome::Succeeded);
+    assert_eq!(outcomes(&attempts.await.unwrap()), [AttemptOutcome::Succeeded]);
     let ended = stage.delivery(&event).await;
     assert_eq!(ended.state(), DeliveryState::Cancelled);
 }

@@ -6,6 +6,7 @@
 //! others have moved on.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,12 @@ impl Connection {
             _ => Err(StoreError::Unavailable("simulated".to_owned()).into()),
         }
     }
+
+    /// For whoever looks for what went wrong.
+    fn tells(&self, key: AttemptKey, what: fmt::Arguments<'_>) {
+        let (place, AttemptKey { delivery, number }) = (self.place, key);
+        self.world.detail(format_args!("database, replica {place}: {delivery} {number} {what}"));
+    }
 }
 
 impl Store for Connection {}
@@ -122,14 +129,10 @@ passed_on!(PublishingStore {
 });
 
 passed_on!(WorkStore {
-    conclude_late(record: &AttemptRecord, now: Timestamp) -> StoreResult<Late>;
-    claim_due(claims: &[Claim], now: Timestamp, limits: ClaimLimits) -> StoreResult<Vec<Work>>;
     waiting(shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>>;
     stale_in_flight(shards: &[(Shard, Epoch)], limit: u32) -> StoreResult<Vec<Delivery>>;
     own_in_flight(shards: &[(Shard, Epoch)], after: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<Delivery>>;
     load_work(ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>>;
-    release(keys: &[AttemptKey], due: Timestamp) -> StoreResult<()>;
-    adopt(keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()>;
     end_waiting(request: &EndWaiting, now: Timestamp, limit: u32) -> StoreResult<u64>;
     cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp) -> StoreResult<Cancelled>;
     bring_forward(tenant: &TenantId, id: DeliveryId, now: Timestamp) -> StoreResult<bool>;
@@ -139,25 +142,81 @@ passed_on!(WorkStore {
     async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
         let work = async {
             let answers = self.world.store.conclude(batch, now).await?;
-            for (item, answer) in batch.iter().zip(&answers) {
-                if *answer == Concluded::Applied && item.record.outcome == Outcome::Unknown {
-                    self.world.given_up(item.record.key);
+            for (Conclusion { record, transition, .. }, answer) in batch.iter().zip(&answers) {
+                self.tells(record.key, format_args!("{answer:?} {:?} {transition:?}", record.outcome));
+                if *answer == Concluded::Applied && record.outcome == Outcome::Unknown {
+                    self.world.given_up(record.key);
                 }
             }
             Ok(answers)
         };
         self.call(work).await
     }
+
+    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+        let work = async {
+            let late = self.world.store.conclude_late(record, now).await?;
+            self.tells(record.key, format_args!("late {:?} {late:?}", record.outcome));
+            Ok(late)
+        };
+        self.call(work).await
+    }
+
+    async fn claim_due(
+        &self,
+        claims: &[Claim],
+        now: Timestamp,
+        limits: ClaimLimits,
+    ) -> StoreResult<Vec<Work>> {
+        let work = async {
+            let claimed = self.world.store.claim_due(claims, now, limits).await?;
+            for one in &claimed {
+                let epoch = one.delivery.epoch;
+                self.tells(one.delivery.current_attempt(), format_args!("claimed at {epoch:?}"));
+            }
+            Ok(claimed)
+        };
+        self.call(work).await
+    }
+
+    async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
+        let work = async {
+            keys.iter().for_each(|key| self.tells(*key, format_args!("released")));
+            self.world.store.release(keys, due).await
+        };
+        self.call(work).await
+    }
+
+    async fn adopt(&self, keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()> {
+        let work = async {
+            keys.iter().for_each(|key| self.tells(*key, format_args!("adopted at {epoch:?}")));
+            self.world.store.adopt(keys, epoch).await
+        };
+        self.call(work).await
+    }
 );
 
 passed_on!(OrderingStore {
-    let_go(keys: &[OrderedKey], now: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
     hold_key(hold: &KeyHold) -> StoreResult<()>;
     release_key(key: &OrderedKey) -> StoreResult<bool>;
     release_keys(subscription: &SubscriptionKey) -> StoreResult<()>;
     waiting_keys(after: Option<&OrderedKey>, limit: u32, now: Timestamp) -> StoreResult<Vec<WaitingKey>>;
     let_all_go(subscription: &SubscriptionKey, now: Timestamp, limit: u32) -> StoreResult<u64>;
-});
+}
+    async fn let_go(
+        &self,
+        keys: &[OrderedKey],
+        now: Timestamp,
+    ) -> StoreResult<Vec<SubscriptionKey>> {
+        let work = async {
+            keys.iter().for_each(|key| {
+                self.world.detail(format_args!("database: let go {} {}", key.subscription, key.key));
+            });
+            self.world.store.let_go(keys, now).await
+        };
+        self.call(work).await
+    }
+);
 
 passed_on!(OwnershipStore {
     now() -> StoreResult<Timestamp>;

@@ -131,6 +131,13 @@ impl World {
         }
     }
 
+    /// Shows what only helps to understand the rest: it is neither counted nor hashed.
+    pub fn detail(&self, what: fmt::Arguments<'_>) {
+        if lock(&self.trace).print {
+            println!("{:>12.6}   {what}", entropy::elapsed().as_secs_f64());
+        }
+    }
+
     /// Notes what must not happen.
     pub fn wrong(&self, what: String) {
         self.note(format_args!("WRONG {what}"));

@@ -142,6 +142,7 @@ impl Scheduler {
             {
                 continue;
             }
+            self.overtake(&job.delivery, now);
             self.payload_bytes += job.payload_bytes();
             let parked = self.is_held_of(&job.delivery);
             let phase = if parked { Phase::Parked } else { Phase::Ready };
@@ -325,6 +326,7 @@ impl Scheduler {
     pub(super) fn remove_entry(&mut self, id: DeliveryId) -> Option<Arc<Job>> {
         let entry = self.entries.remove(&id)?;
         self.payload_bytes = self.payload_bytes.saturating_sub(entry.job.payload_bytes());
+        self.has_left_its_key(&entry.job.delivery);
         if let Some(left) = &mut self.left_during_sweep {
             left.insert(id);
         }

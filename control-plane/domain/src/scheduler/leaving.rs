@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{AgentIdentity, Entry, Job, Phase, Scheduler};
+use crate::delivery::Delivery;
 use crate::ids::{AttemptKey, DeliveryId};
 use crate::time::Timestamp;
 
@@ -88,6 +89,36 @@ impl Scheduler {
             let unsent = self.take_back(key.delivery, now);
             self.release.extend(unsent);
             self.note_due(&subscription, now, now);
+        }
+    }
+
+    /// A delivery comes into memory with an ordering key: the table let it go, and so
+    /// has ended what stood before it. What is still queued of that here, since nobody
+    /// could tell us, would be sent after its followers; the table, which has the last
+    /// word, is given it back.
+    pub(super) fn overtake(&mut self, follower: &Delivery, now: Timestamp) {
+        let Some(key) = follower.ordered_key() else {
+            return;
+        };
+        let before = self.newest_of_key.get(&key).and_then(|id| self.entries.get(id));
+        let Some(before) = before.map(|entry| &entry.job.delivery) else {
+            self.newest_of_key.insert(key, follower.id);
+            return;
+        };
+        if before.sequence < follower.sequence {
+            let id = before.id;
+            self.newest_of_key.insert(key, follower.id);
+            let unsent = self.take_back(id, now);
+            self.release.extend(unsent);
+        }
+    }
+
+    /// [`Self::overtake`] need not look for it any more.
+    pub(super) fn has_left_its_key(&mut self, delivery: &Delivery) {
+        if let Some(key) = delivery.ordered_key()
+            && self.newest_of_key.get(&key) == Some(&delivery.id)
+        {
+            self.newest_of_key.remove(&key);
         }
     }
 

@@ -36,7 +36,7 @@ use std::time::Duration;
 use crate::delivery::Delivery;
 use crate::event::Event;
 use crate::health::{BreakerConfig, WindowConfig};
-use crate::ids::{AttemptKey, DeliveryId, Region, Shard, SubscriptionKey};
+use crate::ids::{AttemptKey, DeliveryId, OrderedKey, Region, Shard, SubscriptionKey};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
 
@@ -138,6 +138,8 @@ pub struct Scheduler {
     regions: HashMap<Region, RegionState>,
     streams: HashMap<StreamId, Stream>,
     entries: HashMap<DeliveryId, Entry>,
+    /// Of each ordering key with something in memory, the latest in commit order.
+    newest_of_key: HashMap<OrderedKey, DeliveryId>,
     payload_bytes: usize,
     timers: BinaryHeap<Reverse<(Timestamp, SubscriptionKey)>>,
     claim_queue: VecDeque<SubscriptionKey>,
@@ -160,6 +162,7 @@ impl Scheduler {
             regions: HashMap::new(),
             streams: HashMap::new(),
             entries: HashMap::new(),
+            newest_of_key: HashMap::new(),
             payload_bytes: 0,
             timers: BinaryHeap::new(),
             claim_queue: VecDeque::new(),

@@ -1,7 +1,8 @@
 //! What results make of deliveries.
 
 use postrider_domain::delivery::{
-    self, AttemptRecord, DeliveryState, Known, Late, LateRecord, Outcome, Transition, Trigger,
+    self, AttemptRecord, DeliveryState, Known, Late, LateRecord, Outcome, Standing, Transition,
+    Trigger,
 };
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::StreakChanges;
@@ -95,12 +96,17 @@ impl Tables {
 
     /// Brings the delivery itself up to what a late result says of it.
     fn settle(&mut self, record: &AttemptRecord, late: Late, now: Timestamp) {
-        let id = record.key.delivery;
+        let (id, number) = (record.key.delivery, record.key.number);
+        let mut overtaken = None;
         if let Some(delivery) = self.unfinished.get_mut(&id).or(self.ended.get_mut(&id)) {
-            delivery.attempts = late.attempts(delivery.state, delivery.attempts, record.key.number);
+            overtaken = late.overtaken(delivery, number, now);
+            delivery.attempts = delivery.attempts.max(number);
         }
         if !late.succeeds {
             return;
+        }
+        if let Some(overtaken) = &overtaken {
+            self.put_unless_known(overtaken, Standing::SUCCEEDED);
         }
         self.end(id, DeliveryState::Succeeded, None, now);
         if let Some(delivery) = self.ended.get_mut(&id) {

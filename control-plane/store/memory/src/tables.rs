@@ -156,6 +156,14 @@ impl Tables {
         self.attempts.insert(self.last_place, StoredAttempt { record, delivery });
     }
 
+    /// Records and counts an attempt of which history may have something already.
+    pub fn put_unless_known(&mut self, record: &AttemptRecord, delivery: Standing) {
+        if self.attempt(record.key).is_none() {
+            self.put_attempt(record, Some(delivery));
+            self.count(record, 1);
+        }
+    }
+
     pub fn attempt(&self, key: AttemptKey) -> Option<&StoredAttempt> {
         self.attempts.get(self.places.get(&key)?)
     }

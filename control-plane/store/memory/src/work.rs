@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Trigger,
+    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Standing, Trigger,
 };
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::notice::{Announcement, Exhausted};
@@ -166,9 +166,13 @@ impl WorkStore for MemoryStore {
         if delivery.state.is_final() {
             return Ok(Cancelled::AlreadyEnded(delivery.state));
         }
+        let under_way = delivery.cancelled_under_way(now);
+        if let Some(record) = &under_way {
+            let standing = Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
+            tables.put_unless_known(record, standing);
+        }
         tables.end(id, DeliveryState::Cancelled, Some(reason), now);
-        let flies = delivery.state == DeliveryState::InFlight;
-        Ok(Cancelled::Done { in_flight: flies.then(|| delivery.current_attempt()) })
+        Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) })
     }
 
     async fn bring_forward(

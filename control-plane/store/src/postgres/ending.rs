@@ -1,14 +1,14 @@
 //! Deliveries ended by something other than an attempt.
 
-use postrider_domain::delivery::{DeliveryState, EndReason};
-use postrider_domain::ids::{AttemptKey, DeliveryId, TenantId};
+use postrider_domain::delivery::{DeliveryState, EndReason, Standing};
+use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::errors::Checked as _;
-use super::notices;
-use super::rows::{delivery_columns, get};
+use super::rows::{delivery, delivery_columns, live_columns};
+use super::{late, notices};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::work::{Cancelled, EndWaiting};
@@ -69,7 +69,9 @@ const CANCEL: &str = concat!(
     , ",
     move_gone!(),
     "
-    SELECT state, attempts FROM gone"
+    SELECT ",
+    live_columns!(),
+    " FROM gone"
 );
 
 const ENDED_STATE: &str = "SELECT state FROM ended_deliveries
@@ -126,27 +128,32 @@ impl PostgresStore {
         reason: EndReason,
         now: Timestamp,
     ) -> StoreResult<Cancelled> {
+        let mut transaction = self.pool.begin().await.checked()?;
         let gone = sqlx::query(CANCEL)
             .bind(DeliveryState::Cancelled.code())
             .bind(reason.code())
             .bind(now.as_micros())
             .bind(tenant.as_str())
             .bind(id.0)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *transaction)
             .await
             .checked()?;
         if let Some(row) = gone {
-            let state = codec::delivery_state(get::<i16>(&row, "state")?.into())?;
-            let number = codec::narrow("attempts", get::<i32>(&row, "attempts")?.into())?;
-            let in_flight =
-                (state == DeliveryState::InFlight).then_some(AttemptKey { delivery: id, number });
-            return Ok(Cancelled::Done { in_flight });
+            let delivery = delivery(&row)?;
+            let under_way = delivery.cancelled_under_way(now);
+            if let Some(record) = &under_way {
+                let standing =
+                    Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
+                late::put_unless_known(&mut transaction, record, standing, now).await?;
+            }
+            transaction.commit().await.checked()?;
+            return Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) });
         }
         let ended: Option<i16> = sqlx::query_scalar(ENDED_STATE)
             .bind(tenant.as_str())
             .bind(id.0)
             .bind(id.time().as_micros())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *transaction)
             .await
             .checked()?;
         Ok(match ended {

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use postrider_domain::delivery::{AttemptRecord, Delivery, Known, Late, LateRecord, Outcome, late};
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, Known, Late, LateRecord, Outcome, Standing, late,
+};
 use postrider_domain::ids::OrderedKey;
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
@@ -91,16 +93,16 @@ impl PostgresStore {
             late(delivery.as_ref().map(|delivery| delivery.state), known, record.outcome);
         let standing = decision.standing(delivery.as_ref().map(Delivery::standing));
         if let Some(delivery) = delivery {
+            if let Some(overtaken) = decision.overtaken(&delivery, record.key.number, now) {
+                put_unless_known(&mut transaction, &overtaken, Standing::SUCCEEDED, now).await?;
+            }
             move_delivery(&mut transaction, &delivery, record, decision, now).await?;
         }
         if let (LateRecord::ReplaceUnknown, Some(earlier)) = (decision.record, earlier) {
             remove_attempt(&mut transaction, record, &earlier).await?;
         }
         if decision.record != LateRecord::Ignore {
-            let mut attempt = AttemptArrays::default();
-            attempt.push(record, standing)?;
-            let query = attempt.bind(sqlx::query(RECORD)).bind(now.as_micros());
-            query.execute(&mut *transaction).await.checked()?;
+            put_attempt(&mut transaction, record, standing, now).await?;
         }
         transaction.commit().await.checked()?;
         Ok(decision)
@@ -172,6 +174,32 @@ fn attempt_query<'q>(sql: &'static str, record: &'q AttemptRecord) -> PgQuery<'q
         .bind(record.key.delivery.time().as_micros())
 }
 
+/// Records an attempt of which history may have something already.
+pub(super) async fn put_unless_known(
+    connection: &mut PgConnection,
+    record: &AttemptRecord,
+    delivery: Standing,
+    now: Timestamp,
+) -> StoreResult<()> {
+    if find_attempt(&mut *connection, record).await?.is_some() {
+        return Ok(());
+    }
+    put_attempt(connection, record, Some(delivery), now).await
+}
+
+async fn put_attempt(
+    connection: &mut PgConnection,
+    record: &AttemptRecord,
+    delivery: Option<Standing>,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let mut attempt = AttemptArrays::default();
+    attempt.push(record, delivery)?;
+    let query = attempt.bind(sqlx::query(RECORD)).bind(now.as_micros());
+    query.execute(connection).await.checked()?;
+    Ok(())
+}
+
 async fn remove_attempt(
     connection: &mut PgConnection,
     record: &AttemptRecord,
@@ -202,7 +230,7 @@ async fn move_delivery(
     now: Timestamp,
 ) -> StoreResult<()> {
     let succeeds = decision.succeeds;
-    let attempts = decision.attempts(delivery.state, delivery.attempts, record.key.number);
+    let attempts = delivery.attempts.max(record.key.number);
     if !succeeds && attempts == delivery.attempts {
         return Ok(());
     }

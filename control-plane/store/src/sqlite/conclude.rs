@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use postrider_domain::delivery::{
-    self, AttemptRecord, DeliveryState, EndReason, Known, Late, LateRecord, Outcome, Standing,
-    Transition, Trigger,
+    self, AttemptRecord, Delivery, DeliveryState, EndReason, Known, Late, LateRecord, Outcome,
+    Standing, Transition, Trigger,
 };
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -60,10 +60,13 @@ const COUNT: Bulk = Bulk {
     columns: 6,
 };
 
-const FIND: &str = "SELECT state, end_reason, attempts FROM deliveries \
-     WHERE tenant = ?1 AND id = ?2 \
-     UNION ALL SELECT state, end_reason, attempts FROM ended_deliveries \
-     WHERE tenant = ?1 AND id = ?2";
+const FIND: &str = concat!(
+    "SELECT ",
+    delivery_columns!(""),
+    " FROM deliveries WHERE tenant = ?1 AND id = ?2 UNION ALL SELECT ",
+    delivery_columns!(""),
+    " FROM ended_deliveries WHERE tenant = ?1 AND id = ?2"
+);
 const FIND_ATTEMPT: &str = concat!(
     "SELECT ",
     attempt_columns!(),
@@ -178,14 +181,7 @@ pub(super) async fn late(
     now: Timestamp,
 ) -> StoreResult<Late> {
     let rows = named(record).run(connection, FIND).await?;
-    let found = rows.first().map(|row| -> StoreResult<_> {
-        let mut columns = Columns::of(row);
-        let state = codec::delivery_state(columns.int()?)?;
-        let end_reason = columns.get::<Option<i64>>()?.map(codec::end_reason).transpose()?;
-        let standing = Standing { state, end_reason };
-        Ok((standing, columns.number::<u32>("attempts")?))
-    });
-    let found = found.transpose()?;
+    let found = rows.first().map(|row| Columns::of(row).delivery()).transpose()?;
     let rows = attempt(record).run(connection, FIND_ATTEMPT).await?;
     let before = rows.first().map(|row| Columns::of(row).attempt()).transpose()?;
     let known = match &before {
@@ -193,7 +189,7 @@ pub(super) async fn late(
         Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
         Some(_) => Known::Result,
     };
-    let standing = found.map(|(standing, _)| standing);
+    let standing = found.as_ref().map(Delivery::standing);
     let late = delivery::late(standing.map(|before| before.state), known, record.outcome);
     let after = late.standing(standing);
     match late.record {
@@ -206,8 +202,8 @@ pub(super) async fn late(
             put(connection, record, after).await?;
         }
     }
-    if let Some((Standing { state, .. }, attempts)) = found {
-        settle(connection, record, state, attempts, late, now).await?;
+    if let Some(delivery) = found {
+        settle(connection, record, &delivery, late, now).await?;
     }
     Ok(late)
 }
@@ -216,17 +212,19 @@ pub(super) async fn late(
 async fn settle(
     connection: &mut SqliteConnection,
     record: &AttemptRecord,
-    state: DeliveryState,
-    attempts: u32,
+    delivery: &Delivery,
     late: Late,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let (succeeds, counted) = (late.succeeds, late.attempts(state, attempts, record.key.number));
-    if counted != attempts {
+    let (succeeds, number, state) = (late.succeeds, record.key.number, delivery.state);
+    if number > delivery.attempts {
         let mut values = named(record);
-        values.add(i64::from(counted));
+        values.add(i64::from(number));
         let count = if state.is_final() { COUNT_ENDED } else { COUNT_UNFINISHED };
         values.change(connection, count).await?;
+    }
+    if let Some(overtaken) = late.overtaken(delivery, number, now) {
+        put_unless_known(connection, &overtaken, Standing::SUCCEEDED).await?;
     }
     if succeeds && state.is_final() {
         let mut values = named(record);
@@ -238,6 +236,18 @@ async fn settle(
     }
     if succeeds {
         named(record).change(connection, FREE_KEY).await?;
+    }
+    Ok(())
+}
+
+/// Records an attempt of which history may have something already.
+pub(super) async fn put_unless_known(
+    connection: &mut SqliteConnection,
+    record: &AttemptRecord,
+    delivery: Standing,
+) -> StoreResult<()> {
+    if attempt(record).run(connection, FIND_ATTEMPT).await?.is_empty() {
+        put(connection, record, Some(delivery)).await?;
     }
     Ok(())
 }

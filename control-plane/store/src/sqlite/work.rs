@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Trigger,
+    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Standing, Trigger,
 };
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
@@ -103,7 +103,8 @@ const HOLD_KEYS_OF: &str = "INSERT INTO held_keys \
      ORDER BY d.sequence ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
      SET event = excluded.event, held = 1 WHERE held = 0";
 
-const FIND_UNFINISHED: &str = "SELECT state, attempts FROM deliveries WHERE tenant = ? AND id = ?";
+const FIND_UNFINISHED: &str =
+    concat!("SELECT ", delivery_columns!(""), " FROM deliveries WHERE tenant = ? AND id = ?");
 const FIND_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
 const BRING_FORWARD: &str =
     "UPDATE deliveries SET due = ?3, cause = ?4 WHERE tenant = ?1 AND id = ?2 AND state = 2";
@@ -241,12 +242,14 @@ impl WorkStore for SqliteStore {
                 Ok(Cancelled::AlreadyEnded(state))
             });
         };
-        let mut columns = Columns::of(row);
-        let state = codec::delivery_state(columns.int()?)?;
-        let key = AttemptKey { delivery: id, number: columns.number("attempts")? };
+        let under_way = Columns::of(row).delivery()?.cancelled_under_way(now);
+        if let Some(record) = &under_way {
+            let standing = Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
+            conclude::put_unless_known(&mut tx, record, standing).await?;
+        }
         end(&mut tx, &[id], DeliveryState::Cancelled, Some(reason), now).await?;
         tx.commit().await?;
-        Ok(Cancelled::Done { in_flight: (state == DeliveryState::InFlight).then_some(key) })
+        Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) })
     }
 
     async fn bring_forward(

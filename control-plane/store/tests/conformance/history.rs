@@ -332,6 +332,8 @@ conformance! {
             row(Outcome::Succeeded, fast, 3),
             row(Outcome::Succeeded, slow, 1),
             row(Outcome::Timeout, slow, 1),
+            // What the late success left under way.
+            row(Outcome::Unknown, Duration::ZERO, 1),
         ]);
         assert!(world.store.stats(&world.key, world.now + HOUR).await.unwrap().is_empty());
         let other = World::named(engine, "other", "hook").await;

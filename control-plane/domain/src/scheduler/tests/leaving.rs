@@ -92,3 +92,28 @@ fn what_an_agent_never_received_is_sent_again_once_and_nothing_later_for_it() {
     scheduler.send_again(of(&lost), Arc::clone(&lost), at(6));
     assert!(sent(&scheduler.poll(at(6))).is_empty(), "it was sent again already");
 }
+
+fn ordered(n: u8, sequence: i64) -> Arc<Job> {
+    let mut job = Arc::unwrap_or_clone(job("main", n));
+    (job.delivery.ordering_key, job.delivery.sequence) = (Some("account".into()), Some(sequence));
+    Arc::new(job)
+}
+
+#[test]
+fn what_is_queued_is_given_back_once_its_follower_was_let_go() {
+    let mut scheduler = ready();
+    let (first, second, third) = (ordered(1, 1), ordered(2, 2), ordered(3, 3));
+    scheduler.add([Arc::clone(&second)], at(1));
+    scheduler.add([Arc::clone(&third), first], at(2));
+    // What comes back from before it stays: the follower is not withdrawn for it.
+    assert_eq!(scheduler.deliveries(), 2);
+    assert_eq!(scheduler.poll(at(2)).release, [second.delivery.current_attempt()]);
+
+    // What is at an agent stays there, and who leaves by itself is not looked for.
+    scheduler.add([ordered(4, 4)], at(4));
+    assert!(scheduler.is_out(third.delivery.current_attempt()));
+    assert!(scheduler.poll(at(4)).release.is_empty());
+    conclude(&mut scheduler, &third, &success(), at(5));
+    conclude(&mut scheduler, &ordered(4, 4), &success(), at(5));
+    assert!(scheduler.newest_of_key.is_empty());
+}
