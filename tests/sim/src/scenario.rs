@@ -92,5 +92,8 @@ async fn simulate(seed: u64, print: bool) -> Outcome {
     }
     PANICS.take().into_iter().for_each(|panic| world.wrong(panic));
     let (hash, events, wrong) = world.story();
+    // Each holds the world that holds it: kept, every seed would leave its own behind.
+    lock(&world.replicas).clear();
+    lock(&world.agents).clear();
     Outcome { seed, hash, events, lasted: entropy::elapsed(), wrong }
 }
