@@ -172,9 +172,10 @@ impl Delivery {
     /// What history is to hold, unless it has something, of the attempt that is
     /// IN_FLIGHT when the delivery is ended by something else: it may have been sent,
     /// and in an ended row nobody would find it once its owner and its agent are lost.
+    /// It began when it was due, or later.
     pub fn left_under_way(&self, error: &str, now: Timestamp) -> Option<AttemptRecord> {
         let flies = self.state == DeliveryState::InFlight;
-        flies.then(|| AttemptRecord::unknown(self, error, now))
+        flies.then(|| AttemptRecord::unknown(self, error, self.due.min(now)))
     }
 
     /// As it is left under way by a cancellation.

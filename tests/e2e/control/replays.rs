@@ -164,6 +164,7 @@ pub async fn of_a_state_and_a_window(cluster: &Cluster) {
     stage.api.wait_for_deliveries(&stage.tenant, succeeded, 1, SOON).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await; // into another millisecond
     let end_time = before(Duration::ZERO);
+    tokio::time::sleep(Duration::from_millis(5)).await; // an event's time has no finer parts
     stage.publish().await;
     stage.api.wait_for_deliveries(&stage.tenant, succeeded, 2, SOON).await.unwrap();
     let states = vec![DeliveryState::Succeeded.into()];

@@ -18,7 +18,7 @@ use super::witness::{self, with_attempts};
 use crate::stage::{SOON, Stage, once};
 
 const PATH: &str = "/late";
-/// Enough for each of two agents to have some, as a rule.
+/// Enough for each of two agents to have some.
 const EVENTS: usize = 12;
 const EXHAUSTED: &str = "state = EXHAUSTED";
 /// A lease, and an agent's way back.
@@ -37,8 +37,12 @@ async fn kill_and_start(cluster: &mut Cluster, meanwhile: impl FnOnce(&Cluster))
 /// One agent is out of reach with attempts that will succeed; the second attempt, by
 /// the other, fails and is the last.
 async fn exhausted_meanwhile(cluster: &Cluster, stage: &Stage) -> Vec<Delivery> {
-    stage.publish_many(EVENTS).await;
-    stage.receiver.wait_for_at(PATH, EVENTS, SOON).await.unwrap();
+    // One after the other, so that each goes to the agent with more room; of what comes
+    // at once one agent may get everything.
+    for published in 1..=EVENTS {
+        stage.publish().await;
+        stage.receiver.wait_for_at(PATH, published, SOON).await.unwrap();
+    }
     cluster.agent_proxies[0].iter().for_each(|wire| wire.stall());
     let given_up = "what one agent has to be given up, and no more";
     wait::until(given_up, BACK, || async {
