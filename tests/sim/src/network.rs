@@ -155,6 +155,7 @@ pub async fn open(
     let reached = tokio::time::timeout(CONNECT_LIMIT, world.together(here, there)).await;
     reached.map_err(|_| Status::unavailable("it cannot be reached"))?;
     let replica = world.replica(place).ok_or_else(|| Status::unavailable("nobody is there"))?;
+    world.detail(format_args!("agent {agent} dials replica {place}"));
     let cut = world.cut(agent, place);
     let (to_replica, from_agent) = mpsc::channel(1);
     let (to_agent, from_replica) = mpsc::channel(1);
@@ -172,6 +173,7 @@ pub async fn open(
         answers = work => answers?,
         () = cut.cancelled() => return Err(Status::unavailable("the connection broke")),
     };
+    world.detail(format_args!("replica {place} has heard agent {agent}"));
     tokio::spawn(way(&replica_end, &agent_end).carry(answers, to_agent));
     Ok(ReceiverStream::new(from_replica).boxed())
 }
