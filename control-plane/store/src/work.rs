@@ -33,7 +33,8 @@ pub trait WorkStore {
     /// [`postrider_domain::delivery::late`] decides under the delivery's row lock, and
     /// returns that decision. A delivery that succeeds by it moves to the ended ones,
     /// and its ordering key is no longer held on its account. An attempt number above
-    /// the delivery's raises it.
+    /// the delivery's raises it. Of a newer attempt that is IN_FLIGHT when it succeeds,
+    /// history holds UNKNOWN from then on, until its result comes.
     async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late>;
 
     /// Claims due deliveries: WAITING, due at or before `now`, deadline not
@@ -92,7 +93,8 @@ pub trait WorkStore {
         limit: u32,
     ) -> StoreResult<u64>;
 
-    /// Ends one unfinished delivery as CANCELLED.
+    /// Ends one unfinished delivery as CANCELLED. Of an attempt that is IN_FLIGHT,
+    /// history holds UNKNOWN from then on, until its result comes.
     async fn cancel(
         &self,
         tenant: &TenantId,
