@@ -72,7 +72,7 @@ async fn measure(options: &Options, engine: Engine) -> Result<()> {
     let url = rig.receiver.url(Scheme::Https, GROUP, Answers::AtOnce);
     rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
     let target = Target::new(&tenant, EVENT_TYPE);
-    let mut chain = Chain::start(&rig, engine).await?;
+    let mut chain = Chain::start(&rig).await?;
 
     let seconds = options.scale.pace().as_secs();
     let mut rows: Vec<Row> = PACES.iter().map(|_| Row::default()).collect();

@@ -10,6 +10,7 @@ mod client;
 mod floor;
 mod isolation;
 mod latency;
+mod least;
 mod load;
 mod memory;
 mod options;
@@ -53,6 +54,7 @@ async fn play(role: &str, setting: &str) -> Result<()> {
         "load" => load::serve(worker::setting(setting)?).await,
         "floor" => floor::serve(worker::setting(setting)?).await,
         "chain-driver" => chain::drive(worker::setting(setting)?).await,
+        "least-driver" => least::serve(worker::setting(setting)?).await,
         "chain-peer" => chain::answer(worker::setting(setting)?).await,
         _ => bail!("no role {role}"),
     }
@@ -70,6 +72,7 @@ async fn everything(options: &Options) -> Result<()> {
     for section in &options.sections {
         match section {
             Section::Throughput => throughput::section(options).await.context("throughput")?,
+            Section::Least => least::section(options).await.context("least")?,
             Section::Latency => latency::section(options).await.context("latency")?,
             Section::Memory => memory::section(options).await.context("memory")?,
             Section::Isolation => isolation::section(options).await.context("isolation")?,

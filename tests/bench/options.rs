@@ -9,13 +9,14 @@ use anyhow::{Context, Result, bail};
 use postrider_tests::cluster::Engine;
 
 pub const USAGE: &str = "usage: postrider-bench \
-    [throughput|latency|memory|isolation|all] … [--small|--full] [--runs N] [--events N] \
+    [throughput|least|latency|memory|isolation|all] … [--small|--full] [--runs N] [--events N] \
     [--engine sqlite|postgres] [--case NAME]";
 
 /// A part that can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Throughput,
+    Least,
     Latency,
     Memory,
     Isolation,
@@ -23,6 +24,7 @@ pub enum Section {
 
 const SECTIONS: &[(&str, Section)] = &[
     ("throughput", Section::Throughput),
+    ("least", Section::Least),
     ("latency", Section::Latency),
     ("memory", Section::Memory),
     ("isolation", Section::Isolation),

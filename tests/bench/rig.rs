@@ -22,6 +22,9 @@ use crate::worker::Worker;
 /// How often, and for how long at most, it is asked whether work has ended.
 const QUIET_STEP: Duration = Duration::from_millis(100);
 const QUIET_STEPS_MAX: u32 = 100;
+/// As much as PostgreSQL keeps by default.
+const LOG_MIB: usize = 1024;
+const ONE_MIB_OF_LOG: &str = "SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1048576))";
 /// Processor seconds in a step that are no work: heartbeats and sweeps.
 const QUIET_SECONDS: f64 = 0.015;
 
@@ -43,6 +46,7 @@ pub struct Rig {
     pub api: Api,
     pub processes: Processes,
     pub cluster: Cluster,
+    pub engine: Engine,
 }
 
 impl Rig {
@@ -74,7 +78,7 @@ impl Rig {
         processes.add(LOAD, Process::One(load.id()));
         processes.add(FLOOR, Process::One(floor.0.id()));
         let api = cluster.api()?;
-        Ok(Self { load, floor, receiver, api, processes, cluster })
+        Ok(Self { load, floor, receiver, api, processes, cluster, engine })
     }
 
     /// Another publisher, beside the first.
@@ -114,6 +118,18 @@ impl Rig {
             database.connect().await?.execute("CHECKPOINT").await?;
         }
         Ok(())
+    }
+
+    /// Has PostgreSQL's log files made before anything is measured: a server that has
+    /// run for a while uses them again, and whoever commits while one is made waits.
+    pub async fn make_log_files(&self) -> Result<()> {
+        if let Some(database) = self.cluster.database() {
+            let mut connection = database.connect().await?;
+            for _ in 0..LOG_MIB {
+                connection.execute(ONE_MIB_OF_LOG).await?;
+            }
+        }
+        self.checkpoint().await
     }
 
     /// Waits until Postrider has recorded what it delivered and works no more.

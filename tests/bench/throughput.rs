@@ -18,7 +18,7 @@ use crate::rig::{AGENT, CONTROL_PLANE, FLOOR, LOAD, OURS, POSTGRES, RECEIVER, Ri
 use crate::table::{Figures, Table, Target as Goal, number};
 
 /// As many as an agent has to one host.
-const FLOOR_CONNECTIONS: usize = 64;
+pub const FLOOR_CONNECTIONS: usize = 64;
 const EVENT_TYPE: &str = "payment.completed";
 const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 /// As many times a run's events are published before the first one.

@@ -23,37 +23,58 @@ use crate::worker::Worker;
 
 pub const GROUP: &str = "chain";
 
-/// Both processes, commanded. Fields are dropped in this order.
-pub struct Chain {
-    driver: Worker,
-    _peer: Worker,
-    _database: Option<Database>,
+/// Where messages end, commanded.
+pub struct Peer {
+    worker: Worker,
+    port: u16,
 }
 
-impl Chain {
-    /// On the same engine, disk and server as what is compared with it.
-    pub async fn start(rig: &Rig, engine: Engine) -> Result<Self> {
-        let folder = rig.cluster.folder();
+impl Peer {
+    pub async fn start(rig: &Rig) -> Result<Self> {
         let pki = rig.cluster.pki();
         let port = free_port()?;
         let identity = pki.program("peer")?;
-        let peer = peer::Setting {
+        let setting = peer::Setting {
             port,
             certificate_file: identity.certificate_file,
             key_file: identity.key_file,
             ca_file: pki.ca_file(),
             url: rig.receiver.url(Scheme::Https, GROUP, Answers::AtOnce),
         };
-        let mut peer = Worker::start("chain-peer", &peer, folder)?;
+        let mut worker = Worker::start("chain-peer", &setting, rig.cluster.folder())?;
         // It answers once it listens.
-        peer.ask::<()>(&()).await?;
-        let database = match engine {
+        worker.ask::<()>(&()).await?;
+        Ok(Self { worker, port })
+    }
+
+    pub fn id(&self) -> u32 {
+        self.worker.id()
+    }
+
+    pub fn access(&self, rig: &Rig) -> Access {
+        let url = format!("https://127.0.0.1:{}", self.port);
+        Access::new(url, rig.cluster.pki().ca_file(), rig.cluster.caller())
+    }
+}
+
+/// Both processes, commanded. Fields are dropped in this order.
+pub struct Chain {
+    driver: Worker,
+    _peer: Peer,
+    _database: Option<Database>,
+}
+
+impl Chain {
+    /// On the same engine, disk and server as what is compared with it.
+    pub async fn start(rig: &Rig) -> Result<Self> {
+        let folder = rig.cluster.folder();
+        let peer = Peer::start(rig).await?;
+        let database = match rig.engine {
             Engine::Postgres => Some(Database::create().await?),
             Engine::Sqlite => None,
         };
-        let caller = rig.cluster.caller();
         let driver = driver::Setting {
-            access: Access::new(format!("https://127.0.0.1:{port}"), pki.ca_file(), caller),
+            access: peer.access(rig),
             postgres_url: database.as_ref().map(|database| database.url().to_owned()),
             sqlite_file: folder.join("chain.db"),
         };

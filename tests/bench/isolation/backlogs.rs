@@ -9,7 +9,8 @@ use anyhow::Result;
 use postrider_tests::ports::free_port;
 use postrider_tests::publish::fixed_delays;
 
-use super::{Outcome, Pace, well};
+use super::{Beside, Outcome, Pace, well};
+use crate::chain::Chain;
 use crate::load::{Mode, Target};
 use crate::options::Scale;
 use crate::receiver::{Answers, Scheme};
@@ -61,7 +62,7 @@ pub async fn hanging_and_dead(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     rig.load.publish(&hanging, Mode::Batch, HANGING_EVENTS.min(dead_waiting(scale))).await?;
     rig.load.publish(&dead, Mode::Batch, dead_waiting(scale)).await?;
     let with = pace(&[hanging, dead], scale.pace()).on(rig).await?;
-    Ok(Outcome { without, with, own_rate: None })
+    Ok(Outcome { without, with, own_rate: None, chain: None })
 }
 
 pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
@@ -78,6 +79,8 @@ pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let pace = |length| Pace { others: &others, beside: &[], per_second: PER_SECOND, length };
     pace(Duration::from_secs(1)).on(rig).await?;
     let without = pace(scale.pace()).on(rig).await?;
+    let mut chain = Chain::start(rig).await?;
+    let bare = pace(scale.pace()).bare(&mut chain, &mut rig.receiver).await?;
     let waiting = recovering_waiting(scale);
     let recovering = Target::new(&tenant, "recovering");
     rig.load.publish(&recovering, Mode::Batch, waiting).await?;
@@ -87,9 +90,11 @@ pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     rig.receiver.wait("recovering", 1, PROBE_LIMIT).await?;
     let begun_ns = now_ns();
     let with = pace(scale.pace()).on(rig).await?;
+    let beside = pace(scale.pace()).bare(&mut chain, &mut rig.receiver).await?;
     let allowed = waiting as f64 / f64::from(recovering_rate(scale));
     let limit = PROBE_LIMIT + Duration::from_secs_f64(allowed * DRAIN_FACTOR);
     let seen = rig.receiver.wait("recovering", waiting, limit).await?;
     let seconds = seen.last_ns.saturating_sub(begun_ns) as f64 / 1e9;
-    Ok(Outcome { without, with, own_rate: Some(waiting as f64 / seconds) })
+    let chain = Some(Beside { without: bare, with: beside });
+    Ok(Outcome { without, with, own_rate: Some(waiting as f64 / seconds), chain })
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::sync::watch;
 
-use super::{Measured, OTHERS, Outcome, Pace};
+use super::{Beside, Measured, OTHERS, Outcome, Pace};
+use crate::chain::Chain;
 use crate::load::{Load, Mode, Target};
 use crate::options::Scale;
 use crate::receiver::{Answers, Scheme};
@@ -64,17 +65,36 @@ async fn beside_flood(
     let target = Target::new(&tenant, EVENT_TYPE);
     let mut flooding = rig.another_load().await?;
     let begun_ns = now_ns();
-    let (done, measured) = watch::channel(false);
-    let with = async {
-        let with = pace.measure(&mut rig.load, &mut rig.receiver).await;
-        done.send_replace(true);
-        with
-    };
-    let (with, published) =
-        tokio::try_join!(with, flood_until(&mut flooding, &target, flood(scale), measured))?;
+    let measure = pace.measure(&mut rig.load, &mut rig.receiver);
+    let (with, published) = beside(measure, &mut flooding, &target, scale).await?;
     let seen = rig.receiver.wait("flood", published, FLOOD_LIMIT).await?;
     let seconds = seen.last_ns.saturating_sub(begun_ns) as f64 / 1e9;
-    Ok(Outcome { without, with, own_rate: Some(published as f64 / seconds) })
+    let own_rate = Some(published as f64 / seconds);
+
+    let mut chain = Chain::start(rig).await?;
+    rig.quiet().await?;
+    let alone = pace.bare(&mut chain, &mut rig.receiver).await?;
+    let measure = pace.bare(&mut chain, &mut rig.receiver);
+    let (beside_flood, published_again) = beside(measure, &mut flooding, &target, scale).await?;
+    rig.receiver.wait("flood", published + published_again, FLOOD_LIMIT).await?;
+    let chain = Some(Beside { without: alone, with: beside_flood });
+    Ok(Outcome { without, with, own_rate, chain })
+}
+
+/// Measures while the flood is published, and answers how many events that were.
+async fn beside<T>(
+    measure: impl Future<Output = Result<T>>,
+    flooding: &mut Load,
+    target: &Target,
+    scale: Scale,
+) -> Result<(T, u64)> {
+    let (done, measured) = watch::channel(false);
+    let measure = async {
+        let result = measure.await;
+        done.send_replace(true);
+        result
+    };
+    tokio::try_join!(measure, flood_until(flooding, target, flood(scale), measured))
 }
 
 /// Answers how many were published.

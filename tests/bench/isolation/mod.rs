@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postrider_tests::cluster::Engine;
 
+use crate::chain::{self, Chain};
 use crate::load::{Load, Target};
 use crate::options::{Options, Scale};
 use crate::receiver::{Answers, Receiver, Scheme};
@@ -50,6 +51,14 @@ struct Outcome {
     with: Measured,
     /// Of the disturbance itself: how fast it went, in a second.
     own_rate: Option<f64>,
+    /// The same percentile of the bare chain, where the disturbance itself is work.
+    chain: Option<Beside>,
+}
+
+/// Milliseconds.
+struct Beside {
+    without: f64,
+    with: f64,
 }
 
 impl Case {
@@ -123,6 +132,9 @@ struct Row {
     ratio: Figures,
     refused: Figures,
     own_rate: Figures,
+    chain_without: Figures,
+    chain_with: Figures,
+    chain_ratio: Figures,
     control_plane: Figures,
     agent: Figures,
 }
@@ -137,6 +149,9 @@ pub async fn section(options: &Options) -> Result<()> {
         "ratio",
         "target",
         "refused of the others'",
+        "bare chain's p99 without, ms",
+        "with, ms",
+        "ratio",
         "its own deliveries/s",
         "control plane's peak, MiB",
         "agent's peak, MiB",
@@ -158,6 +173,9 @@ pub async fn section(options: &Options) -> Result<()> {
             row.ratio.show(2),
             Goal::show(Some(Goal::AtMost(GOAL)), row.ratio.median()),
             row.refused.show(0),
+            row.chain_without.show(1),
+            row.chain_with.show(1),
+            row.chain_ratio.show(2),
             row.own_rate.show(0),
             row.control_plane.show(0),
             row.agent.show(0),
@@ -170,6 +188,9 @@ pub async fn section(options: &Options) -> Result<()> {
 impl Row {
     async fn add(&mut self, engine: Engine, case: Case, scale: Scale) -> Result<()> {
         let mut rig = Rig::start(engine, case.settings()).await?;
+        if scale > Scale::Small {
+            rig.make_log_files().await?;
+        }
         let outcome = Box::pin(case.run(&mut rig, scale)).await?;
         self.without.push(outcome.without.p99);
         self.with.push(outcome.with.p99);
@@ -177,6 +198,11 @@ impl Row {
         self.refused.push((outcome.without.refused + outcome.with.refused) as f64);
         if let Some(rate) = outcome.own_rate {
             self.own_rate.push(rate);
+        }
+        if let Some(Beside { without, with }) = outcome.chain {
+            self.chain_without.push(without);
+            self.chain_with.push(with);
+            self.chain_ratio.push(with / without);
         }
         self.control_plane.push(rig.processes.get(CONTROL_PLANE)?.peak_mib()?);
         self.agent.push(rig.processes.get(AGENT)?.peak_mib()?);
@@ -219,6 +245,15 @@ impl Pace<'_> {
         let latencies = receiver.latencies(OTHERS).await?;
         let p99 = latencies.p99;
         Ok(Measured { p99, refused: rounds * self.others.len() as u64 - accepted })
+    }
+
+    /// The same percentile of the bare chain, at this pace.
+    async fn bare(&self, chain: &mut Chain, receiver: &mut Receiver) -> Result<f64> {
+        receiver.reset(chain::GROUP).await?;
+        let events = self.per_second * self.length.as_secs();
+        chain.keep(self.per_second as f64, events).await?;
+        receiver.wait(chain::GROUP, events, ARRIVAL_LIMIT).await?;
+        Ok(receiver.latencies(chain::GROUP).await?.p99)
     }
 
     async fn on(&self, rig: &mut Rig) -> Result<Measured> {

@@ -79,5 +79,5 @@ async fn exchange(
     pace(&calm, Duration::from_secs(1)).on(rig).await?;
     let without = pace(&calm, scale.pace()).on(rig).await?;
     let with = pace(&slow, length).on(rig).await?;
-    Ok(Outcome { without, with, own_rate: None })
+    Ok(Outcome { without, with, own_rate: None, chain: None })
 }
