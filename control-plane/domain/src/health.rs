@@ -12,6 +12,13 @@ use std::time::Duration;
 use crate::ids::DeliveryId;
 use crate::time::Timestamp;
 
+/// An endpoint that failed this often without a success between rests after each
+/// further failure.
+const REST_AFTER: u32 = 100;
+/// How long: short beside what a receiver needs to come back, and long beside an
+/// attempt that is refused at once.
+const REST: Duration = Duration::from_millis(100);
+
 /// Bounds of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowConfig {
@@ -28,14 +35,20 @@ impl Default for WindowConfig {
     }
 }
 
-/// How many attempts may be in flight at an endpoint: it grows with quick
-/// successes and is halved by time-outs.
+/// How many attempts may be in flight at an endpoint: it grows with quick successes,
+/// and is halved by time-outs and by failures of which none succeeded between.
 #[derive(Clone, Debug)]
 pub struct Window {
     config: WindowConfig,
     size: u32,
     /// Quick successes since the last step of growth.
     progress: u32,
+    /// Failures since the last success.
+    failures: u32,
+    /// Of them, those since they last made it smaller.
+    failures_at_size: u32,
+    /// Nothing is begun before this.
+    rest_until: Timestamp,
     /// Until the first time-out every quick success makes it grow, so that it
     /// doubles in a round trip.
     doubling: bool,
@@ -56,6 +69,9 @@ impl Window {
             config,
             size: config.initial.clamp(min, max),
             progress: 0,
+            failures: 0,
+            failures_at_size: 0,
+            rest_until: Timestamp::default(),
             doubling: true,
             wary_until: Timestamp::default(),
             stale_until: Timestamp::default(),
@@ -67,8 +83,15 @@ impl Window {
         self.size
     }
 
+    /// Until when nothing may be begun, if so.
+    pub fn rests(&self, now: Timestamp) -> Option<Timestamp> {
+        (now < self.rest_until).then_some(self.rest_until)
+    }
+
     pub fn on_success(&mut self, latency: Duration, now: Timestamp) {
         self.round_trip = (self.round_trip.saturating_mul(7) / 8).saturating_add(latency / 8);
+        (self.failures, self.failures_at_size) = (0, 0);
+        self.rest_until = Timestamp::default();
         if latency > self.config.quick || now < self.stale_until {
             return;
         }
@@ -93,10 +116,23 @@ impl Window {
     }
 
     /// Notes a failure that is no time-out. An error says little about load (a
-    /// receiver may dislike one kind of event), so the window stays as it is;
-    /// but for a round trip it grows with caution.
+    /// receiver may dislike one kind of event), so a few leave the window as it is,
+    /// and for a round trip it grows with caution. But an endpoint that answers nobody,
+    /// or nobody well, is not worth thousands of attempts a second: as many failures in
+    /// a row as the window is wide halve it, and after [`REST_AFTER`] it rests between
+    /// them, until its breaker opens or something succeeds.
     pub fn on_failure(&mut self, now: Timestamp) {
         self.wary_until = now + self.round_trip;
+        self.failures = self.failures.saturating_add(1);
+        self.failures_at_size += 1;
+        if self.failures_at_size >= self.size {
+            self.failures_at_size = 0;
+            self.progress = 0;
+            self.size = (self.size / 2).max(self.config.min);
+        }
+        if self.failures > REST_AFTER {
+            self.rest_until = now + REST;
+        }
     }
 }
 

@@ -23,6 +23,9 @@ use crate::health::Progress;
 
 /// Most deliveries claimed in one call.
 const MAX_CLAIMED: u32 = 2048;
+/// Most deliveries given back in one call: a queue that is shed whole must not keep
+/// those who publish waiting for its commit.
+const MAX_RELEASED: usize = 1000;
 /// Most deliveries of one subscription that expire in one sweep.
 const MAX_EXPIRED: u32 = 1000;
 /// Subscriptions whose due deliveries are counted for people, and most of each.
@@ -97,16 +100,18 @@ impl Flow {
 
     /// Gives back attempts that were never sent.
     pub async fn release_unsent(&self) -> StoreResult<()> {
-        let keys = self.dispatcher.take_releases();
-        if keys.is_empty() {
-            return Ok(());
+        let mut keys = self.dispatcher.take_releases();
+        while !keys.is_empty() {
+            let later = keys.split_off(keys.len().min(MAX_RELEASED));
+            if let Err(error) = self.store.release(&keys, self.clock.now()).await {
+                keys.extend(later);
+                self.dispatcher.put_back_releases(keys);
+                return Err(error);
+            }
+            self.dispatcher.with(|scheduler, _| scheduler.given_back(&keys));
+            keys = later;
         }
-        let released = self.store.release(&keys, self.clock.now()).await;
-        match &released {
-            Ok(()) => self.dispatcher.with(|scheduler, _| scheduler.given_back(&keys)),
-            Err(_) => self.dispatcher.put_back_releases(keys),
-        }
-        released
+        Ok(())
     }
 
     /// Makes one round of claims; whether there may be more.

@@ -120,7 +120,7 @@ impl Lane {
             return Gate::Until(until);
         }
         match self.breaker.may_dispatch(now) {
-            Permission::Yes => Gate::Open,
+            Permission::Yes => self.window.rests(now).map_or(Gate::Open, Gate::Until),
             Permission::Probe => Gate::Probe,
             Permission::No { until } => Gate::Until(until),
         }

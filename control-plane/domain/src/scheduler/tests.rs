@@ -15,6 +15,7 @@ use crate::time::StoppedClock;
 mod interleaving;
 mod leaving;
 mod parked;
+mod resting;
 
 const LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
 const STREAM: StreamId = StreamId(1);

@@ -93,6 +93,34 @@ fn an_error_only_makes_growth_cautious_for_a_round_trip() {
     assert_eq!(window.size(), 10);
 }
 
+#[test]
+fn failures_without_a_success_between_halve_it_and_it_doubles_again_after() {
+    let mut window = window();
+    succeed(&mut window, 60, START);
+    let fail = |window: &mut Window, times| {
+        for _ in 0..times {
+            window.on_failure(START);
+        }
+    };
+    for _ in 0..10 {
+        fail(&mut window, 63);
+        succeed(&mut window, 1, START);
+    }
+    assert_eq!(window.size(), 64, "one success in 64 shows that it lives");
+    fail(&mut window, 64);
+    assert_eq!(window.size(), 32);
+    fail(&mut window, 32 + 16 + 8 + 4 + 2);
+    assert_eq!(window.size(), 1);
+    fail(&mut window, 100);
+    assert_eq!(window.size(), 1);
+    assert_eq!(window.rests(START), Some(START + Duration::from_millis(100)));
+    assert_eq!(window.rests(START + Duration::from_millis(100)), None);
+    succeed(&mut window, 63, START + secs(1));
+    assert_eq!(window.size(), 64);
+    fail(&mut window, 100);
+    assert_eq!(window.rests(START), None, "the success ended the row");
+}
+
 proptest! {
     #[test]
     fn a_window_stays_within_its_bounds(
