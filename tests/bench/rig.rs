@@ -22,11 +22,11 @@ use crate::worker::Worker;
 /// How often, and for how long at most, it is asked whether work has ended.
 const QUIET_STEP: Duration = Duration::from_millis(100);
 const QUIET_STEPS_MAX: u32 = 100;
+/// Processor seconds in a step that are no work: heartbeats and sweeps.
+const QUIET_SECONDS: f64 = 0.015;
 /// As much as PostgreSQL keeps by default.
 const LOG_MIB: usize = 1024;
 const ONE_MIB_OF_LOG: &str = "SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1048576))";
-/// Processor seconds in a step that are no work: heartbeats and sweeps.
-const QUIET_SECONDS: f64 = 0.015;
 
 pub const CONTROL_PLANE: &str = "control plane";
 pub const AGENT: &str = "agent";

@@ -4,8 +4,6 @@
 //! one statement, or one call, and that whoever ends a delivery runs beside whoever
 //! begins one, as two connections.
 
-use std::time::SystemTime;
-
 use anyhow::Result;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
@@ -107,8 +105,7 @@ async fn rows(pool: &PgPool, count: u64) -> Result<()> {
 }
 
 async fn send(client: &ReplicaServiceClient<Channel>, count: u64, calls: Calls) -> Result<()> {
-    let sent = SystemTime::UNIX_EPOCH.elapsed()?.as_nanos();
-    let payload = payload::sent_at(u64::try_from(sent)?);
+    let payload = payload::plain();
     let one = || WaitingHint { tenant: payload.clone(), subscription: String::new() };
     let call = |size| {
         let waiting = (0..size).map(|_| one()).collect();
