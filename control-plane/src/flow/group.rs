@@ -4,9 +4,12 @@
 //! writers with batches. Guarantees bounds in count and bytes, that nothing waits for
 //! a timer when a writer is idle, that a crowd's items keep their order, since no two
 //! writers have items of it at once, and that no crowd keeps the others waiting: the
-//! crowds take turns, and one alone fills but its share of the room.
+//! crowds take turns, one alone fills but its share of the room, and one that brings
+//! more than all others together leaves the writers, and what is behind them, half of
+//! the time.
 
 mod hall;
+mod pressing;
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
-use self::hall::Hall;
+use self::hall::{Given, Hall, Taken};
 use crate::health::Progress;
 
 /// Room is counted in units of this many bytes, since a semaphore's permits are few.
@@ -75,8 +78,8 @@ pub struct Exit<K: Eq + Hash + Clone, T> {
     room: Arc<Semaphore>,
     max_items: usize,
     max_bytes: usize,
-    /// Whose items this writer has.
-    taken: Vec<K>,
+    /// What this writer has.
+    taken: Taken<K>,
     progress: Option<Progress>,
 }
 
@@ -114,7 +117,7 @@ pub fn group<K: Eq + Hash + Clone, T>(bounds: Bounds) -> (Entrance<K, T>, Exit<K
         room,
         max_items: bounds.batch_items.max(1),
         max_bytes: bounds.batch_bytes,
-        taken: Vec::new(),
+        taken: Taken::nothing(),
         progress: None,
     };
     (entrance, exit)
@@ -158,7 +161,7 @@ impl<K: Eq + Hash + Clone, T> Exit<K, T> {
             room: Arc::clone(&self.room),
             max_items: self.max_items,
             max_bytes: self.max_bytes,
-            taken: Vec::new(),
+            taken: Taken::nothing(),
             progress: None,
         }
     }
@@ -187,7 +190,8 @@ impl<K: Eq + Hash + Clone, T> Exit<K, T> {
     async fn next_batch(&mut self) -> Option<Vec<Queued<T>>> {
         let mut open = true;
         loop {
-            let (batch, more) = self.hall.take(&mut self.taken, self.max_items, self.max_bytes);
+            let Given { batch, more, rested } =
+                self.hall.take(&mut self.taken, self.max_items, self.max_bytes, !open);
             if more && let Some(ring) = self.ring.upgrade() {
                 // Rung already, if it is full.
                 let _ = ring.try_send(());
@@ -198,7 +202,11 @@ impl<K: Eq + Hash + Clone, T> Exit<K, T> {
             if !open {
                 return None;
             }
-            open = self.bell.lock().await.recv().await.is_some();
+            let heard = async { self.bell.lock().await.recv().await.is_some() };
+            open = match rested {
+                Some(at) => tokio::time::timeout_at(at, heard).await.unwrap_or(true),
+                None => heard.await,
+            };
         }
     }
 }
@@ -214,122 +222,4 @@ impl<K: Eq + Hash + Clone, T> Drop for Exit<K, T> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    const BOUNDS: Bounds = Bounds {
-        queued_items: 8,
-        queued_bytes: 8192,
-        shares: 1,
-        batch_items: 4,
-        batch_bytes: 1024,
-        patience: Duration::from_millis(1),
-    };
-
-    async fn items(exit: &mut Exit<char, u32>) -> Vec<u32> {
-        exit.batch().await.unwrap().iter().map(|queued| queued.item).collect()
-    }
-
-    #[tokio::test]
-    async fn batches_are_bounded_in_count_and_bytes_and_lose_nothing() {
-        let (entrance, mut exit) = group(BOUNDS);
-        for (item, bytes) in [(1, 600), (2, 600), (3, 10), (4, 10), (5, 10), (6, 2000)] {
-            entrance.enter(&'a', item, bytes).await.unwrap();
-        }
-        drop(entrance);
-        for expected in [vec![1], vec![2, 3, 4, 5], vec![6]] {
-            assert_eq!(items(&mut exit).await, expected);
-        }
-        assert!(exit.batch().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_full_group_refuses_and_takes_again_once_its_batch_is_done() {
-        let (entrance, mut exit) = group(BOUNDS);
-        entrance.enter(&'a', 1, 8192).await.unwrap();
-        assert_eq!(entrance.enter(&'a', 2, 256).await, Err(Refused::Full));
-        assert_eq!(entrance.enter(&'b', 2, 256).await, Err(Refused::Full));
-        drop(exit.batch().await);
-        assert_eq!(entrance.enter(&'a', 3, 256).await, Ok(()));
-        drop(exit);
-        assert_eq!(entrance.enter(&'a', 4, 1).await, Err(Refused::Closed));
-    }
-
-    #[tokio::test]
-    async fn what_is_queued_and_what_waits_ends_with_the_writer() {
-        let (entrance, exit) = group(BOUNDS);
-        let (item, dropped) = tokio::sync::oneshot::channel::<()>();
-        entrance.enter(&'a', item, 8192).await.unwrap();
-        let (other, _) = tokio::sync::oneshot::channel();
-        let waiting = entrance.enter_patiently(&'a', other, 1);
-        let ends = async { drop(exit) };
-        let (waited, ()) = tokio::join!(biased; waiting, ends);
-        assert_eq!(waited, Err(Refused::Closed));
-        assert!(dropped.await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_crowd_that_one_writer_has_keeps_nobody_from_another_and_its_order() {
-        let (entrance, mut first) = group(BOUNDS);
-        let mut second = first.another();
-        for item in 0..6 {
-            entrance.enter(&'a', item, 1).await.unwrap();
-        }
-        assert_eq!(items(&mut first).await, [0, 1, 2, 3]);
-        let (idle, entered) = tokio::join!(biased; items(&mut second), entrance.enter(&'b', 10, 1));
-        assert_eq!((idle, entered), (vec![10], Ok(())), "nothing of the first's crowd");
-        assert_eq!(items(&mut first).await, [4, 5]);
-        entrance.enter(&'a', 6, 1).await.unwrap();
-        entrance.enter(&'b', 11, 1).await.unwrap();
-        drop(entrance);
-        assert_eq!(items(&mut second).await, [11]);
-        assert!(second.batch().await.is_none(), "the rest is the first's");
-        drop(second);
-        assert_eq!(items(&mut first).await, [6]);
-        assert!(first.batch().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn what_one_writer_leaves_another_is_rung_for() {
-        let bounds = Bounds { queued_items: 400, queued_bytes: 1 << 20, batch_items: 16, ..BOUNDS };
-        let (entrance, mut first) = group(bounds);
-        let mut second = first.another();
-        for (crowd, item) in [('a', 1), ('b', 2)].repeat(8) {
-            entrance.enter(&crowd, item, 1).await.unwrap();
-        }
-        assert_eq!(items(&mut first).await.len(), 16, "of both crowds");
-        for item in 3..19 {
-            entrance.enter(&'a', item, 1).await.unwrap();
-        }
-        entrance.enter(&'b', 19, 1).await.unwrap();
-        // The second hears the bell while both crowds are the first's, and waits; then
-        // the first is done with them, and has no room for the other one.
-        let both = async { tokio::join!(biased; items(&mut second), items(&mut first)) };
-        let (left, taken) = tokio::time::timeout(Duration::from_secs(5), both).await.unwrap();
-        assert_eq!((left, taken), (vec![19], Vec::from_iter(3..19)));
-    }
-
-    #[tokio::test]
-    async fn crowds_take_turns_and_leave_room_for_others() {
-        let (entrance, mut exit) =
-            group(Bounds { shares: 2, batch_items: 40, batch_bytes: 1 << 20, ..BOUNDS });
-        for item in 0..4 {
-            entrance.enter(&'a', item, 1).await.unwrap();
-        }
-        assert_eq!(entrance.enter(&'a', 9, 1).await, Err(Refused::Full), "its share is full");
-        entrance.enter(&'b', 10, 1).await.unwrap();
-        assert_eq!(items(&mut exit).await, [0, 1, 2, 3, 10]);
-
-        let (entrance, mut exit) =
-            group(Bounds { queued_items: 400, queued_bytes: 1 << 20, batch_items: 40, ..BOUNDS });
-        for item in 0..100 {
-            entrance.enter(&'a', item, 1).await.unwrap();
-        }
-        entrance.enter(&'b', 1000, 1).await.unwrap();
-        let first = items(&mut exit).await;
-        assert!(first.contains(&1000), "behind a hundred of another crowd: {first:?}");
-        let rest = [items(&mut exit).await, items(&mut exit).await].concat();
-        let of_a: Vec<u32> = first.into_iter().chain(rest).filter(|item| *item < 1000).collect();
-        assert_eq!(of_a, Vec::from_iter(0..100), "each crowd in its order");
-    }
-}
+mod tests;
