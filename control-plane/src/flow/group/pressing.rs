@@ -20,8 +20,10 @@ const STEP: usize = 8;
 const WEIGHT: f64 = 0.125;
 /// That average may be so many times the least that it was.
 const HARM: f64 = 1.5;
-/// By what part the least grows in a second: the database may be another by now.
-const FORGOTTEN: f64 = 0.001;
+/// By what part the least grows in a second: twice as much after some two minutes, so
+/// that neither a slower database nor a tenant that always brings the most keeps that
+/// tenant at its least part for ever.
+const FORGOTTEN: f64 = 0.005;
 /// What is known of commits of a few items is true for so long.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
 /// However long the database takes, a rest is no longer.
@@ -163,5 +165,10 @@ mod tests {
         let last = start + ms(3_990);
         part.was_taken(MOST, last + ms(1001));
         assert_eq!(part.items(), LEAST + STEP, "nobody is there to be harmed");
+        for second in 4..300 {
+            part.few_took(ms(4), start + ms(1000 * second));
+            part.was_taken(MOST, start + ms(1000 * second));
+        }
+        assert_eq!(part.items(), MOST, "that is what it takes now");
     }
 }
