@@ -47,6 +47,8 @@ struct State<K, T> {
     resting: Vec<(Instant, K)>,
     /// What was taken of all crowds.
     recent: Recent,
+    /// How many items are queued of all crowds.
+    waiting: usize,
     part: Part,
     /// How many may take what is queued.
     writers: usize,
@@ -72,6 +74,7 @@ impl<K, T> Default for Hall<K, T> {
             turns: VecDeque::new(),
             resting: Vec::new(),
             recent: Recent::nothing(),
+            waiting: 0,
             part: Part::new(),
             writers: 0,
             closed: false,
@@ -130,7 +133,7 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
     /// Queues an item that has room; false when nobody will take it.
     pub(super) fn admit(&self, crowd: &K, queued: Queued<T>) -> bool {
         let mut state = self.state();
-        let State { crowds, turns, closed, .. } = &mut *state;
+        let State { crowds, turns, closed, waiting, .. } = &mut *state;
         // Whoever has a share keeps its crowd from being forgotten.
         let Some(known) = crowds.get_mut(crowd).filter(|_| !*closed) else {
             return false;
@@ -139,6 +142,7 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
             turns.push_back(crowd.clone());
         }
         known.queue.push_back(queued);
+        *waiting += 1;
         true
     }
 
@@ -161,12 +165,12 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
         let mut again = VecDeque::new();
         let mut full = false;
         while !full && let Some(key) = state.turns.pop_front().or_else(|| again.pop_front()) {
-            let State { crowds, recent, part, .. } = &mut *state;
+            let State { crowds, recent, waiting, part, .. } = &mut *state;
             let Some(crowd) = crowds.get_mut(&key) else {
                 continue;
             };
             if crowd.taken == 0 {
-                let presses = crowd.recent.presses(crowd.queue.len(), recent, now);
+                let presses = crowd.recent.presses(crowd.queue.len(), recent, *waiting, now);
                 crowd.most = presses.then(|| part.items());
             }
             let most = crowd.most.unwrap_or(usize::MAX);
@@ -230,6 +234,7 @@ impl<K: Eq + Hash + Clone, T> State<K, T> {
         taken.items = items;
         taken.since = now;
         self.recent.add(items, now);
+        self.waiting = self.waiting.saturating_sub(items);
         for key in &taken.crowds {
             if let Some(crowd) = self.crowds.get_mut(key) {
                 crowd.recent.add(crowd.taken, now);

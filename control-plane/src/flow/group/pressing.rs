@@ -51,11 +51,19 @@ impl Recent {
         self.items * (-passed.as_secs_f64() / HALF_LIFE.as_secs_f64()).exp2()
     }
 
-    /// Whether there are others, and this, with what waits, is more than all of theirs.
-    pub(super) fn presses(&self, waiting: usize, everybody: &Self, now: Instant) -> bool {
+    /// Whether there are others, and this is more than all of theirs, each with what
+    /// waits of it.
+    pub(super) fn presses(
+        &self,
+        own_waiting: usize,
+        all: &Self,
+        waiting: usize,
+        now: Instant,
+    ) -> bool {
         let own = self.count(now);
-        let others = everybody.count(now) - own;
-        others >= SOMEBODY && own + waiting as f64 > others
+        let others = all.count(now) - own;
+        let others_waiting = waiting.saturating_sub(own_waiting);
+        others >= SOMEBODY && own + own_waiting as f64 > others + others_waiting as f64
     }
 }
 
@@ -135,13 +143,14 @@ mod tests {
             everybody
         };
         let all = takes(&mut one, 1000);
-        assert!(!one.presses(1000, &all, now), "it is alone");
+        assert!(!one.presses(1000, &all, 1000, now), "it is alone");
         let all = takes(&mut other, 400);
-        assert!(one.presses(0, &all, now) && !other.presses(0, &all, now));
-        assert!(!other.presses(600, &all, now), "no more than the one brought");
-        assert!(other.presses(601, &all, now), "what waits counts");
-        assert!(one.presses(0, &all, now + ms(9_000)), "of 400, a half is left after 9.6 s");
-        assert!(!one.presses(1000, &all, now + ms(10_000)), "it is alone again");
+        assert!(one.presses(0, &all, 0, now) && !other.presses(0, &all, 0, now));
+        assert!(!other.presses(600, &all, 600, now), "no more than the one brought");
+        assert!(other.presses(601, &all, 601, now), "what waits counts");
+        assert!(!other.presses(601, &all, 602, now), "of the others as well");
+        assert!(one.presses(0, &all, 0, now + ms(9_000)), "of 400, a half is left after 9.6 s");
+        assert!(!one.presses(1000, &all, 1000, now + ms(10_000)), "it is alone again");
     }
 
     #[test]
