@@ -26,6 +26,8 @@ mod ordering;
 mod ownership;
 mod publishing;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod work;
 mod writer;
 

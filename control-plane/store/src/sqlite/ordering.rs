@@ -58,20 +58,43 @@ const RELEASE_ALL: &str =
     "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? AND held = 1";
 const FORGET: &str = "DELETE FROM held_keys WHERE held = 0 AND quiet_until <= ?";
 
-/// Steps from one key to the next along the index of what is held.
-const WAITING_KEYS: &str = concat!(
+/// One of the next key's, along the index of what is held. For each column a search of
+/// its own: SQLite would look for `(a, b, c) > (x, y, z)` from the first row of `x` on.
+macro_rules! next_key {
+    ($tenant:literal, $subscription:literal, $key:literal) => {
+        concat!(
+            "coalesce( \
+               (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
+                 WHERE n.state = 1 AND n.tenant = ",
+            $tenant,
+            " AND n.subscription = ",
+            $subscription,
+            " AND n.ordering_key > ",
+            $key,
+            " ORDER BY n.ordering_key LIMIT 1), \
+               (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
+                 WHERE n.state = 1 AND n.tenant = ",
+            $tenant,
+            " AND n.subscription > ",
+            $subscription,
+            " ORDER BY n.subscription, n.ordering_key LIMIT 1), \
+               (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
+                 WHERE n.state = 1 AND n.tenant > ",
+            $tenant,
+            " ORDER BY n.tenant, n.subscription, n.ordering_key LIMIT 1))"
+        )
+    };
+}
+
+pub(super) const WAITING_KEYS: &str = concat!(
     "WITH RECURSIVE found(tenant, subscription, ordering_key) AS ( \
-       SELECT * FROM (SELECT tenant, subscription, ordering_key FROM deliveries \
-         INDEXED BY deliveries_held WHERE state = 1 \
-         AND (tenant, subscription, ordering_key) > (?1, ?2, ?3) \
-         ORDER BY tenant, subscription, ordering_key LIMIT 1) \
-       UNION ALL \
+       SELECT d.tenant, d.subscription, d.ordering_key FROM deliveries d WHERE d.id = ",
+    next_key!("?1", "?2", "?3"),
+    " UNION ALL \
        SELECT d.tenant, d.subscription, d.ordering_key FROM found f CROSS JOIN deliveries d \
-         ON d.id = (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
-           WHERE n.state = 1 AND (n.tenant, n.subscription, n.ordering_key) \
-             > (f.tenant, f.subscription, f.ordering_key) \
-           ORDER BY n.tenant, n.subscription, n.ordering_key LIMIT 1) \
-       LIMIT ?4) \
+         ON d.id = ",
+    next_key!("f.tenant", "f.subscription", "f.ordering_key"),
+    " LIMIT ?4) \
      SELECT tenant, subscription, ordering_key, ",
     under_way!(),
     " FROM found k"
