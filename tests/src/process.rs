@@ -212,6 +212,14 @@ pub fn parent(id: u32) -> Option<u32> {
     (state != "Z").then_some(parent)
 }
 
+/// The most memory that a process ever had, in KiB.
+pub fn most_memory(id: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let size = line.and_then(|line| line.split_whitespace().next());
+    Ok(size.with_context(|| format!("the memory of {id}"))?.parse()?)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -51,7 +51,7 @@ pub struct Order {
 }
 
 /// How long the first two steps took.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Steps {
     pub call: Latencies,
     pub commit: Latencies,

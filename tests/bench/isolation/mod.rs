@@ -244,6 +244,7 @@ impl Pace<'_> {
         receiver.wait(OTHERS, accepted, ARRIVAL_LIMIT).await?;
         let latencies = receiver.latencies(OTHERS).await?;
         let p99 = latencies.p99;
+        eprintln!("  {p99:.1} ms, of each tenth {:.1?}", latencies.p99_of_tenths);
         Ok(Measured { p99, refused: rounds * self.others.len() as u64 - accepted })
     }
 

@@ -21,25 +21,34 @@ pub struct Seen {
 }
 
 /// From being sent to being received, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Latencies {
     pub count: usize,
     pub p50: f64,
     pub p99: f64,
     pub p999: f64,
     pub most: f64,
+    /// The 99th percentile of each tenth of them, in their order.
+    pub p99_of_tenths: Vec<f64>,
 }
 
 impl Latencies {
-    /// Of microseconds in any order.
+    /// Of microseconds, in the order in which they came about.
     pub fn of(mut micros: Vec<u32>) -> Self {
-        micros.sort_unstable();
-        let at = |per_mille: usize| {
-            let rank = (micros.len() * per_mille).div_ceil(1000).saturating_sub(1);
-            f64::from(micros.get(rank).copied().unwrap_or(0)) / 1e3
-        };
-        Self { count: micros.len(), p50: at(500), p99: at(990), p999: at(999), most: at(1000) }
+        let tenth = micros.len().div_ceil(10).max(1);
+        let p99_of_tenths = micros.chunks_mut(tenth).map(|tenth| milliseconds(tenth, 990));
+        let p99_of_tenths = p99_of_tenths.collect();
+        let mut at = |per_mille| milliseconds(&mut micros, per_mille);
+        let [p50, p99, p999, most] = [at(500), at(990), at(999), at(1000)];
+        Self { count: micros.len(), p50, p99, p999, most, p99_of_tenths }
     }
+}
+
+/// A percentile, in thousandths, of microseconds.
+fn milliseconds(micros: &mut [u32], per_mille: usize) -> f64 {
+    micros.sort_unstable();
+    let rank = (micros.len() * per_mille).div_ceil(1000).saturating_sub(1);
+    f64::from(micros.get(rank).copied().unwrap_or(0)) / 1e3
 }
 
 #[derive(Default)]

@@ -3,13 +3,13 @@
 //! Fed by a small cluster; feeds `failures`. Guarantees that an answer counts
 //! when it is complete and by its status alone.
 
-use std::fs;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use postrider_proto::v1::{Attempt, AttemptOutcome, DeliveryState, RetryPolicy, Subscription};
 use postrider_tests::cluster::Cluster;
+use postrider_tests::process::most_memory;
 use postrider_tests::receiver::behaviour::{self, Answer, Behaviour, Body};
 
 use crate::stage::{SOON, Stage, duration, once, time};
@@ -100,17 +100,9 @@ pub async fn each_is_recorded(cluster: &Cluster) {
     assert_eq!(seen, wanted);
 }
 
-/// The most memory that a process ever had, in KiB.
-fn memory_most(id: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-/// The program that the cluster's first agent is.
-fn agent_process(cluster: &Cluster) -> u32 {
-    let id = cluster.agents[0].process_id();
-    id.expect("the agent runs")
+/// The most memory that the cluster's first agent ever had, in KiB.
+fn agent_memory(cluster: &Cluster) -> u64 {
+    most_memory(cluster.agents[0].process_id().expect("the agent runs")).unwrap()
 }
 
 pub async fn fifty_megabytes(cluster: &Cluster) {
@@ -124,7 +116,7 @@ pub async fn fifty_megabytes(cluster: &Cluster) {
         let retry_policy = Some(once());
         stage.create(Subscription { retry_policy, ..wanted }).await;
     }
-    let before = memory_most(agent_process(cluster));
+    let before = agent_memory(cluster);
     stage.publish_many(4).await;
     for (filter, outcome, status) in [
         ("state = SUCCEEDED", AttemptOutcome::Succeeded, 200),
@@ -140,7 +132,7 @@ pub async fn fifty_megabytes(cluster: &Cluster) {
             assert!(read < BODY_BYTES / 100, "read {read} bytes");
         }
     }
-    let more = memory_most(agent_process(cluster)).saturating_sub(before);
+    let more = agent_memory(cluster).saturating_sub(before);
     assert!(more < 32 << 10, "the agent took {more} KiB more");
 }
 

@@ -73,6 +73,7 @@ async fn fill_and_free(
         sleep(Duration::from_millis(100)).await;
     }
     println!("not ready after {:?}", told.expect("it says that it is ready"));
+    assert!(!super::says(api, "readiness").await.unwrap(), "ready, and the disk is full");
 
     disk.free().unwrap();
     revive().await;

@@ -210,8 +210,7 @@ pub async fn payees(api: &Api, receiver: &Receiver, name: &str, count: usize) ->
 
 /// A refusal tells the publisher that, and when, he may try again.
 pub fn assert_understandable(status: &Status) {
-    let code = status.code();
-    assert!(matches!(code, Code::Unavailable | Code::ResourceExhausted), "{status:?}");
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert!(api::retry_delay(status).is_some(), "without RetryInfo: {status:?}");
 }
 

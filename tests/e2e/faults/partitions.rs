@@ -120,8 +120,13 @@ async fn agent_and_control_plane(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn agent_and_control_plane_on_sqlite() {
+async fn sqlite_agent_and_control_plane() {
     agent_and_control_plane(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_agent_and_control_plane() {
+    agent_and_control_plane(Engine::Postgres).await;
 }
 
 /// An agent that one of two replicas does not hear is not lost: the other hears
@@ -151,6 +156,10 @@ async fn postgres_agent_and_one_of_two_replicas() {
     }
     println!("both replicas' results were taken {:?} after the parting", begun.elapsed());
     sleep(SILENCE.saturating_sub(begun.elapsed())).await;
+    for api in [&api, &other] {
+        assert_alive(api).await;
+        wait_until_ready(api, true, Duration::ZERO).await;
+    }
     cluster.agent_proxies[0][0].pass();
     cluster.wait_for_agents().await.unwrap();
     receiver.otherwise([ok()]);

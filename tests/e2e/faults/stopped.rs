@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
-use postrider_proto::v1::AttemptOutcome;
+use futures::future::{join, join_all};
+use postrider_proto::v1::{Attempt, AttemptOutcome, Delivery};
+use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{Answer, ok};
 use tokio::time::{Instant, sleep};
 
@@ -15,6 +17,7 @@ use crate::stage::SOON;
 
 /// Longer than a lease, which the other replica needs to take over.
 const FROZEN: Duration = Duration::from_secs(13);
+const A_MOMENT: Duration = Duration::from_millis(500);
 
 /// SIGSTOP for longer than a lease, and SIGCONT: the other replica takes over, and
 /// the one that wakes up neither sends nor writes what is no longer its own.
@@ -40,19 +43,26 @@ async fn postgres_replica_that_stands_still() {
     join_all(payees.iter_mut().map(|payee| payee.publish(&awake, 2))).await;
     let moved = wait_for_shards(&awake, SETTLED, |owned| owned.contains(&SHARDS)).await;
     println!("all shards moved after {moved:?}");
-    for payee in &payees {
-        payee.delivered(&awake, &receiver).await;
-    }
+    let before = delivered(&payees, &awake, &receiver).await;
+    assert_alive(&awake).await;
+    wait_until_ready(&awake, true, Duration::ZERO).await;
+    let mut patient = Payee::create(&awake, &receiver, "patient", 0).await;
     sleep(FROZEN.saturating_sub(begun.elapsed())).await;
     let posts = receiver.received();
-    cluster.replicas[0].program().unwrap().thaw().unwrap();
+    let waking = async {
+        sleep(A_MOMENT).await; // the call waits at what stands still
+        cluster.replicas[0].program().unwrap().thaw().unwrap();
+    };
+    join(patient.publish_surely(&frozen, "across"), waking).await;
     let woken = Instant::now();
     println!("ready {:?} after it woke", wait_until_ready(&frozen, true, SETTLED).await);
     assert_alive(&frozen).await;
     wait_for_shards(&awake, SETTLED, shared).await;
     println!("shared {:?} after it woke", woken.elapsed());
     cluster.wait_for_agents().await.unwrap();
-    assert_eq!(receiver.received(), posts, "what woke up sent nothing stale");
+    patient.assert_delivered_once(&awake, &receiver).await;
+    assert_eq!(receiver.received(), posts + 1, "what woke up sent nothing stale");
+    assert_eq!(delivered(&payees, &awake, &receiver).await, before, "it wrote nothing stale");
     join_all(payees.iter_mut().map(|payee| payee.publish(&frozen, 2))).await;
     for payee in &payees {
         payee.delivered(&frozen, &receiver).await;
@@ -60,14 +70,22 @@ async fn postgres_replica_that_stands_still() {
     assert_alive(&frozen).await;
 }
 
+/// What became of all that these were promised.
+async fn delivered(
+    payees: &[Payee],
+    api: &Api,
+    receiver: &Receiver,
+) -> Vec<(Delivery, Vec<Attempt>)> {
+    join_all(payees.iter().map(|payee| payee.delivered(api, receiver))).await.concat()
+}
+
 /// SIGSTOP of one of two agents for longer than the silence after which it is
 /// lost: the other sends what it held, what it was sent meanwhile it does not
 /// send when it wakes up, and its late results are kept.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn agent_that_stands_still() {
+async fn agent_that_stands_still(engine: Engine) {
     let agents = vec![("eu".to_owned(), 2)];
-    let mut cluster =
-        Cluster::start(&Description { agents, ..Description::default() }).await.unwrap();
+    let description = Description { engine, agents, ..Description::default() };
+    let mut cluster = Cluster::start(&description).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
     let mut thinking = Payee::create(&api, &receiver, "thinking", 0).await;
@@ -84,6 +102,7 @@ async fn agent_that_stands_still() {
     }
     println!("the other agent had sent everything after {:?}", begun.elapsed());
     assert_alive(&api).await;
+    wait_until_ready(&api, true, Duration::ZERO).await;
     let unknown = unknown_of(&thinking, &api).await;
     assert!(unknown > 0, "the frozen agent held none");
     let given_up = unknown_of(&quick, &api).await;
@@ -103,8 +122,18 @@ async fn agent_that_stands_still() {
     quick.delivered(&api, &receiver).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_agent_that_stands_still() {
+    agent_that_stands_still(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_agent_that_stands_still() {
+    agent_that_stands_still(Engine::Postgres).await;
+}
+
 /// How many attempts of a payee's nobody can account for.
-async fn unknown_of(payee: &Payee, api: &postrider_tests::api::Api) -> usize {
+async fn unknown_of(payee: &Payee, api: &Api) -> usize {
     let history = payee.history(api).await;
     let attempts = history.iter().flat_map(|(_, attempts)| attempts);
     attempts.filter(|attempt| attempt.outcome() == AttemptOutcome::Unknown).count()

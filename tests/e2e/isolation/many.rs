@@ -11,16 +11,15 @@ use futures::future::{join, join_all};
 use futures::{StreamExt, stream};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
-use postrider_tests::receiver::behaviour::Answer;
 use tokio::time::interval;
 
-use super::{EVENTS_PER_SECOND, Street, TURNS, assert_unharmed, backlog, p99};
+use super::{EVENTS_PER_SECOND, Sick, Street, TURNS, assert_unharmed, backlog, narrow, p99};
 use crate::crashes::variable;
 use crate::stage::{PAYLOAD, SOON, Stage};
 
 const TENANTS: usize = 300;
 const MADE_AT_ONCE: usize = 8;
-/// With answers after 50 ms, what is published in a span takes longer than the span.
+/// With answers after [`super::THINKING`], what is published in a span takes longer than the span.
 const WINDOW: u32 = 32;
 /// The one's backlog, at its window, on a busy machine.
 const DRAINED: Duration = Duration::from_secs(120);
@@ -80,8 +79,8 @@ impl Village {
 pub async fn beside_one_with_many(cluster: &Cluster) {
     let tenants = variable("POSTRIDER_TEST_TENANTS").unwrap_or(TENANTS);
     let village = Village::found(cluster, tenants).await;
-    let answer = Answer::ok().after(Duration::from_millis(50)).into();
-    let one = Street::lay(cluster, "one", vec![(String::new(), answer, WINDOW)]).await;
+    let sick = Sick { max_in_flight: WINDOW, ..narrow() };
+    let one = Street::lay(cluster, "one", vec![sick]).await;
     let mut turns = Vec::new();
     for _ in 0..TURNS {
         one.pause().await;

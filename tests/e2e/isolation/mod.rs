@@ -20,6 +20,7 @@ use postrider_proto::v1::{
 };
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::ports::free_port;
+use postrider_tests::process::most_memory;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::{Answer, Behaviour, ok};
 use tokio::time::{Instant, interval, sleep};
@@ -40,6 +41,27 @@ const EVENTS_PER_SECOND: u64 = 150;
 /// What a troubled span begins with, so that it is measured in full trouble.
 const SETTLING: Duration = Duration::from_secs(1);
 const HELD_FOR: Duration = Duration::from_secs(15);
+const THINKING: Duration = Duration::from_millis(50);
+const WINDOW: u32 = 4;
+/// What neither process may ever have had, in KiB, whatever waits.
+const MEMORY_MOST: u64 = 200 << 10;
+
+/// An endpoint that is not well, and how it is subscribed.
+#[derive(Clone)]
+struct Sick {
+    /// At the receiver, where it is empty.
+    url: String,
+    behaviour: Behaviour,
+    max_in_flight: u32,
+    request_timeout: Option<prost_types::Duration>,
+}
+
+impl Sick {
+    /// At the receiver, subscribed as usual.
+    fn new(behaviour: Behaviour) -> Self {
+        Self { url: String::new(), behaviour, max_in_flight: 0, request_timeout: None }
+    }
+}
 
 /// The subscriptions that are well, and the one or two that are not.
 struct Street {
@@ -50,7 +72,7 @@ struct Street {
 }
 
 impl Street {
-    async fn lay(cluster: &Cluster, id: &str, sick: Vec<(String, Behaviour, u32)>) -> Self {
+    async fn lay(cluster: &Cluster, id: &str, sick: Vec<Sick>) -> Self {
         let stage = Stage::set(cluster, id).await;
         for number in 0..WELL {
             let event_types = vec![format!("well.n{number}")];
@@ -58,18 +80,17 @@ impl Street {
             stage.create(Subscription { event_types, ..wanted }).await;
         }
         let mut made = Vec::new();
-        for (number, (url, behaviour, max_in_flight)) in sick.into_iter().enumerate() {
-            stage.receiver.script(&format!("/sick/{number}"), [behaviour]);
+        for (number, one) in sick.into_iter().enumerate() {
+            let path = format!("/sick/{number}");
+            stage.receiver.script(&path, [one.behaviour]);
+            let wanted = stage.wanted(&path);
             let wanted = Subscription {
                 event_types: vec!["sick".to_owned()],
                 retry_policy: Some(delays(&[1_000; 50])),
-                max_in_flight,
-                url: if url.is_empty() {
-                    stage.receiver.url(&format!("/sick/{number}"))
-                } else {
-                    url
-                },
-                ..stage.wanted("/sick")
+                max_in_flight: one.max_in_flight,
+                request_timeout: one.request_timeout,
+                url: if one.url.is_empty() { wanted.url } else { one.url },
+                ..wanted
             };
             made.push(stage.create(wanted).await);
         }
@@ -174,7 +195,7 @@ fn assert_unharmed(name: &str, turns: Vec<(Duration, Duration)>) {
     assert!(troubled <= calm.max(NOISE) * FACTOR, "{name}: {calm:?} became {troubled:?}");
 }
 
-async fn compare(cluster: &Cluster, name: &str, sick: &[(String, Behaviour, u32)]) {
+async fn compare(cluster: &Cluster, name: &str, sick: &[Sick]) {
     let mut turns = Vec::new();
     for turn in 0..TURNS {
         let id = format!("{}-{turn}", name.replace(' ', "-"));
@@ -192,27 +213,47 @@ fn backlog() -> usize {
 /// One never answers and one cannot be reached, both with much that waits.
 async fn one_hangs_and_one_is_dead(cluster: &Cluster) {
     let nobody = format!("https://127.0.0.1:{}/", free_port().unwrap());
-    let sick = [(String::new(), Behaviour::Hang, 0), (nobody, ok(), 0)];
+    let dead = Sick { url: nobody, ..Sick::new(ok()) };
+    let sick = [Sick::new(Behaviour::Hang), dead];
     compare(cluster, "one hangs and one is dead", &sick).await;
 }
 
 /// One takes 15 s for each answer.
 async fn one_holds_every_request(cluster: &Cluster) {
-    let holds = Answer::ok().after(HELD_FOR).into();
-    compare(cluster, "one holds every request", &[(String::new(), holds, 0)]).await;
+    let holds = Sick::new(Answer::ok().after(HELD_FOR).into());
+    compare(cluster, "one holds every request", &[holds]).await;
+}
+
+/// One is given up at its deadline each time, and tried again a second later.
+async fn one_times_out(cluster: &Cluster) {
+    let request_timeout = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let hangs = Sick { request_timeout, ..Sick::new(Behaviour::Hang) };
+    compare(cluster, "one times out", &[hangs]).await;
+}
+
+/// Answers after `THINKING`, and has no more than its window in flight.
+fn narrow() -> Sick {
+    Sick { max_in_flight: WINDOW, ..Sick::new(Answer::ok().after(THINKING).into()) }
 }
 
 /// One was paused with much that waits, and takes it as fast as its window allows.
 async fn one_recovers(cluster: &Cluster) {
-    let quick = Answer::ok().after(Duration::from_millis(50)).into();
-    compare(cluster, "one recovers", &[(String::new(), quick, 4)]).await;
+    compare(cluster, "one recovers", &[narrow()]).await;
+    let street = Street::lay(cluster, "drains", vec![narrow()]).await;
+    street.pause().await;
+    street.pile_up(BATCH).await;
+    let begun = Instant::now();
+    street.enable().await;
+    let least = THINKING * u32::try_from(BATCH).unwrap() / WINDOW;
+    street.stage.receiver.wait_for_at("/sick/0", BATCH, least * 3).await.unwrap();
+    println!("{BATCH} drained in {:?}, {least:?} by its window", begun.elapsed());
+    assert!(begun.elapsed() + THINKING >= least, "more than its window in flight");
 }
 
 /// Another tenant floods while this one publishes as ever.
 async fn one_tenant_floods(cluster: &Cluster) {
     let well = Street::lay(cluster, "well", Vec::new()).await;
-    let quick = Answer::ok().after(Duration::from_millis(50)).into();
-    let flood = Street::lay(cluster, "flood", vec![(String::new(), quick, 4)]).await;
+    let flood = Street::lay(cluster, "flood", vec![narrow()]).await;
     flood.pause().await;
     let mut turns = Vec::new();
     for _ in 0..TURNS {
@@ -229,21 +270,32 @@ async fn one_tenant_floods(cluster: &Cluster) {
     assert_unharmed("one tenant floods", turns);
 }
 
+fn assert_memory_bounded(cluster: &mut Cluster) {
+    let control_plane = cluster.replicas[0].program().unwrap().id();
+    let agent = cluster.agents[0].program().unwrap().id();
+    let [control_plane, agent] = [control_plane, agent].map(|id| most_memory(id).unwrap());
+    println!("most memory: control plane {control_plane} KiB, agent {agent} KiB");
+    assert!(control_plane.max(agent) <= MEMORY_MOST, "KiB: {control_plane}, {agent}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_nobody_waits_for_a_sick_neighbour() {
-    let cluster = Cluster::small(Engine::Postgres).await.unwrap();
+    let mut cluster = Cluster::small(Engine::Postgres).await.unwrap();
     one_hangs_and_one_is_dead(&cluster).await;
     one_holds_every_request(&cluster).await;
+    one_times_out(&cluster).await;
     one_recovers(&cluster).await;
     one_tenant_floods(&cluster).await;
     many::beside_one_with_many(&cluster).await;
+    assert_memory_bounded(&mut cluster);
 }
 
 /// With one writer for everybody, what differs is who waits for a commit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_nobody_waits_for_a_sick_neighbour() {
-    let cluster = Cluster::small(Engine::Sqlite).await.unwrap();
+    let mut cluster = Cluster::small(Engine::Sqlite).await.unwrap();
     one_hangs_and_one_is_dead(&cluster).await;
     one_tenant_floods(&cluster).await;
     many::beside_one_with_many(&cluster).await;
+    assert_memory_bounded(&mut cluster);
 }

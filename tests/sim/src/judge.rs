@@ -9,6 +9,7 @@ use postrider_domain::delivery::{Delivery, DeliveryState, Outcome};
 use postrider_domain::ids::{AttemptKey, SubscriptionKey, TenantId};
 use postrider_store::{DeliveryQuery, EventQuery, HistoryStore as _, StoreResult, TimeRange};
 
+use crate::load;
 use crate::process::State;
 use crate::world::World;
 
@@ -73,10 +74,15 @@ pub async fn judge(world: &World) -> StoreResult<()> {
         if succeeded != (delivery.state == DeliveryState::Succeeded) {
             world.wrong(format!("{} is {:?} against its history", delivery.id, delivery.state));
         }
+        if delivery.state == DeliveryState::Exhausted && attempts.len() < load::ATTEMPTS {
+            world.wrong(format!("{} gave up after {} attempts", delivery.id, attempts.len()));
+        }
         recorded.extend(attempts.into_iter().map(|one| (one.key, one.outcome)));
     }
+    let mut successes = BTreeSet::new();
     for post in world.receiver.posts() {
         let key = AttemptKey { delivery: post.delivery, number: post.number };
+        successes.extend(post.succeeded.then_some(key));
         let told = post.answered && !post.process.is(State::Dead);
         match recorded.get(&key) {
             None => world.wrong(format!("{key:?} was sent, and is not in the history")),
@@ -87,6 +93,11 @@ pub async fn judge(world: &World) -> StoreResult<()> {
                 world.wrong(format!("{key:?} succeeded, and is {outcome:?} in the history"));
             }
             Some(_) => {}
+        }
+    }
+    for (key, _) in recorded.iter().filter(|(_, outcome)| **outcome == Outcome::Succeeded) {
+        if !successes.contains(key) {
+            world.wrong(format!("{key:?} is recorded as a success that no receiver gave"));
         }
     }
     Ok(())

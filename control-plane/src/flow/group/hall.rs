@@ -41,7 +41,8 @@ pub(super) struct Given<T> {
 
 struct State<K, T> {
     crowds: HashMap<K, Crowd<T>>,
-    /// Those with something queued that no writer is busy with, the next first.
+    /// Those with something queued that no writer is busy with and that do not rest, the
+    /// next first.
     turns: VecDeque<K>,
     /// Until when each of these has no turn.
     resting: Vec<(Instant, K)>,
@@ -105,8 +106,13 @@ impl<T> Crowd<T> {
         self.taken == 0 && !self.resting
     }
 
-    fn is_gone(&self) -> bool {
-        self.queue.is_empty() && self.is_free() && Arc::strong_count(&self.share) == 1
+    /// Nothing is left of it, and it brought too little lately to be missed in the count
+    /// of what all brought.
+    fn is_gone(&self, now: Instant) -> bool {
+        self.queue.is_empty()
+            && self.is_free()
+            && Arc::strong_count(&self.share) == 1
+            && self.recent.count(now) < TURN as f64
     }
 }
 
@@ -197,7 +203,7 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
             }
         }
         state.took(taken, batch.len(), now);
-        state.forget_the_gone();
+        state.forget_the_gone(now);
         let rested = state.next_rested();
         // Whoever is given something will not see to what rests meanwhile.
         let more = !state.turns.is_empty() || (rested.is_some() && !batch.is_empty());
@@ -253,10 +259,10 @@ impl<K: Eq + Hash + Clone, T> State<K, T> {
                 continue;
             };
             let had = std::mem::take(&mut crowd.taken);
-            if crowd.most == Some(had) {
-                self.part.was_taken(max_items, now);
-            }
-            if crowd.most.take().is_some() && had > TURN {
+            if let Some(most) = crowd.most.take()
+                && had > TURN
+            {
+                self.part.was_taken(had, had == most, max_items, now);
                 crowd.resting = true;
                 self.resting.push((now + rest(span), key));
             } else if !crowd.queue.is_empty() {
@@ -285,9 +291,9 @@ impl<K: Eq + Hash + Clone, T> State<K, T> {
     }
 
     /// Looks once in a while, so that it costs little for each item.
-    fn forget_the_gone(&mut self) {
+    fn forget_the_gone(&mut self, now: Instant) {
         if self.crowds.len() > REMEMBERED + 2 * self.turns.len() {
-            self.crowds.retain(|_, crowd| !crowd.is_gone());
+            self.crowds.retain(|_, crowd| !crowd.is_gone(now));
         }
     }
 }

@@ -24,6 +24,9 @@ const HARM: f64 = 1.5;
 /// that neither a slower database nor a tenant that always brings the most keeps that
 /// tenant at its least part for ever.
 const FORGOTTEN: f64 = 0.005;
+/// The least is not taken to be less, in seconds: what fails at once says nothing of
+/// what a commit takes.
+const QUICKEST: f64 = 0.0002;
 /// What is known of commits of a few items is true for so long.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
 /// However long the database takes, a rest is no longer.
@@ -46,7 +49,7 @@ impl Recent {
         self.at = now;
     }
 
-    fn count(&self, now: Instant) -> f64 {
+    pub(super) fn count(&self, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(self.at);
         self.items * (-passed.as_secs_f64() / HALF_LIFE.as_secs_f64()).exp2()
     }
@@ -100,24 +103,28 @@ impl Part {
         let few = self.few.get_or_insert(Few { average: took, least: took, at: now });
         let passed = now.saturating_duration_since(few.at).as_secs_f64();
         few.average += (took - few.average) * WEIGHT;
-        few.least = (few.least * (1.0 + FORGOTTEN * passed)).min(few.average);
+        few.least = (few.least * (1.0 + FORGOTTEN * passed)).min(few.average).max(QUICKEST);
         few.at = now;
     }
 
-    /// A crowd that presses has taken all that it might, of at most `most` items.
-    pub(super) fn was_taken(&mut self, most: usize, now: Instant) {
-        let harmed = self.few.is_some_and(|few| {
-            now.saturating_duration_since(few.at) < KNOWN_FOR && few.average > few.least * HARM
-        });
-        self.items = match harmed {
-            true => (self.items - self.items / 4).max(LEAST),
-            false => (self.items + STEP).min(most.max(LEAST)),
+    /// A crowd that presses was given `had` items, which were all that it might take or
+    /// not, of at most `most`. While nothing is known of the others, nothing changes.
+    pub(super) fn was_taken(&mut self, had: usize, filled: bool, most: usize, now: Instant) {
+        let known = |few: &Few| now.saturating_duration_since(few.at) < KNOWN_FOR;
+        let Some(few) = self.few.filter(known) else {
+            return;
         };
+        if few.average > few.least * HARM {
+            let had = had.min(self.items);
+            self.items = (had - had / 4).max(LEAST);
+        } else if filled {
+            self.items = (self.items + STEP).min(most.max(LEAST));
+        }
     }
 }
 
 /// For how long it leaves the writers to the others: as long as one was busy with its
-/// items, so that it has half of a writer's time.
+/// items, so that it has about half of a writer's time.
 pub(super) fn rest(took: Duration) -> Duration {
     took.min(LONGEST_REST)
 }
@@ -161,7 +168,7 @@ mod tests {
             for round in begun..begun + 100 {
                 let now = start + ms(10 * round);
                 part.few_took(ms(few), now);
-                part.was_taken(MOST, now);
+                part.was_taken(part.items(), true, MOST, now);
             }
         };
         rounds(&mut part, 0, 2);
@@ -172,12 +179,49 @@ mod tests {
         assert_eq!(part.items(), MOST, "no longer");
         rounds(&mut part, 300, 4);
         let last = start + ms(3_990);
-        part.was_taken(MOST, last + ms(1001));
-        assert_eq!(part.items(), LEAST + STEP, "nobody is there to be harmed");
+        part.was_taken(LEAST, true, MOST, last + ms(1001));
+        assert_eq!(part.items(), LEAST, "whether the others are harmed is not known");
         for second in 4..300 {
             part.few_took(ms(4), start + ms(1000 * second));
-            part.was_taken(MOST, start + ms(1000 * second));
+            part.was_taken(part.items(), true, MOST, start + ms(1000 * second));
         }
         assert_eq!(part.items(), MOST, "that is what it takes now");
+    }
+
+    #[test]
+    fn its_part_shrinks_from_what_was_taken_and_grows_only_when_all_was() {
+        let mut part = Part::new();
+        let now = Instant::now();
+        part.few_took(ms(2), now);
+        for _ in 0..100 {
+            part.was_taken(part.items(), true, MOST, now);
+        }
+        assert_eq!(part.items(), MOST);
+        for _ in 0..100 {
+            part.few_took(ms(4), now);
+        }
+        part.was_taken(200, false, MOST, now);
+        assert_eq!(part.items(), 150, "it never took all 512");
+        for _ in 0..100 {
+            part.few_took(ms(2), now);
+        }
+        part.was_taken(149, false, MOST, now);
+        assert_eq!(part.items(), 150, "it did not want more");
+        part.was_taken(150, true, MOST, now);
+        assert_eq!(part.items(), 150 + STEP);
+    }
+
+    #[test]
+    fn commits_that_fail_at_once_are_no_measure() {
+        let mut part = Part::new();
+        let now = Instant::now();
+        part.few_took(Duration::ZERO, now);
+        part.was_taken(LEAST, true, MOST, now);
+        assert_eq!(part.items(), LEAST + STEP, "nobody is slowed");
+        for second in 1..600 {
+            part.few_took(ms(1), now + ms(1000 * second));
+        }
+        part.was_taken(LEAST + STEP, true, MOST, now + ms(599_000));
+        assert_eq!(part.items(), LEAST + 2 * STEP, "the least grew from what is possible");
     }
 }
