@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
+use postrider_tests::process;
 
 /// `/proc` counts in hundredths of a second on every architecture of Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -40,20 +41,17 @@ impl Process {
 
     /// Resident memory now, in MiB.
     pub fn resident_mib(self) -> Result<f64> {
-        self.status_mib("VmRSS:")
+        Ok(process::memory(self.id())? as f64 / 1024.0)
     }
 
     /// The most that was ever resident, in MiB.
     pub fn peak_mib(self) -> Result<f64> {
-        self.status_mib("VmHWM:")
+        Ok(process::most_memory(self.id())? as f64 / 1024.0)
     }
 
-    fn status_mib(self, name: &str) -> Result<f64> {
+    const fn id(self) -> u32 {
         let (Self::One(id) | Self::Tree(id)) = self;
-        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kib: f64 = line.context(name.to_owned())?.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib / 1024.0)
+        id
     }
 }
 

@@ -212,12 +212,21 @@ pub fn parent(id: u32) -> Option<u32> {
     (state != "Z").then_some(parent)
 }
 
+/// The memory that a process has, in KiB.
+pub fn memory(id: u32) -> Result<u64> {
+    status_kib(id, "VmRSS:")
+}
+
 /// The most memory that a process ever had, in KiB.
 pub fn most_memory(id: u32) -> Result<u64> {
+    status_kib(id, "VmHWM:")
+}
+
+fn status_kib(id: u32, name: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let size = line.and_then(|line| line.split_whitespace().next());
-    Ok(size.with_context(|| format!("the memory of {id}"))?.parse()?)
+    Ok(size.with_context(|| format!("{name} of {id}"))?.parse()?)
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //!
 //! Fed by callers that each bring one item of a crowd (a tenant's, say); feeds
 //! writers with batches. Guarantees bounds in count and bytes, that nothing but what
-//! rests waits for a timer when a writer is idle, that a crowd's items keep their order, since no two
-//! writers have items of it at once, and that no crowd keeps the others waiting: the
-//! crowds take turns, one alone fills but its share of the room, and one that brings
-//! more than all others together leaves the writers, and what is behind them, about
-//! half of the time.
+//! rests waits for a timer when a writer is idle, that a crowd's items keep their order,
+//! since no two writers have items of it at once, and that no crowd keeps the others
+//! waiting: the crowds take turns, one alone fills but its share of the room, and one
+//! that brings more than all others together leaves the writers, and what is behind
+//! them, about half of the time.
 
 mod hall;
 mod pressing;
@@ -178,8 +178,8 @@ impl<K: Eq + Hash + Clone, T> Exit<K, T> {
     }
 
     /// The next batch: what is queued of crowds that no other writer is busy with and
-    /// that do not rest, at least one, at most the bounds; the batch before it is done. `None` once every
-    /// entrance is gone and nothing is queued.
+    /// that do not rest, at least one, at most the bounds; the batch before it is done.
+    /// `None` once every entrance is gone and nothing is queued.
     pub async fn batch(&mut self) -> Option<Vec<Queued<T>>> {
         self.progress.iter().for_each(Progress::idle);
         let batch = self.next_batch().await;

@@ -27,8 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// After this all receivers are well.
 pub const RECOVERY: Duration = Duration::from_secs(25);
 const DELAYS_MS: [u64; 7] = [200, 400, 800, 1500, 3000, 6000, 12_000];
-/// As many as a delivery has before it is given up.
-pub const ATTEMPTS: usize = DELAYS_MS.len() + 1;
 
 /// A subscription, and how its receiver is.
 pub struct Plan {
