@@ -104,6 +104,7 @@ pub struct OpenOptions {
     /// How many shards the tenants hash to; fixed by the first migration, after
     /// which another number is an error.
     pub shards: u16,
-    /// Most connections that the engine opens (PostgreSQL) or readers (SQLite).
+    /// Most connections that the engine opens (PostgreSQL, and two more for ownership
+    /// alone) or readers (SQLite).
     pub max_connections: u32,
 }

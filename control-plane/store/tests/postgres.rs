@@ -211,3 +211,43 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
     })
     .await;
 }
+
+/// Callers that wait for the database must not cost a replica its shards.
+#[tokio::test]
+async fn leases_are_renewed_while_all_other_connections_wait() {
+    const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = \
+        (SELECT oid FROM pg_database WHERE datname = current_database())";
+    const IN_TIME: Duration = Duration::from_secs(2);
+    with_database(async |url| {
+        let options = OpenOptions { max_connections: 2, ..options(true) };
+        let store = postrider_store::open(&url, &options).await.unwrap();
+        let me = ReplicaRow {
+            id: ReplicaId("one".into()),
+            address: String::new(),
+            version: String::new(),
+            heard: store.now().await.unwrap(),
+        };
+        let lease = Duration::from_secs(10);
+        let taken = store.acquire_shards(&me.id, &[Shard(0)], lease, false).await.unwrap();
+
+        let mut holder = PgConnection::connect(&url).await.unwrap();
+        holder.execute("BEGIN; LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        let tenant = "acme".parse().unwrap();
+        let renewing = async {
+            while one::<i64>(&url, WAITING).await < 2 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let renewed = store.renew_shards(&me.id, &taken, lease);
+            let kept = tokio::time::timeout(IN_TIME, renewed).await.expect("a lease").unwrap();
+            assert_eq!(kept, [Shard(0)]);
+            let heard = tokio::time::timeout(IN_TIME, store.heartbeat(&me, &[])).await;
+            assert_eq!(heard.expect("a sign of life").unwrap().replicas.len(), 1);
+            holder.execute("ROLLBACK").await.unwrap();
+        };
+        let get = || store.get_tenant(&tenant);
+        let (first, second, third, ()) = tokio::join!(get(), get(), get(), renewing);
+        assert_eq!([first, second, third].map(Result::unwrap), [None, None, None]);
+        store.close().await;
+    })
+    .await;
+}

@@ -81,6 +81,7 @@ impl MaintenanceStore for PostgresStore {
 
     async fn close(&self) {
         self.pool.close().await;
+        self.reserve.close().await;
     }
 }
 

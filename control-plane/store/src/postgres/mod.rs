@@ -47,6 +47,8 @@ use crate::{OpenOptions, Store};
 /// How long a call waits for a connection: longer than this, the database is too
 /// slow, and the caller had better know.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Leases are renewed beside a sign of life.
+const RESERVED_CONNECTIONS: u32 = 2;
 /// A connection unused for this long is tried before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 /// How long a connection may take to answer, after others did not.
@@ -74,6 +76,8 @@ type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 /// A [`Store`] in PostgreSQL.
 pub struct PostgresStore {
     pool: PgPool,
+    /// For ownership alone: whatever callers ask for, leases are renewed in time.
+    reserve: PgPool,
     shards: u16,
     silence: Silence,
 }
@@ -100,8 +104,9 @@ impl PostgresStore {
         schema::check(&mut connection, options.shards).await?;
         connection.close().await.checked()?;
         let silence = Silence::default();
-        let pool = pool(connect, options.max_connections, silence.clone()).await?;
-        Ok(Self { pool, shards: options.shards, silence })
+        let pool = pool(connect.clone(), options.max_connections, silence.clone()).await?;
+        let reserve = self::pool(connect, RESERVED_CONNECTIONS, silence.clone()).await?;
+        Ok(Self { pool, reserve, shards: options.shards, silence })
     }
 
     /// What whoever gives calls up tells this store, so that their connections are

@@ -135,8 +135,12 @@ impl OwnershipStore for PostgresStore {
             .bind(&*replica.id.0)
             .bind(&replica.address)
             .bind(FORGET_AFTER_US);
-        bind_sightings(query, agents).bind(&replica.version).execute(&self.pool).await.checked()?;
-        cluster_view(&self.pool).await
+        bind_sightings(query, agents)
+            .bind(&replica.version)
+            .execute(&self.reserve)
+            .await
+            .checked()?;
+        cluster_view(&self.reserve).await
     }
 
     async fn acquire_shards(
@@ -151,7 +155,7 @@ impl OwnershipStore for PostgresStore {
             .bind(numbers(shards))
             .bind(codec::micros(lease))
             .bind(force)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.reserve)
             .await
             .checked()?;
         rows::read(&rows, |row| Ok((shard(row)?, rows::epoch(row)?)))
@@ -169,7 +173,7 @@ impl OwnershipStore for PostgresStore {
             .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
             .bind(epochs)
             .bind(codec::micros(lease))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.reserve)
             .await
             .checked()?;
         rows::read(&rows, shard)
@@ -179,7 +183,7 @@ impl OwnershipStore for PostgresStore {
         sqlx::query(RELEASE)
             .bind(&*replica.0)
             .bind(numbers(shards))
-            .execute(&self.pool)
+            .execute(&self.reserve)
             .await
             .checked()?;
         Ok(())
@@ -188,7 +192,7 @@ impl OwnershipStore for PostgresStore {
     async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()> {
         sqlx::query("DELETE FROM replicas WHERE id = $1")
             .bind(&*replica.0)
-            .execute(&self.pool)
+            .execute(&self.reserve)
             .await
             .checked()?;
         Ok(())
@@ -199,7 +203,7 @@ impl OwnershipStore for PostgresStore {
             .bind(clock.region.as_str())
             .bind(codec::micros(clock.clock.total))
             .bind(clock.clock.since.map(Timestamp::as_micros))
-            .execute(&self.pool)
+            .execute(&self.reserve)
             .await
             .checked()?;
         Ok(())
