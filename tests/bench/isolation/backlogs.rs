@@ -78,9 +78,8 @@ pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
 
     let pace = |length| Pace { others: &others, beside: &[], per_second: PER_SECOND, length };
     pace(Duration::from_secs(1)).on(rig).await?;
-    let without = pace(scale.pace()).on(rig).await?;
     let mut chain = Chain::start(rig).await?;
-    let bare = pace(scale.pace()).bare(&mut chain, &mut rig.receiver).await?;
+    let (without, bare) = pace(scale.pace()).with_bare(rig, &mut chain).await?;
     let waiting = recovering_waiting(scale);
     let recovering = Target::new(&tenant, "recovering");
     rig.load.publish(&recovering, Mode::Batch, waiting).await?;
@@ -89,8 +88,7 @@ pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     rig.receiver.recover().await?;
     rig.receiver.wait("recovering", 1, PROBE_LIMIT).await?;
     let begun_ns = now_ns();
-    let with = pace(scale.pace()).on(rig).await?;
-    let beside = pace(scale.pace()).bare(&mut chain, &mut rig.receiver).await?;
+    let (with, beside) = pace(scale.pace()).with_bare(rig, &mut chain).await?;
     let allowed = waiting as f64 / f64::from(recovering_rate(scale));
     let limit = PROBE_LIMIT + Duration::from_secs_f64(allowed * DRAIN_FACTOR);
     let seen = rig.receiver.wait("recovering", waiting, limit).await?;

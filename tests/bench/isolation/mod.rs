@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use postrider_tests::cluster::Engine;
 
 use crate::chain::{self, Chain};
-use crate::load::{Load, Target};
+use crate::load::{Load, Paced, Target};
 use crate::options::{Options, Scale};
 use crate::receiver::{Answers, Receiver, Scheme};
 use crate::rig::{AGENT, CONTROL_PLANE, Rig};
@@ -235,29 +235,62 @@ impl Pace<'_> {
     /// Publishes, and answers how long the others' events took.
     async fn measure(&self, load: &mut Load, receiver: &mut Receiver) -> Result<Measured> {
         receiver.reset(OTHERS).await?;
-        let targets = [self.others, self.beside].concat();
-        // Whole rounds, so that each target has the same number.
-        let rounds = (self.per_second * self.length.as_secs()).div_ceil(targets.len() as u64);
-        let events = rounds * targets.len() as u64;
-        let paced = load.pace(&targets, self.per_second as f64, events).await?;
-        let accepted = paced.acknowledged_by_first(self.others.len());
-        receiver.wait(OTHERS, accepted, ARRIVAL_LIMIT).await?;
-        let latencies = receiver.latencies(OTHERS).await?;
-        let p99 = latencies.p99;
-        eprintln!("  {p99:.1} ms, of each tenth {:.1?}", latencies.p99_of_tenths);
-        Ok(Measured { p99, refused: rounds * self.others.len() as u64 - accepted })
+        let paced = self.publish(load).await?;
+        self.arrived(&paced, receiver).await
     }
 
     /// The same percentile of the bare chain, at this pace.
     async fn bare(&self, chain: &mut Chain, receiver: &mut Receiver) -> Result<f64> {
         receiver.reset(chain::GROUP).await?;
-        let events = self.per_second * self.length.as_secs();
-        chain.keep(self.per_second as f64, events).await?;
-        receiver.wait(chain::GROUP, events, ARRIVAL_LIMIT).await?;
-        Ok(receiver.latencies(chain::GROUP).await?.p99)
+        chain.keep(self.per_second as f64, self.chains()).await?;
+        self.chains_arrived(receiver).await
+    }
+
+    /// The others' events and the bare chain at the same moments.
+    async fn with_bare(&self, rig: &mut Rig, chain: &mut Chain) -> Result<(Measured, f64)> {
+        let Rig { load, receiver, .. } = rig;
+        receiver.reset(OTHERS).await?;
+        receiver.reset(chain::GROUP).await?;
+        let chains = chain.keep(self.per_second as f64, self.chains());
+        let (paced, _) = tokio::try_join!(self.publish(load), chains)?;
+        Ok((self.arrived(&paced, receiver).await?, self.chains_arrived(receiver).await?))
     }
 
     async fn on(&self, rig: &mut Rig) -> Result<Measured> {
         self.measure(&mut rig.load, &mut rig.receiver).await
     }
+
+    /// Whole rounds, so that each target has the same number.
+    fn rounds(&self) -> u64 {
+        let targets = self.others.len() + self.beside.len();
+        (self.per_second * self.length.as_secs()).div_ceil(targets as u64)
+    }
+
+    fn chains(&self) -> u64 {
+        self.per_second * self.length.as_secs()
+    }
+
+    async fn publish(&self, load: &mut Load) -> Result<Paced> {
+        let targets = [self.others, self.beside].concat();
+        let events = self.rounds() * targets.len() as u64;
+        load.pace(&targets, self.per_second as f64, events).await
+    }
+
+    async fn arrived(&self, paced: &Paced, receiver: &mut Receiver) -> Result<Measured> {
+        let accepted = paced.acknowledged_by_first(self.others.len());
+        receiver.wait(OTHERS, accepted, ARRIVAL_LIMIT).await?;
+        let p99 = p99_of(OTHERS, receiver).await?;
+        Ok(Measured { p99, refused: self.rounds() * self.others.len() as u64 - accepted })
+    }
+
+    async fn chains_arrived(&self, receiver: &mut Receiver) -> Result<f64> {
+        receiver.wait(chain::GROUP, self.chains(), ARRIVAL_LIMIT).await?;
+        p99_of(chain::GROUP, receiver).await
+    }
+}
+
+async fn p99_of(group: &str, receiver: &mut Receiver) -> Result<f64> {
+    let latencies = receiver.latencies(group).await?;
+    eprintln!("  {group}: {:.1} ms, of each tenth {:.1?}", latencies.p99, latencies.p99_of_tenths);
+    Ok(latencies.p99)
 }
