@@ -55,7 +55,7 @@ const CLAIM: &str = concat!(
 const LOAD: &str = concat!(
     "SELECT ",
     live_columns!(),
-    " FROM deliveries WHERE id = ANY($1::uuid[]) AND state = 3"
+    " FROM deliveries WHERE id = ANY($1::uuid[]) AND state + 0 = 3"
 );
 
 /// The events asked for, wherever they are kept.

@@ -60,10 +60,13 @@ const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
     WHERE tenant = $1 AND id = $2 AND revision = $15 AND delete_time IS NULL";
 
 /// 1 HELD, 2 WAITING.
+/// Not by EXISTS: while the planner took a backlog for small, it began with that, and
+/// read all of it.
 const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id AS subscription FROM subscriptions s
-    WHERE s.shard = ANY($1::integer[]) AND s.delete_time IS NOT NULL AND EXISTS (
-        SELECT FROM deliveries d
-        WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state IN (1, 2))
+    CROSS JOIN LATERAL (SELECT FROM deliveries d
+        WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state IN (1, 2)
+        ORDER BY d.deadline LIMIT 1) d
+    WHERE s.shard = ANY($1::integer[]) AND s.delete_time IS NOT NULL
     LIMIT $2";
 
 #[async_trait]

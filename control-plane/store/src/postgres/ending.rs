@@ -53,7 +53,7 @@ const END_WAITING: &str = concat!(
 /// does not find it either. 3 IN_FLIGHT.
 const END_WITHOUT_EVENT: &str = concat!(
     "WITH gone AS (DELETE FROM deliveries d
-        WHERE d.id = ANY($4::uuid[]) AND d.state = 3
+        WHERE d.id = ANY($4::uuid[]) AND d.state + 0 = 3
             AND NOT EXISTS (SELECT FROM events e WHERE e.tenant = d.tenant AND e.id = d.event)
             AND NOT EXISTS (
                 SELECT FROM retained_events r WHERE r.tenant = d.tenant AND r.id = d.event)

@@ -63,6 +63,11 @@ const STATEMENT_CACHE: usize = 256;
 /// statement for good: the table of unfinished deliveries is empty in one minute
 /// and holds a million rows in the next, and planning takes longer than most
 /// statements.
+///
+/// So a statement must leave no choice between an index that finds what is asked and
+/// one that a backlog is in: rows that are found by their ids are compared with
+/// `state + 0`, which no partial index knows, and what has a limit is ordered by the
+/// column with which the wanted index goes on. (Conformance: `backlog`.)
 const SESSION: &str = "SET statement_timeout = '10s'; \
      SET idle_in_transaction_session_timeout = '30s'; \
      SET jit = off; \

@@ -17,7 +17,8 @@ use crate::ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
 const LOCK: &str = "SELECT pg_advisory_xact_lock(id) FROM unnest($1::bigint[]) AS k(id)";
 
 /// 1 HELD, 2 WAITING, 3 IN_FLIGHT; $4 is now. A key that is held has a branch, and an
-/// index, of its own: it may have any number of others HELD behind it.
+/// index, of its own: it may have any number of others HELD behind it. Its event is
+/// compared as a range, whose order only that index has.
 const LET_GO: &str = "WITH next AS MATERIALIZED (
         SELECT d.id FROM unnest($1::text[], $2::text[], $3::text[])
             AS k(tenant, subscription, ordering_key)
@@ -32,14 +33,15 @@ const LET_GO: &str = "WITH next AS MATERIALIZED (
             UNION ALL
             (SELECT id FROM deliveries d
             WHERE h.held AND d.tenant = k.tenant AND d.subscription = k.subscription
-                AND d.ordering_key = k.ordering_key AND d.event = h.event AND d.state = 1
-            LIMIT 1)) d
+                AND d.ordering_key = k.ordering_key
+                AND d.event >= h.event AND d.event <= h.event AND d.state = 1
+            ORDER BY d.event LIMIT 1)) d
         WHERE coalesce(h.quiet_until, 0) <= $4
             AND NOT EXISTS (SELECT FROM deliveries d
                 WHERE d.tenant = k.tenant AND d.subscription = k.subscription
                     AND d.ordering_key = k.ordering_key AND d.state IN (2, 3)))
     UPDATE deliveries d SET state = 2, due = $4
-    WHERE d.id = ANY(ARRAY(SELECT id FROM next)) AND d.state = 1
+    WHERE d.id = ANY(ARRAY(SELECT id FROM next)) AND d.state + 0 = 1
     RETURNING d.tenant, d.subscription";
 
 const HOLD: &str = "INSERT INTO held_keys AS h
@@ -79,7 +81,7 @@ const WAITING_KEYS: &str = "WITH RECURSIVE found AS (
     FROM (SELECT * FROM found LIMIT $4) f";
 
 const LET_ALL_GO: &str = "UPDATE deliveries d SET state = 2, due = $3
-    WHERE d.state = 1 AND d.id = ANY(ARRAY(SELECT id FROM deliveries
+    WHERE d.state + 0 = 1 AND d.id = ANY(ARRAY(SELECT id FROM deliveries
         WHERE tenant = $1 AND subscription = $2 AND state = 1
         ORDER BY ordering_key, sequence LIMIT $4))";
 

@@ -52,13 +52,17 @@ const STALE: &str = concat!(
     LIMIT $3"
 );
 
+/// In the order of the index of what is in flight: in the order of ids alone, the
+/// planner went through all deliveries by their primary key while it took most of them
+/// for IN_FLIGHT.
 const OWN: &str = concat!(
     "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, exactly)
     CROSS JOIN LATERAL (
         SELECT ",
     live_columns!(),
     " FROM deliveries
-        WHERE shard = s.at AND epoch = s.exactly AND state = 3 AND id > $4 ORDER BY id LIMIT $3) d
+        WHERE shard = s.at AND (epoch, id) > (s.exactly, $4) AND epoch <= s.exactly AND state = 3
+        ORDER BY epoch, id LIMIT $3) d
     ORDER BY d.id LIMIT $3"
 );
 
@@ -73,7 +77,7 @@ const ADOPT: &str = "UPDATE deliveries d SET epoch = $3
 
 /// As a trigger, 3 is MANUAL.
 const BRING_FORWARD: &str = "UPDATE deliveries SET due = $3, trigger = 3
-    WHERE tenant = $1 AND id = $2 AND state = 2";
+    WHERE tenant = $1 AND id = $2 AND state + 0 = 2";
 
 /// There is no smallest uuid before PostgreSQL 18; as text they sort alike.
 const BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS oldest FROM (

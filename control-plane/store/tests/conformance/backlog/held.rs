@@ -1,0 +1,94 @@
+//! A great many deliveries HELD, ten of each ordering key.
+
+use postrider_domain::delivery::{DeliveryState, EndReason};
+use postrider_domain::ids::OrderedKey;
+use postrider_store::{EndWaiting, KeyHold};
+
+use super::{Backlog, Call, DELIVERIES, LIMIT, shards};
+use crate::fixture::{HOUR, World};
+
+const KEYS: u32 = DELIVERIES / 10;
+
+pub const BACKLOG: Backlog = Backlog {
+    state: DeliveryState::Held,
+    key_of: |number| Some(format!("key-{:04}", number % KEYS)),
+    calls: CALLS,
+};
+
+const CALLS: &[(&str, Call)] = &[
+    ("waiting", |world, _| {
+        Box::pin(async move {
+            assert!(world.store.waiting(&shards()).await.unwrap().is_empty());
+        })
+    }),
+    ("deleted_with_unfinished", |world, _| {
+        Box::pin(async move {
+            let found = world.store.deleted_with_unfinished(&shards(), LIMIT).await.unwrap();
+            assert!(found.is_empty());
+        })
+    }),
+    ("claim_due", |world, _| {
+        Box::pin(async move { assert!(world.claim_due(LIMIT).await.is_empty()) })
+    }),
+    ("waiting_keys", |world, _| {
+        Box::pin(async move {
+            let after = key(&world, "key-1000");
+            let keys = world.store.waiting_keys(Some(&after), LIMIT, world.now).await.unwrap();
+            assert_eq!(keys.len(), LIMIT as usize);
+            assert_eq!(keys[0].key.key, "key-1001");
+        })
+    }),
+    ("let_go", |world, delivery| {
+        Box::pin(async move {
+            let one = key(&world, delivery.ordering_key.as_deref().unwrap());
+            let gone = world.store.let_go(std::slice::from_ref(&one), world.now).await.unwrap();
+            assert_eq!(gone.len(), 1);
+            assert!(world.store.let_go(&[one], world.now).await.unwrap().is_empty());
+        })
+    }),
+    ("hold_key, let_go of its event, release_key", |world, delivery| {
+        Box::pin(async move {
+            let key = key(&world, delivery.ordering_key.as_deref().unwrap());
+            let (event, quiet_until) = (delivery.event, world.now);
+            let hold = KeyHold { key: key.clone(), event, held: true, quiet_until };
+            world.store.hold_key(&hold).await.unwrap();
+            let gone = world.store.let_go(std::slice::from_ref(&key), world.now).await.unwrap();
+            assert_eq!(gone.len(), 1);
+            assert!(world.store.release_key(&key).await.unwrap());
+        })
+    }),
+    ("publish, let_go, succeed", |world, _| {
+        Box::pin(async move {
+            world.publish(DeliveryState::Held).await;
+            let gone = world.store.let_go(&[key(&world, "order")], world.now).await.unwrap();
+            assert_eq!(gone.len(), 1);
+            let claimed = world.claim_due(1).await;
+            world.succeed(&claimed[0].delivery).await;
+        })
+    }),
+    ("let_all_go", |world, _| {
+        Box::pin(async move {
+            let let_go = world.store.let_all_go(&world.key, world.now, LIMIT).await.unwrap();
+            assert_eq!(let_go, u64::from(LIMIT));
+        })
+    }),
+    ("end_waiting", |world, _| {
+        Box::pin(async move {
+            let request = EndWaiting {
+                subscription: world.key.clone(),
+                shard: world.shard(),
+                deadline_before: Some(world.now),
+                state: DeliveryState::Exhausted,
+                reason: EndReason::Expired,
+                hold_keys: true,
+                announce: None,
+            };
+            let ended = world.store.end_waiting(&request, world.now + HOUR, LIMIT).await.unwrap();
+            assert_eq!(ended, 0);
+        })
+    }),
+];
+
+fn key(world: &World, key: &str) -> OrderedKey {
+    OrderedKey { subscription: world.key.clone(), key: key.to_owned() }
+}
