@@ -1,11 +1,11 @@
 //! A great many deliveries HELD, ten of each ordering key.
 
-use postrider_domain::delivery::{DeliveryState, EndReason};
+use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::OrderedKey;
-use postrider_store::{EndWaiting, KeyHold};
+use postrider_store::KeyHold;
 
-use super::{Backlog, Call, DELIVERIES, LIMIT, shards};
-use crate::fixture::{HOUR, World};
+use super::{Backlog, Call, DELIVERIES, LIMIT, expired, shards};
+use crate::fixture::World;
 
 const KEYS: u32 = DELIVERIES / 10;
 
@@ -74,17 +74,9 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("end_waiting", |world, _| {
         Box::pin(async move {
-            let request = EndWaiting {
-                subscription: world.key.clone(),
-                shard: world.shard(),
-                deadline_before: Some(world.now),
-                state: DeliveryState::Exhausted,
-                reason: EndReason::Expired,
-                hold_keys: true,
-                announce: None,
-            };
-            let ended = world.store.end_waiting(&request, world.now + HOUR, LIMIT).await.unwrap();
-            assert_eq!(ended, 0);
+            let request = expired(&world, true);
+            let ended = world.store.end_waiting(&request, world.now, LIMIT);
+            assert_eq!(ended.await.unwrap(), 0);
         })
     }),
 ];

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use postrider_domain::delivery::{Delivery, DeliveryState};
+use postrider_domain::delivery::{Delivery, DeliveryState, EndReason};
 use postrider_domain::ids::Shard;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::Published;
+use postrider_store::{EndWaiting, Published};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::engine::{Engine, SHARDS, conformance, options};
@@ -195,4 +195,17 @@ impl Meter {
 
 fn shards() -> Vec<Shard> {
     (0..SHARDS).map(Shard).collect()
+}
+
+/// What has expired, which nothing has.
+fn expired(world: &World, hold_keys: bool) -> EndWaiting {
+    EndWaiting {
+        subscription: world.key.clone(),
+        shard: world.shard(),
+        deadline_before: Some(world.now),
+        state: DeliveryState::Exhausted,
+        reason: EndReason::Expired,
+        hold_keys,
+        announce: None,
+    }
 }

@@ -2,10 +2,10 @@
 
 use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Transition};
 use postrider_domain::ids::Epoch;
-use postrider_store::{Cancelled, DeliveryQuery, EndWaiting, EventQuery, TimeRange};
+use postrider_store::{Cancelled, DeliveryQuery, EventQuery, TimeRange};
 
-use super::{Backlog, Call, LIMIT, shards};
-use crate::fixture::{EPOCH, HOUR, World, record};
+use super::{Backlog, Call, LIMIT, expired, shards};
+use crate::fixture::{EPOCH, HOUR, World, every_delivery, record};
 
 pub const BACKLOG: Backlog =
     Backlog { state: DeliveryState::Waiting, key_of: |_| None, calls: CALLS };
@@ -37,17 +37,9 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("end_waiting", |world, _| {
         Box::pin(async move {
-            let request = EndWaiting {
-                subscription: world.key.clone(),
-                shard: world.shard(),
-                deadline_before: Some(world.now),
-                state: DeliveryState::Exhausted,
-                reason: EndReason::Expired,
-                hold_keys: false,
-                announce: None,
-            };
-            let ended = world.store.end_waiting(&request, world.now, LIMIT).await.unwrap();
-            assert_eq!(ended, 0);
+            let request = expired(&world, false);
+            let ended = world.store.end_waiting(&request, world.now, LIMIT);
+            assert_eq!(ended.await.unwrap(), 0);
         })
     }),
     ("claim_due, release", |world, _| {
@@ -157,18 +149,7 @@ const CALLS: &[(&str, Call)] = &[
 ];
 
 async fn list(world: &World, change: impl FnOnce(&mut DeliveryQuery), expected: u32) {
-    let mut query = DeliveryQuery {
-        tenant: world.tenant().clone(),
-        subscription: None,
-        event: None,
-        event_type: None,
-        account: None,
-        states: Vec::new(),
-        test: None,
-        created: TimeRange::default(),
-        before: None,
-        limit: LIMIT,
-    };
+    let mut query = DeliveryQuery { limit: LIMIT, ..every_delivery(world) };
     change(&mut query);
     assert_eq!(world.store.list_deliveries(&query).await.unwrap().len(), expected as usize);
 }
