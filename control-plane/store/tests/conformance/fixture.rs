@@ -215,6 +215,14 @@ impl World {
         assert_eq!(self.conclude(record, SUCCESS).await, Concluded::Applied);
     }
 
+    /// Concludes the current attempt of each with a success, in one call.
+    pub async fn succeed_all(&self, deliveries: &[Delivery]) {
+        let succeeded = |delivery| Conclusion::new(record(delivery, Outcome::Succeeded), SUCCESS);
+        let batch: Vec<_> = deliveries.iter().map(succeeded).collect();
+        let answers = self.store.conclude(&batch, self.now + SECOND).await.unwrap();
+        assert!(answers.iter().all(|answer| *answer == Concluded::Applied));
+    }
+
     pub async fn get(&self, id: DeliveryId) -> Option<Delivery> {
         self.store.get_delivery(self.tenant(), id).await.unwrap()
     }
