@@ -134,6 +134,12 @@ pub struct Agents {
     pub max_queued_messages: usize,
 }
 
+impl Agents {
+    pub fn silence_limit(&self) -> Duration {
+        Duration::from_millis(self.silence_limit_milliseconds)
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Api {

@@ -121,9 +121,7 @@ fn welcome(flow: &Flow) -> WorkResponse {
         heartbeat_interval: Some(convert::duration(Duration::from_millis(
             agents.heartbeat_milliseconds,
         ))),
-        silence_limit: Some(convert::duration(Duration::from_millis(
-            agents.silence_limit_milliseconds,
-        ))),
+        silence_limit: Some(convert::duration(agents.silence_limit())),
     }))
 }
 
@@ -181,7 +179,7 @@ impl Session {
 
     /// Reads what the agent says until either side ends the stream.
     async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
-        let silence = Duration::from_millis(self.flow.settings.agents.silence_limit_milliseconds);
+        let silence = self.flow.settings.agents.silence_limit();
         let why = loop {
             let message = tokio::select! {
                 message = tokio::time::timeout(silence, incoming.next()) => message,

@@ -238,8 +238,7 @@ impl Flow {
     ) -> Result<Delivery, CancelError> {
         self.must_own(tenant).ok_or(CancelError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
-        let now = self.clock.now();
-        hold_while_under_way(self.store.as_ref(), &self.tenants, &found, now).await?;
+        hold_while_under_way(self, &found).await?;
         let key: AttemptKey = found.current_attempt();
         self.dispatcher.with(|scheduler, now| scheduler.withdraw(key, now));
         let now = self.clock.now();
@@ -247,7 +246,7 @@ impl Flow {
             Ok(Cancelled::Done { in_flight }) => {
                 if in_flight.is_some() {
                     // It may have been let go and sent since it was looked at.
-                    quieten(self.store.as_ref(), &self.tenants, &found, now).await?;
+                    quieten(self, &found).await?;
                 }
                 self.turns.may_follow(&found);
                 Ok(self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?)

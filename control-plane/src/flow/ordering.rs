@@ -14,11 +14,11 @@ use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition};
 use postrider_domain::ids::{OrderedKey, SubscriptionKey};
 use postrider_domain::subscription::{ExhaustedKeyPolicy, Ordering, Subscription};
 use postrider_domain::time::Timestamp;
-use postrider_store::{KeyEnd, KeyHold, Store, StoreResult};
+use postrider_store::{KeyEnd, KeyHold, StoreResult};
 use tokio::sync::mpsc;
 
 use super::cluster::Cluster;
-use super::{Dispatcher, Flow, Owner, Parts, Tenants};
+use super::{Dispatcher, Flow, Owner, Parts};
 use crate::replicas::Peers;
 
 /// Keys that may wait to be looked at; what finds no room, the sweep finds.
@@ -223,35 +223,26 @@ impl Flow {
 
 /// Before a delivery is ended of which an attempt may be under way: nothing of its
 /// key goes until that attempt must be over.
-pub(super) async fn hold_while_under_way(
-    store: &dyn Store,
-    tenants: &Tenants,
-    delivery: &Delivery,
-    now: Timestamp,
-) -> StoreResult<()> {
+pub(super) async fn hold_while_under_way(parts: &Parts, delivery: &Delivery) -> StoreResult<()> {
     match delivery.state {
-        DeliveryState::Waiting | DeliveryState::InFlight => {
-            quieten(store, tenants, delivery, now).await
-        }
+        DeliveryState::Waiting | DeliveryState::InFlight => quieten(parts, delivery).await,
         _ => Ok(()),
     }
 }
 
-/// Lets nothing of a delivery's key go while an attempt of it may be under way.
-pub(super) async fn quieten(
-    store: &dyn Store,
-    tenants: &Tenants,
-    delivery: &Delivery,
-    now: Timestamp,
-) -> StoreResult<()> {
+/// Lets nothing of a delivery's key go while an attempt of it may be under way: what
+/// was assigned may come to its agent, and begin, until the agent ends a stream that
+/// was silent.
+pub(super) async fn quieten(parts: &Parts, delivery: &Delivery) -> StoreResult<()> {
     let Some(key) = delivery.ordered_key() else {
         return Ok(());
     };
-    let snapshot = tenants.snapshot(&key.subscription.tenant).await?;
+    let snapshot = parts.tenants.snapshot(&key.subscription.tenant).await?;
     let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription.subscription));
-    let patience = found.map_or(Duration::ZERO, |one| one.settings.request_timeout);
-    let (event, quiet_until) = (delivery.event, now + patience);
-    store.hold_key(&KeyHold { key, event, held: false, quiet_until }).await
+    let lasts = found.map_or(Duration::ZERO, |one| one.settings.request_timeout);
+    let quiet_until = parts.clock.now() + parts.settings.agents.silence_limit() + lasts;
+    let hold = KeyHold { key, event: delivery.event, held: false, quiet_until };
+    parts.store.hold_key(&hold).await
 }
 
 /// Whether what expires of a subscription holds its ordering key.

@@ -132,12 +132,12 @@ impl ConcludeWriter {
         if record.outcome != Outcome::Succeeded {
             return Ok(None);
         }
-        let Parts { store, tenants, clock, .. } = &self.parts;
-        let found = store.get_delivery(&record.subscription.tenant, record.key.delivery).await?;
+        let tenant = &record.subscription.tenant;
+        let found = self.parts.store.get_delivery(tenant, record.key.delivery).await?;
         let Some(delivery) = found.filter(|one| one.ordering_key.is_some()) else {
             return Ok(None);
         };
-        hold_while_under_way(store.as_ref(), tenants, &delivery, clock.now()).await?;
+        hold_while_under_way(&self.parts, &delivery).await?;
         Ok(Some(delivery))
     }
 }
