@@ -135,8 +135,10 @@ pub struct Agents {
 }
 
 impl Agents {
+    /// Never shorter than the time between two signs of life.
     pub fn silence_limit(&self) -> Duration {
-        Duration::from_millis(self.silence_limit_milliseconds)
+        let limit = self.silence_limit_milliseconds.max(self.heartbeat_milliseconds);
+        Duration::from_millis(limit)
     }
 }
 

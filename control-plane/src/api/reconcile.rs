@@ -133,14 +133,9 @@ impl Reading {
     async fn read(&mut self) -> StoreResult<()> {
         let Window { tenant, start, end, .. } = &self.window;
         let query = EventQuery {
-            tenant: tenant.clone(),
-            event_type: None,
-            account: None,
-            attributes: Vec::new(),
             created: TimeRange { from: Some(*start), until: Some(*end) },
             before: self.before,
-            limit: BATCH,
-            with_payload: false,
+            ..EventQuery::newest(tenant, BATCH)
         };
         let listed = self.flow.store.list_events(&query).await?;
         match listed.last() {

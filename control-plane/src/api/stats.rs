@@ -10,7 +10,7 @@ use postrider_domain::delivery::{DeliveryState, Outcome};
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
-use postrider_store::{DeliveryQuery, StatsRow, TimeRange, latency_bucket_bound};
+use postrider_store::{DeliveryQuery, StatsRow, latency_bucket_bound};
 use tonic::Status;
 
 use super::convert::attempt::outcome;
@@ -114,16 +114,9 @@ async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
         return Ok(lane.in_flight.saturating_add(queued).into());
     }
     let query = DeliveryQuery {
-        tenant: key.tenant.clone(),
         subscription: Some(key.subscription.clone()),
-        event: None,
-        event_type: None,
-        account: None,
         states: vec![DeliveryState::InFlight],
-        test: None,
-        created: TimeRange::default(),
-        before: None,
-        limit: IN_FLIGHT_CAP,
+        ..DeliveryQuery::newest(&key.tenant, IN_FLIGHT_CAP)
     };
     let found = flow.store.list_deliveries(&query).await.map_err(errors::store)?;
     Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))

@@ -251,8 +251,7 @@ impl ConcludeWriter {
             }
         };
         let key_end = known.and_then(|subscription| {
-            let (outcome, now) = (record.outcome, self.parts.clock.now());
-            ordering::key_end(delivery, outcome, transition, subscription, now)
+            ordering::key_end(&self.parts, delivery, record.outcome, transition, subscription)
         });
         let ends = matches!(transition, Transition::End { .. });
         let freed = delivery.ordered_key().filter(|_| ends);

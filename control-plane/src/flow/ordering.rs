@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition};
 use postrider_domain::ids::{OrderedKey, SubscriptionKey};
@@ -122,12 +121,12 @@ pub fn first_state(ordering_key: Option<&String>) -> DeliveryState {
 }
 
 /// What a conclusion means for the delivery's ordering key, if it has one.
-pub fn key_end(
+pub(super) fn key_end(
+    parts: &Parts,
     delivery: &Delivery,
     outcome: Outcome,
     transition: Transition,
     subscription: &Subscription,
-    now: Timestamp,
 ) -> Option<KeyEnd> {
     let key = delivery.ordered_key()?;
     let event = delivery.event;
@@ -140,8 +139,8 @@ pub fn key_end(
             let held = ends && subscription.settings.exhausted_key == ExhaustedKeyPolicy::Hold;
             // Somebody may still be sending it: what follows waits until nobody can.
             let unknown = outcome == Outcome::Unknown;
-            let quiet = now + subscription.settings.request_timeout;
-            let quiet_until = if unknown { quiet } else { Timestamp::default() };
+            let quiet_until =
+                if unknown { over_by(parts, subscription) } else { Timestamp::default() };
             let hold = KeyHold { key, event, held, quiet_until };
             (held || unknown).then_some(KeyEnd::Held(hold))
         }
@@ -230,19 +229,27 @@ pub(super) async fn hold_while_under_way(parts: &Parts, delivery: &Delivery) -> 
     }
 }
 
-/// Lets nothing of a delivery's key go while an attempt of it may be under way: what
-/// was assigned may come to its agent, and begin, until the agent ends a stream that
-/// was silent.
+/// Lets nothing of a delivery's key go while an attempt of it may be under way.
 pub(super) async fn quieten(parts: &Parts, delivery: &Delivery) -> StoreResult<()> {
     let Some(key) = delivery.ordered_key() else {
         return Ok(());
     };
     let snapshot = parts.tenants.snapshot(&key.subscription.tenant).await?;
     let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription.subscription));
-    let lasts = found.map_or(Duration::ZERO, |one| one.settings.request_timeout);
-    let quiet_until = parts.clock.now() + parts.settings.agents.silence_limit() + lasts;
+    // What a deleted one has HELD ends without being sent.
+    let Some(subscription) = found else {
+        return Ok(());
+    };
+    let quiet_until = over_by(parts, subscription);
     let hold = KeyHold { key, event: delivery.event, held: false, quiet_until };
     parts.store.hold_key(&hold).await
+}
+
+/// When an attempt that was assigned, and of which nothing more is known, must be over:
+/// it may come to its agent, and begin, until the agent ends a stream that was silent.
+fn over_by(parts: &Parts, subscription: &Subscription) -> Timestamp {
+    let begins = parts.settings.agents.silence_limit();
+    parts.clock.now() + begins + subscription.settings.request_timeout
 }
 
 /// Whether what expires of a subscription holds its ordering key.

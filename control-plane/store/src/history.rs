@@ -94,6 +94,22 @@ pub struct EventQuery {
     pub with_payload: bool,
 }
 
+impl EventQuery {
+    /// The newest of a tenant, without their payloads.
+    pub fn newest(tenant: &TenantId, limit: u32) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            event_type: None,
+            account: None,
+            attributes: Vec::new(),
+            created: TimeRange::default(),
+            before: None,
+            limit,
+            with_payload: false,
+        }
+    }
+}
+
 /// An event of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedEvent {
@@ -117,6 +133,24 @@ pub struct DeliveryQuery {
     /// Only ids below.
     pub before: Option<DeliveryId>,
     pub limit: u32,
+}
+
+impl DeliveryQuery {
+    /// The newest of a tenant.
+    pub fn newest(tenant: &TenantId, limit: u32) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            subscription: None,
+            event: None,
+            event_type: None,
+            account: None,
+            states: Vec::new(),
+            test: None,
+            created: TimeRange::default(),
+            before: None,
+            limit,
+        }
+    }
 }
 
 /// How many deliveries of one event are in each state.

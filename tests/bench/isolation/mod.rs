@@ -263,7 +263,7 @@ impl Pace<'_> {
     /// Whole rounds, so that each target has the same number.
     fn rounds(&self) -> u64 {
         let targets = self.others.len() + self.beside.len();
-        (self.per_second * self.length.as_secs()).div_ceil(targets as u64)
+        self.chains().div_ceil(targets as u64)
     }
 
     fn chains(&self) -> u64 {

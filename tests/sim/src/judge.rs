@@ -7,24 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::delivery::{Delivery, DeliveryState, Outcome};
 use postrider_domain::ids::{AttemptKey, SubscriptionKey, TenantId};
-use postrider_store::{DeliveryQuery, EventQuery, HistoryStore as _, StoreResult, TimeRange};
+use postrider_store::{DeliveryQuery, EventQuery, HistoryStore as _, StoreResult};
 
 use crate::process::State;
 use crate::world::World;
 
 async fn deliveries(world: &World, tenant: &TenantId) -> StoreResult<Vec<Delivery>> {
-    let query = DeliveryQuery {
-        tenant: tenant.clone(),
-        subscription: None,
-        event: None,
-        event_type: None,
-        account: None,
-        states: Vec::new(),
-        test: None,
-        created: TimeRange::default(),
-        before: None,
-        limit: u32::MAX,
-    };
+    let query = DeliveryQuery::newest(tenant, u32::MAX);
     world.store.list_deliveries(&query).await
 }
 
@@ -100,16 +89,7 @@ pub async fn judge(world: &World) -> StoreResult<()> {
 }
 
 async fn one_event_for_each_key(world: &World, tenant: &TenantId) -> StoreResult<()> {
-    let query = EventQuery {
-        tenant: tenant.clone(),
-        event_type: None,
-        account: None,
-        attributes: Vec::new(),
-        created: TimeRange::default(),
-        before: None,
-        limit: u32::MAX,
-        with_payload: false,
-    };
+    let query = EventQuery::newest(tenant, u32::MAX);
     let mut keys = BTreeSet::new();
     for listed in world.store.list_events(&query).await? {
         if let Some(key) = listed.event.idempotency_key

@@ -14,7 +14,7 @@ use postrider_domain::ids::{
 };
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{DeliveryQuery, StoreError, StoreResult, TimeRange};
+use postrider_store::{DeliveryQuery, StoreError, StoreResult};
 
 use super::super::Flow;
 use super::super::ordering::{first_state, key_for};
@@ -130,16 +130,9 @@ impl Flow {
         only: Option<&SubscriptionId>,
     ) -> StoreResult<BTreeMap<SubscriptionId, Delivery>> {
         let mut query = DeliveryQuery {
-            tenant: event.tenant.clone(),
             subscription: only.cloned(),
             event: Some(event.id),
-            event_type: None,
-            account: None,
-            states: Vec::new(),
-            test: None,
-            created: TimeRange::default(),
-            before: None,
-            limit: PAGE,
+            ..DeliveryQuery::newest(&event.tenant, PAGE)
         };
         let mut standing: BTreeMap<SubscriptionId, Delivery> = BTreeMap::new();
         loop {

@@ -19,8 +19,8 @@ use postrider_domain::subscription::{Settings, Status, Subscription, SuccessRule
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{
-    Claim, ClaimLimits, Concluded, Conclusion, DeliveryQuery, Idempotency, NewEvent, PageRequest,
-    Published, Store, TimeRange, Work,
+    Claim, ClaimLimits, Concluded, Conclusion, Idempotency, NewEvent, PageRequest, Published,
+    Store, Work,
 };
 
 use crate::engine::{Engine, SHARDS};
@@ -275,22 +275,6 @@ pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
         trigger: delivery.trigger,
         test: false,
         next_attempt_time: None,
-    }
-}
-
-/// A hundred of the tenant's, at most.
-pub fn every_delivery(world: &World) -> DeliveryQuery {
-    DeliveryQuery {
-        tenant: world.tenant().clone(),
-        subscription: None,
-        event: None,
-        event_type: None,
-        account: None,
-        states: Vec::new(),
-        test: None,
-        created: TimeRange::default(),
-        before: None,
-        limit: 100,
     }
 }
 

@@ -12,7 +12,7 @@ use postrider_store::{
 };
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, SUCCESS, World, every_delivery, record};
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
 
 conformance! {
     async fn events_are_listed_newest_first_and_paged(engine) {
@@ -133,7 +133,7 @@ conformance! {
         }
         made.reverse();
         for limit in 1..=10 {
-            let mut query = DeliveryQuery { limit, ..every_delivery(&world) };
+            let mut query = DeliveryQuery { limit, ..DeliveryQuery::newest(world.tenant(), 100) };
             let mut listed = Vec::new();
             loop {
                 let page = world.store.list_deliveries(&query).await.unwrap();
@@ -166,7 +166,7 @@ conformance! {
         world.succeed(&ended).await;
         let nothing = world.publish_with(|d| d.account = None, DeliveryState::InFlight).await;
         assert_eq!(world.get(nothing.id).await, Some(nothing.clone()));
-        let all = every_delivery(&world);
+        let all = DeliveryQuery::newest(world.tenant(), 100);
         let in_states = |states: &[DeliveryState]| DeliveryQuery {
             states: states.to_vec(),
             ..all.clone()
@@ -238,7 +238,7 @@ conformance! {
         }
         expected.sort_unstable();
         expected.reverse();
-        let mut query = DeliveryQuery { event: Some(event.id), ..every_delivery(&world) };
+        let mut query = DeliveryQuery { event: Some(event.id), ..DeliveryQuery::newest(world.tenant(), 100) };
         assert_eq!(list_deliveries(&world, &query).await, expected);
         query.limit = 2;
         assert_eq!(list_deliveries(&world, &query).await, expected[..2]);
@@ -355,16 +355,7 @@ conformance! {
 }
 
 fn events(world: &World) -> EventQuery {
-    EventQuery {
-        tenant: world.tenant().clone(),
-        event_type: None,
-        account: None,
-        attributes: Vec::new(),
-        created: TimeRange::default(),
-        before: None,
-        limit: 100,
-        with_payload: true,
-    }
+    EventQuery { with_payload: true, ..EventQuery::newest(world.tenant(), 100) }
 }
 
 async fn list_events(world: &World, query: &EventQuery) -> Vec<EventId> {

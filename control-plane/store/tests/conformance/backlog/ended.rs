@@ -8,7 +8,7 @@ use postrider_domain::operation::Window;
 use postrider_store::{Cancelled, DeliveryQuery, Published, Stretch};
 
 use super::{Backlog, Call, DELIVERIES, LIMIT, shards};
-use crate::fixture::{HOUR, World, every_delivery, random, record};
+use crate::fixture::{HOUR, World, random, record};
 
 pub const BACKLOG: Backlog =
     Backlog { state: DeliveryState::Succeeded, key_of: |_| None, calls: CALLS };
@@ -58,7 +58,7 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("list_deliveries", |world, _| {
         Box::pin(async move {
-            let query = DeliveryQuery { limit: LIMIT, ..every_delivery(&world) };
+            let query = DeliveryQuery::newest(world.tenant(), LIMIT);
             let page = world.store.list_deliveries(&query).await.unwrap();
             assert_eq!(page.len(), LIMIT as usize);
         })
@@ -67,14 +67,21 @@ const CALLS: &[(&str, Call)] = &[
         Box::pin(async move {
             let subscription = Some(world.key.subscription.clone());
             let before = Some(delivery.id);
-            let query = DeliveryQuery { subscription, before, ..every_delivery(&world) };
+            let query = DeliveryQuery {
+                subscription,
+                before,
+                ..DeliveryQuery::newest(world.tenant(), LIMIT)
+            };
             let page = world.store.list_deliveries(&query).await.unwrap();
             assert_eq!(page.len(), query.limit as usize);
         })
     }),
     ("list_deliveries of an event", |world, delivery| {
         Box::pin(async move {
-            let query = DeliveryQuery { event: Some(delivery.event), ..every_delivery(&world) };
+            let query = DeliveryQuery {
+                event: Some(delivery.event),
+                ..DeliveryQuery::newest(world.tenant(), LIMIT)
+            };
             assert_eq!(world.store.list_deliveries(&query).await.unwrap().len(), 1);
         })
     }),

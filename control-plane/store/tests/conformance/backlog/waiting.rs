@@ -2,10 +2,10 @@
 
 use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Transition};
 use postrider_domain::ids::Epoch;
-use postrider_store::{Cancelled, DeliveryQuery, EventQuery, TimeRange};
+use postrider_store::{Cancelled, DeliveryQuery, EventQuery};
 
 use super::{Backlog, Call, LIMIT, expired, shards};
-use crate::fixture::{EPOCH, HOUR, World, every_delivery, record};
+use crate::fixture::{EPOCH, HOUR, World, record};
 
 pub const BACKLOG: Backlog =
     Backlog { state: DeliveryState::Waiting, key_of: |_| None, calls: CALLS };
@@ -114,16 +114,7 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("list_events", |world, _| {
         Box::pin(async move {
-            let query = EventQuery {
-                tenant: world.tenant().clone(),
-                event_type: None,
-                account: None,
-                attributes: Vec::new(),
-                created: TimeRange::default(),
-                before: None,
-                limit: LIMIT,
-                with_payload: false,
-            };
+            let query = EventQuery::newest(world.tenant(), LIMIT);
             assert_eq!(world.store.list_events(&query).await.unwrap().len(), LIMIT as usize);
         })
     }),
@@ -149,7 +140,7 @@ const CALLS: &[(&str, Call)] = &[
 ];
 
 async fn list(world: &World, change: impl FnOnce(&mut DeliveryQuery), expected: u32) {
-    let mut query = DeliveryQuery { limit: LIMIT, ..every_delivery(world) };
+    let mut query = DeliveryQuery::newest(world.tenant(), LIMIT);
     change(&mut query);
     assert_eq!(world.store.list_deliveries(&query).await.unwrap().len(), expected as usize);
 }
