@@ -12,7 +12,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -20,15 +19,14 @@ use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::pool::Slot;
+use crate::receiver_trust::ReceiverCertVerifier;
 use crate::target::Origin;
 
 /// How long an address has to itself before the next is tried beside it.
@@ -216,23 +214,12 @@ where
 }
 
 fn tls_config(extra_ca_pem: &[Vec<u8>]) -> anyhow::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    for error in &native.errors {
-        tracing::warn!(%error, "a platform root certificate cannot be read");
-    }
-    roots.add_parsable_certificates(native.certs);
-    for pem in extra_ca_pem {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.context("an extra root certificate is not PEM")?;
-            roots.add(certificate).context("an extra root certificate cannot be used")?;
-        }
-    }
-    anyhow::ensure!(!roots.is_empty(), "there is no root certificate to check receivers with");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = ReceiverCertVerifier::load(extra_ca_pem, Arc::clone(&provider))?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)

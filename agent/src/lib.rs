@@ -34,6 +34,7 @@ mod key;
 pub mod metrics;
 mod pool;
 mod quota;
+mod receiver_trust;
 mod replicas;
 mod report;
 mod request;

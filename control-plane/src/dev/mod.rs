@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
 use postrider_agent::{AgentConfig, ControlPlane};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
@@ -37,6 +38,9 @@ use receiver::Receiver;
 const TENANT: &str = "acme";
 const SUBSCRIPTION: &str = "payments";
 const REGION: &str = "default";
+/// What README's subscription signs with, so that the demo receiver can verify it. For
+/// the demo alone: everybody can read it.
+const README_SECRET: &str = "whsec_cG9zdHJpZGVyIGRlbW8gc2VjcmV0IGZvciBSRUFETUU=";
 /// How long the first webhook may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
@@ -53,6 +57,14 @@ pub struct Arguments {
     /// Where the database lives.
     #[arg(long, value_name = "DIRECTORY", default_value = ".postrider")]
     data_dir: PathBuf,
+    /// A private subnet that may be POSTed to beside loopback; may be given several
+    /// times.
+    #[arg(long, value_name = "SUBNET", value_delimiter = ',')]
+    allow_subnet: Vec<IpNet>,
+    /// Roots to check receivers with, or a receiver's own self-signed certificate,
+    /// beside the platform's roots, PEM; may be given several times.
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    extra_ca: Vec<PathBuf>,
     /// Stop after the first webhook instead of staying up.
     #[arg(long)]
     once: bool,
@@ -73,7 +85,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         format!("--data-dir: cannot make or write the directory {}", directory.display())
     })?;
     let secret = secret(&directory.join("dev-signing-secret"))?;
-    let receiver = Receiver::bind(arguments.receiver_listen, &secret).await?;
+    let receiver = Receiver::bind(arguments.receiver_listen, &[&secret, README_SECRET]).await?;
     let url = format!("https://localhost:{}/webhooks", receiver.address.port());
     let certificate = receiver.certificate_pem.clone();
     let receiver_address = receiver.address;
@@ -90,7 +102,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut control_plane = serve::start(settings, None).await?;
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
-    let agent = start_agent(control_plane.address, certificate, stop.clone())?;
+    let agent = tokio::spawn(postrider_agent::run(
+        agent_config(control_plane.address, certificate, &arguments)?,
+        stop.clone(),
+    ));
 
     let shown = demonstrate(control_plane.address, &url, &secret, receiver_address).await;
     if shown.is_ok() && !arguments.once {
@@ -128,16 +143,22 @@ fn secret(path: &Path) -> anyhow::Result<String> {
     }
 }
 
-fn start_agent(
+fn agent_config(
     control_plane: SocketAddr,
-    certificate_pem: String,
-    stop: CancellationToken,
-) -> anyhow::Result<tokio::task::JoinHandle<anyhow::Result<()>>> {
+    demo_certificate_pem: String,
+    arguments: &Arguments,
+) -> anyhow::Result<AgentConfig> {
     let control_plane = ControlPlane::parse(&format!("http://{control_plane}"))?;
     let mut config = AgentConfig::new(control_plane, REGION.to_owned(), "dev-agent".to_owned());
     config.allow_subnets = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
-    config.extra_ca_pem = vec![certificate_pem.into_bytes()];
-    Ok(tokio::spawn(postrider_agent::run(config, stop)))
+    config.allow_subnets.extend(&arguments.allow_subnet);
+    config.extra_ca_pem = vec![demo_certificate_pem.into_bytes()];
+    for file in &arguments.extra_ca {
+        let pem = std::fs::read(file);
+        let pem = pem.with_context(|| format!("--extra-ca: cannot read {}", file.display()))?;
+        config.extra_ca_pem.push(pem);
+    }
+    Ok(config)
 }
 
 async fn demonstrate(
