@@ -4,7 +4,7 @@
 //! `synchronous = FULL`, so that what was answered is on the disk. Guarantees
 //! rule 16: one connection writes, whoever holds its lock; readers have
 //! connections of their own, which cannot write, and hold them for one short
-//! read; a locked file beside the database refuses a second process.
+//! read; locks on the database's file, and beside it, refuse a second process.
 
 mod bulk;
 mod checkpoint;
@@ -44,7 +44,7 @@ use crate::{OpenOptions, Store};
 use bulk::Values;
 use checkpoint::Checkpoints;
 use errors::stored;
-use lock::FileLock;
+use lock::{FileLock, FilePlace};
 use writer::Writer;
 
 /// A store in one SQLite file.
@@ -54,7 +54,8 @@ pub struct SqliteStore {
     checkpoints: Checkpoints,
     clock: Clock,
     shards: u16,
-    /// Held until the store is closed, or dropped.
+    place: Arc<FilePlace>,
+    /// Held until the store is closed, or dropped; the last of its fields.
     lock: Mutex<Option<FileLock>>,
 }
 
@@ -75,6 +76,7 @@ impl SqliteStore {
 
     /// A connection to read with, for one short read.
     async fn reader(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        self.place.check()?;
         self.readers.acquire().await.map_err(stored)
     }
 }

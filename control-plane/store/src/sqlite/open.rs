@@ -1,6 +1,5 @@
 //! From a path to a store: the lock, the schema, the connections.
 
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -52,12 +51,9 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
     if path.is_empty() || path == ":memory:" {
         return Err(StoreError::Rejected("a SQLite store needs a file: sqlite:PATH".to_owned()));
     }
-    let path = Path::new(path);
-    let lock = FileLock::take(path)?;
-    if options.migrate {
-        create_private(path)?;
-    }
-    let connect = connect_options(path);
+    let (lock, place) = FileLock::take(Path::new(path), options.migrate)?;
+    let place = Arc::new(place);
+    let connect = connect_options(&place.path);
     let writer_options = connect.clone().pragma("cache_size", WRITER_CACHE);
     let mut writer = SqliteConnection::connect_with(&writer_options).await.map_err(stored)?;
     if options.migrate {
@@ -73,11 +69,12 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
         .test_before_acquire(false)
         .connect_lazy_with(connect.pragma("query_only", "ON").pragma("cache_size", READER_CACHE));
     writer.close().await.map_err(stored)?;
-    let writer = Arc::new(Writer::open(writer_options).await?);
+    let writer = Arc::new(Writer::open(writer_options, Arc::clone(&place)).await?);
     Ok(SqliteStore {
         checkpoints: Checkpoints::start(checkpointer, Arc::clone(&writer)),
         writer,
         readers,
+        place,
         clock: Clock { wall: wall_clock(), since: Instant::now() },
         shards: options.shards,
         lock: Mutex::new(Some(lock)),
@@ -98,19 +95,6 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", LOG_LIMIT_BYTES)
         .pragma("mmap_size", MMAP_BYTES)
         .pragma("temp_store", "MEMORY")
-}
-
-/// Makes the file for its owner alone: it holds signing keys. SQLite gives the
-/// log the permissions of the database.
-fn create_private(path: &Path) -> StoreResult<()> {
-    let mut options = std::fs::OpenOptions::new();
-    match options.write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => {
-            Err(StoreError::Unavailable(format!("cannot create {}: {error}", path.display())))
-        }
-    }
 }
 
 pub(super) fn wall_clock() -> Timestamp {

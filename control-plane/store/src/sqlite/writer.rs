@@ -5,9 +5,11 @@
 //! at its end that it may not write. A caller that goes away in the middle takes
 //! its transaction along: dropping it rolls it back. A disk without room makes
 //! SQLite roll back by itself, after which the driver believes in a transaction
-//! that is not there and begins no other: such a connection is replaced.
+//! that is not there and begins no other: such a connection is replaced. What was
+//! committed while the file's name led elsewhere is not answered as written.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection};
@@ -15,21 +17,26 @@ use sqlx::{Connection, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::errors::stored;
+use super::lock::FilePlace;
 use crate::error::{StoreError, StoreResult};
 
 /// Owns the writing connection until closed.
 pub(super) struct Writer {
     connection: Mutex<Option<SqliteConnection>>,
     options: SqliteConnectOptions,
+    place: Arc<FilePlace>,
     /// A transaction could not begin: the connection may be of no use any more.
     doubtful: AtomicBool,
 }
 
 impl Writer {
-    pub(super) async fn open(options: SqliteConnectOptions) -> StoreResult<Self> {
+    pub(super) async fn open(
+        options: SqliteConnectOptions,
+        place: Arc<FilePlace>,
+    ) -> StoreResult<Self> {
         let connection = SqliteConnection::connect_with(&options).await.map_err(stored)?;
         let doubtful = AtomicBool::new(false);
-        Ok(Self { connection: Mutex::new(Some(connection)), options, doubtful })
+        Ok(Self { connection: Mutex::new(Some(connection)), options, place, doubtful })
     }
 
     /// Waits for the connection.
@@ -59,13 +66,14 @@ pub(super) struct Writing<'a> {
 
 impl Writing<'_> {
     pub(super) async fn begin(&mut self) -> StoreResult<Tx<'_>> {
+        self.writer.place.check()?;
         if self.writer.doubtful.load(Ordering::Relaxed) {
             self.repair().await?;
         }
         let doubtful = &self.writer.doubtful;
         let connection = self.guard.as_mut().ok_or_else(closed)?;
         let begun = connection.begin_with("BEGIN IMMEDIATE").await;
-        begun.map(Tx).map_err(|error| {
+        begun.map(|transaction| Tx { transaction, place: &self.writer.place }).map_err(|error| {
             doubtful.store(true, Ordering::Relaxed);
             stored(error)
         })
@@ -90,24 +98,28 @@ impl Writing<'_> {
 }
 
 /// A transaction that writes.
-pub(super) struct Tx<'a>(Transaction<'a, Sqlite>);
+pub(super) struct Tx<'a> {
+    transaction: Transaction<'a, Sqlite>,
+    place: &'a FilePlace,
+}
 
 impl Tx<'_> {
     pub(super) async fn commit(self) -> StoreResult<()> {
-        self.0.commit().await.map_err(stored)
+        self.transaction.commit().await.map_err(stored)?;
+        self.place.check()
     }
 }
 
 impl Deref for Tx<'_> {
     type Target = SqliteConnection;
     fn deref(&self) -> &SqliteConnection {
-        &self.0
+        &self.transaction
     }
 }
 
 impl DerefMut for Tx<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.0
+        &mut self.transaction
     }
 }
 
@@ -135,9 +147,10 @@ mod tests {
     #[tokio::test]
     async fn it_writes_again_once_a_full_disk_has_room() {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
-        let writer = Writer::open(options).await.unwrap();
+        let (_lock, place) =
+            super::super::lock::FileLock::take(&folder.path().join("db"), true).unwrap();
+        let options = SqliteConnectOptions::new().filename(&place.path);
+        let writer = Writer::open(options, Arc::new(place)).await.unwrap();
         {
             let mut writing = writer.lock().await.unwrap();
             let mut tx = writing.begin().await.unwrap();
