@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use postrider_domain::delivery::Outcome;
@@ -13,7 +14,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -42,6 +43,7 @@ struct Inner {
     attempt_seconds: Histogram,
     commit_seconds: Family<KindLabel, Histogram>,
     commit_items: Family<KindLabel, Histogram>,
+    watch_lag: Gauge<f64, AtomicU64>,
 }
 
 /// Counters of one control plane. Cheap to clone.
@@ -65,6 +67,7 @@ impl Default for Metrics {
             attempt_seconds: seconds(),
             commit_seconds: Family::new_with_constructor(seconds),
             commit_items: Family::new_with_constructor(items),
+            watch_lag: Gauge::default(),
         }))
     }
 }
@@ -88,6 +91,16 @@ impl Metrics {
         self.0.commit_seconds.get_or_create(&label).observe(span.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a group is far smaller than 2^52")]
         self.0.commit_items.get_or_create(&label).observe(items as f64);
+    }
+
+    /// For how long those who watch may have missed something that is recorded.
+    pub fn watch_lag(&self, lag: Duration) {
+        self.0.watch_lag.set(lag.as_secs_f64());
+    }
+
+    #[cfg(test)]
+    pub fn shown_watch_lag(&self) -> f64 {
+        self.0.watch_lag.get()
     }
 
     /// Everything that is shown, together with what the scheduler knows.
@@ -115,6 +128,12 @@ impl Metrics {
             "commit_items",
             "Items in one transaction, by kind",
             inner.commit_items.clone(),
+        );
+        registry.register(
+            "watch_lag_seconds",
+            "For how long the live tail of attempts has stood still while something may wait; \
+             0 while nobody watches here",
+            inner.watch_lag.clone(),
         );
         registry.register_collector(Box::new(SchedulerFigures { dispatcher, clock }));
         registry

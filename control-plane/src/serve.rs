@@ -272,7 +272,7 @@ pub fn assemble(
     }
     let (concluder, conclude_writer) = conclude::new(parts.clone());
     tasks.spawn(conclude_writer.watched_by(health.watch("conclude")).run());
-    let watch = Watch::new(Arc::clone(&parts.store), &parts.settings.api);
+    let watch = Watch::new(Arc::clone(&parts.store), &parts.settings.api, parts.metrics.clone());
     let flow = Flow::new(parts, replica, event_types, publisher, concluder, watch);
     Assembled { flow, tasks, health }
 }

@@ -3,7 +3,8 @@
 //! Fed by the store, which knows the order of commits over all replicas
 //! (rule 17); feeds `api`'s streams. Guarantees that one task reads the tail
 //! however many watch, and none when nobody does; and that a watcher gets every
-//! attempt that is committed after it began, or is told that it did not.
+//! attempt that is recorded after it began, or is told that it did not. While the tail
+//! cannot go on, a metric and a line say so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,10 +16,14 @@ use postrider_domain::ids::{SubscriptionId, TenantId};
 use postrider_store::{Store, StoreError, StoreResult, TailPage, TailedAttempt};
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
 use crate::settings::Api;
 
+/// How long the tail stands still before a line says so.
+const STANDSTILL: Duration = Duration::from_secs(5);
 /// Attempts that a watcher may lag behind; each is a few KiB at most.
 const MAX_LAG: usize = 8192;
 /// Most attempts read at once.
@@ -81,6 +86,7 @@ struct Inner {
     tail: Box<dyn Tail>,
     max_watchers: usize,
     poll: Duration,
+    metrics: Metrics,
     watchers: AtomicUsize,
     /// The way to the watchers while the reader runs.
     sender: Mutex<Option<Sender<Arc<TailedAttempt>>>>,
@@ -101,16 +107,17 @@ impl Drop for Seat {
 }
 
 impl Watch {
-    pub fn new(store: Arc<dyn Store>, settings: &Api) -> Self {
+    pub fn new(store: Arc<dyn Store>, settings: &Api, metrics: Metrics) -> Self {
         let poll = Duration::from_millis(settings.watch_poll_milliseconds);
-        Self::over(Box::new(store), settings.max_watchers, poll)
+        Self::over(Box::new(store), settings.max_watchers, poll, metrics)
     }
 
-    fn over(tail: Box<dyn Tail>, max_watchers: usize, poll: Duration) -> Self {
+    fn over(tail: Box<dyn Tail>, max_watchers: usize, poll: Duration, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             tail,
             max_watchers,
             poll,
+            metrics,
             watchers: AtomicUsize::new(0),
             sender: Mutex::new(None),
             closing: CancellationToken::new(),
@@ -195,11 +202,12 @@ impl Watcher {
 
 /// Reads the tail and passes it on until nobody watches.
 async fn read(inner: Arc<Inner>, sender: Sender<Arc<TailedAttempt>>, mut position: i64) {
-    let mut troubled = false;
+    let mut standstill = Standstill { since: None, told: false, metrics: inner.metrics.clone() };
     loop {
         match inner.tail.read(position).await {
             Ok(page) => {
-                troubled = false;
+                let stands = page.held && page.position == position;
+                standstill.note(stands.then_some("a transaction that records attempts is open"));
                 position = page.position;
                 let full = page.attempts.len() >= PAGE as usize;
                 for attempt in page.attempts {
@@ -213,10 +221,8 @@ async fn read(inner: Arc<Inner>, sender: Sender<Arc<TailedAttempt>>, mut positio
                 }
             }
             Err(error) => {
-                if !troubled {
-                    tracing::warn!(%error, "watching waits for the database");
-                }
-                troubled = true;
+                tracing::debug!(%error, "the tail could not be read");
+                standstill.note(Some(&error.to_string()));
             }
         }
         tokio::select! {
@@ -228,6 +234,40 @@ async fn read(inner: Arc<Inner>, sender: Sender<Arc<TailedAttempt>>, mut positio
             *entrance = None;
             return;
         }
+    }
+}
+
+/// For how long there may have been something that could not be shown.
+struct Standstill {
+    since: Option<Instant>,
+    told: bool,
+    metrics: Metrics,
+}
+
+impl Standstill {
+    /// Notes a look at the tail: why it did not go on, if so.
+    fn note(&mut self, why: Option<&str>) {
+        let Some(why) = why else {
+            if self.told {
+                tracing::info!("the live tail of attempts goes on");
+            }
+            (self.since, self.told) = (None, false);
+            self.metrics.watch_lag(Duration::ZERO);
+            return;
+        };
+        let lag = self.since.get_or_insert_with(Instant::now).elapsed();
+        self.metrics.watch_lag(lag);
+        if lag >= STANDSTILL && !self.told {
+            self.told = true;
+            let seconds = lag.as_secs();
+            tracing::warn!(seconds, why, "the live tail of attempts stands still");
+        }
+    }
+}
+
+impl Drop for Standstill {
+    fn drop(&mut self) {
+        self.metrics.watch_lag(Duration::ZERO);
     }
 }
 

@@ -17,6 +17,8 @@ struct Memory {
     attempts: Arc<std::sync::Mutex<Vec<TailedAttempt>>>,
     reads: Arc<AtomicUsize>,
     down: Arc<AtomicUsize>,
+    held: Arc<AtomicUsize>,
+    metrics: Metrics,
 }
 
 #[async_trait]
@@ -34,7 +36,8 @@ impl Tail for Memory {
         let from = usize::try_from(position).unwrap();
         let attempts: Vec<_> = self.all().into_iter().skip(from).take(PAGE as usize).collect();
         let position = i64::try_from(from + attempts.len()).unwrap();
-        Ok(TailPage { attempts, position })
+        let held = self.held.load(Ordering::SeqCst) > 0;
+        Ok(TailPage { attempts, position, held })
     }
 }
 
@@ -51,7 +54,7 @@ impl Memory {
     }
 
     fn watch(&self, max_watchers: usize) -> Watch {
-        Watch::over(Box::new(self.clone()), max_watchers, POLL)
+        Watch::over(Box::new(self.clone()), max_watchers, POLL, self.metrics.clone())
     }
 }
 
@@ -149,4 +152,28 @@ async fn a_stopping_replica_ends_its_watches() {
     watch.close();
     assert_eq!(stream.next().await, Some(Err(WatchLost::Stopping)));
     assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn a_tail_that_stands_still_says_for_how_long() {
+    let memory = Memory::default();
+    let stream = memory.watch(1).subscribe(WatchFilter::default()).await.unwrap();
+    memory.held.store(1, Ordering::SeqCst);
+    while memory.metrics.shown_watch_lag() == 0.0 {
+        tokio::time::sleep(POLL).await;
+    }
+    memory.held.store(0, Ordering::SeqCst);
+    while memory.metrics.shown_watch_lag() > 0.0 {
+        tokio::time::sleep(POLL).await;
+    }
+    // Nor may a read that fails go unnoticed.
+    memory.down.store(usize::MAX, Ordering::SeqCst);
+    while memory.metrics.shown_watch_lag() == 0.0 {
+        tokio::time::sleep(POLL).await;
+    }
+    drop(stream);
+    memory.down.store(0, Ordering::SeqCst);
+    while memory.metrics.shown_watch_lag() > 0.0 {
+        tokio::time::sleep(POLL).await;
+    }
 }

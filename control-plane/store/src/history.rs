@@ -63,11 +63,12 @@ pub trait HistoryStore {
     /// Counted attempts of a subscription in the hours from `since`.
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>>;
 
-    /// Where the tail of all attempts is now.
+    /// Where the tail of all attempts is now; nothing recorded from now on is before it.
     async fn tail_position(&self) -> StoreResult<i64>;
 
-    /// Attempts committed after `position` and before every transaction that is
-    /// still open (rule 17), of all replicas, in the order of their commits.
+    /// Attempts recorded after `position` (rule 17), of all replicas, up to the first
+    /// transaction that may still record some: nothing appears before a position
+    /// later. What others have open in the database does not hold it back.
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage>;
 }
 
@@ -177,6 +178,9 @@ pub struct TailPage {
     pub attempts: Vec<TailedAttempt>,
     /// The position to go on from.
     pub position: i64,
+    /// Whether a transaction that is open may record attempts behind this position, and
+    /// those of later ones wait for it.
+    pub held: bool,
 }
 
 /// An attempt, and what its conclusion left.

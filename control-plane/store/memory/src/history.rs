@@ -156,7 +156,7 @@ impl HistoryStore for MemoryStore {
 
     async fn tail(&self, position: i64, most: u32) -> StoreResult<TailPage> {
         let tables = self.tables()?;
-        let mut page = TailPage { attempts: Vec::new(), position };
+        let mut page = TailPage { attempts: Vec::new(), position, held: false };
         let next = tables.attempts.range(position.saturating_add(1)..);
         for (place, stored) in next.take(limit(most)) {
             let (record, delivery) = (stored.record.clone(), stored.delivery);

@@ -156,9 +156,8 @@ CREATE TABLE later_deliveries (
 -- wrong by any amount, and a row must always find its partition.
 CREATE TABLE attempts (
     record_time             bigint   NOT NULL,
-    -- The transaction that wrote it, for the tail: sequences and clocks do not
-    -- follow the order of commits.
-    commit_xid              bigint   NOT NULL,
+    -- The number of the transaction that wrote it and the base below, for the tail.
+    commit_number           bigint   NOT NULL,
     start_time              bigint   NOT NULL,
     total_us                bigint   NOT NULL,
     response_body_bytes     bigint   NOT NULL,
@@ -192,7 +191,15 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_delivery ON attempts (tenant, delivery, number);
 -- Not BRIN: what autovacuum has not summarised yet is read whole, and the tail looks
 -- several times a second at exactly that.
-CREATE INDEX attempts_commit ON attempts (commit_xid);
+CREATE INDEX attempts_commit ON attempts (commit_number);
+
+-- What is added to the numbers of transactions: after a restore into another cluster,
+-- whose own numbers are lower, they go on behind those that attempts have.
+CREATE TABLE attempt_numbering (
+    base     bigint  NOT NULL,
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one)
+);
+INSERT INTO attempt_numbering (base) VALUES (0);
 
 CREATE TABLE attempt_stats (
     hour         bigint   NOT NULL,

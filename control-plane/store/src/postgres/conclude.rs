@@ -17,19 +17,21 @@ use super::errors::Checked as _;
 use super::notices;
 use super::ordering::put_key_end;
 use super::rows::{attempt_columns, delivery_columns, get};
+use super::tail::Recording;
 use crate::error::StoreResult;
 use crate::work::{Concluded, Conclusion};
 
 /// Records attempts for which a condition on `delivery` holds; parameter 1 the
-/// attempts, 8 now.
+/// attempts, 8 now. Stands in the first statement of a transaction, or in a
+/// [`Recording`].
 macro_rules! record_attempts {
     ($condition:expr) => {
         concat!(
             "INSERT INTO attempts (",
             attempt_columns!(),
-            ", record_time, commit_xid) SELECT ",
+            ", record_time, commit_number) SELECT ",
             attempt_columns!(),
-            ", $8::bigint, (SELECT pg_current_xact_id()::text::bigint)
+            ", $8::bigint, (SELECT base + pg_current_xact_id()::text::bigint FROM attempt_numbering)
             FROM unnest($1::attempt_input[]) AS a WHERE ",
             $condition
         )
@@ -206,14 +208,14 @@ impl PostgresStore {
             query = query.bind(retried).bind(retried_numbers).bind(dues).bind(failures);
         }
         let applied = if conclusions.iter().any(Conclusion::is_news) {
-            let mut transaction = self.pool.begin().await.checked()?;
+            let mut transaction = Recording::begin(&self.pool).await?;
             let applied = Applied::of(&query.fetch_one(&mut *transaction).await.checked()?)?;
             let told = || conclusions.iter().filter(|conclusion| applied.has(conclusion));
             for end in told().filter_map(|conclusion| conclusion.key_end.as_ref()) {
                 put_key_end(&mut transaction, end).await?;
             }
             notices::of_conclusions(&mut transaction, told(), self.shards).await?;
-            transaction.commit().await.checked()?;
+            transaction.commit().await?;
             applied
         } else {
             Applied::of(&query.fetch_one(&self.pool).await.checked()?)?

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::errors::Checked as _;
 use super::rows::{delivery, delivery_columns, live_columns};
+use super::tail::Recording;
 use super::{late, notices};
 use crate::codec;
 use crate::error::StoreResult;
@@ -128,7 +129,7 @@ impl PostgresStore {
         reason: EndReason,
         now: Timestamp,
     ) -> StoreResult<Cancelled> {
-        let mut transaction = self.pool.begin().await.checked()?;
+        let mut transaction = Recording::begin(&self.pool).await?;
         let gone = sqlx::query(CANCEL)
             .bind(DeliveryState::Cancelled.code())
             .bind(reason.code())
@@ -146,7 +147,7 @@ impl PostgresStore {
                     Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
                 late::put_unless_known(&mut transaction, record, standing, now).await?;
             }
-            transaction.commit().await.checked()?;
+            transaction.commit().await?;
             return Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) });
         }
         let ended: Option<i16> = sqlx::query_scalar(ENDED_STATE)

@@ -116,18 +116,6 @@ const STATS: &str = "SELECT hour, outcome, bucket, count FROM attempt_stats
     WHERE tenant = $1 AND subscription = $2 AND hour >= $3 AND count > 0
     ORDER BY hour, outcome, bucket";
 
-/// Every transaction below this has ended, and what it wrote is to be seen.
-const HORIZON: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-
-/// Whole transactions only: a position cannot lie within one.
-const TAIL: &str = concat!(
-    "SELECT commit_xid, ",
-    attempt_columns!(),
-    " FROM attempts
-    WHERE commit_xid > $1 AND commit_xid < $2
-    ORDER BY commit_xid FETCH FIRST ($3) ROWS WITH TIES"
-);
-
 #[async_trait]
 impl HistoryStore for PostgresStore {
     async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
@@ -237,28 +225,11 @@ impl HistoryStore for PostgresStore {
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
-        let horizon: i64 = sqlx::query_scalar(HORIZON).fetch_one(&self.pool).await.checked()?;
-        Ok(horizon - 1)
+        self.end_of_tail().await
     }
 
-    /// Positions are transaction numbers. The horizon is read in a statement of its
-    /// own before the rows: what is below it has ended, so that any later look sees
-    /// all of it.
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
-        let horizon: i64 = sqlx::query_scalar(HORIZON).fetch_one(&self.pool).await.checked()?;
-        let rows = sqlx::query(TAIL)
-            .bind(position)
-            .bind(horizon)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
-        let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-        let position = match rows.last() {
-            Some(last) if is_full => get(last, "commit_xid")?,
-            _ => position.max(horizon - 1),
-        };
-        Ok(TailPage { attempts: rows::read(&rows, rows::tailed_attempt)?, position })
+        self.page_of_tail(position, limit).await
     }
 }
 

@@ -21,6 +21,7 @@ use super::ordering::put_delivered;
 use super::rows::{
     attempt_columns, delivery, delivery_columns, ended_columns, get, live_columns, time,
 };
+use super::tail::Recording;
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
@@ -85,7 +86,7 @@ impl PostgresStore {
         if repeated == Known::Result {
             return Ok(late(None, repeated, record.outcome));
         }
-        let mut transaction = self.pool.begin().await.checked()?;
+        let mut transaction = Recording::begin(&self.pool).await?;
         let delivery = lock_delivery(&mut transaction, record).await?;
         let earlier = find_attempt(&mut *transaction, record).await?;
         let known = Earlier::known(earlier.as_ref());
@@ -104,7 +105,7 @@ impl PostgresStore {
         if decision.record != LateRecord::Ignore {
             put_attempt(&mut transaction, record, standing, now).await?;
         }
-        transaction.commit().await.checked()?;
+        transaction.commit().await?;
         Ok(decision)
     }
 }
@@ -176,19 +177,19 @@ fn attempt_query<'q>(sql: &'static str, record: &'q AttemptRecord) -> PgQuery<'q
 
 /// Records an attempt of which history may have something already.
 pub(super) async fn put_unless_known(
-    connection: &mut PgConnection,
+    transaction: &mut Recording,
     record: &AttemptRecord,
     delivery: Standing,
     now: Timestamp,
 ) -> StoreResult<()> {
-    if find_attempt(&mut *connection, record).await?.is_some() {
+    if find_attempt(&mut **transaction, record).await?.is_some() {
         return Ok(());
     }
-    put_attempt(connection, record, Some(delivery), now).await
+    put_attempt(transaction, record, Some(delivery), now).await
 }
 
 async fn put_attempt(
-    connection: &mut PgConnection,
+    transaction: &mut Recording,
     record: &AttemptRecord,
     delivery: Option<Standing>,
     now: Timestamp,
@@ -196,7 +197,7 @@ async fn put_attempt(
     let mut attempt = AttemptArrays::default();
     attempt.push(record, delivery)?;
     let query = attempt.bind(sqlx::query(RECORD)).bind(now.as_micros());
-    query.execute(connection).await.checked()?;
+    query.execute(&mut **transaction).await.checked()?;
     Ok(())
 }
 

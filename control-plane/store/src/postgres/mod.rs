@@ -30,6 +30,7 @@ mod publish_sql;
 mod publishing;
 mod rows;
 mod schema;
+mod tail;
 mod work;
 
 use std::time::Duration;
@@ -107,6 +108,7 @@ impl PostgresStore {
             partitions::create(&mut connection, now, partitions::DAYS_AHEAD).await?;
         }
         schema::check(&mut connection, options.shards).await?;
+        tail::settle_numbering(&mut connection, 0).await?;
         connection.close().await.checked()?;
         let silence = Silence::default();
         let pool = pool(connect.clone(), options.max_connections, silence.clone()).await?;

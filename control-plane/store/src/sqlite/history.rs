@@ -219,7 +219,7 @@ impl HistoryStore for SqliteStore {
         let mut values = Values::default();
         values.add(position).add(i64::from(limit));
         let rows = values.run(&mut *self.reader().await?, TAIL).await?;
-        let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position };
+        let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position, held: false };
         for row in &rows {
             let mut columns = Columns::of(row);
             page.attempts.push(columns.tailed_attempt()?);

@@ -6,7 +6,8 @@ use postrider_domain::delivery::{
     Delivery, DeliveryState, EndReason, Outcome, Standing, Transition,
 };
 use postrider_domain::ids::AttemptKey;
-use sqlx::{Connection, Executor, PgConnection, Row};
+use postrider_store::Conclusion;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use crate::engine::{Engine, conformance};
 use crate::fixture::{SECOND, World, record};
@@ -91,27 +92,145 @@ conformance! {
         ]);
     }
 
-    /// What commits behind a transaction that is still open waits for it.
-    async fn a_transaction_that_is_open_holds_the_tail_back(engine) {
-        let world = World::new(engine).await;
-        let start = engine.store.tail_position().await.unwrap();
+    /// What commits behind a transaction that may still record an attempt waits for it.
+    async fn a_transaction_that_records_attempts_holds_the_tail_back(engine) {
         if !engine.is_postgres() {
             // There is one writer: an open transaction holds back the next itself.
             return;
         }
+        let world = World::new(engine).await;
+        let start = engine.store.tail_position().await.unwrap();
         let mut other = PgConnection::connect(&engine.url).await.unwrap();
         let mut open = other.begin().await.unwrap();
+        open.execute("LOCK TABLE ONLY attempts IN ROW EXCLUSIVE MODE").await.unwrap();
         let row = open.fetch_one("SELECT pg_current_xact_id()::text::bigint AS xid").await.unwrap();
         let xid: i64 = row.get("xid");
         let delivery = world.publish(DeliveryState::InFlight).await;
         world.succeed(&delivery).await;
-        let (seen, held) = read(engine, start).await;
-        assert!(seen.is_empty(), "an older transaction may still commit before it");
-        assert!(held < xid, "the position went past a transaction that is open");
+        let page = engine.store.tail(start, 10).await.unwrap();
+        assert!(page.attempts.is_empty(), "an older transaction may still record one before it");
+        assert!(page.held);
+        assert!(page.position < xid, "the position went past a transaction that is open");
+        open.execute(AssertSqlSafe(copy_attempt(xid))).await.unwrap();
         open.commit().await.unwrap();
-        let (seen, _) = await_all(engine, held, 1).await;
-        assert_eq!(seen, [delivery.current_attempt()]);
+        let (seen, _) = read(engine, page.position).await;
+        let copied = AttemptKey { number: COPY, ..delivery.current_attempt() };
+        assert_eq!(seen, [copied, delivery.current_attempt()]);
         other.close().await.unwrap();
+    }
+
+    /// Whatever else is open in the database, or in its cluster.
+    async fn a_transaction_of_something_else_does_not_hold_the_tail_back(engine) {
+        if !engine.is_postgres() {
+            return;
+        }
+        let world = World::new(engine).await;
+        let start = engine.store.tail_position().await.unwrap();
+        let server = std::env::var("POSTRIDER_TEST_POSTGRES_URL").unwrap();
+        let mut here = PgConnection::connect(&engine.url).await.unwrap();
+        let mut elsewhere = PgConnection::connect(&server).await.unwrap();
+        let mut open = here.begin().await.unwrap();
+        let mut far = elsewhere.begin().await.unwrap();
+        open.execute("SELECT pg_current_xact_id(), count(*) FROM attempts").await.unwrap();
+        open.execute("UPDATE meta SET value = value").await.unwrap();
+        far.execute("SELECT pg_current_xact_id()").await.unwrap();
+        let mut expected = Vec::new();
+        for _ in 0..3 {
+            let delivery = world.publish(DeliveryState::InFlight).await;
+            world.succeed(&delivery).await;
+            expected.push(delivery.current_attempt());
+        }
+        let (seen, _) = await_all(engine, start, 3).await;
+        assert_eq!(seen, expected);
+        open.commit().await.unwrap();
+        far.commit().await.unwrap();
+        here.close().await.unwrap();
+        elsewhere.close().await.unwrap();
+    }
+
+    /// As after a dump and restore into a cluster whose transactions have lower numbers.
+    async fn attempts_from_before_a_restore_are_not_shown_as_new(engine) {
+        if !engine.is_postgres() {
+            return;
+        }
+        let world = World::new(engine).await;
+        let old = world.publish(DeliveryState::InFlight).await;
+        world.succeed(&old).await;
+        let mut other = PgConnection::connect(&engine.url).await.unwrap();
+        let restore = "UPDATE attempts SET commit_number = commit_number + 5000";
+        other.execute(restore).await.unwrap();
+        let restored = engine.second().await;
+        let start = restored.tail_position().await.unwrap();
+        let one = world.publish(DeliveryState::InFlight).await;
+        world.succeed(&one).await;
+        let later = "DO $$ BEGIN FOR i IN 1..6000 LOOP
+                PERFORM pg_current_xact_id();
+                COMMIT;
+            END LOOP; END $$";
+        other.execute("SET synchronous_commit = off").await.unwrap();
+        other.execute(later).await.unwrap();
+        let two = world.publish(DeliveryState::InFlight).await;
+        world.succeed(&two).await;
+        let (seen, _) = await_all(engine, start, 2).await;
+        assert_eq!(seen, [one.current_attempt(), two.current_attempt()]);
+        restored.close().await;
+        other.close().await.unwrap();
+    }
+
+    /// Whatever records it, beside whatever else records.
+    async fn every_attempt_is_shown_once_beside_all_that_record(engine) {
+        let world = World::new(engine).await;
+        let second = engine.second().await;
+        let start = engine.store.tail_position().await.unwrap();
+        let stores = [&world.store, &second];
+        let record_all = futures::future::join_all((0..4_usize).map(|lane| {
+            let (world, store) = (&world, stores[lane % 2]);
+            async move {
+                let mut recorded = Vec::new();
+                for turn in lane..lane + 30 {
+                    let delivery = world.publish(DeliveryState::InFlight).await;
+                    let result = record(&delivery, Outcome::Succeeded);
+                    match turn % 3 {
+                        0 => {
+                            let concluded = Conclusion::new(result, crate::fixture::SUCCESS);
+                            store.conclude(&[concluded], world.now).await.unwrap();
+                        }
+                        1 => drop(store.conclude_late(&result, world.now).await.unwrap()),
+                        _ => {
+                            let reason = EndReason::CancelledByCaller;
+                            let cancel =
+                                store.cancel(world.tenant(), delivery.id, reason, world.now);
+                            cancel.await.unwrap();
+                        }
+                    }
+                    recorded.push(delivery.current_attempt());
+                }
+                recorded
+            }
+        }));
+        let mut recording = std::pin::pin!(record_all);
+        let (mut seen, mut position) = (Vec::new(), start);
+        let mut expected = loop {
+            let look = async {
+                let page = engine.store.tail(position, 3).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                page
+            };
+            tokio::select! {
+                done = &mut recording => break done.concat(),
+                page = look => {
+                    position = page.position;
+                    seen.extend(page.attempts.iter().map(|attempt| attempt.record.key));
+                }
+            }
+        };
+        seen.extend(await_all(engine, position, expected.len() - seen.len()).await.0);
+        seen.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(seen, expected);
+        if engine.is_postgres() {
+            second.close().await;
+        }
     }
 
     async fn no_attempt_is_skipped_while_two_conclude(engine) {
@@ -152,6 +271,18 @@ conformance! {
     }
 }
 
+/// An attempt's number that no delivery gets to.
+const COPY: u32 = 77;
+
+/// Records another attempt like one that is there.
+fn copy_attempt(xid: i64) -> String {
+    format!(
+        "INSERT INTO attempts SELECT (jsonb_populate_record(a,
+            jsonb_build_object('number', {COPY}, 'commit_number', {xid}))).*
+        FROM attempts a LIMIT 1"
+    )
+}
+
 /// What comes after a position, read two by two.
 async fn read(engine: &Engine, mut position: i64) -> (Vec<AttemptKey>, i64) {
     let mut seen = Vec::new();
@@ -167,8 +298,8 @@ async fn read(engine: &Engine, mut position: i64) -> (Vec<AttemptKey>, i64) {
     }
 }
 
-/// As many as are expected after a position. They may take a moment: on
-/// PostgreSQL a transaction in another test's database holds the tail back, too.
+/// As many as are expected after a position. They may take a moment: what ends just
+/// while the tail is looked at counts as open until the next look.
 async fn await_all(engine: &Engine, start: i64, expected: usize) -> (Vec<AttemptKey>, i64) {
     let (mut seen, mut position) = read(engine, start).await;
     for _ in 0..500 {
