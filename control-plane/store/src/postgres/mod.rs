@@ -26,6 +26,7 @@ mod operations_history;
 mod ordering;
 mod ownership;
 mod partitions;
+mod pooler;
 mod publish_sql;
 mod publishing;
 mod rows;
@@ -99,9 +100,12 @@ impl PostgresStore {
             .map_err(|_| StoreError::Rejected("the database URL cannot be read".to_owned()))?
             .application_name("postrider")
             .statement_cache_capacity(STATEMENT_CACHE)
+            // Nothing here is a float, and PgBouncer refuses what it does not know.
+            .extra_float_digits(None)
             .disable_statement_logging();
         // A connection of its own: migrating may take longer than a statement may.
         let mut connection = connect.connect().await.checked()?;
+        pooler::refuse_shared_sessions(&connect, &mut connection).await?;
         if options.migrate {
             schema::migrate(&mut connection, options.shards).await?;
             let now = ownership::database_clock(&mut connection).await?;
