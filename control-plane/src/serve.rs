@@ -112,6 +112,7 @@ pub async fn start(
     let mut server = Server::builder()
         .tcp_nodelay(true)
         .max_concurrent_streams(settings.server.max_concurrent_streams)
+        .http2_max_pending_accept_reset_streams(Some(settings.server.max_pending_reset_streams))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(HTTP2_KEEPALIVE));

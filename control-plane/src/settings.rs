@@ -49,6 +49,7 @@ pub struct Server {
     pub worker_threads: usize,
     pub max_request_bytes: usize,
     pub max_concurrent_streams: u32,
+    pub max_pending_reset_streams: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
