@@ -54,6 +54,7 @@ pub enum Reason {
     WindowOpen,
     NothingToResend,
     OperationCancelled,
+    OperationRunning,
     WatchTooSlow,
     TooManyWatches,
     Stopping,
@@ -93,6 +94,7 @@ impl Reason {
             Self::WindowOpen => "WINDOW_OPEN",
             Self::NothingToResend => "NOTHING_TO_RESEND",
             Self::OperationCancelled => "OPERATION_CANCELLED",
+            Self::OperationRunning => "OPERATION_RUNNING",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyWatches => "TOO_MANY_WATCHES",
             Self::Stopping => "STOPPING",
@@ -126,7 +128,8 @@ impl Reason {
             | Self::DeliveryHeld
             | Self::DeliveryEnded
             | Self::SubscriptionDeleted
-            | Self::NothingToResend => Code::FailedPrecondition,
+            | Self::NothingToResend
+            | Self::OperationRunning => Code::FailedPrecondition,
             Self::OperationCancelled => Code::Cancelled,
             Self::TestTimedOut => Code::DeadlineExceeded,
             Self::WatchTooSlow | Self::TooManyWatches | Self::Overloaded => Code::ResourceExhausted,

@@ -2,8 +2,8 @@
 //! BackfillSubscription began.
 //!
 //! Fed by callers at any replica; reads and cancels rows, which the shard's owner
-//! moves. A cancellation is in force when it is answered: no step is committed
-//! after it. Operations are deleted by retention alone.
+//! moves, and deletes those that have ended. A cancellation is in force when it is
+//! answered: no step is committed after it. Retention deletes as well.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::caller::Caller;
 use super::convert::operation::to_proto;
 use super::convert::time::span;
-use super::errors::{self, Kind, Violations};
+use super::errors::{self, Kind, Reason, Violations};
 use super::page::{self, Fill, Items, QueryHash};
 use super::{changes, names, observe};
 use crate::flow::Flow;
@@ -88,6 +88,24 @@ impl Operations {
         let now = self.flow.clock.now();
         self.flow.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
         observe::changed(who, "operation cancelled", &name);
+        Ok(())
+    }
+
+    /// Forgets an operation that has ended; what it made stays. One that runs is
+    /// refused, since a deletion does not cancel.
+    async fn delete(&self, name: &str, who: &str) -> Result<(), Status> {
+        let (tenant, id) = key(name)?;
+        if !self.flow.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
+            self.find(&tenant, id).await?;
+            let problem = "still runs: wait until it has ended, or cancel it first";
+            return Err(errors::resource(
+                Reason::OperationRunning,
+                Kind::Operation,
+                &name,
+                problem,
+            ));
+        }
+        observe::changed(who, "operation deleted", &name);
         Ok(())
     }
 
@@ -169,10 +187,8 @@ impl OperationsService for Operations {
         &self,
         request: Request<longrunning::DeleteOperationRequest>,
     ) -> Result<Response<()>, Status> {
-        observe::call(observe::span("DeleteOperation", &request), async {
-            Err(Status::unimplemented("operations are deleted when their retention is over"))
-        })
-        .await
+        let (span, who) = (observe::span("DeleteOperation", &request), Caller::of(&request).who);
+        observe::call(span, self.delete(&request.get_ref().name, &who)).await
     }
 
     async fn cancel_operation(

@@ -151,6 +151,7 @@ in_time!(OperationStore {
     fn list_operations(tenant: &TenantId, before: Option<OperationId>, limit: u32) -> StoreResult<Vec<Operation>>;
     fn running_operations(shards: &[Shard], limit: u32) -> StoreResult<Vec<Operation>>;
     fn cancel_operation(tenant: &TenantId, id: OperationId, now: Timestamp) -> StoreResult<()>;
+    fn delete_operation(tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
     fn step_operation(step: &OperationStep, now: Timestamp) -> StoreResult<Option<Operation>>;
     fn ended_deliveries(stretch: &Stretch) -> StoreResult<Vec<Delivery>>;
     fn stretch_of_events(stretch: &Stretch, with_payload: bool) -> StoreResult<Vec<Event>>;

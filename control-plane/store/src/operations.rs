@@ -51,6 +51,9 @@ pub trait OperationStore {
         now: Timestamp,
     ) -> StoreResult<()>;
 
+    /// Removes an operation that has ended; whether there was such a one.
+    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
+
     /// Commits a step in one transaction, if its operation runs and its cursor is
     /// where the step began; returns the operation after it, and `None` when
     /// nothing was written. Deliveries whose event is no longer kept are left

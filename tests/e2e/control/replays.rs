@@ -201,6 +201,9 @@ pub async fn cancelled(cluster: &Cluster) {
     assert!(!running.done && progress(&running).delivery_count >= 2, "{running:?}");
     let mut api = stage.api.clone();
     let name = begun.name.clone();
+    let deletion = DeleteOperationRequest { name: name.clone() };
+    let refused = api.operations.delete_operation(deletion.clone()).await.unwrap_err();
+    assert_eq!(reason(&refused), "OPERATION_RUNNING");
     api.operations.cancel_operation(CancelOperationRequest { name }).await.unwrap();
     let ended = done(&stage, &begun).await;
     let Some(operation::Result::Error(error)) = &ended.result else { panic!("{ended:?}") };
@@ -208,7 +211,9 @@ pub async fn cancelled(cluster: &Cluster) {
     assert!(progress(&ended).cancel_requested);
     let made = usize::try_from(progress(&ended).delivery_count).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(made_of(&stage).await.len(), made);
+    api.operations.delete_operation(deletion.clone()).await.unwrap();
+    let gone = api.operations.delete_operation(deletion).await.unwrap_err();
+    assert_eq!((gone.code(), made_of(&stage).await.len()), (Code::NotFound, made));
     assert!(made < 40);
 }
 
@@ -311,8 +316,7 @@ pub async fn refused(cluster: &Cluster) {
     let asked = CancelOperationRequest { name: name.clone() };
     assert_eq!(api.operations.cancel_operation(asked).await.unwrap_err().code(), Code::NotFound);
     let asked = DeleteOperationRequest { name };
-    let refused = api.operations.delete_operation(asked).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unimplemented);
+    assert_eq!(api.operations.delete_operation(asked).await.unwrap_err().code(), Code::NotFound);
 }
 
 /// `kill -9` in the middle of a replay: when it is over, each delivery was sent

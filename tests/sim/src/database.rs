@@ -257,6 +257,7 @@ passed_on!(OperationStore {
     list_operations(tenant: &TenantId, before: Option<OperationId>, limit: u32) -> StoreResult<Vec<Operation>>;
     running_operations(shards: &[Shard], limit: u32) -> StoreResult<Vec<Operation>>;
     cancel_operation(tenant: &TenantId, id: OperationId, now: Timestamp) -> StoreResult<()>;
+    delete_operation(tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
     step_operation(step: &OperationStep, now: Timestamp) -> StoreResult<Option<Operation>>;
     ended_deliveries(stretch: &Stretch) -> StoreResult<Vec<Delivery>>;
     stretch_of_events(stretch: &Stretch, with_payload: bool) -> StoreResult<Vec<Event>>;

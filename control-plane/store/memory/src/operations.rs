@@ -80,6 +80,14 @@ impl OperationStore for MemoryStore {
         Ok(())
     }
 
+    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
+        let mut tables = self.tables()?;
+        let key = (tenant.clone(), id);
+        let ended = tables.operations.get(&key);
+        let ended = ended.is_some_and(|one| one.state != OperationState::Running);
+        Ok(ended && tables.operations.remove(&key).is_some())
+    }
+
     async fn step_operation(
         &self,
         step: &OperationStep,

@@ -54,6 +54,8 @@ const RUNNING: &str = concat!(
 const CANCEL: &str = "UPDATE operations SET state = 3, end_time = $3
     WHERE tenant = $1 AND id = $2 AND state = 1";
 
+const DELETE: &str = "DELETE FROM operations WHERE tenant = $1 AND id = $2 AND state <> 1";
+
 const LOCK: &str = "SELECT id FROM operations
     WHERE tenant = $1 AND id = $2 AND state = 1 AND cursor IS NOT DISTINCT FROM $3 FOR UPDATE";
 
@@ -151,6 +153,11 @@ impl OperationStore for PostgresStore {
         let query = sqlx::query(CANCEL).bind(tenant.as_str()).bind(id.0).bind(now.as_micros());
         query.execute(&self.pool).await.checked()?;
         Ok(())
+    }
+
+    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
+        let query = sqlx::query(DELETE).bind(tenant.as_str()).bind(id.0);
+        Ok(query.execute(&self.pool).await.checked()?.rows_affected() > 0)
     }
 
     async fn step_operation(

@@ -47,6 +47,7 @@ const RUNNING: &str = concat!(
 );
 const CANCEL: &str =
     "UPDATE operations SET state = 3, end_time = ?3 WHERE tenant = ?1 AND id = ?2 AND state = 1";
+const DELETE: &str = "DELETE FROM operations WHERE tenant = ?1 AND id = ?2 AND state <> 1";
 const STANDS: &str =
     "SELECT 1 FROM operations WHERE tenant = ?1 AND id = ?2 AND state = 1 AND cursor IS ?3";
 const MOVE: &str = concat!(
@@ -132,6 +133,12 @@ impl OperationStore for SqliteStore {
         let mut tx = writing.begin().await?;
         values.change(&mut tx, CANCEL).await?;
         tx.commit().await
+    }
+
+    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
+        let mut values = Values::default();
+        values.text(tenant.as_str()).id(id.0);
+        Ok(self.changed_by(values, DELETE).await? > 0)
     }
 
     async fn step_operation(

@@ -149,7 +149,15 @@ conformance! {
             assert_eq!((found.state, found.failure, found.end_time), (state, failure, Some(now)));
             let late = OperationStep { from: found.cursor, ..step_of(&found) };
             assert_eq!(world.store.step_operation(&late, now).await.unwrap(), None);
+            assert!(world.store.delete_operation(tenant, ended.id).await.unwrap());
+            assert!(!world.store.delete_operation(tenant, ended.id).await.unwrap());
+            assert_eq!(world.store.get_operation(tenant, ended.id).await.unwrap(), None);
         }
+        let running = begin(&world).await;
+        assert!(!world.store.delete_operation(world.tenant(), running.id).await.unwrap());
+        let found = world.store.get_operation(world.tenant(), running.id).await.unwrap();
+        assert_eq!(found, Some(running.clone()));
+        world.store.cancel_operation(world.tenant(), running.id, now).await.unwrap();
         assert!(world.store.running_operations(&[world.shard()], 5).await.unwrap().is_empty());
     }
 
