@@ -113,10 +113,19 @@ conformance! {
         assert!(page.position < xid, "the position went past a transaction that is open");
         open.execute(AssertSqlSafe(copy_attempt(xid))).await.unwrap();
         open.commit().await.unwrap();
-        let (seen, _) = read(engine, page.position).await;
+        let (seen, end) = read(engine, page.position).await;
         let copied = AttemptKey { number: COPY, ..delivery.current_attempt() };
         assert_eq!(seen, [copied, delivery.current_attempt()]);
-        other.close().await.unwrap();
+        // One whose process is lost is over once the database knows.
+        let mut lost = other.begin().await.unwrap();
+        lost.execute("LOCK TABLE ONLY attempts IN ROW EXCLUSIVE MODE").await.unwrap();
+        lost.execute(AssertSqlSafe(copy_attempt(xid))).await.unwrap();
+        let next = world.publish(DeliveryState::InFlight).await;
+        world.succeed(&next).await;
+        assert!(read(engine, end).await.0.is_empty());
+        drop(lost);
+        drop(other);
+        assert_eq!(await_all(engine, end, 1).await.0, [next.current_attempt()]);
     }
 
     /// Whatever else is open in the database, or in its cluster.
