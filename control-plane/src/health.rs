@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use postrider_domain::time::Timestamp;
-use postrider_store::Store;
+use postrider_store::{Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::clock::Clock;
+use crate::flow::Parts;
 use crate::flow::cluster::Cluster;
+use crate::flow::conclude::ResultCommits;
 
 /// The services that probes may ask for besides "".
 pub const LIVENESS: &str = "liveness";
@@ -28,6 +30,9 @@ const READY_LIMIT: Duration = Duration::from_secs(5);
 /// refused events this lately, and has taken none since, may take heartbeats all the
 /// same: on a full disk what is there can still be changed.
 const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+/// A database that took no result for this long, although some were brought, is asked
+/// whether it would take one.
+const RESULTS_LIMIT: Duration = Duration::from_secs(5);
 /// A loop that made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// How often both are looked at.
@@ -63,11 +68,18 @@ pub struct Health {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     cluster: Cluster,
+    results: ResultCommits,
 }
 
 impl Health {
-    pub fn new(clock: Arc<dyn Clock>, store: Arc<dyn Store>, cluster: Cluster) -> Self {
-        Self { loops: Arc::default(), clock, store, cluster }
+    pub fn new(parts: &Parts) -> Self {
+        Self {
+            loops: Arc::default(),
+            clock: Arc::clone(&parts.clock),
+            store: Arc::clone(&parts.store),
+            cluster: parts.cluster.clone(),
+            results: parts.results.clone(),
+        }
     }
 
     async fn ready(&self) -> Result<(), String> {
@@ -80,9 +92,14 @@ impl Health {
         if self.cluster.refused_ago().is_some_and(|ago| ago < SILENCE_LIMIT) {
             return Err("the database refused the last events".to_owned());
         }
-        let ready = tokio::time::timeout(READY_LIMIT, self.store.ready(self.clock.now())).await;
-        let ready = ready.map_err(|_| "the database does not answer".to_owned())?;
-        ready.map_err(|error| error.to_string())
+        in_time(self.store.ready(self.clock.now())).await?;
+        // One result that fails for ever is no reason: whether any other could be
+        // committed is asked.
+        if self.results.failing_for().is_some_and(|failing| failing >= RESULTS_LIMIT) {
+            let rehearsed = in_time(self.store.rehearse_conclusion(self.clock.now())).await;
+            rehearsed.map_err(|error| format!("no result can be committed: {error}"))?;
+        }
+        Ok(())
     }
 
     /// Watches one more loop.
@@ -134,6 +151,12 @@ impl Health {
     }
 }
 
+async fn in_time(asked: impl Future<Output = StoreResult<()>>) -> Result<(), String> {
+    let answer = tokio::time::timeout(READY_LIMIT, asked).await;
+    let answer = answer.map_err(|_| "the database does not answer".to_owned())?;
+    answer.map_err(|error| error.to_string())
+}
+
 const fn status(good: bool) -> ServingStatus {
     if good { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
@@ -182,7 +205,8 @@ mod tests {
         let second = Duration::from_secs(1);
         let cluster = Cluster::new(ReplicaId("one".into()), 1, second, Timestamp::default());
         let shown: Arc<dyn Clock> = Arc::<Manual>::clone(&clock);
-        let health = Health::new(shown, store, cluster);
+        let results = ResultCommits::default();
+        let health = Health { loops: Arc::default(), clock: shown, store, cluster, results };
 
         let (entrance, mut exit) = group::<char, u32>(BOUNDS);
         exit.watch(health.watch("publish"));

@@ -44,6 +44,9 @@ struct Inner {
     commit_seconds: Family<KindLabel, Histogram>,
     commit_items: Family<KindLabel, Histogram>,
     watch_lag: Gauge<f64, AtomicU64>,
+    results_refused: Family<KindLabel, Counter>,
+    results_kept: Gauge,
+    results_given_up: Counter,
 }
 
 /// Counters of one control plane. Cheap to clone.
@@ -68,6 +71,9 @@ impl Default for Metrics {
             commit_seconds: Family::new_with_constructor(seconds),
             commit_items: Family::new_with_constructor(items),
             watch_lag: Gauge::default(),
+            results_refused: Family::default(),
+            results_kept: Gauge::default(),
+            results_given_up: Counter::default(),
         }))
     }
 }
@@ -103,6 +109,21 @@ impl Metrics {
         self.0.watch_lag.get()
     }
 
+    /// The database did not take a result that was tried alone; why, by the error's name.
+    pub fn result_refused(&self, kind: &'static str) {
+        self.0.results_refused.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// So many results are kept to be tried again.
+    pub fn results_kept(&self, count: usize) {
+        self.0.results_kept.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The database refuses a result for what it is.
+    pub fn result_given_up(&self) {
+        self.0.results_given_up.inc();
+    }
+
     /// Everything that is shown, together with what the scheduler knows.
     pub fn registry(&self, dispatcher: Dispatcher, clock: Arc<dyn Clock>) -> Registry {
         let mut registry = Registry::with_prefix("postrider");
@@ -134,6 +155,21 @@ impl Metrics {
             "For how long the live tail of attempts has stood still while something may wait; \
              0 while nobody watches here",
             inner.watch_lag.clone(),
+        );
+        registry.register(
+            "results_refused",
+            "Results that the database did not take alone, by the kind of error",
+            inner.results_refused.clone(),
+        );
+        registry.register(
+            "results_kept",
+            "Results that are kept until the database takes them",
+            inner.results_kept.clone(),
+        );
+        registry.register(
+            "results_given_up",
+            "Results that the database refuses for what they are",
+            inner.results_given_up.clone(),
         );
         registry.register_collector(Box::new(SchedulerFigures { dispatcher, clock }));
         registry

@@ -23,6 +23,7 @@ use tonic::transport::server::TcpIncoming;
 use crate::clock::{Clock, SystemClock};
 use crate::flow::cluster::Cluster;
 use crate::flow::conclude;
+use crate::flow::faults::FaultLog;
 use crate::flow::manual::Tests;
 use crate::flow::ordering::{self, TurnKeeper};
 use crate::flow::publish;
@@ -37,6 +38,8 @@ use crate::{agents, api, replicas};
 
 /// How often partitions are made and what is past retention removed.
 const MAINTENANCE_PERIOD: Duration = Duration::from_secs(600);
+/// After one that failed the next comes sooner.
+const MAINTENANCE_PAUSE: Duration = Duration::from_secs(5);
 /// How long the port stays open after everything else has stopped.
 const CLOSE_CONNECTIONS: Duration = Duration::from_secs(2);
 /// A clock that was set this long ago, and not set back, is the one to go by.
@@ -263,10 +266,10 @@ pub fn assemble(
         watermark,
         notices,
         streaks: Streaks::default(),
+        results: conclude::ResultCommits::default(),
     };
     tasks.spawn(TurnKeeper::new(keys, parts.clone()).run());
-    let health =
-        Health::new(Arc::clone(&parts.clock), Arc::clone(&parts.store), parts.cluster.clone());
+    let health = Health::new(&parts);
     let (publisher, publish_writers) = publish::new(parts.clone());
     for writer in publish_writers {
         tasks.spawn(writer.watched_by(health.watch("publish")).run());
@@ -318,14 +321,19 @@ fn spawn_maintenance(
 ) {
     let flow = flow.clone();
     tasks.spawn(async move {
+        let mut log = FaultLog::new("maintenance");
+        let mut pause = MAINTENANCE_PERIOD;
         while !stop.is_cancelled() {
             tokio::select! {
-                () = tokio::time::sleep(MAINTENANCE_PERIOD) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => break,
             }
-            if let Err(error) = flow.store.maintain(flow.clock.now(), maintenance).await {
-                tracing::warn!(%error, "maintenance waits for the database");
-            }
+            let maintained = flow.store.maintain(flow.clock.now(), maintenance).await;
+            log.note(maintained.as_ref().err(), flow.clock.now());
+            pause = match maintained {
+                Ok(()) => MAINTENANCE_PERIOD,
+                Err(_) => log.pause(MAINTENANCE_PAUSE, MAINTENANCE_PERIOD),
+            };
         }
     });
 }

@@ -220,15 +220,16 @@ pub fn precondition(
     Status::with_error_details(reason.code(), message, details)
 }
 
-/// The whole database's trouble, without its words.
+/// The whole database's trouble, without its words. Only data that it cannot hold is
+/// the caller's fault; what has to be mended first may be tried again as well.
 pub fn store(error: StoreError) -> Status {
     let mut status = match &error {
         StoreError::Unavailable(_) => {
             retry_soon(Reason::StoreUnavailable, "the database is unavailable")
         }
         StoreError::Rejected(_) => plain(Reason::DataRefused, "the database refuses this data"),
-        StoreError::Corrupt(_) => {
-            plain(Reason::Internal, "the database holds something unexpected")
+        StoreError::Faulty(_) | StoreError::Corrupt(_) => {
+            retry_soon(Reason::StoreUnavailable, "the database is at fault, and has to be mended")
         }
     };
     status.set_source(Arc::new(error));
@@ -368,6 +369,22 @@ mod tests {
         assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
         assert!(!status.message().contains("secret"));
         assert!(std::error::Error::source(&status).unwrap().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn only_data_that_is_refused_blames_the_caller() {
+        let refused = store(StoreError::Rejected("NUL".into()));
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "DATA_REFUSED");
+        let text = || "permission denied".to_owned();
+        let all = [StoreError::Unavailable(text()), StoreError::Faulty(text())];
+        for error in all.into_iter().chain([StoreError::Corrupt(text())]) {
+            let status = write(WriteError::Store(error), Kind::Tenant, &"tenants/a");
+            assert_eq!(status.code(), Code::Unavailable);
+            assert_eq!(status.get_details_error_info().unwrap().reason, "STORE_UNAVAILABLE");
+            assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
+            assert!(!status.message().contains("denied"));
+        }
     }
 
     #[test]

@@ -18,12 +18,14 @@
 //! - `manual`: tests, resends, cancellations.
 //! - `notices`: operational events, told; `streaks`: endpoints that only fail.
 //! - `operations`: replays and backfills, step by step.
+//! - `faults`: what all loops do when the database does not do as told.
 //! - `watch`: the tail of attempts.
 
 pub mod catalogue;
 pub mod cluster;
 pub mod conclude;
 pub mod dispatch;
+pub(crate) mod faults;
 pub(crate) mod group;
 mod hearing;
 pub mod manual;
@@ -75,6 +77,7 @@ pub struct Parts {
     pub watermark: publish::watermark::Watermark,
     pub notices: Notices,
     pub streaks: Streaks,
+    pub results: conclude::ResultCommits,
 }
 
 /// The parts, and the entrances to the arrows. Cheap to clone.

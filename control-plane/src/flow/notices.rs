@@ -22,6 +22,7 @@ use postrider_store::{StoreResult, WaitingAnnouncement};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::faults::FaultLog;
 use super::tenants::Snapshot;
 use super::{Flow, PublishError, PublishInput};
 use crate::health::Progress;
@@ -65,14 +66,14 @@ impl Flow {
     /// Watches streaks and publishes what is written until told to stop.
     pub async fn run_notices(&self, progress: Progress, stop: CancellationToken) {
         let sweep = self.settings.ownership.sweep();
+        let (mut streaks, mut told) =
+            (FaultLog::new("failing endpoints"), FaultLog::new("announcements"));
         while !stop.is_cancelled() {
             progress.made();
-            if let Err(error) = self.look_at_streaks().await {
-                tracing::warn!(%error, "failing endpoints wait for the database");
-            }
-            if let Err(error) = self.publish_announcements().await {
-                tracing::warn!(%error, "announcements wait for the database");
-            }
+            let looked = self.look_at_streaks().await;
+            streaks.note(looked.as_ref().err(), self.clock.now());
+            let published = self.publish_announcements().await;
+            told.note(published.as_ref().err(), self.clock.now());
             tokio::select! {
                 () = self.notices.0.written.notified() => {}
                 () = self.clock.sleep(sweep) => {}

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Flow;
+use super::faults::{FaultLog, back_off};
 use super::manual::waiting;
 use super::ordering::{first_state, key_for};
 use super::tenants::Snapshot;
@@ -40,6 +41,9 @@ const MAX_RUNNING: u32 = 256;
 /// makes nothing leaves the database to others.
 const MIN_PAUSE: Duration = Duration::from_millis(5);
 
+/// Between two steps of one operation at most, of which the first was refused.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// An operation of a shard that is owned here, and when its next step may begin.
 struct Running {
     operation: Operation,
@@ -49,6 +53,9 @@ struct Running {
 /// What the loop remembers between its rounds.
 struct Rounds {
     running: HashMap<OperationId, Running>,
+    /// How often the last steps of these were refused one after the other, and when
+    /// the next may begin.
+    refused: HashMap<OperationId, (u32, Timestamp)>,
     next_sweep: Timestamp,
 }
 
@@ -107,11 +114,17 @@ impl Flow {
 
     /// Carries out operations until told to stop.
     pub async fn run_operations(&self, progress: Progress, stop: CancellationToken) {
-        let mut rounds = Rounds { running: HashMap::new(), next_sweep: self.clock.now() };
+        let mut rounds = Rounds {
+            running: HashMap::new(),
+            refused: HashMap::new(),
+            next_sweep: self.clock.now(),
+        };
+        let mut log = FaultLog::new("operations");
         while !stop.is_cancelled() {
             progress.made();
-            if let Err(error) = self.look_for_operations(&mut rounds).await {
-                tracing::warn!(%error, "operations wait for the database");
+            let looked = self.look_for_operations(&mut rounds).await;
+            log.note(looked.as_ref().err(), self.clock.now());
+            if looked.is_err() {
                 rounds.next_sweep = self.clock.now() + self.settings.ownership.sweep();
             }
             self.step_what_is_due(&mut rounds, &stop).await;
@@ -139,8 +152,10 @@ impl Flow {
             self.store.running_operations(&shards, MAX_RUNNING).await?
         };
         let mut known = std::mem::take(&mut rounds.running);
+        rounds.refused.retain(|id, _| found.iter().any(|operation| operation.id == *id));
         for operation in found {
-            let next = known.remove(&operation.id).map_or(now, |running| running.next);
+            let refused = rounds.refused.get(&operation.id).map_or(now, |(_, next)| *next);
+            let next = known.remove(&operation.id).map_or(refused, |running| running.next);
             rounds.running.insert(operation.id, Running { operation, next });
         }
         Ok(())
@@ -156,7 +171,11 @@ impl Flow {
                 return;
             }
             let begun = self.clock.now();
-            match self.step(&running.operation).await {
+            let stepped = self.step(&running.operation).await;
+            if stepped.is_ok() && rounds.refused.remove(&id).is_some() {
+                tracing::info!(operation = %id, "an operation's steps are taken again");
+            }
+            match stepped {
                 Ok(Some(after)) if after.state == OperationState::Running => {
                     let made = after.made.saturating_sub(running.operation.made);
                     let pause = running.operation.task.pause_after(made);
@@ -175,7 +194,14 @@ impl Flow {
                     rounds.running.remove(&id);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, operation = %id, "a step waits for the database");
+                    let refused = rounds.refused.entry(id).or_insert((0, begun));
+                    refused.0 = refused.0.saturating_add(1);
+                    let sweep = self.settings.ownership.sweep();
+                    refused.1 = begun + back_off(refused.0, sweep, LONGEST_PAUSE);
+                    if refused.0 == 1 {
+                        let tenant = &running.operation.tenant;
+                        tracing::warn!(%error, %tenant, operation = %id, "a step waits for the database");
+                    }
                     // What the table says by then is where to go on.
                     rounds.running.remove(&id);
                 }

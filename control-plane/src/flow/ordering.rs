@@ -13,10 +13,11 @@ use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition};
 use postrider_domain::ids::{OrderedKey, SubscriptionKey};
 use postrider_domain::subscription::{ExhaustedKeyPolicy, Ordering, Subscription};
 use postrider_domain::time::Timestamp;
-use postrider_store::{KeyEnd, KeyHold, StoreResult};
+use postrider_store::{FirstFault, KeyEnd, KeyHold, StoreResult};
 use tokio::sync::mpsc;
 
 use super::cluster::Cluster;
+use super::faults::{Division, FaultLog};
 use super::{Dispatcher, Flow, Owner, Parts};
 use crate::replicas::Peers;
 
@@ -70,18 +71,20 @@ impl TurnKeeper {
     /// Looks at what is brought, until nobody can bring more.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut log = FaultLog::new("ordering keys, which the sweep brings again");
         while self.keys.recv_many(&mut batch, BATCH).await > 0 {
             batch.sort_unstable();
             batch.dedup();
             let parts = &self.parts;
-            let now = parts.clock.now();
-            match parts.store.let_go(&batch, now).await {
-                Ok(gone) => announce(&parts.dispatcher, &parts.cluster, &parts.peers, gone),
-                Err(error) => {
-                    tracing::warn!(%error, keys = batch.len(), "ordering keys wait for the sweep");
+            let mut division = Division::of(std::mem::take(&mut batch));
+            while let Some(part) = division.next() {
+                match parts.store.let_go(&part, parts.clock.now()).await {
+                    Ok(gone) => announce(&parts.dispatcher, &parts.cluster, &parts.peers, gone),
+                    Err(error) => division.refuse(part, error),
                 }
             }
-            batch.clear();
+            let (_, fault) = division.left();
+            log.note(fault.as_ref(), parts.clock.now());
         }
     }
 }
@@ -168,10 +171,11 @@ impl Flow {
         for key in idle {
             keys.entry(key.subscription.clone()).or_default().push(key);
         }
+        let mut faults = FirstFault::default();
         for (subscription, keys) in keys {
-            self.look_at_idle(&subscription, keys).await?;
+            faults.keep(self.look_at_idle(&subscription, keys).await)?;
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Looks at keys of a subscription of which something is HELD and nothing under
@@ -186,11 +190,12 @@ impl Flow {
         if subscription.settings.ordering == Ordering::Unordered {
             return self.let_all_go(key).await;
         }
+        let mut expired = Ok(());
         if self.cluster.owner(&key.tenant) == Owner::Me && !self.cluster.clock_is_off() {
-            self.expire_what_is_over(snapshot, subscription).await?;
+            expired = self.expire_what_is_over(snapshot, subscription).await;
         }
         keys.into_iter().for_each(|key| self.turns.may_go(key));
-        Ok(())
+        expired
     }
 
     /// After an edit by which no key of a subscription is held any longer.

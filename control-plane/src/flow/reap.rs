@@ -12,10 +12,11 @@ use std::time::Duration;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Shard, TenantId};
 use postrider_domain::scheduler::{AgentIdentity, Job, ShardLease};
-use postrider_store::{StoreResult, Work};
+use postrider_store::{FirstFault, StoreResult, Work};
 
 use super::Flow;
 use super::conclude::Report;
+use super::faults::Division;
 use super::retry::job;
 
 /// Most rows that one look at lost work takes.
@@ -37,29 +38,35 @@ struct Taken {
     found: usize,
     /// Shards with rows of which an agent may still say that it holds them.
     unclear: BTreeSet<Shard>,
+    /// Of single rows, which the next sweep looks at again.
+    faults: FirstFault,
 }
 
 impl Flow {
     /// Finds what every other loop left undone.
     pub(super) async fn sweep(&self) -> StoreResult<()> {
         let round = self.cluster.next_sweep();
-        self.tenants.refresh_stale().await?;
-        self.event_types.refresh().await?;
-        self.look_at_waiting().await?;
-        self.take_stale_rows(&self.dispatcher.look(|s, _| s.settled())).await?;
+        let mut faults = FirstFault::default();
+        faults.keep(self.tenants.refresh_stale().await)?;
+        faults.keep(self.event_types.refresh().await)?;
+        faults.keep(self.look_at_waiting().await)?;
+        let settled = self.dispatcher.look(|s, _| s.settled());
+        if let Some(taken) = faults.keep(self.take_stale_rows(&settled).await)? {
+            faults.keep(taken.faults.into_result())?;
+        }
         self.take_lost_agents_work().await;
-        self.look_at_parked().await?;
-        self.look_at_overdue().await?;
+        faults.keep(self.look_at_parked().await)?;
+        faults.keep(self.look_at_overdue().await)?;
         if round.is_multiple_of(OWN_ROWS_EVERY) || self.cluster.take_suspicion() {
-            self.find_own_lost_rows().await?;
+            faults.keep(self.find_own_lost_rows().await)?;
         }
         if round.is_multiple_of(HELD_EVERY) {
-            self.look_at_held().await?;
+            faults.keep(self.look_at_held().await)?;
         }
         if round.is_multiple_of(DELETED_EVERY) {
-            self.end_deleted().await?;
+            faults.keep(self.end_deleted().await)?;
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Settles the shards whose agents have all told what they hold.
@@ -69,10 +76,10 @@ impl Flow {
             return Ok(());
         }
         let leases: Vec<ShardLease> = ready.into_iter().map(|one| one.lease).collect();
-        let unclear = loop {
+        let (unclear, faults) = loop {
             let taken = self.take_stale_rows(&leases).await?;
             if taken.found < BATCH as usize || !taken.unclear.is_empty() {
-                break taken.unclear;
+                break (taken.unclear, taken.faults);
             }
             // The first batch is being concluded; the next look finds the rest.
             self.clock.sleep(BETWEEN_BATCHES).await;
@@ -82,7 +89,8 @@ impl Flow {
                 scheduler.settle(*lease, now);
             }
         });
-        self.look_at_waiting().await
+        self.look_at_waiting().await?;
+        faults.into_result()
     }
 
     /// Rows that earlier owners left IN_FLIGHT: adopted where an agent still holds
@@ -105,11 +113,14 @@ impl Flow {
             let claimant = self.dispatcher.look(|s, _| s.claimant(row.shard, key));
             match claimant {
                 Some(agent) => {
-                    self.tenants.snapshot(&row.subscription.tenant).await?;
+                    let snapshot = self.tenants.snapshot(&row.subscription.tenant).await;
+                    if taken.faults.keep(snapshot)?.is_none() {
+                        continue;
+                    }
                     row.epoch = lease.epoch;
                     let job = Arc::new(Job { delivery: row, event: None });
                     self.dispatcher.with(|s, now| s.adopt(job, agent, now));
-                    self.store.adopt(&[key], lease.epoch).await?;
+                    taken.faults.keep(self.store.adopt(&[key], lease.epoch).await)?;
                     adopted.push(key);
                 }
                 None if heard_out => self.give_up(row, None).await,
@@ -148,9 +159,11 @@ impl Flow {
         for (tenant, key) in self.dispatcher.look(|s, _| s.parked(BATCH as usize)) {
             held.entry(tenant).or_default().push(key);
         }
+        let mut faults = FirstFault::default();
         for (tenant, keys) in held {
             let ids: Vec<DeliveryId> = keys.iter().map(|key| key.delivery).collect();
-            let last = self.store.last_attempts(&tenant, &ids).await?;
+            let last = faults.keep(self.store.last_attempts(&tenant, &ids).await)?;
+            let last = last.unwrap_or_default();
             let known = last.into_iter().filter(|record| record.outcome != Outcome::Unknown);
             let known = known.map(|record| record.key).filter(|key| keys.contains(key));
             self.dispatcher.with(|scheduler, now| {
@@ -159,7 +172,7 @@ impl Flow {
                 }
             });
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Looks up attempts whose results are long overdue: concluded by another
@@ -246,20 +259,30 @@ impl Flow {
     /// Takes rows that were never sent into memory. What has no subscription any
     /// more goes back to the table, where its end is found.
     async fn take_lost_rows(&self, missing: &[DeliveryId]) -> StoreResult<()> {
-        let work = self.store.load_work(missing, self.clock.now()).await?;
-        for one in &work {
+        let mut faults = FirstFault::default();
+        let mut work = Vec::with_capacity(missing.len());
+        let mut division = Division::of(missing.to_vec());
+        while let Some(part) = division.next() {
+            match self.store.load_work(&part, self.clock.now()).await {
+                Ok(loaded) => work.extend(loaded),
+                Err(error) => division.refuse(part, error),
+            }
+        }
+        let (_, fault) = division.left();
+        faults.keep(fault.map_or(Ok(()), Err))?;
+        for tenant in work.iter().map(|one| &one.delivery.subscription.tenant) {
             // Reading the configuration makes the lane, without which none is taken.
-            self.tenants.snapshot(&one.delivery.subscription.tenant).await?;
+            faults.keep(self.tenants.snapshot(tenant).await)?;
         }
         let (known, gone): (Vec<_>, Vec<_>) = self.dispatcher.look(|scheduler, _| {
             work.into_iter().partition(|one| scheduler.has_lane(&one.delivery.subscription))
         });
         self.dispatcher.with(|s, now| s.add(known.into_iter().map(job), now));
         let gone: Vec<AttemptKey> = gone.iter().map(|one| one.delivery.current_attempt()).collect();
-        if gone.is_empty() {
-            return Ok(());
+        if !gone.is_empty() {
+            faults.keep(self.store.release(&gone, self.clock.now()).await)?;
         }
-        self.store.release(&gone, self.clock.now()).await
+        faults.into_result()
     }
 
     /// Ends what deletions left waiting.
@@ -269,10 +292,11 @@ impl Flow {
         if shards.is_empty() {
             return Ok(());
         }
+        let mut faults = FirstFault::default();
         for key in self.store.deleted_with_unfinished(&shards, BATCH).await? {
-            self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await?;
+            faults.keep(self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await)?;
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Concludes an attempt as UNKNOWN.

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Region, Shard, SubscriptionKey};
@@ -14,9 +15,10 @@ use postrider_domain::notice::{Endpoint, NoticeType};
 use postrider_domain::scheduler::Job;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{Claim, ClaimLimits, EndWaiting, StoreResult, Work};
+use postrider_store::{Claim, ClaimLimits, EndWaiting, FirstFault, StoreResult, Work};
 use tokio_util::sync::CancellationToken;
 
+use super::faults::{Division, FaultLog};
 use super::tenants::Snapshot;
 use super::{Flow, ordering};
 use crate::health::Progress;
@@ -26,6 +28,8 @@ const MAX_CLAIMED: u32 = 2048;
 /// Most deliveries given back in one call: a queue that is shed whole must not keep
 /// those who publish waiting for its commit.
 const MAX_RELEASED: usize = 1000;
+/// Between two rounds, of which the first met something that the database refuses.
+const FAULT_PAUSE: Duration = Duration::from_millis(100);
 /// Most deliveries of one subscription that expire in one sweep.
 const MAX_EXPIRED: u32 = 1000;
 /// Subscriptions whose due deliveries are counted for people, and most of each.
@@ -68,15 +72,21 @@ impl Flow {
     pub async fn run_work(&self, progress: Progress, stop: CancellationToken) {
         let sweep = self.settings.ownership.sweep();
         let mut next_sweep = self.clock.now();
+        let mut log = FaultLog::new("due work");
         while !stop.is_cancelled() {
             progress.made();
-            if let Err(error) = self.work_once(&mut next_sweep).await {
-                tracing::warn!(%error, "due work waits for the database");
+            let worked = self.work_once(&mut next_sweep).await;
+            log.note(worked.as_ref().err(), self.clock.now());
+            if let Err(error) = worked {
+                // What is refused keeps nobody else's work waiting.
+                let pause = if error.is_transient() { sweep } else { FAULT_PAUSE };
                 tokio::select! {
-                    () = self.clock.sleep(sweep) => {}
+                    () = self.clock.sleep(pause) => {}
                     () = stop.cancelled() => {}
                 }
-                continue;
+                if error.is_transient() {
+                    continue;
+                }
             }
             tokio::select! {
                 () = self.dispatcher.work_wanted() => {}
@@ -87,31 +97,40 @@ impl Flow {
     }
 
     async fn work_once(&self, next_sweep: &mut Timestamp) -> StoreResult<()> {
-        self.release_unsent().await?;
-        self.settle_take_overs().await?;
-        self.look_at_doubts().await?;
+        let mut faults = FirstFault::default();
+        faults.keep(self.release_unsent().await)?;
+        faults.keep(self.settle_take_overs().await)?;
+        faults.keep(self.look_at_doubts().await)?;
         if self.clock.now() >= *next_sweep {
             *next_sweep = self.clock.now() + self.settings.ownership.sweep();
-            self.sweep().await?;
+            faults.keep(self.sweep().await)?;
         }
-        while self.claim_due().await? {}
-        Ok(())
+        while faults.keep(self.claim_due().await)? == Some(true) {}
+        faults.into_result()
     }
 
     /// Gives back attempts that were never sent.
     pub async fn release_unsent(&self) -> StoreResult<()> {
+        let mut faults = FirstFault::default();
         let mut keys = self.dispatcher.take_releases();
         while !keys.is_empty() {
             let later = keys.split_off(keys.len().min(MAX_RELEASED));
-            if let Err(error) = self.store.release(&keys, self.clock.now()).await {
-                keys.extend(later);
-                self.dispatcher.put_back_releases(keys);
+            let mut division = Division::of(keys);
+            while let Some(part) = division.next() {
+                match self.store.release(&part, self.clock.now()).await {
+                    Ok(()) => self.dispatcher.with(|scheduler, _| scheduler.given_back(&part)),
+                    Err(error) => division.refuse(part, error),
+                }
+            }
+            let (left, fault) = division.left();
+            self.dispatcher.put_back_releases(left);
+            if let Err(error) = faults.keep(fault.map_or(Ok(()), Err)) {
+                self.dispatcher.put_back_releases(later);
                 return Err(error);
             }
-            self.dispatcher.with(|scheduler, _| scheduler.given_back(&keys));
             keys = later;
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Makes one round of claims; whether there may be more.
@@ -122,29 +141,39 @@ impl Flow {
             return Ok(false);
         }
         let mut claims = Vec::with_capacity(wanted.len());
-        let mut result = Ok(Vec::new());
+        let mut refused = Vec::new();
+        let mut failed = None;
         for (subscription, shard, epoch, limit, tests_only) in wanted {
-            let running = match self.running_clock(&subscription, at).await {
-                Ok(running) => running,
+            let running = self.running_clock(&subscription, at).await;
+            let claim = |running| Claim { subscription, shard, epoch, running, tests_only, limit };
+            match running {
+                Ok(running) => claims.push(claim(running)),
                 Err(error) => {
-                    result = Err(error);
-                    at
+                    refused.push(claim(at));
+                    failed.get_or_insert(error);
                 }
-            };
-            claims.push(Claim { subscription, shard, epoch, running, tests_only, limit });
-        }
-        if result.is_ok() {
-            let limits = ClaimLimits { deliveries: MAX_CLAIMED };
-            result = self.store.claim_due(&claims, at, limits).await;
-        }
-        let (work, failed) = match result {
-            Ok(work) => (work, None),
-            Err(error) => {
-                // Whether anything was claimed is not known: what was, the sweep finds.
-                self.cluster.suspect();
-                (Vec::new(), Some(error))
             }
-        };
+        }
+        let mut work = Vec::new();
+        let mut answered = Vec::with_capacity(claims.len());
+        let mut division = Division::of(claims);
+        while let Some(part) = division.next() {
+            let limits = ClaimLimits { deliveries: MAX_CLAIMED };
+            match self.store.claim_due(&part, at, limits).await {
+                Ok(claimed) => {
+                    work.extend(claimed);
+                    answered.extend(part);
+                }
+                Err(error) => {
+                    // Whether anything was claimed is not known: what was, the sweep finds.
+                    self.cluster.suspect();
+                    division.refuse(part, error);
+                }
+            }
+        }
+        let (left, fault) = division.left();
+        refused.extend(left);
+        let failed = failed.or(fault);
         let cut_short = work.len() >= MAX_CLAIMED as usize;
         let mut counts: HashMap<SubscriptionKey, u32> = HashMap::new();
         for one in &work {
@@ -152,11 +181,10 @@ impl Flow {
         }
         self.dispatcher.with(|scheduler, now| {
             scheduler.add(work.into_iter().map(job), now);
-            for claim in &claims {
+            // A claim that failed, or was cut short, knows nothing about what is left.
+            let answered = answered.iter().map(|one| (one, if cut_short { 0 } else { one.limit }));
+            for (claim, limit) in answered.chain(refused.iter().map(|one| (one, 0))) {
                 let claimed = counts.get(&claim.subscription).copied().unwrap_or(0);
-                // A claim that failed, or was cut short, knows nothing about what is left.
-                let known = failed.is_none() && !cut_short;
-                let limit = if known { claim.limit } else { 0 };
                 scheduler.claim_done(&claim.subscription, limit, claimed, at, now);
             }
         });
@@ -177,14 +205,15 @@ impl Flow {
         if shards.is_empty() {
             return Ok(());
         }
+        let mut faults = FirstFault::default();
         for waiting in self.store.waiting(&shards).await? {
             let key = &waiting.subscription;
-            let snapshot = self.tenants.snapshot(&key.tenant).await?;
+            let snapshot = faults.keep(self.tenants.snapshot(&key.tenant).await)?.flatten();
             let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
             let Some((snapshot, subscription)) = snapshot.as_ref().zip(found) else { continue };
             let running = self.cluster.running(subscription, self.clock.now());
             if waiting.first_deadline <= running && !self.cluster.clock_is_off() {
-                self.expire_what_is_over(snapshot, subscription).await?;
+                faults.keep(self.expire_what_is_over(snapshot, subscription).await)?;
             }
             let shard = waiting.shard;
             self.dispatcher.with(|scheduler, now| {
@@ -194,7 +223,7 @@ impl Flow {
                 scheduler.note_due(key, waiting.first_due, now);
             });
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Ends what waits or is held of a subscription and has come to its deadline.

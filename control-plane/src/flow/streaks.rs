@@ -21,7 +21,7 @@ use postrider_domain::scheduler::ShardLease;
 use postrider_domain::streak::{Stage, Streak};
 use postrider_domain::subscription::{Status, Subscription};
 use postrider_domain::time::Timestamp;
-use postrider_store::{StoreResult, StreakChange};
+use postrider_store::{FirstFault, StoreResult, StreakChange};
 
 use super::Flow;
 use super::tenants::Snapshot;
@@ -243,10 +243,11 @@ impl Flow {
             let rows = self.read_streaks(&self.dispatcher.look(|s, _| s.leases())).await?;
             self.streaks.take_up(rows);
         }
+        let mut faults = FirstFault::default();
         for (shard, key, entry, just_failed) in self.streaks.due(self.clock.now()) {
-            self.look_at_streak(shard, &key, entry, just_failed).await?;
+            faults.keep(self.look_at_streak(shard, &key, entry, just_failed).await)?;
         }
-        Ok(())
+        faults.into_result()
     }
 
     async fn read_streaks(

@@ -16,7 +16,7 @@ use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::notice::{self, By};
 use postrider_domain::subscription::{Status, Subscription};
 use postrider_domain::tenant::Tenant;
-use postrider_store::{EndWaiting, News, Store, StoreError, StoreResult, WriteError};
+use postrider_store::{EndWaiting, FirstFault, News, Store, StoreError, StoreResult, WriteError};
 
 use super::{Dispatcher, Notices};
 use crate::clock::Clock;
@@ -175,12 +175,13 @@ impl Tenants {
             return Ok(());
         }
         let versions = self.0.store.config_versions(&ids).await?;
+        let mut faults = FirstFault::default();
         for ((id, known), current) in known.into_iter().zip(versions) {
             if known != current {
-                self.refresh(&id).await?;
+                faults.keep(self.refresh(&id).await)?;
             }
         }
-        Ok(())
+        faults.into_result()
     }
 
     pub async fn create_tenant(&self, tenant: Tenant) -> Result<Tenant, WriteError> {

@@ -209,6 +209,10 @@ impl<S: Store> MaintenanceStore for InTime<S> {
         self.within(READY_LIMIT, self.store.ready(now)).await
     }
 
+    async fn rehearse_conclusion(&self, now: Timestamp) -> StoreResult<()> {
+        self.within(READY_LIMIT, self.store.rehearse_conclusion(now)).await
+    }
+
     async fn close(&self) {
         let closed = tokio::time::timeout(CLOSE_LIMIT, self.store.close()).await;
         if closed.is_err() {

@@ -5,7 +5,8 @@
 //! held to the same behaviour by one conformance suite (`tests/conformance`).
 //!
 //! Guarantees: a method that answered `Ok` is durable. A method that answered
-//! [`StoreError::Unavailable`] may or may not have happened. Batches are atomic.
+//! [`StoreError::Unavailable`] or [`StoreError::Corrupt`] may or may not have happened;
+//! one that answered any other [`StoreError`] has not. Batches are atomic.
 //! No decision is made in SQL: conditions only check that what was decided is
 //! decided about rows that still stand as they were seen.
 
@@ -13,6 +14,7 @@ mod codec;
 mod config;
 mod error;
 mod event_types;
+mod faults;
 mod history;
 mod in_time;
 mod maintenance;
@@ -22,6 +24,7 @@ mod ordering;
 mod ownership;
 pub mod postgres;
 mod publishing;
+mod schema;
 pub mod sqlite;
 mod work;
 
@@ -31,7 +34,7 @@ pub use config::{
     ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery,
     WriteError,
 };
-pub use error::{StoreError, StoreResult};
+pub use error::{FirstFault, StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};
 pub use history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, LATENCY_BUCKETS, ListedEvent,

@@ -3,9 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, Outcome, Transition, Trigger,
+};
+use postrider_domain::ids::{
+    DeliveryId, Epoch, EventId, Shard, SubscriptionId, SubscriptionKey, TenantId,
+};
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
+use crate::work::Conclusion;
 
 /// Makes room ahead and removes what is past retention.
 #[async_trait]
@@ -19,6 +26,10 @@ pub trait MaintenanceStore {
     /// says what is missing.
     async fn ready(&self, now: Timestamp) -> StoreResult<()>;
 
+    /// Whether a result can be committed at all, whichever: concludes a delivery that
+    /// is made up, and takes everything back. Costs a transaction.
+    async fn rehearse_conclusion(&self, now: Timestamp) -> StoreResult<()>;
+
     /// Closes connections and files.
     async fn close(&self);
 }
@@ -30,4 +41,39 @@ pub struct Maintenance {
     pub retention: Duration,
     /// Partitions are made this many days ahead.
     pub days_ahead: u32,
+}
+
+/// What [`MaintenanceStore::rehearse_conclusion`] concludes: a delivery IN_FLIGHT that
+/// is never committed, and its success.
+pub(crate) fn rehearsal(now: Timestamp) -> (Delivery, Conclusion) {
+    let subscription = SubscriptionKey {
+        tenant: TenantId::from_stored("rehearsal"),
+        subscription: SubscriptionId::from_stored("rehearsal"),
+    };
+    let delivery = Delivery {
+        id: DeliveryId::new(now, [0; 10]),
+        subscription,
+        event: EventId::new(now, [0; 10]),
+        event_type: "rehearsal".to_owned(),
+        account: None,
+        shard: Shard(0),
+        epoch: Epoch::default(),
+        state: DeliveryState::InFlight,
+        end_reason: None,
+        attempts: 1,
+        failures: 0,
+        trigger: Trigger::Publish,
+        due: now,
+        deadline: now,
+        end_time: None,
+        ordering_key: None,
+        sequence: None,
+        test: false,
+        resend_of: None,
+        filter_failed: false,
+    };
+    let unknown = AttemptRecord::unknown(&delivery, "", now);
+    let record = AttemptRecord { outcome: Outcome::Succeeded, ..unknown };
+    let success = Transition::End { state: DeliveryState::Succeeded, reason: None };
+    (delivery, Conclusion::new(record, success))
 }

@@ -12,6 +12,7 @@ mod database;
 mod full_disk;
 mod names;
 mod partitions;
+mod refusals;
 mod resets;
 mod stopped;
 

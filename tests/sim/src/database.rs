@@ -267,6 +267,7 @@ passed_on!(OperationStore {
 passed_on!(MaintenanceStore {
     maintain(now: Timestamp, settings: Maintenance) -> StoreResult<()>;
     ready(now: Timestamp) -> StoreResult<()>;
+    rehearse_conclusion(now: Timestamp) -> StoreResult<()>;
 }
     async fn close(&self) {}
 );

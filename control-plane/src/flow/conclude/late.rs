@@ -11,7 +11,8 @@ use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, judge_response};
 use postrider_store::{StoreError, StoreResult};
 
-use super::{ConcludeWriter, Report};
+use super::alone::reduce;
+use super::{ConcludeWriter, Left, Report};
 use crate::flow::Parts;
 use crate::flow::ordering::hold_while_under_way;
 
@@ -26,29 +27,30 @@ const CLAIM_LIMIT: Duration = Duration::from_secs(15);
 impl ConcludeWriter {
     /// Records results whose deliveries have moved on. An UNKNOWN is news only where
     /// history has nothing of its attempt: one that may have been sent stands there.
-    pub(super) async fn conclude_late(
-        &self,
-        late: Vec<Report>,
-    ) -> Result<(), (StoreError, Vec<Report>)> {
-        let mut errors = Vec::new();
+    pub(super) async fn conclude_late(&self, late: Vec<Report>, left: &mut Left) {
         let mut recorded = stream::iter(late)
             .map(|report| self.conclude_one_late(report))
             .buffer_unordered(LATE_AT_ONCE);
         while let Some(one) = recorded.next().await {
             self.exit.made_progress();
-            errors.extend(one.err());
+            if let Err((error, report)) = one {
+                left.put(error, [report]);
+            }
         }
-        let mut rest = Vec::with_capacity(errors.len());
-        let mut first = None;
-        for (error, report) in errors {
-            first.get_or_insert(error);
-            rest.push(report);
-        }
-        first.map_or(Ok(()), |error| Err((error, rest)))
     }
 
     async fn conclude_one_late(&self, mut report: Report) -> Result<(), (StoreError, Report)> {
-        if let Err(error) = self.record_late(&mut report).await {
+        let mut result = self.record_late(&mut report).await;
+        if result.as_ref().is_err_and(StoreError::is_refusal) {
+            let whole = Arc::clone(&report.record);
+            reduce(Arc::make_mut(&mut report.record));
+            result = self.record_late(&mut report).await;
+            if result.as_ref().is_err_and(|error| !error.is_refusal()) {
+                report.record = whole;
+            }
+        }
+        self.note(result.as_ref().err());
+        if let Err(error) = result {
             return Err((error, report));
         }
         self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
@@ -59,9 +61,9 @@ impl ConcludeWriter {
 
     async fn record_late(&self, report: &mut Report) -> StoreResult<()> {
         if report.answered {
-            let found = self.subscription(report).await;
+            let found = self.subscription(report).await?;
             let status = report.record.http_status.unwrap_or(0);
-            let rule = found.ok().flatten().map(|s| s.settings.success.clone());
+            let rule = found.map(|s| s.settings.success.clone());
             let outcome = judge_response(status, &rule.unwrap_or_default());
             Arc::make_mut(&mut report.record).outcome = outcome;
         }
@@ -87,21 +89,14 @@ impl ConcludeWriter {
     async fn write_late(&self, report: &Report) -> StoreResult<()> {
         self.withdraw_unsent(&report.record).await?;
         let ended = self.before_success(&report.record).await?;
-        match self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await {
-            Err(error) if error.is_transient() => return Err(error),
-            Err(error) => {
-                tracing::error!(%error, attempt = ?report.record.key, "a late result was refused");
-            }
-            Ok(late) => {
-                if let Some(delivery) = ended.filter(|_| late.succeeds) {
-                    self.parts.turns.may_follow(&delivery);
-                }
-                let record = &report.record;
-                let news = late.record != LateRecord::Ignore && !record.test;
-                if news && record.outcome == Outcome::Succeeded {
-                    self.end_streak_late(record).await?;
-                }
-            }
+        let late = self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await?;
+        if let Some(delivery) = ended.filter(|_| late.succeeds) {
+            self.parts.turns.may_follow(&delivery);
+        }
+        let record = &report.record;
+        let news = late.record != LateRecord::Ignore && !record.test;
+        if news && record.outcome == Outcome::Succeeded {
+            self.end_streak_late(record).await?;
         }
         Ok(())
     }

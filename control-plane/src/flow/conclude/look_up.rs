@@ -8,25 +8,21 @@ use std::collections::HashSet;
 
 use futures::{StreamExt as _, stream};
 use postrider_domain::ids::AttemptKey;
-use postrider_store::StoreError;
 
-use super::{ConcludeWriter, Report};
+use super::{ConcludeWriter, Left, Report};
 
 /// Deliveries that are read at once.
 const READ_AT_ONCE: usize = 4;
 
 impl ConcludeWriter {
     /// Reads the deliveries of results that are not in memory, beside one another.
-    pub(super) async fn look_up(
-        &self,
-        batch: Vec<Report>,
-    ) -> Result<Vec<Report>, (StoreError, Vec<Report>)> {
+    pub(super) async fn look_up(&self, batch: Vec<Report>, left: &mut Left) -> Vec<Report> {
         let unknown: HashSet<AttemptKey> = self.parts.dispatcher.look(|scheduler, _| {
             let unseen = batch.iter().filter(|report| report.seen.is_none());
             unseen.map(|one| one.record.key).filter(|key| !scheduler.is_out(*key)).collect()
         });
         if unknown.is_empty() {
-            return Ok(batch);
+            return batch;
         }
         let read = batch.into_iter().map(|mut report| async {
             let key = report.record.key;
@@ -40,14 +36,12 @@ impl ConcludeWriter {
         });
         let read: Vec<_> = stream::iter(read).buffered(READ_AT_ONCE).collect().await;
         let mut reports = Vec::with_capacity(read.len());
-        let mut failed = None;
         for (report, found) in read {
-            reports.push(report);
-            failed = failed.or(found.err());
+            match found {
+                Ok(()) => reports.push(report),
+                Err(error) => left.put(error, [report]),
+            }
         }
-        match failed {
-            None => Ok(reports),
-            Some(error) => Err((error, reports)),
-        }
+        reports
     }
 }

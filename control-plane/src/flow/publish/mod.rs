@@ -83,8 +83,10 @@ pub enum PublishError {
 impl From<StoreError> for PublishError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::Unavailable { retry_after: RETRY_AFTER },
-            StoreError::Rejected(why) | StoreError::Corrupt(why) => Self::Rejected(why),
+            StoreError::Rejected(why) => Self::Rejected(why),
+            StoreError::Unavailable(_) | StoreError::Faulty(_) | StoreError::Corrupt(_) => {
+                Self::Unavailable { retry_after: RETRY_AFTER }
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
 use postrider_store::{NewEvent, Published, StoreError};
 
 use super::rows::{Item, input_of, reserved, split_repeated_keys};
@@ -9,6 +10,10 @@ use super::watermark::OpenBatch;
 use super::{Batch, PublishAnswer, PublishError, PublishWriter, Verdict};
 use crate::flow::Owner;
 use crate::health::Progress;
+
+/// Events tried alone, one after the other, of which the database took none for a fault
+/// of its own. A batch has no more of one tenant before it has some of another.
+const FAULTS_MAX: usize = 64;
 
 impl PublishWriter {
     /// Says from now on whether it makes progress.
@@ -52,39 +57,67 @@ impl PublishWriter {
                 self.parts.cluster.committed(true);
                 self.finish(items, new, results);
             }
-            Err(StoreError::Rejected(_)) if new.len() > 1 => {
+            Err(StoreError::Rejected(_) | StoreError::Faulty(_)) if new.len() > 1 => {
                 self.one_by_one(items, new, &open).await
             }
             Err(error) => {
-                // Whether it was committed is not known: what was, the sweep finds.
-                self.parts.cluster.suspect();
-                self.parts.cluster.committed(!error.is_transient());
-                open.unknown(started, self.parts.cluster.doubt());
-                tracing::warn!(%error, events = new.len(), "publish was not committed");
-                self.roll_back(new.iter().flat_map(reserved));
-                for item in items {
-                    let refused = Verdict::Decided(Err(error.clone().into()));
-                    let _ = item.verdict.send(refused);
-                }
+                self.note(&error, &new, &open, started);
+                self.refuse(&error, items, &new);
             }
         }
     }
 
     /// Tries each item of a refused batch alone, so that the guilty one fails alone.
+    /// Once so many failed that nobody's event is to blame for, the rest is not tried.
     async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>, open: &OpenBatch) {
-        for (item, new) in items.into_iter().zip(new) {
+        let mut failed = 0;
+        let mut both = items.into_iter().zip(new);
+        while let Some((item, new)) = both.next() {
+            self.exit.made_progress();
             let new = vec![new];
             let asked = self.parts.clock.now();
             let until = self.parts.cluster.may_commit_until();
             match self.parts.store.publish(&new, until).await {
-                Ok(results) => self.finish(vec![item], new, results),
+                Ok(results) => {
+                    self.parts.cluster.committed(true);
+                    failed = 0;
+                    self.finish(vec![item], new, results);
+                }
                 Err(error) => {
-                    self.parts.cluster.suspect();
-                    open.unknown(asked, self.parts.cluster.doubt());
-                    self.roll_back(new.iter().flat_map(reserved));
-                    let _ = item.verdict.send(Verdict::Decided(Err(error.into())));
+                    self.note(&error, &new, open, asked);
+                    self.refuse(&error, vec![item], &new);
+                    failed += usize::from(!error.is_refusal());
+                    if error.is_transient() || failed >= FAULTS_MAX {
+                        let (items, new): (Vec<_>, Vec<_>) = both.unzip();
+                        return self.refuse(&error, items, &new);
+                    }
                 }
             }
+        }
+    }
+
+    /// Takes note of events that were not committed, or may not have been; says once
+    /// that the database takes none.
+    fn note(&self, error: &StoreError, new: &[NewEvent], open: &OpenBatch, asked: Timestamp) {
+        let cluster = &self.parts.cluster;
+        if !error.denies_effect() {
+            // What was committed all the same, the sweep finds.
+            cluster.suspect();
+            open.unknown(asked, cluster.doubt());
+        }
+        let is_refusal = error.is_refusal();
+        if !is_refusal && cluster.refused_ago().is_none() {
+            let tenant = new.first().map(|one| one.event.tenant.to_string()).unwrap_or_default();
+            tracing::warn!(%error, tenant, events = new.len(), "publish was not committed");
+        }
+        cluster.committed(is_refusal);
+    }
+
+    /// Tells publishers that their events were not committed, and why.
+    fn refuse(&self, error: &StoreError, items: Vec<Item>, new: &[NewEvent]) {
+        self.roll_back(new.iter().flat_map(reserved));
+        for item in items {
+            let _ = item.verdict.send(Verdict::Decided(Err(error.clone().into())));
         }
     }
 

@@ -34,6 +34,10 @@ impl MaintenanceStore for MemoryStore {
         self.tables().map(|_| ())
     }
 
+    async fn rehearse_conclusion(&self, _now: Timestamp) -> StoreResult<()> {
+        self.tables().map(|_| ())
+    }
+
     async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }

@@ -7,6 +7,10 @@ CREATE TABLE meta (
     value text NOT NULL
 );
 
+-- The newest migration that a program must know at least to work on this schema. A
+-- migration that the version before cannot work with raises it.
+INSERT INTO meta (key, value) VALUES ('minimum_version', '8');
+
 CREATE TABLE tenants (
     config_version      bigint  NOT NULL,
     revision            bigint  NOT NULL,

@@ -7,6 +7,10 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The newest migration that a program must know at least to work on this schema. A
+-- migration that the version before cannot work with raises it.
+INSERT INTO meta (name, value) VALUES ('minimum_version', '7');
+
 CREATE TABLE tenants (
     id                  TEXT    NOT NULL PRIMARY KEY,
     display_name        TEXT    NOT NULL,

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use postrider_domain::delivery::{DeliveryState, Transition};
 use postrider_domain::time::Timestamp;
+use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -18,7 +19,9 @@ use super::notices;
 use super::ordering::put_key_end;
 use super::rows::{attempt_columns, delivery_columns, get};
 use super::tail::Recording;
+use crate::codec;
 use crate::error::StoreResult;
+use crate::maintenance::rehearsal;
 use crate::work::{Concluded, Conclusion};
 
 /// Records attempts for which a condition on `delivery` holds; parameter 1 the
@@ -122,6 +125,13 @@ const SOME_GO_ON: &str = conclude!(
     applied: "SELECT id FROM gone UNION ALL SELECT id FROM again"
 );
 
+/// 3 IN_FLIGHT, at its first attempt, by its publish (1).
+const MAKE_UP: &str = concat!(
+    "INSERT INTO deliveries (",
+    delivery_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, NULL, 0, 0, 3, 1, 0, 1, $6, $6, NULL, NULL, false, NULL, false)"
+);
+
 #[derive(Default)]
 struct Batch<'a> {
     attempts: AttemptArrays<'a>,
@@ -191,25 +201,9 @@ impl PostgresStore {
         if conclusions.is_empty() {
             return Ok(Vec::new());
         }
-        let mut batch = Batch::default();
-        for conclusion in conclusions {
-            batch.push(conclusion)?;
-        }
-        let (later, numbers) = batch.later;
-        let (others, states, reasons) = batch.otherwise;
-        let (retried, retried_numbers, dues, failures) = batch.retries;
-        let go_on = !retried.is_empty();
-        let query = sqlx::query(if go_on { SOME_GO_ON } else { ALL_END });
-        let query = batch.attempts.bind(query).bind(now.as_micros());
-        let query = query.bind(batch.ends).bind(later).bind(numbers);
-        let query = query.bind(others).bind(states).bind(reasons);
-        let mut query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
-        if go_on {
-            query = query.bind(retried).bind(retried_numbers).bind(dues).bind(failures);
-        }
         let applied = if conclusions.iter().any(Conclusion::is_news) {
             let mut transaction = Recording::begin(&self.pool).await?;
-            let applied = Applied::of(&query.fetch_one(&mut *transaction).await.checked()?)?;
+            let applied = apply(&mut *transaction, conclusions, now).await?;
             let told = || conclusions.iter().filter(|conclusion| applied.has(conclusion));
             for end in told().filter_map(|conclusion| conclusion.key_end.as_ref()) {
                 put_key_end(&mut transaction, end).await?;
@@ -218,11 +212,58 @@ impl PostgresStore {
             transaction.commit().await?;
             applied
         } else {
-            Applied::of(&query.fetch_one(&self.pool).await.checked()?)?
+            apply(&self.pool, conclusions, now).await?
         };
         let answer = |conclusion: &Conclusion| {
             if applied.has(conclusion) { Concluded::Applied } else { Concluded::NotCurrent }
         };
         Ok(conclusions.iter().map(answer).collect())
     }
+
+    /// Makes a delivery up, concludes it, and takes both back.
+    pub(super) async fn rehearse(&self, now: Timestamp) -> StoreResult<()> {
+        let (delivery, conclusion) = rehearsal(now);
+        // Dropped, which takes it all back.
+        let mut transaction = Recording::begin(&self.pool).await?;
+        sqlx::query(MAKE_UP)
+            .bind(delivery.id.0)
+            .bind(delivery.subscription.tenant.as_str())
+            .bind(delivery.subscription.subscription.as_str())
+            .bind(delivery.event.0)
+            .bind(&delivery.event_type)
+            .bind(now.as_micros())
+            .execute(&mut *transaction)
+            .await
+            .checked()?;
+        let applied = apply(&mut *transaction, std::slice::from_ref(&conclusion), now).await?;
+        match applied.has(&conclusion) {
+            true => Ok(()),
+            false => Err(codec::corrupt("a delivery that is IN_FLIGHT cannot be concluded")),
+        }
+    }
+}
+
+/// Applies results by the one statement.
+async fn apply(
+    executor: impl PgExecutor<'_>,
+    conclusions: &[Conclusion],
+    now: Timestamp,
+) -> StoreResult<Applied> {
+    let mut batch = Batch::default();
+    for conclusion in conclusions {
+        batch.push(conclusion)?;
+    }
+    let (later, numbers) = batch.later;
+    let (others, states, reasons) = batch.otherwise;
+    let (retried, retried_numbers, dues, failures) = batch.retries;
+    let go_on = !retried.is_empty();
+    let query = sqlx::query(if go_on { SOME_GO_ON } else { ALL_END });
+    let query = batch.attempts.bind(query).bind(now.as_micros());
+    let query = query.bind(batch.ends).bind(later).bind(numbers);
+    let query = query.bind(others).bind(states).bind(reasons);
+    let mut query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
+    if go_on {
+        query = query.bind(retried).bind(retried_numbers).bind(dues).bind(failures);
+    }
+    Applied::of(&query.fetch_one(executor).await.checked()?)
 }

@@ -5,9 +5,9 @@ use sqlx::error::DatabaseError;
 
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
+use crate::faults;
 
 const UNIQUE_VIOLATION: &str = "23505";
-const CHECK_VIOLATION: &str = "23514";
 
 /// Turns the driver's errors into the store's.
 pub(super) trait Checked<T> {
@@ -22,37 +22,24 @@ impl<T> Checked<T> for Result<T, Error> {
 
 pub(super) fn store_error(error: Error) -> StoreError {
     match error {
-        Error::Database(error) => database_error(error.as_ref()),
+        Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            let text = format!("{} (SQLSTATE {code})", error.message());
+            faults::of_sqlstate(&code, error.constraint()).error(text)
+        }
+        // A type that the schema should have, settings that are no settings.
+        Error::TypeNotFound { .. } | Error::Configuration(_) => {
+            StoreError::Faulty(error.to_string())
+        }
+        // What an answer holds, of something that may have been done.
         Error::ColumnNotFound(_)
         | Error::ColumnIndexOutOfBounds { .. }
         | Error::ColumnDecode { .. }
         | Error::Decode(_)
-        | Error::TypeNotFound { .. }
         | Error::RowNotFound => StoreError::Corrupt(error.to_string()),
-        Error::Encode(_) | Error::InvalidArgument(_) | Error::Configuration(_) => {
-            StoreError::Rejected(error.to_string())
-        }
+        Error::Encode(_) | Error::InvalidArgument(_) => StoreError::Rejected(error.to_string()),
         // No answer, or none that makes sense: the connection is at fault.
         _ => StoreError::Unavailable(error.to_string()),
-    }
-}
-
-fn database_error(error: &dyn DatabaseError) -> StoreError {
-    let code = error.code().unwrap_or_default();
-    let text = format!("{} (SQLSTATE {code})", error.message());
-    // A row that has no partition: the partition is missing, the row is not wrong.
-    if code == CHECK_VIOLATION && error.constraint().is_none() {
-        return StoreError::Unavailable(text);
-    }
-    match code.get(..2).unwrap_or_default() {
-        // Data and constraints; limits that this very input exceeds.
-        "22" | "23" | "54" => StoreError::Rejected(text),
-        // Connections, authorisation, read-only standbys, lost transactions,
-        // resources, locks, cancelled statements and shutdowns, the system.
-        "08" | "0A" | "25" | "28" | "3D" | "40" | "53" | "55" | "57" | "58" => {
-            StoreError::Unavailable(text)
-        }
-        _ => StoreError::Corrupt(text),
     }
 }
 

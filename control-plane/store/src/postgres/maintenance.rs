@@ -12,7 +12,7 @@ use super::errors::Checked as _;
 use super::rows::event_columns;
 use super::{PostgresStore, partitions};
 use crate::codec;
-use crate::error::{StoreError, StoreResult};
+use crate::error::{FirstFault, StoreError, StoreResult};
 use crate::maintenance::{Maintenance, MaintenanceStore};
 
 /// Rows deleted by one statement, so that none runs long.
@@ -56,18 +56,24 @@ const OLD_LATER: &str = "DELETE FROM later_deliveries WHERE ctid = ANY(ARRAY(
 impl MaintenanceStore for PostgresStore {
     async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
         let mut connection = self.pool.acquire().await.checked()?;
-        partitions::create(&mut connection, now, settings.days_ahead).await?;
+        // What one table, or one day of it, refuses keeps no other from being tended.
+        let mut faults = FirstFault::default();
+        faults.keep(partitions::create(&mut connection, now, settings.days_ahead).await)?;
         let cutoff = now - settings.retention;
-        for (partition, name) in partitions::past(&mut *connection, cutoff).await? {
-            drop_partition(&mut connection, &partition, &name).await?;
+        let past = faults.keep(partitions::past(&mut *connection, cutoff).await)?;
+        for (partition, name) in past.unwrap_or_default() {
+            faults.keep(drop_partition(&mut connection, &partition, &name).await)?;
         }
-        let mut transaction = connection.begin().await.checked()?;
-        transaction.execute(FORGET).await.checked()?;
-        transaction.commit().await.checked()?;
-        delete_chunks(&mut connection, EXPIRED_KEYS, Bound::Time(now)).await?;
-        delete_chunks(&mut connection, OLD_STATS, Bound::Time(cutoff)).await?;
-        delete_chunks(&mut connection, OLD_OPERATIONS, Bound::Time(cutoff)).await?;
-        delete_chunks(&mut connection, OLD_LATER, Bound::Id(codec::first_id_from(cutoff))).await
+        faults.keep(forget_retained(&mut connection).await)?;
+        for (sql, below) in [
+            (EXPIRED_KEYS, Bound::Time(now)),
+            (OLD_STATS, Bound::Time(cutoff)),
+            (OLD_OPERATIONS, Bound::Time(cutoff)),
+            (OLD_LATER, Bound::Id(codec::first_id_from(cutoff))),
+        ] {
+            faults.keep(delete_chunks(&mut connection, sql, below).await)?;
+        }
+        faults.into_result()
     }
 
     async fn ready(&self, now: Timestamp) -> StoreResult<()> {
@@ -75,14 +81,24 @@ impl MaintenanceStore for PostgresStore {
         if missing.is_empty() {
             Ok(())
         } else {
-            Err(StoreError::Unavailable(format!("partitions are missing: {}", missing.join(", "))))
+            Err(StoreError::Faulty(format!("partitions are missing: {}", missing.join(", "))))
         }
+    }
+
+    async fn rehearse_conclusion(&self, now: Timestamp) -> StoreResult<()> {
+        self.rehearse(now).await
     }
 
     async fn close(&self) {
         self.pool.close().await;
         self.reserve.close().await;
     }
+}
+
+async fn forget_retained(connection: &mut PgConnection) -> StoreResult<()> {
+    let mut transaction = connection.begin().await.checked()?;
+    transaction.execute(FORGET).await.checked()?;
+    transaction.commit().await.checked()
 }
 
 /// Events are copied twice: most of them while others work, and under the lock

@@ -8,7 +8,7 @@ use postrider_domain::time::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgExecutor};
 
 use super::errors::{Checked as _, exists_already};
-use crate::error::{StoreError, StoreResult};
+use crate::error::{FirstFault, StoreError, StoreResult};
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -78,13 +78,14 @@ pub(super) async fn create(
     days_ahead: u32,
 ) -> StoreResult<()> {
     let existing = existing(&mut *connection).await?;
+    let mut faults = FirstFault::default();
     for partition in wanted(now, days_ahead) {
         let name = partition.name()?;
         if !existing.contains(&name) {
-            create_one(connection, &partition, &name).await?;
+            faults.keep(create_one(connection, &partition, &name).await)?;
         }
     }
-    Ok(())
+    faults.into_result()
 }
 
 async fn create_one(

@@ -83,10 +83,13 @@ impl PublishingStore for PostgresStore {
     }
 }
 
-/// After the first round something was written, which a refusal would deny.
+/// After the first round something was written, which an error that denies any effect
+/// would deny.
 fn after_round(round: usize, error: StoreError) -> StoreError {
     match error {
-        StoreError::Rejected(text) if round > 0 => StoreError::Unavailable(text),
+        StoreError::Rejected(text) | StoreError::Faulty(text) if round > 0 => {
+            StoreError::Unavailable(text)
+        }
         other => other,
     }
 }

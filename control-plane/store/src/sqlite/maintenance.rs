@@ -9,14 +9,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
 
-use super::SqliteStore;
 use super::bulk::Values;
 use super::errors::stored;
 use super::open::wall_clock;
 use super::rows::Columns;
+use super::{SqliteStore, conclude, publishing};
 use crate::codec;
-use crate::error::{StoreError, StoreResult};
-use crate::maintenance::{Maintenance, MaintenanceStore};
+use crate::error::{FirstFault, StoreError, StoreResult};
+use crate::maintenance::{Maintenance, MaintenanceStore, rehearsal};
+use crate::work::Concluded;
 
 const STEP_ROWS: i64 = 500;
 /// Between two steps, so that those who wait to write go first.
@@ -74,12 +75,15 @@ const STATS: &str = "DELETE FROM attempt_stats WHERE (tenant, subscription, hour
 impl MaintenanceStore for SqliteStore {
     async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
         let cutoff = now - settings.retention;
-        self.cut(&ENDED, cutoff).await?;
-        self.cut_events(cutoff).await?;
-        self.cut(&ATTEMPTS, cutoff).await?;
-        self.cut(&KEYS, now).await?;
-        self.cut_operations(cutoff).await?;
-        self.cut_stats(cutoff).await
+        // What one table refuses keeps no other from being tended.
+        let mut faults = FirstFault::default();
+        faults.keep(self.cut(&ENDED, cutoff).await)?;
+        faults.keep(self.cut_events(cutoff).await)?;
+        faults.keep(self.cut(&ATTEMPTS, cutoff).await)?;
+        faults.keep(self.cut(&KEYS, now).await)?;
+        faults.keep(self.cut_operations(cutoff).await)?;
+        faults.keep(self.cut_stats(cutoff).await)?;
+        faults.into_result()
     }
 
     async fn ready(&self, _now: Timestamp) -> StoreResult<()> {
@@ -93,6 +97,18 @@ impl MaintenanceStore for SqliteStore {
         // That a transaction can begin says that the file can be written to.
         let mut writing = self.writer.lock().await?;
         writing.begin().await.map(drop)
+    }
+
+    async fn rehearse_conclusion(&self, now: Timestamp) -> StoreResult<()> {
+        let (delivery, conclusion) = rehearsal(now);
+        let mut writing = self.writer.lock().await?;
+        // Dropped, which takes it all back.
+        let mut tx = writing.begin().await?;
+        publishing::put_unfinished(&mut tx, &[(&&delivery, &None)]).await?;
+        match conclude::conclude(&mut tx, &[conclusion], now).await?.first() {
+            Some(Concluded::Applied) => Ok(()),
+            _ => Err(codec::corrupt("a delivery that is IN_FLIGHT cannot be concluded")),
+        }
     }
 
     async fn close(&self) {

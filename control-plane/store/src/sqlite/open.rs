@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use postrider_domain::time::Timestamp;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::Connection;
+use sqlx::migrate::{Migrate as _, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, SqlSafeStr};
 
 use super::checkpoint::Checkpoints;
 use super::errors::stored;
@@ -17,8 +17,8 @@ use super::lock::FileLock;
 use super::writer::Writer;
 use super::{Clock, SqliteStore};
 use crate::OpenOptions;
-use crate::codec::corrupt;
 use crate::error::{StoreError, StoreResult};
+use crate::schema::{self, KnownMigration};
 
 /// How long a reader is waited for, and how long for another program that looks
 /// at the file.
@@ -36,7 +36,7 @@ const STATEMENTS: usize = 256;
 /// reader at each of them.
 const ROWS_AHEAD: usize = 1024;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+const MIGRATIONS: &[KnownMigration] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "event_types", include_str!("../../migrations/sqlite/0002_event_types.sql")),
     (3, "announcements", include_str!("../../migrations/sqlite/0003_announcements.sql")),
@@ -56,10 +56,13 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
     let connect = connect_options(&place.path);
     let writer_options = connect.clone().pragma("cache_size", WRITER_CACHE);
     let mut writer = SqliteConnection::connect_with(&writer_options).await.map_err(stored)?;
+    let migrator = schema::migrator(MIGRATIONS);
+    let is_current = is_current(&mut writer, &migrator).await?;
     if options.migrate {
-        migrator().run_direct(None, &mut writer, false).await.map_err(migrating)?;
-    } else {
-        check_schema(&mut writer).await?;
+        let migrated = migrator.run_direct(None, &mut writer, false).await;
+        migrated.map_err(|error| schema::migrate_error(error, stored))?;
+    } else if !is_current {
+        return Err(schema::not_current());
     }
     fix_shards(&mut writer, options.shards).await?;
     let checkpointer = SqliteConnection::connect_with(&connect).await.map_err(stored)?;
@@ -102,35 +105,29 @@ pub(super) fn wall_clock() -> Timestamp {
     Timestamp::from_micros(0) + since_epoch
 }
 
-fn migrator() -> Migrator {
-    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
-        let kind = MigrationType::Simple;
-        Migration::new(*version, (*name).into(), kind, (*sql).into_sql_str(), false)
-    };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
-}
-
-fn migrating(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => stored(error),
-        error => corrupt(error),
-    }
-}
-
-/// Whether exactly the migrations that this program knows have been made.
-async fn check_schema(connection: &mut SqliteConnection) -> StoreResult<()> {
-    let made: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
-            .fetch_all(connection)
+/// Whether the schema is as new as this program's; an error when this program is too
+/// old for it.
+async fn is_current(connection: &mut SqliteConnection, migrator: &Migrator) -> StoreResult<bool> {
+    let made: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)")
+            .bind(migrator.table_name.as_ref())
+            .fetch_one(&mut *connection)
             .await
-            .unwrap_or_default();
-    let migrator = migrator();
-    let known = migrator.iter().map(|m| (m.version, m.checksum.to_vec()));
-    if known.eq(made) {
-        Ok(())
-    } else {
-        Err(corrupt("its schema is not this version's: run `postrider migrate`"))
+            .map_err(stored)?;
+    if !made {
+        return Ok(false);
     }
+    let applied = connection.list_applied_migrations(&migrator.table_name).await;
+    let applied = applied.map_err(|error| schema::migrate_error(error, stored))?;
+    let minimum: Option<String> = match applied.is_empty() {
+        true => None,
+        false => sqlx::query_scalar("SELECT value FROM meta WHERE name = ?")
+            .bind(schema::MINIMUM_KEY)
+            .fetch_optional(connection)
+            .await
+            .map_err(stored)?,
+    };
+    schema::is_current(migrator, &applied, minimum.as_deref())
 }
 
 /// Writes down the number of shards once; from then on it can only be the same,

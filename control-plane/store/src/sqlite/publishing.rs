@@ -174,12 +174,7 @@ pub(super) async fn put_deliveries(
     let numbers = number(connection, deliveries).await?;
     let (ended, unfinished): (Vec<_>, Vec<_>) =
         deliveries.iter().zip(&numbers).partition(|(delivery, _)| delivery.state.is_final());
-    PUT_DELIVERIES
-        .run(connection, &unfinished, |row, (delivery, number)| {
-            put_delivery(row, delivery, **number);
-            Ok(())
-        })
-        .await?;
+    put_unfinished(connection, &unfinished).await?;
     PUT_ENDED
         .run(connection, &ended, |row, (delivery, number)| {
             let end_time = delivery.end_time.or(Some(delivery.create_time()));
@@ -188,6 +183,20 @@ pub(super) async fn put_deliveries(
         })
         .await?;
     Ok(numbers)
+}
+
+/// Inserts unfinished deliveries with their sequence numbers.
+pub(super) async fn put_unfinished(
+    connection: &mut SqliteConnection,
+    unfinished: &[(&&Delivery, &Option<i64>)],
+) -> StoreResult<()> {
+    PUT_DELIVERIES
+        .run(connection, unfinished, |row, (delivery, number)| {
+            put_delivery(row, delivery, **number);
+            Ok(())
+        })
+        .await
+        .map(drop)
 }
 
 /// Gives deliveries their subscriptions' next numbers, as far as they get one and

@@ -10,8 +10,10 @@
 mod backlog;
 mod by_hand;
 mod config;
+mod database;
 mod engine;
 mod event_types;
+mod faults;
 mod fixture;
 mod history;
 mod late;

@@ -10,6 +10,7 @@ use postrider_store::{
     Claim, ClaimLimits, Concluded, Conclusion, Maintenance, OpenOptions, Published, StoreError,
 };
 
+use crate::database::Database;
 use crate::engine::{DAY, Engine, SHARDS, conformance, options};
 use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
 
@@ -123,6 +124,39 @@ conformance! {
         assert!(error.is_transient(), "{error}");
         // Closing twice is as good as once.
         closed.close().await;
+    }
+
+    async fn an_older_program_works_on_a_newer_schema_that_says_so(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let world = World::new(engine).await;
+        engine.store.close().await;
+        let mut database = Database::of(engine).await;
+        database.execute("CREATE TABLE newer (id integer)").await;
+        let (time, bytes) = match engine.is_postgres() {
+            true => ("now()", "'\\x00'"),
+            false => ("CURRENT_TIMESTAMP", "x'00'"),
+        };
+        database.execute(&format!("INSERT INTO _sqlx_migrations
+            (version, description, installed_on, success, checksum, execution_time)
+            VALUES (999, 'newer', {time}, true, {bytes}, 0)")).await;
+        let unchanged = OpenOptions { migrate: false, ..options() };
+        for options in [&unchanged, &options()] {
+            let store = postrider_store::open(&engine.url, options).await.unwrap();
+            let world = World { store, key: world.key.clone(), ..world };
+            let delivery = world.publish(DeliveryState::InFlight).await;
+            world.succeed(&delivery).await;
+            world.store.close().await;
+        }
+        let name = if engine.is_postgres() { "key" } else { "name" };
+        database.execute(&format!(
+            "UPDATE meta SET value = '999' WHERE {name} = 'minimum_version'"
+        )).await;
+        for options in [&unchanged, &options()] {
+            let error = open(engine, options).await.unwrap_err();
+            assert!(error.to_string().contains("needs a program that knows migration 999"), "{error}");
+        }
     }
 
     async fn the_schema_and_the_number_of_shards_are_checked(engine) {

@@ -1,0 +1,145 @@
+//! Which program may work on which schema.
+//!
+//! Fed by the engines with the migrations that they know, those that a database has
+//! seen, and the minimum that it names; feeds nothing but their answer on opening.
+//! Guarantees that a program works on its own schema, or on a newer one that says that
+//! it may, so that replicas of the version before go on, start anew and can be rolled
+//! back to while a release is rolled out.
+//!
+//! A database names, in `meta`, the newest migration that a program must know at least
+//! (`minimum_version`). A migration that older programs cannot work with raises it.
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{AppliedMigration, MigrateError, Migration, MigrationType, Migrator};
+
+use crate::error::{StoreError, StoreResult};
+
+/// The key of the minimum in `meta`.
+pub(crate) const MINIMUM_KEY: &str = "minimum_version";
+
+/// Version, description and text of a migration. One that was released is never
+/// edited: its checksum is kept in the database.
+pub(crate) type KnownMigration = (i64, &'static str, &'static str);
+
+pub(crate) fn migrator(known: &[KnownMigration]) -> Migrator {
+    let migration = |(version, description, sql): &KnownMigration| {
+        let (kind, description) = (MigrationType::Simple, (*description).into());
+        Migration::new(*version, description, kind, (*sql).into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations(known.iter().map(migration).collect());
+    // Newer ones are judged here.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// Whether a program may bring a schema up to date, and whether it is that already.
+pub(crate) fn is_current(
+    known: &Migrator,
+    applied: &[AppliedMigration],
+    minimum: Option<&str>,
+) -> StoreResult<bool> {
+    let newest_known = known.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let find = |version| applied.iter().find(|applied| applied.version == version);
+    let mut is_current = true;
+    for migration in known.iter() {
+        match find(migration.version) {
+            None => is_current = false,
+            Some(applied) if applied.checksum != migration.checksum => {
+                let version = migration.version;
+                let text = format!("migration {version} was another one when it was applied");
+                return Err(StoreError::Corrupt(text));
+            }
+            Some(_) => {}
+        }
+    }
+    let Some(newest) = applied.iter().map(|applied| applied.version).max() else {
+        return Ok(false);
+    };
+    if newest <= newest_known && applied.iter().all(|one| known.version_exists(one.version)) {
+        return Ok(is_current);
+    }
+    let minimum = minimum.and_then(|text| text.parse::<i64>().ok());
+    match minimum {
+        Some(minimum) if is_current && minimum <= newest_known => Ok(true),
+        Some(minimum) if is_current => Err(StoreError::Corrupt(format!(
+            "its schema is at migration {newest} and needs a program that knows migration \
+             {minimum}; this one is older and knows {newest_known}"
+        ))),
+        _ => Err(StoreError::Corrupt(format!(
+            "its schema has migration {newest}, which this program does not know, and lacks one \
+             that it does"
+        ))),
+    }
+}
+
+/// What a program is told that may not migrate a schema which is not up to date.
+pub(crate) fn not_current() -> StoreError {
+    StoreError::Corrupt("its schema is not up to date: run `postrider migrate`".to_owned())
+}
+
+pub(crate) fn migrate_error(
+    error: MigrateError,
+    store_error: impl FnOnce(sqlx::Error) -> StoreError,
+) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            store_error(error)
+        }
+        MigrateError::VersionMismatch(version) => {
+            StoreError::Corrupt(format!("migration {version} was another one when it was applied"))
+        }
+        other => StoreError::Corrupt(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[KnownMigration] = &[(1, "one", "SELECT 1"), (2, "two", "SELECT 2")];
+
+    /// Those of [`KNOWN`], and newer ones.
+    fn applied(versions: &[i64]) -> Vec<AppliedMigration> {
+        let known = migrator(KNOWN);
+        let checksum = |version| {
+            let found = known.iter().find(|migration| migration.version == version);
+            found.map_or(vec![9].into(), |migration| migration.checksum.clone())
+        };
+        let applied = |&version| AppliedMigration { version, checksum: checksum(version) };
+        versions.iter().map(applied).collect()
+    }
+
+    fn judge(versions: &[i64], minimum: Option<&str>) -> StoreResult<bool> {
+        is_current(&migrator(KNOWN), &applied(versions), minimum)
+    }
+
+    #[test]
+    fn a_schema_of_this_program_or_an_older_one_is_fine() {
+        assert!(!judge(&[], None).unwrap());
+        assert!(!judge(&[1], Some("1")).unwrap());
+        assert!(judge(&[1, 2], Some("1")).unwrap());
+        assert!(judge(&[1, 2], Some("2")).unwrap());
+    }
+
+    #[test]
+    fn a_newer_schema_is_fine_as_long_as_it_says_so() {
+        assert!(judge(&[1, 2, 3], Some("1")).unwrap());
+        assert!(judge(&[1, 2, 3, 4], Some("2")).unwrap());
+        let text = judge(&[1, 2, 3, 4], Some("3")).unwrap_err().to_string();
+        assert!(text.contains("at migration 4"), "{text}");
+        assert!(text.contains("knows migration 3; this one is older and knows 2"), "{text}");
+        for minimum in [None, Some(""), Some("two")] {
+            assert!(judge(&[1, 2, 3], minimum).is_err());
+        }
+    }
+
+    #[test]
+    fn a_schema_of_another_line_is_refused() {
+        assert!(judge(&[2, 3], Some("1")).is_err());
+        assert!(judge(&[1, 3], Some("1")).is_err());
+        let mut other = applied(&[1, 2]);
+        other[1].checksum = vec![7].into();
+        assert!(is_current(&migrator(KNOWN), &other, Some("1")).is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! A database that answers, and refuses for a fault of its own: a trigger, a right, a
+//! column of a newer schema. Nobody's event or result is to blame for it.
+
+use std::time::Duration;
+
+use postrider_tests::cluster::{Cluster, Engine};
+use postrider_tests::wait;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tokio::time::{Instant, sleep};
+
+use super::{DEADLINE, Payee, TOLD, assert_alive, assert_understandable, wait_until_ready};
+use crate::stage::SOON;
+
+/// Results must have failed for longer than this before readiness goes.
+const NO_RESULT: Duration = Duration::from_secs(5);
+const EVENTS: usize = 5;
+
+/// The cluster's database, past the program.
+enum Database {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+impl Database {
+    async fn of(cluster: &Cluster) -> Self {
+        match cluster.database() {
+            Some(database) => Self::Postgres(database.connect().await.unwrap()),
+            None => {
+                let file = cluster.folder().join("postrider.db");
+                let options = SqliteConnectOptions::new().filename(file);
+                let options = options.busy_timeout(Duration::from_secs(10));
+                Self::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
+            }
+        }
+    }
+
+    async fn execute(&mut self, sql: String) {
+        let sql = AssertSqlSafe(sql);
+        match self {
+            Self::Postgres(connection) => connection.execute(sql).await.map(drop),
+            Self::Sqlite(connection) => connection.execute(sql).await.map(drop),
+        }
+        .unwrap();
+    }
+
+    /// From now on refuses rows of a table; by `name`, of one subscription or all.
+    async fn refuse(&mut self, name: &str, table: &str, subscription: Option<&str>) {
+        let id = subscription.and_then(|name| name.rsplit('/').next());
+        let when = id.map(|id| format!("WHEN (NEW.subscription = '{id}')")).unwrap_or_default();
+        let trigger =
+            format!("CREATE TRIGGER refuse_{name} BEFORE INSERT ON {table} FOR EACH ROW {when}");
+        match self {
+            Self::Postgres(_) => {
+                let function = "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger AS \
+                    'BEGIN RAISE EXCEPTION ''refused''; END' LANGUAGE plpgsql";
+                self.execute(format!("{function}; {trigger} EXECUTE FUNCTION refuse()")).await;
+            }
+            Self::Sqlite(_) => {
+                self.execute(format!("{trigger} BEGIN SELECT RAISE(ABORT, 'refused'); END")).await;
+            }
+        }
+    }
+
+    async fn allow(&mut self, name: &str, table: &str) {
+        let of = match self {
+            Self::Postgres(_) => format!("ON {table}"),
+            Self::Sqlite(_) => String::new(),
+        };
+        self.execute(format!("DROP TRIGGER refuse_{name} {of}")).await;
+    }
+}
+
+async fn kept(cluster: &Cluster, count: f64) {
+    wait::until(&format!("{count} results to be kept"), SOON, || async {
+        let metrics = cluster.replicas[0].metrics().await.map_err(|error| error.to_string())?;
+        let kept = metrics.sum("postrider_results_kept", &[]).map_err(|error| error.to_string())?;
+        wait::when(kept, |kept| *kept == count)
+    })
+    .await
+    .unwrap();
+}
+
+/// Results of one subscription, then all, then events are refused for a while.
+async fn refuses_for_a_while(engine: Engine) {
+    let cluster = Cluster::small(engine).await.unwrap();
+    let api = cluster.api().unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let mut sick = Payee::create(&api, &receiver, "sick", 0).await;
+    let mut well = Payee::create(&api, &receiver, "well", 0).await;
+    let mut database = Database::of(&cluster).await;
+
+    database.refuse("one", "attempts", Some(&sick.subscription)).await;
+    let begun = Instant::now();
+    sick.publish(&api, EVENTS).await;
+    well.publish(&api, EVENTS).await;
+    well.assert_delivered_once(&api, &receiver).await;
+    kept(&cluster, EVENTS as f64).await;
+    sleep((NO_RESULT * 3 / 2).saturating_sub(begun.elapsed())).await;
+    wait_until_ready(&api, true, Duration::ZERO).await;
+
+    database.refuse("all", "attempts", None).await;
+    well.publish(&api, EVENTS).await;
+    println!("not ready after {:?}", wait_until_ready(&api, false, TOLD).await);
+    kept(&cluster, EVENTS as f64 * 2.0).await;
+    assert_alive(&api).await;
+    database.allow("all", "attempts").await;
+    database.allow("one", "attempts").await;
+    println!("ready after {:?}", wait_until_ready(&api, true, TOLD).await);
+    for payee in [&sick, &well] {
+        payee.assert_delivered_once(&api, &receiver).await;
+    }
+    kept(&cluster, 0.0).await;
+
+    database.refuse("all", "events", None).await;
+    let refused = well.try_publish(&api, "again", DEADLINE).await.expect_err("a false yes");
+    assert_understandable(&refused);
+    wait_until_ready(&api, false, TOLD).await;
+    database.allow("all", "events").await;
+    well.publish_surely(&api, "again").await;
+    wait_until_ready(&api, true, TOLD).await;
+    well.assert_delivered_once(&api, &receiver).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_refuses_for_a_while() {
+    refuses_for_a_while(Engine::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_refuses_for_a_while() {
+    refuses_for_a_while(Engine::Sqlite).await;
+}
