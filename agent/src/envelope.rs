@@ -2,8 +2,9 @@
 //!
 //! Fed by `request` with an assignment; feeds it the body, its media type and
 //! the headers that belong to both. Guarantees rule 8: the payload's bytes stand
-//! in the body as they were published, and the same assignment yields the same
-//! bytes in every attempt, for the only time in them is the event's.
+//! in the body as they were published, but for the whitespace that a subscription
+//! wants left out of JSON, and the same assignment yields the same bytes in every
+//! attempt, for the only time in them is the event's.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -12,6 +13,8 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use postrider_proto::agent::v1::{Assignment, Envelope};
 use thiserror::Error;
+
+use crate::compact;
 
 const JSON: &str = "application/json";
 const CLOUDEVENTS_JSON: HeaderValue =
@@ -48,42 +51,59 @@ pub struct Wrapped {
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// Puts the envelope around the assignment's payload.
-pub fn wrap(envelope: Envelope, assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+/// Puts the envelope around the assignment's payload, which is compacted on the
+/// way where that is wanted and it is JSON. An envelope of JSON is compact itself.
+pub fn wrap(
+    envelope: Envelope,
+    compact_json: bool,
+    assignment: &Assignment,
+) -> Result<Wrapped, EnvelopeError> {
+    let compact = compact_json && is_json(content_type(assignment));
     match envelope {
-        Envelope::Unspecified | Envelope::None => bare(assignment),
-        Envelope::StandardWebhooks => standard_webhooks(assignment),
-        Envelope::IdTypePayloadDate => id_type_payload_date(assignment),
-        Envelope::CloudeventsStructured => cloudevents_structured(assignment),
-        Envelope::CloudeventsBinary => cloudevents_binary(assignment),
+        Envelope::Unspecified | Envelope::None => bare(assignment, compact),
+        Envelope::StandardWebhooks => standard_webhooks(assignment, compact),
+        Envelope::IdTypePayloadDate => id_type_payload_date(assignment, compact),
+        Envelope::CloudeventsStructured => cloudevents_structured(assignment, compact),
+        Envelope::CloudeventsBinary => cloudevents_binary(assignment, compact),
     }
 }
 
-fn bare(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
+fn bare(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
     let content_type = HeaderValue::from_str(content_type(assignment))
         .map_err(|_| EnvelopeError::Header(CONTENT_TYPE))?;
-    Ok(Wrapped { body: assignment.payload.clone(), content_type, headers: Vec::new() })
+    let payload = &assignment.payload;
+    let body = if compact && !compact::is_compact(payload) {
+        let mut body = Vec::with_capacity(payload.len());
+        compact::append(payload, &mut body);
+        body.into()
+    } else {
+        payload.clone()
+    };
+    Ok(Wrapped { body, content_type, headers: Vec::new() })
 }
 
-fn standard_webhooks(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
-    let mut object = Object::around(assignment)?;
+fn standard_webhooks(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
+    let mut object = Object::around(assignment, compact)?;
     object.text("type", &assignment.event_type)?;
     object.text("timestamp", &event_time(assignment)?)?;
-    object.verbatim("data", &assignment.payload);
+    object.payload("data", &assignment.payload);
     Ok(object.wrapped(HeaderValue::from_static(JSON)))
 }
 
-fn id_type_payload_date(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
-    let mut object = Object::around(assignment)?;
+fn id_type_payload_date(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
+    let mut object = Object::around(assignment, compact)?;
     object.text("id", &assignment.webhook_id)?;
     object.text("type", &assignment.event_type)?;
-    object.verbatim("payload", &assignment.payload);
+    object.payload("payload", &assignment.payload);
     object.text("date", &event_time(assignment)?)?;
     Ok(object.wrapped(HeaderValue::from_static(JSON)))
 }
 
-fn cloudevents_structured(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
-    let mut object = Object::around(assignment)?;
+fn cloudevents_structured(
+    assignment: &Assignment,
+    compact: bool,
+) -> Result<Wrapped, EnvelopeError> {
+    let mut object = Object::around(assignment, compact)?;
     object.text("specversion", "1.0")?;
     object.text("id", &assignment.webhook_id)?;
     object.text("source", &source(assignment))?;
@@ -96,12 +116,12 @@ fn cloudevents_structured(assignment: &Assignment) -> Result<Wrapped, EnvelopeEr
     if let Some(sequence) = sequence(assignment) {
         object.text("sequence", &sequence.to_string())?;
     }
-    object.verbatim("data", &assignment.payload);
+    object.payload("data", &assignment.payload);
     Ok(object.wrapped(CLOUDEVENTS_JSON))
 }
 
-fn cloudevents_binary(assignment: &Assignment) -> Result<Wrapped, EnvelopeError> {
-    let mut wrapped = bare(assignment)?;
+fn cloudevents_binary(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
+    let mut wrapped = bare(assignment, compact)?;
     let mut put = |name: HeaderName, text: &str| {
         let encoded = utf8_percent_encode(text, NOT_IN_A_HEADER).to_string();
         let value = HeaderValue::from_maybe_shared(Bytes::from(encoded))
@@ -160,39 +180,46 @@ fn event_time(assignment: &Assignment) -> Result<String, EnvelopeError> {
 }
 
 /// A JSON object that is being written; nobody but this module names its members.
-struct Object(Vec<u8>);
+struct Object {
+    text: Vec<u8>,
+    compact: bool,
+}
 
 impl Object {
     /// Room for the payload, which must be JSON, and for what is around it.
-    fn around(assignment: &Assignment) -> Result<Self, EnvelopeError> {
+    fn around(assignment: &Assignment, compact: bool) -> Result<Self, EnvelopeError> {
         const MEMBERS_BYTES: usize = 256;
         let content_type = content_type(assignment);
         if !is_json(content_type) {
             return Err(EnvelopeError::NotJson(content_type.to_owned()));
         }
-        Ok(Self(Vec::with_capacity(assignment.payload.len() + MEMBERS_BYTES)))
+        let text = Vec::with_capacity(assignment.payload.len() + MEMBERS_BYTES);
+        Ok(Self { text, compact })
     }
 
     fn name(&mut self, name: &str) {
-        let before: &[u8] = if self.0.is_empty() { b"{\"" } else { b",\"" };
+        let before: &[u8] = if self.text.is_empty() { b"{\"" } else { b",\"" };
         for part in [before, name.as_bytes(), b"\":"] {
-            self.0.extend_from_slice(part);
+            self.text.extend_from_slice(part);
         }
     }
 
     fn text(&mut self, name: &str, value: &str) -> Result<(), EnvelopeError> {
         self.name(name);
-        Ok(serde_json::to_writer(&mut self.0, value)?)
+        Ok(serde_json::to_writer(&mut self.text, value)?)
     }
 
-    fn verbatim(&mut self, name: &str, json: &[u8]) {
+    fn payload(&mut self, name: &str, json: &[u8]) {
         self.name(name);
-        self.0.extend_from_slice(json);
+        match self.compact {
+            true => compact::append(json, &mut self.text),
+            false => self.text.extend_from_slice(json),
+        }
     }
 
     fn wrapped(mut self, content_type: HeaderValue) -> Wrapped {
-        self.0.push(b'}');
-        Wrapped { body: self.0.into(), content_type, headers: Vec::new() }
+        self.text.push(b'}');
+        Wrapped { body: self.text.into(), content_type, headers: Vec::new() }
     }
 }
 

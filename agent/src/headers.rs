@@ -15,6 +15,8 @@ pub const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 pub const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 pub const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 pub const WEBHOOK_SEQUENCE: HeaderName = HeaderName::from_static("webhook-sequence");
+pub const WEBHOOK_EVENT_TYPE: HeaderName = HeaderName::from_static("webhook-event-type");
+pub const WEBHOOK_TEST: HeaderName = HeaderName::from_static("webhook-test");
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -84,9 +86,11 @@ pub fn is_reserved(name: &HeaderName) -> bool {
             | "traceparent"
             | "tracestate"
             | "user-agent"
+            | "webhook-event-type"
             | "webhook-id"
             | "webhook-sequence"
             | "webhook-signature"
+            | "webhook-test"
             | "webhook-timestamp"
     );
     transport || ours || name.as_str().starts_with("ce-")
@@ -139,6 +143,8 @@ mod tests {
             "user-agent",
             "traceparent",
             "webhook-id",
+            "webhook-event-type",
+            "webhook-test",
             "webhook-anything",
             "ce-id",
             "x-signature",

@@ -23,6 +23,7 @@ mod agent;
 mod attempt;
 mod capacity;
 mod client;
+mod compact;
 mod config;
 mod connect;
 mod desk;

@@ -5,7 +5,8 @@
 //! Guarantees rule 8: `webhook-id` is the event's id, the body is the same in
 //! every attempt and what is signed is what is sent, and only timestamp and
 //! signatures differ between attempts. Nothing that a subscription adds takes
-//! the place of what Postrider says.
+//! the place of what Postrider says, and every request says of which type its event
+//! is and whether it is a test.
 
 use std::time::{Instant, SystemTime};
 
@@ -17,7 +18,10 @@ use postrider_proto::agent::v1::Assignment;
 use thiserror::Error;
 
 use crate::envelope::{self, EnvelopeError};
-use crate::headers::{TRACEPARENT, TRACESTATE, WEBHOOK_ID, WEBHOOK_SEQUENCE, WEBHOOK_TIMESTAMP};
+use crate::headers::{
+    TRACEPARENT, TRACESTATE, WEBHOOK_EVENT_TYPE, WEBHOOK_ID, WEBHOOK_SEQUENCE, WEBHOOK_TEST,
+    WEBHOOK_TIMESTAMP,
+};
 use crate::signing::{Message, SigningError};
 use crate::subscriptions::Usable;
 use crate::telemetry::TraceHeaders;
@@ -26,7 +30,7 @@ const AGENT_NAME: HeaderValue =
     HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
 
 /// Room for Postrider's own headers and a signature.
-const HEADERS: usize = 9;
+const HEADERS: usize = 11;
 
 /// What a connection sends.
 pub type Post = Request<Full<Bytes>>;
@@ -67,7 +71,7 @@ pub fn build(
     version: Version,
     now: Moment,
 ) -> Result<Post, RequestError> {
-    let wrapped = envelope::wrap(usable.envelope, assignment)?;
+    let wrapped = envelope::wrap(usable.envelope, usable.compact_json, assignment)?;
     let timestamp = unix_seconds(now.wall).to_string();
 
     // The subscription's own first: all that follows takes precedence.
@@ -84,6 +88,7 @@ pub fn build(
     };
     put(WEBHOOK_ID, &assignment.webhook_id)?;
     put(WEBHOOK_TIMESTAMP, &timestamp)?;
+    put(WEBHOOK_EVENT_TYPE, &assignment.event_type)?;
     let (parent, state) = trace.or(&assignment.traceparent, &assignment.tracestate);
     if !parent.is_empty() {
         put(TRACEPARENT, parent)?;
@@ -93,6 +98,9 @@ pub fn build(
     }
     if let Some(sequence) = envelope::sequence(assignment) {
         headers.insert(WEBHOOK_SEQUENCE, sequence.into());
+    }
+    if assignment.test {
+        headers.insert(WEBHOOK_TEST, HeaderValue::from_static("true"));
     }
     headers.insert(CONTENT_TYPE, wrapped.content_type);
     headers.extend(wrapped.headers);
@@ -150,6 +158,7 @@ mod tests {
     fn assignment() -> Assignment {
         Assignment {
             webhook_id: "evt_1".to_owned(),
+            event_type: "payment.completed".to_owned(),
             payload: Bytes::from_static(b"{\"a\" : 1.0}"),
             content_type: "application/cloudevents+json".to_owned(),
             traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
@@ -231,12 +240,25 @@ mod tests {
         let evil = || "1\r\nx-evil: 1".to_owned();
         for smuggling in [
             Assignment { webhook_id: evil(), ..assignment() },
+            Assignment { event_type: evil(), ..assignment() },
             Assignment { content_type: evil(), ..assignment() },
             Assignment { traceparent: evil(), ..assignment() },
             Assignment { tracestate: evil(), ..assignment() },
         ] {
             let trace = TraceHeaders::default();
             assert!(build(&smuggling, &usable(), &trace, Version::HTTP_11, at(1)).is_err());
+        }
+    }
+
+    #[test]
+    fn every_request_says_its_type_and_a_test_that_it_is_one() {
+        for test in [false, true] {
+            let assignment = Assignment { test, ..assignment() };
+            let trace = TraceHeaders::default();
+            let built = build(&assignment, &usable(), &trace, Version::HTTP_11, at(1)).unwrap();
+            assert_eq!(built.headers()["webhook-event-type"], "payment.completed");
+            let said = built.headers().get("webhook-test").map(|value| value.to_str().unwrap());
+            assert_eq!(said, test.then_some("true"));
         }
     }
 
@@ -270,6 +292,7 @@ mod tests {
     async fn what_is_signed_is_what_the_envelope_made() {
         let update = wire::SubscriptionUpdate {
             envelope: wire::Envelope::StandardWebhooks.into(),
+            compact_json: true,
             ..update()
         };
         let usable = Usable::from_wire(&update, Instant::now()).unwrap();
@@ -280,7 +303,7 @@ mod tests {
         let built = build(&assignment, &usable, &trace, Version::HTTP_11, now).unwrap();
         let (head, body) = built.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        assert!(body.ends_with(b",\"data\":{\"a\" : 1.0}}"));
+        assert!(body.ends_with(b",\"data\":{\"a\":1.0}}"));
         let webhook = standardwebhooks::Webhook::from_bytes(b"key".to_vec()).unwrap();
         webhook.verify(&body, &head.headers).unwrap();
     }

@@ -45,6 +45,8 @@ pub struct Usable {
     pub signers: Signers,
     /// What is around the payload.
     pub envelope: Envelope,
+    /// Whether whitespace that means nothing is taken out of JSON.
+    pub compact_json: bool,
     /// Of every request.
     pub headers: HeaderMap,
 }
@@ -70,7 +72,7 @@ impl Usable {
         let signers = Signers::from_wire(update, now)?;
         let headers = headers::custom(&update.headers, &signers)?;
         let envelope = Envelope::try_from(update.envelope).map_err(|_| Unusable::Envelope)?;
-        Ok(Self { target, signers, envelope, headers })
+        Ok(Self { target, signers, envelope, compact_json: update.compact_json, headers })
     }
 }
 

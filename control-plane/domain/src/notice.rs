@@ -6,9 +6,13 @@
 //! same id and the same payload, so that it is told once however often it is
 //! written, and that no payload holds a secret or the path of a URL.
 
+mod catalogue;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
+
+pub use self::catalogue::{built_in, built_in_type};
 
 use crate::delivery::{Delivery, EndReason, Outcome};
 use crate::event_type_name::is_reserved;

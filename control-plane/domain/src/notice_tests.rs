@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::event_type::{CompiledSchema, EventTypeInput, SchemaViolation};
 use crate::event_type_name::validate_event_type;
 use crate::secret::Secret;
 use crate::streak::Stage;
@@ -38,10 +39,43 @@ fn subscription() -> Subscription {
     }
 }
 
+/// A payload, which meets its type's schema and has no field that is not in it.
 fn payload(announcement: &Announcement) -> Value {
     let text = &announcement.payload;
+    assert_eq!(violations(&announcement.event_type, text), [], "{text}");
     assert!(!text.contains("token") && !text.contains("secret"), "{text}");
     serde_json::from_str(text).unwrap()
+}
+
+/// What the catalogue has against a payload, were its schemas closed.
+fn violations(event_type: &str, payload: &str) -> Vec<SchemaViolation> {
+    let schema = built_in_type(event_type).unwrap().schema.as_deref().unwrap();
+    let mut schema: Value = serde_json::from_str(schema).unwrap();
+    close(&mut schema);
+    CompiledSchema::compile(&schema.to_string()).unwrap().violations(payload.as_bytes())
+}
+
+fn close(schema: &mut Value) {
+    let Some(rules) = schema.as_object_mut() else { return };
+    if let Some(properties) = rules.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(close);
+        rules.insert("additionalProperties".into(), false.into());
+    }
+}
+
+#[test]
+fn every_type_is_in_the_catalogue_with_a_sample_and_no_other() {
+    let names: Vec<&str> = built_in().iter().map(|one| one.name.as_str()).collect();
+    let mut known = NoticeType::ALL.map(NoticeType::name);
+    known.sort_unstable();
+    assert_eq!(names, known);
+    for one in built_in() {
+        let sample = one.sample.as_deref().unwrap();
+        assert_eq!(violations(&one.name, sample), [], "{}", one.name);
+        assert!(!one.description.is_empty() && !one.group.is_empty(), "{}", one.name);
+        let input = EventTypeInput { name: "a".into(), ..one.input() };
+        assert_eq!(input.check(), [], "{}", one.name);
+    }
 }
 
 #[test]

@@ -114,6 +114,8 @@ pub struct Settings {
     pub exhausted_key: ExhaustedKeyPolicy,
     #[serde(default)]
     pub auto_disable: AutoDisable,
+    #[serde(default)]
+    pub json_form: JsonForm,
 }
 
 impl Default for Settings {
@@ -137,6 +139,7 @@ impl Default for Settings {
             ordering: Ordering::default(),
             exhausted_key: ExhaustedKeyPolicy::default(),
             auto_disable: AutoDisable::default(),
+            json_form: JsonForm::default(),
         }
     }
 }
@@ -195,6 +198,16 @@ impl Envelope {
             Self::StandardWebhooks | Self::IdTypePayloadDate | Self::CloudEventsStructured
         )
     }
+}
+
+/// How a payload that is JSON is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JsonForm {
+    #[default]
+    AsPublished,
+    /// Without whitespace outside strings.
+    Compact,
 }
 
 /// A header of the customer's own.

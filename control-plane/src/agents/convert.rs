@@ -10,7 +10,7 @@ use postrider_domain::ids::{
 };
 use postrider_domain::retry::parse_retry_after;
 use postrider_domain::scheduler::{AgentIdentity, Dispatch, Job, StreamId};
-use postrider_domain::subscription::{Envelope, Subscription};
+use postrider_domain::subscription::{Envelope, JsonForm, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::work_response::Message as Say;
@@ -194,6 +194,7 @@ fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpda
         unsigned: settings.schemes.is_empty(),
         envelope: envelope(settings.envelope).into(),
         headers: headers.collect(),
+        compact_json: settings.json_form == JsonForm::Compact,
     }
 }
 

@@ -3,7 +3,8 @@
 //! Fed by the two services; feeds `flow::tenants`. Guarantees that a change with
 //! an etag happens only to what the caller saw, and that one without an etag is
 //! not lost to, and does not undo, another change made at the same moment: it is
-//! made again on what is there by then.
+//! made again on what is there by then. A change that changes nothing is not
+//! written: etag and time stay.
 
 use postrider_domain::ids::{SubscriptionKey, TenantId};
 use postrider_domain::notice::By;
@@ -68,27 +69,47 @@ pub(super) fn again(error: &WriteError, etag: &str, tries: u32) -> bool {
     matches!(error, WriteError::RevisionMismatch) && etag.is_empty() && tries < TRIES
 }
 
-/// Changes a tenant.
+/// A resource after a change, and whether anything of it was changed.
+pub struct Changed<T> {
+    pub now: T,
+    pub written: bool,
+}
+
+/// What becomes of a change that changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// It is answered and not written.
+    Skip,
+    /// It is written: the new version tells everybody that it was asked for.
+    Write,
+}
+
+/// Changes a tenant; the change itself may refuse.
 pub async fn change_tenant(
     flow: &Flow,
     id: &TenantId,
     etag: &str,
-    change: impl Fn(&mut Tenant) + Send + Sync,
-) -> Result<Tenant, Status> {
+    change: impl Fn(&mut Tenant) -> Result<(), Status> + Send + Sync,
+) -> Result<Changed<Tenant>, Status> {
     let name = names::of_tenant(id);
     let mut tries = 0;
     loop {
         tries += 1;
-        let mut tenant = live_tenant(flow, id).await?;
-        let revision = tenant.revision;
+        let before = live_tenant(flow, id).await?;
+        let revision = before.revision;
         if !same_etag(etag, revision) {
             return Err(errors::etag_mismatch(Kind::Tenant, &name));
         }
-        change(&mut tenant);
+        let mut tenant = before.clone();
+        change(&mut tenant)?;
+        if tenant == before {
+            return Ok(Changed { now: before, written: false });
+        }
         tenant.update_time = flow.clock.now();
         match flow.tenants.update_tenant(tenant, revision).await {
             Err(error) if again(&error, etag, tries) => {}
-            done => return done.map_err(|error| errors::write(error, Kind::Tenant, &name)),
+            Err(error) => return Err(errors::write(error, Kind::Tenant, &name)),
+            Ok(now) => return Ok(Changed { now, written: true }),
         }
     }
 }
@@ -116,8 +137,9 @@ pub async fn change_subscription(
     flow: &Flow,
     key: &SubscriptionKey,
     etag: &str,
+    idle: Idle,
     change: impl Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
-) -> Result<Subscription, Status> {
+) -> Result<Changed<Subscription>, Status> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -127,10 +149,15 @@ pub async fn change_subscription(
         }
         let mut subscription = before.clone();
         change(&mut subscription)?;
+        subscription.update_time = before.update_time;
+        if subscription == before && idle == Idle::Skip {
+            return Ok(Changed { now: before, written: false });
+        }
         subscription.update_time = flow.clock.now();
         match flow.tenants.update_subscription(&before, subscription, By::Caller).await {
             Err(error) if again(&error, etag, tries) => {}
-            done => return done.map_err(|error| errors::write(error, Kind::Subscription, key)),
+            Err(error) => return Err(errors::write(error, Kind::Subscription, key)),
+            Ok(now) => return Ok(Changed { now, written: true }),
         }
     }
 }

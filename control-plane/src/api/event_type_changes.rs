@@ -14,9 +14,9 @@ use tonic_types::PreconditionViolation;
 use super::changes::{again, same_etag};
 use super::convert::event_type::{apply, fields, note, to_proto};
 use super::errors::{self, Kind, Reason, Violations};
-use super::event_types::{EventTypes, named};
+use super::event_types::{EventTypes, changeable};
 use super::masks::Mask;
-use super::{names, observe};
+use super::{elsewhere, names, observe};
 
 /// A wish for an event type that is there.
 pub(super) enum Change {
@@ -36,7 +36,7 @@ impl EventTypes {
         };
         let mut violations = Violations::default();
         let everything = FieldMask { paths: vec!["*".to_owned()] };
-        let mask = Mask::read(Some(&everything), &fields(&given), &mut violations);
+        let mask = Mask::read(Some(&everything), &fields(&given), &[], &mut violations);
         let mut input = EventTypeInput { name: request.event_type_id, ..EventTypeInput::default() };
         apply(&mut input, &given, &mask, &mut violations);
         let input = checked(input, violations).await?;
@@ -57,9 +57,11 @@ impl EventTypes {
             return Err(errors::invalid("event_type", "is missing"));
         };
         let mut violations = Violations::default();
-        let name = violations.keep("event_type.name", names::event_type(&given.name));
-        let mask = Mask::read(request.update_mask.as_ref(), &fields(&given), &mut violations);
-        let name = violations.finish(name)?;
+        let name = changeable("event_type.name", &given.name)?;
+        let elsewhere = elsewhere::EVENT_TYPE;
+        let mask =
+            Mask::read(request.update_mask.as_ref(), &fields(&given), elsewhere, &mut violations);
+        violations.check()?;
         let etag = given.etag.clone();
         let changed =
             self.change(&name, &etag, &Change::Fields { given: Box::new(given), mask }).await?;
@@ -74,7 +76,7 @@ impl EventTypes {
         change: Change,
         who: &str,
     ) -> Result<v1::EventType, Status> {
-        let changed = self.change(&named(name)?, etag, &change).await?;
+        let changed = self.change(&changeable("name", name)?, etag, &change).await?;
         let what = match changed.is_archived() {
             true => "event type archived",
             false => "event type brought back",
@@ -114,9 +116,13 @@ impl EventTypes {
         Ok(match change {
             Change::Fields { given, mask } => {
                 let mut violations = Violations::default();
+                if mask.is_whole() {
+                    elsewhere::in_event_type(given, there, &mut violations);
+                }
                 let mut input = there.input();
                 apply(&mut input, given, mask, &mut violations);
-                Some(there.changed(checked(input, violations).await?, now))
+                let input = checked(input, violations).await?;
+                (input != there.input()).then(|| there.changed(input, now))
             }
             Change::Archive if there.is_archived() => None,
             Change::Unarchive if !there.is_archived() => None,
@@ -134,7 +140,7 @@ impl EventTypes {
         request: v1::DeleteEventTypeRequest,
         who: &str,
     ) -> Result<v1::DeleteEventTypeResponse, Status> {
-        let (name, etag) = (named(&request.name)?, request.etag);
+        let (name, etag) = (changeable("name", &request.name)?, request.etag);
         let mut tries = 0;
         loop {
             tries += 1;

@@ -6,15 +6,18 @@
 use std::sync::Arc;
 
 use postrider_domain::event_type::EventType;
+use postrider_domain::event_type_name::is_reserved;
+use postrider_domain::notice;
 use postrider_proto::v1;
 use postrider_proto::v1::event_type_service_server::EventTypeService;
 use postrider_store::EventTypeQuery;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::caller::Caller;
-use super::convert::event_type::to_proto;
+use super::convert::event_type::shown;
 use super::errors::{self, Kind, Violations};
 use super::event_type_changes::Change;
+use super::filters::contains;
 use super::page::{self, Fill, Items, QueryHash};
 use super::{names, observe, validate};
 use crate::flow::Flow;
@@ -33,6 +36,15 @@ impl EventTypes {
         Self { flow }
     }
 
+    /// An event type, built in or not.
+    async fn get(&self, name: &str) -> Result<EventType, Status> {
+        match notice::built_in_type(name) {
+            Some(known) => Ok(known.clone()),
+            None => self.read(name).await,
+        }
+    }
+
+    /// An event type that people made.
     pub(super) async fn read(&self, name: &str) -> Result<EventType, Status> {
         let found = self.flow.store.get_event_type(name).await.map_err(errors::store)?;
         found.ok_or_else(|| errors::not_found(Kind::EventType, &names::of_event_type(name)))
@@ -47,7 +59,9 @@ impl EventTypes {
         validate::search(&request.search, &mut violations);
         violations.check()?;
         let archived = if request.show_archived { "with archived" } else { "" };
-        let query = QueryHash::of("ListEventTypes", &[&request.group, &request.search, archived]);
+        let built_in = if request.show_built_in { "with built in" } else { "" };
+        let query =
+            QueryHash::of("ListEventTypes", &[&request.group, &request.search, archived, built_in]);
         let plan = Fill {
             after: page::position::<String>(&request.page_token, query)?,
             want,
@@ -73,19 +87,47 @@ impl EventTypes {
                 limit,
             };
             let store = Arc::clone(&self.flow.store);
-            async move { store.list_event_types(&query).await }
+            let built_in = request.show_built_in;
+            async move {
+                let found = store.list_event_types(&query).await?;
+                Ok(if built_in { with_built_in(found, &query) } else { found })
+            }
         })
         .await?;
         Ok(v1::ListEventTypesResponse {
-            event_types: event_types.iter().map(to_proto).collect(),
+            event_types: event_types.iter().map(shown).collect(),
             next_page_token: page::token(query, next.as_ref()),
         })
     }
 }
 
+/// What was found of a list, with the built-in types that the query has at the same
+/// place.
+fn with_built_in(mut found: Vec<EventType>, query: &EventTypeQuery) -> Vec<EventType> {
+    let wanted = |one: &&EventType| {
+        let part = |part: &String| contains(&one.name, part) || contains(&one.description, part);
+        query.group.as_ref().is_none_or(|group| *group == one.group)
+            && query.search.as_ref().is_none_or(part)
+            && query.after.as_ref().is_none_or(|after| one.name > *after)
+    };
+    found.extend(notice::built_in().iter().filter(wanted).cloned());
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+    found
+}
+
 /// The event type that a request names.
-pub(super) fn named(name: &str) -> Result<String, Status> {
+fn named(name: &str) -> Result<String, Status> {
     names::event_type(name).map_err(|error| errors::invalid("name", error))
+}
+
+/// The event type that a request is to change.
+pub(super) fn changeable(field: &str, name: &str) -> Result<String, Status> {
+    let name = names::event_type(name).map_err(|error| errors::invalid(field, error))?;
+    match is_reserved(&name) {
+        true => Err(errors::invalid(field, "is one of Postrider's own, which nobody changes")),
+        false => Ok(name),
+    }
 }
 
 #[async_trait]
@@ -103,7 +145,7 @@ impl EventTypeService for EventTypes {
         request: Request<v1::GetEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
         observe::call(observe::span("GetEventType", &request), async {
-            Ok(to_proto(&self.read(&named(&request.get_ref().name)?).await?))
+            Ok(shown(&self.get(&named(&request.get_ref().name)?).await?))
         })
         .await
     }

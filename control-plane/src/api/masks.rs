@@ -1,34 +1,42 @@
 //! Field masks of updates (AIP-134).
 //!
-//! Fed by UpdateTenant and UpdateSubscription; feeds them the set of fields to
-//! change. Guarantees that a mask that names anything else is refused.
+//! Fed by the updates of tenants, subscriptions and event types; feeds them the
+//! set of fields to change. Guarantees that a mask that names anything else is
+//! refused, with the method that changes it where there is one.
 
 use std::collections::BTreeSet;
 
 use prost_types::FieldMask;
 
+use super::elsewhere::Elsewhere;
 use super::errors::Violations;
 
 /// Which fields to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mask(BTreeSet<&'static str>);
+pub struct Mask {
+    fields: BTreeSet<&'static str>,
+    whole: bool,
+}
 
 impl Mask {
     /// Reads a mask. `known` are the fields that can be changed, each with
-    /// whether the message has a value in it, which is what an absent mask means.
+    /// whether the message has a value in it, which is what an absent mask means;
+    /// `elsewhere` those that have methods of their own.
     pub fn read(
         mask: Option<&FieldMask>,
         known: &[(&'static str, bool)],
+        elsewhere: &[Elsewhere],
         violations: &mut Violations,
     ) -> Self {
         let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
-            return Self(known.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect());
+            let set = known.iter().filter(|(_, set)| *set).map(|(name, _)| *name);
+            return Self { fields: set.collect(), whole: true };
         };
         if mask.paths.iter().any(|path| path == "*") {
             if mask.paths.len() > 1 {
                 violations.add("update_mask", "\"*\" must stand alone");
             }
-            return Self(known.iter().map(|(name, _)| *name).collect());
+            return Self { fields: known.iter().map(|(name, _)| *name).collect(), whole: true };
         }
         let mut named = BTreeSet::new();
         for path in &mask.paths {
@@ -37,20 +45,27 @@ impl Mask {
                     named.insert(*name);
                 }
                 None => {
+                    let method = elsewhere.iter().find(|(name, _)| name == path);
                     let choices: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-                    let choices = choices.join(", ");
-                    violations.add(
-                        "update_mask",
-                        format!("\"{path}\" cannot be changed here; it takes {choices}, or \"*\""),
-                    );
+                    let why = match method {
+                        Some((_, how)) => format!(": {how}"),
+                        None => format!("; it takes {}, or \"*\"", choices.join(", ")),
+                    };
+                    violations
+                        .add("update_mask", format!("\"{path}\" cannot be changed here{why}"));
                 }
             }
         }
-        Self(named)
+        Self { fields: named, whole: false }
     }
 
     pub fn has(&self, field: &str) -> bool {
-        self.0.contains(field)
+        self.fields.contains(field)
+    }
+
+    /// Whether the whole message is meant, so that nothing in it may be passed over.
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 }
 
@@ -59,13 +74,14 @@ mod tests {
     use super::*;
 
     const KNOWN: &[(&str, bool)] = &[("url", true), ("region", false)];
+    const ELSEWHERE: &[Elsewhere] = &[("status", "Enable changes it")];
 
     fn read(paths: Option<&[&str]>) -> (Mask, bool) {
         let mask = paths.map(|paths| FieldMask {
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         });
         let mut violations = Violations::default();
-        let mask = Mask::read(mask.as_ref(), KNOWN, &mut violations);
+        let mask = Mask::read(mask.as_ref(), KNOWN, ELSEWHERE, &mut violations);
         (mask, violations.is_empty())
     }
 
@@ -73,21 +89,21 @@ mod tests {
     fn an_absent_mask_means_what_has_a_value() {
         for absent in [None, Some(&[][..])] {
             let (mask, fine) = read(absent);
-            assert!(fine && mask.has("url") && !mask.has("region"));
+            assert!(fine && mask.is_whole() && mask.has("url") && !mask.has("region"));
         }
     }
 
     #[test]
     fn a_star_means_all_and_stands_alone() {
         let (mask, fine) = read(Some(&["*"]));
-        assert!(fine && mask.has("url") && mask.has("region"));
+        assert!(fine && mask.is_whole() && mask.has("url") && mask.has("region"));
         assert!(!read(Some(&["*", "url"])).1);
     }
 
     #[test]
     fn unknown_paths_are_refused() {
         let (mask, fine) = read(Some(&["region"]));
-        assert!(fine && mask.has("region") && !mask.has("url"));
+        assert!(fine && !mask.is_whole() && mask.has("region") && !mask.has("url"));
         for bad in ["status", "url.host", "", "signing_secret"] {
             assert!(!read(Some(&[bad])).1, "{bad}");
         }

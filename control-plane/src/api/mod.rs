@@ -20,6 +20,7 @@ mod catalogue;
 mod changes;
 mod convert;
 mod deliveries;
+mod elsewhere;
 mod errors;
 mod event_type_changes;
 mod event_types;

@@ -100,11 +100,26 @@ pub async fn one(
     call: &TraceContext,
 ) -> Result<v1::PublishEventResponse, Status> {
     let input = input(request, parent, call, flow.settings.publish.max_payload_bytes)?;
-    let schema_warnings = catalogue::check(flow, &input).await?;
     let tenant = input.tenant.clone();
+    let schema_warnings = match catalogue::check(flow, &input).await {
+        Ok(warnings) => warnings,
+        Err(status) => return earlier(flow, &input).await.unwrap_or(Err(status)),
+    };
     match flow.publisher.publish(input).await {
         Ok(answer) => Ok(v1::PublishEventResponse { schema_warnings, ..response(&tenant, answer) }),
         Err(error) => Err(refused(flow, &tenant, error).await),
+    }
+}
+
+/// What was answered to this request when its event was accepted, which stays
+/// true whatever the catalogue says by now.
+async fn earlier(
+    flow: &Flow,
+    input: &PublishInput,
+) -> Option<Result<v1::PublishEventResponse, Status>> {
+    match flow.publisher.answered_earlier(input).await? {
+        Ok(answer) => Some(Ok(response(&input.tenant, answer))),
+        Err(error) => Some(Err(refused(flow, &input.tenant, error).await)),
     }
 }
 

@@ -13,12 +13,13 @@ use postrider_store::WriteError;
 use prost_types::FieldMask;
 use tonic::Status;
 
+use super::changes::Idle;
 use super::convert::subscription::{apply, fields, status_from, with_secret};
 use super::convert::time::span;
 use super::errors::{self, Kind, Reason, Violations};
 use super::masks::Mask;
 use super::subscriptions::{Subscriptions, key};
-use super::{catalogue, changes, names, observe, signing_keys, validate};
+use super::{catalogue, changes, elsewhere, names, observe, signing_keys, validate};
 
 /// Most subscriptions of one tenant: matching and its memory grow with them.
 const MAX_SUBSCRIPTIONS: usize = 10_000;
@@ -93,7 +94,9 @@ impl Subscriptions {
         };
         let mut violations = Violations::default();
         let named = violations.keep("subscription.name", names::subscription(&given.name));
-        let mask = Mask::read(request.update_mask.as_ref(), &fields(&given), &mut violations);
+        let elsewhere = elsewhere::SUBSCRIPTION;
+        let mask =
+            Mask::read(request.update_mask.as_ref(), &fields(&given), elsewhere, &mut violations);
         if mask.has("event_types") {
             catalogue::known_types(&self.flow, &given.event_types, &mut violations).await?;
         }
@@ -103,22 +106,34 @@ impl Subscriptions {
         let allow_insecure_urls =
             mask.has("url") && changes::tenant(&self.flow, &key.tenant).await?.allow_insecure_urls;
         let now = self.flow.clock.now();
-        let changed = changes::change_subscription(&self.flow, &key, &given.etag, |subscription| {
-            let mut violations = Violations::default();
-            let settings = &mut subscription.settings;
-            apply(settings, &given, &mask, allow_insecure_urls, &mut violations);
-            signing_keys::suffice(subscription, now, &mut violations);
-            violations.check()
-        })
+        let changed = changes::change_subscription(
+            &self.flow,
+            &key,
+            &given.etag,
+            Idle::Skip,
+            |subscription| {
+                let mut violations = Violations::default();
+                if mask.is_whole() {
+                    elsewhere::in_subscription(&given, subscription, now, &mut violations);
+                }
+                let settings = &mut subscription.settings;
+                apply(settings, &given, &mask, allow_insecure_urls, &mut violations);
+                signing_keys::suffice(subscription, now, &mut violations);
+                violations.check()
+            },
+        )
         .await?;
-        observe::changed(who, "subscription updated", &key);
+        if changed.written {
+            observe::changed(who, "subscription updated", &key);
+        }
+        // Also when nothing was written: the call that did may have ended in between.
         if (mask.has("ordering") || mask.has("exhausted_key_policy"))
-            && !holds_keys(&changed.settings)
+            && !holds_keys(&changed.now.settings)
         {
             let released = self.flow.release_ordering_keys(&key).await;
             released.map_err(errors::store)?;
         }
-        Ok(self.show(&changed))
+        Ok(self.show(&changed.now))
     }
 
     pub(super) async fn delete(
@@ -145,8 +160,14 @@ impl Subscriptions {
         observe::note("tenant", &key.tenant);
         observe::note("subscription", &key.subscription);
         let now = self.flow.clock.now();
+        // What is enabled again is to be tried at once: agents and owners see that by
+        // the new version.
+        let idle = match wanted.status {
+            Wanted::Enabled => Idle::Write,
+            Wanted::Paused | Wanted::Disabled => Idle::Skip,
+        };
         let changed =
-            changes::change_subscription(&self.flow, &key, &wanted.etag, |subscription| {
+            changes::change_subscription(&self.flow, &key, &wanted.etag, idle, |subscription| {
                 subscription.set_status(wanted.status, wanted.reason.as_str(), now);
                 Ok(())
             })
@@ -156,8 +177,10 @@ impl Subscriptions {
             Wanted::Paused => "subscription paused",
             Wanted::Disabled => "subscription disabled",
         };
-        observe::changed(who, what, &key);
-        Ok(self.show(&changed))
+        if changed.written {
+            observe::changed(who, what, &key);
+        }
+        Ok(self.show(&changed.now))
     }
 
     pub(super) async fn rotate(
@@ -179,15 +202,20 @@ impl Subscriptions {
         observe::note("tenant", &key.tenant);
         observe::note("subscription", &key.subscription);
         let now = self.flow.clock.now();
-        let changed =
-            changes::change_subscription(&self.flow, &key, &request.etag, |subscription| {
+        let changed = changes::change_subscription(
+            &self.flow,
+            &key,
+            &request.etag,
+            Idle::Write,
+            |subscription| {
                 signing_keys::rotate(subscription, kind, &request.signing_secret, grace, now)
-            })
-            .await?;
+            },
+        )
+        .await?;
         observe::changed(who, "signing secret rotated", &key);
-        let kind = kind.or_else(|| signing_keys::main_kind(&changed.settings.schemes));
+        let kind = kind.or_else(|| signing_keys::main_kind(&changed.now.settings.schemes));
         let kind = kind.unwrap_or_default();
-        let subscription = Some(with_secret(self.show(&changed), &changed, kind));
+        let subscription = Some(with_secret(self.show(&changed.now), &changed.now, kind));
         Ok(v1::RotateSigningSecretResponse { subscription })
     }
 
@@ -229,13 +257,16 @@ impl Subscriptions {
         observe::note("tenant", &key.tenant);
         observe::note("subscription", &key.subscription);
         let now = self.flow.clock.now();
-        let changed =
-            changes::change_subscription(&self.flow, &key, &request.etag, |subscription| {
-                signing_keys::revoke(subscription, &request.key_id, now)
-            })
-            .await?;
+        let changed = changes::change_subscription(
+            &self.flow,
+            &key,
+            &request.etag,
+            Idle::Write,
+            |subscription| signing_keys::revoke(subscription, &request.key_id, now),
+        )
+        .await?;
         observe::changed(who, "signing key revoked", &key);
-        Ok(self.show(&changed))
+        Ok(self.show(&changed.now))
     }
 }
 
@@ -263,7 +294,7 @@ fn new_subscription(
     violations: &mut Violations,
 ) -> Option<Subscription> {
     let everything = FieldMask { paths: vec!["*".to_owned()] };
-    let mask = Mask::read(Some(&everything), &fields(given), violations);
+    let mask = Mask::read(Some(&everything), &fields(given), &[], violations);
     let mut settings = Settings::default();
     apply(&mut settings, given, &mask, allow_insecure_urls, violations);
     let status = v1::SubscriptionStatus::try_from(given.status);

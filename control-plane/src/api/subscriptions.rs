@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::notice::built_in_type;
 use postrider_domain::subscription::{Status as Wanted, Subscription};
 use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;
@@ -134,7 +135,8 @@ impl Subscriptions {
     /// The body of a test that brings none.
     fn sample(&self, event_type: &str) -> Bytes {
         let catalogue = self.flow.event_types.current();
-        match catalogue.get(event_type).and_then(|known| known.sample.clone()) {
+        let known = built_in_type(event_type).or_else(|| catalogue.get(event_type));
+        match known.and_then(|known| known.sample.clone()) {
             Some(sample) => sample.into(),
             None => payload::sample(event_type),
         }

@@ -16,7 +16,7 @@ use super::errors::{self, Kind, Reason, Violations};
 use super::filters::tenants::TenantFilter;
 use super::masks::Mask;
 use super::page::{self, Fill, Items, QueryHash, SortPosition};
-use super::{changes, names, observe, validate};
+use super::{changes, elsewhere, names, observe, validate};
 use crate::flow::Flow;
 
 /// Waiting deliveries that are counted of a subscription for a refusal's text.
@@ -119,12 +119,13 @@ impl Tenants {
             ("allow_insecure_urls", given.allow_insecure_urls),
             ("labels", !given.labels.is_empty()),
         ];
-        let mask = Mask::read(request.update_mask.as_ref(), &known, &mut violations);
+        let mask =
+            Mask::read(request.update_mask.as_ref(), &known, elsewhere::TENANT, &mut violations);
         if mask.has("display_name") {
             validate::display_name("tenant.display_name", &given.display_name, &mut violations);
         }
         let labels = match mask.has("labels") {
-            true => Some(labels(given.labels, &mut violations)),
+            true => Some(labels(given.labels.clone(), &mut violations)),
             false => None,
         };
         let id = violations.finish(id)?;
@@ -133,6 +134,11 @@ impl Tenants {
             self.refuse_insecure_urls_in_use(&id).await?;
         }
         let changed = changes::change_tenant(&self.flow, &id, &given.etag, |tenant| {
+            if mask.is_whole() {
+                let mut violations = Violations::default();
+                elsewhere::in_tenant(&given, tenant, &mut violations);
+                violations.check()?;
+            }
             if mask.has("display_name") {
                 tenant.display_name.clone_from(&given.display_name);
             }
@@ -142,10 +148,13 @@ impl Tenants {
             if let Some(labels) = &labels {
                 tenant.labels.clone_from(labels);
             }
+            Ok(())
         })
         .await?;
-        observe::changed(who, "tenant updated", &given.name);
-        Ok(to_proto(&changed))
+        if changed.written {
+            observe::changed(who, "tenant updated", &given.name);
+        }
+        Ok(to_proto(&changed.now))
     }
 
     async fn refuse_insecure_urls_in_use(&self, id: &TenantId) -> Result<(), Status> {

@@ -179,6 +179,7 @@ in_time!(OwnershipStore {
 
 in_time!(PublishingStore {
     fn publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
+    fn used_key(tenant: &TenantId, key: &str, at: Timestamp) -> StoreResult<Option<UsedKey>>;
     fn add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
 });
 

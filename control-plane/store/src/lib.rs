@@ -47,7 +47,7 @@ pub use ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
 pub use ownership::{
     AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
 };
-pub use publishing::{Idempotency, NewEvent, Published, PublishingStore};
+pub use publishing::{Idempotency, NewEvent, Published, PublishingStore, UsedKey};
 pub use work::{
     Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription,
     Work, WorkStore,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
-use postrider_domain::ids::EventId;
+use postrider_domain::ids::{EventId, TenantId};
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
@@ -32,6 +32,15 @@ pub trait PublishingStore {
     /// end with what they do, SQLite, has nothing to compare.
     async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
 
+    /// What an idempotency key of the tenant belongs to at a moment; `None` when
+    /// it is new, or has expired by then.
+    async fn used_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        at: Timestamp,
+    ) -> StoreResult<Option<UsedKey>>;
+
     /// Adds a delivery to an event that is already stored (resend, replay). It is
     /// found among its event's deliveries from then on.
     /// Without a number it is given its subscription's next one, unless it is a
@@ -55,6 +64,14 @@ pub struct NewEvent {
 pub struct Idempotency {
     pub request_hash: [u8; 32],
     pub expire_time: Timestamp,
+}
+
+/// What an idempotency key belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedKey {
+    pub event: EventId,
+    pub matched: u32,
+    pub request_hash: [u8; 32],
 }
 
 /// What became of one item.

@@ -52,6 +52,8 @@ pub async fn in_every_status(cluster: &Cluster) {
         let request = stage.receiver.requests().pop().unwrap();
         assert_eq!(request.number, number);
         assert_eq!(request.body, "{\"a\" :1}");
+        assert_eq!(request.header("webhook-event-type"), "sample.of_mine");
+        assert_eq!(request.header("webhook-test"), "true");
         assert_signed(&request, &made.signing_secret).unwrap();
         let event = stage
             .api

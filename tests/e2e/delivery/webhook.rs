@@ -88,6 +88,8 @@ pub async fn headers(cluster: &Cluster) {
     assert!(name.ends_with(request.webhook_id()), "{request:?}");
     let user_agent = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
     assert_eq!(request.header("user-agent"), user_agent);
+    assert_eq!(request.header("webhook-event-type"), "payment.completed");
+    assert_eq!(request.header("webhook-test"), "");
     let content_type = "application/vnd.payments+json; charset=utf-8";
     assert_eq!(request.header("content-type"), content_type);
     assert_eq!(request.header("traceparent").split('-').nth(1), Some(TRACE));

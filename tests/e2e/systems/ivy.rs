@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use http::StatusCode;
 use postrider::clock::Clock;
+use postrider_proto::v1::event::PayloadForm as Published;
 use postrider_proto::v1::retry_policy::Timetable;
 use postrider_proto::v1::signature_scheme::Scheme;
+use postrider_proto::v1::test_subscription_request::PayloadForm;
 use postrider_proto::v1::{
-    DeleteSubscriptionRequest, DeliveryEndReason, DeliveryState, Envelope, GetSubscriptionRequest,
-    HmacSignature, RetryPolicy, Subscription,
+    DeleteSubscriptionRequest, DeliveryEndReason, DeliveryState, Envelope, GetEventRequest,
+    GetSubscriptionRequest, HmacSignature, JsonForm, RetryPolicy, Subscription,
+    TestSubscriptionRequest,
 };
 use postrider_tests::cluster::{Cluster, Engine};
-use postrider_tests::publish::fixed_delays;
+use postrider_tests::publish::{event, fixed_delays};
 use postrider_tests::receiver::behaviour::{ok, status};
 use postrider_tests::timed::{Timed, timestamp};
 use serde_json::Value;
@@ -28,6 +31,7 @@ on_sqlite!("ivy";
     events,
     create_update_and_delete,
     data_structure,
+    verified_as_its_own_documentation_does,
     signature_over_the_exact_body,
     sent_again_by_its_id,
     only_200_is_success,
@@ -51,6 +55,7 @@ fn wanted(stage: &Stage, path: &str, events: &[&str]) -> Subscription {
         ..stage.wanted(path)
     };
     wanted.set_envelope(Envelope::IdTypePayloadDate);
+    wanted.set_json_form(JsonForm::Compact);
     wanted
 }
 
@@ -136,6 +141,33 @@ async fn data_structure(cluster: &Cluster) {
     let shape: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     assert_eq!(shape, "0000-00-00T00:00:00.000Z", "{date}");
     assert!(requests[0].header("content-type").starts_with("application/json"));
+}
+
+/// A payload that was published with spaces and line breaks is signed in the form
+/// that `JSON.stringify` gives it, and so is a test. History keeps what was published.
+async fn verified_as_its_own_documentation_does(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "ivy-stringify").await;
+    let made = stage.create(wanted(&stage, "/hook", &["*"])).await;
+    let spaced = serde_json::to_string_pretty(&sample("ivy", "order_created")).unwrap();
+    let given = event("order_created", &spaced);
+    let published = stage.api.publish(&stage.tenant, given, "").await.unwrap().event;
+    let tested = stage.api.subscriptions.test_subscription(TestSubscriptionRequest {
+        name: made.name,
+        event_type: "order_created".to_owned(),
+        payload_form: Some(PayloadForm::PayloadJson(spaced.clone())),
+        retry: false,
+    });
+    tested.await.unwrap();
+    let stringified = format!("\"payload\":{},\"date\":", sample("ivy", "order_created"));
+    for request in stage.receiver.wait_for_at("/hook", 2, SOON).await.unwrap() {
+        let body = std::str::from_utf8(&request.body).unwrap();
+        assert!(body.contains(&stringified), "{body}");
+        let signature = hex_hmac(&made.signing_secret, &[&request.body]);
+        assert_eq!(request.header("x-ivy-signature"), signature);
+    }
+    let read = GetEventRequest { name: published, ..GetEventRequest::default() };
+    let read = stage.api.events.get_event(read).await.unwrap().into_inner();
+    assert_eq!(read.payload_form, Some(Published::PayloadJson(spaced)));
 }
 
 /// `X-Ivy-Signature`: the hex HMAC-SHA256 of the body as it was sent, under the

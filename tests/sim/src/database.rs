@@ -30,7 +30,7 @@ use postrider_store::{
     EventTypeStore, HistoryStore, KeyHold, ListedEvent, Maintenance, MaintenanceStore, NewEvent,
     News, NoticeStore, OperationStep, OperationStore, OrderingStore, OwnershipStore, Page,
     Published, PublishingStore, RegionClock, ReplicaRow, StatsRow, Store, StoreError, StoreResult,
-    Stretch, SubscriptionQuery, TailPage, TenantQuery, WaitingAnnouncement, WaitingKey,
+    Stretch, SubscriptionQuery, TailPage, TenantQuery, UsedKey, WaitingAnnouncement, WaitingKey,
     WaitingSubscription, Work, WorkStore, WriteError,
 };
 
@@ -125,6 +125,7 @@ passed_on!(EventTypeStore {
 
 passed_on!(PublishingStore {
     publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
+    used_key(tenant: &TenantId, key: &str, at: Timestamp) -> StoreResult<Option<UsedKey>>;
     add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
 });
 

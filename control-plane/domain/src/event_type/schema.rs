@@ -117,13 +117,11 @@ impl CompiledSchema {
     /// What is wrong with a payload, at most [`MAX_VIOLATIONS`] of it; empty when
     /// it meets the schema.
     pub fn violations(&self, payload: &[u8]) -> Vec<SchemaViolation> {
-        let Ok(value) = serde_json::from_slice::<Value>(payload) else {
-            return vec![SchemaViolation::whole("must be JSON")];
+        let value = match serde_json::from_slice::<Value>(payload) {
+            Ok(value) if !nesting_exceeds(&value, MAX_PAYLOAD_NESTING) => value,
+            Ok(_) => return vec![SchemaViolation::whole(too_deep())],
+            Err(error) => return vec![SchemaViolation::whole(beyond(&error))],
         };
-        if nesting_exceeds(&value, MAX_PAYLOAD_NESTING) {
-            let message = format!("must be nested at most {MAX_PAYLOAD_NESTING} deep");
-            return vec![SchemaViolation::whole(message)];
-        }
         if self.0.is_valid(&value) {
             return Vec::new();
         }
@@ -137,6 +135,27 @@ impl CompiledSchema {
 impl fmt::Debug for CompiledSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CompiledSchema")
+    }
+}
+
+fn too_deep() -> String {
+    format!("must be nested at most {MAX_PAYLOAD_NESTING} deep")
+}
+
+/// What is wrong with a payload that no value can be made of: as a rule it is JSON
+/// by its grammar, and beyond what values can hold. The parser names these limits
+/// in words only.
+fn beyond(error: &serde_json::Error) -> String {
+    let place = format!("(line {}, column {})", error.line(), error.column());
+    let told = error.to_string();
+    if told.starts_with("recursion limit") {
+        too_deep()
+    } else if told.starts_with("number out of range") {
+        format!("must have no number beyond a double's range, about 1.8e308 {place}")
+    } else if told.contains("surrogate") || told.contains("hex escape") {
+        format!("must have no \\u escape of half a surrogate pair, which is no character {place}")
+    } else {
+        format!("must be JSON: {told}")
     }
 }
 

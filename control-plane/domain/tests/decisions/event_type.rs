@@ -59,13 +59,37 @@ fn a_violation_names_the_place_and_the_rule_and_not_the_value() {
             "/id must match the pattern ^pay_[0-9]+$",
         ]
     );
-    assert_eq!(wrong(SCHEMA, "{"), ["/ must be JSON"]);
+    assert_eq!(
+        wrong(SCHEMA, "{"),
+        ["/ must be JSON: EOF while parsing an object at line 1 column 1"]
+    );
     assert_eq!(wrong(SCHEMA, "[]"), ["/ must be of type object"]);
     let required = wrong(SCHEMA, "{}");
     assert_eq!(required.len(), 3, "{required:?}");
     assert_eq!(required[0], "/ must have the field \"id\"");
     let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
     assert_eq!(wrong("true", &deep), ["/ must be nested at most 64 deep"]);
+}
+
+/// What is JSON by its grammar says which limit it is beyond, and where.
+#[test]
+fn json_beyond_a_limit_says_which() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(wrong(SCHEMA, &deep), ["/ must be nested at most 64 deep"]);
+    for (payload, place) in [
+        ("{\"id\":\"\\ud800\"}", "(line 1, column 14)"),
+        ("{\"id\":\n\"\\udc00\\ud800\"}", "(line 2, column 7)"),
+        ("{\"\\ud83d x\":1}", "(line 1, column 9)"),
+        ("[\"\\ud83d\\u0041\"]", "(line 1, column 14)"),
+    ] {
+        let told = wrong(SCHEMA, payload);
+        let wanted = "/ must have no \\u escape of half a surrogate pair, which is no character";
+        assert_eq!(told, [format!("{wanted} {place}")]);
+    }
+    let wanted = "/ must have no number beyond a double's range, about 1.8e308";
+    assert_eq!(wrong(SCHEMA, "[1e999]"), [format!("{wanted} (line 1, column 6)")]);
+    let long = format!("[-1{}]", "0".repeat(400));
+    assert!(wrong(SCHEMA, &long)[0].starts_with(wanted));
 }
 
 #[test]

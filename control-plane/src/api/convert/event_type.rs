@@ -1,6 +1,7 @@
 //! Event types.
 
 use postrider_domain::event_type::{EventType, EventTypeInput, Field, FieldError, Validation};
+use postrider_domain::notice::is_built_in;
 use postrider_proto::v1;
 use postrider_proto::v1::SchemaValidation;
 
@@ -27,6 +28,22 @@ pub fn to_proto(event_type: &EventType) -> v1::EventType {
         create_time: Some(timestamp(event_type.create_time)),
         update_time: Some(timestamp(event_type.update_time)),
         etag: etag(event_type.revision),
+        built_in: false,
+    }
+}
+
+/// Shows an event type, which may be one of Postrider's own.
+pub fn shown(event_type: &EventType) -> v1::EventType {
+    let shown = to_proto(event_type);
+    match is_built_in(&event_type.name) {
+        true => v1::EventType {
+            create_time: None,
+            update_time: None,
+            etag: String::new(),
+            built_in: true,
+            ..shown
+        },
+        false => shown,
     }
 }
 
@@ -107,7 +124,7 @@ mod tests {
         };
         let mut violations = Violations::default();
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        let mask = Mask::read(Some(&FieldMask { paths }), &fields(given), &mut violations);
+        let mask = Mask::read(Some(&FieldMask { paths }), &fields(given), &[], &mut violations);
         apply(&mut input, given, &mask, &mut violations);
         (input, violations.is_empty())
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use postrider_domain::signature::{
     Encoding, HmacHash, HmacScheme, HmacTimestamp, KeyRotation, SignatureScheme, default_schemes,
 };
-use postrider_domain::subscription::{Envelope, Header};
+use postrider_domain::subscription::{Envelope, Header, JsonForm};
 use postrider_proto::v1;
 use postrider_proto::v1::signature_scheme::Scheme;
 
@@ -48,7 +48,14 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Postrider's own: no signature may stand in them.
-const OWN: &[&str] = &["webhook-id", "webhook-timestamp", "webhook-signature", "webhook-sequence"];
+const OWN: &[&str] = &[
+    "webhook-event-type",
+    "webhook-id",
+    "webhook-sequence",
+    "webhook-signature",
+    "webhook-test",
+    "webhook-timestamp",
+];
 
 /// The schemes chosen; an empty list where one says that there shall be none.
 pub fn schemes(given: &[v1::SignatureScheme], violations: &mut Violations) -> Vec<SignatureScheme> {
@@ -273,6 +280,25 @@ pub fn envelope_to_proto(envelope: Envelope) -> v1::Envelope {
         Envelope::IdTypePayloadDate => v1::Envelope::IdTypePayloadDate,
         Envelope::CloudEventsStructured => v1::Envelope::CloudeventsStructured,
         Envelope::CloudEventsBinary => v1::Envelope::CloudeventsBinary,
+    }
+}
+
+/// The form of JSON chosen.
+pub fn json_form(given: i32, violations: &mut Violations) -> JsonForm {
+    match v1::JsonForm::try_from(given) {
+        Ok(v1::JsonForm::Unspecified | v1::JsonForm::AsPublished) => JsonForm::AsPublished,
+        Ok(v1::JsonForm::Compact) => JsonForm::Compact,
+        Err(_) => {
+            violations.add("subscription.json_form", "must be AS_PUBLISHED or COMPACT");
+            JsonForm::default()
+        }
+    }
+}
+
+pub const fn json_form_to_proto(form: JsonForm) -> v1::JsonForm {
+    match form {
+        JsonForm::AsPublished => v1::JsonForm::AsPublished,
+        JsonForm::Compact => v1::JsonForm::Compact,
     }
 }
 

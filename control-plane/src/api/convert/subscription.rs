@@ -29,7 +29,7 @@ const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
 const MAX_IN_FLIGHT: u32 = 10_000;
 
 /// Every field that UpdateSubscription can change, with whether it has a value.
-pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 17] {
+pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 18] {
     [
         ("display_name", !given.display_name.is_empty()),
         ("url", !given.url.is_empty()),
@@ -48,6 +48,7 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 17] {
         ("ordering", given.ordering != 0),
         ("exhausted_key_policy", given.exhausted_key_policy != 0),
         ("auto_disable", given.auto_disable.is_some()),
+        ("json_form", given.json_form != 0),
     ]
 }
 
@@ -134,6 +135,9 @@ fn apply_request(
     }
     if mask.has("headers") {
         settings.headers = signature::headers(&given.headers, violations);
+    }
+    if mask.has("json_form") {
+        settings.json_form = signature::json_form(given.json_form, violations);
     }
     signature::apart(&settings.schemes, &settings.headers, violations);
 }
@@ -229,7 +233,7 @@ pub fn to_proto(
         max_requests_per_second: settings.max_requests_per_second.unwrap_or_default(),
         max_in_flight: settings.max_in_flight.unwrap_or_default(),
         signing_secret: String::new(),
-        signing_keys: keys.map(signing_key).collect(),
+        signing_keys: keys.map(shown_key).collect(),
         endpoint_health: lane.map(endpoint_health),
         create_time: Some(timestamp(subscription.create_time)),
         update_time: Some(timestamp(subscription.update_time)),
@@ -243,6 +247,7 @@ pub fn to_proto(
         exhausted_key_policy: delivering::exhausted_key_policy_to_proto(settings.exhausted_key)
             .into(),
         auto_disable: Some(delivering::auto_disable_to_proto(settings.auto_disable)),
+        json_form: signature::json_form_to_proto(settings.json_form).into(),
     }
 }
 
@@ -268,7 +273,8 @@ const fn key_kind_to_proto(kind: KeyKind) -> v1::SigningKeyKind {
     }
 }
 
-fn signing_key(key: &SigningKey) -> v1::SigningKey {
+/// Shows a key, never its secret.
+pub fn shown_key(key: &SigningKey) -> v1::SigningKey {
     v1::SigningKey {
         id: key.id.clone(),
         create_time: Some(timestamp(key.create_time)),

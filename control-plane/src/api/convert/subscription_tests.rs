@@ -9,7 +9,7 @@ use super::*;
 
 fn all() -> Mask {
     let mask = FieldMask { paths: vec!["*".into()] };
-    Mask::read(Some(&mask), &fields(&v1::Subscription::default()), &mut Violations::default())
+    Mask::read(Some(&mask), &fields(&v1::Subscription::default()), &[], &mut Violations::default())
 }
 
 fn given() -> v1::Subscription {
@@ -95,7 +95,7 @@ fn a_mask_changes_only_what_it_names() {
     };
     let mask = FieldMask { paths: vec!["max_in_flight".into()] };
     let mut violations = Violations::default();
-    let mask = Mask::read(Some(&mask), &fields(&given), &mut violations);
+    let mask = Mask::read(Some(&mask), &fields(&given), &[], &mut violations);
     apply(&mut settings, &given, &mask, false, &mut violations);
     assert!(violations.is_empty());
     assert_eq!(settings, Settings { max_in_flight: Some(7), ..before });

@@ -1,7 +1,10 @@
 //! Tests of the services over gRPC, on a whole control plane with SQLite.
 
+mod built_in;
 mod configuration;
 mod history;
+mod repeated;
+mod updates;
 
 use std::time::Duration;
 
@@ -9,6 +12,7 @@ use postrider_proto::v1;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event::PayloadForm;
 use postrider_proto::v1::event_service_client::EventServiceClient;
+use postrider_proto::v1::event_type_service_client::EventTypeServiceClient;
 use postrider_proto::v1::fleet_service_client::FleetServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
 use postrider_proto::v1::tenant_service_client::TenantServiceClient;
@@ -27,6 +31,7 @@ struct Api {
     tenants: TenantServiceClient<Channel>,
     subscriptions: SubscriptionServiceClient<Channel>,
     events: EventServiceClient<Channel>,
+    event_types: EventTypeServiceClient<Channel>,
     deliveries: DeliveryServiceClient<Channel>,
     fleet: FleetServiceClient<Channel>,
 }
@@ -58,6 +63,7 @@ impl Api {
             tenants: TenantServiceClient::new(channel.clone()),
             subscriptions: SubscriptionServiceClient::new(channel.clone()),
             events: EventServiceClient::new(channel.clone()),
+            event_types: EventTypeServiceClient::new(channel.clone()),
             deliveries: DeliveryServiceClient::new(channel.clone()),
             fleet: FleetServiceClient::new(channel),
         }

@@ -17,13 +17,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::event::sha256;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
-use postrider_store::StoreError;
+use postrider_store::{Store, StoreError, UsedKey};
 use tokio::sync::oneshot;
 
 use self::matching::{Match, matching};
+use self::rows::event_of;
 use super::group::{Bounds, Entrance, Exit, Queued, Refused, group};
 use super::tenants::Snapshot;
 use super::{Parts, Tenants};
+use crate::clock::Clock;
 
 /// How long a publish waits for room before it is refused.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -116,6 +118,8 @@ struct Pending {
 /// The entrance. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     tenants: Tenants,
     entrance: Entrance<TenantId, Box<Pending>>,
 }
@@ -138,12 +142,41 @@ pub fn new(parts: Parts) -> (Publisher, [PublishWriter; 2]) {
         batch_bytes: settings.max_commit_payload_bytes,
         patience: PATIENCE,
     });
-    let publisher = Publisher { tenants: parts.tenants.clone(), entrance };
+    let publisher = Publisher {
+        store: Arc::clone(&parts.store),
+        clock: Arc::clone(&parts.clock),
+        tenants: parts.tenants.clone(),
+        entrance,
+    };
     let writer = |exit| PublishWriter { parts: parts.clone(), exit };
     (publisher, [writer(exit.another()), writer(exit)])
 }
 
+/// The answer to a request whose key was used before.
+fn answer_of(used: UsedKey, request_hash: [u8; 32]) -> Answer {
+    let UsedKey { event, matched, request_hash: earlier } = used;
+    match earlier == request_hash {
+        true => Ok(PublishAnswer { event, matched, duplicate: true }),
+        false => Err(PublishError::KeyReused { event }),
+    }
+}
+
 impl Publisher {
+    /// What a request's idempotency key says of it: the answer that was given to
+    /// the same request earlier, or that it was another one. `None` when the key
+    /// is new. For a request that is about to be refused for what has changed
+    /// since; all others learn it from the commit.
+    pub async fn answered_earlier(&self, input: &PublishInput) -> Option<Answer> {
+        let key = input.idempotency_key.as_deref()?;
+        let now = self.clock.now();
+        let used = match self.store.used_key(&input.tenant, key, now).await {
+            Ok(used) => used?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let event = event_of(input.clone(), sha256(&input.payload), 0, now);
+        Some(answer_of(used, event.request_hash()))
+    }
+
     /// Publishes one event; returns once it is durable.
     pub async fn publish(&self, input: PublishInput) -> Answer {
         let unavailable = PublishError::Unavailable { retry_after: RETRY_AFTER };
@@ -153,7 +186,13 @@ impl Publisher {
         let mut input = input;
         for _ in 0..MATCH_TRIES {
             let current = snapshot.ok_or(PublishError::TenantNotFound)?;
-            let matches = matching(&current, &input).await?;
+            let matches = match matching(&current, &input).await {
+                Ok(matches) => matches,
+                // A subscription may have changed since the event was accepted.
+                Err(error) => {
+                    return self.answered_earlier(&input).await.unwrap_or(Err(error));
+                }
+            };
             let (verdict, heard) = oneshot::channel();
             let tenant = input.tenant.clone();
             let pending = Box::new(Pending { input, sha256, snapshot: current, matches, verdict });

@@ -117,7 +117,12 @@ impl PublishWriter {
     }
 }
 
-fn event_of(input: PublishInput, sha256: [u8; 32], matched: usize, now: Timestamp) -> Event {
+pub(super) fn event_of(
+    input: PublishInput,
+    sha256: [u8; 32],
+    matched: usize,
+    now: Timestamp,
+) -> Event {
     Event {
         tenant: input.tenant,
         id: EventId::new(now, rand::random()),

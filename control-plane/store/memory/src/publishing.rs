@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
-use postrider_domain::ids::DeliveryId;
+use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::numbered;
-use postrider_store::{NewEvent, Published, PublishingStore, StoreError, StoreResult};
+use postrider_store::{NewEvent, Published, PublishingStore, StoreError, StoreResult, UsedKey};
 
-use crate::tables::{Tables, UsedKey};
+use crate::tables::{StoredKey, Tables};
 use crate::{MemoryStore, refuse_nul};
 
 #[async_trait]
@@ -38,6 +38,16 @@ impl PublishingStore for MemoryStore {
         Ok(committed)
     }
 
+    async fn used_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        at: Timestamp,
+    ) -> StoreResult<Option<UsedKey>> {
+        let tables = self.tables()?;
+        Ok(used_key(&tables, tenant, key, at))
+    }
+
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
         let mut tables = self.tables()?;
         refuse_deliveries(&tables, [delivery])?;
@@ -49,8 +59,7 @@ impl PublishingStore for MemoryStore {
 fn judge(tables: &Tables, item: &NewEvent) -> Published {
     let event = &item.event;
     if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency) {
-        let used = tables.used_keys.get(&(event.tenant.clone(), key.clone()));
-        if let Some(used) = used.filter(|used| used.expire_time > event.create_time()) {
+        if let Some(used) = used_key(tables, &event.tenant, key, event.create_time()) {
             return Published::Duplicate {
                 event: used.event,
                 matched: used.matched,
@@ -63,6 +72,11 @@ fn judge(tables: &Tables, item: &NewEvent) -> Published {
         true => Published::Committed { sequences: Vec::new() },
         false => Published::StaleConfig,
     }
+}
+
+fn used_key(tables: &Tables, tenant: &TenantId, key: &str, at: Timestamp) -> Option<UsedKey> {
+    let stored = tables.used_keys.get(&(tenant.clone(), key.to_owned()))?;
+    (stored.expire_time > at).then_some(stored.used)
 }
 
 fn refuse_event(tables: &Tables, event: &Event) -> StoreResult<()> {
@@ -99,13 +113,10 @@ fn put(tables: &mut Tables, item: &NewEvent) -> Published {
     let event = &item.event;
     tables.events.insert((event.tenant.clone(), event.id), Event::clone(event));
     if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency) {
-        let used = UsedKey {
-            event: event.id,
-            matched: event.matched,
-            request_hash: asked.request_hash,
-            expire_time: asked.expire_time,
-        };
-        tables.used_keys.insert((event.tenant.clone(), key.clone()), used);
+        let used =
+            UsedKey { event: event.id, matched: event.matched, request_hash: asked.request_hash };
+        let stored = StoredKey { used, expire_time: asked.expire_time };
+        tables.used_keys.insert((event.tenant.clone(), key.clone()), stored);
     }
     let sequences = item.deliveries.iter().map(|one| put_delivery(tables, one)).collect();
     Published::Committed { sequences }

@@ -16,14 +16,12 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::engine::{hour, ids_of_same_millisecond, without_nul};
-use postrider_store::{AgentSighting, ReplicaRow, ShardRow, latency_bucket};
+use postrider_store::{AgentSighting, ReplicaRow, ShardRow, UsedKey, latency_bucket};
 
 /// An idempotency key's use.
 #[derive(Clone)]
-pub struct UsedKey {
-    pub event: EventId,
-    pub matched: u32,
-    pub request_hash: [u8; 32],
+pub struct StoredKey {
+    pub used: UsedKey,
     pub expire_time: Timestamp,
 }
 
@@ -55,7 +53,7 @@ pub struct Tables {
     pub catalogue_version: i64,
     pub event_types: BTreeMap<String, EventType>,
     pub events: BTreeMap<(TenantId, EventId), Event>,
-    pub used_keys: BTreeMap<(TenantId, String), UsedKey>,
+    pub used_keys: BTreeMap<(TenantId, String), StoredKey>,
     pub sequences: BTreeMap<SubscriptionKey, i64>,
     pub unfinished: BTreeMap<DeliveryId, Delivery>,
     pub ended: BTreeMap<DeliveryId, Delivery>,

@@ -9,8 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
-use postrider_domain::ids::EventId;
+use postrider_domain::ids::{EventId, TenantId};
 use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::arrays::{DeliveryArrays, EventInput, int};
@@ -21,7 +22,7 @@ use super::rows::get;
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
-use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore};
+use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, UsedKey};
 
 /// How often an item is tried whose key was taken, but by nothing that a fresh
 /// look finds: the key expired and was removed in between.
@@ -30,6 +31,9 @@ const ROUNDS: usize = 3;
 const READ_KEYS: &str = "SELECT k.tenant, k.key, k.event, k.matched, k.request_hash
     FROM unnest($1::text[], $2::text[]) AS asked(tenant, key)
     JOIN idempotency_keys k ON k.tenant = asked.tenant AND k.key = asked.key";
+
+const USED_KEY: &str = "SELECT event, matched, request_hash FROM idempotency_keys
+    WHERE tenant = $1 AND key = $2 AND expire_time > $3";
 
 #[async_trait]
 impl PublishingStore for PostgresStore {
@@ -62,6 +66,17 @@ impl PublishingStore for PostgresStore {
             }
         }
         Err(StoreError::Unavailable("an idempotency key changed hands too often".to_owned()))
+    }
+
+    async fn used_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        at: Timestamp,
+    ) -> StoreResult<Option<UsedKey>> {
+        let query = sqlx::query(USED_KEY).bind(tenant.as_str()).bind(key).bind(at.as_micros());
+        let row = query.fetch_optional(&self.pool).await.checked()?;
+        row.as_ref().map(used_key).transpose()
     }
 
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
@@ -192,15 +207,19 @@ impl PostgresStore {
             .checked()?;
         rows.iter()
             .map(|row| {
-                let used = UsedKey {
-                    event: EventId(get(row, "event")?),
-                    matched: codec::narrow("matched", get::<i32>(row, "matched")?.into())?,
-                    request_hash: codec::fixed("request_hash", get(row, "request_hash")?)?,
-                };
-                Ok(((get(row, "tenant")?, get(row, "key")?), used))
+                let of = (get(row, "tenant")?, get(row, "key")?);
+                Ok((of, used_key(row)?))
             })
             .collect()
     }
+}
+
+fn used_key(row: &PgRow) -> StoreResult<UsedKey> {
+    Ok(UsedKey {
+        event: EventId(get(row, "event")?),
+        matched: codec::narrow("matched", get::<i32>(row, "matched")?.into())?,
+        request_hash: codec::fixed("request_hash", get(row, "request_hash")?)?,
+    })
 }
 
 fn committed(items: &[&NewEvent], mut numbers: Numbers) -> Vec<Option<Published>> {
@@ -238,12 +257,6 @@ impl Numbers {
         *number += 1;
         Some(*number)
     }
-}
-
-struct UsedKey {
-    event: EventId,
-    matched: u32,
-    request_hash: [u8; 32],
 }
 
 /// A batch, as the statement's parameters.

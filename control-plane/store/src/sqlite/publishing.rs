@@ -16,7 +16,7 @@ use super::rows::{
 };
 use crate::codec;
 use crate::error::StoreResult;
-use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, numbered};
+use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, UsedKey, numbered};
 
 const CONFIG_VERSIONS: &str = "SELECT t.id, t.config_version FROM json_each(?) j \
      CROSS JOIN tenants t ON t.id = j.value WHERE t.delete_time IS NULL";
@@ -27,6 +27,9 @@ const USED_KEYS: Bulk = Bulk {
           ON k.tenant = asked.tenant AND k.key = asked.key WHERE k.expire_time > asked.at",
     columns: 4,
 };
+
+const USED_KEY: &str = "SELECT event, matched, request_hash FROM idempotency_keys \
+     WHERE tenant = ? AND key = ? AND expire_time > ?";
 
 const PUT_KEYS: Bulk = Bulk {
     sql: "INSERT INTO idempotency_keys (tenant, key, event, matched, request_hash, expire_time) \
@@ -91,6 +94,18 @@ impl PublishingStore for SqliteStore {
         Ok(answers)
     }
 
+    async fn used_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        at: Timestamp,
+    ) -> StoreResult<Option<UsedKey>> {
+        let mut values = Values::default();
+        values.text(tenant.as_str()).text(key).add(at.as_micros());
+        let rows = values.run(&mut *self.reader().await?, USED_KEY).await?;
+        rows.first().map(|row| used_key(&mut Columns::of(row))).transpose()
+    }
+
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -135,18 +150,24 @@ async fn judge(
     for row in used.await? {
         let mut columns = Columns::of(&row);
         let n: usize = columns.number("n")?;
-        let event = EventId(columns.id()?);
-        let matched = columns.number("matched")?;
-        let hash: [u8; 32] = codec::fixed("request_hash", columns.get()?)?;
+        let UsedKey { event, matched, request_hash } = used_key(&mut columns)?;
         let same_request = batch
             .get(n)
             .and_then(|item| item.idempotency)
-            .is_some_and(|asked| asked.request_hash == hash);
+            .is_some_and(|asked| asked.request_hash == request_hash);
         if let Some(answer) = answers.get_mut(n) {
             *answer = Published::Duplicate { event, matched, same_request };
         }
     }
     Ok(answers)
+}
+
+fn used_key(columns: &mut Columns<'_>) -> StoreResult<UsedKey> {
+    Ok(UsedKey {
+        event: EventId(columns.id()?),
+        matched: columns.number("matched")?,
+        request_hash: codec::fixed("request_hash", columns.get()?)?,
+    })
 }
 
 /// The versions of the tenants that are there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::event::Event;
 use postrider_domain::time::Timestamp;
-use postrider_store::{NewEvent, Published, StoreError};
+use postrider_store::{NewEvent, Published, StoreError, UsedKey};
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, World};
@@ -42,6 +42,19 @@ conformance! {
         let read = world.store.get_event(world.tenant(), event.id).await.unwrap();
         assert_eq!(read, Some(event));
         assert_eq!(world.get(delivery.id).await, Some(Delivery { sequence: Some(1), ..delivery }));
+    }
+
+    async fn a_used_key_is_found_until_it_expires(engine) {
+        let world = World::new(engine).await;
+        let other = World::named(engine, "other", "hook").await;
+        let item = world.keyed("key", 7, world.now + HOUR);
+        let used = UsedKey { event: item.event.id, matched: 1, request_hash: [7; 32] };
+        world.commit(item).await;
+        let find = async |tenant, key, at| world.store.used_key(tenant, key, at).await.unwrap();
+        assert_eq!(find(world.tenant(), "key", world.now).await, Some(used));
+        assert_eq!(find(world.tenant(), "key", world.now + HOUR).await, None);
+        assert_eq!(find(world.tenant(), "other", world.now).await, None);
+        assert_eq!(find(other.tenant(), "key", world.now).await, None);
     }
 
     /// Rule 1.
