@@ -148,6 +148,7 @@ impl Agents {
 pub struct Api {
     pub default_page_size: u32,
     pub max_page_size: u32,
+    pub max_subscriptions_per_tenant: usize,
     pub test_agent_wait_milliseconds: u64,
     pub max_watchers: usize,
     pub watch_poll_milliseconds: u64,

@@ -25,6 +25,7 @@
 mod check;
 mod cost;
 mod input;
+mod never;
 mod parse;
 
 use std::fmt;
@@ -36,6 +37,7 @@ use cel::common::types::CelBool;
 use cel::{Context, Env, ExecutionError, Value};
 
 pub use self::input::FilterInput;
+pub use self::never::FilterScope;
 pub use self::parse::{FilterError, Position};
 
 /// Longest filter, in bytes.
@@ -119,6 +121,11 @@ impl ContentFilter {
 
     pub fn source(&self) -> &str {
         &self.0.source
+    }
+
+    /// Whether it is certain that the filter is true for no event of this scope.
+    pub fn is_never_true(&self, scope: FilterScope<'_>) -> bool {
+        self.0.program.as_ref().is_some_and(|program| scope.is_never_true(&program.root))
     }
 
     /// Whether the subscription wants this event.

@@ -1,17 +1,19 @@
 //! Which subscriptions an event concerns.
 //!
-//! Fed by a tenant's subscriptions, once for each version of its configuration,
-//! and by every published event; feeds `flow::publish` the subscriptions that
-//! get a delivery. Guarantees that [`Matcher`] and [`matches`] always agree, and
-//! that an event without an account never reaches a subscription scoped to
-//! accounts. Neither looks at a subscription's status: what a match is worth
-//! while it is paused or disabled is the caller's decision (rule 11).
+//! Fed by a tenant's subscriptions, each whenever it changes, and by every published
+//! event; feeds `flow::publish` the subscriptions that get a delivery. Guarantees
+//! that [`Matcher`] and [`matches`] always agree, and that an event without an
+//! account never reaches a subscription scoped to accounts. Neither looks at a
+//! subscription's status: what a match is worth while it is paused or disabled is
+//! the caller's decision (rule 11).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
+
 use crate::event_type_name::{EventTypePattern, is_reserved};
-use crate::subscription::{Settings, Subscription};
+use crate::ids::SubscriptionId;
+use crate::subscription::Settings;
 
 /// Whether a subscription with these settings gets such an event.
 pub fn matches(settings: &Settings, event_type: &str, account: Option<&str>) -> bool {
@@ -20,78 +22,170 @@ pub fn matches(settings: &Settings, event_type: &str, account: Option<&str>) -> 
     in_scope && settings.event_types.iter().any(|pattern| pattern.matches(event_type))
 }
 
-/// One tenant's subscriptions, indexed so that an event costs what it matches
-/// and not what the tenant has.
-///
-/// A subscription is found either by its event types or by its accounts: an
-/// account has few subscriptions, so that their patterns can be tried one by
-/// one, while those of the whole tenant may share a type by the thousand.
+/// Most entries by type of one subscription that is scoped to accounts; one with
+/// more of them (patterns times accounts) is found by its accounts alone.
+const MAX_SCOPED_ENTRIES: usize = 1_024;
+
+/// One tenant's subscriptions, indexed so that an event costs what it matches and
+/// not what the tenant has, and a change what it changes: a copy shares all that is
+/// the same.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
-    all: Vec<usize>,
-    exact: HashMap<String, Vec<usize>>,
-    /// By prefix, its dot included.
-    prefixes: HashMap<String, Vec<usize>>,
-    accounts: HashMap<String, Vec<Scoped>>,
+    /// Those of the whole tenant.
+    unscoped: TypeIndex,
+    accounts: HashTrieMapSync<String, AccountIndex>,
 }
 
-/// A subscription that wants the events of some accounts only.
-#[derive(Clone, Debug)]
-struct Scoped {
-    index: usize,
-    patterns: Arc<[EventTypePattern]>,
+/// The subscriptions that are scoped to one account.
+#[derive(Clone, Debug, Default)]
+struct AccountIndex {
+    by_type: TypeIndex,
+    /// Those with too many types and accounts to be listed under each.
+    by_patterns: RedBlackTreeMapSync<SubscriptionId, Arc<[EventTypePattern]>>,
 }
+
+/// Subscriptions by the patterns that they have.
+#[derive(Clone, Debug, Default)]
+struct TypeIndex {
+    all: Ids,
+    exact: HashTrieMapSync<String, Ids>,
+    /// By prefix, its dot included.
+    prefixes: HashTrieMapSync<String, Ids>,
+}
+
+type Ids = RedBlackTreeSetSync<SubscriptionId>;
 
 impl Matcher {
-    pub fn new(subscriptions: &[Subscription]) -> Self {
-        let mut matcher = Self::default();
-        for (index, subscription) in subscriptions.iter().enumerate() {
-            matcher.add(index, &subscription.settings);
+    /// Takes a subscription in that is not in it.
+    pub fn insert(&mut self, id: &SubscriptionId, settings: &Settings) {
+        if settings.accounts.is_empty() {
+            self.unscoped.insert(id, &settings.event_types);
+            return;
         }
-        matcher
+        let listed = is_listed(settings);
+        let patterns: Arc<[_]> = settings.event_types.as_slice().into();
+        for account in &settings.accounts {
+            let mut index = self.accounts.get(account).cloned().unwrap_or_default();
+            if listed {
+                index.by_type.insert(id, &settings.event_types);
+            } else {
+                index.by_patterns.insert_mut(id.clone(), Arc::clone(&patterns));
+            }
+            self.accounts.insert_mut(account.clone(), index);
+        }
     }
 
-    fn add(&mut self, index: usize, settings: &Settings) {
+    /// Takes a subscription out, which was put in with these settings.
+    pub fn remove(&mut self, id: &SubscriptionId, settings: &Settings) {
         if settings.accounts.is_empty() {
-            for pattern in &settings.event_types {
-                match pattern {
-                    EventTypePattern::All => &mut self.all,
-                    EventTypePattern::Prefix(prefix) => {
-                        self.prefixes.entry(prefix.clone()).or_default()
-                    }
-                    EventTypePattern::Exact(name) => self.exact.entry(name.clone()).or_default(),
-                }
-                .push(index);
+            self.unscoped.remove(id, &settings.event_types);
+            return;
+        }
+        for account in &settings.accounts {
+            let Some(mut index) = self.accounts.get(account).cloned() else {
+                continue;
+            };
+            if is_listed(settings) {
+                index.by_type.remove(id, &settings.event_types);
+            } else {
+                index.by_patterns.remove_mut(id);
+            }
+            if index.is_empty() {
+                self.accounts.remove_mut(account);
+            } else {
+                self.accounts.insert_mut(account.clone(), index);
             }
         }
-        let patterns: Arc<[EventTypePattern]> = settings.event_types.as_slice().into();
-        for account in &settings.accounts {
-            let scoped = Scoped { index, patterns: Arc::clone(&patterns) };
-            self.accounts.entry(account.clone()).or_default().push(scoped);
-        }
     }
 
-    /// The places, in the slice it was built from, of the subscriptions that get
-    /// such an event: each once, in ascending order.
+    /// The subscriptions that get such an event: each once, in ascending order.
     pub fn matching<'a>(
         &'a self,
         event_type: &str,
         account: Option<&str>,
-    ) -> impl Iterator<Item = usize> + use<'a> {
-        let own = is_reserved(event_type);
-        let mut found = if own { Vec::new() } else { self.all.clone() };
+    ) -> impl Iterator<Item = &'a SubscriptionId> + use<'a> {
+        let mut found = Vec::new();
+        self.unscoped.find(event_type, &mut found);
+        if let Some(index) = account.and_then(|account| self.accounts.get(account)) {
+            index.by_type.find(event_type, &mut found);
+            let wanting = index
+                .by_patterns
+                .iter()
+                .filter(|(_, patterns)| patterns.iter().any(|pattern| pattern.matches(event_type)));
+            found.extend(wanting.map(|(id, _)| id));
+        }
+        // They are a few runs in order, which is what this sort is quick with. One
+        // subscription may ask for the same type twice: by name and by prefix.
+        found.sort();
+        found.dedup();
+        found.into_iter()
+    }
+}
+
+/// Whether a subscription that is scoped to accounts is listed under each of its
+/// types of each of them.
+fn is_listed(settings: &Settings) -> bool {
+    settings.accounts.len().saturating_mul(settings.event_types.len()) <= MAX_SCOPED_ENTRIES
+}
+
+impl AccountIndex {
+    fn is_empty(&self) -> bool {
+        self.by_patterns.is_empty() && self.by_type.is_empty()
+    }
+}
+
+impl TypeIndex {
+    fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.exact.is_empty() && self.prefixes.is_empty()
+    }
+
+    fn insert(&mut self, id: &SubscriptionId, patterns: &[EventTypePattern]) {
+        for pattern in patterns {
+            match pattern {
+                EventTypePattern::All => self.all.insert_mut(id.clone()),
+                EventTypePattern::Prefix(prefix) => put(&mut self.prefixes, prefix, id),
+                EventTypePattern::Exact(name) => put(&mut self.exact, name, id),
+            }
+        }
+    }
+
+    fn remove(&mut self, id: &SubscriptionId, patterns: &[EventTypePattern]) {
+        for pattern in patterns {
+            match pattern {
+                EventTypePattern::All => {
+                    self.all.remove_mut(id);
+                }
+                EventTypePattern::Prefix(prefix) => take(&mut self.prefixes, prefix, id),
+                EventTypePattern::Exact(name) => take(&mut self.exact, name, id),
+            }
+        }
+    }
+
+    fn find<'a>(&'a self, event_type: &str, found: &mut Vec<&'a SubscriptionId>) {
+        if !is_reserved(event_type) {
+            found.extend(&self.all);
+        }
         found.extend(self.exact.get(event_type).into_iter().flatten());
         for (dot, _) in event_type.match_indices('.') {
             let prefix = event_type.get(..=dot).unwrap_or_default();
             found.extend(self.prefixes.get(prefix).into_iter().flatten());
         }
-        let scoped = account.and_then(|account| self.accounts.get(account)).into_iter().flatten();
-        let wanting = scoped
-            .filter(|scoped| scoped.patterns.iter().any(|pattern| pattern.matches(event_type)));
-        found.extend(wanting.map(|scoped| scoped.index));
-        // One subscription may ask for the same type twice: by name and by prefix.
-        found.sort_unstable();
-        found.dedup();
-        found.into_iter()
+    }
+}
+
+fn put(ids: &mut HashTrieMapSync<String, Ids>, name: &str, id: &SubscriptionId) {
+    match ids.get_mut(name) {
+        Some(there) => there.insert_mut(id.clone()),
+        None => ids.insert_mut(name.to_owned(), Ids::default().insert(id.clone())),
+    }
+}
+
+fn take(ids: &mut HashTrieMapSync<String, Ids>, name: &str, id: &SubscriptionId) {
+    let Some(there) = ids.get_mut(name) else {
+        return;
+    };
+    there.remove_mut(id);
+    if there.is_empty() {
+        ids.remove_mut(name);
     }
 }

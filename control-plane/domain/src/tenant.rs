@@ -23,6 +23,15 @@ pub struct Tenant {
     pub delete_time: Option<Timestamp>,
 }
 
+/// What of a tenant is otherwise than at an earlier version of its configuration,
+/// read at one moment.
+#[derive(Clone, Debug)]
+pub struct TenantChanges {
+    pub tenant: Tenant,
+    /// Subscriptions that were made, changed or deleted since, as they are now.
+    pub changed: Vec<Subscription>,
+}
+
 /// Everything that matching and dispatching need of a tenant, read at one moment.
 #[derive(Clone, Debug)]
 pub struct TenantConfig {

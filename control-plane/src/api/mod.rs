@@ -51,6 +51,7 @@ mod subscriptions;
 mod tenants;
 mod trace;
 mod validate;
+mod warnings;
 mod watching;
 
 use postrider_proto::FILE_DESCRIPTOR_SET;

@@ -19,10 +19,9 @@ use super::convert::time::span;
 use super::errors::{self, Kind, Reason, Violations};
 use super::masks::Mask;
 use super::subscriptions::{Subscriptions, key};
+use super::warnings::with_warnings;
 use super::{catalogue, changes, elsewhere, names, observe, signing_keys, validate};
 
-/// Most subscriptions of one tenant: matching and its memory grow with them.
-const MAX_SUBSCRIPTIONS: usize = 10_000;
 const DEFAULT_GRACE: Duration = Duration::from_secs(86_400);
 const MAX_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
@@ -71,16 +70,18 @@ impl Subscriptions {
         };
         observe::changed(who, "subscription created", &key);
         let kind = signing_keys::main_kind(&created.settings.schemes).unwrap_or_default();
-        Ok(with_secret(self.show(&created), &created, kind))
+        let shown = with_warnings(self.show(&created), &created, &self.flow);
+        Ok(with_secret(shown, &created, kind))
     }
 
     async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
         let snapshot = self.flow.tenants.snapshot(tenant).await.map_err(errors::store)?;
-        let count = snapshot.map_or(0, |snapshot| snapshot.subscriptions.len());
-        if count < MAX_SUBSCRIPTIONS {
+        let count = snapshot.map_or(0, |snapshot| snapshot.subscription_count());
+        let most = self.flow.settings.api.max_subscriptions_per_tenant;
+        if count < most {
             return Ok(());
         }
-        let message = format!("a tenant can have {MAX_SUBSCRIPTIONS} subscriptions");
+        let message = format!("a tenant can have {most} subscriptions");
         Err(errors::plain(Reason::TooManySubscriptions, message))
     }
 
@@ -133,7 +134,7 @@ impl Subscriptions {
             let released = self.flow.release_ordering_keys(&key).await;
             released.map_err(errors::store)?;
         }
-        Ok(self.show(&changed.now))
+        Ok(with_warnings(self.show(&changed.now), &changed.now, &self.flow))
     }
 
     pub(super) async fn delete(

@@ -53,7 +53,7 @@ impl Notices {
     pub fn wanted(&self, snapshot: &Snapshot, notice: NoticeType) -> bool {
         notice == NoticeType::EndpointDisabled
             || self.0.operators.is_some()
-            || snapshot.matcher.matching(notice.name(), None).next().is_some()
+            || snapshot.wants(notice.name())
     }
 
     /// Something was written, or is to be decided about a streak.

@@ -4,20 +4,22 @@
 //! Guarantees rule 1 together with the store: what is cached may be old, but a
 //! publish made from an old version is not committed; and rule 12: a change is
 //! answered once every replica that could dispatch by the old one has read the
-//! new one.
+//! new one. A change of one subscription costs the same however many there are: what
+//! changed since the version at hand is read, and no more.
+
+mod snapshot;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use postrider_domain::content_filter::ContentFilter;
 use postrider_domain::delivery::{DeliveryState, EndReason};
-use postrider_domain::filter::Matcher;
 use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::notice::{self, By};
 use postrider_domain::subscription::{Status, Subscription};
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantConfig};
 use postrider_store::{EndWaiting, FirstFault, News, Store, StoreError, StoreResult, WriteError};
 
+pub use self::snapshot::{Candidate, Snapshot};
 use super::{Dispatcher, Notices};
 use crate::clock::Clock;
 use crate::replicas::Peers;
@@ -30,24 +32,6 @@ const END_BATCH: u32 = 1_000;
 /// How often a change made by the system itself is tried against others' changes.
 const WRITE_TRIES: usize = 5;
 
-/// A tenant's configuration at one version, ready for matching.
-pub struct Snapshot {
-    pub tenant: Tenant,
-    pub shard: Shard,
-    /// In the order of their ids.
-    pub subscriptions: Vec<Arc<Subscription>>,
-    pub matcher: Matcher,
-    /// For each subscription the condition that it has, if any.
-    pub filters: Vec<Option<ContentFilter>>,
-}
-
-impl Snapshot {
-    pub fn subscription(&self, id: &SubscriptionId) -> Option<&Arc<Subscription>> {
-        let found = self.subscriptions.binary_search_by(|other| other.id.cmp(id));
-        found.ok().and_then(|index| self.subscriptions.get(index))
-    }
-}
-
 struct Inner {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -56,7 +40,14 @@ struct Inner {
     notices: Notices,
     shards: u16,
     cached: RwLock<HashMap<TenantId, Arc<Snapshot>>>,
+    /// Held while a version is cached and given to the scheduler, so that it gets
+    /// them in their order.
+    applying: Mutex<()>,
 }
+
+/// What was read of a tenant, and which subscriptions are otherwise than before;
+/// `None`: all may be.
+type Read = (Arc<Snapshot>, Option<Vec<SubscriptionId>>);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -72,7 +63,8 @@ impl Tenants {
         shards: u16,
     ) -> Self {
         let cached = RwLock::new(HashMap::new());
-        Self(Arc::new(Inner { store, clock, dispatcher, peers, notices, shards, cached }))
+        let applying = Mutex::new(());
+        Self(Arc::new(Inner { store, clock, dispatcher, peers, notices, shards, cached, applying }))
     }
 
     pub fn shard(&self, tenant: &TenantId) -> Shard {
@@ -81,37 +73,52 @@ impl Tenants {
 
     /// The configuration as last read; read now if it never was.
     pub async fn snapshot(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
-        let cached =
-            self.0.cached.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
-        match cached {
+        match self.cached(tenant) {
             Some(snapshot) => Ok(Some(snapshot)),
             None => self.refresh(tenant).await,
         }
     }
 
-    /// Reads a tenant's configuration and brings the scheduler up to it.
+    fn cached(&self, tenant: &TenantId) -> Option<Arc<Snapshot>> {
+        self.0.cached.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
+
+    /// Reads what is new in a tenant's configuration and brings the scheduler up to
+    /// it.
     pub async fn refresh(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
-        let Some(config) = self.0.store.tenant_config(tenant).await? else {
+        let read = match self.cached(tenant) {
+            Some(known) => self.read_changes(tenant, &known).await?,
+            None => self.read_all(tenant).await?,
+        };
+        let _in_order = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((fresh, changed)) = read else {
             self.0.cached.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
-            self.retire_all_but(tenant, &[]);
+            self.retire_all_but(tenant, None);
             return Ok(None);
         };
-        let matcher = Matcher::new(&config.subscriptions);
-        let filter = |subscription: &Subscription| {
-            let source = subscription.settings.content_filter.as_str();
-            (!source.is_empty()).then(|| ContentFilter::from_stored(source))
-        };
-        let filters = config.subscriptions.iter().map(filter).collect();
-        let fresh = Arc::new(Snapshot {
-            shard: self.shard(tenant),
-            tenant: config.tenant,
-            subscriptions: config.subscriptions.into_iter().map(Arc::new).collect(),
-            matcher,
-            filters,
-        });
         let kept = self.keep(fresh);
-        self.configure(&kept);
+        match changed {
+            Some(ids) => self.configure_some(&kept, &ids),
+            None => self.configure(&kept),
+        }
         Ok(Some(kept))
+    }
+
+    async fn read_all(&self, tenant: &TenantId) -> StoreResult<Option<Read>> {
+        let config = self.0.store.tenant_config(tenant).await?;
+        Ok(config.map(|TenantConfig { tenant, subscriptions }| {
+            let shard = self.shard(&tenant.id);
+            (Arc::new(Snapshot::new(tenant, shard, subscriptions)), None)
+        }))
+    }
+
+    async fn read_changes(&self, tenant: &TenantId, known: &Snapshot) -> StoreResult<Option<Read>> {
+        let since = known.tenant.config_version;
+        let changes = self.0.store.tenant_changes(tenant, since).await?;
+        Ok(changes.map(|changes| {
+            let changed = changes.changed.iter().map(|one| one.id.clone()).collect();
+            (Arc::new(known.after(changes)), Some(changed))
+        }))
     }
 
     /// Caches a snapshot unless a newer one came first; returns the newer one.
@@ -133,20 +140,34 @@ impl Tenants {
         fresh
     }
 
+    /// Gives the scheduler these subscriptions as they are in the snapshot.
+    fn configure_some(&self, snapshot: &Snapshot, ids: &[SubscriptionId]) {
+        self.0.dispatcher.with(|scheduler, now| {
+            for id in ids {
+                match snapshot.subscription(id) {
+                    Some(there) => scheduler.configure(Arc::clone(there), snapshot.shard, now),
+                    None => scheduler.retire(&SubscriptionKey {
+                        tenant: snapshot.tenant.id.clone(),
+                        subscription: id.clone(),
+                    }),
+                }
+            }
+        });
+    }
+
     fn configure(&self, snapshot: &Snapshot) {
         self.0.dispatcher.with(|scheduler, now| {
-            for subscription in &snapshot.subscriptions {
+            for subscription in snapshot.subscriptions() {
                 scheduler.configure(Arc::clone(subscription), snapshot.shard, now);
             }
         });
-        let kept: Vec<&SubscriptionId> = snapshot.subscriptions.iter().map(|s| &s.id).collect();
-        self.retire_all_but(&snapshot.tenant.id, &kept);
+        self.retire_all_but(&snapshot.tenant.id, Some(snapshot));
     }
 
-    fn retire_all_but(&self, tenant: &TenantId, kept: &[&SubscriptionId]) {
+    fn retire_all_but(&self, tenant: &TenantId, kept: Option<&Snapshot>) {
         self.0.dispatcher.with(|scheduler, _| {
             for key in scheduler.lanes_of_tenant(tenant) {
-                if kept.binary_search(&&key.subscription).is_err() {
+                if kept.is_none_or(|kept| kept.subscription(&key.subscription).is_none()) {
                     scheduler.retire(&key);
                 }
             }
@@ -155,6 +176,7 @@ impl Tenants {
 
     /// Gives the lanes of newly owned shards what is cached of them.
     pub fn configure_shards(&self, shards: &[Shard]) {
+        let _in_order = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let cached: Vec<Arc<Snapshot>> = {
             let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
             cached.values().filter(|s| shards.contains(&s.shard)).cloned().collect()

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use postrider_domain::ids::{Region, Shard, SubscriptionKey, TenantId};
 use postrider_domain::notice::Announcement;
 use postrider_domain::subscription::{Status, Subscription};
-use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 
 use crate::error::{StoreError, StoreResult};
@@ -68,6 +68,12 @@ pub trait ConfigStore {
     /// A tenant that is not deleted, with its subscriptions that are not
     /// deleted (in the order of their ids), read at one moment.
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>>;
+
+    /// What of a tenant that is not deleted has changed since it had the configuration
+    /// version `since`, deleted subscriptions included, read at one moment. It costs
+    /// what it finds.
+    async fn tenant_changes(&self, id: &TenantId, since: i64)
+    -> StoreResult<Option<TenantChanges>>;
 
     /// The configuration versions of these tenants (0 for one that is unknown or
     /// deleted), in the order asked.

@@ -24,7 +24,7 @@ use postrider_domain::notice::Announcement;
 use postrider_domain::operation::Operation;
 use postrider_domain::streak::{Stage, Streak};
 use postrider_domain::subscription::Subscription;
-use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 
 use crate::*;
@@ -103,6 +103,7 @@ in_time!(ConfigStore {
     fn update_tenant(tenant: &Tenant, expected: i64) -> Result<Tenant, WriteError>;
     fn delete_tenant(id: &TenantId, expected: i64, now: Timestamp) -> Result<(i64, u64), WriteError>;
     fn tenant_config(id: &TenantId) -> StoreResult<Option<TenantConfig>>;
+    fn tenant_changes(id: &TenantId, since: i64) -> StoreResult<Option<TenantChanges>>;
     fn config_versions(ids: &[TenantId]) -> StoreResult<Vec<i64>>;
     fn create_subscription(subscription: &Subscription) -> Result<i64, WriteError>;
     fn get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;

@@ -22,7 +22,7 @@ use postrider_domain::notice::Announcement;
 use postrider_domain::operation::Operation;
 use postrider_domain::streak::{Stage, Streak};
 use postrider_domain::subscription::Subscription;
-use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
     AgentSighting, Backlog, Cancelled, CatalogueError, Claim, ClaimLimits, ClusterView, Concluded,
@@ -104,6 +104,7 @@ passed_on!(ConfigStore {
     update_tenant(tenant: &Tenant, expected: i64) -> Result<Tenant, WriteError>;
     delete_tenant(id: &TenantId, expected: i64, now: Timestamp) -> Result<(i64, u64), WriteError>;
     tenant_config(id: &TenantId) -> StoreResult<Option<TenantConfig>>;
+    tenant_changes(id: &TenantId, since: i64) -> StoreResult<Option<TenantChanges>>;
     config_versions(ids: &[TenantId]) -> StoreResult<Vec<i64>>;
     create_subscription(subscription: &Subscription) -> Result<i64, WriteError>;
     get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;

@@ -348,7 +348,7 @@ fn literal_flow(literal: &LiteralValue, scope: Scope) -> Flow {
     Flow { work: Cost::ZERO, carries: Cost::text(bytes, scope.is_some()), result }
 }
 
-fn is_event(node: &IdedExpr) -> bool {
+pub(super) fn is_event(node: &IdedExpr) -> bool {
     matches!(&node.expr, Expr::Ident(name) if name == EVENT)
 }
 

@@ -1,11 +1,11 @@
 //! Content filters: what they let through, what is refused when one is set, and
 //! that nothing written in one, or in a payload, gets further than a failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::content_filter::{
-    ContentFilter, FilterError, FilterFailure, FilterInput, MAX_NESTING, MAX_PAYLOAD_BYTES,
-    MAX_SOURCE_BYTES, Position,
+    ContentFilter, FilterError, FilterFailure, FilterInput, FilterScope, MAX_NESTING,
+    MAX_PAYLOAD_BYTES, MAX_SOURCE_BYTES, Position,
 };
 
 const PAYMENT: &str = r#"{"id": "pay_1", "amount": 12500, "rate": 0.25, "limit": "99.50",
@@ -59,6 +59,64 @@ fn a_filter_sees_type_account_attributes_and_payload() {
         let no = format!("!({})", yes.rsplit("matters\n").next().unwrap());
         assert_eq!(ask(&no, PAYMENT), Ok(false), "{no}");
     }
+}
+
+/// Of each that is said never to be true the interpreter says no, or fails.
+#[test]
+fn what_can_never_be_true_is_known() {
+    let accounts = BTreeSet::from(["acc-1".to_owned()]);
+    let event_types = ["payment.*".parse().unwrap()];
+    let scope = FilterScope { event_types: &event_types, accounts: &accounts };
+    let never = |source: &str| ContentFilter::compile(source).unwrap().is_never_true(scope);
+    for source in [
+        "false",
+        "event.account == 5",
+        "5 == event.account",
+        "!(event.account != 5)",
+        "event.account == null",
+        "event.account > 5",
+        "event.account in [1, 2]",
+        "event.account in []",
+        "event.type == true",
+        "event.type == 'refund.made'",
+        "event.type in ['refund.made', 'order.made']",
+        "event.account == 'acc-2'",
+        "event.attributes.currency == 5",
+        "event.attributes['currency'] == 5",
+        "event.attributes == 'EUR'",
+        "size(event.attributes) == '2'",
+        "'a' == 'b'",
+        "event.payload.amount > 1 && event.account == 5",
+        "event.account == 5 || event.type == 7",
+        "event.payload.live ? event.account == 5 : false",
+        "[1] == 'a'",
+        "int(event.attributes.currency) == 'EUR'",
+        "event.type.startsWith('payment') == 1",
+    ] {
+        assert!(never(source), "{source}");
+        assert_ne!(ask(source, PAYMENT), Ok(true), "{source}");
+    }
+    for source in [
+        "true",
+        "event.account == 'acc-1'",
+        "event.type == 'payment.completed'",
+        "event.type in ['refund.made', 'payment.completed']",
+        "event.account != 5",
+        "event.account == 5 || event.payload.amount > 1",
+        "event.account == 5 ? false : true",
+        "!(event.account == 5)",
+        "event.payload.amount == '5' || event.payload.amount == 12500",
+        "event.payload.note == null",
+        "event.payload.amount == 12500.0",
+        "event.attributes.currency in ['EUR']",
+        "event.payload.lines.exists(line, line.sku == 'b')",
+    ] {
+        assert!(!never(source), "{source}");
+        assert_eq!(ask(source, PAYMENT), Ok(true), "{source}");
+    }
+    let wide = FilterScope { event_types: &["*".parse().unwrap()], accounts: &BTreeSet::new() };
+    let other = ContentFilter::compile("event.account == '' && event.type == 'x'").unwrap();
+    assert!(!other.is_never_true(wide) && other.is_never_true(scope));
 }
 
 #[test]

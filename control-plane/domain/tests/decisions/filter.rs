@@ -1,12 +1,31 @@
 //! Patterns, scopes, and the index against the plain rule.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::event_type_name::{EventTypeError, EventTypePattern, validate_event_type};
 use postrider_domain::filter::{Matcher, matches};
+use postrider_domain::ids::SubscriptionId;
 use postrider_domain::subscription::{Settings, Status, Subscription};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use proptest::prelude::*;
+
+/// All of them, under their places.
+fn matcher_of(all: &[Subscription]) -> Matcher {
+    let mut matcher = Matcher::default();
+    for (place, one) in all.iter().enumerate() {
+        matcher.insert(&id(place), &one.settings);
+    }
+    matcher
+}
+
+fn id(place: usize) -> SubscriptionId {
+    format!("s{place:03}").parse().unwrap()
+}
+
+fn found(matcher: &Matcher, event_type: &str, account: Option<&str>) -> Vec<usize> {
+    let place = |id: &SubscriptionId| id.as_str()[1..].parse().unwrap();
+    matcher.matching(event_type, account).map(place).collect()
+}
 
 fn subscription(patterns: &[&str], accounts: &[&str]) -> Subscription {
     let now = Timestamp::from_micros(0);
@@ -101,10 +120,10 @@ fn a_subscription_is_found_once_however_many_of_its_patterns_match() {
         subscription(&["*", "a.*", "a.b.*", "a.b.c"], &[]),
         subscription(&["a.*", "a.b.c"], &["x"]),
     ];
-    let matcher = Matcher::new(&all);
-    assert_eq!(matcher.matching("a.b.c", Some("x")).collect::<Vec<_>>(), [0, 1]);
-    assert_eq!(matcher.matching("a.b.c", None).collect::<Vec<_>>(), [0]);
-    assert_eq!(Matcher::new(&[]).matching("a", None).count(), 0);
+    let matcher = matcher_of(&all);
+    assert_eq!(found(&matcher, "a.b.c", Some("x")), [0, 1]);
+    assert_eq!(found(&matcher, "a.b.c", None), [0]);
+    assert_eq!(found(&Matcher::default(), "a", None), [0; 0]);
 }
 
 /// Few different names, so that they meet.
@@ -137,8 +156,35 @@ proptest! {
         let plain: Vec<usize> = (0..all.len())
             .filter(|index| matches(&all[*index].settings, &event_type, account))
             .collect();
-        let indexed: Vec<usize> = Matcher::new(&all).matching(&event_type, account).collect();
-        prop_assert_eq!(indexed, plain);
+        prop_assert_eq!(found(&matcher_of(&all), &event_type, account), plain);
+    }
+
+    /// However it came about; and what it was made from stays as it was.
+    #[test]
+    fn the_index_agrees_with_the_rule_after_changes(
+        before in proptest::collection::vec(any_subscription(), 0..20),
+        changes in proptest::collection::vec((0_usize..25, any_subscription(), any::<bool>()), 0..20),
+        event_type in name(),
+        account in proptest::option::of(prop_oneof!["x", "y", "w"]),
+    ) {
+        let account = account.as_deref();
+        let first = matcher_of(&before);
+        let earlier = found(&first, &event_type, account);
+        let mut there: BTreeMap<usize, Subscription> = before.into_iter().enumerate().collect();
+        let mut matcher = first.clone();
+        for (place, new, deleted) in changes {
+            if let Some(old) = there.remove(&place) {
+                matcher.remove(&id(place), &old.settings);
+            }
+            if !deleted {
+                matcher.insert(&id(place), &new.settings);
+                there.insert(place, new);
+            }
+        }
+        let plain = there.iter().filter(|(_, one)| matches(&one.settings, &event_type, account));
+        let plain: Vec<usize> = plain.map(|(place, _)| *place).collect();
+        prop_assert_eq!(found(&matcher, &event_type, account), plain);
+        prop_assert_eq!(found(&first, &event_type, account), earlier);
     }
 
     #[test]
@@ -162,12 +208,31 @@ fn everything_leaves_out_postriders_own() {
     for (patterns, wanted) in cases {
         let subscription = subscription(patterns, &[]);
         assert_eq!(matches(&subscription.settings, own, None), wanted, "{patterns:?}");
-        let matcher = Matcher::new(&[subscription]);
+        let matcher = matcher_of(&[subscription]);
         assert_eq!(matcher.matching(own, None).count(), usize::from(wanted), "{patterns:?}");
     }
     let everything = subscription(&["*"], &["acc-1"]);
     assert!(!matches(&everything.settings, own, Some("acc-1")));
-    let matcher = Matcher::new(&[everything]);
+    let matcher = matcher_of(&[everything]);
     assert_eq!(matcher.matching(own, Some("acc-1")).count(), 0);
     assert_eq!(matcher.matching("postriders.x", Some("acc-1")).count(), 1);
+}
+
+/// Too many types and accounts to be listed under each.
+#[test]
+fn the_widest_subscriptions_are_found_too_and_taken_out_again() {
+    let types: Vec<String> = (0..256).map(|n| format!("t{n}.x")).collect();
+    let accounts: Vec<String> = (0..1_000).map(|n| format!("a{n}")).collect();
+    let text = |all: &'static [String]| all.iter().map(String::as_str).collect::<Vec<_>>();
+    let (types, accounts) = (text(types.leak()), text(accounts.leak()));
+    let all = [subscription(&types, &accounts), subscription(&["t7.*"], &["a9"])];
+    let mut matcher = matcher_of(&all);
+    assert_eq!(found(&matcher, "t7.x", Some("a9")), [0, 1]);
+    assert_eq!(found(&matcher, "t8.x", Some("a9")), [0]);
+    assert_eq!(found(&matcher, "t7.y", Some("a9")), [1]);
+    assert_eq!(found(&matcher, "t7.x", None), [0; 0]);
+    matcher.remove(&id(0), &all[0].settings);
+    assert_eq!(found(&matcher, "t7.x", Some("a9")), [1]);
+    matcher.remove(&id(1), &all[1].settings);
+    assert_eq!(found(&matcher, "t7.x", Some("a9")), [0; 0]);
 }

@@ -247,6 +247,7 @@ pub fn to_proto(
         exhausted_key_policy: delivering::exhausted_key_policy_to_proto(settings.exhausted_key)
             .into(),
         auto_disable: Some(delivering::auto_disable_to_proto(settings.auto_disable)),
+        warnings: Vec::new(),
         json_form: signature::json_form_to_proto(settings.json_form).into(),
     }
 }

@@ -62,6 +62,29 @@ async fn tenants_live_and_die() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_as_many_subscriptions_as_the_setting_says() {
+    let mut api = Api::with(&[("api.max_subscriptions_per_tenant", "2")]).await;
+    api.tenant("acme").await;
+    let first = api.subscription("one", |_| ()).await;
+    api.subscription("two", |_| ()).await;
+    let create = v1::CreateSubscriptionRequest {
+        parent: "tenants/acme".into(),
+        subscription_id: "three".into(),
+        subscription: Some(v1::Subscription {
+            url: "https://example.com".into(),
+            event_types: vec!["*".into()],
+            ..Default::default()
+        }),
+    };
+    let refused = api.subscriptions.create_subscription(create.clone()).await.unwrap_err();
+    assert_eq!(reason(&refused), "TOO_MANY_SUBSCRIPTIONS");
+    let delete = v1::DeleteSubscriptionRequest { name: first.name, ..Default::default() };
+    api.subscriptions.delete_subscription(delete).await.unwrap();
+    api.subscriptions.create_subscription(create).await.unwrap();
+    api.plane.stop().await;
+}
+
+#[tokio::test]
 async fn subscriptions_are_changed_by_mask_and_status() {
     let mut api = Api::start().await;
     api.tenant("acme").await;

@@ -5,6 +5,7 @@ mod configuration;
 mod history;
 mod repeated;
 mod updates;
+mod warnings;
 
 use std::time::Duration;
 
@@ -38,8 +39,13 @@ struct Api {
 
 impl Api {
     async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With settings of a test's own.
+    async fn with(settings: &[(&'static str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let flags = [
+        let mut flags = vec![
             ("server.listen", "127.0.0.1:0".to_owned()),
             ("server.metrics_listen", String::new()),
             ("publish.allow_unknown_event_types", "true".to_owned()),
@@ -47,6 +53,7 @@ impl Api {
             ("database.data_dir", directory.path().display().to_string()),
             ("api.test_agent_wait_milliseconds", "50".to_owned()),
         ];
+        flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let plane = serve::start(Settings::load(None, &flags).unwrap(), None).await.unwrap();
         let channel = Channel::from_shared(format!("http://{}", plane.address))
             .unwrap()

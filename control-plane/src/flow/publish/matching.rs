@@ -11,7 +11,7 @@ use postrider_domain::content_filter::{ContentFilter, FilterInput};
 use postrider_domain::subscription::{Status, Subscription};
 
 use super::{PublishError, PublishInput};
-use crate::flow::tenants::Snapshot;
+use crate::flow::tenants::{Candidate, Snapshot};
 
 /// A subscription that gets the event.
 pub(super) struct Match {
@@ -28,11 +28,9 @@ pub(super) async fn matching(
 ) -> Result<Vec<Match>, PublishError> {
     let mut matches = Vec::new();
     let mut seen = None;
-    for index in snapshot.matcher.matching(&input.event_type, input.account.as_deref()) {
-        let Some(subscription) = snapshot.subscriptions.get(index) else {
-            continue;
-        };
-        let filter_failed = match snapshot.filters.get(index).and_then(Option::as_ref) {
+    for one in snapshot.candidates(&input.event_type, input.account.as_deref()) {
+        let Candidate { subscription, filter } = one;
+        let filter_failed = match filter {
             None => false,
             Some(filter) => {
                 if seen.is_some() {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
-use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
     ConfigStore, News, Page, StoreResult, SubscriptionQuery, TenantQuery, WriteError,
@@ -86,6 +86,23 @@ impl ConfigStore for MemoryStore {
         Ok(Some(TenantConfig { tenant: tenant.clone(), subscriptions: living.cloned().collect() }))
     }
 
+    async fn tenant_changes(
+        &self,
+        id: &TenantId,
+        since: i64,
+    ) -> StoreResult<Option<TenantChanges>> {
+        let tables = self.tables()?;
+        let Some(tenant) = tables.living_tenant(id) else {
+            return Ok(None);
+        };
+        let is_changed = |key: &SubscriptionKey| {
+            tables.written_at.get(key).is_some_and(|version| *version > since)
+        };
+        let of_tenant = tables.subscriptions.iter().filter(|(key, _)| key.tenant == *id);
+        let changed = of_tenant.filter(|(key, _)| is_changed(key)).map(|(_, one)| one.clone());
+        Ok(Some(TenantChanges { tenant: tenant.clone(), changed: changed.collect() }))
+    }
+
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
         let tables = self.tables()?;
         let version = |id| tables.living_tenant(id).map_or(0, |tenant| tenant.config_version);
@@ -102,7 +119,9 @@ impl ConfigStore for MemoryStore {
             return Err(WriteError::AlreadyExists);
         }
         tables.subscriptions.insert(subscription.key(), subscription.clone());
-        raise_version(&mut tables, &subscription.tenant)
+        let version = raise_version(&mut tables, &subscription.tenant)?;
+        tables.written_at.insert(subscription.key(), version);
+        Ok(version)
     }
 
     async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>> {
@@ -136,6 +155,7 @@ impl ConfigStore for MemoryStore {
         let version = raise_version(&mut tables, &subscription.tenant)?;
         let written = Subscription { revision: expected_revision + 1, ..subscription.clone() };
         tables.subscriptions.insert(key.clone(), written);
+        tables.written_at.insert(key.clone(), version);
         if news.ends_streak {
             tables.failing.remove(&key);
         }

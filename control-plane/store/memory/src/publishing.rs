@@ -58,14 +58,14 @@ impl PublishingStore for MemoryStore {
 /// What becomes of an item, before anything is written.
 fn judge(tables: &Tables, item: &NewEvent) -> Published {
     let event = &item.event;
-    if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency) {
-        if let Some(used) = used_key(tables, &event.tenant, key, event.create_time()) {
-            return Published::Duplicate {
-                event: used.event,
-                matched: used.matched,
-                same_request: used.request_hash == asked.request_hash,
-            };
-        }
+    if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency)
+        && let Some(used) = used_key(tables, &event.tenant, key, event.create_time())
+    {
+        return Published::Duplicate {
+            event: used.event,
+            matched: used.matched,
+            same_request: used.request_hash == asked.request_hash,
+        };
     }
     let tenant = tables.living_tenant(&event.tenant);
     match tenant.is_some_and(|tenant| tenant.config_version == item.config_version) {

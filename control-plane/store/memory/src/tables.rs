@@ -50,6 +50,8 @@ pub struct Tables {
     pub regions: BTreeMap<Region, StoppedClock>,
     pub tenants: BTreeMap<TenantId, Tenant>,
     pub subscriptions: BTreeMap<SubscriptionKey, Subscription>,
+    /// The configuration version that each subscription's last change made.
+    pub written_at: BTreeMap<SubscriptionKey, i64>,
     pub catalogue_version: i64,
     pub event_types: BTreeMap<String, EventType>,
     pub events: BTreeMap<(TenantId, EventId), Event>,
@@ -86,6 +88,7 @@ impl Tables {
             regions: BTreeMap::new(),
             tenants: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            written_at: BTreeMap::new(),
             catalogue_version: 1,
             event_types: BTreeMap::new(),
             events: BTreeMap::new(),

@@ -26,6 +26,8 @@ CREATE TABLE tenants (
 
 CREATE TABLE subscriptions (
     revision        bigint   NOT NULL,
+    -- The tenant's config_version that its last change made.
+    config_version  bigint   NOT NULL,
     create_time     bigint   NOT NULL,
     update_time     bigint   NOT NULL,
     delete_time     bigint,
@@ -47,6 +49,7 @@ CREATE TABLE subscriptions (
     signing_keys    text NOT NULL,
     PRIMARY KEY (tenant, id)
 );
+CREATE INDEX subscriptions_changed ON subscriptions (tenant, config_version);
 CREATE INDEX subscriptions_deleted ON subscriptions (shard) WHERE delete_time IS NOT NULL;
 
 CREATE TABLE events (

@@ -42,12 +42,15 @@ CREATE TABLE subscriptions (
     -- The last number given to a delivery (rule 7).
     sequence      INTEGER NOT NULL DEFAULT 0,
     revision      INTEGER NOT NULL,
+    -- The tenant's config_version that its last change made.
+    config_version INTEGER NOT NULL,
     create_time   INTEGER NOT NULL,
     update_time   INTEGER NOT NULL,
     delete_time   INTEGER,
     PRIMARY KEY (tenant, id)
 ) STRICT;
 
+CREATE INDEX subscriptions_changed ON subscriptions (tenant, config_version);
 CREATE INDEX subscriptions_deleted ON subscriptions (shard) WHERE delete_time IS NOT NULL;
 
 CREATE TABLE events (

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
-use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use sqlx::PgConnection;
 
@@ -50,14 +50,22 @@ const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version 
 
 const CREATE_SUBSCRIPTION: &str = "INSERT INTO subscriptions
     (tenant, id, region, display_name, url, search, status, status_reason, settings, signing_keys,
-        paused_total_us, paused_since, update_time, delete_time, revision, create_time, shard)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+        paused_total_us, paused_since, update_time, delete_time, config_version, revision, create_time,
+        shard)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
     SET region = $3, display_name = $4, url = $5, search = $6, status = $7, status_reason = $8,
         settings = $9, signing_keys = $10, paused_total_us = $11, paused_since = $12,
-        update_time = $13, delete_time = $14, revision = revision + 1
-    WHERE tenant = $1 AND id = $2 AND revision = $15 AND delete_time IS NULL";
+        update_time = $13, delete_time = $14, config_version = $15, revision = revision + 1
+    WHERE tenant = $1 AND id = $2 AND revision = $16 AND delete_time IS NULL";
+
+/// In the order of the index that finds them.
+const TENANT_CHANGES: &str = concat!(
+    "SELECT ",
+    subscription_columns!(),
+    " FROM subscriptions WHERE tenant = $1 AND config_version > $2 ORDER BY config_version"
+);
 
 /// 1 HELD, 2 WAITING.
 /// Not by EXISTS: while the planner took a backlog for small, it began with that, and
@@ -155,15 +163,7 @@ impl ConfigStore for PostgresStore {
 
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {
         let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
-        let tenant = sqlx::query(concat!(
-            "SELECT ",
-            tenant_columns!(),
-            " FROM tenants WHERE id = $1 AND delete_time IS NULL"
-        ))
-        .bind(id.as_str())
-        .fetch_optional(&mut *transaction)
-        .await
-        .checked()?;
+        let tenant = living_tenant(&mut transaction, id).await?;
         let subscriptions = sqlx::query(concat!(
             "SELECT ",
             subscription_columns!(),
@@ -177,10 +177,29 @@ impl ConfigStore for PostgresStore {
         let Some(tenant) = tenant else {
             return Ok(None);
         };
-        Ok(Some(TenantConfig {
-            tenant: rows::tenant(&tenant)?,
-            subscriptions: rows::read(&subscriptions, rows::subscription)?,
-        }))
+        let subscriptions = rows::read(&subscriptions, rows::subscription)?;
+        Ok(Some(TenantConfig { tenant, subscriptions }))
+    }
+
+    async fn tenant_changes(
+        &self,
+        id: &TenantId,
+        since: i64,
+    ) -> StoreResult<Option<TenantChanges>> {
+        let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
+        let tenant = living_tenant(&mut transaction, id).await?;
+        let changed = sqlx::query(TENANT_CHANGES)
+            .bind(id.as_str())
+            .bind(since)
+            .fetch_all(&mut *transaction)
+            .await
+            .checked()?;
+        transaction.commit().await.checked()?;
+        let Some(tenant) = tenant else {
+            return Ok(None);
+        };
+        let changed = rows::read(&changed, rows::subscription)?;
+        Ok(Some(TenantChanges { tenant, changed }))
     }
 
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
@@ -202,7 +221,7 @@ impl ConfigStore for PostgresStore {
         let Some(version) = version else {
             return Err(WriteError::NotFound);
         };
-        bind_subscription(CREATE_SUBSCRIPTION, subscription)?
+        bind_subscription(CREATE_SUBSCRIPTION, subscription, version)?
             .bind(subscription.revision)
             .bind(subscription.create_time.as_micros())
             .bind(self.shard(&subscription.tenant))
@@ -245,7 +264,7 @@ impl ConfigStore for PostgresStore {
         let Some(version) = version else {
             return Err(WriteError::NotFound);
         };
-        let done = bind_subscription(UPDATE_SUBSCRIPTION, subscription)?
+        let done = bind_subscription(UPDATE_SUBSCRIPTION, subscription, version)?
             .bind(expected_revision)
             .execute(&mut *transaction)
             .await
@@ -275,6 +294,22 @@ impl ConfigStore for PostgresStore {
     }
 }
 
+async fn living_tenant(
+    connection: &mut PgConnection,
+    id: &TenantId,
+) -> StoreResult<Option<Tenant>> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        tenant_columns!(),
+        " FROM tenants WHERE id = $1 AND delete_time IS NULL"
+    ))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .checked()?;
+    row.as_ref().map(rows::tenant).transpose()
+}
+
 /// Locks a tenant that is not deleted, and raises its version.
 async fn raise_version(
     connection: &mut PgConnection,
@@ -287,10 +322,11 @@ async fn raise_version(
         .checked()
 }
 
-/// Parameters 1 to 14 of both statements that write a subscription.
+/// Parameters 1 to 15 of both statements that write a subscription.
 fn bind_subscription<'q>(
     sql: &'static str,
     subscription: &'q Subscription,
+    config_version: i64,
 ) -> StoreResult<PgQuery<'q>> {
     let Subscription { tenant, id, settings, .. } = subscription;
     Ok(sqlx::query(sql)
@@ -307,7 +343,8 @@ fn bind_subscription<'q>(
         .bind(codec::micros(subscription.paused_clock.total))
         .bind(subscription.paused_clock.since.map(Timestamp::as_micros))
         .bind(subscription.update_time.as_micros())
-        .bind(subscription.delete_time.map(Timestamp::as_micros)))
+        .bind(subscription.delete_time.map(Timestamp::as_micros))
+        .bind(config_version))
 }
 
 /// Why a conditional change found no row: given the deletion time of what is there.

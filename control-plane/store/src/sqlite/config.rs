@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
-use postrider_domain::tenant::{Tenant, TenantConfig};
+use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
@@ -48,7 +48,7 @@ const INSERT_SUBSCRIPTION: &str = concat!(
     "INSERT INTO subscriptions (",
     subscription_columns!(),
     ", display_name, url, region, search, \
-     shard) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+     config_version, shard) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
      ON CONFLICT (tenant, id) DO NOTHING"
 );
 const GET_SUBSCRIPTION: &str =
@@ -56,12 +56,18 @@ const GET_SUBSCRIPTION: &str =
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions SET status = ?3, status_reason = ?4, \
      settings = ?5, signing_keys = ?6, paused_total = ?7, paused_since = ?8, revision = ?9 + 1, \
      create_time = ?10, update_time = ?11, delete_time = ?12, display_name = ?13, url = ?14, \
-     region = ?15, search = ?16 \
+     region = ?15, search = ?16, config_version = ?17 \
      WHERE tenant = ?1 AND id = ?2 AND revision = ?9 AND delete_time IS NULL";
 const CONFIG_SUBSCRIPTIONS: &str = concat!(
     "SELECT ",
     subscription_columns!(),
     " FROM subscriptions WHERE tenant = ? AND delete_time IS NULL ORDER BY id"
+);
+const TENANT_CHANGES: &str = concat!(
+    "SELECT ",
+    subscription_columns!(),
+    " FROM subscriptions INDEXED BY subscriptions_changed \
+     WHERE tenant = ? AND config_version > ? ORDER BY config_version"
 );
 const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id FROM json_each(?1) j \
      CROSS JOIN subscriptions s INDEXED BY subscriptions_deleted ON s.shard = j.value \
@@ -164,6 +170,24 @@ impl ConfigStore for SqliteStore {
         Ok(Some(TenantConfig { tenant, subscriptions }))
     }
 
+    async fn tenant_changes(
+        &self,
+        id: &TenantId,
+        since: i64,
+    ) -> StoreResult<Option<TenantChanges>> {
+        let mut reader = self.reader().await?;
+        let mut tx = reader.begin().await.map_err(stored)?;
+        let tenant = find_tenant(&mut tx, id).await?;
+        let Some(tenant) = tenant.filter(|tenant| tenant.delete_time.is_none()) else {
+            return Ok(None);
+        };
+        let mut values = Values::default();
+        values.text(id.as_str()).add(since);
+        let rows = values.run(&mut tx, TENANT_CHANGES).await?;
+        let changed = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
+        Ok(Some(TenantChanges { tenant, changed }))
+    }
+
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
         let versions = config_versions(&mut *self.reader().await?, ids.iter()).await?;
         Ok(ids.iter().map(|id| versions.get(id).copied().unwrap_or(0)).collect())
@@ -174,11 +198,11 @@ impl ConfigStore for SqliteStore {
         put_key_and_state(&mut values, subscription)?;
         put_times(&mut values, subscription, subscription.revision);
         put_searched(&mut values, subscription);
-        values.add(i64::from(Shard::of(&subscription.tenant, self.shards).0));
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let version = raise_version(&mut tx, &subscription.tenant).await?;
         let version = version.ok_or(WriteError::NotFound)?;
+        values.add(version).add(i64::from(Shard::of(&subscription.tenant, self.shards).0));
         if values.change(&mut tx, INSERT_SUBSCRIPTION).await? == 0 {
             return Err(WriteError::AlreadyExists);
         }
@@ -209,6 +233,9 @@ impl ConfigStore for SqliteStore {
         put_searched(&mut values, subscription);
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
+        let version = raise_version(&mut tx, &subscription.tenant).await?;
+        let version = version.ok_or(WriteError::NotFound)?;
+        values.add(version);
         if values.change(&mut tx, UPDATE_SUBSCRIPTION).await? == 0 {
             let found = find_subscription(&mut tx, &subscription.key()).await?;
             return Err(match found {
@@ -216,8 +243,6 @@ impl ConfigStore for SqliteStore {
                 _ => WriteError::NotFound,
             });
         }
-        let version = raise_version(&mut tx, &subscription.tenant).await?;
-        let version = version.ok_or(WriteError::NotFound)?;
         notices::of_change(&mut tx, &subscription.key(), news, self.shards).await?;
         tx.commit().await?;
         Ok(version)

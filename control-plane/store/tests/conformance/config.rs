@@ -30,6 +30,43 @@ conformance! {
         assert_eq!(versions.unwrap(), [0, 2, 2]);
     }
 
+    async fn what_changed_since_a_version_is_found(engine) {
+        let world = World::new(engine).await;
+        let (store, tenant) = (&world.store, world.tenant());
+        World::named(engine, "other", "hook").await;
+        let changes = async |since: i64| {
+            let found = store.tenant_changes(tenant, since).await.unwrap().unwrap();
+            let one = |one: Subscription| {
+                format!("{}{}", one.id, if one.delete_time.is_some() { " gone" } else { "" })
+            };
+            let mut named: Vec<String> = found.changed.into_iter().map(one).collect();
+            named.sort();
+            (found.tenant.config_version, named)
+        };
+        let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(changes(1).await, (2, named(&["hook"])));
+        assert_eq!(changes(2).await, (2, named(&[])));
+        for id in ["a", "b", "c"] {
+            store.create_subscription(&subscription(tenant, id, world.now)).await.unwrap();
+        }
+        assert_eq!(changes(2).await, (5, named(&["a", "b", "c"])));
+        assert_eq!(changes(4).await, (5, named(&["c"])));
+        let a = subscription(tenant, "a", world.now);
+        store.update_subscription(&a, 1, &News::default()).await.unwrap();
+        let b = Subscription { delete_time: Some(world.now), ..subscription(tenant, "b", world.now) };
+        assert_eq!(store.update_subscription(&b, 1, &News::default()).await.unwrap(), 7);
+        assert_eq!(changes(5).await, (7, named(&["a", "b gone"])));
+        assert_eq!(changes(6).await, (7, named(&["b gone"])));
+        assert_eq!(changes(0).await, (7, named(&["a", "b gone", "c", "hook"])));
+        // A change that did not happen leaves no trace.
+        assert!(store.update_subscription(&a, 1, &News::default()).await.is_err());
+        let of_tenant = store.get_tenant(tenant).await.unwrap().unwrap();
+        store.update_tenant(&of_tenant, 1).await.unwrap();
+        assert_eq!(changes(7).await, (8, named(&[])));
+        store.delete_tenant(tenant, 2, world.now).await.unwrap();
+        assert!(store.tenant_changes(tenant, 0).await.unwrap().is_none());
+    }
+
     async fn every_change_raises_the_config_version(engine) {
         let world = World::new(engine).await;
         let (store, now) = (&world.store, world.now + SECOND);

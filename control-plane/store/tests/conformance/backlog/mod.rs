@@ -7,6 +7,7 @@
 
 mod ended;
 mod held;
+mod subscriptions;
 mod waiting;
 
 use std::sync::Arc;

@@ -1,0 +1,49 @@
+//! What is probably not meant by a subscription's settings.
+//!
+//! Fed by its creation and its updates; feeds their answers. Guarantees nothing: a
+//! warning stops nobody, and what is not warned of may be wrong as well.
+
+use postrider_domain::content_filter::{ContentFilter, FilterScope};
+use postrider_domain::subscription::{Settings, Subscription};
+use postrider_proto::v1;
+
+use super::names;
+use crate::flow::Flow;
+
+/// The subscription as shown, with what is to be said about it.
+pub fn with_warnings(
+    mut shown: v1::Subscription,
+    subscription: &Subscription,
+    flow: &Flow,
+) -> v1::Subscription {
+    let settings = &subscription.settings;
+    let region = &settings.region;
+    let served = flow.cluster.view().agents.iter().any(|agent| agent.region == *region)
+        || flow.dispatcher.look(|scheduler, _| scheduler.region_has_agent(region));
+    if !served {
+        let name = names::of_region(region);
+        let description = format!("{name} has no agent: deliveries wait until one is there");
+        shown.warnings.push(warning("region", "REGION_HAS_NO_AGENT", description));
+    }
+    if is_never_true(settings) {
+        let description = "is true for no event that the subscription could get; only events \
+                           for which it fails are delivered";
+        let reason = "CONTENT_FILTER_NEVER_TRUE";
+        shown.warnings.push(warning("content_filter", reason, description));
+    }
+    shown
+}
+
+fn is_never_true(settings: &Settings) -> bool {
+    if settings.content_filter.is_empty() {
+        return false;
+    }
+    let (event_types, accounts) = (&settings.event_types, &settings.accounts);
+    let scope = FilterScope { event_types, accounts };
+    ContentFilter::from_stored(&settings.content_filter).is_never_true(scope)
+}
+
+fn warning(field: &str, reason: &str, description: impl Into<String>) -> v1::SubscriptionWarning {
+    let (field, reason) = (field.to_owned(), reason.to_owned());
+    v1::SubscriptionWarning { field, reason, description: description.into() }
+}

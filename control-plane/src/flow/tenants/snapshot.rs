@@ -1,0 +1,172 @@
+//! A tenant's configuration at one version, ready for matching.
+//!
+//! Fed by `tenants` with what the store has; feeds publishing, and whoever asks for a
+//! subscription. Guarantees that making the next version of it costs what has
+//! changed: what has not is shared, down to the compiled filters.
+
+use std::sync::Arc;
+
+use postrider_domain::content_filter::ContentFilter;
+use postrider_domain::filter::Matcher;
+use postrider_domain::ids::{Shard, SubscriptionId};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::tenant::{Tenant, TenantChanges};
+use rpds::RedBlackTreeMapSync;
+
+/// A tenant's configuration at one version.
+pub struct Snapshot {
+    pub tenant: Tenant,
+    pub shard: Shard,
+    subscriptions: RedBlackTreeMapSync<SubscriptionId, Entry>,
+    matcher: Matcher,
+}
+
+#[derive(Clone)]
+struct Entry {
+    subscription: Arc<Subscription>,
+    filter: Option<Arc<ContentFilter>>,
+}
+
+/// A subscription that wants an event by its type and account, and the condition
+/// that it has beside, if any.
+pub struct Candidate<'a> {
+    pub subscription: &'a Arc<Subscription>,
+    pub filter: Option<&'a ContentFilter>,
+}
+
+impl Snapshot {
+    /// A tenant with these subscriptions, none of which is deleted.
+    pub fn new(tenant: Tenant, shard: Shard, subscriptions: Vec<Subscription>) -> Self {
+        let (matcher, none) = (Matcher::default(), RedBlackTreeMapSync::default());
+        let empty = Self { tenant: tenant.clone(), shard, subscriptions: none, matcher };
+        empty.after(TenantChanges { tenant, changed: subscriptions })
+    }
+
+    /// The version after these changes.
+    pub fn after(&self, changes: TenantChanges) -> Self {
+        let mut subscriptions = self.subscriptions.clone();
+        let mut matcher = self.matcher.clone();
+        for changed in changes.changed {
+            let id = changed.id.clone();
+            if let Some(Entry { subscription, .. }) = subscriptions.get(&id) {
+                matcher.remove(&id, &subscription.settings);
+            }
+            if changed.delete_time.is_some() {
+                subscriptions.remove_mut(&id);
+                continue;
+            }
+            matcher.insert(&id, &changed.settings);
+            let source = changed.settings.content_filter.as_str();
+            let filter = (!source.is_empty()).then(|| Arc::new(ContentFilter::from_stored(source)));
+            subscriptions.insert_mut(id, Entry { subscription: Arc::new(changed), filter });
+        }
+        Self { tenant: changes.tenant, shard: self.shard, subscriptions, matcher }
+    }
+
+    pub fn subscription(&self, id: &SubscriptionId) -> Option<&Arc<Subscription>> {
+        self.subscriptions.get(id).map(|entry| &entry.subscription)
+    }
+
+    /// All of them, in the order of their ids.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.subscriptions.values().map(|entry| &entry.subscription)
+    }
+
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.size()
+    }
+
+    /// The subscriptions that want such an event, in the order of their ids.
+    pub fn candidates(
+        &self,
+        event_type: &str,
+        account: Option<&str>,
+    ) -> impl Iterator<Item = Candidate<'_>> {
+        self.matcher.matching(event_type, account).filter_map(|id| {
+            let Entry { subscription, filter } = self.subscriptions.get(id)?;
+            Some(Candidate { subscription, filter: filter.as_deref() })
+        })
+    }
+
+    /// Whether any subscription wants events of this type that have no account.
+    pub fn wants(&self, event_type: &str) -> bool {
+        self.matcher.matching(event_type, None).next().is_some()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use postrider_domain::subscription::{Settings, Status};
+    use postrider_domain::time::{StoppedClock, Timestamp};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+    fn tenant() -> Tenant {
+        Tenant {
+            id: "acme".parse().unwrap(),
+            display_name: String::new(),
+            allow_insecure_urls: false,
+            labels: Default::default(),
+            config_version: 3,
+            revision: 1,
+            create_time: NOW,
+            update_time: NOW,
+            delete_time: None,
+        }
+    }
+
+    fn subscription(id: &str, event_type: &str, filter: &str) -> Subscription {
+        Subscription {
+            tenant: "acme".parse().unwrap(),
+            id: id.parse().unwrap(),
+            status: Status::Enabled,
+            status_reason: String::new(),
+            settings: Settings {
+                event_types: vec![event_type.parse().unwrap()],
+                content_filter: filter.to_owned(),
+                ..Settings::default()
+            },
+            signing_keys: Vec::new(),
+            paused_clock: StoppedClock::default(),
+            revision: 1,
+            create_time: NOW,
+            update_time: NOW,
+            delete_time: None,
+        }
+    }
+
+    fn wanting(snapshot: &Snapshot, event_type: &str) -> Vec<(String, bool)> {
+        let found = snapshot.candidates(event_type, None);
+        found.map(|one| (one.subscription.id.to_string(), one.filter.is_some())).collect()
+    }
+
+    #[test]
+    fn the_next_version_has_what_changed_and_shares_the_rest() {
+        let tenant = tenant();
+        let all = ["a", "b", "c"].map(|id| subscription(id, "x", "event.account == \"1\""));
+        let first = Snapshot::new(tenant.clone(), Shard(3), all.to_vec());
+        assert_eq!(first.subscription_count(), 3);
+        let mut gone = all[0].clone();
+        gone.delete_time = Some(NOW);
+        let changed = vec![gone, subscription("b", "y", ""), subscription("d", "x", "")];
+        let tenant = Tenant { config_version: 9, ..tenant };
+        let second = first.after(TenantChanges { tenant, changed });
+        assert_eq!((second.tenant.config_version, second.shard), (9, Shard(3)));
+        let named = |id: &str, filter| (id.to_owned(), filter);
+        assert_eq!(wanting(&second, "x"), [named("c", true), named("d", false)]);
+        assert_eq!(wanting(&second, "y"), [named("b", false)]);
+        let ids: Vec<_> = second.subscriptions().map(|one| one.id.to_string()).collect();
+        assert_eq!(ids, ["b", "c", "d"]);
+        let c = "c".parse().unwrap();
+        let same = (first.subscription(&c).unwrap(), second.subscription(&c).unwrap());
+        assert!(Arc::ptr_eq(same.0, same.1));
+        // The earlier version is what it was.
+        assert_eq!(wanting(&first, "x").len(), 3);
+        assert!(first.subscription(&"a".parse().unwrap()).is_some());
+        assert!(second.subscription(&"a".parse().unwrap()).is_none());
+        assert!(second.wants("y") && !first.wants("y"));
+    }
+}
