@@ -1,6 +1,7 @@
 //! DeliveryService.
 //!
-//! Watching is in `watching`, replays are in `replays`.
+//! Lists of attempts are in `attempts`, watching is in `watching`, replays are in
+//! `replays`.
 
 use std::sync::Arc;
 
@@ -16,12 +17,12 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::caller::Caller;
-use super::convert::{attempt, delivery};
+use super::convert::delivery;
 use super::errors::{self, Kind, Reason, Violations};
 use super::filters::deliveries::DeliveryFilter;
 use super::forward::{self, Place};
 use super::page::{self, Fill, Items, QueryHash};
-use super::{changes, names, observe, replays, show, watching};
+use super::{attempts, changes, names, observe, replays, show, watching};
 use crate::flow::{CancelError, Flow, RetryError};
 
 pub struct Deliveries {
@@ -94,37 +95,6 @@ impl Deliveries {
         found.ok_or_else(|| errors::not_found(Kind::Delivery, &names::of_delivery(tenant, id)))
     }
 
-    async fn attempts(
-        &self,
-        request: v1::ListAttemptsRequest,
-    ) -> Result<v1::ListAttemptsResponse, Status> {
-        let mut violations = Violations::default();
-        let named = violations.keep("parent", names::delivery(&request.parent));
-        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
-        let (tenant, id) = violations.finish(named)?;
-        observe::note("tenant", &tenant);
-        observe::note("delivery", id);
-        let query = QueryHash::of("ListAttempts", &[&request.parent]);
-        let plan = Fill {
-            after: page::position::<u32>(&request.page_token, query)?,
-            want,
-            exact: true,
-            max_batch: usize::MAX,
-            max_bytes: usize::MAX,
-        };
-        self.find(&tenant, id).await?;
-        let items = Items { keep: &|_| true, position: &attempt_number, bytes: &|_| 0 };
-        let (attempts, next) = page::fill(plan, items, |after, limit| {
-            let (store, tenant) = (Arc::clone(&self.flow.store), tenant.clone());
-            async move { store.list_attempts(&tenant, id, after.unwrap_or(0), limit).await }
-        })
-        .await?;
-        Ok(v1::ListAttemptsResponse {
-            attempts: attempts.into_iter().map(attempt::to_proto).collect(),
-            next_page_token: page::token(query, next.as_ref()),
-        })
-    }
-
     async fn retry(
         &self,
         metadata: &MetadataMap,
@@ -161,10 +131,6 @@ impl Deliveries {
         observe::changed(who, "delivery cancelled", &request.name);
         self.show_one(cancelled).await
     }
-}
-
-fn attempt_number(attempt: &postrider_domain::delivery::AttemptRecord) -> u32 {
-    attempt.key.number
 }
 
 /// The delivery that a request names, noted in the call's span.
@@ -234,7 +200,7 @@ impl DeliveryService for Deliveries {
         request: Request<v1::ListAttemptsRequest>,
     ) -> Result<Response<v1::ListAttemptsResponse>, Status> {
         let span = observe::span("ListAttempts", &request);
-        observe::call(span, self.attempts(request.into_inner())).await
+        observe::call(span, attempts::list(&self.flow, request.into_inner())).await
     }
 
     async fn retry_delivery(

@@ -5,11 +5,12 @@
 //! that an error says where it lies.
 //!
 //! ```text
-//! filter     = [ comparison { "AND" comparison } ]
+//! filter     = [ term { "AND" term } ]
+//! term       = [ "NOT" | "-" ] comparison
 //! comparison = field operator value
 //! field      = word [ "." ( word { "." word } | string ) ]
 //! operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"
-//! value      = string | bare
+//! value      = string | bare | "*"
 //! string     = '"' { any character, with \" and \\ for these two } '"'
 //! ```
 
@@ -25,8 +26,10 @@ pub enum Operator {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    /// `:` in a text its part, in a map its key.
+    /// `:` in a text its part, in a map its key; with `*`, that there is anything.
     Has,
+    /// `:` after NOT.
+    HasNot,
 }
 
 impl Operator {
@@ -39,6 +42,21 @@ impl Operator {
             Self::Greater => ">",
             Self::GreaterOrEqual => ">=",
             Self::Has => ":",
+            Self::HasNot => "NOT :",
+        }
+    }
+
+    /// What a comparison with NOT before it asks.
+    const fn negated(self) -> Self {
+        match self {
+            Self::Equal => Self::NotEqual,
+            Self::NotEqual => Self::Equal,
+            Self::Less => Self::GreaterOrEqual,
+            Self::LessOrEqual => Self::Greater,
+            Self::Greater => Self::LessOrEqual,
+            Self::GreaterOrEqual => Self::Less,
+            Self::Has => Self::HasNot,
+            Self::HasNot => Self::Has,
         }
     }
 }
@@ -49,10 +67,15 @@ pub struct Comparison {
     pub field: String,
     /// What follows the field's first dot: the key in a map.
     pub key: Option<String>,
+    /// NOT is part of it.
     pub operator: Operator,
     pub value: String,
+    /// Whether the value is `*`, without quotes: anything at all.
+    pub anything: bool,
     /// The byte at which it begins.
     pub at: usize,
+    /// The byte at which its value begins.
+    pub value_at: usize,
 }
 
 /// What is wrong with a filter, and where.
@@ -69,6 +92,10 @@ pub fn parse(text: &str) -> Result<Vec<Comparison>, FilterError> {
         let problem = format!("a filter has at most {MAX_FILTER_BYTES} bytes");
         return Err(FilterError { at: MAX_FILTER_BYTES, problem });
     }
+    if let Some(at) = text.find('\0') {
+        let problem = "a filter has no NUL characters; nothing that is kept has one".to_owned();
+        return Err(FilterError { at, problem });
+    }
     let mut reader = Reader { text, at: 0 };
     let mut found = Vec::new();
     reader.skip_space();
@@ -76,7 +103,7 @@ pub fn parse(text: &str) -> Result<Vec<Comparison>, FilterError> {
         return Ok(found);
     }
     loop {
-        found.push(reader.comparison()?);
+        found.push(reader.term()?);
         reader.skip_space();
         if reader.rest().is_empty() {
             return Ok(found);
@@ -139,7 +166,22 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         self.at = start;
-        self.error("comparisons are joined by AND; there is no OR, NOT or parenthesis")
+        self.error("comparisons are joined by AND; there is no OR or parenthesis")
+    }
+
+    fn term(&mut self) -> Result<Comparison, FilterError> {
+        let start = self.at;
+        let not = self.take("-") || {
+            let word = self.take_while(is_word);
+            word == "NOT" && self.rest().starts_with(char::is_whitespace)
+        };
+        if !not {
+            self.at = start;
+            return self.comparison();
+        }
+        self.skip_space();
+        let comparison = self.comparison()?;
+        Ok(Comparison { operator: comparison.operator.negated(), ..comparison })
     }
 
     fn comparison(&mut self) -> Result<Comparison, FilterError> {
@@ -152,8 +194,10 @@ impl<'a> Reader<'a> {
         self.skip_space();
         let operator = self.operator()?;
         self.skip_space();
-        let value = self.value()?;
-        Ok(Comparison { field, key, operator, value, at })
+        let value_at = self.at;
+        let anything = operator == Operator::Has && self.take("*");
+        let value = if anything { "*".to_owned() } else { self.value()? };
+        Ok(Comparison { field, key, operator, value, anything, at, value_at })
     }
 
     fn key(&mut self) -> Result<String, FilterError> {
@@ -241,11 +285,27 @@ mod tests {
         assert_eq!((read.field.as_str(), read.operator), ("attributes", Operator::NotEqual));
         assert_eq!(one(r#"attributes."x y"=1"#).key.as_deref(), Some("x y"));
         assert_eq!(one("region = regions/eu").value, "regions/eu");
+        assert!(one("account:*").anything && !one("account:\"*\"").anything);
         let all = parse(r#"state = EXHAUSTED AND create_time >= "2026-11-01T00:00:00Z""#).unwrap();
         assert_eq!(all.len(), 2);
         let second = all.last().unwrap();
         assert_eq!((second.at, second.operator), (22, Operator::GreaterOrEqual));
         assert_eq!(second.value, "2026-11-01T00:00:00Z");
+    }
+
+    #[test]
+    fn not_turns_a_comparison_around() {
+        for (text, operator) in [
+            ("NOT account:*", Operator::HasNot),
+            ("-account:*", Operator::HasNot),
+            ("NOT state = WAITING", Operator::NotEqual),
+            ("NOT state != WAITING", Operator::Equal),
+            ("NOT http_status >= 500", Operator::Less),
+            ("NOTE = 1", Operator::Equal),
+        ] {
+            assert_eq!(parse(text).map(|all| all[0].operator), Ok(operator), "{text}");
+        }
+        assert_eq!(one("  NOT a = 1").at, 6);
     }
 
     #[test]
@@ -260,6 +320,8 @@ mod tests {
         assert_eq!(at("a = 1 and b = 2"), 6);
         assert_eq!(at("(a = 1)"), 0);
         assert_eq!(at("a = \"x"), 4);
+        assert_eq!(at("a = \"x\0\""), 6);
+        assert_eq!(at("a = *"), 4);
         assert_eq!(at(r#"a = "\n""#), 6);
         assert_eq!(at("a. = 1"), 2);
         assert_eq!(at(&"a".repeat(3000)), MAX_FILTER_BYTES);
@@ -287,7 +349,9 @@ mod tests {
         }
 
         #[test]
-        fn what_is_quoted_comes_back(values in proptest::collection::vec(".{0,20}", 1..5)) {
+        fn what_is_quoted_comes_back(
+            values in proptest::collection::vec("[^\\x00]{0,20}", 1..5)
+        ) {
             let quoted = |v: &String| v.replace('\\', "\\\\").replace('"', "\\\"");
             let terms: Vec<_> = values.iter().map(|v| format!("f.k = \"{}\"", quoted(v))).collect();
             let read = parse(&terms.join(" AND ")).unwrap();

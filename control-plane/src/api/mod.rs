@@ -15,6 +15,7 @@
 //! - `filter`, `filters`, `page`: lists.
 //! - `errors`, `observe`, `caller`, `forward`: what all of them share.
 
+mod attempts;
 mod caller;
 mod catalogue;
 mod changes;

@@ -82,6 +82,37 @@ pub fn delivery(text: &str) -> Parsed<(TenantId, DeliveryId)> {
     Ok((id(tenant, DELIVERY, "{tenant}")?, id(delivery, DELIVERY, "{delivery}")?))
 }
 
+/// Whose attempts are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptParent {
+    Delivery(TenantId, DeliveryId),
+    Subscription(SubscriptionKey),
+    /// Of all deliveries of a tenant (AIP-159).
+    Tenant(TenantId),
+}
+
+impl AttemptParent {
+    pub const fn tenant(&self) -> &TenantId {
+        match self {
+            Self::Delivery(tenant, _) | Self::Tenant(tenant) => tenant,
+            Self::Subscription(key) => &key.tenant,
+        }
+    }
+}
+
+pub fn attempt_parent(text: &str) -> Parsed<AttemptParent> {
+    let mut parts = text.split('/').skip(2);
+    match (parts.next(), parts.next()) {
+        (None, _) => tenant(text).map(AttemptParent::Tenant),
+        (Some("deliveries"), Some("-")) => {
+            let parent = text.strip_suffix("/deliveries/-").ok_or(NameError::Form(DELIVERY))?;
+            tenant(parent).map(AttemptParent::Tenant)
+        }
+        (Some("subscriptions"), _) => subscription(text).map(AttemptParent::Subscription),
+        _ => delivery(text).map(|(tenant, id)| AttemptParent::Delivery(tenant, id)),
+    }
+}
+
 pub fn event_type(text: &str) -> Parsed<String> {
     let [name] = parts(text, EVENT_TYPE)?;
     validate_event_type(name).map_err(|_| NameError::Form(EVENT_TYPE))?;
@@ -170,6 +201,30 @@ mod tests {
         assert_eq!(of_operation(&tenant, id), text);
         assert_eq!(of_region(&region("regions/eu").unwrap()), "regions/eu");
         assert_eq!(of_agent(&agent("agents/pod-1.x").unwrap()), "agents/pod-1.x");
+    }
+
+    #[test]
+    fn attempts_have_three_kinds_of_parents() {
+        let acme: TenantId = "acme".parse().unwrap();
+        let tenant = AttemptParent::Tenant(acme.clone());
+        assert_eq!(attempt_parent("tenants/acme"), Ok(tenant.clone()));
+        assert_eq!(attempt_parent("tenants/acme/deliveries/-"), Ok(tenant));
+        let named = attempt_parent("tenants/acme/subscriptions/erp").unwrap();
+        assert!(matches!(&named, AttemptParent::Subscription(_)) && *named.tenant() == acme);
+        let named = attempt_parent(&format!("tenants/acme/deliveries/dlv_{HEX}")).unwrap();
+        assert!(matches!(&named, AttemptParent::Delivery(..)) && *named.tenant() == acme);
+        for bad in [
+            "",
+            "acme",
+            "tenants/A",
+            "tenants/acme/deliveries/-/attempts",
+            "tenants/acme/deliveries/-/deliveries/-",
+            "tenants/acme/deliveries",
+            "tenants/acme/events/-",
+            "tenants/acme/subscriptions/-",
+        ] {
+            assert!(attempt_parent(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

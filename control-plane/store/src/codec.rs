@@ -20,8 +20,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::conditions::TimeRange;
 use crate::error::{StoreError, StoreResult};
-use crate::history::TimeRange;
 
 const HOUR_US: i64 = 3_600_000_000;
 

@@ -11,6 +11,8 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 
+use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
+use crate::conditions::{TextFilter, TimeRange};
 use crate::error::StoreResult;
 
 /// Reads history.
@@ -51,7 +53,11 @@ pub trait HistoryStore {
         delivery: DeliveryId,
         after: u32,
         limit: u32,
-    ) -> StoreResult<Vec<AttemptRecord>>;
+    ) -> StoreResult<Vec<RecordedAttempt>>;
+
+    /// A tenant's attempts, the last recorded first, from a bounded part of its
+    /// history: see [`AttemptQuery::scan`].
+    async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage>;
 
     /// The newest attempt of each of these deliveries, as far as there is one.
     async fn last_attempts(
@@ -72,21 +78,14 @@ pub trait HistoryStore {
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage>;
 }
 
-/// A span of time, both ends open when `None`: `from <= t < until`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TimeRange {
-    pub from: Option<Timestamp>,
-    pub until: Option<Timestamp>,
-}
-
 /// Which events of a tenant.
 #[derive(Clone, Debug)]
 pub struct EventQuery {
     pub tenant: TenantId,
     pub event_type: Option<String>,
-    pub account: Option<String>,
-    /// All of these must be there.
-    pub attributes: Vec<(String, String)>,
+    pub account: Option<TextFilter>,
+    /// All of these must hold.
+    pub attributes: Vec<(String, TextFilter)>,
     pub created: TimeRange,
     /// Only ids below.
     pub before: Option<EventId>,
@@ -126,7 +125,7 @@ pub struct DeliveryQuery {
     pub subscription: Option<SubscriptionId>,
     pub event: Option<EventId>,
     pub event_type: Option<String>,
-    pub account: Option<String>,
+    pub account: Option<TextFilter>,
     /// Empty: any.
     pub states: Vec<DeliveryState>,
     pub test: Option<bool>,

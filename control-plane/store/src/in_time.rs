@@ -130,7 +130,8 @@ in_time!(HistoryStore {
     fn deliveries_of(tenant: &TenantId, events: &[EventId]) -> StoreResult<Vec<Delivery>>;
     fn get_delivery(tenant: &TenantId, id: DeliveryId) -> StoreResult<Option<Delivery>>;
     fn list_deliveries(query: &DeliveryQuery) -> StoreResult<Vec<Delivery>>;
-    fn list_attempts(tenant: &TenantId, delivery: DeliveryId, after: u32, limit: u32) -> StoreResult<Vec<AttemptRecord>>;
+    fn list_attempts(tenant: &TenantId, delivery: DeliveryId, after: u32, limit: u32) -> StoreResult<Vec<RecordedAttempt>>;
+    fn find_attempts(query: &AttemptQuery) -> StoreResult<AttemptPage>;
     fn last_attempts(tenant: &TenantId, deliveries: &[DeliveryId]) -> StoreResult<Vec<AttemptRecord>>;
     fn stats(key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>>;
     fn tail_position() -> StoreResult<i64>;

@@ -10,7 +10,9 @@
 //! No decision is made in SQL: conditions only check that what was decided is
 //! decided about rows that still stand as they were seen.
 
+mod attempts;
 mod codec;
+mod conditions;
 mod config;
 mod error;
 mod event_types;
@@ -30,6 +32,8 @@ mod work;
 
 use std::sync::Arc;
 
+pub use attempts::{AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt};
+pub use conditions::{TextFilter, TimeRange};
 pub use config::{
     ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery,
     WriteError,
@@ -38,7 +42,7 @@ pub use error::{FirstFault, StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};
 pub use history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, LATENCY_BUCKETS, ListedEvent,
-    StatsRow, TailPage, TailedAttempt, TimeRange, latency_bucket, latency_bucket_bound,
+    StatsRow, TailPage, TailedAttempt, latency_bucket, latency_bucket_bound,
 };
 pub use maintenance::{Maintenance, MaintenanceStore};
 pub use notices::{NoticeStore, StreakChange, WaitingAnnouncement};

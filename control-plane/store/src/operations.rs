@@ -121,7 +121,7 @@ pub struct Stretch {
 impl Stretch {
     /// The ids `low <= id < high`.
     pub fn bounds(&self) -> (Uuid, Uuid) {
-        let range = crate::history::TimeRange {
+        let range = crate::conditions::TimeRange {
             from: Some(self.window.from),
             until: Some(self.window.until),
         };

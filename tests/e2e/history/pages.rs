@@ -99,6 +99,7 @@ pub async fn attempts(cluster: &Cluster) {
             parent: delivery.name.clone(),
             page_size: 2,
             page_token,
+            ..ListAttemptsRequest::default()
         });
         let page = page.await.unwrap().into_inner();
         pages.push(page.attempts.into_iter().map(|attempt| attempt.number).collect());

@@ -9,9 +9,9 @@ use std::time::Duration;
 use http::StatusCode;
 use postrider_proto::v1::test_subscription_request::PayloadForm;
 use postrider_proto::v1::{
-    AttemptOutcome, AttemptTrigger, CreateSubscriptionRequest, DeleteSubscriptionRequest,
-    DeliveryState, Envelope, ListSubscriptionsRequest, Subscription, SubscriptionStatus,
-    TestSubscriptionRequest, TestSubscriptionResponse,
+    Attempt, AttemptOutcome, AttemptTrigger, CreateSubscriptionRequest, DeleteSubscriptionRequest,
+    DeliveryState, Envelope, ListAttemptsRequest, ListSubscriptionsRequest, Subscription,
+    SubscriptionStatus, TestSubscriptionRequest, TestSubscriptionResponse,
 };
 use postrider_tests::api::violated_fields;
 use postrider_tests::cluster::Cluster;
@@ -208,10 +208,11 @@ async fn the_event_log(cluster: &Cluster) {
     stage.receiver.script("/hook", [answer.into(), ok()]);
     let policy = Some(delays(&[800]));
     let wanted = named(&stage, "Logged", "/hook", &["*"]);
-    stage.create(Subscription { retry_policy: policy, ..wanted }).await;
+    let made = stage.create(Subscription { retry_policy: policy, ..wanted }).await;
     let event = publish(&stage, "invoice.updated", &sample("kwik", "invoice.updated")).await;
     let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
-    let logged = stage.attempts(&waiting).await.remove(0);
+    let logged = log_of(&stage, &made.name, "outcome = HTTP_STATUS").await.remove(0);
+    assert_eq!(logged.delivery, waiting.name);
     assert_eq!(logged.event, event);
     assert_eq!(logged.event_type, "invoice.updated");
     assert_eq!(logged.outcome(), AttemptOutcome::HttpStatus);
@@ -223,6 +224,8 @@ async fn the_event_log(cluster: &Cluster) {
     assert!(apart >= Duration::from_millis(800) && apart < Duration::from_secs(5), "{apart:?}");
     assert_eq!(next, time(waiting.next_attempt_time));
     assert_eq!(logged.response_body, "the books are closed");
+    assert_eq!(logged.response_text, "the books are closed");
+    assert!(logged.error.contains("409 does not count as success"), "{}", logged.error);
     let header = logged.response_headers.iter().find(|header| header.name == "x-books").unwrap();
     assert_eq!(header.value, "closed");
 
@@ -231,6 +234,20 @@ async fn the_event_log(cluster: &Cluster) {
     assert_eq!((last.outcome(), last.http_status), (AttemptOutcome::Succeeded, 200));
     assert_eq!(last.number - 1, 1, "the retry counter");
     assert!(last.next_attempt_time.is_none());
+    let whole = log_of(&stage, &made.name, "").await;
+    let seen: Vec<_> = whole.iter().map(|one| (one.number, one.http_status)).collect();
+    assert_eq!(seen, [(2, 200), (1, 409)], "the newest first");
+}
+
+/// The attempts of a webhook, as "View Events" lists them.
+async fn log_of(stage: &Stage, webhook: &str, filter: &str) -> Vec<Attempt> {
+    let mut api = stage.api.clone();
+    let listed = api.deliveries.list_attempts(ListAttemptsRequest {
+        parent: webhook.to_owned(),
+        filter: filter.to_owned(),
+        ..ListAttemptsRequest::default()
+    });
+    listed.await.unwrap().into_inner().attempts
 }
 
 /// "Edit: modify the webhook configuration."

@@ -25,13 +25,14 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    AgentSighting, Backlog, Cancelled, CatalogueError, Claim, ClaimLimits, ClusterView, Concluded,
-    Conclusion, ConfigStore, DeliveryCounts, DeliveryQuery, EndWaiting, EventQuery, EventTypeQuery,
-    EventTypeStore, HistoryStore, KeyHold, ListedEvent, Maintenance, MaintenanceStore, NewEvent,
-    News, NoticeStore, OperationStep, OperationStore, OrderingStore, OwnershipStore, Page,
-    Published, PublishingStore, RegionClock, ReplicaRow, StatsRow, Store, StoreError, StoreResult,
-    Stretch, SubscriptionQuery, TailPage, TenantQuery, UsedKey, WaitingAnnouncement, WaitingKey,
-    WaitingSubscription, Work, WorkStore, WriteError,
+    AgentSighting, AttemptPage, AttemptQuery, Backlog, Cancelled, CatalogueError, Claim,
+    ClaimLimits, ClusterView, Concluded, Conclusion, ConfigStore, DeliveryCounts, DeliveryQuery,
+    EndWaiting, EventQuery, EventTypeQuery, EventTypeStore, HistoryStore, KeyHold, ListedEvent,
+    Maintenance, MaintenanceStore, NewEvent, News, NoticeStore, OperationStep, OperationStore,
+    OrderingStore, OwnershipStore, Page, Published, PublishingStore, RecordedAttempt, RegionClock,
+    ReplicaRow, StatsRow, Store, StoreError, StoreResult, Stretch, SubscriptionQuery, TailPage,
+    TenantQuery, UsedKey, WaitingAnnouncement, WaitingKey, WaitingSubscription, Work, WorkStore,
+    WriteError,
 };
 
 use crate::entropy;
@@ -237,7 +238,8 @@ passed_on!(HistoryStore {
     deliveries_of(tenant: &TenantId, events: &[EventId]) -> StoreResult<Vec<Delivery>>;
     get_delivery(tenant: &TenantId, id: DeliveryId) -> StoreResult<Option<Delivery>>;
     list_deliveries(query: &DeliveryQuery) -> StoreResult<Vec<Delivery>>;
-    list_attempts(tenant: &TenantId, delivery: DeliveryId, after: u32, limit: u32) -> StoreResult<Vec<AttemptRecord>>;
+    list_attempts(tenant: &TenantId, delivery: DeliveryId, after: u32, limit: u32) -> StoreResult<Vec<RecordedAttempt>>;
+    find_attempts(query: &AttemptQuery) -> StoreResult<AttemptPage>;
     last_attempts(tenant: &TenantId, deliveries: &[DeliveryId]) -> StoreResult<Vec<AttemptRecord>>;
     stats(key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>>;
     tail_position() -> StoreResult<i64>;

@@ -54,6 +54,7 @@ pub async fn judge(world: &World) -> StoreResult<()> {
     for delivery in all.values() {
         let tenant = &delivery.subscription.tenant;
         let attempts = world.store.list_attempts(tenant, delivery.id, 0, u32::MAX).await?;
+        let attempts: Vec<_> = attempts.into_iter().map(|attempt| attempt.record).collect();
         let numbers: Vec<u32> = attempts.iter().map(|one| one.key.number).collect();
         if !numbers.iter().copied().eq(1..=delivery.attempts) {
             world.wrong(format!("{}: the history has the attempts {numbers:?}", delivery.id));

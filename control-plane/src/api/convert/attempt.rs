@@ -2,9 +2,16 @@
 
 use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
 use postrider_proto::v1;
+use postrider_store::RecordedAttempt;
 
 use super::super::names;
 use super::time::{duration, timestamp};
+
+/// As [`to_proto`], with the time of recording.
+pub fn recorded_to_proto(attempt: RecordedAttempt) -> v1::Attempt {
+    let create_time = Some(timestamp(attempt.record_time));
+    v1::Attempt { create_time, ..to_proto(attempt.record) }
+}
 
 pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
     let tenant = &attempt.subscription.tenant;
@@ -22,6 +29,7 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
         start_time: Some(timestamp(attempt.start_time)),
         timings: Some(timings(attempt.timings)),
         response_headers: headers.map(|(name, value)| v1::HttpHeader { name, value }).collect(),
+        response_text: text(&attempt.response_body, attempt.response_body_truncated),
         response_body: attempt.response_body,
         response_body_truncated: attempt.response_body_truncated,
         response_body_size: i64::try_from(attempt.response_body_bytes).unwrap_or(i64::MAX),
@@ -36,7 +44,25 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
         test: attempt.test,
         trigger: trigger(attempt.trigger).into(),
         next_attempt_time: attempt.next_attempt_time.map(timestamp),
+        create_time: None,
     }
+}
+
+/// A body as text, where it is text; empty otherwise. Of one that was cut, the last
+/// character may be cut too.
+fn text(body: &[u8], is_cut: bool) -> String {
+    let (whole, rest) = match std::str::from_utf8(body) {
+        Ok(whole) => (whole, Ok(())),
+        Err(error) => {
+            let (whole, _) = body.split_at_checked(error.valid_up_to()).unwrap_or_default();
+            // No length: the body ends within a character.
+            let ends_within = error.error_len().is_none();
+            let rest = if is_cut && ends_within { Ok(()) } else { Err(()) };
+            (std::str::from_utf8(whole).unwrap_or_default(), rest)
+        }
+    };
+    let is_text = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r');
+    if rest.is_ok() && whole.chars().all(is_text) { whole.to_owned() } else { String::new() }
 }
 
 fn timings(timings: Timings) -> v1::AttemptTimings {
@@ -79,6 +105,22 @@ pub const fn trigger(trigger: Trigger) -> v1::AttemptTrigger {
 mod tests {
     use super::super::fixtures;
     use super::*;
+
+    #[test]
+    fn a_body_is_shown_as_text_where_it_is_text() {
+        for (body, is_cut, shown) in [
+            (&b"closed: \xe2\x82\xac\r\n\tbye"[..], false, "closed: \u{20ac}\r\n\tbye"),
+            (b"", false, ""),
+            (b"cut: \xe2\x82", true, "cut: "),
+            // Not by us: it is not UTF-8.
+            (b"cut: \xe2\x82", false, ""),
+            (b"\xe2\x28\xa1 in the middle", true, ""),
+            (b"PNG\0\x1a", false, ""),
+            (b"\x1b[31mred", false, ""),
+        ] {
+            assert_eq!(text(body, is_cut), shown, "{body:?}");
+        }
+    }
 
     #[test]
     fn an_attempt_is_shown_whole() {

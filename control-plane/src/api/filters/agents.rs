@@ -8,6 +8,12 @@ use super::{equal, named, read, unknown};
 
 const FIELDS: &str = "region = and state =";
 
+const STATES: [(&str, v1::AgentState); 3] = [
+    ("AGENT_STATE_CONNECTED", v1::AgentState::Connected),
+    ("AGENT_STATE_DRAINING", v1::AgentState::Draining),
+    ("AGENT_STATE_CLOCK_SKEWED", v1::AgentState::ClockSkewed),
+];
+
 /// Which agents.
 #[derive(Debug, Default)]
 pub struct AgentFilter {
@@ -27,7 +33,7 @@ impl AgentFilter {
                     equal(&mut filter.region, names::of_region(&region), &mut filter.nothing);
                 }
                 ("state", None, Operator::Equal) => {
-                    let state = named(&c.value, "AGENT_STATE_", v1::AgentState::from_str_name)?;
+                    let state = named(&c.value, "AGENT_STATE_", &STATES)?;
                     equal(&mut filter.state, state, &mut filter.nothing);
                 }
                 _ => return Err(unknown(c, FIELDS)),
@@ -55,6 +61,7 @@ mod tests {
         agent.set_state(v1::AgentState::Draining);
         let matches = |text: &str| AgentFilter::parse(text).unwrap().matches(&agent);
         assert!(matches("") && matches(r#"region = "regions/eu" AND state = DRAINING"#));
+        assert!(matches("state = AGENT_STATE_DRAINING"));
         assert!(!matches("state = CONNECTED") && !matches("region = regions/us"));
         assert!(!matches("state = CONNECTED AND state = DRAINING"));
         assert!(AgentFilter::parse("state = GONE").is_err());

@@ -2,15 +2,14 @@
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::{EventId, SubscriptionId, TenantId};
-use postrider_proto::v1;
-use postrider_store::TimeRange;
+use postrider_store::{TextFilter, TimeRange};
 
-use super::super::convert::delivery::state_from;
+use super::super::convert::delivery::state as proto_state;
 use super::super::filter::Operator;
 use super::super::names;
-use super::{boolean, equal, named, narrow, read, unknown, whole_millis};
+use super::{boolean, equal, named, narrow, narrow_text, read, text_filter, unknown, whole_millis};
 
-const FIELDS: &str = "subscription =, event =, event_type =, account =, state with = and !=, test = and create_time with <, <=, >, >=";
+const FIELDS: &str = "subscription =, event =, event_type =, account = and :*, state with = and !=, test = and create_time with <, <=, >, >=";
 
 /// Which deliveries of a tenant.
 #[derive(Debug, Default)]
@@ -18,7 +17,7 @@ pub struct DeliveryFilter {
     pub subscription: Option<SubscriptionId>,
     pub event: Option<EventId>,
     pub event_type: Option<String>,
-    pub account: Option<String>,
+    pub account: Option<TextFilter>,
     /// Empty: any.
     pub states: Vec<DeliveryState>,
     pub test: Option<bool>,
@@ -46,8 +45,9 @@ impl DeliveryFilter {
                 ("event_type", None, Operator::Equal) => {
                     equal(&mut filter.event_type, c.value.clone(), nothing);
                 }
-                ("account", None, Operator::Equal) => {
-                    equal(&mut filter.account, c.value.clone(), nothing);
+                ("account", None, _) => {
+                    let account = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    narrow_text(&mut filter.account, account, nothing);
                 }
                 ("state", None, Operator::Equal) => {
                     let state = state(&c.value)?;
@@ -75,8 +75,8 @@ impl DeliveryFilter {
 }
 
 fn state(text: &str) -> Result<DeliveryState, String> {
-    let state = named(text, "DELIVERY_STATE_", v1::DeliveryState::from_str_name)?;
-    state_from(state).ok_or_else(|| "must be the name of a state".to_owned())
+    let names = DeliveryState::ALL.iter().map(|state| (proto_state(*state).as_str_name(), *state));
+    named(text, "DELIVERY_STATE_", &names.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -97,6 +97,22 @@ mod tests {
         assert!(!parse("state != WAITING").unwrap().states.contains(&Waiting));
         assert_eq!(parse("state != WAITING AND state = EXHAUSTED").unwrap().states, [Exhausted]);
         assert!(parse("state != WAITING AND state = WAITING").unwrap().nothing);
+        assert_eq!(parse("state = DELIVERY_STATE_WAITING").unwrap().states, [Waiting]);
+        assert_eq!(parse("NOT state = WAITING").unwrap().states.len(), 6);
+        let error = parse("test = true AND state = GONE").unwrap_err();
+        assert!(error.starts_with("at byte 24: state: \"GONE\" is not one of HELD, "), "{error}");
+    }
+
+    #[test]
+    fn an_account_is_named_or_absent_or_there() {
+        let account = |text: &str| parse(text).unwrap().account;
+        assert_eq!(account("account = x"), Some(TextFilter::Is("x".to_owned())));
+        assert_eq!(account("account = \"\""), Some(TextFilter::Absent));
+        assert_eq!(account("NOT account:*"), Some(TextFilter::Absent));
+        assert_eq!(account("account:*"), Some(TextFilter::Present));
+        assert_eq!(account("account:* AND account = x"), Some(TextFilter::Is("x".to_owned())));
+        assert!(parse("NOT account:* AND account = x").unwrap().nothing);
+        assert!(parse("account:x").is_err() && parse("account = \"a\0\"").is_err());
     }
 
     #[test]

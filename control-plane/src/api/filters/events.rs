@@ -1,20 +1,22 @@
 //! The filter of ListEvents.
 
 use postrider_domain::event::Event;
-use postrider_store::TimeRange;
+use postrider_store::{TextFilter, TimeRange};
 
 use super::super::filter::Operator;
-use super::{boolean, equal, narrow, read, unknown, whole_millis};
+use super::{boolean, equal, narrow, narrow_text, read, text_filter, unknown, whole_millis};
 
-const FIELDS: &str = "event_type =, account =, attributes.KEY =, attributes:KEY, test = and create_time with <, <=, >, >=";
+const FIELDS: &str = "event_type =, account = and :*, attributes.KEY = and :*, attributes:KEY, test = and create_time with <, <=, >, >=";
 
 /// Which events.
 #[derive(Debug, Default)]
 pub struct EventFilter {
     pub event_type: Option<String>,
-    pub account: Option<String>,
-    pub attributes: Vec<(String, String)>,
-    attributed: Vec<String>,
+    pub account: Option<TextFilter>,
+    /// All of these must hold; one that is empty is as one that is absent.
+    pub attributes: Vec<(String, TextFilter)>,
+    /// Whether each of these must be there.
+    attributed: Vec<(String, bool)>,
     test: Option<bool>,
     pub created: TimeRange,
     /// Nothing can match.
@@ -31,11 +33,20 @@ impl EventFilter {
                 ("event_type", None, Operator::Equal) => {
                     equal(&mut filter.event_type, value(), nothing);
                 }
-                ("account", None, Operator::Equal) => equal(&mut filter.account, value(), nothing),
-                ("attributes", Some(key), Operator::Equal) => {
-                    filter.attributes.push((key.clone(), value()));
+                ("account", None, _) => {
+                    let account = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    narrow_text(&mut filter.account, account, nothing);
                 }
-                ("attributes", None, Operator::Has) => filter.attributed.push(value()),
+                ("attributes", Some(key), Operator::Has | Operator::HasNot) if c.anything => {
+                    filter.attributed.push((key.clone(), c.operator == Operator::Has));
+                }
+                ("attributes", Some(key), _) => {
+                    let attribute = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    filter.attributes.push((key.clone(), attribute));
+                }
+                ("attributes", None, Operator::Has | Operator::HasNot) if !c.anything => {
+                    filter.attributed.push((value(), c.operator == Operator::Has));
+                }
                 ("test", None, Operator::Equal) => {
                     equal(&mut filter.test, boolean(&c.value)?, nothing);
                 }
@@ -56,7 +67,7 @@ impl EventFilter {
     /// What the store was not asked.
     pub fn matches_rest(&self, event: &Event) -> bool {
         self.test.is_none_or(|test| test == event.test)
-            && self.attributed.iter().all(|key| event.attributes.contains_key(key))
+            && self.attributed.iter().all(|(key, is)| event.attributes.contains_key(key) == *is)
     }
 }
 
@@ -73,8 +84,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(filter.event_type.as_deref(), Some("a.b"));
-        assert_eq!(filter.account.as_deref(), Some("x"));
-        assert_eq!(filter.attributes, [("currency".to_owned(), "EUR".to_owned())]);
+        let is = |text: &str| TextFilter::Is(text.to_owned());
+        assert_eq!(filter.account, Some(is("x")));
+        assert_eq!(filter.attributes, [("currency".to_owned(), is("EUR"))]);
         assert!(filter.exact() && !filter.nothing);
         assert!(EventFilter::parse("account = a AND account = b").unwrap().nothing);
         for bad in ["test = maybe", "attributes = x", "payload = x", "event_type != a"] {
@@ -93,6 +105,8 @@ mod tests {
         };
         assert!(rest("attributes:currency AND test = false"));
         assert!(!rest("attributes:amount"));
+        assert!(rest("NOT attributes:amount") && !rest("NOT attributes:currency"));
+        assert!(rest("attributes.currency:*") && rest("NOT attributes.amount:*"));
         assert!(!rest("test = true"));
     }
 }

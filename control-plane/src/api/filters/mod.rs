@@ -6,6 +6,7 @@
 //! ignored.
 
 pub mod agents;
+pub mod attempts;
 pub mod deliveries;
 pub mod events;
 pub mod subscriptions;
@@ -14,7 +15,7 @@ pub mod tenants;
 use std::time::Duration;
 
 use postrider_domain::time::Timestamp;
-use postrider_store::TimeRange;
+use postrider_store::{TextFilter, TimeRange};
 
 use super::convert::time;
 use super::filter::{self, Comparison, Operator};
@@ -22,18 +23,57 @@ use super::filter::{self, Comparison, Operator};
 /// One microsecond, the grain of every time.
 const GRAIN: Duration = Duration::from_micros(1);
 
-/// Reads a filter, handing each comparison to `take`.
-fn read(text: &str, mut take: impl FnMut(&Comparison) -> Result<(), String>) -> Result<(), String> {
+/// Why a comparison was refused.
+#[derive(Debug)]
+enum Refusal {
+    /// A field that the list does not have, or does not compare like this.
+    Field(String),
+    Value(String),
+}
+
+impl From<String> for Refusal {
+    fn from(problem: String) -> Self {
+        Self::Value(problem)
+    }
+}
+
+/// Reads a filter, handing each comparison to `take`. The error says where, and in
+/// which field.
+fn read(
+    text: &str,
+    mut take: impl FnMut(&Comparison) -> Result<(), Refusal>,
+) -> Result<(), String> {
     for comparison in filter::parse(text).map_err(|error| error.to_string())? {
-        take(&comparison).map_err(|problem| format!("at byte {}: {problem}", comparison.at))?;
+        let Comparison { field, at, value_at, .. } = &comparison;
+        take(&comparison).map_err(|refusal| match refusal {
+            Refusal::Field(problem) => format!("at byte {at}: {problem}"),
+            Refusal::Value(problem) => format!("at byte {value_at}: {field}: {problem}"),
+        })?;
     }
     Ok(())
 }
 
-fn unknown(comparison: &Comparison, fields: &str) -> String {
+fn unknown(comparison: &Comparison, fields: &str) -> Refusal {
     let Comparison { field, key, operator, .. } = comparison;
     let key = key.as_ref().map(|key| format!(".{key}")).unwrap_or_default();
-    format!("\"{field}{key} {}\" is not supported; supported are {fields}", operator.symbol())
+    let operator = operator.symbol();
+    Refusal::Field(format!(
+        "\"{field}{key} {operator}\" is not supported; the fields and their operators are {fields}"
+    ))
+}
+
+/// What a comparison asks of a text that is empty where there is none; `None` for an
+/// operator that is not for texts.
+fn text_filter(comparison: &Comparison) -> Option<TextFilter> {
+    let Comparison { operator, value, anything, .. } = comparison;
+    Some(match (operator, value.as_str()) {
+        (Operator::Equal, "") => TextFilter::Absent,
+        (Operator::Equal, text) => TextFilter::Is(text.to_owned()),
+        (Operator::NotEqual, "") => TextFilter::Present,
+        (Operator::Has, _) if *anything => TextFilter::Present,
+        (Operator::HasNot, _) if *anything => TextFilter::Absent,
+        _ => return None,
+    })
 }
 
 /// Narrows an equality: one field cannot be two things.
@@ -41,6 +81,16 @@ fn equal<T: PartialEq>(slot: &mut Option<T>, value: T, nothing: &mut bool) {
     match slot {
         Some(other) if *other != value => *nothing = true,
         _ => *slot = Some(value),
+    }
+}
+
+/// Narrows what a text is asked to be.
+fn narrow_text(slot: &mut Option<TextFilter>, asked: TextFilter, nothing: &mut bool) {
+    use TextFilter::{Is, Present};
+    match (&slot, &asked) {
+        (Some(Is(_)), Present) => {}
+        (Some(Present), Is(_)) | (None, _) => *slot = Some(asked),
+        (Some(other), asked) => *nothing |= other != asked,
     }
 }
 
@@ -66,7 +116,7 @@ fn narrow(range: &mut TimeRange, comparison: &Comparison) -> Result<(), String> 
         Operator::Greater => from(range, at + GRAIN),
         Operator::Less => until(range, at),
         Operator::LessOrEqual => until(range, at + GRAIN),
-        Operator::Equal | Operator::NotEqual | Operator::Has => {
+        Operator::Equal | Operator::NotEqual | Operator::Has | Operator::HasNot => {
             return Err("a time is compared with <, <=, > or >=".to_owned());
         }
     }
@@ -88,9 +138,15 @@ pub fn contains(text: &str, part: &str) -> bool {
     text.to_lowercase().contains(&part.to_lowercase())
 }
 
-/// A name of an enum's value without its prefix.
-fn named<T>(text: &str, prefix: &str, from: fn(&str) -> Option<T>) -> Result<T, String> {
-    from(&format!("{prefix}{text}")).ok_or_else(|| format!("\"{text}\" is not one of the names"))
+/// A value of an enum by its name, with or without the enum's prefix.
+fn named<T: Copy>(text: &str, prefix: &str, all: &[(&'static str, T)]) -> Result<T, String> {
+    let short = |name: &'static str| name.strip_prefix(prefix).unwrap_or(name);
+    let wanted = text.strip_prefix(prefix).unwrap_or(text);
+    if let Some((_, value)) = all.iter().find(|(name, _)| short(name) == wanted) {
+        return Ok(*value);
+    }
+    let names: Vec<_> = all.iter().map(|(name, _)| short(name)).collect();
+    Err(format!("\"{text}\" is not one of {}", names.join(", ")))
 }
 
 #[cfg(test)]
@@ -100,7 +156,7 @@ mod tests {
 
     fn range(filter: &str) -> TimeRange {
         let mut range = TimeRange::default();
-        read(filter, |comparison| narrow(&mut range, comparison)).unwrap();
+        read(filter, |comparison| Ok(narrow(&mut range, comparison)?)).unwrap();
         range
     }
 
@@ -117,11 +173,42 @@ mod tests {
     }
 
     #[test]
+    fn both_spellings_of_a_name_are_understood_and_another_is_told_the_names() {
+        let all = [("COLOUR_RED", 1), ("COLOUR_BLUE", 2)];
+        assert_eq!(named("RED", "COLOUR_", &all), Ok(1));
+        assert_eq!(named("COLOUR_BLUE", "COLOUR_", &all), Ok(2));
+        let error = named("GREEN", "COLOUR_", &all).unwrap_err();
+        assert_eq!(error, "\"GREEN\" is not one of RED, BLUE");
+        let error =
+            read("a = 1 AND colour = GREEN", |comparison| match comparison.field.as_str() {
+                "colour" => Ok(named(&comparison.value, "COLOUR_", &all).map(|_| ())?),
+                _ => Ok(()),
+            });
+        assert_eq!(error.unwrap_err(), "at byte 19: colour: \"GREEN\" is not one of RED, BLUE");
+    }
+
+    #[test]
+    fn texts_that_are_absent_are_asked_for_in_four_ways() {
+        let asked = |text: &str| text_filter(&filter::parse(text).unwrap()[0]);
+        for absent in ["t = \"\"", "NOT t:*", "-t:*", "NOT t != \"\""] {
+            assert_eq!(asked(absent), Some(TextFilter::Absent), "{absent}");
+        }
+        for present in ["t:*", "t != \"\""] {
+            assert_eq!(asked(present), Some(TextFilter::Present), "{present}");
+        }
+        assert_eq!(asked("t = \"*\""), Some(TextFilter::Is("*".to_owned())));
+        for other in ["t:x", "t:\"*\"", "t != x", "t < x"] {
+            assert_eq!(asked(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn the_narrower_of_two_bounds_counts() {
         let two = range(r#"t < "1970-01-01T00:00:01Z" AND t < "1970-01-01T00:00:05Z""#);
         assert_eq!(two.until, Some(Timestamp::from_micros(1_000_000)));
-        assert!(read("t = 1", |c| narrow(&mut TimeRange::default(), c)).is_err());
-        let error = read(r#"t < "yesterday""#, |c| narrow(&mut TimeRange::default(), c));
-        assert!(error.unwrap_err().starts_with("at byte 0: "));
+        let into_none = |c: &Comparison| Ok(narrow(&mut TimeRange::default(), c)?);
+        assert!(read("t = 1", into_none).is_err());
+        let error = read(r#"t < "yesterday""#, into_none);
+        assert!(error.unwrap_err().starts_with("at byte 4: t: "));
     }
 }

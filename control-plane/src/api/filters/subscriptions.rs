@@ -64,7 +64,10 @@ impl SubscriptionFilter {
 }
 
 fn status(text: &str) -> Result<Status, String> {
-    let status = named(text, "SUBSCRIPTION_STATUS_", v1::SubscriptionStatus::from_str_name)?;
+    use v1::SubscriptionStatus as Named;
+    let names = [Named::Enabled, Named::Paused, Named::Disabled]
+        .map(|status| (status.as_str_name(), status));
+    let status = named(text, "SUBSCRIPTION_STATUS_", &names)?;
     status_from(status).ok_or_else(|| "must be ENABLED, PAUSED or DISABLED".to_owned())
 }
 
@@ -86,6 +89,8 @@ mod tests {
         };
         for yes in [
             "status = PAUSED",
+            "status = SUBSCRIPTION_STATUS_PAUSED",
+            "NOT status = ENABLED",
             r#"status != DISABLED AND event_type = "payment.completed""#,
             r#"region = "regions/eu""#,
         ] {

@@ -1,13 +1,12 @@
 //! The filter of ListTenants.
 
 use postrider_domain::tenant::Tenant;
-use postrider_store::TimeRange;
+use postrider_store::{TextFilter, TimeRange};
 
 use super::super::filter::Operator;
-use super::{contains, narrow, read, unknown, within};
+use super::{contains, narrow, read, text_filter, unknown, within};
 
-const FIELDS: &str =
-    "display_name =, display_name:, labels.KEY =, labels:KEY and create_time with <, <=, >, >=";
+const FIELDS: &str = "display_name =, display_name:, labels.KEY = and :*, labels:KEY and create_time with <, <=, >, >=";
 
 /// Which tenants.
 #[derive(Debug, Default)]
@@ -15,8 +14,10 @@ pub struct TenantFilter {
     names: Vec<String>,
     /// Parts of the display name.
     pub parts: Vec<String>,
-    labels: Vec<(String, String)>,
-    labelled: Vec<String>,
+    /// One that is empty is as one that is absent.
+    labels: Vec<(String, TextFilter)>,
+    /// Whether each of these must be there.
+    labelled: Vec<(String, bool)>,
     created: TimeRange,
 }
 
@@ -27,11 +28,17 @@ impl TenantFilter {
             let value = || c.value.clone();
             match (c.field.as_str(), &c.key, c.operator) {
                 ("display_name", None, Operator::Equal) => filter.names.push(value()),
-                ("display_name", None, Operator::Has) => filter.parts.push(value()),
-                ("labels", Some(key), Operator::Equal) => {
-                    filter.labels.push((key.clone(), value()))
+                ("display_name", None, Operator::Has) if !c.anything => filter.parts.push(value()),
+                ("labels", Some(key), Operator::Has | Operator::HasNot) if c.anything => {
+                    filter.labelled.push((key.clone(), c.operator == Operator::Has));
                 }
-                ("labels", None, Operator::Has) => filter.labelled.push(value()),
+                ("labels", Some(key), _) => {
+                    let label = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    filter.labels.push((key.clone(), label));
+                }
+                ("labels", None, Operator::Has | Operator::HasNot) if !c.anything => {
+                    filter.labelled.push((value(), c.operator == Operator::Has));
+                }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
                 _ => return Err(unknown(c, FIELDS)),
             }
@@ -53,8 +60,11 @@ impl TenantFilter {
     pub fn matches(&self, tenant: &Tenant) -> bool {
         self.names.iter().all(|name| *name == tenant.display_name)
             && self.parts.iter().all(|part| contains(&tenant.display_name, part))
-            && self.labels.iter().all(|(key, value)| tenant.labels.get(key) == Some(value))
-            && self.labelled.iter().all(|key| tenant.labels.contains_key(key))
+            && self
+                .labels
+                .iter()
+                .all(|(key, wanted)| wanted.matches(tenant.labels.get(key).map(String::as_str)))
+            && self.labelled.iter().all(|(key, is)| tenant.labels.contains_key(key) == *is)
             && within(&self.created, tenant.create_time)
     }
 }
@@ -87,6 +97,9 @@ mod tests {
             r#"display_name:"BANK""#,
             r#"labels.tier = "gold" AND display_name:"bank""#,
             "labels:tier",
+            "labels.tier:*",
+            r#"labels.region = """#,
+            "NOT labels:region AND NOT labels.region:*",
             r#"create_time >= "1970-01-01T00:00:01Z""#,
         ] {
             assert!(matches(yes), "{yes}");
@@ -95,6 +108,8 @@ mod tests {
             r#"display_name = "Acme""#,
             r#"labels.tier = "silver""#,
             "labels:region",
+            r#"labels.tier = """#,
+            "NOT labels:tier",
             r#"create_time > "1970-01-01T00:00:01Z""#,
         ] {
             assert!(!matches(no), "{no}");

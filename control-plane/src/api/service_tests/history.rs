@@ -118,3 +118,33 @@ async fn deliveries_are_found_cancelled_and_sent_again() {
     assert!(stats.oldest_waiting_time.is_some() && stats.days.is_empty());
     api.plane.stop().await;
 }
+
+#[tokio::test]
+async fn attempts_are_listed_for_each_kind_of_parent() {
+    let mut api = Api::start().await;
+    api.tenant("acme").await;
+    let erp = api.subscription("erp", |_| ()).await;
+    let list = |parent: &str, filter: &str| v1::ListAttemptsRequest {
+        parent: parent.to_owned(),
+        filter: filter.to_owned(),
+        ..Default::default()
+    };
+    for parent in ["tenants/acme", "tenants/acme/deliveries/-", erp.name.as_str()] {
+        for filter in ["", "outcome != SUCCEEDED AND http_status >= 500", "test = true"] {
+            let page = api.deliveries.list_attempts(list(parent, filter)).await.unwrap();
+            assert_eq!(page.into_inner(), v1::ListAttemptsResponse::default(), "{parent} {filter}");
+        }
+    }
+    for (parent, filter, wanted) in [
+        ("tenants/nobody", "", "RESOURCE_NOT_FOUND"),
+        ("tenants/acme/subscriptions/none", "", "RESOURCE_NOT_FOUND"),
+        ("tenants/acme/deliveries/dlv_0192f0c1a2b37c4d8e5f0123456789ab", "", "RESOURCE_NOT_FOUND"),
+        ("tenants/acme/events/-", "", "INVALID_REQUEST"),
+        ("tenants/acme", "outcome = FAILED", "INVALID_REQUEST"),
+        ("tenants/acme", "error = \"a\0\"", "INVALID_REQUEST"),
+    ] {
+        let refused = api.deliveries.list_attempts(list(parent, filter)).await.unwrap_err();
+        assert_eq!(reason(&refused), wanted, "{parent} {filter}");
+    }
+    api.plane.stop().await;
+}

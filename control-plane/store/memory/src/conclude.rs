@@ -55,7 +55,7 @@ impl Tables {
                 delivery.trigger = Trigger::Retry;
             }
         }
-        self.put_attempt(&item.record, Some(item.transition.standing()));
+        self.put_attempt(&item.record, Some(item.transition.standing()), now);
         self.count(&item.record, 1);
         if let Some(end) = &item.key_end {
             self.put_key_end(end);
@@ -85,7 +85,7 @@ impl Tables {
             before.iter().for_each(|before| self.count(before, -1));
         }
         if late.record != LateRecord::Ignore {
-            self.put_attempt(record, late.standing(standing));
+            self.put_attempt(record, late.standing(standing), now);
             self.count(record, 1);
         }
         if standing.is_some() {
@@ -106,7 +106,7 @@ impl Tables {
             return;
         }
         if let Some(overtaken) = &overtaken {
-            self.put_unless_known(overtaken, Standing::SUCCEEDED);
+            self.put_unless_known(overtaken, Standing::SUCCEEDED, now);
         }
         self.end(id, DeliveryState::Succeeded, None, now);
         if let Some(delivery) = self.ended.get_mut(&id) {

@@ -1,5 +1,7 @@
 //! What happened, for people to read.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome};
@@ -8,12 +10,13 @@ use postrider_domain::ids::{AttemptKey, DeliveryId, EventId, SubscriptionKey, Te
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::{hour, id_range};
 use postrider_store::{
-    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, StoreResult,
-    TailPage, TailedAttempt, TimeRange,
+    AttemptPage, AttemptQuery, DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore,
+    ListedEvent, RecordedAttempt, StatsRow, StoreResult, TailPage, TailedAttempt, TimeRange,
 };
 use uuid::Uuid;
 
 use crate::MemoryStore;
+use crate::tables::StoredAttempt;
 
 #[async_trait]
 impl HistoryStore for MemoryStore {
@@ -31,9 +34,9 @@ impl HistoryStore for MemoryStore {
                 && query
                     .account
                     .as_ref()
-                    .is_none_or(|wanted| event.account.as_ref() == Some(wanted))
-                && query.attributes.iter().all(|(name, value)| {
-                    event.attributes.get(name).is_some_and(|found| found == value)
+                    .is_none_or(|wanted| wanted.matches(event.account.as_deref()))
+                && query.attributes.iter().all(|(name, wanted)| {
+                    wanted.matches(event.attributes.get(name).map(String::as_str))
                 })
         };
         let listed = |event: &Event| {
@@ -94,7 +97,10 @@ impl HistoryStore for MemoryStore {
                 && query.before.is_none_or(|before| one.id < before)
                 && query.subscription.as_ref().is_none_or(|id| one.subscription.subscription == *id)
                 && query.event_type.as_ref().is_none_or(|wanted| one.event_type == *wanted)
-                && query.account.as_ref().is_none_or(|wanted| one.account.as_ref() == Some(wanted))
+                && query
+                    .account
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.matches(one.account.as_deref()))
                 && (query.states.is_empty() || query.states.contains(&one.state))
                 && query.test.is_none_or(|test| one.test == test)
         });
@@ -108,15 +114,43 @@ impl HistoryStore for MemoryStore {
         delivery: DeliveryId,
         after: u32,
         most: u32,
-    ) -> StoreResult<Vec<AttemptRecord>> {
+    ) -> StoreResult<Vec<RecordedAttempt>> {
         let tables = self.tables()?;
         let first = AttemptKey { delivery, number: after.saturating_add(1) };
         let last = AttemptKey { delivery, number: u32::MAX };
         let places = tables.places.range(first..=last);
         let records = places.filter_map(|(_, place)| tables.attempts.get(place));
-        let records = records.map(|stored| &stored.record);
-        let of_tenant = records.filter(|record| record.subscription.tenant == *tenant);
-        Ok(of_tenant.take(limit(most)).cloned().collect())
+        let of_tenant = records.filter(|stored| stored.record.subscription.tenant == *tenant);
+        Ok(of_tenant.take(limit(most)).map(recorded).collect())
+    }
+
+    async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {
+        let tables = self.tables()?;
+        let (from, until) = query.span();
+        let in_time = |stored: &&StoredAttempt| {
+            stored.record.subscription.tenant == query.tenant
+                && (from..=until).contains(&stored.record_time.as_micros())
+        };
+        let mut found: Vec<_> = tables.attempts.values().filter(in_time).map(recorded).collect();
+        let mut scanned_to = None;
+        if !query.takes_all() {
+            found.sort_unstable_by_key(|attempt| Reverse(attempt.record_time));
+            scanned_to = found.get(limit(query.scan)).map(|attempt| attempt.record_time);
+            found.retain(|one| scanned_to.is_none_or(|end| one.record_time >= end));
+        }
+        found.retain(|one| {
+            let (record, status) = (&one.record, one.record.http_status.unwrap_or(0));
+            query.before.is_none_or(|before| one.position() < before)
+                && query
+                    .subscription
+                    .as_ref()
+                    .is_none_or(|id| record.subscription.subscription == *id)
+                && query.event_type.as_ref().is_none_or(|wanted| record.event_type == *wanted)
+                && (query.outcomes.is_empty() || query.outcomes.contains(&record.outcome))
+                && query.http_status.contains(&status)
+                && query.test.is_none_or(|test| record.test == test)
+        });
+        Ok(AttemptPage::of(found, query.limit, scanned_to))
     }
 
     async fn last_attempts(
@@ -165,6 +199,10 @@ impl HistoryStore for MemoryStore {
         }
         Ok(page)
     }
+}
+
+fn recorded(stored: &StoredAttempt) -> RecordedAttempt {
+    RecordedAttempt { record: stored.record.clone(), record_time: stored.record_time }
 }
 
 fn limit(most: u32) -> usize {

@@ -36,6 +36,7 @@ pub struct HeldKey {
 /// An attempt, and what its conclusion left.
 pub struct StoredAttempt {
     pub record: AttemptRecord,
+    pub record_time: Timestamp,
     pub delivery: Option<Standing>,
 }
 
@@ -146,7 +147,12 @@ impl Tables {
     }
 
     /// Records an attempt at the end of the tail, unless it is recorded already.
-    pub fn put_attempt(&mut self, record: &AttemptRecord, delivery: Option<Standing>) {
+    pub fn put_attempt(
+        &mut self,
+        record: &AttemptRecord,
+        delivery: Option<Standing>,
+        now: Timestamp,
+    ) {
         if self.places.contains_key(&record.key) {
             return;
         }
@@ -154,13 +160,14 @@ impl Tables {
         self.places.insert(record.key, self.last_place);
         let mut record = record.clone();
         record.error = without_nul(&record.error).into_owned();
-        self.attempts.insert(self.last_place, StoredAttempt { record, delivery });
+        let stored = StoredAttempt { record, record_time: now, delivery };
+        self.attempts.insert(self.last_place, stored);
     }
 
     /// Records and counts an attempt of which history may have something already.
-    pub fn put_unless_known(&mut self, record: &AttemptRecord, delivery: Standing) {
+    pub fn put_unless_known(&mut self, record: &AttemptRecord, delivery: Standing, now: Timestamp) {
         if self.attempt(record.key).is_none() {
-            self.put_attempt(record, Some(delivery));
+            self.put_attempt(record, Some(delivery), now);
             self.count(record, 1);
         }
     }

@@ -169,7 +169,7 @@ impl WorkStore for MemoryStore {
         let under_way = delivery.cancelled_under_way(now);
         if let Some(record) = &under_way {
             let standing = Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
-            tables.put_unless_known(record, standing);
+            tables.put_unless_known(record, standing, now);
         }
         tables.end(id, DeliveryState::Cancelled, Some(reason), now);
         Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) })

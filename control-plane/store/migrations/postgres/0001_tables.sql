@@ -196,6 +196,9 @@ CREATE TABLE attempts (
     response_body           bytea    NOT NULL
 ) PARTITION BY RANGE (record_time);
 CREATE INDEX attempts_delivery ON attempts (tenant, delivery, number);
+-- For lists, newest first. A group of results has one time, so that its entries for a
+-- tenant are one.
+CREATE INDEX attempts_tenant ON attempts (tenant, record_time);
 -- Not BRIN: what autovacuum has not summarised yet is read whole, and the tail looks
 -- several times a second at exactly that.
 CREATE INDEX attempts_commit ON attempts (commit_number);

@@ -156,6 +156,7 @@ CREATE TABLE later_deliveries (
 -- AUTOINCREMENT, since a `seq` used again would be behind a tail that passed it.
 CREATE TABLE attempts (
     seq                     INTEGER PRIMARY KEY AUTOINCREMENT,
+    record_time             INTEGER NOT NULL,
     tenant                  TEXT    NOT NULL,
     delivery                BLOB    NOT NULL,
     number                  INTEGER NOT NULL,
@@ -188,6 +189,8 @@ CREATE TABLE attempts (
 ) STRICT;
 
 CREATE UNIQUE INDEX attempts_number ON attempts (tenant, delivery, number);
+-- For lists, newest first.
+CREATE INDEX attempts_tenant ON attempts (tenant, record_time);
 
 CREATE TABLE attempt_stats (
     tenant       TEXT    NOT NULL,

@@ -9,9 +9,11 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::arrays::int;
+use super::attempts::recorded_attempt;
 use super::errors::Checked as _;
 use super::rows::{self, attempt_columns, ended_columns, event_columns, get, live_columns, time};
 use super::{PgQuery, PostgresStore};
+use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::{
@@ -97,7 +99,7 @@ const GET_DELIVERY: &str = concat!(
 const LIST_ATTEMPTS: &str = concat!(
     "SELECT ",
     attempt_columns!(),
-    " FROM attempts
+    ", record_time FROM attempts
     WHERE tenant = $1 AND delivery = $2 AND number > $3 AND record_time >= $4
     ORDER BY number LIMIT $5"
 );
@@ -185,7 +187,7 @@ impl HistoryStore for PostgresStore {
         delivery: DeliveryId,
         after: u32,
         limit: u32,
-    ) -> StoreResult<Vec<AttemptRecord>> {
+    ) -> StoreResult<Vec<RecordedAttempt>> {
         let rows = sqlx::query(LIST_ATTEMPTS)
             .bind(tenant.as_str())
             .bind(delivery.0)
@@ -195,7 +197,11 @@ impl HistoryStore for PostgresStore {
             .fetch_all(&self.pool)
             .await
             .checked()?;
-        rows::read(&rows, rows::attempt)
+        rows::read(&rows, recorded_attempt)
+    }
+
+    async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {
+        self.attempts_page(query).await
     }
 
     async fn last_attempts(

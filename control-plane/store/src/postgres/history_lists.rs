@@ -12,6 +12,7 @@ use super::PostgresStore;
 use super::errors::Checked as _;
 use super::rows::{self, ended_columns, event_columns, live_columns};
 use crate::codec;
+use crate::conditions::TextFilter;
 use crate::error::StoreResult;
 use crate::history::{DeliveryQuery, EventQuery, ListedEvent};
 
@@ -37,10 +38,11 @@ impl PostgresStore {
             sql.push(" AND event_type = ").push_bind(event_type);
         }
         if let Some(account) = &query.account {
-            sql.push(" AND account = ").push_bind(account);
+            push_text(sql.push(" AND coalesce(account"), account);
         }
         for (name, value) in &query.attributes {
-            sql.push(" AND attributes::jsonb ->> ").push_bind(name).push(" = ").push_bind(value);
+            sql.push(" AND coalesce(attributes::jsonb ->> ").push_bind(name);
+            push_text(&mut sql, value);
         }
         sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
         let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
@@ -88,6 +90,15 @@ enum Ids {
 fn push_ids(sql: &mut QueryBuilder<Postgres>, (from, until): (Uuid, Uuid), before: Option<Uuid>) {
     let until = before.map_or(until, |before| before.min(until));
     sql.push(" AND id >= ").push_bind(from).push(" AND id < ").push_bind(until);
+}
+
+/// Ends a condition that begins with `coalesce(` and a text.
+fn push_text(sql: &mut QueryBuilder<Postgres>, asked: &TextFilter) {
+    match asked {
+        TextFilter::Is(text) => sql.push(", '') = ").push_bind(text.clone()),
+        TextFilter::Absent => sql.push(", '') = ''"),
+        TextFilter::Present => sql.push(", '') <> ''"),
+    };
 }
 
 /// What a part of a list is read from.
@@ -148,7 +159,7 @@ fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids:
         sql.push(" AND event_type = ").push_bind(event_type);
     }
     if let Some(account) = &query.account {
-        sql.push(" AND account = ").push_bind(account);
+        push_text(sql.push(" AND coalesce(account"), account);
     }
     if !query.states.is_empty() {
         let states: Vec<i16> = query.states.iter().map(|state| state.code()).collect();

@@ -8,6 +8,7 @@
 //! statistics were last taken.
 
 mod arrays;
+mod attempts;
 mod claim;
 mod conclude;
 mod config;

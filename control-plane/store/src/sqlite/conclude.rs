@@ -123,7 +123,7 @@ pub(super) async fn conclude(
         batch.iter().filter(|item| applied.contains(&item.record.key.delivery.0)).collect();
     PUT_ATTEMPTS
         .run(connection, &recorded, |row, item| {
-            put_attempt(row, &item.record, Some(item.transition.standing()))
+            put_attempt(row, &item.record, Some(item.transition.standing()), now)
         })
         .await?;
     count(connection, recorded.iter().map(|item| (&*item.record, 1))).await?;
@@ -194,12 +194,12 @@ pub(super) async fn late(
     let after = late.standing(standing);
     match late.record {
         LateRecord::Ignore => {}
-        LateRecord::Insert => put(connection, record, after).await?,
+        LateRecord::Insert => put(connection, record, after, now).await?,
         LateRecord::ReplaceUnknown => {
             // As a new row, so that a tail that has shown the UNKNOWN shows this.
             attempt(record).change(connection, REMOVE_ATTEMPT).await?;
             count(connection, before.iter().map(|before| (before, -1))).await?;
-            put(connection, record, after).await?;
+            put(connection, record, after, now).await?;
         }
     }
     if let Some(delivery) = found {
@@ -224,7 +224,7 @@ async fn settle(
         values.change(connection, count).await?;
     }
     if let Some(overtaken) = late.overtaken(delivery, number, now) {
-        put_unless_known(connection, &overtaken, Standing::SUCCEEDED).await?;
+        put_unless_known(connection, &overtaken, Standing::SUCCEEDED, now).await?;
     }
     if succeeds && state.is_final() {
         let mut values = named(record);
@@ -245,9 +245,10 @@ pub(super) async fn put_unless_known(
     connection: &mut SqliteConnection,
     record: &AttemptRecord,
     delivery: Standing,
+    now: Timestamp,
 ) -> StoreResult<()> {
     if attempt(record).run(connection, FIND_ATTEMPT).await?.is_empty() {
-        put(connection, record, Some(delivery)).await?;
+        put(connection, record, Some(delivery), now).await?;
     }
     Ok(())
 }
@@ -256,9 +257,10 @@ async fn put(
     connection: &mut SqliteConnection,
     record: &AttemptRecord,
     delivery: Option<Standing>,
+    now: Timestamp,
 ) -> StoreResult<()> {
     PUT_ATTEMPTS
-        .run(connection, &[record], |row, record| put_attempt(row, record, delivery))
+        .run(connection, &[record], |row, record| put_attempt(row, record, delivery, now))
         .await?;
     count(connection, std::iter::once((record, 1))).await
 }

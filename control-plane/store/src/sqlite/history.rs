@@ -12,7 +12,9 @@ use super::SqliteStore;
 use super::bulk::{Values, id_list};
 use super::errors::stored;
 use super::rows::{Columns, attempt_columns, delivery_columns, event_columns};
+use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
+use crate::conditions::TextFilter;
 use crate::error::StoreResult;
 use crate::history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
@@ -175,11 +177,15 @@ impl HistoryStore for SqliteStore {
         delivery: DeliveryId,
         after: u32,
         limit: u32,
-    ) -> StoreResult<Vec<AttemptRecord>> {
+    ) -> StoreResult<Vec<RecordedAttempt>> {
         let mut values = named(tenant, delivery.0);
         values.add(i64::from(after)).add(i64::from(limit));
         let rows = values.run(&mut *self.reader().await?, ATTEMPTS).await?;
-        rows.iter().map(|row| Columns::of(row).attempt()).collect()
+        rows.iter().map(|row| Columns::of(row).recorded_attempt()).collect()
+    }
+
+    async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {
+        self.attempts_page(query).await
     }
 
     async fn last_attempts(
@@ -250,12 +256,11 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
         sql.push(" AND event_type = ").push_bind(event_type.as_str());
     }
     if let Some(account) = &query.account {
-        sql.push(" AND account = ").push_bind(account.as_str());
+        push_text(sql.push(" AND coalesce(account"), account);
     }
     for (name, value) in &query.attributes {
-        sql.push(" AND EXISTS (SELECT 1 FROM json_each(attributes) j WHERE j.key = ");
-        sql.push_bind(name.as_str());
-        sql.push(" AND j.value = ").push_bind(value.as_str()).push(")");
+        sql.push(" AND coalesce((SELECT j.value FROM json_each(attributes) j WHERE j.key = ");
+        push_text(sql.push_bind(name.as_str()).push(")"), value);
     }
     sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
     sql
@@ -265,6 +270,15 @@ fn push_ids(sql: &mut QueryBuilder<Sqlite>, from: Uuid, until: Uuid, before: Opt
     let until = before.map_or(until, |before| before.min(until));
     sql.push(" AND id >= ").push_bind(from);
     sql.push(" AND id < ").push_bind(until);
+}
+
+/// Ends a condition that begins with `coalesce(` and a text.
+fn push_text(sql: &mut QueryBuilder<Sqlite>, asked: &TextFilter) {
+    match asked {
+        TextFilter::Is(text) => sql.push(", '') = ").push_bind(text.clone()),
+        TextFilter::Absent => sql.push(", '') = ''"),
+        TextFilter::Present => sql.push(", '') <> ''"),
+    };
 }
 
 /// One statement, so that a delivery that ends meanwhile is seen once.
@@ -311,7 +325,7 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
         sql.push(" AND event_type = ").push_bind(event_type.as_str());
     }
     if let Some(account) = &query.account {
-        sql.push(" AND account = ").push_bind(account.as_str());
+        push_text(sql.push(" AND coalesce(account"), account);
     }
     if !query.states.is_empty() {
         sql.push(" AND state IN (");

@@ -6,6 +6,7 @@
 //! connections of their own, which cannot write, and hold them for one short
 //! read; locks on the database's file, and beside it, refuse a second process.
 
+mod attempts;
 mod bulk;
 mod checkpoint;
 mod claim;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::bulk::Values;
 use super::errors::stored;
+use crate::attempts::RecordedAttempt;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::TailedAttempt;
@@ -114,14 +115,14 @@ pub(super) const EVENT_COLUMNS: usize = 14;
 /// Columns of `attempts`.
 macro_rules! attempt_columns {
     () => {
-        "tenant, delivery, number, subscription, event, event_type, outcome, http_status, \
+        "record_time, tenant, delivery, number, subscription, event, event_type, outcome, http_status, \
          start_time, dns, connect, tls, first_byte, total, response_headers, response_body, \
          response_body_bytes, response_body_truncated, error, agent, region, remote_address, \
          http_version, cause, test, next_attempt_time, delivery_state, delivery_end_reason"
     };
 }
 pub(super) use attempt_columns;
-pub(super) const ATTEMPT_COLUMNS: usize = 28;
+pub(super) const ATTEMPT_COLUMNS: usize = 29;
 
 /// A row read from left to right.
 pub(super) struct Columns<'r> {
@@ -244,8 +245,13 @@ impl<'r> Columns<'r> {
     }
 
     pub(super) fn attempt(&mut self) -> StoreResult<AttemptRecord> {
+        self.recorded_attempt().map(|attempt| attempt.record)
+    }
+
+    pub(super) fn recorded_attempt(&mut self) -> StoreResult<RecordedAttempt> {
+        let record_time = self.time()?;
         let tenant = self.tenant()?;
-        Ok(AttemptRecord {
+        let record = AttemptRecord {
             key: AttemptKey { delivery: DeliveryId(self.id()?), number: self.number("number")? },
             subscription: SubscriptionKey { tenant, subscription: self.subscription()? },
             event: EventId(self.id()?),
@@ -275,7 +281,8 @@ impl<'r> Columns<'r> {
             trigger: codec::trigger(self.int()?)?,
             test: self.flag()?,
             next_attempt_time: self.optional_time()?,
-        })
+        };
+        Ok(RecordedAttempt { record, record_time })
     }
 
     pub(super) fn tailed_attempt(&mut self) -> StoreResult<TailedAttempt> {
@@ -341,9 +348,11 @@ pub(super) fn put_attempt(
     row: &mut Values,
     record: &AttemptRecord,
     delivery: Option<Standing>,
+    now: Timestamp,
 ) -> StoreResult<()> {
     let micros = |span: Option<Duration>| span.map(codec::micros);
-    row.text(record.subscription.tenant.as_str())
+    row.add(now.as_micros())
+        .text(record.subscription.tenant.as_str())
         .id(record.key.delivery.0)
         .add(i64::from(record.key.number))
         .text(record.subscription.subscription.as_str())

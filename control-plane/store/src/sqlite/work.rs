@@ -250,7 +250,7 @@ impl WorkStore for SqliteStore {
         let under_way = Columns::of(row).delivery()?.cancelled_under_way(now);
         if let Some(record) = &under_way {
             let standing = Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
-            conclude::put_unless_known(&mut tx, record, standing).await?;
+            conclude::put_unless_known(&mut tx, record, standing, now).await?;
         }
         end(&mut tx, &[id], DeliveryState::Cancelled, Some(reason), now).await?;
         tx.commit().await?;

@@ -8,7 +8,8 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    Concluded, DeliveryQuery, EventQuery, ListedEvent, StatsRow, TimeRange, latency_bucket,
+    Concluded, DeliveryQuery, EventQuery, ListedEvent, StatsRow, TextFilter, TimeRange,
+    latency_bucket,
 };
 
 use crate::engine::conformance;
@@ -78,11 +79,21 @@ conformance! {
             world.commit(world.new_event(event.clone(), vec![])).await;
         }
         let all = events(&world);
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let is = |value: &str| TextFilter::Is(value.to_owned());
+        let pair = |name: &str, value: &str| (name.to_owned(), is(value));
+        let asked = |name: &str, asked: TextFilter| vec![(name.to_owned(), asked)];
         let with = |attributes| EventQuery { attributes, ..all.clone() };
         for (query, expected) in [
             (EventQuery { event_type: Some("order.placed".to_owned()), ..all.clone() }, vec![&typed]),
-            (EventQuery { account: Some("acc-2".to_owned()), ..all.clone() }, vec![&account]),
+            (EventQuery { account: Some(is("acc-2")), ..all.clone() }, vec![&account]),
+            (EventQuery { account: Some(TextFilter::Absent), ..all.clone() }, vec![&none]),
+            (
+                EventQuery { account: Some(TextFilter::Present), ..all.clone() },
+                vec![&plain, &typed, &account, &attributed],
+            ),
+            (with(asked("n", TextFilter::Present)), vec![&attributed]),
+            (with(asked("n", TextFilter::Absent)), vec![&plain, &typed, &account, &none]),
+            (with(asked("cur'\"rency", TextFilter::Absent)), vec![&none]),
             (with(vec![pair("a.b $\"'", "x"), pair("n", "12")]), vec![&attributed]),
             (with(vec![pair("a.b $\"'", "x"), pair("n", "1")]), vec![]),
             (with(vec![pair("x", "n")]), vec![]),
@@ -147,6 +158,23 @@ conformance! {
         }
     }
 
+    async fn deliveries_without_an_account_are_found_and_those_with_one(engine) {
+        let world = World::new(engine).await;
+        let with = world.publish(DeliveryState::InFlight).await;
+        let without = world.publish_with(|d| d.account = None, DeliveryState::InFlight).await;
+        let ended = world.publish_with(|d| d.account = None, DeliveryState::InFlight).await;
+        world.succeed(&ended).await;
+        let all = DeliveryQuery::newest(world.tenant(), 100);
+        for (account, expected) in [
+            (TextFilter::Absent, vec![ended.id, without.id]),
+            (TextFilter::Present, vec![with.id]),
+            (TextFilter::Is("acc-1".to_owned()), vec![with.id]),
+        ] {
+            let query = DeliveryQuery { account: Some(account), ..all.clone() };
+            assert_eq!(list_deliveries(&world, &query).await, expected, "{query:?}");
+        }
+    }
+
     async fn deliveries_are_filtered(engine) {
         let world = World::new(engine).await;
         let second = "second".parse().unwrap();
@@ -167,6 +195,7 @@ conformance! {
         let nothing = world.publish_with(|d| d.account = None, DeliveryState::InFlight).await;
         assert_eq!(world.get(nothing.id).await, Some(nothing.clone()));
         let all = DeliveryQuery::newest(world.tenant(), 100);
+        let account = |id: &str| Some(TextFilter::Is(id.to_owned()));
         let in_states = |states: &[DeliveryState]| DeliveryQuery {
             states: states.to_vec(),
             ..all.clone()
@@ -178,10 +207,10 @@ conformance! {
                 vec![&nothing, &ended, &about_two, &typed, &test, &other, &held, &flying],
             ),
             (
-                DeliveryQuery { account: Some("acc-2".to_owned()), ..all.clone() },
+                DeliveryQuery { account: account("acc-2"), ..all.clone() },
                 vec![&ended, &about_two],
             ),
-            (DeliveryQuery { account: Some(String::new()), ..all.clone() }, vec![]),
+            (DeliveryQuery { account: account("acc-9"), ..all.clone() }, vec![]),
             (in_states(&[DeliveryState::Succeeded]), vec![&ended]),
             (in_states(&[DeliveryState::Waiting]), vec![&about_two, &test, &other]),
             (
@@ -288,7 +317,7 @@ conformance! {
         world.succeed(&single).await;
         let numbers = async |after, limit| -> Vec<u32> {
             let listed = world.store.list_attempts(world.tenant(), delivery.id, after, limit);
-            listed.await.unwrap().iter().map(|record| record.key.number).collect()
+            listed.await.unwrap().iter().map(|one| one.record.key.number).collect()
         };
         assert_eq!(numbers(0, 3).await, [1, 2, 3]);
         assert_eq!(numbers(3, 3).await, [4]);

@@ -298,7 +298,8 @@ fn first_attempt(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
 }
 
 async fn attempts(world: &World, delivery: &Delivery) -> Vec<AttemptRecord> {
-    world.store.list_attempts(world.tenant(), delivery.id, 0, 100).await.unwrap()
+    let listed = world.store.list_attempts(world.tenant(), delivery.id, 0, 100).await.unwrap();
+    listed.into_iter().map(|attempt| attempt.record).collect()
 }
 
 async fn outcomes(world: &World, delivery: &Delivery) -> Vec<Outcome> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postrider_domain::delivery::{DeliveryState, EndReason, Outcome};
 use postrider_domain::ids::{DeliveryId, EventId};
 use postrider_domain::operation::Window;
-use postrider_store::{Cancelled, DeliveryQuery, Published, Stretch};
+use postrider_store::{AttemptQuery, Cancelled, DeliveryQuery, Published, Stretch};
 
 use super::{Backlog, Call, DELIVERIES, LIMIT, shards};
 use crate::fixture::{HOUR, World, random, record};
@@ -98,6 +98,21 @@ const CALLS: &[(&str, Call)] = &[
             let (tenant, id) = (world.tenant(), delivery.id);
             assert_eq!(world.store.list_attempts(tenant, id, 0, LIMIT).await.unwrap().len(), 1);
             assert_eq!(world.store.last_attempts(tenant, &[id]).await.unwrap().len(), 1);
+        })
+    }),
+    ("find_attempts", |world, _| {
+        Box::pin(async move {
+            let query = AttemptQuery::newest(world.tenant(), LIMIT);
+            let page = world.store.find_attempts(&query).await.unwrap();
+            assert_eq!(page.attempts.len(), LIMIT as usize);
+        })
+    }),
+    ("find_attempts, of which none matches", |world, _| {
+        Box::pin(async move {
+            let mut query = AttemptQuery::newest(world.tenant(), LIMIT);
+            (query.test, query.scan) = (Some(true), LIMIT);
+            let page = world.store.find_attempts(&query).await.unwrap();
+            assert!(page.attempts.is_empty() && page.next.is_some(), "{page:?}");
         })
     }),
     ("tail", |world, _| {

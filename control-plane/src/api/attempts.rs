@@ -1,0 +1,149 @@
+//! Lists of attempts: of a delivery, a subscription or a tenant.
+//!
+//! Fed by DeliveryService; feeds callers what the store recorded.
+
+use std::sync::Arc;
+
+use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
+use postrider_domain::time::Timestamp;
+use postrider_proto::v1;
+use postrider_store::{AttemptPosition, RecordedAttempt};
+use serde::{Deserialize, Serialize};
+use tonic::Status;
+
+use super::convert::attempt;
+use super::errors::{self, Kind, Violations};
+use super::filters::attempts::AttemptFilter;
+use super::names::{self, AttemptParent};
+use super::page::{self, Fill, Items, QueryHash};
+use super::{changes, observe};
+use crate::flow::Flow;
+
+/// Bodies and headers of one page, so that a client with gRPC's default limit of 4 MiB
+/// can read it.
+const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
+/// What an attempt weighs besides.
+const ATTEMPT_OVERHEAD_BYTES: usize = 1024;
+
+/// A place in a list, as its token carries it: microseconds, the delivery, the number.
+#[derive(Clone, Serialize, Deserialize)]
+struct Place(i64, DeliveryId, u32);
+
+/// What one call lists.
+struct Asked {
+    parent: AttemptParent,
+    filter: AttemptFilter,
+    want: usize,
+    hash: QueryHash,
+    page_token: String,
+}
+
+pub async fn list(
+    flow: &Flow,
+    request: v1::ListAttemptsRequest,
+) -> Result<v1::ListAttemptsResponse, Status> {
+    let mut violations = Violations::default();
+    let parent = violations.keep("parent", names::attempt_parent(&request.parent));
+    let want = page::size(request.page_size, &flow.settings.api, &mut violations);
+    let filter = parent.as_ref().and_then(|parent| {
+        violations.keep("filter", AttemptFilter::parse(&request.filter, parent.tenant()))
+    });
+    let (parent, filter) = violations.finish(parent.zip(filter))?;
+    observe::note("tenant", parent.tenant());
+    let hash = QueryHash::of("ListAttempts", &[&request.parent, &request.filter]);
+    let asked = Asked { parent, filter, want, hash, page_token: request.page_token };
+    match asked.parent.clone() {
+        AttemptParent::Delivery(tenant, id) => of_delivery(flow, &tenant, id, asked).await,
+        AttemptParent::Subscription(key) => of_subscription(flow, key, asked).await,
+        AttemptParent::Tenant(tenant) => {
+            changes::tenant_known(flow, &tenant).await?;
+            of_tenant(flow, &tenant, asked).await
+        }
+    }
+}
+
+/// In the order of their numbers.
+async fn of_delivery(
+    flow: &Flow,
+    tenant: &TenantId,
+    id: DeliveryId,
+    asked: Asked,
+) -> Result<v1::ListAttemptsResponse, Status> {
+    observe::note("delivery", id);
+    let plan = Fill {
+        after: page::position::<u32>(&asked.page_token, asked.hash)?,
+        want: asked.want,
+        exact: true,
+        max_batch: usize::MAX,
+        max_bytes: MAX_PAGE_BYTES,
+    };
+    if flow.store.get_delivery(tenant, id).await.map_err(errors::store)?.is_none() {
+        return Err(errors::not_found(Kind::Delivery, &names::of_delivery(tenant, id)));
+    }
+    let items = Items {
+        keep: &|attempt: &RecordedAttempt| asked.filter.matches(attempt),
+        position: &|attempt: &RecordedAttempt| attempt.record.key.number,
+        bytes: &bytes,
+    };
+    let (attempts, next) = page::fill(plan, items, |after, limit| {
+        let (store, tenant) = (Arc::clone(&flow.store), tenant.clone());
+        async move { store.list_attempts(&tenant, id, after.unwrap_or(0), limit).await }
+    })
+    .await?;
+    Ok(answer(attempts, page::token(asked.hash, next.as_ref())))
+}
+
+async fn of_subscription(
+    flow: &Flow,
+    key: SubscriptionKey,
+    mut asked: Asked,
+) -> Result<v1::ListAttemptsResponse, Status> {
+    observe::note("subscription", &key.subscription);
+    changes::subscription(flow, &key).await?;
+    let wanted = asked.filter.subscription.get_or_insert_with(|| key.subscription.clone());
+    asked.filter.nothing |= *wanted != key.subscription;
+    of_tenant(flow, &key.tenant, asked).await
+}
+
+/// The last recorded first.
+async fn of_tenant(
+    flow: &Flow,
+    tenant: &TenantId,
+    asked: Asked,
+) -> Result<v1::ListAttemptsResponse, Status> {
+    let after = page::position::<Place>(&asked.page_token, asked.hash)?;
+    if asked.filter.nothing {
+        return Ok(v1::ListAttemptsResponse::default());
+    }
+    let mut query = asked.filter.query(tenant, u32::try_from(asked.want).unwrap_or(u32::MAX));
+    query.before = after.map(|Place(micros, delivery, number)| AttemptPosition {
+        record_time: Timestamp::from_micros(micros),
+        delivery,
+        number,
+    });
+    let mut page = flow.store.find_attempts(&query).await.map_err(errors::store)?;
+    let mut size = 0;
+    let fits = page.attempts.iter().position(|attempt| {
+        size += bytes(attempt);
+        size > MAX_PAGE_BYTES
+    });
+    if let Some(fits) = fits {
+        page.attempts.truncate(fits.max(1));
+        page.next = page.attempts.last().map(RecordedAttempt::position);
+    }
+    let next =
+        page.next.map(|next| Place(next.record_time.as_micros(), next.delivery, next.number));
+    Ok(answer(page.attempts, page::token(asked.hash, next.as_ref())))
+}
+
+fn bytes(attempt: &RecordedAttempt) -> usize {
+    let record = &attempt.record;
+    let headers = record.response_headers.iter().map(|(name, value)| name.len() + value.len());
+    // Twice the body: it is shown as text as well.
+    headers.sum::<usize>() + 2 * record.response_body.len() + ATTEMPT_OVERHEAD_BYTES
+}
+
+fn answer(attempts: Vec<RecordedAttempt>, next_page_token: String) -> v1::ListAttemptsResponse {
+    let attempts = attempts.into_iter().map(attempt::recorded_to_proto).collect();
+    v1::ListAttemptsResponse { attempts, next_page_token }
+}
