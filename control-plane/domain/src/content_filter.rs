@@ -15,14 +15,16 @@
 //! below them: `has(event.payload.mandate)`. A field that is not there is an
 //! error, as CEL has it, unless `&&` or `||` are decided without it.
 //!
-//! Numbers: JSON integers of 64 bits are exact; all others are doubles, and are
-//! compared as such. An amount as a decimal string has to be converted by the
+//! Numbers: JSON integers of 64 bits are exact, also where they are compared with
+//! doubles; all others are doubles, and two of 2^63 and more that look equal are not
+//! said to be (`compare`). An amount as a decimal string has to be converted by the
 //! filter, `double(event.payload.amount) > 100.0`, with a double's precision.
 //!
 //! The order in which a comprehension visits the keys of a map is not defined.
 //! `all`, `exists`, `exists_one` and `size` do not depend on it.
 
 mod check;
+mod compare;
 mod cost;
 mod input;
 mod never;
@@ -57,8 +59,10 @@ pub const MAX_WORK: u64 = 400_000;
 
 /// The functions and types of CEL's standard library; `matches` is not among
 /// them, since the `regex` feature is off.
-static STANDARD: LazyLock<Arc<Env>> =
-    LazyLock::new(|| Arc::new(Env::default().with_optional_support(false).with_stdlib()));
+static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let standard = Env::default().with_optional_support(false).with_stdlib();
+    Arc::new(compare::with_comparisons(standard))
+});
 
 /// Why a filter gave no answer about an event. Says nothing of what is in the
 /// event, so that it can be logged.
@@ -80,6 +84,8 @@ pub enum FilterFailure {
     WrongType,
     #[error("an arithmetic operation of the filter has no result")]
     Arithmetic,
+    #[error("two numbers beyond 64 bits cannot be told apart")]
+    UnknownOrder,
     #[error("the filter was accepted once, and no longer is")]
     NoLongerAccepted,
     #[error("the interpreter failed")]
@@ -143,8 +149,9 @@ impl ContentFilter {
 }
 
 impl Program {
-    fn checked(source: &str, root: IdedExpr) -> Result<Self, FilterError> {
+    fn checked(source: &str, mut root: IdedExpr) -> Result<Self, FilterError> {
         let checked = check::check(source, &root)?;
+        compare::replace(&mut root);
         Ok(Self { root, checked })
     }
 
@@ -160,6 +167,7 @@ impl Program {
 /// The interpreter's errors carry values of the event: they stop here.
 fn failure(error: &ExecutionError) -> FilterFailure {
     match error {
+        error if compare::is_unknown_order(error) => FilterFailure::UnknownOrder,
         ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_) => {
             FilterFailure::MissingField
         }

@@ -120,6 +120,49 @@ fn what_can_never_be_true_is_known() {
 }
 
 #[test]
+fn integers_are_compared_exactly_or_not_at_all() {
+    let payload = r#"{"big": 9007199254740993, "most": 9223372036854775807,
+        "least": -9223372036854775808, "beyond": 18446744073709551615, "half": 2.5,
+        "vast": 36893488147419103233, "below": -9223372036854775809,
+        "list": [9007199254740993], "map": {"n": 9007199254740993}}"#;
+    for yes in [
+        "event.payload.big > 9007199254740992.0",
+        "9007199254740992.0 < event.payload.big",
+        "event.payload.big != 9007199254740992.0",
+        "event.payload.big < 9007199254740994.0",
+        "!(event.payload.big <= 9007199254740992.0)",
+        "event.payload.big >= 9007199254740992.0",
+        "event.payload.most < 9223372036854775808.0",
+        "event.payload.beyond < 18446744073709551616.0 && event.payload.beyond > event.payload.most",
+        "event.payload.most > event.payload.least && event.payload.least < -1.5",
+        "event.payload.list != [9007199254740992.0] && event.payload.list == [9007199254740993]",
+        "event.payload.map != {'n': 9007199254740992.0} && event.payload.map == {'n': 9007199254740993}",
+        "!(event.payload.big in [1.5, 9007199254740992.0])",
+        "event.payload.big in [1.5, 9007199254740993]",
+        "'n' in event.payload.map && !('m' in event.payload.map)",
+        "event.payload.half > 2 && event.payload.half < 3u && -event.payload.half < -2",
+        "2 < event.payload.half && 3 > event.payload.half && 2.0 == 2 && 2u == 2.0",
+        // Beyond 64 bits, and known all the same.
+        "event.payload.vast > event.payload.beyond && event.payload.vast > 1e18",
+        "event.payload.vast < 1e30 && event.payload.below < -1",
+        "'a' < 'b' && [1, 'x'] == [1, 'x'] && {'a': 1} != {'a': 2} && {'a': 1} != {'b': 1}",
+    ] {
+        assert_eq!(ask(yes, payload), Ok(true), "{yes}");
+    }
+    for unknown in [
+        "event.payload.vast == 36893488147419103232.0",
+        "event.payload.vast <= 36893488147419103232.0",
+        "event.payload.vast in [36893488147419103232.0]",
+        "event.payload.below < event.payload.least",
+    ] {
+        assert_eq!(ask(unknown, payload), Err(FilterFailure::UnknownOrder), "{unknown}");
+    }
+    for wrong in ["event.payload.big < 'a'", "event.payload.list < [1]", "1 in event.payload.big"] {
+        assert_eq!(ask(wrong, payload), Err(FilterFailure::WrongType), "{wrong}");
+    }
+}
+
+#[test]
 fn an_event_without_account_has_an_empty_one() {
     let none = BTreeMap::new();
     let input = FilterInput::new("a", None, &none, b"not json");
