@@ -7,6 +7,7 @@
 //! leaves out.
 
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use opentelemetry::propagation::TextMapPropagator;
@@ -64,7 +65,9 @@ pub fn init(service_name: &'static str, options: &Options) -> anyhow::Result<Tel
         .with_default_directive(level.into())
         .from_env()
         .context("RUST_LOG is not a valid filter")?;
-    let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A file, or a collector of logs, has no use for colours.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
     let log = match options.json {
         true => text.json().boxed(),
         false => text.boxed(),

@@ -143,9 +143,12 @@ async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
 }
 
 async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
+    // Each migration that is applied leaves a line.
+    let telemetry = postrider_agent::telemetry::init("postrider", &settings.telemetry.options())?;
     settings.database.migrate = true;
     let store = serve::open_store(&settings).await?;
     store.close().await;
+    telemetry.shutdown().await;
     println!("the schema is up to date");
     Ok(())
 }

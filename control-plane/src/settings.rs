@@ -1,24 +1,24 @@
 //! Settings: parsed and checked before anything is opened.
 //!
 //! Fed by the embedded `config.default.toml`, then a file, the environment and
-//! flags, each overriding the one before; feeds everything else. Guarantees that
-//! a wrong name or value stops the program with a message that names it.
+//! flags (`sources`), each overriding the one before; feeds everything else.
+//! Guarantees that a wrong name or value stops the program with a message that names
+//! it, and where it was given.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+mod sources;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{Config, Environment, File, FileFormat};
 use postrider_domain::ids::TenantId;
 use serde::Deserialize;
 
+pub use self::sources::Place;
+use self::sources::Sources;
+
 /// The defaults, which are also the documentation.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
-
-/// Beginnings of variables that other programs read; one machine may have both.
-const OTHERS_VARIABLES: [&str; 2] = ["POSTRIDER_AGENT_", "POSTRIDER_TEST_"];
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -179,8 +179,13 @@ impl Telemetry {
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("settings: {0}")]
+    #[error("the settings cannot be read")]
     Read(#[from] config::ConfigError),
+    #[error("{}: {problem}", path.display())]
+    File { path: PathBuf, problem: String },
+    #[error("{path}: {problem} ({place})")]
+    Given { path: String, problem: String, place: Place },
+    /// A value that is none for this installation, with its default as well.
     #[error("{name}: {problem}")]
     Value { name: &'static str, problem: String },
 }
@@ -188,21 +193,18 @@ pub enum SettingsError {
 impl Settings {
     /// Reads all sources. `flags` are pairs of a setting's path and its value.
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
-        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-        if let Some(file) = file {
-            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+        let sources = Sources::read(file, std::env::vars_os(), flags)?;
+        let settings = sources.settings()?;
+        match settings.check() {
+            Ok(()) => Ok(settings),
+            Err(SettingsError::Value { name, problem }) => Err(match sources.place_of(name) {
+                Some(place) => {
+                    SettingsError::Given { path: name.to_owned(), problem, place: place.clone() }
+                }
+                None => SettingsError::Value { name, problem },
+            }),
+            Err(other) => Err(other),
         }
-        let environment = Environment::with_prefix("POSTRIDER")
-            .prefix_separator("_")
-            .separator("__")
-            .try_parsing(true);
-        builder = builder.add_source(environment.source(Some(own_variables(std::env::vars_os()))));
-        for (name, value) in flags {
-            builder = builder.set_override(*name, value.as_str())?;
-        }
-        let settings: Self = builder.build()?.try_deserialize()?;
-        settings.check()?;
-        Ok(settings)
     }
 
     fn check(&self) -> Result<(), SettingsError> {
@@ -294,16 +296,6 @@ impl Settings {
     }
 }
 
-/// The environment without what is meant for the agent and for tests, whose
-/// variables begin alike.
-fn own_variables(variables: impl Iterator<Item = (OsString, OsString)>) -> HashMap<String, String> {
-    let others = |name: &str| OTHERS_VARIABLES.iter().any(|prefix| name.starts_with(prefix));
-    let text = |(name, value): (OsString, OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    variables.filter_map(text).filter(|(name, _)| !others(name)).collect()
-}
-
 impl Ownership {
     pub fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_milliseconds)
@@ -334,14 +326,6 @@ mod tests {
         let settings = load(&[]).unwrap();
         assert_eq!(settings.database_url(), "sqlite:.postrider/postrider.db");
         assert!(settings.single_process());
-    }
-
-    #[test]
-    fn variables_of_other_programs_are_passed_over() {
-        let names = ["POSTRIDER_AGENT_REGION", "POSTRIDER_TEST_SEED", "POSTRIDER_SERVER__LISTEN"];
-        let given = names.map(|name| (name.into(), OsString::new()));
-        let own = own_variables(given.into_iter());
-        assert_eq!(own.keys().collect::<Vec<_>>(), ["POSTRIDER_SERVER__LISTEN"]);
     }
 
     #[test]

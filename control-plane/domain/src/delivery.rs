@@ -211,6 +211,18 @@ pub struct AttemptRecord {
 }
 
 impl AttemptRecord {
+    /// Judges a response that was received by its status; of a failure it says why.
+    pub fn judge(&mut self, rule: &SuccessRule) {
+        let status = self.http_status.unwrap_or(0);
+        if rule.accepts(status) {
+            self.outcome = Outcome::Succeeded;
+            return;
+        }
+        self.outcome = Outcome::HttpStatus;
+        let why = rule.why_not(status);
+        self.error = if self.error.is_empty() { why } else { format!("{why}; {}", self.error) };
+    }
+
     /// The current attempt of a delivery as one of which nobody can say how it ended.
     pub fn unknown(delivery: &Delivery, error: &str, now: Timestamp) -> Self {
         Self {
@@ -284,11 +296,6 @@ pub struct Moment {
     pub running: Timestamp,
     /// Uniform in 0..1, for jitter.
     pub random: f64,
-}
-
-/// The recorded outcome of a complete response.
-pub fn judge_response(status: u16, rule: &SuccessRule) -> Outcome {
-    if rule.accepts(status) { Outcome::Succeeded } else { Outcome::HttpStatus }
 }
 
 /// What the result of a delivery's current attempt makes of it.

@@ -242,3 +242,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_status_that_is_no_success_is_explained() {
+    use std::collections::BTreeSet;
+
+    use crate::subscription::SuccessRule;
+
+    let listed = SuccessRule::Listed(BTreeSet::from([200, 204]));
+    let many = SuccessRule::Listed((200..=220).collect());
+    for (rule, status, words) in [
+        (&SuccessRule::Any2xx, 409, "409 does not count as success: those from 200 to 299 do"),
+        (&SuccessRule::Any2xx, 302, "302 is a redirection, and none is followed"),
+        (&listed, 201, "the subscription counts 200, 204"),
+        (&many, 500, "209 and others"),
+    ] {
+        let why = rule.why_not(status);
+        assert!(why.contains(words), "{why}");
+    }
+}

@@ -34,11 +34,30 @@ pub enum SuccessRule {
     Listed(BTreeSet<u16>),
 }
 
+/// Most statuses of a rule that an explanation names.
+const SHOWN_CODES: usize = 10;
+
 impl SuccessRule {
     pub fn accepts(&self, status: u16) -> bool {
         match self {
             Self::Any2xx => (200..300).contains(&status),
             Self::Listed(codes) => codes.contains(&status),
+        }
+    }
+
+    /// Why a status does not count as success, for people.
+    pub fn why_not(&self, status: u16) -> String {
+        let seen = match status {
+            300..=399 => format!("the status {status} is a redirection, and none is followed"),
+            _ => format!("the status {status} does not count as success"),
+        };
+        match self {
+            Self::Any2xx => format!("{seen}: those from 200 to 299 do"),
+            Self::Listed(codes) => {
+                let shown: Vec<_> = codes.iter().take(SHOWN_CODES).map(u16::to_string).collect();
+                let more = if codes.len() > SHOWN_CODES { " and others" } else { "" };
+                format!("{seen}: the subscription counts {}{more}", shown.join(", "))
+            }
         }
     }
 }

@@ -107,8 +107,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         stop.clone(),
     ));
 
-    let shown = demonstrate(control_plane.address, &url, &secret, receiver_address).await;
+    let shown = demonstrate(control_plane.address, &url, &secret).await;
     if shown.is_ok() && !arguments.once {
+        show::commands(control_plane.address, receiver_address);
         // A laptop that sleeps is a clock that is set.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let told = async {
@@ -161,18 +162,12 @@ fn agent_config(
     Ok(config)
 }
 
-async fn demonstrate(
-    address: SocketAddr,
-    url: &str,
-    secret: &str,
-    receiver: SocketAddr,
-) -> anyhow::Result<()> {
+async fn demonstrate(address: SocketAddr, url: &str, secret: &str) -> anyhow::Result<()> {
     let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
     set_up(&channel, url, secret).await.context("setting up the demo's tenant and subscription")?;
     let event = publish(&channel).await.context("publishing the demo's event")?;
     let (delivery, attempts) = delivered(&channel, &event).await?;
     show::delivery(&delivery, &attempts);
-    show::commands(address, receiver);
     Ok(())
 }
 

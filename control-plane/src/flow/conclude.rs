@@ -11,6 +11,7 @@ mod gone;
 mod kept;
 mod late;
 mod look_up;
+mod news;
 mod streaks;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -19,7 +20,6 @@ use std::time::Duration;
 
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
-    judge_response,
 };
 use postrider_domain::ids::{AttemptKey, OrderedKey};
 use postrider_domain::notice::Announcement;
@@ -382,8 +382,7 @@ impl ConcludeWriter {
             return Transition::End { state: DeliveryState::Cancelled, reason };
         };
         if report.answered {
-            let status = record.http_status.unwrap_or(0);
-            record.outcome = judge_response(status, &subscription.settings.success);
+            record.judge(&subscription.settings.success);
         }
         let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
         let moment = Moment {
@@ -414,6 +413,7 @@ impl ConcludeWriter {
     /// Tells everybody whom a durable conclusion concerns.
     fn applied(&self, applied: Vec<Decided>) {
         self.note_streaks(&applied);
+        let mut turns = news::BreakerTurns::default();
         self.parts.dispatcher.with(|scheduler, now| {
             for one in &applied {
                 let record = &one.report.record;
@@ -424,7 +424,9 @@ impl ConcludeWriter {
                     transition: one.transition,
                 };
                 if one.report.seen.is_none() {
-                    scheduler.concluded(record.key, &feedback, now);
+                    turns.watch(scheduler, &record.subscription, now, |scheduler| {
+                        scheduler.concluded(record.key, &feedback, now);
+                    });
                     continue;
                 }
                 // A take-over may have adopted it while this was committed.
@@ -434,6 +436,8 @@ impl ConcludeWriter {
                 }
             }
         });
+        turns.log();
+        news::log_exhausted(&applied);
         for one in &applied {
             let record = &one.report.record;
             self.parts.metrics.attempt(record.outcome, record.timings.total);

@@ -304,7 +304,11 @@ impl Tenants {
             disabled.set_status(Status::Disabled, reason, self.0.clock.now());
             match self.update_subscription(&before, disabled, By::System).await {
                 Err(WriteError::RevisionMismatch) => {}
-                done => return done.map(|_| ()),
+                Ok(_) => {
+                    tracing::warn!(subscription = %key, reason, "a subscription was disabled");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(WriteError::RevisionMismatch)

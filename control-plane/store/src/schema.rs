@@ -77,6 +77,12 @@ pub(crate) fn not_current() -> StoreError {
     StoreError::Corrupt("its schema is not up to date: run `postrider migrate`".to_owned())
 }
 
+/// Says that the schema was brought up to date, and to what.
+pub(crate) fn log_migration(migrator: &Migrator) {
+    let version = migrator.iter().map(|migration| migration.version).max();
+    tracing::info!(version, "the schema was brought up to date");
+}
+
 pub(crate) fn migrate_error(
     error: MigrateError,
     store_error: impl FnOnce(sqlx::Error) -> StoreError,

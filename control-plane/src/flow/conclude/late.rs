@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, judge_response};
+use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome};
 use postrider_store::{StoreError, StoreResult};
 
 use super::alone::reduce;
@@ -62,10 +62,8 @@ impl ConcludeWriter {
     async fn record_late(&self, report: &mut Report) -> StoreResult<()> {
         if report.answered {
             let found = self.subscription(report).await?;
-            let status = report.record.http_status.unwrap_or(0);
             let rule = found.map(|s| s.settings.success.clone());
-            let outcome = judge_response(status, &rule.unwrap_or_default());
-            Arc::make_mut(&mut report.record).outcome = outcome;
+            Arc::make_mut(&mut report.record).judge(&rule.unwrap_or_default());
         }
         let (succeeds, key) =
             (report.record.outcome == Outcome::Succeeded, &report.record.subscription);

@@ -23,9 +23,12 @@ const SHARDS_KEY: &str = "shards";
 /// Applies what is missing, under a lock: several replicas may start at once.
 pub(super) async fn migrate(connection: &mut PgConnection, shards: u16) -> StoreResult<()> {
     let migrator = schema::migrator(MIGRATIONS);
-    is_current(connection, &migrator).await?;
+    let was_current = is_current(connection, &migrator).await?;
     let migrated = migrator.run_direct(None, connection, false).await;
     migrated.map_err(|error| schema::migrate_error(error, store_error))?;
+    if !was_current {
+        schema::log_migration(&migrator);
+    }
     sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(SHARDS_KEY)
         .bind(shards.to_string())

@@ -61,6 +61,9 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
     if options.migrate {
         let migrated = migrator.run_direct(None, &mut writer, false).await;
         migrated.map_err(|error| schema::migrate_error(error, stored))?;
+        if !is_current {
+            schema::log_migration(&migrator);
+        }
     } else if !is_current {
         return Err(schema::not_current());
     }
