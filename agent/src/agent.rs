@@ -42,7 +42,8 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     let open = metrics.connections.clone();
     let pool = Pool::new(connector, config.connections.clone(), open);
     let allow = AllowList::new(config.allow_subnets.iter().copied());
-    let client = Client::new(Resolver::new(allow, config.keep_addresses), pool);
+    let resolver = Resolver::new(allow, config.lookup_way.clone(), config.lookups.clone());
+    let client = Client::new(resolver, pool);
     let attempts = HttpAttempts { client, limits: config.response.clone() };
     let desk = Desk::new(&config, Box::new(attempts), metrics);
     let stopping = Stopping::default();

@@ -21,6 +21,7 @@ use tokio::time::timeout_at;
 use crate::client::{Client, Lent, SendError};
 use crate::connect::ConnectError;
 use crate::desk::Attempts;
+use crate::dial::DialError;
 use crate::request::{self, Moment};
 use crate::resolve::ResolveError;
 use crate::subscriptions::{Settings, Subscription, Turn};
@@ -170,7 +171,7 @@ impl HttpAttempts {
             let settings = subscription.newest();
             let origin = &usable(&settings)?.target.origin;
             let began = Instant::now();
-            let (addresses, looked_up) = self.client.resolve(origin).await;
+            let (addresses, looked_up) = self.client.resolve(origin, subscription.tenant()).await;
             if looked_up {
                 seen.timings.dns = wire_duration(began.elapsed());
             }
@@ -183,8 +184,9 @@ impl HttpAttempts {
             }
             let lent = self.client.lend(origin, &addresses, fresh).await;
             let lent = lent.map_err(|error| {
-                if let ConnectError::Tcp { address, .. } = &error {
+                if let Some((address, tcp)) = error.dialled() {
                     seen.remote_address = address.to_string();
+                    seen.timings.connect = tcp.and_then(wire_duration);
                 }
                 Failure::new(connect_fact(&error), error)
             })?;
@@ -245,8 +247,8 @@ fn usable(settings: &Settings) -> Result<&crate::subscriptions::Usable, Failure>
 
 fn connect_fact(error: &ConnectError) -> Fact {
     match error {
-        ConnectError::NoAddress | ConnectError::Tcp { .. } => Fact::ConnectFailed,
-        ConnectError::Tls(_) => Fact::TlsFailed,
+        ConnectError::Dial(DialError::NoAddress | DialError::Tcp { .. }) => Fact::ConnectFailed,
+        ConnectError::Dial(DialError::Tls { .. }) => Fact::TlsFailed,
         ConnectError::Http(_) => Fact::ConnectionClosed,
     }
 }
@@ -336,7 +338,7 @@ mod tests {
     use crate::connect::Connector;
     use crate::guard::AllowList;
     use crate::pool::{Pool, PoolLimits};
-    use crate::resolve::Resolver;
+    use crate::resolve::{LookupLimits, LookupWay, Resolver};
     use crate::subscriptions::Subscriptions;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -375,7 +377,8 @@ mod tests {
             PoolLimits { per_host: 1, per_subscription: 1, total: 1, idle: Duration::from_secs(1) };
         let connector = Connector::new(&[], Duration::from_secs(1)).unwrap();
         let pool = Pool::new(connector, limits, Gauge::default());
-        let resolver = Resolver::new(AllowList::new([]), Duration::from_secs(1));
+        let limits_of_lookups = LookupLimits::default();
+        let resolver = Resolver::new(AllowList::new([]), LookupWay::System, limits_of_lookups);
         let client = Client::new(resolver, pool);
         let mut subscriptions = Subscriptions::new(1, 1);
         subscriptions.update(&wire::SubscriptionUpdate::default());

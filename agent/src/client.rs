@@ -12,7 +12,8 @@ use hyper::Response;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 
-use crate::connect::{ConnectError, ConnectTimings, Sender};
+use crate::connect::{ConnectError, Sender};
+use crate::dial::ConnectTimings;
 use crate::pool::{Checkout, Pool};
 use crate::request::Post;
 use crate::resolve::{Addresses, ResolveError, Resolver};
@@ -39,9 +40,14 @@ impl Client {
         Self { resolver, pool }
     }
 
-    /// The judged addresses of an origin, and whether they were looked up.
-    pub async fn resolve(&self, origin: &Origin) -> (Result<Addresses, ResolveError>, bool) {
-        self.resolver.resolve(&origin.host).await
+    /// The judged addresses of an origin, for a subscription of `tenant`, and whether
+    /// they were looked up.
+    pub async fn resolve(
+        &self,
+        origin: &Origin,
+        tenant: &str,
+    ) -> (Result<Addresses, ResolveError>, bool) {
+        self.resolver.resolve(&origin.host, tenant).await
     }
 
     /// A connection to one of the judged addresses; with `fresh` none that was

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::attempt::ResponseLimits;
 use crate::pool::PoolLimits;
+use crate::resolve::{LookupLimits, LookupWay};
 
 /// One name under which replicas are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +113,10 @@ pub struct AgentConfig {
     pub connections: PoolLimits,
     /// The longest that making a connection may take.
     pub connect_timeout: Duration,
-    /// How long the addresses of a receiver are remembered.
-    pub keep_addresses: Duration,
+    /// How the addresses of receivers are found.
+    pub lookup_way: LookupWay,
+    /// How many are looked up at once, and how long answers are kept.
+    pub lookups: LookupLimits,
     /// What is read of a response.
     pub response: ResponseLimits,
     /// Subnets that the address guard accepts whatever they are.
@@ -144,7 +147,8 @@ impl AgentConfig {
                 idle: Duration::from_secs(30),
             },
             connect_timeout: Duration::from_secs(10),
-            keep_addresses: Duration::from_secs(5),
+            lookup_way: LookupWay::name_servers(Vec::new()),
+            lookups: LookupLimits::default(),
             response: ResponseLimits {
                 body_bytes: 64 * 1024,
                 excerpt_bytes: 1024,
@@ -173,6 +177,9 @@ impl AgentConfig {
             ("connections-per-subscription", self.connections.per_subscription as u64),
             ("max-connections", self.connections.total as u64),
             ("response-body-limit-bytes", self.response.body_bytes as u64),
+            ("max-lookups", self.lookups.total as u64),
+            ("lookup-timeout", self.lookups.longest.as_millis() as u64),
+            ("max-lookups-per-tenant", self.lookups.per_tenant as u64),
             ("connect-timeout", self.connect_timeout.as_millis() as u64),
         ] {
             ensure!(value > 0, "{name} must be greater than 0");

@@ -2,35 +2,27 @@
 //!
 //! Fed by `pool` with an origin and its judged addresses; feeds it a connection
 //! that speaks HTTP/1.1 or HTTP/2, as ALPN decided. Guarantees that only the
-//! given addresses are dialled, never a proxy, and that the certificate is
-//! checked against the name in the URL. With several addresses the next is
-//! tried beside a slow one, so that a dead address costs a moment and not the
-//! attempt.
+//! given addresses are dialled (`dial`), never a proxy, and that the certificate
+//! is checked against the name in the URL.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use thiserror::Error;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::dial::{ConnectTimings, DialError, Stream, dial};
 use crate::pool::Slot;
 use crate::receiver_trust::ReceiverCertVerifier;
 use crate::target::Origin;
 
-/// How long an address has to itself before the next is tried beside it.
-const HEAD_START: Duration = Duration::from_millis(250);
 /// More response headers than this, or than the hundred that hyper takes, are a fault
 /// of the receiver's. Another number than hyper's own costs two allocations a response.
 const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1024;
@@ -44,18 +36,22 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// There was nothing to dial.
-    #[error("the host has no address")]
-    NoAddress,
-    /// TCP, on every address.
-    #[error("connecting to {address} failed: {cause}")]
-    Tcp { address: SocketAddr, cause: io::Error },
-    /// TLS, a refused certificate included.
-    #[error("the TLS handshake failed: {0}")]
-    Tls(io::Error),
+    /// TCP or TLS, with every address.
+    #[error(transparent)]
+    Dial(#[from] DialError),
     /// HTTP, before any request.
     #[error("the connection could not be used: {0}")]
     Http(#[from] hyper::Error),
+}
+
+impl ConnectError {
+    /// The address that the error is about, and how long TCP took where it worked.
+    pub fn dialled(&self) -> Option<(SocketAddr, Option<Duration>)> {
+        match self {
+            Self::Dial(error) => error.dialled(),
+            Self::Http(_) => None,
+        }
+    }
 }
 
 /// A sender for requests of one HTTP version.
@@ -86,13 +82,6 @@ pub struct Connected {
     pub timings: ConnectTimings,
 }
 
-/// What a new connection cost.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ConnectTimings {
-    pub tcp: Duration,
-    pub tls: Option<Duration>,
-}
-
 /// Makes connections.
 pub struct Connector {
     tls: TlsConnector,
@@ -114,63 +103,20 @@ impl Connector {
         addresses: &[IpAddr],
         slot: Slot,
     ) -> Result<Connected, ConnectError> {
-        let began = Instant::now();
-        let (stream, address) = self.dial(addresses, origin.port).await?;
-        let mut timings = ConnectTimings { tcp: began.elapsed(), tls: None };
-        let Some(name) = origin.tls_name.clone() else {
-            let sender = http1_sender(TokioIo::new(stream), slot).await?;
-            return Ok(Connected { sender, peer: address.into(), timings });
-        };
-        let began = Instant::now();
-        let secured = timeout(self.limit, self.tls.connect(name, stream)).await;
-        let stream = secured
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(ConnectError::Tls)?;
-        timings.tls = Some(began.elapsed());
-        let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let io = TokioIo::new(stream);
-        let sender = match speaks_http2 {
-            true => http2_sender(io, slot).await?,
-            false => http1_sender(io, slot).await?,
-        };
-        Ok(Connected { sender, peer: address.into(), timings })
-    }
-
-    async fn dial(
-        &self,
-        addresses: &[IpAddr],
-        port: u16,
-    ) -> Result<(TcpStream, SocketAddr), ConnectError> {
-        let mut waiting = addresses.iter();
-        let mut dialling = FuturesUnordered::new();
-        let mut failure = ConnectError::NoAddress;
-        loop {
-            match waiting.next() {
-                Some(address) => dialling.push(self.dial_one(SocketAddr::new(*address, port))),
-                None if dialling.is_empty() => return Err(failure),
-                None => {}
+        let security = origin.tls_name.as_ref().map(|name| (&self.tls, name));
+        let dialled = dial(addresses, origin.port, security, self.limit).await?;
+        let sender = match dialled.stream {
+            Stream::Plain(stream) => http1_sender(TokioIo::new(stream), slot).await?,
+            Stream::Secure(stream) => {
+                let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let io = TokioIo::new(*stream);
+                match speaks_http2 {
+                    true => http2_sender(io, slot).await?,
+                    false => http1_sender(io, slot).await?,
+                }
             }
-            let next = dialling.next();
-            let outcome = if waiting.as_slice().is_empty() {
-                next.await
-            } else {
-                timeout(HEAD_START, next).await.unwrap_or(None)
-            };
-            match outcome {
-                Some(Ok(connected)) => return Ok(connected),
-                Some(Err(error)) => failure = error,
-                None => {}
-            }
-        }
-    }
-
-    async fn dial_one(&self, address: SocketAddr) -> Result<(TcpStream, SocketAddr), ConnectError> {
-        let dialled = timeout(self.limit, TcpStream::connect(address)).await;
-        let stream = dialled
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-            .map_err(|cause| ConnectError::Tcp { address, cause })?;
-        Ok((stream, address))
+        };
+        Ok(Connected { sender, peer: dialled.address.into(), timings: dialled.timings })
     }
 }
 

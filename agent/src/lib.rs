@@ -13,7 +13,7 @@
 //! replicas ▶ session ▶ desk(holdings: capacity, report, subscriptions)
 //!                        ▼                                   ▲
 //!                      attempt ▶ request ▶ client ───────────┘
-//! request: envelope, headers, signing; client: resolve(guard), pool(connect)
+//! request: envelope, headers, signing; client: resolve(guard), pool(connect(dial))
 //! ```
 //!
 //! [`run`] is all that a program needs; [`telemetry`] and [`metrics::serve`] are
@@ -27,6 +27,7 @@ mod compact;
 mod config;
 mod connect;
 mod desk;
+mod dial;
 mod envelope;
 mod guard;
 mod headers;
@@ -61,4 +62,5 @@ pub use agent::run;
 pub use attempt::ResponseLimits;
 pub use config::{AgentConfig, ControlPlane, ControlPlaneTls, Identity};
 pub use pool::PoolLimits;
+pub use resolve::{LookupLimits, LookupWay};
 pub use settings::Settings;

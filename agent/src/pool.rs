@@ -20,7 +20,8 @@ use hyper::client::conn::{http1, http2};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{ConnectError, ConnectTimings, Connected, Connector, Peer, Sender};
+use crate::connect::{ConnectError, Connected, Connector, Peer, Sender};
+use crate::dial::ConnectTimings;
 use crate::target::Origin;
 
 /// How often idle connections are looked at.

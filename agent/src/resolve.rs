@@ -1,33 +1,47 @@
 //! From a receiver's host to the addresses that may be dialled.
 //!
-//! Fed by `client` with the host of a subscription's URL; feeds it judged
-//! addresses. Guarantees that every address of a host went through the guard,
-//! that an answer which mixes permitted and refused addresses is refused as a
-//! whole (half of a rebinding attack is still one), and that concurrent
-//! attempts for one host cost one lookup. Answers are kept for a short while,
-//! because a lookup for each POST would cost more than the POST.
+//! Fed by `client` with the host of a subscription's URL and its tenant; feeds it
+//! judged addresses. Guarantees that every address of a host went through the
+//! guard each time it is used, an old one too, and that an answer which mixes
+//! permitted and refused addresses is refused as a whole (half of a rebinding
+//! attack is still one). A look-up belongs to no attempt: it goes on when the one
+//! that asked is over, everybody who wants the name shares it (`names`), and it
+//! ends in bounded time.
 
-use std::collections::HashMap;
+mod lookup;
+mod names;
+mod outcome;
+mod system_files;
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use tokio::time::timeout;
 use url::Host;
 
 use crate::guard::{AllowList, Refusal, judge};
 
-/// Failures are kept this long at most, so that a storm of attempts for a
-/// broken name asks for it a few times a second and not thousands of times.
-const FAILURE_KEPT: Duration = Duration::from_secs(1);
+pub use lookup::LookupWay;
+use lookup::Lookups;
+pub use names::LookupLimits;
+use names::{Known, Lookup, Names};
+use outcome::{Found, LookupFailure, Outcome};
 
-/// More than this many names are not remembered.
-const MAX_NAMES: usize = 10_000;
+/// How long name servers have before an answer that was good a while ago is used.
+/// RFC 8767, section 5, has 1.8 s for this; attempts have less time.
+const OLD_ANSWER_DELAY: Duration = Duration::from_millis(500);
+/// Addresses of one host that are remembered at most.
+const ADDRESSES_MAX: usize = 64;
 
 /// Why a host cannot be dialled.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ResolveError {
-    /// The name has no address, or the lookup failed.
+    /// The name has no address, or the look-up failed.
     #[error("no address for {host}: {cause}")]
     NotFound { host: String, cause: String },
     /// The guard refused one of the addresses.
@@ -41,160 +55,138 @@ pub type Addresses = Arc<[IpAddr]>;
 type Answer = Result<Addresses, ResolveError>;
 
 /// Looks names up and judges what comes back.
-#[derive(Debug)]
-pub struct Resolver {
-    allow: AllowList,
-    keep: Duration,
-    names: Mutex<HashMap<String, Name>>,
-}
+#[derive(Clone)]
+pub struct Resolver(Arc<Shared>);
 
-#[derive(Debug, Default)]
-struct Name {
-    answer: Option<(Instant, Answer)>,
-    lookup: Arc<tokio::sync::Mutex<()>>,
+struct Shared {
+    allow: AllowList,
+    lookups: Lookups,
+    /// Of a look-up, and of waiting for one.
+    limit: Duration,
+    names: Mutex<Names>,
 }
 
 impl Resolver {
-    /// Judges by `allow` and keeps good answers for `keep`.
-    pub fn new(allow: AllowList, keep: Duration) -> Self {
-        Self { allow, keep, names: Mutex::default() }
+    /// Judges by `allow`, and looks names up in the given way and within limits.
+    pub fn new(allow: AllowList, way: LookupWay, limits: LookupLimits) -> Self {
+        let (limit, lookups) = (limits.longest, Lookups::new(way));
+        let names = Mutex::new(Names::new(limits));
+        Self(Arc::new(Shared { allow, lookups, limit, names }))
     }
 
-    /// The judged addresses of `host`; the flag says whether they had to be
-    /// looked up.
-    pub async fn resolve(&self, host: &Host<String>) -> (Answer, bool) {
+    /// The judged addresses of `host`, for a subscription of `tenant`; the flag says
+    /// whether they had to be looked up.
+    pub async fn resolve(&self, host: &Host<String>, tenant: &str) -> (Answer, bool) {
         match host {
-            Host::Ipv4(address) => (self.judged(&[IpAddr::V4(*address)]), false),
-            Host::Ipv6(address) => (self.judged(&[IpAddr::V6(*address)]), false),
-            Host::Domain(name) => Box::pin(self.resolve_name(name)).await,
-        }
-    }
-
-    async fn resolve_name(&self, name: &str) -> (Answer, bool) {
-        let lookup = match self.remembered(name) {
-            Ok(answer) => return (answer, false),
-            Err(lookup) => lookup,
-        };
-        let _only_one = lookup.lock().await;
-        if let Ok(answer) = self.remembered(name) {
-            return (answer, true);
-        }
-        let answer = self.look_up(name).await;
-        self.remember(name, &answer);
-        (answer, true)
-    }
-
-    async fn look_up(&self, name: &str) -> Answer {
-        let not_found = |cause: String| ResolveError::NotFound { host: name.to_owned(), cause };
-        let found: Vec<IpAddr> = tokio::net::lookup_host((name, 0))
-            .await
-            .map_err(|error| not_found(error.to_string()))?
-            .map(|address| address.ip())
-            .collect();
-        if found.is_empty() {
-            return Err(not_found("the answer is empty".to_owned()));
-        }
-        self.judged(&found)
-    }
-
-    fn judged(&self, found: &[IpAddr]) -> Answer {
-        for address in found {
-            judge(*address, &self.allow)?;
-        }
-        Ok(found.into())
-    }
-
-    /// What is still fresh, or the lock under which to look it up.
-    fn remembered(&self, name: &str) -> Result<Answer, Arc<tokio::sync::Mutex<()>>> {
-        let mut names = self.names();
-        let Some(entry) = names.get(name) else {
-            if names.len() >= MAX_NAMES {
-                names.clear();
+            Host::Ipv4(address) => (self.judged([IpAddr::V4(*address)].into()), false),
+            Host::Ipv6(address) => (self.judged([IpAddr::V6(*address)].into()), false),
+            Host::Domain(name) => {
+                let (outcome, looked_up) = Box::pin(self.ask(name, tenant)).await;
+                let answer = match outcome {
+                    Ok(addresses) => self.judged(addresses),
+                    Err(LookupFailure { cause, .. }) => {
+                        Err(ResolveError::NotFound { host: name.clone(), cause })
+                    }
+                };
+                (answer, looked_up)
             }
-            let entry = names.entry(name.to_owned()).or_default();
-            return Err(Arc::clone(&entry.lookup));
-        };
-        match &entry.answer {
-            Some((until, answer)) if Instant::now() < *until => Ok(answer.clone()),
-            _ => Err(Arc::clone(&entry.lookup)),
         }
     }
 
-    fn remember(&self, name: &str, answer: &Answer) {
-        let keep = match answer {
-            Ok(_) => self.keep,
-            Err(_) => self.keep.min(FAILURE_KEPT),
+    fn judged(&self, found: Addresses) -> Answer {
+        for address in found.iter() {
+            judge(*address, &self.0.allow)?;
+        }
+        Ok(found)
+    }
+
+    async fn ask(&self, name: &str, tenant: &str) -> (Outcome, bool) {
+        let known = self.names().ask(name, tenant, Instant::now());
+        self.start_lookups();
+        let (news, old) = match known {
+            Known::Now(outcome) => return (outcome, false),
+            Known::Soon { news, old } => (news, old),
         };
-        if let Some(entry) = self.names().get_mut(name) {
-            entry.answer = Some((Instant::now() + keep, answer.clone()));
+        let limit = self.0.limit;
+        let patience = if old.is_some() { OLD_ANSWER_DELAY.min(limit) } else { limit };
+        let told = timeout(patience, news.wait()).await.ok().flatten();
+        let outcome = match (told, old) {
+            (Some(outcome), _) => outcome,
+            (None, Some(old)) => Ok(old),
+            (None, None) => Err(too_late(limit)),
+        };
+        (outcome, true)
+    }
+
+    /// Starts what may be started; each look-up that ends does so again.
+    fn start_lookups(&self) {
+        loop {
+            let Some(lookup) = self.names().start_next() else { return };
+            let running = RunningLookup { resolver: self.clone(), lookup, told: false };
+            let resolver = self.clone();
+            tokio::spawn(async move {
+                running.run().await;
+                resolver.start_lookups();
+            });
         }
     }
 
-    fn names(&self) -> MutexGuard<'_, HashMap<String, Name>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Bounds what is remembered of an answer; what the guard refuses stays in it.
+    fn bounded(&self, found: Found) -> Found {
+        if found.addresses.len() <= ADDRESSES_MAX {
+            return found;
+        }
+        let mut addresses = found.addresses.to_vec();
+        addresses.sort_by_key(|address| judge(*address, &self.0.allow).is_ok());
+        addresses.truncate(ADDRESSES_MAX);
+        Found { addresses: addresses.into(), ..found }
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+fn too_late(limit: Duration) -> LookupFailure {
+    LookupFailure::passing(format!("no name server answered within {limit:?}"))
+}
 
-    use super::*;
+/// A look-up under way; however it ends, those who wait are told and its place is
+/// free again.
+struct RunningLookup {
+    resolver: Resolver,
+    lookup: Lookup,
+    told: bool,
+}
 
-    const KEEP: Duration = Duration::from_secs(60);
-
-    fn loopback() -> AllowList {
-        AllowList::new(["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()])
-    }
-
-    #[test]
-    fn a_mixed_answer_is_refused_as_a_whole() {
-        let resolver = Resolver::new(AllowList::default(), KEEP);
-        let public: IpAddr = "93.184.216.34".parse().unwrap();
-        let private: IpAddr = "10.0.0.7".parse().unwrap();
-        assert!(resolver.judged(&[public]).is_ok());
-        for mixed in [[public, private], [private, public]] {
-            let Err(ResolveError::Refused(refusal)) = resolver.judged(&mixed) else {
-                panic!("accepted");
-            };
-            assert_eq!(refusal.address, private);
+impl RunningLookup {
+    async fn run(mut self) {
+        let began = Instant::now();
+        let resolver = self.resolver.clone();
+        let name = Arc::clone(&self.lookup.name);
+        let mut look_up = pin!(resolver.0.lookups.look_up(&name));
+        let limit = resolver.0.limit;
+        let outcome = timeout(limit, &mut look_up).await;
+        let given_up = outcome.is_err();
+        let outcome = outcome.unwrap_or_else(|_| Err(too_late(limit)));
+        self.tell(outcome.map(|found| resolver.bounded(found)), began.elapsed());
+        if given_up && resolver.0.lookups.outlives_its_end() {
+            // Its thread is still taken, and so is its place.
+            let _ = look_up.await;
         }
     }
 
-    #[tokio::test]
-    async fn literals_are_judged_too() {
-        let resolver = Resolver::new(AllowList::default(), KEEP);
-        for host in [
-            Host::Ipv4("127.0.0.1".parse().unwrap()),
-            Host::Ipv6("::1".parse().unwrap()),
-            Host::Ipv6("::ffff:10.0.0.1".parse().unwrap()),
-        ] {
-            let (answer, _) = resolver.resolve(&host).await;
-            assert!(matches!(answer, Err(ResolveError::Refused(_))), "{host}");
+    fn tell(&mut self, outcome: Result<Found, LookupFailure>, took: Duration) {
+        self.told = true;
+        self.resolver.names().conclude(&self.lookup, outcome, took, Instant::now());
+    }
+}
+
+impl Drop for RunningLookup {
+    fn drop(&mut self) {
+        if !self.told {
+            self.tell(Err(LookupFailure::passing("the look-up broke")), Duration::ZERO);
         }
-    }
-
-    #[tokio::test]
-    async fn a_name_is_looked_up_judged_and_kept() {
-        let host = Host::Domain("localhost".to_owned());
-        let refusing = Resolver::new(AllowList::default(), KEEP);
-        let (answer, _) = refusing.resolve(&host).await;
-        assert!(matches!(answer, Err(ResolveError::Refused(_))));
-
-        let accepting = Resolver::new(loopback(), KEEP);
-        let (first, looked_up) = accepting.resolve(&host).await;
-        assert!(looked_up);
-        let (second, looked_up_again) = accepting.resolve(&host).await;
-        assert!(!looked_up_again);
-        assert_eq!(first, second);
-        assert!(first.unwrap().iter().all(IpAddr::is_loopback));
-    }
-
-    #[tokio::test]
-    async fn an_unknown_name_is_not_found() {
-        let resolver = Resolver::new(AllowList::default(), KEEP);
-        let host = Host::Domain("no-such-host.invalid".to_owned());
-        let (answer, _) = resolver.resolve(&host).await;
-        assert!(matches!(answer, Err(ResolveError::NotFound { .. })));
+        self.resolver.names().release(&self.lookup);
     }
 }

@@ -5,17 +5,20 @@
 //! in the words of the flag that has it.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
-use clap::Parser;
+use anyhow::{Context, ensure};
+use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
 use crate::config::{AgentConfig, ControlPlane, Identity};
+use crate::resolve::{LookupLimits, LookupWay};
 use crate::telemetry;
+
+const DNS_PORT: u16 = 53;
 
 /// Makes the signed HTTPS POSTs that Postrider's control plane assigns.
 #[derive(Debug, Parser)]
@@ -83,9 +86,42 @@ pub struct Settings {
     #[arg(long, default_value_t = 10_000, env = "POSTRIDER_AGENT_CONNECT_TIMEOUT_MS")]
     connect_timeout_ms: u64,
 
-    /// A receiver's addresses are looked up again after so many milliseconds.
-    #[arg(long, default_value_t = 5_000, env = "POSTRIDER_AGENT_KEEP_ADDRESSES_MS")]
-    keep_addresses_ms: u64,
+    /// How names of receivers are looked up: "name-servers" asks them as
+    /// /etc/resolv.conf and /etc/hosts say; "system" leaves it to the C library,
+    /// which reads nsswitch.conf as well and takes a thread for each name.
+    #[arg(long, default_value = "name-servers", env = "POSTRIDER_AGENT_RESOLVER")]
+    resolver: ResolverKind,
+
+    /// A name server to ask instead of those in /etc/resolv.conf, IP address with or
+    /// without a port; may be given several times.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_parser = name_server,
+        env = "POSTRIDER_AGENT_NAME_SERVER"
+    )]
+    name_server: Vec<SocketAddr>,
+
+    /// Looking a name up may take so many milliseconds.
+    #[arg(long, default_value_t = 5_000, env = "POSTRIDER_AGENT_LOOKUP_TIMEOUT_MS")]
+    lookup_timeout_ms: u64,
+
+    /// Names of receivers that are looked up at once at most.
+    #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_MAX_LOOKUPS")]
+    max_lookups: usize,
+
+    /// Of these, for the subscriptions of one tenant.
+    #[arg(long, default_value_t = 8, env = "POSTRIDER_AGENT_MAX_LOOKUPS_PER_TENANT")]
+    max_lookups_per_tenant: usize,
+
+    /// A receiver's addresses are kept for their time to live, and for so many
+    /// seconds at most.
+    #[arg(long, default_value_t = 300, env = "POSTRIDER_AGENT_KEEP_ADDRESSES_SECONDS")]
+    keep_addresses_seconds: u32,
+
+    /// For so many seconds after that they are used while name servers fail.
+    #[arg(long, default_value_t = 3_600, env = "POSTRIDER_AGENT_KEEP_OLD_ADDRESSES_SECONDS")]
+    keep_old_addresses_seconds: u32,
 
     /// A subnet that may be POSTed to although it is private or loopback; may be
     /// given several times.
@@ -164,7 +200,14 @@ impl Settings {
         config.connections.total = self.max_connections;
         config.connections.idle = Duration::from_secs(self.idle_timeout_seconds);
         config.connect_timeout = Duration::from_millis(self.connect_timeout_ms);
-        config.keep_addresses = Duration::from_millis(self.keep_addresses_ms);
+        config.lookup_way = self.lookup_way()?;
+        config.lookups = LookupLimits {
+            total: self.max_lookups,
+            per_tenant: self.max_lookups_per_tenant,
+            longest: Duration::from_millis(self.lookup_timeout_ms),
+            keep: Duration::from_secs(self.keep_addresses_seconds.into()),
+            keep_old: Duration::from_secs(self.keep_old_addresses_seconds.into()),
+        };
         config.allow_subnets.clone_from(&self.allow_subnet);
         config.extra_ca_pem =
             self.extra_ca.iter().map(|file| read(file)).collect::<anyhow::Result<_>>()?;
@@ -175,6 +218,17 @@ impl Settings {
         config.drain_timeout = Duration::from_secs(self.drain_timeout_seconds);
         config.check()?;
         Ok(config)
+    }
+
+    fn lookup_way(&self) -> anyhow::Result<LookupWay> {
+        match self.resolver {
+            ResolverKind::NameServers => Ok(LookupWay::name_servers(self.name_server.clone())),
+            ResolverKind::System => {
+                let asked = self.name_server.is_empty();
+                ensure!(asked, "--name-server has no effect with --resolver system");
+                Ok(LookupWay::System)
+            }
+        }
     }
 
     /// How the process is watched.
@@ -192,6 +246,18 @@ impl Settings {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.unwrap_or_else(|| cores().saturating_sub(1)).max(1)
     }
+}
+
+/// Who answers for the names of receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ResolverKind {
+    NameServers,
+    System,
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let without_port = || text.parse::<IpAddr>().map(|address| (address, DNS_PORT).into());
+    text.parse().or_else(|_| without_port()).map_err(|_| "is not an IP address".to_owned())
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -246,6 +312,10 @@ mod tests {
             (&["--extra-ca", "/no/such/file"], "/no/such/file"),
             (&["--tls-cert", "/no/such/file"], "--tls-key"),
             (&["--max-in-flight", "0"], "max-in-flight"),
+            (&["--max-lookups", "0"], "max-lookups"),
+            (&["--lookup-timeout-ms", "0"], "lookup-timeout"),
+            (&["--name-server", "dns.example"], "IP address"),
+            (&["--resolver", "system", "--name-server", "::1"], "--name-server"),
             (&["--allow-subnet", "127.0.0.0/99"], "--allow-subnet"),
         ] {
             let arguments: Vec<_> = plane.iter().chain(wrong).copied().collect();

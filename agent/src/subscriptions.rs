@@ -95,12 +95,18 @@ pub type Turn = OwnedSemaphorePermit;
 /// reads it again at the moment of the POST.
 #[derive(Debug)]
 pub struct Subscription {
+    tenant: Arc<str>,
     newest: RwLock<Arc<Settings>>,
     last_used: AtomicU64,
     connections: Arc<Semaphore>,
 }
 
 impl Subscription {
+    /// Whose it is.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
     /// The newest settings that the agent holds.
     pub fn newest(&self) -> Arc<Settings> {
         let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
@@ -153,6 +159,7 @@ impl Subscriptions {
             self.forget_oldest();
         }
         let subscription = Subscription {
+            tenant: update.tenant.as_str().into(),
             newest: RwLock::new(Arc::new(settings)),
             last_used: AtomicU64::new(self.uses),
             connections: Arc::new(Semaphore::new(self.connections)),

@@ -222,6 +222,9 @@ async fn a_certificate_of_nobody_is_refused() {
     let result = stream.attempt(assignment(1)).await;
     assert_eq!(result.fact(), Fact::TlsFailed);
     assert!(result.error.contains("certificate"), "{}", result.error);
+    assert_eq!(result.remote_address, untrusted.address.to_string());
+    let timings = result.timings.unwrap();
+    assert!(timings.connect.is_some() && timings.tls.is_none());
     assert!(untrusted.take_requests().is_empty());
 }
 

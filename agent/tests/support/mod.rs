@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod control_plane;
+pub mod name_server;
 pub mod receiver;
 
 use std::time::Duration;

@@ -21,6 +21,9 @@ use tokio_rustls::TlsAcceptor;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
+/// In every receiver's certificate; it is for a name server to say where it is.
+pub const NAME: &str = "receiver.example";
+
 /// What a receiver does with its n-th request, counted from 1.
 #[derive(Debug, Clone, Copy)]
 pub enum Behaviour {
@@ -70,7 +73,7 @@ impl Receiver {
         behaviour: impl Fn(usize) -> Behaviour + Send + Sync + 'static,
         alpn: &[&[u8]],
     ) -> Self {
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = ["localhost", "127.0.0.1", NAME].map(str::to_owned).to_vec();
         let certified = rcgen::generate_simple_self_signed(names).unwrap();
         let ca_pem = certified.cert.pem().into_bytes();
         let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();

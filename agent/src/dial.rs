@@ -1,0 +1,316 @@
+//! Dials the addresses of a receiver until one of them is ready for HTTP.
+//!
+//! Fed by `connect` with judged addresses in the order in which to try them;
+//! feeds it a stream, encrypted where the URL is https. Guarantees that an
+//! address counts as reached only when its TLS handshake is done: one that
+//! refuses, fails or hangs there costs a moment and not the attempt, as with
+//! TCP. The next address is tried at once after a failure, and beside a slow one
+//! after a head start, in the way of Happy Eyeballs (RFC 8305, section 5).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use rustls::pki_types::ServerName;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How long an address has to itself before the next is tried beside it: the
+/// Connection Attempt Delay of RFC 8305, section 8.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// Once an address has answered, its handshake may take so many times as long as
+/// that answer took, so that a distant receiver is not dialled twice each time …
+const HANDSHAKE_FACTOR: u32 = 4;
+/// … but no longer than this, the most that RFC 8305, section 8, permits.
+const LONGEST_HEAD_START: Duration = Duration::from_secs(2);
+
+/// Why no address is ready.
+#[derive(Debug, Error)]
+pub enum DialError {
+    /// There was nothing to dial.
+    #[error("the host has no address")]
+    NoAddress,
+    /// TCP, on every address.
+    #[error("connecting to {address} failed: {cause}")]
+    Tcp { address: SocketAddr, cause: io::Error },
+    /// TLS, a refused certificate included; of the addresses with which TCP worked
+    /// the first that failed.
+    #[error("the TLS handshake with {address} failed: {cause}")]
+    Tls { address: SocketAddr, tcp: Duration, cause: io::Error },
+}
+
+impl DialError {
+    /// The address that the error is about, and how long TCP took where it worked.
+    pub fn dialled(&self) -> Option<(SocketAddr, Option<Duration>)> {
+        match self {
+            Self::NoAddress => None,
+            Self::Tcp { address, .. } => Some((*address, None)),
+            Self::Tls { address, tcp, .. } => Some((*address, Some(*tcp))),
+        }
+    }
+
+    /// Of two errors the one that came further, and of two alike the earlier.
+    fn or_further(self, other: Self) -> Self {
+        let rank = |error: &Self| match error {
+            Self::NoAddress => 0,
+            Self::Tcp { .. } => 1,
+            Self::Tls { .. } => 2,
+        };
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+}
+
+/// How long the parts of a new connection took, from when dialling began.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConnectTimings {
+    pub tcp: Duration,
+    pub tls: Option<Duration>,
+}
+
+/// What HTTP is spoken over.
+pub enum Stream {
+    Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
+}
+
+/// An address that is ready.
+pub struct Dialled {
+    pub stream: Stream,
+    pub address: SocketAddr,
+    pub timings: ConnectTimings,
+}
+
+/// How to secure a stream: with what, and whom the certificate must name.
+pub type Security<'a> = Option<(&'a TlsConnector, &'a ServerName<'static>)>;
+
+/// One race between the addresses of a host.
+struct Race<'a> {
+    security: Security<'a>,
+    /// Of TCP, and of TLS, with one address.
+    limit: Duration,
+    began: Instant,
+    /// When the next address may be tried beside those under way.
+    next_start: Mutex<Instant>,
+}
+
+/// Dials `addresses` in their order; gives up one for which TCP or TLS takes
+/// longer than `limit`.
+pub async fn dial(
+    addresses: &[IpAddr],
+    port: u16,
+    security: Security<'_>,
+    limit: Duration,
+) -> Result<Dialled, DialError> {
+    let began = Instant::now();
+    let race = Race { security, limit, began, next_start: Mutex::new(began) };
+    let mut waiting = addresses.iter();
+    let mut dialling = FuturesUnordered::new();
+    let mut failure = DialError::NoAddress;
+    let mut due = true;
+    loop {
+        if due && let Some(address) = waiting.next() {
+            race.postpone(HEAD_START);
+            dialling.push(race.dial_one(SocketAddr::new(*address, port)));
+        }
+        if dialling.is_empty() {
+            return Err(failure);
+        }
+        let others_wait = !waiting.as_slice().is_empty();
+        due = tokio::select! {
+            Some(outcome) = dialling.next() => match outcome {
+                Ok(dialled) => return Ok(dialled),
+                Err(error) => {
+                    failure = failure.or_further(error);
+                    true
+                }
+            },
+            () = sleep_until(race.next_start()), if others_wait => {
+                Instant::now() >= race.next_start()
+            }
+        };
+    }
+}
+
+impl Race<'_> {
+    fn next_start(&self) -> Instant {
+        *self.next_start.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn postpone(&self, head_start: Duration) {
+        let mut next_start = self.next_start.lock().unwrap_or_else(PoisonError::into_inner);
+        *next_start = (*next_start).max(Instant::now() + head_start);
+    }
+
+    async fn dial_one(&self, address: SocketAddr) -> Result<Dialled, DialError> {
+        let dialled_at = Instant::now();
+        let stream = within(self.limit, TcpStream::connect(address))
+            .await
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            .map_err(|cause| DialError::Tcp { address, cause })?;
+        let tcp = self.began.elapsed();
+        let Some((connector, name)) = self.security else {
+            let timings = ConnectTimings { tcp, tls: None };
+            return Ok(Dialled { stream: Stream::Plain(stream), address, timings });
+        };
+        let handshake = dialled_at.elapsed() * HANDSHAKE_FACTOR;
+        self.postpone(handshake.clamp(HEAD_START, LONGEST_HEAD_START));
+        let secured_from = Instant::now();
+        let stream = within(self.limit, connector.connect(name.clone(), stream))
+            .await
+            .map_err(|cause| DialError::Tls { address, tcp, cause })?;
+        let timings = ConnectTimings { tcp, tls: Some(secured_from.elapsed()) };
+        Ok(Dialled { stream: Stream::Secure(Box::new(stream)), address, timings })
+    }
+}
+
+async fn within<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, step).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+    const FIRST: &str = "127.0.0.1";
+    const SECOND: &str = "127.0.0.2";
+
+    /// What listens at an address.
+    enum Listener {
+        /// With the certificate that is trusted.
+        Well,
+        /// With another's certificate.
+        Impostor,
+        /// Takes the connection and says nothing.
+        Silent,
+        /// Takes the connection and closes it.
+        Closing,
+    }
+
+    struct Host {
+        port: u16,
+        connector: TlsConnector,
+        name: ServerName<'static>,
+        taken: Arc<AtomicUsize>,
+    }
+
+    fn certificate(name: &str) -> (rcgen::CertifiedKey<rcgen::KeyPair>, Arc<ServerConfig>) {
+        let certified = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .unwrap();
+        (certified, Arc::new(config))
+    }
+
+    /// A host whose addresses are those two, at one port; none listens: nobody.
+    async fn host(first: Option<Listener>, second: Option<Listener>) -> Host {
+        let (trusted, well) = certificate("pay.example");
+        let (_, impostor) = certificate("pay.example");
+        let mut roots = RootCertStore::empty();
+        roots.add(trusted.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let bound = TcpListener::bind((SECOND, 0)).await.unwrap();
+        let port = bound.local_addr().unwrap().port();
+        let taken = Arc::new(AtomicUsize::new(0));
+        for (kind, listener) in
+            [(second, Some(bound)), (first, TcpListener::bind((FIRST, port)).await.ok())]
+        {
+            let Some(kind) = kind else { continue };
+            let listener = listener.expect("the same port at both addresses");
+            let (well, impostor) = (Arc::clone(&well), Arc::clone(&impostor));
+            let taken = Arc::clone(&taken);
+            tokio::spawn(async move {
+                let mut kept = Vec::new();
+                while let Ok((stream, _)) = listener.accept().await {
+                    taken.fetch_add(1, Ordering::SeqCst);
+                    match kind {
+                        Listener::Well => {
+                            drop(TlsAcceptor::from(Arc::clone(&well)).accept(stream).await)
+                        }
+                        Listener::Impostor => {
+                            drop(TlsAcceptor::from(Arc::clone(&impostor)).accept(stream).await);
+                        }
+                        Listener::Silent => kept.push(stream),
+                        Listener::Closing => drop(stream),
+                    }
+                }
+            });
+        }
+        let name = ServerName::try_from("pay.example").unwrap();
+        Host { port, connector: TlsConnector::from(Arc::new(client)), name, taken }
+    }
+
+    impl Host {
+        async fn dial(&self) -> Result<Dialled, DialError> {
+            let addresses = [FIRST, SECOND].map(|address| address.parse().unwrap());
+            dial(&addresses, self.port, Some((&self.connector, &self.name)), LIMIT).await
+        }
+    }
+
+    #[tokio::test]
+    async fn tls_that_hangs_or_fails_at_the_first_address_leads_to_the_next() {
+        for first in [Listener::Silent, Listener::Closing, Listener::Impostor] {
+            let host = host(Some(first), Some(Listener::Well)).await;
+            let dialled = timeout(LIMIT / 2, host.dial()).await.unwrap().unwrap();
+            assert_eq!(dialled.address.ip().to_string(), SECOND);
+            assert!(dialled.timings.tls.is_some());
+            assert!(matches!(dialled.stream, Stream::Secure(_)));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_ready_keeps_the_others_from_being_dialled() {
+        let host = host(Some(Listener::Well), Some(Listener::Well)).await;
+        let dialled = host.dial().await.unwrap();
+        assert_eq!(dialled.address.ip().to_string(), FIRST);
+        assert_eq!(host.taken.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failed_handshake_says_with_whom_and_how_long_tcp_took() {
+        for second in [Some(Listener::Closing), None] {
+            let host = host(Some(Listener::Impostor), second).await;
+            let error = host.dial().await.err().unwrap();
+            let (address, tcp) = error.dialled().unwrap();
+            assert!(matches!(error, DialError::Tls { .. }), "{error}");
+            assert_eq!(address.to_string(), format!("{FIRST}:{}", host.port));
+            assert!(tcp.is_some());
+            assert!(error.to_string().contains("certificate"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_listens() {
+        let host = host(None, None).await;
+        let error = host.dial().await.err().unwrap();
+        assert!(matches!(error, DialError::Tcp { .. }), "{error}");
+        let none = dial(&[], host.port, None, LIMIT).await.err().unwrap();
+        assert!(matches!(none, DialError::NoAddress), "{none}");
+    }
+}
