@@ -2,28 +2,26 @@
 //!
 //! Fed by `subscriptions` with a URL; feeds `client` the origin to connect to
 //! and `request` the forms that each HTTP version wants. Guarantees that an
-//! origin is https (or http where that was permitted) and that the URL carries
-//! neither user info nor a name that TLS cannot check.
+//! origin is https (or http where that was permitted). The URL is checked as it was
+//! when it was set (`postrider_proto::webhook_url`): what was let in there has a
+//! target here.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use http::{HeaderValue, Uri};
+use postrider_proto::webhook_url::{UrlProblem, WebhookUrl};
 use rustls::pki_types::ServerName;
 use thiserror::Error;
-use url::{Host, Url};
+use url::Host;
 
 /// Why a URL cannot be POSTed to.
 #[derive(Debug, Error)]
 pub enum TargetError {
-    #[error("the URL is not valid: {0}")]
-    Invalid(#[from] url::ParseError),
-    #[error("the URL's scheme must be https")]
-    Insecure,
-    #[error("the URL must not carry a user or password")]
-    UserInfo,
-    #[error("the URL's host cannot be used: {0}")]
-    Host(String),
+    #[error("the URL {0}")]
+    Url(#[from] UrlProblem),
+    /// What the check of URLs lets in has a form that requests and TLS take; this is
+    /// for whatever they come to refuse beyond it.
     #[error("the URL cannot be put into a request: {0}")]
     Request(String),
 }
@@ -63,29 +61,18 @@ pub struct Target {
 impl Target {
     /// Takes a URL apart; http only where `allow_insecure`.
     pub fn parse(url: &str, allow_insecure: bool) -> Result<Self, TargetError> {
-        let mut url = Url::parse(url)?;
-        let secure = match url.scheme() {
-            "https" => true,
-            "http" if allow_insecure => false,
-            _ => return Err(TargetError::Insecure),
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(TargetError::UserInfo);
-        }
-        url.set_fragment(None);
-        let host =
-            url.host().ok_or_else(|| TargetError::Host("it is missing".to_owned()))?.to_owned();
+        let WebhookUrl { url, secure } = WebhookUrl::parse(url, allow_insecure)?;
+        let host = url.host().ok_or(UrlProblem::Host)?.to_owned();
         let tls_name = match secure {
             true => Some(tls_name(&host)?),
             false => None,
         };
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        let request_error = |error: &dyn std::fmt::Display| TargetError::Request(error.to_string());
         Ok(Self {
-            host_header: HeaderValue::from_str(authority).map_err(|e| request_error(&e))?,
-            path: path.parse().map_err(|e| request_error(&e))?,
-            absolute: url.as_str().parse().map_err(|e| request_error(&e))?,
+            host_header: HeaderValue::from_str(authority).map_err(refused)?,
+            path: path.parse().map_err(refused)?,
+            absolute: url.as_str().parse().map_err(refused)?,
             origin: Arc::new(Origin {
                 host,
                 port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }),
@@ -95,11 +82,13 @@ impl Target {
     }
 }
 
+fn refused(error: impl std::fmt::Display) -> TargetError {
+    TargetError::Request(error.to_string())
+}
+
 fn tls_name(host: &Host<String>) -> Result<ServerName<'static>, TargetError> {
     match host {
-        Host::Domain(name) => {
-            ServerName::try_from(name.clone()).map_err(|error| TargetError::Host(error.to_string()))
-        }
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(refused),
         Host::Ipv4(address) => Ok(ServerName::IpAddress((*address).into())),
         Host::Ipv6(address) => Ok(ServerName::IpAddress((*address).into())),
     }
@@ -109,11 +98,13 @@ fn tls_name(host: &Host<String>) -> Result<ServerName<'static>, TargetError> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn a_url_is_taken_apart() {
-        let target = Target::parse("https://pay.example:8443/hooks?a=1#frag", false).unwrap();
+        let target = Target::parse("https://pay.example:8443/hooks?a=1", false).unwrap();
         assert_eq!(target.origin.port, 8443);
         assert_eq!(target.path, "/hooks?a=1");
         assert_eq!(target.absolute, "https://pay.example:8443/hooks?a=1");
@@ -157,6 +148,25 @@ mod tests {
                 Host::<String>::Ipv4("127.0.0.1".parse().unwrap()),
                 "{url}"
             );
+        }
+    }
+
+    /// Characters that hosts, ports, paths and queries are made of, and some more.
+    fn written() -> impl Strategy<Value = String> {
+        let host = "[a-zA-Z0-9.*{}$_ü%:@\\[\\]-]{0,20}";
+        let rest = "[ -~ü]{0,20}";
+        (prop_oneof![Just("https"), Just("http"), Just("HTTPS")], host, rest)
+            .prop_map(|(scheme, host, rest)| format!("{scheme}://{host}/{rest}"))
+    }
+
+    proptest! {
+        /// Nothing that can be set always fails.
+        #[test]
+        fn every_url_that_is_let_in_has_a_target(url in written()) {
+            if WebhookUrl::parse(&url, true).is_ok() {
+                let target = Target::parse(&url, true);
+                prop_assert!(target.is_ok(), "{}: {}", url, target.unwrap_err());
+            }
         }
     }
 }

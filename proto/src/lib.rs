@@ -2,10 +2,12 @@
 //!
 //! Fed by the `.proto` files beside this crate through `build.rs`; feeds the
 //! control plane, the agent and the tests. Guarantees that all of them speak the
-//! same contract, and holds nothing else that they share. Every `bytes` field is
-//! a [`prost::bytes::Bytes`], so that a payload is passed on without a copy.
+//! same contract, and holds nothing else that they share but the one check that a
+//! field of it needs on both sides ([`webhook_url`]). Every `bytes` field is a
+//! [`prost::bytes::Bytes`], so that a payload is passed on without a copy.
 
 mod redacted;
+pub mod webhook_url;
 
 pub use generated::google::longrunning;
 pub use generated::postrider::{agent, replica, v1};

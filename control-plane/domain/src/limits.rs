@@ -16,8 +16,6 @@ pub const MAX_ATTRIBUTES: usize = 32;
 pub const MAX_ATTRIBUTE_NAME_BYTES: usize = 64;
 /// Longest attribute value, in bytes.
 pub const MAX_ATTRIBUTE_VALUE_BYTES: usize = 256;
-/// Longest URL, in bytes.
-pub const MAX_URL_BYTES: usize = 2048;
 /// Most event-type patterns of a subscription.
 pub const MAX_EVENT_TYPE_PATTERNS: usize = 256;
 /// Most accounts in a subscription's scope.

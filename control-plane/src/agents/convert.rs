@@ -14,6 +14,7 @@ use postrider_domain::subscription::{Envelope, JsonForm, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::webhook_url::is_insecure;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -189,7 +190,7 @@ fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpda
         version: u64::try_from(subscription.revision).unwrap_or(0),
         url: settings.url.clone(),
         request_timeout: Some(duration(settings.request_timeout)),
-        allow_insecure_url: settings.url.starts_with("http://"),
+        allow_insecure_url: is_insecure(&settings.url),
         signers: signing::signers(subscription, now),
         unsigned: settings.schemes.is_empty(),
         envelope: envelope(settings.envelope).into(),

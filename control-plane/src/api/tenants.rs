@@ -6,6 +6,7 @@ use postrider_domain::ids::TenantId;
 use postrider_domain::tenant::Tenant;
 use postrider_proto::v1;
 use postrider_proto::v1::tenant_service_server::TenantService;
+use postrider_proto::webhook_url::is_insecure;
 use postrider_store::{PageRequest, TenantQuery};
 use tonic::{Request, Response, Status, async_trait};
 use tonic_types::PreconditionViolation;
@@ -160,7 +161,7 @@ impl Tenants {
     async fn refuse_insecure_urls_in_use(&self, id: &TenantId) -> Result<(), Status> {
         let config = self.flow.store.tenant_config(id).await.map_err(errors::store)?;
         let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
-        let insecure = subscriptions.iter().filter(|s| validate::is_insecure(&s.settings.url));
+        let insecure = subscriptions.iter().filter(|s| is_insecure(&s.settings.url));
         let violation =
             |name| PreconditionViolation::new("INSECURE_URL", name, "has an http:// URL");
         let mut violations: Vec<_> = insecure.map(|s| violation(s.key().to_string())).collect();

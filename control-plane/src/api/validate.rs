@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use postrider_domain::event_type_name::{is_reserved, validate_event_type};
 use postrider_domain::limits;
-use url::{Host, Url};
 
 use super::errors::Violations;
 
@@ -101,72 +100,6 @@ pub fn attributes(field: &str, attributes: &HashMap<String, String>, violations:
     }
 }
 
-/// Why a URL was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UrlProblem {
-    #[error("is missing")]
-    Missing,
-    #[error("must have at most {} bytes", limits::MAX_URL_BYTES)]
-    Length,
-    #[error("must not contain spaces or control characters")]
-    Characters,
-    #[error("is not a URL: {0}")]
-    Syntax(url::ParseError),
-    #[error("must begin with https://")]
-    Scheme,
-    #[error("must begin with https://; this tenant does not allow http://")]
-    Insecure,
-    #[error("must not contain a user name or password")]
-    UserInfo,
-    #[error("must not contain a fragment")]
-    Fragment,
-    #[error("must name a host")]
-    Host,
-    #[error("must not have port 0")]
-    Port,
-}
-
-/// Whether webhooks may be sent to a URL, as far as its text tells. Whether they
-/// may be sent to its host's addresses is judged by the agent at each attempt.
-pub fn url(text: &str, allow_insecure: bool) -> Result<(), UrlProblem> {
-    if text.is_empty() {
-        return Err(UrlProblem::Missing);
-    }
-    if text.len() > limits::MAX_URL_BYTES {
-        return Err(UrlProblem::Length);
-    }
-    // The parser drops these silently; what is kept must be what is meant.
-    if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
-        return Err(UrlProblem::Characters);
-    }
-    let url = Url::parse(text).map_err(UrlProblem::Syntax)?;
-    match url.scheme() {
-        "https" => {}
-        "http" if allow_insecure => {}
-        "http" => return Err(UrlProblem::Insecure),
-        _ => return Err(UrlProblem::Scheme),
-    }
-    // Also an empty one, as in "https://@host", which the parser forgets.
-    let authority = text.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
-    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-    if !url.username().is_empty() || url.password().is_some() || authority.contains('@') {
-        return Err(UrlProblem::UserInfo);
-    }
-    if url.fragment().is_some() {
-        return Err(UrlProblem::Fragment);
-    }
-    match url.host() {
-        None | Some(Host::Domain("")) => Err(UrlProblem::Host),
-        Some(_) if url.port() == Some(0) => Err(UrlProblem::Port),
-        Some(_) => Ok(()),
-    }
-}
-
-/// Whether a URL that was let in is `http://`.
-pub fn is_insecure(url: &str) -> bool {
-    url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,44 +108,6 @@ mod tests {
         let mut violations = Violations::default();
         check(&mut violations);
         !violations.is_empty()
-    }
-
-    #[test]
-    fn urls() {
-        for good in [
-            "https://example.com",
-            "https://example.com:8443/a/b?c=d",
-            "HTTPS://example.com/",
-            "https://[2001:db8::1]/x",
-            "https://bücher.example/x",
-        ] {
-            assert_eq!(url(good, false), Ok(()), "{good}");
-        }
-        assert_eq!(url("http://example.com", true), Ok(()));
-        let long = format!("https://example.com/{}", "a".repeat(2048));
-        for (bad, problem) in [
-            ("", UrlProblem::Missing),
-            (long.as_str(), UrlProblem::Length),
-            ("http://example.com", UrlProblem::Insecure),
-            ("HTTP://example.com", UrlProblem::Insecure),
-            ("ftp://example.com", UrlProblem::Scheme),
-            ("mailto:a@example.com", UrlProblem::Scheme),
-            ("https://user@example.com", UrlProblem::UserInfo),
-            ("https://user:pw@example.com", UrlProblem::UserInfo),
-            ("https://@example.com", UrlProblem::UserInfo),
-            ("https://example.com/#", UrlProblem::Fragment),
-            ("https://example.com/#x", UrlProblem::Fragment),
-            ("https://exam\nple.com/", UrlProblem::Characters),
-            (" https://example.com/", UrlProblem::Characters),
-            ("https:\\\\example.com/", UrlProblem::Characters),
-            ("https://example.com:0/", UrlProblem::Port),
-        ] {
-            assert_eq!(url(bad, false), Err(problem), "{bad}");
-        }
-        for bad in ["https://", "https://:80", "example.com", "/hook", "https://exa%00mple.com"] {
-            assert!(url(bad, false).is_err(), "{bad}");
-        }
-        assert!(is_insecure("Http://x") && !is_insecure("https://x") && !is_insecure("é"));
     }
 
     #[test]

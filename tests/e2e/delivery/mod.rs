@@ -16,6 +16,7 @@ on_both_engines!(
     ways::unary,
     ways::batch_with_a_bad_entry,
     ways::stream,
+    webhook::a_scheme_in_capitals,
     webhook::bytes_are_kept,
     webhook::headers,
     webhook::trace_of_the_call,

@@ -10,9 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use postrider_proto::v1::event::PayloadForm;
+use postrider_proto::v1::{CreateTenantRequest, Subscription, Tenant};
 use postrider_proto::v1::{Event, GetEventRequest, PublishEventRequest};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
+use postrider_tests::receiver;
 use postrider_tests::signature::{assert_signed, verify, verify_published};
 use sha2::{Digest, Sha256};
 use tonic::Request;
@@ -27,6 +29,23 @@ fn traceparent() -> String {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is let in when it is set is sent.
+pub async fn a_scheme_in_capitals(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "capitals").await;
+    let options = receiver::Options { plain: true, ..Default::default() };
+    stage.receiver = cluster.receiver_with(options).await.unwrap();
+    let created = stage.api.tenants.create_tenant(CreateTenantRequest {
+        tenant_id: "insecure".to_owned(),
+        tenant: Some(Tenant { allow_insecure_urls: true, ..Tenant::default() }),
+    });
+    stage.tenant = created.await.unwrap().into_inner().name;
+    let wanted = stage.wanted("/hook");
+    let url = wanted.url.replacen("http://", "HTTP://", 1);
+    stage.create(Subscription { url, ..wanted }).await;
+    stage.publish().await;
+    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
 }
 
 pub async fn bytes_are_kept(cluster: &Cluster) {

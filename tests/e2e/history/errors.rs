@@ -52,9 +52,16 @@ fn bad_subscriptions(stage: &Stage) -> Vec<(&'static str, Subscription)> {
         change(&mut subscription);
         bad.push((field, subscription));
     };
-    for url in
-        ["", "http://127.0.0.1/", "https://user:secret@example.com/", "https://example.com/#part"]
-    {
+    for url in [
+        "",
+        "http://127.0.0.1/",
+        "https://user:secret@example.com/",
+        "https://example.com/#part",
+        "https://*.example/",
+        "https://{region}.example/",
+        "https://a..b/",
+        "https:/example.com/",
+    ] {
         add("subscription.url", &|s| s.url = url.to_owned());
     }
     add("subscription.event_types", &|s| s.event_types.clear());

@@ -13,6 +13,7 @@ use postrider_domain::signature::{KeyKind, SigningKey};
 use postrider_domain::subscription::{Settings, Status, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
+use postrider_proto::webhook_url::WebhookUrl;
 
 use super::super::errors::Violations;
 use super::super::masks::Mask;
@@ -65,7 +66,8 @@ pub fn apply(
         settings.display_name.clone_from(&given.display_name);
     }
     if mask.has("url") {
-        violations.keep("subscription.url", validate::url(&given.url, allow_insecure_urls));
+        let url = WebhookUrl::parse(&given.url, allow_insecure_urls);
+        violations.keep("subscription.url", url);
         settings.url.clone_from(&given.url);
     }
     if mask.has("event_types") {
