@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use postrider_proto::v1::{CreateTenantRequest, Subscription, Tenant};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::name_server::NameServer;
 use postrider_tests::publish::subscription;
 use sqlx::Executor as _;
 
@@ -47,13 +48,17 @@ pub struct Rig {
     pub processes: Processes,
     pub cluster: Cluster,
     pub engine: Engine,
+    /// Whom the agent asks for names.
+    pub names: NameServer,
 }
 
 impl Rig {
     /// `settings` override the control plane's, as TOML.
     pub async fn start(engine: Engine, settings: &str) -> Result<Self> {
+        let names = NameServer::start().await;
         let mut cluster = Cluster::start(&Description {
             engine,
+            agent_arguments: vec!["--name-server".to_owned(), names.address.to_string()],
             settings: settings.to_owned(),
             environment: vec![("RUST_LOG".to_owned(), "warn".to_owned())],
             max_in_flight: 1024,
@@ -78,7 +83,7 @@ impl Rig {
         processes.add(LOAD, Process::One(load.id()));
         processes.add(FLOOR, Process::One(floor.0.id()));
         let api = cluster.api()?;
-        Ok(Self { load, floor, receiver, api, processes, cluster, engine })
+        Ok(Self { load, floor, receiver, api, processes, cluster, engine, names })
     }
 
     /// Another publisher, beside the first.

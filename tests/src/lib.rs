@@ -12,6 +12,9 @@ pub mod cluster;
 pub mod fake_time;
 pub mod history;
 pub mod metrics;
+/// The agent's own tests have it as well.
+#[path = "../../agent/tests/support/name_server.rs"]
+pub mod name_server;
 pub mod pki;
 pub mod ports;
 pub mod postgres;

@@ -7,6 +7,7 @@
 
 mod backlogs;
 mod floods;
+mod names;
 mod slow;
 
 use std::time::Duration;
@@ -32,6 +33,7 @@ enum Case {
     Holding,
     HoldingBeside,
     TimingOut,
+    SlowNames,
     Flood,
     Recovery,
     ManyTenants,
@@ -67,6 +69,7 @@ impl Case {
         Self::Holding,
         Self::HoldingBeside,
         Self::TimingOut,
+        Self::SlowNames,
         Self::Flood,
         Self::Recovery,
         Self::ManyTenants,
@@ -86,6 +89,10 @@ impl Case {
             Self::TimingOut => format!(
                 "timing-out: one of 10 endpoints times out and is tried again, for {:?}",
                 slow::retrying(scale)
+            ),
+            Self::SlowNames => format!(
+                "slow-names: {} names of one tenant never answer, 400 events/s of the others",
+                names::slow_names(scale)
             ),
             Self::Flood => {
                 format!("flood: one tenant publishes {} at once", floods::flood(scale))
@@ -117,6 +124,7 @@ impl Case {
             Self::Holding => slow::holding(rig, scale).await,
             Self::HoldingBeside => slow::holding_beside(rig, scale).await,
             Self::TimingOut => slow::timing_out(rig, scale).await,
+            Self::SlowNames => names::never_answering(rig, scale).await,
             Self::Flood => floods::one_tenant(rig, scale).await,
             Self::Recovery => backlogs::recovery(rig, scale).await,
             Self::ManyTenants => floods::many_tenants(rig, scale).await,

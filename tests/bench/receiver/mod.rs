@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use postrider_tests::pki::Pki;
+use postrider_tests::pki::{LOCAL_NAMES, Pki, Signer, Wanted};
 use postrider_tests::ports::free_port;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,6 +23,9 @@ pub use groups::{Latencies, Seen};
 
 use crate::worker::{self, Worker};
 use groups::State;
+
+/// Names below it are the receiver's, once a name server says so.
+pub const DOMAIN: &str = "well.example";
 
 /// What the process is started with.
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,7 +86,13 @@ pub struct Receiver {
 
 impl Receiver {
     pub async fn start(pki: &Pki, folder: &Path) -> Result<Self> {
-        let identity = pki.program("receiver")?;
+        let wildcard = format!("*.{DOMAIN}");
+        let identity = pki.issue(&Wanted {
+            common_name: "receiver",
+            names: &[LOCAL_NAMES, &[wildcard.as_str()]].concat(),
+            signer: Signer::Trusted,
+            expired: false,
+        })?;
         let setting = Setting {
             https_port: free_port()?,
             http_port: free_port()?,
@@ -111,6 +120,11 @@ impl Receiver {
             (Scheme::Http, _) => self.http_port,
         };
         address(scheme, port, group, answers)
+    }
+
+    /// At a name of its own, over HTTPS.
+    pub fn url_of(&self, host: &str, group: &str) -> String {
+        format!("https://{host}:{}/{group}", self.https_port)
     }
 
     /// At the host of those that are well, over HTTPS.
