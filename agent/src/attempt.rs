@@ -4,28 +4,38 @@
 //! settings; feeds `report` a result. Guarantees that the deadline covers
 //! everything, the response's body included; that no more of a response is read
 //! than the limit; that no redirect is followed; and that a POST which a
-//! receiver may have seen is never sent again by itself. It says what happened
-//! and judges nothing.
+//! receiver may have seen is never sent again by itself, while one that no
+//! receiver looked at is sent again at once. It says what happened and judges
+//! nothing.
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use http::Version;
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderName, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
 use tokio::time::timeout_at;
 
-use crate::client::{Client, Lent, SendError};
+use crate::client::{Client, Fate, Lent};
 use crate::connect::ConnectError;
 use crate::desk::Attempts;
 use crate::dial::DialError;
+use crate::host::Reuse;
+use crate::pool::Wanted;
 use crate::request::{self, Moment};
 use crate::resolve::ResolveError;
-use crate::subscriptions::{Settings, Subscription, Turn};
+use crate::response::{announced_keep_alive, irregularities, reported_headers};
+use crate::subscriptions::{Settings, Subscription, Turn, Usable};
 use crate::telemetry::TraceHeaders;
+
+/// A POST that was not processed is sent again so often within one attempt …
+const MAX_RESENDS: u32 = 5;
+/// … and from this time on over a connection of its own: many that come back at
+/// once may be more than the next connection takes as well.
+const FIRST_RESEND_ALONE: u32 = 3;
 
 /// How much of a response is read, and how much of that is reported.
 #[derive(Debug, Clone)]
@@ -113,7 +123,7 @@ impl Attempts for HttpAttempts {
             )),
         };
         let (fact, error) = match outcome {
-            Ok(()) => (Fact::Response, String::new()),
+            Ok(note) => (Fact::Response, note),
             Err(Failure(fact, error)) => (fact, error),
         };
         seen.timings.total = wire_duration(began.elapsed());
@@ -122,6 +132,7 @@ impl Attempts for HttpAttempts {
 }
 
 impl HttpAttempts {
+    /// Gives what is to be noted about a complete response.
     async fn exchange(
         &self,
         subscription: &Subscription,
@@ -129,12 +140,13 @@ impl HttpAttempts {
         assignment: &Assignment,
         trace: &TraceHeaders,
         seen: &mut Seen,
-    ) -> Result<(), Failure> {
-        let mut fresh = false;
+    ) -> Result<String, Failure> {
+        let mut reuse = Reuse::Any;
+        let mut resends = 0;
         loop {
             seen.phase = Phase::Connecting;
             let (settings, mut lent) =
-                self.connection(subscription, &mut turn, fresh, seen).await?;
+                self.connection(subscription, &mut turn, reuse, seen).await?;
             let usable = usable(&settings)?;
             let version = lent.version();
             let post = request::build(assignment, usable, trace, version, Moment::now())
@@ -142,18 +154,33 @@ impl HttpAttempts {
             seen.version = Some(version);
             seen.phase = Phase::Waiting;
             let sent = Instant::now();
-            match lent.send(post).await {
+            let error = match lent.send(post).await {
                 Ok(response) => {
                     seen.timings.first_byte = wire_duration(sent.elapsed());
                     seen.phase = Phase::Reading;
                     return self.read(lent, response, seen).await;
                 }
-                // Not a byte of it left the agent, so this is still the same POST.
-                Err(SendError::NotSent(_)) if lent.was_kept() && !fresh => fresh = true,
-                Err(SendError::NotSent(error) | SendError::MaybeSent(error)) => {
-                    return Err(Failure::new(Fact::ConnectionClosed, with_causes(&error)));
+                Err(error) => error,
+            };
+            // No receiver looked at it, so this is still the same POST. A receiver that
+            // closes new connections at once is not asked again and again.
+            let same = match error.fate {
+                Fate::NotWritten => lent.was_kept() || version == Version::HTTP_2,
+                Fate::NotProcessed | Fate::NeedsHttp1 => true,
+                Fate::Unknown => false,
+            };
+            if !same || resends >= MAX_RESENDS {
+                if error.fate == Fate::NotProcessed {
+                    lent.count_broken();
                 }
+                seen.status = error.status;
+                return Err(Failure::new(Fact::ConnectionClosed, with_causes(&error.cause)));
             }
+            resends += 1;
+            reuse = match resends {
+                FIRST_RESEND_ALONE.. => Reuse::Nothing,
+                _ => Reuse::NewerThan(lent.id()),
+            };
         }
     }
 
@@ -164,12 +191,13 @@ impl HttpAttempts {
         &self,
         subscription: &Subscription,
         turn: &mut Option<Turn>,
-        fresh: bool,
+        reuse: Reuse,
         seen: &mut Seen,
     ) -> Result<(std::sync::Arc<Settings>, Lent), Failure> {
         loop {
             let settings = subscription.newest();
-            let origin = &usable(&settings)?.target.origin;
+            let Usable { target, http1_only, .. } = usable(&settings)?;
+            let (origin, http1_only) = (&target.origin, *http1_only);
             let began = Instant::now();
             let (addresses, looked_up) = self.client.resolve(origin, subscription.tenant()).await;
             if looked_up {
@@ -182,7 +210,8 @@ impl HttpAttempts {
             if turn.is_none() {
                 *turn = subscription.turn().await;
             }
-            let lent = self.client.lend(origin, &addresses, fresh).await;
+            let wanted = Wanted { reuse, http1_only };
+            let lent = self.client.lend(origin, &addresses, wanted).await;
             let lent = lent.map_err(|error| {
                 if let Some((address, tcp)) = error.dialled() {
                     seen.remote_address = address.to_string();
@@ -194,7 +223,8 @@ impl HttpAttempts {
                 *turn = None;
             }
             let newest = subscription.newest();
-            if usable(&newest)?.target.origin == *origin {
+            let now = usable(&newest)?;
+            if now.target.origin == *origin && now.http1_only == http1_only {
                 if let Some(new) = lent.new_timings() {
                     seen.timings.connect = wire_duration(new.tcp);
                     seen.timings.tls = new.tls.and_then(wire_duration);
@@ -206,13 +236,14 @@ impl HttpAttempts {
         }
     }
 
-    /// Reads the body up to the limit and keeps the connection if all of it came.
+    /// Reads the body up to the limit and keeps the connection if all of it came;
+    /// gives what is to be noted about the response.
     async fn read(
         &self,
         lent: Lent,
         response: Response<Incoming>,
         seen: &mut Seen,
-    ) -> Result<(), Failure> {
+    ) -> Result<String, Failure> {
         let (head, mut body) = response.into_parts();
         seen.status = Some(head.status);
         if let Some(value) = head.headers.get(RETRY_AFTER) {
@@ -220,8 +251,10 @@ impl HttpAttempts {
         }
         seen.headers = reported_headers(&head.headers, self.limits.headers_bytes);
         while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|error| Failure::new(Fact::ConnectionClosed, with_causes(&error)))?;
+            let frame = frame.map_err(|error| {
+                let words = format!("the response's body ended early: {}", with_causes(&error));
+                Failure(Fact::ConnectionClosed, words)
+            })?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -236,12 +269,13 @@ impl HttpAttempts {
                 ));
             }
         }
+        let note = irregularities(&head.headers, lent.version(), lent.traffic());
         self.client.put_back(lent, announced_keep_alive(&head.headers));
-        Ok(())
+        Ok(note)
     }
 }
 
-fn usable(settings: &Settings) -> Result<&crate::subscriptions::Usable, Failure> {
+fn usable(settings: &Settings) -> Result<&Usable, Failure> {
     settings.usable.as_ref().map_err(|error| Failure::new(Fact::InvalidRequest, error))
 }
 
@@ -251,33 +285,6 @@ fn connect_fact(error: &ConnectError) -> Fact {
         ConnectError::Dial(DialError::Tls { .. }) => Fact::TlsFailed,
         ConnectError::Http(_) => Fact::ConnectionClosed,
     }
-}
-
-/// The headers, in order, as long as they fit.
-fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {
-    let mut left = limit;
-    let mut fits = |name: &HeaderName, length: usize| {
-        let size = name.as_str().len() + length;
-        left.checked_sub(size).map(|rest| left = rest).is_some()
-    };
-    headers
-        .iter()
-        .filter(|(name, value)| fits(name, value.len()))
-        .map(|(name, value)| wire::Header {
-            name: name.as_str().to_owned(),
-            value: bytes::Bytes::copy_from_slice(value.as_bytes()),
-        })
-        .collect()
-}
-
-/// `Keep-Alive: timeout=5`: a receiver that says when it closes an idle
-/// connection is believed, a second early, because a POST that meets the close
-/// on its way fails without need.
-fn announced_keep_alive(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get("keep-alive")?.to_str().ok()?;
-    let seconds: u64 =
-        value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?.parse().ok()?;
-    Some(Duration::from_secs(seconds.saturating_sub(1)))
 }
 
 impl Seen {
@@ -331,7 +338,6 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use http::HeaderValue;
     use prometheus_client::metrics::gauge::Gauge;
 
     use super::*;
@@ -340,34 +346,6 @@ mod tests {
     use crate::pool::{Pool, PoolLimits};
     use crate::resolve::{LookupLimits, LookupWay, Resolver};
     use crate::subscriptions::Subscriptions;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        headers
-    }
-
-    #[test]
-    fn headers_are_reported_as_long_as_they_fit() {
-        let all = headers(&[("a", "1234"), ("big", "0123456789"), ("b", "5")]);
-        let reported = reported_headers(&all, 8);
-        let names: Vec<_> = reported.iter().map(|header| header.name.as_str()).collect();
-        assert_eq!(names, ["a", "b"]);
-    }
-
-    #[test]
-    fn an_announced_keep_alive_is_believed() {
-        let seconds = |value| {
-            announced_keep_alive(&headers(&[("keep-alive", value)])).map(|limit| limit.as_secs())
-        };
-        assert_eq!(seconds("timeout=5, max=100"), Some(4));
-        assert_eq!(seconds("max=100, timeout=1"), Some(0));
-        assert_eq!(seconds("timeout=0"), Some(0));
-        assert_eq!(seconds("max=100"), None);
-        assert_eq!(seconds("timeout=x"), None);
-    }
 
     /// As many wait as the agent may hold: what happens rarely, or at few of them at
     /// a time, has its state elsewhere.

@@ -7,17 +7,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Version;
+use http::{StatusCode, Version};
 use hyper::Response;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
 
-use crate::connect::{ConnectError, Sender};
+use crate::connect::ConnectError;
+use crate::connection::Sender;
 use crate::dial::ConnectTimings;
-use crate::pool::{Checkout, Pool};
+use crate::host::Checkout;
+use crate::interim::USUAL_HEADER_LINES;
+use crate::pool::{Pool, Wanted};
 use crate::request::Post;
 use crate::resolve::{Addresses, ResolveError, Resolver};
 use crate::target::Origin;
+use crate::traffic::Traffic;
 
 /// Sends requests to receivers.
 pub struct Client {
@@ -27,11 +31,26 @@ pub struct Client {
 
 /// Why a request got no response.
 #[derive(Debug)]
-pub enum SendError {
+pub struct SendError {
+    /// What became of the request.
+    pub fate: Fate,
+    /// Of a response whose head came whole but could not be read.
+    pub status: Option<StatusCode>,
+    /// What hyper says.
+    pub cause: hyper::Error,
+}
+
+/// What became of a request without a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
     /// Nothing of it was written.
-    NotSent(hyper::Error),
+    NotWritten,
+    /// The receiver said that it did not look at it.
+    NotProcessed,
+    /// The same, and that it wants HTTP/1.1.
+    NeedsHttp1,
     /// The receiver may have got it.
-    MaybeSent(hyper::Error),
+    Unknown,
 }
 
 impl Client {
@@ -50,15 +69,14 @@ impl Client {
         self.resolver.resolve(&origin.host, tenant).await
     }
 
-    /// A connection to one of the judged addresses; with `fresh` none that was
-    /// used before.
+    /// A connection to one of the judged addresses.
     pub async fn lend(
         &self,
         origin: &Arc<Origin>,
         addresses: &Addresses,
-        fresh: bool,
+        wanted: Wanted,
     ) -> Result<Lent, ConnectError> {
-        self.pool.checkout(origin, addresses, fresh).await.map(Lent)
+        self.pool.checkout(origin, addresses, wanted).await.map(Lent)
     }
 
     /// Keeps the connection for another request.
@@ -81,12 +99,17 @@ impl Lent {
 
     /// Whether other requests go over it at the same time.
     pub fn is_shared(&self) -> bool {
-        matches!(self.0.sender, Sender::Http2(_))
+        self.0.shared
+    }
+
+    /// The connection's number; later ones have higher ones.
+    pub fn id(&self) -> u64 {
+        self.0.id()
     }
 
     /// The address dialled.
     pub fn address(&self) -> &str {
-        &self.0.peer.written
+        &self.0.peer().written
     }
 
     /// What the connection cost, when it is new.
@@ -99,18 +122,73 @@ impl Lent {
         self.0.new.is_none()
     }
 
+    /// What went over the connection.
+    pub fn traffic(&self) -> &Traffic {
+        self.0.traffic()
+    }
+
     /// Sends one request.
     pub async fn send(&mut self, post: Post) -> Result<Response<Incoming>, SendError> {
-        match &mut self.0.sender {
-            Sender::Http1(sender) => sender.try_send_request(post).await.map_err(classify),
-            Sender::Http2(sender) => sender.try_send_request(post).await.map_err(classify),
+        let empty = post.body().is_end_stream();
+        let written = self.traffic().written_bytes();
+        let (sender, awaited) = self.0.begin();
+        let answer = match sender {
+            Sender::Http1(sender) => sender.try_send_request(post).await,
+            Sender::Http2(sender) => sender.try_send_request(post).await,
+        };
+        awaited.end();
+        match answer {
+            Ok(response) => {
+                self.0.count_answered();
+                Ok(response)
+            }
+            Err(error) => Err(self.judge(error, empty, written)),
         }
+    }
+
+    fn judge(&self, mut error: TrySendError<Post>, empty: bool, written: u64) -> SendError {
+        let returned = error.take_message().is_some();
+        let cause = error.into_error();
+        let fate = if returned || self.traffic().written_bytes() == written {
+            Fate::NotWritten
+        } else if self.version() == Version::HTTP_2 {
+            http2_fate(&cause, empty)
+        } else {
+            Fate::Unknown
+        };
+        self.0.retire();
+        match fate {
+            Fate::NeedsHttp1 => self.0.require_http1(),
+            Fate::Unknown => self.0.count_broken(),
+            Fate::NotWritten | Fate::NotProcessed => {}
+        }
+        let head = self.traffic().head_shape();
+        if head.lines > USUAL_HEADER_LINES {
+            self.0.expect_many_headers();
+        }
+        SendError { fate, cause, status: StatusCode::from_u16(head.status).ok() }
+    }
+
+    /// The connection did not serve a request in spite of several trials.
+    pub fn count_broken(&self) {
+        self.0.count_broken();
     }
 }
 
-/// hyper hands a request back exactly when it did not begin to write it.
-fn classify(mut error: TrySendError<Post>) -> SendError {
-    let unsent = error.take_message().is_some();
-    let error = error.into_error();
-    if unsent { SendError::NotSent(error) } else { SendError::MaybeSent(error) }
+/// What an error over HTTP/2 says. h2 gives a stream the GOAWAY's error only when
+/// its number is above the last that the receiver looks at (RFC 9113, section 6.8);
+/// the others end with an error of the connection.
+fn http2_fate(error: &hyper::Error, empty: bool) -> Fate {
+    let reset = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    let Some(reset) = reset.filter(|reset: &&h2::Error| reset.is_remote()) else {
+        // hyper drops what waits for a stream when the connection ends: at most the
+        // head was sent, and that is a whole request only without a body.
+        return if error.is_user() && !empty { Fate::NotWritten } else { Fate::Unknown };
+    };
+    match reset.reason() {
+        Some(h2::Reason::HTTP_1_1_REQUIRED) => Fate::NeedsHttp1,
+        Some(h2::Reason::REFUSED_STREAM) => Fate::NotProcessed,
+        _ if reset.is_go_away() => Fate::NotProcessed,
+        _ => Fate::Unknown,
+    }
 }

@@ -13,7 +13,8 @@
 //! replicas ▶ session ▶ desk(holdings: capacity, report, subscriptions)
 //!                        ▼                                   ▲
 //!                      attempt ▶ request ▶ client ───────────┘
-//! request: envelope, headers, signing; client: resolve(guard), pool(connect(dial))
+//! request: envelope, headers, signing; client: resolve(guard), pool(host, connect)
+//! connect: dial, connection(traffic)
 //! ```
 //!
 //! [`run`] is all that a program needs; [`telemetry`] and [`metrics::serve`] are
@@ -26,12 +27,15 @@ mod client;
 mod compact;
 mod config;
 mod connect;
+mod connection;
 mod desk;
 mod dial;
 mod envelope;
 mod guard;
 mod headers;
 mod holdings;
+mod host;
+mod interim;
 mod key;
 pub mod metrics;
 mod pool;
@@ -41,12 +45,15 @@ mod replicas;
 mod report;
 mod request;
 mod resolve;
+mod response;
 mod session;
 mod settings;
 mod signing;
 mod subscriptions;
 mod target;
 pub mod telemetry;
+mod traffic;
+mod versions;
 
 /// An agent without its sockets: what connects and what POSTs is given to it.
 pub mod parts {

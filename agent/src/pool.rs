@@ -1,31 +1,28 @@
 //! Connections kept for the next POST.
 //!
 //! Fed by `client` with an origin and its judged addresses; feeds it a
-//! connection, kept or new. Guarantees that a kept connection is used only
-//! while its address is among the judged ones; that an origin has at most its
-//! limit of HTTP/1.1 connections and one of HTTP/2, shared; that all origins
-//! together stay within one limit, for which the connection idle longest makes
-//! room; and that idle connections are closed after a while, earlier when the
-//! receiver announced so.
+//! connection, kept or new (`host`). Guarantees that all origins together stay
+//! within one limit, for which the connection idle longest makes room; that idle
+//! connections are closed after a while, earlier when the receiver announced so;
+//! and that what is remembered of origins without connections is bounded.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{ConnectError, Connected, Connector, Peer, Sender};
-use crate::dial::ConnectTimings;
+use crate::connect::{ConnectError, Connected, Connector, Way};
+use crate::host::{Checkout, Host, Reuse};
 use crate::target::Origin;
 
 /// How often idle connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Origins without connections of which something is remembered.
+const MAX_REMEMBERED: usize = 4_096;
 
 /// How many connections there may be, and for how long.
 #[derive(Debug, Clone)]
@@ -40,9 +37,17 @@ pub struct PoolLimits {
     pub idle: Duration,
 }
 
+/// What a request needs of its connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub reuse: Reuse,
+    /// Whether it must speak HTTP/1.1.
+    pub http1_only: bool,
+}
+
 /// A place among all connections, held as long as the connection lives.
 #[derive(Debug)]
-pub struct Slot {
+struct Slot {
     open: Gauge,
     _permit: OwnedSemaphorePermit,
 }
@@ -59,47 +64,8 @@ pub struct Pool {
     limits: PoolLimits,
     places: Arc<Semaphore>,
     open: Gauge,
+    last_connection: AtomicU64,
     hosts: Mutex<HashMap<Arc<Origin>, Arc<Host>>>,
-}
-
-/// The connections of one origin.
-struct Host {
-    in_use: Arc<Semaphore>,
-    /// Held while the first connection shows which protocol the receiver
-    /// speaks, so that an HTTP/2 receiver is not dialled by everyone at once.
-    probe: tokio::sync::Mutex<()>,
-    speaks_http1: AtomicBool,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    /// The most recently used last: those at the front age and are closed.
-    idle: Vec<Idle>,
-    shared: Option<Shared>,
-}
-
-struct Idle {
-    sender: http1::SendRequest<Full<Bytes>>,
-    peer: Peer,
-    since: Instant,
-    until: Instant,
-}
-
-struct Shared {
-    sender: http2::SendRequest<Full<Bytes>>,
-    peer: Peer,
-    used: Instant,
-}
-
-/// A connection in use by one attempt.
-pub struct Checkout {
-    pub sender: Sender,
-    pub peer: Peer,
-    /// Absent when the connection was kept from an earlier POST.
-    pub new: Option<ConnectTimings>,
-    host: Arc<Host>,
-    _in_use: Option<OwnedSemaphorePermit>,
 }
 
 impl Pool {
@@ -110,29 +76,33 @@ impl Pool {
             places: Arc::new(Semaphore::new(limits.total)),
             limits,
             open,
+            last_connection: AtomicU64::new(0),
             hosts: Mutex::default(),
         });
         tokio::spawn(sweep(Arc::downgrade(&pool)));
         pool
     }
 
-    /// A connection to one of `addresses`; with `fresh` none that was used
-    /// before. Waits while the origin is at its limit.
+    /// A connection to one of `addresses`. Waits while the origin is at its limit.
     pub async fn checkout(
         &self,
         origin: &Arc<Origin>,
         addresses: &[IpAddr],
-        fresh: bool,
+        wanted: Wanted,
     ) -> Result<Checkout, ConnectError> {
         let host = self.host(origin);
-        if !fresh && let Some(checkout) = host.share(addresses) {
+        let learned = !wanted.http1_only && host.is_http1();
+        let (http1, reuse) = (wanted.http1_only || learned, wanted.reuse);
+        if !http1 && let Some(checkout) = host.share(addresses, reuse) {
             return Ok(checkout);
         }
         let in_use = Arc::clone(&host.in_use).acquire_owned().await.ok();
-        if !fresh && let Some(sender) = host.idle_sender(addresses).await {
-            return Ok(host.lend(sender, in_use));
+        if reuse == Reuse::Any
+            && let Some(idle) = host.idle_sender(addresses).await
+        {
+            return Ok(host.lend(idle, in_use));
         }
-        let _probing = if host.speaks_http1.load(Ordering::Relaxed) {
+        let _probing = if http1 || reuse == Reuse::Nothing || host.speaks_http1() {
             None
         } else if let Ok(guard) = host.probe.try_lock() {
             Some(guard)
@@ -140,14 +110,29 @@ impl Pool {
             drop(host.probe.lock().await);
             None
         };
-        if !fresh && let Some(checkout) = host.share(addresses) {
+        if !http1 && let Some(checkout) = host.share(addresses, reuse) {
             return Ok(checkout);
         }
-        let slot = self.slot().await;
         // Apart from the attempt that waits for it: the handshake's state is large and
         // needed once, an attempt's is moved about for each POST.
-        let connected = Box::pin(self.connector.connect(origin, addresses, slot)).await?;
-        Ok(Arc::clone(&host).adopt(connected, in_use))
+        let mut connected = Box::pin(self.connect(origin, addresses, host.way(http1))).await;
+        if learned && matches!(&connected, Err(error) if error.is_tls()) {
+            // HTTP/1.1 cannot be had there, it seems.
+            host.forget_versions();
+            connected = Box::pin(self.connect(origin, addresses, host.way(false))).await;
+        }
+        let id = self.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(Arc::clone(&host).adopt(connected?, id, reuse, http1, in_use))
+    }
+
+    async fn connect(
+        &self,
+        origin: &Origin,
+        addresses: &[IpAddr],
+        way: Way,
+    ) -> Result<Connected, ConnectError> {
+        let slot = self.slot().await;
+        self.connector.connect(origin, addresses, way, slot).await
     }
 
     fn host(&self, origin: &Arc<Origin>) -> Arc<Host> {
@@ -155,12 +140,7 @@ impl Pool {
         if let Some(host) = hosts.get(origin) {
             return Arc::clone(host);
         }
-        let host = Arc::new(Host {
-            in_use: Arc::new(Semaphore::new(self.limits.per_host)),
-            probe: tokio::sync::Mutex::default(),
-            speaks_http1: AtomicBool::new(false),
-            kept: Mutex::default(),
-        });
+        let host = Arc::new(Host::new(self.limits.per_host));
         hosts.insert(Arc::clone(origin), Arc::clone(&host));
         host
     }
@@ -187,134 +167,28 @@ impl Pool {
         let hosts = lock(&self.hosts);
         let oldest = hosts
             .values()
-            .filter_map(|host| Some((lock(&host.kept).idle_since()?, host)))
+            .filter_map(|host| Some((host.idle_since()?, host)))
             .min_by_key(|(since, _)| *since);
         if let Some((_, host)) = oldest {
-            lock(&host.kept).close_oldest();
+            host.close_oldest();
         }
     }
 
     fn close_expired(&self, now: Instant) {
-        let idle = self.limits.idle;
+        let mut remembered = 0;
         lock(&self.hosts).retain(|_, host| {
-            let mut kept = lock(&host.kept);
-            kept.idle.retain(|one| now < one.until);
-            let expired = |shared: &Shared| {
-                shared.sender.is_closed() || now.saturating_duration_since(shared.used) > idle
-            };
-            kept.shared.take_if(|shared| expired(shared));
-            let empty = kept.idle.is_empty() && kept.shared.is_none();
-            drop(kept);
-            !empty || Arc::strong_count(host) > 1
+            let used = host.close_expired(now, self.limits.idle) || Arc::strong_count(host) > 1;
+            let remember = !used && remembered < MAX_REMEMBERED && host.is_remembered(now);
+            remembered += usize::from(remember);
+            used || remember
         });
     }
 
     /// Gives a connection back for the next POST; `announced` is how long the
     /// receiver said that it keeps it.
     pub fn put_back(&self, checkout: Checkout, announced: Option<Duration>) {
-        let Checkout { sender: Sender::Http1(sender), peer, host, .. } = checkout else {
-            return;
-        };
-        let since = Instant::now();
         let keep = announced.map_or(self.limits.idle, |limit| limit.min(self.limits.idle));
-        if sender.is_closed() || keep.is_zero() {
-            return;
-        }
-        lock(&host.kept).idle.push(Idle { sender, peer, since, until: since + keep });
-    }
-}
-
-impl Host {
-    /// The shared HTTP/2 connection, while it lives.
-    fn share(self: &Arc<Self>, addresses: &[IpAddr]) -> Option<Checkout> {
-        let mut kept = lock(&self.kept);
-        let shared = kept.shared.as_mut()?;
-        if shared.sender.is_closed() || !addresses.contains(&shared.peer.ip) {
-            kept.shared = None;
-            return None;
-        }
-        shared.used = Instant::now();
-        Some(Checkout {
-            sender: Sender::Http2(shared.sender.clone()),
-            peer: shared.peer.clone(),
-            new: None,
-            host: Arc::clone(self),
-            _in_use: None,
-        })
-    }
-
-    /// A kept connection that the receiver has not closed.
-    async fn idle_sender(&self, addresses: &[IpAddr]) -> Option<(Sender, Peer)> {
-        loop {
-            let mut idle = lock(&self.kept).idle.pop()?;
-            if idle.sender.is_closed()
-                || Instant::now() >= idle.until
-                || !addresses.contains(&idle.peer.ip)
-            {
-                continue;
-            }
-            // Just after a response the connection's task may have to end that
-            // exchange first; after a `connection: close` this fails.
-            if idle.sender.ready().await.is_ok() {
-                return Some((Sender::Http1(idle.sender), idle.peer));
-            }
-        }
-    }
-
-    fn lend(
-        self: Arc<Self>,
-        (sender, peer): (Sender, Peer),
-        in_use: Option<OwnedSemaphorePermit>,
-    ) -> Checkout {
-        Checkout { sender, peer, new: None, host: self, _in_use: in_use }
-    }
-
-    fn adopt(
-        self: Arc<Self>,
-        connected: Connected,
-        in_use: Option<OwnedSemaphorePermit>,
-    ) -> Checkout {
-        let in_use = match &connected.sender {
-            Sender::Http1(_) => {
-                self.speaks_http1.store(true, Ordering::Relaxed);
-                in_use
-            }
-            Sender::Http2(sender) => {
-                self.speaks_http1.store(false, Ordering::Relaxed);
-                lock(&self.kept).shared = Some(Shared {
-                    sender: sender.clone(),
-                    peer: connected.peer.clone(),
-                    used: Instant::now(),
-                });
-                None
-            }
-        };
-        Checkout {
-            sender: connected.sender,
-            peer: connected.peer,
-            new: Some(connected.timings),
-            host: self,
-            _in_use: in_use,
-        }
-    }
-}
-
-impl Kept {
-    fn idle_since(&self) -> Option<Instant> {
-        let idle = self.idle.first().map(|one| one.since);
-        let shared = self.shared.as_ref().map(|shared| shared.used);
-        match (idle, shared) {
-            (Some(idle), Some(shared)) => Some(idle.min(shared)),
-            (one, other) => one.or(other),
-        }
-    }
-
-    fn close_oldest(&mut self) {
-        if self.idle.is_empty() {
-            self.shared = None;
-        } else {
-            self.idle.remove(0);
-        }
+        checkout.put_back(keep);
     }
 }
 

@@ -11,7 +11,7 @@
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body_util::Full;
 use postrider_proto::agent::v1::Assignment;
@@ -108,6 +108,10 @@ pub fn build(
         Message { webhook_id: &assignment.webhook_id, timestamp: &timestamp, body: &wrapped.body };
     usable.signers.sign(now.steady, message, &mut headers)?;
     headers.insert(USER_AGENT, AGENT_NAME);
+    if wrapped.body.is_empty() {
+        // hyper writes none for an empty body, and some receivers then answer 411.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    }
     let uri = if version == Version::HTTP_2 {
         usable.target.absolute.clone()
     } else {

@@ -49,6 +49,8 @@ pub struct Usable {
     pub compact_json: bool,
     /// Of every request.
     pub headers: HeaderMap,
+    /// Whether HTTP/2 is not to be spoken.
+    pub http1_only: bool,
 }
 
 /// Why no request can be built from settings.
@@ -72,7 +74,9 @@ impl Usable {
         let signers = Signers::from_wire(update, now)?;
         let headers = headers::custom(&update.headers, &signers)?;
         let envelope = Envelope::try_from(update.envelope).map_err(|_| Unusable::Envelope)?;
-        Ok(Self { target, signers, envelope, compact_json: update.compact_json, headers })
+        let compact_json = update.compact_json;
+        let http1_only = update.http1_only;
+        Ok(Self { target, signers, envelope, compact_json, headers, http1_only })
     }
 }
 

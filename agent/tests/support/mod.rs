@@ -7,6 +7,7 @@
 
 pub mod control_plane;
 pub mod name_server;
+pub mod raw;
 pub mod receiver;
 
 use std::time::Duration;

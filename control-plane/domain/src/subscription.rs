@@ -135,6 +135,9 @@ pub struct Settings {
     pub auto_disable: AutoDisable,
     #[serde(default)]
     pub json_form: JsonForm,
+    /// HTTP/2 is not spoken even where the receiver offers it.
+    #[serde(default)]
+    pub http1_only: bool,
 }
 
 impl Default for Settings {
@@ -159,6 +162,7 @@ impl Default for Settings {
             exhausted_key: ExhaustedKeyPolicy::default(),
             auto_disable: AutoDisable::default(),
             json_form: JsonForm::default(),
+            http1_only: false,
         }
     }
 }

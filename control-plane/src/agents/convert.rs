@@ -85,7 +85,8 @@ pub fn report(
     let tenant: TenantId = result.tenant.parse().map_err(|_| "tenant")?;
     let subscription: SubscriptionId = result.subscription.parse().map_err(|_| "subscription")?;
     let event = EventId(Uuid::from_slice(&result.event_id).map_err(|_| "event_id")?);
-    let (outcome, answered) = outcome(result.fact()).ok_or("fact")?;
+    let outcome = outcome(result.fact()).ok_or("fact")?;
+    let http_status = u16::try_from(result.http_status).ok().filter(|status| *status > 0);
     let trigger =
         i16::try_from(result.trigger).ok().and_then(Trigger::from_code).ok_or("trigger")?;
     let age = span(result.age).unwrap_or_default();
@@ -99,7 +100,7 @@ pub fn report(
         event,
         event_type: result.event_type,
         outcome,
-        http_status: u16::try_from(result.http_status).ok().filter(|status| *status > 0),
+        http_status,
         start_time: now - age,
         timings: timings(result.timings.unwrap_or_default()),
         response_headers: result
@@ -120,23 +121,24 @@ pub fn report(
         next_attempt_time: None,
     };
     let record = Arc::new(record);
+    // The status is the answer, whatever came of the body after it.
+    let answered = http_status.is_some();
     Ok(Report { record, answered, retry_after, stream: Some(stream), seen: None })
 }
 
-/// The outcome of a fact, and whether the response's status decides instead. A
-/// response that was too large to read whole has still answered.
-fn outcome(fact: wire::Fact) -> Option<(Outcome, bool)> {
+/// The outcome of a fact, unless the response's status decides instead.
+fn outcome(fact: wire::Fact) -> Option<Outcome> {
     match fact {
         wire::Fact::Unspecified => None,
-        wire::Fact::Response => Some((Outcome::HttpStatus, true)),
-        wire::Fact::Timeout => Some((Outcome::Timeout, false)),
-        wire::Fact::DnsFailed => Some((Outcome::DnsFailed, false)),
-        wire::Fact::ConnectFailed => Some((Outcome::ConnectFailed, false)),
-        wire::Fact::TlsFailed => Some((Outcome::TlsFailed, false)),
-        wire::Fact::ConnectionClosed => Some((Outcome::ConnectionClosed, false)),
-        wire::Fact::ResponseTooLarge => Some((Outcome::ResponseTooLarge, true)),
-        wire::Fact::BlockedAddress => Some((Outcome::BlockedAddress, false)),
-        wire::Fact::InvalidRequest => Some((Outcome::InvalidRequest, false)),
+        wire::Fact::Response => Some(Outcome::HttpStatus),
+        wire::Fact::Timeout => Some(Outcome::Timeout),
+        wire::Fact::DnsFailed => Some(Outcome::DnsFailed),
+        wire::Fact::ConnectFailed => Some(Outcome::ConnectFailed),
+        wire::Fact::TlsFailed => Some(Outcome::TlsFailed),
+        wire::Fact::ConnectionClosed => Some(Outcome::ConnectionClosed),
+        wire::Fact::ResponseTooLarge => Some(Outcome::ResponseTooLarge),
+        wire::Fact::BlockedAddress => Some(Outcome::BlockedAddress),
+        wire::Fact::InvalidRequest => Some(Outcome::InvalidRequest),
     }
 }
 
@@ -196,6 +198,7 @@ fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpda
         envelope: envelope(settings.envelope).into(),
         headers: headers.collect(),
         compact_json: settings.json_form == JsonForm::Compact,
+        http1_only: settings.http1_only,
     }
 }
 

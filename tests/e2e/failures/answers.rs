@@ -1,7 +1,7 @@
 //! Answers that are no success, or too much of one.
 //!
-//! Fed by a small cluster; feeds `failures`. Guarantees that an answer counts
-//! when it is complete and by its status alone.
+//! Fed by a small cluster; feeds `failures`. Guarantees that an answer counts by
+//! its status alone, once its head is complete.
 
 use std::time::Duration;
 
@@ -28,25 +28,24 @@ type Fault = (&'static str, Behaviour, AttemptOutcome, u32);
 
 const WORDS: &[u8] = b"no\0t today \xff";
 
-fn faults() -> [Fault; 8] {
+fn faults() -> [Fault; 7] {
     use AttemptOutcome::{ConnectionClosed, HttpStatus, Timeout};
     let answer = |status: StatusCode| behaviour::status(status);
     let refusal = Answer::status(StatusCode::SERVICE_UNAVAILABLE)
         .header("x-why", "tired")
         .body(Body::Whole(Bytes::from_static(WORDS)));
-    let drip = behaviour::drip(Duration::from_millis(50));
+    let cut = Answer::status(StatusCode::BAD_GATEWAY)
+        .body(Body::Cut(Bytes::from_static(b"as far as it we")));
     let broken = answer(StatusCode::INTERNAL_SERVER_ERROR);
     let close = Behaviour::CloseBeforeAnswer;
-    let cut = behaviour::close_in_body();
     [
         ("/500", broken, HttpStatus, 500),
         ("/503", refusal.into(), HttpStatus, 503),
         ("/404", answer(StatusCode::NOT_FOUND), HttpStatus, 404),
         ("/304", answer(StatusCode::NOT_MODIFIED), HttpStatus, 304),
         ("/hang", Behaviour::Hang, Timeout, 0),
-        ("/drip", drip, Timeout, 200),
         ("/close", close, ConnectionClosed, 0),
-        ("/cut", cut, ConnectionClosed, 200),
+        ("/cut", cut.into(), HttpStatus, 502),
     ]
 }
 
@@ -98,6 +97,29 @@ pub async fn each_is_recorded(cluster: &Cluster) {
     wanted.sort_unstable();
     seen.sort_unstable();
     assert_eq!(seen, wanted);
+}
+
+/// The receiver has said 200: what comes of the body after it changes nothing, and
+/// history says what that was.
+pub async fn the_status_is_the_answer(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "bodies").await;
+    let drip = behaviour::drip(Duration::from_millis(50));
+    for (path, behaviour, words) in [
+        ("/cut", behaviour::close_in_body(), "ended early"),
+        ("/drip", drip, "before the response's body was complete"),
+    ] {
+        stage.receiver.script(path, [behaviour]);
+        let created = stage.create(impatient(&stage, path, once())).await;
+        let event = stage.publish().await;
+        let filter = format!("subscription = \"{}\" AND event = \"{event}\"", created.name);
+        let ended = stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, SOON).await.unwrap();
+        let name = &ended[0].name;
+        let ended = stage.api.wait_for_state(name, DeliveryState::Succeeded, SOON).await.unwrap();
+        let attempt = stage.attempts(&ended).await.remove(0);
+        assert_eq!((attempt.outcome(), attempt.http_status), (AttemptOutcome::Succeeded, 200));
+        assert!(attempt.error.contains(words), "{attempt:?}");
+        assert_eq!(stage.receiver.received_at(path), 1);
+    }
 }
 
 /// The most memory that the cluster's first agent ever had, in KiB.

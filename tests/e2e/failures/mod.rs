@@ -11,6 +11,7 @@ mod policy;
 
 on_both_engines!(
     answers::each_is_recorded,
+    answers::the_status_is_the_answer,
     answers::fifty_megabytes,
     answers::redirects_are_not_followed,
     connections::each_is_recorded,

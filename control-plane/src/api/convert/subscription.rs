@@ -30,7 +30,7 @@ const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
 const MAX_IN_FLIGHT: u32 = 10_000;
 
 /// Every field that UpdateSubscription can change, with whether it has a value.
-pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 18] {
+pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 19] {
     [
         ("display_name", !given.display_name.is_empty()),
         ("url", !given.url.is_empty()),
@@ -50,6 +50,7 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 18] {
         ("exhausted_key_policy", given.exhausted_key_policy != 0),
         ("auto_disable", given.auto_disable.is_some()),
         ("json_form", given.json_form != 0),
+        ("http1_only", given.http1_only),
     ]
 }
 
@@ -140,6 +141,9 @@ fn apply_request(
     }
     if mask.has("json_form") {
         settings.json_form = signature::json_form(given.json_form, violations);
+    }
+    if mask.has("http1_only") {
+        settings.http1_only = given.http1_only;
     }
     signature::apart(&settings.schemes, &settings.headers, violations);
 }
@@ -251,6 +255,7 @@ pub fn to_proto(
         auto_disable: Some(delivering::auto_disable_to_proto(settings.auto_disable)),
         warnings: Vec::new(),
         json_form: signature::json_form_to_proto(settings.json_form).into(),
+        http1_only: settings.http1_only,
     }
 }
 

@@ -1,0 +1,101 @@
+//! What is told of a response, and kept of it.
+//!
+//! Fed by `attempt` with a response's head and its connection; feeds it what goes
+//! into the result. Guarantees that what is reported of headers is bounded, and that
+//! a lenient reading of a response leaves a trace and costs nothing where there was
+//! nothing to be lenient about.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, Version};
+use postrider_proto::agent::v1 as wire;
+
+use crate::traffic::Traffic;
+
+/// The headers, in order, as long as they fit.
+pub fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {
+    let mut left = limit;
+    let mut fits = |name: &HeaderName, length: usize| {
+        let size = name.as_str().len() + length;
+        left.checked_sub(size).map(|rest| left = rest).is_some()
+    };
+    headers
+        .iter()
+        .filter(|(name, value)| fits(name, value.len()))
+        .map(|(name, value)| wire::Header {
+            name: name.as_str().to_owned(),
+            value: bytes::Bytes::copy_from_slice(value.as_bytes()),
+        })
+        .collect()
+}
+
+/// `Keep-Alive: timeout=5`: a receiver that says when it closes an idle
+/// connection is believed, a second early, because a POST that meets the close
+/// on its way fails without need.
+pub fn announced_keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let seconds: u64 =
+        value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?.parse().ok()?;
+    Some(Duration::from_secs(seconds.saturating_sub(1)))
+}
+
+/// What was irregular about a complete response that counts all the same; empty
+/// when nothing was.
+pub fn irregularities(headers: &HeaderMap, version: Version, traffic: &Traffic) -> String {
+    if version != Version::HTTP_11 {
+        return String::new();
+    }
+    let mut notes = Vec::new();
+    let shape = traffic.head_shape();
+    if shape.folded {
+        notes.push("a header line of the response was folded (RFC 9112, section 5.2)".to_owned());
+    }
+    let understood = u32::try_from(headers.len()).unwrap_or(u32::MAX);
+    if let Some(left_out @ 1..) = shape.lines.checked_sub(understood) {
+        notes.push(format!("{left_out} lines of the response's head are no header"));
+    }
+    let has_length =
+        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    if traffic.ended_abruptly() && !has_length {
+        notes.push("the response ended with the connection, without TLS close_notify".to_owned());
+    }
+    notes.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn headers_are_reported_as_long_as_they_fit() {
+        let all = headers(&[("a", "1234"), ("big", "0123456789"), ("b", "5")]);
+        let reported = reported_headers(&all, 8);
+        let names: Vec<_> = reported.iter().map(|header| header.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn an_announced_keep_alive_is_believed() {
+        let seconds = |value| {
+            announced_keep_alive(&headers(&[("keep-alive", value)])).map(|limit| limit.as_secs())
+        };
+        assert_eq!(seconds("timeout=5, max=100"), Some(4));
+        assert_eq!(seconds("max=100, timeout=1"), Some(0));
+        assert_eq!(seconds("timeout=0"), Some(0));
+        assert_eq!(seconds("max=100"), None);
+        assert_eq!(seconds("timeout=x"), None);
+    }
+}

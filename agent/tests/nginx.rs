@@ -1,0 +1,158 @@
+//! The agent against the real nginx, which closes connections after so many
+//! requests: no attempt is lost to that, and none is made twice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::{self as wire, Fact};
+use support::control_plane::Replica;
+use support::{PATIENCE, assignment, config, start, subscription};
+
+const POSTS: u32 = 3_000;
+/// More than any limit below, so that closing a connection always meets requests.
+const AT_ONCE: u32 = 250;
+
+/// A server of its own in a folder of its own, ended when dropped.
+struct Nginx {
+    process: Child,
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+    ca_pem: Vec<u8>,
+}
+
+impl Nginx {
+    fn start(listen: &str, settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certified = rcgen::generate_simple_self_signed(names).unwrap();
+        let ca_pem = certified.cert.pem();
+        fs::write(folder.path().join("certificate"), &ca_pem).unwrap();
+        fs::write(folder.path().join("key"), certified.signing_key.serialize_pem()).unwrap();
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let configuration = configuration(address, listen, settings);
+        fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
+        let process = Command::new("nginx")
+            .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx is installed");
+        let began = Instant::now();
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(began.elapsed() < PATIENCE, "{}", Self::log(&folder, "error.log"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { process, folder, address, ca_pem: ca_pem.into_bytes() }
+    }
+
+    fn log(folder: &tempfile::TempDir, name: &str) -> String {
+        let path: PathBuf = folder.path().join(name);
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    /// How many requests it answered, and over how many connections.
+    fn served(&self) -> (usize, usize) {
+        let log = Self::log(&self.folder, "access.log");
+        let mut connections: Vec<_> = log.lines().collect();
+        let requests = connections.len();
+        connections.sort_unstable();
+        connections.dedup();
+        (requests, connections.len())
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn configuration(address: SocketAddr, listen: &str, settings: &str) -> String {
+    format!(
+        "daemon off; master_process off; pid pid; error_log error.log;
+events {{ worker_connections 2000; }}
+http {{
+  log_format connection $connection; access_log access.log connection;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  ssl_certificate certificate; ssl_certificate_key key;
+  {settings}
+  server {{ listen {address} {listen}; location / {{ return 200 'thank you'; }} }}
+}}
+"
+    )
+}
+
+async fn posts_all_arrive_once(version: &str, settings: &str) {
+    let listen = if version == "HTTP/2" { "ssl http2" } else { "ssl" };
+    let nginx = Nginx::start(listen, settings);
+    let mut replica = Replica::start("replica-1").await;
+    let mut config = config(&[&replica], &[]);
+    config.extra_ca_pem = vec![nginx.ca_pem.clone()];
+    let _agent = start(config);
+    let mut stream = replica.stream().await;
+    let url = format!("https://localhost:{}/hooks", nginx.address.port());
+    let mut subscription = subscription(&url, 1);
+    subscription.request_timeout = Some(prost_types::Duration { seconds: 20, nanos: 0 });
+    stream.say(Say::SubscriptionUpdate(subscription)).await;
+    let backlog = u64::from(POSTS);
+    stream.say(Say::Heartbeat(wire::ReplicaHeartbeat { backlog })).await;
+    let (mut assigned, mut done) = (0, 0);
+    while done < POSTS {
+        let credit = u32::try_from(stream.credit.assignments).unwrap().max(1);
+        let most = POSTS.min(credit).min(done + AT_ONCE);
+        let more = most.saturating_sub(assigned);
+        if more > 0 {
+            stream.assign((assigned + 1..=assigned + more).map(assignment).collect()).await;
+        }
+        assigned += more;
+        let results = stream.results().await;
+        for result in &results {
+            let seen = (result.fact(), result.http_status, result.http_version.as_str());
+            assert_eq!(seen, (Fact::Response, 200, version), "{result:?}");
+        }
+        done += u32::try_from(results.len()).unwrap();
+        stream.acknowledge(results.into_iter().filter_map(|result| result.key).collect()).await;
+    }
+    // The log's last line may come after its answer.
+    let began = Instant::now();
+    while nginx.served().0 < POSTS as usize {
+        assert!(began.elapsed() < PATIENCE, "{:?}", nginx.served());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (requests, connections) = nginx.served();
+    assert_eq!(requests, POSTS as usize, "over {connections} connections");
+    println!("{version}, {settings} {requests} POSTs over {connections} connections");
+}
+
+#[tokio::test]
+async fn nginx_over_http1_that_closes_often() {
+    posts_all_arrive_once("HTTP/1.1", "keepalive_requests 20;").await;
+}
+
+#[tokio::test]
+async fn nginx_over_http2_that_closes_often() {
+    posts_all_arrive_once("HTTP/2", "keepalive_requests 20;").await;
+}
+
+#[tokio::test]
+async fn nginx_over_http2_as_it_is_installed() {
+    posts_all_arrive_once("HTTP/2", "").await;
+}
+
+#[tokio::test]
+async fn nginx_over_http2_with_few_streams() {
+    posts_all_arrive_once("HTTP/2", "keepalive_requests 100; http2_max_concurrent_streams 10;")
+        .await;
+}
