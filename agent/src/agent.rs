@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -54,9 +53,10 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
         stopping.clone(),
     ));
     replicas.check()?;
-    let _scraped = match config.metrics_address {
+    let _scraped = match &config.metrics_address {
         Some(address) => {
-            let listener = TcpListener::bind(address)
+            let listener = address
+                .bind()
                 .await
                 .with_context(|| format!("metrics cannot be served on {address}"))?;
             let closing = stopping.closing.clone();

@@ -7,7 +7,7 @@
 //! name or its type.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -16,6 +16,7 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::attempt::ResponseLimits;
+use crate::listen::ListenAddress;
 use crate::pool::PoolLimits;
 use crate::resolve::{LookupLimits, LookupWay};
 
@@ -92,6 +93,37 @@ impl fmt::Debug for ControlPlaneTls {
     }
 }
 
+/// As the control plane takes it (AIP-122).
+const MAX_RESOURCE_ID_BYTES: usize = 63;
+const MAX_AGENT_ID_BYTES: usize = 128;
+
+fn is_resource_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (1..=MAX_RESOURCE_ID_BYTES).contains(&bytes.len())
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && bytes.last() != Some(&b'-')
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+}
+
+/// Whether a character may stand in an agent's id.
+fn is_in_agent_id(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-')
+}
+
+fn is_agent_id(text: &str) -> bool {
+    (1..=MAX_AGENT_ID_BYTES).contains(&text.len()) && text.chars().all(is_in_agent_id)
+}
+
+/// An id that no other process has: where it runs, for people, and what tells it
+/// from the others there.
+pub fn unique_agent_id(place: &str) -> String {
+    const PLACE_BYTES_MAX: usize = 100;
+    let place: String =
+        place.chars().filter(|c| is_in_agent_id(*c)).take(PLACE_BYTES_MAX).collect();
+    let place = if place.is_empty() { "agent" } else { &place };
+    format!("{place}-{:016x}", rand::random::<u64>())
+}
+
 /// What one agent does.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -124,7 +156,7 @@ pub struct AgentConfig {
     /// Roots to check receivers with, beside the platform's; in PEM.
     pub extra_ca_pem: Vec<Vec<u8>>,
     /// Where Prometheus asks.
-    pub metrics_address: Option<SocketAddr>,
+    pub metrics_address: Option<ListenAddress>,
     /// How long stopping may take.
     pub drain_timeout: Duration,
 }
@@ -164,10 +196,17 @@ impl AgentConfig {
     /// Refuses what cannot work, in words for whoever wrote it.
     pub fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.control_planes.is_empty(), "no control plane is named");
-        ensure!(!self.region.is_empty(), "the region is empty");
         ensure!(
-            (1..=128).contains(&self.agent_id.chars().count()),
-            "the agent's id must have 1 to 128 characters"
+            is_resource_id(&self.region),
+            "--region {:?} cannot be a region: 1 to {MAX_RESOURCE_ID_BYTES} lower-case letters, \
+             digits and hyphens, a letter first and no hyphen last",
+            self.region
+        );
+        ensure!(
+            is_agent_id(&self.agent_id),
+            "--id {:?} cannot be an agent's id: 1 to {MAX_AGENT_ID_BYTES} letters, digits, \
+             dots, underscores and hyphens",
+            self.agent_id
         );
         for (name, value) in [
             ("max-in-flight", u64::from(self.max_in_flight)),
@@ -219,6 +258,15 @@ mod tests {
     }
 
     #[test]
+    fn a_unique_id_is_an_id_and_says_where() {
+        let (one, other) = (unique_agent_id("host.example"), unique_agent_id("host.example"));
+        assert!(one.starts_with("host.example-") && one != other);
+        for place in ["", "é\n", "a b", &"x".repeat(300)] {
+            assert!(is_agent_id(&unique_agent_id(place)), "{place}");
+        }
+    }
+
+    #[test]
     fn defaults_pass_and_zeroes_do_not() {
         let plane = ControlPlane::parse("https://postrider.example").unwrap();
         let config = AgentConfig::new(plane, "eu-1".to_owned(), "agent-1".to_owned());
@@ -226,9 +274,14 @@ mod tests {
         let mut broken = config.clone();
         broken.max_in_flight = 0;
         assert!(broken.check().unwrap_err().to_string().contains("max-in-flight"));
-        let mut broken = config.clone();
-        broken.agent_id = "x".repeat(129);
-        assert!(broken.check().is_err());
+        for wrong in ["", "a b", "é", &"x".repeat(129)] {
+            let broken = AgentConfig { agent_id: wrong.to_owned(), ..config.clone() };
+            assert!(broken.check().unwrap_err().to_string().contains("--id"), "{wrong}");
+        }
+        for wrong in ["", "EU", "eu_1", "1eu", "eu-", "é", &"x".repeat(64)] {
+            let broken = AgentConfig { region: wrong.to_owned(), ..config.clone() };
+            assert!(broken.check().unwrap_err().to_string().contains("--region"), "{wrong}");
+        }
         let mut broken = config;
         broken.response.excerpt_bytes = broken.response.body_bytes + 1;
         assert!(broken.check().is_err());

@@ -5,7 +5,7 @@
 //! change of the agent's holdings, and the credit that follows from it, is one
 //! step under one lock, held for no longer than that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -60,6 +60,20 @@ pub struct Desk {
 struct State {
     holdings: Holdings,
     outlets: HashMap<StreamId, Outlet>,
+    /// Streams that were begun and not given up, welcomed or not.
+    begun: BTreeSet<StreamId>,
+}
+
+/// A stream from before its Hello until nothing of it is obeyed any more.
+pub struct BegunStream {
+    desk: Arc<Desk>,
+    pub id: StreamId,
+}
+
+impl Drop for BegunStream {
+    fn drop(&mut self) {
+        self.desk.state().begun.remove(&self.id);
+    }
 }
 
 /// How a session is reached.
@@ -105,15 +119,23 @@ impl Desk {
                 max_in_flight: config.max_in_flight,
                 in_flight: Vec::new(),
                 unacknowledged: Vec::new(),
+                stream: 0,
+                open_streams: Vec::new(),
             },
             metrics,
             state: Mutex::new(State {
                 holdings: Holdings::new(capacity, subscriptions),
                 outlets: HashMap::new(),
+                begun: BTreeSet::new(),
             }),
             last_stream: AtomicU64::new(0),
             settled: Notify::new(),
         })
+    }
+
+    /// The region that the agent serves.
+    pub fn region(&self) -> &str {
+        &self.identity.region
     }
 
     /// Who the agent is and what it holds.
@@ -126,21 +148,32 @@ impl Desk {
         }
     }
 
-    /// A replica welcomed the agent; none, when the agent has a stream to that
-    /// replica already, over another of its addresses.
-    pub fn open(&self, replica: &str) -> Option<(StreamId, Arc<Notify>)> {
+    /// Begins a stream, and says what its Hello is.
+    pub fn begin_stream(self: &Arc<Self>) -> (BegunStream, Hello) {
+        let mut hello = self.hello();
+        let mut state = self.state();
+        let id = StreamId(self.last_stream.fetch_add(1, Ordering::Relaxed) + 1);
+        hello.stream = id.0;
+        hello.open_streams = state.begun.iter().map(|other| other.0).collect();
+        state.begun.insert(id);
+        drop(state);
+        (BegunStream { desk: Arc::clone(self), id }, hello)
+    }
+
+    /// A replica welcomed the agent on a stream; none, when the agent has another to
+    /// that replica already, over another of its addresses.
+    pub fn open(&self, stream: StreamId, replica: &str) -> Option<Arc<Notify>> {
         let mut state = self.state();
         if state.outlets.values().any(|outlet| outlet.replica == replica) {
             return None;
         }
-        let stream = StreamId(self.last_stream.fetch_add(1, Ordering::Relaxed) + 1);
         let wake = Arc::new(Notify::new());
         let outlet = Outlet { replica: replica.to_owned(), wake: Arc::clone(&wake), credit: None };
         state.outlets.insert(stream, outlet);
         state.holdings.open(stream);
         state.distribute_credit();
         self.metrics.streams.inc();
-        Some((stream, wake))
+        Some(wake)
     }
 
     /// A stream ended.

@@ -37,6 +37,7 @@ mod holdings;
 mod host;
 mod interim;
 mod key;
+mod listen;
 pub mod metrics;
 mod pool;
 mod quota;
@@ -67,7 +68,8 @@ pub mod parts {
 
 pub use agent::run;
 pub use attempt::ResponseLimits;
-pub use config::{AgentConfig, ControlPlane, ControlPlaneTls, Identity};
+pub use config::{AgentConfig, ControlPlane, ControlPlaneTls, Identity, unique_agent_id};
+pub use listen::{ListenAddress, host_name};
 pub use pool::PoolLimits;
 pub use resolve::{LookupLimits, LookupWay};
 pub use settings::Settings;

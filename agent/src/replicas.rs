@@ -4,11 +4,12 @@
 //! `session` with channels. Guarantees that every address of every name has at
 //! most one stream, that a stream which breaks is tried again with full jitter
 //! as long as its address is listed, and that a failing lookup takes nothing
-//! away.
+//! away. What would be said again with every try is said once.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -46,6 +47,14 @@ pub struct Replicas {
     tls: ControlPlaneTls,
     desk: Arc<Desk>,
     stopping: Stopping,
+    said: SaidOnce,
+}
+
+/// What is said once, however many replicas say it how often.
+#[derive(Default)]
+struct SaidOnce {
+    id_in_use: AtomicBool,
+    region_is_unsubscribed: AtomicBool,
 }
 
 impl Replicas {
@@ -56,7 +65,8 @@ impl Replicas {
         desk: Arc<Desk>,
         stopping: Stopping,
     ) -> Self {
-        Self { planes: planes.iter().cloned().map(Arc::new).collect(), tls, desk, stopping }
+        let planes = planes.iter().cloned().map(Arc::new).collect();
+        Self { planes, tls, desk, stopping, said: SaidOnce::default() }
     }
 
     /// Refuses certificates that cannot be used, before anything is dialled.
@@ -135,7 +145,9 @@ impl Replicas {
                     if began.elapsed() >= GOOD_STREAM {
                         failures = 0;
                     }
-                    if failures == 0 {
+                    if matches!(error, SessionError::IdInUse(_)) {
+                        self.say_id_in_use(&error);
+                    } else if failures == 0 {
                         tracing::warn!(%address, %error, "work stream lost, trying again");
                     } else {
                         tracing::debug!(%address, %error, "no work stream yet");
@@ -159,7 +171,28 @@ impl Replicas {
         };
         let (desk, stopping) = (Arc::clone(&self.desk), self.stopping.clone());
         let channel = channel?;
-        Session::begin(desk, stopping, |said| dial(channel, said)).await?.run().await
+        let session = Session::begin(desk, stopping, |said| dial(channel, said)).await?;
+        self.said.id_in_use.store(false, Ordering::Relaxed);
+        if session.region_is_unsubscribed() {
+            self.say_region_is_unsubscribed();
+        }
+        session.run().await
+    }
+
+    fn say_id_in_use(&self, error: &SessionError) {
+        if !self.said.id_in_use.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %error,
+                "refused; give each agent an --id of its own. Trying again until it is gone"
+            );
+        }
+    }
+
+    fn say_region_is_unsubscribed(&self) {
+        if !self.said.region_is_unsubscribed.swap(true, Ordering::Relaxed) {
+            let region = self.desk.region();
+            tracing::warn!(region, "no subscription names this region; nothing is sent from here");
+        }
     }
 
     /// Dials `address`, but asks for, and checks, the name of the URL.

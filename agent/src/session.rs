@@ -15,17 +15,16 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use postrider_proto::agent::v1::work_request::Message as Say;
 use postrider_proto::agent::v1::work_response::Message as Hear;
-use postrider_proto::agent::v1::{Draining, Welcome, WorkRequest, WorkResponse};
+use postrider_proto::agent::v1::{Draining, Hello, Welcome, WorkRequest, WorkResponse};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Code, Status};
 
-use crate::desk::Desk;
-use crate::key::StreamId;
+use crate::desk::{BegunStream, Desk};
 
 /// One message is on its way and one is ready: more would only age.
 const OUTBOX: usize = 2;
@@ -44,17 +43,29 @@ pub enum SessionError {
     #[error("the replica cannot be reached: {0}")]
     Unreachable(#[from] tonic::transport::Error),
     #[error("the stream broke: {0}")]
-    Broken(#[from] Status),
+    Broken(Status),
     #[error("the replica ended the stream")]
     Ended,
     #[error("the replica did not begin with Welcome")]
     Unwelcome,
     #[error("another stream goes to this replica already")]
     Superfluous,
+    #[error("{0}")]
+    IdInUse(String),
     #[error("the replica was silent for {0:?}")]
     Silent(Duration),
     #[error("the replica took nothing for {0:?}")]
     Stuck(Duration),
+}
+
+impl From<Status> for SessionError {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            Code::Aborted => Self::Superfluous,
+            Code::AlreadyExists => Self::IdInUse(status.message().to_owned()),
+            _ => Self::Broken(status),
+        }
+    }
 }
 
 /// When an agent stops.
@@ -77,13 +88,14 @@ pub type Heard = BoxStream<'static, Result<WorkResponse, Status>>;
 pub struct Session {
     desk: Arc<Desk>,
     stopping: Stopping,
-    stream: StreamId,
+    begun: BegunStream,
     wake: Arc<Notify>,
     heard: Heard,
     said: mpsc::Sender<WorkRequest>,
     answers: VecDeque<Say>,
     heartbeat_interval: Duration,
     silence_limit: Duration,
+    region_is_unsubscribed: bool,
     last_heard: Instant,
     last_said: Instant,
 }
@@ -98,10 +110,11 @@ impl Session {
     where
         F: Future<Output = Result<Heard, Status>>,
     {
-        let greeting = timeout(WELCOME_LIMIT, greet(&desk, open)).await;
+        let (begun, hello) = desk.begin_stream();
+        let greeting = timeout(WELCOME_LIMIT, greet(hello, open)).await;
         let (said, heard, welcome) =
             greeting.unwrap_or(Err(SessionError::Silent(WELCOME_LIMIT)))?;
-        let (stream, wake) = desk.open(&welcome.replica_id).ok_or(SessionError::Superfluous)?;
+        let wake = desk.open(begun.id, &welcome.replica_id).ok_or(SessionError::Superfluous)?;
         tracing::info!(replica = welcome.replica_id, "work stream opened");
         let now = Instant::now();
         let heartbeat_interval = bounded(welcome.heartbeat_interval, Duration::from_secs(1));
@@ -109,23 +122,29 @@ impl Session {
         Ok(Self {
             desk,
             stopping,
-            stream,
+            begun,
             wake,
             heard,
             said,
             answers: VecDeque::new(),
             heartbeat_interval,
             silence_limit: silence_limit.max(heartbeat_interval),
+            region_is_unsubscribed: welcome.region_is_unsubscribed,
             last_heard: now,
             last_said: now,
         })
+    }
+
+    /// Whether the replica knows that no subscription names the agent's region.
+    pub fn region_is_unsubscribed(&self) -> bool {
+        self.region_is_unsubscribed
     }
 
     /// Works until the agent closes or the stream ends.
     pub async fn run(mut self) -> Result<(), SessionError> {
         let ended = self.work().await;
         let desk = Arc::clone(&self.desk);
-        let stream = self.stream;
+        let stream = self.begun.id;
         if ended.is_ok() {
             self.say_goodbye().await;
         }
@@ -142,7 +161,7 @@ impl Session {
         let (said, wake) = (self.said.clone(), Arc::clone(&self.wake));
         let mut said_draining = false;
         loop {
-            let outgoing = !self.answers.is_empty() || self.desk.has_outgoing(self.stream);
+            let outgoing = !self.answers.is_empty() || self.desk.has_outgoing(self.begun.id);
             tokio::select! {
                 message = self.heard.next(), if self.answers.len() < MAX_ANSWERS => {
                     let message = message.ok_or(SessionError::Ended)??;
@@ -152,7 +171,7 @@ impl Session {
                     let permit = permit.map_err(|_| SessionError::Ended)?;
                     let next = self.answers.pop_front();
                     let next =
-                        next.or_else(|| self.desk.next_outgoing(self.stream, Instant::now()));
+                        next.or_else(|| self.desk.next_outgoing(self.begun.id, Instant::now()));
                     if let Some(message) = next {
                         permit.send(WorkRequest { message: Some(message) });
                         self.last_said = Instant::now();
@@ -180,7 +199,7 @@ impl Session {
         self.last_heard = Instant::now();
         match response.message {
             Some(Hear::Assign(assign)) => {
-                let returns = self.desk.assign(self.stream, assign.assignments);
+                let returns = self.desk.assign(self.begun.id, assign.assignments);
                 self.answers.extend(returns.into_iter().map(Say::ReturnAssignments));
             }
             Some(Hear::ResultAck(ack)) => self.desk.acknowledge(&ack.keys),
@@ -190,7 +209,7 @@ impl Session {
                 self.answers.push_back(Say::Inventory(inventory));
             }
             Some(Hear::Heartbeat(heartbeat)) => {
-                self.desk.report_backlog(self.stream, heartbeat.backlog);
+                self.desk.report_backlog(self.begun.id, heartbeat.backlog);
             }
             Some(Hear::Drain(_)) => self.stopping.asked.cancel(),
             // A second Welcome changes nothing, and what a newer replica says
@@ -231,12 +250,12 @@ impl Session {
 
 type Greeting = (mpsc::Sender<WorkRequest>, Heard, Welcome);
 
-async fn greet<F>(desk: &Desk, open: impl FnOnce(Said) -> F) -> Result<Greeting, SessionError>
+async fn greet<F>(hello: Hello, open: impl FnOnce(Said) -> F) -> Result<Greeting, SessionError>
 where
     F: Future<Output = Result<Heard, Status>>,
 {
     let (said, requests) = mpsc::channel(OUTBOX);
-    let hello = WorkRequest { message: Some(Say::Hello(desk.hello())) };
+    let hello = WorkRequest { message: Some(Say::Hello(hello)) };
     said.send(hello).await.map_err(|_| SessionError::Ended)?;
     let mut heard = open(ReceiverStream::new(requests)).await?;
     match heard.next().await.ok_or(SessionError::Ended)??.message {

@@ -14,7 +14,8 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
-use crate::config::{AgentConfig, ControlPlane, Identity};
+use crate::config::{AgentConfig, ControlPlane, Identity, unique_agent_id};
+use crate::listen::{ListenAddress, host_name};
 use crate::resolve::{LookupLimits, LookupWay};
 use crate::telemetry;
 
@@ -34,7 +35,9 @@ pub struct Settings {
     #[arg(long, env = "POSTRIDER_AGENT_REGION")]
     region: String,
 
-    /// The agent's name, unique in the installation [default: the host's name].
+    /// The agent's name; of two processes with one name the later is refused until
+    /// the earlier is gone [default: the host's name and 16 random digits, so that
+    /// each process has its own].
     #[arg(long, env = "POSTRIDER_AGENT_ID")]
     id: Option<String>,
 
@@ -149,9 +152,9 @@ pub struct Settings {
     #[arg(long, default_value_t = 4096, env = "POSTRIDER_AGENT_RESPONSE_HEADERS_BYTES")]
     response_headers_bytes: usize,
 
-    /// Where Prometheus may ask for /metrics, ip:port.
+    /// Where Prometheus may ask for /metrics, host:port.
     #[arg(long, env = "POSTRIDER_AGENT_METRICS_ADDRESS")]
-    metrics_address: Option<SocketAddr>,
+    metrics_address: Option<ListenAddress>,
 
     /// Stopping may take so many seconds.
     #[arg(long, default_value_t = 30, env = "POSTRIDER_AGENT_DRAIN_TIMEOUT_SECONDS")]
@@ -182,7 +185,7 @@ impl Settings {
             .context("--control-plane")?
             .into_iter();
         let first = planes.next().context("--control-plane is missing")?;
-        let id = self.id.clone().unwrap_or_else(default_id);
+        let id = self.id.clone().unwrap_or_else(|| unique_agent_id(&host_name()));
         let mut config = AgentConfig::new(first, self.region.clone(), id);
         config.control_planes.extend(planes);
         config.tls.ca_pem = self.tls_ca.as_deref().map(read).transpose()?;
@@ -214,7 +217,7 @@ impl Settings {
         config.response.body_bytes = self.response_body_limit_bytes;
         config.response.excerpt_bytes = self.response_excerpt_bytes;
         config.response.headers_bytes = self.response_headers_bytes;
-        config.metrics_address = self.metrics_address;
+        config.metrics_address.clone_from(&self.metrics_address);
         config.drain_timeout = Duration::from_secs(self.drain_timeout_seconds);
         config.check()?;
         Ok(config)
@@ -262,15 +265,6 @@ fn name_server(text: &str) -> Result<SocketAddr, String> {
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(file).with_context(|| format!("cannot read {}", file.display()))
-}
-
-/// The host's name, which Kubernetes makes the pod's; failing that a random one.
-fn default_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| format!("agent-{:016x}", rand::random::<u64>()))
 }
 
 #[cfg(test)]

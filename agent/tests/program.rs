@@ -49,4 +49,14 @@ async fn settings_that_cannot_work_exit_with_2() {
         assert_eq!(output.status.code(), Some(2), "{log}");
         assert!(log.contains("control-plane"), "{log}");
     }
+    for (flag, wrong, id, region) in
+        [("--region", "EU_1", "one", "EU_1"), ("--id", "a b", "a b", "eu-1")]
+    {
+        let plane = ["--control-plane", "http://127.0.0.1:1"];
+        let arguments = [&plane[..], &["--region", region, "--id", id]].concat();
+        let output = output(program(&arguments)).await;
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{log}");
+        assert!(log.contains(flag) && log.contains(wrong), "{log}");
+    }
 }

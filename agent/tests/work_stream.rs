@@ -58,6 +58,24 @@ async fn unacknowledged_results_stop_the_posts() {
 }
 
 #[tokio::test]
+async fn a_hello_numbers_its_stream_and_names_those_that_are_still_wanted() {
+    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    let mut replicas = [Replica::start("replica-1").await, Replica::start("replica-2").await];
+    let [one, other] = &mut replicas;
+    let _agent = start(config(&[&*one, &*other], &[&receiver]));
+    let (first, hello) = one.greeted().await;
+    first.welcome(Duration::from_secs(60)).await;
+    let (second, other_hello) = other.greeted().await;
+    second.welcome(Duration::from_secs(60)).await;
+    assert_ne!(hello.stream, other_hello.stream);
+    // What a replica ends is given up before the next Hello to it is written.
+    drop(first);
+    let (_third, again) = one.greeted().await;
+    assert!(again.stream > hello.stream && again.stream > other_hello.stream);
+    assert_eq!(again.open_streams, [other_hello.stream]);
+}
+
+#[tokio::test]
 async fn more_than_the_credit_is_returned() {
     let receiver = Receiver::start(Behaviour::Hang).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;

@@ -14,7 +14,6 @@ use postrider_domain::health::{BreakerConfig, WindowConfig};
 use postrider_domain::ids::ReplicaId;
 use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
 use postrider_store::{Maintenance, OpenOptions, Store};
-use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -36,6 +35,9 @@ use crate::settings::{Dispatch, Settings};
 use crate::tls::{self, PeerCheck};
 use crate::{agents, api, replicas};
 
+mod metrics_port;
+mod own_address;
+
 /// How often partitions are made and what is past retention removed.
 const MAINTENANCE_PERIOD: Duration = Duration::from_secs(600);
 /// After one that failed the next comes sooner.
@@ -45,6 +47,7 @@ const CLOSE_CONNECTIONS: Duration = Duration::from_secs(2);
 /// A clock that was set this long ago, and not set back, is the one to go by.
 const CLOCK_SET: Duration = Duration::from_secs(60);
 const CLOCK_POLL: Duration = Duration::from_secs(1);
+const NAME_POLL: Duration = Duration::from_secs(1);
 /// A probe of a dead endpoint without a result after this long was lost; longer
 /// than any attempt may take.
 const PROBE_PATIENCE: Duration = Duration::from_secs(75);
@@ -77,10 +80,11 @@ pub async fn start(
 ) -> anyhow::Result<ControlPlane> {
     let settings = Arc::new(settings);
     let tls = tls::load(&settings.server)?;
-    let listener = TcpListener::bind(settings.server.listen)
-        .await
-        .with_context(|| format!("server.listen: cannot listen on {}", settings.server.listen))?;
+    let listen = &settings.server.listen;
+    let listener =
+        listen.bind().await.with_context(|| format!("server.listen: cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
+    own_address::check_loopback(listen, address, tls.is_some())?;
     let store = open_store(&settings).await?;
     let clock = match clock {
         Some(clock) => clock,
@@ -88,11 +92,7 @@ pub async fn start(
     };
     let maintenance = maintenance(&settings);
     store.maintain(clock.now(), maintenance).await.context("preparing the database")?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let own_address = match settings.server.advertise.as_str() {
-        "" => format!("{scheme}://{address}"),
-        advertised => advertised.to_owned(),
-    };
+    let own_address = own_address::advertised(&settings.server, address);
     let check = PeerCheck { required: tls.is_some() };
     let (server_tls, peer_tls) =
         tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
@@ -101,7 +101,7 @@ pub async fn start(
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls);
     let (flow, mut tasks, health) = (assembled.flow, assembled.tasks, assembled.health);
     flow.event_types.refresh().await.context("reading the event types")?;
-    flow.enter().await.context("the first heartbeat")?;
+    flow.enter().await?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
@@ -110,7 +110,7 @@ pub async fn start(
     let health_stop = draining.clone();
     tasks.spawn(async move { health.run(reporter, health_stop).await });
     spawn_maintenance(&mut tasks, &flow, maintenance, stopped.clone());
-    spawn_metrics(&mut tasks, &flow, stopped.clone()).await?;
+    metrics_port::open(&mut tasks, &flow, stopped.clone()).await?;
 
     let mut server = Server::builder()
         .tcp_nodelay(true)
@@ -135,6 +135,7 @@ pub async fn start(
         }
     });
     tracing::info!(%address, replica = %flow.replica.0, "serving");
+    own_address::spawn_check(&mut tasks, &flow, &stopped);
     Ok(ControlPlane { address, flow, ownership, server, tasks, draining, closing, stopped })
 }
 
@@ -148,12 +149,24 @@ impl ControlPlane {
             tokio::select! {
                 () = &mut told => return Ok(self),
                 () = self.outlived_its_clock() => {}
+                () = self.lost_its_name() => {
+                    let replica = self.flow.replica.clone();
+                    self.stop().await;
+                    anyhow::bail!("another process took the name of replica {}", replica.0);
+                }
             }
             tracing::warn!("the database's clock was set for good; starting anew by it");
             let mut settings = Settings::clone(&self.flow.settings);
-            settings.server.listen = self.address;
+            settings.server.listen = self.address.into();
             self.stop().await;
             self = start(settings, None).await?;
+        }
+    }
+
+    /// Another process of this replica's name came while this one was silent.
+    async fn lost_its_name(&self) {
+        while self.flow.cluster.usurper().is_none() {
+            tokio::time::sleep(NAME_POLL).await;
         }
     }
 
@@ -240,8 +253,7 @@ pub fn assemble(
     let lost_after = settings.ownership.lost_after();
     let cluster = Cluster::new(replica.clone(), shards, lost_after, clock.now());
     let sweep = settings.ownership.sweep();
-    let (peers, hints) = Peers::new(own_address, calls, cluster.clone(), Arc::clone(&clock), sweep);
-    tasks.spawn(hints.run());
+    let peers = Peers::new(own_address, calls, cluster.clone(), Arc::clone(&clock), sweep);
     let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
     let notices = Notices::new(settings.notices.operators());
@@ -336,24 +348,6 @@ fn spawn_maintenance(
             };
         }
     });
-}
-
-async fn spawn_metrics(
-    tasks: &mut JoinSet<()>,
-    flow: &Flow,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let Ok(address) = flow.settings.server.metrics_listen.parse::<SocketAddr>() else {
-        return Ok(());
-    };
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("server.metrics_listen: cannot listen on {address}"))?;
-    let registry = flow.metrics.registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
-    tasks.spawn(async move {
-        postrider_agent::metrics::serve(listener, Arc::new(registry), stop).await
-    });
-    Ok(())
 }
 
 fn maintenance(settings: &Settings) -> Maintenance {

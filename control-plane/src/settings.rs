@@ -5,12 +5,13 @@
 //! Guarantees that a wrong name or value stops the program with a message that names
 //! it, and where it was given.
 
+mod server;
 mod sources;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use postrider_agent::ListenAddress;
 use postrider_domain::ids::TenantId;
 use serde::Deserialize;
 
@@ -38,7 +39,8 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    pub listen: SocketAddr,
+    #[serde(deserialize_with = "server::listen_address")]
+    pub listen: ListenAddress,
     pub advertise: String,
     pub replica_id: String,
     pub metrics_listen: String,
@@ -133,6 +135,7 @@ pub struct Agents {
     pub heartbeat_milliseconds: u64,
     pub silence_limit_milliseconds: u64,
     pub max_queued_messages: usize,
+    pub max_streams: usize,
 }
 
 impl Agents {
@@ -210,29 +213,7 @@ impl Settings {
     fn check(&self) -> Result<(), SettingsError> {
         let bad =
             |name, problem: &str| Err(SettingsError::Value { name, problem: problem.to_owned() });
-        let server = &self.server;
-        if server.tls_cert.is_empty() != server.tls_key.is_empty() {
-            return bad("server.tls_cert", "a certificate and its key go together");
-        }
-        if server.tls_cert.is_empty() && !server.tls_client_ca.is_empty() {
-            return bad("server.tls_client_ca", "needs server.tls_cert and server.tls_key");
-        }
-        if !server.tls_cert.is_empty() && server.tls_client_ca.is_empty() {
-            return bad(
-                "server.tls_client_ca",
-                "agents and replicas must be told from strangers: give their CA",
-            );
-        }
-        if server.tls_cert.is_empty() && !server.listen.ip().is_loopback() {
-            return bad(
-                "server.listen",
-                "without a certificate only a loopback address is allowed",
-            );
-        }
-        if !server.metrics_listen.is_empty() && server.metrics_listen.parse::<SocketAddr>().is_err()
-        {
-            return bad("server.metrics_listen", "must be an address and a port, or empty");
-        }
+        self.server.check()?;
         let ownership = &self.ownership;
         if ownership.renew_seconds + ownership.lease_margin_seconds >= ownership.lease_seconds {
             return bad(
@@ -258,6 +239,7 @@ impl Settings {
             ("conclude.max_commit_results", self.conclude.max_commit_results),
             ("conclude.max_queued_results", self.conclude.max_queued_results),
             ("agents.max_queued_messages", self.agents.max_queued_messages),
+            ("agents.max_streams", self.agents.max_streams),
         ] {
             if value == 0 {
                 return bad(name, "must be at least 1");
@@ -332,6 +314,13 @@ mod tests {
     fn wrong_settings_are_named() {
         let message = |flags: &[(&str, &str)]| load(flags).unwrap_err().to_string();
         assert!(message(&[("server.listen", "0.0.0.0:1")]).starts_with("server.listen:"));
+        assert!(message(&[("server.listen", "localhost")]).contains("a host and a port"));
+        assert!(load(&[("server.listen", "localhost:1")]).is_ok());
+        assert!(message(&[("server.metrics_listen", "1")]).starts_with("server.metrics_listen:"));
+        for wrong in ["replica-1:7443", "ftp://one", "https://one:1", "http://one/path"] {
+            assert!(message(&[("server.advertise", wrong)]).starts_with("server.advertise:"));
+        }
+        assert!(message(&[("server.replica_id", "a b")]).starts_with("server.replica_id:"));
         assert!(message(&[("server.tls_cert", "a")]).starts_with("server.tls_cert:"));
         assert!(message(&[("ownership.lease_seconds", "4")]).contains("lease_seconds"));
         assert!(message(&[("dispatch.max_deliverys", "4")]).contains("max_deliverys"));

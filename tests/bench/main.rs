@@ -14,6 +14,7 @@ mod least;
 mod load;
 mod memory;
 mod options;
+mod owners;
 mod payload;
 mod processes;
 mod receiver;
@@ -74,6 +75,7 @@ async fn everything(options: &Options) -> Result<()> {
             Section::Throughput => throughput::section(options).await.context("throughput")?,
             Section::Least => least::section(options).await.context("least")?,
             Section::Latency => latency::section(options).await.context("latency")?,
+            Section::Owners => owners::section(options).await.context("owners")?,
             Section::Memory => memory::section(options).await.context("memory")?,
             Section::Isolation => isolation::section(options).await.context("isolation")?,
         }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use postrider_tests::cluster::Engine;
 
 pub const USAGE: &str = "usage: postrider-bench \
-    [throughput|least|latency|memory|isolation|all] … [--small|--full] [--runs N] [--events N] \
+    [throughput|least|latency|owners|memory|isolation|all] … [--small|--full] [--runs N] [--events N] \
     [--engine sqlite|postgres] [--case NAME]";
 
 /// A part that can be run alone.
@@ -18,6 +18,7 @@ pub enum Section {
     Throughput,
     Least,
     Latency,
+    Owners,
     Memory,
     Isolation,
 }
@@ -26,6 +27,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("throughput", Section::Throughput),
     ("least", Section::Least),
     ("latency", Section::Latency),
+    ("owners", Section::Owners),
     ("memory", Section::Memory),
     ("isolation", Section::Isolation),
 ];

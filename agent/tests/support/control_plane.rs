@@ -102,6 +102,7 @@ impl Stream {
             replica_id: self.replica_id.clone(),
             heartbeat_interval: Some(Duration::from_millis(200).try_into().unwrap()),
             silence_limit: Some(silence_limit.try_into().unwrap()),
+            region_is_unsubscribed: false,
         }))
         .await;
     }

@@ -24,6 +24,7 @@ use crate::flow::dispatch::{AgentState, StreamMessage};
 
 /// Longest agent name, in bytes.
 const MAX_AGENT_ID_BYTES: usize = 128;
+const MAX_VERSION_CHARACTERS: usize = 64;
 
 pub fn duration(span: Duration) -> prost_types::Duration {
     prost_types::Duration {
@@ -62,10 +63,15 @@ pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, St
     let Ok(region) = hello.region.parse::<Region>() else {
         return refuse("region");
     };
+    if hello.version.chars().count() > MAX_VERSION_CHARACTERS
+        || hello.version.chars().any(char::is_control)
+    {
+        return refuse("version");
+    }
     Ok(AgentState {
         identity: AgentIdentity { agent: AgentId(hello.agent_id.as_str().into()), incarnation },
         region,
-        version: hello.version.chars().take(64).collect(),
+        version: hello.version.clone(),
         max_in_flight: hello.max_in_flight,
         in_flight: u32::try_from(hello.in_flight.len()).unwrap_or(u32::MAX),
         draining: false,

@@ -5,6 +5,8 @@
 //! stream's messages meet the domain's types.
 
 mod convert;
+mod refusals;
+mod regions;
 mod session;
 mod signing;
 

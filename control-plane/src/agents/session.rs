@@ -1,7 +1,7 @@
 //! One work stream, from Hello to its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -21,9 +21,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::convert;
+use super::refusals::Refusals;
+use super::regions::UnsubscribedRegions;
+use super::{convert, refusals};
 use crate::flow::Flow;
-use crate::flow::dispatch::{AgentState, StreamMessage};
+use crate::flow::dispatch::{AgentState, NewStream, Refused, StreamMessage};
 use crate::tls::PeerCheck;
 
 /// How long a new stream may take to say Hello.
@@ -68,11 +70,14 @@ pub struct Agents {
     flow: Flow,
     stop: CancellationToken,
     next: AtomicU64,
+    refusals: Refusals,
+    regions: UnsubscribedRegions,
 }
 
 impl Agents {
-    pub const fn new(flow: Flow, stop: CancellationToken) -> Self {
-        Self { flow, stop, next: AtomicU64::new(1) }
+    pub fn new(flow: Flow, stop: CancellationToken) -> Self {
+        let (refusals, regions) = (Refusals::default(), UnsubscribedRegions::default());
+        Self { flow, stop, next: AtomicU64::new(1), refusals, regions }
     }
 
     /// Takes in what an agent says; returns what it is told.
@@ -91,21 +96,33 @@ impl Agents {
             return Err(Status::invalid_argument("the first message must be Hello"));
         };
         let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
-        let session = Session::begin(&self.flow, id, hello)?;
+        let session = Session::begin(&self.flow, id, &hello)?;
         let (sender, receiver) = mpsc::channel(self.flow.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
-        let welcome = welcome(&self.flow);
-        session.open(sender, stop.clone())?;
+        let reason = Arc::default();
+        if let Err(why) = session.open(hello, sender, stop.clone(), Arc::clone(&reason)) {
+            let identity = &session.state.identity;
+            self.refusals.note(why, identity, self.flow.clock.now());
+            return Err(refusals::status(why, identity));
+        }
+        let (identity, region) = (session.state.identity.clone(), session.state.region.clone());
+        let ended = stop.clone();
+        tokio::spawn(session.run(incoming, stop));
+        let is_unsubscribed = self.regions.contain(&self.flow, &region).await;
+        let welcome = welcome(&self.flow, is_unsubscribed);
         let clock = Arc::clone(&self.flow.clock);
         let outgoing = ReceiverStream::new(receiver).flat_map(move |message| {
             futures::stream::iter(convert::to_agent(message, clock.now()).into_iter().map(Ok))
         });
-        let beats = heartbeats(self.flow.clone(), session.state.region.clone());
-        let ended = stop.clone();
-        tokio::spawn(session.run(incoming, stop));
+        let beats = heartbeats(self.flow.clone(), region);
+        let farewell = async move {
+            let why = reason.get().copied();
+            futures::stream::iter(why.map(|why| Err(refusals::status(why, &identity))))
+        };
         let outgoing = futures::stream::once(async { Ok(welcome) })
             .chain(futures::stream::select(outgoing, beats))
-            .take_until(ended.cancelled_owned());
+            .take_until(ended.cancelled_owned())
+            .chain(futures::stream::once(farewell).flatten());
         Ok(outgoing.boxed())
     }
 }
@@ -114,7 +131,7 @@ fn say(message: Say) -> WorkResponse {
     WorkResponse { message: Some(message) }
 }
 
-fn welcome(flow: &Flow) -> WorkResponse {
+fn welcome(flow: &Flow, region_is_unsubscribed: bool) -> WorkResponse {
     let agents = &flow.settings.agents;
     say(Say::Welcome(Welcome {
         replica_id: flow.replica.0.to_string(),
@@ -122,6 +139,7 @@ fn welcome(flow: &Flow) -> WorkResponse {
             agents.heartbeat_milliseconds,
         ))),
         silence_limit: Some(convert::duration(agents.silence_limit())),
+        region_is_unsubscribed,
     }))
 }
 
@@ -150,8 +168,8 @@ struct Session {
 }
 
 impl Session {
-    fn begin(flow: &Flow, id: StreamId, hello: Hello) -> Result<Self, Status> {
-        let state = convert::agent_state(&hello, flow.clock.now())?;
+    fn begin(flow: &Flow, id: StreamId, hello: &Hello) -> Result<Self, Status> {
+        let state = convert::agent_state(hello, flow.clock.now())?;
         let held = convert::keys(&hello.in_flight)
             .into_iter()
             .chain(convert::keys(&hello.unacknowledged))
@@ -161,15 +179,23 @@ impl Session {
 
     fn open(
         &self,
+        hello: Hello,
         sender: mpsc::Sender<StreamMessage>,
         stop: CancellationToken,
-    ) -> Result<(), Status> {
-        let dispatcher = &self.flow.dispatcher;
-        if !dispatcher.open(self.id, self.state.clone(), &self.held, sender, stop) {
-            return Err(Status::already_exists("a stream of this process is open here"));
-        }
+        reason: Arc<OnceLock<Refused>>,
+    ) -> Result<(), Refused> {
+        self.flow.admit(NewStream {
+            id: self.id,
+            state: self.state.clone(),
+            number: hello.stream,
+            open: hello.open_streams,
+            held: self.held.clone(),
+            sender,
+            stop,
+            reason,
+        })?;
         // Until its first heartbeat tells how far its clock is off.
-        dispatcher.with(|scheduler, _| scheduler.suspend(self.id, true));
+        self.flow.dispatcher.with(|scheduler, _| scheduler.suspend(self.id, true));
         tracing::info!(
             agent = %self.state.identity.agent.0, region = %self.state.region,
             stream = self.id.0, held = self.held.len(), "agent connected"
@@ -180,6 +206,8 @@ impl Session {
     /// Reads what the agent says until either side ends the stream.
     async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
         let silence = self.flow.settings.agents.silence_limit();
+        let mut goodbye = false;
+        let mut draining = false;
         let why = loop {
             let message = tokio::select! {
                 message = tokio::time::timeout(silence, incoming.next()) => message,
@@ -188,8 +216,12 @@ impl Session {
             match message {
                 Err(_) => break "silent for too long".to_owned(),
                 Ok(Some(Err(status))) => break status.message().to_owned(),
-                Ok(None) => break "closed by the agent".to_owned(),
+                Ok(None) => {
+                    goodbye = draining;
+                    break "closed by the agent".to_owned();
+                }
                 Ok(Some(Ok(WorkRequest { message: Some(said) }))) => {
+                    draining |= matches!(said, Said::Draining(_));
                     if let Err(refused) = self.take(said).await {
                         break refused;
                     }
@@ -198,7 +230,7 @@ impl Session {
             }
         };
         stop.cancel();
-        self.flow.dispatcher.close(self.id);
+        self.flow.dispatcher.close(self.id, goodbye);
         tracing::info!(agent = %self.state.identity.agent.0, stream = self.id.0, %why, "agent stream ended");
     }
 

@@ -1,9 +1,8 @@
 //! FleetService.
 //!
 //! Fed by what the replicas last told each other, a second old at most, and by
-//! this replica's memory and the table. Agents, replicas and what waits in the
-//! table are those of the whole installation; a region's credit, and what is
-//! queued in memory, are those of this replica.
+//! all replicas' memory and the table. Everything is that of the whole installation;
+//! a replica that did not answer is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,6 +25,7 @@ use crate::flow::Flow;
 use crate::flow::retry::Due;
 use crate::settings::{Api, Ownership};
 use postrider_domain::scheduler::RegionFigures;
+use postrider_domain::time::Timestamp;
 
 pub struct Fleet {
     flow: Flow,
@@ -46,12 +46,16 @@ impl Fleet {
     ) -> Result<v1::ListRegionsResponse, Status> {
         let query = QueryHash::of("ListRegions", &[]);
         let due = self.flow.due().await.map_err(errors::store)?;
-        let figures = self.flow.dispatcher.regions();
+        let (mut figures, silent) = self.flow.peers.region_figures().await;
+        figures.extend(self.flow.dispatcher.regions());
         let regions = regions(&self.flow.cluster.view(), &self.agents(), figures, due);
         let asked = Asked { size: request.page_size, token: &request.page_token, query };
         let (regions, next_page_token) =
             asked.page(regions, |region| &region.name, &self.flow.settings.api)?;
-        Ok(v1::ListRegionsResponse { regions, next_page_token })
+        let mut unreachable: Vec<String> =
+            silent.iter().map(|replica| names::of_replica(&replica.0)).collect();
+        unreachable.sort();
+        Ok(v1::ListRegionsResponse { regions, next_page_token, unreachable })
     }
 
     fn list_agents(
@@ -219,21 +223,27 @@ fn regions(
     }
     for figures in figures {
         let region = by_name.entry(names::of_region(&figures.region)).or_default();
-        region.credit_available = u32::try_from(figures.credit).unwrap_or(u32::MAX);
-        region.backlog_count = i64::try_from(figures.queued).unwrap_or(i64::MAX);
-        region.oldest_waiting_time = figures.oldest_due.map(timestamp);
+        let credit = u32::try_from(figures.credit).unwrap_or(u32::MAX);
+        region.credit_available = region.credit_available.saturating_add(credit);
+        let queued = i64::try_from(figures.queued).unwrap_or(i64::MAX);
+        region.backlog_count = region.backlog_count.saturating_add(queued);
+        waits_since(region, figures.oldest_due);
     }
     for due in due {
         let region = by_name.entry(names::of_region(&due.region)).or_default();
         let deliveries = i64::try_from(due.deliveries).unwrap_or(i64::MAX);
         region.backlog_count = region.backlog_count.saturating_add(deliveries);
-        let oldest = timestamp(due.oldest);
-        let known = region.oldest_waiting_time.take().unwrap_or(oldest);
-        let earlier = (oldest.seconds, oldest.nanos) < (known.seconds, known.nanos);
-        region.oldest_waiting_time = Some(if earlier { oldest } else { known });
+        waits_since(region, Some(due.oldest));
     }
     let named = by_name.into_iter();
     named.map(|(name, region)| v1::Region { name, ..region }).collect()
+}
+
+/// Something waits since then, and perhaps something else for longer.
+fn waits_since(region: &mut v1::Region, oldest: Option<Timestamp>) {
+    let known = region.oldest_waiting_time.take();
+    let both = known.into_iter().chain(oldest.map(timestamp));
+    region.oldest_waiting_time = both.min_by_key(|time| (time.seconds, time.nanos));
 }
 
 fn replicas(view: &ClusterView, lost_after: Duration) -> Vec<v1::Replica> {

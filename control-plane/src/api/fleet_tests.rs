@@ -1,7 +1,7 @@
 //! Tests of what operators see of the fleet.
 
 use postrider_domain::ids::{Epoch, ReplicaId, Shard};
-use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_domain::time::StoppedClock;
 use postrider_store::{RegionClock, ReplicaRow, ShardRow};
 
 use super::*;
@@ -36,6 +36,7 @@ fn sighting(agent: &str, incarnation: u8, replica: &str, ago: u64) -> AgentSight
 fn view(agents: Vec<AgentSighting>) -> ClusterView {
     let row = |name: &str, ago| ReplicaRow {
         id: replica(name),
+        instance: [1; 16],
         address: format!("http://{name}"),
         version: format!("1.0-{name}"),
         heard: NOW - Duration::from_secs(ago),
@@ -101,12 +102,18 @@ fn regions_are_those_that_anybody_knows() {
         subscriptions_behind: 0,
         oldest_due: Some(NOW),
     };
+    let elsewhere = RegionFigures {
+        credit: 5,
+        queued: 30,
+        oldest_due: Some(NOW - Duration::from_secs(10)),
+        ..figures.clone()
+    };
     let older = NOW - Duration::from_secs(60);
     let due = Due { region: "apac".parse().unwrap(), deliveries: 11, oldest: older };
-    let regions = regions(&view, &agents, vec![figures], vec![due]);
+    let regions = regions(&view, &agents, vec![figures, elsewhere], vec![due]);
     let names: Vec<_> = regions.iter().map(|region| region.name.as_str()).collect();
     assert_eq!(names, ["regions/apac", "regions/eu", "regions/us"]);
-    assert_eq!((regions[0].backlog_count, regions[0].credit_available), (9 + 11, 7));
+    assert_eq!((regions[0].backlog_count, regions[0].credit_available), (9 + 30 + 11, 7 + 5));
     assert_eq!(regions[0].oldest_waiting_time, Some(timestamp(older)));
     assert_eq!((regions[1].agent_count, regions[1].in_flight_count), (2, 10));
     assert_eq!(regions[2].agent_count, 0);

@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use postrider_agent::{AgentConfig, ControlPlane};
+use postrider_agent::{AgentConfig, ControlPlane, ListenAddress};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
@@ -50,10 +50,10 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Arguments {
     /// Where gRPC is served; a loopback address.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
-    listen: SocketAddr,
+    listen: ListenAddress,
     /// Where the demo receiver listens; a loopback address.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
-    receiver_listen: SocketAddr,
+    receiver_listen: ListenAddress,
     /// Where the database lives.
     #[arg(long, value_name = "DIRECTORY", default_value = ".postrider")]
     data_dir: PathBuf,
@@ -73,9 +73,9 @@ pub struct Arguments {
 /// Runs the demo until interrupted.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     for (flag, address) in
-        [("--listen", arguments.listen), ("--receiver-listen", arguments.receiver_listen)]
+        [("--listen", &arguments.listen), ("--receiver-listen", &arguments.receiver_listen)]
     {
-        anyhow::ensure!(address.ip().is_loopback(), "{flag}: dev listens on loopback only");
+        anyhow::ensure!(address.is_loopback(), "{flag}: dev listens on loopback only");
     }
     // The terminal is for the demo; RUST_LOG=info shows the rest.
     let quiet = postrider_agent::telemetry::Options { quiet: true, ..Default::default() };
@@ -85,7 +85,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         format!("--data-dir: cannot make or write the directory {}", directory.display())
     })?;
     let secret = secret(&directory.join("dev-signing-secret"))?;
-    let receiver = Receiver::bind(arguments.receiver_listen, &[&secret, README_SECRET]).await?;
+    let receiver = Receiver::bind(&arguments.receiver_listen, &[&secret, README_SECRET]).await?;
     let url = format!("https://localhost:{}/webhooks", receiver.address.port());
     let certificate = receiver.certificate_pem.clone();
     let receiver_address = receiver.address;
@@ -150,7 +150,8 @@ fn agent_config(
     arguments: &Arguments,
 ) -> anyhow::Result<AgentConfig> {
     let control_plane = ControlPlane::parse(&format!("http://{control_plane}"))?;
-    let mut config = AgentConfig::new(control_plane, REGION.to_owned(), "dev-agent".to_owned());
+    let id = postrider_agent::unique_agent_id("dev");
+    let mut config = AgentConfig::new(control_plane, REGION.to_owned(), id);
     config.allow_subnets = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
     config.allow_subnets.extend(&arguments.allow_subnet);
     config.extra_ca_pem = vec![demo_certificate_pem.into_bytes()];

@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use postrider_agent::ListenAddress;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -42,13 +43,14 @@ struct Customer {
 
 impl Receiver {
     /// Listens on `address`; verifies with any of `secrets` (`whsec_…`).
-    pub async fn bind(address: SocketAddr, secrets: &[&str]) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address).await.with_context(|| {
+    pub async fn bind(address: &ListenAddress, secrets: &[&str]) -> anyhow::Result<Self> {
+        let listener = address.bind().await.with_context(|| {
             format!(
                 "--receiver-listen: cannot listen on {address}; is another `postrider dev` running?"
             )
         })?;
-        let names = vec!["localhost".to_owned(), address.ip().to_string()];
+        let ip = listener.local_addr()?.ip();
+        let names = vec!["localhost".to_owned(), ip.to_string()];
         let made = rcgen::generate_simple_self_signed(names).context("making a certificate")?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -12,7 +12,7 @@ use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::ClusterView;
+use postrider_store::{ClusterView, Instance, ReplicaRow};
 use tokio::time::Instant;
 
 use super::Owner;
@@ -25,6 +25,8 @@ const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
 struct Inner {
     replica: ReplicaId,
+    /// Tells this process from others that take its name.
+    instance: Instance,
     shards: u16,
     lost_after: Duration,
     view: RwLock<Arc<ClusterView>>,
@@ -58,6 +60,7 @@ impl Cluster {
         };
         Self(Arc::new(Inner {
             replica,
+            instance: rand::random(),
             shards,
             lost_after,
             view: RwLock::new(Arc::new(view)),
@@ -71,6 +74,18 @@ impl Cluster {
             alone_since: RwLock::new(None),
             has_left: AtomicBool::new(false),
         }))
+    }
+
+    /// What tells this process from others that take its name.
+    pub fn instance(&self) -> Instance {
+        self.0.instance
+    }
+
+    /// The other process that has this one's name, as last read.
+    pub fn usurper(&self) -> Option<ReplicaRow> {
+        let view = self.view();
+        let own = view.replicas.iter().find(|row| row.id == self.0.replica);
+        own.filter(|own| own.instance != self.0.instance).cloned()
     }
 
     pub fn view(&self) -> Arc<ClusterView> {
@@ -108,6 +123,7 @@ impl Cluster {
     pub(super) fn may_commit_until(&self) -> Timestamp {
         let view = self.view();
         let own = view.replicas.iter().find(|replica| replica.id == self.0.replica);
+        let own = own.filter(|own| own.instance == self.0.instance);
         let own = own.filter(|_| !self.0.has_left.load(Ordering::Relaxed));
         own.map_or(Timestamp::from_micros(i64::MIN), |replica| replica.heard + self.licence())
     }
@@ -172,13 +188,18 @@ impl Cluster {
         peer.map_or(Owner::Nobody, |replica| Owner::Peer(replica.address.clone()))
     }
 
-    /// The addresses of the other replicas that are alive.
-    pub fn peers(&self) -> Vec<String> {
+    /// The other replicas that are alive, and their addresses.
+    pub fn living_peers(&self) -> Vec<(ReplicaId, String)> {
         let view = self.view();
         let alive = view.replicas.iter().filter(|replica| {
             replica.id != self.0.replica && view.now.since(replica.heard) < self.0.lost_after
         });
-        alive.map(|replica| replica.address.clone()).collect()
+        alive.map(|replica| (replica.id.clone(), replica.address.clone())).collect()
+    }
+
+    /// The addresses of the other replicas that are alive.
+    pub fn peers(&self) -> Vec<String> {
+        self.living_peers().into_iter().map(|(_, address)| address).collect()
     }
 
     /// When the other replicas were last heard of that are lost, and whose last
@@ -220,6 +241,23 @@ impl Cluster {
             }
         }
         view.now.since(heard) < hearing.patience(self.0.lost_after)
+    }
+
+    /// Whether this very process of an agent was heard lately by any replica, whoever
+    /// else has its name: not, once another was heard so long after it that it counted
+    /// as lost.
+    pub fn is_heard(&self, agent: &AgentIdentity) -> bool {
+        let (hearing, view) = (self.hearing(), self.view());
+        let namesakes = || view.agents.iter().filter(|seen| seen.agent == agent.agent);
+        let own = namesakes().filter(|seen| seen.incarnation == agent.incarnation);
+        let Some(heard) = own.map(|seen| seen.heard).max() else { return false };
+        let latest = namesakes().map(|seen| seen.heard).max().unwrap_or(heard);
+        if latest.since(heard) >= self.0.lost_after {
+            return false;
+        }
+        let heard = heard.max(hearing.since());
+        !hearing.hears(Instant::now())
+            || view.now.since(heard) < hearing.patience(self.0.lost_after)
     }
 
     /// Whether agents have had time to say here what they hold, since this replica
@@ -276,119 +314,5 @@ impl Cluster {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
-
-    fn cluster() -> Cluster {
-        Cluster::new(ReplicaId("one".into()), 4, Duration::from_secs(5), NOW)
-    }
-
-    #[test]
-    fn a_jump_of_the_databases_clock_is_noticed_either_way_until_it_is_back() {
-        let near = cluster();
-        near.compare_clocks(NOW, NOW + Duration::from_secs(60), NOW);
-        assert!(!near.clock_is_off());
-        for databases in [NOW + Duration::from_secs(61), NOW - Duration::from_secs(61)] {
-            let far = cluster();
-            far.compare_clocks(NOW, databases, NOW);
-            assert!(far.clock_is_off());
-            let later = Duration::from_secs(5);
-            far.compare_clocks(NOW + later, databases + later, NOW + later);
-            assert!(far.clock_is_off(), "it stays where it jumped to");
-            assert!(far.alone_for().is_none(), "this machine says that ours is right");
-            far.compare_clocks(NOW, databases, databases);
-            assert!(far.clock_is_off() && far.alone_for().is_some());
-            far.compare_clocks(NOW, NOW, databases);
-            assert!(!far.clock_is_off() && far.alone_for().is_none());
-        }
-    }
-
-    #[test]
-    fn a_replica_is_lately_lost_for_a_while() {
-        let cluster = cluster();
-        let mut view = ClusterView::clone(&cluster.view());
-        let silent = |id: &str, seconds| postrider_store::ReplicaRow {
-            id: ReplicaId(id.into()),
-            address: String::new(),
-            version: String::new(),
-            heard: NOW - Duration::from_secs(seconds),
-        };
-        view.replicas =
-            vec![silent("one", 7), silent("two", 4), silent("three", 6), silent("four", 22)];
-        cluster.set(view);
-        assert_eq!(cluster.lately_lost(), [NOW - Duration::from_secs(6)]);
-        let licence = Duration::from_secs(10);
-        assert_eq!(cluster.may_commit_until(), NOW - Duration::from_secs(7) + licence);
-        cluster.leave();
-        assert!(cluster.may_commit_until() < NOW - Duration::from_secs(3600));
-    }
-
-    #[test]
-    fn a_later_process_of_the_same_name_makes_the_earlier_one_lost() {
-        let cluster = cluster();
-        let seen = |incarnation, heard| postrider_store::AgentSighting {
-            agent: postrider_domain::ids::AgentId("a".into()),
-            incarnation: [incarnation; 16],
-            region: postrider_domain::ids::Region::from_stored("eu"),
-            version: String::new(),
-            max_in_flight: 1,
-            in_flight: 0,
-            draining: false,
-            clock_skew_us: 0,
-            replica: ReplicaId("one".into()),
-            heard,
-            heard_ago: Duration::ZERO,
-        };
-        let first = AgentIdentity {
-            agent: postrider_domain::ids::AgentId("a".into()),
-            incarnation: [1; 16],
-        };
-        let mut view = ClusterView::clone(&cluster.view());
-        let look = |view: &mut ClusterView, seconds| {
-            view.now = NOW + Duration::from_secs(seconds);
-            cluster.hear(view.clone(), NOW);
-        };
-        assert!(cluster.agent_alive(&first), "nothing is known of anybody");
-        view.agents = vec![seen(1, NOW)];
-        look(&mut view, 0);
-        assert!(cluster.agent_alive(&first));
-        view.agents.push(seen(2, NOW + Duration::from_millis(1)));
-        look(&mut view, 1);
-        assert!(!cluster.agent_alive(&first));
-        view.agents.truncate(1);
-        for second in 2..=5 {
-            look(&mut view, second);
-        }
-        assert!(!cluster.agent_alive(&first), "nobody heard it for five seconds");
-        look(&mut view, 20);
-        assert!(cluster.agent_alive(&first), "nobody could hear it");
-        for second in 21..=23 {
-            look(&mut view, second);
-        }
-        assert!(cluster.agent_alive(&first), "news came as late as half a minute ago");
-        for second in 24..=25 {
-            look(&mut view, second);
-        }
-        assert!(!cluster.agent_alive(&first), "it could have said so for five seconds");
-    }
-
-    #[test]
-    fn an_agent_that_the_table_does_not_know_yet_is_not_lost_while_nobody_listens() {
-        let cluster = cluster();
-        let new = AgentIdentity {
-            agent: postrider_domain::ids::AgentId("new".into()),
-            incarnation: [7; 16],
-        };
-        let mut view = ClusterView::clone(&cluster.view());
-        for second in 0..=60 {
-            view.now = NOW + Duration::from_secs(second);
-            cluster.hear(view.clone(), NOW);
-        }
-        assert!(!cluster.agent_alive(&new), "it had a minute");
-        view.now = NOW + Duration::from_secs(75);
-        cluster.hear(view, NOW);
-        assert!(cluster.agent_alive(&new), "this replica stood still for a quarter of it");
-    }
-}
+#[path = "cluster_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@
 //! and that what it decides is sent in the order in which it was decided.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, AttemptKey, Region, ReplicaId, SubscriptionKey};
@@ -20,9 +20,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 
+mod admission;
+
+pub use admission::{NewStream, Refused};
+
 /// The pump looks again after this long even if nobody called it.
 const IDLE_POLL: Duration = Duration::from_secs(1);
 
+/// Longer than anybody remembers an agent that is silent.
+const LONG_SILENT: Duration = Duration::from_secs(120);
 /// How long an agent whose stream has ended is remembered.
 const REMEMBER_PARTED: Duration = Duration::from_secs(60);
 
@@ -51,8 +57,12 @@ pub struct AgentState {
 struct Session {
     sender: mpsc::Sender<StreamMessage>,
     state: AgentState,
+    /// Its number among the streams of its process.
+    number: u64,
     /// Ends the session.
     stop: CancellationToken,
+    /// Why, where its agent is to be told.
+    reason: Arc<OnceLock<Refused>>,
 }
 
 struct Inner {
@@ -60,6 +70,8 @@ struct Inner {
     sessions: Mutex<HashMap<StreamId, Session>>,
     /// When agents were last heard whose streams have ended.
     parted: Mutex<HashMap<AgentIdentity, Timestamp>>,
+    /// Agents that said goodbye since the last heartbeat.
+    gone: Mutex<Vec<AgentState>>,
     releases: Mutex<Vec<AttemptKey>>,
     doubts: Mutex<Vec<Doubt>>,
     clock: Arc<dyn Clock>,
@@ -83,6 +95,7 @@ impl Dispatcher {
             scheduler: Mutex::new(scheduler),
             sessions: Mutex::new(HashMap::new()),
             parted: Mutex::new(HashMap::new()),
+            gone: Mutex::new(Vec::new()),
             releases: Mutex::new(Vec::new()),
             doubts: Mutex::new(Vec::new()),
             clock,
@@ -158,45 +171,18 @@ impl Dispatcher {
         }
     }
 
-    /// Takes in a new stream; false when one of the same process is alive here
-    /// already, as when an agent reaches this replica by two addresses. What the
-    /// agent was sent and does not hold is doubtful: the table decides what
-    /// became of it.
-    pub fn open(
-        &self,
-        id: StreamId,
-        state: AgentState,
-        held: &[AttemptKey],
-        sender: mpsc::Sender<StreamMessage>,
-        stop: CancellationToken,
-    ) -> bool {
-        let identity = state.identity.clone();
-        let region = state.region.clone();
-        {
-            let mut sessions = lock(&self.0.sessions);
-            if sessions.values().any(|other| other.state.identity == identity) {
-                return false;
-            }
-            sessions.insert(id, Session { sender, state, stop });
-        }
-        let (leases, doubts) = self.with(|scheduler, now| {
-            let doubts = scheduler.doubts(&identity, held);
-            scheduler.stream_opened(id, identity.clone(), region, held, now);
-            (scheduler.leases(), doubts)
-        });
-        for lease in leases {
-            self.send(id, StreamMessage::TakeOver(lease));
-        }
-        if !doubts.is_empty() {
-            lock(&self.0.doubts).extend(doubts);
-            self.0.work.notify_one();
-        }
-        true
-    }
-
-    pub fn close(&self, id: StreamId) {
-        if let Some(Session { state, .. }) = lock(&self.0.sessions).remove(&id) {
+    /// A stream is over. An agent that said goodbye holds nothing any more: the others
+    /// need not wait until it has been silent for a while.
+    pub fn close(&self, id: StreamId, goodbye: bool) {
+        let session = lock(&self.0.sessions).remove(&id);
+        if let Some(Session { state, .. }) = session {
             let now = self.0.clock.now();
+            if goodbye {
+                let last_heard = now - LONG_SILENT;
+                lock(&self.0.gone).push(AgentState { last_heard, ..state });
+                self.with(|scheduler, _| scheduler.stream_closed(id));
+                return;
+            }
             let mut parted = lock(&self.0.parted);
             parted.retain(|_, heard| now.since(*heard) < REMEMBER_PARTED);
             parted.insert(state.identity, state.last_heard);
@@ -213,24 +199,27 @@ impl Dispatcher {
         }
     }
 
-    /// The agents connected here, for the others to know.
+    /// The agents connected here, and once those that said goodbye since, for the
+    /// others to know.
     pub fn sightings(&self, replica: &ReplicaId) -> Vec<AgentSighting> {
         let now = self.0.clock.now();
         let sessions = lock(&self.0.sessions);
-        let sighting = |session: &Session| AgentSighting {
-            agent: session.state.identity.agent.clone(),
-            incarnation: session.state.identity.incarnation,
-            region: session.state.region.clone(),
-            version: session.state.version.clone(),
-            max_in_flight: session.state.max_in_flight,
-            in_flight: session.state.in_flight,
-            draining: session.state.draining,
-            clock_skew_us: session.state.clock_skew_us,
+        let sighting = |state: &AgentState| AgentSighting {
+            agent: state.identity.agent.clone(),
+            incarnation: state.identity.incarnation,
+            region: state.region.clone(),
+            version: state.version.clone(),
+            max_in_flight: state.max_in_flight,
+            in_flight: state.in_flight,
+            draining: state.draining,
+            clock_skew_us: state.clock_skew_us,
             replica: replica.clone(),
             heard: now,
-            heard_ago: now.since(session.state.last_heard),
+            heard_ago: now.since(state.last_heard),
         };
-        sessions.values().map(sighting).collect()
+        let here = sessions.values().map(|session| &session.state);
+        let gone = std::mem::take(&mut *lock(&self.0.gone));
+        here.chain(&gone).map(sighting).collect()
     }
 
     /// Whether this very process of an agent is connected here, or was heard here

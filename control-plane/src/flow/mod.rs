@@ -10,7 +10,8 @@
 //! - `conclude`: results in, committed in groups.
 //! - `retry`: due work, claimed.
 //! - `reap`: lost work, found.
-//! - `own`: shards, leases, signs of life; `cluster`: what the others told.
+//! - `own`: shards and leases; `heartbeat`: signs of life; `cluster`: what the others
+//!   told; `namesakes`: processes that call themselves alike.
 //! - `tenants`: the configuration as last read, and changing it.
 //! - `catalogue`: the event types as last read, and changing them.
 //! - `ordering`: whose turn it is in each ordering key.
@@ -28,7 +29,9 @@ pub mod dispatch;
 pub(crate) mod faults;
 pub(crate) mod group;
 mod hearing;
+mod heartbeat;
 pub mod manual;
+mod namesakes;
 pub mod notices;
 pub mod operations;
 pub mod ordering;
@@ -39,6 +42,7 @@ pub mod reconcile;
 pub mod retry;
 pub mod streaks;
 pub mod tenants;
+mod vacancy;
 pub mod watch;
 
 use std::ops::Deref;

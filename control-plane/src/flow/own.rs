@@ -5,16 +5,17 @@
 //! owner, which stops a margin before its lease can end for others, by a clock
 //! that was read before the renewal was asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use postrider_domain::ids::{Epoch, Region, ReplicaId, Shard};
+use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease};
 use postrider_domain::time::Timestamp;
 use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use super::Flow;
+use super::vacancy::Vacancy;
 use crate::clock::wall_clock;
 use crate::health::Progress;
 
@@ -34,12 +35,20 @@ struct Leases {
     /// Shards that are being given up, and since when.
     draining: HashMap<Shard, Timestamp>,
     first: bool,
+    /// Agents whose rows the database refuses, of which the log knows.
+    refused: HashSet<AgentId>,
+    vacancy: Vacancy,
 }
 
 impl Flow {
     /// Keeps leases and gives signs of life until told to stop.
     pub async fn run_ownership(&self, progress: Progress, stop: CancellationToken) {
-        let mut leases = Leases { draining: HashMap::new(), first: true };
+        let mut leases = Leases {
+            draining: HashMap::new(),
+            first: true,
+            refused: HashSet::new(),
+            vacancy: Vacancy::default(),
+        };
         let mut next_renewal = self.clock.now();
         while !stop.is_cancelled() {
             progress.made();
@@ -54,39 +63,42 @@ impl Flow {
         }
     }
 
+    /// One round of everything, each part for itself: what fails of one is no reason to
+    /// leave out another.
     async fn own_once(&self, leases: &mut Leases, next_renewal: &mut Timestamp) -> StoreResult<()> {
+        let mut refused = std::mem::take(&mut leases.refused);
+        let asked = self.clock.now();
         // Beside one another: a slow database must not cost a lease what it need not.
         let renewed = self.renew_in_time(leases, next_renewal);
-        let asked = self.clock.now();
-        let (renewed, view) = tokio::join!(renewed, self.heartbeat());
-        renewed?;
+        let (renewed, view) = tokio::join!(renewed, self.heartbeat(&mut refused));
+        leases.refused = refused;
         let view = view?;
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.clock, wall_clock());
         }
         self.cluster.hear(view, asked);
+        if let Some(usurper) = self.cluster.usurper() {
+            self.step_down(leases, &usurper);
+            return Ok(());
+        }
+        self.peers.keep_links();
+        self.part_namesakes();
+        leases.vacancy.look(self.has_agent(), self.clock.now());
         self.forget_lost_agents();
-        self.keep_region_clocks().await?;
-        self.balance(leases).await?;
-        leases.first = false;
-        Ok(())
+        let clocks = self.keep_region_clocks().await;
+        let balanced = self.balance(leases).await;
+        leases.first &= balanced.is_err();
+        renewed.and(clocks).and(balanced)
     }
 
-    async fn heartbeat(&self) -> StoreResult<ClusterView> {
-        let me = ReplicaRow {
-            id: self.replica.clone(),
-            address: self.peers.own_address(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            heard: self.clock.now(),
-        };
-        self.store.heartbeat(&me, &self.dispatcher.sightings(&self.replica)).await
-    }
-
-    /// Is seen by the others from now on, which whoever commits events has to be.
-    pub async fn enter(&self) -> StoreResult<()> {
-        let asked = self.clock.now();
-        self.cluster.hear(self.heartbeat().await?, asked);
-        Ok(())
+    /// Dispatches nothing any more: another process has this one's name.
+    fn step_down(&self, leases: &mut Leases, usurper: &ReplicaRow) {
+        let owned = self.dispatcher.look(|s, _| s.leases());
+        for lease in owned {
+            self.forget_shard(leases, lease.shard);
+        }
+        let (replica, address) = (&usurper.id.0, &usurper.address);
+        tracing::error!(%replica, %address, "another process took this replica's name");
     }
 
     async fn renew_in_time(
@@ -278,6 +290,7 @@ impl Flow {
         regions.extend(view.regions.iter().map(|r| r.region.clone()));
         regions.sort();
         regions.dedup();
+        let mut kept = Ok(());
         for region in regions {
             let known = view.regions.iter().find(|r| r.region == region);
             let mut clock = known.map(|r| r.clock).unwrap_or_default();
@@ -289,10 +302,11 @@ impl Flow {
                 clock.stop(now)
             }
             if clock != before {
-                self.store.put_region_clock(&RegionClock { region, clock }).await?;
+                let put = self.store.put_region_clock(&RegionClock { region, clock }).await;
+                kept = kept.and(put);
             }
         }
-        Ok(())
+        kept
     }
 
     /// Stops dispatching, waits for what is in flight, and gives up every shard.
@@ -323,6 +337,6 @@ impl Flow {
             }
             self.clock.sleep(Duration::from_millis(20)).await;
         }
-        self.store.remove_replica(&self.replica).await
+        self.store.remove_replica(&self.replica, self.cluster.instance()).await
     }
 }

@@ -6,16 +6,23 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use postrider_domain::ids::ReplicaId;
+use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    GetPublishWatermarkRequest, HintRequest, RefreshCatalogueRequest, RefreshTenantRequest,
+    CheckReplicaRequest, GetPublishWatermarkRequest, GetReplicaRequest, HintRequest,
+    ListRegionFiguresRequest, RefreshCatalogueRequest, RefreshTenantRequest,
 };
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
+use super::convert;
 use super::peers::{CALL_TIMEOUT, Calls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A connection over which nothing comes back is given up, and made anew.
+const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How this replica shows who it is, and knows the others. PEM.
 #[derive(Clone)]
@@ -80,14 +87,37 @@ impl Calls for GrpcCalls {
         Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
     }
 
+    async fn greet(&self, address: &str) -> anyhow::Result<ReplicaId> {
+        let answer = self.client(address)?.get_replica(hurried(GetReplicaRequest {})).await?;
+        Ok(ReplicaId(answer.into_inner().replica_id.into()))
+    }
+
+    async fn check(&self, address: &str, request: CheckReplicaRequest) -> anyhow::Result<String> {
+        let answer = self.client(address)?.check_replica(request).await?;
+        Ok(answer.into_inner().problem)
+    }
+
+    async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>> {
+        let request = hurried(ListRegionFiguresRequest {});
+        let answer = self.client(address)?.list_region_figures(request).await?;
+        answer.into_inner().figures.into_iter().map(convert::from_wire).collect()
+    }
+
+    fn forget(&self, address: &str) {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).remove(address);
+    }
+
     /// Connected when it is first used.
     fn channel(&self, address: &str) -> anyhow::Result<Channel> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());
         }
-        let mut endpoint =
-            Endpoint::from_shared(address.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
+        let mut endpoint = Endpoint::from_shared(address.to_owned())?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT);
         if let Some(tls) = &self.tls {
             endpoint = endpoint.tls_config(
                 ClientTlsConfig::new()

@@ -1,33 +1,24 @@
 //! Calling the other replicas.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use bytes::Bytes;
-use postrider_domain::ids::{AttemptKey, SubscriptionKey, TenantId};
+use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey, TenantId};
+use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 use postrider_proto::replica::v1::{
-    ConcludedHint, HintRequest, RefreshCatalogueRequest, RefreshTenantRequest, WaitingHint,
+    CheckReplicaRequest, HintRequest, RefreshCatalogueRequest, RefreshTenantRequest,
 };
-use tokio::sync::mpsc;
 use tonic::transport::Channel;
 
+use super::links::{Hint, Links, greet};
 use crate::clock::Clock;
 use crate::flow::cluster::Cluster;
 
-/// Hints that wait to be sent; beyond it they are dropped, and cost a sweep.
-const MAX_QUEUED_HINTS: usize = 10_000;
 /// How long a call to a peer may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-
-#[derive(PartialEq, Eq, Hash)]
-enum Hint {
-    Waiting(SubscriptionKey),
-    Concluded(AttemptKey),
-}
 
 /// What replicas ask of one another, whatever carries it.
 #[async_trait]
@@ -48,6 +39,18 @@ pub trait Calls: Send + Sync + 'static {
 
     async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp>;
 
+    /// Who answers at an address.
+    async fn greet(&self, address: &str) -> anyhow::Result<ReplicaId>;
+
+    /// Has a replica call another's address; empty where that one answers there.
+    async fn check(&self, address: &str, request: CheckReplicaRequest) -> anyhow::Result<String>;
+
+    /// What a replica has in memory.
+    async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>>;
+
+    /// Nobody is called at this address any more.
+    fn forget(&self, _address: &str) {}
+
     /// A channel to another replica, for calls that are sent on to it.
     fn channel(&self, address: &str) -> anyhow::Result<Channel>;
 }
@@ -55,7 +58,7 @@ pub trait Calls: Send + Sync + 'static {
 struct Inner {
     own_address: String,
     calls: Arc<dyn Calls>,
-    hints: mpsc::Sender<(String, Hint)>,
+    links: Links,
     cluster: Cluster,
     clock: Arc<dyn Clock>,
     /// After this long, a replica that could not be told has found out by itself.
@@ -66,12 +69,6 @@ struct Inner {
 #[derive(Clone)]
 pub struct Peers(Arc<Inner>);
 
-/// The sender of hints behind [`Peers`].
-pub struct HintSender {
-    peers: Peers,
-    hints: mpsc::Receiver<(String, Hint)>,
-}
-
 impl Peers {
     pub fn new(
         own_address: String,
@@ -79,11 +76,66 @@ impl Peers {
         cluster: Cluster,
         clock: Arc<dyn Clock>,
         sweep: Duration,
-    ) -> (Self, HintSender) {
-        let (sender, hints) = mpsc::channel(MAX_QUEUED_HINTS);
-        let peers =
-            Self(Arc::new(Inner { own_address, calls, hints: sender, cluster, clock, sweep }));
-        (peers.clone(), HintSender { peers, hints })
+    ) -> Self {
+        let links = Links::new(Arc::clone(&calls));
+        Self(Arc::new(Inner { own_address, calls, links, cluster, clock, sweep }))
+    }
+
+    /// Has a link to each replica that lives, and to no other.
+    pub fn keep_links(&self) {
+        self.0.links.keep(&self.0.cluster.living_peers());
+    }
+
+    /// What operators see of the links.
+    pub fn links(&self) -> &Links {
+        &self.0.links
+    }
+
+    /// What each of the other replicas has in memory, and who could not be asked.
+    pub async fn region_figures(&self) -> (Vec<RegionFigures>, Vec<ReplicaId>) {
+        let calls = self.0.cluster.living_peers().into_iter().map(|(id, address)| async move {
+            let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.region_figures(&address));
+            let answer = answer.await.context("it does not answer").and_then(|answer| answer);
+            answer.map_err(|error| {
+                tracing::debug!(replica = %id.0, error = format!("{error:#}"), "no figures");
+                id
+            })
+        });
+        let (mut figures, mut silent) = (Vec::new(), Vec::new());
+        for answer in futures::future::join_all(calls).await {
+            match answer {
+                Ok(more) => figures.extend(more),
+                Err(id) => silent.push(id),
+            }
+        }
+        (figures, silent)
+    }
+
+    /// Has the other replicas call this one as they will, one after the other until one
+    /// answers; where there is none, calls itself. The error is why it failed.
+    pub async fn check_own_address(&self, own: &ReplicaId) -> anyhow::Result<()> {
+        let address = self.own_address();
+        for (peer, at) in self.0.cluster.living_peers() {
+            let request =
+                CheckReplicaRequest { replica_id: own.0.to_string(), address: address.clone() };
+            let asked = tokio::time::timeout(CALL_TIMEOUT * 2, self.0.calls.check(&at, request));
+            match asked.await {
+                Ok(Ok(problem)) if problem.is_empty() => return Ok(()),
+                Ok(Ok(problem)) => anyhow::bail!("{problem} (told by replica {})", peer.0),
+                // Of this one its link tells.
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        greet(&*self.0.calls, &address, own).await
+    }
+
+    /// Calls an address as another replica's; empty where that one answers there.
+    pub async fn check(&self, replica: &ReplicaId, address: &str) -> String {
+        let greeted = greet(&*self.0.calls, address, replica).await;
+        if !self.0.cluster.living_peers().iter().any(|(_, known)| known == address) {
+            self.0.calls.forget(address);
+        }
+        greeted.err().map(|error| format!("{error:#}")).unwrap_or_default()
     }
 
     /// Where the others reach this replica.
@@ -98,12 +150,12 @@ impl Peers {
 
     /// A subscription got deliveries that are due, in a shard of that replica.
     pub fn hint_waiting(&self, address: &str, subscription: SubscriptionKey) {
-        let _ = self.0.hints.try_send((address.to_owned(), Hint::Waiting(subscription)));
+        self.0.links.hint(address, Hint::Waiting(subscription));
     }
 
     /// An attempt of a shard of that replica was concluded here.
     pub fn hint_concluded(&self, address: &str, key: AttemptKey) {
-        let _ = self.0.hints.try_send((address.to_owned(), Hint::Concluded(key)));
+        self.0.links.hint(address, Hint::Concluded(key));
     }
 
     /// Returns once every living replica works with at least this version of a
@@ -153,40 +205,5 @@ impl Peers {
     async fn refresh_catalogue_at(&self, address: &str, version: i64) -> anyhow::Result<()> {
         let request = RefreshCatalogueRequest { version };
         tokio::time::timeout(CALL_TIMEOUT, self.0.calls.refresh_catalogue(address, request)).await?
-    }
-
-    async fn send_hints(&self, address: String, hints: HashSet<Hint>) {
-        let mut request = HintRequest::default();
-        for hint in hints {
-            match hint {
-                Hint::Waiting(key) => request.waiting.push(WaitingHint {
-                    tenant: key.tenant.to_string(),
-                    subscription: key.subscription.to_string(),
-                }),
-                Hint::Concluded(key) => request.concluded.push(ConcludedHint {
-                    delivery_id: Bytes::copy_from_slice(key.delivery.0.as_bytes()),
-                    number: key.number,
-                }),
-            }
-        }
-        let sent = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.hint(&address, request)).await;
-        if !matches!(sent, Ok(Ok(_))) {
-            tracing::debug!(%address, "a hint was lost; the next sweep makes up for it");
-        }
-    }
-}
-
-impl HintSender {
-    /// Sends hints, what gathers meanwhile in one message, until nobody gives any.
-    pub async fn run(mut self) {
-        let mut gathered = Vec::new();
-        while self.hints.recv_many(&mut gathered, MAX_QUEUED_HINTS).await > 0 {
-            let mut by_address: HashMap<String, HashSet<Hint>> = HashMap::new();
-            for (address, hint) in gathered.drain(..) {
-                by_address.entry(address).or_default().insert(hint);
-            }
-            let calls = by_address.into_iter().map(|(to, hints)| self.peers.send_hints(to, hints));
-            futures::future::join_all(calls).await;
-        }
     }
 }

@@ -1,16 +1,24 @@
 //! What the other replicas call.
 
-use postrider_domain::ids::{AttemptKey, DeliveryId, SubscriptionId, SubscriptionKey, TenantId};
+use postrider_domain::ids::{
+    AttemptKey, DeliveryId, ReplicaId, SubscriptionId, SubscriptionKey, TenantId,
+};
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
-    GetPublishWatermarkRequest, GetPublishWatermarkResponse, HintRequest, HintResponse,
-    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    CheckReplicaRequest, CheckReplicaResponse, GetPublishWatermarkRequest,
+    GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse, HintRequest, HintResponse,
+    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
+    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::convert;
 use crate::flow::Flow;
 use crate::tls::PeerCheck;
+
+/// Longest address that is called for another replica.
+const MAX_ADDRESS_BYTES: usize = 512;
 
 /// Serves the other replicas.
 pub fn service(flow: Flow, check: PeerCheck) -> ReplicaServiceServer<impl ReplicaService> {
@@ -75,6 +83,37 @@ impl ReplicaService for Replicas {
             Status::unavailable(format!("the event types could not be read: {error}"))
         })?;
         Ok(Response::new(RefreshCatalogueResponse { version: catalogue.version() }))
+    }
+
+    async fn get_replica(
+        &self,
+        request: Request<GetReplicaRequest>,
+    ) -> Result<Response<GetReplicaResponse>, Status> {
+        self.check.certificate_of(&request)?;
+        Ok(Response::new(GetReplicaResponse { replica_id: self.flow.replica.0.to_string() }))
+    }
+
+    async fn check_replica(
+        &self,
+        request: Request<CheckReplicaRequest>,
+    ) -> Result<Response<CheckReplicaResponse>, Status> {
+        self.check.certificate_of(&request)?;
+        let asked = request.into_inner();
+        if asked.address.len() > MAX_ADDRESS_BYTES {
+            return Err(Status::invalid_argument("address is too long"));
+        }
+        let replica = ReplicaId(asked.replica_id.into());
+        let problem = self.flow.peers.check(&replica, &asked.address).await;
+        Ok(Response::new(CheckReplicaResponse { problem }))
+    }
+
+    async fn list_region_figures(
+        &self,
+        request: Request<ListRegionFiguresRequest>,
+    ) -> Result<Response<ListRegionFiguresResponse>, Status> {
+        self.check.certificate_of(&request)?;
+        let figures = self.flow.dispatcher.regions().into_iter().map(convert::to_wire);
+        Ok(Response::new(ListRegionFiguresResponse { figures: figures.collect() }))
     }
 
     async fn get_publish_watermark(

@@ -17,7 +17,7 @@ use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Late};
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::{
-    AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, ReplicaId, Shard,
+    AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId, Shard,
     SubscriptionKey, TenantId,
 };
 use postrider_domain::notice::Announcement;
@@ -171,11 +171,12 @@ in_time!(OrderingStore {
 
 in_time!(OwnershipStore {
     fn now() -> StoreResult<Timestamp>;
-    fn heartbeat(replica: &ReplicaRow, agents: &[AgentSighting]) -> StoreResult<ClusterView>;
+    fn heartbeat(replica: &ReplicaRow, agents: &[AgentSighting], lost_after: Duration) -> StoreResult<ClusterView>;
     fn acquire_shards(replica: &ReplicaId, shards: &[Shard], lease: Duration, force: bool) -> StoreResult<Vec<(Shard, Epoch)>>;
     fn renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration) -> StoreResult<Vec<Shard>>;
     fn release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
-    fn remove_replica(replica: &ReplicaId) -> StoreResult<()>;
+    fn remove_replica(replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
+    fn region_is_subscribed(region: &Region) -> StoreResult<bool>;
     fn put_region_clock(clock: &RegionClock) -> StoreResult<()>;
 });
 

@@ -49,7 +49,8 @@ pub use notices::{NoticeStore, StreakChange, WaitingAnnouncement};
 pub use operations::{OperationEnd, OperationStep, OperationStore, Stretch};
 pub use ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
 pub use ownership::{
-    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    latest_sightings,
 };
 pub use publishing::{Idempotency, NewEvent, Published, PublishingStore, UsedKey};
 pub use work::{

@@ -2,6 +2,7 @@
 //!
 //! Every time here is the database's clock (rule 15).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,11 +18,16 @@ pub trait OwnershipStore {
     async fn now(&self) -> StoreResult<Timestamp>;
 
     /// Records that a replica and its agents are alive, and returns everybody's
-    /// state at one moment.
+    /// state at one moment. Of several sightings of one agent the latest counts.
+    ///
+    /// A replica's name belongs to the process that took it, for as long as that one
+    /// is not silent for `lost_after`: the call of another process leaves its row as
+    /// it is, and sees in the answer whose it is.
     async fn heartbeat(
         &self,
         replica: &ReplicaRow,
         agents: &[AgentSighting],
+        lost_after: Duration,
     ) -> StoreResult<ClusterView>;
 
     /// Takes shards that are free or whose lease has ended; returns those taken,
@@ -47,17 +53,25 @@ pub trait OwnershipStore {
     /// Frees shards that are this replica's.
     async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
 
-    /// Forgets a replica that leaves.
-    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()>;
+    /// Forgets a replica that leaves, if this process is still the one of that name.
+    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
+
+    /// Whether any subscription that is not deleted names a region. It may look
+    /// through all of them.
+    async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool>;
 
     /// Stores a region's stopped clock (rule 11).
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()>;
 }
 
+/// Tells processes of one name apart; drawn at each start.
+pub type Instance = [u8; 16];
+
 /// A control-plane process as its peers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaRow {
     pub id: ReplicaId,
+    pub instance: Instance,
     /// Where its peers reach its gRPC port, as a URL.
     pub address: String,
     /// The version that it runs.
@@ -84,6 +98,18 @@ pub struct AgentSighting {
     /// long before the call is in `heard_ago`.
     pub heard: Timestamp,
     pub heard_ago: Duration,
+}
+
+/// One sighting for each agent, the latest.
+pub fn latest_sightings(agents: &[AgentSighting]) -> Vec<&AgentSighting> {
+    let mut latest: BTreeMap<&AgentId, &AgentSighting> = BTreeMap::new();
+    for seen in agents {
+        let known = latest.entry(&seen.agent).or_insert(seen);
+        if seen.heard_ago < known.heard_ago {
+            *known = seen;
+        }
+    }
+    latest.into_values().collect()
 }
 
 /// One shard's lease.

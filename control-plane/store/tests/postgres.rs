@@ -15,6 +15,7 @@ use postrider_store::{
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 const POSTGRES_URL: &str = "POSTRIDER_TEST_POSTGRES_URL";
+const LOST_AFTER: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn options(migrate: bool) -> OpenOptions {
@@ -166,6 +167,7 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
         let region: Region = "eu".parse().unwrap();
         let replica = |id: &str| ReplicaRow {
             id: ReplicaId(id.into()),
+            instance: [1; 16],
             address: format!("https://{id}"),
             version: String::new(),
             heard: now,
@@ -185,16 +187,16 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
         };
         let clock = StoppedClock { total: DAY, since: Some(now) };
         store.put_region_clock(&RegionClock { region: region.clone(), clock }).await.unwrap();
-        store.heartbeat(&replica("one"), &[agent(1), agent(61)]).await.unwrap();
-        let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
+        store.heartbeat(&replica("one"), &[agent(1), agent(61)], LOST_AFTER).await.unwrap();
+        let view = store.heartbeat(&replica("two"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.replicas.len(), 2);
         assert_eq!(view.agents.len(), 1);
         assert_eq!(view.regions, [RegionClock { region: region.clone(), clock }]);
         execute(&url, "UPDATE replicas SET heard = heard - 61000000 WHERE id = 'one'").await;
-        let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("two"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.replicas.len(), 1);
         // Somebody set the clock back by more than a minute since.
-        store.heartbeat(&replica("one"), &[agent(1)]).await.unwrap();
+        store.heartbeat(&replica("one"), &[agent(1)], LOST_AFTER).await.unwrap();
         let lease = Duration::from_secs(10);
         let (one, two) = (ReplicaId("one".into()), ReplicaId("two".into()));
         let all = [Shard(0), Shard(1)];
@@ -203,7 +205,7 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
             .await;
         execute(&url, "UPDATE replicas SET heard = heard + 62000000 WHERE id = 'one'").await;
         execute(&url, "UPDATE agent_sightings SET heard = heard + 62000000").await;
-        let view = store.heartbeat(&replica("two"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("two"), &[], LOST_AFTER).await.unwrap();
         assert_eq!((view.replicas.len(), view.agents.len()), (1, 0));
         let taken = store.acquire_shards(&two, &all, lease, false).await.unwrap();
         assert_eq!(taken.iter().map(|(shard, _)| *shard).collect::<Vec<_>>(), [Shard(1)]);
@@ -223,6 +225,7 @@ async fn leases_are_renewed_while_all_other_connections_wait() {
         let store = postrider_store::open(&url, &options).await.unwrap();
         let me = ReplicaRow {
             id: ReplicaId("one".into()),
+            instance: [1; 16],
             address: String::new(),
             version: String::new(),
             heard: store.now().await.unwrap(),
@@ -240,7 +243,7 @@ async fn leases_are_renewed_while_all_other_connections_wait() {
             let renewed = store.renew_shards(&me.id, &taken, lease);
             let kept = tokio::time::timeout(IN_TIME, renewed).await.expect("a lease").unwrap();
             assert_eq!(kept, [Shard(0)]);
-            let heard = tokio::time::timeout(IN_TIME, store.heartbeat(&me, &[])).await;
+            let heard = tokio::time::timeout(IN_TIME, store.heartbeat(&me, &[], LOST_AFTER)).await;
             assert_eq!(heard.expect("a sign of life").unwrap().replicas.len(), 1);
             holder.execute("ROLLBACK").await.unwrap();
         };

@@ -16,8 +16,10 @@ use postrider_proto::agent::v1::agent_service_server::{AgentService, AgentServic
 use postrider_proto::agent::v1::{WorkRequest, WorkResponse, work_request};
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
-    GetPublishWatermarkRequest, GetPublishWatermarkResponse, HintRequest, HintResponse,
-    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    CheckReplicaRequest, CheckReplicaResponse, GetPublishWatermarkRequest,
+    GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse, HintRequest, HintResponse,
+    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
+    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -78,6 +80,27 @@ impl ReplicaService for Bare {
         &self,
         _: Request<RefreshCatalogueRequest>,
     ) -> Result<Response<RefreshCatalogueResponse>, Status> {
+        Err(Status::unimplemented("no part of the chain"))
+    }
+
+    async fn get_replica(
+        &self,
+        _: Request<GetReplicaRequest>,
+    ) -> Result<Response<GetReplicaResponse>, Status> {
+        Err(Status::unimplemented("no part of the chain"))
+    }
+
+    async fn check_replica(
+        &self,
+        _: Request<CheckReplicaRequest>,
+    ) -> Result<Response<CheckReplicaResponse>, Status> {
+        Err(Status::unimplemented("no part of the chain"))
+    }
+
+    async fn list_region_figures(
+        &self,
+        _: Request<ListRegionFiguresRequest>,
+    ) -> Result<Response<ListRegionFiguresResponse>, Status> {
         Err(Status::unimplemented("no part of the chain"))
     }
 

@@ -5,7 +5,9 @@
 
 mod catalogue;
 mod handover;
+mod hints;
 mod limits;
+mod namesakes;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Late, Outco
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::{
-    AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, ReplicaId, Shard,
+    AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId, Shard,
     SubscriptionKey, TenantId,
 };
 use postrider_domain::notice::Announcement;
@@ -27,12 +27,12 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{
     AgentSighting, AttemptPage, AttemptQuery, Backlog, Cancelled, CatalogueError, Claim,
     ClaimLimits, ClusterView, Concluded, Conclusion, ConfigStore, DeliveryCounts, DeliveryQuery,
-    EndWaiting, EventQuery, EventTypeQuery, EventTypeStore, HistoryStore, KeyHold, ListedEvent,
-    Maintenance, MaintenanceStore, NewEvent, News, NoticeStore, OperationStep, OperationStore,
-    OrderingStore, OwnershipStore, Page, Published, PublishingStore, RecordedAttempt, RegionClock,
-    ReplicaRow, StatsRow, Store, StoreError, StoreResult, Stretch, SubscriptionQuery, TailPage,
-    TenantQuery, UsedKey, WaitingAnnouncement, WaitingKey, WaitingSubscription, Work, WorkStore,
-    WriteError,
+    EndWaiting, EventQuery, EventTypeQuery, EventTypeStore, HistoryStore, Instance, KeyHold,
+    ListedEvent, Maintenance, MaintenanceStore, NewEvent, News, NoticeStore, OperationStep,
+    OperationStore, OrderingStore, OwnershipStore, Page, Published, PublishingStore,
+    RecordedAttempt, RegionClock, ReplicaRow, StatsRow, Store, StoreError, StoreResult, Stretch,
+    SubscriptionQuery, TailPage, TenantQuery, UsedKey, WaitingAnnouncement, WaitingKey,
+    WaitingSubscription, Work, WorkStore, WriteError,
 };
 
 use crate::entropy;
@@ -223,11 +223,12 @@ passed_on!(OrderingStore {
 
 passed_on!(OwnershipStore {
     now() -> StoreResult<Timestamp>;
-    heartbeat(replica: &ReplicaRow, agents: &[AgentSighting]) -> StoreResult<ClusterView>;
+    heartbeat(replica: &ReplicaRow, agents: &[AgentSighting], lost_after: Duration) -> StoreResult<ClusterView>;
     acquire_shards(replica: &ReplicaId, shards: &[Shard], lease: Duration, force: bool) -> StoreResult<Vec<(Shard, Epoch)>>;
     renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration) -> StoreResult<Vec<Shard>>;
     release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
-    remove_replica(replica: &ReplicaId) -> StoreResult<()>;
+    remove_replica(replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
+    region_is_subscribed(region: &Region) -> StoreResult<bool>;
     put_region_clock(clock: &RegionClock) -> StoreResult<()>;
 });
 

@@ -13,14 +13,16 @@ use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
 use postrider::replicas::Calls;
 use postrider_agent::parts::{Heard, Said};
-use postrider_domain::ids::{Epoch, Shard};
+use postrider_domain::ids::{Epoch, ReplicaId, Shard};
+use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1::work_request::Message as AgentSays;
 use postrider_proto::agent::v1::work_response::Message as ReplicaSays;
 use postrider_proto::agent::v1::{ReturnReason, WorkRequest, WorkResponse};
 use postrider_proto::replica::v1::replica_service_server::ReplicaService as _;
 use postrider_proto::replica::v1::{
-    GetPublishWatermarkRequest, HintRequest, RefreshCatalogueRequest, RefreshTenantRequest,
+    CheckReplicaRequest, GetPublishWatermarkRequest, HintRequest, RefreshCatalogueRequest,
+    RefreshTenantRequest,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -244,6 +246,18 @@ impl Calls for Line {
         let request = Request::new(GetPublishWatermarkRequest {});
         let answer = self.reach(address).await?.peers.get_publish_watermark(request).await?;
         Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
+    }
+
+    async fn greet(&self, address: &str) -> anyhow::Result<ReplicaId> {
+        Ok(self.reach(address).await?.flow.replica.clone())
+    }
+
+    async fn check(&self, _: &str, _: CheckReplicaRequest) -> anyhow::Result<String> {
+        anyhow::bail!("nobody checks an address here")
+    }
+
+    async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>> {
+        Ok(self.reach(address).await?.flow.dispatcher.regions())
     }
 
     fn channel(&self, _address: &str) -> anyhow::Result<tonic::transport::Channel> {

@@ -300,6 +300,11 @@ impl Scheduler {
         overdue.take(limit).map(|entry| entry.job.delivery.current_attempt()).collect()
     }
 
+    /// Whether a subscription that is known here names the region.
+    pub fn has_subscription_in(&self, region: &Region) -> bool {
+        self.lanes.values().any(|lane| lane.subscription.settings.region == *region)
+    }
+
     /// The regions that have a subscription or an agent here.
     pub fn regions_in_use(&self) -> Vec<Region> {
         let named = self.lanes.values().map(|lane| &lane.subscription.settings.region);

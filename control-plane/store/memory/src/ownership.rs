@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::ids::{Epoch, ReplicaId, Shard};
+use postrider_domain::ids::{Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow, StoreResult,
+    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    StoreResult, latest_sightings,
 };
 
 use crate::MemoryStore;
@@ -26,11 +27,17 @@ impl OwnershipStore for MemoryStore {
         &self,
         replica: &ReplicaRow,
         agents: &[AgentSighting],
+        lost_after: Duration,
     ) -> StoreResult<ClusterView> {
         let mut tables = self.tables()?;
         let now = (self.clock)();
-        tables.replicas.insert(replica.id.clone(), ReplicaRow { heard: now, ..replica.clone() });
-        for agent in agents {
+        let me = ReplicaRow { heard: now, ..replica.clone() };
+        let known = tables.replicas.entry(replica.id.clone()).or_insert_with(|| me.clone());
+        let silence = now.since(known.heard).max(known.heard.since(now));
+        if known.instance == me.instance || silence >= lost_after {
+            *known = me;
+        }
+        for agent in latest_sightings(agents) {
             let seen = AgentSighting { heard: now - agent.heard_ago, ..agent.clone() };
             tables.agents.insert((agent.agent.clone(), agent.replica.clone()), seen);
         }
@@ -104,9 +111,18 @@ impl OwnershipStore for MemoryStore {
         Ok(())
     }
 
-    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()> {
-        self.tables()?.replicas.remove(replica);
+    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()> {
+        let replicas = &mut self.tables()?.replicas;
+        if replicas.get(replica).is_some_and(|known| known.instance == instance) {
+            replicas.remove(replica);
+        }
         Ok(())
+    }
+
+    async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool> {
+        let tables = self.tables()?;
+        let mut all = tables.subscriptions.values();
+        Ok(all.any(|one| one.settings.region == *region && one.delete_time.is_none()))
     }
 
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {

@@ -225,7 +225,9 @@ CREATE TABLE replicas (
     heard   bigint NOT NULL,
     id      text COLLATE "C" PRIMARY KEY,
     address text NOT NULL,
-    version text NOT NULL
+    version text NOT NULL,
+    -- Tells processes of one name apart.
+    instance bytea NOT NULL
 );
 
 CREATE TABLE agent_sightings (

@@ -208,7 +208,9 @@ CREATE TABLE replicas (
     id      TEXT    NOT NULL PRIMARY KEY,
     address TEXT    NOT NULL,
     version TEXT    NOT NULL,
-    heard   INTEGER NOT NULL
+    heard   INTEGER NOT NULL,
+    -- Tells processes of one name apart.
+    instance BLOB   NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE agent_sightings (

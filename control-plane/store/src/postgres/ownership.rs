@@ -19,7 +19,8 @@ use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    latest_sightings,
 };
 
 macro_rules! clock {
@@ -38,7 +39,7 @@ const FORGET_AFTER_US: i64 = 60_000_000;
 /// Of one moment; several statements that the server takes as one.
 const VIEW: &str = concat!(
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
-    SELECT id, address, version, heard FROM replicas ORDER BY id;
+    SELECT id, instance, address, version, heard FROM replicas ORDER BY id;
     SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard;
     SELECT agent, replica, incarnation, region, version, max_in_flight, in_flight, draining,
             clock_skew_us, heard
@@ -51,16 +52,19 @@ const VIEW: &str = concat!(
     " AS now"
 );
 
-/// 1, 2 and 13 the replica, 3 the limit, 4 to 12 its agents. What it reports is not
-/// removed in the same statement, which would be two changes of one row.
+/// 1, 2, 13 and 14 the replica, 3 the limit, 4 to 12 its agents, 15 how long a process
+/// of its name must be silent to be replaced. What it reports is not removed in the
+/// same statement, which would be two changes of one row.
 const HEARTBEAT: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     clock!(),
     " AS now)
-    , replica AS (INSERT INTO replicas (id, address, version, heard)
-        SELECT $1, $2, $13, now FROM clock
+    , replica AS (INSERT INTO replicas AS known (id, address, version, heard, instance)
+        SELECT $1, $2, $13, now, $14 FROM clock
         ON CONFLICT (id) DO UPDATE SET address = excluded.address,
-            version = excluded.version, heard = excluded.heard)
+            version = excluded.version, heard = excluded.heard, instance = excluded.instance
+            WHERE known.instance = excluded.instance
+                OR abs(known.heard - excluded.heard) >= $15)
     , forgotten AS (DELETE FROM replicas
         WHERE abs(heard - (SELECT now FROM clock)) > $3 AND id <> $1)
     , lost AS (DELETE FROM agent_sightings
@@ -112,6 +116,9 @@ const RELEASE: &str = "UPDATE shards SET owner = NULL, lease_until = 0
 const PUT_CLOCK: &str = "INSERT INTO region_clocks (region, total_us, since) VALUES ($1, $2, $3)
     ON CONFLICT (region) DO UPDATE SET total_us = excluded.total_us, since = excluded.since";
 
+const REGION_IS_SUBSCRIBED: &str = "SELECT EXISTS
+    (SELECT 1 FROM subscriptions WHERE region = $1 AND delete_time IS NULL)";
+
 pub(super) async fn database_clock(executor: impl PgExecutor<'_>) -> StoreResult<Timestamp> {
     sqlx::query_scalar(concat!("SELECT ", clock!()))
         .fetch_one(executor)
@@ -130,13 +137,16 @@ impl OwnershipStore for PostgresStore {
         &self,
         replica: &ReplicaRow,
         agents: &[AgentSighting],
+        lost_after: Duration,
     ) -> StoreResult<ClusterView> {
         let query = sqlx::query(HEARTBEAT)
             .bind(&*replica.id.0)
             .bind(&replica.address)
             .bind(FORGET_AFTER_US);
-        bind_sightings(query, agents)
+        bind_sightings(query, &latest_sightings(agents))
             .bind(&replica.version)
+            .bind(&replica.instance[..])
+            .bind(codec::micros(lost_after))
             .execute(&self.reserve)
             .await
             .checked()?;
@@ -189,13 +199,22 @@ impl OwnershipStore for PostgresStore {
         Ok(())
     }
 
-    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()> {
-        sqlx::query("DELETE FROM replicas WHERE id = $1")
+    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()> {
+        sqlx::query("DELETE FROM replicas WHERE id = $1 AND instance = $2")
             .bind(&*replica.0)
+            .bind(&instance[..])
             .execute(&self.reserve)
             .await
             .checked()?;
         Ok(())
+    }
+
+    async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool> {
+        sqlx::query_scalar(REGION_IS_SUBSCRIBED)
+            .bind(region.as_str())
+            .fetch_one(&self.pool)
+            .await
+            .checked()
     }
 
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
@@ -210,7 +229,7 @@ impl OwnershipStore for PostgresStore {
     }
 }
 
-fn bind_sightings<'q>(query: PgQuery<'q>, agents: &'q [AgentSighting]) -> PgQuery<'q> {
+fn bind_sightings<'q>(query: PgQuery<'q>, agents: &[&'q AgentSighting]) -> PgQuery<'q> {
     query
         .bind(agents.iter().map(|agent| &*agent.agent.0).collect::<Vec<_>>())
         .bind(agents.iter().map(|agent| &agent.incarnation[..]).collect::<Vec<_>>())
@@ -248,7 +267,8 @@ async fn cluster_view(pool: &PgPool) -> StoreResult<ClusterView> {
         clock: now,
         replicas: rows::read(replicas, replica)?,
         shards: rows::read(shards, shard_row)?,
-        agents: rows::read(agents, |row| sighting(row, now))?,
+        // One that cannot be read is no reason to know nothing of the others.
+        agents: agents.iter().filter_map(|row| sighting(row, now).ok()).collect(),
         regions: rows::read(regions, region_clock)?,
     })
 }
@@ -256,6 +276,7 @@ async fn cluster_view(pool: &PgPool) -> StoreResult<ClusterView> {
 fn replica(row: &PgRow) -> StoreResult<ReplicaRow> {
     Ok(ReplicaRow {
         id: ReplicaId(get::<&str>(row, "id")?.into()),
+        instance: codec::fixed("instance", &get::<Vec<u8>>(row, "instance")?)?,
         address: get(row, "address")?,
         version: get(row, "version")?,
         heard: time(row, "heard")?,

@@ -17,7 +17,8 @@ use super::rows::{Columns, integer};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    AgentSighting, ClusterView, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    latest_sightings,
 };
 
 /// How long those unheard are remembered, and those heard later than now, by a clock
@@ -25,9 +26,10 @@ use crate::ownership::{
 /// that begins now.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-const HEAR_REPLICA: &str = "INSERT INTO replicas (id, address, version, heard) \
-     VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET address = excluded.address, \
-     version = excluded.version, heard = excluded.heard";
+const HEAR_REPLICA: &str = "INSERT INTO replicas AS known (id, address, version, heard, instance) \
+     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET address = excluded.address, \
+     version = excluded.version, heard = excluded.heard, instance = excluded.instance \
+     WHERE known.instance = excluded.instance OR abs(known.heard - excluded.heard) >= ?6";
 const HEAR_AGENTS: Bulk = Bulk {
     sql: "INSERT INTO agent_sightings (agent, replica, incarnation, region, version, \
           max_in_flight, in_flight, draining, clock_skew_us, heard) VALUES {rows} \
@@ -40,7 +42,7 @@ const HEAR_AGENTS: Bulk = Bulk {
 };
 const FORGET_REPLICAS: &str = "DELETE FROM replicas WHERE heard NOT BETWEEN ? AND ?";
 const FORGET_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard NOT BETWEEN ? AND ?";
-const REPLICAS: &str = "SELECT id, address, version, heard FROM replicas ORDER BY id";
+const REPLICAS: &str = "SELECT id, instance, address, version, heard FROM replicas ORDER BY id";
 const SHARDS: &str = "SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard";
 const AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight, \
      draining, clock_skew_us, replica, heard FROM agent_sightings ORDER BY agent, replica";
@@ -54,7 +56,9 @@ const RENEW: &str = "UPDATE shards SET lease_until = ?3 FROM json_each(?1) j \
      RETURNING shards.shard";
 const RELEASE: &str = "UPDATE shards SET owner = NULL, lease_until = 0 \
      WHERE shard IN (SELECT value FROM json_each(?1)) AND owner = ?2";
-const REMOVE_REPLICA: &str = "DELETE FROM replicas WHERE id = ?";
+const REMOVE_REPLICA: &str = "DELETE FROM replicas WHERE id = ? AND instance = ?";
+const REGION_IS_SUBSCRIBED: &str = "SELECT EXISTS \
+     (SELECT 1 FROM subscriptions WHERE region = ? AND delete_time IS NULL)";
 const PUT_REGION: &str = "INSERT INTO region_clocks (region, stopped_total, stopped_since) \
      VALUES (?, ?, ?) ON CONFLICT (region) DO UPDATE SET \
      stopped_total = excluded.stopped_total, stopped_since = excluded.stopped_since";
@@ -69,6 +73,7 @@ impl OwnershipStore for SqliteStore {
         &self,
         replica: &ReplicaRow,
         agents: &[AgentSighting],
+        lost_after: Duration,
     ) -> StoreResult<ClusterView> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -78,10 +83,12 @@ impl OwnershipStore for SqliteStore {
             .text(&replica.id.0)
             .text(&replica.address)
             .text(&replica.version)
-            .add(now.as_micros());
+            .add(now.as_micros())
+            .add(replica.instance.as_slice())
+            .add(codec::micros(lost_after));
         values.change(&mut tx, HEAR_REPLICA).await?;
         HEAR_AGENTS
-            .run(&mut tx, agents, |row, agent| {
+            .run(&mut tx, &latest_sightings(agents), |row, agent| {
                 put_sighting(row, agent, now);
                 Ok(())
             })
@@ -154,10 +161,18 @@ impl OwnershipStore for SqliteStore {
         self.change(values, RELEASE).await
     }
 
-    async fn remove_replica(&self, replica: &ReplicaId) -> StoreResult<()> {
+    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()> {
         let mut values = Values::default();
-        values.text(&replica.0);
+        values.text(&replica.0).add(instance.as_slice());
         self.change(values, REMOVE_REPLICA).await
+    }
+
+    async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool> {
+        let mut values = Values::default();
+        values.text(region.as_str());
+        let mut reader = self.reader().await?;
+        let rows = values.run(&mut reader, REGION_IS_SUBSCRIBED).await?;
+        rows.first().map_or(Ok(false), |row| Columns::of(row).flag())
     }
 
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
@@ -209,6 +224,7 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
         let mut columns = Columns::of(&row);
         view.replicas.push(ReplicaRow {
             id: ReplicaId(columns.text()?.into()),
+            instance: codec::fixed("instance", columns.get()?)?,
             address: columns.get()?,
             version: columns.get()?,
             heard: columns.time()?,

@@ -7,14 +7,16 @@ use postrider_domain::time::StoppedClock;
 use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow};
 
 use crate::engine::{SHARDS, conformance};
-use crate::fixture::SECOND;
+use crate::fixture::{SECOND, subscription, tenant};
 
 const LONG: Duration = Duration::from_secs(600);
+const LOST_AFTER: Duration = Duration::from_secs(5);
 const SHORT: Duration = Duration::from_millis(50);
 
 fn replica(id: &str) -> ReplicaRow {
     ReplicaRow {
         id: ReplicaId(id.into()),
+        instance: [1; 16],
         address: format!("http://{id}.example:8443"),
         version: format!("1.2-{id}"),
         heard: Default::default(),
@@ -49,7 +51,7 @@ conformance! {
         assert_eq!(rest, [0, 2, 4].map(|shard| (Shard(shard), Epoch(1))));
         let again = store.acquire_shards(&a, &all, LONG, false).await.unwrap();
         assert!(again.is_empty(), "one's own lease is a lease too: {again:?}");
-        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.shards.len(), usize::from(SHARDS));
         for (n, row) in view.shards.iter().enumerate() {
             let owner = if n % 2 == 1 { &a } else { &b };
@@ -75,7 +77,7 @@ conformance! {
         assert_eq!(renewed, [Shard(1)]);
         let old = store.renew_shards(&b, &[(Shard(0), Epoch(1))], LONG).await.unwrap();
         assert!(old.is_empty(), "an epoch that is over");
-        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.shards[0].owner, Some(b));
     }
 
@@ -84,7 +86,7 @@ conformance! {
         let store = &engine.store;
         store.acquire_shards(&a, &[Shard(2)], SECOND, false).await.unwrap();
         store.renew_shards(&a, &[(Shard(2), Epoch(1))], LONG).await.unwrap();
-        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert!(view.shards[2].lease_until > view.now + LONG / 2);
     }
 
@@ -102,10 +104,10 @@ conformance! {
         let store = &engine.store;
         store.acquire_shards(&a, &[Shard(0), Shard(1)], LONG, false).await.unwrap();
         store.release_shards(&b, &[Shard(0)]).await.unwrap();
-        let view = store.heartbeat(&replica("b"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("b"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.shards[0].owner, Some(a.clone()), "only one's own are freed");
         store.release_shards(&a, &[Shard(0)]).await.unwrap();
-        let view = store.heartbeat(&replica("b"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("b"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.shards[0].owner, None);
         assert_eq!(view.shards[1].owner, Some(a));
         let taken = store.acquire_shards(&b, &[Shard(0)], LONG, false).await.unwrap();
@@ -132,9 +134,9 @@ conformance! {
         let store = &engine.store;
         let before = store.now().await.unwrap();
         let seen = sighting("agent-1", "a", 10 * SECOND);
-        store.heartbeat(&replica("a"), std::slice::from_ref(&seen)).await.unwrap();
+        store.heartbeat(&replica("a"), std::slice::from_ref(&seen), LOST_AFTER).await.unwrap();
         let old = sighting("agent-2", "b", 2 * 60 * SECOND);
-        let view = store.heartbeat(&replica("b"), &[old]).await.unwrap();
+        let view = store.heartbeat(&replica("b"), &[old], LOST_AFTER).await.unwrap();
         assert!(view.now >= before);
         let told = |row: &ReplicaRow| ReplicaRow { heard: Default::default(), ..row.clone() };
         let shown: Vec<_> = view.replicas.iter().map(told).collect();
@@ -149,13 +151,55 @@ conformance! {
         assert!(view.shards.iter().all(|row: &ShardRow| row.owner.is_none()));
 
         let newer = AgentSighting { in_flight: 4, ..sighting("agent-1", "a", SECOND) };
-        store.heartbeat(&replica("a"), &[newer]).await.unwrap();
-        store.remove_replica(&replica("a").id).await.unwrap();
+        store.heartbeat(&replica("a"), &[newer], LOST_AFTER).await.unwrap();
+        store.remove_replica(&replica("a").id, [1; 16]).await.unwrap();
         let upgraded = ReplicaRow { version: "2.0".to_owned(), ..replica("b") };
-        let view = store.heartbeat(&upgraded, &[]).await.unwrap();
+        let view = store.heartbeat(&upgraded, &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.replicas.iter().map(told).collect::<Vec<_>>(), [upgraded]);
         assert_eq!(view.agents.len(), 1, "what was seen is not forgotten with who saw it");
         assert_eq!(view.agents[0].in_flight, 4);
+    }
+
+    async fn of_two_processes_of_one_agent_the_latest_is_recorded(engine) {
+        let seen = |incarnation, ago| AgentSighting {
+            incarnation: [incarnation; 16],
+            ..sighting("agent-1", "a", ago)
+        };
+        let both = [seen(1, 3 * SECOND), seen(2, SECOND), seen(3, 2 * SECOND)];
+        let view = engine.store.heartbeat(&replica("a"), &both, LOST_AFTER).await.unwrap();
+        let shown: Vec<_> = view.agents.iter().map(|one| one.incarnation).collect();
+        assert_eq!(shown, [[2; 16]]);
+    }
+
+    async fn a_replicas_name_belongs_to_one_process_at_a_time(engine) {
+        let store = &engine.store;
+        let (first, second) = (replica("a"), ReplicaRow { instance: [2; 16], ..replica("a") });
+        let owner = |view: &postrider_store::ClusterView| view.replicas[0].instance;
+        let alive = store.heartbeat(&first, &[], LONG).await.unwrap();
+        let refused = store.heartbeat(&second, &[], LONG).await.unwrap();
+        assert_eq!(owner(&refused), first.instance);
+        assert_eq!(refused.replicas[0].heard, alive.replicas[0].heard, "it was not heard again");
+        store.remove_replica(&second.id, second.instance).await.unwrap();
+        tokio::time::sleep(2 * SHORT).await;
+        let taken = store.heartbeat(&second, &[], SHORT).await.unwrap();
+        assert_eq!((taken.replicas.len(), owner(&taken)), (1, second.instance));
+        let back = store.heartbeat(&first, &[], LONG).await.unwrap();
+        assert_eq!(owner(&back), second.instance, "its name was taken while it was silent");
+        store.remove_replica(&second.id, second.instance).await.unwrap();
+        assert_eq!(owner(&store.heartbeat(&first, &[], LONG).await.unwrap()), first.instance);
+    }
+
+    async fn a_region_is_subscribed_while_a_subscription_names_it(engine) {
+        let store = &engine.store;
+        let region: Region = "nowhere".parse().unwrap();
+        assert!(!store.region_is_subscribed(&region).await.unwrap());
+        let now = store.now().await.unwrap();
+        let tenant = tenant("acme", now);
+        store.create_tenant(&tenant).await.unwrap();
+        let mut one = subscription(&tenant.id, "orders", now);
+        one.settings.region = region.clone();
+        store.create_subscription(&one).await.unwrap();
+        assert!(store.region_is_subscribed(&region).await.unwrap());
     }
 
     async fn region_clocks_are_kept(engine) {
@@ -167,7 +211,7 @@ conformance! {
         clock.start(now + SECOND);
         let kept = RegionClock { region, clock };
         store.put_region_clock(&kept).await.unwrap();
-        let view = store.heartbeat(&replica("a"), &[]).await.unwrap();
+        let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.regions, [kept]);
     }
 

@@ -1,0 +1,268 @@
+//! Which streams are taken in, and which make room.
+//!
+//! Fed by agents' sessions with what a Hello says; feeds the scheduler with streams.
+//! Guarantees that at any moment there is at most one stream for each agent here. A
+//! process that opened a stream anew replaces its own, which it has given up by its
+//! own word: of two streams that it still wants, as over two addresses of this
+//! replica, the earlier stays, so that they cannot replace each other for ever. A
+//! process that takes another's id waits until that one is silent.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use postrider_domain::ids::{AgentId, AttemptKey};
+use postrider_domain::scheduler::{AgentIdentity, StreamId};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{AgentState, Dispatcher, Session, StreamMessage, lock};
+
+/// Why a stream is not taken in, or is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The process has one here that it has not given up.
+    SameProcess,
+    /// Another process of this name is alive.
+    IdInUse,
+    /// There are as many as are taken.
+    TooManyStreams,
+}
+
+/// What a session brings.
+pub struct NewStream {
+    pub id: StreamId,
+    pub state: AgentState,
+    /// Its number in its process; 0: unknown, and then it replaces none.
+    pub number: u64,
+    /// The numbers of the process's other streams that it has not given up.
+    pub open: Vec<u64>,
+    /// What the agent holds.
+    pub held: Vec<AttemptKey>,
+    pub sender: mpsc::Sender<StreamMessage>,
+    /// Ends the session.
+    pub stop: CancellationToken,
+    /// Why it was ended, where its agent is to be told.
+    pub reason: Arc<OnceLock<Refused>>,
+}
+
+impl NewStream {
+    /// Whether this one takes the place of a session that is open.
+    fn replaces(&self, other: &Session, silent: bool) -> Result<(), Refused> {
+        if other.state.identity != self.state.identity {
+            return if silent { Ok(()) } else { Err(Refused::IdInUse) };
+        }
+        let given_up = other.number < self.number && !self.open.contains(&other.number);
+        if given_up { Ok(()) } else { Err(Refused::SameProcess) }
+    }
+}
+
+impl Dispatcher {
+    /// Takes in a new stream; `lost_after` is how long another process of its name
+    /// must be silent to be replaced. What the agent was sent and does not hold is
+    /// doubtful: the table decides what became of it.
+    pub fn open(
+        &self,
+        new: NewStream,
+        lost_after: Duration,
+        max_streams: usize,
+    ) -> Result<(), Refused> {
+        let (id, identity, region) = (new.id, new.state.identity.clone(), new.state.region.clone());
+        let held = new.held.clone();
+        let replaced = self.put_session(new, lost_after, max_streams)?;
+        let (leases, doubts) = self.with(|scheduler, now| {
+            for other in replaced {
+                scheduler.stream_closed(other);
+            }
+            let doubts = scheduler.doubts(&identity, &held);
+            scheduler.stream_opened(id, identity.clone(), region, &held, now);
+            (scheduler.leases(), doubts)
+        });
+        for lease in leases {
+            self.send(id, StreamMessage::TakeOver(lease));
+        }
+        if !doubts.is_empty() {
+            lock(&self.0.doubts).extend(doubts);
+            self.0.work.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Makes the session, and ends those whose place it takes: these are returned.
+    fn put_session(
+        &self,
+        new: NewStream,
+        lost_after: Duration,
+        max_streams: usize,
+    ) -> Result<Vec<StreamId>, Refused> {
+        let now = self.0.clock.now();
+        let mut sessions = lock(&self.0.sessions);
+        let mut replaced = Vec::new();
+        for (other, session) in sessions.iter() {
+            if session.state.identity.agent == new.state.identity.agent {
+                new.replaces(session, now.since(session.state.last_heard) >= lost_after)?;
+                replaced.push(*other);
+            }
+        }
+        if sessions.len() - replaced.len() >= max_streams {
+            return Err(Refused::TooManyStreams);
+        }
+        for other in &replaced {
+            if let Some(session) = sessions.remove(other) {
+                session.stop.cancel();
+            }
+        }
+        let NewStream { id, state, number, sender, stop, reason, .. } = new;
+        sessions.insert(id, Session { sender, state, number, stop, reason });
+        Ok(replaced)
+    }
+
+    /// Ends a stream, and says why.
+    pub fn end(&self, id: StreamId, why: Refused) {
+        if let Some(session) = lock(&self.0.sessions).get(&id) {
+            let _ = session.reason.set(why);
+            session.stop.cancel();
+        }
+    }
+
+    /// The processes that have a stream here.
+    pub fn connected(&self) -> Vec<(StreamId, AgentIdentity)> {
+        let sessions = lock(&self.0.sessions);
+        sessions.iter().map(|(id, session)| (*id, session.state.identity.clone())).collect()
+    }
+
+    /// The processes of a name that are, or lately were, connected here.
+    pub fn known_processes(&self, agent: &AgentId) -> Vec<AgentIdentity> {
+        let mut known: Vec<AgentIdentity> = lock(&self.0.parted).keys().cloned().collect();
+        known.extend(self.connected().into_iter().map(|(_, identity)| identity));
+        known.retain(|identity| identity.agent == *agent);
+        known
+    }
+
+    /// Whether a process said something here within `span`.
+    pub fn spoke_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
+        let now = self.0.clock.now();
+        let sessions = lock(&self.0.sessions);
+        let here = sessions.values().filter(|session| session.state.identity == *identity);
+        let parted = lock(&self.0.parted).get(identity).copied();
+        let mut heard = here.map(|session| session.state.last_heard).chain(parted);
+        heard.any(|heard| now.since(heard) < span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use postrider_domain::health::{BreakerConfig, WindowConfig};
+    use postrider_domain::ids::Region;
+    use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
+    use postrider_domain::time::Timestamp;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    const LOST_AFTER: Duration = Duration::from_secs(5);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    struct Standing;
+
+    #[async_trait]
+    impl Clock for Standing {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(1_700_000_000_000_000)
+        }
+
+        async fn sleep_until(&self, _: Timestamp) {}
+    }
+
+    fn dispatcher() -> Dispatcher {
+        let config = SchedulerConfig {
+            max_deliveries: 1,
+            max_payload_bytes: 1,
+            max_deliveries_per_subscription: 1,
+            default_max_in_flight: 1,
+            shed_after: SECOND,
+            settle_grace: SECOND,
+            window: WindowConfig { initial: 1, min: 1, max: 1, quick: SECOND },
+            breaker: BreakerConfig {
+                min_deliveries: 1,
+                min_span: SECOND,
+                first_probe: SECOND,
+                max_probe: SECOND,
+                probe_patience: SECOND,
+            },
+        };
+        Dispatcher::new(Scheduler::new(config), Arc::new(Standing))
+    }
+
+    /// Opens a stream of a process, last heard so long ago, with this number, beside
+    /// those that it still wants.
+    fn open(
+        dispatcher: &Dispatcher,
+        process: u8,
+        silence: Duration,
+        (number, wanted): (u64, &[u64]),
+    ) -> Result<CancellationToken, Refused> {
+        let stop = CancellationToken::new();
+        let state = AgentState {
+            identity: AgentIdentity { agent: AgentId("a".into()), incarnation: [process; 16] },
+            region: Region::from_stored("eu"),
+            version: String::new(),
+            max_in_flight: 1,
+            in_flight: 0,
+            draining: false,
+            clock_skew_us: 0,
+            last_heard: Standing.now() - silence,
+        };
+        let new = NewStream {
+            id: StreamId(u64::from(process) * 100 + number),
+            state,
+            number,
+            open: wanted.to_vec(),
+            held: Vec::new(),
+            sender: mpsc::channel(8).0,
+            stop: stop.clone(),
+            reason: Arc::default(),
+        };
+        dispatcher.open(new, LOST_AFTER, 1).map(|()| stop)
+    }
+
+    #[test]
+    fn a_process_replaces_the_stream_that_it_gave_up_and_no_other() {
+        let dispatcher = dispatcher();
+        let first = open(&dispatcher, 1, Duration::ZERO, (1, &[])).ok();
+        let twice = open(&dispatcher, 1, Duration::ZERO, (2, &[1]));
+        assert_eq!(twice.err(), Some(Refused::SameProcess), "it wants both");
+        let second = open(&dispatcher, 1, Duration::ZERO, (3, &[])).ok();
+        assert!(first.is_some_and(|stop| stop.is_cancelled()) && second.is_some());
+        let late = open(&dispatcher, 1, Duration::ZERO, (2, &[]));
+        assert_eq!(late.err(), Some(Refused::SameProcess), "its Hello was on its way for long");
+        assert!(second.is_some_and(|stop| !stop.is_cancelled()));
+        assert_eq!(dispatcher.connected().len(), 1);
+    }
+
+    #[test]
+    fn another_process_of_the_name_waits_until_the_first_is_silent() {
+        let dispatcher = dispatcher();
+        let first = open(&dispatcher, 1, LOST_AFTER - SECOND, (1, &[])).ok();
+        let refused = open(&dispatcher, 2, Duration::ZERO, (1, &[]));
+        assert_eq!(refused.err(), Some(Refused::IdInUse));
+        assert!(first.is_some_and(|stop| !stop.is_cancelled()));
+        let silent = self::dispatcher();
+        let first = open(&silent, 1, LOST_AFTER, (1, &[])).ok();
+        assert!(open(&silent, 2, Duration::ZERO, (1, &[])).is_ok());
+        assert!(first.is_some_and(|stop| stop.is_cancelled()));
+    }
+
+    #[test]
+    fn there_are_only_so_many_and_goodbyes_are_told_of() {
+        let dispatcher = dispatcher();
+        assert!(open(&dispatcher, 1, Duration::ZERO, (1, &[])).is_ok());
+        let known = dispatcher.known_processes(&AgentId("a".into()));
+        assert_eq!(known.len(), 1);
+        dispatcher.close(StreamId(101), true);
+        assert!(dispatcher.known_processes(&AgentId("a".into())).is_empty());
+        let told = dispatcher.sightings(&postrider_domain::ids::ReplicaId("r".into()));
+        assert!(told.iter().all(|one| one.heard_ago > LOST_AFTER * 2) && told.len() == 1);
+        assert!(dispatcher.sightings(&postrider_domain::ids::ReplicaId("r".into())).is_empty());
+    }
+}

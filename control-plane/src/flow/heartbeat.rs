@@ -1,0 +1,178 @@
+//! Signs of life: this replica's and its agents'.
+//!
+//! Fed by `own` and by the start; feeds the table, and through its answer `cluster`.
+//! Guarantees that one agent's row which cannot be stored costs nobody else a sign of
+//! life, and that a replica does not begin while another process of its name lives.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use postrider_domain::ids::AgentId;
+use postrider_store::{AgentSighting, ClusterView, ReplicaRow, StoreError, StoreResult};
+
+use super::Flow;
+
+impl Flow {
+    /// Tells everybody that this replica and its agents live. What the database refuses
+    /// of one agent costs neither the others nor this replica their sign of life.
+    pub(super) async fn heartbeat(
+        &self,
+        refused: &mut HashSet<AgentId>,
+    ) -> StoreResult<ClusterView> {
+        let agents = self.dispatcher.sightings(&self.replica);
+        let (mut parts, mut last) = (Parts::of(&agents), None);
+        while let Some(part) = parts.next() {
+            match self.give_sign(part).await {
+                Ok(view) => last = Some(view),
+                Err(error) => parts.refused(part, error)?,
+            }
+        }
+        for (agent, error) in &parts.guilty {
+            if !refused.contains(agent) {
+                tracing::error!(agent = %agent.0, %error, "the database refuses an agent's row");
+            }
+        }
+        *refused = parts.guilty.into_iter().map(|(agent, _)| agent).collect();
+        match last {
+            Some(view) => Ok(view),
+            None => self.give_sign(&[]).await,
+        }
+    }
+
+    async fn give_sign(&self, agents: &[AgentSighting]) -> StoreResult<ClusterView> {
+        let me = ReplicaRow {
+            id: self.replica.clone(),
+            instance: self.cluster.instance(),
+            address: self.peers.own_address(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            heard: self.clock.now(),
+        };
+        // Where only one process can have the database open, whoever had the name is gone.
+        let lost_after = match self.settings.single_process() {
+            true => Duration::ZERO,
+            false => self.settings.ownership.lost_after(),
+        };
+        self.store.heartbeat(&me, agents, lost_after).await
+    }
+
+    /// Is seen by the others from now on, which whoever commits events has to be. Waits
+    /// until an earlier process of this replica's name counts as lost; fails when that
+    /// one lives.
+    pub async fn enter(&self) -> anyhow::Result<()> {
+        let mut heard = None;
+        loop {
+            let asked = self.clock.now();
+            self.cluster.hear(self.give_sign(&[]).await.context("the first heartbeat")?, asked);
+            let Some(other) = self.cluster.usurper() else {
+                self.peers.keep_links();
+                return Ok(());
+            };
+            anyhow::ensure!(
+                *heard.get_or_insert(other.heard) == other.heard,
+                "server.replica_id: another replica named {}, at {}, is running",
+                other.id.0,
+                other.address
+            );
+            self.clock.sleep(self.settings.ownership.heartbeat()).await;
+        }
+    }
+
+    /// Whether any replica hears any agent.
+    pub(super) fn has_agent(&self) -> bool {
+        let view = self.cluster.view();
+        let lost_after = self.settings.ownership.lost_after();
+        let mut agents = view.agents.iter();
+        agents.any(|agent| view.now.since(agent.heard) < lost_after)
+    }
+}
+
+/// What is told at once: all agents; where that is refused, ever smaller parts of them,
+/// so that in the end only the guilty are left out.
+struct Parts<'a> {
+    parts: Vec<&'a [AgentSighting]>,
+    guilty: Vec<(AgentId, StoreError)>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(agents: &'a [AgentSighting]) -> Self {
+        Self { parts: vec![agents], guilty: Vec::new() }
+    }
+
+    fn next(&mut self) -> Option<&'a [AgentSighting]> {
+        self.parts.pop()
+    }
+
+    /// Of a database that does not answer nothing more is asked.
+    fn refused(&mut self, part: &'a [AgentSighting], error: StoreError) -> StoreResult<()> {
+        match part {
+            _ if error.is_transient() => return Err(error),
+            [] => return Err(error),
+            [one] => self.guilty.push((one.agent.clone(), error)),
+            _ => self.parts.extend(<[_; 2]>::from(part.split_at(part.len() / 2))),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use postrider_domain::ids::{Region, ReplicaId};
+
+    use super::*;
+
+    fn sighting(name: &str) -> AgentSighting {
+        AgentSighting {
+            agent: AgentId(name.into()),
+            incarnation: [1; 16],
+            region: Region::from_stored("eu"),
+            version: String::new(),
+            max_in_flight: 1,
+            in_flight: 0,
+            draining: false,
+            clock_skew_us: 0,
+            replica: ReplicaId("one".into()),
+            heard: Default::default(),
+            heard_ago: Duration::ZERO,
+        }
+    }
+
+    /// Tells of these agents, of which those that begin with "bad" are refused; returns
+    /// who was told of, who is guilty, and how many calls it took.
+    fn told(names: &[&str]) -> (Vec<String>, Vec<String>, usize) {
+        let agents: Vec<_> = names.iter().map(|name| sighting(name)).collect();
+        let (mut known, mut calls) = (Vec::new(), 0);
+        let mut parts = Parts::of(&agents);
+        while let Some(part) = parts.next() {
+            calls += 1;
+            if part.iter().any(|one| one.agent.0.starts_with("bad")) {
+                parts.refused(part, StoreError::Rejected("no".to_owned())).unwrap();
+            } else {
+                known.extend(part.iter().map(|one| one.agent.0.to_string()));
+            }
+        }
+        known.sort();
+        let guilty = parts.guilty.iter().map(|(agent, _)| agent.0.to_string());
+        (known, guilty.collect(), calls)
+    }
+
+    #[test]
+    fn only_the_guilty_are_left_out() {
+        assert_eq!(told(&["a", "b"]), (vec!["a".into(), "b".into()], vec![], 1));
+        let (known, guilty, calls) = told(&["a", "b", "c", "bad", "d", "e", "f", "g"]);
+        assert_eq!(known, ["a", "b", "c", "d", "e", "f", "g"]);
+        assert_eq!((guilty, calls), (vec!["bad".to_owned()], 7));
+        assert_eq!(told(&["bad"]).1, ["bad"]);
+        assert_eq!(told(&[]).2, 1, "the replica itself");
+    }
+
+    #[test]
+    fn a_database_that_does_not_answer_is_not_asked_again_and_again() {
+        let agents = [sighting("a"), sighting("b")];
+        let mut parts = Parts::of(&agents);
+        let part = parts.next().unwrap();
+        assert!(parts.refused(part, StoreError::Unavailable("away".to_owned())).is_err());
+        assert!(parts.next().is_none());
+    }
+}

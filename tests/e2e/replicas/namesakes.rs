@@ -1,0 +1,155 @@
+//! Processes that take the name of another.
+
+use std::path::Path;
+use std::time::Duration;
+
+use postrider_proto::v1::{AgentState, ListAgentsRequest, ListReplicasRequest};
+use postrider_tests::agent::{Agent, Plan};
+use postrider_tests::api::Api;
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::process::{self, Program};
+use postrider_tests::publish::event;
+use postrider_tests::wait;
+use tokio::time::{Instant, sleep};
+
+use super::{many_tenants, publish_to_each, two_replicas};
+use crate::stage::SOON;
+
+/// What a refused agent says of itself.
+const REFUSED: &str = "give each agent an --id of its own";
+/// What an agent says whose region nobody subscribes to.
+const UNSUBSCRIBED: &str = "no subscription names this region";
+/// How long the refused one keeps trying, beside heartbeats and publishes.
+const WATCHED: Duration = Duration::from_secs(3);
+
+/// One more agent of this id, with a log of its own, that knows these replicas.
+fn agent(cluster: &Cluster, id: &str, folder: &Path, replicas: &[usize]) -> Agent {
+    let urls = replicas.iter().map(|number| cluster.replicas[*number].url());
+    Agent::start(Plan {
+        id: id.to_owned(),
+        region: "eu".to_owned(),
+        control_planes: urls.collect(),
+        ca_file: cluster.pki().ca_file(),
+        identity: Some(cluster.pki().program(id).unwrap()),
+        max_in_flight: 64,
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        folder: folder.to_owned(),
+    })
+    .unwrap()
+}
+
+fn says(agent: &mut Agent, what: &str) -> usize {
+    agent.program().unwrap().log().matches(what).count()
+}
+
+/// The processes that are connected under an id, with the number of their replicas.
+async fn connected(api: &Api) -> Vec<(String, usize)> {
+    let mut api = api.clone();
+    let agents = api.fleet.list_agents(ListAgentsRequest::default()).await.unwrap();
+    let agents = agents.into_inner().agents.into_iter();
+    let connected = agents.filter(|agent| agent.state() == AgentState::Connected);
+    connected.map(|agent| (agent.incarnation, agent.connected_replicas.len())).collect()
+}
+
+async fn last_heartbeats(api: &Api) -> Vec<(i64, i32)> {
+    let mut api = api.clone();
+    let replicas = api.fleet.list_replicas(ListReplicasRequest::default()).await.unwrap();
+    let times = replicas.into_inner().replicas.into_iter().map(|one| {
+        let time = one.last_heartbeat_time.unwrap();
+        (time.seconds, time.nanos)
+    });
+    times.collect()
+}
+
+/// Waits until one of the agents says that it was refused.
+async fn wait_until_refused(agents: &mut [&mut Agent]) {
+    let begun = Instant::now();
+    while agents.iter_mut().map(|agent| says(agent, REFUSED)).sum::<usize>() == 0 {
+        assert!(begun.elapsed() < SOON, "none was refused");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The second of two agents of one id waits for the first's end and costs nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_an_agent_of_anothers_id_waits_until_that_one_is_gone() {
+    let mut cluster = two_replicas().await;
+    let api = cluster.api().unwrap();
+    assert_eq!(says(&mut cluster.agents[0], UNSUBSCRIBED), 1, "two replicas know it");
+    let receiver = cluster.receiver().await.unwrap();
+    let subscriptions = many_tenants(&api, &receiver, "namesakes").await;
+    let folder = tempfile::tempdir().unwrap();
+    let id = cluster.agents[0].id().to_owned();
+    let mut second = agent(&cluster, &id, folder.path(), &[0, 1]);
+    wait_until_refused(&mut [&mut second]).await;
+    let (first, before) = (connected(&api).await.remove(0).0, last_heartbeats(&api).await);
+    sleep(WATCHED).await;
+    publish_to_each(&api, &subscriptions).await;
+    receiver.wait_for(subscriptions.len() as u64, SOON).await.unwrap();
+    assert_eq!(connected(&api).await, [(first.clone(), 2)], "one process, at both replicas");
+    let after = last_heartbeats(&api).await;
+    assert!(before.iter().zip(&after).all(|(before, after)| before < after), "{after:?}");
+    assert_eq!(says(&mut second, REFUSED), 1);
+
+    cluster.agents[0].kill().await.unwrap();
+    wait::until("the second to be admitted", SOON, || async {
+        let now = connected(&api).await;
+        wait::when(now, |now| now.len() == 1 && now[0].0 != first && now[0].1 == 2)
+    })
+    .await
+    .unwrap();
+    publish_to_each(&api, &subscriptions).await;
+    receiver.wait_for(2 * subscriptions.len() as u64, SOON).await.unwrap();
+    let said = second.program().unwrap().log();
+    assert!(!said.contains(UNSUBSCRIBED), "{said}");
+
+    // Whoever says goodbye makes room at once.
+    second.stop().await.unwrap();
+    let others = tempfile::tempdir().unwrap();
+    let mut third = agent(&cluster, &id, others.path(), &[0, 1]);
+    publish_to_each(&api, &subscriptions).await;
+    receiver.wait_for(3 * subscriptions.len() as u64, SOON).await.unwrap();
+    assert!(says(&mut third, "work stream opened") > 0);
+    a_replica_of_anothers_name_does_not_start(&cluster, folder.path()).await;
+}
+
+/// Nothing tells the later of two that each come to another replica at one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_of_two_agents_of_one_id_one_gives_way() {
+    let description = Description {
+        engine: Engine::Postgres,
+        replicas: 2,
+        agents: Vec::new(),
+        ..Description::default()
+    };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut agents =
+        [0, 1].map(|number| agent(&cluster, "same", folders[number].path(), &[number]));
+    let [one, other] = &mut agents;
+    wait_until_refused(&mut [one, other]).await;
+    sleep(WATCHED).await;
+    assert_eq!(says(one, REFUSED) + says(other, REFUSED), 1, "one of them works");
+    let api = cluster.api().unwrap();
+    let tenant = api.clone().create_tenant("alone").await.unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    api.clone().subscribe(&tenant, super::wanted(&receiver, "/alone", &["*"])).await.unwrap();
+    api.clone().publish(&tenant, event("payment.completed", "{}"), "").await.unwrap();
+    receiver.wait_for(1, SOON).await.unwrap();
+}
+
+async fn a_replica_of_anothers_name_does_not_start(cluster: &Cluster, folder: &Path) {
+    let mut command = process::command("postrider").unwrap();
+    let id = cluster.replicas[0].id();
+    command
+        .args(["serve", "--listen", "localhost:0", "--metrics-listen", "", "--replica-id", id])
+        .args(["--database-url", cluster.database().unwrap().url()])
+        .arg("--data-dir")
+        .arg(folder.join("data"));
+    let log = folder.join("replica.log");
+    let mut program = Program::start("another replica", command, &log).unwrap();
+    program.wait_for_exit(1, SOON).await.unwrap();
+    let said = program.log();
+    assert!(said.contains(&format!("another replica named {id}")), "{said}");
+}
