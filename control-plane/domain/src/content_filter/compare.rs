@@ -94,6 +94,12 @@ pub(super) fn replace(node: &mut IdedExpr) {
     }
 }
 
+/// What a function of a tree stood for before it was replaced.
+pub(super) fn operator_of(name: &str) -> &str {
+    let replaced = FUNCTIONS.iter().find(|(_, ours, _)| *ours == name);
+    replaced.map_or(name, |(operator, ..)| operator)
+}
+
 fn pair<'b, 'v>(
     both: Vec<CowVal<'b, 'v>>,
     decide: impl FnOnce(&dyn Val, &dyn Val) -> Result<bool, ExecutionError>,

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
 
 use super::check::{ACCOUNT, ATTRIBUTES, TYPE, is_event};
+use super::compare;
 use crate::event_type_name::EventTypePattern;
 
 /// Which events a filter is asked about.
@@ -60,7 +61,7 @@ impl FilterScope<'_> {
     }
 
     fn call(&self, call: &CallExpr) -> Possible {
-        match (call.func_name.as_str(), call.args.as_slice()) {
+        match (compare::operator_of(&call.func_name), call.args.as_slice()) {
             (operators::LOGICAL_AND, [left, right]) => {
                 let (left, right) = (self.possible(left), self.possible(right));
                 Possible { yes: left.yes && right.yes, no: left.no || right.no }
