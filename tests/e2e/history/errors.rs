@@ -140,7 +140,7 @@ pub async fn bad_filters(cluster: &Cluster) {
         ("state = ", 8),
         ("state = SUCCEEDED OR test = true", 18),
         ("colour = \"red\"", 0),
-        ("state = GREEN", 0),
+        ("state = GREEN", 8),
         ("test = true AND account ~ \"a\"", 24),
         ("account = \"open", 10),
     ] {
