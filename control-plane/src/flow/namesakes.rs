@@ -21,18 +21,22 @@ impl Flow {
         self.dispatcher.open(stream, lost_after, self.settings.agents.max_streams)
     }
 
+    /// By the clock alone, and not by `Cluster::is_heard`, which is patient for as long
+    /// as this replica cannot hear the others: a process that was kept out meanwhile
+    /// would be heard by nobody, and what it holds would be given up.
     fn id_is_in_use(&self, identity: &AgentIdentity) -> bool {
-        let view = self.cluster.view();
-        let seen = view.agents.iter().filter(|seen| seen.agent == identity.agent);
-        let mut others = self.dispatcher.known_processes(&identity.agent);
-        others.extend(seen.map(|seen| AgentIdentity {
-            agent: seen.agent.clone(),
-            incarnation: seen.incarnation,
-        }));
         let lost_after = self.settings.ownership.lost_after();
-        others.iter().filter(|other| *other != identity).any(|other| {
-            self.dispatcher.spoke_within(other, lost_after) || self.cluster.is_heard(other)
-        })
+        let now = self.clock.now();
+        let elsewhere = self.cluster.view().agents.iter().any(|seen| {
+            seen.agent == identity.agent
+                && seen.incarnation != identity.incarnation
+                && now.since(seen.heard) < lost_after
+        });
+        let here = self.dispatcher.known_processes(&identity.agent);
+        elsewhere
+            || here
+                .iter()
+                .any(|other| other != identity && self.dispatcher.spoke_within(other, lost_after))
     }
 
     /// Ends the streams of processes whose id another one has at another replica: of
