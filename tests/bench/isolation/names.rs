@@ -24,7 +24,8 @@ const OTHERS_COUNT: usize = 9;
 const TIME_TO_LIVE_SECONDS: u32 = 1;
 const DEADLINE: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-const RETRIES: usize = 100;
+/// As many as a policy takes; with deadlines they last for 75 s.
+const RETRIES: usize = 50;
 
 /// How many.
 pub fn slow_names(scale: Scale) -> usize {
