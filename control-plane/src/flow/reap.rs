@@ -139,7 +139,7 @@ impl Flow {
     async fn take_lost_agents_work(&self) {
         for agent in self.dispatcher.look(|s, _| s.agents_with_work()) {
             if self.is_lost(&agent) {
-                for job in self.dispatcher.look(|s, _| s.held_by(&agent)) {
+                for job in self.dispatcher.with(|s, _| s.give_up_work_of(&agent)) {
                     self.give_up(job.delivery.clone(), Some(&agent)).await;
                 }
             }

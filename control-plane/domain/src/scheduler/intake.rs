@@ -96,7 +96,10 @@ impl Scheduler {
     /// Takes a delivery into memory before its publish commits.
     pub fn reserve(&mut self, job: Arc<Job>, now: Timestamp) {
         self.payload_bytes += job.payload_bytes();
-        self.entries.insert(job.delivery.id, Entry { job, phase: Phase::Reserved, sent: now });
+        self.entries.insert(
+            job.delivery.id,
+            Entry { job, phase: Phase::Reserved, sent: now, given_up: false },
+        );
     }
 
     /// The publish committed: these may go out, with the numbers they were given.
@@ -146,7 +149,8 @@ impl Scheduler {
             self.payload_bytes += job.payload_bytes();
             let parked = self.is_held_of(&job.delivery);
             let phase = if parked { Phase::Parked } else { Phase::Ready };
-            self.entries.insert(id, Entry { job: Arc::clone(&job), phase, sent: now });
+            self.entries
+                .insert(id, Entry { job: Arc::clone(&job), phase, sent: now, given_up: false });
             if !parked {
                 self.enqueue_and_wake(job, now);
             }

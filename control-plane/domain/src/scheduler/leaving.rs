@@ -24,13 +24,28 @@ pub struct Doubt {
 }
 
 impl Scheduler {
+    /// What a lost agent was sent, to be recorded as UNKNOWN. From now on it is in no
+    /// doubt: an agent that comes back before the record is made is not a reason to send
+    /// it again, beside the attempt that follows the record.
+    pub fn give_up_work_of(&mut self, agent: &AgentIdentity) -> Vec<Arc<Job>> {
+        let sent_to =
+            |entry: &&mut Entry| matches!(&entry.phase, Phase::Sent { agent: to } if to == agent);
+        let lost = self.entries.values_mut().filter(sent_to);
+        lost.map(|entry| {
+            entry.given_up = true;
+            Arc::clone(&entry.job)
+        })
+        .collect()
+    }
+
     /// What an agent was sent that is not among what it says it holds.
     pub fn doubts(&self, agent: &AgentIdentity, held: &[AttemptKey]) -> Vec<Doubt> {
         let sent_to =
             |entry: &&Entry| matches!(&entry.phase, Phase::Sent { agent: to } if to == agent);
         let doubt =
             |entry: &Entry| Doubt { key: entry.job.delivery.current_attempt(), sent: entry.sent };
-        let doubts = self.entries.values().filter(sent_to).map(doubt);
+        let doubts =
+            self.entries.values().filter(sent_to).filter(|entry| !entry.given_up).map(doubt);
         doubts.filter(|doubt| !held.contains(&doubt.key)).collect()
     }
 
@@ -41,6 +56,7 @@ impl Scheduler {
         let is_meant = entry.is_some_and(|entry| {
             matches!(entry.phase, Phase::Sent { .. })
                 && entry.sent == doubt.sent
+                && !entry.given_up
                 && entry.job.delivery.current_attempt() == doubt.key
         });
         if is_meant && job.delivery.current_attempt() == doubt.key {

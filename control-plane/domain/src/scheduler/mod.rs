@@ -127,6 +127,8 @@ struct Entry {
     phase: Phase,
     /// When it was sent; for finding what was concluded elsewhere.
     sent: Timestamp,
+    /// Being recorded as UNKNOWN, since its agent was lost.
+    given_up: bool,
 }
 
 /// The state machine. Every method takes the time; none blocks.

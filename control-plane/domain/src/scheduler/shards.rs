@@ -219,7 +219,12 @@ impl Scheduler {
         {
             lane.in_flight += 1;
         }
-        let entry = Entry { job: Arc::clone(&job), phase: Phase::Sent { agent }, sent: now };
+        let entry = Entry {
+            job: Arc::clone(&job),
+            phase: Phase::Sent { agent },
+            sent: now,
+            given_up: false,
+        };
         self.entries.insert(job.delivery.id, entry);
     }
 

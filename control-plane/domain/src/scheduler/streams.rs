@@ -211,16 +211,6 @@ impl Scheduler {
         self.entries.values().filter_map(|entry| agent(&entry.phase)).collect()
     }
 
-    /// What a lost agent had in flight; the caller concludes it as UNKNOWN.
-    pub fn held_by(&self, lost: &AgentIdentity) -> Vec<Arc<Job>> {
-        let is_there = |phase: &Phase| matches!(phase, Phase::Sent { agent } if agent == lost);
-        self.entries
-            .values()
-            .filter(|entry| is_there(&entry.phase))
-            .map(|entry| Arc::clone(&entry.job))
-            .collect()
-    }
-
     /// The stream of the region with the most credit that fits the payload.
     pub(super) fn choose_stream(&self, region: &Region, bytes: usize) -> Option<StreamId> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);

@@ -273,8 +273,11 @@ fn what_a_lost_agent_held_is_told_and_its_result_still_counts() {
     let one = publish(&mut scheduler, 1, at(1));
     scheduler.poll(at(1));
     scheduler.stream_closed(STREAM);
-    assert_eq!(scheduler.held_by(&identity(1)).len(), 1);
-    assert!(scheduler.held_by(&identity(2)).is_empty(), "another incarnation is another process");
+    assert_eq!(scheduler.doubts(&identity(1), &[]).len(), 1);
+    let others = scheduler.give_up_work_of(&identity(2));
+    assert!(others.is_empty(), "another incarnation is another process");
+    assert_eq!(scheduler.give_up_work_of(&identity(1)).len(), 1);
+    assert!(scheduler.doubts(&identity(1), &[]).is_empty(), "it is being recorded as UNKNOWN");
     assert!(scheduler.result_received(one.delivery.current_attempt()).is_some());
 }
 
