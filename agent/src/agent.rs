@@ -25,6 +25,7 @@ use crate::pool::Pool;
 use crate::replicas::Replicas;
 use crate::resolve::Resolver;
 use crate::session::Stopping;
+use crate::wall_clock::WallClock;
 
 /// How often unacknowledged results are looked at.
 pub const OVERDUE_CHECK: Duration = Duration::from_millis(250);
@@ -43,8 +44,10 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     let allow = AllowList::new(config.allow_subnets.iter().copied());
     let resolver = Resolver::new(allow, config.lookup_way.clone(), config.lookups.clone());
     let client = Client::new(resolver, pool);
-    let attempts = HttpAttempts { client, limits: config.response.clone() };
-    let desk = Desk::new(&config, Box::new(attempts), metrics);
+    let clock = Arc::<WallClock>::default();
+    let attempts =
+        HttpAttempts { client, limits: config.response.clone(), clock: Arc::clone(&clock) };
+    let desk = Desk::new(&config, Box::new(attempts), metrics, clock);
     let stopping = Stopping::default();
     let replicas = Arc::new(Replicas::new(
         &config.control_planes,

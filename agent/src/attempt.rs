@@ -8,6 +8,7 @@
 //! receiver looked at is sent again at once. It says what happened and judges
 //! nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -30,6 +31,7 @@ use crate::resolve::ResolveError;
 use crate::response::{announced_keep_alive, irregularities, reported_headers};
 use crate::subscriptions::{Settings, Subscription, Turn, Usable};
 use crate::telemetry::TraceHeaders;
+use crate::wall_clock::WallClock;
 
 /// A POST that was not processed is sent again so often within one attempt …
 const MAX_RESENDS: u32 = 5;
@@ -95,6 +97,7 @@ impl Failure {
 pub struct HttpAttempts {
     pub client: Client,
     pub limits: ResponseLimits,
+    pub clock: Arc<WallClock>,
 }
 
 #[async_trait]
@@ -149,7 +152,7 @@ impl HttpAttempts {
                 self.connection(subscription, &mut turn, reuse, seen).await?;
             let usable = usable(&settings)?;
             let version = lent.version();
-            let post = request::build(assignment, usable, trace, version, Moment::now())
+            let post = request::build(assignment, usable, trace, version, Moment::now(&self.clock))
                 .map_err(|error| Failure::new(Fact::InvalidRequest, error))?;
             seen.version = Some(version);
             seen.phase = Phase::Waiting;
@@ -193,7 +196,7 @@ impl HttpAttempts {
         turn: &mut Option<Turn>,
         reuse: Reuse,
         seen: &mut Seen,
-    ) -> Result<(std::sync::Arc<Settings>, Lent), Failure> {
+    ) -> Result<(Arc<Settings>, Lent), Failure> {
         loop {
             let settings = subscription.newest();
             let Usable { target, http1_only, .. } = usable(&settings)?;
@@ -363,7 +366,7 @@ mod tests {
         let subscription = subscriptions.get("", "", 0).unwrap();
         let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };
         let trace = TraceHeaders::default();
-        let attempts = HttpAttempts { client, limits };
+        let attempts = HttpAttempts { client, limits, clock: Arc::default() };
         let attempt = attempts.perform(&subscription, Assignment::default(), trace);
         assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
     }

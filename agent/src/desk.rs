@@ -27,6 +27,7 @@ use crate::key::{AttemptId, StreamId};
 use crate::metrics::{Metrics, fact_label};
 use crate::subscriptions::{Subscription, Subscriptions};
 use crate::telemetry::{TraceHeaders, attempt_span};
+use crate::wall_clock::WallClock;
 
 /// A message is kept under this, well below what gRPC takes.
 const MAX_RESULTS_BYTES: usize = 2 * 1024 * 1024;
@@ -52,6 +53,8 @@ pub struct Desk {
     results_per_message: usize,
     identity: Hello,
     metrics: Metrics,
+    /// What sessions tell of the time, and what they are told.
+    pub clock: Arc<WallClock>,
     state: Mutex<State>,
     last_stream: AtomicU64,
     settled: Notify,
@@ -102,7 +105,12 @@ impl State {
 
 impl Desk {
     /// A desk without streams.
-    pub fn new(config: &AgentConfig, attempts: Box<dyn Attempts>, metrics: Metrics) -> Arc<Self> {
+    pub fn new(
+        config: &AgentConfig,
+        attempts: Box<dyn Attempts>,
+        metrics: Metrics,
+        clock: Arc<WallClock>,
+    ) -> Arc<Self> {
         let capacity = Capacity::new(u64::from(config.max_in_flight), config.max_payload_bytes);
         let subscriptions =
             Subscriptions::new(config.max_subscriptions, config.connections.per_subscription);
@@ -123,6 +131,7 @@ impl Desk {
                 open_streams: Vec::new(),
             },
             metrics,
+            clock,
             state: Mutex::new(State {
                 holdings: Holdings::new(capacity, subscriptions),
                 outlets: HashMap::new(),
@@ -298,7 +307,8 @@ impl Desk {
     }
 
     /// The agent's part of the proof of life.
-    pub fn heartbeat(&self, wall_clock_us: i64) -> AgentHeartbeat {
+    pub fn heartbeat(&self) -> AgentHeartbeat {
+        let wall_clock_us = self.clock.reported_us();
         let state = self.state();
         let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         AgentHeartbeat {

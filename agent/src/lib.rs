@@ -55,6 +55,7 @@ mod target;
 pub mod telemetry;
 mod traffic;
 mod versions;
+mod wall_clock;
 
 /// An agent without its sockets: what connects and what POSTs is given to it.
 pub mod parts {
@@ -64,6 +65,7 @@ pub mod parts {
     pub use crate::session::{Heard, Said, Session, SessionError, Stopping};
     pub use crate::subscriptions::Subscription;
     pub use crate::telemetry::TraceHeaders;
+    pub use crate::wall_clock::WallClock;
 }
 
 pub use agent::run;

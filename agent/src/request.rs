@@ -25,6 +25,7 @@ use crate::headers::{
 use crate::signing::{Message, SigningError};
 use crate::subscriptions::Usable;
 use crate::telemetry::TraceHeaders;
+use crate::wall_clock::WallClock;
 
 const AGENT_NAME: HeaderValue =
     HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
@@ -58,8 +59,8 @@ pub struct Moment {
 
 impl Moment {
     /// This moment.
-    pub fn now() -> Self {
-        Self { wall: SystemTime::now(), steady: Instant::now() }
+    pub fn now(clock: &WallClock) -> Self {
+        Self { wall: clock.time_to_sign_by(), steady: Instant::now() }
     }
 }
 
@@ -302,7 +303,7 @@ mod tests {
         let usable = Usable::from_wire(&update, Instant::now()).unwrap();
         let event_id = Bytes::from_static(b"\x01\xa2\x11\x13\x30\xfb\x70\x01\x80\0\0\0\0\0\0\0");
         let assignment = Assignment { event_id, ..assignment() };
-        let now = Moment::now();
+        let now = Moment::now(&WallClock::default());
         let trace = TraceHeaders::default();
         let built = build(&assignment, &usable, &trace, Version::HTTP_11, now).unwrap();
         let (head, body) = built.into_parts();

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -160,6 +160,7 @@ impl Session {
         let Stopping { draining, closing, .. } = self.stopping.clone();
         let (said, wake) = (self.said.clone(), Arc::clone(&self.wake));
         let mut said_draining = false;
+        let mut clock_steps = self.desk.clock.steps();
         loop {
             let outgoing = !self.answers.is_empty() || self.desk.has_outgoing(self.begun.id);
             tokio::select! {
@@ -180,6 +181,8 @@ impl Session {
                 // Whatever else ends in this turn of the runtime goes along.
                 () = wake.notified() => yield_now().await,
                 _ = heartbeat.tick() => self.queue_heartbeat(),
+                // Whoever gives work is to know at once. The sender lives in the desk.
+                _ = clock_steps.changed() => self.queue_heartbeat(),
                 () = &mut watch => {
                     self.check_silence()?;
                     let next = Instant::now() + self.silence_limit / 4;
@@ -209,6 +212,7 @@ impl Session {
                 self.answers.push_back(Say::Inventory(inventory));
             }
             Some(Hear::Heartbeat(heartbeat)) => {
+                self.desk.clock.hear_replica(heartbeat.wall_clock_us, self.last_heard);
                 self.desk.report_backlog(self.begun.id, heartbeat.backlog);
             }
             Some(Hear::Drain(_)) => self.stopping.asked.cancel(),
@@ -233,7 +237,7 @@ impl Session {
         // One that could not be sent yet is proof enough.
         let waits = self.answers.iter().any(|say| matches!(say, Say::Heartbeat(_)));
         if !waits {
-            let heartbeat = self.desk.heartbeat(wall_clock_us());
+            let heartbeat = self.desk.heartbeat();
             self.answers.push_back(Say::Heartbeat(heartbeat));
         }
     }
@@ -269,12 +273,4 @@ fn bounded(asked: Option<prost_types::Duration>, otherwise: Duration) -> Duratio
         .and_then(|duration| Duration::try_from(duration).ok())
         .unwrap_or(otherwise)
         .clamp(MIN_INTERVAL, MAX_INTERVAL)
-}
-
-fn wall_clock_us() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_micros()).ok())
-        .unwrap_or(0)
 }

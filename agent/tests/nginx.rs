@@ -107,7 +107,7 @@ async fn posts_all_arrive_once(version: &str, settings: &str) {
     subscription.request_timeout = Some(prost_types::Duration { seconds: 20, nanos: 0 });
     stream.say(Say::SubscriptionUpdate(subscription)).await;
     let backlog = u64::from(POSTS);
-    stream.say(Say::Heartbeat(wire::ReplicaHeartbeat { backlog })).await;
+    stream.say(Say::Heartbeat(wire::ReplicaHeartbeat { backlog, wall_clock_us: 0 })).await;
     let (mut assigned, mut done) = (0, 0);
     while done < POSTS {
         let credit = u32::try_from(stream.credit.assignments).unwrap().max(1);

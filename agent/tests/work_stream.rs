@@ -36,7 +36,7 @@ async fn unacknowledged_results_stop_the_posts() {
     let _agent = start(config);
     let mut stream = replica.stream().await;
     ready(&stream, &receiver).await;
-    let heartbeat = wire::ReplicaHeartbeat { backlog: 100 };
+    let heartbeat = wire::ReplicaHeartbeat { backlog: 100, wall_clock_us: 0 };
     stream.say(Say::Heartbeat(heartbeat)).await;
     let mut assigned = 0;
     let mut results = Vec::new();

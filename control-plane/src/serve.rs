@@ -102,6 +102,7 @@ pub async fn start(
     let (flow, mut tasks, health) = (assembled.flow, assembled.tasks, assembled.health);
     flow.event_types.refresh().await.context("reading the event types")?;
     flow.enter().await?;
+    flow.read_holds().await.context("reading holds")?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 

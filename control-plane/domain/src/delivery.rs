@@ -232,7 +232,7 @@ impl AttemptRecord {
             event_type: delivery.event_type.clone(),
             outcome: Outcome::Unknown,
             http_status: None,
-            start_time: now,
+            start_time: delivery.id.no_earlier(now),
             timings: Timings::default(),
             response_headers: Vec::new(),
             response_body: Bytes::new(),
@@ -298,13 +298,23 @@ pub struct Moment {
     pub random: f64,
 }
 
+/// How long a receiver asked to be left alone, as far as it is granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantedWait {
+    pub span: Duration,
+    /// Whether he spoke for his whole endpoint: then the subscription is held, and the
+    /// wait is no time that counts towards a deadline.
+    pub holds: bool,
+}
+
 /// What the result of a delivery's current attempt makes of it.
 ///
-/// `retry_after` is the receiver's wish, already cut to the installation's limit.
+/// No delivery ends because of a wait that its receiver asked for: whether there is
+/// time for another attempt is asked of the timetable alone.
 pub fn conclude(
     delivery: &Delivery,
     outcome: Outcome,
-    retry_after: Option<Duration>,
+    wait: Option<GrantedWait>,
     policy: &RetryPolicy,
     moment: Moment,
 ) -> Transition {
@@ -313,15 +323,12 @@ pub fn conclude(
     }
     let unknown_before = delivery.attempts.saturating_sub(delivery.failures + 1);
     if outcome == Outcome::Unknown && unknown_before < FREE_UNKNOWN_ATTEMPTS {
-        return again_unless_expired(delivery, delivery.failures, Duration::ZERO, moment);
+        return again_unless_expired(delivery, delivery.failures, Duration::ZERO, None, moment);
     }
     let failures = delivery.failures + 1;
     match policy.next_delay(failures, moment.random) {
         None => exhausted(EndReason::AttemptsExhausted),
-        Some(delay) => {
-            let delay = delay.max(retry_after.unwrap_or_default());
-            again_unless_expired(delivery, failures, delay, moment)
-        }
+        Some(delay) => again_unless_expired(delivery, failures, delay, wait, moment),
     }
 }
 
@@ -329,14 +336,23 @@ fn again_unless_expired(
     delivery: &Delivery,
     failures: u32,
     delay: Duration,
+    wait: Option<GrantedWait>,
     at: Moment,
 ) -> Transition {
     if at.running + delay > delivery.deadline {
         // A test without retries is given no time for a second attempt.
-        exhausted(if delivery.test { EndReason::AttemptsExhausted } else { EndReason::Expired })
-    } else {
-        Transition::Retry { due: at.now + delay, failures }
+        return exhausted(match delivery.test {
+            true => EndReason::AttemptsExhausted,
+            false => EndReason::Expired,
+        });
     }
+    let wait = match wait {
+        None => Duration::ZERO,
+        Some(GrantedWait { span, holds: true }) => span,
+        // Its time runs on, and the last of it is for one more attempt.
+        Some(GrantedWait { span, holds: false }) => span.min(delivery.deadline.since(at.running)),
+    };
+    Transition::Retry { due: at.now + delay.max(wait), failures }
 }
 
 const fn exhausted(reason: EndReason) -> Transition {

@@ -62,13 +62,34 @@ fn the_tenth_failure_of_the_standard_timetable_exhausts() {
 #[test]
 fn retry_after_postpones_but_never_hastens() {
     let policy = RetryPolicy::default();
-    let after = |wish| match conclude(&delivery(1, 0), Outcome::HttpStatus, wish, &policy, moment())
-    {
-        Transition::Retry { due, .. } => due.since(NOW),
-        Transition::End { .. } => panic!("ended"),
+    for holds in [false, true] {
+        let after = |seconds| {
+            let wait = Some(GrantedWait { span: Duration::from_secs(seconds), holds });
+            match conclude(&delivery(1, 0), Outcome::HttpStatus, wait, &policy, moment()) {
+                Transition::Retry { due, .. } => due.since(NOW).as_secs(),
+                Transition::End { .. } => panic!("ended"),
+            }
+        };
+        assert_eq!((after(1), after(60)), (5, 60));
+    }
+}
+
+#[test]
+fn no_delivery_ends_because_of_a_retry_after() {
+    let policy = RetryPolicy::default();
+    let mut short = delivery(1, 0);
+    short.deadline = NOW + Duration::from_secs(10);
+    let after = |holds| {
+        let wait = Some(GrantedWait { span: Duration::from_secs(30), holds });
+        conclude(&short, Outcome::HttpStatus, wait, &policy, moment())
     };
-    assert_eq!(after(Some(Duration::from_secs(1))), Duration::from_secs(5));
-    assert_eq!(after(Some(Duration::from_secs(60))), Duration::from_secs(60));
+    let due = |seconds| Transition::Retry { due: NOW + Duration::from_secs(seconds), failures: 1 };
+    assert_eq!(after(true), due(30), "while it is held its time stands still");
+    assert_eq!(after(false), due(10), "while it is not, its last moment is used");
+    let spent = delivery(10, 9);
+    let wait = Some(GrantedWait { span: Duration::from_secs(30), holds: true });
+    let end = conclude(&spent, Outcome::HttpStatus, wait, &policy, moment());
+    assert_eq!(end, exhausted(EndReason::AttemptsExhausted));
 }
 
 #[test]

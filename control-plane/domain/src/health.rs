@@ -5,7 +5,8 @@
 //! attempts in flight, a [`Breaker`] that takes a dead endpoint out of the ring
 //! and probes it, and a [`Hold`] that the receiver asked for. Guarantees that
 //! the window stays within its bounds, that one bad delivery never opens the
-//! breaker, and that an open breaker always comes to another probe.
+//! breaker, that an open breaker always comes to another probe, and that what was held
+//! is resumed by one attempt.
 
 use std::time::Duration;
 
@@ -86,6 +87,13 @@ impl Window {
     /// Until when nothing may be begun, if so.
     pub fn rests(&self, now: Timestamp) -> Option<Timestamp> {
         (now < self.rest_until).then_some(self.rest_until)
+    }
+
+    /// Begins anew, no wider than a new endpoint's: it was sent nothing for a while.
+    pub fn restart(&mut self) {
+        self.size = self.size.min(self.config.initial.max(self.config.min));
+        self.progress = 0;
+        self.doubling = true;
     }
 
     pub fn on_success(&mut self, latency: Duration, now: Timestamp) {
@@ -299,20 +307,81 @@ impl Breaker {
     }
 }
 
-/// Until when a receiver asked to be left alone (Retry-After on 429 and 503).
+/// Until when a receiver asked to be left alone (Retry-After on 429 and 503). After it
+/// one attempt goes first, as behind a breaker: what was held does not meet a receiver
+/// who may not be back all at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
-    until: Option<Timestamp>,
+    phase: HoldPhase,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum HoldPhase {
+    #[default]
+    Free,
+    Held {
+        until: Timestamp,
+    },
+    /// The first attempt after it is under way.
+    Resuming {
+        lost_at: Timestamp,
+    },
 }
 
 impl Hold {
     /// Holds until then, or longer if it was held for longer already.
     pub fn hold_until(&mut self, until: Timestamp) {
-        self.until = self.until.max(Some(until));
+        let until = match self.phase {
+            HoldPhase::Held { until: known } => known.max(until),
+            HoldPhase::Free | HoldPhase::Resuming { .. } => until,
+        };
+        self.phase = HoldPhase::Held { until };
     }
 
     /// Until when it is held, if it is.
     pub fn held(&self, now: Timestamp) -> Option<Timestamp> {
-        self.until.filter(|until| now < *until)
+        match self.phase {
+            HoldPhase::Held { until } if now < until => Some(until),
+            _ => None,
+        }
+    }
+
+    pub fn may_dispatch(&self, now: Timestamp) -> Permission {
+        match self.phase {
+            HoldPhase::Free => Permission::Yes,
+            HoldPhase::Held { until: at } | HoldPhase::Resuming { lost_at: at } => {
+                if now < at {
+                    Permission::No { until: at }
+                } else {
+                    Permission::Probe
+                }
+            }
+        }
+    }
+
+    /// Notes that the first attempt after it began; without a result after `patience` it
+    /// is taken for lost.
+    pub fn attempt_started(&mut self, now: Timestamp, patience: Duration) {
+        if self.phase != HoldPhase::Free {
+            self.phase = HoldPhase::Resuming { lost_at: now + patience };
+        }
+    }
+
+    /// Notes that it came to nothing: it was never sent, or nobody knows. Another may
+    /// begin at once.
+    pub fn attempt_abandoned(&mut self, now: Timestamp) {
+        if matches!(self.phase, HoldPhase::Resuming { .. }) {
+            self.phase = HoldPhase::Held { until: now };
+        }
+    }
+
+    /// An attempt's result came; whether it ends the hold. What was begun before it
+    /// does not.
+    pub fn on_attempt_result(&mut self) -> bool {
+        let ends = matches!(self.phase, HoldPhase::Resuming { .. });
+        if ends {
+            self.phase = HoldPhase::Free;
+        }
+        ends
     }
 }

@@ -115,6 +115,13 @@ macro_rules! uuid_id {
             pub fn time(self) -> Timestamp {
                 uuid_time(self.0)
             }
+
+            /// `at`, or the id's own time where that is later. What happens to
+            /// something happens after it was made, whatever a clock says that was set
+            /// back since; rows are found by it.
+            pub fn no_earlier(self, at: Timestamp) -> Timestamp {
+                at.max(self.time())
+            }
         }
 
         impl FromStr for $type {
@@ -223,6 +230,8 @@ mod tests {
         assert_eq!(id.time(), now.truncate_to_millis());
         let later = EventId::new(now + std::time::Duration::from_millis(1), [0; 10]);
         assert!(later > id);
+        assert_eq!(id.no_earlier(Timestamp::default()), id.time());
+        assert_eq!(id.no_earlier(now), now);
         assert_eq!("evt_x".parse::<EventId>(), Err(IdError::Uuid("evt_")));
         assert!(id.to_string().to_uppercase().parse::<EventId>().is_err());
     }

@@ -3,8 +3,8 @@
 //! Fed by a subscription's policy, the number of its delivery's failures, what
 //! the receiver said in Retry-After, and a random number; feeds
 //! [`crate::delivery::conclude`] the delay. Guarantees that every policy ends:
-//! the attempts are counted, each delay is bounded, and so is the age of a
-//! delivery (rule 11).
+//! the attempts are counted, each delay is bounded, what a receiver asks for
+//! included, and so is the age of a delivery (rule 11).
 
 use std::time::Duration;
 
@@ -33,6 +33,12 @@ pub const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What a deadline allows above the timetable: for attempts' own time, and for
 /// waiting one's turn.
 pub const DEADLINE_GRACE: Duration = Duration::from_secs(3600);
+
+/// The longest wait that a policy may grant to a receiver who asks for one.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// What a policy grants that says nothing: enough for a receiver's maintenance, and
+/// little beside what a mistake of his may ask for.
+pub const DEFAULT_MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -119,12 +125,15 @@ pub struct RetryPolicy {
     pub jitter_percent: u8,
     /// How long after its event's commit a delivery may still be tried.
     pub max_age: Option<Duration>,
+    /// How long a receiver is left alone at most when he asks for it in Retry-After.
+    pub max_retry_after: Option<Duration>,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
         let timetable = Timetable::Standard;
-        Self { timetable, jitter_percent: DEFAULT_JITTER_PERCENT, max_age: None }
+        let jitter_percent = DEFAULT_JITTER_PERCENT;
+        Self { timetable, jitter_percent, max_age: None, max_retry_after: None }
     }
 }
 
@@ -147,6 +156,21 @@ impl RetryPolicy {
         }
         let factor = 1.0 + (2.0 * random - 1.0) * f64::from(self.jitter_percent) / 100.0;
         Some(Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay))
+    }
+
+    /// How long a receiver who asks for `wish` in Retry-After is left alone.
+    pub fn granted(&self, wish: Duration) -> Duration {
+        wish.min(self.max_retry_after.unwrap_or(DEFAULT_MAX_RETRY_AFTER))
+    }
+
+    /// The longest delay, with jitter, after each number of counted failures from 0 on
+    /// that leaves an attempt.
+    pub fn longest_delays(&self) -> Vec<Duration> {
+        let longest =
+            |delay: Duration| delay.saturating_mul(100 + u32::from(self.jitter_percent)) / 100;
+        (0..self.timetable.attempts())
+            .filter_map(|failures| self.delay_after(failures).map(longest))
+            .collect()
     }
 
     /// How long the whole timetable takes, before jitter.
@@ -183,6 +207,9 @@ impl RetryPolicy {
                 wrong.add("max_age", why.to_owned());
             }
             _ => {}
+        }
+        if self.max_retry_after.is_some_and(|longest| longest > MAX_RETRY_AFTER) {
+            wrong.add("max_retry_after", "must be 0 s to 24 h".to_owned());
         }
         if wrong.0.is_empty() { Ok(()) } else { Err(wrong.0) }
     }
@@ -256,19 +283,42 @@ const HTTP_DATES: [&str; 3] =
 /// Longer than any form of the field, so that a hostile one costs nothing.
 const MAX_RETRY_AFTER_BYTES: usize = 64;
 
-/// How long a Retry-After field asks to wait; `None` when it makes no sense.
-pub fn parse_retry_after(value: &[u8], now: Timestamp) -> Option<Duration> {
+/// A number of seconds as large as this (it would be 32 years) is a time since the Unix
+/// epoch; one as large as the other is such a time in milliseconds.
+const EPOCH_SECONDS: u64 = 1_000_000_000;
+const EPOCH_MILLISECONDS: u64 = 1_000_000_000_000;
+
+/// How long a Retry-After field (RFC 9110, 10.2.3) asks to wait; `None` when it makes
+/// no sense. A time in it is the receiver's: how far it is off is told by the response's
+/// own Date, `date`, where that is one, and by our clock otherwise.
+pub fn parse_retry_after(value: &[u8], date: Option<&[u8]>, now: Timestamp) -> Option<Duration> {
     let value = value.trim_ascii();
     if value.is_empty() || value.len() > MAX_RETRY_AFTER_BYTES {
         return None;
     }
+    let receivers_now = || date.and_then(parse_http_date).unwrap_or(now);
     if value.iter().all(u8::is_ascii_digit) {
-        let seconds = std::str::from_utf8(value).ok()?.parse::<u64>().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds));
+        let number = std::str::from_utf8(value).ok()?.parse::<u64>().unwrap_or(u64::MAX);
+        let micros_each = match number {
+            0..EPOCH_SECONDS => return Some(Duration::from_secs(number)),
+            EPOCH_SECONDS..EPOCH_MILLISECONDS => 1_000_000,
+            EPOCH_MILLISECONDS.. => 1_000,
+        };
+        let micros = i64::try_from(number).ok().and_then(|n| n.checked_mul(micros_each));
+        return Some(micros.map_or(Timestamp::MAX, Timestamp::from_micros).since(receivers_now()));
+    }
+    Some(parse_http_date(value)?.since(receivers_now()))
+}
+
+/// An HTTP-date in any of its forms.
+fn parse_http_date(value: &[u8]) -> Option<Timestamp> {
+    let value = value.trim_ascii();
+    if value.len() > MAX_RETRY_AFTER_BYTES {
+        return None;
     }
     let date = HTTP_DATES.iter().find_map(|form| {
         let civil = BrokenDownTime::parse(form, value).ok()?.to_datetime().ok()?;
         Offset::UTC.to_timestamp(civil).ok()
     })?;
-    Some(Timestamp::from_micros(date.as_microsecond()).since(now))
+    Some(Timestamp::from_micros(date.as_microsecond()))
 }

@@ -7,6 +7,8 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since the Unix epoch.
@@ -55,8 +57,10 @@ impl Sub<Duration> for Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(time) => time.fmt(f),
+        // [`jiff::Timestamp`] ends a day before the calendar does.
+        let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+        match epoch.checked_add(SignedDuration::from_micros(self.0)) {
+            Ok(time) => write!(f, "{time}Z"),
             Err(_) => write!(f, "{} µs", self.0),
         }
     }
@@ -98,6 +102,44 @@ impl StoppedClock {
     }
 }
 
+/// Counts the time during which a receiver was left alone because it asked for that:
+/// like [`StoppedClock`], but the end is known when it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HoldClock {
+    /// Held time before the latest hold.
+    pub total: Duration,
+    /// The latest hold's beginning and end.
+    pub since: Timestamp,
+    pub until: Timestamp,
+}
+
+impl HoldClock {
+    /// Held time up to `now`; the latest hold ended, at the latest, by `ended`, if that
+    /// was after it began.
+    pub fn elapsed(&self, now: Timestamp, ended: Timestamp) -> Duration {
+        self.total + self.end(ended).min(now).since(self.since)
+    }
+
+    /// When the latest hold ends, or ended by something that came between.
+    fn end(&self, ended: Timestamp) -> Timestamp {
+        if ended > self.since { self.until.min(ended) } else { self.until }
+    }
+
+    /// Until when it holds, if it does.
+    pub fn held(&self, now: Timestamp, ended: Timestamp) -> Option<Timestamp> {
+        Some(self.end(ended)).filter(|until| now < *until)
+    }
+
+    /// A hold from `now` until `until`, as long as the present one at least.
+    pub fn hold(&mut self, now: Timestamp, until: Timestamp, ended: Timestamp) {
+        if self.held(now, ended).is_some() {
+            self.until = self.until.max(until);
+        } else {
+            *self = Self { total: self.elapsed(now, ended), since: now, until };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +165,34 @@ mod tests {
     #[test]
     fn timestamps_print_as_rfc_3339() {
         assert_eq!(at(1_700_000_000).to_string(), "2023-11-14T22:13:20Z");
+        assert_eq!(Timestamp::from_micros(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+        assert_eq!(at(253_402_300_799).to_string(), "9999-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn held_time_counts_once_and_to_its_end() {
+        let never = at(0);
+        let mut clock = HoldClock::default();
+        assert_eq!(clock.elapsed(at(5), never), Duration::ZERO);
+        clock.hold(at(10), at(40), never);
+        clock.hold(at(12), at(42), never);
+        clock.hold(at(13), at(20), never);
+        assert_eq!(clock.held(at(41), never), Some(at(42)));
+        assert_eq!(clock.elapsed(at(30), never), Duration::from_secs(20));
+        assert_eq!(clock.elapsed(at(99), never), Duration::from_secs(32));
+        clock.hold(at(100), at(110), never);
+        assert_eq!(clock.elapsed(at(105), never), Duration::from_secs(37));
+        assert_eq!(clock.elapsed(at(200), never), Duration::from_secs(42));
+    }
+
+    #[test]
+    fn a_hold_ends_early_by_what_came_between() {
+        let mut clock = HoldClock::default();
+        clock.hold(at(10), at(40), at(5));
+        assert_eq!(clock.held(at(20), at(5)), Some(at(40)));
+        assert_eq!(clock.held(at(20), at(15)), None);
+        assert_eq!(clock.elapsed(at(20), at(15)), Duration::from_secs(5));
+        clock.hold(at(20), at(30), at(15));
+        assert_eq!(clock.elapsed(at(50), at(15)), Duration::from_secs(15));
     }
 }

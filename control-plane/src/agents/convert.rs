@@ -98,7 +98,11 @@ pub fn report(
     let age = span(result.age).unwrap_or_default();
     let retry_after = match result.retry_after.as_ref() {
         [] => None,
-        value => parse_retry_after(value, now),
+        value => {
+            let date =
+                result.response_headers.iter().find(|one| one.name.eq_ignore_ascii_case("date"));
+            parse_retry_after(value, date.map(|date| &*date.value), now)
+        }
     };
     let record = AttemptRecord {
         key: attempt,
@@ -107,7 +111,7 @@ pub fn report(
         event_type: result.event_type,
         outcome,
         http_status,
-        start_time: now - age,
+        start_time: attempt.delivery.no_earlier(now - age),
         timings: timings(result.timings.unwrap_or_default()),
         response_headers: result
             .response_headers

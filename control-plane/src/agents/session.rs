@@ -154,7 +154,10 @@ fn heartbeats(
             tokio::time::sleep(interval).await;
         }
         let backlog = flow.dispatcher.look(|scheduler, _| scheduler.backlog(&region));
-        let beat = ReplicaHeartbeat { backlog: u64::try_from(backlog).unwrap_or(u64::MAX) };
+        let beat = ReplicaHeartbeat {
+            backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
+            wall_clock_us: flow.clock.now().as_micros(),
+        };
         Some((Ok(say(Say::Heartbeat(beat))), (flow, region, true)))
     })
 }

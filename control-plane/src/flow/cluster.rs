@@ -17,9 +17,13 @@ use tokio::time::Instant;
 
 use super::Owner;
 use super::hearing::Hearing;
+use super::holds::Holds;
 
 /// Longer than the database goes on with a statement whose caller is gone.
 const STATEMENT: Duration = Duration::from_secs(12);
+/// Two replicas' heartbeats may come to the database in another order than they read its
+/// clock.
+const ROUND_TRIP: Duration = Duration::from_secs(1);
 /// A database whose clock has moved this far from ours has jumped (rule 15).
 const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
@@ -42,6 +46,7 @@ struct Inner {
     /// Since when the database's clock is where this machine's is, and ours is not.
     alone_since: RwLock<Option<Instant>>,
     has_left: AtomicBool,
+    holds: Holds,
 }
 
 /// Everybody's state as last read. Cheap to clone.
@@ -73,6 +78,7 @@ impl Cluster {
             clock_is_off: AtomicBool::new(false),
             alone_since: RwLock::new(None),
             has_left: AtomicBool::new(false),
+            holds: Holds::default(),
         }))
     }
 
@@ -214,12 +220,18 @@ impl Cluster {
     }
 
     /// A subscription's running clock: it stands still while the subscription is
-    /// paused, or its region has no agent (rule 11).
+    /// paused, its region has no agent (rule 11), or its receiver asked to be left alone.
     pub fn running(&self, subscription: &Subscription, now: Timestamp) -> Timestamp {
         let view = self.view();
         let region = view.regions.iter().find(|r| r.region == subscription.settings.region);
         let without_agent = region.map_or(Duration::ZERO, |r| r.clock.elapsed(now));
-        subscription.paused_clock.running(now) - without_agent
+        let held = self.0.holds.elapsed(subscription, now);
+        subscription.paused_clock.running(now) - without_agent - held
+    }
+
+    /// What receivers asked for.
+    pub(super) fn holds(&self) -> &Holds {
+        &self.0.holds
     }
 
     /// Whether any replica heard this very process of an agent lately, and no
@@ -231,7 +243,11 @@ impl Cluster {
         if !hearing.hears(Instant::now()) {
             return true;
         }
-        let namesakes = view.agents.iter().filter(|seen| seen.agent == agent.agent);
+        // What was heard later than now was heard by a clock that was set back since.
+        let namesakes = view
+            .agents
+            .iter()
+            .filter(|seen| seen.agent == agent.agent && seen.heard <= view.now + ROUND_TRIP);
         let mut heard = hearing.since();
         if let Some(latest) = namesakes.max_by_key(|seen| seen.heard) {
             if latest.incarnation == agent.incarnation {
@@ -266,6 +282,12 @@ impl Cluster {
         let hearing = self.hearing();
         hearing.hears(Instant::now())
             && self.view().now.since(hearing.since()) >= hearing.patience(self.0.lost_after)
+    }
+
+    /// The database's clock was set lately: by it leases that others still extend may
+    /// seem to be over.
+    pub(super) fn clock_was_set(&self) -> bool {
+        self.hearing().clock_was_set(Instant::now(), self.0.lost_after)
     }
 
     /// Counts the sweeps.

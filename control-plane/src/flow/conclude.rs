@@ -31,7 +31,7 @@ use postrider_store::{Concluded, Conclusion, KeyEnd, StoreError, StoreResult, St
 use super::dispatch::StreamMessage;
 use super::group::{Bounds, Entrance, Exit, Refused, group};
 use super::{Owner, Parts, ordering};
-use gone::is_gone;
+use gone::{GONE_HOLD, is_gone};
 pub use kept::ResultCommits;
 use streaks::BatchStreaks;
 use writer::Left;
@@ -94,6 +94,8 @@ pub fn new(parts: Parts) -> (Concluder, ConcludeWriter) {
 struct Decided {
     report: Report,
     transition: Transition,
+    /// How long the receiver is left alone that asked for it.
+    hold: Option<Duration>,
     key_end: Option<KeyEnd>,
     /// The ordering key in which another may go once this is durable.
     freed: Option<OrderedKey>,
@@ -162,7 +164,7 @@ impl ConcludeWriter {
                 return Err((error, report));
             }
         };
-        let transition = self.transition(&mut report, delivery, subscription.as_deref());
+        let (transition, hold) = self.transition(&mut report, delivery, subscription.as_deref());
         let (record, known) = (&report.record, subscription.as_deref());
         let news = self.news(record, delivery, known, transition, streaks).await;
         let (streak, announcement) = match news {
@@ -178,7 +180,16 @@ impl ConcludeWriter {
         let ends = matches!(transition, Transition::End { .. });
         let freed = delivery.ordered_key().filter(|_| ends);
         report.seen = seen;
-        Ok(Ok(Decided { report, transition, subscription, streak, announcement, key_end, freed }))
+        Ok(Ok(Decided {
+            report,
+            transition,
+            hold,
+            subscription,
+            streak,
+            announcement,
+            key_end,
+            freed,
+        }))
     }
 
     fn transition(
@@ -186,7 +197,7 @@ impl ConcludeWriter {
         report: &mut Report,
         delivery: &Delivery,
         subscription: Option<&Subscription>,
-    ) -> Transition {
+    ) -> (Transition, Option<Duration>) {
         let now = self.parts.clock.now();
         let record = Arc::make_mut(&mut report.record);
         record.trigger = delivery.trigger;
@@ -194,27 +205,27 @@ impl ConcludeWriter {
         let Some(subscription) = subscription else {
             if report.answered && record.http_status.is_some_and(|s| (200..300).contains(&s)) {
                 record.outcome = Outcome::Succeeded;
-                return Transition::End { state: DeliveryState::Succeeded, reason: None };
+                return (Transition::End { state: DeliveryState::Succeeded, reason: None }, None);
             }
             let reason = Some(EndReason::SubscriptionDeleted);
-            return Transition::End { state: DeliveryState::Cancelled, reason };
+            return (Transition::End { state: DeliveryState::Cancelled, reason }, None);
         };
         if report.answered {
             record.judge(&subscription.settings.success);
         }
-        let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
         let moment = Moment {
             now,
             running: self.parts.cluster.running(subscription, now),
             random: rand::random(),
         };
-        let retry_after = report.retry_after.map(|wish| wish.min(limit));
         let policy = &subscription.settings.retry;
-        let transition = conclude(delivery, record.outcome, retry_after, policy, moment);
+        let outcome = record.outcome;
+        let wait = self.granted_wait(report, subscription);
+        let transition = conclude(delivery, outcome, wait, policy, moment);
         if let Transition::Retry { due, .. } = transition {
-            record.next_attempt_time = Some(due);
+            Arc::make_mut(&mut report.record).next_attempt_time = Some(due);
         }
-        transition
+        (transition, wait.filter(|wait| wait.holds).map(|wait| wait.span))
     }
 
     /// The subscription of a result, unless it is deleted.
@@ -231,6 +242,7 @@ impl ConcludeWriter {
     /// Tells everybody whom a durable conclusion concerns.
     fn applied(&self, applied: Vec<Decided>) {
         self.note_streaks(&applied);
+        self.begin_holds(&applied);
         let mut turns = news::BreakerTurns::default();
         self.parts.dispatcher.with(|scheduler, now| {
             for one in &applied {
@@ -238,7 +250,7 @@ impl ConcludeWriter {
                 let feedback = Feedback {
                     outcome: record.outcome,
                     latency: record.timings.total,
-                    hold: self.hold(&one.report),
+                    hold: one.hold.or(is_gone(record).then_some(GONE_HOLD)),
                     transition: one.transition,
                 };
                 if one.report.seen.is_none() {

@@ -11,6 +11,9 @@ use tokio::time::Instant;
 
 /// After so long without a look at everybody, what others heard meanwhile is not known.
 const DEAF: Duration = Duration::from_secs(3);
+/// No answer is underway for so long: a database whose clock is further ahead of what it
+/// was expected to be was set.
+const SET_AHEAD: Duration = Duration::from_secs(30);
 /// So many gaps in a row make slowness last: then it is how this database is.
 const LASTING: usize = 4;
 
@@ -21,13 +24,15 @@ pub struct Hearing {
     /// agent lives.
     since: Timestamp,
     last: Option<(Instant, Timestamp)>,
+    /// When the database's clock was last found to have been set.
+    set: Option<Instant>,
     /// The times between the last looks, the newest first.
     gaps: [Duration; LASTING],
 }
 
 impl Hearing {
     pub fn new(at: Timestamp) -> Self {
-        Self { since: at, last: None, gaps: [Duration::ZERO; LASTING] }
+        Self { since: at, last: None, set: None, gaps: [Duration::ZERO; LASTING] }
     }
 
     /// The database told everybody's state as of `now`, and it came at `at`.
@@ -36,8 +41,17 @@ impl Hearing {
             self.since = now;
             return;
         };
+        // Nothing that was heard by a clock that was set since can be compared with what
+        // is heard now: all begins anew.
+        let passed = at.saturating_duration_since(last_at);
+        let expected = last_now + passed;
+        if now < last_now || now.since(expected) > SET_AHEAD {
+            self.set = Some(at);
+            self.since = now;
+            return;
+        }
         // An answer may have lain here, unread, while the process stood still.
-        let gap = now.since(last_now).max(at.saturating_duration_since(last_at));
+        let gap = now.since(last_now).max(passed);
         let before = self.gaps;
         let [first, second, third, _] = before;
         self.gaps = [gap, first, second, third];
@@ -46,6 +60,11 @@ impl Hearing {
         if gap > DEAF && !usual {
             self.since = now;
         }
+    }
+
+    /// Whether the database's clock was set within `span`.
+    pub fn clock_was_set(&self, at: Instant, span: Duration) -> bool {
+        self.set.is_some_and(|set| at.saturating_duration_since(set) < span)
     }
 
     /// When this replica began to hear, or began again.
@@ -142,5 +161,25 @@ mod tests {
             look(&mut hearing, 1);
         }
         assert_eq!(hearing.patience(LOST_AFTER), LOST_AFTER);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_begins_it_again_and_is_not_waited_for() {
+        let mut hearing = Hearing::new(START);
+        let (at, second) = (Instant::now(), Duration::from_secs(1));
+        let wrong = Duration::from_secs(600);
+        hearing.hear(START, at);
+        assert!(!hearing.clock_was_set(at, LOST_AFTER));
+        // Ahead for as long as thirteen seconds, and back.
+        for beat in 1..14 {
+            hearing.hear(START + wrong + second * beat, at + second * beat);
+        }
+        assert_eq!(hearing.since(), START + wrong + second);
+        assert!(!hearing.clock_was_set(at + second * 13, LOST_AFTER));
+        let back = (START + second * 14, at + second * 14);
+        hearing.hear(back.0, back.1);
+        assert_eq!(hearing.since(), back.0, "what is awaited comes ten minutes earlier");
+        assert!(hearing.clock_was_set(back.1, LOST_AFTER) && hearing.hears(back.1));
+        assert_eq!(hearing.patience(LOST_AFTER), LOST_AFTER, "no gap was that long");
     }
 }

@@ -12,6 +12,7 @@
 //! - `reap`: lost work, found.
 //! - `own`: shards and leases; `heartbeat`: signs of life; `cluster`: what the others
 //!   told; `namesakes`: processes that call themselves alike.
+//! - `holds`: receivers that asked to be left alone; `set_back`: clocks set back.
 //! - `tenants`: the configuration as last read, and changing it.
 //! - `catalogue`: the event types as last read, and changing them.
 //! - `ordering`: whose turn it is in each ordering key.
@@ -30,6 +31,7 @@ pub(crate) mod faults;
 pub(crate) mod group;
 mod hearing;
 mod heartbeat;
+mod holds;
 pub mod manual;
 mod namesakes;
 pub mod notices;
@@ -40,6 +42,7 @@ pub mod publish;
 pub mod reap;
 pub mod reconcile;
 pub mod retry;
+mod set_back;
 pub mod streaks;
 pub mod tenants;
 mod vacancy;

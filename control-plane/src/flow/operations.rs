@@ -17,7 +17,7 @@ use std::time::Duration;
 use postrider_domain::delivery::{Delivery, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, Epoch, OperationId, SubscriptionKey, TenantId};
-use postrider_domain::operation::{Operation, OperationFailure, OperationState, Task};
+use postrider_domain::operation::{Operation, OperationFailure, OperationState, Task, Window};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_store::{OperationEnd, OperationStep, StoreResult};
@@ -244,10 +244,18 @@ impl Flow {
     }
 
     /// A delivery that an operation makes, due now; with all automatic retries.
-    fn replayed(&self, ended: &Delivery, subscription: &Subscription, now: Timestamp) -> Delivery {
+    /// It is made after the window that is gone through, which would meet it otherwise:
+    /// also if clocks were set back since that window was given.
+    fn replayed(
+        &self,
+        ended: &Delivery,
+        subscription: &Subscription,
+        window: Window,
+        now: Timestamp,
+    ) -> Delivery {
         let ordering_key = key_for(subscription, ended.ordering_key.as_ref());
         Delivery {
-            id: DeliveryId::new(now, rand::random()),
+            id: DeliveryId::new(ended.id.no_earlier(now).max(window.until), rand::random()),
             epoch: Epoch::default(),
             state: first_state(ordering_key.as_ref()),
             ordering_key,
@@ -275,7 +283,7 @@ impl Flow {
     ) -> Delivery {
         let ordering_key = key_for(subscription, event.ordering_key.as_ref());
         Delivery {
-            id: DeliveryId::new(now, rand::random()),
+            id: DeliveryId::new(event.id.no_earlier(now), rand::random()),
             state: first_state(ordering_key.as_ref()),
             ordering_key,
             trigger: Trigger::Replay,

@@ -252,7 +252,7 @@ pub(super) async fn quieten(parts: &Parts, delivery: &Delivery) -> StoreResult<(
 
 /// When an attempt that was assigned, and of which nothing more is known, must be over:
 /// it may come to its agent, and begin, until the agent ends a stream that was silent.
-fn over_by(parts: &Parts, subscription: &Subscription) -> Timestamp {
+pub(super) fn over_by(parts: &Parts, subscription: &Subscription) -> Timestamp {
     let begins = parts.settings.agents.silence_limit();
     parts.clock.now() + begins + subscription.settings.request_timeout
 }

@@ -122,7 +122,7 @@ impl Flow {
         }
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
-        let kept = self.store.renew_shards(&self.replica, &owned, lease).await?;
+        let kept = self.store.renew_shards(&self.replica, &owned, lease, asked).await?;
         for (shard, _) in owned {
             if kept.contains(&shard) {
                 let stop_at = self.stop_at(asked);
@@ -198,6 +198,8 @@ impl Flow {
         let forever =
             |until: Timestamp| until > view.now + lease + FAR && !self.cluster.clock_is_off();
         let over = |until: Timestamp| until <= view.now || forever(until);
+        // Whoever lives extends them by the clock as it is now.
+        let over = |until: Timestamp| over(until) && !self.cluster.clock_was_set();
         let free = view
             .shards
             .iter()
@@ -210,6 +212,10 @@ impl Flow {
         let asked = self.clock.now();
         let taken = self.store.acquire_shards(&self.replica, &free, lease, force).await?;
         self.cluster.note_taken(&taken);
+        // By which clock they are written from now on, also if this is all that is done.
+        if let Err(error) = self.store.renew_shards(&self.replica, &taken, lease, asked).await {
+            tracing::warn!(%error, "what this replica's clock says is noted with the next renewal");
+        }
         let agents: Vec<AgentIdentity> = self.living_agents(view);
         let stop_at = self.stop_at(asked);
         let mut announced = Vec::with_capacity(taken.len());
@@ -328,6 +334,10 @@ impl Flow {
             }
         }
         self.store.release_shards(&self.replica, &shards).await?;
+        if self.cluster.clock_is_off() {
+            // Whoever comes after us by the other clock is to know what we wrote by.
+            self.store.note_clock(self.clock.now()).await?;
+        }
         self.cluster.leave();
         let left = self.clock.now();
         while self.watermark.own(self.clock.now()) < left {

@@ -49,6 +49,8 @@ impl Flow {
         let mut faults = FirstFault::default();
         faults.keep(self.tenants.refresh_stale().await)?;
         faults.keep(self.event_types.refresh().await)?;
+        faults.keep(self.read_holds().await)?;
+        faults.keep(self.bring_back().await)?;
         faults.keep(self.look_at_waiting().await)?;
         let settled = self.dispatcher.look(|s, _| s.settled());
         if let Some(taken) = faults.keep(self.take_stale_rows(&settled).await)? {
@@ -84,6 +86,7 @@ impl Flow {
             // The first batch is being concluded; the next look finds the rest.
             self.clock.sleep(BETWEEN_BATCHES).await;
         };
+        self.take_up_holds(&leases).await?;
         self.dispatcher.with(|scheduler, now| {
             for lease in leases.iter().filter(|lease| !unclear.contains(&lease.shard)) {
                 scheduler.settle(*lease, now);

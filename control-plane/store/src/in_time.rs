@@ -25,7 +25,7 @@ use postrider_domain::operation::Operation;
 use postrider_domain::streak::{Stage, Streak};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
-use postrider_domain::time::Timestamp;
+use postrider_domain::time::{HoldClock, Timestamp};
 
 use crate::*;
 
@@ -173,11 +173,22 @@ in_time!(OwnershipStore {
     fn now() -> StoreResult<Timestamp>;
     fn heartbeat(replica: &ReplicaRow, agents: &[AgentSighting], lost_after: Duration) -> StoreResult<ClusterView>;
     fn acquire_shards(replica: &ReplicaId, shards: &[Shard], lease: Duration, force: bool) -> StoreResult<Vec<(Shard, Epoch)>>;
-    fn renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration) -> StoreResult<Vec<Shard>>;
+    fn renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration, now: Timestamp) -> StoreResult<Vec<Shard>>;
     fn release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
     fn remove_replica(replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
     fn region_is_subscribed(region: &Region) -> StoreResult<bool>;
     fn put_region_clock(clock: &RegionClock) -> StoreResult<()>;
+});
+
+in_time!(ClockStore {
+    fn put_hold_clock(key: &SubscriptionKey, clock: &HoldClock) -> StoreResult<()>;
+    fn hold_clocks(until: Timestamp) -> StoreResult<Vec<(SubscriptionKey, HoldClock)>>;
+    fn note_clock(now: Timestamp) -> StoreResult<()>;
+    fn clocks_ahead(now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>>;
+    fn forget_clocks(shards: &[(Shard, Timestamp)], now: Timestamp) -> StoreResult<()>;
+    fn bring_back(request: &BringBack, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    fn quiet_subscriptions(until: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
+    fn shorten_quiet(key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
 });
 
 in_time!(PublishingStore {

@@ -11,6 +11,7 @@
 //! decided about rows that still stand as they were seen.
 
 mod attempts;
+mod clocks;
 mod codec;
 mod conditions;
 mod config;
@@ -33,6 +34,7 @@ mod work;
 use std::sync::Arc;
 
 pub use attempts::{AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt};
+pub use clocks::{BringBack, ClockStore};
 pub use conditions::{TextFilter, TimeRange};
 pub use config::{
     ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery,
@@ -78,6 +80,7 @@ pub trait Store:
     + WorkStore
     + OrderingStore
     + OwnershipStore
+    + ClockStore
     + HistoryStore
     + NoticeStore
     + OperationStore

@@ -42,12 +42,14 @@ pub trait OwnershipStore {
     ) -> StoreResult<Vec<(Shard, Epoch)>>;
 
     /// Extends the leases that are still this replica's at these epochs; returns
-    /// those extended.
+    /// those extended. Notes in each that its rows are written by a clock that says
+    /// `now`, which is the replica's own.
     async fn renew_shards(
         &self,
         replica: &ReplicaId,
         shards: &[(Shard, Epoch)],
         lease: Duration,
+        now: Timestamp,
     ) -> StoreResult<Vec<Shard>>;
 
     /// Frees shards that are this replica's.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, Region, ReplicaId, Shard};
-use postrider_domain::time::StoppedClock;
+use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{
     AgentSighting, Maintenance, OpenOptions, RegionClock, ReplicaRow, StoreError,
 };
@@ -240,7 +240,7 @@ async fn leases_are_renewed_while_all_other_connections_wait() {
             while one::<i64>(&url, WAITING).await < 2 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            let renewed = store.renew_shards(&me.id, &taken, lease);
+            let renewed = store.renew_shards(&me.id, &taken, lease, Timestamp::default());
             let kept = tokio::time::timeout(IN_TIME, renewed).await.expect("a lease").unwrap();
             assert_eq!(kept, [Shard(0)]);
             let heard = tokio::time::timeout(IN_TIME, store.heartbeat(&me, &[], LOST_AFTER)).await;

@@ -1,27 +1,35 @@
 //! Receivers that ask to be left alone.
 //!
 //! Fed by a small cluster; feeds `failures`. Guarantees that 410 ends the
-//! sending until somebody enables it again, and that Retry-After holds the whole
-//! subscription, by the receiver's own clock.
+//! sending until somebody enables it again, that Retry-After holds the whole
+//! subscription, by the receiver's own clock, and that nothing ends because of it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    AttemptOutcome, DeliveryState, EnableSubscriptionRequest, GetSubscriptionRequest, Subscription,
-    SubscriptionStatus,
+    AttemptOutcome, DeliveryState, EnableSubscriptionRequest, GetSubscriptionRequest, RetryPolicy,
+    Subscription, SubscriptionStatus,
 };
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{ok, retry_after, status};
 use postrider_tests::wait;
 
-use crate::stage::{SOON, Stage, WHILE};
+use crate::stage::{SOON, Stage, WHILE, delays};
 
 async fn read(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
     let name = name.to_owned();
     let read = api.subscriptions.get_subscription(GetSubscriptionRequest { name });
     read.await.unwrap().into_inner()
+}
+
+async fn wait_until_held(stage: &Stage, name: &str) {
+    let held = wait::until("the subscription to be held", SOON, || async {
+        let health = read(stage, name).await.endpoint_health;
+        wait::when(health, |health| health.is_some_and(|h| h.hold_until_time.is_some()))
+    });
+    held.await.unwrap();
 }
 
 pub async fn gone(cluster: &Cluster) {
@@ -60,11 +68,7 @@ pub async fn too_many_requests(cluster: &Cluster) {
     let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
     stage.subscribe("/other").await;
     let first = stage.publish().await;
-    let held = wait::until("the subscription to be held", SOON, || async {
-        let health = read(&stage, &name).await.endpoint_health;
-        wait::when(health, |health| health.is_some_and(|h| h.hold_until_time.is_some()))
-    });
-    held.await.unwrap();
+    wait_until_held(&stage, &name).await;
     let filter = format!("subscription = \"{name}\"");
     let mut api = stage.api.clone();
     let mut held = api.all_deliveries(&stage.tenant, &filter).await.unwrap();
@@ -88,4 +92,33 @@ pub async fn too_many_requests(cluster: &Cluster) {
     ids.sort();
     wanted.sort();
     assert!(ids.iter().zip(wanted).all(|(id, name)| name.ends_with(id)), "{ids:?}");
+}
+
+/// The receiver asks for two hours, as a time since the epoch. The policy grants less;
+/// that is more than its deliveries live, whose time stands still meanwhile.
+pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
+    const GRANTED: Duration = Duration::from_secs(4);
+    const LIFE: Duration = Duration::from_secs(2);
+    let stage = Stage::set(cluster, "patient").await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, now + 7200);
+    stage.receiver.script("/hook", [busy, ok()]);
+    let policy = RetryPolicy {
+        max_age: Some(LIFE.try_into().unwrap()),
+        max_retry_after: Some(GRANTED.try_into().unwrap()),
+        ..delays(&[100])
+    };
+    let wanted = Subscription { retry_policy: Some(policy), ..stage.wanted("/hook") };
+    let name = stage.create(wanted).await.name;
+    let first = stage.publish().await;
+    wait_until_held(&stage, &name).await;
+    let mut events = stage.publish_many(3).await;
+    events.push(first);
+    for event in &events {
+        stage.wait_for(event, DeliveryState::Succeeded).await;
+    }
+    let requests = stage.receiver.requests_to("/hook");
+    assert_eq!(requests.len(), 1 + events.len());
+    let resumed = requests[1].at.duration_since(requests[0].at);
+    assert!(resumed >= GRANTED, "a request {resumed:?} after it asked");
 }

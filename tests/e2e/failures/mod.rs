@@ -20,6 +20,7 @@ on_both_engines!(
     connections::a_receiver_that_comes_back,
     holds::gone,
     holds::too_many_requests,
+    holds::a_wait_longer_than_a_delivery_lives,
     policy::retries_until_success,
     policy::custom_delays,
     policy::success_rule,

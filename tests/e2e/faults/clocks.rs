@@ -1,19 +1,23 @@
 //! Wall clocks that somebody sets, by hours, while everything runs: those of the
 //! control plane, of an agent and of the database. Needs Debian's libfaketime.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use postrider_proto::v1::{AgentState, DeliveryState, ListAgentsRequest};
+use postrider_proto::v1::{
+    AgentState, DeliveryState, Event, ListAgentsRequest, Ordering, Subscription,
+    UpdateSubscriptionRequest,
+};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::fake_time::FakeTime;
 use postrider_tests::postgres::Server;
+use postrider_tests::publish::event;
 use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{self, Gate, ok, status};
 use postrider_tests::wait;
 use tokio::time::sleep;
 
-use super::{Payee, TOLD, assert_alive, wait_until_ready};
+use super::{PAYLOAD, Payee, TOLD, assert_alive, wait_until_ready};
 use crate::stage::SOON;
 
 const HOURS: i64 = 3 * 3600;
@@ -21,6 +25,8 @@ const HOURS: i64 = 3 * 3600;
 const HALF_AN_HOUR: i64 = 1800;
 /// A minute until a clock counts as set, a start, and a busy machine.
 const SET_FOR_GOOD: Duration = Duration::from_secs(120);
+/// The time after which an agent counts as lost, a retry, and a busy machine.
+const LOST_AND_SENT: Duration = Duration::from_secs(60);
 /// Long enough for sweeps and heartbeats to show what they make of a clock.
 const A_MOMENT: Duration = Duration::from_secs(3);
 
@@ -136,6 +142,44 @@ async fn of_postgres() {
     drop(cluster);
 }
 
+/// The database's clock is ten minutes ahead for a while, in which the only agent dies:
+/// what it had in flight is somebody else's once it counts as lost, and not ten minutes
+/// later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_postgres_while_an_agent_is_lost() {
+    const TEN_MINUTES: i64 = 600;
+    let time = FakeTime::create().unwrap();
+    let server = Server::start_with(None, time.environment()).await.unwrap();
+    let mut cluster = Cluster::start(&Description {
+        engine: Engine::Postgres,
+        server_url: Some(server.url().to_owned()),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let api = cluster.api().unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payee = Payee::create(&api, &receiver, "lost", 0).await;
+    let gate = Gate::closed();
+    receiver.script(&payee.path, [behaviour::held(&gate)]);
+    payee.publish(&api, 3).await;
+    receiver.wait_for_at(&payee.path, 3, SOON).await.unwrap();
+    time.turn(TEN_MINUTES).unwrap();
+    wait_until_ready(&api, false, TOLD).await;
+    sleep(A_MOMENT).await;
+    cluster.agents[0].kill().await.unwrap();
+    time.turn(0).unwrap();
+    wait_until_ready(&api, true, TOLD).await;
+    receiver.script(&payee.path, [ok()]);
+    gate.open();
+    let begun = Instant::now();
+    cluster.agents[0].start_again().unwrap();
+    receiver.wait_for_at(&payee.path, 6, LOST_AND_SENT).await.unwrap();
+    payee.delivered(&api, &receiver).await;
+    println!("delivered after {:?}", begun.elapsed());
+    drop(cluster);
+}
+
 /// Waits until the only agent is shown as one whose clock is off by this much.
 async fn wait_for_skew(api: &Api, seconds: i64) {
     wait::until(&format!("an agent {seconds} s ahead"), SOON, || async {
@@ -181,5 +225,92 @@ async fn of_an_agent() {
         assert!(wait_until_ready(&api, true, TOLD).await < A_MOMENT, "the control plane is well");
         time.turn(0).unwrap();
         payee.assert_delivered_once(&api, &receiver).await;
+    }
+}
+
+/// All clocks are set back while something waits that is due, and the control plane is
+/// started again: it is due by the time that it is now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn back_across_a_start() {
+    const TWO_MINUTES: i64 = 120;
+    let time = FakeTime::create().unwrap();
+    let mut cluster =
+        Cluster::start(&Description { environment: time.environment(), ..Description::default() })
+            .await
+            .unwrap();
+    let api = cluster.api().unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payee = Payee::create(&api, &receiver, "back", 0).await;
+    let mut ordered = Payee::create(&api, &receiver, "ordered", 0).await;
+    let mut subscriptions = api.clone().subscriptions;
+    let update = UpdateSubscriptionRequest {
+        subscription: Some(Subscription {
+            name: ordered.subscription.clone(),
+            ordering: Ordering::PerKey.into(),
+            ..Subscription::default()
+        }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["ordering".to_owned()] }),
+    };
+    subscriptions.update_subscription(update).await.unwrap();
+    payee.publish(&api, 3).await;
+    payee.assert_delivered_once(&api, &receiver).await;
+
+    cluster.agents[0].kill().await.unwrap();
+    payee.publish(&api, 3).await;
+    for _ in 0..3 {
+        let event = Event { ordering_key: "key".to_owned(), ..event("payment.completed", PAYLOAD) };
+        let event = ordered.try_event(&api, event, "", SOON).await.unwrap();
+        ordered.events.push(event);
+    }
+    time.turn(-TWO_MINUTES).unwrap();
+    cluster.replicas[0].kill().await.unwrap();
+    cluster.replicas[0].start_again().await.unwrap();
+    cluster.agents[0].start_again().unwrap();
+    wait_until_ready(&api, true, SET_FOR_GOOD).await;
+    let begun = Instant::now();
+    for payee in [&payee, &ordered] {
+        let delivered = payee.delivered(&api, &receiver).await;
+        assert!(delivered.iter().all(|(delivery, attempts)| {
+            let end = delivery.end_time.map(|end| (end.seconds, end.nanos));
+            let made = delivery.create_time.map(|made| (made.seconds, made.nanos));
+            made <= end && !attempts.is_empty()
+        }));
+    }
+    // It would have stood still for as long as the step.
+    println!("delivered after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60));
+}
+
+/// Until the control plane stops giving it work, an agent whose clock is set signs by the
+/// time before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_an_agent_that_signs_meanwhile() {
+    let time = FakeTime::create().unwrap();
+    let cluster = Cluster::start(&Description {
+        agent_environment: time.environment(),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let api = cluster.api().unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payee = Payee::create(&api, &receiver, "signed", 0).await;
+    payee.publish(&api, 2).await;
+    payee.assert_delivered_once(&api, &receiver).await;
+    for hours in [HOURS, -HOURS] {
+        for number in 0..40 {
+            if number == 10 {
+                time.turn(hours).unwrap();
+            }
+            payee.publish(&api, 2).await;
+        }
+        wait_for_skew(&api, hours).await;
+        time.turn(0).unwrap();
+        payee.delivered(&api, &receiver).await;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for request in receiver.requests_to(&payee.path) {
+        let signed: u64 = request.header("webhook-timestamp").parse().unwrap();
+        assert!(now.abs_diff(signed) < 60, "signed {signed} at about {now}");
     }
 }

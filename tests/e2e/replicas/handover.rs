@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     SHARDS, SHARE_LIMIT, TENANTS, many_tenants, publish_to_each, shards_are_shared, shared,
-    tenant_of, two_replicas, wait_for_shards,
+    tenant_of, two_replicas, wait_for_each, wait_for_shards,
 };
 use crate::stage::SOON;
 
@@ -20,17 +20,6 @@ use crate::stage::SOON;
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// A killed replica's lease, and the grace for what agents hold.
 const CRASH_LIMIT: Duration = Duration::from_secs(20);
-
-/// Waits until each of `/NAME/…` was sent `count` webhooks.
-async fn wait_for_each(receiver: &Receiver, name: &str, count: usize, limit: Duration) -> Duration {
-    let begun = Instant::now();
-    for number in 0..TENANTS {
-        let left = limit.saturating_sub(begun.elapsed());
-        let path = format!("/{name}/{number}");
-        receiver.wait_for_at(&path, count, left).await.unwrap();
-    }
-    begun.elapsed()
-}
 
 /// Publishes to each tenant until told to stop, and returns how many rounds
 /// there were.

@@ -6,6 +6,7 @@
 mod catalogue;
 mod handover;
 mod hints;
+mod holds;
 mod limits;
 mod namesakes;
 
@@ -84,11 +85,20 @@ pub fn shared(owned: &[u32]) -> bool {
 
 /// Tenants with a subscription each to `/NAME/NUMBER`.
 async fn many_tenants(api: &Api, receiver: &Receiver, name: &str) -> Vec<Subscription> {
+    many_tenants_that(api, receiver, name, |wanted| wanted).await
+}
+
+async fn many_tenants_that(
+    api: &Api,
+    receiver: &Receiver,
+    name: &str,
+    want: impl Fn(Subscription) -> Subscription,
+) -> Vec<Subscription> {
     let made = stream::iter(0..TENANTS).map(|number| {
         let mut api = api.clone();
+        let wanted = want(wanted(receiver, &format!("/{name}/{number}"), &["*"]));
         async move {
             let tenant = api.create_tenant(&format!("{name}-{number}")).await?;
-            let wanted = wanted(receiver, &format!("/{name}/{number}"), &["*"]);
             api.subscribe(&tenant, wanted).await
         }
     });
@@ -97,6 +107,17 @@ async fn many_tenants(api: &Api, receiver: &Receiver, name: &str) -> Vec<Subscri
 
 fn tenant_of(name: &str) -> &str {
     name.split_once("/subscriptions/").unwrap().0
+}
+
+/// Waits until each of `/NAME/…` was sent `count` webhooks.
+async fn wait_for_each(receiver: &Receiver, name: &str, count: usize, limit: Duration) -> Duration {
+    let begun = Instant::now();
+    for number in 0..TENANTS {
+        let left = limit.saturating_sub(begun.elapsed());
+        let path = format!("/{name}/{number}");
+        receiver.wait_for_at(&path, count, left).await.unwrap();
+    }
+    begun.elapsed()
 }
 
 async fn publish_to_each(api: &Api, subscriptions: &[Subscription]) -> Vec<String> {

@@ -32,7 +32,7 @@ pub fn start(world: &Arc<World>, place: usize, replicas: usize) {
     config.max_in_flight = MAX_IN_FLIGHT;
     let posts = Posts { world: Arc::clone(world), agent: place, process: Arc::clone(&process) };
     let metrics = Metrics::register(&mut Registry::default());
-    let desk = Desk::new(&config, Box::new(posts), metrics);
+    let desk = Desk::new(&config, Box::new(posts), metrics, Arc::default());
     world.note(format_args!("agent {place} starts"));
     world.receiver.agent_started(place);
     let stopping = Stopping::default();

@@ -23,13 +23,13 @@ use postrider_domain::operation::Operation;
 use postrider_domain::streak::{Stage, Streak};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
-use postrider_domain::time::Timestamp;
+use postrider_domain::time::{HoldClock, Timestamp};
 use postrider_store::{
-    AgentSighting, AttemptPage, AttemptQuery, Backlog, Cancelled, CatalogueError, Claim,
-    ClaimLimits, ClusterView, Concluded, Conclusion, ConfigStore, DeliveryCounts, DeliveryQuery,
-    EndWaiting, EventQuery, EventTypeQuery, EventTypeStore, HistoryStore, Instance, KeyHold,
-    ListedEvent, Maintenance, MaintenanceStore, NewEvent, News, NoticeStore, OperationStep,
-    OperationStore, OrderingStore, OwnershipStore, Page, Published, PublishingStore,
+    AgentSighting, AttemptPage, AttemptQuery, Backlog, BringBack, Cancelled, CatalogueError, Claim,
+    ClaimLimits, ClockStore, ClusterView, Concluded, Conclusion, ConfigStore, DeliveryCounts,
+    DeliveryQuery, EndWaiting, EventQuery, EventTypeQuery, EventTypeStore, HistoryStore, Instance,
+    KeyHold, ListedEvent, Maintenance, MaintenanceStore, NewEvent, News, NoticeStore,
+    OperationStep, OperationStore, OrderingStore, OwnershipStore, Page, Published, PublishingStore,
     RecordedAttempt, RegionClock, ReplicaRow, StatsRow, Store, StoreError, StoreResult, Stretch,
     SubscriptionQuery, TailPage, TenantQuery, UsedKey, WaitingAnnouncement, WaitingKey,
     WaitingSubscription, Work, WorkStore, WriteError,
@@ -225,11 +225,22 @@ passed_on!(OwnershipStore {
     now() -> StoreResult<Timestamp>;
     heartbeat(replica: &ReplicaRow, agents: &[AgentSighting], lost_after: Duration) -> StoreResult<ClusterView>;
     acquire_shards(replica: &ReplicaId, shards: &[Shard], lease: Duration, force: bool) -> StoreResult<Vec<(Shard, Epoch)>>;
-    renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration) -> StoreResult<Vec<Shard>>;
+    renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration, now: Timestamp) -> StoreResult<Vec<Shard>>;
     release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
     remove_replica(replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
     region_is_subscribed(region: &Region) -> StoreResult<bool>;
     put_region_clock(clock: &RegionClock) -> StoreResult<()>;
+});
+
+passed_on!(ClockStore {
+    put_hold_clock(key: &SubscriptionKey, clock: &HoldClock) -> StoreResult<()>;
+    hold_clocks(until: Timestamp) -> StoreResult<Vec<(SubscriptionKey, HoldClock)>>;
+    note_clock(now: Timestamp) -> StoreResult<()>;
+    clocks_ahead(now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>>;
+    forget_clocks(shards: &[(Shard, Timestamp)], now: Timestamp) -> StoreResult<()>;
+    bring_back(request: &BringBack, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    quiet_subscriptions(until: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
+    shorten_quiet(key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
 });
 
 passed_on!(HistoryStore {

@@ -53,6 +53,14 @@ impl Scheduler {
         self.wake(&key, now);
     }
 
+    /// The endpoint asked the owner before to be left alone until then.
+    pub fn hold_until(&mut self, key: &SubscriptionKey, until: Timestamp, now: Timestamp) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.hold_until(until);
+            self.wake(key, now);
+        }
+    }
+
     /// The subscription is deleted: nothing more of it is dispatched.
     pub fn retire(&mut self, key: &SubscriptionKey) {
         if let Some(lane) = self.lanes.get_mut(key) {

@@ -36,6 +36,7 @@ pub(super) struct Lane {
     window: Window,
     breaker: Breaker,
     hold: Hold,
+    probe_patience: Duration,
     rate: Option<TokenBucket>,
     /// When deliveries that wait in the table are due, as far as known.
     due: BTreeSet<Timestamp>,
@@ -72,6 +73,7 @@ impl Lane {
             window: Window::new(window_config(&subscription, config)),
             breaker: Breaker::new(config.breaker),
             hold: Hold::default(),
+            probe_patience: config.breaker.probe_patience,
             rate: subscription.settings.max_requests_per_second.map(|n| TokenBucket::new(n, now)),
             subscription,
             shard,
@@ -116,13 +118,12 @@ impl Lane {
         if !self.enabled() {
             return Gate::Shut;
         }
-        if let Some(until) = self.hold.held(now) {
-            return Gate::Until(until);
-        }
-        match self.breaker.may_dispatch(now) {
-            Permission::Yes => self.window.rests(now).map_or(Gate::Open, Gate::Until),
-            Permission::Probe => Gate::Probe,
-            Permission::No { until } => Gate::Until(until),
+        match (self.hold.may_dispatch(now), self.breaker.may_dispatch(now)) {
+            (Permission::No { until }, _) | (_, Permission::No { until }) => Gate::Until(until),
+            (Permission::Probe, _) | (_, Permission::Probe) => Gate::Probe,
+            (Permission::Yes, Permission::Yes) => {
+                self.window.rests(now).map_or(Gate::Open, Gate::Until)
+            }
         }
     }
 
@@ -144,6 +145,7 @@ impl Lane {
         }
         if gate == Gate::Probe {
             self.breaker.probe_started(now);
+            self.hold.attempt_started(now, self.probe_patience);
         }
         self.in_flight += 1;
         Ok(())
@@ -153,6 +155,7 @@ impl Lane {
     pub fn turn_unused(&mut self, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.breaker.probe_abandoned(now);
+        self.hold.attempt_abandoned(now);
     }
 
     /// Learns from an attempt that ended.
@@ -166,13 +169,22 @@ impl Lane {
         }
         if feedback.outcome == Outcome::Unknown {
             self.breaker.probe_abandoned(now);
+            self.hold.attempt_abandoned(now);
         } else {
             let success = feedback.outcome == Outcome::Succeeded;
             self.breaker.on_attempt_result(job.delivery.id, success, now);
+            if self.hold.on_attempt_result() {
+                self.window.restart();
+            }
         }
         if let Some(span) = feedback.hold {
             self.hold.hold_until(now + span);
         }
+    }
+
+    /// Takes up a hold of the owner before.
+    pub fn hold_until(&mut self, until: Timestamp) {
+        self.hold.hold_until(until);
     }
 
     pub fn note_due(&mut self, due: Timestamp) {

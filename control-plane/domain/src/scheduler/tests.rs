@@ -12,6 +12,7 @@ use crate::ids::{AgentId, Epoch, EventId};
 use crate::subscription::{Settings, Status};
 use crate::time::StoppedClock;
 
+mod holding;
 mod interleaving;
 mod leaving;
 mod parked;

@@ -328,3 +328,43 @@ fn a_hold_is_lengthened_never_shortened_and_ends() {
     assert_eq!(hold.held(START + secs(10)), Some(START + secs(20)));
     assert_eq!(hold.held(START + secs(20)), None);
 }
+
+#[test]
+fn one_attempt_ends_a_hold() {
+    let mut hold = Hold::default();
+    assert_eq!(hold.may_dispatch(START), Permission::Yes);
+    hold.hold_until(START + secs(10));
+    let at = |seconds| START + secs(seconds);
+    assert_eq!(hold.may_dispatch(at(9)), Permission::No { until: at(10) });
+    assert!(!hold.on_attempt_result(), "it was begun before the hold");
+    assert_eq!(hold.may_dispatch(at(10)), Permission::Probe);
+    hold.attempt_started(at(10), secs(60));
+    assert_eq!(hold.held(at(11)), None);
+    assert_eq!(hold.may_dispatch(at(11)), Permission::No { until: at(70) });
+    assert_eq!(hold.may_dispatch(at(70)), Permission::Probe, "it is taken for lost");
+    hold.attempt_abandoned(at(12));
+    assert_eq!(hold.may_dispatch(at(12)), Permission::Probe);
+    hold.attempt_started(at(12), secs(60));
+    hold.hold_until(at(40));
+    assert_eq!(hold.may_dispatch(at(13)), Permission::No { until: at(40) }, "it asked again");
+    hold.attempt_started(at(40), secs(60));
+    assert!(hold.on_attempt_result());
+    assert_eq!(hold.may_dispatch(at(41)), Permission::Yes);
+    hold.attempt_started(at(41), secs(60));
+    hold.attempt_abandoned(at(41));
+    assert_eq!(hold.may_dispatch(at(41)), Permission::Yes);
+}
+
+#[test]
+fn a_window_restarts_no_wider_than_it_was() {
+    let mut window = Window::new(WindowConfig { initial: 4, ..WindowConfig::default() });
+    for _ in 0..20 {
+        window.on_success(Duration::ZERO, START);
+    }
+    assert_eq!(window.size(), 24);
+    window.restart();
+    assert_eq!(window.size(), 4);
+    window.on_timeout(START);
+    window.restart();
+    assert_eq!(window.size(), 2);
+}

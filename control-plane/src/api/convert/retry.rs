@@ -15,6 +15,7 @@ use super::time::{duration, span};
 
 const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
 const MAX_AGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 const MAX_DELAYS: usize = 50;
 const MAX_ATTEMPTS: RangeInclusive<u32> = 1..=100;
 const MULTIPLIER_PERCENT: RangeInclusive<u32> = 100..=1000;
@@ -46,6 +47,14 @@ pub fn policy(
             violations.add(field, "must be 1 s to 30 d");
         }
         policy.max_age = Some(age);
+    }
+    if let Some(longest) = &given.max_retry_after {
+        let field = format!("{field}.max_retry_after");
+        let longest = violations.keep(&field, span(longest)).unwrap_or_default();
+        if longest > MAX_RETRY_AFTER {
+            violations.add(field, "must be 0 s to 24 h");
+        }
+        policy.max_retry_after = Some(longest);
     }
     policy
 }
@@ -164,6 +173,7 @@ pub fn policy_to_proto(policy: &RetryPolicy) -> v1::RetryPolicy {
         timetable: Some(timetable),
         jitter_percent: Some(policy.jitter_percent.into()),
         max_age: policy.max_age.map(duration),
+        max_retry_after: policy.max_retry_after.map(duration),
     }
 }
 

@@ -40,6 +40,7 @@ fn every_policy_round_trips() {
         v1::RetryPolicy {
             jitter_percent: Some(0),
             max_age: seconds(3600),
+            max_retry_after: seconds(0),
             ..with(Given::Exponential(v1::ExponentialBackoff {
                 initial_delay: seconds(1),
                 multiplier_percent: 200,
@@ -96,8 +97,13 @@ fn every_bound_is_told_for_its_field() {
             "p.exponential.max_attempts"
         ]
     );
-    let policy = v1::RetryPolicy { jitter_percent: Some(51), max_age: seconds(0), timetable: None };
-    assert_eq!(wrong(policy), ["p.jitter_percent", "p.max_age"]);
+    let policy = v1::RetryPolicy {
+        jitter_percent: Some(51),
+        max_age: seconds(0),
+        max_retry_after: seconds(86_401),
+        timetable: None,
+    };
+    assert_eq!(wrong(policy), ["p.jitter_percent", "p.max_age", "p.max_retry_after"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
 use postrider_domain::time::Timestamp;
 
 const MICROS: i64 = 1_000_000;
@@ -45,12 +47,26 @@ pub fn moment(given: &prost_types::Timestamp) -> Result<Timestamp, String> {
     }
 }
 
-/// A moment in RFC 3339.
+/// A moment in RFC 3339, of any year that it can write, 0000 to 9999. A leap second is
+/// the second before it.
 pub fn parse(text: &str) -> Result<Timestamp, String> {
-    let time: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| format!("\"{text}\" is not a time; write it as \"2026-11-01T00:00:00Z\""))?;
-    Ok(Timestamp::from_micros(time.as_microsecond()))
+    moment_of(text)
+        .ok_or_else(|| format!("\"{text}\" is not a time; write it as \"2026-11-01T00:00:00Z\""))
+}
+
+/// Put together from its parts: [`jiff::Timestamp`] ends a day before the year 9999
+/// does, so that it has a date in every offset.
+fn moment_of(text: &str) -> Option<Timestamp> {
+    let pieces = Pieces::parse(text).ok()?;
+    if pieces.time_zone_annotation().is_some() {
+        return None;
+    }
+    let clock = pieces.date().to_datetime(pieces.time()?);
+    let years = 0..=9999;
+    let offset = pieces.to_numeric_offset().filter(|_| years.contains(&clock.year()))?;
+    let local = clock.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let micros = local.as_micros() - i128::from(offset.seconds()) * i128::from(MICROS);
+    i64::try_from(micros).ok().map(Timestamp::from_micros)
 }
 
 #[cfg(test)]
@@ -68,7 +84,45 @@ mod tests {
         assert!(moment(&prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }).is_err());
         assert!(moment(&prost_types::Timestamp { seconds: 0, nanos: -1 }).is_err());
         assert_eq!(parse("1970-01-01T01:00:01+01:00").unwrap().as_micros(), 1_000_000);
-        assert!(parse("2026-11-01").is_err());
+    }
+
+    #[test]
+    fn any_time_of_rfc_3339_is_read() {
+        let seconds = |text: &str| parse(text).map(|at| at.as_micros().div_euclid(MICROS));
+        for (text, wanted) in [
+            ("9999-12-31T23:59:59Z", 253_402_300_799),
+            ("9999-12-31T23:59:59.999999999Z", 253_402_300_799),
+            ("9999-12-31T23:59:59-23:59", 253_402_300_799 + 86_340),
+            ("9999-12-31T23:59:59+23:59", 253_402_300_799 - 86_340),
+            ("0000-01-01T00:00:00Z", -62_167_219_200),
+            ("0001-01-01T00:00:00Z", -62_135_596_800),
+            ("1969-12-31T23:59:59.5Z", -1),
+            // RFC 3339's own examples, 5.8.
+            ("1985-04-12T23:20:50.52Z", 482_196_050),
+            ("1996-12-19T16:39:57-08:00", 851_042_397),
+            ("1990-12-31T23:59:60Z", 662_687_999),
+            ("1990-12-31T15:59:60-08:00", 662_687_999),
+            ("1937-01-01T12:00:27.87+00:20", -1_041_337_173),
+            ("2026-11-01t00:00:00z", 1_793_491_200),
+            ("2026-11-01T00:00:00-00:00", 1_793_491_200),
+        ] {
+            assert_eq!(seconds(text), Ok(wanted), "{text}");
+        }
+        for text in [
+            "",
+            "2026-11-01",
+            "2026-11-01T00:00:00",
+            "2026-11-01T25:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "-000001-01-01T00:00:00Z",
+            "2026-11-01T00:00:00+01:00[Europe/Paris]",
+            "yesterday",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        let wrong = parse("soon").unwrap_err();
+        assert_eq!(wrong, "\"soon\" is not a time; write it as \"2026-11-01T00:00:00Z\"");
     }
 
     #[test]

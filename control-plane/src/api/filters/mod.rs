@@ -203,6 +203,12 @@ mod tests {
     }
 
     #[test]
+    fn the_last_moment_of_the_calendar_bounds_nothing() {
+        let all = range(r#"t >= "0000-01-01T00:00:00Z" AND t <= "9999-12-31T23:59:59.999999Z""#);
+        assert!(within(&whole_millis(all), Timestamp::from_micros(1_793_491_200_000_000)));
+    }
+
+    #[test]
     fn the_narrower_of_two_bounds_counts() {
         let two = range(r#"t < "1970-01-01T00:00:01Z" AND t < "1970-01-01T00:00:05Z""#);
         assert_eq!(two.until, Some(Timestamp::from_micros(1_000_000)));

@@ -189,8 +189,9 @@ impl Flow {
         let running = self.cluster.running(subscription, now);
         let known = ended.map_or(event.ordering_key.as_ref(), |ended| ended.ordering_key.as_ref());
         let ordering_key = key_for(subscription, known.filter(|_| !event.test));
+        let made = ended.map_or(now, |ended| ended.id.no_earlier(now));
         let delivery = Delivery {
-            id: DeliveryId::new(now, rand::random()),
+            id: DeliveryId::new(event.id.no_earlier(made), rand::random()),
             state: first_state(ordering_key.as_ref()),
             ordering_key,
             trigger: Trigger::Manual,

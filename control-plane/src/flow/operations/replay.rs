@@ -38,7 +38,7 @@ impl Flow {
             draft.looked_at(ended.id.0);
             let subscription = snapshot.subscription(&ended.subscription.subscription);
             if let Some(subscription) = subscription.filter(|_| replay.wants(&ended)) {
-                draft.deliveries.push(self.replayed(&ended, subscription, now));
+                draft.deliveries.push(self.replayed(&ended, subscription, replay.window, now));
             }
         }
         draft.read_to_its_end(rows, SCAN_ROWS);

@@ -112,7 +112,7 @@ impl Tables {
         if let Some(delivery) = self.ended.get_mut(&id) {
             delivery.state = DeliveryState::Succeeded;
             delivery.end_reason = None;
-            delivery.end_time = Some(now);
+            delivery.end_time = Some(id.no_earlier(now));
             let delivery = delivery.clone();
             self.free_key_of(&delivery);
         }

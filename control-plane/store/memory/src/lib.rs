@@ -6,6 +6,7 @@
 //! written by a method that answers with an error. Everything is kept in the order
 //! of its key, so that the same calls give the same answers in the same order.
 
+mod clocks;
 mod conclude;
 mod config;
 mod event_types;

@@ -75,7 +75,7 @@ impl OperationStore for MemoryStore {
         let found = tables.operations.get_mut(&(tenant.clone(), id));
         if let Some(one) = found.filter(|one| one.state == OperationState::Running) {
             one.state = OperationState::Cancelled;
-            one.end_time = Some(now);
+            one.end_time = Some(id.no_earlier(now));
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl OperationStore for MemoryStore {
         if let Some(end) = step.end {
             after.state = end.state;
             after.failure = end.failure;
-            after.end_time = Some(now);
+            after.end_time = Some(step.id.no_earlier(now));
         }
         tables.operations.insert(key, after.clone());
         Ok(Some(after))

@@ -88,6 +88,7 @@ impl OwnershipStore for MemoryStore {
         replica: &ReplicaId,
         shards: &[(Shard, Epoch)],
         lease: Duration,
+        now: Timestamp,
     ) -> StoreResult<Vec<Shard>> {
         let mut tables = self.tables()?;
         let until = (self.clock)() + lease;
@@ -98,7 +99,12 @@ impl OwnershipStore for MemoryStore {
             row.lease_until = until;
             row.shard
         };
-        Ok(own.map(renew).collect())
+        let renewed: Vec<Shard> = own.map(renew).collect();
+        for shard in &renewed {
+            let clock = tables.clocks.entry(*shard).or_default();
+            *clock = now.max(*clock);
+        }
+        Ok(renewed)
     }
 
     async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()> {

@@ -14,7 +14,7 @@ use postrider_domain::operation::Operation;
 use postrider_domain::streak::Streak;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
-use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_domain::time::{HoldClock, StoppedClock, Timestamp};
 use postrider_store::engine::{hour, ids_of_same_millisecond, without_nul};
 use postrider_store::{AgentSighting, ReplicaRow, ShardRow, UsedKey, latency_bucket};
 
@@ -49,6 +49,9 @@ pub struct Tables {
     pub replicas: BTreeMap<ReplicaId, ReplicaRow>,
     pub agents: BTreeMap<(AgentId, ReplicaId), AgentSighting>,
     pub regions: BTreeMap<Region, StoppedClock>,
+    /// What the clocks said by which rows of each shard were written, at the latest.
+    pub clocks: BTreeMap<Shard, Timestamp>,
+    pub hold_clocks: BTreeMap<SubscriptionKey, HoldClock>,
     pub tenants: BTreeMap<TenantId, Tenant>,
     pub subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     /// The configuration version that each subscription's last change made.
@@ -87,6 +90,8 @@ impl Tables {
             replicas: BTreeMap::new(),
             agents: BTreeMap::new(),
             regions: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            hold_clocks: BTreeMap::new(),
             tenants: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             written_at: BTreeMap::new(),
@@ -141,7 +146,7 @@ impl Tables {
         if let Some(mut delivery) = self.unfinished.remove(&id) {
             delivery.state = state;
             delivery.end_reason = reason;
-            delivery.end_time = Some(now);
+            delivery.end_time = Some(id.no_earlier(now));
             self.ended.insert(id, delivery);
         }
     }

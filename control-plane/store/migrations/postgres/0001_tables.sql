@@ -247,6 +247,8 @@ CREATE TABLE agent_sightings (
 CREATE TABLE shards (
     epoch       bigint  NOT NULL DEFAULT 0,
     lease_until bigint  NOT NULL DEFAULT 0,
+    -- The latest time by the clock of a replica that wrote rows of the shard.
+    clock       bigint  NOT NULL DEFAULT 0,
     shard       integer PRIMARY KEY,
     owner       text COLLATE "C"
 ) WITH (fillfactor = 50);
@@ -256,3 +258,15 @@ CREATE TABLE region_clocks (
     since    bigint,
     region   text COLLATE "C" PRIMARY KEY
 );
+
+-- How long receivers were left alone because they asked for it: before the latest time
+-- in all, and from when until when then.
+CREATE TABLE hold_clocks (
+    total_us     bigint NOT NULL,
+    held_since   bigint NOT NULL,
+    held_until   bigint NOT NULL,
+    tenant       text COLLATE "C" NOT NULL,
+    subscription text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant, subscription)
+) WITH (fillfactor = 50);
+CREATE INDEX hold_clocks_until ON hold_clocks (held_until);

@@ -231,7 +231,9 @@ CREATE TABLE shards (
     shard       INTEGER NOT NULL PRIMARY KEY,
     epoch       INTEGER NOT NULL,
     owner       TEXT,
-    lease_until INTEGER NOT NULL
+    lease_until INTEGER NOT NULL,
+    -- The latest time by the clock of a process that wrote rows of the shard.
+    clock       INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE region_clocks (
@@ -239,3 +241,15 @@ CREATE TABLE region_clocks (
     stopped_total INTEGER NOT NULL,
     stopped_since INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- How long receivers were left alone because they asked for it: before the latest time
+-- in all, and from when until when then.
+CREATE TABLE hold_clocks (
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    total        INTEGER NOT NULL,
+    held_since   INTEGER NOT NULL,
+    held_until   INTEGER NOT NULL,
+    PRIMARY KEY (tenant, subscription)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hold_clocks_until ON hold_clocks (held_until);

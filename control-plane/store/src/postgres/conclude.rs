@@ -25,8 +25,8 @@ use crate::maintenance::rehearsal;
 use crate::work::{Concluded, Conclusion};
 
 /// Records attempts for which a condition on `delivery` holds; parameter 1 the
-/// attempts, 8 now. Stands in the first statement of a transaction, or in a
-/// [`Recording`].
+/// attempts, 8 when they are recorded. Stands in the first statement of a transaction,
+/// or in a [`Recording`].
 macro_rules! record_attempts {
     ($condition:expr) => {
         concat!(
@@ -85,8 +85,9 @@ macro_rules! applied {
 ///
 /// Parameters: 1 to 8 the attempts, 9 what ends, 10 and 11 what of it was not its
 /// delivery's first attempt, 12 to 14 what of it ends otherwise, 15 how many attempts
-/// there are, 16 to 19 what goes on. 2 is WAITING, 3 IN_FLIGHT (`+ 0` keeps the
-/// planner from reading everything that is in flight); as a trigger, 2 is RETRY.
+/// there are, 16 now, 17 and 18 what of it was made by a clock that is ahead of now, 19
+/// to 22 what goes on. 2 is WAITING, 3 IN_FLIGHT (`+ 0` keeps the planner from reading
+/// everything that is in flight); as a trigger, 2 is RETRY.
 macro_rules! conclude {
     (again: [$($again:expr)?], applied: $applied:expr) => {
         concat!(
@@ -103,7 +104,9 @@ macro_rules! conclude {
             , ended AS (INSERT INTO ended_deliveries (", delivery_columns!(), ", end_reason, end_time)
                 SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state,
                     attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
-                    resend_of, filter_failed, end_reason, $8::bigint FROM gone)
+                    resend_of, filter_failed, end_reason,
+                    coalesce(($18::bigint[])[array_position($17::uuid[], id)], $16::bigint)
+                FROM gone)
             , recorded AS (", record_attempts!(applied!()), ")
             , counted AS (", count_attempts!("(SELECT yes FROM everything)", applied!()), ")
             SELECT CASE WHEN NOT (SELECT yes FROM everything)
@@ -117,10 +120,10 @@ const ALL_END: &str = conclude!(again: [], applied: "SELECT id FROM gone");
 const SOME_GO_ON: &str = conclude!(
     again: [", again AS (UPDATE deliveries d
             SET state = 2, trigger = 2,
-                due = ($18::bigint[])[array_position($16::uuid[], d.id)],
-                failures = ($19::int[])[array_position($16::uuid[], d.id)]
-            WHERE d.id = ANY($16::uuid[]) AND d.state + 0 = 3
-                AND d.attempts = ($17::int[])[array_position($16::uuid[], d.id)]
+                due = ($21::bigint[])[array_position($19::uuid[], d.id)],
+                failures = ($22::int[])[array_position($19::uuid[], d.id)]
+            WHERE d.id = ANY($19::uuid[]) AND d.state + 0 = 3
+                AND d.attempts = ($20::int[])[array_position($19::uuid[], d.id)]
             RETURNING d.id)"],
     applied: "SELECT id FROM gone UNION ALL SELECT id FROM again"
 );
@@ -140,17 +143,27 @@ struct Batch<'a> {
     later: (Vec<Uuid>, Vec<i32>),
     /// Those that do not end SUCCEEDED.
     otherwise: (Vec<Uuid>, Vec<i16>, Vec<Option<i16>>),
+    /// Those that end and were made by a clock that is ahead of now, with their times.
+    ahead: (Vec<Uuid>, Vec<i64>),
     retries: (Vec<Uuid>, Vec<i32>, Vec<i64>, Vec<i32>),
+    /// When the attempts are recorded: after all of their deliveries were made.
+    record_time: Timestamp,
 }
 
 impl<'a> Batch<'a> {
-    fn push(&mut self, conclusion: &'a Conclusion) -> StoreResult<()> {
+    fn push(&mut self, conclusion: &'a Conclusion, now: Timestamp) -> StoreResult<()> {
         let key = conclusion.record.key;
+        let end_time = key.delivery.no_earlier(now);
+        self.record_time = self.record_time.max(end_time);
         let standing = conclusion.transition.standing();
         self.attempts.push(&conclusion.record, Some(standing))?;
         match conclusion.transition {
             Transition::End { state, reason } => {
                 self.ends.push(key.delivery.0);
+                if end_time > now {
+                    self.ahead.0.push(key.delivery.0);
+                    self.ahead.1.push(end_time.as_micros());
+                }
                 if key.number != 1 {
                     self.later.0.push(key.delivery.0);
                     self.later.1.push(int(key.number));
@@ -251,17 +264,19 @@ async fn apply(
 ) -> StoreResult<Applied> {
     let mut batch = Batch::default();
     for conclusion in conclusions {
-        batch.push(conclusion)?;
+        batch.push(conclusion, now)?;
     }
     let (later, numbers) = batch.later;
     let (others, states, reasons) = batch.otherwise;
+    let (ahead, ahead_times) = batch.ahead;
     let (retried, retried_numbers, dues, failures) = batch.retries;
     let go_on = !retried.is_empty();
     let query = sqlx::query(if go_on { SOME_GO_ON } else { ALL_END });
-    let query = batch.attempts.bind(query).bind(now.as_micros());
+    let query = batch.attempts.bind(query).bind(batch.record_time.as_micros());
     let query = query.bind(batch.ends).bind(later).bind(numbers);
     let query = query.bind(others).bind(states).bind(reasons);
-    let mut query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
+    let query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
+    let mut query = query.bind(now.as_micros()).bind(ahead).bind(ahead_times);
     if go_on {
         query = query.bind(retried).bind(retried_numbers).bind(dues).bind(failures);
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::errors::Checked as _;
-use super::rows::{delivery, delivery_columns, live_columns};
+use super::rows::{delivery, delivery_columns, id_time, live_columns};
 use super::tail::Recording;
 use super::{late, notices};
 use crate::codec;
@@ -15,6 +15,7 @@ use crate::error::StoreResult;
 use crate::work::{Cancelled, EndWaiting};
 
 /// Moves what `gone` holds to the ended deliveries; 1 the state, 2 the reason, 3 now.
+/// None ends before it was made, by whatever clock that was.
 macro_rules! move_gone {
     () => {
         concat!(
@@ -22,7 +23,10 @@ macro_rules! move_gone {
             delivery_columns!(),
             ", end_reason, end_time) SELECT id, tenant, subscription, event, event_type, account,
                 shard, epoch, $1::smallint, attempts, failures, trigger, due, deadline, ordering_key,
-                sequence, test, resend_of, filter_failed, $2::smallint, $3::bigint FROM gone)"
+                sequence, test, resend_of, filter_failed, $2::smallint,
+                greatest($3::bigint, ",
+            id_time!("id"),
+            ") FROM gone)"
         )
     };
 }

@@ -49,7 +49,7 @@ const UNCOUNT: &str = "UPDATE attempt_stats SET count = count - 1
     WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND bucket = $5
         AND count > 0";
 
-/// Parameters: 1 to 7 the attempt, 8 now.
+/// Parameters: 1 to 7 the attempt, 8 when it is recorded.
 const RECORD: &str =
     concat!("WITH recorded AS (", record_attempts!("true"), ") ", count_attempts!("true", "true"));
 
@@ -196,7 +196,8 @@ async fn put_attempt(
 ) -> StoreResult<()> {
     let mut attempt = AttemptArrays::default();
     attempt.push(record, delivery)?;
-    let query = attempt.bind(sqlx::query(RECORD)).bind(now.as_micros());
+    let record_time = record.key.delivery.no_earlier(now);
+    let query = attempt.bind(sqlx::query(RECORD)).bind(record_time.as_micros());
     query.execute(&mut **transaction).await.checked()?;
     Ok(())
 }
@@ -246,7 +247,7 @@ async fn move_delivery(
         .bind(delivery.subscription.tenant.as_str())
         .bind(int(attempts));
     if succeeds {
-        query = query.bind(now.as_micros());
+        query = query.bind(delivery.id.no_earlier(now).as_micros());
     }
     if let Some(end_time) = delivery.end_time {
         query = query.bind(end_time.as_micros());

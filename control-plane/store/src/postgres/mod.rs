@@ -10,6 +10,7 @@
 mod arrays;
 mod attempts;
 mod claim;
+mod clocks;
 mod conclude;
 mod config;
 mod config_lists;

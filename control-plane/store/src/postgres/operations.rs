@@ -19,7 +19,7 @@ use super::PostgresStore;
 use super::arrays::DeliveryArrays;
 use super::errors::Checked as _;
 use super::publish_sql::{delivery_source, number_added};
-use super::rows::{self, get};
+use super::rows::{self, get, id_time};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::operations::{OperationStep, OperationStore, Stretch};
@@ -66,14 +66,6 @@ const MOVE: &str = concat!(
     operation_columns!()
 );
 
-/// The millisecond that an event's id carries, in microseconds: where its partition
-/// is.
-macro_rules! event_time {
-    () => {
-        "(('x' || translate(left(d.event::text, 13), '-', ''))::bit(48))::bigint * 1000"
-    };
-}
-
 /// As a single delivery is added (`publish_sql::ADD`), many at once.
 const ADD: &str = concat!(
     "WITH added AS MATERIALIZED (
@@ -81,7 +73,7 @@ const ADD: &str = concat!(
     delivery_source!(),
     " WHERE EXISTS (SELECT FROM events e
             WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = ",
-    event_time!(),
+    id_time!("d.event"),
     ")
         OR EXISTS (SELECT FROM retained_events r
             WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
@@ -150,7 +142,8 @@ impl OperationStore for PostgresStore {
         id: OperationId,
         now: Timestamp,
     ) -> StoreResult<()> {
-        let query = sqlx::query(CANCEL).bind(tenant.as_str()).bind(id.0).bind(now.as_micros());
+        let query = sqlx::query(CANCEL).bind(tenant.as_str()).bind(id.0);
+        let query = query.bind(id.no_earlier(now).as_micros());
         query.execute(&self.pool).await.checked()?;
         Ok(())
     }
@@ -180,7 +173,7 @@ impl OperationStore for PostgresStore {
             .bind(made)
             .bind(end.map_or(OperationState::Running, |end| end.state).code())
             .bind(end.and_then(|end| end.failure).map(|failure| failure.code()))
-            .bind(end.map(|_| now.as_micros()))
+            .bind(end.map(|_| step.id.no_earlier(now).as_micros()))
             .fetch_one(&mut *transaction)
             .await
             .checked()?;

@@ -102,7 +102,7 @@ const ACQUIRE: &str = concat!(
 
 /// A lease that has ended but that nobody took is extended all the same.
 const RENEW: &str = concat!(
-    "UPDATE shards s SET lease_until = ",
+    "UPDATE shards s SET clock = greatest(s.clock, $5), lease_until = ",
     clock!(),
     " + $4
     FROM unnest($2::integer[], $3::bigint[]) AS mine(shard, epoch)
@@ -176,6 +176,7 @@ impl OwnershipStore for PostgresStore {
         replica: &ReplicaId,
         shards: &[(Shard, Epoch)],
         lease: Duration,
+        now: Timestamp,
     ) -> StoreResult<Vec<Shard>> {
         let epochs = shards.iter().map(|(_, at)| epoch(at.0)).collect::<StoreResult<Vec<_>>>()?;
         let rows = sqlx::query(RENEW)
@@ -183,6 +184,7 @@ impl OwnershipStore for PostgresStore {
             .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
             .bind(epochs)
             .bind(codec::micros(lease))
+            .bind(now.as_micros())
             .fetch_all(&self.reserve)
             .await
             .checked()?;

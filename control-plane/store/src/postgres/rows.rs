@@ -42,6 +42,17 @@ macro_rules! ended_columns {
         concat!($crate::postgres::rows::delivery_columns!(), ", end_reason, end_time")
     };
 }
+/// The millisecond that an id carries in its first 48 bits, in microseconds: where its
+/// partition is.
+macro_rules! id_time {
+    ($id:literal) => {
+        concat!(
+            "((('x' || translate(left(",
+            $id,
+            "::text, 13), '-', ''))::bit(48))::bigint * 1000)"
+        )
+    };
+}
 /// What [`tenant`] reads. Columns are always named: a prepared `SELECT *` fails once
 /// a newer version of the program has added one.
 macro_rules! tenant_columns {
@@ -75,7 +86,7 @@ macro_rules! attempt_columns {
     };
 }
 pub(super) use {
-    attempt_columns, delivery_columns, ended_columns, event_columns, live_columns,
+    attempt_columns, delivery_columns, ended_columns, event_columns, id_time, live_columns,
     subscription_columns, tenant_columns,
 };
 

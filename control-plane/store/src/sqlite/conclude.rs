@@ -103,7 +103,7 @@ pub(super) async fn conclude(
             .add(i64::from(record.key.number))
             .add(state.code())
             .add(reason.map(EndReason::code))
-            .add(now.as_micros());
+            .add(record.key.delivery.no_earlier(now).as_micros());
         Ok(())
     });
     let mut applied = ids(&ended.await?)?;
@@ -228,7 +228,8 @@ async fn settle(
     }
     if succeeds && state.is_final() {
         let mut values = named(record);
-        values.add(DeliveryState::Succeeded.code()).add(now.as_micros());
+        let end_time = record.key.delivery.no_earlier(now);
+        values.add(DeliveryState::Succeeded.code()).add(end_time.as_micros());
         values.change(connection, SUCCEED_ENDED).await?;
     } else if succeeds {
         let id = record.key.delivery;

@@ -10,6 +10,7 @@ mod attempts;
 mod bulk;
 mod checkpoint;
 mod claim;
+mod clocks;
 mod conclude;
 mod config;
 mod config_lists;

@@ -128,7 +128,7 @@ impl OperationStore for SqliteStore {
         now: Timestamp,
     ) -> StoreResult<()> {
         let mut values = Values::default();
-        values.text(tenant.as_str()).id(id.0).add(now.as_micros());
+        values.text(tenant.as_str()).id(id.0).add(id.no_earlier(now).as_micros());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         values.change(&mut tx, CANCEL).await?;
@@ -164,7 +164,7 @@ impl OperationStore for SqliteStore {
             .add(made)
             .add(end.map_or(OperationState::Running, |end| end.state).code())
             .add(end.and_then(|end| end.failure).map(|failure| failure.code()))
-            .add(end.map(|_| now.as_micros()));
+            .add(end.map(|_| step.id.no_earlier(now).as_micros()));
         let moved = values.run(&mut tx, MOVE).await?;
         let after = moved.first().map(operation).transpose()?;
         tx.commit().await?;

@@ -51,7 +51,8 @@ const REGIONS: &str = "SELECT region, stopped_total, stopped_since FROM region_c
 const ACQUIRE: &str = "UPDATE shards SET epoch = epoch + 1, owner = ?2, lease_until = ?3 \
      WHERE shard IN (SELECT value FROM json_each(?1)) \
      AND (?5 OR owner IS NULL OR lease_until NOT BETWEEN ?4 + 1 AND ?6) RETURNING shard, epoch";
-const RENEW: &str = "UPDATE shards SET lease_until = ?3 FROM json_each(?1) j \
+const RENEW: &str = "UPDATE shards SET lease_until = ?3, clock = max(clock, ?4) \
+     FROM json_each(?1) j \
      WHERE shards.shard = j.value ->> 0 AND shards.epoch = j.value ->> 1 AND shards.owner = ?2 \
      RETURNING shards.shard";
 const RELEASE: &str = "UPDATE shards SET owner = NULL, lease_until = 0 \
@@ -137,6 +138,7 @@ impl OwnershipStore for SqliteStore {
         replica: &ReplicaId,
         shards: &[(Shard, Epoch)],
         lease: Duration,
+        now: Timestamp,
     ) -> StoreResult<Vec<Shard>> {
         let list: Vec<(u16, i64)> =
             shards.iter().map(|(shard, epoch)| (shard.0, integer(epoch.0))).collect();
@@ -146,7 +148,8 @@ impl OwnershipStore for SqliteStore {
         values
             .add(codec::to_json(&list)?)
             .text(&replica.0)
-            .add((self.clock.now() + lease).as_micros());
+            .add((self.clock.now() + lease).as_micros())
+            .add(now.as_micros());
         let rows = values.run(&mut tx, RENEW).await?;
         let mut renewed =
             rows.iter().map(|row| Columns::of(row).shard()).collect::<StoreResult<Vec<_>>>()?;
@@ -186,7 +189,7 @@ impl OwnershipStore for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn change(&self, values: Values, sql: &'static str) -> StoreResult<()> {
+    pub(super) async fn change(&self, values: Values, sql: &'static str) -> StoreResult<()> {
         self.changed_by(values, sql).await.map(|_| ())
     }
 }

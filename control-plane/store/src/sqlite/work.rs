@@ -95,8 +95,8 @@ const END: &str = concat!(
     delivery_columns!(""),
     ") SELECT d.id, d.tenant, \
      d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, ?2, ?3, d.attempts, \
-     d.failures, d.cause, d.due, d.deadline, ?4, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed \
-     FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
+     d.failures, d.cause, d.due, d.deadline, j.value ->> 1, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed \
+     FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value ->> 0)"
 );
 const REMOVE: &str = "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
 
@@ -344,7 +344,8 @@ fn deliveries_of(rows: &[SqliteRow]) -> StoreResult<Vec<Delivery>> {
     rows.iter().map(|row| Columns::of(row).delivery()).collect()
 }
 
-/// Moves unfinished deliveries to the ended ones.
+/// Moves unfinished deliveries to the ended ones. None ends before it was made, by
+/// whatever clock that was.
 pub(super) async fn end(
     connection: &mut SqliteConnection,
     ids: &[DeliveryId],
@@ -352,15 +353,12 @@ pub(super) async fn end(
     reason: Option<EndReason>,
     now: Timestamp,
 ) -> StoreResult<u64> {
-    let list = id_list(ids.iter().map(|id| id.0));
+    let ends = ids.iter().map(|id| (id.0.as_simple().to_string(), id.no_earlier(now).as_micros()));
+    let ends: Vec<(String, i64)> = ends.collect();
     let mut values = Values::default();
-    values
-        .add(list.as_str())
-        .add(state.code())
-        .add(reason.map(EndReason::code))
-        .add(now.as_micros());
+    values.add(codec::to_json(&ends)?).add(state.code()).add(reason.map(EndReason::code));
     let ended = values.change(connection, END).await?;
-    remove(connection, list).await?;
+    remove(connection, id_list(ids.iter().map(|id| id.0))).await?;
     Ok(ended)
 }
 

@@ -24,5 +24,6 @@ mod operations;
 mod ordering;
 mod ownership;
 mod publishing;
+mod set_back;
 mod tail;
 mod work;

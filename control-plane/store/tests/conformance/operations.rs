@@ -234,8 +234,9 @@ conformance! {
 
     async fn ended_operations_go_with_retention(engine) {
         let world = World::new(engine).await;
-        let (old, new, running) =
-            (begin(&world).await, begin(&world).await, begin(&world).await);
+        let old = operation(&world, world.now - 3 * DAY);
+        world.store.create_operation(&old).await.unwrap();
+        let (new, running) = (begin(&world).await, begin(&world).await);
         let tenant = world.tenant();
         world.store.cancel_operation(tenant, old.id, world.now - 3 * DAY).await.unwrap();
         world.store.cancel_operation(tenant, new.id, world.now).await.unwrap();

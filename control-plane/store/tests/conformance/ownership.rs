@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
-use postrider_domain::time::StoppedClock;
+use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow};
 
 use crate::engine::{SHARDS, conformance};
@@ -68,14 +68,14 @@ conformance! {
         let lease = [(Shard(0), Epoch(1)), (Shard(1), Epoch(1))];
         tokio::time::sleep(2 * SHORT).await;
         // Nobody has taken it: it is still this replica's.
-        let renewed = store.renew_shards(&a, &lease[1..], LONG).await.unwrap();
+        let renewed = store.renew_shards(&a, &lease[1..], LONG, Timestamp::default()).await.unwrap();
         assert_eq!(renewed, [Shard(1)]);
         let taken =
             store.acquire_shards(&b, &[Shard(0), Shard(1)], LONG, false).await.unwrap();
         assert_eq!(taken, [(Shard(0), Epoch(2))]);
-        let renewed = store.renew_shards(&a, &lease, LONG).await.unwrap();
+        let renewed = store.renew_shards(&a, &lease, LONG, Timestamp::default()).await.unwrap();
         assert_eq!(renewed, [Shard(1)]);
-        let old = store.renew_shards(&b, &[(Shard(0), Epoch(1))], LONG).await.unwrap();
+        let old = store.renew_shards(&b, &[(Shard(0), Epoch(1))], LONG, Timestamp::default()).await.unwrap();
         assert!(old.is_empty(), "an epoch that is over");
         let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.shards[0].owner, Some(b));
@@ -85,7 +85,7 @@ conformance! {
         let a = replica("a").id;
         let store = &engine.store;
         store.acquire_shards(&a, &[Shard(2)], SECOND, false).await.unwrap();
-        store.renew_shards(&a, &[(Shard(2), Epoch(1))], LONG).await.unwrap();
+        store.renew_shards(&a, &[(Shard(2), Epoch(1))], LONG, Timestamp::default()).await.unwrap();
         let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert!(view.shards[2].lease_until > view.now + LONG / 2);
     }
@@ -96,7 +96,7 @@ conformance! {
         store.acquire_shards(&a, &[Shard(0)], LONG, false).await.unwrap();
         let taken = store.acquire_shards(&b, &[Shard(0)], LONG, true).await.unwrap();
         assert_eq!(taken, [(Shard(0), Epoch(2))]);
-        assert!(store.renew_shards(&a, &[(Shard(0), Epoch(1))], LONG).await.unwrap().is_empty());
+        assert!(store.renew_shards(&a, &[(Shard(0), Epoch(1))], LONG, Timestamp::default()).await.unwrap().is_empty());
     }
 
     async fn released_shards_are_free_and_keep_counting(engine) {

@@ -1,0 +1,204 @@
+//! How long receivers are, and were, left alone because they asked for it.
+//!
+//! Fed by `conclude` with the waits that were granted, and by the table with those that
+//! other replicas granted; feeds every running clock, which stands still meanwhile, and
+//! the scheduler of a new owner. Guarantees that a hold is known to the next owner, and
+//! within a sweep to all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::scheduler::ShardLease;
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::{HoldClock, Timestamp};
+use postrider_store::StoreResult;
+
+use super::Flow;
+
+/// A hold that grows by less than this is not written down again: every answer of a
+/// receiver that is held lengthens it a little.
+const WORTH_KEEPING: Duration = Duration::from_secs(1);
+/// How far back a look at the table goes behind the look before.
+const OVERLAP: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy)]
+struct Known {
+    clock: HoldClock,
+    /// The end of the latest hold that the table has.
+    kept_until: Timestamp,
+}
+
+#[derive(Default)]
+struct State {
+    clocks: HashMap<SubscriptionKey, Known>,
+    /// When the table was last looked at, if it was.
+    seen: Option<Timestamp>,
+}
+
+/// Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Holds(Arc<RwLock<State>>);
+
+impl Holds {
+    /// For how long a subscription was held until `now`. An edit, and enabling it, end
+    /// a hold.
+    pub fn elapsed(&self, subscription: &Subscription, now: Timestamp) -> Duration {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = state.clocks.get(&subscription.key());
+        known.map_or(Duration::ZERO, |one| one.clock.elapsed(now, subscription.update_time))
+    }
+
+    /// A receiver is left alone from now until then; returns the clock if it is to be
+    /// kept.
+    pub(super) fn begin(
+        &self,
+        subscription: &Subscription,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Option<(SubscriptionKey, HoldClock)> {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let key = subscription.key();
+        let fresh = Known { clock: HoldClock::default(), kept_until: Timestamp::default() };
+        let known = state.clocks.entry(key.clone()).or_insert(fresh);
+        let goes_on = known.clock.held(now, subscription.update_time).is_some();
+        known.clock.hold(now, until, subscription.update_time);
+        let keep = !goes_on || known.clock.until.since(known.kept_until) >= WORTH_KEEPING;
+        if keep {
+            known.kept_until = known.clock.until;
+        }
+        keep.then_some((key, known.clock))
+    }
+
+    /// From which end on the table is to be looked at.
+    fn unseen(&self) -> Timestamp {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        state.seen.map_or(Timestamp::from_micros(i64::MIN), |seen| seen - OVERLAP)
+    }
+
+    fn take(&self, rows: Vec<(SubscriptionKey, HoldClock)>, now: Timestamp) {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, clock) in rows {
+            let newer =
+                |known: &Known| (clock.since, clock.until) > (known.clock.since, known.clock.until);
+            if state.clocks.get(&key).is_none_or(newer) {
+                state.clocks.insert(key, Known { clock, kept_until: clock.until });
+            }
+        }
+        state.seen = Some(now);
+    }
+
+    /// Replaces what is known of a hold.
+    fn correct(&self, key: &SubscriptionKey, clock: HoldClock) {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        state.clocks.insert(key.clone(), Known { clock, kept_until: clock.until });
+    }
+
+    fn lasting(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let lasting = state.clocks.iter().filter(|(_, one)| one.clock.until > now);
+        lasting.map(|(key, one)| (key.clone(), one.clock)).collect()
+    }
+}
+
+impl Flow {
+    /// Reads the holds that began elsewhere; all of them the first time.
+    pub async fn read_holds(&self) -> StoreResult<()> {
+        let holds = self.cluster.holds();
+        let rows = self.store.hold_clocks(holds.unseen()).await?;
+        holds.take(rows, self.clock.now());
+        Ok(())
+    }
+
+    /// A new owner goes on with the holds of the one before.
+    pub(super) async fn take_up_holds(&self, leases: &[ShardLease]) -> StoreResult<()> {
+        let now = self.clock.now();
+        for (key, clock) in self.cluster.holds().lasting(now) {
+            let shard = self.tenants.shard(&key.tenant);
+            if !leases.iter().any(|lease| lease.shard == shard) {
+                continue;
+            }
+            let Some(subscription) = self.subscription_of(&key).await? else { continue };
+            if let Some(until) = clock.held(now, subscription.update_time) {
+                self.dispatcher.with(|scheduler, now| {
+                    scheduler.configure(subscription, shard, now);
+                    scheduler.hold_until(&key, until, now);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// No hold ends later than one that begins now can.
+    pub(super) async fn shorten_holds(&self) -> StoreResult<()> {
+        let now = self.clock.now();
+        let limit = Duration::from_secs(self.settings.dispatch.max_retry_after_seconds);
+        for (key, clock) in self.cluster.holds().lasting(now) {
+            let Some(subscription) = self.subscription_of(&key).await? else { continue };
+            let until = now + subscription.settings.retry.granted(limit);
+            if clock.until > until {
+                let clock = HoldClock { since: clock.since.min(now), until, ..clock };
+                self.cluster.holds().correct(&key, clock);
+                self.store.put_hold_clock(&key, &clock).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use postrider_domain::subscription::{Settings, Status};
+    use postrider_domain::time::StoppedClock;
+
+    use super::*;
+
+    const fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(1_700_000_000_000_000 + seconds * 1_000_000)
+    }
+
+    fn subscription() -> Subscription {
+        Subscription {
+            tenant: "acme".parse().unwrap(),
+            id: "main".parse().unwrap(),
+            status: Status::Enabled,
+            status_reason: String::new(),
+            settings: Settings::default(),
+            signing_keys: Vec::new(),
+            paused_clock: StoppedClock::default(),
+            revision: 1,
+            create_time: at(0),
+            update_time: at(0),
+            delete_time: None,
+        }
+    }
+
+    #[test]
+    fn a_hold_is_kept_when_it_begins_and_when_it_grew() {
+        let (holds, subscription) = (Holds::default(), subscription());
+        let begin = |now, until| holds.begin(&subscription, now, until).is_some();
+        assert!(begin(at(10), at(40)));
+        assert!(!begin(at(10), at(40) + WORTH_KEEPING / 2));
+        assert!(!begin(at(11), at(20)));
+        assert!(begin(at(12), at(42)));
+        assert!(begin(at(42), at(43)), "the one before is over");
+        assert_eq!(holds.elapsed(&subscription, at(99)), Duration::from_secs(33));
+    }
+
+    #[test]
+    fn another_replicas_hold_is_taken_over_unless_it_is_older() {
+        let (holds, subscription) = (Holds::default(), subscription());
+        let key = subscription.key();
+        let clock = HoldClock { total: Duration::from_secs(5), since: at(10), until: at(40) };
+        holds.take(vec![(key.clone(), clock)], at(11));
+        assert_eq!(holds.elapsed(&subscription, at(20)), Duration::from_secs(15));
+        holds.begin(&subscription, at(20), at(60));
+        holds.take(vec![(key.clone(), clock)], at(21));
+        assert_eq!(holds.lasting(at(50)).len(), 1, "an old row changes nothing");
+        assert_eq!(holds.unseen(), at(21) - OVERLAP);
+        let edited = Subscription { update_time: at(30), ..subscription };
+        assert_eq!(holds.elapsed(&edited, at(99)), Duration::from_secs(25));
+    }
+}

@@ -1,0 +1,139 @@
+//! Clocks that outlive a process, as [`ClockStore`] asks for them.
+
+use async_trait::async_trait;
+use postrider_domain::ids::{Shard, SubscriptionKey};
+use postrider_domain::time::{HoldClock, Timestamp};
+use sqlx::postgres::PgRow;
+
+use super::PostgresStore;
+use super::errors::Checked as _;
+use super::rows::{self, get, shard, subscription_key, time};
+use crate::clocks::{BringBack, ClockStore};
+use crate::codec;
+use crate::error::StoreResult;
+
+const PUT_HOLD: &str = "INSERT INTO hold_clocks
+        (tenant, subscription, total_us, held_since, held_until)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (tenant, subscription) DO UPDATE SET total_us = excluded.total_us,
+        held_since = excluded.held_since, held_until = excluded.held_until";
+
+const HOLDS: &str = "SELECT tenant, subscription, total_us, held_since, held_until
+    FROM hold_clocks WHERE held_until > $1";
+
+const NOTE: &str = "UPDATE shards SET clock = $1 WHERE clock < $1";
+
+const AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > $1 ORDER BY shard";
+
+const FORGET: &str = "UPDATE shards s SET clock = $3
+    FROM unnest($1::integer[], $2::bigint[]) AS seen(shard, clock)
+    WHERE s.shard = seen.shard AND s.clock = seen.clock";
+
+/// 2 WAITING. Along the index of what waits, the latest first: none of what is due by now
+/// is read.
+const BRING_BACK: &str = "UPDATE deliveries d
+    SET due = $4 + ($5::bigint[])[least(d.failures + 1, cardinality($5::bigint[]))]
+    WHERE d.id = ANY(ARRAY(SELECT id FROM deliveries
+            WHERE shard = $1 AND tenant = $2 AND subscription = $3 AND state = 2 AND due > $4
+                AND due > $4 + ($5::bigint[])[least(failures + 1, cardinality($5::bigint[]))]
+            ORDER BY due DESC LIMIT $6))
+        AND d.state + 0 = 2";
+
+const QUIET: &str = "SELECT DISTINCT tenant, subscription FROM held_keys WHERE quiet_until > $1";
+
+const SHORTEN_QUIET: &str = "UPDATE held_keys SET quiet_until = $3
+    WHERE tenant = $1 AND subscription = $2 AND quiet_until > $3";
+
+#[async_trait]
+impl ClockStore for PostgresStore {
+    async fn put_hold_clock(&self, key: &SubscriptionKey, clock: &HoldClock) -> StoreResult<()> {
+        sqlx::query(PUT_HOLD)
+            .bind(key.tenant.as_str())
+            .bind(key.subscription.as_str())
+            .bind(codec::micros(clock.total))
+            .bind(clock.since.as_micros())
+            .bind(clock.until.as_micros())
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(())
+    }
+
+    async fn hold_clocks(
+        &self,
+        until: Timestamp,
+    ) -> StoreResult<Vec<(SubscriptionKey, HoldClock)>> {
+        let query = sqlx::query(HOLDS).bind(until.as_micros());
+        rows::read(&query.fetch_all(&self.pool).await.checked()?, hold_clock)
+    }
+
+    async fn note_clock(&self, now: Timestamp) -> StoreResult<()> {
+        sqlx::query(NOTE).bind(now.as_micros()).execute(&self.pool).await.checked()?;
+        Ok(())
+    }
+
+    async fn clocks_ahead(&self, now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>> {
+        let query = sqlx::query(AHEAD).bind(now.as_micros());
+        let rows = query.fetch_all(&self.pool).await.checked()?;
+        rows::read(&rows, |row: &PgRow| Ok((shard(row)?, time(row, "clock")?)))
+    }
+
+    async fn forget_clocks(
+        &self,
+        shards: &[(Shard, Timestamp)],
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        sqlx::query(FORGET)
+            .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
+            .bind(shards.iter().map(|(_, clock)| clock.as_micros()).collect::<Vec<_>>())
+            .bind(now.as_micros())
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(())
+    }
+
+    async fn bring_back(
+        &self,
+        request: &BringBack,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64> {
+        let done = sqlx::query(BRING_BACK)
+            .bind(i32::from(request.shard.0))
+            .bind(request.subscription.tenant.as_str())
+            .bind(request.subscription.subscription.as_str())
+            .bind(now.as_micros())
+            .bind(request.longest.iter().map(|delay| codec::micros(*delay)).collect::<Vec<_>>())
+            .bind(i64::from(limit))
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(done.rows_affected())
+    }
+
+    async fn quiet_subscriptions(&self, until: Timestamp) -> StoreResult<Vec<SubscriptionKey>> {
+        let query = sqlx::query(QUIET).bind(until.as_micros());
+        rows::read(&query.fetch_all(&self.pool).await.checked()?, subscription_key)
+    }
+
+    async fn shorten_quiet(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
+        sqlx::query(SHORTEN_QUIET)
+            .bind(key.tenant.as_str())
+            .bind(key.subscription.as_str())
+            .bind(until.as_micros())
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        Ok(())
+    }
+}
+
+fn hold_clock(row: &PgRow) -> StoreResult<(SubscriptionKey, HoldClock)> {
+    let clock = HoldClock {
+        total: codec::span("total_us", get(row, "total_us")?)?,
+        since: time(row, "held_since")?,
+        until: time(row, "held_until")?,
+    };
+    Ok((subscription_key(row)?, clock))
+}

@@ -1,0 +1,140 @@
+//! Clocks that outlive a process, as [`ClockStore`] asks for them.
+
+use async_trait::async_trait;
+use postrider_domain::ids::{Shard, SubscriptionKey};
+use postrider_domain::time::{HoldClock, Timestamp};
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::bulk::Values;
+use super::rows::Columns;
+use crate::clocks::{BringBack, ClockStore};
+use crate::codec;
+use crate::error::StoreResult;
+
+const PUT_HOLD: &str = "INSERT INTO hold_clocks \
+       (tenant, subscription, total, held_since, held_until) VALUES (?, ?, ?, ?, ?) \
+     ON CONFLICT (tenant, subscription) DO UPDATE SET total = excluded.total, \
+     held_since = excluded.held_since, held_until = excluded.held_until";
+const HOLDS: &str = "SELECT tenant, subscription, total, held_since, held_until \
+     FROM hold_clocks WHERE held_until > ?";
+const NOTE: &str = "UPDATE shards SET clock = ?1 WHERE clock < ?1";
+const AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > ? ORDER BY shard";
+const FORGET: &str = "UPDATE shards SET clock = ?2 FROM json_each(?1) j \
+     WHERE shards.shard = j.value ->> 0 AND shards.clock = j.value ->> 1";
+
+/// The longest delay after a delivery's failures.
+macro_rules! longest {
+    () => {
+        "(?5 ->> min(failures, json_array_length(?5) - 1))"
+    };
+}
+/// 2 WAITING. Along the index of what waits: none of what is due by now is read.
+const BRING_BACK: &str = concat!(
+    "UPDATE deliveries SET due = ?4 + ",
+    longest!(),
+    " WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_waiting \
+       WHERE state = 2 AND shard = ?1 AND tenant = ?2 AND subscription = ?3 AND due > ?4 \
+       AND due > ?4 + ",
+    longest!(),
+    " LIMIT ?6)"
+);
+const QUIET: &str = "SELECT DISTINCT tenant, subscription FROM held_keys WHERE quiet_until > ?";
+const SHORTEN_QUIET: &str = "UPDATE held_keys SET quiet_until = ?3 \
+     WHERE tenant = ?1 AND subscription = ?2 AND quiet_until > ?3";
+
+#[async_trait]
+impl ClockStore for SqliteStore {
+    async fn put_hold_clock(&self, key: &SubscriptionKey, clock: &HoldClock) -> StoreResult<()> {
+        let mut values = of(key);
+        values
+            .add(codec::micros(clock.total))
+            .add(clock.since.as_micros())
+            .add(clock.until.as_micros());
+        self.change(values, PUT_HOLD).await
+    }
+
+    async fn hold_clocks(
+        &self,
+        until: Timestamp,
+    ) -> StoreResult<Vec<(SubscriptionKey, HoldClock)>> {
+        let rows = at(until).run(&mut *self.reader().await?, HOLDS).await?;
+        let hold = |row: &SqliteRow| {
+            let mut columns = Columns::of(row);
+            let key = key(&mut columns)?;
+            let total = columns.span("total")?;
+            Ok((key, HoldClock { total, since: columns.time()?, until: columns.time()? }))
+        };
+        rows.iter().map(hold).collect()
+    }
+
+    async fn note_clock(&self, now: Timestamp) -> StoreResult<()> {
+        self.change(at(now), NOTE).await
+    }
+
+    async fn clocks_ahead(&self, now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>> {
+        let rows = at(now).run(&mut *self.reader().await?, AHEAD).await?;
+        let ahead = |row: &SqliteRow| {
+            let mut columns = Columns::of(row);
+            Ok((columns.shard()?, columns.time()?))
+        };
+        rows.iter().map(ahead).collect()
+    }
+
+    async fn forget_clocks(
+        &self,
+        shards: &[(Shard, Timestamp)],
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let list: Vec<(u16, i64)> =
+            shards.iter().map(|(shard, clock)| (shard.0, clock.as_micros())).collect();
+        let mut values = Values::default();
+        values.add(codec::to_json(&list)?).add(now.as_micros());
+        self.change(values, FORGET).await
+    }
+
+    async fn bring_back(
+        &self,
+        request: &BringBack,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64> {
+        let longest: Vec<i64> = request.longest.iter().map(|delay| codec::micros(*delay)).collect();
+        let mut values = Values::default();
+        values
+            .add(i64::from(request.shard.0))
+            .text(request.subscription.tenant.as_str())
+            .text(request.subscription.subscription.as_str())
+            .add(now.as_micros())
+            .add(codec::to_json(&longest)?)
+            .add(i64::from(limit));
+        self.changed_by(values, BRING_BACK).await
+    }
+
+    async fn quiet_subscriptions(&self, until: Timestamp) -> StoreResult<Vec<SubscriptionKey>> {
+        let rows = at(until).run(&mut *self.reader().await?, QUIET).await?;
+        rows.iter().map(|row| key(&mut Columns::of(row))).collect()
+    }
+
+    async fn shorten_quiet(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
+        let mut values = of(key);
+        values.add(until.as_micros());
+        self.change(values, SHORTEN_QUIET).await
+    }
+}
+
+fn at(time: Timestamp) -> Values {
+    let mut values = Values::default();
+    values.add(time.as_micros());
+    values
+}
+
+fn of(key: &SubscriptionKey) -> Values {
+    let mut values = Values::default();
+    values.text(key.tenant.as_str()).text(key.subscription.as_str());
+    values
+}
+
+fn key(columns: &mut Columns<'_>) -> StoreResult<SubscriptionKey> {
+    Ok(SubscriptionKey { tenant: columns.tenant()?, subscription: columns.subscription()? })
+}

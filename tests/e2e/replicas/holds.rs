@@ -1,0 +1,66 @@
+//! Receivers that asked to be left alone while the replica that holds them dies.
+//!
+//! Fed by two replicas; feeds nobody. Guarantees that the next owner goes on with a
+//! hold, and that the time of what it holds stands still all the while.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use postrider_proto::v1::{DeliveryState, RetryPolicy, Subscription};
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::receiver::behaviour::{ok, retry_after};
+
+use super::{
+    many_tenants_that, publish_to_each, shared, tenant_of, wait_for_each, wait_for_shards,
+};
+use crate::crashes::SHORT_LEASES;
+use crate::stage::{SOON, delays};
+
+/// Longer than a take-over takes, which follows the kill.
+const HELD: Duration = Duration::from_secs(16);
+/// What a delivery lives: less than it is held.
+const LIFE: Duration = Duration::from_secs(5);
+const ALL_LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_a_hold_goes_on_through_a_take_over() {
+    let mut cluster = Cluster::start(&Description {
+        engine: Engine::Postgres,
+        replicas: 2,
+        settings: SHORT_LEASES.to_owned(),
+        ..Description::default()
+    })
+    .await
+    .unwrap();
+    let api = cluster.api_of(0).unwrap();
+    wait_for_shards(&api, SOON, shared).await;
+    let receiver = cluster.receiver().await.unwrap();
+    let subscriptions = many_tenants_that(&api, &receiver, "holds", |wanted| Subscription {
+        retry_policy: Some(RetryPolicy {
+            max_age: Some(LIFE.try_into().unwrap()),
+            ..delays(&[100])
+        }),
+        ..wanted
+    })
+    .await;
+    let paths: Vec<_> = (0..subscriptions.len()).map(|number| format!("/holds/{number}")).collect();
+    for path in &paths {
+        receiver.script(path, [retry_after(StatusCode::SERVICE_UNAVAILABLE, HELD.as_secs()), ok()]);
+    }
+    publish_to_each(&api, &subscriptions).await;
+    wait_for_each(&receiver, "holds", 1, SOON).await;
+    cluster.replicas[1].kill().await.unwrap();
+    publish_to_each(&api, &subscriptions).await;
+    wait_for_shards(&api, HELD / 2, |owned| owned.contains(&super::SHARDS)).await;
+    wait_for_each(&receiver, "holds", 3, ALL_LIMIT).await;
+    for path in &paths {
+        let requests = receiver.requests_to(path);
+        let left_alone = requests[1].at.duration_since(requests[0].at);
+        assert!(left_alone >= HELD, "a request {left_alone:?} after it asked, at {path}");
+    }
+    for subscription in &subscriptions {
+        let filter = format!("state != {}", DeliveryState::Succeeded.as_str_name());
+        let tenant = tenant_of(&subscription.name);
+        api.wait_for_deliveries(tenant, &filter, 0, SOON).await.unwrap();
+    }
+}
