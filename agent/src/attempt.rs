@@ -74,6 +74,8 @@ impl Phase {
 #[derive(Debug, Default)]
 struct Seen {
     phase: Phase,
+    /// Of the settings that the request is made with.
+    settings_version: u64,
     timings: wire::Timings,
     remote_address: String,
     version: Option<Version>,
@@ -109,8 +111,8 @@ impl Attempts for HttpAttempts {
         trace: TraceHeaders,
     ) -> wire::AttemptResult {
         let began = Instant::now();
-        let mut seen = Seen::default();
         let settings = subscription.newest();
+        let mut seen = Seen { settings_version: settings.version, ..Seen::default() };
         // Many may wait and few are under way: what waits is small, and what an exchange
         // needs is not there before its turn.
         let work = async {
@@ -199,6 +201,7 @@ impl HttpAttempts {
     ) -> Result<(Arc<Settings>, Lent), Failure> {
         loop {
             let settings = subscription.newest();
+            seen.settings_version = settings.version;
             let Usable { target, http1_only, .. } = usable(&settings)?;
             let (origin, http1_only) = (&target.origin, *http1_only);
             let began = Instant::now();
@@ -233,6 +236,7 @@ impl HttpAttempts {
                     seen.timings.tls = new.tls.and_then(wire_duration);
                 }
                 seen.remote_address = lent.address().to_owned();
+                seen.settings_version = newest.version;
                 return Ok((newest, lent));
             }
             self.client.put_back(lent, None);
@@ -316,6 +320,7 @@ impl Seen {
             retry_after: self.retry_after,
             test: assignment.test,
             trigger: assignment.trigger,
+            subscription_version: self.settings_version,
         }
     }
 }

@@ -125,6 +125,18 @@ async fn what_may_not_be_sent_is_not() {
         let result = stream.attempt(assignment).await;
         assert_eq!(result.fact(), Fact::InvalidRequest);
         assert!(result.error.contains(words), "{}", result.error);
+        assert_eq!(result.subscription_version, version);
     }
     assert!(receiver.take_requests().is_empty());
+}
+
+#[tokio::test]
+async fn the_settings_that_were_used_are_told() {
+    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    let (_agent, _replica, mut stream) = connected(&receiver).await;
+    for version in [4, 9] {
+        stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), version))).await;
+        let older = wire::Assignment { subscription_version: 3, ..assignment(version as u32) };
+        assert_eq!(stream.attempt(older).await.subscription_version, version);
+    }
 }

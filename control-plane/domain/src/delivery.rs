@@ -208,6 +208,9 @@ pub struct AttemptRecord {
     pub test: bool,
     /// When the next attempt is due, if this one made one due.
     pub next_attempt_time: Option<Timestamp>,
+    /// The subscription's revision whose settings the request was made with, as far as
+    /// the agent has said.
+    pub settings_revision: Option<i64>,
 }
 
 impl AttemptRecord {
@@ -246,6 +249,7 @@ impl AttemptRecord {
             trigger: delivery.trigger,
             test: delivery.test,
             next_attempt_time: None,
+            settings_revision: None,
         }
     }
 }

@@ -33,6 +33,7 @@ fn subscription() -> Subscription {
         signing_keys: vec![key("key-1", None)],
         paused_clock: StoppedClock::default(),
         revision: 3,
+        request_revision: 3,
         create_time: NOW,
         update_time: NOW,
         delete_time: None,

@@ -77,6 +77,8 @@ pub struct Subscription {
     pub paused_clock: StoppedClock,
     /// Raised by every change; its etag and the version agents know.
     pub revision: i64,
+    /// The revision since which its requests have been made alike.
+    pub request_revision: i64,
     pub create_time: Timestamp,
     pub update_time: Timestamp,
     pub delete_time: Option<Timestamp>,
@@ -85,6 +87,11 @@ pub struct Subscription {
 impl Subscription {
     pub fn key(&self) -> SubscriptionKey {
         SubscriptionKey { tenant: self.tenant.clone(), subscription: self.id.clone() }
+    }
+
+    /// Whether a request made with the settings of a revision would be made alike now.
+    pub const fn requests_as_at(&self, revision: i64) -> bool {
+        self.request_revision <= revision && revision <= self.revision
     }
 
     /// Gives it a status at `now`. Deadlines stand still while it is paused and
@@ -138,6 +145,18 @@ pub struct Settings {
     /// HTTP/2 is not spoken even where the receiver offers it.
     #[serde(default)]
     pub http1_only: bool,
+}
+
+impl Settings {
+    /// Whether the same requests are made of both. (Which keys sign is not told in
+    /// history, and an attempt says for itself which HTTP it was.)
+    pub fn requests_like(&self, other: &Self) -> bool {
+        self.url == other.url
+            && self.headers == other.headers
+            && self.schemes == other.schemes
+            && self.envelope == other.envelope
+            && self.json_form == other.json_form
+    }
 }
 
 impl Default for Settings {
@@ -253,6 +272,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_seen_in_a_request_makes_other_requests() {
+        type Change = fn(&mut Settings);
+        let seen: [Change; 5] = [
+            |s| s.url = "https://elsewhere.example/".into(),
+            |s| s.headers.push(Header { name: "x-team".into(), value: "pay in".into() }),
+            |s| s.schemes.clear(),
+            |s| s.envelope = Envelope::StandardWebhooks,
+            |s| s.json_form = JsonForm::Compact,
+        ];
+        let unseen: [Change; 3] = [
+            |s| s.display_name = "Another".into(),
+            |s| s.request_timeout = Duration::from_secs(1),
+            |s| s.http1_only = true,
+        ];
+        let alike = |change: &Change| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings.requests_like(&Settings::default())
+        };
+        assert!(!seen.iter().any(alike) && unseen.iter().all(alike));
+    }
+
+    #[test]
     fn deadlines_stand_still_only_while_paused() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         let mut subscription = Subscription {
@@ -264,10 +306,13 @@ mod tests {
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
             revision: 1,
+            request_revision: 1,
             create_time: at(0),
             update_time: at(0),
             delete_time: None,
         };
+        assert!(subscription.requests_as_at(1));
+        assert!(!subscription.requests_as_at(0) && !subscription.requests_as_at(2));
         subscription.set_status(Status::Disabled, "why", at(10));
         assert_eq!(subscription.paused_clock.running(at(20)), at(20));
         subscription.set_status(Status::Paused, "", at(20));

@@ -129,6 +129,7 @@ pub fn report(
         trigger,
         test: result.test,
         next_attempt_time: None,
+        settings_revision: i64::try_from(result.subscription_version).ok().filter(|v| *v > 0),
     };
     let record = Arc::new(record);
     // The status is the answer, whatever came of the body after it.

@@ -315,6 +315,7 @@ fn new_subscription(
         signing_keys: keys,
         paused_clock: StoppedClock::default(),
         revision: 1,
+        request_revision: 1,
         create_time: now,
         update_time: now,
         delete_time: None,

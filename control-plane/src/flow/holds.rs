@@ -169,6 +169,7 @@ mod tests {
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
             revision: 1,
+            request_revision: 1,
             create_time: at(0),
             update_time: at(0),
             delete_time: None,

@@ -250,6 +250,9 @@ impl Tenants {
         by: By,
     ) -> Result<Subscription, WriteError> {
         changed.revision = before.revision + 1;
+        if !changed.settings.requests_like(&before.settings) {
+            changed.request_revision = changed.revision;
+        }
         let news = self.news(before, &changed, by).await?;
         let store = &self.0.store;
         let version = store.update_subscription(&changed, before.revision, &news).await?;

@@ -84,6 +84,7 @@ fn record(tenant: &str, number: u32) -> AttemptRecord {
         trigger: Trigger::Publish,
         test: false,
         next_attempt_time: None,
+        settings_revision: None,
     }
 }
 

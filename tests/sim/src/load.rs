@@ -96,6 +96,7 @@ impl Plan {
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
             revision: 1,
+            request_revision: 1,
             create_time: process::now(),
             update_time: process::now(),
             delete_time: None,

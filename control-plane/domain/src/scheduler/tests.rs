@@ -63,6 +63,7 @@ fn subscription(name: &str, revision: i64) -> Subscription {
         signing_keys: Vec::new(),
         paused_clock: StoppedClock::default(),
         revision,
+        request_revision: revision,
         create_time: at(0),
         update_time: at(0),
         delete_time: None,

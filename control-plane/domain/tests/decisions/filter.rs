@@ -44,6 +44,7 @@ fn subscription(patterns: &[&str], accounts: &[&str]) -> Subscription {
         signing_keys: Vec::new(),
         paused_clock: StoppedClock::default(),
         revision: 1,
+        request_revision: 1,
         create_time: now,
         update_time: now,
         delete_time: None,

@@ -54,6 +54,7 @@ pub fn subscription() -> Subscription {
         }],
         paused_clock: StoppedClock::default(),
         revision: 1,
+        request_revision: 1,
         create_time: NOW,
         update_time: NOW,
         delete_time: None,
@@ -128,5 +129,6 @@ pub fn attempt() -> AttemptRecord {
         trigger: Trigger::Publish,
         test: false,
         next_attempt_time: Some(NOW + Duration::from_secs(5)),
+        settings_revision: Some(1),
     }
 }

@@ -265,6 +265,7 @@ mod tests {
             trigger: Trigger::Publish,
             test: false,
             next_attempt_time: None,
+            settings_revision: None,
         };
         let record = Arc::new(record);
         Report { record, answered: false, retry_after: None, stream: None, seen: None }

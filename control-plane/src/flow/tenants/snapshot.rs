@@ -132,6 +132,7 @@ mod tests {
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
             revision: 1,
+            request_revision: 1,
             create_time: NOW,
             update_time: NOW,
             delete_time: None,

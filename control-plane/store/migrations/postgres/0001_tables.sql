@@ -26,6 +26,8 @@ CREATE TABLE tenants (
 
 CREATE TABLE subscriptions (
     revision        bigint   NOT NULL,
+    -- The one since which its requests have been made alike.
+    request_revision bigint  NOT NULL,
     -- The tenant's config_version that its last change made.
     config_version  bigint   NOT NULL,
     create_time     bigint   NOT NULL,
@@ -169,6 +171,9 @@ CREATE TABLE attempts (
     total_us                bigint   NOT NULL,
     response_body_bytes     bigint   NOT NULL,
     next_attempt_time       bigint,
+    -- The subscription's revision that the request was made with; null when no agent
+    -- has said.
+    settings_revision       bigint,
     number                  integer  NOT NULL,
     http_status             integer,
     dns_us                  integer,

@@ -91,6 +91,7 @@ CREATE TYPE attempt_input AS (
     trigger                 smallint,
     test                    boolean,
     next_attempt_time       bigint,
+    settings_revision       bigint,
     delivery_state          smallint,
     delivery_end_reason     smallint,
     -- What it is counted as; null when it is not counted.

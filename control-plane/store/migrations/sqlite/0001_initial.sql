@@ -42,6 +42,8 @@ CREATE TABLE subscriptions (
     -- The last number given to a delivery (rule 7).
     sequence      INTEGER NOT NULL DEFAULT 0,
     revision      INTEGER NOT NULL,
+    -- The one since which its requests have been made alike.
+    request_revision INTEGER NOT NULL,
     -- The tenant's config_version that its last change made.
     config_version INTEGER NOT NULL,
     create_time   INTEGER NOT NULL,
@@ -183,6 +185,9 @@ CREATE TABLE attempts (
     cause                   INTEGER NOT NULL,
     test                    INTEGER NOT NULL,
     next_attempt_time       INTEGER,
+    -- The subscription's revision that the request was made with; null when no agent
+    -- has said.
+    settings_revision       INTEGER,
     -- Where the delivery stood after it; null when it was no longer kept.
     delivery_state          INTEGER,
     delivery_end_reason     INTEGER

@@ -243,6 +243,7 @@ input!(
         trigger: i16,
         test: bool,
         next_attempt_time: Option<i64>,
+        settings_revision: Option<i64>,
         delivery_state: Option<i16>,
         delivery_end_reason: Option<i16>,
         tally: Option<i32>,
@@ -338,6 +339,7 @@ impl<'a> AttemptArrays<'a> {
             trigger: record.trigger.code(),
             test: record.test,
             next_attempt_time: record.next_attempt_time.map(|time| time.as_micros()),
+            settings_revision: record.settings_revision,
             delivery_state: delivery.map(|standing| standing.state.code()),
             delivery_end_reason: delivery
                 .and_then(|standing| standing.end_reason)

@@ -50,15 +50,16 @@ const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version 
 
 const CREATE_SUBSCRIPTION: &str = "INSERT INTO subscriptions
     (tenant, id, region, display_name, url, search, status, status_reason, settings, signing_keys,
-        paused_total_us, paused_since, update_time, delete_time, config_version, revision, create_time,
-        shard)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+        paused_total_us, paused_since, update_time, delete_time, config_version, request_revision,
+        revision, create_time, shard)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
     SET region = $3, display_name = $4, url = $5, search = $6, status = $7, status_reason = $8,
         settings = $9, signing_keys = $10, paused_total_us = $11, paused_since = $12,
-        update_time = $13, delete_time = $14, config_version = $15, revision = revision + 1
-    WHERE tenant = $1 AND id = $2 AND revision = $16 AND delete_time IS NULL";
+        update_time = $13, delete_time = $14, config_version = $15, request_revision = $16,
+        revision = revision + 1
+    WHERE tenant = $1 AND id = $2 AND revision = $17 AND delete_time IS NULL";
 
 /// In the order of the index that finds them.
 const TENANT_CHANGES: &str = concat!(
@@ -322,7 +323,7 @@ async fn raise_version(
         .checked()
 }
 
-/// Parameters 1 to 15 of both statements that write a subscription.
+/// Parameters 1 to 16 of both statements that write a subscription.
 fn bind_subscription<'q>(
     sql: &'static str,
     subscription: &'q Subscription,
@@ -344,7 +345,8 @@ fn bind_subscription<'q>(
         .bind(subscription.paused_clock.since.map(Timestamp::as_micros))
         .bind(subscription.update_time.as_micros())
         .bind(subscription.delete_time.map(Timestamp::as_micros))
-        .bind(config_version))
+        .bind(config_version)
+        .bind(subscription.request_revision))
 }
 
 /// Why a conditional change found no row: given the deletion time of what is there.

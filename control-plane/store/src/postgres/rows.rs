@@ -65,7 +65,7 @@ macro_rules! tenant_columns {
 macro_rules! subscription_columns {
     () => {
         "tenant, id, status, status_reason, settings, signing_keys, paused_total_us, \
-         paused_since, revision, create_time, update_time, delete_time"
+         paused_since, revision, request_revision, create_time, update_time, delete_time"
     };
 }
 /// What [`event`] reads, but for the payload.
@@ -81,8 +81,8 @@ macro_rules! attempt_columns {
         "delivery, number, tenant, subscription, event, event_type, outcome, http_status, \
          start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, \
          response_body, response_body_bytes, response_body_truncated, error, agent, region, \
-         remote_address, http_version, trigger, test, next_attempt_time, delivery_state, \
-         delivery_end_reason"
+         remote_address, http_version, trigger, test, next_attempt_time, settings_revision, \
+         delivery_state, delivery_end_reason"
     };
 }
 pub(super) use {
@@ -164,6 +164,7 @@ pub(super) fn subscription(row: &PgRow) -> StoreResult<Subscription> {
         signing_keys: codec::from_json("signing_keys", get(row, "signing_keys")?)?,
         paused_clock: stopped_clock(row, "paused_total_us", "paused_since")?,
         revision: get(row, "revision")?,
+        request_revision: get(row, "request_revision")?,
         create_time: time(row, "create_time")?,
         update_time: time(row, "update_time")?,
         delete_time: optional_time(row, "delete_time")?,
@@ -256,6 +257,7 @@ pub(super) fn attempt(row: &PgRow) -> StoreResult<AttemptRecord> {
         trigger: codec::trigger(small(row, "trigger")?)?,
         test: get(row, "test")?,
         next_attempt_time: optional_time(row, "next_attempt_time")?,
+        settings_revision: get(row, "settings_revision")?,
     })
 }
 

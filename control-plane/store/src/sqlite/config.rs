@@ -48,15 +48,16 @@ const INSERT_SUBSCRIPTION: &str = concat!(
     "INSERT INTO subscriptions (",
     subscription_columns!(),
     ", display_name, url, region, search, \
-     config_version, shard) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+     config_version, shard) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
      ON CONFLICT (tenant, id) DO NOTHING"
 );
 const GET_SUBSCRIPTION: &str =
     concat!("SELECT ", subscription_columns!(), " FROM subscriptions WHERE tenant = ? AND id = ?");
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions SET status = ?3, status_reason = ?4, \
      settings = ?5, signing_keys = ?6, paused_total = ?7, paused_since = ?8, revision = ?9 + 1, \
-     create_time = ?10, update_time = ?11, delete_time = ?12, display_name = ?13, url = ?14, \
-     region = ?15, search = ?16, config_version = ?17 \
+     request_revision = ?10, create_time = ?11, update_time = ?12, delete_time = ?13, \
+     display_name = ?14, url = ?15, region = ?16, search = ?17, config_version = ?18 \
      WHERE tenant = ?1 AND id = ?2 AND revision = ?9 AND delete_time IS NULL";
 const CONFIG_SUBSCRIPTIONS: &str = concat!(
     "SELECT ",

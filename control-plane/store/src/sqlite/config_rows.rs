@@ -22,7 +22,7 @@ pub(super) use tenant_columns;
 macro_rules! subscription_columns {
     () => {
         "tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since, \
-         revision, create_time, update_time, delete_time"
+         revision, request_revision, create_time, update_time, delete_time"
     };
 }
 pub(super) use subscription_columns;
@@ -50,6 +50,7 @@ pub(super) fn put_key_and_state(
 pub(super) fn put_times(values: &mut Values, subscription: &Subscription, revision: i64) {
     values
         .add(revision)
+        .add(subscription.request_revision)
         .add(subscription.create_time.as_micros())
         .add(subscription.update_time.as_micros())
         .add(subscription.delete_time.map(Timestamp::as_micros));
@@ -93,6 +94,7 @@ pub(super) fn subscription_of(row: &SqliteRow) -> StoreResult<Subscription> {
             since: columns.optional_time()?,
         },
         revision: columns.int()?,
+        request_revision: columns.int()?,
         create_time: columns.time()?,
         update_time: columns.time()?,
         delete_time: columns.optional_time()?,

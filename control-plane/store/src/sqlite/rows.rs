@@ -118,11 +118,12 @@ macro_rules! attempt_columns {
         "record_time, tenant, delivery, number, subscription, event, event_type, outcome, http_status, \
          start_time, dns, connect, tls, first_byte, total, response_headers, response_body, \
          response_body_bytes, response_body_truncated, error, agent, region, remote_address, \
-         http_version, cause, test, next_attempt_time, delivery_state, delivery_end_reason"
+         http_version, cause, test, next_attempt_time, settings_revision, delivery_state, \
+         delivery_end_reason"
     };
 }
 pub(super) use attempt_columns;
-pub(super) const ATTEMPT_COLUMNS: usize = 29;
+pub(super) const ATTEMPT_COLUMNS: usize = 30;
 
 /// A row read from left to right.
 pub(super) struct Columns<'r> {
@@ -281,6 +282,7 @@ impl<'r> Columns<'r> {
             trigger: codec::trigger(self.int()?)?,
             test: self.flag()?,
             next_attempt_time: self.optional_time()?,
+            settings_revision: self.get()?,
         };
         Ok(RecordedAttempt { record, record_time })
     }
@@ -378,6 +380,7 @@ pub(super) fn put_attempt(
         .add(record.trigger.code())
         .add(record.test)
         .add(record.next_attempt_time.map(Timestamp::as_micros))
+        .add(record.settings_revision)
         .add(delivery.map(|standing| standing.state.code()))
         .add(delivery.and_then(|standing| standing.end_reason).map(EndReason::code));
     Ok(())

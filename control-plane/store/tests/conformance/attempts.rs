@@ -37,6 +37,36 @@ conformance! {
         assert_eq!(one.unwrap(), std::slice::from_ref(first));
     }
 
+    async fn an_attempt_keeps_the_revision_that_its_request_was_made_with(engine) {
+        let world = World::new(engine).await;
+        let known = world.publish(DeliveryState::InFlight).await;
+        let late = world.publish(DeliveryState::InFlight).await;
+        for revision in [None, Some(i64::MAX)] {
+            let mut result = record(&known, Outcome::Succeeded);
+            result.key.number = 2;
+            result.settings_revision = revision;
+            if revision.is_none() {
+                result.outcome = Outcome::Unknown;
+                result.key.number = 1;
+            }
+            world.store.conclude_late(&result, world.now).await.unwrap();
+        }
+        let revisions = async |delivery: &Delivery| {
+            let listed = world.store.list_attempts(world.tenant(), delivery.id, 0, 9).await;
+            let listed = listed.unwrap();
+            listed.iter().map(|attempt| attempt.record.settings_revision).collect::<Vec<_>>()
+        };
+        assert_eq!(revisions(&known).await, [None, Some(i64::MAX)]);
+        let mut result = record(&late, Outcome::HttpStatus);
+        result.settings_revision = Some(7);
+        let retry = Transition::Retry { due: world.now, failures: 1 };
+        let batch = [Conclusion::new(result, retry)];
+        assert_eq!(world.store.conclude(&batch, world.now).await.unwrap(), [Concluded::Applied]);
+        assert_eq!(revisions(&late).await, [Some(7)]);
+        let tail = world.store.find_attempts(&newest(&world)).await.unwrap().attempts;
+        assert!(tail.iter().any(|attempt| attempt.record.settings_revision == Some(7)));
+    }
+
     async fn a_retry_is_listed_after_the_attempts_that_were_recorded_before_it(engine) {
         let world = World::new(engine).await;
         let retried = world.publish(DeliveryState::InFlight).await;

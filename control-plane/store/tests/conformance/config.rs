@@ -89,6 +89,7 @@ conformance! {
             status_reason: "because".to_owned(),
             update_time: now,
             revision: 77,
+            request_revision: 2,
             ..hook.clone()
         };
         wish.settings.url = "https://elsewhere.example/".to_owned();

@@ -76,6 +76,7 @@ pub fn subscription(tenant: &TenantId, id: &str, now: Timestamp) -> Subscription
         }],
         paused_clock: StoppedClock { total: SECOND, since: Some(now) },
         revision: 1,
+        request_revision: 1,
         create_time: now,
         update_time: now,
         delete_time: None,
@@ -275,6 +276,7 @@ pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
         trigger: delivery.trigger,
         test: false,
         next_attempt_time: None,
+        settings_revision: Some(1),
     }
 }
 

@@ -228,7 +228,8 @@ conformance! {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
         let retry = Transition::Retry { due: world.now, failures: 0 };
-        let unknown = record(&delivery, Outcome::Unknown);
+        let mut unknown = record(&delivery, Outcome::Unknown);
+        unknown.settings_revision = None;
         assert_eq!(world.conclude(unknown, retry).await, Concluded::Applied);
         let failed = first_attempt(&delivery, Outcome::HttpStatus);
         let late = world.store.conclude_late(&failed, world.now).await.unwrap();
