@@ -18,7 +18,8 @@
 //! ```
 //!
 //! [`run`] is all that a program needs; [`telemetry`] and [`metrics::serve`] are
-//! open because the control plane uses them too, and [`parts`] for the simulation.
+//! open because the control plane uses them too, so is [`rebuild`], by which history
+//! shows requests, and [`parts`] for the simulation.
 
 mod agent;
 mod attempt;
@@ -41,6 +42,7 @@ mod listen;
 pub mod metrics;
 mod pool;
 mod quota;
+mod rebuilt;
 mod receiver_trust;
 mod replicas;
 mod report;
@@ -73,5 +75,6 @@ pub use attempt::ResponseLimits;
 pub use config::{AgentConfig, ControlPlane, ControlPlaneTls, Identity, unique_agent_id};
 pub use listen::{ListenAddress, host_name};
 pub use pool::PoolLimits;
+pub use rebuilt::{RebuildError, Rebuilt, RebuiltHeader, RebuiltValue, rebuild};
 pub use resolve::{LookupLimits, LookupWay};
 pub use settings::Settings;

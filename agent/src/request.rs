@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::Full;
 use postrider_proto::agent::v1::Assignment;
 use thiserror::Error;
@@ -31,7 +31,7 @@ const AGENT_NAME: HeaderValue =
     HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
 
 /// Room for Postrider's own headers and a signature.
-const HEADERS: usize = 11;
+const HEADERS: usize = 12;
 
 /// What a connection sends.
 pub type Post = Request<Full<Bytes>>;
@@ -72,6 +72,30 @@ pub fn build(
     version: Version,
     now: Moment,
 ) -> Result<Post, RequestError> {
+    let Parts { uri, headers, body } = parts(assignment, usable, trace, version, now)?;
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = version;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// What a request consists of: nothing is added to it on its way.
+pub struct Parts {
+    pub uri: Uri,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// The parts of [`build`]'s request.
+pub fn parts(
+    assignment: &Assignment,
+    usable: &Usable,
+    trace: &TraceHeaders,
+    version: Version,
+    now: Moment,
+) -> Result<Parts, RequestError> {
     let wrapped = envelope::wrap(usable.envelope, usable.compact_json, assignment)?;
     let timestamp = unix_seconds(now.wall).to_string();
 
@@ -109,23 +133,15 @@ pub fn build(
         Message { webhook_id: &assignment.webhook_id, timestamp: &timestamp, body: &wrapped.body };
     usable.signers.sign(now.steady, message, &mut headers)?;
     headers.insert(USER_AGENT, AGENT_NAME);
-    if wrapped.body.is_empty() {
-        // hyper writes none for an empty body, and some receivers then answer 411.
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
-    }
+    // hyper writes none for an empty body, and some receivers then answer 411.
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(wrapped.body.len()));
     let uri = if version == Version::HTTP_2 {
         usable.target.absolute.clone()
     } else {
         headers.insert(HOST, usable.target.host_header.clone());
         usable.target.path.clone()
     };
-
-    let mut request = Request::new(Full::new(wrapped.body));
-    *request.method_mut() = Method::POST;
-    *request.version_mut() = version;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    Ok(request)
+    Ok(Parts { uri, headers, body: wrapped.body })
 }
 
 fn unix_seconds(now: SystemTime) -> u64 {

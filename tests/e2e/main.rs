@@ -20,3 +20,4 @@ mod orders;
 mod replicas;
 mod systems;
 mod timetable;
+mod told;

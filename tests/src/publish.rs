@@ -11,7 +11,7 @@ use postrider_proto::v1::event::PayloadForm;
 use postrider_proto::v1::retry_policy::Timetable;
 use postrider_proto::v1::{
     Attempt, CreateSubscriptionRequest, CreateTenantRequest, Delivery, DeliveryState, Event,
-    FixedDelays, GetDeliveryRequest, ListAttemptsRequest, ListDeliveriesRequest,
+    FixedDelays, GetAttemptRequest, GetDeliveryRequest, ListAttemptsRequest, ListDeliveriesRequest,
     PublishEventRequest, PublishEventResponse, RetryPolicy, Subscription, Tenant,
 };
 use tonic::Status;
@@ -141,6 +141,13 @@ impl Api {
                 return Ok(all);
             }
         }
+    }
+
+    /// An attempt with its request.
+    pub async fn attempt(&mut self, name: &str) -> Result<Attempt, Status> {
+        let name = name.to_owned();
+        let attempt = self.deliveries.get_attempt(GetAttemptRequest { name });
+        Ok(attempt.await?.into_inner())
     }
 
     /// Waits until a delivery is in a state and returns it.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
+use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome, Timings, Trigger};
+use postrider_domain::event::Event;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, EventId, Region, SubscriptionId, SubscriptionKey, TenantId,
 };
@@ -191,7 +192,7 @@ fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<Say> {
     messages
 }
 
-fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpdate {
+pub(super) fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpdate {
     let settings = &subscription.settings;
     let headers = settings.headers.iter().map(|header| wire::Header {
         name: header.name.clone(),
@@ -226,8 +227,12 @@ const fn envelope(envelope: Envelope) -> wire::Envelope {
 /// `None` for a job that an agent already holds.
 fn assignment(job: &Job, version: i64) -> Option<wire::Assignment> {
     let event = job.event.as_ref()?;
-    let delivery = &job.delivery;
-    Some(wire::Assignment {
+    Some(post(&job.delivery, event, version))
+}
+
+/// The delivery's current attempt, with the settings of a version.
+pub(super) fn post(delivery: &Delivery, event: &Event, version: i64) -> wire::Assignment {
+    wire::Assignment {
         key: Some(wire_key(
             delivery.current_attempt(),
             u32::from(delivery.shard.0),
@@ -247,7 +252,7 @@ fn assignment(job: &Job, version: i64) -> Option<wire::Assignment> {
         trigger: u32::try_from(delivery.trigger.code()).unwrap_or(0),
         account: event.account.clone().unwrap_or_default(),
         sequence: delivery.sequence.unwrap_or(0),
-    })
+    }
 }
 
 fn wire_key(key: AttemptKey, shard: u32, epoch: u64) -> wire::AttemptKey {

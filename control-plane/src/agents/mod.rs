@@ -5,9 +5,11 @@
 //! stream's messages meet the domain's types.
 
 mod convert;
+mod rebuilt;
 mod refusals;
 mod regions;
 mod session;
 mod signing;
 
+pub use rebuilt::request_of;
 pub use session::{Agents, WorkStream, service};

@@ -1,12 +1,15 @@
-//! Lists of attempts: of a delivery, a subscription or a tenant.
+//! Attempts: lists of a delivery's, a subscription's or a tenant's, and one with its
+//! request.
 //!
-//! Fed by DeliveryService; feeds callers what the store recorded.
+//! Fed by DeliveryService; feeds callers what the store recorded. Guarantees that a
+//! request is told as it was sent, or that it is said why it cannot be.
 
 use std::sync::Arc;
 
-use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
+use postrider_domain::delivery::{AttemptRecord, Outcome};
+use postrider_domain::ids::{AttemptKey, DeliveryId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
-use postrider_proto::v1;
+use postrider_proto::v1::{self, RequestUnknownReason};
 use postrider_store::{AttemptPosition, RecordedAttempt};
 use serde::{Deserialize, Serialize};
 use tonic::Status;
@@ -17,6 +20,7 @@ use super::filters::attempts::AttemptFilter;
 use super::names::{self, AttemptParent};
 use super::page::{self, Fill, Items, QueryHash};
 use super::{changes, observe};
+use crate::agents;
 use crate::flow::Flow;
 
 /// Bodies and headers of one page, so that a client with gRPC's default limit of 4 MiB
@@ -60,6 +64,57 @@ pub async fn list(
             of_tenant(flow, &tenant, asked).await
         }
     }
+}
+
+/// One attempt, with its request as far as that is known.
+pub async fn get(flow: &Flow, request: v1::GetAttemptRequest) -> Result<v1::Attempt, Status> {
+    let (tenant, key) =
+        names::attempt(&request.name).map_err(|error| errors::invalid("name", error))?;
+    observe::note("tenant", &tenant);
+    observe::note("delivery", key.delivery);
+    let AttemptKey { delivery, number } = key;
+    let found = flow.store.list_attempts(&tenant, delivery, number.saturating_sub(1), 1).await;
+    let found = found.map_err(errors::store)?.into_iter().find(|found| found.record.key == key);
+    let found = found.ok_or_else(|| errors::not_found(Kind::Attempt, &request.name))?;
+    let (request, reason) = match request_of(flow, &found.record).await? {
+        Ok(request) => (Some(request), RequestUnknownReason::Unspecified),
+        Err(reason) => (None, reason),
+    };
+    let request_unknown_reason = reason.into();
+    Ok(v1::Attempt { request, request_unknown_reason, ..attempt::recorded_to_proto(found) })
+}
+
+async fn request_of(
+    flow: &Flow,
+    record: &AttemptRecord,
+) -> Result<Result<v1::AttemptRequest, RequestUnknownReason>, Status> {
+    if record.outcome == Outcome::InvalidRequest {
+        return Ok(Err(RequestUnknownReason::NotBuilt));
+    }
+    let Some(revision) = record.settings_revision else {
+        return Ok(Err(RequestUnknownReason::NotReported));
+    };
+    let (store, tenant) = (&flow.store, &record.subscription.tenant);
+    let (subscription, event, delivery) = tokio::try_join!(
+        store.get_subscription(&record.subscription),
+        store.get_event(tenant, record.event),
+        store.get_delivery(tenant, record.key.delivery),
+    )
+    .map_err(errors::store)?;
+    let Some(subscription) = subscription.filter(|found| found.requests_as_at(revision)) else {
+        return Ok(Err(RequestUnknownReason::SubscriptionChanged));
+    };
+    let Some((event, delivery)) = event.zip(delivery) else {
+        return Ok(Err(RequestUnknownReason::EventGone));
+    };
+    let rebuilt = agents::request_of(record, &subscription, &delivery, &event);
+    Ok(match rebuilt {
+        Ok(rebuilt) => Ok(attempt::request_to_proto(rebuilt)),
+        Err(error) => {
+            tracing::debug!(%error, "an attempt's request could not be built again");
+            Err(RequestUnknownReason::NotBuilt)
+        }
+    })
 }
 
 /// In the order of their numbers.

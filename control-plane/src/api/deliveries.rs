@@ -1,6 +1,6 @@
 //! DeliveryService.
 //!
-//! Lists of attempts are in `attempts`, watching is in `watching`, replays are in
+//! Attempts are in `attempts`, watching is in `watching`, replays are in
 //! `replays`.
 
 use std::sync::Arc;
@@ -193,6 +193,14 @@ impl DeliveryService for Deliveries {
             self.show_one(self.find(&tenant, id).await?).await
         })
         .await
+    }
+
+    async fn get_attempt(
+        &self,
+        request: Request<v1::GetAttemptRequest>,
+    ) -> Result<Response<v1::Attempt>, Status> {
+        let span = observe::span("GetAttempt", &request);
+        observe::call(span, attempts::get(&self.flow, request.into_inner())).await
     }
 
     async fn list_attempts(

@@ -151,6 +151,7 @@ pub enum Kind {
     Event,
     EventType,
     Delivery,
+    Attempt,
     Agent,
     Operation,
 }
@@ -163,6 +164,7 @@ impl Kind {
             Self::Event => "postrider/Event",
             Self::EventType => "postrider/EventType",
             Self::Delivery => "postrider/Delivery",
+            Self::Attempt => "postrider/Attempt",
             Self::Agent => "postrider/Agent",
             Self::Operation => "postrider/Operation",
         }

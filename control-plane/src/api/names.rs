@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use postrider_domain::event_type_name::validate_event_type;
 use postrider_domain::ids::{
-    AgentId, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId, SubscriptionKey,
-    TenantId,
+    AgentId, AttemptKey, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId,
+    SubscriptionKey, TenantId,
 };
 
 /// Longest agent name, in bytes.
@@ -31,6 +31,7 @@ const TENANT: &str = "tenants/{tenant}";
 const SUBSCRIPTION: &str = "tenants/{tenant}/subscriptions/{subscription}";
 const EVENT: &str = "tenants/{tenant}/events/{event}";
 const DELIVERY: &str = "tenants/{tenant}/deliveries/{delivery}";
+const ATTEMPT: &str = "tenants/{tenant}/deliveries/{delivery}/attempts/{attempt}";
 const EVENT_TYPE: &str = "eventTypes/{event_type}";
 const OPERATION: &str = "tenants/{tenant}/operations/{operation}";
 const REGION: &str = "regions/{region}";
@@ -80,6 +81,16 @@ pub fn event(text: &str) -> Parsed<(TenantId, EventId)> {
 pub fn delivery(text: &str) -> Parsed<(TenantId, DeliveryId)> {
     let [tenant, delivery] = parts(text, DELIVERY)?;
     Ok((id(tenant, DELIVERY, "{tenant}")?, id(delivery, DELIVERY, "{delivery}")?))
+}
+
+pub fn attempt(text: &str) -> Parsed<(TenantId, AttemptKey)> {
+    let [tenant, delivery, number] = parts(text, ATTEMPT)?;
+    let tenant = id(tenant, ATTEMPT, "{tenant}")?;
+    let delivery = id(delivery, ATTEMPT, "{delivery}")?;
+    // One number has one name.
+    let written = number.parse().ok().filter(|n: &u32| *n > 0 && n.to_string() == number);
+    let number = written.ok_or(NameError::Form(ATTEMPT))?;
+    Ok((tenant, AttemptKey { delivery, number }))
 }
 
 /// Whose attempts are listed.
@@ -194,6 +205,8 @@ mod tests {
         let (tenant, id) = delivery(&text).unwrap();
         assert_eq!(of_delivery(&tenant, id), text);
         assert_eq!(of_attempt(&tenant, id, 3), format!("{text}/attempts/3"));
+        let key = AttemptKey { delivery: id, number: 3 };
+        assert_eq!(attempt(&format!("{text}/attempts/3")), Ok((tenant, key)));
         let name = event_type("eventTypes/payment.completed").unwrap();
         assert_eq!(of_event_type(&name), "eventTypes/payment.completed");
         let text = format!("tenants/acme/operations/op_{HEX}");
@@ -237,6 +250,10 @@ mod tests {
         assert!(message.contains("tenants/{tenant}") && message.contains("^[a-z]"), "{message}");
         assert!(event("tenants/acme/events/evt_1").is_err());
         assert!(delivery(&format!("tenants/acme/deliveries/evt_{HEX}")).is_err());
+        for number in ["", "0", "-1", "+1", "01", "4294967296", "x"] {
+            let name = format!("tenants/acme/deliveries/dlv_{HEX}/attempts/{number}");
+            assert_eq!(attempt(&name), Err(NameError::Form(ATTEMPT)), "{name}");
+        }
         assert!(agent("agents/").is_err());
         assert!(event_type("eventTypes/a..b").is_err() && event_type("eventTypes/").is_err());
     }

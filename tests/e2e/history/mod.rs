@@ -9,6 +9,7 @@ mod fleet;
 mod lists;
 mod pages;
 mod reconciled;
+mod requests;
 mod stats;
 mod watching;
 
@@ -24,6 +25,10 @@ on_both_engines!(
     pages::bad_tokens,
     stats::add_up,
     watching::one_replica,
+    requests::as_they_came,
+    requests::of_every_kind,
+    requests::while_the_settings_are_the_same,
+    requests::as_far_as_they_are_known,
     errors::name_their_fields,
     errors::bad_filters,
     errors::nothing_there,

@@ -24,6 +24,7 @@ use tonic::Code;
 use super::verify::signed_v1;
 use super::{enable, enveloped, names, on_sqlite, pause, sample, samples, update, wire};
 use crate::stage::{SOON, Stage, WHILE, delays};
+use crate::told::assert_told;
 
 on_sqlite!("bank";
     several_types_of_one_company_to_one_url,
@@ -99,6 +100,7 @@ async fn several_types_of_one_company_to_one_url(cluster: &Cluster) {
         stage.publish_event(event).await;
     }
     let requests = stage.receiver.wait_for_at("/company", 9, SOON).await.unwrap();
+    assert_told(&stage, &made.name, &requests).await;
     assert!(requests.iter().all(|request| signed_v1(request, &made.signing_secret)));
     let seen: BTreeSet<_> = requests.iter().map(|request| enveloped(request)).collect();
     let published = all.iter().map(|(name, payload)| (name.clone(), payload.to_string()));

@@ -26,6 +26,7 @@ use serde_json::Value;
 use super::verify::hex_hmac;
 use super::{names, on_sqlite, only_200, publish, sample, samples, schemes, send_again, update};
 use crate::stage::{REGION, SOON, Stage, WHILE, delays, duration, time};
+use crate::told::assert_told;
 
 on_sqlite!("ivy";
     events,
@@ -69,12 +70,13 @@ async fn events(cluster: &Cluster) {
     let all = samples("ivy");
     assert_eq!(all.len(), 8);
     let types: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
-    stage.create(wanted(&stage, "/all", &types)).await;
+    let made = stage.create(wanted(&stage, "/all", &types)).await;
     stage.create(wanted(&stage, "/refunds", &["refund_succeeded", "refund_failed"])).await;
     for (event_type, payload) in &all {
         publish(&stage, event_type, payload).await;
     }
     let requests = stage.receiver.wait_for_at("/all", 8, SOON).await.unwrap();
+    assert_told(&stage, &made.name, &requests).await;
     let bodies = requests.iter().map(|request| serde_json::from_slice::<Value>(&request.body));
     let bodies: Vec<Value> = bodies.map(Result::unwrap).collect();
     for (event_type, payload) in &all {

@@ -24,6 +24,7 @@ use super::{
     disable, enable, names, on_sqlite, only_200, publish, refused, rotate, sample, schemes, wire,
 };
 use crate::stage::{SOON, Stage, WHILE, delays, time};
+use crate::told::assert_told;
 
 on_sqlite!("kivra";
     the_entire_payment_flow,
@@ -79,7 +80,7 @@ fn body(request: &Received) -> Value {
 async fn the_entire_payment_flow(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kivra-flow").await;
     let event_types = names(&["payment.*"]);
-    stage.create(Subscription { event_types, ..wanted(&stage, "/hook") }).await;
+    let made = stage.create(Subscription { event_types, ..wanted(&stage, "/hook") }).await;
     let mut expected = BTreeSet::new();
     for state in ["scheduled", "completed", "failed", "cancelled"] {
         for (method, ore) in
@@ -99,6 +100,7 @@ async fn the_entire_payment_flow(cluster: &Cluster) {
         }
     }
     let requests = stage.receiver.wait_for_at("/hook", 12, SOON).await.unwrap();
+    assert_told(&stage, &made.name, &requests).await;
     let seen = requests.iter().map(|request| {
         let body = body(request);
         let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -21,6 +21,7 @@ use serde_json::Value;
 use super::verify::{hex_hmac, lines};
 use super::{names, on_sqlite, publish, sample, schemes, wire};
 use crate::stage::{SOON, Stage, WHILE, delays};
+use crate::told::assert_told;
 
 on_sqlite!("kkiapay";
     only_the_chosen_events,
@@ -74,7 +75,7 @@ async fn succeed(stage: &Stage) -> String {
 async fn only_the_chosen_events(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kkiapay-chosen").await;
     let event_types = names(&["transaction.failed"]);
-    stage.create(Subscription { event_types, ..wanted(&stage, "/hook") }).await;
+    let made = stage.create(Subscription { event_types, ..wanted(&stage, "/hook") }).await;
     succeed(&stage).await;
     let failed = sample("kkiapay", "transaction.failed");
     publish(&stage, "transaction.failed", &failed).await;
@@ -82,6 +83,7 @@ async fn only_the_chosen_events(cluster: &Cluster) {
     tokio::time::sleep(WHILE).await;
     let requests = stage.receiver.requests();
     assert_eq!(requests.len(), 1);
+    assert_told(&stage, &made.name, &requests).await;
     let body: Value = serde_json::from_slice(&requests[0].body).unwrap();
     assert_eq!(body["event"], "transaction.failed");
     assert_eq!(body["isPaymentSucces"], false);

@@ -20,6 +20,7 @@ use postrider_tests::receiver::behaviour::{Answer, Body, ok, status};
 use super::verify::signed_v1;
 use super::{disable, enable, enveloped, names, on_sqlite, publish, sample, samples, update};
 use crate::stage::{SOON, Stage, WHILE, delays, once, time};
+use crate::told::assert_told;
 
 on_sqlite!("kwik";
     the_form,
@@ -237,6 +238,7 @@ async fn the_event_log(cluster: &Cluster) {
     let whole = log_of(&stage, &made.name, "").await;
     let seen: Vec<_> = whole.iter().map(|one| (one.number, one.http_status)).collect();
     assert_eq!(seen, [(2, 200), (1, 409)], "the newest first");
+    assert_told(&stage, &made.name, &stage.receiver.requests()).await;
 }
 
 /// The attempts of a webhook, as "View Events" lists them.

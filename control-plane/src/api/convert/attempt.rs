@@ -1,5 +1,6 @@
 //! Attempts.
 
+use postrider_agent::{Rebuilt, RebuiltHeader, RebuiltValue};
 use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
 use postrider_proto::v1;
 use postrider_store::RecordedAttempt;
@@ -45,6 +46,34 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
         trigger: trigger(attempt.trigger).into(),
         next_attempt_time: attempt.next_attempt_time.map(timestamp),
         create_time: None,
+        request: None,
+        request_unknown_reason: v1::RequestUnknownReason::Unspecified.into(),
+    }
+}
+
+/// A larger body is not shown twice.
+const MAX_TEXT_BYTES: usize = 1 << 20;
+/// In place of a header's value that is not told.
+const MASK: &str = "***";
+
+pub fn request_to_proto(request: Rebuilt) -> v1::AttemptRequest {
+    let headers = request.headers.into_iter().map(|RebuiltHeader { name, value }| {
+        let (value, view) = match value {
+            RebuiltValue::Sent(value) => (value, v1::RequestHeaderView::Sent),
+            RebuiltValue::Secret => (MASK.to_owned(), v1::RequestHeaderView::Masked),
+            RebuiltValue::NotKept => (String::new(), v1::RequestHeaderView::NotKept),
+        };
+        v1::RequestHeader { name, value, view: view.into() }
+    });
+    v1::AttemptRequest {
+        method: "POST".to_owned(),
+        url: request.url,
+        headers: headers.collect(),
+        body_text: match request.body.len() {
+            0..=MAX_TEXT_BYTES => text(&request.body, false),
+            _ => String::new(),
+        },
+        body: request.body,
     }
 }
 

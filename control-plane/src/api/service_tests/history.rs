@@ -1,8 +1,11 @@
 //! Events and deliveries.
 
+use postrider_domain::delivery::{AttemptRecord, Outcome};
+use postrider_domain::ids::{AttemptKey, DeliveryId};
 use tonic::Code;
 
 use super::*;
+use crate::api::convert::fixtures;
 
 #[tokio::test]
 async fn events_are_published_once_and_read_back() {
@@ -145,6 +148,59 @@ async fn attempts_are_listed_for_each_kind_of_parent() {
     ] {
         let refused = api.deliveries.list_attempts(list(parent, filter)).await.unwrap_err();
         assert_eq!(reason(&refused), wanted, "{parent} {filter}");
+    }
+    api.plane.stop().await;
+}
+
+/// An attempt as it is when its delivery is no longer kept.
+async fn recorded(api: &Api, n: u8, change: impl FnOnce(&mut AttemptRecord)) -> String {
+    let mut record = fixtures::attempt();
+    record.key = AttemptKey { delivery: DeliveryId::new(fixtures::NOW, [n; 10]), number: 1 };
+    record.settings_revision = Some(1);
+    change(&mut record);
+    let flow = &api.plane.flow;
+    flow.store.conclude_late(&record, flow.clock.now()).await.unwrap();
+    format!("tenants/acme/deliveries/{}/attempts/1", record.key.delivery)
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_known_says_why() {
+    let mut api = Api::start().await;
+    api.tenant("acme").await;
+    let erp = api.subscription("erp", |_| ()).await;
+    let gone = recorded(&api, 1, |_| ()).await;
+    let newer = recorded(&api, 2, |record| record.settings_revision = Some(2)).await;
+    let nobody = recorded(&api, 3, |record| record.settings_revision = None).await;
+    let unbuilt = recorded(&api, 4, |record| record.outcome = Outcome::InvalidRequest).await;
+    let get = |name: &str| v1::GetAttemptRequest { name: name.to_owned() };
+    use v1::RequestUnknownReason::{EventGone, NotBuilt, NotReported, SubscriptionChanged};
+    for (name, wanted) in [
+        (&gone, EventGone),
+        (&newer, SubscriptionChanged),
+        (&nobody, NotReported),
+        (&unbuilt, NotBuilt),
+    ] {
+        let read = api.deliveries.get_attempt(get(name)).await.unwrap().into_inner();
+        assert_eq!((&read.name, read.request_unknown_reason()), (name, wanted));
+        assert!(read.request.is_none() && read.create_time.is_some());
+    }
+    let moved = v1::UpdateSubscriptionRequest {
+        subscription: Some(v1::Subscription { url: "https://new.example/".into(), ..erp }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["url".into()] }),
+    };
+    api.subscriptions.update_subscription(moved).await.unwrap();
+    for (name, wanted) in [(&gone, SubscriptionChanged), (&newer, EventGone)] {
+        let read = api.deliveries.get_attempt(get(name)).await.unwrap().into_inner();
+        assert_eq!(read.request_unknown_reason(), wanted);
+    }
+    for (name, wanted) in [
+        (gone.replace("/attempts/1", "/attempts/2"), "RESOURCE_NOT_FOUND"),
+        (gone.replace("acme", "nobody"), "RESOURCE_NOT_FOUND"),
+        (gone.replace("/attempts/1", ""), "INVALID_REQUEST"),
+        (gone.replace("/attempts/1", "/attempts/0"), "INVALID_REQUEST"),
+    ] {
+        let refused = api.deliveries.get_attempt(get(&name)).await.unwrap_err();
+        assert_eq!(reason(&refused), wanted, "{name}");
     }
     api.plane.stop().await;
 }

@@ -1,0 +1,225 @@
+//! The request of an attempt that was made, as far as it follows from what is kept.
+//!
+//! Fed by the control plane with what it would tell an agent today; feeds it what
+//! an agent makes of that. Guarantees that a request is told by the code that
+//! builds it, and that nothing is told which is secret or may have been otherwise:
+//! no key is needed, and none is used.
+
+use std::time::{Instant, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use http::{HeaderName, HeaderValue, Version};
+use postrider_proto::agent::v1 as wire;
+use thiserror::Error;
+
+use crate::headers::{TRACEPARENT, TRACESTATE, WEBHOOK_TIMESTAMP};
+use crate::request::{self, Moment, Parts, RequestError};
+use crate::subscriptions::{Unusable, Usable};
+use crate::telemetry::TraceHeaders;
+
+/// In place of every key, as long as an ed25519 seed.
+const NO_KEY: &[u8; 32] = b"no key is needed to show headers";
+
+/// Why no request can be built.
+#[derive(Debug, Error)]
+pub enum RebuildError {
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// A request as it was sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    pub url: String,
+    /// In no order that means anything. Of a signature scheme there is one line,
+    /// however many keys signed.
+    pub headers: Vec<RebuiltHeader>,
+    pub body: Bytes,
+}
+
+/// A header line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RebuiltHeader {
+    /// In lower case.
+    pub name: String,
+    pub value: RebuiltValue,
+}
+
+/// What can be told of a header's value.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RebuiltValue {
+    /// As it was sent.
+    Sent(String),
+    /// A customer's own, or what a signature scheme wrote.
+    Secret,
+    /// It is of that attempt or of its agent, and is not kept.
+    NotKept,
+}
+
+/// The request that an agent which does not trace makes of an assignment, over
+/// HTTP/2 or HTTP/1.1.
+pub fn rebuild(
+    mut settings: wire::SubscriptionUpdate,
+    assignment: &wire::Assignment,
+    http2: bool,
+) -> Result<Rebuilt, RebuildError> {
+    for signer in &mut settings.signers {
+        let secret = Bytes::from_static(NO_KEY);
+        signer.keys = vec![wire::SignerKey { secret, expires_in: None }];
+    }
+    let usable = Usable::from_wire(&settings, Instant::now())?;
+    let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+    let trace = TraceHeaders::default();
+    // No value that is told depends on it.
+    let moment = Moment { wall: UNIX_EPOCH, steady: Instant::now() };
+    let Parts { headers, body, .. } = request::parts(assignment, &usable, &trace, version, moment)?;
+    let headers = headers.iter().map(|(name, value)| RebuiltHeader {
+        name: name.as_str().to_owned(),
+        value: told(name, value, &usable),
+    });
+    Ok(Rebuilt { url: usable.target.absolute.to_string(), headers: headers.collect(), body })
+}
+
+fn told(name: &HeaderName, value: &HeaderValue, usable: &Usable) -> RebuiltValue {
+    if value.is_sensitive() || usable.signers.writes(name) {
+        return RebuiltValue::Secret;
+    }
+    // An agent that traces puts its own context over the publisher's.
+    if [WEBHOOK_TIMESTAMP, USER_AGENT, TRACEPARENT, TRACESTATE].contains(name) {
+        return RebuiltValue::NotKept;
+    }
+    RebuiltValue::Sent(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::collections::BTreeMap;
+
+    use http_body_util::BodyExt;
+    use postrider_proto::agent::v1::signer::Scheme;
+
+    use super::*;
+    use crate::wall_clock::WallClock;
+
+    fn signer(scheme: Scheme, secret: &'static str) -> wire::Signer {
+        // As the control plane has them a year later: the only one has expired.
+        let expires_in = Some(prost_types::Duration { seconds: -1, nanos: 0 });
+        let keys = vec![wire::SignerKey { secret: secret.into(), expires_in }];
+        wire::Signer { keys, scheme: Some(scheme) }
+    }
+
+    fn settings() -> wire::SubscriptionUpdate {
+        let hmac = wire::HmacSignature {
+            header: "X-Signature".to_owned(),
+            timestamp_header: "X-Time".to_owned(),
+            ..Default::default()
+        };
+        let secret = wire::StaticSecret { header: "X-Secret".to_owned(), ..Default::default() };
+        wire::SubscriptionUpdate {
+            url: "https://pay.example:8443/hooks?a=1".to_owned(),
+            signers: vec![
+                signer(Scheme::StandardWebhooksV1(Default::default()), "mine"),
+                signer(Scheme::StandardWebhooksV1a(Default::default()), "mine"),
+                signer(Scheme::Hmac(hmac), "mine"),
+                signer(Scheme::StaticSecret(secret), "mine"),
+            ],
+            headers: vec![wire::Header { name: "X-Team".to_owned(), value: "mine".into() }],
+            envelope: wire::Envelope::CloudeventsBinary.into(),
+            compact_json: true,
+            ..Default::default()
+        }
+    }
+
+    fn assignment() -> wire::Assignment {
+        wire::Assignment {
+            tenant: "acme".to_owned(),
+            webhook_id: "evt_1".to_owned(),
+            event_id: Bytes::from_static(b"\x01\xa2\x11\x13\x30\xfb\x70\x01\x80\0\0\0\0\0\0\0"),
+            event_type: "payment.completed".to_owned(),
+            payload: Bytes::from_static(b"{\"a\" : 1.0}"),
+            traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+            tracestate: "vendor=1".to_owned(),
+            sequence: 7,
+            test: true,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn what_is_secret_or_not_known_is_named_and_not_told() {
+        let rebuilt = rebuild(settings(), &assignment(), false).unwrap();
+        assert!(!format!("{rebuilt:?}").contains("mine"));
+        let headers = rebuilt.headers.iter().map(|line| (line.name.as_str(), &line.value));
+        let headers: BTreeMap<_, _> = headers.collect();
+        for (name, value) in [
+            ("webhook-id", "evt_1"),
+            ("webhook-event-type", "payment.completed"),
+            ("webhook-sequence", "7"),
+            ("webhook-test", "true"),
+            ("content-type", "application/json"),
+            ("content-length", "9"),
+            ("ce-source", "/tenants/acme"),
+            ("host", "pay.example:8443"),
+        ] {
+            assert_eq!(headers.get(name), Some(&&RebuiltValue::Sent(value.to_owned())), "{name}");
+        }
+        for name in ["webhook-signature", "x-signature", "x-time", "x-secret", "x-team"] {
+            assert_eq!(headers.get(name), Some(&&RebuiltValue::Secret), "{name}");
+        }
+        for name in ["webhook-timestamp", "user-agent", "traceparent", "tracestate"] {
+            assert_eq!(headers.get(name), Some(&&RebuiltValue::NotKept), "{name}");
+        }
+        assert_eq!(rebuilt.url, "https://pay.example:8443/hooks?a=1");
+    }
+
+    /// Under every envelope, in both forms of JSON, over both versions of HTTP.
+    #[tokio::test]
+    async fn it_is_the_request_that_is_built() {
+        for case in 0..24 {
+            let (envelope, compact_json, http2) = (case / 4, case % 2 == 0, case % 4 < 2);
+            let mut settings = wire::SubscriptionUpdate { envelope, compact_json, ..settings() };
+            let rebuilt = rebuild(settings.clone(), &assignment(), http2).unwrap();
+            for signer in &mut settings.signers {
+                signer.keys =
+                    vec![wire::SignerKey { secret: vec![b'k'; 32].into(), expires_in: None }];
+            }
+            let usable = Usable::from_wire(&settings, Instant::now()).unwrap();
+            let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+            let trace = TraceHeaders::default();
+            let built = request::build(
+                &assignment(),
+                &usable,
+                &trace,
+                version,
+                Moment::now(&WallClock::default()),
+            )
+            .unwrap();
+            let mut names: Vec<_> = built.headers().keys().map(HeaderName::as_str).collect();
+            let mut rebuilt_names: Vec<_> =
+                rebuilt.headers.iter().map(|line| line.name.as_str()).collect();
+            names.sort_unstable();
+            rebuilt_names.sort_unstable();
+            assert_eq!(rebuilt_names, names, "{settings:?}");
+            for line in &rebuilt.headers {
+                if let RebuiltValue::Sent(value) = &line.value {
+                    assert_eq!(built.headers()[&line.name], value.as_str());
+                }
+            }
+            assert_eq!(built.into_body().collect().await.unwrap().to_bytes(), rebuilt.body);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_built_says_why() {
+        let plain = wire::Assignment { content_type: "text/plain".to_owned(), ..assignment() };
+        let envelope = wire::Envelope::StandardWebhooks.into();
+        let settings = wire::SubscriptionUpdate { envelope, ..settings() };
+        assert!(rebuild(settings, &plain, false).is_err());
+        assert!(rebuild(wire::SubscriptionUpdate::default(), &assignment(), false).is_err());
+    }
+}
