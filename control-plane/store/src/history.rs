@@ -3,8 +3,6 @@
 //! Lists are in the order of ids, newest first, and are paged by the last id of
 //! the page before, so that no page costs more the further back it lies.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, Outcome, Standing};
 use postrider_domain::event::Event;
@@ -166,8 +164,8 @@ pub struct StatsRow {
     /// The hour's beginning.
     pub hour: Timestamp,
     pub outcome: Outcome,
-    /// See [`latency_bucket`].
-    pub bucket: u8,
+    /// See [`latency_bucket`](crate::latency_bucket).
+    pub bucket: u16,
     pub count: u64,
 }
 
@@ -188,19 +186,4 @@ pub struct TailedAttempt {
     pub record: AttemptRecord,
     /// Where its delivery stood after it; `None` when it was no longer kept.
     pub delivery: Option<Standing>,
-}
-
-/// Durations fall into this many buckets, each a factor of √2 wide, from 1 ms.
-pub const LATENCY_BUCKETS: u8 = 34;
-
-/// The bucket of a duration; part of the storage format.
-pub fn latency_bucket(duration: Duration) -> u8 {
-    (0..LATENCY_BUCKETS)
-        .find(|b| duration <= latency_bucket_bound(*b))
-        .unwrap_or(LATENCY_BUCKETS - 1)
-}
-
-/// The upper bound of a bucket.
-pub fn latency_bucket_bound(bucket: u8) -> Duration {
-    Duration::from_secs_f64(0.001 * std::f64::consts::SQRT_2.powi(i32::from(bucket)))
 }

@@ -20,6 +20,7 @@ mod event_types;
 mod faults;
 mod history;
 mod in_time;
+mod latency;
 mod maintenance;
 mod notices;
 mod operations;
@@ -43,9 +44,10 @@ pub use config::{
 pub use error::{FirstFault, StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};
 pub use history::{
-    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, LATENCY_BUCKETS, ListedEvent,
-    StatsRow, TailPage, TailedAttempt, latency_bucket, latency_bucket_bound,
+    DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
+    TailedAttempt,
 };
+pub use latency::{latency_bucket, latency_quantile};
 pub use maintenance::{Maintenance, MaintenanceStore};
 pub use notices::{NoticeStore, StreakChange, WaitingAnnouncement};
 pub use operations::{OperationEnd, OperationStep, OperationStore, Stretch};

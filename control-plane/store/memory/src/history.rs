@@ -173,7 +173,7 @@ impl HistoryStore for MemoryStore {
         let tables = self.tables()?;
         let first = (key.clone(), hour(since), i16::MIN, 0);
         let rows = tables.counts.range(first..).take_while(|((of, ..), _)| of == key);
-        let row = |((_, hour, outcome, bucket), count): (&(_, i64, i16, u8), &i64)| {
+        let row = |((_, hour, outcome, bucket), count): (&(_, i64, i16, u16), &i64)| {
             Some(StatsRow {
                 hour: Timestamp::from_micros(*hour),
                 outcome: Outcome::from_code(*outcome)?,

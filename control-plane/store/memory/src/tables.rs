@@ -41,7 +41,7 @@ pub struct StoredAttempt {
 }
 
 /// Attempts counted together: the hour, the outcome's code, the bucket.
-pub type Counted = (SubscriptionKey, i64, i16, u8);
+pub type Counted = (SubscriptionKey, i64, i16, u16);
 
 /// Everything.
 pub struct Tables {

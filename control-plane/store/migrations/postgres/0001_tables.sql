@@ -218,12 +218,13 @@ INSERT INTO attempt_numbering (base) VALUES (0);
 
 CREATE TABLE attempt_stats (
     hour         bigint   NOT NULL,
-    count        bigint   NOT NULL,
     outcome      smallint NOT NULL,
-    bucket       smallint NOT NULL,
+    octave       smallint NOT NULL,
+    -- Twelve digits for each of up to 64 durations; src/postgres/octaves.rs.
+    counts       numeric  NOT NULL,
     tenant       text COLLATE "C" NOT NULL,
     subscription text COLLATE "C" NOT NULL,
-    PRIMARY KEY (tenant, subscription, hour, outcome, bucket)
+    PRIMARY KEY (tenant, subscription, hour, outcome, octave)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE replicas (

@@ -202,9 +202,9 @@ CREATE TABLE attempt_stats (
     subscription TEXT    NOT NULL,
     hour         INTEGER NOT NULL,
     outcome      INTEGER NOT NULL,
-    bucket       INTEGER NOT NULL,
-    count        INTEGER NOT NULL,
-    PRIMARY KEY (tenant, subscription, hour, outcome, bucket)
+    -- Of each duration; src/sqlite/histogram.rs.
+    counts       BLOB    NOT NULL,
+    PRIMARY KEY (tenant, subscription, hour, outcome)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX attempt_stats_hour ON attempt_stats (hour);

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::PgQuery;
 use super::inputs::input;
+use super::octaves::{OctaveCounts, octave};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::history::latency_bucket;
+use crate::latency::latency_bucket;
 use crate::publishing::numbered;
 
 /// A count for an INTEGER column; nothing that is counted comes near its end.
@@ -258,8 +259,8 @@ struct Tallies<'a> {
     subscriptions: Vec<&'a str>,
     hours: Vec<i64>,
     outcomes: Vec<i16>,
-    buckets: Vec<i16>,
-    counts: Vec<i64>,
+    octaves: Vec<i16>,
+    counts: Vec<OctaveCounts>,
     /// Numbers of the tallies, from 0.
     numbers: HashMap<(&'a SubscriptionKey, i64, i16, i16), usize>,
 }
@@ -271,21 +272,21 @@ impl<'a> Tallies<'a> {
             return None;
         }
         let (hour, outcome) = (codec::hour(record.start_time), record.outcome.code());
-        let bucket = latency_bucket(record.timings.total).into();
+        let (octave, place) = octave(latency_bucket(record.timings.total));
         let next = self.counts.len();
-        let at = *self.numbers.entry((&record.subscription, hour, outcome, bucket)).or_insert_with(
+        let at = *self.numbers.entry((&record.subscription, hour, outcome, octave)).or_insert_with(
             || {
                 self.tenants.push(record.subscription.tenant.as_str());
                 self.subscriptions.push(record.subscription.subscription.as_str());
                 self.hours.push(hour);
                 self.outcomes.push(outcome);
-                self.buckets.push(bucket);
-                self.counts.push(0);
+                self.octaves.push(octave);
+                self.counts.push(OctaveCounts::default());
                 next
             },
         );
-        if let Some(count) = self.counts.get_mut(at) {
-            *count += 1;
+        if let Some(counts) = self.counts.get_mut(at) {
+            counts.add(place);
         }
         i32::try_from(at + 1).ok()
     }
@@ -300,9 +301,10 @@ pub(super) struct AttemptArrays<'a> {
 
 impl<'a> AttemptArrays<'a> {
     pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
-        let Tallies { tenants, subscriptions, hours, outcomes, buckets, counts, .. } = self.tallies;
+        let Tallies { tenants, subscriptions, hours, outcomes, octaves, counts, .. } = self.tallies;
+        let counts: Vec<String> = counts.iter().map(OctaveCounts::to_number).collect();
         let query = query.bind(self.rows).bind(tenants).bind(subscriptions);
-        query.bind(hours).bind(outcomes).bind(buckets).bind(counts)
+        query.bind(hours).bind(outcomes).bind(octaves).bind(counts)
     }
 
     /// `delivery` is where the attempt's delivery stands after it.

@@ -42,27 +42,29 @@ macro_rules! record_attempts {
 }
 
 /// Counts attempts: 2 to 6 say what they are counted as, and 7 how many of the batch
-/// are, which is right when `$all` of it was recorded; otherwise those are counted for
-/// which a condition on `delivery` holds. The rows are locked in their order: two
-/// replicas must not wait for each other in a circle.
+/// are, by their durations (`latency`), which is right when `$all` of it was recorded;
+/// otherwise those are counted for which a condition on `delivery` holds. The rows are
+/// locked in their order: two replicas must not wait for each other in a circle.
 macro_rules! count_attempts {
     ($all:expr, $condition:expr) => {
         concat!(
-            "INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, bucket, count)
-            SELECT tenant, subscription, hour, outcome, bucket, n
-            FROM (SELECT tenant, subscription, hour, outcome, bucket, CASE WHEN ",
+            "INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, octave, counts)
+            SELECT tenant, subscription, hour, outcome, octave, n
+            FROM (SELECT tenant, subscription, hour, outcome, octave, CASE WHEN ",
             $all,
-            " THEN n ELSE (SELECT array_agg(n ORDER BY tally) FROM (
-                        SELECT tally, count(CASE WHEN ",
+            " THEN n::numeric ELSE (SELECT array_agg(n ORDER BY tally) FROM (
+                        SELECT tally, coalesce(sum(CASE WHEN ",
             $condition,
-            " THEN 1 END) AS n FROM unnest($1::attempt_input[]) AS a
+            " THEN ('1' || repeat('0', 12 * ((least(total_us, 4294967295)
+                            >> greatest(($6::smallint[])[tally] - 1, 0)) % 64)::integer))::numeric
+                        END), 0) AS n FROM unnest($1::attempt_input[]) AS a
                         WHERE tally IS NOT NULL GROUP BY tally) counted)[tally] END AS n
                 FROM unnest($2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::smallint[],
-                    $7::bigint[]) WITH ORDINALITY
-                    AS t(tenant, subscription, hour, outcome, bucket, n, tally)) tallied
+                    $7::text[]) WITH ORDINALITY
+                    AS t(tenant, subscription, hour, outcome, octave, n, tally)) tallied
             WHERE n > 0 ORDER BY 1, 2, 3, 4, 5
-            ON CONFLICT (tenant, subscription, hour, outcome, bucket)
-                DO UPDATE SET count = s.count + excluded.count"
+            ON CONFLICT (tenant, subscription, hour, outcome, octave)
+                DO UPDATE SET counts = s.counts + excluded.counts"
         )
     };
 }

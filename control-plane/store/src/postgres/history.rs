@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::arrays::int;
 use super::attempts::recorded_attempt;
 use super::errors::Checked as _;
+use super::octaves::OctaveCounts;
 use super::rows::{self, attempt_columns, ended_columns, event_columns, get, live_columns, time};
 use super::{PgQuery, PostgresStore};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
@@ -114,9 +115,8 @@ const LAST_ATTEMPTS: &str = concat!(
         ORDER BY number DESC LIMIT 1) last"
 );
 
-const STATS: &str = "SELECT hour, outcome, bucket, count FROM attempt_stats
-    WHERE tenant = $1 AND subscription = $2 AND hour >= $3 AND count > 0
-    ORDER BY hour, outcome, bucket";
+const STATS: &str = "SELECT hour, outcome, octave, counts::text AS counts FROM attempt_stats
+    WHERE tenant = $1 AND subscription = $2 AND hour >= $3 ORDER BY hour, outcome, octave";
 
 #[async_trait]
 impl HistoryStore for PostgresStore {
@@ -227,7 +227,7 @@ impl HistoryStore for PostgresStore {
             .fetch_all(&self.pool)
             .await
             .checked()?;
-        rows::read(&rows, stats_row)
+        Ok(rows::read(&rows, stats_rows)?.into_iter().flatten().collect())
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
@@ -239,13 +239,13 @@ impl HistoryStore for PostgresStore {
     }
 }
 
-fn stats_row(row: &PgRow) -> StoreResult<StatsRow> {
-    Ok(StatsRow {
-        hour: time(row, "hour")?,
-        outcome: codec::outcome(get::<i16>(row, "outcome")?.into())?,
-        bucket: codec::narrow("bucket", get::<i16>(row, "bucket")?.into())?,
-        count: codec::narrow("count", get(row, "count")?)?,
-    })
+fn stats_rows(row: &PgRow) -> StoreResult<Vec<StatsRow>> {
+    let hour = time(row, "hour")?;
+    let outcome = codec::outcome(get::<i16>(row, "outcome")?.into())?;
+    let octave = codec::narrow("octave", get::<i16>(row, "octave")?.into())?;
+    let counts = OctaveCounts::from_number(&get::<String>(row, "counts")?)?;
+    let of = |(bucket, count)| StatsRow { hour, outcome, bucket, count };
+    Ok(counts.buckets(octave).map(of).collect())
 }
 
 /// Binds events, each with the bounds of what was made together with it.

@@ -17,6 +17,7 @@ use sqlx::{PgConnection, PgExecutor};
 use super::arrays::{AttemptArrays, int};
 use super::conclude::{count_attempts, record_attempts};
 use super::errors::Checked as _;
+use super::octaves::{OctaveCounts, octave};
 use super::ordering::put_delivered;
 use super::rows::{
     attempt_columns, delivery, delivery_columns, ended_columns, get, live_columns, time,
@@ -25,7 +26,7 @@ use super::tail::Recording;
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::history::latency_bucket;
+use crate::latency::latency_bucket;
 
 const LOCK_LIVE: &str = concat!(
     "SELECT ",
@@ -45,9 +46,10 @@ const FIND_ATTEMPT: &str = "SELECT outcome, start_time, total_us FROM attempts
 const REMOVE_ATTEMPT: &str = "DELETE FROM attempts
     WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4";
 
-const UNCOUNT: &str = "UPDATE attempt_stats SET count = count - 1
-    WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND bucket = $5
-        AND count > 0";
+/// Nothing is taken from a place that has nothing: it would be taken from the next.
+const UNCOUNT: &str = "UPDATE attempt_stats SET counts = counts - $6::text::numeric
+    WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND octave = $5
+        AND mod(div(counts, $6::text::numeric), 1000000000000) > 0";
 
 /// Parameters: 1 to 7 the attempt, 8 when it is recorded.
 const RECORD: &str =
@@ -211,12 +213,16 @@ async fn remove_attempt(
     if record.test {
         return Ok(()); // It was not counted.
     }
+    let (octave, place) = octave(latency_bucket(earlier.total));
+    let mut one = OctaveCounts::default();
+    one.add(place);
     sqlx::query(UNCOUNT)
         .bind(record.subscription.tenant.as_str())
         .bind(record.subscription.subscription.as_str())
         .bind(codec::hour(earlier.start_time))
         .bind(earlier.outcome.code())
-        .bind(i16::from(latency_bucket(earlier.total)))
+        .bind(octave)
+        .bind(one.to_number())
         .execute(connection)
         .await
         .checked()?;

@@ -23,6 +23,7 @@ mod inputs;
 mod late;
 mod maintenance;
 mod notices;
+mod octaves;
 mod operations;
 mod operations_history;
 mod ordering;

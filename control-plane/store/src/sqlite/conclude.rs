@@ -11,12 +11,13 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values, id_list};
+use super::histogram::{self, Change};
 use super::ordering::put_key_end;
 use super::rows::{ATTEMPT_COLUMNS, Columns, attempt_columns, delivery_columns, put_attempt};
 use super::work;
 use crate::codec;
 use crate::error::StoreResult;
-use crate::history::latency_bucket;
+use crate::latency::latency_bucket;
 use crate::work::{Concluded, Conclusion};
 
 const END: Bulk = Bulk {
@@ -54,10 +55,18 @@ const PUT_ATTEMPTS: Bulk = Bulk {
 };
 
 const COUNT: Bulk = Bulk {
-    sql: "INSERT INTO attempt_stats (tenant, subscription, hour, outcome, bucket, count) \
-          VALUES {rows} ON CONFLICT (tenant, subscription, hour, outcome, bucket) \
-          DO UPDATE SET count = count + excluded.count",
-    columns: 6,
+    sql: "INSERT INTO attempt_stats (tenant, subscription, hour, outcome, counts) \
+          VALUES {rows} ON CONFLICT (tenant, subscription, hour, outcome) \
+          DO UPDATE SET counts = excluded.counts",
+    columns: 5,
+};
+
+const COUNTED: Bulk = Bulk {
+    sql: "WITH asked(n, tenant, subscription, hour, outcome) AS (VALUES {rows}) \
+          SELECT n, s.counts FROM asked CROSS JOIN attempt_stats s ON s.tenant = asked.tenant \
+          AND s.subscription = asked.subscription AND s.hour = asked.hour \
+          AND s.outcome = asked.outcome",
+    columns: 5,
 };
 
 const FIND: &str = concat!(
@@ -148,30 +157,45 @@ async fn count<'a>(
     connection: &mut SqliteConnection,
     records: impl Iterator<Item = (&'a AttemptRecord, i64)>,
 ) -> StoreResult<()> {
-    let mut counts: BTreeMap<(&str, &str, i64, i16, u8), i64> = BTreeMap::new();
+    let mut changes: BTreeMap<Counted<'_>, Change> = BTreeMap::new();
     for (record, by) in records.filter(|(record, _)| !record.test) {
         let key = (
             record.subscription.tenant.as_str(),
             record.subscription.subscription.as_str(),
             codec::hour(record.start_time),
             record.outcome.code(),
-            latency_bucket(record.timings.total),
         );
-        *counts.entry(key).or_default() += by;
+        let bucket = latency_bucket(record.timings.total);
+        *changes.entry(key).or_default().entry(bucket).or_default() += by;
     }
-    let counts: Vec<_> = counts.into_iter().collect();
-    COUNT
-        .run(connection, &counts, |row, ((tenant, subscription, hour, outcome, bucket), count)| {
-            row.text(tenant)
-                .text(subscription)
-                .add(*hour)
-                .add(*outcome)
-                .add(i64::from(*bucket))
-                .add(*count);
-            Ok(())
-        })
-        .await?;
-    Ok(())
+    let keys: Vec<_> = (0_i64..).zip(changes.keys()).collect();
+    let found = COUNTED.run(connection, &keys, |row, (n, key)| {
+        row.add(*n);
+        put_counted(row, key);
+        Ok(())
+    });
+    let found = found.await?;
+    let mut before: Vec<&[u8]> = vec![&[]; changes.len()];
+    for row in &found {
+        let mut columns = Columns::of(row);
+        let n: usize = columns.number("n")?;
+        let counts = columns.get()?;
+        before.get_mut(n).into_iter().for_each(|before| *before = counts);
+    }
+    let changes: Vec<_> = changes.into_iter().zip(before).collect();
+    let written = COUNT.run(connection, &changes, |row, ((key, change), before)| {
+        put_counted(row, key);
+        row.add(histogram::changed(before, change)?);
+        Ok(())
+    });
+    written.await.map(drop)
+}
+
+/// What attempts are counted as: tenant, subscription, hour, outcome.
+type Counted<'a> = (&'a str, &'a str, i64, i16);
+
+fn put_counted(row: &mut Values, (tenant, subscription, hour, outcome): &Counted<'_>) {
+    row.text(tenant).text(subscription).add(*hour).add(*outcome);
 }
 
 /// Records a result that came after its delivery had moved on (rule 5).

@@ -8,10 +8,10 @@ use postrider_domain::time::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::bulk::{Values, id_list};
 use super::errors::stored;
 use super::rows::{Columns, attempt_columns, delivery_columns, event_columns};
+use super::{SqliteStore, histogram};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
 use crate::conditions::TextFilter;
@@ -92,9 +92,9 @@ const LAST_ATTEMPTS: &str = concat!(
       ORDER BY l.number DESC LIMIT 1)"
 );
 
-const STATS: &str = "SELECT hour, outcome, bucket, count FROM attempt_stats \
-     WHERE tenant = ? AND subscription = ? AND hour >= ? AND count > 0 \
-     ORDER BY hour, outcome, bucket";
+const STATS: &str = "SELECT hour, outcome, counts FROM attempt_stats \
+     WHERE tenant = ? AND subscription = ? AND hour >= ? \
+     ORDER BY hour, outcome";
 
 /// AUTOINCREMENT keeps the highest number ever given there.
 const TAIL_POSITION: &str =
@@ -206,14 +206,13 @@ impl HistoryStore for SqliteStore {
         rows.iter()
             .map(|row| {
                 let mut columns = Columns::of(row);
-                Ok(StatsRow {
-                    hour: columns.time()?,
-                    outcome: codec::outcome(columns.int()?)?,
-                    bucket: columns.number("bucket")?,
-                    count: columns.number("count")?,
-                })
+                let (hour, outcome) = (columns.time()?, codec::outcome(columns.int()?)?);
+                let of = |(bucket, count)| StatsRow { hour, outcome, bucket, count };
+                let counts = columns.bytes()?;
+                histogram::counts(&counts).map(|each| each.map(of)).collect::<StoreResult<Vec<_>>>()
             })
-            .collect()
+            .collect::<StoreResult<Vec<_>>>()
+            .map(|rows| rows.into_iter().flatten().collect())
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {

@@ -67,8 +67,8 @@ const KEYS: Cut = Cut {
 
 const OPERATIONS: &str = "DELETE FROM operations WHERE end_time < ?1";
 const LOOK_EVENTS: &str = "SELECT seq, id FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-const STATS: &str = "DELETE FROM attempt_stats WHERE (tenant, subscription, hour, outcome, bucket) \
-     IN (SELECT tenant, subscription, hour, outcome, bucket FROM attempt_stats \
+const STATS: &str = "DELETE FROM attempt_stats WHERE (tenant, subscription, hour, outcome) \
+     IN (SELECT tenant, subscription, hour, outcome FROM attempt_stats \
      INDEXED BY attempt_stats_hour WHERE hour < ?1 LIMIT ?2)";
 
 #[async_trait]

@@ -17,6 +17,7 @@ mod config_lists;
 mod config_rows;
 mod errors;
 mod event_types;
+mod histogram;
 mod history;
 mod lock;
 mod maintenance;

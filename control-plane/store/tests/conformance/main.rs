@@ -25,5 +25,6 @@ mod ordering;
 mod ownership;
 mod publishing;
 mod set_back;
+mod statistics;
 mod tail;
 mod work;
