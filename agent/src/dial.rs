@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -41,8 +42,21 @@ pub enum DialError {
     Tcp { address: SocketAddr, cause: io::Error },
     /// TLS, a refused certificate included; of the addresses with which TCP worked
     /// the first that failed.
-    #[error("the TLS handshake with {address} failed: {cause}")]
+    #[error("the TLS handshake with {address} failed: {}", told(cause))]
     Tls { address: SocketAddr, tcp: Duration, cause: io::Error },
+}
+
+/// What rustls says of a certificate that nobody known has signed names its own types.
+fn told(cause: &io::Error) -> String {
+    let error = cause.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    match error {
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::Other(_),
+        )) => "nobody whom the agent trusts has signed the receiver's certificate; \
+               --extra-ca gives the agent its authority's, or its own if it is self-signed"
+            .to_owned(),
+        _ => cause.to_string(),
+    }
 }
 
 impl DialError {

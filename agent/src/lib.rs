@@ -76,5 +76,6 @@ pub use config::{AgentConfig, ControlPlane, ControlPlaneTls, Identity, unique_ag
 pub use listen::{ListenAddress, host_name};
 pub use pool::PoolLimits;
 pub use rebuilt::{RebuildError, Rebuilt, RebuiltHeader, RebuiltValue, rebuild};
+pub use receiver_trust::read_extra_ca;
 pub use resolve::{LookupLimits, LookupWay};
 pub use settings::Settings;

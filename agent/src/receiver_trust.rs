@@ -5,6 +5,8 @@
 //! the name in the URL and only while it is valid: because it leads to a root, or
 //! because it is itself, byte for byte, one that the operator gave.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -61,6 +63,15 @@ impl ReceiverCertVerifier {
             .context("the root certificates cannot be used")?;
         Ok(Arc::new(Self { chains, extra }))
     }
+}
+
+/// Reads a file for `--extra-ca`; one without a certificate is refused.
+pub fn read_extra_ca(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let shown = file.display();
+    let pem = fs::read(file).with_context(|| format!("--extra-ca: cannot read {shown}"))?;
+    let first = CertificateDer::pem_slice_iter(&pem).next();
+    anyhow::ensure!(matches!(first, Some(Ok(_))), "--extra-ca: {shown} has no certificate in PEM");
+    Ok(pem)
 }
 
 impl ServerCertVerifier for ReceiverCertVerifier {

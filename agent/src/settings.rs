@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{AgentConfig, ControlPlane, Identity, unique_agent_id};
 use crate::listen::{ListenAddress, host_name};
+use crate::receiver_trust::read_extra_ca;
 use crate::resolve::{LookupLimits, LookupWay};
 use crate::telemetry;
 
@@ -213,7 +214,7 @@ impl Settings {
         };
         config.allow_subnets.clone_from(&self.allow_subnet);
         config.extra_ca_pem =
-            self.extra_ca.iter().map(|file| read(file)).collect::<anyhow::Result<_>>()?;
+            self.extra_ca.iter().map(|file| read_extra_ca(file)).collect::<anyhow::Result<_>>()?;
         config.response.body_bytes = self.response_body_limit_bytes;
         config.response.excerpt_bytes = self.response_excerpt_bytes;
         config.response.headers_bytes = self.response_headers_bytes;

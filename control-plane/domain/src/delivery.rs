@@ -24,6 +24,10 @@ pub use late::{Known, Late, LateRecord, late};
 /// count as failures: a payload that kills agents must not be sent for ever.
 pub const FREE_UNKNOWN_ATTEMPTS: u32 = 5;
 
+/// What is left of a delivery's time when its receiver asks for more of it: enough for
+/// the look that finds it due, and for its last attempt to begin.
+const LAST_ATTEMPT: Duration = Duration::from_secs(5);
+
 /// Gives an enum the small number under which the store keeps it.
 macro_rules! coded {
     ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal,)* }) => {
@@ -354,7 +358,9 @@ fn again_unless_expired(
         None => Duration::ZERO,
         Some(GrantedWait { span, holds: true }) => span,
         // Its time runs on, and the last of it is for one more attempt.
-        Some(GrantedWait { span, holds: false }) => span.min(delivery.deadline.since(at.running)),
+        Some(GrantedWait { span, holds: false }) => {
+            span.min(delivery.deadline.since(at.running).saturating_sub(LAST_ATTEMPT))
+        }
     };
     Transition::Retry { due: at.now + delay.max(wait), failures }
 }

@@ -85,7 +85,7 @@ fn no_delivery_ends_because_of_a_retry_after() {
     };
     let due = |seconds| Transition::Retry { due: NOW + Duration::from_secs(seconds), failures: 1 };
     assert_eq!(after(true), due(30), "while it is held its time stands still");
-    assert_eq!(after(false), due(10), "while it is not, its last moment is used");
+    assert_eq!(after(false), due(5), "while it is not, its last attempt begins in time");
     let spent = delivery(10, 9);
     let wait = Some(GrantedWait { span: Duration::from_secs(30), holds: true });
     let end = conclude(&spent, Outcome::HttpStatus, wait, &policy, moment());

@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
@@ -316,9 +316,10 @@ fn parse_http_date(value: &[u8]) -> Option<Timestamp> {
     if value.len() > MAX_RETRY_AFTER_BYTES {
         return None;
     }
-    let date = HTTP_DATES.iter().find_map(|form| {
-        let civil = BrokenDownTime::parse(form, value).ok()?.to_datetime().ok()?;
-        Offset::UTC.to_timestamp(civil).ok()
-    })?;
-    Some(Timestamp::from_micros(date.as_microsecond()))
+    let date = HTTP_DATES
+        .iter()
+        .find_map(|form| BrokenDownTime::parse(form, value).ok()?.to_datetime().ok())?;
+    // [`jiff::Timestamp`] ends a day before the year 9999 does.
+    let since = date.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    Some(i64::try_from(since.as_micros()).map_or(Timestamp::MAX, Timestamp::from_micros))
 }

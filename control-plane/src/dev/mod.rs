@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
@@ -102,12 +102,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut control_plane = serve::start(settings, None).await?;
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
-    let agent = tokio::spawn(postrider_agent::run(
+    let mut agent = tokio::spawn(postrider_agent::run(
         agent_config(control_plane.address, certificate, &arguments)?,
         stop.clone(),
     ));
 
-    let shown = demonstrate(control_plane.address, &url, &secret).await;
+    let shown = tokio::select! {
+        shown = demonstrate(control_plane.address, &url, &secret) => shown,
+        // Nothing would be delivered.
+        ended = &mut agent => {
+            return ended.context("the agent's task")?.and_then(|()| bail!("the agent has ended"));
+        }
+    };
     if shown.is_ok() && !arguments.once {
         show::commands(control_plane.address, receiver_address);
         // A laptop that sleeps is a clock that is set.
@@ -156,9 +162,7 @@ fn agent_config(
     config.allow_subnets.extend(&arguments.allow_subnet);
     config.extra_ca_pem = vec![demo_certificate_pem.into_bytes()];
     for file in &arguments.extra_ca {
-        let pem = std::fs::read(file);
-        let pem = pem.with_context(|| format!("--extra-ca: cannot read {}", file.display()))?;
-        config.extra_ca_pem.push(pem);
+        config.extra_ca_pem.push(postrider_agent::read_extra_ca(file)?);
     }
     Ok(config)
 }

@@ -130,6 +130,29 @@ impl Flow {
         Ok(())
     }
 
+    /// A change of a subscription ends its hold: what waits for its end is due as if it had
+    /// not been asked for, and its time runs on.
+    pub(super) async fn end_holds(&self) -> StoreResult<()> {
+        let now = self.clock.now();
+        let owned = self.dispatcher.look(|scheduler, _| scheduler.settled());
+        for (key, clock) in self.cluster.holds().lasting(now) {
+            let shard = self.tenants.shard(&key.tenant);
+            if !owned.iter().any(|lease| lease.shard == shard) {
+                continue;
+            }
+            let Some(subscription) = self.subscription_of(&key).await? else { continue };
+            let ended = subscription.update_time;
+            if clock.held(now, ended).is_some() {
+                continue;
+            }
+            self.bring_back_of(&subscription, shard, now).await?;
+            let clock = HoldClock { until: clock.until.min(ended), ..clock };
+            self.cluster.holds().correct(&key, clock);
+            self.store.put_hold_clock(&key, &clock).await?;
+        }
+        Ok(())
+    }
+
     /// No hold ends later than one that begins now can.
     pub(super) async fn shorten_holds(&self) -> StoreResult<()> {
         let now = self.clock.now();

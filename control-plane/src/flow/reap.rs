@@ -50,6 +50,7 @@ impl Flow {
         faults.keep(self.tenants.refresh_stale().await)?;
         faults.keep(self.event_types.refresh().await)?;
         faults.keep(self.read_holds().await)?;
+        faults.keep(self.end_holds().await)?;
         faults.keep(self.bring_back().await)?;
         faults.keep(self.look_at_waiting().await)?;
         let settled = self.dispatcher.look(|s, _| s.settled());

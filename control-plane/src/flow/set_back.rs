@@ -54,19 +54,30 @@ impl Flow {
     async fn bring_back_deliveries(&self, shards: &[Shard], now: Timestamp) -> StoreResult<u64> {
         let mut all = 0;
         for waiting in self.store.waiting(shards).await? {
-            let key = waiting.subscription;
-            let Some(subscription) = self.subscription_of(&key).await? else { continue };
-            let longest = subscription.settings.retry.longest_delays();
-            let request = BringBack { subscription: key, shard: waiting.shard, longest };
-            loop {
-                let some = self.store.bring_back(&request, now, BATCH).await?;
-                all += some;
-                if some < u64::from(BATCH) {
-                    break;
-                }
-            }
+            let subscription = self.subscription_of(&waiting.subscription).await?;
+            let Some(subscription) = subscription else { continue };
+            all += self.bring_back_of(&subscription, waiting.shard, now).await?;
         }
         Ok(all)
+    }
+
+    /// What waits of a subscription is due, counted from now, when its policy says.
+    pub(super) async fn bring_back_of(
+        &self,
+        subscription: &Subscription,
+        shard: Shard,
+        now: Timestamp,
+    ) -> StoreResult<u64> {
+        let longest = subscription.settings.retry.longest_delays();
+        let request = BringBack { subscription: subscription.key(), shard, longest };
+        let mut all = 0;
+        loop {
+            let some = self.store.bring_back(&request, now, BATCH).await?;
+            all += some;
+            if some < u64::from(BATCH) {
+                return Ok(all);
+            }
+        }
     }
 
     /// No key is quiet longer than after an attempt that was assigned now.

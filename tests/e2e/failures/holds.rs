@@ -122,3 +122,39 @@ pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
     let resumed = requests[1].at.duration_since(requests[0].at);
     assert!(resumed >= GRANTED, "a request {resumed:?} after it asked");
 }
+
+/// A status that speaks for one request only: its delivery waits, and its time runs on.
+pub async fn a_wait_of_one_delivery(cluster: &Cluster) {
+    let stage = Stage::set(cluster, "single").await;
+    let busy = retry_after(StatusCode::INTERNAL_SERVER_ERROR, 3600);
+    stage.receiver.script("/hook", [busy, ok()]);
+    let life = Duration::from_secs(7);
+    let policy = RetryPolicy { max_age: Some(life.try_into().unwrap()), ..delays(&[100]) };
+    let wanted = Subscription { retry_policy: Some(policy), ..stage.wanted("/hook") };
+    stage.create(wanted).await;
+    let event = stage.publish().await;
+    stage.wait_for(&event, DeliveryState::Succeeded).await;
+    let requests = stage.receiver.requests_to("/hook");
+    let waited = requests[1].at.duration_since(requests[0].at);
+    assert!(waited > Duration::from_secs(1), "only {waited:?}");
+}
+
+/// Whoever enables the subscription ends the hold for what waits by it, too.
+pub async fn a_hold_that_is_ended(cluster: &Cluster) {
+    let mut stage = Stage::set(cluster, "ended").await;
+    let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, 3600);
+    stage.receiver.script("/hook", [busy, ok()]);
+    let life = Duration::from_secs(10);
+    let policy = RetryPolicy { max_age: Some(life.try_into().unwrap()), ..delays(&[100]) };
+    let wanted = Subscription { retry_policy: Some(policy), ..stage.wanted("/hook") };
+    let name = stage.create(wanted).await.name;
+    let event = stage.publish().await;
+    wait_until_held(&stage, &name).await;
+    let enabled = stage.api.subscriptions.enable_subscription(EnableSubscriptionRequest {
+        name,
+        ..EnableSubscriptionRequest::default()
+    });
+    enabled.await.unwrap();
+    stage.wait_for(&event, DeliveryState::Succeeded).await;
+    assert_eq!(stage.receiver.received(), 2);
+}

@@ -21,6 +21,8 @@ on_both_engines!(
     holds::gone,
     holds::too_many_requests,
     holds::a_wait_longer_than_a_delivery_lives,
+    holds::a_wait_of_one_delivery,
+    holds::a_hold_that_is_ended,
     policy::retries_until_success,
     policy::custom_delays,
     policy::success_rule,

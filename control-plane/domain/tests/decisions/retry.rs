@@ -172,7 +172,7 @@ fn a_large_number_in_retry_after_is_a_time() {
     ] {
         assert_eq!(parse_retry_after(text.as_bytes(), None, now), wanted.map(secs), "{text:?}");
     }
-    for endless in ["999999999999", "99999999999999999999999999"] {
+    for endless in ["999999999999", "99999999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
         let wait = parse_retry_after(endless.as_bytes(), None, now).unwrap();
         assert_eq!(RetryPolicy::default().granted(wait), secs(HOUR), "{endless}");
     }

@@ -1,5 +1,6 @@
 //! Times and durations.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::civil::DateTime;
@@ -57,7 +58,8 @@ pub fn parse(text: &str) -> Result<Timestamp, String> {
 /// Put together from its parts: [`jiff::Timestamp`] ends a day before the year 9999
 /// does, so that it has a date in every offset.
 fn moment_of(text: &str) -> Option<Timestamp> {
-    let pieces = Pieces::parse(text).ok()?;
+    let text = without_finest_digits(text);
+    let pieces = Pieces::parse(text.as_ref()).ok()?;
     if pieces.time_zone_annotation().is_some() {
         return None;
     }
@@ -67,6 +69,18 @@ fn moment_of(text: &str) -> Option<Timestamp> {
     let local = clock.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
     let micros = local.as_micros() - i128::from(offset.seconds()) * i128::from(MICROS);
     i64::try_from(micros).ok().map(Timestamp::from_micros)
+}
+
+/// A fraction of a second may have any number of digits; jiff reads nine.
+fn without_finest_digits(text: &str) -> Cow<'_, str> {
+    let Some((seconds, rest)) = text.split_once('.') else { return Cow::Borrowed(text) };
+    let offset = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    match rest.get(..9) {
+        Some(read) if rest.len() - offset.len() > 9 => {
+            Cow::Owned(format!("{seconds}.{read}{offset}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +111,8 @@ mod tests {
             ("0000-01-01T00:00:00Z", -62_167_219_200),
             ("0001-01-01T00:00:00Z", -62_135_596_800),
             ("1969-12-31T23:59:59.5Z", -1),
+            ("1969-12-31T23:59:59.55555555555555555555Z", -1),
+            ("1970-01-01T01:00:00.0000000001+01:00", 0),
             // RFC 3339's own examples, 5.8.
             ("1985-04-12T23:20:50.52Z", 482_196_050),
             ("1996-12-19T16:39:57-08:00", 851_042_397),

@@ -11,7 +11,7 @@ use super::super::filter::Operator;
 use super::super::names;
 use super::{boolean, equal, named, narrow, read, unknown, within};
 
-const FIELDS: &str = "subscription =, event_type =, outcome with = and !=, http_status with =, <, <=, >, >=, test = and create_time with <, <=, >, >=";
+const FIELDS: &str = "subscription =, event_type =, outcome with = and !=, http_status with =, <, <=, >, >=, test with = and !=, and create_time with <, <=, >, >=";
 
 /// Which attempts of a tenant.
 #[derive(Debug)]
@@ -62,8 +62,9 @@ impl AttemptFilter {
                     let (low, high) = filter.http_status.clone().into_inner();
                     filter.http_status = low.max(*range.start())..=high.min(*range.end());
                 }
-                ("test", None, Operator::Equal) => {
-                    equal(&mut filter.test, boolean(&c.value)?, nothing);
+                ("test", None, operator @ (Operator::Equal | Operator::NotEqual)) => {
+                    let wanted = boolean(&c.value)? == (operator == Operator::Equal);
+                    equal(&mut filter.test, wanted, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.recorded, c)?,
                 _ => return Err(unknown(c, FIELDS)),

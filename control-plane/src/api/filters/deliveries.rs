@@ -9,7 +9,7 @@ use super::super::filter::Operator;
 use super::super::names;
 use super::{boolean, equal, named, narrow, narrow_text, read, text_filter, unknown, whole_millis};
 
-const FIELDS: &str = "subscription =, event =, event_type =, account = and :*, state with = and !=, test = and create_time with <, <=, >, >=";
+const FIELDS: &str = "subscription =, event =, event_type =, account = and :*, state with = and !=, test with = and !=, and create_time with <, <=, >, >=";
 
 /// Which deliveries of a tenant.
 #[derive(Debug, Default)]
@@ -57,8 +57,9 @@ impl DeliveryFilter {
                     let state = state(&c.value)?;
                     filter.states.retain(|other| *other != state);
                 }
-                ("test", None, Operator::Equal) => {
-                    equal(&mut filter.test, boolean(&c.value)?, nothing);
+                ("test", None, operator @ (Operator::Equal | Operator::NotEqual)) => {
+                    let wanted = boolean(&c.value)? == (operator == Operator::Equal);
+                    equal(&mut filter.test, wanted, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
                 _ => return Err(unknown(c, FIELDS)),

@@ -6,7 +6,7 @@ use postrider_store::{TextFilter, TimeRange};
 use super::super::filter::Operator;
 use super::{boolean, equal, narrow, narrow_text, read, text_filter, unknown, whole_millis};
 
-const FIELDS: &str = "event_type =, account = and :*, attributes.KEY = and :*, attributes:KEY, test = and create_time with <, <=, >, >=";
+const FIELDS: &str = "event_type =, account = and :*, attributes.KEY = and :*, attributes:KEY, test with = and !=, and create_time with <, <=, >, >=";
 
 /// Which events.
 #[derive(Debug, Default)]
@@ -47,8 +47,9 @@ impl EventFilter {
                 ("attributes", None, Operator::Has | Operator::HasNot) if !c.anything => {
                     filter.attributed.push((value(), c.operator == Operator::Has));
                 }
-                ("test", None, Operator::Equal) => {
-                    equal(&mut filter.test, boolean(&c.value)?, nothing);
+                ("test", None, operator @ (Operator::Equal | Operator::NotEqual)) => {
+                    let wanted = boolean(&c.value)? == (operator == Operator::Equal);
+                    equal(&mut filter.test, wanted, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
                 _ => return Err(unknown(c, FIELDS)),
@@ -104,6 +105,7 @@ mod tests {
             filter.matches_rest(&event)
         };
         assert!(rest("attributes:currency AND test = false"));
+        assert!(rest("NOT test = true") && rest("test != true") && !rest("NOT test != true"));
         assert!(!rest("attributes:amount"));
         assert!(rest("NOT attributes:amount") && !rest("NOT attributes:currency"));
         assert!(rest("attributes.currency:*") && rest("NOT attributes.amount:*"));

@@ -56,9 +56,15 @@ fn read(
 fn unknown(comparison: &Comparison, fields: &str) -> Refusal {
     let Comparison { field, key, operator, .. } = comparison;
     let key = key.as_ref().map(|key| format!(".{key}")).unwrap_or_default();
+    // NOT is part of the operator by now.
+    let or_not = match operator {
+        Operator::NotEqual => " (nor NOT before =)",
+        _ => "",
+    };
     let operator = operator.symbol();
     Refusal::Field(format!(
-        "\"{field}{key} {operator}\" is not supported; the fields and their operators are {fields}"
+        "\"{field}{key} {operator}\" is not supported{or_not}; \
+         the fields and their operators are {fields}"
     ))
 }
 
