@@ -8,6 +8,7 @@
 //! receiver looked at is sent again at once. It says what happened and judges
 //! nothing.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use tokio::time::timeout_at;
 use crate::client::{Client, Fate, Lent};
 use crate::connect::ConnectError;
 use crate::desk::Attempts;
-use crate::dial::DialError;
+use crate::dial::{DialError, DialProgress};
 use crate::host::Reuse;
 use crate::pool::Wanted;
 use crate::request::{self, Moment};
@@ -77,6 +78,7 @@ struct Seen {
     /// Of the settings that the request is made with.
     settings_version: u64,
     timings: wire::Timings,
+    dialling: DialProgress,
     remote_address: String,
     version: Option<Version>,
     status: Option<StatusCode>,
@@ -122,10 +124,14 @@ impl Attempts for HttpAttempts {
         let deadline = began + settings.timeout;
         let outcome = match timeout_at(deadline.into(), work).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure(
-                Fact::Timeout,
-                format!("the deadline of {:?} passed {}", settings.timeout, seen.phase.words()),
-            )),
+            Err(_) => {
+                if seen.remote_address.is_empty() {
+                    seen.tell_dialled(seen.dialling.dialled());
+                }
+                let phase = seen.phase.words();
+                let text = format!("the deadline of {:?} passed {phase}", settings.timeout);
+                Err(Failure(Fact::Timeout, text))
+            }
         };
         let (fact, error) = match outcome {
             Ok(note) => (Fact::Response, note),
@@ -216,13 +222,10 @@ impl HttpAttempts {
             if turn.is_none() {
                 *turn = subscription.turn().await;
             }
-            let wanted = Wanted { reuse, http1_only };
+            let wanted = Wanted { reuse, http1_only, progress: &seen.dialling };
             let lent = self.client.lend(origin, &addresses, wanted).await;
             let lent = lent.map_err(|error| {
-                if let Some((address, tcp)) = error.dialled() {
-                    seen.remote_address = address.to_string();
-                    seen.timings.connect = tcp.and_then(wire_duration);
-                }
+                seen.tell_dialled(error.dialled());
                 Failure::new(connect_fact(&error), error)
             })?;
             if lent.is_shared() {
@@ -295,6 +298,14 @@ fn connect_fact(error: &ConnectError) -> Fact {
 }
 
 impl Seen {
+    /// An address that did not become a connection.
+    fn tell_dialled(&mut self, dialled: Option<(SocketAddr, Option<Duration>)>) {
+        if let Some((address, tcp)) = dialled {
+            self.remote_address = address.to_string();
+            self.timings.connect = tcp.and_then(wire_duration);
+        }
+    }
+
     fn into_result(self, assignment: Assignment, fact: Fact, error: String) -> wire::AttemptResult {
         wire::AttemptResult {
             key: assignment.key,

@@ -16,7 +16,6 @@ use crate::connect::ConnectError;
 use crate::connection::Sender;
 use crate::dial::ConnectTimings;
 use crate::host::Checkout;
-use crate::interim::USUAL_HEADER_LINES;
 use crate::pool::{Pool, Wanted};
 use crate::request::Post;
 use crate::resolve::{Addresses, ResolveError, Resolver};
@@ -74,7 +73,7 @@ impl Client {
         &self,
         origin: &Arc<Origin>,
         addresses: &Addresses,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
     ) -> Result<Lent, ConnectError> {
         self.pool.checkout(origin, addresses, wanted).await.map(Lent)
     }
@@ -163,9 +162,6 @@ impl Lent {
             Fate::NotWritten | Fate::NotProcessed => {}
         }
         let head = self.traffic().head_shape();
-        if head.lines > USUAL_HEADER_LINES {
-            self.0.expect_many_headers();
-        }
         SendError { fate, cause, status: StatusCode::from_u16(head.status).ok() }
     }
 

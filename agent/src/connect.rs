@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio_rustls::TlsConnector;
 
 use crate::connection::{Opened, open_http1, open_http2};
-use crate::dial::{ConnectTimings, DialError, Stream, dial};
+use crate::dial::{ConnectTimings, DialError, DialProgress, Stream, dial};
 use crate::receiver_trust::ReceiverCertVerifier;
 use crate::target::Origin;
 
@@ -65,15 +65,6 @@ pub struct Connected {
     pub timings: ConnectTimings,
 }
 
-/// How to speak to a receiver.
-#[derive(Debug, Clone, Copy)]
-pub struct Way {
-    /// Whether HTTP/2 is not offered.
-    pub http1_only: bool,
-    /// Whether its responses have had more headers than usual.
-    pub many_headers: bool,
-}
-
 /// Makes connections.
 pub struct Connector {
     tls: TlsConnector,
@@ -99,19 +90,20 @@ impl Connector {
         &self,
         origin: &Origin,
         addresses: &[IpAddr],
-        way: Way,
+        http1_only: bool,
+        progress: &DialProgress,
         held: H,
     ) -> Result<Connected, ConnectError> {
-        let tls = if way.http1_only { &self.http1_tls } else { &self.tls };
+        let tls = if http1_only { &self.http1_tls } else { &self.tls };
         let security = origin.tls_name.as_ref().map(|name| (tls, name));
-        let dialled = dial(addresses, origin.port, security, self.limit).await?;
+        let dialled = dial(addresses, origin.port, security, self.limit, progress).await?;
         let opened = match dialled.stream {
-            Stream::Plain(stream) => open_http1(stream, way.many_headers, held).await?,
+            Stream::Plain(stream) => open_http1(stream, held).await?,
             Stream::Secure(stream) => {
                 let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 match speaks_http2 {
                     true => open_http2(*stream, held).await?,
-                    false => open_http1(*stream, way.many_headers, held).await?,
+                    false => open_http1(*stream, held).await?,
                 }
             }
         };

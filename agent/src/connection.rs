@@ -16,14 +16,13 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::interim::{FrameWatch, HeadWatch};
+use crate::interim::{FrameWatch, HeadWatch, MAX_HEADER_LINES};
 use crate::traffic::{Traffic, Watch, Watched};
 
 /// A response's status line and headers; also what HTTP/2 decodes of them.
 const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1024;
-/// Over HTTP/1.1, for receivers that have sent more than hyper's hundred. It costs two allocations for each response, of
-/// 32 KiB, so that others do without.
-const MANY_RESPONSE_HEADERS: usize = 1_000;
+/// Over HTTP/1.1, where hyper has room for a hundred by itself.
+const MAX_RESPONSE_HEADERS: usize = MAX_HEADER_LINES as usize;
 /// What a receiver may send before the body is read, per HTTP/2 stream.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
@@ -46,7 +45,7 @@ pub struct Opened {
 }
 
 /// Speaks HTTP/1.1; `held` is dropped when the connection is gone.
-pub async fn open_http1<S, H>(stream: S, many_headers: bool, held: H) -> hyper::Result<Opened>
+pub async fn open_http1<S, H>(stream: S, held: H) -> hyper::Result<Opened>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Send + 'static,
@@ -54,11 +53,8 @@ where
     let traffic = Arc::new(Traffic::default());
     let watch = Watch::Heads(HeadWatch::default());
     let watched = Watched::new(stream, Arc::clone(&traffic), watch);
-    let mut builder = http1::Builder::new();
-    if many_headers {
-        builder.max_headers(MANY_RESPONSE_HEADERS);
-    }
-    let (sender, connection) = builder
+    let (sender, connection) = http1::Builder::new()
+        .max_headers(MAX_RESPONSE_HEADERS)
         .max_buf_size(MAX_RESPONSE_HEAD_BYTES)
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true)

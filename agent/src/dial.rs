@@ -100,6 +100,25 @@ pub struct Dialled {
     pub timings: ConnectTimings,
 }
 
+/// How far dialling came, for whoever gives it up: the address that came furthest, and
+/// how long TCP took with it.
+#[derive(Debug, Default)]
+pub struct DialProgress(Mutex<Option<(SocketAddr, Option<Duration>)>>);
+
+impl DialProgress {
+    /// The same as of an error.
+    pub fn dialled(&self) -> Option<(SocketAddr, Option<Duration>)> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, address: SocketAddr, tcp: Option<Duration>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none_or(|(_, known)| known.is_none() && tcp.is_some()) {
+            *known = Some((address, tcp));
+        }
+    }
+}
+
 /// How to secure a stream: with what, and whom the certificate must name.
 pub type Security<'a> = Option<(&'a TlsConnector, &'a ServerName<'static>)>;
 
@@ -109,6 +128,7 @@ struct Race<'a> {
     /// Of TCP, and of TLS, with one address.
     limit: Duration,
     began: Instant,
+    progress: &'a DialProgress,
     /// When the next address may be tried beside those under way.
     next_start: Mutex<Instant>,
 }
@@ -120,9 +140,10 @@ pub async fn dial(
     port: u16,
     security: Security<'_>,
     limit: Duration,
+    progress: &DialProgress,
 ) -> Result<Dialled, DialError> {
     let began = Instant::now();
-    let race = Race { security, limit, began, next_start: Mutex::new(began) };
+    let race = Race { security, limit, began, progress, next_start: Mutex::new(began) };
     let mut waiting = addresses.iter();
     let mut dialling = FuturesUnordered::new();
     let mut failure = DialError::NoAddress;
@@ -163,11 +184,13 @@ impl Race<'_> {
 
     async fn dial_one(&self, address: SocketAddr) -> Result<Dialled, DialError> {
         let dialled_at = Instant::now();
+        self.progress.note(address, None);
         let stream = within(self.limit, TcpStream::connect(address))
             .await
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|cause| DialError::Tcp { address, cause })?;
         let tcp = self.began.elapsed();
+        self.progress.note(address, Some(tcp));
         let Some((connector, name)) = self.security else {
             let timings = ConnectTimings { tcp, tls: None };
             return Ok(Dialled { stream: Stream::Plain(stream), address, timings });
@@ -222,6 +245,7 @@ mod tests {
         connector: TlsConnector,
         name: ServerName<'static>,
         taken: Arc<AtomicUsize>,
+        progress: DialProgress,
     }
 
     fn certificate(name: &str) -> (rcgen::CertifiedKey<rcgen::KeyPair>, Arc<ServerConfig>) {
@@ -277,13 +301,15 @@ mod tests {
             });
         }
         let name = ServerName::try_from("pay.example").unwrap();
-        Host { port, connector: TlsConnector::from(Arc::new(client)), name, taken }
+        let connector = TlsConnector::from(Arc::new(client));
+        Host { port, connector, name, taken, progress: DialProgress::default() }
     }
 
     impl Host {
         async fn dial(&self) -> Result<Dialled, DialError> {
             let addresses = [FIRST, SECOND].map(|address| address.parse().unwrap());
-            dial(&addresses, self.port, Some((&self.connector, &self.name)), LIMIT).await
+            dial(&addresses, self.port, Some((&self.connector, &self.name)), LIMIT, &self.progress)
+                .await
         }
     }
 
@@ -324,7 +350,7 @@ mod tests {
         let host = host(None, None).await;
         let error = host.dial().await.err().unwrap();
         assert!(matches!(error, DialError::Tcp { .. }), "{error}");
-        let none = dial(&[], host.port, None, LIMIT).await.err().unwrap();
+        let none = dial(&[], host.port, None, LIMIT, &DialProgress::default()).await.err().unwrap();
         assert!(matches!(none, DialError::NoAddress), "{none}");
     }
 }

@@ -17,7 +17,7 @@ use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{Connected, Peer, Way};
+use crate::connect::{Connected, Peer};
 use crate::connection::Sender;
 use crate::dial::ConnectTimings;
 use crate::traffic::Traffic;
@@ -42,7 +42,6 @@ pub struct Host {
     /// speaks, so that an HTTP/2 receiver is not dialled by everyone at once.
     pub probe: tokio::sync::Mutex<()>,
     speaks_http1: AtomicBool,
-    many_headers: AtomicBool,
     /// Whether the version memory has something; it is locked only then.
     is_remembered: AtomicBool,
     kept: Mutex<Kept>,
@@ -109,7 +108,6 @@ impl Host {
             in_use: Arc::new(Semaphore::new(limit)),
             probe: tokio::sync::Mutex::default(),
             speaks_http1: AtomicBool::new(false),
-            many_headers: AtomicBool::new(false),
             is_remembered: AtomicBool::new(false),
             kept: Mutex::default(),
         }
@@ -123,11 +121,6 @@ impl Host {
     /// Whether to speak HTTP/1.1 because of what was learned.
     pub fn is_http1(&self) -> bool {
         self.is_remembered.load(Ordering::Relaxed) && self.kept().versions.is_http1(Instant::now())
-    }
-
-    /// How to make its next connection.
-    pub fn way(&self, http1_only: bool) -> Way {
-        Way { http1_only, many_headers: self.many_headers.load(Ordering::Relaxed) }
     }
 
     /// HTTP/1.1 cannot be had there.
@@ -337,11 +330,6 @@ impl Checkout {
     /// The receiver asked for HTTP/1.1.
     pub fn require_http1(&self) {
         self.host.learn(|versions| versions.require_http1(Instant::now()));
-    }
-
-    /// A response had more headers than usual.
-    pub fn expect_many_headers(&self) {
-        self.host.many_headers.store(true, Ordering::Relaxed);
     }
 
     /// An answer came over it.

@@ -19,8 +19,8 @@ const MAX_INTERIM_BYTES_TOGETHER: usize = 256 * 1024;
 /// Requests of one connection whose interim responses are counted at a time.
 const MAX_COUNTED_STREAMS: usize = 512;
 
-/// Of a head over HTTP/1.1, what hyper has room for by itself.
-pub const USUAL_HEADER_LINES: u32 = 100;
+/// Of a head over HTTP/1.1, what the parser has room for.
+pub const MAX_HEADER_LINES: u32 = 1_000;
 
 /// A receiver sent too many interim responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl HeadWatch {
         // The parser gives up a head with more lines than it has room for before that
         // is complete.
         let final_head = self.place == Place::Headers && !self.interim;
-        Ok((final_head && self.shape.lines > USUAL_HEADER_LINES).then_some(self.shape))
+        Ok((final_head && self.shape.lines > MAX_HEADER_LINES).then_some(self.shape))
     }
 
     fn add(&mut self, piece: &[u8]) {
@@ -298,11 +298,11 @@ mod tests {
             let lines = (0..lines).map(|line| format!("x-{line}: 1\r\n"));
             format!("HTTP/1.1 201 Created\r\n{}", lines.collect::<String>())
         };
-        assert_eq!(shape(head(100).as_bytes(), 9999), Ok(None));
-        let told = shape(head(101).as_bytes(), 9999).unwrap().unwrap();
-        assert_eq!((told.status, told.lines), (201, 101));
-        let hint = head(101).replace("201", "103");
-        assert_eq!(shape(hint.as_bytes(), 9999), Ok(None));
+        assert_eq!(shape(head(MAX_HEADER_LINES).as_bytes(), 99_999), Ok(None));
+        let told = shape(head(MAX_HEADER_LINES + 1).as_bytes(), 99_999).unwrap().unwrap();
+        assert_eq!((told.status, told.lines), (201, MAX_HEADER_LINES + 1));
+        let hint = head(MAX_HEADER_LINES + 1).replace("201", "103");
+        assert!(!matches!(shape(hint.as_bytes(), 99_999), Ok(Some(_))));
     }
 
     #[test]

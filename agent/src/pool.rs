@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{ConnectError, Connected, Connector, Way};
+use crate::connect::{ConnectError, Connected, Connector};
+use crate::dial::DialProgress;
 use crate::host::{Checkout, Host, Reuse};
 use crate::target::Origin;
 
@@ -39,10 +40,11 @@ pub struct PoolLimits {
 
 /// What a request needs of its connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     pub reuse: Reuse,
     /// Whether it must speak HTTP/1.1.
     pub http1_only: bool,
+    pub progress: &'a DialProgress,
 }
 
 /// A place among all connections, held as long as the connection lives.
@@ -88,7 +90,7 @@ impl Pool {
         &self,
         origin: &Arc<Origin>,
         addresses: &[IpAddr],
-        wanted: Wanted,
+        wanted: Wanted<'_>,
     ) -> Result<Checkout, ConnectError> {
         let host = self.host(origin);
         let learned = !wanted.http1_only && host.is_http1();
@@ -115,11 +117,11 @@ impl Pool {
         }
         // Apart from the attempt that waits for it: the handshake's state is large and
         // needed once, an attempt's is moved about for each POST.
-        let mut connected = Box::pin(self.connect(origin, addresses, host.way(http1))).await;
+        let mut connected = Box::pin(self.connect(origin, addresses, http1, wanted.progress)).await;
         if learned && matches!(&connected, Err(error) if error.is_tls()) {
             // HTTP/1.1 cannot be had there, it seems.
             host.forget_versions();
-            connected = Box::pin(self.connect(origin, addresses, host.way(false))).await;
+            connected = Box::pin(self.connect(origin, addresses, false, wanted.progress)).await;
         }
         let id = self.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Arc::clone(&host).adopt(connected?, id, reuse, http1, in_use))
@@ -129,10 +131,11 @@ impl Pool {
         &self,
         origin: &Origin,
         addresses: &[IpAddr],
-        way: Way,
+        http1_only: bool,
+        progress: &DialProgress,
     ) -> Result<Connected, ConnectError> {
         let slot = self.slot().await;
-        self.connector.connect(origin, addresses, way, slot).await
+        self.connector.connect(origin, addresses, http1_only, progress, slot).await
     }
 
     fn host(&self, origin: &Arc<Origin>) -> Arc<Host> {

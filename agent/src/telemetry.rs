@@ -57,14 +57,17 @@ impl Telemetry {
     }
 }
 
+/// PostgreSQL's remarks on migrations are no news, and h2 has a line for each connection
+/// that it ends because its other side floods.
+const QUIET_LIBRARIES: &str = "sqlx=warn,h2=error";
+
 /// Sets logs and traces up for the whole process; to be called once, inside the
 /// runtime. `RUST_LOG` filters the log.
 pub fn init(service_name: &'static str, options: &Options) -> anyhow::Result<Telemetry> {
     let level = if options.quiet { Level::WARN } else { Level::INFO };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env()
-        .context("RUST_LOG is not a valid filter")?;
+    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|filter| !filter.is_empty());
+    let wanted = wanted.unwrap_or_else(|| format!("{level},{QUIET_LIBRARIES}"));
+    let filter = EnvFilter::builder().parse(wanted).context("RUST_LOG is not a valid filter")?;
     // A file, or a collector of logs, has no use for colours.
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);

@@ -228,6 +228,21 @@ async fn a_certificate_of_nobody_is_refused() {
     assert!(untrusted.take_requests().is_empty());
 }
 
+/// What is known of a connection that was not ready in time.
+#[tokio::test]
+async fn a_handshake_that_hangs_is_told_with_its_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let trusted = Receiver::start(Behaviour::Answer(200)).await;
+    let (_agent, _replica, mut stream) = connected(&trusted).await;
+    ready(&stream, &format!("https://localhost:{}/", address.port())).await;
+    let result = stream.attempt(assignment(1)).await;
+    assert_eq!(result.fact(), Fact::Timeout, "{result:?}");
+    assert_eq!(result.remote_address, address.to_string());
+    let timings = result.timings.unwrap();
+    assert!(timings.dns.is_some() && timings.connect.is_some() && timings.tls.is_none());
+}
+
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let receiver = Receiver::start(Behaviour::Answer(200)).await;

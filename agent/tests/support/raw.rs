@@ -36,6 +36,9 @@ pub enum Act {
     Bytes(Vec<u8>),
     /// These bytes; then the connection ends, without TLS's close_notify.
     BytesAndBreak(Vec<u8>),
+    /// 200 without a body, at once; then the connection ends, by a reset where there is
+    /// more of the request.
+    AnswerAndBreak,
     /// These bytes again and again, as fast as they go.
     Flood(Vec<u8>),
 }
@@ -90,6 +93,8 @@ impl RawReceiver {
         let script: Arc<Script> = Arc::new(script);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // What Nagle's algorithm holds back is lost when the connection is reset.
+                stream.set_nodelay(true).unwrap();
                 let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
                 let (script, asked) = (Arc::clone(&script), Arc::clone(&seen));
                 let acceptor = acceptor.clone();
@@ -159,9 +164,13 @@ impl Connection {
             let text = String::from_utf8_lossy(&head).to_lowercase();
             let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
             let length: usize = length.map_or(0, |length| length.parse().unwrap());
-            self.stream.read_exact(&mut vec![0; length]).await?;
-            let (bytes, end) = match self.ask(request, false, &head) {
-                Act::Answer => (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec(), false),
+            let act = self.ask(request, false, &head);
+            if !matches!(act, Act::AnswerAndBreak) {
+                self.stream.read_exact(&mut vec![0; length]).await?;
+            }
+            let (bytes, end) = match act {
+                Act::AnswerAndBreak => (HTTP1_OK.to_vec(), true),
+                Act::Answer => (HTTP1_OK.to_vec(), false),
                 Act::Bytes(bytes) => (bytes, false),
                 Act::BytesAndBreak(bytes) => (bytes, true),
                 Act::Flood(bytes) => return self.flood(&bytes).await,
@@ -210,6 +219,9 @@ impl Connection {
                     while self.stream.read(&mut payload_buffer()).await? > 0 {}
                     return Ok(());
                 }
+                Act::AnswerAndBreak => {
+                    return self.stream.write_all(&frame(1, 5, stream, &[0x88])).await;
+                }
                 Act::Hang => {}
                 Act::Break => return Ok(()),
                 Act::Bytes(bytes) | Act::BytesAndBreak(bytes) => {
@@ -220,6 +232,8 @@ impl Connection {
         }
     }
 }
+
+const HTTP1_OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 fn payload_buffer() -> [u8; 4096] {
     [0; 4096]

@@ -102,13 +102,18 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut control_plane = serve::start(settings, None).await?;
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
+    let channel = connect(control_plane.address).await?;
+    // Before there is an agent, which says so where nobody subscribes to its region.
+    set_up(&channel, &url, &secret)
+        .await
+        .context("setting up the demo's tenant and subscription")?;
     let mut agent = tokio::spawn(postrider_agent::run(
         agent_config(control_plane.address, certificate, &arguments)?,
         stop.clone(),
     ));
 
     let shown = tokio::select! {
-        shown = demonstrate(control_plane.address, &url, &secret) => shown,
+        shown = demonstrate(&channel) => shown,
         // Nothing would be delivered.
         ended = &mut agent => {
             return ended.context("the agent's task")?.and_then(|()| bail!("the agent has ended"));
@@ -167,11 +172,13 @@ fn agent_config(
     Ok(config)
 }
 
-async fn demonstrate(address: SocketAddr, url: &str, secret: &str) -> anyhow::Result<()> {
-    let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
-    set_up(&channel, url, secret).await.context("setting up the demo's tenant and subscription")?;
-    let event = publish(&channel).await.context("publishing the demo's event")?;
-    let (delivery, attempts) = delivered(&channel, &event).await?;
+async fn connect(control_plane: SocketAddr) -> anyhow::Result<Channel> {
+    Ok(Endpoint::from_shared(format!("http://{control_plane}"))?.connect().await?)
+}
+
+async fn demonstrate(channel: &Channel) -> anyhow::Result<()> {
+    let event = publish(channel).await.context("publishing the demo's event")?;
+    let (delivery, attempts) = delivered(channel, &event).await?;
     show::delivery(&delivery, &attempts);
     Ok(())
 }

@@ -12,7 +12,7 @@ pub enum StoreError {
     Unavailable(String),
     /// The database refuses this very input, and will again (rule 6). The call had no
     /// effect.
-    #[error("the database refused the data: {0}")]
+    #[error("the database refuses this: {0}")]
     Rejected(String),
     /// The database, its schema, its rights or this program is at fault, whatever the
     /// data: it refuses until somebody has mended that. The call had no effect.

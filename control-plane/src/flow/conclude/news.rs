@@ -70,7 +70,7 @@ pub(super) fn log_exhausted(applied: &[Decided]) {
             %subscription,
             count,
             first = %record.key.delivery,
-            ?reason,
+            reason = reason.map(tracing::field::debug),
             last_outcome = ?record.outcome,
             last_http_status = record.http_status,
             "deliveries exhausted"
