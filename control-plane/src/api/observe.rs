@@ -1,11 +1,14 @@
 //! The span of a call, and the one line that its failure leaves in the log.
 //!
 //! Fed by every service method; guarantees that an error is logged once, at this
-//! boundary: loud when it is ours, quiet when it is the caller's.
+//! boundary: loud when it is ours, quiet when it is the caller's; and that a database
+//! which is away leaves a line each second, however many call.
 
 use std::error::Error;
 use std::fmt::Display;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use tonic::{Code, Request, Response, Status};
@@ -60,6 +63,7 @@ pub fn stream<T>(
     })
 }
 
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// Reasons of UNAVAILABLE that say nothing of our health: what was asked for is not
 /// there yet, or this replica leaves.
 const EXPECTED_REASONS: [Reason; 3] =
@@ -71,10 +75,35 @@ fn failed(status: &Status) {
     let code = status.code();
     let message = status.message();
     let source = status.source().map(ToString::to_string).unwrap_or_default();
-    if is_ours(status) {
-        tracing::warn!(?code, message, source, "call failed");
-    } else {
+    if !is_ours(status) {
         tracing::debug!(?code, message, source, "call refused");
+    } else if code != Code::Unavailable {
+        tracing::warn!(?code, message, source, "call failed");
+    } else if let Some(left_out) = UNAVAILABLE.next_line(Instant::now()) {
+        tracing::warn!(?code, message, source, left_out, "call failed");
+    } else {
+        tracing::debug!(?code, message, source, "call failed");
+    }
+}
+
+/// Lines of one kind, at most one each second.
+struct LineLimit(Mutex<Option<(Instant, u64)>>);
+
+static UNAVAILABLE: LineLimit = LineLimit(Mutex::new(None));
+
+impl LineLimit {
+    /// How many were left out before this line; none if this one is left out.
+    fn next_line(&self, now: Instant) -> Option<u64> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((said, left_out)) = last.as_mut()
+            && now.saturating_duration_since(*said) < LINE_INTERVAL
+        {
+            *left_out += 1;
+            return None;
+        }
+        let left_out = last.map_or(0, |(_, left_out)| left_out);
+        *last = Some((now, 0));
+        Some(left_out)
     }
 }
 
@@ -99,6 +128,16 @@ pub fn changed(who: &str, what: &'static str, name: &dyn Display) {
 mod tests {
     use super::super::errors;
     use super::*;
+
+    #[test]
+    fn lines_are_one_a_second_and_say_what_was_left_out() {
+        let (limit, start) = (LineLimit(Mutex::new(None)), Instant::now());
+        let line = |millis| limit.next_line(start + Duration::from_millis(millis));
+        assert_eq!(
+            [0, 1, 999, 1000, 1500, 9000].map(line),
+            [Some(0), None, None, Some(2), None, Some(1)]
+        );
+    }
 
     #[test]
     fn a_caller_s_mistake_is_not_ours() {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
 
+/// A fault that follows another one is told after so long, if it is another then.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
 /// Parts of a batch that may be refused while it is divided.
 const REFUSED_MAX: usize = 64;
 
@@ -18,24 +20,27 @@ pub struct FaultLog {
     what: &'static str,
     since: Option<Timestamp>,
     failures: u32,
+    told: String,
+    told_at: Timestamp,
 }
 
 impl FaultLog {
     pub const fn new(what: &'static str) -> Self {
-        Self { what, since: None, failures: 0 }
+        let told_at = Timestamp::from_micros(0);
+        Self { what, since: None, failures: 0, told: String::new(), told_at }
     }
 
     /// Takes note of a round, and says what has changed by it.
     pub fn note(&mut self, error: Option<&StoreError>, now: Timestamp) {
         let what = self.what;
         match (error, self.since) {
-            (Some(error), None) => {
-                tracing::warn!(%error, what, "the database does not do as told; tried again");
-                self.since = Some(now);
-                self.failures = 1;
-            }
-            (Some(error), Some(_)) => {
-                tracing::debug!(%error, what, "the database still does not do as told");
+            (Some(error), _) => {
+                if self.is_news(error, now) {
+                    tracing::warn!(%error, what, "the database does not do as told; tried again");
+                } else {
+                    tracing::debug!(%error, what, "the database still does not do as told");
+                }
+                self.since.get_or_insert(now);
                 self.failures = self.failures.saturating_add(1);
             }
             (None, Some(since)) => {
@@ -45,6 +50,16 @@ impl FaultLog {
             }
             (None, None) => {}
         }
+    }
+
+    fn is_news(&mut self, error: &StoreError, now: Timestamp) -> bool {
+        let text = error.to_string();
+        let another = text != self.told && now.since(self.told_at) >= TELL_AGAIN;
+        let is_news = self.since.is_none() || another;
+        if is_news {
+            (self.told, self.told_at) = (text, now);
+        }
+        is_news
     }
 
     /// How long to wait after so many failures: the longer, the more there were.
@@ -124,6 +139,23 @@ mod tests {
         assert_eq!(fault.is_some(), !left.is_empty());
         assert_eq!(taken.len() + left.len(), 100);
         (left, tries)
+    }
+
+    #[test]
+    fn a_fault_is_told_once_and_another_one_after_a_while() {
+        let mut log = FaultLog::new("work");
+        let at = |seconds| Timestamp::from_micros(0) + Duration::from_secs(seconds);
+        let other = StoreError::Faulty("XX001".to_owned());
+        let mut is_news = |error: &StoreError, seconds| {
+            let is_news = log.is_news(error, at(seconds));
+            log.note(Some(error), at(seconds));
+            is_news
+        };
+        assert!(is_news(&faulty(), 100));
+        assert!(!is_news(&faulty(), 101) && !is_news(&other, 102) && !is_news(&faulty(), 200));
+        assert!(is_news(&other, 201) && !is_news(&faulty(), 202) && is_news(&faulty(), 211));
+        log.note(None, at(212));
+        assert!(log.is_news(&faulty(), at(213)));
     }
 
     #[test]

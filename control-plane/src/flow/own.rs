@@ -15,6 +15,7 @@ use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, Store
 use tokio_util::sync::CancellationToken;
 
 use super::Flow;
+use super::faults::FaultLog;
 use super::vacancy::Vacancy;
 use crate::clock::wall_clock;
 use crate::health::Progress;
@@ -50,11 +51,11 @@ impl Flow {
             vacancy: Vacancy::default(),
         };
         let mut next_renewal = self.clock.now();
+        let mut log = FaultLog::new("leases");
         while !stop.is_cancelled() {
             progress.made();
-            if let Err(error) = self.own_once(&mut leases, &mut next_renewal).await {
-                tracing::warn!(%error, "leases wait for the database");
-            }
+            let done = self.own_once(&mut leases, &mut next_renewal).await;
+            log.note(done.as_ref().err(), self.clock.now());
             let beat = self.settings.ownership.heartbeat();
             tokio::select! {
                 () = self.clock.sleep(beat) => {}
