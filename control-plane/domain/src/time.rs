@@ -111,6 +111,8 @@ pub struct HoldClock {
     /// The latest hold's beginning and end.
     pub since: Timestamp,
     pub until: Timestamp,
+    /// Raised by every change: of two, the one with the higher number is the later one.
+    pub version: i64,
 }
 
 impl HoldClock {
@@ -135,8 +137,17 @@ impl HoldClock {
         if self.held(now, ended).is_some() {
             self.until = self.until.max(until);
         } else {
-            *self = Self { total: self.elapsed(now, ended), since: now, until };
+            (self.total, self.since, self.until) = (self.elapsed(now, ended), now, until);
         }
+        self.version = self.version.saturating_add(1);
+    }
+
+    /// The latest hold ends at `until` at the latest, which is not before `now`; it did
+    /// not begin after `now`, whatever a clock said that was set back since.
+    pub fn shorten(&mut self, now: Timestamp, until: Timestamp) {
+        self.since = self.since.min(now);
+        self.until = self.until.min(until);
+        self.version = self.version.saturating_add(1);
     }
 }
 
@@ -183,6 +194,17 @@ mod tests {
         clock.hold(at(100), at(110), never);
         assert_eq!(clock.elapsed(at(105), never), Duration::from_secs(37));
         assert_eq!(clock.elapsed(at(200), never), Duration::from_secs(42));
+    }
+
+    #[test]
+    fn a_hold_that_is_shortened_counts_to_its_new_end_whatever_comes_later() {
+        let mut clock = HoldClock::default();
+        clock.hold(at(10), at(40), at(5));
+        clock.shorten(at(20), at(20));
+        assert_eq!(clock.held(at(20), at(5)), None);
+        assert_eq!(clock.elapsed(at(99), at(35)), Duration::from_secs(10));
+        clock.shorten(at(3), at(8));
+        assert_eq!((clock.since, clock.until, clock.version), (at(3), at(8), 3));
     }
 
     #[test]

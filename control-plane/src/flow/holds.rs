@@ -37,6 +37,16 @@ struct State {
     seen: Option<Timestamp>,
 }
 
+impl State {
+    /// Takes what the table has, unless it is older than what is known.
+    fn replace(&mut self, key: SubscriptionKey, clock: HoldClock) {
+        let newer = |known: &Known| clock.version > known.clock.version;
+        if self.clocks.get(&key).is_none_or(newer) {
+            self.clocks.insert(key, Known { clock, kept_until: clock.until });
+        }
+    }
+}
+
 /// Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Holds(Arc<RwLock<State>>);
@@ -80,19 +90,15 @@ impl Holds {
     fn take(&self, rows: Vec<(SubscriptionKey, HoldClock)>, now: Timestamp) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (key, clock) in rows {
-            let newer =
-                |known: &Known| (clock.since, clock.until) > (known.clock.since, known.clock.until);
-            if state.clocks.get(&key).is_none_or(newer) {
-                state.clocks.insert(key, Known { clock, kept_until: clock.until });
-            }
+            state.replace(key, clock);
         }
         state.seen = Some(now);
     }
 
-    /// Replaces what is known of a hold.
-    fn correct(&self, key: &SubscriptionKey, clock: HoldClock) {
+    /// Replaces what is known of a hold, unless more has become known meanwhile.
+    fn replace(&self, key: SubscriptionKey, clock: HoldClock) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        state.clocks.insert(key.clone(), Known { clock, kept_until: clock.until });
+        state.replace(key, clock);
     }
 
     fn lasting(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
@@ -141,14 +147,10 @@ impl Flow {
                 continue;
             }
             let Some(subscription) = self.subscription_of(&key).await? else { continue };
-            let ended = subscription.update_time;
-            if clock.held(now, ended).is_some() {
-                continue;
+            if clock.held(now, subscription.update_time).is_none() {
+                self.bring_back_of(&subscription, shard, now).await?;
+                self.shorten_hold(key, clock, now, now).await?;
             }
-            self.bring_back_of(&subscription, shard, now).await?;
-            let clock = HoldClock { until: clock.until.min(ended), ..clock };
-            self.cluster.holds().correct(&key, clock);
-            self.store.put_hold_clock(&key, &clock).await?;
         }
         Ok(())
     }
@@ -161,11 +163,22 @@ impl Flow {
             let Some(subscription) = self.subscription_of(&key).await? else { continue };
             let until = now + subscription.settings.retry.granted(limit);
             if clock.until > until {
-                let clock = HoldClock { since: clock.since.min(now), until, ..clock };
-                self.cluster.holds().correct(&key, clock);
-                self.store.put_hold_clock(&key, &clock).await?;
+                self.shorten_hold(key, clock, now, until).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn shorten_hold(
+        &self,
+        key: SubscriptionKey,
+        mut clock: HoldClock,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> StoreResult<()> {
+        clock.shorten(now, until);
+        self.store.put_hold_clock(&key, &clock).await?;
+        self.cluster.holds().replace(key, clock);
         Ok(())
     }
 }
@@ -215,7 +228,8 @@ mod tests {
     fn another_replicas_hold_is_taken_over_unless_it_is_older() {
         let (holds, subscription) = (Holds::default(), subscription());
         let key = subscription.key();
-        let clock = HoldClock { total: Duration::from_secs(5), since: at(10), until: at(40) };
+        let total = Duration::from_secs(5);
+        let clock = HoldClock { total, since: at(10), until: at(40), version: 1 };
         holds.take(vec![(key.clone(), clock)], at(11));
         assert_eq!(holds.elapsed(&subscription, at(20)), Duration::from_secs(15));
         holds.begin(&subscription, at(20), at(60));
@@ -224,5 +238,18 @@ mod tests {
         assert_eq!(holds.unseen(), at(21) - OVERLAP);
         let edited = Subscription { update_time: at(30), ..subscription };
         assert_eq!(holds.elapsed(&edited, at(99)), Duration::from_secs(25));
+    }
+
+    /// A replica that went by the old end would give publishes deadlines that are over.
+    #[test]
+    fn another_replica_learns_that_a_hold_ended_early() {
+        let (holds, subscription) = (Holds::default(), subscription());
+        let mut clock = HoldClock::default();
+        clock.hold(at(10), at(3600), at(0));
+        holds.take(vec![(subscription.key(), clock)], at(11));
+        clock.shorten(at(20), at(20));
+        holds.take(vec![(subscription.key(), clock)], at(21));
+        let edited_again = Subscription { update_time: at(1800), ..subscription };
+        assert_eq!(holds.elapsed(&edited_again, at(1801)), Duration::from_secs(10));
     }
 }

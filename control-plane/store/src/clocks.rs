@@ -15,7 +15,7 @@ use crate::error::StoreResult;
 /// Keeps them.
 #[async_trait]
 pub trait ClockStore {
-    /// Stores a subscription's hold clock.
+    /// Stores a subscription's hold clock, unless a later version of it is stored.
     async fn put_hold_clock(&self, key: &SubscriptionKey, clock: &HoldClock) -> StoreResult<()>;
 
     /// The hold clocks whose latest hold ends after `until`, in any order.

@@ -13,7 +13,11 @@ use crate::MemoryStore;
 #[async_trait]
 impl ClockStore for MemoryStore {
     async fn put_hold_clock(&self, key: &SubscriptionKey, clock: &HoldClock) -> StoreResult<()> {
-        self.tables()?.hold_clocks.insert(key.clone(), *clock);
+        let mut tables = self.tables()?;
+        let known = tables.hold_clocks.entry(key.clone()).or_insert(*clock);
+        if clock.version > known.version {
+            *known = *clock;
+        }
         Ok(())
     }
 

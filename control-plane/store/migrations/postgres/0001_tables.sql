@@ -271,6 +271,7 @@ CREATE TABLE hold_clocks (
     total_us     bigint NOT NULL,
     held_since   bigint NOT NULL,
     held_until   bigint NOT NULL,
+    version      bigint NOT NULL,
     tenant       text COLLATE "C" NOT NULL,
     subscription text COLLATE "C" NOT NULL,
     PRIMARY KEY (tenant, subscription)

@@ -255,6 +255,7 @@ CREATE TABLE hold_clocks (
     total        INTEGER NOT NULL,
     held_since   INTEGER NOT NULL,
     held_until   INTEGER NOT NULL,
+    version      INTEGER NOT NULL,
     PRIMARY KEY (tenant, subscription)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hold_clocks_until ON hold_clocks (held_until);

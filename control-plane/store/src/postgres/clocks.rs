@@ -13,12 +13,14 @@ use crate::codec;
 use crate::error::StoreResult;
 
 const PUT_HOLD: &str = "INSERT INTO hold_clocks
-        (tenant, subscription, total_us, held_since, held_until)
-    VALUES ($1, $2, $3, $4, $5)
+        (tenant, subscription, total_us, held_since, held_until, version)
+    VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant, subscription) DO UPDATE SET total_us = excluded.total_us,
-        held_since = excluded.held_since, held_until = excluded.held_until";
+        held_since = excluded.held_since, held_until = excluded.held_until,
+        version = excluded.version
+    WHERE excluded.version > hold_clocks.version";
 
-const HOLDS: &str = "SELECT tenant, subscription, total_us, held_since, held_until
+const HOLDS: &str = "SELECT tenant, subscription, total_us, held_since, held_until, version
     FROM hold_clocks WHERE held_until > $1";
 
 const NOTE: &str = "UPDATE shards SET clock = $1 WHERE clock < $1";
@@ -53,6 +55,7 @@ impl ClockStore for PostgresStore {
             .bind(codec::micros(clock.total))
             .bind(clock.since.as_micros())
             .bind(clock.until.as_micros())
+            .bind(clock.version)
             .execute(&self.pool)
             .await
             .checked()?;
@@ -134,6 +137,7 @@ fn hold_clock(row: &PgRow) -> StoreResult<(SubscriptionKey, HoldClock)> {
         total: codec::span("total_us", get(row, "total_us")?)?,
         since: time(row, "held_since")?,
         until: time(row, "held_until")?,
+        version: get(row, "version")?,
     };
     Ok((subscription_key(row)?, clock))
 }

@@ -13,10 +13,12 @@ use crate::codec;
 use crate::error::StoreResult;
 
 const PUT_HOLD: &str = "INSERT INTO hold_clocks \
-       (tenant, subscription, total, held_since, held_until) VALUES (?, ?, ?, ?, ?) \
+       (tenant, subscription, total, held_since, held_until, version) \
+     VALUES (?, ?, ?, ?, ?, ?) \
      ON CONFLICT (tenant, subscription) DO UPDATE SET total = excluded.total, \
-     held_since = excluded.held_since, held_until = excluded.held_until";
-const HOLDS: &str = "SELECT tenant, subscription, total, held_since, held_until \
+     held_since = excluded.held_since, held_until = excluded.held_until, \
+     version = excluded.version WHERE excluded.version > hold_clocks.version";
+const HOLDS: &str = "SELECT tenant, subscription, total, held_since, held_until, version \
      FROM hold_clocks WHERE held_until > ?";
 const NOTE: &str = "UPDATE shards SET clock = ?1 WHERE clock < ?1";
 const AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > ? ORDER BY shard";
@@ -50,7 +52,8 @@ impl ClockStore for SqliteStore {
         values
             .add(codec::micros(clock.total))
             .add(clock.since.as_micros())
-            .add(clock.until.as_micros());
+            .add(clock.until.as_micros())
+            .add(clock.version);
         self.change(values, PUT_HOLD).await
     }
 
@@ -62,8 +65,8 @@ impl ClockStore for SqliteStore {
         let hold = |row: &SqliteRow| {
             let mut columns = Columns::of(row);
             let key = key(&mut columns)?;
-            let total = columns.span("total")?;
-            Ok((key, HoldClock { total, since: columns.time()?, until: columns.time()? }))
+            let (total, since, until) = (columns.span("total")?, columns.time()?, columns.time()?);
+            Ok((key, HoldClock { total, since, until, version: columns.int()? }))
         };
         rows.iter().map(hold).collect()
     }

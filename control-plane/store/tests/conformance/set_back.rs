@@ -189,13 +189,15 @@ conformance! {
     async fn hold_clocks_are_kept(engine) {
         let world = World::new(engine).await;
         let at = |seconds: u32| world.now + SECOND * seconds;
-        let first = HoldClock { total: SECOND, since: at(1), until: at(30) };
+        let first = HoldClock { total: SECOND, since: at(1), until: at(30), version: 7 };
         world.store.put_hold_clock(&world.key, &first).await.unwrap();
         let always = Timestamp::from_micros(i64::MIN);
         let holds = world.store.hold_clocks(always).await.unwrap();
         assert_eq!(holds, [(world.key.clone(), first)]);
-        let second = HoldClock { total: 30 * SECOND, since: at(40), until: at(50) };
-        world.store.put_hold_clock(&world.key, &second).await.unwrap();
+        let second = HoldClock { total: 30 * SECOND, since: at(40), until: at(50), version: 8 };
+        for clock in [second, first] {
+            world.store.put_hold_clock(&world.key, &clock).await.unwrap();
+        }
         let holds = world.store.hold_clocks(at(49)).await.unwrap();
         assert_eq!(holds, [(world.key.clone(), second)]);
         assert!(world.store.hold_clocks(at(50)).await.unwrap().is_empty());
