@@ -21,8 +21,6 @@ use crate::traffic::{Traffic, Watch, Watched};
 
 /// A response's status line and headers; also what HTTP/2 decodes of them.
 const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1024;
-/// Over HTTP/1.1, where hyper has room for a hundred by itself.
-const MAX_RESPONSE_HEADERS: usize = MAX_HEADER_LINES as usize;
 /// What a receiver may send before the body is read, per HTTP/2 stream.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
@@ -54,7 +52,7 @@ where
     let watch = Watch::Heads(HeadWatch::default());
     let watched = Watched::new(stream, Arc::clone(&traffic), watch);
     let (sender, connection) = http1::Builder::new()
-        .max_headers(MAX_RESPONSE_HEADERS)
+        .max_headers(MAX_HEADER_LINES as usize)
         .max_buf_size(MAX_RESPONSE_HEAD_BYTES)
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true)

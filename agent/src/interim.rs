@@ -19,7 +19,8 @@ const MAX_INTERIM_BYTES_TOGETHER: usize = 256 * 1024;
 /// Requests of one connection whose interim responses are counted at a time.
 const MAX_COUNTED_STREAMS: usize = 512;
 
-/// Of a head over HTTP/1.1, what the parser has room for.
+/// Of a head over HTTP/1.1, what the parser is given room for; hyper has room for a
+/// hundred by itself.
 pub const MAX_HEADER_LINES: u32 = 1_000;
 
 /// A receiver sent too many interim responses.

@@ -6,12 +6,23 @@ mod support;
 
 use postrider_proto::agent::v1::work_response::Message as Say;
 use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact};
-use support::control_plane::Replica;
+use support::control_plane::{Replica, Stream};
 use support::raw::{Act, RawReceiver, frame};
-use support::{assignment, config, start, subscription};
+use support::{Agent, assignment, config, start, subscription};
 
 const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const HTTP2: &[&[u8]] = &[b"h2"];
+
+/// An agent with a subscription to the receiver.
+async fn connected_to(receiver: &RawReceiver) -> (Agent, Replica, Stream) {
+    let mut replica = Replica::start("replica-1").await;
+    let mut config = config(&[&replica], &[]);
+    config.extra_ca_pem = vec![receiver.ca_pem.clone()];
+    let agent = start(config);
+    let stream = replica.stream().await;
+    stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+    (agent, replica, stream)
+}
 
 /// What the first of two attempts comes to, against a receiver that does this with
 /// the first request.
@@ -21,12 +32,7 @@ async fn first_attempt(alpn: &[&[u8]], act: Act) -> (AttemptResult, RawReceiver)
         _ => Act::Answer,
     })
     .await;
-    let mut replica = Replica::start("replica-1").await;
-    let mut config = config(&[&replica], &[]);
-    config.extra_ca_pem = vec![receiver.ca_pem.clone()];
-    let _agent = start(config);
-    let mut stream = replica.stream().await;
-    stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+    let (_agent, _replica, mut stream) = connected_to(&receiver).await;
     let result = stream.attempt(assignment(1)).await;
     assert_eq!(stream.attempt(assignment(2)).await.fact(), Fact::Response);
     (result, receiver)
@@ -94,12 +100,7 @@ async fn nothing_is_noted_about_a_usual_response() {
 async fn an_answer_counts_whatever_becomes_of_the_connection() {
     for (alpn, bytes) in [(HTTP1, 20_000), (HTTP1, 6_000_000), (HTTP2, 10), (HTTP2, 6_000_000)] {
         let receiver = RawReceiver::start(alpn, |_| Act::AnswerAndBreak).await;
-        let mut replica = Replica::start("replica-1").await;
-        let mut config = config(&[&replica], &[]);
-        config.extra_ca_pem = vec![receiver.ca_pem.clone()];
-        let _agent = start(config);
-        let mut stream = replica.stream().await;
-        stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+        let (_agent, _replica, mut stream) = connected_to(&receiver).await;
         for number in 1..=20 {
             let payload = vec![b'7'; bytes].into();
             let result = stream.attempt(Assignment { payload, ..assignment(number) }).await;
@@ -117,12 +118,7 @@ async fn many_headers_are_no_failure() {
     }
     bytes.extend(b"content-length: 0\r\n\r\n");
     let receiver = RawReceiver::start(HTTP1, move |_| Act::Bytes(bytes.clone())).await;
-    let mut replica = Replica::start("replica-1").await;
-    let mut config = config(&[&replica], &[]);
-    config.extra_ca_pem = vec![receiver.ca_pem.clone()];
-    let _agent = start(config);
-    let mut stream = replica.stream().await;
-    stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+    let (_agent, _replica, mut stream) = connected_to(&receiver).await;
     for number in 1..=3 {
         let result = stream.attempt(assignment(number)).await;
         assert_eq!((result.fact(), result.http_status), (Fact::Response, 200), "{result:?}");
@@ -176,12 +172,7 @@ async fn interim_responses_are_skipped_up_to_a_bound() {
 async fn an_empty_payload_says_that_it_is_empty() {
     for alpn in [HTTP1, HTTP2] {
         let receiver = RawReceiver::start(alpn, |_| Act::Answer).await;
-        let mut replica = Replica::start("replica-1").await;
-        let mut config = config(&[&replica], &[]);
-        config.extra_ca_pem = vec![receiver.ca_pem.clone()];
-        let _agent = start(config);
-        let mut stream = replica.stream().await;
-        stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+        let (_agent, _replica, mut stream) = connected_to(&receiver).await;
         let empty = Assignment { payload: "".into(), ..assignment(1) };
         assert_eq!(stream.attempt(empty).await.http_status, 200);
         if alpn == HTTP1 {

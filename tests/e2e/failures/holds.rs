@@ -32,8 +32,13 @@ async fn wait_until_held(stage: &Stage, name: &str) {
     held.await.unwrap();
 }
 
+async fn enable(stage: &Stage, name: String) {
+    let request = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
+    stage.api.clone().subscriptions.enable_subscription(request).await.unwrap();
+}
+
 pub async fn gone(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "gone").await;
+    let stage = Stage::set(cluster, "gone").await;
     stage.receiver.script("/hook", [status(StatusCode::GONE), ok()]);
     let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
     let event = stage.publish().await;
@@ -51,11 +56,7 @@ pub async fn gone(cluster: &Cluster) {
     assert_eq!(waiting.state(), DeliveryState::Waiting);
     assert_eq!(waiting.last_http_status, 410);
     assert_eq!(stage.receiver.received(), 1);
-    let enabled = stage.api.subscriptions.enable_subscription(EnableSubscriptionRequest {
-        name,
-        ..EnableSubscriptionRequest::default()
-    });
-    enabled.await.unwrap();
+    enable(&stage, name).await;
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 2);
 }
@@ -141,7 +142,7 @@ pub async fn a_wait_of_one_delivery(cluster: &Cluster) {
 
 /// Whoever enables the subscription ends the hold for what waits by it, too.
 pub async fn a_hold_that_is_ended(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "ended").await;
+    let stage = Stage::set(cluster, "ended").await;
     let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, 3600);
     stage.receiver.script("/hook", [busy, ok()]);
     let life = Duration::from_secs(10);
@@ -150,11 +151,7 @@ pub async fn a_hold_that_is_ended(cluster: &Cluster) {
     let name = stage.create(wanted).await.name;
     let event = stage.publish().await;
     wait_until_held(&stage, &name).await;
-    let enabled = stage.api.subscriptions.enable_subscription(EnableSubscriptionRequest {
-        name,
-        ..EnableSubscriptionRequest::default()
-    });
-    enabled.await.unwrap();
+    enable(&stage, name).await;
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 2);
 }

@@ -9,7 +9,7 @@ use postrider_store::{AttemptQuery, RecordedAttempt, TimeRange};
 use super::super::convert::attempt::outcome as proto_outcome;
 use super::super::filter::Operator;
 use super::super::names;
-use super::{boolean, equal, named, narrow, read, unknown, within};
+use super::{equal, named, narrow, read, truth, unknown, within};
 
 const FIELDS: &str = "subscription =, event_type =, outcome with = and !=, http_status with =, <, <=, >, >=, test with = and !=, and create_time with <, <=, >, >=";
 
@@ -62,9 +62,8 @@ impl AttemptFilter {
                     let (low, high) = filter.http_status.clone().into_inner();
                     filter.http_status = low.max(*range.start())..=high.min(*range.end());
                 }
-                ("test", None, operator @ (Operator::Equal | Operator::NotEqual)) => {
-                    let wanted = boolean(&c.value)? == (operator == Operator::Equal);
-                    equal(&mut filter.test, wanted, nothing);
+                ("test", None, Operator::Equal | Operator::NotEqual) => {
+                    equal(&mut filter.test, truth(c)?, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.recorded, c)?,
                 _ => return Err(unknown(c, FIELDS)),

@@ -7,7 +7,7 @@ use postrider_store::{TextFilter, TimeRange};
 use super::super::convert::delivery::state as proto_state;
 use super::super::filter::Operator;
 use super::super::names;
-use super::{boolean, equal, named, narrow, narrow_text, read, text_filter, unknown, whole_millis};
+use super::{equal, named, narrow, narrow_text, read, text_filter, truth, unknown, whole_millis};
 
 const FIELDS: &str = "subscription =, event =, event_type =, account = and :*, state with = and !=, test with = and !=, and create_time with <, <=, >, >=";
 
@@ -57,9 +57,8 @@ impl DeliveryFilter {
                     let state = state(&c.value)?;
                     filter.states.retain(|other| *other != state);
                 }
-                ("test", None, operator @ (Operator::Equal | Operator::NotEqual)) => {
-                    let wanted = boolean(&c.value)? == (operator == Operator::Equal);
-                    equal(&mut filter.test, wanted, nothing);
+                ("test", None, Operator::Equal | Operator::NotEqual) => {
+                    equal(&mut filter.test, truth(c)?, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
                 _ => return Err(unknown(c, FIELDS)),

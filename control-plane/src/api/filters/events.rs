@@ -4,7 +4,7 @@ use postrider_domain::event::Event;
 use postrider_store::{TextFilter, TimeRange};
 
 use super::super::filter::Operator;
-use super::{boolean, equal, narrow, narrow_text, read, text_filter, unknown, whole_millis};
+use super::{equal, narrow, narrow_text, read, text_filter, truth, unknown, whole_millis};
 
 const FIELDS: &str = "event_type =, account = and :*, attributes.KEY = and :*, attributes:KEY, test with = and !=, and create_time with <, <=, >, >=";
 
@@ -47,9 +47,8 @@ impl EventFilter {
                 ("attributes", None, Operator::Has | Operator::HasNot) if !c.anything => {
                     filter.attributed.push((value(), c.operator == Operator::Has));
                 }
-                ("test", None, operator @ (Operator::Equal | Operator::NotEqual)) => {
-                    let wanted = boolean(&c.value)? == (operator == Operator::Equal);
-                    equal(&mut filter.test, wanted, nothing);
+                ("test", None, Operator::Equal | Operator::NotEqual) => {
+                    equal(&mut filter.test, truth(c)?, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
                 _ => return Err(unknown(c, FIELDS)),

@@ -100,10 +100,12 @@ fn narrow_text(slot: &mut Option<TextFilter>, asked: TextFilter, nothing: &mut b
     }
 }
 
-fn boolean(text: &str) -> Result<bool, String> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
+/// What a comparison by `=` or `!=` asks of a yes or no.
+fn truth(comparison: &Comparison) -> Result<bool, String> {
+    let equal = comparison.operator == Operator::Equal;
+    match comparison.value.as_str() {
+        "true" => Ok(equal),
+        "false" => Ok(!equal),
         _ => Err("must be true or false".to_owned()),
     }
 }
