@@ -9,6 +9,7 @@ use http::StatusCode;
 use postrider_proto::v1::{DeliveryState, RetryPolicy, Subscription};
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::receiver::behaviour::{ok, retry_after};
+use postrider_tests::wait;
 
 use super::{
     many_tenants_that, publish_to_each, shared, tenant_of, wait_for_each, wait_for_shards,
@@ -49,6 +50,7 @@ async fn postgres_a_hold_goes_on_through_a_take_over() {
     }
     publish_to_each(&api, &subscriptions).await;
     wait_for_each(&receiver, "holds", 1, SOON).await;
+    wait_for_holds(&cluster, subscriptions.len()).await;
     cluster.replicas[1].kill().await.unwrap();
     publish_to_each(&api, &subscriptions).await;
     wait_for_shards(&api, HELD / 2, |owned| owned.contains(&super::SHARDS)).await;
@@ -63,4 +65,17 @@ async fn postgres_a_hold_goes_on_through_a_take_over() {
         let tenant = tenant_of(&subscription.name);
         api.wait_for_deliveries(tenant, &filter, 0, SOON).await.unwrap();
     }
+}
+
+/// Waits until the table has `count` holds: an answer that the replica which dies has
+/// not written down speaks only once the next one hears of it.
+async fn wait_for_holds(cluster: &Cluster, count: usize) {
+    wait::until("holds to be kept", SOON, || async {
+        let mut database = cluster.database().unwrap().connect().await.unwrap();
+        let kept = sqlx::query_scalar("SELECT count(*) FROM hold_clocks");
+        let kept: i64 = kept.fetch_one(&mut database).await.unwrap();
+        wait::when(kept, |kept| usize::try_from(*kept) == Ok(count))
+    })
+    .await
+    .unwrap();
 }
