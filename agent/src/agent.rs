@@ -1,9 +1,8 @@
-//! Puts an agent together, runs it and stops it.
+//! Assembles an agent, runs it and stops it.
 //!
-//! Fed by a checked configuration; feeds nothing. Guarantees the order of
-//! stopping: no new work is taken, attempts in flight end, their results are
-//! acknowledged, streams are closed, all within the drain time-out, past which
-//! it is an error.
+//! Stopping happens in this order: no new work is accepted, attempts in flight
+//! finish, their results are acknowledged, streams are closed. All of it must end
+//! within the drain timeout; otherwise stopping is an error.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,89 +13,96 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::attempt::HttpAttempts;
-use crate::client::Client;
+use crate::attempt::HttpAttemptExecutor;
+use crate::client::WebhookClient;
 use crate::config::AgentConfig;
-use crate::connect::Connector;
-use crate::desk::Desk;
-use crate::guard::AllowList;
-use crate::metrics::{self, Metrics};
-use crate::pool::Pool;
-use crate::replicas::Replicas;
+use crate::connect::ReceiverConnector;
+use crate::coordinator::WorkCoordinator;
+use crate::guard::AllowedSubnets;
+use crate::metrics::{self, AgentMetrics};
+use crate::pool::ConnectionPool;
+use crate::replica_connector::ReplicaConnector;
 use crate::resolve::Resolver;
-use crate::session::Stopping;
+use crate::session::ShutdownSignals;
 use crate::wall_clock::WallClock;
 
-/// How often unacknowledged results are looked at.
-pub const OVERDUE_CHECK: Duration = Duration::from_millis(250);
-/// Assignments that were on their way when the agent said that it drains arrive
-/// within this and are given back, instead of being lost with the stream.
-const LINGER: Duration = Duration::from_millis(250);
+/// How often the agent checks for results that were not acknowledged in time.
+pub const OVERDUE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
+/// Assignments that were in transit when the agent announced that it is draining arrive
+/// within this time and are returned; otherwise they would be lost with the stream.
+const LATE_ASSIGNMENT_WAIT: Duration = Duration::from_millis(250);
 
 /// Runs an agent until `shutdown`, or until a replica asks it to stop.
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     config.check()?;
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
-    let connector = Connector::new(&config.extra_ca_pem, config.connect_timeout)?;
+    let metrics = AgentMetrics::register(&mut registry);
+    let connector = ReceiverConnector::new(&config.extra_ca_pem, config.connect_timeout)?;
     let open = metrics.connections.clone();
-    let pool = Pool::new(connector, config.connections.clone(), open);
-    let allow = AllowList::new(config.allow_subnets.iter().copied());
-    let resolver = Resolver::new(allow, config.lookup_way.clone(), config.lookups.clone());
-    let client = Client::new(resolver, pool);
+    let pool = ConnectionPool::new(connector, config.connections.clone(), open);
+    let allow = AllowedSubnets::new(config.allow_subnets.iter().copied());
+    let resolver = Resolver::new(allow, config.lookup_backend.clone(), config.lookups.clone());
+    let client = WebhookClient::new(resolver, pool);
     let clock = Arc::<WallClock>::default();
     let attempts =
-        HttpAttempts { client, limits: config.response.clone(), clock: Arc::clone(&clock) };
-    let desk = Desk::new(&config, Box::new(attempts), metrics, clock);
-    let stopping = Stopping::default();
-    let replicas = Arc::new(Replicas::new(
+        HttpAttemptExecutor { client, limits: config.response.clone(), clock: Arc::clone(&clock) };
+    let coordinator = WorkCoordinator::new(&config, Box::new(attempts), metrics, clock);
+    let signals = ShutdownSignals::default();
+    let connector = Arc::new(ReplicaConnector::new(
         &config.control_planes,
         config.tls.clone(),
-        Arc::clone(&desk),
-        stopping.clone(),
+        Arc::clone(&coordinator),
+        signals.clone(),
     ));
-    replicas.check()?;
+    connector.check_certificates()?;
     let _scraped = match &config.metrics_address {
         Some(address) => {
             let listener = address
                 .bind()
                 .await
-                .with_context(|| format!("metrics cannot be served on {address}"))?;
-            let closing = stopping.closing.clone();
-            let server = metrics::serve(listener, Arc::new(registry), closing);
+                .with_context(|| format!("cannot listen for metrics on {address}"))?;
+            let closing = signals.closing.clone();
+            let server = metrics::serve_metrics(listener, Arc::new(registry), closing);
             Some(AbortOnDropHandle::new(tokio::spawn(server)))
         }
         None => None,
     };
-    let _overdue = AbortOnDropHandle::new(tokio::spawn(watch_overdue(Arc::clone(&desk))));
-    let streams = AbortOnDropHandle::new(tokio::spawn(replicas.keep()));
+    let _overdue = AbortOnDropHandle::new(tokio::spawn(reroute_overdue_periodically(Arc::clone(
+        &coordinator,
+    ))));
+    let streams = AbortOnDropHandle::new(tokio::spawn(connector.maintain_streams()));
     tracing::info!(id = config.agent_id, region = config.region, "agent started");
 
     tokio::select! {
         () = shutdown.cancelled() => tracing::info!("agent is stopping"),
-        () = stopping.asked.cancelled() => tracing::info!("agent is stopping, as asked"),
+        () = signals.stop_requested.cancelled() => tracing::info!("agent is stopping; a replica asked for it"),
     }
-    let stopped = timeout(config.drain_timeout, stop(&desk, &stopping, streams)).await;
+    let stopped =
+        timeout(config.drain_timeout, drain_and_close(&coordinator, &signals, streams)).await;
     stopped.with_context(|| {
-        format!("attempts or unacknowledged results were left after {:?}", config.drain_timeout)
+        format!("stopped after the drain timeout of {:?} with attempts in flight or unacknowledged results", config.drain_timeout)
     })?;
     tracing::info!("agent stopped");
     Ok(())
 }
 
-async fn stop(desk: &Desk, stopping: &Stopping, streams: AbortOnDropHandle<()>) {
-    desk.drain();
-    stopping.draining.cancel();
-    sleep(LINGER).await;
-    desk.settled().await;
-    stopping.closing.cancel();
+async fn drain_and_close(
+    coordinator: &WorkCoordinator,
+    signals: &ShutdownSignals,
+    streams: AbortOnDropHandle<()>,
+) {
+    coordinator.stop_taking_work();
+    signals.draining.cancel();
+    sleep(LATE_ASSIGNMENT_WAIT).await;
+    coordinator.wait_until_drained().await;
+    signals.closing.cancel();
     // It ends by itself; a panic in it has been printed already.
     let _ = streams.await;
 }
 
-async fn watch_overdue(desk: Arc<Desk>) {
+async fn reroute_overdue_periodically(coordinator: Arc<WorkCoordinator>) {
     loop {
-        sleep(OVERDUE_CHECK).await;
-        desk.send_overdue_elsewhere(Instant::now());
+        sleep(OVERDUE_CHECK_INTERVAL).await;
+        coordinator.reroute_overdue_results(Instant::now());
     }
 }

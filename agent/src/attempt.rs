@@ -1,12 +1,11 @@
-//! One attempt: one POST under one deadline, and the facts about it.
+//! One attempt: one POST under one deadline, and what happened to it.
 //!
-//! Fed by `session` with an assignment and the place of its subscription's
-//! settings; feeds `report` a result. Guarantees that the deadline covers
-//! everything, the response's body included; that no more of a response is read
-//! than the limit; that no redirect is followed; and that a POST which a
-//! receiver may have seen is never sent again by itself, while one that no
-//! receiver looked at is sent again at once. It says what happened and judges
-//! nothing.
+//! The deadline covers everything, including the response body. No more of a
+//! response is read than the limit. Redirects are not followed. A POST that the
+//! receiver may have seen is never sent again here; one that the receiver did not
+//! process is sent again at once. The result states facts, not a verdict.
+//!
+//! Keeps the invariant `agent-reports-facts`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,24 +20,26 @@ use hyper::{Response, StatusCode};
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
 use tokio::time::timeout_at;
 
-use crate::client::{Client, Fate, Lent};
+use crate::client::{PooledConnection, SendFailureKind, WebhookClient};
 use crate::connect::ConnectError;
-use crate::desk::Attempts;
+use crate::coordinator::AttemptExecutor;
 use crate::dial::{DialError, DialProgress};
-use crate::host::Reuse;
-use crate::pool::Wanted;
-use crate::request::{self, Moment};
+use crate::origin_connections::ConnectionReuse;
+use crate::pool::ConnectionRequest;
+use crate::request::{self, SigningTime};
 use crate::resolve::ResolveError;
 use crate::response::{announced_keep_alive, irregularities, reported_headers};
-use crate::subscriptions::{Settings, Subscription, Turn, Usable};
-use crate::telemetry::TraceHeaders;
+use crate::subscriptions::{
+    CachedSubscription, RequestTemplate, SubscriptionPermit, SubscriptionSettings,
+};
+use crate::telemetry::OutgoingTraceContext;
 use crate::wall_clock::WallClock;
 
-/// A POST that was not processed is sent again so often within one attempt …
+/// How often a POST that the receiver did not process is sent again within one attempt.
 const MAX_RESENDS: u32 = 5;
-/// … and from this time on over a connection of its own: many that come back at
-/// once may be more than the next connection takes as well.
-const FIRST_RESEND_ALONE: u32 = 3;
+/// From this resend on, the request gets a connection of its own: many requests returned
+/// at once may exceed what the next connection accepts.
+const FIRST_RESEND_ON_NEW_CONNECTION: u32 = 3;
 
 /// How much of a response is read, and how much of that is reported.
 #[derive(Debug, Clone)]
@@ -53,15 +54,15 @@ pub struct ResponseLimits {
 
 /// What an attempt was about to do, for the words of a time-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Phase {
+enum AttemptPhase {
     #[default]
     Connecting,
     Waiting,
     Reading,
 }
 
-impl Phase {
-    fn words(self) -> &'static str {
+impl AttemptPhase {
+    fn description(self) -> &'static str {
         match self {
             Self::Connecting => "before a connection was ready",
             Self::Waiting => "before a response came",
@@ -70,11 +71,11 @@ impl Phase {
     }
 }
 
-/// What is known so far; kept outside the deadline's reach, so that a time-out
-/// still reports what came before it.
+/// What is known so far. It outlives the timed-out future, so that a timeout still reports
+/// it.
 #[derive(Debug, Default)]
-struct Seen {
-    phase: Phase,
+struct AttemptProgress {
+    phase: AttemptPhase,
     /// Of the settings that the request is made with.
     settings_version: u64,
     timings: wire::Timings,
@@ -89,108 +90,125 @@ struct Seen {
 }
 
 /// An attempt that came to no complete response.
-struct Failure(Fact, String);
+struct AttemptFailure(Fact, String);
 
-impl Failure {
+impl AttemptFailure {
     fn new(fact: Fact, error: impl ToString) -> Self {
         Self(fact, error.to_string())
     }
 }
 
 /// Attempts over HTTP.
-pub struct HttpAttempts {
-    pub client: Client,
+pub struct HttpAttemptExecutor {
+    pub client: WebhookClient,
     pub limits: ResponseLimits,
     pub clock: Arc<WallClock>,
 }
 
 #[async_trait]
-impl Attempts for HttpAttempts {
-    async fn perform(
+impl AttemptExecutor for HttpAttemptExecutor {
+    async fn execute(
         &self,
-        subscription: &Subscription,
+        subscription: &CachedSubscription,
         assignment: Assignment,
-        trace: TraceHeaders,
+        trace: OutgoingTraceContext,
     ) -> wire::AttemptResult {
         let began = Instant::now();
-        let settings = subscription.newest();
-        let mut seen = Seen { settings_version: settings.version, ..Seen::default() };
-        // Many may wait and few are under way: what waits is small, and what an exchange
-        // needs is not there before its turn.
+        let settings = subscription.newest_settings();
+        let mut progress =
+            AttemptProgress { settings_version: settings.version, ..AttemptProgress::default() };
+        // Many attempts wait and few are active: a waiting attempt keeps little state; the
+        // state of an exchange is allocated when its turn comes.
         let work = async {
-            let turn = subscription.turn().await;
-            Box::pin(self.exchange(subscription, turn, &assignment, &trace, &mut seen)).await
+            let permit = subscription.acquire_permit().await;
+            Box::pin(self.send_until_answered(
+                subscription,
+                permit,
+                &assignment,
+                &trace,
+                &mut progress,
+            ))
+            .await
         };
         let deadline = began + settings.timeout;
         let outcome = match timeout_at(deadline.into(), work).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                if seen.remote_address.is_empty() {
-                    seen.tell_dialled(seen.dialling.dialled());
+                if progress.remote_address.is_empty() {
+                    progress.record_dialled_address(progress.dialling.dialled());
                 }
-                let phase = seen.phase.words();
-                let text = format!("the deadline of {:?} passed {phase}", settings.timeout);
-                Err(Failure(Fact::Timeout, text))
+                let phase = progress.phase.description();
+                let text = format!("the request timed out after {:?}, {phase}", settings.timeout);
+                Err(AttemptFailure(Fact::Timeout, text))
             }
         };
         let (fact, error) = match outcome {
             Ok(note) => (Fact::Response, note),
-            Err(Failure(fact, error)) => (fact, error),
+            Err(AttemptFailure(fact, error)) => (fact, error),
         };
-        seen.timings.total = wire_duration(began.elapsed());
-        seen.into_result(assignment, fact, error)
+        progress.timings.total = wire_duration(began.elapsed());
+        progress.into_result(assignment, fact, error)
     }
 }
 
-impl HttpAttempts {
+impl HttpAttemptExecutor {
     /// Gives what is to be noted about a complete response.
-    async fn exchange(
+    async fn send_until_answered(
         &self,
-        subscription: &Subscription,
-        mut turn: Option<Turn>,
+        subscription: &CachedSubscription,
+        mut permit: Option<SubscriptionPermit>,
         assignment: &Assignment,
-        trace: &TraceHeaders,
-        seen: &mut Seen,
-    ) -> Result<String, Failure> {
-        let mut reuse = Reuse::Any;
+        trace: &OutgoingTraceContext,
+        progress: &mut AttemptProgress,
+    ) -> Result<String, AttemptFailure> {
+        let mut reuse = ConnectionReuse::Any;
         let mut resends = 0;
         loop {
-            seen.phase = Phase::Connecting;
-            let (settings, mut lent) =
-                self.connection(subscription, &mut turn, reuse, seen).await?;
-            let usable = usable(&settings)?;
-            let version = lent.version();
-            let post = request::build(assignment, usable, trace, version, Moment::now(&self.clock))
-                .map_err(|error| Failure::new(Fact::InvalidRequest, error))?;
-            seen.version = Some(version);
-            seen.phase = Phase::Waiting;
+            progress.phase = AttemptPhase::Connecting;
+            let (settings, mut connection) =
+                self.acquire_connection(subscription, &mut permit, reuse, progress).await?;
+            let template = template_of(&settings)?;
+            let version = connection.version();
+            let request = request::build_request(
+                assignment,
+                template,
+                trace,
+                version,
+                SigningTime::now(&self.clock),
+            )
+            .map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))?;
+            progress.version = Some(version);
+            progress.phase = AttemptPhase::Waiting;
             let sent = Instant::now();
-            let error = match lent.send(post).await {
+            let error = match connection.send(request).await {
                 Ok(response) => {
-                    seen.timings.first_byte = wire_duration(sent.elapsed());
-                    seen.phase = Phase::Reading;
-                    return self.read(lent, response, seen).await;
+                    progress.timings.first_byte = wire_duration(sent.elapsed());
+                    progress.phase = AttemptPhase::Reading;
+                    return self.read_response(connection, response, progress).await;
                 }
                 Err(error) => error,
             };
-            // No receiver looked at it, so this is still the same POST. A receiver that
-            // closes new connections at once is not asked again and again.
-            let same = match error.fate {
-                Fate::NotWritten => lent.was_kept() || version == Version::HTTP_2,
-                Fate::NotProcessed | Fate::NeedsHttp1 => true,
-                Fate::Unknown => false,
+            // The receiver did not process it, so this is still the same POST. A receiver
+            // that closes every new connection is not tried more than MAX_RESENDS times.
+            let same = match error.kind {
+                SendFailureKind::NotWritten => connection.is_reused() || version == Version::HTTP_2,
+                SendFailureKind::NotProcessed | SendFailureKind::Http1Required => true,
+                SendFailureKind::MaybeProcessed => false,
             };
             if !same || resends >= MAX_RESENDS {
-                if error.fate == Fate::NotProcessed {
-                    lent.count_broken();
+                if error.kind == SendFailureKind::NotProcessed {
+                    connection.count_broken();
                 }
-                seen.status = error.status;
-                return Err(Failure::new(Fact::ConnectionClosed, with_causes(&error.cause)));
+                progress.status = error.status;
+                return Err(AttemptFailure::new(
+                    Fact::ConnectionClosed,
+                    describe_with_causes(&error.cause),
+                ));
             }
             resends += 1;
             reuse = match resends {
-                FIRST_RESEND_ALONE.. => Reuse::Nothing,
-                _ => Reuse::NewerThan(lent.id()),
+                FIRST_RESEND_ON_NEW_CONNECTION.. => ConnectionReuse::Never,
+                _ => ConnectionReuse::NewerThan(connection.id()),
             };
         }
     }
@@ -198,98 +216,99 @@ impl HttpAttempts {
     /// A connection for the newest settings. Waiting for one takes time, in which
     /// the subscription may be pointed elsewhere: then the wait begins again. A
     /// connection that is shared gives the turn back.
-    async fn connection(
+    async fn acquire_connection(
         &self,
-        subscription: &Subscription,
-        turn: &mut Option<Turn>,
-        reuse: Reuse,
-        seen: &mut Seen,
-    ) -> Result<(Arc<Settings>, Lent), Failure> {
+        subscription: &CachedSubscription,
+        permit: &mut Option<SubscriptionPermit>,
+        reuse: ConnectionReuse,
+        progress: &mut AttemptProgress,
+    ) -> Result<(Arc<SubscriptionSettings>, PooledConnection), AttemptFailure> {
         loop {
-            let settings = subscription.newest();
-            seen.settings_version = settings.version;
-            let Usable { target, http1_only, .. } = usable(&settings)?;
+            let settings = subscription.newest_settings();
+            progress.settings_version = settings.version;
+            let RequestTemplate { target, http1_only, .. } = template_of(&settings)?;
             let (origin, http1_only) = (&target.origin, *http1_only);
             let began = Instant::now();
             let (addresses, looked_up) = self.client.resolve(origin, subscription.tenant()).await;
             if looked_up {
-                seen.timings.dns = wire_duration(began.elapsed());
+                progress.timings.dns = wire_duration(began.elapsed());
             }
             let addresses = addresses.map_err(|error| match error {
-                ResolveError::NotFound { .. } => Failure::new(Fact::DnsFailed, error),
-                ResolveError::Refused(_) => Failure::new(Fact::BlockedAddress, error),
+                ResolveError::NotFound { .. } => AttemptFailure::new(Fact::DnsFailed, error),
+                ResolveError::Refused(_) => AttemptFailure::new(Fact::BlockedAddress, error),
             })?;
-            if turn.is_none() {
-                *turn = subscription.turn().await;
+            if permit.is_none() {
+                *permit = subscription.acquire_permit().await;
             }
-            let wanted = Wanted { reuse, http1_only, progress: &seen.dialling };
-            let lent = self.client.lend(origin, &addresses, wanted).await;
-            let lent = lent.map_err(|error| {
-                seen.tell_dialled(error.dialled());
-                Failure::new(connect_fact(&error), error)
+            let wanted = ConnectionRequest { reuse, http1_only, progress: &progress.dialling };
+            let connection = self.client.acquire_connection(origin, &addresses, wanted).await;
+            let connection = connection.map_err(|error| {
+                progress.record_dialled_address(error.dialled());
+                AttemptFailure::new(fact_of_connect_error(&error), error)
             })?;
-            if lent.is_shared() {
-                *turn = None;
+            if connection.is_shared() {
+                *permit = None;
             }
-            let newest = subscription.newest();
-            let now = usable(&newest)?;
+            let newest = subscription.newest_settings();
+            let now = template_of(&newest)?;
             if now.target.origin == *origin && now.http1_only == http1_only {
-                if let Some(new) = lent.new_timings() {
-                    seen.timings.connect = wire_duration(new.tcp);
-                    seen.timings.tls = new.tls.and_then(wire_duration);
+                if let Some(new) = connection.new_timings() {
+                    progress.timings.connect = wire_duration(new.tcp);
+                    progress.timings.tls = new.tls.and_then(wire_duration);
                 }
-                seen.remote_address = lent.address().to_owned();
-                seen.settings_version = newest.version;
-                return Ok((newest, lent));
+                progress.remote_address = connection.address().to_owned();
+                progress.settings_version = newest.version;
+                return Ok((newest, connection));
             }
-            self.client.put_back(lent, None);
+            self.client.give_back(connection, None);
         }
     }
 
     /// Reads the body up to the limit and keeps the connection if all of it came;
     /// gives what is to be noted about the response.
-    async fn read(
+    async fn read_response(
         &self,
-        lent: Lent,
+        connection: PooledConnection,
         response: Response<Incoming>,
-        seen: &mut Seen,
-    ) -> Result<String, Failure> {
+        progress: &mut AttemptProgress,
+    ) -> Result<String, AttemptFailure> {
         let (head, mut body) = response.into_parts();
-        seen.status = Some(head.status);
+        progress.status = Some(head.status);
         if let Some(value) = head.headers.get(RETRY_AFTER) {
-            seen.retry_after = bytes::Bytes::copy_from_slice(value.as_bytes());
+            progress.retry_after = bytes::Bytes::copy_from_slice(value.as_bytes());
         }
-        seen.headers = reported_headers(&head.headers, self.limits.headers_bytes);
+        progress.headers = reported_headers(&head.headers, self.limits.headers_bytes);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
-                let words = format!("the response's body ended early: {}", with_causes(&error));
-                Failure(Fact::ConnectionClosed, words)
+                let words =
+                    format!("the response's body ended early: {}", describe_with_causes(&error));
+                AttemptFailure(Fact::ConnectionClosed, words)
             })?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            let room = self.limits.excerpt_bytes.saturating_sub(seen.excerpt.len());
-            seen.excerpt.extend_from_slice(data.get(..room).unwrap_or(&data));
-            seen.body_bytes += data.len();
-            if seen.body_bytes > self.limits.body_bytes {
-                seen.body_bytes = self.limits.body_bytes;
-                return Err(Failure(
+            let room = self.limits.excerpt_bytes.saturating_sub(progress.excerpt.len());
+            progress.excerpt.extend_from_slice(data.get(..room).unwrap_or(&data));
+            progress.body_bytes += data.len();
+            if progress.body_bytes > self.limits.body_bytes {
+                progress.body_bytes = self.limits.body_bytes;
+                return Err(AttemptFailure(
                     Fact::ResponseTooLarge,
                     format!("the response's body is larger than {} bytes", self.limits.body_bytes),
                 ));
             }
         }
-        let note = irregularities(&head.headers, lent.version(), lent.traffic());
-        self.client.put_back(lent, announced_keep_alive(&head.headers));
+        let note = irregularities(&head.headers, connection.version(), connection.traffic());
+        self.client.give_back(connection, announced_keep_alive(&head.headers));
         Ok(note)
     }
 }
 
-fn usable(settings: &Settings) -> Result<&Usable, Failure> {
-    settings.usable.as_ref().map_err(|error| Failure::new(Fact::InvalidRequest, error))
+fn template_of(settings: &SubscriptionSettings) -> Result<&RequestTemplate, AttemptFailure> {
+    settings.template.as_ref().map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))
 }
 
-fn connect_fact(error: &ConnectError) -> Fact {
+fn fact_of_connect_error(error: &ConnectError) -> Fact {
     match error {
         ConnectError::Dial(DialError::NoAddress | DialError::Tcp { .. }) => Fact::ConnectFailed,
         ConnectError::Dial(DialError::Tls { .. }) => Fact::TlsFailed,
@@ -297,9 +316,9 @@ fn connect_fact(error: &ConnectError) -> Fact {
     }
 }
 
-impl Seen {
+impl AttemptProgress {
     /// An address that did not become a connection.
-    fn tell_dialled(&mut self, dialled: Option<(SocketAddr, Option<Duration>)>) {
+    fn record_dialled_address(&mut self, dialled: Option<(SocketAddr, Option<Duration>)>) {
         if let Some((address, tcp)) = dialled {
             self.remote_address = address.to_string();
             self.timings.connect = tcp.and_then(wire_duration);
@@ -342,7 +361,7 @@ pub fn wire_duration(duration: Duration) -> Option<prost_types::Duration> {
 }
 
 /// hyper's errors name their causes only as sources.
-fn with_causes(error: &dyn std::error::Error) -> String {
+fn describe_with_causes(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -354,36 +373,4 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-    use prometheus_client::metrics::gauge::Gauge;
-
-    use super::*;
-    use crate::connect::Connector;
-    use crate::guard::AllowList;
-    use crate::pool::{Pool, PoolLimits};
-    use crate::resolve::{LookupLimits, LookupWay, Resolver};
-    use crate::subscriptions::Subscriptions;
-
-    /// As many wait as the agent may hold: what happens rarely, or at few of them at
-    /// a time, has its state elsewhere.
-    #[tokio::test]
-    async fn an_attempt_that_waits_is_small() {
-        let limits =
-            PoolLimits { per_host: 1, per_subscription: 1, total: 1, idle: Duration::from_secs(1) };
-        let connector = Connector::new(&[], Duration::from_secs(1)).unwrap();
-        let pool = Pool::new(connector, limits, Gauge::default());
-        let limits_of_lookups = LookupLimits::default();
-        let resolver = Resolver::new(AllowList::new([]), LookupWay::System, limits_of_lookups);
-        let client = Client::new(resolver, pool);
-        let mut subscriptions = Subscriptions::new(1, 1);
-        subscriptions.update(&wire::SubscriptionUpdate::default());
-        let subscription = subscriptions.get("", "", 0).unwrap();
-        let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };
-        let trace = TraceHeaders::default();
-        let attempts = HttpAttempts { client, limits, clock: Arc::default() };
-        let attempt = attempts.perform(&subscription, Assignment::default(), trace);
-        assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
-    }
-}
+mod tests;

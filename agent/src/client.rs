@@ -1,8 +1,8 @@
-//! The HTTP client of an agent: resolve, connect or reuse, send.
+//! The HTTP client for receivers: resolve, connect or reuse, send.
 //!
-//! Fed by `attempt`; feeds receivers. Guarantees that every address it dials
-//! was judged by the guard, that nothing in the environment names a proxy, and
-//! that it says of a request that failed whether the receiver can have seen it.
+//! Every address it dials was checked by the address guard. No proxy from the
+//! environment is used. For a request that failed it says whether the receiver may
+//! have seen it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
 
 use crate::connect::ConnectError;
-use crate::connection::Sender;
+use crate::connection::RequestSender;
 use crate::dial::ConnectTimings;
-use crate::host::Checkout;
-use crate::pool::{Pool, Wanted};
-use crate::request::Post;
-use crate::resolve::{Addresses, ResolveError, Resolver};
+use crate::origin_connections::ConnectionLease;
+use crate::pool::{ConnectionPool, ConnectionRequest};
+use crate::request::WebhookRequest;
+use crate::resolve::{CheckedAddresses, ResolveError, Resolver};
 use crate::target::Origin;
-use crate::traffic::Traffic;
+use crate::traffic::ConnectionTraffic;
 
 /// Sends requests to receivers.
-pub struct Client {
+pub struct WebhookClient {
     resolver: Resolver,
-    pool: Arc<Pool>,
+    pool: Arc<ConnectionPool>,
 }
 
 /// Why a request got no response.
 #[derive(Debug)]
 pub struct SendError {
     /// What became of the request.
-    pub fate: Fate,
+    pub kind: SendFailureKind,
     /// Of a response whose head came whole but could not be read.
     pub status: Option<StatusCode>,
     /// What hyper says.
@@ -41,20 +41,20 @@ pub struct SendError {
 
 /// What became of a request without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum SendFailureKind {
     /// Nothing of it was written.
     NotWritten,
     /// The receiver said that it did not look at it.
     NotProcessed,
     /// The same, and that it wants HTTP/1.1.
-    NeedsHttp1,
+    Http1Required,
     /// The receiver may have got it.
-    Unknown,
+    MaybeProcessed,
 }
 
-impl Client {
+impl WebhookClient {
     /// Puts the two steps together.
-    pub fn new(resolver: Resolver, pool: Arc<Pool>) -> Self {
+    pub fn new(resolver: Resolver, pool: Arc<ConnectionPool>) -> Self {
         Self { resolver, pool }
     }
 
@@ -64,35 +64,35 @@ impl Client {
         &self,
         origin: &Origin,
         tenant: &str,
-    ) -> (Result<Addresses, ResolveError>, bool) {
+    ) -> (Result<CheckedAddresses, ResolveError>, bool) {
         self.resolver.resolve(&origin.host, tenant).await
     }
 
     /// A connection to one of the judged addresses.
-    pub async fn lend(
+    pub async fn acquire_connection(
         &self,
         origin: &Arc<Origin>,
-        addresses: &Addresses,
-        wanted: Wanted<'_>,
-    ) -> Result<Lent, ConnectError> {
-        self.pool.checkout(origin, addresses, wanted).await.map(Lent)
+        addresses: &CheckedAddresses,
+        wanted: ConnectionRequest<'_>,
+    ) -> Result<PooledConnection, ConnectError> {
+        self.pool.acquire(origin, addresses, wanted).await.map(PooledConnection)
     }
 
     /// Keeps the connection for another request.
-    pub fn put_back(&self, lent: Lent, announced: Option<Duration>) {
-        self.pool.put_back(lent.0, announced);
+    pub fn give_back(&self, connection: PooledConnection, announced: Option<Duration>) {
+        self.pool.give_back(connection.0, announced);
     }
 }
 
 /// A connection in use by one attempt; dropping it closes it.
-pub struct Lent(Checkout);
+pub struct PooledConnection(ConnectionLease);
 
-impl Lent {
+impl PooledConnection {
     /// The version that the connection speaks.
     pub fn version(&self) -> Version {
         match self.0.sender {
-            Sender::Http1(_) => Version::HTTP_11,
-            Sender::Http2(_) => Version::HTTP_2,
+            RequestSender::Http1(_) => Version::HTTP_11,
+            RequestSender::Http2(_) => Version::HTTP_2,
         }
     }
 
@@ -108,7 +108,7 @@ impl Lent {
 
     /// The address dialled.
     pub fn address(&self) -> &str {
-        &self.0.peer().written
+        &self.0.peer().text
     }
 
     /// What the connection cost, when it is new.
@@ -117,52 +117,57 @@ impl Lent {
     }
 
     /// Whether the connection carried an earlier request.
-    pub fn was_kept(&self) -> bool {
+    pub fn is_reused(&self) -> bool {
         self.0.new.is_none()
     }
 
     /// What went over the connection.
-    pub fn traffic(&self) -> &Traffic {
+    pub fn traffic(&self) -> &ConnectionTraffic {
         self.0.traffic()
     }
 
     /// Sends one request.
-    pub async fn send(&mut self, post: Post) -> Result<Response<Incoming>, SendError> {
-        let empty = post.body().is_end_stream();
+    pub async fn send(&mut self, request: WebhookRequest) -> Result<Response<Incoming>, SendError> {
+        let empty = request.body().is_end_stream();
         let written = self.traffic().written_bytes();
-        let (sender, awaited) = self.0.begin();
+        let (sender, pending) = self.0.begin();
         let answer = match sender {
-            Sender::Http1(sender) => sender.try_send_request(post).await,
-            Sender::Http2(sender) => sender.try_send_request(post).await,
+            RequestSender::Http1(sender) => sender.try_send_request(request).await,
+            RequestSender::Http2(sender) => sender.try_send_request(request).await,
         };
-        awaited.end();
+        pending.end();
         match answer {
             Ok(response) => {
                 self.0.count_answered();
                 Ok(response)
             }
-            Err(error) => Err(self.judge(error, empty, written)),
+            Err(error) => Err(self.classify_failure(error, empty, written)),
         }
     }
 
-    fn judge(&self, mut error: TrySendError<Post>, empty: bool, written: u64) -> SendError {
+    fn classify_failure(
+        &self,
+        mut error: TrySendError<WebhookRequest>,
+        empty: bool,
+        written: u64,
+    ) -> SendError {
         let returned = error.take_message().is_some();
         let cause = error.into_error();
-        let fate = if returned || self.traffic().written_bytes() == written {
-            Fate::NotWritten
+        let kind = if returned || self.traffic().written_bytes() == written {
+            SendFailureKind::NotWritten
         } else if self.version() == Version::HTTP_2 {
-            http2_fate(&cause, empty)
+            classify_http2_error(&cause, empty)
         } else {
-            Fate::Unknown
+            SendFailureKind::MaybeProcessed
         };
         self.0.retire();
-        match fate {
-            Fate::NeedsHttp1 => self.0.require_http1(),
-            Fate::Unknown => self.0.count_broken(),
-            Fate::NotWritten | Fate::NotProcessed => {}
+        match kind {
+            SendFailureKind::Http1Required => self.0.require_http1(),
+            SendFailureKind::MaybeProcessed => self.0.count_broken(),
+            SendFailureKind::NotWritten | SendFailureKind::NotProcessed => {}
         }
         let head = self.traffic().head_shape();
-        SendError { fate, cause, status: StatusCode::from_u16(head.status).ok() }
+        SendError { kind, cause, status: StatusCode::from_u16(head.status).ok() }
     }
 
     /// The connection did not serve a request in spite of several trials.
@@ -174,17 +179,21 @@ impl Lent {
 /// What an error over HTTP/2 says. h2 gives a stream the GOAWAY's error only when
 /// its number is above the last that the receiver looks at (RFC 9113, section 6.8);
 /// the others end with an error of the connection.
-fn http2_fate(error: &hyper::Error, empty: bool) -> Fate {
+fn classify_http2_error(error: &hyper::Error, empty: bool) -> SendFailureKind {
     let reset = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
     let Some(reset) = reset.filter(|reset: &&h2::Error| reset.is_remote()) else {
         // hyper drops what waits for a stream when the connection ends: at most the
         // head was sent, and that is a whole request only without a body.
-        return if error.is_user() && !empty { Fate::NotWritten } else { Fate::Unknown };
+        return if error.is_user() && !empty {
+            SendFailureKind::NotWritten
+        } else {
+            SendFailureKind::MaybeProcessed
+        };
     };
     match reset.reason() {
-        Some(h2::Reason::HTTP_1_1_REQUIRED) => Fate::NeedsHttp1,
-        Some(h2::Reason::REFUSED_STREAM) => Fate::NotProcessed,
-        _ if reset.is_go_away() => Fate::NotProcessed,
-        _ => Fate::Unknown,
+        Some(h2::Reason::HTTP_1_1_REQUIRED) => SendFailureKind::Http1Required,
+        Some(h2::Reason::REFUSED_STREAM) => SendFailureKind::NotProcessed,
+        _ if reset.is_go_away() => SendFailureKind::NotProcessed,
+        _ => SendFailureKind::MaybeProcessed,
     }
 }

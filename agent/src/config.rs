@@ -1,10 +1,7 @@
-//! Everything that an agent can be told, checked before anything is opened.
+//! The configuration of an agent, checked before anything is opened.
 //!
-//! Fed by `settings` from the command line, or by a program that runs an agent
-//! inside itself; feeds [`crate::run`]. Guarantees that a configuration which
-//! passed [`AgentConfig::check`] has no limit of zero and reaches its control
-//! plane in the clear only over loopback. Every quantity has its unit in its
-//! name or its type.
+//! After [`AgentConfig::check`] no limit is zero, and an unencrypted control plane is a
+//! loopback address. Every quantity has its unit in its name or its type.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,37 +14,37 @@ use zeroize::Zeroizing;
 
 use crate::attempt::ResponseLimits;
 use crate::listen::ListenAddress;
-use crate::pool::PoolLimits;
-use crate::resolve::{LookupLimits, LookupWay};
+use crate::pool::ConnectionLimits;
+use crate::resolve::{LookupBackend, LookupLimits};
 
 /// One name under which replicas are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ControlPlane {
+pub struct ControlPlaneEndpoint {
     /// Whether it is reached over TLS.
-    pub secure: bool,
+    pub tls: bool,
     /// The name, or address, of the URL; also the name in the certificate.
     pub host: String,
     /// The port.
     pub port: u16,
 }
 
-impl ControlPlane {
+impl ControlPlaneEndpoint {
     /// Takes `https://host:port`, or `http://` when the host is loopback.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let url = Url::parse(text).with_context(|| format!("{text} is not a URL"))?;
-        let host = url.host().with_context(|| format!("{text} names no host"))?;
-        let secure = match url.scheme() {
+        let host = url.host().with_context(|| format!("{text} has no host"))?;
+        let tls = match url.scheme() {
             "https" => true,
             "http" if is_loopback(&host) => false,
-            "http" => bail!("{text}: http is permitted only to a loopback host, use https"),
-            other => bail!("{text}: {other} is not a scheme that an agent speaks"),
+            "http" => bail!("{text}: http is permitted only for a loopback host; use https"),
+            other => bail!("{text}: {other} is not a supported scheme; use https"),
         };
         ensure!(
             url.path() == "/" && url.query().is_none() && url.username().is_empty(),
-            "{text} must be only a scheme, a host and a port"
+            "{text} must have only a scheme, a host and a port"
         );
         Ok(Self {
-            secure,
+            tls,
             host: match host {
                 Host::Domain(name) => name.to_owned(),
                 Host::Ipv4(address) => address.to_string(),
@@ -72,12 +69,12 @@ pub struct ControlPlaneTls {
     /// Roots to check replicas with; without them the platform's are used.
     pub ca_pem: Option<Vec<u8>>,
     /// What the agent shows of itself.
-    pub identity: Option<Identity>,
+    pub identity: Option<ClientCertificate>,
 }
 
 /// A certificate and its key, in PEM.
 #[derive(Clone)]
-pub struct Identity {
+pub struct ClientCertificate {
     /// The certificate and those that lead to its root.
     pub certificate_pem: Vec<u8>,
     /// The key.
@@ -106,20 +103,20 @@ fn is_resource_id(text: &str) -> bool {
 }
 
 /// Whether a character may stand in an agent's id.
-fn is_in_agent_id(character: char) -> bool {
+fn is_agent_id_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-')
 }
 
 fn is_agent_id(text: &str) -> bool {
-    (1..=MAX_AGENT_ID_BYTES).contains(&text.len()) && text.chars().all(is_in_agent_id)
+    (1..=MAX_AGENT_ID_BYTES).contains(&text.len()) && text.chars().all(is_agent_id_character)
 }
 
 /// An id that no other process has: where it runs, for people, and what tells it
 /// from the others there.
 pub fn unique_agent_id(place: &str) -> String {
-    const PLACE_BYTES_MAX: usize = 100;
+    const MAX_PLACE_BYTES: usize = 100;
     let place: String =
-        place.chars().filter(|c| is_in_agent_id(*c)).take(PLACE_BYTES_MAX).collect();
+        place.chars().filter(|c| is_agent_id_character(*c)).take(MAX_PLACE_BYTES).collect();
     let place = if place.is_empty() { "agent" } else { &place };
     format!("{place}-{:016x}", rand::random::<u64>())
 }
@@ -128,7 +125,7 @@ pub fn unique_agent_id(place: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
     /// Where replicas are found; each name stands for all its addresses.
-    pub control_planes: Vec<ControlPlane>,
+    pub control_planes: Vec<ControlPlaneEndpoint>,
     /// How the agent and its replicas recognise each other.
     pub tls: ControlPlaneTls,
     /// The region that the agent serves.
@@ -142,11 +139,11 @@ pub struct AgentConfig {
     /// Subscriptions whose settings are remembered.
     pub max_subscriptions: usize,
     /// Connections to receivers.
-    pub connections: PoolLimits,
+    pub connections: ConnectionLimits,
     /// The longest that making a connection may take.
     pub connect_timeout: Duration,
     /// How the addresses of receivers are found.
-    pub lookup_way: LookupWay,
+    pub lookup_backend: LookupBackend,
     /// How many are looked up at once, and how long answers are kept.
     pub lookups: LookupLimits,
     /// What is read of a response.
@@ -163,7 +160,7 @@ pub struct AgentConfig {
 
 impl AgentConfig {
     /// The defaults, for an agent of `region` named `agent_id`.
-    pub fn new(control_plane: ControlPlane, region: String, agent_id: String) -> Self {
+    pub fn new(control_plane: ControlPlaneEndpoint, region: String, agent_id: String) -> Self {
         Self {
             control_planes: vec![control_plane],
             tls: ControlPlaneTls::default(),
@@ -172,14 +169,14 @@ impl AgentConfig {
             max_in_flight: 512,
             max_payload_bytes: 64 * 1024 * 1024,
             max_subscriptions: 100_000,
-            connections: PoolLimits {
-                per_host: 256,
+            connections: ConnectionLimits {
+                per_origin: 256,
                 per_subscription: 64,
                 total: 4_096,
-                idle: Duration::from_secs(30),
+                idle_timeout: Duration::from_secs(30),
             },
             connect_timeout: Duration::from_secs(10),
-            lookup_way: LookupWay::name_servers(Vec::new()),
+            lookup_backend: LookupBackend::name_servers(Vec::new()),
             lookups: LookupLimits::default(),
             response: ResponseLimits {
                 body_bytes: 64 * 1024,
@@ -195,16 +192,16 @@ impl AgentConfig {
 
     /// Refuses what cannot work, in words for whoever wrote it.
     pub fn check(&self) -> anyhow::Result<()> {
-        ensure!(!self.control_planes.is_empty(), "no control plane is named");
+        ensure!(!self.control_planes.is_empty(), "no control plane is configured");
         ensure!(
             is_resource_id(&self.region),
-            "--region {:?} cannot be a region: 1 to {MAX_RESOURCE_ID_BYTES} lower-case letters, \
+            "--region {:?} is not a valid region: 1 to {MAX_RESOURCE_ID_BYTES} lower-case letters, \
              digits and hyphens, a letter first and no hyphen last",
             self.region
         );
         ensure!(
             is_agent_id(&self.agent_id),
-            "--id {:?} cannot be an agent's id: 1 to {MAX_AGENT_ID_BYTES} letters, digits, \
+            "--id {:?} is not a valid agent id: 1 to {MAX_AGENT_ID_BYTES} letters, digits, \
              dots, underscores and hyphens",
             self.agent_id
         );
@@ -212,12 +209,12 @@ impl AgentConfig {
             ("max-in-flight", u64::from(self.max_in_flight)),
             ("max-payload-bytes", self.max_payload_bytes),
             ("max-subscriptions", self.max_subscriptions as u64),
-            ("connections-per-host", self.connections.per_host as u64),
+            ("connections-per-host", self.connections.per_origin as u64),
             ("connections-per-subscription", self.connections.per_subscription as u64),
             ("max-connections", self.connections.total as u64),
             ("response-body-limit-bytes", self.response.body_bytes as u64),
             ("max-lookups", self.lookups.total as u64),
-            ("lookup-timeout", self.lookups.longest.as_millis() as u64),
+            ("lookup-timeout", self.lookups.timeout.as_millis() as u64),
             ("max-lookups-per-tenant", self.lookups.per_tenant as u64),
             ("connect-timeout", self.connect_timeout.as_millis() as u64),
         ] {
@@ -239,12 +236,12 @@ mod tests {
 
     #[test]
     fn a_control_plane_is_reached_over_tls_or_over_loopback() {
-        let secure = ControlPlane::parse("https://postrider.example:8443").unwrap();
-        assert!(secure.secure);
-        assert_eq!((secure.host.as_str(), secure.port), ("postrider.example", 8443));
-        assert_eq!(ControlPlane::parse("https://postrider.example").unwrap().port, 443);
+        let tls = ControlPlaneEndpoint::parse("https://postrider.example:8443").unwrap();
+        assert!(tls.tls);
+        assert_eq!((tls.host.as_str(), tls.port), ("postrider.example", 8443));
+        assert_eq!(ControlPlaneEndpoint::parse("https://postrider.example").unwrap().port, 443);
         for loopback in ["http://127.0.0.1:50051", "http://localhost:1", "http://[::1]:1"] {
-            assert!(!ControlPlane::parse(loopback).unwrap().secure, "{loopback}");
+            assert!(!ControlPlaneEndpoint::parse(loopback).unwrap().tls, "{loopback}");
         }
         for refused in [
             "http://postrider.example:50051",
@@ -253,7 +250,7 @@ mod tests {
             "https://postrider.example/path",
             "ftp://127.0.0.1",
         ] {
-            assert!(ControlPlane::parse(refused).is_err(), "{refused}");
+            assert!(ControlPlaneEndpoint::parse(refused).is_err(), "{refused}");
         }
     }
 
@@ -268,8 +265,8 @@ mod tests {
 
     #[test]
     fn defaults_pass_and_zeroes_do_not() {
-        let plane = ControlPlane::parse("https://postrider.example").unwrap();
-        let config = AgentConfig::new(plane, "eu-1".to_owned(), "agent-1".to_owned());
+        let control_plane = ControlPlaneEndpoint::parse("https://postrider.example").unwrap();
+        let config = AgentConfig::new(control_plane, "eu-1".to_owned(), "agent-1".to_owned());
         config.check().unwrap();
         let mut broken = config.clone();
         broken.max_in_flight = 0;

@@ -1,9 +1,7 @@
 //! Makes one connection to a receiver.
 //!
-//! Fed by `pool` with an origin and its judged addresses; feeds it a connection
-//! that speaks HTTP/1.1 or HTTP/2, as ALPN decided (`connection`). Guarantees that only the
-//! given addresses are dialled (`dial`), never a proxy, and that the certificate
-//! is checked against the name in the URL.
+//! Only the given addresses are dialled, never a proxy. The certificate is checked
+//! against the name in the URL. ALPN decides between HTTP/1.1 and HTTP/2.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,8 +11,8 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use tokio_rustls::TlsConnector;
 
-use crate::connection::{Opened, open_http1, open_http2};
-use crate::dial::{ConnectTimings, DialError, DialProgress, Stream, dial};
+use crate::connection::{OpenedConnection, open_http1, open_http2};
+use crate::dial::{ConnectTimings, DialError, DialProgress, TransportStream, dial};
 use crate::receiver_trust::ReceiverCertVerifier;
 use crate::target::Origin;
 
@@ -25,7 +23,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// HTTP, before any request.
-    #[error("the connection could not be used: {0}")]
+    #[error("the HTTP handshake failed: {0}")]
     Http(#[from] hyper::Error),
 }
 
@@ -46,34 +44,34 @@ impl ConnectError {
 
 /// Whom a connection goes to; written once, because each of its POSTs reports it.
 #[derive(Debug, Clone)]
-pub struct Peer {
+pub struct PeerAddress {
     pub ip: IpAddr,
-    pub written: Arc<str>,
+    pub text: Arc<str>,
 }
 
-impl From<SocketAddr> for Peer {
+impl From<SocketAddr> for PeerAddress {
     fn from(address: SocketAddr) -> Self {
-        Self { ip: address.ip(), written: address.to_string().into() }
+        Self { ip: address.ip(), text: address.to_string().into() }
     }
 }
 
 /// A new connection and how long its parts took.
 #[derive(Debug)]
-pub struct Connected {
-    pub opened: Opened,
-    pub peer: Peer,
+pub struct NewConnection {
+    pub opened: OpenedConnection,
+    pub peer: PeerAddress,
     pub timings: ConnectTimings,
 }
 
 /// Makes connections.
-pub struct Connector {
+pub struct ReceiverConnector {
     tls: TlsConnector,
     /// Offers HTTP/1.1 alone.
     http1_tls: TlsConnector,
     limit: Duration,
 }
 
-impl Connector {
+impl ReceiverConnector {
     /// Trusts the platform's roots and those in `extra_ca_pem`; gives a
     /// connection up after `limit`.
     pub fn new(extra_ca_pem: &[Vec<u8>], limit: Duration) -> anyhow::Result<Self> {
@@ -84,7 +82,7 @@ impl Connector {
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), http1_tls, limit })
     }
 
-    /// Connects; the connection is driven by a task that holds `held` until the
+    /// Connects; the connection is driven by a task that holds `permit` until the
     /// connection is gone.
     pub async fn connect<H: Send + 'static>(
         &self,
@@ -92,22 +90,22 @@ impl Connector {
         addresses: &[IpAddr],
         http1_only: bool,
         progress: &DialProgress,
-        held: H,
-    ) -> Result<Connected, ConnectError> {
+        permit: H,
+    ) -> Result<NewConnection, ConnectError> {
         let tls = if http1_only { &self.http1_tls } else { &self.tls };
         let security = origin.tls_name.as_ref().map(|name| (tls, name));
         let dialled = dial(addresses, origin.port, security, self.limit, progress).await?;
         let opened = match dialled.stream {
-            Stream::Plain(stream) => open_http1(stream, held).await?,
-            Stream::Secure(stream) => {
+            TransportStream::Plain(stream) => open_http1(stream, permit).await?,
+            TransportStream::Tls(stream) => {
                 let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 match speaks_http2 {
-                    true => open_http2(*stream, held).await?,
-                    false => open_http1(*stream, held).await?,
+                    true => open_http2(*stream, permit).await?,
+                    false => open_http1(*stream, permit).await?,
                 }
             }
         };
-        Ok(Connected { opened, peer: dialled.address.into(), timings: dialled.timings })
+        Ok(NewConnection { opened, peer: dialled.address.into(), timings: dialled.timings })
     }
 }
 

@@ -1,11 +1,9 @@
-//! Speaks HTTP over one stream to a receiver.
+//! Speaks HTTP over one established stream.
 //!
-//! Fed by `connect` with a stream that is ready; feeds `pool` what requests are
-//! sent with. Guarantees that a lenient client's part is kept: what RFC 9112 lets
-//! a recipient repair is repaired (folded lines, spaces before a colon, lines that
-//! are no header), a response may have many headers (`client` has the status of one whose head is
-//! beyond reading), and how it ends is judged by
-//! its own length; and that nothing a receiver sends is held without a bound.
+//! It is lenient where RFC 9112 permits it: folded header lines, spaces before a
+//! colon and lines that are not headers are accepted, and a response may have many
+//! headers. The response's own length decides where it ends. Everything a receiver
+//! sends is buffered within bounds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +14,8 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::interim::{FrameWatch, HeadWatch, MAX_HEADER_LINES};
-use crate::traffic::{Traffic, Watch, Watched};
+use crate::interim::{Http1HeadScanner, Http2FrameScanner, MAX_HEADER_LINES};
+use crate::traffic::{ConnectionTraffic, CountedStream, ResponseScanner};
 
 /// A response's status line and headers; also what HTTP/2 decodes of them.
 const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1024;
@@ -30,27 +28,27 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A sender for requests of one HTTP version.
 #[derive(Debug)]
-pub enum Sender {
+pub enum RequestSender {
     Http1(http1::SendRequest<Full<Bytes>>),
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 /// A connection that is ready for requests.
 #[derive(Debug)]
-pub struct Opened {
-    pub sender: Sender,
-    pub traffic: Arc<Traffic>,
+pub struct OpenedConnection {
+    pub sender: RequestSender,
+    pub traffic: Arc<ConnectionTraffic>,
 }
 
-/// Speaks HTTP/1.1; `held` is dropped when the connection is gone.
-pub async fn open_http1<S, H>(stream: S, held: H) -> hyper::Result<Opened>
+/// Speaks HTTP/1.1; `permit` is dropped when the connection is gone.
+pub async fn open_http1<S, H>(stream: S, permit: H) -> hyper::Result<OpenedConnection>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Send + 'static,
 {
-    let traffic = Arc::new(Traffic::default());
-    let watch = Watch::Heads(HeadWatch::default());
-    let watched = Watched::new(stream, Arc::clone(&traffic), watch);
+    let traffic = Arc::new(ConnectionTraffic::default());
+    let watch = ResponseScanner::Heads(Http1HeadScanner::default());
+    let watched = CountedStream::new(stream, Arc::clone(&traffic), watch);
     let (sender, connection) = http1::Builder::new()
         .max_headers(MAX_HEADER_LINES as usize)
         .max_buf_size(MAX_RESPONSE_HEAD_BYTES)
@@ -59,19 +57,19 @@ where
         .ignore_invalid_headers_in_responses(true)
         .handshake(TokioIo::new(watched))
         .await?;
-    drive(connection, held);
-    Ok(Opened { sender: Sender::Http1(sender), traffic })
+    spawn_connection_task(connection, permit);
+    Ok(OpenedConnection { sender: RequestSender::Http1(sender), traffic })
 }
 
-/// Speaks HTTP/2; `held` is dropped when the connection is gone.
-pub async fn open_http2<S, H>(stream: S, held: H) -> hyper::Result<Opened>
+/// Speaks HTTP/2; `permit` is dropped when the connection is gone.
+pub async fn open_http2<S, H>(stream: S, permit: H) -> hyper::Result<OpenedConnection>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Send + 'static,
 {
-    let traffic = Arc::new(Traffic::default());
-    let watch = Watch::Frames(FrameWatch::default());
-    let watched = Watched::new(stream, Arc::clone(&traffic), watch);
+    let traffic = Arc::new(ConnectionTraffic::default());
+    let watch = ResponseScanner::Frames(Http2FrameScanner::default());
+    let watched = CountedStream::new(stream, Arc::clone(&traffic), watch);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -81,11 +79,11 @@ where
         .keep_alive_timeout(PING_TIMEOUT)
         .handshake(TokioIo::new(watched))
         .await?;
-    drive(connection, held);
-    Ok(Opened { sender: Sender::Http2(sender), traffic })
+    spawn_connection_task(connection, permit);
+    Ok(OpenedConnection { sender: RequestSender::Http2(sender), traffic })
 }
 
-fn drive<C, H>(connection: C, held: H)
+fn spawn_connection_task<C, H>(connection: C, permit: H)
 where
     C: Future<Output = hyper::Result<()>> + Send + 'static,
     H: Send + 'static,
@@ -94,6 +92,6 @@ where
         // Whoever waits for a response on this connection gets its error; an
         // idle connection's end is no news.
         let _ = connection.await;
-        drop(held);
+        drop(permit);
     });
 }

@@ -1,11 +1,9 @@
-//! Dials the addresses of a receiver until one of them is ready for HTTP.
+//! Dials a receiver's addresses until one is ready for HTTP.
 //!
-//! Fed by `connect` with judged addresses in the order in which to try them;
-//! feeds it a stream, encrypted where the URL is https. Guarantees that an
-//! address counts as reached only when its TLS handshake is done: one that
-//! refuses, fails or hangs there costs a moment and not the attempt, as with
-//! TCP. The next address is tried at once after a failure, and beside a slow one
-//! after a head start, in the way of Happy Eyeballs (RFC 8305, section 5).
+//! An address counts as reached only when its TLS handshake is complete. The next
+//! address is tried at once after a failure, and in parallel after a delay if the
+//! current one is slow (Happy Eyeballs, RFC 8305, section 5). An address that refuses
+//! or hangs delays the attempt; it does not fail it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -24,35 +22,35 @@ use tokio_rustls::client::TlsStream;
 
 /// How long an address has to itself before the next is tried beside it: the
 /// Connection Attempt Delay of RFC 8305, section 8.
-const HEAD_START: Duration = Duration::from_millis(250);
+const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Once an address has answered, its handshake may take so many times as long as
 /// that answer took, so that a distant receiver is not dialled twice each time …
-const HANDSHAKE_FACTOR: u32 = 4;
+const HANDSHAKE_DELAY_FACTOR: u32 = 4;
 /// … but no longer than this, the most that RFC 8305, section 8, permits.
-const LONGEST_HEAD_START: Duration = Duration::from_secs(2);
+const MAX_CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_secs(2);
 
 /// Why no address is ready.
 #[derive(Debug, Error)]
 pub enum DialError {
     /// There was nothing to dial.
-    #[error("the host has no address")]
+    #[error("the host has no addresses")]
     NoAddress,
     /// TCP, on every address.
     #[error("connecting to {address} failed: {cause}")]
     Tcp { address: SocketAddr, cause: io::Error },
     /// TLS, a refused certificate included; of the addresses with which TCP worked
     /// the first that failed.
-    #[error("the TLS handshake with {address} failed: {}", told(cause))]
+    #[error("the TLS handshake with {address} failed: {}", describe_tls_error(cause))]
     Tls { address: SocketAddr, tcp: Duration, cause: io::Error },
 }
 
 /// What rustls says of a certificate that nobody known has signed names its own types.
-fn told(cause: &io::Error) -> String {
+fn describe_tls_error(cause: &io::Error) -> String {
     let error = cause.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     match error {
         Some(rustls::Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::Other(_),
-        )) => "nobody whom the agent trusts has signed the receiver's certificate; \
+        )) => "the receiver's certificate is not signed by an authority that the agent trusts; \
                --extra-ca gives the agent its authority's, or its own if it is self-signed"
             .to_owned(),
         _ => cause.to_string(),
@@ -69,8 +67,8 @@ impl DialError {
         }
     }
 
-    /// Of two errors the one that came further, and of two alike the earlier.
-    fn or_further(self, other: Self) -> Self {
+    /// The error from the later stage; of two from the same stage, the first.
+    fn or_later_stage(self, other: Self) -> Self {
         let rank = |error: &Self| match error {
             Self::NoAddress => 0,
             Self::Tcp { .. } => 1,
@@ -88,14 +86,14 @@ pub struct ConnectTimings {
 }
 
 /// What HTTP is spoken over.
-pub enum Stream {
+pub enum TransportStream {
     Plain(TcpStream),
-    Secure(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// An address that is ready.
-pub struct Dialled {
-    pub stream: Stream,
+pub struct EstablishedStream {
+    pub stream: TransportStream,
     pub address: SocketAddr,
     pub timings: ConnectTimings,
 }
@@ -111,7 +109,7 @@ impl DialProgress {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, address: SocketAddr, tcp: Option<Duration>) {
+    fn record(&self, address: SocketAddr, tcp: Option<Duration>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_none_or(|(_, known)| known.is_none() && tcp.is_some()) {
             *known = Some((address, tcp));
@@ -120,11 +118,11 @@ impl DialProgress {
 }
 
 /// How to secure a stream: with what, and whom the certificate must name.
-pub type Security<'a> = Option<(&'a TlsConnector, &'a ServerName<'static>)>;
+pub type TlsTarget<'a> = Option<(&'a TlsConnector, &'a ServerName<'static>)>;
 
 /// One race between the addresses of a host.
-struct Race<'a> {
-    security: Security<'a>,
+struct DialRace<'a> {
+    security: TlsTarget<'a>,
     /// Of TCP, and of TLS, with one address.
     limit: Duration,
     began: Instant,
@@ -138,19 +136,19 @@ struct Race<'a> {
 pub async fn dial(
     addresses: &[IpAddr],
     port: u16,
-    security: Security<'_>,
+    security: TlsTarget<'_>,
     limit: Duration,
     progress: &DialProgress,
-) -> Result<Dialled, DialError> {
+) -> Result<EstablishedStream, DialError> {
     let began = Instant::now();
-    let race = Race { security, limit, began, progress, next_start: Mutex::new(began) };
+    let race = DialRace { security, limit, began, progress, next_start: Mutex::new(began) };
     let mut waiting = addresses.iter();
     let mut dialling = FuturesUnordered::new();
     let mut failure = DialError::NoAddress;
     let mut due = true;
     loop {
         if due && let Some(address) = waiting.next() {
-            race.postpone(HEAD_START);
+            race.delay_next_start(CONNECTION_ATTEMPT_DELAY);
             dialling.push(race.dial_one(SocketAddr::new(*address, port)));
         }
         if dialling.is_empty() {
@@ -161,7 +159,7 @@ pub async fn dial(
             Some(outcome) = dialling.next() => match outcome {
                 Ok(dialled) => return Ok(dialled),
                 Err(error) => {
-                    failure = failure.or_further(error);
+                    failure = failure.or_later_stage(error);
                     true
                 }
             },
@@ -172,41 +170,50 @@ pub async fn dial(
     }
 }
 
-impl Race<'_> {
+impl DialRace<'_> {
     fn next_start(&self) -> Instant {
         *self.next_start.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn postpone(&self, head_start: Duration) {
+    fn delay_next_start(&self, head_start: Duration) {
         let mut next_start = self.next_start.lock().unwrap_or_else(PoisonError::into_inner);
         *next_start = (*next_start).max(Instant::now() + head_start);
     }
 
-    async fn dial_one(&self, address: SocketAddr) -> Result<Dialled, DialError> {
+    async fn dial_one(&self, address: SocketAddr) -> Result<EstablishedStream, DialError> {
         let dialled_at = Instant::now();
-        self.progress.note(address, None);
-        let stream = within(self.limit, TcpStream::connect(address))
+        self.progress.record(address, None);
+        let stream = with_timeout(self.limit, TcpStream::connect(address))
             .await
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|cause| DialError::Tcp { address, cause })?;
         let tcp = self.began.elapsed();
-        self.progress.note(address, Some(tcp));
+        self.progress.record(address, Some(tcp));
         let Some((connector, name)) = self.security else {
             let timings = ConnectTimings { tcp, tls: None };
-            return Ok(Dialled { stream: Stream::Plain(stream), address, timings });
+            return Ok(EstablishedStream {
+                stream: TransportStream::Plain(stream),
+                address,
+                timings,
+            });
         };
-        let handshake = dialled_at.elapsed() * HANDSHAKE_FACTOR;
-        self.postpone(handshake.clamp(HEAD_START, LONGEST_HEAD_START));
+        let handshake = dialled_at.elapsed() * HANDSHAKE_DELAY_FACTOR;
+        self.delay_next_start(
+            handshake.clamp(CONNECTION_ATTEMPT_DELAY, MAX_CONNECTION_ATTEMPT_DELAY),
+        );
         let secured_from = Instant::now();
-        let stream = within(self.limit, connector.connect(name.clone(), stream))
+        let stream = with_timeout(self.limit, connector.connect(name.clone(), stream))
             .await
             .map_err(|cause| DialError::Tls { address, tcp, cause })?;
         let timings = ConnectTimings { tcp, tls: Some(secured_from.elapsed()) };
-        Ok(Dialled { stream: Stream::Secure(Box::new(stream)), address, timings })
+        Ok(EstablishedStream { stream: TransportStream::Tls(Box::new(stream)), address, timings })
     }
 }
 
-async fn within<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+async fn with_timeout<T>(
+    limit: Duration,
+    step: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
     timeout(limit, step).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
@@ -306,7 +313,7 @@ mod tests {
     }
 
     impl Host {
-        async fn dial(&self) -> Result<Dialled, DialError> {
+        async fn dial(&self) -> Result<EstablishedStream, DialError> {
             let addresses = [FIRST, SECOND].map(|address| address.parse().unwrap());
             dial(&addresses, self.port, Some((&self.connector, &self.name)), LIMIT, &self.progress)
                 .await
@@ -320,7 +327,7 @@ mod tests {
             let dialled = timeout(LIMIT / 2, host.dial()).await.unwrap().unwrap();
             assert_eq!(dialled.address.ip().to_string(), SECOND);
             assert!(dialled.timings.tls.is_some());
-            assert!(matches!(dialled.stream, Stream::Secure(_)));
+            assert!(matches!(dialled.stream, TransportStream::Tls(_)));
         }
     }
 

@@ -1,10 +1,11 @@
-//! What is around a payload in a request.
+//! The envelope around a payload: body, media type and headers.
 //!
-//! Fed by `request` with an assignment; feeds it the body, its media type and
-//! the headers that belong to both. Guarantees rule 8: the payload's bytes stand
-//! in the body as they were published, but for the whitespace that a subscription
-//! wants left out of JSON, and the same assignment yields the same bytes in every
-//! attempt, for the only time in them is the event's.
+//! Invariant `same-webhook-every-attempt`: the payload's bytes appear in the body as they
+//! were published, except for JSON whitespace if the subscription asks for compact
+//! JSON. The same assignment gives the same bytes in every attempt, because the only
+//! time in them is the event's.
+//!
+//! Keeps the invariant `payload-bytes-kept`.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -14,27 +15,27 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use postrider_proto::agent::v1::{Assignment, Envelope};
 use thiserror::Error;
 
-use crate::compact;
+use crate::compact_json;
 
-const JSON: &str = "application/json";
-const CLOUDEVENTS_JSON: HeaderValue =
+const JSON_MEDIA_TYPE: &str = "application/json";
+const CLOUDEVENTS_JSON_MEDIA_TYPE: HeaderValue =
     HeaderValue::from_static("application/cloudevents+json; charset=utf-8");
 
 /// What the HTTP binding of CloudEvents 1.0 has encoded in a header, beside all
 /// that is not ASCII (section 3.1.3.2).
-const NOT_IN_A_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+const CLOUDEVENTS_HEADER_ESCAPES: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
 
 /// Why there is nothing to send.
 #[derive(Debug, Error)]
 pub enum EnvelopeError {
     /// Publishing refuses it too.
-    #[error("an envelope of JSON cannot hold a payload of the type {0:?}")]
+    #[error("a JSON envelope cannot hold a payload of type {0:?}")]
     NotJson(String),
     /// An envelope tells the event's time, which is in its id.
-    #[error("the event's id is no UUID of version 7")]
+    #[error("the event's id is not a version 7 UUID")]
     EventId,
     /// With a line break, for instance.
-    #[error("the value of the header {0} is not permitted in a request")]
+    #[error("the value of the header {0} is not a valid header value")]
     Header(HeaderName),
     #[error("the envelope could not be written: {0}")]
     Written(#[from] serde_json::Error),
@@ -42,7 +43,7 @@ pub enum EnvelopeError {
 
 /// What an envelope makes of an assignment.
 #[derive(Debug)]
-pub struct Wrapped {
+pub struct EnvelopedBody {
     /// What is signed and sent.
     pub body: Bytes,
     /// The body's media type.
@@ -53,14 +54,14 @@ pub struct Wrapped {
 
 /// Puts the envelope around the assignment's payload, which is compacted on the
 /// way where that is wanted and it is JSON. An envelope of JSON is compact itself.
-pub fn wrap(
+pub fn build_body(
     envelope: Envelope,
     compact_json: bool,
     assignment: &Assignment,
-) -> Result<Wrapped, EnvelopeError> {
+) -> Result<EnvelopedBody, EnvelopeError> {
     let compact = compact_json && is_json(content_type(assignment));
     match envelope {
-        Envelope::Unspecified | Envelope::None => bare(assignment, compact),
+        Envelope::Unspecified | Envelope::None => build_bare(assignment, compact),
         Envelope::StandardWebhooks => standard_webhooks(assignment, compact),
         Envelope::IdTypePayloadDate => id_type_payload_date(assignment, compact),
         Envelope::CloudeventsStructured => cloudevents_structured(assignment, compact),
@@ -68,42 +69,48 @@ pub fn wrap(
     }
 }
 
-fn bare(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
+fn build_bare(assignment: &Assignment, compact: bool) -> Result<EnvelopedBody, EnvelopeError> {
     let content_type = HeaderValue::from_str(content_type(assignment))
         .map_err(|_| EnvelopeError::Header(CONTENT_TYPE))?;
     let payload = &assignment.payload;
-    let body = if compact && !compact::is_compact(payload) {
+    let body = if compact && !compact_json::is_compact(payload) {
         let mut body = Vec::with_capacity(payload.len());
-        compact::append(payload, &mut body);
+        compact_json::append_compact(payload, &mut body);
         body.into()
     } else {
         payload.clone()
     };
-    Ok(Wrapped { body, content_type, headers: Vec::new() })
+    Ok(EnvelopedBody { body, content_type, headers: Vec::new() })
 }
 
-fn standard_webhooks(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
-    let mut object = Object::around(assignment, compact)?;
+fn standard_webhooks(
+    assignment: &Assignment,
+    compact: bool,
+) -> Result<EnvelopedBody, EnvelopeError> {
+    let mut object = JsonObjectWriter::with_room_for(assignment, compact)?;
     object.text("type", &assignment.event_type)?;
     object.text("timestamp", &event_time(assignment)?)?;
     object.payload("data", &assignment.payload);
-    Ok(object.wrapped(HeaderValue::from_static(JSON)))
+    Ok(object.wrapped(HeaderValue::from_static(JSON_MEDIA_TYPE)))
 }
 
-fn id_type_payload_date(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
-    let mut object = Object::around(assignment, compact)?;
+fn id_type_payload_date(
+    assignment: &Assignment,
+    compact: bool,
+) -> Result<EnvelopedBody, EnvelopeError> {
+    let mut object = JsonObjectWriter::with_room_for(assignment, compact)?;
     object.text("id", &assignment.webhook_id)?;
     object.text("type", &assignment.event_type)?;
     object.payload("payload", &assignment.payload);
     object.text("date", &event_time(assignment)?)?;
-    Ok(object.wrapped(HeaderValue::from_static(JSON)))
+    Ok(object.wrapped(HeaderValue::from_static(JSON_MEDIA_TYPE)))
 }
 
 fn cloudevents_structured(
     assignment: &Assignment,
     compact: bool,
-) -> Result<Wrapped, EnvelopeError> {
-    let mut object = Object::around(assignment, compact)?;
+) -> Result<EnvelopedBody, EnvelopeError> {
+    let mut object = JsonObjectWriter::with_room_for(assignment, compact)?;
     object.text("specversion", "1.0")?;
     object.text("id", &assignment.webhook_id)?;
     object.text("source", &source(assignment))?;
@@ -113,17 +120,20 @@ fn cloudevents_structured(
     }
     object.text("time", &event_time(assignment)?)?;
     object.text("datacontenttype", content_type(assignment))?;
-    if let Some(sequence) = sequence(assignment) {
+    if let Some(sequence) = sequence_of(assignment) {
         object.text("sequence", &sequence.to_string())?;
     }
     object.payload("data", &assignment.payload);
-    Ok(object.wrapped(CLOUDEVENTS_JSON))
+    Ok(object.wrapped(CLOUDEVENTS_JSON_MEDIA_TYPE))
 }
 
-fn cloudevents_binary(assignment: &Assignment, compact: bool) -> Result<Wrapped, EnvelopeError> {
-    let mut wrapped = bare(assignment, compact)?;
+fn cloudevents_binary(
+    assignment: &Assignment,
+    compact: bool,
+) -> Result<EnvelopedBody, EnvelopeError> {
+    let mut wrapped = build_bare(assignment, compact)?;
     let mut put = |name: HeaderName, text: &str| {
-        let encoded = utf8_percent_encode(text, NOT_IN_A_HEADER).to_string();
+        let encoded = utf8_percent_encode(text, CLOUDEVENTS_HEADER_ESCAPES).to_string();
         let value = HeaderValue::from_maybe_shared(Bytes::from(encoded))
             .map_err(|_| EnvelopeError::Header(name.clone()))?;
         wrapped.headers.push((name, value));
@@ -137,14 +147,14 @@ fn cloudevents_binary(assignment: &Assignment, compact: bool) -> Result<Wrapped,
     if !assignment.account.is_empty() {
         put(HeaderName::from_static("ce-subject"), &assignment.account)?;
     }
-    if let Some(sequence) = sequence(assignment) {
+    if let Some(sequence) = sequence_of(assignment) {
         put(HeaderName::from_static("ce-sequence"), &sequence.to_string())?;
     }
     Ok(wrapped)
 }
 
 /// The delivery's place in its subscription's order, if it has one.
-pub fn sequence(assignment: &Assignment) -> Option<i64> {
+pub fn sequence_of(assignment: &Assignment) -> Option<i64> {
     Some(assignment.sequence).filter(|sequence| *sequence > 0)
 }
 
@@ -155,7 +165,7 @@ fn source(assignment: &Assignment) -> String {
 /// The payload's media type.
 fn content_type(assignment: &Assignment) -> &str {
     match assignment.content_type.as_str() {
-        "" => JSON,
+        "" => JSON_MEDIA_TYPE,
         given => given,
     }
 }
@@ -163,7 +173,7 @@ fn content_type(assignment: &Assignment) -> &str {
 /// Parameters say nothing about whether it is JSON.
 fn is_json(content_type: &str) -> bool {
     let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    media == JSON || media == "text/json" || media.ends_with("+json")
+    media == JSON_MEDIA_TYPE || media == "text/json" || media.ends_with("+json")
 }
 
 /// The millisecond in the event's id, as RFC 3339 writes it.
@@ -180,14 +190,14 @@ fn event_time(assignment: &Assignment) -> Result<String, EnvelopeError> {
 }
 
 /// A JSON object that is being written; nobody but this module names its members.
-struct Object {
+struct JsonObjectWriter {
     text: Vec<u8>,
     compact: bool,
 }
 
-impl Object {
+impl JsonObjectWriter {
     /// Room for the payload, which must be JSON, and for what is around it.
-    fn around(assignment: &Assignment, compact: bool) -> Result<Self, EnvelopeError> {
+    fn with_room_for(assignment: &Assignment, compact: bool) -> Result<Self, EnvelopeError> {
         const MEMBERS_BYTES: usize = 256;
         let content_type = content_type(assignment);
         if !is_json(content_type) {
@@ -212,14 +222,14 @@ impl Object {
     fn payload(&mut self, name: &str, json: &[u8]) {
         self.name(name);
         match self.compact {
-            true => compact::append(json, &mut self.text),
+            true => compact_json::append_compact(json, &mut self.text),
             false => self.text.extend_from_slice(json),
         }
     }
 
-    fn wrapped(mut self, content_type: HeaderValue) -> Wrapped {
+    fn wrapped(mut self, content_type: HeaderValue) -> EnvelopedBody {
         self.text.push(b'}');
-        Wrapped { body: self.text.into(), content_type, headers: Vec::new() }
+        EnvelopedBody { body: self.text.into(), content_type, headers: Vec::new() }
     }
 }
 

@@ -1,11 +1,10 @@
 //! The address guard: which IP addresses an agent may dial.
 //!
-//! Fed by `resolve` with every address that a receiver's host has; feeds
-//! nothing, it only answers. Guarantees that a tenant cannot aim a POST at the
-//! agent's own machine or network: IPv4 is refused range by range, IPv6 is
-//! refused unless it is global unicast, and an IPv4-mapped address is judged as
-//! the IPv4 address that it means. Pure, so every range has a row in a table
-//! test.
+//! A tenant cannot make the agent POST to its own machine or network. IPv4 is refused
+//! by ranges; IPv6 is refused unless it is global unicast; an IPv4-mapped IPv6 address
+//! is checked as IPv4. Pure; every range has a row in a table test.
+//!
+//! Keeps the invariant `only-judged-addresses`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,7 +14,7 @@ use thiserror::Error;
 /// Why an address must not be dialled.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the address {address} is refused: {reason}")]
-pub struct Refusal {
+pub struct AddressRefusal {
     /// The address as it was resolved.
     pub address: IpAddr,
     /// The range that it lies in.
@@ -25,9 +24,9 @@ pub struct Refusal {
 /// Subnets that are accepted whatever the tables say, for tests and for
 /// receivers in a private network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllowList(Vec<IpNet>);
+pub struct AllowedSubnets(Vec<IpNet>);
 
-impl AllowList {
+impl AllowedSubnets {
     /// Accepts the given subnets.
     pub fn new(subnets: impl IntoIterator<Item = IpNet>) -> Self {
         Self(subnets.into_iter().collect())
@@ -38,7 +37,7 @@ impl AllowList {
     }
 }
 
-const REFUSED_V4: &[(Ipv4Addr, u32, &str)] = &[
+const REFUSED_IPV4_RANGES: &[(Ipv4Addr, u32, &str)] = &[
     (Ipv4Addr::new(0, 0, 0, 0), 8, "this network"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "carrier-grade NAT"),
@@ -56,9 +55,9 @@ const REFUSED_V4: &[(Ipv4Addr, u32, &str)] = &[
     (Ipv4Addr::new(240, 0, 0, 0), 4, "reserved"),
 ];
 
-const GLOBAL_UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+const GLOBAL_UNICAST_IPV6_RANGE: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-const REFUSED_V6: &[(Ipv6Addr, u32, &str)] = &[
+const REFUSED_IPV6_RANGES: &[(Ipv6Addr, u32, &str)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "protocol assignments"),
     (Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0), 32, "documentation"),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, "6to4"),
@@ -66,7 +65,7 @@ const REFUSED_V6: &[(Ipv6Addr, u32, &str)] = &[
 ];
 
 /// Whether `address` may be dialled.
-pub fn judge(address: IpAddr, allow: &AllowList) -> Result<(), Refusal> {
+pub fn check_address(address: IpAddr, allow: &AllowedSubnets) -> Result<(), AddressRefusal> {
     let canonical = address.to_canonical();
     if allow.accepts(canonical) {
         return Ok(());
@@ -76,13 +75,13 @@ pub fn judge(address: IpAddr, allow: &AllowList) -> Result<(), Refusal> {
         IpAddr::V6(v6) => refused_v6(v6),
     };
     match refused {
-        Some(reason) => Err(Refusal { address, reason }),
+        Some(reason) => Err(AddressRefusal { address, reason }),
         None => Ok(()),
     }
 }
 
 fn refused_v4(address: Ipv4Addr) -> Option<&'static str> {
-    REFUSED_V4
+    REFUSED_IPV4_RANGES
         .iter()
         .find(|(base, prefix, _)| {
             let mask = u32::MAX << (32 - prefix);
@@ -96,10 +95,13 @@ fn refused_v6(address: Ipv6Addr) -> Option<&'static str> {
         let mask = u128::MAX << (128 - prefix);
         u128::from(address) & mask == u128::from(base)
     };
-    if !within(GLOBAL_UNICAST_V6.0, GLOBAL_UNICAST_V6.1) {
+    if !within(GLOBAL_UNICAST_IPV6_RANGE.0, GLOBAL_UNICAST_IPV6_RANGE.1) {
         return Some("not global unicast");
     }
-    REFUSED_V6.iter().find(|(base, prefix, _)| within(*base, *prefix)).map(|(_, _, reason)| *reason)
+    REFUSED_IPV6_RANGES
+        .iter()
+        .find(|(base, prefix, _)| within(*base, *prefix))
+        .map(|(_, _, reason)| *reason)
 }
 
 #[cfg(test)]
@@ -109,7 +111,9 @@ mod tests {
     use super::*;
 
     fn reason(address: &str) -> Option<&'static str> {
-        judge(address.parse().unwrap(), &AllowList::default()).err().map(|refusal| refusal.reason)
+        check_address(address.parse().unwrap(), &AllowedSubnets::default())
+            .err()
+            .map(|refusal| refusal.reason)
     }
 
     #[test]
@@ -199,8 +203,9 @@ mod tests {
 
     #[test]
     fn the_allow_list_opens_only_its_subnets() {
-        let allow = AllowList::new(["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
-        let accepted = |address: &str| judge(address.parse().unwrap(), &allow).is_ok();
+        let allow =
+            AllowedSubnets::new(["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
+        let accepted = |address: &str| check_address(address.parse().unwrap(), &allow).is_ok();
         assert!(accepted("127.0.0.1"));
         assert!(accepted("::ffff:127.0.0.1"));
         assert!(accepted("fd12::1"));

@@ -1,15 +1,13 @@
-//! Names of headers: Postrider's own, and those that a subscription adds.
+//! The headers that a subscription adds to its requests.
 //!
-//! Fed by updates; feeds `request` the headers of every POST of a subscription,
-//! and `signing` the names that no scheme may take. Guarantees that nothing a
-//! customer chose changes how a request is framed, where it goes, or what
-//! Postrider says in it.
+//! Nothing a customer chooses can change how a request is framed, where it goes, or
+//! what Postrider says in it.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use postrider_proto::agent::v1 as wire;
 use thiserror::Error;
 
-use crate::signing::Signers;
+use crate::signing::SignerSet;
 
 pub const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 pub const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -21,40 +19,43 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The control plane permits far fewer; more would not fit into a request.
-const MAX_CUSTOM: usize = 64;
+const MAX_CUSTOM_HEADERS: usize = 64;
 
 /// Why a header cannot be added.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HeaderError {
-    #[error("a subscription has more than {MAX_CUSTOM} headers of its own")]
+pub enum CustomHeaderError {
+    #[error("more than {MAX_CUSTOM_HEADERS} custom headers")]
     TooMany,
     /// Not a token.
-    #[error("{0:?} is not the name of a header")]
+    #[error("{0:?} is not a valid header name")]
     Name(String),
     /// It would change what the request is, or what proves it.
     #[error("the header {0} cannot be set by a subscription")]
     Reserved(HeaderName),
     /// With a line break, for instance. What it is may be secret.
-    #[error("the value of the header {0} is not permitted in a request")]
+    #[error("the value of the header {0} is not a valid header value")]
     Value(HeaderName),
 }
 
 /// The headers that a subscription adds. Their values may be credentials, and so
 /// are never printed, nor kept in the tables of an HTTP/2 connection.
-pub fn custom(headers: &[wire::Header], signers: &Signers) -> Result<HeaderMap, HeaderError> {
-    if headers.len() > MAX_CUSTOM {
-        return Err(HeaderError::TooMany);
+pub fn parse_custom_headers(
+    headers: &[wire::Header],
+    signers: &SignerSet,
+) -> Result<HeaderMap, CustomHeaderError> {
+    if headers.len() > MAX_CUSTOM_HEADERS {
+        return Err(CustomHeaderError::TooMany);
     }
     let mut custom = HeaderMap::with_capacity(headers.len());
     for header in headers {
         let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| HeaderError::Name(header.name.clone()))?;
+            .map_err(|_| CustomHeaderError::Name(header.name.clone()))?;
         let ours = is_reserved(&name) || name.as_str().starts_with("webhook-");
-        if ours || signers.writes(&name) {
-            return Err(HeaderError::Reserved(name));
+        if ours || signers.writes_header(&name) {
+            return Err(CustomHeaderError::Reserved(name));
         }
         let mut value = HeaderValue::from_maybe_shared(header.value.clone())
-            .map_err(|_| HeaderError::Value(name.clone()))?;
+            .map_err(|_| CustomHeaderError::Value(name.clone()))?;
         value.set_sensitive(true);
         custom.append(name, value);
     }
@@ -104,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    fn signers() -> Signers {
+    fn signers() -> SignerSet {
         let update = wire::SubscriptionUpdate {
             signers: vec![wire::Signer {
                 keys: vec![wire::SignerKey { secret: "key".into(), expires_in: None }],
@@ -116,12 +117,12 @@ mod tests {
             }],
             ..Default::default()
         };
-        Signers::from_wire(&update, Instant::now()).unwrap()
+        SignerSet::from_wire(&update, Instant::now()).unwrap()
     }
 
-    fn one(name: &str, value: &'static [u8]) -> Result<HeaderMap, HeaderError> {
+    fn one(name: &str, value: &'static [u8]) -> Result<HeaderMap, CustomHeaderError> {
         let value = bytes::Bytes::from_static(value);
-        custom(&[wire::Header { name: name.to_owned(), value }], &signers())
+        parse_custom_headers(&[wire::Header { name: name.to_owned(), value }], &signers())
     }
 
     #[test]
@@ -151,27 +152,27 @@ mod tests {
             "X-TIME",
         ] {
             let refused = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            assert_eq!(one(name, b"1"), Err(HeaderError::Reserved(refused)));
+            assert_eq!(one(name, b"1"), Err(CustomHeaderError::Reserved(refused)));
         }
     }
 
     #[test]
     fn there_is_an_end_to_them() {
         let header = wire::Header { name: "x-one".to_owned(), value: "1".into() };
-        let most = vec![header.clone(); MAX_CUSTOM];
-        assert_eq!(custom(&most, &signers()).unwrap().len(), MAX_CUSTOM);
-        let more = vec![header; MAX_CUSTOM + 1];
-        assert_eq!(custom(&more, &signers()), Err(HeaderError::TooMany));
+        let most = vec![header.clone(); MAX_CUSTOM_HEADERS];
+        assert_eq!(parse_custom_headers(&most, &signers()).unwrap().len(), MAX_CUSTOM_HEADERS);
+        let more = vec![header; MAX_CUSTOM_HEADERS + 1];
+        assert_eq!(parse_custom_headers(&more, &signers()), Err(CustomHeaderError::TooMany));
     }
 
     #[test]
     fn nothing_is_smuggled() {
         for name in ["", "x y", "x:", "x\r\ny", "é"] {
-            assert_eq!(one(name, b"1"), Err(HeaderError::Name(name.to_owned())));
+            assert_eq!(one(name, b"1"), Err(CustomHeaderError::Name(name.to_owned())));
         }
         for value in [&b"1\r\nx-evil: 1"[..], b"1\n", b"\0"] {
             let named = HeaderName::from_static("x-one");
-            assert_eq!(one("x-one", value), Err(HeaderError::Value(named)));
+            assert_eq!(one("x-one", value), Err(CustomHeaderError::Value(named)));
         }
     }
 }

@@ -1,81 +1,87 @@
-//! Postrider's agent: takes assignments from the control plane, makes the signed
-//! HTTPS POSTs, and reports what came of them.
+//! The agent: takes assignments from the control plane, sends the signed HTTPS
+//! POSTs, and reports what happened.
 //!
-//! Fed by the work streams of every replica; feeds receivers with POSTs and
-//! replicas with facts. Guarantees that it never has more attempts in flight
-//! than its capacity, never makes one twice by itself, never dials an address
-//! that the guard has not judged, and keeps each result until a replica has
-//! committed it. It decides nothing about success or retries.
+//! It never has more attempts in flight than its capacity. It never repeats an
+//! attempt on its own. It never dials an address that the address guard has not
+//! checked. It keeps each result until a replica has committed it. It does not
+//! decide what counts as success or when to try again.
 //!
-//! The way through the files:
+//! How the modules use each other, from the top down (no arrow goes up):
 //!
 //! ```text
-//! replicas ▶ session ▶ desk(holdings: capacity, report, subscriptions)
-//!                        ▼                                   ▲
-//!                      attempt ▶ request ▶ client ───────────┘
-//! request: envelope, headers, signing; client: resolve(guard), pool(host, connect)
-//! connect: dial, connection(traffic)
+//! agent ─▶ replica_connector ─▶ session ─▶ coordinator ─▶ ledger ─▶ result_outbox, credit_allocator
+//!                                              │
+//!                                              ▼
+//!                        attempt ─▶ client ─▶ pool ─▶ origin_connections ─▶ connect ─▶ dial, connection
+//!                           │  └──▶ resolve ─▶ guard
+//!                           └─────▶ subscriptions, request ─▶ envelope, headers, signing
 //! ```
 //!
-//! [`run`] is all that a program needs; [`telemetry`] and [`metrics::serve`] are
-//! open because the control plane uses them too, so is [`rebuild`], by which history
-//! shows requests, and [`parts`] for the simulation.
+//! [`run`] is all that a program needs. [`parts`] is for the simulation, which
+//! replaces the sockets.
 
 mod agent;
 mod attempt;
-mod capacity;
 mod client;
-mod compact;
+mod compact_json;
 mod config;
 mod connect;
 mod connection;
-mod desk;
+mod coordinator;
+mod credit_allocator;
 mod dial;
 mod envelope;
 mod guard;
 mod headers;
-mod holdings;
-mod host;
+mod http_versions;
+mod ids;
 mod interim;
-mod key;
+mod ledger;
 mod listen;
 pub mod metrics;
+mod origin_connections;
 mod pool;
-mod quota;
 mod rebuilt;
 mod receiver_trust;
-mod replicas;
-mod report;
+mod replica_connector;
 mod request;
 mod resolve;
 mod response;
+mod result_outbox;
 mod session;
 mod settings;
+mod shared_quota;
 mod signing;
 mod subscriptions;
 mod target;
 pub mod telemetry;
 mod traffic;
-mod versions;
 mod wall_clock;
 
 /// An agent without its sockets: what connects and what POSTs is given to it.
 pub mod parts {
-    pub use crate::agent::OVERDUE_CHECK;
-    pub use crate::desk::{Attempts, Desk};
-    pub use crate::metrics::Metrics;
-    pub use crate::session::{Heard, Said, Session, SessionError, Stopping};
-    pub use crate::subscriptions::Subscription;
-    pub use crate::telemetry::TraceHeaders;
+    pub use crate::agent::OVERDUE_CHECK_INTERVAL;
+    pub use crate::coordinator::{AttemptExecutor, WorkCoordinator};
+    pub use crate::metrics::AgentMetrics;
+    pub use crate::session::{
+        AgentMessageStream, ReplicaMessageStream, ReplicaSession, ReplicaSessionError,
+        ShutdownSignals,
+    };
+    pub use crate::subscriptions::CachedSubscription;
+    pub use crate::telemetry::OutgoingTraceContext;
     pub use crate::wall_clock::WallClock;
 }
 
 pub use agent::run;
 pub use attempt::ResponseLimits;
-pub use config::{AgentConfig, ControlPlane, ControlPlaneTls, Identity, unique_agent_id};
+pub use config::{
+    AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
+};
 pub use listen::{ListenAddress, host_name};
-pub use pool::PoolLimits;
-pub use rebuilt::{RebuildError, Rebuilt, RebuiltHeader, RebuiltValue, rebuild};
+pub use pool::ConnectionLimits;
+pub use rebuilt::{
+    RebuildError, RebuiltHeader, RebuiltHeaderValue, RebuiltRequest, rebuild_request,
+};
 pub use receiver_trust::read_extra_ca;
-pub use resolve::{LookupLimits, LookupWay};
+pub use resolve::{LookupBackend, LookupLimits};
 pub use settings::Settings;

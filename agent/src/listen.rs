@@ -1,8 +1,6 @@
-//! Where a program listens.
+//! An address to listen on: a host name or IP address, and a port.
 //!
-//! Fed by settings and flags, the control plane's as well as the agent's; feeds
-//! whoever opens a port. Guarantees that a host name is as good as an address, and
-//! that of a name with several addresses one is listened on, IPv4 before IPv6.
+//! If a name has several addresses, the first that can be bound is used, IPv4 first.
 
 use std::fmt;
 use std::io;
@@ -22,8 +20,8 @@ pub struct ListenAddress {
 
 /// Why a text is no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be a host and a port, such as 127.0.0.1:7443, localhost:7443 or [::1]:7443")]
-pub struct NotAnAddress;
+#[error("must be a host and a port, for example 127.0.0.1:7443, localhost:7443 or [::1]:7443")]
+pub struct ListenAddressError;
 
 impl ListenAddress {
     /// Whether only this machine can reach it, by what it is called.
@@ -61,17 +59,17 @@ impl From<SocketAddr> for ListenAddress {
 }
 
 impl FromStr for ListenAddress {
-    type Err = NotAnAddress;
+    type Err = ListenAddressError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+    fn from_str(text: &str) -> Result<Self, ListenAddressError> {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(address.into());
         }
-        let (host, port) = text.rsplit_once(':').ok_or(NotAnAddress)?;
-        let port = port.parse().map_err(|_| NotAnAddress)?;
+        let (host, port) = text.rsplit_once(':').ok_or(ListenAddressError)?;
+        let port = port.parse().map_err(|_| ListenAddressError)?;
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if host.is_empty() || host.len() > 253 || !host.chars().all(is_name) {
-            return Err(NotAnAddress);
+            return Err(ListenAddressError);
         }
         Ok(Self { host: host.to_owned(), port })
     }
@@ -113,7 +111,7 @@ mod tests {
             assert_eq!((address.to_string().as_str(), address.is_loopback()), (text, loopback));
         }
         for wrong in ["", "7443", ":7443", "localhost", "localhost:", "localhost:65536", "a b:1"] {
-            assert_eq!(wrong.parse::<ListenAddress>(), Err(NotAnAddress), "{wrong}");
+            assert_eq!(wrong.parse::<ListenAddress>(), Err(ListenAddressError), "{wrong}");
         }
     }
 

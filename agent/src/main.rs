@@ -1,8 +1,7 @@
-//! The agent's program.
+//! The `postrider-agent` program: reads its settings and runs an agent.
 //!
-//! Fed by the command line; feeds [`postrider_agent::run`]. Guarantees exit code
-//! 0 after a clean stop, 2 for settings that cannot work, told before anything
-//! is opened, and 1 for everything else.
+//! Exit code 0 after a clean stop, 2 for settings that cannot work (reported
+//! before anything is opened), 1 for any other failure.
 
 use std::process::ExitCode;
 
@@ -14,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Attempts allocate much and briefly; this takes a tenth off their cost.
+/// Attempts make many short-lived allocations; this allocator makes them a tenth cheaper.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -37,7 +36,7 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 
 fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
     runtime(settings.threads())?.block_on(async {
-        let telemetry = telemetry::init("postrider-agent", &settings.telemetry())?;
+        let telemetry = telemetry::init_telemetry("postrider-agent", &settings.telemetry())?;
         let shutdown = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -51,16 +50,16 @@ fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
         });
         let ended = tokio::spawn(postrider_agent::run(config, shutdown)).await;
         telemetry.shutdown().await;
-        ended.context("the agent broke")?
+        ended.context("the agent panicked")?
     })
 }
 
-/// A thread that works alone needs no means to share work.
+/// A single thread needs no work stealing.
 fn runtime(threads: usize) -> anyhow::Result<Runtime> {
     let mut builder = match threads {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
     let built = builder.worker_threads(threads).enable_all().build();
-    built.context("the runtime cannot be started")
+    built.context("cannot start the runtime")
 }

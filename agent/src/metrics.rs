@@ -1,8 +1,6 @@
-//! What Prometheus is told, and the port it asks on.
+//! The agent's metrics.
 //!
-//! Fed by attempts, sessions and the pool; feeds a scraper. Guarantees that
-//! counting an attempt costs a few atomic additions. [`serve`] knows nothing of
-//! the agent, so the control plane serves its own registry with it.
+//! Counting an attempt costs a few atomic additions.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,24 +26,24 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-const OPEN_METRICS: HeaderValue =
+const OPENMETRICS_CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-const MAX_SCRAPERS: usize = 16;
+const SCRAPE_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_CONCURRENT_SCRAPES: usize = 16;
 /// In seconds: from a receiver next door to the longest deadline.
-const DURATION_BUCKETS: [f64; 13] =
+const DURATION_BUCKETS_SECONDS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
 type FactLabel = [(&'static str, &'static str); 1];
 
 /// How many facts there are; their numbers have no gap.
-const FACTS: usize = Fact::InvalidRequest as usize + 1;
+const FACT_COUNT: usize = Fact::InvalidRequest as usize + 1;
 
 /// The agent's figures.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub struct AgentMetrics {
     /// By the fact's number.
-    attempts: [Counter; FACTS],
+    attempts: [Counter; FACT_COUNT],
     seconds: Histogram,
     /// Attempts in flight.
     pub in_flight: Gauge,
@@ -59,7 +57,7 @@ pub struct Metrics {
     pub returned: Counter,
 }
 
-impl Metrics {
+impl AgentMetrics {
     /// Registers the figures.
     pub fn register(registry: &mut Registry) -> Self {
         let attempts = Family::<FactLabel, Counter>::default();
@@ -68,7 +66,7 @@ impl Metrics {
                 let fact = i32::try_from(number).ok().and_then(|number| number.try_into().ok());
                 attempts.get_or_create_owned(&[("fact", fact_label(fact.unwrap_or_default()))])
             }),
-            seconds: Histogram::new(DURATION_BUCKETS),
+            seconds: Histogram::new(DURATION_BUCKETS_SECONDS),
             in_flight: Gauge::default(),
             unacknowledged: Gauge::default(),
             connections: Gauge::default(),
@@ -91,7 +89,7 @@ impl Metrics {
     }
 
     /// Counts an attempt.
-    pub fn attempt(&self, fact: Fact, duration: Duration) {
+    pub fn count_attempt(&self, fact: Fact, duration: Duration) {
         if let Some(counted) = self.attempts.get(fact as usize) {
             counted.inc();
         }
@@ -116,8 +114,12 @@ pub fn fact_label(fact: Fact) -> &'static str {
 }
 
 /// Answers `GET /metrics` on `listener` with `registry` until `shutdown`.
-pub async fn serve(listener: TcpListener, registry: Arc<Registry>, shutdown: CancellationToken) {
-    let scrapers = Arc::new(Semaphore::new(MAX_SCRAPERS));
+pub async fn serve_metrics(
+    listener: TcpListener,
+    registry: Arc<Registry>,
+    shutdown: CancellationToken,
+) {
+    let scrapers = Arc::new(Semaphore::new(MAX_CONCURRENT_SCRAPES));
     let accept = async {
         loop {
             let Ok(scraper) = Arc::clone(&scrapers).acquire_owned().await else {
@@ -128,18 +130,18 @@ pub async fn serve(listener: TcpListener, registry: Arc<Registry>, shutdown: Can
                     let registry = Arc::clone(&registry);
                     tokio::spawn(async move {
                         let service =
-                            service_fn(move |request| answer(request, Arc::clone(&registry)));
+                            service_fn(move |request| respond(request, Arc::clone(&registry)));
                         // A scraper that goes away misses its figures, no more.
                         let _ = http1::Builder::new()
                             .timer(TokioTimer::new())
-                            .header_read_timeout(HEADER_TIMEOUT)
+                            .header_read_timeout(SCRAPE_HEADER_TIMEOUT)
                             .serve_connection(TokioIo::new(stream), service)
                             .await;
                         drop(scraper);
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a scraper's connection cannot be accepted");
+                    tracing::warn!(%error, "cannot accept a connection on the metrics port");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -148,7 +150,7 @@ pub async fn serve(listener: TcpListener, registry: Arc<Registry>, shutdown: Can
     shutdown.run_until_cancelled(accept).await;
 }
 
-fn answer(
+fn respond(
     request: Request<Incoming>,
     registry: Arc<Registry>,
 ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> {
@@ -159,7 +161,7 @@ fn answer(
     } else if encode(&mut text, &registry).is_err() {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     } else {
-        response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
+        response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE);
         *response.body_mut() = Full::from(text);
     }
     std::future::ready(Ok(response))
@@ -177,12 +179,12 @@ mod tests {
     #[tokio::test]
     async fn figures_are_served() {
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
-        metrics.attempt(Fact::Timeout, Duration::from_millis(30));
+        let metrics = AgentMetrics::register(&mut registry);
+        metrics.count_attempt(Fact::Timeout, Duration::from_millis(30));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, Arc::new(registry), shutdown.clone()));
+        let server = tokio::spawn(serve_metrics(listener, Arc::new(registry), shutdown.clone()));
 
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";

@@ -1,10 +1,9 @@
-//! Connections kept for the next POST.
+//! All connections to receivers.
 //!
-//! Fed by `client` with an origin and its judged addresses; feeds it a
-//! connection, kept or new (`host`). Guarantees that all origins together stay
-//! within one limit, for which the connection idle longest makes room; that idle
-//! connections are closed after a while, earlier when the receiver announced so;
-//! and that what is remembered of origins without connections is bounded.
+//! All origins together stay within one limit; the connection that has been idle
+//! longest is closed to make room. Idle connections are closed after a time, or
+//! earlier if the receiver announced one. What is remembered about origins without
+//! connections is bounded.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,33 +14,33 @@ use std::time::{Duration, Instant};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{ConnectError, Connected, Connector};
+use crate::connect::{ConnectError, NewConnection, ReceiverConnector};
 use crate::dial::DialProgress;
-use crate::host::{Checkout, Host, Reuse};
+use crate::origin_connections::{ConnectionLease, ConnectionReuse, OriginConnections};
 use crate::target::Origin;
 
 /// How often idle connections are looked at.
-const SWEEP: Duration = Duration::from_secs(1);
+const IDLE_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Origins without connections of which something is remembered.
-const MAX_REMEMBERED: usize = 4_096;
+const MAX_REMEMBERED_ORIGINS: usize = 4_096;
 
 /// How many connections there may be, and for how long.
 #[derive(Debug, Clone)]
-pub struct PoolLimits {
+pub struct ConnectionLimits {
     /// HTTP/1.1 connections to one origin.
-    pub per_host: usize,
+    pub per_origin: usize,
     /// HTTP/1.1 connections that one subscription uses at once.
     pub per_subscription: usize,
     /// Connections in all.
     pub total: usize,
     /// A connection unused for this long is closed.
-    pub idle: Duration,
+    pub idle_timeout: Duration,
 }
 
 /// What a request needs of its connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    pub reuse: Reuse,
+pub struct ConnectionRequest<'a> {
+    pub reuse: ConnectionReuse,
     /// Whether it must speak HTTP/1.1.
     pub http1_only: bool,
     pub progress: &'a DialProgress,
@@ -49,71 +48,71 @@ pub struct Wanted<'a> {
 
 /// A place among all connections, held as long as the connection lives.
 #[derive(Debug)]
-struct Slot {
+struct PoolPermit {
     open: Gauge,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Slot {
+impl Drop for PoolPermit {
     fn drop(&mut self) {
         self.open.dec();
     }
 }
 
 /// The connections of one process.
-pub struct Pool {
-    connector: Connector,
-    limits: PoolLimits,
-    places: Arc<Semaphore>,
+pub struct ConnectionPool {
+    connector: ReceiverConnector,
+    limits: ConnectionLimits,
+    permits: Arc<Semaphore>,
     open: Gauge,
     last_connection: AtomicU64,
-    hosts: Mutex<HashMap<Arc<Origin>, Arc<Host>>>,
+    origins: Mutex<HashMap<Arc<Origin>, Arc<OriginConnections>>>,
 }
 
-impl Pool {
+impl ConnectionPool {
     /// A pool that closes its idle connections by itself until it is dropped.
-    pub fn new(connector: Connector, limits: PoolLimits, open: Gauge) -> Arc<Self> {
+    pub fn new(connector: ReceiverConnector, limits: ConnectionLimits, open: Gauge) -> Arc<Self> {
         let pool = Arc::new(Self {
             connector,
-            places: Arc::new(Semaphore::new(limits.total)),
+            permits: Arc::new(Semaphore::new(limits.total)),
             limits,
             open,
             last_connection: AtomicU64::new(0),
-            hosts: Mutex::default(),
+            origins: Mutex::default(),
         });
-        tokio::spawn(sweep(Arc::downgrade(&pool)));
+        tokio::spawn(close_expired_periodically(Arc::downgrade(&pool)));
         pool
     }
 
     /// A connection to one of `addresses`. Waits while the origin is at its limit.
-    pub async fn checkout(
+    pub async fn acquire(
         &self,
         origin: &Arc<Origin>,
         addresses: &[IpAddr],
-        wanted: Wanted<'_>,
-    ) -> Result<Checkout, ConnectError> {
+        wanted: ConnectionRequest<'_>,
+    ) -> Result<ConnectionLease, ConnectError> {
         let host = self.host(origin);
-        let learned = !wanted.http1_only && host.is_http1();
+        let learned = !wanted.http1_only && host.requires_http1();
         let (http1, reuse) = (wanted.http1_only || learned, wanted.reuse);
-        if !http1 && let Some(checkout) = host.share(addresses, reuse) {
-            return Ok(checkout);
+        if !http1 && let Some(lease) = host.lease_shared(addresses, reuse) {
+            return Ok(lease);
         }
         let in_use = Arc::clone(&host.in_use).acquire_owned().await.ok();
-        if reuse == Reuse::Any
-            && let Some(idle) = host.idle_sender(addresses).await
+        if reuse == ConnectionReuse::Any
+            && let Some(idle) = host.take_idle(addresses).await
         {
-            return Ok(host.lend(idle, in_use));
+            return Ok(host.lease_idle(idle, in_use));
         }
-        let _probing = if http1 || reuse == Reuse::Nothing || host.speaks_http1() {
+        let _probing = if http1 || reuse == ConnectionReuse::Never || host.last_spoke_http1() {
             None
-        } else if let Ok(guard) = host.probe.try_lock() {
+        } else if let Ok(guard) = host.protocol_probe.try_lock() {
             Some(guard)
         } else {
-            drop(host.probe.lock().await);
+            drop(host.protocol_probe.lock().await);
             None
         };
-        if !http1 && let Some(checkout) = host.share(addresses, reuse) {
-            return Ok(checkout);
+        if !http1 && let Some(lease) = host.lease_shared(addresses, reuse) {
+            return Ok(lease);
         }
         // Apart from the attempt that waits for it: the handshake's state is large and
         // needed once, an attempt's is moved about for each POST.
@@ -124,7 +123,7 @@ impl Pool {
             connected = Box::pin(self.connect(origin, addresses, false, wanted.progress)).await;
         }
         let id = self.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(Arc::clone(&host).adopt(connected?, id, reuse, http1, in_use))
+        Ok(Arc::clone(&host).lease_new(connected?, id, reuse, http1, in_use))
     }
 
     async fn connect(
@@ -133,28 +132,28 @@ impl Pool {
         addresses: &[IpAddr],
         http1_only: bool,
         progress: &DialProgress,
-    ) -> Result<Connected, ConnectError> {
-        let slot = self.slot().await;
-        self.connector.connect(origin, addresses, http1_only, progress, slot).await
+    ) -> Result<NewConnection, ConnectError> {
+        let permit = self.acquire_permit().await;
+        self.connector.connect(origin, addresses, http1_only, progress, permit).await
     }
 
-    fn host(&self, origin: &Arc<Origin>) -> Arc<Host> {
-        let mut hosts = lock(&self.hosts);
-        if let Some(host) = hosts.get(origin) {
+    fn host(&self, origin: &Arc<Origin>) -> Arc<OriginConnections> {
+        let mut origins = lock(&self.origins);
+        if let Some(host) = origins.get(origin) {
             return Arc::clone(host);
         }
-        let host = Arc::new(Host::new(self.limits.per_host));
-        hosts.insert(Arc::clone(origin), Arc::clone(&host));
+        let host = Arc::new(OriginConnections::new(self.limits.per_origin));
+        origins.insert(Arc::clone(origin), Arc::clone(&host));
         host
     }
 
-    async fn slot(&self) -> Slot {
-        let places = || Arc::clone(&self.places);
-        let permit = match places().try_acquire_owned() {
+    async fn acquire_permit(&self) -> PoolPermit {
+        let permits = || Arc::clone(&self.permits);
+        let permit = match permits().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
                 self.close_idle_longest();
-                match places().acquire_owned().await {
+                match permits().acquire_owned().await {
                     Ok(permit) => permit,
                     // The semaphore is never closed.
                     Err(_) => std::future::pending().await,
@@ -162,13 +161,13 @@ impl Pool {
             }
         };
         self.open.inc();
-        Slot { open: self.open.clone(), _permit: permit }
+        PoolPermit { open: self.open.clone(), _permit: permit }
     }
 
     /// Dropping the sender ends the connection's task, which frees its place.
     fn close_idle_longest(&self) {
-        let hosts = lock(&self.hosts);
-        let oldest = hosts
+        let origins = lock(&self.origins);
+        let oldest = origins
             .values()
             .filter_map(|host| Some((host.idle_since()?, host)))
             .min_by_key(|(since, _)| *since);
@@ -179,9 +178,10 @@ impl Pool {
 
     fn close_expired(&self, now: Instant) {
         let mut remembered = 0;
-        lock(&self.hosts).retain(|_, host| {
-            let used = host.close_expired(now, self.limits.idle) || Arc::strong_count(host) > 1;
-            let remember = !used && remembered < MAX_REMEMBERED && host.is_remembered(now);
+        lock(&self.origins).retain(|_, host| {
+            let used =
+                host.close_expired(now, self.limits.idle_timeout) || Arc::strong_count(host) > 1;
+            let remember = !used && remembered < MAX_REMEMBERED_ORIGINS && host.is_remembered(now);
             remembered += usize::from(remember);
             used || remember
         });
@@ -189,15 +189,16 @@ impl Pool {
 
     /// Gives a connection back for the next POST; `announced` is how long the
     /// receiver said that it keeps it.
-    pub fn put_back(&self, checkout: Checkout, announced: Option<Duration>) {
-        let keep = announced.map_or(self.limits.idle, |limit| limit.min(self.limits.idle));
-        checkout.put_back(keep);
+    pub fn give_back(&self, lease: ConnectionLease, announced: Option<Duration>) {
+        let keep =
+            announced.map_or(self.limits.idle_timeout, |limit| limit.min(self.limits.idle_timeout));
+        lease.give_back(keep);
     }
 }
 
-async fn sweep(pool: Weak<Pool>) {
+async fn close_expired_periodically(pool: Weak<ConnectionPool>) {
     loop {
-        tokio::time::sleep(SWEEP).await;
+        tokio::time::sleep(IDLE_SWEEP_INTERVAL).await;
         match pool.upgrade() {
             Some(pool) => pool.close_expired(Instant::now()),
             None => return,

@@ -1,9 +1,7 @@
-//! The request of an attempt that was made, as far as it follows from what is kept.
+//! Rebuilds the request of a past attempt, as far as it follows from what is stored.
 //!
-//! Fed by the control plane with what it would tell an agent today; feeds it what
-//! an agent makes of that. Guarantees that a request is told by the code that
-//! builds it, and that nothing is told which is secret or may have been otherwise:
-//! no key is needed, and none is used.
+//! The code that sends requests is the code that rebuilds them. No key is needed, and
+//! none is used. Values that are secret, or that may have been different, are left out.
 
 use std::time::{Instant, UNIX_EPOCH};
 
@@ -14,25 +12,25 @@ use postrider_proto::agent::v1 as wire;
 use thiserror::Error;
 
 use crate::headers::{TRACEPARENT, TRACESTATE, WEBHOOK_TIMESTAMP};
-use crate::request::{self, Moment, Parts, RequestError};
-use crate::subscriptions::{Unusable, Usable};
-use crate::telemetry::TraceHeaders;
+use crate::request::{self, RequestError, RequestParts, SigningTime};
+use crate::subscriptions::{RequestTemplate, TemplateError};
+use crate::telemetry::OutgoingTraceContext;
 
 /// In place of every key, as long as an ed25519 seed.
-const NO_KEY: &[u8; 32] = b"no key is needed to show headers";
+const PLACEHOLDER_KEY: &[u8; 32] = b"no key is needed to show headers";
 
 /// Why no request can be built.
 #[derive(Debug, Error)]
 pub enum RebuildError {
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    TemplateError(#[from] TemplateError),
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
 /// A request as it was sent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rebuilt {
+pub struct RebuiltRequest {
     pub url: String,
     /// In no order that means anything. Of a signature scheme there is one line,
     /// however many keys signed.
@@ -45,12 +43,12 @@ pub struct Rebuilt {
 pub struct RebuiltHeader {
     /// In lower case.
     pub name: String,
-    pub value: RebuiltValue,
+    pub value: RebuiltHeaderValue,
 }
 
 /// What can be told of a header's value.
 #[derive(Debug, PartialEq, Eq)]
-pub enum RebuiltValue {
+pub enum RebuiltHeaderValue {
     /// As it was sent.
     Sent(String),
     /// A customer's own, or what a signature scheme wrote.
@@ -61,37 +59,46 @@ pub enum RebuiltValue {
 
 /// The request that an agent which does not trace makes of an assignment, over
 /// HTTP/2 or HTTP/1.1.
-pub fn rebuild(
+pub fn rebuild_request(
     mut settings: wire::SubscriptionUpdate,
     assignment: &wire::Assignment,
     http2: bool,
-) -> Result<Rebuilt, RebuildError> {
+) -> Result<RebuiltRequest, RebuildError> {
     for signer in &mut settings.signers {
-        let secret = Bytes::from_static(NO_KEY);
+        let secret = Bytes::from_static(PLACEHOLDER_KEY);
         signer.keys = vec![wire::SignerKey { secret, expires_in: None }];
     }
-    let usable = Usable::from_wire(&settings, Instant::now())?;
+    let template = RequestTemplate::from_wire(&settings, Instant::now())?;
     let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-    let trace = TraceHeaders::default();
+    let trace = OutgoingTraceContext::default();
     // No value that is told depends on it.
-    let moment = Moment { wall: UNIX_EPOCH, steady: Instant::now() };
-    let Parts { headers, body, .. } = request::parts(assignment, &usable, &trace, version, moment)?;
+    let moment = SigningTime { wall: UNIX_EPOCH, monotonic: Instant::now() };
+    let RequestParts { headers, body, .. } =
+        request::build_parts(assignment, &template, &trace, version, moment)?;
     let headers = headers.iter().map(|(name, value)| RebuiltHeader {
         name: name.as_str().to_owned(),
-        value: told(name, value, &usable),
+        value: disclose_value(name, value, &template),
     });
-    Ok(Rebuilt { url: usable.target.absolute.to_string(), headers: headers.collect(), body })
+    Ok(RebuiltRequest {
+        url: template.target.absolute.to_string(),
+        headers: headers.collect(),
+        body,
+    })
 }
 
-fn told(name: &HeaderName, value: &HeaderValue, usable: &Usable) -> RebuiltValue {
-    if value.is_sensitive() || usable.signers.writes(name) {
-        return RebuiltValue::Secret;
+fn disclose_value(
+    name: &HeaderName,
+    value: &HeaderValue,
+    template: &RequestTemplate,
+) -> RebuiltHeaderValue {
+    if value.is_sensitive() || template.signers.writes_header(name) {
+        return RebuiltHeaderValue::Secret;
     }
     // An agent that traces puts its own context over the publisher's.
     if [WEBHOOK_TIMESTAMP, USER_AGENT, TRACEPARENT, TRACESTATE].contains(name) {
-        return RebuiltValue::NotKept;
+        return RebuiltHeaderValue::NotKept;
     }
-    RebuiltValue::Sent(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    RebuiltHeaderValue::Sent(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 #[cfg(test)]
@@ -152,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_secret_or_not_known_is_named_and_not_told() {
-        let rebuilt = rebuild(settings(), &assignment(), false).unwrap();
+        let rebuilt = rebuild_request(settings(), &assignment(), false).unwrap();
         assert!(!format!("{rebuilt:?}").contains("mine"));
         let headers = rebuilt.headers.iter().map(|line| (line.name.as_str(), &line.value));
         let headers: BTreeMap<_, _> = headers.collect();
@@ -166,13 +173,17 @@ mod tests {
             ("ce-source", "/tenants/acme"),
             ("host", "pay.example:8443"),
         ] {
-            assert_eq!(headers.get(name), Some(&&RebuiltValue::Sent(value.to_owned())), "{name}");
+            assert_eq!(
+                headers.get(name),
+                Some(&&RebuiltHeaderValue::Sent(value.to_owned())),
+                "{name}"
+            );
         }
         for name in ["webhook-signature", "x-signature", "x-time", "x-secret", "x-team"] {
-            assert_eq!(headers.get(name), Some(&&RebuiltValue::Secret), "{name}");
+            assert_eq!(headers.get(name), Some(&&RebuiltHeaderValue::Secret), "{name}");
         }
         for name in ["webhook-timestamp", "user-agent", "traceparent", "tracestate"] {
-            assert_eq!(headers.get(name), Some(&&RebuiltValue::NotKept), "{name}");
+            assert_eq!(headers.get(name), Some(&&RebuiltHeaderValue::NotKept), "{name}");
         }
         assert_eq!(rebuilt.url, "https://pay.example:8443/hooks?a=1");
     }
@@ -183,20 +194,20 @@ mod tests {
         for case in 0..24 {
             let (envelope, compact_json, http2) = (case / 4, case % 2 == 0, case % 4 < 2);
             let mut settings = wire::SubscriptionUpdate { envelope, compact_json, ..settings() };
-            let rebuilt = rebuild(settings.clone(), &assignment(), http2).unwrap();
+            let rebuilt = rebuild_request(settings.clone(), &assignment(), http2).unwrap();
             for signer in &mut settings.signers {
                 signer.keys =
                     vec![wire::SignerKey { secret: vec![b'k'; 32].into(), expires_in: None }];
             }
-            let usable = Usable::from_wire(&settings, Instant::now()).unwrap();
+            let template = RequestTemplate::from_wire(&settings, Instant::now()).unwrap();
             let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-            let trace = TraceHeaders::default();
-            let built = request::build(
+            let trace = OutgoingTraceContext::default();
+            let built = request::build_request(
                 &assignment(),
-                &usable,
+                &template,
                 &trace,
                 version,
-                Moment::now(&WallClock::default()),
+                SigningTime::now(&WallClock::default()),
             )
             .unwrap();
             let mut names: Vec<_> = built.headers().keys().map(HeaderName::as_str).collect();
@@ -206,7 +217,7 @@ mod tests {
             rebuilt_names.sort_unstable();
             assert_eq!(rebuilt_names, names, "{settings:?}");
             for line in &rebuilt.headers {
-                if let RebuiltValue::Sent(value) = &line.value {
+                if let RebuiltHeaderValue::Sent(value) = &line.value {
                     assert_eq!(built.headers()[&line.name], value.as_str());
                 }
             }
@@ -219,7 +230,9 @@ mod tests {
         let plain = wire::Assignment { content_type: "text/plain".to_owned(), ..assignment() };
         let envelope = wire::Envelope::StandardWebhooks.into();
         let settings = wire::SubscriptionUpdate { envelope, ..settings() };
-        assert!(rebuild(settings, &plain, false).is_err());
-        assert!(rebuild(wire::SubscriptionUpdate::default(), &assignment(), false).is_err());
+        assert!(rebuild_request(settings, &plain, false).is_err());
+        assert!(
+            rebuild_request(wire::SubscriptionUpdate::default(), &assignment(), false).is_err()
+        );
     }
 }

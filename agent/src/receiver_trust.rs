@@ -1,9 +1,8 @@
 //! Which receivers' certificates are accepted.
 //!
-//! Fed by the platform's roots and the operator's `--extra-ca` files; feeds
-//! `connect` with a verifier. Guarantees that a certificate is accepted only for
-//! the name in the URL and only while it is valid: because it leads to a root, or
-//! because it is itself, byte for byte, one that the operator gave.
+//! A certificate is accepted only for the name in the URL and only while it is valid:
+//! because it chains to a root, or because it is, byte for byte, one that the operator
+//! gave with `--extra-ca`.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +37,7 @@ impl ReceiverCertVerifier {
         let mut roots = RootCertStore::empty();
         let native = rustls_native_certs::load_native_certs();
         for error in &native.errors {
-            tracing::warn!(%error, "a platform root certificate cannot be read");
+            tracing::warn!(%error, "a root certificate of the platform cannot be read");
         }
         roots.add_parsable_certificates(native.certs);
         let mut extra = Vec::new();
@@ -53,7 +52,7 @@ impl ReceiverCertVerifier {
         }
         anyhow::ensure!(
             !roots.is_empty(),
-            "there is no root certificate to check receivers with: install the platform's \
+            "there are no root certificates to verify receivers with: install the platform's \
              (Debian's package is ca-certificates) or give --extra-ca"
         );
         let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)

@@ -1,12 +1,10 @@
 //! Builds the POST of one attempt.
 //!
-//! Fed by `attempt` with an assignment, its settings and the time; feeds
-//! `client` a request for the HTTP version that the connection speaks.
-//! Guarantees rule 8: `webhook-id` is the event's id, the body is the same in
-//! every attempt and what is signed is what is sent, and only timestamp and
-//! signatures differ between attempts. Nothing that a subscription adds takes
-//! the place of what Postrider says, and every request says of which type its event
-//! is and whether it is a test.
+//! Invariant `same-webhook-every-attempt`: `webhook-id` is the event's id, the body is the
+//! same in every attempt, what is signed is what is sent, and only the timestamp and
+//! the signatures differ between attempts. Headers that a subscription adds never
+//! replace Postrider's own. Every request states its event's type, and whether it is a
+//! test.
 
 use std::time::{Instant, SystemTime};
 
@@ -22,25 +20,25 @@ use crate::headers::{
     TRACEPARENT, TRACESTATE, WEBHOOK_EVENT_TYPE, WEBHOOK_ID, WEBHOOK_SEQUENCE, WEBHOOK_TEST,
     WEBHOOK_TIMESTAMP,
 };
-use crate::signing::{Message, SigningError};
-use crate::subscriptions::Usable;
-use crate::telemetry::TraceHeaders;
+use crate::signing::{SignedContent, SigningError};
+use crate::subscriptions::RequestTemplate;
+use crate::telemetry::OutgoingTraceContext;
 use crate::wall_clock::WallClock;
 
-const AGENT_NAME: HeaderValue =
+const USER_AGENT_VALUE: HeaderValue =
     HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
 
 /// Room for Postrider's own headers and a signature.
-const HEADERS: usize = 12;
+const OWN_HEADERS_CAPACITY: usize = 12;
 
 /// What a connection sends.
-pub type Post = Request<Full<Bytes>>;
+pub type WebhookRequest = Request<Full<Bytes>>;
 
 /// Why no request can be built.
 #[derive(Debug, Error)]
 pub enum RequestError {
     /// A value with line breaks, for instance.
-    #[error("the value of the header {0} is not permitted in a request")]
+    #[error("the value of the header {0} is not a valid header value")]
     Header(HeaderName),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
@@ -50,29 +48,30 @@ pub enum RequestError {
 
 /// The moment of a POST, by both clocks.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct SigningTime {
     /// What receivers are told.
     pub wall: SystemTime,
     /// What keys expire by.
-    pub steady: Instant,
+    pub monotonic: Instant,
 }
 
-impl Moment {
+impl SigningTime {
     /// This moment.
     pub fn now(clock: &WallClock) -> Self {
-        Self { wall: clock.time_to_sign_by(), steady: Instant::now() }
+        Self { wall: clock.signing_time(), monotonic: Instant::now() }
     }
 }
 
 /// The signed request, for a connection of `version`.
-pub fn build(
+pub fn build_request(
     assignment: &Assignment,
-    usable: &Usable,
-    trace: &TraceHeaders,
+    template: &RequestTemplate,
+    trace: &OutgoingTraceContext,
     version: Version,
-    now: Moment,
-) -> Result<Post, RequestError> {
-    let Parts { uri, headers, body } = parts(assignment, usable, trace, version, now)?;
+    now: SigningTime,
+) -> Result<WebhookRequest, RequestError> {
+    let RequestParts { uri, headers, body } =
+        build_parts(assignment, template, trace, version, now)?;
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.version_mut() = version;
@@ -82,26 +81,26 @@ pub fn build(
 }
 
 /// What a request consists of: nothing is added to it on its way.
-pub struct Parts {
+pub struct RequestParts {
     pub uri: Uri,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
 /// The parts of [`build`]'s request.
-pub fn parts(
+pub fn build_parts(
     assignment: &Assignment,
-    usable: &Usable,
-    trace: &TraceHeaders,
+    template: &RequestTemplate,
+    trace: &OutgoingTraceContext,
     version: Version,
-    now: Moment,
-) -> Result<Parts, RequestError> {
-    let wrapped = envelope::wrap(usable.envelope, usable.compact_json, assignment)?;
+    now: SigningTime,
+) -> Result<RequestParts, RequestError> {
+    let wrapped = envelope::build_body(template.envelope, template.compact_json, assignment)?;
     let timestamp = unix_seconds(now.wall).to_string();
 
     // The subscription's own first: all that follows takes precedence.
-    let mut headers = HeaderMap::with_capacity(HEADERS + usable.headers.len());
-    for (name, value) in &usable.headers {
+    let mut headers = HeaderMap::with_capacity(OWN_HEADERS_CAPACITY + template.headers.len());
+    for (name, value) in &template.headers {
         headers.append(name.clone(), value.clone());
     }
     let mut put = |name: HeaderName, value: &str| match HeaderValue::from_str(value) {
@@ -121,7 +120,7 @@ pub fn parts(
             put(TRACESTATE, state)?;
         }
     }
-    if let Some(sequence) = envelope::sequence(assignment) {
+    if let Some(sequence) = envelope::sequence_of(assignment) {
         headers.insert(WEBHOOK_SEQUENCE, sequence.into());
     }
     if assignment.test {
@@ -129,19 +128,22 @@ pub fn parts(
     }
     headers.insert(CONTENT_TYPE, wrapped.content_type);
     headers.extend(wrapped.headers);
-    let message =
-        Message { webhook_id: &assignment.webhook_id, timestamp: &timestamp, body: &wrapped.body };
-    usable.signers.sign(now.steady, message, &mut headers)?;
-    headers.insert(USER_AGENT, AGENT_NAME);
+    let message = SignedContent {
+        webhook_id: &assignment.webhook_id,
+        timestamp: &timestamp,
+        body: &wrapped.body,
+    };
+    template.signers.sign(now.monotonic, message, &mut headers)?;
+    headers.insert(USER_AGENT, USER_AGENT_VALUE);
     // hyper writes none for an empty body, and some receivers then answer 411.
     headers.insert(CONTENT_LENGTH, HeaderValue::from(wrapped.body.len()));
     let uri = if version == Version::HTTP_2 {
-        usable.target.absolute.clone()
+        template.target.absolute.clone()
     } else {
-        headers.insert(HOST, usable.target.host_header.clone());
-        usable.target.path.clone()
+        headers.insert(HOST, template.target.host_header.clone());
+        template.target.path.clone()
     };
-    Ok(Parts { uri, headers, body: wrapped.body })
+    Ok(RequestParts { uri, headers, body: wrapped.body })
 }
 
 fn unix_seconds(now: SystemTime) -> u64 {
@@ -159,7 +161,7 @@ mod tests {
     use postrider_proto::agent::v1 as wire;
 
     use super::*;
-    use crate::subscriptions::Unusable;
+    use crate::subscriptions::TemplateError;
 
     fn update() -> wire::SubscriptionUpdate {
         wire::SubscriptionUpdate {
@@ -172,8 +174,8 @@ mod tests {
         }
     }
 
-    fn usable() -> Usable {
-        Usable::from_wire(&update(), Instant::now()).unwrap()
+    fn template() -> RequestTemplate {
+        RequestTemplate::from_wire(&update(), Instant::now()).unwrap()
     }
 
     fn assignment() -> Assignment {
@@ -188,16 +190,16 @@ mod tests {
         }
     }
 
-    fn at(seconds: u64) -> Moment {
-        Moment { wall: UNIX_EPOCH + Duration::from_secs(seconds), steady: Instant::now() }
+    fn at(seconds: u64) -> SigningTime {
+        SigningTime { wall: UNIX_EPOCH + Duration::from_secs(seconds), monotonic: Instant::now() }
     }
 
     #[tokio::test]
     async fn the_request_is_the_event_s_byte_for_byte() {
-        let built = build(
+        let built = build_request(
             &assignment(),
-            &usable(),
-            &TraceHeaders::default(),
+            &template(),
+            &OutgoingTraceContext::default(),
             Version::HTTP_11,
             at(1_700_000_000),
         )
@@ -220,10 +222,10 @@ mod tests {
     #[test]
     fn only_timestamp_and_signature_differ_between_attempts() {
         let headers = |seconds| {
-            let built = build(
+            let built = build_request(
                 &assignment(),
-                &usable(),
-                &TraceHeaders::default(),
+                &template(),
+                &OutgoingTraceContext::default(),
                 Version::HTTP_2,
                 at(seconds),
             );
@@ -240,9 +242,14 @@ mod tests {
 
     #[test]
     fn http2_gets_the_whole_url_and_no_host() {
-        let built =
-            build(&assignment(), &usable(), &TraceHeaders::default(), Version::HTTP_2, at(1))
-                .unwrap();
+        let built = build_request(
+            &assignment(),
+            &template(),
+            &OutgoingTraceContext::default(),
+            Version::HTTP_2,
+            at(1),
+        )
+        .unwrap();
         assert_eq!(built.uri(), "https://pay.example/hooks?a=1");
         assert!(!built.headers().contains_key("host"));
     }
@@ -250,8 +257,14 @@ mod tests {
     #[test]
     fn json_is_the_default_media_type() {
         let plain = Assignment { webhook_id: "evt_1".to_owned(), ..Default::default() };
-        let built =
-            build(&plain, &usable(), &TraceHeaders::default(), Version::HTTP_11, at(1)).unwrap();
+        let built = build_request(
+            &plain,
+            &template(),
+            &OutgoingTraceContext::default(),
+            Version::HTTP_11,
+            at(1),
+        )
+        .unwrap();
         assert_eq!(built.headers()["content-type"], "application/json");
         assert!(!built.headers().contains_key("traceparent"));
     }
@@ -266,8 +279,10 @@ mod tests {
             Assignment { traceparent: evil(), ..assignment() },
             Assignment { tracestate: evil(), ..assignment() },
         ] {
-            let trace = TraceHeaders::default();
-            assert!(build(&smuggling, &usable(), &trace, Version::HTTP_11, at(1)).is_err());
+            let trace = OutgoingTraceContext::default();
+            assert!(
+                build_request(&smuggling, &template(), &trace, Version::HTTP_11, at(1)).is_err()
+            );
         }
     }
 
@@ -275,8 +290,9 @@ mod tests {
     fn every_request_says_its_type_and_a_test_that_it_is_one() {
         for test in [false, true] {
             let assignment = Assignment { test, ..assignment() };
-            let trace = TraceHeaders::default();
-            let built = build(&assignment, &usable(), &trace, Version::HTTP_11, at(1)).unwrap();
+            let trace = OutgoingTraceContext::default();
+            let built =
+                build_request(&assignment, &template(), &trace, Version::HTTP_11, at(1)).unwrap();
             assert_eq!(built.headers()["webhook-event-type"], "payment.completed");
             let said = built.headers().get("webhook-test").map(|value| value.to_str().unwrap());
             assert_eq!(said, test.then_some("true"));
@@ -287,8 +303,9 @@ mod tests {
     fn a_sequence_number_goes_along_when_there_is_one() {
         for (sequence, header) in [(-1, None), (0, None), (17, Some("17"))] {
             let numbered = Assignment { sequence, ..assignment() };
-            let trace = TraceHeaders::default();
-            let built = build(&numbered, &usable(), &trace, Version::HTTP_2, at(1)).unwrap();
+            let trace = OutgoingTraceContext::default();
+            let built =
+                build_request(&numbered, &template(), &trace, Version::HTTP_2, at(1)).unwrap();
             let sent = built.headers().get("webhook-sequence");
             assert_eq!(sent.map(|value| value.to_str().unwrap()), header);
         }
@@ -302,9 +319,10 @@ mod tests {
         };
         let update =
             wire::SubscriptionUpdate { headers: vec![header("a"), header("b")], ..update() };
-        let usable = Usable::from_wire(&update, Instant::now()).unwrap();
-        let trace = TraceHeaders::default();
-        let built = build(&assignment(), &usable, &trace, Version::HTTP_11, at(1)).unwrap();
+        let template = RequestTemplate::from_wire(&update, Instant::now()).unwrap();
+        let trace = OutgoingTraceContext::default();
+        let built =
+            build_request(&assignment(), &template, &trace, Version::HTTP_11, at(1)).unwrap();
         assert_eq!(built.headers().get_all("x-tenant").iter().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(built.headers()["webhook-id"], "evt_1");
     }
@@ -316,12 +334,12 @@ mod tests {
             compact_json: true,
             ..update()
         };
-        let usable = Usable::from_wire(&update, Instant::now()).unwrap();
+        let template = RequestTemplate::from_wire(&update, Instant::now()).unwrap();
         let event_id = Bytes::from_static(b"\x01\xa2\x11\x13\x30\xfb\x70\x01\x80\0\0\0\0\0\0\0");
         let assignment = Assignment { event_id, ..assignment() };
-        let now = Moment::now(&WallClock::default());
-        let trace = TraceHeaders::default();
-        let built = build(&assignment, &usable, &trace, Version::HTTP_11, now).unwrap();
+        let now = SigningTime::now(&WallClock::default());
+        let trace = OutgoingTraceContext::default();
+        let built = build_request(&assignment, &template, &trace, Version::HTTP_11, now).unwrap();
         let (head, body) = built.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         assert!(body.ends_with(b",\"data\":{\"a\":1.0}}"));
@@ -333,13 +351,14 @@ mod tests {
     fn nothing_is_sent_unsigned_by_mistake() {
         let unsigned = |unsigned| {
             let update = wire::SubscriptionUpdate { signers: Vec::new(), unsigned, ..update() };
-            Usable::from_wire(&update, Instant::now())
+            RequestTemplate::from_wire(&update, Instant::now())
         };
         let error = unsigned(false).unwrap_err();
-        assert!(matches!(error, Unusable::Signing(SigningError::Missing)), "{error}");
-        let trace = TraceHeaders::default();
-        let usable = unsigned(true).unwrap();
-        let built = build(&assignment(), &usable, &trace, Version::HTTP_11, at(1)).unwrap();
+        assert!(matches!(error, TemplateError::Signing(SigningError::NoKey)), "{error}");
+        let trace = OutgoingTraceContext::default();
+        let template = unsigned(true).unwrap();
+        let built =
+            build_request(&assignment(), &template, &trace, Version::HTTP_11, at(1)).unwrap();
         assert_eq!(built.headers()["webhook-timestamp"], "1");
         assert!(!built.headers().contains_key("webhook-signature"));
     }

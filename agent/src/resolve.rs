@@ -1,12 +1,10 @@
-//! From a receiver's host to the addresses that may be dialled.
+//! Resolves a receiver's host to addresses that may be dialled.
 //!
-//! Fed by `client` with the host of a subscription's URL and its tenant; feeds it
-//! judged addresses. Guarantees that every address of a host went through the
-//! guard each time it is used, an old one too, and that an answer which mixes
-//! permitted and refused addresses is refused as a whole (half of a rebinding
-//! attack is still one). A look-up belongs to no attempt: it goes on when the one
-//! that asked is over, everybody who wants the name shares it (`names`), and it
-//! ends in bounded time.
+//! Every address is checked by the guard each time it is used, including cached ones.
+//! If one address of an answer is refused, the whole answer is refused (a rebinding
+//! attack may mix them). A lookup does not belong to one attempt: it continues when the
+//! attempt that started it has ended, everyone who needs the name shares it
+//! (`name_cache`), and it ends in bounded time.
 
 mod lookup;
 mod names;
@@ -24,66 +22,66 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::Host;
 
-use crate::guard::{AllowList, Refusal, judge};
+use crate::guard::{AddressRefusal, AllowedSubnets, check_address};
 
-pub use lookup::LookupWay;
-use lookup::Lookups;
+pub use lookup::LookupBackend;
+use lookup::LookupClient;
 pub use names::LookupLimits;
-use names::{Known, Lookup, Names};
-use outcome::{Found, LookupFailure, Outcome};
+use names::{CacheAnswer, NameCache, NameLookup};
+use outcome::{LookupAnswer, LookupFailure, LookupResult};
 
 /// How long name servers have before an answer that was good a while ago is used.
 /// RFC 8767, section 5, has 1.8 s for this; attempts have less time.
-const OLD_ANSWER_DELAY: Duration = Duration::from_millis(500);
+const STALE_ANSWER_DELAY: Duration = Duration::from_millis(500);
 /// Addresses of one host that are remembered at most.
-const ADDRESSES_MAX: usize = 64;
+const MAX_ADDRESSES_PER_NAME: usize = 64;
 
 /// Why a host cannot be dialled.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ResolveError {
     /// The name has no address, or the look-up failed.
-    #[error("no address for {host}: {cause}")]
+    #[error("{host} could not be resolved: {cause}")]
     NotFound { host: String, cause: String },
     /// The guard refused one of the addresses.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] AddressRefusal),
 }
 
 /// At least one address, all of them judged.
-pub type Addresses = Arc<[IpAddr]>;
+pub type CheckedAddresses = Arc<[IpAddr]>;
 
-type Answer = Result<Addresses, ResolveError>;
+type ResolveResult = Result<CheckedAddresses, ResolveError>;
 
 /// Looks names up and judges what comes back.
 #[derive(Clone)]
-pub struct Resolver(Arc<Shared>);
+pub struct Resolver(Arc<ResolverState>);
 
-struct Shared {
-    allow: AllowList,
-    lookups: Lookups,
+struct ResolverState {
+    allow: AllowedSubnets,
+    lookups: LookupClient,
     /// Of a look-up, and of waiting for one.
     limit: Duration,
-    names: Mutex<Names>,
+    names: Mutex<NameCache>,
 }
 
 impl Resolver {
     /// Judges by `allow`, and looks names up in the given way and within limits.
-    pub fn new(allow: AllowList, way: LookupWay, limits: LookupLimits) -> Self {
-        let (limit, lookups) = (limits.longest, Lookups::new(way));
-        let names = Mutex::new(Names::new(limits));
-        Self(Arc::new(Shared { allow, lookups, limit, names }))
+    pub fn new(allow: AllowedSubnets, way: LookupBackend, limits: LookupLimits) -> Self {
+        let (limit, lookups) = (limits.timeout, LookupClient::new(way));
+        let names = Mutex::new(NameCache::new(limits));
+        Self(Arc::new(ResolverState { allow, lookups, limit, names }))
     }
 
-    /// The judged addresses of `host`, for a subscription of `tenant`; the flag says
+    /// The judged addresses of `origin_connections`, for a subscription of `tenant`; the flag says
     /// whether they had to be looked up.
-    pub async fn resolve(&self, host: &Host<String>, tenant: &str) -> (Answer, bool) {
+    pub async fn resolve(&self, host: &Host<String>, tenant: &str) -> (ResolveResult, bool) {
         match host {
-            Host::Ipv4(address) => (self.judged([IpAddr::V4(*address)].into()), false),
-            Host::Ipv6(address) => (self.judged([IpAddr::V6(*address)].into()), false),
+            Host::Ipv4(address) => (self.check_all([IpAddr::V4(*address)].into()), false),
+            Host::Ipv6(address) => (self.check_all([IpAddr::V6(*address)].into()), false),
             Host::Domain(name) => {
-                let (outcome, looked_up) = Box::pin(self.ask(name, tenant)).await;
+                let (outcome, looked_up) = Box::pin(self.look_up(name, tenant)).await;
                 let answer = match outcome {
-                    Ok(addresses) => self.judged(addresses),
+                    Ok(addresses) => self.check_all(addresses),
                     Err(LookupFailure { cause, .. }) => {
                         Err(ResolveError::NotFound { host: name.clone(), cause })
                     }
@@ -93,27 +91,27 @@ impl Resolver {
         }
     }
 
-    fn judged(&self, found: Addresses) -> Answer {
+    fn check_all(&self, found: CheckedAddresses) -> ResolveResult {
         for address in found.iter() {
-            judge(*address, &self.0.allow)?;
+            check_address(*address, &self.0.allow)?;
         }
         Ok(found)
     }
 
-    async fn ask(&self, name: &str, tenant: &str) -> (Outcome, bool) {
-        let known = self.names().ask(name, tenant, Instant::now());
+    async fn look_up(&self, name: &str, tenant: &str) -> (LookupResult, bool) {
+        let known = self.lock_cache().query(name, tenant, Instant::now());
         self.start_lookups();
-        let (news, old) = match known {
-            Known::Now(outcome) => return (outcome, false),
-            Known::Soon { news, old } => (news, old),
+        let (broadcast, stale) = match known {
+            CacheAnswer::Ready(outcome) => return (outcome, false),
+            CacheAnswer::Pending { broadcast, stale } => (broadcast, stale),
         };
         let limit = self.0.limit;
-        let patience = if old.is_some() { OLD_ANSWER_DELAY.min(limit) } else { limit };
-        let told = timeout(patience, news.wait()).await.ok().flatten();
-        let outcome = match (told, old) {
+        let patience = if stale.is_some() { STALE_ANSWER_DELAY.min(limit) } else { limit };
+        let fresh = timeout(patience, broadcast.wait()).await.ok().flatten();
+        let outcome = match (fresh, stale) {
             (Some(outcome), _) => outcome,
-            (None, Some(old)) => Ok(old),
-            (None, None) => Err(too_late(limit)),
+            (None, Some(stale)) => Ok(stale),
+            (None, None) => Err(lookup_timed_out(limit)),
         };
         (outcome, true)
     }
@@ -121,8 +119,8 @@ impl Resolver {
     /// Starts what may be started; each look-up that ends does so again.
     fn start_lookups(&self) {
         loop {
-            let Some(lookup) = self.names().start_next() else { return };
-            let running = RunningLookup { resolver: self.clone(), lookup, told: false };
+            let Some(lookup) = self.lock_cache().start_next() else { return };
+            let running = LookupTask { resolver: self.clone(), lookup, is_complete: false };
             let resolver = self.clone();
             tokio::spawn(async move {
                 running.run().await;
@@ -132,34 +130,34 @@ impl Resolver {
     }
 
     /// Bounds what is remembered of an answer; what the guard refuses stays in it.
-    fn bounded(&self, found: Found) -> Found {
-        if found.addresses.len() <= ADDRESSES_MAX {
+    fn bounded(&self, found: LookupAnswer) -> LookupAnswer {
+        if found.addresses.len() <= MAX_ADDRESSES_PER_NAME {
             return found;
         }
         let mut addresses = found.addresses.to_vec();
-        addresses.sort_by_key(|address| judge(*address, &self.0.allow).is_ok());
-        addresses.truncate(ADDRESSES_MAX);
-        Found { addresses: addresses.into(), ..found }
+        addresses.sort_by_key(|address| check_address(*address, &self.0.allow).is_ok());
+        addresses.truncate(MAX_ADDRESSES_PER_NAME);
+        LookupAnswer { addresses: addresses.into(), ..found }
     }
 
-    fn names(&self) -> MutexGuard<'_, Names> {
+    fn lock_cache(&self) -> MutexGuard<'_, NameCache> {
         self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn too_late(limit: Duration) -> LookupFailure {
-    LookupFailure::passing(format!("no name server answered within {limit:?}"))
+fn lookup_timed_out(limit: Duration) -> LookupFailure {
+    LookupFailure::temporary(format!("no name server answered within {limit:?}"))
 }
 
 /// A look-up under way; however it ends, those who wait are told and its place is
 /// free again.
-struct RunningLookup {
+struct LookupTask {
     resolver: Resolver,
-    lookup: Lookup,
-    told: bool,
+    lookup: NameLookup,
+    is_complete: bool,
 }
 
-impl RunningLookup {
+impl LookupTask {
     async fn run(mut self) {
         let began = Instant::now();
         let resolver = self.resolver.clone();
@@ -168,25 +166,25 @@ impl RunningLookup {
         let limit = resolver.0.limit;
         let outcome = timeout(limit, &mut look_up).await;
         let given_up = outcome.is_err();
-        let outcome = outcome.unwrap_or_else(|_| Err(too_late(limit)));
+        let outcome = outcome.unwrap_or_else(|_| Err(lookup_timed_out(limit)));
         self.tell(outcome.map(|found| resolver.bounded(found)), began.elapsed());
-        if given_up && resolver.0.lookups.outlives_its_end() {
+        if given_up && resolver.0.lookups.continues_after_timeout() {
             // Its thread is still taken, and so is its place.
             let _ = look_up.await;
         }
     }
 
-    fn tell(&mut self, outcome: Result<Found, LookupFailure>, took: Duration) {
-        self.told = true;
-        self.resolver.names().conclude(&self.lookup, outcome, took, Instant::now());
+    fn tell(&mut self, outcome: Result<LookupAnswer, LookupFailure>, took: Duration) {
+        self.is_complete = true;
+        self.resolver.lock_cache().complete_lookup(&self.lookup, outcome, took, Instant::now());
     }
 }
 
-impl Drop for RunningLookup {
+impl Drop for LookupTask {
     fn drop(&mut self) {
-        if !self.told {
-            self.tell(Err(LookupFailure::passing("the look-up broke")), Duration::ZERO);
+        if !self.is_complete {
+            self.tell(Err(LookupFailure::temporary("the lookup task panicked")), Duration::ZERO);
         }
-        self.resolver.names().release(&self.lookup);
+        self.resolver.lock_cache().release_place(&self.lookup);
     }
 }

@@ -1,9 +1,7 @@
-//! What is told of a response, and kept of it.
+//! What is reported about a response.
 //!
-//! Fed by `attempt` with a response's head and its connection; feeds it what goes
-//! into the result. Guarantees that what is reported of headers is bounded, and that
-//! a lenient reading of a response leaves a trace and costs nothing where there was
-//! nothing to be lenient about.
+//! The size of the reported headers is bounded. If a response was accepted although it
+//! was irregular, the result says so; a regular response costs nothing extra.
 
 use std::time::Duration;
 
@@ -11,7 +9,7 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Version};
 use postrider_proto::agent::v1 as wire;
 
-use crate::traffic::Traffic;
+use crate::traffic::ConnectionTraffic;
 
 /// The headers, in order, as long as they fit.
 pub fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {
@@ -42,18 +40,22 @@ pub fn announced_keep_alive(headers: &HeaderMap) -> Option<Duration> {
 
 /// What was irregular about a complete response that counts all the same; empty
 /// when nothing was.
-pub fn irregularities(headers: &HeaderMap, version: Version, traffic: &Traffic) -> String {
+pub fn irregularities(
+    headers: &HeaderMap,
+    version: Version,
+    traffic: &ConnectionTraffic,
+) -> String {
     if version != Version::HTTP_11 {
         return String::new();
     }
     let mut notes = Vec::new();
     let shape = traffic.head_shape();
     if shape.folded {
-        notes.push("a header line of the response was folded (RFC 9112, section 5.2)".to_owned());
+        notes.push("the response has a folded header line (RFC 9112, section 5.2)".to_owned());
     }
     let understood = u32::try_from(headers.len()).unwrap_or(u32::MAX);
     if let Some(left_out @ 1..) = shape.lines.checked_sub(understood) {
-        notes.push(format!("{left_out} lines of the response's head are no header"));
+        notes.push(format!("{left_out} lines of the response head are not headers"));
     }
     let has_length =
         headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);

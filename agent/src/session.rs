@@ -1,11 +1,9 @@
 //! One work stream to one replica, from Hello to its end.
 //!
-//! Fed by `replicas` with a channel and by the desk with what to say; feeds the
-//! desk what the replica says. Guarantees that the two sides hear from each
-//! other or part: a stream over which nothing came for the silence limit is
-//! given up before anything late on it is obeyed (a process that was stopped and
-//! wakes up must not POST), and so is one that takes nothing. Results are not
-//! gathered by a timer: while one message waits to be sent the next batch grows.
+//! If nothing arrives for the silence limit, the stream is ended before anything
+//! that arrives late is obeyed: a process that was suspended must not send POSTs
+//! when it wakes up. A stream on which nothing can be sent is ended too. No timer
+//! collects results: while one message waits to be sent, the next batch grows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use postrider_proto::agent::v1::work_request::Message as Say;
-use postrider_proto::agent::v1::work_response::Message as Hear;
+use postrider_proto::agent::v1::work_request::Message as AgentMessage;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{Draining, Hello, Welcome, WorkRequest, WorkResponse};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
@@ -24,114 +22,117 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use crate::desk::{BegunStream, Desk};
+use crate::coordinator::{StreamRegistration, WorkCoordinator};
 
-/// One message is on its way and one is ready: more would only age.
-const OUTBOX: usize = 2;
-/// Answers that wait to be sent; beyond these the replica is not heard.
-const MAX_ANSWERS: usize = 64;
-const WELCOME_LIMIT: Duration = Duration::from_secs(10);
+/// One message being sent and one ready; more would only get old in the queue.
+const OUTGOING_QUEUE_MESSAGES: usize = 2;
+/// Replies waiting to be sent. While the queue is full, nothing is read from the replica.
+const MAX_QUEUED_REPLIES: usize = 64;
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the replica has to end a stream that the agent has ended.
-const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
-/// What a replica may ask for; outside of these it would be a mistake.
-const MIN_INTERVAL: Duration = Duration::from_millis(10);
-const MAX_INTERVAL: Duration = Duration::from_secs(60);
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Limits for the intervals in Welcome.
+const MIN_AGREED_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_AGREED_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why a session ended before the agent did.
 #[derive(Debug, Error)]
-pub enum SessionError {
+pub enum ReplicaSessionError {
     #[error("the replica cannot be reached: {0}")]
     Unreachable(#[from] tonic::transport::Error),
-    #[error("the stream broke: {0}")]
-    Broken(Status),
+    #[error("the stream failed: {0}")]
+    StreamFailed(Status),
     #[error("the replica ended the stream")]
     Ended,
-    #[error("the replica did not begin with Welcome")]
-    Unwelcome,
-    #[error("another stream goes to this replica already")]
-    Superfluous,
+    #[error("the replica's first message was not Welcome")]
+    NoWelcome,
+    #[error("this agent already has a stream to this replica")]
+    DuplicateStream,
     #[error("{0}")]
     IdInUse(String),
-    #[error("the replica was silent for {0:?}")]
+    #[error("nothing arrived from the replica for {0:?}")]
     Silent(Duration),
-    #[error("the replica took nothing for {0:?}")]
-    Stuck(Duration),
+    #[error("nothing could be sent to the replica for {0:?}")]
+    NotReading(Duration),
 }
 
-impl From<Status> for SessionError {
+impl From<Status> for ReplicaSessionError {
     fn from(status: Status) -> Self {
         match status.code() {
-            Code::Aborted => Self::Superfluous,
+            Code::Aborted => Self::DuplicateStream,
             Code::AlreadyExists => Self::IdInUse(status.message().to_owned()),
-            _ => Self::Broken(status),
+            _ => Self::StreamFailed(status),
         }
     }
 }
 
 /// When an agent stops.
 #[derive(Debug, Clone, Default)]
-pub struct Stopping {
+pub struct ShutdownSignals {
     /// No more work is wanted.
     pub draining: CancellationToken,
     /// Streams are to be closed.
     pub closing: CancellationToken,
     /// A replica asked the agent to stop.
-    pub asked: CancellationToken,
+    pub stop_requested: CancellationToken,
 }
 
 /// What the agent says.
-pub type Said = ReceiverStream<WorkRequest>;
+pub type AgentMessageStream = ReceiverStream<WorkRequest>;
 /// What a replica says, until the stream breaks.
-pub type Heard = BoxStream<'static, Result<WorkResponse, Status>>;
+pub type ReplicaMessageStream = BoxStream<'static, Result<WorkResponse, Status>>;
 
 /// A stream that the replica has welcomed.
-pub struct Session {
-    desk: Arc<Desk>,
-    stopping: Stopping,
-    begun: BegunStream,
+pub struct ReplicaSession {
+    coordinator: Arc<WorkCoordinator>,
+    signals: ShutdownSignals,
+    registration: StreamRegistration,
     wake: Arc<Notify>,
-    heard: Heard,
-    said: mpsc::Sender<WorkRequest>,
-    answers: VecDeque<Say>,
+    incoming: ReplicaMessageStream,
+    outgoing: mpsc::Sender<WorkRequest>,
+    replies: VecDeque<AgentMessage>,
     heartbeat_interval: Duration,
     silence_limit: Duration,
     region_is_unsubscribed: bool,
-    last_heard: Instant,
-    last_said: Instant,
+    last_received_at: Instant,
+    last_sent_at: Instant,
 }
 
-impl Session {
+impl ReplicaSession {
     /// Says Hello over the stream that `open` makes, and waits for Welcome.
-    pub async fn begin<F>(
-        desk: Arc<Desk>,
-        stopping: Stopping,
-        open: impl FnOnce(Said) -> F,
-    ) -> Result<Self, SessionError>
+    pub async fn open<F>(
+        coordinator: Arc<WorkCoordinator>,
+        signals: ShutdownSignals,
+        open: impl FnOnce(AgentMessageStream) -> F,
+    ) -> Result<Self, ReplicaSessionError>
     where
-        F: Future<Output = Result<Heard, Status>>,
+        F: Future<Output = Result<ReplicaMessageStream, Status>>,
     {
-        let (begun, hello) = desk.begin_stream();
-        let greeting = timeout(WELCOME_LIMIT, greet(hello, open)).await;
-        let (said, heard, welcome) =
-            greeting.unwrap_or(Err(SessionError::Silent(WELCOME_LIMIT)))?;
-        let wake = desk.open(begun.id, &welcome.replica_id).ok_or(SessionError::Superfluous)?;
+        let (registration, hello) = coordinator.register_stream();
+        let greeting = timeout(WELCOME_TIMEOUT, exchange_greetings(hello, open)).await;
+        let (outgoing, incoming, welcome) =
+            greeting.unwrap_or(Err(ReplicaSessionError::Silent(WELCOME_TIMEOUT)))?;
+        let wake = coordinator
+            .open_stream(registration.id, &welcome.replica_id)
+            .ok_or(ReplicaSessionError::DuplicateStream)?;
         tracing::info!(replica = welcome.replica_id, "work stream opened");
         let now = Instant::now();
-        let heartbeat_interval = bounded(welcome.heartbeat_interval, Duration::from_secs(1));
-        let silence_limit = bounded(welcome.silence_limit, Duration::from_secs(5));
+        let heartbeat_interval =
+            interval_or_default(welcome.heartbeat_interval, Duration::from_secs(1));
+        let silence_limit = interval_or_default(welcome.silence_limit, Duration::from_secs(5));
         Ok(Self {
-            desk,
-            stopping,
-            begun,
+            coordinator,
+            signals,
+            registration,
             wake,
-            heard,
-            said,
-            answers: VecDeque::new(),
+            incoming,
+            outgoing,
+            replies: VecDeque::new(),
             heartbeat_interval,
             silence_limit: silence_limit.max(heartbeat_interval),
             region_is_unsubscribed: welcome.region_is_unsubscribed,
-            last_heard: now,
-            last_said: now,
+            last_received_at: now,
+            last_sent_at: now,
         })
     }
 
@@ -141,136 +142,148 @@ impl Session {
     }
 
     /// Works until the agent closes or the stream ends.
-    pub async fn run(mut self) -> Result<(), SessionError> {
-        let ended = self.work().await;
-        let desk = Arc::clone(&self.desk);
-        let stream = self.begun.id;
+    pub async fn run(mut self) -> Result<(), ReplicaSessionError> {
+        let ended = self.run_loop().await;
+        let coordinator = Arc::clone(&self.coordinator);
+        let stream = self.registration.id;
         if ended.is_ok() {
-            self.say_goodbye().await;
+            self.close_gracefully().await;
         }
-        desk.close(stream);
+        coordinator.close_stream(stream);
         ended
     }
 
-    async fn work(&mut self) -> Result<(), SessionError> {
-        // Twice as often as promised, so that a late one is still in time.
+    async fn run_loop(&mut self) -> Result<(), ReplicaSessionError> {
+        // Twice as often as agreed, so that a delayed heartbeat is still in time.
         let mut heartbeat = interval(self.heartbeat_interval / 2);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut watch = std::pin::pin!(sleep_until((self.last_heard + self.silence_limit).into()));
-        let Stopping { draining, closing, .. } = self.stopping.clone();
-        let (said, wake) = (self.said.clone(), Arc::clone(&self.wake));
-        let mut said_draining = false;
-        let mut clock_steps = self.desk.clock.steps();
+        let mut watch =
+            std::pin::pin!(sleep_until((self.last_received_at + self.silence_limit).into()));
+        let ShutdownSignals { draining, closing, .. } = self.signals.clone();
+        let (outgoing, wake) = (self.outgoing.clone(), Arc::clone(&self.wake));
+        let mut draining_announced = false;
+        let mut clock_steps = self.coordinator.clock.subscribe_to_steps();
         loop {
-            let outgoing = !self.answers.is_empty() || self.desk.has_outgoing(self.begun.id);
+            let has_message =
+                !self.replies.is_empty() || self.coordinator.has_message_for(self.registration.id);
             tokio::select! {
-                message = self.heard.next(), if self.answers.len() < MAX_ANSWERS => {
-                    let message = message.ok_or(SessionError::Ended)??;
-                    self.hear(message)?;
+                message = self.incoming.next(), if self.replies.len() < MAX_QUEUED_REPLIES => {
+                    let message = message.ok_or(ReplicaSessionError::Ended)??;
+                    self.handle_message(message)?;
                 }
-                permit = said.reserve(), if outgoing => {
-                    let permit = permit.map_err(|_| SessionError::Ended)?;
-                    let next = self.answers.pop_front();
+                permit = outgoing.reserve(), if has_message => {
+                    let permit = permit.map_err(|_| ReplicaSessionError::Ended)?;
+                    let next = self.replies.pop_front();
                     let next =
-                        next.or_else(|| self.desk.next_outgoing(self.begun.id, Instant::now()));
+                        next.or_else(|| self.coordinator.next_message_for(self.registration.id, Instant::now()));
                     if let Some(message) = next {
                         permit.send(WorkRequest { message: Some(message) });
-                        self.last_said = Instant::now();
+                        self.last_sent_at = Instant::now();
                     }
                 }
-                // Whatever else ends in this turn of the runtime goes along.
+                // Yield once, so that attempts that end in the same scheduler turn go in one
+                // message.
                 () = wake.notified() => yield_now().await,
                 _ = heartbeat.tick() => self.queue_heartbeat(),
-                // Whoever gives work is to know at once. The sender lives in the desk.
+                // A clock step is reported at once. (The channel cannot close: the
+                // coordinator owns the sender.)
                 _ = clock_steps.changed() => self.queue_heartbeat(),
                 () = &mut watch => {
                     self.check_silence()?;
                     let next = Instant::now() + self.silence_limit / 4;
                     watch.as_mut().reset(next.into());
                 }
-                () = draining.cancelled(), if !said_draining => {
-                    said_draining = true;
-                    self.answers.push_back(Say::Draining(Draining {}));
+                () = draining.cancelled(), if !draining_announced => {
+                    draining_announced = true;
+                    self.replies.push_back(AgentMessage::Draining(Draining {}));
                 }
-                () = closing.cancelled(), if !outgoing => return Ok(()),
+                () = closing.cancelled(), if !has_message => return Ok(()),
             }
         }
     }
 
-    fn hear(&mut self, response: WorkResponse) -> Result<(), SessionError> {
+    fn handle_message(&mut self, response: WorkResponse) -> Result<(), ReplicaSessionError> {
         self.check_silence()?;
-        self.last_heard = Instant::now();
+        self.last_received_at = Instant::now();
         match response.message {
-            Some(Hear::Assign(assign)) => {
-                let returns = self.desk.assign(self.begun.id, assign.assignments);
-                self.answers.extend(returns.into_iter().map(Say::ReturnAssignments));
+            Some(ReplicaMessage::Assign(assign)) => {
+                let returns =
+                    self.coordinator.accept_assignments(self.registration.id, assign.assignments);
+                self.replies.extend(returns.into_iter().map(AgentMessage::ReturnAssignments));
             }
-            Some(Hear::ResultAck(ack)) => self.desk.acknowledge(&ack.keys),
-            Some(Hear::SubscriptionUpdate(update)) => self.desk.update(&update),
-            Some(Hear::TakeOver(take_over)) => {
-                let inventory = self.desk.take_over(&take_over);
-                self.answers.push_back(Say::Inventory(inventory));
+            Some(ReplicaMessage::ResultAck(ack)) => self.coordinator.acknowledge_results(&ack.keys),
+            Some(ReplicaMessage::SubscriptionUpdate(update)) => {
+                self.coordinator.update_subscription(&update)
             }
-            Some(Hear::Heartbeat(heartbeat)) => {
-                self.desk.clock.hear_replica(heartbeat.wall_clock_us, self.last_heard);
-                self.desk.report_backlog(self.begun.id, heartbeat.backlog);
+            Some(ReplicaMessage::TakeOver(take_over)) => {
+                let inventory = self.coordinator.fence_shard(&take_over);
+                self.replies.push_back(AgentMessage::Inventory(inventory));
             }
-            Some(Hear::Drain(_)) => self.stopping.asked.cancel(),
+            Some(ReplicaMessage::Heartbeat(heartbeat)) => {
+                self.coordinator
+                    .clock
+                    .record_replica_time(heartbeat.wall_clock_us, self.last_received_at);
+                self.coordinator.record_backlog(self.registration.id, heartbeat.backlog);
+            }
+            Some(ReplicaMessage::Drain(_)) => self.signals.stop_requested.cancel(),
             // A second Welcome changes nothing, and what a newer replica says
             // beyond this agent's knowledge is proof of life.
-            Some(Hear::Welcome(_)) | None => {}
+            Some(ReplicaMessage::Welcome(_)) | None => {}
         }
         Ok(())
     }
 
-    fn check_silence(&self) -> Result<(), SessionError> {
-        if self.last_heard.elapsed() > self.silence_limit {
-            return Err(SessionError::Silent(self.silence_limit));
+    fn check_silence(&self) -> Result<(), ReplicaSessionError> {
+        if self.last_received_at.elapsed() > self.silence_limit {
+            return Err(ReplicaSessionError::Silent(self.silence_limit));
         }
-        if !self.answers.is_empty() && self.last_said.elapsed() > self.silence_limit {
-            return Err(SessionError::Stuck(self.silence_limit));
+        if !self.replies.is_empty() && self.last_sent_at.elapsed() > self.silence_limit {
+            return Err(ReplicaSessionError::NotReading(self.silence_limit));
         }
         Ok(())
     }
 
     fn queue_heartbeat(&mut self) {
-        // One that could not be sent yet is proof enough.
-        let waits = self.answers.iter().any(|say| matches!(say, Say::Heartbeat(_)));
+        // A heartbeat that is still queued is enough.
+        let waits = self.replies.iter().any(|say| matches!(say, AgentMessage::Heartbeat(_)));
         if !waits {
-            let heartbeat = self.desk.heartbeat();
-            self.answers.push_back(Say::Heartbeat(heartbeat));
+            let heartbeat = self.coordinator.build_heartbeat();
+            self.replies.push_back(AgentMessage::Heartbeat(heartbeat));
         }
     }
 
     /// Ends the agent's half and lets the replica end the other.
-    async fn say_goodbye(self) {
-        let Self { said, mut heard, .. } = self;
-        drop(said);
-        let ended = async { while let Some(Ok(_)) = heard.next().await {} };
+    async fn close_gracefully(self) {
+        let Self { outgoing, mut incoming, .. } = self;
+        drop(outgoing);
+        let ended = async { while let Some(Ok(_)) = incoming.next().await {} };
         // Nothing is lost if the replica is slow about it.
-        let _ = timeout(GOODBYE_LIMIT, ended).await;
+        let _ = timeout(GOODBYE_TIMEOUT, ended).await;
     }
 }
 
-type Greeting = (mpsc::Sender<WorkRequest>, Heard, Welcome);
+type GreetedStream = (mpsc::Sender<WorkRequest>, ReplicaMessageStream, Welcome);
 
-async fn greet<F>(hello: Hello, open: impl FnOnce(Said) -> F) -> Result<Greeting, SessionError>
+async fn exchange_greetings<F>(
+    hello: Hello,
+    open: impl FnOnce(AgentMessageStream) -> F,
+) -> Result<GreetedStream, ReplicaSessionError>
 where
-    F: Future<Output = Result<Heard, Status>>,
+    F: Future<Output = Result<ReplicaMessageStream, Status>>,
 {
-    let (said, requests) = mpsc::channel(OUTBOX);
-    let hello = WorkRequest { message: Some(Say::Hello(hello)) };
-    said.send(hello).await.map_err(|_| SessionError::Ended)?;
-    let mut heard = open(ReceiverStream::new(requests)).await?;
-    match heard.next().await.ok_or(SessionError::Ended)??.message {
-        Some(Hear::Welcome(welcome)) => Ok((said, heard, welcome)),
-        _ => Err(SessionError::Unwelcome),
+    let (outgoing, requests) = mpsc::channel(OUTGOING_QUEUE_MESSAGES);
+    let hello = WorkRequest { message: Some(AgentMessage::Hello(hello)) };
+    outgoing.send(hello).await.map_err(|_| ReplicaSessionError::Ended)?;
+    let mut incoming = open(ReceiverStream::new(requests)).await?;
+    match incoming.next().await.ok_or(ReplicaSessionError::Ended)??.message {
+        Some(ReplicaMessage::Welcome(welcome)) => Ok((outgoing, incoming, welcome)),
+        _ => Err(ReplicaSessionError::NoWelcome),
     }
 }
 
-fn bounded(asked: Option<prost_types::Duration>, otherwise: Duration) -> Duration {
+fn interval_or_default(asked: Option<prost_types::Duration>, otherwise: Duration) -> Duration {
     asked
         .and_then(|duration| Duration::try_from(duration).ok())
         .unwrap_or(otherwise)
-        .clamp(MIN_INTERVAL, MAX_INTERVAL)
+        .clamp(MIN_AGREED_INTERVAL, MAX_AGREED_INTERVAL)
 }

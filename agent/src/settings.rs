@@ -1,8 +1,7 @@
-//! The command line and environment of the agent's program.
+//! The settings of the `postrider-agent` program: flags and environment variables.
 //!
-//! Fed by whoever starts it; feeds `main`. Guarantees that everything is parsed
-//! and every file read before a connection is made, and that a mistake is told
-//! in the words of the flag that has it.
+//! Everything is parsed and every file is read before a connection is made. An error
+//! names the setting and where it was given.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -14,10 +13,10 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
-use crate::config::{AgentConfig, ControlPlane, Identity, unique_agent_id};
+use crate::config::{AgentConfig, ClientCertificate, ControlPlaneEndpoint, unique_agent_id};
 use crate::listen::{ListenAddress, host_name};
 use crate::receiver_trust::read_extra_ca;
-use crate::resolve::{LookupLimits, LookupWay};
+use crate::resolve::{LookupBackend, LookupLimits};
 use crate::telemetry;
 
 const DNS_PORT: u16 = 53;
@@ -26,9 +25,8 @@ const DNS_PORT: u16 = 53;
 #[derive(Debug, Parser)]
 #[command(name = "postrider-agent", version)]
 pub struct Settings {
-    /// Where the control plane is, https://host:port; may be given several
-    /// times. Every address of each name gets a work stream. http:// is
-    /// permitted to loopback hosts.
+    /// The control plane, https://host:port; may be repeated. Each address of each name gets
+    /// a work stream. http:// is permitted for loopback hosts only.
     #[arg(long, required = true, value_delimiter = ',', env = "POSTRIDER_AGENT_CONTROL_PLANE")]
     control_plane: Vec<String>,
 
@@ -50,15 +48,15 @@ pub struct Settings {
     #[arg(long, requires = "tls_cert", env = "POSTRIDER_AGENT_TLS_KEY")]
     tls_key: Option<PathBuf>,
 
-    /// Roots to check the control plane with, PEM [default: the platform's].
+    /// Root certificates for the control plane, PEM [default: the platform's].
     #[arg(long, env = "POSTRIDER_AGENT_TLS_CA")]
     tls_ca: Option<PathBuf>,
 
-    /// Attempts in flight at most.
+    /// Maximum number of attempts in flight.
     #[arg(long, default_value_t = 512, env = "POSTRIDER_AGENT_MAX_IN_FLIGHT")]
     max_in_flight: u32,
 
-    /// Payload bytes of attempts in flight at most.
+    /// Maximum payload bytes of all attempts in flight.
     #[arg(
         long,
         default_value_t = 64 * 1024 * 1024,
@@ -66,27 +64,27 @@ pub struct Settings {
     )]
     max_payload_bytes: u64,
 
-    /// Subscriptions remembered at most; what is forgotten is sent again.
+    /// Maximum number of cached subscriptions. The control plane sends evicted ones again.
     #[arg(long, default_value_t = 100_000, env = "POSTRIDER_AGENT_MAX_SUBSCRIPTIONS")]
     max_subscriptions: usize,
 
-    /// HTTP/1.1 connections to one receiver at most.
+    /// Maximum number of HTTP/1.1 connections to one origin.
     #[arg(long, default_value_t = 256, env = "POSTRIDER_AGENT_CONNECTIONS_PER_HOST")]
     connections_per_host: usize,
 
-    /// HTTP/1.1 connections that one subscription uses at once at most.
+    /// Maximum number of HTTP/1.1 connections that one subscription uses at a time.
     #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_CONNECTIONS_PER_SUBSCRIPTION")]
     connections_per_subscription: usize,
 
-    /// Connections to all receivers at most.
+    /// Maximum number of connections to all receivers.
     #[arg(long, default_value_t = 4_096, env = "POSTRIDER_AGENT_MAX_CONNECTIONS")]
     max_connections: usize,
 
-    /// An unused connection is closed after so many seconds.
+    /// An idle connection is closed after this many seconds.
     #[arg(long, default_value_t = 30, env = "POSTRIDER_AGENT_IDLE_TIMEOUT_SECONDS")]
     idle_timeout_seconds: u64,
 
-    /// Making a connection may take so many milliseconds.
+    /// Time limit for making a connection, in milliseconds.
     #[arg(long, default_value_t = 10_000, env = "POSTRIDER_AGENT_CONNECT_TIMEOUT_MS")]
     connect_timeout_ms: u64,
 
@@ -106,38 +104,36 @@ pub struct Settings {
     )]
     name_server: Vec<SocketAddr>,
 
-    /// Looking a name up may take so many milliseconds.
+    /// Time limit for a DNS lookup, in milliseconds.
     #[arg(long, default_value_t = 5_000, env = "POSTRIDER_AGENT_LOOKUP_TIMEOUT_MS")]
     lookup_timeout_ms: u64,
 
-    /// Names of receivers that are looked up at once at most.
+    /// Maximum number of concurrent DNS lookups.
     #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_MAX_LOOKUPS")]
     max_lookups: usize,
 
-    /// Of these, for the subscriptions of one tenant.
+    /// Maximum number of concurrent DNS lookups for one tenant.
     #[arg(long, default_value_t = 8, env = "POSTRIDER_AGENT_MAX_LOOKUPS_PER_TENANT")]
     max_lookups_per_tenant: usize,
 
-    /// A receiver's addresses are kept for their time to live, and for so many
-    /// seconds at most.
+    /// Upper limit for the time to live of a receiver's addresses, in seconds.
     #[arg(long, default_value_t = 300, env = "POSTRIDER_AGENT_KEEP_ADDRESSES_SECONDS")]
     keep_addresses_seconds: u32,
 
-    /// For so many seconds after that they are used while name servers fail.
+    /// How long expired addresses are still used while name servers fail, in seconds.
     #[arg(long, default_value_t = 3_600, env = "POSTRIDER_AGENT_KEEP_OLD_ADDRESSES_SECONDS")]
     keep_old_addresses_seconds: u32,
 
-    /// A subnet that may be POSTed to although it is private or loopback; may be
-    /// given several times.
+    /// A private or loopback subnet that POSTs may go to; may be repeated.
     #[arg(long, value_delimiter = ',', env = "POSTRIDER_AGENT_ALLOW_SUBNET")]
     allow_subnet: Vec<IpNet>,
 
-    /// Roots to check receivers with, beside the platform's, PEM; may be given
-    /// several times.
+    /// Additional root certificates for receivers, or a receiver's own self-signed one, PEM;
+    /// may be repeated.
     #[arg(long, value_delimiter = ',', env = "POSTRIDER_AGENT_EXTRA_CA")]
     extra_ca: Vec<PathBuf>,
 
-    /// Bytes of a response's body that are read at most.
+    /// Maximum bytes of a response body that are read.
     #[arg(
         long,
         default_value_t = 64 * 1024,
@@ -153,20 +149,19 @@ pub struct Settings {
     #[arg(long, default_value_t = 4096, env = "POSTRIDER_AGENT_RESPONSE_HEADERS_BYTES")]
     response_headers_bytes: usize,
 
-    /// Where Prometheus may ask for /metrics, host:port.
+    /// Address of the Prometheus endpoint (/metrics), host:port. Empty: none.
     #[arg(long, env = "POSTRIDER_AGENT_METRICS_ADDRESS")]
     metrics_address: Option<ListenAddress>,
 
-    /// Stopping may take so many seconds.
+    /// Time limit for stopping, in seconds.
     #[arg(long, default_value_t = 30, env = "POSTRIDER_AGENT_DRAIN_TIMEOUT_SECONDS")]
     drain_timeout_seconds: u64,
 
-    /// Threads that do the work [default: 1 on one or two cores, else one less
-    /// than there are].
+    /// Worker threads [default: the number of cores minus one, at least 1].
     #[arg(long, env = "POSTRIDER_AGENT_THREADS")]
     threads: Option<usize>,
 
-    /// One JSON object for each line of the log.
+    /// Write the log as one JSON object per line.
     #[arg(long, env = "POSTRIDER_AGENT_LOG_JSON")]
     log_json: bool,
 
@@ -178,20 +173,20 @@ pub struct Settings {
 impl Settings {
     /// Reads the files and checks everything.
     pub fn config(&self) -> anyhow::Result<AgentConfig> {
-        let mut planes = self
+        let mut control_planes = self
             .control_plane
             .iter()
-            .map(|text| ControlPlane::parse(text))
+            .map(|text| ControlPlaneEndpoint::parse(text))
             .collect::<anyhow::Result<Vec<_>>>()
             .context("--control-plane")?
             .into_iter();
-        let first = planes.next().context("--control-plane is missing")?;
+        let first = control_planes.next().context("--control-plane is missing")?;
         let id = self.id.clone().unwrap_or_else(|| unique_agent_id(&host_name()));
         let mut config = AgentConfig::new(first, self.region.clone(), id);
-        config.control_planes.extend(planes);
+        config.control_planes.extend(control_planes);
         config.tls.ca_pem = self.tls_ca.as_deref().map(read).transpose()?;
         if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            config.tls.identity = Some(Identity {
+            config.tls.identity = Some(ClientCertificate {
                 certificate_pem: read(certificate)?,
                 key_pem: Zeroizing::new(read(key)?),
             });
@@ -199,18 +194,18 @@ impl Settings {
         config.max_in_flight = self.max_in_flight;
         config.max_payload_bytes = self.max_payload_bytes;
         config.max_subscriptions = self.max_subscriptions;
-        config.connections.per_host = self.connections_per_host;
+        config.connections.per_origin = self.connections_per_host;
         config.connections.per_subscription = self.connections_per_subscription;
         config.connections.total = self.max_connections;
-        config.connections.idle = Duration::from_secs(self.idle_timeout_seconds);
+        config.connections.idle_timeout = Duration::from_secs(self.idle_timeout_seconds);
         config.connect_timeout = Duration::from_millis(self.connect_timeout_ms);
-        config.lookup_way = self.lookup_way()?;
+        config.lookup_backend = self.lookup_backend()?;
         config.lookups = LookupLimits {
             total: self.max_lookups,
             per_tenant: self.max_lookups_per_tenant,
-            longest: Duration::from_millis(self.lookup_timeout_ms),
-            keep: Duration::from_secs(self.keep_addresses_seconds.into()),
-            keep_old: Duration::from_secs(self.keep_old_addresses_seconds.into()),
+            timeout: Duration::from_millis(self.lookup_timeout_ms),
+            max_ttl: Duration::from_secs(self.keep_addresses_seconds.into()),
+            max_stale: Duration::from_secs(self.keep_old_addresses_seconds.into()),
         };
         config.allow_subnets.clone_from(&self.allow_subnet);
         config.extra_ca_pem =
@@ -224,20 +219,20 @@ impl Settings {
         Ok(config)
     }
 
-    fn lookup_way(&self) -> anyhow::Result<LookupWay> {
+    fn lookup_backend(&self) -> anyhow::Result<LookupBackend> {
         match self.resolver {
-            ResolverKind::NameServers => Ok(LookupWay::name_servers(self.name_server.clone())),
+            ResolverKind::NameServers => Ok(LookupBackend::name_servers(self.name_server.clone())),
             ResolverKind::System => {
                 let asked = self.name_server.is_empty();
-                ensure!(asked, "--name-server has no effect with --resolver system");
-                Ok(LookupWay::System)
+                ensure!(asked, "--name-server cannot be combined with --resolver system");
+                Ok(LookupBackend::System)
             }
         }
     }
 
     /// How the process is watched.
-    pub fn telemetry(&self) -> telemetry::Options {
-        telemetry::Options {
+    pub fn telemetry(&self) -> telemetry::TelemetryOptions {
+        telemetry::TelemetryOptions {
             json: self.log_json,
             otlp_endpoint: self.otlp_endpoint.clone(),
             quiet: false,
@@ -300,7 +295,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_before_anything_opens() {
-        let plane = ["--control-plane", "https://one.example"];
+        let control_plane = ["--control-plane", "https://one.example"];
         for (wrong, words) in [
             (&["--control-plane", "http://one.example"][..], "loopback"),
             (&["--tls-ca", "/no/such/file"], "/no/such/file"),
@@ -313,7 +308,7 @@ mod tests {
             (&["--resolver", "system", "--name-server", "::1"], "--name-server"),
             (&["--allow-subnet", "127.0.0.0/99"], "--allow-subnet"),
         ] {
-            let arguments: Vec<_> = plane.iter().chain(wrong).copied().collect();
+            let arguments: Vec<_> = control_plane.iter().chain(wrong).copied().collect();
             let error = format!("{:#}", parse(&arguments).unwrap_err());
             assert!(error.contains(words), "{error}");
         }

@@ -1,12 +1,9 @@
-//! Signatures of a POST, made at the moment it is sent.
+//! Signs a POST at the moment it is sent.
 //!
-//! Fed by `subscriptions` with the schemes and keys of an update and by
-//! `request` with what to sign; feeds `request` the header lines that prove it.
-//! Guarantees that a POST is unsigned only where the update says so, that every
-//! scheme of the update signs or the POST is not made, and that what is signed is
-//! exactly what is sent. Everything that can be wrong with a scheme is found
-//! when the update arrives, everything that a key can prepare is prepared then;
-//! keys are wiped when they are dropped and are never printed.
+//! A POST is unsigned only if the settings say so. Every scheme signs, or the POST is
+//! not sent. What is signed is exactly what is sent. Mistakes in a scheme are found
+//! when the settings arrive, and keys are prepared then. Keys are wiped when dropped
+//! and never printed.
 
 mod hmac;
 mod keys;
@@ -23,55 +20,59 @@ use ed25519_dalek::SigningKey;
 use http::header::InvalidHeaderValue;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use postrider_proto::agent::v1 as wire;
-use postrider_proto::agent::v1::signer::Scheme as WireScheme;
+use postrider_proto::agent::v1::signer::Scheme;
 use thiserror::Error;
 
-use self::hmac::Hmac;
-use self::keys::Keys;
+use self::hmac::HmacSigner;
+use self::keys::SigningKeys;
 use self::mac::MacKey;
-use self::static_secret::StaticSecret;
-use self::stripe::Stripe;
+use self::static_secret::StaticSecretSigner;
+use self::stripe::StripeSigner;
 use crate::headers::{self, WEBHOOK_SIGNATURE};
 
 /// The control plane permits far fewer; more would not fit into a request.
 const MAX_SCHEMES: usize = 16;
-const MAX_KEYS: usize = 64;
+const MAX_KEYS_PER_SCHEME: usize = 64;
 
 /// Why a POST cannot be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SigningError {
     /// A POST is never sent unsigned by mistake.
     #[error("the subscription has no signing key")]
-    Missing,
+    NoKey,
     /// Each may become a header line.
-    #[error("there are more than {MAX_SCHEMES} signature schemes or {MAX_KEYS} keys of one")]
-    TooMany,
+    #[error(
+        "more than {MAX_SCHEMES} signature schemes, or more than {MAX_KEYS_PER_SCHEME} keys for one scheme"
+    )]
+    TooManyKeys,
     /// A key without bytes proves nothing.
     #[error("a signing key is empty")]
-    Empty,
+    EmptyKey,
     /// The update that would have brought new ones did not come.
     #[error("every signing key of a signature scheme has expired")]
-    Expired,
+    AllKeysExpired,
     /// The control plane is newer than the agent.
-    #[error("a signature scheme is not known to this agent")]
+    #[error(
+        "this agent does not support one of the signature schemes; it may be older than the control plane"
+    )]
     UnknownScheme,
     /// The key of another scheme.
-    #[error("an ed25519 signing key is not 32 bytes")]
-    Seed,
+    #[error("an ed25519 signing key must have 32 bytes")]
+    InvalidSeed,
     /// The library's word; it gives no reason.
     #[error("an ed25519 signature could not be made")]
-    Ed25519,
+    Ed25519Failed,
     /// Not a token, or a name that means something else.
-    #[error("the signature header's name {0:?} is not permitted")]
+    #[error("{0:?} is not permitted as a signature header's name")]
     HeaderName(String),
     /// With a line break, for instance. What it is may be secret.
-    #[error("what is to stand in the signature header {0} is not permitted there")]
+    #[error("the signature for the header {0} is not a valid header value")]
     HeaderValue(HeaderName),
 }
 
 /// What one POST's signatures are made over.
 #[derive(Debug, Clone, Copy)]
-pub struct Message<'a> {
+pub struct SignedContent<'a> {
     /// The event's id, as `webhook-id` has it.
     pub webhook_id: &'a str,
     /// The moment of the POST, in decimal seconds since the Unix epoch.
@@ -82,42 +83,42 @@ pub struct Message<'a> {
 
 /// The signature schemes of one subscription, with their keys; none only where
 /// webhooks go out unsigned on purpose.
-pub struct Signers(Vec<Scheme>);
+pub struct SignerSet(Vec<SigningScheme>);
 
-enum Scheme {
-    StandardV1(Keys<MacKey>),
-    StandardV1a(Keys<SigningKey>),
-    Stripe(Stripe),
-    Hmac(Hmac),
-    StaticSecret(StaticSecret),
+enum SigningScheme {
+    StandardV1(SigningKeys<MacKey>),
+    StandardV1a(SigningKeys<SigningKey>),
+    Stripe(StripeSigner),
+    Hmac(HmacSigner),
+    StaticSecret(StaticSecretSigner),
 }
 
-impl fmt::Debug for Signers {
+impl fmt::Debug for SignerSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signers({})", self.0.len())
     }
 }
 
-impl Signers {
+impl SignerSet {
     /// Takes the schemes of an update that arrived at `now`.
     pub fn from_wire(
         update: &wire::SubscriptionUpdate,
         now: Instant,
     ) -> Result<Self, SigningError> {
         if update.signers.is_empty() && !update.unsigned {
-            return Err(SigningError::Missing);
+            return Err(SigningError::NoKey);
         }
         if update.signers.len() > MAX_SCHEMES {
-            return Err(SigningError::TooMany);
+            return Err(SigningError::TooManyKeys);
         }
         let mut schemes = update
             .signers
             .iter()
-            .map(|signer| Scheme::from_wire(signer, now))
+            .map(|signer| SigningScheme::from_wire(signer, now))
             .collect::<Result<Vec<_>, _>>()?;
         // In the header that they share, v1 stands where receivers that know of
         // nothing else look first. The order of the others stays.
-        schemes.sort_by_key(|scheme| matches!(scheme, Scheme::StandardV1a(_)));
+        schemes.sort_by_key(|scheme| matches!(scheme, SigningScheme::StandardV1a(_)));
         Ok(Self(schemes))
     }
 
@@ -125,17 +126,21 @@ impl Signers {
     pub fn sign(
         &self,
         now: Instant,
-        message: Message<'_>,
+        message: SignedContent<'_>,
         headers: &mut HeaderMap,
     ) -> Result<(), SigningError> {
         let mut standard = String::new();
         for scheme in &self.0 {
             match scheme {
-                Scheme::StandardV1(keys) => standard::v1(keys, now, message, &mut standard)?,
-                Scheme::StandardV1a(keys) => standard::v1a(keys, now, message, &mut standard)?,
-                Scheme::Stripe(stripe) => stripe.sign(now, message, headers)?,
-                Scheme::Hmac(hmac) => hmac.sign(now, message, headers)?,
-                Scheme::StaticSecret(secret) => secret.send(now, headers)?,
+                SigningScheme::StandardV1(keys) => {
+                    standard::append_v1(keys, now, message, &mut standard)?
+                }
+                SigningScheme::StandardV1a(keys) => {
+                    standard::append_v1a(keys, now, message, &mut standard)?
+                }
+                SigningScheme::Stripe(stripe) => stripe.sign(now, message, headers)?,
+                SigningScheme::Hmac(hmac) => hmac.sign(now, message, headers)?,
+                SigningScheme::StaticSecret(secret) => secret.append_headers(now, headers)?,
             }
         }
         if !standard.is_empty() {
@@ -145,30 +150,32 @@ impl Signers {
     }
 
     /// Whether a scheme writes this header.
-    pub fn writes(&self, name: &HeaderName) -> bool {
+    pub fn writes_header(&self, name: &HeaderName) -> bool {
         self.0.iter().any(|scheme| match scheme {
-            Scheme::StandardV1(_) | Scheme::StandardV1a(_) => *name == WEBHOOK_SIGNATURE,
-            Scheme::Stripe(stripe) => stripe.writes(name),
-            Scheme::Hmac(hmac) => hmac.writes(name),
-            Scheme::StaticSecret(secret) => secret.writes(name),
+            SigningScheme::StandardV1(_) | SigningScheme::StandardV1a(_) => {
+                *name == WEBHOOK_SIGNATURE
+            }
+            SigningScheme::Stripe(stripe) => stripe.writes_header(name),
+            SigningScheme::Hmac(hmac) => hmac.writes_header(name),
+            SigningScheme::StaticSecret(secret) => secret.writes_header(name),
         })
     }
 }
 
-impl Scheme {
+impl SigningScheme {
     fn from_wire(signer: &wire::Signer, now: Instant) -> Result<Self, SigningError> {
         let keys = &signer.keys;
         match signer.scheme.as_ref().ok_or(SigningError::UnknownScheme)? {
-            WireScheme::StandardWebhooksV1(_) => {
-                Keys::from_wire(keys, now, MacKey::sha256).map(Self::StandardV1)
+            Scheme::StandardWebhooksV1(_) => {
+                SigningKeys::from_wire(keys, now, MacKey::sha256).map(Self::StandardV1)
             }
-            WireScheme::StandardWebhooksV1a(_) => {
-                Keys::from_wire(keys, now, standard::signing_key).map(Self::StandardV1a)
+            Scheme::StandardWebhooksV1a(_) => {
+                SigningKeys::from_wire(keys, now, standard::signing_key).map(Self::StandardV1a)
             }
-            WireScheme::Stripe(scheme) => Stripe::from_wire(scheme, keys, now).map(Self::Stripe),
-            WireScheme::Hmac(scheme) => Hmac::from_wire(scheme, keys, now).map(Self::Hmac),
-            WireScheme::StaticSecret(scheme) => {
-                StaticSecret::from_wire(scheme, keys, now).map(Self::StaticSecret)
+            Scheme::Stripe(scheme) => StripeSigner::from_wire(scheme, keys, now).map(Self::Stripe),
+            Scheme::Hmac(scheme) => HmacSigner::from_wire(scheme, keys, now).map(Self::Hmac),
+            Scheme::StaticSecret(scheme) => {
+                StaticSecretSigner::from_wire(scheme, keys, now).map(Self::StaticSecret)
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Settings of subscriptions, as far as a POST needs them.
+//! The settings of subscriptions that an attempt needs.
 //!
-//! Fed by every session with updates; feeds `attempt`. Guarantees that the
-//! highest version wins on whichever stream it came (rule 12: what already
-//! waits in the agent uses the newest settings that it holds) and that memory
-//! is bounded: the settings used longest ago are dropped first, and an
-//! assignment that needs them is returned, upon which they are sent again.
+//! The highest version wins, whichever stream it came on (invariant
+//! `answered-change-in-force`): an attempt that already waits uses the newest settings
+//! that the agent has.
+//! Memory is bounded: the least recently used are evicted first; an assignment that
+//! needs evicted settings is returned, and the control plane sends them again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,33 +16,33 @@ use postrider_proto::agent::v1::{self as wire, Envelope};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::headers::{self, HeaderError};
-use crate::signing::{Signers, SigningError};
-use crate::target::{Target, TargetError};
+use crate::headers::{self, CustomHeaderError};
+use crate::signing::{SignerSet, SigningError};
+use crate::target::{TargetError, WebhookTarget};
 
-/// Shorter deadlines than this are a mistake of the sender's.
-const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+/// Shorter request timeouts are treated as a mistake.
+const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(1);
 /// No attempt may hold its credit longer than this.
-const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// One version of a subscription's settings, ready to use.
 #[derive(Debug)]
-pub struct Settings {
+pub struct SubscriptionSettings {
     /// Grows with every change.
     pub version: u64,
     /// The attempt's whole deadline.
     pub timeout: Duration,
     /// Where and with what to POST, or why that cannot be done.
-    pub usable: Result<Usable, Unusable>,
+    pub template: Result<RequestTemplate, TemplateError>,
 }
 
 /// Settings that a request can be built from.
 #[derive(Debug)]
-pub struct Usable {
+pub struct RequestTemplate {
     /// Where to POST.
-    pub target: Target,
+    pub target: WebhookTarget,
     /// How to sign.
-    pub signers: Signers,
+    pub signers: SignerSet,
     /// What is around the payload.
     pub envelope: Envelope,
     /// Whether whitespace that means nothing is taken out of JSON.
@@ -55,76 +55,79 @@ pub struct Usable {
 
 /// Why no request can be built from settings.
 #[derive(Debug, Error)]
-pub enum Unusable {
+pub enum TemplateError {
     #[error(transparent)]
-    Target(#[from] TargetError),
+    WebhookTarget(#[from] TargetError),
     #[error(transparent)]
     Signing(#[from] SigningError),
     #[error(transparent)]
-    Header(#[from] HeaderError),
+    Header(#[from] CustomHeaderError),
     /// The control plane is newer than the agent.
-    #[error("the envelope is not known to this agent")]
+    #[error("this agent does not support the envelope; it may be older than the control plane")]
     Envelope,
 }
 
-impl Usable {
+impl RequestTemplate {
     /// Takes the settings of an update that arrived at `now`.
-    pub fn from_wire(update: &wire::SubscriptionUpdate, now: Instant) -> Result<Self, Unusable> {
-        let target = Target::parse(&update.url, update.allow_insecure_url)?;
-        let signers = Signers::from_wire(update, now)?;
-        let headers = headers::custom(&update.headers, &signers)?;
-        let envelope = Envelope::try_from(update.envelope).map_err(|_| Unusable::Envelope)?;
+    pub fn from_wire(
+        update: &wire::SubscriptionUpdate,
+        now: Instant,
+    ) -> Result<Self, TemplateError> {
+        let target = WebhookTarget::parse(&update.url, update.allow_insecure_url)?;
+        let signers = SignerSet::from_wire(update, now)?;
+        let headers = headers::parse_custom_headers(&update.headers, &signers)?;
+        let envelope = Envelope::try_from(update.envelope).map_err(|_| TemplateError::Envelope)?;
         let compact_json = update.compact_json;
         let http1_only = update.http1_only;
         Ok(Self { target, signers, envelope, compact_json, headers, http1_only })
     }
 }
 
-impl Settings {
+impl SubscriptionSettings {
     fn from_wire(update: &wire::SubscriptionUpdate) -> Self {
         let timeout = update
             .request_timeout
             .and_then(|timeout| Duration::try_from(timeout).ok())
-            .unwrap_or(MIN_TIMEOUT)
-            .clamp(MIN_TIMEOUT, MAX_TIMEOUT);
-        let usable = Usable::from_wire(update, Instant::now());
-        Self { version: update.version, timeout, usable }
+            .unwrap_or(MIN_REQUEST_TIMEOUT)
+            .clamp(MIN_REQUEST_TIMEOUT, MAX_REQUEST_TIMEOUT);
+        let template = RequestTemplate::from_wire(update, Instant::now());
+        Self { version: update.version, timeout, template }
     }
 }
 
-/// One attempt's leave to use a connection, for as long as it is held.
-pub type Turn = OwnedSemaphorePermit;
+/// Permits one attempt of a subscription to use a connection.
+pub type SubscriptionPermit = OwnedSemaphorePermit;
 
-/// The place of one subscription's newest settings; an attempt holds it and
-/// reads it again at the moment of the POST.
+/// One subscription's newest settings. An attempt keeps the handle and reads the settings
+/// again when it sends.
 #[derive(Debug)]
-pub struct Subscription {
+pub struct CachedSubscription {
     tenant: Arc<str>,
-    newest: RwLock<Arc<Settings>>,
+    newest: RwLock<Arc<SubscriptionSettings>>,
     last_used: AtomicU64,
     connections: Arc<Semaphore>,
 }
 
-impl Subscription {
+impl CachedSubscription {
     /// Whose it is.
     pub fn tenant(&self) -> &str {
         &self.tenant
     }
 
     /// The newest settings that the agent holds.
-    pub fn newest(&self) -> Arc<Settings> {
+    pub fn newest_settings(&self) -> Arc<SubscriptionSettings> {
         let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&newest)
     }
 
-    /// Leave to use one of the connections that the subscription may have at once:
-    /// one that hangs must leave some to the others of its receiver. `None` never
-    /// comes.
-    pub async fn turn(&self) -> Option<Turn> {
+    /// Waits for one of the subscription's connection permits. The limit keeps a
+    /// subscription that hangs from using all connections to its receiver. `None` never
+    /// happens: the semaphore is not closed.
+    pub async fn acquire_permit(&self) -> Option<SubscriptionPermit> {
         Arc::clone(&self.connections).acquire_owned().await.ok()
     }
 
-    fn replace(&self, settings: Settings) {
+    fn replace_if_newer(&self, settings: SubscriptionSettings) {
         let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
         if settings.version > newest.version {
             *newest = Arc::new(settings);
@@ -134,15 +137,15 @@ impl Subscription {
 
 /// All subscriptions that the agent knows.
 #[derive(Debug)]
-pub struct Subscriptions {
-    by_id: HashMap<String, Arc<Subscription>>,
+pub struct SubscriptionCache {
+    by_id: HashMap<String, Arc<CachedSubscription>>,
     limit: usize,
     /// Of each.
     connections: usize,
     uses: u64,
 }
 
-impl Subscriptions {
+impl SubscriptionCache {
     /// Remembers at most `limit` subscriptions, each with so many HTTP/1.1
     /// connections at once.
     pub fn new(limit: usize, connections: usize) -> Self {
@@ -151,18 +154,18 @@ impl Subscriptions {
 
     /// Takes an update, unless what is held is as new.
     pub fn update(&mut self, update: &wire::SubscriptionUpdate) {
-        let settings = Settings::from_wire(update);
+        let settings = SubscriptionSettings::from_wire(update);
         self.uses += 1;
         let key = key(&update.tenant, &update.subscription);
         if let Some(held) = self.by_id.get(&key) {
             held.last_used.store(self.uses, Ordering::Relaxed);
-            held.replace(settings);
+            held.replace_if_newer(settings);
             return;
         }
         if self.by_id.len() >= self.limit {
-            self.forget_oldest();
+            self.evict_least_recently_used();
         }
-        let subscription = Subscription {
+        let subscription = CachedSubscription {
             tenant: update.tenant.as_str().into(),
             newest: RwLock::new(Arc::new(settings)),
             last_used: AtomicU64::new(self.uses),
@@ -172,20 +175,20 @@ impl Subscriptions {
     }
 
     /// The subscription, when its settings are at least as new as `version`.
-    pub fn get(
+    pub fn get_at_version(
         &mut self,
         tenant: &str,
         subscription: &str,
         version: u64,
-    ) -> Option<Arc<Subscription>> {
+    ) -> Option<Arc<CachedSubscription>> {
         let held = self.by_id.get(&key(tenant, subscription))?;
         self.uses += 1;
         held.last_used.store(self.uses, Ordering::Relaxed);
-        (held.newest().version >= version).then(|| Arc::clone(held))
+        (held.newest_settings().version >= version).then(|| Arc::clone(held))
     }
 
     /// An eighth at once, so that the scan is paid for by many insertions.
-    fn forget_oldest(&mut self) {
+    fn evict_least_recently_used(&mut self) {
         let mut uses: Vec<u64> =
             self.by_id.values().map(|held| held.last_used.load(Ordering::Relaxed)).collect();
         uses.sort_unstable();
@@ -225,36 +228,36 @@ mod tests {
 
     #[test]
     fn the_highest_version_wins_in_any_order() {
-        let mut subscriptions = Subscriptions::new(10, 64);
+        let mut subscriptions = SubscriptionCache::new(10, 64);
         subscriptions.update(&update("s", 2, "https://two.example/"));
         subscriptions.update(&update("s", 3, "https://three.example/"));
         subscriptions.update(&update("s", 1, "https://one.example/"));
-        let held = subscriptions.get("acme", "s", 3).unwrap();
-        assert_eq!(held.newest().version, 3);
-        assert!(subscriptions.get("acme", "s", 4).is_none());
-        assert!(subscriptions.get("other", "s", 1).is_none());
+        let held = subscriptions.get_at_version("acme", "s", 3).unwrap();
+        assert_eq!(held.newest_settings().version, 3);
+        assert!(subscriptions.get_at_version("acme", "s", 4).is_none());
+        assert!(subscriptions.get_at_version("other", "s", 1).is_none());
     }
 
     #[test]
     fn a_held_subscription_shows_later_updates() {
-        let mut subscriptions = Subscriptions::new(10, 64);
+        let mut subscriptions = SubscriptionCache::new(10, 64);
         subscriptions.update(&update("s", 1, "https://one.example/"));
-        let held = subscriptions.get("acme", "s", 1).unwrap();
+        let held = subscriptions.get_at_version("acme", "s", 1).unwrap();
         subscriptions.update(&update("s", 2, "https://two.example/"));
-        assert_eq!(held.newest().version, 2);
+        assert_eq!(held.newest_settings().version, 2);
     }
 
     #[test]
     fn the_least_recently_used_are_forgotten_first() {
-        let mut subscriptions = Subscriptions::new(8, 64);
+        let mut subscriptions = SubscriptionCache::new(8, 64);
         for number in 0..8 {
             subscriptions.update(&update(&number.to_string(), 1, "https://x.example/"));
         }
-        assert!(subscriptions.get("acme", "0", 1).is_some());
+        assert!(subscriptions.get_at_version("acme", "0", 1).is_some());
         subscriptions.update(&update("new", 1, "https://x.example/"));
-        assert!(subscriptions.get("acme", "0", 1).is_some());
-        assert!(subscriptions.get("acme", "new", 1).is_some());
-        assert!(subscriptions.get("acme", "1", 1).is_none());
+        assert!(subscriptions.get_at_version("acme", "0", 1).is_some());
+        assert!(subscriptions.get_at_version("acme", "new", 1).is_some());
+        assert!(subscriptions.get_at_version("acme", "1", 1).is_none());
         assert!(subscriptions.by_id.len() <= 8);
     }
 
@@ -271,10 +274,10 @@ mod tests {
             (wire::SubscriptionUpdate { envelope: 99, ..fine.clone() }, "envelope"),
             (wire::SubscriptionUpdate { headers: vec![header("host")], ..fine.clone() }, "host"),
         ] {
-            let mut subscriptions = Subscriptions::new(8, 64);
+            let mut subscriptions = SubscriptionCache::new(8, 64);
             subscriptions.update(&wrong);
-            let settings = subscriptions.get("acme", "s", 1).unwrap().newest();
-            let error = settings.usable.as_ref().unwrap_err().to_string();
+            let settings = subscriptions.get_at_version("acme", "s", 1).unwrap().newest_settings();
+            let error = settings.template.as_ref().unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
     }

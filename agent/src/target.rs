@@ -1,10 +1,8 @@
-//! Where a subscription's POSTs go, taken apart once for many requests.
+//! A subscription's URL, parsed once for many requests.
 //!
-//! Fed by `subscriptions` with a URL; feeds `client` the origin to connect to
-//! and `request` the forms that each HTTP version wants. Guarantees that an
-//! origin is https (or http where that was permitted). The URL is checked as it was
-//! when it was set (`postrider_proto::webhook_url`): what was let in there has a
-//! target here.
+//! An origin is https, or http if that was permitted. The URL is checked by the same
+//! function as when it was set (`postrider_proto::webhook_url`), so every URL that was
+//! accepted there has a target here.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -47,7 +45,7 @@ impl Hash for Origin {
 
 /// One URL, ready for requests.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct WebhookTarget {
     /// Where to connect.
     pub origin: Arc<Origin>,
     /// Path and query, as HTTP/1.1 sends it.
@@ -58,7 +56,7 @@ pub struct Target {
     pub host_header: HeaderValue,
 }
 
-impl Target {
+impl WebhookTarget {
     /// Takes a URL apart; http only where `allow_insecure`.
     pub fn parse(url: &str, allow_insecure: bool) -> Result<Self, TargetError> {
         let WebhookUrl { url, secure } = WebhookUrl::parse(url, allow_insecure)?;
@@ -70,9 +68,9 @@ impl Target {
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         Ok(Self {
-            host_header: HeaderValue::from_str(authority).map_err(refused)?,
-            path: path.parse().map_err(refused)?,
-            absolute: url.as_str().parse().map_err(refused)?,
+            host_header: HeaderValue::from_str(authority).map_err(request_error)?,
+            path: path.parse().map_err(request_error)?,
+            absolute: url.as_str().parse().map_err(request_error)?,
             origin: Arc::new(Origin {
                 host,
                 port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }),
@@ -82,13 +80,13 @@ impl Target {
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> TargetError {
+fn request_error(error: impl std::fmt::Display) -> TargetError {
     TargetError::Request(error.to_string())
 }
 
 fn tls_name(host: &Host<String>) -> Result<ServerName<'static>, TargetError> {
     match host {
-        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(refused),
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(request_error),
         Host::Ipv4(address) => Ok(ServerName::IpAddress((*address).into())),
         Host::Ipv6(address) => Ok(ServerName::IpAddress((*address).into())),
     }
@@ -104,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_url_is_taken_apart() {
-        let target = Target::parse("https://pay.example:8443/hooks?a=1", false).unwrap();
+        let target = WebhookTarget::parse("https://pay.example:8443/hooks?a=1", false).unwrap();
         assert_eq!(target.origin.port, 8443);
         assert_eq!(target.path, "/hooks?a=1");
         assert_eq!(target.absolute, "https://pay.example:8443/hooks?a=1");
@@ -114,11 +112,11 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_in() {
-        let target = Target::parse("https://pay.example", false).unwrap();
+        let target = WebhookTarget::parse("https://pay.example", false).unwrap();
         assert_eq!(target.origin.port, 443);
         assert_eq!(target.path, "/");
         assert_eq!(target.host_header, "pay.example");
-        let plain = Target::parse("http://[::1]/x", true).unwrap();
+        let plain = WebhookTarget::parse("http://[::1]/x", true).unwrap();
         assert_eq!(plain.origin.port, 80);
         assert_eq!(plain.host_header, "[::1]");
         assert_eq!(plain.origin.tls_name, None);
@@ -134,15 +132,15 @@ mod tests {
             "https://user:password@pay.example/",
             "not a url",
         ] {
-            assert!(Target::parse(url, false).is_err(), "{url}");
+            assert!(WebhookTarget::parse(url, false).is_err(), "{url}");
         }
-        assert!(Target::parse("ftp://pay.example/", true).is_err());
+        assert!(WebhookTarget::parse("ftp://pay.example/", true).is_err());
     }
 
     #[test]
     fn other_ways_to_write_an_address_become_the_address() {
         for url in ["https://2130706433/", "https://0x7f.1/", "https://127.1/"] {
-            let target = Target::parse(url, false).unwrap();
+            let target = WebhookTarget::parse(url, false).unwrap();
             assert_eq!(
                 target.origin.host,
                 Host::<String>::Ipv4("127.0.0.1".parse().unwrap()),
@@ -164,7 +162,7 @@ mod tests {
         #[test]
         fn every_url_that_is_let_in_has_a_target(url in written()) {
             if WebhookUrl::parse(&url, true).is_ok() {
-                let target = Target::parse(&url, true);
+                let target = WebhookTarget::parse(&url, true);
                 prop_assert!(target.is_ok(), "{}: {}", url, target.unwrap_err());
             }
         }

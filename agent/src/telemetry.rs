@@ -1,10 +1,8 @@
-//! Logs and traces of a process, and the trace of each attempt.
+//! Logs and traces of a process.
 //!
-//! Fed by `main` (the control plane's as well as the agent's) once, and by
-//! sessions for each attempt; feeds standard error and, where an endpoint is
-//! set, an OTLP collector. Guarantees that without a collector an attempt's
-//! span costs a comparison: it is a debug span, which the log's own filter
-//! leaves out.
+//! Logs go to standard error; traces go to an OTLP collector if an endpoint is set.
+//! Without a collector, an attempt's span costs one comparison: it is a debug span, and
+//! the default log filter excludes it.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -24,14 +22,14 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::key::Hex;
+use crate::ids::HexBytes;
 
 /// Spans of these crates are exported; those of libraries are noise.
-const OWN_CRATES: &str = "postrider";
+const EXPORTED_TARGET_PREFIX: &str = "postrider";
 
 /// How a process is watched.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct TelemetryOptions {
     /// One JSON object for each line of the log.
     pub json: bool,
     /// The collector, `http://host:4317`; none means no traces.
@@ -43,30 +41,33 @@ pub struct Options {
 /// Keeps the exporter; to be shut down last.
 #[derive(Debug)]
 #[must_use = "spans are lost unless it is shut down at the end"]
-pub struct Telemetry(Option<SdkTracerProvider>);
+pub struct TelemetryGuard(Option<SdkTracerProvider>);
 
-impl Telemetry {
+impl TelemetryGuard {
     /// Exports what is still held.
     pub async fn shutdown(self) {
         let Some(provider) = self.0 else { return };
         // It blocks until the collector answers, which needs the runtime.
         let exported = tokio::task::spawn_blocking(move || provider.shutdown()).await;
         if let Ok(Err(error)) = exported {
-            tracing::warn!(%error, "the last spans could not be exported");
+            tracing::warn!(%error, "exporting the last spans failed");
         }
     }
 }
 
 /// PostgreSQL's remarks on migrations are no news, and h2 has a line for each connection
 /// that it ends because its other side floods.
-const QUIET_LIBRARIES: &str = "sqlx=warn,h2=error";
+const DEFAULT_LIBRARY_LEVELS: &str = "sqlx=warn,h2=error";
 
 /// Sets logs and traces up for the whole process; to be called once, inside the
 /// runtime. `RUST_LOG` filters the log.
-pub fn init(service_name: &'static str, options: &Options) -> anyhow::Result<Telemetry> {
+pub fn init_telemetry(
+    service_name: &'static str,
+    options: &TelemetryOptions,
+) -> anyhow::Result<TelemetryGuard> {
     let level = if options.quiet { Level::WARN } else { Level::INFO };
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|filter| !filter.is_empty());
-    let wanted = wanted.unwrap_or_else(|| format!("{level},{QUIET_LIBRARIES}"));
+    let wanted = wanted.unwrap_or_else(|| format!("{level},{DEFAULT_LIBRARY_LEVELS}"));
     let filter = EnvFilter::builder().parse(wanted).context("RUST_LOG is not a valid filter")?;
     // A file, or a collector of logs, has no use for colours.
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -79,7 +80,7 @@ pub fn init(service_name: &'static str, options: &Options) -> anyhow::Result<Tel
         .otlp_endpoint
         .as_deref()
         .filter(|endpoint| !endpoint.is_empty())
-        .map(|endpoint| exporter(service_name, endpoint))
+        .map(|endpoint| build_exporter(service_name, endpoint))
         .transpose()?;
     let traces = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer()
@@ -87,34 +88,34 @@ pub fn init(service_name: &'static str, options: &Options) -> anyhow::Result<Tel
             .with_location(false)
             .with_threads(false)
             .with_target(false)
-            .with_filter(Targets::new().with_target(OWN_CRATES, Level::DEBUG))
+            .with_filter(Targets::new().with_target(EXPORTED_TARGET_PREFIX, Level::DEBUG))
     });
     tracing_subscriber::registry()
         .with(traces)
         .with(log.with_filter(filter))
         .try_init()
-        .context("logging is set up already")?;
-    Ok(Telemetry(provider))
+        .context("logging is already set up")?;
+    Ok(TelemetryGuard(provider))
 }
 
-fn exporter(service_name: &'static str, endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
+fn build_exporter(service_name: &'static str, endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
     let exporter = SpanExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
         .build()
-        .with_context(|| format!("traces cannot be exported to {endpoint}"))?;
+        .with_context(|| format!("cannot export traces to {endpoint}"))?;
     let resource = Resource::builder().with_service_name(service_name).build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
 /// W3C trace context that replaces the publisher's in a POST.
 #[derive(Debug, Default)]
-pub struct TraceHeaders {
+pub struct OutgoingTraceContext {
     parent: String,
     state: String,
 }
 
-impl TraceHeaders {
+impl OutgoingTraceContext {
     /// Its own context, or the publisher's when it has none.
     pub fn or<'a>(&'a self, parent: &'a str, state: &'a str) -> (&'a str, &'a str) {
         match self.parent.is_empty() {
@@ -126,13 +127,13 @@ impl TraceHeaders {
 
 /// The span of one attempt, a child of the publisher's, and the context under
 /// which the receiver continues it.
-pub fn attempt_span(assignment: &Assignment) -> (Span, TraceHeaders) {
+pub fn start_attempt_span(assignment: &Assignment) -> (Span, OutgoingTraceContext) {
     let key = assignment.key.as_ref();
     let span = debug_span!(
         "attempt",
         otel.kind = "client",
         event = %assignment.webhook_id,
-        delivery = %Hex(key.map_or(&[], |key| &key.delivery_id)),
+        delivery = %HexBytes(key.map_or(&[], |key| &key.delivery_id)),
         attempt = key.map_or(0, |key| key.number),
         tenant = %assignment.tenant,
         subscription = %assignment.subscription,
@@ -140,7 +141,7 @@ pub fn attempt_span(assignment: &Assignment) -> (Span, TraceHeaders) {
         http_status = field::Empty,
     );
     if span.is_disabled() {
-        return (span, TraceHeaders::default());
+        return (span, OutgoingTraceContext::default());
     }
     let propagator = TraceContextPropagator::new();
     if !assignment.traceparent.is_empty() {
@@ -154,7 +155,7 @@ pub fn attempt_span(assignment: &Assignment) -> (Span, TraceHeaders) {
     let mut carrier = HashMap::new();
     propagator.inject_context(&span.context(), &mut carrier);
     let mut take = |name: &str| carrier.remove(name).unwrap_or_default();
-    let headers = TraceHeaders { parent: take("traceparent"), state: take("tracestate") };
+    let headers = OutgoingTraceContext { parent: take("traceparent"), state: take("tracestate") };
     (span, headers)
 }
 
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn without_an_exporter_the_publisher_s_context_is_passed_on() {
-        let (_span, headers) = attempt_span(&assignment());
+        let (_span, headers) = start_attempt_span(&assignment());
         assert_eq!(headers.or(PUBLISHER, "vendor=1"), (PUBLISHER, "vendor=1"));
     }
 
@@ -186,7 +187,7 @@ mod tests {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
-            let (_span, headers) = attempt_span(&assignment());
+            let (_span, headers) = start_attempt_span(&assignment());
             let (parent, state) = headers.or("", "");
             assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{parent}");
             assert_ne!(parent, PUBLISHER);

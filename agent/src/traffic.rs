@@ -1,12 +1,9 @@
-//! Watches the bytes of one connection.
+//! Counts the bytes of one connection and scans what is read.
 //!
-//! Fed by `connection`, which puts it between a stream and HTTP; feeds `client`
-//! and `host` counts. Guarantees that a request of which nothing was written can
-//! be told from one that may have been received, and a connection over which
-//! nothing comes back from one that lives; that a receiver which floods with
-//! interim responses is cut off (`interim`); and that a stream which ends without
-//! TLS's close_notify ends like any other, so that only the response's own length
-//! decides whether it is whole.
+//! From the counts the client knows whether a failed request was written at all, and
+//! whether a silent connection is dead. A receiver that floods with interim responses
+//! is cut off (`interim`). A stream that ends without TLS close_notify is treated as
+//! ended: only the response's own length decides whether the response is complete.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -16,20 +13,20 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::interim::{FrameWatch, HeadShape, HeadWatch};
+use crate::interim::{HeadShape, Http1HeadScanner, Http2FrameScanner};
 
 /// What went over one connection so far.
 #[derive(Debug, Default)]
-pub struct Traffic {
+pub struct ConnectionTraffic {
     read_bytes: AtomicU64,
     written_bytes: AtomicU64,
     exchanges: AtomicU64,
-    /// The head of the response to the newest request, see [`pack`].
+    /// The head of the response to the newest request, see [`pack_head_shape`].
     head: AtomicU64,
     ended_abruptly: AtomicBool,
 }
 
-impl Traffic {
+impl ConnectionTraffic {
     /// Bytes that came.
     pub fn read_bytes(&self) -> u64 {
         self.read_bytes.load(Ordering::Relaxed)
@@ -64,7 +61,7 @@ impl Traffic {
 }
 
 /// Status, lines and whether one is folded, from the highest byte down.
-fn pack(shape: HeadShape) -> u64 {
+fn pack_head_shape(shape: HeadShape) -> u64 {
     let [s0, s1] = shape.status.to_be_bytes();
     let [l0, l1, l2, l3] = shape.lines.to_be_bytes();
     u64::from_be_bytes([s0, s1, l0, l1, l2, l3, shape.folded.into(), 0])
@@ -72,34 +69,34 @@ fn pack(shape: HeadShape) -> u64 {
 
 /// What is looked for in the bytes that come.
 #[derive(Debug)]
-pub enum Watch {
-    Heads(HeadWatch),
-    Frames(FrameWatch),
+pub enum ResponseScanner {
+    Heads(Http1HeadScanner),
+    Frames(Http2FrameScanner),
 }
 
 /// A stream whose bytes are counted.
 #[derive(Debug)]
-pub struct Watched<S> {
+pub struct CountedStream<S> {
     stream: S,
-    traffic: Arc<Traffic>,
-    watch: Watch,
+    traffic: Arc<ConnectionTraffic>,
+    watch: ResponseScanner,
 }
 
-impl<S> Watched<S> {
+impl<S> CountedStream<S> {
     /// Counts what goes over `stream` in `traffic`.
-    pub fn new(stream: S, traffic: Arc<Traffic>, watch: Watch) -> Self {
+    pub fn new(stream: S, traffic: Arc<ConnectionTraffic>, watch: ResponseScanner) -> Self {
         Self { stream, traffic, watch }
     }
 
-    fn look_at(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn scan(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.traffic.read_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let flood = |error| io::Error::new(ErrorKind::InvalidData, error);
         match &mut self.watch {
-            Watch::Frames(frames) => frames.take(bytes).map_err(flood),
-            Watch::Heads(heads) => {
+            ResponseScanner::Frames(frames) => frames.scan(bytes).map_err(flood),
+            ResponseScanner::Heads(heads) => {
                 let exchange = self.traffic.exchanges.load(Ordering::Relaxed);
-                if let Some(shape) = heads.take(bytes, exchange).map_err(flood)? {
-                    self.traffic.head.store(pack(shape), Ordering::Relaxed);
+                if let Some(shape) = heads.scan(bytes, exchange).map_err(flood)? {
+                    self.traffic.head.store(pack_head_shape(shape), Ordering::Relaxed);
                 }
                 Ok(())
             }
@@ -114,7 +111,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -124,7 +121,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         match ready!(Pin::new(&mut self.stream).poll_read(cx, buffer)) {
             Ok(()) => {
                 let new = buffer.filled().get(before..).unwrap_or_default();
-                Poll::Ready(if new.is_empty() { Ok(()) } else { self.look_at(new) })
+                Poll::Ready(if new.is_empty() { Ok(()) } else { self.scan(new) })
             }
             // What rustls says of a stream that ends without close_notify.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
@@ -136,7 +133,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

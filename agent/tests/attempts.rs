@@ -1,4 +1,4 @@
-//! What attempts against good and bad receivers come to, through a real agent.
+//! Results of attempts against good and bad receivers, through a real agent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -6,19 +6,19 @@ mod support;
 use std::time::{Duration, Instant};
 
 use http::Version;
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact, SubscriptionUpdate};
 use standardwebhooks::Webhook;
-use support::control_plane::{Replica, Stream};
-use support::receiver::{Behaviour, Receiver};
-use support::{SECRET, assignment, config, connected, start, subscription};
+use support::control_plane::{ReplicaStream, ScriptedReplica};
+use support::receiver::{ReceiverBehaviour, TestReceiver};
+use support::{SIGNING_SECRET, assignment, config, connected, start, subscription};
 
-async fn ready(stream: &Stream, url: &str) {
-    stream.say(Say::SubscriptionUpdate(subscription(url, 1))).await;
+async fn ready(stream: &ReplicaStream, url: &str) {
+    stream.send(ReplicaMessage::SubscriptionUpdate(subscription(url, 1))).await;
 }
 
-async fn one_attempt(behaviour: Behaviour) -> (AttemptResult, Receiver) {
-    let receiver = Receiver::start(behaviour).await;
+async fn one_attempt(behaviour: ReceiverBehaviour) -> (AttemptResult, TestReceiver) {
+    let receiver = TestReceiver::start(behaviour).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     ready(&stream, &receiver.url()).await;
     let result = stream.attempt(assignment(1)).await;
@@ -27,14 +27,14 @@ async fn one_attempt(behaviour: Behaviour) -> (AttemptResult, Receiver) {
 
 /// An attempt at a URL that leads nowhere.
 async fn attempt_at(url: &str, allow_loopback: bool) -> AttemptResult {
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
-    let mut replica = Replica::start("replica-1").await;
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
+    let mut replica = ScriptedReplica::start("replica-1").await;
     let mut config = config(&[&replica], &[&receiver]);
     if !allow_loopback {
         config.allow_subnets.clear();
     }
     let _agent = start(config);
-    let mut stream = replica.stream().await;
+    let mut stream = replica.welcome_stream().await;
     ready(&stream, &url.replace("RECEIVER", &receiver.address.to_string())).await;
     let result = stream.attempt(assignment(1)).await;
     assert_eq!(receiver.connections(), 0, "something was dialled");
@@ -43,7 +43,7 @@ async fn attempt_at(url: &str, allow_loopback: bool) -> AttemptResult {
 
 #[tokio::test]
 async fn a_post_arrives_signed_and_untouched() {
-    let (result, receiver) = one_attempt(Behaviour::Answer(202)).await;
+    let (result, receiver) = one_attempt(ReceiverBehaviour::Answer(202)).await;
     assert_eq!(result.fact(), Fact::Response);
     assert_eq!(result.http_status, 202);
     assert_eq!(result.response_body, "thank you");
@@ -64,13 +64,13 @@ async fn a_post_arrives_signed_and_untouched() {
     assert_eq!(seen.headers["webhook-id"], "evt_1");
     assert_eq!(seen.headers["content-type"], "application/json");
     assert!(seen.headers["user-agent"].to_str().unwrap().starts_with("Postrider/"));
-    let webhook = Webhook::from_bytes(SECRET.to_vec()).unwrap();
+    let webhook = Webhook::from_bytes(SIGNING_SECRET.to_vec()).unwrap();
     webhook.verify(&seen.body, &seen.headers).unwrap();
 }
 
 #[tokio::test]
 async fn a_connection_is_used_again_and_costs_nothing_then() {
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     ready(&stream, &receiver.url()).await;
     for number in 1..=5 {
@@ -85,12 +85,12 @@ async fn a_connection_is_used_again_and_costs_nothing_then() {
 
 #[tokio::test]
 async fn connections_to_one_host_are_bounded() {
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
-    let mut replica = Replica::start("replica-1").await;
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
+    let mut replica = ScriptedReplica::start("replica-1").await;
     let mut config = config(&[&replica], &[&receiver]);
-    config.connections.per_host = 3;
+    config.connections.per_origin = 3;
     let _agent = start(config);
-    let mut stream = replica.stream().await;
+    let mut stream = replica.welcome_stream().await;
     ready(&stream, &receiver.url()).await;
     stream.assign((1..=40).map(assignment).collect()).await;
     let results = stream.collect(40).await;
@@ -101,20 +101,21 @@ async fn connections_to_one_host_are_bounded() {
 /// A merchant whose endpoint hangs, and another at the same host.
 #[tokio::test]
 async fn a_subscription_leaves_connections_to_the_others_of_its_host() {
-    let first_hangs = |number| if number == 1 { Behaviour::Hang } else { Behaviour::Answer(200) };
-    let receiver = Receiver::with(first_hangs, &[b"http/1.1"]).await;
-    let mut replica = Replica::start("replica-1").await;
+    let first_hangs =
+        |number| if number == 1 { ReceiverBehaviour::Hang } else { ReceiverBehaviour::Answer(200) };
+    let receiver = TestReceiver::with(first_hangs, &[b"http/1.1"]).await;
+    let mut replica = ScriptedReplica::start("replica-1").await;
     let mut config = config(&[&replica], &[&receiver]);
-    config.connections.per_host = 2;
+    config.connections.per_origin = 2;
     config.connections.per_subscription = 1;
     let _agent = start(config);
-    let mut stream = replica.stream().await;
+    let mut stream = replica.welcome_stream().await;
     ready(&stream, &receiver.url()).await;
     let other = SubscriptionUpdate {
         subscription: "refunds".to_owned(),
         ..subscription(&receiver.url(), 1)
     };
-    stream.say(Say::SubscriptionUpdate(other)).await;
+    stream.send(ReplicaMessage::SubscriptionUpdate(other)).await;
     stream.assign((1..=5).map(assignment).collect()).await;
     let refund = Assignment { subscription: "refunds".to_owned(), ..assignment(6) };
     stream.assign(vec![refund]).await;
@@ -124,7 +125,7 @@ async fn a_subscription_leaves_connections_to_the_others_of_its_host() {
 
 #[tokio::test]
 async fn http2_shares_one_connection() {
-    let receiver = Receiver::http2(Behaviour::Answer(200)).await;
+    let receiver = TestReceiver::http2(ReceiverBehaviour::Answer(200)).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     ready(&stream, &receiver.url()).await;
     stream.assign((1..=30).map(assignment).collect()).await;
@@ -139,7 +140,7 @@ async fn http2_shares_one_connection() {
 #[tokio::test]
 async fn a_receiver_that_hangs_is_a_time_out() {
     let began = Instant::now();
-    let (result, _) = one_attempt(Behaviour::Hang).await;
+    let (result, _) = one_attempt(ReceiverBehaviour::Hang).await;
     assert_eq!(result.fact(), Fact::Timeout);
     assert_eq!(result.http_status, 0);
     assert!(result.error.contains("before a response came"), "{}", result.error);
@@ -148,7 +149,7 @@ async fn a_receiver_that_hangs_is_a_time_out() {
 
 #[tokio::test]
 async fn the_deadline_covers_the_body() {
-    let (result, _) = one_attempt(Behaviour::Drip).await;
+    let (result, _) = one_attempt(ReceiverBehaviour::Drip).await;
     assert_eq!(result.fact(), Fact::Timeout);
     assert_eq!(result.http_status, 200);
     assert!(result.response_body_bytes > 3);
@@ -157,8 +158,10 @@ async fn the_deadline_covers_the_body() {
 
 #[tokio::test]
 async fn a_huge_response_is_not_read_to_its_end() {
-    for receiver in [Receiver::start(Behaviour::Huge).await, Receiver::http2(Behaviour::Huge).await]
-    {
+    for receiver in [
+        TestReceiver::start(ReceiverBehaviour::Huge).await,
+        TestReceiver::http2(ReceiverBehaviour::Huge).await,
+    ] {
         let (_agent, _replica, mut stream) = connected(&receiver).await;
         ready(&stream, &receiver.url()).await;
         let result = stream.attempt(assignment(1)).await;
@@ -172,7 +175,7 @@ async fn a_huge_response_is_not_read_to_its_end() {
 
 #[tokio::test]
 async fn retry_after_survives_where_other_headers_do_not_fit() {
-    let (result, _) = one_attempt(Behaviour::Busy).await;
+    let (result, _) = one_attempt(ReceiverBehaviour::Busy).await;
     assert_eq!(result.http_status, 503);
     assert_eq!(result.retry_after, "120");
     assert!(!result.response_headers.iter().any(|header| header.name == "x-big"));
@@ -182,7 +185,7 @@ async fn retry_after_survives_where_other_headers_do_not_fit() {
 
 #[tokio::test]
 async fn a_connection_closed_without_an_answer_is_not_tried_again() {
-    let (result, receiver) = one_attempt(Behaviour::Close).await;
+    let (result, receiver) = one_attempt(ReceiverBehaviour::Close).await;
     assert_eq!(result.fact(), Fact::ConnectionClosed);
     assert_eq!(receiver.take_requests().len(), 1);
 }
@@ -190,10 +193,10 @@ async fn a_connection_closed_without_an_answer_is_not_tried_again() {
 #[tokio::test]
 async fn a_post_that_may_have_been_received_is_never_sent_twice() {
     let behaviour = |number| match number {
-        2 => Behaviour::Close,
-        _ => Behaviour::Answer(200),
+        2 => ReceiverBehaviour::Close,
+        _ => ReceiverBehaviour::Answer(200),
     };
-    let receiver = Receiver::with(behaviour, &[b"http/1.1"]).await;
+    let receiver = TestReceiver::with(behaviour, &[b"http/1.1"]).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     ready(&stream, &receiver.url()).await;
     assert_eq!(stream.attempt(assignment(1)).await.fact(), Fact::Response);
@@ -205,7 +208,7 @@ async fn a_post_that_may_have_been_received_is_never_sent_twice() {
 
 #[tokio::test]
 async fn a_redirect_is_reported_and_not_followed() {
-    let (result, receiver) = one_attempt(Behaviour::Redirect).await;
+    let (result, receiver) = one_attempt(ReceiverBehaviour::Redirect).await;
     assert_eq!(result.fact(), Fact::Response);
     assert_eq!(result.http_status, 302);
     assert_eq!(receiver.take_requests().len(), 1);
@@ -214,8 +217,8 @@ async fn a_redirect_is_reported_and_not_followed() {
 #[tokio::test]
 async fn a_certificate_of_nobody_is_refused() {
     let (trusted, untrusted) = (
-        Receiver::start(Behaviour::Answer(200)).await,
-        Receiver::start(Behaviour::Answer(200)).await,
+        TestReceiver::start(ReceiverBehaviour::Answer(200)).await,
+        TestReceiver::start(ReceiverBehaviour::Answer(200)).await,
     );
     let (_agent, _replica, mut stream) = connected(&trusted).await;
     ready(&stream, &untrusted.url()).await;
@@ -233,7 +236,7 @@ async fn a_certificate_of_nobody_is_refused() {
 async fn a_handshake_that_hangs_is_told_with_its_address() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let trusted = Receiver::start(Behaviour::Answer(200)).await;
+    let trusted = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, _replica, mut stream) = connected(&trusted).await;
     ready(&stream, &format!("https://localhost:{}/", address.port())).await;
     let result = stream.attempt(assignment(1)).await;
@@ -245,7 +248,7 @@ async fn a_handshake_that_hangs_is_told_with_its_address() {
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     ready(&stream, &format!("https://127.0.0.2:{}/", receiver.address.port())).await;
     let result = stream.attempt(assignment(1)).await;

@@ -1,16 +1,16 @@
-//! Receivers that flood the agent with interim responses. A program of its own,
-//! because it looks at its own memory.
+//! Receivers that flood the agent with interim responses. A test program of its own,
+//! because it measures its own memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
 use std::time::{Duration, Instant};
 
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{Assignment, Fact, SubscriptionUpdate};
-use support::control_plane::Replica;
-use support::raw::{Act, RawReceiver, frame};
-use support::receiver::{Behaviour, Receiver};
+use support::control_plane::ScriptedReplica;
+use support::raw::{RawReceiver, ReceiverAction, frame};
+use support::receiver::{ReceiverBehaviour, TestReceiver};
 use support::{assignment, config, start, subscription};
 
 const HTTP1: &[&[u8]] = &[b"http/1.1"];
@@ -20,8 +20,8 @@ const HTTP2: &[&[u8]] = &[b"h2"];
 /// nothing, and neither does the agent's memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_flood_of_interim_responses_costs_the_neighbours_nothing() {
-    let mut replica = Replica::start("replica-1").await;
-    let well = Receiver::start(Behaviour::Answer(200)).await;
+    let mut replica = ScriptedReplica::start("replica-1").await;
+    let well = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let mut config = config(&[&replica], &[&well]);
     let mut floods = Vec::new();
     for (alpn, bytes) in [
@@ -30,19 +30,21 @@ async fn a_flood_of_interim_responses_costs_the_neighbours_nothing() {
     ] {
         for _ in 0..4 {
             let bytes = bytes.clone();
-            floods.push(RawReceiver::start(alpn, move |_| Act::Flood(bytes.clone())).await);
+            floods.push(
+                RawReceiver::start(alpn, move |_| ReceiverAction::Flood(bytes.clone())).await,
+            );
         }
     }
     config.extra_ca_pem.extend(floods.iter().map(|flood| flood.ca_pem.clone()));
     let _agent = start(config);
-    let mut stream = replica.stream().await;
-    stream.say(Say::SubscriptionUpdate(subscription(&well.url(), 1))).await;
+    let mut stream = replica.welcome_stream().await;
+    stream.send(ReplicaMessage::SubscriptionUpdate(subscription(&well.url(), 1))).await;
     for (number, flood) in floods.iter().enumerate() {
         let flooding = SubscriptionUpdate {
             subscription: format!("flood-{number}"),
             ..subscription(&flood.url(), 1)
         };
-        stream.say(Say::SubscriptionUpdate(flooding)).await;
+        stream.send(ReplicaMessage::SubscriptionUpdate(flooding)).await;
     }
     let before = resident_bytes();
     let began = Instant::now();

@@ -1,35 +1,36 @@
-//! What a lenient client accepts: the status is the answer, and what comes after
-//! it does not change that. What was irregular is told.
+//! A complete response head counts, whatever the body does; irregularities are reported.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact};
-use support::control_plane::{Replica, Stream};
-use support::raw::{Act, RawReceiver, frame};
-use support::{Agent, assignment, config, start, subscription};
+use support::control_plane::{ReplicaStream, ScriptedReplica};
+use support::raw::{RawReceiver, ReceiverAction, frame};
+use support::{RunningTestAgent, assignment, config, start, subscription};
 
 const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const HTTP2: &[&[u8]] = &[b"h2"];
 
 /// An agent with a subscription to the receiver.
-async fn connected_to(receiver: &RawReceiver) -> (Agent, Replica, Stream) {
-    let mut replica = Replica::start("replica-1").await;
+async fn connected_to(
+    receiver: &RawReceiver,
+) -> (RunningTestAgent, ScriptedReplica, ReplicaStream) {
+    let mut replica = ScriptedReplica::start("replica-1").await;
     let mut config = config(&[&replica], &[]);
     config.extra_ca_pem = vec![receiver.ca_pem.clone()];
     let agent = start(config);
-    let stream = replica.stream().await;
-    stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+    let stream = replica.welcome_stream().await;
+    stream.send(ReplicaMessage::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
     (agent, replica, stream)
 }
 
 /// What the first of two attempts comes to, against a receiver that does this with
 /// the first request.
-async fn first_attempt(alpn: &[&[u8]], act: Act) -> (AttemptResult, RawReceiver) {
+async fn first_attempt(alpn: &[&[u8]], act: ReceiverAction) -> (AttemptResult, RawReceiver) {
     let receiver = RawReceiver::start(alpn, move |asked| match asked.connection {
         1 if asked.request == 1 => act.clone(),
-        _ => Act::Answer,
+        _ => ReceiverAction::Answer,
     })
     .await;
     let (_agent, _replica, mut stream) = connected_to(&receiver).await;
@@ -45,7 +46,7 @@ fn value<'a>(result: &'a AttemptResult, name: &str) -> Option<&'a [u8]> {
 #[tokio::test]
 async fn a_stream_may_end_without_close_notify() {
     let bytes = b"HTTP/1.1 200 OK\r\nserver: old\r\n\r\nthank you".to_vec();
-    let (result, _) = first_attempt(HTTP1, Act::BytesAndBreak(bytes)).await;
+    let (result, _) = first_attempt(HTTP1, ReceiverAction::BytesAndBreak(bytes)).await;
     assert_eq!((result.fact(), result.http_status), (Fact::Response, 200), "{result:?}");
     assert_eq!(result.response_body, "thank you");
     assert!(result.error.contains("close_notify"), "{}", result.error);
@@ -57,7 +58,7 @@ async fn a_body_that_ends_early_leaves_the_status() {
         "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nthank you",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nthank you\r\n",
     ] {
-        let (result, _) = first_attempt(HTTP1, Act::BytesAndBreak(bytes.into())).await;
+        let (result, _) = first_attempt(HTTP1, ReceiverAction::BytesAndBreak(bytes.into())).await;
         assert_eq!(result.fact(), Fact::ConnectionClosed);
         assert_eq!(result.http_status, 200, "{result:?}");
         assert_eq!(result.response_body, "thank you");
@@ -68,7 +69,7 @@ async fn a_body_that_ends_early_leaves_the_status() {
 #[tokio::test]
 async fn a_folded_line_is_joined_by_spaces() {
     let bytes = b"HTTP/1.1 200 OK\r\nx-long: one\r\n  two\r\n\tthree\r\ncontent-length: 0\r\n\r\n";
-    let (result, receiver) = first_attempt(HTTP1, Act::Bytes(bytes.to_vec())).await;
+    let (result, receiver) = first_attempt(HTTP1, ReceiverAction::Bytes(bytes.to_vec())).await;
     assert_eq!((result.fact(), result.http_status), (Fact::Response, 200), "{result:?}");
     assert_eq!(value(&result, "x-long"), Some(b"one two three".as_slice()));
     assert!(result.error.contains("folded"), "{}", result.error);
@@ -79,7 +80,7 @@ async fn a_folded_line_is_joined_by_spaces() {
 async fn lines_that_are_no_header_are_left_out() {
     let bytes = b"HTTP/1.1 200 OK\r\nspaced : yes\r\nb\xe4d name: 1\r\nno colon\r\n\
         x-latin: caf\xe9\r\nx-bell: a\x07b\r\ncontent-length: 0\r\n\r\n";
-    let (result, receiver) = first_attempt(HTTP1, Act::Bytes(bytes.to_vec())).await;
+    let (result, receiver) = first_attempt(HTTP1, ReceiverAction::Bytes(bytes.to_vec())).await;
     assert_eq!((result.fact(), result.http_status), (Fact::Response, 200), "{result:?}");
     assert_eq!(value(&result, "spaced"), Some(b"yes".as_slice()));
     assert_eq!(value(&result, "x-latin"), Some(b"caf\xe9".as_slice()));
@@ -90,7 +91,7 @@ async fn lines_that_are_no_header_are_left_out() {
 #[tokio::test]
 async fn nothing_is_noted_about_a_usual_response() {
     let bytes = b"HTTP/1.1 204 No Content\r\na: 1\r\na: 2\r\nb:\r\n\r\n".to_vec();
-    let (result, _) = first_attempt(HTTP1, Act::Bytes(bytes)).await;
+    let (result, _) = first_attempt(HTTP1, ReceiverAction::Bytes(bytes)).await;
     assert_eq!((result.fact(), result.error.as_str()), (Fact::Response, ""));
 }
 
@@ -99,7 +100,7 @@ async fn nothing_is_noted_about_a_usual_response() {
 #[tokio::test]
 async fn an_answer_counts_whatever_becomes_of_the_connection() {
     for (alpn, bytes) in [(HTTP1, 20_000), (HTTP1, 6_000_000), (HTTP2, 10), (HTTP2, 6_000_000)] {
-        let receiver = RawReceiver::start(alpn, |_| Act::AnswerAndBreak).await;
+        let receiver = RawReceiver::start(alpn, |_| ReceiverAction::AnswerAndBreak).await;
         let (_agent, _replica, mut stream) = connected_to(&receiver).await;
         for number in 1..=20 {
             let payload = vec![b'7'; bytes].into();
@@ -117,7 +118,7 @@ async fn many_headers_are_no_failure() {
         bytes.extend(format!("x-header-{number}: {number}\r\n").into_bytes());
     }
     bytes.extend(b"content-length: 0\r\n\r\n");
-    let receiver = RawReceiver::start(HTTP1, move |_| Act::Bytes(bytes.clone())).await;
+    let receiver = RawReceiver::start(HTTP1, move |_| ReceiverAction::Bytes(bytes.clone())).await;
     let (_agent, _replica, mut stream) = connected_to(&receiver).await;
     for number in 1..=3 {
         let result = stream.attempt(assignment(number)).await;
@@ -132,15 +133,15 @@ async fn many_headers_are_no_failure() {
 #[tokio::test]
 async fn a_head_that_cannot_be_read_leaves_its_status() {
     let bytes = b"HTTP/1.1 503 Busy\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx".to_vec();
-    let (result, _) = first_attempt(HTTP1, Act::BytesAndBreak(bytes)).await;
+    let (result, _) = first_attempt(HTTP1, ReceiverAction::BytesAndBreak(bytes)).await;
     assert_eq!((result.fact(), result.http_status), (Fact::ConnectionClosed, 503), "{result:?}");
     assert!(!result.error.is_empty());
     let lines = (0..1_100).map(|number| format!("x-{number}: 1\r\n")).collect::<String>();
     let endless = format!("HTTP/1.1 410 Gone\r\n{lines}\r\n").into_bytes();
-    let (result, _) = first_attempt(HTTP1, Act::BytesAndBreak(endless)).await;
+    let (result, _) = first_attempt(HTTP1, ReceiverAction::BytesAndBreak(endless)).await;
     assert_eq!((result.fact(), result.http_status), (Fact::ConnectionClosed, 410), "{result:?}");
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 1".to_vec();
-    let (result, _) = first_attempt(HTTP1, Act::BytesAndBreak(cut)).await;
+    let (result, _) = first_attempt(HTTP1, ReceiverAction::BytesAndBreak(cut)).await;
     assert_eq!((result.fact(), result.http_status), (Fact::ConnectionClosed, 0), "{result:?}");
 }
 
@@ -149,7 +150,7 @@ async fn interim_responses_are_skipped_up_to_a_bound() {
     let hints = |count| {
         let mut bytes = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(count);
         bytes.extend(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        Act::Bytes(bytes)
+        ReceiverAction::Bytes(bytes)
     };
     let (result, receiver) = first_attempt(HTTP1, hints(32)).await;
     assert_eq!((result.fact(), result.error.as_str()), (Fact::Response, ""));
@@ -162,7 +163,7 @@ async fn interim_responses_are_skipped_up_to_a_bound() {
         let mut bytes = head(b"\x48\x03103");
         bytes.extend(head(&[0xbe]).repeat(count - 1));
         bytes.extend(frame(1, 5, 1, &[0x88]));
-        let (result, _) = first_attempt(HTTP2, Act::Bytes(bytes)).await;
+        let (result, _) = first_attempt(HTTP2, ReceiverAction::Bytes(bytes)).await;
         assert_eq!(result.fact(), fact, "{result:?}");
         assert_eq!(result.error.contains("interim"), fact != Fact::Response, "{}", result.error);
     }
@@ -171,7 +172,7 @@ async fn interim_responses_are_skipped_up_to_a_bound() {
 #[tokio::test]
 async fn an_empty_payload_says_that_it_is_empty() {
     for alpn in [HTTP1, HTTP2] {
-        let receiver = RawReceiver::start(alpn, |_| Act::Answer).await;
+        let receiver = RawReceiver::start(alpn, |_| ReceiverAction::Answer).await;
         let (_agent, _replica, mut stream) = connected_to(&receiver).await;
         let empty = Assignment { payload: "".into(), ..assignment(1) };
         assert_eq!(stream.attempt(empty).await.http_status, 200);

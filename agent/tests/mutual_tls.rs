@@ -5,9 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use postrider_agent::Identity;
+use postrider_agent::ClientCertificate;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use support::control_plane::Replica;
+use support::control_plane::ScriptedReplica;
 use support::{config, start};
 use tokio::time::timeout;
 use tonic::transport::{Certificate, ServerTlsConfig};
@@ -26,24 +26,24 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    fn issue(&self, name: &str) -> Identity {
+    fn issue(&self, name: &str) -> ClientCertificate {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity {
+        ClientCertificate {
             certificate_pem: certificate.pem().into_bytes(),
             key_pem: key.serialize_pem().into_bytes().into(),
         }
     }
 }
 
-async fn replica(authority: &Authority, name: &str) -> Replica {
+async fn replica(authority: &Authority, name: &str) -> ScriptedReplica {
     let server = authority.issue(name);
     let key = server.key_pem.as_slice();
     let tls = ServerTlsConfig::new()
         .identity(tonic::transport::Identity::from_pem(&server.certificate_pem, key))
         .client_ca_root(Certificate::from_pem(&authority.pem));
-    Replica::start_tls("replica-1", tls).await
+    ScriptedReplica::start_tls("replica-1", tls).await
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn an_agent_with_a_certificate_is_let_in() {
     config.tls.ca_pem = Some(authority.pem.clone().into_bytes());
     config.tls.identity = Some(authority.issue("agent-1"));
     let _agent = start(config);
-    let (_, hello) = replica.greeted().await;
+    let (_, hello) = replica.accept_stream().await;
     assert_eq!(hello.agent_id, "agent-1");
     assert_eq!(hello.region, "eu-1");
     assert_eq!(hello.incarnation.len(), 16);
@@ -73,7 +73,7 @@ async fn both_sides_check_each_other() {
         config.tls.ca_pem = Some(trusted.pem.clone().into_bytes());
         config.tls.identity = Some(agent_from.issue("agent-1"));
         let _agent = start(config);
-        let greeted = timeout(Duration::from_millis(700), replica.greeted()).await;
-        assert!(greeted.is_err(), "{name}");
+        let accept_stream = timeout(Duration::from_millis(700), replica.accept_stream()).await;
+        assert!(accept_stream.is_err(), "{name}");
     }
 }

@@ -1,21 +1,24 @@
-//! Names of receivers, through a real agent and a name server of the test's own.
+//! Looking up receivers' names, through a real agent and a scripted name server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
-use postrider_agent::LookupWay;
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_agent::LookupBackend;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{Assignment, AttemptKey, Fact, SubscriptionUpdate};
-use support::control_plane::Replica;
-use support::name_server::{NameServer, Reply};
-use support::receiver::{Behaviour, NAME, Receiver};
-use support::{Agent, assignment, config, key, start, subscription};
+use support::control_plane::ScriptedReplica;
+use support::name_server::{DnsReply, NameServer};
+use support::receiver::{RECEIVER_HOST_NAME, ReceiverBehaviour, TestReceiver};
+use support::{RunningTestAgent, assignment, config, key, start, subscription};
 
 /// An agent that asks `names`.
-async fn asking(names: &NameServer, receiver: &Receiver) -> (Agent, Replica) {
-    let replica = Replica::start("replica-1").await;
+async fn asking(
+    names: &NameServer,
+    receiver: &TestReceiver,
+) -> (RunningTestAgent, ScriptedReplica) {
+    let replica = ScriptedReplica::start("replica-1").await;
     let mut config = config(&[&replica], &[receiver]);
-    config.lookup_way = LookupWay::name_servers(vec![names.address]);
+    config.lookup_backend = LookupBackend::name_servers(vec![names.address]);
     (start(config), replica)
 }
 
@@ -35,25 +38,25 @@ fn for_one(tenant: &str, subscription: &str, number: u32) -> Assignment {
 /// an agent.
 #[tokio::test]
 async fn a_neighbour_of_names_that_never_answer_is_delivered_before_any_of_them_fails() {
-    const SLOW: u32 = 50;
+    const SLOW_NAME_COUNT: u32 = 50;
     let names = NameServer::start().await;
-    names.reply("slow.example", Reply::Silence);
-    names.point(NAME, "127.0.0.1");
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    names.reply("slow.example", DnsReply::Silence);
+    names.point(RECEIVER_HOST_NAME, "127.0.0.1");
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, mut replica) = asking(&names, &receiver).await;
-    let mut stream = replica.stream().await;
+    let mut stream = replica.welcome_stream().await;
     let port = receiver.address.port();
-    let well = of("well", "orders", &format!("https://{NAME}:{port}/"));
-    stream.say(Say::SubscriptionUpdate(well)).await;
-    for number in 1..=SLOW {
+    let well = of("well", "orders", &format!("https://{RECEIVER_HOST_NAME}:{port}/"));
+    stream.send(ReplicaMessage::SubscriptionUpdate(well)).await;
+    for number in 1..=SLOW_NAME_COUNT {
         let subscription = format!("s{number}");
         let url = format!("https://n{number}.slow.example:{port}/");
-        stream.say(Say::SubscriptionUpdate(of("slow", &subscription, &url))).await;
+        stream.send(ReplicaMessage::SubscriptionUpdate(of("slow", &subscription, &url))).await;
     }
-    let slow = (1..=SLOW).map(|number| for_one("slow", &format!("s{number}"), number));
+    let slow = (1..=SLOW_NAME_COUNT).map(|number| for_one("slow", &format!("s{number}"), number));
     stream.assign(slow.collect()).await;
-    stream.assign(vec![for_one("well", "orders", SLOW + 1)]).await;
-    let results = stream.collect(1 + SLOW as usize).await;
+    stream.assign(vec![for_one("well", "orders", SLOW_NAME_COUNT + 1)]).await;
+    let results = stream.collect(1 + SLOW_NAME_COUNT as usize).await;
     assert_eq!(results[0].tenant, "well");
     assert_eq!(results[0].fact(), Fact::Response);
     assert!(results[1..].iter().all(|one| matches!(one.fact(), Fact::Timeout | Fact::DnsFailed)));
@@ -63,12 +66,12 @@ async fn a_neighbour_of_names_that_never_answer_is_delivered_before_any_of_them_
 #[tokio::test]
 async fn a_name_may_end_with_a_dot() {
     let names = NameServer::start().await;
-    names.point(NAME, "127.0.0.1");
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    names.point(RECEIVER_HOST_NAME, "127.0.0.1");
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, mut replica) = asking(&names, &receiver).await;
-    let mut stream = replica.stream().await;
-    let url = format!("https://{NAME}.:{}/", receiver.address.port());
-    stream.say(Say::SubscriptionUpdate(subscription(&url, 1))).await;
+    let mut stream = replica.welcome_stream().await;
+    let url = format!("https://{RECEIVER_HOST_NAME}.:{}/", receiver.address.port());
+    stream.send(ReplicaMessage::SubscriptionUpdate(subscription(&url, 1))).await;
     let result = stream.attempt(assignment(1)).await;
     assert_eq!(result.fact(), Fact::Response, "{}", result.error);
 }
@@ -76,15 +79,15 @@ async fn a_name_may_end_with_a_dot() {
 #[tokio::test]
 async fn what_name_servers_fail_at_is_told() {
     let names = NameServer::start().await;
-    names.reply("failing.example", Reply::Failure);
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    names.reply("failing.example", DnsReply::Failure);
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, mut replica) = asking(&names, &receiver).await;
-    let mut stream = replica.stream().await;
+    let mut stream = replica.welcome_stream().await;
     for (host, words) in
-        [("failing.example", "Server Failure"), ("missing.example", "there is no such name")]
+        [("failing.example", "Server Failure"), ("missing.example", "the name does not exist")]
     {
         let update = of("acme", host, &format!("https://{host}/"));
-        stream.say(Say::SubscriptionUpdate(update)).await;
+        stream.send(ReplicaMessage::SubscriptionUpdate(update)).await;
         let result = stream.attempt(for_one("acme", host, 1)).await;
         assert_eq!(result.fact(), Fact::DnsFailed);
         assert!(result.error.contains(words), "{}", result.error);

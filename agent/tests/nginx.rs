@@ -1,5 +1,5 @@
-//! The agent against the real nginx, which closes connections after so many
-//! requests: no attempt is lost to that, and none is made twice.
+//! The agent against a real nginx that closes connections after a number of requests:
+//! no attempt is lost and none is made twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{self as wire, Fact};
-use support::control_plane::Replica;
-use support::{PATIENCE, assignment, config, start, subscription};
+use support::control_plane::ScriptedReplica;
+use support::{TEST_TIMEOUT, assignment, config, start, subscription};
 
-const POSTS: u32 = 3_000;
+const POST_COUNT: u32 = 3_000;
 /// More than any limit below, so that closing a connection always meets requests.
 const AT_ONCE: u32 = 250;
 
@@ -49,7 +49,7 @@ impl Nginx {
             .expect("nginx is installed");
         let began = Instant::now();
         while std::net::TcpStream::connect(address).is_err() {
-            assert!(began.elapsed() < PATIENCE, "{}", Self::log(&folder, "error.log"));
+            assert!(began.elapsed() < TEST_TIMEOUT, "{}", Self::log(&folder, "error.log"));
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { process, folder, address, ca_pem: ca_pem.into_bytes() }
@@ -97,21 +97,23 @@ http {{
 async fn posts_all_arrive_once(version: &str, settings: &str) {
     let listen = if version == "HTTP/2" { "ssl http2" } else { "ssl" };
     let nginx = Nginx::start(listen, settings);
-    let mut replica = Replica::start("replica-1").await;
+    let mut replica = ScriptedReplica::start("replica-1").await;
     let mut config = config(&[&replica], &[]);
     config.extra_ca_pem = vec![nginx.ca_pem.clone()];
     let _agent = start(config);
-    let mut stream = replica.stream().await;
+    let mut stream = replica.welcome_stream().await;
     let url = format!("https://localhost:{}/hooks", nginx.address.port());
     let mut subscription = subscription(&url, 1);
     subscription.request_timeout = Some(prost_types::Duration { seconds: 20, nanos: 0 });
-    stream.say(Say::SubscriptionUpdate(subscription)).await;
-    let backlog = u64::from(POSTS);
-    stream.say(Say::Heartbeat(wire::ReplicaHeartbeat { backlog, wall_clock_us: 0 })).await;
+    stream.send(ReplicaMessage::SubscriptionUpdate(subscription)).await;
+    let backlog = u64::from(POST_COUNT);
+    stream
+        .send(ReplicaMessage::Heartbeat(wire::ReplicaHeartbeat { backlog, wall_clock_us: 0 }))
+        .await;
     let (mut assigned, mut done) = (0, 0);
-    while done < POSTS {
+    while done < POST_COUNT {
         let credit = u32::try_from(stream.credit.assignments).unwrap().max(1);
-        let most = POSTS.min(credit).min(done + AT_ONCE);
+        let most = POST_COUNT.min(credit).min(done + AT_ONCE);
         let more = most.saturating_sub(assigned);
         if more > 0 {
             stream.assign((assigned + 1..=assigned + more).map(assignment).collect()).await;
@@ -127,12 +129,12 @@ async fn posts_all_arrive_once(version: &str, settings: &str) {
     }
     // The log's last line may come after its answer.
     let began = Instant::now();
-    while nginx.served().0 < POSTS as usize {
-        assert!(began.elapsed() < PATIENCE, "{:?}", nginx.served());
+    while nginx.served().0 < POST_COUNT as usize {
+        assert!(began.elapsed() < TEST_TIMEOUT, "{:?}", nginx.served());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let (requests, connections) = nginx.served();
-    assert_eq!(requests, POSTS as usize, "over {connections} connections");
+    assert_eq!(requests, POST_COUNT as usize, "over {connections} connections");
     println!("{version}, {settings} {requests} POSTs over {connections} connections");
 }
 

@@ -6,8 +6,8 @@ mod support;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use postrider_proto::agent::v1::work_request::Message as Heard;
-use support::control_plane::Replica;
+use postrider_proto::agent::v1::work_request::Message as AgentMessage;
+use support::control_plane::ScriptedReplica;
 
 fn program(arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_postrider-agent"))
@@ -24,14 +24,14 @@ async fn output(child: Child) -> Output {
 
 #[tokio::test]
 async fn a_termination_signal_drains_and_exits_with_0() {
-    let mut replica = Replica::start("replica-1").await;
+    let mut replica = ScriptedReplica::start("replica-1").await;
     let child = program(&["--control-plane", &replica.url, "--region", "eu-1"]);
     let process = child.id().to_string();
-    let mut stream = replica.stream().await;
+    let mut stream = replica.welcome_stream().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(Command::new("kill").arg(&process).status().unwrap().success());
-    assert!(matches!(stream.word().await, Heard::Draining(_)));
-    while stream.hear().await.is_some() {}
+    assert!(matches!(stream.next_work_message().await, AgentMessage::Draining(_)));
+    while stream.receive().await.is_some() {}
     drop(stream);
     let output = output(child).await;
     let log = String::from_utf8_lossy(&output.stderr);
@@ -52,8 +52,8 @@ async fn settings_that_cannot_work_exit_with_2() {
     for (flag, wrong, id, region) in
         [("--region", "EU_1", "one", "EU_1"), ("--id", "a b", "a b", "eu-1")]
     {
-        let plane = ["--control-plane", "http://127.0.0.1:1"];
-        let arguments = [&plane[..], &["--region", region, "--id", id]].concat();
+        let control_plane = ["--control-plane", "http://127.0.0.1:1"];
+        let arguments = [&control_plane[..], &["--region", region, "--id", id]].concat();
         let output = output(program(&arguments)).await;
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{log}");

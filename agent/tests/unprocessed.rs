@@ -1,5 +1,4 @@
-//! A request that no receiver looked at is no attempt: it is sent again at once,
-//! within the same attempt, on a connection that works.
+//! A request that no receiver processed is sent again at once, within the same attempt.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -7,30 +6,35 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{AttemptResult, Fact, SubscriptionUpdate};
-use support::control_plane::{Replica, Stream};
-use support::raw::{Act, Asked, HTTP_1_1_REQUIRED, INTERNAL_ERROR, REFUSED_STREAM, RawReceiver};
-use support::{Agent, assignment, config, start, subscription};
+use support::control_plane::{ReplicaStream, ScriptedReplica};
+use support::raw::{
+    HTTP_1_1_REQUIRED, INTERNAL_ERROR, REFUSED_STREAM, RawReceiver, ReceivedRequest, ReceiverAction,
+};
+use support::{RunningTestAgent, assignment, config, start, subscription};
 
-const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
+const HTTP2_AND_HTTP1: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-struct Bench {
+struct TestBed {
     receiver: RawReceiver,
-    stream: Stream,
-    _agent: Agent,
-    _replica: Replica,
+    stream: ReplicaStream,
+    _agent: RunningTestAgent,
+    _replica: ScriptedReplica,
 }
 
-impl Bench {
-    async fn new(alpn: &[&[u8]], script: impl Fn(Asked) -> Act + Send + Sync + 'static) -> Self {
+impl TestBed {
+    async fn new(
+        alpn: &[&[u8]],
+        script: impl Fn(ReceivedRequest) -> ReceiverAction + Send + Sync + 'static,
+    ) -> Self {
         let receiver = RawReceiver::start(alpn, script).await;
-        let mut replica = Replica::start("replica-1").await;
+        let mut replica = ScriptedReplica::start("replica-1").await;
         let mut config = config(&[&replica], &[]);
         config.extra_ca_pem = vec![receiver.ca_pem.clone()];
         let agent = start(config);
-        let stream = replica.stream().await;
-        stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+        let stream = replica.welcome_stream().await;
+        stream.send(ReplicaMessage::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
         Self { receiver, stream, _agent: agent, _replica: replica }
     }
 
@@ -57,114 +61,114 @@ fn assert_answered(result: &AttemptResult, version: &str) {
 
 #[tokio::test]
 async fn a_refused_stream_is_sent_again() {
-    let mut bench = Bench::new(BOTH, |asked| match asked.connection {
-        1 => Act::Reset(REFUSED_STREAM),
-        _ => Act::Answer,
+    let mut bed = TestBed::new(HTTP2_AND_HTTP1, |asked| match asked.connection {
+        1 => ReceiverAction::Reset(REFUSED_STREAM),
+        _ => ReceiverAction::Answer,
     })
     .await;
-    assert_answered(&bench.attempt(1).await, "HTTP/2");
-    assert_eq!(bench.receiver.asked().len(), 2);
+    assert_answered(&bed.attempt(1).await, "HTTP/2");
+    assert_eq!(bed.receiver.asked().len(), 2);
 }
 
 /// As nginx closes a connection after its `keepalive_requests`.
 #[tokio::test]
 async fn streams_that_goaway_leaves_out_are_sent_again() {
-    let mut bench = Bench::new(BOTH, |asked| match asked.request {
-        1..=7 => Act::Answer,
-        _ => Act::GoAway,
+    let mut bed = TestBed::new(HTTP2_AND_HTTP1, |asked| match asked.request {
+        1..=7 => ReceiverAction::Answer,
+        _ => ReceiverAction::GoAway,
     })
     .await;
-    for result in bench.attempts(1..=40).await {
+    for result in bed.attempts(1..=40).await {
         assert_answered(&result, "HTTP/2");
     }
     for number in 41..=80 {
-        assert_answered(&bench.attempt(number).await, "HTTP/2");
+        assert_answered(&bed.attempt(number).await, "HTTP/2");
     }
-    let answered = bench.receiver.asked().iter().filter(|asked| asked.request <= 7).count();
+    let answered = bed.receiver.asked().iter().filter(|asked| asked.request <= 7).count();
     assert_eq!(answered, 80);
 }
 
 #[tokio::test]
 async fn what_is_never_processed_ends_all_the_same() {
-    let mut bench = Bench::new(BOTH, |_| Act::Reset(REFUSED_STREAM)).await;
-    let result = bench.attempt(1).await;
+    let mut bed = TestBed::new(HTTP2_AND_HTTP1, |_| ReceiverAction::Reset(REFUSED_STREAM)).await;
+    let result = bed.attempt(1).await;
     assert_eq!(result.fact(), Fact::ConnectionClosed);
     assert!(result.error.contains("refused"), "{}", result.error);
-    assert_eq!(bench.receiver.asked().len(), 6);
+    assert_eq!(bed.receiver.asked().len(), 6);
 }
 
 #[tokio::test]
 async fn a_receiver_that_requires_http1_gets_it_at_once_and_from_then_on() {
-    let mut bench = Bench::new(BOTH, |asked| match asked.http2 {
-        true => Act::Reset(HTTP_1_1_REQUIRED),
-        false => Act::Answer,
+    let mut bed = TestBed::new(HTTP2_AND_HTTP1, |asked| match asked.http2 {
+        true => ReceiverAction::Reset(HTTP_1_1_REQUIRED),
+        false => ReceiverAction::Answer,
     })
     .await;
     for number in 1..=5 {
-        assert_answered(&bench.attempt(number).await, "HTTP/1.1");
+        assert_answered(&bed.attempt(number).await, "HTTP/1.1");
     }
-    let over_http2 = bench.receiver.asked().iter().filter(|asked| asked.http2).count();
+    let over_http2 = bed.receiver.asked().iter().filter(|asked| asked.http2).count();
     assert_eq!(over_http2, 1);
-    assert_eq!(bench.receiver.connections(), 2);
+    assert_eq!(bed.receiver.connections(), 2);
 }
 
 #[tokio::test]
 async fn an_origin_that_keeps_breaking_over_http2_gets_http1() {
-    for break_it in [Act::Break, Act::Reset(INTERNAL_ERROR)] {
-        let mut bench = Bench::new(BOTH, move |asked| match asked.http2 {
+    for break_it in [ReceiverAction::Break, ReceiverAction::Reset(INTERNAL_ERROR)] {
+        let mut bed = TestBed::new(HTTP2_AND_HTTP1, move |asked| match asked.http2 {
             true => break_it.clone(),
-            false => Act::Answer,
+            false => ReceiverAction::Answer,
         })
         .await;
         for number in 1..=3 {
-            let result = bench.attempt(number).await;
+            let result = bed.attempt(number).await;
             assert_eq!(result.fact(), Fact::ConnectionClosed, "{result:?}");
         }
-        assert_eq!(bench.receiver.asked().len(), 3, "what may have been processed is not repeated");
-        assert_answered(&bench.attempt(4).await, "HTTP/1.1");
+        assert_eq!(bed.receiver.asked().len(), 3, "what may have been processed is not repeated");
+        assert_answered(&bed.attempt(4).await, "HTTP/1.1");
     }
 }
 
 #[tokio::test]
 async fn a_subscription_can_keep_to_http1() {
-    let mut bench = Bench::new(BOTH, |_| Act::Answer).await;
-    assert_answered(&bench.attempt(1).await, "HTTP/2");
-    let keeps = SubscriptionUpdate { http1_only: true, ..subscription(&bench.receiver.url(), 2) };
-    bench.stream.say(Say::SubscriptionUpdate(keeps)).await;
-    assert_answered(&bench.attempt(2).await, "HTTP/1.1");
-    assert_answered(&bench.attempt(3).await, "HTTP/1.1");
-    bench.stream.say(Say::SubscriptionUpdate(subscription(&bench.receiver.url(), 3))).await;
-    assert_answered(&bench.attempt(4).await, "HTTP/2");
-    assert_eq!(bench.receiver.connections(), 2);
+    let mut bed = TestBed::new(HTTP2_AND_HTTP1, |_| ReceiverAction::Answer).await;
+    assert_answered(&bed.attempt(1).await, "HTTP/2");
+    let keeps = SubscriptionUpdate { http1_only: true, ..subscription(&bed.receiver.url(), 2) };
+    bed.stream.send(ReplicaMessage::SubscriptionUpdate(keeps)).await;
+    assert_answered(&bed.attempt(2).await, "HTTP/1.1");
+    assert_answered(&bed.attempt(3).await, "HTTP/1.1");
+    bed.stream.send(ReplicaMessage::SubscriptionUpdate(subscription(&bed.receiver.url(), 3))).await;
+    assert_answered(&bed.attempt(4).await, "HTTP/2");
+    assert_eq!(bed.receiver.connections(), 2);
 }
 
 /// Twenty connections are kept; then nothing comes back on any of them, as when a
 /// firewall has forgotten them.
 #[tokio::test]
 async fn connections_that_fell_silent_cost_one_attempt() {
-    for alpn in [BOTH, &[b"http/1.1".as_slice()]] {
+    for alpn in [HTTP2_AND_HTTP1, &[b"http/1.1".as_slice()]] {
         let silent = Arc::new(AtomicBool::new(false));
         let first = Arc::clone(&silent);
         let most = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let known = Arc::clone(&most);
-        let mut bench = Bench::new(alpn, move |asked| {
+        let mut bed = TestBed::new(alpn, move |asked| {
             if !first.load(Ordering::SeqCst) {
                 known.fetch_max(asked.connection, Ordering::SeqCst);
-                return Act::Answer;
+                return ReceiverAction::Answer;
             }
             match asked.connection <= known.load(Ordering::SeqCst) {
-                true => Act::Hang,
-                false => Act::Answer,
+                true => ReceiverAction::Hang,
+                false => ReceiverAction::Answer,
             }
         })
         .await;
-        bench.attempts(1..=20).await;
+        bed.attempts(1..=20).await;
         silent.store(true, Ordering::SeqCst);
-        let result = bench.attempt(21).await;
+        let result = bed.attempt(21).await;
         assert_eq!(result.fact(), Fact::Timeout, "{result:?}");
         for number in 22..=30 {
-            assert_eq!(bench.attempt(number).await.fact(), Fact::Response);
+            assert_eq!(bed.attempt(number).await.fact(), Fact::Response);
         }
-        assert_eq!(bench.receiver.connections(), most.load(Ordering::SeqCst) + 1);
+        assert_eq!(bed.receiver.connections(), most.load(Ordering::SeqCst) + 1);
     }
 }

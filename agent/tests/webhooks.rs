@@ -1,28 +1,27 @@
-//! What receivers see of schemes, envelopes and headers, over both versions of
-//! HTTP, through a real agent.
+//! What receivers see: schemes, envelopes and headers, over HTTP/1.1 and HTTP/2.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
 use postrider_proto::agent::v1::signer::Scheme;
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{self as wire, Fact};
-use support::receiver::{Behaviour, Receiver, Seen};
+use support::receiver::{ReceivedWebhook, ReceiverBehaviour, TestReceiver};
 use support::{assignment, connected, subscription};
 
 /// One webhook to a receiver of each version.
 async fn webhooks(
     update: impl Fn(wire::SubscriptionUpdate) -> wire::SubscriptionUpdate,
     assignment: wire::Assignment,
-) -> Vec<Seen> {
+) -> Vec<ReceivedWebhook> {
     let mut seen = Vec::new();
     for receiver in [
-        Receiver::start(Behaviour::Answer(200)).await,
-        Receiver::http2(Behaviour::Answer(200)).await,
+        TestReceiver::start(ReceiverBehaviour::Answer(200)).await,
+        TestReceiver::http2(ReceiverBehaviour::Answer(200)).await,
     ] {
         let (_agent, _replica, mut stream) = connected(&receiver).await;
         let update = update(subscription(&receiver.url(), 1));
-        stream.say(Say::SubscriptionUpdate(update)).await;
+        stream.send(ReplicaMessage::SubscriptionUpdate(update)).await;
         let result = stream.attempt(assignment.clone()).await;
         assert_eq!(result.fact(), Fact::Response, "{}", result.error);
         let request = receiver.take_requests().remove(0);
@@ -33,7 +32,7 @@ async fn webhooks(
     seen
 }
 
-fn lines<'a>(seen: &'a Seen, name: &str) -> Vec<&'a str> {
+fn lines<'a>(seen: &'a ReceivedWebhook, name: &str) -> Vec<&'a str> {
     seen.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
 }
 
@@ -76,7 +75,8 @@ async fn an_envelope_is_sent_whole_with_the_payload_as_it_was() {
             seen.body,
             r#"{"id":"evt_1","type":"payment.completed","payload":{"a" : 1.0},"date":"2026-11-25T05:00:00.123Z"}"#
         );
-        let webhook = standardwebhooks::Webhook::from_bytes(support::SECRET.to_vec()).unwrap();
+        let webhook =
+            standardwebhooks::Webhook::from_bytes(support::SIGNING_SECRET.to_vec()).unwrap();
         webhook.verify(&seen.body, &seen.headers).unwrap();
     }
 }
@@ -105,7 +105,7 @@ async fn a_webhook_carries_its_number_its_attributes_and_the_customer_s_headers(
 
 #[tokio::test]
 async fn what_may_not_be_sent_is_not() {
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     let fine = subscription(&receiver.url(), 1);
     let envelope = wire::Envelope::StandardWebhooks.into();
@@ -116,7 +116,12 @@ async fn what_may_not_be_sent_is_not() {
         (wire::SubscriptionUpdate { envelope, ..fine }, "text/plain"),
     ];
     for (version, (update, words)) in (1..).zip(updates) {
-        stream.say(Say::SubscriptionUpdate(wire::SubscriptionUpdate { version, ..update })).await;
+        stream
+            .send(ReplicaMessage::SubscriptionUpdate(wire::SubscriptionUpdate {
+                version,
+                ..update
+            }))
+            .await;
         let assignment = wire::Assignment {
             subscription_version: version,
             content_type: "text/plain".to_owned(),
@@ -132,10 +137,12 @@ async fn what_may_not_be_sent_is_not() {
 
 #[tokio::test]
 async fn the_settings_that_were_used_are_told() {
-    let receiver = Receiver::start(Behaviour::Answer(200)).await;
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
     let (_agent, _replica, mut stream) = connected(&receiver).await;
     for version in [4, 9] {
-        stream.say(Say::SubscriptionUpdate(subscription(&receiver.url(), version))).await;
+        stream
+            .send(ReplicaMessage::SubscriptionUpdate(subscription(&receiver.url(), version)))
+            .await;
         let older = wire::Assignment { subscription_version: 3, ..assignment(version as u32) };
         assert_eq!(stream.attempt(older).await.subscription_version, version);
     }

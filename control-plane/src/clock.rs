@@ -1,8 +1,10 @@
-//! The one clock of a control plane.
+//! The clock of a control plane.
 //!
-//! Fed at start with the database's time; feeds every decision. Guarantees that
-//! time never jumps: it is carried forward by a monotonic clock (rule 15).
-//! Tests put a clock of their own in its place.
+//! Fed at start with the database's time; feeds every decision. Guarantees that time
+//! never jumps: it is carried forward by a monotonic clock (database-clock). Tests use
+//! a clock of their own.
+//!
+//! Keeps the invariant `database-clock`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
 
-/// What time it is, and waiting for it.
+/// The time, and waiting for a time.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
@@ -18,7 +20,7 @@ pub trait Clock: Send + Sync + 'static {
     /// Returns once `now` has reached `at`.
     async fn sleep_until(&self, at: Timestamp);
 
-    /// Whether it was set by the database's clock, and is to be held against it.
+    /// Whether it started from the database's clock, and is compared with it.
     fn follows_database(&self) -> bool {
         true
     }
@@ -28,7 +30,7 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// What this machine's own clock says, which somebody may set: a witness, no more.
+/// This machine's own clock, which anybody may set; used only for comparison.
 pub fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

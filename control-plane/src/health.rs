@@ -1,8 +1,11 @@
-//! Whether the control plane lives, and whether it can serve.
+//! Liveness and readiness.
 //!
-//! Fed by the loops, which say that they make progress, and by the store; feeds
-//! `grpc.health.v1`. Guarantees that liveness follows progress and readiness
-//! follows the store: a process that is alive and does nothing is not healthy.
+//! Fed by the loops, which report progress, and by the store; feeds `grpc.health.v1`.
+//! Guarantees that liveness follows the loops' progress and readiness follows the
+//! database (health-tells-the-truth): a process that runs but does nothing is not
+//! healthy.
+//!
+//! Keeps the invariant `health-tells-the-truth`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,103 +18,102 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::clock::Clock;
-use crate::flow::Parts;
-use crate::flow::cluster::Cluster;
-use crate::flow::conclude::ResultCommits;
+use crate::flow::ReplicaContext;
+use crate::flow::cluster::ClusterState;
+use crate::flow::conclude::ResultCommitHealth;
 
 /// The services that probes may ask for besides "".
-pub const LIVENESS: &str = "liveness";
-pub const READINESS: &str = "readiness";
-/// The progress of a loop that waits for work and has none.
-const IDLE: i64 = i64::MAX;
-/// A store that takes longer to say that it is ready is not.
-const READY_LIMIT: Duration = Duration::from_secs(5);
-/// A database that took no heartbeat for this long takes no events either. One that
-/// refused events this lately, and has taken none since, may take heartbeats all the
-/// same: on a full disk what is there can still be changed.
-const SILENCE_LIMIT: Duration = Duration::from_secs(10);
-/// A database that took no result for this long, although some were brought, is asked
-/// whether it would take one.
-const RESULTS_LIMIT: Duration = Duration::from_secs(5);
+pub const LIVENESS_SERVICE: &str = "liveness";
+pub const READINESS_SERVICE: &str = "readiness";
+/// The progress time of a loop that waits for work.
+const IDLE_MARKER_MICROS: i64 = i64::MAX;
+/// A store that takes longer to answer is not ready.
+const READY_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Not ready after this long without a heartbeat. Also not ready for this long after
+/// events were refused and none accepted since: on a full disk, heartbeats, which only
+/// change existing rows, may still succeed.
+const MAX_DATABASE_SILENCE: Duration = Duration::from_secs(10);
+/// If results have failed for this long, the database is asked whether it would accept
+/// one.
+const MAX_RESULT_FAILURE_SPAN: Duration = Duration::from_secs(5);
 /// A loop that made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
-/// How often both are looked at.
-const PERIOD: Duration = Duration::from_secs(1);
+/// How often liveness and readiness are checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-struct Loop {
+struct LoopProgress {
     name: &'static str,
     last: AtomicI64,
 }
 
-/// By which one loop says that it makes progress.
+/// Reports one loop's progress.
 #[derive(Clone)]
-pub struct Progress {
-    state: Arc<Loop>,
+pub struct ProgressHandle {
+    state: Arc<LoopProgress>,
     clock: Arc<dyn Clock>,
 }
 
-impl Progress {
+impl ProgressHandle {
     pub fn made(&self) {
         self.state.last.store(self.clock.now().as_micros(), Ordering::Relaxed);
     }
 
-    /// There is nothing to do, for as long as it may be.
+    /// The loop waits for work, however long that takes.
     pub fn idle(&self) {
-        self.state.last.store(IDLE, Ordering::Relaxed);
+        self.state.last.store(IDLE_MARKER_MICROS, Ordering::Relaxed);
     }
 }
 
 /// Watches loops and the store. Cheap to clone.
 #[derive(Clone)]
-pub struct Health {
-    loops: Arc<Mutex<Vec<Arc<Loop>>>>,
+pub struct HealthMonitor {
+    loops: Arc<Mutex<Vec<Arc<LoopProgress>>>>,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    cluster: Cluster,
-    results: ResultCommits,
+    cluster: ClusterState,
+    results: ResultCommitHealth,
 }
 
-impl Health {
-    pub fn new(parts: &Parts) -> Self {
+impl HealthMonitor {
+    pub fn new(parts: &ReplicaContext) -> Self {
         Self {
             loops: Arc::default(),
             clock: Arc::clone(&parts.clock),
             store: Arc::clone(&parts.store),
             cluster: parts.cluster.clone(),
-            results: parts.results.clone(),
+            results: parts.result_commits.clone(),
         }
     }
 
-    async fn ready(&self) -> Result<(), String> {
-        if self.cluster.clock_is_off() {
+    async fn check_ready(&self) -> Result<(), String> {
+        if self.cluster.has_clock_jumped() {
             return Err("the database's clock has jumped".to_owned());
         }
-        if self.cluster.silence() > SILENCE_LIMIT {
-            return Err("the database takes no heartbeat".to_owned());
+        if self.cluster.since_heartbeat() > MAX_DATABASE_SILENCE {
+            return Err("the database accepts no heartbeat".to_owned());
         }
-        if self.cluster.refused_ago().is_some_and(|ago| ago < SILENCE_LIMIT) {
-            return Err("the database refused the last events".to_owned());
+        if self.cluster.since_publish_refused().is_some_and(|ago| ago < MAX_DATABASE_SILENCE) {
+            return Err("the database refused the last commit of events".to_owned());
         }
-        in_time(self.store.ready(self.clock.now())).await?;
-        // One result that fails for ever is no reason: whether any other could be
-        // committed is asked.
-        if self.results.failing_for().is_some_and(|failing| failing >= RESULTS_LIMIT) {
-            let rehearsed = in_time(self.store.rehearse_conclusion(self.clock.now())).await;
+        within_limit(self.store.ready(self.clock.now())).await?;
+        // A single bad result may fail for ever: ask whether any other could be committed.
+        if self.results.failing_for().is_some_and(|failing| failing >= MAX_RESULT_FAILURE_SPAN) {
+            let rehearsed = within_limit(self.store.rehearse_conclusion(self.clock.now())).await;
             rehearsed.map_err(|error| format!("no result can be committed: {error}"))?;
         }
         Ok(())
     }
 
-    /// Watches one more loop.
-    pub fn watch(&self, name: &'static str) -> Progress {
+    /// Registers a loop whose progress is watched.
+    pub fn register_loop(&self, name: &'static str) -> ProgressHandle {
         let now = self.clock.now().as_micros();
-        let state = Arc::new(Loop { name, last: AtomicI64::new(now) });
+        let state = Arc::new(LoopProgress { name, last: AtomicI64::new(now) });
         self.loops.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&state));
-        Progress { state, clock: Arc::clone(&self.clock) }
+        ProgressHandle { state, clock: Arc::clone(&self.clock) }
     }
 
     /// The loops that are stuck.
-    fn stuck(&self) -> Vec<&'static str> {
+    fn stuck_loops(&self) -> Vec<&'static str> {
         let now = self.clock.now();
         let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
         let stuck = loops.iter().filter(|one| {
@@ -120,16 +122,16 @@ impl Health {
         stuck.map(|one| one.name).collect()
     }
 
-    /// Reports until told to stop; not ready from then on.
+    /// Reports until told to stop, then reports not ready.
     pub async fn run(&self, reporter: HealthReporter, stop: CancellationToken) {
         let mut was_ready = None;
         while !stop.is_cancelled() {
-            let stuck = self.stuck();
+            let stuck = self.stuck_loops();
             if !stuck.is_empty() {
                 tracing::error!(?stuck, "loops make no progress");
             }
-            reporter.set_service_status(LIVENESS, status(stuck.is_empty())).await;
-            let ready = self.ready().await;
+            reporter.set_service_status(LIVENESS_SERVICE, status(stuck.is_empty())).await;
+            let ready = self.check_ready().await;
             if was_ready != Some(ready.is_ok()) {
                 match &ready {
                     Ok(()) => tracing::info!("ready"),
@@ -137,22 +139,22 @@ impl Health {
                 }
                 was_ready = Some(ready.is_ok());
             }
-            for service in ["", READINESS] {
+            for service in ["", READINESS_SERVICE] {
                 reporter.set_service_status(service, status(ready.is_ok())).await;
             }
             tokio::select! {
-                () = tokio::time::sleep(PERIOD) => {}
+                () = tokio::time::sleep(CHECK_INTERVAL) => {}
                 () = stop.cancelled() => {}
             }
         }
-        for service in ["", READINESS] {
+        for service in ["", READINESS_SERVICE] {
             reporter.set_service_status(service, ServingStatus::NotServing).await;
         }
     }
 }
 
-async fn in_time(asked: impl Future<Output = StoreResult<()>>) -> Result<(), String> {
-    let answer = tokio::time::timeout(READY_LIMIT, asked).await;
+async fn within_limit(asked: impl Future<Output = StoreResult<()>>) -> Result<(), String> {
+    let answer = tokio::time::timeout(READY_CALL_TIMEOUT, asked).await;
     let answer = answer.map_err(|_| "the database does not answer".to_owned())?;
     answer.map_err(|error| error.to_string())
 }
@@ -169,7 +171,7 @@ mod tests {
     use postrider_store::OpenOptions;
 
     use super::*;
-    use crate::flow::group::{Bounds, group};
+    use crate::flow::group::{QueueLimits, channel};
 
     /// A clock that stands until it is moved.
     struct Manual(AtomicI64);
@@ -185,13 +187,13 @@ mod tests {
         }
     }
 
-    const BOUNDS: Bounds = Bounds {
-        queued_items: 8,
-        queued_bytes: 8192,
-        shares: 1,
-        batch_items: 4,
-        batch_bytes: 8192,
-        patience: Duration::from_secs(1),
+    const SMALL_LIMITS: QueueLimits = QueueLimits {
+        max_queued_items: 8,
+        max_queued_bytes: 8192,
+        key_shares: 1,
+        max_batch_items: 4,
+        max_batch_bytes: 8192,
+        enqueue_timeout: Duration::from_secs(1),
     };
 
     #[tokio::test]
@@ -203,31 +205,35 @@ mod tests {
         let options = OpenOptions { migrate: true, shards: 1, max_connections: 1 };
         let store = postrider_store::open(&url, &options).await.unwrap();
         let second = Duration::from_secs(1);
-        let cluster = Cluster::new(ReplicaId("one".into()), 1, second, Timestamp::default());
+        let cluster = ClusterState::new(ReplicaId("one".into()), 1, second, Timestamp::default());
         let shown: Arc<dyn Clock> = Arc::<Manual>::clone(&clock);
-        let results = ResultCommits::default();
-        let health = Health { loops: Arc::default(), clock: shown, store, cluster, results };
+        let results = ResultCommitHealth::default();
+        let health = HealthMonitor { loops: Arc::default(), clock: shown, store, cluster, results };
 
-        let (entrance, mut exit) = group::<char, u32>(BOUNDS);
-        exit.watch(health.watch("publish"));
+        let (sender, mut receiver) = channel::<char, u32>(SMALL_LIMITS);
+        receiver.watch(health.register_loop("publish"));
         let idle = async {
             tokio::task::yield_now().await;
             passes(3600);
-            assert!(health.stuck().is_empty(), "nothing to do is no reason to restart it");
-            entrance.enter(&'a', 1, 1).await.unwrap();
+            assert!(health.stuck_loops().is_empty(), "nothing to do is no reason to restart it");
+            sender.send_timeout(&'a', 1, 1).await.unwrap();
         };
-        let (batch, ()) = tokio::join!(biased; exit.batch(), idle);
+        let (batch, ()) = tokio::join!(biased; receiver.next_batch(), idle);
         assert_eq!(batch.unwrap().len(), 1);
         passes(60);
-        assert!(health.stuck().is_empty());
+        assert!(health.stuck_loops().is_empty());
         passes(1);
-        assert_eq!(health.stuck(), ["publish"], "its batch is neither committed nor given up");
-        exit.made_progress();
-        assert!(health.stuck().is_empty(), "it waits for the database, and says so");
+        assert_eq!(
+            health.stuck_loops(),
+            ["publish"],
+            "its batch is neither committed nor given up"
+        );
+        receiver.report_progress();
+        assert!(health.stuck_loops().is_empty(), "it waits for the database, and says so");
         passes(61);
-        assert_eq!(health.stuck(), ["publish"]);
-        entrance.enter(&'a', 2, 1).await.unwrap();
-        exit.batch().await.unwrap();
-        assert!(health.stuck().is_empty());
+        assert_eq!(health.stuck_loops(), ["publish"]);
+        sender.send_timeout(&'a', 2, 1).await.unwrap();
+        receiver.next_batch().await.unwrap();
+        assert!(health.stuck_loops().is_empty());
     }
 }

@@ -1,14 +1,18 @@
-//! The control plane: gRPC in, assignments to agents out, history kept.
+//! The control plane: it takes events over gRPC, assigns deliveries to agents and keeps
+//! their history.
 //!
-//! Fed by publishers, operators, agents and other replicas over one gRPC port;
-//! feeds agents. Used by the `postrider` binary and, with a clock of their own,
-//! by tests.
+//! Fed by publishers, operators, agents and other replicas over one gRPC port; feeds
+//! agents. Used by the `postrider` binary, and by tests that bring their own clock.
 //!
-//! - `settings`, `tls`, `clock`: what everything is given.
-//! - `api`: the public services; `agents`: the work stream; `replicas`: peers.
-//! - `flow`: the arrows between them, the store and the scheduler.
-//! - `health`, `metrics`: watching.
-//! - `serve`: putting it together; `dev`: all of it in one process, to try.
+//! - `settings`, `tls`, `clock`, `metrics`, `progress`: given to everything else.
+//! - `state`: what a replica remembers.
+//! - `flow`: the loops that move events, deliveries and results between `state` and the
+//!   store.
+//! - `api`: the public services; `agents`: the work stream; `replicas`: calls from and
+//!   to other replicas.
+//! - `health`: liveness and readiness.
+//! - `serve`: builds and runs a replica; `dev`: a whole installation in one process, to
+//!   try it.
 
 pub mod agents;
 pub mod api;

@@ -1,4 +1,4 @@
-//! The `postrider` program: reads its arguments and starts what they ask for.
+//! The `postrider` program: parses its arguments and runs the chosen command.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ enum Command {
     /// Bring the database's schema up to date, and exit.
     Migrate(DatabaseArguments),
     /// Run everything in one process on loopback, and deliver a first webhook.
-    Dev(dev::Arguments),
+    Dev(dev::DevArguments),
 }
 
 #[derive(Args)]
@@ -128,7 +128,8 @@ fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
-    let telemetry = postrider_agent::telemetry::init("postrider", &settings.telemetry.options())?;
+    let telemetry =
+        postrider_agent::telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let told = async {
@@ -137,14 +138,15 @@ async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    serve::start(settings, None).await?.until(told).await?.stop().await;
+    serve::start(settings, None).await?.serve_until(told).await?.stop().await;
     telemetry.shutdown().await;
     Ok(())
 }
 
 async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
     // Each migration that is applied leaves a line.
-    let telemetry = postrider_agent::telemetry::init("postrider", &settings.telemetry.options())?;
+    let telemetry =
+        postrider_agent::telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     settings.database.migrate = true;
     let store = serve::open_store(&settings).await?;
     store.close().await;

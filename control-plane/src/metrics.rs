@@ -1,8 +1,8 @@
-//! What Prometheus may scrape.
+//! Prometheus metrics.
 //!
-//! Fed by the flows as things happen, and by the scheduler's figures at each
-//! scrape; feeds the metrics port. Names follow Prometheus' conventions: base
-//! units, `_total` on counters.
+//! Fed by the flows as things happen, and by the scheduler's gauges at each scrape;
+//! feeds the metrics port. Names follow Prometheus' conventions: base units, `_total`
+//! on counters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,14 +36,14 @@ struct RegionLabel {
     region: String,
 }
 
-struct Inner {
+struct MetricFamilies {
     events: Counter,
     deliveries: Counter,
     attempts: Family<OutcomeLabel, Counter>,
     attempt_seconds: Histogram,
     commit_seconds: Family<KindLabel, Histogram>,
     commit_items: Family<KindLabel, Histogram>,
-    watch_lag: Gauge<f64, AtomicU64>,
+    feed_stall: Gauge<f64, AtomicU64>,
     results_refused: Family<KindLabel, Counter>,
     results_kept: Gauge,
     results_given_up: Counter,
@@ -51,7 +51,7 @@ struct Inner {
 
 /// Counters of one control plane. Cheap to clone.
 #[derive(Clone)]
-pub struct Metrics(Arc<Inner>);
+pub struct Metrics(Arc<MetricFamilies>);
 
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.000_5, 2.0, 18))
@@ -63,14 +63,14 @@ fn items() -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(MetricFamilies {
             events: Counter::default(),
             deliveries: Counter::default(),
             attempts: Family::default(),
             attempt_seconds: seconds(),
             commit_seconds: Family::new_with_constructor(seconds),
             commit_items: Family::new_with_constructor(items),
-            watch_lag: Gauge::default(),
+            feed_stall: Gauge::default(),
             results_refused: Family::default(),
             results_kept: Gauge::default(),
             results_given_up: Counter::default(),
@@ -100,13 +100,13 @@ impl Metrics {
     }
 
     /// For how long those who watch may have missed something that is recorded.
-    pub fn watch_lag(&self, lag: Duration) {
-        self.0.watch_lag.set(lag.as_secs_f64());
+    pub fn feed_stall(&self, lag: Duration) {
+        self.0.feed_stall.set(lag.as_secs_f64());
     }
 
     #[cfg(test)]
-    pub fn shown_watch_lag(&self) -> f64 {
-        self.0.watch_lag.get()
+    pub fn shown_feed_stall(&self) -> f64 {
+        self.0.feed_stall.get()
     }
 
     /// The database did not take a result that was tried alone; why, by the error's name.
@@ -137,12 +137,12 @@ impl Metrics {
         registry.register("attempts", "Attempts recorded, by outcome", inner.attempts.clone());
         registry.register(
             "attempt_duration_seconds",
-            "Whole attempts",
+            "Duration of a whole attempt",
             inner.attempt_seconds.clone(),
         );
         registry.register(
             "commit_duration_seconds",
-            "Transactions of a group, by kind",
+            "Duration of a batch's transaction, by kind",
             inner.commit_seconds.clone(),
         );
         registry.register(
@@ -152,23 +152,22 @@ impl Metrics {
         );
         registry.register(
             "watch_lag_seconds",
-            "For how long the live tail of attempts has stood still while something may wait; \
-             0 while nobody watches here",
-            inner.watch_lag.clone(),
+            "How long the attempt feed has been stalled; 0 while nobody watches at this replica",
+            inner.feed_stall.clone(),
         );
         registry.register(
             "results_refused",
-            "Results that the database did not take alone, by the kind of error",
+            "Single results that the database did not accept, by the kind of error",
             inner.results_refused.clone(),
         );
         registry.register(
             "results_kept",
-            "Results that are kept until the database takes them",
+            "Results that wait to be retried",
             inner.results_kept.clone(),
         );
         registry.register(
             "results_given_up",
-            "Results that the database refuses for what they are",
+            "Results dropped because the database refuses their data",
             inner.results_given_up.clone(),
         );
         registry.register_collector(Box::new(SchedulerFigures { dispatcher, clock }));
@@ -208,8 +207,8 @@ impl fmt::Debug for SchedulerFigures {
 impl Collector for SchedulerFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let now = self.clock.now();
-        let regions = self.dispatcher.regions();
-        let (deliveries, bytes) = self.dispatcher.look(|s, _| (s.deliveries(), s.payload_bytes()));
+        let regions = self.dispatcher.region_figures();
+        let (deliveries, bytes) = self.dispatcher.read(|s, _| (s.deliveries(), s.payload_bytes()));
         let mut gauge = |name, help, region: Option<String>, value: f64| {
             let gauge = ConstGauge::new(value);
             let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
@@ -229,7 +228,7 @@ impl Collector for SchedulerFigures {
                 gauge("credit", "Attempts agents would take now", name(), region.credit as f64)?;
                 gauge(
                     "backlog",
-                    "Deliveries in memory that wait for their turn",
+                    "Deliveries in memory that are not sent yet",
                     name(),
                     region.queued as f64,
                 )?;

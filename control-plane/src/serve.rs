@@ -1,8 +1,8 @@
-//! Putting a control plane together, and taking it down.
+//! Builds a replica, runs it and stops it.
 //!
-//! Fed by settings; feeds nothing: it owns everything. Guarantees that every
-//! setting was checked before a port is bound, and that a stop hands over leases
-//! and loses nothing that was acknowledged.
+//! Fed by the settings. Guarantees that every setting is checked before a port is
+//! opened, and that a stop hands over the leases and loses nothing that was
+//! acknowledged.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -10,48 +10,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use postrider_domain::health::{BreakerConfig, WindowConfig};
 use postrider_domain::ids::ReplicaId;
-use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
-use postrider_store::{Maintenance, OpenOptions, Store};
+use postrider_domain::scheduler::Scheduler;
+use postrider_store::{MaintenanceOptions, OpenOptions, Store};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::clock::{Clock, SystemClock};
-use crate::flow::cluster::Cluster;
+use crate::flow::cluster::ClusterState;
 use crate::flow::conclude;
 use crate::flow::faults::FaultLog;
-use crate::flow::manual::Tests;
-use crate::flow::ordering::{self, TurnKeeper};
+use crate::flow::manual::TestWaiters;
+use crate::flow::ordering::{self, OrderingReleaser};
 use crate::flow::publish;
-use crate::flow::publish::watermark::Watermark;
-use crate::flow::{Dispatcher, EventTypes, Flow, Notices, Parts, Peers, Streaks, Tenants, Watch};
-use crate::health::{Health, Progress};
+use crate::flow::publish::watermark::PublishWatermark;
+use crate::flow::{
+    AttemptFeed, Dispatcher, EventTypes, FailureStreaks, Flow, Outbox, Peers, ReplicaContext,
+    TenantConfigs,
+};
+use crate::health::{HealthMonitor, ProgressHandle};
 use crate::metrics::Metrics;
 use crate::replicas::GrpcCalls;
-use crate::settings::{Dispatch, Settings};
-use crate::tls::{self, PeerCheck};
+use crate::settings::Settings;
+use crate::tls::{self, CertificateCheck};
 use crate::{agents, api, replicas};
 
 mod metrics_port;
 mod own_address;
+mod scheduler_config;
 
 /// How often partitions are made and what is past retention removed.
 const MAINTENANCE_PERIOD: Duration = Duration::from_secs(600);
-/// After one that failed the next comes sooner.
-const MAINTENANCE_PAUSE: Duration = Duration::from_secs(5);
+/// The shortest pause after a maintenance run that failed.
+const MAINTENANCE_RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// How long the port stays open after everything else has stopped.
-const CLOSE_CONNECTIONS: Duration = Duration::from_secs(2);
-/// A clock that was set this long ago, and not set back, is the one to go by.
-const CLOCK_SET: Duration = Duration::from_secs(60);
-const CLOCK_POLL: Duration = Duration::from_secs(1);
-const NAME_POLL: Duration = Duration::from_secs(1);
-/// A probe of a dead endpoint without a result after this long was lost; longer
-/// than any attempt may take.
-const PROBE_PATIENCE: Duration = Duration::from_secs(75);
-const HTTP2_KEEPALIVE: Duration = Duration::from_secs(10);
+const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// After two other clocks have disagreed with ours for this long, the replica restarts by
+/// theirs.
+const CLOCK_OUTVOTED_LIMIT: Duration = Duration::from_secs(60);
+const CLOCK_POLL_INTERVAL: Duration = Duration::from_secs(1);
+const NAME_POLL_INTERVAL: Duration = Duration::from_secs(1);
+const HTTP2_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Flow-control windows that keep a publishing stream busy on a fast network.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
@@ -65,11 +66,11 @@ pub struct ControlPlane {
     ownership: JoinHandle<()>,
     server: JoinHandle<()>,
     tasks: JoinSet<()>,
-    /// Ends loops that take new work.
+    /// Stops the loops that accept new work.
     draining: CancellationToken,
-    /// Ends streams and the port.
+    /// Closes streams and the port.
     closing: CancellationToken,
-    /// Ends everything else.
+    /// Stops everything else.
     stopped: CancellationToken,
 }
 
@@ -84,7 +85,7 @@ pub async fn start(
     let listener =
         listen.bind().await.with_context(|| format!("server.listen: cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    own_address::check_loopback(listen, address, tls.is_some())?;
+    own_address::require_certificate_unless_loopback(listen, address, tls.is_some())?;
     let store = open_store(&settings).await?;
     let clock = match clock {
         Some(clock) => clock,
@@ -93,7 +94,7 @@ pub async fn start(
     let maintenance = maintenance(&settings);
     store.maintain(clock.now(), maintenance).await.context("preparing the database")?;
     let own_address = own_address::advertised(&settings.server, address);
-    let check = PeerCheck { required: tls.is_some() };
+    let check = CertificateCheck { required: tls.is_some() };
     let (server_tls, peer_tls) =
         tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
 
@@ -101,8 +102,8 @@ pub async fn start(
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls);
     let (flow, mut tasks, health) = (assembled.flow, assembled.tasks, assembled.health);
     flow.event_types.refresh().await.context("reading the event types")?;
-    flow.enter().await?;
-    flow.read_holds().await.context("reading holds")?;
+    flow.join().await?;
+    flow.refresh_holds().await.context("reading the holds")?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
@@ -119,7 +120,7 @@ pub async fn start(
         .http2_max_pending_accept_reset_streams(Some(settings.server.max_pending_reset_streams))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keepalive_interval(Some(HTTP2_KEEPALIVE));
+        .http2_keepalive_interval(Some(HTTP2_KEEPALIVE_INTERVAL));
     if let Some(tls) = server_tls {
         server = server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca")?;
     }
@@ -141,22 +142,22 @@ pub async fn start(
 }
 
 impl ControlPlane {
-    /// Serves until told to stop, and starts anew when the database's clock and this
-    /// machine's were set for good: what is in memory was timed by one that is no more.
-    /// Agents keep what they hold, as through any restart.
-    pub async fn until(mut self, told: impl Future<Output = ()>) -> anyhow::Result<Self> {
+    /// Serves until told to stop. Restarts when the database's clock and this machine's were
+    /// set for good, since everything in memory was timed by the old one. Agents keep what
+    /// they hold, as in any restart.
+    pub async fn serve_until(mut self, told: impl Future<Output = ()>) -> anyhow::Result<Self> {
         let mut told = std::pin::pin!(told);
         loop {
             tokio::select! {
                 () = &mut told => return Ok(self),
-                () = self.outlived_its_clock() => {}
-                () = self.lost_its_name() => {
+                () = self.wait_for_outvoted_clock() => {}
+                () = self.wait_for_name_conflict() => {
                     let replica = self.flow.replica.clone();
                     self.stop().await;
-                    anyhow::bail!("another process took the name of replica {}", replica.0);
+                    anyhow::bail!("another process has taken the name of replica {}", replica.0);
                 }
             }
-            tracing::warn!("the database's clock was set for good; starting anew by it");
+            tracing::warn!("the database's clock was set and stays so; restarting by it");
             let mut settings = Settings::clone(&self.flow.settings);
             settings.server.listen = self.address.into();
             self.stop().await;
@@ -164,19 +165,20 @@ impl ControlPlane {
         }
     }
 
-    /// Another process of this replica's name came while this one was silent.
-    async fn lost_its_name(&self) {
-        while self.flow.cluster.usurper().is_none() {
-            tokio::time::sleep(NAME_POLL).await;
+    /// Completes when another process has taken this replica's name.
+    async fn wait_for_name_conflict(&self) {
+        while self.flow.cluster.find_name_conflict().is_none() {
+            tokio::time::sleep(NAME_POLL_INTERVAL).await;
         }
     }
 
-    async fn outlived_its_clock(&self) {
+    async fn wait_for_outvoted_clock(&self) {
         let cluster = &self.flow.cluster;
-        // While nothing is heard of the database, its clock is not known either.
-        let heard = || cluster.silence() < CLOCK_POLL * 3;
-        while !(heard() && cluster.alone_for().is_some_and(|alone| alone > CLOCK_SET)) {
-            tokio::time::sleep(CLOCK_POLL).await;
+        // Without recent heartbeats the database's clock is not known.
+        let heard = || cluster.since_heartbeat() < CLOCK_POLL_INTERVAL * 3;
+        while !(heard() && cluster.outvoted_for().is_some_and(|alone| alone > CLOCK_OUTVOTED_LIMIT))
+        {
+            tokio::time::sleep(CLOCK_POLL_INTERVAL).await;
         }
     }
 
@@ -187,25 +189,25 @@ impl ControlPlane {
         tracing::info!("draining");
         self.draining.cancel();
         let patience = Duration::from_secs(self.flow.settings.server.drain_timeout_seconds);
-        let patience = patience.saturating_sub(CLOSE_CONNECTIONS * 2);
+        let patience = patience.saturating_sub(CONNECTION_CLOSE_TIMEOUT * 2);
         let leaving = async {
-            // What this loop takes after the leases were handed over nobody gives back.
+            // Shards that it acquires after the hand-over would never be released.
             let _ = (&mut self.ownership).await;
             self.flow.leave(patience).await
         };
-        match tokio::time::timeout(patience + CLOSE_CONNECTIONS, leaving).await {
+        match tokio::time::timeout(patience + CONNECTION_CLOSE_TIMEOUT, leaving).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%error, "leases were not handed over; they end by themselves");
+                tracing::warn!(%error, "leases were not handed over; they will expire");
             }
-            Err(_) => tracing::warn!("the database did not answer; leases end by themselves"),
+            Err(_) => tracing::warn!("the database did not answer; the leases will expire"),
         }
         self.closing.cancel();
         self.flow.watch.close();
-        self.flow.dispatcher.close_all();
-        if tokio::time::timeout(CLOSE_CONNECTIONS, &mut self.server).await.is_err() {
+        self.flow.dispatcher.close_all_streams();
+        if tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, &mut self.server).await.is_err() {
             self.server.abort();
-            // Its port is free once it is gone.
+            // Wait until its port is free.
             let _ = (&mut self.server).await;
         }
         self.stopped.cancel();
@@ -221,7 +223,7 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     if settings.database.url.is_empty() {
         let directory = &settings.database.data_dir;
         std::fs::create_dir_all(directory).with_context(|| {
-            format!("database.data_dir: cannot make the directory {}", directory.display())
+            format!("database.data_dir: cannot create the directory {}", directory.display())
         })?;
     }
     let options = OpenOptions {
@@ -233,39 +235,39 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
 }
 
 /// A control plane without its ports.
-pub struct Assembled {
+pub struct AssembledReplica {
     pub flow: Flow,
-    /// The writers, which end once nobody can bring them anything.
+    /// The writers, which end when their queues are closed.
     pub tasks: JoinSet<()>,
-    pub health: Health,
+    pub health: HealthMonitor,
 }
 
-/// Makes the parts and ties them together.
+/// Builds a replica's state, loops and entrances.
 pub fn assemble(
     settings: Arc<Settings>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     own_address: String,
-    calls: Arc<dyn replicas::Calls>,
-) -> Assembled {
+    calls: Arc<dyn replicas::PeerCalls>,
+) -> AssembledReplica {
     let mut tasks = JoinSet::new();
     let replica = replica_id(&settings.server.replica_id);
     let shards = settings.database.shards;
     let lost_after = settings.ownership.lost_after();
-    let cluster = Cluster::new(replica.clone(), shards, lost_after, clock.now());
+    let cluster = ClusterState::new(replica.clone(), shards, lost_after, clock.now());
     let sweep = settings.ownership.sweep();
     let peers = Peers::new(own_address, calls, cluster.clone(), Arc::clone(&clock), sweep);
-    let scheduler = Scheduler::new(scheduler_config(&settings.dispatch, &settings));
+    let scheduler = Scheduler::new(scheduler_config::scheduler_config(&settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
-    let notices = Notices::new(settings.notices.operators());
-    let tenants = tenants(&store, &clock, &dispatcher, &peers, &notices, shards);
+    let outbox = Outbox::new(settings.notices.operators());
+    let tenants = tenants(&store, &clock, &dispatcher, &peers, &outbox, shards);
     let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
-    let (turns, keys) = ordering::turns();
-    let watermark = Watermark::default();
+    let (ordering_queue, keys) = ordering::ordering_queue();
+    let watermark = PublishWatermark::default();
     if !(settings.server.replica_id.is_empty() || settings.single_process()) {
-        watermark.succeed(clock.now(), cluster.doubt());
+        watermark.inherit_unresolved(clock.now(), cluster.unresolved_commit_span());
     }
-    let parts = Parts {
+    let parts = ReplicaContext {
         settings,
         store,
         clock,
@@ -274,24 +276,25 @@ pub fn assemble(
         dispatcher,
         peers,
         cluster,
-        tests: Tests::default(),
-        turns,
+        test_waiters: TestWaiters::default(),
+        ordering_queue,
         watermark,
-        notices,
-        streaks: Streaks::default(),
-        results: conclude::ResultCommits::default(),
+        outbox,
+        failure_streaks: FailureStreaks::default(),
+        result_commits: conclude::ResultCommitHealth::default(),
     };
-    tasks.spawn(TurnKeeper::new(keys, parts.clone()).run());
-    let health = Health::new(&parts);
+    tasks.spawn(OrderingReleaser::new(keys, parts.clone()).run());
+    let health = HealthMonitor::new(&parts);
     let (publisher, publish_writers) = publish::new(parts.clone());
     for writer in publish_writers {
-        tasks.spawn(writer.watched_by(health.watch("publish")).run());
+        tasks.spawn(writer.with_progress(health.register_loop("publish")).run());
     }
-    let (concluder, conclude_writer) = conclude::new(parts.clone());
-    tasks.spawn(conclude_writer.watched_by(health.watch("conclude")).run());
-    let watch = Watch::new(Arc::clone(&parts.store), &parts.settings.api, parts.metrics.clone());
-    let flow = Flow::new(parts, replica, event_types, publisher, concluder, watch);
-    Assembled { flow, tasks, health }
+    let (results, conclude_writer) = conclude::new(parts.clone());
+    tasks.spawn(conclude_writer.with_progress(health.register_loop("conclude")).run());
+    let watch =
+        AttemptFeed::new(Arc::clone(&parts.store), &parts.settings.api, parts.metrics.clone());
+    let flow = Flow::new(parts, replica, event_types, publisher, results, watch);
+    AssembledReplica { flow, tasks, health }
 }
 
 fn tenants(
@@ -299,37 +302,41 @@ fn tenants(
     clock: &Arc<dyn Clock>,
     dispatcher: &Dispatcher,
     peers: &Peers,
-    notices: &Notices,
+    outbox: &Outbox,
     shards: u16,
-) -> Tenants {
+) -> TenantConfigs {
     let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-    Tenants::new(store, clock, dispatcher.clone(), peers.clone(), notices.clone(), shards)
+    TenantConfigs::new(store, clock, dispatcher.clone(), peers.clone(), outbox.clone(), shards)
 }
 
-/// Starts everything that goes on by itself; returns the loop that keeps leases.
+/// Spawns the loops; returns the lease keeper's task.
 pub fn spawn_loops(
     tasks: &mut JoinSet<()>,
     flow: &Flow,
-    health: &Health,
+    health: &HealthMonitor,
     draining: &CancellationToken,
     stopped: &CancellationToken,
 ) -> JoinHandle<()> {
     let pump = (flow.dispatcher.clone(), stopped.clone());
     tasks.spawn(async move { pump.0.run(pump.1).await });
-    let work: (Flow, Progress, _) = (flow.clone(), health.watch("work"), stopped.clone());
+    let work: (Flow, ProgressHandle, _) =
+        (flow.clone(), health.register_loop("work"), stopped.clone());
     tasks.spawn(async move { work.0.run_work(work.1, work.2).await });
-    let notices: (Flow, Progress, _) = (flow.clone(), health.watch("notices"), stopped.clone());
-    tasks.spawn(async move { notices.0.run_notices(notices.1, notices.2).await });
-    let long: (Flow, Progress, _) = (flow.clone(), health.watch("operations"), stopped.clone());
+    let outbox: (Flow, ProgressHandle, _) =
+        (flow.clone(), health.register_loop("operational events"), stopped.clone());
+    tasks.spawn(async move { outbox.0.run_notices(outbox.1, outbox.2).await });
+    let long: (Flow, ProgressHandle, _) =
+        (flow.clone(), health.register_loop("operations"), stopped.clone());
     tasks.spawn(async move { long.0.run_operations(long.1, long.2).await });
-    let own: (Flow, Progress, _) = (flow.clone(), health.watch("ownership"), draining.clone());
+    let own: (Flow, ProgressHandle, _) =
+        (flow.clone(), health.register_loop("ownership"), draining.clone());
     tokio::spawn(async move { own.0.run_ownership(own.1, own.2).await })
 }
 
 fn spawn_maintenance(
     tasks: &mut JoinSet<()>,
     flow: &Flow,
-    maintenance: Maintenance,
+    maintenance: MaintenanceOptions,
     stop: CancellationToken,
 ) {
     let flow = flow.clone();
@@ -345,14 +352,14 @@ fn spawn_maintenance(
             log.note(maintained.as_ref().err(), flow.clock.now());
             pause = match maintained {
                 Ok(()) => MAINTENANCE_PERIOD,
-                Err(_) => log.pause(MAINTENANCE_PAUSE, MAINTENANCE_PERIOD),
+                Err(_) => log.pause(MAINTENANCE_RETRY_PAUSE, MAINTENANCE_PERIOD),
             };
         }
     });
 }
 
-fn maintenance(settings: &Settings) -> Maintenance {
-    Maintenance {
+fn maintenance(settings: &Settings) -> MaintenanceOptions {
+    MaintenanceOptions {
         retention: Duration::from_secs(u64::from(settings.database.retention_days) * 86_400),
         days_ahead: settings.database.partition_days_ahead,
     }
@@ -363,29 +370,5 @@ fn replica_id(configured: &str) -> ReplicaId {
         ReplicaId(format!("replica-{:016x}", rand::random::<u64>()).into())
     } else {
         ReplicaId(configured.into())
-    }
-}
-
-fn scheduler_config(dispatch: &Dispatch, settings: &Settings) -> SchedulerConfig {
-    SchedulerConfig {
-        max_deliveries: dispatch.max_deliveries_in_memory,
-        max_payload_bytes: dispatch.max_payload_bytes_in_memory,
-        max_deliveries_per_subscription: dispatch.max_deliveries_in_memory_per_subscription,
-        default_max_in_flight: dispatch.default_max_in_flight,
-        shed_after: Duration::from_millis(dispatch.shed_after_milliseconds),
-        settle_grace: Duration::from_secs(settings.ownership.settle_grace_seconds),
-        window: WindowConfig {
-            initial: dispatch.initial_window,
-            min: 1,
-            max: dispatch.default_max_in_flight,
-            quick: Duration::from_millis(dispatch.quick_response_milliseconds),
-        },
-        breaker: BreakerConfig {
-            min_deliveries: dispatch.breaker_deliveries,
-            min_span: Duration::from_secs(dispatch.breaker_span_seconds),
-            first_probe: Duration::from_secs(dispatch.breaker_first_probe_seconds),
-            max_probe: Duration::from_secs(dispatch.breaker_longest_probe_seconds),
-            probe_patience: PROBE_PATIENCE,
-        },
     }
 }

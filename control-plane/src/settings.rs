@@ -1,9 +1,9 @@
-//! Settings: parsed and checked before anything is opened.
+//! Settings, read and checked before anything is opened.
 //!
-//! Fed by the embedded `config.default.toml`, then a file, the environment and
-//! flags (`sources`), each overriding the one before; feeds everything else.
-//! Guarantees that a wrong name or value stops the program with a message that names
-//! it, and where it was given.
+//! Fed by the embedded `config.default.toml`, then a file, the environment and flags
+//! (`sources`), each overriding the one before; feeds everything else. Guarantees that
+//! a wrong name or value stops the program with a message that names the setting and
+//! where it was given.
 
 mod server;
 mod sources;
@@ -15,30 +15,30 @@ use postrider_agent::ListenAddress;
 use postrider_domain::ids::TenantId;
 use serde::Deserialize;
 
-pub use self::sources::Place;
-use self::sources::Sources;
+pub use self::sources::SettingOrigin;
+use self::sources::SettingSources;
 
 /// The defaults, which are also the documentation.
-pub const DEFAULTS: &str = include_str!("../config.default.toml");
+pub const DEFAULT_SETTINGS_TOML: &str = include_str!("../config.default.toml");
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub server: Server,
-    pub database: Database,
-    pub publish: Publish,
-    pub dispatch: Dispatch,
-    pub ownership: Ownership,
-    pub conclude: Conclude,
-    pub notices: Notices,
-    pub agents: Agents,
-    pub api: Api,
-    pub telemetry: Telemetry,
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub publish: PublishSettings,
+    pub dispatch: DispatchSettings,
+    pub ownership: OwnershipSettings,
+    pub conclude: ConcludeSettings,
+    pub notices: NoticesSettings,
+    pub agents: AgentsSettings,
+    pub api: ApiSettings,
+    pub telemetry: TelemetrySettings,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Server {
+pub struct ServerSettings {
     #[serde(deserialize_with = "server::listen_address")]
     pub listen: ListenAddress,
     pub advertise: String,
@@ -56,7 +56,7 @@ pub struct Server {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Database {
+pub struct DatabaseSettings {
     pub url: String,
     pub data_dir: PathBuf,
     pub max_connections: u32,
@@ -68,7 +68,7 @@ pub struct Database {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Publish {
+pub struct PublishSettings {
     pub allow_unknown_event_types: bool,
     pub max_payload_bytes: usize,
     pub max_commit_events: usize,
@@ -81,7 +81,7 @@ pub struct Publish {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dispatch {
+pub struct DispatchSettings {
     pub max_deliveries_in_memory: usize,
     pub max_payload_bytes_in_memory: usize,
     pub max_deliveries_in_memory_per_subscription: usize,
@@ -98,7 +98,7 @@ pub struct Dispatch {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ownership {
+pub struct OwnershipSettings {
     pub heartbeat_milliseconds: u64,
     pub lease_seconds: u64,
     pub renew_seconds: u64,
@@ -111,18 +111,18 @@ pub struct Ownership {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Conclude {
+pub struct ConcludeSettings {
     pub max_commit_results: usize,
     pub max_queued_results: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Notices {
+pub struct NoticesSettings {
     pub operators_tenant: String,
 }
 
-impl Notices {
+impl NoticesSettings {
     /// The operators' tenant; `None` when there is none.
     pub fn operators(&self) -> Option<TenantId> {
         self.operators_tenant.parse().ok()
@@ -131,15 +131,15 @@ impl Notices {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Agents {
+pub struct AgentsSettings {
     pub heartbeat_milliseconds: u64,
     pub silence_limit_milliseconds: u64,
     pub max_queued_messages: usize,
     pub max_streams: usize,
 }
 
-impl Agents {
-    /// Never shorter than the time between two signs of life.
+impl AgentsSettings {
+    /// Never shorter than the heartbeat interval.
     pub fn silence_limit(&self) -> Duration {
         let limit = self.silence_limit_milliseconds.max(self.heartbeat_milliseconds);
         Duration::from_millis(limit)
@@ -148,7 +148,7 @@ impl Agents {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Api {
+pub struct ApiSettings {
     pub default_page_size: u32,
     pub max_page_size: u32,
     pub max_subscriptions_per_tenant: usize,
@@ -159,19 +159,19 @@ pub struct Api {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Telemetry {
+pub struct TelemetrySettings {
     pub otlp_endpoint: String,
     pub log_format: String,
 }
 
-impl Telemetry {
-    /// How the process is watched.
-    pub fn options(&self) -> postrider_agent::telemetry::Options {
+impl TelemetrySettings {
+    /// The process's logging and tracing options.
+    pub fn options(&self) -> postrider_agent::telemetry::TelemetryOptions {
         let endpoint = match self.otlp_endpoint.as_str() {
             "" => std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok(),
             configured => Some(configured.to_owned()),
         };
-        postrider_agent::telemetry::Options {
+        postrider_agent::telemetry::TelemetryOptions {
             json: self.log_format == "json",
             otlp_endpoint: endpoint,
             ..Default::default()
@@ -187,8 +187,8 @@ pub enum SettingsError {
     #[error("{}: {problem}", path.display())]
     File { path: PathBuf, problem: String },
     #[error("{path}: {problem} ({place})")]
-    Given { path: String, problem: String, place: Place },
-    /// A value that is none for this installation, with its default as well.
+    Given { path: String, problem: String, place: SettingOrigin },
+    /// An invalid value that is not given anywhere: the default itself.
     #[error("{name}: {problem}")]
     Value { name: &'static str, problem: String },
 }
@@ -196,11 +196,11 @@ pub enum SettingsError {
 impl Settings {
     /// Reads all sources. `flags` are pairs of a setting's path and its value.
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
-        let sources = Sources::read(file, std::env::vars_os(), flags)?;
+        let sources = SettingSources::read(file, std::env::vars_os(), flags)?;
         let settings = sources.settings()?;
         match settings.check() {
             Ok(()) => Ok(settings),
-            Err(SettingsError::Value { name, problem }) => Err(match sources.place_of(name) {
+            Err(SettingsError::Value { name, problem }) => Err(match sources.origin_of(name) {
                 Some(place) => {
                     SettingsError::Given { path: name.to_owned(), problem, place: place.clone() }
                 }
@@ -278,7 +278,7 @@ impl Settings {
     }
 }
 
-impl Ownership {
+impl OwnershipSettings {
     pub fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_milliseconds)
     }

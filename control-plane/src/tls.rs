@@ -1,24 +1,24 @@
-//! Certificates of the gRPC port.
+//! TLS of the gRPC port.
 //!
-//! Fed by the settings; feeds the server and the calls to other replicas.
-//! Guarantees that agents and replicas, which get signing keys and steer work,
-//! have shown a certificate of our CA wherever certificates are in force.
+//! Fed by the settings; feeds the server and the calls to other replicas. Guarantees
+//! that where certificates are in force, agents and replicas, which get signing keys
+//! and direct the work, have shown a certificate of our CA.
 
 use anyhow::Context as _;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 use tonic::{Request, Status};
 
 use crate::replicas::PeerTls;
-use crate::settings::Server;
+use crate::settings::ServerSettings;
 
 /// The TLS of one replica, if it has any.
-pub struct Tls {
+pub struct ReplicaTls {
     pub server: ServerTlsConfig,
     pub peers: PeerTls,
 }
 
 /// Reads the PEM files that the settings name.
-pub fn load(server: &Server) -> anyhow::Result<Option<Tls>> {
+pub fn load(server: &ServerSettings) -> anyhow::Result<Option<ReplicaTls>> {
     if server.tls_cert.is_empty() {
         return Ok(None);
     }
@@ -32,17 +32,17 @@ pub fn load(server: &Server) -> anyhow::Result<Option<Tls>> {
         .identity(Identity::from_pem(&certificate, &key))
         .client_ca_root(Certificate::from_pem(&ca))
         .client_auth_optional(true);
-    Ok(Some(Tls { server: config, peers: PeerTls { ca, certificate, key } }))
+    Ok(Some(ReplicaTls { server: config, peers: PeerTls { ca, certificate, key } }))
 }
 
-/// Whether callers of the inner services must have shown a certificate.
+/// Whether callers of the internal services must present a certificate.
 #[derive(Clone, Copy, Debug)]
-pub struct PeerCheck {
+pub struct CertificateCheck {
     pub required: bool,
 }
 
-impl PeerCheck {
-    /// Refuses a caller that has not shown a certificate where one is required.
+impl CertificateCheck {
+    /// Refuses a caller without a certificate if one is required.
     pub fn certificate_of<T>(self, request: &Request<T>) -> Result<(), Status> {
         let shown = request.peer_certs().is_some_and(|certificates| !certificates.is_empty());
         if self.required && !shown {

@@ -5,6 +5,8 @@
 //! in when it was set can be connected to and put into a request, as far as its text
 //! tells: neither side has a rule of its own. Whether its host's addresses may be
 //! dialled is judged by the agent at each attempt.
+//!
+//! Keeps the invariant `accepted-url-can-be-posted`.
 
 use http::Uri;
 use thiserror::Error;

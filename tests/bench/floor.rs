@@ -23,7 +23,7 @@ pub struct Setting {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Order {
+pub enum FloorOrder {
     /// Leaves what was connected before.
     Connect {
         url: String,
@@ -45,7 +45,7 @@ pub struct Posted {
 pub async fn serve(setting: Setting) -> Result<()> {
     let mut connections = Vec::new();
     worker::serve(async |order| match order {
-        Order::Connect { url, connections: count } => {
+        FloorOrder::Connect { url, connections: count } => {
             let address = Address::new(&url, &setting.ca_file)?;
             connections.clear();
             for _ in 0..count {
@@ -53,7 +53,7 @@ pub async fn serve(setting: Setting) -> Result<()> {
             }
             Ok(json!(null))
         }
-        Order::Post { events } => {
+        FloorOrder::Post { events } => {
             let started_ns = now_ns();
             connections = post(std::mem::take(&mut connections), events).await?;
             Ok(json!(Posted { started_ns, ended_ns: now_ns() }))

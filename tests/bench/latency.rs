@@ -17,10 +17,10 @@ use crate::rig::Rig;
 use crate::table::{Figures, Table, Target as Goal};
 
 /// Events per second; the chain's floor is measured at [`CHAIN_PACE`].
-const PACES: &[u64] = &[100, 500, 2_000];
+const EVENTS_PER_SECOND: &[u64] = &[100, 500, 2_000];
 const CHAIN_PACE: u64 = 500;
 const EVENT_TYPE: &str = "payment.completed";
-const GROUP: &str = "latency";
+const RECEIVER_GROUP: &str = "latency";
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 /// Before anything is measured at a pace.
 const WARM_UP_SECONDS: u64 = 1;
@@ -69,17 +69,17 @@ pub async fn section(options: &Options) -> Result<()> {
 async fn measure(options: &Options, engine: Engine) -> Result<()> {
     let mut rig = Rig::start(engine, "").await?;
     let tenant = rig.tenant("bench").await?;
-    let url = rig.receiver.url(Scheme::Https, GROUP, Answers::AtOnce);
+    let url = rig.receiver.url(Scheme::Https, RECEIVER_GROUP, Answers::AtOnce);
     rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
     let target = Target::new(&tenant, EVENT_TYPE);
     let mut chain = Chain::start(&rig).await?;
 
     let seconds = options.scale.pace().as_secs();
-    let mut rows: Vec<Row> = PACES.iter().map(|_| Row::default()).collect();
+    let mut rows: Vec<Row> = EVENTS_PER_SECOND.iter().map(|_| Row::default()).collect();
     let mut floor = ChainRows::default();
     for number in 1..=options.runs {
         eprintln!("latency, {engine:?}, run {number}");
-        for (pace, row) in PACES.iter().zip(&mut rows) {
+        for (pace, row) in EVENTS_PER_SECOND.iter().zip(&mut rows) {
             let (ours, refused) = run(&mut rig, &target, *pace, seconds).await?;
             row.add(&ours);
             row.refused += refused;
@@ -97,10 +97,10 @@ async fn run(rig: &mut Rig, target: &Target, pace: u64, seconds: u64) -> Result<
     let per_second = pace as f64;
     rig.load.pace(&targets, per_second, pace * WARM_UP_SECONDS).await?;
     rig.quiet().await?;
-    rig.receiver.reset(GROUP).await?;
+    rig.receiver.reset(RECEIVER_GROUP).await?;
     let paced = rig.load.pace(&targets, per_second, pace * seconds).await?;
-    rig.receiver.wait(GROUP, paced.acknowledged_by_first(1), ARRIVAL_LIMIT).await?;
-    Ok((rig.receiver.latencies(GROUP).await?, paced.refused))
+    rig.receiver.wait(RECEIVER_GROUP, paced.acknowledged_by_first(1), ARRIVAL_LIMIT).await?;
+    Ok((rig.receiver.latencies(RECEIVER_GROUP).await?, paced.refused))
 }
 
 async fn run_chain(
@@ -113,11 +113,11 @@ async fn run_chain(
     let per_second = CHAIN_PACE as f64;
     rig.quiet().await?;
     chain.keep(per_second, CHAIN_PACE * WARM_UP_SECONDS).await?;
-    rig.receiver.reset(chain::GROUP).await?;
+    rig.receiver.reset(chain::RECEIVER_GROUP).await?;
     let events = CHAIN_PACE * seconds;
     let steps = chain.keep(per_second, events).await?;
-    rig.receiver.wait(chain::GROUP, events, ARRIVAL_LIMIT).await?;
-    let whole = rig.receiver.latencies(chain::GROUP).await?;
+    rig.receiver.wait(chain::RECEIVER_GROUP, events, ARRIVAL_LIMIT).await?;
+    let whole = rig.receiver.latencies(chain::RECEIVER_GROUP).await?;
     rows.whole.add(&whole);
     rows.call.add(&steps.call);
     rows.commit.add(&steps.commit);
@@ -128,7 +128,7 @@ async fn run_chain(
 
 fn print(engine: Engine, rows: &[Row], floor: &ChainRows) {
     let mut table = Table::new(&["unary, open loop", "p50 ms", "p99 ms", "p99.9 ms", "target"]);
-    for (pace, row) in PACES.iter().zip(rows) {
+    for (pace, row) in EVENTS_PER_SECOND.iter().zip(rows) {
         let refused = match row.refused {
             0 => String::new(),
             refused => format!(", {refused} refused"),

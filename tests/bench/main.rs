@@ -42,7 +42,7 @@ async fn main() -> Result<()> {
     match Options::parse(&arguments) {
         Ok(options) => everything(&options).await,
         Err(error) => {
-            eprintln!("{error:#}\n{}", options::USAGE);
+            eprintln!("{error:#}\n{}", options::USAGE_TEXT);
             process::exit(64)
         }
     }

@@ -16,12 +16,12 @@ use crate::rig::{AGENT, CONTROL_PLANE, Rig};
 use crate::table::{Table, Target as Goal, number};
 
 const EVENT_TYPE: &str = "payment.completed";
-const GROUP: &str = "memory";
+const RECEIVER_GROUP: &str = "memory";
 const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 /// So that what a start needs for a moment has been given back.
-const SETTLE: Duration = Duration::from_secs(3);
+const SETTLE_TIME: Duration = Duration::from_secs(3);
 /// Where the growing backlog is looked at, in hundredths of the whole.
-const MARKS: &[u64] = &[10, 25, 50, 75, 100];
+const BACKLOG_MARKS: &[u64] = &[10, 25, 50, 75, 100];
 const CONTROL_PLANE_GOAL_MIB: f64 = 200.0;
 const AGENT_GOAL_MIB: f64 = 20.0;
 
@@ -35,7 +35,7 @@ pub async fn section(options: &Options) -> Result<()> {
 async fn measure(options: &Options, engine: Engine) -> Result<()> {
     let mut rig = Rig::start(engine, "").await?;
     let tenant = rig.tenant("bench").await?;
-    let url = rig.receiver.url(Scheme::Https, GROUP, Answers::AtOnce);
+    let url = rig.receiver.url(Scheme::Https, RECEIVER_GROUP, Answers::AtOnce);
     rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
     let target = Target::new(&tenant, EVENT_TYPE);
     let mut table = Table::new(&[
@@ -47,7 +47,7 @@ async fn measure(options: &Options, engine: Engine) -> Result<()> {
         "target",
     ]);
 
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     rig.quiet().await?;
     let agent_idle = rig.processes.get(AGENT)?.resident_mib()?;
     let goal = Goal::show(Some(Goal::AtMost(AGENT_GOAL_MIB)), agent_idle);
@@ -56,7 +56,7 @@ async fn measure(options: &Options, engine: Engine) -> Result<()> {
     let events = options.events;
     eprintln!("memory, {engine:?}: {events} delivered");
     rig.load.publish(&target, Mode::Stream, events).await?;
-    rig.receiver.wait(GROUP, events, DRAIN_LIMIT).await?;
+    rig.receiver.wait(RECEIVER_GROUP, events, DRAIN_LIMIT).await?;
     rig.quiet().await?;
     let state = format!("after {} deliveries", number(events as f64, 0));
     table.row(row(&rig, &state, true, String::new())?);
@@ -65,7 +65,7 @@ async fn measure(options: &Options, engine: Engine) -> Result<()> {
     rig.processes.remove(AGENT);
     let whole = options.scale.pick(2_000, 100_000, 1_000_000);
     let mut waiting = 0;
-    for mark in MARKS {
+    for mark in BACKLOG_MARKS {
         let wanted = whole * mark / 100;
         eprintln!("memory, {engine:?}: {wanted} waiting");
         rig.load.publish(&target, Mode::Stream, wanted - waiting).await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use postrider_tests::cluster::Engine;
 
-pub const USAGE: &str = "usage: postrider-bench \
+pub const USAGE_TEXT: &str = "usage: postrider-bench \
     [throughput|least|latency|owners|memory|isolation|all] … [--small|--full] [--runs N] [--events N] \
     [--engine sqlite|postgres] [--case NAME]";
 
@@ -23,7 +23,7 @@ pub enum Section {
     Isolation,
 }
 
-const SECTIONS: &[(&str, Section)] = &[
+const NAMED_SECTIONS: &[(&str, Section)] = &[
     ("throughput", Section::Throughput),
     ("least", Section::Least),
     ("latency", Section::Latency),
@@ -81,12 +81,12 @@ impl Options {
                 "--events" => options.events = value()?.parse()?,
                 "--engine" => options.engines = vec![engine(value()?)?],
                 "--case" => options.case.clone_from(value()?),
-                "all" => options.sections.extend(SECTIONS.iter().map(|(_, section)| section)),
+                "all" => options.sections.extend(NAMED_SECTIONS.iter().map(|(_, section)| section)),
                 name => options.sections.push(section(name)?),
             }
         }
         if options.sections.is_empty() {
-            options.sections.extend(SECTIONS.iter().map(|(_, section)| section));
+            options.sections.extend(NAMED_SECTIONS.iter().map(|(_, section)| section));
         }
         Ok(options)
     }
@@ -120,6 +120,6 @@ fn engine(name: &str) -> Result<Engine> {
 }
 
 fn section(name: &str) -> Result<Section> {
-    let found = SECTIONS.iter().find(|(known, _)| *known == name);
+    let found = NAMED_SECTIONS.iter().find(|(known, _)| *known == name);
     found.map(|(_, section)| *section).with_context(|| format!("no section {name}"))
 }

@@ -17,16 +17,16 @@ use crate::options::Options;
 use crate::receiver::{Answers, Latencies, Receiver, Scheme};
 use crate::table::{Figures, Table};
 
-const TENANT: &str = "bench";
+const TENANT_ID: &str = "bench";
 const EVENT_TYPE: &str = "payment.completed";
-const GROUP: &str = "owners";
+const RECEIVER_GROUP: &str = "owners";
 /// Events per second: one at a time on an idle pair, and some load.
-const PACES: &[u64] = &[10, 200];
+const EVENTS_PER_SECOND: &[u64] = &[10, 200];
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 const OWNED_LIMIT: Duration = Duration::from_secs(30);
-const SHARDS: u16 = 64;
+const SHARD_COUNT: u16 = 64;
 /// Asks which replica owns a shard, once shards are shared.
-const OWNER: &str = "SELECT owner FROM shards WHERE shard = $1 AND \
+const OWNER_ID: &str = "SELECT owner FROM shards WHERE shard = $1 AND \
     (SELECT count(DISTINCT owner) FROM shards) = 2";
 
 #[derive(Default)]
@@ -55,18 +55,19 @@ pub async fn section(options: &Options) -> Result<()> {
     .await?;
     let mut receiver = Receiver::start(cluster.pki(), cluster.folder()).await?;
     let mut api = cluster.api()?;
-    let tenant = api.create_tenant(TENANT).await?;
-    let mut wanted = subscription(&receiver.url(Scheme::Https, GROUP, Answers::AtOnce), &["*"]);
+    let tenant = api.create_tenant(TENANT_ID).await?;
+    let mut wanted =
+        subscription(&receiver.url(Scheme::Https, RECEIVER_GROUP, Answers::AtOnce), &["*"]);
     wanted.region = "regions/eu".to_owned();
     api.subscribe(&tenant, wanted).await?;
     let mut publishers = publishers(&cluster).await?;
     let target = Target::new(&tenant, EVENT_TYPE);
 
     let seconds = options.scale.pace().as_secs();
-    let mut rows: Vec<[Row; 2]> = PACES.iter().map(|_| Default::default()).collect();
+    let mut rows: Vec<[Row; 2]> = EVENTS_PER_SECOND.iter().map(|_| Default::default()).collect();
     for number in 1..=options.runs {
         eprintln!("owners, run {number}");
-        for (pace, row) in PACES.iter().zip(&mut rows) {
+        for (pace, row) in EVENTS_PER_SECOND.iter().zip(&mut rows) {
             for (load, row) in publishers.iter_mut().zip(row) {
                 row.add(&run(load, &mut receiver, &target, *pace, seconds).await?);
             }
@@ -83,20 +84,20 @@ async fn run(
     pace: u64,
     seconds: u64,
 ) -> Result<Latencies> {
-    receiver.reset(GROUP).await?;
+    receiver.reset(RECEIVER_GROUP).await?;
     let paced = load.pace(std::slice::from_ref(target), pace as f64, pace * seconds).await?;
-    receiver.wait(GROUP, paced.acknowledged_by_first(1), ARRIVAL_LIMIT).await?;
-    receiver.latencies(GROUP).await
+    receiver.wait(RECEIVER_GROUP, paced.acknowledged_by_first(1), ARRIVAL_LIMIT).await?;
+    receiver.latencies(RECEIVER_GROUP).await
 }
 
 /// A publisher at each replica, the owner's first, once each replica has its share.
 async fn publishers(cluster: &Cluster) -> Result<Vec<Load>> {
     let database = cluster.database().context("a database")?;
-    let shard = i32::from(Shard::of(&TENANT.parse::<TenantId>()?, SHARDS).0);
+    let shard = i32::from(Shard::of(&TENANT_ID.parse::<TenantId>()?, SHARD_COUNT).0);
     let owner = wait::until("the shards to be shared", OWNED_LIMIT, || async {
         let told = |error: sqlx::Error| error.to_string();
         let mut connection = database.connect().await.map_err(|error| error.to_string())?;
-        let asked = sqlx::query_scalar::<_, String>(OWNER).bind(shard);
+        let asked = sqlx::query_scalar::<_, String>(OWNER_ID).bind(shard);
         let found = asked.fetch_optional(&mut connection).await.map_err(told)?;
         found.ok_or_else(|| "not yet".to_owned())
     })
@@ -114,7 +115,7 @@ async fn publishers(cluster: &Cluster) -> Result<Vec<Load>> {
 
 fn print(rows: &[[Row; 2]]) {
     let mut table = Table::new(&["unary, open loop", "p50 ms", "p99 ms"]);
-    for (pace, row) in PACES.iter().zip(rows) {
+    for (pace, row) in EVENTS_PER_SECOND.iter().zip(rows) {
         for (place, row) in ["at the owner", "at the other replica"].iter().zip(row) {
             table.row([format!("{pace}/s {place}"), row.p50.show(2), row.p99.show(2)]);
         }

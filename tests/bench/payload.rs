@@ -7,8 +7,8 @@
 /// Of the JSON text.
 pub const PAYLOAD_BYTES: usize = 1024;
 
-const SENT: &[u8] = br#"{"sent":""#;
-const DIGITS: usize = 20;
+const SENT_FIELD: &[u8] = br#"{"sent":""#;
+const SENT_DIGITS: usize = 20;
 
 /// Without a time.
 pub fn plain() -> String {
@@ -21,16 +21,16 @@ pub fn sent_at(ns: u64) -> String {
 }
 
 fn fill(mut text: String) -> String {
-    const END: &str = r#""}"#;
-    let filler = PAYLOAD_BYTES.saturating_sub(text.len() + END.len());
-    text.reserve_exact(filler + END.len());
+    const PAYLOAD_END: &str = r#""}"#;
+    let filler = PAYLOAD_BYTES.saturating_sub(text.len() + PAYLOAD_END.len());
+    text.reserve_exact(filler + PAYLOAD_END.len());
     text.extend(std::iter::repeat_n('x', filler));
-    text.push_str(END);
+    text.push_str(PAYLOAD_END);
     text
 }
 
 /// The time that a body was sent at, when it carries one.
 pub fn time_of(body: &[u8]) -> Option<u64> {
-    let digits = body.strip_prefix(SENT)?.get(..DIGITS)?;
+    let digits = body.strip_prefix(SENT_FIELD)?.get(..SENT_DIGITS)?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

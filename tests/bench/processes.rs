@@ -13,11 +13,11 @@ use postrider_tests::process;
 /// `/proc` counts in hundredths of a second on every architecture of Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Where fields stand in `/proc/PID/stat`, counted from behind the name.
-const PARENT: usize = 1;
-const USER: usize = 11;
-const SYSTEM: usize = 12;
-const CHILDREN_USER: usize = 13;
-const CHILDREN_SYSTEM: usize = 14;
+const STAT_PARENT_FIELD: usize = 1;
+const STAT_USER_FIELD: usize = 11;
+const STAT_SYSTEM_FIELD: usize = 12;
+const STAT_CHILDREN_USER_FIELD: usize = 13;
+const STAT_CHILDREN_SYSTEM_FIELD: usize = 14;
 
 /// What is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,8 @@ impl Process {
         match self {
             Self::One(id) => {
                 let fields = stat(id)?;
-                Ok((field(&fields, USER)? + field(&fields, SYSTEM)?) / TICKS_PER_SECOND)
+                Ok((field(&fields, STAT_USER_FIELD)? + field(&fields, STAT_SYSTEM_FIELD)?)
+                    / TICKS_PER_SECOND)
             }
             Self::Tree(id) => tree(id),
         }
@@ -58,7 +59,9 @@ impl Process {
 fn tree(id: u32) -> Result<f64> {
     let own = stat(id)?;
     let mut ticks = 0.0;
-    for at in [USER, SYSTEM, CHILDREN_USER, CHILDREN_SYSTEM] {
+    for at in
+        [STAT_USER_FIELD, STAT_SYSTEM_FIELD, STAT_CHILDREN_USER_FIELD, STAT_CHILDREN_SYSTEM_FIELD]
+    {
         ticks += field(&own, at)?;
     }
     for entry in fs::read_dir("/proc")? {
@@ -69,8 +72,8 @@ fn tree(id: u32) -> Result<f64> {
         let Ok(fields) = stat(child) else {
             continue;
         };
-        if fields.get(PARENT).is_some_and(|parent| *parent == id.to_string()) {
-            ticks += field(&fields, USER)? + field(&fields, SYSTEM)?;
+        if fields.get(STAT_PARENT_FIELD).is_some_and(|parent| *parent == id.to_string()) {
+            ticks += field(&fields, STAT_USER_FIELD)? + field(&fields, STAT_SYSTEM_FIELD)?;
         }
     }
     Ok(ticks / TICKS_PER_SECOND)
@@ -78,7 +81,7 @@ fn tree(id: u32) -> Result<f64> {
 
 /// The parent of a process.
 pub fn parent_of(id: u32) -> Result<u32> {
-    stat(id)?.get(PARENT).context("a parent")?.parse().context("a parent")
+    stat(id)?.get(STAT_PARENT_FIELD).context("a parent")?.parse().context("a parent")
 }
 
 fn stat(id: u32) -> Result<Vec<String>> {

@@ -22,7 +22,7 @@ use crate::worker::Worker;
 
 /// How often, and for how long at most, it is asked whether work has ended.
 const QUIET_STEP: Duration = Duration::from_millis(100);
-const QUIET_STEPS_MAX: u32 = 100;
+const MAX_QUIET_STEPS: u32 = 100;
 /// Processor seconds in a step that are no work: heartbeats and sweeps.
 const QUIET_SECONDS: f64 = 0.015;
 /// As much as PostgreSQL keeps by default.
@@ -37,7 +37,7 @@ pub const LOAD: &str = "load";
 pub const FLOOR: &str = "floor";
 
 /// What Postrider itself consists of.
-pub const OURS: &[&str] = &[CONTROL_PLANE, AGENT, POSTGRES];
+pub const OWN_PROCESSES: &[&str] = &[CONTROL_PLANE, AGENT, POSTGRES];
 
 /// Fields are dropped in this order: workers before what they call.
 pub struct Rig {
@@ -139,10 +139,10 @@ impl Rig {
 
     /// Waits until Postrider has recorded what it delivered and works no more.
     pub async fn quiet(&self) -> Result<()> {
-        let mut before = self.processes.cpu_seconds()?.sum(OURS);
-        for _ in 0..QUIET_STEPS_MAX {
+        let mut before = self.processes.cpu_seconds()?.sum(OWN_PROCESSES);
+        for _ in 0..MAX_QUIET_STEPS {
             tokio::time::sleep(QUIET_STEP).await;
-            let now = self.processes.cpu_seconds()?.sum(OURS);
+            let now = self.processes.cpu_seconds()?.sum(OWN_PROCESSES);
             if now - before <= QUIET_SECONDS {
                 return Ok(());
             }
@@ -157,11 +157,11 @@ pub struct Floor(Worker);
 
 impl Floor {
     pub async fn connect(&mut self, url: &str, connections: usize) -> Result<()> {
-        self.0.ask(&floor::Order::Connect { url: url.to_owned(), connections }).await
+        self.0.ask(&floor::FloorOrder::Connect { url: url.to_owned(), connections }).await
     }
 
     pub async fn post(&mut self, events: u64) -> Result<Posted> {
-        self.0.ask(&floor::Order::Post { events }).await
+        self.0.ask(&floor::FloorOrder::Post { events }).await
     }
 }
 

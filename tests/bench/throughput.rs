@@ -14,7 +14,7 @@ use crate::load::{Mode, Target};
 use crate::options::Options;
 use crate::processes::Usage;
 use crate::receiver::{Answers, Scheme};
-use crate::rig::{AGENT, CONTROL_PLANE, FLOOR, LOAD, OURS, POSTGRES, RECEIVER, Rig};
+use crate::rig::{AGENT, CONTROL_PLANE, FLOOR, LOAD, OWN_PROCESSES, POSTGRES, RECEIVER, Rig};
 use crate::table::{Figures, Table, Target as Goal, number};
 
 /// As many as an agent has to one host.
@@ -147,8 +147,8 @@ impl Row {
         cost.postgres.push(each(run.used.of(POSTGRES)));
         cost.receiver.push(each(run.used.of(RECEIVER)));
         cost.sender.push(each(run.used.of(sender)));
-        cost.ours.push(each(run.used.sum(OURS)));
-        cost.of_floor.push(run.used.sum(OURS) / floor_cost);
+        cost.ours.push(each(run.used.sum(OWN_PROCESSES)));
+        cost.of_floor.push(run.used.sum(OWN_PROCESSES) / floor_cost);
     }
 }
 

@@ -18,7 +18,7 @@ use postrider_proto::v1::{
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
-use postrider_tests::history::{self, Post, Story};
+use postrider_tests::history::{self, CrashHistory, Post};
 use postrider_tests::publish::{event, fixed_delays, subscription};
 use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{ok, status};
@@ -28,10 +28,10 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use crate::crashes::{variable, witness};
-use crate::stage::{REGION, once};
+use crate::stage::{DEFAULT_REGION, once};
 
-const ROUNDS: u64 = 3;
-const KEYS: usize = 6;
+const DEFAULT_ROUNDS: u64 = 3;
+const KEY_COUNT: usize = 6;
 const EVENTS_PER_KEY: usize = 40;
 /// A lease, an agent's silence, and waiting out attempts nobody can account for.
 const SETTLED_LIMIT: Duration = Duration::from_secs(120);
@@ -41,7 +41,7 @@ fn ordered(url: &str) -> Subscription {
     let mut wanted = Subscription {
         retry_policy: Some(fixed_delays(&[Duration::from_millis(50); 50]).unwrap()),
         request_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
-        region: REGION.to_owned(),
+        region: DEFAULT_REGION.to_owned(),
         ..subscription(url, &["*"])
     };
     wanted.set_ordering(Order::PerKey);
@@ -98,7 +98,7 @@ async fn strike(cluster: &mut Cluster, round: u64, pause: Duration) {
 
 async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
-    let all = KEYS * EVENTS_PER_KEY;
+    let all = KEY_COUNT * EVENTS_PER_KEY;
     let kill_after = random.random_range(all / 8..all / 2);
     let pause = Duration::from_millis(random.random_range(0..500));
     println!("round {round}: seed {seed}, killed after {kill_after} events for {pause:?}");
@@ -117,7 +117,7 @@ async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64
 
     let acknowledged = AtomicUsize::new(0);
     let publishing =
-        future::join_all((0..KEYS).map(|key| publish_key(&apis, &tenant, key, &acknowledged)));
+        future::join_all((0..KEY_COUNT).map(|key| publish_key(&apis, &tenant, key, &acknowledged)));
     let killing = async {
         while acknowledged.load(Ordering::Relaxed) < kill_after {
             sleep(Duration::from_millis(2)).await;
@@ -130,13 +130,13 @@ async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64
     let posts = receiver.requests_to(&path);
     let names: BTreeSet<String> = published.iter().flatten().cloned().collect();
     let places = published.into_iter().flat_map(|key| key.into_iter().zip(0..));
-    let story = Story {
+    let story = CrashHistory {
         owed: names.iter().map(|event| (event.clone(), subscription.clone())).collect(),
         posts: posts.iter().map(|request| Post::of(request, &subscription)).collect(),
         deliveries: witness::with_attempts(&api, deliveries).await,
         places: places.collect(),
         accounts: vec![witness::account(&api, &tenant, names, begun).await],
-        ..Story::default()
+        ..CrashHistory::default()
     };
     let faults = history::faults(&story);
     assert!(faults.is_empty(), "round {round}, seed {seed}: {faults:#?}");
@@ -221,7 +221,7 @@ async fn what_is_held_expires_on_postgres() {
 async fn rounds(mut cluster: Cluster) {
     let receiver = cluster.receiver().await.unwrap();
     let first = variable("POSTRIDER_TEST_SEED").unwrap_or_else(rand::random::<u32>);
-    let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(ROUNDS);
+    let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(DEFAULT_ROUNDS);
     for number in 0..count {
         round(&mut cluster, &receiver, number, u64::from(first) + number).await;
     }

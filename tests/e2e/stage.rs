@@ -1,9 +1,8 @@
-//! What a scenario stands on.
+//! The setup that a scenario uses.
 //!
-//! Fed by a cluster that several scenarios share; feeds each with a tenant and a
-//! receiver of its own, so that none sees another's events. Guarantees that all
-//! scenarios of a test are played to their ends, and that those that failed are
-//! named.
+//! Fed by a cluster that several scenarios share; gives each a tenant and a receiver of
+//! its own, so that none sees another's events. Guarantees that all scenarios of a test
+//! run to their end, and that those that failed are named.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -23,11 +22,11 @@ use postrider_tests::receiver::Receiver;
 use prost_types::Timestamp;
 
 /// Long enough for anything that is not stuck, on a busy machine.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON_LIMIT: Duration = Duration::from_secs(20);
 /// How long something that must not happen is watched for.
-pub const WHILE: Duration = Duration::from_millis(700);
-pub const PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
-pub const REGION: &str = "regions/eu";
+pub const SETTLE_WAIT: Duration = Duration::from_millis(700);
+pub const DEFAULT_PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
+pub const DEFAULT_REGION: &str = "regions/eu";
 
 /// A scenario and its name.
 pub type Scenario<'a> = (&'static str, Pin<Box<dyn Future<Output = ()> + 'a>>);
@@ -93,7 +92,10 @@ impl Stage {
 
     /// A subscription to everything at a path of the receiver, not yet made.
     pub fn wanted(&self, path: &str) -> Subscription {
-        Subscription { region: REGION.to_owned(), ..subscription(&self.receiver.url(path), &["*"]) }
+        Subscription {
+            region: DEFAULT_REGION.to_owned(),
+            ..subscription(&self.receiver.url(path), &["*"])
+        }
     }
 
     pub async fn subscribe(&self, path: &str) -> Subscription {
@@ -113,7 +115,7 @@ impl Stage {
 
     /// Publishes an ordinary event and returns its name.
     pub async fn publish(&self) -> String {
-        self.publish_event(event("payment.completed", PAYLOAD)).await
+        self.publish_event(event("payment.completed", DEFAULT_PAYLOAD)).await
     }
 
     pub async fn publish_event(&self, event: Event) -> String {
@@ -137,7 +139,7 @@ impl Stage {
     /// Waits until an event's only delivery is in a state.
     pub async fn wait_for(&self, event: &str, state: DeliveryState) -> Delivery {
         let name = self.delivery(event).await.name;
-        self.api.wait_for_state(&name, state, SOON).await.unwrap()
+        self.api.wait_for_state(&name, state, SOON_LIMIT).await.unwrap()
     }
 
     /// How many deliveries a filter selects.

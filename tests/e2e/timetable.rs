@@ -23,14 +23,14 @@ use postrider_tests::signature::assert_signed;
 use postrider_tests::timed::{Timed, timestamp};
 use postrider_tests::wait;
 
-use crate::stage::{PAYLOAD, REGION, SOON};
+use crate::stage::{DEFAULT_PAYLOAD, DEFAULT_REGION, SOON_LIMIT};
 
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_mins(1);
-const HOUR: Duration = Duration::from_hours(1);
-const DAY: Duration = Duration::from_hours(24);
+const ONE_SECOND: Duration = Duration::from_secs(1);
+const ONE_MINUTE: Duration = Duration::from_mins(1);
+const ONE_HOUR: Duration = Duration::from_hours(1);
+const ONE_DAY: Duration = Duration::from_hours(24);
 /// The Standard Webhooks timetable, after a first attempt at once.
-const STANDARD: [Duration; 9] = [
+const STANDARD_DELAYS: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_mins(5),
     Duration::from_mins(30),
@@ -42,11 +42,11 @@ const STANDARD: [Duration; 9] = [
     Duration::from_hours(24),
 ];
 /// How close to its moment a wait is watched from before.
-const EVE: Duration = Duration::from_millis(400);
+const JUST_BEFORE: Duration = Duration::from_millis(400);
 /// A lease is renewed after a leap, work is swept, and the machine is busy.
-const LATE: Duration = Duration::from_secs(8);
+const LATENESS_LIMIT: Duration = Duration::from_secs(8);
 
-struct Scene {
+struct TimetableSetup {
     timed: Timed,
     api: Api,
     receiver: Receiver,
@@ -54,7 +54,7 @@ struct Scene {
     subscription: Subscription,
 }
 
-impl Scene {
+impl TimetableSetup {
     /// A tenant whose only subscription, with this policy, fails.
     async fn set(engine: Engine, retry_policy: Option<RetryPolicy>) -> Self {
         let timed = Timed::start(engine).await.unwrap();
@@ -63,7 +63,7 @@ impl Scene {
         let mut api = timed.api();
         let tenant = api.create_tenant("patient").await.unwrap();
         let wanted = Subscription {
-            region: REGION.to_owned(),
+            region: DEFAULT_REGION.to_owned(),
             retry_policy,
             ..subscription(&receiver.url("/"), &["*"])
         };
@@ -72,7 +72,7 @@ impl Scene {
     }
 
     async fn publish(&mut self) -> String {
-        let event = event("payment.completed", PAYLOAD);
+        let event = event("payment.completed", DEFAULT_PAYLOAD);
         let event = self.api.publish(&self.tenant, event, "").await;
         let deliveries = self.api.deliveries_of(&event.unwrap().event).await;
         deliveries.unwrap().remove(0).name
@@ -81,7 +81,7 @@ impl Scene {
     /// Waits until that many attempts of a delivery are over.
     async fn wait_for_attempts(&self, delivery: &str, count: u32) -> Delivery {
         let what = format!("{count} attempts of {delivery}");
-        wait::until(&what, SOON, || {
+        wait::until(&what, SOON_LIMIT, || {
             let mut api = self.api.clone();
             async move {
                 let seen = api.delivery(delivery).await.map_err(|e| e.to_string())?;
@@ -98,16 +98,16 @@ impl Scene {
     /// that a POST comes soon afterwards.
     async fn expect_post_at(&self, due: Timestamp, received: usize) {
         let clock = &self.timed.clock;
-        clock.advance_to(due - EVE);
-        let requests = self.receiver.wait_for_at("/", received, SOON);
+        clock.advance_to(due - JUST_BEFORE);
+        let requests = self.receiver.wait_for_at("/", received, SOON_LIMIT);
         let requests = requests.await.unwrap();
         let came = clock.at(requests.last().unwrap().at);
         assert!(came >= due, "POST {received} at {came}, due at {due}");
-        assert!(came < due + LATE, "POST {received} at {came}, due at {due}");
+        assert!(came < due + LATENESS_LIMIT, "POST {received} at {came}, due at {due}");
     }
 
     async fn wait_for_end(&self, delivery: &str, reason: DeliveryEndReason) -> Delivery {
-        let ended = self.api.wait_for_state(delivery, DeliveryState::Exhausted, SOON);
+        let ended = self.api.wait_for_state(delivery, DeliveryState::Exhausted, SOON_LIMIT);
         let ended = ended.await.unwrap();
         assert_eq!(ended.end_reason(), reason);
         ended
@@ -124,10 +124,10 @@ impl Scene {
 
 /// Ten attempts over three days, each within its jitter, all the same webhook.
 async fn standard_timetable(engine: Engine) {
-    let mut scene = Scene::set(engine, None).await;
+    let mut scene = TimetableSetup::set(engine, None).await;
     let begun = scene.timed.clock.now();
     let delivery = scene.publish().await;
-    for (place, delay) in STANDARD.iter().enumerate() {
+    for (place, delay) in STANDARD_DELAYS.iter().enumerate() {
         let number = u32::try_from(place + 1).unwrap();
         let seen = scene.wait_for_attempts(&delivery, number).await;
         let known = scene.timed.clock.now();
@@ -143,11 +143,11 @@ async fn standard_timetable(engine: Engine) {
     }
     let ended = scene.wait_for_end(&delivery, DeliveryEndReason::AttemptsExhausted);
     assert_eq!(ended.await.attempt_count, 10);
-    let total: Duration = STANDARD.iter().sum();
+    let total: Duration = STANDARD_DELAYS.iter().sum();
     let took = scene.timed.clock.now().since(begun);
-    assert!(took >= total * 9 / 10 && took <= total * 11 / 10 + LATE * 10);
+    assert!(took >= total * 9 / 10 && took <= total * 11 / 10 + LATENESS_LIMIT * 10);
 
-    scene.timed.clock.advance(3 * DAY);
+    scene.timed.clock.advance(3 * ONE_DAY);
     let requests = scene.receiver.requests();
     assert_eq!(requests.len(), 10, "none after the last");
     for request in &requests {
@@ -171,8 +171,8 @@ async fn standard_timetable_on_postgres() {
 /// A retry after half an hour, an end after an hour.
 fn an_hour_at_most() -> RetryPolicy {
     RetryPolicy {
-        max_age: Some(HOUR.try_into().unwrap()),
-        ..fixed_delays(&[HOUR / 2, HOUR / 4]).unwrap()
+        max_age: Some(ONE_HOUR.try_into().unwrap()),
+        ..fixed_delays(&[ONE_HOUR / 2, ONE_HOUR / 4]).unwrap()
     }
 }
 
@@ -182,28 +182,28 @@ fn expires(delivery: &Delivery) -> Timestamp {
 
 /// What waits behind a disabled subscription ends with its deadline, not before.
 async fn expiry(engine: Engine) {
-    let mut scene = Scene::set(engine, Some(an_hour_at_most())).await;
+    let mut scene = TimetableSetup::set(engine, Some(an_hour_at_most())).await;
     let delivery = scene.publish().await;
     let waiting = scene.wait_for_attempts(&delivery, 1).await;
     let created = timestamp(waiting.create_time).unwrap();
     let lifetime = expires(&waiting).since(created);
     // The clock of a region whose first agent has just come runs from the next
     // heartbeat on; until then a deadline may still move away, never nearer.
-    assert!(lifetime + Duration::from_millis(2) > HOUR, "{lifetime:?}");
-    assert!(lifetime < HOUR + 2 * SECOND, "{lifetime:?}");
+    assert!(lifetime + Duration::from_millis(2) > ONE_HOUR, "{lifetime:?}");
+    assert!(lifetime < ONE_HOUR + 2 * ONE_SECOND, "{lifetime:?}");
     let disable = DisableSubscriptionRequest {
         name: scene.subscription.name.clone(),
         ..DisableSubscriptionRequest::default()
     };
     let mut api = scene.api.clone();
     api.subscriptions.disable_subscription(disable).await.unwrap();
-    scene.timed.clock.advance_to(expires(&waiting) - 2 * SECOND);
+    scene.timed.clock.advance_to(expires(&waiting) - 2 * ONE_SECOND);
     let seen = scene.api.delivery(&delivery).await.unwrap();
     assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
     let ended = scene.wait_for_end(&delivery, DeliveryEndReason::Expired).await;
     let end = timestamp(ended.end_time).unwrap();
     assert!(end >= expires(&waiting), "ended at {end}");
-    assert!(end < expires(&waiting) + LATE, "ended at {end}");
+    assert!(end < expires(&waiting) + LATENESS_LIMIT, "ended at {end}");
     assert_eq!(scene.receiver.received(), 1);
     scene.timed.stop().await.unwrap();
 }
@@ -220,7 +220,7 @@ async fn expiry_on_postgres() {
 
 /// Ten hours of pause: the deadline moves by them, and what fell due meanwhile
 /// is sent when the pause is over.
-async fn pause(scene: &mut Scene) {
+async fn pause(scene: &mut TimetableSetup) {
     println!("paused time does not count");
     let delivery = scene.publish().await;
     let before = scene.wait_for_attempts(&delivery, 1).await;
@@ -229,29 +229,29 @@ async fn pause(scene: &mut Scene) {
     let pause =
         PauseSubscriptionRequest { name: name.clone(), ..PauseSubscriptionRequest::default() };
     scene.api.subscriptions.pause_subscription(pause).await.unwrap();
-    scene.timed.clock.advance(10 * HOUR);
-    tokio::time::sleep(2 * SECOND).await; // two sweeps that could end or send it
+    scene.timed.clock.advance(10 * ONE_HOUR);
+    tokio::time::sleep(2 * ONE_SECOND).await; // two sweeps that could end or send it
     let seen = scene.api.delivery(&delivery).await.unwrap();
     assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
     assert_eq!(scene.receiver.received(), received as u64);
     let enable = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
     scene.api.subscriptions.enable_subscription(enable).await.unwrap();
-    let again = scene.receiver.wait_for_at("/", received + 1, SOON);
+    let again = scene.receiver.wait_for_at("/", received + 1, SOON_LIMIT);
     again.await.unwrap();
     let after = scene.wait_for_attempts(&delivery, 2).await;
     assert_eq!(after.state(), DeliveryState::Waiting, "{after:?}");
     let moved = expires(&after).since(expires(&before));
-    assert!(moved >= 10 * HOUR && moved < 10 * HOUR + MINUTE, "{moved:?}");
+    assert!(moved >= 10 * ONE_HOUR && moved < 10 * ONE_HOUR + ONE_MINUTE, "{moved:?}");
 }
 
 /// The same, without an agent in the region.
-async fn absence(scene: &mut Scene) {
+async fn absence(scene: &mut TimetableSetup) {
     println!("time without an agent does not count");
     let delivery = scene.publish().await;
     let before = scene.wait_for_attempts(&delivery, 1).await;
     let received = usize::try_from(scene.receiver.received()).unwrap();
     scene.timed.agent.stop().await.unwrap();
-    wait::until("the region's clock to stand", SOON, || {
+    wait::until("the region's clock to stand", SOON_LIMIT, || {
         let mut api = scene.api.clone();
         async move {
             let regions = api.fleet.list_regions(ListRegionsRequest::default()).await;
@@ -262,23 +262,23 @@ async fn absence(scene: &mut Scene) {
     })
     .await
     .unwrap();
-    tokio::time::sleep(7 * SECOND).await; // lost for everybody after 5 s
-    scene.timed.clock.advance(10 * HOUR);
-    tokio::time::sleep(2 * SECOND).await; // two sweeps that could end it
+    tokio::time::sleep(7 * ONE_SECOND).await; // lost for everybody after 5 s
+    scene.timed.clock.advance(10 * ONE_HOUR);
+    tokio::time::sleep(2 * ONE_SECOND).await; // two sweeps that could end it
     let seen = scene.api.delivery(&delivery).await.unwrap();
     assert!(matches!(seen.state(), DeliveryState::Waiting | DeliveryState::InFlight), "{seen:?}");
     scene.timed.agent.start_again().unwrap();
-    let again = scene.receiver.wait_for_at("/", received + 1, SOON);
+    let again = scene.receiver.wait_for_at("/", received + 1, SOON_LIMIT);
     again.await.unwrap();
     let after = scene.wait_for_attempts(&delivery, 2).await;
     assert_eq!(after.state(), DeliveryState::Waiting, "{after:?}");
     let moved = expires(&after).since(expires(&before));
-    let about = 10 * HOUR - MINUTE..10 * HOUR + MINUTE;
+    let about = 10 * ONE_HOUR - ONE_MINUTE..10 * ONE_HOUR + ONE_MINUTE;
     assert!(about.contains(&moved), "{moved:?}");
 }
 
 async fn time_that_does_not_count(engine: Engine) {
-    let mut scene = Scene::set(engine, Some(an_hour_at_most())).await;
+    let mut scene = TimetableSetup::set(engine, Some(an_hour_at_most())).await;
     pause(&mut scene).await;
     absence(&mut scene).await;
     scene.timed.stop().await.unwrap();
@@ -295,17 +295,18 @@ async fn time_that_does_not_count_on_postgres() {
 }
 
 /// Publishes and waits until so many deliveries of the tenant wait.
-async fn publish_and_fail(scene: &mut Scene, count: usize, waiting: usize) {
+async fn publish_and_fail(scene: &mut TimetableSetup, count: usize, waiting: usize) {
     for _ in 0..count {
         scene.publish().await;
     }
-    let waiting = scene.api.wait_for_deliveries(&scene.tenant, "state = WAITING", waiting, SOON);
+    let waiting =
+        scene.api.wait_for_deliveries(&scene.tenant, "state = WAITING", waiting, SOON_LIMIT);
     waiting.await.unwrap();
 }
 
 /// The scheduler learns a moment after the table what came of an attempt.
-async fn wait_for_open_circuit(scene: &Scene) {
-    wait::until("the circuit to be open", SOON, || {
+async fn wait_for_open_circuit(scene: &TimetableSetup) {
+    wait::until("the circuit to be open", SOON_LIMIT, || {
         let mut api = scene.api.clone();
         let name = scene.subscription.name.clone();
         async move {
@@ -321,9 +322,9 @@ async fn wait_for_open_circuit(scene: &Scene) {
 }
 
 /// Leaps to the next probe and waits until it has failed.
-async fn expect_probe(scene: &Scene, after: Duration, received: u64) {
+async fn expect_probe(scene: &TimetableSetup, after: Duration, received: u64) {
     scene.timed.clock.advance(after);
-    scene.receiver.wait_for(received, SOON).await.unwrap();
+    scene.receiver.wait_for(received, SOON_LIMIT).await.unwrap();
     wait_for_open_circuit(scene).await;
     assert_eq!(scene.receiver.received(), received, "one probe, no more");
 }
@@ -332,24 +333,24 @@ async fn expect_probe(scene: &Scene, after: Duration, received: u64) {
 /// ever more seldom, until one succeeds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_endpoint_is_probed() {
-    let policy = fixed_delays(&[DAY]).unwrap();
-    let mut scene = Scene::set(Engine::Sqlite, Some(policy)).await;
+    let policy = fixed_delays(&[ONE_DAY]).unwrap();
+    let mut scene = TimetableSetup::set(Engine::Sqlite, Some(policy)).await;
     publish_and_fail(&mut scene, 25, 25).await;
     assert_eq!(scene.receiver.received(), 25);
     assert_eq!(scene.circuit().await, CircuitState::Closed, "too soon");
-    scene.timed.clock.advance(31 * SECOND);
+    scene.timed.clock.advance(31 * ONE_SECOND);
     publish_and_fail(&mut scene, 1, 26).await;
     wait_for_open_circuit(&scene).await;
 
     publish_and_fail(&mut scene, 30, 56).await;
     assert_eq!(scene.receiver.received(), 26, "nothing through it");
-    expect_probe(&scene, 30 * SECOND, 27).await;
-    expect_probe(&scene, 60 * SECOND, 28).await;
+    expect_probe(&scene, 30 * ONE_SECOND, 27).await;
+    expect_probe(&scene, 60 * ONE_SECOND, 28).await;
 
     scene.receiver.otherwise([ok()]);
-    scene.timed.clock.advance(2 * MINUTE);
+    scene.timed.clock.advance(2 * ONE_MINUTE);
     let ended = "state = SUCCEEDED";
-    let ended = scene.api.wait_for_deliveries(&scene.tenant, ended, 28, SOON);
+    let ended = scene.api.wait_for_deliveries(&scene.tenant, ended, 28, SOON_LIMIT);
     ended.await.unwrap();
     assert_eq!(scene.circuit().await, CircuitState::Closed);
     assert_eq!(scene.receiver.received(), 56, "each of the rest once");

@@ -1,8 +1,8 @@
-//! Attempts read with their requests, beside what the receiver got.
+//! Compares attempts' requests in the API with what the receiver got.
 //!
-//! Fed by scenarios with a stage, a subscription and what its receiver had; feeds
-//! nobody. Guarantees that what history tells of a request is what came: its body
-//! byte for byte, its URL, the names of all its headers and the values that are told.
+//! Fed by scenarios; feeds nobody. Guarantees that what history shows of a request is
+//! what arrived: its body byte for byte, its URL, the names of all its headers and the
+//! values shown.
 
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ use postrider_proto::v1::{
 use postrider_tests::receiver::Received;
 use postrider_tests::wait;
 
-use crate::stage::{SOON, Stage};
+use crate::stage::{SOON_LIMIT, Stage};
 
 /// Told by nobody: of the attempt, or of the agent.
-const NOT_KEPT: [&str; 4] = ["traceparent", "tracestate", "user-agent", "webhook-timestamp"];
+const HEADERS_NOT_KEPT: [&str; 4] =
+    ["traceparent", "tracestate", "user-agent", "webhook-timestamp"];
 
 /// Reads every attempt of a subscription, which has one for each of these requests,
 /// and compares them.
@@ -37,7 +38,7 @@ pub async fn assert_told(stage: &Stage, subscription: &str, requests: &[Arc<Rece
 
 /// The attempts of a subscription, as many as there shall be.
 async fn attempts(stage: &Stage, subscription: &str, count: usize) -> Vec<Attempt> {
-    wait::until("every attempt is recorded", SOON, || async {
+    wait::until("every attempt is recorded", SOON_LIMIT, || async {
         let mut api = stage.api.clone();
         let listed = api.deliveries.list_attempts(ListAttemptsRequest {
             parent: subscription.to_owned(),
@@ -71,7 +72,7 @@ pub fn assert_like(told: &AttemptRequest, came: &Received) {
             RequestHeaderView::Sent => assert_eq!(header.value, came.header(name), "{name}"),
             RequestHeaderView::Masked => assert_eq!(header.value, "***", "{name}"),
             RequestHeaderView::NotKept => {
-                assert!(NOT_KEPT.contains(&name) && header.value.is_empty(), "{header:?}");
+                assert!(HEADERS_NOT_KEPT.contains(&name) && header.value.is_empty(), "{header:?}");
             }
             RequestHeaderView::Unspecified => panic!("{header:?}"),
         }

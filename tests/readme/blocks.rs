@@ -9,7 +9,7 @@ use std::process::Output;
 
 use serde_json::{Deserializer, Value};
 
-const FENCE: &str = "```";
+const CODE_FENCE: &str = "```";
 
 /// What a block's mark asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub fn blocks(page: &str) -> Result<Vec<Block>, String> {
     let mut found = Vec::new();
     let mut lines = (1..).zip(page.lines());
     while let Some((line, opening)) = lines.next() {
-        let Some(info) = opening.strip_prefix(FENCE) else { continue };
+        let Some(info) = opening.strip_prefix(CODE_FENCE) else { continue };
         let mut command = String::new();
         loop {
             let (_, text) = lines.next().ok_or_else(|| format!("line {line}: never closed"))?;
-            if text.trim_end() == FENCE {
+            if text.trim_end() == CODE_FENCE {
                 break;
             }
             command.push_str(text);

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Where Postrider listens, and `dev`'s receiver, when nobody says otherwise.
-const LISTEN: &str = "127.0.0.1:7443";
+const DEFAULT_LISTEN: &str = "127.0.0.1:7443";
 const RECEIVER_LISTEN: &str = "127.0.0.1:8443";
 
 /// The folder of the grpcurl that tests/run made; none when it is on the PATH.

@@ -11,12 +11,12 @@ use std::time::Duration;
 use postrider_tests::cluster::{Cluster, Description};
 
 use crate::blocks::{Block, blocks};
-use crate::{LISTEN, RECEIVER_LISTEN, shell};
+use crate::{DEFAULT_LISTEN, RECEIVER_LISTEN, shell};
 
 /// The region of a subscription that names none.
-const REGION: &str = "default";
+const PAGE_REGION: &str = "default";
 /// How long the last webhooks of a page may take.
-const SOON: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs a page; its blocks see nothing but what its earlier blocks have made, and
 /// its receiver gets as many webhooks as the page's text makes one expect.
@@ -27,7 +27,7 @@ async fn run(system: &str, webhooks: u64) {
     assert!(blocks.len() >= 10, "{system} has {} blocks", blocks.len());
 
     let description = Description {
-        agents: vec![(REGION.to_owned(), 1)],
+        agents: vec![(PAGE_REGION.to_owned(), 1)],
         tls: false,
         allow_unknown_event_types: false,
         ..Description::default()
@@ -38,7 +38,7 @@ async fn run(system: &str, webhooks: u64) {
     let receiver_listen = format!("127.0.0.1:{}", receiver.port());
     let mut findings = Vec::new();
     for (number, block) in (1..).zip(&blocks) {
-        let command = block.command.replace(LISTEN, &listen);
+        let command = block.command.replace(DEFAULT_LISTEN, &listen);
         let command = command.replace(RECEIVER_LISTEN, &receiver_listen);
         let block = Block { command, ..block.clone() };
         let output = {
@@ -54,7 +54,7 @@ async fn run(system: &str, webhooks: u64) {
         let (bad, all) = (findings.len(), blocks.len());
         panic!("{}\n{bad} of {all} blocks of {system}", findings.join("\n"));
     }
-    receiver.wait_for(webhooks, SOON).await.unwrap();
+    receiver.wait_for(webhooks, START_LIMIT).await.unwrap();
     assert_eq!(receiver.received(), webhooks, "{system}");
 }
 

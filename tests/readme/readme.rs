@@ -12,15 +12,15 @@ use postrider_tests::process::{self, Program};
 use postrider_tests::wait;
 use serde_json::Value;
 
-use crate::{LISTEN, RECEIVER_LISTEN, shell};
+use crate::{DEFAULT_LISTEN, RECEIVER_LISTEN, shell};
 
-const README: &str = include_str!("../../README.md");
-const FENCE: &str = "```sh grpcurl";
+const README_PATH: &str = include_str!("../../README.md");
+const CODE_FENCE: &str = "```sh grpcurl";
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines of every block that is marked, continued ones joined.
 fn examples(document: &str) -> Vec<String> {
-    let blocks = document.split(FENCE).skip(1);
+    let blocks = document.split(CODE_FENCE).skip(1);
     let blocks = blocks.filter_map(|rest| rest.split_once("```").map(|(block, _)| block));
     let lines = blocks.flat_map(|block| {
         let joined = block.replace("\\\n", " ");
@@ -60,7 +60,7 @@ fn check(line: &str, answer: &Value) {
 
 #[tokio::test]
 async fn every_example_works() {
-    let lines = examples(README);
+    let lines = examples(README_PATH);
     assert!(lines.len() >= 5, "README has {} examples", lines.len());
     let folder = tempfile::tempdir().unwrap();
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
@@ -85,7 +85,7 @@ async fn every_example_works() {
     .unwrap();
 
     for line in lines {
-        let line = line.replace(LISTEN, &listen).replace(RECEIVER_LISTEN, &receiver);
+        let line = line.replace(DEFAULT_LISTEN, &listen).replace(RECEIVER_LISTEN, &receiver);
         let printed = run(&line);
         let answer: Value = serde_json::from_str(&printed)
             .unwrap_or_else(|error| panic!("{line}\nprinted {printed}: {error}"));

@@ -12,7 +12,7 @@ use postrider_tests::signature::{assert_signed, verify};
 
 use super::keep;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON_LIMIT: Duration = Duration::from_secs(20);
 
 /// Publishes each payload, and checks and captures what arrives with a secret.
 async fn deliver(api: &mut Api, receiver: &Receiver, tenant: &str, step: &str, secrets: &[&str]) {
@@ -32,7 +32,7 @@ async fn deliver(api: &mut Api, receiver: &Receiver, tenant: &str, step: &str, s
     for (name, event) in events {
         receiver.forget();
         api.publish(tenant, event, "").await.unwrap();
-        let requests = receiver.wait_for_at("/signed", 1, SOON).await.unwrap();
+        let requests = receiver.wait_for_at("/signed", 1, SOON_LIMIT).await.unwrap();
         for (place, secret) in secrets.iter().enumerate() {
             assert_signed(&requests[0], secret).unwrap();
             keep(&format!("delivered-{step}-{name}-{place}"), &requests[0], secret);

@@ -20,11 +20,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version};
 use postrider_tests::receiver::Received;
 use postrider_tests::signature::{
-    TOLERANCE, assert_signed, capture, sign, timestamp, verify, verify_published,
+    TIME_TOLERANCE, assert_signed, capture, sign, timestamp, verify, verify_published,
 };
 
-const OLD: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-const NEW: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+const OLD_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const NEW_SECRET: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 
 /// A request as a receiver would have it, signed with these secrets at `at`.
 fn signed(body: &'static str, secrets: &[&str], at: SystemTime) -> Received {
@@ -66,32 +66,32 @@ fn one_key_and_two_keys_verify() {
         ("empty", ""),
     ];
     for (name, body) in bodies {
-        let one = signed(body, &[OLD], SystemTime::now());
-        assert_signed(&one, OLD).unwrap();
-        let both = signed(body, &[OLD, NEW], SystemTime::now());
-        assert_signed(&both, OLD).unwrap();
-        assert_signed(&both, NEW).unwrap();
-        keep(&format!("{name}-one"), &one, OLD);
-        keep(&format!("{name}-rotated"), &both, NEW);
+        let one = signed(body, &[OLD_SECRET], SystemTime::now());
+        assert_signed(&one, OLD_SECRET).unwrap();
+        let both = signed(body, &[OLD_SECRET, NEW_SECRET], SystemTime::now());
+        assert_signed(&both, OLD_SECRET).unwrap();
+        assert_signed(&both, NEW_SECRET).unwrap();
+        keep(&format!("{name}-one"), &one, OLD_SECRET);
+        keep(&format!("{name}-rotated"), &both, NEW_SECRET);
     }
 }
 
 #[test]
 fn anything_changed_is_refused_by_both_checks() {
     let now = SystemTime::now();
-    let mut changed = vec![signed("{\"a\":1}", &[NEW], now)];
+    let mut changed = vec![signed("{\"a\":1}", &[NEW_SECRET], now)];
     for header in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
-        let mut request = signed("{\"a\":1}", &[OLD], now);
+        let mut request = signed("{\"a\":1}", &[OLD_SECRET], now);
         request.headers.remove(header);
         changed.push(request);
     }
-    let mut body = signed("{\"a\":1}", &[OLD], now);
+    let mut body = signed("{\"a\":1}", &[OLD_SECRET], now);
     body.body = Bytes::from_static(b"{\"a\": 1}");
     changed.push(body);
-    let late = now - TOLERANCE - Duration::from_secs(60);
-    changed.push(signed("{\"a\":1}", &[OLD], late));
+    let late = now - TIME_TOLERANCE - Duration::from_secs(60);
+    changed.push(signed("{\"a\":1}", &[OLD_SECRET], late));
     for request in changed {
-        assert!(verify(&request, OLD).is_err(), "{request:?}");
-        assert!(verify_published(&request, OLD).is_err(), "{request:?}");
+        assert!(verify(&request, OLD_SECRET).is_err(), "{request:?}");
+        assert!(verify_published(&request, OLD_SECRET).is_err(), "{request:?}");
     }
 }

@@ -21,11 +21,11 @@ use postrider_tests::receiver::Receiver;
 use super::receivers;
 use super::ways::{self, Way, lines_wanted};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON_LIMIT: Duration = Duration::from_secs(20);
 
 /// Keys that sign nothing here; the public one is of RFC 8032, section 7.1.
-const STRANGERS: [(SigningKeyKind, &str); 3] = [
-    (SigningKeyKind::Standard, super::OLD),
+const UNUSED_SECRETS: [(SigningKeyKind, &str); 3] = [
+    (SigningKeyKind::Standard, super::OLD_SECRET),
     (SigningKeyKind::Text, "another secret altogether"),
     (SigningKeyKind::Ed25519, "whpk_PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="),
 ];
@@ -90,13 +90,13 @@ impl Signed {
     async fn check(&self, receiver: &Receiver, step: &str, in_force: usize) {
         let Way { name, forms, each_key, .. } = &self.way;
         let path = format!("/{name}");
-        let requests = receiver.wait_for_at(&path, BODIES.len(), SOON).await.unwrap();
+        let requests = receiver.wait_for_at(&path, SIGNED_BODIES.len(), SOON_LIMIT).await.unwrap();
         for (number, request) in (1..).zip(&requests) {
             for (kind, form) in forms {
                 let keys: Vec<_> = self.keys[kind].iter().map(String::as_str).collect();
                 let signing = if *each_key { in_force } else { 1 };
                 let (ended, signing) = keys.split_at(keys.len() - signing);
-                let stranger = STRANGERS.iter().find(|(of, _)| of == kind).unwrap().1;
+                let stranger = UNUSED_SECRETS.iter().find(|(of, _)| of == kind).unwrap().1;
                 let others = [ended, &[stranger]].concat();
                 let lines = form.lines(request);
                 let wanted = lines_wanted(form, *each_key, in_force);
@@ -111,7 +111,7 @@ impl Signed {
 }
 
 /// Payloads that tell one way of reading bytes from another.
-const BODIES: [(&str, &[u8]); 3] = [
+const SIGNED_BODIES: [(&str, &[u8]); 3] = [
     ("application/json", "{\"amount\": \"10.00\",  \"payer\":\"Åsa Öström\"}".as_bytes()),
     ("application/octet-stream", b"\x00\xff\r\n\x80 not text"),
     ("text/plain", b" as it is \n"),
@@ -119,7 +119,7 @@ const BODIES: [(&str, &[u8]); 3] = [
 
 /// Publishes each body once; every subscription gets all of them.
 async fn publish(api: &mut Api, tenant: &str) {
-    for (content_type, body) in BODIES {
+    for (content_type, body) in SIGNED_BODIES {
         let event = Event {
             payload_form: Some(PayloadForm::Payload(body.to_vec().into())),
             content_type: content_type.to_owned(),

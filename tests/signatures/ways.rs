@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::receivers::Form;
 
-const SIGNATURE: &str = "x-signature";
-const TIME: &str = "x-time";
+const SIGNATURE_HEADER: &str = "x-signature";
+const TIME_HEADER: &str = "x-time";
 
 /// A subscription's schemes, and the forms in which they reach a receiver.
 pub struct Way {
@@ -33,7 +33,7 @@ pub fn lines_wanted(form: &Form, each_key: bool, keys: usize) -> usize {
 }
 
 pub fn all() -> Vec<Way> {
-    let mut ways = vec![v1(), v1a(), both(), stripe("stripe-signature"), stripe(SIGNATURE)];
+    let mut ways = vec![v1(), v1a(), both(), stripe("stripe-signature"), stripe(SIGNATURE_HEADER)];
     for (hash, hash_name) in [(HmacHash::Sha256, "sha256"), (HmacHash::Sha512, "sha512")] {
         let encodings = [(SignatureEncoding::Hex, "hex"), (SignatureEncoding::Base64, "base64")];
         for (encoding, encoding_name) in encodings {
@@ -107,11 +107,11 @@ fn hmac(
     // A prefix where there is a time, so that both have been seen.
     let prefix = if separator.is_some() { "v1=" } else { "" };
     let timestamp = separator.map(|separator| HmacTimestamp {
-        header: TIME.to_owned(),
+        header: TIME_HEADER.to_owned(),
         separator: Some(separator.to_owned()),
     });
     let scheme = Scheme::Hmac(HmacSignature {
-        header: SIGNATURE.to_owned(),
+        header: SIGNATURE_HEADER.to_owned(),
         prefix: prefix.to_owned(),
         hash: hash.into(),
         encoding: encoding.into(),
@@ -129,8 +129,8 @@ fn hmac(
     };
     let form = Form {
         scheme: if separator.is_some() { "timestamped_hmac" } else { "hmac" },
-        header: SIGNATURE,
-        timestamp: separator.is_some().then_some(TIME),
+        header: SIGNATURE_HEADER,
+        timestamp: separator.is_some().then_some(TIME_HEADER),
         more,
     };
     let keys = if each_key { "each-key" } else { "newest-key" };
@@ -144,12 +144,12 @@ fn hmac(
 
 fn secret(prefix: &str, each_key: bool) -> Way {
     let scheme = Scheme::StaticSecret(StaticSecret {
-        header: SIGNATURE.to_owned(),
+        header: SIGNATURE_HEADER.to_owned(),
         prefix: prefix.to_owned(),
         rotation: rotation(each_key),
     });
     let more = json!({ "prefix": prefix });
-    let form = Form { scheme: "static_secret", header: SIGNATURE, timestamp: None, more };
+    let form = Form { scheme: "static_secret", header: SIGNATURE_HEADER, timestamp: None, more };
     let keys = if each_key { "each-key" } else { "newest-key" };
     let name = format!("secret-{}-{keys}", if prefix.is_empty() { "alone" } else { "prefixed" });
     Way { name, schemes: vec![scheme], forms: vec![(SigningKeyKind::Text, form)], each_key }

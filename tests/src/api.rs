@@ -25,7 +25,7 @@ use crate::pki::{Identity, Pki};
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Long enough for anything but a hang.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
+const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
 /// A client for each service of one replica. Clones share a connection.
 #[derive(Clone, Debug)]
@@ -48,10 +48,10 @@ impl Api {
             tenants: TenantServiceClient::new(channel.clone()),
             subscriptions: SubscriptionServiceClient::new(channel.clone()),
             events: EventServiceClient::new(channel.clone())
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
             event_types: EventTypeServiceClient::new(channel.clone())
-                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+                .max_decoding_message_size(MAX_MESSAGE_BYTES),
             deliveries: DeliveryServiceClient::new(channel.clone()),
             operations: OperationsClient::new(channel.clone()),
             fleet: FleetServiceClient::new(channel.clone()),

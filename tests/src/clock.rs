@@ -85,24 +85,24 @@ mod tests {
 
     use super::ManualClock;
 
-    const HOUR: Duration = Duration::from_hours(1);
+    const ONE_HOUR: Duration = Duration::from_hours(1);
 
     #[tokio::test]
     async fn skipping_time_wakes_who_waits_for_it() {
         let clock = ManualClock::create();
         let sleeper = tokio::spawn({
             let clock = Arc::clone(&clock);
-            async move { clock.sleep(HOUR).await }
+            async move { clock.sleep(ONE_HOUR).await }
         });
         let begun = clock.now();
         tokio::task::yield_now().await;
-        clock.advance(HOUR / 2);
+        clock.advance(ONE_HOUR / 2);
         tokio::task::yield_now().await;
         assert!(!sleeper.is_finished());
-        clock.advance_to(begun + HOUR);
+        clock.advance_to(begun + ONE_HOUR);
         let woken = tokio::time::timeout(Duration::from_secs(5), sleeper).await;
         woken.unwrap().unwrap();
-        assert!(clock.now() >= begun + HOUR);
+        assert!(clock.now() >= begun + ONE_HOUR);
     }
 
     #[tokio::test]

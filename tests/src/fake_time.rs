@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-const LIBRARY: &str = "libfaketimeMT.so.1";
+const FAKETIME_LIBRARY: &str = "libfaketimeMT.so.1";
 
 /// An offset in a file of its own.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ impl Drop for FakeTime {
 fn library() -> Result<PathBuf> {
     let architectures = fs::read_dir("/usr/lib")?.filter_map(Result::ok);
     let folders = architectures.map(|entry| entry.path()).chain([Path::new("/usr/lib").to_owned()]);
-    let mut candidates = folders.map(|folder| folder.join("faketime").join(LIBRARY));
-    candidates.find(|path| path.is_file()).with_context(|| format!("{LIBRARY} is not installed"))
+    let mut candidates = folders.map(|folder| folder.join("faketime").join(FAKETIME_LIBRARY));
+    candidates
+        .find(|path| path.is_file())
+        .with_context(|| format!("{FAKETIME_LIBRARY} is not installed"))
 }

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-const SCRAPE_LIMIT: Duration = Duration::from_secs(10);
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One scrape.
 #[derive(Clone, Debug)]
@@ -23,9 +23,9 @@ pub struct Metrics(String);
 impl Metrics {
     /// Reads `/metrics` of `ip:port`.
     pub async fn scrape(address: &str) -> Result<Self> {
-        timeout(SCRAPE_LIMIT, get(address))
+        timeout(SCRAPE_TIMEOUT, get(address))
             .await
-            .map_err(|_| anyhow!("no metrics from {address} in {SCRAPE_LIMIT:?}"))?
+            .map_err(|_| anyhow!("no metrics from {address} in {SCRAPE_TIMEOUT:?}"))?
     }
 
     /// The sum over every series of a name that has all these labels.

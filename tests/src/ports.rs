@@ -10,24 +10,24 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
-const FIRST: u16 = 18_000;
-const LAST: u16 = 31_999;
-const TRIES_MAX: u32 = 1_000;
+const FIRST_PORT: u16 = 18_000;
+const LAST_PORT: u16 = 31_999;
+const MAX_PORT_TRIES: u32 = 1_000;
 
 /// Ports given out by this process, so that two tests never share one.
-static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+static PORTS_IN_USE: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// A port that nothing listens on and that no other test of this process has.
 pub fn free_port() -> Result<u16> {
-    for _ in 0..TRIES_MAX {
-        let port = rand::random_range(FIRST..=LAST);
-        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..MAX_PORT_TRIES {
+        let port = rand::random_range(FIRST_PORT..=LAST_PORT);
+        let mut given = PORTS_IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         if !given.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             given.insert(port);
             return Ok(port);
         }
     }
-    bail!("no free port between {FIRST} and {LAST} in {TRIES_MAX} tries")
+    bail!("no free port between {FIRST_PORT} and {LAST_PORT} in {MAX_PORT_TRIES} tries")
 }
 
 #[cfg(test)]

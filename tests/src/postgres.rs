@@ -282,8 +282,8 @@ async fn run(server_url: &str, sql: &str) -> Result<()> {
 
 /// One for all tests of this process that run at the same time.
 async fn shared_server() -> Result<Arc<Server>> {
-    static SHARED: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
-    let mut shared = SHARED.lock().await;
+    static SHARED_SERVER: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
+    let mut shared = SHARED_SERVER.lock().await;
     if let Some(server) = shared.upgrade() {
         return Ok(server);
     }

@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Folder of ready-built programs; without it the harness has Cargo build them.
 pub const BIN_DIR_VARIABLE: &str = "POSTRIDER_TEST_BIN_DIR";
 const LOG_TAIL_BYTES: usize = 16 << 10;
-const PAUSE: Duration = Duration::from_millis(10);
+const POLL_PAUSE: Duration = Duration::from_millis(10);
 const REAP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running program.
@@ -110,7 +110,7 @@ impl Program {
                 let (name, tail) = (&self.name, self.log_tail());
                 bail!("{name} still runs after {limit:?}; it said:\n{tail}");
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_PAUSE).await;
         }
     }
 
@@ -146,7 +146,7 @@ impl Drop for Program {
         let _ = self.child.kill();
         let deadline = Instant::now() + REAP_LIMIT;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_PAUSE);
         }
         if thread::panicking() {
             eprintln!("--- {} said:\n{}", self.name, self.log_tail());
@@ -168,8 +168,8 @@ pub fn command(name: &str) -> Result<Command> {
 
 /// A program of this workspace, never older than its sources.
 pub fn binary(name: &str) -> Result<PathBuf> {
-    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| built_folder().map_err(|error| format!("{error:#}")));
+    static BINARY_FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = BINARY_FOLDER.get_or_init(|| built_folder().map_err(|error| format!("{error:#}")));
     let folder = folder.as_ref().map_err(|error| anyhow!("{error}"))?;
     let path = folder.join(name);
     ensure!(path.is_file(), "{} is not there", path.display());

@@ -22,7 +22,7 @@ use crate::ports::free_port;
 
 const PIECE_BYTES: usize = 16 << 10;
 /// Pieces that are delayed at once in one direction; beyond them the sender waits.
-const PIECES_MAX: usize = 256;
+const MAX_BUFFERED_PIECES: usize = 256;
 
 /// What one direction does with bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Way {
 
 /// What both directions do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wire {
+pub struct ProxiedConnection {
     pub to_server: Way,
     pub to_client: Way,
 }
@@ -47,7 +47,7 @@ pub struct Wire {
 pub struct Proxy {
     port: u16,
     server: u16,
-    wire: Arc<watch::Sender<Wire>>,
+    wire: Arc<watch::Sender<ProxiedConnection>>,
     /// Raised to reset every connection there is.
     generation: Arc<watch::Sender<u64>>,
     accepting: Option<JoinHandle<()>>,
@@ -60,7 +60,7 @@ impl Proxy {
         let mut proxy = Self {
             port: free_port()?,
             server,
-            wire: Arc::new(watch::Sender::new(Wire::default())),
+            wire: Arc::new(watch::Sender::new(ProxiedConnection::default())),
             generation: Arc::new(watch::Sender::new(0)),
             accepting: None,
         };
@@ -73,23 +73,23 @@ impl Proxy {
     }
 
     /// From now on both directions do this, on connections there are and come.
-    pub fn bend(&self, wire: Wire) {
+    pub fn bend(&self, wire: ProxiedConnection) {
         self.wire.send_replace(wire);
     }
 
     /// Nothing passes in either direction.
     pub fn stall(&self) {
-        self.bend(Wire { to_server: Way::Stall, to_client: Way::Stall });
+        self.bend(ProxiedConnection { to_server: Way::Stall, to_client: Way::Stall });
     }
 
     /// Each direction takes this long.
     pub fn delay(&self, by: Duration) {
-        self.bend(Wire { to_server: Way::Delay(by), to_client: Way::Delay(by) });
+        self.bend(ProxiedConnection { to_server: Way::Delay(by), to_client: Way::Delay(by) });
     }
 
     /// As if it were not there.
     pub fn pass(&self) {
-        self.bend(Wire::default());
+        self.bend(ProxiedConnection::default());
     }
 
     /// Resets every connection there is; new ones are welcome.
@@ -136,7 +136,7 @@ impl Drop for Proxy {
 async fn join(
     client: TcpStream,
     server: u16,
-    wire: watch::Receiver<Wire>,
+    wire: watch::Receiver<ProxiedConnection>,
     cut: watch::Receiver<u64>,
 ) {
     let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await else {
@@ -160,11 +160,11 @@ async fn join(
 async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    wire: watch::Receiver<Wire>,
-    way: fn(&Wire) -> Way,
+    wire: watch::Receiver<ProxiedConnection>,
+    way: fn(&ProxiedConnection) -> Way,
     mut cut: watch::Receiver<u64>,
 ) {
-    let (pieces, arriving) = mpsc::channel(PIECES_MAX);
+    let (pieces, arriving) = mpsc::channel(MAX_BUFFERED_PIECES);
     let carried = async {
         let read = read(&mut from, pieces, wire.clone(), way);
         tokio::join!(read, write(&mut to, arriving, wire, way))
@@ -188,8 +188,8 @@ type Piece = (Instant, Vec<u8>);
 async fn read(
     from: &mut OwnedReadHalf,
     pieces: mpsc::Sender<Piece>,
-    mut wire: watch::Receiver<Wire>,
-    way: fn(&Wire) -> Way,
+    mut wire: watch::Receiver<ProxiedConnection>,
+    way: fn(&ProxiedConnection) -> Way,
 ) {
     loop {
         let mut piece = vec![0; PIECE_BYTES];
@@ -210,8 +210,8 @@ async fn read(
 async fn write(
     to: &mut OwnedWriteHalf,
     mut arriving: mpsc::Receiver<Piece>,
-    mut wire: watch::Receiver<Wire>,
-    way: fn(&Wire) -> Way,
+    mut wire: watch::Receiver<ProxiedConnection>,
+    way: fn(&ProxiedConnection) -> Way,
 ) {
     while let Some((due, piece)) = arriving.recv().await {
         sleep_until(due).await;
@@ -226,11 +226,11 @@ async fn write(
 
 /// Acts once the direction lets something through.
 async fn passing<T>(
-    wire: &mut watch::Receiver<Wire>,
-    way: fn(&Wire) -> Way,
+    wire: &mut watch::Receiver<ProxiedConnection>,
+    way: fn(&ProxiedConnection) -> Way,
     act: impl Future<Output = T>,
 ) -> Result<T, watch::error::RecvError> {
-    let open = |wire: &Wire| way(wire) != Way::Stall;
+    let open = |wire: &ProxiedConnection| way(wire) != Way::Stall;
     wire.wait_for(open).await?;
     let acted = act.await;
     // What was read while it closed is not let through either.
@@ -250,10 +250,10 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::{Instant, timeout};
 
-    use super::{Proxy, Way, Wire};
+    use super::{ProxiedConnection, Proxy, Way};
 
-    const MOMENT: Duration = Duration::from_millis(150);
-    const LIMIT: Duration = Duration::from_secs(5);
+    const SHORT_TIME: Duration = Duration::from_millis(150);
+    const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
     /// A server that says everything back, and a proxy before it.
     async fn echo() -> Proxy {
@@ -276,7 +276,7 @@ mod tests {
 
     async fn heard(stream: &mut TcpStream, count: usize) -> std::io::Result<Vec<u8>> {
         let mut bytes = vec![0; count];
-        let read = timeout(LIMIT, stream.read_exact(&mut bytes)).await;
+        let read = timeout(WAIT_LIMIT, stream.read_exact(&mut bytes)).await;
         read.expect("an answer in time").map(|_| bytes)
     }
 
@@ -287,13 +287,13 @@ mod tests {
         stream.write_all(b"one").await.unwrap();
         assert_eq!(heard(&mut stream, 3).await.unwrap(), b"one");
         for wire in [
-            Wire { to_server: Way::Stall, ..Wire::default() },
-            Wire { to_client: Way::Stall, ..Wire::default() },
+            ProxiedConnection { to_server: Way::Stall, ..ProxiedConnection::default() },
+            ProxiedConnection { to_client: Way::Stall, ..ProxiedConnection::default() },
         ] {
             proxy.bend(wire);
             stream.write_all(b"two").await.unwrap();
             let mut byte = [0];
-            assert!(timeout(MOMENT, stream.read(&mut byte)).await.is_err(), "{wire:?} passed");
+            assert!(timeout(SHORT_TIME, stream.read(&mut byte)).await.is_err(), "{wire:?} passed");
             proxy.pass();
             assert_eq!(heard(&mut stream, 3).await.unwrap(), b"two");
         }
@@ -303,11 +303,11 @@ mod tests {
     async fn a_delay_counts_in_each_direction() {
         let proxy = echo().await;
         let mut stream = dial(&proxy).await;
-        proxy.delay(MOMENT);
+        proxy.delay(SHORT_TIME);
         let begun = Instant::now();
         stream.write_all(b"slow").await.unwrap();
         assert_eq!(heard(&mut stream, 4).await.unwrap(), b"slow");
-        assert!(begun.elapsed() >= MOMENT * 2);
+        assert!(begun.elapsed() >= SHORT_TIME * 2);
     }
 
     #[tokio::test]
@@ -334,7 +334,7 @@ mod tests {
         stream.write_all(b"bye").await.unwrap();
         stream.shutdown().await.unwrap();
         let mut all = Vec::new();
-        timeout(LIMIT, stream.read_to_end(&mut all)).await.expect("an end in time").unwrap();
+        timeout(WAIT_LIMIT, stream.read_to_end(&mut all)).await.expect("an end in time").unwrap();
         assert_eq!(all, b"bye");
     }
 }

@@ -19,7 +19,7 @@ use sha2::Sha256;
 use crate::receiver::Received;
 
 /// The specification leaves the tolerance to the receiver; its libraries use this.
-pub const TOLERANCE: Duration = Duration::from_mins(5);
+pub const TIME_TOLERANCE: Duration = Duration::from_mins(5);
 /// The specification's bounds of a symmetric key.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -56,7 +56,7 @@ pub fn verify(request: &Received, secret: &str) -> Result<()> {
         Ok(late) => late,
         Err(early) => early.duration(),
     };
-    ensure!(apart <= TOLERANCE, "the timestamp is {apart:?} away");
+    ensure!(apart <= TIME_TOLERANCE, "the timestamp is {apart:?} away");
     let wanted = sign(secret, id, timestamp, &request.body)?;
     let given = request.header("webhook-signature");
     if !given.split(' ').any(|signature| signature == wanted) {

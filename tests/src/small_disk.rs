@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-const PIECE: [u8; 4096] = [0; 4096];
+const WRITTEN_PIECE: [u8; 4096] = [0; 4096];
 
 /// A mounted tmpfs.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl SmallDisk {
     pub fn fill(&self) -> Result<()> {
         let mut ballast = File::options().create(true).append(true).open(self.ballast())?;
         loop {
-            match ballast.write(&PIECE) {
+            match ballast.write(&WRITTEN_PIECE) {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
                 Err(error) => return Err(error.into()),

@@ -28,7 +28,7 @@ use crate::receiver::Receiver;
 use crate::wait;
 
 const CONNECTED_LIMIT: Duration = Duration::from_secs(30);
-const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+const ONE_CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// A control plane on a clock of the test's, and one agent in `eu`.
 pub struct Timed {
@@ -130,7 +130,7 @@ fn settings(database_url: &str, pki: &Pki, identity: &Identity) -> Result<Settin
         ("publish.allow_unknown_event_types", "true".to_owned()),
         ("server.drain_timeout_seconds", "5".to_owned()),
         ("database.url", database_url.to_owned()),
-        ("ownership.max_clock_skew_seconds", CENTURY.as_secs().to_string()),
+        ("ownership.max_clock_skew_seconds", ONE_CENTURY.as_secs().to_string()),
     ];
     Ok(Settings::load(None, &flags)?)
 }

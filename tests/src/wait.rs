@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep};
 
-const PAUSE: Duration = Duration::from_millis(25);
+const POLL_PAUSE: Duration = Duration::from_millis(25);
 
 /// What a question answers: done with a value, or not yet and what it saw.
 pub type Answer<T> = Result<T, String>;
@@ -32,7 +32,7 @@ where
             Err(seen) if Instant::now() >= deadline => {
                 bail!("waited {limit:?} for {what}; last seen: {seen}")
             }
-            Err(_) => sleep(PAUSE).await,
+            Err(_) => sleep(POLL_PAUSE).await,
         }
     }
 }

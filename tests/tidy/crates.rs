@@ -3,6 +3,8 @@
 //! Fed by the manifests and by Cargo's own view of them; feeds `main` with
 //! findings. Guarantees that what the design keeps apart is apart all the way
 //! down: not only what a manifest names, but everything that comes with it.
+//!
+//! Keeps the invariant `layers-stay-apart`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -13,7 +15,7 @@ use serde::Deserialize;
 use crate::source::{Source, root};
 
 /// A crate and what it may never be built with.
-const APART: &[(&str, &[&str])] = &[
+const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("postrider-agent", &["postrider", "postrider-domain", "postrider-store"]),
     ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
     ("postrider-proto", &["postrider", "postrider-domain", "postrider-store", "postrider-agent"]),
@@ -21,7 +23,7 @@ const APART: &[(&str, &[&str])] = &[
 ];
 
 /// What a crate needs, by name, without build scripts and tests.
-pub type Needs = BTreeMap<String, BTreeSet<String>>;
+pub type DependencyMap = BTreeMap<String, BTreeSet<String>>;
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -59,7 +61,7 @@ struct DependencyKind {
 }
 
 /// Cargo's view of the workspace.
-pub fn needs() -> Result<Needs> {
+pub fn needs() -> Result<DependencyMap> {
     let answer = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root())
@@ -70,7 +72,7 @@ pub fn needs() -> Result<Needs> {
     let metadata: Metadata = serde_json::from_slice(&answer.stdout)?;
     let names: BTreeMap<_, _> =
         metadata.packages.iter().map(|package| (&package.id, &package.name)).collect();
-    let mut needs = Needs::new();
+    let mut needs = DependencyMap::new();
     for node in &metadata.resolve.nodes {
         let name = *names.get(&node.id).context("a node without a package")?;
         let needed = needs.entry(name.clone()).or_default();
@@ -85,9 +87,9 @@ pub fn needs() -> Result<Needs> {
 }
 
 /// Crates that are built with what they must be apart from.
-pub fn not_apart(needs: &Needs) -> Vec<String> {
+pub fn not_apart(needs: &DependencyMap) -> Vec<String> {
     let mut findings = Vec::new();
-    for (name, forbidden) in APART {
+    for (name, forbidden) in FORBIDDEN_DEPENDENCIES {
         if !needs.contains_key(*name) {
             findings.push(format!("{name}: no such crate; the rule about it is stale"));
         }
@@ -101,7 +103,7 @@ pub fn not_apart(needs: &Needs) -> Vec<String> {
     findings
 }
 
-fn reached<'a>(needs: &'a Needs, name: &'a str) -> BTreeSet<&'a str> {
+fn reached<'a>(needs: &'a DependencyMap, name: &'a str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut open = vec![name];
     while let Some(next) = open.pop() {
@@ -145,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    fn needs_of(pairs: &[(&str, &[&str])]) -> Needs {
+    fn needs_of(pairs: &[(&str, &[&str])]) -> DependencyMap {
         let pairs = pairs.iter().map(|(name, needed)| {
             let needed = needed.iter().map(|name| (*name).to_owned()).collect();
             ((*name).to_owned(), needed)

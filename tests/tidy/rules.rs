@@ -6,11 +6,11 @@
 
 use crate::source::{Source, indent};
 
-const FILE_LINES_MAX: usize = 400;
-const FUNCTION_LINES_MAX: usize = 70;
-const FILE_BYTES_MAX: u64 = 1 << 20;
+const MAX_FILE_LINES: usize = 400;
+const MAX_FUNCTION_LINES: usize = 70;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 /// A file with this line says why it, or a function in it, is long.
-const REASON: &str = "// tidy: long because ";
+const REASON_MARKER: &str = "// tidy: long because ";
 
 /// A rule about one file.
 pub type Rule = fn(&Source) -> Vec<String>;
@@ -38,13 +38,13 @@ fn module_doc(file: &Source) -> Vec<String> {
 
 fn has_reason(file: &Source) -> bool {
     let mut lines = file.text.lines();
-    lines.any(|line| line.trim_start().starts_with(REASON))
+    lines.any(|line| line.trim_start().starts_with(REASON_MARKER))
 }
 
 fn long_file(file: &Source) -> Vec<String> {
     let lines = file.text.lines().count();
-    if file.is_rust() && lines > FILE_LINES_MAX && !has_reason(file) {
-        let what = format!("{lines} lines, more than {FILE_LINES_MAX}");
+    if file.is_rust() && lines > MAX_FILE_LINES && !has_reason(file) {
+        let what = format!("{lines} lines, more than {MAX_FILE_LINES}");
         return vec![file.at(lines, &what)];
     }
     Vec::new()
@@ -75,8 +75,8 @@ fn long_function(file: &Source) -> Vec<String> {
         let close =
             rest.iter().position(|l| l.trim_end() == format!("{}}}", " ".repeat(indent(line))));
         let length = close.map_or(1, |close| close + 1);
-        if opens && length > FUNCTION_LINES_MAX {
-            let what = format!("a function of {length} lines, more than {FUNCTION_LINES_MAX}");
+        if opens && length > MAX_FUNCTION_LINES {
+            let what = format!("a function of {length} lines, more than {MAX_FUNCTION_LINES}");
             findings.push(file.at(start + 1, &what));
         }
     }
@@ -153,8 +153,8 @@ fn impure_domain(file: &Source) -> Vec<String> {
 }
 
 fn large_file(file: &Source) -> Vec<String> {
-    if file.bytes > FILE_BYTES_MAX {
-        let what = format!("{} bytes, more than {FILE_BYTES_MAX}", file.bytes);
+    if file.bytes > MAX_FILE_BYTES {
+        let what = format!("{} bytes, more than {MAX_FILE_BYTES}", file.bytes);
         return vec![file.at(1, &what)];
     }
     Vec::new()
@@ -210,45 +210,45 @@ mod tests {
         rule(&Source::sample(path, text)).len()
     }
 
-    const CODE: &str = "control-plane/src/flow/x.rs";
+    const CODE_GLOBS: &str = "control-plane/src/flow/x.rs";
 
     #[test]
     fn module_documents_are_missed() {
-        assert_eq!(found(module_doc, CODE, "//! x\n"), 0);
-        assert_eq!(found(module_doc, CODE, "use x;\n"), 1);
+        assert_eq!(found(module_doc, CODE_GLOBS, "//! x\n"), 0);
+        assert_eq!(found(module_doc, CODE_GLOBS, "use x;\n"), 1);
     }
 
     #[test]
     fn long_files_and_functions_are_seen_unless_they_say_why() {
-        let body = "    x();\n".repeat(FUNCTION_LINES_MAX);
+        let body = "    x();\n".repeat(MAX_FUNCTION_LINES);
         let function = format!("pub(crate) async fn f(\n    a: A,\n) {{\n{body}}}\n");
-        assert_eq!(found(long_function, CODE, &function), 1);
-        assert_eq!(found(long_function, CODE, "fn f() {\n    x();\n}\n"), 0);
+        assert_eq!(found(long_function, CODE_GLOBS, &function), 1);
+        assert_eq!(found(long_function, CODE_GLOBS, "fn f() {\n    x();\n}\n"), 0);
         let declared = format!("    fn f(\n        a: A,\n    );\n{body}}}\n");
-        assert_eq!(found(long_function, CODE, &declared), 0);
-        let long = "x\n".repeat(FILE_LINES_MAX + 1);
-        assert_eq!(found(long_file, CODE, &long), 1);
-        let reason = format!("{REASON}it is one table\n{function}{long}");
-        assert_eq!(found(long_function, CODE, &reason), 0);
-        assert_eq!(found(long_file, CODE, &reason), 0);
+        assert_eq!(found(long_function, CODE_GLOBS, &declared), 0);
+        let long = "x\n".repeat(MAX_FILE_LINES + 1);
+        assert_eq!(found(long_file, CODE_GLOBS, &long), 1);
+        let reason = format!("{REASON_MARKER}it is one table\n{function}{long}");
+        assert_eq!(found(long_function, CODE_GLOBS, &reason), 0);
+        assert_eq!(found(long_file, CODE_GLOBS, &reason), 0);
     }
 
     #[test]
     fn sharp_tools_are_seen_outside_tests_only() {
         let bad = "let a = b.unwrap();\nlet c = d.expect(\"e\");\nunreachable!();\n\
                    let (t, r) = mpsc::unbounded_channel();\n// panic!() in words\n";
-        assert_eq!(found(sharp_tools, CODE, bad), 4);
+        assert_eq!(found(sharp_tools, CODE_GLOBS, bad), 4);
         assert_eq!(found(sharp_tools, "tests/e2e/x.rs", bad), 0);
         let tests = format!("#[cfg(test)]\nmod tests {{\n    {}}}\n", bad.trim_end());
-        assert_eq!(found(sharp_tools, CODE, &tests), 0);
+        assert_eq!(found(sharp_tools, CODE_GLOBS, &tests), 0);
         let good = "a.unwrap_or_default();\nself.results.expect(id);\n";
-        assert_eq!(found(sharp_tools, CODE, good), 0);
+        assert_eq!(found(sharp_tools, CODE_GLOBS, good), 0);
     }
 
     #[test]
     fn sql_is_seen_outside_the_store() {
         let sql = "let q = \"SELECT 1\";\n";
-        assert_eq!(found(sql_outside_store, CODE, sql), 1);
+        assert_eq!(found(sql_outside_store, CODE_GLOBS, sql), 1);
         assert_eq!(found(sql_outside_store, "agent/x.sql", "x"), 1);
         assert_eq!(found(sql_outside_store, "control-plane/store/src/x.rs", sql), 0);
     }
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn proto_types_are_seen_away_from_the_edges() {
         let bad = "use postrider_proto::v1::Event;\n";
-        assert_eq!(found(proto_inside, CODE, bad), 1);
+        assert_eq!(found(proto_inside, CODE_GLOBS, bad), 1);
         assert_eq!(found(proto_inside, "control-plane/store/src/x.rs", bad), 1);
         assert_eq!(found(proto_inside, "control-plane/src/api/x.rs", bad), 0);
         assert_eq!(found(proto_inside, "agent/src/x.rs", bad), 0);
@@ -266,14 +266,14 @@ mod tests {
     fn clocks_are_seen_in_the_domain() {
         let bad = "let now = Instant::now();\n";
         assert_eq!(found(impure_domain, "control-plane/domain/src/x.rs", bad), 1);
-        assert_eq!(found(impure_domain, CODE, bad), 0);
+        assert_eq!(found(impure_domain, CODE_GLOBS, bad), 0);
     }
 
     #[test]
     fn large_files_are_seen() {
         let mut file = Source::sample("picture.png", "");
         assert!(large_file(&file).is_empty());
-        file.bytes = FILE_BYTES_MAX + 1;
+        file.bytes = MAX_FILE_BYTES + 1;
         assert_eq!(large_file(&file).len(), 1);
     }
 

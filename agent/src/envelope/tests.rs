@@ -22,11 +22,11 @@ fn assignment() -> Assignment {
 }
 
 fn body(envelope: Envelope, assignment: &Assignment) -> String {
-    String::from_utf8(wrap(envelope, false, assignment).unwrap().body.to_vec()).unwrap()
+    String::from_utf8(build_body(envelope, false, assignment).unwrap().body.to_vec()).unwrap()
 }
 
 fn headers(assignment: &Assignment) -> Vec<(String, String)> {
-    let wrapped = wrap(Envelope::CloudeventsBinary, false, assignment).unwrap();
+    let wrapped = build_body(Envelope::CloudeventsBinary, false, assignment).unwrap();
     let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
     wrapped.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
@@ -40,11 +40,14 @@ fn without_an_envelope_the_payload_is_the_body() {
             event_id: Bytes::new(),
             ..assignment()
         };
-        let wrapped = wrap(envelope, false, &any).unwrap();
+        let wrapped = build_body(envelope, false, &any).unwrap();
         assert_eq!(wrapped.body, any.payload);
         assert_eq!(wrapped.content_type, "application/octet-stream");
         assert!(wrapped.headers.is_empty());
-        assert_eq!(wrap(envelope, false, &assignment()).unwrap().content_type, "application/json");
+        assert_eq!(
+            build_body(envelope, false, &assignment()).unwrap().content_type,
+            "application/json"
+        );
     }
 }
 
@@ -52,16 +55,16 @@ fn without_an_envelope_the_payload_is_the_body() {
 fn a_compact_payload_is_compact_in_every_envelope() {
     const COMPACT: &str = "{\"a\":1.0,\"b\":\"\\u0041Zoë\"}";
     for envelope in JSON_ENVELOPES {
-        let spaced = wrap(envelope, false, &assignment()).unwrap().body;
+        let spaced = build_body(envelope, false, &assignment()).unwrap().body;
         let wanted = std::str::from_utf8(&spaced).unwrap().replace(PAYLOAD, COMPACT);
-        assert_eq!(wrap(envelope, true, &assignment()).unwrap().body, wanted);
+        assert_eq!(build_body(envelope, true, &assignment()).unwrap().body, wanted);
     }
     for envelope in [Envelope::Unspecified, Envelope::None, Envelope::CloudeventsBinary] {
-        assert_eq!(wrap(envelope, true, &assignment()).unwrap().body, COMPACT);
+        assert_eq!(build_body(envelope, true, &assignment()).unwrap().body, COMPACT);
         let text = Assignment { content_type: "text/plain".to_owned(), ..assignment() };
-        assert_eq!(wrap(envelope, true, &text).unwrap().body, PAYLOAD);
+        assert_eq!(build_body(envelope, true, &text).unwrap().body, PAYLOAD);
         let named = Assignment { content_type: "a/b+json; x=y".to_owned(), ..assignment() };
-        assert_eq!(wrap(envelope, true, &named).unwrap().body, COMPACT);
+        assert_eq!(build_body(envelope, true, &named).unwrap().body, COMPACT);
     }
 }
 
@@ -71,7 +74,7 @@ fn standard_webhooks_has_type_timestamp_and_data() {
         r#"{{"type":"payment.completed","timestamp":"2026-11-25T05:00:00.123Z","data":{PAYLOAD}}}"#
     );
     assert_eq!(body(Envelope::StandardWebhooks, &assignment()), expected);
-    let wrapped = wrap(Envelope::StandardWebhooks, false, &assignment()).unwrap();
+    let wrapped = build_body(Envelope::StandardWebhooks, false, &assignment()).unwrap();
     assert_eq!(wrapped.content_type, "application/json");
 }
 
@@ -81,7 +84,7 @@ fn the_other_plain_one_has_id_type_payload_and_date() {
         r#"{{"id":"evt_1","type":"payment.completed","payload":{PAYLOAD},"date":"2026-11-25T05:00:00.123Z"}}"#
     );
     assert_eq!(body(Envelope::IdTypePayloadDate, &assignment()), expected);
-    let wrapped = wrap(Envelope::IdTypePayloadDate, false, &assignment()).unwrap();
+    let wrapped = build_body(Envelope::IdTypePayloadDate, false, &assignment()).unwrap();
     assert_eq!(wrapped.content_type, "application/json");
 }
 
@@ -101,7 +104,7 @@ fn structured_cloudevents_say_what_there_is_to_say() {
         r#"{{"specversion":"1.0","id":"evt_1","source":"/tenants/acme","type":"payment.completed","subject":"SE35 5000","time":"2026-11-25T05:00:00.123Z","datacontenttype":"application/vnd.pay+json; charset=\"utf-8\"","sequence":"17","data":{PAYLOAD}}}"#
     );
     assert_eq!(body(Envelope::CloudeventsStructured, &most), expected);
-    let wrapped = wrap(Envelope::CloudeventsStructured, false, &most).unwrap();
+    let wrapped = build_body(Envelope::CloudeventsStructured, false, &most).unwrap();
     assert_eq!(wrapped.content_type, "application/cloudevents+json; charset=utf-8");
 }
 
@@ -112,7 +115,7 @@ fn binary_cloudevents_leave_the_body_alone() {
         payload: Bytes::from_static(b"paid"),
         ..assignment()
     };
-    let wrapped = wrap(Envelope::CloudeventsBinary, false, &plain).unwrap();
+    let wrapped = build_body(Envelope::CloudeventsBinary, false, &plain).unwrap();
     assert_eq!(wrapped.body, "paid");
     assert_eq!(wrapped.content_type, "text/plain");
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -179,7 +182,7 @@ fn an_envelope_of_json_holds_nothing_else() {
         }
         for bad in ["text/plain", "application/jsonx", "text/plain; a=application/json"] {
             let other = Assignment { content_type: bad.to_owned(), ..assignment() };
-            let error = wrap(envelope, false, &other).unwrap_err();
+            let error = build_body(envelope, false, &other).unwrap_err();
             assert!(matches!(error, EnvelopeError::NotJson(_)), "{error}");
             assert!(error.to_string().contains(bad));
         }

@@ -1,9 +1,7 @@
-//! Two ways to look a name up: asking name servers, or the C library.
+//! Two ways to look up a name: asking name servers directly, or the C library.
 //!
-//! Fed by `resolve` with one name at a time; feeds it addresses and how long they
-//! hold, or why there are none. Guarantees that an answer is of one name: in the
-//! order of the system's search list, the first of its names that has an address
-//! of either family. Judges nothing and remembers nothing.
+//! An answer is for one name: the first in the order of the system's search list that
+//! has an address of either family. No guard check and no caching happens here.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -17,24 +15,24 @@ use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use tokio::time::timeout;
 
-use super::outcome::{Found, LookupFailure};
-use super::system_files::{Stamps, SystemFiles};
+use super::outcome::{LookupAnswer, LookupFailure};
+use super::system_files::{FileStamps, SystemFiles};
 
 /// No name server has longer for one try.
-const LONGEST_TRY: Duration = Duration::from_secs(2);
+const MAX_QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Over one TCP connection; more than there are look-ups.
-const REQUESTS_MAX: usize = 1_024;
+const MAX_ACTIVE_REQUESTS: usize = 1_024;
 /// Once a name has addresses of one family, the other family's answer has this long.
 /// Longer than the Resolution Delay of RFC 8305, section 8: the answer is kept.
 const OTHER_FAMILY_DELAY: Duration = Duration::from_millis(250);
 /// What the C library does not tell: how long its answer holds.
-const UNKNOWN_TIME_TO_LIVE: Duration = Duration::from_secs(5);
+const LIBC_ANSWER_TTL: Duration = Duration::from_secs(5);
 /// Of the hosts file, which is looked at again that often.
-const HOSTS_FILE_TIME_TO_LIVE: Duration = Duration::from_secs(5);
+const HOSTS_FILE_TTL: Duration = Duration::from_secs(5);
 
 /// How names are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LookupWay {
+pub enum LookupBackend {
     /// The agent asks name servers by itself, as resolv.conf(5) and hosts(5) say.
     NameServers {
         /// Instead of those that resolv.conf names.
@@ -49,7 +47,7 @@ pub enum LookupWay {
     System,
 }
 
-impl LookupWay {
+impl LookupBackend {
     /// The agent's own, with the system's files.
     pub fn name_servers(servers: Vec<SocketAddr>) -> Self {
         let (resolv_conf, hosts) = ("/etc/resolv.conf".into(), "/etc/hosts".into());
@@ -58,79 +56,79 @@ impl LookupWay {
 }
 
 /// Looks names up in one of the ways.
-pub enum Lookups {
-    NameServers(Box<NameServers>),
+pub enum LookupClient {
+    NameServers(Box<NameServerClient>),
     System,
 }
 
-impl Lookups {
+impl LookupClient {
     /// Opens nothing.
-    pub fn new(way: LookupWay) -> Self {
+    pub fn new(way: LookupBackend) -> Self {
         match way {
-            LookupWay::NameServers { servers, resolv_conf, hosts } => {
+            LookupBackend::NameServers { servers, resolv_conf, hosts } => {
                 let files = SystemFiles::new(resolv_conf, hosts);
                 let loaded = tokio::sync::Mutex::new(None);
-                Self::NameServers(Box::new(NameServers { servers, files, loaded }))
+                Self::NameServers(Box::new(NameServerClient { servers, files, loaded }))
             }
-            LookupWay::System => Self::System,
+            LookupBackend::System => Self::System,
         }
     }
 
     /// Whether a look-up goes on, and holds a thread, after it was given up.
-    pub fn outlives_its_end(&self) -> bool {
+    pub fn continues_after_timeout(&self) -> bool {
         matches!(self, Self::System)
     }
 
     /// Every address of `name`, those with a route first and the families in turn.
-    pub async fn look_up(&self, name: &str) -> Result<Found, LookupFailure> {
+    pub async fn look_up(&self, name: &str) -> Result<LookupAnswer, LookupFailure> {
         match self {
             Self::NameServers(servers) => servers.look_up(name).await,
-            Self::System => ask_the_c_library(name).await,
+            Self::System => look_up_with_libc(name).await,
         }
     }
 }
 
-async fn ask_the_c_library(name: &str) -> Result<Found, LookupFailure> {
+async fn look_up_with_libc(name: &str) -> Result<LookupAnswer, LookupFailure> {
     let found = tokio::net::lookup_host((name, 0)).await;
     // EAI_NONAME and EAI_AGAIN arrive as one kind of error: an old answer is better.
-    let found = found.map_err(|error| LookupFailure::passing(error.to_string()))?;
+    let found = found.map_err(|error| LookupFailure::temporary(error.to_string()))?;
     let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     match addresses.is_empty() {
         true => Err(no_address()),
         // Sorted by RFC 6724 already.
-        false => Ok(found_addresses(in_turn(addresses), UNKNOWN_TIME_TO_LIVE)),
+        false => Ok(found_addresses(interleave_families(addresses), LIBC_ANSWER_TTL)),
     }
 }
 
 fn no_address() -> LookupFailure {
-    LookupFailure { final_answer: true, cause: "the name has no address".to_owned() }
+    LookupFailure { is_definitive: true, cause: "the name has no address".to_owned() }
 }
 
-fn found_addresses(addresses: Vec<IpAddr>, time_to_live: Duration) -> Found {
-    Found { addresses: addresses.into(), time_to_live }
+fn found_addresses(addresses: Vec<IpAddr>, time_to_live: Duration) -> LookupAnswer {
+    LookupAnswer { addresses: addresses.into(), time_to_live }
 }
 
 /// Asks name servers.
-pub struct NameServers {
+pub struct NameServerClient {
     servers: Vec<SocketAddr>,
     files: SystemFiles,
-    loaded: tokio::sync::Mutex<Option<(Stamps, Loaded)>>,
+    loaded: tokio::sync::Mutex<Option<(FileStamps, LoadedConfig)>>,
 }
 
 /// What the system's files say, ready to use.
 #[derive(Clone)]
-struct Loaded {
+struct LoadedConfig {
     resolver: TokioResolver,
     hosts: std::sync::Arc<Hosts>,
     search: std::sync::Arc<[Name]>,
     ndots: usize,
 }
 
-impl NameServers {
-    async fn look_up(&self, name: &str) -> Result<Found, LookupFailure> {
+impl NameServerClient {
+    async fn look_up(&self, name: &str) -> Result<LookupAnswer, LookupFailure> {
         let host = Name::from_ascii(name)
-            .map_err(|error| LookupFailure { final_answer: true, cause: error.to_string() })?;
-        let loaded = self.loaded().await.map_err(LookupFailure::passing)?;
+            .map_err(|error| LookupFailure { is_definitive: true, cause: error.to_string() })?;
+        let loaded = self.loaded().await.map_err(LookupFailure::temporary)?;
         if let Some(found) = loaded.in_hosts_file(&host) {
             return Ok(found);
         }
@@ -139,14 +137,14 @@ impl NameServers {
             match loaded.ask(&candidate).await {
                 Ok(found) => return Ok(found),
                 // That a server failed says more than that another name does not exist.
-                Err(error) => failure = Some(more_telling(failure, error)),
+                Err(error) => failure = Some(prefer_server_failure(failure, error)),
             }
         }
         Err(failure.unwrap_or_else(no_address))
     }
 
     /// What the files say now.
-    async fn loaded(&self) -> Result<Loaded, String> {
+    async fn loaded(&self) -> Result<LoadedConfig, String> {
         let mut loaded = self.loaded.lock().await;
         let stamps = self.files.stamps().await;
         if let Some((read, ready)) = &*loaded
@@ -161,7 +159,7 @@ impl NameServers {
             }
             Err(error) => match &*loaded {
                 Some((_, before)) => {
-                    tracing::warn!(%error, "the system's resolver settings cannot be used");
+                    tracing::warn!(%error, "the system's resolver settings are not usable; keeping the previous ones");
                     let before = before.clone();
                     *loaded = Some((stamps, before.clone()));
                     Ok(before)
@@ -171,16 +169,16 @@ impl NameServers {
         }
     }
 
-    async fn load(&self) -> Result<Loaded, String> {
+    async fn load(&self) -> Result<LoadedConfig, String> {
         let (system, mut options) = self.files.resolver_settings().await?;
         let servers = match self.servers.is_empty() {
             true => system.name_servers().to_vec(),
             false => self.servers.iter().map(|address| name_server(*address)).collect(),
         };
-        options.timeout = options.timeout.min(LONGEST_TRY);
+        options.timeout = options.timeout.min(MAX_QUERY_TIMEOUT);
         options.use_hosts_file = ResolveHosts::Never;
         // How many there are at once, what is kept and for how long: decided in `names`.
-        options.max_active_requests = REQUESTS_MAX;
+        options.max_active_requests = MAX_ACTIVE_REQUESTS;
         options.cache_size = 0;
         let search: Vec<Name> =
             system.domain().into_iter().chain(system.search()).cloned().collect();
@@ -192,7 +190,7 @@ impl NameServers {
             .build()
             .map_err(|error| error.to_string())?;
         let hosts = self.files.hosts().await.into();
-        Ok(Loaded { resolver, hosts, search: search.into(), ndots })
+        Ok(LoadedConfig { resolver, hosts, search: search.into(), ndots })
     }
 }
 
@@ -205,8 +203,8 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     server
 }
 
-impl Loaded {
-    fn in_hosts_file(&self, host: &Name) -> Option<Found> {
+impl LoadedConfig {
+    fn in_hosts_file(&self, host: &Name) -> Option<LookupAnswer> {
         let of = |family| {
             let found = self.hosts.lookup_static_host(&Query::query(host.clone(), family));
             let found = found.into_iter();
@@ -215,7 +213,7 @@ impl Loaded {
             })
         };
         let addresses: Vec<IpAddr> = of(RecordType::AAAA).chain(of(RecordType::A)).collect();
-        let found = || found_addresses(ordered(addresses.clone()), HOSTS_FILE_TIME_TO_LIVE);
+        let found = || found_addresses(order_by_route(addresses.clone()), HOSTS_FILE_TTL);
         (!addresses.is_empty()).then(found)
     }
 
@@ -236,34 +234,34 @@ impl Loaded {
     }
 
     /// Both families of one name.
-    async fn ask(&self, name: &Name) -> Result<Found, LookupFailure> {
+    async fn ask(&self, name: &Name) -> Result<LookupAnswer, LookupFailure> {
         let v6 = self.ask_for(name, RecordType::AAAA);
         let v4 = self.ask_for(name, RecordType::A);
         tokio::pin!(v6, v4);
         let (v6, v4) = tokio::select! {
             first = &mut v6 => {
-                let other = after(&first, v4).await;
+                let other = await_other_family(&first, v4).await;
                 (first, other)
             }
             first = &mut v4 => {
-                let other = after(&first, v6).await;
+                let other = await_other_family(&first, v6).await;
                 (other, first)
             }
         };
         match (v6, v4) {
             (Ok(v6), Ok(v4)) => {
                 let time_to_live = v6.1.min(v4.1);
-                Ok(found_addresses(ordered([v6.0, v4.0].concat()), time_to_live))
+                Ok(found_addresses(order_by_route([v6.0, v4.0].concat()), time_to_live))
             }
             (Ok((addresses, time_to_live)), Err(_)) | (Err(_), Ok((addresses, time_to_live))) => {
-                Ok(found_addresses(ordered(addresses), time_to_live))
+                Ok(found_addresses(order_by_route(addresses), time_to_live))
             }
-            (Err(v6), Err(v4)) => Err(more_telling(Some(v4), v6)),
+            (Err(v6), Err(v4)) => Err(prefer_server_failure(Some(v4), v6)),
         }
     }
 
-    async fn ask_for(&self, name: &Name, family: RecordType) -> OfOneFamily {
-        let lookup = self.resolver.lookup(name.clone(), family).await.map_err(failure)?;
+    async fn ask_for(&self, name: &Name, family: RecordType) -> FamilyResult {
+        let lookup = self.resolver.lookup(name.clone(), family).await.map_err(lookup_failure)?;
         let seconds = lookup.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
         let addresses: Vec<IpAddr> =
             lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect();
@@ -275,10 +273,13 @@ impl Loaded {
 }
 
 /// Addresses of one family and how long they hold.
-type OfOneFamily = Result<(Vec<IpAddr>, Duration), LookupFailure>;
+type FamilyResult = Result<(Vec<IpAddr>, Duration), LookupFailure>;
 
 /// The second answer: not waited for without end beside a first that will do.
-async fn after(first: &OfOneFamily, second: impl Future<Output = OfOneFamily>) -> OfOneFamily {
+async fn await_other_family(
+    first: &FamilyResult,
+    second: impl Future<Output = FamilyResult>,
+) -> FamilyResult {
     match first {
         Ok(_) => timeout(OTHER_FAMILY_DELAY, second).await.unwrap_or_else(|_| Err(no_answer())),
         Err(_) => second.await,
@@ -286,38 +287,38 @@ async fn after(first: &OfOneFamily, second: impl Future<Output = OfOneFamily>) -
 }
 
 fn no_answer() -> LookupFailure {
-    LookupFailure::passing("no name server answered in time")
+    LookupFailure::temporary("no name server answered in time")
 }
 
-fn more_telling(before: Option<LookupFailure>, now: LookupFailure) -> LookupFailure {
+fn prefer_server_failure(before: Option<LookupFailure>, now: LookupFailure) -> LookupFailure {
     match before {
-        Some(before) if now.final_answer || !before.final_answer => before,
+        Some(before) if now.is_definitive || !before.is_definitive => before,
         _ => now,
     }
 }
 
-fn failure(error: NetError) -> LookupFailure {
+fn lookup_failure(error: NetError) -> LookupFailure {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. })) => {
             match response_code {
                 ResponseCode::NXDomain => {
-                    let cause = "there is no such name".to_owned();
-                    LookupFailure { final_answer: true, cause }
+                    let cause = "the name does not exist".to_owned();
+                    LookupFailure { is_definitive: true, cause }
                 }
                 ResponseCode::NoError => no_address(),
-                code => LookupFailure::passing(format!("the name servers answered: {code}")),
+                code => LookupFailure::temporary(format!("the name servers answered: {code}")),
             }
         }
         NetError::Timeout => no_answer(),
-        other => LookupFailure::passing(other.to_string()),
+        other => LookupFailure::temporary(other.to_string()),
     }
 }
 
 /// Those with a route first, as RFC 6724, rule 1, has it; the families in turn.
-fn ordered(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+fn order_by_route(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let (reachable, unreachable): (Vec<_>, Vec<_>) = addresses.into_iter().partition(has_route);
-    let mut ordered = in_turn(reachable);
-    ordered.extend(in_turn(unreachable));
+    let mut ordered = interleave_families(reachable);
+    ordered.extend(interleave_families(unreachable));
     ordered
 }
 
@@ -332,7 +333,7 @@ fn has_route(address: &IpAddr) -> bool {
 }
 
 /// The families in turn, beginning with the first one's (RFC 8305, section 4).
-fn in_turn(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+fn interleave_families(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     let (mut first, second): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
@@ -372,15 +373,15 @@ mod tests {
                 ["2600::1", "9.0.0.1", "9.0.0.2", "9.0.0.3"],
             ),
         ] {
-            assert_eq!(in_turn(addresses(found)), addresses(&turns));
+            assert_eq!(interleave_families(addresses(found)), addresses(&turns));
         }
-        assert!(in_turn(Vec::new()).is_empty());
+        assert!(interleave_families(Vec::new()).is_empty());
     }
 
     #[test]
     fn what_a_server_failed_at_is_told_rather_than_what_does_not_exist() {
-        let told = more_telling(Some(no_address()), no_answer());
+        let told = prefer_server_failure(Some(no_address()), no_answer());
         assert_eq!(told, no_answer());
-        assert_eq!(more_telling(Some(no_answer()), no_address()), no_answer());
+        assert_eq!(prefer_server_failure(Some(no_answer()), no_address()), no_answer());
     }
 }

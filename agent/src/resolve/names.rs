@@ -1,11 +1,15 @@
-//! What is known of receivers' names, and whose look-up comes next.
+//! The cache of receivers' names, and the order of lookups.
 //!
-//! Fed by `resolve` with questions, with the ends of look-ups and with the time;
-//! feeds it answers, waits and look-ups to start. Guarantees that there is one
-//! look-up at a time for a name, whoever waits for it; that a tenant never has
-//! more than its share of the look-ups under way, of the names that wait and of
-//! those that are remembered, so that names which never answer keep nobody else's
-//! waiting; and that everything is bounded. Pure.
+//! There is at most one lookup at a time for a name, however many attempts wait for
+//! it. A tenant has a bounded share of the running lookups, of the waiting names and of
+//! the cached names, so that names which never answer do not delay other tenants.
+//! Tenants take turns. Everything is bounded. Pure.
+//!
+//! How to drive it: `query` for each attempt; then `start_next` until it returns
+//! `None`, and run each lookup; `complete_lookup` when it ends, `release_place` when its
+//! resources are free, and `start_next` again.
+//!
+//! Keeps the invariant `fair-look-ups`.
 
 #[cfg(test)]
 mod tests;
@@ -14,23 +18,25 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::outcome::{Found, FoundAddresses, LookupFailure, LookupNews, Outcome};
+use super::outcome::{
+    LookupAnswer, LookupBroadcast, LookupFailure, LookupResult, UncheckedAddresses,
+};
 
 /// A failure is remembered for as long as its look-up took, and at least this
 /// long, so that a storm of attempts for a broken name asks for it a few times a
 /// second and not thousands of times.
-const FAILURE_KEPT_AT_LEAST: Duration = Duration::from_secs(1);
-/// For so long after that, name servers are not waited for where there is an old
-/// answer, only asked.
-const FAILING_AT_MOST: Duration = Duration::from_secs(30);
+const MIN_FAILURE_TTL: Duration = Duration::from_secs(1);
+/// For this long after a failure, a stale answer is used at once, while a lookup runs in the
+/// background.
+const STALE_WITHOUT_WAIT_PERIOD: Duration = Duration::from_secs(30);
 /// An answer with a shorter time to live is kept this long.
-const ANSWER_KEPT_AT_LEAST: Duration = Duration::from_secs(1);
+const MIN_ANSWER_TTL: Duration = Duration::from_secs(1);
 /// Names remembered at most; of one tenant a quarter of them.
-const NAMES_MAX: usize = 16_384;
-const TENANT_NAMES_MAX: usize = NAMES_MAX / 4;
+const MAX_CACHED_NAMES: usize = 16_384;
+const MAX_CACHED_NAMES_PER_TENANT: usize = MAX_CACHED_NAMES / 4;
 /// Names that wait for their look-up at most; of one tenant an eighth of them.
-const WAITING_MAX: usize = 8_192;
-const TENANT_WAITING_MAX: usize = WAITING_MAX / 8;
+const MAX_WAITING_NAMES: usize = 8_192;
+const MAX_WAITING_NAMES_PER_TENANT: usize = MAX_WAITING_NAMES / 8;
 
 /// How many look-ups there may be, and how long their answers are kept.
 #[derive(Debug, Clone)]
@@ -40,11 +46,11 @@ pub struct LookupLimits {
     /// Look-ups under way for one tenant.
     pub per_tenant: usize,
     /// A look-up is given up after this long, and so is waiting for one.
-    pub longest: Duration,
+    pub timeout: Duration,
     /// The longest that an answer is kept, whatever its time to live.
-    pub keep: Duration,
+    pub max_ttl: Duration,
     /// How long after that it is used while name servers fail.
-    pub keep_old: Duration,
+    pub max_stale: Duration,
 }
 
 impl Default for LookupLimits {
@@ -52,52 +58,52 @@ impl Default for LookupLimits {
         Self {
             total: 64,
             per_tenant: 8,
-            longest: Duration::from_secs(5),
-            keep: Duration::from_secs(300),
-            keep_old: Duration::from_secs(3_600),
+            timeout: Duration::from_secs(5),
+            max_ttl: Duration::from_secs(300),
+            max_stale: Duration::from_secs(3_600),
         }
     }
 }
 
 /// The answer to a question.
 #[derive(Debug)]
-pub enum Known {
+pub enum CacheAnswer {
     /// It is known.
-    Now(Outcome),
+    Ready(LookupResult),
     /// It will be told; meanwhile there may be an answer that was good before.
-    Soon { news: Arc<LookupNews>, old: Option<FoundAddresses> },
+    Pending { broadcast: Arc<LookupBroadcast>, stale: Option<UncheckedAddresses> },
 }
 
 /// A look-up to start now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup {
+pub struct NameLookup {
     pub name: Arc<str>,
     pub tenant: Arc<str>,
 }
 
 /// What is known of one name.
 #[derive(Debug)]
-struct Name {
-    kept: Option<KeptAnswer>,
+struct CachedName {
+    kept: Option<CachedAddresses>,
     failed: Option<(LookupFailure, Instant)>,
     /// Tells those that wait; there from the first question to the look-up's end.
-    news: Option<Arc<LookupNews>>,
+    broadcast: Option<Arc<LookupBroadcast>>,
     /// Of the tenants in whose lines the name stands; empty while it is looked up.
     asked_by: Vec<Arc<str>>,
-    /// Whose share of the names it counts in.
+    /// The tenant whose share of cached names it counts in.
     owner: Arc<str>,
     last_used: u64,
 }
 
 #[derive(Debug)]
-struct KeptAnswer {
-    addresses: FoundAddresses,
+struct CachedAddresses {
+    addresses: UncheckedAddresses,
     until: Instant,
 }
 
 /// One tenant's part.
 #[derive(Debug, Default)]
-struct TenantLine {
+struct TenantLookupQueue {
     running: usize,
     waiting: VecDeque<Arc<str>>,
     remembered: usize,
@@ -105,25 +111,25 @@ struct TenantLine {
 
 /// All names.
 #[derive(Debug)]
-pub struct Names {
+pub struct NameCache {
     limits: LookupLimits,
-    by_name: HashMap<Arc<str>, Name>,
-    lines: HashMap<Arc<str>, TenantLine>,
+    by_name: HashMap<Arc<str>, CachedName>,
+    tenant_queues: HashMap<Arc<str>, TenantLookupQueue>,
     /// Tenants that have names waiting, in the order of their turns.
-    turns: VecDeque<Arc<str>>,
+    tenant_rotation: VecDeque<Arc<str>>,
     running: usize,
     waiting: usize,
     uses: u64,
 }
 
-impl Names {
+impl NameCache {
     /// Knows nothing yet.
     pub fn new(limits: LookupLimits) -> Self {
         Self {
             limits,
             by_name: HashMap::new(),
-            lines: HashMap::new(),
-            turns: VecDeque::new(),
+            tenant_queues: HashMap::new(),
+            tenant_rotation: VecDeque::new(),
             running: 0,
             waiting: 0,
             uses: 0,
@@ -131,50 +137,53 @@ impl Names {
     }
 
     /// Answers for `tenant`, or puts the name into its line.
-    pub fn ask(&mut self, name: &str, tenant: &str, now: Instant) -> Known {
+    pub fn query(&mut self, name: &str, tenant: &str, now: Instant) -> CacheAnswer {
         self.uses += 1;
-        let (uses, keep_old) = (self.uses, self.limits.keep_old);
-        let mut old = None;
+        let (uses, max_stale) = (self.uses, self.limits.max_stale);
+        let mut stale = None;
         if let Some(held) = self.by_name.get_mut(name) {
             held.last_used = uses;
-            if let Some(outcome) = held.known(now, keep_old) {
-                return Known::Now(outcome);
+            if let Some(outcome) = held.known(now, max_stale) {
+                return CacheAnswer::Ready(outcome);
             }
-            old = held.usable(now, keep_old);
-            if let Some(news) = &held.news
+            stale = held.usable(now, max_stale);
+            if let Some(broadcast) = &held.broadcast
                 && held.asked_by.is_empty()
             {
-                return match old {
-                    Some(old) if held.failed_lately(now) => Known::Now(Ok(old)),
-                    old => Known::Soon { news: Arc::clone(news), old },
+                return match stale {
+                    Some(stale) if held.failed_lately(now) => CacheAnswer::Ready(Ok(stale)),
+                    stale => CacheAnswer::Pending { broadcast: Arc::clone(broadcast), stale },
                 };
             }
         }
         let failing = self.by_name.get(name).is_some_and(|held| held.failed_lately(now));
-        let stands = |held: &Name| held.asked_by.iter().any(|one| **one == *tenant);
+        let stands = |held: &CachedName| held.asked_by.iter().any(|one| **one == *tenant);
         if !self.by_name.get(name).is_some_and(stands)
-            && let Err(full) = self.stand_in_line(name, tenant)
+            && let Err(full) = self.enqueue(name, tenant)
         {
-            return Known::Now(old.ok_or(full));
+            return CacheAnswer::Ready(stale.ok_or(full));
         }
-        match (self.by_name.get_mut(name), old) {
+        match (self.by_name.get_mut(name), stale) {
             // Name servers failed the last time: nobody waits for the next.
-            (Some(held), Some(old)) if failing => {
+            (Some(held), Some(stale)) if failing => {
                 held.subscribe();
-                Known::Now(Ok(old))
+                CacheAnswer::Ready(Ok(stale))
             }
-            (Some(held), old) => Known::Soon { news: held.subscribe(), old },
-            (None, _) => Known::Now(Err(LookupFailure::passing("it was forgotten"))),
+            (Some(held), stale) => CacheAnswer::Pending { broadcast: held.subscribe(), stale },
+            (None, _) => CacheAnswer::Ready(Err(LookupFailure::temporary(
+                "the name was evicted from the cache",
+            ))),
         }
     }
 
-    fn stand_in_line(&mut self, name: &str, tenant: &str) -> Result<(), LookupFailure> {
-        let waits_already = self.lines.get(tenant).map_or(0, |line| line.waiting.len());
-        if waits_already >= TENANT_WAITING_MAX || self.waiting >= WAITING_MAX {
-            let cause = format!("{waits_already} other names of this tenant wait for name servers");
-            return Err(LookupFailure::passing(cause));
+    fn enqueue(&mut self, name: &str, tenant: &str) -> Result<(), LookupFailure> {
+        let waits_already = self.tenant_queues.get(tenant).map_or(0, |queue| queue.waiting.len());
+        if waits_already >= MAX_WAITING_NAMES_PER_TENANT || self.waiting >= MAX_WAITING_NAMES {
+            let cause =
+                format!("{waits_already} other names of this tenant are waiting to be looked up");
+            return Err(LookupFailure::temporary(cause));
         }
-        let tenant: Arc<str> = match self.lines.get_key_value(tenant) {
+        let tenant: Arc<str> = match self.tenant_queues.get_key_value(tenant) {
             Some((known, _)) => Arc::clone(known),
             None => tenant.into(),
         };
@@ -185,160 +194,164 @@ impl Names {
         if let Some(held) = self.by_name.get_mut(&name) {
             held.asked_by.push(Arc::clone(&tenant));
         }
-        let line = self.lines.entry(Arc::clone(&tenant)).or_default();
-        if line.waiting.is_empty() {
-            self.turns.push_back(tenant);
+        let queue = self.tenant_queues.entry(Arc::clone(&tenant)).or_default();
+        if queue.waiting.is_empty() {
+            self.tenant_rotation.push_back(tenant);
         }
-        line.waiting.push_back(name);
+        queue.waiting.push_back(name);
         self.waiting += 1;
         Ok(())
     }
 
     fn remember(&mut self, name: &str, owner: &Arc<str>) -> Arc<str> {
-        if self.lines.get(owner).is_some_and(|line| line.remembered >= TENANT_NAMES_MAX) {
-            self.forget(|held| held.owner == *owner, TENANT_NAMES_MAX / 8);
+        if self
+            .tenant_queues
+            .get(owner)
+            .is_some_and(|queue| queue.remembered >= MAX_CACHED_NAMES_PER_TENANT)
+        {
+            self.forget(|held| held.owner == *owner, MAX_CACHED_NAMES_PER_TENANT / 8);
         }
-        if self.by_name.len() >= NAMES_MAX {
-            self.forget(|_| true, NAMES_MAX / 8);
+        if self.by_name.len() >= MAX_CACHED_NAMES {
+            self.forget(|_| true, MAX_CACHED_NAMES / 8);
         }
         let name: Arc<str> = name.into();
-        let held = Name {
+        let held = CachedName {
             kept: None,
             failed: None,
-            news: None,
+            broadcast: None,
             asked_by: Vec::new(),
             owner: Arc::clone(owner),
             last_used: self.uses,
         };
         self.by_name.insert(Arc::clone(&name), held);
-        self.lines.entry(Arc::clone(owner)).or_default().remembered += 1;
+        self.tenant_queues.entry(Arc::clone(owner)).or_default().remembered += 1;
         name
     }
 
     /// Forgets so many of the names that were used longest ago and for which
     /// nobody waits.
-    fn forget(&mut self, which: impl Fn(&Name) -> bool, count: usize) {
-        let rests = |held: &Name| held.news.is_none() && which(held);
+    fn forget(&mut self, which: impl Fn(&CachedName) -> bool, count: usize) {
+        let rests = |held: &CachedName| held.broadcast.is_none() && which(held);
         let mut uses: Vec<u64> =
             self.by_name.values().filter(|held| rests(held)).map(|held| held.last_used).collect();
         uses.sort_unstable();
         let Some(newest) = uses.get(count.min(uses.len()).saturating_sub(1)).copied() else {
             return;
         };
-        let lines = &mut self.lines;
+        let tenant_queues = &mut self.tenant_queues;
         self.by_name.retain(|_, held| {
             let stays = !rests(held) || held.last_used > newest;
-            if !stays && let Some(line) = lines.get_mut(&held.owner) {
-                line.remembered = line.remembered.saturating_sub(1);
+            if !stays && let Some(queue) = tenant_queues.get_mut(&held.owner) {
+                queue.remembered = queue.remembered.saturating_sub(1);
             }
             stays
         });
-        self.lines.retain(|_, line| !line.is_empty());
+        self.tenant_queues.retain(|_, queue| !queue.is_empty());
     }
 
     /// The next look-up, if one may be started: tenants take turns.
-    pub fn start_next(&mut self) -> Option<Lookup> {
-        for _ in 0..self.turns.len() {
-            let tenant = self.turns.pop_front()?;
-            let Some(line) = self.lines.get_mut(&tenant) else { continue };
-            // Some are left to those that have none, however many tenants wait.
-            let reserve = if line.running > 0 { self.limits.total / 8 } else { 0 };
-            let may_start =
-                line.running < self.limits.per_tenant && self.running + reserve < self.limits.total;
+    pub fn start_next(&mut self) -> Option<NameLookup> {
+        for _ in 0..self.tenant_rotation.len() {
+            let tenant = self.tenant_rotation.pop_front()?;
+            let Some(queue) = self.tenant_queues.get_mut(&tenant) else { continue };
+            // An eighth is reserved for tenants without a running lookup.
+            let reserve = if queue.running > 0 { self.limits.total / 8 } else { 0 };
+            let may_start = queue.running < self.limits.per_tenant
+                && self.running + reserve < self.limits.total;
             let next =
-                if may_start { line.next(&mut self.by_name, &mut self.waiting) } else { None };
+                if may_start { queue.next(&mut self.by_name, &mut self.waiting) } else { None };
             if next.is_some() {
-                line.running += 1;
+                queue.running += 1;
                 self.running += 1;
             }
-            if !line.waiting.is_empty() {
-                self.turns.push_back(Arc::clone(&tenant));
+            if !queue.waiting.is_empty() {
+                self.tenant_rotation.push_back(Arc::clone(&tenant));
             }
-            if line.is_empty() {
-                self.lines.remove(&tenant);
+            if queue.is_empty() {
+                self.tenant_queues.remove(&tenant);
             }
             if let Some(name) = next {
-                return Some(Lookup { name, tenant });
+                return Some(NameLookup { name, tenant });
             }
         }
         None
     }
 
     /// A look-up ended, after `took`: everybody who waits is told.
-    pub fn conclude(
+    pub fn complete_lookup(
         &mut self,
-        lookup: &Lookup,
-        outcome: Result<Found, LookupFailure>,
+        lookup: &NameLookup,
+        outcome: Result<LookupAnswer, LookupFailure>,
         took: Duration,
         now: Instant,
     ) {
         let Some(held) = self.by_name.get_mut(&lookup.name) else { return };
         match outcome {
             Ok(found) => {
-                let longest = self.limits.keep.max(ANSWER_KEPT_AT_LEAST);
-                let keep = found.time_to_live.clamp(ANSWER_KEPT_AT_LEAST, longest);
-                held.kept = Some(KeptAnswer { addresses: found.addresses, until: now + keep });
+                let longest = self.limits.max_ttl.max(MIN_ANSWER_TTL);
+                let keep = found.time_to_live.clamp(MIN_ANSWER_TTL, longest);
+                held.kept = Some(CachedAddresses { addresses: found.addresses, until: now + keep });
                 held.failed = None;
             }
             Err(failure) => {
-                if failure.final_answer {
+                if failure.is_definitive {
                     held.kept = None;
                 }
-                held.failed = Some((failure, now + took.max(FAILURE_KEPT_AT_LEAST)));
+                held.failed = Some((failure, now + took.max(MIN_FAILURE_TTL)));
             }
         }
-        let known = held.known(now, self.limits.keep_old);
-        if let (Some(news), Some(known)) = (held.news.take(), known) {
-            news.tell(known);
+        let known = held.known(now, self.limits.max_stale);
+        if let (Some(broadcast), Some(known)) = (held.broadcast.take(), known) {
+            broadcast.publish(known);
         }
     }
 
     /// What a look-up used is free again.
-    pub fn release(&mut self, lookup: &Lookup) {
+    pub fn release_place(&mut self, lookup: &NameLookup) {
         self.running = self.running.saturating_sub(1);
-        if let Some(line) = self.lines.get_mut(&lookup.tenant) {
-            line.running = line.running.saturating_sub(1);
-            if line.is_empty() {
-                self.lines.remove(&lookup.tenant);
+        if let Some(queue) = self.tenant_queues.get_mut(&lookup.tenant) {
+            queue.running = queue.running.saturating_sub(1);
+            if queue.is_empty() {
+                self.tenant_queues.remove(&lookup.tenant);
             }
         }
     }
 }
 
-impl Name {
+impl CachedName {
     /// What can be answered without a look-up.
-    fn known(&self, now: Instant, keep_old: Duration) -> Option<Outcome> {
+    fn known(&self, now: Instant, max_stale: Duration) -> Option<LookupResult> {
         if let Some(kept) = &self.kept
             && now < kept.until
         {
             return Some(Ok(Arc::clone(&kept.addresses)));
         }
         let (failure, _) = self.failed.as_ref().filter(|(_, until)| now < *until)?;
-        Some(self.usable(now, keep_old).ok_or_else(|| failure.clone()))
+        Some(self.usable(now, max_stale).ok_or_else(|| failure.clone()))
     }
 
     /// Whether nobody should wait for name servers again while there is an old answer.
     fn failed_lately(&self, now: Instant) -> bool {
-        self.failed.as_ref().is_some_and(|(_, until)| now < *until + FAILING_AT_MOST)
+        self.failed.as_ref().is_some_and(|(_, until)| now < *until + STALE_WITHOUT_WAIT_PERIOD)
     }
 
     /// The last good answer, while it may be used.
-    fn usable(&self, now: Instant, keep_old: Duration) -> Option<FoundAddresses> {
-        let kept = self.kept.as_ref().filter(|kept| now < kept.until + keep_old)?;
+    fn usable(&self, now: Instant, max_stale: Duration) -> Option<UncheckedAddresses> {
+        let kept = self.kept.as_ref().filter(|kept| now < kept.until + max_stale)?;
         Some(Arc::clone(&kept.addresses))
     }
 
-    fn subscribe(&mut self) -> Arc<LookupNews> {
-        Arc::clone(self.news.get_or_insert_default())
+    fn subscribe(&mut self) -> Arc<LookupBroadcast> {
+        Arc::clone(self.broadcast.get_or_insert_default())
     }
 }
 
-impl TenantLine {
+impl TenantLookupQueue {
     /// The first name that still waits; one that another tenant's turn came to
     /// first does not.
     fn next(
         &mut self,
-        by_name: &mut HashMap<Arc<str>, Name>,
+        by_name: &mut HashMap<Arc<str>, CachedName>,
         waiting: &mut usize,
     ) -> Option<Arc<str>> {
         while let Some(name) = self.waiting.pop_front() {

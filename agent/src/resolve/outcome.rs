@@ -1,8 +1,7 @@
-//! What a look-up comes to, and how those who wait hear of it.
+//! The result of a lookup, and how waiting attempts receive it.
 //!
-//! Fed by `lookup` with addresses or failures; feeds `names` and `resolve`.
-//! Guarantees that whoever waits is told, whenever he began to, and that those who
-//! wait go on in the order in which they came.
+//! Everyone who waits receives the result, whenever they started to wait, in the order
+//! in which they started.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -12,12 +11,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A host's addresses as they were found; not judged yet.
-pub type FoundAddresses = Arc<[IpAddr]>;
+pub type UncheckedAddresses = Arc<[IpAddr]>;
 
 /// A successful look-up.
 #[derive(Debug, Clone)]
-pub struct Found {
-    pub addresses: FoundAddresses,
+pub struct LookupAnswer {
+    pub addresses: UncheckedAddresses,
     /// How long the answer holds.
     pub time_to_live: Duration,
 }
@@ -27,41 +26,41 @@ pub struct Found {
 pub struct LookupFailure {
     /// Whether name servers said that there is nothing; otherwise they failed,
     /// and an old answer is better than none.
-    pub final_answer: bool,
+    pub is_definitive: bool,
     /// For people.
     pub cause: String,
 }
 
 /// What whoever asked for a name gets.
-pub type Outcome = Result<FoundAddresses, LookupFailure>;
+pub type LookupResult = Result<UncheckedAddresses, LookupFailure>;
 
 /// What comes of a look-up, for all who wait.
 #[derive(Debug, Default)]
-pub struct LookupNews {
-    outcome: OnceLock<Outcome>,
-    told: Notify,
+pub struct LookupBroadcast {
+    outcome: OnceLock<LookupResult>,
+    notify: Notify,
 }
 
-impl LookupNews {
+impl LookupBroadcast {
     /// Tells all of them.
-    pub fn tell(&self, outcome: Outcome) {
+    pub fn publish(&self, outcome: LookupResult) {
         // A look-up ends once.
         let _ = self.outcome.set(outcome);
-        self.told.notify_waiters();
+        self.notify.notify_waiters();
     }
 
     /// The outcome, if it is there.
-    pub fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<LookupResult> {
         self.outcome.get().cloned()
     }
 
     /// The outcome; those who wait go on in the order in which they came.
-    pub async fn wait(&self) -> Option<Outcome> {
-        let mut told = pin!(self.told.notified());
+    pub async fn wait(&self) -> Option<LookupResult> {
+        let mut notify = pin!(self.notify.notified());
         // From here on nothing is missed.
-        told.as_mut().enable();
+        notify.as_mut().enable();
         if self.outcome.get().is_none() {
-            told.await;
+            notify.await;
         }
         self.outcome()
     }
@@ -69,7 +68,7 @@ impl LookupNews {
 
 impl LookupFailure {
     /// Name servers did not tell.
-    pub fn passing(cause: impl Into<String>) -> Self {
-        Self { final_answer: false, cause: cause.into() }
+    pub fn temporary(cause: impl Into<String>) -> Self {
+        Self { is_definitive: false, cause: cause.into() }
     }
 }

@@ -1,8 +1,7 @@
-//! What resolv.conf and the hosts file say, and whether they changed.
+//! Reads resolv.conf and the hosts file, and notices changes.
 //!
-//! Fed by two files of the system; feeds `lookup` with settings. Guarantees that a
-//! file which is missing or says nothing means what resolv.conf(5) says it means,
-//! and that a change is seen within seconds: networks come and go under a process.
+//! A missing or empty file means what resolv.conf(5) says. A change is noticed within
+//! two seconds.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,23 +13,23 @@ use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 
 /// How often the files are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Larger files are a mistake.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// "If no nameserver entries are present, the default is to use the name server on
 /// the local machine."
 const LOCAL_NAME_SERVER: &[u8] = b"\nnameserver 127.0.0.1\n";
 
 /// When a file was changed, and its length; none when it cannot be read.
-type Stamp = Option<(SystemTime, u64)>;
+type FileStamp = Option<(SystemTime, u64)>;
 /// Of both files.
-pub type Stamps = [Stamp; 2];
+pub type FileStamps = [FileStamp; 2];
 
 /// The two files.
 pub struct SystemFiles {
     resolv_conf: PathBuf,
     hosts: PathBuf,
-    looked: Mutex<Option<(Instant, Stamps)>>,
+    looked: Mutex<Option<(Instant, FileStamps)>>,
 }
 
 impl SystemFiles {
@@ -40,10 +39,10 @@ impl SystemFiles {
     }
 
     /// Changes when one of the files has changed.
-    pub async fn stamps(&self) -> Stamps {
+    pub async fn stamps(&self) -> FileStamps {
         let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, stamps)) = looked
-            && at.elapsed() < LOOK_INTERVAL
+            && at.elapsed() < FILE_CHECK_INTERVAL
         {
             return stamps;
         }
@@ -98,13 +97,13 @@ fn parse(_: &[u8]) -> Result<(ResolverConfig, ResolverOpts), NetError> {
     hickory_resolver::system_conf::read_system_conf()
 }
 
-async fn stamp(file: &Path) -> Stamp {
+async fn stamp(file: &Path) -> FileStamp {
     let found = tokio::fs::metadata(file).await.ok()?;
     Some((found.modified().ok()?, found.len()))
 }
 
 async fn read(file: &Path) -> io::Result<Vec<u8>> {
-    if tokio::fs::metadata(file).await?.len() > FILE_BYTES_MAX {
+    if tokio::fs::metadata(file).await?.len() > MAX_FILE_BYTES {
         return Err(io::Error::other("the file is too large"));
     }
     tokio::fs::read(file).await

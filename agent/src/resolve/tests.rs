@@ -1,8 +1,5 @@
-//! Names, their answers and their failures, with a name server of the test's own.
-//!
-//! Fed by `name_server`; feeds nobody. Shows what `resolve` guarantees: shared and
-//! bounded look-ups, answers that hold as long as they say, old ones while name
-//! servers fail, and the guard before all of them.
+//! Lookups against a scripted name server: shared, bounded, cached, stale while name
+//! servers fail, and always checked by the guard.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../tests/support/name_server.rs"]
@@ -12,7 +9,7 @@ use futures::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
-use name_server::{NameServer, Reply};
+use name_server::{DnsReply, NameServer};
 
 /// Of a look-up; shorter than it is by default.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -24,7 +21,7 @@ fn address(written: &str) -> IpAddr {
 }
 
 fn limits() -> LookupLimits {
-    LookupLimits { longest: LIMIT, ..LookupLimits::default() }
+    LookupLimits { timeout: LIMIT, ..LookupLimits::default() }
 }
 
 /// A resolver with files of its own, which may not exist.
@@ -36,12 +33,12 @@ struct Asker {
 impl Asker {
     fn with(server: &NameServer, limits: LookupLimits) -> Self {
         let files = tempfile::tempdir().unwrap();
-        let way = LookupWay::NameServers {
+        let way = LookupBackend::NameServers {
             servers: vec![server.address],
             resolv_conf: files.path().join("resolv.conf"),
             hosts: files.path().join("hosts"),
         };
-        Self { resolver: Resolver::new(AllowList::default(), way, limits), files }
+        Self { resolver: Resolver::new(AllowedSubnets::default(), way, limits), files }
     }
 
     fn of(server: &NameServer) -> Self {
@@ -52,11 +49,11 @@ impl Asker {
         std::fs::write(self.files.path().join(file), text).unwrap();
     }
 
-    async fn ask_for(&self, name: &str, tenant: &str) -> Answer {
+    async fn ask_for(&self, name: &str, tenant: &str) -> ResolveResult {
         self.resolver.resolve(&Host::Domain(name.to_owned()), tenant).await.0
     }
 
-    async fn ask(&self, name: &str) -> Answer {
+    async fn ask(&self, name: &str) -> ResolveResult {
         self.ask_for(name, "acme").await
     }
 
@@ -65,7 +62,7 @@ impl Asker {
     }
 
     /// Until the answer is as wanted; whatever has to end first ends by itself.
-    async fn until(&self, name: &str, wanted: impl Fn(&Answer) -> bool) {
+    async fn until(&self, name: &str, wanted: impl Fn(&ResolveResult) -> bool) {
         let began = Instant::now();
         while !wanted(&self.ask(name).await) {
             assert!(began.elapsed() < Duration::from_secs(20), "{:?}", self.ask(name).await);
@@ -74,11 +71,11 @@ impl Asker {
     }
 }
 
-fn refused(answer: &Answer) -> bool {
+fn refused(answer: &ResolveResult) -> bool {
     matches!(answer, Err(ResolveError::Refused(_)))
 }
 
-fn not_found(answer: &Answer) -> bool {
+fn not_found(answer: &ResolveResult) -> bool {
     matches!(answer, Err(ResolveError::NotFound { .. }))
 }
 
@@ -89,20 +86,21 @@ async fn a_mixed_answer_is_refused_as_a_whole() {
     let mixed = [[FAR, "10.0.0.7"], ["10.0.0.7", FAR], [FAR, "::1"]];
     for (number, mixed) in mixed.into_iter().enumerate() {
         let name = format!("mixed-{number}.example");
-        server.reply(&name, Reply::Addresses(mixed.map(address).to_vec(), 60));
+        server.reply(&name, DnsReply::Addresses(mixed.map(address).to_vec(), 60));
         assert!(refused(&asker.ask(&name).await), "{mixed:?}");
         assert!(refused(&asker.ask(&name).await), "{mixed:?}, remembered");
     }
     // However many there are, and wherever the refused one stands.
     let mut many: Vec<IpAddr> = (0..200).map(|n| IpAddr::from([93, 184, 216, n])).collect();
     many.push(address("169.254.169.254"));
-    server.reply("many.example", Reply::Addresses(many, 60));
+    server.reply("many.example", DnsReply::Addresses(many, 60));
     assert!(refused(&asker.ask("many.example").await));
 }
 
 #[tokio::test]
 async fn literals_are_judged_too() {
-    let resolver = Resolver::new(AllowList::default(), LookupWay::System, LookupLimits::default());
+    let resolver =
+        Resolver::new(AllowedSubnets::default(), LookupBackend::System, LookupLimits::default());
     for host in [
         Host::Ipv4("127.0.0.1".parse().unwrap()),
         Host::Ipv6("::1".parse().unwrap()),
@@ -116,13 +114,13 @@ async fn literals_are_judged_too() {
 #[tokio::test]
 async fn the_c_library_can_be_asked_instead() {
     let host = |name: &str| Host::Domain(name.to_owned());
-    let refusing = Resolver::new(AllowList::default(), LookupWay::System, limits());
+    let refusing = Resolver::new(AllowedSubnets::default(), LookupBackend::System, limits());
     assert!(refused(&refusing.resolve(&host("localhost"), "acme").await.0));
     let missing = refusing.resolve(&host("no-such-host.invalid"), "acme").await.0;
     assert!(not_found(&missing), "{missing:?}");
 
     let subnets = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
-    let accepting = Resolver::new(AllowList::new(subnets), LookupWay::System, limits());
+    let accepting = Resolver::new(AllowedSubnets::new(subnets), LookupBackend::System, limits());
     let (first, looked_up) = accepting.resolve(&host("localhost"), "acme").await;
     assert!(looked_up);
     let (second, looked_up_again) = accepting.resolve(&host("localhost"), "acme").await;
@@ -135,7 +133,7 @@ async fn the_c_library_can_be_asked_instead() {
 async fn all_who_wait_share_one_look_up() {
     let server = NameServer::start().await;
     let late = Duration::from_millis(100);
-    server.reply("pay.example", Reply::Late(late, vec![address(FAR)], 60));
+    server.reply("pay.example", DnsReply::Late(late, vec![address(FAR)], 60));
     let asker = Asker::of(&server);
     let tenants: Vec<String> = (0..100).map(|number| format!("tenant-{number}")).collect();
     let answers = join_all(tenants.iter().map(|one| asker.ask_for("pay.example", one))).await;
@@ -147,7 +145,7 @@ async fn all_who_wait_share_one_look_up() {
 async fn a_look_up_outlives_the_attempt_that_asked() {
     let server = NameServer::start().await;
     let late = Duration::from_millis(300);
-    server.reply("slow.example", Reply::Late(late, vec![address(FAR)], 60));
+    server.reply("slow.example", DnsReply::Late(late, vec![address(FAR)], 60));
     let asker = Asker::of(&server);
     let given_up = timeout(Duration::from_millis(20), asker.ask("slow.example")).await;
     assert!(given_up.is_err());
@@ -159,8 +157,8 @@ async fn a_look_up_outlives_the_attempt_that_asked() {
 async fn an_old_answer_is_used_while_name_servers_fail_but_not_for_a_name_that_is_gone() {
     let server = NameServer::start().await;
     let asker = Asker::of(&server);
-    for failing in [Reply::Failure, Reply::Silence] {
-        server.reply("pay.example", Reply::Addresses(vec![address(FAR)], 1));
+    for failing in [DnsReply::Failure, DnsReply::Silence] {
+        server.reply("pay.example", DnsReply::Addresses(vec![address(FAR)], 1));
         asker.until("pay.example", Result::is_ok).await;
         server.reply("pay.example", failing);
         let asked = server.questions("pay.example");
@@ -176,7 +174,7 @@ async fn an_old_answer_is_used_while_name_servers_fail_but_not_for_a_name_that_i
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-    server.reply("pay.example", Reply::NoSuchName);
+    server.reply("pay.example", DnsReply::NoSuchName);
     asker.until("pay.example", not_found).await;
     server.point("pay.example", ELSEWHERE);
     asker.until("pay.example", Result::is_ok).await;
@@ -187,10 +185,10 @@ async fn an_old_answer_is_used_while_name_servers_fail_but_not_for_a_name_that_i
 #[tokio::test]
 async fn names_that_never_answer_cost_a_neighbour_nothing() {
     let server = NameServer::start().await;
-    server.reply("slow.example", Reply::Silence);
-    server.reply("well.example", Reply::Addresses(vec![address(FAR)], 60));
+    server.reply("slow.example", DnsReply::Silence);
+    server.reply("well.example", DnsReply::Addresses(vec![address(FAR)], 60));
     let per_tenant = limits().per_tenant;
-    let asker = Asker::with(&server, LookupLimits { longest: LIMIT * 30, ..limits() });
+    let asker = Asker::with(&server, LookupLimits { timeout: LIMIT * 30, ..limits() });
     let slow: Vec<String> = (0..1_000).map(|number| format!("n{number}.slow.example")).collect();
     let impatient = |name| timeout(Duration::from_millis(100), asker.ask_for(name, "slow"));
     let given_up = join_all(slow.iter().map(|name| impatient(name))).await;
@@ -214,7 +212,7 @@ async fn names_that_never_answer_cost_a_neighbour_nothing() {
 #[tokio::test]
 async fn an_address_is_not_kept_waiting_by_the_other_family() {
     let server = NameServer::start().await;
-    server.reply("half.example", Reply::OnlyV4(vec![address(FAR)], 60));
+    server.reply("half.example", DnsReply::OnlyV4(vec![address(FAR)], 60));
     let asker = Asker::of(&server);
     // The other family is asked for longer than a look-up may take.
     assert_eq!(asker.first("half.example").await, FAR);
@@ -255,5 +253,5 @@ async fn an_unknown_name_is_not_found() {
     let server = NameServer::start().await;
     let asker = Asker::of(&server);
     let answer = asker.ask("no-such-host.example").await;
-    assert!(answer.unwrap_err().to_string().contains("there is no such name"));
+    assert!(answer.unwrap_err().to_string().contains("the name does not exist"));
 }

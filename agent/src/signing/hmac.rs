@@ -1,37 +1,35 @@
-//! An HMAC in a header of its own, as many systems have it in forms that differ
-//! by name, prefix, hash, encoding, and whether the time is signed.
+//! An HMAC in a header of the customer's choice.
 //!
-//! Fed by `signing`; feeds the request the header lines. Guarantees
-//! `{prefix}{encoded HMAC}` over the body, or over `{T}{separator}{body}` with T
-//! in a header of its own; one line for each key in force, the oldest first, or
-//! one by the newest.
+//! Writes `{prefix}{encoded HMAC}` over the body, or over `{T}{separator}{body}` with T
+//! in a header of its own: one line for each key in force, the oldest first, or one line
+//! by the newest key.
 
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use postrider_proto::agent::v1 as wire;
 
-use super::keys::{Keys, Rotation};
-use super::mac::{Encoding, MacKey};
-use super::{Message, SigningError, header_name, header_value};
+use super::keys::{KeySelection, SigningKeys};
+use super::mac::{MacKey, SignatureEncoding};
+use super::{SignedContent, SigningError, header_name, header_value};
 
 /// One such scheme.
-pub struct Hmac {
+pub struct HmacSigner {
     header: HeaderName,
     prefix: String,
-    encoding: Encoding,
-    timestamp: Option<Timestamp>,
-    rotation: Rotation,
-    keys: Keys<MacKey>,
+    encoding: SignatureEncoding,
+    timestamp: Option<SignedTimestamp>,
+    rotation: KeySelection,
+    keys: SigningKeys<MacKey>,
 }
 
 /// The time as part of what is signed.
-struct Timestamp {
+struct SignedTimestamp {
     header: HeaderName,
     separator: String,
 }
 
-impl Hmac {
+impl HmacSigner {
     pub fn from_wire(
         scheme: &wire::HmacSignature,
         keys: &[wire::SignerKey],
@@ -44,24 +42,28 @@ impl Hmac {
             "" => None,
             name => {
                 let separator = scheme.separator.clone();
-                Some(Timestamp { header: header_name(name)?, separator })
+                Some(SignedTimestamp { header: header_name(name)?, separator })
             }
         };
         let prepare = if scheme.sha512 { MacKey::sha512 } else { MacKey::sha256 };
         Ok(Self {
             header,
             prefix: scheme.prefix.clone(),
-            encoding: if scheme.base64 { Encoding::Base64 } else { Encoding::Hex },
+            encoding: if scheme.base64 {
+                SignatureEncoding::Base64
+            } else {
+                SignatureEncoding::Hex
+            },
             timestamp,
-            rotation: Rotation::from_wire(scheme.newest_key_only),
-            keys: Keys::from_wire(keys, now, prepare)?,
+            rotation: KeySelection::from_wire(scheme.newest_key_only),
+            keys: SigningKeys::from_wire(keys, now, prepare)?,
         })
     }
 
     pub fn sign(
         &self,
         now: Instant,
-        message: Message<'_>,
+        message: SignedContent<'_>,
         headers: &mut HeaderMap,
     ) -> Result<(), SigningError> {
         let mut time: &[u8] = b"";
@@ -81,7 +83,7 @@ impl Hmac {
         Ok(())
     }
 
-    pub fn writes(&self, name: &HeaderName) -> bool {
+    pub fn writes_header(&self, name: &HeaderName) -> bool {
         let timestamp = self.timestamp.as_ref().map(|timestamp| &timestamp.header);
         self.header == *name || timestamp == Some(name)
     }

@@ -1,40 +1,39 @@
-//! The keys of one scheme, in the form in which it signs.
+//! The keys of one scheme, ready to sign.
 //!
-//! Fed by updates; feeds every scheme. Guarantees that a key past its time does
-//! not sign, even if the update that drops it is late, and that a scheme whose
-//! keys are all past theirs says so instead of signing with none.
+//! An expired key does not sign, even if the update that removes it is late. If all
+//! keys of a scheme have expired, signing fails; nothing is sent unsigned.
 
 use std::time::{Duration, Instant};
 
 use postrider_proto::agent::v1 as wire;
 
-use super::{MAX_KEYS, SigningError};
+use super::{MAX_KEYS_PER_SCHEME, SigningError};
 
 /// What is sent while several keys are in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotation {
+pub enum KeySelection {
     /// A header line for each.
     EachKey,
     /// One header line, by the newest.
     NewestKey,
 }
 
-impl Rotation {
+impl KeySelection {
     pub fn from_wire(newest_key_only: bool) -> Self {
         if newest_key_only { Self::NewestKey } else { Self::EachKey }
     }
 }
 
 /// At least one key, the oldest first.
-pub struct Keys<K>(Vec<Key<K>>);
+pub struct SigningKeys<K>(Vec<ExpiringKey<K>>);
 
-struct Key<K> {
+struct ExpiringKey<K> {
     key: K,
     /// By the monotonic clock, from when the update arrived.
     until: Option<Instant>,
 }
 
-impl<K> Keys<K> {
+impl<K> SigningKeys<K> {
     /// Prepares the keys of an update that arrived at `now`.
     pub fn from_wire(
         keys: &[wire::SignerKey],
@@ -42,14 +41,14 @@ impl<K> Keys<K> {
         prepare: impl Fn(&[u8]) -> Result<K, SigningError>,
     ) -> Result<Self, SigningError> {
         if keys.is_empty() {
-            return Err(SigningError::Missing);
+            return Err(SigningError::NoKey);
         }
-        if keys.len() > MAX_KEYS {
-            return Err(SigningError::TooMany);
+        if keys.len() > MAX_KEYS_PER_SCHEME {
+            return Err(SigningError::TooManyKeys);
         }
         let prepared = keys.iter().map(|key| {
             if key.secret.is_empty() {
-                return Err(SigningError::Empty);
+                return Err(SigningError::EmptyKey);
             }
             // A negative time is over; one too long for the clock is a mistake
             // of the sender's, and signing for ever would be the worse one.
@@ -57,7 +56,7 @@ impl<K> Keys<K> {
                 let expires_in = Duration::try_from(expires_in).unwrap_or_default();
                 now.checked_add(expires_in).unwrap_or(now)
             };
-            Ok(Key { key: prepare(&key.secret)?, until: key.expires_in.map(end) })
+            Ok(ExpiringKey { key: prepare(&key.secret)?, until: key.expires_in.map(end) })
         });
         prepared.collect::<Result<_, _>>().map(Self)
     }
@@ -71,13 +70,13 @@ impl<K> Keys<K> {
     pub fn in_force(
         &self,
         now: Instant,
-        rotation: Rotation,
+        rotation: KeySelection,
     ) -> Result<impl Iterator<Item = &K>, SigningError> {
-        let signs = move |key: &Key<K>| key.until.is_none_or(|until| now < until);
-        let newest = self.0.iter().rposition(signs).ok_or(SigningError::Expired)?;
+        let signs = move |key: &ExpiringKey<K>| key.until.is_none_or(|until| now < until);
+        let newest = self.0.iter().rposition(signs).ok_or(SigningError::AllKeysExpired)?;
         let from = match rotation {
-            Rotation::EachKey => 0,
-            Rotation::NewestKey => newest,
+            KeySelection::EachKey => 0,
+            KeySelection::NewestKey => newest,
         };
         Ok(self.0.iter().skip(from).filter(move |key| signs(key)).map(|key| &key.key))
     }
@@ -101,9 +100,9 @@ mod tests {
     }
 
     fn in_force(
-        keys: &Keys<String>,
+        keys: &SigningKeys<String>,
         now: Instant,
-        rotation: Rotation,
+        rotation: KeySelection,
     ) -> Result<Vec<&str>, SigningError> {
         Ok(keys.in_force(now, rotation)?.map(String::as_str).collect())
     }
@@ -113,10 +112,10 @@ mod tests {
         let now = Instant::now();
         let later = |seconds| now + Duration::from_secs(seconds);
         let wire = [key("a", Some(60)), key("b", Some(120)), key("c", None)];
-        let keys = Keys::from_wire(&wire, now, text).unwrap();
+        let keys = SigningKeys::from_wire(&wire, now, text).unwrap();
         for (at, each) in [(0, &["a", "b", "c"][..]), (60, &["b", "c"]), (120, &["c"])] {
-            assert_eq!(in_force(&keys, later(at), Rotation::EachKey).unwrap(), each);
-            assert_eq!(in_force(&keys, later(at), Rotation::NewestKey).unwrap(), ["c"]);
+            assert_eq!(in_force(&keys, later(at), KeySelection::EachKey).unwrap(), each);
+            assert_eq!(in_force(&keys, later(at), KeySelection::NewestKey).unwrap(), ["c"]);
         }
     }
 
@@ -124,19 +123,19 @@ mod tests {
     fn the_newest_key_is_the_newest_of_those_in_force() {
         let now = Instant::now();
         let wire = [key("a", None), key("b", Some(60))];
-        let keys = Keys::from_wire(&wire, now, text).unwrap();
-        assert_eq!(in_force(&keys, now, Rotation::NewestKey).unwrap(), ["b"]);
+        let keys = SigningKeys::from_wire(&wire, now, text).unwrap();
+        assert_eq!(in_force(&keys, now, KeySelection::NewestKey).unwrap(), ["b"]);
         let later = now + Duration::from_secs(60);
-        assert_eq!(in_force(&keys, later, Rotation::NewestKey).unwrap(), ["a"]);
+        assert_eq!(in_force(&keys, later, KeySelection::NewestKey).unwrap(), ["a"]);
     }
 
     #[test]
     fn keys_that_are_all_past_their_time_are_an_error() {
         let now = Instant::now();
         for expired in [0, -1, -86_400] {
-            let keys = Keys::from_wire(&[key("a", Some(expired))], now, text).unwrap();
-            for rotation in [Rotation::EachKey, Rotation::NewestKey] {
-                assert_eq!(in_force(&keys, now, rotation), Err(SigningError::Expired));
+            let keys = SigningKeys::from_wire(&[key("a", Some(expired))], now, text).unwrap();
+            for rotation in [KeySelection::EachKey, KeySelection::NewestKey] {
+                assert_eq!(in_force(&keys, now, rotation), Err(SigningError::AllKeysExpired));
             }
         }
     }

@@ -1,9 +1,7 @@
-//! Message authentication codes and how they are written.
+//! HMACs and how they are written.
 //!
-//! Fed by the schemes with a key once and with messages many times; feeds them
-//! text for headers. Guarantees that a key is worked into the hash once for each
-//! update, not once for each POST, and that this state, with which anybody could
-//! sign, is wiped when it is dropped.
+//! A key is hashed in once per settings update, not once per POST. That state can sign,
+//! so it is wiped when it is dropped.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,22 +9,22 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha512};
 
 use super::SigningError;
-use crate::key::hex_digits;
+use crate::ids::hex_characters;
 
 /// How the bytes of a signature are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub enum SignatureEncoding {
     /// In lower case.
     Hex,
     /// With padding.
     Base64,
 }
 
-impl Encoding {
+impl SignatureEncoding {
     /// Appends the bytes to a text.
     pub fn write(self, bytes: &[u8], out: &mut String) {
         match self {
-            Self::Hex => out.extend(hex_digits(bytes)),
+            Self::Hex => out.extend(hex_characters(bytes)),
             Self::Base64 => STANDARD.encode_string(bytes, out),
         }
     }
@@ -40,23 +38,23 @@ pub enum MacKey {
 
 impl MacKey {
     pub fn sha256(secret: &[u8]) -> Result<Self, SigningError> {
-        Hmac::new_from_slice(secret).map(Self::Sha256).map_err(|_| SigningError::Empty)
+        Hmac::new_from_slice(secret).map(Self::Sha256).map_err(|_| SigningError::EmptyKey)
     }
 
     pub fn sha512(secret: &[u8]) -> Result<Self, SigningError> {
-        Hmac::new_from_slice(secret).map(Self::Sha512).map_err(|_| SigningError::Empty)
+        Hmac::new_from_slice(secret).map(Self::Sha512).map_err(|_| SigningError::EmptyKey)
     }
 
     /// Appends the code of a message, given in parts.
-    pub fn write(&self, parts: &[&[u8]], encoding: Encoding, out: &mut String) {
+    pub fn write(&self, parts: &[&[u8]], encoding: SignatureEncoding, out: &mut String) {
         match self {
-            Self::Sha256(keyed) => encoding.write(&code(keyed, parts), out),
-            Self::Sha512(keyed) => encoding.write(&code(keyed, parts), out),
+            Self::Sha256(keyed) => encoding.write(&compute_mac(keyed, parts), out),
+            Self::Sha512(keyed) => encoding.write(&compute_mac(keyed, parts), out),
         }
     }
 }
 
-fn code<M: Mac + Clone>(keyed: &M, parts: &[&[u8]]) -> hmac::digest::Output<M> {
+fn compute_mac<M: Mac + Clone>(keyed: &M, parts: &[&[u8]]) -> hmac::digest::Output<M> {
     let mut mac = keyed.clone();
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes()

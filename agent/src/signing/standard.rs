@@ -1,9 +1,7 @@
-//! Standard Webhooks 1.0.0: `v1`, which shares a secret, and `v1a`, which does
-//! not.
+//! Standard Webhooks 1.0.0: `v1` (shared secret) and `v1a` (ed25519).
 //!
-//! Fed by `signing`; feeds it the text of the header that both write to.
-//! Guarantees the specification's forms over `{id}.{timestamp}.{body}`, one
-//! signature for each key in force, separated by spaces.
+//! Both sign `{id}.{timestamp}.{body}` and write to one header: one signature for each
+//! key in force, separated by spaces.
 
 use std::time::Instant;
 
@@ -11,9 +9,9 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::ed25519::signature::MultipartSigner;
 use zeroize::Zeroizing;
 
-use super::keys::{Keys, Rotation};
-use super::mac::{Encoding, MacKey};
-use super::{Message, SigningError};
+use super::keys::{KeySelection, SigningKeys};
+use super::mac::{MacKey, SignatureEncoding};
+use super::{SignedContent, SigningError};
 
 /// A separator, the scheme's name and the base64 of 32 bytes.
 const V1_BYTES: usize = " v1,".len() + 44;
@@ -22,49 +20,49 @@ const V1A_BYTES: usize = " v1a,".len() + 88;
 
 /// The key pair that belongs to a 32-byte seed.
 pub fn signing_key(seed: &[u8]) -> Result<SigningKey, SigningError> {
-    let seed: [u8; 32] = seed.try_into().map_err(|_| SigningError::Seed)?;
+    let seed: [u8; 32] = seed.try_into().map_err(|_| SigningError::InvalidSeed)?;
     Ok(SigningKey::from_bytes(&Zeroizing::new(seed)))
 }
 
 /// Appends `v1,{base64 of HMAC-SHA256}` for each key in force.
-pub fn v1(
-    keys: &Keys<MacKey>,
+pub fn append_v1(
+    keys: &SigningKeys<MacKey>,
     now: Instant,
-    message: Message<'_>,
+    message: SignedContent<'_>,
     out: &mut String,
 ) -> Result<(), SigningError> {
     out.reserve(keys.len() * V1_BYTES);
-    for key in keys.in_force(now, Rotation::EachKey)? {
-        begin("v1,", out);
-        key.write(&signed(message), Encoding::Base64, out);
+    for key in keys.in_force(now, KeySelection::EachKey)? {
+        append_prefix("v1,", out);
+        key.write(&signed_parts(message), SignatureEncoding::Base64, out);
     }
     Ok(())
 }
 
 /// Appends `v1a,{base64 of ed25519}` for each key in force.
-pub fn v1a(
-    keys: &Keys<SigningKey>,
+pub fn append_v1a(
+    keys: &SigningKeys<SigningKey>,
     now: Instant,
-    message: Message<'_>,
+    message: SignedContent<'_>,
     out: &mut String,
 ) -> Result<(), SigningError> {
     out.reserve(keys.len() * V1A_BYTES);
-    for key in keys.in_force(now, Rotation::EachKey)? {
-        let signature = key.try_multipart_sign(&signed(message));
-        let signature = signature.map_err(|_| SigningError::Ed25519)?;
-        begin("v1a,", out);
-        Encoding::Base64.write(&signature.to_bytes(), out);
+    for key in keys.in_force(now, KeySelection::EachKey)? {
+        let signature = key.try_multipart_sign(&signed_parts(message));
+        let signature = signature.map_err(|_| SigningError::Ed25519Failed)?;
+        append_prefix("v1a,", out);
+        SignatureEncoding::Base64.write(&signature.to_bytes(), out);
     }
     Ok(())
 }
 
-fn begin(scheme: &str, out: &mut String) {
+fn append_prefix(scheme: &str, out: &mut String) {
     if !out.is_empty() {
         out.push(' ');
     }
     out.push_str(scheme);
 }
 
-fn signed(message: Message<'_>) -> [&[u8]; 5] {
+fn signed_parts(message: SignedContent<'_>) -> [&[u8]; 5] {
     [message.webhook_id.as_bytes(), b".", message.timestamp.as_bytes(), b".", message.body]
 }

@@ -1,9 +1,8 @@
-//! The secret itself in a header, for receivers that compare and do not compute.
+//! The secret itself in a header, for receivers that only compare it.
 //!
-//! Fed by `signing`; feeds the request the header lines. Guarantees
-//! `{prefix}{secret}`, one line for each key in force, the oldest first, or one
-//! with the newest; and that the value is never printed, nor kept in the tables
-//! of an HTTP/2 connection.
+//! Writes `{prefix}{secret}`: one line for each key in force, the oldest first, or one
+//! line with the newest key. The value is marked sensitive: it is never printed and not
+//! kept in the header tables of an HTTP/2 connection.
 
 use std::time::Instant;
 
@@ -13,18 +12,18 @@ use zeroize::Zeroizing;
 
 use super::SigningError;
 use super::header_name;
-use super::keys::{Keys, Rotation};
+use super::keys::{KeySelection, SigningKeys};
 
 /// One such scheme.
-pub struct StaticSecret {
+pub struct StaticSecretSigner {
     header: HeaderName,
-    rotation: Rotation,
+    rotation: KeySelection,
     /// Prefix and secret. A `HeaderValue` cannot be wiped, so each is made for
     /// one request and goes with it.
-    values: Keys<Zeroizing<Vec<u8>>>,
+    values: SigningKeys<Zeroizing<Vec<u8>>>,
 }
 
-impl StaticSecret {
+impl StaticSecretSigner {
     pub fn from_wire(
         scheme: &wire::StaticSecret,
         keys: &[wire::SignerKey],
@@ -36,18 +35,22 @@ impl StaticSecret {
             header_value(&header, &value)?;
             Ok(value)
         };
-        let values = Keys::from_wire(keys, now, value)?;
-        Ok(Self { rotation: Rotation::from_wire(scheme.newest_key_only), values, header })
+        let values = SigningKeys::from_wire(keys, now, value)?;
+        Ok(Self { rotation: KeySelection::from_wire(scheme.newest_key_only), values, header })
     }
 
-    pub fn send(&self, now: Instant, headers: &mut HeaderMap) -> Result<(), SigningError> {
+    pub fn append_headers(
+        &self,
+        now: Instant,
+        headers: &mut HeaderMap,
+    ) -> Result<(), SigningError> {
         for value in self.values.in_force(now, self.rotation)? {
             headers.append(self.header.clone(), header_value(&self.header, value)?);
         }
         Ok(())
     }
 
-    pub fn writes(&self, name: &HeaderName) -> bool {
+    pub fn writes_header(&self, name: &HeaderName) -> bool {
         self.header == *name
     }
 }

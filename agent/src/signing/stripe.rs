@@ -1,7 +1,6 @@
 //! The signature format of Stripe's webhooks.
 //!
-//! Fed by `signing`; feeds the request one header. Guarantees the form
-//! `t={T},v1={hex of HMAC-SHA256}` over `{T}.{body}`, one `v1` for each key in
+//! Writes `t={T},v1={hex of HMAC-SHA256}` over `{T}.{body}`, one `v1` for each key in
 //! force, the oldest first.
 
 use std::time::Instant;
@@ -9,33 +8,33 @@ use std::time::Instant;
 use http::{HeaderMap, HeaderName};
 use postrider_proto::agent::v1 as wire;
 
-use super::keys::{Keys, Rotation};
-use super::mac::{Encoding, MacKey};
-use super::{Message, SigningError, header_name, header_value};
+use super::keys::{KeySelection, SigningKeys};
+use super::mac::{MacKey, SignatureEncoding};
+use super::{SignedContent, SigningError, header_name, header_value};
 
 /// A separator, the scheme's name and the hex of 32 bytes.
 const V1_BYTES: usize = ",v1=".len() + 64;
 
 /// One such scheme.
-pub struct Stripe {
+pub struct StripeSigner {
     header: HeaderName,
-    keys: Keys<MacKey>,
+    keys: SigningKeys<MacKey>,
 }
 
-impl Stripe {
+impl StripeSigner {
     pub fn from_wire(
         scheme: &wire::StripeSignature,
         keys: &[wire::SignerKey],
         now: Instant,
     ) -> Result<Self, SigningError> {
         let header = header_name(&scheme.header)?;
-        Ok(Self { header, keys: Keys::from_wire(keys, now, MacKey::sha256)? })
+        Ok(Self { header, keys: SigningKeys::from_wire(keys, now, MacKey::sha256)? })
     }
 
     pub fn sign(
         &self,
         now: Instant,
-        message: Message<'_>,
+        message: SignedContent<'_>,
         headers: &mut HeaderMap,
     ) -> Result<(), SigningError> {
         let timestamp = message.timestamp;
@@ -43,15 +42,19 @@ impl Stripe {
         let mut text = String::with_capacity(length);
         text.push_str("t=");
         text.push_str(timestamp);
-        for key in self.keys.in_force(now, Rotation::EachKey)? {
+        for key in self.keys.in_force(now, KeySelection::EachKey)? {
             text.push_str(",v1=");
-            key.write(&[timestamp.as_bytes(), b".", message.body], Encoding::Hex, &mut text);
+            key.write(
+                &[timestamp.as_bytes(), b".", message.body],
+                SignatureEncoding::Hex,
+                &mut text,
+            );
         }
         headers.append(self.header.clone(), header_value(&self.header, text)?);
         Ok(())
     }
 
-    pub fn writes(&self, name: &HeaderName) -> bool {
+    pub fn writes_header(&self, name: &HeaderName) -> bool {
         self.header == *name
     }
 }

@@ -12,7 +12,7 @@ use super::*;
 
 const OLD: &[u8] = b"the old key of a customer";
 const NEW: &[u8] = b"the new key of a customer";
-const MESSAGE: Message<'static> = Message {
+const MESSAGE: SignedContent<'static> = SignedContent {
     webhook_id: "evt_1",
     timestamp: "1700000000",
     body: "{\"a\" : 1.0, \"to\":\"Zoë\"}".as_bytes(),
@@ -26,13 +26,13 @@ fn keys(secrets: &[&[u8]]) -> Vec<wire::SignerKey> {
     secrets.iter().map(key).collect()
 }
 
-fn signer(scheme: WireScheme, secrets: &[&[u8]]) -> wire::Signer {
+fn signer(scheme: Scheme, secrets: &[&[u8]]) -> wire::Signer {
     wire::Signer { scheme: Some(scheme), keys: keys(secrets) }
 }
 
-fn signers(signers: &[wire::Signer]) -> Result<Signers, SigningError> {
+fn signers(signers: &[wire::Signer]) -> Result<SignerSet, SigningError> {
     let update = wire::SubscriptionUpdate { signers: signers.to_vec(), ..Default::default() };
-    Signers::from_wire(&update, Instant::now())
+    SignerSet::from_wire(&update, Instant::now())
 }
 
 /// The header lines of `MESSAGE`, by name.
@@ -47,16 +47,16 @@ fn line(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-fn v1() -> WireScheme {
-    WireScheme::StandardWebhooksV1(wire::StandardWebhooksV1 {})
+fn v1() -> Scheme {
+    Scheme::StandardWebhooksV1(wire::StandardWebhooksV1 {})
 }
 
-fn v1a() -> WireScheme {
-    WireScheme::StandardWebhooksV1a(wire::StandardWebhooksV1a {})
+fn v1a() -> Scheme {
+    Scheme::StandardWebhooksV1a(wire::StandardWebhooksV1a {})
 }
 
-fn stripe() -> WireScheme {
-    WireScheme::Stripe(wire::StripeSignature { header: "Stripe-Signature".to_owned() })
+fn stripe() -> Scheme {
+    Scheme::Stripe(wire::StripeSignature { header: "Stripe-Signature".to_owned() })
 }
 
 fn hmac() -> wire::HmacSignature {
@@ -74,7 +74,7 @@ fn seed(first: u8) -> Vec<u8> {
 #[test]
 fn the_specification_s_example_comes_out() {
     let secret = STANDARD.decode("C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
-    let message = Message {
+    let message = SignedContent {
         webhook_id: "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
         timestamp: "1649367553",
         body: br#"{"email":"test@example.com","username":"test_user"}"#,
@@ -89,7 +89,7 @@ fn the_specification_s_example_comes_out() {
 fn each_key_of_a_rotation_verifies_by_the_published_library() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let timestamp = now.as_secs().to_string();
-    let message = Message { timestamp: &timestamp, ..MESSAGE };
+    let message = SignedContent { timestamp: &timestamp, ..MESSAGE };
     let mut headers = HeaderMap::new();
     headers.insert("webhook-id", "evt_1".parse().unwrap());
     headers.insert("webhook-timestamp", timestamp.parse().unwrap());
@@ -134,10 +134,10 @@ fn a_plain_hmac_has_a_line_for_each_key_or_one_by_the_newest() {
     let each = wire::HmacSignature { prefix: "sha256=".to_owned(), ..hmac() };
     let newest = wire::HmacSignature { newest_key_only: true, ..each.clone() };
     assert_eq!(
-        lines(&[signer(WireScheme::Hmac(each), &[OLD, NEW])]),
+        lines(&[signer(Scheme::Hmac(each), &[OLD, NEW])]),
         [line("x-signature", old), line("x-signature", new)]
     );
-    assert_eq!(lines(&[signer(WireScheme::Hmac(newest), &[OLD, NEW])]), [line("x-signature", new)]);
+    assert_eq!(lines(&[signer(Scheme::Hmac(newest), &[OLD, NEW])]), [line("x-signature", new)]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn an_hmac_may_be_sha_512_in_base64() {
     let scheme = wire::HmacSignature { sha512: true, base64: true, ..hmac() };
     let value =
         "5KxkzdvT0QHmihcc1h5brPH16rbI4sYJUrsJuSebQB3D8hnDKxv8HZyofR+mxAavk1OD0kKRR5zEf6mrfDVUhQ==";
-    assert_eq!(lines(&[signer(WireScheme::Hmac(scheme), &[OLD])]), [line("x-signature", value)]);
+    assert_eq!(lines(&[signer(Scheme::Hmac(scheme), &[OLD])]), [line("x-signature", value)]);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn an_hmac_may_sign_the_time() {
         ..timed.clone()
     };
     assert_eq!(
-        lines(&[signer(WireScheme::Hmac(colon), &[OLD, NEW])]),
+        lines(&[signer(Scheme::Hmac(colon), &[OLD, NEW])]),
         [
             line("x-time", "1700000000"),
             line(
@@ -174,7 +174,7 @@ fn an_hmac_may_sign_the_time() {
     let value = "463e99facca2054071a3a380b3907c01439d9286e2e73fb122d07827375478c3\
                  ac6a7f3bc11cfcf018f500cf291d10214c8cac79de3b970cb41636b36a62cb6e";
     assert_eq!(
-        lines(&[signer(WireScheme::Hmac(nothing_between), &[OLD])]),
+        lines(&[signer(Scheme::Hmac(nothing_between), &[OLD])]),
         [line("x-time", "1700000000"), line("x-signature", value)]
     );
 }
@@ -184,10 +184,10 @@ fn a_static_secret_is_sent_and_not_printed() {
     let each = wire::StaticSecret { prefix: "Bearer ".to_owned(), ..static_secret() };
     let newest = wire::StaticSecret { newest_key_only: true, ..static_secret() };
     assert_eq!(
-        lines(&[signer(WireScheme::StaticSecret(each), &[b"hush", b"quiet"])]),
+        lines(&[signer(Scheme::StaticSecret(each), &[b"hush", b"quiet"])]),
         [line("x-secret", "Bearer hush"), line("x-secret", "Bearer quiet")]
     );
-    let newest = [signer(WireScheme::StaticSecret(newest), &[b"hush", b"quiet"])];
+    let newest = [signer(Scheme::StaticSecret(newest), &[b"hush", b"quiet"])];
     assert_eq!(lines(&newest), [line("x-secret", "quiet")]);
     let signers = signers(&newest).unwrap();
     let mut headers = HeaderMap::new();
@@ -199,17 +199,17 @@ fn a_static_secret_is_sent_and_not_printed() {
 #[test]
 fn several_schemes_sign_the_same_post() {
     let of = [
-        signer(WireScheme::Hmac(hmac()), &[OLD]),
+        signer(Scheme::Hmac(hmac()), &[OLD]),
         signer(v1(), &[NEW]),
-        signer(WireScheme::StaticSecret(static_secret()), &[b"hush"]),
+        signer(Scheme::StaticSecret(static_secret()), &[b"hush"]),
         signer(stripe(), &[OLD]),
     ];
     let mut names: Vec<_> = lines(&of).into_iter().map(|(name, _)| name).collect();
     names.sort();
     assert_eq!(names, ["stripe-signature", "webhook-signature", "x-secret", "x-signature"]);
     let signers = signers(&of).unwrap();
-    assert!(names.iter().all(|name| signers.writes(&name.parse().unwrap())));
-    assert!(!signers.writes(&"x-time".parse().unwrap()));
+    assert!(names.iter().all(|name| signers.writes_header(&name.parse().unwrap())));
+    assert!(!signers.writes_header(&"x-time".parse().unwrap()));
 }
 
 #[test]
@@ -220,8 +220,8 @@ fn a_scheme_whose_keys_have_all_expired_stops_the_post() {
         (v1(), OLD.to_vec()),
         (v1a(), seed(0)),
         (stripe(), OLD.to_vec()),
-        (WireScheme::Hmac(hmac()), OLD.to_vec()),
-        (WireScheme::StaticSecret(static_secret()), OLD.to_vec()),
+        (Scheme::Hmac(hmac()), OLD.to_vec()),
+        (Scheme::StaticSecret(static_secret()), OLD.to_vec()),
     ];
     for (scheme, secret) in schemes {
         let mut expiring = signer(scheme, &[&secret]);
@@ -229,47 +229,50 @@ fn a_scheme_whose_keys_have_all_expired_stops_the_post() {
         let lasting = signer(v1(), &[NEW]);
         let update =
             wire::SubscriptionUpdate { signers: vec![lasting, expiring], ..Default::default() };
-        let signers = Signers::from_wire(&update, now).unwrap();
+        let signers = SignerSet::from_wire(&update, now).unwrap();
         let sign = |at| signers.sign(at, MESSAGE, &mut HeaderMap::new());
         assert_eq!(sign(now + Duration::from_secs(59)), Ok(()));
-        assert_eq!(sign(now + Duration::from_secs(60)), Err(SigningError::Expired));
+        assert_eq!(sign(now + Duration::from_secs(60)), Err(SigningError::AllKeysExpired));
     }
 }
 
 #[test]
 fn unusable_schemes_are_named_when_they_come() {
     let error = |of: &[wire::Signer]| signers(of).err();
-    assert_eq!(error(&[]), Some(SigningError::Missing));
-    assert_eq!(error(&[signer(v1(), &[])]), Some(SigningError::Missing));
-    assert_eq!(error(&[signer(v1(), &[OLD, b""])]), Some(SigningError::Empty));
-    assert_eq!(error(&[signer(v1(), &[OLD; MAX_KEYS + 1])]), Some(SigningError::TooMany));
+    assert_eq!(error(&[]), Some(SigningError::NoKey));
+    assert_eq!(error(&[signer(v1(), &[])]), Some(SigningError::NoKey));
+    assert_eq!(error(&[signer(v1(), &[OLD, b""])]), Some(SigningError::EmptyKey));
+    assert_eq!(
+        error(&[signer(v1(), &[OLD; MAX_KEYS_PER_SCHEME + 1])]),
+        Some(SigningError::TooManyKeys)
+    );
     let many = vec![signer(v1(), &[OLD]); MAX_SCHEMES + 1];
-    assert_eq!(error(&many), Some(SigningError::TooMany));
+    assert_eq!(error(&many), Some(SigningError::TooManyKeys));
     let unknown = wire::Signer { scheme: None, keys: keys(&[OLD]) };
     assert_eq!(error(&[signer(v1(), &[OLD]), unknown]), Some(SigningError::UnknownScheme));
-    assert_eq!(error(&[signer(v1a(), &[OLD])]), Some(SigningError::Seed));
+    assert_eq!(error(&[signer(v1a(), &[OLD])]), Some(SigningError::InvalidSeed));
 
     for name in ["", "x y", "x\r\ny", "Host", "content-length", "webhook-id", "webhook-signature"] {
         let header = || name.to_owned();
         for scheme in [
-            WireScheme::Stripe(wire::StripeSignature { header: header() }),
-            WireScheme::Hmac(wire::HmacSignature { header: header(), ..hmac() }),
-            WireScheme::StaticSecret(wire::StaticSecret { header: header(), ..static_secret() }),
+            Scheme::Stripe(wire::StripeSignature { header: header() }),
+            Scheme::Hmac(wire::HmacSignature { header: header(), ..hmac() }),
+            Scheme::StaticSecret(wire::StaticSecret { header: header(), ..static_secret() }),
         ] {
             assert_eq!(error(&[signer(scheme, &[OLD])]), Some(SigningError::HeaderName(header())));
         }
     }
     let timed = wire::HmacSignature { timestamp_header: "te".to_owned(), ..hmac() };
-    let timed = error(&[signer(WireScheme::Hmac(timed), &[OLD])]);
+    let timed = error(&[signer(Scheme::Hmac(timed), &[OLD])]);
     assert_eq!(timed, Some(SigningError::HeaderName("te".to_owned())));
 
     let prefix = "1\r\nx-evil: ".to_owned();
     let smuggling = wire::HmacSignature { prefix: prefix.clone(), ..hmac() };
-    let smuggling = error(&[signer(WireScheme::Hmac(smuggling), &[OLD])]);
+    let smuggling = error(&[signer(Scheme::Hmac(smuggling), &[OLD])]);
     assert_eq!(smuggling, Some(SigningError::HeaderValue("x-signature".parse().unwrap())));
     for (prefix, secret) in [(prefix, OLD), (String::new(), b"1\r\nx-evil: 1")] {
         let smuggling = wire::StaticSecret { prefix, ..static_secret() };
-        let smuggling = error(&[signer(WireScheme::StaticSecret(smuggling), &[secret])]);
+        let smuggling = error(&[signer(Scheme::StaticSecret(smuggling), &[secret])]);
         assert_eq!(smuggling, Some(SigningError::HeaderValue("x-secret".parse().unwrap())));
     }
 }
@@ -278,13 +281,13 @@ fn unusable_schemes_are_named_when_they_come() {
 fn unsigned_is_only_what_is_meant_to_be() {
     let update = wire::SubscriptionUpdate { unsigned: true, ..Default::default() };
     let mut headers = HeaderMap::new();
-    let signers = Signers::from_wire(&update, Instant::now()).unwrap();
+    let signers = SignerSet::from_wire(&update, Instant::now()).unwrap();
     signers.sign(Instant::now(), MESSAGE, &mut headers).unwrap();
     assert!(headers.is_empty());
 
     // Where keys came all the same, they sign.
     let update = wire::SubscriptionUpdate { signers: vec![signer(v1(), &[OLD])], ..update };
-    let signers = Signers::from_wire(&update, Instant::now()).unwrap();
+    let signers = SignerSet::from_wire(&update, Instant::now()).unwrap();
     signers.sign(Instant::now(), MESSAGE, &mut headers).unwrap();
     assert!(headers.contains_key("webhook-signature"));
 }

@@ -1,12 +1,12 @@
-//! A replica whose every word is the test's.
+//! A replica whose every message is chosen by the test.
 
 use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{Stream as AnyStream, StreamExt};
 use postrider_proto::agent::v1::agent_service_server::{AgentService, AgentServiceServer};
-use postrider_proto::agent::v1::work_request::Message as Heard;
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_request::Message as AgentMessage;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{self as wire, WorkRequest, WorkResponse};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -16,38 +16,38 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::PATIENCE;
+use super::TEST_TIMEOUT;
 
-type Answers = Pin<Box<dyn AnyStream<Item = Result<WorkResponse, Status>> + Send>>;
+type ResponseStream = Pin<Box<dyn AnyStream<Item = Result<WorkResponse, Status>> + Send>>;
 
-struct Service(mpsc::Sender<Stream>, String);
+struct AgentServiceStub(mpsc::Sender<ReplicaStream>, String);
 
 #[tonic::async_trait]
-impl AgentService for Service {
-    type WorkStream = Answers;
+impl AgentService for AgentServiceStub {
+    type WorkStream = ResponseStream;
 
     async fn work(
         &self,
         request: Request<Streaming<WorkRequest>>,
-    ) -> Result<Response<Answers>, Status> {
-        let (say, said) = mpsc::channel(64);
-        let stream = Stream {
+    ) -> Result<Response<ResponseStream>, Status> {
+        let (outgoing, outgoing_receiver) = mpsc::channel(64);
+        let stream = ReplicaStream {
             replica_id: self.1.clone(),
-            say,
-            hear: request.into_inner(),
+            outgoing,
+            incoming: request.into_inner(),
             credit: wire::Credit::default(),
         };
         self.0.send(stream).await.unwrap();
-        Ok(Response::new(Box::pin(ReceiverStream::new(said).map(Ok))))
+        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing_receiver).map(Ok))))
     }
 }
 
-pub struct Replica {
+pub struct ScriptedReplica {
     pub url: String,
-    streams: mpsc::Receiver<Stream>,
+    streams: mpsc::Receiver<ReplicaStream>,
 }
 
-impl Replica {
+impl ScriptedReplica {
     pub async fn start(replica_id: &str) -> Self {
         Self::serve(replica_id, Server::builder(), "http://127.0.0.1").await
     }
@@ -62,43 +62,43 @@ impl Replica {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{origin}:{}", listener.local_addr().unwrap().port());
         let (streams_in, streams) = mpsc::channel(8);
-        let service = AgentServiceServer::new(Service(streams_in, replica_id.to_owned()));
+        let service = AgentServiceServer::new(AgentServiceStub(streams_in, replica_id.to_owned()));
         tokio::spawn(server.add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
         Self { url, streams }
     }
 
     /// The next stream, not yet greeted.
-    pub async fn greeted(&mut self) -> (Stream, wire::Hello) {
-        let mut stream = timeout(PATIENCE, self.streams.recv()).await.unwrap().unwrap();
-        let Heard::Hello(hello) = stream.next().await else {
+    pub async fn accept_stream(&mut self) -> (ReplicaStream, wire::Hello) {
+        let mut stream = timeout(TEST_TIMEOUT, self.streams.recv()).await.unwrap().unwrap();
+        let AgentMessage::Hello(hello) = stream.next().await else {
             panic!("no Hello");
         };
         (stream, hello)
     }
 
     /// The next stream, welcomed.
-    pub async fn stream(&mut self) -> Stream {
-        let (stream, _) = self.greeted().await;
+    pub async fn welcome_stream(&mut self) -> ReplicaStream {
+        let (stream, _) = self.accept_stream().await;
         stream.welcome(Duration::from_secs(60)).await;
         stream
     }
 }
 
-pub struct Stream {
+pub struct ReplicaStream {
     replica_id: String,
-    say: mpsc::Sender<WorkResponse>,
-    hear: Streaming<WorkRequest>,
+    outgoing: mpsc::Sender<WorkResponse>,
+    incoming: Streaming<WorkRequest>,
     pub credit: wire::Credit,
 }
 
-impl Stream {
-    pub async fn say(&self, message: Say) {
+impl ReplicaStream {
+    pub async fn send(&self, message: ReplicaMessage) {
         let message = Some(message);
-        self.say.send(WorkResponse { message }).await.unwrap();
+        self.outgoing.send(WorkResponse { message }).await.unwrap();
     }
 
     pub async fn welcome(&self, silence_limit: Duration) {
-        self.say(Say::Welcome(wire::Welcome {
+        self.send(ReplicaMessage::Welcome(wire::Welcome {
             replica_id: self.replica_id.clone(),
             heartbeat_interval: Some(Duration::from_millis(200).try_into().unwrap()),
             silence_limit: Some(silence_limit.try_into().unwrap()),
@@ -108,37 +108,37 @@ impl Stream {
     }
 
     pub async fn assign(&self, assignments: Vec<wire::Assignment>) {
-        self.say(Say::Assign(wire::Assign { assignments })).await;
+        self.send(ReplicaMessage::Assign(wire::Assign { assignments })).await;
     }
 
     pub async fn acknowledge(&self, keys: Vec<wire::AttemptKey>) {
-        self.say(Say::ResultAck(wire::ResultAck { keys })).await;
+        self.send(ReplicaMessage::ResultAck(wire::ResultAck { keys })).await;
     }
 
     /// The next message; none when the agent ended the stream.
-    pub async fn hear(&mut self) -> Option<Heard> {
-        let heard = timeout(PATIENCE, self.hear.message()).await.unwrap();
+    pub async fn receive(&mut self) -> Option<AgentMessage> {
+        let heard = timeout(TEST_TIMEOUT, self.incoming.message()).await.unwrap();
         heard.ok().flatten().and_then(|request| request.message)
     }
 
-    async fn next(&mut self) -> Heard {
-        self.hear().await.expect("the agent ended the stream")
+    async fn next(&mut self) -> AgentMessage {
+        self.receive().await.expect("the agent ended the stream")
     }
 
     /// The next message that is neither credit nor proof of life.
-    pub async fn word(&mut self) -> Heard {
+    pub async fn next_work_message(&mut self) -> AgentMessage {
         loop {
             match self.next().await {
-                Heard::Credit(credit) => self.credit = credit,
-                Heard::Heartbeat(_) => {}
+                AgentMessage::Credit(credit) => self.credit = credit,
+                AgentMessage::Heartbeat(_) => {}
                 other => return other,
             }
         }
     }
 
     pub async fn results(&mut self) -> Vec<wire::AttemptResult> {
-        match self.word().await {
-            Heard::Results(results) => results.results,
+        match self.next_work_message().await {
+            AgentMessage::Results(results) => results.results,
             other => panic!("{other:?}"),
         }
     }
@@ -161,15 +161,15 @@ impl Stream {
     }
 
     pub async fn returned(&mut self) -> wire::Return {
-        match self.word().await {
-            Heard::ReturnAssignments(returned) => returned,
+        match self.next_work_message().await {
+            AgentMessage::ReturnAssignments(returned) => returned,
             other => panic!("{other:?}"),
         }
     }
 
     /// Hears until `quiet` passes without a word.
-    pub async fn quiet(&mut self, quiet: Duration) {
-        if let Ok(word) = timeout(quiet, self.word()).await {
+    pub async fn assert_silent_for(&mut self, quiet: Duration) {
+        if let Ok(word) = timeout(quiet, self.next_work_message()).await {
             panic!("{word:?}");
         }
     }

@@ -1,7 +1,4 @@
-//! Receivers that misbehave and a control plane that is a script.
-//!
-//! Fed by the tests beside it; feeds a real agent, which runs in this process
-//! and cannot tell that these are not the real ones.
+//! Scripted replicas and misbehaving receivers around a real agent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -12,48 +9,51 @@ pub mod receiver;
 
 use std::time::Duration;
 
-use postrider_agent::{AgentConfig, ControlPlane};
+use postrider_agent::{AgentConfig, ControlPlaneEndpoint};
 use postrider_proto::agent::v1 as wire;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use control_plane::{Replica, Stream};
-use receiver::Receiver;
+use control_plane::{ReplicaStream, ScriptedReplica};
+use receiver::TestReceiver;
 
-pub const SECRET: &[u8] = b"a secret of at least 24 bytes";
+pub const SIGNING_SECRET: &[u8] = b"a secret of at least 24 bytes";
 /// Of 2026-11-25T05:00:00.123Z.
 pub const EVENT_ID: &[u8] = b"\x01\xa2\x11\x13\x30\xfb\x70\x01\x80\x02\x03\x04\x05\x06\x07\x08";
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running agent.
-pub struct Agent {
+pub struct RunningTestAgent {
     pub shutdown: CancellationToken,
     pub ended: JoinHandle<anyhow::Result<()>>,
 }
 
 /// A configuration for loopback that trusts the given receivers.
-pub fn config(replicas: &[&Replica], receivers: &[&Receiver]) -> AgentConfig {
-    let plane = |replica: &&Replica| ControlPlane::parse(&replica.url).unwrap();
-    let first = plane(&replicas[0]);
+pub fn config(replicas: &[&ScriptedReplica], receivers: &[&TestReceiver]) -> AgentConfig {
+    let control_plane =
+        |replica: &&ScriptedReplica| ControlPlaneEndpoint::parse(&replica.url).unwrap();
+    let first = control_plane(&replicas[0]);
     let mut config = AgentConfig::new(first, "eu-1".to_owned(), "agent-1".to_owned());
-    config.control_planes = replicas.iter().map(plane).collect();
+    config.control_planes = replicas.iter().map(control_plane).collect();
     config.allow_subnets = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
     config.extra_ca_pem = receivers.iter().map(|one| one.ca_pem.clone()).collect();
-    config.drain_timeout = PATIENCE;
+    config.drain_timeout = TEST_TIMEOUT;
     config
 }
 
-pub fn start(config: AgentConfig) -> Agent {
+pub fn start(config: AgentConfig) -> RunningTestAgent {
     let shutdown = CancellationToken::new();
     let ended = tokio::spawn(postrider_agent::run(config, shutdown.clone()));
-    Agent { shutdown, ended }
+    RunningTestAgent { shutdown, ended }
 }
 
 /// One agent, one replica, one receiver.
-pub async fn connected(receiver: &Receiver) -> (Agent, Replica, Stream) {
-    let mut replica = Replica::start("replica-1").await;
+pub async fn connected(
+    receiver: &TestReceiver,
+) -> (RunningTestAgent, ScriptedReplica, ReplicaStream) {
+    let mut replica = ScriptedReplica::start("replica-1").await;
     let agent = start(config(&[&replica], &[receiver]));
-    let stream = replica.stream().await;
+    let stream = replica.welcome_stream().await;
     (agent, replica, stream)
 }
 
@@ -64,7 +64,7 @@ pub fn subscription(url: &str, version: u64) -> wire::SubscriptionUpdate {
         version,
         url: url.to_owned(),
         signers: vec![wire::Signer {
-            keys: vec![wire::SignerKey { secret: SECRET.into(), expires_in: None }],
+            keys: vec![wire::SignerKey { secret: SIGNING_SECRET.into(), expires_in: None }],
             scheme: Some(wire::signer::Scheme::StandardWebhooksV1(Default::default())),
         }],
         request_timeout: Some(prost_types::Duration { seconds: 2, nanos: 0 }),

@@ -1,9 +1,7 @@
-//! A name server on loopback whose every answer is the test's.
+//! A name server on loopback whose answers the test chooses.
 //!
-//! Fed by tests with answers; feeds whoever asks over UDP, and over TCP what is
-//! larger than that takes. A name without an
-//! answer of its own has that of the domain above it, and without one it does not
-//! exist.
+//! It answers over UDP, and over TCP what is too large for a datagram. A name without an
+//! answer of its own has its parent domain's; without one it does not exist.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, reason = "each test uses its part")]
 
@@ -22,7 +20,7 @@ const DATAGRAM_BYTES_MAX: usize = 512;
 
 /// What is said of a name.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub enum DnsReply {
     /// Its addresses, of both families, and their time to live in seconds.
     Addresses(Vec<IpAddr>, u32),
     /// The same, so much later.
@@ -35,7 +33,7 @@ pub enum Reply {
     NoSuchName,
 }
 
-type Replies = Arc<Mutex<HashMap<String, Reply>>>;
+type Replies = Arc<Mutex<HashMap<String, DnsReply>>>;
 
 pub struct NameServer {
     pub address: SocketAddr,
@@ -59,13 +57,13 @@ impl NameServer {
     }
 
     /// From now on, for `name` and all below it.
-    pub fn reply(&self, name: &str, reply: Reply) {
+    pub fn reply(&self, name: &str, reply: DnsReply) {
         self.replies.lock().unwrap().insert(name.to_owned(), reply);
     }
 
     /// One address that holds for a minute.
     pub fn point(&self, name: &str, address: &str) {
-        self.reply(name, Reply::Addresses(vec![address.parse().unwrap()], 60));
+        self.reply(name, DnsReply::Addresses(vec![address.parse().unwrap()], 60));
     }
 
     /// How many questions there were for addresses of IPv4 of exactly this name;
@@ -116,34 +114,34 @@ async fn serve_large(listener: TcpListener, replies: Replies) {
     }
 }
 
-fn reply_for(replies: &Replies, name: &str) -> Reply {
+fn reply_for(replies: &Replies, name: &str) -> DnsReply {
     let replies = replies.lock().unwrap();
     let above = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
     let found = std::iter::once(name).chain(above).find_map(|name| replies.get(name));
-    found.cloned().unwrap_or(Reply::NoSuchName)
+    found.cloned().unwrap_or(DnsReply::NoSuchName)
 }
 
-async fn answer(question: Message, reply: Reply) -> Option<Message> {
+async fn answer(question: Message, reply: DnsReply) -> Option<Message> {
     let query = question.queries[0].clone();
     let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
     answer.metadata.recursion_desired = true;
     answer.metadata.recursion_available = true;
     answer.add_query(query.clone());
     let (addresses, seconds) = match reply {
-        Reply::Addresses(addresses, seconds) => (addresses, seconds),
-        Reply::Late(late, addresses, seconds) => {
+        DnsReply::Addresses(addresses, seconds) => (addresses, seconds),
+        DnsReply::Late(late, addresses, seconds) => {
             tokio::time::sleep(late).await;
             (addresses, seconds)
         }
-        Reply::OnlyV4(addresses, seconds) if query.query_type() == RecordType::A => {
+        DnsReply::OnlyV4(addresses, seconds) if query.query_type() == RecordType::A => {
             (addresses, seconds)
         }
-        Reply::OnlyV4(..) | Reply::Silence => return None,
-        Reply::Failure => {
+        DnsReply::OnlyV4(..) | DnsReply::Silence => return None,
+        DnsReply::Failure => {
             answer.metadata.response_code = ResponseCode::ServFail;
             return Some(answer);
         }
-        Reply::NoSuchName => {
+        DnsReply::NoSuchName => {
             answer.metadata.response_code = ResponseCode::NXDomain;
             return Some(answer);
         }

@@ -1,5 +1,4 @@
-//! A receiver that speaks HTTP byte by byte, over TLS on loopback, so that it can
-//! do what no library lets it do.
+//! A receiver that writes HTTP byte by byte over TLS, to do what libraries do not allow.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +12,7 @@ use tokio_rustls::server::TlsStream;
 
 /// One request as the receiver sees it, each number counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReceivedRequest {
     pub connection: usize,
     /// On its connection.
     pub request: usize,
@@ -22,7 +21,7 @@ pub struct Asked {
 
 /// What it does with a request.
 #[derive(Debug, Clone)]
-pub enum Act {
+pub enum ReceiverAction {
     /// 200 without a body.
     Answer,
     Hang,
@@ -47,9 +46,9 @@ pub const REFUSED_STREAM: u32 = 0x7;
 pub const HTTP_1_1_REQUIRED: u32 = 0xd;
 pub const INTERNAL_ERROR: u32 = 0x2;
 
-type Script = dyn Fn(Asked) -> Act + Send + Sync;
+type Script = dyn Fn(ReceivedRequest) -> ReceiverAction + Send + Sync;
 /// Every request, with its head if it came over HTTP/1.1.
-type Record = Arc<Mutex<Vec<(Asked, Vec<u8>)>>>;
+type Record = Arc<Mutex<Vec<(ReceivedRequest, Vec<u8>)>>>;
 
 pub struct RawReceiver {
     pub address: SocketAddr,
@@ -58,11 +57,11 @@ pub struct RawReceiver {
     asked: Record,
 }
 
-type Stream = TlsStream<TcpStream>;
+type ClientTlsStream = TlsStream<TcpStream>;
 
 struct Connection {
     number: usize,
-    stream: Stream,
+    stream: ClientTlsStream,
     script: Arc<Script>,
     asked: Record,
 }
@@ -70,7 +69,7 @@ struct Connection {
 impl RawReceiver {
     pub async fn start(
         alpn: &[&[u8]],
-        script: impl Fn(Asked) -> Act + Send + Sync + 'static,
+        script: impl Fn(ReceivedRequest) -> ReceiverAction + Send + Sync + 'static,
     ) -> Self {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let certified = rcgen::generate_simple_self_signed(names).unwrap();
@@ -122,7 +121,7 @@ impl RawReceiver {
     }
 
     /// Every request so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<ReceivedRequest> {
         self.asked.lock().unwrap().iter().map(|(asked, _)| *asked).collect()
     }
 
@@ -142,8 +141,8 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Connection {
-    fn ask(&self, request: usize, http2: bool, head: &[u8]) -> Act {
-        let asked = Asked { connection: self.number, request, http2 };
+    fn ask(&self, request: usize, http2: bool, head: &[u8]) -> ReceiverAction {
+        let asked = ReceivedRequest { connection: self.number, request, http2 };
         self.asked.lock().unwrap().push((asked, head.to_vec()));
         (self.script)(asked)
     }
@@ -165,17 +164,19 @@ impl Connection {
             let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
             let length: usize = length.map_or(0, |length| length.parse().unwrap());
             let act = self.ask(request, false, &head);
-            if !matches!(act, Act::AnswerAndBreak) {
+            if !matches!(act, ReceiverAction::AnswerAndBreak) {
                 self.stream.read_exact(&mut vec![0; length]).await?;
             }
             let (bytes, end) = match act {
-                Act::AnswerAndBreak => (HTTP1_OK.to_vec(), true),
-                Act::Answer => (HTTP1_OK.to_vec(), false),
-                Act::Bytes(bytes) => (bytes, false),
-                Act::BytesAndBreak(bytes) => (bytes, true),
-                Act::Flood(bytes) => return self.flood(&bytes).await,
-                Act::Hang => std::future::pending().await,
-                Act::Break | Act::Reset(_) | Act::GoAway => (Vec::new(), true),
+                ReceiverAction::AnswerAndBreak => (HTTP1_OK.to_vec(), true),
+                ReceiverAction::Answer => (HTTP1_OK.to_vec(), false),
+                ReceiverAction::Bytes(bytes) => (bytes, false),
+                ReceiverAction::BytesAndBreak(bytes) => (bytes, true),
+                ReceiverAction::Flood(bytes) => return self.flood(&bytes).await,
+                ReceiverAction::Hang => std::future::pending().await,
+                ReceiverAction::Break | ReceiverAction::Reset(_) | ReceiverAction::GoAway => {
+                    (Vec::new(), true)
+                }
             };
             self.stream.write_all(&bytes).await?;
             self.stream.flush().await?;
@@ -207,11 +208,13 @@ impl Connection {
             }
             request += 1;
             match self.ask(request, true, &[]) {
-                Act::Answer => self.stream.write_all(&frame(1, 5, stream, &[0x88])).await?,
-                Act::Reset(code) => {
+                ReceiverAction::Answer => {
+                    self.stream.write_all(&frame(1, 5, stream, &[0x88])).await?
+                }
+                ReceiverAction::Reset(code) => {
                     self.stream.write_all(&frame(3, 0, stream, &code.to_be_bytes())).await?;
                 }
-                Act::GoAway => {
+                ReceiverAction::GoAway => {
                     let last = u64::from(stream - 2) << 32;
                     self.stream.write_all(&frame(7, 0, 0, &last.to_be_bytes())).await?;
                     self.stream.shutdown().await?;
@@ -219,15 +222,15 @@ impl Connection {
                     while self.stream.read(&mut payload_buffer()).await? > 0 {}
                     return Ok(());
                 }
-                Act::AnswerAndBreak => {
+                ReceiverAction::AnswerAndBreak => {
                     return self.stream.write_all(&frame(1, 5, stream, &[0x88])).await;
                 }
-                Act::Hang => {}
-                Act::Break => return Ok(()),
-                Act::Bytes(bytes) | Act::BytesAndBreak(bytes) => {
+                ReceiverAction::Hang => {}
+                ReceiverAction::Break => return Ok(()),
+                ReceiverAction::Bytes(bytes) | ReceiverAction::BytesAndBreak(bytes) => {
                     self.stream.write_all(&bytes).await?;
                 }
-                Act::Flood(bytes) => return self.flood(&bytes).await,
+                ReceiverAction::Flood(bytes) => return self.flood(&bytes).await,
             }
         }
     }

@@ -22,11 +22,11 @@ use tokio_rustls::TlsAcceptor;
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// In every receiver's certificate; it is for a name server to say where it is.
-pub const NAME: &str = "receiver.example";
+pub const RECEIVER_HOST_NAME: &str = "receiver.example";
 
 /// What a receiver does with its n-th request, counted from 1.
 #[derive(Debug, Clone, Copy)]
-pub enum Behaviour {
+pub enum ReceiverBehaviour {
     Answer(u16),
     Redirect,
     Hang,
@@ -39,7 +39,7 @@ pub enum Behaviour {
     Busy,
 }
 
-pub struct Seen {
+pub struct ReceivedWebhook {
     pub version: Version,
     pub headers: HeaderMap,
     pub path: String,
@@ -47,33 +47,33 @@ pub struct Seen {
 }
 
 #[derive(Default)]
-struct Counts {
+struct ReceiverRecord {
     connections: AtomicUsize,
-    requests: Mutex<Vec<Seen>>,
+    requests: Mutex<Vec<ReceivedWebhook>>,
 }
 
-pub struct Receiver {
+pub struct TestReceiver {
     pub address: SocketAddr,
     pub ca_pem: Vec<u8>,
-    counts: Arc<Counts>,
+    counts: Arc<ReceiverRecord>,
 }
 
-impl Receiver {
+impl TestReceiver {
     /// One that does always the same, over HTTP/1.1.
-    pub async fn start(behaviour: Behaviour) -> Self {
+    pub async fn start(behaviour: ReceiverBehaviour) -> Self {
         Self::with(move |_| behaviour, &[b"http/1.1"]).await
     }
 
     /// One that does always the same, over HTTP/2.
-    pub async fn http2(behaviour: Behaviour) -> Self {
+    pub async fn http2(behaviour: ReceiverBehaviour) -> Self {
         Self::with(move |_| behaviour, &[b"h2", b"http/1.1"]).await
     }
 
     pub async fn with(
-        behaviour: impl Fn(usize) -> Behaviour + Send + Sync + 'static,
+        behaviour: impl Fn(usize) -> ReceiverBehaviour + Send + Sync + 'static,
         alpn: &[&[u8]],
     ) -> Self {
-        let names = ["localhost", "127.0.0.1", NAME].map(str::to_owned).to_vec();
+        let names = ["localhost", "127.0.0.1", RECEIVER_HOST_NAME].map(str::to_owned).to_vec();
         let certified = rcgen::generate_simple_self_signed(names).unwrap();
         let ca_pem = certified.cert.pem().into_bytes();
         let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
@@ -87,7 +87,7 @@ impl Receiver {
         tls.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(ReceiverRecord::default());
         tokio::spawn(accept(
             listener,
             TlsAcceptor::from(Arc::new(tls)),
@@ -105,7 +105,7 @@ impl Receiver {
         self.counts.connections.load(Ordering::SeqCst)
     }
 
-    pub fn take_requests(&self) -> Vec<Seen> {
+    pub fn take_requests(&self) -> Vec<ReceivedWebhook> {
         std::mem::take(&mut self.counts.requests.lock().unwrap())
     }
 }
@@ -113,8 +113,8 @@ impl Receiver {
 async fn accept(
     listener: TcpListener,
     tls: TlsAcceptor,
-    counts: Arc<Counts>,
-    behaviour: Arc<dyn Fn(usize) -> Behaviour + Send + Sync>,
+    counts: Arc<ReceiverRecord>,
+    behaviour: Arc<dyn Fn(usize) -> ReceiverBehaviour + Send + Sync>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
         counts.connections.fetch_add(1, Ordering::SeqCst);
@@ -135,14 +135,14 @@ async fn accept(
 
 async fn answer(
     request: Request<Incoming>,
-    counts: Arc<Counts>,
-    behaviour: Arc<dyn Fn(usize) -> Behaviour + Send + Sync>,
+    counts: Arc<ReceiverRecord>,
+    behaviour: Arc<dyn Fn(usize) -> ReceiverBehaviour + Send + Sync>,
 ) -> Result<Response<Body>, std::io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let number = {
         let mut requests = counts.requests.lock().unwrap();
-        requests.push(Seen {
+        requests.push(ReceivedWebhook {
             version: head.version,
             headers: head.headers,
             path: head.uri.path_and_query().unwrap().to_string(),
@@ -152,30 +152,30 @@ async fn answer(
     };
     let answer = |status: u16| Response::builder().status(status).header("x-receiver", "test");
     match behaviour(number) {
-        Behaviour::Answer(status) => Ok(answer(status).body(full("thank you")).unwrap()),
-        Behaviour::Redirect => {
+        ReceiverBehaviour::Answer(status) => Ok(answer(status).body(full("thank you")).unwrap()),
+        ReceiverBehaviour::Redirect => {
             Ok(answer(302).header("location", "/elsewhere").body(full("")).unwrap())
         }
-        Behaviour::Busy => Ok(answer(503)
+        ReceiverBehaviour::Busy => Ok(answer(503)
             .header("retry-after", "120")
             .header("x-big", "b".repeat(5_000))
             .body(full(&"x".repeat(2_000)))
             .unwrap()),
-        Behaviour::Hang => std::future::pending().await,
-        Behaviour::Drip => {
+        ReceiverBehaviour::Hang => std::future::pending().await,
+        ReceiverBehaviour::Drip => {
             let drops = futures::stream::unfold((), |()| async {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Some((Ok(Frame::data(Bytes::from_static(b"."))), ()))
             });
             Ok(answer(200).body(StreamBody::new(drops).boxed_unsync()).unwrap())
         }
-        Behaviour::Huge => {
+        ReceiverBehaviour::Huge => {
             let chunk = Bytes::from(vec![b'h'; 64 * 1024]);
             let chunks =
                 futures::stream::iter((0..800).map(move |_| Ok(Frame::data(chunk.clone()))));
             Ok(answer(200).body(StreamBody::new(chunks.boxed()).boxed_unsync()).unwrap())
         }
-        Behaviour::Close => Err(std::io::Error::other("closed on purpose")),
+        ReceiverBehaviour::Close => Err(std::io::Error::other("closed on purpose")),
     }
 }
 

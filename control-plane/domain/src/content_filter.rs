@@ -1,31 +1,33 @@
-//! Which events a subscription wants, by what is in them: a CEL expression.
+//! Content filters: a subscription's condition on events, as a CEL expression.
 //!
-//! Fed by `api`, which compiles a filter when it is set, and by `flow::publish`,
-//! which asks each filter about an event before the event joins a commit batch;
-//! feeds the latter a yes, a no, or a failure, which counts as a yes and marks
-//! the delivery. Guarantees that no filter and no event can hold up a publish:
-//! what an evaluation may cost is known from the filter's shape and the event's
-//! size before it starts, and one that would cost more than [`MAX_WORK`] fails
-//! instead. Nor can one bring the process down: nesting is bounded before
-//! anything recurses, and a panic of the interpreter is a failure like any other.
+//! Fed by `api`, which compiles a filter when it is set, and by `flow::publish`, which
+//! evaluates it for each event; feeds the latter true, false, or a failure, which
+//! counts as true and marks the delivery. Guarantees that no filter and no event can
+//! hold up a publish (conditions-hold-up-nobody): the cost of an evaluation is known
+//! from the filter's shape and the event's size, and one that would exceed [`MAX_WORK_UNITS`]
+//! fails instead. Nesting is bounded before anything recurses, and a panic of the
+//! interpreter is a failure.
 //!
-//! A filter sees four names: `event.type`, `event.account` (`""` when the event
-//! has none), `event.attributes` (a map of strings) and `event.payload` (the
-//! JSON value). The first three are always there, so `has()` is for what is
-//! below them: `has(event.payload.mandate)`. A field that is not there is an
-//! error, as CEL has it, unless `&&` or `||` are decided without it.
+//! A filter sees four names: `event.type`, `event.account` (`""` if the event has
+//! none), `event.attributes` (a map of strings) and `event.payload` (the JSON value).
+//! The first three always exist, so `has()` is for what is below them:
+//! `has(event.payload.mandate)`. A missing field is an error, as in CEL, unless `&&` or
+//! `||` are decided without it.
 //!
-//! Numbers: JSON integers of 64 bits are exact, also where they are compared with
-//! doubles; all others are doubles, and two of 2^63 and more that look equal are not
-//! said to be (`compare`). An amount as a decimal string has to be converted by the
-//! filter, `double(event.payload.amount) > 100.0`, with a double's precision.
+//! Numbers: 64-bit JSON integers are exact, even when compared with doubles; all others
+//! are doubles, and whether two numbers of 2^63 and more are equal is an error
+//! (`compare`). An amount as a decimal string must be converted,
+//! `double(event.payload.amount) > 100.0`, with a double's precision.
 //!
-//! The order in which a comprehension visits the keys of a map is not defined.
-//! `all`, `exists`, `exists_one` and `size` do not depend on it.
+//! The order in which a comprehension visits a map's keys is not defined. `all`,
+//! `exists`, `exists_one` and `size` do not depend on it.
+//!
+//! Keeps the invariant `conditions-hold-up-nobody`.
 
 mod check;
 mod compare;
 mod cost;
+mod expression_flow;
 mod input;
 mod never;
 mod parse;
@@ -40,12 +42,12 @@ use cel::{Context, Env, ExecutionError, Value};
 
 pub use self::input::FilterInput;
 pub use self::never::FilterScope;
-pub use self::parse::{FilterError, Position};
+pub use self::parse::{FilterError, SourcePosition};
 
 /// Longest filter, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 2048;
 /// Most nodes of a filter's syntax tree, macros expanded.
-pub const MAX_NODES: usize = 512;
+pub const MAX_FILTER_NODES: usize = 512;
 /// Deepest nesting of a filter's brackets, and of its syntax tree.
 pub const MAX_NESTING: usize = 32;
 /// Largest payload that a filter may look into, in bytes.
@@ -55,17 +57,17 @@ pub const MAX_PAYLOAD_NESTING: usize = 64;
 /// Most that one evaluation may cost, in the units of [`cost`]: about 10 ms on
 /// one core for the worst filter and payload that could be found, a few
 /// microseconds being usual.
-pub const MAX_WORK: u64 = 400_000;
+pub const MAX_WORK_UNITS: u64 = 400_000;
 
-/// The functions and types of CEL's standard library; `matches` is not among
-/// them, since the `regex` feature is off.
-static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| {
+/// CEL's standard functions and types, without `matches`, because the `regex` feature
+/// is off.
+static STANDARD_ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let standard = Env::default().with_optional_support(false).with_stdlib();
     Arc::new(compare::with_comparisons(standard))
 });
 
-/// Why a filter gave no answer about an event. Says nothing of what is in the
-/// event, so that it can be logged.
+/// Why a filter could not be evaluated for an event. Contains nothing of the event, so
+/// that it can be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum FilterFailure {
     #[error("the payload has more than {MAX_PAYLOAD_BYTES} bytes")]
@@ -92,33 +94,32 @@ pub enum FilterFailure {
     Interpreter,
 }
 
-/// A condition on events, compiled. Cloning it costs nothing; two are equal when
-/// their sources are.
+/// A compiled condition on events. Cheap to clone; two are equal if their sources are.
 #[derive(Clone)]
 pub struct ContentFilter(Arc<Compiled>);
 
 struct Compiled {
     source: String,
-    /// `None`: it was stored when it was still accepted.
+    /// `None`: this version does not accept the stored source.
     program: Option<Program>,
 }
 
 struct Program {
     root: IdedExpr,
-    checked: check::Checked,
+    checked: check::CheckedFilter,
 }
 
 impl ContentFilter {
-    /// Compiles a filter, and refuses what [`FilterError`] lists.
+    /// Compiles a filter. Refuses what [`FilterError`] lists.
     pub fn compile(source: &str) -> Result<Self, FilterError> {
         let compile = || parse::parse(source).and_then(|root| Program::checked(source, root));
         let program = catch_unwind(compile).map_err(|_| FilterError::Unparsable)??;
         Ok(Self(Arc::new(Compiled { source: source.to_owned(), program: Some(program) })))
     }
 
-    /// Takes a filter that was compiled before it was stored. Should this version
-    /// accept less than the one that stored it, the subscription must stay
-    /// readable and its events must flow: every evaluation fails, which delivers.
+    /// Compiles a stored filter. If this version no longer accepts it, the subscription
+    /// must stay readable and its events must be delivered: every evaluation then
+    /// fails, which delivers.
     pub fn from_stored(source: &str) -> Self {
         Self::compile(source).unwrap_or_else(|_| {
             Self(Arc::new(Compiled { source: source.to_owned(), program: None }))
@@ -129,20 +130,20 @@ impl ContentFilter {
         &self.0.source
     }
 
-    /// Whether it is certain that the filter is true for no event of this scope.
+    /// Whether the filter is certainly not true for any event of this scope.
     pub fn is_never_true(&self, scope: FilterScope<'_>) -> bool {
         self.0.program.as_ref().is_some_and(|program| scope.is_never_true(&program.root))
     }
 
-    /// Whether the subscription wants this event.
+    /// Whether the event meets the condition.
     pub fn evaluate(&self, input: &FilterInput) -> Result<bool, FilterFailure> {
         let program = self.0.program.as_ref().ok_or(FilterFailure::NoLongerAccepted)?;
         let measure = input.measure(program.checked.uses_payload)?;
-        if program.checked.work_on(measure) > MAX_WORK {
+        if program.checked.work_on(measure) > MAX_WORK_UNITS {
             return Err(FilterFailure::TooExpensive);
         }
-        // Nothing is left behind half changed: the context is this call's own,
-        // and the input is only read.
+        // Unwinding leaves nothing half changed: the context belongs to this call and
+        // the input is only read.
         catch_unwind(AssertUnwindSafe(|| program.run(input)))
             .unwrap_or(Err(FilterFailure::Interpreter))
     }
@@ -156,7 +157,7 @@ impl Program {
     }
 
     fn run(&self, input: &FilterInput) -> Result<bool, FilterFailure> {
-        let mut context = Context::with_env(Arc::clone(&STANDARD));
+        let mut context = Context::with_env(Arc::clone(&STANDARD_ENVIRONMENT));
         context.set_variable_resolver(input);
         let value = Value::resolve_val(&self.root, &context).map_err(|error| failure(&error))?;
         let answer = value.downcast_ref::<CelBool>().ok_or(FilterFailure::NotBoolean)?;
@@ -164,7 +165,7 @@ impl Program {
     }
 }
 
-/// The interpreter's errors carry values of the event: they stop here.
+/// The interpreter's errors contain values of the event, so they are not passed on.
 fn failure(error: &ExecutionError) -> FilterFailure {
     match error {
         error if compare::is_unknown_order(error) => FilterFailure::UnknownOrder,

@@ -1,9 +1,11 @@
-//! The life of a delivery: what an attempt's result makes of it.
+//! The states of a delivery, and how an attempt's result changes them.
 //!
-//! Fed by `flow::conclude` with facts from agents, by `flow::reap` with attempts
-//! nobody can account for; feeds the store transitions to apply. Guarantees
-//! rule 5: a success is a success whoever reports it and however late, and
-//! nothing but a success changes what has ended.
+//! Fed by `flow::conclude` with facts from agents, and by `flow::recovery` with
+//! attempts whose outcome is unknown; feeds the store transitions. Guarantees
+//! any-success-counts: a success counts whoever reports it and however late, and only a
+//! success changes an ended delivery.
+//!
+//! Keeps the invariant `any-success-counts`.
 
 mod late;
 
@@ -18,17 +20,18 @@ use crate::retry::RetryPolicy;
 use crate::subscription::SuccessRule;
 use crate::time::Timestamp;
 
-pub use late::{Known, Late, LateRecord, late};
+pub use late::{KnownAttempt, LateRecord, LateResult, late};
 
-/// Attempts nobody could account for that one delivery is allowed before they
-/// count as failures: a payload that kills agents must not be sent for ever.
+/// Attempts with an unknown outcome that a delivery may have before further ones count
+/// as failures, because a payload that kills agents must not be sent for ever.
 pub const FREE_UNKNOWN_ATTEMPTS: u32 = 5;
 
-/// What is left of a delivery's time when its receiver asks for more of it: enough for
-/// the look that finds it due, and for its last attempt to begin.
-const LAST_ATTEMPT: Duration = Duration::from_secs(5);
+/// The part of a delivery's time that is kept when its receiver asks for a wait: enough
+/// to find it due and to begin its last attempt.
+const LAST_ATTEMPT_MARGIN: Duration = Duration::from_secs(5);
 
-/// Gives an enum the small number under which the store keeps it.
+/// Defines an enum whose variants have the small numbers under which the store keeps
+/// them.
 macro_rules! coded {
     ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal,)* }) => {
         $(#[$doc])*
@@ -38,7 +41,7 @@ macro_rules! coded {
         impl $type {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Part of the storage format: never changed, never used again.
+            /// Part of the storage format: never changed or reused.
             pub const fn code(self) -> i16 {
                 match self { $(Self::$variant => $code,)* }
             }
@@ -53,16 +56,16 @@ macro_rules! coded {
 pub(crate) use coded;
 
 coded!(
-    /// Where a delivery stands.
+    /// A delivery's state.
     DeliveryState {
-        /// Behind an unfinished delivery of its ordering key.
+        /// Waits for an earlier delivery of its ordering key.
         Held = 1,
-        /// Until its next attempt is due.
+        /// Waits until its next attempt is due.
         Waiting = 2,
         /// Leased to its shard's owner; an attempt may have been made.
         InFlight = 3,
         Succeeded = 4,
-        /// Its policy, or its time, ran out.
+        /// Its retry policy or its time ran out.
         Exhausted = 5,
         Cancelled = 6,
         /// Matched while the subscription was disabled.
@@ -86,7 +89,7 @@ coded!(
         SubscriptionDeleted = 4,
         SubscriptionDisabled = 5,
         TenantDeleted = 6,
-        /// What it delivers is no longer kept.
+        /// Its event is no longer stored.
         EventGone = 7,
     }
 );
@@ -103,10 +106,10 @@ coded!(
 );
 
 coded!(
-    /// What came of an attempt.
+    /// The outcome of an attempt.
     Outcome {
         Succeeded = 1,
-        /// Answered, with a status that the success rule does not accept.
+        /// A response whose status the success rule does not accept.
         HttpStatus = 2,
         Timeout = 3,
         DnsFailed = 4,
@@ -116,7 +119,7 @@ coded!(
         ResponseTooLarge = 8,
         BlockedAddress = 9,
         InvalidRequest = 10,
-        /// It may have been sent; nobody is left who knows.
+        /// It may have been sent; its outcome cannot be known any more.
         Unknown = 11,
     }
 );
@@ -131,7 +134,7 @@ pub struct Delivery {
     /// The event's.
     pub account: Option<String>,
     pub shard: Shard,
-    /// Of the owner that leased it last; meaningful while IN_FLIGHT.
+    /// The epoch of the owner that leased it last; valid while IN_FLIGHT.
     pub epoch: Epoch,
     pub state: DeliveryState,
     pub end_reason: Option<EndReason>,
@@ -139,9 +142,9 @@ pub struct Delivery {
     pub attempts: u32,
     /// Failures that the retry policy has counted.
     pub failures: u32,
-    /// What the last attempt was, or the next one will be, caused by.
+    /// The trigger of the last attempt or, before the first, of the next one.
     pub trigger: Trigger,
-    /// When the next attempt is due; meaningful while WAITING.
+    /// When the next attempt is due; valid while WAITING.
     pub due: Timestamp,
     /// On the subscription's running clock (see [`crate::time::StoppedClock`]).
     pub deadline: Timestamp,
@@ -159,36 +162,36 @@ impl Delivery {
         self.id.time()
     }
 
-    pub const fn standing(&self) -> Standing {
-        Standing { state: self.state, end_reason: self.end_reason }
+    pub const fn standing(&self) -> DeliveryStatus {
+        DeliveryStatus { state: self.state, end_reason: self.end_reason }
     }
 
     pub fn current_attempt(&self) -> AttemptKey {
         AttemptKey { delivery: self.id, number: self.attempts }
     }
 
-    /// The key that it is ordered by.
+    /// Its ordering key, if it has one.
     pub fn ordered_key(&self) -> Option<OrderedKey> {
         let key = self.ordering_key.clone()?;
         Some(OrderedKey { subscription: self.subscription.clone(), key })
     }
 
-    /// What history is to hold, unless it has something, of the attempt that is
-    /// IN_FLIGHT when the delivery is ended by something else: it may have been sent,
-    /// and in an ended row nobody would find it once its owner and its agent are lost.
-    /// It began when it was due, or later.
+    /// The record of the attempt that is IN_FLIGHT when something else ends the
+    /// delivery. It may have been sent, and nobody looks for lost attempts in ended
+    /// rows. It began when it was due or later. History keeps any record it has
+    /// already.
     pub fn left_under_way(&self, error: &str, now: Timestamp) -> Option<AttemptRecord> {
         let flies = self.state == DeliveryState::InFlight;
         flies.then(|| AttemptRecord::unknown(self, error, self.due.min(now)))
     }
 
-    /// As it is left under way by a cancellation.
+    /// The same for a cancellation.
     pub fn cancelled_under_way(&self, now: Timestamp) -> Option<AttemptRecord> {
         self.left_under_way("cancelled while it may have been under way", now)
     }
 }
 
-/// One attempt as history shows it.
+/// One attempt, as history shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRecord {
     pub key: AttemptKey,
@@ -198,7 +201,7 @@ pub struct AttemptRecord {
     pub outcome: Outcome,
     pub http_status: Option<u16>,
     pub start_time: Timestamp,
-    pub timings: Timings,
+    pub timings: StepTimings,
     pub response_headers: Vec<(String, Bytes)>,
     pub response_body: Bytes,
     pub response_body_bytes: u64,
@@ -210,15 +213,15 @@ pub struct AttemptRecord {
     pub http_version: String,
     pub trigger: Trigger,
     pub test: bool,
-    /// When the next attempt is due, if this one made one due.
+    /// When the next attempt is due, if this one led to another.
     pub next_attempt_time: Option<Timestamp>,
-    /// The subscription's revision whose settings the request was made with, as far as
-    /// the agent has said.
+    /// The revision of the subscription that the request was built from, if the agent
+    /// reported it.
     pub settings_revision: Option<i64>,
 }
 
 impl AttemptRecord {
-    /// Judges a response that was received by its status; of a failure it says why.
+    /// Sets the outcome of a received response by its status, and explains a failure.
     pub fn judge(&mut self, rule: &SuccessRule) {
         let status = self.http_status.unwrap_or(0);
         if rule.accepts(status) {
@@ -230,7 +233,7 @@ impl AttemptRecord {
         self.error = if self.error.is_empty() { why } else { format!("{why}; {}", self.error) };
     }
 
-    /// The current attempt of a delivery as one of which nobody can say how it ended.
+    /// A record of the delivery's current attempt, with an unknown outcome.
     pub fn unknown(delivery: &Delivery, error: &str, now: Timestamp) -> Self {
         Self {
             key: delivery.current_attempt(),
@@ -240,7 +243,7 @@ impl AttemptRecord {
             outcome: Outcome::Unknown,
             http_status: None,
             start_time: delivery.id.no_earlier(now),
-            timings: Timings::default(),
+            timings: StepTimings::default(),
             response_headers: Vec::new(),
             response_body: Bytes::new(),
             response_body_bytes: 0,
@@ -258,9 +261,9 @@ impl AttemptRecord {
     }
 }
 
-/// Where an attempt's time went; `None` for a step that did not happen.
+/// The time that each step of an attempt took; `None` if it did not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timings {
+pub struct StepTimings {
     pub dns: Option<Duration>,
     pub connect: Option<Duration>,
     pub tls: Option<Duration>,
@@ -268,66 +271,68 @@ pub struct Timings {
     pub total: Duration,
 }
 
-/// What a result makes of the delivery whose current attempt it belongs to.
+/// What the result of a delivery's current attempt does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transition {
+pub enum DeliveryTransition {
     End { state: DeliveryState, reason: Option<EndReason> },
     Retry { due: Timestamp, failures: u32 },
 }
 
-/// Where a delivery stands, and why when it ended without success.
+/// A delivery's state, and why it ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct DeliveryStatus {
     pub state: DeliveryState,
     pub end_reason: Option<EndReason>,
 }
 
-impl Standing {
+impl DeliveryStatus {
     pub const SUCCEEDED: Self = Self { state: DeliveryState::Succeeded, end_reason: None };
 }
 
-impl Transition {
-    /// Where the delivery stands after it.
-    pub const fn standing(self) -> Standing {
+impl DeliveryTransition {
+    /// The delivery's status afterwards.
+    pub const fn standing(self) -> DeliveryStatus {
         match self {
-            Self::End { state, reason } => Standing { state, end_reason: reason },
-            Self::Retry { .. } => Standing { state: DeliveryState::Waiting, end_reason: None },
+            Self::End { state, reason } => DeliveryStatus { state, end_reason: reason },
+            Self::Retry { .. } => {
+                DeliveryStatus { state: DeliveryState::Waiting, end_reason: None }
+            }
         }
     }
 }
 
-/// The moment of a decision.
+/// The time of a decision.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct DecisionTime {
     pub now: Timestamp,
-    /// The same moment on the delivery's running clock.
+    /// The same time on the delivery's running clock.
     pub running: Timestamp,
     /// Uniform in 0..1, for jitter.
     pub random: f64,
 }
 
-/// How long a receiver asked to be left alone, as far as it is granted.
+/// A wait that the receiver asked for, as far as it is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantedWait {
     pub span: Duration,
-    /// Whether he spoke for his whole endpoint: then the subscription is held, and the
-    /// wait is no time that counts towards a deadline.
+    /// Whether it applies to the whole endpoint. Then the subscription is held, and the
+    /// wait does not count towards deadlines.
     pub holds: bool,
 }
 
-/// What the result of a delivery's current attempt makes of it.
+/// Decides what the result of a delivery's current attempt does to it.
 ///
-/// No delivery ends because of a wait that its receiver asked for: whether there is
-/// time for another attempt is asked of the timetable alone.
+/// A delivery never ends because its receiver asked for a wait: only the timetable
+/// decides whether there is time for another attempt.
 pub fn conclude(
     delivery: &Delivery,
     outcome: Outcome,
     wait: Option<GrantedWait>,
     policy: &RetryPolicy,
-    moment: Moment,
-) -> Transition {
+    moment: DecisionTime,
+) -> DeliveryTransition {
     if outcome == Outcome::Succeeded {
-        return Transition::End { state: DeliveryState::Succeeded, reason: None };
+        return DeliveryTransition::End { state: DeliveryState::Succeeded, reason: None };
     }
     let unknown_before = delivery.attempts.saturating_sub(delivery.failures + 1);
     if outcome == Outcome::Unknown && unknown_before < FREE_UNKNOWN_ATTEMPTS {
@@ -345,10 +350,10 @@ fn again_unless_expired(
     failures: u32,
     delay: Duration,
     wait: Option<GrantedWait>,
-    at: Moment,
-) -> Transition {
+    at: DecisionTime,
+) -> DeliveryTransition {
     if at.running + delay > delivery.deadline {
-        // A test without retries is given no time for a second attempt.
+        // A test without retries has no time for a second attempt.
         return exhausted(match delivery.test {
             true => EndReason::AttemptsExhausted,
             false => EndReason::Expired,
@@ -357,16 +362,16 @@ fn again_unless_expired(
     let wait = match wait {
         None => Duration::ZERO,
         Some(GrantedWait { span, holds: true }) => span,
-        // Its time runs on, and the last of it is for one more attempt.
+        // Its time runs on; the last of it is kept for one more attempt.
         Some(GrantedWait { span, holds: false }) => {
-            span.min(delivery.deadline.since(at.running).saturating_sub(LAST_ATTEMPT))
+            span.min(delivery.deadline.since(at.running).saturating_sub(LAST_ATTEMPT_MARGIN))
         }
     };
-    Transition::Retry { due: at.now + delay.max(wait), failures }
+    DeliveryTransition::Retry { due: at.now + delay.max(wait), failures }
 }
 
-const fn exhausted(reason: EndReason) -> Transition {
-    Transition::End { state: DeliveryState::Exhausted, reason: Some(reason) }
+const fn exhausted(reason: EndReason) -> DeliveryTransition {
+    DeliveryTransition::End { state: DeliveryState::Exhausted, reason: Some(reason) }
 }
 
 #[cfg(test)]

@@ -36,26 +36,32 @@ pub(crate) fn delivery(attempts: u32, failures: u32) -> Delivery {
     }
 }
 
-const fn moment() -> Moment {
-    Moment { now: NOW, running: NOW, random: 0.5 }
+const fn moment() -> DecisionTime {
+    DecisionTime { now: NOW, running: NOW, random: 0.5 }
 }
 
-fn decide(delivery: &Delivery, outcome: Outcome) -> Transition {
+fn decide(delivery: &Delivery, outcome: Outcome) -> DeliveryTransition {
     conclude(delivery, outcome, None, &RetryPolicy::default(), moment())
 }
 
 #[test]
 fn success_ends_and_failure_waits_for_the_timetable() {
-    let end = Transition::End { state: DeliveryState::Succeeded, reason: None };
+    let end = DeliveryTransition::End { state: DeliveryState::Succeeded, reason: None };
     assert_eq!(decide(&delivery(1, 0), Outcome::Succeeded), end);
     let due = NOW + Duration::from_secs(5);
-    assert_eq!(decide(&delivery(1, 0), Outcome::Timeout), Transition::Retry { due, failures: 1 });
+    assert_eq!(
+        decide(&delivery(1, 0), Outcome::Timeout),
+        DeliveryTransition::Retry { due, failures: 1 }
+    );
 }
 
 #[test]
 fn the_tenth_failure_of_the_standard_timetable_exhausts() {
     let spent = exhausted(EndReason::AttemptsExhausted);
-    assert!(matches!(decide(&delivery(9, 8), Outcome::HttpStatus), Transition::Retry { .. }));
+    assert!(matches!(
+        decide(&delivery(9, 8), Outcome::HttpStatus),
+        DeliveryTransition::Retry { .. }
+    ));
     assert_eq!(decide(&delivery(10, 9), Outcome::HttpStatus), spent);
 }
 
@@ -66,8 +72,8 @@ fn retry_after_postpones_but_never_hastens() {
         let after = |seconds| {
             let wait = Some(GrantedWait { span: Duration::from_secs(seconds), holds });
             match conclude(&delivery(1, 0), Outcome::HttpStatus, wait, &policy, moment()) {
-                Transition::Retry { due, .. } => due.since(NOW).as_secs(),
-                Transition::End { .. } => panic!("ended"),
+                DeliveryTransition::Retry { due, .. } => due.since(NOW).as_secs(),
+                DeliveryTransition::End { .. } => panic!("ended"),
             }
         };
         assert_eq!((after(1), after(60)), (5, 60));
@@ -83,7 +89,10 @@ fn no_delivery_ends_because_of_a_retry_after() {
         let wait = Some(GrantedWait { span: Duration::from_secs(30), holds });
         conclude(&short, Outcome::HttpStatus, wait, &policy, moment())
     };
-    let due = |seconds| Transition::Retry { due: NOW + Duration::from_secs(seconds), failures: 1 };
+    let due = |seconds| DeliveryTransition::Retry {
+        due: NOW + Duration::from_secs(seconds),
+        failures: 1,
+    };
     assert_eq!(after(true), due(30), "while it is held its time stands still");
     assert_eq!(after(false), due(5), "while it is not, its last attempt begins in time");
     let spent = delivery(10, 9);
@@ -97,19 +106,22 @@ fn a_retry_past_the_deadline_expires_instead_by_the_running_clock() {
     let mut late = delivery(1, 0);
     late.deadline = NOW + Duration::from_secs(4);
     assert_eq!(decide(&late, Outcome::Timeout), exhausted(EndReason::Expired));
-    let paused_a_minute = Moment { running: NOW - Duration::from_secs(60), ..moment() };
+    let paused_a_minute = DecisionTime { running: NOW - Duration::from_secs(60), ..moment() };
     let policy = RetryPolicy::default();
     let next = conclude(&late, Outcome::Timeout, None, &policy, paused_a_minute);
-    assert!(matches!(next, Transition::Retry { .. }));
+    assert!(matches!(next, DeliveryTransition::Retry { .. }));
 }
 
 #[test]
 fn unknown_is_tried_again_at_once_without_costing_the_policy_but_not_for_ever() {
-    let again = Transition::Retry { due: NOW, failures: 0 };
+    let again = DeliveryTransition::Retry { due: NOW, failures: 0 };
     assert_eq!(decide(&delivery(1, 0), Outcome::Unknown), again);
     assert_eq!(decide(&delivery(FREE_UNKNOWN_ATTEMPTS, 0), Outcome::Unknown), again);
     let counted = decide(&delivery(FREE_UNKNOWN_ATTEMPTS + 1, 0), Outcome::Unknown);
-    assert_eq!(counted, Transition::Retry { due: NOW + Duration::from_secs(5), failures: 1 });
+    assert_eq!(
+        counted,
+        DeliveryTransition::Retry { due: NOW + Duration::from_secs(5), failures: 1 }
+    );
 }
 
 #[test]
@@ -133,20 +145,20 @@ fn late_results_follow_rule_5() {
         (Succeeded, false),
     ] {
         assert_eq!(
-            late(Some(state), Known::Unknown, Outcome::Succeeded).succeeds,
+            late(Some(state), KnownAttempt::Unknown, Outcome::Succeeded).succeeds,
             succeeds,
             "{state:?}"
         );
-        assert!(!late(Some(state), Known::Unknown, Outcome::Timeout).succeeds);
+        assert!(!late(Some(state), KnownAttempt::Unknown, Outcome::Timeout).succeeds);
     }
     assert_eq!(
-        late(Some(Waiting), Known::Unknown, Outcome::Timeout).record,
+        late(Some(Waiting), KnownAttempt::Unknown, Outcome::Timeout).record,
         LateRecord::ReplaceUnknown
     );
-    assert_eq!(late(None, Known::Nothing, Outcome::Timeout).record, LateRecord::Insert);
-    assert!(!late(None, Known::Nothing, Outcome::Succeeded).succeeds);
-    let repeated = late(Some(Exhausted), Known::Result, Outcome::Succeeded);
-    assert_eq!(repeated, Late { record: LateRecord::Ignore, succeeds: false });
+    assert_eq!(late(None, KnownAttempt::Nothing, Outcome::Timeout).record, LateRecord::Insert);
+    assert!(!late(None, KnownAttempt::Nothing, Outcome::Succeeded).succeeds);
+    let repeated = late(Some(Exhausted), KnownAttempt::Result, Outcome::Succeeded);
+    assert_eq!(repeated, LateResult { record: LateRecord::Ignore, succeeds: false });
 }
 
 proptest! {
@@ -161,11 +173,11 @@ proptest! {
             made += 1;
             let outcome = [Outcome::HttpStatus, Outcome::Timeout, Outcome::Unknown][usize::from(pick)];
             match conclude(&row, outcome, None, &policy, moment()) {
-                Transition::End { state, .. } => {
+                DeliveryTransition::End { state, .. } => {
                     prop_assert_eq!(state, DeliveryState::Exhausted);
                     break;
                 }
-                Transition::Retry { failures, .. } => {
+                DeliveryTransition::Retry { failures, .. } => {
                     prop_assert!(failures == row.failures || failures == row.failures + 1);
                     row.failures = failures;
                     row.attempts += 1;
@@ -177,13 +189,13 @@ proptest! {
 }
 
 /// A delivery as the stores keep it, moved only by what the domain decides.
-struct Kept {
+struct StoredHistory {
     row: Delivery,
     /// What history holds of each attempt.
     known: std::collections::BTreeMap<u32, Outcome>,
 }
 
-impl Kept {
+impl StoredHistory {
     fn new() -> Self {
         Self { row: delivery(1, 0), known: std::collections::BTreeMap::new() }
     }
@@ -193,8 +205,8 @@ impl Kept {
         if current {
             self.known.insert(number, outcome);
             match decide(&self.row, outcome) {
-                Transition::End { state, .. } => self.row.state = state,
-                Transition::Retry { failures, .. } => {
+                DeliveryTransition::End { state, .. } => self.row.state = state,
+                DeliveryTransition::Retry { failures, .. } => {
                     self.row.state = DeliveryState::Waiting;
                     self.row.failures = failures;
                 }
@@ -202,9 +214,9 @@ impl Kept {
             return;
         }
         let known = match self.known.get(&number) {
-            None => Known::Nothing,
-            Some(Outcome::Unknown) => Known::Unknown,
-            Some(_) => Known::Result,
+            None => KnownAttempt::Nothing,
+            Some(Outcome::Unknown) => KnownAttempt::Unknown,
+            Some(_) => KnownAttempt::Result,
         };
         let late = late(Some(self.row.state), known, outcome);
         if late.record != LateRecord::Ignore {
@@ -231,13 +243,13 @@ impl Kept {
 
 proptest! {
     /// Whatever is reported, in whichever order, late, twice or never: the end is
-    /// what a reader of rule 5 would say who knows only two things: whether a
+    /// what a reader of invariant `any-success-counts` would say who knows only two things: whether a
     /// success became known for any attempt, and whether it was cancelled first.
     #[test]
     fn the_lifecycle_agrees_with_its_reference(
         steps in proptest::collection::vec((0..4_u8, 1..14_u32, 0..3_u8), 1..120)
     ) {
-        let mut kept = Kept::new();
+        let mut kept = StoredHistory::new();
         let (mut success, mut cancelled) = (false, false);
         for (step, number, pick) in steps {
             let before = kept.row.state;
@@ -274,7 +286,7 @@ fn a_status_that_is_no_success_is_explained() {
     let many = SuccessRule::Listed((200..=220).collect());
     for (rule, status, words) in [
         (&SuccessRule::Any2xx, 409, "409 does not count as success: those from 200 to 299 do"),
-        (&SuccessRule::Any2xx, 302, "302 is a redirection, and none is followed"),
+        (&SuccessRule::Any2xx, 302, "302 is a redirection, which is not followed"),
         (&listed, 201, "the subscription counts 200, 204"),
         (&many, 500, "209 and others"),
     ] {

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use crate::ids::{EventId, TenantId};
 use crate::time::Timestamp;
 
-/// The media type of a payload that names none.
+/// The content type of a payload that names none.
 pub const DEFAULT_CONTENT_TYPE: &str = "application/json";
 
-/// An event as it is stored. Its creation time is its id's, in milliseconds.
+/// An event, as it is stored. Its id carries its creation time in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub tenant: TenantId,
@@ -24,13 +24,13 @@ pub struct Event {
     pub payload: Bytes,
     /// SHA-256 of the payload.
     pub payload_sha256: [u8; 32],
-    /// W3C trace context of the publisher; empty when there was none.
+    /// W3C trace context of the publisher; empty if there was none.
     pub traceparent: String,
     pub tracestate: String,
     pub idempotency_key: Option<String>,
-    /// How many subscriptions it matched when it was published.
+    /// How many subscriptions matched when it was published.
     pub matched: u32,
-    /// Whether it is a sample that TestSubscription made.
+    /// Whether TestSubscription made it.
     pub test: bool,
 }
 
@@ -40,7 +40,7 @@ impl Event {
     }
 
     /// Hash of everything that makes two publishes under one idempotency key the
-    /// same request (rule 9). Each field is preceded by its length, so that no
+    /// same request (invariant `one-key-one-event`). Each field is preceded by its length, so that no
     /// two different requests run together into the same bytes.
     pub fn request_hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -61,10 +61,10 @@ impl Event {
     }
 }
 
-/// Whether a media type is JSON's: application/json, text/json, or any "+json";
-/// parameters aside.
+/// Whether a media type is JSON: application/json, text/json or any "+json", with or
+/// without parameters.
 pub fn is_json(content_type: &str) -> bool {
-    // Nearly all are, in these words.
+    // The most common value first.
     if content_type == DEFAULT_CONTENT_TYPE {
         return true;
     }

@@ -2,8 +2,8 @@
 //! look like.
 //!
 //! Fed by `api`, which checks an [`EventTypeInput`] before it is stored, and by
-//! the store, whose event types become a [`Catalogue`]; feeds `flow::publish` a
-//! [`Verdict`] on each payload. Guarantees that every schema is compiled once
+//! the store, whose event types become a [`EventTypeCatalogue`]; feeds `flow::publish` a
+//! [`CatalogueVerdict`] on each payload. Guarantees that every schema is compiled once
 //! for each change of it, that validation fetches nothing and does not
 //! backtrack, and that no verdict repeats what stands in a payload.
 
@@ -19,7 +19,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::catalogue::{Catalogue, Verdict};
+pub use self::catalogue::{CatalogueVerdict, EventTypeCatalogue};
 pub use self::import::{ImportDocument, ImportError, MAX_IMPORT_BYTES, MAX_IMPORT_TYPES};
 pub use self::plan::ImportPlan;
 pub use self::schema::{
@@ -29,7 +29,7 @@ pub use self::schema::{
 use crate::event_type_name::{is_reserved, validate_event_type};
 use crate::time::Timestamp;
 
-/// Most event types of a catalogue: all of it is held in memory.
+/// Most event types: all of them are held in memory.
 pub const MAX_EVENT_TYPES: usize = 10_000;
 /// Longest description, in characters.
 pub const MAX_DESCRIPTION_CHARS: usize = 1024;
@@ -38,10 +38,10 @@ pub const MAX_GROUP_CHARS: usize = 64;
 /// Largest sample payload, in bytes.
 pub const MAX_SAMPLE_BYTES: usize = 64 * 1024;
 
-/// What happens to a payload that does not meet its type's schema.
+/// What happens to a payload that violates its type's schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Validation {
+pub enum ValidationMode {
     /// Nothing is checked.
     #[default]
     Off,
@@ -51,8 +51,8 @@ pub enum Validation {
     Enforce,
 }
 
-impl Validation {
-    /// What an event type gets that says nothing.
+impl ValidationMode {
+    /// The default.
     pub const fn by_default(has_schema: bool) -> Self {
         if has_schema { Self::Enforce } else { Self::Off }
     }
@@ -66,50 +66,50 @@ impl Validation {
     }
 }
 
-impl fmt::Display for Validation {
+impl fmt::Display for ValidationMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// A word that is not one of [`Validation`]'s.
+/// Not a validation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be OFF, WARN or ENFORCE")]
-pub struct UnknownValidation;
+pub struct UnknownValidationMode;
 
-impl FromStr for Validation {
-    type Err = UnknownValidation;
+impl FromStr for ValidationMode {
+    type Err = UnknownValidationMode;
 
-    fn from_str(text: &str) -> Result<Self, UnknownValidation> {
+    fn from_str(text: &str) -> Result<Self, UnknownValidationMode> {
         [Self::Off, Self::Warn, Self::Enforce]
             .into_iter()
             .find(|validation| validation.as_str() == text)
-            .ok_or(UnknownValidation)
+            .ok_or(UnknownValidationMode)
     }
 }
 
-/// An event type as it is stored.
+/// An event type, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventType {
-    /// What publishers give as the type of an event.
+    /// The event type of its events.
     pub name: String,
     pub description: String,
     pub group: String,
-    /// JSON Schema 2020-12, byte for byte as it was given.
+    /// JSON Schema 2020-12, byte for byte as given.
     pub schema: Option<String>,
-    pub validation: Validation,
-    /// A payload for tests, byte for byte as it was given.
+    pub validation: ValidationMode,
+    /// A payload for tests, byte for byte as given.
     pub sample: Option<String>,
-    /// Since when publishing it is refused.
+    /// Since when it cannot be published.
     pub archive_time: Option<Timestamp>,
-    /// Raised by every change; its etag.
+    /// Raised by every change; shown as the etag.
     pub revision: i64,
     pub create_time: Timestamp,
     pub update_time: Timestamp,
 }
 
 impl EventType {
-    /// A new one at `now`.
+    /// A new event type.
     pub fn new(input: EventTypeInput, now: Timestamp) -> Self {
         Self {
             name: input.name,
@@ -125,7 +125,7 @@ impl EventType {
         }
     }
 
-    /// What people choose of it.
+    /// Its editable part.
     pub fn input(&self) -> EventTypeInput {
         EventTypeInput {
             name: self.name.clone(),
@@ -137,7 +137,7 @@ impl EventType {
         }
     }
 
-    /// The same, when people choose otherwise at `now`.
+    /// The event type after an edit at `now`.
     pub fn changed(&self, input: EventTypeInput, now: Timestamp) -> Self {
         Self {
             archive_time: self.archive_time,
@@ -152,20 +152,20 @@ impl EventType {
     }
 }
 
-/// What people choose of an event type.
+/// The editable part of an event type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventTypeInput {
     pub name: String,
     pub description: String,
     pub group: String,
     pub schema: Option<String>,
-    pub validation: Validation,
+    pub validation: ValidationMode,
     pub sample: Option<String>,
 }
 
-/// A part of an [`EventTypeInput`].
+/// A field of an [`EventTypeInput`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Field {
+pub enum EventTypeField {
     Name,
     Description,
     Group,
@@ -174,27 +174,31 @@ pub enum Field {
     Sample,
 }
 
-/// Why a part of an event type was refused.
+/// Why a field was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct FieldError {
-    pub field: Field,
+pub struct EventTypeFieldError {
+    pub field: EventTypeField,
     pub message: String,
 }
 
 impl EventTypeInput {
-    /// Everything that is wrong with it; empty when it may be stored.
-    pub fn check(&self) -> Vec<FieldError> {
+    /// Every problem; empty if it may be stored.
+    pub fn check(&self) -> Vec<EventTypeFieldError> {
         let mut errors = Vec::new();
-        let mut refuse = |field, message: String| errors.push(FieldError { field, message });
+        let mut refuse =
+            |field, message: String| errors.push(EventTypeFieldError { field, message });
         if let Err(error) = validate_event_type(&self.name) {
-            refuse(Field::Name, error.to_string());
+            refuse(EventTypeField::Name, error.to_string());
         } else if is_reserved(&self.name) {
-            refuse(Field::Name, "must not be \"postrider\" or below it: those are built in".into());
+            refuse(
+                EventTypeField::Name,
+                "must not be \"postrider\" or below it: those are built in".into(),
+            );
         }
         for (field, text, most) in [
-            (Field::Description, &self.description, MAX_DESCRIPTION_CHARS),
-            (Field::Group, &self.group, MAX_GROUP_CHARS),
+            (EventTypeField::Description, &self.description, MAX_DESCRIPTION_CHARS),
+            (EventTypeField::Group, &self.group, MAX_GROUP_CHARS),
         ] {
             if text.chars().count() > most {
                 refuse(field, format!("must have at most {most} characters"));
@@ -205,15 +209,16 @@ impl EventTypeInput {
         }
         let schema = self.schema.as_deref().map(CompiledSchema::compile).transpose();
         if let Err(error) = &schema {
-            refuse(Field::Schema, error.to_string());
+            refuse(EventTypeField::Schema, error.to_string());
         }
-        if self.schema.is_none() && self.validation != Validation::Off {
-            refuse(Field::Validation, "must be OFF without a schema".into());
+        if self.schema.is_none() && self.validation != ValidationMode::Off {
+            refuse(EventTypeField::Validation, "must be OFF without a schema".into());
         }
         if let Some(sample) = &self.sample {
-            let enforced = schema.ok().flatten().filter(|_| self.validation == Validation::Enforce);
+            let enforced =
+                schema.ok().flatten().filter(|_| self.validation == ValidationMode::Enforce);
             for message in wrong_with_sample(sample, enforced.as_ref()) {
-                refuse(Field::Sample, message);
+                refuse(EventTypeField::Sample, message);
             }
         }
         errors

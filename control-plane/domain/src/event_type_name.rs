@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_EVENT_TYPE_BYTES;
 
-const ALL: &str = "*";
-/// What the names of Postrider's own event types begin with.
-const FAMILY: &str = "postrider";
+const MATCH_ALL_PATTERN: &str = "*";
+/// The first segment of Postrider's own event types.
+const RESERVED_FAMILY: &str = "postrider";
 
 /// Why an event type, or a pattern for some, was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum EventTypeError {
     TooLong,
     #[error("must be segments of letters, digits, \"_\" and \"-\", separated by single dots")]
     Malformed,
-    #[error("may have \"*\" only alone or as the whole last segment, as in \"payment.*\"")]
+    #[error("may contain \"*\" only alone or as the whole last segment, as in \"payment.*\"")]
     Wildcard,
 }
 
@@ -42,20 +42,20 @@ pub fn validate_event_type(name: &str) -> Result<(), EventTypeError> {
     if name.split('.').all(is_segment) { Ok(()) } else { Err(EventTypeError::Malformed) }
 }
 
-/// Whether an event type is of Postrider's own family, which nobody else defines or
-/// publishes.
+/// Whether an event type is one of Postrider's own, which callers can neither define
+/// nor publish.
 pub fn is_reserved(event_type: &str) -> bool {
-    let rest = event_type.strip_prefix(FAMILY);
+    let rest = event_type.strip_prefix(RESERVED_FAMILY);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The event types that a subscription asks for.
+/// A pattern of event types in a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventTypePattern {
-    /// `*`: all but Postrider's own, which must be asked for by name or prefix.
+    /// `*`: all but Postrider's own types, which must be named or matched by prefix.
     All,
-    /// `payment.*`, kept as `payment.`: with the dot, so that it does not take
-    /// `payments.completed` for one of its own.
+    /// `payment.*`, stored as `payment.` with the dot, so that it does not match
+    /// `payments.completed`.
     Prefix(String),
     Exact(String),
 }
@@ -74,7 +74,7 @@ impl FromStr for EventTypePattern {
     type Err = EventTypeError;
 
     fn from_str(text: &str) -> Result<Self, EventTypeError> {
-        if text == ALL {
+        if text == MATCH_ALL_PATTERN {
             return Ok(Self::All);
         }
         if text.len() > MAX_EVENT_TYPE_BYTES {
@@ -97,7 +97,7 @@ impl FromStr for EventTypePattern {
 impl fmt::Display for EventTypePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All => f.write_str(ALL),
+            Self::All => f.write_str(MATCH_ALL_PATTERN),
             Self::Prefix(prefix) => write!(f, "{prefix}*"),
             Self::Exact(name) => f.write_str(name),
         }

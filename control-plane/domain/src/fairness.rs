@@ -1,16 +1,19 @@
-//! Whose turn it is: deficit round robin over time in flight.
+//! Deficit round robin over the time that attempts take.
 //!
-//! Fed by the scheduler with who has something to send and what each attempt
-//! cost; feeds it the next subscription. Guarantees that members which always
-//! have something to send get the same time, give or take one [`QUANTUM`] and
-//! one attempt; that leaving and coming back gains nothing; and that nobody
-//! waits for ever, since a debt never exceeds [`MAX_DEBT`].
+//! Fed by the scheduler with who has something to send and what each attempt cost;
+//! feeds it the next subscription. Guarantees that members which always have something
+//! to send get the same time, give or take one [`ROUND_QUANTUM`] and one attempt; that
+//! leaving and rejoining gains nothing; and that nobody waits for ever, because a debt
+//! never exceeds [`MAX_DEBT`].
 //!
-//! Costs are known only after the fact, so members pay with debts: each round
-//! gives every member a quantum, and a member in debt sits out the rounds that
-//! pay it off. It is queued in the round in which it will be in credit again,
-//! so that no pick ever walks over those who may not go: the work of a pick
-//! does not grow with the number of members.
+//! Costs are only known afterwards, so members go into debt: each round gives every
+//! member a quantum, and a member in debt skips rounds until it is paid. It is queued
+//! in the round in which its balance is positive again, so a pick never walks over
+//! members that may not go, and its cost does not grow with their number.
+//!
+//! Example: quantum 10 ms; A's attempts take 30 ms, B's 10 ms. Round 1: A runs (balance
+//! -20), B runs (0). A's balance is positive again in round 4, so B runs alone in
+//! rounds 2 and 3: both got 30 ms.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
@@ -18,55 +21,53 @@ use std::time::Duration;
 
 use crate::ids::{SubscriptionId, SubscriptionKey, TenantId};
 
-/// What a round gives to each member.
-pub const QUANTUM: Duration = Duration::from_millis(10);
-/// The debt above which nothing more is charged: one attempt of the longest
-/// deadline that there is. A member that owes this waits until the others had as
-/// much; one whose attempts, all those that are in flight together, cost more
-/// gets the rest for nothing, which its in-flight window has to bound.
+/// The time that each member gets in a round.
+pub const ROUND_QUANTUM: Duration = Duration::from_millis(10);
+/// The largest debt: one attempt with the longest deadline. A member that owes this
+/// waits until the others had as much. If its parallel attempts cost more, the rest is
+/// free, so its concurrency window has to bound them.
 pub const MAX_DEBT: Duration = Duration::from_secs(60);
-/// Charged for each turn as it is given, so that a round ends even when its
-/// attempts take no time at all, or never end.
+/// Charged when a turn is given, so that a round ends even if attempts take no time or
+/// never end.
 pub const TURN_COST: Duration = Duration::from_micros(100);
 
-/// Takes turns among its members.
+/// A deficit round robin among members.
 ///
-/// A member that leaves is remembered, with its place and what it owes, until a
-/// whole quantum of its own would have gone unused.
+/// A member that leaves is remembered with its place and debt until a whole quantum
+/// would have gone unused.
 #[derive(Debug)]
 pub struct Ring<K> {
-    /// The round under way.
+    /// The current round.
     round: u64,
-    members: HashMap<K, Member>,
+    members: HashMap<K, RingMember>,
     /// How many members are present.
     present: usize,
-    /// Who may go in which round. A ticket that is no longer its member's newest
-    /// is void.
+    /// The tickets of each round. Only a member's newest ticket is valid.
     rounds: BTreeMap<u64, VecDeque<(K, u64)>>,
     tickets: u64,
 }
 
 #[derive(Debug)]
-struct Member {
+struct RingMember {
     present: bool,
-    /// In microseconds; what is left of the quantum, or owed if negative.
+    /// In microseconds: what is left of the quantum or, if negative, what it owes.
     balance: i64,
     /// The last round whose quantum is in the balance.
     refilled: u64,
     ticket: u64,
-    /// The round that the ticket is for.
+    /// The round of its ticket.
     queued_for: u64,
-    /// A void ticket for a round to come, and that round: used again rather than
-    /// a new one drawn, so that coming and going leaves one at most.
+    /// An invalid ticket for a later round, which is reused instead of a new one, so
+    /// that joining and leaving leaves at most one.
     spare: Option<(u64, u64)>,
 }
 
-impl Member {
-    /// Adds the quanta of the rounds since; what was not used is not saved.
+impl RingMember {
+    /// Adds the quanta of the rounds since; unused time is not saved.
     fn refill(&mut self, round: u64) {
         let rounds = i64::try_from(round.saturating_sub(self.refilled)).unwrap_or(i64::MAX);
-        let earned = rounds.saturating_mul(micros(QUANTUM));
-        self.balance = self.balance.saturating_add(earned).min(micros(QUANTUM));
+        let earned = rounds.saturating_mul(micros(ROUND_QUANTUM));
+        self.balance = self.balance.saturating_add(earned).min(micros(ROUND_QUANTUM));
         self.refilled = round;
     }
 
@@ -74,14 +75,14 @@ impl Member {
         self.balance = self.balance.saturating_sub(micros(cost)).max(-micros(MAX_DEBT));
     }
 
-    /// In how many rounds, but at least one, it is in credit.
+    /// In how many rounds, at least one, its balance is positive.
     fn rounds_to_wait(&self) -> u64 {
         let owed = u64::try_from(self.balance.saturating_neg()).unwrap_or(0);
-        owed / micros(QUANTUM).unsigned_abs() + 1
+        owed / micros(ROUND_QUANTUM).unsigned_abs() + 1
     }
 
     fn untouched(&self) -> bool {
-        self.balance == micros(QUANTUM)
+        self.balance == micros(ROUND_QUANTUM)
     }
 }
 
@@ -94,7 +95,7 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         Self { round: 0, members: HashMap::new(), present: 0, rounds: BTreeMap::new(), tickets: 0 }
     }
 
-    /// Says that a member has something to do; it comes after those who wait.
+    /// A member has something to do. It joins behind those that wait.
     pub fn push(&mut self, key: K) {
         let round = self.round;
         let member = self.known(&key);
@@ -103,8 +104,8 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         }
         member.present = true;
         member.refill(round);
-        // While it was away it may have been put off to a round that it need not
-        // wait for.
+        // While it was absent it may have been moved to a round that it need not wait
+        // for.
         let early = member.balance > 0 && member.queued_for > round;
         if early {
             member.spare = Some((member.queued_for, member.ticket));
@@ -115,7 +116,7 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         }
     }
 
-    /// Says that a member has nothing to do, or may not.
+    /// A member has nothing to do, or may not.
     pub fn remove(&mut self, key: &K) {
         if let Some(member) = self.members.get_mut(key)
             && member.present
@@ -125,7 +126,7 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         }
     }
 
-    /// Charges a member, present or not, for what it used.
+    /// Charges a member, present or not.
     pub fn charge(&mut self, key: &K, cost: Duration) {
         let round = self.round;
         let member = self.known(key);
@@ -133,9 +134,9 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         member.pay(cost);
     }
 
-    /// Whose turn it is, among the present and eligible. It stays present. Those
-    /// found not eligible keep their place, but are asked again by the next call:
-    /// what is blocked for longer should be removed.
+    /// The next present and eligible member; it stays present. Members that are not
+    /// eligible keep their place and are asked again by the next call, so remove those
+    /// that are blocked for longer.
     pub fn next(&mut self, mut eligible: impl FnMut(&K) -> bool) -> Option<K> {
         let mut passed_over = Vec::new();
         let mut chosen = None;
@@ -170,7 +171,7 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         chosen
     }
 
-    /// Takes the next valid ticket, and begins its round.
+    /// Takes the next valid ticket and starts its round.
     fn pop(&mut self) -> Option<K> {
         loop {
             let mut first = self.rounds.first_entry()?;
@@ -178,8 +179,8 @@ impl<K: Clone + Eq + Hash> Ring<K> {
                 first.remove();
                 continue;
             };
-            // Void tickets count too: a spare one must never be of a round that was
-            // walked past, or its member would wait for ever.
+            // Invalid tickets count too: a spare one must not be of a round that was
+            // skipped, or its member would wait for ever.
             self.round = self.round.max(*first.key());
             let newest = self.members.get(&key).map(|member| member.ticket);
             if newest == Some(ticket) {
@@ -188,15 +189,15 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         }
     }
 
-    /// A member's record; a new one's has a whole quantum, and a place at the
-    /// end of this round.
-    fn known(&mut self, key: &K) -> &mut Member {
+    /// A member's record; a new one gets a whole quantum and a place at the end of this
+    /// round.
+    fn known(&mut self, key: &K) -> &mut RingMember {
         if !self.members.contains_key(key) {
             self.queue(key.clone(), self.round);
         }
-        self.members.entry(key.clone()).or_insert(Member {
+        self.members.entry(key.clone()).or_insert(RingMember {
             present: false,
-            balance: micros(QUANTUM),
+            balance: micros(ROUND_QUANTUM),
             refilled: self.round,
             ticket: self.tickets,
             queued_for: self.round,
@@ -209,7 +210,7 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         self.rounds.entry(round).or_default().push_back((key, ticket));
     }
 
-    /// Draws a ticket for that round, and voids the member's other one.
+    /// Draws a ticket for a round and invalidates the member's other one.
     fn ticket(&mut self, key: &K, round: u64) -> u64 {
         self.tickets += 1;
         if let Some(member) = self.members.get_mut(key) {
@@ -226,8 +227,8 @@ impl<K: Clone + Eq + Hash> Default for Ring<K> {
     }
 }
 
-/// Takes turns among tenants, and within a tenant among its subscriptions: a
-/// tenant gains nothing by having many.
+/// A round robin among tenants and, within each tenant, among its subscriptions, so
+/// that a tenant gains nothing from having many.
 #[derive(Debug, Default)]
 pub struct TwoLevelRing {
     tenants: Ring<TenantId>,
@@ -239,13 +240,13 @@ impl TwoLevelRing {
         Self::default()
     }
 
-    /// Says that a subscription has something to send.
+    /// A subscription has something to send.
     pub fn push(&mut self, key: &SubscriptionKey) {
         self.within(&key.tenant).push(key.subscription.clone());
         self.tenants.push(key.tenant.clone());
     }
 
-    /// Says that a subscription has nothing to send, or may not.
+    /// A subscription has nothing to send, or may not.
     pub fn remove(&mut self, key: &SubscriptionKey) {
         let Some(ring) = self.subscriptions.get_mut(&key.tenant) else {
             return;
@@ -256,13 +257,13 @@ impl TwoLevelRing {
         }
     }
 
-    /// Charges a subscription, and its tenant, for what an attempt used.
+    /// Charges a subscription and its tenant for an attempt.
     pub fn charge(&mut self, key: &SubscriptionKey, cost: Duration) {
         self.within(&key.tenant).charge(&key.subscription, cost);
         self.tenants.charge(&key.tenant, cost);
     }
 
-    /// Whose turn it is; see [`Ring::next`].
+    /// The next subscription; see [`Ring::next`].
     pub fn next(
         &mut self,
         mut eligible: impl FnMut(&SubscriptionKey) -> bool,
@@ -287,8 +288,8 @@ impl TwoLevelRing {
         self.subscriptions.entry(tenant.clone()).or_default()
     }
 
-    /// Drops what is kept of tenants that the outer ring has forgotten. Waiting
-    /// until they are half of all makes it cheap.
+    /// Drops the rings of tenants that the outer ring has forgotten. It waits until
+    /// they are half of all, which makes it cheap.
     fn forget_idle(&mut self) {
         let remembered = &self.tenants.members;
         if self.subscriptions.len() > remembered.len().saturating_mul(2) {
@@ -307,14 +308,14 @@ mod tests {
         let mut ring = Ring::new();
         for member in 0..1000_u32 {
             ring.push(member);
-            ring.charge(&member, QUANTUM * (member % 50));
+            ring.charge(&member, ROUND_QUANTUM * (member % 50));
             ring.remove(&member);
         }
         assert_eq!(ring.members.len(), 1000, "they owe");
         ring.push(1000);
         for _ in 0..60 {
             ring.next(|_| true);
-            ring.charge(&1000, QUANTUM);
+            ring.charge(&1000, ROUND_QUANTUM);
         }
         assert_eq!(ring.members.len(), 1);
         assert_eq!(ring.rounds.values().map(VecDeque::len).sum::<usize>(), 1);
@@ -349,7 +350,7 @@ mod tests {
         ring.push(&key(100));
         for _ in 0..3 {
             ring.next(|_| true);
-            ring.charge(&key(100), QUANTUM);
+            ring.charge(&key(100), ROUND_QUANTUM);
         }
         assert!(ring.subscriptions.len() <= 2, "{}", ring.subscriptions.len());
     }

@@ -1,11 +1,12 @@
-//! Which subscriptions an event concerns.
+//! Which subscriptions an event matches.
 //!
-//! Fed by a tenant's subscriptions, each whenever it changes, and by every published
-//! event; feeds `flow::publish` the subscriptions that get a delivery. Guarantees
-//! that [`Matcher`] and [`matches`] always agree, and that an event without an
-//! account never reaches a subscription scoped to accounts. Neither looks at a
-//! subscription's status: what a match is worth while it is paused or disabled is
-//! the caller's decision (rule 11).
+//! Fed by a tenant's subscriptions and by every published event; feeds `flow::publish`
+//! the subscriptions that get a delivery. Guarantees that [`SubscriptionMatcher`] and [`matches`]
+//! agree, and that an event without an account never matches a subscription scoped to
+//! accounts. A subscription's status does not matter here
+//! (paused-waits-disabled-suppresses).
+//!
+//! Keeps the invariant `paused-waits-disabled-suppresses`.
 
 use std::sync::Arc;
 
@@ -13,30 +14,29 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::event_type_name::{EventTypePattern, is_reserved};
 use crate::ids::SubscriptionId;
-use crate::subscription::Settings;
+use crate::subscription::SubscriptionConfig;
 
 /// Whether a subscription with these settings gets such an event.
-pub fn matches(settings: &Settings, event_type: &str, account: Option<&str>) -> bool {
+pub fn matches(settings: &SubscriptionConfig, event_type: &str, account: Option<&str>) -> bool {
     let in_scope = settings.accounts.is_empty()
         || account.is_some_and(|account| settings.accounts.contains(account));
     in_scope && settings.event_types.iter().any(|pattern| pattern.matches(event_type))
 }
 
-/// Most entries by type of one subscription that is scoped to accounts; one with
-/// more of them (patterns times accounts) is found by its accounts alone.
+/// Most entries by type for one subscription that is scoped to accounts. One with more
+/// (patterns times accounts) is listed by account only.
 const MAX_SCOPED_ENTRIES: usize = 1_024;
 
-/// One tenant's subscriptions, indexed so that an event costs what it matches and
-/// not what the tenant has, and a change what it changes: a copy shares all that is
-/// the same.
+/// An index of one tenant's subscriptions. An event costs what it matches, not what the
+/// tenant has, and a change costs what it changes: copies share everything else.
 #[derive(Clone, Debug, Default)]
-pub struct Matcher {
-    /// Those of the whole tenant.
+pub struct SubscriptionMatcher {
+    /// Subscriptions to the whole tenant.
     unscoped: TypeIndex,
     accounts: HashTrieMapSync<String, AccountIndex>,
 }
 
-/// The subscriptions that are scoped to one account.
+/// The subscriptions scoped to one account.
 #[derive(Clone, Debug, Default)]
 struct AccountIndex {
     by_type: TypeIndex,
@@ -44,20 +44,20 @@ struct AccountIndex {
     by_patterns: RedBlackTreeMapSync<SubscriptionId, Arc<[EventTypePattern]>>,
 }
 
-/// Subscriptions by the patterns that they have.
+/// Subscriptions by event type pattern.
 #[derive(Clone, Debug, Default)]
 struct TypeIndex {
-    all: Ids,
-    exact: HashTrieMapSync<String, Ids>,
+    all: SubscriptionIds,
+    exact: HashTrieMapSync<String, SubscriptionIds>,
     /// By prefix, its dot included.
-    prefixes: HashTrieMapSync<String, Ids>,
+    prefixes: HashTrieMapSync<String, SubscriptionIds>,
 }
 
-type Ids = RedBlackTreeSetSync<SubscriptionId>;
+type SubscriptionIds = RedBlackTreeSetSync<SubscriptionId>;
 
-impl Matcher {
-    /// Takes a subscription in that is not in it.
-    pub fn insert(&mut self, id: &SubscriptionId, settings: &Settings) {
+impl SubscriptionMatcher {
+    /// Adds a subscription that is not in the index.
+    pub fn insert(&mut self, id: &SubscriptionId, settings: &SubscriptionConfig) {
         if settings.accounts.is_empty() {
             self.unscoped.insert(id, &settings.event_types);
             return;
@@ -75,8 +75,8 @@ impl Matcher {
         }
     }
 
-    /// Takes a subscription out, which was put in with these settings.
-    pub fn remove(&mut self, id: &SubscriptionId, settings: &Settings) {
+    /// Removes a subscription that was added with these settings.
+    pub fn remove(&mut self, id: &SubscriptionId, settings: &SubscriptionConfig) {
         if settings.accounts.is_empty() {
             self.unscoped.remove(id, &settings.event_types);
             return;
@@ -98,7 +98,7 @@ impl Matcher {
         }
     }
 
-    /// The subscriptions that get such an event: each once, in ascending order.
+    /// The subscriptions that match an event, each once, in ascending order.
     pub fn matching<'a>(
         &'a self,
         event_type: &str,
@@ -122,9 +122,9 @@ impl Matcher {
     }
 }
 
-/// Whether a subscription that is scoped to accounts is listed under each of its
-/// types of each of them.
-fn is_listed(settings: &Settings) -> bool {
+/// Whether a subscription scoped to accounts is listed under each pair of type and
+/// account.
+fn is_listed(settings: &SubscriptionConfig) -> bool {
     settings.accounts.len().saturating_mul(settings.event_types.len()) <= MAX_SCOPED_ENTRIES
 }
 
@@ -173,14 +173,14 @@ impl TypeIndex {
     }
 }
 
-fn put(ids: &mut HashTrieMapSync<String, Ids>, name: &str, id: &SubscriptionId) {
+fn put(ids: &mut HashTrieMapSync<String, SubscriptionIds>, name: &str, id: &SubscriptionId) {
     match ids.get_mut(name) {
         Some(there) => there.insert_mut(id.clone()),
-        None => ids.insert_mut(name.to_owned(), Ids::default().insert(id.clone())),
+        None => ids.insert_mut(name.to_owned(), SubscriptionIds::default().insert(id.clone())),
     }
 }
 
-fn take(ids: &mut HashTrieMapSync<String, Ids>, name: &str, id: &SubscriptionId) {
+fn take(ids: &mut HashTrieMapSync<String, SubscriptionIds>, name: &str, id: &SubscriptionId) {
     let Some(there) = ids.get_mut(name) else {
         return;
     };

@@ -1,71 +1,70 @@
-//! How an endpoint does: how much it is sent at once, and whether it is sent
-//! anything.
+//! An endpoint's health: how many attempts it gets at once, and whether it gets any.
 //!
-//! Fed by the scheduler with what came of each attempt; feeds it a [`Window`] of
-//! attempts in flight, a [`Breaker`] that takes a dead endpoint out of the ring
-//! and probes it, and a [`Hold`] that the receiver asked for. Guarantees that
-//! the window stays within its bounds, that one bad delivery never opens the
-//! breaker, that an open breaker always comes to another probe, and that what was held
-//! is resumed by one attempt.
+//! Fed by the scheduler with the outcome of each attempt; feeds it a [`ConcurrencyWindow`] of
+//! attempts in flight, a [`CircuitBreaker`] that stops sending to a dead endpoint and probes
+//! it, and a [`EndpointHold`] that the receiver asked for. Guarantees that the window stays
+//! within its limits, that one bad delivery never opens the breaker, that an open
+//! breaker always probes again, and that one attempt goes first after a hold.
+//!
+//! Keeps the invariant `breaker-spares-deliveries`.
 
 use std::time::Duration;
 
 use crate::ids::DeliveryId;
 use crate::time::Timestamp;
 
-/// An endpoint that failed this often without a success between rests after each
-/// further failure.
-const REST_AFTER: u32 = 100;
-/// How long: short beside what a receiver needs to come back, and long beside an
-/// attempt that is refused at once.
-const REST: Duration = Duration::from_millis(100);
+/// After so many failures without a success the endpoint rests after each further one.
+const FAILURES_BEFORE_REST: u32 = 100;
+/// How long it rests: short compared with a receiver's recovery, long compared with a
+/// refused connection.
+const FAILURE_REST_TIME: Duration = Duration::from_millis(100);
 
-/// Bounds of a window.
+/// Limits of a concurrency window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WindowConfig {
+pub struct ConcurrencyWindowConfig {
     pub initial: u32,
     pub min: u32,
     pub max: u32,
-    /// A success that takes longer does not let the window grow.
+    /// A slower success does not widen the window.
     pub quick: Duration,
 }
 
-impl Default for WindowConfig {
+impl Default for ConcurrencyWindowConfig {
     fn default() -> Self {
         Self { initial: 8, min: 1, max: 64, quick: Duration::from_secs(1) }
     }
 }
 
-/// How many attempts may be in flight at an endpoint: it grows with quick successes,
-/// and is halved by time-outs and by failures of which none succeeded between.
+/// How many attempts may be in flight at an endpoint. Quick successes widen it;
+/// time-outs, and failures without a success between them, halve it.
 #[derive(Clone, Debug)]
-pub struct Window {
-    config: WindowConfig,
+pub struct ConcurrencyWindow {
+    config: ConcurrencyWindowConfig,
     size: u32,
-    /// Quick successes since the last step of growth.
+    /// Quick successes since it was widened last.
     progress: u32,
     /// Failures since the last success.
     failures: u32,
-    /// Of them, those since they last made it smaller.
+    /// Those of them since it was halved last.
     failures_at_size: u32,
-    /// Nothing is begun before this.
+    /// Nothing may begin before this.
     rest_until: Timestamp,
-    /// Until the first time-out every quick success makes it grow, so that it
-    /// doubles in a round trip.
+    /// Until the first time-out every quick success widens it, which doubles it in a
+    /// round trip.
     doubling: bool,
-    /// No doubling before this: the endpoint failed just now.
+    /// No doubling before this, because the endpoint has just failed.
     wary_until: Timestamp,
-    /// Until this, what ends was begun under the window before it was halved.
+    /// What ends before this began under the wider window.
     stale_until: Timestamp,
     /// Moving average of successes' latency.
     round_trip: Duration,
 }
 
-impl Window {
-    pub fn new(config: WindowConfig) -> Self {
+impl ConcurrencyWindow {
+    pub fn new(config: ConcurrencyWindowConfig) -> Self {
         let max = config.max.max(1);
         let min = config.min.clamp(1, max);
-        let config = WindowConfig { min, max, ..config };
+        let config = ConcurrencyWindowConfig { min, max, ..config };
         Self {
             config,
             size: config.initial.clamp(min, max),
@@ -84,12 +83,13 @@ impl Window {
         self.size
     }
 
-    /// Until when nothing may be begun, if so.
+    /// When the next attempt may begin, if not now.
     pub fn rests(&self, now: Timestamp) -> Option<Timestamp> {
         (now < self.rest_until).then_some(self.rest_until)
     }
 
-    /// Begins anew, no wider than a new endpoint's: it was sent nothing for a while.
+    /// Starts again with at most a new endpoint's window, after a time without
+    /// attempts.
     pub fn restart(&mut self) {
         self.size = self.size.min(self.config.initial.max(self.config.min));
         self.progress = 0;
@@ -111,8 +111,8 @@ impl Window {
         }
     }
 
-    /// Halves the window, at most once in a round trip: attempts that were begun
-    /// together time out together, and tell one thing.
+    /// Halves the window, at most once in a round trip, because attempts begun together
+    /// time out together.
     pub fn on_timeout(&mut self, now: Timestamp) {
         if now < self.stale_until {
             return;
@@ -123,12 +123,12 @@ impl Window {
         self.stale_until = now + self.round_trip;
     }
 
-    /// Notes a failure that is no time-out. An error says little about load (a
-    /// receiver may dislike one kind of event), so a few leave the window as it is,
-    /// and for a round trip it grows with caution. But an endpoint that answers nobody,
-    /// or nobody well, is not worth thousands of attempts a second: as many failures in
-    /// a row as the window is wide halve it, and after [`REST_AFTER`] it rests between
-    /// them, until its breaker opens or something succeeds.
+    /// Counts a failure that is not a time-out. One error says little about load, since
+    /// a receiver may dislike one kind of event, so a few leave the window as it is and
+    /// only slow its growth for a round trip. But as many failures in a row as the
+    /// window is wide halve it, and after [`FAILURES_BEFORE_REST`] the endpoint rests
+    /// after each, until a success or until its breaker opens: an endpoint that always
+    /// fails is not worth thousands of attempts a second.
     pub fn on_failure(&mut self, now: Timestamp) {
         self.wary_until = now + self.round_trip;
         self.failures = self.failures.saturating_add(1);
@@ -138,8 +138,8 @@ impl Window {
             self.progress = 0;
             self.size = (self.size / 2).max(self.config.min);
         }
-        if self.failures > REST_AFTER {
-            self.rest_until = now + REST;
+        if self.failures > FAILURES_BEFORE_REST {
+            self.rest_until = now + FAILURE_REST_TIME;
         }
     }
 }
@@ -154,9 +154,9 @@ pub struct BreakerConfig {
     pub first_probe: Duration,
     /// The interval between probes doubles up to this.
     pub max_probe: Duration,
-    /// A probe without a result after this is taken for lost. Longer than any
-    /// attempt may take.
-    pub probe_patience: Duration,
+    /// A probe without a result after this is considered lost. Longer than any attempt
+    /// may take.
+    pub probe_timeout: Duration,
 }
 
 impl Default for BreakerConfig {
@@ -166,12 +166,12 @@ impl Default for BreakerConfig {
             min_span: Duration::from_secs(30),
             first_probe: Duration::from_secs(30),
             max_probe: Duration::from_secs(300),
-            probe_patience: Duration::from_secs(120),
+            probe_timeout: Duration::from_secs(120),
         }
     }
 }
 
-/// Where a breaker stands.
+/// The state of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {
     /// Everything may be sent.
@@ -184,27 +184,26 @@ pub enum BreakerState {
 
 /// Whether an attempt may be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
+pub enum DispatchPermission {
     Yes,
-    /// One, to see whether the endpoint lives; say so with
-    /// [`Breaker::probe_started`].
+    /// One probe; report it with [`CircuitBreaker::probe_started`].
     Probe,
     No {
         until: Timestamp,
     },
 }
 
-/// Takes an endpoint that fails everything out of use, and probes it.
+/// Stops sending to an endpoint that fails every delivery, and probes it.
 #[derive(Clone, Debug)]
-pub struct Breaker {
+pub struct CircuitBreaker {
     config: BreakerConfig,
-    phase: Phase,
+    phase: BreakerPhase,
 }
 
 #[derive(Clone, Debug)]
-enum Phase {
+enum BreakerPhase {
     Closed {
-        /// Different deliveries that failed since the last success: no more than
+        /// Different deliveries that failed since the last success, at most as many as
         /// are needed to open.
         failed: Vec<DeliveryId>,
         first_failure: Timestamp,
@@ -222,68 +221,68 @@ enum Phase {
     },
 }
 
-impl Phase {
+impl BreakerPhase {
     const CLOSED: Self = Self::Closed { failed: Vec::new(), first_failure: Timestamp::MAX };
 }
 
-impl Breaker {
+impl CircuitBreaker {
     pub const fn new(config: BreakerConfig) -> Self {
-        Self { config, phase: Phase::CLOSED }
+        Self { config, phase: BreakerPhase::CLOSED }
     }
 
     pub fn state(&self, now: Timestamp) -> BreakerState {
         match self.phase {
-            Phase::Closed { .. } => BreakerState::Closed,
-            Phase::Probing { lost_at, .. } if now < lost_at => BreakerState::HalfOpen,
-            Phase::Open { .. } | Phase::Probing { .. } => BreakerState::Open,
+            BreakerPhase::Closed { .. } => BreakerState::Closed,
+            BreakerPhase::Probing { lost_at, .. } if now < lost_at => BreakerState::HalfOpen,
+            BreakerPhase::Open { .. } | BreakerPhase::Probing { .. } => BreakerState::Open,
         }
     }
 
     /// Since when it has not been closed.
     pub const fn opened_since(&self) -> Option<Timestamp> {
         match self.phase {
-            Phase::Closed { .. } => None,
-            Phase::Open { since, .. } | Phase::Probing { since, .. } => Some(since),
+            BreakerPhase::Closed { .. } => None,
+            BreakerPhase::Open { since, .. } | BreakerPhase::Probing { since, .. } => Some(since),
         }
     }
 
-    pub fn may_dispatch(&self, now: Timestamp) -> Permission {
+    pub fn may_dispatch(&self, now: Timestamp) -> DispatchPermission {
         match self.phase {
-            Phase::Closed { .. } => Permission::Yes,
-            Phase::Open { probe_at: at, .. } | Phase::Probing { lost_at: at, .. } => {
+            BreakerPhase::Closed { .. } => DispatchPermission::Yes,
+            BreakerPhase::Open { probe_at: at, .. } | BreakerPhase::Probing { lost_at: at, .. } => {
                 if now < at {
-                    Permission::No { until: at }
+                    DispatchPermission::No { until: at }
                 } else {
-                    Permission::Probe
+                    DispatchPermission::Probe
                 }
             }
         }
     }
 
     pub fn probe_started(&mut self, now: Timestamp) {
-        if let Phase::Open { since, interval, .. } | Phase::Probing { since, interval, .. } =
-            self.phase
+        if let BreakerPhase::Open { since, interval, .. }
+        | BreakerPhase::Probing { since, interval, .. } = self.phase
         {
             self.phase =
-                Phase::Probing { since, interval, lost_at: now + self.config.probe_patience };
+                BreakerPhase::Probing { since, interval, lost_at: now + self.config.probe_timeout };
         }
     }
 
-    /// Notes that a probe came to nothing: it was never sent, or nobody knows.
-    /// The next one may be made at once.
+    /// A probe had no result: it was never sent, or its outcome is unknown. The next
+    /// probe may begin at once.
     pub fn probe_abandoned(&mut self, now: Timestamp) {
-        if let Phase::Probing { since, interval, .. } = self.phase {
-            self.phase = Phase::Open { since, interval, probe_at: now };
+        if let BreakerPhase::Probing { since, interval, .. } = self.phase {
+            self.phase = BreakerPhase::Open { since, interval, probe_at: now };
         }
     }
 
     pub fn on_attempt_result(&mut self, delivery: DeliveryId, success: bool, now: Timestamp) {
         if success {
-            self.phase = Phase::CLOSED;
+            self.phase = BreakerPhase::CLOSED;
             return;
         }
         match &mut self.phase {
-            Phase::Closed { failed, first_failure } => {
+            BreakerPhase::Closed { failed, first_failure } => {
                 *first_failure = now.min(*first_failure);
                 if failed.len() < self.config.min_deliveries && !failed.contains(&delivery) {
                     failed.push(delivery);
@@ -293,9 +292,9 @@ impl Breaker {
                     self.open(now, self.config.first_probe, now);
                 }
             }
-            // Begun before it opened: nothing new.
-            Phase::Open { .. } => {}
-            Phase::Probing { since, interval, .. } => {
+            // Begun before it opened: says nothing new.
+            BreakerPhase::Open { .. } => {}
+            BreakerPhase::Probing { since, interval, .. } => {
                 let (since, doubled) = (*since, interval.saturating_mul(2));
                 self.open(since, doubled.min(self.config.max_probe), now);
             }
@@ -303,15 +302,15 @@ impl Breaker {
     }
 
     fn open(&mut self, since: Timestamp, interval: Duration, now: Timestamp) {
-        self.phase = Phase::Open { since, interval, probe_at: now + interval };
+        self.phase = BreakerPhase::Open { since, interval, probe_at: now + interval };
     }
 }
 
-/// Until when a receiver asked to be left alone (Retry-After on 429 and 503). After it
-/// one attempt goes first, as behind a breaker: what was held does not meet a receiver
-/// who may not be back all at once.
+/// A hold that the receiver asked for (Retry-After on 429 and 503). Afterwards one
+/// attempt goes first, as with a breaker, so that a receiver that is not back does not
+/// meet everything that was held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hold {
+pub struct EndpointHold {
     phase: HoldPhase,
 }
 
@@ -322,14 +321,14 @@ enum HoldPhase {
     Held {
         until: Timestamp,
     },
-    /// The first attempt after it is under way.
+    /// The first attempt afterwards is under way.
     Resuming {
         lost_at: Timestamp,
     },
 }
 
-impl Hold {
-    /// Holds until then, or longer if it was held for longer already.
+impl EndpointHold {
+    /// Holds until `until`, or longer if it was held for longer already.
     pub fn hold_until(&mut self, until: Timestamp) {
         let until = match self.phase {
             HoldPhase::Held { until: known } => known.max(until),
@@ -346,37 +345,37 @@ impl Hold {
         }
     }
 
-    pub fn may_dispatch(&self, now: Timestamp) -> Permission {
+    pub fn may_dispatch(&self, now: Timestamp) -> DispatchPermission {
         match self.phase {
-            HoldPhase::Free => Permission::Yes,
+            HoldPhase::Free => DispatchPermission::Yes,
             HoldPhase::Held { until: at } | HoldPhase::Resuming { lost_at: at } => {
                 if now < at {
-                    Permission::No { until: at }
+                    DispatchPermission::No { until: at }
                 } else {
-                    Permission::Probe
+                    DispatchPermission::Probe
                 }
             }
         }
     }
 
-    /// Notes that the first attempt after it began; without a result after `patience` it
-    /// is taken for lost.
+    /// The first attempt after the hold began; without a result after `patience` it is
+    /// considered lost.
     pub fn attempt_started(&mut self, now: Timestamp, patience: Duration) {
         if self.phase != HoldPhase::Free {
             self.phase = HoldPhase::Resuming { lost_at: now + patience };
         }
     }
 
-    /// Notes that it came to nothing: it was never sent, or nobody knows. Another may
-    /// begin at once.
+    /// That attempt had no result: it was never sent, or its outcome is unknown.
+    /// Another may begin at once.
     pub fn attempt_abandoned(&mut self, now: Timestamp) {
         if matches!(self.phase, HoldPhase::Resuming { .. }) {
             self.phase = HoldPhase::Held { until: now };
         }
     }
 
-    /// An attempt's result came; whether it ends the hold. What was begun before it
-    /// does not.
+    /// A result came. Returns whether it ends the hold; an attempt begun before the
+    /// hold does not.
     pub fn on_attempt_result(&mut self) -> bool {
         let ends = matches!(self.phase, HoldPhase::Resuming { .. });
         if ends {

@@ -1,8 +1,8 @@
-//! Names of things.
+//! Ids.
 //!
-//! Tenants, subscriptions, regions and agents are named by people; events and
-//! deliveries by UUIDv7, which sorts by time and carries its millisecond, so
-//! that a row is found in its time partition by its id alone.
+//! People name tenants, subscriptions, regions and agents. Events and deliveries have
+//! UUIDv7s, which sort by time and carry their millisecond, so that a row's time
+//! partition follows from its id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -116,9 +116,9 @@ macro_rules! uuid_id {
                 uuid_time(self.0)
             }
 
-            /// `at`, or the id's own time where that is later. What happens to
-            /// something happens after it was made, whatever a clock says that was set
-            /// back since; rows are found by it.
+            /// `at`, or the id's own time if that is later: whatever happens to a thing
+            /// happens after its creation, even if clocks were set back, because rows
+            /// are found by this time.
             pub fn no_earlier(self, at: Timestamp) -> Timestamp {
                 at.max(self.time())
             }
@@ -178,7 +178,7 @@ pub struct AttemptKey {
     pub number: u32,
 }
 
-/// A slice of the tenants.
+/// A group of tenants that one replica owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shard(pub u16);
 
@@ -195,11 +195,11 @@ impl Shard {
     }
 }
 
-/// Counts the owners of a shard; only the newest may dispatch.
+/// Counts a shard's owners; only the newest may dispatch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
-/// One control-plane process, drawn anew at each start.
+/// One process of the control plane.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId(pub Arc<str>);
 

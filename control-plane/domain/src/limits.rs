@@ -1,4 +1,4 @@
-//! Bounds that belong to the contract and not to an installation's settings.
+//! Limits that are part of the contract and not settings.
 
 /// Most signing keys of one subscription that may be in force at once.
 pub const MAX_SIGNING_KEYS: usize = 8;

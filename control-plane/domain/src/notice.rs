@@ -1,10 +1,12 @@
-//! Operational events: what Postrider tells about itself.
+//! Operational events: what Postrider reports about itself.
 //!
-//! Fed by `flow` with what happened to subscriptions and deliveries, and by the
-//! store with deliveries that expire; feeds the outbox, from which they are
-//! published as ordinary events. Guarantees that one occurrence always has the
-//! same id and the same payload, so that it is told once however often it is
-//! written, and that no payload holds a secret or the path of a URL.
+//! Fed by `flow` with what happened to subscriptions and deliveries, and by the store
+//! with expired deliveries; feeds the outbox, from which they are published as ordinary
+//! events. Guarantees that an occurrence always has the same id and payload, so that it
+//! is reported once however often it is written, and that no payload contains a secret
+//! or a URL's path.
+//!
+//! Keeps the invariant `told-once`.
 
 mod catalogue;
 
@@ -18,18 +20,18 @@ use crate::delivery::{Delivery, EndReason, Outcome};
 use crate::event_type_name::is_reserved;
 use crate::ids::{DeliveryId, EventId, SubscriptionKey};
 use crate::signature::{KeyKind, SigningKey};
-use crate::streak::Streak;
-use crate::subscription::{AutoDisable, Status, Subscription};
+use crate::streak::FailureStreak;
+use crate::subscription::{AutoDisable, Subscription, SubscriptionStatus};
 use crate::time::Timestamp;
 
-/// Whether this is the name of a type that Postrider publishes.
+/// Whether Postrider publishes this event type itself.
 pub fn is_built_in(event_type: &str) -> bool {
-    NoticeType::ALL.iter().any(|known| known.name() == event_type)
+    OperationalEventType::ALL.iter().any(|known| known.name() == event_type)
 }
 
 /// The built-in types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NoticeType {
+pub enum OperationalEventType {
     EndpointFailing,
     EndpointRecovered,
     EndpointDisabled,
@@ -37,7 +39,7 @@ pub enum NoticeType {
     DeliveryExhausted,
 }
 
-impl NoticeType {
+impl OperationalEventType {
     pub const ALL: [Self; 5] = [
         Self::EndpointFailing,
         Self::EndpointRecovered,
@@ -57,46 +59,46 @@ impl NoticeType {
     }
 }
 
-/// Something to be told, as it waits to be published.
+/// An operational event that waits to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
+pub struct OperationalEvent {
     /// The same for the same occurrence; unique within the tenant.
     pub id: String,
-    /// Whom it is about; its tenant is told.
+    /// The subscription that it is about; its tenant gets the event.
     pub subscription: SubscriptionKey,
     pub event_type: String,
     /// JSON.
     pub payload: String,
 }
 
-/// The endpoint that is told about: what of a subscription everybody may know.
+/// What an operational event shows of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct EndpointSummary {
     pub subscription: SubscriptionKey,
-    /// Of its URL, which as a whole can be a credential.
+    /// The host only: the whole URL can be a credential.
     pub host: String,
 }
 
 /// Who disabled a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum By {
-    /// Somebody, through the API.
+pub enum DisabledBy {
+    /// A caller, through the API.
     Caller,
-    /// Postrider, because of what the endpoint did.
+    /// Postrider, because of the endpoint's responses.
     System,
 }
 
-/// What came of an endpoint's last attempt, where that is known.
+/// The outcome of an endpoint's last attempt, if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastAttempt {
+pub struct LastAttemptSummary {
     pub outcome: Outcome,
     pub http_status: Option<u16>,
 }
 
 /// A delivery that ended EXHAUSTED.
 #[derive(Clone, Copy, Debug)]
-pub struct Exhausted<'a> {
+pub struct ExhaustedDelivery<'a> {
     pub delivery: DeliveryId,
     pub event: EventId,
     pub event_type: &'a str,
@@ -104,8 +106,8 @@ pub struct Exhausted<'a> {
     pub reason: Option<EndReason>,
 }
 
-impl<'a> Exhausted<'a> {
-    /// What is told of this delivery's end, if anything is.
+impl<'a> ExhaustedDelivery<'a> {
+    /// The exhausted delivery to report, if this end is to be reported.
     pub fn of(delivery: &'a Delivery, reason: Option<EndReason>) -> Option<Self> {
         let ended = Self {
             delivery: delivery.id,
@@ -117,27 +119,28 @@ impl<'a> Exhausted<'a> {
         ended.unless_hidden(delivery.test)
     }
 
-    /// Nothing is told of a test, nor of a notice that could not be delivered,
-    /// which would only be followed by others.
+    /// `None` for tests, and for operational events that could not be delivered,
+    /// because each would lead to another.
     pub fn unless_hidden(self, test: bool) -> Option<Self> {
         (!test && !is_reserved(self.event_type)).then_some(self)
     }
 }
 
-impl Endpoint {
+impl EndpointSummary {
     pub fn of(subscription: &Subscription) -> Self {
         let url = Url::parse(&subscription.settings.url).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned();
         Self { subscription: subscription.key(), host }
     }
 
-    /// It has done nothing but fail for the part of the time that `streak` says.
+    /// The endpoint has only failed for the part of the time that the streak's stage
+    /// says.
     pub fn failing(
         &self,
-        streak: Streak,
+        streak: FailureStreak,
         rule: AutoDisable,
-        last: Option<LastAttempt>,
-    ) -> Announcement {
+        last: Option<LastAttemptSummary>,
+    ) -> OperationalEvent {
         let last = last.map(
             |last| json!({ "outcome": outcome(last.outcome), "http_status": last.http_status }),
         );
@@ -148,17 +151,17 @@ impl Endpoint {
             "disable_time": streak.ends(rule).map(time),
             "last_attempt": last,
         });
-        self.announce(NoticeType::EndpointFailing, &id, told)
+        self.announce(OperationalEventType::EndpointFailing, &id, told)
     }
 
-    /// A success has ended a row of failures that was warned about.
-    pub fn recovered(&self, since: Timestamp, now: Timestamp) -> Announcement {
+    /// A success ended a streak that was warned about.
+    pub fn recovered(&self, since: Timestamp, now: Timestamp) -> OperationalEvent {
         let told = json!({ "failing_since": time(since), "recover_time": time(now) });
-        self.announce(NoticeType::EndpointRecovered, &since.as_micros().to_string(), told)
+        self.announce(OperationalEventType::EndpointRecovered, &since.as_micros().to_string(), told)
     }
 
     /// A delivery ended EXHAUSTED.
-    pub fn exhausted(&self, ended: Exhausted<'_>) -> Announcement {
+    pub fn exhausted(&self, ended: ExhaustedDelivery<'_>) -> OperationalEvent {
         let tenant = &self.subscription.tenant;
         let told = json!({
             "delivery": format!("tenants/{tenant}/deliveries/{}", ended.delivery),
@@ -167,20 +170,20 @@ impl Endpoint {
             "attempt_count": ended.attempts,
             "end_reason": ended.reason.map(end_reason),
         });
-        self.announce(NoticeType::DeliveryExhausted, &ended.delivery.to_string(), told)
+        self.announce(OperationalEventType::DeliveryExhausted, &ended.delivery.to_string(), told)
     }
 
-    fn disabled(&self, after: &Subscription, by: By) -> Announcement {
+    fn disabled(&self, after: &Subscription, by: DisabledBy) -> OperationalEvent {
         let told = json!({
             "disable_time": time(after.update_time),
             "by": by,
             "reason": after.status_reason,
         });
         // A subscription is disabled at most once in one revision.
-        self.announce(NoticeType::EndpointDisabled, &after.revision.to_string(), told)
+        self.announce(OperationalEventType::EndpointDisabled, &after.revision.to_string(), told)
     }
 
-    fn rotated(&self, new: &SigningKey, old: Option<&SigningKey>) -> Announcement {
+    fn rotated(&self, new: &SigningKey, old: Option<&SigningKey>) -> OperationalEvent {
         let told = json!({
             "rotate_time": time(new.create_time),
             "key_id": new.id,
@@ -188,10 +191,10 @@ impl Endpoint {
             "old_key_id": old.map(|key| &key.id),
             "old_key_expire_time": old.and_then(|key| key.expire_time).map(time),
         });
-        self.announce(NoticeType::SecretRotated, &new.id, told)
+        self.announce(OperationalEventType::SecretRotated, &new.id, told)
     }
 
-    fn announce(&self, notice: NoticeType, id: &str, told: Value) -> Announcement {
+    fn announce(&self, notice: OperationalEventType, id: &str, told: Value) -> OperationalEvent {
         let mut payload = json!({
             "subscription": self.subscription.to_string(),
             "host": self.host,
@@ -200,7 +203,7 @@ impl Endpoint {
             all.extend(told);
         }
         let name = notice.name();
-        Announcement {
+        OperationalEvent {
             id: format!("{name}/{}/{id}", self.subscription.subscription),
             subscription: self.subscription.clone(),
             event_type: name.to_owned(),
@@ -209,25 +212,26 @@ impl Endpoint {
     }
 }
 
-/// What a change of a subscription is to be told as.
+/// The operational event of a subscription's change, if any.
 pub fn of_change(
     before: &Subscription,
     after: &Subscription,
-    by: By,
-) -> Vec<(NoticeType, Announcement)> {
+    by: DisabledBy,
+) -> Vec<(OperationalEventType, OperationalEvent)> {
     let mut told = Vec::new();
     if after.delete_time.is_some() {
         return told;
     }
-    let endpoint = Endpoint::of(after);
-    if after.status == Status::Disabled && before.status != Status::Disabled {
-        told.push((NoticeType::EndpointDisabled, endpoint.disabled(after, by)));
+    let endpoint = EndpointSummary::of(after);
+    if after.status == SubscriptionStatus::Disabled && before.status != SubscriptionStatus::Disabled
+    {
+        told.push((OperationalEventType::EndpointDisabled, endpoint.disabled(after, by)));
     }
     let known = |id: &str| before.signing_keys.iter().any(|key| key.id == id);
     for new in after.signing_keys.iter().filter(|key| !known(&key.id)) {
         let older = after.signing_keys.iter().rev();
         let old = older.into_iter().find(|key| key.kind == new.kind && key.id != new.id);
-        told.push((NoticeType::SecretRotated, endpoint.rotated(new, old)));
+        told.push((OperationalEventType::SecretRotated, endpoint.rotated(new, old)));
     }
     told
 }

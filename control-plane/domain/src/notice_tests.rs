@@ -7,16 +7,16 @@ use std::time::Duration;
 use super::*;
 use crate::event_type::{CompiledSchema, EventTypeInput, SchemaViolation};
 use crate::event_type_name::validate_event_type;
-use crate::secret::Secret;
-use crate::streak::Stage;
-use crate::subscription::Settings;
+use crate::secret::SigningSecret;
+use crate::streak::WarningStage;
+use crate::subscription::SubscriptionConfig;
 use crate::time::StoppedClock;
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
-const RULE: AutoDisable = AutoDisable { after: Duration::from_secs(600), never: false };
+const SHORT_RULE: AutoDisable = AutoDisable { after: Duration::from_secs(600), never: false };
 
 fn key(id: &str, expire_time: Option<Timestamp>) -> SigningKey {
-    let secret = Secret::new(vec![7; 32]);
+    let secret = SigningSecret::new(vec![7; 32]);
     SigningKey { id: id.into(), kind: KeyKind::Standard, secret, create_time: NOW, expire_time }
 }
 
@@ -24,11 +24,11 @@ fn subscription() -> Subscription {
     Subscription {
         tenant: "acme".parse().unwrap(),
         id: "erp".parse().unwrap(),
-        status: Status::Enabled,
+        status: SubscriptionStatus::Enabled,
         status_reason: String::new(),
-        settings: Settings {
+        settings: SubscriptionConfig {
             url: "https://user-7.example:8443/token/abc?key=secret".into(),
-            ..Settings::default()
+            ..SubscriptionConfig::default()
         },
         signing_keys: vec![key("key-1", None)],
         paused_clock: StoppedClock::default(),
@@ -41,7 +41,7 @@ fn subscription() -> Subscription {
 }
 
 /// A payload, which meets its type's schema and has no field that is not in it.
-fn payload(announcement: &Announcement) -> Value {
+fn payload(announcement: &OperationalEvent) -> Value {
     let text = &announcement.payload;
     assert_eq!(violations(&announcement.event_type, text), [], "{text}");
     assert!(!text.contains("token") && !text.contains("secret"), "{text}");
@@ -67,7 +67,7 @@ fn close(schema: &mut Value) {
 #[test]
 fn every_type_is_in_the_catalogue_with_a_sample_and_no_other() {
     let names: Vec<&str> = built_in().iter().map(|one| one.name.as_str()).collect();
-    let mut known = NoticeType::ALL.map(NoticeType::name);
+    let mut known = OperationalEventType::ALL.map(OperationalEventType::name);
     known.sort_unstable();
     assert_eq!(names, known);
     for one in built_in() {
@@ -81,7 +81,7 @@ fn every_type_is_in_the_catalogue_with_a_sample_and_no_other() {
 
 #[test]
 fn the_types_are_valid_and_reserved() {
-    for notice in NoticeType::ALL {
+    for notice in OperationalEventType::ALL {
         assert_eq!(validate_event_type(notice.name()), Ok(()));
         assert!(is_reserved(notice.name()));
     }
@@ -92,10 +92,10 @@ fn the_types_are_valid_and_reserved() {
 
 #[test]
 fn a_warning_says_since_when_and_until_when() {
-    let endpoint = Endpoint::of(&subscription());
-    let streak = Streak { since: NOW, stage: Stage::Tenth };
-    let last = LastAttempt { outcome: Outcome::HttpStatus, http_status: Some(503) };
-    let told = endpoint.failing(streak, RULE, Some(last));
+    let endpoint = EndpointSummary::of(&subscription());
+    let streak = FailureStreak { since: NOW, stage: WarningStage::Tenth };
+    let last = LastAttemptSummary { outcome: Outcome::HttpStatus, http_status: Some(503) };
+    let told = endpoint.failing(streak, SHORT_RULE, Some(last));
     assert_eq!(told.event_type, "postrider.endpoint.failing");
     let wanted = json!({
         "subscription": "tenants/acme/subscriptions/erp",
@@ -106,39 +106,39 @@ fn a_warning_says_since_when_and_until_when() {
         "last_attempt": { "outcome": "HTTP_STATUS", "http_status": 503 },
     });
     assert_eq!(payload(&told), wanted);
-    let half = Streak { stage: Stage::Half, ..streak };
-    let never = AutoDisable { never: true, ..RULE };
+    let half = FailureStreak { stage: WarningStage::Half, ..streak };
+    let never = AutoDisable { never: true, ..SHORT_RULE };
     let later = endpoint.failing(half, never, None);
     assert_ne!(later.id, told.id);
     assert_eq!(payload(&later)["disable_time"], Value::Null);
-    assert_eq!(endpoint.failing(streak, RULE, Some(last)), told, "one occurrence, one id");
+    assert_eq!(endpoint.failing(streak, SHORT_RULE, Some(last)), told, "one occurrence, one id");
 }
 
 #[test]
 fn a_change_is_told_by_what_it_did() {
     let before = subscription();
-    assert_eq!(of_change(&before, &before, By::Caller), []);
+    assert_eq!(of_change(&before, &before, DisabledBy::Caller), []);
     let mut after = before.clone();
-    after.set_status(Status::Disabled, "GONE: why", NOW);
+    after.set_status(SubscriptionStatus::Disabled, "GONE: why", NOW);
     after.revision = 4;
-    let told = of_change(&before, &after, By::System);
+    let told = of_change(&before, &after, DisabledBy::System);
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].0, NoticeType::EndpointDisabled);
+    assert_eq!(told[0].0, OperationalEventType::EndpointDisabled);
     let said = payload(&told[0].1);
     assert_eq!((&said["by"], &said["reason"]), (&json!("SYSTEM"), &json!("GONE: why")));
-    assert_eq!(of_change(&after, &after, By::Caller), [], "it was disabled already");
+    assert_eq!(of_change(&after, &after, DisabledBy::Caller), [], "it was disabled already");
 
     let mut after = before.clone();
     let end = NOW + Duration::from_secs(60);
     after.signing_keys = vec![key("key-1", Some(end)), key("key-2", None)];
-    let told = of_change(&before, &after, By::Caller);
+    let told = of_change(&before, &after, DisabledBy::Caller);
     assert_eq!(told.len(), 1);
     let said = payload(&told[0].1);
     assert_eq!(said["key_id"], "key-2");
     assert_eq!(said["old_key_id"], "key-1");
     assert_eq!(said["old_key_expire_time"], "2023-11-14T22:14:20Z");
     after.delete_time = Some(NOW);
-    assert_eq!(of_change(&before, &after, By::Caller), []);
+    assert_eq!(of_change(&before, &after, DisabledBy::Caller), []);
 }
 
 #[test]
@@ -166,10 +166,13 @@ fn nothing_is_told_of_tests_and_of_notices_themselves() {
         filter_failed: false,
     };
     let reason = Some(EndReason::AttemptsExhausted);
-    assert!(Exhausted::of(&delivery("payment.completed", true), reason).is_none());
-    assert!(Exhausted::of(&delivery("postrider.delivery.exhausted", false), reason).is_none());
+    assert!(ExhaustedDelivery::of(&delivery("payment.completed", true), reason).is_none());
+    assert!(
+        ExhaustedDelivery::of(&delivery("postrider.delivery.exhausted", false), reason).is_none()
+    );
     let ended = delivery("payment.completed", false);
-    let told = Endpoint::of(&subscription()).exhausted(Exhausted::of(&ended, reason).unwrap());
+    let told = EndpointSummary::of(&subscription())
+        .exhausted(ExhaustedDelivery::of(&ended, reason).unwrap());
     let said = payload(&told);
     assert_eq!(said["attempt_count"], 4);
     assert_eq!(said["end_reason"], "ATTEMPTS_EXHAUSTED");

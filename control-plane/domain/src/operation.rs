@@ -1,9 +1,9 @@
-//! Work that takes longer than a call: replays and backfills.
+//! Replays and backfills.
 //!
-//! Fed by `api` with what a caller asks for, and by `flow::operations` with rows
-//! of history; feeds the latter which of them get a new delivery, how many at
-//! once, and when to go on. Guarantees that where an operation stands is told by
-//! one id, its cursor: everything up to it has been looked at, and nothing after.
+//! Fed by `api` with what a caller asks for, and by `flow::operations` with rows of
+//! history; feeds the latter which rows get a new delivery, how many at once, and when
+//! to continue. Guarantees that one id, the cursor, describes an operation's progress:
+//! everything up to it was looked at, and nothing after it.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::event::Event;
 use crate::event_type_name::EventTypePattern;
 use crate::filter::matches;
 use crate::ids::{DeliveryId, OperationId, Shard, SubscriptionId, TenantId};
-use crate::subscription::Settings;
+use crate::subscription::SubscriptionConfig;
 use crate::time::Timestamp;
 
-/// Most deliveries of one step: what one transaction inserts.
-const MAX_STEP: u32 = 500;
+/// Most deliveries of one step, which one transaction inserts.
+const MAX_STEP_DELIVERIES: u32 = 500;
 /// Steps in a second, so that what a receiver sees is even.
 const STEPS_PER_SECOND: u32 = 10;
 
@@ -48,10 +48,10 @@ pub struct Operation {
     pub tenant: TenantId,
     pub id: OperationId,
     pub shard: Shard,
-    pub task: Task,
+    pub task: OperationTask,
     pub state: OperationState,
     pub failure: Option<OperationFailure>,
-    /// The last id that was looked at, of a delivery or an event.
+    /// The last delivery or event id that was looked at.
     pub cursor: Option<Uuid>,
     /// Rows looked at.
     pub examined: u64,
@@ -62,7 +62,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// What was created before this moment has been looked at.
+    /// Everything created before this time has been looked at.
     pub fn progress_time(&self) -> Timestamp {
         let window = self.task.window();
         match (self.state, self.cursor) {
@@ -76,13 +76,13 @@ impl Operation {
 /// What an operation is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Task {
+pub enum OperationTask {
     Replay(Replay),
     Backfill(Backfill),
 }
 
-impl Task {
-    pub const fn window(&self) -> Window {
+impl OperationTask {
+    pub const fn window(&self) -> TimeWindow {
         match self {
             Self::Replay(replay) => replay.window,
             Self::Backfill(backfill) => backfill.window,
@@ -98,21 +98,20 @@ impl Task {
 
     /// Most deliveries that one step may make.
     pub fn step_limit(&self) -> usize {
-        let limit = self.per_second().div_ceil(STEPS_PER_SECOND).clamp(1, MAX_STEP);
+        let limit = self.per_second().div_ceil(STEPS_PER_SECOND).clamp(1, MAX_STEP_DELIVERIES);
         usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
-    /// How long after the beginning of a step that made so many deliveries the
-    /// next one may begin.
+    /// The pause after the beginning of a step that made this many deliveries.
     pub fn pause_after(&self, made: u64) -> Duration {
         let per_second = u64::from(self.per_second().max(1));
         Duration::from_micros(made.saturating_mul(1_000_000).div_ceil(per_second))
     }
 }
 
-/// A span of creation times: `from <= t < until`.
+/// A range of creation times: `from <= t < until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
+pub struct TimeWindow {
     pub from: Timestamp,
     pub until: Timestamp,
 }
@@ -120,7 +119,7 @@ pub struct Window {
 /// Sends ended deliveries again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
-    pub window: Window,
+    pub window: TimeWindow,
     pub per_second: u32,
     /// `None`: of all.
     pub subscription: Option<SubscriptionId>,
@@ -131,8 +130,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Whether a delivery is to be sent again. Tests never are: they were for the
-    /// eyes of whoever made them.
+    /// Whether a delivery is sent again. Tests never are.
     pub fn wants(&self, ended: &Delivery) -> bool {
         let subscription = &ended.subscription.subscription;
         let types = &self.event_types;
@@ -146,36 +144,36 @@ impl Replay {
 /// Sends events of the past to a subscription that did not match them then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backfill {
-    pub window: Window,
+    pub window: TimeWindow,
     pub per_second: u32,
     pub subscription: SubscriptionId,
 }
 
-/// A subscription as it is now wants an event of the past.
+/// The subscription, as it is now, wants a past event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Its content filter failed on the event, which lets the event through.
+pub struct BackfillMatch {
+    /// Its content filter failed on the event, which delivers.
     pub filter_failed: bool,
 }
 
-/// Whether a subscription as it is now gets an event of the past. `filter` is its
-/// content filter, compiled.
+/// Whether a subscription, as it is now, gets a past event. `filter` is its compiled
+/// content filter.
 pub fn wants_event(
-    settings: &Settings,
+    settings: &SubscriptionConfig,
     filter: Option<&ContentFilter>,
     event: &Event,
-) -> Option<Wanted> {
+) -> Option<BackfillMatch> {
     let account = event.account.as_deref();
     if event.test || !matches(settings, &event.event_type, account) {
         return None;
     }
-    let Some(filter) = filter else { return Some(Wanted { filter_failed: false }) };
+    let Some(filter) = filter else { return Some(BackfillMatch { filter_failed: false }) };
     let attributes = &event.attributes;
     let input = FilterInput::new(&event.event_type, account, attributes, &event.payload);
     match filter.evaluate(&input) {
-        Ok(true) => Some(Wanted { filter_failed: false }),
+        Ok(true) => Some(BackfillMatch { filter_failed: false }),
         Ok(false) => None,
-        Err(_) => Some(Wanted { filter_failed: true }),
+        Err(_) => Some(BackfillMatch { filter_failed: true }),
     }
 }
 
@@ -211,9 +209,9 @@ mod state_codes {
 mod tests {
     use super::*;
 
-    fn replay(per_second: u32) -> Task {
-        let window = Window { from: Timestamp::default(), until: Timestamp::MAX };
-        Task::Replay(Replay {
+    fn replay(per_second: u32) -> OperationTask {
+        let window = TimeWindow { from: Timestamp::default(), until: Timestamp::MAX };
+        OperationTask::Replay(Replay {
             window,
             per_second,
             subscription: None,
@@ -227,7 +225,7 @@ mod tests {
         for per_second in [1, 7, 10, 99, 100, 10_000] {
             let task = replay(per_second);
             let step = u64::try_from(task.step_limit()).unwrap();
-            assert!((1..=u64::from(MAX_STEP)).contains(&step), "{per_second}");
+            assert!((1..=u64::from(MAX_STEP_DELIVERIES)).contains(&step), "{per_second}");
             let pause = task.pause_after(step).as_secs_f64();
             let rate = f64::from(u32::try_from(step).unwrap()) / pause;
             assert!(rate <= f64::from(per_second) + 1e-6, "{per_second}: {rate}");
@@ -255,11 +253,14 @@ mod tests {
             matched: 0,
             test: false,
         };
-        let settings =
-            Settings { event_types: vec!["payment.*".parse().unwrap()], ..Settings::default() };
-        let wanted = |filter_failed| Some(Wanted { filter_failed });
+        let settings = SubscriptionConfig {
+            event_types: vec!["payment.*".parse().unwrap()],
+            ..SubscriptionConfig::default()
+        };
+        let wanted = |filter_failed| Some(BackfillMatch { filter_failed });
         assert_eq!(wants_event(&settings, None, &event), wanted(false));
-        let other = Settings { accounts: ["other".to_owned()].into(), ..settings.clone() };
+        let other =
+            SubscriptionConfig { accounts: ["other".to_owned()].into(), ..settings.clone() };
         assert_eq!(wants_event(&other, None, &event), None);
         let test = Event { test: true, ..event.clone() };
         assert_eq!(wants_event(&settings, None, &test), None);
@@ -276,12 +277,12 @@ mod tests {
 
     #[test]
     fn a_task_round_trips_through_its_column() {
-        let window = Window { from: Timestamp::default(), until: Timestamp::from_micros(7) };
+        let window = TimeWindow { from: Timestamp::default(), until: Timestamp::from_micros(7) };
         let subscription = "erp".parse().unwrap();
-        let backfill = Task::Backfill(Backfill { window, per_second: 3, subscription });
+        let backfill = OperationTask::Backfill(Backfill { window, per_second: 3, subscription });
         for task in [replay(5), backfill] {
             let json = serde_json::to_string(&task).unwrap();
-            assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task, "{json}");
+            assert_eq!(serde_json::from_str::<OperationTask>(&json).unwrap(), task, "{json}");
         }
     }
 }

@@ -1,27 +1,26 @@
-//! How many requests a second may be started: one subscription's limit.
+//! A subscription's rate limit.
 //!
-//! Fed by the scheduler, which asks before each attempt; feeds it a yes, or the
-//! moment to ask again. Guarantees that no second, wherever it begins, has more
-//! starts than the limit, over changes of the owner and of the limit too.
+//! Fed by the scheduler, which asks before each attempt; feeds it yes, or when to ask
+//! again. Guarantees that no second, wherever it begins, has more starts than the
+//! limit, even when the owner or the limit changes.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// How late the scheduler may come to a start and still make up for it. Timers
-/// tick in milliseconds: without this, a limit of 500/s would reach half of it.
-const CATCH_UP: Duration = Duration::from_millis(10);
+/// How late a start may be and still keep its place in the schedule. Timers tick in
+/// milliseconds; without this a limit of 500/s would reach half of it.
+const MAX_CATCH_UP: Duration = Duration::from_millis(10);
 
-/// How much the way to the receiver may vary from one request to the next
-/// (stream, connection, handshake) before the receiver sees more than the limit
-/// in one of its own seconds.
-const TRANSIT: Duration = Duration::from_millis(40);
+/// How much the time to the receiver may vary between requests before it counts more
+/// than the limit in one of its own seconds.
+const TRANSIT_VARIATION: Duration = Duration::from_millis(40);
 
 /// A limit that is spread evenly: no bursts, so nothing is saved up while idle.
 ///
 /// `limit` starts take up a second plus the two allowances above, and a start
-/// may come at most `CATCH_UP` before an even schedule would have it. So any
-/// `limit + 1` starts span more than a second and `TRANSIT`; the price is that
+/// may come at most `MAX_CATCH_UP` before an even schedule would have it. So any
+/// `limit + 1` starts span more than a second and `TRANSIT_VARIATION`; the price is that
 /// the limit is approached to 95 %.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
@@ -30,10 +29,10 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Begins as if a start had just been made: an owner before, or the limit
-    /// before, may have made one.
+    /// Starts as if a request had just begun: an earlier owner, or the earlier limit,
+    /// may have begun one.
     pub fn new(per_second: u32, now: Timestamp) -> Self {
-        let second = Duration::from_secs(1) + CATCH_UP + TRANSIT;
+        let second = Duration::from_secs(1) + MAX_CATCH_UP + TRANSIT_VARIATION;
         let micros = second.as_micros().div_ceil(u128::from(per_second.max(1)));
         let spacing = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
         Self { spacing, next: now + spacing }
@@ -44,7 +43,7 @@ impl TokenBucket {
         if now < self.next {
             return Err(self.next);
         }
-        self.next = self.next.max(now - CATCH_UP) + self.spacing;
+        self.next = self.next.max(now - MAX_CATCH_UP) + self.spacing;
         Ok(())
     }
 }

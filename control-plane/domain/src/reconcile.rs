@@ -1,35 +1,35 @@
-//! What became of an event for each subscription, and counts that add up.
+//! The state of an event's delivery to each subscription, and counts that add up.
 //!
-//! Fed by `api` with the deliveries of one event after the other; feeds it rows
-//! and, at the end, a summary. Guarantees that every delivery given is in exactly
-//! one row, and that the summary is the sum of the rows.
+//! Fed by `api` with the deliveries of one event after the other; feeds it rows and a
+//! summary. Guarantees that every delivery is in exactly one row, and that the summary
+//! is the sum of the rows.
 
 use std::collections::BTreeMap;
 
-use crate::delivery::{Delivery, DeliveryState, Standing};
+use crate::delivery::{Delivery, DeliveryState, DeliveryStatus};
 use crate::ids::{DeliveryId, SubscriptionKey};
 
-/// One event for one subscription.
+/// The deliveries of one event to one subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
+pub struct ReconciledPair {
     pub subscription: SubscriptionKey,
     /// The first delivery of the pair.
     pub delivery: DeliveryId,
-    /// SUCCEEDED when any delivery of the pair has succeeded, otherwise where the
-    /// latest one stands.
-    pub standing: Standing,
+    /// SUCCEEDED if any delivery of the pair has succeeded, otherwise the latest one's
+    /// state.
+    pub standing: DeliveryStatus,
     /// The first number that a delivery of the pair was given.
     pub sequence: Option<i64>,
     pub deliveries: u32,
 }
 
-/// Puts the deliveries of one event together, in the order of their subscriptions.
-pub fn pairs(deliveries: &[Delivery]) -> Vec<Pair> {
+/// Groups an event's deliveries by subscription.
+pub fn pairs(deliveries: &[Delivery]) -> Vec<ReconciledPair> {
     let mut sorted: Vec<&Delivery> = deliveries.iter().collect();
     sorted.sort_unstable_by_key(|delivery| delivery.id);
-    let mut pairs: BTreeMap<&SubscriptionKey, Pair> = BTreeMap::new();
+    let mut pairs: BTreeMap<&SubscriptionKey, ReconciledPair> = BTreeMap::new();
     for delivery in sorted {
-        let pair = pairs.entry(&delivery.subscription).or_insert_with(|| Pair {
+        let pair = pairs.entry(&delivery.subscription).or_insert_with(|| ReconciledPair {
             subscription: delivery.subscription.clone(),
             delivery: delivery.id,
             standing: delivery.standing(),
@@ -47,18 +47,18 @@ pub fn pairs(deliveries: &[Delivery]) -> Vec<Pair> {
 
 /// The counts of a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct ReconciliationCounts {
     pub events: u64,
     /// Of these, those that matched nothing.
     pub unmatched: u64,
     pub pairs: u64,
-    /// Where the pairs stand.
+    /// Pairs by state.
     pub by_state: BTreeMap<DeliveryState, u32>,
 }
 
-impl Summary {
+impl ReconciliationCounts {
     /// Counts an event and its rows.
-    pub fn add(&mut self, pairs: &[Pair]) {
+    pub fn add(&mut self, pairs: &[ReconciledPair]) {
         self.events += 1;
         self.unmatched += u64::from(pairs.is_empty());
         for pair in pairs {
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(shown, [("a", Succeeded, Some(1), 2), ("b", Waiting, Some(4), 2)]);
         assert_eq!(found[1].delivery, deliveries[1].id);
 
-        let mut summary = Summary::default();
+        let mut summary = ReconciliationCounts::default();
         summary.add(&found);
         summary.add(&[]);
         assert_eq!((summary.events, summary.unmatched, summary.pairs), (2, 1, 2));

@@ -4,7 +4,7 @@
 //! the receiver said in Retry-After, and a random number; feeds
 //! [`crate::delivery::conclude`] the delay. Guarantees that every policy ends:
 //! the attempts are counted, each delay is bounded, what a receiver asks for
-//! included, and so is the age of a delivery (rule 11).
+//! included, and so is the age of a delivery (invariant `every-delivery-ends`).
 
 use std::time::Duration;
 
@@ -30,37 +30,37 @@ pub const DEFAULT_JITTER_PERCENT: u8 = 10;
 pub const MIN_AGE: Duration = Duration::from_secs(1);
 /// How long a delivery may be tried at most, whatever its policy.
 pub const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// What a deadline allows above the timetable: for attempts' own time, and for
-/// waiting one's turn.
+/// Added to the timetable's length to get the deadline: for the attempts themselves and
+/// for waiting in queues.
 pub const DEADLINE_GRACE: Duration = Duration::from_secs(3600);
 
 /// The longest wait that a policy may grant to a receiver who asks for one.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// What a policy grants that says nothing: enough for a receiver's maintenance, and
-/// little beside what a mistake of his may ask for.
+/// The default: enough for a receiver's maintenance, and not much if a receiver asks by
+/// mistake.
 pub const DEFAULT_MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-const MINUTE: u64 = 60;
-const HOUR: u64 = 60 * MINUTE;
+const MINUTE_SECONDS: u64 = 60;
+const HOUR_SECONDS: u64 = 60 * MINUTE_SECONDS;
 
 /// What Standard Webhooks recommends, after an attempt made at once.
-const STANDARD: [Duration; 9] = [
+const STANDARD_DELAYS: [Duration; 9] = [
     Duration::from_secs(5),
-    Duration::from_secs(5 * MINUTE),
-    Duration::from_secs(30 * MINUTE),
-    Duration::from_secs(2 * HOUR),
-    Duration::from_secs(5 * HOUR),
-    Duration::from_secs(10 * HOUR),
-    Duration::from_secs(14 * HOUR),
-    Duration::from_secs(20 * HOUR),
-    Duration::from_secs(24 * HOUR),
+    Duration::from_secs(5 * MINUTE_SECONDS),
+    Duration::from_secs(30 * MINUTE_SECONDS),
+    Duration::from_secs(2 * HOUR_SECONDS),
+    Duration::from_secs(5 * HOUR_SECONDS),
+    Duration::from_secs(10 * HOUR_SECONDS),
+    Duration::from_secs(14 * HOUR_SECONDS),
+    Duration::from_secs(20 * HOUR_SECONDS),
+    Duration::from_secs(24 * HOUR_SECONDS),
 ];
 
 /// The delays between attempts, before jitter. The first attempt is always made
 /// at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Timetable {
+pub enum RetryTimetable {
     /// Ten attempts over three days.
     #[default]
     Standard,
@@ -77,13 +77,13 @@ pub enum Timetable {
     },
 }
 
-impl Timetable {
+impl RetryTimetable {
     /// How many attempts there are, the first one included.
     pub fn attempts(&self) -> u32 {
         let listed =
             |delays: &[Duration]| u32::try_from(delays.len()).unwrap_or(u32::MAX).saturating_add(1);
         let attempts = match self {
-            Self::Standard => listed(&STANDARD),
+            Self::Standard => listed(&STANDARD_DELAYS),
             Self::List(delays) => listed(delays),
             Self::Linear { max_attempts, .. } | Self::Exponential { max_attempts, .. } => {
                 *max_attempts
@@ -95,7 +95,7 @@ impl Timetable {
     fn delay(&self, retry: u32) -> Option<Duration> {
         let place = usize::try_from(retry.checked_sub(1)?).ok()?;
         match self {
-            Self::Standard => STANDARD.get(place).copied(),
+            Self::Standard => STANDARD_DELAYS.get(place).copied(),
             Self::List(delays) => delays.get(place).copied(),
             Self::Linear { initial, increment, .. } => {
                 Some(initial.saturating_add(increment.saturating_mul(retry - 1)))
@@ -120,26 +120,26 @@ fn grown(initial: Duration, percent: u32, max: Duration, times: u32) -> Duration
 /// How a subscription wants failed deliveries to be tried again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    pub timetable: Timetable,
+    pub timetable: RetryTimetable,
     /// By how much at most a delay is shortened or lengthened at random.
     pub jitter_percent: u8,
     /// How long after its event's commit a delivery may still be tried.
     pub max_age: Option<Duration>,
-    /// How long a receiver is left alone at most when he asks for it in Retry-After.
+    /// The longest wait that is granted to a receiver's Retry-After.
     pub max_retry_after: Option<Duration>,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        let timetable = Timetable::Standard;
+        let timetable = RetryTimetable::Standard;
         let jitter_percent = DEFAULT_JITTER_PERCENT;
         Self { timetable, jitter_percent, max_age: None, max_retry_after: None }
     }
 }
 
 impl RetryPolicy {
-    /// The delay, before jitter, after so many counted failures; `None` when
-    /// there is no attempt left.
+    /// The delay, before jitter, after this many counted failures; `None` if no attempt
+    /// is left.
     pub fn delay_after(&self, failures: u32) -> Option<Duration> {
         match failures {
             0 => Some(Duration::ZERO),
@@ -158,12 +158,12 @@ impl RetryPolicy {
         Some(Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay))
     }
 
-    /// How long a receiver who asks for `wish` in Retry-After is left alone.
+    /// The granted part of a wait that a receiver asked for.
     pub fn granted(&self, wish: Duration) -> Duration {
         wish.min(self.max_retry_after.unwrap_or(DEFAULT_MAX_RETRY_AFTER))
     }
 
-    /// The longest delay, with jitter, after each number of counted failures from 0 on
+    /// The longest delay with jitter after each number of counted failures, from 0,
     /// that leaves an attempt.
     pub fn longest_delays(&self) -> Vec<Duration> {
         let longest =
@@ -181,7 +181,7 @@ impl RetryPolicy {
     }
 
     /// How long after its commit a delivery expires, in time that counts
-    /// (rule 11).
+    /// (invariant `every-delivery-ends`).
     pub fn deadline_span(&self) -> Duration {
         self.max_age.unwrap_or_else(|| {
             let longest = self.total().saturating_mul(100 + u32::from(self.jitter_percent)) / 100;
@@ -189,10 +189,10 @@ impl RetryPolicy {
         })
     }
 
-    /// Checks what a caller chose; gives each field that is out of bounds, by
-    /// its path in the API, with what is allowed.
+    /// Validates a caller's policy. Returns each invalid field by its path in the API,
+    /// with what is allowed.
     pub fn validate(&self) -> Result<(), Vec<(String, String)>> {
-        let mut wrong = Violations::default();
+        let mut wrong = PolicyViolations::default();
         self.timetable.validate(&mut wrong);
         if self.jitter_percent > MAX_JITTER_PERCENT {
             wrong.add("jitter_percent", format!("must be at most {MAX_JITTER_PERCENT}"));
@@ -216,9 +216,9 @@ impl RetryPolicy {
 }
 
 #[derive(Default)]
-struct Violations(Vec<(String, String)>);
+struct PolicyViolations(Vec<(String, String)>);
 
-impl Violations {
+impl PolicyViolations {
     fn add(&mut self, path: impl Into<String>, description: String) {
         self.0.push((path.into(), description));
     }
@@ -236,8 +236,8 @@ impl Violations {
     }
 }
 
-impl Timetable {
-    fn validate(&self, wrong: &mut Violations) {
+impl RetryTimetable {
+    fn validate(&self, wrong: &mut PolicyViolations) {
         match self {
             Self::Standard => {}
             Self::List(delays) => {
@@ -277,20 +277,20 @@ impl Timetable {
 }
 
 /// The three forms of an HTTP-date (RFC 9110, 5.6.7), which all mean UTC.
-const HTTP_DATES: [&str; 3] =
+const HTTP_DATE_FORMATS: [&str; 3] =
     ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
 /// Longer than any form of the field, so that a hostile one costs nothing.
 const MAX_RETRY_AFTER_BYTES: usize = 64;
 
-/// A number of seconds as large as this (it would be 32 years) is a time since the Unix
-/// epoch; one as large as the other is such a time in milliseconds.
+/// A number of seconds from here on (32 years) is a Unix time in seconds, and from the
+/// second constant on one in milliseconds.
 const EPOCH_SECONDS: u64 = 1_000_000_000;
 const EPOCH_MILLISECONDS: u64 = 1_000_000_000_000;
 
-/// How long a Retry-After field (RFC 9110, 10.2.3) asks to wait; `None` when it makes
-/// no sense. A time in it is the receiver's: how far it is off is told by the response's
-/// own Date, `date`, where that is one, and by our clock otherwise.
+/// The wait that a Retry-After field asks for (RFC 9110, 10.2.3); `None` if it is
+/// invalid. A time in it is compared with the response's Date header or, without one,
+/// with our clock.
 pub fn parse_retry_after(value: &[u8], date: Option<&[u8]>, now: Timestamp) -> Option<Duration> {
     let value = value.trim_ascii();
     if value.is_empty() || value.len() > MAX_RETRY_AFTER_BYTES {
@@ -316,7 +316,7 @@ fn parse_http_date(value: &[u8]) -> Option<Timestamp> {
     if value.len() > MAX_RETRY_AFTER_BYTES {
         return None;
     }
-    let date = HTTP_DATES
+    let date = HTTP_DATE_FORMATS
         .iter()
         .find_map(|form| BrokenDownTime::parse(form, value).ok()?.to_datetime().ok())?;
     // [`jiff::Timestamp`] ends a day before the year 9999 does.

@@ -22,11 +22,11 @@ pub const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// Raw key material.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct Secret(Vec<u8>);
+pub struct SigningSecret(Vec<u8>);
 
 /// Why a secret was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SecretError {
+pub enum SigningSecretError {
     #[error("must begin with \"whsec_\"")]
     Prefix,
     #[error("must be base64 after \"whsec_\"")]
@@ -39,7 +39,7 @@ pub enum SecretError {
     PrivateKey,
 }
 
-impl Secret {
+impl SigningSecret {
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -49,35 +49,38 @@ impl Secret {
     }
 
     /// Reads `whsec_<base64 of 24 to 64 bytes>`.
-    pub fn parse_standard_webhooks(text: &str) -> Result<Self, SecretError> {
-        let encoded = text.strip_prefix(STANDARD_WEBHOOKS_PREFIX).ok_or(SecretError::Prefix)?;
-        let mut bytes = STANDARD.decode(encoded).map_err(|_| SecretError::Base64)?;
+    pub fn parse_standard_webhooks(text: &str) -> Result<Self, SigningSecretError> {
+        let encoded =
+            text.strip_prefix(STANDARD_WEBHOOKS_PREFIX).ok_or(SigningSecretError::Prefix)?;
+        let mut bytes = STANDARD.decode(encoded).map_err(|_| SigningSecretError::Base64)?;
         if !SECRET_BYTES.contains(&bytes.len()) {
             bytes.zeroize();
-            return Err(SecretError::Length);
+            return Err(SigningSecretError::Length);
         }
         Ok(Self(bytes))
     }
 
     /// Reads a text of the customer's own, which is used as it is written.
-    pub fn parse_text(text: &str) -> Result<Self, SecretError> {
+    pub fn parse_text(text: &str) -> Result<Self, SigningSecretError> {
         let visible = |byte: u8| byte.is_ascii_graphic();
         if text.is_empty() || text.len() > MAX_TEXT_BYTES || !text.bytes().all(visible) {
-            return Err(SecretError::Text);
+            return Err(SigningSecretError::Text);
         }
         Ok(Self(text.as_bytes().to_vec()))
     }
 
     /// Reads `whsk_<base64>` of an ed25519 seed, or of the seed followed by the
     /// public key that belongs to it; keeps the seed.
-    pub fn parse_private_key(text: &str) -> Result<Self, SecretError> {
-        let encoded = text.strip_prefix(PRIVATE_KEY_PREFIX).ok_or(SecretError::PrivateKey)?;
-        let bytes = STANDARD.decode(encoded).map_err(|_| SecretError::PrivateKey)?;
+    pub fn parse_private_key(text: &str) -> Result<Self, SigningSecretError> {
+        let encoded =
+            text.strip_prefix(PRIVATE_KEY_PREFIX).ok_or(SigningSecretError::PrivateKey)?;
+        let bytes = STANDARD.decode(encoded).map_err(|_| SigningSecretError::PrivateKey)?;
         let bytes = Zeroizing::new(bytes);
-        let (seed, public) = bytes.split_at_checked(KEY_BYTES).ok_or(SecretError::PrivateKey)?;
+        let (seed, public) =
+            bytes.split_at_checked(KEY_BYTES).ok_or(SigningSecretError::PrivateKey)?;
         let secret = Self(seed.to_vec());
         let belongs = public.is_empty() || secret.public_key().is_some_and(|key| key == public);
-        if belongs { Ok(secret) } else { Err(SecretError::PrivateKey) }
+        if belongs { Ok(secret) } else { Err(SigningSecretError::PrivateKey) }
     }
 
     /// The public key of an ed25519 seed; `None` when it is none.
@@ -107,19 +110,19 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
+        f.write_str("SigningSecret(…)")
     }
 }
 
-impl Serialize for Secret {
+impl Serialize for SigningSecret {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&Zeroizing::new(STANDARD.encode(&self.0)))
     }
 }
 
-impl<'de> Deserialize<'de> for Secret {
+impl<'de> Deserialize<'de> for SigningSecret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let encoded = Zeroizing::new(String::deserialize(deserializer)?);
         STANDARD.decode(encoded.as_bytes()).map(Self).map_err(serde::de::Error::custom)
@@ -133,13 +136,16 @@ mod tests {
 
     #[test]
     fn standard_webhooks_form_round_trips_and_is_bounded() {
-        let secret = Secret::new(vec![7; 32]);
+        let secret = SigningSecret::new(vec![7; 32]);
         let text = secret.to_standard_webhooks();
-        assert_eq!(Secret::parse_standard_webhooks(&text).unwrap(), secret);
-        assert_eq!(Secret::parse_standard_webhooks("x"), Err(SecretError::Prefix));
-        assert_eq!(Secret::parse_standard_webhooks("whsec_!"), Err(SecretError::Base64));
-        let short = Secret::new(vec![7; 23]).to_standard_webhooks();
-        assert_eq!(Secret::parse_standard_webhooks(&short), Err(SecretError::Length));
+        assert_eq!(SigningSecret::parse_standard_webhooks(&text).unwrap(), secret);
+        assert_eq!(SigningSecret::parse_standard_webhooks("x"), Err(SigningSecretError::Prefix));
+        assert_eq!(
+            SigningSecret::parse_standard_webhooks("whsec_!"),
+            Err(SigningSecretError::Base64)
+        );
+        let short = SigningSecret::new(vec![7; 23]).to_standard_webhooks();
+        assert_eq!(SigningSecret::parse_standard_webhooks(&short), Err(SigningSecretError::Length));
     }
 
     /// RFC 8032, section 7.1, test 1.
@@ -152,27 +158,31 @@ mod tests {
         let seed = hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
         let public = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         let alone = format!("whsk_{}", STANDARD.encode(&seed));
-        let secret = Secret::parse_private_key(&alone).unwrap();
+        let secret = SigningSecret::parse_private_key(&alone).unwrap();
         assert_eq!(*secret.to_private_key(), alone);
         assert_eq!(secret.to_public_key().unwrap(), format!("whpk_{}", STANDARD.encode(&public)));
         let both = format!("whsk_{}", STANDARD.encode([seed.clone(), public].concat()));
-        assert_eq!(Secret::parse_private_key(&both).unwrap(), secret);
+        assert_eq!(SigningSecret::parse_private_key(&both).unwrap(), secret);
         let other = format!("whsk_{}", STANDARD.encode([seed.clone(), seed].concat()));
         for bad in [other.as_str(), "whsk_", "whsk_AAAA", "whsec_AAAA", ""] {
-            assert_eq!(Secret::parse_private_key(bad), Err(SecretError::PrivateKey), "{bad}");
+            assert_eq!(
+                SigningSecret::parse_private_key(bad),
+                Err(SigningSecretError::PrivateKey),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn a_text_is_kept_as_it_is() {
-        assert_eq!(*Secret::parse_text("it's-mine").unwrap().to_text(), "it's-mine");
+        assert_eq!(*SigningSecret::parse_text("it's-mine").unwrap().to_text(), "it's-mine");
         for bad in ["", "a b", "é", &"x".repeat(257)] {
-            assert_eq!(Secret::parse_text(bad), Err(SecretError::Text));
+            assert_eq!(SigningSecret::parse_text(bad), Err(SigningSecretError::Text));
         }
     }
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", Secret::new(b"hunter2".to_vec())), "Secret(…)");
+        assert_eq!(format!("{:?}", SigningSecret::new(b"hunter2".to_vec())), "SigningSecret(…)");
     }
 }

@@ -1,15 +1,15 @@
-//! How a subscription's webhooks are signed, and with what.
+//! Signature schemes and signing keys.
 //!
-//! Fed by `api` with what a customer chose; feeds `agents`, which tells the
-//! agent the bytes to sign with. Guarantees that a scheme only ever gets keys of
-//! its own kind, and that a secret is read in the form in which it was shown.
+//! Fed by `api` with a customer's choice; feeds `agents`, which sends agents the bytes
+//! to sign with. Guarantees that a scheme only gets keys of its own kind, and that a
+//! secret is parsed in the form in which it was shown.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::secret::{Secret, SecretError};
+use crate::secret::{SigningSecret, SigningSecretError};
 use crate::time::Timestamp;
 
 /// What a key is made of.
@@ -33,7 +33,7 @@ pub struct SigningKey {
     pub id: String,
     #[serde(default)]
     pub kind: KeyKind,
-    pub secret: Secret,
+    pub secret: SigningSecret,
     pub create_time: Timestamp,
     /// When it stops signing; `None` for the newest key of its kind.
     pub expire_time: Option<Timestamp>,
@@ -41,19 +41,19 @@ pub struct SigningKey {
 
 impl KeyKind {
     /// Reads a secret in the form that its kind has.
-    pub fn parse(self, text: &str) -> Result<Secret, SecretError> {
+    pub fn parse(self, text: &str) -> Result<SigningSecret, SigningSecretError> {
         match self {
-            Self::Standard => Secret::parse_standard_webhooks(text),
-            Self::Text => Secret::parse_text(text),
-            Self::Ed25519 => Secret::parse_private_key(text),
+            Self::Standard => SigningSecret::parse_standard_webhooks(text),
+            Self::Text => SigningSecret::parse_text(text),
+            Self::Ed25519 => SigningSecret::parse_private_key(text),
         }
     }
 
     /// Makes a secret out of random bytes.
-    pub fn secret(self, random: [u8; 32]) -> Secret {
+    pub fn secret(self, random: [u8; 32]) -> SigningSecret {
         match self {
-            Self::Standard | Self::Ed25519 => Secret::new(random.to_vec()),
-            Self::Text => Secret::new(URL_SAFE_NO_PAD.encode(random).into_bytes()),
+            Self::Standard | Self::Ed25519 => SigningSecret::new(random.to_vec()),
+            Self::Text => SigningSecret::new(URL_SAFE_NO_PAD.encode(random).into_bytes()),
         }
     }
 }
@@ -100,7 +100,7 @@ pub struct HmacScheme {
     pub header: String,
     pub prefix: String,
     pub hash: HmacHash,
-    pub encoding: Encoding,
+    pub encoding: DigestEncoding,
     /// Whether the time is signed too.
     pub timestamp: Option<HmacTimestamp>,
     pub rotation: KeyRotation,
@@ -121,7 +121,7 @@ pub enum HmacHash {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Encoding {
+pub enum DigestEncoding {
     Hex,
     Base64,
 }

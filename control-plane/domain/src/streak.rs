@@ -1,10 +1,9 @@
-//! An endpoint that does nothing but fail: when it is warned about, and when it
-//! is given up.
+//! Failure streaks: when an endpoint that only fails is warned about, and when its
+//! subscription is disabled.
 //!
-//! Fed by `flow::conclude` with what came of attempts, and by `flow::streaks`
-//! with the time; feeds both with what is to be done. Guarantees that every
-//! warning comes before the end, each once, and that what says nothing of the
-//! endpoint (a test, an attempt nobody can account for) changes nothing.
+//! Fed by `flow::conclude` with outcomes and by `flow::endpoint_watch` with the time;
+//! feeds both what to do. Guarantees that every warning comes once and before the end,
+//! and that tests and attempts with an unknown outcome change nothing.
 
 use std::time::Duration;
 
@@ -12,21 +11,21 @@ use crate::delivery::Outcome;
 use crate::subscription::AutoDisable;
 use crate::time::Timestamp;
 
-/// How far an unbroken row of failures has gone.
+/// How far a failure streak has gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// Nobody was told.
+pub enum WarningStage {
+    /// No warning yet.
     #[default]
     Begun,
     /// Warned after a tenth of the time.
     Tenth,
     /// Warned after a half of it.
     Half,
-    /// Given up: the subscription is disabled, or about to be.
+    /// The subscription is disabled, or about to be.
     Over,
 }
 
-impl Stage {
+impl WarningStage {
     /// Part of the storage format: never changed, never used again.
     pub const fn code(self) -> i16 {
         match self {
@@ -47,7 +46,7 @@ impl Stage {
         }
     }
 
-    /// The part of the time after which it is reached.
+    /// The part of the time after which the stage is reached.
     pub const fn fraction(self) -> &'static str {
         match self {
             Self::Begun => "0",
@@ -67,22 +66,22 @@ impl Stage {
     }
 }
 
-/// An unbroken row of failures.
+/// A series of failures without a success between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Streak {
-    /// The first of them.
+pub struct FailureStreak {
+    /// When the first failure began.
     pub since: Timestamp,
-    pub stage: Stage,
+    pub stage: WarningStage,
 }
 
-impl Streak {
+impl FailureStreak {
     pub const fn begun(since: Timestamp) -> Self {
-        Self { since, stage: Stage::Begun }
+        Self { since, stage: WarningStage::Begun }
     }
 
-    /// The next stage, if it is time for it: one step, so that no warning is
-    /// left out however late it is noticed.
-    pub fn due(self, rule: AutoDisable, now: Timestamp) -> Option<Stage> {
+    /// The next stage, if its time has come. One stage at a time, so that no warning is
+    /// skipped.
+    pub fn due(self, rule: AutoDisable, now: Timestamp) -> Option<WarningStage> {
         let next = self.next(rule)?;
         (now >= self.reaches(next, rule)).then_some(next)
     }
@@ -92,40 +91,40 @@ impl Streak {
         self.next(rule).map(|next| self.reaches(next, rule))
     }
 
-    fn next(self, rule: AutoDisable) -> Option<Stage> {
+    fn next(self, rule: AutoDisable) -> Option<WarningStage> {
         match self.stage {
-            Stage::Begun => Some(Stage::Tenth),
-            Stage::Tenth => Some(Stage::Half),
-            Stage::Half => (!rule.never).then_some(Stage::Over),
-            Stage::Over => None,
+            WarningStage::Begun => Some(WarningStage::Tenth),
+            WarningStage::Tenth => Some(WarningStage::Half),
+            WarningStage::Half => (!rule.never).then_some(WarningStage::Over),
+            WarningStage::Over => None,
         }
     }
 
-    fn reaches(self, stage: Stage, rule: AutoDisable) -> Timestamp {
+    fn reaches(self, stage: WarningStage, rule: AutoDisable) -> Timestamp {
         self.since + stage.reached_after(rule.after)
     }
 
-    /// When the subscription is given up; `None` when it never is.
+    /// When the subscription is disabled; `None` if never.
     pub fn ends(self, rule: AutoDisable) -> Option<Timestamp> {
         (!rule.never).then(|| self.since + rule.after)
     }
 
-    /// Whether its end is news to anybody.
+    /// Whether its end is to be reported.
     pub fn was_warned_about(self) -> bool {
-        self.stage > Stage::Begun
+        self.stage > WarningStage::Begun
     }
 }
 
-/// What an attempt says of its endpoint; `None`: nothing.
+/// What an attempt says about its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub enum EndpointSignal {
     Works,
     Fails,
 }
 
-impl Sign {
-    /// A test speaks for nobody, and an attempt that nobody can account for says
-    /// nothing of the endpoint.
+impl EndpointSignal {
+    /// `None` for tests and for attempts with an unknown outcome, which say nothing
+    /// about the endpoint.
     pub const fn of(outcome: Outcome, test: bool) -> Option<Self> {
         match outcome {
             _ if test => None,
@@ -141,14 +140,14 @@ impl Sign {
 mod tests {
     use super::*;
 
-    const RULE: AutoDisable = AutoDisable { after: Duration::from_secs(100), never: false };
+    const SHORT_RULE: AutoDisable = AutoDisable { after: Duration::from_secs(100), never: false };
 
     const fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
-    fn steps(rule: AutoDisable, looks: impl Iterator<Item = i64>) -> Vec<(i64, Stage)> {
-        let mut streak = Streak::begun(at(1000));
+    fn steps(rule: AutoDisable, looks: impl Iterator<Item = i64>) -> Vec<(i64, WarningStage)> {
+        let mut streak = FailureStreak::begun(at(1000));
         let mut seen = Vec::new();
         for second in looks {
             if let Some(stage) = streak.due(rule, at(1000 + second)) {
@@ -161,48 +160,55 @@ mod tests {
 
     #[test]
     fn warnings_come_at_a_tenth_and_a_half_and_the_end_at_the_whole() {
-        let wanted = [(10, Stage::Tenth), (50, Stage::Half), (100, Stage::Over)];
-        assert_eq!(steps(RULE, 0..500), wanted);
+        let wanted =
+            [(10, WarningStage::Tenth), (50, WarningStage::Half), (100, WarningStage::Over)];
+        assert_eq!(steps(SHORT_RULE, 0..500), wanted);
     }
 
     #[test]
     fn a_late_look_still_gives_every_warning_first() {
-        let wanted = [(300, Stage::Tenth), (301, Stage::Half), (302, Stage::Over)];
-        assert_eq!(steps(RULE, 300..500), wanted);
+        let wanted =
+            [(300, WarningStage::Tenth), (301, WarningStage::Half), (302, WarningStage::Over)];
+        assert_eq!(steps(SHORT_RULE, 300..500), wanted);
     }
 
     #[test]
     fn never_warns_and_does_not_end() {
-        let rule = AutoDisable { never: true, ..RULE };
-        assert_eq!(steps(rule, 0..500), [(10, Stage::Tenth), (50, Stage::Half)]);
-        assert_eq!(Streak::begun(at(0)).ends(rule), None);
-        assert_eq!(Streak::begun(at(1)).ends(RULE), Some(at(101)));
+        let rule = AutoDisable { never: true, ..SHORT_RULE };
+        assert_eq!(steps(rule, 0..500), [(10, WarningStage::Tenth), (50, WarningStage::Half)]);
+        assert_eq!(FailureStreak::begun(at(0)).ends(rule), None);
+        assert_eq!(FailureStreak::begun(at(1)).ends(SHORT_RULE), Some(at(101)));
     }
 
     #[test]
     fn a_clock_that_went_back_ends_nothing() {
-        assert_eq!(Streak::begun(at(1000)).due(RULE, at(10)), None);
+        assert_eq!(FailureStreak::begun(at(1000)).due(SHORT_RULE, at(10)), None);
     }
 
     #[test]
     fn tests_and_unknown_attempts_say_nothing() {
         for outcome in Outcome::ALL {
-            assert_eq!(Sign::of(*outcome, true), None);
-            let sign = Sign::of(*outcome, false);
+            assert_eq!(EndpointSignal::of(*outcome, true), None);
+            let sign = EndpointSignal::of(*outcome, false);
             match outcome {
-                Outcome::Succeeded => assert_eq!(sign, Some(Sign::Works)),
+                Outcome::Succeeded => assert_eq!(sign, Some(EndpointSignal::Works)),
                 Outcome::Unknown => assert_eq!(sign, None),
-                _ => assert_eq!(sign, Some(Sign::Fails), "{outcome:?}"),
+                _ => assert_eq!(sign, Some(EndpointSignal::Fails), "{outcome:?}"),
             }
         }
     }
 
     #[test]
     fn stages_keep_their_codes() {
-        for stage in [Stage::Begun, Stage::Tenth, Stage::Half, Stage::Over] {
-            assert_eq!(Stage::from_code(stage.code()), Some(stage));
-            assert_eq!(Streak { since: at(0), stage }.was_warned_about(), stage != Stage::Begun);
+        for stage in
+            [WarningStage::Begun, WarningStage::Tenth, WarningStage::Half, WarningStage::Over]
+        {
+            assert_eq!(WarningStage::from_code(stage.code()), Some(stage));
+            assert_eq!(
+                FailureStreak { since: at(0), stage }.was_warned_about(),
+                stage != WarningStage::Begun
+            );
         }
-        assert_eq!(Stage::from_code(4), None);
+        assert_eq!(WarningStage::from_code(4), None);
     }
 }

@@ -11,15 +11,15 @@ use crate::retry::RetryPolicy;
 use crate::signature::{SignatureScheme, SigningKey, default_schemes};
 use crate::time::{StoppedClock, Timestamp};
 
-/// Whether a subscription gets its events (rule 11).
+/// Whether a subscription gets its events (invariant `paused-waits-disabled-suppresses`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Matched events are delivered.
+pub enum SubscriptionStatus {
+    /// Matching events are delivered.
     Enabled,
-    /// Matched events wait.
+    /// Matching events wait.
     Paused,
-    /// Matched events are kept as SUPPRESSED; what waited goes on waiting.
+    /// Matching events are recorded as SUPPRESSED; earlier deliveries keep waiting.
     Disabled,
 }
 
@@ -35,7 +35,7 @@ pub enum SuccessRule {
 }
 
 /// Most statuses of a rule that an explanation names.
-const SHOWN_CODES: usize = 10;
+const MAX_SHOWN_CODES: usize = 10;
 
 impl SuccessRule {
     pub fn accepts(&self, status: u16) -> bool {
@@ -48,14 +48,15 @@ impl SuccessRule {
     /// Why a status does not count as success, for people.
     pub fn why_not(&self, status: u16) -> String {
         let seen = match status {
-            300..=399 => format!("the status {status} is a redirection, and none is followed"),
+            300..=399 => format!("the status {status} is a redirection, which is not followed"),
             _ => format!("the status {status} does not count as success"),
         };
         match self {
             Self::Any2xx => format!("{seen}: those from 200 to 299 do"),
             Self::Listed(codes) => {
-                let shown: Vec<_> = codes.iter().take(SHOWN_CODES).map(u16::to_string).collect();
-                let more = if codes.len() > SHOWN_CODES { " and others" } else { "" };
+                let shown: Vec<_> =
+                    codes.iter().take(MAX_SHOWN_CODES).map(u16::to_string).collect();
+                let more = if codes.len() > MAX_SHOWN_CODES { " and others" } else { "" };
                 format!("{seen}: the subscription counts {}{more}", shown.join(", "))
             }
         }
@@ -67,17 +68,17 @@ impl SuccessRule {
 pub struct Subscription {
     pub tenant: TenantId,
     pub id: SubscriptionId,
-    pub status: Status,
-    /// Why the status is what it is, when a person did not just say so.
+    pub status: SubscriptionStatus,
+    /// Why it has this status, unless a caller gave no reason.
     pub status_reason: String,
-    pub settings: Settings,
-    /// The oldest first; the last one is the newest.
+    pub settings: SubscriptionConfig,
+    /// Oldest first; the last one is the newest.
     pub signing_keys: Vec<SigningKey>,
     /// Time that does not count towards deadlines, because of pauses.
     pub paused_clock: StoppedClock,
     /// Raised by every change; its etag and the version agents know.
     pub revision: i64,
-    /// The revision since which its requests have been made alike.
+    /// The revision since which its requests have had the same form.
     pub request_revision: i64,
     pub create_time: Timestamp,
     pub update_time: Timestamp,
@@ -89,17 +90,24 @@ impl Subscription {
         SubscriptionKey { tenant: self.tenant.clone(), subscription: self.id.clone() }
     }
 
-    /// Whether a request made with the settings of a revision would be made alike now.
+    /// Whether a request built from the settings of `revision` would be the same now.
     pub const fn requests_as_at(&self, revision: i64) -> bool {
         self.request_revision <= revision && revision <= self.revision
     }
 
     /// Gives it a status at `now`. Deadlines stand still while it is paused and
-    /// only then: disabled, what waits goes on to expire (rule 11).
-    pub fn set_status(&mut self, status: Status, reason: impl Into<String>, now: Timestamp) {
+    /// only then: disabled, what waits goes on to expire (invariant `deadlines-stand-still`).
+    pub fn set_status(
+        &mut self,
+        status: SubscriptionStatus,
+        reason: impl Into<String>,
+        now: Timestamp,
+    ) {
         match status {
-            Status::Paused => self.paused_clock.stop(now),
-            Status::Enabled | Status::Disabled => self.paused_clock.start(now),
+            SubscriptionStatus::Paused => self.paused_clock.stop(now),
+            SubscriptionStatus::Enabled | SubscriptionStatus::Disabled => {
+                self.paused_clock.start(now)
+            }
         }
         self.status = status;
         self.status_reason = reason.into();
@@ -107,9 +115,9 @@ impl Subscription {
     }
 }
 
-/// What its owner chooses.
+/// The editable settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct SubscriptionConfig {
     pub display_name: String,
     pub url: String,
     pub event_types: Vec<EventTypePattern>,
@@ -127,15 +135,15 @@ pub struct Settings {
     #[serde(default = "default_schemes")]
     pub schemes: Vec<SignatureScheme>,
     #[serde(default)]
-    pub envelope: Envelope,
+    pub envelope: BodyEnvelope,
     /// Sent with every request, in this order.
     #[serde(default)]
-    pub headers: Vec<Header>,
+    pub headers: Vec<RequestHeader>,
     /// Source of a [`crate::content_filter::ContentFilter`]; empty: no condition.
     #[serde(default)]
     pub content_filter: String,
     #[serde(default)]
-    pub ordering: Ordering,
+    pub ordering: DeliveryOrdering,
     #[serde(default)]
     pub exhausted_key: ExhaustedKeyPolicy,
     #[serde(default)]
@@ -147,9 +155,9 @@ pub struct Settings {
     pub http1_only: bool,
 }
 
-impl Settings {
-    /// Whether the same requests are made of both. (Which keys sign is not told in
-    /// history, and an attempt says for itself which HTTP it was.)
+impl SubscriptionConfig {
+    /// Whether both lead to the same requests. (History does not say which keys signed,
+    /// and an attempt records its HTTP version itself.)
     pub fn requests_like(&self, other: &Self) -> bool {
         self.url == other.url
             && self.headers == other.headers
@@ -159,8 +167,8 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
-    /// What a subscription is before its owner chooses anything.
+impl Default for SubscriptionConfig {
+    /// The settings before the caller sets any.
     fn default() -> Self {
         Self {
             display_name: String::new(),
@@ -174,10 +182,10 @@ impl Default for Settings {
             max_requests_per_second: None,
             max_in_flight: None,
             schemes: default_schemes(),
-            envelope: Envelope::default(),
+            envelope: BodyEnvelope::default(),
             headers: Vec::new(),
             content_filter: String::new(),
-            ordering: Ordering::default(),
+            ordering: DeliveryOrdering::default(),
             exhausted_key: ExhaustedKeyPolicy::default(),
             auto_disable: AutoDisable::default(),
             json_form: JsonForm::default(),
@@ -189,14 +197,14 @@ impl Default for Settings {
 /// In which order deliveries are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ordering {
+pub enum DeliveryOrdering {
     #[default]
     Unordered,
     /// One key's one after the other, in the order of commits.
     PerKey,
 }
 
-/// What becomes of a key whose delivery ended EXHAUSTED.
+/// What happens to an ordering key when one of its deliveries ends EXHAUSTED.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExhaustedKeyPolicy {
@@ -206,10 +214,10 @@ pub enum ExhaustedKeyPolicy {
     Hold,
 }
 
-/// When an endpoint that does nothing but fail is given up.
+/// When an endpoint that only fails is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AutoDisable {
-    /// Since the first of an unbroken row of failures.
+    /// Time since the first failure of a streak.
     pub after: Duration,
     pub never: bool,
 }
@@ -220,10 +228,10 @@ impl Default for AutoDisable {
     }
 }
 
-/// What is around the payload in a request's body.
+/// What surrounds the payload in a request's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Envelope {
+pub enum BodyEnvelope {
     #[default]
     None,
     StandardWebhooks,
@@ -232,7 +240,7 @@ pub enum Envelope {
     CloudEventsBinary,
 }
 
-impl Envelope {
+impl BodyEnvelope {
     /// Whether the payload is embedded in JSON, and so must be JSON itself.
     pub const fn is_json(self) -> bool {
         matches!(
@@ -252,17 +260,17 @@ pub enum JsonForm {
     Compact,
 }
 
-/// A header of the customer's own.
+/// A custom header.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
+pub struct RequestHeader {
     pub name: String,
     pub value: String,
 }
 
 // The value can be a credential.
-impl std::fmt::Debug for Header {
+impl std::fmt::Debug for RequestHeader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Header").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("RequestHeader").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -273,12 +281,12 @@ mod tests {
 
     #[test]
     fn what_is_seen_in_a_request_makes_other_requests() {
-        type Change = fn(&mut Settings);
+        type Change = fn(&mut SubscriptionConfig);
         let seen: [Change; 5] = [
             |s| s.url = "https://elsewhere.example/".into(),
-            |s| s.headers.push(Header { name: "x-team".into(), value: "pay in".into() }),
+            |s| s.headers.push(RequestHeader { name: "x-team".into(), value: "pay in".into() }),
             |s| s.schemes.clear(),
-            |s| s.envelope = Envelope::StandardWebhooks,
+            |s| s.envelope = BodyEnvelope::StandardWebhooks,
             |s| s.json_form = JsonForm::Compact,
         ];
         let unseen: [Change; 3] = [
@@ -287,9 +295,9 @@ mod tests {
             |s| s.http1_only = true,
         ];
         let alike = |change: &Change| {
-            let mut settings = Settings::default();
+            let mut settings = SubscriptionConfig::default();
             change(&mut settings);
-            settings.requests_like(&Settings::default())
+            settings.requests_like(&SubscriptionConfig::default())
         };
         assert!(!seen.iter().any(alike) && unseen.iter().all(alike));
     }
@@ -300,9 +308,9 @@ mod tests {
         let mut subscription = Subscription {
             tenant: "acme".parse().unwrap(),
             id: "erp".parse().unwrap(),
-            status: Status::Enabled,
+            status: SubscriptionStatus::Enabled,
             status_reason: String::new(),
-            settings: Settings::default(),
+            settings: SubscriptionConfig::default(),
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
             revision: 1,
@@ -313,12 +321,12 @@ mod tests {
         };
         assert!(subscription.requests_as_at(1));
         assert!(!subscription.requests_as_at(0) && !subscription.requests_as_at(2));
-        subscription.set_status(Status::Disabled, "why", at(10));
+        subscription.set_status(SubscriptionStatus::Disabled, "why", at(10));
         assert_eq!(subscription.paused_clock.running(at(20)), at(20));
-        subscription.set_status(Status::Paused, "", at(20));
-        subscription.set_status(Status::Paused, "again", at(25));
+        subscription.set_status(SubscriptionStatus::Paused, "", at(20));
+        subscription.set_status(SubscriptionStatus::Paused, "again", at(25));
         assert_eq!(subscription.paused_clock.running(at(30)), at(20));
-        subscription.set_status(Status::Enabled, "", at(30));
+        subscription.set_status(SubscriptionStatus::Enabled, "", at(30));
         assert_eq!(subscription.paused_clock.running(at(40)), at(30));
         assert_eq!((subscription.update_time, subscription.status_reason.as_str()), (at(30), ""));
     }

@@ -14,7 +14,7 @@ pub struct Tenant {
     /// Whether subscriptions may have `http://` URLs.
     pub allow_insecure_urls: bool,
     pub labels: BTreeMap<String, String>,
-    /// Raised by every change of the tenant or of its subscriptions (rule 1).
+    /// Raised by every change of the tenant or of its subscriptions (invariant `read-your-writes`).
     pub config_version: i64,
     /// Raised by every change of the tenant itself; its etag.
     pub revision: i64,
@@ -23,12 +23,12 @@ pub struct Tenant {
     pub delete_time: Option<Timestamp>,
 }
 
-/// What of a tenant is otherwise than at an earlier version of its configuration,
-/// read at one moment.
+/// What changed in a tenant's configuration since an earlier version, read at one
+/// moment.
 #[derive(Clone, Debug)]
 pub struct TenantChanges {
     pub tenant: Tenant,
-    /// Subscriptions that were made, changed or deleted since, as they are now.
+    /// Subscriptions created, changed or deleted since, as they are now.
     pub changed: Vec<Subscription>,
 }
 

@@ -1,7 +1,7 @@
 //! Moments, as whole microseconds.
 //!
 //! Every time in the domain comes in as a parameter; a [`Timestamp`] is the
-//! database's clock carried forward by a monotonic one (rule 15).
+//! database's clock carried forward by a monotonic one (invariant `database-clock`).
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -67,7 +67,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// Counts the time during which a delivery's deadline does not run: while its
-/// subscription is paused, or its region has no agent (rule 11).
+/// subscription is paused, or its region has no agent (invariant `deadlines-stand-still`).
 ///
 /// A deadline is kept on the *running* clock, which stands still while this one
 /// counts, so that a pause of a million deliveries changes one row.
@@ -75,7 +75,7 @@ impl fmt::Display for Timestamp {
 pub struct StoppedClock {
     /// Stopped time that is over.
     pub total: Duration,
-    /// Since when time is stopped now, if it is.
+    /// Since when time is stopped, if it is.
     pub since: Option<Timestamp>,
 }
 
@@ -102,8 +102,8 @@ impl StoppedClock {
     }
 }
 
-/// Counts the time during which a receiver was left alone because it asked for that:
-/// like [`StoppedClock`], but the end is known when it begins.
+/// Counts the time for which a receiver was left alone at its request: like
+/// [`StoppedClock`], but the end is known at the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HoldClock {
     /// Held time before the latest hold.
@@ -116,13 +116,13 @@ pub struct HoldClock {
 }
 
 impl HoldClock {
-    /// Held time up to `now`; the latest hold ended, at the latest, by `ended`, if that
-    /// was after it began.
+    /// Held time up to `now`. If `ended` is within the latest hold, the hold ended
+    /// then.
     pub fn elapsed(&self, now: Timestamp, ended: Timestamp) -> Duration {
         self.total + self.end(ended).min(now).since(self.since)
     }
 
-    /// When the latest hold ends, or ended by something that came between.
+    /// When the latest hold ends, or when something ended it.
     fn end(&self, ended: Timestamp) -> Timestamp {
         if ended > self.since { self.until.min(ended) } else { self.until }
     }
@@ -132,7 +132,7 @@ impl HoldClock {
         Some(self.end(ended)).filter(|until| now < *until)
     }
 
-    /// A hold from `now` until `until`, as long as the present one at least.
+    /// A hold from `now` until `until`, or until the present one ends if that is later.
     pub fn hold(&mut self, now: Timestamp, until: Timestamp, ended: Timestamp) {
         if self.held(now, ended).is_some() {
             self.until = self.until.max(until);

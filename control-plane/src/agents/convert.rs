@@ -1,27 +1,27 @@
-//! Between the work stream's messages and the domain's types.
+//! Converts between the work stream's messages and the domain's types.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome, Timings, Trigger};
+use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome, StepTimings, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, EventId, Region, SubscriptionId, SubscriptionKey, TenantId,
 };
 use postrider_domain::retry::parse_retry_after;
-use postrider_domain::scheduler::{AgentIdentity, Dispatch, Job, StreamId};
-use postrider_domain::subscription::{Envelope, JsonForm, Subscription};
+use postrider_domain::scheduler::{AgentIdentity, Dispatch, ScheduledDelivery, StreamId};
+use postrider_domain::subscription::{BodyEnvelope, JsonForm, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1 as wire;
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::webhook_url::is_insecure;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::signing;
-use crate::flow::conclude::Report;
-use crate::flow::dispatch::{AgentState, StreamMessage};
+use crate::flow::conclude::AttemptReport;
+use crate::flow::dispatch::{ConnectedAgent, StreamCommand};
 
 /// Longest agent name, in bytes.
 const MAX_AGENT_ID_BYTES: usize = 128;
@@ -50,7 +50,7 @@ fn key(key: &wire::AttemptKey) -> Option<AttemptKey> {
 }
 
 /// Checks a Hello.
-pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, Status> {
+pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<ConnectedAgent, Status> {
     let refuse = |field: &str| Err(Status::invalid_argument(format!("hello.{field} is not valid")));
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if !(1..=MAX_AGENT_ID_BYTES).contains(&hello.agent_id.len())
@@ -69,7 +69,7 @@ pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, St
     {
         return refuse("version");
     }
-    Ok(AgentState {
+    Ok(ConnectedAgent {
         identity: AgentIdentity { agent: AgentId(hello.agent_id.as_str().into()), incarnation },
         region,
         version: hello.version.clone(),
@@ -81,13 +81,13 @@ pub fn agent_state(hello: &wire::Hello, now: Timestamp) -> Result<AgentState, St
     })
 }
 
-/// A result as the concluder takes it; the error names the field that is wrong.
-pub fn report(
+/// Converts a result; the error names the invalid field.
+pub fn to_attempt_report(
     result: wire::AttemptResult,
-    agent: &AgentState,
+    agent: &ConnectedAgent,
     stream: StreamId,
     now: Timestamp,
-) -> Result<Report, &'static str> {
+) -> Result<AttemptReport, &'static str> {
     let attempt = result.key.as_ref().and_then(key).ok_or("key")?;
     let tenant: TenantId = result.tenant.parse().map_err(|_| "tenant")?;
     let subscription: SubscriptionId = result.subscription.parse().map_err(|_| "subscription")?;
@@ -133,9 +133,9 @@ pub fn report(
         settings_revision: i64::try_from(result.subscription_version).ok().filter(|v| *v > 0),
     };
     let record = Arc::new(record);
-    // The status is the answer, whatever came of the body after it.
-    let answered = http_status.is_some();
-    Ok(Report { record, answered, retry_after, stream: Some(stream), seen: None })
+    // A status is a response, whatever became of the body.
+    let has_response = http_status.is_some();
+    Ok(AttemptReport { record, has_response, retry_after, stream: Some(stream), seen: None })
 }
 
 /// The outcome of a fact, unless the response's status decides instead.
@@ -154,8 +154,8 @@ fn outcome(fact: wire::Fact) -> Option<Outcome> {
     }
 }
 
-fn timings(timings: wire::Timings) -> Timings {
-    Timings {
+fn timings(timings: wire::Timings) -> StepTimings {
+    StepTimings {
         dns: span(timings.dns),
         connect: span(timings.connect),
         tls: span(timings.tls),
@@ -164,35 +164,41 @@ fn timings(timings: wire::Timings) -> Timings {
     }
 }
 
-/// The messages by which an agent learns something, in their order.
-pub fn to_agent(message: StreamMessage, now: Timestamp) -> Vec<wire::WorkResponse> {
+/// The messages that carry a command to an agent, in order.
+pub fn to_agent(message: StreamCommand, now: Timestamp) -> Vec<wire::WorkResponse> {
     let messages = match message {
-        StreamMessage::Dispatch(dispatch) => dispatch_messages(dispatch, now),
-        StreamMessage::Ack(keys) => {
+        StreamCommand::Dispatch(dispatch) => dispatch_messages(dispatch, now),
+        StreamCommand::Acknowledge(keys) => {
             let keys = keys.into_iter().map(|key| wire_key(key, 0, 0)).collect();
-            vec![Say::ResultAck(wire::ResultAck { keys })]
+            vec![ReplicaMessage::ResultAck(wire::ResultAck { keys })]
         }
-        StreamMessage::TakeOver(lease) => vec![Say::TakeOver(wire::TakeOver {
+        StreamCommand::TakeOver(lease) => vec![ReplicaMessage::TakeOver(wire::TakeOver {
             shard: u32::from(lease.shard.0),
             epoch: lease.epoch.0,
         })],
-        StreamMessage::Drain => vec![Say::Drain(wire::Drain {})],
+        StreamCommand::Drain => vec![ReplicaMessage::Drain(wire::Drain {})],
     };
     messages.into_iter().map(|message| wire::WorkResponse { message: Some(message) }).collect()
 }
 
-fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<Say> {
-    let mut messages: Vec<Say> =
-        dispatch.updates.iter().map(|s| Say::SubscriptionUpdate(update(s, now))).collect();
+fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<ReplicaMessage> {
+    let mut messages: Vec<ReplicaMessage> = dispatch
+        .updates
+        .iter()
+        .map(|s| ReplicaMessage::SubscriptionUpdate(to_subscription_update(s, now)))
+        .collect();
     let assignments: Vec<wire::Assignment> =
         dispatch.jobs.iter().filter_map(|(job, version)| assignment(job, *version)).collect();
     if !assignments.is_empty() {
-        messages.push(Say::Assign(wire::Assign { assignments }));
+        messages.push(ReplicaMessage::Assign(wire::Assign { assignments }));
     }
     messages
 }
 
-pub(super) fn update(subscription: &Subscription, now: Timestamp) -> wire::SubscriptionUpdate {
+pub(super) fn to_subscription_update(
+    subscription: &Subscription,
+    now: Timestamp,
+) -> wire::SubscriptionUpdate {
     let settings = &subscription.settings;
     let headers = settings.headers.iter().map(|header| wire::Header {
         name: header.name.clone(),
@@ -214,24 +220,24 @@ pub(super) fn update(subscription: &Subscription, now: Timestamp) -> wire::Subsc
     }
 }
 
-const fn envelope(envelope: Envelope) -> wire::Envelope {
+const fn envelope(envelope: BodyEnvelope) -> wire::Envelope {
     match envelope {
-        Envelope::None => wire::Envelope::None,
-        Envelope::StandardWebhooks => wire::Envelope::StandardWebhooks,
-        Envelope::IdTypePayloadDate => wire::Envelope::IdTypePayloadDate,
-        Envelope::CloudEventsStructured => wire::Envelope::CloudeventsStructured,
-        Envelope::CloudEventsBinary => wire::Envelope::CloudeventsBinary,
+        BodyEnvelope::None => wire::Envelope::None,
+        BodyEnvelope::StandardWebhooks => wire::Envelope::StandardWebhooks,
+        BodyEnvelope::IdTypePayloadDate => wire::Envelope::IdTypePayloadDate,
+        BodyEnvelope::CloudEventsStructured => wire::Envelope::CloudeventsStructured,
+        BodyEnvelope::CloudEventsBinary => wire::Envelope::CloudeventsBinary,
     }
 }
 
 /// `None` for a job that an agent already holds.
-fn assignment(job: &Job, version: i64) -> Option<wire::Assignment> {
+fn assignment(job: &ScheduledDelivery, version: i64) -> Option<wire::Assignment> {
     let event = job.event.as_ref()?;
-    Some(post(&job.delivery, event, version))
+    Some(to_assignment(&job.delivery, event, version))
 }
 
 /// The delivery's current attempt, with the settings of a version.
-pub(super) fn post(delivery: &Delivery, event: &Event, version: i64) -> wire::Assignment {
+pub(super) fn to_assignment(delivery: &Delivery, event: &Event, version: i64) -> wire::Assignment {
     wire::Assignment {
         key: Some(wire_key(
             delivery.current_attempt(),

@@ -1,8 +1,7 @@
-//! Connected agents.
+//! Sessions with connected agents.
 //!
-//! Fed by agents over the work stream and by the dispatcher; feeds the scheduler
-//! with credit and the concluder with results. The only place where the work
-//! stream's messages meet the domain's types.
+//! The only place where the work stream's messages are converted to and from the
+//! domain's types.
 
 mod convert;
 mod rebuilt;
@@ -11,5 +10,5 @@ mod regions;
 mod session;
 mod signing;
 
-pub use rebuilt::request_of;
-pub use session::{Agents, WorkStream, service};
+pub use rebuilt::rebuild_attempt_request;
+pub use session::{AgentSessions, WorkStream, service};

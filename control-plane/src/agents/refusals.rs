@@ -1,7 +1,6 @@
-//! Streams that are not taken in.
+//! Refused streams: the status for the agent, and one log line per process.
 //!
-//! Fed by sessions; feeds agents with the reason and the log with a line. Guarantees
-//! that a process which keeps trying is told of once, not at every try.
+//! A process that keeps trying is logged once, not at every try.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,49 +10,50 @@ use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::time::Timestamp;
 use tonic::Status;
 
-use crate::flow::dispatch::Refused;
+use crate::flow::dispatch::StreamRefusal;
 
-/// Whoever tries again within this time was told of already; agents try every 2 s.
-const TRYING_STILL: Duration = Duration::from_secs(60);
+/// A process that tries again within this time is not logged again; agents try every
+/// 2 s.
+const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Most processes that are remembered.
-const MAX_REMEMBERED: usize = 1_000;
+const MAX_REMEMBERED_REFUSALS: usize = 1_000;
 
 /// What an agent is told; the messages name the id.
-pub fn status(why: Refused, identity: &AgentIdentity) -> Status {
+pub fn status(why: StreamRefusal, identity: &AgentIdentity) -> Status {
     let id = &identity.agent.0;
     match why {
-        Refused::SameProcess => {
-            Status::aborted(format!("this process of the agent {id} has a stream here already"))
-        }
-        Refused::IdInUse => Status::already_exists(format!(
-            "another process that calls itself agent {id} is connected, or was a moment ago"
+        StreamRefusal::SameProcess => Status::aborted(format!(
+            "this process of agent {id} already has a stream at this replica"
         )),
-        Refused::TooManyStreams => {
-            Status::resource_exhausted("this replica has as many agents' streams as it takes")
+        StreamRefusal::IdInUse => Status::already_exists(format!(
+            "another process with the agent id {id} is connected, or was until a moment ago"
+        )),
+        StreamRefusal::TooManyStreams => {
+            Status::resource_exhausted("this replica has reached its limit of agent streams")
         }
     }
 }
 
-/// Who was refused lately.
+/// Processes that were refused lately.
 #[derive(Default)]
-pub struct Refusals(Mutex<HashMap<AgentIdentity, Timestamp>>);
+pub struct RefusalLog(Mutex<HashMap<AgentIdentity, Timestamp>>);
 
-impl Refusals {
+impl RefusalLog {
     /// Notes that a process was refused.
-    pub fn note(&self, why: Refused, identity: &AgentIdentity, now: Timestamp) {
-        // Over two addresses of this replica every agent does that, as it should.
-        if why == Refused::SameProcess || !self.is_new(identity, now) {
+    pub fn note(&self, why: StreamRefusal, identity: &AgentIdentity, now: Timestamp) {
+        // Expected: an agent that reaches this replica by two addresses tries both.
+        if why == StreamRefusal::SameProcess || !self.is_new(identity, now) {
             return;
         }
         let (agent, reason) = (&identity.agent.0, status(why, identity));
-        tracing::warn!(%agent, reason = reason.message(), "an agent is refused, and may try again");
+        tracing::warn!(%agent, reason = reason.message(), "agent's stream refused; it may retry");
     }
 
     fn is_new(&self, identity: &AgentIdentity, now: Timestamp) -> bool {
         let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.retain(|_, last| now.since(*last) < TRYING_STILL);
+        refused.retain(|_, last| now.since(*last) < REFUSAL_LOG_INTERVAL);
         let is_known = refused.contains_key(identity);
-        if is_known || refused.len() < MAX_REMEMBERED {
+        if is_known || refused.len() < MAX_REMEMBERED_REFUSALS {
             refused.insert(identity.clone(), now);
         }
         !is_known
@@ -72,7 +72,7 @@ mod tests {
             agent: AgentId("a".into()),
             incarnation: [incarnation; 16],
         };
-        let refusals = Refusals::default();
+        let refusals = RefusalLog::default();
         let at = |seconds| Timestamp::default() + Duration::from_secs(seconds);
         assert!(refusals.is_new(&process(1), at(0)));
         assert!(!refusals.is_new(&process(1), at(50)));

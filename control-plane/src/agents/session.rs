@@ -1,4 +1,7 @@
-//! One work stream, from Hello to its end.
+//! One agent's work stream, from Hello to its end.
+//!
+//! Fed by what the agent sends; feeds the dispatcher and `conclude`. Guarantees that
+//! whatever ends a stream, the scheduler is told.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,8 +13,8 @@ use postrider_domain::ids::{AttemptKey, Epoch, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease, StreamId};
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1::agent_service_server::{AgentService, AgentServiceServer};
-use postrider_proto::agent::v1::work_request::Message as Said;
-use postrider_proto::agent::v1::work_response::Message as Say;
+use postrider_proto::agent::v1::work_request::Message as AgentMessage;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{
     AgentHeartbeat, Hello, Inventory, ReplicaHeartbeat, Results, Return, ReturnReason, Welcome,
     WorkRequest, WorkResponse,
@@ -21,39 +24,39 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::refusals::Refusals;
-use super::regions::UnsubscribedRegions;
+use super::refusals::RefusalLog;
+use super::regions::UnsubscribedRegionCache;
 use super::{convert, refusals};
 use crate::flow::Flow;
-use crate::flow::dispatch::{AgentState, NewStream, Refused, StreamMessage};
-use crate::tls::PeerCheck;
+use crate::flow::dispatch::{ConnectedAgent, NewStream, StreamCommand, StreamRefusal};
+use crate::tls::CertificateCheck;
 
 /// How long a new stream may take to say Hello.
-const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest message that an agent sends, in bytes.
-const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+const MAX_AGENT_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves agents until `stop`.
 pub fn service(
     flow: Flow,
-    check: PeerCheck,
+    check: CertificateCheck,
     stop: CancellationToken,
 ) -> AgentServiceServer<impl AgentService> {
-    AgentServiceServer::new(Service { agents: Agents::new(flow, stop), check })
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+    AgentServiceServer::new(AgentServiceHandler { agents: AgentSessions::new(flow, stop), check })
+        .max_decoding_message_size(MAX_AGENT_MESSAGE_BYTES)
 }
 
-/// What an agent says, or what it is told, until the stream breaks.
+/// The messages of one direction of a work stream, until it breaks.
 pub type WorkStream<T> = BoxStream<'static, Result<T, Status>>;
 
-/// The work streams as the network brings them.
-struct Service {
-    agents: Agents,
-    check: PeerCheck,
+/// The gRPC service of the work streams.
+struct AgentServiceHandler {
+    agents: AgentSessions,
+    check: CertificateCheck,
 }
 
 #[tonic::async_trait]
-impl AgentService for Service {
+impl AgentService for AgentServiceHandler {
     type WorkStream = WorkStream<WorkResponse>;
 
     async fn work(
@@ -65,22 +68,22 @@ impl AgentService for Service {
     }
 }
 
-/// The work streams, whatever brings them.
-pub struct Agents {
+/// The work streams, independent of their transport.
+pub struct AgentSessions {
     flow: Flow,
     stop: CancellationToken,
     next: AtomicU64,
-    refusals: Refusals,
-    regions: UnsubscribedRegions,
+    refusals: RefusalLog,
+    regions: UnsubscribedRegionCache,
 }
 
-impl Agents {
+impl AgentSessions {
     pub fn new(flow: Flow, stop: CancellationToken) -> Self {
-        let (refusals, regions) = (Refusals::default(), UnsubscribedRegions::default());
+        let (refusals, regions) = (RefusalLog::default(), UnsubscribedRegionCache::default());
         Self { flow, stop, next: AtomicU64::new(1), refusals, regions }
     }
 
-    /// Takes in what an agent says; returns what it is told.
+    /// Serves one work stream: takes the agent's messages, returns the replica's.
     pub async fn work(
         &self,
         mut incoming: WorkStream<WorkRequest>,
@@ -88,15 +91,15 @@ impl Agents {
         if self.stop.is_cancelled() {
             return Err(Status::unavailable("this replica is stopping"));
         }
-        let first = tokio::time::timeout(HELLO_PATIENCE, incoming.next()).await;
-        let first =
-            first.map_err(|_| Status::invalid_argument("the first message did not come"))?;
-        let Some(Said::Hello(hello)) = first.transpose()?.and_then(|message| message.message)
+        let first = tokio::time::timeout(HELLO_TIMEOUT, incoming.next()).await;
+        let first = first.map_err(|_| Status::invalid_argument("no Hello arrived in time"))?;
+        let Some(AgentMessage::Hello(hello)) =
+            first.transpose()?.and_then(|message| message.message)
         else {
             return Err(Status::invalid_argument("the first message must be Hello"));
         };
         let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
-        let session = Session::begin(&self.flow, id, &hello)?;
+        let session = AgentSession::begin(&self.flow, id, &hello)?;
         let (sender, receiver) = mpsc::channel(self.flow.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
         let reason = Arc::default();
@@ -127,13 +130,13 @@ impl Agents {
     }
 }
 
-fn say(message: Say) -> WorkResponse {
+fn to_response(message: ReplicaMessage) -> WorkResponse {
     WorkResponse { message: Some(message) }
 }
 
 fn welcome(flow: &Flow, region_is_unsubscribed: bool) -> WorkResponse {
     let agents = &flow.settings.agents;
-    say(Say::Welcome(Welcome {
+    to_response(ReplicaMessage::Welcome(Welcome {
         replica_id: flow.replica.0.to_string(),
         heartbeat_interval: Some(convert::duration(Duration::from_millis(
             agents.heartbeat_milliseconds,
@@ -143,7 +146,7 @@ fn welcome(flow: &Flow, region_is_unsubscribed: bool) -> WorkResponse {
     }))
 }
 
-/// Signs of life, each with the region's backlog here.
+/// Heartbeats, each with this replica's backlog for the region.
 fn heartbeats(
     flow: Flow,
     region: postrider_domain::ids::Region,
@@ -153,24 +156,24 @@ fn heartbeats(
         if waited {
             tokio::time::sleep(interval).await;
         }
-        let backlog = flow.dispatcher.look(|scheduler, _| scheduler.backlog(&region));
+        let backlog = flow.dispatcher.read(|scheduler, _| scheduler.backlog(&region));
         let beat = ReplicaHeartbeat {
             backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
             wall_clock_us: flow.clock.now().as_micros(),
         };
-        Some((Ok(say(Say::Heartbeat(beat))), (flow, region, true)))
+        Some((Ok(to_response(ReplicaMessage::Heartbeat(beat))), (flow, region, true)))
     })
 }
 
-/// What one stream's reader knows.
-struct Session {
+/// One agent's stream.
+struct AgentSession {
     flow: Flow,
     id: StreamId,
-    state: AgentState,
+    state: ConnectedAgent,
     held: Vec<AttemptKey>,
 }
 
-impl Session {
+impl AgentSession {
     fn begin(flow: &Flow, id: StreamId, hello: &Hello) -> Result<Self, Status> {
         let state = convert::agent_state(hello, flow.clock.now())?;
         let held = convert::keys(&hello.in_flight)
@@ -183,11 +186,11 @@ impl Session {
     fn open(
         &self,
         hello: Hello,
-        sender: mpsc::Sender<StreamMessage>,
+        sender: mpsc::Sender<StreamCommand>,
         stop: CancellationToken,
-        reason: Arc<OnceLock<Refused>>,
-    ) -> Result<(), Refused> {
-        self.flow.admit(NewStream {
+        reason: Arc<OnceLock<StreamRefusal>>,
+    ) -> Result<(), StreamRefusal> {
+        self.flow.admit_agent(NewStream {
             id: self.id,
             state: self.state.clone(),
             number: hello.stream,
@@ -197,8 +200,8 @@ impl Session {
             stop,
             reason,
         })?;
-        // Until its first heartbeat tells how far its clock is off.
-        self.flow.dispatcher.with(|scheduler, _| scheduler.suspend(self.id, true));
+        // Until its first heartbeat tells its clock skew.
+        self.flow.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, true));
         tracing::info!(
             agent = %self.state.identity.agent.0, region = %self.state.region,
             stream = self.id.0, held = self.held.len(), "agent connected"
@@ -206,7 +209,7 @@ impl Session {
         Ok(())
     }
 
-    /// Reads what the agent says until either side ends the stream.
+    /// Reads the agent's messages until either side ends the stream.
     async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
         let silence = self.flow.settings.agents.silence_limit();
         let mut goodbye = false;
@@ -221,10 +224,10 @@ impl Session {
                 Ok(Some(Err(status))) => break status.message().to_owned(),
                 Ok(None) => {
                     goodbye = draining;
-                    break "closed by the agent".to_owned();
+                    break "the agent closed the stream".to_owned();
                 }
                 Ok(Some(Ok(WorkRequest { message: Some(said) }))) => {
-                    draining |= matches!(said, Said::Draining(_));
+                    draining |= matches!(said, AgentMessage::Draining(_));
                     if let Err(refused) = self.take(said).await {
                         break refused;
                     }
@@ -233,26 +236,26 @@ impl Session {
             }
         };
         stop.cancel();
-        self.flow.dispatcher.close(self.id, goodbye);
+        self.flow.dispatcher.close_stream(self.id, goodbye);
         tracing::info!(agent = %self.state.identity.agent.0, stream = self.id.0, %why, "agent stream ended");
     }
 
-    async fn take(&self, said: Said) -> Result<(), String> {
+    async fn take(&self, said: AgentMessage) -> Result<(), String> {
         let dispatcher = &self.flow.dispatcher;
-        dispatcher.heard(self.id, |_| {});
+        dispatcher.note_heard(self.id, |_| {});
         match said {
-            Said::Hello(_) => return Err("a second Hello".to_owned()),
-            Said::Credit(credit) => dispatcher.with(|scheduler, _| {
+            AgentMessage::Hello(_) => return Err("a second Hello".to_owned()),
+            AgentMessage::Credit(credit) => dispatcher.update(|scheduler, _| {
                 scheduler.credit(self.id, credit.assignments, credit.payload_bytes);
             }),
-            Said::Results(results) => self.results(results).await?,
-            Said::ReturnAssignments(returned) => self.returned(&returned),
-            Said::Draining(_) => {
-                dispatcher.heard(self.id, |state| state.draining = true);
-                dispatcher.with(|scheduler, _| scheduler.suspend(self.id, true));
+            AgentMessage::Results(results) => self.results(results).await?,
+            AgentMessage::ReturnAssignments(returned) => self.returned(&returned),
+            AgentMessage::Draining(_) => {
+                dispatcher.note_heard(self.id, |state| state.draining = true);
+                dispatcher.update(|scheduler, _| scheduler.suspend(self.id, true));
             }
-            Said::Heartbeat(beat) => self.heartbeat(&beat),
-            Said::Inventory(inventory) => self.inventory(&inventory),
+            AgentMessage::Heartbeat(beat) => self.heartbeat(&beat),
+            AgentMessage::Inventory(inventory) => self.inventory(&inventory),
         }
         Ok(())
     }
@@ -260,9 +263,9 @@ impl Session {
     async fn results(&self, results: Results) -> Result<(), String> {
         let now = self.flow.clock.now();
         for result in results.results {
-            let report = convert::report(result, &self.state, self.id, now);
+            let report = convert::to_attempt_report(result, &self.state, self.id, now);
             let report = report.map_err(|field| format!("a result without a valid {field}"))?;
-            let taken = self.flow.concluder.submit(report).await;
+            let taken = self.flow.results.submit(report).await;
             taken.map_err(|_| "the replica is stopping".to_owned())?;
         }
         Ok(())
@@ -275,7 +278,7 @@ impl Session {
             tracing::debug!(agent = %self.state.identity.agent.0, ?reason, count = keys.len(), "assignments returned");
         }
         let forget_settings = reason == ReturnReason::UnknownSubscription;
-        self.flow.dispatcher.with(|scheduler, now| {
+        self.flow.dispatcher.update(|scheduler, now| {
             if reason == ReturnReason::Draining {
                 scheduler.suspend(self.id, true);
             }
@@ -290,12 +293,12 @@ impl Session {
         let limit = Duration::from_secs(self.flow.settings.ownership.max_clock_skew_seconds);
         let skewed = wall.since(now) > limit || now.since(wall) > limit;
         let mut draining = false;
-        self.flow.dispatcher.heard(self.id, |state| {
+        self.flow.dispatcher.note_heard(self.id, |state| {
             state.clock_skew_us = skew_us;
             state.in_flight = beat.in_flight;
             draining = state.draining;
         });
-        self.flow.dispatcher.with(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
+        self.flow.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
     }
 
     fn inventory(&self, inventory: &Inventory) {
@@ -306,9 +309,9 @@ impl Session {
         let mut held = convert::keys(&inventory.in_flight);
         held.extend(convert::keys(&inventory.unacknowledged));
         let agent: &AgentIdentity = &self.state.identity;
-        self.flow.dispatcher.with(|s, _| s.note_inventory(agent, Some(lease), &held));
-        if !self.flow.dispatcher.look(|s, now| s.ready_to_settle(now)).is_empty() {
-            self.flow.dispatcher.call_for_work();
+        self.flow.dispatcher.update(|s, _| s.record_inventory(agent, Some(lease), &held));
+        if !self.flow.dispatcher.read(|s, now| s.ready_to_settle(now)).is_empty() {
+            self.flow.dispatcher.request_work();
         }
     }
 }

@@ -1,12 +1,10 @@
-//! What an agent is told about signing: for each scheme, the bytes of its keys.
+//! Converts a subscription's signature schemes and keys for the agent.
 //!
-//! Fed by a subscription's schemes and keys; feeds the updates of `convert`.
-//! Guarantees that a key reaches only the schemes of its kind, and only while it
-//! is in force.
+//! A key is given only to schemes of its kind, and only while it is in force.
 
 use bytes::Bytes;
 use postrider_domain::signature::{
-    Encoding, HmacHash, HmacScheme, KeyKind, KeyRotation, SignatureScheme,
+    DigestEncoding, HmacHash, HmacScheme, KeyKind, KeyRotation, SignatureScheme,
 };
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
@@ -58,7 +56,7 @@ fn wire_hmac(hmac: &HmacScheme) -> wire::HmacSignature {
         header: hmac.header.clone(),
         prefix: hmac.prefix.clone(),
         sha512: hmac.hash == HmacHash::Sha512,
-        base64: hmac.encoding == Encoding::Base64,
+        base64: hmac.encoding == DigestEncoding::Base64,
         timestamp_header: timestamp.map(|t| t.header.clone()).unwrap_or_default(),
         separator: timestamp.map(|t| t.separator.clone()).unwrap_or_default(),
         newest_key_only: hmac.rotation == KeyRotation::NewestKey,

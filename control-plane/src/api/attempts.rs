@@ -1,8 +1,8 @@
-//! Attempts: lists of a delivery's, a subscription's or a tenant's, and one with its
-//! request.
+//! Attempts: lists of a delivery's, a subscription's or a tenant's, and one attempt
+//! with its request.
 //!
 //! Fed by DeliveryService; feeds callers what the store recorded. Guarantees that a
-//! request is told as it was sent, or that it is said why it cannot be.
+//! request is shown as it was sent, or with the reason why it cannot be.
 
 use std::sync::Arc;
 
@@ -15,26 +15,27 @@ use serde::{Deserialize, Serialize};
 use tonic::Status;
 
 use super::convert::attempt;
-use super::errors::{self, Kind, Violations};
+use super::errors::{self, FieldViolations, ResourceKind};
 use super::filters::attempts::AttemptFilter;
 use super::names::{self, AttemptParent};
-use super::page::{self, Fill, Items, QueryHash};
+use super::page::{self, PageFill, PageItems, QueryHash};
 use super::{changes, observe};
 use crate::agents;
 use crate::flow::Flow;
 
-/// Bodies and headers of one page, so that a client with gRPC's default limit of 4 MiB
-/// can read it.
+/// Most bytes of bodies and headers on one page, so that a client with gRPC's default
+/// limit of 4 MiB can read it.
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
-/// What an attempt weighs besides.
+/// What an attempt adds to a page besides its bodies and headers.
 const ATTEMPT_OVERHEAD_BYTES: usize = 1024;
 
-/// A place in a list, as its token carries it: microseconds, the delivery, the number.
+/// A position in the list, as its page token carries it: microseconds, delivery,
+/// attempt number.
 #[derive(Clone, Serialize, Deserialize)]
-struct Place(i64, DeliveryId, u32);
+struct AttemptPlace(i64, DeliveryId, u32);
 
-/// What one call lists.
-struct Asked {
+/// The parameters of one list call.
+struct AttemptList {
     parent: AttemptParent,
     filter: AttemptFilter,
     want: usize,
@@ -46,36 +47,36 @@ pub async fn list(
     flow: &Flow,
     request: v1::ListAttemptsRequest,
 ) -> Result<v1::ListAttemptsResponse, Status> {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let parent = violations.keep("parent", names::attempt_parent(&request.parent));
-    let want = page::size(request.page_size, &flow.settings.api, &mut violations);
+    let want = page::read_page_size(request.page_size, &flow.settings.api, &mut violations);
     let filter = parent.as_ref().and_then(|parent| {
         violations.keep("filter", AttemptFilter::parse(&request.filter, parent.tenant()))
     });
     let (parent, filter) = violations.finish(parent.zip(filter))?;
-    observe::note("tenant", parent.tenant());
+    observe::record_in_span("tenant", parent.tenant());
     let hash = QueryHash::of("ListAttempts", &[&request.parent, &request.filter]);
-    let asked = Asked { parent, filter, want, hash, page_token: request.page_token };
+    let asked = AttemptList { parent, filter, want, hash, page_token: request.page_token };
     match asked.parent.clone() {
         AttemptParent::Delivery(tenant, id) => of_delivery(flow, &tenant, id, asked).await,
         AttemptParent::Subscription(key) => of_subscription(flow, key, asked).await,
         AttemptParent::Tenant(tenant) => {
-            changes::tenant_known(flow, &tenant).await?;
+            changes::require_tenant(flow, &tenant).await?;
             of_tenant(flow, &tenant, asked).await
         }
     }
 }
 
-/// One attempt, with its request as far as that is known.
+/// Reads one attempt, with its request where that is known.
 pub async fn get(flow: &Flow, request: v1::GetAttemptRequest) -> Result<v1::Attempt, Status> {
     let (tenant, key) =
         names::attempt(&request.name).map_err(|error| errors::invalid("name", error))?;
-    observe::note("tenant", &tenant);
-    observe::note("delivery", key.delivery);
+    observe::record_in_span("tenant", &tenant);
+    observe::record_in_span("delivery", key.delivery);
     let AttemptKey { delivery, number } = key;
     let found = flow.store.list_attempts(&tenant, delivery, number.saturating_sub(1), 1).await;
     let found = found.map_err(errors::store)?.into_iter().find(|found| found.record.key == key);
-    let found = found.ok_or_else(|| errors::not_found(Kind::Attempt, &request.name))?;
+    let found = found.ok_or_else(|| errors::not_found(ResourceKind::Attempt, &request.name))?;
     let (request, reason) = match request_of(flow, &found.record).await? {
         Ok(request) => (Some(request), RequestUnknownReason::Unspecified),
         Err(reason) => (None, reason),
@@ -107,71 +108,71 @@ async fn request_of(
     let Some((event, delivery)) = event.zip(delivery) else {
         return Ok(Err(RequestUnknownReason::EventGone));
     };
-    let rebuilt = agents::request_of(record, &subscription, &delivery, &event);
+    let rebuilt = agents::rebuild_attempt_request(record, &subscription, &delivery, &event);
     Ok(match rebuilt {
         Ok(rebuilt) => Ok(attempt::request_to_proto(rebuilt)),
         Err(error) => {
-            tracing::debug!(%error, "an attempt's request could not be built again");
+            tracing::debug!(%error, "an attempt's request could not be rebuilt");
             Err(RequestUnknownReason::NotBuilt)
         }
     })
 }
 
-/// In the order of their numbers.
+/// Lists a delivery's attempts by number.
 async fn of_delivery(
     flow: &Flow,
     tenant: &TenantId,
     id: DeliveryId,
-    asked: Asked,
+    asked: AttemptList,
 ) -> Result<v1::ListAttemptsResponse, Status> {
-    observe::note("delivery", id);
-    let plan = Fill {
-        after: page::position::<u32>(&asked.page_token, asked.hash)?,
+    observe::record_in_span("delivery", id);
+    let plan = PageFill {
+        after: page::decode_token::<u32>(&asked.page_token, asked.hash)?,
         want: asked.want,
         exact: true,
         max_batch: usize::MAX,
         max_bytes: MAX_PAGE_BYTES,
     };
     if flow.store.get_delivery(tenant, id).await.map_err(errors::store)?.is_none() {
-        return Err(errors::not_found(Kind::Delivery, &names::of_delivery(tenant, id)));
+        return Err(errors::not_found(ResourceKind::Delivery, &names::of_delivery(tenant, id)));
     }
-    let items = Items {
+    let items = PageItems {
         keep: &|attempt: &RecordedAttempt| asked.filter.matches(attempt),
         position: &|attempt: &RecordedAttempt| attempt.record.key.number,
         bytes: &bytes,
     };
-    let (attempts, next) = page::fill(plan, items, |after, limit| {
+    let (attempts, next) = page::fill_page(plan, items, |after, limit| {
         let (store, tenant) = (Arc::clone(&flow.store), tenant.clone());
         async move { store.list_attempts(&tenant, id, after.unwrap_or(0), limit).await }
     })
     .await?;
-    Ok(answer(attempts, page::token(asked.hash, next.as_ref())))
+    Ok(answer(attempts, page::encode_token(asked.hash, next.as_ref())))
 }
 
 async fn of_subscription(
     flow: &Flow,
     key: SubscriptionKey,
-    mut asked: Asked,
+    mut asked: AttemptList,
 ) -> Result<v1::ListAttemptsResponse, Status> {
-    observe::note("subscription", &key.subscription);
-    changes::subscription(flow, &key).await?;
+    observe::record_in_span("subscription", &key.subscription);
+    changes::read_subscription(flow, &key).await?;
     let wanted = asked.filter.subscription.get_or_insert_with(|| key.subscription.clone());
     asked.filter.nothing |= *wanted != key.subscription;
     of_tenant(flow, &key.tenant, asked).await
 }
 
-/// The last recorded first.
+/// Lists a tenant's attempts, the most recently recorded first.
 async fn of_tenant(
     flow: &Flow,
     tenant: &TenantId,
-    asked: Asked,
+    asked: AttemptList,
 ) -> Result<v1::ListAttemptsResponse, Status> {
-    let after = page::position::<Place>(&asked.page_token, asked.hash)?;
+    let after = page::decode_token::<AttemptPlace>(&asked.page_token, asked.hash)?;
     if asked.filter.nothing {
         return Ok(v1::ListAttemptsResponse::default());
     }
     let mut query = asked.filter.query(tenant, u32::try_from(asked.want).unwrap_or(u32::MAX));
-    query.before = after.map(|Place(micros, delivery, number)| AttemptPosition {
+    query.before = after.map(|AttemptPlace(micros, delivery, number)| AttemptPosition {
         record_time: Timestamp::from_micros(micros),
         delivery,
         number,
@@ -186,15 +187,16 @@ async fn of_tenant(
         page.attempts.truncate(fits.max(1));
         page.next = page.attempts.last().map(RecordedAttempt::position);
     }
-    let next =
-        page.next.map(|next| Place(next.record_time.as_micros(), next.delivery, next.number));
-    Ok(answer(page.attempts, page::token(asked.hash, next.as_ref())))
+    let next = page
+        .next
+        .map(|next| AttemptPlace(next.record_time.as_micros(), next.delivery, next.number));
+    Ok(answer(page.attempts, page::encode_token(asked.hash, next.as_ref())))
 }
 
 fn bytes(attempt: &RecordedAttempt) -> usize {
     let record = &attempt.record;
     let headers = record.response_headers.iter().map(|(name, value)| name.len() + value.len());
-    // Twice the body: it is shown as text as well.
+    // Twice the body, because it is shown as text as well.
     headers.sum::<usize>() + 2 * record.response_body.len() + ATTEMPT_OVERHEAD_BYTES
 }
 

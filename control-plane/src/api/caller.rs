@@ -1,21 +1,20 @@
 //! Who calls: the one place where a caller's identity enters a request.
 //!
-//! Fed by the connection; feeds the spans of calls and the log line of each
-//! change.
+//! Fed by the connection; feeds the spans of calls and the log line of each change.
 
 use std::fmt;
 
 use tonic::Request;
 
-/// Who makes a request.
+/// The sender of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub who: String,
 }
 
 impl Caller {
-    /// What is known of a request's sender: where it comes from, and whether it
-    /// presented a certificate, which the TLS layer has verified by then.
+    /// Identifies the sender by its address, and by whether it presented a certificate,
+    /// which the TLS layer has verified.
     pub fn of<T>(request: &Request<T>) -> Self {
         let address = request.remote_addr().map_or_else(|| "unknown".to_owned(), |a| a.to_string());
         let certified = request.peer_certs().is_some_and(|chain| !chain.is_empty());

@@ -1,168 +1,171 @@
-//! Reading and changing tenants and subscriptions under their etags.
+//! Reads and changes tenants and subscriptions under their etags.
 //!
-//! Fed by the two services; feeds `flow::tenants`. Guarantees that a change with
-//! an etag happens only to what the caller saw, and that one without an etag is
-//! not lost to, and does not undo, another change made at the same moment: it is
-//! made again on what is there by then. A change that changes nothing is not
-//! written: etag and time stay.
+//! Fed by the two services; feeds `flow::tenants`. Guarantees that a change with an
+//! etag applies only to what its caller saw, and that one without an etag neither loses
+//! to nor undoes a concurrent change: it is made again on the result. A change that
+//! changes nothing is not written.
 
 use postrider_domain::ids::{SubscriptionKey, TenantId};
-use postrider_domain::notice::By;
+use postrider_domain::notice::DisabledBy;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_store::WriteError;
 use tonic::Status;
 
 use super::convert::etag_is;
-use super::errors::{self, Kind};
+use super::errors::{self, ResourceKind};
 use super::names;
 use crate::flow::Flow;
 
-/// How often a change without an etag is made again.
-const TRIES: u32 = 5;
+/// How often a change without an etag is tried.
+const MAX_CHANGE_TRIES: u32 = 5;
 
-/// A tenant, deleted or not.
-pub async fn tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
+/// Reads a tenant, deleted or not.
+pub async fn read_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
     let found = flow.store.get_tenant(id).await.map_err(errors::store)?;
-    found.ok_or_else(|| errors::not_found(Kind::Tenant, &names::of_tenant(id)))
+    found.ok_or_else(|| errors::not_found(ResourceKind::Tenant, &names::of_tenant(id)))
 }
 
-/// A tenant that is not deleted.
-pub async fn live_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
-    let tenant = tenant(flow, id).await?;
+/// Reads a tenant; an error if it is deleted.
+pub async fn require_live_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
+    let tenant = read_tenant(flow, id).await?;
     match tenant.delete_time {
         None => Ok(tenant),
-        Some(_) => Err(errors::deleted(Kind::Tenant, &names::of_tenant(id))),
+        Some(_) => Err(errors::deleted(ResourceKind::Tenant, &names::of_tenant(id))),
     }
 }
 
-/// An error when there never was such a tenant; history outlives a deletion.
-pub async fn tenant_known(flow: &Flow, id: &TenantId) -> Result<(), Status> {
+/// Fails if there never was such a tenant. A deleted tenant's history can still be
+/// read.
+pub async fn require_tenant(flow: &Flow, id: &TenantId) -> Result<(), Status> {
     match flow.tenants.snapshot(id).await.map_err(errors::store)? {
         Some(_) => Ok(()),
-        None => tenant(flow, id).await.map(|_| ()),
+        None => read_tenant(flow, id).await.map(|_| ()),
     }
 }
 
-/// A subscription, deleted or not.
-pub async fn subscription(flow: &Flow, key: &SubscriptionKey) -> Result<Subscription, Status> {
+/// Reads a subscription, deleted or not.
+pub async fn read_subscription(flow: &Flow, key: &SubscriptionKey) -> Result<Subscription, Status> {
     let found = flow.store.get_subscription(key).await.map_err(errors::store)?;
-    found.ok_or_else(|| errors::not_found(Kind::Subscription, key))
+    found.ok_or_else(|| errors::not_found(ResourceKind::Subscription, key))
 }
 
-/// A subscription that is not deleted.
-pub async fn live_subscription(flow: &Flow, key: &SubscriptionKey) -> Result<Subscription, Status> {
-    let subscription = subscription(flow, key).await?;
+/// Reads a subscription; an error if it is deleted.
+pub async fn require_live_subscription(
+    flow: &Flow,
+    key: &SubscriptionKey,
+) -> Result<Subscription, Status> {
+    let subscription = read_subscription(flow, key).await?;
     match subscription.delete_time {
         None => Ok(subscription),
-        Some(_) => Err(errors::deleted(Kind::Subscription, key)),
+        Some(_) => Err(errors::deleted(ResourceKind::Subscription, key)),
     }
 }
 
-/// Whether a caller's etag allows a change of this revision.
-pub(super) fn same_etag(etag: &str, revision: i64) -> bool {
+/// Whether the caller's etag matches this revision, or is empty.
+pub(super) fn etag_allows(etag: &str, revision: i64) -> bool {
     etag.is_empty() || etag_is(etag, revision)
 }
 
-/// Whether to make a change again.
-pub(super) fn again(error: &WriteError, etag: &str, tries: u32) -> bool {
-    matches!(error, WriteError::RevisionMismatch) && etag.is_empty() && tries < TRIES
+/// Whether to try again: another change won the race, and the caller gave no etag.
+pub(super) fn should_retry(error: &WriteError, etag: &str, tries: u32) -> bool {
+    matches!(error, WriteError::RevisionMismatch) && etag.is_empty() && tries < MAX_CHANGE_TRIES
 }
 
-/// A resource after a change, and whether anything of it was changed.
-pub struct Changed<T> {
+/// A resource after a change, and whether the change wrote anything.
+pub struct ChangeResult<T> {
     pub now: T,
     pub written: bool,
 }
 
-/// What becomes of a change that changes nothing.
+/// What to do if a change changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Idle {
-    /// It is answered and not written.
+pub enum UnchangedPolicy {
+    /// Write nothing.
     Skip,
-    /// It is written: the new version tells everybody that it was asked for.
+    /// Write it all the same, so that every replica and agent sees a new version.
     Write,
 }
 
-/// Changes a tenant; the change itself may refuse.
+/// Changes a tenant. `change` may refuse.
 pub async fn change_tenant(
     flow: &Flow,
     id: &TenantId,
     etag: &str,
     change: impl Fn(&mut Tenant) -> Result<(), Status> + Send + Sync,
-) -> Result<Changed<Tenant>, Status> {
+) -> Result<ChangeResult<Tenant>, Status> {
     let name = names::of_tenant(id);
     let mut tries = 0;
     loop {
         tries += 1;
-        let before = live_tenant(flow, id).await?;
+        let before = require_live_tenant(flow, id).await?;
         let revision = before.revision;
-        if !same_etag(etag, revision) {
-            return Err(errors::etag_mismatch(Kind::Tenant, &name));
+        if !etag_allows(etag, revision) {
+            return Err(errors::etag_mismatch(ResourceKind::Tenant, &name));
         }
         let mut tenant = before.clone();
         change(&mut tenant)?;
         if tenant == before {
-            return Ok(Changed { now: before, written: false });
+            return Ok(ChangeResult { now: before, written: false });
         }
         tenant.update_time = flow.clock.now();
         match flow.tenants.update_tenant(tenant, revision).await {
-            Err(error) if again(&error, etag, tries) => {}
-            Err(error) => return Err(errors::write(error, Kind::Tenant, &name)),
-            Ok(now) => return Ok(Changed { now, written: true }),
+            Err(error) if should_retry(&error, etag, tries) => {}
+            Err(error) => return Err(errors::write(error, ResourceKind::Tenant, &name)),
+            Ok(now) => return Ok(ChangeResult { now, written: true }),
         }
     }
 }
 
-/// Deletes a tenant; how many subscriptions went along, and how many waiting
+/// Deletes a tenant. Returns how many subscriptions were deleted and how many waiting
 /// deliveries were cancelled.
 pub async fn delete_tenant(flow: &Flow, id: &TenantId, etag: &str) -> Result<(u64, u64), Status> {
     let name = names::of_tenant(id);
     let mut tries = 0;
     loop {
         tries += 1;
-        let revision = live_tenant(flow, id).await?.revision;
-        if !same_etag(etag, revision) {
-            return Err(errors::etag_mismatch(Kind::Tenant, &name));
+        let revision = require_live_tenant(flow, id).await?.revision;
+        if !etag_allows(etag, revision) {
+            return Err(errors::etag_mismatch(ResourceKind::Tenant, &name));
         }
         match flow.tenants.delete_tenant(id, revision).await {
-            Err(error) if again(&error, etag, tries) => {}
-            done => return done.map_err(|error| errors::write(error, Kind::Tenant, &name)),
+            Err(error) if should_retry(&error, etag, tries) => {}
+            done => return done.map_err(|error| errors::write(error, ResourceKind::Tenant, &name)),
         }
     }
 }
 
-/// Changes a subscription; the change itself may refuse.
+/// Changes a subscription. `change` may refuse.
 pub async fn change_subscription(
     flow: &Flow,
     key: &SubscriptionKey,
     etag: &str,
-    idle: Idle,
+    idle: UnchangedPolicy,
     change: impl Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
-) -> Result<Changed<Subscription>, Status> {
+) -> Result<ChangeResult<Subscription>, Status> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let before = live_subscription(flow, key).await?;
-        if !same_etag(etag, before.revision) {
-            return Err(errors::etag_mismatch(Kind::Subscription, key));
+        let before = require_live_subscription(flow, key).await?;
+        if !etag_allows(etag, before.revision) {
+            return Err(errors::etag_mismatch(ResourceKind::Subscription, key));
         }
         let mut subscription = before.clone();
         change(&mut subscription)?;
         subscription.update_time = before.update_time;
-        if subscription == before && idle == Idle::Skip {
-            return Ok(Changed { now: before, written: false });
+        if subscription == before && idle == UnchangedPolicy::Skip {
+            return Ok(ChangeResult { now: before, written: false });
         }
         subscription.update_time = flow.clock.now();
-        match flow.tenants.update_subscription(&before, subscription, By::Caller).await {
-            Err(error) if again(&error, etag, tries) => {}
-            Err(error) => return Err(errors::write(error, Kind::Subscription, key)),
-            Ok(now) => return Ok(Changed { now, written: true }),
+        match flow.tenants.update_subscription(&before, subscription, DisabledBy::Caller).await {
+            Err(error) if should_retry(&error, etag, tries) => {}
+            Err(error) => return Err(errors::write(error, ResourceKind::Subscription, key)),
+            Ok(now) => return Ok(ChangeResult { now, written: true }),
         }
     }
 }
 
-/// Deletes a subscription; how many waiting deliveries were cancelled.
+/// Deletes a subscription. Returns how many waiting deliveries were cancelled.
 pub async fn delete_subscription(
     flow: &Flow,
     key: &SubscriptionKey,
@@ -171,13 +174,15 @@ pub async fn delete_subscription(
     let mut tries = 0;
     loop {
         tries += 1;
-        let revision = live_subscription(flow, key).await?.revision;
-        if !same_etag(etag, revision) {
-            return Err(errors::etag_mismatch(Kind::Subscription, key));
+        let revision = require_live_subscription(flow, key).await?.revision;
+        if !etag_allows(etag, revision) {
+            return Err(errors::etag_mismatch(ResourceKind::Subscription, key));
         }
         match flow.tenants.delete_subscription(key, revision).await {
-            Err(error) if again(&error, etag, tries) => {}
-            done => return done.map_err(|error| errors::write(error, Kind::Subscription, key)),
+            Err(error) if should_retry(&error, etag, tries) => {}
+            done => {
+                return done.map_err(|error| errors::write(error, ResourceKind::Subscription, key));
+            }
         }
     }
 }
@@ -188,12 +193,15 @@ mod tests {
 
     #[test]
     fn only_a_lost_race_without_an_etag_is_run_again() {
-        assert!(again(&WriteError::RevisionMismatch, "", 1));
-        assert!(!again(&WriteError::RevisionMismatch, "", TRIES));
-        assert!(!again(&WriteError::RevisionMismatch, "r1", 1));
-        assert!(!again(&WriteError::NotFound, "", 1));
+        assert!(should_retry(&WriteError::RevisionMismatch, "", 1));
+        assert!(!should_retry(&WriteError::RevisionMismatch, "", MAX_CHANGE_TRIES));
+        assert!(!should_retry(&WriteError::RevisionMismatch, "r1", 1));
+        assert!(!should_retry(&WriteError::NotFound, "", 1));
         assert!(
-            same_etag("", 7) && same_etag("r7", 7) && !same_etag("r6", 7) && !same_etag("7", 7)
+            etag_allows("", 7)
+                && etag_allows("r7", 7)
+                && !etag_allows("r6", 7)
+                && !etag_allows("7", 7)
         );
     }
 }

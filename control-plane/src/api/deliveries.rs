@@ -18,18 +18,18 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::caller::Caller;
 use super::convert::delivery;
-use super::errors::{self, Kind, Reason, Violations};
+use super::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use super::filters::deliveries::DeliveryFilter;
-use super::forward::{self, Place};
-use super::page::{self, Fill, Items, QueryHash};
+use super::forward::{self, CallTarget};
+use super::page::{self, PageFill, PageItems, QueryHash};
 use super::{attempts, changes, names, observe, replays, show, watching};
 use crate::flow::{CancelError, Flow, RetryError};
 
-pub struct Deliveries {
+pub struct DeliveryApi {
     flow: Flow,
 }
 
-impl Deliveries {
+impl DeliveryApi {
     pub fn new(flow: Flow) -> Self {
         Self { flow }
     }
@@ -38,29 +38,33 @@ impl Deliveries {
         &self,
         request: v1::ListDeliveriesRequest,
     ) -> Result<v1::ListDeliveriesResponse, Status> {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want =
+            page::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
         let filter = tenant.as_ref().and_then(|tenant| {
             violations.keep("filter", DeliveryFilter::parse(&request.filter, tenant))
         });
         let (tenant, filter) = violations.finish(tenant.zip(filter))?;
-        observe::note("tenant", &tenant);
+        observe::record_in_span("tenant", &tenant);
         let query = QueryHash::of("ListDeliveries", &[&request.parent, &request.filter]);
-        let plan = Fill {
-            after: page::position::<DeliveryId>(&request.page_token, query)?,
+        let plan = PageFill {
+            after: page::decode_token::<DeliveryId>(&request.page_token, query)?,
             want,
             exact: true,
             max_batch: usize::MAX,
             max_bytes: usize::MAX,
         };
-        changes::tenant_known(&self.flow, &tenant).await?;
+        changes::require_tenant(&self.flow, &tenant).await?;
         if filter.nothing {
             return Ok(v1::ListDeliveriesResponse::default());
         }
-        let items =
-            Items { keep: &|_| true, position: &|delivery: &Delivery| delivery.id, bytes: &|_| 0 };
-        let (deliveries, next) = page::fill(plan, items, |before, limit| {
+        let items = PageItems {
+            keep: &|_| true,
+            position: &|delivery: &Delivery| delivery.id,
+            bytes: &|_| 0,
+        };
+        let (deliveries, next) = page::fill_page(plan, items, |before, limit| {
             let query = DeliveryQuery {
                 tenant: tenant.clone(),
                 subscription: filter.subscription.clone(),
@@ -78,21 +82,24 @@ impl Deliveries {
         })
         .await?;
         Ok(v1::ListDeliveriesResponse {
-            deliveries: show::deliveries(&self.flow, &tenant, deliveries).await?,
-            next_page_token: page::token(query, next.as_ref()),
+            deliveries: show::show_deliveries(&self.flow, &tenant, deliveries).await?,
+            next_page_token: page::encode_token(query, next.as_ref()),
         })
     }
 
     async fn show_one(&self, delivery: Delivery) -> Result<v1::Delivery, Status> {
         let tenant = delivery.subscription.tenant.clone();
         let name = names::of_delivery(&tenant, delivery.id);
-        let shown = show::deliveries(&self.flow, &tenant, vec![delivery]).await?.into_iter().next();
-        shown.ok_or_else(|| errors::not_found(Kind::Delivery, &name))
+        let shown =
+            show::show_deliveries(&self.flow, &tenant, vec![delivery]).await?.into_iter().next();
+        shown.ok_or_else(|| errors::not_found(ResourceKind::Delivery, &name))
     }
 
     async fn find(&self, tenant: &TenantId, id: DeliveryId) -> Result<Delivery, Status> {
         let found = self.flow.store.get_delivery(tenant, id).await.map_err(errors::store)?;
-        found.ok_or_else(|| errors::not_found(Kind::Delivery, &names::of_delivery(tenant, id)))
+        found.ok_or_else(|| {
+            errors::not_found(ResourceKind::Delivery, &names::of_delivery(tenant, id))
+        })
     }
 
     async fn retry(
@@ -102,14 +109,14 @@ impl Deliveries {
         who: &str,
     ) -> Result<v1::RetryDeliveryResponse, Status> {
         let (tenant, id) = key(&request.name)?;
-        if let Place::At(peer) = forward::place(&self.flow, &tenant, metadata)? {
+        if let CallTarget::At(peer) = forward::find_owner(&self.flow, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
-            let answer = client.retry_delivery(forward::request(metadata, request)).await;
-            return answer.map(Response::into_inner).map_err(forward::answer);
+            let answer = client.retry_delivery(forward::forwarded_request(metadata, request)).await;
+            return answer.map(Response::into_inner).map_err(forward::peer_error);
         }
         let retried = self.flow.retry_delivery(&tenant, id).await;
         let retried = retried.map_err(|error| retry_error(error, &request.name))?;
-        observe::changed(who, "delivery retried", &request.name);
+        observe::log_change(who, "delivery retried", &request.name);
         let delivery = Some(self.show_one(retried).await?);
         Ok(v1::RetryDeliveryResponse { delivery })
     }
@@ -121,61 +128,63 @@ impl Deliveries {
         who: &str,
     ) -> Result<v1::Delivery, Status> {
         let (tenant, id) = key(&request.name)?;
-        if let Place::At(peer) = forward::place(&self.flow, &tenant, metadata)? {
+        if let CallTarget::At(peer) = forward::find_owner(&self.flow, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
-            let answer = client.cancel_delivery(forward::request(metadata, request)).await;
-            return answer.map(Response::into_inner).map_err(forward::answer);
+            let answer =
+                client.cancel_delivery(forward::forwarded_request(metadata, request)).await;
+            return answer.map(Response::into_inner).map_err(forward::peer_error);
         }
         let cancelled = self.flow.cancel_delivery(&tenant, id).await;
         let cancelled = cancelled.map_err(|error| cancel_error(error, &request.name))?;
-        observe::changed(who, "delivery cancelled", &request.name);
+        observe::log_change(who, "delivery cancelled", &request.name);
         self.show_one(cancelled).await
     }
 }
 
-/// The delivery that a request names, noted in the call's span.
+/// Parses a delivery's name and records it in the call's span.
 fn key(name: &str) -> Result<(TenantId, DeliveryId), Status> {
     let (tenant, id) = names::delivery(name).map_err(|error| errors::invalid("name", error))?;
-    observe::note("tenant", &tenant);
-    observe::note("delivery", id);
+    observe::record_in_span("tenant", &tenant);
+    observe::record_in_span("delivery", id);
     Ok((tenant, id))
 }
 
 fn retry_error(error: RetryError, name: &str) -> Status {
-    let refused = |reason, problem| errors::resource(reason, Kind::Delivery, &name, problem);
+    let refused =
+        |reason, problem| errors::resource(reason, ResourceKind::Delivery, &name, problem);
     match error {
-        RetryError::NotFound => errors::not_found(Kind::Delivery, &name),
-        RetryError::InFlight => refused(Reason::DeliveryInFlight, "has an attempt under way"),
+        RetryError::NotFound => errors::not_found(ResourceKind::Delivery, &name),
+        RetryError::InFlight => refused(ErrorReason::DeliveryInFlight, "has an attempt under way"),
         RetryError::Held => {
-            refused(Reason::DeliveryHeld, "is behind an unfinished delivery of its ordering key")
+            refused(ErrorReason::DeliveryHeld, "waits for an earlier delivery of its ordering key")
         }
         RetryError::SubscriptionDeleted => {
-            refused(Reason::SubscriptionDeleted, "cannot be sent: its subscription is deleted")
+            refused(ErrorReason::SubscriptionDeleted, "cannot be sent: its subscription is deleted")
         }
         RetryError::EventGone => {
-            refused(Reason::ResourceNotFound, "cannot be sent: its event's retention is over")
+            refused(ErrorReason::ResourceNotFound, "cannot be sent: its event is no longer stored")
         }
-        RetryError::NotOwner => forward::no_owner(),
+        RetryError::NotOwner => forward::owner_unavailable(),
         RetryError::Store(error) => errors::store(error),
     }
 }
 
 fn cancel_error(error: CancelError, name: &str) -> Status {
     match error {
-        CancelError::NotFound => errors::not_found(Kind::Delivery, &name),
+        CancelError::NotFound => errors::not_found(ResourceKind::Delivery, &name),
         CancelError::AlreadyEnded(state) => {
             let state = delivery::state(state).as_str_name();
             let state = state.trim_start_matches("DELIVERY_STATE_");
             let problem = format!("has ended {state}");
-            errors::resource(Reason::DeliveryEnded, Kind::Delivery, &name, &problem)
+            errors::resource(ErrorReason::DeliveryEnded, ResourceKind::Delivery, &name, &problem)
         }
-        CancelError::NotOwner => forward::no_owner(),
+        CancelError::NotOwner => forward::owner_unavailable(),
         CancelError::Store(error) => errors::store(error),
     }
 }
 
 #[async_trait]
-impl DeliveryService for Deliveries {
+impl DeliveryService for DeliveryApi {
     async fn list_deliveries(
         &self,
         request: Request<v1::ListDeliveriesRequest>,
@@ -246,6 +255,6 @@ impl DeliveryService for Deliveries {
         let span = observe::span("WatchAttempts", &request);
         let begun = observe::call(span.clone(), watching::watch(&self.flow, request.into_inner()));
         let attempts = begun.await?.into_inner();
-        Ok(Response::new(observe::stream(span, attempts).boxed()))
+        Ok(Response::new(observe::log_stream_end(span, attempts).boxed()))
     }
 }

@@ -1,11 +1,10 @@
-//! What a message holds besides the fields that its update changes.
+//! Fields of a message that its update does not change.
 //!
-//! Fed by updates without a mask, or with "*", which mean the whole message; feeds
-//! them violations. Guarantees that a value which differs from what stands, and
-//! which a caller may mean as a change, is never passed over in silence: it is
-//! refused, with the method that makes that change. What the server alone knows
-//! (times of creation and change, health, versions) is ignored, as AIP-203 wants,
-//! so that a message that was read can be written back whole.
+//! Fed by updates without a mask, or with "*", which mean the whole message; feeds them
+//! violations. Guarantees that a value which differs from the stored one, and which the
+//! caller may mean as a change, is refused with the method that makes that change.
+//! Fields that only the server sets (times, health, versions) are ignored, as AIP-203
+//! wants, so that a message that was read can be written back.
 
 use postrider_domain::event_type::EventType;
 use postrider_domain::subscription::Subscription;
@@ -15,42 +14,42 @@ use postrider_proto::v1;
 
 use super::convert::subscription::{shown_key, status_from};
 use super::convert::time::timestamp;
-use super::errors::Violations;
+use super::errors::FieldViolations;
 
-/// A field, and what changes it.
-pub type Elsewhere = (&'static str, &'static str);
+/// A field that this update does not change, and the method that does.
+pub type FieldChangedElsewhere = (&'static str, &'static str);
 
-const STATUS: Elsewhere =
+const STATUS_FIELD: FieldChangedElsewhere =
     ("status", "EnableSubscription, PauseSubscription and DisableSubscription change it");
-const STATUS_REASON: Elsewhere =
+const STATUS_REASON: FieldChangedElsewhere =
     ("status_reason", "EnableSubscription, PauseSubscription and DisableSubscription take it");
-const SIGNING_SECRET: Elsewhere = ("signing_secret", "RotateSigningSecret changes it");
-const SIGNING_KEYS: Elsewhere =
+const SIGNING_SECRET: FieldChangedElsewhere = ("signing_secret", "RotateSigningSecret changes it");
+const SIGNING_KEYS: FieldChangedElsewhere =
     ("signing_keys", "RotateSigningSecret and RevokeSigningKey change them");
-const SUBSCRIPTION_DELETED: Elsewhere = ("delete_time", "DeleteSubscription sets it");
-const TENANT_DELETED: Elsewhere = ("delete_time", "DeleteTenant sets it");
-const ARCHIVED: Elsewhere =
+const SUBSCRIPTION_DELETED: FieldChangedElsewhere = ("delete_time", "DeleteSubscription sets it");
+const TENANT_DELETED: FieldChangedElsewhere = ("delete_time", "DeleteTenant sets it");
+const ARCHIVE_TIME_FIELD: FieldChangedElsewhere =
     ("archive_time", "ArchiveEventType sets it, UnarchiveEventType takes it away");
 
-/// Of a subscription.
-pub const SUBSCRIPTION: &[Elsewhere] =
-    &[STATUS, STATUS_REASON, SIGNING_SECRET, SIGNING_KEYS, SUBSCRIPTION_DELETED];
-/// Of a tenant.
-pub const TENANT: &[Elsewhere] = &[TENANT_DELETED];
-/// Of an event type.
-pub const EVENT_TYPE: &[Elsewhere] = &[ARCHIVED];
+/// Such fields of a subscription.
+pub const SUBSCRIPTION_FIELDS: &[FieldChangedElsewhere] =
+    &[STATUS_FIELD, STATUS_REASON, SIGNING_SECRET, SIGNING_KEYS, SUBSCRIPTION_DELETED];
+/// Such fields of a tenant.
+pub const TENANT_FIELDS: &[FieldChangedElsewhere] = &[TENANT_DELETED];
+/// Such fields of an event type.
+pub const EVENT_TYPE_FIELDS: &[FieldChangedElsewhere] = &[ARCHIVE_TIME_FIELD];
 
-/// Notes what a given subscription would have otherwise than it stands.
+/// Refuses values of such fields that differ from the stored subscription.
 pub fn in_subscription(
     given: &v1::Subscription,
     there: &Subscription,
     now: Timestamp,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) {
     let mut refuse = refusals("subscription", violations);
     let same_status = v1::SubscriptionStatus::try_from(given.status)
         .is_ok_and(|status| status_from(status).is_none_or(|status| status == there.status));
-    refuse(STATUS, !same_status);
+    refuse(STATUS_FIELD, !same_status);
     let reason = &given.status_reason;
     refuse(STATUS_REASON, !reason.is_empty() && *reason != there.status_reason);
     let secret = &given.signing_secret;
@@ -60,8 +59,8 @@ pub fn in_subscription(
     refuse(SUBSCRIPTION_DELETED, given.delete_time != there.delete_time.map(timestamp));
 }
 
-/// Whether a list of keys is the one that stands; one that expired since it was
-/// read may be in it.
+/// Whether the given keys equal the stored ones; a key that expired since the read may
+/// be among them.
 fn same_keys(given: &v1::Subscription, there: &Subscription, now: Timestamp) -> bool {
     let keys: Vec<_> = there.signing_keys.iter().map(|key| (key, shown_key(key))).collect();
     let known = |key: &v1::SigningKey| keys.iter().any(|(_, shown)| shown == key);
@@ -70,21 +69,25 @@ fn same_keys(given: &v1::Subscription, there: &Subscription, now: Timestamp) -> 
         && keys.iter().all(|(key, shown)| !key.in_force(now) || kept(shown))
 }
 
-/// Notes what a given tenant would have otherwise than it stands.
-pub fn in_tenant(given: &v1::Tenant, there: &Tenant, violations: &mut Violations) {
+/// Refuses values of such fields that differ from the stored tenant.
+pub fn in_tenant(given: &v1::Tenant, there: &Tenant, violations: &mut FieldViolations) {
     let differs = given.delete_time != there.delete_time.map(timestamp);
     refusals("tenant", violations)(TENANT_DELETED, differs);
 }
 
-/// Notes what a given event type would have otherwise than it stands.
-pub fn in_event_type(given: &v1::EventType, there: &EventType, violations: &mut Violations) {
-    // Archived since it was read, or left out by a caller who lists what he changes.
+/// Refuses values of such fields that differ from the stored event type.
+pub fn in_event_type(given: &v1::EventType, there: &EventType, violations: &mut FieldViolations) {
+    // It was archived since the caller read it, or the caller listed only what it
+    // changes.
     let absent = given.archive_time.is_none();
     let differs = !absent && given.archive_time != there.archive_time.map(timestamp);
-    refusals("event_type", violations)(ARCHIVED, differs);
+    refusals("event_type", violations)(ARCHIVE_TIME_FIELD, differs);
 }
 
-fn refusals<'v>(message: &'v str, violations: &'v mut Violations) -> impl FnMut(Elsewhere, bool) {
+fn refusals<'v>(
+    message: &'v str,
+    violations: &'v mut FieldViolations,
+) -> impl FnMut(FieldChangedElsewhere, bool) {
     move |(field, how), differs| {
         if differs {
             let problem = format!("differs, and cannot be changed here: {how}");

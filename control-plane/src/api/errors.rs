@@ -1,10 +1,9 @@
-//! Every error that a caller can get, in one place.
+//! Every error that a caller can get.
 //!
-//! Fed by the services with what went wrong; feeds callers a
-//! [`tonic::Status`] after AIP-193. Guarantees that each carries an ErrorInfo
-//! with a reason out of [`Reason`], that what may be tried again says when, and
-//! that nothing of the database's own words reaches a caller: those are the
-//! status' source, which [`super::observe`] logs.
+//! Fed by the services; feeds callers a [`tonic::Status`] after AIP-193. Guarantees
+//! that each carries an ErrorInfo with a reason of [`ErrorReason`], that errors which pass
+//! say when to try again, and that the database's own text does not reach a caller: it
+//! is the status' source, which [`super::observe`] logs.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -17,16 +16,16 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
 
 /// The domain of every ErrorInfo.
-pub const DOMAIN: &str = "postrider";
-/// When to try again what failed for a reason that passes.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub const ERROR_DOMAIN: &str = "postrider";
+/// When to retry after an error that is expected to pass.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Most violations that are told: they travel in a header, which clients bound.
+/// Most violations in one error: they are sent in a header, whose size clients limit.
 pub const MAX_VIOLATIONS: usize = 32;
 
-/// Why a call failed, for programs; part of the contract.
+/// The machine-readable reason of an error. Part of the API contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum ErrorReason {
     InvalidRequest,
     DataRefused,
     ResourceNotFound,
@@ -64,7 +63,7 @@ pub enum Reason {
     Internal,
 }
 
-impl Reason {
+impl ErrorReason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "INVALID_REQUEST",
@@ -143,9 +142,9 @@ impl Reason {
     }
 }
 
-/// What a caller named and what kind of thing it is.
+/// What kind of resource a caller named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ResourceKind {
     Tenant,
     Subscription,
     Event,
@@ -156,7 +155,7 @@ pub enum Kind {
     Operation,
 }
 
-impl Kind {
+impl ResourceKind {
     const fn type_name(self) -> &'static str {
         match self {
             Self::Tenant => "postrider/Tenant",
@@ -171,49 +170,54 @@ impl Kind {
     }
 }
 
-fn details(reason: Reason) -> ErrorDetails {
-    ErrorDetails::with_error_info(reason.name(), DOMAIN, HashMap::new())
+fn details(reason: ErrorReason) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason.name(), ERROR_DOMAIN, HashMap::new())
 }
 
-/// An error that its reason and message tell all about.
-pub fn plain(reason: Reason, message: impl Into<String>) -> Status {
+/// An error with only a reason and a message.
+pub fn status(reason: ErrorReason, message: impl Into<String>) -> Status {
     Status::with_error_details(reason.code(), message, details(reason))
 }
 
-/// An error that passes, with when to try again.
-pub fn retry(reason: Reason, message: impl Into<String>, after: Duration) -> Status {
+/// An error that is expected to pass, with a time to retry after.
+pub fn retry(reason: ErrorReason, message: impl Into<String>, after: Duration) -> Status {
     let mut details = details(reason);
     details.set_retry_info(Some(after));
     Status::with_error_details(reason.code(), message, details)
 }
 
-/// An error that passes soon.
-pub fn retry_soon(reason: Reason, message: impl Into<String>) -> Status {
-    retry(reason, message, RETRY_AFTER)
+/// An error that is expected to pass soon.
+pub fn retry_soon(reason: ErrorReason, message: impl Into<String>) -> Status {
+    retry(reason, message, RETRY_PAUSE)
 }
 
 /// An error about one resource.
-pub fn resource(reason: Reason, kind: Kind, name: &dyn Display, problem: &str) -> Status {
+pub fn resource(
+    reason: ErrorReason,
+    kind: ResourceKind,
+    name: &dyn Display,
+    problem: &str,
+) -> Status {
     let mut details = details(reason);
     details.set_resource_info(kind.type_name(), name.to_string(), "", problem);
     Status::with_error_details(reason.code(), format!("{name} {problem}"), details)
 }
 
-pub fn not_found(kind: Kind, name: &dyn Display) -> Status {
-    resource(Reason::ResourceNotFound, kind, name, "was not found")
+pub fn not_found(kind: ResourceKind, name: &dyn Display) -> Status {
+    resource(ErrorReason::ResourceNotFound, kind, name, "was not found")
 }
 
-pub fn deleted(kind: Kind, name: &dyn Display) -> Status {
-    resource(Reason::ResourceDeleted, kind, name, "is deleted")
+pub fn deleted(kind: ResourceKind, name: &dyn Display) -> Status {
+    resource(ErrorReason::ResourceDeleted, kind, name, "is deleted")
 }
 
-pub fn etag_mismatch(kind: Kind, name: &dyn Display) -> Status {
-    resource(Reason::EtagMismatch, kind, name, "changed since the etag was read")
+pub fn etag_mismatch(kind: ResourceKind, name: &dyn Display) -> Status {
+    resource(ErrorReason::EtagMismatch, kind, name, "changed since the etag was read")
 }
 
-/// A state that forbids the call, with each thing that stands in the way.
+/// The resource's state does not allow the call; lists every obstacle.
 pub fn precondition(
-    reason: Reason,
+    reason: ErrorReason,
     message: impl Into<String>,
     violations: Vec<PreconditionViolation>,
 ) -> Status {
@@ -222,28 +226,31 @@ pub fn precondition(
     Status::with_error_details(reason.code(), message, details)
 }
 
-/// The whole database's trouble, without its words. Only data that it cannot hold is
-/// the caller's fault; what has to be mended first may be tried again as well.
+/// A database error, without the database's own text. Only data that the database
+/// cannot store is the caller's fault. Errors that need an operator can be retried too.
 pub fn store(error: StoreError) -> Status {
     let mut status = match &error {
         StoreError::Unavailable(_) => {
-            retry_soon(Reason::StoreUnavailable, "the database is unavailable")
+            retry_soon(ErrorReason::StoreUnavailable, "the database is unavailable")
         }
-        StoreError::Rejected(_) => plain(Reason::DataRefused, "the database refuses this data"),
-        StoreError::Faulty(_) | StoreError::Corrupt(_) => {
-            retry_soon(Reason::StoreUnavailable, "the database is at fault, and has to be mended")
+        StoreError::Rejected(_) => {
+            status(ErrorReason::DataRefused, "the database cannot store this data")
         }
+        StoreError::Faulty(_) | StoreError::Corrupt(_) => retry_soon(
+            ErrorReason::StoreUnavailable,
+            "the database fails every call of this kind and must be repaired",
+        ),
     };
     status.set_source(Arc::new(error));
     status
 }
 
-/// A change that was not made. `NotFound` comes here only when the resource went
-/// away after it was read.
-pub fn write(error: WriteError, kind: Kind, name: &dyn Display) -> Status {
+/// A change that failed. `NotFound` means that the resource was deleted after it was
+/// read.
+pub fn write(error: WriteError, kind: ResourceKind, name: &dyn Display) -> Status {
     match error {
         WriteError::AlreadyExists => {
-            resource(Reason::ResourceExists, kind, name, "exists, or existed and was deleted")
+            resource(ErrorReason::ResourceExists, kind, name, "exists, or existed and was deleted")
         }
         WriteError::NotFound => not_found(kind, name),
         WriteError::RevisionMismatch => etag_mismatch(kind, name),
@@ -251,9 +258,9 @@ pub fn write(error: WriteError, kind: Kind, name: &dyn Display) -> Status {
     }
 }
 
-/// The form in which an error stands in an answer.
+/// The error as a message, for an answer that contains it.
 pub fn to_proto(status: &Status) -> tonic_types::pb::Status {
-    // What this module makes carries itself whole in its details.
+    // Errors made in this module carry the complete message in their details.
     match tonic_types::pb::Status::decode(status.details()) {
         Ok(whole) if whole.code != 0 => whole,
         _ => tonic_types::pb::Status {
@@ -264,16 +271,16 @@ pub fn to_proto(status: &Status) -> tonic_types::pb::Status {
     }
 }
 
-/// What is wrong with a request's fields: all of it, not only the first.
+/// All violations of a request, by field.
 #[derive(Debug, Default)]
-pub struct Violations(Vec<FieldViolation>);
+pub struct FieldViolations(Vec<FieldViolation>);
 
-impl Violations {
+impl FieldViolations {
     pub fn add(&mut self, field: impl Into<String>, problem: impl Display) {
         self.0.push(FieldViolation::new(field, problem.to_string()));
     }
 
-    /// Notes the error, if it is one, under the field.
+    /// Returns the value, or records the error under `field`.
     pub fn keep<T, E: Display>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|problem| self.add(field, problem)).ok()
     }
@@ -283,13 +290,13 @@ impl Violations {
         self.0.is_empty()
     }
 
-    /// An error when anything was noted.
+    /// Fails if there are violations.
     pub fn check(self) -> Result<(), Status> {
         if self.0.is_empty() { Ok(()) } else { Err(self.into_status()) }
     }
 
-    /// The value when nothing was noted. A value that is missing was noted as
-    /// such, unless the conversion forgot to: then the request is refused too.
+    /// Returns the value if there are no violations. A missing value should have been
+    /// recorded as one; if it was not, the request is refused all the same.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Status> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
@@ -298,15 +305,15 @@ impl Violations {
     }
 
     fn into_status(self) -> Status {
-        self.because(Reason::InvalidRequest)
+        self.because(ErrorReason::InvalidRequest)
     }
 
-    /// The error, for a reason of its own.
-    pub fn because(mut self, reason: Reason) -> Status {
+    /// The error, with a reason other than INVALID_REQUEST.
+    pub fn because(mut self, reason: ErrorReason) -> Status {
         let more = self.0.len().saturating_sub(MAX_VIOLATIONS);
         if more > 0 {
             self.0.truncate(MAX_VIOLATIONS);
-            self.add("", format!("{more} more fields are wrong"));
+            self.add("", format!("{more} more fields are invalid"));
         }
         let summary: Vec<String> =
             self.0.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
@@ -321,14 +328,14 @@ impl Violations {
     }
 }
 
-/// One thing wrong with one field.
+/// One violation of one field.
 pub fn invalid(field: impl Into<String>, problem: impl Display) -> Status {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     violations.add(field, problem);
     violations.into_status()
 }
 
-/// gRPC messages travel in a header, which clients bound.
+/// gRPC messages are sent in a header, whose size clients limit.
 fn truncated(mut message: String) -> String {
     const MAX_BYTES: usize = 1024;
     if message.len() > MAX_BYTES {

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_violation_is_told() {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     violations.add("a", "is missing");
     assert_eq!(violations.keep("b", "7".parse::<u8>()), Some(7));
     assert_eq!(violations.keep("c", "x".parse::<u8>()), None);
@@ -19,8 +19,8 @@ fn every_violation_is_told() {
 
 #[test]
 fn a_forgotten_violation_is_refused_all_the_same() {
-    assert!(Violations::default().finish::<u8>(None).is_err());
-    assert_eq!(Violations::default().finish(Some(1)).unwrap(), 1);
+    assert!(FieldViolations::default().finish::<u8>(None).is_err());
+    assert_eq!(FieldViolations::default().finish(Some(1)).unwrap(), 1);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn only_data_that_is_refused_blames_the_caller() {
     let text = || "permission denied".to_owned();
     let all = [StoreError::Unavailable(text()), StoreError::Faulty(text())];
     for error in all.into_iter().chain([StoreError::Corrupt(text())]) {
-        let status = write(WriteError::Store(error), Kind::Tenant, &"tenants/a");
+        let status = write(WriteError::Store(error), ResourceKind::Tenant, &"tenants/a");
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(status.get_details_error_info().unwrap().reason, "STORE_UNAVAILABLE");
         assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
@@ -50,7 +50,7 @@ fn only_data_that_is_refused_blames_the_caller() {
 
 #[test]
 fn an_error_in_an_answer_keeps_its_details() {
-    let proto = to_proto(&not_found(Kind::Tenant, &"tenants/a"));
+    let proto = to_proto(&not_found(ResourceKind::Tenant, &"tenants/a"));
     assert_eq!(proto.code, i32::from(Code::NotFound));
     assert_eq!(proto.details.len(), 2);
     let bare = to_proto(&Status::internal("x"));
@@ -59,7 +59,7 @@ fn an_error_in_an_answer_keeps_its_details() {
 
 #[test]
 fn what_is_told_is_bounded() {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     (0..1000).for_each(|n| violations.add(format!("f[{n}]"), "is wrong"));
     let told = violations.check().unwrap_err().get_details_bad_request().unwrap();
     assert_eq!(told.field_violations.len(), MAX_VIOLATIONS + 1);

@@ -1,7 +1,7 @@
-//! The half of EventTypeService that creates and changes.
+//! EventTypeService: creating and changing event types.
 //!
-//! Schemas are compiled away from the threads that serve calls: it takes long
-//! enough for other calls to notice.
+//! Schemas are compiled on a blocking thread, because it takes long enough to delay
+//! other calls.
 
 use postrider_domain::event_type::{EventType, EventTypeInput, ImportDocument, MAX_EVENT_TYPES};
 use postrider_domain::ids::SubscriptionKey;
@@ -11,21 +11,21 @@ use prost_types::FieldMask;
 use tonic::Status;
 use tonic_types::PreconditionViolation;
 
-use super::changes::{again, same_etag};
+use super::changes::{etag_allows, should_retry};
 use super::convert::event_type::{apply, fields, note, to_proto};
-use super::errors::{self, Kind, Reason, Violations};
-use super::event_types::{EventTypes, changeable};
-use super::masks::Mask;
+use super::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use super::event_types::{EventTypeApi, changeable};
+use super::masks::UpdateMask;
 use super::{elsewhere, names, observe};
 
-/// A wish for an event type that is there.
-pub(super) enum Change {
-    Fields { given: Box<v1::EventType>, mask: Mask },
+/// A change of an existing event type.
+pub(super) enum EventTypeChange {
+    Fields { given: Box<v1::EventType>, mask: UpdateMask },
     Archive,
     Unarchive,
 }
 
-impl EventTypes {
+impl EventTypeApi {
     pub(super) async fn create(
         &self,
         request: v1::CreateEventTypeRequest,
@@ -34,17 +34,17 @@ impl EventTypes {
         let Some(given) = request.event_type else {
             return Err(errors::invalid("event_type", "is missing"));
         };
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let everything = FieldMask { paths: vec!["*".to_owned()] };
-        let mask = Mask::read(Some(&everything), &fields(&given), &[], &mut violations);
+        let mask = UpdateMask::read(Some(&everything), &fields(&given), &[], &mut violations);
         let mut input = EventTypeInput { name: request.event_type_id, ..EventTypeInput::default() };
         apply(&mut input, &given, &mask, &mut violations);
         let input = checked(input, violations).await?;
         let new = EventType::new(input, self.flow.clock.now());
         let name = new.name.clone();
         let created = self.flow.event_types.create(new).await;
-        let created = created.map_err(|error| refused(error, &name))?;
-        observe::changed(who, "event type created", &names::of_event_type(&name));
+        let created = created.map_err(|error| change_error(error, &name))?;
+        observe::log_change(who, "event type created", &names::of_event_type(&name));
         Ok(to_proto(&created))
     }
 
@@ -56,16 +56,21 @@ impl EventTypes {
         let Some(given) = request.event_type else {
             return Err(errors::invalid("event_type", "is missing"));
         };
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let name = changeable("event_type.name", &given.name)?;
-        let elsewhere = elsewhere::EVENT_TYPE;
-        let mask =
-            Mask::read(request.update_mask.as_ref(), &fields(&given), elsewhere, &mut violations);
+        let elsewhere = elsewhere::EVENT_TYPE_FIELDS;
+        let mask = UpdateMask::read(
+            request.update_mask.as_ref(),
+            &fields(&given),
+            elsewhere,
+            &mut violations,
+        );
         violations.check()?;
         let etag = given.etag.clone();
-        let changed =
-            self.change(&name, &etag, &Change::Fields { given: Box::new(given), mask }).await?;
-        observe::changed(who, "event type updated", &names::of_event_type(&name));
+        let changed = self
+            .change(&name, &etag, &EventTypeChange::Fields { given: Box::new(given), mask })
+            .await?;
+        observe::log_change(who, "event type updated", &names::of_event_type(&name));
         Ok(to_proto(&changed))
     }
 
@@ -73,7 +78,7 @@ impl EventTypes {
         &self,
         name: &str,
         etag: &str,
-        change: Change,
+        change: EventTypeChange,
         who: &str,
     ) -> Result<v1::EventType, Status> {
         let changed = self.change(&changeable("name", name)?, etag, &change).await?;
@@ -81,41 +86,46 @@ impl EventTypes {
             true => "event type archived",
             false => "event type brought back",
         };
-        observe::changed(who, what, &name);
+        observe::log_change(who, what, &name);
         Ok(to_proto(&changed))
     }
 
-    /// Changes an event type under its etag; without one, the change is made
-    /// again on what another change at the same moment left.
-    async fn change(&self, name: &str, etag: &str, change: &Change) -> Result<EventType, Status> {
+    /// Changes an event type under its etag. Without an etag, tries again after a
+    /// concurrent change.
+    async fn change(
+        &self,
+        name: &str,
+        etag: &str,
+        change: &EventTypeChange,
+    ) -> Result<EventType, Status> {
         let mut tries = 0;
         loop {
             tries += 1;
             let there = self.read(name).await?;
             let revision = there.revision;
-            if !same_etag(etag, revision) {
-                return Err(refused(WriteError::RevisionMismatch.into(), name));
+            if !etag_allows(etag, revision) {
+                return Err(change_error(WriteError::RevisionMismatch.into(), name));
             }
             let Some(changed) = self.changed(&there, change).await? else {
                 return Ok(there);
             };
             match self.flow.event_types.update(changed, revision).await {
-                Err(CatalogueError::Write(error)) if again(&error, etag, tries) => {}
-                done => return done.map_err(|error| refused(error, name)),
+                Err(CatalogueError::Write(error)) if should_retry(&error, etag, tries) => {}
+                done => return done.map_err(|error| change_error(error, name)),
             }
         }
     }
 
-    /// An event type as it is to be; `None` when it is so already.
+    /// The event type after the change; `None` if nothing changes.
     async fn changed(
         &self,
         there: &EventType,
-        change: &Change,
+        change: &EventTypeChange,
     ) -> Result<Option<EventType>, Status> {
         let now = self.flow.clock.now();
         Ok(match change {
-            Change::Fields { given, mask } => {
-                let mut violations = Violations::default();
+            EventTypeChange::Fields { given, mask } => {
+                let mut violations = FieldViolations::default();
                 if mask.is_whole() {
                     elsewhere::in_event_type(given, there, &mut violations);
                 }
@@ -124,12 +134,12 @@ impl EventTypes {
                 let input = checked(input, violations).await?;
                 (input != there.input()).then(|| there.changed(input, now))
             }
-            Change::Archive if there.is_archived() => None,
-            Change::Unarchive if !there.is_archived() => None,
-            Change::Archive => {
+            EventTypeChange::Archive if there.is_archived() => None,
+            EventTypeChange::Unarchive if !there.is_archived() => None,
+            EventTypeChange::Archive => {
                 Some(EventType { archive_time: Some(now), update_time: now, ..there.clone() })
             }
-            Change::Unarchive => {
+            EventTypeChange::Unarchive => {
                 Some(EventType { archive_time: None, update_time: now, ..there.clone() })
             }
         })
@@ -145,16 +155,16 @@ impl EventTypes {
         loop {
             tries += 1;
             let revision = self.read(&name).await?.revision;
-            if !same_etag(&etag, revision) {
-                return Err(refused(WriteError::RevisionMismatch.into(), &name));
+            if !etag_allows(&etag, revision) {
+                return Err(change_error(WriteError::RevisionMismatch.into(), &name));
             }
             match self.flow.event_types.delete(&name, revision, request.force).await {
-                Err(CatalogueError::Write(error)) if again(&error, &etag, tries) => {}
-                Err(error) => return Err(refused(error, &name)),
+                Err(CatalogueError::Write(error)) if should_retry(&error, &etag, tries) => {}
+                Err(error) => return Err(change_error(error, &name)),
                 Ok(()) => break,
             }
         }
-        observe::changed(who, "event type deleted", &request.name);
+        observe::log_change(who, "event type deleted", &request.name);
         Ok(v1::DeleteEventTypeResponse {})
     }
 
@@ -166,22 +176,23 @@ impl EventTypes {
         let document = request.catalogue;
         let read = off_thread(move || ImportDocument::parse(&document)).await?;
         let inputs = read.map_err(|wrong| {
-            let mut violations = Violations::default();
+            let mut violations = FieldViolations::default();
             for error in wrong {
                 let dot = if error.path.is_empty() { "" } else { "." };
                 violations.add(format!("catalogue{dot}{}", error.path), error.message);
             }
-            violations.because(Reason::InvalidRequest)
+            violations.because(ErrorReason::InvalidRequest)
         })?;
         let plan = self.flow.event_types.import(inputs, request.validate_only).await;
         let plan = plan.map_err(|error| match error {
-            CatalogueError::Write(WriteError::RevisionMismatch) => {
-                errors::retry_soon(Reason::Overloaded, "others keep changing these event types")
-            }
-            error => refused(error, "-"),
+            CatalogueError::Write(WriteError::RevisionMismatch) => errors::retry_soon(
+                ErrorReason::Overloaded,
+                "other callers keep changing these event types",
+            ),
+            error => change_error(error, "-"),
         })?;
         if !request.validate_only && !plan.writes.is_empty() {
-            observe::changed(who, "event types imported", &names::of_event_type("-"));
+            observe::log_change(who, "event types imported", &names::of_event_type("-"));
         }
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Ok(v1::ImportEventTypesResponse {
@@ -192,10 +203,10 @@ impl EventTypes {
     }
 }
 
-/// What was chosen, when nothing is wrong with it.
+/// The input, if it is valid.
 async fn checked(
     input: EventTypeInput,
-    mut violations: Violations,
+    mut violations: FieldViolations,
 ) -> Result<EventTypeInput, Status> {
     let (input, wrong) = off_thread(move || {
         let wrong = input.check();
@@ -210,20 +221,23 @@ async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Status> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| errors::plain(Reason::Internal, "the schema could not be looked at"))
+    done.map_err(|_| errors::status(ErrorReason::Internal, "the schema could not be compiled"))
 }
 
-/// A change that was not made.
-fn refused(error: CatalogueError, name: &str) -> Status {
+/// Converts the error of a change that failed.
+fn change_error(error: CatalogueError, name: &str) -> Status {
     let resource = names::of_event_type(name);
     match error {
-        CatalogueError::Write(WriteError::AlreadyExists) => {
-            errors::resource(Reason::ResourceExists, Kind::EventType, &resource, "exists")
-        }
-        CatalogueError::Write(error) => errors::write(error, Kind::EventType, &resource),
+        CatalogueError::Write(WriteError::AlreadyExists) => errors::resource(
+            ErrorReason::ResourceExists,
+            ResourceKind::EventType,
+            &resource,
+            "exists",
+        ),
+        CatalogueError::Write(error) => errors::write(error, ResourceKind::EventType, &resource),
         CatalogueError::TooMany => {
-            let message = format!("there can be {MAX_EVENT_TYPES} event types");
-            errors::plain(Reason::TooManyEventTypes, message)
+            let message = format!("there are {MAX_EVENT_TYPES} event types already");
+            errors::status(ErrorReason::TooManyEventTypes, message)
         }
         CatalogueError::InUse(subscriptions) => {
             let user = |key: &SubscriptionKey| {
@@ -231,7 +245,7 @@ fn refused(error: CatalogueError, name: &str) -> Status {
             };
             let message = format!("subscriptions name {resource}; set force to delete it too");
             let violations = subscriptions.iter().map(user).collect();
-            errors::precondition(Reason::EventTypeInUse, message, violations)
+            errors::precondition(ErrorReason::EventTypeInUse, message, violations)
         }
     }
 }

@@ -1,7 +1,4 @@
-//! EventTypeService.
-//!
-//! Creating and changing are in `event_type_changes`; here is the service, and
-//! its reads.
+//! EventTypeService, and its reads. Changes are in `event_type_changes`.
 
 use std::sync::Arc;
 
@@ -15,28 +12,28 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::caller::Caller;
 use super::convert::event_type::shown;
-use super::errors::{self, Kind, Violations};
-use super::event_type_changes::Change;
+use super::errors::{self, FieldViolations, ResourceKind};
+use super::event_type_changes::EventTypeChange;
 use super::filters::contains;
-use super::page::{self, Fill, Items, QueryHash};
+use super::page::{self, PageFill, PageItems, QueryHash};
 use super::{names, observe, validate};
 use crate::flow::Flow;
 
 /// Most rows read at once: each may hold a schema and a sample.
-const MAX_BATCH: usize = 100;
-/// A page ends before it is larger than clients usually read.
+const MAX_READ_ROWS: usize = 100;
+/// A page ends before it exceeds what clients usually accept.
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 
-pub struct EventTypes {
+pub struct EventTypeApi {
     pub(super) flow: Flow,
 }
 
-impl EventTypes {
+impl EventTypeApi {
     pub fn new(flow: Flow) -> Self {
         Self { flow }
     }
 
-    /// An event type, built in or not.
+    /// Reads an event type, built in or not.
     async fn get(&self, name: &str) -> Result<EventType, Status> {
         match notice::built_in_type(name) {
             Some(known) => Ok(known.clone()),
@@ -44,32 +41,33 @@ impl EventTypes {
         }
     }
 
-    /// An event type that people made.
+    /// Reads an event type that is not built in.
     pub(super) async fn read(&self, name: &str) -> Result<EventType, Status> {
         let found = self.flow.store.get_event_type(name).await.map_err(errors::store)?;
-        found.ok_or_else(|| errors::not_found(Kind::EventType, &names::of_event_type(name)))
+        found.ok_or_else(|| errors::not_found(ResourceKind::EventType, &names::of_event_type(name)))
     }
 
     async fn list(
         &self,
         request: v1::ListEventTypesRequest,
     ) -> Result<v1::ListEventTypesResponse, Status> {
-        let mut violations = Violations::default();
-        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let mut violations = FieldViolations::default();
+        let want =
+            page::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
         validate::search(&request.search, &mut violations);
         violations.check()?;
         let archived = if request.show_archived { "with archived" } else { "" };
         let built_in = if request.show_built_in { "with built in" } else { "" };
         let query =
             QueryHash::of("ListEventTypes", &[&request.group, &request.search, archived, built_in]);
-        let plan = Fill {
-            after: page::position::<String>(&request.page_token, query)?,
+        let plan = PageFill {
+            after: page::decode_token::<String>(&request.page_token, query)?,
             want,
             exact: true,
-            max_batch: MAX_BATCH,
+            max_batch: MAX_READ_ROWS,
             max_bytes: MAX_PAGE_BYTES,
         };
-        let items = Items {
+        let items = PageItems {
             keep: &|_: &EventType| true,
             position: &|event_type: &EventType| event_type.name.clone(),
             bytes: &|event_type: &EventType| {
@@ -78,7 +76,7 @@ impl EventTypes {
             },
         };
         let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-        let (event_types, next) = page::fill(plan, items, |after, limit| {
+        let (event_types, next) = page::fill_page(plan, items, |after, limit| {
             let query = EventTypeQuery {
                 group: given(&request.group),
                 search: given(&request.search),
@@ -96,13 +94,12 @@ impl EventTypes {
         .await?;
         Ok(v1::ListEventTypesResponse {
             event_types: event_types.iter().map(shown).collect(),
-            next_page_token: page::token(query, next.as_ref()),
+            next_page_token: page::encode_token(query, next.as_ref()),
         })
     }
 }
 
-/// What was found of a list, with the built-in types that the query has at the same
-/// place.
+/// Merges the built-in types that match the query into a page, by name.
 fn with_built_in(mut found: Vec<EventType>, query: &EventTypeQuery) -> Vec<EventType> {
     let wanted = |one: &&EventType| {
         let part = |part: &String| contains(&one.name, part) || contains(&one.description, part);
@@ -116,22 +113,22 @@ fn with_built_in(mut found: Vec<EventType>, query: &EventTypeQuery) -> Vec<Event
     found
 }
 
-/// The event type that a request names.
+/// Parses an event type's name.
 fn named(name: &str) -> Result<String, Status> {
     names::event_type(name).map_err(|error| errors::invalid("name", error))
 }
 
-/// The event type that a request is to change.
+/// Parses the name of an event type that is to be changed; built-in ones are refused.
 pub(super) fn changeable(field: &str, name: &str) -> Result<String, Status> {
     let name = names::event_type(name).map_err(|error| errors::invalid(field, error))?;
     match is_reserved(&name) {
-        true => Err(errors::invalid(field, "is one of Postrider's own, which nobody changes")),
+        true => Err(errors::invalid(field, "is built in and cannot be changed")),
         false => Ok(name),
     }
 }
 
 #[async_trait]
-impl EventTypeService for EventTypes {
+impl EventTypeService for EventTypeApi {
     async fn create_event_type(
         &self,
         request: Request<v1::CreateEventTypeRequest>,
@@ -172,7 +169,7 @@ impl EventTypeService for EventTypes {
     ) -> Result<Response<v1::EventType>, Status> {
         let (span, who) = (observe::span("ArchiveEventType", &request), Caller::of(&request).who);
         let v1::ArchiveEventTypeRequest { name, etag } = request.into_inner();
-        observe::call(span, self.set_archived(&name, &etag, Change::Archive, &who)).await
+        observe::call(span, self.set_archived(&name, &etag, EventTypeChange::Archive, &who)).await
     }
 
     async fn unarchive_event_type(
@@ -181,7 +178,7 @@ impl EventTypeService for EventTypes {
     ) -> Result<Response<v1::EventType>, Status> {
         let (span, who) = (observe::span("UnarchiveEventType", &request), Caller::of(&request).who);
         let v1::UnarchiveEventTypeRequest { name, etag } = request.into_inner();
-        observe::call(span, self.set_archived(&name, &etag, Change::Unarchive, &who)).await
+        observe::call(span, self.set_archived(&name, &etag, EventTypeChange::Unarchive, &who)).await
     }
 
     async fn delete_event_type(

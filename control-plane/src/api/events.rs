@@ -1,7 +1,4 @@
-//! EventService.
-//!
-//! Publishing is in `publish`, sending again in `resend`; here is the service and
-//! its reads.
+//! EventService, and its reads. Publishing is in `publish`, resending in `resend`.
 
 use std::sync::Arc;
 
@@ -14,38 +11,38 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::caller::Caller;
 use super::convert::event::{summary, to_proto};
-use super::errors::{self, Kind, Violations};
+use super::errors::{self, FieldViolations, ResourceKind};
 use super::filters::events::EventFilter;
-use super::page::{self, Fill, Items, QueryHash};
-use super::patience::Patience;
+use super::page::{self, PageFill, PageItems, QueryHash};
+use super::patience::AnswerDeadline;
 use super::trace::TraceContext;
 use super::{changes, names, observe, publish, reconcile, resend};
 use crate::flow::Flow;
 
-/// Most events read at once with their payloads.
-const MAX_BATCH: usize = 64;
-/// Payloads of one page, so that a client with gRPC's default limit of 4 MiB can
-/// read it.
+/// Most events with payloads read at once.
+const MAX_READ_ROWS: usize = 64;
+/// Most payload bytes on one page, so that a client with gRPC's default limit of 4 MiB
+/// can read it.
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 
-pub struct Events {
+pub struct EventApi {
     flow: Flow,
 }
 
-impl Events {
+impl EventApi {
     pub fn new(flow: Flow) -> Self {
         Self { flow }
     }
 
     async fn get(&self, request: v1::GetEventRequest) -> Result<v1::Event, Status> {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let named = violations.keep("name", names::event(&request.name));
         let with_payload = view(request.view, true, &mut violations);
         let (tenant, id) = violations.finish(named)?;
-        observe::note("tenant", &tenant);
-        observe::note("event", id);
+        observe::record_in_span("tenant", &tenant);
+        observe::record_in_span("event", id);
         let found = self.flow.store.get_event(&tenant, id).await.map_err(errors::store)?;
-        let event = found.ok_or_else(|| errors::not_found(Kind::Event, &request.name))?;
+        let event = found.ok_or_else(|| errors::not_found(ResourceKind::Event, &request.name))?;
         let payload_bytes = event.payload.len() as u64;
         let listed = ListedEvent { event, payload_bytes };
         let mut shown = [(id, to_proto(listed, with_payload))];
@@ -55,32 +52,33 @@ impl Events {
     }
 
     async fn list(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want =
+            page::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
         let filter = violations.keep("filter", EventFilter::parse(&request.filter));
         let with_payload = view(request.view, false, &mut violations);
         let (tenant, filter) = violations.finish(tenant.zip(filter))?;
-        observe::note("tenant", &tenant);
+        observe::record_in_span("tenant", &tenant);
         let shape = if with_payload { "FULL" } else { "BASIC" };
         let query = QueryHash::of("ListEvents", &[&request.parent, &request.filter, shape]);
-        let plan = Fill {
-            after: page::position::<EventId>(&request.page_token, query)?,
+        let plan = PageFill {
+            after: page::decode_token::<EventId>(&request.page_token, query)?,
             want,
             exact: filter.exact(),
-            max_batch: if with_payload { MAX_BATCH } else { usize::MAX },
+            max_batch: if with_payload { MAX_READ_ROWS } else { usize::MAX },
             max_bytes: MAX_PAGE_BYTES,
         };
-        changes::tenant_known(&self.flow, &tenant).await?;
+        changes::require_tenant(&self.flow, &tenant).await?;
         if filter.nothing {
             return Ok(v1::ListEventsResponse::default());
         }
-        let items = Items {
-            keep: &|row: &Row| row.matches,
-            position: &|row: &Row| row.id,
-            bytes: &|row: &Row| row.bytes,
+        let items = PageItems {
+            keep: &|row: &EventRow| row.matches,
+            position: &|row: &EventRow| row.id,
+            bytes: &|row: &EventRow| row.bytes,
         };
-        let (rows, next) = page::fill(plan, items, |before, limit| {
+        let (rows, next) = page::fill_page(plan, items, |before, limit| {
             let query = EventQuery {
                 tenant: tenant.clone(),
                 event_type: filter.event_type.clone(),
@@ -94,7 +92,10 @@ impl Events {
             let (store, filter) = (Arc::clone(&self.flow.store), &filter);
             async move {
                 let events = store.list_events(&query).await?;
-                Ok(events.into_iter().map(|listed| Row::of(listed, filter, with_payload)).collect())
+                Ok(events
+                    .into_iter()
+                    .map(|listed| EventRow::of(listed, filter, with_payload))
+                    .collect())
             }
         })
         .await?;
@@ -102,7 +103,7 @@ impl Events {
         self.count_deliveries(&tenant, &mut shown).await?;
         Ok(v1::ListEventsResponse {
             events: shown.into_iter().map(|(_, event)| event).collect(),
-            next_page_token: page::token(query, next.as_ref()),
+            next_page_token: page::encode_token(query, next.as_ref()),
         })
     }
 
@@ -120,15 +121,15 @@ impl Events {
     }
 }
 
-/// An event of a list, shown already.
-struct Row {
+/// An event of a list, already converted.
+struct EventRow {
     id: EventId,
     matches: bool,
     bytes: usize,
     shown: v1::Event,
 }
 
-impl Row {
+impl EventRow {
     fn of(listed: ListedEvent, filter: &EventFilter, with_payload: bool) -> Self {
         Self {
             id: listed.event.id,
@@ -139,8 +140,8 @@ impl Row {
     }
 }
 
-/// Whether a view has the payload.
-fn view(given: i32, default: bool, violations: &mut Violations) -> bool {
+/// Whether a view includes the payload.
+fn view(given: i32, default: bool, violations: &mut FieldViolations) -> bool {
     match v1::EventView::try_from(given) {
         Ok(v1::EventView::Unspecified) => default,
         Ok(v1::EventView::Basic) => false,
@@ -153,16 +154,16 @@ fn view(given: i32, default: bool, violations: &mut Violations) -> bool {
 }
 
 #[async_trait]
-impl EventService for Events {
+impl EventService for EventApi {
     async fn publish_event(
         &self,
         request: Request<v1::PublishEventRequest>,
     ) -> Result<Response<v1::PublishEventResponse>, Status> {
         let (span, call) =
             (observe::span("PublishEvent", &request), TraceContext::of(request.metadata()));
-        let patience = Patience::of(request.metadata());
-        let published = publish::one(&self.flow, request.into_inner(), None, &call);
-        observe::call(span, patience.keep(published)).await
+        let deadline = AnswerDeadline::of(request.metadata());
+        let published = publish::publish_event(&self.flow, request.into_inner(), None, &call);
+        observe::call(span, deadline.apply(published)).await
     }
 
     async fn publish_events(
@@ -171,8 +172,8 @@ impl EventService for Events {
     ) -> Result<Response<v1::PublishEventsResponse>, Status> {
         let (span, call) =
             (observe::span("PublishEvents", &request), TraceContext::of(request.metadata()));
-        let patience = Patience::of(request.metadata());
-        let published = publish::several(&self.flow, request.into_inner(), &call, patience);
+        let deadline = AnswerDeadline::of(request.metadata());
+        let published = publish::publish_events(&self.flow, request.into_inner(), &call, deadline);
         observe::call(span, published).await
     }
 
@@ -184,9 +185,9 @@ impl EventService for Events {
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let (span, call) =
             (observe::span("PublishStream", &request), TraceContext::of(request.metadata()));
-        let closing = self.flow.watch.closing();
+        let closing = self.flow.watch.stop_token();
         let answers = publish::stream(self.flow.clone(), request.into_inner(), call, closing);
-        Ok(Response::new(Box::pin(observe::stream(span, answers))))
+        Ok(Response::new(Box::pin(observe::log_stream_end(span, answers))))
     }
 
     async fn get_event(
@@ -223,7 +224,7 @@ impl EventService for Events {
         let span = observe::span("ReconcileEvents", &request);
         let closed = reconcile::reconcile(&self.flow, request.into_inner());
         let rows = observe::call(span.clone(), closed).await?.into_inner();
-        Ok(Response::new(Box::pin(observe::stream(span, rows))))
+        Ok(Response::new(Box::pin(observe::log_stream_end(span, rows))))
     }
 }
 
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn views_have_defaults_and_no_other_values() {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         assert!(view(0, true, &mut violations) && !view(0, false, &mut violations));
         assert!(!view(1, true, &mut violations) && view(2, false, &mut violations));
         assert!(violations.is_empty());

@@ -17,22 +17,23 @@
 /// Longest filter, in bytes.
 pub const MAX_FILTER_BYTES: usize = 2048;
 
-/// How a field is compared.
+/// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub enum FilterOperator {
     Equal,
     NotEqual,
     Less,
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    /// `:` in a text its part, in a map its key; with `*`, that there is anything.
+    /// `:` tests a text for a part and a map for a key; with `*`, that there is a
+    /// value.
     Has,
-    /// `:` after NOT.
+    /// `:` negated.
     HasNot,
 }
 
-impl Operator {
+impl FilterOperator {
     pub const fn symbol(self) -> &'static str {
         match self {
             Self::Equal => "=",
@@ -46,7 +47,7 @@ impl Operator {
         }
     }
 
-    /// What a comparison with NOT before it asks.
+    /// The operator of a negated comparison.
     const fn negated(self) -> Self {
         match self {
             Self::Equal => Self::NotEqual,
@@ -63,40 +64,40 @@ impl Operator {
 
 /// One comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comparison {
+pub struct FilterComparison {
     pub field: String,
-    /// What follows the field's first dot: the key in a map.
+    /// What follows the field's first dot: a key of a map.
     pub key: Option<String>,
-    /// NOT is part of it.
-    pub operator: Operator,
+    /// Already negated if NOT stood before it.
+    pub operator: FilterOperator,
     pub value: String,
-    /// Whether the value is `*`, without quotes: anything at all.
+    /// Whether the value is an unquoted `*`, which stands for any value.
     pub anything: bool,
-    /// The byte at which it begins.
+    /// Byte offset of the comparison.
     pub at: usize,
-    /// The byte at which its value begins.
+    /// Byte offset of the value.
     pub value_at: usize,
 }
 
 /// What is wrong with a filter, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {at}: {problem}")]
-pub struct FilterError {
+pub struct FilterSyntaxError {
     pub at: usize,
     pub problem: String,
 }
 
 /// Reads a filter.
-pub fn parse(text: &str) -> Result<Vec<Comparison>, FilterError> {
+pub fn parse(text: &str) -> Result<Vec<FilterComparison>, FilterSyntaxError> {
     if text.len() > MAX_FILTER_BYTES {
         let problem = format!("a filter has at most {MAX_FILTER_BYTES} bytes");
-        return Err(FilterError { at: MAX_FILTER_BYTES, problem });
+        return Err(FilterSyntaxError { at: MAX_FILTER_BYTES, problem });
     }
     if let Some(at) = text.find('\0') {
-        let problem = "a filter has no NUL characters; nothing that is kept has one".to_owned();
-        return Err(FilterError { at, problem });
+        let problem = "a filter cannot contain NUL characters".to_owned();
+        return Err(FilterSyntaxError { at, problem });
     }
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = FilterReader { text, at: 0 };
     let mut found = Vec::new();
     reader.skip_space();
     if reader.rest().is_empty() {
@@ -112,29 +113,29 @@ pub fn parse(text: &str) -> Result<Vec<Comparison>, FilterError> {
     }
 }
 
-struct Reader<'a> {
+struct FilterReader<'a> {
     text: &'a str,
-    /// Always at the beginning of a character.
+    /// Always on a character boundary.
     at: usize,
 }
 
-/// What a field's or a key's name is made of.
+/// Characters of a field name or key.
 const fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-/// What a value without quotes is made of.
+/// Characters of an unquoted value.
 const fn is_bare(c: char) -> bool {
     is_word(c) || matches!(c, '.' | '/' | '+')
 }
 
-impl<'a> Reader<'a> {
+impl<'a> FilterReader<'a> {
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn error<T>(&self, problem: impl Into<String>) -> Result<T, FilterError> {
-        Err(FilterError { at: self.at, problem: problem.into() })
+    fn error<T>(&self, problem: impl Into<String>) -> Result<T, FilterSyntaxError> {
+        Err(FilterSyntaxError { at: self.at, problem: problem.into() })
     }
 
     fn skip_space(&mut self) {
@@ -158,7 +159,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    fn and(&mut self) -> Result<(), FilterError> {
+    fn and(&mut self) -> Result<(), FilterSyntaxError> {
         let start = self.at;
         let word = self.take_while(is_word);
         if word == "AND" && self.rest().starts_with(char::is_whitespace) {
@@ -169,7 +170,7 @@ impl<'a> Reader<'a> {
         self.error("comparisons are joined by AND; there is no OR or parenthesis")
     }
 
-    fn term(&mut self) -> Result<Comparison, FilterError> {
+    fn term(&mut self) -> Result<FilterComparison, FilterSyntaxError> {
         let start = self.at;
         let not = self.take("-") || {
             let word = self.take_while(is_word);
@@ -181,10 +182,10 @@ impl<'a> Reader<'a> {
         }
         self.skip_space();
         let comparison = self.comparison()?;
-        Ok(Comparison { operator: comparison.operator.negated(), ..comparison })
+        Ok(FilterComparison { operator: comparison.operator.negated(), ..comparison })
     }
 
-    fn comparison(&mut self) -> Result<Comparison, FilterError> {
+    fn comparison(&mut self) -> Result<FilterComparison, FilterSyntaxError> {
         let at = self.at;
         let field = self.take_while(is_word).to_owned();
         if field.is_empty() {
@@ -195,12 +196,12 @@ impl<'a> Reader<'a> {
         let operator = self.operator()?;
         self.skip_space();
         let value_at = self.at;
-        let anything = operator == Operator::Has && self.take("*");
+        let anything = operator == FilterOperator::Has && self.take("*");
         let value = if anything { "*".to_owned() } else { self.value()? };
-        Ok(Comparison { field, key, operator, value, anything, at, value_at })
+        Ok(FilterComparison { field, key, operator, value, anything, at, value_at })
     }
 
-    fn key(&mut self) -> Result<String, FilterError> {
+    fn key(&mut self) -> Result<String, FilterSyntaxError> {
         if self.rest().starts_with('"') {
             return self.string();
         }
@@ -210,16 +211,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn operator(&mut self) -> Result<Operator, FilterError> {
-        // The longer ones first.
+    fn operator(&mut self) -> Result<FilterOperator, FilterSyntaxError> {
+        // Longer operators first.
         let all = [
-            Operator::NotEqual,
-            Operator::LessOrEqual,
-            Operator::GreaterOrEqual,
-            Operator::Equal,
-            Operator::Less,
-            Operator::Greater,
-            Operator::Has,
+            FilterOperator::NotEqual,
+            FilterOperator::LessOrEqual,
+            FilterOperator::GreaterOrEqual,
+            FilterOperator::Equal,
+            FilterOperator::Less,
+            FilterOperator::Greater,
+            FilterOperator::Has,
         ];
         match all.into_iter().find(|operator| self.take(operator.symbol())) {
             Some(operator) => Ok(operator),
@@ -227,17 +228,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&mut self) -> Result<String, FilterError> {
+    fn value(&mut self) -> Result<String, FilterSyntaxError> {
         if self.rest().starts_with('"') {
             return self.string();
         }
         match self.take_while(is_bare) {
-            "" => self.error("expected a value; texts stand in double quotes"),
+            "" => self.error("expected a value; put texts in double quotes"),
             bare => Ok(bare.to_owned()),
         }
     }
 
-    fn string(&mut self) -> Result<String, FilterError> {
+    fn string(&mut self) -> Result<String, FilterSyntaxError> {
         let start = self.at;
         let mut value = String::new();
         let mut escaped = false;
@@ -258,7 +259,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Err(FilterError { at: start, problem: "the text has no closing quote".to_owned() })
+        Err(FilterSyntaxError { at: start, problem: "the text has no closing quote".to_owned() })
     }
 }
 
@@ -269,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    fn one(text: &str) -> Comparison {
+    fn one(text: &str) -> FilterComparison {
         let mut all = parse(text).unwrap();
         assert_eq!(all.len(), 1, "{text}");
         all.remove(0)
@@ -279,29 +280,29 @@ mod tests {
     fn comparisons_are_read() {
         assert_eq!(parse("  "), Ok(Vec::new()));
         let read = one(r#"display_name:"ba\"nk\\""#);
-        assert_eq!((read.operator, read.value.as_str()), (Operator::Has, r#"ba"nk\"#));
+        assert_eq!((read.operator, read.value.as_str()), (FilterOperator::Has, r#"ba"nk\"#));
         let read = one("attributes.a.b-c != x");
         assert_eq!(read.key.as_deref(), Some("a.b-c"));
-        assert_eq!((read.field.as_str(), read.operator), ("attributes", Operator::NotEqual));
+        assert_eq!((read.field.as_str(), read.operator), ("attributes", FilterOperator::NotEqual));
         assert_eq!(one(r#"attributes."x y"=1"#).key.as_deref(), Some("x y"));
         assert_eq!(one("region = regions/eu").value, "regions/eu");
         assert!(one("account:*").anything && !one("account:\"*\"").anything);
         let all = parse(r#"state = EXHAUSTED AND create_time >= "2026-11-01T00:00:00Z""#).unwrap();
         assert_eq!(all.len(), 2);
         let second = all.last().unwrap();
-        assert_eq!((second.at, second.operator), (22, Operator::GreaterOrEqual));
+        assert_eq!((second.at, second.operator), (22, FilterOperator::GreaterOrEqual));
         assert_eq!(second.value, "2026-11-01T00:00:00Z");
     }
 
     #[test]
     fn not_turns_a_comparison_around() {
         for (text, operator) in [
-            ("NOT account:*", Operator::HasNot),
-            ("-account:*", Operator::HasNot),
-            ("NOT state = WAITING", Operator::NotEqual),
-            ("NOT state != WAITING", Operator::Equal),
-            ("NOT http_status >= 500", Operator::Less),
-            ("NOTE = 1", Operator::Equal),
+            ("NOT account:*", FilterOperator::HasNot),
+            ("-account:*", FilterOperator::HasNot),
+            ("NOT state = WAITING", FilterOperator::NotEqual),
+            ("NOT state != WAITING", FilterOperator::Equal),
+            ("NOT http_status >= 500", FilterOperator::Less),
+            ("NOTE = 1", FilterOperator::Equal),
         ] {
             assert_eq!(parse(text).map(|all| all[0].operator), Ok(operator), "{text}");
         }

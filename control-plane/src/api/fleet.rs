@@ -1,8 +1,8 @@
 //! FleetService.
 //!
-//! Fed by what the replicas last told each other, a second old at most, and by
-//! all replicas' memory and the table. Everything is that of the whole installation;
-//! a replica that did not answer is named.
+//! Fed by the replicas' heartbeats, a second old at most, by all replicas' memory, and
+//! by the table. Figures are those of the whole installation; a replica that did not
+//! answer is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,21 +17,21 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::caller::Caller;
 use super::convert::time::{signed_micros, timestamp};
-use super::errors::{self, Kind, Violations};
+use super::errors::{self, FieldViolations, ResourceKind};
 use super::filters::agents::AgentFilter;
 use super::page::{self, QueryHash};
 use super::{forward, names, observe};
 use crate::flow::Flow;
-use crate::flow::retry::Due;
-use crate::settings::{Api, Ownership};
+use crate::flow::retry::DueByRegion;
+use crate::settings::{ApiSettings, OwnershipSettings};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 
-pub struct Fleet {
+pub struct FleetApi {
     flow: Flow,
 }
 
-impl Fleet {
+impl FleetApi {
     pub fn new(flow: Flow) -> Self {
         Self { flow }
     }
@@ -45,13 +45,14 @@ impl Fleet {
         request: &v1::ListRegionsRequest,
     ) -> Result<v1::ListRegionsResponse, Status> {
         let query = QueryHash::of("ListRegions", &[]);
-        let due = self.flow.due().await.map_err(errors::store)?;
+        let due = self.flow.count_due().await.map_err(errors::store)?;
         let (mut figures, silent) = self.flow.peers.region_figures().await;
-        figures.extend(self.flow.dispatcher.regions());
-        let regions = regions(&self.flow.cluster.view(), &self.agents(), figures, due);
-        let asked = Asked { size: request.page_size, token: &request.page_token, query };
+        figures.extend(self.flow.dispatcher.region_figures());
+        let region_figures =
+            region_figures(&self.flow.cluster.view(), &self.agents(), figures, due);
+        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
         let (regions, next_page_token) =
-            asked.page(regions, |region| &region.name, &self.flow.settings.api)?;
+            asked.page(region_figures, |region| &region.name, &self.flow.settings.api)?;
         let mut unreachable: Vec<String> =
             silent.iter().map(|replica| names::of_replica(&replica.0)).collect();
         unreachable.sort();
@@ -66,7 +67,7 @@ impl Fleet {
         let filter = filter.map_err(|problem| errors::invalid("filter", problem))?;
         let query = QueryHash::of("ListAgents", &[&request.filter]);
         let agents = self.agents().into_iter().filter(|agent| filter.matches(agent)).collect();
-        let asked = Asked { size: request.page_size, token: &request.page_token, query };
+        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
         let (agents, next_page_token) =
             asked.page(agents, |agent| &agent.name, &self.flow.settings.api)?;
         Ok(v1::ListAgentsResponse { agents, next_page_token })
@@ -80,14 +81,14 @@ impl Fleet {
         let view = self.flow.cluster.view();
         let lost_after = self.flow.settings.ownership.lost_after();
         let replicas = replicas(&view, lost_after);
-        let asked = Asked { size: request.page_size, token: &request.page_token, query };
+        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
         let (replicas, next_page_token) =
             asked.page(replicas, |replica| &replica.name, &self.flow.settings.api)?;
         Ok(v1::ListReplicasResponse { replicas, next_page_token })
     }
 
-    /// Tells the agent over the stream that it has here, or sends the call on to
-    /// a replica that it has one to.
+    /// Tells a connected agent to drain, or forwards the call to a replica that it is
+    /// connected to.
     async fn drain(
         &self,
         metadata: &MetadataMap,
@@ -97,7 +98,7 @@ impl Fleet {
         let id = names::agent(&request.name).map_err(|error| errors::invalid("name", error))?;
         let shown = self.agents().into_iter().find(|agent| agent.name == request.name);
         if self.flow.dispatcher.drain_agent(&id) {
-            observe::changed(who, "agent drained", &request.name);
+            observe::log_change(who, "agent drained", &request.name);
             let mut agent = shown.unwrap_or_else(|| v1::Agent {
                 name: request.name.clone(),
                 connected_replicas: vec![names::of_replica(&self.flow.replica.0)],
@@ -106,16 +107,16 @@ impl Fleet {
             agent.set_state(v1::AgentState::Draining);
             return Ok(agent);
         }
-        // Who sent the call on goes by what agents told a moment ago, as this
-        // replica would: where the agent is gone meanwhile, it is gone.
+        // The forwarding replica relied on a heartbeat; if the agent has left since, it
+        // is not found.
         let elsewhere = self.address_of_a_replica_with(&id);
-        let Some(address) = elsewhere.filter(|_| !forward::was_sent_on(metadata)) else {
-            return Err(errors::not_found(Kind::Agent, &request.name));
+        let Some(address) = elsewhere.filter(|_| !forward::is_forwarded(metadata)) else {
+            return Err(errors::not_found(ResourceKind::Agent, &request.name));
         };
-        let peer = forward::to(&self.flow, &address, metadata)?;
+        let peer = forward::open_channel(&self.flow, &address, metadata)?;
         let mut client = FleetServiceClient::new(peer);
-        let answer = client.drain_agent(forward::request(metadata, request)).await;
-        answer.map(Response::into_inner).map_err(forward::answer)
+        let answer = client.drain_agent(forward::forwarded_request(metadata, request)).await;
+        answer.map(Response::into_inner).map_err(forward::peer_error)
     }
 
     fn address_of_a_replica_with(&self, id: &AgentId) -> Option<String> {
@@ -133,39 +134,39 @@ impl Fleet {
     }
 }
 
-/// Which page of a list that is in memory.
-struct Asked<'a> {
+/// The page that is asked for, of a list in memory.
+struct FleetList<'a> {
     size: i32,
     token: &'a str,
     query: QueryHash,
 }
 
-impl Asked<'_> {
-    /// The page of items in the order of their names, and the next one's token.
+impl FleetList<'_> {
+    /// The page of items in the order of their names, and the next page's token.
     fn page<T>(
         &self,
         mut items: Vec<T>,
         name: impl Fn(&T) -> &String,
-        settings: &Api,
+        settings: &ApiSettings,
     ) -> Result<(Vec<T>, String), Status> {
-        let mut violations = Violations::default();
-        let size = page::size(self.size, settings, &mut violations);
+        let mut violations = FieldViolations::default();
+        let size = page::read_page_size(self.size, settings, &mut violations);
         violations.check()?;
-        if let Some(after) = page::position::<String>(self.token, self.query)? {
+        if let Some(after) = page::decode_token::<String>(self.token, self.query)? {
             items.retain(|item| *name(item) > after);
         }
         items.sort_by(|a, b| name(a).cmp(name(b)));
         let more = items.len() > size;
         items.truncate(size);
         let last = items.last().filter(|_| more).map(&name);
-        let token = page::token(self.query, last);
+        let token = page::encode_token(self.query, last);
         Ok((items, token))
     }
 }
 
-/// The connected agents: one for each name, the process that was heard last,
-/// as all replicas together see it.
-fn agents(view: &ClusterView, settings: &Ownership) -> Vec<v1::Agent> {
+/// The connected agents as all replicas together see them: for each name, the process
+/// heard from last.
+fn agents(view: &ClusterView, settings: &OwnershipSettings) -> Vec<v1::Agent> {
     let fresh = view.agents.iter().filter(|s| view.now.since(s.heard) <= settings.lost_after());
     let mut by_agent: BTreeMap<&AgentId, Vec<&AgentSighting>> = BTreeMap::new();
     for seen in fresh {
@@ -174,7 +175,7 @@ fn agents(view: &ClusterView, settings: &Ownership) -> Vec<v1::Agent> {
     by_agent.into_values().filter_map(|seen| agent(&seen, settings)).collect()
 }
 
-fn agent(seen: &[&AgentSighting], settings: &Ownership) -> Option<v1::Agent> {
+fn agent(seen: &[&AgentSighting], settings: &OwnershipSettings) -> Option<v1::Agent> {
     let newest = seen.iter().max_by_key(|sighting| sighting.heard)?;
     let same = seen.iter().filter(|sighting| sighting.incarnation == newest.incarnation);
     let mut replicas = BTreeSet::new();
@@ -198,7 +199,7 @@ fn agent(seen: &[&AgentSighting], settings: &Ownership) -> Option<v1::Agent> {
         version: newest.version.clone(),
         connected_replicas: replicas.into_iter().collect(),
         max_in_flight: newest.max_in_flight,
-        // Each replica is told of all that the process has under way.
+        // Every replica is told everything that the process has under way.
         in_flight_count: newest.in_flight,
         state: state.into(),
         clock_skew: Some(signed_micros(newest.clock_skew_us)),
@@ -206,11 +207,11 @@ fn agent(seen: &[&AgentSighting], settings: &Ownership) -> Option<v1::Agent> {
     })
 }
 
-fn regions(
+fn region_figures(
     view: &ClusterView,
     agents: &[v1::Agent],
     figures: Vec<RegionFigures>,
-    due: Vec<Due>,
+    due: Vec<DueByRegion>,
 ) -> Vec<v1::Region> {
     let mut by_name: BTreeMap<String, v1::Region> = BTreeMap::new();
     for known in &view.regions {
@@ -239,7 +240,7 @@ fn regions(
     named.map(|(name, region)| v1::Region { name, ..region }).collect()
 }
 
-/// Something waits since then, and perhaps something else for longer.
+/// Something has waited since then; something else may have waited longer.
 fn waits_since(region: &mut v1::Region, oldest: Option<Timestamp>) {
     let known = region.oldest_waiting_time.take();
     let both = known.into_iter().chain(oldest.map(timestamp));
@@ -264,7 +265,7 @@ fn replicas(view: &ClusterView, lost_after: Duration) -> Vec<v1::Replica> {
 }
 
 #[async_trait]
-impl FleetService for Fleet {
+impl FleetService for FleetApi {
     async fn list_regions(
         &self,
         request: Request<v1::ListRegionsRequest>,

@@ -7,7 +7,7 @@ use postrider_store::{RegionClock, ReplicaRow, ShardRow};
 use super::*;
 use crate::settings::Settings;
 
-const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+const VIEW_TIME: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
 fn settings() -> Settings {
     Settings::load(None, &[]).unwrap()
@@ -28,7 +28,7 @@ fn sighting(agent: &str, incarnation: u8, replica: &str, ago: u64) -> AgentSight
         draining: false,
         clock_skew_us: -1500,
         replica: self::replica(replica),
-        heard: NOW - Duration::from_secs(ago),
+        heard: VIEW_TIME - Duration::from_secs(ago),
         heard_ago: Duration::ZERO,
     }
 }
@@ -39,18 +39,18 @@ fn view(agents: Vec<AgentSighting>) -> ClusterView {
         instance: [1; 16],
         address: format!("http://{name}"),
         version: format!("1.0-{name}"),
-        heard: NOW - Duration::from_secs(ago),
+        heard: VIEW_TIME - Duration::from_secs(ago),
     };
     let shard = |number, owner: &str, left: i64| ShardRow {
         shard: Shard(number),
         epoch: Epoch(1),
         owner: Some(replica(owner)),
-        lease_until: Timestamp::from_micros(NOW.as_micros() + left),
+        lease_until: Timestamp::from_micros(VIEW_TIME.as_micros() + left),
     };
     let clock = StoppedClock::default();
     ClusterView {
-        clock: NOW,
-        now: NOW,
+        clock: VIEW_TIME,
+        now: VIEW_TIME,
         replicas: vec![row("one", 0), row("two", 1), row("gone", 30)],
         shards: vec![
             shard(0, "one", 1),
@@ -100,23 +100,26 @@ fn regions_are_those_that_anybody_knows() {
         in_flight: 0,
         queued: 9,
         subscriptions_behind: 0,
-        oldest_due: Some(NOW),
+        oldest_due: Some(VIEW_TIME),
     };
     let elsewhere = RegionFigures {
         credit: 5,
         queued: 30,
-        oldest_due: Some(NOW - Duration::from_secs(10)),
+        oldest_due: Some(VIEW_TIME - Duration::from_secs(10)),
         ..figures.clone()
     };
-    let older = NOW - Duration::from_secs(60);
-    let due = Due { region: "apac".parse().unwrap(), deliveries: 11, oldest: older };
-    let regions = regions(&view, &agents, vec![figures, elsewhere], vec![due]);
-    let names: Vec<_> = regions.iter().map(|region| region.name.as_str()).collect();
+    let older = VIEW_TIME - Duration::from_secs(60);
+    let due = DueByRegion { region: "apac".parse().unwrap(), deliveries: 11, oldest: older };
+    let region_figures = region_figures(&view, &agents, vec![figures, elsewhere], vec![due]);
+    let names: Vec<_> = region_figures.iter().map(|region| region.name.as_str()).collect();
     assert_eq!(names, ["regions/apac", "regions/eu", "regions/us"]);
-    assert_eq!((regions[0].backlog_count, regions[0].credit_available), (9 + 30 + 11, 7 + 5));
-    assert_eq!(regions[0].oldest_waiting_time, Some(timestamp(older)));
-    assert_eq!((regions[1].agent_count, regions[1].in_flight_count), (2, 10));
-    assert_eq!(regions[2].agent_count, 0);
+    assert_eq!(
+        (region_figures[0].backlog_count, region_figures[0].credit_available),
+        (9 + 30 + 11, 7 + 5)
+    );
+    assert_eq!(region_figures[0].oldest_waiting_time, Some(timestamp(older)));
+    assert_eq!((region_figures[1].agent_count, region_figures[1].in_flight_count), (2, 10));
+    assert_eq!(region_figures[2].agent_count, 0);
 }
 
 #[test]
@@ -132,11 +135,11 @@ fn lists_in_memory_are_paged_by_name() {
     let api = settings().api;
     let query = QueryHash::of("L", &[]);
     let all = || ["c", "a", "b"].map(str::to_owned).to_vec();
-    let asked = Asked { size: 2, token: "", query };
+    let asked = FleetList { size: 2, token: "", query };
     let (page, token) = asked.page(all(), |name| name, &api).unwrap();
     assert_eq!(page, ["a", "b"]);
-    let asked = Asked { size: 2, token: &token, query };
+    let asked = FleetList { size: 2, token: &token, query };
     let (page, token) = asked.page(all(), |name| name, &api).unwrap();
     assert_eq!((page, token.as_str()), (vec!["c".to_owned()], ""));
-    assert!(Asked { size: -1, token: "", query }.page(all(), |name| name, &api).is_err());
+    assert!(FleetList { size: -1, token: "", query }.page(all(), |name| name, &api).is_err());
 }

@@ -1,32 +1,31 @@
 //! Field masks of updates (AIP-134).
 //!
-//! Fed by the updates of tenants, subscriptions and event types; feeds them the
-//! set of fields to change. Guarantees that a mask that names anything else is
-//! refused, with the method that changes it where there is one.
+//! Fed by updates; feeds them the set of fields to change. Guarantees that a mask
+//! naming any other field is refused, with the method that changes it if there is one.
 
 use std::collections::BTreeSet;
 
 use prost_types::FieldMask;
 
-use super::elsewhere::Elsewhere;
-use super::errors::Violations;
+use super::elsewhere::FieldChangedElsewhere;
+use super::errors::FieldViolations;
 
-/// Which fields to change.
+/// The fields to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mask {
+pub struct UpdateMask {
     fields: BTreeSet<&'static str>,
     whole: bool,
 }
 
-impl Mask {
-    /// Reads a mask. `known` are the fields that can be changed, each with
-    /// whether the message has a value in it, which is what an absent mask means;
-    /// `elsewhere` those that have methods of their own.
+impl UpdateMask {
+    /// Reads a mask. `known` lists the fields that can be changed and whether the
+    /// message has a value for each; an absent mask means those that have one.
+    /// `elsewhere` lists fields that other methods change.
     pub fn read(
         mask: Option<&FieldMask>,
         known: &[(&'static str, bool)],
-        elsewhere: &[Elsewhere],
-        violations: &mut Violations,
+        elsewhere: &[FieldChangedElsewhere],
+        violations: &mut FieldViolations,
     ) -> Self {
         let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
             let set = known.iter().filter(|(_, set)| *set).map(|(name, _)| *name);
@@ -63,7 +62,8 @@ impl Mask {
         self.fields.contains(field)
     }
 
-    /// Whether the whole message is meant, so that nothing in it may be passed over.
+    /// Whether the mask covers the whole message, so that no value in it may be
+    /// ignored.
     pub fn is_whole(&self) -> bool {
         self.whole
     }
@@ -74,14 +74,14 @@ mod tests {
     use super::*;
 
     const KNOWN: &[(&str, bool)] = &[("url", true), ("region", false)];
-    const ELSEWHERE: &[Elsewhere] = &[("status", "Enable changes it")];
+    const ELSEWHERE: &[FieldChangedElsewhere] = &[("status", "Enable changes it")];
 
-    fn read(paths: Option<&[&str]>) -> (Mask, bool) {
+    fn read(paths: Option<&[&str]>) -> (UpdateMask, bool) {
         let mask = paths.map(|paths| FieldMask {
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         });
-        let mut violations = Violations::default();
-        let mask = Mask::read(mask.as_ref(), KNOWN, ELSEWHERE, &mut violations);
+        let mut violations = FieldViolations::default();
+        let mask = UpdateMask::read(mask.as_ref(), KNOWN, ELSEWHERE, &mut violations);
         (mask, violations.is_empty())
     }
 

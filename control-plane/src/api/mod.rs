@@ -1,19 +1,9 @@
-//! The public API: one file for each service.
+//! The public API: a folder for each resource.
 //!
-//! Fed by callers over gRPC; feeds `flow` and the store, and answers. Every
-//! method decodes, calls and encodes; decisions are in the domain. Guarantees
-//! that whatever comes in is checked before it goes on, that every error has the
-//! form that `errors` gives it, and that each call leaves one span and at most
-//! one line about its failure.
-//!
-//! - `tenants`, `subscriptions`, `event_types`, `events`, `deliveries`, `operations`,
-//!   `fleet`: the services; `changes`, `subscription_changes`, `event_type_changes`,
-//!   `catalogue`, `publish`, `reconcile`, `replays`, `resend`, `show`, `watching`, `stats`:
-//!   their parts.
-//! - `convert`, `names`, `payload`, `trace`, `validate`, `masks`: requests in,
-//!   answers out.
-//! - `filter`, `filters`, `page`: lists.
-//! - `errors`, `observe`, `caller`, `forward`: what all of them share.
+//! Fed by callers over gRPC; feeds `flow` and the store. Each method decodes, calls and
+//! encodes; decisions are in the domain. Guarantees that requests are checked before
+//! they are passed on, that every error is made by `rpc::errors`, and that a call has
+//! one span and at most one line about its failure.
 
 mod attempts;
 mod caller;
@@ -68,18 +58,18 @@ use tonic_reflection::server::{Builder, Error};
 
 use crate::flow::Flow;
 
-/// The public services and reflection; an error only when the program was built
-/// with descriptors that contradict each other.
+/// The public services with reflection. Fails only if the compiled-in descriptors
+/// contradict each other.
 pub fn routes(flow: Flow) -> Result<Routes, Error> {
     let max = flow.settings.server.max_request_bytes;
-    let tenants = TenantServiceServer::new(tenants::Tenants::new(flow.clone()));
+    let tenants = TenantServiceServer::new(tenants::TenantApi::new(flow.clone()));
     let subscriptions =
-        SubscriptionServiceServer::new(subscriptions::Subscriptions::new(flow.clone()));
-    let events = EventServiceServer::new(events::Events::new(flow.clone()));
-    let event_types = EventTypeServiceServer::new(event_types::EventTypes::new(flow.clone()));
-    let deliveries = DeliveryServiceServer::new(deliveries::Deliveries::new(flow.clone()));
-    let operations = OperationsServer::new(operations::Operations::new(flow.clone()));
-    let fleet = FleetServiceServer::new(fleet::Fleet::new(flow));
+        SubscriptionServiceServer::new(subscriptions::SubscriptionApi::new(flow.clone()));
+    let events = EventServiceServer::new(events::EventApi::new(flow.clone()));
+    let event_types = EventTypeServiceServer::new(event_types::EventTypeApi::new(flow.clone()));
+    let deliveries = DeliveryServiceServer::new(deliveries::DeliveryApi::new(flow.clone()));
+    let operations = OperationsServer::new(operations::OperationApi::new(flow.clone()));
+    let fleet = FleetServiceServer::new(fleet::FleetApi::new(flow));
     let reflection =
         || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
     Ok(Routes::new(tenants.max_decoding_message_size(max))
@@ -93,7 +83,7 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
         .add_service(reflection().build_v1alpha()?))
 }
 
-/// Reflection serves what the contract says and nothing is left out of it.
+/// Every service of the contract can be reflected.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,20 +25,20 @@ pub enum NameError {
     Part { form: &'static str, part: &'static str, problem: IdError },
 }
 
-type Parsed<T> = Result<T, NameError>;
+type ParsedName<T> = Result<T, NameError>;
 
-const TENANT: &str = "tenants/{tenant}";
-const SUBSCRIPTION: &str = "tenants/{tenant}/subscriptions/{subscription}";
-const EVENT: &str = "tenants/{tenant}/events/{event}";
-const DELIVERY: &str = "tenants/{tenant}/deliveries/{delivery}";
-const ATTEMPT: &str = "tenants/{tenant}/deliveries/{delivery}/attempts/{attempt}";
-const EVENT_TYPE: &str = "eventTypes/{event_type}";
-const OPERATION: &str = "tenants/{tenant}/operations/{operation}";
-const REGION: &str = "regions/{region}";
-const AGENT: &str = "agents/{agent}";
+const TENANT_FORM: &str = "tenants/{tenant}";
+const SUBSCRIPTION_FORM: &str = "tenants/{tenant}/subscriptions/{subscription}";
+const EVENT_FORM: &str = "tenants/{tenant}/events/{event}";
+const DELIVERY_FORM: &str = "tenants/{tenant}/deliveries/{delivery}";
+const ATTEMPT_FORM: &str = "tenants/{tenant}/deliveries/{delivery}/attempts/{attempt}";
+const EVENT_TYPE_FORM: &str = "eventTypes/{event_type}";
+const OPERATION_FORM: &str = "tenants/{tenant}/operations/{operation}";
+const REGION_FORM: &str = "regions/{region}";
+const AGENT_FORM: &str = "agents/{agent}";
 
-/// The parts of `text` that stand where `form` has braces.
-fn parts<'a, const N: usize>(text: &'a str, form: &'static str) -> Parsed<[&'a str; N]> {
+/// The parts of `text` at the placeholders of `form`.
+fn parts<'a, const N: usize>(text: &'a str, form: &'static str) -> ParsedName<[&'a str; N]> {
     if text.is_empty() {
         return Err(NameError::Missing(form));
     }
@@ -56,49 +56,53 @@ fn parts<'a, const N: usize>(text: &'a str, form: &'static str) -> Parsed<[&'a s
     if given.next().is_some() { Err(NameError::Form(form)) } else { Ok(found) }
 }
 
-fn id<T: FromStr<Err = IdError>>(text: &str, form: &'static str, part: &'static str) -> Parsed<T> {
+fn id<T: FromStr<Err = IdError>>(
+    text: &str,
+    form: &'static str,
+    part: &'static str,
+) -> ParsedName<T> {
     text.parse().map_err(|problem| NameError::Part { form, part, problem })
 }
 
-pub fn tenant(text: &str) -> Parsed<TenantId> {
-    let [tenant] = parts(text, TENANT)?;
-    id(tenant, TENANT, "{tenant}")
+pub fn tenant(text: &str) -> ParsedName<TenantId> {
+    let [tenant] = parts(text, TENANT_FORM)?;
+    id(tenant, TENANT_FORM, "{tenant}")
 }
 
-pub fn subscription(text: &str) -> Parsed<SubscriptionKey> {
-    let [tenant, subscription] = parts(text, SUBSCRIPTION)?;
+pub fn subscription(text: &str) -> ParsedName<SubscriptionKey> {
+    let [tenant, subscription] = parts(text, SUBSCRIPTION_FORM)?;
     Ok(SubscriptionKey {
-        tenant: id(tenant, SUBSCRIPTION, "{tenant}")?,
-        subscription: id::<SubscriptionId>(subscription, SUBSCRIPTION, "{subscription}")?,
+        tenant: id(tenant, SUBSCRIPTION_FORM, "{tenant}")?,
+        subscription: id::<SubscriptionId>(subscription, SUBSCRIPTION_FORM, "{subscription}")?,
     })
 }
 
-pub fn event(text: &str) -> Parsed<(TenantId, EventId)> {
-    let [tenant, event] = parts(text, EVENT)?;
-    Ok((id(tenant, EVENT, "{tenant}")?, id(event, EVENT, "{event}")?))
+pub fn event(text: &str) -> ParsedName<(TenantId, EventId)> {
+    let [tenant, event] = parts(text, EVENT_FORM)?;
+    Ok((id(tenant, EVENT_FORM, "{tenant}")?, id(event, EVENT_FORM, "{event}")?))
 }
 
-pub fn delivery(text: &str) -> Parsed<(TenantId, DeliveryId)> {
-    let [tenant, delivery] = parts(text, DELIVERY)?;
-    Ok((id(tenant, DELIVERY, "{tenant}")?, id(delivery, DELIVERY, "{delivery}")?))
+pub fn delivery(text: &str) -> ParsedName<(TenantId, DeliveryId)> {
+    let [tenant, delivery] = parts(text, DELIVERY_FORM)?;
+    Ok((id(tenant, DELIVERY_FORM, "{tenant}")?, id(delivery, DELIVERY_FORM, "{delivery}")?))
 }
 
-pub fn attempt(text: &str) -> Parsed<(TenantId, AttemptKey)> {
-    let [tenant, delivery, number] = parts(text, ATTEMPT)?;
-    let tenant = id(tenant, ATTEMPT, "{tenant}")?;
-    let delivery = id(delivery, ATTEMPT, "{delivery}")?;
-    // One number has one name.
+pub fn attempt(text: &str) -> ParsedName<(TenantId, AttemptKey)> {
+    let [tenant, delivery, number] = parts(text, ATTEMPT_FORM)?;
+    let tenant = id(tenant, ATTEMPT_FORM, "{tenant}")?;
+    let delivery = id(delivery, ATTEMPT_FORM, "{delivery}")?;
+    // Leading zeros and signs are refused: an attempt has only one name.
     let written = number.parse().ok().filter(|n: &u32| *n > 0 && n.to_string() == number);
-    let number = written.ok_or(NameError::Form(ATTEMPT))?;
+    let number = written.ok_or(NameError::Form(ATTEMPT_FORM))?;
     Ok((tenant, AttemptKey { delivery, number }))
 }
 
-/// Whose attempts are listed.
+/// Whose attempts to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptParent {
     Delivery(TenantId, DeliveryId),
     Subscription(SubscriptionKey),
-    /// Of all deliveries of a tenant (AIP-159).
+    /// All deliveries of a tenant (AIP-159).
     Tenant(TenantId),
 }
 
@@ -111,12 +115,13 @@ impl AttemptParent {
     }
 }
 
-pub fn attempt_parent(text: &str) -> Parsed<AttemptParent> {
+pub fn attempt_parent(text: &str) -> ParsedName<AttemptParent> {
     let mut parts = text.split('/').skip(2);
     match (parts.next(), parts.next()) {
         (None, _) => tenant(text).map(AttemptParent::Tenant),
         (Some("deliveries"), Some("-")) => {
-            let parent = text.strip_suffix("/deliveries/-").ok_or(NameError::Form(DELIVERY))?;
+            let parent =
+                text.strip_suffix("/deliveries/-").ok_or(NameError::Form(DELIVERY_FORM))?;
             tenant(parent).map(AttemptParent::Tenant)
         }
         (Some("subscriptions"), _) => subscription(text).map(AttemptParent::Subscription),
@@ -124,27 +129,27 @@ pub fn attempt_parent(text: &str) -> Parsed<AttemptParent> {
     }
 }
 
-pub fn event_type(text: &str) -> Parsed<String> {
-    let [name] = parts(text, EVENT_TYPE)?;
-    validate_event_type(name).map_err(|_| NameError::Form(EVENT_TYPE))?;
+pub fn event_type(text: &str) -> ParsedName<String> {
+    let [name] = parts(text, EVENT_TYPE_FORM)?;
+    validate_event_type(name).map_err(|_| NameError::Form(EVENT_TYPE_FORM))?;
     Ok(name.to_owned())
 }
 
-pub fn operation(text: &str) -> Parsed<(TenantId, OperationId)> {
-    let [tenant, operation] = parts(text, OPERATION)?;
-    Ok((id(tenant, OPERATION, "{tenant}")?, id(operation, OPERATION, "{operation}")?))
+pub fn operation(text: &str) -> ParsedName<(TenantId, OperationId)> {
+    let [tenant, operation] = parts(text, OPERATION_FORM)?;
+    Ok((id(tenant, OPERATION_FORM, "{tenant}")?, id(operation, OPERATION_FORM, "{operation}")?))
 }
 
-pub fn region(text: &str) -> Parsed<Region> {
-    let [region] = parts(text, REGION)?;
-    id(region, REGION, "{region}")
+pub fn region(text: &str) -> ParsedName<Region> {
+    let [region] = parts(text, REGION_FORM)?;
+    id(region, REGION_FORM, "{region}")
 }
 
-/// Agents name themselves, after the pod or the host that they run on.
-pub fn agent(text: &str) -> Parsed<AgentId> {
-    let [agent] = parts(text, AGENT)?;
+/// An agent chooses its name, usually that of its pod or host.
+pub fn agent(text: &str) -> ParsedName<AgentId> {
+    let [agent] = parts(text, AGENT_FORM)?;
     if agent.is_empty() || agent.len() > MAX_AGENT_NAME_BYTES {
-        return Err(NameError::Form(AGENT));
+        return Err(NameError::Form(AGENT_FORM));
     }
     Ok(AgentId(agent.into()))
 }
@@ -242,9 +247,9 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused_with_the_form_expected() {
-        assert_eq!(tenant(""), Err(NameError::Missing(TENANT)));
+        assert_eq!(tenant(""), Err(NameError::Missing(TENANT_FORM)));
         for bad in ["acme", "tenants", "tenants/a/b", "Tenants/a", "tenants/a/subscriptions/b"] {
-            assert_eq!(tenant(bad), Err(NameError::Form(TENANT)), "{bad}");
+            assert_eq!(tenant(bad), Err(NameError::Form(TENANT_FORM)), "{bad}");
         }
         let message = tenant("tenants/A").unwrap_err().to_string();
         assert!(message.contains("tenants/{tenant}") && message.contains("^[a-z]"), "{message}");
@@ -252,7 +257,7 @@ mod tests {
         assert!(delivery(&format!("tenants/acme/deliveries/evt_{HEX}")).is_err());
         for number in ["", "0", "-1", "+1", "01", "4294967296", "x"] {
             let name = format!("tenants/acme/deliveries/dlv_{HEX}/attempts/{number}");
-            assert_eq!(attempt(&name), Err(NameError::Form(ATTEMPT)), "{name}");
+            assert_eq!(attempt(&name), Err(NameError::Form(ATTEMPT_FORM)), "{name}");
         }
         assert!(agent("agents/").is_err());
         assert!(event_type("eventTypes/a..b").is_err() && event_type("eventTypes/").is_err());

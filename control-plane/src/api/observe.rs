@@ -1,8 +1,8 @@
-//! The span of a call, and the one line that its failure leaves in the log.
+//! The span of a call, and the one log line of its failure.
 //!
-//! Fed by every service method; guarantees that an error is logged once, at this
-//! boundary: loud when it is ours, quiet when it is the caller's; and that a database
-//! which is away leaves a line each second, however many call.
+//! Fed by every service method. Guarantees that an error is logged once, here: as a
+//! warning if the server is at fault, at debug level if the caller is; and that an
+//! unavailable database leaves a line each second, however many call.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -17,9 +17,9 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 
 use super::caller::Caller;
-use super::errors::Reason;
+use super::errors::ErrorReason;
 
-/// The span of one call; what it is about is noted once it is known.
+/// The span of a call; fields about resources are filled in later.
 pub fn span<T>(method: &'static str, request: &Request<T>) -> Span {
     let caller = Caller::of(request);
     tracing::info_span!(
@@ -33,49 +33,47 @@ pub fn span<T>(method: &'static str, request: &Request<T>) -> Span {
     )
 }
 
-/// Notes what the current call is about.
-pub fn note(field: &'static str, value: impl Display) {
+/// Records what the call is about.
+pub fn record_in_span(field: &'static str, value: impl Display) {
     Span::current().record(field, display(value));
 }
 
-/// Runs a call inside its span.
+/// Runs a call in its span and logs its failure.
 pub async fn call<T>(
     span: Span,
     work: impl Future<Output = Result<T, Status>>,
 ) -> Result<Response<T>, Status> {
     let result = work.instrument(span.clone()).await;
     if let Err(status) = &result {
-        span.in_scope(|| failed(status));
+        span.in_scope(|| log_failure(status));
     }
     result.map(Response::new)
 }
 
-/// Passes a stream's answers on, in its span only where that costs nothing: what
-/// ends it is logged in the span, what it answers is not.
-pub fn stream<T>(
+/// Passes a stream through and logs the error that ends it.
+pub fn log_stream_end<T>(
     span: Span,
     answers: impl Stream<Item = Result<T, Status>>,
 ) -> impl Stream<Item = Result<T, Status>> {
     answers.inspect(move |answer| {
         if let Err(status) = answer {
-            span.in_scope(|| failed(status));
+            span.in_scope(|| log_failure(status));
         }
     })
 }
 
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
-/// Reasons of UNAVAILABLE that say nothing of our health: what was asked for is not
-/// there yet, or this replica leaves.
-const EXPECTED_REASONS: [Reason; 3] =
-    [Reason::RegionHasNoAgent, Reason::WindowOpen, Reason::Stopping];
+/// Reasons of UNAVAILABLE that do not mean that this replica is unhealthy.
+const EXPECTED_REASONS: [ErrorReason; 3] =
+    [ErrorReason::RegionHasNoAgent, ErrorReason::WindowOpen, ErrorReason::Stopping];
 
-/// Logs a failure: whatever is wrong with what a caller sent is no concern of whoever
-/// reads the log, whoever noticed it.
-fn failed(status: &Status) {
+/// Logs a failed call: a warning if the server is at fault, at debug level if the
+/// caller is.
+fn log_failure(status: &Status) {
     let code = status.code();
     let message = status.message();
     let source = status.source().map(ToString::to_string).unwrap_or_default();
-    if !is_ours(status) {
+    if !is_server_fault(status) {
         tracing::debug!(?code, message, source, "call refused");
     } else if code != Code::Unavailable {
         tracing::warn!(?code, message, source, "call failed");
@@ -107,7 +105,7 @@ impl LineLimit {
     }
 }
 
-fn is_ours(status: &Status) -> bool {
+fn is_server_fault(status: &Status) -> bool {
     match status.code() {
         Code::Internal | Code::Unknown | Code::DataLoss => true,
         Code::Unavailable => {
@@ -119,8 +117,8 @@ fn is_ours(status: &Status) -> bool {
     }
 }
 
-/// Logs a change that was made, with who made it.
-pub fn changed(who: &str, what: &'static str, name: &dyn Display) {
+/// Logs a completed change and its caller.
+pub fn log_change(who: &str, what: &'static str, name: &dyn Display) {
     tracing::info!(who, what, %name, "changed");
 }
 
@@ -143,20 +141,20 @@ mod tests {
     fn a_caller_s_mistake_is_not_ours() {
         for callers in [
             errors::invalid("filter", "is wrong"),
-            errors::plain(Reason::DataRefused, "refused"),
-            errors::retry_soon(Reason::RegionHasNoAgent, "no agent"),
-            errors::retry_soon(Reason::WindowOpen, "open"),
+            errors::status(ErrorReason::DataRefused, "refused"),
+            errors::retry_soon(ErrorReason::RegionHasNoAgent, "no agent"),
+            errors::retry_soon(ErrorReason::WindowOpen, "open"),
             Status::unimplemented("no such method"),
         ] {
-            assert!(!is_ours(&callers), "{callers:?}");
+            assert!(!is_server_fault(&callers), "{callers:?}");
         }
         for ours in [
-            errors::retry_soon(Reason::StoreUnavailable, "away"),
-            errors::plain(Reason::Internal, "broke"),
+            errors::retry_soon(ErrorReason::StoreUnavailable, "away"),
+            errors::status(ErrorReason::Internal, "broke"),
             Status::unknown("?"),
             Status::unavailable("without a reason"),
         ] {
-            assert!(is_ours(&ours), "{ours:?}");
+            assert!(is_server_fault(&ours), "{ours:?}");
         }
     }
 }

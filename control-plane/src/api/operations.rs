@@ -1,9 +1,8 @@
-//! google.longrunning.Operations, for what ReplayDeliveries and
-//! BackfillSubscription began.
+//! google.longrunning.Operations, for ReplayDeliveries and BackfillSubscription.
 //!
 //! Fed by callers at any replica; reads and cancels rows, which the shard's owner
-//! moves, and deletes those that have ended. A cancellation is in force when it is
-//! answered: no step is committed after it. Retention deletes as well.
+//! carries out, and deletes ended ones, as retention does too. Guarantees that no step
+//! is committed after a cancellation was answered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,39 +17,42 @@ use tonic::{Request, Response, Status, async_trait};
 use super::caller::Caller;
 use super::convert::operation::to_proto;
 use super::convert::time::span;
-use super::errors::{self, Kind, Reason, Violations};
-use super::page::{self, Fill, Items, QueryHash};
+use super::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use super::page::{self, PageFill, PageItems, QueryHash};
 use super::{changes, names, observe};
 use crate::flow::Flow;
 
 /// How long WaitOperation waits at most.
-const MAX_WAIT: Duration = Duration::from_secs(300);
-/// How often it looks.
-const POLL: Duration = Duration::from_millis(200);
-/// Kept of a call's own deadline for the way back.
+const MAX_WAIT_TIME: Duration = Duration::from_secs(300);
+/// How often WaitOperation looks.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Part of the call's deadline that is kept for sending the answer.
 const ANSWER_MARGIN: Duration = Duration::from_millis(100);
 
-pub struct Operations {
+pub struct OperationApi {
     flow: Flow,
 }
 
-impl Operations {
+impl OperationApi {
     pub fn new(flow: Flow) -> Self {
         Self { flow }
     }
 
     async fn find(&self, tenant: &TenantId, id: OperationId) -> Result<Operation, Status> {
         let found = self.flow.store.get_operation(tenant, id).await.map_err(errors::store)?;
-        found.ok_or_else(|| errors::not_found(Kind::Operation, &names::of_operation(tenant, id)))
+        found.ok_or_else(|| {
+            errors::not_found(ResourceKind::Operation, &names::of_operation(tenant, id))
+        })
     }
 
     async fn list(
         &self,
         request: longrunning::ListOperationsRequest,
     ) -> Result<longrunning::ListOperationsResponse, Status> {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let tenant = violations.keep("name", names::tenant(&request.name));
-        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want =
+            page::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
         if !request.filter.is_empty() {
             violations.add("filter", "must be empty");
         }
@@ -58,26 +60,26 @@ impl Operations {
             violations.add("return_partial_success", "must be false");
         }
         let tenant = violations.finish(tenant)?;
-        observe::note("tenant", &tenant);
+        observe::record_in_span("tenant", &tenant);
         let query = QueryHash::of("ListOperations", &[&request.name]);
-        let plan = Fill {
-            after: page::position::<OperationId>(&request.page_token, query)?,
+        let plan = PageFill {
+            after: page::decode_token::<OperationId>(&request.page_token, query)?,
             want,
             exact: true,
             max_batch: usize::MAX,
             max_bytes: usize::MAX,
         };
-        changes::tenant_known(&self.flow, &tenant).await?;
+        changes::require_tenant(&self.flow, &tenant).await?;
         let items =
-            Items { keep: &|_| true, position: &|found: &Operation| found.id, bytes: &|_| 0 };
-        let (operations, next) = page::fill(plan, items, |before, limit| {
+            PageItems { keep: &|_| true, position: &|found: &Operation| found.id, bytes: &|_| 0 };
+        let (operations, next) = page::fill_page(plan, items, |before, limit| {
             let (store, tenant) = (Arc::clone(&self.flow.store), tenant.clone());
             async move { store.list_operations(&tenant, before, limit).await }
         })
         .await?;
         Ok(longrunning::ListOperationsResponse {
             operations: operations.iter().map(to_proto).collect(),
-            next_page_token: page::token(query, next.as_ref()),
+            next_page_token: page::encode_token(query, next.as_ref()),
             unreachable: Vec::new(),
         })
     }
@@ -87,30 +89,30 @@ impl Operations {
         self.find(&tenant, id).await?;
         let now = self.flow.clock.now();
         self.flow.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
-        observe::changed(who, "operation cancelled", &name);
+        observe::log_change(who, "operation cancelled", &name);
         Ok(())
     }
 
-    /// Forgets an operation that has ended; what it made stays. One that runs is
-    /// refused, since a deletion does not cancel.
+    /// Deletes an ended operation; its deliveries stay. A running one is refused,
+    /// because a deletion does not cancel.
     async fn delete(&self, name: &str, who: &str) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
         if !self.flow.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
             self.find(&tenant, id).await?;
-            let problem = "still runs: wait until it has ended, or cancel it first";
+            let problem = "is still running: wait until it has ended, or cancel it first";
             return Err(errors::resource(
-                Reason::OperationRunning,
-                Kind::Operation,
+                ErrorReason::OperationRunning,
+                ResourceKind::Operation,
                 &name,
                 problem,
             ));
         }
-        observe::changed(who, "operation deleted", &name);
+        observe::log_change(who, "operation deleted", &name);
         Ok(())
     }
 
-    /// The operation once it is done, or as it is when the time is over or the
-    /// replica stops.
+    /// Waits until the operation is done. Returns it unfinished when the time is over
+    /// or the replica stops.
     async fn wait(
         &self,
         request: longrunning::WaitOperationRequest,
@@ -119,10 +121,10 @@ impl Operations {
         let (tenant, id) = key(&request.name)?;
         let asked = request.timeout.as_ref().map(span).transpose();
         let asked = asked.map_err(|problem| errors::invalid("timeout", problem))?;
-        let patience = asked.unwrap_or(MAX_WAIT).min(MAX_WAIT);
+        let patience = asked.unwrap_or(MAX_WAIT_TIME).min(MAX_WAIT_TIME);
         let patience = call.map_or(patience, |call| patience.min(call));
         let deadline = tokio::time::Instant::now() + patience;
-        let closing = self.flow.watch.closing();
+        let closing = self.flow.watch.stop_token();
         loop {
             let found = self.find(&tenant, id).await?;
             let late = tokio::time::Instant::now() >= deadline || closing.is_cancelled();
@@ -130,7 +132,7 @@ impl Operations {
                 return Ok(to_proto(&found));
             }
             tokio::select! {
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = tokio::time::sleep_until(deadline) => {}
                 () = closing.cancelled() => {}
             }
@@ -138,14 +140,14 @@ impl Operations {
     }
 }
 
-/// The operation that a request names, noted in the call's span.
+/// Parses an operation's name and records it in the call's span.
 fn key(name: &str) -> Result<(TenantId, OperationId), Status> {
     let (tenant, id) = names::operation(name).map_err(|error| errors::invalid("name", error))?;
-    observe::note("tenant", &tenant);
+    observe::record_in_span("tenant", &tenant);
     Ok((tenant, id))
 }
 
-/// How long the caller itself waits for the answer, less what the answer takes.
+/// The call's own deadline, less the time to answer.
 fn call_deadline(metadata: &MetadataMap) -> Option<Duration> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -163,7 +165,7 @@ fn call_deadline(metadata: &MetadataMap) -> Option<Duration> {
 }
 
 #[async_trait]
-impl OperationsService for Operations {
+impl OperationsService for OperationApi {
     async fn list_operations(
         &self,
         request: Request<longrunning::ListOperationsRequest>,

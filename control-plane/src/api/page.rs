@@ -1,9 +1,9 @@
 //! Pages of lists: sizes, opaque tokens, and filling a page.
 //!
-//! Fed by the list methods; feeds them where to go on and the items of a page.
-//! Guarantees that a token continues only the list that it came from, and that
-//! one call looks at a bounded number of rows however few of them match: then
-//! the page is short, or empty, and its token goes on from there (AIP-158).
+//! Fed by the list methods; feeds them where to continue and a page's items. Guarantees
+//! that a token only continues its own list, and that one call scans a bounded number
+//! of rows even if few match: then the page is short or empty and has a token
+//! (AIP-158).
 
 use std::future::Future;
 
@@ -15,24 +15,24 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
-use super::errors::{self, Violations};
-use crate::settings::Api;
+use super::errors::{self, FieldViolations};
+use crate::settings::ApiSettings;
 
 const TOKEN_VERSION: u8 = 1;
 const HASH_BYTES: usize = 16;
-/// Longest token that is looked at.
+/// Longest page token that is read.
 const MAX_TOKEN_BYTES: usize = 4096;
-/// Most rows that one call looks at when few of them match.
-const MAX_SCANNED: usize = 10_000;
-/// Fewest rows read at once when not all of them match.
-const MIN_BATCH: usize = 100;
+/// Most rows that one call scans if few of them match.
+const MAX_SCANNED_ROWS: usize = 10_000;
+/// Fewest rows read at once if not all of them match.
+const MIN_READ_ROWS: usize = 100;
 
-/// Identifies a query, so that a token is not used with another.
+/// Identifies a query, so that a token cannot be used with another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueryHash([u8; HASH_BYTES]);
 
 impl QueryHash {
-    /// Of a method and every field of its request but the page's.
+    /// Hashes a method and every field of its request except the page fields.
     pub fn of(method: &str, fields: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in std::iter::once(&method).chain(fields) {
@@ -47,8 +47,8 @@ impl QueryHash {
     }
 }
 
-/// The token that goes on after a position.
-pub fn token<P: Serialize>(query: QueryHash, after: Option<&P>) -> String {
+/// Encodes the position of the next page.
+pub fn encode_token<P: Serialize>(query: QueryHash, after: Option<&P>) -> String {
     let Some(position) = after.and_then(|after| serde_json::to_vec(after).ok()) else {
         return String::new();
     };
@@ -58,8 +58,11 @@ pub fn token<P: Serialize>(query: QueryHash, after: Option<&P>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The position that a token names; `None` for the first page.
-pub fn position<P: DeserializeOwned>(token: &str, query: QueryHash) -> Result<Option<P>, Status> {
+/// Decodes a token's position; `None` for the first page.
+pub fn decode_token<P: DeserializeOwned>(
+    token: &str,
+    query: QueryHash,
+) -> Result<Option<P>, Status> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -79,8 +82,12 @@ pub fn position<P: DeserializeOwned>(token: &str, query: QueryHash) -> Result<Op
     serde_json::from_slice(position).map(Some).map_err(|_| unknown())
 }
 
-/// How many items a page has.
-pub fn size(asked: i32, settings: &Api, violations: &mut Violations) -> usize {
+/// The number of items on a page.
+pub fn read_page_size(
+    asked: i32,
+    settings: &ApiSettings,
+    violations: &mut FieldViolations,
+) -> usize {
     match u32::try_from(asked) {
         Ok(0) => settings.default_page_size as usize,
         Ok(n) => n.min(settings.max_page_size) as usize,
@@ -91,7 +98,7 @@ pub fn size(asked: i32, settings: &Api, violations: &mut Violations) -> usize {
     }
 }
 
-/// What of a query decides whether deleted items are listed.
+/// The part of the query hash that says whether deleted items are listed.
 pub const fn deleted(show_deleted: bool) -> &'static str {
     if show_deleted { "with deleted" } else { "" }
 }
@@ -99,7 +106,7 @@ pub const fn deleted(show_deleted: bool) -> &'static str {
 /// A position in a list that is ordered by a column.
 pub type SortPosition = (String, String);
 
-/// The position of an item under an order, as the store understands it.
+/// The position of an item under an order, in the store's form.
 pub fn sort_position(
     order: OrderBy,
     id: &str,
@@ -118,8 +125,8 @@ pub fn sort_key((value, id): SortPosition) -> SortKey {
     SortKey { value, id }
 }
 
-/// Reads an order_by of the lists that people order.
-pub fn order(text: &str, violations: &mut Violations) -> (OrderBy, bool) {
+/// Parses the order_by of lists that can be ordered.
+pub fn read_order_by(text: &str, violations: &mut FieldViolations) -> (OrderBy, bool) {
     let mut words = text.split_whitespace();
     let order = match words.next() {
         None | Some("name") => OrderBy::Id,
@@ -146,30 +153,31 @@ pub fn order(text: &str, violations: &mut Violations) -> (OrderBy, bool) {
 
 /// How to fill a page.
 #[derive(Clone, Debug)]
-pub struct Fill<P> {
+pub struct PageFill<P> {
     pub after: Option<P>,
-    /// Items of a full page.
+    /// Most items on the page.
     pub want: usize,
-    /// Whether the store alone decides what matches; if not, more is read at once.
+    /// Whether the store's query decides alone what matches; if not, more rows are read
+    /// at once.
     pub exact: bool,
-    /// Most rows read at once, for rows that are large.
+    /// Most rows read at once, for large rows.
     pub max_batch: usize,
-    /// The page ends before the item that would make it larger than this.
+    /// The page ends before an item that would exceed this.
     pub max_bytes: usize,
 }
 
-/// What a list tells of its items.
-pub struct Items<'a, T, P> {
+/// What filling a page needs to know about an item.
+pub struct PageItems<'a, T, P> {
     pub keep: &'a (dyn Fn(&T) -> bool + Sync),
     pub position: &'a (dyn Fn(&T) -> P + Sync),
     pub bytes: &'a (dyn Fn(&T) -> usize + Sync),
 }
 
-/// Fills a page from `fetch(after, limit)`, which gives what comes next in the
-/// list's order; returns the items, and where to go on when there may be more.
-pub async fn fill<T, P, F>(
-    mut plan: Fill<P>,
-    items: Items<'_, T, P>,
+/// Fills a page. `fetch(after, limit)` returns the next rows in the list's order.
+/// Returns the items, and the next position if there may be more.
+pub async fn fill_page<T, P, F>(
+    mut plan: PageFill<P>,
+    items: PageItems<'_, T, P>,
     mut fetch: impl FnMut(Option<P>, u32) -> F,
 ) -> Result<(Vec<T>, Option<P>), Status>
 where
@@ -180,9 +188,9 @@ where
     let mut bytes = 0_usize;
     let mut scanned = 0;
     loop {
-        // One more than fits tells whether there is another page.
+        // One more than fits shows whether there is another page.
         let missing = plan.want.saturating_sub(page.len()) + 1;
-        let limit = if plan.exact { missing } else { missing.max(MIN_BATCH) };
+        let limit = if plan.exact { missing } else { missing.max(MIN_READ_ROWS) };
         let limit = limit.min(plan.max_batch.max(1));
         let batch = fetch(plan.after.clone(), u32::try_from(limit).unwrap_or(u32::MAX))
             .await
@@ -192,7 +200,7 @@ where
             scanned += 1;
             if (items.keep)(&item) {
                 bytes = bytes.saturating_add((items.bytes)(&item));
-                // The first item always fits, or the list could not go on.
+                // The first item is always taken, or the list could never continue.
                 if page.len() >= plan.want || (bytes > plan.max_bytes && !page.is_empty()) {
                     return Ok((page, plan.after));
                 }
@@ -205,7 +213,7 @@ where
         if last_batch {
             return Ok((page, None));
         }
-        if scanned >= MAX_SCANNED {
+        if scanned >= MAX_SCANNED_ROWS {
             return Ok((page, plan.after));
         }
     }

@@ -10,29 +10,29 @@ fn hash(text: &str) -> QueryHash {
 
 #[test]
 fn a_token_continues_only_its_own_list() {
-    let token = token(hash("a"), Some(&("value".to_owned(), "id".to_owned())));
-    let back: Option<SortPosition> = position(&token, hash("a")).unwrap();
+    let token = encode_token(hash("a"), Some(&("value".to_owned(), "id".to_owned())));
+    let back: Option<SortPosition> = decode_token(&token, hash("a")).unwrap();
     assert_eq!(back, Some(("value".to_owned(), "id".to_owned())));
-    assert!(position::<SortPosition>(&token, hash("b")).is_err());
+    assert!(decode_token::<SortPosition>(&token, hash("b")).is_err());
     assert_ne!(QueryHash::of("List", &["a", "b"]), QueryHash::of("List", &["ab", ""]));
-    assert_eq!(position::<SortPosition>("", hash("a")).unwrap(), None);
-    assert_eq!(super::token::<u32>(hash("a"), None), "");
+    assert_eq!(decode_token::<SortPosition>("", hash("a")).unwrap(), None);
+    assert_eq!(super::encode_token::<u32>(hash("a"), None), "");
 }
 
 #[test]
 fn what_is_no_token_is_refused() {
-    let good = token(hash("a"), Some(&7_u32));
+    let good = encode_token(hash("a"), Some(&7_u32));
     let long = "A".repeat(5000);
     for bad in ["x", "AAAA", "!!", &good[..good.len() - 2], &format!("{good}A"), &long] {
-        assert!(position::<u32>(bad, hash("a")).is_err(), "{bad}");
+        assert!(decode_token::<u32>(bad, hash("a")).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn orders_are_read() {
     let read = |text: &str| {
-        let mut violations = Violations::default();
-        let order = order(text, &mut violations);
+        let mut violations = FieldViolations::default();
+        let order = read_order_by(text, &mut violations);
         violations.is_empty().then_some(order)
     };
     assert_eq!(read(""), Some((OrderBy::Id, false)));
@@ -48,14 +48,14 @@ async fn all(total: u32, want: usize, keep: fn(&u32) -> bool, max_bytes: usize) 
     let mut pages = Vec::new();
     let mut after = None;
     loop {
-        let plan = Fill { after, want, exact: false, max_batch: 1000, max_bytes };
-        let items = Items { keep: &keep, position: &u32::clone, bytes: &|_| 10 };
+        let plan = PageFill { after, want, exact: false, max_batch: 1000, max_bytes };
+        let items = PageItems { keep: &keep, position: &u32::clone, bytes: &|_| 10 };
         let fetch = |after: Option<u32>, limit: u32| {
             let start = after.map_or(0, |n| n + 1);
             let end = total.min(start.saturating_add(limit));
             std::future::ready(Ok((start..end).collect::<Vec<u32>>()))
         };
-        let (page, next) = fill(plan, items, fetch).await.unwrap();
+        let (page, next) = fill_page(plan, items, fetch).await.unwrap();
         pages.push(page);
         match next {
             Some(next) => after = Some(next),
@@ -95,9 +95,10 @@ async fn a_page_is_bounded_in_bytes_but_never_stuck() {
 #[tokio::test]
 async fn an_exact_list_reads_one_row_more_than_the_page() {
     let asked = Mutex::new(Vec::new());
-    let plan = Fill { after: None::<u32>, want: 5, exact: true, max_batch: 1000, max_bytes: 1000 };
-    let items = Items { keep: &|_| true, position: &u32::clone, bytes: &|_| 1 };
-    let (page, next) = fill(plan, items, |_, limit| {
+    let plan =
+        PageFill { after: None::<u32>, want: 5, exact: true, max_batch: 1000, max_bytes: 1000 };
+    let items = PageItems { keep: &|_| true, position: &u32::clone, bytes: &|_| 1 };
+    let (page, next) = fill_page(plan, items, |_, limit| {
         asked.lock().unwrap().push(limit);
         std::future::ready(Ok((0..limit).collect::<Vec<u32>>()))
     })

@@ -1,9 +1,11 @@
 //! How long a publisher waits for the database.
 //!
-//! Fed by a call's own deadline; feeds the publisher an answer before it.
-//! Guarantees that a database which stands still, or a network that swallows its
-//! words, leaves nobody waiting: the answer is UNAVAILABLE, with when to try again.
-//! What was asked may still happen, as after any UNAVAILABLE.
+//! Fed by the call's deadline; feeds the publisher an answer before it
+//! (publisher-answered-in-time). A database that does not answer leads to UNAVAILABLE
+//! with a time to retry after. The event may still be committed, as after any
+//! UNAVAILABLE.
+//!
+//! Keeps the invariant `publisher-answered-in-time`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,38 +13,38 @@ use std::time::Duration;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::errors::{self, Reason};
+use super::errors::{self, ErrorReason};
 
-/// Nobody waits longer, whatever his deadline.
-const LONGEST: Duration = Duration::from_secs(10);
+/// The upper limit, whatever the caller's deadline.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// How long one event's answer may take.
+/// How long the answer for one event may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience(Duration);
+pub struct AnswerDeadline(Duration);
 
-impl Default for Patience {
+impl Default for AnswerDeadline {
     fn default() -> Self {
-        Self(LONGEST)
+        Self(MAX_ANSWER_TIME)
     }
 }
 
-impl Patience {
-    /// Nine tenths of the call's deadline: the rest is the answer's way.
+impl AnswerDeadline {
+    /// Nine tenths of the call's deadline; the rest is for sending the answer.
     pub fn of(metadata: &MetadataMap) -> Self {
         let given = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok());
         let before = given.and_then(timeout).map(|deadline| deadline / 10 * 9);
-        Self(before.unwrap_or(LONGEST).min(LONGEST))
+        Self(before.unwrap_or(MAX_ANSWER_TIME).min(MAX_ANSWER_TIME))
     }
 
-    /// Waits for a publish no longer than that.
-    pub async fn keep<T>(
+    /// Waits for a publish, up to this time.
+    pub async fn apply<T>(
         self,
         publish: impl Future<Output = Result<T, Status>>,
     ) -> Result<T, Status> {
         tokio::time::timeout(self.0, publish).await.unwrap_or_else(|_| {
             Err(errors::retry_soon(
-                Reason::StoreUnavailable,
-                "the database gave no answer in time; whether the event was committed is not known",
+                ErrorReason::StoreUnavailable,
+                "the database did not answer in time; the event may or may not be committed",
             ))
         })
     }
@@ -77,7 +79,7 @@ mod tests {
     fn patience(given: &str) -> Duration {
         let mut metadata = MetadataMap::new();
         metadata.insert("grpc-timeout", given.parse().unwrap());
-        Patience::of(&metadata).0
+        AnswerDeadline::of(&metadata).0
     }
 
     #[test]
@@ -86,17 +88,17 @@ mod tests {
         assert_eq!(patience("2S"), Duration::from_millis(1800));
         assert_eq!(patience("500000u"), Duration::from_millis(450));
         for generous in ["1H", "5M", "99999999H", "", "S", "-1S", "1x", "123456789S"] {
-            assert_eq!(patience(generous), LONGEST, "{generous}");
+            assert_eq!(patience(generous), MAX_ANSWER_TIME, "{generous}");
         }
-        assert_eq!(Patience::of(&MetadataMap::new()), Patience::default());
+        assert_eq!(AnswerDeadline::of(&MetadataMap::new()), AnswerDeadline::default());
     }
 
     #[tokio::test]
     async fn nobody_waits_for_ever_and_everybody_is_told_when_to_try_again() {
-        let short = Patience(Duration::from_millis(5));
-        let refused = short.keep(std::future::pending::<Result<(), Status>>()).await.unwrap_err();
+        let short = AnswerDeadline(Duration::from_millis(5));
+        let refused = short.apply(std::future::pending::<Result<(), Status>>()).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unavailable);
         assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
-        assert_eq!(short.keep(async { Ok::<_, Status>(7) }).await.unwrap(), 7);
+        assert_eq!(short.apply(async { Ok::<_, Status>(7) }).await.unwrap(), 7);
     }
 }

@@ -1,18 +1,18 @@
-//! Payloads: kept byte for byte, checked without being taken apart.
+//! Checks payloads without changing them.
 //!
-//! Fed by publishes and tests; guarantees that what is called JSON is JSON, and
-//! that nothing of it is changed: the bytes let in are the bytes signed and sent.
+//! Fed by publishes and tests. Guarantees that a payload called JSON is JSON, and that
+//! the bytes accepted are the bytes signed and sent.
 
 use bytes::Bytes;
 use postrider_domain::event::{DEFAULT_CONTENT_TYPE, is_json};
 use serde::de::IgnoredAny;
 
-use super::errors::Violations;
+use super::errors::FieldViolations;
 
 const MAX_CONTENT_TYPE_BYTES: usize = 128;
 
 /// The content type of a request, or the default one.
-pub fn content_type(given: &str, field: &str, violations: &mut Violations) -> String {
+pub fn content_type(given: &str, field: &str, violations: &mut FieldViolations) -> String {
     if given.is_empty() {
         return DEFAULT_CONTENT_TYPE.to_owned();
     }
@@ -45,7 +45,7 @@ pub fn check(
     content_type: &str,
     field: &str,
     max_bytes: usize,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) {
     if payload.len() > max_bytes {
         violations.add(field, format!("must have at most {max_bytes} bytes"));
@@ -54,12 +54,12 @@ pub fn check(
     {
         violations.add(field, format!("is not the JSON that its content type says: {problem}"));
     } else if is_json(content_type) && std::str::from_utf8(payload).is_err() {
-        // Texts that nobody looks at are not checked by the parser.
+        // The parser does not check the UTF-8 of strings that are skipped.
         violations.add(field, "is not in UTF-8, as JSON must be");
     }
 }
 
-/// The body of a test that brings none, where the catalogue has none either.
+/// The default payload of a test, if the catalogue has no sample.
 pub fn sample(event_type: &str) -> Bytes {
     let body = serde_json::json!({
         "type": event_type,
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn fine(payload: &'static [u8], content_type: &str) -> bool {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         check(&Bytes::from_static(payload), content_type, "payload", 100, &mut violations);
         violations.is_empty()
     }
@@ -95,14 +95,14 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_not_a_crash() {
         let deep = Bytes::from("[".repeat(100_000));
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         check(&deep, "application/json", "payload", usize::MAX, &mut violations);
         assert!(!violations.is_empty());
     }
 
     #[test]
     fn size_is_bounded() {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         check(&Bytes::from_static(b"{}"), "text/plain", "payload", 1, &mut violations);
         assert!(!violations.is_empty());
     }
@@ -115,7 +115,7 @@ mod tests {
         for bad in ["json", "a/b/c", "/x", "x/", "a b/c", "text/plain; x=\r\ny", "text/é"] {
             assert!(!is_media_type(bad), "{bad}");
         }
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         assert_eq!(content_type("", "f", &mut violations), "application/json");
         assert!(violations.is_empty());
     }

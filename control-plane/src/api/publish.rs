@@ -1,9 +1,8 @@
-//! The half of EventService that takes events in.
+//! EventService: publishing.
 //!
-//! Fed by publishers; feeds `flow::publish`. Guarantees that the answer is about
-//! what is committed, that one event's trouble is told in its own answer, and
-//! that a stream never has more unanswered than the installation allows: it is
-//! not read further until there is room.
+//! Fed by publishers; feeds `flow::publish`. Guarantees that an answer means a commit,
+//! that an event's error is in its own answer, and that a stream never has more
+//! unanswered events than allowed: it is not read until there is room.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,15 +20,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::convert::time::timestamp;
-use super::errors::{self, Kind, Reason, Violations};
-use super::patience::Patience;
+use super::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use super::patience::AnswerDeadline;
 use super::trace::TraceContext;
 use super::{catalogue, changes, names, payload, validate};
-use crate::flow::notices::OWN_KEYS;
+use crate::flow::notices::OPERATIONAL_KEY_PREFIX;
 use crate::flow::{Flow, PublishAnswer, PublishError, PublishInput};
 
-/// Reads one event to publish. `parent` stands in for one that names none.
-fn input(
+/// Reads one event to publish. `parent` is used if the request names none.
+fn read_unpublished_event(
     request: v1::PublishEventRequest,
     parent: Option<&TenantId>,
     call: &TraceContext,
@@ -38,7 +37,7 @@ fn input(
     let Some(event) = request.event else {
         return Err(errors::invalid("event", "is missing"));
     };
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let tenant = match (parent, request.parent.as_str()) {
         (Some(parent), "") => Some(parent.clone()),
         (parent, named) => violations.keep("parent", names::tenant(named)).inspect(|tenant| {
@@ -56,8 +55,10 @@ fn input(
     ] {
         validate::bytes(field, text, max, &mut violations);
     }
-    if request.idempotency_key.starts_with(OWN_KEYS) {
-        let problem = format!("must not begin with \"{OWN_KEYS}\": such keys are Postrider's own");
+    if request.idempotency_key.starts_with(OPERATIONAL_KEY_PREFIX) {
+        let problem = format!(
+            "must not begin with \"{OPERATIONAL_KEY_PREFIX}\": such keys are Postrider's own"
+        );
         violations.add("idempotency_key", problem);
     }
     let content_type =
@@ -93,33 +94,34 @@ fn input(
 }
 
 /// Publishes one event.
-pub async fn one(
+pub async fn publish_event(
     flow: &Flow,
     request: v1::PublishEventRequest,
     parent: Option<&TenantId>,
     call: &TraceContext,
 ) -> Result<v1::PublishEventResponse, Status> {
-    let input = input(request, parent, call, flow.settings.publish.max_payload_bytes)?;
+    let input =
+        read_unpublished_event(request, parent, call, flow.settings.publish.max_payload_bytes)?;
     let tenant = input.tenant.clone();
-    let schema_warnings = match catalogue::check(flow, &input).await {
+    let schema_warnings = match catalogue::judge_event(flow, &input).await {
         Ok(warnings) => warnings,
-        Err(status) => return earlier(flow, &input).await.unwrap_or(Err(status)),
+        Err(status) => return find_earlier_answer(flow, &input).await.unwrap_or(Err(status)),
     };
     match flow.publisher.publish(input).await {
         Ok(answer) => Ok(v1::PublishEventResponse { schema_warnings, ..response(&tenant, answer) }),
-        Err(error) => Err(refused(flow, &tenant, error).await),
+        Err(error) => Err(publish_error(flow, &tenant, error).await),
     }
 }
 
-/// What was answered to this request when its event was accepted, which stays
-/// true whatever the catalogue says by now.
-async fn earlier(
+/// The answer of an earlier publish with the same key and event. It stays valid even if
+/// the catalogue has changed since.
+async fn find_earlier_answer(
     flow: &Flow,
     input: &PublishInput,
 ) -> Option<Result<v1::PublishEventResponse, Status>> {
-    match flow.publisher.answered_earlier(input).await? {
+    match flow.publisher.find_earlier_answer(input).await? {
         Ok(answer) => Some(Ok(response(&input.tenant, answer))),
-        Err(error) => Some(Err(refused(flow, &input.tenant, error).await)),
+        Err(error) => Some(Err(publish_error(flow, &input.tenant, error).await)),
     }
 }
 
@@ -133,35 +135,40 @@ fn response(tenant: &TenantId, answer: PublishAnswer) -> v1::PublishEventRespons
     }
 }
 
-async fn refused(flow: &Flow, tenant: &TenantId, error: PublishError) -> Status {
+async fn publish_error(flow: &Flow, tenant: &TenantId, error: PublishError) -> Status {
     match error {
-        PublishError::TenantNotFound => match changes::live_tenant(flow, tenant).await {
+        PublishError::TenantNotFound => match changes::require_live_tenant(flow, tenant).await {
             Err(status) => status,
-            // It was created, by another replica, at this very moment.
-            Ok(_) => errors::retry_soon(Reason::StoreUnavailable, "the tenant is being created"),
+            // Another replica created the tenant just now.
+            Ok(_) => {
+                errors::retry_soon(ErrorReason::StoreUnavailable, "the tenant is being created")
+            }
         },
         PublishError::EnvelopeNeedsJson { subscription } => errors::resource(
-            Reason::EnvelopeNeedsJson,
-            Kind::Subscription,
+            ErrorReason::EnvelopeNeedsJson,
+            ResourceKind::Subscription,
             &subscription.to_string(),
-            "has an envelope of JSON, and the payload's content type is another",
+            "has a JSON envelope, and the payload's content type is not JSON",
         ),
         PublishError::KeyReused { event } => errors::resource(
-            Reason::IdempotencyKeyReused,
-            Kind::Event,
+            ErrorReason::IdempotencyKeyReused,
+            ResourceKind::Event,
             &names::of_event(tenant, event),
-            "was published with this idempotency key, and differs",
+            "was published with the same idempotency key and is different",
         ),
-        PublishError::Overloaded { retry_after } => {
-            errors::retry(Reason::Overloaded, "too much waits to be committed", retry_after)
-        }
+        PublishError::Overloaded { retry_after } => errors::retry(
+            ErrorReason::Overloaded,
+            "too many events are waiting to be committed",
+            retry_after,
+        ),
         PublishError::Unavailable { retry_after } => errors::retry(
-            Reason::StoreUnavailable,
-            "the database is unavailable; whether the event was committed is not known",
+            ErrorReason::StoreUnavailable,
+            "the database is unavailable; the event may or may not be committed",
             retry_after,
         ),
         PublishError::Rejected(why) => {
-            let mut status = errors::plain(Reason::DataRefused, "the database refuses this event");
+            let mut status =
+                errors::status(ErrorReason::DataRefused, "the database cannot store this event");
             status.set_source(Arc::new(PublishError::Rejected(why)));
             status
         }
@@ -170,17 +177,17 @@ async fn refused(flow: &Flow, tenant: &TenantId, error: PublishError) -> Status 
 }
 
 fn stopping() -> Status {
-    errors::retry_soon(Reason::Stopping, "this replica is stopping")
+    errors::retry_soon(ErrorReason::Stopping, "this replica is stopping")
 }
 
-/// Publishes several events, each one alone.
-pub async fn several(
+/// Publishes several events independently.
+pub async fn publish_events(
     flow: &Flow,
     request: v1::PublishEventsRequest,
     call: &TraceContext,
-    patience: Patience,
+    patience: AnswerDeadline,
 ) -> Result<v1::PublishEventsResponse, Status> {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let parent = match request.parent.as_str() {
         "" => None,
         named => violations.keep("parent", names::tenant(named)),
@@ -191,7 +198,8 @@ pub async fn several(
     }
     violations.check()?;
     let all = request.requests.into_iter();
-    let all = all.map(|request| patience.keep(one(flow, request, parent.as_ref(), call)));
+    let all =
+        all.map(|request| patience.apply(publish_event(flow, request, parent.as_ref(), call)));
     let results = futures::future::join_all(all).await.into_iter().map(|result| {
         let result = match result {
             Ok(response) => publish_result::Result::Response(response),
@@ -202,58 +210,58 @@ pub async fn several(
     Ok(v1::PublishEventsResponse { results: results.collect() })
 }
 
-/// Where a stream's requests come from; tests have one of their own.
-pub trait Requests: Send {
+/// The source of a stream's requests; tests have their own.
+pub trait PublishRequests: Send {
     fn next(
         &mut self,
     ) -> impl Future<Output = Result<Option<v1::PublishStreamRequest>, Status>> + Send;
 }
 
-impl Requests for Streaming<v1::PublishStreamRequest> {
+impl PublishRequests for Streaming<v1::PublishStreamRequest> {
     async fn next(&mut self) -> Result<Option<v1::PublishStreamRequest>, Status> {
         self.message().await
     }
 }
 
-/// An event of a stream that is being published, with its request's id.
-type Answer = (u64, Result<v1::PublishEventResponse, Status>);
-type Publish =
-    Arc<dyn Fn(u64, v1::PublishEventRequest) -> BoxFuture<'static, Answer> + Send + Sync>;
+/// The answer of one event of a stream, with its request's id.
+type StreamAnswer = (u64, Result<v1::PublishEventResponse, Status>);
+type PendingAnswer =
+    Arc<dyn Fn(u64, v1::PublishEventRequest) -> BoxFuture<'static, StreamAnswer> + Send + Sync>;
 
 struct PublishStream<R> {
     requests: R,
-    publish: Publish,
-    in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    publish: PendingAnswer,
+    in_flight: FuturesUnordered<BoxFuture<'static, StreamAnswer>>,
     max_in_flight: usize,
     closing: CancellationToken,
     /// Whether requests are still read.
     open: bool,
-    /// What ends the stream once all is answered.
+    /// The error that ends the stream after all answers.
     end: Option<Status>,
 }
 
 /// Answers a stream of events.
 pub fn stream(
     flow: Flow,
-    requests: impl Requests + 'static,
+    requests: impl PublishRequests + 'static,
     call: TraceContext,
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
     let max_in_flight = flow.settings.publish.max_stream_in_flight;
     let shared = Arc::new((flow, call));
-    let publish: Publish = Arc::new(move |id, request| {
+    let publish: PendingAnswer = Arc::new(move |id, request| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
-            let published = one(&shared.0, request, None, &shared.1);
-            (id, Patience::default().keep(published).await)
+            let published = publish_event(&shared.0, request, None, &shared.1);
+            (id, AnswerDeadline::default().apply(published).await)
         })
     });
     answers(requests, publish, max_in_flight, closing)
 }
 
 fn answers(
-    requests: impl Requests + 'static,
-    publish: Publish,
+    requests: impl PublishRequests + 'static,
+    publish: PendingAnswer,
     max_in_flight: usize,
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
@@ -270,13 +278,13 @@ fn answers(
     unfold(stream, |mut stream| async move { stream.step().await.map(|answer| (answer, stream)) })
 }
 
-impl<R: Requests> PublishStream<R> {
+impl<R: PublishRequests> PublishStream<R> {
     /// The next answer; `None` after the last one.
     async fn step(&mut self) -> Option<Result<v1::PublishStreamResponse, Status>> {
         loop {
             let room = self.open && self.in_flight.len() < self.max_in_flight.max(1);
             tokio::select! {
-                // Answers first: they make room.
+                // Answers first, because they make room for requests.
                 biased;
                 Some((id, result)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
                     return Some(Ok(answer(id, result)));

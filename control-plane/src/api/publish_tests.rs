@@ -25,10 +25,12 @@ fn read(
     parent: Option<&str>,
 ) -> Result<PublishInput, Vec<String>> {
     let parent: Option<TenantId> = parent.map(|parent| parent.parse().unwrap());
-    input(request, parent.as_ref(), &TraceContext::default(), 100).map_err(|status| {
-        let told = status.get_details_bad_request().unwrap().field_violations;
-        told.into_iter().map(|violation| violation.field).collect()
-    })
+    read_unpublished_event(request, parent.as_ref(), &TraceContext::default(), 100).map_err(
+        |status| {
+            let told = status.get_details_bad_request().unwrap().field_violations;
+            told.into_iter().map(|violation| violation.field).collect()
+        },
+    )
 }
 
 fn with(change: impl FnOnce(&mut v1::Event)) -> v1::PublishEventRequest {
@@ -95,9 +97,9 @@ fn the_whole_calls_parent_stands_in_and_must_agree() {
     assert_eq!(read(request(), Some("other")).unwrap_err(), ["parent"]);
 }
 
-struct Channel(mpsc::Receiver<Result<v1::PublishStreamRequest, Status>>);
+struct ChannelRequests(mpsc::Receiver<Result<v1::PublishStreamRequest, Status>>);
 
-impl Requests for Channel {
+impl PublishRequests for ChannelRequests {
     async fn next(&mut self) -> Result<Option<v1::PublishStreamRequest>, Status> {
         self.0.recv().await.transpose()
     }
@@ -109,13 +111,13 @@ fn numbered(request_id: u64) -> Result<v1::PublishStreamRequest, Status> {
 
 /// Publishes nothing and answers when the test lets it.
 #[derive(Clone, Default)]
-struct Held {
+struct HeldRequests {
     waiting: Arc<Mutex<Vec<oneshot::Sender<()>>>>,
     begun: Arc<AtomicUsize>,
 }
 
-impl Held {
-    fn publish(&self) -> Publish {
+impl HeldRequests {
+    fn publish(&self) -> PendingAnswer {
         let held = self.clone();
         Arc::new(move |id, _| {
             let (sender, receiver) = oneshot::channel();
@@ -140,8 +142,8 @@ async fn a_stream_is_read_only_while_there_is_room_and_answers_in_any_order() {
         sender.send(numbered(id)).await.unwrap();
     }
     drop(sender);
-    let held = Held::default();
-    let stream = answers(Channel(receiver), held.publish(), 3, CancellationToken::new());
+    let held = HeldRequests::default();
+    let stream = answers(ChannelRequests(receiver), held.publish(), 3, CancellationToken::new());
     let mut stream = Box::pin(stream);
     assert!(futures::poll!(stream.next()).is_pending());
     assert_eq!(held.begun.load(Ordering::SeqCst), 3, "no more than it may hold");
@@ -166,9 +168,9 @@ async fn a_request_without_an_event_ends_the_stream_after_what_came_before() {
     sender.send(numbered(1)).await.unwrap();
     sender.send(Ok(v1::PublishStreamRequest::default())).await.unwrap();
     sender.send(numbered(2)).await.unwrap();
-    let publish: Publish = Arc::new(|id, _| Box::pin(async move { (id, Err(stopping())) }));
+    let publish: PendingAnswer = Arc::new(|id, _| Box::pin(async move { (id, Err(stopping())) }));
     let all: Vec<_> =
-        answers(Channel(receiver), publish, 9, CancellationToken::new()).collect().await;
+        answers(ChannelRequests(receiver), publish, 9, CancellationToken::new()).collect().await;
     assert_eq!(all.len(), 2);
     let first = all[0].as_ref().unwrap();
     assert!(matches!(first.result, Some(publish_stream_response::Result::Error(_))));
@@ -179,8 +181,9 @@ async fn a_request_without_an_event_ends_the_stream_after_what_came_before() {
 async fn a_stopping_replica_answers_what_it_took_and_says_so() {
     let (sender, receiver) = mpsc::channel(100);
     sender.send(numbered(1)).await.unwrap();
-    let (held, closing) = (Held::default(), CancellationToken::new());
-    let mut stream = Box::pin(answers(Channel(receiver), held.publish(), 9, closing.clone()));
+    let (held, closing) = (HeldRequests::default(), CancellationToken::new());
+    let mut stream =
+        Box::pin(answers(ChannelRequests(receiver), held.publish(), 9, closing.clone()));
     assert!(futures::poll!(stream.next()).is_pending());
     closing.cancel();
     assert!(futures::poll!(stream.next()).is_pending());

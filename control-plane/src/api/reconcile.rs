@@ -11,7 +11,7 @@ use futures::stream::{self, Stream};
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, SubscriptionId, TenantId};
-use postrider_domain::reconcile::{Pair, Summary, pairs};
+use postrider_domain::reconcile::{ReconciledPair, ReconciliationCounts, pairs};
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use postrider_proto::v1::reconcile_events_response::Part;
@@ -21,7 +21,7 @@ use tonic::Status;
 use super::convert::event::summary;
 use super::convert::time::timestamp;
 use super::convert::{self, time};
-use super::errors::{self, Reason, Violations};
+use super::errors::{self, ErrorReason, FieldViolations};
 use super::{changes, names, observe};
 use crate::flow::Flow;
 
@@ -29,7 +29,7 @@ use crate::flow::Flow;
 const BATCH: u32 = 500;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-struct Window {
+struct AccountWindow {
     tenant: TenantId,
     start: Timestamp,
     end: Timestamp,
@@ -42,18 +42,18 @@ pub async fn reconcile(
     request: v1::ReconcileEventsRequest,
 ) -> Result<impl Stream<Item = Result<v1::ReconcileEventsResponse, Status>> + use<>, Status> {
     let window = window(&request, flow.clock.now())?;
-    observe::note("tenant", &window.tenant);
-    changes::tenant_known(flow, &window.tenant).await?;
+    observe::record_in_span("tenant", &window.tenant);
+    changes::require_tenant(flow, &window.tenant).await?;
     flow.close_window(window.end).await.map_err(|open| {
-        errors::retry_soon(Reason::WindowOpen, format!("the window is open: {open}"))
+        errors::retry_soon(ErrorReason::WindowOpen, format!("the time range is not closed: {open}"))
     })?;
-    let reading = Reading {
+    let reading = AccountReading {
         flow: flow.clone(),
         window,
         before: None,
         ready: VecDeque::new(),
-        summary: Summary::default(),
-        stage: Stage::Events,
+        summary: ReconciliationCounts::default(),
+        stage: AccountStage::Events,
     };
     Ok(stream::try_unfold(reading, |mut reading| async move {
         let part = reading.next().await.map_err(errors::store)?;
@@ -61,8 +61,8 @@ pub async fn reconcile(
     }))
 }
 
-fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<Window, Status> {
-    let mut violations = Violations::default();
+fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<AccountWindow, Status> {
+    let mut violations = FieldViolations::default();
     let tenant = violations.keep("parent", names::tenant(&request.parent));
     let mut moment = |field: &str, given: Option<&prost_types::Timestamp>| {
         given.and_then(|given| violations.keep(field, time::moment(given)))
@@ -94,44 +94,44 @@ fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<Window
         violations.add("subscription", "must be one of the parent's");
     }
     let (tenant, start) = violations.finish(tenant.zip(start))?;
-    Ok(Window { tenant, start, end, subscription: subscription.map(|key| key.subscription) })
+    Ok(AccountWindow { tenant, start, end, subscription: subscription.map(|key| key.subscription) })
 }
 
-enum Stage {
+enum AccountStage {
     Events,
     Summary,
     Done,
 }
 
-struct Reading {
+struct AccountReading {
     flow: Flow,
-    window: Window,
+    window: AccountWindow,
     before: Option<EventId>,
     ready: VecDeque<v1::ReconciledEvent>,
-    summary: Summary,
-    stage: Stage,
+    summary: ReconciliationCounts,
+    stage: AccountStage,
 }
 
-impl Reading {
+impl AccountReading {
     async fn next(&mut self) -> StoreResult<Option<Part>> {
         loop {
             if let Some(row) = self.ready.pop_front() {
                 return Ok(Some(Part::Row(row)));
             }
             match self.stage {
-                Stage::Events => self.read().await?,
-                Stage::Summary => {
-                    self.stage = Stage::Done;
+                AccountStage::Events => self.read().await?,
+                AccountStage::Summary => {
+                    self.stage = AccountStage::Done;
                     return Ok(Some(Part::Summary(self.shown_summary())));
                 }
-                Stage::Done => return Ok(None),
+                AccountStage::Done => return Ok(None),
             }
         }
     }
 
     /// Reads the next batch of events, the newest first.
     async fn read(&mut self) -> StoreResult<()> {
-        let Window { tenant, start, end, .. } = &self.window;
+        let AccountWindow { tenant, start, end, .. } = &self.window;
         let query = EventQuery {
             created: TimeRange { from: Some(*start), until: Some(*end) },
             before: self.before,
@@ -140,7 +140,7 @@ impl Reading {
         let listed = self.flow.store.list_events(&query).await?;
         match listed.last() {
             Some(last) if listed.len() >= BATCH as usize => self.before = Some(last.event.id),
-            _ => self.stage = Stage::Summary,
+            _ => self.stage = AccountStage::Summary,
         }
         let events = listed.into_iter().map(|listed| listed.event).filter(|event| !event.test);
         let events: Vec<Event> = events.collect();
@@ -181,7 +181,7 @@ impl Reading {
     }
 }
 
-fn row(event: &Event, pair: Option<&Pair>) -> v1::ReconciledEvent {
+fn row(event: &Event, pair: Option<&ReconciledPair>) -> v1::ReconciledEvent {
     let mut row = v1::ReconciledEvent {
         event: names::of_event(&event.tenant, event.id),
         event_type: event.event_type.clone(),

@@ -6,7 +6,7 @@
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event_type_name::EventTypePattern;
-use postrider_domain::operation::{Backfill, Replay, Task, Window};
+use postrider_domain::operation::{Backfill, OperationTask, Replay, TimeWindow};
 use postrider_domain::time::Timestamp;
 use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;
@@ -15,13 +15,13 @@ use tonic::Status;
 use super::convert::delivery::state_from;
 use super::convert::operation::to_proto;
 use super::convert::time::moment;
-use super::errors::{self, Violations};
+use super::errors::{self, FieldViolations};
 use super::subscriptions::key;
 use super::{changes, names, observe};
 use crate::flow::Flow;
 
-const DEFAULT_PER_SECOND: u32 = 100;
-const MAX_PER_SECOND: u32 = 10_000;
+const DEFAULT_DELIVERIES_PER_SECOND: u32 = 100;
+const MAX_DELIVERIES_PER_SECOND: u32 = 10_000;
 const MAX_EVENT_TYPES: usize = 256;
 const DEFAULT_STATES: [DeliveryState; 2] = [DeliveryState::Exhausted, DeliveryState::Suppressed];
 
@@ -30,7 +30,7 @@ pub async fn replay(
     request: v1::ReplayDeliveriesRequest,
     who: &str,
 ) -> Result<Operation, Status> {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let tenant = violations.keep("parent", names::tenant(&request.parent));
     let subscription = match request.subscription.as_str() {
         "" => None,
@@ -47,16 +47,17 @@ pub async fn replay(
     let event_types = event_types(&request.event_types, &mut violations);
     let per_second = per_second(request.max_deliveries_per_second, &mut violations);
     let (tenant, window) = violations.finish(tenant.zip(window))?;
-    observe::note("tenant", &tenant);
-    changes::live_tenant(flow, &tenant).await?;
+    observe::record_in_span("tenant", &tenant);
+    changes::require_live_tenant(flow, &tenant).await?;
     if let Some(key) = &subscription {
-        observe::note("subscription", &key.subscription);
-        changes::live_subscription(flow, key).await?;
+        observe::record_in_span("subscription", &key.subscription);
+        changes::require_live_subscription(flow, key).await?;
     }
     let subscription = subscription.map(|key| key.subscription);
-    let task = Task::Replay(Replay { window, per_second, subscription, states, event_types });
+    let task =
+        OperationTask::Replay(Replay { window, per_second, subscription, states, event_types });
     let begun = flow.start_operation(&tenant, task).await.map_err(errors::store)?;
-    observe::changed(who, "replay begun", &names::of_operation(&tenant, begun.id));
+    observe::log_change(who, "replay begun", &names::of_operation(&tenant, begun.id));
     Ok(to_proto(&begun))
 }
 
@@ -65,17 +66,18 @@ pub async fn backfill(
     request: v1::BackfillSubscriptionRequest,
     who: &str,
 ) -> Result<Operation, Status> {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let named = violations.keep("name", names::subscription(&request.name));
     let now = flow.clock.now();
     let window = window(request.start_time, request.end_time, now, &mut violations);
     let per_second = per_second(request.max_deliveries_per_second, &mut violations);
     let (_, window) = violations.finish(named.zip(window))?;
     let key = key(&request.name)?;
-    changes::live_subscription(flow, &key).await?;
-    let task = Task::Backfill(Backfill { window, per_second, subscription: key.subscription });
+    changes::require_live_subscription(flow, &key).await?;
+    let task =
+        OperationTask::Backfill(Backfill { window, per_second, subscription: key.subscription });
     let begun = flow.start_operation(&key.tenant, task).await.map_err(errors::store)?;
-    observe::changed(who, "backfill begun", &names::of_operation(&key.tenant, begun.id));
+    observe::log_change(who, "backfill begun", &names::of_operation(&key.tenant, begun.id));
     Ok(to_proto(&begun))
 }
 
@@ -85,8 +87,8 @@ fn window(
     start: Option<prost_types::Timestamp>,
     end: Option<prost_types::Timestamp>,
     now: Timestamp,
-    violations: &mut Violations,
-) -> Option<Window> {
+    violations: &mut FieldViolations,
+) -> Option<TimeWindow> {
     let now = now.truncate_to_millis();
     let from = match start {
         Some(start) => violations.keep("start_time", moment(&start)),
@@ -105,10 +107,10 @@ fn window(
         violations.add("start_time", problem);
         return None;
     }
-    Some(Window { from, until })
+    Some(TimeWindow { from, until })
 }
 
-fn states(given: &[i32], violations: &mut Violations) -> Vec<DeliveryState> {
+fn states(given: &[i32], violations: &mut FieldViolations) -> Vec<DeliveryState> {
     if given.is_empty() {
         return DEFAULT_STATES.to_vec();
     }
@@ -127,7 +129,7 @@ fn states(given: &[i32], violations: &mut Violations) -> Vec<DeliveryState> {
     states
 }
 
-fn event_types(given: &[String], violations: &mut Violations) -> Vec<EventTypePattern> {
+fn event_types(given: &[String], violations: &mut FieldViolations) -> Vec<EventTypePattern> {
     if given.len() > MAX_EVENT_TYPES {
         violations.add("event_types", format!("must be at most {MAX_EVENT_TYPES}"));
         return Vec::new();
@@ -138,14 +140,14 @@ fn event_types(given: &[String], violations: &mut Violations) -> Vec<EventTypePa
         .collect()
 }
 
-fn per_second(given: u32, violations: &mut Violations) -> u32 {
+fn per_second(given: u32, violations: &mut FieldViolations) -> u32 {
     match given {
-        0 => DEFAULT_PER_SECOND,
-        1..=MAX_PER_SECOND => given,
+        0 => DEFAULT_DELIVERIES_PER_SECOND,
+        1..=MAX_DELIVERIES_PER_SECOND => given,
         _ => {
-            let problem = format!("must be at most {MAX_PER_SECOND}");
+            let problem = format!("must be at most {MAX_DELIVERIES_PER_SECOND}");
             violations.add("max_deliveries_per_second", problem);
-            MAX_PER_SECOND
+            MAX_DELIVERIES_PER_SECOND
         }
     }
 }
@@ -155,7 +157,7 @@ fn per_second(given: u32, violations: &mut Violations) -> u32 {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::from_micros(10_000_700);
+    const REQUEST_TIME: Timestamp = Timestamp::from_micros(10_000_700);
 
     const fn at(seconds: i64) -> Option<prost_types::Timestamp> {
         Some(prost_types::Timestamp { seconds, nanos: 0 })
@@ -163,30 +165,30 @@ mod tests {
 
     #[test]
     fn a_window_ends_before_the_operation_begins() {
-        let mut violations = Violations::default();
-        let open = window(at(5), None, NOW, &mut violations).unwrap();
-        let late = window(at(5), at(99), NOW, &mut violations).unwrap();
+        let mut violations = FieldViolations::default();
+        let open = window(at(5), None, REQUEST_TIME, &mut violations).unwrap();
+        let late = window(at(5), at(99), REQUEST_TIME, &mut violations).unwrap();
         assert_eq!((open, open.until.as_micros()), (late, 10_000_000));
         assert_eq!(
-            window(at(5), at(6), NOW, &mut violations).unwrap().until.as_micros(),
+            window(at(5), at(6), REQUEST_TIME, &mut violations).unwrap().until.as_micros(),
             6_000_000
         );
         assert!(violations.is_empty());
         for (start, end) in [(None, None), (at(7), at(7)), (at(11), None), (at(11), at(12))] {
-            let mut violations = Violations::default();
-            assert_eq!(window(start, end, NOW, &mut violations), None);
+            let mut violations = FieldViolations::default();
+            assert_eq!(window(start, end, REQUEST_TIME, &mut violations), None);
             assert!(!violations.is_empty());
         }
     }
 
     #[test]
     fn states_have_a_default_and_must_be_ends() {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         assert_eq!(states(&[], &mut violations), DEFAULT_STATES);
         assert_eq!(states(&[4, 4], &mut violations), [DeliveryState::Succeeded]);
         assert!(violations.is_empty());
         for bad in [0, 2, 3, 99] {
-            let mut violations = Violations::default();
+            let mut violations = FieldViolations::default();
             states(&[bad], &mut violations);
             assert!(!violations.is_empty(), "{bad}");
         }
@@ -194,8 +196,8 @@ mod tests {
 
     #[test]
     fn rates_have_a_default_and_a_bound() {
-        let mut violations = Violations::default();
-        assert_eq!(per_second(0, &mut violations), DEFAULT_PER_SECOND);
+        let mut violations = FieldViolations::default();
+        assert_eq!(per_second(0, &mut violations), DEFAULT_DELIVERIES_PER_SECOND);
         assert_eq!(per_second(10_000, &mut violations), 10_000);
         assert!(violations.is_empty());
         per_second(10_001, &mut violations);

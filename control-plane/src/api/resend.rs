@@ -8,8 +8,8 @@ use postrider_proto::v1::event_service_client::EventServiceClient;
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
-use super::errors::{self, Kind, Reason, Violations};
-use super::forward::{self, Place};
+use super::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use super::forward::{self, CallTarget};
 use super::{names, observe, show};
 use crate::flow::{Flow, ResendError};
 
@@ -19,7 +19,7 @@ pub async fn event(
     request: v1::ResendEventRequest,
     who: &str,
 ) -> Result<v1::ResendEventResponse, Status> {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let named = violations.keep("name", names::event(&request.name));
     let only = match request.subscription.as_str() {
         "" => None,
@@ -31,39 +31,39 @@ pub async fn event(
         violations.add("subscription", "must be of the event's tenant");
     }
     let (tenant, id) = violations.finish(named)?;
-    observe::note("tenant", &tenant);
-    observe::note("event", id);
-    if let Place::At(peer) = forward::place(flow, &tenant, metadata)? {
+    observe::record_in_span("tenant", &tenant);
+    observe::record_in_span("event", id);
+    if let CallTarget::At(peer) = forward::find_owner(flow, &tenant, metadata)? {
         let mut client = EventServiceClient::new(peer);
-        let answer = client.resend_event(forward::request(metadata, request)).await;
-        return answer.map(Response::into_inner).map_err(forward::answer);
+        let answer = client.resend_event(forward::forwarded_request(metadata, request)).await;
+        return answer.map(Response::into_inner).map_err(forward::peer_error);
     }
     let only = only.map(|key| key.subscription);
     let sent = flow.resend_event(&tenant, id, only.as_ref()).await;
     let sent = sent.map_err(|error| refused(error, &request))?;
-    observe::changed(who, "event resent", &request.name);
-    Ok(v1::ResendEventResponse { deliveries: show::deliveries(flow, &tenant, sent).await? })
+    observe::log_change(who, "event resent", &request.name);
+    Ok(v1::ResendEventResponse { deliveries: show::show_deliveries(flow, &tenant, sent).await? })
 }
 
 fn refused(error: ResendError, request: &v1::ResendEventRequest) -> Status {
     match error {
-        ResendError::EventNotFound => errors::not_found(Kind::Event, &request.name),
+        ResendError::EventNotFound => errors::not_found(ResourceKind::Event, &request.name),
         ResendError::SubscriptionNotFound => {
-            errors::not_found(Kind::Subscription, &request.subscription)
+            errors::not_found(ResourceKind::Subscription, &request.subscription)
         }
         ResendError::SubscriptionDeleted => errors::resource(
-            Reason::SubscriptionDeleted,
-            Kind::Subscription,
+            ErrorReason::SubscriptionDeleted,
+            ResourceKind::Subscription,
             &request.subscription,
             "is deleted",
         ),
         ResendError::NothingToResend => errors::resource(
-            Reason::NothingToResend,
-            Kind::Event,
+            ErrorReason::NothingToResend,
+            ResourceKind::Event,
             &request.name,
-            "has no delivery to a subscription that is left",
+            "has no delivery to a subscription that still exists",
         ),
-        ResendError::NotOwner => forward::no_owner(),
+        ResendError::NotOwner => forward::owner_unavailable(),
         ResendError::Store(error) => errors::store(error),
     }
 }

@@ -1,7 +1,4 @@
-//! Deliveries as callers see them.
-//!
-//! Fed by the services with deliveries; adds what is kept elsewhere, the newest
-//! attempt of each and the time by which it expires, and feeds their answers.
+//! Shows deliveries with the newest attempt of each, and the time at which it expires.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,12 +9,12 @@ use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use tonic::Status;
 
-use super::convert::delivery::{Context, to_proto};
+use super::convert::delivery::{DeliveryContext, to_proto};
 use super::errors;
 use crate::flow::Flow;
 
-/// Shows deliveries of one tenant, in their order.
-pub async fn deliveries(
+/// Converts deliveries of one tenant, in the given order.
+pub async fn show_deliveries(
     flow: &Flow,
     tenant: &TenantId,
     deliveries: Vec<Delivery>,
@@ -34,11 +31,11 @@ pub async fn deliveries(
             let key = &delivery.subscription.subscription;
             let subscription = snapshot.as_ref().and_then(|snapshot| snapshot.subscription(key));
             let stopped = subscription.map_or(Duration::ZERO, |subscription| {
-                now.since(flow.cluster.running(subscription, now))
+                now.since(flow.cluster.running_time(subscription, now))
             });
-            // A test without retries has no time beyond its only attempt.
+            // A test without retries expires after its only attempt.
             let lives = !delivery.state.is_final() && delivery.deadline > Timestamp::default();
-            let context = Context {
+            let context = DeliveryContext {
                 last: last.get(&delivery.id).copied(),
                 expire_time: lives.then(|| delivery.deadline + stopped),
             };

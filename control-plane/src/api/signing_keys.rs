@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use postrider_domain::limits::MAX_SIGNING_KEYS;
-use postrider_domain::secret::Secret;
+use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, SignatureScheme, SigningKey};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use tonic::Status;
 
-use super::errors::{self, Reason, Violations};
+use super::errors::{self, ErrorReason, FieldViolations};
 
 fn kinds(schemes: &[SignatureScheme]) -> BTreeSet<KeyKind> {
     schemes.iter().map(SignatureScheme::key_kind).collect()
@@ -29,9 +29,8 @@ const fn name(kind: KeyKind) -> &'static str {
     }
 }
 
-/// The kind that is meant where none is named: the one that is shared with the
-/// receiver, else the key pair. `None` when both kinds are shared, or no key is
-/// used at all.
+/// The kind that is meant if none is named: the shared secret, or else the key pair.
+/// `None` if both kinds of shared secret are used, or no key at all.
 pub(super) fn main_kind(schemes: &[SignatureScheme]) -> Option<KeyKind> {
     let kinds = kinds(schemes);
     match (kinds.contains(&KeyKind::Standard), kinds.contains(&KeyKind::Text)) {
@@ -42,14 +41,14 @@ pub(super) fn main_kind(schemes: &[SignatureScheme]) -> Option<KeyKind> {
     }
 }
 
-/// The keys of a new subscription: one of each kind that its schemes use, the
-/// main one with the caller's own secret if he brought one.
-pub(super) fn initial(
+/// The keys of a new subscription: one of each kind that its schemes use. The caller's
+/// secret, if any, becomes the main one.
+pub(super) fn create_initial_keys(
     schemes: &[SignatureScheme],
     given: &str,
     field: &str,
     now: Timestamp,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) -> Vec<SigningKey> {
     let main = main_kind(schemes);
     if main.is_none() && !schemes.is_empty() {
@@ -59,7 +58,7 @@ pub(super) fn initial(
         return Vec::new();
     }
     if main.is_none() && !given.is_empty() {
-        violations.add(field, "is not used by any of the signature schemes");
+        violations.add(field, "is of a kind that no signature scheme uses");
     }
     let mut keys = Vec::new();
     for kind in kinds(schemes) {
@@ -69,17 +68,24 @@ pub(super) fn initial(
     keys
 }
 
-fn secret(kind: KeyKind, given: &str) -> Result<Secret, postrider_domain::secret::SecretError> {
+fn secret(
+    kind: KeyKind,
+    given: &str,
+) -> Result<SigningSecret, postrider_domain::secret::SigningSecretError> {
     if given.is_empty() { Ok(kind.secret(rand::random())) } else { kind.parse(given) }
 }
 
-fn key(kind: KeyKind, secret: Secret, now: Timestamp) -> SigningKey {
+fn key(kind: KeyKind, secret: SigningSecret, now: Timestamp) -> SigningKey {
     let id = format!("key-{:016x}", rand::random::<u64>());
     SigningKey { id, kind, secret, create_time: now, expire_time: None }
 }
 
-/// Notes each scheme for which there is no key.
-pub(super) fn suffice(subscription: &Subscription, now: Timestamp, violations: &mut Violations) {
+/// Notes each scheme that has no key.
+pub(super) fn require_key_for_each_scheme(
+    subscription: &Subscription,
+    now: Timestamp,
+    violations: &mut FieldViolations,
+) {
     for (index, scheme) in subscription.settings.schemes.iter().enumerate() {
         let kind = scheme.key_kind();
         let there = |key: &SigningKey| key.kind == kind && key.in_force(now);
@@ -91,8 +97,8 @@ pub(super) fn suffice(subscription: &Subscription, now: Timestamp, violations: &
     }
 }
 
-/// The kind that a caller named; `None` when he left it to us.
-pub(super) fn asked_kind(given: i32, violations: &mut Violations) -> Option<KeyKind> {
+/// Reads the kind; `None` if the caller did not choose one.
+pub(super) fn read_key_kind(given: i32, violations: &mut FieldViolations) -> Option<KeyKind> {
     match v1::SigningKeyKind::try_from(given) {
         Ok(v1::SigningKeyKind::Unspecified) => None,
         Ok(v1::SigningKeyKind::Standard) => Some(KeyKind::Standard),
@@ -105,9 +111,9 @@ pub(super) fn asked_kind(given: i32, violations: &mut Violations) -> Option<KeyK
     }
 }
 
-/// Adds a key; the older ones of its kind sign until the grace period ends, or
-/// until they end by themselves.
-pub(super) fn rotate(
+/// Adds a key. Older keys of its kind sign until the grace period ends, or until they
+/// expire.
+pub(super) fn rotate_keys(
     subscription: &mut Subscription,
     kind: Option<KeyKind>,
     given: &str,
@@ -116,7 +122,10 @@ pub(super) fn rotate(
 ) -> Result<(), Status> {
     let schemes = &subscription.settings.schemes;
     let Some(kind) = kind.or_else(|| main_kind(schemes)) else {
-        return Err(errors::invalid("kind", "is missing, and the schemes do not tell which"));
+        return Err(errors::invalid(
+            "kind",
+            "is missing, and the signature schemes use more than one kind",
+        ));
     };
     let secret =
         secret(kind, given).map_err(|problem| errors::invalid("signing_secret", problem))?;
@@ -130,15 +139,15 @@ pub(super) fn rotate(
     if keys.len() >= MAX_SIGNING_KEYS {
         let message =
             format!("{MAX_SIGNING_KEYS} keys are in force already; wait until one expires");
-        return Err(errors::plain(Reason::TooManySigningKeys, message));
+        return Err(errors::status(ErrorReason::TooManySigningKeys, message));
     }
     keys.push(key(kind, secret, now));
     subscription.update_time = now;
     Ok(())
 }
 
-/// Ends a key at once. The newest that is left of its kind then has no end.
-pub(super) fn revoke(
+/// Ends a key at once. The newest remaining key of its kind then no longer expires.
+pub(super) fn revoke_key(
     subscription: &mut Subscription,
     id: &str,
     now: Timestamp,
@@ -146,14 +155,15 @@ pub(super) fn revoke(
     let keys = &mut subscription.signing_keys;
     keys.retain(|key| key.in_force(now));
     let Some(index) = keys.iter().position(|key| key.id == id) else {
-        return Err(errors::invalid("key_id", "names no key that is in force"));
+        return Err(errors::invalid("key_id", "is not a key in force"));
     };
     let kind = keys.remove(index).kind;
     match keys.iter_mut().rev().find(|key| key.kind == kind) {
         Some(newest) => newest.expire_time = None,
         None if kinds(&subscription.settings.schemes).contains(&kind) => {
-            let message = format!("a signature scheme needs it: it is the last {} key", name(kind));
-            return Err(errors::plain(Reason::LastSigningKey, message));
+            let message =
+                format!("this is the last {} key, and a signature scheme needs it", name(kind));
+            return Err(errors::status(ErrorReason::LastSigningKey, message));
         }
         None => {}
     }
@@ -164,10 +174,10 @@ pub(super) fn revoke(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::convert::fixtures::{self, NOW};
+    use super::super::convert::fixtures::{self, FIXTURE_TIME};
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const ONE_HOUR: Duration = Duration::from_secs(3600);
 
     fn ends(subscription: &Subscription) -> Vec<Option<Timestamp>> {
         subscription.signing_keys.iter().map(|key| key.expire_time).collect()
@@ -176,10 +186,13 @@ mod tests {
     #[test]
     fn older_keys_get_the_grace_period_but_no_longer_life() {
         let mut subscription = fixtures::subscription();
-        rotate(&mut subscription, None, "", HOUR, NOW).unwrap();
-        rotate(&mut subscription, None, "", HOUR * 2, NOW).unwrap();
-        assert_eq!(ends(&subscription), [Some(NOW + HOUR), Some(NOW + HOUR * 2), None]);
-        rotate(&mut subscription, None, "", Duration::ZERO, NOW + HOUR).unwrap();
+        rotate_keys(&mut subscription, None, "", ONE_HOUR, FIXTURE_TIME).unwrap();
+        rotate_keys(&mut subscription, None, "", ONE_HOUR * 2, FIXTURE_TIME).unwrap();
+        assert_eq!(
+            ends(&subscription),
+            [Some(FIXTURE_TIME + ONE_HOUR), Some(FIXTURE_TIME + ONE_HOUR * 2), None]
+        );
+        rotate_keys(&mut subscription, None, "", Duration::ZERO, FIXTURE_TIME + ONE_HOUR).unwrap();
         assert_eq!(ends(&subscription), [None], "the others are revoked");
     }
 
@@ -187,10 +200,12 @@ mod tests {
     fn keys_in_force_are_bounded() {
         let mut subscription = fixtures::subscription();
         for _ in 1..MAX_SIGNING_KEYS {
-            rotate(&mut subscription, None, "", HOUR, NOW).unwrap();
+            rotate_keys(&mut subscription, None, "", ONE_HOUR, FIXTURE_TIME).unwrap();
         }
-        assert!(rotate(&mut subscription, None, "", HOUR, NOW).is_err());
-        assert!(rotate(&mut subscription, None, "", HOUR, NOW + HOUR).is_ok());
+        assert!(rotate_keys(&mut subscription, None, "", ONE_HOUR, FIXTURE_TIME).is_err());
+        assert!(
+            rotate_keys(&mut subscription, None, "", ONE_HOUR, FIXTURE_TIME + ONE_HOUR).is_ok()
+        );
     }
 
     #[test]
@@ -199,27 +214,40 @@ mod tests {
         let text = SignatureScheme::Stripe { header: "x".into() };
         subscription.settings.schemes.push(text);
         let missing = |subscription: &Subscription| {
-            let mut violations = Violations::default();
-            suffice(subscription, NOW, &mut violations);
+            let mut violations = FieldViolations::default();
+            require_key_for_each_scheme(subscription, FIXTURE_TIME, &mut violations);
             !violations.is_empty()
         };
         assert!(missing(&subscription));
-        assert!(rotate(&mut subscription, None, "", HOUR, NOW).is_err(), "which kind?");
-        rotate(&mut subscription, Some(KeyKind::Text), "my-own", HOUR, NOW).unwrap();
+        assert!(
+            rotate_keys(&mut subscription, None, "", ONE_HOUR, FIXTURE_TIME).is_err(),
+            "which kind?"
+        );
+        rotate_keys(&mut subscription, Some(KeyKind::Text), "my-own", ONE_HOUR, FIXTURE_TIME)
+            .unwrap();
         assert!(!missing(&subscription));
         assert_eq!(ends(&subscription), [None, None]);
-        assert!(rotate(&mut subscription, Some(KeyKind::Ed25519), "my-own", HOUR, NOW).is_err());
+        assert!(
+            rotate_keys(
+                &mut subscription,
+                Some(KeyKind::Ed25519),
+                "my-own",
+                ONE_HOUR,
+                FIXTURE_TIME
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn the_last_key_of_a_scheme_cannot_be_revoked() {
         let mut subscription = fixtures::subscription();
-        assert!(revoke(&mut subscription, "key-1", NOW).is_err());
-        assert!(revoke(&mut subscription, "key-9", NOW).is_err());
+        assert!(revoke_key(&mut subscription, "key-1", FIXTURE_TIME).is_err());
+        assert!(revoke_key(&mut subscription, "key-9", FIXTURE_TIME).is_err());
         let mut subscription = fixtures::subscription();
-        rotate(&mut subscription, None, "", HOUR, NOW).unwrap();
+        rotate_keys(&mut subscription, None, "", ONE_HOUR, FIXTURE_TIME).unwrap();
         let newest = subscription.signing_keys[1].id.clone();
-        revoke(&mut subscription, &newest, NOW).unwrap();
+        revoke_key(&mut subscription, &newest, FIXTURE_TIME).unwrap();
         assert_eq!(ends(&subscription), [None], "what is left signs on");
         assert_eq!(subscription.signing_keys[0].id, "key-1");
     }
@@ -227,14 +255,14 @@ mod tests {
     #[test]
     fn a_new_subscription_has_a_key_for_each_kind() {
         let both = [SignatureScheme::StandardV1a, SignatureScheme::StandardV1];
-        let mut violations = Violations::default();
-        let keys = initial(&both, "", "f", NOW, &mut violations);
+        let mut violations = FieldViolations::default();
+        let keys = create_initial_keys(&both, "", "f", FIXTURE_TIME, &mut violations);
         let kinds: Vec<KeyKind> = keys.iter().map(|key| key.kind).collect();
         assert_eq!(kinds, [KeyKind::Standard, KeyKind::Ed25519]);
         assert!(keys[1].public_key().unwrap().starts_with("whpk_"));
-        assert!(initial(&[], "", "f", NOW, &mut violations).is_empty());
+        assert!(create_initial_keys(&[], "", "f", FIXTURE_TIME, &mut violations).is_empty());
         assert!(violations.is_empty());
-        initial(&[], "whsec_x", "f", NOW, &mut violations);
+        create_initial_keys(&[], "whsec_x", "f", FIXTURE_TIME, &mut violations);
         assert!(!violations.is_empty(), "a secret that nothing uses");
     }
 }

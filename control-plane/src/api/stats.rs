@@ -1,7 +1,7 @@
-//! How a subscription fares: GetSubscriptionStats.
+//! GetSubscriptionStats.
 //!
-//! Fed by the counters that each concluded attempt raises; feeds callers figures
-//! per hour and day. Guarantees that no attempt is read for it.
+//! Fed by the counters that each recorded attempt raises; feeds callers figures per
+//! hour and day. Guarantees that no attempt is read for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,27 +18,30 @@ use super::convert::time::{duration, timestamp};
 use super::errors;
 use crate::flow::Flow;
 
-const HOUR: Duration = Duration::from_secs(3600);
-const HOURS: u32 = 48;
-const DAYS: u32 = 31;
-/// Waiting deliveries are counted up to this, which is beyond any help anyway.
-const COUNT_CAP: u32 = 10_000_000;
-/// Most deliveries that can be in flight, or queued to be, for one subscription.
-const IN_FLIGHT_CAP: u32 = 20_000;
+const ONE_HOUR: Duration = Duration::from_secs(3600);
+const SHOWN_HOURS: u32 = 48;
+const SHOWN_DAYS: u32 = 31;
+/// Waiting deliveries are counted up to this number.
+const MAX_COUNTED_WAITING: u32 = 10_000_000;
+/// More deliveries than one subscription can have in memory.
+const MAX_COUNTED_IN_FLIGHT: u32 = 20_000;
 
-/// Reads a subscription's figures.
-pub async fn read(flow: &Flow, key: &SubscriptionKey) -> Result<v1::SubscriptionStats, Status> {
+/// Reads a subscription's statistics.
+pub async fn read_stats(
+    flow: &Flow,
+    key: &SubscriptionKey,
+) -> Result<v1::SubscriptionStats, Status> {
     let now = flow.clock.now();
-    let first_day = start_of(now, HOUR * 24) - HOUR * 24 * (DAYS - 1);
-    let first_hour = start_of(now, HOUR) - HOUR * (HOURS - 1);
+    let first_day = start_of(now, ONE_HOUR * 24) - ONE_HOUR * 24 * (SHOWN_DAYS - 1);
+    let first_hour = start_of(now, ONE_HOUR) - ONE_HOUR * (SHOWN_HOURS - 1);
     let rows = flow.store.stats(key, first_day).await.map_err(errors::store)?;
-    let backlog = flow.store.backlog(key, COUNT_CAP).await.map_err(errors::store)?;
-    let days = periods(&rows, HOUR * 24);
+    let backlog = flow.store.backlog(key, MAX_COUNTED_WAITING).await.map_err(errors::store)?;
+    let days = periods(&rows, ONE_HOUR * 24);
     let recent = rows.iter().filter(|row| row.hour >= first_hour);
     let total = days.first().and_then(|day| day.start_time);
     Ok(v1::SubscriptionStats {
         subscription: key.to_string(),
-        hours: periods(recent, HOUR),
+        hours: periods(recent, ONE_HOUR),
         total: Some(v1::StatsPeriod { start_time: total, ..period(None, &rows) }),
         days,
         waiting_count: backlog.count.into(),
@@ -47,7 +50,7 @@ pub async fn read(flow: &Flow, key: &SubscriptionKey) -> Result<v1::Subscription
     })
 }
 
-/// When the span of this length that a moment lies in began, in UTC.
+/// The start of the UTC period of this length that contains `at`.
 fn start_of(at: Timestamp, length: Duration) -> Timestamp {
     let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(at.as_micros().div_euclid(length) * length)
@@ -73,7 +76,7 @@ fn period<'a>(
     let mut buckets: BTreeMap<u16, u64> = BTreeMap::new();
     for row in rows.into_iter().filter(|row| row.count > 0) {
         *outcomes.entry(row.outcome).or_default() += row.count;
-        // Nobody knows how long an attempt took of which nobody knows anything.
+        // The duration of an attempt with an unknown outcome is unknown.
         if row.outcome != Outcome::Unknown {
             *buckets.entry(row.bucket).or_default() += row.count;
         }
@@ -103,7 +106,7 @@ async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
     let query = DeliveryQuery {
         subscription: Some(key.subscription.clone()),
         states: vec![DeliveryState::InFlight],
-        ..DeliveryQuery::newest(&key.tenant, IN_FLIGHT_CAP)
+        ..DeliveryQuery::newest(&key.tenant, MAX_COUNTED_IN_FLIGHT)
     };
     let found = flow.store.list_deliveries(&query).await.map_err(errors::store)?;
     Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
@@ -118,7 +121,7 @@ mod tests {
 
     fn row(hour: u32, outcome: Outcome, milliseconds: u64, count: u64) -> StatsRow {
         let bucket = latency_bucket(Duration::from_millis(milliseconds));
-        StatsRow { hour: Timestamp::default() + HOUR * hour, outcome, bucket, count }
+        StatsRow { hour: Timestamp::default() + ONE_HOUR * hour, outcome, bucket, count }
     }
 
     #[test]
@@ -129,11 +132,11 @@ mod tests {
             row(23, Outcome::Succeeded, 10, 4),
             row(24, Outcome::HttpStatus, 10, 2),
         ];
-        let hours = periods(&rows, HOUR);
+        let hours = periods(&rows, ONE_HOUR);
         assert_eq!(hours.iter().map(|p| p.attempt_count).collect::<Vec<_>>(), [4, 4, 2]);
         assert_eq!(hours[0].success_rate, Some(0.75));
         assert_eq!(hours[0].outcomes.len(), 2);
-        let days = periods(&rows, HOUR * 24);
+        let days = periods(&rows, ONE_HOUR * 24);
         assert_eq!(days.iter().map(|p| p.attempt_count).collect::<Vec<_>>(), [8, 2]);
         assert_eq!(days[1].start_time.unwrap().seconds, 86_400);
         assert_eq!(period(None, &rows).attempt_count, 10);
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn hours_and_days_begin_in_utc() {
         let at = Timestamp::from_micros(1_700_000_000_000_000);
-        assert_eq!(start_of(at, HOUR).to_string(), "2023-11-14T22:00:00Z");
-        assert_eq!(start_of(at, HOUR * 24).to_string(), "2023-11-14T00:00:00Z");
+        assert_eq!(start_of(at, ONE_HOUR).to_string(), "2023-11-14T22:00:00Z");
+        assert_eq!(start_of(at, ONE_HOUR * 24).to_string(), "2023-11-14T00:00:00Z");
     }
 }

@@ -1,14 +1,11 @@
-//! SubscriptionService.
-//!
-//! Creating and changing are in `subscription_changes`; here is the service, its
-//! reads, and the test.
+//! SubscriptionService, its reads, and the test. Changes are in `subscription_changes`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::notice::built_in_type;
-use postrider_domain::subscription::{Status as Wanted, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
@@ -21,28 +18,28 @@ use tonic::{Request, Response, Status, async_trait};
 use super::caller::Caller;
 use super::convert::subscription::to_proto;
 use super::convert::{attempt, delivery};
-use super::errors::{self, Kind, Reason, Violations};
+use super::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use super::filters::contains;
 use super::filters::subscriptions::SubscriptionFilter;
-use super::forward::{self, Place};
-use super::page::{self, Fill, Items, QueryHash, SortPosition};
+use super::forward::{self, CallTarget};
+use super::page::{self, PageFill, PageItems, QueryHash, SortPosition};
 use super::subscription_changes::StatusChange;
 use super::{changes, names, observe, payload, replays, stats, validate};
 use crate::flow::{Flow, TestError, TestRequest};
 
-/// The media type of a test's payload that was given as bytes.
+/// The content type of a test payload given as bytes.
 const BYTES_CONTENT_TYPE: &str = "application/octet-stream";
 
-pub struct Subscriptions {
+pub struct SubscriptionApi {
     pub(super) flow: Flow,
 }
 
-impl Subscriptions {
+impl SubscriptionApi {
     pub fn new(flow: Flow) -> Self {
         Self { flow }
     }
 
-    /// Shows a subscription with what this replica knows of its endpoint.
+    /// Converts a subscription with what this replica knows about its endpoint.
     pub(super) fn show(&self, subscription: &Subscription) -> v1::Subscription {
         let lane = self.flow.dispatcher.lane(&subscription.key());
         to_proto(subscription, lane, self.flow.clock.now())
@@ -52,30 +49,31 @@ impl Subscriptions {
         &self,
         request: v1::ListSubscriptionsRequest,
     ) -> Result<v1::ListSubscriptionsResponse, Status> {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want =
+            page::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
         let filter = violations.keep("filter", SubscriptionFilter::parse(&request.filter));
-        let (order_by, descending) = page::order(&request.order_by, &mut violations);
+        let (order_by, descending) = page::read_order_by(&request.order_by, &mut violations);
         validate::search(&request.search, &mut violations);
         let (tenant, filter) = violations.finish(tenant.zip(filter))?;
-        observe::note("tenant", &tenant);
+        observe::record_in_span("tenant", &tenant);
         let v1::ListSubscriptionsRequest { parent, filter: text, order_by: order, search, .. } =
             &request;
         let deleted = page::deleted(request.show_deleted);
         let query = QueryHash::of("ListSubscriptions", &[parent, text, order, search, deleted]);
-        let plan = Fill {
-            after: page::position::<SortPosition>(&request.page_token, query)?,
+        let plan = PageFill {
+            after: page::decode_token::<SortPosition>(&request.page_token, query)?,
             want,
             exact: search.is_empty() && filter.exact(),
             max_batch: usize::MAX,
             max_bytes: usize::MAX,
         };
-        changes::tenant_known(&self.flow, &tenant).await?;
+        changes::require_tenant(&self.flow, &tenant).await?;
         if filter.nothing {
             return Ok(v1::ListSubscriptionsResponse::default());
         }
-        let items = Items {
+        let items = PageItems {
             keep: &|s: &Subscription| filter.matches(s) && found(s, search),
             position: &|s: &Subscription| {
                 let name = &s.settings.display_name;
@@ -83,7 +81,7 @@ impl Subscriptions {
             },
             bytes: &|_| 0,
         };
-        let (subscriptions, next) = page::fill(plan, items, |after, limit| {
+        let (subscriptions, next) = page::fill_page(plan, items, |after, limit| {
             let after = after.map(page::sort_key);
             let query = SubscriptionQuery {
                 tenant: tenant.clone(),
@@ -100,7 +98,7 @@ impl Subscriptions {
         .await?;
         Ok(v1::ListSubscriptionsResponse {
             subscriptions: subscriptions.iter().map(|s| self.show(s)).collect(),
-            next_page_token: page::token(query, next.as_ref()),
+            next_page_token: page::encode_token(query, next.as_ref()),
         })
     }
 
@@ -110,21 +108,23 @@ impl Subscriptions {
         request: v1::TestSubscriptionRequest,
     ) -> Result<v1::TestSubscriptionResponse, Status> {
         let wanted = self.test_request(&request)?;
-        observe::note("tenant", &wanted.key.tenant);
-        observe::note("subscription", &wanted.key.subscription);
-        match forward::place(&self.flow, &wanted.key.tenant, metadata)? {
-            Place::At(peer) => {
+        observe::record_in_span("tenant", &wanted.key.tenant);
+        observe::record_in_span("subscription", &wanted.key.subscription);
+        match forward::find_owner(&self.flow, &wanted.key.tenant, metadata)? {
+            CallTarget::At(peer) => {
                 let mut client = SubscriptionServiceClient::new(peer);
-                let answer = client.test_subscription(forward::request(metadata, request)).await;
-                answer.map(Response::into_inner).map_err(forward::answer)
+                let answer =
+                    client.test_subscription(forward::forwarded_request(metadata, request)).await;
+                answer.map(Response::into_inner).map_err(forward::peer_error)
             }
-            Place::Here => {
+            CallTarget::Here => {
                 let key = wanted.key.clone();
-                changes::live_subscription(&self.flow, &key).await?;
+                changes::require_live_subscription(&self.flow, &key).await?;
                 let result = Box::pin(self.flow.test_subscription(wanted)).await;
                 let (made, record) = result.map_err(|error| test_error(error, &key))?;
-                observe::note("delivery", made.id);
-                let context = delivery::Context { last: Some(&record), ..Default::default() };
+                observe::record_in_span("delivery", made.id);
+                let context =
+                    delivery::DeliveryContext { last: Some(&record), ..Default::default() };
                 let shown = delivery::to_proto(&made, context);
                 let attempt = attempt::to_proto(record);
                 Ok(v1::TestSubscriptionResponse { delivery: Some(shown), attempt: Some(attempt) })
@@ -132,7 +132,7 @@ impl Subscriptions {
         }
     }
 
-    /// The body of a test that brings none.
+    /// The payload of a test that brings none.
     fn sample(&self, event_type: &str) -> Bytes {
         let catalogue = self.flow.event_types.current();
         let known = built_in_type(event_type).or_else(|| catalogue.get(event_type));
@@ -143,7 +143,7 @@ impl Subscriptions {
     }
 
     fn test_request(&self, request: &v1::TestSubscriptionRequest) -> Result<TestRequest, Status> {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let key = violations.keep("name", names::subscription(&request.name));
         validate::event_type("event_type", &request.event_type, &mut violations);
         let json = postrider_domain::event::DEFAULT_CONTENT_TYPE;
@@ -165,7 +165,7 @@ impl Subscriptions {
     }
 }
 
-/// The store also looks for the text in ids.
+/// The store's search also looks at ids.
 fn found(subscription: &Subscription, search: &str) -> bool {
     let settings = &subscription.settings;
     search.is_empty() || contains(&settings.display_name, search) || contains(&settings.url, search)
@@ -173,22 +173,22 @@ fn found(subscription: &Subscription, search: &str) -> bool {
 
 fn test_error(error: TestError, key: &SubscriptionKey) -> Status {
     match error {
-        TestError::NotFound => errors::not_found(Kind::Subscription, key),
+        TestError::NotFound => errors::not_found(ResourceKind::Subscription, key),
         TestError::RegionHasNoAgent => errors::retry_soon(
-            Reason::RegionHasNoAgent,
+            ErrorReason::RegionHasNoAgent,
             "no agent is connected in the subscription's region",
         ),
-        TestError::TimedOut => errors::plain(
-            Reason::TestTimedOut,
-            "the result did not come in time; ListDeliveries shows the attempt once it is known",
+        TestError::TimedOut => errors::status(
+            ErrorReason::TestTimedOut,
+            "the result did not arrive in time; ListDeliveries shows the delivery",
         ),
-        TestError::NotOwner => forward::no_owner(),
+        TestError::NotOwner => forward::owner_unavailable(),
         TestError::Store(error) => errors::store(error),
     }
 }
 
 #[async_trait]
-impl SubscriptionService for Subscriptions {
+impl SubscriptionService for SubscriptionApi {
     async fn create_subscription(
         &self,
         request: Request<v1::CreateSubscriptionRequest>,
@@ -203,7 +203,7 @@ impl SubscriptionService for Subscriptions {
     ) -> Result<Response<v1::Subscription>, Status> {
         observe::call(observe::span("GetSubscription", &request), async {
             let key = key(&request.get_ref().name)?;
-            Ok(self.show(&changes::subscription(&self.flow, &key).await?))
+            Ok(self.show(&changes::read_subscription(&self.flow, &key).await?))
         })
         .await
     }
@@ -238,7 +238,7 @@ impl SubscriptionService for Subscriptions {
     ) -> Result<Response<v1::Subscription>, Status> {
         let (span, who) = (observe::span("EnableSubscription", &request), Caller::of(&request).who);
         let v1::EnableSubscriptionRequest { name, etag, reason } = request.into_inner();
-        let change = StatusChange { status: Wanted::Enabled, name, etag, reason };
+        let change = StatusChange { status: SubscriptionStatus::Enabled, name, etag, reason };
         observe::call(span, self.set_status(change, &who)).await
     }
 
@@ -249,7 +249,7 @@ impl SubscriptionService for Subscriptions {
         let (span, who) =
             (observe::span("DisableSubscription", &request), Caller::of(&request).who);
         let v1::DisableSubscriptionRequest { name, etag, reason } = request.into_inner();
-        let change = StatusChange { status: Wanted::Disabled, name, etag, reason };
+        let change = StatusChange { status: SubscriptionStatus::Disabled, name, etag, reason };
         observe::call(span, self.set_status(change, &who)).await
     }
 
@@ -259,7 +259,7 @@ impl SubscriptionService for Subscriptions {
     ) -> Result<Response<v1::Subscription>, Status> {
         let (span, who) = (observe::span("PauseSubscription", &request), Caller::of(&request).who);
         let v1::PauseSubscriptionRequest { name, etag, reason } = request.into_inner();
-        let change = StatusChange { status: Wanted::Paused, name, etag, reason };
+        let change = StatusChange { status: SubscriptionStatus::Paused, name, etag, reason };
         observe::call(span, self.set_status(change, &who)).await
     }
 
@@ -278,8 +278,8 @@ impl SubscriptionService for Subscriptions {
     ) -> Result<Response<v1::SubscriptionStats>, Status> {
         observe::call(observe::span("GetSubscriptionStats", &request), async {
             let key = key(&request.get_ref().name)?;
-            changes::subscription(&self.flow, &key).await?;
-            stats::read(&self.flow, &key).await
+            changes::read_subscription(&self.flow, &key).await?;
+            stats::read_stats(&self.flow, &key).await
         })
         .await
     }
@@ -319,11 +319,11 @@ impl SubscriptionService for Subscriptions {
     }
 }
 
-/// The subscription that a request names, noted in the call's span.
+/// Parses a subscription's name and records it in the call's span.
 pub(super) fn key(name: &str) -> Result<SubscriptionKey, Status> {
     let key = names::subscription(name).map_err(|error| errors::invalid("name", error))?;
-    observe::note("tenant", &key.tenant);
-    observe::note("subscription", &key.subscription);
+    observe::record_in_span("tenant", &key.tenant);
+    observe::record_in_span("subscription", &key.subscription);
     Ok(key)
 }
 

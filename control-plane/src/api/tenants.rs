@@ -13,21 +13,22 @@ use tonic_types::PreconditionViolation;
 
 use super::caller::Caller;
 use super::convert::tenant::{labels, to_proto};
-use super::errors::{self, Kind, Reason, Violations};
+use super::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use super::filters::tenants::TenantFilter;
-use super::masks::Mask;
-use super::page::{self, Fill, Items, QueryHash, SortPosition};
+use super::masks::UpdateMask;
+use super::page::{self, PageFill, PageItems, QueryHash, SortPosition};
 use super::{changes, elsewhere, names, observe, validate};
 use crate::flow::Flow;
 
-/// Waiting deliveries that are counted of a subscription for a refusal's text.
-const COUNT_CAP: u32 = 100_000;
+/// Waiting deliveries of a subscription are counted up to this number for an error
+/// message.
+const MAX_COUNTED_WAITING: u32 = 100_000;
 
-pub struct Tenants {
+pub struct TenantApi {
     flow: Flow,
 }
 
-impl Tenants {
+impl TenantApi {
     pub fn new(flow: Flow) -> Self {
         Self { flow }
     }
@@ -38,12 +39,12 @@ impl Tenants {
         who: &str,
     ) -> Result<v1::Tenant, Status> {
         let given = request.tenant.unwrap_or_default();
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let id = violations.keep("tenant_id", request.tenant_id.parse::<TenantId>());
         validate::display_name("tenant.display_name", &given.display_name, &mut violations);
         let labels = labels(given.labels, &mut violations);
         let id = violations.finish(id)?;
-        observe::note("tenant", &id);
+        observe::record_in_span("tenant", &id);
         let now = self.flow.clock.now();
         let tenant = Tenant {
             id,
@@ -58,8 +59,8 @@ impl Tenants {
         };
         let name = names::of_tenant(&tenant.id);
         let created = self.flow.tenants.create_tenant(tenant).await;
-        let created = created.map_err(|error| errors::write(error, Kind::Tenant, &name))?;
-        observe::changed(who, "tenant created", &name);
+        let created = created.map_err(|error| errors::write(error, ResourceKind::Tenant, &name))?;
+        observe::log_change(who, "tenant created", &name);
         Ok(to_proto(&created))
     }
 
@@ -67,22 +68,23 @@ impl Tenants {
         &self,
         request: v1::ListTenantsRequest,
     ) -> Result<v1::ListTenantsResponse, Status> {
-        let mut violations = Violations::default();
-        let want = page::size(request.page_size, &self.flow.settings.api, &mut violations);
+        let mut violations = FieldViolations::default();
+        let want =
+            page::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
         let filter = violations.keep("filter", TenantFilter::parse(&request.filter));
-        let (order_by, descending) = page::order(&request.order_by, &mut violations);
+        let (order_by, descending) = page::read_order_by(&request.order_by, &mut violations);
         let filter = violations.finish(filter)?;
         let deleted = page::deleted(request.show_deleted);
         let query = QueryHash::of("ListTenants", &[&request.filter, &request.order_by, deleted]);
-        let plan = Fill {
-            after: page::position::<SortPosition>(&request.page_token, query)?,
+        let plan = PageFill {
+            after: page::decode_token::<SortPosition>(&request.page_token, query)?,
             want,
             exact: filter.is_empty(),
             max_batch: usize::MAX,
             max_bytes: usize::MAX,
         };
         let search = filter.parts.first().filter(|part| !part.is_empty()).cloned();
-        let items = Items {
+        let items = PageItems {
             keep: &|tenant: &Tenant| filter.matches(tenant),
             position: &|tenant: &Tenant| {
                 let created = tenant.create_time.as_micros();
@@ -90,7 +92,7 @@ impl Tenants {
             },
             bytes: &|_| 0,
         };
-        let (tenants, next) = page::fill(plan, items, |after, limit| {
+        let (tenants, next) = page::fill_page(plan, items, |after, limit| {
             let after = after.map(page::sort_key);
             let page = PageRequest { order_by, descending, after, limit };
             let query =
@@ -101,7 +103,7 @@ impl Tenants {
         .await?;
         Ok(v1::ListTenantsResponse {
             tenants: tenants.iter().map(to_proto).collect(),
-            next_page_token: page::token(query, next.as_ref()),
+            next_page_token: page::encode_token(query, next.as_ref()),
         })
     }
 
@@ -110,7 +112,7 @@ impl Tenants {
         request: v1::UpdateTenantRequest,
         who: &str,
     ) -> Result<v1::Tenant, Status> {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let Some(given) = request.tenant else {
             return Err(errors::invalid("tenant", "is missing"));
         };
@@ -120,8 +122,12 @@ impl Tenants {
             ("allow_insecure_urls", given.allow_insecure_urls),
             ("labels", !given.labels.is_empty()),
         ];
-        let mask =
-            Mask::read(request.update_mask.as_ref(), &known, elsewhere::TENANT, &mut violations);
+        let mask = UpdateMask::read(
+            request.update_mask.as_ref(),
+            &known,
+            elsewhere::TENANT_FIELDS,
+            &mut violations,
+        );
         if mask.has("display_name") {
             validate::display_name("tenant.display_name", &given.display_name, &mut violations);
         }
@@ -130,13 +136,13 @@ impl Tenants {
             false => None,
         };
         let id = violations.finish(id)?;
-        observe::note("tenant", &id);
+        observe::record_in_span("tenant", &id);
         if mask.has("allow_insecure_urls") && !given.allow_insecure_urls {
             self.refuse_insecure_urls_in_use(&id).await?;
         }
         let changed = changes::change_tenant(&self.flow, &id, &given.etag, |tenant| {
             if mask.is_whole() {
-                let mut violations = Violations::default();
+                let mut violations = FieldViolations::default();
                 elsewhere::in_tenant(&given, tenant, &mut violations);
                 violations.check()?;
             }
@@ -153,7 +159,7 @@ impl Tenants {
         })
         .await?;
         if changed.written {
-            observe::changed(who, "tenant updated", &given.name);
+            observe::log_change(who, "tenant updated", &given.name);
         }
         Ok(to_proto(&changed.now))
     }
@@ -171,7 +177,7 @@ impl Tenants {
         let count = violations.len();
         violations.truncate(errors::MAX_VIOLATIONS);
         let message = format!("{count} subscriptions still have http:// URLs");
-        Err(errors::precondition(Reason::InsecureUrlsInUse, message, violations))
+        Err(errors::precondition(ErrorReason::InsecureUrlsInUse, message, violations))
     }
 
     async fn delete(
@@ -180,14 +186,14 @@ impl Tenants {
         who: &str,
     ) -> Result<v1::DeleteTenantResponse, Status> {
         let id = names::tenant(&request.name).map_err(|error| errors::invalid("name", error))?;
-        observe::note("tenant", &id);
+        observe::record_in_span("tenant", &id);
         if !request.force {
-            changes::live_tenant(&self.flow, &id).await?;
+            changes::require_live_tenant(&self.flow, &id).await?;
             self.refuse_not_empty(&id).await?;
         }
         let (subscriptions, cancelled) =
             changes::delete_tenant(&self.flow, &id, &request.etag).await?;
-        observe::changed(who, "tenant deleted", &request.name);
+        observe::log_change(who, "tenant deleted", &request.name);
         Ok(v1::DeleteTenantResponse {
             deleted_subscriptions: i64::try_from(subscriptions).unwrap_or(i64::MAX),
             cancelled_deliveries: i64::try_from(cancelled).unwrap_or(i64::MAX),
@@ -202,7 +208,7 @@ impl Tenants {
         }
         let mut waiting = 0_u64;
         for subscription in &subscriptions {
-            let backlog = self.flow.store.backlog(&subscription.key(), COUNT_CAP).await;
+            let backlog = self.flow.store.backlog(&subscription.key(), MAX_COUNTED_WAITING).await;
             waiting += u64::from(backlog.map_err(errors::store)?.count);
         }
         let name = names::of_tenant(id);
@@ -222,12 +228,12 @@ impl Tenants {
         let message = format!(
             "{name} has {count} subscriptions and {waiting} waiting deliveries; set force to delete them too"
         );
-        Err(errors::precondition(Reason::TenantNotEmpty, message, violations))
+        Err(errors::precondition(ErrorReason::TenantNotEmpty, message, violations))
     }
 }
 
 #[async_trait]
-impl TenantService for Tenants {
+impl TenantService for TenantApi {
     async fn create_tenant(
         &self,
         request: Request<v1::CreateTenantRequest>,
@@ -243,8 +249,8 @@ impl TenantService for Tenants {
         observe::call(observe::span("GetTenant", &request), async {
             let name = &request.get_ref().name;
             let id = names::tenant(name).map_err(|error| errors::invalid("name", error))?;
-            observe::note("tenant", &id);
-            Ok(to_proto(&changes::tenant(&self.flow, &id).await?))
+            observe::record_in_span("tenant", &id);
+            Ok(to_proto(&changes::read_tenant(&self.flow, &id).await?))
         })
         .await
     }

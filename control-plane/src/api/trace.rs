@@ -1,12 +1,12 @@
 //! W3C trace context of publishers.
 //!
 //! Fed by events and by calls' metadata; feeds what is stored with the event.
-//! Guarantees that what is malformed is dropped, as the standard asks, and that
-//! nothing is kept that could not stand in a header.
+//! Guarantees that malformed values are dropped, as the standard asks, and that
+//! whatever is stored is a valid header value.
 
 use tonic::metadata::MetadataMap;
 
-use super::errors::Violations;
+use super::errors::FieldViolations;
 
 const MAX_TRACESTATE_BYTES: usize = 512;
 
@@ -18,7 +18,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// That of a call.
+    /// The call's trace context.
     pub fn of(metadata: &MetadataMap) -> Self {
         let text =
             |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -27,12 +27,12 @@ impl TraceContext {
         Self::checked(text("traceparent").to_owned(), if fits { tracestate } else { "" }.to_owned())
     }
 
-    /// That of an event, or the call's when it has none.
+    /// The event's trace context, or the call's if it has none.
     pub fn of_event(
         traceparent: String,
         tracestate: String,
         call: &Self,
-        violations: &mut Violations,
+        violations: &mut FieldViolations,
     ) -> Self {
         if tracestate.len() > MAX_TRACESTATE_BYTES {
             let problem = format!("must have at most {MAX_TRACESTATE_BYTES} bytes");
@@ -50,8 +50,8 @@ impl TraceContext {
     }
 }
 
-/// `version-trace_id-parent_id-flags` in lower-case hexadecimal, ids not zero.
-/// Later versions may add parts.
+/// `version-trace_id-parent_id-flags` in lower-case hexadecimal, with ids that are not
+/// zero. Later versions may add parts.
 fn is_traceparent(text: &str) -> bool {
     const LENGTH: usize = 55;
     let mut parts = text.splitn(5, '-');
@@ -103,7 +103,7 @@ mod tests {
         metadata.insert("tracestate", "a=1".parse().unwrap());
         let call = TraceContext::of(&metadata);
         assert_eq!((call.traceparent.as_str(), call.tracestate.as_str()), (GOOD, "a=1"));
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let mut of = |parent: &str, state: &str| {
             TraceContext::of_event(parent.into(), state.into(), &call, &mut violations)
         };

@@ -1,15 +1,15 @@
-//! Bounds of what callers give.
+//! Limits of callers' texts.
 //!
-//! Fed by the conversions with fields; feeds the violations. Guarantees that a
-//! text which was let in fits every column and every header it goes to: no
-//! control characters, and no longer than the contract says.
+//! Fed by the conversions; feeds violations. Guarantees that an accepted text fits
+//! every column and header that it is written to: no control characters, and within the
+//! limits of the contract.
 
 use std::collections::HashMap;
 
 use postrider_domain::event_type_name::{is_reserved, validate_event_type};
 use postrider_domain::limits;
 
-use super::errors::Violations;
+use super::errors::FieldViolations;
 
 const MAX_LABELS: usize = 32;
 const MAX_LABEL_KEY_BYTES: usize = 64;
@@ -18,41 +18,41 @@ const MAX_REASON_CHARS: usize = 256;
 /// Longest search text, in bytes.
 const MAX_SEARCH_BYTES: usize = 256;
 
-/// A text of at most so many bytes.
-pub fn bytes(field: &str, text: &str, max: usize, violations: &mut Violations) {
+/// At most `max` bytes.
+pub fn bytes(field: &str, text: &str, max: usize, violations: &mut FieldViolations) {
     if text.len() > max {
         violations.add(field, format!("must have at most {max} bytes"));
     }
     printable(field, text, violations);
 }
 
-/// A text for people, of at most so many characters.
-fn chars(field: &str, text: &str, max: usize, violations: &mut Violations) {
+/// At most `max` printable characters.
+fn chars(field: &str, text: &str, max: usize, violations: &mut FieldViolations) {
     if text.chars().count() > max {
         violations.add(field, format!("must have at most {max} characters"));
     }
     printable(field, text, violations);
 }
 
-fn printable(field: &str, text: &str, violations: &mut Violations) {
+fn printable(field: &str, text: &str, violations: &mut FieldViolations) {
     if text.chars().any(char::is_control) {
         violations.add(field, "must not contain control characters");
     }
 }
 
-pub fn display_name(field: &str, text: &str, violations: &mut Violations) {
+pub fn display_name(field: &str, text: &str, violations: &mut FieldViolations) {
     chars(field, text, limits::MAX_DISPLAY_NAME_CHARS, violations);
 }
 
-pub fn reason(text: &str, violations: &mut Violations) {
+pub fn reason(text: &str, violations: &mut FieldViolations) {
     chars("reason", text, MAX_REASON_CHARS, violations);
 }
 
-pub fn search(text: &str, violations: &mut Violations) {
+pub fn search(text: &str, violations: &mut FieldViolations) {
     bytes("search", text, MAX_SEARCH_BYTES, violations);
 }
 
-pub fn event_type(field: &str, text: &str, violations: &mut Violations) {
+pub fn event_type(field: &str, text: &str, violations: &mut FieldViolations) {
     if text.is_empty() {
         violations.add(field, "is missing");
     } else if let Err(problem) = validate_event_type(text) {
@@ -60,8 +60,8 @@ pub fn event_type(field: &str, text: &str, violations: &mut Violations) {
     }
 }
 
-/// The type of an event that is published.
-pub fn published_type(field: &str, text: &str, violations: &mut Violations) {
+/// The event type of a publish.
+pub fn published_type(field: &str, text: &str, violations: &mut FieldViolations) {
     event_type(field, text, violations);
     if is_reserved(text) {
         violations
@@ -69,7 +69,7 @@ pub fn published_type(field: &str, text: &str, violations: &mut Violations) {
     }
 }
 
-pub fn labels(field: &str, labels: &HashMap<String, String>, violations: &mut Violations) {
+pub fn labels(field: &str, labels: &HashMap<String, String>, violations: &mut FieldViolations) {
     if labels.len() > MAX_LABELS {
         violations.add(field, format!("must hold at most {MAX_LABELS} labels"));
     }
@@ -85,7 +85,11 @@ pub fn labels(field: &str, labels: &HashMap<String, String>, violations: &mut Vi
     }
 }
 
-pub fn attributes(field: &str, attributes: &HashMap<String, String>, violations: &mut Violations) {
+pub fn attributes(
+    field: &str,
+    attributes: &HashMap<String, String>,
+    violations: &mut FieldViolations,
+) {
     if attributes.len() > limits::MAX_ATTRIBUTES {
         violations.add(field, format!("must hold at most {} attributes", limits::MAX_ATTRIBUTES));
     }
@@ -104,8 +108,8 @@ pub fn attributes(field: &str, attributes: &HashMap<String, String>, violations:
 mod tests {
     use super::*;
 
-    fn refused(check: impl FnOnce(&mut Violations)) -> bool {
-        let mut violations = Violations::default();
+    fn refused(check: impl FnOnce(&mut FieldViolations)) -> bool {
+        let mut violations = FieldViolations::default();
         check(&mut violations);
         !violations.is_empty()
     }

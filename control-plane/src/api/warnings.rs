@@ -1,16 +1,15 @@
-//! What is probably not meant by a subscription's settings.
+//! Warns about settings of a subscription that are probably a mistake.
 //!
-//! Fed by its creation and its updates; feeds their answers. Guarantees nothing: a
-//! warning stops nobody, and what is not warned of may be wrong as well.
+//! Fed by creations and updates; feeds their answers. A warning refuses nothing.
 
 use postrider_domain::content_filter::{ContentFilter, FilterScope};
-use postrider_domain::subscription::{Settings, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionConfig};
 use postrider_proto::v1;
 
 use super::names;
 use crate::flow::Flow;
 
-/// The subscription as shown, with what is to be said about it.
+/// Converts the subscription and adds its warnings.
 pub fn with_warnings(
     mut shown: v1::Subscription,
     subscription: &Subscription,
@@ -19,10 +18,10 @@ pub fn with_warnings(
     let settings = &subscription.settings;
     let region = &settings.region;
     let served = flow.cluster.view().agents.iter().any(|agent| agent.region == *region)
-        || flow.dispatcher.look(|scheduler, _| scheduler.region_has_agent(region));
+        || flow.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
     if !served {
         let name = names::of_region(region);
-        let description = format!("{name} has no agent: deliveries wait until one is there");
+        let description = format!("{name} has no agent; deliveries wait until one connects");
         shown.warnings.push(warning("region", "REGION_HAS_NO_AGENT", description));
     }
     if is_never_true(settings) {
@@ -34,7 +33,7 @@ pub fn with_warnings(
     shown
 }
 
-fn is_never_true(settings: &Settings) -> bool {
+fn is_never_true(settings: &SubscriptionConfig) -> bool {
     if settings.content_filter.is_empty() {
         return false;
     }

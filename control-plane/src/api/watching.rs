@@ -10,28 +10,28 @@ use postrider_proto::v1;
 use postrider_store::TailedAttempt;
 use tonic::Status;
 
-use super::errors::{self, Reason, Violations};
+use super::errors::{self, ErrorReason, FieldViolations};
 use super::{changes, convert, names, observe};
 use crate::flow::Flow;
-use crate::flow::watch::{WatchError, WatchFilter, WatchLost};
+use crate::flow::watch::{WatchEnd, WatchError, WatchFilter};
 
-/// Names all tenants.
-const ALL: &str = "tenants/-";
+/// The parent for all tenants.
+const ALL_TENANTS: &str = "tenants/-";
 
-/// Begins a watch.
+/// Starts a watch.
 pub async fn watch(
     flow: &Flow,
     request: v1::WatchAttemptsRequest,
 ) -> Result<BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>, Status> {
     let filter = filter(&request)?;
     if let Some(tenant) = &filter.tenant {
-        observe::note("tenant", tenant);
-        changes::tenant_known(flow, tenant).await?;
+        observe::record_in_span("tenant", tenant);
+        changes::require_tenant(flow, tenant).await?;
     }
     let attempts = flow.watch.subscribe(filter).await.map_err(|error| match error {
         WatchError::TooMany => errors::retry_soon(
-            Reason::TooManyWatches,
-            "this replica has as many watches as it allows",
+            ErrorReason::TooManyWatches,
+            "this replica has its maximum number of watches",
         ),
         WatchError::Store(error) => errors::store(error),
     })?;
@@ -44,8 +44,8 @@ pub async fn watch(
 }
 
 fn filter(request: &v1::WatchAttemptsRequest) -> Result<WatchFilter, Status> {
-    let mut violations = Violations::default();
-    let all = request.parent == ALL;
+    let mut violations = FieldViolations::default();
+    let all = request.parent == ALL_TENANTS;
     let tenant = match all {
         true => None,
         false => violations.keep("parent", names::tenant(&request.parent)),
@@ -66,13 +66,13 @@ fn filter(request: &v1::WatchAttemptsRequest) -> Result<WatchFilter, Status> {
     Ok(filter)
 }
 
-fn ended(lost: WatchLost) -> Status {
+fn ended(lost: WatchEnd) -> Status {
     match lost {
-        WatchLost::TooSlow => errors::plain(
-            Reason::WatchTooSlow,
-            "attempts are concluded faster than they are read here",
+        WatchEnd::TooSlow => errors::status(
+            ErrorReason::WatchTooSlow,
+            "the watch reads attempts more slowly than they are recorded",
         ),
-        WatchLost::Stopping => errors::retry_soon(Reason::Stopping, "this replica is stopping"),
+        WatchEnd::Stopping => errors::retry_soon(ErrorReason::Stopping, "this replica is stopping"),
     }
 }
 
@@ -92,7 +92,7 @@ fn show(attempt: TailedAttempt) -> v1::WatchAttemptsResponse {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use postrider_domain::delivery::{DeliveryState, EndReason, Standing};
+    use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason};
 
     use super::super::convert::fixtures;
     use super::*;
@@ -119,7 +119,7 @@ mod tests {
             let shown = show(TailedAttempt { record, delivery });
             (shown.delivery_state(), shown.delivery_end_reason())
         };
-        let cancelled = Standing {
+        let cancelled = DeliveryStatus {
             state: DeliveryState::Cancelled,
             end_reason: Some(EndReason::CancelledByCaller),
         };

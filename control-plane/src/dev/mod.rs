@@ -1,8 +1,7 @@
-//! All of Postrider in one process on loopback, to try it.
+//! `postrider dev`: all of Postrider in one process on loopback.
 //!
-//! Fed by nothing but its flags; feeds the terminal. It starts a control plane
-//! on SQLite, an agent and a customer's HTTPS receiver, publishes a payment over
-//! gRPC like anybody else would, shows its delivery, and stays.
+//! Starts a control plane on SQLite, an agent and a demo receiver, publishes a payment
+//! over gRPC, prints its delivery, and keeps running.
 
 mod receiver;
 mod show;
@@ -16,7 +15,7 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use postrider_agent::{AgentConfig, ControlPlane, ListenAddress};
+use postrider_agent::{AgentConfig, ControlPlaneEndpoint, ListenAddress};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
@@ -33,21 +32,21 @@ use tonic::{Code, Status};
 
 use crate::serve;
 use crate::settings::Settings;
-use receiver::Receiver;
+use receiver::DemoReceiver;
 
-const TENANT: &str = "acme";
-const SUBSCRIPTION: &str = "payments";
-const REGION: &str = "default";
-/// What README's subscription signs with, so that the demo receiver can verify it. For
-/// the demo alone: everybody can read it.
+const DEMO_TENANT_ID: &str = "acme";
+const DEMO_SUBSCRIPTION_ID: &str = "payments";
+const DEMO_REGION_ID: &str = "default";
+/// The secret of the README's subscription, so that the demo receiver can verify it. Only
+/// for the demo: it is public.
 const README_SECRET: &str = "whsec_cG9zdHJpZGVyIGRlbW8gc2VjcmV0IGZvciBSRUFETUU=";
-/// How long the first webhook may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
+/// How long the first delivery may take.
+const FIRST_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
+const DELIVERY_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What `postrider dev` can be told.
+/// Arguments of `postrider dev`.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub struct DevArguments {
     /// Where gRPC is served; a loopback address.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
     listen: ListenAddress,
@@ -71,21 +70,22 @@ pub struct Arguments {
 }
 
 /// Runs the demo until interrupted.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     for (flag, address) in
         [("--listen", &arguments.listen), ("--receiver-listen", &arguments.receiver_listen)]
     {
-        anyhow::ensure!(address.is_loopback(), "{flag}: dev listens on loopback only");
+        anyhow::ensure!(address.is_loopback(), "{flag}: `dev` listens on loopback addresses only");
     }
     // The terminal is for the demo; RUST_LOG=info shows the rest.
-    let quiet = postrider_agent::telemetry::Options { quiet: true, ..Default::default() };
-    let telemetry = postrider_agent::telemetry::init("postrider-dev", &quiet)?;
+    let quiet = postrider_agent::telemetry::TelemetryOptions { quiet: true, ..Default::default() };
+    let telemetry = postrider_agent::telemetry::init_telemetry("postrider-dev", &quiet)?;
     let directory = &arguments.data_dir;
     std::fs::create_dir_all(directory).with_context(|| {
-        format!("--data-dir: cannot make or write the directory {}", directory.display())
+        format!("--data-dir: cannot create or write the directory {}", directory.display())
     })?;
-    let secret = secret(&directory.join("dev-signing-secret"))?;
-    let receiver = Receiver::bind(&arguments.receiver_listen, &[&secret, README_SECRET]).await?;
+    let secret = load_or_create_secret(&directory.join("dev-signing-secret"))?;
+    let receiver =
+        DemoReceiver::bind(&arguments.receiver_listen, &[&secret, README_SECRET]).await?;
     let url = format!("https://localhost:{}/webhooks", receiver.address.port());
     let certificate = receiver.certificate_pem.clone();
     let receiver_address = receiver.address;
@@ -103,8 +103,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
     let channel = connect(control_plane.address).await?;
-    // Before there is an agent, which says so where nobody subscribes to its region.
-    set_up(&channel, &url, &secret)
+    // Before the agent starts: it warns if no subscription uses its region.
+    create_tenant_and_subscription(&channel, &url, &secret)
         .await
         .context("setting up the demo's tenant and subscription")?;
     let mut agent = tokio::spawn(postrider_agent::run(
@@ -113,7 +113,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ));
 
     let shown = tokio::select! {
-        shown = demonstrate(&channel) => shown,
+        shown = publish_and_show(&channel) => shown,
         // Nothing would be delivered.
         ended = &mut agent => {
             return ended.context("the agent's task")?.and_then(|()| bail!("the agent has ended"));
@@ -121,12 +121,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     if shown.is_ok() && !arguments.once {
         show::commands(control_plane.address, receiver_address);
-        // A laptop that sleeps is a clock that is set.
+        // A laptop that wakes from sleep looks like a clock step: restart the replica
+        // instead of failing.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let told = async {
             interrupt.recv().await;
         };
-        control_plane = control_plane.until(told).await?;
+        control_plane = control_plane.serve_until(told).await?;
     }
     stop.cancel();
     agent.await.context("the agent's task")??;
@@ -137,7 +138,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The demo's signing secret, made at the first start and kept beside the
 /// database, since the control plane never shows it again.
-fn secret(path: &Path) -> anyhow::Result<String> {
+fn load_or_create_secret(path: &Path) -> anyhow::Result<String> {
     use std::os::unix::fs::OpenOptionsExt as _;
     match std::fs::read_to_string(path) {
         Ok(secret) => Ok(secret.trim().to_owned()),
@@ -158,11 +159,11 @@ fn secret(path: &Path) -> anyhow::Result<String> {
 fn agent_config(
     control_plane: SocketAddr,
     demo_certificate_pem: String,
-    arguments: &Arguments,
+    arguments: &DevArguments,
 ) -> anyhow::Result<AgentConfig> {
-    let control_plane = ControlPlane::parse(&format!("http://{control_plane}"))?;
+    let control_plane = ControlPlaneEndpoint::parse(&format!("http://{control_plane}"))?;
     let id = postrider_agent::unique_agent_id("dev");
-    let mut config = AgentConfig::new(control_plane, REGION.to_owned(), id);
+    let mut config = AgentConfig::new(control_plane, DEMO_REGION_ID.to_owned(), id);
     config.allow_subnets = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
     config.allow_subnets.extend(&arguments.allow_subnet);
     config.extra_ca_pem = vec![demo_certificate_pem.into_bytes()];
@@ -176,47 +177,51 @@ async fn connect(control_plane: SocketAddr) -> anyhow::Result<Channel> {
     Ok(Endpoint::from_shared(format!("http://{control_plane}"))?.connect().await?)
 }
 
-async fn demonstrate(channel: &Channel) -> anyhow::Result<()> {
+async fn publish_and_show(channel: &Channel) -> anyhow::Result<()> {
     let event = publish(channel).await.context("publishing the demo's event")?;
-    let (delivery, attempts) = delivered(channel, &event).await?;
+    let (delivery, attempts) = wait_for_delivery(channel, &event).await?;
     show::delivery(&delivery, &attempts);
     Ok(())
 }
 
-fn is(code: Code) -> impl Fn(&Status) -> bool {
+fn has_code(code: Code) -> impl Fn(&Status) -> bool {
     move |status| status.code() == code
 }
 
-async fn set_up(channel: &Channel, url: &str, secret: &str) -> Result<(), Status> {
+async fn create_tenant_and_subscription(
+    channel: &Channel,
+    url: &str,
+    secret: &str,
+) -> Result<(), Status> {
     let tenant = CreateTenantRequest {
-        tenant_id: TENANT.to_owned(),
+        tenant_id: DEMO_TENANT_ID.to_owned(),
         tenant: Some(Tenant { display_name: "Acme Payments".to_owned(), ..Tenant::default() }),
     };
     match TenantServiceClient::new(channel.clone()).create_tenant(tenant).await {
-        Err(status) if !is(Code::AlreadyExists)(&status) => return Err(status),
+        Err(status) if !has_code(Code::AlreadyExists)(&status) => return Err(status),
         _ => {}
     }
-    let parent = format!("tenants/{TENANT}");
+    let parent = format!("tenants/{DEMO_TENANT_ID}");
     let subscription = Subscription {
         display_name: "Payments to the demo receiver".to_owned(),
         url: url.to_owned(),
         event_types: vec!["payment.*".to_owned()],
         status: SubscriptionStatus::Enabled.into(),
-        region: format!("regions/{REGION}"),
+        region: format!("regions/{DEMO_REGION_ID}"),
         signing_secret: secret.to_owned(),
         ..Subscription::default()
     };
     let mut subscriptions = SubscriptionServiceClient::new(channel.clone());
     let create = CreateSubscriptionRequest {
         parent: parent.clone(),
-        subscription_id: SUBSCRIPTION.to_owned(),
+        subscription_id: DEMO_SUBSCRIPTION_ID.to_owned(),
         subscription: Some(subscription.clone()),
     };
     match subscriptions.create_subscription(create).await {
         Ok(_) => Ok(()),
-        Err(status) if is(Code::AlreadyExists)(&status) => {
+        Err(status) if has_code(Code::AlreadyExists)(&status) => {
             // From an earlier start; the receiver may listen elsewhere now.
-            let name = format!("{parent}/subscriptions/{SUBSCRIPTION}");
+            let name = format!("{parent}/subscriptions/{DEMO_SUBSCRIPTION_ID}");
             let update = UpdateSubscriptionRequest {
                 subscription: Some(Subscription { name, ..subscription }),
                 update_mask: Some(prost_types::FieldMask { paths: vec!["url".to_owned()] }),
@@ -231,11 +236,11 @@ async fn publish(channel: &Channel) -> Result<String, Status> {
     let event = Event {
         event_type: "payment.completed".to_owned(),
         account: "invoices".to_owned(),
-        payload_form: Some(event::PayloadForm::PayloadJson(show::PAYMENT.to_owned())),
+        payload_form: Some(event::PayloadForm::PayloadJson(show::DEMO_PAYMENT_JSON.to_owned())),
         ..Event::default()
     };
     let request = PublishEventRequest {
-        parent: format!("tenants/{TENANT}"),
+        parent: format!("tenants/{DEMO_TENANT_ID}"),
         event: Some(event),
         ..PublishEventRequest::default()
     };
@@ -243,12 +248,15 @@ async fn publish(channel: &Channel) -> Result<String, Status> {
     Ok(answer.into_inner().event)
 }
 
-async fn delivered(channel: &Channel, event: &str) -> anyhow::Result<(Delivery, Vec<Attempt>)> {
+async fn wait_for_delivery(
+    channel: &Channel,
+    event: &str,
+) -> anyhow::Result<(Delivery, Vec<Attempt>)> {
     let mut deliveries = DeliveryServiceClient::new(channel.clone());
     let search = async {
         loop {
             let request = ListDeliveriesRequest {
-                parent: format!("tenants/{TENANT}"),
+                parent: format!("tenants/{DEMO_TENANT_ID}"),
                 filter: format!("event = \"{event}\" AND state = SUCCEEDED"),
                 ..ListDeliveriesRequest::default()
             };
@@ -256,12 +264,13 @@ async fn delivered(channel: &Channel, event: &str) -> anyhow::Result<(Delivery, 
             if let Some(delivery) = page.deliveries.into_iter().next() {
                 return Ok::<_, Status>(delivery);
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(DELIVERY_POLL_INTERVAL).await;
         }
     };
-    let delivery = tokio::time::timeout(PATIENCE, search)
-        .await
-        .with_context(|| format!("{event} was not delivered within {} s", PATIENCE.as_secs()))??;
+    let delivery =
+        tokio::time::timeout(FIRST_WEBHOOK_TIMEOUT, search).await.with_context(|| {
+            format!("{event} was not delivered within {} s", FIRST_WEBHOOK_TIMEOUT.as_secs())
+        })??;
     let request =
         ListAttemptsRequest { parent: delivery.name.clone(), ..ListAttemptsRequest::default() };
     let attempts = deliveries.list_attempts(request).await?.into_inner().attempts;

@@ -1,8 +1,8 @@
-//! A customer's HTTPS endpoint, for `dev`: verifies each webhook with the
-//! published `standardwebhooks` library and prints what arrived.
+//! The demo receiver of `dev`: verifies each webhook with the `standardwebhooks` library
+//! and prints it.
 //!
-//! Fed by the agent's POSTs and by a switch at `/break` and `/mend`; feeds the
-//! terminal. Its certificate is made at each start.
+//! `/break` makes it answer 503; `/mend` makes it answer again. Its certificate is made
+//! at each start.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -26,22 +26,22 @@ use tokio_rustls::TlsAcceptor;
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The demo receiver, listening but not yet serving.
-pub struct Receiver {
+pub struct DemoReceiver {
     pub address: SocketAddr,
     /// Its certificate, for the agent to trust. PEM.
     pub certificate_pem: String,
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    customer: Arc<Customer>,
+    customer: Arc<DemoEndpoint>,
 }
 
-struct Customer {
+struct DemoEndpoint {
     /// One for each secret in use.
     verifiers: Vec<standardwebhooks::Webhook>,
     broken: AtomicBool,
 }
 
-impl Receiver {
+impl DemoReceiver {
     /// Listens on `address`; verifies with any of `secrets` (`whsec_…`).
     pub async fn bind(address: &ListenAddress, secrets: &[&str]) -> anyhow::Result<Self> {
         let listener = address.bind().await.with_context(|| {
@@ -66,7 +66,7 @@ impl Receiver {
             certificate_pem: made.cert.pem(),
             listener,
             acceptor: TlsAcceptor::from(Arc::new(tls)),
-            customer: Arc::new(Customer { verifiers, broken: AtomicBool::new(false) }),
+            customer: Arc::new(DemoEndpoint { verifiers, broken: AtomicBool::new(false) }),
         })
     }
 
@@ -91,7 +91,7 @@ impl Receiver {
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    customer: Arc<Customer>,
+    customer: Arc<DemoEndpoint>,
 ) -> anyhow::Result<()> {
     let stream = acceptor.accept(stream).await?;
     let service = service_fn(move |request| {
@@ -110,17 +110,17 @@ fn reply(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-impl Customer {
+impl DemoEndpoint {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (_, "/break") => {
                 self.broken.store(true, Ordering::Relaxed);
-                println!("receiver: broken; it answers 503 until /mend");
+                println!("receiver: now answers 503, until /mend");
                 reply(StatusCode::OK, "broken\n")
             }
             (_, "/mend") => {
                 self.broken.store(false, Ordering::Relaxed);
-                println!("receiver: mended");
+                println!("receiver: answers normally again");
                 reply(StatusCode::OK, "mended\n")
             }
             (&Method::POST, "/webhooks") => self.webhook(request).await,
@@ -144,7 +144,7 @@ impl Customer {
             println!("receiver: {id} arrived, signature verified: {text}");
             reply(StatusCode::OK, "thank you\n")
         } else {
-            println!("receiver: {id} arrived with a signature of no secret that it knows");
+            println!("receiver: {id} arrived with an invalid signature");
             reply(StatusCode::UNAUTHORIZED, "wrong signature\n")
         }
     }

@@ -1,4 +1,4 @@
-//! What `dev` prints.
+//! What the `dev` command prints.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use postrider_proto::v1::{Attempt, Delivery};
 
 /// A realistic payment: the amount is in minor units.
-pub const PAYMENT: &str = r#"{"payment_id":"pay_8f2c41","status":"completed","amount":{"value":129900,"currency":"SEK"},"method":"swish","invoice_reference":"INV-2041","payer":"cust_77"}"#;
+pub const DEMO_PAYMENT_JSON: &str = r#"{"payment_id":"pay_8f2c41","status":"completed","amount":{"value":129900,"currency":"SEK"},"method":"swish","invoice_reference":"INV-2041","payer":"cust_77"}"#;
 
 fn milliseconds(duration: Option<prost_types::Duration>) -> String {
     let span = duration.and_then(|d| Duration::try_from(d).ok());

@@ -1,16 +1,15 @@
-//! The catalogue of event types as last read, and changing it.
+//! The catalogue of event types: the cached version, and changing it.
 //!
-//! Fed by the store; feeds publishing with verdicts on payloads. Guarantees that
-//! a change is answered once every replica that can be reached has read it, that
-//! schemas are compiled when they change and never while an event waits, and
-//! that however many callers ask for what is new at once, the store is asked
-//! once for all who wait.
+//! Fed by the store; feeds publishing with compiled schemas. Guarantees that a change
+//! is answered once every reachable replica has read it; that schemas are compiled when
+//! they change, never while an event waits; and that concurrent refreshes share one
+//! read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use postrider_domain::event_type::{
-    Catalogue, EventType, EventTypeInput, ImportPlan, MAX_EVENT_TYPES,
+    EventType, EventTypeCatalogue, EventTypeInput, ImportPlan, MAX_EVENT_TYPES,
 };
 use postrider_store::{CatalogueError, Store, StoreError, StoreResult, WriteError};
 use tokio::sync::Mutex;
@@ -18,28 +17,28 @@ use tokio::sync::Mutex;
 use crate::clock::Clock;
 use crate::replicas::Peers;
 
-/// How often an import is tried against others' changes of the same types.
-const WRITE_TRIES: usize = 5;
+/// How often an import is tried while others change the same types.
+const MAX_WRITE_TRIES: usize = 5;
 
-struct Inner {
+struct EventTypesShared {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     peers: Peers,
-    current: RwLock<Arc<Catalogue>>,
-    /// How many reads were begun.
+    current: RwLock<Arc<EventTypeCatalogue>>,
+    /// Number of reads begun.
     begun: AtomicU64,
-    /// Held while reading; the number of the last read that came to its end.
+    /// Held while reading; the number of the last completed read.
     reading: Mutex<u64>,
 }
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct EventTypes(Arc<Inner>);
+pub struct EventTypes(Arc<EventTypesShared>);
 
 impl EventTypes {
     /// Empty until it is refreshed.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, peers: Peers) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(EventTypesShared {
             store,
             clock,
             peers,
@@ -50,12 +49,13 @@ impl EventTypes {
     }
 
     /// The catalogue as last read.
-    pub fn current(&self) -> Arc<Catalogue> {
+    pub fn current(&self) -> Arc<EventTypeCatalogue> {
         Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The catalogue as it is now, or was at some moment since the call began.
-    pub async fn refresh(&self) -> StoreResult<Arc<Catalogue>> {
+    /// The catalogue as it was at some moment after the call began. Concurrent calls share
+    /// one read.
+    pub async fn refresh(&self) -> StoreResult<Arc<EventTypeCatalogue>> {
         let asked = self.0.begun.load(Ordering::Acquire);
         let mut ended = self.0.reading.lock().await;
         if *ended > asked {
@@ -66,7 +66,7 @@ impl EventTypes {
         if self.0.store.catalogue_version().await? != current.version() {
             let (version, types) = self.0.store.catalogue().await?;
             let rebuilt = match types.is_empty() {
-                // Nothing is to be compiled.
+                // Nothing to compile.
                 true => current.rebuilt(version, types),
                 false => off_thread(move || current.rebuilt(version, types)).await?,
             };
@@ -78,7 +78,7 @@ impl EventTypes {
 
     pub async fn create(&self, new: EventType) -> Result<EventType, CatalogueError> {
         let version = self.0.store.create_event_type(&new, MAX_EVENT_TYPES).await?;
-        self.spread(version).await?;
+        self.refresh_all_replicas(version).await?;
         Ok(EventType { revision: version, ..new })
     }
 
@@ -88,7 +88,7 @@ impl EventTypes {
         expected: i64,
     ) -> Result<EventType, CatalogueError> {
         let version = self.0.store.update_event_type(&changed, expected).await?;
-        self.spread(version).await?;
+        self.refresh_all_replicas(version).await?;
         Ok(EventType { revision: version, ..changed })
     }
 
@@ -99,16 +99,16 @@ impl EventTypes {
         force: bool,
     ) -> Result<(), CatalogueError> {
         let version = self.0.store.delete_event_type(name, expected, force).await?;
-        Ok(self.spread(version).await?)
+        Ok(self.refresh_all_replicas(version).await?)
     }
 
-    /// Writes what of these checked types is new or differs; all of it or nothing.
+    /// Writes those of these checked types that are new or differ; all or none.
     pub async fn import(
         &self,
         inputs: Vec<EventTypeInput>,
         validate_only: bool,
     ) -> Result<ImportPlan, CatalogueError> {
-        for _ in 0..WRITE_TRIES {
+        for _ in 0..MAX_WRITE_TRIES {
             let catalogue = self.refresh().await?;
             let plan = catalogue.plan_import(inputs.clone(), self.0.clock.now());
             if catalogue.len() + plan.created > MAX_EVENT_TYPES {
@@ -121,7 +121,7 @@ impl EventTypes {
                 Err(CatalogueError::Write(WriteError::RevisionMismatch)) => {}
                 Err(error) => return Err(error),
                 Ok(version) => {
-                    self.spread(version).await?;
+                    self.refresh_all_replicas(version).await?;
                     return Ok(plan);
                 }
             }
@@ -129,14 +129,15 @@ impl EventTypes {
         Err(WriteError::RevisionMismatch.into())
     }
 
-    /// Brings every replica to a version that was just written.
-    async fn spread(&self, version: i64) -> StoreResult<()> {
+    /// Has every replica read a version that was just written.
+    async fn refresh_all_replicas(&self, version: i64) -> StoreResult<()> {
         let (here, ()) = tokio::join!(self.refresh(), self.0.peers.refresh_catalogue(version));
         here.map(|_| ())
     }
 }
 
-/// Compiling schemas takes long enough for others to be kept waiting by it.
+/// Runs `work` on a blocking thread: compiling schemas takes long enough to delay other
+/// tasks.
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> StoreResult<T> {

@@ -1,8 +1,11 @@
-//! Everybody's state, as the database last told it.
+//! The cluster as the database last described it: replicas, shard owners, agents,
+//! regions.
 //!
-//! Fed by `own`, once for each heartbeat; feeds whoever asks who owns a shard,
-//! who is alive, and what a subscription's running clock says. Guarantees only
-//! that it is about a second old at most while the database answers.
+//! Fed by `leases` with the answer to each heartbeat; feeds whoever asks who owns a
+//! shard, who is alive, and what a subscription's running clock says. While the
+//! database answers, it is about a second old at most.
+//!
+//! Keeps the invariants `database-clock` and `deadlines-stand-still`.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,48 +15,49 @@ use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{ClusterView, Instance, ReplicaRow};
+use postrider_store::{ClusterView, ProcessInstance, ReplicaRow};
 use tokio::time::Instant;
 
-use super::Owner;
-use super::hearing::Hearing;
-use super::holds::Holds;
+use super::ShardOwner;
+use super::hearing::FailureDetector;
+use super::holds::EndpointHolds;
 
-/// Longer than the database goes on with a statement whose caller is gone.
-const STATEMENT: Duration = Duration::from_secs(12);
-/// Two replicas' heartbeats may come to the database in another order than they read its
+/// Longer than the database runs a statement whose caller is gone.
+const STATEMENT_TIME_LIMIT: Duration = Duration::from_secs(12);
+/// Two replicas' heartbeats may be stored in another order than they read the database's
 /// clock.
-const ROUND_TRIP: Duration = Duration::from_secs(1);
-/// A database whose clock has moved this far from ours has jumped (rule 15).
-const CLOCK_JUMP: Duration = Duration::from_secs(60);
+const HEARTBEAT_ORDER_TOLERANCE: Duration = Duration::from_secs(1);
+/// The database's clock has jumped if it differs this much from ours
+/// (database-clock).
+const CLOCK_JUMP_THRESHOLD: Duration = Duration::from_secs(60);
 
-struct Inner {
+struct ClusterShared {
     replica: ReplicaId,
-    /// Tells this process from others that take its name.
-    instance: Instance,
+    /// Distinguishes this process from others with its name.
+    instance: ProcessInstance,
     shards: u16,
     lost_after: Duration,
     view: RwLock<Arc<ClusterView>>,
     started: Instant,
-    hearing: RwLock<Hearing>,
-    /// When the database last refused a commit, unless it has taken one since.
+    detector: RwLock<FailureDetector>,
+    /// When the database last refused a commit of events, if it accepted none since.
     refused: RwLock<Option<Instant>>,
-    /// When the last look at everybody was asked for.
+    /// When the current view was requested, by our clock.
     seen: AtomicI64,
     sweeps: AtomicU64,
-    suspicion: AtomicBool,
-    clock_is_off: AtomicBool,
-    /// Since when the database's clock is where this machine's is, and ours is not.
-    alone_since: RwLock<Option<Instant>>,
+    uncertain_commit: AtomicBool,
+    has_clock_jumped: AtomicBool,
+    /// Since when the database's clock and this machine's agree and ours differs.
+    outvoted_since: RwLock<Option<Instant>>,
     has_left: AtomicBool,
-    holds: Holds,
+    holds: EndpointHolds,
 }
 
 /// Everybody's state as last read. Cheap to clone.
 #[derive(Clone)]
-pub struct Cluster(Arc<Inner>);
+pub struct ClusterState(Arc<ClusterShared>);
 
-impl Cluster {
+impl ClusterState {
     pub fn new(replica: ReplicaId, shards: u16, lost_after: Duration, now: Timestamp) -> Self {
         let view = ClusterView {
             now,
@@ -63,32 +67,32 @@ impl Cluster {
             agents: Vec::new(),
             regions: Vec::new(),
         };
-        Self(Arc::new(Inner {
+        Self(Arc::new(ClusterShared {
             replica,
             instance: rand::random(),
             shards,
             lost_after,
             view: RwLock::new(Arc::new(view)),
             started: Instant::now(),
-            hearing: RwLock::new(Hearing::new(now)),
+            detector: RwLock::new(FailureDetector::new(now)),
             refused: RwLock::new(None),
             seen: AtomicI64::new(i64::MIN),
             sweeps: AtomicU64::new(0),
-            suspicion: AtomicBool::new(false),
-            clock_is_off: AtomicBool::new(false),
-            alone_since: RwLock::new(None),
+            uncertain_commit: AtomicBool::new(false),
+            has_clock_jumped: AtomicBool::new(false),
+            outvoted_since: RwLock::new(None),
             has_left: AtomicBool::new(false),
-            holds: Holds::default(),
+            holds: EndpointHolds::default(),
         }))
     }
 
-    /// What tells this process from others that take its name.
-    pub fn instance(&self) -> Instance {
+    /// Distinguishes this process from others with its name.
+    pub fn instance(&self) -> ProcessInstance {
         self.0.instance
     }
 
-    /// The other process that has this one's name, as last read.
-    pub fn usurper(&self) -> Option<ReplicaRow> {
+    /// The other process that has this replica's name, as last read.
+    pub fn find_name_conflict(&self) -> Option<ReplicaRow> {
         let view = self.view();
         let own = view.replicas.iter().find(|row| row.id == self.0.replica);
         own.filter(|own| own.instance != self.0.instance).cloned()
@@ -98,8 +102,8 @@ impl Cluster {
         Arc::clone(&self.0.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Notes what was just taken, without waiting for the next look at everybody.
-    pub(super) fn note_taken(&self, taken: &[(Shard, Epoch)]) {
+    /// Adds shards that were just acquired to the view, without waiting for the next one.
+    pub(super) fn note_acquired_shards(&self, taken: &[(Shard, Epoch)]) {
         let mut view = ClusterView::clone(&self.view());
         for (shard, epoch) in taken {
             if let Some(row) = view.shards.iter_mut().find(|row| row.shard == *shard) {
@@ -110,57 +114,60 @@ impl Cluster {
         self.set(view);
     }
 
-    /// The database took a heartbeat, and told everybody's state.
-    pub(super) fn hear(&self, view: ClusterView, asked: Timestamp) {
-        let mut hearing = self.0.hearing.write().unwrap_or_else(PoisonError::into_inner);
-        hearing.hear(view.now, Instant::now());
-        drop(hearing);
+    /// Records the view that answered a heartbeat.
+    pub(super) fn record_view(&self, view: ClusterView, asked: Timestamp) {
+        let mut detector = self.0.detector.write().unwrap_or_else(PoisonError::into_inner);
+        detector.record_heartbeat(view.now, Instant::now());
+        drop(detector);
         self.set(view);
         self.0.seen.store(asked.as_micros(), Ordering::Release);
     }
 
-    /// Whoever had joined by this time, by our own clock, is known.
-    pub(super) fn seen(&self) -> Timestamp {
+    /// When the current view was requested: replicas that had joined by then are in it.
+    pub(super) fn view_time(&self) -> Timestamp {
         Timestamp::from_micros(self.0.seen.load(Ordering::Acquire))
     }
 
-    /// The latest time, by the database's clock, at which a commit of events may begin
-    /// in it: those who no longer hear of this replica go by the same heartbeat.
-    pub(super) fn may_commit_until(&self) -> Timestamp {
+    /// The latest time, by the database's clock, at which a commit of events may begin. It
+    /// counts from the last heartbeat, by which others judge this replica too.
+    pub(super) fn commit_deadline(&self) -> Timestamp {
         let view = self.view();
         let own = view.replicas.iter().find(|replica| replica.id == self.0.replica);
         let own = own.filter(|own| own.instance == self.0.instance);
         let own = own.filter(|_| !self.0.has_left.load(Ordering::Relaxed));
-        own.map_or(Timestamp::from_micros(i64::MIN), |replica| replica.heard + self.licence())
+        own.map_or(Timestamp::from_micros(i64::MIN), |replica| {
+            replica.heard + self.commit_allowance()
+        })
     }
 
-    /// Long enough for a heartbeat and a commit of a slow database.
-    fn licence(&self) -> Duration {
+    /// How long after a heartbeat a commit may begin: enough for a slow database's next
+    /// heartbeat and commit.
+    fn commit_allowance(&self) -> Duration {
         self.0.lost_after * 2
     }
 
-    /// How long after it was asked for, or after its replica was last heard of, a
-    /// commit may still appear.
-    pub fn doubt(&self) -> Duration {
-        self.licence() + STATEMENT
+    /// How long a commit with an unknown outcome may still appear, after its request or
+    /// its replica's last heartbeat.
+    pub fn unresolved_commit_span(&self) -> Duration {
+        self.commit_allowance() + STATEMENT_TIME_LIMIT
     }
 
-    /// From now on others count on it that nothing is committed here.
-    pub(super) fn leave(&self) {
+    /// This replica has left: it commits no more events.
+    pub(super) fn mark_left(&self) {
         self.0.has_left.store(true, Ordering::Relaxed);
     }
 
-    fn hearing(&self) -> Hearing {
-        *self.0.hearing.read().unwrap_or_else(PoisonError::into_inner)
+    fn detector(&self) -> FailureDetector {
+        *self.0.detector.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long ago the database last took a heartbeat.
-    pub fn silence(&self) -> Duration {
-        self.hearing().silence(Instant::now()).unwrap_or_else(|| self.0.started.elapsed())
+    pub fn since_heartbeat(&self) -> Duration {
+        self.detector().since_heartbeat(Instant::now()).unwrap_or_else(|| self.0.started.elapsed())
     }
 
-    /// Whether the database took the last commit of events.
-    pub(super) fn committed(&self, taken: bool) {
+    /// Records whether the database accepted a commit of events.
+    pub(super) fn record_publish_commit(&self, taken: bool) {
         let known = self.0.refused.read().unwrap_or_else(PoisonError::into_inner).is_none();
         if !(taken && known) {
             let refused = (!taken).then(Instant::now);
@@ -169,7 +176,7 @@ impl Cluster {
     }
 
     /// How long ago the database refused a commit, if it has taken none since.
-    pub fn refused_ago(&self) -> Option<Duration> {
+    pub fn since_publish_refused(&self) -> Option<Duration> {
         let refused = *self.0.refused.read().unwrap_or_else(PoisonError::into_inner);
         refused.map(|at| at.elapsed())
     }
@@ -179,23 +186,23 @@ impl Cluster {
     }
 
     /// Who owns a tenant's shard, as last read.
-    pub fn owner(&self, tenant: &TenantId) -> Owner {
+    pub fn owner(&self, tenant: &TenantId) -> ShardOwner {
         let view = self.view();
         let shard = Shard::of(tenant, self.0.shards);
         let Some(owner) =
             view.shards.iter().find(|row| row.shard == shard).and_then(|r| r.owner.clone())
         else {
-            return Owner::Nobody;
+            return ShardOwner::Unknown;
         };
         if owner == self.0.replica {
-            return Owner::Me;
+            return ShardOwner::ThisReplica;
         }
         let peer = view.replicas.iter().find(|replica| replica.id == owner);
-        peer.map_or(Owner::Nobody, |replica| Owner::Peer(replica.address.clone()))
+        peer.map_or(ShardOwner::Unknown, |replica| ShardOwner::Peer(replica.address.clone()))
     }
 
     /// The other replicas that are alive, and their addresses.
-    pub fn living_peers(&self) -> Vec<(ReplicaId, String)> {
+    pub fn live_peers(&self) -> Vec<(ReplicaId, String)> {
         let view = self.view();
         let alive = view.replicas.iter().filter(|replica| {
             replica.id != self.0.replica && view.now.since(replica.heard) < self.0.lost_after
@@ -204,24 +211,25 @@ impl Cluster {
     }
 
     /// The addresses of the other replicas that are alive.
-    pub fn peers(&self) -> Vec<String> {
-        self.living_peers().into_iter().map(|(_, address)| address).collect()
+    pub fn live_peer_addresses(&self) -> Vec<String> {
+        self.live_peers().into_iter().map(|(_, address)| address).collect()
     }
 
-    /// When the other replicas were last heard of that are lost, and whose last
-    /// commits may still appear.
-    pub fn lately_lost(&self) -> Vec<Timestamp> {
+    /// The last heartbeats of lost replicas whose last commits may still appear.
+    pub fn recently_lost_replicas(&self) -> Vec<Timestamp> {
         let view = self.view();
         let lost = view.replicas.iter().filter(|replica| {
             let silence = view.now.since(replica.heard);
-            replica.id != self.0.replica && silence >= self.0.lost_after && silence < self.doubt()
+            replica.id != self.0.replica
+                && silence >= self.0.lost_after
+                && silence < self.unresolved_commit_span()
         });
         lost.map(|replica| replica.heard).collect()
     }
 
-    /// A subscription's running clock: it stands still while the subscription is
-    /// paused, its region has no agent (rule 11), or its receiver asked to be left alone.
-    pub fn running(&self, subscription: &Subscription, now: Timestamp) -> Timestamp {
+    /// A subscription's running clock. It stands still while the subscription is paused,
+    /// its region has no agent (deadlines-stand-still), or its endpoint is held.
+    pub fn running_time(&self, subscription: &Subscription, now: Timestamp) -> Timestamp {
         let view = self.view();
         let region = view.regions.iter().find(|r| r.region == subscription.settings.region);
         let without_agent = region.map_or(Duration::ZERO, |r| r.clock.elapsed(now));
@@ -229,26 +237,24 @@ impl Cluster {
         subscription.paused_clock.running(now) - without_agent - held
     }
 
-    /// What receivers asked for.
-    pub(super) fn holds(&self) -> &Holds {
+    /// The holds that receivers asked for.
+    pub(super) fn holds(&self) -> &EndpointHolds {
         &self.0.holds
     }
 
-    /// Whether any replica heard this very process of an agent lately, and no
-    /// later process of the same name. While the database, or every replica, was
-    /// away nobody could say so: that silence counts from its end. While this replica
-    /// hears nothing, nobody counts as dead.
-    pub fn agent_alive(&self, agent: &AgentIdentity) -> bool {
-        let (hearing, view) = (self.hearing(), self.view());
-        if !hearing.hears(Instant::now()) {
+    /// Whether any replica heard this process of an agent lately, and no later process with
+    /// its id. Silence counts from the end of an outage of the database or of all
+    /// replicas. While this replica gets no views, every agent counts as alive.
+    pub fn is_agent_alive(&self, agent: &AgentIdentity) -> bool {
+        let (detector, view) = (self.detector(), self.view());
+        if !detector.is_listening(Instant::now()) {
             return true;
         }
-        // What was heard later than now was heard by a clock that was set back since.
-        let namesakes = view
-            .agents
-            .iter()
-            .filter(|seen| seen.agent == agent.agent && seen.heard <= view.now + ROUND_TRIP);
-        let mut heard = hearing.since();
+        // A sighting in the future is from a clock that was set back since.
+        let namesakes = view.agents.iter().filter(|seen| {
+            seen.agent == agent.agent && seen.heard <= view.now + HEARTBEAT_ORDER_TOLERANCE
+        });
+        let mut heard = detector.listening_since();
         if let Some(latest) = namesakes.max_by_key(|seen| seen.heard) {
             if latest.incarnation == agent.incarnation {
                 heard = heard.max(latest.heard);
@@ -256,14 +262,14 @@ impl Cluster {
                 return false;
             }
         }
-        view.now.since(heard) < hearing.patience(self.0.lost_after)
+        view.now.since(heard) < detector.loss_timeout(self.0.lost_after)
     }
 
     /// Whether this very process of an agent was heard lately by any replica, whoever
     /// else has its name: not, once another was heard so long after it that it counted
     /// as lost.
     pub fn is_heard(&self, agent: &AgentIdentity) -> bool {
-        let (hearing, view) = (self.hearing(), self.view());
+        let (detector, view) = (self.detector(), self.view());
         let namesakes = || view.agents.iter().filter(|seen| seen.agent == agent.agent);
         let own = namesakes().filter(|seen| seen.incarnation == agent.incarnation);
         let Some(heard) = own.map(|seen| seen.heard).max() else { return false };
@@ -271,67 +277,67 @@ impl Cluster {
         if latest.since(heard) >= self.0.lost_after {
             return false;
         }
-        let heard = heard.max(hearing.since());
-        !hearing.hears(Instant::now())
-            || view.now.since(heard) < hearing.patience(self.0.lost_after)
+        let heard = heard.max(detector.listening_since());
+        !detector.is_listening(Instant::now())
+            || view.now.since(heard) < detector.loss_timeout(self.0.lost_after)
     }
 
-    /// Whether agents have had time to say here what they hold, since this replica
-    /// began to hear: the table may never have been told of some of them.
-    pub fn has_heard_out(&self) -> bool {
-        let hearing = self.hearing();
-        hearing.hears(Instant::now())
-            && self.view().now.since(hearing.since()) >= hearing.patience(self.0.lost_after)
+    /// Whether every agent has had time to report what it holds, since this replica began
+    /// to listen. The table may not know all of them.
+    pub fn has_heard_all_agents(&self) -> bool {
+        let detector = self.detector();
+        detector.is_listening(Instant::now())
+            && self.view().now.since(detector.listening_since())
+                >= detector.loss_timeout(self.0.lost_after)
     }
 
-    /// The database's clock was set lately: by it leases that others still extend may
-    /// seem to be over.
+    /// Whether the database's clock was set lately: leases that others still renew may seem
+    /// to have ended.
     pub(super) fn clock_was_set(&self) -> bool {
-        self.hearing().clock_was_set(Instant::now(), self.0.lost_after)
+        self.detector().clock_was_set(Instant::now(), self.0.lost_after)
     }
 
-    /// Counts the sweeps.
-    pub fn next_sweep(&self) -> u64 {
+    /// The number of this sweep.
+    pub fn count_sweep(&self) -> u64 {
         self.0.sweeps.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Something was committed, or not: nobody knows. The next sweep looks.
-    pub fn suspect(&self) {
-        self.0.suspicion.store(true, Ordering::Relaxed);
+    /// A commit's outcome is unknown: the next sweep compares memory with the table.
+    pub fn note_uncertain_commit(&self) {
+        self.0.uncertain_commit.store(true, Ordering::Relaxed);
     }
 
-    /// The database's clock is far from where it was when this replica started.
-    /// Deadlines are not to be trusted: nothing expires until it is back, or until the
-    /// replica starts anew.
-    pub fn clock_is_off(&self) -> bool {
-        self.0.clock_is_off.load(Ordering::Relaxed)
+    /// Whether the database's clock has jumped since this replica started. Deadlines cannot
+    /// be trusted then: nothing expires until it is back, or the replica has restarted.
+    pub fn has_clock_jumped(&self) -> bool {
+        self.0.has_clock_jumped.load(Ordering::Relaxed)
     }
 
-    /// For how long it and this machine's have said that ours is wrong. Where this
-    /// machine's disagrees, the database's was set to something that agents, which
-    /// sign by their own, would not follow.
-    pub fn alone_for(&self) -> Option<Duration> {
-        let since = *self.0.alone_since.read().unwrap_or_else(PoisonError::into_inner);
+    /// For how long the database's clock and this machine's have agreed that ours is wrong.
+    /// If this machine's does not agree, the database's was set to a time that agents,
+    /// which sign by their own clocks, would not share.
+    pub fn outvoted_for(&self) -> Option<Duration> {
+        let since = *self.0.outvoted_since.read().unwrap_or_else(PoisonError::into_inner);
         since.map(|since| since.elapsed())
     }
 
     pub(super) fn compare_clocks(&self, ours: Timestamp, databases: Timestamp, wall: Timestamp) {
         let apart = |one: Timestamp, other: Timestamp| one.since(other).max(other.since(one));
-        let off = apart(ours, databases) > CLOCK_JUMP;
-        match (off, self.0.clock_is_off.swap(off, Ordering::Relaxed)) {
+        let off = apart(ours, databases) > CLOCK_JUMP_THRESHOLD;
+        match (off, self.0.has_clock_jumped.swap(off, Ordering::Relaxed)) {
             (true, false) => {
-                tracing::error!(%ours, %databases, "the database's clock has jumped; nothing expires until it is back");
+                tracing::error!(%ours, %databases, "the database's clock has jumped; no delivery expires until it is back");
             }
             (false, true) => tracing::info!("the database's clock is back"),
             _ => {}
         }
-        let alone = off && apart(wall, databases) <= CLOCK_JUMP;
-        let mut since = self.0.alone_since.write().unwrap_or_else(PoisonError::into_inner);
+        let alone = off && apart(wall, databases) <= CLOCK_JUMP_THRESHOLD;
+        let mut since = self.0.outvoted_since.write().unwrap_or_else(PoisonError::into_inner);
         *since = since.filter(|_| alone).or_else(|| alone.then(Instant::now));
     }
 
-    pub fn take_suspicion(&self) -> bool {
-        self.0.suspicion.swap(false, Ordering::Relaxed)
+    pub fn take_uncertain_commit(&self) -> bool {
+        self.0.uncertain_commit.swap(false, Ordering::Relaxed)
     }
 }
 

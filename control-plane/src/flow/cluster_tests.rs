@@ -1,30 +1,30 @@
-//! Tests of what follows from everybody's state.
+//! Tests of what the cluster state derives from the database's view.
 
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
-fn cluster() -> Cluster {
-    Cluster::new(ReplicaId("one".into()), 4, Duration::from_secs(5), NOW)
+fn cluster() -> ClusterState {
+    ClusterState::new(ReplicaId("one".into()), 4, Duration::from_secs(5), NOW)
 }
 
 #[test]
 fn a_jump_of_the_databases_clock_is_noticed_either_way_until_it_is_back() {
     let near = cluster();
     near.compare_clocks(NOW, NOW + Duration::from_secs(60), NOW);
-    assert!(!near.clock_is_off());
+    assert!(!near.has_clock_jumped());
     for databases in [NOW + Duration::from_secs(61), NOW - Duration::from_secs(61)] {
         let far = cluster();
         far.compare_clocks(NOW, databases, NOW);
-        assert!(far.clock_is_off());
+        assert!(far.has_clock_jumped());
         let later = Duration::from_secs(5);
         far.compare_clocks(NOW + later, databases + later, NOW + later);
-        assert!(far.clock_is_off(), "it stays where it jumped to");
-        assert!(far.alone_for().is_none(), "this machine says that ours is right");
+        assert!(far.has_clock_jumped(), "it stays where it jumped to");
+        assert!(far.outvoted_for().is_none(), "this machine says that ours is right");
         far.compare_clocks(NOW, databases, databases);
-        assert!(far.clock_is_off() && far.alone_for().is_some());
+        assert!(far.has_clock_jumped() && far.outvoted_for().is_some());
         far.compare_clocks(NOW, NOW, databases);
-        assert!(!far.clock_is_off() && far.alone_for().is_none());
+        assert!(!far.has_clock_jumped() && far.outvoted_for().is_none());
     }
 }
 
@@ -42,11 +42,11 @@ fn a_replica_is_lately_lost_for_a_while() {
     view.replicas =
         vec![silent("one", 7), silent("two", 4), silent("three", 6), silent("four", 22)];
     cluster.set(view);
-    assert_eq!(cluster.lately_lost(), [NOW - Duration::from_secs(6)]);
-    let licence = Duration::from_secs(10);
-    assert_eq!(cluster.may_commit_until(), NOW - Duration::from_secs(7) + licence);
-    cluster.leave();
-    assert!(cluster.may_commit_until() < NOW - Duration::from_secs(3600));
+    assert_eq!(cluster.recently_lost_replicas(), [NOW - Duration::from_secs(6)]);
+    let commit_allowance = Duration::from_secs(10);
+    assert_eq!(cluster.commit_deadline(), NOW - Duration::from_secs(7) + commit_allowance);
+    cluster.mark_left();
+    assert!(cluster.commit_deadline() < NOW - Duration::from_secs(3600));
 }
 
 #[test]
@@ -70,30 +70,30 @@ fn a_later_process_of_the_same_name_makes_the_earlier_one_lost() {
     let mut view = ClusterView::clone(&cluster.view());
     let look = |view: &mut ClusterView, seconds| {
         view.now = NOW + Duration::from_secs(seconds);
-        cluster.hear(view.clone(), NOW);
+        cluster.record_view(view.clone(), NOW);
     };
-    assert!(cluster.agent_alive(&first), "nothing is known of anybody");
+    assert!(cluster.is_agent_alive(&first), "nothing is known of anybody");
     view.agents = vec![seen(1, NOW)];
     look(&mut view, 0);
-    assert!(cluster.agent_alive(&first));
+    assert!(cluster.is_agent_alive(&first));
     view.agents.push(seen(2, NOW + Duration::from_millis(1)));
     look(&mut view, 1);
-    assert!(!cluster.agent_alive(&first));
+    assert!(!cluster.is_agent_alive(&first));
     view.agents.truncate(1);
     for second in 2..=5 {
         look(&mut view, second);
     }
-    assert!(!cluster.agent_alive(&first), "nobody heard it for five seconds");
+    assert!(!cluster.is_agent_alive(&first), "nobody heard it for five seconds");
     look(&mut view, 20);
-    assert!(cluster.agent_alive(&first), "nobody could hear it");
+    assert!(cluster.is_agent_alive(&first), "nobody could hear it");
     for second in 21..=23 {
         look(&mut view, second);
     }
-    assert!(cluster.agent_alive(&first), "news came as late as half a minute ago");
+    assert!(cluster.is_agent_alive(&first), "news came as late as half a minute ago");
     for second in 24..=25 {
         look(&mut view, second);
     }
-    assert!(!cluster.agent_alive(&first), "it could have said so for five seconds");
+    assert!(!cluster.is_agent_alive(&first), "it could have said so for five seconds");
 }
 
 #[test]
@@ -120,13 +120,13 @@ fn of_two_processes_of_one_name_each_is_heard_until_it_was_silent_for_long_enoug
     for second in 0..=20 {
         view.now = NOW + Duration::from_secs(second);
         view.agents = vec![seen(1, second.min(10)), seen(2, second)];
-        cluster.hear(view.clone(), NOW);
+        cluster.record_view(view.clone(), NOW);
         assert!(cluster.is_heard(&identity(2)));
         assert_eq!(cluster.is_heard(&identity(1)), second < 15, "{second}");
         assert!(!cluster.is_heard(&identity(3)), "nobody knows it");
     }
     view.now = NOW + Duration::from_secs(60);
-    cluster.hear(view, NOW);
+    cluster.record_view(view, NOW);
     assert!(cluster.is_heard(&identity(2)), "nobody could hear it meanwhile");
     assert!(!cluster.is_heard(&identity(1)), "it was lost before");
 }
@@ -139,10 +139,10 @@ fn an_agent_that_the_table_does_not_know_yet_is_not_lost_while_nobody_listens() 
     let mut view = ClusterView::clone(&cluster.view());
     for second in 0..=60 {
         view.now = NOW + Duration::from_secs(second);
-        cluster.hear(view.clone(), NOW);
+        cluster.record_view(view.clone(), NOW);
     }
-    assert!(!cluster.agent_alive(&new), "it had a minute");
+    assert!(!cluster.is_agent_alive(&new), "it had a minute");
     view.now = NOW + Duration::from_secs(75);
-    cluster.hear(view, NOW);
-    assert!(cluster.agent_alive(&new), "this replica stood still for a quarter of it");
+    cluster.record_view(view, NOW);
+    assert!(cluster.is_agent_alive(&new), "this replica stood still for a quarter of it");
 }

@@ -1,10 +1,14 @@
-//! Results in, committed in groups.
+//! Concluding: decides what follows from an attempt's result, and commits results in
+//! batches.
 //!
-//! Fed by agents' sessions with facts, and by `reap` with attempts nobody can
-//! account for; feeds the store, then the scheduler, then whoever waits for the
-//! result. Guarantees: a result is acknowledged only once it is durable; it is
-//! valid by its attempt whoever owns the shard; one that cannot be stored is
-//! stored reduced (rules 5 and 6), and one that the database does not take now is kept.
+//! Fed by agents' sessions with results, and by `recovery` with attempts that no agent
+//! can account for; feeds the store, then the scheduler, then whoever waits for the
+//! result. Guarantees: a result is acknowledged only once it is durable; it counts by
+//! its attempt, whichever replica owns the shard (any-success-counts); a result that
+//! the database refuses is stored without its response (bad-row-isolated), and one that
+//! it cannot take now is retried.
+//!
+//! Keeps the invariants `any-success-counts` and `bad-row-isolated`.
 
 mod alone;
 mod gone;
@@ -20,97 +24,100 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Moment, Outcome, Transition, conclude,
+    AttemptRecord, DecisionTime, Delivery, DeliveryState, DeliveryTransition, EndReason, Outcome,
+    conclude,
 };
 use postrider_domain::ids::{AttemptKey, OrderedKey};
-use postrider_domain::notice::Announcement;
-use postrider_domain::scheduler::{Feedback, Job, StreamId};
+use postrider_domain::notice::OperationalEvent;
+use postrider_domain::scheduler::{AttemptFeedback, ScheduledDelivery, StreamId};
 use postrider_domain::subscription::Subscription;
-use postrider_store::{Concluded, Conclusion, KeyEnd, StoreError, StoreResult, StreakChange};
+use postrider_store::{
+    Conclusion, ConclusionOutcome, KeyEnd, StoreError, StoreResult, StreakChange,
+};
 
-use super::dispatch::StreamMessage;
-use super::group::{Bounds, Entrance, Exit, Refused, group};
-use super::{Owner, Parts, ordering};
-use gone::{GONE_HOLD, is_gone};
-pub use kept::ResultCommits;
+use super::dispatch::StreamCommand;
+use super::group::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, channel};
+use super::{ReplicaContext, ShardOwner, ordering};
+use gone::{GONE_HOLD, is_endpoint_gone};
+pub use kept::ResultCommitHealth;
 use streaks::BatchStreaks;
-use writer::Left;
+use writer::UnrecordedResults;
 
-/// What a queued result weighs besides the response's excerpt.
+/// Bytes counted for a queued result besides the response's excerpt.
 const RESULT_OVERHEAD_BYTES: usize = 512;
-/// Room for so much of each result that may wait.
-const QUEUED_BYTES_EACH: usize = 4096;
+/// Queue capacity for each result that may wait, in bytes.
+const QUEUED_BYTES_PER_RESULT: usize = 4096;
 
 /// Facts about one attempt.
 #[derive(Clone, Debug)]
-pub struct Report {
-    /// The outcome of a complete response is judged here, by the success rule.
+pub struct AttemptReport {
+    /// For a complete response, `conclude` sets the outcome by the success rule.
     pub record: Arc<AttemptRecord>,
-    /// Whether there was a complete response, whose status decides.
-    pub answered: bool,
+    /// Whether a response was received; then its status decides the outcome.
+    pub has_response: bool,
     pub retry_after: Option<Duration>,
-    /// Who waits for the acknowledgement.
+    /// The stream to acknowledge the result on.
     pub stream: Option<StreamId>,
-    /// The delivery as it was last seen, for attempts not in memory.
+    /// The delivery's row as last read, for attempts that are not in memory.
     pub seen: Option<Box<Delivery>>,
 }
 
-/// The entrance. Cheap to clone.
+/// Queues results for the writer. Cheap to clone.
 #[derive(Clone)]
-pub struct Concluder {
-    entrance: Entrance<(), Report>,
+pub struct ResultIntake {
+    sender: BatchSender<(), AttemptReport>,
 }
 
-impl Concluder {
+impl ResultIntake {
     /// Queues a result, waiting for room as long as it takes.
-    pub async fn submit(&self, report: Report) -> Result<(), Refused> {
+    pub async fn submit(&self, report: AttemptReport) -> Result<(), EnqueueError> {
         let bytes = report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
-        self.entrance.enter_patiently(&(), report, bytes).await
+        self.sender.send(&(), report, bytes).await
     }
 }
 
-/// The writer behind it.
+/// Commits the queued results.
 pub struct ConcludeWriter {
-    parts: Parts,
-    exit: Exit<(), Report>,
+    parts: ReplicaContext,
+    receiver: BatchReceiver<(), AttemptReport>,
 }
 
-pub fn new(parts: Parts) -> (Concluder, ConcludeWriter) {
+pub fn new(parts: ReplicaContext) -> (ResultIntake, ConcludeWriter) {
     let settings = &parts.settings.conclude;
-    let (entrance, exit) = group(Bounds {
-        queued_items: settings.max_queued_results,
-        queued_bytes: settings.max_queued_results.saturating_mul(QUEUED_BYTES_EACH),
+    let (sender, receiver) = channel(QueueLimits {
+        max_queued_items: settings.max_queued_results,
+        max_queued_bytes: settings.max_queued_results.saturating_mul(QUEUED_BYTES_PER_RESULT),
         // What keeps a tenant from filling it is that results follow dispatch, in
         // which tenants take turns.
-        shares: 1,
-        batch_items: settings.max_commit_results,
-        batch_bytes: settings.max_commit_results.saturating_mul(8192),
-        patience: Duration::MAX,
+        key_shares: 1,
+        max_batch_items: settings.max_commit_results,
+        max_batch_bytes: settings.max_commit_results.saturating_mul(8192),
+        enqueue_timeout: Duration::MAX,
     });
-    (Concluder { entrance }, ConcludeWriter { parts, exit })
+    (ResultIntake { sender }, ConcludeWriter { parts, receiver })
 }
 
 /// A result with what was decided about it.
-struct Decided {
-    report: Report,
-    transition: Transition,
-    /// How long the receiver is left alone that asked for it.
+struct PlannedConclusion {
+    report: AttemptReport,
+    transition: DeliveryTransition,
+    /// The hold that the receiver asked for.
     hold: Option<Duration>,
     key_end: Option<KeyEnd>,
-    /// The ordering key in which another may go once this is durable.
+    /// The ordering key whose next delivery may be released once this is durable.
     freed: Option<OrderedKey>,
     /// Unless it is deleted.
     subscription: Option<Arc<Subscription>>,
     streak: Option<StreakChange>,
-    announcement: Option<Announcement>,
+    announcement: Option<OperationalEvent>,
 }
 
 impl ConcludeWriter {
-    async fn commit(&self, decided: &[Decided]) -> StoreResult<Vec<Concluded>> {
+    async fn commit(&self, decided: &[PlannedConclusion]) -> StoreResult<Vec<ConclusionOutcome>> {
         if decided.is_empty() {
             return Ok(Vec::new());
         }
-        let conclusion = |one: &Decided| Conclusion {
+        let conclusion = |one: &PlannedConclusion| Conclusion {
             record: Arc::clone(&one.report.record),
             transition: one.transition,
             key_end: one.key_end.clone(),
@@ -129,19 +136,19 @@ impl ConcludeWriter {
     /// Readiness follows whether results can be committed.
     fn note(&self, error: Option<&StoreError>) {
         match error {
-            None => self.parts.results.succeeded(),
-            Some(error) if error.is_refusal() => {}
-            Some(_) => self.parts.results.failed(),
+            None => self.parts.result_commits.succeeded(),
+            Some(error) if error.is_rejected_input() => {}
+            Some(_) => self.parts.result_commits.failed(),
         }
     }
 
-    /// Decides about a result; gives it back when its delivery has moved on.
+    /// Decides what follows from a result.
     async fn decide(
         &self,
-        mut report: Report,
-        job: Option<Arc<Job>>,
+        mut report: AttemptReport,
+        job: Option<Arc<ScheduledDelivery>>,
         streaks: &mut BatchStreaks,
-    ) -> Result<Result<Decided, Report>, (StoreError, Report)> {
+    ) -> Result<Result<PlannedConclusion, AttemptReport>, (StoreError, AttemptReport)> {
         let key = report.record.key;
         let mut seen = report.seen.take().filter(|_| job.is_none());
         if job.is_none() && seen.is_none() {
@@ -166,7 +173,7 @@ impl ConcludeWriter {
         };
         let (transition, hold) = self.transition(&mut report, delivery, subscription.as_deref());
         let (record, known) = (&report.record, subscription.as_deref());
-        let news = self.news(record, delivery, known, transition, streaks).await;
+        let news = self.plan_side_effects(record, delivery, known, transition, streaks).await;
         let (streak, announcement) = match news {
             Ok(news) => news,
             Err(error) => {
@@ -175,12 +182,12 @@ impl ConcludeWriter {
             }
         };
         let key_end = known.and_then(|subscription| {
-            ordering::key_end(&self.parts, delivery, record.outcome, transition, subscription)
+            ordering::plan_key_end(&self.parts, delivery, record.outcome, transition, subscription)
         });
-        let ends = matches!(transition, Transition::End { .. });
+        let ends = matches!(transition, DeliveryTransition::End { .. });
         let freed = delivery.ordered_key().filter(|_| ends);
         report.seen = seen;
-        Ok(Ok(Decided {
+        Ok(Ok(PlannedConclusion {
             report,
             transition,
             hold,
@@ -194,42 +201,45 @@ impl ConcludeWriter {
 
     fn transition(
         &self,
-        report: &mut Report,
+        report: &mut AttemptReport,
         delivery: &Delivery,
         subscription: Option<&Subscription>,
-    ) -> (Transition, Option<Duration>) {
+    ) -> (DeliveryTransition, Option<Duration>) {
         let now = self.parts.clock.now();
         let record = Arc::make_mut(&mut report.record);
         record.trigger = delivery.trigger;
         record.test = delivery.test;
         let Some(subscription) = subscription else {
-            if report.answered && record.http_status.is_some_and(|s| (200..300).contains(&s)) {
+            if report.has_response && record.http_status.is_some_and(|s| (200..300).contains(&s)) {
                 record.outcome = Outcome::Succeeded;
-                return (Transition::End { state: DeliveryState::Succeeded, reason: None }, None);
+                return (
+                    DeliveryTransition::End { state: DeliveryState::Succeeded, reason: None },
+                    None,
+                );
             }
             let reason = Some(EndReason::SubscriptionDeleted);
-            return (Transition::End { state: DeliveryState::Cancelled, reason }, None);
+            return (DeliveryTransition::End { state: DeliveryState::Cancelled, reason }, None);
         };
-        if report.answered {
+        if report.has_response {
             record.judge(&subscription.settings.success);
         }
-        let moment = Moment {
+        let moment = DecisionTime {
             now,
-            running: self.parts.cluster.running(subscription, now),
+            running: self.parts.cluster.running_time(subscription, now),
             random: rand::random(),
         };
         let policy = &subscription.settings.retry;
         let outcome = record.outcome;
         let wait = self.granted_wait(report, subscription);
         let transition = conclude(delivery, outcome, wait, policy, moment);
-        if let Transition::Retry { due, .. } = transition {
+        if let DeliveryTransition::Retry { due, .. } = transition {
             Arc::make_mut(&mut report.record).next_attempt_time = Some(due);
         }
         (transition, wait.filter(|wait| wait.holds).map(|wait| wait.span))
     }
 
     /// The subscription of a result, unless it is deleted.
-    async fn subscription(&self, report: &Report) -> StoreResult<Option<Arc<Subscription>>> {
+    async fn subscription(&self, report: &AttemptReport) -> StoreResult<Option<Arc<Subscription>>> {
         let key = &report.record.subscription;
         let snapshot = self.parts.tenants.snapshot(&key.tenant).await?;
         if let Some(found) = snapshot.and_then(|s| s.subscription(&key.subscription).cloned()) {
@@ -239,18 +249,18 @@ impl ConcludeWriter {
         Ok(stored.filter(|s| s.delete_time.is_none()).map(Arc::new))
     }
 
-    /// Tells everybody whom a durable conclusion concerns.
-    fn applied(&self, applied: Vec<Decided>) {
-        self.note_streaks(&applied);
+    /// Applies durable conclusions to memory, and tells whoever waits for them.
+    fn apply(&self, applied: Vec<PlannedConclusion>) {
+        self.apply_streak_changes(&applied);
         self.begin_holds(&applied);
-        let mut turns = news::BreakerTurns::default();
-        self.parts.dispatcher.with(|scheduler, now| {
+        let mut turns = news::BreakerChanges::default();
+        self.parts.dispatcher.update(|scheduler, now| {
             for one in &applied {
                 let record = &one.report.record;
-                let feedback = Feedback {
+                let feedback = AttemptFeedback {
                     outcome: record.outcome,
                     latency: record.timings.total,
-                    hold: one.hold.or(is_gone(record).then_some(GONE_HOLD)),
+                    hold: one.hold.or(is_endpoint_gone(record).then_some(GONE_HOLD)),
                     transition: one.transition,
                 };
                 if one.report.seen.is_none() {
@@ -259,9 +269,9 @@ impl ConcludeWriter {
                     });
                     continue;
                 }
-                // A take-over may have adopted it while this was committed.
+                // A take-over may have adopted the attempt during the commit.
                 scheduler.forget(record.key, now);
-                if let Transition::Retry { due, .. } = one.transition {
+                if let DeliveryTransition::Retry { due, .. } = one.transition {
                     scheduler.note_due(&record.subscription, due, now);
                 }
             }
@@ -271,27 +281,27 @@ impl ConcludeWriter {
         for one in &applied {
             let record = &one.report.record;
             self.parts.metrics.attempt(record.outcome, record.timings.total);
-            self.parts.tests.concluded(record, one.transition);
+            self.parts.test_waiters.complete(record, one.transition);
             if one.report.seen.is_some() {
                 self.hint(record);
             }
-            if is_gone(record) {
-                self.disable_gone(record);
+            if is_endpoint_gone(record) {
+                self.disable_gone_endpoint(record);
             }
             if let Some(key) = &one.freed {
-                self.parts.turns.may_go(key.clone());
+                self.parts.ordering_queue.push(key.clone());
             }
         }
         self.acknowledge(&applied.iter().map(|one| &one.report).collect::<Vec<_>>());
     }
 
     fn hint(&self, record: &AttemptRecord) {
-        if let Owner::Peer(address) = self.parts.cluster.owner(&record.subscription.tenant) {
+        if let ShardOwner::Peer(address) = self.parts.cluster.owner(&record.subscription.tenant) {
             self.parts.peers.hint_concluded(&address, record.key);
         }
     }
 
-    fn acknowledge(&self, reports: &[&Report]) {
+    fn acknowledge(&self, reports: &[&AttemptReport]) {
         let mut by_stream: HashMap<StreamId, Vec<AttemptKey>> = HashMap::new();
         for report in reports {
             if let Some(stream) = report.stream {
@@ -299,7 +309,7 @@ impl ConcludeWriter {
             }
         }
         for (stream, keys) in by_stream {
-            self.parts.dispatcher.send(stream, StreamMessage::Ack(keys));
+            self.parts.dispatcher.send(stream, StreamCommand::Acknowledge(keys));
         }
     }
 }

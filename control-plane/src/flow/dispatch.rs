@@ -1,8 +1,8 @@
-//! From memory to agents' streams.
+//! The scheduler and the agents' streams.
 //!
-//! Fed by every arrow that changes what can go out; feeds agents' sessions.
-//! Guarantees that the scheduler is changed in one place, under one short lock,
-//! and that what it decides is sent in the order in which it was decided.
+//! Fed by every loop that changes what can be sent; feeds agents' sessions. Guarantees
+//! that the scheduler is changed in one place, under one short lock, and that its
+//! decisions are sent in the order in which they were made.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, AttemptKey, Region, ReplicaId, SubscriptionKey};
 use postrider_domain::scheduler::{
-    Actions, AgentIdentity, Dispatch, Doubt, LaneView, RegionFigures, Scheduler, ShardLease,
-    StreamId,
+    AgentIdentity, Dispatch, LaneView, RegionFigures, Scheduler, SchedulerActions, ShardLease,
+    StreamId, UnconfirmedAttempt,
 };
 use postrider_domain::time::Timestamp;
 use postrider_store::AgentSighting;
@@ -22,28 +22,29 @@ use crate::clock::Clock;
 
 mod admission;
 
-pub use admission::{NewStream, Refused};
+pub use admission::{NewStream, StreamRefusal};
 
-/// The pump looks again after this long even if nobody called it.
-const IDLE_POLL: Duration = Duration::from_secs(1);
+/// The dispatch loop polls this often even if nothing woke it.
+const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longer than anybody remembers an agent that is silent.
-const LONG_SILENT: Duration = Duration::from_secs(120);
-/// How long an agent whose stream has ended is remembered.
-const REMEMBER_PARTED: Duration = Duration::from_secs(60);
+/// A departed agent is reported as silent for this long: longer than any replica waits
+/// for a silent agent.
+const DEPARTED_AGENT_SILENCE: Duration = Duration::from_secs(120);
+/// How long an agent is remembered after its stream has ended.
+const DISCONNECTED_AGENT_MEMORY: Duration = Duration::from_secs(60);
 
-/// What a session is to tell its agent.
+/// What a session sends to its agent.
 #[derive(Debug)]
-pub enum StreamMessage {
+pub enum StreamCommand {
     Dispatch(Dispatch),
-    Ack(Vec<AttemptKey>),
+    Acknowledge(Vec<AttemptKey>),
     TakeOver(ShardLease),
     Drain,
 }
 
 /// A connected agent as its session knows it.
 #[derive(Clone, Debug)]
-pub struct AgentState {
+pub struct ConnectedAgent {
     pub identity: AgentIdentity,
     pub region: Region,
     pub version: String,
@@ -54,44 +55,44 @@ pub struct AgentState {
     pub last_heard: Timestamp,
 }
 
-struct Session {
-    sender: mpsc::Sender<StreamMessage>,
-    state: AgentState,
-    /// Its number among the streams of its process.
+struct OpenStream {
+    sender: mpsc::Sender<StreamCommand>,
+    state: ConnectedAgent,
+    /// The stream's number in its process.
     number: u64,
     /// Ends the session.
     stop: CancellationToken,
-    /// Why, where its agent is to be told.
-    reason: Arc<OnceLock<Refused>>,
+    /// Why it ended, if the agent is to be told.
+    reason: Arc<OnceLock<StreamRefusal>>,
 }
 
-struct Inner {
+struct DispatcherShared {
     scheduler: Mutex<Scheduler>,
-    sessions: Mutex<HashMap<StreamId, Session>>,
-    /// When agents were last heard whose streams have ended.
+    sessions: Mutex<HashMap<StreamId, OpenStream>>,
+    /// Agents whose streams have ended, and when each was last heard.
     parted: Mutex<HashMap<AgentIdentity, Timestamp>>,
-    /// Agents that said goodbye since the last heartbeat.
-    gone: Mutex<Vec<AgentState>>,
+    /// Agents that have left in order since the last heartbeat.
+    gone: Mutex<Vec<ConnectedAgent>>,
     releases: Mutex<Vec<AttemptKey>>,
-    doubts: Mutex<Vec<Doubt>>,
+    doubts: Mutex<Vec<UnconfirmedAttempt>>,
     clock: Arc<dyn Clock>,
     pump: Notify,
     work: Notify,
 }
 
-/// The scheduler and the way out. Cheap to clone.
+/// The scheduler and the agents' streams. Cheap to clone.
 #[derive(Clone)]
-pub struct Dispatcher(Arc<Inner>);
+pub struct Dispatcher(Arc<DispatcherShared>);
 
-/// A panic while a lock was held leaves consistent data behind in all of these:
-/// they are changed by single calls that do not unwind half-way.
+/// A panic under one of these locks leaves consistent data: each change is a single call
+/// that does not unwind half-way.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Dispatcher {
     pub fn new(scheduler: Scheduler, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(DispatcherShared {
             scheduler: Mutex::new(scheduler),
             sessions: Mutex::new(HashMap::new()),
             parted: Mutex::new(HashMap::new()),
@@ -104,27 +105,27 @@ impl Dispatcher {
         }))
     }
 
-    /// Changes or asks the scheduler; what follows from it is sent soon.
-    pub fn with<R>(&self, act: impl FnOnce(&mut Scheduler, Timestamp) -> R) -> R {
+    /// Changes the scheduler, and wakes the dispatch loop.
+    pub fn update<R>(&self, act: impl FnOnce(&mut Scheduler, Timestamp) -> R) -> R {
         let result = act(&mut lock(&self.0.scheduler), self.0.clock.now());
         self.0.pump.notify_one();
         result
     }
 
-    /// Asks the scheduler without changing it.
-    pub fn look<R>(&self, ask: impl FnOnce(&Scheduler, Timestamp) -> R) -> R {
+    /// Reads the scheduler.
+    pub fn read<R>(&self, ask: impl FnOnce(&Scheduler, Timestamp) -> R) -> R {
         ask(&lock(&self.0.scheduler), self.0.clock.now())
     }
 
     pub fn lane(&self, key: &SubscriptionKey) -> Option<LaneView> {
-        self.look(|scheduler, now| scheduler.lane(key, now))
+        self.read(|scheduler, now| scheduler.lane(key, now))
     }
 
-    /// Sends what can go out, until told to stop.
+    /// Sends assignments until told to stop.
     pub async fn run(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let (wake, now) = self.pump();
-            let pause = wake.map_or(IDLE_POLL, |at| at.since(now).min(IDLE_POLL));
+            let pause = wake.map_or(IDLE_POLL_INTERVAL, |at| at.since(now).min(IDLE_POLL_INTERVAL));
             tokio::select! {
                 () = self.0.pump.notified() => {}
                 () = self.0.clock.sleep(pause) => {}
@@ -135,7 +136,8 @@ impl Dispatcher {
 
     fn pump(&self) -> (Option<Timestamp>, Timestamp) {
         let now = self.0.clock.now();
-        let Actions { dispatches, release, wake, claims } = lock(&self.0.scheduler).poll(now);
+        let SchedulerActions { dispatches, release, wake, claims } =
+            lock(&self.0.scheduler).poll(now);
         if !release.is_empty() {
             lock(&self.0.releases).extend(release);
             self.0.work.notify_one();
@@ -144,15 +146,14 @@ impl Dispatcher {
             self.0.work.notify_one();
         }
         for dispatch in dispatches {
-            self.send(dispatch.stream, StreamMessage::Dispatch(dispatch));
+            self.send(dispatch.stream, StreamCommand::Dispatch(dispatch));
         }
         (wake, now)
     }
 
-    /// Queues a message for an agent. An agent that has left so many unread is
-    /// stuck: its stream is closed, and what it holds is asked for when it
-    /// returns.
-    pub fn send(&self, stream: StreamId, message: StreamMessage) {
+    /// Queues a message for an agent. If the queue is full, the agent is stuck: its stream
+    /// is closed, and what it holds is reconciled when it returns.
+    pub fn send(&self, stream: StreamId, message: StreamCommand) {
         let sessions = lock(&self.0.sessions);
         if let Some(session) = sessions.get(&stream)
             && session.sender.try_send(message).is_err()
@@ -162,36 +163,36 @@ impl Dispatcher {
     }
 
     /// Tells every connected agent that a shard has a new owner.
-    pub fn announce(&self, leases: &[ShardLease]) {
+    pub fn announce_take_overs(&self, leases: &[ShardLease]) {
         let streams: Vec<StreamId> = lock(&self.0.sessions).keys().copied().collect();
         for stream in streams {
             for lease in leases {
-                self.send(stream, StreamMessage::TakeOver(*lease));
+                self.send(stream, StreamCommand::TakeOver(*lease));
             }
         }
     }
 
-    /// A stream is over. An agent that said goodbye holds nothing any more: the others
-    /// need not wait until it has been silent for a while.
-    pub fn close(&self, id: StreamId, goodbye: bool) {
+    /// Closes a stream. An agent that left in order (`goodbye`) holds nothing any more, so
+    /// the other replicas need not wait for its silence.
+    pub fn close_stream(&self, id: StreamId, goodbye: bool) {
         let session = lock(&self.0.sessions).remove(&id);
-        if let Some(Session { state, .. }) = session {
+        if let Some(OpenStream { state, .. }) = session {
             let now = self.0.clock.now();
             if goodbye {
-                let last_heard = now - LONG_SILENT;
-                lock(&self.0.gone).push(AgentState { last_heard, ..state });
-                self.with(|scheduler, _| scheduler.stream_closed(id));
+                let last_heard = now - DEPARTED_AGENT_SILENCE;
+                lock(&self.0.gone).push(ConnectedAgent { last_heard, ..state });
+                self.update(|scheduler, _| scheduler.stream_closed(id));
                 return;
             }
             let mut parted = lock(&self.0.parted);
-            parted.retain(|_, heard| now.since(*heard) < REMEMBER_PARTED);
+            parted.retain(|_, heard| now.since(*heard) < DISCONNECTED_AGENT_MEMORY);
             parted.insert(state.identity, state.last_heard);
         }
-        self.with(|scheduler, _| scheduler.stream_closed(id));
+        self.update(|scheduler, _| scheduler.stream_closed(id));
     }
 
-    /// The agent of a stream gave a sign of life.
-    pub fn heard(&self, id: StreamId, note: impl FnOnce(&mut AgentState)) {
+    /// Notes that a stream's agent was heard.
+    pub fn note_heard(&self, id: StreamId, note: impl FnOnce(&mut ConnectedAgent)) {
         let now = self.0.clock.now();
         if let Some(session) = lock(&self.0.sessions).get_mut(&id) {
             session.state.last_heard = now;
@@ -199,12 +200,12 @@ impl Dispatcher {
         }
     }
 
-    /// The agents connected here, and once those that said goodbye since, for the
-    /// others to know.
-    pub fn sightings(&self, replica: &ReplicaId) -> Vec<AgentSighting> {
+    /// The agents connected here and, once, those that have left since the last call; for
+    /// the heartbeat.
+    pub fn take_sightings(&self, replica: &ReplicaId) -> Vec<AgentSighting> {
         let now = self.0.clock.now();
         let sessions = lock(&self.0.sessions);
-        let sighting = |state: &AgentState| AgentSighting {
+        let sighting = |state: &ConnectedAgent| AgentSighting {
             agent: state.identity.agent.clone(),
             incarnation: state.identity.incarnation,
             region: state.region.clone(),
@@ -222,10 +223,10 @@ impl Dispatcher {
         here.chain(&gone).map(sighting).collect()
     }
 
-    /// Whether this very process of an agent is connected here, or was heard here
-    /// within `span` and no other process of its name is here now. The table hears
-    /// of an agent only with the next heartbeat.
-    pub fn heard_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
+    /// Whether this process of an agent is connected here, or was heard here within `span`
+    /// while no other process with its id is connected. The table learns of an agent only
+    /// with the next heartbeat.
+    pub fn is_connected_or_heard_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
         let sessions = lock(&self.0.sessions);
         let mut namesakes =
             sessions.values().map(|s| &s.state.identity).filter(|i| i.agent == identity.agent);
@@ -244,50 +245,49 @@ impl Dispatcher {
         let mut found = false;
         for session in sessions.values().filter(|s| s.state.identity.agent == *agent) {
             found = true;
-            if session.sender.try_send(StreamMessage::Drain).is_err() {
+            if session.sender.try_send(StreamCommand::Drain).is_err() {
                 session.stop.cancel();
             }
         }
         found
     }
 
-    /// What each region can take and what is queued for it here.
-    pub fn regions(&self) -> Vec<RegionFigures> {
-        self.look(|scheduler, now| scheduler.region_figures(now))
+    /// Each region's credit, queue and attempts in flight at this replica.
+    pub fn region_figures(&self) -> Vec<RegionFigures> {
+        self.read(|scheduler, now| scheduler.region_figures(now))
     }
 
-    /// Attempts to give back to the table.
-    pub(super) fn take_releases(&self) -> Vec<AttemptKey> {
+    /// Attempts that were never sent, to be returned to the table.
+    pub(super) fn take_unsent(&self) -> Vec<AttemptKey> {
         std::mem::take(&mut *lock(&self.0.releases))
     }
 
-    /// Gives attempts back later: the table could not be reached.
-    pub(super) fn put_back_releases(&self, keys: Vec<AttemptKey>) {
+    /// Keeps attempts to be returned later.
+    pub(super) fn put_back_unsent(&self, keys: Vec<AttemptKey>) {
         lock(&self.0.releases).extend(keys);
     }
 
-    /// Attempts that were sent over a stream that broke, and that their agent
-    /// does not hold.
-    pub(super) fn take_doubts(&self) -> Vec<Doubt> {
+    /// Attempts that were sent over a broken stream and that their agent does not hold.
+    pub(super) fn take_unconfirmed(&self) -> Vec<UnconfirmedAttempt> {
         std::mem::take(&mut *lock(&self.0.doubts))
     }
 
-    pub(super) fn put_back_doubts(&self, doubts: Vec<Doubt>) {
+    pub(super) fn put_back_unconfirmed(&self, doubts: Vec<UnconfirmedAttempt>) {
         lock(&self.0.doubts).extend(doubts);
     }
 
-    /// Asks the work loop to look now.
-    pub fn call_for_work(&self) {
+    /// Wakes the work loop.
+    pub fn request_work(&self) {
         self.0.work.notify_one();
     }
 
-    /// Completes when the table has something to do for the scheduler.
-    pub(super) async fn work_wanted(&self) {
+    /// Completes when the work loop has something to do.
+    pub(super) async fn work_requested(&self) {
         self.0.work.notified().await;
     }
 
     /// Ends every session.
-    pub fn close_all(&self) {
+    pub fn close_all_streams(&self) {
         for session in lock(&self.0.sessions).values() {
             session.stop.cancel();
         }

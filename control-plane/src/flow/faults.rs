@@ -1,8 +1,8 @@
-//! What loops do when the database does not do as told.
+//! What every loop does when the database refuses or does not answer.
 //!
-//! Fed by the loops with errors and with batches that were refused; feeds the log, and
-//! the loops with what to try next. Guarantees that a fault is told once and not once
-//! for each try, and that what the database refuses holds up nothing but itself.
+//! Fed by the loops with errors and refused batches; feeds the log, and the loops with
+//! the next part to try. Guarantees that a fault is logged once and not once for each
+//! try, and that what the database refuses delays nothing else.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use postrider_store::StoreError;
 
 /// A fault that follows another one is told after so long, if it is another then.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
-/// Parts of a batch that may be refused while it is divided.
-const REFUSED_MAX: usize = 64;
+/// Most refused parts while a batch is divided; then the rest is left.
+const MAX_REFUSED_PARTS: usize = 64;
 
-/// What a loop last said of the database.
+/// Logs a loop's database errors: when they begin and when they end.
 pub struct FaultLog {
     /// What waits: "operations".
     what: &'static str,
@@ -30,22 +30,22 @@ impl FaultLog {
         Self { what, since: None, failures: 0, told: String::new(), told_at }
     }
 
-    /// Takes note of a round, and says what has changed by it.
+    /// Records the outcome of a round, and logs a change.
     pub fn note(&mut self, error: Option<&StoreError>, now: Timestamp) {
         let what = self.what;
         match (error, self.since) {
             (Some(error), _) => {
                 if self.is_news(error, now) {
-                    tracing::warn!(%error, what, "the database does not do as told; tried again");
+                    tracing::warn!(%error, what, "database error; the work will be retried");
                 } else {
-                    tracing::debug!(%error, what, "the database still does not do as told");
+                    tracing::debug!(%error, what, "database error persists");
                 }
                 self.since.get_or_insert(now);
                 self.failures = self.failures.saturating_add(1);
             }
             (None, Some(since)) => {
                 let seconds = now.since(since).as_secs();
-                tracing::info!(what, seconds, "the database does as told again");
+                tracing::info!(what, seconds, "database error is over");
                 *self = Self::new(what);
             }
             (None, None) => {}
@@ -62,29 +62,31 @@ impl FaultLog {
         is_news
     }
 
-    /// How long to wait after so many failures: the longer, the more there were.
+    /// How long to wait after the failures so far.
     pub fn pause(&self, shortest: Duration, longest: Duration) -> Duration {
-        back_off(self.failures, shortest, longest)
+        backoff_pause(self.failures, shortest, longest)
     }
 }
 
-/// Twice as long after each failure.
-pub fn back_off(failures: u32, shortest: Duration, longest: Duration) -> Duration {
+/// A pause that doubles with each failure, between two limits.
+pub fn backoff_pause(failures: u32, shortest: Duration, longest: Duration) -> Duration {
     let doubled = failures.saturating_sub(1).min(16);
     shortest.saturating_mul(1 << doubled).min(longest)
 }
 
-/// A batch that is divided where the database refuses it, until what it refuses stands
-/// alone.
-pub struct Division<T> {
+/// Divides a refused batch until each refused item stands alone.
+///
+/// How to drive it: try each part from `next`; report a failed one with `note_refused`; when
+/// `next` returns `None`, `into_untaken` has what was not taken.
+pub struct BatchBisection<T> {
     parts: Vec<Vec<T>>,
     refused: usize,
     left: Vec<T>,
     fault: Option<StoreError>,
 }
 
-impl<T> Division<T> {
-    pub fn of(batch: Vec<T>) -> Self {
+impl<T> BatchBisection<T> {
+    pub fn new(batch: Vec<T>) -> Self {
         Self { parts: vec![batch], refused: 0, left: Vec::new(), fault: None }
     }
 
@@ -93,12 +95,12 @@ impl<T> Division<T> {
         self.parts.pop().filter(|part| !part.is_empty())
     }
 
-    /// A part was not taken. When the database is away, nothing more is tried.
-    pub fn refuse(&mut self, mut part: Vec<T>, error: StoreError) {
+    /// A part was refused. If the database is unavailable, nothing more is tried.
+    pub fn note_refused(&mut self, mut part: Vec<T>, error: StoreError) {
         let is_away = error.is_transient();
         self.refused += 1;
         self.fault.get_or_insert(error);
-        if is_away || part.len() == 1 || self.refused > REFUSED_MAX {
+        if is_away || part.len() == 1 || self.refused > MAX_REFUSED_PARTS {
             self.left.extend(part);
         } else {
             let rest = part.split_off(part.len() / 2);
@@ -110,7 +112,7 @@ impl<T> Division<T> {
     }
 
     /// What was not taken, and why.
-    pub fn left(self) -> (Vec<T>, Option<StoreError>) {
+    pub fn into_untaken(self) -> (Vec<T>, Option<StoreError>) {
         (self.left, self.fault)
     }
 }
@@ -125,17 +127,17 @@ mod tests {
 
     /// Divides 0 to 99, of which these are refused.
     fn divide(sick: &[u32], error: &StoreError) -> (Vec<u32>, usize) {
-        let mut division = Division::of((0..100).collect());
+        let mut bisection = BatchBisection::new((0..100).collect());
         let mut tries = 0;
         let mut taken = Vec::new();
-        while let Some(part) = division.next() {
+        while let Some(part) = bisection.next() {
             tries += 1;
             match part.iter().any(|one| sick.contains(one)) {
-                true => division.refuse(part, error.clone()),
+                true => bisection.note_refused(part, error.clone()),
                 false => taken.extend(part),
             }
         }
-        let (left, fault) = division.left();
+        let (left, fault) = bisection.into_untaken();
         assert_eq!(fault.is_some(), !left.is_empty());
         assert_eq!(taken.len() + left.len(), 100);
         (left, tries)
@@ -170,7 +172,7 @@ mod tests {
     fn dividing_ends_when_all_is_refused_or_the_database_is_away() {
         let all: Vec<u32> = (0..100).collect();
         let (left, tries) = divide(&all, &faulty());
-        assert_eq!((left.len(), tries <= 2 * REFUSED_MAX), (100, true));
+        assert_eq!((left.len(), tries <= 2 * MAX_REFUSED_PARTS), (100, true));
         let away = StoreError::Unavailable("away".to_owned());
         assert_eq!(divide(&[99], &away), (all, 1));
     }
@@ -178,7 +180,8 @@ mod tests {
     #[test]
     fn pauses_grow_up_to_a_bound() {
         let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(60));
-        let pauses = [0, 1, 2, 3, 7, u32::MAX].map(|n| back_off(n, shortest, longest).as_secs());
+        let pauses =
+            [0, 1, 2, 3, 7, u32::MAX].map(|n| backoff_pause(n, shortest, longest).as_secs());
         assert_eq!(pauses, [1, 1, 2, 4, 60, 60]);
     }
 }

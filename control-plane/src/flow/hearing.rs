@@ -1,63 +1,68 @@
-//! Since when this replica has heard what the others know.
+//! The failure detector: does an agent's or a replica's silence mean that it is lost?
 //!
-//! Fed by every heartbeat that the database took; feeds `cluster` with whether
-//! silence means anything. Guarantees that nobody counts as lost who could not have
-//! been heard: while the database was away, or this very process stood still.
+//! Fed by every heartbeat that the database took; feeds the cluster state. Guarantees
+//! that nobody counts as lost whom this replica could not have heard: while the
+//! database was unavailable, or this process was suspended.
+//!
+//! How to drive it: call `record_heartbeat` with the database's time and a monotonic
+//! one after each heartbeat. Before judging a silence, check `is_listening`, count the
+//! silence from `listening_since` at the earliest, and compare it with `loss_timeout`.
 
 use std::time::Duration;
 
 use postrider_domain::time::Timestamp;
 use tokio::time::Instant;
 
-/// After so long without a look at everybody, what others heard meanwhile is not known.
-const DEAF: Duration = Duration::from_secs(3);
-/// No answer is underway for so long: a database whose clock is further ahead of what it
-/// was expected to be was set.
-const SET_AHEAD: Duration = Duration::from_secs(30);
-/// So many gaps in a row make slowness last: then it is how this database is.
-const LASTING: usize = 4;
+/// After this long without a heartbeat's answer, what others heard in between is not
+/// known.
+const MAX_HEARTBEAT_GAP: Duration = Duration::from_secs(3);
+/// The database's clock was set if it is this far ahead of what was expected: no answer
+/// is under way for that long.
+const CLOCK_SET_THRESHOLD: Duration = Duration::from_secs(30);
+/// After this many long gaps in a row, a slow database counts as normal.
+const TRACKED_GAP_COUNT: usize = 4;
 
-/// The looks at everybody, as far as they matter.
+/// The times of the last heartbeats.
 #[derive(Clone, Copy)]
-pub struct Hearing {
-    /// By the database's clock: until then nobody could tell this replica that an
-    /// agent lives.
+pub struct FailureDetector {
+    /// When this replica began to listen, by the database's clock: before that, no one
+    /// could tell it that an agent was alive.
     since: Timestamp,
     last: Option<(Instant, Timestamp)>,
     /// When the database's clock was last found to have been set.
     set: Option<Instant>,
-    /// The times between the last looks, the newest first.
-    gaps: [Duration; LASTING],
+    /// The gaps between the last heartbeats, the newest first.
+    gaps: [Duration; TRACKED_GAP_COUNT],
 }
 
-impl Hearing {
+impl FailureDetector {
     pub fn new(at: Timestamp) -> Self {
-        Self { since: at, last: None, set: None, gaps: [Duration::ZERO; LASTING] }
+        Self { since: at, last: None, set: None, gaps: [Duration::ZERO; TRACKED_GAP_COUNT] }
     }
 
-    /// The database told everybody's state as of `now`, and it came at `at`.
-    pub fn hear(&mut self, now: Timestamp, at: Instant) {
+    /// The database answered a heartbeat at its time `now`, received at `at`.
+    pub fn record_heartbeat(&mut self, now: Timestamp, at: Instant) {
         let Some((last_at, last_now)) = self.last.replace((at, now)) else {
             self.since = now;
             return;
         };
-        // Nothing that was heard by a clock that was set since can be compared with what
-        // is heard now: all begins anew.
+        // Times from before the database's clock was set cannot be compared with times
+        // after it: begin again.
         let passed = at.saturating_duration_since(last_at);
         let expected = last_now + passed;
-        if now < last_now || now.since(expected) > SET_AHEAD {
+        if now < last_now || now.since(expected) > CLOCK_SET_THRESHOLD {
             self.set = Some(at);
             self.since = now;
             return;
         }
-        // An answer may have lain here, unread, while the process stood still.
+        // The answer may have waited unread while this process was suspended.
         let gap = now.since(last_now).max(passed);
         let before = self.gaps;
         let [first, second, third, _] = before;
         self.gaps = [gap, first, second, third];
         let longest = before.into_iter().max().unwrap_or_default();
-        let usual = before.iter().all(|one| *one > DEAF) && gap <= longest * 2;
-        if gap > DEAF && !usual {
+        let usual = before.iter().all(|gap| *gap > MAX_HEARTBEAT_GAP) && gap <= longest * 2;
+        if gap > MAX_HEARTBEAT_GAP && !usual {
             self.since = now;
         }
     }
@@ -67,28 +72,28 @@ impl Hearing {
         self.set.is_some_and(|set| at.saturating_duration_since(set) < span)
     }
 
-    /// When this replica began to hear, or began again.
-    pub fn since(&self) -> Timestamp {
+    /// Since when this replica has been listening without a gap.
+    pub fn listening_since(&self) -> Timestamp {
         self.since
     }
 
-    /// How long ago the last look was, if there was one.
-    pub fn silence(&self, at: Instant) -> Option<Duration> {
+    /// How long ago the last heartbeat was answered, if any was.
+    pub fn since_heartbeat(&self, at: Instant) -> Option<Duration> {
         self.last.map(|(last, _)| at.saturating_duration_since(last))
     }
 
-    /// Whether it hears now: what is known is hardly older than it always is.
-    pub fn hears(&self, at: Instant) -> bool {
-        self.silence(at).is_some_and(|silence| silence <= DEAF.max(self.longest() * 2))
+    /// Whether it is listening now: the last answer is not much older than usual.
+    pub fn is_listening(&self, at: Instant) -> bool {
+        self.since_heartbeat(at)
+            .is_some_and(|silence| silence <= MAX_HEARTBEAT_GAP.max(self.longest_gap() * 2))
     }
 
-    /// How long somebody may be silent before that means something: longer where the
-    /// news themselves take long.
-    pub fn patience(&self, lost_after: Duration) -> Duration {
-        lost_after.max(self.longest() * 2)
+    /// After how long a silence counts as a loss: longer if the database is slow.
+    pub fn loss_timeout(&self, lost_after: Duration) -> Duration {
+        lost_after.max(self.longest_gap() * 2)
     }
 
-    fn longest(&self) -> Duration {
+    fn longest_gap(&self) -> Duration {
         self.gaps.into_iter().max().unwrap_or_default()
     }
 }
@@ -101,85 +106,85 @@ mod tests {
     const LOST_AFTER: Duration = Duration::from_secs(10);
 
     /// A hearing, and what moves both clocks on to the next look.
-    fn looks() -> (Hearing, impl FnMut(&mut Hearing, u64) -> Timestamp) {
+    fn looks() -> (FailureDetector, impl FnMut(&mut FailureDetector, u64) -> Timestamp) {
         let (mut now, mut at) = (START, Instant::now());
-        let look = move |hearing: &mut Hearing, seconds| {
+        let look = move |detector: &mut FailureDetector, seconds| {
             now = now + Duration::from_secs(seconds);
             at += Duration::from_secs(seconds);
-            hearing.hear(now, at);
+            detector.record_heartbeat(now, at);
             now
         };
-        (Hearing::new(START), look)
+        (FailureDetector::new(START), look)
     }
 
     #[test]
     fn the_first_look_begins_it_and_a_pause_begins_it_again() {
-        let (mut hearing, mut look) = looks();
-        let first = look(&mut hearing, 5);
-        assert_eq!(hearing.since(), first);
+        let (mut detector, mut look) = looks();
+        let first = look(&mut detector, 5);
+        assert_eq!(detector.listening_since(), first);
         for _ in 0..10 {
-            look(&mut hearing, 1);
+            look(&mut detector, 1);
         }
-        assert_eq!(hearing.since(), first);
-        let woken = look(&mut hearing, 12);
-        assert_eq!(hearing.since(), woken);
+        assert_eq!(detector.listening_since(), first);
+        let woken = look(&mut detector, 12);
+        assert_eq!(detector.listening_since(), woken);
     }
 
     #[test]
     fn an_answer_read_long_after_it_was_given_begins_it_again() {
-        let mut hearing = Hearing::new(START);
+        let mut detector = FailureDetector::new(START);
         let at = Instant::now();
-        hearing.hear(START, at);
+        detector.record_heartbeat(START, at);
         let stale = START + Duration::from_secs(1);
-        hearing.hear(stale, at + Duration::from_secs(12));
-        assert_eq!(hearing.since(), stale);
+        detector.record_heartbeat(stale, at + Duration::from_secs(12));
+        assert_eq!(detector.listening_since(), stale);
     }
 
     #[test]
     fn it_hears_nothing_while_no_look_comes() {
-        let mut hearing = Hearing::new(START);
+        let mut detector = FailureDetector::new(START);
         let at = Instant::now();
-        assert!(!hearing.hears(at), "nothing was heard yet");
-        hearing.hear(START, at);
-        assert!(hearing.hears(at + Duration::from_secs(3)));
-        assert!(!hearing.hears(at + Duration::from_secs(4)));
+        assert!(!detector.is_listening(at), "nothing was heard yet");
+        detector.record_heartbeat(START, at);
+        assert!(detector.is_listening(at + Duration::from_secs(3)));
+        assert!(!detector.is_listening(at + Duration::from_secs(4)));
     }
 
     #[test]
     fn a_database_that_is_always_slow_makes_it_patient_not_deaf() {
-        let (mut hearing, mut look) = looks();
+        let (mut detector, mut look) = looks();
         for _ in 0..6 {
-            look(&mut hearing, 6);
+            look(&mut detector, 6);
         }
-        let since = hearing.since();
+        let since = detector.listening_since();
         for _ in 0..6 {
-            look(&mut hearing, 6);
+            look(&mut detector, 6);
         }
-        assert_eq!(hearing.since(), since, "it would never hear anybody out");
-        assert_eq!(hearing.patience(LOST_AFTER), Duration::from_secs(12));
+        assert_eq!(detector.listening_since(), since, "it would never hear anybody out");
+        assert_eq!(detector.loss_timeout(LOST_AFTER), Duration::from_secs(12));
         for _ in 0..4 {
-            look(&mut hearing, 1);
+            look(&mut detector, 1);
         }
-        assert_eq!(hearing.patience(LOST_AFTER), LOST_AFTER);
+        assert_eq!(detector.loss_timeout(LOST_AFTER), LOST_AFTER);
     }
 
     #[test]
     fn a_clock_that_was_set_begins_it_again_and_is_not_waited_for() {
-        let mut hearing = Hearing::new(START);
+        let mut detector = FailureDetector::new(START);
         let (at, second) = (Instant::now(), Duration::from_secs(1));
         let wrong = Duration::from_secs(600);
-        hearing.hear(START, at);
-        assert!(!hearing.clock_was_set(at, LOST_AFTER));
+        detector.record_heartbeat(START, at);
+        assert!(!detector.clock_was_set(at, LOST_AFTER));
         // Ahead for as long as thirteen seconds, and back.
         for beat in 1..14 {
-            hearing.hear(START + wrong + second * beat, at + second * beat);
+            detector.record_heartbeat(START + wrong + second * beat, at + second * beat);
         }
-        assert_eq!(hearing.since(), START + wrong + second);
-        assert!(!hearing.clock_was_set(at + second * 13, LOST_AFTER));
+        assert_eq!(detector.listening_since(), START + wrong + second);
+        assert!(!detector.clock_was_set(at + second * 13, LOST_AFTER));
         let back = (START + second * 14, at + second * 14);
-        hearing.hear(back.0, back.1);
-        assert_eq!(hearing.since(), back.0, "what is awaited comes ten minutes earlier");
-        assert!(hearing.clock_was_set(back.1, LOST_AFTER) && hearing.hears(back.1));
-        assert_eq!(hearing.patience(LOST_AFTER), LOST_AFTER, "no gap was that long");
+        detector.record_heartbeat(back.0, back.1);
+        assert_eq!(detector.listening_since(), back.0, "what is awaited comes ten minutes earlier");
+        assert!(detector.clock_was_set(back.1, LOST_AFTER) && detector.is_listening(back.1));
+        assert_eq!(detector.loss_timeout(LOST_AFTER), LOST_AFTER, "no gap was that long");
     }
 }

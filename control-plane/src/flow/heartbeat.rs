@@ -1,8 +1,9 @@
-//! Signs of life: this replica's and its agents'.
+//! Heartbeats: this replica's and those of its agents.
 //!
-//! Fed by `own` and by the start; feeds the table, and through its answer `cluster`.
-//! Guarantees that one agent's row which cannot be stored costs nobody else a sign of
-//! life, and that a replica does not begin while another process of its name lives.
+//! Fed by `leases` and by the start; feeds the table and, with its answer, the cluster
+//! state. Guarantees that an agent's row which the database refuses costs no one else a
+//! heartbeat, and that a replica does not start while another process with its name is
+//! alive.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,33 +15,33 @@ use postrider_store::{AgentSighting, ClusterView, ReplicaRow, StoreError, StoreR
 use super::Flow;
 
 impl Flow {
-    /// Tells everybody that this replica and its agents live. What the database refuses
-    /// of one agent costs neither the others nor this replica their sign of life.
-    pub(super) async fn heartbeat(
+    /// Sends the heartbeat of this replica and its agents. An agent's row that the database
+    /// refuses costs neither the others nor this replica their heartbeat.
+    pub(super) async fn send_heartbeat(
         &self,
         refused: &mut HashSet<AgentId>,
     ) -> StoreResult<ClusterView> {
-        let agents = self.dispatcher.sightings(&self.replica);
-        let (mut parts, mut last) = (Parts::of(&agents), None);
+        let agents = self.dispatcher.take_sightings(&self.replica);
+        let (mut parts, mut last) = (SightingDivision::of(&agents), None);
         while let Some(part) = parts.next() {
-            match self.give_sign(part).await {
+            match self.write_heartbeat(part).await {
                 Ok(view) => last = Some(view),
-                Err(error) => parts.refused(part, error)?,
+                Err(error) => parts.note_refused(part, error)?,
             }
         }
         for (agent, error) in &parts.guilty {
             if !refused.contains(agent) {
-                tracing::error!(agent = %agent.0, %error, "the database refuses an agent's row");
+                tracing::error!(agent = %agent.0, %error, "an agent's heartbeat was refused by the database");
             }
         }
         *refused = parts.guilty.into_iter().map(|(agent, _)| agent).collect();
         match last {
             Some(view) => Ok(view),
-            None => self.give_sign(&[]).await,
+            None => self.write_heartbeat(&[]).await,
         }
     }
 
-    async fn give_sign(&self, agents: &[AgentSighting]) -> StoreResult<ClusterView> {
+    async fn write_heartbeat(&self, agents: &[AgentSighting]) -> StoreResult<ClusterView> {
         let me = ReplicaRow {
             id: self.replica.clone(),
             instance: self.cluster.instance(),
@@ -48,7 +49,7 @@ impl Flow {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             heard: self.clock.now(),
         };
-        // Where only one process can have the database open, whoever had the name is gone.
+        // If only one process can open the database, the name's earlier holder is gone.
         let lost_after = match self.settings.single_process() {
             true => Duration::ZERO,
             false => self.settings.ownership.lost_after(),
@@ -56,21 +57,24 @@ impl Flow {
         self.store.heartbeat(&me, agents, lost_after).await
     }
 
-    /// Is seen by the others from now on, which whoever commits events has to be. Waits
-    /// until an earlier process of this replica's name counts as lost; fails when that
-    /// one lives.
-    pub async fn enter(&self) -> anyhow::Result<()> {
+    /// Joins the cluster: the others see this replica from now on, as they must before it
+    /// commits events. Waits until an earlier process with its name counts as lost; fails
+    /// if that one is alive.
+    pub async fn join(&self) -> anyhow::Result<()> {
         let mut heard = None;
         loop {
             let asked = self.clock.now();
-            self.cluster.hear(self.give_sign(&[]).await.context("the first heartbeat")?, asked);
-            let Some(other) = self.cluster.usurper() else {
-                self.peers.keep_links();
+            self.cluster.record_view(
+                self.write_heartbeat(&[]).await.context("the first heartbeat")?,
+                asked,
+            );
+            let Some(other) = self.cluster.find_name_conflict() else {
+                self.peers.update_links();
                 return Ok(());
             };
             anyhow::ensure!(
                 *heard.get_or_insert(other.heard) == other.heard,
-                "server.replica_id: another replica named {}, at {}, is running",
+                "server.replica_id: another replica named {} is running at {}",
                 other.id.0,
                 other.address
             );
@@ -78,8 +82,8 @@ impl Flow {
         }
     }
 
-    /// Whether any replica hears any agent.
-    pub(super) fn has_agent(&self) -> bool {
+    /// Whether any agent is connected to any replica.
+    pub(super) fn has_live_agent(&self) -> bool {
         let view = self.cluster.view();
         let lost_after = self.settings.ownership.lost_after();
         let mut agents = view.agents.iter();
@@ -87,14 +91,14 @@ impl Flow {
     }
 }
 
-/// What is told at once: all agents; where that is refused, ever smaller parts of them,
-/// so that in the end only the guilty are left out.
-struct Parts<'a> {
+/// Which agents to send in one heartbeat: all of them or, when that is refused, ever
+/// smaller parts, until only the rows at fault are left out.
+struct SightingDivision<'a> {
     parts: Vec<&'a [AgentSighting]>,
     guilty: Vec<(AgentId, StoreError)>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SightingDivision<'a> {
     fn of(agents: &'a [AgentSighting]) -> Self {
         Self { parts: vec![agents], guilty: Vec::new() }
     }
@@ -103,8 +107,9 @@ impl<'a> Parts<'a> {
         self.parts.pop()
     }
 
-    /// Of a database that does not answer nothing more is asked.
-    fn refused(&mut self, part: &'a [AgentSighting], error: StoreError) -> StoreResult<()> {
+    /// Divides the part, or records its only agent as refused. An unavailable database is
+    /// not asked again.
+    fn note_refused(&mut self, part: &'a [AgentSighting], error: StoreError) -> StoreResult<()> {
         match part {
             _ if error.is_transient() => return Err(error),
             [] => return Err(error),
@@ -143,11 +148,11 @@ mod tests {
     fn told(names: &[&str]) -> (Vec<String>, Vec<String>, usize) {
         let agents: Vec<_> = names.iter().map(|name| sighting(name)).collect();
         let (mut known, mut calls) = (Vec::new(), 0);
-        let mut parts = Parts::of(&agents);
+        let mut parts = SightingDivision::of(&agents);
         while let Some(part) = parts.next() {
             calls += 1;
             if part.iter().any(|one| one.agent.0.starts_with("bad")) {
-                parts.refused(part, StoreError::Rejected("no".to_owned())).unwrap();
+                parts.note_refused(part, StoreError::Rejected("no".to_owned())).unwrap();
             } else {
                 known.extend(part.iter().map(|one| one.agent.0.to_string()));
             }
@@ -170,9 +175,9 @@ mod tests {
     #[test]
     fn a_database_that_does_not_answer_is_not_asked_again_and_again() {
         let agents = [sighting("a"), sighting("b")];
-        let mut parts = Parts::of(&agents);
+        let mut parts = SightingDivision::of(&agents);
         let part = parts.next().unwrap();
-        assert!(parts.refused(part, StoreError::Unavailable("away".to_owned())).is_err());
+        assert!(parts.note_refused(part, StoreError::Unavailable("away".to_owned())).is_err());
         assert!(parts.next().is_none());
     }
 }

@@ -1,9 +1,9 @@
-//! How long receivers are, and were, left alone because they asked for it.
+//! Holds: endpoints that asked, by Retry-After, not to be called for a while.
 //!
 //! Fed by `conclude` with the waits that were granted, and by the table with those that
 //! other replicas granted; feeds every running clock, which stands still meanwhile, and
-//! the scheduler of a new owner. Guarantees that a hold is known to the next owner, and
-//! within a sweep to all.
+//! the scheduler of a new owner. Guarantees that a hold is known to a shard's next
+//! owner, and to all replicas within a sweep.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,51 +17,50 @@ use postrider_store::StoreResult;
 
 use super::Flow;
 
-/// A hold that grows by less than this is not written down again: every answer of a
-/// receiver that is held lengthens it a little.
-const WORTH_KEEPING: Duration = Duration::from_secs(1);
-/// How far back a look at the table goes behind the look before.
-const OVERLAP: Duration = Duration::from_secs(60);
+/// A hold that grew by less than this is not stored again: each answer of a held endpoint
+/// extends it a little.
+const MIN_HOLD_GROWTH: Duration = Duration::from_secs(1);
+/// How far before the last read the next one begins.
+const READ_OVERLAP: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy)]
-struct Known {
+struct KnownHold {
     clock: HoldClock,
-    /// The end of the latest hold that the table has.
+    /// The end of the latest stored hold.
     kept_until: Timestamp,
 }
 
 #[derive(Default)]
-struct State {
-    clocks: HashMap<SubscriptionKey, Known>,
-    /// When the table was last looked at, if it was.
+struct HoldsState {
+    clocks: HashMap<SubscriptionKey, KnownHold>,
+    /// When the table was last read.
     seen: Option<Timestamp>,
 }
 
-impl State {
+impl HoldsState {
     /// Takes what the table has, unless it is older than what is known.
     fn replace(&mut self, key: SubscriptionKey, clock: HoldClock) {
-        let newer = |known: &Known| clock.version > known.clock.version;
+        let newer = |known: &KnownHold| clock.version > known.clock.version;
         if self.clocks.get(&key).is_none_or(newer) {
-            self.clocks.insert(key, Known { clock, kept_until: clock.until });
+            self.clocks.insert(key, KnownHold { clock, kept_until: clock.until });
         }
     }
 }
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Holds(Arc<RwLock<State>>);
+pub struct EndpointHolds(Arc<RwLock<HoldsState>>);
 
-impl Holds {
-    /// For how long a subscription was held until `now`. An edit, and enabling it, end
-    /// a hold.
+impl EndpointHolds {
+    /// How long a subscription has been held, up to `now`. An edit, or enabling it, ends a
+    /// hold.
     pub fn elapsed(&self, subscription: &Subscription, now: Timestamp) -> Duration {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let known = state.clocks.get(&subscription.key());
         known.map_or(Duration::ZERO, |one| one.clock.elapsed(now, subscription.update_time))
     }
 
-    /// A receiver is left alone from now until then; returns the clock if it is to be
-    /// kept.
+    /// Holds an endpoint until a time; returns the clock if it is to be stored.
     pub(super) fn begin(
         &self,
         subscription: &Subscription,
@@ -70,24 +69,24 @@ impl Holds {
     ) -> Option<(SubscriptionKey, HoldClock)> {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let key = subscription.key();
-        let fresh = Known { clock: HoldClock::default(), kept_until: Timestamp::default() };
+        let fresh = KnownHold { clock: HoldClock::default(), kept_until: Timestamp::default() };
         let known = state.clocks.entry(key.clone()).or_insert(fresh);
         let goes_on = known.clock.held(now, subscription.update_time).is_some();
         known.clock.hold(now, until, subscription.update_time);
-        let keep = !goes_on || known.clock.until.since(known.kept_until) >= WORTH_KEEPING;
+        let keep = !goes_on || known.clock.until.since(known.kept_until) >= MIN_HOLD_GROWTH;
         if keep {
             known.kept_until = known.clock.until;
         }
         keep.then_some((key, known.clock))
     }
 
-    /// From which end on the table is to be looked at.
-    fn unseen(&self) -> Timestamp {
+    /// From which time on the table has to be read.
+    fn read_from(&self) -> Timestamp {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        state.seen.map_or(Timestamp::from_micros(i64::MIN), |seen| seen - OVERLAP)
+        state.seen.map_or(Timestamp::from_micros(i64::MIN), |seen| seen - READ_OVERLAP)
     }
 
-    fn take(&self, rows: Vec<(SubscriptionKey, HoldClock)>, now: Timestamp) {
+    fn merge_rows(&self, rows: Vec<(SubscriptionKey, HoldClock)>, now: Timestamp) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (key, clock) in rows {
             state.replace(key, clock);
@@ -101,7 +100,7 @@ impl Holds {
         state.replace(key, clock);
     }
 
-    fn lasting(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
+    fn active(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let lasting = state.clocks.iter().filter(|(_, one)| one.clock.until > now);
         lasting.map(|(key, one)| (key.clone(), one.clock)).collect()
@@ -110,24 +109,24 @@ impl Holds {
 
 impl Flow {
     /// Reads the holds that began elsewhere; all of them the first time.
-    pub async fn read_holds(&self) -> StoreResult<()> {
+    pub async fn refresh_holds(&self) -> StoreResult<()> {
         let holds = self.cluster.holds();
-        let rows = self.store.hold_clocks(holds.unseen()).await?;
-        holds.take(rows, self.clock.now());
+        let rows = self.store.hold_clocks(holds.read_from()).await?;
+        holds.merge_rows(rows, self.clock.now());
         Ok(())
     }
 
-    /// A new owner goes on with the holds of the one before.
-    pub(super) async fn take_up_holds(&self, leases: &[ShardLease]) -> StoreResult<()> {
+    /// Continues the holds of the shards' previous owner.
+    pub(super) async fn resume_holds(&self, leases: &[ShardLease]) -> StoreResult<()> {
         let now = self.clock.now();
-        for (key, clock) in self.cluster.holds().lasting(now) {
+        for (key, clock) in self.cluster.holds().active(now) {
             let shard = self.tenants.shard(&key.tenant);
             if !leases.iter().any(|lease| lease.shard == shard) {
                 continue;
             }
-            let Some(subscription) = self.subscription_of(&key).await? else { continue };
+            let Some(subscription) = self.find_subscription(&key).await? else { continue };
             if let Some(until) = clock.held(now, subscription.update_time) {
-                self.dispatcher.with(|scheduler, now| {
+                self.dispatcher.update(|scheduler, now| {
                     scheduler.configure(subscription, shard, now);
                     scheduler.hold_until(&key, until, now);
                 });
@@ -136,31 +135,31 @@ impl Flow {
         Ok(())
     }
 
-    /// A change of a subscription ends its hold: what waits for its end is due as if it had
-    /// not been asked for, and its time runs on.
-    pub(super) async fn end_holds(&self) -> StoreResult<()> {
+    /// Ends the holds of edited subscriptions: their deliveries are due as if there had been
+    /// no hold.
+    pub(super) async fn end_holds_of_edited(&self) -> StoreResult<()> {
         let now = self.clock.now();
-        let owned = self.dispatcher.look(|scheduler, _| scheduler.settled());
-        for (key, clock) in self.cluster.holds().lasting(now) {
+        let owned = self.dispatcher.read(|scheduler, _| scheduler.settled());
+        for (key, clock) in self.cluster.holds().active(now) {
             let shard = self.tenants.shard(&key.tenant);
             if !owned.iter().any(|lease| lease.shard == shard) {
                 continue;
             }
-            let Some(subscription) = self.subscription_of(&key).await? else { continue };
+            let Some(subscription) = self.find_subscription(&key).await? else { continue };
             if clock.held(now, subscription.update_time).is_none() {
-                self.bring_back_of(&subscription, shard, now).await?;
+                self.reschedule_waiting(&subscription, shard, now).await?;
                 self.shorten_hold(key, clock, now, now).await?;
             }
         }
         Ok(())
     }
 
-    /// No hold ends later than one that begins now can.
+    /// Shortens holds that end later than one that begins now could.
     pub(super) async fn shorten_holds(&self) -> StoreResult<()> {
         let now = self.clock.now();
         let limit = Duration::from_secs(self.settings.dispatch.max_retry_after_seconds);
-        for (key, clock) in self.cluster.holds().lasting(now) {
-            let Some(subscription) = self.subscription_of(&key).await? else { continue };
+        for (key, clock) in self.cluster.holds().active(now) {
+            let Some(subscription) = self.find_subscription(&key).await? else { continue };
             let until = now + subscription.settings.retry.granted(limit);
             if clock.until > until {
                 self.shorten_hold(key, clock, now, until).await?;
@@ -186,7 +185,7 @@ impl Flow {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use postrider_domain::subscription::{Settings, Status};
+    use postrider_domain::subscription::{SubscriptionConfig, SubscriptionStatus};
     use postrider_domain::time::StoppedClock;
 
     use super::*;
@@ -199,9 +198,9 @@ mod tests {
         Subscription {
             tenant: "acme".parse().unwrap(),
             id: "main".parse().unwrap(),
-            status: Status::Enabled,
+            status: SubscriptionStatus::Enabled,
             status_reason: String::new(),
-            settings: Settings::default(),
+            settings: SubscriptionConfig::default(),
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
             revision: 1,
@@ -214,10 +213,10 @@ mod tests {
 
     #[test]
     fn a_hold_is_kept_when_it_begins_and_when_it_grew() {
-        let (holds, subscription) = (Holds::default(), subscription());
+        let (holds, subscription) = (EndpointHolds::default(), subscription());
         let begin = |now, until| holds.begin(&subscription, now, until).is_some();
         assert!(begin(at(10), at(40)));
-        assert!(!begin(at(10), at(40) + WORTH_KEEPING / 2));
+        assert!(!begin(at(10), at(40) + MIN_HOLD_GROWTH / 2));
         assert!(!begin(at(11), at(20)));
         assert!(begin(at(12), at(42)));
         assert!(begin(at(42), at(43)), "the one before is over");
@@ -226,16 +225,16 @@ mod tests {
 
     #[test]
     fn another_replicas_hold_is_taken_over_unless_it_is_older() {
-        let (holds, subscription) = (Holds::default(), subscription());
+        let (holds, subscription) = (EndpointHolds::default(), subscription());
         let key = subscription.key();
         let total = Duration::from_secs(5);
         let clock = HoldClock { total, since: at(10), until: at(40), version: 1 };
-        holds.take(vec![(key.clone(), clock)], at(11));
+        holds.merge_rows(vec![(key.clone(), clock)], at(11));
         assert_eq!(holds.elapsed(&subscription, at(20)), Duration::from_secs(15));
         holds.begin(&subscription, at(20), at(60));
-        holds.take(vec![(key.clone(), clock)], at(21));
-        assert_eq!(holds.lasting(at(50)).len(), 1, "an old row changes nothing");
-        assert_eq!(holds.unseen(), at(21) - OVERLAP);
+        holds.merge_rows(vec![(key.clone(), clock)], at(21));
+        assert_eq!(holds.active(at(50)).len(), 1, "an old row changes nothing");
+        assert_eq!(holds.read_from(), at(21) - READ_OVERLAP);
         let edited = Subscription { update_time: at(30), ..subscription };
         assert_eq!(holds.elapsed(&edited, at(99)), Duration::from_secs(25));
     }
@@ -243,12 +242,12 @@ mod tests {
     /// A replica that went by the old end would give publishes deadlines that are over.
     #[test]
     fn another_replica_learns_that_a_hold_ended_early() {
-        let (holds, subscription) = (Holds::default(), subscription());
+        let (holds, subscription) = (EndpointHolds::default(), subscription());
         let mut clock = HoldClock::default();
         clock.hold(at(10), at(3600), at(0));
-        holds.take(vec![(subscription.key(), clock)], at(11));
+        holds.merge_rows(vec![(subscription.key(), clock)], at(11));
         clock.shorten(at(20), at(20));
-        holds.take(vec![(subscription.key(), clock)], at(21));
+        holds.merge_rows(vec![(subscription.key(), clock)], at(21));
         let edited_again = Subscription { update_time: at(1800), ..subscription };
         assert_eq!(holds.elapsed(&edited_again, at(1801)), Duration::from_secs(10));
     }

@@ -1,8 +1,10 @@
-//! What people ask for by hand: tests, cancellations and, in `resend`, sending again.
+//! On demand: test deliveries, cancellations and, in `resend`, sending again.
 //!
-//! Fed by `api`, at the replica that owns the tenant's shard; feeds the store
-//! and the scheduler. Guarantees that a test goes through a real agent with the
-//! subscription's real settings (rule 14).
+//! Fed by `api`, at the replica that owns the tenant's shard; feeds the store and the
+//! scheduler. Guarantees that a test goes through a real agent with the subscription's
+//! real settings (tests-pass-every-gate).
+//!
+//! Keeps the invariant `tests-pass-every-gate`.
 
 mod resend;
 
@@ -12,38 +14,38 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Transition, Trigger,
+    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, EndReason, Trigger,
 };
 use postrider_domain::event::{Event, sha256};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, EventId, SubscriptionKey, TenantId};
-use postrider_domain::scheduler::Job;
+use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{Cancelled, NewEvent, Published, StoreError};
+use postrider_store::{CancelOutcome, NewEvent, PublishOutcome, StoreError};
 use tokio::sync::oneshot;
 
-pub(super) use self::resend::waiting;
-use super::ordering::{hold_while_under_way, quieten};
-use super::tenants::Snapshot;
-use super::{Flow, Owner};
+pub(super) use self::resend::new_waiting_delivery;
+use super::ordering::{block_key, block_key_while_sending};
+use super::tenants::TenantSnapshot;
+use super::{Flow, ShardOwner};
 
 pub use self::resend::{ResendError, RetryError};
 
-/// How long after its own deadline a test's result is given up.
-const TEST_MARGIN: Duration = Duration::from_secs(10);
-/// How often a region without agents is looked at again.
-const AGENT_POLL: Duration = Duration::from_millis(50);
-/// How often a test is tried against a configuration that keeps changing.
-const TRIES: usize = 5;
+/// How long after the request's timeout a test's result is waited for.
+const TEST_RESULT_MARGIN: Duration = Duration::from_secs(10);
+/// How often a region without agents is checked again.
+const AGENT_POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How often a test is tried while the configuration keeps changing.
+const MAX_TEST_TRIES: usize = 5;
 
-/// A test as its caller wants it.
+/// A test delivery as its caller wants it.
 #[derive(Clone, Debug)]
 pub struct TestRequest {
     pub key: SubscriptionKey,
     pub event_type: String,
     pub payload: Bytes,
     pub content_type: String,
-    /// Go on by the subscription's retry policy if it fails.
+    /// Retry by the subscription's policy if it fails.
     pub retry: bool,
 }
 
@@ -54,7 +56,7 @@ pub enum TestError {
     NotFound,
     #[error("no agent is connected in the subscription's region")]
     RegionHasNoAgent,
-    #[error("the test was sent, and its result did not come in time")]
+    #[error("the test was sent, but its result did not arrive in time")]
     TimedOut,
     #[error("another replica owns the tenant's shard")]
     NotOwner,
@@ -75,23 +77,23 @@ pub enum CancelError {
     Store(#[from] StoreError),
 }
 
-/// Callers that wait for the result of a test. Cheap to clone.
+/// Callers that wait for a test's result. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Tests(Arc<Mutex<HashMap<DeliveryId, oneshot::Sender<AttemptRecord>>>>);
+pub struct TestWaiters(Arc<Mutex<HashMap<DeliveryId, oneshot::Sender<AttemptRecord>>>>);
 
-impl Tests {
-    fn expect(&self, delivery: DeliveryId) -> oneshot::Receiver<AttemptRecord> {
+impl TestWaiters {
+    fn register(&self, delivery: DeliveryId) -> oneshot::Receiver<AttemptRecord> {
         let (sender, receiver) = oneshot::channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery, sender);
         receiver
     }
 
-    fn forget(&self, delivery: DeliveryId) {
+    fn remove(&self, delivery: DeliveryId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery);
     }
 
     /// An attempt was recorded.
-    pub(super) fn concluded(&self, record: &AttemptRecord, _: Transition) {
+    pub(super) fn complete(&self, record: &AttemptRecord, _: DeliveryTransition) {
         if !record.test {
             return;
         }
@@ -106,13 +108,13 @@ impl Tests {
 impl Flow {
     fn owned_epoch(&self, tenant: &TenantId) -> Option<Epoch> {
         let shard = self.tenants.shard(tenant);
-        self.dispatcher.look(|scheduler, _| scheduler.epoch(shard))
+        self.dispatcher.read(|scheduler, _| scheduler.epoch(shard))
     }
 
-    fn must_own(&self, tenant: &TenantId) -> Option<Epoch> {
+    fn require_owned_epoch(&self, tenant: &TenantId) -> Option<Epoch> {
         match self.cluster.owner(tenant) {
-            Owner::Me => self.owned_epoch(tenant),
-            Owner::Peer(_) | Owner::Nobody => None,
+            ShardOwner::ThisReplica => self.owned_epoch(tenant),
+            ShardOwner::Peer(_) | ShardOwner::Unknown => None,
         }
     }
 
@@ -122,8 +124,8 @@ impl Flow {
         request: TestRequest,
     ) -> Result<(Delivery, AttemptRecord), TestError> {
         let tenant = &request.key.tenant;
-        let epoch = self.must_own(tenant).ok_or(TestError::NotOwner)?;
-        for _ in 0..TRIES {
+        let epoch = self.require_owned_epoch(tenant).ok_or(TestError::NotOwner)?;
+        for _ in 0..MAX_TEST_TRIES {
             let snapshot = self.tenants.refresh(tenant).await?.ok_or(TestError::NotFound)?;
             let found = snapshot.subscription(&request.key.subscription);
             let subscription = found.ok_or(TestError::NotFound)?.clone();
@@ -132,22 +134,23 @@ impl Flow {
             let Some(delivery) = new.deliveries.first().cloned() else {
                 return Err(TestError::NotFound);
             };
-            let result = self.tests.expect(delivery.id);
+            let result = self.test_waiters.register(delivery.id);
             let event = Arc::clone(&new.event);
-            match self.store.publish(&[new], self.cluster.may_commit_until()).await {
-                Ok(results) if results.first().is_some_and(Published::is_committed) => {}
+            match self.store.publish(&[new], self.cluster.commit_deadline()).await {
+                Ok(results) if results.first().is_some_and(PublishOutcome::is_committed) => {}
                 Ok(_) => {
-                    self.tests.forget(delivery.id);
+                    self.test_waiters.remove(delivery.id);
                     continue;
                 }
                 Err(error) => {
-                    self.tests.forget(delivery.id);
-                    self.cluster.suspect();
+                    self.test_waiters.remove(delivery.id);
+                    self.cluster.note_uncertain_commit();
                     return Err(error.into());
                 }
             }
-            let job = Arc::new(Job { delivery: delivery.clone(), event: Some(event) });
-            self.dispatcher.with(|scheduler, now| scheduler.add([job], now));
+            let job =
+                Arc::new(ScheduledDelivery { delivery: delivery.clone(), event: Some(event) });
+            self.dispatcher.update(|scheduler, now| scheduler.add([job], now));
             return self.test_result(&subscription, delivery, result).await;
         }
         Err(StoreError::Unavailable("the configuration keeps changing".to_owned()).into())
@@ -157,11 +160,11 @@ impl Flow {
         let region = &subscription.settings.region;
         let patience = Duration::from_millis(self.settings.api.test_agent_wait_milliseconds);
         let deadline = self.clock.now() + patience;
-        while !self.dispatcher.look(|scheduler, _| scheduler.region_has_agent(region)) {
+        while !self.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region)) {
             if self.clock.now() >= deadline {
                 return Err(TestError::RegionHasNoAgent);
             }
-            self.clock.sleep(AGENT_POLL).await;
+            self.clock.sleep(AGENT_POLL_INTERVAL).await;
         }
         Ok(())
     }
@@ -169,7 +172,7 @@ impl Flow {
     fn test_event(
         &self,
         request: &TestRequest,
-        snapshot: &Snapshot,
+        snapshot: &TenantSnapshot,
         subscription: &Subscription,
         epoch: Epoch,
     ) -> NewEvent {
@@ -190,20 +193,20 @@ impl Flow {
             matched: 1,
             test: true,
         };
-        let running = self.cluster.running(subscription, now);
+        let running = self.cluster.running_time(subscription, now);
         let delivery = Delivery {
             state: DeliveryState::InFlight,
             epoch,
             attempts: 1,
             trigger: Trigger::Test,
             test: true,
-            // Without retries its time is over before a second attempt.
+            // Without retries its deadline has passed before a second attempt.
             deadline: if request.retry {
                 running + subscription.settings.retry.deadline_span()
             } else {
                 Timestamp::default()
             },
-            ..waiting(&event, request.key.clone(), snapshot, now)
+            ..new_waiting_delivery(&event, request.key.clone(), snapshot, now)
         };
         NewEvent {
             event: Arc::new(event),
@@ -219,9 +222,9 @@ impl Flow {
         delivery: Delivery,
         result: oneshot::Receiver<AttemptRecord>,
     ) -> Result<(Delivery, AttemptRecord), TestError> {
-        let patience = subscription.settings.request_timeout + TEST_MARGIN;
+        let patience = subscription.settings.request_timeout + TEST_RESULT_MARGIN;
         let Ok(Ok(record)) = tokio::time::timeout(patience, result).await else {
-            self.tests.forget(delivery.id);
+            self.test_waiters.remove(delivery.id);
             return Err(TestError::TimedOut);
         };
         let tenant = &delivery.subscription.tenant;
@@ -229,32 +232,32 @@ impl Flow {
         Ok((after.unwrap_or(delivery), record))
     }
 
-    /// Ends a delivery that has not ended. An attempt that is under way is not
-    /// called back; its result is recorded.
+    /// Cancels a delivery that has not ended. An attempt in progress is not stopped; its
+    /// result is recorded.
     pub async fn cancel_delivery(
         &self,
         tenant: &TenantId,
         id: DeliveryId,
     ) -> Result<Delivery, CancelError> {
-        self.must_own(tenant).ok_or(CancelError::NotOwner)?;
+        self.require_owned_epoch(tenant).ok_or(CancelError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
-        hold_while_under_way(self, &found).await?;
+        block_key_while_sending(self, &found).await?;
         let key: AttemptKey = found.current_attempt();
-        self.dispatcher.with(|scheduler, now| scheduler.withdraw(key, now));
+        self.dispatcher.update(|scheduler, now| scheduler.withdraw(key, now));
         let now = self.clock.now();
         match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now).await {
-            Ok(Cancelled::Done { in_flight }) => {
+            Ok(CancelOutcome::Done { in_flight }) => {
                 if in_flight.is_some() {
-                    // It may have been let go and sent since it was looked at.
-                    quieten(self, &found).await?;
+                    // It may have been released and sent since it was read.
+                    block_key(self, &found).await?;
                 }
-                self.turns.may_follow(&found);
+                self.ordering_queue.push_key_of(&found);
                 Ok(self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?)
             }
-            Ok(Cancelled::AlreadyEnded(state)) => Err(CancelError::AlreadyEnded(state)),
-            Ok(Cancelled::NotFound) => Err(CancelError::NotFound),
+            Ok(CancelOutcome::AlreadyEnded(state)) => Err(CancelError::AlreadyEnded(state)),
+            Ok(CancelOutcome::NotFound) => Err(CancelError::NotFound),
             Err(error) => {
-                self.cluster.suspect();
+                self.cluster.note_uncertain_commit();
                 Err(error.into())
             }
         }

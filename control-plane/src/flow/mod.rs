@@ -1,27 +1,24 @@
-//! The arrows of the system, one file for each.
+//! The loops of a replica, and what the services may ask of them.
 //!
-//! Fed by `api` (what callers want) and `agents` (what came of attempts); feeds
-//! the store first and the agents after. Everything here may be stopped at any
-//! line: the rows are the truth, memory is for speed, and each loop finds what
-//! another left undone.
+//! Fed by `api` (requests), `agents` (results) and timers; feeds the store first and
+//! `state` after. Any task may be stopped at any line: the rows in the database are the
+//! truth, memory is a cache, and each loop finds what another left unfinished.
 //!
-//! - `publish`: events in, committed in groups.
-//! - `dispatch`: from memory to agents' streams.
-//! - `conclude`: results in, committed in groups.
-//! - `retry`: due work, claimed.
-//! - `reap`: lost work, found.
-//! - `own`: shards and leases; `heartbeat`: signs of life; `cluster`: what the others
-//!   told; `namesakes`: processes that call themselves alike.
-//! - `holds`: receivers that asked to be left alone; `set_back`: clocks set back.
-//! - `tenants`: the configuration as last read, and changing it.
-//! - `catalogue`: the event types as last read, and changing them.
-//! - `ordering`: whose turn it is in each ordering key.
-//! - `reconcile`: windows of time, closed.
-//! - `manual`: tests, resends, cancellations.
-//! - `notices`: operational events, told; `streaks`: endpoints that only fail.
-//! - `operations`: replays and backfills, step by step.
-//! - `faults`: what all loops do when the database does not do as told.
-//! - `watch`: the tail of attempts.
+//! - `publish`: commits events in batches. `conclude`: commits results in batches.
+//! - `dispatch_loop`: sends assignments to agents' streams.
+//! - `work_loop`: everything that moves deliveries between the table and memory, in
+//!   turn: `unsent`, `take_over`, `recovery`, `claim`, `expiry`, `waiting_scan`,
+//!   `holds`, `clock_recovery`.
+//! - `leases`: shards and leases; `heartbeat`, `membership`: joining and leaving;
+//!   `agent_admission`: two processes with one agent id.
+//! - `ordering`: releases the next delivery of an ordering key.
+//! - `outbox_publisher`: publishes operational events; `endpoint_watch`: warns about
+//!   endpoints that only fail, and disables them.
+//! - `operations`: replays and backfills.
+//! - `on_demand`: tests, resends and cancellations. `window_closer`: closes a time
+//!   window.
+//! - `attempt_feed`: attempts as they are recorded.
+//! - `faults`: what every loop does when the database refuses or does not answer.
 
 pub mod catalogue;
 pub mod cluster;
@@ -62,70 +59,70 @@ pub use crate::replicas::Peers;
 pub use catalogue::EventTypes;
 pub use dispatch::Dispatcher;
 pub use manual::{CancelError, ResendError, RetryError, TestError, TestRequest};
-pub use notices::Notices;
+pub use notices::Outbox;
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
-pub use streaks::Streaks;
-pub use tenants::Tenants;
-pub use watch::Watch;
+pub use streaks::FailureStreaks;
+pub use tenants::TenantConfigs;
+pub use watch::AttemptFeed;
 
 /// What every arrow works with. Cheap to clone.
 #[derive(Clone)]
-pub struct Parts {
+pub struct ReplicaContext {
     pub settings: Arc<Settings>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
-    pub tenants: Tenants,
+    pub tenants: TenantConfigs,
     pub dispatcher: Dispatcher,
     pub peers: Peers,
-    pub cluster: cluster::Cluster,
-    pub tests: manual::Tests,
-    pub turns: ordering::Turns,
-    pub watermark: publish::watermark::Watermark,
-    pub notices: Notices,
-    pub streaks: Streaks,
-    pub results: conclude::ResultCommits,
+    pub cluster: cluster::ClusterState,
+    pub test_waiters: manual::TestWaiters,
+    pub ordering_queue: ordering::OrderingQueue,
+    pub watermark: publish::watermark::PublishWatermark,
+    pub outbox: Outbox,
+    pub failure_streaks: FailureStreaks,
+    pub result_commits: conclude::ResultCommitHealth,
 }
 
 /// The parts, and the entrances to the arrows. Cheap to clone.
 #[derive(Clone)]
 pub struct Flow {
-    parts: Parts,
+    parts: ReplicaContext,
     pub replica: ReplicaId,
     pub event_types: EventTypes,
     pub publisher: Publisher,
-    pub concluder: conclude::Concluder,
-    pub watch: Watch,
+    pub results: conclude::ResultIntake,
+    pub watch: AttemptFeed,
 }
 
 impl Flow {
     pub const fn new(
-        parts: Parts,
+        parts: ReplicaContext,
         replica: ReplicaId,
         event_types: EventTypes,
         publisher: Publisher,
-        concluder: conclude::Concluder,
-        watch: Watch,
+        results: conclude::ResultIntake,
+        watch: AttemptFeed,
     ) -> Self {
-        Self { parts, replica, event_types, publisher, concluder, watch }
+        Self { parts, replica, event_types, publisher, results, watch }
     }
 }
 
 impl Deref for Flow {
-    type Target = Parts;
+    type Target = ReplicaContext;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &ReplicaContext {
         &self.parts
     }
 }
 
 /// Where a tenant's shard is owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum ShardOwner {
     /// Here.
-    Me,
+    ThisReplica,
     /// At another replica, whose gRPC address this is.
     Peer(String),
     /// Nowhere known, for the moment.
-    Nobody,
+    Unknown,
 }

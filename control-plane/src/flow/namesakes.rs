@@ -1,29 +1,31 @@
-//! Processes that call themselves alike: one agent's id, one replica's name.
+//! Agent admission: two processes with the same agent id.
 //!
-//! Fed by agents' sessions and by each look at everybody; feeds the dispatcher with
-//! streams. Guarantees that a process which takes the id of another is refused for as
-//! long as any replica hears that one, and admitted as soon as that one counts as lost
-//! (rule 5). Two that were admitted at the same moment, each by another replica, are
-//! parted by the next look at everybody, by the same rule everywhere.
+//! Fed by agents' sessions and by each heartbeat's view; feeds the dispatcher with
+//! streams. Guarantees (one-process-per-name, lost-means-unheard) that a process which
+//! uses another's id is refused while any replica hears that one, and admitted once
+//! that one counts as lost. If two were admitted at the same moment, each by another
+//! replica, the next heartbeat ends one of them, by the same rule everywhere.
+//!
+//! Keeps the invariants `lost-means-unheard` and `one-process-per-name`.
 
 use postrider_domain::scheduler::AgentIdentity;
 
 use super::Flow;
-use super::dispatch::{NewStream, Refused};
+use super::dispatch::{NewStream, StreamRefusal};
 
 impl Flow {
-    /// Takes in an agent's stream.
-    pub fn admit(&self, stream: NewStream) -> Result<(), Refused> {
+    /// Admits an agent's stream.
+    pub fn admit_agent(&self, stream: NewStream) -> Result<(), StreamRefusal> {
         if self.id_is_in_use(&stream.state.identity) {
-            return Err(Refused::IdInUse);
+            return Err(StreamRefusal::IdInUse);
         }
         let lost_after = self.settings.ownership.lost_after();
-        self.dispatcher.open(stream, lost_after, self.settings.agents.max_streams)
+        self.dispatcher.admit_stream(stream, lost_after, self.settings.agents.max_streams)
     }
 
-    /// By the clock alone, and not by `Cluster::is_heard`, which is patient for as long
-    /// as this replica cannot hear the others: a process that was kept out meanwhile
-    /// would be heard by nobody, and what it holds would be given up.
+    /// Judges by the clock alone, not by `ClusterState::is_heard`, which waits for as long
+    /// as this replica gets no views: a process refused for that long would be heard by
+    /// no one, and its attempts would be given up.
     fn id_is_in_use(&self, identity: &AgentIdentity) -> bool {
         let lost_after = self.settings.ownership.lost_after();
         let now = self.clock.now();
@@ -34,18 +36,17 @@ impl Flow {
         });
         let here = self.dispatcher.known_processes(&identity.agent);
         elsewhere
-            || here
-                .iter()
-                .any(|other| other != identity && self.dispatcher.spoke_within(other, lost_after))
+            || here.iter().any(|other| {
+                other != identity && self.dispatcher.has_spoken_within(other, lost_after)
+            })
     }
 
-    /// Ends the streams of processes whose id another one has at another replica: of
-    /// two that nobody could tell apart when they came, the one stays whose
-    /// incarnation is the lower.
-    pub(super) fn part_namesakes(&self) {
+    /// Ends a stream whose agent id another process uses at another replica. Of two that
+    /// were admitted at the same moment, the one with the lower incarnation stays.
+    pub(super) fn end_duplicate_streams(&self) {
         let view = self.cluster.view();
         let lost_after = self.settings.ownership.lost_after();
-        for (stream, identity) in self.dispatcher.connected() {
+        for (stream, identity) in self.dispatcher.connected_processes() {
             let gives_way = view.agents.iter().any(|seen| {
                 seen.agent == identity.agent
                     && seen.replica != self.replica
@@ -53,7 +54,7 @@ impl Flow {
                     && view.now.since(seen.heard) < lost_after
             });
             if gives_way {
-                self.dispatcher.end(stream, Refused::IdInUse);
+                self.dispatcher.end_stream(stream, StreamRefusal::IdInUse);
             }
         }
     }

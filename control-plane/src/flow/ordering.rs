@@ -1,98 +1,101 @@
-//! Whose turn it is in each ordering key.
+//! Releases the next delivery of each ordering key.
 //!
-//! Fed with keys of which something may go: by `publish` (new deliveries, HELD),
-//! `conclude` (one ended), `manual` (one is sent again, one was cancelled), and by
-//! the sweep with what all of them missed; feeds the store, then whoever owns the
-//! shard. Guarantees that nothing stays HELD behind nothing for longer than a
-//! round of sweeps; that one key has one delivery under way, the store does.
+//! Fed with keys of which a delivery may be released: by `publish` (a new delivery,
+//! HELD), `conclude` (one ended), `on_demand` (one was sent again or cancelled), and by
+//! the sweep with what these missed; feeds the store, then the owner of the shard.
+//! Guarantees that a delivery with nothing before it is HELD no longer than one round
+//! of sweeps. That a key has only one delivery in flight is the store's guarantee
+//! (one-at-a-time-per-key).
+//!
+//! Keeps the invariant `one-at-a-time-per-key`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition};
+use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, Outcome};
 use postrider_domain::ids::{OrderedKey, SubscriptionKey};
-use postrider_domain::subscription::{ExhaustedKeyPolicy, Ordering, Subscription};
+use postrider_domain::subscription::{DeliveryOrdering, ExhaustedKeyPolicy, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_store::{FirstFault, KeyEnd, KeyHold, StoreResult};
 use tokio::sync::mpsc;
 
-use super::cluster::Cluster;
-use super::faults::{Division, FaultLog};
-use super::{Dispatcher, Flow, Owner, Parts};
+use super::cluster::ClusterState;
+use super::faults::{BatchBisection, FaultLog};
+use super::{Dispatcher, Flow, ReplicaContext, ShardOwner};
 use crate::replicas::Peers;
 
-/// Keys that may wait to be looked at; what finds no room, the sweep finds.
-const QUEUE: usize = 65_536;
-/// Most keys looked at in one transaction.
-const BATCH: usize = 256;
-/// Keys with something HELD that one sweep looks at, and HELD deliveries of one
-/// subscription without order that it lets go.
-const SWEPT: u32 = 5_000;
+/// Most queued keys; the sweep finds what did not fit.
+const MAX_QUEUED_KEYS: usize = 65_536;
+/// Most keys released in one transaction.
+const MAX_KEYS_PER_RELEASE: usize = 256;
+/// Keys with HELD deliveries that one sweep checks, and HELD deliveries of one unordered
+/// subscription that it releases.
+const MAX_KEYS_PER_SWEEP: u32 = 5_000;
 
-/// Where keys are brought. Cheap to clone.
+/// Ordering keys of which a delivery may be released. Cheap to clone.
 #[derive(Clone)]
-pub struct Turns {
+pub struct OrderingQueue {
     keys: mpsc::Sender<OrderedKey>,
     /// The last key that a sweep looked at.
     swept: Arc<Mutex<Option<OrderedKey>>>,
 }
 
-/// Looks at the keys.
-pub struct TurnKeeper {
+/// Releases the next delivery of each queued key.
+pub struct OrderingReleaser {
     keys: mpsc::Receiver<OrderedKey>,
-    parts: Parts,
+    parts: ReplicaContext,
 }
 
-/// Where keys are brought, and where they are looked at.
-pub fn turns() -> (Turns, mpsc::Receiver<OrderedKey>) {
-    let (sender, keys) = mpsc::channel(QUEUE);
-    (Turns { keys: sender, swept: Arc::default() }, keys)
+/// A queue of ordering keys and its receiving end.
+pub fn ordering_queue() -> (OrderingQueue, mpsc::Receiver<OrderedKey>) {
+    let (sender, keys) = mpsc::channel(MAX_QUEUED_KEYS);
+    (OrderingQueue { keys: sender, swept: Arc::default() }, keys)
 }
 
-impl Turns {
-    /// The next of this key may be able to go.
-    pub fn may_go(&self, key: OrderedKey) {
+impl OrderingQueue {
+    /// Queues a key whose next delivery may be released.
+    pub fn push(&self, key: OrderedKey) {
         let _ = self.keys.try_send(key);
     }
 
-    /// The next of a delivery's key may be able to go.
-    pub fn may_follow(&self, delivery: &Delivery) {
+    /// Queues a delivery's key, if it has one.
+    pub fn push_key_of(&self, delivery: &Delivery) {
         if let Some(key) = delivery.ordered_key() {
-            self.may_go(key);
+            self.push(key);
         }
     }
 }
 
-impl TurnKeeper {
-    pub const fn new(keys: mpsc::Receiver<OrderedKey>, parts: Parts) -> Self {
+impl OrderingReleaser {
+    pub const fn new(keys: mpsc::Receiver<OrderedKey>, parts: ReplicaContext) -> Self {
         Self { keys, parts }
     }
 
-    /// Looks at what is brought, until nobody can bring more.
+    /// Releases deliveries until every queue handle is gone.
     pub async fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut log = FaultLog::new("ordering keys, which the sweep brings again");
-        while self.keys.recv_many(&mut batch, BATCH).await > 0 {
+        let mut batch = Vec::with_capacity(MAX_KEYS_PER_RELEASE);
+        let mut log = FaultLog::new("ordering keys");
+        while self.keys.recv_many(&mut batch, MAX_KEYS_PER_RELEASE).await > 0 {
             batch.sort_unstable();
             batch.dedup();
             let parts = &self.parts;
-            let mut division = Division::of(std::mem::take(&mut batch));
-            while let Some(part) = division.next() {
-                match parts.store.let_go(&part, parts.clock.now()).await {
-                    Ok(gone) => announce(&parts.dispatcher, &parts.cluster, &parts.peers, gone),
-                    Err(error) => division.refuse(part, error),
+            let mut bisection = BatchBisection::new(std::mem::take(&mut batch));
+            while let Some(part) = bisection.next() {
+                match parts.store.release_next(&part, parts.clock.now()).await {
+                    Ok(gone) => hint_owners(&parts.dispatcher, &parts.cluster, &parts.peers, gone),
+                    Err(error) => bisection.note_refused(part, error),
                 }
             }
-            let (_, fault) = division.left();
+            let (_, fault) = bisection.into_untaken();
             log.note(fault.as_ref(), parts.clock.now());
         }
     }
 }
 
-/// Tells the owners of subscriptions that they have something due.
-fn announce(
+/// Tells the owners of these subscriptions that deliveries are due.
+fn hint_owners(
     dispatcher: &Dispatcher,
-    cluster: &Cluster,
+    cluster: &ClusterState,
     peers: &Peers,
     mut gone: Vec<SubscriptionKey>,
 ) {
@@ -100,23 +103,25 @@ fn announce(
     gone.dedup();
     for key in gone {
         match cluster.owner(&key.tenant) {
-            Owner::Me => dispatcher.with(|scheduler, now| scheduler.note_due(&key, now, now)),
-            Owner::Peer(address) => peers.hint_waiting(&address, key),
-            Owner::Nobody => {}
+            ShardOwner::ThisReplica => {
+                dispatcher.update(|scheduler, now| scheduler.note_due(&key, now, now))
+            }
+            ShardOwner::Peer(address) => peers.hint_waiting(&address, key),
+            ShardOwner::Unknown => {}
         }
     }
 }
 
-/// By what a subscription orders a delivery of an event with this key, if it does.
-pub fn key_for(subscription: &Subscription, key: Option<&String>) -> Option<String> {
+/// The key by which a subscription orders a delivery of an event with this key.
+pub fn ordering_key_for(subscription: &Subscription, key: Option<&String>) -> Option<String> {
     match subscription.settings.ordering {
-        Ordering::PerKey => key.cloned(),
-        Ordering::Unordered => None,
+        DeliveryOrdering::PerKey => key.cloned(),
+        DeliveryOrdering::Unordered => None,
     }
 }
 
-/// The state in which a delivery that can go at once is stored.
-pub fn first_state(ordering_key: Option<&String>) -> DeliveryState {
+/// The state of a new delivery that is due at once.
+pub fn initial_state(ordering_key: Option<&String>) -> DeliveryState {
     match ordering_key {
         Some(_) => DeliveryState::Held,
         None => DeliveryState::Waiting,
@@ -124,47 +129,51 @@ pub fn first_state(ordering_key: Option<&String>) -> DeliveryState {
 }
 
 /// What a conclusion means for the delivery's ordering key, if it has one.
-pub(super) fn key_end(
-    parts: &Parts,
+pub(super) fn plan_key_end(
+    parts: &ReplicaContext,
     delivery: &Delivery,
     outcome: Outcome,
-    transition: Transition,
+    transition: DeliveryTransition,
     subscription: &Subscription,
 ) -> Option<KeyEnd> {
     let key = delivery.ordered_key()?;
     let event = delivery.event;
     match transition {
-        Transition::End { state: DeliveryState::Succeeded, .. } => {
+        DeliveryTransition::End { state: DeliveryState::Succeeded, .. } => {
             Some(KeyEnd::Delivered { key, event })
         }
         _ => {
-            let ends = matches!(transition, Transition::End { .. });
+            let ends = matches!(transition, DeliveryTransition::End { .. });
             let held = ends && subscription.settings.exhausted_key == ExhaustedKeyPolicy::Hold;
-            // Somebody may still be sending it: what follows waits until nobody can.
+            // An agent may still be sending it: the key is blocked until none can.
             let unknown = outcome == Outcome::Unknown;
-            let quiet_until =
-                if unknown { over_by(parts, subscription) } else { Timestamp::default() };
-            let hold = KeyHold { key, event, held, quiet_until };
+            let blocked_until = if unknown {
+                latest_attempt_end(parts, subscription)
+            } else {
+                Timestamp::default()
+            };
+            let hold = KeyHold { key, event, held, blocked_until };
             (held || unknown).then_some(KeyEnd::Held(hold))
         }
     }
 }
 
 impl Flow {
-    /// Ends a key's hold; whether there was one.
+    /// Releases a key that an exhausted delivery holds; whether it was held.
     pub async fn release_ordering_key(&self, key: OrderedKey) -> StoreResult<bool> {
-        let released = self.store.release_key(&key).await?;
-        self.turns.may_go(key);
+        let released = self.store.end_key_hold(&key).await?;
+        self.ordering_queue.push(key);
         Ok(released)
     }
 
-    /// Looks at the next so many keys that have something HELD.
-    pub(super) async fn look_at_held(&self) -> StoreResult<()> {
+    /// Checks the next keys that have HELD deliveries.
+    pub(super) async fn sweep_held_keys(&self) -> StoreResult<()> {
         let now = self.clock.now();
-        let after = self.turns.swept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let found = self.store.waiting_keys(after.as_ref(), SWEPT, now).await?;
-        let last = found.last().filter(|_| found.len() >= SWEPT as usize);
-        *self.turns.swept.lock().unwrap_or_else(PoisonError::into_inner) =
+        let after =
+            self.ordering_queue.swept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let found = self.store.list_key_backlogs(after.as_ref(), MAX_KEYS_PER_SWEEP, now).await?;
+        let last = found.last().filter(|_| found.len() >= MAX_KEYS_PER_SWEEP as usize);
+        *self.ordering_queue.swept.lock().unwrap_or_else(PoisonError::into_inner) =
             last.map(|one| one.key.clone());
         let idle = found.into_iter().filter(|one| !one.under_way).map(|one| one.key);
         let mut keys: BTreeMap<SubscriptionKey, Vec<OrderedKey>> = BTreeMap::new();
@@ -173,92 +182,103 @@ impl Flow {
         }
         let mut faults = FirstFault::default();
         for (subscription, keys) in keys {
-            faults.keep(self.look_at_idle(&subscription, keys).await)?;
+            faults.keep(self.release_idle_keys(&subscription, keys).await)?;
         }
         faults.into_result()
     }
 
-    /// Looks at keys of a subscription of which something is HELD and nothing under
-    /// way.
-    async fn look_at_idle(&self, key: &SubscriptionKey, keys: Vec<OrderedKey>) -> StoreResult<()> {
+    /// Releases keys of a subscription that have HELD deliveries and none in progress.
+    async fn release_idle_keys(
+        &self,
+        key: &SubscriptionKey,
+        keys: Vec<OrderedKey>,
+    ) -> StoreResult<()> {
         let snapshot = self.tenants.snapshot(&key.tenant).await?;
         let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
-        // What a deleted one left HELD is ended by another sweep.
+        // `end_deliveries_of_deleted` ends those of a deleted subscription.
         let Some((snapshot, subscription)) = snapshot.as_ref().zip(found) else {
             return Ok(());
         };
-        if subscription.settings.ordering == Ordering::Unordered {
-            return self.let_all_go(key).await;
+        if subscription.settings.ordering == DeliveryOrdering::Unordered {
+            return self.release_all_held(key).await;
         }
         let mut expired = Ok(());
-        if self.cluster.owner(&key.tenant) == Owner::Me && !self.cluster.clock_is_off() {
-            expired = self.expire_what_is_over(snapshot, subscription).await;
+        if self.cluster.owner(&key.tenant) == ShardOwner::ThisReplica
+            && !self.cluster.has_clock_jumped()
+        {
+            expired = self.expire_overdue(snapshot, subscription).await;
         }
-        keys.into_iter().for_each(|key| self.turns.may_go(key));
+        keys.into_iter().for_each(|key| self.ordering_queue.push(key));
         expired
     }
 
-    /// After an edit by which no key of a subscription is held any longer.
+    /// Releases all keys of a subscription whose settings no longer hold keys.
     pub async fn release_ordering_keys(&self, key: &SubscriptionKey) -> StoreResult<()> {
-        self.store.release_keys(key).await?;
-        self.let_all_go_unless_ordered(key).await
+        self.store.end_key_holds(key).await?;
+        self.release_all_unless_ordered(key).await
     }
 
-    async fn let_all_go_unless_ordered(&self, key: &SubscriptionKey) -> StoreResult<()> {
+    async fn release_all_unless_ordered(&self, key: &SubscriptionKey) -> StoreResult<()> {
         let snapshot = self.tenants.snapshot(&key.tenant).await?;
         let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
         match found {
-            Some(one) if one.settings.ordering == Ordering::Unordered => self.let_all_go(key).await,
-            // What is held back no longer, the sweep finds.
+            Some(one) if one.settings.ordering == DeliveryOrdering::Unordered => {
+                self.release_all_held(key).await
+            }
+            // The sweep releases the rest.
             _ => Ok(()),
         }
     }
 
-    /// Lets go what was HELD for a subscription that no longer orders, up to a
-    /// bound; the sweep lets go the rest.
-    async fn let_all_go(&self, key: &SubscriptionKey) -> StoreResult<()> {
-        let gone = self.store.let_all_go(key, self.clock.now(), SWEPT).await?;
+    /// Releases the HELD deliveries of a subscription that is no longer ordered, up to a
+    /// limit; the sweep releases the rest.
+    async fn release_all_held(&self, key: &SubscriptionKey) -> StoreResult<()> {
+        let gone = self.store.release_all_held(key, self.clock.now(), MAX_KEYS_PER_SWEEP).await?;
         if gone > 0 {
-            announce(&self.dispatcher, &self.cluster, &self.peers, vec![key.clone()]);
+            hint_owners(&self.dispatcher, &self.cluster, &self.peers, vec![key.clone()]);
         }
         Ok(())
     }
 }
 
-/// Before a delivery is ended of which an attempt may be under way: nothing of its
-/// key goes until that attempt must be over.
-pub(super) async fn hold_while_under_way(parts: &Parts, delivery: &Delivery) -> StoreResult<()> {
+/// Blocks the key of a delivery that is about to be ended while an attempt may be in
+/// progress, until that attempt must be over.
+pub(super) async fn block_key_while_sending(
+    parts: &ReplicaContext,
+    delivery: &Delivery,
+) -> StoreResult<()> {
     match delivery.state {
-        DeliveryState::Waiting | DeliveryState::InFlight => quieten(parts, delivery).await,
+        DeliveryState::Waiting | DeliveryState::InFlight => block_key(parts, delivery).await,
         _ => Ok(()),
     }
 }
 
-/// Lets nothing of a delivery's key go while an attempt of it may be under way.
-pub(super) async fn quieten(parts: &Parts, delivery: &Delivery) -> StoreResult<()> {
+/// Blocks a delivery's key until an attempt that may be in progress must be over.
+pub(super) async fn block_key(parts: &ReplicaContext, delivery: &Delivery) -> StoreResult<()> {
     let Some(key) = delivery.ordered_key() else {
         return Ok(());
     };
     let snapshot = parts.tenants.snapshot(&key.subscription.tenant).await?;
     let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription.subscription));
-    // What a deleted one has HELD ends without being sent.
+    // HELD deliveries of a deleted subscription end without being sent.
     let Some(subscription) = found else {
         return Ok(());
     };
-    let quiet_until = over_by(parts, subscription);
-    let hold = KeyHold { key, event: delivery.event, held: false, quiet_until };
+    let blocked_until = latest_attempt_end(parts, subscription);
+    let hold = KeyHold { key, event: delivery.event, held: false, blocked_until };
     parts.store.hold_key(&hold).await
 }
 
-/// When an attempt that was assigned, and of which nothing more is known, must be over:
-/// it may come to its agent, and begin, until the agent ends a stream that was silent.
-pub(super) fn over_by(parts: &Parts, subscription: &Subscription) -> Timestamp {
+/// When an attempt that was assigned now must be over: the assignment may reach its
+/// agent until the agent ends a silent stream, and the attempt takes at most
+/// `request_timeout`.
+pub(super) fn latest_attempt_end(parts: &ReplicaContext, subscription: &Subscription) -> Timestamp {
     let begins = parts.settings.agents.silence_limit();
     parts.clock.now() + begins + subscription.settings.request_timeout
 }
 
-/// Whether what expires of a subscription holds its ordering key.
-pub(super) fn expiry_holds(subscription: &Subscription) -> bool {
-    subscription.settings.ordering == Ordering::PerKey
+/// Whether a subscription's expired deliveries hold their ordering keys.
+pub(super) fn holds_key_on_expiry(subscription: &Subscription) -> bool {
+    subscription.settings.ordering == DeliveryOrdering::PerKey
         && subscription.settings.exhausted_key == ExhaustedKeyPolicy::Hold
 }

@@ -1,9 +1,11 @@
-//! Shards, leases and signs of life.
+//! Shards and their leases.
 //!
-//! Fed by the store's view of everybody; feeds the scheduler with what this
-//! replica owns. Guarantees rule 2: nothing of a shard is dispatched but by its
-//! owner, which stops a margin before its lease can end for others, by a clock
-//! that was read before the renewal was asked for.
+//! Fed by the cluster state; feeds the scheduler with the shards that this replica
+//! owns. Guarantees (one-owner): only a shard's owner dispatches its deliveries, and
+//! stops a margin before its lease can end for others, by a clock that was read before
+//! the renewal was requested.
+//!
+//! Keeps the invariant `one-owner`.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -16,45 +18,46 @@ use tokio_util::sync::CancellationToken;
 
 use super::Flow;
 use super::faults::FaultLog;
-use super::vacancy::Vacancy;
+use super::vacancy::AgentPresence;
 use crate::clock::wall_clock;
-use crate::health::Progress;
+use crate::health::ProgressHandle;
 
-/// Shards given up at once, so that a joining replica has its share soon and
-/// nobody is without service for long.
-const GIVE_UP_AT_ONCE: usize = 8;
-/// How long a shard that is given up waits for what is in flight; what is still
-/// out then is taken over by the next owner.
-const DRAIN_SHARD: Duration = Duration::from_secs(3);
-/// A lease ends at most this much later than one that begins now.
-const FAR: Duration = Duration::from_secs(60);
-/// How long one that leaves waits for its last commit.
-const SETTLE: Duration = Duration::from_secs(1);
+/// Most shards released at once: a joining replica gets its share soon, and no tenant is
+/// without service for long.
+const MAX_DRAINING_SHARDS: usize = 8;
+/// How long a released shard waits for its attempts in flight; the next owner takes over
+/// the rest.
+const SHARD_DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// How far a lease may plausibly end beyond one that begins now; a later end was written
+/// by a clock that was set back since.
+const MAX_LEASE_AHEAD: Duration = Duration::from_secs(60);
+/// How long a leaving replica waits for its last commit of events.
+const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the ownership loop remembers.
-struct Leases {
-    /// Shards that are being given up, and since when.
+/// Keeps this replica's leases.
+struct LeaseKeeper {
+    /// Shards that are being released, and since when.
     draining: HashMap<Shard, Timestamp>,
     first: bool,
-    /// Agents whose rows the database refuses, of which the log knows.
+    /// Agents whose rows the database refuses, already logged.
     refused: HashSet<AgentId>,
-    vacancy: Vacancy,
+    presence: AgentPresence,
 }
 
 impl Flow {
-    /// Keeps leases and gives signs of life until told to stop.
-    pub async fn run_ownership(&self, progress: Progress, stop: CancellationToken) {
-        let mut leases = Leases {
+    /// Sends heartbeats and keeps leases until told to stop.
+    pub async fn run_ownership(&self, progress: ProgressHandle, stop: CancellationToken) {
+        let mut leases = LeaseKeeper {
             draining: HashMap::new(),
             first: true,
             refused: HashSet::new(),
-            vacancy: Vacancy::default(),
+            presence: AgentPresence::default(),
         };
         let mut next_renewal = self.clock.now();
         let mut log = FaultLog::new("leases");
         while !stop.is_cancelled() {
             progress.made();
-            let done = self.own_once(&mut leases, &mut next_renewal).await;
+            let done = self.run_lease_round(&mut leases, &mut next_renewal).await;
             log.note(done.as_ref().err(), self.clock.now());
             let beat = self.settings.ownership.heartbeat();
             tokio::select! {
@@ -64,60 +67,63 @@ impl Flow {
         }
     }
 
-    /// One round of everything, each part for itself: what fails of one is no reason to
-    /// leave out another.
-    async fn own_once(&self, leases: &mut Leases, next_renewal: &mut Timestamp) -> StoreResult<()> {
+    /// One round. A part that fails does not stop the others.
+    async fn run_lease_round(
+        &self,
+        leases: &mut LeaseKeeper,
+        next_renewal: &mut Timestamp,
+    ) -> StoreResult<()> {
         let mut refused = std::mem::take(&mut leases.refused);
         let asked = self.clock.now();
-        // Beside one another: a slow database must not cost a lease what it need not.
-        let renewed = self.renew_in_time(leases, next_renewal);
-        let (renewed, view) = tokio::join!(renewed, self.heartbeat(&mut refused));
+        // In parallel, so that a slow heartbeat does not cost a lease.
+        let renewed = self.renew_if_due(leases, next_renewal);
+        let (renewed, view) = tokio::join!(renewed, self.send_heartbeat(&mut refused));
         leases.refused = refused;
         let view = view?;
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.clock, wall_clock());
         }
-        self.cluster.hear(view, asked);
-        if let Some(usurper) = self.cluster.usurper() {
-            self.step_down(leases, &usurper);
+        self.cluster.record_view(view, asked);
+        if let Some(usurper) = self.cluster.find_name_conflict() {
+            self.drop_all_shards(leases, &usurper);
             return Ok(());
         }
-        self.peers.keep_links();
-        self.part_namesakes();
-        leases.vacancy.look(self.has_agent(), self.clock.now());
-        self.forget_lost_agents();
-        let clocks = self.keep_region_clocks().await;
-        let balanced = self.balance(leases).await;
+        self.peers.update_links();
+        self.end_duplicate_streams();
+        leases.presence.observe(self.has_live_agent(), self.clock.now());
+        self.forget_lost_inventories();
+        let clocks = self.update_region_clocks().await;
+        let balanced = self.balance_shards(leases).await;
         leases.first &= balanced.is_err();
         renewed.and(clocks).and(balanced)
     }
 
-    /// Dispatches nothing any more: another process has this one's name.
-    fn step_down(&self, leases: &mut Leases, usurper: &ReplicaRow) {
-        let owned = self.dispatcher.look(|s, _| s.leases());
+    /// Stops dispatching: another process has this replica's name.
+    fn drop_all_shards(&self, leases: &mut LeaseKeeper, usurper: &ReplicaRow) {
+        let owned = self.dispatcher.read(|s, _| s.leases());
         for lease in owned {
-            self.forget_shard(leases, lease.shard);
+            self.drop_shard_of(leases, lease.shard);
         }
         let (replica, address) = (&usurper.id.0, &usurper.address);
-        tracing::error!(%replica, %address, "another process took this replica's name");
+        tracing::error!(%replica, %address, "another process has taken this replica's name; dispatching stops");
     }
 
-    async fn renew_in_time(
+    async fn renew_if_due(
         &self,
-        leases: &mut Leases,
+        leases: &mut LeaseKeeper,
         next_renewal: &mut Timestamp,
     ) -> StoreResult<()> {
         if self.clock.now() >= *next_renewal {
-            self.renew(leases).await?;
+            self.renew_leases(leases).await?;
             *next_renewal =
                 self.clock.now() + Duration::from_secs(self.settings.ownership.renew_seconds);
         }
         Ok(())
     }
 
-    async fn renew(&self, leases: &mut Leases) -> StoreResult<()> {
+    async fn renew_leases(&self, leases: &mut LeaseKeeper) -> StoreResult<()> {
         let owned: Vec<(Shard, Epoch)> =
-            self.dispatcher.look(|s, _| s.leases()).iter().map(|l| (l.shard, l.epoch)).collect();
+            self.dispatcher.read(|s, _| s.leases()).iter().map(|l| (l.shard, l.epoch)).collect();
         if owned.is_empty() {
             return Ok(());
         }
@@ -126,51 +132,51 @@ impl Flow {
         let kept = self.store.renew_shards(&self.replica, &owned, lease, asked).await?;
         for (shard, _) in owned {
             if kept.contains(&shard) {
-                let stop_at = self.stop_at(asked);
-                self.dispatcher.with(|s, now| s.renew_shard(shard, stop_at, now));
+                let stop_at = self.dispatch_deadline(asked);
+                self.dispatcher.update(|s, now| s.renew_shard(shard, stop_at, now));
             } else {
                 tracing::warn!(shard = shard.0, "a lease was lost");
-                self.forget_shard(leases, shard);
+                self.drop_shard_of(leases, shard);
             }
         }
         Ok(())
     }
 
-    fn stop_at(&self, asked: Timestamp) -> Timestamp {
+    fn dispatch_deadline(&self, asked: Timestamp) -> Timestamp {
         let ownership = &self.settings.ownership;
         asked + Duration::from_secs(ownership.lease_seconds)
             - Duration::from_secs(ownership.lease_margin_seconds)
     }
 
-    fn forget_shard(&self, leases: &mut Leases, shard: Shard) {
+    fn drop_shard_of(&self, leases: &mut LeaseKeeper, shard: Shard) {
         leases.draining.remove(&shard);
-        self.dispatcher.with(|scheduler, _| scheduler.drop_shard(shard));
+        self.dispatcher.update(|scheduler, _| scheduler.drop_shard(shard));
     }
 
-    /// Takes what is free up to this replica's share; gives up what is above it.
-    async fn balance(&self, leases: &mut Leases) -> StoreResult<()> {
+    /// Acquires free shards up to this replica's share; releases those above it.
+    async fn balance_shards(&self, leases: &mut LeaseKeeper) -> StoreResult<()> {
         let view = self.cluster.view();
-        let share = self.share(&view);
-        self.finish_draining(leases).await?;
-        let owned = self.dispatcher.look(|s, _| s.leases());
+        let share = self.fair_share(&view);
+        self.release_drained_shards(leases).await?;
+        let owned = self.dispatcher.read(|s, _| s.leases());
         let kept = owned.iter().filter(|lease| !leases.draining.contains_key(&lease.shard)).count();
         if kept > share {
-            let room = GIVE_UP_AT_ONCE.saturating_sub(leases.draining.len());
+            let room = MAX_DRAINING_SHARDS.saturating_sub(leases.draining.len());
             let surplus = owned.iter().rev().filter(|l| !leases.draining.contains_key(&l.shard));
             let surplus: Vec<Shard> =
                 surplus.take((kept - share).min(room)).map(|l| l.shard).collect();
             for shard in surplus {
                 leases.draining.insert(shard, self.clock.now());
-                self.dispatcher.with(|scheduler, _| scheduler.drain_shard(shard));
+                self.dispatcher.update(|scheduler, _| scheduler.drain_shard(shard));
             }
         } else if kept < share {
-            self.acquire(leases, &view, share - kept).await?;
+            self.acquire_free_shards(leases, &view, share - kept).await?;
         }
         Ok(())
     }
 
-    /// How many shards are this replica's: an even share, the first few one more.
-    fn share(&self, view: &ClusterView) -> usize {
+    /// This replica's share: an even one, rounded up for the first few replicas.
+    fn fair_share(&self, view: &ClusterView) -> usize {
         let lost_after = self.settings.ownership.lost_after();
         let mut alive: Vec<&ReplicaId> = view
             .replicas
@@ -185,21 +191,22 @@ impl Flow {
         shards / replicas + usize::from(place < shards % replicas)
     }
 
-    async fn acquire(
+    async fn acquire_free_shards(
         &self,
-        leases: &mut Leases,
+        leases: &mut LeaseKeeper,
         view: &ClusterView,
         wanted: usize,
     ) -> StoreResult<()> {
         let force = leases.first && self.settings.single_process();
-        // A lease of our own that has lapsed, and that nobody took, is renewed instead.
-        let owned = self.dispatcher.look(|s, _| s.leases());
+        // Our own lapsed lease that no one has taken is renewed instead.
+        let owned = self.dispatcher.read(|s, _| s.leases());
         let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
-        // By a clock that was set back since: whoever lives has renewed it by then.
-        let forever =
-            |until: Timestamp| until > view.now + lease + FAR && !self.cluster.clock_is_off();
+        // Such a lease is from a clock that was set back; a living owner renews it by then.
+        let forever = |until: Timestamp| {
+            until > view.now + lease + MAX_LEASE_AHEAD && !self.cluster.has_clock_jumped()
+        };
         let over = |until: Timestamp| until <= view.now || forever(until);
-        // Whoever lives extends them by the clock as it is now.
+        // After the database's clock was set, wait until living owners have renewed.
         let over = |until: Timestamp| over(until) && !self.cluster.clock_was_set();
         let free = view
             .shards
@@ -212,29 +219,29 @@ impl Flow {
         }
         let asked = self.clock.now();
         let taken = self.store.acquire_shards(&self.replica, &free, lease, force).await?;
-        self.cluster.note_taken(&taken);
-        // By which clock they are written from now on, also if this is all that is done.
+        self.cluster.note_acquired_shards(&taken);
+        // Notes by which clock their rows are written, even if this replica does no more.
         if let Err(error) = self.store.renew_shards(&self.replica, &taken, lease, asked).await {
-            tracing::warn!(%error, "what this replica's clock says is noted with the next renewal");
+            tracing::warn!(%error, "the clock of acquired shards was not noted; the next renewal will");
         }
-        let agents: Vec<AgentIdentity> = self.living_agents(view);
-        let stop_at = self.stop_at(asked);
+        let agents: Vec<AgentIdentity> = self.live_agents(view);
+        let stop_at = self.dispatch_deadline(asked);
         let mut announced = Vec::with_capacity(taken.len());
-        self.dispatcher.with(|scheduler, now| {
+        self.dispatcher.update(|scheduler, now| {
             for (shard, epoch) in &taken {
                 let lease = ShardLease { shard: *shard, epoch: *epoch };
                 scheduler.take_shard(lease, stop_at, agents.iter().cloned(), now);
                 announced.push(lease);
             }
         });
-        tracing::info!(shards = taken.len(), "took shards");
-        self.dispatcher.announce(&announced);
+        tracing::info!(shards = taken.len(), "acquired shards");
+        self.dispatcher.announce_take_overs(&announced);
         let shards: Vec<Shard> = announced.iter().map(|lease| lease.shard).collect();
         self.tenants.configure_shards(&shards);
         Ok(())
     }
 
-    fn living_agents(&self, view: &ClusterView) -> Vec<AgentIdentity> {
+    fn live_agents(&self, view: &ClusterView) -> Vec<AgentIdentity> {
         let identity = |seen: &AgentSighting| AgentIdentity {
             agent: seen.agent.clone(),
             incarnation: seen.incarnation,
@@ -242,49 +249,53 @@ impl Flow {
         let mut agents: Vec<AgentIdentity> = view.agents.iter().map(identity).collect();
         agents.sort();
         agents.dedup();
-        agents.retain(|agent| !self.is_lost(agent));
+        agents.retain(|agent| !self.is_agent_lost(agent));
         agents
     }
 
-    async fn finish_draining(&self, leases: &mut Leases) -> StoreResult<()> {
+    async fn release_drained_shards(&self, leases: &mut LeaseKeeper) -> StoreResult<()> {
         let now = self.clock.now();
         let done: Vec<Shard> = leases
             .draining
             .iter()
             .filter(|(shard, since)| {
-                let left = self.dispatcher.look(|s, _| s.shard_deliveries(**shard));
-                left == 0 || now.since(**since) > DRAIN_SHARD
+                let left = self.dispatcher.read(|s, _| s.shard_deliveries(**shard));
+                left == 0 || now.since(**since) > SHARD_DRAIN_TIMEOUT
             })
             .map(|(shard, _)| *shard)
             .collect();
-        self.give_up_shards(leases, &done).await
+        self.hand_back_shards(leases, &done).await
     }
 
-    async fn give_up_shards(&self, leases: &mut Leases, shards: &[Shard]) -> StoreResult<()> {
+    async fn hand_back_shards(
+        &self,
+        leases: &mut LeaseKeeper,
+        shards: &[Shard],
+    ) -> StoreResult<()> {
         if shards.is_empty() {
             return Ok(());
         }
         self.release_unsent().await?;
         for shard in shards {
-            self.forget_shard(leases, *shard);
+            self.drop_shard_of(leases, *shard);
         }
         self.store.release_shards(&self.replica, shards).await?;
-        tracing::info!(shards = shards.len(), "gave up shards");
+        tracing::info!(shards = shards.len(), "released shards");
         Ok(())
     }
 
-    /// Nobody waits for the inventory of an agent that is lost.
-    fn forget_lost_agents(&self) {
-        let awaited = self.dispatcher.look(|s, _| s.awaited_agents());
+    /// Stops waiting for the inventories of lost agents.
+    fn forget_lost_inventories(&self) {
+        let awaited = self.dispatcher.read(|s, _| s.awaited_agents());
         for agent in awaited {
-            if self.is_lost(&agent) {
-                self.dispatcher.with(|s, _| s.inventory_lost(&agent));
+            if self.is_agent_lost(&agent) {
+                self.dispatcher.update(|s, _| s.stop_awaiting_inventory(&agent));
             }
         }
     }
 
-    /// Stops the clock of regions without agents, and starts it again.
-    async fn keep_region_clocks(&self) -> StoreResult<()> {
+    /// Stops the clocks of regions without agents, and starts those of regions with one.
+    async fn update_region_clocks(&self) -> StoreResult<()> {
         let view = self.cluster.view();
         let lost_after = self.settings.ownership.lost_after();
         let served: Vec<&Region> = view
@@ -293,7 +304,7 @@ impl Flow {
             .filter(|agent| view.now.since(agent.heard) < lost_after)
             .map(|agent| &agent.region)
             .collect();
-        let mut regions: Vec<Region> = self.dispatcher.look(|s, _| s.regions_in_use());
+        let mut regions: Vec<Region> = self.dispatcher.read(|s, _| s.regions_in_use());
         regions.extend(view.regions.iter().map(|r| r.region.clone()));
         regions.sort();
         regions.dedup();
@@ -316,34 +327,35 @@ impl Flow {
         kept
     }
 
-    /// Stops dispatching, waits for what is in flight, and gives up every shard.
+    /// Leaves the cluster: stops dispatching, waits for attempts in flight, and releases
+    /// every shard.
     pub async fn leave(&self, patience: Duration) -> StoreResult<()> {
         let shards: Vec<Shard> =
-            self.dispatcher.look(|s, _| s.leases()).iter().map(|lease| lease.shard).collect();
-        self.dispatcher.with(|scheduler, _| {
+            self.dispatcher.read(|s, _| s.leases()).iter().map(|lease| lease.shard).collect();
+        self.dispatcher.update(|scheduler, _| {
             for shard in &shards {
                 scheduler.drain_shard(*shard);
             }
         });
         let deadline = self.clock.now() + patience;
         loop {
-            // The pump hands over what draining put aside; then it goes to the table.
+            // The dispatch loop collects what draining returned; then it goes to the table.
             self.clock.sleep(Duration::from_millis(20)).await;
             self.release_unsent().await?;
-            if self.dispatcher.look(|s, _| s.deliveries()) == 0 || self.clock.now() >= deadline {
+            if self.dispatcher.read(|s, _| s.deliveries()) == 0 || self.clock.now() >= deadline {
                 break;
             }
         }
         self.store.release_shards(&self.replica, &shards).await?;
-        if self.cluster.clock_is_off() {
-            // Whoever comes after us by the other clock is to know what we wrote by.
+        if self.cluster.has_clock_jumped() {
+            // The next owner, by the other clock, has to know by which clock we wrote.
             self.store.note_clock(self.clock.now()).await?;
         }
-        self.cluster.leave();
+        self.cluster.mark_left();
         let left = self.clock.now();
-        while self.watermark.own(self.clock.now()) < left {
-            if self.clock.now() >= left + SETTLE {
-                // The row stays, so that the others wait for what may still appear.
+        while self.watermark.current_own(self.clock.now()) < left {
+            if self.clock.now() >= left + LAST_COMMIT_TIMEOUT {
+                // Keep the row: the others then wait for commits that may still appear.
                 return Ok(());
             }
             self.clock.sleep(Duration::from_millis(20)).await;

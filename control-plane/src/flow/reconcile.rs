@@ -1,7 +1,7 @@
-//! Closing a window of time, so that it always has the same events.
+//! Closes a time window, so that it always has the same events.
 //!
-//! Fed by `api`; feeds nothing. Guarantees that once a window is closed no event
-//! appears in it, whichever replica it is published through.
+//! Fed by `api`. Guarantees that once a window is closed no event appears in it,
+//! whichever replica publishes it.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use postrider_domain::time::Timestamp;
 
 use super::Flow;
 
-/// How long a call waits for what is being committed.
-const PATIENCE: Duration = Duration::from_secs(25);
-const POLL: Duration = Duration::from_millis(20);
+/// How long a call waits for open commits.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(25);
+const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A replica still commits, or cannot say whether it does.
+/// The window cannot be closed now, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WindowOpen(String);
@@ -21,24 +21,24 @@ pub struct WindowOpen(String);
 impl Flow {
     /// Waits until every publish that began before `end` is committed or given up.
     pub async fn close_window(&self, end: Timestamp) -> Result<(), WindowOpen> {
-        let deadline = self.clock.now() + PATIENCE;
+        let deadline = self.clock.now() + CLOSE_TIMEOUT;
         loop {
-            if self.cluster.clock_is_off() {
+            if self.cluster.has_clock_jumped() {
                 return Err(WindowOpen("the database's clock has jumped".to_owned()));
             }
-            // One that joined since, and publishes already, could not be asked.
-            let here = self.watermark.at(self.clock.now()).min(self.cluster.seen());
+            // A replica that has joined since the last view could not be asked.
+            let here = self.watermark.current(self.clock.now()).min(self.cluster.view_time());
             let elsewhere = self.peers.publish_watermarks().await;
             let elsewhere = elsewhere.map_err(|error| WindowOpen(error.to_string()))?;
-            // What a replica committed when it was lost, the database may still do.
-            let lost = self.cluster.lately_lost();
+            // The database may still run the last commit of a lost replica.
+            let lost = self.cluster.recently_lost_replicas();
             if elsewhere.into_iter().chain(lost).fold(here, Timestamp::min) >= end {
                 return Ok(());
             }
             if self.clock.now() >= deadline {
-                return Err(WindowOpen("something is still being committed".to_owned()));
+                return Err(WindowOpen("a commit is still in progress".to_owned()));
             }
-            self.clock.sleep(POLL).await;
+            self.clock.sleep(CLOSE_POLL_INTERVAL).await;
         }
     }
 }

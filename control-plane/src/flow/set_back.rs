@@ -1,9 +1,11 @@
-//! What waits by a clock that was set back since, brought back to the present.
+//! Repairs due times that were written by a clock which has been set back since.
 //!
-//! Fed by the sweep; feeds the table. Whoever writes rows of a shard notes what its
-//! clock says (`ClockStore`): where that is later than now, somebody has set the clocks
-//! back, and what was due at once, or soon, is due as much later. Guarantees that nothing
-//! waits longer than its policy can make it wait from now on.
+//! Fed by the sweep; feeds the table. Whoever writes rows of a shard notes the time by
+//! its clock (`ClockStore`). If that time is in the future, somebody has set the clocks
+//! back, and what was due at once would be due that much later. Guarantees that nothing
+//! waits longer than its retry policy allows, counted from now (no-time-before-its-id).
+//!
+//! Keeps the invariant `no-time-before-its-id`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,90 +13,91 @@ use std::time::Duration;
 use postrider_domain::ids::{Shard, SubscriptionKey};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{BringBack, StoreResult};
+use postrider_store::{RescheduleRequest, StoreResult};
 
 use super::{Flow, ordering};
 
-/// What two clocks may differ by that were both set by the database's.
-const ROUND_TRIP: Duration = Duration::from_secs(2);
-/// Most deliveries brought back in one call.
-const BATCH: u32 = 5_000;
+/// How much two clocks may differ that were both set by the database's.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+/// Most deliveries rescheduled in one call.
+const MAX_RESCHEDULED_PER_CALL: u32 = 5_000;
 
 impl Flow {
-    /// Brings back what waits in the shards owned, if it was written by a clock that is
+    /// Reschedules what waits in the owned shards, if it was written by a clock that is
     /// ahead of ours.
-    pub(super) async fn bring_back(&self) -> StoreResult<()> {
-        // Ours is the one that is wrong, until this replica starts anew.
-        if self.cluster.clock_is_off() {
+    pub(super) async fn recover_from_clock_set_back(&self) -> StoreResult<()> {
+        // Our own clock is the wrong one until this replica restarts.
+        if self.cluster.has_clock_jumped() {
             return Ok(());
         }
         let now = self.clock.now();
-        let mut ahead = self.store.clocks_ahead(now + ROUND_TRIP).await?;
+        let mut ahead = self.store.clocks_ahead(now + CLOCK_TOLERANCE).await?;
         if ahead.is_empty() {
             return Ok(());
         }
-        let owned = self.dispatcher.look(|scheduler, _| scheduler.settled());
+        let owned = self.dispatcher.read(|scheduler, _| scheduler.settled());
         ahead.retain(|(shard, _)| owned.iter().any(|lease| lease.shard == *shard));
         let shards: Vec<Shard> = ahead.iter().map(|(shard, _)| *shard).collect();
         if shards.is_empty() {
             return Ok(());
         }
-        let brought_back = self.bring_back_deliveries(&shards, now).await?;
-        self.bring_back_keys(now).await?;
+        let brought_back = self.reschedule_shards(&shards, now).await?;
+        self.shorten_key_blocks(now).await?;
         self.shorten_holds().await?;
         self.store.forget_clocks(&ahead, now).await?;
         tracing::warn!(
             shards = shards.len(),
             deliveries = brought_back,
-            "clocks were set back; what was due by them is due by the present time"
+            "clocks were set back; due times were moved to the present"
         );
         Ok(())
     }
 
-    async fn bring_back_deliveries(&self, shards: &[Shard], now: Timestamp) -> StoreResult<u64> {
+    async fn reschedule_shards(&self, shards: &[Shard], now: Timestamp) -> StoreResult<u64> {
         let mut all = 0;
         for waiting in self.store.waiting(shards).await? {
-            let subscription = self.subscription_of(&waiting.subscription).await?;
+            let subscription = self.find_subscription(&waiting.subscription).await?;
             let Some(subscription) = subscription else { continue };
-            all += self.bring_back_of(&subscription, waiting.shard, now).await?;
+            all += self.reschedule_waiting(&subscription, waiting.shard, now).await?;
         }
         Ok(all)
     }
 
-    /// What waits of a subscription is due, counted from now, when its policy says.
-    pub(super) async fn bring_back_of(
+    /// Makes a subscription's waiting deliveries due when its policy says, counted from now.
+    pub(super) async fn reschedule_waiting(
         &self,
         subscription: &Subscription,
         shard: Shard,
         now: Timestamp,
     ) -> StoreResult<u64> {
         let longest = subscription.settings.retry.longest_delays();
-        let request = BringBack { subscription: subscription.key(), shard, longest };
+        let request = RescheduleRequest { subscription: subscription.key(), shard, longest };
         let mut all = 0;
         loop {
-            let some = self.store.bring_back(&request, now, BATCH).await?;
+            let some =
+                self.store.reschedule_waiting(&request, now, MAX_RESCHEDULED_PER_CALL).await?;
             all += some;
-            if some < u64::from(BATCH) {
+            if some < u64::from(MAX_RESCHEDULED_PER_CALL) {
                 return Ok(all);
             }
         }
     }
 
-    /// No key is quiet longer than after an attempt that was assigned now.
-    async fn bring_back_keys(&self, now: Timestamp) -> StoreResult<()> {
+    /// No key stays blocked longer than after an attempt that was assigned now.
+    async fn shorten_key_blocks(&self, now: Timestamp) -> StoreResult<()> {
         let begins = self.settings.agents.silence_limit();
-        for key in self.store.quiet_subscriptions(now + begins).await? {
-            let until = match self.subscription_of(&key).await? {
-                Some(subscription) => ordering::over_by(self, &subscription),
+        for key in self.store.list_blocked_subscriptions(now + begins).await? {
+            let until = match self.find_subscription(&key).await? {
+                Some(subscription) => ordering::latest_attempt_end(self, &subscription),
                 None => now,
             };
-            self.store.shorten_quiet(&key, until).await?;
+            self.store.shorten_key_blocks(&key, until).await?;
         }
         Ok(())
     }
 
     /// A subscription as last read, unless it is deleted.
-    pub(super) async fn subscription_of(
+    pub(super) async fn find_subscription(
         &self,
         key: &SubscriptionKey,
     ) -> StoreResult<Option<Arc<Subscription>>> {

@@ -1,122 +1,127 @@
-//! Endpoints that do nothing but fail: warned about, then given up.
+//! Endpoints that only fail: warned about, then disabled.
 //!
-//! Fed by `conclude` with what results make of streaks, and by the sweep of the
-//! shard's owner with the time; feeds the outbox with warnings, and `tenants`
-//! with subscriptions to disable. Guarantees that the rows are the truth across
-//! restarts and take-overs, and that neither a steady success nor a steady
-//! failure costs a statement: only the owner begins a streak, so that what it
-//! does not know of does not exist.
+//! Fed by `conclude` with what results change, and by the sweep of the shard's owner
+//! with the time; feeds the outbox with warnings, and the tenant configurations with
+//! subscriptions to disable. Guarantees that the rows are the truth across restarts and
+//! take-overs, and that neither steady success nor steady failure costs a statement:
+//! only the owner begins a streak, so a streak that it does not know of does not exist.
 //!
-//! An endpoint to which nothing is being sent is not given up for the failures of
-//! another day: the time counts when an attempt fails, and while a delivery waits
-//! for its next one.
+//! An endpoint to which nothing is sent is not disabled for earlier failures: time
+//! counts only when an attempt fails, or while a delivery waits for its next attempt.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postrider_domain::ids::{Epoch, Shard, SubscriptionKey};
-use postrider_domain::notice::{Endpoint, LastAttempt, NoticeType};
+use postrider_domain::notice::{EndpointSummary, LastAttemptSummary, OperationalEventType};
 use postrider_domain::scheduler::ShardLease;
-use postrider_domain::streak::{Stage, Streak};
-use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::streak::{FailureStreak, WarningStage};
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::time::Timestamp;
 use postrider_store::{FirstFault, StoreResult, StreakChange};
 
 use super::Flow;
-use super::tenants::Snapshot;
+use super::tenants::TenantSnapshot;
 
-/// How long a streak is left alone for which it is not time: its subscription's
-/// settings may change meanwhile.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// How often memory is compared with the rows.
-const COMPARE_EVERY: Duration = Duration::from_secs(30);
+/// How often a streak that needs no decision is checked again: its subscription's
+/// settings may change.
+const STREAK_CHECK_INTERVAL: Duration = Duration::from_secs(30);
+/// How often the rows are read again.
+const ROW_REREAD_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A streak of a shard that is owned here.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    streak: Streak,
-    /// Of its subscription when it was read; a change may have ended it since.
-    /// 0, which no subscription has, when it was read with its whole shard.
+struct RememberedStreak {
+    streak: FailureStreak,
+    /// The subscription's revision when the streak was read; a later change may have ended
+    /// it. 0, which no subscription has, if it was read with its whole shard.
     revision: i64,
-    last: Option<LastAttempt>,
+    last: Option<LastAttemptSummary>,
     look_again: Timestamp,
 }
 
-impl Entry {
-    fn new(streak: Streak, revision: i64) -> Self {
+impl RememberedStreak {
+    fn new(streak: FailureStreak, revision: i64) -> Self {
         Self { streak, revision, last: None, look_again: Timestamp::default() }
     }
 }
 
-struct Owned {
+struct ShardStreaks {
     epoch: Epoch,
-    entries: HashMap<SubscriptionKey, Entry>,
+    entries: HashMap<SubscriptionKey, RememberedStreak>,
 }
 
 #[derive(Default)]
-struct State {
-    shards: HashMap<Shard, Owned>,
-    /// Those whose time has come by an attempt that failed just now.
+struct StreaksState {
+    shards: HashMap<Shard, ShardStreaks>,
+    /// Streaks that a failure has just made due.
     failed: HashSet<SubscriptionKey>,
     compare_next: Timestamp,
 }
 
-impl State {
-    fn entry(&mut self, shard: Shard, key: &SubscriptionKey) -> Option<&mut Entry> {
+impl StreaksState {
+    fn entry(&mut self, shard: Shard, key: &SubscriptionKey) -> Option<&mut RememberedStreak> {
         self.shards.get_mut(&shard)?.entries.get_mut(key)
     }
 }
 
-/// What is remembered of a subscription.
+/// What memory knows of a subscription's streak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recalled {
-    /// Its shard is another replica's, or its rows have not been read.
-    Elsewhere,
-    /// It has no streak.
-    Nothing,
-    /// Only its row tells.
+pub enum StreakLookup {
+    /// Another replica owns its shard, or the shard's rows have not been read yet.
+    NotOwned,
+    /// There is no streak.
+    Absent,
+    /// The row has to be read.
     Stale,
-    Known(Streak),
+    Known(FailureStreak),
 }
 
 /// The streaks of the shards owned here. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Streaks(Arc<Mutex<State>>);
+pub struct FailureStreaks(Arc<Mutex<StreaksState>>);
 
-impl Streaks {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl FailureStreaks {
+    fn state(&self) -> MutexGuard<'_, StreaksState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn recall(&self, shard: Shard, key: &SubscriptionKey, revision: i64) -> Recalled {
-        let state = self.state();
-        let Some(owned) = state.shards.get(&shard) else { return Recalled::Elsewhere };
-        match owned.entries.get(key) {
-            None => Recalled::Nothing,
-            Some(entry) if entry.revision != revision => Recalled::Stale,
-            Some(entry) => Recalled::Known(entry.streak),
-        }
-    }
-
-    /// Takes over what a row says.
-    pub(super) fn learn(
+    pub(super) fn look_up(
         &self,
         shard: Shard,
         key: &SubscriptionKey,
-        found: Option<Streak>,
+        revision: i64,
+    ) -> StreakLookup {
+        let state = self.state();
+        let Some(owned) = state.shards.get(&shard) else { return StreakLookup::NotOwned };
+        match owned.entries.get(key) {
+            None => StreakLookup::Absent,
+            Some(entry) if entry.revision != revision => StreakLookup::Stale,
+            Some(entry) => StreakLookup::Known(entry.streak),
+        }
+    }
+
+    /// Remembers what a row says.
+    pub(super) fn remember(
+        &self,
+        shard: Shard,
+        key: &SubscriptionKey,
+        found: Option<FailureStreak>,
         revision: i64,
     ) {
         let mut state = self.state();
         let Some(owned) = state.shards.get_mut(&shard) else { return };
         match found {
-            Some(streak) => owned.entries.insert(key.clone(), Entry::new(streak, revision)),
+            Some(streak) => {
+                owned.entries.insert(key.clone(), RememberedStreak::new(streak, revision))
+            }
             None => owned.entries.remove(key),
         };
     }
 
-    /// A change was committed with its result.
-    pub(super) fn changed(
+    /// Applies a change that was committed with its result.
+    pub(super) fn apply_change(
         &self,
         shard: Shard,
         key: &SubscriptionKey,
@@ -127,7 +132,7 @@ impl Streaks {
         let Some(owned) = state.shards.get_mut(&shard) else { return };
         match change {
             StreakChange::Begin { since } => {
-                let begun = Entry::new(Streak::begun(*since), revision);
+                let begun = RememberedStreak::new(FailureStreak::begun(*since), revision);
                 owned.entries.entry(key.clone()).or_insert(begun);
             }
             StreakChange::End { .. } => {
@@ -136,12 +141,12 @@ impl Streaks {
         }
     }
 
-    /// An attempt failed; whether that makes it time for something.
-    pub(super) fn failed(
+    /// Notes a failed attempt; whether the streak is due for a decision.
+    pub(super) fn note_failure(
         &self,
         shard: Shard,
         subscription: &Subscription,
-        last: LastAttempt,
+        last: LastAttemptSummary,
         now: Timestamp,
     ) -> bool {
         let mut state = self.state();
@@ -155,20 +160,20 @@ impl Streaks {
         is_time
     }
 
-    fn look_again(&self, shard: Shard, key: &SubscriptionKey, at: Timestamp) {
+    fn schedule_check(&self, shard: Shard, key: &SubscriptionKey, at: Timestamp) {
         if let Some(entry) = self.state().entry(shard, key) {
             entry.look_again = at;
         }
     }
 
-    fn raised(&self, shard: Shard, key: &SubscriptionKey, stage: Stage) {
+    fn set_stage(&self, shard: Shard, key: &SubscriptionKey, stage: WarningStage) {
         if let Some(entry) = self.state().entry(shard, key) {
             entry.streak.stage = stage;
         }
     }
 
-    /// Forgets shards that are no longer owned; returns those that are new.
-    fn keep(&self, leases: &[ShardLease]) -> Vec<ShardLease> {
+    /// Forgets shards that are no longer owned; returns the newly owned ones.
+    fn retain_owned(&self, leases: &[ShardLease]) -> Vec<ShardLease> {
         let mut state = self.state();
         let owned = |shard: Shard, epoch: Epoch| {
             leases.iter().any(|lease| lease.shard == shard && lease.epoch == epoch)
@@ -178,42 +183,45 @@ impl Streaks {
         new.copied().collect()
     }
 
-    fn load(&self, leases: &[ShardLease], found: Vec<(Shard, SubscriptionKey, Streak)>) {
+    fn load_shards(
+        &self,
+        leases: &[ShardLease],
+        found: Vec<(Shard, SubscriptionKey, FailureStreak)>,
+    ) {
         let mut state = self.state();
         for lease in leases {
-            let owned = Owned { epoch: lease.epoch, entries: HashMap::new() };
+            let owned = ShardStreaks { epoch: lease.epoch, entries: HashMap::new() };
             state.shards.insert(lease.shard, owned);
         }
         for (shard, key, streak) in found {
             if let Some(owned) = state.shards.get_mut(&shard) {
-                owned.entries.insert(key, Entry::new(streak, 0));
+                owned.entries.insert(key, RememberedStreak::new(streak, 0));
             }
         }
     }
 
-    /// Whether it is time to compare memory with the rows again.
-    fn is_time_to_compare(&self, now: Timestamp) -> bool {
+    /// Whether it is time to read the rows again.
+    fn is_reread_due(&self, now: Timestamp) -> bool {
         let mut state = self.state();
         let is_time = state.compare_next <= now;
         if is_time {
-            state.compare_next = now + COMPARE_EVERY;
+            state.compare_next = now + ROW_REREAD_INTERVAL;
         }
         is_time
     }
 
-    /// Takes up rows that it does not know of; what they say is looked up when it
-    /// matters.
-    fn take_up(&self, found: Vec<(Shard, SubscriptionKey, Streak)>) {
+    /// Adds rows that are not in memory; they are read again before they count.
+    fn merge_rows(&self, found: Vec<(Shard, SubscriptionKey, FailureStreak)>) {
         let mut state = self.state();
         for (shard, key, streak) in found {
             if let Some(owned) = state.shards.get_mut(&shard) {
-                owned.entries.entry(key).or_insert_with(|| Entry::new(streak, 0));
+                owned.entries.entry(key).or_insert_with(|| RememberedStreak::new(streak, 0));
             }
         }
     }
 
-    /// What is to be looked at now, and whether an attempt failed just now.
-    fn due(&self, now: Timestamp) -> Vec<(Shard, SubscriptionKey, Entry, bool)> {
+    /// The streaks to check now, and whether each has just had a failure.
+    fn take_due(&self, now: Timestamp) -> Vec<(Shard, SubscriptionKey, RememberedStreak, bool)> {
         let mut state = self.state();
         let failed = std::mem::take(&mut state.failed);
         let mut due = Vec::new();
@@ -230,22 +238,22 @@ impl Streaks {
 }
 
 impl Flow {
-    /// Reads the streaks of shards just taken, and does what it is time for.
-    pub(super) async fn look_at_streaks(&self) -> StoreResult<()> {
-        let new = self.streaks.keep(&self.dispatcher.look(|s, _| s.leases()));
+    /// Reads the streaks of newly owned shards, and decides those that are due.
+    pub(super) async fn check_streaks(&self) -> StoreResult<()> {
+        let new = self.failure_streaks.retain_owned(&self.dispatcher.read(|s, _| s.leases()));
         if !new.is_empty() {
             let rows = self.read_streaks(&new).await?;
-            self.streaks.load(&new, rows);
+            self.failure_streaks.load_shards(&new, rows);
         }
-        // A row can have been begun by a commit that nobody heard the end of, or by
-        // an owner that was late in giving up.
-        if self.streaks.is_time_to_compare(self.clock.now()) {
-            let rows = self.read_streaks(&self.dispatcher.look(|s, _| s.leases())).await?;
-            self.streaks.take_up(rows);
+        // A row may come from a commit with an unknown outcome, or from an owner that had
+        // already lost its lease.
+        if self.failure_streaks.is_reread_due(self.clock.now()) {
+            let rows = self.read_streaks(&self.dispatcher.read(|s, _| s.leases())).await?;
+            self.failure_streaks.merge_rows(rows);
         }
         let mut faults = FirstFault::default();
-        for (shard, key, entry, just_failed) in self.streaks.due(self.clock.now()) {
-            faults.keep(self.look_at_streak(shard, &key, entry, just_failed).await)?;
+        for (shard, key, entry, just_failed) in self.failure_streaks.take_due(self.clock.now()) {
+            faults.keep(self.check_streak(shard, &key, entry, just_failed).await)?;
         }
         faults.into_result()
     }
@@ -253,7 +261,7 @@ impl Flow {
     async fn read_streaks(
         &self,
         leases: &[ShardLease],
-    ) -> StoreResult<Vec<(Shard, SubscriptionKey, Streak)>> {
+    ) -> StoreResult<Vec<(Shard, SubscriptionKey, FailureStreak)>> {
         let shards: Vec<Shard> = leases.iter().map(|lease| lease.shard).collect();
         if shards.is_empty() {
             return Ok(Vec::new());
@@ -266,91 +274,97 @@ impl Flow {
         Ok(placed.collect())
     }
 
-    async fn look_at_streak(
+    async fn check_streak(
         &self,
         shard: Shard,
         key: &SubscriptionKey,
-        entry: Entry,
+        entry: RememberedStreak,
         just_failed: bool,
     ) -> StoreResult<()> {
         let snapshot = self.tenants.snapshot(&key.tenant).await?;
         let found = snapshot.as_ref().and_then(|s| Some((s, s.subscription(&key.subscription)?)));
         let Some((snapshot, subscription)) = found else {
-            self.streaks.learn(shard, key, None, 0);
+            self.failure_streaks.remember(shard, key, None, 0);
             return Ok(());
         };
         let now = self.clock.now();
-        self.streaks.look_again(shard, key, now + LOOK_AGAIN);
+        self.failure_streaks.schedule_check(shard, key, now + STREAK_CHECK_INTERVAL);
         let streak = entry.streak;
-        if streak.stage == Stage::Over && subscription.status != Status::Disabled {
-            return self.finish_giving_up(shard, subscription).await;
+        if streak.stage == WarningStage::Over && subscription.status != SubscriptionStatus::Disabled
+        {
+            return self.finish_disabling(shard, subscription).await;
         }
-        if subscription.status != Status::Enabled {
+        if subscription.status != SubscriptionStatus::Enabled {
             return Ok(());
         }
         let rule = subscription.settings.auto_disable;
         let Some(stage) = streak.due(rule, now) else {
             if let Some(next) = streak.next_step(rule) {
-                self.streaks.look_again(shard, key, next.min(now + LOOK_AGAIN));
+                self.failure_streaks.schedule_check(
+                    shard,
+                    key,
+                    next.min(now + STREAK_CHECK_INTERVAL),
+                );
             }
             return Ok(());
         };
-        // While nobody could have sent anything, or had anything to send, the time
-        // that passes says nothing about the endpoint.
+        // While nothing could be sent, or nothing was to be sent, time says nothing about
+        // the endpoint.
         let region = &subscription.settings.region;
-        let served = self.dispatcher.look(|scheduler, _| scheduler.region_has_agent(region));
+        let served = self.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
         if !just_failed && (!served || self.store.backlog(key, 1).await?.count == 0) {
             return Ok(());
         }
-        self.raise(shard, snapshot, subscription, entry, stage).await
+        self.raise_stage(shard, snapshot, subscription, entry, stage).await
     }
 
     /// Moves a streak one stage further.
-    async fn raise(
+    async fn raise_stage(
         &self,
         shard: Shard,
-        snapshot: &Snapshot,
+        snapshot: &TenantSnapshot,
         subscription: &Subscription,
-        entry: Entry,
-        stage: Stage,
+        entry: RememberedStreak,
+        stage: WarningStage,
     ) -> StoreResult<()> {
         let key = subscription.key();
-        let raised = Streak { stage, ..entry.streak };
-        let told =
-            stage < Stage::Over && self.notices.wanted(snapshot, NoticeType::EndpointFailing);
+        let raised = FailureStreak { stage, ..entry.streak };
+        let told = stage < WarningStage::Over
+            && self.outbox.is_wanted(snapshot, OperationalEventType::EndpointFailing);
         let rule = subscription.settings.auto_disable;
-        let told = told.then(|| Endpoint::of(subscription).failing(raised, rule, entry.last));
+        let told =
+            told.then(|| EndpointSummary::of(subscription).failing(raised, rule, entry.last));
         if !self.store.raise_streak(&key, entry.streak, stage, told.as_ref()).await? {
-            // A success at another replica ended it, or a change of the subscription.
+            // Another replica's success, or a change of the subscription, has ended it.
             let found = self.store.streak(&key).await?;
-            self.streaks.learn(shard, &key, found, subscription.revision);
+            self.failure_streaks.remember(shard, &key, found, subscription.revision);
             return Ok(());
         }
-        tracing::warn!(subscription = %key, since = %raised.since, stage = stage.fraction(), "an endpoint does nothing but fail");
-        self.streaks.raised(shard, &key, stage);
-        self.streaks.look_again(shard, &key, self.clock.now());
-        if stage == Stage::Over {
-            self.give_up_endpoint(&key, raised).await;
+        tracing::warn!(subscription = %key, since = %raised.since, stage = stage.fraction(), "an endpoint keeps failing");
+        self.failure_streaks.set_stage(shard, &key, stage);
+        self.failure_streaks.schedule_check(shard, &key, self.clock.now());
+        if stage == WarningStage::Over {
+            self.disable_endpoint(&key, raised).await;
         }
         Ok(())
     }
 
-    /// Disables what was to be disabled when something came between; forgets what
-    /// has got another chance.
-    async fn finish_giving_up(&self, shard: Shard, subscription: &Subscription) -> StoreResult<()> {
+    /// Disables an endpoint whose disabling was interrupted, or forgets a streak that has
+    /// ended since.
+    async fn finish_disabling(&self, shard: Shard, subscription: &Subscription) -> StoreResult<()> {
         let key = subscription.key();
         match self.store.streak(&key).await? {
-            Some(streak) if streak.stage == Stage::Over => {
-                self.give_up_endpoint(&key, streak).await;
+            Some(streak) if streak.stage == WarningStage::Over => {
+                self.disable_endpoint(&key, streak).await;
             }
-            found => self.streaks.learn(shard, &key, found, subscription.revision),
+            found => self.failure_streaks.remember(shard, &key, found, subscription.revision),
         }
         Ok(())
     }
 
-    async fn give_up_endpoint(&self, key: &SubscriptionKey, streak: Streak) {
+    async fn disable_endpoint(&self, key: &SubscriptionKey, streak: FailureStreak) {
         let reason = format!("AUTO_DISABLED: nothing but failures since {}", streak.since);
-        if let Err(error) = self.tenants.disable(key, &reason).await {
+        if let Err(error) = self.tenants.disable_subscription(key, &reason).await {
             tracing::warn!(%error, subscription = %key, "could not disable a failing subscription");
         }
     }

@@ -1,11 +1,14 @@
-//! The configuration as last read, and changing it.
+//! Tenants' configurations: the cached versions, and changing them.
 //!
-//! Fed by the store; feeds matching (publish) and the scheduler's lanes.
-//! Guarantees rule 1 together with the store: what is cached may be old, but a
-//! publish made from an old version is not committed; and rule 12: a change is
-//! answered once every replica that could dispatch by the old one has read the
-//! new one. A change of one subscription costs the same however many there are: what
-//! changed since the version at hand is read, and no more.
+//! Fed by the store; feeds matching (`publish`) and the scheduler's lanes. Guarantees
+//! (read-your-writes), together with the store: a cached version may be old, but a
+//! publish that was matched against an old one is not committed; and
+//! (answered-change-in-force): a change is answered once every replica that could
+//! dispatch by the old settings has read the new ones. A change of one subscription
+//! costs the same however many there are: only what changed since the cached version is
+//! read.
+//!
+//! Keeps the invariants `read-your-writes` and `answered-change-in-force`.
 
 mod snapshot;
 
@@ -14,78 +17,90 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
-use postrider_domain::notice::{self, By};
-use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::notice::{self, DisabledBy};
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::tenant::{Tenant, TenantConfig};
-use postrider_store::{EndWaiting, FirstFault, News, Store, StoreError, StoreResult, WriteError};
+use postrider_store::{
+    EndWaitingRequest, FirstFault, Store, StoreError, StoreResult, SubscriptionSideEffects,
+    WriteError,
+};
 
-pub use self::snapshot::{Candidate, Snapshot};
-use super::{Dispatcher, Notices};
+pub use self::snapshot::{MatchCandidate, TenantSnapshot};
+use super::{Dispatcher, Outbox};
 use crate::clock::Clock;
 use crate::replicas::Peers;
 
-/// Tenants whose configuration is cached; beyond it, any one makes room.
-const MAX_CACHED: usize = 20_000;
-/// Waiting deliveries that a deletion ends before it answers; the rest follow.
-const END_AT_ONCE: u64 = 10_000;
-const END_BATCH: u32 = 1_000;
-/// How often a change made by the system itself is tried against others' changes.
-const WRITE_TRIES: usize = 5;
+/// Most cached tenants; beyond it an arbitrary one is evicted.
+const MAX_CACHED_TENANTS: usize = 20_000;
+/// Most waiting deliveries that a deletion ends before it answers; the sweep ends the
+/// rest.
+const MAX_ENDED_PER_CALL: u64 = 10_000;
+const MAX_ENDED_PER_STATEMENT: u32 = 1_000;
+/// How often a change by the system is tried while others change the same subscription.
+const MAX_WRITE_TRIES: usize = 5;
 
-struct Inner {
+struct TenantConfigsShared {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     dispatcher: Dispatcher,
     peers: Peers,
-    notices: Notices,
+    outbox: Outbox,
     shards: u16,
-    cached: RwLock<HashMap<TenantId, Arc<Snapshot>>>,
-    /// Held while a version is cached and given to the scheduler, so that it gets
-    /// them in their order.
+    cached: RwLock<HashMap<TenantId, Arc<TenantSnapshot>>>,
+    /// Held while a version is cached and passed to the scheduler, so that versions arrive
+    /// in order.
     applying: Mutex<()>,
 }
 
-/// What was read of a tenant, and which subscriptions are otherwise than before;
-/// `None`: all may be.
-type Read = (Arc<Snapshot>, Option<Vec<SubscriptionId>>);
+/// A version that was read, and the subscriptions that changed in it; `None`: all may
+/// have.
+type FreshSnapshot = (Arc<TenantSnapshot>, Option<Vec<SubscriptionId>>);
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Tenants(Arc<Inner>);
+pub struct TenantConfigs(Arc<TenantConfigsShared>);
 
-impl Tenants {
+impl TenantConfigs {
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         dispatcher: Dispatcher,
         peers: Peers,
-        notices: Notices,
+        outbox: Outbox,
         shards: u16,
     ) -> Self {
         let cached = RwLock::new(HashMap::new());
         let applying = Mutex::new(());
-        Self(Arc::new(Inner { store, clock, dispatcher, peers, notices, shards, cached, applying }))
+        Self(Arc::new(TenantConfigsShared {
+            store,
+            clock,
+            dispatcher,
+            peers,
+            outbox,
+            shards,
+            cached,
+            applying,
+        }))
     }
 
     pub fn shard(&self, tenant: &TenantId) -> Shard {
         Shard::of(tenant, self.0.shards)
     }
 
-    /// The configuration as last read; read now if it never was.
-    pub async fn snapshot(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
+    /// The cached configuration; read first if it is not cached.
+    pub async fn snapshot(&self, tenant: &TenantId) -> StoreResult<Option<Arc<TenantSnapshot>>> {
         match self.cached(tenant) {
             Some(snapshot) => Ok(Some(snapshot)),
             None => self.refresh(tenant).await,
         }
     }
 
-    fn cached(&self, tenant: &TenantId) -> Option<Arc<Snapshot>> {
+    fn cached(&self, tenant: &TenantId) -> Option<Arc<TenantSnapshot>> {
         self.0.cached.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
     }
 
-    /// Reads what is new in a tenant's configuration and brings the scheduler up to
-    /// it.
-    pub async fn refresh(&self, tenant: &TenantId) -> StoreResult<Option<Arc<Snapshot>>> {
+    /// Reads what has changed in a tenant's configuration, and updates the scheduler.
+    pub async fn refresh(&self, tenant: &TenantId) -> StoreResult<Option<Arc<TenantSnapshot>>> {
         let read = match self.cached(tenant) {
             Some(known) => self.read_changes(tenant, &known).await?,
             None => self.read_all(tenant).await?,
@@ -96,33 +111,37 @@ impl Tenants {
             self.retire_all_but(tenant, None);
             return Ok(None);
         };
-        let kept = self.keep(fresh);
+        let kept = self.cache_newest(fresh);
         match changed {
-            Some(ids) => self.configure_some(&kept, &ids),
-            None => self.configure(&kept),
+            Some(ids) => self.configure_changed_lanes(&kept, &ids),
+            None => self.configure_lanes(&kept),
         }
         Ok(Some(kept))
     }
 
-    async fn read_all(&self, tenant: &TenantId) -> StoreResult<Option<Read>> {
+    async fn read_all(&self, tenant: &TenantId) -> StoreResult<Option<FreshSnapshot>> {
         let config = self.0.store.tenant_config(tenant).await?;
         Ok(config.map(|TenantConfig { tenant, subscriptions }| {
             let shard = self.shard(&tenant.id);
-            (Arc::new(Snapshot::new(tenant, shard, subscriptions)), None)
+            (Arc::new(TenantSnapshot::new(tenant, shard, subscriptions)), None)
         }))
     }
 
-    async fn read_changes(&self, tenant: &TenantId, known: &Snapshot) -> StoreResult<Option<Read>> {
+    async fn read_changes(
+        &self,
+        tenant: &TenantId,
+        known: &TenantSnapshot,
+    ) -> StoreResult<Option<FreshSnapshot>> {
         let since = known.tenant.config_version;
         let changes = self.0.store.tenant_changes(tenant, since).await?;
         Ok(changes.map(|changes| {
             let changed = changes.changed.iter().map(|one| one.id.clone()).collect();
-            (Arc::new(known.after(changes)), Some(changed))
+            (Arc::new(known.apply_changes(changes)), Some(changed))
         }))
     }
 
-    /// Caches a snapshot unless a newer one came first; returns the newer one.
-    fn keep(&self, fresh: Arc<Snapshot>) -> Arc<Snapshot> {
+    /// Caches a snapshot unless a newer one is cached; returns the newer one.
+    fn cache_newest(&self, fresh: Arc<TenantSnapshot>) -> Arc<TenantSnapshot> {
         let mut cached = self.0.cached.write().unwrap_or_else(PoisonError::into_inner);
         let id = &fresh.tenant.id;
         if let Some(held) = cached.get(id)
@@ -130,7 +149,7 @@ impl Tenants {
         {
             return Arc::clone(held);
         }
-        if cached.len() >= MAX_CACHED
+        if cached.len() >= MAX_CACHED_TENANTS
             && !cached.contains_key(id)
             && let Some(other) = cached.keys().next().cloned()
         {
@@ -140,9 +159,9 @@ impl Tenants {
         fresh
     }
 
-    /// Gives the scheduler these subscriptions as they are in the snapshot.
-    fn configure_some(&self, snapshot: &Snapshot, ids: &[SubscriptionId]) {
-        self.0.dispatcher.with(|scheduler, now| {
+    /// Passes these subscriptions to the scheduler, as they are in the snapshot.
+    fn configure_changed_lanes(&self, snapshot: &TenantSnapshot, ids: &[SubscriptionId]) {
+        self.0.dispatcher.update(|scheduler, now| {
             for id in ids {
                 match snapshot.subscription(id) {
                     Some(there) => scheduler.configure(Arc::clone(there), snapshot.shard, now),
@@ -155,8 +174,8 @@ impl Tenants {
         });
     }
 
-    fn configure(&self, snapshot: &Snapshot) {
-        self.0.dispatcher.with(|scheduler, now| {
+    fn configure_lanes(&self, snapshot: &TenantSnapshot) {
+        self.0.dispatcher.update(|scheduler, now| {
             for subscription in snapshot.subscriptions() {
                 scheduler.configure(Arc::clone(subscription), snapshot.shard, now);
             }
@@ -164,8 +183,8 @@ impl Tenants {
         self.retire_all_but(&snapshot.tenant.id, Some(snapshot));
     }
 
-    fn retire_all_but(&self, tenant: &TenantId, kept: Option<&Snapshot>) {
-        self.0.dispatcher.with(|scheduler, _| {
+    fn retire_all_but(&self, tenant: &TenantId, kept: Option<&TenantSnapshot>) {
+        self.0.dispatcher.update(|scheduler, _| {
             for key in scheduler.lanes_of_tenant(tenant) {
                 if kept.is_none_or(|kept| kept.subscription(&key.subscription).is_none()) {
                     scheduler.retire(&key);
@@ -174,19 +193,19 @@ impl Tenants {
         });
     }
 
-    /// Gives the lanes of newly owned shards what is cached of them.
+    /// Passes the cached subscriptions of newly owned shards to the scheduler.
     pub fn configure_shards(&self, shards: &[Shard]) {
         let _in_order = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached: Vec<Arc<Snapshot>> = {
+        let cached: Vec<Arc<TenantSnapshot>> = {
             let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
             cached.values().filter(|s| shards.contains(&s.shard)).cloned().collect()
         };
         for snapshot in cached {
-            self.configure(&snapshot);
+            self.configure_lanes(&snapshot);
         }
     }
 
-    /// Re-reads what other replicas changed without our having heard of it.
+    /// Reads again what other replicas changed without this one being told.
     pub async fn refresh_stale(&self) -> StoreResult<()> {
         let known: Vec<(TenantId, i64)> = {
             let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
@@ -213,7 +232,7 @@ impl Tenants {
 
     pub async fn update_tenant(&self, tenant: Tenant, expected: i64) -> Result<Tenant, WriteError> {
         let written = self.0.store.update_tenant(&tenant, expected).await?;
-        self.spread(&written.id, written.config_version).await?;
+        self.refresh_all_replicas(&written.id, written.config_version).await?;
         Ok(written)
     }
 
@@ -227,7 +246,7 @@ impl Tenants {
         let config = self.0.store.tenant_config(id).await?;
         let now = self.0.clock.now();
         let (version, subscriptions) = self.0.store.delete_tenant(id, expected, now).await?;
-        self.spread(id, version).await?;
+        self.refresh_all_replicas(id, version).await?;
         let mut cancelled = 0;
         for subscription in config.map(|c| c.subscriptions).unwrap_or_default() {
             cancelled += self.end_waiting(&subscription.key(), EndReason::TenantDeleted).await?;
@@ -237,44 +256,53 @@ impl Tenants {
 
     pub async fn create_subscription(&self, new: Subscription) -> Result<Subscription, WriteError> {
         let version = self.0.store.create_subscription(&new).await?;
-        self.spread(&new.tenant, version).await?;
+        self.refresh_all_replicas(&new.tenant, version).await?;
         Ok(new)
     }
 
-    /// Writes a change of a subscription that still stands as it was `before`, and
-    /// what is told of it.
+    /// Writes a change of a subscription that is still as it was `before`, with the
+    /// operational events about it.
     pub async fn update_subscription(
         &self,
         before: &Subscription,
         mut changed: Subscription,
-        by: By,
+        by: DisabledBy,
     ) -> Result<Subscription, WriteError> {
         changed.revision = before.revision + 1;
         if !changed.settings.requests_like(&before.settings) {
             changed.request_revision = changed.revision;
         }
-        let news = self.news(before, &changed, by).await?;
+        let news = self.plan_side_effects(before, &changed, by).await?;
         let store = &self.0.store;
         let version = store.update_subscription(&changed, before.revision, &news).await?;
-        self.spread(&changed.tenant, version).await?;
+        self.refresh_all_replicas(&changed.tenant, version).await?;
         if !news.announcements.is_empty() {
-            self.0.notices.wake();
+            self.0.outbox.notify();
         }
         Ok(changed)
     }
 
-    async fn news(&self, before: &Subscription, after: &Subscription, by: By) -> StoreResult<News> {
+    async fn plan_side_effects(
+        &self,
+        before: &Subscription,
+        after: &Subscription,
+        by: DisabledBy,
+    ) -> StoreResult<SubscriptionSideEffects> {
         let mut announcements = Vec::new();
         let snapshot = self.snapshot(&after.tenant).await?;
         for (notice, announcement) in notice::of_change(before, after, by) {
-            if snapshot.as_ref().is_some_and(|s| self.0.notices.wanted(s, notice)) {
+            if snapshot.as_ref().is_some_and(|s| self.0.outbox.is_wanted(s, notice)) {
                 announcements.push(announcement);
             }
         }
-        let enabled = after.status == Status::Enabled && before.status != Status::Enabled;
-        // At another address it is another endpoint.
+        let enabled = after.status == SubscriptionStatus::Enabled
+            && before.status != SubscriptionStatus::Enabled;
+        // A new URL is a new endpoint.
         let moved = after.settings.url != before.settings.url;
-        Ok(News { announcements, ends_streak: enabled || moved || after.delete_time.is_some() })
+        Ok(SubscriptionSideEffects {
+            announcements,
+            ends_streak: enabled || moved || after.delete_time.is_some(),
+        })
     }
 
     /// Deletes a subscription; how many waiting deliveries were cancelled before
@@ -287,25 +315,30 @@ impl Tenants {
         let found = self.0.store.get_subscription(key).await?;
         let mut gone = found.filter(|s| s.delete_time.is_none()).ok_or(WriteError::NotFound)?;
         gone.delete_time = Some(self.0.clock.now());
-        let news = News { ends_streak: true, ..News::default() };
+        let news =
+            SubscriptionSideEffects { ends_streak: true, ..SubscriptionSideEffects::default() };
         let version = self.0.store.update_subscription(&gone, expected, &news).await?;
-        self.spread(&key.tenant, version).await?;
+        self.refresh_all_replicas(&key.tenant, version).await?;
         Ok(self.end_waiting(key, EndReason::SubscriptionDeleted).await?)
     }
 
-    /// Disables a subscription by the system's own decision.
-    pub async fn disable(&self, key: &SubscriptionKey, reason: &str) -> Result<(), WriteError> {
-        for _ in 0..WRITE_TRIES {
+    /// Disables a subscription on the system's own decision.
+    pub async fn disable_subscription(
+        &self,
+        key: &SubscriptionKey,
+        reason: &str,
+    ) -> Result<(), WriteError> {
+        for _ in 0..MAX_WRITE_TRIES {
             let found = self.0.store.get_subscription(key).await?;
             let Some(before) = found.filter(|s| s.delete_time.is_none()) else {
                 return Ok(());
             };
-            if before.status == Status::Disabled {
+            if before.status == SubscriptionStatus::Disabled {
                 return Ok(());
             }
             let mut disabled = before.clone();
-            disabled.set_status(Status::Disabled, reason, self.0.clock.now());
-            match self.update_subscription(&before, disabled, By::System).await {
+            disabled.set_status(SubscriptionStatus::Disabled, reason, self.0.clock.now());
+            match self.update_subscription(&before, disabled, DisabledBy::System).await {
                 Err(WriteError::RevisionMismatch) => {}
                 Ok(_) => {
                     tracing::warn!(subscription = %key, reason, "a subscription was disabled");
@@ -317,9 +350,9 @@ impl Tenants {
         Err(WriteError::RevisionMismatch)
     }
 
-    /// Ends what waits of a deleted subscription, up to a bound.
+    /// Ends the waiting deliveries of a deleted subscription, up to a limit.
     pub async fn end_waiting(&self, key: &SubscriptionKey, reason: EndReason) -> StoreResult<u64> {
-        let request = EndWaiting {
+        let request = EndWaitingRequest {
             subscription: key.clone(),
             shard: self.shard(&key.tenant),
             deadline_before: None,
@@ -329,19 +362,23 @@ impl Tenants {
             announce: None,
         };
         let mut ended = 0;
-        while ended < END_AT_ONCE {
+        while ended < MAX_ENDED_PER_CALL {
             let now = self.0.clock.now();
-            let some = self.0.store.end_waiting(&request, now, END_BATCH).await?;
+            let some = self.0.store.end_waiting(&request, now, MAX_ENDED_PER_STATEMENT).await?;
             ended += some;
-            if some < u64::from(END_BATCH) {
+            if some < u64::from(MAX_ENDED_PER_STATEMENT) {
                 break;
             }
         }
         Ok(ended)
     }
 
-    /// Brings every replica to a version that was just written.
-    async fn spread(&self, tenant: &TenantId, version: i64) -> Result<(), StoreError> {
+    /// Has every replica read a version that was just written.
+    async fn refresh_all_replicas(
+        &self,
+        tenant: &TenantId,
+        version: i64,
+    ) -> Result<(), StoreError> {
         let (here, ()) =
             tokio::join!(self.refresh(tenant), self.0.peers.refresh_tenant(tenant, version));
         here.map(|_| ())

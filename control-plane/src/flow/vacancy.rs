@@ -1,43 +1,43 @@
-//! A control plane without any agent.
+//! Logs that no agent is connected to any replica.
 //!
-//! Fed by each look at everybody; feeds the log. Guarantees one line when there has
-//! been no agent for a minute, at any replica, and one when there is one again.
+//! Fed by each heartbeat's view; feeds the log. Guarantees one line when there has been
+//! no agent for a minute, and one when there is one again.
 
 use std::time::Duration;
 
 use postrider_domain::time::Timestamp;
 
-/// An agent that is being replaced, or a cluster that starts, is no news.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long there may be no agent before it is logged: an update, or a start, takes less.
+const NO_AGENT_GRACE: Duration = Duration::from_secs(60);
 
-/// Since when there has been no agent.
+/// Whether any agent is connected to any replica.
 #[derive(Default)]
-pub struct Vacancy {
+pub struct AgentPresence {
     since: Option<Timestamp>,
     said: bool,
 }
 
-impl Vacancy {
-    /// Says what is to be said, once.
-    pub fn look(&mut self, has_agent: bool, now: Timestamp) {
+impl AgentPresence {
+    /// Logs a change, once.
+    pub fn observe(&mut self, has_agent: bool, now: Timestamp) {
         match self.change(has_agent, now) {
             Some(true) => tracing::info!("an agent is connected"),
             Some(false) => tracing::warn!(
-                "no agent has been connected to any replica for a minute: what is published \
-                 waits until a postrider-agent runs with --control-plane and --region"
+                "no agent has been connected to any replica for a minute; deliveries wait until a \
+                 postrider-agent is started with --control-plane and --region"
             ),
             None => {}
         }
     }
 
-    /// Whether there is an agent, where that is news.
+    /// Whether there is an agent, if that is to be logged.
     fn change(&mut self, has_agent: bool, now: Timestamp) -> Option<bool> {
         if has_agent {
             self.since = None;
             return std::mem::take(&mut self.said).then_some(true);
         }
         let since = *self.since.get_or_insert(now);
-        let is_news = !self.said && now.since(since) >= PATIENCE;
+        let is_news = !self.said && now.since(since) >= NO_AGENT_GRACE;
         self.said |= is_news;
         is_news.then_some(false)
     }
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn it_is_said_once_after_a_minute_and_once_when_it_is_over() {
-        let mut vacancy = Vacancy::default();
+        let mut vacancy = AgentPresence::default();
         let mut at = |has_agent, seconds| {
             vacancy.change(has_agent, Timestamp::default() + Duration::from_secs(seconds))
         };

@@ -1,10 +1,12 @@
-//! The tail of attempts, for those who watch.
+//! The attempt feed: attempts as they are recorded, for WatchAttempts.
 //!
 //! Fed by the store, which knows the order of commits over all replicas
-//! (rule 17); feeds `api`'s streams. Guarantees that one task reads the tail
-//! however many watch, and none when nobody does; and that a watcher gets every
-//! attempt that is recorded after it began, or is told that it did not. While the tail
-//! cannot go on, a metric and a line say so.
+//! (tail-skips-nothing); feeds `api`'s streams. Guarantees that one task reads the tail
+//! however many watch, and none when nobody does; and that a watcher gets every attempt
+//! recorded after it began, or is told that it missed some. While the tail stalls, a
+//! metric and a log line say so.
+//!
+//! Keeps the invariant `tail-skips-nothing`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,14 +22,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
-use crate::settings::Api;
+use crate::settings::ApiSettings;
 
-/// How long the tail stands still before a line says so.
-const STANDSTILL: Duration = Duration::from_secs(5);
-/// Attempts that a watcher may lag behind; each is a few KiB at most.
-const MAX_LAG: usize = 8192;
-/// Most attempts read at once.
-const PAGE: u32 = 500;
+/// After this long a stalled tail is logged.
+const STALL_WARNING_AFTER: Duration = Duration::from_secs(5);
+/// Most attempts that a watcher may lag behind; each is a few KiB.
+const MAX_LAG_ATTEMPTS: usize = 8192;
+/// Most attempts read at once from the tail.
+const MAX_ATTEMPTS_PER_READ: u32 = 500;
 
 /// What a watcher wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl WatchFilter {
 /// Why a watch did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    #[error("too many watch already")]
+    #[error("too many watchers")]
     TooMany,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,63 +59,68 @@ pub enum WatchError {
 
 /// Why a watch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WatchLost {
+pub enum WatchEnd {
     #[error("the watcher reads too slowly")]
     TooSlow,
     #[error("the replica is stopping")]
     Stopping,
 }
 
-/// Where the tail is read.
+/// The source of the tail: the store, or a test's memory.
 #[async_trait]
-trait Tail: Send + Sync {
+trait TailSource: Send + Sync {
     async fn position(&self) -> StoreResult<i64>;
     async fn read(&self, position: i64) -> StoreResult<TailPage>;
 }
 
 #[async_trait]
-impl Tail for Arc<dyn Store> {
+impl TailSource for Arc<dyn Store> {
     async fn position(&self) -> StoreResult<i64> {
         self.tail_position().await
     }
 
     async fn read(&self, position: i64) -> StoreResult<TailPage> {
-        self.tail(position, PAGE).await
+        self.tail(position, MAX_ATTEMPTS_PER_READ).await
     }
 }
 
-struct Inner {
-    tail: Box<dyn Tail>,
+struct AttemptFeedShared {
+    tail: Box<dyn TailSource>,
     max_watchers: usize,
     poll: Duration,
     metrics: Metrics,
     watchers: AtomicUsize,
-    /// The way to the watchers while the reader runs.
+    /// The channel to the watchers while the reader runs.
     sender: Mutex<Option<Sender<Arc<TailedAttempt>>>>,
     closing: CancellationToken,
 }
 
-/// The entrance for watchers. Cheap to clone.
+/// Attempts as they are recorded. Cheap to clone.
 #[derive(Clone)]
-pub struct Watch(Arc<Inner>);
+pub struct AttemptFeed(Arc<AttemptFeedShared>);
 
-/// A place among the watchers.
-struct Seat(Arc<Inner>);
+/// One of the `max_watchers` slots, freed when dropped.
+struct WatcherSlot(Arc<AttemptFeedShared>);
 
-impl Drop for Seat {
+impl Drop for WatcherSlot {
     fn drop(&mut self) {
         self.0.watchers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-impl Watch {
-    pub fn new(store: Arc<dyn Store>, settings: &Api, metrics: Metrics) -> Self {
+impl AttemptFeed {
+    pub fn new(store: Arc<dyn Store>, settings: &ApiSettings, metrics: Metrics) -> Self {
         let poll = Duration::from_millis(settings.watch_poll_milliseconds);
         Self::over(Box::new(store), settings.max_watchers, poll, metrics)
     }
 
-    fn over(tail: Box<dyn Tail>, max_watchers: usize, poll: Duration, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner {
+    fn over(
+        tail: Box<dyn TailSource>,
+        max_watchers: usize,
+        poll: Duration,
+        metrics: Metrics,
+    ) -> Self {
+        Self(Arc::new(AttemptFeedShared {
             tail,
             max_watchers,
             poll,
@@ -129,60 +136,60 @@ impl Watch {
         self.0.closing.cancel();
     }
 
-    /// Cancelled by [`Watch::close`].
-    pub fn closing(&self) -> CancellationToken {
+    /// Cancelled by [`AttemptFeed::close`].
+    pub fn stop_token(&self) -> CancellationToken {
         self.0.closing.clone()
     }
 
-    /// Every attempt that is committed from now on and that the filter admits, in
-    /// the order of commit.
+    /// Attempts that are committed from now on and that the filter admits, in the order of
+    /// commit.
     pub async fn subscribe(
         &self,
         filter: WatchFilter,
-    ) -> Result<impl Stream<Item = Result<Arc<TailedAttempt>, WatchLost>> + Send + use<>, WatchError>
+    ) -> Result<impl Stream<Item = Result<Arc<TailedAttempt>, WatchEnd>> + Send + use<>, WatchError>
     {
-        let seat = self.sit().ok_or(WatchError::TooMany)?;
-        // Held while the position is read, so that a second watcher does not find
-        // a reader that began after it.
+        let slot = self.reserve_slot().ok_or(WatchError::TooMany)?;
+        // Locked while the position is read, so that a second watcher cannot join a reader
+        // that began later.
         let mut sender = self.0.sender.lock().await;
         let receiver = match sender.as_ref() {
             Some(running) => running.subscribe(),
             None => {
                 let position = self.0.tail.position().await?;
-                let (fresh, receiver) = broadcast::channel(MAX_LAG);
-                tokio::spawn(read(Arc::clone(&self.0), fresh.clone(), position));
+                let (fresh, receiver) = broadcast::channel(MAX_LAG_ATTEMPTS);
+                tokio::spawn(read_tail(Arc::clone(&self.0), fresh.clone(), position));
                 *sender = Some(fresh);
                 receiver
             }
         };
         drop(sender);
-        let watcher = Watcher { seat, receiver, filter, ended: false };
+        let watcher = Watcher { slot, receiver, filter, ended: false };
         Ok(unfold(watcher, |mut watcher| async move {
             watcher.next().await.map(|attempt| (attempt, watcher))
         }))
     }
 
-    fn sit(&self) -> Option<Seat> {
+    fn reserve_slot(&self) -> Option<WatcherSlot> {
         let taken = self.0.watchers.fetch_add(1, Ordering::AcqRel);
-        let seat = Seat(Arc::clone(&self.0));
-        (taken < self.0.max_watchers).then_some(seat)
+        let slot = WatcherSlot(Arc::clone(&self.0));
+        (taken < self.0.max_watchers).then_some(slot)
     }
 }
 
 struct Watcher {
-    seat: Seat,
+    slot: WatcherSlot,
     receiver: Receiver<Arc<TailedAttempt>>,
     filter: WatchFilter,
     ended: bool,
 }
 
 impl Watcher {
-    async fn next(&mut self) -> Option<Result<Arc<TailedAttempt>, WatchLost>> {
+    async fn next(&mut self) -> Option<Result<Arc<TailedAttempt>, WatchEnd>> {
         while !self.ended {
             let received = tokio::select! {
-                () = self.seat.0.closing.cancelled() => {
+                () = self.slot.0.closing.cancelled() => {
                     self.ended = true;
-                    return Some(Err(WatchLost::Stopping));
+                    return Some(Err(WatchEnd::Stopping));
                 }
                 received = self.receiver.recv() => received,
             };
@@ -191,7 +198,7 @@ impl Watcher {
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => {
                     self.ended = true;
-                    return Some(Err(WatchLost::TooSlow));
+                    return Some(Err(WatchEnd::TooSlow));
                 }
                 Err(RecvError::Closed) => self.ended = true,
             }
@@ -200,22 +207,26 @@ impl Watcher {
     }
 }
 
-/// Reads the tail and passes it on until nobody watches.
-async fn read(inner: Arc<Inner>, sender: Sender<Arc<TailedAttempt>>, mut position: i64) {
-    let mut standstill = Standstill { since: None, told: false, metrics: inner.metrics.clone() };
+/// Reads the tail and sends it to the watchers until there are none.
+async fn read_tail(
+    inner: Arc<AttemptFeedShared>,
+    sender: Sender<Arc<TailedAttempt>>,
+    mut position: i64,
+) {
+    let mut standstill = StallMonitor { since: None, told: false, metrics: inner.metrics.clone() };
     loop {
         match inner.tail.read(position).await {
             Ok(page) => {
                 let stands = page.held && page.position == position;
                 standstill.note(stands.then_some("a transaction that records attempts is open"));
                 position = page.position;
-                let full = page.attempts.len() >= PAGE as usize;
+                let full = page.attempts.len() >= MAX_ATTEMPTS_PER_READ as usize;
                 for attempt in page.attempts {
-                    // Without a watcher there is nobody to miss it.
+                    // Fails only when there is no watcher.
                     let _ = sender.send(Arc::new(attempt));
                 }
                 if full {
-                    // Lets the watchers read before there is more.
+                    // Let the watchers read before the next page.
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -237,37 +248,37 @@ async fn read(inner: Arc<Inner>, sender: Sender<Arc<TailedAttempt>>, mut positio
     }
 }
 
-/// For how long there may have been something that could not be shown.
-struct Standstill {
+/// How long the tail has been stalled.
+struct StallMonitor {
     since: Option<Instant>,
     told: bool,
     metrics: Metrics,
 }
 
-impl Standstill {
-    /// Notes a look at the tail: why it did not go on, if so.
+impl StallMonitor {
+    /// Records a read of the tail: why it made no progress, or `None`.
     fn note(&mut self, why: Option<&str>) {
         let Some(why) = why else {
             if self.told {
-                tracing::info!("the live tail of attempts goes on");
+                tracing::info!("the attempt feed has resumed");
             }
             (self.since, self.told) = (None, false);
-            self.metrics.watch_lag(Duration::ZERO);
+            self.metrics.feed_stall(Duration::ZERO);
             return;
         };
         let lag = self.since.get_or_insert_with(Instant::now).elapsed();
-        self.metrics.watch_lag(lag);
-        if lag >= STANDSTILL && !self.told {
+        self.metrics.feed_stall(lag);
+        if lag >= STALL_WARNING_AFTER && !self.told {
             self.told = true;
             let seconds = lag.as_secs();
-            tracing::warn!(seconds, why, "the live tail of attempts stands still");
+            tracing::warn!(seconds, why, "the attempt feed is stalled");
         }
     }
 }
 
-impl Drop for Standstill {
+impl Drop for StallMonitor {
     fn drop(&mut self) {
-        self.metrics.watch_lag(Duration::ZERO);
+        self.metrics.feed_stall(Duration::ZERO);
     }
 }
 

@@ -1,9 +1,9 @@
-//! Tests of watching, over a tail in memory.
+//! Tests of the attempt feed over a tail in memory.
 
 use std::sync::PoisonError;
 
 use futures::StreamExt;
-use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
+use postrider_domain::delivery::{AttemptRecord, Outcome, StepTimings, Trigger};
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, EventId, SubscriptionKey};
 use postrider_domain::time::Timestamp;
 
@@ -13,7 +13,7 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// Attempts in the order of commit; the position is how many there are.
 #[derive(Clone, Default)]
-struct Memory {
+struct MemoryTail {
     attempts: Arc<std::sync::Mutex<Vec<TailedAttempt>>>,
     reads: Arc<AtomicUsize>,
     down: Arc<AtomicUsize>,
@@ -22,7 +22,7 @@ struct Memory {
 }
 
 #[async_trait]
-impl Tail for Memory {
+impl TailSource for MemoryTail {
     async fn position(&self) -> StoreResult<i64> {
         Ok(i64::try_from(self.all().len()).unwrap())
     }
@@ -34,14 +34,15 @@ impl Tail for Memory {
             return Err(StoreError::Unavailable("down".into()));
         }
         let from = usize::try_from(position).unwrap();
-        let attempts: Vec<_> = self.all().into_iter().skip(from).take(PAGE as usize).collect();
+        let attempts: Vec<_> =
+            self.all().into_iter().skip(from).take(MAX_ATTEMPTS_PER_READ as usize).collect();
         let position = i64::try_from(from + attempts.len()).unwrap();
         let held = self.held.load(Ordering::SeqCst) > 0;
         Ok(TailPage { attempts, position, held })
     }
 }
 
-impl Memory {
+impl MemoryTail {
     fn all(&self) -> Vec<TailedAttempt> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -53,8 +54,8 @@ impl Memory {
             .push(TailedAttempt { record: record(tenant, number), delivery: None });
     }
 
-    fn watch(&self, max_watchers: usize) -> Watch {
-        Watch::over(Box::new(self.clone()), max_watchers, POLL, self.metrics.clone())
+    fn watch(&self, max_watchers: usize) -> AttemptFeed {
+        AttemptFeed::over(Box::new(self.clone()), max_watchers, POLL, self.metrics.clone())
     }
 }
 
@@ -71,7 +72,7 @@ fn record(tenant: &str, number: u32) -> AttemptRecord {
         outcome: Outcome::Succeeded,
         http_status: Some(200),
         start_time: now,
-        timings: Timings::default(),
+        timings: StepTimings::default(),
         response_headers: Vec::new(),
         response_body: bytes::Bytes::new(),
         response_body_bytes: 0,
@@ -90,7 +91,7 @@ fn record(tenant: &str, number: u32) -> AttemptRecord {
 
 #[tokio::test]
 async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
-    let memory = Memory::default();
+    let memory = MemoryTail::default();
     memory.commit("acme", 1);
     let watch = memory.watch(2);
     let all = watch.subscribe(WatchFilter::default()).await.unwrap();
@@ -108,7 +109,7 @@ async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
 
 #[tokio::test]
 async fn watchers_are_bounded_and_make_room_when_they_leave() {
-    let watch = Memory::default().watch(1);
+    let watch = MemoryTail::default().watch(1);
     let first = watch.subscribe(WatchFilter::default()).await.unwrap();
     assert!(matches!(watch.subscribe(WatchFilter::default()).await, Err(WatchError::TooMany)));
     drop(first);
@@ -117,7 +118,7 @@ async fn watchers_are_bounded_and_make_room_when_they_leave() {
 
 #[tokio::test]
 async fn nobody_watching_means_nobody_reading() {
-    let memory = Memory::default();
+    let memory = MemoryTail::default();
     let watch = memory.watch(1);
     drop(watch.subscribe(WatchFilter::default()).await.unwrap());
     while watch.0.sender.lock().await.is_some() {
@@ -134,47 +135,49 @@ async fn nobody_watching_means_nobody_reading() {
 
 #[tokio::test]
 async fn a_slow_watcher_is_told_that_it_missed_something() {
-    let memory = Memory::default();
+    let memory = MemoryTail::default();
     let watch = memory.watch(1);
     let mut slow = Box::pin(watch.subscribe(WatchFilter::default()).await.unwrap());
-    let count = u32::try_from(MAX_LAG).unwrap() + 1000;
+    let count = u32::try_from(MAX_LAG_ATTEMPTS).unwrap() + 1000;
     (0..count).for_each(|number| memory.commit("acme", number));
-    while memory.reads.load(Ordering::SeqCst) < usize::try_from(count / PAGE).unwrap() + 3 {
+    while memory.reads.load(Ordering::SeqCst)
+        < usize::try_from(count / MAX_ATTEMPTS_PER_READ).unwrap() + 3
+    {
         tokio::time::sleep(POLL).await;
     }
-    assert_eq!(slow.next().await, Some(Err(WatchLost::TooSlow)));
+    assert_eq!(slow.next().await, Some(Err(WatchEnd::TooSlow)));
     assert_eq!(slow.next().await, None);
 }
 
 #[tokio::test]
 async fn a_stopping_replica_ends_its_watches() {
-    let watch = Memory::default().watch(1);
+    let watch = MemoryTail::default().watch(1);
     let mut stream = Box::pin(watch.subscribe(WatchFilter::default()).await.unwrap());
     watch.close();
-    assert_eq!(stream.next().await, Some(Err(WatchLost::Stopping)));
+    assert_eq!(stream.next().await, Some(Err(WatchEnd::Stopping)));
     assert_eq!(stream.next().await, None);
 }
 
 #[tokio::test]
 async fn a_tail_that_stands_still_says_for_how_long() {
-    let memory = Memory::default();
+    let memory = MemoryTail::default();
     let stream = memory.watch(1).subscribe(WatchFilter::default()).await.unwrap();
     memory.held.store(1, Ordering::SeqCst);
-    while memory.metrics.shown_watch_lag() == 0.0 {
+    while memory.metrics.shown_feed_stall() == 0.0 {
         tokio::time::sleep(POLL).await;
     }
     memory.held.store(0, Ordering::SeqCst);
-    while memory.metrics.shown_watch_lag() > 0.0 {
+    while memory.metrics.shown_feed_stall() > 0.0 {
         tokio::time::sleep(POLL).await;
     }
     // Nor may a read that fails go unnoticed.
     memory.down.store(usize::MAX, Ordering::SeqCst);
-    while memory.metrics.shown_watch_lag() == 0.0 {
+    while memory.metrics.shown_feed_stall() == 0.0 {
         tokio::time::sleep(POLL).await;
     }
     drop(stream);
     memory.down.store(0, Ordering::SeqCst);
-    while memory.metrics.shown_watch_lag() > 0.0 {
+    while memory.metrics.shown_feed_stall() > 0.0 {
         tokio::time::sleep(POLL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Between the replicas' messages and the domain's types.
+//! Converts between the replicas' messages and the domain's types.
 
 use anyhow::Context as _;
 use postrider_domain::ids::Region;

@@ -1,4 +1,4 @@
-//! What Prometheus sees of the links to other replicas.
+//! Prometheus metrics of the links to other replicas.
 //!
 //! Fed by the links at each scrape; feeds the metrics port.
 
@@ -17,15 +17,15 @@ struct ReplicaLabel {
 }
 
 /// Counters and gauges read from the links when they are asked for.
-pub struct PeerFigures(pub Peers);
+pub struct PeerMetrics(pub Peers);
 
-impl fmt::Debug for PeerFigures {
+impl fmt::Debug for PeerMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PeerFigures")
+        f.write_str("PeerMetrics")
     }
 }
 
-impl Collector for PeerFigures {
+impl Collector for PeerMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let links = self.0.links();
         let (sent, lost) = links.hints();

@@ -1,4 +1,4 @@
-//! The other replicas over gRPC.
+//! Calls the other replicas over gRPC.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,11 +17,11 @@ use postrider_proto::replica::v1::{
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::convert;
-use super::peers::{CALL_TIMEOUT, Calls};
+use super::peers::{CALL_TIMEOUT, PeerCalls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection over which nothing comes back is given up, and made anew.
-const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How this replica shows who it is, and knows the others. PEM.
@@ -49,14 +49,14 @@ impl GrpcCalls {
 }
 
 /// A request whose answer is not waited for longer than a call may take.
-fn hurried<T>(message: T) -> tonic::Request<T> {
+fn with_call_timeout<T>(message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     request.set_timeout(CALL_TIMEOUT);
     request
 }
 
 #[async_trait]
-impl Calls for GrpcCalls {
+impl PeerCalls for GrpcCalls {
     async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()> {
         self.client(address)?.hint(request).await?;
         Ok(())
@@ -67,7 +67,7 @@ impl Calls for GrpcCalls {
         address: &str,
         request: RefreshTenantRequest,
     ) -> anyhow::Result<()> {
-        self.client(address)?.refresh_tenant(hurried(request)).await?;
+        self.client(address)?.refresh_tenant(with_call_timeout(request)).await?;
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl Calls for GrpcCalls {
         address: &str,
         request: RefreshCatalogueRequest,
     ) -> anyhow::Result<()> {
-        self.client(address)?.refresh_catalogue(hurried(request)).await?;
+        self.client(address)?.refresh_catalogue(with_call_timeout(request)).await?;
         Ok(())
     }
 
@@ -87,8 +87,9 @@ impl Calls for GrpcCalls {
         Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
     }
 
-    async fn greet(&self, address: &str) -> anyhow::Result<ReplicaId> {
-        let answer = self.client(address)?.get_replica(hurried(GetReplicaRequest {})).await?;
+    async fn identify(&self, address: &str) -> anyhow::Result<ReplicaId> {
+        let answer =
+            self.client(address)?.get_replica(with_call_timeout(GetReplicaRequest {})).await?;
         Ok(ReplicaId(answer.into_inner().replica_id.into()))
     }
 
@@ -98,7 +99,7 @@ impl Calls for GrpcCalls {
     }
 
     async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>> {
-        let request = hurried(ListRegionFiguresRequest {});
+        let request = with_call_timeout(ListRegionFiguresRequest {});
         let answer = self.client(address)?.list_region_figures(request).await?;
         answer.into_inner().figures.into_iter().map(convert::from_wire).collect()
     }
@@ -116,7 +117,7 @@ impl Calls for GrpcCalls {
         let mut endpoint = Endpoint::from_shared(address.to_owned())?
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
-            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
         if let Some(tls) = &self.tls {
             endpoint = endpoint.tls_config(

@@ -1,9 +1,11 @@
 //! A link to each of the other replicas.
 //!
-//! Fed by `peers` with hints and, once for each heartbeat, with who lives; feeds
-//! [`Calls`]. Guarantees that a connection is there before it is needed, that a replica
-//! which does not answer holds up no hint to another, and that hints which do not
-//! arrive are told of: in a line when it begins and when it ends, and in figures.
+//! Fed by `peers` with hints and, at each heartbeat, with the replicas that are alive;
+//! feeds [`PeerCalls`]. Guarantees that a connection exists before it is needed, that a
+//! replica which does not answer delays no hint to another, and that lost hints are
+//! visible: in a log line when it begins and when it ends, and in metrics.
+//!
+//! Keeps the invariant `hints-arrive-or-are-reported`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,53 +20,53 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::peers::{CALL_TIMEOUT, Calls};
+use super::peers::{CALL_TIMEOUT, PeerCalls};
 
-/// Hints that wait to be sent to one replica; beyond it they are dropped, and cost a
-/// sweep.
+/// Most hints queued for one replica; further ones are dropped, and the sweep finds what
+/// they were about.
 const MAX_QUEUED_HINTS: usize = 10_000;
-/// How often a replica is greeted: a connection that broke is made anew by then.
-const GREET_EVERY: Duration = Duration::from_secs(2);
+/// How often a replica is called: this restores a broken connection.
+const GREETING_INTERVAL: Duration = Duration::from_secs(2);
 
 #[derive(PartialEq, Eq, Hash)]
-pub enum Hint {
+pub enum PeerHint {
     Waiting(SubscriptionKey),
     Concluded(AttemptKey),
 }
 
 /// What is known of one link.
 #[derive(Default)]
-struct LinkState {
-    /// Whether the last call arrived; nothing before the first has ended.
+struct PeerLinkState {
+    /// Whether the last call succeeded; `None` before the first has ended.
     reached: Mutex<Option<bool>>,
     sent: AtomicU64,
     lost: AtomicU64,
 }
 
 /// One link as an operator sees it.
-pub struct LinkFigures {
+pub struct PeerLinkFigures {
     pub replica: ReplicaId,
     pub reached: bool,
 }
 
-struct Link {
+struct PeerLink {
     replica: ReplicaId,
-    hints: mpsc::Sender<Hint>,
-    state: Arc<LinkState>,
+    hints: mpsc::Sender<PeerHint>,
+    state: Arc<PeerLinkState>,
     _task: AbortOnDropHandle<()>,
 }
 
 /// All links of this replica.
-pub struct Links {
-    calls: Arc<dyn Calls>,
-    by_address: Mutex<HashMap<String, Link>>,
-    /// Hints of links that are no more.
+pub struct PeerLinks {
+    calls: Arc<dyn PeerCalls>,
+    by_address: Mutex<HashMap<String, PeerLink>>,
+    /// Counts of links that have ended.
     sent_before: AtomicU64,
     lost_before: AtomicU64,
 }
 
-impl Links {
-    pub fn new(calls: Arc<dyn Calls>) -> Self {
+impl PeerLinks {
+    pub fn new(calls: Arc<dyn PeerCalls>) -> Self {
         Self {
             calls,
             by_address: Mutex::default(),
@@ -73,8 +75,8 @@ impl Links {
         }
     }
 
-    /// Makes links to these replicas, and ends those to others.
-    pub fn keep(&self, living: &[(ReplicaId, String)]) {
+    /// Opens links to these replicas, and closes those to others.
+    pub fn retain_live(&self, living: &[(ReplicaId, String)]) {
         let mut links = self.links();
         links.retain(|address, link| {
             let lives = living.iter().any(|(id, at)| *id == link.replica && at == address);
@@ -94,8 +96,8 @@ impl Links {
         }
     }
 
-    /// Queues a hint. Nobody who is not known to live gets one.
-    pub fn hint(&self, address: &str, hint: Hint) {
+    /// Queues a hint; dropped if the replica is not known to be alive.
+    pub fn hint(&self, address: &str, hint: PeerHint) {
         if let Some(link) = self.links().get(address)
             && link.hints.try_send(hint).is_err()
         {
@@ -104,13 +106,13 @@ impl Links {
     }
 
     /// Each link, by the replica's name.
-    pub fn figures(&self) -> Vec<LinkFigures> {
+    pub fn figures(&self) -> Vec<PeerLinkFigures> {
         let links = self.links();
         let known = links.values().filter_map(|link| {
             let reached = *lock(&link.state.reached);
-            Some(LinkFigures { replica: link.replica.clone(), reached: reached? })
+            Some(PeerLinkFigures { replica: link.replica.clone(), reached: reached? })
         });
-        let mut figures: Vec<LinkFigures> = known.collect();
+        let mut figures: Vec<PeerLinkFigures> = known.collect();
         figures.sort_by(|a, b| a.replica.cmp(&b.replica));
         figures
     }
@@ -118,7 +120,7 @@ impl Links {
     /// Hints that arrived, and hints that did not, since the start.
     pub fn hints(&self) -> (u64, u64) {
         let links = self.links();
-        let sum = |count: fn(&LinkState) -> &AtomicU64| -> u64 {
+        let sum = |count: fn(&PeerLinkState) -> &AtomicU64| -> u64 {
             links.values().map(|link| count(&link.state).load(Ordering::Relaxed)).sum()
         };
         let (sent, lost) = (sum(|state| &state.sent), sum(|state| &state.lost));
@@ -128,20 +130,20 @@ impl Links {
         )
     }
 
-    fn link(&self, replica: ReplicaId, address: String) -> Link {
+    fn link(&self, replica: ReplicaId, address: String) -> PeerLink {
         let (hints, queue) = mpsc::channel(MAX_QUEUED_HINTS);
-        let state = Arc::<LinkState>::default();
-        let end = LinkEnd {
+        let state = Arc::<PeerLinkState>::default();
+        let end = PeerLinkTask {
             replica: replica.clone(),
             address,
             calls: Arc::clone(&self.calls),
             state: Arc::clone(&state),
         };
         let task = AbortOnDropHandle::new(tokio::spawn(end.run(queue)));
-        Link { replica, hints, state, _task: task }
+        PeerLink { replica, hints, state, _task: task }
     }
 
-    fn links(&self) -> MutexGuard<'_, HashMap<String, Link>> {
+    fn links(&self) -> MutexGuard<'_, HashMap<String, PeerLink>> {
         lock(&self.by_address)
     }
 }
@@ -151,18 +153,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What one link's task works with.
-struct LinkEnd {
+struct PeerLinkTask {
     replica: ReplicaId,
     address: String,
-    calls: Arc<dyn Calls>,
-    state: Arc<LinkState>,
+    calls: Arc<dyn PeerCalls>,
+    state: Arc<PeerLinkState>,
 }
 
-impl LinkEnd {
-    /// Greets, and sends hints, what gathers meanwhile in one message.
-    async fn run(self, mut queue: mpsc::Receiver<Hint>) {
-        let mut greeting = interval(GREET_EVERY);
-        greeting.set_missed_tick_behavior(MissedTickBehavior::Delay);
+impl PeerLinkTask {
+    /// Calls the replica regularly, and sends hints; those that gather meanwhile go in one
+    /// message.
+    async fn run(self, mut queue: mpsc::Receiver<PeerHint>) {
+        let mut identify_timer = interval(GREETING_INTERVAL);
+        identify_timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut gathered = Vec::new();
         loop {
             tokio::select! {
@@ -170,40 +173,40 @@ impl LinkEnd {
                     if count == 0 {
                         return;
                     }
-                    let hints: HashSet<Hint> = gathered.drain(..).collect();
+                    let hints: HashSet<PeerHint> = gathered.drain(..).collect();
                     self.send(hints).await;
                 }
-                _ = greeting.tick() => {
-                    let greeted = greet(&*self.calls, &self.address, &self.replica).await;
+                _ = identify_timer.tick() => {
+                    let greeted = identify(&*self.calls, &self.address, &self.replica).await;
                     self.note(&greeted);
                 }
             }
         }
     }
 
-    async fn send(&self, hints: HashSet<Hint>) {
+    async fn send(&self, hints: HashSet<PeerHint>) {
         let count = hints.len() as u64;
         let sent =
             tokio::time::timeout(CALL_TIMEOUT, self.calls.hint(&self.address, request(hints)));
-        let sent = sent.await.context("it does not answer").and_then(|sent| sent);
+        let sent = sent.await.context("no answer in time").and_then(|sent| sent);
         let counter = if sent.is_ok() { &self.state.sent } else { &self.state.lost };
         counter.fetch_add(count, Ordering::Relaxed);
         self.note(&sent);
     }
 
-    /// Tells of what has changed.
+    /// Logs when calls begin to fail, and when they succeed again.
     fn note(&self, called: &anyhow::Result<()>) {
         let before = lock(&self.state.reached).replace(called.is_ok());
         let (replica, address) = (&self.replica.0, &self.address);
         match called {
             Ok(()) if before == Some(false) => {
-                tracing::info!(%replica, %address, "hints reach the replica again");
+                tracing::info!(%replica, %address, "the replica is reachable again");
             }
             Ok(()) => {}
             Err(error) if before != Some(false) => tracing::warn!(
                 %replica, %address, error = format!("{error:#}"),
-                "hints do not reach a replica: what is published here for its tenants \
-                 waits for its next sweep"
+                "a replica is unreachable: events published here for its tenants wait for its \
+                 next sweep"
             ),
             Err(error) => {
                 tracing::debug!(%replica, error = format!("{error:#}"), "a hint was lost");
@@ -212,23 +215,27 @@ impl LinkEnd {
     }
 }
 
-/// Calls an address, where this replica must answer.
-pub async fn greet(calls: &dyn Calls, address: &str, wanted: &ReplicaId) -> anyhow::Result<()> {
-    let answer = tokio::time::timeout(CALL_TIMEOUT, calls.greet(address)).await;
-    let found = answer.context("it does not answer")??;
-    ensure!(found == *wanted, "at {address} replica {} answers, not {}", found.0, wanted.0);
+/// Calls an address, and checks that the wanted replica answers.
+pub async fn identify(
+    calls: &dyn PeerCalls,
+    address: &str,
+    wanted: &ReplicaId,
+) -> anyhow::Result<()> {
+    let answer = tokio::time::timeout(CALL_TIMEOUT, calls.identify(address)).await;
+    let found = answer.context("no answer in time")??;
+    ensure!(found == *wanted, "replica {} answers at {address}, not {}", found.0, wanted.0);
     Ok(())
 }
 
-fn request(hints: HashSet<Hint>) -> HintRequest {
+fn request(hints: HashSet<PeerHint>) -> HintRequest {
     let mut request = HintRequest::default();
     for hint in hints {
         match hint {
-            Hint::Waiting(key) => request.waiting.push(WaitingHint {
+            PeerHint::Waiting(key) => request.waiting.push(WaitingHint {
                 tenant: key.tenant.to_string(),
                 subscription: key.subscription.to_string(),
             }),
-            Hint::Concluded(key) => request.concluded.push(ConcludedHint {
+            PeerHint::Concluded(key) => request.concluded.push(ConcludedHint {
                 delivery_id: Bytes::copy_from_slice(key.delivery.0.as_bytes()),
                 number: key.number,
             }),

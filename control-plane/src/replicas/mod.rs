@@ -1,8 +1,8 @@
-//! The other replicas of the control plane.
+//! Calls between the replicas of the control plane.
 //!
-//! Fed by `flow` with what concerns a shard that another replica owns; feeds
-//! this replica's scheduler with what others tell it. Everything here saves
-//! time; the rows are the truth.
+//! Fed by `flow` with what concerns a shard that another replica owns; feeds this
+//! replica's scheduler with what others report. Everything here only saves time: the
+//! rows are the truth.
 
 mod convert;
 mod figures;
@@ -11,7 +11,7 @@ mod links;
 mod peers;
 mod service;
 
-pub use figures::PeerFigures;
+pub use figures::PeerMetrics;
 pub use grpc::{GrpcCalls, PeerTls};
-pub use peers::{Calls, Peers};
-pub use service::{Replicas, service};
+pub use peers::{PeerCalls, Peers};
+pub use service::{PeerService, service};

@@ -1,4 +1,7 @@
-//! Calling the other replicas.
+//! What this replica asks of the others.
+//!
+//! Fed by `flow`; feeds the links. Guarantees that a call to every replica returns once
+//! each living one has answered, or has had time to find out by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +16,16 @@ use postrider_proto::replica::v1::{
 };
 use tonic::transport::Channel;
 
-use super::links::{Hint, Links, greet};
+use super::links::{PeerHint, PeerLinks, identify};
 use crate::clock::Clock;
-use crate::flow::cluster::Cluster;
+use crate::flow::cluster::ClusterState;
 
-/// How long a call to a peer may take.
+/// How long a call to another replica may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What replicas ask of one another, whatever carries it.
+/// Calls between replicas, independent of their transport.
 #[async_trait]
-pub trait Calls: Send + Sync + 'static {
+pub trait PeerCalls: Send + Sync + 'static {
     async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()>;
 
     async fn refresh_tenant(
@@ -40,60 +43,60 @@ pub trait Calls: Send + Sync + 'static {
     async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp>;
 
     /// Who answers at an address.
-    async fn greet(&self, address: &str) -> anyhow::Result<ReplicaId>;
+    async fn identify(&self, address: &str) -> anyhow::Result<ReplicaId>;
 
-    /// Has a replica call another's address; empty where that one answers there.
+    /// Has a replica call another's address; empty if that one answers there.
     async fn check(&self, address: &str, request: CheckReplicaRequest) -> anyhow::Result<String>;
 
     /// What a replica has in memory.
     async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>>;
 
-    /// Nobody is called at this address any more.
+    /// Drops the connection to an address that is no longer used.
     fn forget(&self, _address: &str) {}
 
     /// A channel to another replica, for calls that are sent on to it.
     fn channel(&self, address: &str) -> anyhow::Result<Channel>;
 }
 
-struct Inner {
+struct PeersShared {
     own_address: String,
-    calls: Arc<dyn Calls>,
-    links: Links,
-    cluster: Cluster,
+    calls: Arc<dyn PeerCalls>,
+    links: PeerLinks,
+    cluster: ClusterState,
     clock: Arc<dyn Clock>,
-    /// After this long, a replica that could not be told has found out by itself.
+    /// After two of these, a replica that could not be told has found out by itself.
     sweep: Duration,
 }
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Peers(Arc<Inner>);
+pub struct Peers(Arc<PeersShared>);
 
 impl Peers {
     pub fn new(
         own_address: String,
-        calls: Arc<dyn Calls>,
-        cluster: Cluster,
+        calls: Arc<dyn PeerCalls>,
+        cluster: ClusterState,
         clock: Arc<dyn Clock>,
         sweep: Duration,
     ) -> Self {
-        let links = Links::new(Arc::clone(&calls));
-        Self(Arc::new(Inner { own_address, calls, links, cluster, clock, sweep }))
+        let links = PeerLinks::new(Arc::clone(&calls));
+        Self(Arc::new(PeersShared { own_address, calls, links, cluster, clock, sweep }))
     }
 
-    /// Has a link to each replica that lives, and to no other.
-    pub fn keep_links(&self) {
-        self.0.links.keep(&self.0.cluster.living_peers());
+    /// Opens links to all living replicas, and closes others.
+    pub fn update_links(&self) {
+        self.0.links.retain_live(&self.0.cluster.live_peers());
     }
 
     /// What operators see of the links.
-    pub fn links(&self) -> &Links {
+    pub fn links(&self) -> &PeerLinks {
         &self.0.links
     }
 
-    /// What each of the other replicas has in memory, and who could not be asked.
+    /// The region figures of the other replicas, and the replicas that did not answer.
     pub async fn region_figures(&self) -> (Vec<RegionFigures>, Vec<ReplicaId>) {
-        let calls = self.0.cluster.living_peers().into_iter().map(|(id, address)| async move {
+        let calls = self.0.cluster.live_peers().into_iter().map(|(id, address)| async move {
             let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.region_figures(&address));
             let answer = answer.await.context("it does not answer").and_then(|answer| answer);
             answer.map_err(|error| {
@@ -111,28 +114,28 @@ impl Peers {
         (figures, silent)
     }
 
-    /// Has the other replicas call this one as they will, one after the other until one
-    /// answers; where there is none, calls itself. The error is why it failed.
+    /// Has one of the other replicas call this one at its advertised address; calls itself
+    /// if there is none. The error says why it failed.
     pub async fn check_own_address(&self, own: &ReplicaId) -> anyhow::Result<()> {
         let address = self.own_address();
-        for (peer, at) in self.0.cluster.living_peers() {
+        for (peer, at) in self.0.cluster.live_peers() {
             let request =
                 CheckReplicaRequest { replica_id: own.0.to_string(), address: address.clone() };
             let asked = tokio::time::timeout(CALL_TIMEOUT * 2, self.0.calls.check(&at, request));
             match asked.await {
                 Ok(Ok(problem)) if problem.is_empty() => return Ok(()),
                 Ok(Ok(problem)) => anyhow::bail!("{problem} (told by replica {})", peer.0),
-                // Of this one its link tells.
+                // Its own link logs that.
                 Ok(Err(_)) | Err(_) => {}
             }
         }
-        greet(&*self.0.calls, &address, own).await
+        identify(&*self.0.calls, &address, own).await
     }
 
     /// Calls an address as another replica's; empty where that one answers there.
     pub async fn check(&self, replica: &ReplicaId, address: &str) -> String {
-        let greeted = greet(&*self.0.calls, address, replica).await;
-        if !self.0.cluster.living_peers().iter().any(|(_, known)| known == address) {
+        let greeted = identify(&*self.0.calls, address, replica).await;
+        if !self.0.cluster.live_peers().iter().any(|(_, known)| known == address) {
             self.0.calls.forget(address);
         }
         greeted.err().map(|error| format!("{error:#}")).unwrap_or_default()
@@ -150,18 +153,18 @@ impl Peers {
 
     /// A subscription got deliveries that are due, in a shard of that replica.
     pub fn hint_waiting(&self, address: &str, subscription: SubscriptionKey) {
-        self.0.links.hint(address, Hint::Waiting(subscription));
+        self.0.links.hint(address, PeerHint::Waiting(subscription));
     }
 
     /// An attempt of a shard of that replica was concluded here.
     pub fn hint_concluded(&self, address: &str, key: AttemptKey) {
-        self.0.links.hint(address, Hint::Concluded(key));
+        self.0.links.hint(address, PeerHint::Concluded(key));
     }
 
     /// Returns once every living replica works with at least this version of a
     /// tenant's configuration.
     pub async fn refresh_tenant(&self, tenant: &TenantId, config_version: i64) {
-        let calls = self.0.cluster.peers().into_iter().map(|address| async move {
+        let calls = self.0.cluster.live_peer_addresses().into_iter().map(|address| async move {
             if let Err(error) = self.refresh_at(&address, tenant, config_version).await {
                 tracing::warn!(%address, %tenant, %error, "a replica could not be told of a change");
                 self.0.clock.sleep(self.0.sweep * 2).await;
@@ -172,7 +175,7 @@ impl Peers {
 
     /// Until when each living replica has settled what was published through it.
     pub async fn publish_watermarks(&self) -> anyhow::Result<Vec<Timestamp>> {
-        let calls = self.0.cluster.peers().into_iter().map(|address| async move {
+        let calls = self.0.cluster.live_peer_addresses().into_iter().map(|address| async move {
             let answer =
                 tokio::time::timeout(CALL_TIMEOUT, self.0.calls.publish_watermark(&address));
             answer.await.context("a replica does not answer")?
@@ -193,7 +196,7 @@ impl Peers {
     /// Returns once every living replica works with at least this version of the
     /// catalogue of event types.
     pub async fn refresh_catalogue(&self, version: i64) {
-        let calls = self.0.cluster.peers().into_iter().map(|address| async move {
+        let calls = self.0.cluster.live_peer_addresses().into_iter().map(|address| async move {
             if let Err(error) = self.refresh_catalogue_at(&address, version).await {
                 tracing::warn!(%address, %error, "a replica could not be told of a change");
                 self.0.clock.sleep(self.0.sweep * 2).await;

@@ -1,4 +1,6 @@
-//! What the other replicas call.
+//! The service that the other replicas call.
+//!
+//! Fed by other replicas; feeds the scheduler and the caches.
 
 use postrider_domain::ids::{
     AttemptKey, DeliveryId, ReplicaId, SubscriptionId, SubscriptionKey, TenantId,
@@ -15,24 +17,24 @@ use uuid::Uuid;
 
 use super::convert;
 use crate::flow::Flow;
-use crate::tls::PeerCheck;
+use crate::tls::CertificateCheck;
 
 /// Longest address that is called for another replica.
 const MAX_ADDRESS_BYTES: usize = 512;
 
 /// Serves the other replicas.
-pub fn service(flow: Flow, check: PeerCheck) -> ReplicaServiceServer<impl ReplicaService> {
-    ReplicaServiceServer::new(Replicas { flow, check })
+pub fn service(flow: Flow, check: CertificateCheck) -> ReplicaServiceServer<impl ReplicaService> {
+    ReplicaServiceServer::new(PeerService { flow, check })
 }
 
 /// What this replica does for the others.
-pub struct Replicas {
+pub struct PeerService {
     pub flow: Flow,
-    pub check: PeerCheck,
+    pub check: CertificateCheck,
 }
 
 #[tonic::async_trait]
-impl ReplicaService for Replicas {
+impl ReplicaService for PeerService {
     async fn hint(&self, request: Request<HintRequest>) -> Result<Response<HintResponse>, Status> {
         self.check.certificate_of(&request)?;
         let hint = request.into_inner();
@@ -40,7 +42,7 @@ impl ReplicaService for Replicas {
             let delivery = DeliveryId(Uuid::from_slice(&one.delivery_id).ok()?);
             Some(AttemptKey { delivery, number: one.number })
         });
-        self.flow.dispatcher.with(|scheduler, now| {
+        self.flow.dispatcher.update(|scheduler, now| {
             for key in concluded {
                 scheduler.concluded_elsewhere(key, now);
             }
@@ -51,11 +53,11 @@ impl ReplicaService for Replicas {
                 tenant,
                 subscription: SubscriptionId::from_stored(one.subscription),
             };
-            if !self.flow.dispatcher.look(|scheduler, _| scheduler.has_lane(&key)) {
+            if !self.flow.dispatcher.read(|scheduler, _| scheduler.has_lane(&key)) {
                 // Reading the configuration makes the lane.
                 let _ = self.flow.tenants.refresh(&key.tenant).await;
             }
-            self.flow.dispatcher.with(|scheduler, now| scheduler.note_due(&key, now, now));
+            self.flow.dispatcher.update(|scheduler, now| scheduler.note_due(&key, now, now));
         }
         Ok(Response::new(HintResponse {}))
     }
@@ -112,7 +114,7 @@ impl ReplicaService for Replicas {
         request: Request<ListRegionFiguresRequest>,
     ) -> Result<Response<ListRegionFiguresResponse>, Status> {
         self.check.certificate_of(&request)?;
-        let figures = self.flow.dispatcher.regions().into_iter().map(convert::to_wire);
+        let figures = self.flow.dispatcher.region_figures().into_iter().map(convert::to_wire);
         Ok(Response::new(ListRegionFiguresResponse { figures: figures.collect() }))
     }
 
@@ -121,7 +123,7 @@ impl ReplicaService for Replicas {
         request: Request<GetPublishWatermarkRequest>,
     ) -> Result<Response<GetPublishWatermarkResponse>, Status> {
         self.check.certificate_of(&request)?;
-        let watermark = self.flow.watermark.at(self.flow.clock.now());
+        let watermark = self.flow.watermark.current(self.flow.clock.now());
         Ok(Response::new(GetPublishWatermarkResponse { watermark_us: watermark.as_micros() }))
     }
 }

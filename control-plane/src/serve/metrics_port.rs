@@ -1,6 +1,4 @@
-//! Where Prometheus asks.
-//!
-//! Fed by the settings and by everything that counts; feeds Prometheus.
+//! Opens the metrics port.
 
 use std::sync::Arc;
 
@@ -9,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::flow::Flow;
-use crate::replicas::PeerFigures;
+use crate::replicas::PeerMetrics;
 
 /// Opens the port, if there is to be one.
 pub async fn open(
@@ -25,9 +23,9 @@ pub async fn open(
         .await
         .with_context(|| format!("server.metrics_listen: cannot listen on {address}"))?;
     let mut registry = flow.metrics.registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
-    registry.register_collector(Box::new(PeerFigures(flow.peers.clone())));
+    registry.register_collector(Box::new(PeerMetrics(flow.peers.clone())));
     tasks.spawn(async move {
-        postrider_agent::metrics::serve(listener, Arc::new(registry), stop).await
+        postrider_agent::metrics::serve_metrics(listener, Arc::new(registry), stop).await
     });
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Where the other replicas reach this one.
+//! The address at which other replicas reach this one.
 //!
-//! Fed by the settings and by the port; feeds the table with an address, and the log
-//! with whether it works.
+//! Fed by the settings and the bound port; feeds the table with the address, and the
+//! log with whether it works.
 
 use std::net::SocketAddr;
 
@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::flow::Flow;
-use crate::settings::Server;
+use crate::settings::ServerSettings;
 
-/// Where the others reach this replica: at an address that is listened on, or, where
-/// all are, by this host's name.
-pub fn advertised(server: &Server, bound: SocketAddr) -> String {
+/// The address at which others reach this replica: the one it listens on or, if it
+/// listens on all, this host's name.
+pub fn advertised(server: &ServerSettings, bound: SocketAddr) -> String {
     if !server.advertise.is_empty() {
         return server.advertise.clone();
     }
@@ -27,23 +27,23 @@ pub fn advertised(server: &Server, bound: SocketAddr) -> String {
     format!("{scheme}://{bound}")
 }
 
-/// Says whether the other replicas can reach this one.
+/// Logs whether other replicas can reach this one.
 async fn check(flow: &Flow) {
     let address = flow.peers.own_address();
     match flow.peers.check_own_address(&flow.replica).await {
-        Ok(()) => tracing::info!(%address, "other replicas reach this one"),
+        Ok(()) => tracing::info!(%address, "other replicas can reach this one"),
         Err(error) => tracing::warn!(
             %address, error = format!("{error:#}"),
-            "other replicas do not reach this one, so that what is published at them for its \
-             tenants waits for a sweep: server.advertise must be an address at which they do, \
-             and its name must stand in server.tls_cert, which must be good for serving and \
-             calling"
+            "other replicas cannot reach this one, so events published at them for its tenants \
+             wait for a sweep: server.advertise must be an address that they can reach, and \
+             server.tls_cert must contain its name and be valid for both server and client \
+             authentication"
         ),
     }
 }
 
-/// Checks the address once, beside everything else; where nobody else can be there is
-/// nothing to check.
+/// Checks the address once, in the background. A single-process database has no other
+/// replica.
 pub fn spawn_check(tasks: &mut JoinSet<()>, flow: &Flow, stop: &CancellationToken) {
     if !flow.settings.single_process() {
         let (flow, stop) = (flow.clone(), stop.clone());
@@ -53,16 +53,15 @@ pub fn spawn_check(tasks: &mut JoinSet<()>, flow: &Flow, stop: &CancellationToke
     }
 }
 
-/// Refuses a name that turned out to be no loopback address, where callers are not told
-/// apart.
-pub fn check_loopback(
+/// Refuses to listen on a non-loopback address without a certificate.
+pub fn require_certificate_unless_loopback(
     listen: &ListenAddress,
     bound: SocketAddr,
     has_certificate: bool,
 ) -> anyhow::Result<()> {
     ensure!(
         has_certificate || bound.ip().is_loopback(),
-        "server.listen: {listen} is {}, and without a certificate only a loopback address is \
+        "server.listen: {listen} is {}; without a certificate only a loopback address is \
          allowed",
         bound.ip()
     );

@@ -1,18 +1,18 @@
-//! Where a replica is reached, and how it is told from strangers.
+//! Checks of the `[server]` settings: addresses and certificates.
 //!
 //! Fed by the settings as they were read; feeds their check.
 
 use postrider_agent::ListenAddress;
 use serde::{Deserialize as _, Deserializer};
 
-use super::{Server, SettingsError};
+use super::{ServerSettings, SettingsError};
 
-impl Server {
+impl ServerSettings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         let bad =
             |name, problem: &str| Err(SettingsError::Value { name, problem: problem.to_owned() });
         if self.tls_cert.is_empty() != self.tls_key.is_empty() {
-            return bad("server.tls_cert", "a certificate and its key go together");
+            return bad("server.tls_cert", "must be set together with server.tls_key");
         }
         if self.tls_cert.is_empty() && !self.tls_client_ca.is_empty() {
             return bad("server.tls_client_ca", "needs server.tls_cert and server.tls_key");
@@ -20,7 +20,7 @@ impl Server {
         if !self.tls_cert.is_empty() && self.tls_client_ca.is_empty() {
             return bad(
                 "server.tls_client_ca",
-                "agents and replicas must be told from strangers: give their CA",
+                "is required with a certificate: the CA of agents and replicas",
             );
         }
         if self.tls_cert.is_empty() && !self.listen.is_loopback() {
@@ -54,9 +54,9 @@ impl Server {
     }
 
     fn advertises_an_origin(&self) -> bool {
-        const MAX_BYTES: usize = 512;
+        const MAX_ADVERTISE_BYTES: usize = 512;
         let scheme = if self.tls_cert.is_empty() { "http" } else { "https" };
-        self.advertise.len() <= MAX_BYTES
+        self.advertise.len() <= MAX_ADVERTISE_BYTES
             && url::Url::parse(&self.advertise).is_ok_and(|url| {
                 url.scheme() == scheme
                     && url.has_host()
@@ -67,7 +67,7 @@ impl Server {
     }
 }
 
-/// As an agent's id: it is shown in names, labels and lines.
+/// The same form as an agent's id: it appears in names, labels and log lines.
 fn is_replica_id(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     text.len() <= 128 && text.bytes().all(plain)

@@ -1,8 +1,8 @@
-//! Where settings come from: the defaults, a file, the environment, flags.
+//! The sources of settings: defaults, a file, the environment, flags.
 //!
 //! Fed by all four, each overriding the one before; feeds [`super::Settings`] one
-//! configuration. Guarantees that what cannot be used is told with its place: the
-//! file and the line, or the variable.
+//! configuration. Guarantees that an error names the place of the setting: the file and
+//! line, the variable, or the flag.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,26 +10,26 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source as _, Value, ValueKind};
 
-use super::{DEFAULTS, Settings, SettingsError};
+use super::{DEFAULT_SETTINGS_TOML, Settings, SettingsError};
 
-/// What all variables of settings begin with.
-const PREFIX: &str = "POSTRIDER_";
+/// The prefix of every setting's variable.
+const VARIABLE_PREFIX: &str = "POSTRIDER_";
 /// What stands between a section and a setting of it. A variable without it is none
 /// of ours: Kubernetes gives every container some that begin alike
 /// (`POSTRIDER_SERVICE_PORT`) when a Service is called `postrider`.
-const SEPARATOR: &str = "__";
-/// Beginnings of variables that other programs of ours read.
-const OTHERS_PREFIXES: [&str; 2] = ["POSTRIDER_AGENT_", "POSTRIDER_TEST_"];
+const SECTION_SEPARATOR: &str = "__";
+/// Prefixes of variables that our other programs read.
+const FOREIGN_PREFIXES: [&str; 2] = ["POSTRIDER_AGENT_", "POSTRIDER_TEST_"];
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SettingOrigin {
     File { path: PathBuf, line: Option<usize> },
     Variable(String),
     Flag,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
@@ -41,17 +41,17 @@ impl fmt::Display for Place {
 }
 
 /// One setting that was given.
-struct Given {
+struct GivenSetting {
     /// "section.name".
     path: String,
     value: ValueKind,
-    place: Place,
+    place: SettingOrigin,
 }
 
 /// Everything that was given, the later overriding the earlier.
-pub(super) struct Sources(Vec<Given>);
+pub(super) struct SettingSources(Vec<GivenSetting>);
 
-impl Sources {
+impl SettingSources {
     /// Reads all sources. `flags` are pairs of a setting's path and its value.
     pub fn read(
         file: Option<&Path>,
@@ -59,14 +59,14 @@ impl Sources {
         flags: &[(&str, String)],
     ) -> Result<Self, SettingsError> {
         let mut given = match file {
-            Some(path) => of_file(path)?,
+            Some(path) => read_file_settings(path)?,
             None => Vec::new(),
         };
-        given.extend(of_environment(variables)?);
-        given.extend(flags.iter().map(|(path, value)| Given {
+        given.extend(read_environment_settings(variables)?);
+        given.extend(flags.iter().map(|(path, value)| GivenSetting {
             path: (*path).to_owned(),
             value: ValueKind::String(value.clone()),
-            place: Place::Flag,
+            place: SettingOrigin::Flag,
         }));
         let sources = Self(given);
         sources.refuse_unknown()?;
@@ -75,20 +75,20 @@ impl Sources {
 
     /// All of them over the defaults.
     pub fn settings(&self) -> Result<Settings, SettingsError> {
-        match over_defaults(&self.0) {
+        match merge_over_defaults(&self.0) {
             Ok(settings) => Ok(settings),
-            Err(error) => Err(self.culprit().unwrap_or(SettingsError::Read(error))),
+            Err(error) => Err(self.find_invalid_setting().unwrap_or(SettingsError::Read(error))),
         }
     }
 
     /// Where a setting was given last; `None` when it has its default.
-    pub fn place_of(&self, path: &str) -> Option<&Place> {
+    pub fn origin_of(&self, path: &str) -> Option<&SettingOrigin> {
         self.0.iter().rev().find(|given| given.path == path).map(|given| &given.place)
     }
 
     fn refuse_unknown(&self) -> Result<(), SettingsError> {
         let known = known_paths()?;
-        for Given { path, place, .. } in &self.0 {
+        for GivenSetting { path, place, .. } in &self.0 {
             if known.contains(path) {
                 continue;
             }
@@ -109,11 +109,11 @@ impl Sources {
         Ok(())
     }
 
-    /// The one that alone makes the configuration unreadable.
-    fn culprit(&self) -> Option<SettingsError> {
+    /// The first setting that alone makes the configuration invalid.
+    fn find_invalid_setting(&self) -> Option<SettingsError> {
         let mut each = self.0.iter();
         each.find_map(|given| {
-            let error = over_defaults(std::slice::from_ref(given)).err()?;
+            let error = merge_over_defaults(std::slice::from_ref(given)).err()?;
             Some(SettingsError::Given {
                 path: given.path.clone(),
                 problem: problem(&error),
@@ -123,16 +123,16 @@ impl Sources {
     }
 }
 
-fn over_defaults(given: &[Given]) -> Result<Settings, ConfigError> {
+fn merge_over_defaults(given: &[GivenSetting]) -> Result<Settings, ConfigError> {
     let mut builder = Config::builder().add_source(defaults());
-    for Given { path, value, .. } in given {
+    for GivenSetting { path, value, .. } in given {
         builder = builder.set_override(path, value.clone())?;
     }
     builder.build()?.try_deserialize()
 }
 
 fn defaults() -> File<config::FileSourceString, FileFormat> {
-    File::from_str(DEFAULTS, FileFormat::Toml)
+    File::from_str(DEFAULT_SETTINGS_TOML, FileFormat::Toml)
 }
 
 /// The paths of all settings.
@@ -143,14 +143,14 @@ fn known_paths() -> Result<Vec<String>, SettingsError> {
     Ok(paths)
 }
 
-fn of_file(path: &Path) -> Result<Vec<Given>, SettingsError> {
+fn read_file_settings(path: &Path) -> Result<Vec<GivenSetting>, SettingsError> {
     let unreadable = |error: std::io::Error| SettingsError::File {
         path: path.to_owned(),
         problem: error.to_string(),
     };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let read = File::from_str(&text, FileFormat::Toml).collect().map_err(|error| {
-        // The parser's words have the line and the column.
+        // The parser's message has the line and the column.
         let problem = match error {
             ConfigError::FileParse { cause, .. } => cause.to_string(),
             other => other.to_string(),
@@ -160,8 +160,8 @@ fn of_file(path: &Path) -> Result<Vec<Given>, SettingsError> {
     let mut given = Vec::new();
     flatten("", read, &mut |setting, value| {
         let line = line_of(&text, &setting);
-        let place = Place::File { path: path.to_owned(), line };
-        given.push(Given { path: setting, value, place });
+        let place = SettingOrigin::File { path: path.to_owned(), line };
+        given.push(GivenSetting { path: setting, value, place });
     });
     Ok(given)
 }
@@ -195,40 +195,40 @@ fn line_of(text: &str, setting: &str) -> Option<usize> {
     None
 }
 
-fn of_environment(
+fn read_environment_settings(
     variables: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Vec<Given>, SettingsError> {
+) -> Result<Vec<GivenSetting>, SettingsError> {
     let mut given = Vec::new();
     for (name, value) in variables {
         let Some(name) = name.to_str() else { continue };
         let Some(path) = path_of(name) else { continue };
-        let place = Place::Variable(name.to_owned());
+        let place = SettingOrigin::Variable(name.to_owned());
         let Some(value) = value.to_str() else {
             let problem = "must be UTF-8".to_owned();
             return Err(SettingsError::Given { path, problem, place });
         };
-        given.push(Given { path, value: ValueKind::String(value.to_owned()), place });
+        given.push(GivenSetting { path, value: ValueKind::String(value.to_owned()), place });
     }
     given.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(given)
 }
 
-/// The setting that a variable's form says it is; `None` for one of others.
+/// The setting that a variable names; `None` if it is not one of ours.
 fn path_of(name: &str) -> Option<String> {
-    if OTHERS_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+    if FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }
-    let (section, setting) = name.strip_prefix(PREFIX)?.split_once(SEPARATOR)?;
+    let (section, setting) = name.strip_prefix(VARIABLE_PREFIX)?.split_once(SECTION_SEPARATOR)?;
     let is_form = !section.is_empty() && !setting.is_empty();
     is_form.then(|| format!("{section}.{setting}").to_lowercase())
 }
 
-/// What is wrong with a value, without what is told beside it.
+/// What is wrong with a value, without the place.
 fn problem(error: &ConfigError) -> String {
     match error {
         ConfigError::At { error, .. } => problem(error),
         ConfigError::Type { unexpected, expected, .. } => {
-            format!("must be {expected}, and is the {unexpected}")
+            format!("must be {expected}, not {unexpected}")
         }
         other => other.to_string(),
     }
@@ -241,14 +241,14 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Sources::read(None, variables, &[])?.settings()
+        SettingSources::read(None, variables, &[])?.settings()
     }
 
     fn read_file(text: &str) -> Result<Settings, SettingsError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("postrider.toml");
         std::fs::write(&path, text).unwrap();
-        Sources::read(Some(&path), std::iter::empty(), &[])?.settings()
+        SettingSources::read(Some(&path), std::iter::empty(), &[])?.settings()
     }
 
     #[test]
@@ -295,7 +295,8 @@ mod tests {
             assert!(message.contains(words) && message.contains("postrider.toml"), "{message}");
             assert!(message.ends_with(line), "{message}");
         }
-        let missing = Sources::read(Some(Path::new("/nowhere/a.toml")), std::iter::empty(), &[]);
+        let missing =
+            SettingSources::read(Some(Path::new("/nowhere/a.toml")), std::iter::empty(), &[]);
         let message = missing.err().unwrap().to_string();
         assert!(message.starts_with("/nowhere/a.toml: "), "{message}");
         assert_eq!(read_file("[api]\nmax_page_size = 78").unwrap().api.max_page_size, 78);

@@ -1,8 +1,8 @@
 //! Lists of a tenant's attempts.
 //!
-//! Fed by the API with a query; feeds the engines what to look at, and the API one
-//! page. Guarantees an order that every engine agrees on, and that one call looks at
-//! a bounded part of the history however little of it matches.
+//! Fed by the API with a query; feeds the engines what to scan, and the API a page.
+//! Guarantees the same order in every engine, and that one call scans a bounded part of
+//! the history even if little matches.
 
 use std::cmp::Reverse;
 use std::ops::RangeInclusive;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::conditions::TimeRange;
 
-/// An attempt, and when it was recorded.
+/// An attempt and the time at which it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedAttempt {
     pub record: AttemptRecord,
@@ -29,7 +29,7 @@ impl RecordedAttempt {
     }
 }
 
-/// A place in a tenant's attempts, which are ordered by these three.
+/// A position in a tenant's attempts, which are ordered by these three fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AttemptPosition {
     pub record_time: Timestamp,
@@ -38,13 +38,13 @@ pub struct AttemptPosition {
 }
 
 impl AttemptPosition {
-    /// Before everything that was recorded at this time.
+    /// Before everything recorded at this time.
     const fn first_of(record_time: Timestamp) -> Self {
         Self { record_time, delivery: DeliveryId(Uuid::nil()), number: 0 }
     }
 }
 
-/// Which attempts of a tenant.
+/// A query of a tenant's attempts.
 #[derive(Clone, Debug)]
 pub struct AttemptQuery {
     pub tenant: TenantId,
@@ -56,10 +56,10 @@ pub struct AttemptQuery {
     pub http_status: RangeInclusive<u16>,
     pub test: Option<bool>,
     pub recorded: TimeRange,
-    /// Only places below.
+    /// Only positions below.
     pub before: Option<AttemptPosition>,
     pub limit: u32,
-    /// About how many attempts are looked at when not all of the tenant's match.
+    /// About how many attempts to scan if not all of the tenant's match.
     pub scan: u32,
 }
 
@@ -80,7 +80,7 @@ impl AttemptQuery {
         }
     }
 
-    /// Whether all attempts of the time asked for match.
+    /// Whether every attempt in the time range matches.
     pub fn takes_all(&self) -> bool {
         self.subscription.is_none()
             && self.event_type.is_none()
@@ -99,17 +99,17 @@ impl AttemptQuery {
     }
 }
 
-/// A part of a tenant's attempts.
+/// A page of a tenant's attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptPage {
     pub attempts: Vec<RecordedAttempt>,
-    /// Where to go on, if there may be more: below this.
+    /// Where to continue, if there may be more: below this.
     pub next: Option<AttemptPosition>,
 }
 
 impl AttemptPage {
-    /// Cuts what was found, in any order and perhaps more than asked for, to a
-    /// page. `scanned_to` is the time at which the scan ended for its bound.
+    /// Cuts what was found, in any order and perhaps too much, to a page. `scanned_to`
+    /// is the time at which the scan stopped at its limit.
     pub fn of(mut found: Vec<RecordedAttempt>, limit: u32, scanned_to: Option<Timestamp>) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         found.sort_unstable_by_key(|attempt| Reverse(attempt.position()));

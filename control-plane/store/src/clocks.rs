@@ -1,8 +1,9 @@
-//! Clocks that outlive a process: holds that receivers asked for, and how far ahead of
-//! the present what is written may be.
+//! Clocks that outlive a process: holds that receivers asked for, and how far ahead
+//! written rows may be.
 //!
-//! A replica's clock may be behind the one by which rows were written: somebody has set
-//! the clocks back, and it has started since. What waits would then be due as much later.
+//! A replica's clock may be behind the clock that wrote its rows, if clocks were set
+//! back and it has restarted. Without this, waiting deliveries would be due that much
+//! later.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use postrider_domain::time::{HoldClock, Timestamp};
 
 use crate::error::StoreResult;
 
-/// Keeps them.
+/// Stores them.
 #[async_trait]
 pub trait ClockStore {
     /// Stores a subscription's hold clock, unless a later version of it is stored.
@@ -22,37 +23,43 @@ pub trait ClockStore {
     async fn hold_clocks(&self, until: Timestamp)
     -> StoreResult<Vec<(SubscriptionKey, HoldClock)>>;
 
-    /// Notes that rows of any shard may have been written by a clock that said `now`.
-    /// What an owner writes in its own shards is noted by its leases.
+    /// Notes that rows of any shard may have been written by a clock that showed `now`.
+    /// Renewing a lease notes it for the owner's own shards.
     async fn note_clock(&self, now: Timestamp) -> StoreResult<()>;
 
-    /// The shards of which rows may have been written by a clock that was past `now`, and
-    /// what the furthest one said.
+    /// The shards that may have rows written by a clock ahead of `now`, and how far
+    /// ahead it was.
     async fn clocks_ahead(&self, now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>>;
 
-    /// What was due in these shards by the clocks noted was brought back to `now`. What
-    /// was noted since stays noted.
+    /// What these clocks made due was rescheduled to `now`. Later notes stay.
     async fn forget_clocks(&self, shards: &[(Shard, Timestamp)], now: Timestamp)
     -> StoreResult<()>;
 
-    /// WAITING deliveries of a subscription that are due later than they can be, counted
-    /// from `now`, become due then; returns how many, at most `limit`.
-    async fn bring_back(&self, request: &BringBack, now: Timestamp, limit: u32)
-    -> StoreResult<u64>;
+    /// Makes WAITING deliveries of a subscription due no later than they can be,
+    /// counted from `now`. Returns how many, at most `limit`.
+    async fn reschedule_waiting(
+        &self,
+        request: &RescheduleRequest,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64>;
 
-    /// The subscriptions of which an ordering key is quiet beyond `until`.
-    async fn quiet_subscriptions(&self, until: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
+    /// The subscriptions with an ordering key that is blocked beyond `until`.
+    async fn list_blocked_subscriptions(
+        &self,
+        until: Timestamp,
+    ) -> StoreResult<Vec<SubscriptionKey>>;
 
-    /// No ordering key of a subscription is quiet beyond `until` from now on.
-    async fn shorten_quiet(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
+    /// Shortens the blocks of a subscription's ordering keys to `until`.
+    async fn shorten_key_blocks(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
 }
 
-/// What of a subscription cannot be due as late as it is.
+/// Which deliveries of a subscription are due later than they can be.
 #[derive(Clone, Debug)]
-pub struct BringBack {
+pub struct RescheduleRequest {
     pub subscription: SubscriptionKey,
     pub shard: Shard,
-    /// The longest delay after each number of counted failures; the last one also after
-    /// more. Never empty.
+    /// The longest delay after each number of counted failures; the last one also
+    /// applies to more failures. Never empty.
     pub longest: Vec<Duration>,
 }

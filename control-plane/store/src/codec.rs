@@ -1,8 +1,8 @@
-//! The form in which values stand in a column, the same for both engines.
+//! How values are stored in columns, for both engines.
 //!
-//! Fed by the engines' row readers and writers; feeds nothing. Guarantees that
-//! what is encoded is decoded to an equal value, and that what no version of
-//! this program wrote is answered with [`StoreError::Corrupt`], never guessed.
+//! Fed by the engines' row readers and writers. Guarantees that an encoded value is
+//! decoded to an equal one, and that what no version of this program wrote is answered
+//! with [`StoreError::Corrupt`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,11 +10,11 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Standing, Trigger};
-use postrider_domain::event_type::Validation;
+use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason, Outcome, Trigger};
+use postrider_domain::event_type::ValidationMode;
 use postrider_domain::operation::{OperationFailure, OperationState};
-use postrider_domain::streak::Stage;
-use postrider_domain::subscription::{Settings, Status};
+use postrider_domain::streak::WarningStage;
+use postrider_domain::subscription::{SubscriptionConfig, SubscriptionStatus};
 use postrider_domain::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,12 +25,12 @@ use crate::error::{StoreError, StoreResult};
 
 const HOUR_US: i64 = 3_600_000_000;
 
-/// Says what a column holds that this program never writes.
+/// A column holds something that this program never writes.
 pub(crate) fn corrupt(what: impl Display) -> StoreError {
     StoreError::Corrupt(what.to_string())
 }
 
-/// A number that the column holds in a wider type.
+/// Converts a number from a column of a wider type.
 pub(crate) fn narrow<T: TryFrom<i64>>(column: &str, value: i64) -> StoreResult<T> {
     T::try_from(value).map_err(|_| corrupt(format_args!("{column} is {value}")))
 }
@@ -40,7 +40,7 @@ pub(crate) fn fixed<const N: usize>(column: &str, bytes: &[u8]) -> StoreResult<[
     bytes.try_into().map_err(|_| corrupt(format_args!("{column} has {} bytes", bytes.len())))
 }
 
-/// Settings, signing keys, labels and attributes, for their columns of JSON.
+/// Serializes settings, signing keys, labels and attributes for JSON columns.
 pub(crate) fn to_json<T: Serialize>(value: &T) -> StoreResult<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Rejected(error.to_string()))
 }
@@ -57,7 +57,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> StoreR
     })
 }
 
-/// An event's attributes; nothing when there are none, which is most events.
+/// An event's attributes; `None` if there are none, as for most events.
 pub(crate) fn attributes_to_json(
     attributes: &BTreeMap<String, String>,
 ) -> StoreResult<Option<String>> {
@@ -85,18 +85,18 @@ decode_code!(
     end_reason -> EndReason,
     trigger -> Trigger,
     outcome -> Outcome,
-    stage -> Stage,
+    stage -> WarningStage,
     operation_state -> OperationState,
     operation_failure -> OperationFailure,
 );
 
-/// Where a delivery stood, from the columns of its state and end reason.
+/// A delivery's status from the columns of its state and end reason.
 pub(crate) fn standing(
     state: Option<i64>,
     end_reason_: Option<i64>,
-) -> StoreResult<Option<Standing>> {
+) -> StoreResult<Option<DeliveryStatus>> {
     let standing = |state| {
-        Ok(Standing {
+        Ok(DeliveryStatus {
             state: delivery_state(state)?,
             end_reason: end_reason_.map(end_reason).transpose()?,
         })
@@ -105,37 +105,37 @@ pub(crate) fn standing(
 }
 
 /// The number of a subscription's status. Part of the storage format.
-pub(crate) const fn status_code(status: Status) -> i16 {
+pub(crate) const fn status_code(status: SubscriptionStatus) -> i16 {
     match status {
-        Status::Enabled => 1,
-        Status::Paused => 2,
-        Status::Disabled => 3,
+        SubscriptionStatus::Enabled => 1,
+        SubscriptionStatus::Paused => 2,
+        SubscriptionStatus::Disabled => 3,
     }
 }
 
-pub(crate) fn status(code: i64) -> StoreResult<Status> {
+pub(crate) fn status(code: i64) -> StoreResult<SubscriptionStatus> {
     match code {
-        1 => Ok(Status::Enabled),
-        2 => Ok(Status::Paused),
-        3 => Ok(Status::Disabled),
+        1 => Ok(SubscriptionStatus::Enabled),
+        2 => Ok(SubscriptionStatus::Paused),
+        3 => Ok(SubscriptionStatus::Disabled),
         _ => Err(corrupt(format_args!("status {code}"))),
     }
 }
 
 /// The number of an event type's validation. Part of the storage format.
-pub(crate) const fn validation_code(validation: Validation) -> i16 {
+pub(crate) const fn validation_code(validation: ValidationMode) -> i16 {
     match validation {
-        Validation::Off => 1,
-        Validation::Warn => 2,
-        Validation::Enforce => 3,
+        ValidationMode::Off => 1,
+        ValidationMode::Warn => 2,
+        ValidationMode::Enforce => 3,
     }
 }
 
-pub(crate) fn validation(code: i64) -> StoreResult<Validation> {
+pub(crate) fn validation(code: i64) -> StoreResult<ValidationMode> {
     match code {
-        1 => Ok(Validation::Off),
-        2 => Ok(Validation::Warn),
-        3 => Ok(Validation::Enforce),
+        1 => Ok(ValidationMode::Off),
+        2 => Ok(ValidationMode::Warn),
+        3 => Ok(ValidationMode::Enforce),
         _ => Err(corrupt(format_args!("validation {code}"))),
     }
 }
@@ -211,15 +211,15 @@ pub fn hour(time: Timestamp) -> i64 {
 }
 
 /// The lowest id that can have been made at or after `time`: ids carry whole
-/// milliseconds, and a time within one is after that millisecond's ids.
+/// milliseconds, so a time within a millisecond is after that millisecond's ids.
 pub fn first_id_from(time: Timestamp) -> Uuid {
     let micros = time.as_micros().max(0);
     let millis = u128::try_from(micros.div_euclid(1000) + i64::from(micros % 1000 != 0));
     Uuid::from_u128(millis.unwrap_or(0).min((1 << 48) - 1) << 80)
 }
 
-/// The lowest and the highest id of the millisecond that an id carries: between
-/// them are all ids that were made together with it.
+/// The lowest and highest id of the millisecond in `id`. All ids made together with it
+/// lie between them.
 pub fn ids_of_same_millisecond(id: Uuid) -> (Uuid, Uuid) {
     let random = (1_u128 << 80) - 1;
     (Uuid::from_u128(id.as_u128() & !random), Uuid::from_u128(id.as_u128() | random))
@@ -230,14 +230,14 @@ pub fn id_range(range: TimeRange) -> (Uuid, Uuid) {
     (range.from.map_or(Uuid::nil(), first_id_from), range.until.map_or(Uuid::max(), first_id_from))
 }
 
-/// What a search looks in: kept in a column of its own in lower case, since the
-/// databases fold case only in the alphabets that their locale knows.
+/// The text that a search looks in. It is stored in lower case in its own column,
+/// because databases fold case only for their locale's alphabets.
 pub fn search_text(parts: &[&str]) -> String {
     without_nul(&parts.join("\n")).to_lowercase()
 }
 
-/// A search as the pattern of a `LIKE … ESCAPE '\'` on a column of
-/// [`search_text`]; its wildcards stand for themselves.
+/// A search as a pattern for `LIKE … ESCAPE '\'` on a column of [`search_text`];
+/// wildcards in it are escaped.
 pub(crate) fn search_pattern(search: &str) -> String {
     let text = without_nul(search).to_lowercase();
     let mut pattern = String::with_capacity(text.len() + 2);
@@ -252,9 +252,9 @@ pub(crate) fn search_pattern(search: &str) -> String {
     pattern
 }
 
-/// Whether one of a subscription's patterns is this text or matches this event
-/// type. Decided here, not in SQL: patterns are the domain's.
-pub fn wants_event_type(settings: &Settings, event_type: &str) -> bool {
+/// Whether one of a subscription's patterns equals or matches this event type. Decided
+/// here and not in SQL, because patterns belong to the domain.
+pub fn wants_event_type(settings: &SubscriptionConfig, event_type: &str) -> bool {
     settings
         .event_types
         .iter()
@@ -305,7 +305,9 @@ mod tests {
 
     #[test]
     fn codes_round_trip_and_surprises_are_corrupt() {
-        for status_ in [Status::Enabled, Status::Paused, Status::Disabled] {
+        for status_ in
+            [SubscriptionStatus::Enabled, SubscriptionStatus::Paused, SubscriptionStatus::Disabled]
+        {
             assert_eq!(status(status_code(status_).into()).unwrap(), status_);
         }
         for state in DeliveryState::ALL {

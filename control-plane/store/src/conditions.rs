@@ -1,18 +1,17 @@
-//! Conditions that several lists have.
+//! Conditions shared by several lists.
 //!
 //! Fed by the API's filters; feeds the engines' queries. Pure.
 
 use postrider_domain::time::Timestamp;
 
-/// A span of time, both ends open when `None`: `from <= t < until`.
+/// A time range: `from <= t < until`, open where `None`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TimeRange {
     pub from: Option<Timestamp>,
     pub until: Option<Timestamp>,
 }
 
-/// What a text that need not be there is asked to be. One that is empty is as one that
-/// is absent.
+/// A condition on an optional text; empty counts as absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextFilter {
     Is(String),

@@ -1,36 +1,39 @@
 //! Tenants and their subscriptions.
 //!
-//! Every change raises the tenant's configuration version in its own
-//! transaction (rule 1).
+//! Every change raises the tenant's configuration version in its own transaction
+//! (read-your-writes).
+//!
+//! Keeps the invariants `read-your-writes` and `deletes-keep-history`.
 
 use async_trait::async_trait;
 use postrider_domain::ids::{Region, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::Announcement;
-use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::notice::OperationalEvent;
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 
 use crate::error::{StoreError, StoreResult};
 
-/// Why a change of the configuration was not made.
+/// Why a change of the configuration failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
     #[error("the id is taken, or was")]
     AlreadyExists,
     #[error("not found")]
     NotFound,
-    /// It is no longer at the revision that the change was based on.
+    /// It changed since the revision that the change is based on.
     #[error("changed meanwhile")]
     RevisionMismatch,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What comes with a change of a subscription.
+/// What is written together with a change of a subscription.
 #[derive(Clone, Debug, Default)]
-pub struct News {
-    pub announcements: Vec<Announcement>,
-    /// Its endpoint is given another chance, or is no more.
+pub struct SubscriptionSideEffects {
+    pub announcements: Vec<OperationalEvent>,
+    /// Its endpoint gets another chance, or the subscription is deleted: its failure
+    /// streak ends.
     pub ends_streak: bool,
 }
 
@@ -45,11 +48,11 @@ pub trait ConfigStore {
     async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>>;
 
     /// Tenants, deleted ones only where the query asks for them.
-    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>>;
+    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>>;
 
-    /// Replaces a tenant that still has `expected_revision` and is not deleted.
-    /// The store sets `revision` to `expected_revision + 1` and raises
-    /// `config_version` by one whatever `tenant` says; returns what it wrote.
+    /// Replaces a tenant that has `expected_revision` and is not deleted. The store
+    /// sets `revision` to `expected_revision + 1` and raises `config_version` by one,
+    /// whatever `tenant` says. Returns what it wrote.
     async fn update_tenant(
         &self,
         tenant: &Tenant,
@@ -69,9 +72,8 @@ pub trait ConfigStore {
     /// deleted (in the order of their ids), read at one moment.
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>>;
 
-    /// What of a tenant that is not deleted has changed since it had the configuration
-    /// version `since`, deleted subscriptions included, read at one moment. It costs
-    /// what it finds.
+    /// What changed in a tenant since configuration version `since`, including deleted
+    /// subscriptions, read at one moment. The cost depends on what is found.
     async fn tenant_changes(&self, id: &TenantId, since: i64)
     -> StoreResult<Option<TenantChanges>>;
 
@@ -90,7 +92,7 @@ pub trait ConfigStore {
     async fn list_subscriptions(
         &self,
         query: &SubscriptionQuery,
-    ) -> StoreResult<Page<Subscription>>;
+    ) -> StoreResult<ListPage<Subscription>>;
 
     /// Replaces a subscription that still has `expected_revision` and is not
     /// deleted; a deletion is an update that sets `delete_time`. The store sets
@@ -100,12 +102,11 @@ pub trait ConfigStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &News,
+        news: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError>;
 
-    /// Subscriptions of tenants in these shards that were deleted but still have
-    /// HELD or WAITING deliveries; at most `limit`. Used to end what a deletion
-    /// left. (IN_FLIGHT ones end by their results.)
+    /// Deleted subscriptions in these shards that still have HELD or WAITING
+    /// deliveries; at most `limit`. (IN_FLIGHT ones end with their results.)
     async fn deleted_with_unfinished(
         &self,
         shards: &[Shard],
@@ -113,16 +114,16 @@ pub trait ConfigStore {
     ) -> StoreResult<Vec<SubscriptionKey>>;
 }
 
-/// Part of a list.
+/// A page of a list.
 #[derive(Clone, Debug)]
-pub struct Page<T> {
+pub struct ListPage<T> {
     pub items: Vec<T>,
-    /// Where the next page begins; `None` after the last.
+    /// Where the next page begins; `None` on the last.
     pub next: Option<SortKey>,
 }
 
-/// The position of an item in an ordered list: the value of the column it is
-/// ordered by (empty when ordered by id alone), then its id.
+/// An item's position in an ordered list: the value of the order's column (empty for
+/// order by id), then its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortKey {
     pub value: String,
@@ -138,7 +139,7 @@ pub enum OrderBy {
     DisplayName,
 }
 
-/// Which part of a list.
+/// Which page of a list.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
     pub order_by: OrderBy,
@@ -165,9 +166,8 @@ pub struct SubscriptionQuery {
     pub tenant: TenantId,
     /// Case-insensitive part of the id, the display name or the URL.
     pub search: Option<String>,
-    pub status: Option<Status>,
-    /// Subscriptions that one of whose patterns is this text, or matches this
-    /// event type.
+    pub status: Option<SubscriptionStatus>,
+    /// Subscriptions with a pattern that equals or matches this event type.
     pub event_type: Option<String>,
     pub region: Option<Region>,
     /// Deleted ones too.

@@ -1,25 +1,26 @@
-//! What can go wrong in an engine, as far as a caller acts on it.
+//! The errors of an engine that callers must tell apart.
+//!
+//! Keeps the invariant `bad-row-isolated`.
 
 /// The result of a store's method.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Why an engine did not do as told.
+/// Why an engine failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database could not be reached, was too slow, or gave up a transaction
-    /// for a reason that passes. Whether the call took effect is not known.
+    /// The database could not be reached, was too slow, or gave up a transaction for a
+    /// passing reason. The call may have taken effect.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The database refuses this very input, and will again (rule 6). The call had no
-    /// effect.
+    /// The database rejects this input and always will. The call had no effect
+    /// (bad-row-isolated).
     #[error("the database refuses this: {0}")]
     Rejected(String),
-    /// The database, its schema, its rights or this program is at fault, whatever the
-    /// data: it refuses until somebody has mended that. The call had no effect.
+    /// The database, its schema, its permissions or this program is at fault, whatever
+    /// the input. It fails until somebody repairs it. The call had no effect.
     #[error("the database is at fault: {0}")]
     Faulty(String),
-    /// What is stored contradicts what this program writes. Whether the call took
-    /// effect is not known.
+    /// The stored data is not what this program writes. The call may have taken effect.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
 }
@@ -30,18 +31,18 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// Whether the data given is to blame, and may be given up. Anything else is kept,
-    /// and tried again.
-    pub const fn is_refusal(&self) -> bool {
+    /// Whether the input is at fault and may be dropped. Everything else is kept and
+    /// tried again.
+    pub const fn is_rejected_input(&self) -> bool {
         matches!(self, Self::Rejected(_))
     }
 
     /// Whether the call certainly had no effect.
-    pub const fn denies_effect(&self) -> bool {
+    pub const fn had_no_effect(&self) -> bool {
         matches!(self, Self::Rejected(_) | Self::Faulty(_))
     }
 
-    /// What it is called in metrics.
+    /// The error's label in metrics.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
@@ -52,16 +53,15 @@ impl StoreError {
     }
 }
 
-/// The first error among things that are done one after the other, of which one that
-/// fails is no reason to leave the others undone.
+/// Collects the first error of several steps that do not depend on each other.
 #[derive(Debug, Default)]
 pub struct FirstFault(Option<StoreError>);
 
 impl FirstFault {
-    /// The answer; nothing when that thing alone failed.
+    /// Returns the step's value, or `None` if only this step failed.
     ///
     /// # Errors
-    /// When the database is away: what follows would fail as well.
+    /// If the database is unavailable, because the following steps would fail too.
     pub fn keep<T>(&mut self, result: StoreResult<T>) -> StoreResult<Option<T>> {
         match result {
             Ok(answer) => Ok(Some(answer)),

@@ -14,10 +14,10 @@ use postrider_domain::ids::SubscriptionKey;
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
 
-/// How many of the subscriptions that use an event type are named.
-pub const IN_USE_NAMED: u32 = 20;
+/// How many subscriptions are named that use an event type.
+pub const MAX_NAMED_USERS: u32 = 20;
 
-/// Why the catalogue was not changed.
+/// Why a change of the catalogue failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CatalogueError {
     #[error(transparent)]
@@ -67,9 +67,9 @@ pub trait EventTypeStore {
         force: bool,
     ) -> Result<i64, CatalogueError>;
 
-    /// Inserts or replaces all of these, or none: `RevisionMismatch` unless each is
-    /// still at the revision that it says, 0 being that of one that is not there;
-    /// `TooMany` when there would be more than `most`.
+    /// Inserts or replaces all of these, or none: `RevisionMismatch` unless each has
+    /// the revision given, where 0 means that it does not exist; `TooMany` if there
+    /// would be more than `most`.
     async fn put_event_types(
         &self,
         event_types: &[EventType],
@@ -97,8 +97,8 @@ pub struct EventTypeQuery {
     pub limit: u32,
 }
 
-/// Whether what is to be put still stands as it was seen, and has room: given the
-/// revisions of those that are there, and how many there are in all.
+/// Whether the event types may be written: none changed since it was read, and there is
+/// room. `present` are the current revisions, `count` is their number.
 pub fn may_put(
     event_types: &[EventType],
     revisions: &HashMap<String, i64>,

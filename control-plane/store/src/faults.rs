@@ -1,23 +1,24 @@
-//! Whose fault a database's error is: one table for each engine's codes.
+//! Classifies a database's error codes: one table for each engine.
 //!
-//! Fed by the engines with what their databases answered; feeds [`StoreError`], by
-//! which everybody else acts. Guarantees that only what the row itself is to blame
-//! for is called that: whoever brought the row is told that it is refused for good,
-//! and gives it up. A code that stands in no table is nobody's row's fault.
+//! Fed by the engines with their databases' errors; feeds [`StoreError`]. Guarantees
+//! database-faults-blame-nobody: only errors that the row itself causes are rejections,
+//! after which it is dropped. A code that is in no table is not the row's fault.
+//!
+//! Keeps the invariant `database-faults-blame-nobody`.
 
 use FaultKind::{Ours, Row, Transient};
 
 use crate::error::StoreError;
 
-/// Whose fault an error is.
+/// What is at fault in an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultKind {
-    /// The data is refused for what it is, and will be again.
+    /// The input is rejected and always will be.
     Row,
-    /// The database is away, busy or short of something; it passes.
+    /// The database is unavailable, busy or short of something; it passes.
     Transient,
-    /// The database, its schema, its rights or this program is at fault: it passes
-    /// once somebody has mended it, and whatever the data was.
+    /// The database, its schema, its permissions or this program is at fault, whatever
+    /// the input, until somebody repairs it.
     Ours,
 }
 

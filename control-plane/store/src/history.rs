@@ -2,9 +2,11 @@
 //!
 //! Lists are in the order of ids, newest first, and are paged by the last id of
 //! the page before, so that no page costs more the further back it lies.
+//!
+//! Keeps the invariant `tail-skips-nothing`.
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, Outcome, Standing};
+use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, DeliveryStatus, Outcome};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
@@ -21,7 +23,7 @@ pub trait HistoryStore {
     /// Newest first.
     async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>>;
 
-    /// How the deliveries of these events stand, in the order asked.
+    /// Deliveries by state for each of these events, in the order asked.
     async fn delivery_counts(
         &self,
         tenant: &TenantId,
@@ -67,12 +69,13 @@ pub trait HistoryStore {
     /// Counted attempts of a subscription in the hours from `since`.
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>>;
 
-    /// Where the tail of all attempts is now; nothing recorded from now on is before it.
+    /// The current end of the tail of all attempts; nothing recorded later is before
+    /// it.
     async fn tail_position(&self) -> StoreResult<i64>;
 
-    /// Attempts recorded after `position` (rule 17), of all replicas, up to the first
-    /// transaction that may still record some: nothing appears before a position
-    /// later. What others have open in the database does not hold it back.
+    /// Attempts recorded after `position` by any replica, up to the first transaction
+    /// that may still record some. Nothing appears later before a returned position.
+    /// Other open transactions do not hold it back (tail-skips-nothing).
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage>;
 }
 
@@ -88,7 +91,7 @@ pub struct EventQuery {
     /// Only ids below.
     pub before: Option<EventId>,
     pub limit: u32,
-    /// Without it payloads are not read and come back empty.
+    /// Otherwise payloads are not read and are empty.
     pub with_payload: bool,
 }
 
@@ -158,7 +161,7 @@ pub struct DeliveryCounts {
     pub by_state: Vec<(DeliveryState, u32)>,
 }
 
-/// Attempts with the same outcome and about the same duration in one hour.
+/// Attempts with the same outcome and about the same duration within an hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsRow {
     /// The hour's beginning.
@@ -175,15 +178,15 @@ pub struct TailPage {
     pub attempts: Vec<TailedAttempt>,
     /// The position to go on from.
     pub position: i64,
-    /// Whether a transaction that is open may record attempts behind this position, and
-    /// those of later ones wait for it.
+    /// Whether an open transaction may record attempts behind this position, so that
+    /// later ones have to wait.
     pub held: bool,
 }
 
-/// An attempt, and what its conclusion left.
+/// An attempt and its delivery's status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TailedAttempt {
     pub record: AttemptRecord,
     /// Where its delivery stood after it; `None` when it was no longer kept.
-    pub delivery: Option<Standing>,
+    pub delivery: Option<DeliveryStatus>,
 }

@@ -1,10 +1,10 @@
-//! Calls that end although nobody answers.
+//! Time limits for calls to a database.
 //!
-//! Fed by whoever calls a store that is reached over a network; feeds that store.
-//! Guarantees that every call ends: PostgreSQL's own time-outs speak only while
-//! its words arrive, and a network that swallows them, or a server that stands
-//! still, would otherwise hold a loop, or a publisher, for as long as it lasts.
-//! A call that was given up may have happened, as after any `Unavailable`.
+//! Fed by callers of a store that is reached over a network; feeds that store.
+//! Guarantees that every call ends: PostgreSQL's own time-outs only work while its
+//! messages arrive, and a network that drops them, or a server that stands still, would
+//! otherwise block a loop or a publisher. A call that timed out may have taken effect,
+//! as after any `Unavailable`.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -13,58 +13,57 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Late};
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, LateResult};
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::{
     AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId, Shard,
     SubscriptionKey, TenantId,
 };
-use postrider_domain::notice::Announcement;
+use postrider_domain::notice::OperationalEvent;
 use postrider_domain::operation::Operation;
-use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::streak::{FailureStreak, WarningStage};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::{HoldClock, Timestamp};
 
 use crate::*;
 
-/// Longer than a statement may take, so that the database's own word comes first
-/// where there is one; a call is a handful of statements.
+/// Longer than a statement's time-out, so that the database's own error comes first; a
+/// call has only a few statements.
 const CALL_LIMIT: Duration = Duration::from_secs(15);
-/// Maintenance drops and deletes, statement after statement.
+/// Maintenance drops and deletes with one statement after another.
 const MAINTENANCE_LIMIT: Duration = Duration::from_secs(600);
-/// Whoever asks whether the store is ready asks again soon.
+/// Readiness is checked again soon.
 const READY_LIMIT: Duration = Duration::from_secs(3);
 /// How long closing may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Whether the database's silence was longer than a call may take, and nothing was
-/// heard since. Cheap to clone.
+/// Whether a call timed out and the database has not answered since. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Silence(Arc<AtomicBool>);
+pub(crate) struct DatabaseSilence(Arc<AtomicBool>);
 
-impl Silence {
-    pub(crate) fn is_kept(&self) -> bool {
+impl DatabaseSilence {
+    pub(crate) fn is_suspected(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_over(&self) {
+    pub(crate) fn clear(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
 }
 
-/// A store whose calls end in time.
-pub(crate) struct InTime<S> {
+/// A store whose calls have a time limit.
+pub(crate) struct TimeLimited<S> {
     store: S,
-    silence: Silence,
+    silence: DatabaseSilence,
 }
 
-impl<S: Store> Store for InTime<S> {}
+impl<S: Store> Store for TimeLimited<S> {}
 
-impl<S> InTime<S> {
-    /// Tells `silence` of calls that it gave up.
-    pub(crate) fn new(store: S, silence: Silence) -> Self {
+impl<S> TimeLimited<S> {
+    /// Reports calls that timed out to `silence`.
+    pub(crate) fn new(store: S, silence: DatabaseSilence) -> Self {
         Self { store, silence }
     }
 
@@ -73,7 +72,8 @@ impl<S> InTime<S> {
         limit: Duration,
         call: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
-        // Boxed, so that it is dropped, with its connection, after the silence is known.
+        // Boxed, so that it and its connection are dropped after the time-out is
+        // reported.
         let mut call = Box::pin(call);
         match tokio::time::timeout(limit, &mut call).await {
             Ok(answer) => answer,
@@ -88,7 +88,7 @@ impl<S> InTime<S> {
 macro_rules! in_time {
     ($store:ident { $(fn $call:ident($($input:ident: $type:ty),*) -> $answer:ty;)* }) => {
         #[async_trait]
-        impl<S: Store> $store for InTime<S> {
+        impl<S: Store> $store for TimeLimited<S> {
             $(async fn $call(&self, $($input: $type),*) -> $answer {
                 self.within(CALL_LIMIT, self.store.$call($($input),*)).await
             })*
@@ -99,7 +99,7 @@ macro_rules! in_time {
 in_time!(ConfigStore {
     fn create_tenant(tenant: &Tenant) -> Result<(), WriteError>;
     fn get_tenant(id: &TenantId) -> StoreResult<Option<Tenant>>;
-    fn list_tenants(query: &TenantQuery) -> StoreResult<Page<Tenant>>;
+    fn list_tenants(query: &TenantQuery) -> StoreResult<ListPage<Tenant>>;
     fn update_tenant(tenant: &Tenant, expected: i64) -> Result<Tenant, WriteError>;
     fn delete_tenant(id: &TenantId, expected: i64, now: Timestamp) -> Result<(i64, u64), WriteError>;
     fn tenant_config(id: &TenantId) -> StoreResult<Option<TenantConfig>>;
@@ -107,8 +107,8 @@ in_time!(ConfigStore {
     fn config_versions(ids: &[TenantId]) -> StoreResult<Vec<i64>>;
     fn create_subscription(subscription: &Subscription) -> Result<i64, WriteError>;
     fn get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;
-    fn list_subscriptions(query: &SubscriptionQuery) -> StoreResult<Page<Subscription>>;
-    fn update_subscription(subscription: &Subscription, expected: i64, news: &News) -> Result<i64, WriteError>;
+    fn list_subscriptions(query: &SubscriptionQuery) -> StoreResult<ListPage<Subscription>>;
+    fn update_subscription(subscription: &Subscription, expected: i64, news: &SubscriptionSideEffects) -> Result<i64, WriteError>;
     fn deleted_with_unfinished(shards: &[Shard], limit: u32) -> StoreResult<Vec<SubscriptionKey>>;
 });
 
@@ -138,13 +138,13 @@ in_time!(HistoryStore {
     fn tail(position: i64, limit: u32) -> StoreResult<TailPage>;
 });
 
-in_time!(NoticeStore {
-    fn announcements(shards: &[Shard], limit: u32) -> StoreResult<Vec<WaitingAnnouncement>>;
-    fn remove_announcements(places: &[i64]) -> StoreResult<()>;
-    fn streaks(shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>>;
-    fn streak(key: &SubscriptionKey) -> StoreResult<Option<Streak>>;
-    fn raise_streak(key: &SubscriptionKey, from: Streak, to: Stage, told: Option<&Announcement>) -> StoreResult<bool>;
-    fn end_streak(key: &SubscriptionKey, recovered: Option<&Announcement>) -> StoreResult<()>;
+in_time!(OutboxStore {
+    fn list_outbox(shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>>;
+    fn delete_from_outbox(places: &[i64]) -> StoreResult<()>;
+    fn streaks(shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>>;
+    fn streak(key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>>;
+    fn raise_streak(key: &SubscriptionKey, from: FailureStreak, to: WarningStage, told: Option<&OperationalEvent>) -> StoreResult<bool>;
+    fn end_streak(key: &SubscriptionKey, recovered: Option<&OperationalEvent>) -> StoreResult<()>;
 });
 
 in_time!(OperationStore {
@@ -155,18 +155,18 @@ in_time!(OperationStore {
     fn cancel_operation(tenant: &TenantId, id: OperationId, now: Timestamp) -> StoreResult<()>;
     fn delete_operation(tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
     fn step_operation(step: &OperationStep, now: Timestamp) -> StoreResult<Option<Operation>>;
-    fn ended_deliveries(stretch: &Stretch) -> StoreResult<Vec<Delivery>>;
-    fn stretch_of_events(stretch: &Stretch, with_payload: bool) -> StoreResult<Vec<Event>>;
-    fn delivered_events(key: &SubscriptionKey, events: &[EventId]) -> StoreResult<HashSet<EventId>>;
+    fn list_ended_in_range(stretch: &HistoryRange) -> StoreResult<Vec<Delivery>>;
+    fn list_events_in_range(stretch: &HistoryRange, with_payload: bool) -> StoreResult<Vec<Event>>;
+    fn find_delivered_events(key: &SubscriptionKey, events: &[EventId]) -> StoreResult<HashSet<EventId>>;
 });
 
 in_time!(OrderingStore {
-    fn let_go(keys: &[OrderedKey], now: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
+    fn release_next(keys: &[OrderedKey], now: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
     fn hold_key(hold: &KeyHold) -> StoreResult<()>;
-    fn release_key(key: &OrderedKey) -> StoreResult<bool>;
-    fn release_keys(subscription: &SubscriptionKey) -> StoreResult<()>;
-    fn waiting_keys(after: Option<&OrderedKey>, limit: u32, now: Timestamp) -> StoreResult<Vec<WaitingKey>>;
-    fn let_all_go(subscription: &SubscriptionKey, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    fn end_key_hold(key: &OrderedKey) -> StoreResult<bool>;
+    fn end_key_holds(subscription: &SubscriptionKey) -> StoreResult<()>;
+    fn list_key_backlogs(after: Option<&OrderedKey>, limit: u32, now: Timestamp) -> StoreResult<Vec<KeyBacklog>>;
+    fn release_all_held(subscription: &SubscriptionKey, now: Timestamp, limit: u32) -> StoreResult<u64>;
 });
 
 in_time!(OwnershipStore {
@@ -175,7 +175,7 @@ in_time!(OwnershipStore {
     fn acquire_shards(replica: &ReplicaId, shards: &[Shard], lease: Duration, force: bool) -> StoreResult<Vec<(Shard, Epoch)>>;
     fn renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration, now: Timestamp) -> StoreResult<Vec<Shard>>;
     fn release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
-    fn remove_replica(replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
+    fn remove_replica(replica: &ReplicaId, instance: ProcessInstance) -> StoreResult<()>;
     fn region_is_subscribed(region: &Region) -> StoreResult<bool>;
     fn put_region_clock(clock: &RegionClock) -> StoreResult<()>;
 });
@@ -186,37 +186,37 @@ in_time!(ClockStore {
     fn note_clock(now: Timestamp) -> StoreResult<()>;
     fn clocks_ahead(now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>>;
     fn forget_clocks(shards: &[(Shard, Timestamp)], now: Timestamp) -> StoreResult<()>;
-    fn bring_back(request: &BringBack, now: Timestamp, limit: u32) -> StoreResult<u64>;
-    fn quiet_subscriptions(until: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
-    fn shorten_quiet(key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
+    fn reschedule_waiting(request: &RescheduleRequest, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    fn list_blocked_subscriptions(until: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
+    fn shorten_key_blocks(key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
 });
 
 in_time!(PublishingStore {
-    fn publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
-    fn used_key(tenant: &TenantId, key: &str, at: Timestamp) -> StoreResult<Option<UsedKey>>;
+    fn publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<PublishOutcome>>;
+    fn used_key(tenant: &TenantId, key: &str, at: Timestamp) -> StoreResult<Option<UsedIdempotencyKey>>;
     fn add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
 });
 
 in_time!(WorkStore {
-    fn conclude(batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>>;
-    fn conclude_late(record: &AttemptRecord, now: Timestamp) -> StoreResult<Late>;
-    fn claim_due(claims: &[Claim], now: Timestamp, limits: ClaimLimits) -> StoreResult<Vec<Work>>;
+    fn conclude(batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<ConclusionOutcome>>;
+    fn conclude_late(record: &AttemptRecord, now: Timestamp) -> StoreResult<LateResult>;
+    fn claim_due(claims: &[ClaimRequest], now: Timestamp, limits: ClaimLimits) -> StoreResult<Vec<ClaimedDelivery>>;
     fn waiting(shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>>;
     fn stale_in_flight(shards: &[(Shard, Epoch)], limit: u32) -> StoreResult<Vec<Delivery>>;
     fn own_in_flight(shards: &[(Shard, Epoch)], after: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<Delivery>>;
-    fn load_work(ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>>;
+    fn load_work(ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<ClaimedDelivery>>;
     fn release(keys: &[AttemptKey], due: Timestamp) -> StoreResult<()>;
     fn adopt(keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()>;
-    fn end_waiting(request: &EndWaiting, now: Timestamp, limit: u32) -> StoreResult<u64>;
-    fn cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp) -> StoreResult<Cancelled>;
+    fn end_waiting(request: &EndWaitingRequest, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    fn cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp) -> StoreResult<CancelOutcome>;
     fn bring_forward(tenant: &TenantId, id: DeliveryId, now: Timestamp) -> StoreResult<bool>;
     fn count_due(key: &SubscriptionKey, shard: Shard, now: Timestamp, cap: u32) -> StoreResult<u32>;
-    fn backlog(key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog>;
+    fn backlog(key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog>;
 });
 
 #[async_trait]
-impl<S: Store> MaintenanceStore for InTime<S> {
-    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
+impl<S: Store> MaintenanceStore for TimeLimited<S> {
+    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()> {
         self.within(MAINTENANCE_LIMIT, self.store.maintain(now, settings)).await
     }
 
@@ -231,7 +231,9 @@ impl<S: Store> MaintenanceStore for InTime<S> {
     async fn close(&self) {
         let closed = tokio::time::timeout(CLOSE_LIMIT, self.store.close()).await;
         if closed.is_err() {
-            tracing::warn!("the database's connections did not close; they end with the process");
+            tracing::warn!(
+                "the database connections did not close in time; they end with the process"
+            );
         }
     }
 }
@@ -242,11 +244,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_without_an_answer_ends_as_unavailable() {
-        let bounded = InTime::new((), Silence::default());
+        let bounded = TimeLimited::new((), DatabaseSilence::default());
         let never = std::future::pending::<StoreResult<()>>();
         let ended = bounded.within(Duration::from_millis(5), never).await;
         assert!(matches!(ended, Err(StoreError::Unavailable(_))), "{ended:?}");
-        assert!(bounded.silence.is_kept());
+        assert!(bounded.silence.is_suspected());
         let answered = bounded.within(CALL_LIMIT, async { Ok::<_, StoreError>(7) }).await;
         assert!(matches!(answered, Ok(7)), "{answered:?}");
     }

@@ -1,13 +1,13 @@
-//! How long attempts took, as an HDR histogram counts it.
+//! An HDR histogram of attempts' durations.
 //!
-//! Fed by the engines with durations to count; feeds them the buckets, and callers the
-//! quantiles. Guarantees two significant digits: what is told of a duration of at least
-//! 64 µs is at most a 128th of it away, since a bucket is at most a 64th of its lower
-//! bound wide and its middle is told.
+//! Fed by the engines with durations to count; feeds them buckets, and callers
+//! quantiles. Guarantees two significant digits: a reported duration of at least 64 µs
+//! is off by at most a 128th, because a bucket is at most a 64th of its lower bound
+//! wide and its middle is reported.
 //!
-//! 64 buckets of one width are an octave: from 64 µs on each octave is twice as wide as
-//! the one before, and 27 of them reach above an hour, which bounds what an hour's counts
-//! take. How a row holds them is the engine's: `postgres/octaves.rs`,
+//! 64 buckets of one width form an octave. From 64 µs on each octave is twice as wide
+//! as the one before, and 27 of them reach above an hour, which bounds an hour's
+//! counts. How a row stores them is the engine's choice: `postgres/octaves.rs`,
 //! `sqlite/histogram.rs`.
 
 use std::collections::BTreeMap;
@@ -17,9 +17,9 @@ use std::time::Duration;
 pub(crate) const OCTAVE_BUCKETS: u16 = 64;
 /// Buckets of all octaves.
 pub(crate) const LATENCY_BUCKETS: u16 = 27 * OCTAVE_BUCKETS;
-/// More are not counted: nobody makes as many attempts in an hour.
+/// Higher counts are not stored: nobody makes so many attempts in an hour.
 pub(crate) const MAX_COUNT: u64 = 999_999_999_999;
-/// Longer durations, above an hour, count as this; no attempt takes more than minutes.
+/// Durations above an hour count as this; no attempt takes more than minutes.
 const MAX_MICROSECONDS: u64 = u32::MAX as u64;
 
 /// The bucket of a duration; the longer, the higher. Part of the storage format.
@@ -40,8 +40,8 @@ fn latency_span(bucket: u16) -> (Duration, Duration) {
     (Duration::from_micros(lower), Duration::from_micros(width))
 }
 
-/// The duration that this part of the attempts took at most, told as its bucket's
-/// middle; `None` without attempts.
+/// The duration that this part of the attempts took at most: the middle of its bucket;
+/// `None` without attempts.
 #[allow(clippy::cast_precision_loss)] // A rank needs no more than 52 bits.
 pub fn latency_quantile(counts: &BTreeMap<u16, u64>, part: f64) -> Option<Duration> {
     let total = counts.values().fold(0, |total: u64, count| total.saturating_add(*count));

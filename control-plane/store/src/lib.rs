@@ -1,14 +1,13 @@
-//! Where Postrider keeps what must not be lost.
+//! Stores everything that must not be lost.
 //!
-//! Fed by `flow` and `api` of the control plane, which decide; this crate
-//! remembers. Two engines stand behind one [`Store`]: PostgreSQL and SQLite,
-//! held to the same behaviour by one conformance suite (`tests/conformance`).
+//! Fed by `flow` and `api` of the control plane, which decide. One [`Store`] has two
+//! engines, PostgreSQL and SQLite, with the same behaviour, which one conformance suite
+//! checks (`tests/conformance`).
 //!
 //! Guarantees: a method that answered `Ok` is durable. A method that answered
-//! [`StoreError::Unavailable`] or [`StoreError::Corrupt`] may or may not have happened;
-//! one that answered any other [`StoreError`] has not. Batches are atomic.
-//! No decision is made in SQL: conditions only check that what was decided is
-//! decided about rows that still stand as they were seen.
+//! [`StoreError::Unavailable`] or [`StoreError::Corrupt`] may or may not have taken
+//! effect; after any other [`StoreError`] it has not. Batches are atomic. SQL decides
+//! nothing: its conditions only check that rows have not changed since the decision.
 
 mod attempts;
 mod clocks;
@@ -35,11 +34,11 @@ mod work;
 use std::sync::Arc;
 
 pub use attempts::{AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt};
-pub use clocks::{BringBack, ClockStore};
+pub use clocks::{ClockStore, RescheduleRequest};
 pub use conditions::{TextFilter, TimeRange};
 pub use config::{
-    ConfigStore, News, OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery,
-    WriteError,
+    ConfigStore, ListPage, OrderBy, PageRequest, SortKey, SubscriptionQuery,
+    SubscriptionSideEffects, TenantQuery, WriteError,
 };
 pub use error::{FirstFault, StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};
@@ -48,18 +47,20 @@ pub use history::{
     TailedAttempt,
 };
 pub use latency::{latency_bucket, latency_quantile};
-pub use maintenance::{Maintenance, MaintenanceStore};
-pub use notices::{NoticeStore, StreakChange, WaitingAnnouncement};
-pub use operations::{OperationEnd, OperationStep, OperationStore, Stretch};
-pub use ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
+pub use maintenance::{MaintenanceOptions, MaintenanceStore};
+pub use notices::{OutboxEntry, OutboxStore, StreakChange};
+pub use operations::{HistoryRange, OperationEnd, OperationStep, OperationStore};
+pub use ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
 pub use ownership::{
-    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
     latest_sightings,
 };
-pub use publishing::{Idempotency, NewEvent, Published, PublishingStore, UsedKey};
+pub use publishing::{
+    IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey,
+};
 pub use work::{
-    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription,
-    Work, WorkStore,
+    CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
+    EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
 };
 
 /// What engines share, for one that is built beside those here.
@@ -69,12 +70,12 @@ pub mod engine {
         without_nul,
     };
     pub use crate::config::sort_key;
-    pub use crate::event_types::{IN_USE_NAMED, may_put};
+    pub use crate::event_types::{MAX_NAMED_USERS, may_put};
     pub use crate::notices::StreakChanges;
     pub use crate::publishing::numbered;
 }
 
-/// All that an engine does.
+/// Everything an engine does.
 pub trait Store:
     ConfigStore
     + EventTypeStore
@@ -84,7 +85,7 @@ pub trait Store:
     + OwnershipStore
     + ClockStore
     + HistoryStore
-    + NoticeStore
+    + OutboxStore
     + OperationStore
     + MaintenanceStore
     + Send
@@ -93,15 +94,15 @@ pub trait Store:
 {
 }
 
-/// Opens the engine that the URL names: `postgres://…` or `sqlite:PATH`.
+/// Opens the engine named by the URL: `postgres://…` or `sqlite:PATH`.
 ///
-/// With `migrate` the schema is brought up to date first; without it, a schema
-/// that is not up to date is an error.
+/// With `migrate` the schema is brought up to date first; otherwise an old schema is an
+/// error.
 pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Arc<dyn Store>> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let store = postgres::PostgresStore::open(url, options).await?;
         let silence = store.silence();
-        Ok(Arc::new(in_time::InTime::new(store, silence)))
+        Ok(Arc::new(in_time::TimeLimited::new(store, silence)))
     } else if let Some(path) = url.strip_prefix("sqlite:") {
         Ok(Arc::new(sqlite::SqliteStore::open(path, options).await?))
     } else {
@@ -114,8 +115,8 @@ pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Arc<dyn Store
 pub struct OpenOptions {
     /// Bring the schema up to date.
     pub migrate: bool,
-    /// How many shards the tenants hash to; fixed by the first migration, after
-    /// which another number is an error.
+    /// The number of shards; fixed by the first migration, after which another number
+    /// is an error.
     pub shards: u16,
     /// Most connections that the engine opens (PostgreSQL, and two more for ownership
     /// alone) or readers (SQLite).

@@ -1,10 +1,12 @@
-//! Keeping the store fit: partitions, retention, readiness (rule 10).
+//! Partitions, retention and readiness (partitions-made-ahead).
+//!
+//! Keeps the invariant `partitions-made-ahead`.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, Outcome, Transition, Trigger,
+    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, Outcome, Trigger,
 };
 use postrider_domain::ids::{
     DeliveryId, Epoch, EventId, Shard, SubscriptionId, SubscriptionKey, TenantId,
@@ -14,20 +16,20 @@ use postrider_domain::time::Timestamp;
 use crate::error::StoreResult;
 use crate::work::Conclusion;
 
-/// Makes room ahead and removes what is past retention.
+/// Creates partitions ahead of time and deletes what is past its retention.
 #[async_trait]
 pub trait MaintenanceStore {
     /// Makes partitions ahead of `now` and removes what is older than retention,
     /// after copying events that unfinished deliveries still need. Safe to run on
     /// several replicas at once.
-    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()>;
+    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()>;
 
-    /// Whether the store can take what is published now and tomorrow; the error
+    /// Whether the store can accept what is published today and tomorrow; the error
     /// says what is missing.
     async fn ready(&self, now: Timestamp) -> StoreResult<()>;
 
-    /// Whether a result can be committed at all, whichever: concludes a delivery that
-    /// is made up, and takes everything back. Costs a transaction.
+    /// Whether any result can be committed: concludes a made-up delivery and rolls it
+    /// back. Costs a transaction.
     async fn rehearse_conclusion(&self, now: Timestamp) -> StoreResult<()>;
 
     /// Closes connections and files.
@@ -36,14 +38,14 @@ pub trait MaintenanceStore {
 
 /// How much to keep.
 #[derive(Clone, Copy, Debug)]
-pub struct Maintenance {
+pub struct MaintenanceOptions {
     /// Events, ended deliveries, attempts and statistics older than this go.
     pub retention: Duration,
     /// Partitions are made this many days ahead.
     pub days_ahead: u32,
 }
 
-/// What [`MaintenanceStore::rehearse_conclusion`] concludes: a delivery IN_FLIGHT that
+/// What [`MaintenanceStore::rehearse_conclusion`] concludes: an IN_FLIGHT delivery that
 /// is never committed, and its success.
 pub(crate) fn rehearsal(now: Timestamp) -> (Delivery, Conclusion) {
     let subscription = SubscriptionKey {
@@ -74,6 +76,6 @@ pub(crate) fn rehearsal(now: Timestamp) -> (Delivery, Conclusion) {
     };
     let unknown = AttemptRecord::unknown(&delivery, "", now);
     let record = AttemptRecord { outcome: Outcome::Succeeded, ..unknown };
-    let success = Transition::End { state: DeliveryState::Succeeded, reason: None };
+    let success = DeliveryTransition::End { state: DeliveryState::Succeeded, reason: None };
     (delivery, Conclusion::new(record, success))
 }

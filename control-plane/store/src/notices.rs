@@ -1,78 +1,74 @@
-//! What is to be told about Postrider itself, and the streaks it is about.
+//! The outbox of operational events, and failure streaks.
 //!
-//! What is told is written in the transaction of what it is about: by the
-//! methods of the other traits that take [`Announcement`]s, and by those here.
+//! An operational event is written in the transaction of what it reports: by the
+//! methods of other traits that take [`OperationalEvent`]s, and by those here (told-once).
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use postrider_domain::ids::{Shard, SubscriptionKey};
-use postrider_domain::notice::Announcement;
-use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::notice::OperationalEvent;
+use postrider_domain::streak::{FailureStreak, WarningStage};
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
 
-/// The outbox, and the endpoints that do nothing but fail.
+/// The outbox of operational events, and failure streaks.
 #[async_trait]
-pub trait NoticeStore {
-    /// What waits to be told about tenants of these shards, in the order in which
-    /// it happened; at most `limit`.
-    async fn announcements(
-        &self,
-        shards: &[Shard],
-        limit: u32,
-    ) -> StoreResult<Vec<WaitingAnnouncement>>;
+pub trait OutboxStore {
+    /// Operational events of tenants in these shards, in the order in which they
+    /// happened; at most `limit`.
+    async fn list_outbox(&self, shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>>;
 
-    /// Forgets what was told.
-    async fn remove_announcements(&self, places: &[i64]) -> StoreResult<()>;
+    /// Deletes published operational events.
+    async fn delete_from_outbox(&self, places: &[i64]) -> StoreResult<()>;
 
-    /// The streaks of these shards.
-    async fn streaks(&self, shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>>;
+    /// The failure streaks in these shards.
+    async fn streaks(&self, shards: &[Shard])
+    -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>>;
 
-    /// The streak of one subscription.
-    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<Streak>>;
+    /// The failure streak of one subscription.
+    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>>;
 
-    /// Moves a streak that still stands as `from` to another stage, and writes
-    /// what is told of it; false when it stands otherwise.
+    /// Moves a streak that still equals `from` to another stage and writes its
+    /// operational event. False if the streak has changed.
     async fn raise_streak(
         &self,
         key: &SubscriptionKey,
-        from: Streak,
-        to: Stage,
-        announcement: Option<&Announcement>,
+        from: FailureStreak,
+        to: WarningStage,
+        announcement: Option<&OperationalEvent>,
     ) -> StoreResult<bool>;
 
-    /// Ends a streak; what is told of it is written if somebody had been warned.
+    /// Ends a streak. The operational event is written if the streak was warned about.
     async fn end_streak(
         &self,
         key: &SubscriptionKey,
-        recovered: Option<&Announcement>,
+        recovered: Option<&OperationalEvent>,
     ) -> StoreResult<()>;
 }
 
-/// An announcement and its place in the outbox.
+/// An operational event and its position in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitingAnnouncement {
+pub struct OutboxEntry {
     pub place: i64,
-    pub announcement: Announcement,
+    pub announcement: OperationalEvent,
 }
 
-/// What a result makes of the streak of its subscription.
+/// How a result changes its subscription's streak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreakChange {
-    /// A failure. A streak that is there already stays as it is.
+    /// A failure. An existing streak stays as it is.
     Begin { since: Timestamp },
-    /// A success. What is told of it is written if somebody had been warned.
-    End { recovered: Option<Announcement> },
+    /// A success. The operational event is written if the streak was warned about.
+    End { recovered: Option<OperationalEvent> },
 }
 
-/// What the results of a batch make of streaks, one after another.
+/// How the results of a batch change streaks.
 #[derive(Default)]
 pub struct StreakChanges<'a> {
-    /// In the order of their keys: two replicas must not wait for each other in
-    /// a circle.
-    ended: BTreeMap<&'a SubscriptionKey, Option<&'a Announcement>>,
+    /// Ordered by key, so that two replicas cannot deadlock.
+    ended: BTreeMap<&'a SubscriptionKey, Option<&'a OperationalEvent>>,
     begun: BTreeMap<&'a SubscriptionKey, Timestamp>,
 }
 
@@ -89,14 +85,18 @@ impl<'a> StreakChanges<'a> {
         }
     }
 
-    /// Those to be removed, before those to be inserted.
+    /// Streaks to delete; deleted before the others are inserted.
     pub fn ended(&self) -> Vec<&'a SubscriptionKey> {
         self.ended.keys().copied().collect()
     }
 
-    /// What to tell of an end, if it was that of a streak at such a stage.
-    pub fn recovered(&self, key: &SubscriptionKey, stage: Stage) -> Option<&'a Announcement> {
-        let warned = Streak { since: Timestamp::default(), stage }.was_warned_about();
+    /// The operational event for the end of a streak at this stage.
+    pub fn recovered(
+        &self,
+        key: &SubscriptionKey,
+        stage: WarningStage,
+    ) -> Option<&'a OperationalEvent> {
+        let warned = FailureStreak { since: Timestamp::default(), stage }.was_warned_about();
         self.ended.get(key).copied().flatten().filter(|_| warned)
     }
 

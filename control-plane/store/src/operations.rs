@@ -1,9 +1,9 @@
-//! Long-running operations, and the history that they go through.
+//! Replays and backfills, and the history that they read.
 //!
-//! An operation is carried out in steps. A step is worked out from what was read,
-//! and [`OperationStore::step_operation`] commits its deliveries together with the
-//! cursor, if the operation still stands where the step began: whoever repeats a
-//! step, after a crash or beside another owner, repeats nothing.
+//! An operation is carried out in steps. A step is planned from what was read, and
+//! [`OperationStore::step_operation`] commits its deliveries together with the cursor,
+//! if the cursor is still where the step began: repeating a step, after a crash or
+//! beside another owner, repeats nothing.
 
 use std::collections::HashSet;
 
@@ -13,13 +13,13 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{
     EventId, OperationId, Shard, SubscriptionId, SubscriptionKey, TenantId,
 };
-use postrider_domain::operation::{Operation, OperationFailure, OperationState, Window};
+use postrider_domain::operation::{Operation, OperationFailure, OperationState, TimeWindow};
 use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use crate::error::StoreResult;
 
-/// Keeps operations and moves them on.
+/// Stores operations and moves them on.
 #[async_trait]
 pub trait OperationStore {
     async fn create_operation(&self, operation: &Operation) -> StoreResult<()>;
@@ -42,7 +42,7 @@ pub trait OperationStore {
     async fn running_operations(&self, shards: &[Shard], limit: u32)
     -> StoreResult<Vec<Operation>>;
 
-    /// Ends an operation as CANCELLED if it runs; no step of it is committed
+    /// Ends a running operation as CANCELLED; none of its steps is committed
     /// afterwards.
     async fn cancel_operation(
         &self,
@@ -54,10 +54,10 @@ pub trait OperationStore {
     /// Removes an operation that has ended; whether there was such a one.
     async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
 
-    /// Commits a step in one transaction, if its operation runs and its cursor is
-    /// where the step began; returns the operation after it, and `None` when
-    /// nothing was written. Deliveries whose event is no longer kept are left
-    /// out; the others are found among their event's from then on.
+    /// Commits a step in one transaction if the operation runs and its cursor is where
+    /// the step began. Returns the operation afterwards, or `None` if nothing was
+    /// written. Deliveries whose event is no longer stored are left out; the others are
+    /// listed with their event from then on.
     async fn step_operation(
         &self,
         step: &OperationStep,
@@ -65,18 +65,18 @@ pub trait OperationStore {
     ) -> StoreResult<Option<Operation>>;
 
     /// Ended deliveries of a stretch of ids, the lowest first.
-    async fn ended_deliveries(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>>;
+    async fn list_ended_in_range(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>>;
 
     /// Events of a stretch of ids, the lowest first; without payloads, these come
     /// back empty. The stretch's subscription is not looked at.
-    async fn stretch_of_events(
+    async fn list_events_in_range(
         &self,
-        stretch: &Stretch,
+        stretch: &HistoryRange,
         with_payload: bool,
     ) -> StoreResult<Vec<Event>>;
 
     /// Those of these events that have a delivery to the subscription.
-    async fn delivered_events(
+    async fn find_delivered_events(
         &self,
         key: &SubscriptionKey,
         events: &[EventId],
@@ -88,7 +88,7 @@ pub trait OperationStore {
 pub struct OperationStep {
     pub tenant: TenantId,
     pub id: OperationId,
-    /// The cursor that the step was worked out from.
+    /// The cursor that the step was planned from.
     pub from: Option<Uuid>,
     /// The cursor after it.
     pub to: Option<Uuid>,
@@ -96,7 +96,7 @@ pub struct OperationStep {
     pub examined: u64,
     /// New deliveries, of events that are stored already.
     pub deliveries: Vec<Delivery>,
-    /// How the operation ended, if this was its last step.
+    /// How the operation ended, if this is its last step.
     pub end: Option<OperationEnd>,
 }
 
@@ -107,18 +107,18 @@ pub struct OperationEnd {
     pub failure: Option<OperationFailure>,
 }
 
-/// Ids of one tenant, from the last one looked at to the end of a window.
+/// Ids of one tenant, from the cursor to the end of a time range.
 #[derive(Clone, Debug)]
-pub struct Stretch {
+pub struct HistoryRange {
     pub tenant: TenantId,
     pub subscription: Option<SubscriptionId>,
-    pub window: Window,
+    pub window: TimeWindow,
     /// Only ids above.
     pub after: Option<Uuid>,
     pub limit: u32,
 }
 
-impl Stretch {
+impl HistoryRange {
     /// The ids `low <= id < high`.
     pub fn bounds(&self) -> (Uuid, Uuid) {
         let range = crate::conditions::TimeRange {

@@ -1,9 +1,9 @@
-//! Ordering keys: whose turn it is.
+//! Ordering keys.
 //!
-//! A subscription that orders its deliveries has them inserted HELD. Of each key
-//! the one with the lowest number is let go once nothing else of the key is
-//! WAITING or IN_FLIGHT. Whose turn it is follows from the rows alone, so that
-//! any replica may let go, at any time, as often as it likes.
+//! Deliveries of an ordering subscription are inserted HELD. The one with a key's
+//! lowest number is released once nothing of the key is WAITING or IN_FLIGHT. The rows
+//! alone say which one is next, so any replica may release it, at any time and as often
+//! as it likes (one-at-a-time-per-key).
 
 use async_trait::async_trait;
 use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
@@ -11,44 +11,44 @@ use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
 
-/// Lets deliveries of ordering keys go, and holds them back.
+/// Releases deliveries of ordering keys, and holds them back.
 #[async_trait]
 pub trait OrderingStore {
-    /// Makes the next delivery of each key WAITING, due at `now`, where nothing of
-    /// the key is WAITING or IN_FLIGHT already and the key is not held; returns
-    /// the subscriptions of those that go. However many call this at once, one
-    /// key has one delivery under way.
+    /// Makes the next delivery of each key WAITING, due at `now`, if nothing of the key
+    /// is WAITING or IN_FLIGHT and the key is not held. Returns the subscriptions of
+    /// the released deliveries. However many callers do this at once, a key has one
+    /// delivery under way.
     ///
-    /// Of a key that is held, deliveries of the event that it is held for may go: so
-    /// that it can be tried again.
-    async fn let_go(
+    /// Of a held key, deliveries of the event that holds it may go, so that it can be
+    /// tried again.
+    async fn release_next(
         &self,
         keys: &[OrderedKey],
         now: Timestamp,
     ) -> StoreResult<Vec<SubscriptionKey>>;
 
-    /// Holds a key, keeps it quiet, or both. What it is held for already stays, as
-    /// does the longer quiet.
+    /// Holds a key, blocks it, or both. An earlier hold stays, and so does a longer
+    /// block.
     async fn hold_key(&self, hold: &KeyHold) -> StoreResult<()>;
 
-    /// Ends a key's hold, not its quiet; whether there was one.
-    async fn release_key(&self, key: &OrderedKey) -> StoreResult<bool>;
+    /// Ends a key's hold but not its block. Returns whether there was a hold.
+    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool>;
 
     /// Ends the holds of all keys of a subscription.
-    async fn release_keys(&self, subscription: &SubscriptionKey) -> StoreResult<()>;
+    async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()>;
 
-    /// Keys that have HELD deliveries, after `after` in their order, at most
-    /// `limit`; quiet that was over at `now` is forgotten on the way.
-    async fn waiting_keys(
+    /// Keys with HELD deliveries, after `after` in their order, at most `limit`. Blocks
+    /// that ended before `now` are deleted on the way.
+    async fn list_key_backlogs(
         &self,
         after: Option<&OrderedKey>,
         limit: u32,
         now: Timestamp,
-    ) -> StoreResult<Vec<WaitingKey>>;
+    ) -> StoreResult<Vec<KeyBacklog>>;
 
-    /// Makes HELD deliveries of a subscription that no longer orders them WAITING,
-    /// due at `now`; returns how many, at most `limit`.
-    async fn let_all_go(
+    /// Makes HELD deliveries of a subscription that no longer orders them WAITING, due
+    /// at `now`. Returns how many, at most `limit`.
+    async fn release_all_held(
         &self,
         subscription: &SubscriptionKey,
         now: Timestamp,
@@ -56,32 +56,32 @@ pub trait OrderingStore {
     ) -> StoreResult<u64>;
 }
 
-/// A key of which nothing is to be sent for a while.
+/// A key of which nothing is sent for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyHold {
     pub key: OrderedKey,
-    /// Whose delivery is the reason.
+    /// The event whose delivery is the reason.
     pub event: EventId,
-    /// Until it is released, or the event is delivered.
+    /// Held until the hold is ended or the event is delivered.
     pub held: bool,
-    /// Nothing of the key goes before this, since an attempt may be under way of
-    /// which nobody knows.
-    pub quiet_until: Timestamp,
+    /// Nothing of the key is sent before this, because an attempt with an unknown
+    /// outcome may be under way.
+    pub blocked_until: Timestamp,
 }
 
 /// A key with HELD deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitingKey {
+pub struct KeyBacklog {
     pub key: OrderedKey,
     /// Whether something of it is WAITING or IN_FLIGHT.
     pub under_way: bool,
 }
 
-/// What the end of an ordered delivery means for its key.
+/// How the end of an ordered delivery affects its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyEnd {
-    /// It succeeded: a hold on its event's account is over.
+    /// It succeeded: a hold for its event ends.
     Delivered { key: OrderedKey, event: EventId },
-    /// The key is held, or quiet, from now on.
+    /// The key is held, blocked, or both.
     Held(KeyHold),
 }

@@ -1,6 +1,8 @@
-//! Who owns which shard, and which agents are alive.
+//! Shard leases, and which replicas and agents are alive.
 //!
-//! Every time here is the database's clock (rule 15).
+//! Every time here is by the database's clock (database-clock).
+//!
+//! Keeps the invariant `database-clock`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,18 +13,18 @@ use postrider_domain::time::{StoppedClock, Timestamp};
 
 use crate::error::StoreResult;
 
-/// Keeps leases and signs of life.
+/// Stores leases and heartbeats.
 #[async_trait]
 pub trait OwnershipStore {
     /// The database's clock.
     async fn now(&self) -> StoreResult<Timestamp>;
 
-    /// Records that a replica and its agents are alive, and returns everybody's
-    /// state at one moment. Of several sightings of one agent the latest counts.
+    /// Records that a replica and its agents are alive, and returns the state of the
+    /// whole cluster at one moment. Of several sightings of an agent the latest counts.
     ///
-    /// A replica's name belongs to the process that took it, for as long as that one
-    /// is not silent for `lost_after`: the call of another process leaves its row as
-    /// it is, and sees in the answer whose it is.
+    /// A replica's name belongs to the process that took it until that process has been
+    /// silent for `lost_after`: the call of another process leaves its row as it is,
+    /// and the result shows whose it is.
     async fn heartbeat(
         &self,
         replica: &ReplicaRow,
@@ -41,9 +43,9 @@ pub trait OwnershipStore {
         force: bool,
     ) -> StoreResult<Vec<(Shard, Epoch)>>;
 
-    /// Extends the leases that are still this replica's at these epochs; returns
-    /// those extended. Notes in each that its rows are written by a clock that says
-    /// `now`, which is the replica's own.
+    /// Extends the leases that are still this replica's at these epochs. Returns those
+    /// extended. Notes for each that its rows are written by a clock showing `now`, the
+    /// replica's own time.
     async fn renew_shards(
         &self,
         replica: &ReplicaId,
@@ -55,30 +57,34 @@ pub trait OwnershipStore {
     /// Frees shards that are this replica's.
     async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
 
-    /// Forgets a replica that leaves, if this process is still the one of that name.
-    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
+    /// Removes a replica that leaves, if its name still belongs to this process.
+    async fn remove_replica(
+        &self,
+        replica: &ReplicaId,
+        instance: ProcessInstance,
+    ) -> StoreResult<()>;
 
     /// Whether any subscription that is not deleted names a region. It may look
     /// through all of them.
     async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool>;
 
-    /// Stores a region's stopped clock (rule 11).
+    /// Stores a region's stopped clock (invariant `deadlines-stand-still`).
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()>;
 }
 
-/// Tells processes of one name apart; drawn at each start.
-pub type Instance = [u8; 16];
+/// Tells processes with the same name apart; drawn at each start.
+pub type ProcessInstance = [u8; 16];
 
 /// A control-plane process as its peers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaRow {
     pub id: ReplicaId,
-    pub instance: Instance,
+    pub instance: ProcessInstance,
     /// Where its peers reach its gRPC port, as a URL.
     pub address: String,
     /// The version that it runs.
     pub version: String,
-    /// When it was last heard, by the database's clock; ignored on writing.
+    /// When it was last heard from, by the database's clock; ignored on writing.
     pub heard: Timestamp,
 }
 
@@ -130,16 +136,16 @@ pub struct RegionClock {
     pub clock: StoppedClock,
 }
 
-/// Everybody's state at one moment.
+/// The state of the whole cluster at one moment.
 #[derive(Clone, Debug)]
 pub struct ClusterView {
-    /// The moment, by the clock that leases and signs of life go by.
+    /// The time, by the clock of leases and heartbeats.
     pub now: Timestamp,
-    /// What the database's own clock says, where that is not the same: an engine
-    /// inside this process carries the clock of its start forward.
+    /// The database's own clock, where that differs: an engine inside this process
+    /// carries the clock of its start forward.
     pub clock: Timestamp,
-    /// Every replica that has not been removed; those unheard for a minute, or heard
-    /// a minute later than now, are removed by the heartbeat.
+    /// Every replica that was not removed. A heartbeat removes those unheard for a
+    /// minute and those with a time more than a minute ahead.
     pub replicas: Vec<ReplicaRow>,
     /// All shards, in their order.
     pub shards: Vec<ShardRow>,

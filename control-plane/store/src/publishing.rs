@@ -1,4 +1,6 @@
-//! Events and their deliveries, committed together.
+//! Commits events and their deliveries together.
+//!
+//! Keeps the invariant `one-key-one-event`.
 
 use std::sync::Arc;
 
@@ -25,26 +27,29 @@ pub trait PublishingStore {
     /// Deliveries go to the unfinished ones as given, SUPPRESSED ones to the
     /// ended. Every unfinished one that is no test and has no number gets the
     /// next one of its subscription: gapless, in the order of commits, and within the batch in its
-    /// order (rule 7). On `Rejected` nothing of the whole batch was written.
+    /// order (invariant `gapless-sequence`). On `Rejected` nothing of the whole batch was written.
     ///
     /// A commit that a network holds back begins by `until`, on the database's own
     /// clock, or never: `Unavailable`, and nothing is written. An engine whose calls
     /// end with what they do, SQLite, has nothing to compare.
-    async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
+    async fn publish(
+        &self,
+        batch: &[NewEvent],
+        until: Timestamp,
+    ) -> StoreResult<Vec<PublishOutcome>>;
 
-    /// What an idempotency key of the tenant belongs to at a moment; `None` when
-    /// it is new, or has expired by then.
+    /// What an idempotency key belongs to at a time; `None` if it is new or has
+    /// expired.
     async fn used_key(
         &self,
         tenant: &TenantId,
         key: &str,
         at: Timestamp,
-    ) -> StoreResult<Option<UsedKey>>;
+    ) -> StoreResult<Option<UsedIdempotencyKey>>;
 
-    /// Adds a delivery to an event that is already stored (resend, replay). It is
-    /// found among its event's deliveries from then on.
-    /// Without a number it is given its subscription's next one, unless it is a
-    /// test or has ended; returns the number it has.
+    /// Adds a delivery to a stored event (resend, replay), and lists it with that
+    /// event. Without a sequence number it gets its subscription's next one, unless it
+    /// is a test or has ended. Returns its number.
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>>;
 }
 
@@ -52,53 +57,52 @@ pub trait PublishingStore {
 #[derive(Clone, Debug)]
 pub struct NewEvent {
     pub event: Arc<Event>,
-    pub idempotency: Option<Idempotency>,
+    pub idempotency: Option<IdempotencyRecord>,
     /// The tenant's configuration version that `deliveries` was made from.
     pub config_version: i64,
     pub deliveries: Vec<Delivery>,
 }
 
-/// What makes a repeated publish recognisable (rule 9). The key itself is the
-/// event's.
+/// Identifies a repeated publish. The key itself is the event's (one-key-one-event).
 #[derive(Clone, Copy, Debug)]
-pub struct Idempotency {
+pub struct IdempotencyRecord {
     pub request_hash: [u8; 32],
     pub expire_time: Timestamp,
 }
 
 /// What an idempotency key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsedKey {
+pub struct UsedIdempotencyKey {
     pub event: EventId,
     pub matched: u32,
     pub request_hash: [u8; 32],
 }
 
-/// What became of one item.
+/// What happened to one item of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Published {
+pub enum PublishOutcome {
     Committed {
         /// For each delivery, in order, the number it was given.
         sequences: Vec<Option<i64>>,
     },
-    /// The key was used before; by this event.
+    /// The key was used before, for this event.
     Duplicate {
         event: EventId,
         matched: u32,
-        /// Whether it was used with the same request.
+        /// Whether it was used for the same request.
         same_request: bool,
     },
-    /// The tenant's configuration has another version: match again.
+    /// The tenant's configuration changed: match again.
     StaleConfig,
 }
 
-/// Whether a delivery is to get a number: its place in its subscription's order of
+/// Whether a delivery gets a sequence number: its place in its subscription's order of
 /// commits.
 pub const fn numbered(delivery: &Delivery) -> bool {
     !delivery.test && !delivery.state.is_final() && delivery.sequence.is_none()
 }
 
-impl Published {
+impl PublishOutcome {
     pub const fn is_committed(&self) -> bool {
         matches!(self, Self::Committed { .. })
     }

@@ -1,12 +1,11 @@
-//! Which program may work on which schema.
+//! Which programs may work on which schema.
 //!
-//! Fed by the engines with the migrations that they know, those that a database has
-//! seen, and the minimum that it names; feeds nothing but their answer on opening.
-//! Guarantees that a program works on its own schema, or on a newer one that says that
-//! it may, so that replicas of the version before go on, start anew and can be rolled
-//! back to while a release is rolled out.
+//! Fed by the engines with the migrations that they know, those that a database has,
+//! and its minimum version. Guarantees that a program works on its own schema, or on a
+//! newer one that allows it, so that replicas of the previous version keep working,
+//! restart and can be rolled back to during a roll-out.
 //!
-//! A database names, in `meta`, the newest migration that a program must know at least
+//! A database stores in `meta` the newest migration that a program must know
 //! (`minimum_version`). A migration that older programs cannot work with raises it.
 
 use sqlx::SqlSafeStr as _;
@@ -17,8 +16,8 @@ use crate::error::{StoreError, StoreResult};
 /// The key of the minimum in `meta`.
 pub(crate) const MINIMUM_KEY: &str = "minimum_version";
 
-/// Version, description and text of a migration. One that was released is never
-/// edited: its checksum is kept in the database.
+/// Version, description and text of a migration. A released one is never edited,
+/// because the database keeps its checksum.
 pub(crate) type KnownMigration = (i64, &'static str, &'static str);
 
 pub(crate) fn migrator(known: &[KnownMigration]) -> Migrator {
@@ -32,7 +31,7 @@ pub(crate) fn migrator(known: &[KnownMigration]) -> Migrator {
     migrator
 }
 
-/// Whether a program may bring a schema up to date, and whether it is that already.
+/// Whether a program may migrate a schema, and whether it is up to date.
 pub(crate) fn is_current(
     known: &Migrator,
     applied: &[AppliedMigration],
@@ -72,7 +71,7 @@ pub(crate) fn is_current(
     }
 }
 
-/// What a program is told that may not migrate a schema which is not up to date.
+/// The error for a program that may not migrate an old schema.
 pub(crate) fn not_current() -> StoreError {
     StoreError::Corrupt("its schema is not up to date: run `postrider migrate`".to_owned())
 }

@@ -1,21 +1,21 @@
-//! Unfinished deliveries: claimed, concluded, given back, ended.
+//! Unfinished deliveries: claiming, concluding, returning and ending them.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Transition,
+    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, EndReason, LateResult,
 };
 use postrider_domain::event::Event;
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{Announcement, Endpoint};
+use postrider_domain::notice::{EndpointSummary, OperationalEvent};
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
 use crate::notices::StreakChange;
 use crate::ordering::KeyEnd;
 
-/// Moves deliveries through their lives.
+/// Moves deliveries between their states.
 #[async_trait]
 pub trait WorkStore {
     /// Applies results in one transaction, in one round trip where the engine
@@ -27,7 +27,11 @@ pub trait WorkStore {
     /// are written. Otherwise nothing of it is written, and
     /// [`WorkStore::conclude_late`] is to be asked. No two items of one batch
     /// belong to the same delivery. Statistics rows are locked in a fixed order.
-    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>>;
+    async fn conclude(
+        &self,
+        batch: &[Conclusion],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ConclusionOutcome>>;
 
     /// Records a result whose delivery is not IN_FLIGHT at its attempt, as
     /// [`postrider_domain::delivery::late`] decides under the delivery's row lock, and
@@ -35,7 +39,11 @@ pub trait WorkStore {
     /// and its ordering key is no longer held on its account. An attempt number above
     /// the delivery's raises it. Of a newer attempt that is IN_FLIGHT when it succeeds,
     /// history holds UNKNOWN from then on, until its result comes.
-    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late>;
+    async fn conclude_late(
+        &self,
+        record: &AttemptRecord,
+        now: Timestamp,
+    ) -> StoreResult<LateResult>;
 
     /// Claims due deliveries: WAITING, due at or before `now`, deadline not
     /// passed; the longest due first. They become IN_FLIGHT with one more attempt
@@ -45,17 +53,17 @@ pub trait WorkStore {
     /// others from being sent: it ends EXHAUSTED, for [`EndReason::EventGone`].
     async fn claim_due(
         &self,
-        claims: &[Claim],
+        claims: &[ClaimRequest],
         now: Timestamp,
         limits: ClaimLimits,
-    ) -> StoreResult<Vec<Work>>;
+    ) -> StoreResult<Vec<ClaimedDelivery>>;
 
     /// The subscriptions that have WAITING deliveries in these shards, with when
     /// the first of each is due, by a loose index scan.
     async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>>;
 
     /// IN_FLIGHT deliveries of these shards whose epoch is below the one given
-    /// with it (rule 3); at most `limit`.
+    /// with it (invariant `earlier-epochs-are-swept`); at most `limit`.
     async fn stale_in_flight(
         &self,
         shards: &[(Shard, Epoch)],
@@ -64,7 +72,7 @@ pub trait WorkStore {
 
     /// IN_FLIGHT deliveries at exactly these epochs with ids above `after`, in the
     /// order of their ids; at most `limit`. What of them is in nobody's memory was
-    /// never dispatched (rule 4).
+    /// never dispatched (invariant `no-invented-unknown`).
     async fn own_in_flight(
         &self,
         shards: &[(Shard, Epoch)],
@@ -72,23 +80,27 @@ pub trait WorkStore {
         limit: u32,
     ) -> StoreResult<Vec<Delivery>>;
 
-    /// These deliveries as far as they are IN_FLIGHT, with their events. One whose
-    /// event is no longer kept ends as in [`WorkStore::claim_due`].
-    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>>;
+    /// These deliveries, as far as they are IN_FLIGHT, with their events. One whose
+    /// event is no longer stored ends as in [`WorkStore::claim_due`].
+    async fn load_work(
+        &self,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedDelivery>>;
 
-    /// Gives back attempts that were never sent: what is still IN_FLIGHT at the
-    /// attempt named becomes WAITING, due at `due`, with one attempt less.
+    /// Returns attempts that were never sent: those still IN_FLIGHT at the attempt
+    /// given become WAITING, due at `due`, with one attempt less.
     async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()>;
 
-    /// Moves an IN_FLIGHT delivery's lease to a new epoch without a new attempt,
-    /// because an agent was found to hold that attempt still (rule 4).
+    /// Moves an IN_FLIGHT delivery to a new epoch without a new attempt, because an
+    /// agent still holds the attempt (no-invented-unknown).
     async fn adopt(&self, keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()>;
 
     /// Ends WAITING and HELD deliveries of a subscription; returns how many, at
     /// most `limit`.
     async fn end_waiting(
         &self,
-        request: &EndWaiting,
+        request: &EndWaitingRequest,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64>;
@@ -101,7 +113,7 @@ pub trait WorkStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
-    ) -> StoreResult<Cancelled>;
+    ) -> StoreResult<CancelOutcome>;
 
     /// Makes a WAITING delivery due at `now`, by [`Trigger::Manual`]; false when it is not WAITING.
     ///
@@ -124,26 +136,26 @@ pub trait WorkStore {
     ) -> StoreResult<u32>;
 
     /// A subscription's WAITING and HELD deliveries, counted up to `cap`.
-    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog>;
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog>;
 }
 
-/// A result and what was decided about it.
+/// A result and the decision about it.
 #[derive(Clone, Debug)]
 pub struct Conclusion {
-    /// Shared with whoever waits for it to be durable.
+    /// Shared with whoever waits until it is durable.
     pub record: Arc<AttemptRecord>,
-    pub transition: Transition,
-    /// What the end of an ordered delivery means for its key; written with it.
+    pub transition: DeliveryTransition,
+    /// How the end of an ordered delivery affects its key; written with it.
     pub key_end: Option<KeyEnd>,
-    /// What it makes of its subscription's streak.
+    /// How it changes its subscription's failure streak.
     pub streak: Option<StreakChange>,
-    /// What is told of it.
-    pub announcement: Option<Announcement>,
+    /// The operational event about it.
+    pub announcement: Option<OperationalEvent>,
 }
 
 impl Conclusion {
-    /// A result that is news to nobody but its delivery.
-    pub fn new(record: AttemptRecord, transition: Transition) -> Self {
+    /// A conclusion without side effects.
+    pub fn new(record: AttemptRecord, transition: DeliveryTransition) -> Self {
         Self {
             record: Arc::new(record),
             transition,
@@ -153,45 +165,45 @@ impl Conclusion {
         }
     }
 
-    /// Whether something is to be written besides the result itself.
-    pub(crate) const fn is_news(&self) -> bool {
+    /// Whether anything besides the result itself is written.
+    pub(crate) const fn has_side_effects(&self) -> bool {
         self.key_end.is_some() || self.streak.is_some() || self.announcement.is_some()
     }
 }
 
 /// Whether a conclusion was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concluded {
+pub enum ConclusionOutcome {
     Applied,
-    /// The delivery has moved on, or is not there.
+    /// The delivery has moved on, or does not exist.
     NotCurrent,
 }
 
-/// A wish for due deliveries of one subscription.
+/// A request for due deliveries of one subscription.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct ClaimRequest {
     pub subscription: SubscriptionKey,
     pub shard: Shard,
     pub epoch: Epoch,
-    /// The subscription's running clock; what has its deadline before it is left
+    /// The subscription's running clock. Deliveries with an earlier deadline are left
     /// to [`WorkStore::end_waiting`].
     pub running: Timestamp,
     /// Only tests: what a subscription that is paused or disabled may still send
-    /// (rule 14).
+    /// (invariant `tests-pass-every-gate`).
     pub tests_only: bool,
     /// Most deliveries.
     pub limit: u32,
 }
 
-/// Bounds of one call of [`WorkStore::claim_due`], over all its claims.
+/// Limits of one call of [`WorkStore::claim_due`], over all its claims.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimLimits {
     pub deliveries: u32,
 }
 
-/// A claimed delivery and what it delivers.
+/// A claimed delivery and its event.
 #[derive(Clone, Debug)]
-pub struct Work {
+pub struct ClaimedDelivery {
     pub delivery: Delivery,
     pub event: Event,
 }
@@ -202,14 +214,14 @@ pub struct WaitingSubscription {
     pub subscription: SubscriptionKey,
     pub shard: Shard,
     pub first_due: Timestamp,
-    /// The earliest deadline among them and among HELD ones, on the subscription's
-    /// running clock.
+    /// The earliest deadline among them and HELD ones, on the subscription's running
+    /// clock.
     pub first_deadline: Timestamp,
 }
 
-/// What waits of one subscription.
+/// A subscription's waiting deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
+pub struct SubscriptionBacklog {
     pub count: u32,
     /// When the oldest of those counted was created.
     pub oldest: Option<Timestamp>,
@@ -217,23 +229,23 @@ pub struct Backlog {
 
 /// Which waiting deliveries to end.
 #[derive(Clone, Debug)]
-pub struct EndWaiting {
+pub struct EndWaitingRequest {
     pub subscription: SubscriptionKey,
     pub shard: Shard,
-    /// Only those whose deadline is at or before this, on the running clock.
+    /// Only those with a deadline at or before this, on the running clock.
     pub deadline_before: Option<Timestamp>,
     pub state: DeliveryState,
     pub reason: EndReason,
-    /// Hold, for ever, the keys of ordered deliveries that end by this.
+    /// Hold the keys of ordered deliveries that end.
     pub hold_keys: bool,
-    /// The end of each is told about this endpoint.
-    pub announce: Option<Endpoint>,
+    /// The endpoint in the operational event of each end.
+    pub announce: Option<EndpointSummary>,
 }
 
 /// What a cancellation found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cancelled {
-    /// It was unfinished and has ended; the attempt it was IN_FLIGHT at, if any.
+pub enum CancelOutcome {
+    /// It was unfinished and has ended; its IN_FLIGHT attempt, if any.
     Done {
         in_flight: Option<AttemptKey>,
     },

@@ -10,7 +10,7 @@ use std::time::Duration;
 use postrider_domain::ids::{AgentId, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{
-    AgentSighting, Maintenance, OpenOptions, RegionClock, ReplicaRow, StoreError,
+    AgentSighting, MaintenanceOptions, OpenOptions, RegionClock, ReplicaRow, StoreError,
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -97,7 +97,7 @@ async fn readiness_asks_for_tomorrows_partition_of_each_table() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         let now = store.now().await.unwrap();
-        let settings = Maintenance { retention: 30 * DAY, days_ahead: 7 };
+        let settings = MaintenanceOptions { retention: 30 * DAY, days_ahead: 7 };
         store.ready(now).await.unwrap();
         store.ready(now + 6 * DAY).await.unwrap();
         let tomorrow = (now + DAY).to_string()[..10].replace('-', "");
@@ -119,7 +119,7 @@ async fn old_partitions_are_dropped_and_a_reader_only_delays_it() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         let now = store.now().await.unwrap();
-        let settings = Maintenance { retention: 3 * DAY, days_ahead: 7 };
+        let settings = MaintenanceOptions { retention: 3 * DAY, days_ahead: 7 };
         store.maintain(now - 10 * DAY, settings).await.unwrap();
         let count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass";
         let before: i64 = one(&url, count).await;

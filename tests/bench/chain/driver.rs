@@ -37,7 +37,7 @@ const MESSAGES_QUEUED: usize = 1024;
 
 /// What the process is started with.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Setting {
+pub struct ChainDriverSetting {
     pub access: Access,
     /// Otherwise SQLite.
     pub postgres_url: Option<String>,
@@ -45,7 +45,7 @@ pub struct Setting {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Order {
+pub struct ChainOrder {
     pub per_second: f64,
     pub events: u64,
 }
@@ -71,7 +71,7 @@ struct Driver {
 }
 
 /// Serves until the commander ends.
-pub async fn serve(setting: Setting) -> Result<()> {
+pub async fn serve(setting: ChainDriverSetting) -> Result<()> {
     let channel = setting.access.channel()?;
     let (messages, mut queue) = mpsc::channel(MESSAGES_QUEUED);
     let requests = stream::poll_fn(move |context| queue.poll_recv(context));
@@ -82,11 +82,11 @@ pub async fn serve(setting: Setting) -> Result<()> {
         None => Database::sqlite(&setting.sqlite_file).await?,
     };
     let driver = Driver { calls: ReplicaServiceClient::new(channel), database, messages };
-    worker::serve(async |order: Order| Ok(json!(driver.keep(&order).await?))).await
+    worker::serve(async |order: ChainOrder| Ok(json!(driver.keep(&order).await?))).await
 }
 
 impl Driver {
-    async fn keep(&self, order: &Order) -> Result<Steps> {
+    async fn keep(&self, order: &ChainOrder) -> Result<Steps> {
         let mut ticks = ticks(order.per_second, order.events);
         let mut chains = JoinSet::new();
         let (mut calls, mut commits) = (Vec::new(), Vec::new());
@@ -157,13 +157,13 @@ impl Database {
     }
 
     async fn commit(&self, payload: &str) -> Result<()> {
-        const INSERT: &str = "INSERT INTO chain (payload) VALUES ($1)";
+        const INSERT_STATEMENT: &str = "INSERT INTO chain (payload) VALUES ($1)";
         match self {
             Self::Postgres(pool) => {
-                sqlx::query(INSERT).bind(payload).execute(pool).await?;
+                sqlx::query(INSERT_STATEMENT).bind(payload).execute(pool).await?;
             }
             Self::Sqlite(pool) => {
-                sqlx::query(INSERT).bind(payload).execute(pool).await?;
+                sqlx::query(INSERT_STATEMENT).bind(payload).execute(pool).await?;
             }
         }
         Ok(())

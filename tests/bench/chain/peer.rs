@@ -33,7 +33,7 @@ use crate::worker;
 
 /// What the process is started with.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Setting {
+pub struct ChainPeerSetting {
     pub port: u16,
     pub certificate_file: PathBuf,
     pub key_file: PathBuf,
@@ -43,7 +43,7 @@ pub struct Setting {
 }
 
 /// Serves until the commander ends.
-pub async fn serve(setting: Setting) -> Result<()> {
+pub async fn serve(setting: ChainPeerSetting) -> Result<()> {
     let identity =
         Identity::from_pem(fs::read(&setting.certificate_file)?, fs::read(&setting.key_file)?);
     let authority = Certificate::from_pem(fs::read(&setting.ca_file)?);
@@ -53,18 +53,18 @@ pub async fn serve(setting: Setting) -> Result<()> {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .tls_config(tls)?
-        .add_service(ReplicaServiceServer::new(Bare))
-        .add_service(AgentServiceServer::new(Poster(Arc::new(Pool::new(address)))))
+        .add_service(ReplicaServiceServer::new(BareServices))
+        .add_service(AgentServiceServer::new(ChainPoster(Arc::new(Pool::new(address)))))
         .serve_with_incoming(incoming);
     tokio::spawn(server);
     worker::serve(async |()| Ok(json!(null))).await
 }
 
 /// Answers at once.
-struct Bare;
+struct BareServices;
 
 #[async_trait]
-impl ReplicaService for Bare {
+impl ReplicaService for BareServices {
     async fn hint(&self, _: Request<HintRequest>) -> Result<Response<HintResponse>, Status> {
         Ok(Response::new(HintResponse {}))
     }
@@ -112,10 +112,10 @@ impl ReplicaService for Bare {
     }
 }
 
-struct Poster(Arc<Pool>);
+struct ChainPoster(Arc<Pool>);
 
 #[async_trait]
-impl AgentService for Poster {
+impl AgentService for ChainPoster {
     type WorkStream = Pin<Box<dyn Stream<Item = Result<WorkResponse, Status>> + Send>>;
 
     async fn work(

@@ -9,7 +9,7 @@ use anyhow::Result;
 use postrider_tests::ports::free_port;
 use postrider_tests::publish::fixed_delays;
 
-use super::{Beside, Outcome, Pace, well};
+use super::{NeighbourLoad, Outcome, Pace, well};
 use crate::chain::Chain;
 use crate::load::{Mode, Target};
 use crate::options::Scale;
@@ -17,13 +17,13 @@ use crate::receiver::{Answers, Scheme};
 use crate::rig::Rig;
 use crate::worker::now_ns;
 
-const PER_SECOND: u64 = 400;
+const EVENTS_PER_SECOND: u64 = 400;
 /// Of the 20, those that are well.
-const WELL: usize = 18;
+const HEALTHY_ENDPOINTS: usize = 18;
 const HANGING_EVENTS: u64 = 1_000;
-const FOR_EVER: Duration = Duration::from_secs(3600);
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-const RETRIES: usize = 20;
+const HANG_TIME: Duration = Duration::from_secs(3600);
+const RETRY_DELAY: Duration = Duration::from_secs(5);
+const RETRY_COUNT: usize = 20;
 const PROBE_LIMIT: Duration = Duration::from_secs(120);
 /// Slower than the rate allows, but not for ever.
 const DRAIN_FACTOR: f64 = 5.0;
@@ -48,15 +48,16 @@ pub fn recovering_rate(scale: Scale) -> u32 {
 
 pub async fn hanging_and_dead(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let tenant = rig.tenant("bench").await?;
-    let others = well(rig, &tenant, WELL).await?;
-    let url = rig.receiver.url(Scheme::Https, "hanging", Answers::After(FOR_EVER));
+    let others = well(rig, &tenant, HEALTHY_ENDPOINTS).await?;
+    let url = rig.receiver.url(Scheme::Https, "hanging", Answers::After(HANG_TIME));
     rig.subscribe(&tenant, &url, "hanging", |_| {}).await?;
     // Nothing listens there.
     let url = format!("https://127.0.0.1:{}/dead", free_port()?);
     rig.subscribe(&tenant, &url, "dead", |_| {}).await?;
 
     let (hanging, dead) = (Target::new(&tenant, "hanging"), Target::new(&tenant, "dead"));
-    let pace = |beside, length| Pace { others: &others, beside, per_second: PER_SECOND, length };
+    let pace =
+        |beside, length| Pace { others: &others, beside, per_second: EVENTS_PER_SECOND, length };
     pace(&[], Duration::from_secs(1)).on(rig).await?;
     let without = pace(&[], scale.pace()).on(rig).await?;
     rig.load.publish(&hanging, Mode::Batch, HANGING_EVENTS.min(dead_waiting(scale))).await?;
@@ -67,8 +68,8 @@ pub async fn hanging_and_dead(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
 
 pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let tenant = rig.tenant("bench").await?;
-    let others = well(rig, &tenant, WELL).await?;
-    let policy = fixed_delays(&[RETRY_AFTER; RETRIES])?;
+    let others = well(rig, &tenant, HEALTHY_ENDPOINTS).await?;
+    let policy = fixed_delays(&[RETRY_DELAY; RETRY_COUNT])?;
     let url = rig.receiver.url(Scheme::Https, "recovering", Answers::OnceWell);
     rig.subscribe(&tenant, &url, "recovering", |subscription| {
         subscription.retry_policy = Some(policy);
@@ -76,7 +77,8 @@ pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     })
     .await?;
 
-    let pace = |length| Pace { others: &others, beside: &[], per_second: PER_SECOND, length };
+    let pace =
+        |length| Pace { others: &others, beside: &[], per_second: EVENTS_PER_SECOND, length };
     pace(Duration::from_secs(1)).on(rig).await?;
     let mut chain = Chain::start(rig).await?;
     let (without, bare) = pace(scale.pace()).with_bare(rig, &mut chain).await?;
@@ -93,6 +95,6 @@ pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let limit = PROBE_LIMIT + Duration::from_secs_f64(allowed * DRAIN_FACTOR);
     let seen = rig.receiver.wait("recovering", waiting, limit).await?;
     let seconds = seen.last_ns.saturating_sub(begun_ns) as f64 / 1e9;
-    let chain = Some(Beside { without: bare, with: beside });
+    let chain = Some(NeighbourLoad { without: bare, with: beside });
     Ok(Outcome { without, with, own_rate: Some(waiting as f64 / seconds), chain })
 }

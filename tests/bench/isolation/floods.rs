@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::sync::watch;
 
-use super::{Beside, Measured, OTHERS, Outcome, Pace};
+use super::{Measured, NeighbourLoad, OTHERS_GROUP, Outcome, Pace};
 use crate::chain::Chain;
 use crate::load::{Load, Mode, Target};
 use crate::options::Scale;
@@ -17,8 +17,8 @@ use crate::receiver::{Answers, Scheme};
 use crate::rig::Rig;
 use crate::worker::now_ns;
 
-const PER_SECOND: u64 = 200;
-const OTHERS_COUNT: usize = 9;
+const EVENTS_PER_SECOND: u64 = 200;
+const OTHER_TENANTS: usize = 9;
 const EVENT_TYPE: &str = "payment.completed";
 const FLOOD_LIMIT: Duration = Duration::from_secs(300);
 
@@ -33,9 +33,9 @@ pub fn tenants(scale: Scale) -> usize {
 }
 
 pub async fn one_tenant(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
-    let others = subscribers(rig, "other", OTHERS_COUNT).await?;
+    let others = subscribers(rig, "other", OTHER_TENANTS).await?;
     let length = Duration::from_secs(scale.pick(2, 5, 10));
-    let pace = Pace { others: &others, beside: &[], per_second: PER_SECOND, length };
+    let pace = Pace { others: &others, beside: &[], per_second: EVENTS_PER_SECOND, length };
     pace.on(rig).await?;
     let without = pace.on(rig).await?;
     beside_flood(rig, scale, &pace, without).await
@@ -47,8 +47,8 @@ pub async fn many_tenants(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let count = tenants(scale);
     let others = subscribers(rig, "other", 2 * count).await?;
     let (first, second) = others.split_at(count);
-    let length = Duration::from_secs((count as u64).div_ceil(PER_SECOND));
-    let pace = |others| Pace { others, beside: &[], per_second: PER_SECOND, length };
+    let length = Duration::from_secs((count as u64).div_ceil(EVENTS_PER_SECOND));
+    let pace = |others| Pace { others, beside: &[], per_second: EVENTS_PER_SECOND, length };
     let without = pace(first).on(rig).await?;
     beside_flood(rig, scale, &pace(second), without).await
 }
@@ -77,7 +77,7 @@ async fn beside_flood(
     let measure = pace.bare(&mut chain, &mut rig.receiver);
     let (beside_flood, published_again) = beside(measure, &mut flooding, &target, scale).await?;
     rig.receiver.wait("flood", published + published_again, FLOOD_LIMIT).await?;
-    let chain = Some(Beside { without: alone, with: beside_flood });
+    let chain = Some(NeighbourLoad { without: alone, with: beside_flood });
     Ok(Outcome { without, with, own_rate, chain })
 }
 
@@ -116,7 +116,7 @@ async fn flood_until(
 
 /// Tenants with one subscription each, whose endpoints are well.
 async fn subscribers(rig: &mut Rig, prefix: &str, count: usize) -> Result<Vec<Target>> {
-    let url = rig.receiver.url(Scheme::Https, OTHERS, Answers::AtOnce);
+    let url = rig.receiver.url(Scheme::Https, OTHERS_GROUP, Answers::AtOnce);
     let mut targets = Vec::new();
     for number in 0..count {
         let tenant = rig.tenant(&format!("{prefix}-{number}")).await?;

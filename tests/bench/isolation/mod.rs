@@ -1,9 +1,9 @@
-//! Whether anybody waits for a sick neighbour.
+//! Whether healthy tenants are slowed down by a failing neighbour.
 //!
-//! Fed by options; feeds a table with a row for each case: the 99th percentile
-//! of the *others*, from publish to receipt, without and with the disturbance.
-//! Guarantees that both were measured in the same Postrider within one run, and
-//! that every event of the others that was accepted arrived.
+//! Fed by options; feeds a table with a row for each case: the 99th percentile of the
+//! *others*, from publish to receipt, without and with the disturbance. Guarantees that
+//! both were measured in the same Postrider within one run, and that every accepted
+//! event of the others arrived.
 
 mod backlogs;
 mod floods;
@@ -23,12 +23,12 @@ use crate::rig::{AGENT, CONTROL_PLANE, Rig};
 use crate::table::{Figures, Table, Target as Goal};
 
 /// Where those are received that must not notice.
-const OTHERS: &str = "others";
+const OTHERS_GROUP: &str = "others";
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(120);
-const GOAL: f64 = 1.5;
+const RATIO_GOAL: f64 = 1.5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Case {
+enum IsolationCase {
     HangingAndDead,
     Holding,
     HoldingBeside,
@@ -54,16 +54,16 @@ struct Outcome {
     /// Of the disturbance itself: how fast it went, in a second.
     own_rate: Option<f64>,
     /// The same percentile of the bare chain, where the disturbance itself is work.
-    chain: Option<Beside>,
+    chain: Option<NeighbourLoad>,
 }
 
 /// Milliseconds.
-struct Beside {
+struct NeighbourLoad {
     without: f64,
     with: f64,
 }
 
-impl Case {
+impl IsolationCase {
     const ALL: &'static [Self] = &[
         Self::HangingAndDead,
         Self::Holding,
@@ -164,7 +164,7 @@ pub async fn section(options: &Options) -> Result<()> {
         "control plane's peak, MiB",
         "agent's peak, MiB",
     ]);
-    for case in Case::ALL {
+    for case in IsolationCase::ALL {
         let name = case.name(options.scale);
         if !name.contains(&options.case) {
             continue;
@@ -179,7 +179,7 @@ pub async fn section(options: &Options) -> Result<()> {
             row.without.show(1),
             row.with.show(1),
             row.ratio.show(2),
-            Goal::show(Some(Goal::AtMost(GOAL)), row.ratio.median()),
+            Goal::show(Some(Goal::AtMost(RATIO_GOAL)), row.ratio.median()),
             row.refused.show(0),
             row.chain_without.show(1),
             row.chain_with.show(1),
@@ -194,7 +194,7 @@ pub async fn section(options: &Options) -> Result<()> {
 }
 
 impl Row {
-    async fn add(&mut self, engine: Engine, case: Case, scale: Scale) -> Result<()> {
+    async fn add(&mut self, engine: Engine, case: IsolationCase, scale: Scale) -> Result<()> {
         let mut rig = Rig::start(engine, case.settings()).await?;
         if scale > Scale::Small {
             rig.make_log_files().await?;
@@ -207,7 +207,7 @@ impl Row {
         if let Some(rate) = outcome.own_rate {
             self.own_rate.push(rate);
         }
-        if let Some(Beside { without, with }) = outcome.chain {
+        if let Some(NeighbourLoad { without, with }) = outcome.chain {
             self.chain_without.push(without);
             self.chain_with.push(with);
             self.chain_ratio.push(with / without);
@@ -221,7 +221,7 @@ impl Row {
 /// Subscriptions of one tenant, each to a type of its own, whose endpoints are
 /// well.
 async fn well(rig: &mut Rig, tenant: &str, count: usize) -> Result<Vec<Target>> {
-    let url = rig.receiver.url(Scheme::Https, OTHERS, Answers::AtOnce);
+    let url = rig.receiver.url(Scheme::Https, OTHERS_GROUP, Answers::AtOnce);
     let mut targets = Vec::new();
     for number in 0..count {
         let event_type = format!("others.n{number}");
@@ -242,14 +242,14 @@ struct Pace<'a> {
 impl Pace<'_> {
     /// Publishes, and answers how long the others' events took.
     async fn measure(&self, load: &mut Load, receiver: &mut Receiver) -> Result<Measured> {
-        receiver.reset(OTHERS).await?;
+        receiver.reset(OTHERS_GROUP).await?;
         let paced = self.publish(load).await?;
         self.arrived(&paced, receiver).await
     }
 
     /// The same percentile of the bare chain, at this pace.
     async fn bare(&self, chain: &mut Chain, receiver: &mut Receiver) -> Result<f64> {
-        receiver.reset(chain::GROUP).await?;
+        receiver.reset(chain::RECEIVER_GROUP).await?;
         chain.keep(self.per_second as f64, self.chains()).await?;
         self.chains_arrived(receiver).await
     }
@@ -257,8 +257,8 @@ impl Pace<'_> {
     /// The others' events and the bare chain at the same moments.
     async fn with_bare(&self, rig: &mut Rig, chain: &mut Chain) -> Result<(Measured, f64)> {
         let Rig { load, receiver, .. } = rig;
-        receiver.reset(OTHERS).await?;
-        receiver.reset(chain::GROUP).await?;
+        receiver.reset(OTHERS_GROUP).await?;
+        receiver.reset(chain::RECEIVER_GROUP).await?;
         let chains = chain.keep(self.per_second as f64, self.chains());
         let (paced, _) = tokio::try_join!(self.publish(load), chains)?;
         Ok((self.arrived(&paced, receiver).await?, self.chains_arrived(receiver).await?))
@@ -286,14 +286,14 @@ impl Pace<'_> {
 
     async fn arrived(&self, paced: &Paced, receiver: &mut Receiver) -> Result<Measured> {
         let accepted = paced.acknowledged_by_first(self.others.len());
-        receiver.wait(OTHERS, accepted, ARRIVAL_LIMIT).await?;
-        let p99 = p99_of(OTHERS, receiver).await?;
+        receiver.wait(OTHERS_GROUP, accepted, ARRIVAL_LIMIT).await?;
+        let p99 = p99_of(OTHERS_GROUP, receiver).await?;
         Ok(Measured { p99, refused: self.rounds() * self.others.len() as u64 - accepted })
     }
 
     async fn chains_arrived(&self, receiver: &mut Receiver) -> Result<f64> {
-        receiver.wait(chain::GROUP, self.chains(), ARRIVAL_LIMIT).await?;
-        p99_of(chain::GROUP, receiver).await
+        receiver.wait(chain::RECEIVER_GROUP, self.chains(), ARRIVAL_LIMIT).await?;
+        p99_of(chain::RECEIVER_GROUP, receiver).await
     }
 }
 

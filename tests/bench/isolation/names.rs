@@ -7,25 +7,25 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use postrider_tests::name_server::Reply;
+use postrider_tests::name_server::DnsReply;
 use postrider_tests::publish::fixed_delays;
 
-use super::{OTHERS, Outcome, Pace};
+use super::{OTHERS_GROUP, Outcome, Pace};
 use crate::load::{Mode, Target};
 use crate::options::Scale;
-use crate::receiver::DOMAIN;
+use crate::receiver::RECEIVER_DOMAIN;
 use crate::rig::Rig;
 
 const SLOW_DOMAIN: &str = "slow.example";
 const EVENT_TYPE: &str = "payment.completed";
-const PER_SECOND: u64 = 400;
-const OTHERS_COUNT: usize = 9;
+const EVENTS_PER_SECOND: u64 = 400;
+const OTHER_TENANTS: usize = 9;
 /// Of the others' names.
 const TIME_TO_LIVE_SECONDS: u32 = 1;
-const DEADLINE: Duration = Duration::from_millis(500);
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+const REQUEST_DEADLINE: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// As many as a policy takes; with deadlines they last for 75 s.
-const RETRIES: usize = 50;
+const RETRY_COUNT: usize = 50;
 
 /// How many.
 pub fn slow_names(scale: Scale) -> usize {
@@ -33,20 +33,20 @@ pub fn slow_names(scale: Scale) -> usize {
 }
 
 pub async fn never_answering(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
-    rig.names.reply(SLOW_DOMAIN, Reply::Silence);
+    rig.names.reply(SLOW_DOMAIN, DnsReply::Silence);
     let here = vec!["127.0.0.1".parse()?];
-    rig.names.reply(DOMAIN, Reply::Addresses(here, TIME_TO_LIVE_SECONDS));
+    rig.names.reply(RECEIVER_DOMAIN, DnsReply::Addresses(here, TIME_TO_LIVE_SECONDS));
     let mut others = Vec::new();
-    for number in 0..OTHERS_COUNT {
+    for number in 0..OTHER_TENANTS {
         let tenant = rig.tenant(&format!("other-{number}")).await?;
-        let url = rig.receiver.url_of(&format!("n{number}.{DOMAIN}"), OTHERS);
+        let url = rig.receiver.url_of(&format!("n{number}.{RECEIVER_DOMAIN}"), OTHERS_GROUP);
         rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
         others.push(Target::new(&tenant, EVENT_TYPE));
     }
     let slow = rig.tenant("slow").await?;
     for number in 0..slow_names(scale) {
-        let policy = fixed_delays(&[RETRY_AFTER; RETRIES])?;
-        let deadline = DEADLINE.try_into()?;
+        let policy = fixed_delays(&[RETRY_DELAY; RETRY_COUNT])?;
+        let deadline = REQUEST_DEADLINE.try_into()?;
         let url = format!("https://n{number}.{SLOW_DOMAIN}/");
         rig.subscribe(&slow, &url, EVENT_TYPE, |subscription| {
             subscription.request_timeout = Some(deadline);
@@ -55,7 +55,8 @@ pub async fn never_answering(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
         .await?;
     }
 
-    let pace = |length| Pace { others: &others, beside: &[], per_second: PER_SECOND, length };
+    let pace =
+        |length| Pace { others: &others, beside: &[], per_second: EVENTS_PER_SECOND, length };
     pace(Duration::from_secs(1)).on(rig).await?;
     let without = pace(scale.pace()).on(rig).await?;
     // One delivery for each name, and from then on a retry of each every second.

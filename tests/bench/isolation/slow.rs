@@ -18,15 +18,15 @@ use crate::receiver::{Answers, Scheme};
 use crate::rig::Rig;
 
 /// Groups of the receiver, and types of events.
-const CALM: &str = "calm";
-const SLOW: &str = "slow";
-const PER_SECOND: u64 = 400;
-const OTHERS_COUNT: usize = 9;
+const CALM_GROUP: &str = "calm";
+const SLOW_GROUP: &str = "slow";
+const EVENTS_PER_SECOND: u64 = 400;
+const OTHER_TENANTS: usize = 9;
 /// Longer than any request may last.
-const FOR_EVER: Duration = Duration::from_secs(3600);
-const DEADLINE: Duration = Duration::from_secs(2);
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-const RETRIES: usize = 20;
+const HANG_TIME: Duration = Duration::from_secs(3600);
+const REQUEST_DEADLINE: Duration = Duration::from_secs(2);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+const RETRY_COUNT: usize = 20;
 
 /// How long requests are held.
 pub fn hold(scale: Scale) -> Duration {
@@ -39,19 +39,19 @@ pub fn retrying(scale: Scale) -> Duration {
 }
 
 pub async fn holding(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
-    let slow = rig.receiver.url(Scheme::Https, SLOW, Answers::After(hold(scale)));
+    let slow = rig.receiver.url(Scheme::Https, SLOW_GROUP, Answers::After(hold(scale)));
     exchange(rig, scale, &slow, hold(scale) + scale.pace(), |_| {}).await
 }
 
 pub async fn holding_beside(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
-    let slow = rig.receiver.url_beside_well(SLOW, Answers::After(hold(scale)));
+    let slow = rig.receiver.url_beside_well(SLOW_GROUP, Answers::After(hold(scale)));
     exchange(rig, scale, &slow, hold(scale) + scale.pace(), |_| {}).await
 }
 
 pub async fn timing_out(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
-    let policy = fixed_delays(&[RETRY_AFTER; RETRIES])?;
-    let deadline = DEADLINE.try_into()?;
-    let slow = rig.receiver.url(Scheme::Https, SLOW, Answers::After(FOR_EVER));
+    let policy = fixed_delays(&[RETRY_DELAY; RETRY_COUNT])?;
+    let deadline = REQUEST_DEADLINE.try_into()?;
+    let slow = rig.receiver.url(Scheme::Https, SLOW_GROUP, Answers::After(HANG_TIME));
     exchange(rig, scale, &slow, retrying(scale), |subscription| {
         subscription.request_timeout = Some(deadline);
         subscription.retry_policy = Some(policy);
@@ -68,14 +68,15 @@ async fn exchange(
     change: impl FnOnce(&mut Subscription),
 ) -> Result<Outcome> {
     let tenant = rig.tenant("bench").await?;
-    let others = well(rig, &tenant, OTHERS_COUNT).await?;
-    let url = rig.receiver.url(Scheme::Https, CALM, Answers::AtOnce);
-    rig.subscribe(&tenant, &url, CALM, |_| {}).await?;
-    rig.subscribe(&tenant, slow_url, SLOW, change).await?;
+    let others = well(rig, &tenant, OTHER_TENANTS).await?;
+    let url = rig.receiver.url(Scheme::Https, CALM_GROUP, Answers::AtOnce);
+    rig.subscribe(&tenant, &url, CALM_GROUP, |_| {}).await?;
+    rig.subscribe(&tenant, slow_url, SLOW_GROUP, change).await?;
 
-    let calm = [Target::new(&tenant, CALM)];
-    let slow = [Target::new(&tenant, SLOW)];
-    let pace = |beside, length| Pace { others: &others, beside, per_second: PER_SECOND, length };
+    let calm = [Target::new(&tenant, CALM_GROUP)];
+    let slow = [Target::new(&tenant, SLOW_GROUP)];
+    let pace =
+        |beside, length| Pace { others: &others, beside, per_second: EVENTS_PER_SECOND, length };
     pace(&calm, Duration::from_secs(1)).on(rig).await?;
     let without = pace(&calm, scale.pace()).on(rig).await?;
     let with = pace(&slow, length).on(rig).await?;

@@ -20,13 +20,13 @@ use crate::payload;
 use crate::worker;
 
 /// As many as Postrider commits together when it is busy.
-const ROWS: u64 = 300;
+const ROWS_PER_BATCH: u64 = 300;
 /// As the benchmark's publisher sends them.
 const BATCH: Calls = Calls { payloads: 100, in_flight: 8 };
 const UNARY: Calls = Calls { payloads: 1, in_flight: 64 };
 const BATCHES_QUEUED: usize = 4;
 
-const TABLES: [&str; 3] = [
+const LEAST_TABLES: [&str; 3] = [
     "CREATE TABLE events (id uuid PRIMARY KEY, tenant text NOT NULL, type text NOT NULL, \
      time timestamptz NOT NULL, payload bytea NOT NULL)",
     "CREATE TABLE deliveries (id uuid PRIMARY KEY, event uuid NOT NULL, \
@@ -34,11 +34,11 @@ const TABLES: [&str; 3] = [
     "CREATE TABLE attempts (delivery uuid, number int, subscription text NOT NULL, \
      time timestamptz NOT NULL, status smallint NOT NULL, PRIMARY KEY (delivery, number))",
 ];
-const BEGIN: &str = "WITH event AS (INSERT INTO events \
+const BEGIN_STATEMENT: &str = "WITH event AS (INSERT INTO events \
        SELECT id, 'tenant', 'payment.completed', now(), payload \
        FROM unnest($1::uuid[], $2::bytea[]) AS given (id, payload)) \
      INSERT INTO deliveries SELECT id, id, 'subscription', 1, now() FROM unnest($1) AS given (id)";
-const END: &str = "WITH ended AS (DELETE FROM deliveries WHERE id = ANY ($1)) \
+const END_STATEMENT: &str = "WITH ended AS (DELETE FROM deliveries WHERE id = ANY ($1)) \
      INSERT INTO attempts SELECT id, 1, 'subscription', now(), 200 FROM unnest($1) AS given (id)";
 
 /// What the process is started with.
@@ -68,7 +68,7 @@ struct Calls {
 pub async fn serve(setting: Setting) -> Result<()> {
     let calls = ReplicaServiceClient::new(setting.access.channel()?);
     let pool = PgPoolOptions::new().max_connections(2).connect(&setting.postgres_url).await?;
-    for table in TABLES {
+    for table in LEAST_TABLES {
         sqlx::query(table).execute(&pool).await?;
     }
     worker::serve(async |order| {
@@ -86,17 +86,17 @@ async fn rows(pool: &PgPool, count: u64) -> Result<()> {
     let (begun, mut to_end) = mpsc::channel::<Vec<Uuid>>(BATCHES_QUEUED);
     let payload = payload::plain();
     let begin = async move {
-        for size in batches(count, ROWS) {
+        for size in batches(count, ROWS_PER_BATCH) {
             let ids: Vec<Uuid> = (0..size).map(|_| Uuid::now_v7()).collect();
             let payloads: Vec<&[u8]> = ids.iter().map(|_| payload.as_bytes()).collect();
-            sqlx::query(BEGIN).bind(&ids).bind(payloads).execute(pool).await?;
+            sqlx::query(BEGIN_STATEMENT).bind(&ids).bind(payloads).execute(pool).await?;
             begun.send(ids).await?;
         }
         anyhow::Ok(())
     };
     let end = async move {
         while let Some(ids) = to_end.recv().await {
-            sqlx::query(END).bind(ids).execute(pool).await?;
+            sqlx::query(END_STATEMENT).bind(ids).execute(pool).await?;
         }
         anyhow::Ok(())
     };

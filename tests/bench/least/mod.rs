@@ -1,9 +1,8 @@
-//! The least that a delivery costs: its parts alone, bare.
+//! The least that a delivery costs: its parts alone.
 //!
-//! Fed by options; feeds a table. Guarantees that the parts and the floor were
-//! measured in the same run, on tables that have no index but their primary keys and
-//! messages that nobody looks into: what a delivery costs in Postrider beyond this is
-//! what Postrider does for it.
+//! Fed by options; feeds a table. Guarantees that the parts and the floor were measured
+//! in the same run, on tables with no index but their primary keys and with messages
+//! that nobody parses: the rest of a delivery's cost is what Postrider does for it.
 
 mod driver;
 
@@ -13,7 +12,7 @@ use postrider_tests::postgres::Database;
 
 pub use self::driver::serve;
 use self::driver::{Order, Setting};
-use crate::chain::Peer;
+use crate::chain::ChainPeer;
 use crate::options::Options;
 use crate::processes::{Process, Usage};
 use crate::receiver::{Answers, Scheme};
@@ -22,12 +21,12 @@ use crate::table::{Figures, Table, Target as Goal};
 use crate::throughput::FLOOR_CONNECTIONS;
 use crate::worker::Worker;
 
-const DRIVER: &str = "driver";
-const PEER: &str = "peer";
+const DRIVER_PROCESS: &str = "driver";
+const PEER_PROCESS: &str = "peer";
 /// What a delivery crosses: from its publisher, of whom the sending half is not
 /// counted, and to its agent. The result's way back is not counted at all.
-const CROSSINGS: f64 = 1.5;
-const GOAL: f64 = 3.0;
+const CROSSINGS_PER_DELIVERY: f64 = 1.5;
+const RATIO_GOAL: f64 = 3.0;
 
 /// Processor microseconds for one delivery, over all runs.
 #[derive(Default)]
@@ -47,12 +46,12 @@ pub async fn section(options: &Options) -> Result<()> {
         return Ok(());
     }
     let mut rig = Rig::start(Engine::Postgres, "").await?;
-    let peer = Peer::start(&rig).await?;
+    let peer = ChainPeer::start(&rig).await?;
     let database = Database::create().await?;
     let setting = Setting { access: peer.access(&rig), postgres_url: database.url().to_owned() };
     let mut driver = Worker::start("least-driver", &setting, rig.cluster.folder())?;
-    rig.processes.add(DRIVER, Process::One(driver.id()));
-    rig.processes.add(PEER, Process::One(peer.id()));
+    rig.processes.add(DRIVER_PROCESS, Process::One(driver.id()));
+    rig.processes.add(PEER_PROCESS, Process::One(peer.id()));
     let url = rig.receiver.url(Scheme::Https, "floor", Answers::AtOnce);
     rig.floor.connect(&url, FLOOR_CONNECTIONS).await?;
 
@@ -82,11 +81,11 @@ async fn one_run(rig: &mut Rig, driver: &mut Worker, events: u64, parts: &mut Pa
     let written = rig.processes.cpu_seconds()?;
 
     let post = each(posted.since(&before).of(FLOOR));
-    let both = |usage: &Usage| each(usage.of(DRIVER) + usage.of(PEER));
+    let both = |usage: &Usage| each(usage.of(DRIVER_PROCESS) + usage.of(PEER_PROCESS));
     let (message, call) = (both(&sent.since(&posted)), both(&called.since(&sent)));
     let writing = written.since(&called);
-    let (rows, client) = (each(writing.of(POSTGRES)), each(writing.of(DRIVER)));
-    let together = post + CROSSINGS * message + rows + client;
+    let (rows, client) = (each(writing.of(POSTGRES)), each(writing.of(DRIVER_PROCESS)));
+    let together = post + CROSSINGS_PER_DELIVERY * message + rows + client;
     parts.post.push(post);
     parts.message.push(message);
     parts.call.push(call);
@@ -108,9 +107,9 @@ impl Parts {
         add("one unary call on gRPC, both ends, 64 in flight", &self.call, 1, String::new());
         add("its rows begun and ended, PostgreSQL", &self.rows, 1, String::new());
         add("its rows begun and ended, the client", &self.client, 1, String::new());
-        let sum = format!("together, with {CROSSINGS} messages");
+        let sum = format!("together, with {CROSSINGS_PER_DELIVERY} messages");
         add(&sum, &self.together, 1, String::new());
-        let goal = Goal::show(Some(Goal::AtMost(GOAL)), self.of_floor.median());
+        let goal = Goal::show(Some(Goal::AtMost(RATIO_GOAL)), self.of_floor.median());
         add("together ÷ the floor's sender", &self.of_floor, 2, goal);
         table.print("The least that a delivery costs, Postgres, https");
     }

@@ -77,7 +77,7 @@ impl Target {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Order {
+enum LoadOrder {
     Connect,
     /// As fast as the control plane answers.
     Publish {
@@ -99,7 +99,7 @@ pub struct Load(Worker);
 impl Load {
     pub async fn start(access: &Access, folder: &Path) -> Result<Self> {
         let mut load = Self(Worker::start("load", access, folder)?);
-        load.0.ask::<()>(&Order::Connect).await?;
+        load.0.ask::<()>(&LoadOrder::Connect).await?;
         Ok(load)
     }
 
@@ -109,7 +109,7 @@ impl Load {
 
     /// Returns once all are acknowledged.
     pub async fn publish(&mut self, target: &Target, mode: Mode, events: u64) -> Result<Published> {
-        self.0.ask(&Order::Publish { target: target.clone(), mode, events }).await
+        self.0.ask(&LoadOrder::Publish { target: target.clone(), mode, events }).await
     }
 
     /// Returns once all are answered; the targets take turns.
@@ -119,7 +119,7 @@ impl Load {
         per_second: f64,
         events: u64,
     ) -> Result<Paced> {
-        self.0.ask(&Order::Pace { targets: targets.to_vec(), per_second, events }).await
+        self.0.ask(&LoadOrder::Pace { targets: targets.to_vec(), per_second, events }).await
     }
 }
 
@@ -127,14 +127,14 @@ impl Load {
 pub async fn serve(access: Access) -> Result<()> {
     let mut api = Api::new(access.channel()?);
     worker::serve(async |order| match order {
-        Order::Connect => {
+        LoadOrder::Connect => {
             api.is_serving().await?;
             Ok(json!(null))
         }
-        Order::Publish { target, mode, events } => {
+        LoadOrder::Publish { target, mode, events } => {
             Ok(json!(publish::all(&api, &target, mode, events).await?))
         }
-        Order::Pace { targets, per_second, events } => {
+        LoadOrder::Pace { targets, per_second, events } => {
             Ok(json!(pace::keep(&api, targets, per_second, events).await?))
         }
     })

@@ -16,7 +16,7 @@ use crate::payload;
 use crate::worker::now_ns;
 
 /// Events in one PublishEvents, and how many of these are under way.
-const BATCH: u64 = 100;
+const EVENTS_PER_BATCH: u64 = 100;
 const BATCHES_IN_FLIGHT: usize = 8;
 
 /// How events are published.
@@ -39,7 +39,7 @@ impl Mode {
     pub fn name(self) -> String {
         match self {
             Self::Unary { in_flight } => format!("unary, {in_flight} in flight"),
-            Self::Batch => format!("batches of {BATCH}"),
+            Self::Batch => format!("batches of {EVENTS_PER_BATCH}"),
             Self::Stream => "stream".to_owned(),
         }
     }
@@ -83,7 +83,7 @@ async fn batches(api: &Api, target: &Target, events: u64) -> Result<()> {
     let mut left = events;
     while left > 0 || !under_way.is_empty() {
         while left > 0 && under_way.len() < BATCHES_IN_FLIGHT {
-            let size = left.min(BATCH);
+            let size = left.min(EVENTS_PER_BATCH);
             left -= size;
             let requests = (0..size).map(|_| target.request(payload.clone())).collect();
             let batch = PublishEventsRequest { parent: target.tenant.clone(), requests };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-const PAUSE: Duration = Duration::from_millis(2);
+const POLL_PAUSE: Duration = Duration::from_millis(2);
 
 /// How many came, and when the last did.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ impl State {
             if seen.count >= count || Instant::now() >= deadline {
                 return seen;
             }
-            sleep(PAUSE).await;
+            sleep(POLL_PAUSE).await;
         }
     }
 

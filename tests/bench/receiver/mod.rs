@@ -25,7 +25,7 @@ use crate::worker::{self, Worker};
 use groups::State;
 
 /// Names below it are the receiver's, once a name server says so.
-pub const DOMAIN: &str = "well.example";
+pub const RECEIVER_DOMAIN: &str = "well.example";
 
 /// What the process is started with.
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ pub struct Receiver {
 
 impl Receiver {
     pub async fn start(pki: &Pki, folder: &Path) -> Result<Self> {
-        let wildcard = format!("*.{DOMAIN}");
+        let wildcard = format!("*.{RECEIVER_DOMAIN}");
         let identity = pki.issue(&Wanted {
             common_name: "receiver",
             names: &[LOCAL_NAMES, &[wildcard.as_str()]].concat(),

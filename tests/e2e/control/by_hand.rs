@@ -1,8 +1,7 @@
-//! Retry now, send again, cancel.
+//! RetryDelivery, ResendEvent and CancelDelivery.
 //!
-//! Fed by a small cluster; feeds `control`. Guarantees that a person can move
-//! every delivery on, and that what is sent again is a delivery with all of its
-//! own retries.
+//! Fed by a small cluster; feeds `control`. Guarantees that a person can move every
+//! delivery on, and that a resend is a delivery with all its own retries.
 
 use http::StatusCode;
 use postrider_proto::v1::{
@@ -15,7 +14,7 @@ use postrider_tests::receiver::behaviour::{Gate, held, ok, status};
 use postrider_tests::wait;
 use tonic::{Code, Status};
 
-use crate::stage::{PAYLOAD, SOON, Stage, WHILE};
+use crate::stage::{DEFAULT_PAYLOAD, SETTLE_WAIT, SOON_LIMIT, Stage};
 
 const HOUR_MILLISECONDS: u64 = 3_600_000;
 
@@ -63,7 +62,7 @@ pub async fn sent_again(cluster: &Cluster) {
     assert_eq!(again.resend_of, ended.name);
     assert_eq!(again.event, event);
     assert_eq!(again.sequence, ended.sequence);
-    let succeeded = stage.api.wait_for_state(&again.name, DeliveryState::Succeeded, SOON);
+    let succeeded = stage.api.wait_for_state(&again.name, DeliveryState::Succeeded, SOON_LIMIT);
     let succeeded = succeeded.await.unwrap();
     let attempts = stage.attempts(&succeeded).await;
     let seen: Vec<_> = attempts.iter().map(|a| (a.number, a.trigger(), a.http_status)).collect();
@@ -71,7 +70,7 @@ pub async fn sent_again(cluster: &Cluster) {
     assert_eq!(seen, wanted);
     // Also what succeeded can be sent again.
     let third = retry(&stage, &succeeded).await.unwrap();
-    let third = stage.api.wait_for_state(&third.name, DeliveryState::Succeeded, SOON);
+    let third = stage.api.wait_for_state(&third.name, DeliveryState::Succeeded, SOON_LIMIT);
     assert_eq!(third.await.unwrap().resend_of, succeeded.name);
     let mut api = stage.api.clone();
     assert_eq!(api.deliveries_of(&event).await.unwrap().len(), 3);
@@ -79,7 +78,7 @@ pub async fn sent_again(cluster: &Cluster) {
     assert_eq!(requests.len(), 5);
     for request in requests {
         assert!(event.ends_with(request.webhook_id()), "{request:?}");
-        assert_eq!(request.body, PAYLOAD);
+        assert_eq!(request.body, DEFAULT_PAYLOAD);
     }
 }
 
@@ -96,7 +95,7 @@ pub async fn cancelled(cluster: &Cluster) {
     let again = cancel(&stage, &waiting).await.unwrap_err();
     assert_eq!(again.code(), Code::FailedPrecondition, "{again:?}");
     assert_eq!(reason(&again), "DELIVERY_ENDED");
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 1);
 }
 
@@ -106,7 +105,7 @@ pub async fn while_in_flight(cluster: &Cluster) {
     stage.receiver.script("/hook", [held(&gate)]);
     stage.subscribe("/hook").await;
     let event = stage.publish().await;
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let delivery = stage.delivery(&event).await;
     assert_eq!(delivery.state(), DeliveryState::InFlight);
     let refused = retry(&stage, &delivery).await.unwrap_err();
@@ -117,7 +116,7 @@ pub async fn while_in_flight(cluster: &Cluster) {
     assert_eq!(outcomes(&meanwhile), [AttemptOutcome::Unknown]);
     gate.open();
     // The result is recorded and changes nothing.
-    let attempts = wait::until("the attempt's record", SOON, || async {
+    let attempts = wait::until("the attempt's record", SOON_LIMIT, || async {
         wait::when(stage.attempts(&delivery).await, |now| outcomes(now) != outcomes(&meanwhile))
     });
     assert_eq!(outcomes(&attempts.await.unwrap()), [AttemptOutcome::Succeeded]);

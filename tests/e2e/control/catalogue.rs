@@ -21,10 +21,10 @@ use prost_types::FieldMask;
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
-use crate::stage::{REGION, Stage};
+use crate::stage::{DEFAULT_REGION, Stage};
 
-const SYSTEMS: [&str; 5] = ["bank", "ivy", "kivra", "kkiapay", "kwik"];
-const SCHEMA: &str = r#"{
+const EXAMPLE_SYSTEMS: [&str; 5] = ["bank", "ivy", "kivra", "kkiapay", "kwik"];
+const AMOUNT_SCHEMA: &str = r#"{
   "type": "object",
   "required": ["amount", "currency"],
   "properties": {
@@ -32,8 +32,8 @@ const SCHEMA: &str = r#"{
     "currency": {"enum": ["EUR", "SEK"]}
   }
 }"#;
-const WRONG: &str = r#"{"amount": {"minor": 0.5}, "currency": "USD"}"#;
-const RIGHT: &str = r#"{"amount": {"minor": 5}, "currency": "SEK"}"#;
+const INVALID_PAYLOAD: &str = r#"{"amount": {"minor": 0.5}, "currency": "USD"}"#;
+const VALID_PAYLOAD: &str = r#"{"amount": {"minor": 5}, "currency": "SEK"}"#;
 
 async fn strict(engine: Engine) -> Cluster {
     let description =
@@ -128,14 +128,14 @@ async fn publish(
 async fn subscribe(stage: &Stage, event_types: &[&str]) -> Result<Subscription, Status> {
     let mut api = stage.api.clone();
     let wanted = subscription(&stage.receiver.url("/hook"), event_types);
-    let wanted = Subscription { region: REGION.to_owned(), ..wanted };
+    let wanted = Subscription { region: DEFAULT_REGION.to_owned(), ..wanted };
     api.subscribe(&stage.tenant, wanted).await
 }
 
 /// With a schema and how it is enforced.
 fn checked(validation: SchemaValidation) -> EventType {
     EventType {
-        json_schema: SCHEMA.to_owned(),
+        json_schema: AMOUNT_SCHEMA.to_owned(),
         schema_validation: validation.into(),
         ..EventType::default()
     }
@@ -240,15 +240,17 @@ async fn unknown(cluster: &Cluster) {
 
 async fn enforced(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-enforced").await;
-    let wrong_sample =
-        EventType { sample_payload_json: WRONG.to_owned(), ..checked(SchemaValidation::Enforce) };
+    let wrong_sample = EventType {
+        sample_payload_json: INVALID_PAYLOAD.to_owned(),
+        ..checked(SchemaValidation::Enforce)
+    };
     let refused = create(&stage, "enforced", wrong_sample).await.unwrap_err();
     assert!(violated_fields(&refused).contains(&"event_type.sample_payload_json".to_owned()));
     let made = create(&stage, "enforced", checked(SchemaValidation::Unspecified)).await.unwrap();
     assert_eq!(made.schema_validation(), SchemaValidation::Enforce);
-    assert_eq!(made.json_schema, SCHEMA);
+    assert_eq!(made.json_schema, AMOUNT_SCHEMA);
 
-    let refused = publish(&stage, "enforced", WRONG).await.unwrap_err();
+    let refused = publish(&stage, "enforced", INVALID_PAYLOAD).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(reason(&refused), "SCHEMA_VIOLATION");
     let mut fields = violated_fields(&refused);
@@ -258,23 +260,23 @@ async fn enforced(cluster: &Cluster) {
     assert!(!format!("{refused:?}").contains("USD"), "the payload is repeated");
     let refused = publish(&stage, "enforced", "{}").await.unwrap_err();
     assert_eq!(violated_fields(&refused), ["event.payload", "event.payload"]);
-    let published = publish(&stage, "enforced", RIGHT).await.unwrap();
+    let published = publish(&stage, "enforced", VALID_PAYLOAD).await.unwrap();
     assert!(published.schema_warnings.is_empty());
 
     let off = EventType { schema_validation: SchemaValidation::Off.into(), ..made };
     update(&stage, off, &["schema_validation"]).await.unwrap();
-    publish(&stage, "enforced", WRONG).await.unwrap();
+    publish(&stage, "enforced", INVALID_PAYLOAD).await.unwrap();
 }
 
 async fn warned(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-warned").await;
     create(&stage, "warned", checked(SchemaValidation::Warn)).await.unwrap();
-    let published = publish(&stage, "warned", WRONG).await.unwrap();
+    let published = publish(&stage, "warned", INVALID_PAYLOAD).await.unwrap();
     let mut paths: Vec<_> = published.schema_warnings.into_iter().map(|one| one.path).collect();
     paths.sort();
     paths.dedup();
     assert_eq!(paths, ["/amount/minor", "/currency"]);
-    assert!(publish(&stage, "warned", RIGHT).await.unwrap().schema_warnings.is_empty());
+    assert!(publish(&stage, "warned", VALID_PAYLOAD).await.unwrap().schema_warnings.is_empty());
 }
 
 async fn archived(cluster: &Cluster) {
@@ -370,7 +372,7 @@ async fn tests_send_the_sample(cluster: &Cluster) {
 async fn shipped(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-shipped").await;
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples");
-    for system in SYSTEMS {
+    for system in EXAMPLE_SYSTEMS {
         let document = fs::read_to_string(top.join(system).join("event-types.json")).unwrap();
         let whole: Value = serde_json::from_str(&document).unwrap();
         let types = whole["event_types"].as_array().unwrap();

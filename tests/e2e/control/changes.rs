@@ -17,7 +17,7 @@ use postrider_tests::signature::{assert_signed, verify, verify_published};
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 
-use crate::stage::{SOON, Stage, time};
+use crate::stage::{SOON_LIMIT, Stage, time};
 
 async fn update(
     stage: &Stage,
@@ -75,7 +75,7 @@ pub async fn rotation_with_grace(cluster: &Cluster) {
     let new = rotate(&stage, &old.name, Duration::from_millis(2_500)).await;
     assert_eq!(new.signing_keys.len(), 2, "{:?}", new.signing_keys);
     stage.publish().await;
-    let requests = stage.receiver.wait_for_at("/hook", 2, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
     let both = &requests[1];
     assert_eq!(both.header("webhook-signature").split(' ').count(), 2);
     assert_signed(both, &old.signing_secret).unwrap();
@@ -84,7 +84,7 @@ pub async fn rotation_with_grace(cluster: &Cluster) {
     let left = end.duration_since(SystemTime::now()).unwrap_or_default();
     tokio::time::sleep(left).await;
     stage.publish().await;
-    let requests = stage.receiver.wait_for_at("/hook", 3, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 3, SOON_LIMIT).await.unwrap();
     let one = &requests[2];
     assert_eq!(one.header("webhook-signature").split(' ').count(), 1);
     assert_signed(one, &new.signing_secret).unwrap();

@@ -17,7 +17,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::status::enable;
-use crate::stage::{SOON, Stage};
+use crate::stage::{SOON_LIMIT, Stage};
 
 pub async fn subscription(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "deleted").await;
@@ -36,7 +36,7 @@ pub async fn subscription(cluster: &Cluster) {
         stage.wait_for(event, DeliveryState::Waiting).await;
     }
     let under_way = stage.publish().await;
-    stage.receiver.wait_for_at("/hook", 3, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 3, SOON_LIMIT).await.unwrap();
     let deleted = stage.api.subscriptions.delete_subscription(DeleteSubscriptionRequest {
         name: name.clone(),
         ..DeleteSubscriptionRequest::default()
@@ -71,7 +71,7 @@ pub async fn tenant(cluster: &Cluster) {
     stage.subscribe("/other").await;
     let event_name = stage.publish().await;
     let filter = "state = WAITING";
-    let waiting = stage.api.wait_for_deliveries(&stage.tenant, filter, 1, SOON);
+    let waiting = stage.api.wait_for_deliveries(&stage.tenant, filter, 1, SOON_LIMIT);
     let waiting = waiting.await.unwrap().remove(0);
     let delete = |force| DeleteTenantRequest {
         name: "tenants/closing".to_owned(),

@@ -9,40 +9,40 @@ use postrider_proto::v1::Subscription;
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{Answer, Gate, held};
 
-use crate::stage::{SOON, Stage, WHILE};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage};
 
 pub async fn in_flight(cluster: &Cluster) {
-    const MOST: usize = 3;
+    const MAX_IN_FLIGHT: usize = 3;
     let stage = Stage::set(cluster, "in-flight").await;
     let gate = Gate::closed();
     let slow = Answer::ok().after(Duration::from_millis(20)).when_open(&gate);
     stage.receiver.script("/hook", [held(&gate), held(&gate), held(&gate), slow.into()]);
     stage.create(Subscription { max_in_flight: 3, ..stage.wanted("/hook") }).await;
     stage.publish_many(10).await;
-    stage.receiver.wait_for_at("/hook", MOST, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/hook", MAX_IN_FLIGHT, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/hook"), 3);
     gate.open();
     stage.publish_many(20).await;
     let filter = "state = SUCCEEDED";
-    stage.api.wait_for_deliveries(&stage.tenant, filter, 30, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 30, SOON_LIMIT).await.unwrap();
     assert_eq!(stage.receiver.in_flight_most("/hook"), 3);
     assert_eq!(stage.receiver.received(), 30);
 }
 
 pub async fn per_second(cluster: &Cluster) {
-    const LIMIT: usize = 10;
-    const EVENTS: usize = 25;
+    const REQUESTS_PER_SECOND: usize = 10;
+    const EVENT_COUNT: usize = 25;
     let stage = Stage::set(cluster, "per-second").await;
     stage.create(Subscription { max_requests_per_second: 10, ..stage.wanted("/hook") }).await;
-    stage.publish_many(EVENTS).await;
-    let requests = stage.receiver.wait_for_at("/hook", EVENTS, SOON).await.unwrap();
+    stage.publish_many(EVENT_COUNT).await;
+    let requests = stage.receiver.wait_for_at("/hook", EVENT_COUNT, SOON_LIMIT).await.unwrap();
     let mut at: Vec<_> = requests.iter().map(|request| request.at).collect();
     at.sort();
-    for (first, next) in at.iter().zip(&at[LIMIT..]) {
+    for (first, next) in at.iter().zip(&at[REQUESTS_PER_SECOND..]) {
         let span = next.duration_since(*first);
-        assert!(span >= Duration::from_secs(1), "{} requests in {span:?}", LIMIT + 1);
+        assert!(span >= Duration::from_secs(1), "{} requests in {span:?}", REQUESTS_PER_SECOND + 1);
     }
-    let whole = at[EVENTS - 1].duration_since(at[0]);
-    assert!(whole < Duration::from_secs(5), "{EVENTS} requests took {whole:?}");
+    let whole = at[EVENT_COUNT - 1].duration_since(at[0]);
+    assert!(whole < Duration::from_secs(5), "{EVENT_COUNT} requests took {whole:?}");
 }

@@ -24,18 +24,19 @@ use postrider_tests::timed::Timed;
 use serde_json::Value;
 
 use super::status::disable;
-use crate::stage::{PAYLOAD, REGION, SOON, Stage, WHILE, delays, once};
+use crate::stage::{DEFAULT_PAYLOAD, DEFAULT_REGION, SETTLE_WAIT, SOON_LIMIT, Stage, delays, once};
 
-const MINUTE: Duration = Duration::from_mins(1);
+const ONE_MINUTE: Duration = Duration::from_mins(1);
 
 /// The shortest time that is allowed.
 fn within_a_minute() -> Option<AutoDisable> {
-    Some(AutoDisable { after: Some(MINUTE.try_into().unwrap()), never: false })
+    Some(AutoDisable { after: Some(ONE_MINUTE.try_into().unwrap()), never: false })
 }
 
 /// In the envelope that names the type, so that a receiver can tell.
 fn operators(url: &str, event_types: &[&str]) -> Subscription {
-    let mut wanted = Subscription { region: REGION.to_owned(), ..subscription(url, event_types) };
+    let mut wanted =
+        Subscription { region: DEFAULT_REGION.to_owned(), ..subscription(url, event_types) };
     wanted.set_envelope(postrider_proto::v1::Envelope::StandardWebhooks);
     wanted
 }
@@ -47,7 +48,7 @@ fn told(request: &Received) -> (String, Value) {
 
 /// Waits for one more notice and returns it.
 async fn next(receiver: &Receiver, secret: &str, count: usize) -> (String, Value) {
-    let requests = receiver.wait_for_at("/operators", count, SOON).await.unwrap();
+    let requests = receiver.wait_for_at("/operators", count, SOON_LIMIT).await.unwrap();
     assert_eq!(requests.len(), count, "{:?}", requests.iter().map(|r| told(r)).collect::<Vec<_>>());
     let request: &Arc<Received> = requests.last().unwrap();
     assert_signed(request, secret).unwrap();
@@ -96,7 +97,7 @@ pub async fn are_told(cluster: &Cluster) {
     let (kind, data) = next(&stage.receiver, &secret, 3).await;
     assert_eq!(kind, "postrider.endpoint.disabled");
     assert_eq!(data["by"], "CALLER");
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/operators"), 3);
     assert_eq!(stage.receiver.received_at("/everything"), 1, "the payment alone");
 }
@@ -120,11 +121,12 @@ pub async fn gone(cluster: &Cluster) {
 pub async fn are_reserved(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "reserved").await;
     for name in ["postrider.x", "postrider.endpoint.failing"] {
-        let refused = stage.api.publish(&stage.tenant, event(name, PAYLOAD), "").await.unwrap_err();
+        let refused =
+            stage.api.publish(&stage.tenant, event(name, DEFAULT_PAYLOAD), "").await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused:?}");
         assert_eq!(violated_fields(&refused), ["event.event_type"]);
     }
-    stage.publish_event(event("postriders.x", PAYLOAD)).await;
+    stage.publish_event(event("postriders.x", DEFAULT_PAYLOAD)).await;
 }
 
 /// Warned about after a tenth of its time, then well again.
@@ -153,7 +155,7 @@ pub async fn recovered(cluster: &Cluster) {
     assert_eq!(data["failing_since"], since);
     let deliveries = stage.api.clone().deliveries_of(&event).await.unwrap();
     assert_eq!(deliveries.len(), 1);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/operators"), 2);
 }
 
@@ -172,7 +174,7 @@ async fn given_up(engine: Engine) {
     let mut api = timed.api();
     let tenant = api.create_tenant("given-up").await.unwrap();
     let wanted = Subscription {
-        region: REGION.to_owned(),
+        region: DEFAULT_REGION.to_owned(),
         retry_policy: Some(fixed_delays(&[Duration::from_hours(24)]).unwrap()),
         auto_disable: within_a_minute(),
         ..subscription(&receiver.url("/hook"), &["payment.*"])
@@ -180,9 +182,9 @@ async fn given_up(engine: Engine) {
     let hook = api.subscribe(&tenant, wanted).await.unwrap().name;
     let wanted = operators(&receiver.url("/operators"), &["postrider.*"]);
     let secret = api.subscribe(&tenant, wanted).await.unwrap().signing_secret;
-    api.publish(&tenant, event("payment.completed", PAYLOAD), "").await.unwrap();
-    api.wait_for_deliveries(&tenant, "state = WAITING", 1, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    api.publish(&tenant, event("payment.completed", DEFAULT_PAYLOAD), "").await.unwrap();
+    api.wait_for_deliveries(&tenant, "state = WAITING", 1, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(receiver.received_at("/operators"), 0, "too soon");
 
     for (count, stage, leap) in [(1, "1/10", 6), (2, "1/2", 24)] {
@@ -192,7 +194,7 @@ async fn given_up(engine: Engine) {
         assert!(data["disable_time"].is_string(), "{data}");
         assert_eq!(seen(&api, &hook).await.status(), SubscriptionStatus::Enabled);
     }
-    timed.clock.advance(MINUTE / 2);
+    timed.clock.advance(ONE_MINUTE / 2);
     let (kind, data) = next(&receiver, &secret, 3).await;
     assert_eq!(kind, "postrider.endpoint.disabled");
     assert_eq!(data["by"], "SYSTEM");
@@ -203,9 +205,9 @@ async fn given_up(engine: Engine) {
 
     let enabled = EnableSubscriptionRequest { name: hook.clone(), ..Default::default() };
     api.subscriptions.enable_subscription(enabled).await.unwrap();
-    api.publish(&tenant, event("payment.completed", PAYLOAD), "").await.unwrap();
-    receiver.wait_for_at("/hook", 2, SOON).await.unwrap();
-    tokio::time::sleep(2 * WHILE).await;
+    api.publish(&tenant, event("payment.completed", DEFAULT_PAYLOAD), "").await.unwrap();
+    receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(2 * SETTLE_WAIT).await;
     assert_eq!(receiver.received_at("/operators"), 3, "a failure is the first again");
     timed.clock.advance(Duration::from_secs(6));
     let (kind, data) = next(&receiver, &secret, 4).await;
@@ -223,7 +225,7 @@ async fn given_up_on_postgres() {
     given_up(Engine::Postgres).await;
 }
 
-const EVENTS: usize = 60;
+const EVENT_COUNT: usize = 60;
 
 /// Killed in the middle of telling, a control plane goes on after its restart and
 /// tells nothing twice, in the tenant and in the operators' own.
@@ -241,31 +243,32 @@ async fn once_over_a_crash(engine: Engine) {
     let own = stage.create(own).await.name;
     let copies = operators(&stage.receiver.url("/operators"), &["postrider.*"]);
     let copies = api.subscribe(&theirs, copies).await.unwrap().name;
-    for _ in 0..EVENTS / 20 {
+    for _ in 0..EVENT_COUNT / 20 {
         stage.publish_many(20).await;
     }
-    stage.receiver.wait_for_at("/own", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/own", 1, SOON_LIMIT).await.unwrap();
     cluster.replicas[0].kill().await.unwrap();
     cluster.replicas[0].start_again().await.unwrap();
     cluster.wait_for_agents().await.unwrap();
 
     for (tenant, name, path) in [(&stage.tenant, &own, "/own"), (&theirs, &copies, "/operators")] {
         let filter = format!("subscription = \"{name}\" AND state = SUCCEEDED");
-        let ended = api.wait_for_deliveries(tenant, &filter, EVENTS, 3 * SOON).await.unwrap();
+        let ended =
+            api.wait_for_deliveries(tenant, &filter, EVENT_COUNT, 3 * SOON_LIMIT).await.unwrap();
         let requests = stage.receiver.requests_to(path);
         let about: BTreeSet<String> =
             requests.iter().map(|r| told(r).1["delivery"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(about.len(), EVENTS, "each delivery is told about once");
+        assert_eq!(about.len(), EVENT_COUNT, "each delivery is told about once");
         let get = GetEventRequest { name: ended[0].event.clone(), ..GetEventRequest::default() };
         let event = api.events.get_event(get).await.unwrap().into_inner();
         let account = if path == "/own" { "" } else { "crashing" };
         assert_eq!(event.account, account);
     }
-    tokio::time::sleep(2 * WHILE).await;
+    tokio::time::sleep(2 * SETTLE_WAIT).await;
     for (tenant, name) in [(&stage.tenant, &own), (&theirs, &copies)] {
         let all = format!("subscription = \"{name}\"");
         let all = api.all_deliveries(tenant, &all).await.unwrap();
-        assert_eq!(all.len(), EVENTS, "nothing is published twice");
+        assert_eq!(all.len(), EVENT_COUNT, "nothing is published twice");
         assert!(all.iter().all(|one| one.state() == DeliveryState::Succeeded));
     }
 }

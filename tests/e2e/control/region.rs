@@ -8,7 +8,7 @@ use postrider_proto::v1::{DeliveryState, ListRegionsRequest, Region, Subscriptio
 use postrider_tests::cluster::Cluster;
 use postrider_tests::wait;
 
-use crate::stage::{SOON, Stage, WHILE, agent_in};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, agent_in};
 
 async fn region(stage: &Stage, name: &str) -> Option<Region> {
     let mut api = stage.api.clone();
@@ -21,14 +21,14 @@ pub async fn waits_for_its_agent(cluster: &Cluster) {
     let name = "regions/overseas";
     stage.create(Subscription { region: name.to_owned(), ..stage.wanted("/hook") }).await;
     let events = stage.publish_many(3).await;
-    let behind = wait::until("the region to be behind", SOON, || async {
+    let behind = wait::until("the region to be behind", SOON_LIMIT, || async {
         let seen = region(&stage, name).await;
         let behind =
             |region: &Region| region.oldest_waiting_time.is_some() && region.backlog_count == 3;
         wait::when(seen, |seen| seen.as_ref().is_some_and(behind))
     });
     assert_eq!(behind.await.unwrap().unwrap().agent_count, 0);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 0);
     let mut agent = agent_in(cluster, "overseas");
     for event in &events {

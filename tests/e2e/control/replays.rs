@@ -4,7 +4,7 @@
 //! each delivery once, whatever dies in the middle, at no more than its rate, and
 //! that a new subscription gets what came before it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
@@ -18,20 +18,17 @@ use postrider_proto::v1::{
     ReplayDeliveriesMetadata, ReplayDeliveriesRequest, ReplayDeliveriesResponse, Subscription,
 };
 use postrider_tests::api::{reason, violated_fields};
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::{ok, status};
-use postrider_tests::wait;
 use prost::Message;
 use tonic::{Code, Status};
 
-use crate::stage::{PAYLOAD, SOON, Stage, once};
+use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage, once};
 
-const CRASH_EVENTS: usize = 300;
-const CRASH_RATE: u32 = 60;
-const TAKEN_TENANTS: usize = 4;
-const TAKEN_EVENTS: usize = 40;
-const CRASH_LIMIT: Duration = Duration::from_secs(90);
+mod crashes;
+
+const REPLAY_LIMIT: Duration = Duration::from_secs(90);
 
 fn before(span: Duration) -> Option<prost_types::Timestamp> {
     Some((SystemTime::now() - span).into())
@@ -70,7 +67,7 @@ async fn get(stage: &Stage, name: &str) -> Operation {
 
 async fn done(stage: &Stage, begun: &Operation) -> Operation {
     let mut api = stage.api.clone();
-    let timeout = Some(SOON.try_into().unwrap());
+    let timeout = Some(SOON_LIMIT.try_into().unwrap());
     let asked = WaitOperationRequest { name: begun.name.clone(), timeout };
     let ended = api.operations.wait_operation(asked).await.unwrap().into_inner();
     assert!(ended.done, "{ended:?}");
@@ -98,7 +95,7 @@ async fn exhausted(stage: &Stage, path: &str, count: usize) -> Subscription {
     let made = stage.create(wanted).await;
     stage.publish_many(count).await;
     let filter = format!("state = EXHAUSTED AND subscription = \"{}\"", made.name);
-    stage.api.wait_for_deliveries(&stage.tenant, &filter, count, CRASH_LIMIT).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, &filter, count, REPLAY_LIMIT).await.unwrap();
     made
 }
 
@@ -117,8 +114,12 @@ pub async fn after_the_receiver_mends(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "replay-mended").await;
     let hook = exhausted(&stage, "/hook", 12).await;
     exhausted(&stage, "/other", 1).await;
-    let refund = stage.publish_event(event("refund.completed", PAYLOAD)).await;
-    stage.api.wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 16, SOON).await.unwrap();
+    let refund = stage.publish_event(event("refund.completed", DEFAULT_PAYLOAD)).await;
+    stage
+        .api
+        .wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 16, SOON_LIMIT)
+        .await
+        .unwrap();
     stage.receiver.script("/hook", [ok()]);
     let begun = replay(
         &stage,
@@ -137,7 +138,8 @@ pub async fn after_the_receiver_mends(cluster: &Cluster) {
     assert_eq!((seen.parent.as_str(), seen.delivery_count), (stage.tenant.as_str(), 13));
     assert!(seen.end_time.is_some() && !seen.cancel_requested);
     let filter = "state = SUCCEEDED";
-    let succeeded = stage.api.wait_for_deliveries(&stage.tenant, filter, 13, SOON).await.unwrap();
+    let succeeded =
+        stage.api.wait_for_deliveries(&stage.tenant, filter, 13, SOON_LIMIT).await.unwrap();
     for delivery in &succeeded {
         assert_eq!(delivery.subscription, hook.name);
         assert_ne!(delivery.event, refund);
@@ -161,19 +163,19 @@ pub async fn of_a_state_and_a_window(cluster: &Cluster) {
     let good = stage.subscribe("/good").await;
     let first = stage.publish().await;
     let succeeded = "state = SUCCEEDED";
-    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 1, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 1, SOON_LIMIT).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await; // into another millisecond
     let end_time = before(Duration::ZERO);
     tokio::time::sleep(Duration::from_millis(5)).await; // an event's time has no finer parts
     stage.publish().await;
-    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 2, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 2, SOON_LIMIT).await.unwrap();
     let states = vec![DeliveryState::Succeeded.into()];
     let asked = ReplayDeliveriesRequest { states, end_time, ..all(&stage) };
     let begun = replay(&stage, asked).await.unwrap();
     assert_eq!(replayed(&done(&stage, &begun).await).delivery_count, 1);
     let made: Vec<Delivery> = made_of(&stage).await.into_values().collect();
     assert_eq!((&made[0].event, &made[0].subscription), (&first, &good.name));
-    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 3, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, succeeded, 3, SOON_LIMIT).await.unwrap();
 }
 
 pub async fn at_a_rate(cluster: &Cluster) {
@@ -183,7 +185,11 @@ pub async fn at_a_rate(cluster: &Cluster) {
     let begun = Instant::now();
     let asked = ReplayDeliveriesRequest { max_deliveries_per_second: 10, ..all(&stage) };
     let operation = replay(&stage, asked).await.unwrap();
-    stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 30, SOON).await.unwrap();
+    stage
+        .api
+        .wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 30, SOON_LIMIT)
+        .await
+        .unwrap();
     // The first of 30 comes at once.
     let took = begun.elapsed();
     assert!(took >= Duration::from_millis(2_800), "{took:?}");
@@ -196,7 +202,7 @@ pub async fn cancelled(cluster: &Cluster) {
     stage.receiver.script("/hook", [ok()]);
     let asked = ReplayDeliveriesRequest { max_deliveries_per_second: 5, ..all(&stage) };
     let begun = replay(&stage, asked).await.unwrap();
-    stage.receiver.wait_for_at("/hook", 42, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 42, SOON_LIMIT).await.unwrap();
     let running = get(&stage, &begun.name).await;
     assert!(!running.done && progress(&running).delivery_count >= 2, "{running:?}");
     let mut api = stage.api.clone();
@@ -229,7 +235,7 @@ pub async fn backfilled(cluster: &Cluster) {
             wanted.insert(name);
         }
     }
-    stage.publish_event(event("refund.completed", PAYLOAD)).await;
+    stage.publish_event(event("refund.completed", DEFAULT_PAYLOAD)).await;
     let new = stage.create(Subscription {
         event_types: vec!["payment.*".to_owned()],
         accounts: vec!["acc-1".to_owned()],
@@ -237,7 +243,7 @@ pub async fn backfilled(cluster: &Cluster) {
     });
     let new = new.await;
     // One after it, which it gets by itself.
-    let live = event("payment.completed", PAYLOAD);
+    let live = event("payment.completed", DEFAULT_PAYLOAD);
     let live = postrider_proto::v1::Event { account: "acc-1".to_owned(), ..live };
     wanted.insert(stage.publish_event(live).await);
 
@@ -255,7 +261,7 @@ pub async fn backfilled(cluster: &Cluster) {
         assert_eq!(metadata.subscription, new.name);
     }
     let filter = format!("state = SUCCEEDED AND subscription = \"{}\"", new.name);
-    let got = stage.api.wait_for_deliveries(&stage.tenant, &filter, 4, SOON).await.unwrap();
+    let got = stage.api.wait_for_deliveries(&stage.tenant, &filter, 4, SOON_LIMIT).await.unwrap();
     let got: BTreeSet<_> = got.into_iter().map(|delivery| delivery.event).collect();
     assert_eq!(got, wanted);
     let ids: BTreeSet<_> =
@@ -276,7 +282,7 @@ pub async fn without_its_subscription(cluster: &Cluster) {
         ..BackfillSubscriptionRequest::default()
     };
     let begun = api.subscriptions.backfill_subscription(asked).await.unwrap().into_inner();
-    stage.receiver.wait_for_at("/new", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/new", 1, SOON_LIMIT).await.unwrap();
     let name = new.name.clone();
     let asked = DeleteSubscriptionRequest { name, ..DeleteSubscriptionRequest::default() };
     api.subscriptions.delete_subscription(asked).await.unwrap();
@@ -317,83 +323,4 @@ pub async fn refused(cluster: &Cluster) {
     assert_eq!(api.operations.cancel_operation(asked).await.unwrap_err().code(), Code::NotFound);
     let asked = DeleteOperationRequest { name };
     assert_eq!(api.operations.delete_operation(asked).await.unwrap_err().code(), Code::NotFound);
-}
-
-/// `kill -9` in the middle of a replay: when it is over, each delivery was sent
-/// again exactly once, and all of them arrived.
-async fn killed_in_the_middle(engine: Engine) {
-    let mut cluster = Cluster::small(engine).await.unwrap();
-    let stage = Stage::set(&cluster, "replay-killed").await;
-    exhausted(&stage, "/hook", CRASH_EVENTS).await;
-    stage.receiver.script("/hook", [ok()]);
-    let asked = ReplayDeliveriesRequest { max_deliveries_per_second: CRASH_RATE, ..all(&stage) };
-    let begun = replay(&stage, asked).await.unwrap();
-    for third in 1..=2 {
-        let seen = CRASH_EVENTS + third * CRASH_EVENTS / 4;
-        stage.receiver.wait_for_at("/hook", seen, CRASH_LIMIT).await.unwrap();
-        cluster.replicas[0].kill().await.unwrap();
-        cluster.replicas[0].start_again().await.unwrap();
-        assert!(!get(&stage, &begun.name).await.done);
-    }
-    let ended = wait::until("the replay's end", CRASH_LIMIT, || async {
-        wait::when(get(&stage, &begun.name).await, |operation| operation.done)
-    });
-    let response = replayed(&ended.await.unwrap());
-    let total = i64::try_from(CRASH_EVENTS).unwrap();
-    assert_eq!((response.examined_count, response.delivery_count), (total, total));
-    let filter = "state = SUCCEEDED";
-    let succeeded =
-        stage.api.wait_for_deliveries(&stage.tenant, filter, CRASH_EVENTS, CRASH_LIMIT).await;
-    assert_eq!(made_of(&stage).await.len(), CRASH_EVENTS);
-    let mut of_event: BTreeMap<String, usize> = BTreeMap::new();
-    for delivery in succeeded.unwrap() {
-        *of_event.entry(delivery.event).or_default() += 1;
-    }
-    assert_eq!(of_event.len(), CRASH_EVENTS);
-    assert_eq!(stage.count("").await, 2 * CRASH_EVENTS);
-}
-
-/// One of two replicas dies for good: what it carried out, the other goes on with.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn taken_over_on_postgres() {
-    let engine = Engine::Postgres;
-    let description = Description { engine, replicas: 2, ..Description::default() };
-    let mut cluster = Cluster::start(&description).await.unwrap();
-    let survivor = cluster.api_of(1).unwrap();
-    // Of so many tenants each replica owns some.
-    let mut begun = Vec::new();
-    for number in 0..TAKEN_TENANTS {
-        let mut stage = Stage::set(&cluster, &format!("replay-taken-{number}")).await;
-        stage.api = survivor.clone();
-        exhausted(&stage, "/hook", TAKEN_EVENTS).await;
-        stage.receiver.script("/hook", [ok()]);
-        let asked = ReplayDeliveriesRequest { max_deliveries_per_second: 5, ..all(&stage) };
-        begun.push((replay(&stage, asked).await.unwrap(), stage));
-    }
-    for (_, stage) in &begun {
-        stage.receiver.wait_for_at("/hook", TAKEN_EVENTS + 3, CRASH_LIMIT).await.unwrap();
-    }
-    cluster.replicas[0].kill().await.unwrap();
-    for (operation, stage) in &begun {
-        let ended = wait::until("the replay's end", CRASH_LIMIT, || async {
-            wait::when(get(stage, &operation.name).await, |operation| operation.done)
-        });
-        let made = replayed(&ended.await.unwrap()).delivery_count;
-        assert_eq!(usize::try_from(made).unwrap(), TAKEN_EVENTS);
-        let filter = "state = SUCCEEDED";
-        let arrived =
-            stage.api.wait_for_deliveries(&stage.tenant, filter, TAKEN_EVENTS, CRASH_LIMIT);
-        arrived.await.unwrap();
-        assert_eq!(made_of(stage).await.len(), TAKEN_EVENTS);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn survives_on_sqlite() {
-    killed_in_the_middle(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn survives_on_postgres() {
-    killed_in_the_middle(Engine::Postgres).await;
 }

@@ -15,7 +15,7 @@ use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::{Gate, held, ok, status};
 use tonic::{Code, Status};
 
-use crate::stage::{PAYLOAD, SOON, Stage, WHILE};
+use crate::stage::{DEFAULT_PAYLOAD, SETTLE_WAIT, SOON_LIMIT, Stage};
 
 const HOUR_MILLISECONDS: u64 = 3_600_000;
 
@@ -34,7 +34,7 @@ async fn delete(stage: &Stage, subscription: &Subscription) {
 }
 
 async fn succeeds(stage: &Stage, delivery: &Delivery) -> Delivery {
-    let ended = stage.api.wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON);
+    let ended = stage.api.wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON_LIMIT);
     ended.await.unwrap()
 }
 
@@ -46,8 +46,8 @@ pub async fn to_all(cluster: &Cluster) {
     let a = stage.subscribe_with_delays("/a", &[50]).await;
     let b = stage.subscribe("/b").await;
     let event = stage.publish().await;
-    stage.api.wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 1, SOON).await.unwrap();
-    stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 1, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 1, SOON_LIMIT).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 1, SOON_LIMIT).await.unwrap();
     let first = stage.api.deliveries_of(&event).await.unwrap();
     let again = resend(&stage, &event, "").await.unwrap();
     assert_eq!(again.len(), 2, "{again:?}");
@@ -65,7 +65,7 @@ pub async fn to_all(cluster: &Cluster) {
     assert_eq!((stage.receiver.received_at("/a"), stage.receiver.received_at("/b")), (4, 2));
     for request in stage.receiver.requests() {
         assert!(event.ends_with(request.webhook_id()), "{request:?}");
-        assert_eq!(request.body, PAYLOAD);
+        assert_eq!(request.body, DEFAULT_PAYLOAD);
     }
     assert_eq!(stage.api.deliveries_of(&event).await.unwrap().len(), 4);
 }
@@ -75,7 +75,7 @@ pub async fn to_one(cluster: &Cluster) {
     let a = stage.subscribe("/a").await;
     let b = stage.subscribe("/b").await;
     let event = stage.publish().await;
-    stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 2, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 2, SOON_LIMIT).await.unwrap();
     let again = resend(&stage, &event, &a.name).await.unwrap();
     assert_eq!(again.len(), 1);
     succeeds(&stage, &again[0]).await;
@@ -117,10 +117,10 @@ pub async fn unfinished(cluster: &Cluster) {
     let gate = Gate::closed();
     stage.receiver.script("/slow", [held(&gate)]);
     let event = stage.publish().await;
-    stage.receiver.wait_for_at("/slow", 3, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/slow", 3, SOON_LIMIT).await.unwrap();
     let again = resend(&stage, &event, "").await.unwrap();
     assert_eq!(again[0].state(), DeliveryState::InFlight);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/slow"), 3);
     gate.open();
     stage.wait_for(&event, DeliveryState::Succeeded).await;
@@ -138,7 +138,7 @@ pub async fn suppressed(cluster: &Cluster) {
     assert_eq!(kept.state(), DeliveryState::Suppressed);
     let again = resend(&stage, &event, "").await.unwrap();
     assert_eq!((again[0].state(), &again[0].resend_of), (DeliveryState::Waiting, &kept.name));
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 0);
     let name = made.name.clone();
     let asked = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
@@ -148,7 +148,7 @@ pub async fn suppressed(cluster: &Cluster) {
 
 pub async fn refused(cluster: &Cluster) {
     let stage = Stage::set(cluster, "resend-refused").await;
-    let unmatched = stage.publish_event(event("payment.completed", PAYLOAD)).await;
+    let unmatched = stage.publish_event(event("payment.completed", DEFAULT_PAYLOAD)).await;
     let nothing = resend(&stage, &unmatched, "").await.unwrap_err();
     assert_eq!(nothing.code(), Code::FailedPrecondition, "{nothing:?}");
     assert_eq!(reason(&nothing), "NOTHING_TO_RESEND");

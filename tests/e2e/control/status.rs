@@ -11,7 +11,7 @@ use postrider_proto::v1::{
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{ok, status};
 
-use crate::stage::{SOON, Stage, WHILE};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage};
 
 pub async fn pause(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
@@ -47,21 +47,21 @@ pub async fn paused(cluster: &Cluster) {
     let name = stage.subscribe_with_delays("/hook", &[500, 500]).await.name;
     stage.subscribe("/other").await;
     let failed = stage.publish().await;
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let paused = pause(&stage, &name).await;
     assert_eq!(paused.status(), SubscriptionStatus::Paused);
     assert_eq!(paused.status_reason, "the bank's own window");
     let mut events = stage.publish_many(6).await;
     // The others arrive while the retry's time comes and goes.
-    stage.receiver.wait_for_at("/other", 7, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/other", 7, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/hook"), 1);
     let waiting = format!("subscription = \"{name}\" AND state = WAITING");
     assert_eq!(stage.count(&waiting).await, 7);
     enable(&stage, &name).await;
-    let requests = stage.receiver.wait_for_at("/hook", 8, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 8, SOON_LIMIT).await.unwrap();
     let filter = format!("subscription = \"{name}\" AND state = SUCCEEDED");
-    let ended = stage.api.wait_for_deliveries(&stage.tenant, &filter, 7, SOON);
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, &filter, 7, SOON_LIMIT);
     ended.await.unwrap();
     events.push(failed);
     events.sort();
@@ -87,7 +87,7 @@ pub async fn disabled(cluster: &Cluster) {
     assert_eq!(suppressed.state(), DeliveryState::Suppressed);
     assert_eq!(suppressed.end_reason(), DeliveryEndReason::SubscriptionDisabled);
     assert_eq!(suppressed.sequence, 0);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 1);
     assert_eq!(stage.count("state = SUPPRESSED").await, 3);
     assert_eq!(stage.count("state = WAITING").await, 1);

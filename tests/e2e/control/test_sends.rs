@@ -18,7 +18,7 @@ use postrider_tests::signature::assert_signed;
 use tonic::{Code, Status};
 
 use super::status::{disable, pause};
-use crate::stage::{SOON, Stage, WHILE};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage};
 
 async fn test(stage: &Stage, name: &str, retry: bool) -> Result<TestSubscriptionResponse, Status> {
     let mut api = stage.api.clone();
@@ -79,7 +79,7 @@ pub async fn failing(cluster: &Cluster) {
     assert_eq!(attempt.outcome(), AttemptOutcome::HttpStatus);
     assert_eq!(attempt.http_status, 403);
     assert_eq!(delivery.state(), DeliveryState::Exhausted, "{delivery:?}");
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 1);
 }
 
@@ -93,7 +93,7 @@ pub async fn with_retries(cluster: &Cluster) {
     let (delivery, attempt) = (tested.delivery.unwrap(), tested.attempt.unwrap());
     assert_eq!(attempt.http_status, 502);
     assert_eq!(delivery.state(), DeliveryState::Waiting);
-    let ended = stage.api.wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON);
+    let ended = stage.api.wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON_LIMIT);
     let attempts = stage.attempts(&ended.await.unwrap()).await;
     assert_eq!(attempts.len(), 2, "{attempts:?}");
     assert!(attempts.iter().all(|attempt| attempt.test), "{attempts:?}");

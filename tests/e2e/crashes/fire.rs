@@ -1,8 +1,8 @@
-//! What is shot at, and when.
+//! The processes that crash, and when.
 //!
-//! Fed by a round's seed; feeds rounds with a cluster whose parts die
-//! and come back. Guarantees that PostgreSQL is a server of the test's own, and that
-//! everything that was killed runs again when a strike is over.
+//! Fed by a round's seed; feeds rounds with a cluster whose parts are killed and
+//! restarted. Guarantees that PostgreSQL is a server of the test's own, and that every
+//! killed process runs again when a round of kills is over.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ const AFTER_MILLISECONDS: u64 = 300;
 
 /// What dies together.
 #[derive(Clone, Debug)]
-pub struct Strike {
+pub struct KillRound {
     agents: Vec<usize>,
     replicas: Vec<usize>,
     postgres: bool,
@@ -41,7 +41,7 @@ pub struct Strike {
     pause: Duration,
 }
 
-impl Strike {
+impl KillRound {
     /// Whether every agent lives through it.
     pub fn spares_agents(&self) -> bool {
         self.agents.is_empty()
@@ -83,13 +83,13 @@ impl Strike {
 }
 
 /// A cluster under fire; dropped before the server that it stands on.
-pub struct Fire {
+pub struct CrashTargets {
     pub cluster: Cluster,
     pub engine: Engine,
     server: Option<Server>,
 }
 
-impl Fire {
+impl CrashTargets {
     /// Two regions; on PostgreSQL two replicas and an agent in each region, on SQLite
     /// one process of each kind.
     pub async fn light(engine: Engine) -> Self {
@@ -119,7 +119,7 @@ impl Fire {
     }
 
     /// `kill -9` of all of it at one moment, and a start of all of it after a pause.
-    pub async fn strike(&mut self, strike: &Strike) {
+    pub async fn strike(&mut self, strike: &KillRound) {
         sleep(strike.after).await;
         for agent in &strike.agents {
             self.cluster.agents[*agent].kill().await.unwrap();

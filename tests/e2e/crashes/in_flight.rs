@@ -14,20 +14,20 @@ use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{Answer, Gate, held, ok};
 use tokio::time::{Instant, sleep};
 
-use crate::stage::{REGION, SOON};
+use crate::stage::{DEFAULT_REGION, SOON_LIMIT};
 
 /// What is in flight takes 1.5 s; the rest is a busy machine's. Much less than
 /// `server.drain_timeout_seconds`, after which a control plane gives up waiting.
-const GRACE: Duration = Duration::from_secs(12);
+const DRAIN_TIME: Duration = Duration::from_secs(12);
 const EVENT_TYPE: &str = "payment.completed";
-const ENDED: &str = "state = SUCCEEDED";
+const ENDED_FILTER: &str = "state = SUCCEEDED";
 
 /// Retried soon and often, so that nothing ends but by success.
 fn patient(url: &str) -> Subscription {
     let delays = [Duration::from_millis(200); 40];
     Subscription {
         retry_policy: Some(fixed_delays(&delays).unwrap()),
-        region: REGION.to_owned(),
+        region: DEFAULT_REGION.to_owned(),
         ..subscription(url, &["*"])
     }
 }
@@ -36,7 +36,7 @@ fn patient(url: &str) -> Subscription {
 
 /// Every delivery of the tenant was POSTed once and succeeded by its only attempt.
 async fn assert_delivered_once(api: &Api, tenant: &str, receiver: &Receiver, path: &str, n: usize) {
-    let deliveries = api.wait_for_deliveries(tenant, ENDED, n, SOON);
+    let deliveries = api.wait_for_deliveries(tenant, ENDED_FILTER, n, SOON_LIMIT);
     for delivery in deliveries.await.unwrap() {
         let attempts = api.clone().attempts(&delivery.name).await.unwrap();
         let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
@@ -69,7 +69,7 @@ async fn results_wait_in_the_agent(cluster: &mut Cluster, receiver: &Receiver) {
     let answer = Answer::ok().after(Duration::from_secs(3));
     receiver.script("/thinking", [answer.into()]);
     publish_many(&mut api, &tenant, 5).await;
-    receiver.wait_for_at("/thinking", 5, SOON).await.unwrap();
+    receiver.wait_for_at("/thinking", 5, SOON_LIMIT).await.unwrap();
     cluster.replicas[0].kill().await.unwrap();
     cluster.replicas[0].start_again().await.unwrap();
     assert_delivered_once(&api, &tenant, receiver, "/thinking", 5).await;
@@ -83,7 +83,7 @@ async fn results_wait_for_a_control_plane(cluster: &mut Cluster, receiver: &Rece
     let gate = Gate::closed();
     receiver.script("/answered", [held(&gate)]);
     publish_many(&mut api, &tenant, 5).await;
-    receiver.wait_for_at("/answered", 5, SOON).await.unwrap();
+    receiver.wait_for_at("/answered", 5, SOON_LIMIT).await.unwrap();
     cluster.replicas[0].kill().await.unwrap();
     gate.open();
     sleep(Duration::from_millis(300)).await; // for the answers to arrive
@@ -102,11 +102,11 @@ async fn a_stopping_control_plane_records(cluster: &mut Cluster, receiver: &Rece
     let answer = Answer::ok().after(Duration::from_millis(1500));
     receiver.script("/stopping", [answer.into()]);
     publish_many(&mut api, &tenant, 10).await;
-    receiver.wait_for_at("/stopping", 10, SOON).await.unwrap();
+    receiver.wait_for_at("/stopping", 10, SOON_LIMIT).await.unwrap();
     let begun = Instant::now();
     cluster.replicas[0].stop().await.unwrap();
     let took = begun.elapsed();
-    assert!(took < GRACE, "the control plane took {took:?} to stop");
+    assert!(took < DRAIN_TIME, "the control plane took {took:?} to stop");
     println!("stopped in {took:?}");
     cluster.agents[0].kill().await.unwrap();
     cluster.replicas[0].start_again().await.unwrap();
@@ -124,7 +124,7 @@ async fn a_stopping_agent_finishes(cluster: &mut Cluster, receiver: &Receiver) {
     let answer = Answer::ok().after(Duration::from_millis(1500));
     receiver.script("/leaving", [answer.into()]);
     publish_many(&mut api, &tenant, 10).await;
-    receiver.wait_for_at("/leaving", 10, SOON).await.unwrap();
+    receiver.wait_for_at("/leaving", 10, SOON_LIMIT).await.unwrap();
     let begun = Instant::now();
     cluster.agents[0].stop().await.unwrap();
     println!("stopped in {:?}", begun.elapsed());

@@ -11,20 +11,20 @@ use postrider_proto::v1::{
     AttemptOutcome, Delivery, DeliveryState, ListAgentsRequest, Subscription,
 };
 use postrider_tests::cluster::{Cluster, Description, Engine};
-use postrider_tests::history::{self, Post, Story};
+use postrider_tests::history::{self, CrashHistory, Post};
 use postrider_tests::receiver::behaviour::{Gate, held, status};
 use postrider_tests::wait;
 
 use super::SHORT_LEASES;
 use super::witness::{self, with_attempts};
-use crate::stage::{SOON, Stage, once};
+use crate::stage::{SOON_LIMIT, Stage, once};
 
-const PATH: &str = "/late";
+const RECEIVER_PATH: &str = "/late";
 /// Enough for each of two agents to have some, as a rule.
-const EVENTS: usize = 12;
-const EXHAUSTED: &str = "state = EXHAUSTED";
+const EVENT_COUNT: usize = 12;
+const EXHAUSTED_FILTER: &str = "state = EXHAUSTED";
 /// A lease, and an agent's way back.
-const BACK: Duration = Duration::from_secs(60);
+const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 
 async fn kill_and_start(cluster: &mut Cluster, meanwhile: impl FnOnce(&Cluster)) {
     for replica in &mut cluster.replicas {
@@ -39,7 +39,7 @@ async fn kill_and_start(cluster: &mut Cluster, meanwhile: impl FnOnce(&Cluster))
 /// The place of the agent that holds the most, of which one may hold everything: who
 /// was first connected has given the first replica more room.
 async fn busiest_agent(cluster: &Cluster, stage: &Stage) -> usize {
-    let held = wait::until("agents that tell what they hold", SOON, || async {
+    let held = wait::until("agents that tell what they hold", SOON_LIMIT, || async {
         let listed = stage.api.clone().fleet.list_agents(ListAgentsRequest::default()).await;
         let agents = listed.map_err(|status| status.to_string())?.into_inner().agents;
         let held = cluster.agents.iter().map(|agent| {
@@ -48,7 +48,7 @@ async fn busiest_agent(cluster: &Cluster, stage: &Stage) -> usize {
             found.map_or(0, |one| one.in_flight_count)
         });
         wait::when(held.collect::<Vec<_>>(), |held| {
-            usize::try_from(held.iter().sum::<u32>()).is_ok_and(|sum| sum == EVENTS)
+            usize::try_from(held.iter().sum::<u32>()).is_ok_and(|sum| sum == EVENT_COUNT)
         })
     })
     .await
@@ -59,19 +59,20 @@ async fn busiest_agent(cluster: &Cluster, stage: &Stage) -> usize {
 /// One agent is out of reach with attempts that will succeed; the second attempt, by
 /// the other, fails and is the last.
 async fn exhausted_meanwhile(cluster: &Cluster, stage: &Stage) -> Vec<Delivery> {
-    stage.publish_many(EVENTS).await;
-    stage.receiver.wait_for_at(PATH, EVENTS, SOON).await.unwrap();
+    stage.publish_many(EVENT_COUNT).await;
+    stage.receiver.wait_for_at(RECEIVER_PATH, EVENT_COUNT, SOON_LIMIT).await.unwrap();
     let busiest = busiest_agent(cluster, stage).await;
     cluster.agent_proxies[busiest].iter().for_each(|wire| wire.stall());
     let given_up = "what one agent has to be given up, and no more";
-    wait::until(given_up, BACK, || async {
-        let failed = usize::try_from(stage.receiver.received_at(PATH)).unwrap() - EVENTS;
-        let exhausted = stage.count(EXHAUSTED).await;
+    wait::until(given_up, RECOVERY_LIMIT, || async {
+        let failed =
+            usize::try_from(stage.receiver.received_at(RECEIVER_PATH)).unwrap() - EVENT_COUNT;
+        let exhausted = stage.count(EXHAUSTED_FILTER).await;
         wait::when((failed, exhausted), |(failed, exhausted)| *failed > 0 && failed == exhausted)
     })
     .await
     .unwrap();
-    stage.api.clone().all_deliveries(&stage.tenant, EXHAUSTED).await.unwrap()
+    stage.api.clone().all_deliveries(&stage.tenant, EXHAUSTED_FILTER).await.unwrap()
 }
 
 async fn late_successes(engine: Engine) {
@@ -91,14 +92,14 @@ async fn late_successes(engine: Engine) {
         .create(Subscription {
             retry_policy: Some(once()),
             request_timeout: Some(prost_types::Duration { seconds: 30, nanos: 0 }),
-            ..stage.wanted(PATH)
+            ..stage.wanted(RECEIVER_PATH)
         })
         .await;
     let gate = Gate::closed();
-    let answers = (0..EVENTS).map(|_| held(&gate));
-    stage.receiver.script(PATH, answers.chain([status(StatusCode::SERVICE_UNAVAILABLE)]));
+    let answers = (0..EVENT_COUNT).map(|_| held(&gate));
+    stage.receiver.script(RECEIVER_PATH, answers.chain([status(StatusCode::SERVICE_UNAVAILABLE)]));
     let exhausted = exhausted_meanwhile(&cluster, &stage).await;
-    println!("{} of {EVENTS} are exhausted", exhausted.len());
+    println!("{} of {EVENT_COUNT} are exhausted", exhausted.len());
 
     kill_and_start(&mut cluster, |cluster| {
         gate.open();
@@ -106,7 +107,12 @@ async fn late_successes(engine: Engine) {
     })
     .await;
     cluster.wait_for_agents().await.unwrap();
-    let ended = stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", EVENTS, BACK);
+    let ended = stage.api.wait_for_deliveries(
+        &stage.tenant,
+        "state = SUCCEEDED",
+        EVENT_COUNT,
+        RECOVERY_LIMIT,
+    );
     ended.await.unwrap();
     // Whoever was told before the kill tells the same after it.
     kill_and_start(&mut cluster, |_| {}).await;
@@ -123,8 +129,8 @@ async fn late_successes(engine: Engine) {
         assert_eq!(outcomes[..known], wanted[..1 + usize::from(late)], "{}", delivery.name);
     }
     let published = deliveries.iter().map(|(one, _)| one.event.clone()).collect();
-    let posts = stage.receiver.requests_to(PATH);
-    let story = Story {
+    let posts = stage.receiver.requests_to(RECEIVER_PATH);
+    let story = CrashHistory {
         owed: deliveries
             .iter()
             .map(|(one, _)| (one.event.clone(), subscription.name.clone()))
@@ -135,7 +141,7 @@ async fn late_successes(engine: Engine) {
         // The last that was heard of it was up to a heartbeat before its attempt.
         unknown_after: Some(super::fire::LOST_AFTER - Duration::from_secs(1)),
         accounts: vec![witness::account(&stage.api, &stage.tenant, published, begun).await],
-        ..Story::default()
+        ..CrashHistory::default()
     };
     assert_eq!(history::faults(&story), Vec::<String>::new());
 }

@@ -15,23 +15,23 @@ use postrider_tests::receiver::behaviour::{Answer, Behaviour, ok, status};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use crate::stage::REGION;
+use crate::stage::DEFAULT_REGION;
 
-pub const TENANTS: usize = 3;
+pub const TENANT_COUNT: usize = 3;
 /// Of each publisher, of which a tenant has three.
-pub const KEYS: usize = 6;
+pub const KEY_COUNT: usize = 6;
 pub const EVENTS_PER_KEY: usize = 8;
-pub const PUBLISHERS: usize = 3;
-pub const EVENTS: usize = TENANTS * PUBLISHERS * KEYS * EVENTS_PER_KEY;
+pub const PUBLISHER_COUNT: usize = 3;
+pub const TOTAL_EVENTS: usize = TENANT_COUNT * PUBLISHER_COUNT * KEY_COUNT * EVENTS_PER_KEY;
 /// One key's events are of a type that the last tenant does not ask for.
-const UNWANTED_KEY: usize = KEYS - 1;
-const SLOW: Duration = Duration::from_millis(120);
+const UNWANTED_KEY: usize = KEY_COUNT - 1;
+const SLOW_RESPONSE: Duration = Duration::from_millis(120);
 /// Answers drawn for a receiver that fails now and then; the rest are good.
-const DRAWN: usize = 600;
+const RANDOM_SUBSCRIPTIONS: usize = 600;
 
 /// How a receiver answers.
 #[derive(Clone, Copy)]
-enum Manner {
+enum ReceiverManner {
     Quick,
     Slow,
     /// So many of a hundred requests fail.
@@ -39,31 +39,36 @@ enum Manner {
 }
 
 /// What a round's subscription is like.
-struct Wish {
+struct SubscriptionPlan {
     tenant: usize,
     path: &'static str,
     here: bool,
-    manner: Manner,
+    manner: ReceiverManner,
     ordered: bool,
     brief: bool,
 }
 
-const fn wish(tenant: usize, path: &'static str, here: bool, manner: Manner) -> Wish {
-    Wish { tenant, path, here, manner, ordered: false, brief: false }
+const fn wish(
+    tenant: usize,
+    path: &'static str,
+    here: bool,
+    manner: ReceiverManner,
+) -> SubscriptionPlan {
+    SubscriptionPlan { tenant, path, here, manner, ordered: false, brief: false }
 }
 
-const WISHES: [Wish; 7] = [
-    wish(0, "quick", true, Manner::Quick),
-    wish(1, "failing", false, Manner::Failing(20)),
-    wish(1, "slow", true, Manner::Slow),
-    Wish { ordered: true, ..wish(1, "ordered", true, Manner::Failing(5)) },
-    Wish { ordered: true, ..wish(2, "ordered", false, Manner::Failing(20)) },
-    Wish { brief: true, ..wish(2, "brief", true, Manner::Failing(60)) },
-    wish(2, "quick", false, Manner::Quick),
+const SUBSCRIPTION_PLANS: [SubscriptionPlan; 7] = [
+    wish(0, "quick", true, ReceiverManner::Quick),
+    wish(1, "failing", false, ReceiverManner::Failing(20)),
+    wish(1, "slow", true, ReceiverManner::Slow),
+    SubscriptionPlan { ordered: true, ..wish(1, "ordered", true, ReceiverManner::Failing(5)) },
+    SubscriptionPlan { ordered: true, ..wish(2, "ordered", false, ReceiverManner::Failing(20)) },
+    SubscriptionPlan { brief: true, ..wish(2, "brief", true, ReceiverManner::Failing(60)) },
+    wish(2, "quick", false, ReceiverManner::Quick),
 ];
 
 /// A subscription that was made.
-pub struct Made {
+pub struct CreatedSubscription {
     pub name: String,
     pub path: String,
     pub brief: bool,
@@ -71,7 +76,7 @@ pub struct Made {
 
 pub struct Tenant {
     pub name: String,
-    pub subscriptions: Vec<Made>,
+    pub subscriptions: Vec<CreatedSubscription>,
     /// Whether it wants every type of event.
     wants_all: bool,
 }
@@ -92,30 +97,30 @@ pub async fn prepare(
     other_region: &str,
 ) -> Vec<Tenant> {
     let mut tenants = Vec::new();
-    for number in 0..TENANTS {
+    for number in 0..TENANT_COUNT {
         let id = format!("tenant-{round}-{number}");
         let name = api.create_tenant(&id).await.unwrap();
         tenants.push(Tenant { name, subscriptions: Vec::new(), wants_all: number < 2 });
     }
-    for wish in &WISHES {
+    for wish in &SUBSCRIPTION_PLANS {
         let tenant = &mut tenants[wish.tenant];
         let path = format!("/{round}/{}/{}", wish.tenant, wish.path);
         receiver.script(&path, behaviours(wish.manner, random));
-        let region = if wish.here { REGION } else { other_region };
+        let region = if wish.here { DEFAULT_REGION } else { other_region };
         let types: &[&str] = if tenant.wants_all { &["*"] } else { &["payment.*"] };
         let wanted = wanted(wish, &receiver.url(&path), types, region);
         let name = api.subscribe(&tenant.name, wanted).await.unwrap().name;
-        tenant.subscriptions.push(Made { name, path, brief: wish.brief });
+        tenant.subscriptions.push(CreatedSubscription { name, path, brief: wish.brief });
     }
     tenants
 }
 
-fn behaviours(manner: Manner, random: &mut StdRng) -> Vec<Behaviour> {
+fn behaviours(manner: ReceiverManner, random: &mut StdRng) -> Vec<Behaviour> {
     match manner {
-        Manner::Quick => vec![ok()],
-        Manner::Slow => vec![Answer::ok().after(SLOW).into()],
-        Manner::Failing(percent) => {
-            let drawn = (0..DRAWN).map(|_| {
+        ReceiverManner::Quick => vec![ok()],
+        ReceiverManner::Slow => vec![Answer::ok().after(SLOW_RESPONSE).into()],
+        ReceiverManner::Failing(percent) => {
+            let drawn = (0..RANDOM_SUBSCRIPTIONS).map(|_| {
                 if random.random_range(0..100) >= percent {
                     return ok();
                 }
@@ -132,7 +137,7 @@ fn behaviours(manner: Manner, random: &mut StdRng) -> Vec<Behaviour> {
 
 /// Retried soon and often, so that only the brief one gives up; with attempts so
 /// short that one whose agent died is soon over.
-fn wanted(wish: &Wish, url: &str, types: &[&str], region: &str) -> Subscription {
+fn wanted(wish: &SubscriptionPlan, url: &str, types: &[&str], region: &str) -> Subscription {
     let delays = if wish.brief { 2 } else { 50 };
     let delays = vec![Duration::from_millis(100); delays];
     let mut wanted = Subscription {

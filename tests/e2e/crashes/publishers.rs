@@ -21,15 +21,15 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Status, Streaming};
 
-use super::load::{EVENTS_PER_KEY, KEYS, Tenant, request};
+use super::load::{EVENTS_PER_KEY, KEY_COUNT, Tenant, request};
 
 /// A lease, an agent's silence and a retry or two, on a busy machine.
 pub const SETTLED_LIMIT: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_PAUSE: Duration = Duration::from_millis(50);
 
 /// An event that a publisher was told is committed.
 #[derive(Clone, Debug)]
-pub struct Promise {
+pub struct AcknowledgedPublish {
     pub tenant: usize,
     pub event: String,
     pub idempotent: PublishEventRequest,
@@ -39,18 +39,18 @@ pub struct Promise {
 
 /// What all publishers of a round write down.
 #[derive(Default)]
-pub struct Ledger {
-    promises: Mutex<Vec<Promise>>,
+pub struct PublishLedger {
+    promises: Mutex<Vec<AcknowledgedPublish>>,
     acknowledged: AtomicUsize,
     refusals: Mutex<BTreeMap<String, usize>>,
 }
 
-impl Ledger {
+impl PublishLedger {
     pub fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    pub fn promises(&self) -> Vec<Promise> {
+    pub fn promises(&self) -> Vec<AcknowledgedPublish> {
         self.promises.lock().unwrap().clone()
     }
 
@@ -85,7 +85,7 @@ pub struct Publisher<'a> {
     pub apis: &'a [Api],
     pub number: usize,
     pub tenant: &'a Tenant,
-    pub ledger: &'a Ledger,
+    pub ledger: &'a PublishLedger,
 }
 
 impl Publisher<'_> {
@@ -100,15 +100,20 @@ impl Publisher<'_> {
     fn promised(&self, key: usize, place: usize, idempotent: PublishEventRequest, answer: Answer) {
         let matched = usize::try_from(answer.matched_subscriptions).unwrap();
         assert_eq!(matched, self.tenant.matched(key), "{answer:?}");
-        let promise =
-            Promise { tenant: self.number, event: answer.event, idempotent, matched, place };
+        let promise = AcknowledgedPublish {
+            tenant: self.number,
+            event: answer.event,
+            idempotent,
+            matched,
+            place,
+        };
         self.ledger.promises.lock().unwrap().push(promise);
         self.ledger.acknowledged.fetch_add(1, Ordering::Relaxed);
     }
 
     /// With PublishEvent, the keys beside one another.
     pub async fn one_by_one(&self) {
-        join_all((0..KEYS).map(|key| async move {
+        join_all((0..KEY_COUNT).map(|key| async move {
             for place in 0..EVENTS_PER_KEY {
                 let request = self.request("one", key, place);
                 let mut tries = Tries::begin();
@@ -129,7 +134,7 @@ impl Publisher<'_> {
     pub async fn in_batches(&self) {
         for place in 0..EVENTS_PER_KEY {
             let mut left: Vec<_> =
-                (0..KEYS).map(|key| (key, self.request("batch", key, place))).collect();
+                (0..KEY_COUNT).map(|key| (key, self.request("batch", key, place))).collect();
             let mut tries = Tries::begin();
             while !left.is_empty() {
                 let requests = left.iter().map(|(_, request)| request.clone()).collect();
@@ -169,8 +174,9 @@ impl Publisher<'_> {
         let mut tries = Tries::begin();
         let mut line = None;
         for place in 0..EVENTS_PER_KEY {
-            let mut left: BTreeMap<u64, _> =
-                (0..KEYS).map(|key| (key as u64, self.request("stream", key, place))).collect();
+            let mut left: BTreeMap<u64, _> = (0..KEY_COUNT)
+                .map(|key| (key as u64, self.request("stream", key, place)))
+                .collect();
             while !left.is_empty() {
                 let open = match line.take() {
                     Some(open) => open,
@@ -231,7 +237,7 @@ struct Line {
 
 impl Line {
     async fn open(mut api: Api) -> Result<Self, Status> {
-        let (requests, taken) = mpsc::channel(KEYS);
+        let (requests, taken) = mpsc::channel(KEY_COUNT);
         let taken = stream::unfold(taken, |mut taken| async move {
             taken.recv().await.map(|request| (request, taken))
         });
@@ -258,10 +264,10 @@ impl Tries {
         Self { made: 0, deadline: Instant::now() + SETTLED_LIMIT }
     }
 
-    async fn failed(&mut self, ledger: &Ledger, status: &Status) {
+    async fn failed(&mut self, ledger: &PublishLedger, status: &Status) {
         ledger.refused(status);
         assert!(Instant::now() < self.deadline, "refused for {SETTLED_LIMIT:?}: {status}");
         self.made += 1;
-        sleep(PAUSE).await;
+        sleep(POLL_PAUSE).await;
     }
 }

@@ -11,22 +11,22 @@ use futures::future::{join, join_all};
 use postrider_proto::v1::{AttemptOutcome, DeliveryState};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::Engine;
-use postrider_tests::history::{self, Story};
+use postrider_tests::history::{self, CrashHistory};
 use postrider_tests::receiver::{Options, Receiver};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep};
 
-use super::fire::{Fire, LOST_AFTER, Strike};
-use super::load::{self, EVENTS, Tenant};
-use super::publishers::{Ledger, Publisher};
+use super::fire::{CrashTargets, KillRound, LOST_AFTER};
+use super::load::{self, TOTAL_EVENTS, Tenant};
+use super::publishers::{PublishLedger, Publisher};
 use super::{variable, witness};
 
 /// So many rounds share a cluster and a receiver, whose memory is bounded.
 const ROUNDS_PER_CLUSTER: u64 = 25;
 
 /// All publishers of a round, to their ends.
-async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &Ledger) {
+async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &PublishLedger) {
     join_all(tenants.iter().enumerate().map(|(number, tenant)| async move {
         let publisher = Publisher { apis, number, tenant, ledger };
         let (one, batch) = (publisher.one_by_one(), publisher.in_batches());
@@ -35,9 +35,9 @@ async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &Ledger) {
     .await;
 }
 
-async fn round(fire: &mut Fire, receiver: &Receiver, number: u64, seed: u64) {
+async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
-    let strike = Strike::draw(seed, &mut random, fire.engine, EVENTS);
+    let strike = KillRound::draw(seed, &mut random, fire.engine, TOTAL_EVENTS);
     println!("{:?} round {number}: seed {seed}, {strike:?}", fire.engine);
     let (begun, wall) = (Instant::now(), SystemTime::now());
     let replicas = 0..fire.cluster.replicas.len();
@@ -46,7 +46,7 @@ async fn round(fire: &mut Fire, receiver: &Receiver, number: u64, seed: u64) {
     let mut api = apis[0].clone();
     let tenants = load::prepare(&mut api, receiver, &mut random, number, &region).await;
 
-    let (ledger, stop) = (Ledger::default(), AtomicBool::new(false));
+    let (ledger, stop) = (PublishLedger::default(), AtomicBool::new(false));
     let under_fire = async {
         let shooting = async {
             while ledger.acknowledged() < strike.acknowledged {
@@ -61,17 +61,17 @@ async fn round(fire: &mut Fire, receiver: &Receiver, number: u64, seed: u64) {
     let (sightings, ()) = join(witness::watch(&apis, &tenants, &stop), under_fire).await;
     let took = begun.elapsed();
     let promises = ledger.promises();
-    assert_eq!(promises.len(), EVENTS);
+    assert_eq!(promises.len(), TOTAL_EVENTS);
     witness::keys_still_hold(&api, &promises).await;
     let story = witness::story(&api, receiver, &tenants, &promises, wall).await;
     let agents_live = strike.spares_agents();
-    let story = Story { sightings, unknown_after: Some(LOST_AFTER), agents_live, ..story };
+    let story = CrashHistory { sightings, unknown_after: Some(LOST_AFTER), agents_live, ..story };
     tell(number, &story, &ledger, took);
     let faults = history::faults(&story);
     assert!(faults.is_empty(), "round {number}, seed {seed}, {strike:?}: {faults:#?}");
 }
 
-fn tell(number: u64, story: &Story, ledger: &Ledger, took: Duration) {
+fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duration) {
     let exhausted =
         story.deliveries.iter().filter(|(one, _)| one.state() == DeliveryState::Exhausted);
     let attempts = story.deliveries.iter().flat_map(|(_, attempts)| attempts);
@@ -92,7 +92,7 @@ pub async fn rounds(engine: Engine, count: u64) {
     let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(count);
     let mut done = 0;
     while done < count {
-        let mut fire = Fire::light(engine).await;
+        let mut fire = CrashTargets::light(engine).await;
         let options = Options { numbered: true, ..Options::default() };
         let receiver = fire.cluster.receiver_with(options).await.unwrap();
         for number in done..count.min(done + ROUNDS_PER_CLUSTER) {

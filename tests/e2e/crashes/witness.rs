@@ -1,8 +1,8 @@
-//! What can be known of a round.
+//! Collects what can be observed of a round.
 //!
-//! Fed by the API, meanwhile and afterwards, by the receiver and by what publishers
-//! were promised; feeds the history's judge with a story. Guarantees that states are
-//! seen in the order of time, since one reader reads them one after the other.
+//! Fed by the API during and after the round, by the receiver and by the publishers'
+//! acknowledgements; feeds the history checker. Guarantees that states are observed in
+//! the order of time, because one reader reads them one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use postrider_proto::v1::{
     publish_result,
 };
 use postrider_tests::api::Api;
-use postrider_tests::history::{Account, Pair, Post, Story};
+use postrider_tests::history::{Account, CrashHistory, Pair, Post};
 use postrider_tests::receiver::Receiver;
 use postrider_tests::wait;
 use prost_types::Timestamp;
@@ -23,11 +23,11 @@ use tokio::time::sleep;
 use tonic::Status;
 
 use super::load::Tenant;
-use super::publishers::{Promise, SETTLED_LIMIT};
+use super::publishers::{AcknowledgedPublish, SETTLED_LIMIT};
 
-const UNFINISHED: &str = "state != SUCCEEDED AND state != EXHAUSTED";
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-const READ_AT_ONCE: usize = 16;
+const UNFINISHED_FILTER: &str = "state != SUCCEEDED AND state != EXHAUSTED";
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+const PARALLEL_READS: usize = 16;
 const PAGE_SIZE: i32 = 1_000;
 
 /// Where deliveries were seen to stand, in the order of time.
@@ -70,7 +70,7 @@ pub async fn watch(apis: &[Api], tenants: &[Tenant], stop: &AtomicBool) -> Sight
                 }
             }
         }
-        sleep(LOOK_EVERY).await;
+        sleep(LOOK_INTERVAL).await;
     }
     sightings
 }
@@ -82,7 +82,7 @@ pub async fn settled(api: &Api, tenants: &[Tenant]) {
         let ended = wait::until(&what, SETTLED_LIMIT, || {
             let mut api = api.clone();
             async move {
-                let unfinished = api.all_deliveries(&tenant.name, UNFINISHED).await;
+                let unfinished = api.all_deliveries(&tenant.name, UNFINISHED_FILTER).await;
                 let unfinished = unfinished.map_err(|status| status.to_string())?;
                 match unfinished.first() {
                     None => Ok(()),
@@ -102,10 +102,10 @@ pub async fn story(
     api: &Api,
     receiver: &Receiver,
     tenants: &[Tenant],
-    promises: &[Promise],
+    promises: &[AcknowledgedPublish],
     begun: SystemTime,
-) -> Story {
-    let mut story = Story::default();
+) -> CrashHistory {
+    let mut story = CrashHistory::default();
     for (number, tenant) in tenants.iter().enumerate() {
         let deliveries = all(&mut api.clone(), &tenant.name).await.unwrap();
         story.deliveries.extend(with_attempts(api, deliveries).await);
@@ -128,7 +128,10 @@ pub async fn story(
     story
 }
 
-fn owed<'a>(tenant: &'a Tenant, promise: &'a Promise) -> impl Iterator<Item = Pair> + 'a {
+fn owed<'a>(
+    tenant: &'a Tenant,
+    promise: &'a AcknowledgedPublish,
+) -> impl Iterator<Item = Pair> + 'a {
     let subscriptions = tenant.subscriptions.iter();
     subscriptions.map(|made| (promise.event.clone(), made.name.clone()))
 }
@@ -145,7 +148,7 @@ pub async fn with_attempts(
             Ok::<_, Status>((delivery, attempts))
         }
     });
-    read.buffer_unordered(READ_AT_ONCE).try_collect().await.unwrap()
+    read.buffer_unordered(PARALLEL_READS).try_collect().await.unwrap()
 }
 
 /// The account of everything that a tenant published.
@@ -173,7 +176,7 @@ pub async fn account(
 }
 
 /// Whoever publishes again with his keys is told of the same events.
-pub async fn keys_still_hold(api: &Api, promises: &[Promise]) {
+pub async fn keys_still_hold(api: &Api, promises: &[AcknowledgedPublish]) {
     for promises in promises.chunks(500) {
         let requests = promises.iter().map(|promise| promise.idempotent.clone()).collect();
         let batch = PublishEventsRequest { parent: String::new(), requests };

@@ -1,7 +1,7 @@
-//! Signature schemes, envelopes and headers as the receiver sees them.
+//! Signature schemes, envelopes and headers, as the receiver sees them.
 //!
-//! Fed by a small cluster; feeds `delivery`. Guarantees that what a receiver
-//! computes from its contract, with code of its own, is what is sent.
+//! Fed by a small cluster; feeds `delivery`. Guarantees that what a receiver computes
+//! from its contract, with code of its own, is what is sent.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ use postrider_tests::publish::event;
 use postrider_tests::signature::verify;
 use sha2::Sha256;
 
-use crate::stage::{SOON, Stage, time};
+use crate::stage::{SOON_LIMIT, Stage, time};
 
 fn schemes(schemes: impl IntoIterator<Item = Scheme>) -> Vec<SignatureScheme> {
     schemes.into_iter().map(|scheme| SignatureScheme { scheme: Some(scheme) }).collect()
@@ -49,7 +49,7 @@ pub async fn an_envelope_signed_by_a_bare_hmac(cluster: &Cluster) {
     let made = stage.create(wanted).await;
     assert_eq!(made.signing_secret, "chosen-by-the-customer");
     let name = stage.publish_event(event("order_created", "{\"a\" : 1.10}")).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     let body = std::str::from_utf8(&request.body).unwrap();
     let id = name.rsplit('/').next().unwrap();
@@ -86,7 +86,7 @@ pub async fn symmetric_and_asymmetric(cluster: &Cluster) {
         .collect();
     assert_eq!(public.len(), 2, "the old one signs on");
     stage.publish().await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     verify(request, &made.signing_secret).unwrap();
     let mut signed =
@@ -142,7 +142,7 @@ pub async fn one_line_for_each_secret(cluster: &Cluster) {
         format!("v1={}", hex_hmac(secret, &[time, b":", &request.body]))
     };
     stage.publish().await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     let old_and_new = [expected(request, &made.signing_secret), expected(request, "the-new-one")];
     assert_eq!(lines(request), old_and_new);
@@ -157,7 +157,7 @@ pub async fn one_line_for_each_secret(cluster: &Cluster) {
     let left = stage.api.subscriptions.revoke_signing_key(revoke(old)).await.unwrap().into_inner();
     assert_eq!(left.signing_keys.len(), 1);
     stage.publish().await;
-    let requests = stage.receiver.wait_for_at("/hook", 2, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
     let request = &requests[1];
     assert_eq!(lines(request), [expected(request, "the-new-one")]);
     let last = left.signing_keys[0].id.clone();
@@ -176,7 +176,7 @@ pub async fn unsigned_cloud_events(cluster: &Cluster) {
     let made = stage.create(wanted).await;
     assert_eq!((made.signing_secret.as_str(), made.signing_keys.len()), ("", 0));
     let name = stage.publish_event(event("order_created", "{\"a\" : 1.10}")).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     assert!(!request.headers.contains_key("webhook-signature"));
     assert_eq!(request.header("content-type"), "application/cloudevents+json; charset=utf-8");
@@ -205,7 +205,7 @@ pub async fn grace_has_a_default_and_an_end(cluster: &Cluster) {
         let old = keys.iter().rev().nth(1).unwrap();
         let left = time(old.expire_time).duration_since(before).unwrap();
         let grace = Duration::from_secs(seconds);
-        assert!(left >= grace - Duration::from_secs(5) && left < grace + SOON, "{left:?}");
+        assert!(left >= grace - Duration::from_secs(5) && left < grace + SOON_LIMIT, "{left:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 
-use crate::stage::{SOON, Stage};
+use crate::stage::{SOON_LIMIT, Stage};
 
 fn paid(amount: &str, currency: &str) -> Event {
     let attributes = HashMap::from([("currency".to_owned(), currency.to_owned())]);
@@ -34,7 +34,7 @@ pub async fn a_condition_decides(cluster: &Cluster) {
         let answer = api.publish(&stage.tenant, event, "").await.unwrap();
         assert_eq!(answer.matched_subscriptions, matched);
     }
-    let requests = stage.receiver.wait_for_at("/large", 2, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/large", 2, SOON_LIMIT).await.unwrap();
     let sequences: Vec<_> = requests.iter().map(|one| one.header("webhook-sequence")).collect();
     assert_eq!(sequences, ["1", "2"], "what does not match takes no number");
     assert_eq!(stage.count("").await, 2);

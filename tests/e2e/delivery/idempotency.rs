@@ -13,10 +13,10 @@ use postrider_tests::publish::event;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::stage::{PAYLOAD, Stage};
+use crate::stage::{DEFAULT_PAYLOAD, Stage};
 
 fn payment() -> Event {
-    event("payment.completed", PAYLOAD)
+    event("payment.completed", DEFAULT_PAYLOAD)
 }
 
 pub async fn same_request(cluster: &Cluster) {
@@ -52,7 +52,7 @@ pub async fn other_request(cluster: &Cluster) {
     let first = first.unwrap();
     let others = [
         event("payment.completed", "{\"amount\": \"10.01\"}"),
-        event("payment.failed", PAYLOAD),
+        event("payment.failed", DEFAULT_PAYLOAD),
         Event { account: "SE1".to_owned(), ..payment() },
     ];
     for other in others {

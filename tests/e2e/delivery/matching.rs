@@ -10,10 +10,10 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::wait;
 
-use crate::stage::{PAYLOAD, SOON, Stage};
+use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage};
 
 fn about(account: &str) -> Event {
-    Event { account: account.to_owned(), ..event("payment.completed", PAYLOAD) }
+    Event { account: account.to_owned(), ..event("payment.completed", DEFAULT_PAYLOAD) }
 }
 
 /// Publishes these and returns which paths each reached, once all have ended.
@@ -22,7 +22,7 @@ async fn reached(stage: &Stage, events: Vec<Event>) -> Vec<Vec<String>> {
     for event in events {
         names.push(stage.publish_event(event).await);
     }
-    wait::until("every delivery to succeed", SOON, || async {
+    wait::until("every delivery to succeed", SOON_LIMIT, || async {
         wait::when(stage.count("state != SUCCEEDED").await, |left| *left == 0)
     })
     .await
@@ -74,7 +74,7 @@ pub async fn event_types(cluster: &Cluster) {
         "payments.completed",
         "payout.sent",
     ];
-    let events = types.map(|name| event(name, PAYLOAD)).into();
+    let events = types.map(|name| event(name, DEFAULT_PAYLOAD)).into();
     let reached = reached(&stage, events).await;
     let none: [&str; 0] = [];
     assert_eq!(reached[0], ["/below", "/exact"]);

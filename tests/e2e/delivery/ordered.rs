@@ -17,7 +17,7 @@ use postrider_tests::publish::event;
 use postrider_tests::receiver::Received;
 use postrider_tests::receiver::behaviour::{Answer, Gate, held, ok, status};
 
-use crate::stage::{SOON, Stage, delays, once};
+use crate::stage::{SOON_LIMIT, Stage, delays, once};
 
 fn numbered(key: &str, number: usize) -> Event {
     let ordering_key = key.to_owned();
@@ -50,13 +50,13 @@ pub async fn a_failure_holds_back_its_key_alone(cluster: &Cluster) {
     for number in 1..=5 {
         stage.publish_event(numbered("a", number)).await;
     }
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     stage.publish_event(numbered("b", 6)).await;
-    let two = stage.receiver.wait_for_at("/hook", 2, SOON).await.unwrap();
+    let two = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
     assert_eq!(bodies(&two), ["{\"number\":1}", "{\"number\":6}"]);
     assert_eq!(stage.count("state = HELD").await, 4);
     gate.open();
-    let all = stage.receiver.wait_for_at("/hook", 7, SOON).await.unwrap();
+    let all = stage.receiver.wait_for_at("/hook", 7, SOON_LIMIT).await.unwrap();
     let expected = [1, 6, 1, 2, 3, 4, 5].map(|number| format!("{{\"number\":{number}}}"));
     assert_eq!(bodies(&all), expected);
     assert_eq!(sequences(&all), [1, 6, 1, 2, 3, 4, 5]);
@@ -70,7 +70,7 @@ pub async fn an_account_is_a_key(cluster: &Cluster) {
     stage.receiver.script("/hook", [Answer::ok().when_open(&gate).into(), ok()]);
     let about = |number| Event { account: "SE1".to_owned(), ..numbered("", number) };
     stage.publish_event(about(1)).await;
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let second = stage.publish_event(about(2)).await;
     let free = stage.publish_event(numbered("", 3)).await;
     assert_eq!(stage.wait_for(&free, DeliveryState::Succeeded).await.ordering_key, "");
@@ -120,7 +120,11 @@ pub async fn a_key_is_held_until_it_is_released(cluster: &Cluster) {
             let again = stage.api.deliveries.retry_delivery(retry).await.unwrap().into_inner();
             let again = again.delivery.unwrap();
             assert_eq!(again.sequence, exhausted.sequence);
-            stage.api.wait_for_state(&again.name, DeliveryState::Succeeded, SOON).await.unwrap();
+            stage
+                .api
+                .wait_for_state(&again.name, DeliveryState::Succeeded, SOON_LIMIT)
+                .await
+                .unwrap();
         }
         stage.wait_for(&second, DeliveryState::Succeeded).await;
     }
@@ -133,7 +137,7 @@ pub async fn order_can_be_given_up(cluster: &Cluster) {
     let gate = Gate::closed();
     stage.receiver.script("/hook", [Answer::ok().when_open(&gate).into(), ok()]);
     let first = stage.publish_event(numbered("a", 1)).await;
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let mut held = Vec::new();
     for number in 2..=4 {
         held.push(stage.publish_event(numbered("a", number)).await);
@@ -165,7 +169,7 @@ pub async fn a_cancelled_one_is_passed_over(cluster: &Cluster) {
     for number in 1..=3 {
         names.push(stage.publish_event(numbered("a", number)).await);
     }
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     for name in &names[..2] {
         let delivery = stage.delivery(name).await;
         let cancel = CancelDeliveryRequest { name: delivery.name };

@@ -15,7 +15,7 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use tonic::Code;
 
-use crate::stage::{PAYLOAD, SOON, Stage};
+use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage};
 
 fn request(parent: &str, event: Event) -> PublishEventRequest {
     PublishEventRequest {
@@ -26,7 +26,7 @@ fn request(parent: &str, event: Event) -> PublishEventRequest {
 }
 
 fn payment() -> Event {
-    event("payment.completed", PAYLOAD)
+    event("payment.completed", DEFAULT_PAYLOAD)
 }
 
 /// The last part of a name: what receivers see.
@@ -41,9 +41,9 @@ pub async fn unary(cluster: &Cluster) {
     let published = published.unwrap();
     assert_eq!(published.matched_subscriptions, 1);
     assert!(!published.duplicate);
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     assert_eq!(requests[0].webhook_id(), id(&published.event));
-    assert_eq!(requests[0].body, PAYLOAD);
+    assert_eq!(requests[0].body, DEFAULT_PAYLOAD);
     let delivery = stage.wait_for(&published.event, DeliveryState::Succeeded).await;
     assert_eq!(delivery.attempt_count, 1);
     assert_eq!(stage.receiver.received(), 1);
@@ -86,20 +86,23 @@ pub async fn batch_with_a_bad_entry(cluster: &Cluster) {
         }
     }
     assert_eq!(committed.len(), 18);
-    let received = stage.receiver.wait_for_at("/hook", 18, SOON).await.unwrap();
+    let received = stage.receiver.wait_for_at("/hook", 18, SOON_LIMIT).await.unwrap();
     let received: BTreeSet<_> = received.iter().map(|r| r.webhook_id().to_owned()).collect();
     assert_eq!(received, committed);
 }
 
 pub async fn stream(cluster: &Cluster) {
-    const EVENTS: u64 = 500;
-    const BAD: u64 = 137;
+    const PUBLISHED_EVENTS: u64 = 500;
+    const REFUSED_EVENT: u64 = 137;
     let mut stage = Stage::set(cluster, "stream").await;
     stage.subscribe("/hook").await;
     let tenant = stage.tenant.clone();
-    let requests = stream::iter((0..EVENTS).map(move |number| {
-        let payload =
-            if number == BAD { "not JSON".to_owned() } else { format!("{{\"number\": {number}}}") };
+    let requests = stream::iter((0..PUBLISHED_EVENTS).map(move |number| {
+        let payload = if number == REFUSED_EVENT {
+            "not JSON".to_owned()
+        } else {
+            format!("{{\"number\": {number}}}")
+        };
         PublishStreamRequest {
             request_id: number * 3,
             publish: Some(request(&tenant, event("payment.completed", &payload))),
@@ -121,17 +124,17 @@ pub async fn stream(cluster: &Cluster) {
             }
         }
     }
-    assert_eq!(refused, [BAD * 3]);
-    let wanted = usize::try_from(EVENTS - 1).unwrap();
+    assert_eq!(refused, [REFUSED_EVENT * 3]);
+    let wanted = usize::try_from(PUBLISHED_EVENTS - 1).unwrap();
     assert_eq!(committed.len(), wanted);
-    let received = stage.receiver.wait_for_at("/hook", wanted, SOON);
+    let received = stage.receiver.wait_for_at("/hook", wanted, SOON_LIMIT);
     for request in received.await.unwrap() {
         let number = committed.get(request.webhook_id());
         let number = number.expect("only what was committed is sent");
         assert_eq!(request.body, format!("{{\"number\": {number}}}"));
     }
     let filter = "state = SUCCEEDED";
-    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, wanted, SOON);
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, wanted, SOON_LIMIT);
     ended.await.unwrap();
-    assert_eq!(stage.receiver.received(), EVENTS - 1);
+    assert_eq!(stage.receiver.received(), PUBLISHED_EVENTS - 1);
 }

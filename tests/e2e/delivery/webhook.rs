@@ -19,7 +19,7 @@ use postrider_tests::signature::{assert_signed, verify, verify_published};
 use sha2::{Digest, Sha256};
 use tonic::Request;
 
-use crate::stage::{PAYLOAD, SOON, Stage};
+use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -45,7 +45,7 @@ pub async fn a_scheme_in_capitals(cluster: &Cluster) {
     let url = wanted.url.replacen("http://", "HTTP://", 1);
     stage.create(Subscription { url, ..wanted }).await;
     stage.publish().await;
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
 }
 
 pub async fn bytes_are_kept(cluster: &Cluster) {
@@ -66,7 +66,7 @@ pub async fn bytes_are_kept(cluster: &Cluster) {
     }));
     for (count, wanted) in (1..).zip(events) {
         let name = stage.publish_event(wanted.clone()).await;
-        let requests = stage.receiver.wait_for_at("/hook", count, SOON).await;
+        let requests = stage.receiver.wait_for_at("/hook", count, SOON_LIMIT).await;
         let request = requests.unwrap().pop().unwrap();
         let (bytes, content_type) = match wanted.payload_form.clone().unwrap() {
             PayloadForm::PayloadJson(text) => (Bytes::from(text), "application/json"),
@@ -97,10 +97,10 @@ pub async fn headers(cluster: &Cluster) {
             traceparent: traceparent(),
             tracestate: "bank=1,other=2".to_owned(),
             attributes: HashMap::from([("kind".to_owned(), "instant".to_owned())]),
-            ..event("payment.completed", PAYLOAD)
+            ..event("payment.completed", DEFAULT_PAYLOAD)
         })
         .await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     assert_eq!(request.method, Method::POST);
     assert_eq!(request.uri.query(), Some("a=b"));
@@ -128,7 +128,7 @@ pub async fn trace_of_the_call(cluster: &Cluster) {
     stage.subscribe("/hook").await;
     let mut request = Request::new(PublishEventRequest {
         parent: stage.tenant.clone(),
-        event: Some(event("payment.completed", PAYLOAD)),
+        event: Some(event("payment.completed", DEFAULT_PAYLOAD)),
         idempotency_key: String::new(),
     });
     let value = traceparent().parse().unwrap();
@@ -138,10 +138,10 @@ pub async fn trace_of_the_call(cluster: &Cluster) {
     stage
         .publish_event(Event {
             traceparent: "00-zz-1-01".to_owned(),
-            ..event("payment.failed", PAYLOAD)
+            ..event("payment.failed", DEFAULT_PAYLOAD)
         })
         .await;
-    let requests = stage.receiver.wait_for_at("/hook", 2, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
     let continued = requests.iter().filter(|request| {
         let traceparent = request.header("traceparent");
         traceparent.split('-').nth(1) == Some(TRACE)

@@ -12,7 +12,7 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::process::most_memory;
 use postrider_tests::receiver::behaviour::{self, Answer, Behaviour, Body};
 
-use crate::stage::{SOON, Stage, duration, once, time};
+use crate::stage::{SOON_LIMIT, Stage, duration, once, time};
 
 /// A subscription with one attempt, of half a second at most.
 fn impatient(stage: &Stage, path: &str, policy: RetryPolicy) -> Subscription {
@@ -26,14 +26,14 @@ fn impatient(stage: &Stage, path: &str, policy: RetryPolicy) -> Subscription {
 /// A path, what the receiver does there, and what history says of it.
 type Fault = (&'static str, Behaviour, AttemptOutcome, u32);
 
-const WORDS: &[u8] = b"no\0t today \xff";
+const RESPONSE_WORDS: &[u8] = b"no\0t today \xff";
 
 fn faults() -> [Fault; 7] {
     use AttemptOutcome::{ConnectionClosed, HttpStatus, Timeout};
     let answer = |status: StatusCode| behaviour::status(status);
     let refusal = Answer::status(StatusCode::SERVICE_UNAVAILABLE)
         .header("x-why", "tired")
-        .body(Body::Whole(Bytes::from_static(WORDS)));
+        .body(Body::Whole(Bytes::from_static(RESPONSE_WORDS)));
     let cut = Answer::status(StatusCode::BAD_GATEWAY)
         .body(Body::Cut(Bytes::from_static(b"as far as it we")));
     let broken = answer(StatusCode::INTERNAL_SERVER_ERROR);
@@ -66,7 +66,7 @@ fn assert_recorded(stage: &Stage, attempt: &Attempt) {
         assert!(duration(timings.first_byte) <= total, "{attempt:?}");
     }
     if attempt.http_status == 503 {
-        assert_eq!(attempt.response_body, WORDS);
+        assert_eq!(attempt.response_body, RESPONSE_WORDS);
         assert_eq!(attempt.response_body_size, 12);
         let why = attempt.response_headers.iter().find(|h| h.name == "x-why");
         assert_eq!(why.unwrap().value, "tired");
@@ -83,7 +83,7 @@ pub async fn each_is_recorded(cluster: &Cluster) {
     }
     stage.publish().await;
     let filter = "state = EXHAUSTED";
-    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, wanted.len(), SOON);
+    let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, wanted.len(), SOON_LIMIT);
     let mut seen = Vec::new();
     for delivery in ended.await.unwrap() {
         let attempts = stage.attempts(&delivery).await;
@@ -112,9 +112,11 @@ pub async fn the_status_is_the_answer(cluster: &Cluster) {
         let created = stage.create(impatient(&stage, path, once())).await;
         let event = stage.publish().await;
         let filter = format!("subscription = \"{}\" AND event = \"{event}\"", created.name);
-        let ended = stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, SOON).await.unwrap();
+        let ended =
+            stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, SOON_LIMIT).await.unwrap();
         let name = &ended[0].name;
-        let ended = stage.api.wait_for_state(name, DeliveryState::Succeeded, SOON).await.unwrap();
+        let ended =
+            stage.api.wait_for_state(name, DeliveryState::Succeeded, SOON_LIMIT).await.unwrap();
         let attempt = stage.attempts(&ended).await.remove(0);
         assert_eq!((attempt.outcome(), attempt.http_status), (AttemptOutcome::Succeeded, 200));
         assert!(attempt.error.contains(words), "{attempt:?}");
@@ -144,7 +146,7 @@ pub async fn fifty_megabytes(cluster: &Cluster) {
         ("state = SUCCEEDED", AttemptOutcome::Succeeded, 200),
         ("state = EXHAUSTED", AttemptOutcome::HttpStatus, 502),
     ] {
-        let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, 4, SOON);
+        let ended = stage.api.wait_for_deliveries(&stage.tenant, filter, 4, SOON_LIMIT);
         for delivery in ended.await.unwrap() {
             let attempt = stage.attempts(&delivery).await.remove(0);
             assert_eq!((attempt.outcome(), attempt.http_status), (outcome, status));

@@ -31,9 +31,10 @@ async fn all_end_with(stage: &Stage, urls: &[String], outcome: AttemptOutcome) {
         let event = stage.publish().await;
         let filter = format!("subscription = \"{subscription}\" AND event = \"{event}\"");
         let deliveries =
-            stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, crate::stage::SOON);
+            stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, crate::stage::SOON_LIMIT);
         let name = deliveries.await.unwrap().remove(0).name;
-        let ended = stage.api.wait_for_state(&name, DeliveryState::Exhausted, crate::stage::SOON);
+        let ended =
+            stage.api.wait_for_state(&name, DeliveryState::Exhausted, crate::stage::SOON_LIMIT);
         let attempt = stage.attempts(&ended.await.unwrap()).await.remove(0);
         assert_eq!(attempt.outcome(), outcome, "{url}: {attempt:?}");
         assert!(!attempt.error.is_empty(), "{url}: {attempt:?}");

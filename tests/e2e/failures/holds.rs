@@ -15,7 +15,7 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{ok, retry_after, status};
 use postrider_tests::wait;
 
-use crate::stage::{SOON, Stage, WHILE, delays};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays};
 
 async fn read(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
@@ -25,7 +25,7 @@ async fn read(stage: &Stage, name: &str) -> Subscription {
 }
 
 async fn wait_until_held(stage: &Stage, name: &str) {
-    let held = wait::until("the subscription to be held", SOON, || async {
+    let held = wait::until("the subscription to be held", SOON_LIMIT, || async {
         let health = read(stage, name).await.endpoint_health;
         wait::when(health, |health| health.is_some_and(|h| h.hold_until_time.is_some()))
     });
@@ -42,7 +42,7 @@ pub async fn gone(cluster: &Cluster) {
     stage.receiver.script("/hook", [status(StatusCode::GONE), ok()]);
     let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
     let event = stage.publish().await;
-    let disabled = wait::until("the subscription to be disabled", SOON, || async {
+    let disabled = wait::until("the subscription to be disabled", SOON_LIMIT, || async {
         wait::when(read(&stage, &name).await, |s| s.status() == SubscriptionStatus::Disabled)
     })
     .await
@@ -51,7 +51,7 @@ pub async fn gone(cluster: &Cluster) {
     let suppressed = stage.publish().await;
     stage.wait_for(&suppressed, DeliveryState::Suppressed).await;
     // Its retry is due by now, and stays where it is.
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     let waiting = stage.delivery(&event).await;
     assert_eq!(waiting.state(), DeliveryState::Waiting);
     assert_eq!(waiting.last_http_status, 410);
@@ -62,9 +62,9 @@ pub async fn gone(cluster: &Cluster) {
 }
 
 pub async fn too_many_requests(cluster: &Cluster) {
-    const HELD: Duration = Duration::from_secs(2);
+    const HOLD_TIME: Duration = Duration::from_secs(2);
     let stage = Stage::set(cluster, "many").await;
-    let busy = retry_after(StatusCode::TOO_MANY_REQUESTS, HELD.as_secs());
+    let busy = retry_after(StatusCode::TOO_MANY_REQUESTS, HOLD_TIME.as_secs());
     stage.receiver.script("/hook", [busy, ok()]);
     let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
     stage.subscribe("/other").await;
@@ -77,17 +77,17 @@ pub async fn too_many_requests(cluster: &Cluster) {
     assert_eq!(attempt.outcome(), AttemptOutcome::HttpStatus);
     let events = stage.publish_many(3).await;
     // Another subscription of the tenant, at the same receiver, is not held.
-    let others = stage.receiver.wait_for_at("/other", 4, SOON).await.unwrap();
-    let requests = stage.receiver.wait_for_at("/hook", 5, SOON).await.unwrap();
+    let others = stage.receiver.wait_for_at("/other", 4, SOON_LIMIT).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 5, SOON_LIMIT).await.unwrap();
     let begun = requests[0].at;
-    assert!(others[3].at < begun + HELD, "the other subscription was held too");
+    assert!(others[3].at < begun + HOLD_TIME, "the other subscription was held too");
     for request in &requests[1..] {
         let after = request.at.duration_since(begun);
-        assert!(after >= HELD, "a request {after:?} after the 429");
-        assert!(after < HELD + Duration::from_secs(4), "only {after:?} after the 429");
+        assert!(after >= HOLD_TIME, "a request {after:?} after the 429");
+        assert!(after < HOLD_TIME + Duration::from_secs(4), "only {after:?} after the 429");
     }
     let filter = "state != SUCCEEDED";
-    stage.api.wait_for_deliveries(&stage.tenant, filter, 0, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 0, SOON_LIMIT).await.unwrap();
     let mut ids: Vec<_> = requests[1..].iter().map(|r| r.webhook_id().to_owned()).collect();
     let mut wanted: Vec<_> = events.iter().chain([&first]).collect();
     ids.sort();
@@ -98,15 +98,15 @@ pub async fn too_many_requests(cluster: &Cluster) {
 /// The receiver asks for two hours, as a time since the epoch. The policy grants less;
 /// that is more than its deliveries live, whose time stands still meanwhile.
 pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
-    const GRANTED: Duration = Duration::from_secs(4);
-    const LIFE: Duration = Duration::from_secs(2);
+    const GRANTED_WAIT: Duration = Duration::from_secs(4);
+    const DELIVERY_MAX_AGE: Duration = Duration::from_secs(2);
     let stage = Stage::set(cluster, "patient").await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, now + 7200);
     stage.receiver.script("/hook", [busy, ok()]);
     let policy = RetryPolicy {
-        max_age: Some(LIFE.try_into().unwrap()),
-        max_retry_after: Some(GRANTED.try_into().unwrap()),
+        max_age: Some(DELIVERY_MAX_AGE.try_into().unwrap()),
+        max_retry_after: Some(GRANTED_WAIT.try_into().unwrap()),
         ..delays(&[100])
     };
     let wanted = Subscription { retry_policy: Some(policy), ..stage.wanted("/hook") };
@@ -121,7 +121,7 @@ pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
     let requests = stage.receiver.requests_to("/hook");
     assert_eq!(requests.len(), 1 + events.len());
     let resumed = requests[1].at.duration_since(requests[0].at);
-    assert!(resumed >= GRANTED, "a request {resumed:?} after it asked");
+    assert!(resumed >= GRANTED_WAIT, "a request {resumed:?} after it asked");
 }
 
 /// A status that speaks for one request only: its delivery waits, and its time runs on.

@@ -12,10 +12,10 @@ use postrider_proto::v1::{
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{Behaviour, ok, status};
 
-use crate::stage::{PAYLOAD, REGION, Stage, delays, duration, once, time};
+use crate::stage::{DEFAULT_PAYLOAD, DEFAULT_REGION, Stage, delays, duration, once, time};
 
 /// How much later than due a retry may arrive on a busy machine.
-const LATE_MOST: Duration = Duration::from_millis(1_200);
+const MAX_LATENESS: Duration = Duration::from_millis(1_200);
 
 pub async fn retries_until_success(cluster: &Cluster) {
     let stage = Stage::set(cluster, "until").await;
@@ -39,7 +39,7 @@ pub async fn retries_until_success(cluster: &Cluster) {
     ];
     assert_eq!(seen, wanted);
     for attempt in &attempts {
-        assert_eq!(attempt.region, REGION);
+        assert_eq!(attempt.region, DEFAULT_REGION);
         assert_eq!(attempt.agent, cluster.agents[0].resource_name());
         assert_eq!(attempt.event, event);
         assert_eq!(attempt.delivery, delivery.name);
@@ -49,7 +49,7 @@ pub async fn retries_until_success(cluster: &Cluster) {
     assert_eq!(requests.len(), 4);
     for request in requests {
         assert!(event.ends_with(request.webhook_id()));
-        assert_eq!(request.body, PAYLOAD);
+        assert_eq!(request.body, DEFAULT_PAYLOAD);
     }
 }
 
@@ -67,14 +67,14 @@ pub async fn custom_delays(cluster: &Cluster) {
         let delay = Duration::from_millis(delay);
         let passed = requests[number + 1].at.duration_since(requests[number].at);
         assert!(passed >= delay, "retry {} came after {passed:?}", number + 1);
-        assert!(passed < delay + LATE_MOST, "retry {} came after {passed:?}", number + 1);
+        assert!(passed < delay + MAX_LATENESS, "retry {} came after {passed:?}", number + 1);
         // History promised it so. The agent's clock and the control plane's are
         // the same here.
         let attempt = &attempts[number];
         let ended = time(attempt.start_time) + duration(attempt.timings.unwrap().total);
         let due = time(attempt.next_attempt_time);
         let wait = due.duration_since(ended).unwrap();
-        assert!(wait >= delay && wait < delay + LATE_MOST, "due after {wait:?}");
+        assert!(wait >= delay && wait < delay + MAX_LATENESS, "due after {wait:?}");
         assert!(time(attempts[number + 1].start_time) >= due);
     }
     assert!(attempts[2].next_attempt_time.is_none());
@@ -98,7 +98,7 @@ pub async fn success_rule(cluster: &Cluster) {
         let event = stage.publish().await;
         let mut api = stage.api.clone();
         for delivery in api.deliveries_of(&event).await.unwrap() {
-            let ended = postrider_tests::wait::until("an end", crate::stage::SOON, || {
+            let ended = postrider_tests::wait::until("an end", crate::stage::SOON_LIMIT, || {
                 let mut api = stage.api.clone();
                 let name = delivery.name.clone();
                 async move {
@@ -135,6 +135,6 @@ pub async fn exhausted(cluster: &Cluster) {
     let due: Vec<_> = attempts.iter().map(|a| a.next_attempt_time.is_some()).collect();
     assert_eq!(due, [true, true, false]);
     // Nothing is due any more; a further POST would have to come from nowhere.
-    tokio::time::sleep(crate::stage::WHILE).await;
+    tokio::time::sleep(crate::stage::SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 3);
 }

@@ -17,39 +17,39 @@ use postrider_tests::receiver::behaviour::{self, Gate, ok, status};
 use postrider_tests::wait;
 use tokio::time::sleep;
 
-use super::{PAYLOAD, Payee, TOLD, assert_alive, wait_until_ready};
-use crate::stage::SOON;
+use super::{HEALTH_REPORT_LIMIT, SMALL_PAYLOAD, TestEndpoint, assert_alive, wait_until_ready};
+use crate::stage::SOON_LIMIT;
 
-const HOURS: i64 = 3 * 3600;
+const CLOCK_SHIFT_SECONDS: i64 = 3 * 3600;
 /// Less than a delivery's last hour, after which it would be over.
-const HALF_AN_HOUR: i64 = 1800;
+const HALF_HOUR_SECONDS: i64 = 1800;
 /// A minute until a clock counts as set, a start, and a busy machine.
 const SET_FOR_GOOD: Duration = Duration::from_secs(120);
 /// The time after which an agent counts as lost, a retry, and a busy machine.
 const LOST_AND_SENT: Duration = Duration::from_secs(60);
 /// Long enough for sweeps and heartbeats to show what they make of a clock.
-const A_MOMENT: Duration = Duration::from_secs(3);
+const SHORT_TIME: Duration = Duration::from_secs(3);
 
 /// Somebody sets the clock that the control plane goes by, forwards and back:
 /// nothing expires, nothing stops, and readiness tells until it is right again.
 async fn turn_and_return(api: &Api, receiver: &Receiver, time: &FakeTime) {
-    let mut waiting = Payee::create(api, receiver, "waiting", 0).await;
+    let mut waiting = TestEndpoint::create(api, receiver, "waiting", 0).await;
     receiver.script(&waiting.path, [status(http::StatusCode::SERVICE_UNAVAILABLE)]);
     waiting.publish(api, 5).await;
-    receiver.wait_for_at(&waiting.path, 5, SOON).await.unwrap();
-    let mut flowing = Payee::create(api, receiver, "flowing", 0).await;
-    for hours in [HOURS, -HOURS] {
+    receiver.wait_for_at(&waiting.path, 5, SOON_LIMIT).await.unwrap();
+    let mut flowing = TestEndpoint::create(api, receiver, "flowing", 0).await;
+    for hours in [CLOCK_SHIFT_SECONDS, -CLOCK_SHIFT_SECONDS] {
         time.turn(hours).unwrap();
-        println!("noticed after {:?}", wait_until_ready(api, false, TOLD).await);
+        println!("noticed after {:?}", wait_until_ready(api, false, HEALTH_REPORT_LIMIT).await);
         flowing.publish(api, 5).await;
         flowing.delivered(api, receiver).await;
-        sleep(A_MOMENT).await;
+        sleep(SHORT_TIME).await;
         assert_alive(api).await;
         let left = api.clone().all_deliveries(&waiting.tenant, "").await.unwrap();
         let open = |state| matches!(state, DeliveryState::Waiting | DeliveryState::InFlight);
         assert!(left.iter().all(|delivery| open(delivery.state())), "{left:#?}");
         time.turn(0).unwrap();
-        println!("back after {:?}", wait_until_ready(api, true, TOLD).await);
+        println!("back after {:?}", wait_until_ready(api, true, HEALTH_REPORT_LIMIT).await);
     }
     receiver.script(&waiting.path, [ok()]);
     waiting.delivered(api, receiver).await;
@@ -62,15 +62,15 @@ async fn turn_and_return(api: &Api, receiver: &Receiver, time: &FakeTime) {
 /// on. What waits when they are set back is due as much later.
 async fn turn_for_good(cluster: &mut Cluster, receiver: &Receiver, time: &FakeTime, turns: &[i64]) {
     let api = cluster.api().unwrap();
-    let mut flowing = Payee::create(&api, receiver, "set", 0).await;
-    let mut held = Payee::create(&api, receiver, "held", 0).await;
+    let mut flowing = TestEndpoint::create(&api, receiver, "set", 0).await;
+    let mut held = TestEndpoint::create(&api, receiver, "held", 0).await;
     for &seconds in turns {
         let gate = Gate::closed();
         receiver.script(&held.path, [behaviour::held(&gate)]);
         held.publish(&api, 3).await;
-        receiver.wait_for_at(&held.path, held.events.len(), SOON).await.unwrap();
+        receiver.wait_for_at(&held.path, held.events.len(), SOON_LIMIT).await.unwrap();
         time.turn(seconds).unwrap();
-        println!("noticed after {:?}", wait_until_ready(&api, false, TOLD).await);
+        println!("noticed after {:?}", wait_until_ready(&api, false, HEALTH_REPORT_LIMIT).await);
         gate.open();
         if seconds > 0 {
             flowing.publish(&api, 5).await;
@@ -93,7 +93,7 @@ async fn for_good_on_sqlite() {
             .await
             .unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    turn_for_good(&mut cluster, &receiver, &time, &[HALF_AN_HOUR, 0]).await;
+    turn_for_good(&mut cluster, &receiver, &time, &[HALF_HOUR_SECONDS, 0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +109,7 @@ async fn for_good_of_postgres() {
     .await
     .unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    turn_for_good(&mut cluster, &receiver, &time, &[HALF_AN_HOUR]).await;
+    turn_for_good(&mut cluster, &receiver, &time, &[HALF_HOUR_SECONDS]).await;
     drop(cluster);
 }
 
@@ -147,7 +147,7 @@ async fn of_postgres() {
 /// later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_postgres_while_an_agent_is_lost() {
-    const TEN_MINUTES: i64 = 600;
+    const TEN_MINUTES_SECONDS: i64 = 600;
     let time = FakeTime::create().unwrap();
     let server = Server::start_with(None, time.environment()).await.unwrap();
     let mut cluster = Cluster::start(&Description {
@@ -159,17 +159,17 @@ async fn of_postgres_while_an_agent_is_lost() {
     .unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "lost", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "lost", 0).await;
     let gate = Gate::closed();
     receiver.script(&payee.path, [behaviour::held(&gate)]);
     payee.publish(&api, 3).await;
-    receiver.wait_for_at(&payee.path, 3, SOON).await.unwrap();
-    time.turn(TEN_MINUTES).unwrap();
-    wait_until_ready(&api, false, TOLD).await;
-    sleep(A_MOMENT).await;
+    receiver.wait_for_at(&payee.path, 3, SOON_LIMIT).await.unwrap();
+    time.turn(TEN_MINUTES_SECONDS).unwrap();
+    wait_until_ready(&api, false, HEALTH_REPORT_LIMIT).await;
+    sleep(SHORT_TIME).await;
     cluster.agents[0].kill().await.unwrap();
     time.turn(0).unwrap();
-    wait_until_ready(&api, true, TOLD).await;
+    wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await;
     receiver.script(&payee.path, [ok()]);
     gate.open();
     let begun = Instant::now();
@@ -182,7 +182,7 @@ async fn of_postgres_while_an_agent_is_lost() {
 
 /// Waits until the only agent is shown as one whose clock is off by this much.
 async fn wait_for_skew(api: &Api, seconds: i64) {
-    wait::until(&format!("an agent {seconds} s ahead"), SOON, || async {
+    wait::until(&format!("an agent {seconds} s ahead"), SOON_LIMIT, || async {
         let agents = api.clone().fleet.list_agents(ListAgentsRequest::default()).await;
         let agents = agents.map_err(|status| status.to_string())?.into_inner().agents;
         let agent = agents.into_iter().next().ok_or("no agent")?;
@@ -208,10 +208,10 @@ async fn of_an_agent() {
     .unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "skewed", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "skewed", 0).await;
     payee.publish(&api, 2).await;
     payee.assert_delivered_once(&api, &receiver).await;
-    for hours in [HOURS, -HOURS] {
+    for hours in [CLOCK_SHIFT_SECONDS, -CLOCK_SHIFT_SECONDS] {
         time.turn(hours).unwrap();
         wait_for_skew(&api, hours).await;
         let posts = receiver.received();
@@ -219,10 +219,13 @@ async fn of_an_agent() {
         cluster.agents[0].kill().await.unwrap();
         cluster.agents[0].start_again().unwrap();
         wait_for_skew(&api, hours).await;
-        sleep(A_MOMENT).await;
+        sleep(SHORT_TIME).await;
         assert_eq!(receiver.received(), posts, "it was given work");
         assert_alive(&api).await;
-        assert!(wait_until_ready(&api, true, TOLD).await < A_MOMENT, "the control plane is well");
+        assert!(
+            wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await < SHORT_TIME,
+            "the control plane is well"
+        );
         time.turn(0).unwrap();
         payee.assert_delivered_once(&api, &receiver).await;
     }
@@ -232,7 +235,7 @@ async fn of_an_agent() {
 /// started again: it is due by the time that it is now.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn back_across_a_start() {
-    const TWO_MINUTES: i64 = 120;
+    const TWO_MINUTES_SECONDS: i64 = 120;
     let time = FakeTime::create().unwrap();
     let mut cluster =
         Cluster::start(&Description { environment: time.environment(), ..Description::default() })
@@ -240,8 +243,8 @@ async fn back_across_a_start() {
             .unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "back", 0).await;
-    let mut ordered = Payee::create(&api, &receiver, "ordered", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "back", 0).await;
+    let mut ordered = TestEndpoint::create(&api, &receiver, "ordered", 0).await;
     let mut subscriptions = api.clone().subscriptions;
     let update = UpdateSubscriptionRequest {
         subscription: Some(Subscription {
@@ -258,11 +261,12 @@ async fn back_across_a_start() {
     cluster.agents[0].kill().await.unwrap();
     payee.publish(&api, 3).await;
     for _ in 0..3 {
-        let event = Event { ordering_key: "key".to_owned(), ..event("payment.completed", PAYLOAD) };
-        let event = ordered.try_event(&api, event, "", SOON).await.unwrap();
+        let event =
+            Event { ordering_key: "key".to_owned(), ..event("payment.completed", SMALL_PAYLOAD) };
+        let event = ordered.try_event(&api, event, "", SOON_LIMIT).await.unwrap();
         ordered.events.push(event);
     }
-    time.turn(-TWO_MINUTES).unwrap();
+    time.turn(-TWO_MINUTES_SECONDS).unwrap();
     cluster.replicas[0].kill().await.unwrap();
     cluster.replicas[0].start_again().await.unwrap();
     cluster.agents[0].start_again().unwrap();
@@ -294,10 +298,10 @@ async fn of_an_agent_that_signs_meanwhile() {
     .unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "signed", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "signed", 0).await;
     payee.publish(&api, 2).await;
     payee.assert_delivered_once(&api, &receiver).await;
-    for hours in [HOURS, -HOURS] {
+    for hours in [CLOCK_SHIFT_SECONDS, -CLOCK_SHIFT_SECONDS] {
         for number in 0..40 {
             if number == 10 {
                 time.turn(hours).unwrap();

@@ -12,27 +12,27 @@ use postrider_tests::receiver::behaviour::{Answer, Gate, held};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Payee, SETTLED, TOLD, assert_alive, assert_refused, assert_understandable, outage_seconds,
-    payees, two_behind_proxies, wait_until_ready,
+    HEALTH_REPORT_LIMIT, SETTLE_LIMIT, TestEndpoint, assert_alive, assert_refused,
+    assert_understandable, outage_seconds, payees, two_behind_proxies, wait_until_ready,
 };
 use crate::replicas::{shared, wait_for_shards};
-use crate::stage::SOON;
+use crate::stage::SOON_LIMIT;
 
 /// What each direction takes: nothing is lost by it, and no lease.
-const SLOW: Duration = Duration::from_millis(300);
+const SLOW_DELAY: Duration = Duration::from_millis(300);
 /// A database that is hardly there.
-const SLOWEST: Duration = Duration::from_secs(1);
+const SLOWEST_DELAY: Duration = Duration::from_secs(1);
 /// Longer than a lease.
-const A_WHILE: Duration = Duration::from_secs(12);
+const RECOVERY_TIME: Duration = Duration::from_secs(12);
 /// How long a server that ended as after a crash stays away.
-const A_MOMENT: Duration = Duration::from_secs(2);
+const SHORT_TIME: Duration = Duration::from_secs(2);
 /// As long as nobody gets in.
-const OUTAGE: Duration = Duration::from_secs(20);
+const OUTAGE_TIME: Duration = Duration::from_secs(20);
 /// What a patient publisher gives a call.
 const LONG_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Publishes to each payee in turn until told to stop, surely.
-async fn keep_publishing(payees: &mut [Payee], api: &Api, stop: &AtomicBool) {
+async fn keep_publishing(payees: &mut [TestEndpoint], api: &Api, stop: &AtomicBool) {
     let publishing = payees.iter_mut().map(|payee| async move {
         let mut number = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -55,42 +55,42 @@ async fn epochs(cluster: &Cluster) -> i64 {
 async fn postgres_is_slow() {
     let cluster = two_behind_proxies().await;
     let (one, two) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
-    wait_for_shards(&one, SOON, shared).await;
+    wait_for_shards(&one, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let mut payees = payees(&one, &receiver, "slow", 8).await;
     join_all(payees.iter_mut().map(|payee| payee.publish(&one, 1))).await;
 
     let epochs = epochs(&cluster).await;
-    cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOW));
+    cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOW_DELAY));
     let slowed = Instant::now();
     let stop = AtomicBool::new(false);
     let watching = async {
         let begun = Instant::now();
-        while begun.elapsed() < A_WHILE {
+        while begun.elapsed() < RECOVERY_TIME {
             for api in [&one, &two] {
                 assert_alive(api).await;
             }
             sleep(Duration::from_millis(500)).await;
         }
         for api in [&one, &two] {
-            wait_until_ready(api, true, TOLD).await;
+            wait_until_ready(api, true, HEALTH_REPORT_LIMIT).await;
         }
         stop.store(true, Ordering::Relaxed);
     };
     join(keep_publishing(&mut payees, &two, &stop), watching).await;
     let unfinished = payees
         .iter()
-        .map(|payee| one.wait_for_deliveries(&payee.tenant, "state != SUCCEEDED", 0, SETTLED));
+        .map(|payee| one.wait_for_deliveries(&payee.tenant, "state != SUCCEEDED", 0, SETTLE_LIMIT));
     join_all(unfinished).await.into_iter().for_each(|ended| drop(ended.unwrap()));
-    println!("{} events in {:?} at {SLOW:?}", receiver.received(), slowed.elapsed());
+    println!("{} events in {:?} at {SLOW_DELAY:?}", receiver.received(), slowed.elapsed());
     assert_eq!(self::epochs(&cluster).await, epochs, "a slow answer cost a shard its owner");
     cluster.database_proxies.iter().for_each(|proxy| proxy.pass());
     for payee in &payees {
         payee.assert_delivered_once(&one, &receiver).await;
     }
 
-    cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOWEST));
-    let (begun, lasts) = (Instant::now(), outage_seconds().unwrap_or(A_WHILE));
+    cluster.database_proxies.iter().for_each(|proxy| proxy.delay(SLOWEST_DELAY));
+    let (begun, lasts) = (Instant::now(), outage_seconds().unwrap_or(RECOVERY_TIME));
     let (mut acknowledged, mut refused) = (0, 0);
     while begun.elapsed() < lasts {
         let tried = payees.iter().map(|payee| payee.try_publish(&one, "", LONG_DEADLINE));
@@ -111,12 +111,12 @@ async fn postgres_is_slow() {
             assert_alive(api).await;
         }
     }
-    println!("{acknowledged} acknowledged and {refused} refused at {SLOWEST:?}");
+    println!("{acknowledged} acknowledged and {refused} refused at {SLOWEST_DELAY:?}");
     cluster.database_proxies.iter().for_each(|proxy| proxy.pass());
     for api in [&one, &two] {
-        println!("ready after {:?}", wait_until_ready(api, true, SETTLED).await);
+        println!("ready after {:?}", wait_until_ready(api, true, SETTLE_LIMIT).await);
     }
-    wait_for_shards(&one, SETTLED, shared).await;
+    wait_for_shards(&one, SETTLE_LIMIT, shared).await;
     for payee in &payees {
         payee.delivered(&two, &receiver).await;
     }
@@ -138,12 +138,12 @@ async fn postgres_restarts_and_refuses() {
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
     let mut payees = payees(&api, &receiver, "restart", 6).await;
-    let mut held_one = Payee::create(&api, &receiver, "held", 0).await;
+    let mut held_one = TestEndpoint::create(&api, &receiver, "held", 0).await;
     let gate = Gate::closed();
     receiver.script(&held_one.path, [held(&gate)]);
     receiver.otherwise([Answer::ok().after(Duration::from_millis(200)).into()]);
     held_one.publish(&api, 5).await;
-    receiver.wait_for_at(&held_one.path, 5, SOON).await.unwrap();
+    receiver.wait_for_at(&held_one.path, 5, SOON_LIMIT).await.unwrap();
 
     let stop = AtomicBool::new(false);
     let striking = async {
@@ -156,10 +156,13 @@ async fn postgres_restarts_and_refuses() {
                 gate.open();
                 nobody_gets_in(&api, &held_one, lasts).await;
             } else if how == Stop::Immediate {
-                nobody_gets_in(&api, &held_one, A_MOMENT).await;
+                nobody_gets_in(&api, &held_one, SHORT_TIME).await;
             }
             server.start_again().await.unwrap();
-            println!("{how:?}: ready again after {:?}", wait_until_ready(&api, true, TOLD).await);
+            println!(
+                "{how:?}: ready again after {:?}",
+                wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await
+            );
         }
         sleep(Duration::from_secs(1)).await;
         outage(&mut cluster, &api, &held_one, &gate).await;
@@ -175,8 +178,8 @@ async fn postgres_restarts_and_refuses() {
 
 /// Once the replica knows, publishers are refused for so long, and it is alive and
 /// not ready.
-async fn nobody_gets_in(api: &Api, payee: &Payee, lasts: Duration) {
-    println!("not ready after {:?}", wait_until_ready(api, false, TOLD).await);
+async fn nobody_gets_in(api: &Api, payee: &TestEndpoint, lasts: Duration) {
+    println!("not ready after {:?}", wait_until_ready(api, false, HEALTH_REPORT_LIMIT).await);
     let begun = Instant::now();
     while begun.elapsed() < lasts {
         assert_refused(api, payee, "refused").await;
@@ -185,10 +188,10 @@ async fn nobody_gets_in(api: &Api, payee: &Payee, lasts: Duration) {
     }
 }
 
-async fn outage(cluster: &mut Cluster, api: &Api, held: &Payee, gate: &Gate) {
+async fn outage(cluster: &mut Cluster, api: &Api, held: &TestEndpoint, gate: &Gate) {
     cluster.database_proxies[0].refuse().await;
     gate.open();
-    nobody_gets_in(api, held, outage_seconds().unwrap_or(OUTAGE)).await;
+    nobody_gets_in(api, held, outage_seconds().unwrap_or(OUTAGE_TIME)).await;
     cluster.database_proxies[0].admit().await.unwrap();
-    println!("ready {:?} after the outage", wait_until_ready(api, true, TOLD).await);
+    println!("ready {:?} after the outage", wait_until_ready(api, true, HEALTH_REPORT_LIMIT).await);
 }

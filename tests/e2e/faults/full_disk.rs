@@ -14,22 +14,23 @@ use tokio::time::{Instant, sleep};
 use tonic::Status;
 
 use super::{
-    DEADLINE, Payee, SETTLED, TOLD, assert_alive, assert_understandable, wait_until_ready,
+    HEALTH_REPORT_LIMIT, PUBLISH_DEADLINE, SETTLE_LIMIT, TestEndpoint, assert_alive,
+    assert_understandable, wait_until_ready,
 };
-use crate::stage::SOON;
+use crate::stage::SOON_LIMIT;
 
 const PAYLOAD_BYTES: usize = 100_000;
 /// How long the disk stays full: longer than anything that waits by itself.
-const FULL: Duration = Duration::from_secs(12);
+const FULL_DISK_TIME: Duration = Duration::from_secs(12);
 
 /// Publishes something large; refused or not, within the deadline.
-async fn publish_large(payee: &mut Payee, api: &Api) -> Result<(), Status> {
+async fn publish_large(payee: &mut TestEndpoint, api: &Api) -> Result<(), Status> {
     let mut large = event("payment.completed", "");
     let json = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES));
     large.payload_form = Some(PayloadForm::PayloadJson(json));
     let begun = Instant::now();
-    let published = payee.try_event(api, large, "", DEADLINE).await;
-    assert!(begun.elapsed() < DEADLINE, "answered after {:?}", begun.elapsed());
+    let published = payee.try_event(api, large, "", PUBLISH_DEADLINE).await;
+    assert!(begun.elapsed() < PUBLISH_DEADLINE, "answered after {:?}", begun.elapsed());
     published.map(|event| payee.events.push(event))
 }
 
@@ -41,19 +42,19 @@ async fn fill_and_free(
     disk: &SmallDisk,
     revive: impl AsyncFnOnce(),
 ) {
-    let mut payee = Payee::create(api, receiver, "full", 0).await;
-    let mut waiting = Payee::create(api, receiver, "held", 0).await;
+    let mut payee = TestEndpoint::create(api, receiver, "full", 0).await;
+    let mut waiting = TestEndpoint::create(api, receiver, "held", 0).await;
     let gate = Gate::closed();
     receiver.script(&waiting.path, [held(&gate)]);
     waiting.publish(api, 5).await;
     payee.publish(api, 5).await;
-    receiver.wait_for(10, SOON).await.unwrap();
+    receiver.wait_for(10, SOON_LIMIT).await.unwrap();
 
     disk.fill().unwrap();
     let begun = Instant::now();
     let refused = loop {
         match publish_large(&mut payee, api).await {
-            Ok(()) => assert!(begun.elapsed() < SETTLED, "there is still room"),
+            Ok(()) => assert!(begun.elapsed() < SETTLE_LIMIT, "there is still room"),
             Err(refused) => break refused,
         }
     };
@@ -62,7 +63,7 @@ async fn fill_and_free(
     gate.open();
     let full = Instant::now();
     let mut told = None;
-    while full.elapsed() < FULL {
+    while full.elapsed() < FULL_DISK_TIME {
         if let Err(refused) = publish_large(&mut payee, api).await {
             assert_understandable(&refused);
         }
@@ -77,7 +78,10 @@ async fn fill_and_free(
 
     disk.free().unwrap();
     revive().await;
-    println!("ready {:?} after there was room", wait_until_ready(api, true, TOLD).await);
+    println!(
+        "ready {:?} after there was room",
+        wait_until_ready(api, true, HEALTH_REPORT_LIMIT).await
+    );
     payee.publish(api, 5).await;
     publish_large(&mut payee, api).await.unwrap();
     for payee in [&payee, &waiting] {

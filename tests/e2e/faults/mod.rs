@@ -24,7 +24,7 @@ use postrider_proto::v1::{
 };
 use postrider_tests::api::{self, Api};
 use postrider_tests::cluster::{Cluster, Description, Engine};
-use postrider_tests::history::{self, Post, Story};
+use postrider_tests::history::{self, CrashHistory, Post};
 use postrider_tests::publish::{event, fixed_delays, subscription};
 use postrider_tests::receiver::Receiver;
 use postrider_tests::wait;
@@ -34,15 +34,15 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::crashes::variable;
-use crate::stage::REGION;
+use crate::stage::DEFAULT_REGION;
 
 /// A lease, an agent's silence and a retry or two, on a busy machine.
-pub const SETTLED: Duration = Duration::from_secs(60);
+pub const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 /// A replica says within this time that its database is away, or back.
-pub const TOLD: Duration = Duration::from_secs(15);
+pub const HEALTH_REPORT_LIMIT: Duration = Duration::from_secs(15);
 /// What a publisher in a hurry gives a call.
-pub const DEADLINE: Duration = Duration::from_secs(3);
-const PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
+pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(3);
+const SMALL_PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
 
 // --- health -----------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ const PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
 async fn says(api: &Api, service: &str) -> Result<bool, Status> {
     let asked = HealthCheckRequest { service: service.to_owned() };
     let mut health = api.health.clone();
-    let answer = timeout(DEADLINE, health.check(asked)).await;
+    let answer = timeout(PUBLISH_DEADLINE, health.check(asked)).await;
     let answer = answer.map_err(|_| Status::deadline_exceeded("no word about its health"))??;
     Ok(answer.into_inner().status() == ServingStatus::Serving)
 }
@@ -80,7 +80,7 @@ fn outage_seconds() -> Option<Duration> {
 // --- tenants ----------------------------------------------------------------------
 
 /// A tenant with one subscription, and what it was promised.
-pub struct Payee {
+pub struct TestEndpoint {
     pub tenant: String,
     pub subscription: String,
     pub path: String,
@@ -92,12 +92,12 @@ pub fn patient(url: &str) -> Subscription {
     let delays = [Duration::from_millis(500); 40];
     Subscription {
         retry_policy: Some(fixed_delays(&delays).unwrap()),
-        region: REGION.to_owned(),
+        region: DEFAULT_REGION.to_owned(),
         ..subscription(url, &["*"])
     }
 }
 
-impl Payee {
+impl TestEndpoint {
     /// Posted to at `/{id}`, with at most so many at once.
     pub async fn create(api: &Api, receiver: &Receiver, id: &str, max_in_flight: u32) -> Self {
         let mut api = api.clone();
@@ -112,7 +112,7 @@ impl Payee {
     pub async fn publish(&mut self, api: &Api, count: usize) {
         let published = (0..count).map(|_| {
             let (mut api, tenant) = (api.clone(), self.tenant.clone());
-            async move { api.publish(&tenant, event("payment.completed", PAYLOAD), "").await }
+            async move { api.publish(&tenant, event("payment.completed", SMALL_PAYLOAD), "").await }
         });
         let published = join_all(published).await.into_iter().map(|one| one.unwrap().event);
         self.events.extend(published);
@@ -121,7 +121,7 @@ impl Payee {
     /// Publishes an event whose publisher tries, with its key, until it is
     /// acknowledged. Every refusal on the way is one that he can understand.
     pub async fn publish_surely(&mut self, api: &Api, key: &str) {
-        let (begun, limit) = (Instant::now(), SETTLED + outage_seconds().unwrap_or_default());
+        let (begun, limit) = (Instant::now(), SETTLE_LIMIT + outage_seconds().unwrap_or_default());
         loop {
             match self.try_publish(api, key, Duration::from_secs(30)).await {
                 Ok(event) => return self.events.push(event),
@@ -141,7 +141,7 @@ impl Payee {
         key: &str,
         deadline: Duration,
     ) -> Result<String, Status> {
-        self.try_event(api, event("payment.completed", PAYLOAD), key, deadline).await
+        self.try_event(api, event("payment.completed", SMALL_PAYLOAD), key, deadline).await
     }
 
     /// As [`Self::try_publish`], of this event.
@@ -186,14 +186,15 @@ impl Payee {
 
     /// Waits until everything is delivered; what history tells then has no fault.
     pub async fn delivered(&self, api: &Api, receiver: &Receiver) -> Vec<(Delivery, Vec<Attempt>)> {
-        let unfinished = api.wait_for_deliveries(&self.tenant, "state != SUCCEEDED", 0, SETTLED);
+        let unfinished =
+            api.wait_for_deliveries(&self.tenant, "state != SUCCEEDED", 0, SETTLE_LIMIT);
         unfinished.await.unwrap();
         let deliveries = self.history(api).await;
         let pair = |event: String| (event, self.subscription.clone());
         let posts = receiver.requests_to(&self.path).into_iter();
         let posts = posts.map(|request| Post::of(&request, &self.subscription)).collect();
         let owed = self.events.iter().cloned().map(pair).collect();
-        let story = Story { owed, posts, deliveries, ..Story::default() };
+        let story = CrashHistory { owed, posts, deliveries, ..CrashHistory::default() };
         let faults = history::faults(&story);
         assert!(faults.is_empty(), "{}: {faults:#?}", self.tenant);
         story.deliveries
@@ -201,10 +202,10 @@ impl Payee {
 }
 
 /// As many payees as it takes for each of two replicas to own some.
-pub async fn payees(api: &Api, receiver: &Receiver, name: &str, count: usize) -> Vec<Payee> {
+pub async fn payees(api: &Api, receiver: &Receiver, name: &str, count: usize) -> Vec<TestEndpoint> {
     let mut payees = Vec::new();
     for number in 0..count {
-        payees.push(Payee::create(api, receiver, &format!("{name}-{number}"), 0).await);
+        payees.push(TestEndpoint::create(api, receiver, &format!("{name}-{number}"), 0).await);
     }
     payees
 }
@@ -218,11 +219,11 @@ pub fn assert_understandable(status: &Status) {
 }
 
 /// A publish through this replica is refused, before its deadline.
-pub async fn assert_refused(api: &Api, payee: &Payee, key: &str) {
+pub async fn assert_refused(api: &Api, payee: &TestEndpoint, key: &str) {
     let begun = Instant::now();
-    let refused = payee.try_publish(api, key, DEADLINE).await.expect_err("a false yes");
+    let refused = payee.try_publish(api, key, PUBLISH_DEADLINE).await.expect_err("a false yes");
     assert_understandable(&refused);
-    assert!(begun.elapsed() < DEADLINE, "refused after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < PUBLISH_DEADLINE, "refused after {:?}", begun.elapsed());
 }
 
 /// Two replicas, each with a proxy between it and the database.

@@ -7,14 +7,14 @@ use std::process::Command;
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::process::{self, Program};
 
-use super::{Payee, TOLD, assert_alive, assert_refused, wait_until_ready};
+use super::{HEALTH_REPORT_LIMIT, TestEndpoint, assert_alive, assert_refused, wait_until_ready};
 
 /// Runs a command of the program on a database; what it said before it failed.
 async fn refused_by(database: &Path, arguments: &[&str], log: &Path) -> String {
     let mut command: Command = process::command("postrider").unwrap();
     command.args(arguments).arg("--database-url").arg(format!("sqlite:{}", database.display()));
     let mut program = Program::start("second", command, log).unwrap();
-    program.wait_for_exit(1, TOLD).await.unwrap();
+    program.wait_for_exit(1, HEALTH_REPORT_LIMIT).await.unwrap();
     program.log()
 }
 
@@ -25,7 +25,7 @@ async fn sqlite_file_has_one_process_by_all_its_names() {
     let cluster = Cluster::small(Engine::Sqlite).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "names", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "names", 0).await;
     let folder = cluster.folder().to_owned();
     let [database, hard, soft, away] =
         ["postrider.db", "hard.db", "soft.db", "away.db"].map(|name| folder.join(name));
@@ -47,10 +47,10 @@ async fn sqlite_file_has_one_process_by_all_its_names() {
 
     fs::rename(&database, &away).unwrap();
     assert_refused(&api, &payee, "away").await;
-    wait_until_ready(&api, false, TOLD).await;
+    wait_until_ready(&api, false, HEALTH_REPORT_LIMIT).await;
     assert_alive(&api).await;
     fs::rename(&away, &database).unwrap();
-    wait_until_ready(&api, true, TOLD).await;
+    wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await;
     payee.publish_surely(&api, "away").await;
     payee.assert_delivered_once(&api, &receiver).await;
 }

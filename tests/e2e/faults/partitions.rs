@@ -18,23 +18,23 @@ use tokio::time::{Instant, sleep};
 use tonic::{Code, Status};
 
 use super::{
-    Payee, SETTLED, TOLD, assert_alive, assert_refused, payees, two_behind_proxies,
-    wait_until_ready,
+    HEALTH_REPORT_LIMIT, SETTLE_LIMIT, TestEndpoint, assert_alive, assert_refused, payees,
+    two_behind_proxies, wait_until_ready,
 };
-use crate::replicas::{SHARDS, shared, wait_for_shards};
-use crate::stage::SOON;
+use crate::replicas::{SHARD_COUNT, shared, wait_for_shards};
+use crate::stage::SOON_LIMIT;
 
 /// Longer than the silence after which an agent is lost.
-const SILENCE: Duration = Duration::from_secs(7);
+const PARTITION_TIME: Duration = Duration::from_secs(7);
 /// An agent is back, after the longest pause between its tries.
-const BACK: Duration = Duration::from_secs(20);
+const RECOVERY_LIMIT: Duration = Duration::from_secs(20);
 
 // --- an agent and the control plane -----------------------------------------------
 
 /// Waits until every first attempt of a payee's is UNKNOWN.
-async fn wait_until_given_up(cluster: &Cluster, payee: &Payee, count: usize) {
+async fn wait_until_given_up(cluster: &Cluster, payee: &TestEndpoint, count: usize) {
     let api = cluster.api().unwrap();
-    wait::until("attempts to be given up", SOON, || async {
+    wait::until("attempts to be given up", SOON_LIMIT, || async {
         let history = payee.history(&api).await;
         let attempts = history.iter().flat_map(|(_, attempts)| attempts);
         let unknown = attempts.filter(|attempt| attempt.outcome() == AttemptOutcome::Unknown);
@@ -48,23 +48,26 @@ async fn wait_until_given_up(cluster: &Cluster, payee: &Payee, count: usize) {
 /// agent comes back with its attempts, and nothing is sent beside them.
 async fn what_an_agent_still_does_is_not_done_twice(cluster: &mut Cluster, receiver: &Receiver) {
     let api = cluster.api().unwrap();
-    let mut slow = Payee::create(&api, receiver, "slow", 0).await;
+    let mut slow = TestEndpoint::create(&api, receiver, "slow", 0).await;
     let gate = Gate::closed();
     receiver.script(&slow.path, [held(&gate)]);
     slow.publish(&api, 5).await;
-    receiver.wait_for_at(&slow.path, 5, SOON).await.unwrap();
+    receiver.wait_for_at(&slow.path, 5, SOON_LIMIT).await.unwrap();
 
     let wire = &cluster.agent_proxies[0][0];
     wire.stall();
     wait_until_given_up(cluster, &slow, 5).await;
     slow.publish(&api, 3).await;
     assert_alive(&api).await;
-    assert!(wait_until_ready(&api, true, TOLD).await < TOLD, "it serves publishers");
+    assert!(
+        wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await < HEALTH_REPORT_LIMIT,
+        "it serves publishers"
+    );
     wire.pass();
     cluster.wait_for_agents().await.unwrap();
     // The three that waited come, and nothing else: their coming is the sign that
     // there is credit.
-    receiver.wait_for_at(&slow.path, 8, BACK).await.unwrap();
+    receiver.wait_for_at(&slow.path, 8, RECOVERY_LIMIT).await.unwrap();
     sleep(Duration::from_secs(2)).await; // two sweeps
     gate.open();
     slow.assert_delivered_once(&api, receiver).await;
@@ -74,11 +77,11 @@ async fn what_an_agent_still_does_is_not_done_twice(cluster: &mut Cluster, recei
 /// what was made of its silence.
 async fn results_arrive_after_the_healing(cluster: &mut Cluster, receiver: &Receiver) {
     let api = cluster.api().unwrap();
-    let mut payee = Payee::create(&api, receiver, "answered", 0).await;
+    let mut payee = TestEndpoint::create(&api, receiver, "answered", 0).await;
     let gate = Gate::closed();
     receiver.script(&payee.path, [held(&gate)]);
     payee.publish(&api, 5).await;
-    receiver.wait_for_at(&payee.path, 5, SOON).await.unwrap();
+    receiver.wait_for_at(&payee.path, 5, SOON_LIMIT).await.unwrap();
     cluster.agent_proxies[0][0].refuse().await;
     gate.open();
     wait_until_given_up(cluster, &payee, 5).await;
@@ -90,13 +93,13 @@ async fn results_arrive_after_the_healing(cluster: &mut Cluster, receiver: &Rece
 /// after the other.
 async fn failures_that_arrive_late_are_tried_again(cluster: &mut Cluster, receiver: &Receiver) {
     let api = cluster.api().unwrap();
-    let mut payee = Payee::create(&api, receiver, "failed", 0).await;
+    let mut payee = TestEndpoint::create(&api, receiver, "failed", 0).await;
     let gate = Gate::closed();
     let failure = Answer::status(StatusCode::BAD_GATEWAY).when_open(&gate);
     let failures = (0..5).map(|_| failure.clone().into());
     receiver.script(&payee.path, failures.chain([status(StatusCode::BAD_GATEWAY), ok()]));
     payee.publish(&api, 5).await;
-    receiver.wait_for_at(&payee.path, 5, SOON).await.unwrap();
+    receiver.wait_for_at(&payee.path, 5, SOON_LIMIT).await.unwrap();
     let wire = &cluster.agent_proxies[0][0];
     wire.stall();
     wait_until_given_up(cluster, &payee, 5).await;
@@ -142,12 +145,12 @@ async fn postgres_agent_and_one_of_two_replicas() {
     .await
     .unwrap();
     let api = cluster.api().unwrap();
-    wait_for_shards(&api, SOON, shared).await;
+    wait_for_shards(&api, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let mut payees = payees(&api, &receiver, "half", 8).await;
     receiver.otherwise([Answer::ok().after(Duration::from_secs(3)).into()]);
     join_all(payees.iter_mut().map(|payee| payee.publish(&api, 3))).await;
-    receiver.wait_for(24, SOON).await.unwrap();
+    receiver.wait_for(24, SOON_LIMIT).await.unwrap();
     cluster.agent_proxies[0][0].stall();
     let begun = Instant::now();
     let other = cluster.api_of(1).unwrap();
@@ -155,7 +158,7 @@ async fn postgres_agent_and_one_of_two_replicas() {
         payee.assert_delivered_once(&other, &receiver).await;
     }
     println!("both replicas' results were taken {:?} after the parting", begun.elapsed());
-    sleep(SILENCE.saturating_sub(begun.elapsed())).await;
+    sleep(PARTITION_TIME.saturating_sub(begun.elapsed())).await;
     for api in [&api, &other] {
         assert_alive(api).await;
         wait_until_ready(api, true, Duration::ZERO).await;
@@ -177,40 +180,43 @@ async fn postgres_agent_and_one_of_two_replicas() {
 async fn postgres_replica_and_database() {
     let cluster = two_behind_proxies().await;
     let (parted, whole) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
-    wait_for_shards(&whole, SOON, shared).await;
+    wait_for_shards(&whole, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let mut payees = payees(&whole, &receiver, "parted", 8).await;
     // Half of them one after the other, a second each: the rest queue in memory,
     // and some are in flight whenever something happens.
     for number in 8..16 {
-        let narrow = Payee::create(&whole, &receiver, &format!("narrow-{number}"), 1).await;
+        let narrow = TestEndpoint::create(&whole, &receiver, &format!("narrow-{number}"), 1).await;
         let answer = Answer::ok().after(Duration::from_secs(1));
         receiver.script(&narrow.path, [answer.into()]);
         payees.push(narrow);
     }
     join_all(payees.iter_mut().map(|payee| payee.publish(&parted, 12))).await;
-    receiver.wait_for(8 * 12 + 8, SOON).await.unwrap();
+    receiver.wait_for(8 * 12 + 8, SOON_LIMIT).await.unwrap();
 
     let begun = Instant::now();
     cluster.database_proxies[0].stall();
     for (number, payee) in payees.iter().enumerate().take(3) {
         assert_refused(&parted, payee, &format!("refused-{number}")).await;
     }
-    println!("not ready after {:?}", wait_until_ready(&parted, false, TOLD).await);
+    println!("not ready after {:?}", wait_until_ready(&parted, false, HEALTH_REPORT_LIMIT).await);
     join_all(payees.iter_mut().map(|payee| payee.publish(&whole, 2))).await;
-    let moved = wait_for_shards(&whole, SETTLED, |owned| owned.contains(&SHARDS)).await;
+    let moved = wait_for_shards(&whole, SETTLE_LIMIT, |owned| owned.contains(&SHARD_COUNT)).await;
     println!("all shards moved {moved:?} later, {:?} after the parting", begun.elapsed());
     assert_refused(&parted, &payees[0], "refused-late").await;
     for payee in &payees {
         payee.delivered(&whole, &receiver).await;
     }
     assert_alive(&parted).await;
-    assert!(wait_until_ready(&parted, false, TOLD).await < Duration::from_secs(3), "still not");
+    assert!(
+        wait_until_ready(&parted, false, HEALTH_REPORT_LIMIT).await < Duration::from_secs(3),
+        "still not"
+    );
 
     let healed = Instant::now();
     cluster.database_proxies[0].pass();
-    println!("ready {:?} after the healing", wait_until_ready(&parted, true, SETTLED).await);
-    wait_for_shards(&whole, SETTLED, shared).await;
+    println!("ready {:?} after the healing", wait_until_ready(&parted, true, SETTLE_LIMIT).await);
+    wait_for_shards(&whole, SETTLE_LIMIT, shared).await;
     println!("shared {:?} after the healing", healed.elapsed());
     join_all(payees.iter_mut().map(|payee| payee.publish(&parted, 2))).await;
     for payee in &payees {
@@ -238,9 +244,9 @@ async fn in_window(api: &Api, window: &ReconcileEventsRequest) -> Result<BTreeSe
 async fn postgres_a_commit_that_comes_too_late() {
     let cluster = two_behind_proxies().await;
     let (parted, whole) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
-    wait_for_shards(&whole, SOON, shared).await;
+    wait_for_shards(&whole, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&whole, &receiver, "late", 0).await;
+    let mut payee = TestEndpoint::create(&whole, &receiver, "late", 0).await;
     // Replicas' clocks differ a little.
     let begun = SystemTime::now() - Duration::from_secs(2);
     // One after the other, with keys: every connection knows the statement.
@@ -260,7 +266,7 @@ async fn postgres_a_commit_that_comes_too_late() {
     let closed = loop {
         match in_window(&whole, &window).await {
             Ok(events) => break events,
-            Err(open) if stalled.elapsed() < SETTLED => {
+            Err(open) if stalled.elapsed() < SETTLE_LIMIT => {
                 assert_eq!(open.code(), Code::Unavailable, "{open}");
                 sleep(Duration::from_millis(200)).await;
             }
@@ -271,7 +277,7 @@ async fn postgres_a_commit_that_comes_too_late() {
     assert_eq!(closed, payee.events.iter().cloned().collect());
 
     cluster.database_proxies[0].pass();
-    println!("ready {:?} after the healing", wait_until_ready(&parted, true, SETTLED).await);
+    println!("ready {:?} after the healing", wait_until_ready(&parted, true, SETTLE_LIMIT).await);
     payee.publish(&parted, 1).await;
     sleep(Duration::from_secs(2)).await; // what was held back came before
     for api in [&parted, &whole] {

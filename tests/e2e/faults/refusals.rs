@@ -9,12 +9,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use super::{DEADLINE, Payee, TOLD, assert_alive, assert_understandable, wait_until_ready};
-use crate::stage::SOON;
+use super::{
+    HEALTH_REPORT_LIMIT, PUBLISH_DEADLINE, TestEndpoint, assert_alive, assert_understandable,
+    wait_until_ready,
+};
+use crate::stage::SOON_LIMIT;
 
 /// Results must have failed for longer than this before readiness goes.
-const NO_RESULT: Duration = Duration::from_secs(5);
-const EVENTS: usize = 5;
+const NO_RESULT_TIME: Duration = Duration::from_secs(5);
+const PUBLISHED_EVENTS: usize = 5;
 
 /// The cluster's database, past the program.
 enum Database {
@@ -72,7 +75,7 @@ impl Database {
 }
 
 async fn kept(cluster: &Cluster, count: f64) {
-    wait::until(&format!("{count} results to be kept"), SOON, || async {
+    wait::until(&format!("{count} results to be kept"), SOON_LIMIT, || async {
         let metrics = cluster.replicas[0].metrics().await.map_err(|error| error.to_string())?;
         let kept = metrics.sum("postrider_results_kept", &[]).map_err(|error| error.to_string())?;
         wait::when(kept, |kept| *kept == count)
@@ -86,39 +89,39 @@ async fn refuses_for_a_while(engine: Engine) {
     let cluster = Cluster::small(engine).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut sick = Payee::create(&api, &receiver, "sick", 0).await;
-    let mut well = Payee::create(&api, &receiver, "well", 0).await;
+    let mut sick = TestEndpoint::create(&api, &receiver, "sick", 0).await;
+    let mut well = TestEndpoint::create(&api, &receiver, "well", 0).await;
     let mut database = Database::of(&cluster).await;
 
     database.refuse("one", "attempts", Some(&sick.subscription)).await;
     let begun = Instant::now();
-    sick.publish(&api, EVENTS).await;
-    well.publish(&api, EVENTS).await;
+    sick.publish(&api, PUBLISHED_EVENTS).await;
+    well.publish(&api, PUBLISHED_EVENTS).await;
     well.assert_delivered_once(&api, &receiver).await;
-    kept(&cluster, EVENTS as f64).await;
-    sleep((NO_RESULT * 3 / 2).saturating_sub(begun.elapsed())).await;
+    kept(&cluster, PUBLISHED_EVENTS as f64).await;
+    sleep((NO_RESULT_TIME * 3 / 2).saturating_sub(begun.elapsed())).await;
     wait_until_ready(&api, true, Duration::ZERO).await;
 
     database.refuse("all", "attempts", None).await;
-    well.publish(&api, EVENTS).await;
-    println!("not ready after {:?}", wait_until_ready(&api, false, TOLD).await);
-    kept(&cluster, EVENTS as f64 * 2.0).await;
+    well.publish(&api, PUBLISHED_EVENTS).await;
+    println!("not ready after {:?}", wait_until_ready(&api, false, HEALTH_REPORT_LIMIT).await);
+    kept(&cluster, PUBLISHED_EVENTS as f64 * 2.0).await;
     assert_alive(&api).await;
     database.allow("all", "attempts").await;
     database.allow("one", "attempts").await;
-    println!("ready after {:?}", wait_until_ready(&api, true, TOLD).await);
+    println!("ready after {:?}", wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await);
     for payee in [&sick, &well] {
         payee.assert_delivered_once(&api, &receiver).await;
     }
     kept(&cluster, 0.0).await;
 
     database.refuse("all", "events", None).await;
-    let refused = well.try_publish(&api, "again", DEADLINE).await.expect_err("a false yes");
+    let refused = well.try_publish(&api, "again", PUBLISH_DEADLINE).await.expect_err("a false yes");
     assert_understandable(&refused);
-    wait_until_ready(&api, false, TOLD).await;
+    wait_until_ready(&api, false, HEALTH_REPORT_LIMIT).await;
     database.allow("all", "events").await;
     well.publish_surely(&api, "again").await;
-    wait_until_ready(&api, true, TOLD).await;
+    wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await;
     well.assert_delivered_once(&api, &receiver).await;
 }
 

@@ -11,13 +11,13 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
-use super::{Payee, assert_alive};
-use crate::stage::SOON;
+use super::{TestEndpoint, assert_alive};
+use crate::stage::SOON_LIMIT;
 
 /// Far more than a library allows by default, and less than the settings do.
-const GIVEN_UP: usize = 600;
-const HURRY: Duration = Duration::from_millis(300);
-const ATTACKERS: usize = 4;
+const CANCELLED_CALLS: usize = 600;
+const SHORT_DEADLINE: Duration = Duration::from_millis(300);
+const ATTACKING_CONNECTIONS: usize = 4;
 /// Pairs of HEADERS and RST_STREAM that an attacker sends if nobody stops him.
 const FLOOD_PAIRS: u32 = 200_000;
 const PAIRS_AT_ONCE: u32 = 4_000;
@@ -32,13 +32,13 @@ async fn sqlite_a_gateway_keeps_its_connection_when_its_calls_time_out() {
     let mut cluster = Cluster::small(Engine::Sqlite).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "gateway", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "gateway", 0).await;
     let asked = WatchAttemptsRequest { parent: payee.tenant.clone(), subscription: String::new() };
     let mut tail = api.deliveries.clone().watch_attempts(asked).await.unwrap().into_inner();
 
     cluster.replicas[0].program().unwrap().freeze().unwrap();
-    let keys: Vec<_> = (0..GIVEN_UP).map(|number| number.to_string()).collect();
-    let calls = keys.iter().map(|key| payee.try_publish(&api, key, HURRY));
+    let keys: Vec<_> = (0..CANCELLED_CALLS).map(|number| number.to_string()).collect();
+    let calls = keys.iter().map(|key| payee.try_publish(&api, key, SHORT_DEADLINE));
     for call in join_all(calls).await {
         // As the client says that it gave the call up.
         assert_eq!(call.unwrap_err().code(), Code::Cancelled);
@@ -46,7 +46,7 @@ async fn sqlite_a_gateway_keeps_its_connection_when_its_calls_time_out() {
     cluster.replicas[0].program().unwrap().thaw().unwrap();
 
     payee.publish_surely(&api, "after").await;
-    let shown = timeout(SOON, tail.message()).await.unwrap();
+    let shown = timeout(SOON_LIMIT, tail.message()).await.unwrap();
     assert!(shown.unwrap().is_some(), "the stream on the same connection ended");
 }
 
@@ -58,9 +58,9 @@ async fn sqlite_a_flood_of_resets_is_stopped_and_costs_nobody_else_his_answer() 
     let cluster = Cluster::start(&description).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "neighbour", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "neighbour", 0).await;
     let port = cluster.replicas[0].port();
-    let attackers: Vec<_> = (0..ATTACKERS).map(|_| tokio::spawn(flood(port))).collect();
+    let attackers: Vec<_> = (0..ATTACKING_CONNECTIONS).map(|_| tokio::spawn(flood(port))).collect();
     while !attackers.iter().all(tokio::task::JoinHandle::is_finished) {
         payee.publish(&api, 1).await;
         sleep(Duration::from_millis(10)).await;
@@ -106,7 +106,7 @@ async fn flood(port: u16) -> Option<u32> {
             break; // It has been ended.
         }
     }
-    timeout(SOON, reading).await.ok()?.unwrap()
+    timeout(SOON_LIMIT, reading).await.ok()?.unwrap()
 }
 
 const HEADERS: u8 = 1;

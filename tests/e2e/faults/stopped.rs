@@ -11,13 +11,13 @@ use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{Answer, ok};
 use tokio::time::{Instant, sleep};
 
-use super::{Payee, SETTLED, assert_alive, payees, wait_until_ready};
-use crate::replicas::{SHARDS, shared, two_replicas, wait_for_shards};
-use crate::stage::SOON;
+use super::{SETTLE_LIMIT, TestEndpoint, assert_alive, payees, wait_until_ready};
+use crate::replicas::{SHARD_COUNT, shared, two_replicas, wait_for_shards};
+use crate::stage::SOON_LIMIT;
 
 /// Longer than a lease, which the other replica needs to take over.
-const FROZEN: Duration = Duration::from_secs(13);
-const A_MOMENT: Duration = Duration::from_millis(500);
+const FROZEN_TIME: Duration = Duration::from_secs(13);
+const SHORT_TIME: Duration = Duration::from_millis(500);
 
 /// SIGSTOP for longer than a lease, and SIGCONT: the other replica takes over, and
 /// the one that wakes up neither sends nor writes what is no longer its own.
@@ -25,39 +25,39 @@ const A_MOMENT: Duration = Duration::from_millis(500);
 async fn postgres_replica_that_stands_still() {
     let mut cluster = two_replicas().await;
     let (frozen, awake) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
-    wait_for_shards(&awake, SOON, shared).await;
+    wait_for_shards(&awake, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let mut payees = payees(&awake, &receiver, "frozen", 8).await;
     // One after the other: most of them wait in the owner's memory.
     for number in 8..16 {
-        let narrow = Payee::create(&awake, &receiver, &format!("narrow-{number}"), 1).await;
+        let narrow = TestEndpoint::create(&awake, &receiver, &format!("narrow-{number}"), 1).await;
         let answer = Answer::ok().after(Duration::from_secs(1));
         receiver.script(&narrow.path, [answer.into()]);
         payees.push(narrow);
     }
     join_all(payees.iter_mut().map(|payee| payee.publish(&frozen, 8))).await;
-    receiver.wait_for(8 * 8 + 8, SOON).await.unwrap();
+    receiver.wait_for(8 * 8 + 8, SOON_LIMIT).await.unwrap();
 
     let begun = Instant::now();
     cluster.replicas[0].program().unwrap().freeze().unwrap();
     join_all(payees.iter_mut().map(|payee| payee.publish(&awake, 2))).await;
-    let moved = wait_for_shards(&awake, SETTLED, |owned| owned.contains(&SHARDS)).await;
+    let moved = wait_for_shards(&awake, SETTLE_LIMIT, |owned| owned.contains(&SHARD_COUNT)).await;
     println!("all shards moved after {moved:?}");
     let before = delivered(&payees, &awake, &receiver).await;
     assert_alive(&awake).await;
     wait_until_ready(&awake, true, Duration::ZERO).await;
-    let mut patient = Payee::create(&awake, &receiver, "patient", 0).await;
-    sleep(FROZEN.saturating_sub(begun.elapsed())).await;
+    let mut patient = TestEndpoint::create(&awake, &receiver, "patient", 0).await;
+    sleep(FROZEN_TIME.saturating_sub(begun.elapsed())).await;
     let posts = receiver.received();
     let waking = async {
-        sleep(A_MOMENT).await; // the call waits at what stands still
+        sleep(SHORT_TIME).await; // the call waits at what stands still
         cluster.replicas[0].program().unwrap().thaw().unwrap();
     };
     join(patient.publish_surely(&frozen, "across"), waking).await;
     let woken = Instant::now();
-    println!("ready {:?} after it woke", wait_until_ready(&frozen, true, SETTLED).await);
+    println!("ready {:?} after it woke", wait_until_ready(&frozen, true, SETTLE_LIMIT).await);
     assert_alive(&frozen).await;
-    wait_for_shards(&awake, SETTLED, shared).await;
+    wait_for_shards(&awake, SETTLE_LIMIT, shared).await;
     println!("shared {:?} after it woke", woken.elapsed());
     cluster.wait_for_agents().await.unwrap();
     patient.assert_delivered_once(&awake, &receiver).await;
@@ -72,7 +72,7 @@ async fn postgres_replica_that_stands_still() {
 
 /// What became of all that these were promised.
 async fn delivered(
-    payees: &[Payee],
+    payees: &[TestEndpoint],
     api: &Api,
     receiver: &Receiver,
 ) -> Vec<(Delivery, Vec<Attempt>)> {
@@ -88,11 +88,11 @@ async fn agent_that_stands_still(engine: Engine) {
     let mut cluster = Cluster::start(&description).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut thinking = Payee::create(&api, &receiver, "thinking", 0).await;
-    let mut quick = Payee::create(&api, &receiver, "quick", 0).await;
+    let mut thinking = TestEndpoint::create(&api, &receiver, "thinking", 0).await;
+    let mut quick = TestEndpoint::create(&api, &receiver, "quick", 0).await;
     receiver.script(&thinking.path, [Answer::ok().after(Duration::from_secs(2)).into()]);
     thinking.publish(&api, 20).await;
-    receiver.wait_for_at(&thinking.path, 20, SOON).await.unwrap();
+    receiver.wait_for_at(&thinking.path, 20, SOON_LIMIT).await.unwrap();
 
     cluster.agents[0].program().unwrap().freeze().unwrap();
     let begun = Instant::now();
@@ -110,7 +110,7 @@ async fn agent_that_stands_still(engine: Engine) {
     let posts = receiver.received();
 
     cluster.agents[0].program().unwrap().thaw().unwrap();
-    postrider_tests::wait::until("late results", SOON, || async {
+    postrider_tests::wait::until("late results", SOON_LIMIT, || async {
         postrider_tests::wait::when(unknown_of(&thinking, &api).await, |left| *left == 0)
     })
     .await
@@ -133,7 +133,7 @@ async fn postgres_agent_that_stands_still() {
 }
 
 /// How many attempts of a payee's nobody can account for.
-async fn unknown_of(payee: &Payee, api: &Api) -> usize {
+async fn unknown_of(payee: &TestEndpoint, api: &Api) -> usize {
     let history = payee.history(api).await;
     let attempts = history.iter().flat_map(|(_, attempts)| attempts);
     attempts.filter(|attempt| attempt.outcome() == AttemptOutcome::Unknown).count()
@@ -146,7 +146,7 @@ async fn unknown_of(payee: &Payee, api: &Api) -> usize {
 async fn postgres_the_other_replica_takes_what_agents_hold() {
     let mut cluster = two_replicas().await;
     let (killed, other) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
-    wait_for_shards(&other, SOON, shared).await;
+    wait_for_shards(&other, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let mut payees = payees(&other, &receiver, "held", 12).await;
     for (number, payee) in payees.iter().enumerate() {
@@ -155,10 +155,10 @@ async fn postgres_the_other_replica_takes_what_agents_hold() {
         receiver.script(&payee.path, [answer.into()]);
     }
     join_all(payees.iter_mut().map(|payee| payee.publish(&killed, 3))).await;
-    receiver.wait_for(36, SOON).await.unwrap();
+    receiver.wait_for(36, SOON_LIMIT).await.unwrap();
     cluster.replicas[0].kill().await.unwrap();
     let begun = Instant::now();
-    wait_for_shards(&other, SETTLED, |owned| owned.contains(&SHARDS)).await;
+    wait_for_shards(&other, SETTLE_LIMIT, |owned| owned.contains(&SHARD_COUNT)).await;
     println!("taken over after {:?}", begun.elapsed());
     for payee in &payees {
         payee.assert_delivered_once(&other, &receiver).await;
@@ -176,14 +176,14 @@ async fn replica_that_stands_still_alone() {
     let mut cluster = Cluster::small(Engine::Sqlite).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
-    let mut payee = Payee::create(&api, &receiver, "alone", 0).await;
+    let mut payee = TestEndpoint::create(&api, &receiver, "alone", 0).await;
     receiver.script(&payee.path, [Answer::ok().after(Duration::from_secs(2)).into()]);
     payee.publish(&api, 5).await;
-    receiver.wait_for_at(&payee.path, 5, SOON).await.unwrap();
+    receiver.wait_for_at(&payee.path, 5, SOON_LIMIT).await.unwrap();
     cluster.replicas[0].program().unwrap().freeze().unwrap();
-    sleep(FROZEN).await;
+    sleep(FROZEN_TIME).await;
     cluster.replicas[0].program().unwrap().thaw().unwrap();
-    wait_until_ready(&api, true, SETTLED).await;
+    wait_until_ready(&api, true, SETTLE_LIMIT).await;
     payee.publish(&api, 5).await;
     payee.assert_delivered_once(&api, &receiver).await;
     assert_alive(&api).await;

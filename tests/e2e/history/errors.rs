@@ -17,7 +17,7 @@ use prost_types::FieldMask;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::stage::{PAYLOAD, Stage, delays};
+use crate::stage::{DEFAULT_PAYLOAD, Stage, delays};
 
 fn assert_field(refused: &Status, field: &str) {
     assert_eq!(refused.code(), Code::InvalidArgument, "{field}: {refused:?}");
@@ -29,10 +29,10 @@ fn assert_field(refused: &Status, field: &str) {
 }
 
 fn bad_events() -> Vec<(&'static str, Event)> {
-    let good = || event("payment.completed", PAYLOAD);
+    let good = || event("payment.completed", DEFAULT_PAYLOAD);
     vec![
-        ("event.event_type", event("", PAYLOAD)),
-        ("event.event_type", event("payment..completed", PAYLOAD)),
+        ("event.event_type", event("", DEFAULT_PAYLOAD)),
+        ("event.event_type", event("payment..completed", DEFAULT_PAYLOAD)),
         ("event.payload_json", event("payment.completed", "{")),
         ("event.payload_json", event("payment.completed", &format!("\"{}\"", "x".repeat(300_000)))),
         ("event.account", Event { account: "x".repeat(257), ..good() }),

@@ -20,7 +20,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::stage::{REGION, SOON, Stage};
+use crate::stage::{DEFAULT_REGION, SOON_LIMIT, Stage};
 
 async fn agents(api: &Api, filter: &str) -> Vec<Agent> {
     let mut api = api.clone();
@@ -43,7 +43,7 @@ pub async fn listed(cluster: &Cluster) {
             assert_eq!(told.version, env!("CARGO_PKG_VERSION"));
         }
         // What the other replica has is told with its heartbeat.
-        let agents = wait::until("agents at both replicas", SOON, || {
+        let agents = wait::until("agents at both replicas", SOON_LIMIT, || {
             let api = api.clone();
             async move {
                 let agents = agents(&api, "").await;
@@ -62,7 +62,7 @@ pub async fn listed(cluster: &Cluster) {
         let filtered = self::agents(&api, "region = \"regions/us\" AND state = CONNECTED").await;
         assert_eq!(filtered.len(), 1, "{filtered:?}");
         assert_eq!(filtered[0].name, agents[2].name);
-        let regions = wait::until("credit in both regions", SOON, || {
+        let regions = wait::until("credit in both regions", SOON_LIMIT, || {
             let mut api = api.clone();
             async move {
                 let regions = api.fleet.list_regions(ListRegionsRequest::default()).await;
@@ -72,7 +72,7 @@ pub async fn listed(cluster: &Cluster) {
         });
         let regions = regions.await.unwrap();
         let told: Vec<_> = regions.iter().map(|r| (r.name.as_str(), r.agent_count)).collect();
-        assert_eq!(told, [(REGION, 2), ("regions/us", 1)]);
+        assert_eq!(told, [(DEFAULT_REGION, 2), ("regions/us", 1)]);
     }
 }
 
@@ -83,13 +83,13 @@ pub async fn drained(cluster: &mut Cluster) {
     stage.subscribe("/hook").await;
     // Both agents of the region hold some when one of them is told to go.
     let events = stage.publish_many(12).await;
-    stage.receiver.wait_for_at("/hook", 12, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 12, SOON_LIMIT).await.unwrap();
     let mut other = cluster.api_of(1).unwrap();
     let name = cluster.agents[0].resource_name();
     let drain = DrainAgentRequest { name: name.clone() };
     let told = other.fleet.drain_agent(drain.clone()).await.unwrap().into_inner();
     assert_eq!(told.name, name);
-    let draining = wait::until("the agent to drain", SOON, || {
+    let draining = wait::until("the agent to drain", SOON_LIMIT, || {
         let (api, name) = (other.clone(), name.clone());
         async move {
             let agents = agents(&api, "").await;
@@ -110,7 +110,7 @@ pub async fn drained(cluster: &mut Cluster) {
         assert!(!late.contains(event) || attempt.agent != name, "{attempt:?}");
     }
     assert_eq!(stage.receiver.received(), 16);
-    let gone = wait::until("the agent to be forgotten", SOON, || {
+    let gone = wait::until("the agent to be forgotten", SOON_LIMIT, || {
         let mut api = other.clone();
         let drain = drain.clone();
         async move {

@@ -14,7 +14,7 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::status;
 
-use crate::stage::{PAYLOAD, Stage, once};
+use crate::stage::{DEFAULT_PAYLOAD, Stage, once};
 
 async fn events_with(stage: &Stage, filter: &str, view: EventView) -> Vec<Event> {
     let mut api = stage.api.clone();
@@ -36,7 +36,7 @@ pub async fn events(cluster: &Cluster) {
         ("payment.completed", "SE2", "SEK"),
         ("payment.failed", "SE1", ""),
     ] {
-        let mut event = event(event_type, PAYLOAD);
+        let mut event = event(event_type, DEFAULT_PAYLOAD);
         event.account = account.to_owned();
         if !currency.is_empty() {
             event.attributes = HashMap::from([("currency".to_owned(), currency.to_owned())]);
@@ -78,14 +78,19 @@ pub async fn deliveries(cluster: &Cluster) {
     let retry_policy = Some(once());
     let bad = stage.create(Subscription { retry_policy, ..wanted }).await.name;
     let first = stage.publish().await;
-    let mut other = event("payment.failed", PAYLOAD);
+    let mut other = event("payment.failed", DEFAULT_PAYLOAD);
     other.account = "SE1".to_owned();
     let second = stage.publish_event(other).await;
-    let exhausted =
-        stage.api.wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 2, crate::stage::SOON);
+    let exhausted = stage.api.wait_for_deliveries(
+        &stage.tenant,
+        "state = EXHAUSTED",
+        2,
+        crate::stage::SOON_LIMIT,
+    );
     let time = exhausted.await.unwrap()[0].create_time.unwrap();
     let filter = "state = SUCCEEDED";
-    let succeeded = stage.api.wait_for_deliveries(&stage.tenant, filter, 2, crate::stage::SOON);
+    let succeeded =
+        stage.api.wait_for_deliveries(&stage.tenant, filter, 2, crate::stage::SOON_LIMIT);
     succeeded.await.unwrap();
     for (filter, wanted) in [
         (String::new(), 4),

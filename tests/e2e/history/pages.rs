@@ -12,10 +12,10 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::status;
 use tonic::Code;
 
-use crate::stage::{SOON, Stage};
+use crate::stage::{SOON_LIMIT, Stage};
 
-const ENTRIES: usize = 25;
-const PAGE: i32 = 10;
+const LIST_ENTRIES: usize = 25;
+const PAGE_SIZE: i32 = 10;
 
 /// Checks that pages read while new entries came are the old entries in order.
 fn assert_whole(pages: &[Vec<String>], newest_first: &[String]) {
@@ -28,7 +28,7 @@ pub async fn events(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "event-pages").await;
     stage.subscribe("/hook").await;
     let mut names = Vec::new();
-    for _ in 0..ENTRIES {
+    for _ in 0..LIST_ENTRIES {
         names.push(stage.publish().await);
     }
     names.reverse();
@@ -37,7 +37,7 @@ pub async fn events(cluster: &Cluster) {
     loop {
         let page = stage.api.events.list_events(ListEventsRequest {
             parent: stage.tenant.clone(),
-            page_size: PAGE,
+            page_size: PAGE_SIZE,
             page_token,
             ..ListEventsRequest::default()
         });
@@ -58,7 +58,7 @@ pub async fn deliveries(cluster: &Cluster) {
     stage.subscribe("/hook").await;
     let bad = stage.subscribe("/bad").await.name;
     let mut names = Vec::new();
-    for _ in 0..ENTRIES {
+    for _ in 0..LIST_ENTRIES {
         let event = stage.publish().await;
         let filter = format!("event = \"{event}\" AND subscription = \"{bad}\"");
         let made = stage.api.all_deliveries(&stage.tenant, &filter).await;
@@ -70,7 +70,7 @@ pub async fn deliveries(cluster: &Cluster) {
     loop {
         let page = stage.api.deliveries.list_deliveries(ListDeliveriesRequest {
             parent: stage.tenant.clone(),
-            page_size: PAGE,
+            page_size: PAGE_SIZE,
             page_token,
             filter: format!("subscription = \"{bad}\""),
         });
@@ -116,7 +116,7 @@ pub async fn bad_tokens(cluster: &Cluster) {
     stage.subscribe("/hook").await;
     stage.publish_many(3).await;
     let filter = "state = SUCCEEDED";
-    stage.api.wait_for_deliveries(&stage.tenant, filter, 3, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 3, SOON_LIMIT).await.unwrap();
     let page = stage.api.events.list_events(ListEventsRequest {
         parent: stage.tenant.clone(),
         page_size: 1,

@@ -21,7 +21,7 @@ use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::status;
 use prost_types::Timestamp;
 
-use crate::stage::{PAYLOAD, SOON, Stage, once};
+use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage, once};
 
 /// All rows of an account, and its end.
 async fn account(
@@ -66,10 +66,10 @@ pub async fn adds_up(cluster: &Cluster) {
     off.set_status(SubscriptionStatus::Disabled);
     stage.create(off).await;
     for name in ["payment.completed", "payment.late", "payout.sent", "payment.completed"] {
-        stage.publish_event(event(name, PAYLOAD)).await;
+        stage.publish_event(event(name, DEFAULT_PAYLOAD)).await;
     }
-    stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 3, SOON).await.unwrap();
-    stage.api.wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 3, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 3, SOON_LIMIT).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, "state = EXHAUSTED", 3, SOON_LIMIT).await.unwrap();
 
     let (rows, summary) = account(&stage.api, &since(&stage.tenant, begun)).await;
     assert_eq!((summary.event_count, summary.unmatched_event_count), (4, 1));
@@ -100,7 +100,7 @@ pub async fn adds_up(cluster: &Cluster) {
     assert_eq!((rows.len(), summary.event_count, summary.unmatched_event_count), (3, 3, 0));
 
     let future = ReconcileEventsRequest {
-        end_time: Some(Timestamp::from(SystemTime::now() + SOON * 10)),
+        end_time: Some(Timestamp::from(SystemTime::now() + SOON_LIMIT * 10)),
         ..since(&stage.tenant, begun)
     };
     let refused = stage.api.events.reconcile_events(future).await.unwrap_err();
@@ -119,7 +119,9 @@ pub async fn windows_stay_closed(cluster: &Cluster) {
         let tenant = stage.tenant.clone();
         async move {
             for _ in 0..60 {
-                api.publish(&tenant, event("payment.completed", PAYLOAD), "").await.unwrap();
+                api.publish(&tenant, event("payment.completed", DEFAULT_PAYLOAD), "")
+                    .await
+                    .unwrap();
             }
         }
     }));

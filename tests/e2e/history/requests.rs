@@ -23,7 +23,7 @@ use postrider_tests::wait;
 use prost_types::FieldMask;
 use tonic::Code;
 
-use crate::stage::{SOON, Stage, once};
+use crate::stage::{SOON_LIMIT, Stage, once};
 use crate::told::{assert_like, assert_told};
 
 const SPACED: &str = "{\"a\" : 1.10,\n \"b\": \"x  y\" }";
@@ -83,7 +83,7 @@ pub async fn as_they_came(cluster: &Cluster) {
     stage.publish_event(event("order_created", "[ ]")).await;
     for (name, path) in &made {
         let path = path.split('?').next().unwrap();
-        let requests = stage.receiver.wait_for_at(path, 2, SOON).await.unwrap();
+        let requests = stage.receiver.wait_for_at(path, 2, SOON_LIMIT).await.unwrap();
         assert_told(&stage, name, &requests).await;
     }
 }
@@ -116,9 +116,9 @@ pub async fn of_every_kind(cluster: &Cluster) {
         ..TestSubscriptionRequest::default()
     });
     tested.await.unwrap();
-    let requests = stage.receiver.wait_for_at("/retried", 4, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/retried", 4, SOON_LIMIT).await.unwrap();
     assert_told(&stage, &retried, &requests).await;
-    let requests = stage.receiver.wait_for_at("/unsigned", 4, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/unsigned", 4, SOON_LIMIT).await.unwrap();
     assert_told(&stage, &unsigned, &requests).await;
 }
 
@@ -145,7 +145,7 @@ pub async fn while_the_settings_are_the_same(cluster: &Cluster) {
     let name = made.name.clone();
     let event = stage.publish().await;
     stage.wait_for(&event, DeliveryState::Succeeded).await;
-    let requests = stage.receiver.wait_for_at("/first", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/first", 1, SOON_LIMIT).await.unwrap();
     let display_name = "Another".to_owned();
     update(&stage, Subscription { display_name, ..made.clone() }, "display_name").await;
     let rotate = RotateSigningSecretRequest { name: name.clone(), ..Default::default() };
@@ -168,9 +168,9 @@ pub async fn while_the_settings_are_the_same(cluster: &Cluster) {
     enabled.headers = made.headers.clone();
     let other = stage.create(enabled).await;
     let event = stage.publish().await;
-    let requests = stage.receiver.wait_for_at("/third", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/third", 1, SOON_LIMIT).await.unwrap();
     let delete = DeleteSubscriptionRequest { name: other.name.clone(), ..Default::default() };
-    wait::until("the attempt is recorded", SOON, || async {
+    wait::until("the attempt is recorded", SOON_LIMIT, || async {
         let filter = format!("subscription = \"{}\" AND state = SUCCEEDED", other.name);
         wait::when(stage.count(&filter).await, |count| *count == 1)
     })
@@ -191,14 +191,14 @@ pub async fn as_far_as_they_are_known(cluster: &Cluster) {
     stage.receiver.script("/held", [held(&gate)]);
     stage.create(stage.wanted("/held")).await;
     let event = stage.publish().await;
-    let requests = stage.receiver.wait_for_at("/held", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/held", 1, SOON_LIMIT).await.unwrap();
     let name = stage.delivery(&event).await.name;
     stage.api.deliveries.cancel_delivery(CancelDeliveryRequest { name }).await.unwrap();
     let told = first_attempt(&stage, &event).await;
     assert_eq!(told.outcome(), AttemptOutcome::Unknown);
     assert_eq!(told.request_unknown_reason(), RequestUnknownReason::NotReported);
     gate.open();
-    let told = wait::until("the result is recorded", SOON, || async {
+    let told = wait::until("the result is recorded", SOON_LIMIT, || async {
         let told = first_attempt(&stage, &event).await;
         wait::when(told, |told| told.outcome() == AttemptOutcome::Succeeded)
     });

@@ -12,7 +12,7 @@ use postrider_proto::v1::{
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{Answer, Gate, held, ok, status};
 
-use crate::stage::{SOON, Stage, duration};
+use crate::stage::{SOON_LIMIT, Stage, duration};
 
 fn outcomes(period: &StatsPeriod) -> Vec<(AttemptOutcome, i64)> {
     let counts = period.outcomes.iter();
@@ -50,7 +50,7 @@ pub async fn add_up(cluster: &Cluster) {
     }
     // One that fails; its retry is under way.
     let event = stage.publish().await;
-    stage.receiver.wait_for_at("/hook", 6, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/hook", 6, SOON_LIMIT).await.unwrap();
     let stats = read(&stage, &name).await;
     assert_eq!(stats.subscription, name);
     assert_eq!((stats.waiting_count, stats.in_flight_count), (0, 1), "{stats:?}");

@@ -19,7 +19,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 use tonic::Streaming;
 
-use crate::stage::{PAYLOAD, SOON, Stage, WHILE, once};
+use crate::stage::{DEFAULT_PAYLOAD, SETTLE_WAIT, SOON_LIMIT, Stage, once};
 
 async fn watch(api: &Api, parent: &str, subscription: &str) -> Streaming<WatchAttemptsResponse> {
     let mut api = api.clone();
@@ -37,7 +37,7 @@ async fn next(
 ) -> Vec<WatchAttemptsResponse> {
     let mut seen = Vec::new();
     while seen.len() < count {
-        let next = timeout(SOON, tail.message()).await;
+        let next = timeout(SOON_LIMIT, tail.message()).await;
         let next = next.unwrap_or_else(|_| panic!("only {} of {count}: {seen:?}", seen.len()));
         seen.push(next.unwrap().expect("a tail does not end by itself"));
     }
@@ -60,7 +60,7 @@ async fn next_but(
 }
 
 async fn nothing_more(tail: &mut Streaming<WatchAttemptsResponse>) {
-    let more = timeout(WHILE, tail.message()).await;
+    let more = timeout(SETTLE_WAIT, tail.message()).await;
     assert!(more.is_err(), "{more:?}");
 }
 
@@ -78,7 +78,7 @@ pub async fn one_replica(cluster: &Cluster) {
     stage.create(Subscription { retry_policy, ..wanted }).await;
     let before = stage.publish().await;
     let filter = "state != IN_FLIGHT AND state != WAITING";
-    stage.api.wait_for_deliveries(&stage.tenant, filter, 2, SOON).await.unwrap();
+    stage.api.wait_for_deliveries(&stage.tenant, filter, 2, SOON_LIMIT).await.unwrap();
     let mut all = watch(&stage.api, &stage.tenant, "").await;
     let mut one = watch(&stage.api, &stage.tenant, &good).await;
     let after = stage.publish().await;
@@ -98,7 +98,7 @@ pub async fn one_replica(cluster: &Cluster) {
 }
 
 pub async fn two_replicas(cluster: &Cluster) {
-    const EVENTS: usize = 40;
+    const WATCHED_EVENTS: usize = 40;
     // What others have open in the same database holds nothing back.
     let url = cluster.database().expect("two replicas share PostgreSQL").url();
     let mut other = PgConnection::connect(url).await.unwrap();
@@ -121,16 +121,16 @@ pub async fn two_replicas(cluster: &Cluster) {
         tails.push(watch(api, "tenants/-", "").await);
     }
     let mut published = BTreeSet::new();
-    for number in 0..EVENTS {
+    for number in 0..WATCHED_EVENTS {
         let mut api = apis[number % 2].clone();
         let tenant = &tenants[number % tenants.len()];
-        let event = event("payment.completed", PAYLOAD);
+        let event = event("payment.completed", DEFAULT_PAYLOAD);
         published.insert(api.publish(tenant, event, "").await.unwrap().event);
     }
     // Scenarios beside this one may be seen here too.
     for tail in &mut tails {
         let mut seen = Vec::new();
-        while seen.len() < EVENTS {
+        while seen.len() < WATCHED_EVENTS {
             let attempt = next(tail, 1).await.remove(0).attempt.unwrap();
             if attempt.event.contains("/watched-twice") {
                 seen.push(attempt.event);

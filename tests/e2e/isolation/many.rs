@@ -13,19 +13,22 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use tokio::time::interval;
 
-use super::{EVENTS_PER_SECOND, Sick, Street, TURNS, assert_unharmed, backlog, narrow, p99};
+use super::{
+    EVENTS_PER_SECOND, MEASURED_TURNS, NeighbourTenants, SickEndpoint, assert_unharmed, backlog,
+    narrow, p99,
+};
 use crate::crashes::variable;
-use crate::stage::{PAYLOAD, SOON, Stage};
+use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage};
 
-const TENANTS: usize = 300;
-const MADE_AT_ONCE: usize = 8;
+const DEFAULT_TENANTS: usize = 300;
+const PARALLEL_CREATIONS: usize = 8;
 /// With answers after [`super::THINKING`], what is published in a span takes longer than the span.
-const WINDOW: u32 = 32;
+const MAX_IN_FLIGHT: u32 = 32;
 /// The one's backlog, at its window, on a busy machine.
-const DRAINED: Duration = Duration::from_secs(120);
+const DRAIN_LIMIT: Duration = Duration::from_secs(120);
 
 /// Tenants with one subscription each, at one receiver.
-struct Village {
+struct ManyTenants {
     stage: Stage,
     tenants: Vec<String>,
 }
@@ -34,7 +37,7 @@ fn path(number: usize) -> String {
     format!("/many/{number}")
 }
 
-impl Village {
+impl ManyTenants {
     async fn found(cluster: &Cluster, count: usize) -> Self {
         let stage = Stage::set(cluster, "many").await;
         let made = stream::iter(0..count).map(|number| {
@@ -45,7 +48,7 @@ impl Village {
                 tenant
             }
         });
-        let tenants = made.buffered(MADE_AT_ONCE).collect().await;
+        let tenants = made.buffered(PARALLEL_CREATIONS).collect().await;
         Self { stage, tenants }
     }
 
@@ -60,14 +63,15 @@ impl Village {
             let (mut api, tenant) = (self.stage.api.clone(), tenant.clone());
             published.push(tokio::spawn(async move {
                 let at = Instant::now();
-                let answer = api.publish(&tenant, event("well", PAYLOAD), "").await.unwrap();
+                let answer =
+                    api.publish(&tenant, event("well", DEFAULT_PAYLOAD), "").await.unwrap();
                 (answer.event.rsplit('/').next().unwrap().to_owned(), at)
             }));
         }
         let published: HashMap<String, Instant> =
             join_all(published).await.into_iter().map(Result::unwrap).collect();
         let all = |requests: &[_]| requests.len() >= published.len();
-        let seen = self.stage.receiver.wait_until("one event each", SOON, all).await.unwrap();
+        let seen = self.stage.receiver.wait_until("one event each", SOON_LIMIT, all).await.unwrap();
         let took =
             seen.iter().map(|one| one.at.saturating_duration_since(published[one.webhook_id()]));
         let took: Vec<Duration> = took.collect();
@@ -77,25 +81,27 @@ impl Village {
 }
 
 pub async fn beside_one_with_many(cluster: &Cluster) {
-    let tenants = variable("POSTRIDER_TEST_TENANTS").unwrap_or(TENANTS);
-    let village = Village::found(cluster, tenants).await;
-    let sick = Sick { max_in_flight: WINDOW, ..narrow() };
-    let one = Street::lay(cluster, "one", vec![sick]).await;
+    let tenants = variable("POSTRIDER_TEST_TENANTS").unwrap_or(DEFAULT_TENANTS);
+    let village = ManyTenants::found(cluster, tenants).await;
+    let sick = SickEndpoint { max_in_flight: MAX_IN_FLIGHT, ..narrow() };
+    let one = NeighbourTenants::lay(cluster, "one", vec![sick]).await;
     let mut turns = Vec::new();
-    for _ in 0..TURNS {
+    for _ in 0..MEASURED_TURNS {
         one.pause().await;
         let calm = village.p99().await;
         one.enable().await;
         let (troubled, ()) = join(village.p99(), one.pile_up(backlog())).await;
         turns.push((calm, troubled));
     }
-    let owed = (backlog().div_ceil(super::BATCH) * super::BATCH * TURNS) as u64;
+    let owed = (backlog().div_ceil(super::EVENTS_PER_BATCH)
+        * super::EVENTS_PER_BATCH
+        * MEASURED_TURNS) as u64;
     let unfinished =
-        one.stage.api.wait_for_deliveries(&one.stage.tenant, "state != SUCCEEDED", 0, DRAINED);
+        one.stage.api.wait_for_deliveries(&one.stage.tenant, "state != SUCCEEDED", 0, DRAIN_LIMIT);
     unfinished.await.unwrap();
     one.assert_complete().await;
     assert_eq!(one.stage.receiver.received_at("/sick/0"), owed, "the one's came once each");
-    let each = (tenants * 2 * TURNS) as u64;
+    let each = (tenants * 2 * MEASURED_TURNS) as u64;
     assert_eq!(village.stage.receiver.received(), each, "one for each in every span");
     assert_unharmed("many beside one with many", turns);
 }

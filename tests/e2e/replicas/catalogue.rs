@@ -12,7 +12,7 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use prost_types::FieldMask;
 
-const ROUNDS: usize = 10;
+const CHANGE_ROUNDS: usize = 10;
 
 /// Why a publish was refused; empty when it was not.
 async fn refusal(api: &mut Api, tenant: &str, event_type: &str) -> String {
@@ -23,7 +23,7 @@ async fn refusal(api: &mut Api, tenant: &str, event_type: &str) -> String {
 pub async fn change_here_publish_there(cluster: &Cluster) {
     let apis = [cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap()];
     let tenant = apis[0].clone().create_tenant("types").await.unwrap();
-    for round in 0..ROUNDS {
+    for round in 0..CHANGE_ROUNDS {
         let [mut here, mut there] = [apis[round % 2].clone(), apis[(round + 1) % 2].clone()];
         let id = format!("shared.n{round}");
         let made = here.event_types.create_event_type(CreateEventTypeRequest {

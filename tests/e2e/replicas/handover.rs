@@ -11,10 +11,10 @@ use postrider_tests::receiver::Receiver;
 use tokio::time::Instant;
 
 use super::{
-    SHARDS, SHARE_LIMIT, TENANTS, many_tenants, publish_to_each, shards_are_shared, shared,
-    tenant_of, two_replicas, wait_for_each, wait_for_shards,
+    SHARD_COUNT, SHARE_LIMIT, TENANT_COUNT, many_tenants, publish_to_each, shards_are_shared,
+    shared, tenant_of, two_replicas, wait_for_each, wait_for_shards,
 };
-use crate::stage::SOON;
+use crate::stage::SOON_LIMIT;
 
 /// A leaving replica's shards are the other's in this time.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
@@ -40,23 +40,23 @@ async fn leave(cluster: &mut Cluster, receiver: &Receiver) {
     let subscriptions = many_tenants(&api, receiver, "leave").await;
     let stop = AtomicBool::new(false);
     let leaving = async {
-        wait_for_each(receiver, "leave", 2, SOON).await;
+        wait_for_each(receiver, "leave", 2, SOON_LIMIT).await;
         let begun = Instant::now();
         cluster.replicas[1].stop().await.unwrap();
         let stopping = begun.elapsed();
-        let moved = wait_for_shards(&api, LEAVE_LIMIT, |owned| owned == [SHARDS]).await;
+        let moved = wait_for_shards(&api, LEAVE_LIMIT, |owned| owned == [SHARD_COUNT]).await;
         println!("stopped in {stopping:?}, shards moved {moved:?} later");
         stop.store(true, Ordering::Relaxed);
     };
     let publishing = keep_publishing(&api, &subscriptions, &stop);
     let (rounds, ()) = future::join(publishing, leaving).await;
-    wait_for_each(receiver, "leave", rounds, SOON).await;
+    wait_for_each(receiver, "leave", rounds, SOON_LIMIT).await;
     for subscription in &subscriptions {
         let tenant = tenant_of(&subscription.name);
-        let ended = api.wait_for_deliveries(tenant, "state = SUCCEEDED", rounds, SOON);
+        let ended = api.wait_for_deliveries(tenant, "state = SUCCEEDED", rounds, SOON_LIMIT);
         ended.await.unwrap();
     }
-    let once = (TENANTS * rounds) as u64;
+    let once = (TENANT_COUNT * rounds) as u64;
     assert_eq!(receiver.received(), once, "each came once");
 }
 
@@ -76,7 +76,7 @@ async fn crash(cluster: &mut Cluster, receiver: &Receiver) {
     let api = cluster.api_of(0).unwrap();
     let subscriptions = many_tenants(&api, receiver, "crash").await;
     publish_to_each(&api, &subscriptions).await;
-    wait_for_each(receiver, "crash", 1, SOON).await;
+    wait_for_each(receiver, "crash", 1, SOON_LIMIT).await;
     cluster.replicas[1].kill().await.unwrap();
     publish_to_each(&api, &subscriptions).await;
     let took = wait_for_each(receiver, "crash", 2, CRASH_LIMIT).await;

@@ -7,7 +7,7 @@ use postrider_tests::process::{self, Program};
 use postrider_tests::wait;
 
 use super::two_replicas;
-use crate::stage::SOON;
+use crate::stage::SOON_LIMIT;
 
 /// Replicas that reach each other say so; of one whose certificate does not have the
 /// name by which it is reached, both sides tell.
@@ -45,7 +45,7 @@ async fn postgres_a_replica_that_others_do_not_reach_is_told_of() {
         .arg(cluster.pki().ca_file());
     let log = cluster.folder().join("odd.log");
     let odd = Program::start("odd", command, &log).unwrap();
-    wait::until("the odd replica to say so", SOON, || async {
+    wait::until("the odd replica to say so", SOON_LIMIT, || async {
         wait::when(odd.log(), |said| {
             said.contains("other replicas do not reach this one")
                 && said.contains("NotValidForName")
@@ -55,7 +55,7 @@ async fn postgres_a_replica_that_others_do_not_reach_is_told_of() {
     .unwrap();
     let replica = &mut cluster.replicas[0];
     let program = replica.program().unwrap();
-    wait::until("its peer to say so", SOON, || async {
+    wait::until("its peer to say so", SOON_LIMIT, || async {
         wait::when(program.log(), |said| said.contains("hints do not reach a replica"))
     })
     .await

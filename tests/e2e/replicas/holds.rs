@@ -15,12 +15,12 @@ use super::{
     many_tenants_that, publish_to_each, shared, tenant_of, wait_for_each, wait_for_shards,
 };
 use crate::crashes::SHORT_LEASES;
-use crate::stage::{SOON, delays};
+use crate::stage::{SOON_LIMIT, delays};
 
 /// Longer than a take-over takes, which follows the kill.
-const HELD: Duration = Duration::from_secs(16);
+const HOLD_TIME: Duration = Duration::from_secs(16);
 /// What a delivery lives: less than it is held.
-const LIFE: Duration = Duration::from_secs(5);
+const DELIVERY_MAX_AGE: Duration = Duration::from_secs(5);
 const ALL_LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,11 +34,11 @@ async fn postgres_a_hold_goes_on_through_a_take_over() {
     .await
     .unwrap();
     let api = cluster.api_of(0).unwrap();
-    wait_for_shards(&api, SOON, shared).await;
+    wait_for_shards(&api, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let subscriptions = many_tenants_that(&api, &receiver, "holds", |wanted| Subscription {
         retry_policy: Some(RetryPolicy {
-            max_age: Some(LIFE.try_into().unwrap()),
+            max_age: Some(DELIVERY_MAX_AGE.try_into().unwrap()),
             ..delays(&[100])
         }),
         ..wanted
@@ -46,31 +46,34 @@ async fn postgres_a_hold_goes_on_through_a_take_over() {
     .await;
     let paths: Vec<_> = (0..subscriptions.len()).map(|number| format!("/holds/{number}")).collect();
     for path in &paths {
-        receiver.script(path, [retry_after(StatusCode::SERVICE_UNAVAILABLE, HELD.as_secs()), ok()]);
+        receiver.script(
+            path,
+            [retry_after(StatusCode::SERVICE_UNAVAILABLE, HOLD_TIME.as_secs()), ok()],
+        );
     }
     publish_to_each(&api, &subscriptions).await;
-    wait_for_each(&receiver, "holds", 1, SOON).await;
+    wait_for_each(&receiver, "holds", 1, SOON_LIMIT).await;
     wait_for_holds(&cluster, subscriptions.len()).await;
     cluster.replicas[1].kill().await.unwrap();
     publish_to_each(&api, &subscriptions).await;
-    wait_for_shards(&api, HELD / 2, |owned| owned.contains(&super::SHARDS)).await;
+    wait_for_shards(&api, HOLD_TIME / 2, |owned| owned.contains(&super::SHARD_COUNT)).await;
     wait_for_each(&receiver, "holds", 3, ALL_LIMIT).await;
     for path in &paths {
         let requests = receiver.requests_to(path);
         let left_alone = requests[1].at.duration_since(requests[0].at);
-        assert!(left_alone >= HELD, "a request {left_alone:?} after it asked, at {path}");
+        assert!(left_alone >= HOLD_TIME, "a request {left_alone:?} after it asked, at {path}");
     }
     for subscription in &subscriptions {
         let filter = format!("state != {}", DeliveryState::Succeeded.as_str_name());
         let tenant = tenant_of(&subscription.name);
-        api.wait_for_deliveries(tenant, &filter, 0, SOON).await.unwrap();
+        api.wait_for_deliveries(tenant, &filter, 0, SOON_LIMIT).await.unwrap();
     }
 }
 
 /// Waits until the table has `count` holds: an answer that the replica which dies has
 /// not written down speaks only once the next one hears of it.
 async fn wait_for_holds(cluster: &Cluster, count: usize) {
-    wait::until("holds to be kept", SOON, || async {
+    wait::until("holds to be kept", SOON_LIMIT, || async {
         let mut database = cluster.database().unwrap().connect().await.unwrap();
         let kept = sqlx::query_scalar("SELECT count(*) FROM hold_clocks");
         let kept: i64 = kept.fetch_one(&mut database).await.unwrap();

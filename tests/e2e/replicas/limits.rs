@@ -21,18 +21,18 @@ use tokio::time::{Instant, sleep};
 
 use super::{shared, wait_for_shards, wanted};
 use crate::crashes::SHORT_LEASES;
-use crate::stage::SOON;
+use crate::stage::SOON_LIMIT;
 
 /// Enough that each replica owns some of them, whatever the hashes.
-const TENANTS: usize = 8;
-const PER_SECOND: usize = 5;
-const MOST_IN_FLIGHT: u32 = 3;
+const TENANT_COUNT: usize = 8;
+const REQUESTS_PER_SECOND: usize = 5;
+const MAX_IN_FLIGHT: u32 = 3;
 /// What the receiver takes to answer where the number in flight is limited.
-const THINKING: Duration = Duration::from_millis(250);
+const RESPONSE_DELAY: Duration = Duration::from_millis(250);
 /// Requests that are answered before the kill; those that follow are in flight until
 /// somebody else owns them.
-const BEFORE_THE_KILL: usize = 5;
-const BOTH: &[&str] = &["rated", "crowded"];
+const EVENTS_BEFORE_KILL: usize = 5;
+const BOTH_AGENTS: &[&str] = &["rated", "crowded"];
 /// Of a tenant, for each of its subscriptions: half a minute at the limits.
 const RATED_EVENTS: usize = 140;
 const CROWDED_EVENTS: usize = 360;
@@ -40,7 +40,7 @@ const CROWDED_EVENTS: usize = 360;
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(30);
 const ALL_LIMIT: Duration = Duration::from_secs(120);
 /// What a timer beside the receiver may be late without anybody looking closer.
-const TICK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 fn path(kind: &str, tenant: usize) -> String {
     format!("/limits/{kind}/{tenant}")
@@ -51,16 +51,16 @@ async fn prepare(api: &Api, receiver: &Receiver, number: usize, gate: &Gate) -> 
     let mut api = api.clone();
     let tenant = api.create_tenant(&format!("limits-{number}")).await.unwrap();
     let (rated, crowded) = (path("rated", number), path("crowded", number));
-    let thinks = Answer::ok().after(THINKING);
-    let at_first = std::iter::repeat_n(thinks.clone().into(), BEFORE_THE_KILL);
+    let thinks = Answer::ok().after(RESPONSE_DELAY);
+    let at_first = std::iter::repeat_n(thinks.clone().into(), EVENTS_BEFORE_KILL);
     receiver.script(&crowded, at_first.chain([thinks.when_open(gate).into()]));
-    let max_requests_per_second = u32::try_from(PER_SECOND).unwrap();
+    let max_requests_per_second = u32::try_from(REQUESTS_PER_SECOND).unwrap();
     let rated = wanted(receiver, &rated, &["rated"]);
     let crowded = wanted(receiver, &crowded, &["crowded"]);
     for wanted in [
         Subscription { max_requests_per_second, ..rated },
         Subscription {
-            max_in_flight: MOST_IN_FLIGHT,
+            max_in_flight: MAX_IN_FLIGHT,
             request_timeout: Some(prost_types::Duration { seconds: 45, nanos: 0 }),
             ..crowded
         },
@@ -83,7 +83,7 @@ async fn prepare(api: &Api, receiver: &Receiver, number: usize, gate: &Gate) -> 
 
 /// Waits until every path of these kinds had so many more requests than now.
 async fn wait_for_more(receiver: &Receiver, kinds: &[&str], more: usize) {
-    let waiting = (0..TENANTS).flat_map(|tenant| kinds.iter().map(move |kind| (kind, tenant)));
+    let waiting = (0..TENANT_COUNT).flat_map(|tenant| kinds.iter().map(move |kind| (kind, tenant)));
     join_all(waiting.map(|(kind, tenant)| async move {
         let path = path(kind, tenant);
         let now = usize::try_from(receiver.received_at(&path)).unwrap();
@@ -97,8 +97,8 @@ async fn wait_for_more(receiver: &Receiver, kinds: &[&str], more: usize) {
 async fn lateness(stop: &AtomicBool) -> Duration {
     let worst = AtomicU64::new(0);
     while !stop.load(Ordering::Relaxed) {
-        let due = Instant::now() + TICK;
-        sleep(TICK).await;
+        let due = Instant::now() + POLL_INTERVAL;
+        sleep(POLL_INTERVAL).await;
         let late = u64::try_from(due.elapsed().as_millis()).unwrap();
         worst.fetch_max(late, Ordering::Relaxed);
     }
@@ -110,13 +110,13 @@ fn shortest(receiver: &Receiver, tenant: usize) -> Duration {
     let requests = receiver.requests_to(&path("rated", tenant));
     let mut at: Vec<_> = requests.iter().map(|request| request.at).collect();
     at.sort();
-    let spans = at.iter().zip(&at[PER_SECOND..]).map(|(first, last)| *last - *first);
+    let spans = at.iter().zip(&at[REQUESTS_PER_SECOND..]).map(|(first, last)| *last - *first);
     spans.min().unwrap()
 }
 
 /// The longest that a limited rate stood still, over all of them.
 fn longest_pause(receiver: &Receiver) -> Duration {
-    let pauses = (0..TENANTS).flat_map(|tenant| {
+    let pauses = (0..TENANT_COUNT).flat_map(|tenant| {
         let requests = receiver.requests_to(&path("rated", tenant));
         let at: Vec<_> = requests.iter().map(|request| request.at).collect();
         at.windows(2).map(|two| two[1].saturating_duration_since(two[0])).collect::<Vec<_>>()
@@ -128,9 +128,9 @@ fn longest_pause(receiver: &Receiver) -> Duration {
 async fn come_and_go(cluster: &mut Cluster, receiver: &Receiver, gate: &Gate) {
     let api = cluster.api_of(0).unwrap();
     wait_for_more(receiver, &["rated"], 5).await;
-    let held = BEFORE_THE_KILL + usize::try_from(MOST_IN_FLIGHT).unwrap();
-    for tenant in 0..TENANTS {
-        receiver.wait_for_at(&path("crowded", tenant), held, SOON).await.unwrap();
+    let held = EVENTS_BEFORE_KILL + usize::try_from(MAX_IN_FLIGHT).unwrap();
+    for tenant in 0..TENANT_COUNT {
+        receiver.wait_for_at(&path("crowded", tenant), held, SOON_LIMIT).await.unwrap();
     }
     println!("a replica is killed");
     cluster.replicas[1].kill().await.unwrap();
@@ -140,10 +140,10 @@ async fn come_and_go(cluster: &mut Cluster, receiver: &Receiver, gate: &Gate) {
     println!("it is back");
     cluster.replicas[1].start_again().await.unwrap();
     wait_for_shards(&api, TAKE_OVER_LIMIT, shared).await;
-    wait_for_more(receiver, BOTH, 10).await;
+    wait_for_more(receiver, BOTH_AGENTS, 10).await;
     println!("it is asked to stop");
     cluster.replicas[1].stop().await.unwrap();
-    wait_for_more(receiver, BOTH, 10).await;
+    wait_for_more(receiver, BOTH_AGENTS, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,12 +158,12 @@ async fn postgres_limits_hold_through_take_overs() {
     .await
     .unwrap();
     let api = cluster.api_of(0).unwrap();
-    wait_for_shards(&api, SOON, shared).await;
+    wait_for_shards(&api, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
     let (stop, gate) = (AtomicBool::new(false), Gate::closed());
     let under_way = async {
         let tenants =
-            join_all((0..TENANTS).map(|number| prepare(&api, &receiver, number, &gate))).await;
+            join_all((0..TENANT_COUNT).map(|number| prepare(&api, &receiver, number, &gate))).await;
         come_and_go(&mut cluster, &receiver, &gate).await;
         for tenant in &tenants {
             let left = api.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, ALL_LIMIT);
@@ -172,13 +172,16 @@ async fn postgres_limits_hold_through_take_overs() {
         stop.store(true, Ordering::Relaxed);
     };
     let (late, ()) = join(lateness(&stop), under_way).await;
-    for tenant in 0..TENANTS {
+    for tenant in 0..TENANT_COUNT {
         let shortest = shortest(&receiver, tenant);
         let most = receiver.in_flight_most(&path("crowded", tenant));
         println!(
-            "tenant {tenant}: {PER_SECOND} + 1 in {shortest:?}, {most} at once, late {late:?}"
+            "tenant {tenant}: {REQUESTS_PER_SECOND} + 1 in {shortest:?}, {most} at once, late {late:?}"
         );
-        assert!(shortest + late >= Duration::from_secs(1), "{PER_SECOND} + 1 in {shortest:?}");
-        assert_eq!(most, u64::from(MOST_IN_FLIGHT), "at once");
+        assert!(
+            shortest + late >= Duration::from_secs(1),
+            "{REQUESTS_PER_SECOND} + 1 in {shortest:?}"
+        );
+        assert_eq!(most, u64::from(MAX_IN_FLIGHT), "at once");
     }
 }

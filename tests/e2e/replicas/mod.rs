@@ -35,15 +35,15 @@ use tokio::time::{Instant, timeout};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request};
 
-use crate::stage::{REGION, SOON, delays};
+use crate::stage::{DEFAULT_REGION, SOON_LIMIT, delays};
 
-pub const SHARDS: u32 = 64;
+pub const SHARD_COUNT: u32 = 64;
 /// A joining replica has its share in this time.
 const SHARE_LIMIT: Duration = Duration::from_secs(15);
 /// Enough that each replica owns some of them, whatever the hashes.
-const TENANTS: usize = 24;
-const PAIRS: usize = 1_000;
-const AT_ONCE: usize = 8;
+const TENANT_COUNT: usize = 24;
+const PUBLISHED_PAIRS: usize = 1_000;
+const PARALLEL_PUBLISHES: usize = 8;
 
 pub async fn two_replicas() -> Cluster {
     Cluster::start(&Description { engine: Engine::Postgres, replicas: 2, ..Description::default() })
@@ -52,7 +52,10 @@ pub async fn two_replicas() -> Cluster {
 }
 
 fn wanted(receiver: &Receiver, path: &str, event_types: &[&str]) -> Subscription {
-    Subscription { region: REGION.to_owned(), ..subscription(&receiver.url(path), event_types) }
+    Subscription {
+        region: DEFAULT_REGION.to_owned(),
+        ..subscription(&receiver.url(path), event_types)
+    }
 }
 
 /// How many shards each live replica owns, by its name.
@@ -80,7 +83,7 @@ pub async fn wait_for_shards(
 }
 
 pub fn shared(owned: &[u32]) -> bool {
-    owned == [SHARDS / 2; 2]
+    owned == [SHARD_COUNT / 2; 2]
 }
 
 /// Tenants with a subscription each to `/NAME/NUMBER`.
@@ -94,7 +97,7 @@ async fn many_tenants_that(
     name: &str,
     want: impl Fn(Subscription) -> Subscription,
 ) -> Vec<Subscription> {
-    let made = stream::iter(0..TENANTS).map(|number| {
+    let made = stream::iter(0..TENANT_COUNT).map(|number| {
         let mut api = api.clone();
         let wanted = want(wanted(receiver, &format!("/{name}/{number}"), &["*"]));
         async move {
@@ -102,7 +105,7 @@ async fn many_tenants_that(
             api.subscribe(&tenant, wanted).await
         }
     });
-    made.buffered(AT_ONCE).try_collect().await.unwrap()
+    made.buffered(PARALLEL_PUBLISHES).try_collect().await.unwrap()
 }
 
 fn tenant_of(name: &str) -> &str {
@@ -112,7 +115,7 @@ fn tenant_of(name: &str) -> &str {
 /// Waits until each of `/NAME/…` was sent `count` webhooks.
 async fn wait_for_each(receiver: &Receiver, name: &str, count: usize, limit: Duration) -> Duration {
     let begun = Instant::now();
-    for number in 0..TENANTS {
+    for number in 0..TENANT_COUNT {
         let left = limit.saturating_sub(begun.elapsed());
         let path = format!("/{name}/{number}");
         receiver.wait_for_at(&path, count, left).await.unwrap();
@@ -129,7 +132,7 @@ async fn publish_to_each(api: &Api, subscriptions: &[Subscription]) -> Vec<Strin
             api.publish(tenant, event, "").await.map(|p| p.event)
         }
     });
-    published.buffered(AT_ONCE).try_collect().await.unwrap()
+    published.buffered(PARALLEL_PUBLISHES).try_collect().await.unwrap()
 }
 
 // --- configuration ----------------------------------------------------------------
@@ -140,14 +143,14 @@ async fn create_here_publish_there(cluster: &Cluster) {
     let receiver = &cluster.receiver().await.unwrap();
     let begun = Instant::now();
     let mut tenants = Vec::new();
-    for number in 0..AT_ONCE {
+    for number in 0..PARALLEL_PUBLISHES {
         let id = format!("pairs-{number}");
         tenants.push(cluster.api().unwrap().create_tenant(&id).await.unwrap());
     }
-    let pairs = stream::iter(0..PAIRS).map(|number| {
+    let pairs = stream::iter(0..PUBLISHED_PAIRS).map(|number| {
         let mut here = cluster.api_of(number % 2).unwrap();
         let mut there = cluster.api_of((number + 1) % 2).unwrap();
-        let tenant = &tenants[number / 2 % AT_ONCE];
+        let tenant = &tenants[number / 2 % PARALLEL_PUBLISHES];
         async move {
             let event_type = format!("pair.n{number}");
             let wanted = wanted(receiver, &format!("/pairs/{number}"), &[&event_type]);
@@ -156,16 +159,16 @@ async fn create_here_publish_there(cluster: &Cluster) {
             published.await.unwrap().matched_subscriptions
         }
     });
-    let matched: Vec<u32> = pairs.buffer_unordered(AT_ONCE).collect().await;
+    let matched: Vec<u32> = pairs.buffer_unordered(PARALLEL_PUBLISHES).collect().await;
     let missed = matched.iter().filter(|matched| **matched != 1).count();
-    assert_eq!(missed, 0, "of {PAIRS} events so many matched nothing");
+    assert_eq!(missed, 0, "of {PUBLISHED_PAIRS} events so many matched nothing");
     println!("created and published in {:?}", begun.elapsed());
-    receiver.wait_for(PAIRS as u64, SOON).await.unwrap();
+    receiver.wait_for(PUBLISHED_PAIRS as u64, SOON_LIMIT).await.unwrap();
     for tenant in &tenants {
         let left = cluster.api().unwrap();
-        left.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, SOON).await.unwrap();
+        left.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, SOON_LIMIT).await.unwrap();
     }
-    assert_eq!(receiver.received(), PAIRS as u64, "each came once");
+    assert_eq!(receiver.received(), PUBLISHED_PAIRS as u64, "each came once");
 }
 
 /// Once an update is answered, nothing is sent to where it was before.
@@ -188,7 +191,7 @@ async fn update_here_publish_there(cluster: &Cluster) {
         update.await.unwrap();
         let published = there.publish(&tenant, event("payment.completed", "{}"), "");
         published.await.unwrap();
-        receiver.wait_for_at(&path, 1, SOON).await.unwrap();
+        receiver.wait_for_at(&path, 1, SOON_LIMIT).await.unwrap();
     }
     assert_eq!(receiver.received(), 40, "nothing went to an older URL");
 
@@ -232,7 +235,7 @@ async fn waiting(api: &mut Api, receiver: &Receiver, path: &str, tenant: &str) -
     let name = api.deliveries_of(&event).await.unwrap().remove(0).name;
     // One that was published at the replica which does not own it waits once before
     // its first attempt as well.
-    let tried = wait::until("the second attempt to be waited for", SOON, || {
+    let tried = wait::until("the second attempt to be waited for", SOON_LIMIT, || {
         let (mut api, name) = (api.clone(), name.clone());
         async move {
             let seen = api.delivery(&name).await.map_err(|status| status.to_string())?;
@@ -261,7 +264,7 @@ async fn intervene_through_either(cluster: &Cluster) {
         receiver.script(path, [postrider_tests::receiver::behaviour::ok()]);
         let retry = RetryDeliveryRequest { name: name.clone() };
         through.deliveries.retry_delivery(retry).await.unwrap();
-        let ended = api.wait_for_state(&name, DeliveryState::Succeeded, SOON);
+        let ended = api.wait_for_state(&name, DeliveryState::Succeeded, SOON_LIMIT);
         assert_eq!(ended.await.unwrap().attempt_count, 2);
 
         let name = waiting(&mut api, &receiver, path, &tenant).await.name;
@@ -302,7 +305,7 @@ async fn watch_through_either(cluster: &Cluster) {
                 }
             }
         };
-        assert!(timeout(SOON, all).await.is_ok(), "saw {}", seen.len());
+        assert!(timeout(SOON_LIMIT, all).await.is_ok(), "saw {}", seen.len());
     }
 }
 
@@ -321,7 +324,7 @@ async fn strangers_are_refused(cluster: &Cluster) {
     let channel = nobodys_channel(cluster).await;
     let work = Request::new(stream::pending());
     let mut agents = AgentServiceClient::new(channel.clone());
-    let refused = timeout(SOON, agents.work(work)).await.unwrap().unwrap_err();
+    let refused = timeout(SOON_LIMIT, agents.work(work)).await.unwrap().unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
     let mut replicas = ReplicaServiceClient::new(channel);
     let refused = replicas.hint(HintRequest::default()).await.unwrap_err();
@@ -365,7 +368,7 @@ async fn a_replica_without_certificates_stays_at_home() {
         .arg(folder.path().join("data"));
     let log = folder.path().join("log");
     let mut program = Program::start("replica", command, &log).unwrap();
-    program.wait_for_exit(1, SOON).await.unwrap();
+    program.wait_for_exit(1, SOON_LIMIT).await.unwrap();
     let said = program.log();
     assert!(said.contains("server.listen"), "{said}");
     assert!(!folder.path().join("data").exists(), "it opened a database");

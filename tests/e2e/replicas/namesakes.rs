@@ -13,14 +13,14 @@ use postrider_tests::wait;
 use tokio::time::{Instant, sleep};
 
 use super::{many_tenants, publish_to_each, two_replicas};
-use crate::stage::SOON;
+use crate::stage::SOON_LIMIT;
 
 /// What a refused agent says of itself.
-const REFUSED: &str = "give each agent an --id of its own";
+const REFUSED_LOG_LINE: &str = "give each agent an --id of its own";
 /// What an agent says whose region nobody subscribes to.
-const UNSUBSCRIBED: &str = "no subscription names this region";
+const UNSUBSCRIBED_LOG_LINE: &str = "no subscription names this region";
 /// How long the refused one keeps trying, beside heartbeats and publishes.
-const WATCHED: Duration = Duration::from_secs(3);
+const WATCH_TIME: Duration = Duration::from_secs(3);
 
 /// One more agent of this id, with a log of its own, that knows these replicas.
 fn agent(cluster: &Cluster, id: &str, folder: &Path, replicas: &[usize]) -> Agent {
@@ -65,8 +65,8 @@ async fn last_heartbeats(api: &Api) -> Vec<(i64, i32)> {
 /// Waits until one of the agents says that it was refused.
 async fn wait_until_refused(agents: &mut [&mut Agent]) {
     let begun = Instant::now();
-    while agents.iter_mut().map(|agent| says(agent, REFUSED)).sum::<usize>() == 0 {
-        assert!(begun.elapsed() < SOON, "none was refused");
+    while agents.iter_mut().map(|agent| says(agent, REFUSED_LOG_LINE)).sum::<usize>() == 0 {
+        assert!(begun.elapsed() < SOON_LIMIT, "none was refused");
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -76,7 +76,7 @@ async fn wait_until_refused(agents: &mut [&mut Agent]) {
 async fn postgres_an_agent_of_anothers_id_waits_until_that_one_is_gone() {
     let mut cluster = two_replicas().await;
     let api = cluster.api().unwrap();
-    assert_eq!(says(&mut cluster.agents[0], UNSUBSCRIBED), 1, "two replicas know it");
+    assert_eq!(says(&mut cluster.agents[0], UNSUBSCRIBED_LOG_LINE), 1, "two replicas know it");
     let receiver = cluster.receiver().await.unwrap();
     let subscriptions = many_tenants(&api, &receiver, "namesakes").await;
     let folder = tempfile::tempdir().unwrap();
@@ -84,32 +84,32 @@ async fn postgres_an_agent_of_anothers_id_waits_until_that_one_is_gone() {
     let mut second = agent(&cluster, &id, folder.path(), &[0, 1]);
     wait_until_refused(&mut [&mut second]).await;
     let (first, before) = (connected(&api).await.remove(0).0, last_heartbeats(&api).await);
-    sleep(WATCHED).await;
+    sleep(WATCH_TIME).await;
     publish_to_each(&api, &subscriptions).await;
-    receiver.wait_for(subscriptions.len() as u64, SOON).await.unwrap();
+    receiver.wait_for(subscriptions.len() as u64, SOON_LIMIT).await.unwrap();
     assert_eq!(connected(&api).await, [(first.clone(), 2)], "one process, at both replicas");
     let after = last_heartbeats(&api).await;
     assert!(before.iter().zip(&after).all(|(before, after)| before < after), "{after:?}");
-    assert_eq!(says(&mut second, REFUSED), 1);
+    assert_eq!(says(&mut second, REFUSED_LOG_LINE), 1);
 
     cluster.agents[0].kill().await.unwrap();
-    wait::until("the second to be admitted", SOON, || async {
+    wait::until("the second to be admitted", SOON_LIMIT, || async {
         let now = connected(&api).await;
         wait::when(now, |now| now.len() == 1 && now[0].0 != first && now[0].1 == 2)
     })
     .await
     .unwrap();
     publish_to_each(&api, &subscriptions).await;
-    receiver.wait_for(2 * subscriptions.len() as u64, SOON).await.unwrap();
+    receiver.wait_for(2 * subscriptions.len() as u64, SOON_LIMIT).await.unwrap();
     let said = second.program().unwrap().log();
-    assert!(!said.contains(UNSUBSCRIBED), "{said}");
+    assert!(!said.contains(UNSUBSCRIBED_LOG_LINE), "{said}");
 
     // Whoever says goodbye makes room at once.
     second.stop().await.unwrap();
     let others = tempfile::tempdir().unwrap();
     let mut third = agent(&cluster, &id, others.path(), &[0, 1]);
     publish_to_each(&api, &subscriptions).await;
-    receiver.wait_for(3 * subscriptions.len() as u64, SOON).await.unwrap();
+    receiver.wait_for(3 * subscriptions.len() as u64, SOON_LIMIT).await.unwrap();
     assert!(says(&mut third, "work stream opened") > 0);
     a_replica_of_anothers_name_does_not_start(&cluster, folder.path()).await;
 }
@@ -129,8 +129,8 @@ async fn postgres_of_two_agents_of_one_id_one_gives_way() {
         [0, 1].map(|number| agent(&cluster, "same", folders[number].path(), &[number]));
     let [one, other] = &mut agents;
     wait_until_refused(&mut [one, other]).await;
-    sleep(WATCHED).await;
-    let refused = [says(one, REFUSED), says(other, REFUSED)];
+    sleep(WATCH_TIME).await;
+    let refused = [says(one, REFUSED_LOG_LINE), says(other, REFUSED_LOG_LINE)];
     assert_eq!(refused[0] + refused[1], 1, "one of them works");
     // The one that works knows its own replica only, which then has to own every tenant.
     let (unserved, served) = if refused[0] == 1 { (0, 1) } else { (1, 0) };
@@ -140,7 +140,7 @@ async fn postgres_of_two_agents_of_one_id_one_gives_way() {
     let receiver = cluster.receiver().await.unwrap();
     api.clone().subscribe(&tenant, super::wanted(&receiver, "/alone", &["*"])).await.unwrap();
     api.clone().publish(&tenant, event("payment.completed", "{}"), "").await.unwrap();
-    receiver.wait_for(1, SOON).await.unwrap();
+    receiver.wait_for(1, SOON_LIMIT).await.unwrap();
 }
 
 async fn a_replica_of_anothers_name_does_not_start(cluster: &Cluster, folder: &Path) {
@@ -153,7 +153,7 @@ async fn a_replica_of_anothers_name_does_not_start(cluster: &Cluster, folder: &P
         .arg(folder.join("data"));
     let log = folder.join("replica.log");
     let mut program = Program::start("another replica", command, &log).unwrap();
-    program.wait_for_exit(1, SOON).await.unwrap();
+    program.wait_for_exit(1, SOON_LIMIT).await.unwrap();
     let said = program.log();
     assert!(said.contains(&format!("another replica named {id}")), "{said}");
 }

@@ -23,7 +23,7 @@ use tonic::Code;
 
 use super::verify::signed_v1;
 use super::{enable, enveloped, names, on_sqlite, pause, sample, samples, update, wire};
-use crate::stage::{SOON, Stage, WHILE, delays};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays};
 use crate::told::assert_told;
 
 on_sqlite!("bank";
@@ -35,7 +35,7 @@ on_sqlite!("bank";
     nothing_is_lost_while_it_is_inactive,
 );
 
-const TYPES: [&str; 9] = [
+const EVENT_TYPES: [&str; 9] = [
     "IncomingPaymentProcessed",
     "IncomingPaymentBooked",
     "OutgoingPaymentRejected",
@@ -67,10 +67,10 @@ fn wanted(stage: &Stage, path: &str, types: &[&str]) -> Subscription {
 }
 
 /// Accounts, by the ids that the bank gives them.
-const ONE: &str = "0d5f0a8e-0000-4000-8000-000000000001";
-const TWO: &str = "0d5f0a8e-0000-4000-8000-000000000002";
-const THREE: &str = "0d5f0a8e-0000-4000-8000-000000000003";
-const FOUR: &str = "0d5f0a8e-0000-4000-8000-000000000004";
+const FIRST_ACCOUNT: &str = "0d5f0a8e-0000-4000-8000-000000000001";
+const SECOND_ACCOUNT: &str = "0d5f0a8e-0000-4000-8000-000000000002";
+const THIRD_ACCOUNT: &str = "0d5f0a8e-0000-4000-8000-000000000003";
+const FOURTH_ACCOUNT: &str = "0d5f0a8e-0000-4000-8000-000000000004";
 
 fn payment(event_type: &str, account: &str) -> Event {
     let mut payload = sample("bank", event_type);
@@ -80,7 +80,7 @@ fn payment(event_type: &str, account: &str) -> Event {
 
 /// What is told in so many webhooks to a path, without the events' names.
 async fn bodies(stage: &Stage, path: &str, count: usize) -> Vec<Value> {
-    let requests = stage.receiver.wait_for_at(path, count, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at(path, count, SOON_LIMIT).await.unwrap();
     assert_eq!(requests.len(), count, "{path}");
     requests.iter().map(|request| serde_json::from_str(&enveloped(request).1).unwrap()).collect()
 }
@@ -91,15 +91,15 @@ async fn several_types_of_one_company_to_one_url(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-company").await;
     let all = samples("bank");
     let known: BTreeSet<_> = all.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(known, BTreeSet::from(TYPES));
-    let made = stage.create(wanted(&stage, "/company", &TYPES)).await;
-    stage.create(wanted(&stage, "/some", &TYPES[3..5])).await;
+    assert_eq!(known, BTreeSet::from(EVENT_TYPES));
+    let made = stage.create(wanted(&stage, "/company", &EVENT_TYPES)).await;
+    stage.create(wanted(&stage, "/some", &EVENT_TYPES[3..5])).await;
     for (number, (event_type, payload)) in all.iter().enumerate() {
         let account = format!("account-{}", number % 3);
         let event = Event { account, ..event(event_type, &payload.to_string()) };
         stage.publish_event(event).await;
     }
-    let requests = stage.receiver.wait_for_at("/company", 9, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/company", 9, SOON_LIMIT).await.unwrap();
     assert_told(&stage, &made.name, &requests).await;
     assert!(requests.iter().all(|request| signed_v1(request, &made.signing_secret)));
     let seen: BTreeSet<_> = requests.iter().map(|request| enveloped(request)).collect();
@@ -107,8 +107,8 @@ async fn several_types_of_one_company_to_one_url(cluster: &Cluster) {
     assert_eq!(seen, published.collect());
     let routed = sample("bank", "PaymentRouting");
     assert!(routed["routingStatus"].is_object());
-    stage.receiver.wait_for_at("/some", 2, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/some", 2, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/some"), 2);
 }
 
@@ -116,23 +116,27 @@ async fn several_types_of_one_company_to_one_url(cluster: &Cluster) {
 /// subscribed to a unique URL".
 async fn each_type_for_some_accounts_to_its_own_url(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-accounts").await;
-    for (path, event_type, accounts) in
-        [("/booked", TYPES[1], [ONE, TWO]), ("/rejected", TYPES[2], [TWO, THREE])]
-    {
+    for (path, event_type, accounts) in [
+        ("/booked", EVENT_TYPES[1], [FIRST_ACCOUNT, SECOND_ACCOUNT]),
+        ("/rejected", EVENT_TYPES[2], [SECOND_ACCOUNT, THIRD_ACCOUNT]),
+    ] {
         let accounts = names(&accounts);
         stage.create(Subscription { accounts, ..wanted(&stage, path, &[event_type]) }).await;
     }
-    for event_type in &TYPES[1..4] {
-        for account in [ONE, TWO, THREE, FOUR] {
+    for event_type in &EVENT_TYPES[1..4] {
+        for account in [FIRST_ACCOUNT, SECOND_ACCOUNT, THIRD_ACCOUNT, FOURTH_ACCOUNT] {
             stage.publish_event(payment(event_type, account)).await;
         }
     }
-    for (path, accounts) in [("/booked", [ONE, TWO]), ("/rejected", [THREE, TWO])] {
+    for (path, accounts) in [
+        ("/booked", [FIRST_ACCOUNT, SECOND_ACCOUNT]),
+        ("/rejected", [THIRD_ACCOUNT, SECOND_ACCOUNT]),
+    ] {
         let bodies = bodies(&stage, path, 2).await;
         let seen: BTreeSet<_> = bodies.iter().map(|b| b["accountId"].as_str().unwrap()).collect();
         assert_eq!(seen, BTreeSet::from(accounts));
     }
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 4);
 }
 
@@ -140,12 +144,12 @@ async fn each_type_for_some_accounts_to_its_own_url(cluster: &Cluster) {
 async fn an_event_without_an_account(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-none").await;
     stage.create(wanted(&stage, "/company", &["*"])).await;
-    let accounts = names(&[ONE]);
+    let accounts = names(&[FIRST_ACCOUNT]);
     stage.create(Subscription { accounts, ..wanted(&stage, "/account", &["*"]) }).await;
     let payload = sample("bank", "MissingFunding").to_string();
     stage.publish_event(event("MissingFunding", &payload)).await;
-    stage.receiver.wait_for_at("/company", 1, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/company", 1, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/account"), 0);
 }
 
@@ -154,37 +158,44 @@ async fn an_event_without_an_account(cluster: &Cluster) {
 async fn an_internal_transfer(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-transfer").await;
     stage.create(wanted(&stage, "/company", &["*"])).await;
-    for (path, account) in [("/payer", ONE), ("/payee", TWO)] {
+    for (path, account) in [("/payer", FIRST_ACCOUNT), ("/payee", SECOND_ACCOUNT)] {
         let accounts = names(&[account]);
         stage.create(Subscription { accounts, ..wanted(&stage, path, &["*"]) }).await;
     }
-    stage.publish_event(payment("OutgoingPaymentProcessed", ONE)).await;
-    stage.publish_event(payment("IncomingPaymentProcessed", TWO)).await;
+    stage.publish_event(payment("OutgoingPaymentProcessed", FIRST_ACCOUNT)).await;
+    stage.publish_event(payment("IncomingPaymentProcessed", SECOND_ACCOUNT)).await;
     let both = bodies(&stage, "/company", 2).await;
     assert_eq!(both[0]["paymentId"], both[1]["paymentId"]);
     assert!(both.iter().all(|body| body["internalTransfer"] == true));
     let debit = bodies(&stage, "/payer", 1).await.remove(0);
     let credit = bodies(&stage, "/payee", 1).await.remove(0);
-    assert_eq!((&debit["direction"], &debit["accountId"]), (&json!("Outgoing"), &json!(ONE)));
-    assert_eq!((&credit["direction"], &credit["accountId"]), (&json!("Incoming"), &json!(TWO)));
+    assert_eq!(
+        (&debit["direction"], &debit["accountId"]),
+        (&json!("Outgoing"), &json!(FIRST_ACCOUNT))
+    );
+    assert_eq!(
+        (&credit["direction"], &credit["accountId"]),
+        (&json!("Incoming"), &json!(SECOND_ACCOUNT))
+    );
     assert_eq!(debit["amount"], credit["amount"]);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 4);
 }
 
 /// The contract's row version: whoever edits what another has edited is told.
 async fn edits_are_guarded(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "bank-edits").await;
-    let made = stage.create(wanted(&stage, "/hook", &TYPES[..2])).await;
+    let made = stage.create(wanted(&stage, "/hook", &EVENT_TYPES[..2])).await;
     let edit = |etag: &str, types: &[&str]| Subscription {
         name: made.name.clone(),
         etag: etag.to_owned(),
         event_types: names(types),
         ..Subscription::default()
     };
-    let first = update(&stage, edit(&made.etag, &TYPES[2..3]), &["event_types"]).await.unwrap();
+    let first =
+        update(&stage, edit(&made.etag, &EVENT_TYPES[2..3]), &["event_types"]).await.unwrap();
     assert_ne!(first.etag, made.etag);
-    let stale = update(&stage, edit(&made.etag, &TYPES[3..4]), &["event_types"]).await;
+    let stale = update(&stage, edit(&made.etag, &EVENT_TYPES[3..4]), &["event_types"]).await;
     let stale = stale.unwrap_err();
     let (name, etag) = (made.name.clone(), made.etag.clone());
     let gone =
@@ -193,8 +204,9 @@ async fn edits_are_guarded(cluster: &Cluster) {
         assert_eq!(refused.code(), Code::Aborted, "{refused:?}");
         assert_eq!(reason(&refused), "ETAG_MISMATCH");
     }
-    let second = update(&stage, edit(&first.etag, &TYPES[4..5]), &["event_types"]).await.unwrap();
-    assert_eq!(second.event_types, names(&TYPES[4..5]));
+    let second =
+        update(&stage, edit(&first.etag, &EVENT_TYPES[4..5]), &["event_types"]).await.unwrap();
+    assert_eq!(second.event_types, names(&EVENT_TYPES[4..5]));
 }
 
 /// Deactivated and activated again: the bank drops what happens meanwhile, and
@@ -203,17 +215,17 @@ async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-pause").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     let quick = Some(delays(&[300]));
-    let made = wanted(&stage, "/hook", &TYPES);
+    let made = wanted(&stage, "/hook", &EVENT_TYPES);
     let made = stage.create(Subscription { retry_policy: quick, ..made }).await;
-    let mut events = vec![stage.publish_event(payment(TYPES[0], ONE)).await];
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let mut events = vec![stage.publish_event(payment(EVENT_TYPES[0], FIRST_ACCOUNT)).await];
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let paused = pause(&stage, &made.name).await;
     assert_eq!(paused.status(), SubscriptionStatus::Paused);
     let before = stage.receiver.received_at("/hook");
-    for event_type in TYPES {
-        events.push(stage.publish_event(payment(event_type, ONE)).await);
+    for event_type in EVENT_TYPES {
+        events.push(stage.publish_event(payment(event_type, FIRST_ACCOUNT)).await);
     }
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/hook"), before);
     assert_eq!(stage.count("state = WAITING").await, 10);
     assert_eq!(enable(&stage, &made.name).await.status(), SubscriptionStatus::Enabled);
@@ -235,10 +247,10 @@ async fn eleven_retries() {
     let made = stage.create(wanted(&stage, "/hook", &["*"])).await;
     let list = |policy: &RetryPolicy| policy.timetable.clone();
     assert_eq!(list(made.retry_policy.as_ref().unwrap()), list(&retries()));
-    let event = stage.publish_event(payment(TYPES[5], ONE)).await;
+    let event = stage.publish_event(payment(EVENT_TYPES[5], FIRST_ACCOUNT)).await;
     let begun = timed.clock.now();
     for retry in 1..=11 {
-        stage.receiver.wait_for_at("/hook", retry, SOON).await.unwrap();
+        stage.receiver.wait_for_at("/hook", retry, SOON_LIMIT).await.unwrap();
         let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
         timed.clock.advance_to(timestamp(waiting.next_attempt_time).unwrap());
     }

@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use super::verify::hex_hmac;
 use super::{names, on_sqlite, only_200, publish, sample, samples, schemes, send_again, update};
-use crate::stage::{REGION, SOON, Stage, WHILE, delays, duration, time};
+use crate::stage::{DEFAULT_REGION, SETTLE_WAIT, SOON_LIMIT, Stage, delays, duration, time};
 use crate::told::assert_told;
 
 on_sqlite!("ivy";
@@ -40,7 +40,7 @@ on_sqlite!("ivy";
 
 /// The six public delays and nine rising ones of Postrider's own choosing, which
 /// bring the sum to the 54 hours of the contract.
-const RETRIES: [u64; 15] = [
+const RETRY_DELAYS: [u64; 15] = [
     30, 22, 140, 541, 1_426, 3_200, 5_400, 8_100, 11_700, 16_200, 20_700, 25_200, 29_700, 34_200,
     37_841,
 ];
@@ -61,7 +61,7 @@ fn wanted(stage: &Stage, path: &str, events: &[&str]) -> Subscription {
 }
 
 fn retries() -> RetryPolicy {
-    fixed_delays(&RETRIES.map(Duration::from_secs)).unwrap()
+    fixed_delays(&RETRY_DELAYS.map(Duration::from_secs)).unwrap()
 }
 
 /// "Events": the eight of the document, each to who asked for it.
@@ -75,7 +75,7 @@ async fn events(cluster: &Cluster) {
     for (event_type, payload) in &all {
         publish(&stage, event_type, payload).await;
     }
-    let requests = stage.receiver.wait_for_at("/all", 8, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/all", 8, SOON_LIMIT).await.unwrap();
     assert_told(&stage, &made.name, &requests).await;
     let bodies = requests.iter().map(|request| serde_json::from_slice::<Value>(&request.body));
     let bodies: Vec<Value> = bodies.map(Result::unwrap).collect();
@@ -84,8 +84,8 @@ async fn events(cluster: &Cluster) {
         assert_eq!(of_it.len(), 1, "{event_type}");
         assert_eq!(of_it[0]["payload"], *payload);
     }
-    stage.receiver.wait_for_at("/refunds", 2, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/refunds", 2, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/refunds"), 2);
 }
 
@@ -96,7 +96,7 @@ async fn create_update_and_delete(cluster: &Cluster) {
     let made = stage.create(wanted(&stage, "/first", &["order_created"])).await;
     let order = sample("ivy", "order_created");
     publish(&stage, "order_created", &order).await;
-    stage.receiver.wait_for_at("/first", 1, SOON).await.unwrap();
+    stage.receiver.wait_for_at("/first", 1, SOON_LIMIT).await.unwrap();
 
     let changed = Subscription {
         name: made.name.clone(),
@@ -109,7 +109,7 @@ async fn create_update_and_delete(cluster: &Cluster) {
     assert_eq!(updated.envelope(), Envelope::IdTypePayloadDate);
     publish(&stage, "order_created", &order).await;
     publish(&stage, "order_updated", &sample("ivy", "order_updated")).await;
-    let requests = stage.receiver.wait_for_at("/second", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/second", 1, SOON_LIMIT).await.unwrap();
     let signature = requests[0].header("x-ivy-signature");
     assert_eq!(signature, hex_hmac(&made.signing_secret, &[&requests[0].body]));
 
@@ -117,7 +117,7 @@ async fn create_update_and_delete(cluster: &Cluster) {
     let delete = DeleteSubscriptionRequest { name, ..DeleteSubscriptionRequest::default() };
     stage.api.subscriptions.delete_subscription(delete).await.unwrap();
     publish(&stage, "order_updated", &sample("ivy", "order_updated")).await;
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(
         (stage.receiver.received_at("/first"), stage.receiver.received_at("/second")),
         (1, 1)
@@ -133,7 +133,7 @@ async fn data_structure(cluster: &Cluster) {
     stage.create(wanted(&stage, "/hook", &["order_created"])).await;
     let payload = sample("ivy", "order_created").to_string();
     let event = publish(&stage, "order_created", &sample("ivy", "order_created")).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let body = std::str::from_utf8(&requests[0].body).unwrap();
     let id = event.rsplit('/').next().unwrap();
     let before =
@@ -161,7 +161,7 @@ async fn verified_as_its_own_documentation_does(cluster: &Cluster) {
     });
     tested.await.unwrap();
     let stringified = format!("\"payload\":{},\"date\":", sample("ivy", "order_created"));
-    for request in stage.receiver.wait_for_at("/hook", 2, SOON).await.unwrap() {
+    for request in stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap() {
         let body = std::str::from_utf8(&request.body).unwrap();
         assert!(body.contains(&stringified), "{body}");
         let signature = hex_hmac(&made.signing_secret, &[&request.body]);
@@ -182,7 +182,7 @@ async fn signature_over_the_exact_body(cluster: &Cluster) {
     let read = stage.api.subscriptions.get_subscription(read).await.unwrap().into_inner();
     assert!(read.signing_secret.is_empty());
     publish(&stage, "merchant_updated", &sample("ivy", "merchant_updated")).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let (body, signature) = (&requests[0].body, requests[0].header("x-ivy-signature"));
     assert_eq!(signature, hex_hmac(&made.signing_secret, &[body]));
     let mut other = body.to_vec();
@@ -209,7 +209,7 @@ async fn sent_again_by_its_id(cluster: &Cluster) {
     let delivery = stage.delivery(&event).await;
     let again = send_again(&stage, &by_id).await;
     assert_eq!((&again.resend_of, &again.event), (&delivery.name, &event));
-    stage.api.wait_for_state(&again.name, DeliveryState::Succeeded, SOON).await.unwrap();
+    stage.api.wait_for_state(&again.name, DeliveryState::Succeeded, SOON_LIMIT).await.unwrap();
     let requests = stage.receiver.requests_to("/hook");
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| request.body == first.body));
@@ -232,25 +232,25 @@ async fn only_200_is_success(cluster: &Cluster) {
 /// 15 retries over 54 hours, on a clock that the test moves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifteen_retries() {
-    assert_eq!(RETRIES.iter().sum::<u64>(), 54 * 3_600);
-    assert!(RETRIES[5..].is_sorted());
+    assert_eq!(RETRY_DELAYS.iter().sum::<u64>(), 54 * 3_600);
+    assert!(RETRY_DELAYS[5..].is_sorted());
     let timed = Timed::start(Engine::Sqlite).await.unwrap();
     let mut api = timed.api();
     let tenant = api.create_tenant("ivy-retries").await.unwrap();
     let stage = Stage { receiver: timed.receiver().await.unwrap(), api, tenant };
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
     let made = stage.create(wanted(&stage, "/hook", &["*"])).await;
-    assert_eq!(made.region, REGION);
+    assert_eq!(made.region, DEFAULT_REGION);
     let Some(Timetable::FixedDelays(kept)) = made.retry_policy.unwrap().timetable else {
         panic!("another timetable");
     };
     let kept: Vec<_> = kept.delays.into_iter().map(|delay| duration(Some(delay))).collect();
-    assert_eq!(kept, RETRIES.map(Duration::from_secs));
+    assert_eq!(kept, RETRY_DELAYS.map(Duration::from_secs));
 
     let event = publish(&stage, "order_created", &sample("ivy", "order_created")).await;
     let begun = timed.clock.now();
-    for retry in 1..=RETRIES.len() {
-        stage.receiver.wait_for_at("/hook", retry, SOON).await.unwrap();
+    for retry in 1..=RETRY_DELAYS.len() {
+        stage.receiver.wait_for_at("/hook", retry, SOON_LIMIT).await.unwrap();
         let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
         timed.clock.advance_to(timestamp(waiting.next_attempt_time).unwrap());
     }

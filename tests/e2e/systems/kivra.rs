@@ -23,7 +23,7 @@ use super::verify::{hex_hmac, lines, signed_v1, signed_v1a, standard_signatures}
 use super::{
     disable, enable, names, on_sqlite, only_200, publish, refused, rotate, sample, schemes, wire,
 };
-use crate::stage::{SOON, Stage, WHILE, delays, time};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays, time};
 use crate::told::assert_told;
 
 on_sqlite!("kivra";
@@ -38,7 +38,7 @@ on_sqlite!("kivra";
     the_older_contract,
 );
 
-const GRACE: Duration = Duration::from_hours(72);
+const GRACE_PERIOD: Duration = Duration::from_hours(72);
 
 /// What every partner's endpoint has in common.
 fn wanted(stage: &Stage, path: &str) -> Subscription {
@@ -99,7 +99,7 @@ async fn the_entire_payment_flow(cluster: &Cluster) {
             expected.insert((event_type, method.to_owned(), ore));
         }
     }
-    let requests = stage.receiver.wait_for_at("/hook", 12, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 12, SOON_LIMIT).await.unwrap();
     assert_told(&stage, &made.name, &requests).await;
     let seen = requests.iter().map(|request| {
         let body = body(request);
@@ -116,30 +116,30 @@ async fn the_entire_payment_flow(cluster: &Cluster) {
 /// "Only generated through an explicit user action": cancelled and failed
 /// payments make no such event; the user's act, when it is published, does.
 async fn only_by_the_users_own_act(cluster: &Cluster) {
-    const ACTS: [&str; 2] = ["offer.declined", "donation.opted_out"];
+    const EVENT_TYPES: [&str; 2] = ["offer.declined", "donation.opted_out"];
     let mut stage = Stage::set(cluster, "kivra-acts").await;
-    let event_types = names(&ACTS);
+    let event_types = names(&EVENT_TYPES);
     stage.create(Subscription { event_types, ..wanted(&stage, "/acts") }).await;
     stage.create(wanted(&stage, "/all")).await;
     for event_type in ["payment.cancelled", "payment.failed"] {
         publish(&stage, event_type, &sample("kivra", event_type)).await;
     }
-    stage.receiver.wait_for_at("/all", 2, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/all", 2, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!((stage.receiver.received_at("/acts"), stage.receiver.received_at("/all")), (0, 2));
     let parent = stage.tenant.clone();
     let kept = ListEventsRequest { parent, ..ListEventsRequest::default() };
     let kept = stage.api.events.list_events(kept).await.unwrap().into_inner().events;
     assert_eq!(kept.len(), 2);
 
-    for event_type in ACTS {
+    for event_type in EVENT_TYPES {
         let mut payload = sample("kivra", event_type);
         publish(&stage, event_type, &payload).await;
         payload["initiated_by"] = json!("system");
         let fields = refused(&stage, event_type, &payload).await;
         assert_eq!(fields, ["event.payload/initiated_by"]);
     }
-    let requests = stage.receiver.wait_for_at("/acts", 2, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/acts", 2, SOON_LIMIT).await.unwrap();
     for request in requests {
         let data = &body(&request)["data"];
         assert_eq!(data["initiated_by"], "user");
@@ -155,7 +155,7 @@ async fn mandates(cluster: &Cluster) {
     for (count, event_type) in (1..).zip(["mandate.activated", "mandate.terminated"]) {
         let payload = sample("kivra", event_type);
         publish(&stage, event_type, &payload).await;
-        let requests = stage.receiver.wait_for_at("/hook", count, SOON).await.unwrap();
+        let requests = stage.receiver.wait_for_at("/hook", count, SOON_LIMIT).await.unwrap();
         let body = body(&requests[count - 1]);
         assert_eq!((&body["type"], &body["data"]), (&json!(event_type), &payload));
     }
@@ -179,7 +179,7 @@ async fn switched_on_and_off_by_one_call(cluster: &Cluster) {
     assert_eq!(disabled.status(), SubscriptionStatus::Disabled);
     let after = publish(&stage, "payment.scheduled", &payload).await;
     assert_eq!(stage.delivery(&after).await.state(), DeliveryState::Suppressed);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     let requests = stage.receiver.requests();
     assert_eq!(requests.len(), 1);
     assert!(during.ends_with(requests[0].webhook_id()));
@@ -194,7 +194,7 @@ async fn signed_twice(cluster: &Cluster) {
     let kept = read(&stage, &made.name).await;
     assert!(kept.signing_secret.is_empty());
     publish(&stage, "payment.completed", &sample("kivra", "payment.completed")).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     assert_eq!(standard_signatures(request, "v1").len(), 1);
     assert_eq!(standard_signatures(request, "v1a").len(), 1);
@@ -213,17 +213,17 @@ async fn signed_twice(cluster: &Cluster) {
 async fn both_keys_of_both_kinds_sign(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kivra-rotated").await;
     let made = stage.create(wanted(&stage, "/hook")).await;
-    let secret = rotate(&stage, &made.name, SigningKeyKind::Standard, GRACE).await;
-    let rotated = rotate(&stage, &made.name, SigningKeyKind::Ed25519, GRACE).await;
+    let secret = rotate(&stage, &made.name, SigningKeyKind::Standard, GRACE_PERIOD).await;
+    let rotated = rotate(&stage, &made.name, SigningKeyKind::Ed25519, GRACE_PERIOD).await;
     let ending = rotated.signing_keys.iter().filter(|key| key.expire_time.is_some());
     let ending: Vec<_> = ending.map(|key| time(key.expire_time)).collect();
     assert_eq!(ending.len(), 2, "{:?}", rotated.signing_keys);
     for end in ending {
         let left = end.duration_since(SystemTime::now()).unwrap();
-        assert!(left <= GRACE && left + SOON > GRACE, "{left:?}");
+        assert!(left <= GRACE_PERIOD && left + SOON_LIMIT > GRACE_PERIOD, "{left:?}");
     }
     publish(&stage, "payment.completed", &sample("kivra", "payment.completed")).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     assert_eq!(standard_signatures(request, "v1").len(), 2);
     assert_eq!(standard_signatures(request, "v1a").len(), 2);
@@ -237,20 +237,20 @@ async fn both_keys_of_both_kinds_sign(cluster: &Cluster) {
 /// When the grace is over the old keys of both kinds are silent. An agent counts
 /// it down on a clock of its own, so that here it is seconds instead of hours.
 async fn the_old_keys_end(cluster: &Cluster) {
-    const SHORT: Duration = Duration::from_secs(3);
+    const SHORT_TIME: Duration = Duration::from_secs(3);
     let stage = Stage::set(cluster, "kivra-grace").await;
     let made = stage.create(wanted(&stage, "/hook")).await;
-    let secret = rotate(&stage, &made.name, SigningKeyKind::Standard, SHORT).await;
-    let pair = rotate(&stage, &made.name, SigningKeyKind::Ed25519, SHORT).await;
+    let secret = rotate(&stage, &made.name, SigningKeyKind::Standard, SHORT_TIME).await;
+    let pair = rotate(&stage, &made.name, SigningKeyKind::Ed25519, SHORT_TIME).await;
     let public = public_keys(&pair);
     for (count, old_signs) in [(1, true), (2, false)] {
         publish(&stage, "payment.completed", &sample("kivra", "payment.completed")).await;
-        let requests = stage.receiver.wait_for_at("/hook", count, SOON).await.unwrap();
+        let requests = stage.receiver.wait_for_at("/hook", count, SOON_LIMIT).await.unwrap();
         let request = &requests[count - 1];
         assert_eq!(signed_v1(request, &made.signing_secret), old_signs);
         assert_eq!(signed_v1a(request, public[0]), old_signs);
         assert!(signed_v1(request, &secret.signing_secret) && signed_v1a(request, public[1]));
-        tokio::time::sleep(SHORT + WHILE).await;
+        tokio::time::sleep(SHORT_TIME + SETTLE_WAIT).await;
     }
 }
 
@@ -295,7 +295,7 @@ async fn the_older_contract(cluster: &Cluster) {
             ..stage.wanted("/hook")
         })
         .await;
-    let rotated = rotate(&stage, &made.name, SigningKeyKind::Text, GRACE).await;
+    let rotated = rotate(&stage, &made.name, SigningKeyKind::Text, GRACE_PERIOD).await;
     stage.receiver.script("/hook", [status(StatusCode::CREATED), ok()]);
     let payload = sample("kivra", "payment.completed");
     let event = publish(&stage, "payment.completed", &payload).await;

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::verify::{hex_hmac, lines};
 use super::{names, on_sqlite, publish, sample, schemes, wire};
-use crate::stage::{SOON, Stage, WHILE, delays};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays};
 use crate::told::assert_told;
 
 on_sqlite!("kkiapay";
@@ -34,14 +34,14 @@ on_sqlite!("kkiapay";
     five_more_tries,
 );
 
-const HEADER: &str = "x-kkiapay-secret";
-const SECRET: &str = "my-own-hash-secret";
+const SECRET_HEADER: &str = "x-kkiapay-secret";
+const SHARED_SECRET: &str = "my-own-hash-secret";
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
 /// A commit, a dispatch and a busy machine between due and sent.
-const LATE: Duration = Duration::from_millis(1_500);
+const LATENESS_LIMIT: Duration = Duration::from_millis(1_500);
 
 fn signature() -> Scheme {
-    Scheme::Hmac(HmacSignature { header: HEADER.to_owned(), ..HmacSignature::default() })
+    Scheme::Hmac(HmacSignature { header: SECRET_HEADER.to_owned(), ..HmacSignature::default() })
 }
 
 /// "5 times in a row (in an interval of 500ms incremental)".
@@ -61,7 +61,7 @@ fn wanted(stage: &Stage, path: &str) -> Subscription {
     Subscription {
         event_types: names(&["transaction.success", "transaction.failed"]),
         signature_schemes: schemes([signature()]),
-        signing_secret: SECRET.to_owned(),
+        signing_secret: SHARED_SECRET.to_owned(),
         retry_policy: Some(retries()),
         ..stage.wanted(path)
     }
@@ -79,8 +79,8 @@ async fn only_the_chosen_events(cluster: &Cluster) {
     succeed(&stage).await;
     let failed = sample("kkiapay", "transaction.failed");
     publish(&stage, "transaction.failed", &failed).await;
-    stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     let requests = stage.receiver.requests();
     assert_eq!(requests.len(), 1);
     assert_told(&stage, &made.name, &requests).await;
@@ -93,22 +93,22 @@ async fn only_the_chosen_events(cluster: &Cluster) {
 async fn a_hash_secret_of_ones_own(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kkiapay-signed").await;
     let made = stage.create(wanted(&stage, "/hook")).await;
-    assert_eq!(made.signing_secret, SECRET);
+    assert_eq!(made.signing_secret, SHARED_SECRET);
     succeed(&stage).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
-    assert_eq!(lines(&requests[0], HEADER), [hex_hmac(SECRET, &[&requests[0].body])]);
-    assert_ne!(requests[0].header(HEADER), hex_hmac("another's", &[&requests[0].body]));
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
+    assert_eq!(lines(&requests[0], SECRET_HEADER), [hex_hmac(SHARED_SECRET, &[&requests[0].body])]);
+    assert_ne!(requests[0].header(SECRET_HEADER), hex_hmac("another's", &[&requests[0].body]));
 }
 
 /// The header as receivers in the wild read it: the hash secret itself.
 async fn the_secret_itself(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kkiapay-static").await;
-    let secret = StaticSecret { header: HEADER.to_owned(), ..StaticSecret::default() };
+    let secret = StaticSecret { header: SECRET_HEADER.to_owned(), ..StaticSecret::default() };
     let signature_schemes = schemes([Scheme::StaticSecret(secret)]);
     stage.create(Subscription { signature_schemes, ..wanted(&stage, "/hook") }).await;
     succeed(&stage).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
-    assert_eq!(lines(&requests[0], HEADER), [SECRET]);
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
+    assert_eq!(lines(&requests[0], SECRET_HEADER), [SHARED_SECRET]);
 }
 
 /// "A body request in json format": flat, and as it was published.
@@ -132,7 +132,7 @@ async fn the_flat_body(cluster: &Cluster) {
     for (count, event_type) in (1..).zip(["transaction.success", "transaction.failed"]) {
         let payload = sample("kkiapay", event_type);
         publish(&stage, event_type, &payload).await;
-        let requests = stage.receiver.wait_for_at("/hook", count, SOON).await.unwrap();
+        let requests = stage.receiver.wait_for_at("/hook", count, SOON_LIMIT).await.unwrap();
         let body = &requests[count - 1].body;
         assert_eq!(*body, payload.to_string());
         let body: Value = serde_json::from_slice(body).unwrap();
@@ -156,7 +156,7 @@ async fn a_test(cluster: &Cluster) {
     assert_eq!((attempt.outcome(), attempt.test), (AttemptOutcome::Succeeded, true));
     let request = stage.receiver.requests_to("/hook").remove(0);
     assert_eq!(request.body, payload);
-    assert_eq!(request.header(HEADER), hex_hmac(SECRET, &[&request.body]));
+    assert_eq!(request.header(SECRET_HEADER), hex_hmac(SHARED_SECRET, &[&request.body]));
 }
 
 /// "Return an HTTP 2xx status code."
@@ -200,14 +200,14 @@ async fn five_more_tries(cluster: &Cluster) {
     let event = succeed(&stage).await;
     let ended = stage.wait_for(&event, DeliveryState::Exhausted).await;
     assert_eq!(ended.attempt_count, 6);
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     let requests = stage.receiver.requests_to("/hook");
     assert_eq!(requests.len(), 6);
     for (number, pair) in (1..).zip(requests.windows(2)) {
         let apart = pair[1].at.duration_since(pair[0].at);
         let due = HALF_A_SECOND * number;
-        assert!(apart >= due && apart < due + LATE, "retry {number} after {apart:?}");
+        assert!(apart >= due && apart < due + LATENESS_LIMIT, "retry {number} after {apart:?}");
         assert_eq!(pair[1].body, pair[0].body);
-        assert_eq!(pair[1].header(HEADER), pair[0].header(HEADER));
+        assert_eq!(pair[1].header(SECRET_HEADER), pair[0].header(SECRET_HEADER));
     }
 }

@@ -19,7 +19,7 @@ use postrider_tests::receiver::behaviour::{Answer, Body, ok, status};
 
 use super::verify::signed_v1;
 use super::{disable, enable, enveloped, names, on_sqlite, publish, sample, samples, update};
-use crate::stage::{SOON, Stage, WHILE, delays, once, time};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays, once, time};
 use crate::told::assert_told;
 
 on_sqlite!("kwik";
@@ -83,7 +83,7 @@ async fn the_form(cluster: &Cluster) {
     assert_eq!(made.event_types, events);
     assert_eq!(made.status(), SubscriptionStatus::Enabled);
     publish(&stage, "invoice.created", &sample("kwik", "invoice.created")).await;
-    let requests = stage.receiver.wait_for_at("/hook", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     assert!(signed_v1(&requests[0], &made.signing_secret));
 }
 
@@ -113,13 +113,13 @@ async fn the_seventeen_events(cluster: &Cluster) {
     for (event_type, payload) in &all {
         publish(&stage, event_type, payload).await;
     }
-    let requests = stage.receiver.wait_for_at("/all", 17, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/all", 17, SOON_LIMIT).await.unwrap();
     let bodies: BTreeSet<_> = requests.iter().map(|request| enveloped(request)).collect();
     let published = all.iter().map(|(name, payload)| (name.clone(), payload.to_string()));
     assert_eq!(bodies, published.collect());
-    stage.receiver.wait_for_at("/mandates", 2, SOON).await.unwrap();
-    stage.receiver.wait_for_at("/one", 1, SOON).await.unwrap();
-    tokio::time::sleep(WHILE).await;
+    stage.receiver.wait_for_at("/mandates", 2, SOON_LIMIT).await.unwrap();
+    stage.receiver.wait_for_at("/one", 1, SOON_LIMIT).await.unwrap();
+    tokio::time::sleep(SETTLE_WAIT).await;
     let seen = ["/all", "/mandates", "/one"].map(|path| stage.receiver.received_at(path));
     assert_eq!(seen, [17, 2, 1]);
 }
@@ -135,7 +135,7 @@ async fn live_and_disabled(cluster: &Cluster) {
     enable(&stage, &made.name).await;
     let sent = publish(&stage, "payout.created", &payload).await;
     stage.wait_for(&sent, DeliveryState::Succeeded).await;
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 1);
 }
 
@@ -174,7 +174,7 @@ async fn a_test_before_going_live(cluster: &Cluster) {
         })
         .await;
     let delivery = test(&stage, &made.name, "mandate.created", true).await.delivery.unwrap();
-    let ended = stage.api.wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON);
+    let ended = stage.api.wait_for_state(&delivery.name, DeliveryState::Succeeded, SOON_LIMIT);
     let attempts = stage.attempts(&ended.await.unwrap()).await;
     let log: Vec<_> = attempts.iter().map(|a| (a.number, a.http_status, a.test)).collect();
     assert_eq!(log, [(1, 503, true), (2, 503, true), (3, 200, true)]);
@@ -263,9 +263,9 @@ async fn edit(cluster: &Cluster) {
     assert!(edited.signing_secret.is_empty());
     publish(&stage, "customer.created", &sample("kwik", "customer.created")).await;
     publish(&stage, "mandate.updated", &sample("kwik", "mandate.updated")).await;
-    let requests = stage.receiver.wait_for_at("/new", 1, SOON).await.unwrap();
+    let requests = stage.receiver.wait_for_at("/new", 1, SOON_LIMIT).await.unwrap();
     assert!(signed_v1(&requests[0], &made.signing_secret));
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 1);
 }
 
@@ -283,7 +283,7 @@ async fn delete(cluster: &Cluster) {
     stage.api.subscriptions.delete_subscription(gone).await.unwrap();
     assert!(listed(&stage, "").await.is_empty());
     publish(&stage, "collection.created", &payload).await;
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 1);
     assert_eq!(stage.attempts(&ended).await.len(), 1);
 }

@@ -1,22 +1,24 @@
-//! An agent: all of it but what connects and what POSTs.
+//! A simulated agent: the real one, without connections and POSTs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postrider_agent::parts::{Desk, Metrics, OVERDUE_CHECK, Session, Stopping};
-use postrider_agent::{AgentConfig, ControlPlane};
+use postrider_agent::parts::{
+    AgentMetrics, OVERDUE_CHECK_INTERVAL, ReplicaSession, ShutdownSignals, WorkCoordinator,
+};
+use postrider_agent::{AgentConfig, ControlPlaneEndpoint};
 use prometheus_client::registry::Registry;
 
 use crate::entropy;
 use crate::network;
 use crate::process::{Process, State};
-use crate::receiver::Posts;
+use crate::receiver::SimulatedExecutor;
 use crate::world::{RunningAgent, World, lock};
 
 /// Attempts that one agent makes at once.
 pub const MAX_IN_FLIGHT: u32 = 6;
 /// How long an agent that leaves waits for what is in flight.
-const LEAVE: Duration = Duration::from_secs(5);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The region that the agent at a place serves.
 pub fn region(place: usize) -> &'static str {
@@ -26,56 +28,59 @@ pub fn region(place: usize) -> &'static str {
 /// Starts the agent at a place.
 pub fn start(world: &Arc<World>, place: usize, replicas: usize) {
     let process = Process::start();
-    let plane = ControlPlane { secure: false, host: "localhost".to_owned(), port: 1 };
+    let control_plane = ControlPlaneEndpoint { tls: false, host: "localhost".to_owned(), port: 1 };
     let name = format!("agent-{place}");
-    let mut config = AgentConfig::new(plane, region(place).to_owned(), name);
+    let mut config = AgentConfig::new(control_plane, region(place).to_owned(), name);
     config.max_in_flight = MAX_IN_FLIGHT;
-    let posts = Posts { world: Arc::clone(world), agent: place, process: Arc::clone(&process) };
-    let metrics = Metrics::register(&mut Registry::default());
-    let desk = Desk::new(&config, Box::new(posts), metrics, Arc::default());
+    let posts =
+        SimulatedExecutor { world: Arc::clone(world), agent: place, process: Arc::clone(&process) };
+    let metrics = AgentMetrics::register(&mut Registry::default());
+    let coordinator = WorkCoordinator::new(&config, Box::new(posts), metrics, Arc::default());
     world.note(format_args!("agent {place} starts"));
     world.receiver.agent_started(place);
-    let stopping = Stopping::default();
+    let signals = ShutdownSignals::default();
     for replica in 0..replicas {
-        let keeper = Keeper {
+        let keeper = SimulatedConnector {
             world: Arc::clone(world),
             place,
             process: Arc::clone(&process),
-            desk: Arc::clone(&desk),
-            stopping: stopping.clone(),
+            coordinator: Arc::clone(&coordinator),
+            signals: signals.clone(),
         };
         tokio::spawn(keeper.keep(replica));
     }
-    tokio::spawn(watch_overdue(Arc::clone(&process), Arc::clone(&desk)));
+    tokio::spawn(reroute_overdue_periodically(Arc::clone(&process), Arc::clone(&coordinator)));
     if let Some(slot) = lock(&world.agents).get_mut(place) {
-        *slot = Some(RunningAgent { process, desk, stopping });
+        *slot = Some(RunningAgent { process, coordinator, signals });
     }
 }
 
-async fn watch_overdue(process: Arc<Process>, desk: Arc<Desk>) {
+async fn reroute_overdue_periodically(process: Arc<Process>, coordinator: Arc<WorkCoordinator>) {
     while !process.is(State::Dead) {
-        tokio::time::sleep(OVERDUE_CHECK).await;
+        tokio::time::sleep(OVERDUE_CHECK_INTERVAL).await;
         process.gate().await;
-        desk.send_overdue_elsewhere(Instant::now());
+        coordinator.reroute_overdue_results(Instant::now());
     }
 }
 
 /// Keeps a stream to the replica at one place, whoever that is.
-struct Keeper {
+struct SimulatedConnector {
     world: Arc<World>,
     place: usize,
     process: Arc<Process>,
-    desk: Arc<Desk>,
-    stopping: Stopping,
+    coordinator: Arc<WorkCoordinator>,
+    signals: ShutdownSignals,
 }
 
-impl Keeper {
+impl SimulatedConnector {
     async fn keep(self, replica: usize) {
         while !self.process.is(State::Dead) {
             let end = (self.place, Arc::clone(&self.process));
             let world = Arc::clone(&self.world);
             let open = |said| network::open(world, end, replica, said);
-            let begun = Session::begin(Arc::clone(&self.desk), self.stopping.clone(), open).await;
+            let begun =
+                ReplicaSession::open(Arc::clone(&self.coordinator), self.signals.clone(), open)
+                    .await;
             let ended = match begun {
                 Ok(session) => session.run().await,
                 Err(refused) => Err(refused),
@@ -93,13 +98,13 @@ impl Keeper {
 }
 
 /// Takes the agent at a place away as an update does.
-pub async fn leave(world: &Arc<World>, place: usize) {
+pub async fn stop_gracefully(world: &Arc<World>, place: usize) {
     let Some(agent) = world.agent(place) else { return };
     world.note(format_args!("agent {place} leaves"));
-    agent.desk.drain();
-    agent.stopping.draining.cancel();
-    let settled = tokio::time::timeout(LEAVE, agent.desk.settled()).await;
-    agent.stopping.closing.cancel();
+    agent.coordinator.stop_taking_work();
+    agent.signals.draining.cancel();
+    let settled = tokio::time::timeout(LEAVE_TIMEOUT, agent.coordinator.wait_until_drained()).await;
+    agent.signals.closing.cancel();
     tokio::time::sleep(Duration::from_millis(200)).await;
     world.note(format_args!("agent {place} has left, settled: {}", settled.is_ok()));
     agent.process.set(State::Dead);

@@ -11,28 +11,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Late, Outcome};
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, LateResult, Outcome};
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::{
     AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId, Shard,
     SubscriptionKey, TenantId,
 };
-use postrider_domain::notice::Announcement;
+use postrider_domain::notice::OperationalEvent;
 use postrider_domain::operation::Operation;
-use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::streak::{FailureStreak, WarningStage};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::{HoldClock, Timestamp};
 use postrider_store::{
-    AgentSighting, AttemptPage, AttemptQuery, Backlog, BringBack, Cancelled, CatalogueError, Claim,
-    ClaimLimits, ClockStore, ClusterView, Concluded, Conclusion, ConfigStore, DeliveryCounts,
-    DeliveryQuery, EndWaiting, EventQuery, EventTypeQuery, EventTypeStore, HistoryStore, Instance,
-    KeyHold, ListedEvent, Maintenance, MaintenanceStore, NewEvent, News, NoticeStore,
-    OperationStep, OperationStore, OrderingStore, OwnershipStore, Page, Published, PublishingStore,
-    RecordedAttempt, RegionClock, ReplicaRow, StatsRow, Store, StoreError, StoreResult, Stretch,
-    SubscriptionQuery, TailPage, TenantQuery, UsedKey, WaitingAnnouncement, WaitingKey,
-    WaitingSubscription, Work, WorkStore, WriteError,
+    AgentSighting, AttemptPage, AttemptQuery, CancelOutcome, CatalogueError, ClaimLimits,
+    ClaimRequest, ClaimedDelivery, ClockStore, ClusterView, Conclusion, ConclusionOutcome,
+    ConfigStore, DeliveryCounts, DeliveryQuery, EndWaitingRequest, EventQuery, EventTypeQuery,
+    EventTypeStore, HistoryRange, HistoryStore, KeyBacklog, KeyHold, ListPage, ListedEvent,
+    MaintenanceOptions, MaintenanceStore, NewEvent, OperationStep, OperationStore, OrderingStore,
+    OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome, PublishingStore,
+    RecordedAttempt, RegionClock, ReplicaRow, RescheduleRequest, StatsRow, Store, StoreError,
+    StoreResult, SubscriptionBacklog, SubscriptionQuery, SubscriptionSideEffects, TailPage,
+    TenantQuery, UsedIdempotencyKey, WaitingSubscription, WorkStore, WriteError,
 };
 
 use crate::entropy;
@@ -40,7 +41,7 @@ use crate::process::Process;
 use crate::world::{Node, World, lock};
 
 /// How long a call waits for a database that cannot be reached.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One replica's connection.
 pub struct Connection {
@@ -67,7 +68,7 @@ impl Connection {
         let answer = if lost && entropy::percent(50) { None } else { Some(work.await) };
         tokio::time::sleep(entropy::millis(0, longest)).await;
         if apart {
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(CALL_TIMEOUT).await;
         }
         self.process.gate().await;
         match answer {
@@ -101,7 +102,7 @@ macro_rules! passed_on {
 passed_on!(ConfigStore {
     create_tenant(tenant: &Tenant) -> Result<(), WriteError>;
     get_tenant(id: &TenantId) -> StoreResult<Option<Tenant>>;
-    list_tenants(query: &TenantQuery) -> StoreResult<Page<Tenant>>;
+    list_tenants(query: &TenantQuery) -> StoreResult<ListPage<Tenant>>;
     update_tenant(tenant: &Tenant, expected: i64) -> Result<Tenant, WriteError>;
     delete_tenant(id: &TenantId, expected: i64, now: Timestamp) -> Result<(i64, u64), WriteError>;
     tenant_config(id: &TenantId) -> StoreResult<Option<TenantConfig>>;
@@ -109,8 +110,8 @@ passed_on!(ConfigStore {
     config_versions(ids: &[TenantId]) -> StoreResult<Vec<i64>>;
     create_subscription(subscription: &Subscription) -> Result<i64, WriteError>;
     get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;
-    list_subscriptions(query: &SubscriptionQuery) -> StoreResult<Page<Subscription>>;
-    update_subscription(subscription: &Subscription, expected: i64, news: &News) -> Result<i64, WriteError>;
+    list_subscriptions(query: &SubscriptionQuery) -> StoreResult<ListPage<Subscription>>;
+    update_subscription(subscription: &Subscription, expected: i64, news: &SubscriptionSideEffects) -> Result<i64, WriteError>;
     deleted_with_unfinished(shards: &[Shard], limit: u32) -> StoreResult<Vec<SubscriptionKey>>;
 });
 
@@ -126,8 +127,8 @@ passed_on!(EventTypeStore {
 });
 
 passed_on!(PublishingStore {
-    publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>>;
-    used_key(tenant: &TenantId, key: &str, at: Timestamp) -> StoreResult<Option<UsedKey>>;
+    publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<PublishOutcome>>;
+    used_key(tenant: &TenantId, key: &str, at: Timestamp) -> StoreResult<Option<UsedIdempotencyKey>>;
     add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
 });
 
@@ -135,19 +136,19 @@ passed_on!(WorkStore {
     waiting(shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>>;
     stale_in_flight(shards: &[(Shard, Epoch)], limit: u32) -> StoreResult<Vec<Delivery>>;
     own_in_flight(shards: &[(Shard, Epoch)], after: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<Delivery>>;
-    load_work(ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>>;
-    end_waiting(request: &EndWaiting, now: Timestamp, limit: u32) -> StoreResult<u64>;
-    cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp) -> StoreResult<Cancelled>;
+    load_work(ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<ClaimedDelivery>>;
+    end_waiting(request: &EndWaitingRequest, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp) -> StoreResult<CancelOutcome>;
     bring_forward(tenant: &TenantId, id: DeliveryId, now: Timestamp) -> StoreResult<bool>;
     count_due(key: &SubscriptionKey, shard: Shard, now: Timestamp, cap: u32) -> StoreResult<u32>;
-    backlog(key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog>;
+    backlog(key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog>;
 }
-    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
+    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<ConclusionOutcome>> {
         let work = async {
             let answers = self.world.store.conclude(batch, now).await?;
             for (Conclusion { record, transition, .. }, answer) in batch.iter().zip(&answers) {
                 self.tells(record.key, format_args!("{answer:?} {:?} {transition:?}", record.outcome));
-                if *answer == Concluded::Applied && record.outcome == Outcome::Unknown {
+                if *answer == ConclusionOutcome::Applied && record.outcome == Outcome::Unknown {
                     self.world.given_up(record.key);
                 }
             }
@@ -156,7 +157,7 @@ passed_on!(WorkStore {
         self.call(work).await
     }
 
-    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<LateResult> {
         let work = async {
             let late = self.world.store.conclude_late(record, now).await?;
             self.tells(record.key, format_args!("late {:?} {late:?}", record.outcome));
@@ -167,10 +168,10 @@ passed_on!(WorkStore {
 
     async fn claim_due(
         &self,
-        claims: &[Claim],
+        claims: &[ClaimRequest],
         now: Timestamp,
         limits: ClaimLimits,
-    ) -> StoreResult<Vec<Work>> {
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         let work = async {
             let claimed = self.world.store.claim_due(claims, now, limits).await?;
             for one in &claimed {
@@ -201,12 +202,12 @@ passed_on!(WorkStore {
 
 passed_on!(OrderingStore {
     hold_key(hold: &KeyHold) -> StoreResult<()>;
-    release_key(key: &OrderedKey) -> StoreResult<bool>;
-    release_keys(subscription: &SubscriptionKey) -> StoreResult<()>;
-    waiting_keys(after: Option<&OrderedKey>, limit: u32, now: Timestamp) -> StoreResult<Vec<WaitingKey>>;
-    let_all_go(subscription: &SubscriptionKey, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    end_key_hold(key: &OrderedKey) -> StoreResult<bool>;
+    end_key_holds(subscription: &SubscriptionKey) -> StoreResult<()>;
+    list_key_backlogs(after: Option<&OrderedKey>, limit: u32, now: Timestamp) -> StoreResult<Vec<KeyBacklog>>;
+    release_all_held(subscription: &SubscriptionKey, now: Timestamp, limit: u32) -> StoreResult<u64>;
 }
-    async fn let_go(
+    async fn release_next(
         &self,
         keys: &[OrderedKey],
         now: Timestamp,
@@ -215,7 +216,7 @@ passed_on!(OrderingStore {
             keys.iter().for_each(|key| {
                 self.world.detail(format_args!("database: let go {} {}", key.subscription, key.key));
             });
-            self.world.store.let_go(keys, now).await
+            self.world.store.release_next(keys, now).await
         };
         self.call(work).await
     }
@@ -227,7 +228,7 @@ passed_on!(OwnershipStore {
     acquire_shards(replica: &ReplicaId, shards: &[Shard], lease: Duration, force: bool) -> StoreResult<Vec<(Shard, Epoch)>>;
     renew_shards(replica: &ReplicaId, shards: &[(Shard, Epoch)], lease: Duration, now: Timestamp) -> StoreResult<Vec<Shard>>;
     release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
-    remove_replica(replica: &ReplicaId, instance: Instance) -> StoreResult<()>;
+    remove_replica(replica: &ReplicaId, instance: ProcessInstance) -> StoreResult<()>;
     region_is_subscribed(region: &Region) -> StoreResult<bool>;
     put_region_clock(clock: &RegionClock) -> StoreResult<()>;
 });
@@ -238,9 +239,9 @@ passed_on!(ClockStore {
     note_clock(now: Timestamp) -> StoreResult<()>;
     clocks_ahead(now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>>;
     forget_clocks(shards: &[(Shard, Timestamp)], now: Timestamp) -> StoreResult<()>;
-    bring_back(request: &BringBack, now: Timestamp, limit: u32) -> StoreResult<u64>;
-    quiet_subscriptions(until: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
-    shorten_quiet(key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
+    reschedule_waiting(request: &RescheduleRequest, now: Timestamp, limit: u32) -> StoreResult<u64>;
+    list_blocked_subscriptions(until: Timestamp) -> StoreResult<Vec<SubscriptionKey>>;
+    shorten_key_blocks(key: &SubscriptionKey, until: Timestamp) -> StoreResult<()>;
 });
 
 passed_on!(HistoryStore {
@@ -258,13 +259,13 @@ passed_on!(HistoryStore {
     tail(position: i64, limit: u32) -> StoreResult<TailPage>;
 });
 
-passed_on!(NoticeStore {
-    announcements(shards: &[Shard], limit: u32) -> StoreResult<Vec<WaitingAnnouncement>>;
-    remove_announcements(places: &[i64]) -> StoreResult<()>;
-    streaks(shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>>;
-    streak(key: &SubscriptionKey) -> StoreResult<Option<Streak>>;
-    raise_streak(key: &SubscriptionKey, from: Streak, to: Stage, told: Option<&Announcement>) -> StoreResult<bool>;
-    end_streak(key: &SubscriptionKey, recovered: Option<&Announcement>) -> StoreResult<()>;
+passed_on!(OutboxStore {
+    list_outbox(shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>>;
+    delete_from_outbox(places: &[i64]) -> StoreResult<()>;
+    streaks(shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>>;
+    streak(key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>>;
+    raise_streak(key: &SubscriptionKey, from: FailureStreak, to: WarningStage, told: Option<&OperationalEvent>) -> StoreResult<bool>;
+    end_streak(key: &SubscriptionKey, recovered: Option<&OperationalEvent>) -> StoreResult<()>;
 });
 
 passed_on!(OperationStore {
@@ -275,13 +276,13 @@ passed_on!(OperationStore {
     cancel_operation(tenant: &TenantId, id: OperationId, now: Timestamp) -> StoreResult<()>;
     delete_operation(tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
     step_operation(step: &OperationStep, now: Timestamp) -> StoreResult<Option<Operation>>;
-    ended_deliveries(stretch: &Stretch) -> StoreResult<Vec<Delivery>>;
-    stretch_of_events(stretch: &Stretch, with_payload: bool) -> StoreResult<Vec<Event>>;
-    delivered_events(key: &SubscriptionKey, events: &[EventId]) -> StoreResult<HashSet<EventId>>;
+    list_ended_in_range(stretch: &HistoryRange) -> StoreResult<Vec<Delivery>>;
+    list_events_in_range(stretch: &HistoryRange, with_payload: bool) -> StoreResult<Vec<Event>>;
+    find_delivered_events(key: &SubscriptionKey, events: &[EventId]) -> StoreResult<HashSet<EventId>>;
 });
 
 passed_on!(MaintenanceStore {
-    maintain(now: Timestamp, settings: Maintenance) -> StoreResult<()>;
+    maintain(now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()>;
     ready(now: Timestamp) -> StoreResult<()>;
     rehearse_conclusion(now: Timestamp) -> StoreResult<()>;
 }

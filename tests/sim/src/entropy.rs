@@ -21,8 +21,8 @@ const WALL_BASE: i64 = 1_800_000_000;
 const CLOCK_REALTIME: i32 = 0;
 
 thread_local! {
-    static STATE: Cell<Option<u64>> = const { Cell::new(None) };
-    static BEGUN: Cell<Option<Instant>> = const { Cell::new(None) };
+    static RANDOM_STATE: Cell<Option<u64>> = const { Cell::new(None) };
+    static SIMULATION_START: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// While it lives, this thread's randomness follows from a seed, and its time is its
@@ -31,28 +31,28 @@ pub struct Seeded(());
 
 impl Seeded {
     pub fn with(seed: u64) -> Self {
-        STATE.set(Some(seed));
+        RANDOM_STATE.set(Some(seed));
         Self(())
     }
 }
 
 impl Drop for Seeded {
     fn drop(&mut self) {
-        BEGUN.set(None);
-        STATE.set(None);
+        SIMULATION_START.set(None);
+        RANDOM_STATE.set(None);
     }
 }
 
 /// From now on this thread's time is that of the runtime it runs, whose clock is
 /// stopped.
 pub fn follow_runtime() {
-    BEGUN.set(Some(Instant::now()));
+    SIMULATION_START.set(Some(Instant::now()));
 }
 
 /// The next number of this thread's randomness.
 pub fn next() -> u64 {
-    let state = STATE.get().unwrap_or_default().wrapping_add(0x9e37_79b9_7f4a_7c15);
-    STATE.set(Some(state));
+    let state = RANDOM_STATE.get().unwrap_or_default().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    RANDOM_STATE.set(Some(state));
     let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
@@ -76,9 +76,9 @@ pub fn millis(from: u64, to: u64) -> Duration {
 /// How long this simulation has gone on.
 pub fn elapsed() -> Duration {
     // While the runtime's clock reads the thread's there is nothing to follow.
-    let Some(begun) = BEGUN.take() else { return Duration::ZERO };
+    let Some(begun) = SIMULATION_START.take() else { return Duration::ZERO };
     let elapsed = begun.elapsed();
-    BEGUN.set(Some(begun));
+    SIMULATION_START.set(Some(begun));
     elapsed
 }
 
@@ -98,7 +98,7 @@ pub struct Timespec {
 pub unsafe extern "C" fn getrandom(to: *mut u8, length: usize, _flags: u32) -> isize {
     // SAFETY: the caller says so.
     let bytes = unsafe { std::slice::from_raw_parts_mut(to, length) };
-    if STATE.try_with(Cell::get).ok().flatten().is_some() {
+    if RANDOM_STATE.try_with(Cell::get).ok().flatten().is_some() {
         for chunk in bytes.chunks_mut(8) {
             let random = next().to_le_bytes();
             chunk.copy_from_slice(&random[..chunk.len()]);
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn getrandom(to: *mut u8, length: usize, _flags: u32) -> i
 /// `to` points to a [`Timespec`] that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clock_gettime(clock: i32, to: *mut Timespec) -> i32 {
-    let now = if STATE.try_with(Cell::get).ok().flatten().is_some() {
+    let now = if RANDOM_STATE.try_with(Cell::get).ok().flatten().is_some() {
         let elapsed = elapsed();
         let base = if clock == CLOCK_REALTIME { WALL_BASE } else { MONOTONIC_BASE };
         let seconds = base + elapsed.as_secs().cast_signed();

@@ -1,7 +1,8 @@
-//! What goes wrong, and when.
+//! Which faults occur, and when.
 //!
-//! Fed by the seed, which also says what does not go wrong in it: faults that always
-//! come together hide each other. Guarantees that all is well again when it returns.
+//! Fed by the seed, which also chooses faults that do not occur: faults that always
+//! come together hide each other. Guarantees that there are no faults left when it
+//! returns.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,7 @@ enum Fault {
     ConnectionBreaks,
 }
 
-const FAULTS: [Fault; 14] = [
+const ALL_FAULTS: [Fault; 14] = [
     Fault::ReplicaCrashes,
     Fault::ReplicaLeaves,
     Fault::ReplicaStops,
@@ -49,7 +50,7 @@ const FAULTS: [Fault; 14] = [
 ];
 
 /// All faults of one seed.
-pub struct Storm {
+pub struct FaultSchedule {
     world: Arc<World>,
     /// Processes that something is being done to.
     busy: Mutex<BTreeSet<Node>>,
@@ -57,7 +58,7 @@ pub struct Storm {
     agents: usize,
 }
 
-impl Storm {
+impl FaultSchedule {
     pub fn new(world: Arc<World>) -> Arc<Self> {
         let (replicas, agents) = (lock(&world.replicas).len(), lock(&world.agents).len());
         Arc::new(Self { world, busy: Mutex::default(), replicas, agents })
@@ -65,7 +66,7 @@ impl Storm {
 
     /// Lets faults happen until then, and waits until each is over.
     pub async fn rage(self: Arc<Self>, until: Duration) {
-        let chosen: Vec<Fault> = FAULTS.into_iter().filter(|_| entropy::percent(35)).collect();
+        let chosen: Vec<Fault> = ALL_FAULTS.into_iter().filter(|_| entropy::percent(35)).collect();
         self.world.note(format_args!("faults: {chosen:?}"));
         lock(&self.world.weather).hints_lost = if entropy::percent(50) { 30 } else { 0 };
         let pause = 300 + entropy::next() % 4000;
@@ -158,7 +159,7 @@ impl Storm {
                 self.stopped(&running.process).await;
                 return self.world.excuse(place);
             }
-            Fault::AgentLeaves => agent::leave(&self.world, place).await,
+            Fault::AgentLeaves => agent::stop_gracefully(&self.world, place).await,
             _ => running.process.set(State::Dead),
         }
         tokio::time::sleep(entropy::millis(50, 8000)).await;

@@ -1,7 +1,7 @@
-//! Whether everything ended as was promised.
+//! Checks that everything ended as promised.
 //!
-//! Fed by the store and what publishers and receivers know, once all is well again and
-//! quiet; feeds the world with what is wrong.
+//! Fed by the store and by what publishers and receivers know, once there are no faults
+//! and nothing moves; feeds the world every violation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub async fn unfinished(world: &World) -> StoreResult<Option<String>> {
     let places = crate::world::lock(&world.agents).len();
     for place in 0..places {
         let Some(agent) = world.agent(place) else { continue };
-        let hello = agent.desk.hello();
+        let hello = agent.coordinator.build_hello();
         if !hello.in_flight.is_empty() || !hello.unacknowledged.is_empty() {
             return Ok(Some(format!("agent {place} holds {hello:?}")));
         }

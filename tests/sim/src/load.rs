@@ -12,8 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider::flow::PublishInput;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
-use postrider_domain::retry::{RetryPolicy, Timetable};
-use postrider_domain::subscription::{self, ExhaustedKeyPolicy, Settings, Status, Subscription};
+use postrider_domain::retry::{RetryPolicy, RetryTimetable};
+use postrider_domain::subscription::{
+    self, ExhaustedKeyPolicy, Subscription, SubscriptionConfig, SubscriptionStatus,
+};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::StoppedClock;
 use postrider_store::{ConfigStore as _, WriteError};
@@ -23,9 +25,9 @@ use crate::world::{World, lock};
 use crate::{agent, entropy, process};
 
 /// How long a publisher waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(4);
 /// After this all receivers are well.
-pub const RECOVERY: Duration = Duration::from_secs(25);
+pub const RECOVERY_TIME: Duration = Duration::from_secs(25);
 const DELAYS_MS: [u64; 7] = [200, 400, 800, 1500, 3000, 6000, 12_000];
 
 /// A subscription, and how its receiver is.
@@ -60,7 +62,7 @@ impl Plan {
     /// The status of the next answer, if one comes in time, and how long it takes.
     pub fn answer(&self) -> (Option<u32>, Duration) {
         let takes = entropy::millis(1, self.slow_ms);
-        let well = entropy::elapsed() > RECOVERY;
+        let well = entropy::elapsed() > RECOVERY_TIME;
         if !well && entropy::percent(self.hangs) {
             return (None, REQUEST_TIMEOUT);
         }
@@ -70,27 +72,30 @@ impl Plan {
 
     fn subscription(&self) -> Subscription {
         let ordering = match self.per_key {
-            true => subscription::Ordering::PerKey,
-            false => subscription::Ordering::Unordered,
+            true => subscription::DeliveryOrdering::PerKey,
+            false => subscription::DeliveryOrdering::Unordered,
         };
         let delays = DELAYS_MS.into_iter().map(Duration::from_millis).collect();
-        let settings = Settings {
+        let settings = SubscriptionConfig {
             url: "https://receiver.example/".to_owned(),
             event_types: vec!["payment.*".parse().expect("a pattern")],
             region: self.region.parse().expect("a region"),
-            retry: RetryPolicy { timetable: Timetable::List(delays), ..RetryPolicy::default() },
+            retry: RetryPolicy {
+                timetable: RetryTimetable::List(delays),
+                ..RetryPolicy::default()
+            },
             request_timeout: REQUEST_TIMEOUT,
             max_requests_per_second: self.rate,
             max_in_flight: self.max_in_flight,
             schemes: Vec::new(),
             ordering,
             exhausted_key: ExhaustedKeyPolicy::GoOn,
-            ..Settings::default()
+            ..SubscriptionConfig::default()
         };
         Subscription {
             tenant: self.key.tenant.clone(),
             id: self.key.subscription.clone(),
-            status: Status::Enabled,
+            status: SubscriptionStatus::Enabled,
             status_reason: String::new(),
             settings,
             signing_keys: Vec::new(),
@@ -204,7 +209,8 @@ async fn publish(world: &World, tenant: &TenantId, key: String) {
         let place = entropy::below(places);
         if let Some(replica) = world.replica(place) {
             let publisher = replica.flow.publisher;
-            let answer = tokio::time::timeout(PATIENCE, publisher.publish(input.clone())).await;
+            let answer =
+                tokio::time::timeout(PUBLISH_TIMEOUT, publisher.publish(input.clone())).await;
             if let Ok(Ok(answer)) = answer {
                 let event = answer.event;
                 world.note(format_args!("published {tenant} {key} as {event} by {place}"));

@@ -28,7 +28,7 @@ use clap::Parser;
 use scenario::Outcome;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static GLOBAL_ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Simulates Postrider, seed after seed.
 #[derive(Parser)]

@@ -1,23 +1,22 @@
-//! What carries messages between agents and replicas, and among replicas.
+//! The simulated network between agents and replicas, and between replicas.
 //!
-//! Fed by sessions on both sides; feeds them each other's messages. Guarantees what a
-//! connection does: messages of one stream come in their order or the stream breaks,
-//! those of different streams overtake each other; what is called once, as hints are,
-//! may be lost, come twice, late and in any order. What is sent is looked at as it is
-//! sent: nobody but the owner of a shard gives its work away.
+//! Messages of one stream arrive in order, or the stream breaks; messages of different
+//! streams may overtake each other. Single calls, such as hints, may be lost, duplicated,
+//! late or reordered. Every message is checked when it is sent: only a shard's owner may
+//! assign its work.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
-use postrider::replicas::Calls;
-use postrider_agent::parts::{Heard, Said};
+use postrider::replicas::PeerCalls;
+use postrider_agent::parts::{AgentMessageStream, ReplicaMessageStream};
 use postrider_domain::ids::{Epoch, ReplicaId, Shard};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
-use postrider_proto::agent::v1::work_request::Message as AgentSays;
-use postrider_proto::agent::v1::work_response::Message as ReplicaSays;
+use postrider_proto::agent::v1::work_request::Message as AgentMessage;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{ReturnReason, WorkRequest, WorkResponse};
 use postrider_proto::replica::v1::replica_service_server::ReplicaService as _;
 use postrider_proto::replica::v1::{
@@ -36,10 +35,10 @@ use crate::world::{Node, World, lock};
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Messages in the buffers of one connection.
-const BUFFERED: usize = 1024;
+const CONNECTION_BUFFER_MESSAGES: usize = 1024;
 
 /// A message that is looked at on its way.
-trait Message: Send + 'static {
+trait SentMessage: Send + 'static {
     fn sent(&self, _: &Way) {}
 }
 
@@ -52,9 +51,9 @@ struct Way {
     cut: CancellationToken,
 }
 
-impl Message for WorkResponse {
+impl SentMessage for WorkResponse {
     fn sent(&self, way: &Way) {
-        let Some(ReplicaSays::Assign(assign)) = &self.message else { return };
+        let Some(ReplicaMessage::Assign(assign)) = &self.message else { return };
         for assignment in &assign.assignments {
             let Some(key) = &assignment.key else { continue };
             let shard = Shard(u16::try_from(key.shard).unwrap_or(u16::MAX));
@@ -73,19 +72,19 @@ impl Message for WorkResponse {
     }
 }
 
-impl Message for WorkRequest {
+impl SentMessage for WorkRequest {
     fn sent(&self, way: &Way) {
         let Node::Agent(agent) = way.from.0 else { return };
         match &self.message {
-            Some(AgentSays::Inventory(inventory)) => {
+            Some(AgentMessage::Inventory(inventory)) => {
                 way.world.receiver.fenced(agent, inventory.shard, inventory.epoch);
             }
-            Some(AgentSays::ReturnAssignments(returned))
+            Some(AgentMessage::ReturnAssignments(returned))
                 if returned.reason() == ReturnReason::NoCredit =>
             {
                 way.world.wrong(format!("{:?} exceeded the credit of agent {agent}", way.to.0));
             }
-            Some(AgentSays::ReturnAssignments(returned)) => way.world.note(format_args!(
+            Some(AgentMessage::ReturnAssignments(returned)) => way.world.note(format_args!(
                 "agent {agent} returns {} {:?}",
                 returned.keys.len(),
                 returned.reason()
@@ -105,12 +104,12 @@ impl Way {
     }
 
     /// Carries messages until either end is gone.
-    async fn carry<T: Message>(
+    async fn carry<T: SentMessage>(
         self,
         mut source: impl Stream<Item = Result<T, Status>> + Unpin + Send,
         sink: mpsc::Sender<Result<T, Status>>,
     ) {
-        let (queue, mut queued) = mpsc::channel(BUFFERED);
+        let (queue, mut queued) = mpsc::channel(CONNECTION_BUFFER_MESSAGES);
         let send = async {
             while let Some(item) = source.next().await {
                 if let Ok(message) = &item {
@@ -148,8 +147,8 @@ pub async fn open(
     world: Arc<World>,
     (agent, process): (usize, Arc<Process>),
     place: usize,
-    said: Said,
-) -> Result<Heard, Status> {
+    said: AgentMessageStream,
+) -> Result<ReplicaMessageStream, Status> {
     process.gate().await;
     let (here, there) = (Node::Agent(agent), Node::Replica(place));
     let longest = lock(&world.weather).network_ms;
@@ -208,7 +207,7 @@ impl Line {
 }
 
 #[async_trait]
-impl Calls for Line {
+impl PeerCalls for Line {
     async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()> {
         let replica = self.reach(address).await?;
         let lost = lock(&self.world.weather).hints_lost;
@@ -248,7 +247,7 @@ impl Calls for Line {
         Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
     }
 
-    async fn greet(&self, address: &str) -> anyhow::Result<ReplicaId> {
+    async fn identify(&self, address: &str) -> anyhow::Result<ReplicaId> {
         Ok(self.reach(address).await?.flow.replica.clone())
     }
 
@@ -257,7 +256,7 @@ impl Calls for Line {
     }
 
     async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>> {
-        Ok(self.reach(address).await?.flow.dispatcher.regions())
+        Ok(self.reach(address).await?.flow.dispatcher.region_figures())
     }
 
     fn channel(&self, _address: &str) -> anyhow::Result<tonic::transport::Channel> {

@@ -1,16 +1,14 @@
-//! The receivers' side: what they answer, and what they see.
+//! The simulated receivers: what they answer, and what they record.
 //!
-//! Fed by agents with POSTs; feeds them answers, and `judge` what came. Guarantees that
-//! each POST is held against the promises at the moment it begins: the fence, one at a
-//! time of a delivery and of an ordering key, its order, the limits in flight and per
-//! second.
+//! Each POST is checked when it begins: fences, one at a time per delivery and per
+//! ordering key, order, limits in flight and per second.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_agent::parts::{Attempts, Subscription, TraceHeaders};
+use postrider_agent::parts::{AttemptExecutor, CachedSubscription, OutgoingTraceContext};
 use postrider_domain::ids::DeliveryId;
 use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact, Timings};
 use uuid::Uuid;
@@ -23,11 +21,11 @@ use crate::world::{World, lock};
 /// The subscriptions' time limit for a request.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// What a limit per second is counted over, less what the way may vary.
-const SECOND: Duration = Duration::from_millis(950);
+const RATE_WINDOW: Duration = Duration::from_millis(950);
 
 /// One POST.
 #[derive(Clone)]
-pub struct Post {
+pub struct RecordedPost {
     pub delivery: DeliveryId,
     pub number: u32,
     pub process: Arc<Process>,
@@ -43,11 +41,11 @@ pub struct Post {
 
 /// All receivers.
 #[derive(Default)]
-pub struct Receiver(Mutex<Seen>);
+pub struct Receiver(Mutex<ReceiverState>);
 
 #[derive(Default)]
-struct Seen {
-    posts: Vec<Post>,
+struct ReceiverState {
+    posts: Vec<RecordedPost>,
     /// The highest sequence number of each subscription's key.
     highest: BTreeMap<(usize, String), i64>,
     /// When the last POSTs to a subscription began.
@@ -71,16 +69,21 @@ impl Receiver {
         }
     }
 
-    pub fn posts(&self) -> Vec<Post> {
+    pub fn posts(&self) -> Vec<RecordedPost> {
         lock(&self.0).posts.clone()
     }
 
-    fn begin(&self, world: &World, posts: &Posts, assignment: &Assignment) -> Option<usize> {
+    fn begin(
+        &self,
+        world: &World,
+        posts: &SimulatedExecutor,
+        assignment: &Assignment,
+    ) -> Option<usize> {
         let key = assignment.key.as_ref()?;
         let (place, plan) = world.load.plan(&assignment.tenant, &assignment.subscription)?;
         let payload = String::from_utf8_lossy(&assignment.payload);
         let ordered = payload.split('|').next().unwrap_or_default().to_owned();
-        let post = Post {
+        let post = RecordedPost {
             delivery: DeliveryId(Uuid::from_slice(&key.delivery_id).ok()?),
             number: key.number,
             process: Arc::clone(&posts.process),
@@ -108,7 +111,7 @@ impl Receiver {
                 post.agent, key.epoch
             ));
         }
-        let open: Vec<&Post> = seen.posts.iter().filter(|one| one.is_open(world)).collect();
+        let open: Vec<&RecordedPost> = seen.posts.iter().filter(|one| one.is_open(world)).collect();
         wrong.extend(post.among(&open, plan));
         if plan.per_key && !post.key.is_empty() {
             let place = (post.plan, post.key.clone());
@@ -147,13 +150,13 @@ impl Receiver {
     }
 }
 
-impl Seen {
-    fn too_often(&mut self, post: &Post, plan: &Plan, world: &World) -> Option<String> {
+impl ReceiverState {
+    fn too_often(&mut self, post: &RecordedPost, plan: &Plan, world: &World) -> Option<String> {
         let rate = plan.rate? as usize;
         let now = entropy::elapsed();
         let begun = self.begun.entry(post.plan).or_default();
         begun.push_back(now);
-        while begun.front().is_some_and(|first| *first + SECOND <= now) {
+        while begun.front().is_some_and(|first| *first + RATE_WINDOW <= now) {
             begun.pop_front();
         }
         let steady = world.is_steady() && !world.is_excused(post.agent);
@@ -163,14 +166,14 @@ impl Seen {
     }
 }
 
-impl Post {
+impl RecordedPost {
     /// Whether it goes on at an agent that cannot rightly be taken for lost.
     fn is_open(&self, world: &World) -> bool {
         self.open && !self.process.is(State::Dead) && !world.is_excused(self.agent)
     }
 
     /// What is wrong with its beginning among those that go on.
-    fn among(&self, open: &[&Post], plan: &Plan) -> Vec<String> {
+    fn among(&self, open: &[&RecordedPost], plan: &Plan) -> Vec<String> {
         let mut wrong = Vec::new();
         let of_plan = || open.iter().filter(|one| one.plan == self.plan);
         if let Some(twin) = of_plan().find(|one| one.delivery == self.delivery) {
@@ -179,7 +182,7 @@ impl Post {
                 self.delivery, self.number, self.agent, twin.number, twin.agent
             ));
         }
-        let same_key = |one: &&&Post| one.key == self.key && one.delivery != self.delivery;
+        let same_key = |one: &&&RecordedPost| one.key == self.key && one.delivery != self.delivery;
         if plan.per_key
             && !self.key.is_empty()
             && let Some(other) = of_plan().find(same_key)
@@ -199,19 +202,19 @@ impl Post {
 }
 
 /// What an agent makes its attempts with.
-pub struct Posts {
+pub struct SimulatedExecutor {
     pub world: Arc<World>,
     pub agent: usize,
     pub process: Arc<Process>,
 }
 
 #[async_trait]
-impl Attempts for Posts {
-    async fn perform(
+impl AttemptExecutor for SimulatedExecutor {
+    async fn execute(
         &self,
-        _subscription: &Subscription,
+        _subscription: &CachedSubscription,
         assignment: Assignment,
-        _trace: TraceHeaders,
+        _trace: OutgoingTraceContext,
     ) -> AttemptResult {
         if self.process.is(State::Dead) {
             std::future::pending::<()>().await;

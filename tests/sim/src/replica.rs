@@ -3,12 +3,12 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use postrider::agents::Agents;
+use postrider::agents::AgentSessions;
 use postrider::clock::Clock;
-use postrider::replicas::{Calls, Replicas};
+use postrider::replicas::{PeerCalls, PeerService};
 use postrider::serve;
 use postrider::settings::Settings;
-use postrider::tls::PeerCheck;
+use postrider::tls::CertificateCheck;
 use postrider_store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -18,15 +18,15 @@ use crate::process::{Process, State};
 use crate::world::{RunningReplica, World, lock};
 
 /// How many shards the tenants hash to.
-pub const SHARDS: u16 = 4;
+pub const SHARD_COUNT: u16 = 4;
 /// How long a replica that leaves waits for what is in flight.
-const LEAVE: Duration = Duration::from_secs(4);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The product's own settings, but for where everything is.
-static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
+static REPLICA_SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     let flags = [
         ("database.url", "memory:".to_owned()),
-        ("database.shards", SHARDS.to_string()),
+        ("database.shards", SHARD_COUNT.to_string()),
         ("server.metrics_listen", String::new()),
     ];
     Settings::load(None, &flags).expect("the defaults are valid")
@@ -34,7 +34,7 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
 
 /// Reads the settings, once for all seeds, before time is simulated.
 pub fn prepare() {
-    LazyLock::force(&SETTINGS);
+    LazyLock::force(&REPLICA_SETTINGS);
 }
 
 /// Starts the replica at a place; it comes up once the database answers.
@@ -44,14 +44,15 @@ pub fn start(world: &Arc<World>, place: usize) {
     let connection = Connection { world: Arc::clone(world), place, process: Arc::clone(&process) };
     let line = Line { world: Arc::clone(world), place, process: Arc::clone(&process) };
     let clock: Arc<dyn Clock> = Arc::<Process>::clone(&process);
-    let (store, calls): (Arc<dyn Store>, Arc<dyn Calls>) = (Arc::new(connection), Arc::new(line));
-    let settings = Arc::new(SETTINGS.clone());
+    let (store, calls): (Arc<dyn Store>, Arc<dyn PeerCalls>) =
+        (Arc::new(connection), Arc::new(line));
+    let settings = Arc::new(REPLICA_SETTINGS.clone());
     let mut assembled = serve::assemble(settings, store, clock, address(place), calls);
     let flow = assembled.flow;
     world.note(format_args!("replica {place} starts as {}", flow.replica.0));
-    let agents = Arc::new(Agents::new(flow.clone(), closing.clone()));
-    let check = PeerCheck { required: false };
-    let peers = Arc::new(Replicas { flow: flow.clone(), check });
+    let agents = Arc::new(AgentSessions::new(flow.clone(), closing.clone()));
+    let check = CertificateCheck { required: false };
+    let peers = Arc::new(PeerService { flow: flow.clone(), check });
     let running = RunningReplica {
         process: Arc::clone(&process),
         flow: flow.clone(),
@@ -87,9 +88,13 @@ pub async fn leave(world: &Arc<World>, place: usize) {
     let Some(replica) = world.replica(place) else { return };
     world.note(format_args!("replica {place} leaves"));
     replica.draining.cancel();
-    let _ = tokio::time::timeout(LEAVE + Duration::from_secs(2), replica.flow.leave(LEAVE)).await;
+    let _ = tokio::time::timeout(
+        LEAVE_TIMEOUT + Duration::from_secs(2),
+        replica.flow.leave(LEAVE_TIMEOUT),
+    )
+    .await;
     replica.closing.cancel();
-    replica.flow.dispatcher.close_all();
+    replica.flow.dispatcher.close_all_streams();
     tokio::time::sleep(Duration::from_millis(100)).await;
     replica.process.set(State::Dead);
     world.note(format_args!("replica {place} has left"));

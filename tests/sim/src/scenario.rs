@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use postrider_store_memory::MemoryStore;
 
-use crate::faults::Storm;
+use crate::faults::FaultSchedule;
 use crate::load::Load;
 use crate::world::{World, lock};
 use crate::{agent, entropy, judge, process, replica};
 
 /// How long faults go on.
-const STORM: Duration = Duration::from_secs(20);
+const FAULT_TIME: Duration = Duration::from_secs(20);
 /// After this everything must be quiet.
 const QUIET_BY: Duration = Duration::from_secs(240);
 
@@ -30,13 +30,13 @@ pub struct Outcome {
 
 thread_local! {
     /// What panicked on this thread; the runtime catches what a task does.
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static CAUGHT_PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A panic is a failure of the seed in which it happens.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|info| {
-        let _ = PANICS.try_with(|panics| panics.borrow_mut().push(info.to_string()));
+        let _ = CAUGHT_PANICS.try_with(|panics| panics.borrow_mut().push(info.to_string()));
     }));
 }
 
@@ -65,7 +65,7 @@ pub fn run(seed: u64, print: bool) -> Outcome {
 }
 
 async fn simulate(seed: u64, print: bool) -> Outcome {
-    let store = Arc::new(MemoryStore::new(replica::SHARDS, process::now));
+    let store = Arc::new(MemoryStore::new(replica::SHARD_COUNT, process::now));
     let world = World::new(store, Load::draw(), print);
     world.load.configure(&world).await.expect("an empty store takes anything");
     let (replicas, agents) = (1 + entropy::below(3), 2 + entropy::below(2));
@@ -77,7 +77,7 @@ async fn simulate(seed: u64, print: bool) -> Outcome {
     }
     (0..agents).for_each(|place| agent::start(&world, place, replicas));
     world.load.begin(&world);
-    Storm::new(Arc::clone(&world)).rage(STORM).await;
+    FaultSchedule::new(Arc::clone(&world)).rage(FAULT_TIME).await;
     let mut left = Some("nothing was looked at".to_owned());
     while left.is_some() && entropy::elapsed() < QUIET_BY {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -90,7 +90,7 @@ async fn simulate(seed: u64, print: bool) -> Outcome {
         }
         None => judge::judge(&world).await.expect("it answers"),
     }
-    PANICS.take().into_iter().for_each(|panic| world.wrong(panic));
+    CAUGHT_PANICS.take().into_iter().for_each(|panic| world.wrong(panic));
     let (hash, events, wrong) = world.story();
     // Each holds the world that holds it: kept, every seed would leave its own behind.
     lock(&world.replicas).clear();

@@ -9,10 +9,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use postrider::agents::Agents;
+use postrider::agents::AgentSessions;
 use postrider::flow::Flow;
-use postrider::replicas::Replicas;
-use postrider_agent::parts::{Desk, Stopping};
+use postrider::replicas::PeerService;
+use postrider_agent::parts::{ShutdownSignals, WorkCoordinator};
 use postrider_domain::ids::AttemptKey;
 use postrider_store_memory::MemoryStore;
 use tokio_util::sync::CancellationToken;
@@ -41,8 +41,8 @@ pub enum Node {
 pub struct RunningReplica {
     pub process: Arc<Process>,
     pub flow: Flow,
-    pub agents: Arc<Agents>,
-    pub peers: Arc<Replicas>,
+    pub agents: Arc<AgentSessions>,
+    pub peers: Arc<PeerService>,
     pub draining: CancellationToken,
     pub closing: CancellationToken,
 }
@@ -51,13 +51,13 @@ pub struct RunningReplica {
 #[derive(Clone)]
 pub struct RunningAgent {
     pub process: Arc<Process>,
-    pub desk: Arc<Desk>,
-    pub stopping: Stopping,
+    pub coordinator: Arc<WorkCoordinator>,
+    pub signals: ShutdownSignals,
 }
 
 /// What is between the nodes, for the moment.
 #[derive(Default)]
-pub struct Weather {
+pub struct FaultState {
     /// Pairs that cannot reach each other, with how often that was asked for.
     apart: BTreeMap<(Node, Node), usize>,
     /// The longest that a call to the database takes each way.
@@ -77,7 +77,7 @@ pub struct World {
     pub store: Arc<MemoryStore>,
     pub replicas: Mutex<Vec<Option<RunningReplica>>>,
     pub agents: Mutex<Vec<Option<RunningAgent>>>,
-    pub weather: Mutex<Weather>,
+    pub weather: Mutex<FaultState>,
     pub receiver: Receiver,
     pub load: Load,
     /// When each agent was last cut off from a replica, or stopped.
@@ -103,7 +103,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl World {
     pub fn new(store: Arc<MemoryStore>, load: Load, print: bool) -> Arc<Self> {
         let trace = Trace { hash: 0xcbf2_9ce4_8422_2325, events: 0, print, wrong: Vec::new() };
-        let weather = Weather { database_ms: 2, network_ms: 5, ..Weather::default() };
+        let weather = FaultState { database_ms: 2, network_ms: 5, ..FaultState::default() };
         Arc::new(Self {
             store,
             replicas: Mutex::default(),
@@ -165,11 +165,11 @@ impl World {
         let count = lock(&self.replicas).len();
         for (place, replica) in (0..count).filter_map(|at| Some((at, self.replica(at)?))) {
             let dispatcher = &replica.flow.dispatcher;
-            let (leases, streams) = dispatcher.look(|scheduler, _| {
+            let (leases, streams) = dispatcher.read(|scheduler, _| {
                 let streams: Vec<_> = scheduler.streams().map(|(_, view)| view).collect();
                 (scheduler.leases(), streams)
             });
-            let (regions, lanes) = (dispatcher.regions(), &self.load.plans);
+            let (regions, lanes) = (dispatcher.region_figures(), &self.load.plans);
             self.note(format_args!("replica {place} owns {leases:?}"));
             self.note(format_args!("  streams {streams:?}"));
             self.note(format_args!("  regions {regions:?}"));
@@ -262,7 +262,7 @@ impl World {
             return;
         }
         for (place, agent) in self.trusty_agents() {
-            let hello = agent.desk.hello();
+            let hello = agent.coordinator.build_hello();
             let held: BTreeSet<(Vec<u8>, u32)> = hello
                 .in_flight
                 .iter()

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_proto::v1::{DeliveryState, DeliverySummary, ReconcileSummary, ReconciledEvent};
 
-use super::Story;
+use super::CrashHistory;
 
 /// One tenant's account of all that was published.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn faults(story: &Story, account: &Account) -> Vec<String> {
+pub(super) fn faults(story: &CrashHistory, account: &Account) -> Vec<String> {
     let found = [events(account), pairs(story, account), counts(account)];
     let found = found.into_iter().flatten();
     found.map(|what| format!("account of {}: {what}", account.tenant)).collect()
@@ -40,7 +40,7 @@ fn events(account: &Account) -> Vec<String> {
 }
 
 /// The pairs are the deliveries, and stand where they do.
-fn pairs(story: &Story, account: &Account) -> Vec<String> {
+fn pairs(story: &CrashHistory, account: &Account) -> Vec<String> {
     let prefix = format!("{}/", account.tenant);
     let own = story.deliveries.iter().filter(|(one, _)| one.name.starts_with(&prefix));
     let mut own: BTreeMap<&str, _> = own.map(|(one, _)| (one.name.as_str(), one)).collect();

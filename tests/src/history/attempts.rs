@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use postrider_proto::v1::{Attempt, AttemptOutcome, Delivery, DeliveryState};
 
-use super::{Pair, Post, Story};
+use super::{CrashHistory, Pair, Post};
 use crate::receiver::NUMBER_HEADER;
 
-pub(super) fn faults(story: &Story) -> Vec<String> {
+pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
     let mut posts: BTreeMap<Pair, BTreeSet<u64>> = BTreeMap::new();
     for post in &story.posts {
         posts.entry(Post::pair(post)).or_default().insert(post.number);

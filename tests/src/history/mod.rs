@@ -1,9 +1,9 @@
-//! Judges what is left after crashes.
+//! Checks what is left after crashes.
 //!
-//! Fed by what publishers were promised, what receivers got and what the API told,
-//! meanwhile and afterwards; feeds tests with every contradiction. Guarantees to be
-//! a pure function with its own understanding of the promises, so that doctored
-//! stories can show that it sees each kind of loss.
+//! Fed by what publishers were acknowledged, what receivers got and what the API showed
+//! during and afterwards; feeds tests every contradiction. Guarantees to be a pure
+//! function with its own understanding of the promises, so that manipulated histories
+//! can show that it detects each kind of loss.
 
 mod accounts;
 mod attempts;
@@ -54,7 +54,7 @@ impl Post {
 
 /// Everything that is known.
 #[derive(Clone, Debug, Default)]
-pub struct Story {
+pub struct CrashHistory {
     /// Acknowledged events, with each subscription that they match.
     pub owed: Vec<Pair>,
     /// Every POST that a receiver read, in the order of arrival.
@@ -78,7 +78,7 @@ pub struct Story {
 }
 
 /// What contradicts the promises; empty when they were kept.
-pub fn faults(story: &Story) -> Vec<String> {
+pub fn faults(story: &CrashHistory) -> Vec<String> {
     let mut faults = pairs(story);
     faults.extend(attempts::faults(story));
     faults.extend(order::faults(story));
@@ -89,7 +89,7 @@ pub fn faults(story: &Story) -> Vec<String> {
 }
 
 /// What was acknowledged was delivered, and nothing else was.
-fn pairs(story: &Story) -> Vec<String> {
+fn pairs(story: &CrashHistory) -> Vec<String> {
     let mut faults = Vec::new();
     let posts: BTreeSet<Pair> = story.posts.iter().map(Post::pair).collect();
     let mut told = BTreeSet::new();

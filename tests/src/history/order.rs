@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Pair, Story};
+use super::{CrashHistory, Pair};
 
 /// The last of a key that came.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ struct Last {
     sequence: i64,
 }
 
-pub(super) fn faults(story: &Story) -> Vec<String> {
+pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
     let ordered = story.deliveries.iter().filter(|(one, _)| !one.ordering_key.is_empty());
     let keys: BTreeMap<Pair, &str> = ordered
         .map(|(one, _)| ((one.event.clone(), one.subscription.clone()), one.ordering_key.as_str()))

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Pair, Story};
+use super::{CrashHistory, Pair};
 
-pub(super) fn faults(story: &Story) -> Vec<String> {
+pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
     let mut faults = Vec::new();
     let mut numbers: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     let mut told: BTreeMap<Pair, i64> = BTreeMap::new();

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use postrider_proto::v1::DeliveryState;
 
-use super::Story;
+use super::CrashHistory;
 
 fn is_final(state: DeliveryState) -> bool {
     use DeliveryState::{Cancelled, Exhausted, Succeeded, Suppressed};
     matches!(state, Cancelled | Exhausted | Succeeded | Suppressed)
 }
 
-pub(super) fn faults(story: &Story) -> Vec<String> {
+pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
     let mut faults = Vec::new();
     let now: BTreeMap<&str, DeliveryState> =
         story.deliveries.iter().map(|(one, _)| (one.name.as_str(), one.state())).collect();

@@ -8,17 +8,17 @@ use postrider_proto::v1::{
     ReconcileSummary, ReconciledEvent,
 };
 
-use super::{Account, Pair, Post, Story, faults};
+use super::{Account, CrashHistory, Pair, Post, faults};
 use crate::receiver::NUMBER_HEADER;
 
-const SUBSCRIPTION: &str = "t/subscriptions/s";
+const SUBSCRIPTION_NAME: &str = "t/subscriptions/s";
 
 fn pair(event: &str) -> Pair {
-    (event.to_owned(), SUBSCRIPTION.to_owned())
+    (event.to_owned(), SUBSCRIPTION_NAME.to_owned())
 }
 
 fn post(number: u64, event: &str, sequence: i64) -> Post {
-    Post { number, event: event.to_owned(), subscription: SUBSCRIPTION.to_owned(), sequence }
+    Post { number, event: event.to_owned(), subscription: SUBSCRIPTION_NAME.to_owned(), sequence }
 }
 
 /// An attempt that answers a POST, or one without an answer.
@@ -41,7 +41,7 @@ fn delivery(event: &str, sequence: i64, attempts: Vec<Attempt>) -> (Delivery, Ve
     let delivery = Delivery {
         name: format!("t/deliveries/{event}"),
         event: event.to_owned(),
-        subscription: SUBSCRIPTION.to_owned(),
+        subscription: SUBSCRIPTION_NAME.to_owned(),
         state: DeliveryState::Succeeded.into(),
         attempt_count: u32::try_from(attempts.len()).unwrap_or_default(),
         sequence,
@@ -54,7 +54,7 @@ fn delivery(event: &str, sequence: i64, attempts: Vec<Attempt>) -> (Delivery, Ve
 fn row(event: &str, sequence: i64) -> ReconciledEvent {
     ReconciledEvent {
         event: event.to_owned(),
-        subscription: SUBSCRIPTION.to_owned(),
+        subscription: SUBSCRIPTION_NAME.to_owned(),
         delivery: format!("t/deliveries/{event}"),
         state: DeliveryState::Succeeded.into(),
         sequence,
@@ -64,7 +64,7 @@ fn row(event: &str, sequence: i64) -> ReconciledEvent {
 
 /// An event delivered at once; one whose first attempt nobody knows of; and one
 /// that failed before. A fourth matched nothing.
-fn good() -> Story {
+fn good() -> CrashHistory {
     use AttemptOutcome::{HttpStatus, Succeeded, Unknown};
     let once = vec![attempt(1, Succeeded, Some(1))];
     let unknown = vec![attempt(1, Unknown, None), attempt(2, Succeeded, Some(3))];
@@ -83,7 +83,7 @@ fn good() -> Story {
         },
     };
     let name = "t/deliveries/b".to_owned();
-    Story {
+    CrashHistory {
         owed: vec![pair("a"), pair("b"), pair("c")],
         posts: vec![post(1, "a", 1), post(2, "b", 2), post(3, "b", 2), post(4, "c", 3)]
             .into_iter()
@@ -106,7 +106,7 @@ fn good() -> Story {
     }
 }
 
-type Change = fn(&mut Story);
+type Change = fn(&mut CrashHistory);
 
 /// The good story with one thing changed.
 fn doctored(change: Change) -> Vec<String> {
@@ -122,12 +122,12 @@ fn assert_seen(changes: &[(&str, Change)]) {
     }
 }
 
-fn set_state(story: &mut Story, delivery: usize, state: DeliveryState) {
+fn set_state(story: &mut CrashHistory, delivery: usize, state: DeliveryState) {
     story.deliveries[delivery].0.state = state.into();
 }
 
 /// Two successes, so many seconds from one another.
-fn twice(story: &mut Story, seconds: i64) {
+fn twice(story: &mut CrashHistory, seconds: i64) {
     let (_, attempts) = &mut story.deliveries[2];
     attempts[0] = attempt(1, AttemptOutcome::Succeeded, Some(4));
     for (attempt, seconds) in attempts.iter_mut().zip([0, seconds]) {
@@ -226,7 +226,7 @@ fn wrong_ends_are_seen() {
         ("is DELIVERY_STATE_WAITING", |story| set_state(story, 0, DeliveryState::Waiting)),
         ("is DELIVERY_STATE_EXHAUSTED", |story| set_state(story, 0, DeliveryState::Exhausted)),
         ("is exhausted, and has succeeded", |story| {
-            story.brief.insert(SUBSCRIPTION.to_owned());
+            story.brief.insert(SUBSCRIPTION_NAME.to_owned());
             set_state(story, 0, DeliveryState::Exhausted);
         }),
         ("was DELIVERY_STATE_SUCCEEDED and then DELIVERY_STATE_EXHAUSTED", |story| {

@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::behaviour::{Behaviour, Script};
 use self::record::Record;
-pub use self::record::{KEPT_BYTES_MAX, Received};
+pub use self::record::{MAX_KEPT_BYTES, Received};
 pub use self::serve::NUMBER_HEADER;
 pub use self::tls::Certificate;
 use self::tls::Certificates;

@@ -2,7 +2,7 @@
 //!
 //! Fed by `serve`, once a request's body is complete; feeds tests, which wait
 //! here instead of sleeping. Guarantees that nothing is forgotten in silence:
-//! past [`KEPT_BYTES_MAX`] every wait fails and says so.
+//! past [`MAX_KEPT_BYTES`] every wait fails and says so.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use tokio::sync::watch;
 
 /// Bodies and headers that one receiver keeps.
-pub const KEPT_BYTES_MAX: usize = 256 << 20;
+pub const MAX_KEPT_BYTES: usize = 256 << 20;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl Record {
         figures.in_flight_most = figures.in_flight_most.max(figures.in_flight);
         if !self.count_only {
             state.kept_bytes += request.size();
-            if state.kept_bytes > KEPT_BYTES_MAX {
+            if state.kept_bytes > MAX_KEPT_BYTES {
                 state.full = true;
             } else {
                 state.kept.push(Arc::new(request));
@@ -161,7 +161,7 @@ impl Record {
         loop {
             received.borrow_and_update();
             if self.state().full {
-                bail!("the receiver keeps {KEPT_BYTES_MAX} bytes and has had more");
+                bail!("the receiver keeps {MAX_KEPT_BYTES} bytes and has had more");
             }
             if done(self) {
                 return Ok(());

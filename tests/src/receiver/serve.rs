@@ -31,10 +31,10 @@ use super::{Admission, Protocols, Shared};
 /// In answers of a receiver that numbers them: which request it was.
 pub const NUMBER_HEADER: &str = "receiver-number";
 /// A request with a larger body is not answered.
-const REQUEST_BYTES_MAX: usize = 16 << 20;
+const MAX_REQUEST_BYTES: usize = 16 << 20;
 /// Between the beginning of a body that is cut and its end.
 const CUT_PAUSE: Duration = Duration::from_millis(30);
-const PIECE: &[u8] = &[b'x'; 64 << 10];
+const BODY_PIECE: &[u8] = &[b'x'; 64 << 10];
 
 type AnswerBody = BoxBody<Bytes, io::Error>;
 
@@ -110,7 +110,7 @@ async fn answer(
 ) -> io::Result<Response<AnswerBody>> {
     let (at, wall) = (Instant::now(), SystemTime::now());
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
+    let body = Limited::new(body, MAX_REQUEST_BYTES).collect().await;
     let body = body.map_err(io::Error::other)?.to_bytes();
     let behaviour = shared.behaviour(head.uri.path());
     let in_flight = shared.record.add(Received {
@@ -183,9 +183,9 @@ fn body(body: Body, in_flight: InFlight) -> AnswerBody {
 }
 
 fn sized(bytes: u64) -> impl Stream<Item = io::Result<Bytes>> {
-    stream::iter((0..bytes).step_by(PIECE.len()).map(move |sent| {
+    stream::iter((0..bytes).step_by(BODY_PIECE.len()).map(move |sent| {
         let left = usize::try_from(bytes - sent).unwrap_or(usize::MAX);
-        Ok(Bytes::from_static(PIECE).slice(..left.min(PIECE.len())))
+        Ok(Bytes::from_static(BODY_PIECE).slice(..left.min(BODY_PIECE.len())))
     }))
 }
 

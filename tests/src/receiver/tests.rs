@@ -21,8 +21,8 @@ use super::behaviour::{self, Answer, Gate};
 use super::{Admission, Certificate, Options, Protocols, Receiver};
 use crate::pki::Pki;
 
-const LIMIT: Duration = Duration::from_secs(5);
-const MOMENT: Duration = Duration::from_millis(100);
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
+const SHORT_TIME: Duration = Duration::from_millis(100);
 
 struct World {
     pki: Pki,
@@ -81,7 +81,7 @@ async fn requests_are_kept_as_they_came() {
     let receiver = Receiver::start(&world.pki).await.unwrap();
     let answer = post(&world, &receiver, "/a?b=c", "{\"n\": 1.0}").await;
     assert_eq!(answer.unwrap().status(), StatusCode::OK);
-    let seen = receiver.wait_for_at("/a", 1, LIMIT).await.unwrap();
+    let seen = receiver.wait_for_at("/a", 1, WAIT_LIMIT).await.unwrap();
     assert_eq!(seen[0].body, "{\"n\": 1.0}");
     assert_eq!(seen[0].uri, "/a?b=c");
     assert_eq!(seen[0].version, Version::HTTP_11);
@@ -127,7 +127,7 @@ async fn broken_answers_break_where_they_should() {
     assert!(post(&world, &receiver, "/early", "").await.is_err());
     assert!(post(&world, &receiver, "/late", "").await.is_err());
     for path in ["/hang", "/drip"] {
-        let ended = tokio::time::timeout(MOMENT, post(&world, &receiver, path, "")).await;
+        let ended = tokio::time::timeout(SHORT_TIME, post(&world, &receiver, path, "")).await;
         assert!(ended.is_err(), "{path} ended");
     }
     let large = post(&world, &receiver, "/large", "").await.unwrap();
@@ -144,17 +144,17 @@ async fn a_gate_holds_answers_until_it_opens() {
         tokio::join!(post(&world, &receiver, "/g", "1"), post(&world, &receiver, "/g", "2"))
     };
     let opened = async {
-        receiver.wait_for_at("/g", 2, LIMIT).await.unwrap();
+        receiver.wait_for_at("/g", 2, WAIT_LIMIT).await.unwrap();
         assert_eq!(receiver.in_flight_most("/g"), 2);
         gate.open();
     };
     let ((first, second), ()) = tokio::join!(calls, opened);
     assert!(first.is_ok() && second.is_ok());
-    let after = Answer::ok().after(MOMENT).into();
+    let after = Answer::ok().after(SHORT_TIME).into();
     receiver.script("/g", [after]);
     let begun = std::time::Instant::now();
     post(&world, &receiver, "/g", "3").await.unwrap();
-    assert!(begun.elapsed() >= MOMENT);
+    assert!(begun.elapsed() >= SHORT_TIME);
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn certificates_and_admission_change_at_once() {
     assert!(handshake(&world, &receiver, &[b"h2"]).await.is_err());
     receiver.admit(Admission::Stall);
     let stalled = handshake(&world, &receiver, &[b"h2"]);
-    assert!(tokio::time::timeout(MOMENT, stalled).await.is_err());
+    assert!(tokio::time::timeout(SHORT_TIME, stalled).await.is_err());
     receiver.admit(Admission::Accept);
     assert!(handshake(&world, &receiver, &[b"h2"]).await.is_ok());
 }
@@ -217,7 +217,7 @@ async fn http2_requests_are_answered() {
     let request = Request::post(uri).body(Full::new(Bytes::from("x"))).unwrap();
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    let seen = receiver.wait_for_at("/two", 1, LIMIT).await.unwrap();
+    let seen = receiver.wait_for_at("/two", 1, WAIT_LIMIT).await.unwrap();
     assert_eq!(seen[0].version, Version::HTTP_2);
 }
 
@@ -232,7 +232,7 @@ async fn plain_http_and_counting_only() {
     tokio::spawn(connection);
     let request = Request::post("/p").body(Full::new(Bytes::new())).unwrap();
     sender.send_request(request).await.unwrap();
-    receiver.wait_for(1, LIMIT).await.unwrap();
+    receiver.wait_for(1, WAIT_LIMIT).await.unwrap();
     assert_eq!(receiver.received_at("/p"), 1);
     assert!(receiver.requests().is_empty());
 }
@@ -242,7 +242,7 @@ async fn a_wait_that_fails_tells_what_came() {
     let world = world();
     let receiver = Receiver::start(&world.pki).await.unwrap();
     post(&world, &receiver, "/came", "").await.unwrap();
-    let failed = receiver.wait_for_at("/missing", 1, MOMENT).await;
+    let failed = receiver.wait_for_at("/missing", 1, SHORT_TIME).await;
     let message = failed.unwrap_err().to_string();
     assert!(message.contains("/came"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! Answers, failures, shares and turns, by a clock of the test's own.
+//! The name cache, with a clock that the test moves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::net::IpAddr;
@@ -8,49 +8,54 @@ use super::*;
 const LIMITS: LookupLimits = LookupLimits {
     total: 16,
     per_tenant: 4,
-    longest: Duration::from_secs(5),
-    keep: Duration::from_secs(300),
-    keep_old: Duration::from_secs(3_600),
+    timeout: Duration::from_secs(5),
+    max_ttl: Duration::from_secs(300),
+    max_stale: Duration::from_secs(3_600),
 };
 
 /// Names and the time.
-struct Book {
-    names: Names,
+struct CacheAndClock {
+    names: NameCache,
     now: Instant,
 }
 
-impl Book {
+impl CacheAndClock {
     fn new() -> Self {
-        Self { names: Names::new(LIMITS), now: Instant::now() }
+        Self { names: NameCache::new(LIMITS), now: Instant::now() }
     }
 
     fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
     }
 
-    fn ask(&mut self, name: &str, tenant: &str) -> Known {
-        self.names.ask(name, tenant, self.now)
+    fn query(&mut self, name: &str, tenant: &str) -> CacheAnswer {
+        self.names.query(name, tenant, self.now)
     }
 
     /// What is known without a look-up.
-    fn known(&mut self, name: &str) -> Option<Outcome> {
-        match self.ask(name, "acme") {
-            Known::Now(outcome) => Some(outcome),
-            Known::Soon { .. } => None,
+    fn known(&mut self, name: &str) -> Option<LookupResult> {
+        match self.query(name, "acme") {
+            CacheAnswer::Ready(outcome) => Some(outcome),
+            CacheAnswer::Pending { .. } => None,
         }
     }
 
-    fn started(&mut self) -> Vec<Lookup> {
+    fn started(&mut self) -> Vec<NameLookup> {
         std::iter::from_fn(|| self.names.start_next()).collect()
     }
 
-    fn end(&mut self, lookup: &Lookup, outcome: Result<Found, LookupFailure>, took: u64) {
-        self.names.conclude(lookup, outcome, Duration::from_secs(took), self.now);
-        self.names.release(lookup);
+    fn end(
+        &mut self,
+        lookup: &NameLookup,
+        outcome: Result<LookupAnswer, LookupFailure>,
+        took: u64,
+    ) {
+        self.names.complete_lookup(lookup, outcome, Duration::from_secs(took), self.now);
+        self.names.release_place(lookup);
     }
 
     /// Looks a name up.
-    fn tell(&mut self, name: &str, outcome: Result<Found, LookupFailure>, took: u64) {
+    fn tell(&mut self, name: &str, outcome: Result<LookupAnswer, LookupFailure>, took: u64) {
         assert!(self.known(name).is_none_or(|known| known.is_ok()), "nothing to look up");
         let lookups = self.started();
         assert_eq!(lookups.iter().map(|one| &*one.name).collect::<Vec<_>>(), [name]);
@@ -59,27 +64,27 @@ impl Book {
     }
 }
 
-fn found(last: u8, seconds: u64) -> Result<Found, LookupFailure> {
+fn found(last: u8, seconds: u64) -> Result<LookupAnswer, LookupFailure> {
     let addresses = [IpAddr::from([93, 184, 216, last])].into();
-    Ok(Found { addresses, time_to_live: Duration::from_secs(seconds) })
+    Ok(LookupAnswer { addresses, time_to_live: Duration::from_secs(seconds) })
 }
 
-fn address(outcome: Option<Outcome>) -> Option<String> {
+fn address(outcome: Option<LookupResult>) -> Option<String> {
     outcome.map(|outcome| outcome.unwrap()[0].to_string())
 }
 
-fn failed() -> Result<Found, LookupFailure> {
-    Err(LookupFailure::passing("SERVFAIL"))
+fn failed() -> Result<LookupAnswer, LookupFailure> {
+    Err(LookupFailure::temporary("SERVFAIL"))
 }
 
-fn gone() -> Result<Found, LookupFailure> {
-    Err(LookupFailure { final_answer: true, cause: "NXDOMAIN".to_owned() })
+fn gone() -> Result<LookupAnswer, LookupFailure> {
+    Err(LookupFailure { is_definitive: true, cause: "NXDOMAIN".to_owned() })
 }
 
 #[test]
 fn an_answer_holds_for_its_time_to_live_within_bounds() {
     for (time_to_live, holds) in [(0, 1), (1, 1), (60, 60), (300, 300), (86_400, 300)] {
-        let mut book = Book::new();
+        let mut book = CacheAndClock::new();
         book.tell("pay.example", found(1, time_to_live), 0);
         book.pass(holds - 1);
         assert_eq!(address(book.known("pay.example")).unwrap(), "93.184.216.1");
@@ -92,7 +97,7 @@ fn an_answer_holds_for_its_time_to_live_within_bounds() {
 fn a_failure_is_remembered_for_as_long_as_its_look_up_took() {
     for (took, holds) in [(0, 1), (1, 1), (5, 5)] {
         for failure in [failed(), gone()] {
-            let mut book = Book::new();
+            let mut book = CacheAndClock::new();
             book.tell("pay.example", failure, took);
             book.pass(holds - 1);
             assert!(book.known("pay.example").unwrap().is_err());
@@ -104,11 +109,13 @@ fn a_failure_is_remembered_for_as_long_as_its_look_up_took() {
 
 #[test]
 fn an_old_answer_is_used_while_name_servers_fail_and_for_so_long() {
-    let mut book = Book::new();
+    let mut book = CacheAndClock::new();
     book.tell("pay.example", found(1, 60), 0);
     book.pass(60);
-    let Known::Soon { old, .. } = book.ask("pay.example", "acme") else { panic!("asked nobody") };
-    assert_eq!(address(old.map(Ok)).unwrap(), "93.184.216.1");
+    let CacheAnswer::Pending { stale, .. } = book.query("pay.example", "acme") else {
+        panic!("asked nobody")
+    };
+    assert_eq!(address(stale.map(Ok)).unwrap(), "93.184.216.1");
     let lookup = book.started().remove(0);
     book.end(&lookup, failed(), 5);
     // While the failure is remembered, and beside each look-up that follows.
@@ -133,7 +140,7 @@ fn an_old_answer_is_used_while_name_servers_fail_and_for_so_long() {
 
 #[test]
 fn a_name_that_is_gone_has_no_old_answer() {
-    let mut book = Book::new();
+    let mut book = CacheAndClock::new();
     book.tell("pay.example", found(1, 60), 0);
     book.pass(60);
     book.tell("pay.example", gone(), 0);
@@ -142,29 +149,31 @@ fn a_name_that_is_gone_has_no_old_answer() {
 
 #[test]
 fn all_who_wait_are_told_by_one_look_up() {
-    let mut book = Book::new();
+    let mut book = CacheAndClock::new();
     let waiting: Vec<_> = (0..50)
-        .map(|number| match book.ask("pay.example", &format!("tenant-{number}")) {
-            Known::Soon { news, old: None } => news,
+        .map(|number| match book.query("pay.example", &format!("tenant-{number}")) {
+            CacheAnswer::Pending { broadcast, stale: None } => broadcast,
             other => panic!("{other:?}"),
         })
         .collect();
     let lookups = book.started();
     assert_eq!(lookups.len(), 1);
-    let Known::Soon { news, .. } = book.ask("pay.example", "late") else { panic!("known") };
+    let CacheAnswer::Pending { broadcast, .. } = book.query("pay.example", "late") else {
+        panic!("known")
+    };
     book.end(&lookups[0], found(1, 60), 1);
-    for news in waiting.iter().chain([&news]) {
-        assert_eq!(address(news.outcome()).unwrap(), "93.184.216.1");
+    for broadcast in waiting.iter().chain([&broadcast]) {
+        assert_eq!(address(broadcast.outcome()).unwrap(), "93.184.216.1");
     }
     assert!(book.started().is_empty());
 }
 
 #[test]
 fn a_tenant_has_a_share_and_some_is_left_to_those_that_have_none() {
-    let mut book = Book::new();
+    let mut book = CacheAndClock::new();
     for tenant in 0..10 {
         for name in 0..10 {
-            book.ask(&format!("n{name}.t{tenant}.example"), &format!("tenant-{tenant}"));
+            book.query(&format!("n{name}.t{tenant}.example"), &format!("tenant-{tenant}"));
         }
     }
     let running = book.started();
@@ -173,33 +182,33 @@ fn a_tenant_has_a_share_and_some_is_left_to_those_that_have_none() {
         (0..10).all(|tenant| (1..=LIMITS.per_tenant).contains(&of(&format!("tenant-{tenant}"))))
     );
     assert_eq!(running.len(), LIMITS.total - LIMITS.total / 8);
-    book.ask("pay.example", "neighbour");
+    book.query("pay.example", "neighbour");
     assert_eq!(book.started().len(), 1, "the neighbour's");
 }
 
 #[test]
 fn a_name_comes_with_the_first_of_its_tenants_turns() {
-    let mut book = Book::new();
+    let mut book = CacheAndClock::new();
     for number in 0..100 {
-        book.ask(&format!("n{number}.slow.example"), "slow");
+        book.query(&format!("n{number}.slow.example"), "slow");
     }
     assert_eq!(book.started().len(), LIMITS.per_tenant);
-    book.ask("pay.example", "slow");
+    book.query("pay.example", "slow");
     assert!(book.started().is_empty());
-    book.ask("pay.example", "neighbour");
+    book.query("pay.example", "neighbour");
     let lookups = book.started();
     assert_eq!(lookups.len(), 1);
     assert_eq!(&*lookups[0].tenant, "neighbour");
     book.end(&lookups[0], found(1, 60), 0);
-    assert!(matches!(book.ask("pay.example", "slow"), Known::Now(Ok(_))));
+    assert!(matches!(book.query("pay.example", "slow"), CacheAnswer::Ready(Ok(_))));
 }
 
 #[test]
 fn what_ends_makes_room_and_nothing_is_looked_up_twice() {
-    let mut book = Book::new();
+    let mut book = CacheAndClock::new();
     for tenant in ["slow", "other"] {
         for number in 0..100 {
-            book.ask(&format!("n{number}.example"), tenant);
+            book.query(&format!("n{number}.example"), tenant);
         }
     }
     let mut ended = Vec::new();
@@ -217,30 +226,32 @@ fn what_ends_makes_room_and_nothing_is_looked_up_twice() {
     ended.dedup();
     assert_eq!(ended.len(), 100);
     assert_eq!((book.names.running, book.names.waiting), (0, 0));
-    assert!(book.names.turns.is_empty());
+    assert!(book.names.tenant_rotation.is_empty());
 }
 
 #[test]
 fn nothing_grows_without_bound() {
-    let mut book = Book::new();
-    let refused = (0..TENANT_WAITING_MAX + 10)
-        .filter(|number| matches!(book.ask(&format!("n{number}.example"), "slow"), Known::Now(_)))
+    let mut book = CacheAndClock::new();
+    let refused = (0..MAX_WAITING_NAMES_PER_TENANT + 10)
+        .filter(|number| {
+            matches!(book.query(&format!("n{number}.example"), "slow"), CacheAnswer::Ready(_))
+        })
         .count();
     assert_eq!(refused, 10);
-    assert!(matches!(book.ask("pay.example", "neighbour"), Known::Soon { .. }));
+    assert!(matches!(book.query("pay.example", "neighbour"), CacheAnswer::Pending { .. }));
 
-    let mut book = Book::new();
+    let mut book = CacheAndClock::new();
     book.tell("pay.example", found(1, 300), 0);
-    for number in 0..2 * NAMES_MAX {
-        book.ask(&format!("n{number}.example"), &format!("tenant-{}", number % 3));
+    for number in 0..2 * MAX_CACHED_NAMES {
+        book.query(&format!("n{number}.example"), &format!("tenant-{}", number % 3));
         for lookup in book.started() {
             book.end(&lookup, found(2, 300), 0);
         }
     }
-    assert!(book.names.by_name.len() <= NAMES_MAX);
-    let most = book.names.lines.values().map(|line| line.remembered).max();
-    assert!(most.unwrap() <= TENANT_NAMES_MAX);
-    let remembered: usize = book.names.lines.values().map(|line| line.remembered).sum();
+    assert!(book.names.by_name.len() <= MAX_CACHED_NAMES);
+    let most = book.names.tenant_queues.values().map(|line| line.remembered).max();
+    assert!(most.unwrap() <= MAX_CACHED_NAMES_PER_TENANT);
+    let remembered: usize = book.names.tenant_queues.values().map(|line| line.remembered).sum();
     assert_eq!(remembered, book.names.by_name.len());
     assert_eq!(address(book.known("pay.example")).unwrap(), "93.184.216.1");
 }

@@ -19,8 +19,8 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 
-/// Names that no filter can write; what they replace, and what they do.
-const FUNCTIONS: [(&str, &str, cel::common::functions::Function); 7] = [
+/// Names that no filter can contain, what they replace, and the functions.
+const COMPARISON_FUNCTIONS: [(&str, &str, cel::common::functions::Function); 7] = [
     (operators::EQUALS, "@exact_equals", |both| pair(both, |a, b| equals(a, b))),
     (operators::NOT_EQUALS, "@exact_not_equals", |both| pair(both, |a, b| Ok(!equals(a, b)?))),
     (operators::LESS, "@exact_less", |both| pair(both, |a, b| Ok(compare(a, b)?.is_lt()))),
@@ -34,34 +34,34 @@ const FUNCTIONS: [(&str, &str, cel::common::functions::Function); 7] = [
     (operators::IN, "@exact_in", |both| pair(both, is_in)),
 ];
 
-/// The function that says that an order is not known.
+/// The function that reports an unknown order.
 const UNKNOWN_ORDER: &str = "@unknown_order";
-/// 2^63: from there on, equal doubles may stand for different integers.
-const UNSURE_FROM: f64 = 9_223_372_036_854_775_808.0;
-/// 2^64: beyond all integers that there are.
-const BEYOND_ALL: f64 = 18_446_744_073_709_551_616.0;
+/// 2^63: equal doubles from here on may stand for different integers.
+const MIN_UNSURE_DOUBLE: f64 = 9_223_372_036_854_775_808.0;
+/// 2^64: above every 64-bit integer.
+const ABOVE_ALL_INTEGERS: f64 = 18_446_744_073_709_551_616.0;
 
-/// Adds the functions; an environment has none of the names.
+/// Adds the functions to an environment.
 pub(super) fn with_comparisons(mut env: Env) -> Env {
-    for (_, name, function) in FUNCTIONS {
-        // It fails for a name that is there already; without the function, each
-        // evaluation fails, which delivers.
+    for (_, name, function) in COMPARISON_FUNCTIONS {
+        // Fails only if a name is taken; then each evaluation fails, which delivers.
         let _ = env.add_overload(name, name, vec![DYN_TYPE, DYN_TYPE], function);
     }
     env
 }
 
-/// Whether an error says that the order of two numbers is not known.
+/// Whether an error reports an unknown order.
 pub(super) fn is_unknown_order(error: &ExecutionError) -> bool {
     matches!(error, ExecutionError::FunctionError { function, .. } if function == UNKNOWN_ORDER)
 }
 
-/// Replaces the comparisons of a tree, which was found to be bounded in depth.
+/// Replaces the comparisons of a tree whose depth was checked.
 pub(super) fn replace(node: &mut IdedExpr) {
     match &mut node.expr {
         Expr::Call(call) => {
             if call.target.is_none() && call.args.len() == 2 {
-                let ours = FUNCTIONS.iter().find(|(operator, ..)| call.func_name == *operator);
+                let ours =
+                    COMPARISON_FUNCTIONS.iter().find(|(operator, ..)| call.func_name == *operator);
                 if let Some((_, name, _)) = ours {
                     call.func_name = (*name).to_owned();
                 }
@@ -89,14 +89,14 @@ pub(super) fn replace(node: &mut IdedExpr) {
             ];
             parts.into_iter().for_each(replace);
         }
-        // A message is refused; the others have nothing below them.
+        // Messages are refused; the others have no children.
         Expr::Struct(_) | Expr::Literal(_) | Expr::Ident(_) | Expr::Unspecified => {}
     }
 }
 
-/// What a function of a tree stood for before it was replaced.
+/// The operator that a function replaced.
 pub(super) fn operator_of(name: &str) -> &str {
-    let replaced = FUNCTIONS.iter().find(|(_, ours, _)| *ours == name);
+    let replaced = COMPARISON_FUNCTIONS.iter().find(|(_, ours, _)| *ours == name);
     replaced.map_or(name, |(operator, ..)| operator)
 }
 
@@ -112,34 +112,34 @@ fn pair<'b, 'v>(
 
 /// A number of any of the three types.
 #[derive(Clone, Copy)]
-enum Number {
+enum CelNumber {
     Whole(i128),
     Double(f64),
 }
 
-fn number(value: &dyn Val) -> Option<Number> {
+fn number(value: &dyn Val) -> Option<CelNumber> {
     if let Some(int) = value.downcast_ref::<CelInt>() {
-        Some(Number::Whole((*int.inner()).into()))
+        Some(CelNumber::Whole((*int.inner()).into()))
     } else if let Some(uint) = value.downcast_ref::<CelUInt>() {
-        Some(Number::Whole((*uint.inner()).into()))
+        Some(CelNumber::Whole((*uint.inner()).into()))
     } else {
-        value.downcast_ref::<CelDouble>().map(|double| Number::Double(*double.inner()))
+        value.downcast_ref::<CelDouble>().map(|double| CelNumber::Double(*double.inner()))
     }
 }
 
-/// `None` with what is not a number.
-fn order(left: Number, right: Number) -> Result<Option<Ordering>, ExecutionError> {
+/// `None` if it is not a number.
+fn order(left: CelNumber, right: CelNumber) -> Result<Option<Ordering>, ExecutionError> {
     let (found, unsure) = match (left, right) {
-        (Number::Whole(left), Number::Whole(right)) => return Ok(Some(left.cmp(&right))),
-        (Number::Double(left), Number::Double(right)) => {
-            (left.partial_cmp(&right), left.abs() >= UNSURE_FROM)
+        (CelNumber::Whole(left), CelNumber::Whole(right)) => return Ok(Some(left.cmp(&right))),
+        (CelNumber::Double(left), CelNumber::Double(right)) => {
+            (left.partial_cmp(&right), left.abs() >= MIN_UNSURE_DOUBLE)
         }
-        (Number::Whole(left), Number::Double(right)) => {
-            (whole_and_double(left, right), right.abs() >= UNSURE_FROM)
+        (CelNumber::Whole(left), CelNumber::Double(right)) => {
+            (whole_and_double(left, right), right.abs() >= MIN_UNSURE_DOUBLE)
         }
-        (Number::Double(left), Number::Whole(right)) => {
+        (CelNumber::Double(left), CelNumber::Whole(right)) => {
             let found = whole_and_double(right, left).map(Ordering::reverse);
-            (found, left.abs() >= UNSURE_FROM)
+            (found, left.abs() >= MIN_UNSURE_DOUBLE)
         }
     };
     match found {
@@ -155,10 +155,10 @@ fn whole_and_double(whole: i128, double: f64) -> Option<Ordering> {
     if double.is_nan() {
         return None;
     }
-    if double >= BEYOND_ALL {
+    if double >= ABOVE_ALL_INTEGERS {
         return Some(Ordering::Less);
     }
-    if double <= -BEYOND_ALL {
+    if double <= -ABOVE_ALL_INTEGERS {
         return Some(Ordering::Greater);
     }
     // Exact: it is whole, and within 2^64.
@@ -175,7 +175,7 @@ fn compare(left: &dyn Val, right: &dyn Val) -> Result<Ordering, ExecutionError> 
     }
 }
 
-/// Lists and maps are equal when all in them is; the depth of both is bounded.
+/// Lists and maps are equal if all entries are; the depth of both is bounded.
 fn equals(left: &dyn Val, right: &dyn Val) -> Result<bool, ExecutionError> {
     if let Some((left, right)) = number(left).zip(number(right)) {
         return Ok(order(left, right)? == Some(Ordering::Equal));
@@ -214,7 +214,7 @@ fn is_in(value: &dyn Val, container: &dyn Val) -> Result<bool, ExecutionError> {
         let is_text = value.downcast_ref::<CelString>().is_some();
         for entry in list.inner() {
             let entry = entry.as_ref();
-            // A text is equal to texts only, which takes no further look.
+            // Texts equal only texts, which needs no further comparison.
             let is_equal = if is_text { value.equals(entry) } else { equals(value, entry)? };
             if is_equal {
                 return Ok(true);

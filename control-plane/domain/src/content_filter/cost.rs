@@ -1,7 +1,7 @@
 //! What evaluating a filter may cost, before it is evaluated.
 //!
-//! Fed by the check of a filter, which adds up a [`Cost`] over its syntax tree,
-//! and by an event's [`Measure`]; feeds `evaluate` a bound on the work.
+//! Fed by the check of a filter, which adds up a [`FilterCost`] over its syntax tree,
+//! and by an event's [`EventSize`]; feeds `evaluate` a bound on the work.
 //!
 //! Why this is a bound: a value is never named twice (CEL has no assignments),
 //! so what flows through an operator is at most the sum of what its operands
@@ -13,50 +13,50 @@
 
 use std::ops::Add;
 
-/// What visiting a node costs by itself, in units of about 25 ns: the price of
-/// copying one small value.
-const NODE: u64 = 4;
-/// Bytes of text that are copied or compared for the price of one small value.
+/// The cost of visiting a node, in units of about 25 ns: the time to copy one small
+/// value.
+const NODE_COST_UNITS: u64 = 4;
+/// How many bytes of text are copied or compared in the time of one small value.
 pub(super) const TEXT_BYTES_PER_UNIT: usize = 64;
 
-/// An event as a filter meets it.
+/// The size of an event, as a filter sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Measure {
-    /// What copying everything that the filter may look at costs, in units.
+pub(super) struct EventSize {
+    /// The cost of copying everything that the filter may look at, in units.
     pub weight: u64,
     /// Entries of its largest list or map.
     pub longest: u64,
 }
 
-impl Measure {
+impl EventSize {
     pub fn add_text(&mut self, text: &str) {
         self.weight += 1 + (text.len() / TEXT_BYTES_PER_UNIT) as u64;
     }
 }
 
-/// Coefficients: of 1, of the event's weight, of the iterations, and of both.
+/// Coefficients of 1, of the event's weight, of the iterations, and of their product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cost {
+pub(super) struct FilterCost {
     pub once: u64,
     pub once_event: u64,
     pub each: u64,
     pub each_event: u64,
 }
 
-impl Cost {
+impl FilterCost {
     pub const ZERO: Self = Self { once: 0, once_event: 0, each: 0, each_event: 0 };
 
     /// Visiting one node.
     pub fn node(repeated: bool) -> Self {
-        Self::units(NODE, repeated)
+        Self::units(NODE_COST_UNITS, repeated)
     }
 
-    /// Something that stands in the filter itself.
+    /// A literal of the filter.
     pub fn text(bytes: usize, repeated: bool) -> Self {
         Self::units(1 + (bytes / TEXT_BYTES_PER_UNIT) as u64, repeated)
     }
 
-    /// Anything out of the event: at most all of it.
+    /// A value of the event: at most all of it.
     pub fn event(repeated: bool) -> Self {
         if repeated {
             Self { each_event: 1, ..Self::ZERO }
@@ -98,7 +98,7 @@ impl Cost {
     }
 }
 
-impl Add for Cost {
+impl Add for FilterCost {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {

@@ -17,26 +17,26 @@ use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::check::{ACCOUNT, ATTRIBUTES, PAYLOAD, TYPE};
-use super::cost::Measure;
+use super::check::{ACCOUNT_FIELD, ATTRIBUTES_FIELD, PAYLOAD_FIELD, TYPE_FIELD};
+use super::cost::EventSize;
 use super::{FilterFailure, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_NESTING};
 
-/// One event, shared by all the filters that are asked about it.
+/// One event, shared by all filters that are evaluated for it.
 #[derive(Debug)]
 pub struct FilterInput<'a> {
     event_type: CelString<'a>,
     account: CelString<'a>,
     attributes: CelMap<'a>,
-    /// Of all but the payload.
-    head: Measure,
+    /// Everything but the payload.
+    head: EventSize,
     payload: &'a [u8],
-    parsed: OnceLock<Result<Payload, FilterFailure>>,
+    parsed: OnceLock<Result<PayloadCell, FilterFailure>>,
 }
 
 #[derive(Debug)]
-struct Payload {
+struct PayloadCell {
     value: Box<dyn Val>,
-    measure: Measure,
+    measure: EventSize,
 }
 
 impl<'a> FilterInput<'a> {
@@ -47,7 +47,7 @@ impl<'a> FilterInput<'a> {
         payload: &'a [u8],
     ) -> Self {
         let account = account.unwrap_or_default();
-        let mut head = Measure { weight: 0, longest: attributes.len() as u64 };
+        let mut head = EventSize { weight: 0, longest: attributes.len() as u64 };
         for text in [event_type, account] {
             head.add_text(text);
         }
@@ -68,44 +68,44 @@ impl<'a> FilterInput<'a> {
         }
     }
 
-    /// How much there is to look at.
-    pub(super) fn measure(&self, with_payload: bool) -> Result<Measure, FilterFailure> {
+    /// The size of what the filter may look at.
+    pub(super) fn measure(&self, with_payload: bool) -> Result<EventSize, FilterFailure> {
         if !with_payload {
             return Ok(self.head);
         }
         let payload = self.payload().as_ref().map_err(|failure| *failure)?;
-        Ok(Measure {
+        Ok(EventSize {
             weight: self.head.weight + payload.measure.weight,
             longest: self.head.longest.max(payload.measure.longest),
         })
     }
 
-    fn payload(&self) -> &Result<Payload, FilterFailure> {
-        self.parsed.get_or_init(|| Payload::parse(self.payload))
+    fn payload(&self) -> &Result<PayloadCell, FilterFailure> {
+        self.parsed.get_or_init(|| PayloadCell::parse(self.payload))
     }
 }
 
 impl VariableResolver for FilterInput<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         let value: &'b (dyn Val + 'b) = match name.strip_prefix("event.")? {
-            TYPE => &self.event_type,
-            ACCOUNT => &self.account,
-            ATTRIBUTES => &self.attributes,
-            PAYLOAD => self.payload().as_ref().ok()?.value.as_ref(),
+            TYPE_FIELD => &self.event_type,
+            ACCOUNT_FIELD => &self.account,
+            ATTRIBUTES_FIELD => &self.attributes,
+            PAYLOAD_FIELD => self.payload().as_ref().ok()?.value.as_ref(),
             _ => return None,
         };
         Some(CowVal::Borrowed(value))
     }
 }
 
-impl Payload {
+impl PayloadCell {
     fn parse(bytes: &[u8]) -> Result<Self, FilterFailure> {
         if bytes.len() > MAX_PAYLOAD_BYTES {
             return Err(FilterFailure::PayloadTooLarge);
         }
-        let reading = Reading::default();
+        let reading = PayloadReading::default();
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let value = Node { reading: &reading, depth: 0 }
+        let value = CelValueSeed { reading: &reading, depth: 0 }
             .deserialize(&mut deserializer)
             .and_then(|value| deserializer.end().map(|()| value));
         match value {
@@ -116,30 +116,30 @@ impl Payload {
     }
 }
 
-/// What is learnt while a payload is read.
+/// Counted while a payload is read.
 #[derive(Default)]
-struct Reading {
-    measure: Cell<Measure>,
+struct PayloadReading {
+    measure: Cell<EventSize>,
     too_deep: Cell<bool>,
 }
 
 /// Reads one JSON value as a CEL value.
 #[derive(Clone, Copy)]
-struct Node<'r> {
-    reading: &'r Reading,
+struct CelValueSeed<'r> {
+    reading: &'r PayloadReading,
     depth: usize,
 }
 
-impl<'r> Node<'r> {
-    fn child<E: Error>(self) -> Result<Node<'r>, E> {
+impl<'r> CelValueSeed<'r> {
+    fn child<E: Error>(self) -> Result<CelValueSeed<'r>, E> {
         if self.depth == MAX_PAYLOAD_NESTING {
             self.reading.too_deep.set(true);
             return Err(E::custom("nested too deep"));
         }
-        Ok(Node { reading: self.reading, depth: self.depth + 1 })
+        Ok(CelValueSeed { reading: self.reading, depth: self.depth + 1 })
     }
 
-    fn note(self, change: impl FnOnce(&mut Measure)) {
+    fn note(self, change: impl FnOnce(&mut EventSize)) {
         let mut measure = self.reading.measure.get();
         change(&mut measure);
         self.reading.measure.set(measure);
@@ -158,7 +158,7 @@ impl<'r> Node<'r> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
+impl<'de> DeserializeSeed<'de> for CelValueSeed<'_> {
     type Value = Box<dyn Val>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Box<dyn Val>, D::Error> {
@@ -166,7 +166,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Node<'_> {
+impl<'de> Visitor<'de> for CelValueSeed<'_> {
     type Value = Box<dyn Val>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,7 +186,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Box<dyn Val>, E> {
-        // `int` wherever it fits: `event.payload.amount + 1` has an overload then.
+        // `int` where it fits, so that `event.payload.amount + 1` has an overload.
         match i64::try_from(value) {
             Ok(value) => self.scalar(CelInt::from(value)),
             Err(_) => self.scalar(CelUInt::from(value)),

@@ -1,40 +1,40 @@
 //! Whether a filter can be true at all.
 //!
-//! Fed by a filter's syntax tree and by what else its subscription asks for; feeds
-//! `api` a warning. Guarantees that a filter of which it says that it is never true
-//! is false, or fails, for every event that could reach it; of the others it says
-//! nothing. It looks at the kinds of values (an account is text and never equals a
-//! number) and at the types and accounts that the subscription lets through.
+//! Fed by a filter's syntax tree and its subscription's scope; feeds `api` a warning.
+//! Guarantees that a filter reported as never true is false, or fails, for every event
+//! of the scope; it reports nothing about others. It looks at the kinds of values (an
+//! account is text and never equals a number) and at the types and accounts of the
+//! scope.
 
 use std::collections::BTreeSet;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
 
-use super::check::{ACCOUNT, ATTRIBUTES, TYPE, is_event};
+use super::check::{ACCOUNT_FIELD, ATTRIBUTES_FIELD, TYPE_FIELD, is_event};
 use super::compare;
 use crate::event_type_name::EventTypePattern;
 
-/// Which events a filter is asked about.
+/// The events that a filter is evaluated for.
 #[derive(Clone, Copy, Debug)]
 pub struct FilterScope<'a> {
     pub event_types: &'a [EventTypePattern],
-    /// Empty: all, and events without an account.
+    /// Empty: all accounts, and events without one.
     pub accounts: &'a BTreeSet<String>,
 }
 
-/// What an expression may come to, failures aside.
+/// The results that an expression may have, apart from failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Possible {
+struct PossibleResults {
     yes: bool,
     no: bool,
 }
 
-const ANY: Possible = Possible { yes: true, no: true };
-const NEVER: Possible = Possible { yes: false, no: true };
+const ANY_RESULT: PossibleResults = PossibleResults { yes: true, no: true };
+const NEVER_TRUE: PossibleResults = PossibleResults { yes: false, no: true };
 
 /// What is known of a value's type.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum OperandKind {
     Text,
     Number,
     Boolean,
@@ -49,32 +49,32 @@ impl FilterScope<'_> {
         !self.possible(root).yes
     }
 
-    fn possible(&self, node: &IdedExpr) -> Possible {
+    fn possible(&self, node: &IdedExpr) -> PossibleResults {
         match &node.expr {
             Expr::Literal(LiteralValue::Boolean(value)) => {
                 let yes = *value.inner();
-                Possible { yes, no: !yes }
+                PossibleResults { yes, no: !yes }
             }
             Expr::Call(call) => self.call(call),
-            _ => ANY,
+            _ => ANY_RESULT,
         }
     }
 
-    fn call(&self, call: &CallExpr) -> Possible {
+    fn call(&self, call: &CallExpr) -> PossibleResults {
         match (compare::operator_of(&call.func_name), call.args.as_slice()) {
             (operators::LOGICAL_AND, [left, right]) => {
                 let (left, right) = (self.possible(left), self.possible(right));
-                Possible { yes: left.yes && right.yes, no: left.no || right.no }
+                PossibleResults { yes: left.yes && right.yes, no: left.no || right.no }
             }
             (operators::LOGICAL_OR, [left, right]) => {
                 let (left, right) = (self.possible(left), self.possible(right));
-                Possible { yes: left.yes || right.yes, no: left.no && right.no }
+                PossibleResults { yes: left.yes || right.yes, no: left.no && right.no }
             }
             (operators::LOGICAL_NOT, [operand]) => not(self.possible(operand)),
             (operators::CONDITIONAL, [condition, yes, no]) => {
                 let taken = self.possible(condition);
                 let (yes, no) = (self.possible(yes), self.possible(no));
-                Possible {
+                PossibleResults {
                     yes: (taken.yes && yes.yes) || (taken.no && no.yes),
                     no: (taken.yes && yes.no) || (taken.no && no.no),
                 }
@@ -84,9 +84,9 @@ impl FilterScope<'_> {
             (operators::IN, [value, list]) => match &list.expr {
                 Expr::List(list) => {
                     let yes = list.elements.iter().any(|one| self.equal(value, one).yes);
-                    Possible { yes, no: true }
+                    PossibleResults { yes, no: true }
                 }
-                _ => ANY,
+                _ => ANY_RESULT,
             },
             (
                 operators::LESS
@@ -94,32 +94,34 @@ impl FilterScope<'_> {
                 | operators::GREATER
                 | operators::GREATER_EQUALS,
                 [left, right],
-            ) if differ(left, right) => NEVER,
-            _ => ANY,
+            ) if differ(left, right) => NEVER_TRUE,
+            _ => ANY_RESULT,
         }
     }
 
-    fn equal(&self, left: &IdedExpr, right: &IdedExpr) -> Possible {
+    fn equal(&self, left: &IdedExpr, right: &IdedExpr) -> PossibleResults {
         if differ(left, right) {
-            return NEVER;
+            return NEVER_TRUE;
         }
         let yes = match (text(left), text(right)) {
-            (Some(left), Some(right)) if left == right => return Possible { yes: true, no: false },
+            (Some(left), Some(right)) if left == right => {
+                return PossibleResults { yes: true, no: false };
+            }
             (Some(_), Some(_)) => false,
             (Some(text), None) => self.may_be(right, text),
             (None, Some(text)) => self.may_be(left, text),
             (None, None) => true,
         };
-        Possible { yes, no: true }
+        PossibleResults { yes, no: true }
     }
 
-    /// Whether a field of an event that reaches the filter can be this text.
+    /// Whether a field of an event in this scope can equal this text.
     fn may_be(&self, node: &IdedExpr, text: &str) -> bool {
         match &node.expr {
             Expr::Select(SelectExpr { operand, field, .. }) if is_event(operand) => {
                 match field.as_str() {
-                    TYPE => self.event_types.iter().any(|pattern| pattern.matches(text)),
-                    ACCOUNT => self.accounts.is_empty() || self.accounts.contains(text),
+                    TYPE_FIELD => self.event_types.iter().any(|pattern| pattern.matches(text)),
+                    ACCOUNT_FIELD => self.accounts.is_empty() || self.accounts.contains(text),
                     _ => true,
                 }
             }
@@ -128,11 +130,11 @@ impl FilterScope<'_> {
     }
 }
 
-const fn not(possible: Possible) -> Possible {
-    Possible { yes: possible.no, no: possible.yes }
+const fn not(possible: PossibleResults) -> PossibleResults {
+    PossibleResults { yes: possible.no, no: possible.yes }
 }
 
-/// Whether two values are of kinds that are known, and not the same.
+/// Whether the kinds of two values are known and differ.
 fn differ(left: &IdedExpr, right: &IdedExpr) -> bool {
     kind(left).zip(kind(right)).is_some_and(|(left, right)| left != right)
 }
@@ -144,39 +146,41 @@ fn text(node: &IdedExpr) -> Option<&str> {
     }
 }
 
-fn kind(node: &IdedExpr) -> Option<Kind> {
+fn kind(node: &IdedExpr) -> Option<OperandKind> {
     match &node.expr {
         Expr::Literal(literal) => Some(match literal {
-            LiteralValue::Boolean(_) => Kind::Boolean,
-            LiteralValue::String(_) => Kind::Text,
-            LiteralValue::Bytes(_) => Kind::Bytes,
-            LiteralValue::Null => Kind::Null,
-            LiteralValue::Double(_) | LiteralValue::Int(_) | LiteralValue::UInt(_) => Kind::Number,
+            LiteralValue::Boolean(_) => OperandKind::Boolean,
+            LiteralValue::String(_) => OperandKind::Text,
+            LiteralValue::Bytes(_) => OperandKind::Bytes,
+            LiteralValue::Null => OperandKind::Null,
+            LiteralValue::Double(_) | LiteralValue::Int(_) | LiteralValue::UInt(_) => {
+                OperandKind::Number
+            }
         }),
-        Expr::List(_) => Some(Kind::List),
-        Expr::Map(_) => Some(Kind::Map),
-        Expr::Select(select) if select.test => Some(Kind::Boolean),
+        Expr::List(_) => Some(OperandKind::List),
+        Expr::Map(_) => Some(OperandKind::Map),
+        Expr::Select(select) if select.test => Some(OperandKind::Boolean),
         Expr::Select(select) if is_event(&select.operand) => match select.field.as_str() {
-            TYPE | ACCOUNT => Some(Kind::Text),
-            ATTRIBUTES => Some(Kind::Map),
+            TYPE_FIELD | ACCOUNT_FIELD => Some(OperandKind::Text),
+            ATTRIBUTES_FIELD => Some(OperandKind::Map),
             _ => None,
         },
-        Expr::Select(select) => is_attributes(&select.operand).then_some(Kind::Text),
+        Expr::Select(select) => is_attributes(&select.operand).then_some(OperandKind::Text),
         Expr::Call(call) => kind_of_call(call),
         _ => None,
     }
 }
 
-fn kind_of_call(call: &CallExpr) -> Option<Kind> {
+fn kind_of_call(call: &CallExpr) -> Option<OperandKind> {
     match (call.func_name.as_str(), call.args.first()) {
-        (operators::INDEX, Some(operand)) => is_attributes(operand).then_some(Kind::Text),
-        ("size" | "int" | "uint" | "double", _) => Some(Kind::Number),
-        ("string", _) => Some(Kind::Text),
-        ("contains" | "startsWith" | "endsWith" | "bool", _) => Some(Kind::Boolean),
+        (operators::INDEX, Some(operand)) => is_attributes(operand).then_some(OperandKind::Text),
+        ("size" | "int" | "uint" | "double", _) => Some(OperandKind::Number),
+        ("string", _) => Some(OperandKind::Text),
+        ("contains" | "startsWith" | "endsWith" | "bool", _) => Some(OperandKind::Boolean),
         _ => None,
     }
 }
 
 fn is_attributes(node: &IdedExpr) -> bool {
-    matches!(&node.expr, Expr::Select(select) if is_event(&select.operand) && select.field == ATTRIBUTES)
+    matches!(&node.expr, Expr::Select(select) if is_event(&select.operand) && select.field == ATTRIBUTES_FIELD)
 }

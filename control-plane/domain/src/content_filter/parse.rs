@@ -12,16 +12,16 @@ use cel::common::ast::IdedExpr;
 use cel::parser::PrattParser;
 use cel::parser::pratt_parser::{Lexer, TokenKind};
 
-use super::{MAX_NESTING, MAX_NODES, MAX_SOURCE_BYTES};
+use super::{MAX_FILTER_NODES, MAX_NESTING, MAX_SOURCE_BYTES};
 
-/// A place in a filter's source, counted from 1.
+/// A position in a filter's source, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct SourcePosition {
     pub line: usize,
     pub column: usize,
 }
 
-impl Position {
+impl SourcePosition {
     pub(super) fn of(source: &str, offset: usize) -> Self {
         let before = source.get(..offset).unwrap_or(source);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -30,7 +30,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for SourcePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
@@ -45,22 +45,22 @@ pub enum FilterError {
     TooLong,
     #[error("must be nested at most {MAX_NESTING} deep; operators in a row nest, && and || do not")]
     TooDeep,
-    #[error("must have at most {MAX_NODES} nodes")]
+    #[error("must have at most {MAX_FILTER_NODES} nodes")]
     TooManyNodes,
     #[error("{at}: {message}")]
-    Syntax { at: Position, message: String },
+    Syntax { at: SourcePosition, message: String },
     #[error("cannot be parsed")]
     Unparsable,
     #[error(
         "{at}: there is no {name:?}; a filter sees event.type, event.account, event.attributes and event.payload"
     )]
-    UnknownName { at: Position, name: String },
+    UnknownName { at: SourcePosition, name: String },
     #[error(
         "{at}: there is no function {name:?} of this form; there are size, contains, startsWith, endsWith, int, uint, double, string, bool, has, all, exists, exists_one, map and filter"
     )]
-    UnknownFunction { at: Position, name: String },
+    UnknownFunction { at: SourcePosition, name: String },
     #[error("{at}: \"event\" must be followed by one of its fields, as in event.type")]
-    BareEvent { at: Position },
+    BareEvent { at: SourcePosition },
     #[error(
         "has() is for what is below event.attributes and event.payload; event.{field} is always there, and event.account is \"\" when there is none"
     )]
@@ -75,7 +75,7 @@ pub enum FilterError {
     Unsupported(&'static str),
 }
 
-/// Parses a filter, macros expanded, without recursing deeper than it may.
+/// Parses a filter and expands its macros, without deep recursion.
 pub(super) fn parse(source: &str) -> Result<IdedExpr, FilterError> {
     if source.trim().is_empty() {
         return Err(FilterError::Empty);
@@ -85,7 +85,7 @@ pub(super) fn parse(source: &str) -> Result<IdedExpr, FilterError> {
     }
     refuse_deep_nesting(source)?;
     PrattParser::new()
-        .max_expression_node_count(MAX_NODES)
+        .max_expression_node_count(MAX_FILTER_NODES)
         .max_recursion_depth(MAX_NESTING as u16)
         .parse(source)
         .map_err(|errors| errors.errors.first().map_or(FilterError::Unparsable, syntax))
@@ -93,14 +93,14 @@ pub(super) fn parse(source: &str) -> Result<IdedExpr, FilterError> {
 
 fn syntax(error: &ParseError) -> FilterError {
     let (line, column) = error.pos;
-    let at = Position {
+    let at = SourcePosition {
         line: usize::try_from(line).unwrap_or_default().max(1),
         column: usize::try_from(column).unwrap_or_default().max(1),
     };
     FilterError::Syntax { at, message: error.msg.clone() }
 }
 
-/// The parser bounds its recursion through brackets, not through `a ? b : …`.
+/// The parser limits its recursion through brackets, but not through `a ? b : …`.
 fn refuse_deep_nesting(source: &str) -> Result<(), FilterError> {
     let (mut brackets, mut conditionals) = (0_usize, 0_usize);
     for (kind, _) in tokens(source) {
@@ -121,10 +121,10 @@ fn refuse_deep_nesting(source: &str) -> Result<(), FilterError> {
     Ok(())
 }
 
-/// Tokens and where they start, up to the first that is none.
+/// The tokens and their offsets, up to the first invalid one.
 pub(super) fn tokens(source: &str) -> impl Iterator<Item = (TokenKind, usize)> + '_ {
     let mut lexer = Lexer::new(source);
-    // A token has at least one byte; the lexer need not be trusted to end.
+    // A token has at least one byte, so this ends even if the lexer misbehaves.
     (0..=source.len()).map_while(move |_| {
         let token = lexer.lex();
         let more = !matches!(token.kind, TokenKind::TokEnd | TokenKind::TokError);

@@ -1,37 +1,37 @@
-//! Results that come after their deliveries have moved on.
+//! Results that arrive after their deliveries have moved on.
 //!
-//! Fed by the stores with what history holds; feeds them with what to write of it.
-//! Guarantees rule 5: a result is recorded once, a success ends what has not ended
-//! otherwise, and EXHAUSTED becomes SUCCEEDED at most once.
+//! Fed by the stores with what history holds; feeds them what to write. Guarantees
+//! any-success-counts: a result is recorded once, a success ends an unfinished
+//! delivery, and EXHAUSTED becomes SUCCEEDED at most once.
 
-use super::{AttemptRecord, Delivery, DeliveryState, Outcome, Standing};
+use super::{AttemptRecord, Delivery, DeliveryState, DeliveryStatus, Outcome};
 use crate::time::Timestamp;
 
-/// What history holds of the attempt that a late result belongs to.
+/// What history holds of the attempt of a late result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum KnownAttempt {
     Nothing,
     Unknown,
     Result,
 }
 
-/// What to write of a result that came after its delivery had moved on.
+/// What to write for a late result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Late {
+pub struct LateResult {
     pub record: LateRecord,
     /// Whether the delivery becomes SUCCEEDED.
     pub succeeds: bool,
 }
 
-impl Late {
-    /// Where a delivery that stood like this, or is no longer kept, stands after
-    /// it.
-    pub fn standing(self, before: Option<Standing>) -> Option<Standing> {
-        if self.succeeds { Some(Standing::SUCCEEDED) } else { before }
+impl LateResult {
+    /// The delivery's status afterwards, given the one before; `None` if it is no
+    /// longer stored.
+    pub fn standing(self, before: Option<DeliveryStatus>) -> Option<DeliveryStatus> {
+        if self.succeeds { Some(DeliveryStatus::SUCCEEDED) } else { before }
     }
 
-    /// What history is to hold of a newer attempt that is IN_FLIGHT while this ends its
-    /// delivery ([`Delivery::left_under_way`]); `number` is the result's own.
+    /// The record of a newer attempt that is IN_FLIGHT when this success ends the
+    /// delivery ([`Delivery::left_under_way`]). `number` is the late result's attempt.
     pub fn overtaken(
         self,
         delivery: &Delivery,
@@ -48,18 +48,18 @@ impl Late {
 pub enum LateRecord {
     Insert,
     ReplaceUnknown,
-    /// The same result was recorded before.
+    /// The same result is recorded already.
     Ignore,
 }
 
 /// Decides about a result that is not of the delivery's current attempt, or
-/// whose delivery is not IN_FLIGHT (rule 5). `state` is where the delivery
+/// whose delivery is not IN_FLIGHT (invariant `any-success-counts`). `state` is where the delivery
 /// stands, or `None` when it is no longer kept.
-pub fn late(state: Option<DeliveryState>, known: Known, outcome: Outcome) -> Late {
+pub fn late(state: Option<DeliveryState>, known: KnownAttempt, outcome: Outcome) -> LateResult {
     let record = match known {
-        Known::Nothing => LateRecord::Insert,
-        Known::Unknown if outcome != Outcome::Unknown => LateRecord::ReplaceUnknown,
-        Known::Unknown | Known::Result => LateRecord::Ignore,
+        KnownAttempt::Nothing => LateRecord::Insert,
+        KnownAttempt::Unknown if outcome != Outcome::Unknown => LateRecord::ReplaceUnknown,
+        KnownAttempt::Unknown | KnownAttempt::Result => LateRecord::Ignore,
     };
     let open = matches!(
         state,
@@ -71,5 +71,5 @@ pub fn late(state: Option<DeliveryState>, known: Known, outcome: Outcome) -> Lat
         )
     );
     let succeeds = open && outcome == Outcome::Succeeded && record != LateRecord::Ignore;
-    Late { record, succeeds }
+    LateResult { record, succeeds }
 }

@@ -9,38 +9,38 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::schema::{CompiledSchema, SchemaError, SchemaViolation};
-use super::{EventType, Validation};
+use super::{EventType, ValidationMode};
 use crate::event::is_json;
 use crate::event_type_name::is_reserved;
 
-/// What a catalogue says of an event that somebody wants to publish.
+/// The catalogue's judgement of an event that is about to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CatalogueVerdict {
     Accepted,
-    /// To be published, and the publisher told.
+    /// It may be published; the publisher gets warnings.
     Warned(Vec<SchemaViolation>),
     Refused(Vec<SchemaViolation>),
-    /// The installation decides whether that is an error.
+    /// A setting decides whether that is an error.
     Unknown,
     Archived,
-    /// Only the installation itself publishes these.
+    /// Only Postrider itself publishes these types.
     Reserved,
 }
 
 /// All event types at one version.
 #[derive(Clone, Debug, Default)]
-pub struct Catalogue {
+pub struct EventTypeCatalogue {
     version: i64,
-    types: HashMap<String, Arc<Entry>>,
+    types: HashMap<String, Arc<CatalogueEntry>>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CatalogueEntry {
     event_type: EventType,
     schema: Option<Result<CompiledSchema, SchemaError>>,
 }
 
-impl Entry {
+impl CatalogueEntry {
     fn new(event_type: EventType, previous: Option<&Arc<Self>>) -> Self {
         let schema = match previous {
             Some(entry) if entry.event_type.schema == event_type.schema => entry.schema.clone(),
@@ -50,16 +50,16 @@ impl Entry {
     }
 }
 
-impl Catalogue {
-    /// The catalogue at `version`, made of all its types. What did not change
-    /// since this one is taken from it.
+impl EventTypeCatalogue {
+    /// A catalogue of all `types` at `version`. Schemas that did not change are taken
+    /// over from this one.
     pub fn rebuilt(&self, version: i64, types: impl IntoIterator<Item = EventType>) -> Self {
         let entry = |event_type: EventType| {
             let name = event_type.name.clone();
             let previous = self.types.get(&name);
             let entry = match previous {
                 Some(entry) if entry.event_type == event_type => Arc::clone(entry),
-                _ => Arc::new(Entry::new(event_type, previous)),
+                _ => Arc::new(CatalogueEntry::new(event_type, previous)),
             };
             (name, entry)
         };
@@ -82,37 +82,39 @@ impl Catalogue {
         self.types.is_empty()
     }
 
-    /// Judges an event that somebody wants to publish.
-    pub fn check(&self, event_type: &str, content_type: &str, payload: &[u8]) -> Verdict {
+    /// Judges an event that is about to be published.
+    pub fn check(&self, event_type: &str, content_type: &str, payload: &[u8]) -> CatalogueVerdict {
         if is_reserved(event_type) {
-            return Verdict::Reserved;
+            return CatalogueVerdict::Reserved;
         }
-        let Some(entry) = self.types.get(event_type) else { return Verdict::Unknown };
+        let Some(entry) = self.types.get(event_type) else { return CatalogueVerdict::Unknown };
         if entry.event_type.is_archived() {
-            return Verdict::Archived;
+            return CatalogueVerdict::Archived;
         }
         let validation = entry.event_type.validation;
         let schema = match (&entry.schema, validation) {
-            (None, _) | (_, Validation::Off) => return Verdict::Accepted,
+            (None, _) | (_, ValidationMode::Off) => return CatalogueVerdict::Accepted,
             (Some(Ok(schema)), _) => schema,
-            // It compiled when it was stored, and a later version of Postrider
-            // understands it no more. Events must go on flowing; the publisher
-            // is told.
+            // It compiled when it was stored, but this version does not accept it. The
+            // event is published with a warning.
             (Some(Err(error)), _) => {
                 let message = format!("the event type's schema cannot be used: {error}");
-                return Verdict::Warned(vec![SchemaViolation { path: String::new(), message }]);
+                return CatalogueVerdict::Warned(vec![SchemaViolation {
+                    path: String::new(),
+                    message,
+                }]);
             }
         };
         let violations = if is_json(content_type) {
             schema.violations(payload)
         } else {
-            let message = "an event type with a schema takes JSON only".to_owned();
+            let message = "an event type with a schema accepts only JSON".to_owned();
             vec![SchemaViolation { path: String::new(), message }]
         };
         match (violations.is_empty(), validation) {
-            (true, _) => Verdict::Accepted,
-            (false, Validation::Enforce) => Verdict::Refused(violations),
-            (false, _) => Verdict::Warned(violations),
+            (true, _) => CatalogueVerdict::Accepted,
+            (false, ValidationMode::Enforce) => CatalogueVerdict::Refused(violations),
+            (false, _) => CatalogueVerdict::Warned(violations),
         }
     }
 }

@@ -1,26 +1,25 @@
-//! What an import would do.
+//! The changes that an import makes.
 //!
-//! Fed by a catalogue and the checked types of an import document; feeds
-//! ImportEventTypes what to write and what to answer. Guarantees that importing
-//! a document a second time writes nothing, and that an import leaves alone what
-//! its document does not name.
+//! Fed by a catalogue and the types of an import document; feeds ImportEventTypes what
+//! to write and what to answer. Guarantees that importing a document again writes
+//! nothing, and that types which the document does not name stay as they are.
 
-use super::{Catalogue, EventType, EventTypeInput};
+use super::{EventType, EventTypeCatalogue, EventTypeInput};
 use crate::time::Timestamp;
 
-/// What an import does to a catalogue.
+/// The changes that an import makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportPlan {
-    /// What is new or differs, as it is to be stored; each with the revision that it
-    /// has now, 0 where it is new.
+    /// New and changed types as they are to be stored, each with its current revision,
+    /// or 0 if it is new.
     pub writes: Vec<EventType>,
     pub created: usize,
     pub updated: usize,
     pub unchanged: usize,
 }
 
-impl Catalogue {
-    /// What an import at `now` does. A type that is archived is brought back.
+impl EventTypeCatalogue {
+    /// Plans an import. An archived type that the document names is unarchived.
     pub fn plan_import(&self, inputs: Vec<EventTypeInput>, now: Timestamp) -> ImportPlan {
         let mut plan = ImportPlan::default();
         for input in inputs {
@@ -46,8 +45,8 @@ impl Catalogue {
 mod tests {
     use super::*;
 
-    const THEN: Timestamp = Timestamp::from_micros(1);
-    const NOW: Timestamp = Timestamp::from_micros(2);
+    const EARLIER_TIME: Timestamp = Timestamp::from_micros(1);
+    const IMPORT_TIME: Timestamp = Timestamp::from_micros(2);
 
     fn input(name: &str) -> EventTypeInput {
         EventTypeInput { name: name.to_owned(), ..EventTypeInput::default() }
@@ -55,25 +54,30 @@ mod tests {
 
     #[test]
     fn what_is_new_or_differs_is_written() {
-        let same = EventType::new(input("same"), THEN);
-        let other = EventType::new(input("other"), THEN);
-        let back = EventType { archive_time: Some(THEN), ..EventType::new(input("back"), THEN) };
-        let left = EventType::new(input("left"), THEN);
-        let catalogue = Catalogue::default().rebuilt(7, [same, other, back, left]);
+        let same = EventType::new(input("same"), EARLIER_TIME);
+        let other = EventType::new(input("other"), EARLIER_TIME);
+        let back = EventType {
+            archive_time: Some(EARLIER_TIME),
+            ..EventType::new(input("back"), EARLIER_TIME)
+        };
+        let left = EventType::new(input("left"), EARLIER_TIME);
+        let catalogue = EventTypeCatalogue::default().rebuilt(7, [same, other, back, left]);
         let changed = EventTypeInput { group: "g".to_owned(), ..input("other") };
         let inputs = vec![input("same"), changed, input("back"), input("new")];
-        let plan = catalogue.plan_import(inputs.clone(), NOW);
+        let plan = catalogue.plan_import(inputs.clone(), IMPORT_TIME);
         assert_eq!((plan.created, plan.updated, plan.unchanged), (1, 2, 1));
         let written: Vec<_> = plan.writes.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(written, ["other", "back", "new"]);
-        assert!(plan.writes.iter().all(|one| !one.is_archived() && one.update_time == NOW));
+        assert!(plan.writes.iter().all(|one| !one.is_archived() && one.update_time == IMPORT_TIME));
         let created: Vec<_> = plan.writes.iter().map(|one| one.create_time).collect();
-        assert_eq!(created, [THEN, THEN, NOW]);
+        assert_eq!(created, [EARLIER_TIME, EARLIER_TIME, IMPORT_TIME]);
         let revisions: Vec<_> = plan.writes.iter().map(|one| one.revision).collect();
         assert_eq!(revisions, [1, 1, 0]);
-        let after = catalogue
-            .rebuilt(8, plan.writes.into_iter().chain([EventType::new(input("same"), THEN)]));
-        let again = after.plan_import(inputs, NOW);
+        let after = catalogue.rebuilt(
+            8,
+            plan.writes.into_iter().chain([EventType::new(input("same"), EARLIER_TIME)]),
+        );
+        let again = after.plan_import(inputs, IMPORT_TIME);
         assert_eq!((again.writes.len(), again.unchanged), (0, 4));
     }
 }

@@ -1,11 +1,10 @@
-//! Where a schema's references lead.
+//! Checks the references of a schema.
 //!
-//! Fed by the compilation of a schema, before the schema goes to the validator;
-//! feeds it a refusal or nothing. Guarantees that every reference ends inside
-//! the schema (fetching another would be a request that whoever wrote the schema
-//! makes the control plane send), that none leads back to itself, and that the
-//! schema with all its references followed is of a bounded size. So what
-//! validating a payload costs is bounded by the product of both sizes: a
+//! Fed by the compilation of a schema, before the validator sees it; feeds it an error
+//! or nothing. Guarantees that every reference stays within the schema (fetching
+//! another one would let its author make the control plane send requests), that none
+//! leads back to itself, and that the schema is of bounded size after following all
+//! references. So validating a payload costs at most the product of both sizes: a
 //! recursive `oneOf` would cost two to the power of the payload's depth.
 
 use std::collections::HashMap;
@@ -14,35 +13,36 @@ use serde_json::Value;
 
 use super::schema::{SchemaError, shortened};
 
-pub(super) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// Most references on the way from the root of a schema to any of its rules.
+pub(super) const SCHEMA_DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// Most references on the path from the root to any rule.
 pub(super) const MAX_REFERENCES: usize = 16;
-/// Most values of a schema, references followed.
-pub(super) const MAX_RULES: usize = 50_000;
+/// Most values of a schema after following its references.
+pub(super) const MAX_SCHEMA_RULES: usize = 50_000;
 
 /// Keywords whose value is data, whatever it looks like.
 const DATA_KEYWORDS: [&str; 4] = ["const", "default", "enum", "examples"];
 
-/// Keywords whose value is schemas by name, so that no name in it is a keyword.
+/// Keywords whose value maps names to schemas, so that the names are no keywords.
 const NAMED_SCHEMAS: [&str; 5] =
     ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 
-/// Refuses a schema that is not closed in itself. Its nesting must be bounded.
+/// Refuses a schema that refers to anything outside itself. Its nesting must be
+/// bounded.
 pub(super) fn inspect(schema: &Value) -> Result<(), SchemaError> {
-    let mut inspection = Inspection { root: schema, anchors: HashMap::new(), rules: 0 };
+    let mut inspection = ReferenceInspection { root: schema, anchors: HashMap::new(), rules: 0 };
     inspection.find_anchors(schema, "#")?;
     inspection.follow(schema, "#", 0)
 }
 
-struct Inspection<'s> {
+struct ReferenceInspection<'s> {
     root: &'s Value,
     anchors: HashMap<&'s str, &'s Value>,
     rules: usize,
 }
 
-impl<'s> Inspection<'s> {
-    /// Anchors wherever something looks like one. A name that is there twice is
-    /// refused: which of the two the validator takes may depend on where they stand.
+impl<'s> ReferenceInspection<'s> {
+    /// Every possible anchor. A name that occurs twice is refused, because it is
+    /// undefined which one the validator uses.
     fn find_anchors(&mut self, schema: &'s Value, at: &str) -> Result<(), SchemaError> {
         match schema {
             Value::Array(items) => items
@@ -65,7 +65,7 @@ impl<'s> Inspection<'s> {
 
     fn follow(&mut self, schema: &'s Value, at: &str, links: usize) -> Result<(), SchemaError> {
         self.rules += 1;
-        if self.rules > MAX_RULES {
+        if self.rules > MAX_SCHEMA_RULES {
             return Err(SchemaError::TooManyRules);
         }
         match schema {
@@ -100,10 +100,12 @@ impl<'s> Inspection<'s> {
                 }
                 self.follow(target, reference, links + 1)
             }
-            ("$schema", Value::String(dialect)) if dialect.trim_end_matches('#') != DIALECT => {
+            ("$schema", Value::String(dialect))
+                if dialect.trim_end_matches('#') != SCHEMA_DIALECT =>
+            {
                 Err(SchemaError::Dialect { pointer: pointer() })
             }
-            // Both exist to be resolved by what stands elsewhere.
+            // These keywords only make sense with other schemas.
             ("$dynamicRef", Value::String(_)) => {
                 Err(SchemaError::Unsupported { pointer: pointer() })
             }
@@ -124,7 +126,7 @@ impl<'s> Inspection<'s> {
             let reference = shortened(reference);
             return Err(SchemaError::RemoteReference { pointer, reference });
         };
-        // The validator would decode it, and might end somewhere else than this does.
+        // The validator would decode it and could resolve it differently.
         if fragment.contains('%') {
             let reference = shortened(reference);
             return Err(SchemaError::LostReference { pointer, reference });

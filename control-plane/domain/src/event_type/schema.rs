@@ -19,7 +19,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
-use super::references::{DIALECT, MAX_REFERENCES, MAX_RULES, inspect};
+use super::references::{MAX_REFERENCES, MAX_SCHEMA_RULES, SCHEMA_DIALECT, inspect};
 
 /// Largest schema, in bytes.
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
@@ -29,8 +29,8 @@ pub const MAX_SCHEMA_NESTING: usize = 32;
 const MAX_PAYLOAD_NESTING: usize = 64;
 /// Most violations that are named of one payload.
 pub const MAX_VIOLATIONS: usize = 20;
-/// Above this size of a payload only its first violation is looked for: all of
-/// them are gathered before the first can be named.
+/// For a larger payload only the first violation is reported, because all of them are
+/// collected in memory.
 const MAX_ITEMISED_BYTES: usize = 256 * 1024;
 /// Most that a compiled pattern may take, in bytes.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
@@ -55,9 +55,9 @@ pub enum SchemaError {
     LostReference { pointer: String, reference: String },
     #[error("{pointer}: leads back to itself, or through more than {MAX_REFERENCES} references")]
     Recursive { pointer: String },
-    #[error("comes to more than {MAX_RULES} rules when its references are followed")]
+    #[error("comes to more than {MAX_SCHEMA_RULES} rules when its references are followed")]
     TooManyRules,
-    #[error("{pointer}: only JSON Schema 2020-12 is understood, {DIALECT:?}")]
+    #[error("{pointer}: only JSON Schema 2020-12 is understood, {SCHEMA_DIALECT:?}")]
     Dialect { pointer: String },
     #[error("{pointer}: must not be used here")]
     Unsupported { pointer: String },
@@ -65,10 +65,10 @@ pub enum SchemaError {
     Invalid { pointer: String, message: String },
 }
 
-/// One rule that a payload broke.
+/// A rule that a payload violates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaViolation {
-    /// Where, as a JSON pointer; empty for the payload as a whole.
+    /// Where, as a JSON pointer; empty for the whole payload.
     pub path: String,
     pub message: String,
 }
@@ -86,7 +86,7 @@ impl fmt::Display for SchemaViolation {
     }
 }
 
-/// A schema, ready to judge payloads. Cloning it costs nothing.
+/// A compiled schema. Cheap to clone.
 #[derive(Clone)]
 pub struct CompiledSchema(Arc<Validator>);
 
@@ -114,8 +114,7 @@ impl CompiledSchema {
         Ok(Self(Arc::new(validator)))
     }
 
-    /// What is wrong with a payload, at most [`MAX_VIOLATIONS`] of it; empty when
-    /// it meets the schema.
+    /// The violations of a payload, at most [`MAX_VIOLATIONS`]; empty if it is valid.
     pub fn violations(&self, payload: &[u8]) -> Vec<SchemaViolation> {
         let value = match serde_json::from_slice::<Value>(payload) {
             Ok(value) if !nesting_exceeds(&value, MAX_PAYLOAD_NESTING) => value,
@@ -179,7 +178,7 @@ fn invalid(error: &ValidationError<'_>) -> SchemaError {
         Kind::Referencing(error) => error.to_string(),
         Kind::Custom { message, .. } => message.clone(),
         Kind::Format { format } if format == "regex" => {
-            "must be a regular expression without look-around and back-references".to_owned()
+            "must be a regular expression without look-around or back-references".to_owned()
         }
         kind => rule(kind),
     };
@@ -193,7 +192,7 @@ fn violation(error: &ValidationError<'_>) -> SchemaViolation {
     }
 }
 
-/// The rule that was broken, in the schema's words and without the payload's.
+/// The violated rule in the schema's words, without any value of the payload.
 fn rule(kind: &Kind) -> String {
     match kind {
         Kind::Required { property } => format!("must have the field {property}"),
@@ -221,7 +220,7 @@ fn rule(kind: &Kind) -> String {
         Kind::MaxItems { limit } => format!("must have at most {limit} items"),
         Kind::AdditionalItems { limit } => format!("must have at most {limit} items"),
         Kind::UniqueItems => "must not have the same item twice".to_owned(),
-        Kind::Contains => "must contain an item that it does not".to_owned(),
+        Kind::Contains => "must contain an item that the schema requires".to_owned(),
         Kind::MinProperties { limit } => format!("must have at least {limit} fields"),
         Kind::MaxProperties { limit } => format!("must have at most {limit} fields"),
         Kind::PropertyNames { error } => {
@@ -233,13 +232,13 @@ fn rule(kind: &Kind) -> String {
             "must meet only one of several schemas (oneOf)".to_owned()
         }
         Kind::Not { .. } => "must not meet a schema that it meets (not)".to_owned(),
-        Kind::FalseSchema => "must not be there".to_owned(),
+        Kind::FalseSchema => "is not allowed".to_owned(),
         other => format!("breaks the rule {}", other.keyword()),
     }
 }
 
-/// Names of fields are not as sensitive as their values, and without them nobody
-/// finds the misspelt one.
+/// Field names are less sensitive than values, and without them a misspelt one cannot
+/// be found.
 fn quoted(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().take(3).map(|name| format!("{name:?}")).collect();
     let more = if names.len() > quoted.len() { " and others" } else { "" };

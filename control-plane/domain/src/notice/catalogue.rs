@@ -9,36 +9,37 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::event_type::{EventType, EventTypeInput, Validation};
+use crate::event_type::{EventType, EventTypeInput, ValidationMode};
 use crate::time::Timestamp;
 
-const DOCUMENT: &str = include_str!("../../../../examples/operational-events/event-types.json");
+const BUILT_IN_DOCUMENT: &str =
+    include_str!("../../../../examples/operational-events/event-types.json");
 
-static TYPES: LazyLock<Vec<EventType>> = LazyLock::new(|| {
+static BUILT_IN_TYPES: LazyLock<Vec<EventType>> = LazyLock::new(|| {
     // The tests read it too.
-    let document: Document = serde_json::from_str(DOCUMENT).unwrap_or_default();
-    let mut types: Vec<_> = document.event_types.into_iter().map(Entry::into_type).collect();
+    let document: BuiltInDocument = serde_json::from_str(BUILT_IN_DOCUMENT).unwrap_or_default();
+    let mut types: Vec<_> = document.event_types.into_iter().map(BuiltInEntry::into_type).collect();
     types.sort_by(|one, other| one.name.cmp(&other.name));
     types
 });
 
 #[derive(Default, Deserialize)]
-struct Document {
-    event_types: Vec<Entry>,
+struct BuiltInDocument {
+    event_types: Vec<BuiltInEntry>,
 }
 
 /// As in the document of an import, but for the name.
 #[derive(Deserialize)]
-struct Entry {
+struct BuiltInEntry {
     name: String,
     description: String,
     group: String,
-    validation: Validation,
+    validation: ValidationMode,
     schema: Box<RawValue>,
     sample: Box<RawValue>,
 }
 
-impl Entry {
+impl BuiltInEntry {
     fn into_type(self) -> EventType {
         let input = EventTypeInput {
             name: self.name,
@@ -54,10 +55,10 @@ impl Entry {
 
 /// The built-in types, in the order of their names.
 pub fn built_in() -> &'static [EventType] {
-    &TYPES
+    &BUILT_IN_TYPES
 }
 
 /// A built-in type.
 pub fn built_in_type(name: &str) -> Option<&'static EventType> {
-    TYPES.iter().find(|one| one.name == name)
+    BUILT_IN_TYPES.iter().find(|one| one.name == name)
 }

@@ -1,16 +1,16 @@
-//! Who is next.
+//! Choosing what is sent next.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::lane::{Gate, is_long};
-use super::{Actions, Job, Scheduler};
+use super::lane::{LaneGate, is_long};
+use super::{ScheduledDelivery, Scheduler, SchedulerActions};
 use crate::ids::{Region, SubscriptionKey};
 use crate::time::Timestamp;
 
 impl Scheduler {
-    /// Hands out what can go out now.
-    pub fn poll(&mut self, now: Timestamp) -> Actions {
+    /// Decides what is sent now.
+    pub fn poll(&mut self, now: Timestamp) -> SchedulerActions {
         self.fire_timers(now);
         self.queue_unparked(now);
         let regions: Vec<Region> = self.regions.keys().cloned().collect();
@@ -18,11 +18,11 @@ impl Scheduler {
             self.dispatch_tests(region, now);
             self.dispatch_region(region, now);
         }
-        let mut actions = Actions {
+        let mut actions = SchedulerActions {
             release: std::mem::take(&mut self.release),
             wake: self.timers.peek().map(|Reverse((at, _))| *at),
             claims: !self.claim_queue.is_empty(),
-            ..Actions::default()
+            ..SchedulerActions::default()
         };
         self.collect_dispatches(&mut actions);
         actions
@@ -70,7 +70,8 @@ impl Scheduler {
         }
     }
 
-    /// Sends the head of one lane; false when no stream fits its payload.
+    /// Sends the first delivery of a lane; false if no stream has credit for its
+    /// payload.
     fn dispatch_one(&mut self, region: &Region, key: &SubscriptionKey, now: Timestamp) -> bool {
         let Some(lane) = self.lanes.get_mut(key) else {
             self.region(region).ring.remove(key);
@@ -93,7 +94,7 @@ impl Scheduler {
             return true;
         }
         lane.ready.pop_front();
-        let more = !lane.ready.is_empty() && lane.room() > 0;
+        let more = !lane.ready.is_empty() && lane.free_slots() > 0;
         let state = self.region(region);
         state.queued = state.queued.saturating_sub(1);
         if !more {
@@ -104,10 +105,10 @@ impl Scheduler {
         true
     }
 
-    /// A lane may not send now: remember when to look again, and give back what
-    /// would wait long.
-    fn shut(&mut self, key: &SubscriptionKey, gate: Gate, now: Timestamp) {
-        if let Gate::Until(at) = gate {
+    /// A lane may not send now: sets its timer, and returns to the table what would
+    /// wait for long.
+    fn shut(&mut self, key: &SubscriptionKey, gate: LaneGate, now: Timestamp) {
+        if let LaneGate::Until(at) = gate {
             self.set_timer(key, at);
             if is_long(gate, now, self.config.shed_after) {
                 self.shed(key);
@@ -115,7 +116,7 @@ impl Scheduler {
         }
     }
 
-    /// Looks at a lane anew: to the ring, to the claims, or to its timer.
+    /// Puts a lane where it belongs: into the ring, among the claims, or on its timer.
     pub(super) fn wake(&mut self, key: &SubscriptionKey, now: Timestamp) {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
@@ -132,11 +133,11 @@ impl Scheduler {
             return;
         };
         let gate = lane.gate(now);
-        if matches!(gate, Gate::Until(_) | Gate::Shut) {
+        if matches!(gate, LaneGate::Until(_) | LaneGate::Shut) {
             if is_long(gate, now, self.config.shed_after) {
                 self.shed(key);
             }
-            if let Gate::Until(at) = gate {
+            if let LaneGate::Until(at) = gate {
                 self.set_timer(key, at);
             } else {
                 self.queue_claim(key, now);
@@ -144,7 +145,7 @@ impl Scheduler {
             return;
         }
         let region = lane.subscription.settings.region.clone();
-        if !lane.ready.is_empty() && (lane.room() > 0 || gate == Gate::Probe) {
+        if !lane.ready.is_empty() && (lane.free_slots() > 0 || gate == LaneGate::Probe) {
             self.region(&region).ring.push(key);
         }
         self.queue_claim(key, now);
@@ -192,7 +193,7 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn enqueue(&mut self, job: Arc<Job>, first: bool) {
+    pub(super) fn enqueue(&mut self, job: Arc<ScheduledDelivery>, first: bool) {
         let key = job.delivery.subscription.clone();
         let Some(lane) = self.lanes.get_mut(&key) else {
             return;
@@ -211,7 +212,7 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn dequeue(&mut self, job: &Arc<Job>) {
+    pub(super) fn dequeue(&mut self, job: &Arc<ScheduledDelivery>) {
         let id = job.delivery.id;
         let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) else {
             return;
@@ -223,12 +224,12 @@ impl Scheduler {
         state.queued = state.queued.saturating_sub(1);
     }
 
-    /// Gives everything that is queued in a lane back to the table.
+    /// Returns all queued deliveries of a lane to the table.
     pub(super) fn shed(&mut self, key: &SubscriptionKey) {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        let jobs: Vec<Arc<Job>> = lane.ready.drain(..).collect();
+        let jobs: Vec<Arc<ScheduledDelivery>> = lane.ready.drain(..).collect();
         if jobs.is_empty() {
             return;
         }
@@ -240,7 +241,7 @@ impl Scheduler {
         state.queued = state.queued.saturating_sub(jobs.len());
         state.ring.remove(key);
         for job in jobs {
-            self.give_back(job.delivery.current_attempt());
+            self.queue_return(job.delivery.current_attempt());
         }
     }
 }

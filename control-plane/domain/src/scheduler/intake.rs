@@ -1,27 +1,27 @@
-//! How deliveries come into memory, and how they leave it.
+//! How deliveries enter and leave memory.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Gate, Lane};
-use super::{Entry, Job, Phase, Scheduler};
-use crate::delivery::{Outcome, Transition};
+use super::lane::{Lane, LaneGate};
+use super::{ScheduledDelivery, ScheduledEntry, ScheduledPhase, Scheduler};
+use crate::delivery::{DeliveryTransition, Outcome};
 use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
 
-/// Most claims that are under way at once.
-const MAX_CLAIMS: usize = 64;
+/// Most claims under way at once.
+const MAX_PARALLEL_CLAIMS: usize = 64;
 
-/// What the end of an attempt teaches.
+/// What the scheduler learns from an attempt's end.
 #[derive(Clone, Copy, Debug)]
-pub struct Feedback {
+pub struct AttemptFeedback {
     pub outcome: Outcome,
     pub latency: Duration,
-    /// How long nothing more is to be sent to the endpoint: the receiver asked to be
-    /// left alone (429, 503), or is gone (410) and about to be disabled.
+    /// How long the endpoint gets nothing more: the receiver asked for it (429, 503),
+    /// or is gone (410) and about to be disabled.
     pub hold: Option<Duration>,
-    pub transition: Transition,
+    pub transition: DeliveryTransition,
 }
 
 impl Scheduler {
@@ -53,7 +53,7 @@ impl Scheduler {
         self.wake(&key, now);
     }
 
-    /// The endpoint asked the owner before to be left alone until then.
+    /// The endpoint asked the previous owner for a hold until `until`.
     pub fn hold_until(&mut self, key: &SubscriptionKey, until: Timestamp, now: Timestamp) {
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.hold_until(until);
@@ -61,7 +61,7 @@ impl Scheduler {
         }
     }
 
-    /// The subscription is deleted: nothing more of it is dispatched.
+    /// The subscription was deleted: nothing more of it is dispatched.
     pub fn retire(&mut self, key: &SubscriptionKey) {
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.retired = true;
@@ -78,11 +78,11 @@ impl Scheduler {
         self.lanes.contains_key(key)
     }
 
-    /// Whether a new delivery may go straight to memory, and at which epoch. When
-    /// not, it is to be stored as WAITING.
+    /// Whether a new delivery may go straight to memory, and at which epoch; otherwise
+    /// it is stored as WAITING.
     ///
-    /// It may not when it could not be sent soon, or when others of its
-    /// subscription already wait in the table: those were first.
+    /// It may not if it could not be sent soon, or if earlier deliveries of its
+    /// subscription wait in the table.
     pub fn admits(
         &self,
         key: &SubscriptionKey,
@@ -95,22 +95,23 @@ impl Scheduler {
             && self.payload_bytes.saturating_add(payload_bytes) <= self.config.max_payload_bytes
             && lane.ready.len() < self.config.max_deliveries_per_subscription;
         let backlog = lane.claiming || lane.next_due().is_some_and(|due| due <= now);
-        let open = lane.gate(now) == Gate::Open
+        let open = lane.gate(now) == LaneGate::Open
             && shard.may_dispatch(now)
             && self.region_has_agent(&lane.subscription.settings.region);
         (fits && !backlog && open).then(|| self.epoch(lane.shard)).flatten()
     }
 
-    /// Takes a delivery into memory before its publish commits.
-    pub fn reserve(&mut self, job: Arc<Job>, now: Timestamp) {
+    /// Adds a delivery to memory before its publish commits.
+    pub fn reserve(&mut self, job: Arc<ScheduledDelivery>, now: Timestamp) {
         self.payload_bytes += job.payload_bytes();
         self.entries.insert(
             job.delivery.id,
-            Entry { job, phase: Phase::Reserved, sent: now, given_up: false },
+            ScheduledEntry { job, phase: ScheduledPhase::Reserved, sent: now, given_up: false },
         );
     }
 
-    /// The publish committed: these may go out, with the numbers they were given.
+    /// The publish committed: these deliveries may be sent, with the sequence numbers
+    /// given.
     pub fn committed(
         &mut self,
         ids: impl IntoIterator<Item = (DeliveryId, Option<i64>)>,
@@ -120,9 +121,9 @@ impl Scheduler {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
             };
-            if entry.phase == Phase::Reserved {
-                entry.phase = Phase::Ready;
-                // Nobody else has it yet, so nothing is copied.
+            if entry.phase == ScheduledPhase::Reserved {
+                entry.phase = ScheduledPhase::Ready;
+                // This is the only reference, so nothing is copied.
                 Arc::make_mut(&mut entry.job).delivery.sequence = sequence;
                 let job = Arc::clone(&entry.job);
                 self.enqueue_and_wake(job, now);
@@ -130,20 +131,20 @@ impl Scheduler {
         }
     }
 
-    /// The publish did not commit: these were never there.
+    /// The publish did not commit: removes its deliveries.
     pub fn rolled_back(&mut self, ids: impl IntoIterator<Item = DeliveryId>) {
         for id in ids {
-            if self.entries.get(&id).is_some_and(|entry| entry.phase == Phase::Reserved) {
+            if self.entries.get(&id).is_some_and(|entry| entry.phase == ScheduledPhase::Reserved) {
                 self.remove_entry(id);
             }
         }
     }
 
-    /// Takes deliveries that the table holds as IN_FLIGHT at this replica's epoch
-    /// and that nobody has sent: claimed ones, tests, lost ones. One whose
-    /// subscription is not known here would never have its turn, and is left for the
-    /// next sweep; so is one that is being given back, whose row says so late.
-    pub fn add(&mut self, jobs: impl IntoIterator<Item = Arc<Job>>, now: Timestamp) {
+    /// Adds deliveries that the table holds as IN_FLIGHT at this replica's epoch and
+    /// that were not sent: claimed ones, tests, lost ones. It skips deliveries of
+    /// unknown subscriptions and those on their way back to the table; the next sweep
+    /// finds them.
+    pub fn add(&mut self, jobs: impl IntoIterator<Item = Arc<ScheduledDelivery>>, now: Timestamp) {
         for job in jobs {
             let id = job.delivery.id;
             if self.entries.contains_key(&id)
@@ -153,19 +154,21 @@ impl Scheduler {
             {
                 continue;
             }
-            self.overtake(&job.delivery, now);
+            self.return_predecessor(&job.delivery, now);
             self.payload_bytes += job.payload_bytes();
             let parked = self.is_held_of(&job.delivery);
-            let phase = if parked { Phase::Parked } else { Phase::Ready };
-            self.entries
-                .insert(id, Entry { job: Arc::clone(&job), phase, sent: now, given_up: false });
+            let phase = if parked { ScheduledPhase::Parked } else { ScheduledPhase::Ready };
+            self.entries.insert(
+                id,
+                ScheduledEntry { job: Arc::clone(&job), phase, sent: now, given_up: false },
+            );
             if !parked {
                 self.enqueue_and_wake(job, now);
             }
         }
     }
 
-    /// The subscription has a delivery in the table that is due then.
+    /// A delivery of the subscription in the table is due at `due`.
     pub fn note_due(&mut self, key: &SubscriptionKey, due: Timestamp, now: Timestamp) {
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.note_due(due);
@@ -173,10 +176,11 @@ impl Scheduler {
         }
     }
 
-    /// Claims to make now: the subscription, its lease, and how many.
+    /// The claims to make now: subscription, lease, limit, and whether only tests are
+    /// wanted.
     pub fn claims(&mut self, now: Timestamp) -> Vec<(SubscriptionKey, Shard, Epoch, u32, bool)> {
         let mut claims = Vec::new();
-        while claims.len() < MAX_CLAIMS {
+        while claims.len() < MAX_PARALLEL_CLAIMS {
             let Some(key) = self.claim_queue.pop_front() else {
                 break;
             };
@@ -213,7 +217,7 @@ impl Scheduler {
         self.config.max_deliveries.saturating_sub(self.entries.len())
     }
 
-    /// A claim made at `at` for `limit` deliveries got `claimed`.
+    /// A claim made at `at` for `limit` deliveries returned `claimed`.
     pub fn claim_done(
         &mut self,
         key: &SubscriptionKey,
@@ -232,32 +236,33 @@ impl Scheduler {
     }
 
     /// Whether this attempt is at an agent, as far as memory knows.
-    pub fn is_out(&self, key: AttemptKey) -> bool {
+    pub fn is_at_agent(&self, key: AttemptKey) -> bool {
         let entry = self.entries.get(&key.delivery);
-        entry.is_some_and(|one| one.job.delivery.attempts == key.number && one.phase.is_out())
+        entry.is_some_and(|one| one.job.delivery.attempts == key.number && one.phase.is_at_agent())
     }
 
-    /// A result has come; returns what it belongs to while it is current.
-    pub fn result_received(&mut self, key: AttemptKey) -> Option<Arc<Job>> {
+    /// A result arrived. Returns its delivery if the attempt is current.
+    pub fn begin_conclusion(&mut self, key: AttemptKey) -> Option<Arc<ScheduledDelivery>> {
         let entry = self.entries.get_mut(&key.delivery)?;
         if entry.job.delivery.attempts != key.number {
             return None;
         }
-        if let Phase::Sent { agent } | Phase::Concluding { agent } = &entry.phase {
-            entry.phase = Phase::Concluding { agent: agent.clone() };
+        if let ScheduledPhase::Sent { agent } | ScheduledPhase::Concluding { agent } = &entry.phase
+        {
+            entry.phase = ScheduledPhase::Concluding { agent: agent.clone() };
             return Some(Arc::clone(&entry.job));
         }
         None
     }
 
     /// A conclusion committed.
-    pub fn concluded(&mut self, key: AttemptKey, feedback: &Feedback, now: Timestamp) {
-        self.no_longer_held(key);
+    pub fn concluded(&mut self, key: AttemptKey, feedback: &AttemptFeedback, now: Timestamp) {
+        self.clear_held(key);
         let Some(job) = self.remove_current(key) else {
             return;
         };
         let subscription = job.delivery.subscription.clone();
-        if let Transition::Retry { due, .. } = feedback.transition
+        if let DeliveryTransition::Retry { due, .. } = feedback.transition
             && let Some(lane) = self.lanes.get_mut(&subscription)
         {
             lane.note_due(due);
@@ -273,14 +278,13 @@ impl Scheduler {
         self.wake(&subscription, now);
     }
 
-    /// The delivery moved on by another hand (concluded by another replica,
-    /// cancelled): it is forgotten, and nothing is learnt.
+    /// Another replica or call moved the delivery on: forgets it without feedback.
     pub fn forget(&mut self, key: AttemptKey, now: Timestamp) {
-        self.no_longer_held(key);
+        self.clear_held(key);
         let Some(entry) = self.entries.get(&key.delivery) else {
             return;
         };
-        let (was_out, queued) = (entry.phase.is_out(), entry.phase == Phase::Ready);
+        let (was_out, queued) = (entry.phase.is_at_agent(), entry.phase == ScheduledPhase::Ready);
         let Some(job) = self.remove_current(key) else {
             return;
         };
@@ -292,21 +296,21 @@ impl Scheduler {
             && !job.delivery.test
             && let Some(lane) = self.lanes.get_mut(&subscription)
         {
-            lane.turn_unused(now);
+            lane.return_turn(now);
         }
         self.wake(&subscription, now);
     }
 
-    /// Takes a delivery out of its queue before it is sent; one that is at an
-    /// agent stays, since its result will come.
+    /// Takes a delivery out of its queue before it is sent. One that is at an agent
+    /// stays, because its result will come.
     pub fn withdraw(&mut self, key: AttemptKey, now: Timestamp) {
         if self.entries.get(&key.delivery).is_some_and(|entry| entry.phase.is_unsent()) {
             self.forget(key, now);
         }
     }
 
-    /// Forgets those of these attempts, at agents, that are not among the current
-    /// ones; returns how many.
+    /// Forgets those of these attempts that are at agents and not in `current`. Returns
+    /// how many.
     pub fn forget_unless(
         &mut self,
         asked: &[AttemptKey],
@@ -317,9 +321,9 @@ impl Scheduler {
         let mut forgotten = 0;
         for key in asked.iter().filter(|key| !current.contains(key)) {
             let entry = self.entries.get(&key.delivery);
-            // A later attempt may be at an agent by now, of which nobody asked.
+            // A later attempt, which was not asked about, may be at an agent by now.
             let is_sent = entry.is_some_and(|entry| {
-                matches!(entry.phase, Phase::Sent { .. })
+                matches!(entry.phase, ScheduledPhase::Sent { .. })
                     && entry.job.delivery.current_attempt() == *key
             });
             if is_sent {
@@ -330,22 +334,22 @@ impl Scheduler {
         forgotten
     }
 
-    fn remove_current(&mut self, key: AttemptKey) -> Option<Arc<Job>> {
+    fn remove_current(&mut self, key: AttemptKey) -> Option<Arc<ScheduledDelivery>> {
         let current = self.entries.get(&key.delivery)?.job.delivery.attempts == key.number;
         current.then(|| self.remove_entry(key.delivery)).flatten()
     }
 
-    pub(super) fn remove_entry(&mut self, id: DeliveryId) -> Option<Arc<Job>> {
+    pub(super) fn remove_entry(&mut self, id: DeliveryId) -> Option<Arc<ScheduledDelivery>> {
         let entry = self.entries.remove(&id)?;
         self.payload_bytes = self.payload_bytes.saturating_sub(entry.job.payload_bytes());
-        self.has_left_its_key(&entry.job.delivery);
+        self.forget_key_position(&entry.job.delivery);
         if let Some(left) = &mut self.left_during_sweep {
             left.insert(id);
         }
         Some(entry.job)
     }
 
-    pub(super) fn enqueue_and_wake(&mut self, job: Arc<Job>, now: Timestamp) {
+    pub(super) fn enqueue_and_wake(&mut self, job: Arc<ScheduledDelivery>, now: Timestamp) {
         let key = job.delivery.subscription.clone();
         self.enqueue(job, false);
         self.wake(&key, now);

@@ -4,19 +4,22 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Job, SchedulerConfig};
-use crate::health::{Breaker, BreakerState, Hold, Permission, Window, WindowConfig};
+use super::{ScheduledDelivery, SchedulerConfig};
+use crate::health::{
+    BreakerState, CircuitBreaker, ConcurrencyWindow, ConcurrencyWindowConfig, DispatchPermission,
+    EndpointHold,
+};
 use crate::ids::Shard;
 use crate::rate::TokenBucket;
-use crate::subscription::{Status, Subscription};
+use crate::subscription::{Subscription, SubscriptionStatus};
 use crate::time::Timestamp;
 
-/// Known due times that a lane remembers; what it forgets, the sweep finds.
-const MAX_KNOWN_DUE: usize = 256;
+/// Due times that a lane remembers; the sweep finds the others.
+const MAX_KNOWN_DUE_TIMES: usize = 256;
 /// Most deliveries claimed for one subscription at once.
-const MAX_CLAIM: usize = 256;
+const MAX_CLAIMED_DELIVERIES: usize = 256;
 
-/// A subscription as its operator sees it.
+/// A subscription's lane, as operators see it.
 #[derive(Clone, Copy, Debug)]
 pub struct LaneView {
     pub breaker: BreakerState,
@@ -31,34 +34,34 @@ pub struct LaneView {
 pub(super) struct Lane {
     pub subscription: Arc<Subscription>,
     pub shard: Shard,
-    pub ready: VecDeque<Arc<Job>>,
+    pub ready: VecDeque<Arc<ScheduledDelivery>>,
     pub in_flight: u32,
-    window: Window,
-    breaker: Breaker,
-    hold: Hold,
-    probe_patience: Duration,
+    window: ConcurrencyWindow,
+    breaker: CircuitBreaker,
+    hold: EndpointHold,
+    probe_timeout: Duration,
     rate: Option<TokenBucket>,
-    /// When deliveries that wait in the table are due, as far as known.
+    /// When deliveries in the table are due, as far as known.
     due: BTreeSet<Timestamp>,
     pub claiming: bool,
-    /// Late successes that are being recorded: nothing is claimed meanwhile.
+    /// Late successes that are being recorded; no claims meanwhile.
     pub late: u32,
     pub queued_for_claim: bool,
     /// The earliest timer set for this lane.
     pub timer: Option<Timestamp>,
-    /// Deleted; kept until what is in flight has ended.
+    /// The subscription is deleted; the lane stays until its attempts have ended.
     pub retired: bool,
 }
 
 /// Whether a lane may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum LaneGate {
     Open,
-    /// One attempt, to see whether the endpoint lives.
+    /// One probe.
     Probe,
-    /// Shut until then.
+    /// Closed until a time.
     Until(Timestamp),
-    /// Shut until something happens.
+    /// Closed until an event opens it.
     Shut,
 }
 
@@ -70,10 +73,10 @@ impl Lane {
         now: Timestamp,
     ) -> Self {
         Self {
-            window: Window::new(window_config(&subscription, config)),
-            breaker: Breaker::new(config.breaker),
-            hold: Hold::default(),
-            probe_patience: config.breaker.probe_patience,
+            window: ConcurrencyWindow::new(window_config(&subscription, config)),
+            breaker: CircuitBreaker::new(config.breaker),
+            hold: EndpointHold::default(),
+            probe_timeout: config.breaker.probe_timeout,
             rate: subscription.settings.max_requests_per_second.map(|n| TokenBucket::new(n, now)),
             subscription,
             shard,
@@ -88,8 +91,8 @@ impl Lane {
         }
     }
 
-    /// Takes new settings. Whoever changes a subscription, or enables it, wants it
-    /// tried again: the breaker closes and a hold ends.
+    /// Applies new settings. A change or an enabling asks for an attempt, so the
+    /// breaker closes and a hold ends.
     pub fn configure(
         &mut self,
         subscription: Arc<Subscription>,
@@ -98,68 +101,75 @@ impl Lane {
     ) {
         let old = &self.subscription.settings;
         let new = &subscription.settings;
-        self.breaker = Breaker::new(config.breaker);
-        self.hold = Hold::default();
+        self.breaker = CircuitBreaker::new(config.breaker);
+        self.hold = EndpointHold::default();
         if old.max_requests_per_second != new.max_requests_per_second {
             self.rate = new.max_requests_per_second.map(|n| TokenBucket::new(n, now));
         }
         if old.url != new.url || old.max_in_flight != new.max_in_flight {
-            self.window = Window::new(window_config(&subscription, config));
+            self.window = ConcurrencyWindow::new(window_config(&subscription, config));
         }
         self.subscription = subscription;
     }
 
     pub fn enabled(&self) -> bool {
-        self.subscription.status == Status::Enabled && !self.retired
+        self.subscription.status == SubscriptionStatus::Enabled && !self.retired
     }
 
-    /// The gates that concern the endpoint, in the order of how long they shut.
-    pub fn gate(&self, now: Timestamp) -> Gate {
+    /// The gate of the endpoint: the one that stays closed longest decides.
+    pub fn gate(&self, now: Timestamp) -> LaneGate {
         if !self.enabled() {
-            return Gate::Shut;
+            return LaneGate::Shut;
         }
         match (self.hold.may_dispatch(now), self.breaker.may_dispatch(now)) {
-            (Permission::No { until }, _) | (_, Permission::No { until }) => Gate::Until(until),
-            (Permission::Probe, _) | (_, Permission::Probe) => Gate::Probe,
-            (Permission::Yes, Permission::Yes) => {
-                self.window.rests(now).map_or(Gate::Open, Gate::Until)
+            (DispatchPermission::No { until }, _) | (_, DispatchPermission::No { until }) => {
+                LaneGate::Until(until)
+            }
+            (DispatchPermission::Probe, _) | (_, DispatchPermission::Probe) => LaneGate::Probe,
+            (DispatchPermission::Yes, DispatchPermission::Yes) => {
+                self.window.rests(now).map_or(LaneGate::Open, LaneGate::Until)
             }
         }
     }
 
-    /// How many more may be in flight now.
-    pub fn room(&self) -> u32 {
+    /// How many more attempts may be in flight.
+    pub fn free_slots(&self) -> u32 {
         self.window.size().saturating_sub(self.in_flight)
     }
 
-    /// Takes the right to start one attempt now, or says when to ask again.
-    pub fn take_turn(&mut self, now: Timestamp) -> Result<(), Gate> {
+    /// Uses up one start, or says when to try again.
+    pub fn take_turn(&mut self, now: Timestamp) -> Result<(), LaneGate> {
         let gate = self.gate(now);
         match gate {
-            Gate::Open if self.room() == 0 => return Err(Gate::Shut),
-            Gate::Open | Gate::Probe => {}
-            Gate::Until(_) | Gate::Shut => return Err(gate),
+            LaneGate::Open if self.free_slots() == 0 => return Err(LaneGate::Shut),
+            LaneGate::Open | LaneGate::Probe => {}
+            LaneGate::Until(_) | LaneGate::Shut => return Err(gate),
         }
         if let Some(rate) = &mut self.rate {
-            rate.try_take(now).map_err(Gate::Until)?;
+            rate.try_take(now).map_err(LaneGate::Until)?;
         }
-        if gate == Gate::Probe {
+        if gate == LaneGate::Probe {
             self.breaker.probe_started(now);
-            self.hold.attempt_started(now, self.probe_patience);
+            self.hold.attempt_started(now, self.probe_timeout);
         }
         self.in_flight += 1;
         Ok(())
     }
 
-    /// Gives a turn back unused: the attempt was never made.
-    pub fn turn_unused(&mut self, now: Timestamp) {
+    /// Returns an unused start: the attempt was not made.
+    pub fn return_turn(&mut self, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.breaker.probe_abandoned(now);
         self.hold.attempt_abandoned(now);
     }
 
-    /// Learns from an attempt that ended.
-    pub fn learn(&mut self, feedback: &super::Feedback, job: &Job, now: Timestamp) {
+    /// Updates window and breaker from an ended attempt.
+    pub fn learn(
+        &mut self,
+        feedback: &super::AttemptFeedback,
+        job: &ScheduledDelivery,
+        now: Timestamp,
+    ) {
         use crate::delivery::Outcome;
         match feedback.outcome {
             Outcome::Succeeded => self.window.on_success(feedback.latency, now),
@@ -182,14 +192,14 @@ impl Lane {
         }
     }
 
-    /// Takes up a hold of the owner before.
+    /// Takes over a hold of the previous owner.
     pub fn hold_until(&mut self, until: Timestamp) {
         self.hold.hold_until(until);
     }
 
     pub fn note_due(&mut self, due: Timestamp) {
         self.due.insert(due);
-        if self.due.len() > MAX_KNOWN_DUE {
+        if self.due.len() > MAX_KNOWN_DUE_TIMES {
             self.due.pop_last();
         }
     }
@@ -198,27 +208,28 @@ impl Lane {
         self.due.first().copied()
     }
 
-    /// Forgets due times up to `until`: everything due by then was claimed.
+    /// Forgets due times up to `until`, because everything due by then was claimed.
     pub fn claimed_until(&mut self, until: Timestamp) {
         while self.due.first().is_some_and(|due| *due <= until) {
             self.due.pop_first();
         }
     }
 
-    /// How many due deliveries to claim now; 0 when there is no use for more.
+    /// How many due deliveries to claim now.
     pub fn claim_size(&self, now: Timestamp, config: &SchedulerConfig) -> usize {
         let due = self.next_due().is_some_and(|due| due <= now);
         if !due || self.claiming {
             return 0;
         }
         match self.gate(now) {
-            Gate::Open => {
-                let wanted = usize::try_from(self.room()).unwrap_or(usize::MAX).max(1) * 2;
-                let wanted = wanted.min(MAX_CLAIM).min(config.max_deliveries_per_subscription);
+            LaneGate::Open => {
+                let wanted = usize::try_from(self.free_slots()).unwrap_or(usize::MAX).max(1) * 2;
+                let wanted =
+                    wanted.min(MAX_CLAIMED_DELIVERIES).min(config.max_deliveries_per_subscription);
                 if self.ready.len() * 2 > wanted { 0 } else { wanted - self.ready.len() }
             }
-            Gate::Probe => usize::from(self.ready.is_empty() && self.in_flight == 0),
-            Gate::Until(_) | Gate::Shut => 0,
+            LaneGate::Probe => usize::from(self.ready.is_empty() && self.in_flight == 0),
+            LaneGate::Until(_) | LaneGate::Shut => 0,
         }
     }
 
@@ -234,16 +245,17 @@ impl Lane {
     }
 }
 
-fn window_config(subscription: &Subscription, config: &SchedulerConfig) -> WindowConfig {
+fn window_config(subscription: &Subscription, config: &SchedulerConfig) -> ConcurrencyWindowConfig {
     let max = subscription.settings.max_in_flight.unwrap_or(config.default_max_in_flight).max(1);
-    WindowConfig { initial: config.window.initial.min(max), max, ..config.window }
+    ConcurrencyWindowConfig { initial: config.window.initial.min(max), max, ..config.window }
 }
 
-/// How long a gate may stay shut before its queue goes back to the table.
-pub(super) fn is_long(gate: Gate, now: Timestamp, shed_after: Duration) -> bool {
+/// Whether a closed gate stays closed for so long that its queue goes back to the
+/// table.
+pub(super) fn is_long(gate: LaneGate, now: Timestamp, shed_after: Duration) -> bool {
     match gate {
-        Gate::Open | Gate::Probe => false,
-        Gate::Shut => true,
-        Gate::Until(until) => until.since(now) > shed_after,
+        LaneGate::Open | LaneGate::Probe => false,
+        LaneGate::Shut => true,
+        LaneGate::Until(until) => until.since(now) > shed_after,
     }
 }

@@ -1,35 +1,37 @@
-//! How deliveries go back to the table unsent, and how lost ones are found.
+//! Returning unsent deliveries to the table, and finding lost ones.
 //!
-//! Fed by gates that close, shards that are given up, results of earlier attempts and
-//! agents that come back; feeds the flow with attempts to release and to look up.
-//! Guarantees that none of them is taken into memory again before the table is known to
-//! have it: until then its row says IN_FLIGHT at our epoch, as that of one which was
-//! lost does, and what is being released late would be at an agent.
+//! Fed by closing gates, lost shards, results of earlier attempts and returning agents;
+//! feeds the flow attempts to return and to look up. Guarantees that none of them
+//! enters memory again before the table has it: until then its row says IN_FLIGHT at
+//! our epoch, like that of a lost one, and a delayed return could meet an attempt at an
+//! agent.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{AgentIdentity, Entry, Job, Phase, Scheduler};
+use super::{AgentIdentity, ScheduledDelivery, ScheduledEntry, ScheduledPhase, Scheduler};
 use crate::delivery::Delivery;
 use crate::ids::{AttemptKey, DeliveryId};
 use crate::time::Timestamp;
 
-/// An attempt that was sent over a stream that broke and that its agent, back again,
-/// does not hold: it was concluded, or never came.
+/// An attempt that was sent over a broken stream and that its agent, now reconnected,
+/// does not hold: its result was recorded elsewhere, or it never arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubt {
+pub struct UnconfirmedAttempt {
     pub key: AttemptKey,
-    /// Which of its sendings is meant.
+    /// Which sending of the attempt.
     sent: Timestamp,
 }
 
 impl Scheduler {
-    /// What a lost agent was sent, to be recorded as UNKNOWN. From now on it is in no
-    /// doubt: an agent that comes back before the record is made is not a reason to send
-    /// it again, beside the attempt that follows the record.
-    pub fn give_up_work_of(&mut self, agent: &AgentIdentity) -> Vec<Arc<Job>> {
-        let sent_to =
-            |entry: &&mut Entry| matches!(&entry.phase, Phase::Sent { agent: to } if to == agent);
+    /// Takes the attempts of a lost agent, to be recorded as UNKNOWN. They count as
+    /// confirmed from now on, so that an agent that returns before the record does not
+    /// cause a second sending.
+    pub fn take_work_of_lost_agent(
+        &mut self,
+        agent: &AgentIdentity,
+    ) -> Vec<Arc<ScheduledDelivery>> {
+        let sent_to = |entry: &&mut ScheduledEntry| matches!(&entry.phase, ScheduledPhase::Sent { agent: to } if to == agent);
         let lost = self.entries.values_mut().filter(sent_to);
         lost.map(|entry| {
             entry.given_up = true;
@@ -38,23 +40,33 @@ impl Scheduler {
         .collect()
     }
 
-    /// What an agent was sent that is not among what it says it holds.
-    pub fn doubts(&self, agent: &AgentIdentity, held: &[AttemptKey]) -> Vec<Doubt> {
-        let sent_to =
-            |entry: &&Entry| matches!(&entry.phase, Phase::Sent { agent: to } if to == agent);
-        let doubt =
-            |entry: &Entry| Doubt { key: entry.job.delivery.current_attempt(), sent: entry.sent };
+    /// Attempts that an agent was sent and does not hold.
+    pub fn find_unconfirmed_attempts(
+        &self,
+        agent: &AgentIdentity,
+        held: &[AttemptKey],
+    ) -> Vec<UnconfirmedAttempt> {
+        let sent_to = |entry: &&ScheduledEntry| matches!(&entry.phase, ScheduledPhase::Sent { agent: to } if to == agent);
+        let doubt = |entry: &ScheduledEntry| UnconfirmedAttempt {
+            key: entry.job.delivery.current_attempt(),
+            sent: entry.sent,
+        };
         let doubts =
             self.entries.values().filter(sent_to).filter(|entry| !entry.given_up).map(doubt);
         doubts.filter(|doubt| !held.contains(&doubt.key)).collect()
     }
 
-    /// It never came, by what the table says: it goes out again, as the same attempt,
+    /// According to the table it never arrived: sends it again as the same attempt,
     /// unless its result came meanwhile or it was sent again already.
-    pub fn send_again(&mut self, doubt: Doubt, job: Arc<Job>, now: Timestamp) {
+    pub fn send_again(
+        &mut self,
+        doubt: UnconfirmedAttempt,
+        job: Arc<ScheduledDelivery>,
+        now: Timestamp,
+    ) {
         let entry = self.entries.get(&doubt.key.delivery);
         let is_meant = entry.is_some_and(|entry| {
-            matches!(entry.phase, Phase::Sent { .. })
+            matches!(entry.phase, ScheduledPhase::Sent { .. })
                 && entry.sent == doubt.sent
                 && !entry.given_up
                 && entry.job.delivery.current_attempt() == doubt.key
@@ -65,15 +77,15 @@ impl Scheduler {
         }
     }
 
-    /// Takes an attempt that was not sent out of memory, for the table.
-    pub(super) fn give_back(&mut self, key: AttemptKey) {
+    /// Takes an unsent attempt out of memory and queues it for the table.
+    pub(super) fn queue_return(&mut self, key: AttemptKey) {
         self.remove_entry(key.delivery);
         self.leaving.insert(key.delivery);
         self.release.push(key);
     }
 
-    /// The table has them.
-    pub fn given_back(&mut self, keys: &[AttemptKey]) {
+    /// The table has these attempts again.
+    pub fn confirm_return(&mut self, keys: &[AttemptKey]) {
         for key in keys {
             self.leaving.remove(&key.delivery);
             // A sweep may have read its row before.
@@ -83,9 +95,9 @@ impl Scheduler {
         }
     }
 
-    /// As [`Self::withdraw`], by whichever attempt it would have been sent; the
-    /// caller gives that one back to the table, and says so ([`Self::given_back`]).
-    pub fn take_back(&mut self, id: DeliveryId, now: Timestamp) -> Option<AttemptKey> {
+    /// Like [`Self::withdraw`] for whichever attempt is queued. The caller returns it
+    /// to the table and confirms that ([`Self::confirm_return`]).
+    pub fn take_out_by_id(&mut self, id: DeliveryId, now: Timestamp) -> Option<AttemptKey> {
         let entry = self.entries.get(&id).filter(|entry| entry.phase.is_unsent())?;
         let key = entry.job.delivery.current_attempt();
         self.forget(key, now);
@@ -93,8 +105,8 @@ impl Scheduler {
         Some(key)
     }
 
-    /// Another replica concluded this attempt. If a later one is queued, the table
-    /// knows whether it is still wanted.
+    /// Another replica concluded this attempt. Whether a later, queued one is still
+    /// needed, the table decides.
     pub fn concluded_elsewhere(&mut self, key: AttemptKey, now: Timestamp) {
         self.forget(key, now);
         let Some(entry) = self.entries.get(&key.delivery) else {
@@ -102,17 +114,17 @@ impl Scheduler {
         };
         if entry.phase.is_unsent() && entry.job.delivery.attempts > key.number {
             let subscription = entry.job.delivery.subscription.clone();
-            let unsent = self.take_back(key.delivery, now);
+            let unsent = self.take_out_by_id(key.delivery, now);
             self.release.extend(unsent);
             self.note_due(&subscription, now, now);
         }
     }
 
-    /// A delivery comes into memory with an ordering key: the table let it go, and so
-    /// has ended what stood before it. What is still queued of that here, since nobody
-    /// could tell us, would be sent after its followers; the table, which has the last
-    /// word, is given it back.
-    pub(super) fn overtake(&mut self, follower: &Delivery, now: Timestamp) {
+    /// A delivery with an ordering key comes into memory. The table released it, so it
+    /// has ended everything before it. If an earlier delivery of the key is still
+    /// queued here, it would be sent after its followers, so it is returned to the
+    /// table.
+    pub(super) fn return_predecessor(&mut self, follower: &Delivery, now: Timestamp) {
         let Some(key) = follower.ordered_key() else {
             return;
         };
@@ -124,13 +136,13 @@ impl Scheduler {
         if before.sequence < follower.sequence {
             let id = before.id;
             self.newest_of_key.insert(key, follower.id);
-            let unsent = self.take_back(id, now);
+            let unsent = self.take_out_by_id(id, now);
             self.release.extend(unsent);
         }
     }
 
-    /// [`Self::overtake`] need not look for it any more.
-    pub(super) fn has_left_its_key(&mut self, delivery: &Delivery) {
+    /// [`Self::return_predecessor`] need not look for it any more.
+    pub(super) fn forget_key_position(&mut self, delivery: &Delivery) {
         if let Some(key) = delivery.ordered_key()
             && self.newest_of_key.get(&key) == Some(&delivery.id)
         {
@@ -138,15 +150,15 @@ impl Scheduler {
         }
     }
 
-    /// From now until [`Self::missing_since_sweep`], remembers what leaves memory.
-    pub fn sweep_begins(&mut self) {
+    /// Until [`Self::find_missing_since_sweep`], remembers what leaves memory.
+    pub fn begin_sweep(&mut self) {
         self.left_during_sweep = Some(HashSet::new());
     }
 
-    /// Of deliveries that the table held as IN_FLIGHT at our epoch during the
-    /// sweep, those that were never in memory while it ran, and are not being given
-    /// back: lost on their way.
-    pub fn missing_since_sweep(&mut self, found: Vec<DeliveryId>) -> Vec<DeliveryId> {
+    /// Of deliveries that the table held as IN_FLIGHT at our epoch during the sweep,
+    /// those that were not in memory while it ran and are not being returned: they were
+    /// lost on the way.
+    pub fn find_missing_since_sweep(&mut self, found: Vec<DeliveryId>) -> Vec<DeliveryId> {
         let left = self.left_during_sweep.take().unwrap_or_default();
         let absent = |id: &DeliveryId| {
             !self.entries.contains_key(id) && !left.contains(id) && !self.leaving.contains(id)

@@ -35,22 +35,22 @@ use std::time::Duration;
 
 use crate::delivery::Delivery;
 use crate::event::Event;
-use crate::health::{BreakerConfig, WindowConfig};
+use crate::health::{BreakerConfig, ConcurrencyWindowConfig};
 use crate::ids::{AttemptKey, DeliveryId, OrderedKey, Region, Shard, SubscriptionKey};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
 
-pub use intake::Feedback;
+pub use intake::AttemptFeedback;
 pub use lane::LaneView;
-pub use leaving::Doubt;
-pub use shards::{ShardLease, Unsettled};
+pub use leaving::UnconfirmedAttempt;
+pub use shards::{ShardLease, UnsettledShard};
 pub use streams::{AgentIdentity, RegionFigures, StreamId, StreamView};
 
 use lane::Lane;
 use shards::ShardState;
-use streams::{RegionState, Stream};
+use streams::{RegionState, StreamState};
 
-/// Bounds of one replica's scheduler.
+/// Limits of one replica's scheduler.
 #[derive(Clone, Copy, Debug)]
 pub struct SchedulerConfig {
     /// Most deliveries in memory.
@@ -61,59 +61,59 @@ pub struct SchedulerConfig {
     pub max_deliveries_per_subscription: usize,
     /// Most in flight of a subscription that sets no limit of its own.
     pub default_max_in_flight: u32,
-    /// A gate that stays shut longer than this sends what is queued behind it
-    /// back to the table.
+    /// What is queued behind a gate that stays closed for longer goes back to the
+    /// table.
     pub shed_after: Duration,
     /// How long a new owner waits for agents' inventories.
     pub settle_grace: Duration,
-    pub window: WindowConfig,
+    pub window: ConcurrencyWindowConfig,
     pub breaker: BreakerConfig,
 }
 
-/// A delivery in memory and what it delivers.
+/// A delivery in memory, with its event.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct ScheduledDelivery {
     pub delivery: Delivery,
-    /// `None` for an attempt that was found at an agent after a take-over.
+    /// `None` if the attempt was found at an agent after a take-over.
     pub event: Option<Arc<Event>>,
 }
 
-impl Job {
+impl ScheduledDelivery {
     fn payload_bytes(&self) -> usize {
         self.event.as_ref().map_or(0, |event| event.payload.len())
     }
 }
 
-/// What to tell one agent stream.
+/// What to send on one agent's stream.
 #[derive(Debug)]
 pub struct Dispatch {
     pub stream: StreamId,
-    /// Settings to send first.
+    /// Subscription settings to send first.
     pub updates: Vec<Arc<Subscription>>,
-    /// Attempts to assign, with the subscription version each counts on.
-    pub jobs: Vec<(Arc<Job>, i64)>,
+    /// Attempts to assign, each with the subscription version it needs.
+    pub jobs: Vec<(Arc<ScheduledDelivery>, i64)>,
 }
 
-/// What [`Scheduler::poll`] wants done.
+/// What [`Scheduler::poll`] asks its caller to do.
 #[derive(Debug, Default)]
-pub struct Actions {
+pub struct SchedulerActions {
     pub dispatches: Vec<Dispatch>,
-    /// Attempts that were never sent and go back to the table.
+    /// Attempts that were never sent and return to the table.
     pub release: Vec<AttemptKey>,
     /// When to poll again if nothing else happens.
     pub wake: Option<Timestamp>,
-    /// Whether [`Scheduler::claims`] has something.
+    /// Whether [`Scheduler::claims`] has claims to make.
     pub claims: bool,
 }
 
-/// Where a delivery in memory stands.
+/// The phase of a delivery in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Its publish has not committed yet.
+enum ScheduledPhase {
+    /// Its publish has not committed.
     Reserved,
     /// Queued in its lane.
     Ready,
-    /// Not queued, since an agent still holds an earlier attempt.
+    /// Not queued, because an agent still holds an earlier attempt.
     Parked,
     /// At an agent.
     Sent { agent: AgentIdentity },
@@ -122,25 +122,31 @@ enum Phase {
 }
 
 #[derive(Debug)]
-struct Entry {
-    job: Arc<Job>,
-    phase: Phase,
-    /// When it was sent; for finding what was concluded elsewhere.
+struct ScheduledEntry {
+    job: Arc<ScheduledDelivery>,
+    phase: ScheduledPhase,
+    /// When it was sent; used to find attempts concluded elsewhere.
     sent: Timestamp,
-    /// Being recorded as UNKNOWN, since its agent was lost.
+    /// Is being recorded as UNKNOWN, because its agent was lost.
     given_up: bool,
 }
 
-/// The state machine. Every method takes the time; none blocks.
+/// The scheduler of one replica: a state machine that gets the time as a parameter and
+/// never blocks.
+///
+/// How to drive it: report leases ([`Scheduler::take_shard`], [`Scheduler::settle`]),
+/// subscriptions ([`Scheduler::configure`]) and streams ([`Scheduler::stream_opened`],
+/// [`Scheduler::credit`]); add deliveries; then call [`Scheduler::poll`], carry out its
+/// [`SchedulerActions`], and call it again after every change and at `wake_at`.
 #[derive(Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,
     shards: BTreeMap<Shard, ShardState>,
     lanes: HashMap<SubscriptionKey, Lane>,
     regions: HashMap<Region, RegionState>,
-    streams: HashMap<StreamId, Stream>,
-    entries: HashMap<DeliveryId, Entry>,
-    /// Of each ordering key with something in memory, the latest in commit order.
+    streams: HashMap<StreamId, StreamState>,
+    entries: HashMap<DeliveryId, ScheduledEntry>,
+    /// For each ordering key in memory, its latest delivery in commit order.
     newest_of_key: HashMap<OrderedKey, DeliveryId>,
     payload_bytes: usize,
     timers: BinaryHeap<Reverse<(Timestamp, SubscriptionKey)>>,
@@ -148,8 +154,8 @@ pub struct Scheduler {
     release: Vec<AttemptKey>,
     /// Deliveries on their way back to the table.
     leaving: HashSet<DeliveryId>,
-    /// Deliveries that are to be looked at by the next poll: nobody may hold an
-    /// earlier attempt of them any more.
+    /// Deliveries for the next poll to look at: no agent may hold an earlier attempt of
+    /// them any more.
     unparked: Vec<DeliveryId>,
     /// While a sweep reads the table: what left memory meanwhile.
     left_during_sweep: Option<HashSet<DeliveryId>>,
@@ -187,7 +193,7 @@ impl Scheduler {
 
     /// Deliveries at agents.
     pub fn in_flight(&self) -> usize {
-        self.entries.values().filter(|entry| entry.phase.is_out()).count()
+        self.entries.values().filter(|entry| entry.phase.is_at_agent()).count()
     }
 
     /// Deliveries of a region that are queued in memory.
@@ -201,13 +207,13 @@ impl Scheduler {
     }
 }
 
-impl Phase {
-    /// Whether an agent has, or had, it.
-    const fn is_out(&self) -> bool {
+impl ScheduledPhase {
+    /// Whether it is, or was, at an agent.
+    const fn is_at_agent(&self) -> bool {
         matches!(self, Self::Sent { .. } | Self::Concluding { .. })
     }
 
-    /// Whether the table has it as IN_FLIGHT although nobody was sent it.
+    /// Whether the table has it as IN_FLIGHT although it was not sent.
     const fn is_unsent(&self) -> bool {
         matches!(self, Self::Ready | Self::Parked)
     }

@@ -1,20 +1,22 @@
-//! Deliveries whose earlier attempt an agent still holds.
+//! Deliveries whose earlier attempt an agent still holds (no-second-post).
 //!
-//! An agent that nobody heard for a while is lost: what it had in flight becomes
-//! UNKNOWN and is sent again. When it comes back it says what it holds, and then
-//! the next attempt of such a delivery would be a second POST beside the first.
-//! So it is parked until the first one's result is recorded, the agent's stream
-//! ends, or the longest that an attempt may take is over.
+//! An agent that is not heard from for a while is lost: its attempts become UNKNOWN and
+//! are sent again. When it returns and reports them, the next attempt would be a second
+//! POST beside the first. So that delivery is parked until the first attempt's result
+//! is recorded, the agent's stream ends, or the longest time that an attempt may take
+//! is over.
+//!
+//! Keeps the invariant `no-second-post`.
 
 use std::sync::Arc;
 
-use super::{AgentIdentity, Phase, Scheduler};
+use super::{AgentIdentity, ScheduledPhase, Scheduler};
 use crate::delivery::Delivery;
 use crate::ids::{AttemptKey, DeliveryId, Shard, SubscriptionKey, TenantId};
 use crate::time::Timestamp;
 
 impl Scheduler {
-    /// An agent says what it holds.
+    /// An agent reports the attempts that it holds.
     pub(super) fn note_held(&mut self, agent: &AgentIdentity, held: &[AttemptKey]) {
         let streams = self.streams.values_mut().filter(|stream| stream.agent == *agent);
         for stream in streams {
@@ -33,7 +35,7 @@ impl Scheduler {
     }
 
     /// An attempt's result is recorded.
-    pub(super) fn no_longer_held(&mut self, key: AttemptKey) {
+    pub(super) fn clear_held(&mut self, key: AttemptKey) {
         for stream in self.streams.values_mut().filter(|stream| !stream.held.is_empty()) {
             if stream.held.get(&key.delivery) == Some(&key.number) {
                 stream.held.remove(&key.delivery);
@@ -44,7 +46,7 @@ impl Scheduler {
 
     /// Parked deliveries, with the earlier attempts that agents said they hold.
     pub fn parked(&self, limit: usize) -> Vec<(TenantId, AttemptKey)> {
-        let parked = self.entries.iter().filter(|(_, entry)| entry.phase == Phase::Parked);
+        let parked = self.entries.iter().filter(|(_, entry)| entry.phase == ScheduledPhase::Parked);
         let held = parked.flat_map(|(id, entry)| {
             let numbers = self.streams.values().filter_map(|stream| stream.held.get(id));
             numbers.map(|number| {
@@ -55,9 +57,10 @@ impl Scheduler {
         held.take(limit).collect()
     }
 
-    /// Gives up waiting for attempts whose results should have come by then.
+    /// Stops waiting for attempts whose results should have come by then.
     pub fn unpark_before(&mut self, before: Timestamp) {
-        let waits_since = |phase: &Phase, since| *phase == Phase::Parked && since < before;
+        let waits_since =
+            |phase: &ScheduledPhase, since| *phase == ScheduledPhase::Parked && since < before;
         let late = self.entries.iter().filter(|(_, entry)| waits_since(&entry.phase, entry.sent));
         let late: Vec<DeliveryId> = late.map(|(id, _)| *id).collect();
         for id in late {
@@ -68,10 +71,10 @@ impl Scheduler {
         }
     }
 
-    /// A success of an attempt that was given up is about to be recorded: a claim
-    /// beside it could take the next attempt of what has ended. None begins from now
-    /// on; the caller waits until none [`Self::is_claiming`].
-    pub fn late_begins(&mut self, key: &SubscriptionKey) {
+    /// A late success is about to be recorded. A claim at the same time could take the
+    /// next attempt of an ended delivery, so no claim begins from now on; the caller
+    /// waits until [`Self::is_claiming`] is false.
+    pub fn begin_late_success(&mut self, key: &SubscriptionKey) {
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.late += 1;
         }
@@ -82,8 +85,8 @@ impl Scheduler {
         self.lanes.get(key).is_some_and(|lane| lane.claiming)
     }
 
-    /// It is recorded, or not.
-    pub fn late_ends(&mut self, key: &SubscriptionKey, now: Timestamp) {
+    /// The late success was recorded, or failed.
+    pub fn end_late_success(&mut self, key: &SubscriptionKey, now: Timestamp) {
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.late = lane.late.saturating_sub(1);
             self.wake(key, now);
@@ -91,7 +94,9 @@ impl Scheduler {
     }
 
     fn park(&mut self, id: DeliveryId) {
-        let Some(entry) = self.entries.get(&id).filter(|entry| entry.phase == Phase::Ready) else {
+        let Some(entry) =
+            self.entries.get(&id).filter(|entry| entry.phase == ScheduledPhase::Ready)
+        else {
             return;
         };
         let job = Arc::clone(&entry.job);
@@ -100,14 +105,15 @@ impl Scheduler {
         }
         self.dequeue(&job);
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.phase = Phase::Parked;
+            entry.phase = ScheduledPhase::Parked;
         }
     }
 
-    /// Queues what was parked and that nobody holds any more.
+    /// Queues parked deliveries that no agent holds any more.
     pub(super) fn queue_unparked(&mut self, now: Timestamp) {
         for id in std::mem::take(&mut self.unparked) {
-            let Some(entry) = self.entries.get(&id).filter(|entry| entry.phase == Phase::Parked)
+            let Some(entry) =
+                self.entries.get(&id).filter(|entry| entry.phase == ScheduledPhase::Parked)
             else {
                 continue;
             };
@@ -116,21 +122,21 @@ impl Scheduler {
                 continue;
             }
             if let Some(entry) = self.entries.get_mut(&id) {
-                entry.phase = Phase::Ready;
+                entry.phase = ScheduledPhase::Ready;
             }
             self.enqueue_and_wake(job, now);
         }
     }
 
-    /// Gives what is parked of a shard back to the table.
+    /// Returns a shard's parked deliveries to the table.
     pub(super) fn release_parked(&mut self, shard: Shard) {
-        let of_shard = |entry: &&super::Entry| {
-            entry.phase == Phase::Parked && entry.job.delivery.shard == shard
+        let of_shard = |entry: &&super::ScheduledEntry| {
+            entry.phase == ScheduledPhase::Parked && entry.job.delivery.shard == shard
         };
         let parked = self.entries.values().filter(of_shard);
         let parked: Vec<AttemptKey> = parked.map(|e| e.job.delivery.current_attempt()).collect();
         for key in parked {
-            self.give_back(key);
+            self.queue_return(key);
         }
     }
 }

@@ -1,12 +1,16 @@
-//! Leases, and settling a take-over (rules 2 to 4).
+//! Leases, and settling a take-over (one-owner, earlier-epochs-are-swept,
+//! no-invented-unknown).
 //!
-//! A shard that was just taken dispatches nothing until every agent that may
-//! still hold attempts of the owner before has said which, or the grace is over.
+//! A shard that was just taken dispatches nothing until every agent that may still hold
+//! attempts of the previous owner has reported them, or the grace period is over.
+//!
+//! Keeps the invariants `one-owner`, `earlier-epochs-are-swept` and
+//! `no-invented-unknown`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{AgentIdentity, Entry, Job, Phase, Scheduler};
+use super::{AgentIdentity, ScheduledDelivery, ScheduledEntry, ScheduledPhase, Scheduler};
 use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
 use crate::time::Timestamp;
 
@@ -17,27 +21,27 @@ pub struct ShardLease {
     pub epoch: Epoch,
 }
 
-/// A shard whose take-over is ready to be settled.
+/// A shard whose take-over can be settled.
 #[derive(Clone, Debug)]
-pub struct Unsettled {
+pub struct UnsettledShard {
     pub lease: ShardLease,
 }
 
 #[derive(Debug)]
 pub(super) struct ShardState {
     epoch: Epoch,
-    /// Nothing is dispatched from this moment on unless the lease is renewed.
+    /// Nothing is dispatched from then on unless the lease is renewed.
     stop_at: Timestamp,
-    settling: Option<Settling>,
+    settling: Option<ShardSettling>,
     draining: bool,
 }
 
 #[derive(Debug)]
-struct Settling {
+struct ShardSettling {
     /// Agents whose inventory is awaited.
     awaited: BTreeSet<AgentIdentity>,
     give_up_at: Timestamp,
-    /// What agents said they hold.
+    /// Attempts that agents reported.
     claimed: HashMap<AttemptKey, AgentIdentity>,
 }
 
@@ -57,9 +61,8 @@ impl ShardState {
 }
 
 impl Scheduler {
-    /// This replica now owns a shard. `agents` are all that are alive, here or at
-    /// another replica. What it had of the shard at an earlier epoch is forgotten:
-    /// that epoch's work is no longer its to give.
+    /// This replica owns a shard now. `agents` are all live agents, connected to any
+    /// replica. What it had of the shard at an earlier epoch is forgotten.
     pub fn take_shard(
         &mut self,
         lease: ShardLease,
@@ -70,7 +73,7 @@ impl Scheduler {
         if self.shards.contains_key(&lease.shard) {
             self.drop_shard(lease.shard);
         }
-        let settling = Settling {
+        let settling = ShardSettling {
             awaited: agents.into_iter().collect(),
             give_up_at: now + self.config.settle_grace,
             claimed: HashMap::new(),
@@ -92,8 +95,8 @@ impl Scheduler {
         }
     }
 
-    /// Dispatches nothing of the shard any more; what is queued is to be
-    /// released, what is in flight may still come back.
+    /// Stops dispatching a shard: queued deliveries are returned, attempts in flight
+    /// may still end.
     pub fn drain_shard(&mut self, shard: Shard) {
         if let Some(state) = self.shards.get_mut(&shard) {
             state.draining = true;
@@ -109,7 +112,7 @@ impl Scheduler {
         self.entries.values().filter(|entry| entry.job.delivery.shard == shard).count()
     }
 
-    /// This replica no longer owns the shard: everything of it is forgotten.
+    /// This replica does not own the shard any more: forgets all of it.
     pub fn drop_shard(&mut self, shard: Shard) {
         self.shards.remove(&shard);
         for key in self.lanes_of(shard) {
@@ -121,7 +124,7 @@ impl Scheduler {
                 region.ring.remove(&key);
             }
         }
-        let of_shard = |entry: &&Entry| entry.job.delivery.shard == shard;
+        let of_shard = |entry: &&ScheduledEntry| entry.job.delivery.shard == shard;
         let gone: Vec<DeliveryId> =
             self.entries.values().filter(of_shard).map(|entry| entry.job.delivery.id).collect();
         for id in gone {
@@ -151,9 +154,9 @@ impl Scheduler {
         self.shards.get(&shard).map(|state| state.epoch)
     }
 
-    /// An agent said what it holds: of one shard, in answer to TakeOver at that
-    /// epoch, or of all shards, in its Hello.
-    pub fn note_inventory(
+    /// An agent reported what it holds: for one shard in answer to TakeOver at that
+    /// epoch, or for all shards in its Hello.
+    pub fn record_inventory(
         &mut self,
         agent: &AgentIdentity,
         answer_to: Option<ShardLease>,
@@ -174,8 +177,8 @@ impl Scheduler {
         }
     }
 
-    /// An agent is lost: nobody waits for its inventory.
-    pub fn inventory_lost(&mut self, lost: &AgentIdentity) {
+    /// An agent is lost: its inventory is not awaited any more.
+    pub fn stop_awaiting_inventory(&mut self, lost: &AgentIdentity) {
         for state in self.shards.values_mut() {
             if let Some(settling) = &mut state.settling {
                 settling.awaited.remove(lost);
@@ -190,27 +193,27 @@ impl Scheduler {
     }
 
     /// Shards whose agents have all answered, or whose grace is over.
-    pub fn ready_to_settle(&self, now: Timestamp) -> Vec<Unsettled> {
+    pub fn ready_to_settle(&self, now: Timestamp) -> Vec<UnsettledShard> {
         let ready = self.shards.iter().filter(|(_, state)| {
-            let done = |s: &Settling| s.awaited.is_empty() || now >= s.give_up_at;
+            let done = |s: &ShardSettling| s.awaited.is_empty() || now >= s.give_up_at;
             state.settling.as_ref().is_some_and(done)
         });
         ready
-            .map(|(shard, state)| Unsettled {
+            .map(|(shard, state)| UnsettledShard {
                 lease: ShardLease { shard: *shard, epoch: state.epoch },
             })
             .collect()
     }
 
-    /// The agent that said it holds this attempt.
+    /// The agent that reported this attempt.
     pub fn claimant(&self, shard: Shard, key: AttemptKey) -> Option<AgentIdentity> {
         let settling = self.shards.get(&shard)?.settling.as_ref()?;
         settling.claimed.get(&key).cloned()
     }
 
-    /// Takes note of an attempt that an agent holds from an earlier owner, once
-    /// its lease was moved to this replica's epoch.
-    pub fn adopt(&mut self, job: Arc<Job>, agent: AgentIdentity, now: Timestamp) {
+    /// Adds an attempt that an agent holds from an earlier owner, after its row was
+    /// moved to this replica's epoch.
+    pub fn adopt(&mut self, job: Arc<ScheduledDelivery>, agent: AgentIdentity, now: Timestamp) {
         if self.entries.contains_key(&job.delivery.id) {
             return;
         }
@@ -219,9 +222,9 @@ impl Scheduler {
         {
             lane.in_flight += 1;
         }
-        let entry = Entry {
+        let entry = ScheduledEntry {
             job: Arc::clone(&job),
-            phase: Phase::Sent { agent },
+            phase: ScheduledPhase::Sent { agent },
             sent: now,
             given_up: false,
         };

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Actions, Dispatch, Job, Phase, Scheduler};
+use super::{Dispatch, ScheduledDelivery, ScheduledPhase, Scheduler, SchedulerActions};
 use crate::fairness::TwoLevelRing;
 use crate::ids::{AgentId, AttemptKey, DeliveryId, Region, SubscriptionKey};
 use crate::time::Timestamp;
 
-/// One stream to one agent; never used again.
+/// One stream to one agent; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
 
@@ -44,23 +44,23 @@ pub struct RegionFigures {
 }
 
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct StreamState {
     pub agent: AgentIdentity,
     pub region: Region,
     granted_assignments: u64,
     granted_bytes: u64,
     used_assignments: u64,
     used_bytes: u64,
-    /// Takes no new work: draining, or its clock would spoil its signatures.
+    /// Takes no new work: it is draining, or its clock would make signatures invalid.
     suspended: bool,
-    /// Subscriptions whose settings were sent, and at which version.
+    /// The version of each subscription's settings that was sent.
     versions: HashMap<SubscriptionKey, i64>,
-    /// What the agent said that it holds, until its result is recorded.
+    /// Attempts that the agent reported, until their results are recorded.
     pub held: HashMap<DeliveryId, u32>,
     pub pending: Option<Dispatch>,
 }
 
-impl Stream {
+impl StreamState {
     fn credit(&self) -> u64 {
         if self.suspended {
             return 0;
@@ -73,13 +73,13 @@ impl Stream {
     }
 }
 
-/// One region: who is next there, and who can take it.
+/// One region: its ring of subscriptions and its streams.
 #[derive(Debug)]
 pub(super) struct RegionState {
     pub ring: TwoLevelRing,
     pub streams: Vec<StreamId>,
-    /// Tests go before everything and past every gate (rule 14).
-    pub tests: VecDeque<Arc<Job>>,
+    /// Tests go before everything and past every gate (invariant `tests-pass-every-gate`).
+    pub tests: VecDeque<Arc<ScheduledDelivery>>,
     /// Deliveries queued in memory.
     pub queued: usize,
 }
@@ -91,8 +91,8 @@ impl RegionState {
 }
 
 impl Scheduler {
-    /// An agent has said Hello. `held` is what it has in flight or waits to have
-    /// acknowledged.
+    /// An agent sent Hello. `held` are its attempts in flight and its unacknowledged
+    /// results.
     pub fn stream_opened(
         &mut self,
         id: StreamId,
@@ -104,7 +104,7 @@ impl Scheduler {
         self.region(&region).streams.push(id);
         self.streams.insert(
             id,
-            Stream {
+            StreamState {
                 agent: agent.clone(),
                 region: region.clone(),
                 granted_assignments: 0,
@@ -117,12 +117,11 @@ impl Scheduler {
                 pending: None,
             },
         );
-        self.note_inventory(&agent, None, held);
+        self.record_inventory(&agent, None, held);
         self.wake_region(&region, now);
     }
 
-    /// A stream is gone. What it carried stays at the agent until the agent is
-    /// known to be lost.
+    /// A stream ended. Its attempts stay assigned to the agent until the agent is lost.
     pub fn stream_closed(&mut self, id: StreamId) {
         let Some(stream) = self.streams.remove(&id) else {
             return;
@@ -133,7 +132,7 @@ impl Scheduler {
         self.unparked.extend(stream.held.into_keys());
     }
 
-    /// New totals of what the agent has agreed to take; totals never shrink.
+    /// New totals of what the agent accepts; totals never shrink.
     pub fn credit(&mut self, id: StreamId, assignments: u64, payload_bytes: u64) {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.granted_assignments = stream.granted_assignments.max(assignments);
@@ -169,7 +168,7 @@ impl Scheduler {
         })
     }
 
-    /// Assignments came back unstarted: they go to the head of their queue.
+    /// Assignments came back unstarted: they go to the front of their queue.
     pub fn returned(
         &mut self,
         id: StreamId,
@@ -182,12 +181,12 @@ impl Scheduler {
                 continue;
             };
             if entry.job.delivery.attempts != key.number
-                || !matches!(entry.phase, Phase::Sent { .. })
+                || !matches!(entry.phase, ScheduledPhase::Sent { .. })
             {
                 continue;
             }
             let job = Arc::clone(&entry.job);
-            entry.phase = Phase::Ready;
+            entry.phase = ScheduledPhase::Ready;
             let subscription = job.delivery.subscription.clone();
             if forget_settings && let Some(stream) = self.streams.get_mut(&id) {
                 stream.versions.remove(&subscription);
@@ -195,17 +194,17 @@ impl Scheduler {
             if !job.delivery.test
                 && let Some(lane) = self.lanes.get_mut(&subscription)
             {
-                lane.turn_unused(now);
+                lane.return_turn(now);
             }
             self.enqueue(job, true);
             self.wake(&subscription, now);
         }
     }
 
-    /// Who has something in flight, to be checked for life.
+    /// The agents that have attempts in flight.
     pub fn agents_with_work(&self) -> std::collections::HashSet<AgentIdentity> {
-        let agent = |phase: &Phase| match phase {
-            Phase::Sent { agent } => Some(agent.clone()),
+        let agent = |phase: &ScheduledPhase| match phase {
+            ScheduledPhase::Sent { agent } => Some(agent.clone()),
             _ => None,
         };
         self.entries.values().filter_map(|entry| agent(&entry.phase)).collect()
@@ -226,8 +225,9 @@ impl Scheduler {
         self.choose_stream(region, 0).is_some()
     }
 
-    /// Puts a job on a stream's next message, with its settings if need be.
-    pub(super) fn assign(&mut self, id: StreamId, job: Arc<Job>, now: Timestamp) {
+    /// Adds a delivery to a stream's next message, with its settings if the stream does
+    /// not have them.
+    pub(super) fn assign(&mut self, id: StreamId, job: Arc<ScheduledDelivery>, now: Timestamp) {
         let key = &job.delivery.subscription;
         let (Some(stream), Some(lane)) = (self.streams.get_mut(&id), self.lanes.get(key)) else {
             return;
@@ -245,13 +245,13 @@ impl Scheduler {
             dispatch.updates.push(Arc::clone(&lane.subscription));
         }
         if let Some(entry) = self.entries.get_mut(&job.delivery.id) {
-            entry.phase = Phase::Sent { agent: stream.agent.clone() };
+            entry.phase = ScheduledPhase::Sent { agent: stream.agent.clone() };
             entry.sent = now;
         }
         dispatch.jobs.push((job, revision));
     }
 
-    /// Sends new settings to every stream that was sent older ones.
+    /// Sends new settings to every stream that has older ones.
     pub(super) fn push_settings(&mut self, key: &SubscriptionKey) {
         let Some(lane) = self.lanes.get(key) else {
             return;
@@ -273,7 +273,7 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn collect_dispatches(&mut self, actions: &mut Actions) {
+    pub(super) fn collect_dispatches(&mut self, actions: &mut SchedulerActions) {
         actions.dispatches.extend(self.streams.values_mut().filter_map(|s| s.pending.take()));
     }
 
@@ -283,10 +283,9 @@ impl Scheduler {
 
     /// Deliveries that were sent before `before` and whose result has not come.
     pub fn sent_before(&self, before: Timestamp, limit: usize) -> Vec<AttemptKey> {
-        let overdue = self
-            .entries
-            .values()
-            .filter(|entry| matches!(entry.phase, Phase::Sent { .. }) && entry.sent < before);
+        let overdue = self.entries.values().filter(|entry| {
+            matches!(entry.phase, ScheduledPhase::Sent { .. }) && entry.sent < before
+        });
         overdue.take(limit).map(|entry| entry.job.delivery.current_attempt()).collect()
     }
 

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use bytes::Bytes;
 
 use super::*;
-use crate::delivery::{DeliveryState, EndReason, Outcome, Transition, Trigger};
+use crate::delivery::{DeliveryState, DeliveryTransition, EndReason, Outcome, Trigger};
 use crate::ids::{AgentId, Epoch, EventId};
-use crate::subscription::{Settings, Status};
+use crate::subscription::{SubscriptionConfig, SubscriptionStatus};
 use crate::time::StoppedClock;
 
 mod holding;
@@ -17,9 +17,10 @@ mod interleaving;
 mod leaving;
 mod parked;
 mod resting;
+mod take_over;
 
-const LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
-const STREAM: StreamId = StreamId(1);
+const FIRST_LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
+const FIRST_STREAM: StreamId = StreamId(1);
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_micros(1_700_000_000_000_000 + millis * 1000)
@@ -33,13 +34,18 @@ fn config() -> SchedulerConfig {
         default_max_in_flight: 8,
         shed_after: Duration::from_secs(5),
         settle_grace: Duration::from_secs(5),
-        window: WindowConfig { initial: 8, min: 1, max: 8, quick: Duration::from_secs(2) },
+        window: ConcurrencyWindowConfig {
+            initial: 8,
+            min: 1,
+            max: 8,
+            quick: Duration::from_secs(2),
+        },
         breaker: BreakerConfig {
             min_deliveries: 20,
             min_span: Duration::from_secs(30),
             first_probe: Duration::from_secs(30),
             max_probe: Duration::from_secs(300),
-            probe_patience: Duration::from_secs(60),
+            probe_timeout: Duration::from_secs(60),
         },
     }
 }
@@ -52,13 +58,13 @@ fn subscription(name: &str, revision: i64) -> Subscription {
     Subscription {
         tenant: "acme".parse().unwrap(),
         id: name.parse().unwrap(),
-        status: Status::Enabled,
+        status: SubscriptionStatus::Enabled,
         status_reason: String::new(),
-        settings: Settings {
+        settings: SubscriptionConfig {
             url: "https://example.com".into(),
             region: region(),
             max_in_flight: Some(3),
-            ..Settings::default()
+            ..SubscriptionConfig::default()
         },
         signing_keys: Vec::new(),
         paused_clock: StoppedClock::default(),
@@ -74,7 +80,7 @@ fn identity(incarnation: u8) -> AgentIdentity {
     AgentIdentity { agent: AgentId("one".into()), incarnation: [incarnation; 16] }
 }
 
-fn job(name: &str, n: u8) -> Arc<Job> {
+fn job(name: &str, n: u8) -> Arc<ScheduledDelivery> {
     let event = Event {
         tenant: "acme".parse().unwrap(),
         id: EventId::new(at(0), [n; 10]),
@@ -97,8 +103,8 @@ fn job(name: &str, n: u8) -> Arc<Job> {
         event: event.id,
         event_type: event.event_type.clone(),
         account: None,
-        shard: LEASE.shard,
-        epoch: LEASE.epoch,
+        shard: FIRST_LEASE.shard,
+        epoch: FIRST_LEASE.epoch,
         state: DeliveryState::InFlight,
         end_reason: None,
         attempts: 1,
@@ -113,43 +119,48 @@ fn job(name: &str, n: u8) -> Arc<Job> {
         resend_of: None,
         filter_failed: false,
     };
-    Arc::new(Job { delivery, event: Some(Arc::new(event)) })
+    Arc::new(ScheduledDelivery { delivery, event: Some(Arc::new(event)) })
 }
 
 /// A scheduler that owns the shard, with one agent and one subscription.
 fn ready() -> Scheduler {
     let mut scheduler = Scheduler::new(config());
-    scheduler.take_shard(LEASE, at(1_000_000), [], at(0));
-    scheduler.settle(LEASE, at(0));
-    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(0));
-    scheduler.stream_opened(STREAM, identity(1), region(), &[], at(0));
-    scheduler.credit(STREAM, 1000, 1_000_000);
+    scheduler.take_shard(FIRST_LEASE, at(1_000_000), [], at(0));
+    scheduler.settle(FIRST_LEASE, at(0));
+    scheduler.configure(Arc::new(subscription("main", 1)), FIRST_LEASE.shard, at(0));
+    scheduler.stream_opened(FIRST_STREAM, identity(1), region(), &[], at(0));
+    scheduler.credit(FIRST_STREAM, 1000, 1_000_000);
     scheduler
 }
 
-fn sent(actions: &Actions) -> Vec<DeliveryId> {
+fn sent(actions: &SchedulerActions) -> Vec<DeliveryId> {
     actions.dispatches.iter().flat_map(|d| d.jobs.iter().map(|(job, _)| job.delivery.id)).collect()
 }
 
-fn publish(scheduler: &mut Scheduler, n: u8, now: Timestamp) -> Arc<Job> {
+fn publish(scheduler: &mut Scheduler, n: u8, now: Timestamp) -> Arc<ScheduledDelivery> {
     let job = job("main", n);
-    assert_eq!(scheduler.admits(&job.delivery.subscription, 10, now), Some(LEASE.epoch));
+    assert_eq!(scheduler.admits(&job.delivery.subscription, 10, now), Some(FIRST_LEASE.epoch));
     scheduler.reserve(Arc::clone(&job), now);
     scheduler.committed([(job.delivery.id, None)], now);
     job
 }
 
-fn success() -> Feedback {
-    Feedback {
+fn success() -> AttemptFeedback {
+    AttemptFeedback {
         outcome: Outcome::Succeeded,
         latency: Duration::from_millis(5),
         hold: None,
-        transition: Transition::End { state: DeliveryState::Succeeded, reason: None },
+        transition: DeliveryTransition::End { state: DeliveryState::Succeeded, reason: None },
     }
 }
 
-fn conclude(scheduler: &mut Scheduler, job: &Job, feedback: &Feedback, now: Timestamp) {
-    assert!(scheduler.result_received(job.delivery.current_attempt()).is_some());
+fn conclude(
+    scheduler: &mut Scheduler,
+    job: &ScheduledDelivery,
+    feedback: &AttemptFeedback,
+    now: Timestamp,
+) {
+    assert!(scheduler.begin_conclusion(job.delivery.current_attempt()).is_some());
     scheduler.concluded(job.delivery.current_attempt(), feedback, now);
 }
 
@@ -190,38 +201,25 @@ fn max_in_flight_holds_and_opens_as_attempts_end() {
 #[test]
 fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
     let mut scheduler = Scheduler::new(config());
-    scheduler.take_shard(LEASE, at(1000), [identity(1)], at(0));
-    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(0));
-    scheduler.stream_opened(STREAM, identity(1), region(), &[], at(0));
+    scheduler.take_shard(FIRST_LEASE, at(1000), [identity(1)], at(0));
+    scheduler.configure(Arc::new(subscription("main", 1)), FIRST_LEASE.shard, at(0));
+    scheduler.stream_opened(FIRST_STREAM, identity(1), region(), &[], at(0));
     let one = job("main", 1);
     assert_eq!(scheduler.admits(&one.delivery.subscription, 10, at(0)), None, "not settled");
     scheduler.add([Arc::clone(&one)], at(0));
-    scheduler.credit(STREAM, 1, 1_000);
+    scheduler.credit(FIRST_STREAM, 1, 1_000);
     assert!(sent(&scheduler.poll(at(0))).is_empty(), "not settled");
     assert!(scheduler.ready_to_settle(at(0)).is_empty(), "the agent has not answered");
-    scheduler.note_inventory(&identity(1), Some(LEASE), &[]);
+    scheduler.record_inventory(&identity(1), Some(FIRST_LEASE), &[]);
     assert_eq!(scheduler.ready_to_settle(at(0)).len(), 1);
-    scheduler.settle(LEASE, at(0));
+    scheduler.settle(FIRST_LEASE, at(0));
     assert!(sent(&scheduler.poll(at(1000))).is_empty(), "the lease is over");
-    scheduler.renew_shard(LEASE.shard, at(9000), at(1500));
+    scheduler.renew_shard(FIRST_LEASE.shard, at(9000), at(1500));
     assert_eq!(sent(&scheduler.poll(at(1500))).len(), 1);
     publish(&mut scheduler, 2, at(1600));
     assert!(sent(&scheduler.poll(at(1600))).is_empty(), "no credit is left");
-    scheduler.credit(STREAM, 2, 1_000);
+    scheduler.credit(FIRST_STREAM, 2, 1_000);
     assert_eq!(sent(&scheduler.poll(at(1600))).len(), 1);
-}
-
-#[test]
-fn a_shard_taken_again_gives_nothing_of_its_earlier_epoch_away() {
-    let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=2).map(|n| publish(&mut scheduler, n, at(1))).collect();
-    let again = ShardLease { epoch: Epoch(8), ..LEASE };
-    scheduler.take_shard(again, at(1_000_000), [], at(2));
-    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(2));
-    scheduler.settle(again, at(2));
-    assert!(sent(&scheduler.poll(at(2))).is_empty());
-    scheduler.add(jobs, at(3));
-    assert!(sent(&scheduler.poll(at(3))).is_empty(), "they are of the earlier epoch");
 }
 
 #[test]
@@ -232,40 +230,11 @@ fn what_has_no_lane_is_left_in_the_table() {
 }
 
 #[test]
-fn an_agent_that_never_answers_does_not_stop_a_take_over_for_ever() {
-    let mut scheduler = Scheduler::new(config());
-    scheduler.take_shard(LEASE, at(100_000), [identity(1)], at(0));
-    assert!(scheduler.ready_to_settle(at(4999)).is_empty());
-    assert_eq!(scheduler.ready_to_settle(at(5000)).len(), 1);
-}
-
-#[test]
-fn an_adopted_attempt_counts_against_max_in_flight() {
-    let mut scheduler = Scheduler::new(config());
-    scheduler.take_shard(LEASE, at(100_000), [identity(1)], at(0));
-    scheduler.configure(Arc::new(subscription("main", 1)), LEASE.shard, at(0));
-    let held = job("main", 9);
-    let key = held.delivery.current_attempt();
-    scheduler.stream_opened(STREAM, identity(1), region(), &[key], at(0));
-    scheduler.credit(STREAM, 10, 1_000);
-    assert_eq!(scheduler.claimant(LEASE.shard, key), Some(identity(1)));
-    let adopted = Arc::new(Job { delivery: held.delivery.clone(), event: None });
-    scheduler.adopt(Arc::clone(&adopted), identity(1), at(0));
-    scheduler.settle(LEASE, at(0));
-    for n in 1..=4 {
-        publish(&mut scheduler, n, at(1));
-    }
-    assert_eq!(sent(&scheduler.poll(at(1))).len(), 2, "three may be in flight, one is");
-    conclude(&mut scheduler, &adopted, &success(), at(2));
-    assert_eq!(sent(&scheduler.poll(at(2))).len(), 1);
-}
-
-#[test]
 fn what_an_agent_returns_goes_out_again_first() {
     let mut scheduler = ready();
     let jobs: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
     assert_eq!(sent(&scheduler.poll(at(1))).len(), 3);
-    scheduler.returned(STREAM, &[jobs[1].delivery.current_attempt()], false, at(2));
+    scheduler.returned(FIRST_STREAM, &[jobs[1].delivery.current_attempt()], false, at(2));
     assert_eq!(sent(&scheduler.poll(at(2))), [jobs[1].delivery.id]);
 }
 
@@ -274,13 +243,16 @@ fn what_a_lost_agent_held_is_told_and_its_result_still_counts() {
     let mut scheduler = ready();
     let one = publish(&mut scheduler, 1, at(1));
     scheduler.poll(at(1));
-    scheduler.stream_closed(STREAM);
-    assert_eq!(scheduler.doubts(&identity(1), &[]).len(), 1);
-    let others = scheduler.give_up_work_of(&identity(2));
+    scheduler.stream_closed(FIRST_STREAM);
+    assert_eq!(scheduler.find_unconfirmed_attempts(&identity(1), &[]).len(), 1);
+    let others = scheduler.take_work_of_lost_agent(&identity(2));
     assert!(others.is_empty(), "another incarnation is another process");
-    assert_eq!(scheduler.give_up_work_of(&identity(1)).len(), 1);
-    assert!(scheduler.doubts(&identity(1), &[]).is_empty(), "it is being recorded as UNKNOWN");
-    assert!(scheduler.result_received(one.delivery.current_attempt()).is_some());
+    assert_eq!(scheduler.take_work_of_lost_agent(&identity(1)).len(), 1);
+    assert!(
+        scheduler.find_unconfirmed_attempts(&identity(1), &[]).is_empty(),
+        "it is being recorded as UNKNOWN"
+    );
+    assert!(scheduler.begin_conclusion(one.delivery.current_attempt()).is_some());
 }
 
 #[test]
@@ -288,8 +260,8 @@ fn pausing_gives_the_queue_back_and_admits_nothing() {
     let mut scheduler = ready();
     let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
-    let paused = Subscription { status: Status::Paused, ..subscription("main", 2) };
-    scheduler.configure(Arc::new(paused), LEASE.shard, at(2));
+    let paused = Subscription { status: SubscriptionStatus::Paused, ..subscription("main", 2) };
+    scheduler.configure(Arc::new(paused), FIRST_LEASE.shard, at(2));
     let actions = scheduler.poll(at(2));
     let released: HashSet<_> = actions.release.iter().map(|key| key.delivery).collect();
     assert_eq!(released, HashSet::from([jobs[3].delivery.id, jobs[4].delivery.id]));
@@ -304,24 +276,24 @@ fn due_work_is_claimed_while_there_is_room_and_new_events_queue_behind_it() {
     scheduler.note_due(&key, at(10), at(1));
     assert!(scheduler.poll(at(9)).wake.is_some_and(|wake| wake <= at(10)));
     assert!(scheduler.claims(at(9)).is_empty());
-    assert_eq!(scheduler.admits(&key, 10, at(9)), Some(LEASE.epoch), "nothing is due yet");
+    assert_eq!(scheduler.admits(&key, 10, at(9)), Some(FIRST_LEASE.epoch), "nothing is due yet");
     assert!(scheduler.poll(at(10)).claims);
     assert_eq!(scheduler.admits(&key, 10, at(10)), None, "others wait in the table");
     let claims = scheduler.claims(at(10));
     let (claimed, _, epoch, limit, tests_only) = &claims[0];
-    assert_eq!((claimed, *epoch, *tests_only), (&key, LEASE.epoch, false));
+    assert_eq!((claimed, *epoch, *tests_only), (&key, FIRST_LEASE.epoch, false));
     scheduler.add([job("main", 1)], at(10));
     scheduler.claim_done(&key, *limit, 1, at(10), at(10));
     assert_eq!(sent(&scheduler.poll(at(10))).len(), 1);
-    assert_eq!(scheduler.admits(&key, 10, at(11)), Some(LEASE.epoch));
+    assert_eq!(scheduler.admits(&key, 10, at(11)), Some(FIRST_LEASE.epoch));
 }
 
 #[test]
 fn a_dead_endpoint_is_left_alone_and_its_queue_goes_back_unburnt() {
     let mut scheduler = ready();
-    let failure = Feedback {
+    let failure = AttemptFeedback {
         outcome: Outcome::ConnectFailed,
-        transition: Transition::End {
+        transition: DeliveryTransition::End {
             state: DeliveryState::Exhausted,
             reason: Some(EndReason::AttemptsExhausted),
         },
@@ -355,10 +327,10 @@ fn retry_after_holds_the_whole_subscription() {
     let mut scheduler = ready();
     let jobs: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
-    let busy = Feedback {
+    let busy = AttemptFeedback {
         outcome: Outcome::HttpStatus,
         hold: Some(Duration::from_secs(2)),
-        transition: Transition::Retry { due: at(2001), failures: 1 },
+        transition: DeliveryTransition::Retry { due: at(2001), failures: 1 },
         ..success()
     };
     conclude(&mut scheduler, &jobs[0], &busy, at(1));
@@ -369,12 +341,12 @@ fn retry_after_holds_the_whole_subscription() {
 #[test]
 fn a_test_passes_every_gate() {
     let mut scheduler = ready();
-    let paused = Subscription { status: Status::Disabled, ..subscription("main", 2) };
-    scheduler.configure(Arc::new(paused), LEASE.shard, at(1));
+    let paused = Subscription { status: SubscriptionStatus::Disabled, ..subscription("main", 2) };
+    scheduler.configure(Arc::new(paused), FIRST_LEASE.shard, at(1));
     let mut test = job("main", 1).delivery.clone();
     test.test = true;
     let event = job("main", 1).event.clone();
-    scheduler.add([Arc::new(Job { delivery: test, event })], at(1));
+    scheduler.add([Arc::new(ScheduledDelivery { delivery: test, event })], at(1));
     assert_eq!(sent(&scheduler.poll(at(1))).len(), 1);
 }
 
@@ -384,11 +356,11 @@ fn nothing_is_claimed_while_a_late_success_is_recorded() {
     let key = subscription("main", 1).key();
     scheduler.note_due(&key, at(1), at(1));
     assert_eq!(scheduler.claims(at(1)).len(), 1);
-    scheduler.late_begins(&key);
+    scheduler.begin_late_success(&key);
     assert!(scheduler.is_claiming(&key), "the one that began before");
     scheduler.claim_done(&key, 0, 1, at(1), at(2));
     assert!(!scheduler.is_claiming(&key));
     assert!(scheduler.claims(at(2)).is_empty());
-    scheduler.late_ends(&key, at(3));
+    scheduler.end_late_success(&key, at(3));
     assert_eq!(scheduler.claims(at(3)).len(), 1);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::content_filter::{
     ContentFilter, FilterError, FilterFailure, FilterInput, FilterScope, MAX_NESTING,
-    MAX_PAYLOAD_BYTES, MAX_SOURCE_BYTES, Position,
+    MAX_PAYLOAD_BYTES, MAX_SOURCE_BYTES, SourcePosition,
 };
 
 const PAYMENT: &str = r#"{"id": "pay_1", "amount": 12500, "rate": 0.25, "limit": "99.50",
@@ -213,11 +213,11 @@ fn a_name_that_does_not_exist_is_refused_with_its_place() {
     else {
         panic!("not an unknown name")
     };
-    assert_eq!((at, name.as_str()), (Position { line: 2, column: 3 }, "evnt"));
+    assert_eq!((at, name.as_str()), (SourcePosition { line: 2, column: 3 }, "evnt"));
     let FilterError::UnknownName { at, name } = refusal("'paylod' == event.paylod.x") else {
         panic!("not an unknown name")
     };
-    assert_eq!((at, name.as_str()), (Position { line: 1, column: 19 }, "event.paylod"));
+    assert_eq!((at, name.as_str()), (SourcePosition { line: 1, column: 19 }, "event.paylod"));
     for unknown in ["matches", "timestamp", "lowerAscii", "charAt", "existsOne2", "type", "dyn"] {
         let error = refusal(&format!("event.payload.a.{unknown}('x')"));
         assert!(matches!(error, FilterError::UnknownFunction { .. }), "{unknown}: {error}");

@@ -1,8 +1,8 @@
 //! The catalogue of event types: names, schemas, verdicts and import documents.
 
 use postrider_domain::event_type::{
-    Catalogue, CompiledSchema, EventType, EventTypeInput, Field, ImportDocument, MAX_IMPORT_TYPES,
-    MAX_VIOLATIONS, SchemaError, Validation, Verdict,
+    CatalogueVerdict, CompiledSchema, EventType, EventTypeCatalogue, EventTypeField,
+    EventTypeInput, ImportDocument, MAX_IMPORT_TYPES, MAX_VIOLATIONS, SchemaError, ValidationMode,
 };
 use postrider_domain::event_type_name::is_reserved;
 use postrider_domain::time::Timestamp;
@@ -22,7 +22,7 @@ const SCHEMA: &str = r##"{
   "$defs": {"currency": {"enum": ["EUR", "SEK"]}}
 }"##;
 
-fn input(name: &str, validation: Validation) -> EventTypeInput {
+fn input(name: &str, validation: ValidationMode) -> EventTypeInput {
     EventTypeInput {
         name: name.to_owned(),
         schema: Some(SCHEMA.to_owned()),
@@ -31,7 +31,7 @@ fn input(name: &str, validation: Validation) -> EventTypeInput {
     }
 }
 
-fn event_type(name: &str, validation: Validation) -> EventType {
+fn event_type(name: &str, validation: ValidationMode) -> EventType {
     EventType::new(input(name, validation), Timestamp::from_micros(1))
 }
 
@@ -202,64 +202,67 @@ fn a_pattern_runs_in_linear_time() {
 
 #[test]
 fn a_verdict_is_the_catalogues() {
-    let mut archived = event_type("old", Validation::Enforce);
+    let mut archived = event_type("old", ValidationMode::Enforce);
     archived.archive_time = Some(Timestamp::from_micros(2));
-    let mut broken = event_type("broken", Validation::Enforce);
+    let mut broken = event_type("broken", ValidationMode::Enforce);
     broken.schema = Some("{".to_owned());
     let types = vec![
-        event_type("off", Validation::Off),
-        event_type("warn", Validation::Warn),
-        event_type("enforce", Validation::Enforce),
+        event_type("off", ValidationMode::Off),
+        event_type("warn", ValidationMode::Warn),
+        event_type("enforce", ValidationMode::Enforce),
         archived,
         broken,
     ];
-    let catalogue = Catalogue::default().rebuilt(7, types.clone());
+    let catalogue = EventTypeCatalogue::default().rebuilt(7, types.clone());
     assert_eq!((catalogue.version(), catalogue.len()), (7, 5));
     let good = br#"{"id": "pay_1", "amount": 1, "currency": "SEK"}"#;
     let check = |name: &str, payload: &[u8]| catalogue.check(name, "application/json", payload);
     for name in ["off", "warn", "enforce"] {
-        assert_eq!(check(name, good), Verdict::Accepted, "{name}");
+        assert_eq!(check(name, good), CatalogueVerdict::Accepted, "{name}");
     }
-    assert_eq!(check("off", b"{"), Verdict::Accepted);
-    assert!(matches!(check("warn", b"{"), Verdict::Warned(v) if v.len() == 1));
-    assert!(matches!(check("enforce", b"{}"), Verdict::Refused(v) if v.len() == 3));
-    assert_eq!(check("old", good), Verdict::Archived);
-    assert_eq!(check("new", good), Verdict::Unknown);
-    assert_eq!(check("postrider.endpoint.failing", good), Verdict::Reserved);
-    assert!(matches!(check("broken", good), Verdict::Warned(_)));
-    assert!(matches!(catalogue.check("enforce", "text/plain", good), Verdict::Refused(_)));
+    assert_eq!(check("off", b"{"), CatalogueVerdict::Accepted);
+    assert!(matches!(check("warn", b"{"), CatalogueVerdict::Warned(v) if v.len() == 1));
+    assert!(matches!(check("enforce", b"{}"), CatalogueVerdict::Refused(v) if v.len() == 3));
+    assert_eq!(check("old", good), CatalogueVerdict::Archived);
+    assert_eq!(check("new", good), CatalogueVerdict::Unknown);
+    assert_eq!(check("postrider.endpoint.failing", good), CatalogueVerdict::Reserved);
+    assert!(matches!(check("broken", good), CatalogueVerdict::Warned(_)));
+    assert!(matches!(catalogue.check("enforce", "text/plain", good), CatalogueVerdict::Refused(_)));
     assert_eq!(
         catalogue.check("enforce", "Application/CloudEvents+JSON; charset=utf-8", good),
-        Verdict::Accepted
+        CatalogueVerdict::Accepted
     );
 
     let mut changed = types;
     changed.remove(0);
     changed[0].schema = Some("true".to_owned());
     let next = catalogue.rebuilt(8, changed);
-    assert_eq!(next.check("warn", "application/json", b"{}"), Verdict::Accepted);
-    assert_eq!(next.check("off", "application/json", b"{}"), Verdict::Unknown);
-    assert!(matches!(next.check("enforce", "application/json", b"{}"), Verdict::Refused(_)));
+    assert_eq!(next.check("warn", "application/json", b"{}"), CatalogueVerdict::Accepted);
+    assert_eq!(next.check("off", "application/json", b"{}"), CatalogueVerdict::Unknown);
+    assert!(matches!(
+        next.check("enforce", "application/json", b"{}"),
+        CatalogueVerdict::Refused(_)
+    ));
 }
 
 #[test]
 fn an_event_type_is_checked_as_a_whole() {
-    let fields = |input: EventTypeInput| -> Vec<Field> {
+    let fields = |input: EventTypeInput| -> Vec<EventTypeField> {
         input.check().into_iter().map(|error| error.field).collect()
     };
-    assert_eq!(fields(input("payment.completed", Validation::Enforce)), []);
+    assert_eq!(fields(input("payment.completed", ValidationMode::Enforce)), []);
     let sample = |sample: &str, validation| EventTypeInput {
         sample: Some(sample.to_owned()),
         ..input("a", validation)
     };
     let good = r#"{"id": "pay_1", "amount": 1, "currency": "SEK"}"#;
-    assert_eq!(fields(sample(good, Validation::Enforce)), []);
-    assert_eq!(fields(sample("{}", Validation::Warn)), []);
-    assert_eq!(fields(sample("{}", Validation::Enforce)), [Field::Sample; 3]);
-    assert_eq!(fields(sample("{", Validation::Off)), [Field::Sample]);
+    assert_eq!(fields(sample(good, ValidationMode::Enforce)), []);
+    assert_eq!(fields(sample("{}", ValidationMode::Warn)), []);
+    assert_eq!(fields(sample("{}", ValidationMode::Enforce)), [EventTypeField::Sample; 3]);
+    assert_eq!(fields(sample("{", ValidationMode::Off)), [EventTypeField::Sample]);
     for reserved in ["postrider", "postrider.endpoint.failing", "postrider.anything"] {
         assert!(is_reserved(reserved));
-        assert_eq!(fields(input(reserved, Validation::Off)), [Field::Name]);
+        assert_eq!(fields(input(reserved, ValidationMode::Off)), [EventTypeField::Name]);
     }
     assert!(!is_reserved("postriders.a") && !is_reserved("my.postrider"));
     let all_wrong = EventTypeInput {
@@ -267,12 +270,18 @@ fn an_event_type_is_checked_as_a_whole() {
         description: "å".repeat(1025),
         group: "å".repeat(65),
         schema: None,
-        validation: Validation::Warn,
+        validation: ValidationMode::Warn,
         sample: Some("x".into()),
     };
     assert_eq!(
         fields(all_wrong),
-        [Field::Name, Field::Description, Field::Group, Field::Validation, Field::Sample]
+        [
+            EventTypeField::Name,
+            EventTypeField::Description,
+            EventTypeField::Group,
+            EventTypeField::Validation,
+            EventTypeField::Sample
+        ]
     );
 }
 
@@ -294,10 +303,10 @@ fn an_import_keeps_bytes_and_defaults() {
     let schema = "{ \"type\" : \"object\",\n                   \"required\":[\"amount\"]}";
     assert_eq!(payment.schema.as_deref(), Some(schema));
     assert_eq!(payment.sample.as_deref(), Some("{\"amount\":  10.00}"));
-    assert_eq!(payment.validation, Validation::Enforce);
-    assert_eq!((order.validation, order.schema.as_deref()), (Validation::Off, None));
+    assert_eq!(payment.validation, ValidationMode::Enforce);
+    assert_eq!((order.validation, order.schema.as_deref()), (ValidationMode::Off, None));
     assert_eq!(order.sample.as_deref(), Some("[1, 2.50]"));
-    assert_eq!(booked.validation, Validation::Warn);
+    assert_eq!(booked.validation, ValidationMode::Warn);
 }
 
 #[test]

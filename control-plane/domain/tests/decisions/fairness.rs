@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
-use postrider_domain::fairness::{MAX_DEBT, QUANTUM, Ring, TURN_COST, TwoLevelRing};
+use postrider_domain::fairness::{MAX_DEBT, ROUND_QUANTUM, Ring, TURN_COST, TwoLevelRing};
 use postrider_domain::ids::SubscriptionKey;
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ fn one_that_costs_a_hundred_times_more_takes_no_more_time() {
     let mut costs = vec![millis(20); 9];
     costs.push(millis(2000));
     let used = used(&mut ring(10), &costs, 20_000);
-    assert!(spread(&used) <= QUANTUM + millis(2000) + TURN_COST, "{used:?}");
+    assert!(spread(&used) <= ROUND_QUANTUM + millis(2000) + TURN_COST, "{used:?}");
     let share = used.iter().sum::<Duration>() / 10;
     assert!(used[..9].iter().all(|time| *time + millis(2000) > share), "{used:?}");
     assert!(used[9] > Duration::ZERO);
@@ -94,7 +94,7 @@ fn nobody_starves_whatever_an_attempt_cost() {
 fn nobody_starves_when_nothing_is_ever_charged() {
     let mut ring = ring(3);
     ring.charge(&0, Duration::from_secs(86_400));
-    let most = 2 * ((MAX_DEBT + 2 * QUANTUM).as_micros() / TURN_COST.as_micros());
+    let most = 2 * ((MAX_DEBT + 2 * ROUND_QUANTUM).as_micros() / TURN_COST.as_micros());
     let turns = (0..most).take_while(|_| ring.next(|_| true) != Some(0)).count();
     assert!(turns > 0 && u128::try_from(turns).unwrap() < most);
 }
@@ -104,7 +104,7 @@ proptest! {
     fn equal_members_get_equal_time(members in 1_usize..20, micros in 0_u64..60_000, turns in 1_usize..3000) {
         let cost = Duration::from_micros(micros);
         let used = used(&mut ring(members), &vec![cost; members], turns);
-        prop_assert!(spread(&used) <= QUANTUM + cost + TURN_COST, "{used:?}");
+        prop_assert!(spread(&used) <= ROUND_QUANTUM + cost + TURN_COST, "{used:?}");
     }
 
     #[test]
@@ -112,7 +112,7 @@ proptest! {
         let costs: Vec<Duration> = costs.into_iter().map(millis).collect();
         let most = costs.iter().max().copied().unwrap_or_default();
         let used = used(&mut ring(costs.len()), &costs, turns);
-        prop_assert!(spread(&used) <= QUANTUM + most + TURN_COST, "{used:?}");
+        prop_assert!(spread(&used) <= ROUND_QUANTUM + most + TURN_COST, "{used:?}");
     }
 
     /// Member 0 leaves and comes back as it likes; the others always stay.
@@ -137,7 +137,7 @@ proptest! {
             }
         }
         let least = used[1..].iter().min().copied().unwrap();
-        prop_assert!(used[0] <= least + QUANTUM + cost + TURN_COST, "{used:?}");
+        prop_assert!(used[0] <= least + ROUND_QUANTUM + cost + TURN_COST, "{used:?}");
     }
 
     /// Against a plain set: a turn is given exactly when somebody can take it,

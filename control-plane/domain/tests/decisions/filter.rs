@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::event_type_name::{EventTypeError, EventTypePattern, validate_event_type};
-use postrider_domain::filter::{Matcher, matches};
+use postrider_domain::filter::{SubscriptionMatcher, matches};
 use postrider_domain::ids::SubscriptionId;
-use postrider_domain::subscription::{Settings, Status, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use proptest::prelude::*;
 
 /// All of them, under their places.
-fn matcher_of(all: &[Subscription]) -> Matcher {
-    let mut matcher = Matcher::default();
+fn matcher_of(all: &[Subscription]) -> SubscriptionMatcher {
+    let mut matcher = SubscriptionMatcher::default();
     for (place, one) in all.iter().enumerate() {
         matcher.insert(&id(place), &one.settings);
     }
@@ -22,7 +22,7 @@ fn id(place: usize) -> SubscriptionId {
     format!("s{place:03}").parse().unwrap()
 }
 
-fn found(matcher: &Matcher, event_type: &str, account: Option<&str>) -> Vec<usize> {
+fn found(matcher: &SubscriptionMatcher, event_type: &str, account: Option<&str>) -> Vec<usize> {
     let place = |id: &SubscriptionId| id.as_str()[1..].parse().unwrap();
     matcher.matching(event_type, account).map(place).collect()
 }
@@ -32,14 +32,14 @@ fn subscription(patterns: &[&str], accounts: &[&str]) -> Subscription {
     Subscription {
         tenant: "acme".parse().unwrap(),
         id: "main".parse().unwrap(),
-        status: Status::Enabled,
+        status: SubscriptionStatus::Enabled,
         status_reason: String::new(),
-        settings: Settings {
+        settings: SubscriptionConfig {
             url: "https://hooks.example.com/".into(),
             event_types: patterns.iter().map(|text| text.parse().unwrap()).collect(),
             accounts: accounts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>(),
             region: "home".parse().unwrap(),
-            ..Settings::default()
+            ..SubscriptionConfig::default()
         },
         signing_keys: Vec::new(),
         paused_clock: StoppedClock::default(),
@@ -124,7 +124,7 @@ fn a_subscription_is_found_once_however_many_of_its_patterns_match() {
     let matcher = matcher_of(&all);
     assert_eq!(found(&matcher, "a.b.c", Some("x")), [0, 1]);
     assert_eq!(found(&matcher, "a.b.c", None), [0]);
-    assert_eq!(found(&Matcher::default(), "a", None), [0; 0]);
+    assert_eq!(found(&SubscriptionMatcher::default(), "a", None), [0; 0]);
 }
 
 /// Few different names, so that they meet.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use postrider_domain::health::{
-    Breaker, BreakerConfig, BreakerState, Hold, Permission, Window, WindowConfig,
+    BreakerConfig, BreakerState, CircuitBreaker, ConcurrencyWindow, ConcurrencyWindowConfig,
+    DispatchPermission, EndpointHold,
 };
 use postrider_domain::ids::DeliveryId;
 use postrider_domain::time::Timestamp;
@@ -20,11 +21,16 @@ fn delivery(number: u8) -> DeliveryId {
     DeliveryId::new(START, [number; 10])
 }
 
-fn window() -> Window {
-    Window::new(WindowConfig { initial: 4, min: 1, max: 64, quick: Duration::from_millis(500) })
+fn window() -> ConcurrencyWindow {
+    ConcurrencyWindow::new(ConcurrencyWindowConfig {
+        initial: 4,
+        min: 1,
+        max: 64,
+        quick: Duration::from_millis(500),
+    })
 }
 
-fn succeed(window: &mut Window, times: u32, now: Timestamp) {
+fn succeed(window: &mut ConcurrencyWindow, times: u32, now: Timestamp) {
     for _ in 0..times {
         window.on_success(QUICK, now);
     }
@@ -97,7 +103,7 @@ fn an_error_only_makes_growth_cautious_for_a_round_trip() {
 fn failures_without_a_success_between_halve_it_and_it_doubles_again_after() {
     let mut window = window();
     succeed(&mut window, 60, START);
-    let fail = |window: &mut Window, times| {
+    let fail = |window: &mut ConcurrencyWindow, times| {
         for _ in 0..times {
             window.on_failure(START);
         }
@@ -127,7 +133,7 @@ proptest! {
         (initial, min, max) in (0_u32..100, 0_u32..100, 0_u32..100),
         ends in proptest::collection::vec((0_u8..3, 0_u64..2000), 0..300),
     ) {
-        let mut window = Window::new(WindowConfig { initial, min, max, quick: secs(1) });
+        let mut window = ConcurrencyWindow::new(ConcurrencyWindowConfig { initial, min, max, quick: secs(1) });
         let mut now = START;
         let bounds = min.clamp(1, max.max(1))..=max.max(1);
         for (end, millis) in ends {
@@ -146,12 +152,12 @@ proptest! {
     }
 }
 
-fn breaker() -> Breaker {
-    Breaker::new(BreakerConfig::default())
+fn breaker() -> CircuitBreaker {
+    CircuitBreaker::new(BreakerConfig::default())
 }
 
 /// Opened at the time that it gives.
-fn opened() -> (Breaker, Timestamp) {
+fn opened() -> (CircuitBreaker, Timestamp) {
     let mut breaker = breaker();
     for number in 0..20 {
         breaker.on_attempt_result(delivery(number), false, START);
@@ -168,7 +174,7 @@ fn one_delivery_never_opens_it() {
     for second in 0..10_000 {
         breaker.on_attempt_result(delivery(1), false, START + secs(second));
     }
-    assert_eq!(breaker.may_dispatch(START + secs(10_000)), Permission::Yes);
+    assert_eq!(breaker.may_dispatch(START + secs(10_000)), DispatchPermission::Yes);
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn it_opens_after_20_deliveries_over_30_seconds_and_no_sooner() {
     assert_eq!(few.state(START), BreakerState::Closed, "19 deliveries");
     let now = START + secs(200);
     few.on_attempt_result(delivery(19), false, now);
-    assert_eq!(few.may_dispatch(now), Permission::No { until: now + secs(30) });
+    assert_eq!(few.may_dispatch(now), DispatchPermission::No { until: now + secs(30) });
     assert_eq!(few.opened_since(), Some(now));
 }
 
@@ -205,12 +211,15 @@ fn probes_come_one_at_a_time_and_ever_more_rarely() {
     let mut now = since;
     for interval in [30, 60, 120, 240, 300, 300] {
         let due = now + secs(interval);
-        assert_eq!(breaker.may_dispatch(now), Permission::No { until: due });
-        assert_eq!(breaker.may_dispatch(due), Permission::Probe);
+        assert_eq!(breaker.may_dispatch(now), DispatchPermission::No { until: due });
+        assert_eq!(breaker.may_dispatch(due), DispatchPermission::Probe);
         now = due + secs(1);
         breaker.probe_started(now);
         assert_eq!(breaker.state(now), BreakerState::HalfOpen);
-        assert!(matches!(breaker.may_dispatch(now), Permission::No { .. }), "one probe at a time");
+        assert!(
+            matches!(breaker.may_dispatch(now), DispatchPermission::No { .. }),
+            "one probe at a time"
+        );
         breaker.on_attempt_result(delivery(7), false, now);
         assert_eq!(breaker.state(now), BreakerState::Open);
         assert_eq!(breaker.opened_since(), Some(since));
@@ -222,7 +231,7 @@ fn a_success_closes_it_and_begins_anew() {
     let (mut breaker, now) = opened();
     breaker.probe_started(now + secs(30));
     breaker.on_attempt_result(delivery(7), true, now + secs(31));
-    assert_eq!(breaker.may_dispatch(now + secs(31)), Permission::Yes);
+    assert_eq!(breaker.may_dispatch(now + secs(31)), DispatchPermission::Yes);
     assert_eq!(breaker.opened_since(), None);
     for number in 0..19 {
         breaker.on_attempt_result(delivery(number), false, now + secs(100 + u64::from(number)));
@@ -234,7 +243,7 @@ fn a_success_closes_it_and_begins_anew() {
 fn what_was_begun_before_it_opened_does_not_postpone_the_probe() {
     let (mut breaker, now) = opened();
     breaker.on_attempt_result(delivery(9), false, now + secs(29));
-    assert_eq!(breaker.may_dispatch(now + secs(30)), Permission::Probe);
+    assert_eq!(breaker.may_dispatch(now + secs(30)), DispatchPermission::Probe);
 }
 
 #[test]
@@ -243,11 +252,11 @@ fn a_probe_that_was_never_sent_or_is_lost_is_made_again() {
     let due = now + secs(30);
     breaker.probe_started(due);
     breaker.probe_abandoned(due + secs(1));
-    assert_eq!(breaker.may_dispatch(due + secs(1)), Permission::Probe);
+    assert_eq!(breaker.may_dispatch(due + secs(1)), DispatchPermission::Probe);
     breaker.probe_started(due + secs(2));
     let lost = due + secs(122);
-    assert_eq!(breaker.may_dispatch(due + secs(3)), Permission::No { until: lost });
-    assert_eq!(breaker.may_dispatch(lost), Permission::Probe);
+    assert_eq!(breaker.may_dispatch(due + secs(3)), DispatchPermission::No { until: lost });
+    assert_eq!(breaker.may_dispatch(lost), DispatchPermission::Probe);
 }
 
 #[test]
@@ -255,7 +264,7 @@ fn a_closed_breaker_knows_no_probes() {
     let mut breaker = breaker();
     breaker.probe_started(START);
     breaker.probe_abandoned(START);
-    assert_eq!(breaker.may_dispatch(START), Permission::Yes);
+    assert_eq!(breaker.may_dispatch(START), DispatchPermission::Yes);
 }
 
 /// The rule as it is written, without a bound on memory.
@@ -300,18 +309,18 @@ proptest! {
         for (event, seconds) in events {
             now = now + secs(seconds);
             match event {
-                0 if breaker.may_dispatch(now) == Permission::Probe => breaker.probe_started(now),
+                0 if breaker.may_dispatch(now) == DispatchPermission::Probe => breaker.probe_started(now),
                 1 => breaker.on_attempt_result(delivery(1), false, now),
                 2 => breaker.probe_abandoned(now),
                 _ => {}
             }
             match breaker.may_dispatch(now) {
-                Permission::No { until } => {
+                DispatchPermission::No { until } => {
                     prop_assert!(until > now && until.since(now) <= secs(300));
-                    prop_assert_eq!(breaker.may_dispatch(until), Permission::Probe);
+                    prop_assert_eq!(breaker.may_dispatch(until), DispatchPermission::Probe);
                 }
-                Permission::Probe => {}
-                Permission::Yes => prop_assert!(false, "closed without a success"),
+                DispatchPermission::Probe => {}
+                DispatchPermission::Yes => prop_assert!(false, "closed without a success"),
             }
         }
     }
@@ -319,7 +328,7 @@ proptest! {
 
 #[test]
 fn a_hold_is_lengthened_never_shortened_and_ends() {
-    let mut hold = Hold::default();
+    let mut hold = EndpointHold::default();
     assert_eq!(hold.held(START), None);
     hold.hold_until(START + secs(10));
     hold.hold_until(START + secs(5));
@@ -331,33 +340,40 @@ fn a_hold_is_lengthened_never_shortened_and_ends() {
 
 #[test]
 fn one_attempt_ends_a_hold() {
-    let mut hold = Hold::default();
-    assert_eq!(hold.may_dispatch(START), Permission::Yes);
+    let mut hold = EndpointHold::default();
+    assert_eq!(hold.may_dispatch(START), DispatchPermission::Yes);
     hold.hold_until(START + secs(10));
     let at = |seconds| START + secs(seconds);
-    assert_eq!(hold.may_dispatch(at(9)), Permission::No { until: at(10) });
+    assert_eq!(hold.may_dispatch(at(9)), DispatchPermission::No { until: at(10) });
     assert!(!hold.on_attempt_result(), "it was begun before the hold");
-    assert_eq!(hold.may_dispatch(at(10)), Permission::Probe);
+    assert_eq!(hold.may_dispatch(at(10)), DispatchPermission::Probe);
     hold.attempt_started(at(10), secs(60));
     assert_eq!(hold.held(at(11)), None);
-    assert_eq!(hold.may_dispatch(at(11)), Permission::No { until: at(70) });
-    assert_eq!(hold.may_dispatch(at(70)), Permission::Probe, "it is taken for lost");
+    assert_eq!(hold.may_dispatch(at(11)), DispatchPermission::No { until: at(70) });
+    assert_eq!(hold.may_dispatch(at(70)), DispatchPermission::Probe, "it is taken for lost");
     hold.attempt_abandoned(at(12));
-    assert_eq!(hold.may_dispatch(at(12)), Permission::Probe);
+    assert_eq!(hold.may_dispatch(at(12)), DispatchPermission::Probe);
     hold.attempt_started(at(12), secs(60));
     hold.hold_until(at(40));
-    assert_eq!(hold.may_dispatch(at(13)), Permission::No { until: at(40) }, "it asked again");
+    assert_eq!(
+        hold.may_dispatch(at(13)),
+        DispatchPermission::No { until: at(40) },
+        "it asked again"
+    );
     hold.attempt_started(at(40), secs(60));
     assert!(hold.on_attempt_result());
-    assert_eq!(hold.may_dispatch(at(41)), Permission::Yes);
+    assert_eq!(hold.may_dispatch(at(41)), DispatchPermission::Yes);
     hold.attempt_started(at(41), secs(60));
     hold.attempt_abandoned(at(41));
-    assert_eq!(hold.may_dispatch(at(41)), Permission::Yes);
+    assert_eq!(hold.may_dispatch(at(41)), DispatchPermission::Yes);
 }
 
 #[test]
 fn a_window_restarts_no_wider_than_it_was() {
-    let mut window = Window::new(WindowConfig { initial: 4, ..WindowConfig::default() });
+    let mut window = ConcurrencyWindow::new(ConcurrencyWindowConfig {
+        initial: 4,
+        ..ConcurrencyWindowConfig::default()
+    });
     for _ in 0..20 {
         window.on_success(Duration::ZERO, START);
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use postrider_domain::retry::{MAX_AGE, MAX_ATTEMPTS, RetryPolicy, Timetable, parse_retry_after};
+use postrider_domain::retry::{
+    MAX_AGE, MAX_ATTEMPTS, RetryPolicy, RetryTimetable, parse_retry_after,
+};
 use postrider_domain::time::Timestamp;
 use proptest::prelude::*;
 
@@ -12,7 +14,7 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn policy(timetable: Timetable) -> RetryPolicy {
+fn policy(timetable: RetryTimetable) -> RetryPolicy {
     RetryPolicy { timetable, ..RetryPolicy::default() }
 }
 
@@ -36,7 +38,7 @@ fn the_standard_timetable_has_ten_attempts() {
 
 #[test]
 fn a_list_has_one_attempt_more_than_delays() {
-    let list = policy(Timetable::List(vec![secs(1), secs(1), secs(9)]));
+    let list = policy(RetryTimetable::List(vec![secs(1), secs(1), secs(9)]));
     assert_eq!(delays(&list), [secs(1), secs(1), secs(9)]);
     assert_eq!(list.timetable.attempts(), 4);
     assert_eq!(list.total(), secs(11));
@@ -45,14 +47,14 @@ fn a_list_has_one_attempt_more_than_delays() {
 #[test]
 fn linear_delays_grow_by_the_increment() {
     let half = Duration::from_millis(500);
-    let linear = policy(Timetable::Linear { initial: half, increment: half, max_attempts: 6 });
+    let linear = policy(RetryTimetable::Linear { initial: half, increment: half, max_attempts: 6 });
     assert_eq!(delays(&linear), [1, 2, 3, 4, 5].map(|halves| half * halves));
 }
 
 #[test]
 fn exponential_delays_grow_by_the_factor_up_to_the_longest() {
     let exponential = |percent, attempts| {
-        delays(&policy(Timetable::Exponential {
+        delays(&policy(RetryTimetable::Exponential {
             initial: secs(10),
             multiplier_percent: percent,
             max_delay: secs(60),
@@ -80,13 +82,13 @@ fn paths(policy: &RetryPolicy) -> Vec<String> {
 fn what_is_out_of_bounds_is_named() {
     let week = secs(7 * 24 * HOUR);
     assert_eq!(paths(&RetryPolicy::default()), [""; 0]);
-    assert_eq!(paths(&policy(Timetable::List(vec![]))), ["fixed_delays.delays"]);
-    assert_eq!(paths(&policy(Timetable::List(vec![secs(1); 51]))), ["fixed_delays.delays"]);
-    let long = policy(Timetable::List(vec![secs(1), week + secs(1)]));
+    assert_eq!(paths(&policy(RetryTimetable::List(vec![]))), ["fixed_delays.delays"]);
+    assert_eq!(paths(&policy(RetryTimetable::List(vec![secs(1); 51]))), ["fixed_delays.delays"]);
+    let long = policy(RetryTimetable::List(vec![secs(1), week + secs(1)]));
     assert_eq!(paths(&long), ["fixed_delays.delays[1]"]);
 
     let linear = |initial, increment, max_attempts| {
-        paths(&policy(Timetable::Linear { initial, increment, max_attempts }))
+        paths(&policy(RetryTimetable::Linear { initial, increment, max_attempts }))
     };
     assert_eq!(linear(secs(0), secs(0), 100), [""; 0]);
     assert_eq!(linear(secs(1), secs(1), 0), ["linear.max_attempts"]);
@@ -95,7 +97,7 @@ fn what_is_out_of_bounds_is_named() {
 
     let exponential = |initial, multiplier_percent, max_delay, max_attempts| {
         let timetable =
-            Timetable::Exponential { initial, multiplier_percent, max_delay, max_attempts };
+            RetryTimetable::Exponential { initial, multiplier_percent, max_delay, max_attempts };
         paths(&policy(timetable))
     };
     assert_eq!(exponential(secs(1), 200, secs(HOUR), 20), [""; 0]);
@@ -115,15 +117,15 @@ fn what_is_out_of_bounds_is_named() {
 
 #[test]
 fn a_timetable_longer_than_the_longest_age_needs_an_age() {
-    let weeks = policy(Timetable::List(vec![secs(7 * 24 * HOUR); 5]));
+    let weeks = policy(RetryTimetable::List(vec![secs(7 * 24 * HOUR); 5]));
     assert_eq!(paths(&weeks), ["max_age"]);
     assert_eq!(paths(&RetryPolicy { max_age: Some(MAX_AGE), ..weeks }), [""; 0]);
 }
 
 #[test]
 fn policies_are_stored_and_read_back() {
-    let linear = Timetable::Linear { initial: secs(1), increment: secs(2), max_attempts: 3 };
-    for timetable in [Timetable::Standard, Timetable::List(vec![secs(1)]), linear] {
+    let linear = RetryTimetable::Linear { initial: secs(1), increment: secs(2), max_attempts: 3 };
+    for timetable in [RetryTimetable::Standard, RetryTimetable::List(vec![secs(1)]), linear] {
         let policy = RetryPolicy { max_age: Some(secs(9)), ..policy(timetable) };
         let text = serde_json::to_string(&policy).unwrap();
         assert_eq!(serde_json::from_str::<RetryPolicy>(&text).unwrap(), policy);
@@ -210,7 +212,7 @@ fn a_policy_grants_a_wait_up_to_its_limit() {
 
 #[test]
 fn the_longest_delays_are_the_timetable_with_its_jitter() {
-    let policy = policy(Timetable::List(vec![secs(10), secs(100)]));
+    let policy = policy(RetryTimetable::List(vec![secs(10), secs(100)]));
     let policy = RetryPolicy { jitter_percent: 10, ..policy };
     assert_eq!(policy.longest_delays(), [secs(0), secs(11), secs(110)]);
 }
@@ -222,15 +224,15 @@ fn any_span() -> impl Strategy<Value = Duration> {
     ]
 }
 
-fn any_timetable() -> impl Strategy<Value = Timetable> {
+fn any_timetable() -> impl Strategy<Value = RetryTimetable> {
     prop_oneof![
-        Just(Timetable::Standard),
-        proptest::collection::vec(any_span(), 0..200).prop_map(Timetable::List),
+        Just(RetryTimetable::Standard),
+        proptest::collection::vec(any_span(), 0..200).prop_map(RetryTimetable::List),
         (any_span(), any_span(), any::<u32>()).prop_map(|(initial, increment, max_attempts)| {
-            Timetable::Linear { initial, increment, max_attempts }
+            RetryTimetable::Linear { initial, increment, max_attempts }
         }),
         (any_span(), 0..2000_u32, any_span(), any::<u32>()).prop_map(
-            |(initial, multiplier_percent, max_delay, max_attempts)| Timetable::Exponential {
+            |(initial, multiplier_percent, max_delay, max_attempts)| RetryTimetable::Exponential {
                 initial,
                 multiplier_percent,
                 max_delay,

@@ -1,14 +1,14 @@
 //! Attempts.
 
-use postrider_agent::{Rebuilt, RebuiltHeader, RebuiltValue};
-use postrider_domain::delivery::{AttemptRecord, Outcome, Timings, Trigger};
+use postrider_agent::{RebuiltHeader, RebuiltHeaderValue, RebuiltRequest};
+use postrider_domain::delivery::{AttemptRecord, Outcome, StepTimings, Trigger};
 use postrider_proto::v1;
 use postrider_store::RecordedAttempt;
 
 use super::super::names;
 use super::time::{duration, timestamp};
 
-/// As [`to_proto`], with the time of recording.
+/// Like [`to_proto`], with the time at which the attempt was recorded.
 pub fn recorded_to_proto(attempt: RecordedAttempt) -> v1::Attempt {
     let create_time = Some(timestamp(attempt.record_time));
     v1::Attempt { create_time, ..to_proto(attempt.record) }
@@ -34,7 +34,7 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
         response_body: attempt.response_body,
         response_body_truncated: attempt.response_body_truncated,
         response_body_size: i64::try_from(attempt.response_body_bytes).unwrap_or(i64::MAX),
-        // Nobody made an attempt of which nobody knows who made it.
+        // An attempt with an unknown outcome may have no agent.
         agent: match attempt.agent.0.as_ref() {
             "" => String::new(),
             _ => names::of_agent(&attempt.agent),
@@ -51,17 +51,17 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
     }
 }
 
-/// A larger body is not shown twice.
+/// A larger body is not shown as text too.
 const MAX_TEXT_BYTES: usize = 1 << 20;
-/// In place of a header's value that is not told.
-const MASK: &str = "***";
+/// Shown instead of a header value that is secret.
+const MASKED_VALUE: &str = "***";
 
-pub fn request_to_proto(request: Rebuilt) -> v1::AttemptRequest {
+pub fn request_to_proto(request: RebuiltRequest) -> v1::AttemptRequest {
     let headers = request.headers.into_iter().map(|RebuiltHeader { name, value }| {
         let (value, view) = match value {
-            RebuiltValue::Sent(value) => (value, v1::RequestHeaderView::Sent),
-            RebuiltValue::Secret => (MASK.to_owned(), v1::RequestHeaderView::Masked),
-            RebuiltValue::NotKept => (String::new(), v1::RequestHeaderView::NotKept),
+            RebuiltHeaderValue::Sent(value) => (value, v1::RequestHeaderView::Sent),
+            RebuiltHeaderValue::Secret => (MASKED_VALUE.to_owned(), v1::RequestHeaderView::Masked),
+            RebuiltHeaderValue::NotKept => (String::new(), v1::RequestHeaderView::NotKept),
         };
         v1::RequestHeader { name, value, view: view.into() }
     });
@@ -77,14 +77,14 @@ pub fn request_to_proto(request: Rebuilt) -> v1::AttemptRequest {
     }
 }
 
-/// A body as text, where it is text; empty otherwise. Of one that was cut, the last
-/// character may be cut too.
+/// A body as text if it is text, else empty. If the body was cut, an incomplete last
+/// character is dropped.
 fn text(body: &[u8], is_cut: bool) -> String {
     let (whole, rest) = match std::str::from_utf8(body) {
         Ok(whole) => (whole, Ok(())),
         Err(error) => {
             let (whole, _) = body.split_at_checked(error.valid_up_to()).unwrap_or_default();
-            // No length: the body ends within a character.
+            // No error length: the body ends within a character.
             let ends_within = error.error_len().is_none();
             let rest = if is_cut && ends_within { Ok(()) } else { Err(()) };
             (std::str::from_utf8(whole).unwrap_or_default(), rest)
@@ -94,7 +94,7 @@ fn text(body: &[u8], is_cut: bool) -> String {
     if rest.is_ok() && whole.chars().all(is_text) { whole.to_owned() } else { String::new() }
 }
 
-fn timings(timings: Timings) -> v1::AttemptTimings {
+fn timings(timings: StepTimings) -> v1::AttemptTimings {
     v1::AttemptTimings {
         dns: timings.dns.map(duration),
         connect: timings.connect.map(duration),

@@ -1,48 +1,47 @@
-//! Which of the matching events a subscription gets, in which order, and when it
-//! is given up.
+//! Content filter, ordering, and automatic disabling of a subscription.
 //!
-//! Fed by `convert::subscription`; feeds it settings and the wire. Guarantees that
-//! a content filter that is kept compiles.
+//! Fed by `convert::subscription`; feeds it settings and messages. Guarantees that a
+//! stored content filter compiles.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use postrider_domain::content_filter::ContentFilter;
-use postrider_domain::subscription::{AutoDisable, ExhaustedKeyPolicy, Ordering};
+use postrider_domain::subscription::{AutoDisable, DeliveryOrdering, ExhaustedKeyPolicy};
 use postrider_proto::v1;
 
-use super::super::errors::Violations;
+use super::super::errors::FieldViolations;
 use super::time::{duration, span};
 
-const AUTO_DISABLE_AFTER: RangeInclusive<Duration> =
+const AUTO_DISABLE_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(90 * 86_400);
 
-pub fn content_filter(source: &str, violations: &mut Violations) -> String {
+pub fn content_filter(source: &str, violations: &mut FieldViolations) -> String {
     if !source.is_empty() {
         violations.keep("subscription.content_filter", ContentFilter::compile(source));
     }
     source.to_owned()
 }
 
-pub fn ordering(given: i32, violations: &mut Violations) -> Ordering {
+pub fn ordering(given: i32, violations: &mut FieldViolations) -> DeliveryOrdering {
     match v1::Ordering::try_from(given) {
-        Ok(v1::Ordering::Unspecified | v1::Ordering::Unordered) => Ordering::Unordered,
-        Ok(v1::Ordering::PerKey) => Ordering::PerKey,
+        Ok(v1::Ordering::Unspecified | v1::Ordering::Unordered) => DeliveryOrdering::Unordered,
+        Ok(v1::Ordering::PerKey) => DeliveryOrdering::PerKey,
         Err(_) => {
             violations.add("subscription.ordering", "must be UNORDERED or PER_KEY");
-            Ordering::default()
+            DeliveryOrdering::default()
         }
     }
 }
 
-pub const fn ordering_to_proto(ordering: Ordering) -> v1::Ordering {
+pub const fn ordering_to_proto(ordering: DeliveryOrdering) -> v1::Ordering {
     match ordering {
-        Ordering::Unordered => v1::Ordering::Unordered,
-        Ordering::PerKey => v1::Ordering::PerKey,
+        DeliveryOrdering::Unordered => v1::Ordering::Unordered,
+        DeliveryOrdering::PerKey => v1::Ordering::PerKey,
     }
 }
 
-pub fn exhausted_key_policy(given: i32, violations: &mut Violations) -> ExhaustedKeyPolicy {
+pub fn exhausted_key_policy(given: i32, violations: &mut FieldViolations) -> ExhaustedKeyPolicy {
     match v1::ExhaustedKeyPolicy::try_from(given) {
         Ok(v1::ExhaustedKeyPolicy::Unspecified | v1::ExhaustedKeyPolicy::GoOn) => {
             ExhaustedKeyPolicy::GoOn
@@ -62,12 +61,15 @@ pub const fn exhausted_key_policy_to_proto(policy: ExhaustedKeyPolicy) -> v1::Ex
     }
 }
 
-pub fn auto_disable(given: Option<&v1::AutoDisable>, violations: &mut Violations) -> AutoDisable {
+pub fn auto_disable(
+    given: Option<&v1::AutoDisable>,
+    violations: &mut FieldViolations,
+) -> AutoDisable {
     let default = AutoDisable::default();
     let Some(given) = given else { return default };
     let after = match given.after.as_ref().map(span) {
         None => default.after,
-        Some(Ok(after)) if AUTO_DISABLE_AFTER.contains(&after) => after,
+        Some(Ok(after)) if AUTO_DISABLE_RANGE.contains(&after) => after,
         Some(_) => {
             violations.add("subscription.auto_disable.after", "must be 1 min to 90 d");
             default.after

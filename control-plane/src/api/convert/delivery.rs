@@ -8,16 +8,17 @@ use super::super::names;
 use super::attempt::{outcome, trigger};
 use super::time::timestamp;
 
-/// What is shown of a delivery besides itself.
+/// What is shown of a delivery and stored elsewhere.
 #[derive(Clone, Debug, Default)]
-pub struct Context<'a> {
-    /// The newest attempt that was concluded.
+pub struct DeliveryContext<'a> {
+    /// The newest recorded attempt.
     pub last: Option<&'a AttemptRecord>,
-    /// On the wall clock, by what is known now; `None` once it has ended.
+    /// When it expires, on the wall clock, as far as known now; `None` once it has
+    /// ended.
     pub expire_time: Option<Timestamp>,
 }
 
-pub fn to_proto(delivery: &Delivery, context: Context<'_>) -> v1::Delivery {
+pub fn to_proto(delivery: &Delivery, context: DeliveryContext<'_>) -> v1::Delivery {
     let tenant = &delivery.subscription.tenant;
     let waiting = delivery.state == DeliveryState::Waiting;
     v1::Delivery {
@@ -91,7 +92,7 @@ mod tests {
     fn a_delivery_is_shown_whole() {
         let mut delivery = fixtures::delivery();
         let last = fixtures::attempt();
-        let context = Context { last: Some(&last), expire_time: Some(delivery.deadline) };
+        let context = DeliveryContext { last: Some(&last), expire_time: Some(delivery.deadline) };
         let shown = to_proto(&delivery, context.clone());
         assert!(shown.event.starts_with("tenants/acme/events/evt_"));
         assert_eq!(shown.subscription, "tenants/acme/subscriptions/erp");

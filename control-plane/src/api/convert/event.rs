@@ -9,7 +9,7 @@ use postrider_store::{DeliveryCounts, ListedEvent};
 use super::super::names;
 use super::time::timestamp;
 
-/// Shows an event, all but its deliveries; its payload only `with_payload`.
+/// Converts an event without its deliveries; the payload only if `with_payload`.
 pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
     let ListedEvent { event, payload_bytes } = listed;
     let create_time = event.create_time();
@@ -33,7 +33,7 @@ pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
     }
 }
 
-/// JSON as text, everything else as bytes, whichever way it came.
+/// JSON as text and everything else as bytes, whichever form it was published in.
 fn payload_form(event: &Event) -> PayloadForm {
     match std::str::from_utf8(&event.payload) {
         Ok(text) if is_json(&event.content_type) => PayloadForm::PayloadJson(text.to_owned()),
@@ -49,7 +49,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// How an event's deliveries stand.
+/// Counts of an event's deliveries by state.
 pub fn summary(counts: &DeliveryCounts) -> v1::DeliverySummary {
     let mut summary = v1::DeliverySummary::default();
     for (state, count) in &counts.by_state {

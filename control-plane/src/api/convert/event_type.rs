@@ -1,21 +1,23 @@
 //! Event types.
 
-use postrider_domain::event_type::{EventType, EventTypeInput, Field, FieldError, Validation};
+use postrider_domain::event_type::{
+    EventType, EventTypeField, EventTypeFieldError, EventTypeInput, ValidationMode,
+};
 use postrider_domain::notice::is_built_in;
 use postrider_proto::v1;
 use postrider_proto::v1::SchemaValidation;
 
-use super::super::errors::Violations;
-use super::super::masks::Mask;
+use super::super::errors::FieldViolations;
+use super::super::masks::UpdateMask;
 use super::super::names;
 use super::etag;
 use super::time::timestamp;
 
 pub fn to_proto(event_type: &EventType) -> v1::EventType {
     let validation = match event_type.validation {
-        Validation::Off => SchemaValidation::Off,
-        Validation::Warn => SchemaValidation::Warn,
-        Validation::Enforce => SchemaValidation::Enforce,
+        ValidationMode::Off => SchemaValidation::Off,
+        ValidationMode::Warn => SchemaValidation::Warn,
+        ValidationMode::Enforce => SchemaValidation::Enforce,
     };
     v1::EventType {
         name: names::of_event_type(&event_type.name),
@@ -32,7 +34,7 @@ pub fn to_proto(event_type: &EventType) -> v1::EventType {
     }
 }
 
-/// Shows an event type, which may be one of Postrider's own.
+/// Converts an event type, which may be a built-in one.
 pub fn shown(event_type: &EventType) -> v1::EventType {
     let shown = to_proto(event_type);
     match is_built_in(&event_type.name) {
@@ -47,7 +49,8 @@ pub fn shown(event_type: &EventType) -> v1::EventType {
     }
 }
 
-/// Every field that UpdateEventType can change, with whether it has a value.
+/// Every field that UpdateEventType can change, and whether the message has a value for
+/// it.
 pub fn fields(given: &v1::EventType) -> [(&'static str, bool); 5] {
     [
         ("description", !given.description.is_empty()),
@@ -58,12 +61,12 @@ pub fn fields(given: &v1::EventType) -> [(&'static str, bool); 5] {
     ]
 }
 
-/// Puts the fields that the mask has into what is chosen so far.
+/// Copies the fields in the mask into `input`.
 pub fn apply(
     input: &mut EventTypeInput,
     given: &v1::EventType,
-    mask: &Mask,
-    violations: &mut Violations,
+    mask: &UpdateMask,
+    violations: &mut FieldViolations,
 ) {
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     if mask.has("description") {
@@ -80,10 +83,10 @@ pub fn apply(
     }
     if mask.has("schema_validation") {
         input.validation = match SchemaValidation::try_from(given.schema_validation) {
-            Ok(SchemaValidation::Unspecified) => Validation::by_default(input.schema.is_some()),
-            Ok(SchemaValidation::Off) => Validation::Off,
-            Ok(SchemaValidation::Warn) => Validation::Warn,
-            Ok(SchemaValidation::Enforce) => Validation::Enforce,
+            Ok(SchemaValidation::Unspecified) => ValidationMode::by_default(input.schema.is_some()),
+            Ok(SchemaValidation::Off) => ValidationMode::Off,
+            Ok(SchemaValidation::Warn) => ValidationMode::Warn,
+            Ok(SchemaValidation::Enforce) => ValidationMode::Enforce,
             Err(_) => {
                 violations.add("event_type.schema_validation", "must be OFF, WARN or ENFORCE");
                 input.validation
@@ -92,16 +95,16 @@ pub fn apply(
     }
 }
 
-/// Notes what is wrong with what was chosen, under the names of the API.
-pub fn note(errors: Vec<FieldError>, violations: &mut Violations) {
+/// Reports each error under its field's name in the API.
+pub fn note(errors: Vec<EventTypeFieldError>, violations: &mut FieldViolations) {
     for error in errors {
         let field = match error.field {
-            Field::Name => "event_type_id",
-            Field::Description => "event_type.description",
-            Field::Group => "event_type.group",
-            Field::Schema => "event_type.json_schema",
-            Field::Validation => "event_type.schema_validation",
-            Field::Sample => "event_type.sample_payload_json",
+            EventTypeField::Name => "event_type_id",
+            EventTypeField::Description => "event_type.description",
+            EventTypeField::Group => "event_type.group",
+            EventTypeField::Schema => "event_type.json_schema",
+            EventTypeField::Validation => "event_type.schema_validation",
+            EventTypeField::Sample => "event_type.sample_payload_json",
         };
         violations.add(field, error.message);
     }
@@ -119,12 +122,13 @@ mod tests {
             name: "a".into(),
             description: "d".into(),
             schema: Some("{}".into()),
-            validation: Validation::Warn,
+            validation: ValidationMode::Warn,
             ..EventTypeInput::default()
         };
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        let mask = Mask::read(Some(&FieldMask { paths }), &fields(given), &[], &mut violations);
+        let mask =
+            UpdateMask::read(Some(&FieldMask { paths }), &fields(given), &[], &mut violations);
         apply(&mut input, given, &mask, &mut violations);
         (input, violations.is_empty())
     }
@@ -159,10 +163,10 @@ mod tests {
         let given = v1::EventType { schema_validation: 3, ..Default::default() };
         let (input, fine) = changed(&["schema_validation"], &given);
         assert!(fine);
-        assert_eq!(input.validation, Validation::Enforce);
+        assert_eq!(input.validation, ValidationMode::Enforce);
         assert_eq!((input.description.as_str(), input.schema.as_deref()), ("d", Some("{}")));
         let (input, _) = changed(&["*"], &v1::EventType::default());
-        assert_eq!((input.validation, input.schema), (Validation::Off, None));
+        assert_eq!((input.validation, input.schema), (ValidationMode::Off, None));
         let unknown = v1::EventType { schema_validation: 9, ..Default::default() };
         assert!(!changed(&["schema_validation"], &unknown).1);
     }

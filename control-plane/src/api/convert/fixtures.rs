@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, Outcome, Timings, Trigger,
+    AttemptRecord, Delivery, DeliveryState, Outcome, StepTimings, Trigger,
 };
 use postrider_domain::event::{Event, sha256};
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Shard};
-use postrider_domain::secret::Secret;
+use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, SigningKey};
-use postrider_domain::subscription::{Settings, Status, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
 
-pub const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+pub const FIXTURE_TIME: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
 pub fn tenant() -> Tenant {
     Tenant {
@@ -27,8 +27,8 @@ pub fn tenant() -> Tenant {
         labels: BTreeMap::new(),
         config_version: 3,
         revision: 2,
-        create_time: NOW,
-        update_time: NOW,
+        create_time: FIXTURE_TIME,
+        update_time: FIXTURE_TIME,
         delete_time: None,
     }
 }
@@ -37,26 +37,26 @@ pub fn subscription() -> Subscription {
     Subscription {
         tenant: "acme".parse().unwrap(),
         id: "erp".parse().unwrap(),
-        status: Status::Enabled,
+        status: SubscriptionStatus::Enabled,
         status_reason: String::new(),
-        settings: Settings {
+        settings: SubscriptionConfig {
             display_name: "ERP".into(),
             url: "https://example.com/hook".into(),
             event_types: vec!["*".parse().unwrap()],
-            ..Settings::default()
+            ..SubscriptionConfig::default()
         },
         signing_keys: vec![SigningKey {
             id: "key-1".into(),
             kind: KeyKind::Standard,
-            secret: Secret::new(vec![7; 32]),
-            create_time: NOW,
+            secret: SigningSecret::new(vec![7; 32]),
+            create_time: FIXTURE_TIME,
             expire_time: None,
         }],
         paused_clock: StoppedClock::default(),
         revision: 1,
         request_revision: 1,
-        create_time: NOW,
-        update_time: NOW,
+        create_time: FIXTURE_TIME,
+        update_time: FIXTURE_TIME,
         delete_time: None,
     }
 }
@@ -65,7 +65,7 @@ pub fn event() -> Event {
     let payload = Bytes::from_static(b"{}");
     Event {
         tenant: "acme".parse().unwrap(),
-        id: EventId::new(NOW, [1; 10]),
+        id: EventId::new(FIXTURE_TIME, [1; 10]),
         event_type: "payment.completed".into(),
         account: None,
         attributes: BTreeMap::new(),
@@ -83,7 +83,7 @@ pub fn event() -> Event {
 
 pub fn delivery() -> Delivery {
     Delivery {
-        id: DeliveryId::new(NOW, [2; 10]),
+        id: DeliveryId::new(FIXTURE_TIME, [2; 10]),
         subscription: subscription().key(),
         event: event().id,
         event_type: event().event_type,
@@ -95,8 +95,8 @@ pub fn delivery() -> Delivery {
         attempts: 1,
         failures: 1,
         trigger: Trigger::Retry,
-        due: NOW,
-        deadline: NOW + Duration::from_secs(3600),
+        due: FIXTURE_TIME,
+        deadline: FIXTURE_TIME + Duration::from_secs(3600),
         end_time: None,
         ordering_key: None,
         sequence: None,
@@ -115,8 +115,8 @@ pub fn attempt() -> AttemptRecord {
         event_type: delivery.event_type,
         outcome: Outcome::HttpStatus,
         http_status: Some(503),
-        start_time: NOW,
-        timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
+        start_time: FIXTURE_TIME,
+        timings: StepTimings { total: Duration::from_millis(12), ..StepTimings::default() },
         response_headers: vec![("server".into(), Bytes::from_static(b"x"))],
         response_body: Bytes::from_static(b"busy"),
         response_body_bytes: 4,
@@ -128,7 +128,7 @@ pub fn attempt() -> AttemptRecord {
         http_version: "HTTP/1.1".into(),
         trigger: Trigger::Publish,
         test: false,
-        next_attempt_time: Some(NOW + Duration::from_secs(5)),
+        next_attempt_time: Some(FIXTURE_TIME + Duration::from_secs(5)),
         settings_revision: Some(1),
     }
 }

@@ -1,8 +1,9 @@
-//! The only place where the messages of the public API meet the domain.
+//! The only place where messages of the public API are converted to and from the
+//! domain.
 //!
-//! Fed by the services in both directions; guarantees that whatever is stored
-//! can be shown, and that what comes in is checked, every violation noted, by
-//! the time it is a domain value.
+//! Fed by the services in both directions. Guarantees that whatever is stored can be
+//! shown, and that a domain value made of a request is valid, with every violation
+//! noted.
 
 pub mod attempt;
 pub mod delivering;
@@ -19,13 +20,13 @@ pub mod time;
 #[cfg(test)]
 pub mod fixtures;
 
-/// The form of a resource's revision that callers see.
+/// A revision as callers see it.
 pub fn etag(revision: i64) -> String {
     format!("r{revision}")
 }
 
-/// Whether an etag is the one of a revision. One that this program never made
-/// is of no revision.
+/// Whether an etag belongs to a revision. An etag that this program did not make
+/// belongs to none.
 pub fn etag_is(etag: &str, revision: i64) -> bool {
     etag == self::etag(revision)
 }

@@ -1,14 +1,16 @@
 //! Long-running operations (AIP-151).
 
 use postrider_domain::ids::SubscriptionKey;
-use postrider_domain::operation::{Backfill, Operation, OperationFailure, OperationState, Task};
+use postrider_domain::operation::{
+    Backfill, Operation, OperationFailure, OperationState, OperationTask,
+};
 use postrider_proto::longrunning::{self, operation};
 use postrider_proto::v1;
 use prost::Message;
 use prost_types::Any;
 use tonic::Status;
 
-use super::super::errors::{self, Kind, Reason};
+use super::super::errors::{self, ErrorReason, ResourceKind};
 use super::super::names;
 use super::time::timestamp;
 
@@ -34,7 +36,7 @@ fn metadata(found: &Operation) -> Any {
     let cancel_requested = found.state == OperationState::Cancelled;
     let (examined_count, delivery_count) = (count(found.examined), count(found.made));
     match &found.task {
-        Task::Replay(_) => packed(
+        OperationTask::Replay(_) => packed(
             "ReplayDeliveriesMetadata",
             &v1::ReplayDeliveriesMetadata {
                 parent: names::of_tenant(&found.tenant),
@@ -46,7 +48,7 @@ fn metadata(found: &Operation) -> Any {
                 cancel_requested,
             },
         ),
-        Task::Backfill(backfill) => packed(
+        OperationTask::Backfill(backfill) => packed(
             "BackfillSubscriptionMetadata",
             &v1::BackfillSubscriptionMetadata {
                 subscription: subscription(found, backfill),
@@ -64,30 +66,30 @@ fn metadata(found: &Operation) -> Any {
 fn response(found: &Operation) -> Any {
     let (examined_count, delivery_count) = (count(found.examined), count(found.made));
     match found.task {
-        Task::Replay(_) => packed(
+        OperationTask::Replay(_) => packed(
             "ReplayDeliveriesResponse",
             &v1::ReplayDeliveriesResponse { examined_count, delivery_count },
         ),
-        Task::Backfill(_) => packed(
+        OperationTask::Backfill(_) => packed(
             "BackfillSubscriptionResponse",
             &v1::BackfillSubscriptionResponse { examined_count, delivery_count },
         ),
     }
 }
 
-/// What a caller is told of an operation that did not succeed.
+/// The error of an operation that did not succeed.
 fn error(found: &Operation) -> Status {
     match (found.failure, &found.task) {
-        (None, _) => errors::plain(Reason::OperationCancelled, "the operation was cancelled"),
-        (Some(OperationFailure::SubscriptionDeleted), Task::Backfill(backfill)) => {
+        (None, _) => errors::status(ErrorReason::OperationCancelled, "the operation was cancelled"),
+        (Some(OperationFailure::SubscriptionDeleted), OperationTask::Backfill(backfill)) => {
             errors::resource(
-                Reason::SubscriptionDeleted,
-                Kind::Subscription,
+                ErrorReason::SubscriptionDeleted,
+                ResourceKind::Subscription,
                 &subscription(found, backfill),
                 "was deleted meanwhile",
             )
         }
-        (Some(_), _) => errors::deleted(Kind::Tenant, &names::of_tenant(&found.tenant)),
+        (Some(_), _) => errors::deleted(ResourceKind::Tenant, &names::of_tenant(&found.tenant)),
     }
 }
 
@@ -110,18 +112,18 @@ fn packed(name: &str, message: &impl Message) -> Any {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
-    use postrider_domain::operation::{Replay, Window};
+    use postrider_domain::operation::{Replay, TimeWindow};
     use postrider_domain::time::Timestamp;
 
     use super::*;
 
     fn replay(state: OperationState) -> Operation {
-        let window = Window { from: Timestamp::default(), until: Timestamp::from_micros(9) };
+        let window = TimeWindow { from: Timestamp::default(), until: Timestamp::from_micros(9) };
         Operation {
             tenant: "acme".parse().unwrap(),
             id: format!("op_{}", "0".repeat(32)).parse().unwrap(),
             shard: postrider_domain::ids::Shard(0),
-            task: Task::Replay(Replay {
+            task: OperationTask::Replay(Replay {
                 window,
                 per_second: 1,
                 subscription: None,

@@ -5,29 +5,30 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use postrider_domain::retry::{RetryPolicy, Timetable};
+use postrider_domain::retry::{RetryPolicy, RetryTimetable};
 use postrider_domain::subscription::SuccessRule;
 use postrider_proto::v1;
 use postrider_proto::v1::retry_policy::Timetable as Given;
 
-use super::super::errors::Violations;
+use super::super::errors::FieldViolations;
 use super::time::{duration, span};
 
 const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
-const MAX_AGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
+const MAX_AGE_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 const MAX_DELAYS: usize = 50;
-const MAX_ATTEMPTS: RangeInclusive<u32> = 1..=100;
-const MULTIPLIER_PERCENT: RangeInclusive<u32> = 100..=1000;
+const ATTEMPTS_RANGE: RangeInclusive<u32> = 1..=100;
+const MULTIPLIER_PERCENT_RANGE: RangeInclusive<u32> = 100..=1000;
 const MAX_JITTER_PERCENT: u32 = 50;
 const MAX_STATUS_CODES: usize = 32;
-const STATUS_CODES: RangeInclusive<u32> = 200..=599;
+const STATUS_CODE_RANGE: RangeInclusive<u32> = 200..=599;
 
-/// Reads a policy; absent is the default.
+/// Reads a retry policy; absent means the default.
 pub fn policy(
     given: Option<&v1::RetryPolicy>,
     field: &str,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     let Some(given) = given else { return policy };
@@ -43,7 +44,7 @@ pub fn policy(
     if let Some(age) = &given.max_age {
         let field = format!("{field}.max_age");
         let age = violations.keep(&field, span(age)).unwrap_or_default();
-        if !MAX_AGE.contains(&age) {
+        if !MAX_AGE_RANGE.contains(&age) {
             violations.add(field, "must be 1 s to 30 d");
         }
         policy.max_age = Some(age);
@@ -59,9 +60,9 @@ pub fn policy(
     policy
 }
 
-fn timetable(given: &Given, field: &str, violations: &mut Violations) -> Timetable {
+fn timetable(given: &Given, field: &str, violations: &mut FieldViolations) -> RetryTimetable {
     match given {
-        Given::Standard(_) => Timetable::Standard,
+        Given::Standard(_) => RetryTimetable::Standard,
         Given::FixedDelays(fixed) => {
             let field = format!("{field}.fixed_delays.delays");
             if fixed.delays.is_empty() || fixed.delays.len() > MAX_DELAYS {
@@ -70,7 +71,7 @@ fn timetable(given: &Given, field: &str, violations: &mut Violations) -> Timetab
             let delays = fixed.delays.iter().take(MAX_DELAYS).enumerate();
             let read =
                 |(index, delay)| bounded(Some(delay), &format!("{field}[{index}]"), violations);
-            Timetable::List(delays.map(read).collect())
+            RetryTimetable::List(delays.map(read).collect())
         }
         Given::Linear(linear) => linear_timetable(linear, &format!("{field}.linear"), violations),
         Given::Exponential(exponential) => {
@@ -82,8 +83,8 @@ fn timetable(given: &Given, field: &str, violations: &mut Violations) -> Timetab
 fn linear_timetable(
     given: &v1::LinearBackoff,
     field: &str,
-    violations: &mut Violations,
-) -> Timetable {
+    violations: &mut FieldViolations,
+) -> RetryTimetable {
     let first = format!("{field}.initial_delay");
     let initial = bounded(given.initial_delay.as_ref(), &first, violations);
     let increment = bounded(given.increment.as_ref(), &format!("{field}.increment"), violations);
@@ -92,14 +93,14 @@ fn linear_timetable(
     if initial.saturating_add(increment.saturating_mul(growths)) > MAX_DELAY {
         violations.add(format!("{field}.increment"), "must not let a delay grow past 7 d");
     }
-    Timetable::Linear { initial, increment, max_attempts }
+    RetryTimetable::Linear { initial, increment, max_attempts }
 }
 
 fn exponential_timetable(
     given: &v1::ExponentialBackoff,
     field: &str,
-    violations: &mut Violations,
-) -> Timetable {
+    violations: &mut FieldViolations,
+) -> RetryTimetable {
     let first = format!("{field}.initial_delay");
     let initial = bounded(given.initial_delay.as_ref(), &first, violations);
     if given.initial_delay.is_some() && initial.is_zero() {
@@ -110,10 +111,10 @@ fn exponential_timetable(
     if given.max_delay.is_some() && max_delay < initial {
         violations.add(longest, "must be at least initial_delay");
     }
-    if !MULTIPLIER_PERCENT.contains(&given.multiplier_percent) {
+    if !MULTIPLIER_PERCENT_RANGE.contains(&given.multiplier_percent) {
         violations.add(format!("{field}.multiplier_percent"), "must be 100 to 1000");
     }
-    Timetable::Exponential {
+    RetryTimetable::Exponential {
         initial,
         multiplier_percent: given.multiplier_percent,
         max_delay,
@@ -125,7 +126,7 @@ fn exponential_timetable(
 fn bounded(
     given: Option<&prost_types::Duration>,
     field: &str,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) -> Duration {
     let Some(given) = given else {
         violations.add(field, "is missing");
@@ -140,27 +141,27 @@ fn bounded(
     }
 }
 
-fn attempts(given: u32, field: &str, violations: &mut Violations) -> u32 {
-    if !MAX_ATTEMPTS.contains(&given) {
+fn attempts(given: u32, field: &str, violations: &mut FieldViolations) -> u32 {
+    if !ATTEMPTS_RANGE.contains(&given) {
         violations.add(format!("{field}.max_attempts"), "must be 1 to 100");
     }
-    given.min(*MAX_ATTEMPTS.end())
+    given.min(*ATTEMPTS_RANGE.end())
 }
 
 pub fn policy_to_proto(policy: &RetryPolicy) -> v1::RetryPolicy {
     let timetable = match &policy.timetable {
-        Timetable::Standard => Given::Standard(v1::StandardTimetable {}),
-        Timetable::List(delays) => Given::FixedDelays(v1::FixedDelays {
+        RetryTimetable::Standard => Given::Standard(v1::StandardTimetable {}),
+        RetryTimetable::List(delays) => Given::FixedDelays(v1::FixedDelays {
             delays: delays.iter().copied().map(duration).collect(),
         }),
-        Timetable::Linear { initial, increment, max_attempts } => {
+        RetryTimetable::Linear { initial, increment, max_attempts } => {
             Given::Linear(v1::LinearBackoff {
                 initial_delay: Some(duration(*initial)),
                 increment: Some(duration(*increment)),
                 max_attempts: *max_attempts,
             })
         }
-        Timetable::Exponential { initial, multiplier_percent, max_delay, max_attempts } => {
+        RetryTimetable::Exponential { initial, multiplier_percent, max_delay, max_attempts } => {
             Given::Exponential(v1::ExponentialBackoff {
                 initial_delay: Some(duration(*initial)),
                 multiplier_percent: *multiplier_percent,
@@ -177,18 +178,18 @@ pub fn policy_to_proto(policy: &RetryPolicy) -> v1::RetryPolicy {
     }
 }
 
-/// Reads a success rule; absent or empty is any 2xx.
+/// Reads a success rule; absent or empty means any 2xx.
 pub fn success_rule(
     given: Option<&v1::SuccessRule>,
     field: &str,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) -> SuccessRule {
     let codes = given.map(|rule| rule.status_codes.as_slice()).unwrap_or_default();
     let field = format!("{field}.status_codes");
     if codes.len() > MAX_STATUS_CODES {
         violations.add(field.as_str(), "must hold at most 32 statuses");
     }
-    if codes.iter().any(|code| !STATUS_CODES.contains(code)) {
+    if codes.iter().any(|code| !STATUS_CODE_RANGE.contains(code)) {
         violations.add(field, "must hold statuses of 200 to 599");
     }
     match codes {

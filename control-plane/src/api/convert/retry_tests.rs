@@ -10,7 +10,7 @@ fn seconds(seconds: i64) -> Option<prost_types::Duration> {
 
 /// What is wrong with a policy, by field.
 fn wrong(policy: v1::RetryPolicy) -> Vec<String> {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     super::policy(Some(&policy), "p", &mut violations);
     match violations.check() {
         Ok(()) => Vec::new(),
@@ -50,14 +50,14 @@ fn every_policy_round_trips() {
         },
     ];
     for mut given in policies {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let policy = policy(Some(&given), "p", &mut violations);
         assert!(violations.is_empty());
         assert!(policy.validate().is_ok(), "the domain refuses what the contract allows");
         given.jitter_percent = given.jitter_percent.or(Some(10));
         assert_eq!(policy_to_proto(&policy), given);
     }
-    assert_eq!(policy(None, "p", &mut Violations::default()), RetryPolicy::default());
+    assert_eq!(policy(None, "p", &mut FieldViolations::default()), RetryPolicy::default());
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn every_bound_is_told_for_its_field() {
 fn success_rules_round_trip_and_are_bounded() {
     let read = |codes: &[u32]| {
         let rule = v1::SuccessRule { status_codes: codes.to_vec() };
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         let rule = success_rule(Some(&rule), "r", &mut violations);
         violations.is_empty().then_some(rule)
     };

@@ -1,19 +1,20 @@
-//! Signature schemes, envelopes and headers: how a request is dressed.
+//! Signature schemes, envelopes and custom headers.
 //!
-//! Fed by `subscription` with what a caller chose; feeds the domain's settings.
-//! Guarantees that no header is written twice, and none that the transport or
-//! Postrider writes, so that what is stored can always be sent.
+//! Fed by `subscription` with a caller's choice; feeds the domain's settings.
+//! Guarantees that no header is written twice, and none that the transport or Postrider
+//! writes, so that what is stored can always be sent.
 
 use std::collections::HashSet;
 
 use postrider_domain::signature::{
-    Encoding, HmacHash, HmacScheme, HmacTimestamp, KeyRotation, SignatureScheme, default_schemes,
+    DigestEncoding, HmacHash, HmacScheme, HmacTimestamp, KeyRotation, SignatureScheme,
+    default_schemes,
 };
-use postrider_domain::subscription::{Envelope, Header, JsonForm};
+use postrider_domain::subscription::{BodyEnvelope, JsonForm, RequestHeader};
 use postrider_proto::v1;
 use postrider_proto::v1::signature_scheme::Scheme;
 
-use super::super::errors::Violations;
+use super::super::errors::FieldViolations;
 
 /// Most schemes of one subscription.
 const MAX_SCHEMES: usize = 4;
@@ -26,8 +27,8 @@ const MAX_SEPARATOR_BYTES: usize = 8;
 const STRIPE_HEADER: &str = "stripe-signature";
 const DEFAULT_SEPARATOR: &str = ".";
 
-/// The transport's, and those that carry trace context.
-const RESERVED: &[&str] = &[
+/// Headers that the transport writes, and those that carry trace context.
+const RESERVED_HEADERS: &[&str] = &[
     "connection",
     "content-length",
     "content-type",
@@ -47,8 +48,8 @@ const RESERVED: &[&str] = &[
     "user-agent",
 ];
 
-/// Postrider's own: no signature may stand in them.
-const OWN: &[&str] = &[
+/// Postrider's own headers; a signature may not use them.
+const POSTRIDER_HEADERS: &[&str] = &[
     "webhook-event-type",
     "webhook-id",
     "webhook-sequence",
@@ -57,8 +58,11 @@ const OWN: &[&str] = &[
     "webhook-timestamp",
 ];
 
-/// The schemes chosen; an empty list where one says that there shall be none.
-pub fn schemes(given: &[v1::SignatureScheme], violations: &mut Violations) -> Vec<SignatureScheme> {
+/// Reads the signature schemes; an empty list if the caller chose none.
+pub fn schemes(
+    given: &[v1::SignatureScheme],
+    violations: &mut FieldViolations,
+) -> Vec<SignatureScheme> {
     let field = "subscription.signature_schemes";
     if given.is_empty() {
         return default_schemes();
@@ -69,7 +73,8 @@ pub fn schemes(given: &[v1::SignatureScheme], violations: &mut Violations) -> Ve
     let mut schemes = Vec::with_capacity(MAX_SCHEMES);
     let mut headers = HashSet::new();
     for (index, given) in given.iter().take(MAX_SCHEMES).enumerate() {
-        let mut at = At { field: format!("{field}[{index}]"), headers: &mut headers, violations };
+        let mut at =
+            SchemeReader { field: format!("{field}[{index}]"), headers: &mut headers, violations };
         match &given.scheme {
             None => at.refuse("", "names no scheme"),
             Some(Scheme::None(_)) => {}
@@ -78,24 +83,24 @@ pub fn schemes(given: &[v1::SignatureScheme], violations: &mut Violations) -> Ve
     }
     let none = given.iter().any(|given| matches!(given.scheme, Some(Scheme::None(_))));
     if none && given.len() > 1 {
-        violations.add(field, "none must be the only scheme");
+        violations.add(field, "none must be the only scheme of the subscription");
     }
     for (index, scheme) in schemes.iter().enumerate() {
         if schemes.iter().take(index).any(|earlier| earlier == scheme) {
-            violations.add(format!("{field}[{index}]"), "is there twice");
+            violations.add(format!("{field}[{index}]"), "is given twice");
         }
     }
     schemes
 }
 
-/// One scheme of a list, and the headers that the list writes so far.
-struct At<'a> {
+/// Reads one scheme of a list, and collects the headers that the list writes.
+struct SchemeReader<'a> {
     field: String,
     headers: &'a mut HashSet<String>,
-    violations: &'a mut Violations,
+    violations: &'a mut FieldViolations,
 }
 
-impl At<'_> {
+impl SchemeReader<'_> {
     fn refuse(&mut self, part: &str, problem: &str) {
         self.violations.add(format!("{}{part}", self.field), problem);
     }
@@ -129,11 +134,11 @@ impl At<'_> {
             }
         };
         let encoding = match v1::SignatureEncoding::try_from(given.encoding) {
-            Ok(v1::SignatureEncoding::Base64) => Encoding::Base64,
-            Ok(_) => Encoding::Hex,
+            Ok(v1::SignatureEncoding::Base64) => DigestEncoding::Base64,
+            Ok(_) => DigestEncoding::Hex,
             Err(_) => {
                 self.refuse(".hmac.encoding", "must be HEX or BASE64");
-                Encoding::Hex
+                DigestEncoding::Hex
             }
         };
         let timestamp = given.timestamp.as_ref().map(|timestamp| {
@@ -153,16 +158,16 @@ impl At<'_> {
         }
     }
 
-    /// A header that this scheme writes: a token, and nobody else's.
+    /// A header that this scheme writes: a token that nothing else writes.
     fn header(&mut self, part: &str, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
         if !is_token(name) {
             self.refuse(part, "must be the name of a header, at most 64 bytes");
-        } else if RESERVED.contains(&lower.as_str())
-            || OWN.contains(&lower.as_str())
+        } else if RESERVED_HEADERS.contains(&lower.as_str())
+            || POSTRIDER_HEADERS.contains(&lower.as_str())
             || lower.starts_with("ce-")
         {
-            self.refuse(part, "is a header that a signature may not stand in");
+            self.refuse(part, "is a header that cannot carry a signature");
         } else if !self.headers.insert(lower) {
             self.refuse(part, "is written by another scheme already");
         }
@@ -199,8 +204,8 @@ const fn is_visible_or_space(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
 
-/// The headers chosen, none of them one that something else writes.
-pub fn headers(given: &[v1::CustomHeader], violations: &mut Violations) -> Vec<Header> {
+/// Reads the custom headers; none may be one that something else writes.
+pub fn headers(given: &[v1::CustomHeader], violations: &mut FieldViolations) -> Vec<RequestHeader> {
     let field = "subscription.headers";
     if given.len() > MAX_HEADERS {
         violations.add(field, format!("must hold at most {MAX_HEADERS} headers"));
@@ -212,10 +217,10 @@ pub fn headers(given: &[v1::CustomHeader], violations: &mut Violations) -> Vec<H
         let ours = lower.starts_with("webhook-") || lower.starts_with("ce-");
         if !is_token(&header.name) {
             violations.add(name, "must be the name of a header, at most 64 bytes");
-        } else if ours || RESERVED.contains(&lower.as_str()) {
+        } else if ours || RESERVED_HEADERS.contains(&lower.as_str()) {
             violations.add(name, "is a header that cannot be set");
         } else if !names.insert(lower) {
-            violations.add(name, "is there twice");
+            violations.add(name, "is given twice");
         }
         let value = &header.value;
         if value.is_empty()
@@ -229,13 +234,19 @@ pub fn headers(given: &[v1::CustomHeader], violations: &mut Violations) -> Vec<H
             violations.add(format!("{field}[{index}].value"), problem);
         }
     }
-    let header =
-        |given: &v1::CustomHeader| Header { name: given.name.clone(), value: given.value.clone() };
+    let header = |given: &v1::CustomHeader| RequestHeader {
+        name: given.name.clone(),
+        value: given.value.clone(),
+    };
     given.iter().take(MAX_HEADERS).map(header).collect()
 }
 
-/// Refuses a header of the subscription's own that one of its schemes writes.
-pub fn apart(schemes: &[SignatureScheme], headers: &[Header], violations: &mut Violations) {
+/// Refuses a custom header that one of the signature schemes writes.
+pub fn refuse_overlapping_headers(
+    schemes: &[SignatureScheme],
+    headers: &[RequestHeader],
+    violations: &mut FieldViolations,
+) {
     let written: Vec<&str> = schemes.iter().flat_map(written).collect();
     for (index, header) in headers.iter().enumerate() {
         if written.iter().any(|name| name.eq_ignore_ascii_case(&header.name)) {
@@ -258,33 +269,33 @@ fn written(scheme: &SignatureScheme) -> Vec<&str> {
     }
 }
 
-/// The envelope chosen.
-pub fn envelope(given: i32, violations: &mut Violations) -> Envelope {
+/// Reads the envelope.
+pub fn envelope(given: i32, violations: &mut FieldViolations) -> BodyEnvelope {
     match v1::Envelope::try_from(given) {
-        Ok(v1::Envelope::Unspecified | v1::Envelope::None) => Envelope::None,
-        Ok(v1::Envelope::StandardWebhooks) => Envelope::StandardWebhooks,
-        Ok(v1::Envelope::IdTypePayloadDate) => Envelope::IdTypePayloadDate,
-        Ok(v1::Envelope::CloudeventsStructured) => Envelope::CloudEventsStructured,
-        Ok(v1::Envelope::CloudeventsBinary) => Envelope::CloudEventsBinary,
+        Ok(v1::Envelope::Unspecified | v1::Envelope::None) => BodyEnvelope::None,
+        Ok(v1::Envelope::StandardWebhooks) => BodyEnvelope::StandardWebhooks,
+        Ok(v1::Envelope::IdTypePayloadDate) => BodyEnvelope::IdTypePayloadDate,
+        Ok(v1::Envelope::CloudeventsStructured) => BodyEnvelope::CloudEventsStructured,
+        Ok(v1::Envelope::CloudeventsBinary) => BodyEnvelope::CloudEventsBinary,
         Err(_) => {
-            violations.add("subscription.envelope", "must be one of the envelopes that there are");
-            Envelope::None
+            violations.add("subscription.envelope", "is not a known envelope");
+            BodyEnvelope::None
         }
     }
 }
 
-pub fn envelope_to_proto(envelope: Envelope) -> v1::Envelope {
+pub fn envelope_to_proto(envelope: BodyEnvelope) -> v1::Envelope {
     match envelope {
-        Envelope::None => v1::Envelope::None,
-        Envelope::StandardWebhooks => v1::Envelope::StandardWebhooks,
-        Envelope::IdTypePayloadDate => v1::Envelope::IdTypePayloadDate,
-        Envelope::CloudEventsStructured => v1::Envelope::CloudeventsStructured,
-        Envelope::CloudEventsBinary => v1::Envelope::CloudeventsBinary,
+        BodyEnvelope::None => v1::Envelope::None,
+        BodyEnvelope::StandardWebhooks => v1::Envelope::StandardWebhooks,
+        BodyEnvelope::IdTypePayloadDate => v1::Envelope::IdTypePayloadDate,
+        BodyEnvelope::CloudEventsStructured => v1::Envelope::CloudeventsStructured,
+        BodyEnvelope::CloudEventsBinary => v1::Envelope::CloudeventsBinary,
     }
 }
 
-/// The form of JSON chosen.
-pub fn json_form(given: i32, violations: &mut Violations) -> JsonForm {
+/// Reads the JSON form.
+pub fn json_form(given: i32, violations: &mut FieldViolations) -> JsonForm {
     match v1::JsonForm::try_from(given) {
         Ok(v1::JsonForm::Unspecified | v1::JsonForm::AsPublished) => JsonForm::AsPublished,
         Ok(v1::JsonForm::Compact) => JsonForm::Compact,
@@ -335,8 +346,8 @@ fn hmac_to_proto(hmac: &HmacScheme) -> v1::HmacSignature {
         HmacHash::Sha512 => v1::HmacHash::Sha512,
     };
     let encoding = match hmac.encoding {
-        Encoding::Hex => v1::SignatureEncoding::Hex,
-        Encoding::Base64 => v1::SignatureEncoding::Base64,
+        DigestEncoding::Hex => v1::SignatureEncoding::Hex,
+        DigestEncoding::Base64 => v1::SignatureEncoding::Base64,
     };
     let timestamp = hmac.timestamp.as_ref().map(|timestamp| v1::HmacTimestamp {
         header: timestamp.header.clone(),
@@ -359,8 +370,8 @@ const fn rotation_to_proto(rotation: KeyRotation) -> v1::KeyRotation {
     }
 }
 
-pub fn headers_to_proto(headers: &[Header]) -> Vec<v1::CustomHeader> {
-    let shown = |header: &Header| v1::CustomHeader {
+pub fn headers_to_proto(headers: &[RequestHeader]) -> Vec<v1::CustomHeader> {
+    let shown = |header: &RequestHeader| v1::CustomHeader {
         name: header.name.clone(),
         value: header.value.clone(),
     };

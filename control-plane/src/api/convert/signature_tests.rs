@@ -17,7 +17,7 @@ fn scheme(scheme: Scheme) -> v1::SignatureScheme {
 }
 
 fn refused(given: &[v1::SignatureScheme]) -> bool {
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     schemes(given, &mut violations);
     !violations.is_empty()
 }
@@ -34,7 +34,7 @@ fn what_is_shown_is_what_was_chosen() {
             ..Default::default()
         })),
     ];
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let read = schemes(&given, &mut violations);
     assert!(violations.is_empty());
     let shown = schemes_to_proto(&read);
@@ -46,7 +46,7 @@ fn what_is_shown_is_what_was_chosen() {
 #[test]
 fn none_is_a_choice_of_its_own() {
     let none = scheme(Scheme::None(v1::NoSignature {}));
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     assert!(schemes(std::slice::from_ref(&none), &mut violations).is_empty());
     assert!(violations.is_empty());
     assert_eq!(schemes_to_proto(&[]), std::slice::from_ref(&none));
@@ -69,7 +69,7 @@ fn headers_are_bounded_and_apart_from_signatures() {
     let custom =
         |name: &str, value: &str| v1::CustomHeader { name: name.into(), value: value.into() };
     let refused = |given: &[v1::CustomHeader]| {
-        let mut violations = Violations::default();
+        let mut violations = FieldViolations::default();
         headers(given, &mut violations);
         !violations.is_empty()
     };
@@ -86,10 +86,10 @@ fn headers_are_bounded_and_apart_from_signatures() {
         assert!(refused(&[custom(name, value)]), "{name}: {value}");
     }
     assert!(refused(&[custom("X-A", "1"), custom("x-a", "2")]));
-    let mut violations = Violations::default();
+    let mut violations = FieldViolations::default();
     let schemes = schemes(&[hmac("X-Signature")], &mut violations);
     let chosen = headers(&[custom("x-time", "1")], &mut violations);
     assert!(violations.is_empty());
-    apart(&schemes, &chosen, &mut violations);
+    refuse_overlapping_headers(&schemes, &chosen, &mut violations);
     assert!(!violations.is_empty());
 }

@@ -10,13 +10,13 @@ use postrider_domain::ids::Region;
 use postrider_domain::limits;
 use postrider_domain::scheduler::LaneView;
 use postrider_domain::signature::{KeyKind, SigningKey};
-use postrider_domain::subscription::{Settings, Status, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use postrider_proto::webhook_url::WebhookUrl;
 
-use super::super::errors::Violations;
-use super::super::masks::Mask;
+use super::super::errors::FieldViolations;
+use super::super::masks::UpdateMask;
 use super::super::{names, validate};
 use super::time::{duration, span, timestamp};
 use super::{delivering, etag, retry, signature};
@@ -24,12 +24,13 @@ use super::{delivering, etag, retry, signature};
 /// The region of a subscription that names none.
 pub const DEFAULT_REGION: &str = "default";
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-const REQUEST_TIMEOUT: RangeInclusive<Duration> =
+const REQUEST_TIMEOUT_RANGE: RangeInclusive<Duration> =
     Duration::from_millis(500)..=Duration::from_secs(60);
 const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
-const MAX_IN_FLIGHT: u32 = 10_000;
+const MAX_IN_FLIGHT_ATTEMPTS: u32 = 10_000;
 
-/// Every field that UpdateSubscription can change, with whether it has a value.
+/// Every field that UpdateSubscription can change, and whether the message has a value
+/// for it.
 pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 19] {
     [
         ("display_name", !given.display_name.is_empty()),
@@ -54,13 +55,13 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 19] {
     ]
 }
 
-/// Puts the fields that the mask has into the settings.
+/// Copies the fields in the mask into the settings.
 pub fn apply(
-    settings: &mut Settings,
+    settings: &mut SubscriptionConfig,
     given: &v1::Subscription,
-    mask: &Mask,
+    mask: &UpdateMask,
     allow_insecure_urls: bool,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) {
     if mask.has("display_name") {
         validate::display_name("subscription.display_name", &given.display_name, violations);
@@ -105,7 +106,8 @@ pub fn apply(
         );
     }
     if mask.has("max_in_flight") {
-        settings.max_in_flight = limit("max_in_flight", given.max_in_flight, MAX_IN_FLIGHT);
+        settings.max_in_flight =
+            limit("max_in_flight", given.max_in_flight, MAX_IN_FLIGHT_ATTEMPTS);
     }
     apply_request(settings, given, mask, violations);
     if mask.has("content_filter") {
@@ -123,12 +125,13 @@ pub fn apply(
     }
 }
 
-/// The fields that say how a request is dressed.
+/// Copies the fields that shape the request: schemes, envelope, headers, JSON form,
+/// HTTP version.
 fn apply_request(
-    settings: &mut Settings,
+    settings: &mut SubscriptionConfig,
     given: &v1::Subscription,
-    mask: &Mask,
-    violations: &mut Violations,
+    mask: &UpdateMask,
+    violations: &mut FieldViolations,
 ) {
     if mask.has("signature_schemes") {
         settings.schemes = signature::schemes(&given.signature_schemes, violations);
@@ -145,10 +148,10 @@ fn apply_request(
     if mask.has("http1_only") {
         settings.http1_only = given.http1_only;
     }
-    signature::apart(&settings.schemes, &settings.headers, violations);
+    signature::refuse_overlapping_headers(&settings.schemes, &settings.headers, violations);
 }
 
-fn event_types(given: &[String], violations: &mut Violations) -> Vec<EventTypePattern> {
+fn event_types(given: &[String], violations: &mut FieldViolations) -> Vec<EventTypePattern> {
     let field = "subscription.event_types";
     let most = limits::MAX_EVENT_TYPE_PATTERNS;
     if given.is_empty() || given.len() > most {
@@ -162,7 +165,7 @@ fn event_types(given: &[String], violations: &mut Violations) -> Vec<EventTypePa
     patterns
 }
 
-fn accounts(given: &[String], violations: &mut Violations) -> BTreeSet<String> {
+fn accounts(given: &[String], violations: &mut FieldViolations) -> BTreeSet<String> {
     let field = "subscription.accounts";
     let most = limits::MAX_SCOPE_ACCOUNTS;
     if given.len() > most {
@@ -178,7 +181,7 @@ fn accounts(given: &[String], violations: &mut Violations) -> BTreeSet<String> {
     given.iter().take(most).cloned().collect()
 }
 
-fn region(given: &str, violations: &mut Violations) -> Region {
+fn region(given: &str, violations: &mut FieldViolations) -> Region {
     let default = Region::from_stored(DEFAULT_REGION);
     if given.is_empty() {
         return default;
@@ -186,12 +189,15 @@ fn region(given: &str, violations: &mut Violations) -> Region {
     violations.keep("subscription.region", names::region(given)).unwrap_or(default)
 }
 
-fn request_timeout(given: Option<&prost_types::Duration>, violations: &mut Violations) -> Duration {
+fn request_timeout(
+    given: Option<&prost_types::Duration>,
+    violations: &mut FieldViolations,
+) -> Duration {
     let Some(given) = given else {
         return DEFAULT_REQUEST_TIMEOUT;
     };
     match span(given) {
-        Ok(timeout) if REQUEST_TIMEOUT.contains(&timeout) => timeout,
+        Ok(timeout) if REQUEST_TIMEOUT_RANGE.contains(&timeout) => timeout,
         _ => {
             violations.add("subscription.request_timeout", "must be 0.5 s to 60 s");
             DEFAULT_REQUEST_TIMEOUT
@@ -199,24 +205,24 @@ fn request_timeout(given: Option<&prost_types::Duration>, violations: &mut Viola
     }
 }
 
-pub const fn status_from(status: v1::SubscriptionStatus) -> Option<Status> {
+pub const fn status_from(status: v1::SubscriptionStatus) -> Option<SubscriptionStatus> {
     match status {
         v1::SubscriptionStatus::Unspecified => None,
-        v1::SubscriptionStatus::Enabled => Some(Status::Enabled),
-        v1::SubscriptionStatus::Paused => Some(Status::Paused),
-        v1::SubscriptionStatus::Disabled => Some(Status::Disabled),
+        v1::SubscriptionStatus::Enabled => Some(SubscriptionStatus::Enabled),
+        v1::SubscriptionStatus::Paused => Some(SubscriptionStatus::Paused),
+        v1::SubscriptionStatus::Disabled => Some(SubscriptionStatus::Disabled),
     }
 }
 
-const fn status(status: Status) -> v1::SubscriptionStatus {
+const fn status(status: SubscriptionStatus) -> v1::SubscriptionStatus {
     match status {
-        Status::Enabled => v1::SubscriptionStatus::Enabled,
-        Status::Paused => v1::SubscriptionStatus::Paused,
-        Status::Disabled => v1::SubscriptionStatus::Disabled,
+        SubscriptionStatus::Enabled => v1::SubscriptionStatus::Enabled,
+        SubscriptionStatus::Paused => v1::SubscriptionStatus::Paused,
+        SubscriptionStatus::Disabled => v1::SubscriptionStatus::Disabled,
     }
 }
 
-/// Shows a subscription, never its secrets.
+/// Converts a subscription, never with its secrets.
 pub fn to_proto(
     subscription: &Subscription,
     lane: Option<LaneView>,
@@ -259,8 +265,8 @@ pub fn to_proto(
     }
 }
 
-/// Shows a subscription with the secret of its newest key of a kind: for the one
-/// answer that does.
+/// Converts a subscription with the secret of its newest key of `kind`, for the only
+/// answer that shows it.
 pub fn with_secret(
     mut shown: v1::Subscription,
     subscription: &Subscription,
@@ -281,7 +287,7 @@ const fn key_kind_to_proto(kind: KeyKind) -> v1::SigningKeyKind {
     }
 }
 
-/// Shows a key, never its secret.
+/// Converts a signing key, never with its secret.
 pub fn shown_key(key: &SigningKey) -> v1::SigningKey {
     v1::SigningKey {
         id: key.id.clone(),

@@ -7,9 +7,14 @@ use tonic_types::StatusExt;
 use super::super::fixtures;
 use super::*;
 
-fn all() -> Mask {
+fn all() -> UpdateMask {
     let mask = FieldMask { paths: vec!["*".into()] };
-    Mask::read(Some(&mask), &fields(&v1::Subscription::default()), &[], &mut Violations::default())
+    UpdateMask::read(
+        Some(&mask),
+        &fields(&v1::Subscription::default()),
+        &[],
+        &mut FieldViolations::default(),
+    )
 }
 
 fn given() -> v1::Subscription {
@@ -20,9 +25,9 @@ fn given() -> v1::Subscription {
     }
 }
 
-fn read(given: &v1::Subscription) -> Result<Settings, Vec<String>> {
-    let mut settings = Settings::default();
-    let mut violations = Violations::default();
+fn read(given: &v1::Subscription) -> Result<SubscriptionConfig, Vec<String>> {
+    let mut settings = SubscriptionConfig::default();
+    let mut violations = FieldViolations::default();
     apply(&mut settings, given, &all(), false, &mut violations);
     violations.check().map(|()| settings).map_err(|status| {
         let told = status.get_details_bad_request().unwrap().field_violations;
@@ -94,19 +99,19 @@ fn a_mask_changes_only_what_it_names() {
         ..Default::default()
     };
     let mask = FieldMask { paths: vec!["max_in_flight".into()] };
-    let mut violations = Violations::default();
-    let mask = Mask::read(Some(&mask), &fields(&given), &[], &mut violations);
+    let mut violations = FieldViolations::default();
+    let mask = UpdateMask::read(Some(&mask), &fields(&given), &[], &mut violations);
     apply(&mut settings, &given, &mask, false, &mut violations);
     assert!(violations.is_empty());
-    assert_eq!(settings, Settings { max_in_flight: Some(7), ..before });
+    assert_eq!(settings, SubscriptionConfig { max_in_flight: Some(7), ..before });
 }
 
 #[test]
 fn what_is_shown_reads_back_as_the_same() {
     let subscription = fixtures::subscription();
-    let shown = to_proto(&subscription, None, fixtures::NOW);
-    let mut settings = Settings::default();
-    apply(&mut settings, &shown, &all(), false, &mut Violations::default());
+    let shown = to_proto(&subscription, None, fixtures::FIXTURE_TIME);
+    let mut settings = SubscriptionConfig::default();
+    apply(&mut settings, &shown, &all(), false, &mut FieldViolations::default());
     assert_eq!(settings, subscription.settings);
 }
 
@@ -114,9 +119,9 @@ fn what_is_shown_reads_back_as_the_same() {
 fn the_secret_is_shown_only_when_asked_and_dead_keys_not_at_all() {
     let mut subscription = fixtures::subscription();
     let mut old = subscription.signing_keys.first().unwrap().clone();
-    old.expire_time = Some(fixtures::NOW);
+    old.expire_time = Some(fixtures::FIXTURE_TIME);
     subscription.signing_keys.insert(0, old);
-    let shown = to_proto(&subscription, None, fixtures::NOW);
+    let shown = to_proto(&subscription, None, fixtures::FIXTURE_TIME);
     assert_eq!((shown.signing_keys.len(), shown.signing_secret.as_str()), (1, ""));
     assert!(
         with_secret(shown, &subscription, KeyKind::Standard).signing_secret.starts_with("whsec_")
@@ -125,7 +130,9 @@ fn the_secret_is_shown_only_when_asked_and_dead_keys_not_at_all() {
 
 #[test]
 fn statuses_round_trip() {
-    for each in [Status::Enabled, Status::Paused, Status::Disabled] {
+    for each in
+        [SubscriptionStatus::Enabled, SubscriptionStatus::Paused, SubscriptionStatus::Disabled]
+    {
         assert_eq!(status_from(status(each)), Some(each));
     }
 }

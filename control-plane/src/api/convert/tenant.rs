@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use postrider_domain::tenant::Tenant;
 use postrider_proto::v1;
 
-use super::super::errors::Violations;
+use super::super::errors::FieldViolations;
 use super::super::{names, validate};
 use super::time::timestamp;
 
@@ -23,10 +23,10 @@ pub fn to_proto(tenant: &Tenant) -> v1::Tenant {
     }
 }
 
-/// The labels of a request, checked.
+/// Reads and checks the labels of a request.
 pub fn labels(
     given: HashMap<String, String>,
-    violations: &mut Violations,
+    violations: &mut FieldViolations,
 ) -> BTreeMap<String, String> {
     validate::labels("tenant.labels", &given, violations);
     given.into_iter().collect()

@@ -7,12 +7,13 @@ use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 use postrider_domain::time::Timestamp;
 
-const MICROS: i64 = 1_000_000;
+const MICROSECONDS_PER_SECOND: i64 = 1_000_000;
 
 pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let micros = at.as_micros();
-    let nanos = i32::try_from(micros.rem_euclid(MICROS) * 1000).unwrap_or_default();
-    prost_types::Timestamp { seconds: micros.div_euclid(MICROS), nanos }
+    let nanos =
+        i32::try_from(micros.rem_euclid(MICROSECONDS_PER_SECOND) * 1000).unwrap_or_default();
+    prost_types::Timestamp { seconds: micros.div_euclid(MICROSECONDS_PER_SECOND), nanos }
 }
 
 pub fn duration(span: Duration) -> prost_types::Duration {
@@ -24,12 +25,12 @@ pub fn duration(span: Duration) -> prost_types::Duration {
 
 /// A signed number of microseconds.
 pub fn signed_micros(micros: i64) -> prost_types::Duration {
-    // Both parts have the same sign, as the type demands.
-    let nanos = i32::try_from((micros % MICROS) * 1000).unwrap_or_default();
-    prost_types::Duration { seconds: micros / MICROS, nanos }
+    // Both parts have the same sign, as the message type requires.
+    let nanos = i32::try_from((micros % MICROSECONDS_PER_SECOND) * 1000).unwrap_or_default();
+    prost_types::Duration { seconds: micros / MICROSECONDS_PER_SECOND, nanos }
 }
 
-/// A duration that is not negative.
+/// Reads a duration; it must not be negative.
 pub fn span(duration: &prost_types::Duration) -> Result<Duration, String> {
     let fine = duration.seconds >= 0 && (0..1_000_000_000).contains(&duration.nanos);
     match (u64::try_from(duration.seconds), u32::try_from(duration.nanos)) {
@@ -38,25 +39,28 @@ pub fn span(duration: &prost_types::Duration) -> Result<Duration, String> {
     }
 }
 
-/// A moment as callers send it.
+/// Reads a time.
 pub fn moment(given: &prost_types::Timestamp) -> Result<Timestamp, String> {
     let nanos = i64::from(given.nanos);
-    let micros = given.seconds.checked_mul(MICROS).and_then(|m| m.checked_add(nanos / 1000));
+    let micros = given
+        .seconds
+        .checked_mul(MICROSECONDS_PER_SECOND)
+        .and_then(|m| m.checked_add(nanos / 1000));
     match micros {
         Some(micros) if (0..1_000_000_000).contains(&nanos) => Ok(Timestamp::from_micros(micros)),
         _ => Err("is not a time".to_owned()),
     }
 }
 
-/// A moment in RFC 3339, of any year that it can write, 0000 to 9999. A leap second is
-/// the second before it.
+/// Parses an RFC 3339 time of any year from 0000 to 9999. A leap second becomes the
+/// second before it.
 pub fn parse(text: &str) -> Result<Timestamp, String> {
     moment_of(text)
         .ok_or_else(|| format!("\"{text}\" is not a time; write it as \"2026-11-01T00:00:00Z\""))
 }
 
-/// Put together from its parts: [`jiff::Timestamp`] ends a day before the year 9999
-/// does, so that it has a date in every offset.
+/// Computed from its parts, because [`jiff::Timestamp`] ends one day before the end of
+/// the year 9999.
 fn moment_of(text: &str) -> Option<Timestamp> {
     let text = without_finest_digits(text);
     let pieces = Pieces::parse(text.as_ref()).ok()?;
@@ -67,7 +71,8 @@ fn moment_of(text: &str) -> Option<Timestamp> {
     let years = 0..=9999;
     let offset = pieces.to_numeric_offset().filter(|_| years.contains(&clock.year()))?;
     let local = clock.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
-    let micros = local.as_micros() - i128::from(offset.seconds()) * i128::from(MICROS);
+    let micros =
+        local.as_micros() - i128::from(offset.seconds()) * i128::from(MICROSECONDS_PER_SECOND);
     i64::try_from(micros).ok().map(Timestamp::from_micros)
 }
 
@@ -102,7 +107,8 @@ mod tests {
 
     #[test]
     fn any_time_of_rfc_3339_is_read() {
-        let seconds = |text: &str| parse(text).map(|at| at.as_micros().div_euclid(MICROS));
+        let seconds =
+            |text: &str| parse(text).map(|at| at.as_micros().div_euclid(MICROSECONDS_PER_SECOND));
         for (text, wanted) in [
             ("9999-12-31T23:59:59Z", 253_402_300_799),
             ("9999-12-31T23:59:59.999999999Z", 253_402_300_799),

@@ -2,24 +2,24 @@
 
 use postrider_proto::v1;
 
-use super::super::filter::Operator;
+use super::super::filter::FilterOperator;
 use super::super::names;
 use super::{equal, named, read, unknown};
 
-const FIELDS: &str = "region = and state =";
+const SUPPORTED_FIELDS: &str = "region = and state =";
 
-const STATES: [(&str, v1::AgentState); 3] = [
+const AGENT_STATES: [(&str, v1::AgentState); 3] = [
     ("AGENT_STATE_CONNECTED", v1::AgentState::Connected),
     ("AGENT_STATE_DRAINING", v1::AgentState::Draining),
     ("AGENT_STATE_CLOCK_SKEWED", v1::AgentState::ClockSkewed),
 ];
 
-/// Which agents.
+/// A parsed filter of agents.
 #[derive(Debug, Default)]
 pub struct AgentFilter {
     region: Option<String>,
     state: Option<v1::AgentState>,
-    /// Nothing can match.
+    /// Contradictory: nothing matches.
     nothing: bool,
 }
 
@@ -28,15 +28,15 @@ impl AgentFilter {
         let mut filter = Self::default();
         read(text, |c| {
             match (c.field.as_str(), &c.key, c.operator) {
-                ("region", None, Operator::Equal) => {
+                ("region", None, FilterOperator::Equal) => {
                     let region = names::region(&c.value).map_err(|error| error.to_string())?;
                     equal(&mut filter.region, names::of_region(&region), &mut filter.nothing);
                 }
-                ("state", None, Operator::Equal) => {
-                    let state = named(&c.value, "AGENT_STATE_", &STATES)?;
+                ("state", None, FilterOperator::Equal) => {
+                    let state = named(&c.value, "AGENT_STATE_", &AGENT_STATES)?;
                     equal(&mut filter.state, state, &mut filter.nothing);
                 }
-                _ => return Err(unknown(c, FIELDS)),
+                _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;

@@ -7,13 +7,13 @@ use postrider_domain::ids::{SubscriptionId, TenantId};
 use postrider_store::{AttemptQuery, RecordedAttempt, TimeRange};
 
 use super::super::convert::attempt::outcome as proto_outcome;
-use super::super::filter::Operator;
+use super::super::filter::FilterOperator;
 use super::super::names;
 use super::{equal, named, narrow, read, truth, unknown, within};
 
-const FIELDS: &str = "subscription =, event_type =, outcome with = and !=, http_status with =, <, <=, >, >=, test with = and !=, and create_time with <, <=, >, >=";
+const SUPPORTED_FIELDS: &str = "subscription =, event_type =, outcome with = and !=, http_status with =, <, <=, >, >=, test with = and !=, and create_time with <, <=, >, >=";
 
-/// Which attempts of a tenant.
+/// A parsed filter of a tenant's attempts.
 #[derive(Debug)]
 pub struct AttemptFilter {
     pub subscription: Option<SubscriptionId>,
@@ -23,7 +23,7 @@ pub struct AttemptFilter {
     http_status: RangeInclusive<u16>,
     test: Option<bool>,
     recorded: TimeRange,
-    /// Nothing can match.
+    /// Contradictory: nothing matches.
     pub nothing: bool,
 }
 
@@ -41,32 +41,33 @@ impl AttemptFilter {
         read(text, |c| {
             let nothing = &mut filter.nothing;
             match (c.field.as_str(), &c.key, c.operator) {
-                ("subscription", None, Operator::Equal) => {
+                ("subscription", None, FilterOperator::Equal) => {
                     let key = names::subscription(&c.value).map_err(|e| e.to_string())?;
                     *nothing |= key.tenant != *tenant;
                     equal(&mut filter.subscription, key.subscription, nothing);
                 }
-                ("event_type", None, Operator::Equal) => {
+                ("event_type", None, FilterOperator::Equal) => {
                     equal(&mut filter.event_type, c.value.clone(), nothing);
                 }
-                ("outcome", None, Operator::Equal) => {
+                ("outcome", None, FilterOperator::Equal) => {
                     let outcome = outcome(&c.value)?;
                     filter.outcomes.retain(|other| *other == outcome);
                 }
-                ("outcome", None, Operator::NotEqual) => {
+                ("outcome", None, FilterOperator::NotEqual) => {
                     let outcome = outcome(&c.value)?;
                     filter.outcomes.retain(|other| *other != outcome);
                 }
                 ("http_status", None, operator) => {
-                    let range = statuses(operator, &c.value)?.ok_or_else(|| unknown(c, FIELDS))?;
+                    let range = statuses(operator, &c.value)?
+                        .ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
                     let (low, high) = filter.http_status.clone().into_inner();
                     filter.http_status = low.max(*range.start())..=high.min(*range.end());
                 }
-                ("test", None, Operator::Equal | Operator::NotEqual) => {
+                ("test", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
                     equal(&mut filter.test, truth(c)?, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.recorded, c)?,
-                _ => return Err(unknown(c, FIELDS)),
+                _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;
@@ -77,7 +78,7 @@ impl AttemptFilter {
         Ok(filter)
     }
 
-    /// What the store is asked.
+    /// The store's query for this filter.
     pub fn query(&self, tenant: &TenantId, limit: u32) -> AttemptQuery {
         AttemptQuery {
             subscription: self.subscription.clone(),
@@ -109,24 +110,24 @@ fn outcome(text: &str) -> Result<Outcome, String> {
     named(text, "ATTEMPT_OUTCOME_", &names.collect::<Vec<_>>())
 }
 
-/// The statuses that a comparison lets through; `None` for an operator that is not for
+/// The statuses that satisfy a comparison; `None` if the operator does not apply to
 /// numbers.
-fn statuses(operator: Operator, text: &str) -> Result<Option<RangeInclusive<u16>>, String> {
+fn statuses(operator: FilterOperator, text: &str) -> Result<Option<RangeInclusive<u16>>, String> {
     let status: u16 = text
         .parse()
         .ok()
         .filter(|status| *status < 1000)
         .ok_or("must be a status of HTTP, or 0 where there was no answer".to_owned())?;
     Ok(Some(match operator {
-        Operator::Equal => status..=status,
-        Operator::Less => match status.checked_sub(1) {
+        FilterOperator::Equal => status..=status,
+        FilterOperator::Less => match status.checked_sub(1) {
             Some(last) => 0..=last,
             None => RangeInclusive::new(1, 0),
         },
-        Operator::LessOrEqual => 0..=status,
-        Operator::Greater => status + 1..=u16::MAX,
-        Operator::GreaterOrEqual => status..=u16::MAX,
-        Operator::NotEqual | Operator::Has | Operator::HasNot => return Ok(None),
+        FilterOperator::LessOrEqual => 0..=status,
+        FilterOperator::Greater => status + 1..=u16::MAX,
+        FilterOperator::GreaterOrEqual => status..=u16::MAX,
+        FilterOperator::NotEqual | FilterOperator::Has | FilterOperator::HasNot => return Ok(None),
     }))
 }
 

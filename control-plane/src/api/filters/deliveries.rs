@@ -5,13 +5,13 @@ use postrider_domain::ids::{EventId, SubscriptionId, TenantId};
 use postrider_store::{TextFilter, TimeRange};
 
 use super::super::convert::delivery::state as proto_state;
-use super::super::filter::Operator;
+use super::super::filter::FilterOperator;
 use super::super::names;
 use super::{equal, named, narrow, narrow_text, read, text_filter, truth, unknown, whole_millis};
 
-const FIELDS: &str = "subscription =, event =, event_type =, account = and :*, state with = and !=, test with = and !=, and create_time with <, <=, >, >=";
+const SUPPORTED_FIELDS: &str = "subscription =, event =, event_type =, account = and :*, state with = and !=, test with = and !=, and create_time with <, <=, >, >=";
 
-/// Which deliveries of a tenant.
+/// A parsed filter of a tenant's deliveries.
 #[derive(Debug, Default)]
 pub struct DeliveryFilter {
     pub subscription: Option<SubscriptionId>,
@@ -22,7 +22,7 @@ pub struct DeliveryFilter {
     pub states: Vec<DeliveryState>,
     pub test: Option<bool>,
     pub created: TimeRange,
-    /// Nothing can match.
+    /// Contradictory: nothing matches.
     pub nothing: bool,
 }
 
@@ -32,36 +32,36 @@ impl DeliveryFilter {
         read(text, |c| {
             let nothing = &mut filter.nothing;
             match (c.field.as_str(), &c.key, c.operator) {
-                ("subscription", None, Operator::Equal) => {
+                ("subscription", None, FilterOperator::Equal) => {
                     let key = names::subscription(&c.value).map_err(|e| e.to_string())?;
                     *nothing |= key.tenant != *tenant;
                     equal(&mut filter.subscription, key.subscription, nothing);
                 }
-                ("event", None, Operator::Equal) => {
+                ("event", None, FilterOperator::Equal) => {
                     let (parent, event) = names::event(&c.value).map_err(|e| e.to_string())?;
                     *nothing |= parent != *tenant;
                     equal(&mut filter.event, event, nothing);
                 }
-                ("event_type", None, Operator::Equal) => {
+                ("event_type", None, FilterOperator::Equal) => {
                     equal(&mut filter.event_type, c.value.clone(), nothing);
                 }
                 ("account", None, _) => {
-                    let account = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    let account = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
                     narrow_text(&mut filter.account, account, nothing);
                 }
-                ("state", None, Operator::Equal) => {
+                ("state", None, FilterOperator::Equal) => {
                     let state = state(&c.value)?;
                     filter.states.retain(|other| *other == state);
                 }
-                ("state", None, Operator::NotEqual) => {
+                ("state", None, FilterOperator::NotEqual) => {
                     let state = state(&c.value)?;
                     filter.states.retain(|other| *other != state);
                 }
-                ("test", None, Operator::Equal | Operator::NotEqual) => {
+                ("test", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
                     equal(&mut filter.test, truth(c)?, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
-                _ => return Err(unknown(c, FIELDS)),
+                _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;

@@ -3,23 +3,23 @@
 use postrider_domain::event::Event;
 use postrider_store::{TextFilter, TimeRange};
 
-use super::super::filter::Operator;
+use super::super::filter::FilterOperator;
 use super::{equal, narrow, narrow_text, read, text_filter, truth, unknown, whole_millis};
 
-const FIELDS: &str = "event_type =, account = and :*, attributes.KEY = and :*, attributes:KEY, test with = and !=, and create_time with <, <=, >, >=";
+const SUPPORTED_FIELDS: &str = "event_type =, account = and :*, attributes.KEY = and :*, attributes:KEY, test with = and !=, and create_time with <, <=, >, >=";
 
-/// Which events.
+/// A parsed filter of events.
 #[derive(Debug, Default)]
 pub struct EventFilter {
     pub event_type: Option<String>,
     pub account: Option<TextFilter>,
-    /// All of these must hold; one that is empty is as one that is absent.
+    /// All must match; an empty attribute counts as absent.
     pub attributes: Vec<(String, TextFilter)>,
-    /// Whether each of these must be there.
+    /// Whether each of these attributes must be present.
     attributed: Vec<(String, bool)>,
     test: Option<bool>,
     pub created: TimeRange,
-    /// Nothing can match.
+    /// Contradictory: nothing matches.
     pub nothing: bool,
 }
 
@@ -30,28 +30,32 @@ impl EventFilter {
             let value = || c.value.clone();
             let nothing = &mut filter.nothing;
             match (c.field.as_str(), &c.key, c.operator) {
-                ("event_type", None, Operator::Equal) => {
+                ("event_type", None, FilterOperator::Equal) => {
                     equal(&mut filter.event_type, value(), nothing);
                 }
                 ("account", None, _) => {
-                    let account = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    let account = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
                     narrow_text(&mut filter.account, account, nothing);
                 }
-                ("attributes", Some(key), Operator::Has | Operator::HasNot) if c.anything => {
-                    filter.attributed.push((key.clone(), c.operator == Operator::Has));
+                ("attributes", Some(key), FilterOperator::Has | FilterOperator::HasNot)
+                    if c.anything =>
+                {
+                    filter.attributed.push((key.clone(), c.operator == FilterOperator::Has));
                 }
                 ("attributes", Some(key), _) => {
-                    let attribute = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    let attribute = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
                     filter.attributes.push((key.clone(), attribute));
                 }
-                ("attributes", None, Operator::Has | Operator::HasNot) if !c.anything => {
-                    filter.attributed.push((value(), c.operator == Operator::Has));
+                ("attributes", None, FilterOperator::Has | FilterOperator::HasNot)
+                    if !c.anything =>
+                {
+                    filter.attributed.push((value(), c.operator == FilterOperator::Has));
                 }
-                ("test", None, Operator::Equal | Operator::NotEqual) => {
+                ("test", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
                     equal(&mut filter.test, truth(c)?, nothing);
                 }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
-                _ => return Err(unknown(c, FIELDS)),
+                _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;
@@ -59,12 +63,12 @@ impl EventFilter {
         Ok(filter)
     }
 
-    /// Whether the store's own conditions decide everything.
+    /// Whether the store's query decides alone.
     pub fn exact(&self) -> bool {
         self.test.is_none() && self.attributed.is_empty()
     }
 
-    /// What the store was not asked.
+    /// Tests the conditions that the store's query leaves out.
     pub fn matches_rest(&self, event: &Event) -> bool {
         self.test.is_none_or(|test| test == event.test)
             && self.attributed.iter().all(|(key, is)| event.attributes.contains_key(key) == *is)

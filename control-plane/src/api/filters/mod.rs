@@ -1,9 +1,8 @@
 //! What a filter means in each list.
 //!
-//! Fed by [`super::filter`] with comparisons; feeds the list methods with what
-//! the store can look for and with a test for the rest. Guarantees that a field,
-//! an operator or a value that a list does not know is an error and never
-//! ignored.
+//! Fed by [`super::filter`] with comparisons; feeds the list methods a store query, and
+//! a test for what the store cannot decide. Guarantees that a field, operator or value
+//! that a list does not support is an error and never ignored.
 
 pub mod agents;
 pub mod attempts;
@@ -18,71 +17,71 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{TextFilter, TimeRange};
 
 use super::convert::time;
-use super::filter::{self, Comparison, Operator};
+use super::filter::{self, FilterComparison, FilterOperator};
 
-/// One microsecond, the grain of every time.
-const GRAIN: Duration = Duration::from_micros(1);
+/// The resolution of all times.
+const TIME_GRAIN: Duration = Duration::from_micros(1);
 
 /// Why a comparison was refused.
 #[derive(Debug)]
-enum Refusal {
-    /// A field that the list does not have, or does not compare like this.
+enum ComparisonError {
+    /// The list has no such field, or does not compare it with this operator.
     Field(String),
     Value(String),
 }
 
-impl From<String> for Refusal {
+impl From<String> for ComparisonError {
     fn from(problem: String) -> Self {
         Self::Value(problem)
     }
 }
 
-/// Reads a filter, handing each comparison to `take`. The error says where, and in
-/// which field.
+/// Parses a filter and passes each comparison to `take`. An error says at which byte,
+/// and in which field.
 fn read(
     text: &str,
-    mut take: impl FnMut(&Comparison) -> Result<(), Refusal>,
+    mut take: impl FnMut(&FilterComparison) -> Result<(), ComparisonError>,
 ) -> Result<(), String> {
     for comparison in filter::parse(text).map_err(|error| error.to_string())? {
-        let Comparison { field, at, value_at, .. } = &comparison;
+        let FilterComparison { field, at, value_at, .. } = &comparison;
         take(&comparison).map_err(|refusal| match refusal {
-            Refusal::Field(problem) => format!("at byte {at}: {problem}"),
-            Refusal::Value(problem) => format!("at byte {value_at}: {field}: {problem}"),
+            ComparisonError::Field(problem) => format!("at byte {at}: {problem}"),
+            ComparisonError::Value(problem) => format!("at byte {value_at}: {field}: {problem}"),
         })?;
     }
     Ok(())
 }
 
-fn unknown(comparison: &Comparison, fields: &str) -> Refusal {
-    let Comparison { field, key, operator, .. } = comparison;
+fn unknown(comparison: &FilterComparison, fields: &str) -> ComparisonError {
+    let FilterComparison { field, key, operator, .. } = comparison;
     let key = key.as_ref().map(|key| format!(".{key}")).unwrap_or_default();
-    // NOT is part of the operator by now.
+    // Negation is already part of the operator.
     let or_not = match operator {
-        Operator::NotEqual => " (nor NOT before =)",
+        FilterOperator::NotEqual => " (nor NOT before =)",
         _ => "",
     };
     let operator = operator.symbol();
-    Refusal::Field(format!(
+    ComparisonError::Field(format!(
         "\"{field}{key} {operator}\" is not supported{or_not}; \
          the fields and their operators are {fields}"
     ))
 }
 
-/// What a comparison asks of a text that is empty where there is none; `None` for an
-/// operator that is not for texts.
-fn text_filter(comparison: &Comparison) -> Option<TextFilter> {
-    let Comparison { operator, value, anything, .. } = comparison;
+/// The condition that a comparison sets on a text, where absent counts as empty; `None`
+/// if the operator does not apply to texts.
+fn text_filter(comparison: &FilterComparison) -> Option<TextFilter> {
+    let FilterComparison { operator, value, anything, .. } = comparison;
     Some(match (operator, value.as_str()) {
-        (Operator::Equal, "") => TextFilter::Absent,
-        (Operator::Equal, text) => TextFilter::Is(text.to_owned()),
-        (Operator::NotEqual, "") => TextFilter::Present,
-        (Operator::Has, _) if *anything => TextFilter::Present,
-        (Operator::HasNot, _) if *anything => TextFilter::Absent,
+        (FilterOperator::Equal, "") => TextFilter::Absent,
+        (FilterOperator::Equal, text) => TextFilter::Is(text.to_owned()),
+        (FilterOperator::NotEqual, "") => TextFilter::Present,
+        (FilterOperator::Has, _) if *anything => TextFilter::Present,
+        (FilterOperator::HasNot, _) if *anything => TextFilter::Absent,
         _ => return None,
     })
 }
 
-/// Narrows an equality: one field cannot be two things.
+/// Adds an equality. Two different values of one field contradict each other.
 fn equal<T: PartialEq>(slot: &mut Option<T>, value: T, nothing: &mut bool) {
     match slot {
         Some(other) if *other != value => *nothing = true,
@@ -90,7 +89,7 @@ fn equal<T: PartialEq>(slot: &mut Option<T>, value: T, nothing: &mut bool) {
     }
 }
 
-/// Narrows what a text is asked to be.
+/// Adds a condition on a text.
 fn narrow_text(slot: &mut Option<TextFilter>, asked: TextFilter, nothing: &mut bool) {
     use TextFilter::{Is, Present};
     match (&slot, &asked) {
@@ -101,8 +100,8 @@ fn narrow_text(slot: &mut Option<TextFilter>, asked: TextFilter, nothing: &mut b
 }
 
 /// What a comparison by `=` or `!=` asks of a yes or no.
-fn truth(comparison: &Comparison) -> Result<bool, String> {
-    let equal = comparison.operator == Operator::Equal;
+fn truth(comparison: &FilterComparison) -> Result<bool, String> {
+    let equal = comparison.operator == FilterOperator::Equal;
     match comparison.value.as_str() {
         "true" => Ok(equal),
         "false" => Ok(!equal),
@@ -110,8 +109,8 @@ fn truth(comparison: &Comparison) -> Result<bool, String> {
     }
 }
 
-/// Narrows a span of times by one comparison.
-fn narrow(range: &mut TimeRange, comparison: &Comparison) -> Result<(), String> {
+/// Narrows a time range by one comparison.
+fn narrow(range: &mut TimeRange, comparison: &FilterComparison) -> Result<(), String> {
     let at = time::parse(&comparison.value)?;
     let from = |range: &mut TimeRange, at: Timestamp| {
         range.from = Some(range.from.map_or(at, |other| other.max(at)));
@@ -120,18 +119,21 @@ fn narrow(range: &mut TimeRange, comparison: &Comparison) -> Result<(), String> 
         range.until = Some(range.until.map_or(at, |other| other.min(at)));
     };
     match comparison.operator {
-        Operator::GreaterOrEqual => from(range, at),
-        Operator::Greater => from(range, at + GRAIN),
-        Operator::Less => until(range, at),
-        Operator::LessOrEqual => until(range, at + GRAIN),
-        Operator::Equal | Operator::NotEqual | Operator::Has | Operator::HasNot => {
+        FilterOperator::GreaterOrEqual => from(range, at),
+        FilterOperator::Greater => from(range, at + TIME_GRAIN),
+        FilterOperator::Less => until(range, at),
+        FilterOperator::LessOrEqual => until(range, at + TIME_GRAIN),
+        FilterOperator::Equal
+        | FilterOperator::NotEqual
+        | FilterOperator::Has
+        | FilterOperator::HasNot => {
             return Err("a time is compared with <, <=, > or >=".to_owned());
         }
     }
     Ok(())
 }
 
-/// The same span for times that are whole milliseconds, as those of ids are.
+/// The same range for times in whole milliseconds, such as those in ids.
 fn whole_millis(range: TimeRange) -> TimeRange {
     let up = |at: Timestamp| (at + Duration::from_micros(999)).truncate_to_millis();
     TimeRange { from: range.from.map(up), until: range.until.map(up) }
@@ -141,12 +143,12 @@ fn within(range: &TimeRange, at: Timestamp) -> bool {
     range.from.is_none_or(|from| from <= at) && range.until.is_none_or(|until| at < until)
 }
 
-/// Whether `text` has `part` in it, in any case.
+/// Whether `text` contains `part`, ignoring case.
 pub fn contains(text: &str, part: &str) -> bool {
     text.to_lowercase().contains(&part.to_lowercase())
 }
 
-/// A value of an enum by its name, with or without the enum's prefix.
+/// Parses an enum value by name, with or without the enum's prefix.
 fn named<T: Copy>(text: &str, prefix: &str, all: &[(&'static str, T)]) -> Result<T, String> {
     let short = |name: &'static str| name.strip_prefix(prefix).unwrap_or(name);
     let wanted = text.strip_prefix(prefix).unwrap_or(text);
@@ -220,7 +222,7 @@ mod tests {
     fn the_narrower_of_two_bounds_counts() {
         let two = range(r#"t < "1970-01-01T00:00:01Z" AND t < "1970-01-01T00:00:05Z""#);
         assert_eq!(two.until, Some(Timestamp::from_micros(1_000_000)));
-        let into_none = |c: &Comparison| Ok(narrow(&mut TimeRange::default(), c)?);
+        let into_none = |c: &FilterComparison| Ok(narrow(&mut TimeRange::default(), c)?);
         assert!(read("t = 1", into_none).is_err());
         let error = read(r#"t < "yesterday""#, into_none);
         assert!(error.unwrap_err().starts_with("at byte 4: t: "));

@@ -1,25 +1,25 @@
 //! The filter of ListSubscriptions.
 
 use postrider_domain::ids::Region;
-use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_proto::v1;
 
 use super::super::convert::subscription::status_from;
-use super::super::filter::Operator;
+use super::super::filter::FilterOperator;
 use super::super::names;
 use super::{equal, named, read, unknown};
 
-const FIELDS: &str = "status with = and !=, event_type = and region =";
+const SUPPORTED_FIELDS: &str = "status with = and !=, event_type = and region =";
 
-/// Which subscriptions.
+/// A parsed filter of subscriptions.
 #[derive(Debug, Default)]
 pub struct SubscriptionFilter {
-    pub status: Option<Status>,
-    not: Vec<Status>,
+    pub status: Option<SubscriptionStatus>,
+    not: Vec<SubscriptionStatus>,
     pub event_type: Option<String>,
     more_types: Vec<String>,
     pub region: Option<Region>,
-    /// Nothing can match.
+    /// Contradictory: nothing matches.
     pub nothing: bool,
 }
 
@@ -28,26 +28,26 @@ impl SubscriptionFilter {
         let mut filter = Self::default();
         read(text, |c| {
             match (c.field.as_str(), &c.key, c.operator) {
-                ("status", None, Operator::Equal) => {
+                ("status", None, FilterOperator::Equal) => {
                     equal(&mut filter.status, status(&c.value)?, &mut filter.nothing);
                 }
-                ("status", None, Operator::NotEqual) => filter.not.push(status(&c.value)?),
-                ("event_type", None, Operator::Equal) => match &filter.event_type {
+                ("status", None, FilterOperator::NotEqual) => filter.not.push(status(&c.value)?),
+                ("event_type", None, FilterOperator::Equal) => match &filter.event_type {
                     None => filter.event_type = Some(c.value.clone()),
                     Some(_) => filter.more_types.push(c.value.clone()),
                 },
-                ("region", None, Operator::Equal) => {
+                ("region", None, FilterOperator::Equal) => {
                     let region = names::region(&c.value).map_err(|error| error.to_string())?;
                     equal(&mut filter.region, region, &mut filter.nothing);
                 }
-                _ => return Err(unknown(c, FIELDS)),
+                _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;
         Ok(filter)
     }
 
-    /// Whether the store's own conditions decide everything.
+    /// Whether the store's query decides alone.
     pub fn exact(&self) -> bool {
         self.not.is_empty() && self.event_type.is_none()
     }
@@ -63,7 +63,7 @@ impl SubscriptionFilter {
     }
 }
 
-fn status(text: &str) -> Result<Status, String> {
+fn status(text: &str) -> Result<SubscriptionStatus, String> {
     use v1::SubscriptionStatus as Named;
     let names = [Named::Enabled, Named::Paused, Named::Disabled]
         .map(|status| (status.as_str_name(), status));
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn every_field_of_the_contract_works() {
         let mut subscription = fixtures::subscription();
-        subscription.status = Status::Paused;
+        subscription.status = SubscriptionStatus::Paused;
         subscription.settings.region = "eu".parse().unwrap();
         subscription.settings.event_types = vec!["payment.*".parse().unwrap()];
         let matches = |text: &str| {

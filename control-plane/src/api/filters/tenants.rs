@@ -3,20 +3,20 @@
 use postrider_domain::tenant::Tenant;
 use postrider_store::{TextFilter, TimeRange};
 
-use super::super::filter::Operator;
+use super::super::filter::FilterOperator;
 use super::{contains, narrow, read, text_filter, unknown, within};
 
-const FIELDS: &str = "display_name =, display_name:, labels.KEY = and :*, labels:KEY and create_time with <, <=, >, >=";
+const SUPPORTED_FIELDS: &str = "display_name =, display_name:, labels.KEY = and :*, labels:KEY and create_time with <, <=, >, >=";
 
-/// Which tenants.
+/// A parsed filter of tenants.
 #[derive(Debug, Default)]
 pub struct TenantFilter {
     names: Vec<String>,
-    /// Parts of the display name.
+    /// Substrings of the display name.
     pub parts: Vec<String>,
-    /// One that is empty is as one that is absent.
+    /// All must match; an empty label counts as absent.
     labels: Vec<(String, TextFilter)>,
-    /// Whether each of these must be there.
+    /// Whether each of these labels must be present.
     labelled: Vec<(String, bool)>,
     created: TimeRange,
 }
@@ -27,27 +27,31 @@ impl TenantFilter {
         read(text, |c| {
             let value = || c.value.clone();
             match (c.field.as_str(), &c.key, c.operator) {
-                ("display_name", None, Operator::Equal) => filter.names.push(value()),
-                ("display_name", None, Operator::Has) if !c.anything => filter.parts.push(value()),
-                ("labels", Some(key), Operator::Has | Operator::HasNot) if c.anything => {
-                    filter.labelled.push((key.clone(), c.operator == Operator::Has));
+                ("display_name", None, FilterOperator::Equal) => filter.names.push(value()),
+                ("display_name", None, FilterOperator::Has) if !c.anything => {
+                    filter.parts.push(value())
+                }
+                ("labels", Some(key), FilterOperator::Has | FilterOperator::HasNot)
+                    if c.anything =>
+                {
+                    filter.labelled.push((key.clone(), c.operator == FilterOperator::Has));
                 }
                 ("labels", Some(key), _) => {
-                    let label = text_filter(c).ok_or_else(|| unknown(c, FIELDS))?;
+                    let label = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
                     filter.labels.push((key.clone(), label));
                 }
-                ("labels", None, Operator::Has | Operator::HasNot) if !c.anything => {
-                    filter.labelled.push((value(), c.operator == Operator::Has));
+                ("labels", None, FilterOperator::Has | FilterOperator::HasNot) if !c.anything => {
+                    filter.labelled.push((value(), c.operator == FilterOperator::Has));
                 }
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
-                _ => return Err(unknown(c, FIELDS)),
+                _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;
         Ok(filter)
     }
 
-    /// Whether the filter lets everything through.
+    /// Whether everything matches.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
             && self.parts.is_empty()

@@ -4,11 +4,11 @@ use postrider_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::Api;
+use super::TestApi;
 
-const FAILING: &str = "eventTypes/postrider.endpoint.failing";
+const FAILING_TYPE_NAME: &str = "eventTypes/postrider.endpoint.failing";
 
-impl Api {
+impl TestApi {
     async fn list_types(&mut self, request: v1::ListEventTypesRequest) -> (Vec<String>, String) {
         let page = self.event_types.list_event_types(request).await.unwrap().into_inner();
         (page.event_types.into_iter().map(|one| one.name).collect(), page.next_page_token)
@@ -22,13 +22,13 @@ fn refused_field(refused: Status) -> String {
 
 #[tokio::test]
 async fn they_are_read_and_listed_among_the_others() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     for id in ["a.first", "postriders", "z.last"] {
         let event_type = Some(v1::EventType::default());
         let made = v1::CreateEventTypeRequest { event_type_id: id.into(), event_type };
         api.event_types.create_event_type(made).await.unwrap();
     }
-    let read = v1::GetEventTypeRequest { name: FAILING.into() };
+    let read = v1::GetEventTypeRequest { name: FAILING_TYPE_NAME.into() };
     let read = api.event_types.get_event_type(read).await.unwrap().into_inner();
     assert!(read.built_in && read.json_schema.contains("failing_since"));
     assert!(read.sample_payload_json.contains("hooks.acme.example"));
@@ -39,7 +39,7 @@ async fn they_are_read_and_listed_among_the_others() {
     asked.show_built_in = true;
     let (all, end) = api.list_types(asked.clone()).await;
     assert_eq!((all.len(), end.as_str()), (8, ""));
-    assert!(all.is_sorted() && all.contains(&FAILING.to_owned()));
+    assert!(all.is_sorted() && all.contains(&FAILING_TYPE_NAME.to_owned()));
     let mut paged = Vec::new();
     asked.page_size = 3;
     loop {
@@ -69,15 +69,18 @@ async fn they_are_read_and_listed_among_the_others() {
 
 #[tokio::test]
 async fn nobody_changes_them() {
-    let mut api = Api::start().await;
-    let given = v1::EventType { name: FAILING.into(), group: "x".into(), ..Default::default() };
+    let mut api = TestApi::start().await;
+    let given =
+        v1::EventType { name: FAILING_TYPE_NAME.into(), group: "x".into(), ..Default::default() };
     let update = v1::UpdateEventTypeRequest { event_type: Some(given), update_mask: None };
     let refused = api.event_types.update_event_type(update).await.unwrap_err();
     assert_eq!(refused_field(refused), "event_type.name");
-    let archive = v1::ArchiveEventTypeRequest { name: FAILING.into(), etag: String::new() };
+    let archive =
+        v1::ArchiveEventTypeRequest { name: FAILING_TYPE_NAME.into(), etag: String::new() };
     let refused = api.event_types.archive_event_type(archive).await.unwrap_err();
     assert_eq!(refused_field(refused), "name");
-    let delete = v1::DeleteEventTypeRequest { name: FAILING.into(), ..Default::default() };
+    let delete =
+        v1::DeleteEventTypeRequest { name: FAILING_TYPE_NAME.into(), ..Default::default() };
     let refused = api.event_types.delete_event_type(delete).await.unwrap_err();
     assert_eq!(refused_field(refused), "name");
     let document = include_str!("../../../../examples/operational-events/event-types.json");

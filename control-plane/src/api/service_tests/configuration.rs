@@ -8,7 +8,7 @@ use super::*;
 
 #[tokio::test]
 async fn tenants_live_and_die() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     let acme = api.tenant("acme").await;
     assert_eq!(acme.name, "tenants/acme");
     let again = v1::CreateTenantRequest { tenant_id: "acme".into(), tenant: None };
@@ -63,7 +63,7 @@ async fn tenants_live_and_die() {
 
 #[tokio::test]
 async fn a_tenant_has_as_many_subscriptions_as_the_setting_says() {
-    let mut api = Api::with(&[("api.max_subscriptions_per_tenant", "2")]).await;
+    let mut api = TestApi::with(&[("api.max_subscriptions_per_tenant", "2")]).await;
     api.tenant("acme").await;
     let first = api.subscription("one", |_| ()).await;
     api.subscription("two", |_| ()).await;
@@ -86,7 +86,7 @@ async fn a_tenant_has_as_many_subscriptions_as_the_setting_says() {
 
 #[tokio::test]
 async fn subscriptions_are_changed_by_mask_and_status() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let created = api.subscription("erp", |s| s.set_status(v1::SubscriptionStatus::Disabled)).await;
     assert!(created.signing_secret.starts_with("whsec_"));
@@ -142,7 +142,7 @@ async fn subscriptions_are_changed_by_mask_and_status() {
 
 #[tokio::test]
 async fn subscriptions_are_searched_page_by_page() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     api.subscription("erp", |_| {}).await;
     for id in ["a", "b", "c"] {
@@ -170,7 +170,7 @@ async fn subscriptions_are_searched_page_by_page() {
 
 #[tokio::test]
 async fn the_fleet_is_shown_and_a_watch_ends_with_the_replica() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let replicas = api.fleet.list_replicas(v1::ListReplicasRequest::default()).await;
     let replicas = replicas.unwrap().into_inner().replicas;

@@ -9,7 +9,7 @@ use crate::api::convert::fixtures;
 
 #[tokio::test]
 async fn events_are_published_once_and_read_back() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     api.subscription("erp", |_| ()).await;
     api.subscription("off", |s| s.set_status(v1::SubscriptionStatus::Disabled)).await;
@@ -56,7 +56,7 @@ async fn events_are_published_once_and_read_back() {
 
 #[tokio::test]
 async fn a_stream_answers_every_event() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let request =
         |n| v1::PublishStreamRequest { request_id: u64::from(n), publish: Some(event(n)) };
@@ -74,7 +74,7 @@ async fn a_stream_answers_every_event() {
 
 #[tokio::test]
 async fn deliveries_are_found_cancelled_and_sent_again() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let erp = api.subscription("erp", |s| s.set_status(v1::SubscriptionStatus::Paused)).await;
     for n in 0..5 {
@@ -124,7 +124,7 @@ async fn deliveries_are_found_cancelled_and_sent_again() {
 
 #[tokio::test]
 async fn attempts_are_listed_for_each_kind_of_parent() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let erp = api.subscription("erp", |_| ()).await;
     let list = |parent: &str, filter: &str| v1::ListAttemptsRequest {
@@ -153,9 +153,10 @@ async fn attempts_are_listed_for_each_kind_of_parent() {
 }
 
 /// An attempt as it is when its delivery is no longer kept.
-async fn recorded(api: &Api, n: u8, change: impl FnOnce(&mut AttemptRecord)) -> String {
+async fn recorded(api: &TestApi, n: u8, change: impl FnOnce(&mut AttemptRecord)) -> String {
     let mut record = fixtures::attempt();
-    record.key = AttemptKey { delivery: DeliveryId::new(fixtures::NOW, [n; 10]), number: 1 };
+    record.key =
+        AttemptKey { delivery: DeliveryId::new(fixtures::FIXTURE_TIME, [n; 10]), number: 1 };
     record.settings_revision = Some(1);
     change(&mut record);
     let flow = &api.plane.flow;
@@ -165,7 +166,7 @@ async fn recorded(api: &Api, n: u8, change: impl FnOnce(&mut AttemptRecord)) -> 
 
 #[tokio::test]
 async fn a_request_that_is_not_known_says_why() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let erp = api.subscription("erp", |_| ()).await;
     let gone = recorded(&api, 1, |_| ()).await;

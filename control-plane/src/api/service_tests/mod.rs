@@ -22,11 +22,11 @@ use tonic::Status;
 use tonic::transport::Channel;
 use tonic_types::StatusExt;
 
-use crate::flow::Owner;
+use crate::flow::ShardOwner;
 use crate::serve::{self, ControlPlane};
 use crate::settings::Settings;
 
-struct Api {
+struct TestApi {
     plane: ControlPlane,
     _directory: TempDir,
     tenants: TenantServiceClient<Channel>,
@@ -37,7 +37,7 @@ struct Api {
     fleet: FleetServiceClient<Channel>,
 }
 
-impl Api {
+impl TestApi {
     async fn start() -> Self {
         Self::with(&[]).await
     }
@@ -61,7 +61,7 @@ impl Api {
             .await
             .unwrap();
         let acme = "acme".parse().unwrap();
-        while plane.flow.cluster.owner(&acme) != Owner::Me {
+        while plane.flow.cluster.owner(&acme) != ShardOwner::ThisReplica {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Self {

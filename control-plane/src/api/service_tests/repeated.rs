@@ -7,7 +7,7 @@ use postrider_proto::v1::{publish_result, publish_stream_response};
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
-use super::{Api, reason};
+use super::{TestApi, reason};
 
 const TYPE: &str = "payment.completed";
 
@@ -23,7 +23,7 @@ fn request(payload: &str, key: &str) -> v1::PublishEventRequest {
     }
 }
 
-impl Api {
+impl TestApi {
     async fn set_type(&mut self, schema: &str) -> String {
         let name = format!("eventTypes/{TYPE}");
         let given = v1::EventType {
@@ -99,7 +99,7 @@ impl Api {
 
 #[tokio::test]
 async fn what_was_accepted_stays_accepted() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     api.subscription("erp", |_| {}).await;
     let name = api.set_type("{\"type\":\"object\"}").await;
@@ -124,7 +124,7 @@ async fn what_was_accepted_stays_accepted() {
 
 #[tokio::test]
 async fn a_subscription_that_wants_json_by_now_changes_no_answer() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let made = api.subscription("erp", |_| {}).await;
     let text = |key: &str| {

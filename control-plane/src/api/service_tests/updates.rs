@@ -7,7 +7,7 @@ use prost_types::FieldMask;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::Api;
+use super::TestApi;
 
 fn told(refused: Status) -> Vec<(String, String)> {
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
@@ -30,7 +30,7 @@ fn paths(paths: &[&str]) -> Option<FieldMask> {
     Some(FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() })
 }
 
-impl Api {
+impl TestApi {
     async fn update(
         &mut self,
         subscription: &v1::Subscription,
@@ -50,7 +50,7 @@ impl Api {
 
 #[tokio::test]
 async fn a_subscription_s_update_ignores_nothing() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let created = api.subscription("erp", |_| {}).await;
     let there = api.read(&created.name).await;
@@ -92,7 +92,7 @@ async fn a_subscription_s_update_ignores_nothing() {
 
 #[tokio::test]
 async fn what_was_read_can_be_written_back() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let created = api.subscription("erp", |s| s.set_status(v1::SubscriptionStatus::Paused)).await;
     assert!(!created.signing_secret.is_empty());
@@ -117,7 +117,7 @@ async fn what_was_read_can_be_written_back() {
 
 #[tokio::test]
 async fn a_status_that_stands_already_keeps_the_etag() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     let made = api.subscription("erp", |_| {}).await;
     let (name, reason) = (made.name.clone(), "maintenance".to_owned());
@@ -139,7 +139,7 @@ async fn a_status_that_stands_already_keeps_the_etag() {
 
 #[tokio::test]
 async fn tenants_are_updated_alike() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     let there = api.tenant("acme").await;
     let ask = |given: v1::Tenant, update_mask| v1::UpdateTenantRequest {
         tenant: Some(given),
@@ -163,7 +163,7 @@ async fn tenants_are_updated_alike() {
 
 #[tokio::test]
 async fn event_types_are_updated_alike() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     let made = api.event_types.create_event_type(v1::CreateEventTypeRequest {
         event_type_id: "payment.completed".into(),
         event_type: Some(v1::EventType { json_schema: "{ }".into(), ..Default::default() }),

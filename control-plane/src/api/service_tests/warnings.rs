@@ -2,30 +2,30 @@
 
 use postrider_proto::v1;
 
-use super::Api;
+use super::TestApi;
 
 fn warned(subscription: &v1::Subscription) -> Vec<(&str, &str)> {
     let each = subscription.warnings.iter();
     each.map(|one| (one.field.as_str(), one.reason.as_str())).collect()
 }
 
-const NO_AGENT: (&str, &str) = ("region", "REGION_HAS_NO_AGENT");
-const NEVER: (&str, &str) = ("content_filter", "CONTENT_FILTER_NEVER_TRUE");
+const NO_AGENT_WARNING: (&str, &str) = ("region", "REGION_HAS_NO_AGENT");
+const NEVER_TRUE_WARNING: (&str, &str) = ("content_filter", "CONTENT_FILTER_NEVER_TRUE");
 
 #[tokio::test]
 async fn what_can_never_be_delivered_is_warned_of() {
-    let mut api = Api::start().await;
+    let mut api = TestApi::start().await;
     api.tenant("acme").await;
     // There is no agent at all here.
     let plain = api.subscription("plain", |_| {}).await;
-    assert_eq!(warned(&plain), [NO_AGENT]);
+    assert_eq!(warned(&plain), [NO_AGENT_WARNING]);
     let made = api
         .subscription("never", |s| {
             s.region = "regions/nowhere".into();
             s.content_filter = "event.account == 5".into();
         })
         .await;
-    assert_eq!(warned(&made), [NO_AGENT, NEVER]);
+    assert_eq!(warned(&made), [NO_AGENT_WARNING, NEVER_TRUE_WARNING]);
     assert!(made.warnings[0].description.contains("regions/nowhere"));
     let read = v1::GetSubscriptionRequest { name: made.name.clone() };
     let read = api.subscriptions.get_subscription(read).await.unwrap().into_inner();
@@ -41,6 +41,6 @@ async fn what_can_never_be_delivered_is_warned_of() {
     let mut request = update("event.account == '5'");
     request.subscription.as_mut().unwrap().etag = fine.etag;
     let changed = api.subscriptions.update_subscription(request).await.unwrap().into_inner();
-    assert_eq!(warned(&changed), [NO_AGENT]);
+    assert_eq!(warned(&changed), [NO_AGENT_WARNING]);
     api.plane.stop().await;
 }

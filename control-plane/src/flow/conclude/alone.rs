@@ -1,41 +1,44 @@
-//! Results that the database refused with their batch.
+//! Commits a refused batch of results in ever smaller parts.
 //!
-//! Fed by the writer with the batch; feeds the store, smaller and smaller parts of it,
-//! and the writer with what is left. Guarantees that a result which cannot be stored
-//! hurts only itself, and that it is stored reduced when it can (rule 6).
+//! Fed by the writer with a batch that the database refused; feeds the store with parts
+//! of it, and the writer with what could not be recorded. Guarantees that a result
+//! which cannot be stored delays no other, and that it is stored without its response
+//! if that is possible (bad-row-isolated).
+//!
+//! Keeps the invariant `bad-row-isolated`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use postrider_domain::delivery::AttemptRecord;
 
-use super::{ConcludeWriter, Decided, Left, Report};
+use super::{AttemptReport, ConcludeWriter, PlannedConclusion, UnrecordedResults};
 
-/// Commits that may fail while a batch is divided: what has not been found by then is
-/// looked for later, so that the next batch need not wait.
-const FAILED_COMMITS_MAX: usize = 128;
+/// Most failed commits while a batch is divided. After that the rest is retried later,
+/// so that the next batch need not wait.
+const MAX_FAILED_COMMITS: usize = 128;
 
 impl ConcludeWriter {
-    /// Divides a batch that was refused until each result that is to blame stands
-    /// alone; all others are recorded.
-    pub(super) async fn conclude_apart(
+    /// Commits a refused batch in halves, until each result at fault stands alone and all
+    /// others are recorded.
+    pub(super) async fn commit_bisecting(
         &self,
-        batch: Vec<Decided>,
-        late: &mut Vec<Report>,
-        left: &mut Left,
+        batch: Vec<PlannedConclusion>,
+        late: &mut Vec<AttemptReport>,
+        unrecorded: &mut UnrecordedResults,
     ) {
         let mut parts = vec![batch];
         let mut failed = 0;
         let mut first = true;
         while let Some(mut part) = parts.pop() {
-            self.exit.made_progress();
+            self.receiver.report_progress();
             if part.len() <= 1 {
                 match part.pop() {
-                    Some(one) => self.conclude_alone(one, late, left).await,
+                    Some(one) => self.commit_single(one, late, unrecorded).await,
                     None => continue,
                 }
             } else {
-                // The first is the whole batch, which has failed already.
+                // The first part is the whole batch, which has just failed.
                 let error = match std::mem::take(&mut first) {
                     true => None,
                     false => match self.commit(&part).await {
@@ -48,8 +51,8 @@ impl ConcludeWriter {
                 };
                 failed += 1;
                 match error {
-                    Some(error) if error.is_transient() || failed > FAILED_COMMITS_MAX => {
-                        left.put(error, part.into_iter().map(|one| one.report));
+                    Some(error) if error.is_transient() || failed > MAX_FAILED_COMMITS => {
+                        unrecorded.put(error, part.into_iter().map(|one| one.report));
                     }
                     _ => {
                         let rest = part.split_off(part.len() / 2);
@@ -58,34 +61,39 @@ impl ConcludeWriter {
                     }
                 }
             }
-            if let Some(error) = &left.error {
-                // The database went away meanwhile.
+            if let Some(error) = &unrecorded.error {
+                // The database has become unavailable.
                 let rest = parts.drain(..).flatten().map(|one| one.report);
-                left.put(error.clone(), rest);
+                unrecorded.put(error.clone(), rest);
             }
         }
     }
 
-    /// Commits one result; reduced, when the database refuses it for what it is.
-    async fn conclude_alone(&self, mut one: Decided, late: &mut Vec<Report>, left: &mut Left) {
+    /// Commits one result; without its response, if the database refuses its data.
+    async fn commit_single(
+        &self,
+        mut one: PlannedConclusion,
+        late: &mut Vec<AttemptReport>,
+        unrecorded: &mut UnrecordedResults,
+    ) {
         let mut result = self.commit(std::slice::from_ref(&one)).await;
-        if result.as_ref().is_err_and(|error| error.is_refusal()) {
+        if result.as_ref().is_err_and(|error| error.is_rejected_input()) {
             let whole = Arc::clone(&one.report.record);
-            reduce(Arc::make_mut(&mut one.report.record));
+            strip_response(Arc::make_mut(&mut one.report.record));
             result = self.commit(std::slice::from_ref(&one)).await;
-            if result.as_ref().is_err_and(|error| !error.is_refusal()) {
+            if result.as_ref().is_err_and(|error| !error.is_rejected_input()) {
                 one.report.record = whole;
             }
         }
         match result {
             Ok(results) => self.settle(vec![one], results, late),
-            Err(error) => left.put(error, [one.report]),
+            Err(error) => unrecorded.put(error, [one.report]),
         }
     }
 }
 
-/// Leaves of a record only what cannot be refused.
-pub(super) fn reduce(record: &mut AttemptRecord) {
+/// Removes the parts of a record that the database may refuse.
+pub(super) fn strip_response(record: &mut AttemptRecord) {
     record.response_headers = Vec::new();
     record.response_body = Bytes::new();
     record.response_body_truncated = true;

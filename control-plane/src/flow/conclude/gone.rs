@@ -1,7 +1,7 @@
-//! What a receiver says of its whole endpoint: wait, or go away for good.
+//! What a response says about the whole endpoint: wait (Retry-After), or gone (410).
 //!
-//! Fed by the writer with durable results; feeds the scheduler with holds, and
-//! `tenants` with subscriptions to disable.
+//! Fed by the writer with durable results; feeds the scheduler with holds, and the
+//! tenant configurations with subscriptions to disable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,39 +9,41 @@ use std::time::Duration;
 use postrider_domain::delivery::{AttemptRecord, GrantedWait, Outcome};
 use postrider_domain::subscription::Subscription;
 
-use super::{ConcludeWriter, Decided, Report};
+use super::{AttemptReport, ConcludeWriter, PlannedConclusion};
 
 /// RFC 9110: the target is gone, likely for good.
-const GONE: u16 = 410;
+const GONE_STATUS: u16 = 410;
 /// How long a subscription whose target is gone is held, so that nothing more is
 /// sent while it is being disabled; being disabled ends the hold.
 pub(super) const GONE_HOLD: Duration = Duration::from_secs(30);
-/// RFC 9110 and RFC 6585: statuses whose Retry-After speaks for the endpoint.
-const HOLDING_STATUSES: [u16; 2] = [429, 503];
+/// Statuses whose Retry-After applies to the whole endpoint (RFC 9110, RFC 6585).
+const ENDPOINT_WAIT_STATUSES: [u16; 2] = [429, 503];
 
 impl ConcludeWriter {
-    /// How long the receiver asked to be left alone, as far as the subscription, and
-    /// whoever runs the installation, grant it. A test speaks for nobody.
+    /// The wait that the receiver asked for, limited by the subscription's policy and by
+    /// `dispatch.max_retry_after_seconds`. A test's answer holds nothing.
     pub(super) fn granted_wait(
         &self,
-        report: &Report,
+        report: &AttemptReport,
         subscription: &Subscription,
     ) -> Option<GrantedWait> {
         let record = &report.record;
         let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
         let span = subscription.settings.retry.granted(report.retry_after?).min(limit);
-        let speaks = record.http_status.is_some_and(|s| HOLDING_STATUSES.contains(&s))
+        let speaks = record.http_status.is_some_and(|s| ENDPOINT_WAIT_STATUSES.contains(&s))
             && record.outcome != Outcome::Succeeded
             && !record.test;
         Some(GrantedWait { span, holds: speaks }).filter(|wait| !wait.span.is_zero())
     }
 
-    /// Keeps the holds that began: by their clock no time passes for what they hold,
-    /// here, at the other replicas, and at the owner after this one.
-    pub(super) fn begin_holds(&self, applied: &[Decided]) {
+    /// Begins the holds, and stores them: deliveries that are held do not age, here, at the
+    /// other replicas and at the shard's next owner.
+    pub(super) fn begin_holds(&self, applied: &[PlannedConclusion]) {
         let holds = self.parts.cluster.holds();
         let now = self.parts.clock.now();
-        let begun = |one: &Decided| holds.begin(one.subscription.as_deref()?, now, now + one.hold?);
+        let begun = |one: &PlannedConclusion| {
+            holds.begin(one.subscription.as_deref()?, now, now + one.hold?)
+        };
         let begun: Vec<_> = applied.iter().filter_map(begun).collect();
         if begun.is_empty() {
             return;
@@ -50,23 +52,26 @@ impl ConcludeWriter {
         tokio::spawn(async move {
             for (key, clock) in begun {
                 if let Err(error) = store.put_hold_clock(&key, &clock).await {
-                    tracing::warn!(%error, subscription = %key, "a hold is not kept");
+                    tracing::warn!(%error, subscription = %key, "a hold could not be stored");
                 }
             }
         });
     }
 
-    pub(super) fn disable_gone(&self, record: &AttemptRecord) {
+    pub(super) fn disable_gone_endpoint(&self, record: &AttemptRecord) {
         let (tenants, key) = (self.parts.tenants.clone(), record.subscription.clone());
         tokio::spawn(async move {
-            if let Err(error) = tenants.disable(&key, "GONE: the receiver answered 410").await {
-                tracing::warn!(%error, subscription = %key, "could not disable a subscription that is gone");
+            if let Err(error) = tenants
+                .disable_subscription(&key, "GONE_STATUS: the receiver has_response 410")
+                .await
+            {
+                tracing::warn!(%error, subscription = %key, "could not disable a subscription whose endpoint is gone");
             }
         });
     }
 }
 
-/// Whether the receiver said that its endpoint is gone. A test speaks for nobody.
-pub(super) fn is_gone(record: &AttemptRecord) -> bool {
-    record.http_status == Some(GONE) && record.outcome == Outcome::HttpStatus && !record.test
+/// Whether the receiver said that its endpoint is gone. A test's answer does not count.
+pub(super) fn is_endpoint_gone(record: &AttemptRecord) -> bool {
+    record.http_status == Some(GONE_STATUS) && record.outcome == Outcome::HttpStatus && !record.test
 }

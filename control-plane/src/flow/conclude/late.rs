@@ -1,8 +1,8 @@
-//! Results that come after their deliveries have moved on.
+//! Late results: their deliveries have moved on.
 //!
-//! Fed by the writer with what it did not apply; feeds the store, which keeps
-//! them, and the scheduler, which has nothing more to wait for. Guarantees that
-//! each is acknowledged, so that no agent holds it for ever.
+//! Fed by the writer with results that no longer apply; feeds the store, which records
+//! them, and the scheduler, which forgets the attempt. Guarantees that each is
+//! acknowledged, so that no agent keeps a result for ever.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,41 +11,48 @@ use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome};
 use postrider_store::{StoreError, StoreResult};
 
-use super::alone::reduce;
-use super::{ConcludeWriter, Left, Report};
-use crate::flow::Parts;
-use crate::flow::ordering::hold_while_under_way;
+use super::alone::strip_response;
+use super::{AttemptReport, ConcludeWriter, UnrecordedResults};
+use crate::flow::ReplicaContext;
+use crate::flow::ordering::block_key_while_sending;
 
-/// Each takes a transaction of several round trips; of different deliveries, so that
-/// none waits for another but for the database.
-const LATE_AT_ONCE: usize = 4;
+/// Each takes a transaction of several round trips. They concern different deliveries,
+/// so they wait only for the database.
+const PARALLEL_LATE_RESULTS: usize = 4;
 
-/// How often a claim is looked at that is under way, and how long at most.
-const CLAIM_POLL: Duration = Duration::from_millis(5);
-const CLAIM_LIMIT: Duration = Duration::from_secs(15);
+/// How often, and how long at most, a claim in progress is waited for.
+const CLAIM_POLL_INTERVAL: Duration = Duration::from_millis(5);
+const CLAIM_WAIT_LIMIT: Duration = Duration::from_secs(15);
 
 impl ConcludeWriter {
-    /// Records results whose deliveries have moved on. An UNKNOWN is news only where
-    /// history has nothing of its attempt: one that may have been sent stands there.
-    pub(super) async fn conclude_late(&self, late: Vec<Report>, left: &mut Left) {
+    /// Records results whose deliveries have moved on. An UNKNOWN changes something only
+    /// if history has no record of its attempt yet.
+    pub(super) async fn conclude_late(
+        &self,
+        late: Vec<AttemptReport>,
+        unrecorded: &mut UnrecordedResults,
+    ) {
         let mut recorded = stream::iter(late)
             .map(|report| self.conclude_one_late(report))
-            .buffer_unordered(LATE_AT_ONCE);
+            .buffer_unordered(PARALLEL_LATE_RESULTS);
         while let Some(one) = recorded.next().await {
-            self.exit.made_progress();
+            self.receiver.report_progress();
             if let Err((error, report)) = one {
-                left.put(error, [report]);
+                unrecorded.put(error, [report]);
             }
         }
     }
 
-    async fn conclude_one_late(&self, mut report: Report) -> Result<(), (StoreError, Report)> {
+    async fn conclude_one_late(
+        &self,
+        mut report: AttemptReport,
+    ) -> Result<(), (StoreError, AttemptReport)> {
         let mut result = self.record_late(&mut report).await;
-        if result.as_ref().is_err_and(StoreError::is_refusal) {
+        if result.as_ref().is_err_and(StoreError::is_rejected_input) {
             let whole = Arc::clone(&report.record);
-            reduce(Arc::make_mut(&mut report.record));
+            strip_response(Arc::make_mut(&mut report.record));
             result = self.record_late(&mut report).await;
-            if result.as_ref().is_err_and(|error| !error.is_refusal()) {
+            if result.as_ref().is_err_and(|error| !error.is_rejected_input()) {
                 report.record = whole;
             }
         }
@@ -53,14 +60,14 @@ impl ConcludeWriter {
         if let Err(error) = result {
             return Err((error, report));
         }
-        self.parts.dispatcher.with(|scheduler, now| scheduler.forget(report.record.key, now));
+        self.parts.dispatcher.update(|scheduler, now| scheduler.forget(report.record.key, now));
         self.hint(&report.record);
         self.acknowledge(&[&report]);
         Ok(())
     }
 
-    async fn record_late(&self, report: &mut Report) -> StoreResult<()> {
-        if report.answered {
+    async fn record_late(&self, report: &mut AttemptReport) -> StoreResult<()> {
+        if report.has_response {
             let found = self.subscription(report).await?;
             let rule = found.map(|s| s.settings.success.clone());
             Arc::make_mut(&mut report.record).judge(&rule.unwrap_or_default());
@@ -70,26 +77,26 @@ impl ConcludeWriter {
         if !succeeds {
             return self.write_late(report).await;
         }
-        self.parts.dispatcher.with(|scheduler, _| scheduler.late_begins(key));
-        let deadline = self.parts.clock.now() + CLAIM_LIMIT;
+        self.parts.dispatcher.update(|scheduler, _| scheduler.begin_late_success(key));
+        let deadline = self.parts.clock.now() + CLAIM_WAIT_LIMIT;
         while self
             .parts
             .dispatcher
-            .look(|scheduler, now| now < deadline && scheduler.is_claiming(key))
+            .read(|scheduler, now| now < deadline && scheduler.is_claiming(key))
         {
-            self.parts.clock.sleep(CLAIM_POLL).await;
+            self.parts.clock.sleep(CLAIM_POLL_INTERVAL).await;
         }
         let written = self.write_late(report).await;
-        self.parts.dispatcher.with(|scheduler, now| scheduler.late_ends(key, now));
+        self.parts.dispatcher.update(|scheduler, now| scheduler.end_late_success(key, now));
         written
     }
 
-    async fn write_late(&self, report: &Report) -> StoreResult<()> {
+    async fn write_late(&self, report: &AttemptReport) -> StoreResult<()> {
         self.withdraw_unsent(&report.record).await?;
         let ended = self.before_success(&report.record).await?;
         let late = self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await?;
         if let Some(delivery) = ended.filter(|_| late.succeeds) {
-            self.parts.turns.may_follow(&delivery);
+            self.parts.ordering_queue.push_key_of(&delivery);
         }
         let record = &report.record;
         let news = late.record != LateRecord::Ignore && !record.test;
@@ -99,28 +106,28 @@ impl ConcludeWriter {
         Ok(())
     }
 
-    /// A success ends the delivery: a newer attempt that is only queued is not to be
-    /// sent any more, and was never made.
+    /// A success ends the delivery: a newer attempt that is queued, but not sent, is
+    /// withdrawn.
     async fn withdraw_unsent(&self, record: &AttemptRecord) -> StoreResult<()> {
         if record.outcome != Outcome::Succeeded {
             return Ok(());
         }
-        let Parts { store, dispatcher, clock, .. } = &self.parts;
+        let ReplicaContext { store, dispatcher, clock, .. } = &self.parts;
         let id = record.key.delivery;
-        let Some(unsent) = dispatcher.with(|scheduler, now| scheduler.take_back(id, now)) else {
+        let Some(unsent) = dispatcher.update(|scheduler, now| scheduler.take_out_by_id(id, now))
+        else {
             return Ok(());
         };
         let released = store.release(&[unsent], clock.now()).await;
         match &released {
-            Ok(()) => dispatcher.with(|scheduler, _| scheduler.given_back(&[unsent])),
-            Err(_) => dispatcher.put_back_releases(vec![unsent]),
+            Ok(()) => dispatcher.update(|scheduler, _| scheduler.confirm_return(&[unsent])),
+            Err(_) => dispatcher.put_back_unsent(vec![unsent]),
         }
         released
     }
 
-    /// A success ends the delivery although a newer attempt of it may be under
-    /// way, after which alone others of its ordering key may go. Returns a delivery
-    /// that has such a key.
+    /// A success ends the delivery although a newer attempt may be in progress. Blocks the
+    /// ordering key until that one must be over. Returns the delivery if it has a key.
     async fn before_success(&self, record: &AttemptRecord) -> StoreResult<Option<Delivery>> {
         if record.outcome != Outcome::Succeeded {
             return Ok(None);
@@ -130,7 +137,7 @@ impl ConcludeWriter {
         let Some(delivery) = found.filter(|one| one.ordering_key.is_some()) else {
             return Ok(None);
         };
-        hold_while_under_way(&self.parts, &delivery).await?;
+        block_key_while_sending(&self.parts, &delivery).await?;
         Ok(Some(delivery))
     }
 }

@@ -1,25 +1,29 @@
-//! The deliveries of results that memory does not know.
+//! Loads the deliveries of results that are not in memory.
 //!
-//! Fed by the writer with results as they came; feeds it the same with what the
-//! table says of them. Guarantees only speed: a replica that takes another's
-//! results would fall behind a slow database by reading them one after the other.
+//! Fed by the writer with results as they arrived; feeds it the same results with their
+//! rows. Only for speed: a replica that takes another's results would fall behind if it
+//! read their rows one after the other from a slow database.
 
 use std::collections::HashSet;
 
 use futures::{StreamExt as _, stream};
 use postrider_domain::ids::AttemptKey;
 
-use super::{ConcludeWriter, Left, Report};
+use super::{AttemptReport, ConcludeWriter, UnrecordedResults};
 
-/// Deliveries that are read at once.
-const READ_AT_ONCE: usize = 4;
+/// Most deliveries read in parallel.
+const PARALLEL_DELIVERY_READS: usize = 4;
 
 impl ConcludeWriter {
-    /// Reads the deliveries of results that are not in memory, beside one another.
-    pub(super) async fn look_up(&self, batch: Vec<Report>, left: &mut Left) -> Vec<Report> {
-        let unknown: HashSet<AttemptKey> = self.parts.dispatcher.look(|scheduler, _| {
+    /// Reads, in parallel, the deliveries of results that are not in memory.
+    pub(super) async fn load_missing_deliveries(
+        &self,
+        batch: Vec<AttemptReport>,
+        unrecorded: &mut UnrecordedResults,
+    ) -> Vec<AttemptReport> {
+        let unknown: HashSet<AttemptKey> = self.parts.dispatcher.read(|scheduler, _| {
             let unseen = batch.iter().filter(|report| report.seen.is_none());
-            unseen.map(|one| one.record.key).filter(|key| !scheduler.is_out(*key)).collect()
+            unseen.map(|one| one.record.key).filter(|key| !scheduler.is_at_agent(*key)).collect()
         });
         if unknown.is_empty() {
             return batch;
@@ -34,12 +38,12 @@ impl ConcludeWriter {
             let found = found.map(|delivery| report.seen = delivery.map(Box::new));
             (report, found)
         });
-        let read: Vec<_> = stream::iter(read).buffered(READ_AT_ONCE).collect().await;
+        let read: Vec<_> = stream::iter(read).buffered(PARALLEL_DELIVERY_READS).collect().await;
         let mut reports = Vec::with_capacity(read.len());
         for (report, found) in read {
             match found {
                 Ok(()) => reports.push(report),
-                Err(error) => left.put(error, [report]),
+                Err(error) => unrecorded.put(error, [report]),
             }
         }
         reports

@@ -1,29 +1,30 @@
-//! Lines in the log about what results did to endpoints.
+//! Log lines about what results did to endpoints.
 //!
-//! Fed by the writer with durable results; feeds the log. Guarantees one line for a
-//! change, or for each subscription of a batch: an endpoint that fails a million
-//! deliveries does not fill the log with them.
+//! Fed by the writer with durable results; feeds the log. Guarantees one line for each
+//! change of a breaker, and one for each subscription of a batch: an endpoint that
+//! fails a million deliveries does not fill the log.
 
 use std::collections::BTreeMap;
 
-use postrider_domain::delivery::{DeliveryState, Transition};
+use postrider_domain::delivery::{DeliveryState, DeliveryTransition};
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::scheduler::Scheduler;
 use postrider_domain::time::Timestamp;
 
-use super::Decided;
+use super::PlannedConclusion;
 
-/// Breakers that opened or closed under one lock, whose lines are written after it.
+/// Breakers that opened or closed, collected under the scheduler's lock and logged after
+/// it.
 #[derive(Default)]
-pub(super) struct BreakerTurns(Vec<(SubscriptionKey, Turn)>);
+pub(super) struct BreakerChanges(Vec<(SubscriptionKey, BreakerChange)>);
 
-enum Turn {
+enum BreakerChange {
     Opened,
     Closed { since: Timestamp },
 }
 
-impl BreakerTurns {
-    /// Compares an endpoint's breaker before and after what is done.
+impl BreakerChanges {
+    /// Runs `done`, and notes whether it opened or closed the endpoint's breaker.
     pub fn watch(
         &mut self,
         scheduler: &mut Scheduler,
@@ -35,8 +36,8 @@ impl BreakerTurns {
         let before = opened(scheduler);
         done(scheduler);
         match (before, opened(scheduler)) {
-            (None, Some(_)) => self.0.push((key.clone(), Turn::Opened)),
-            (Some(since), None) => self.0.push((key.clone(), Turn::Closed { since })),
+            (None, Some(_)) => self.0.push((key.clone(), BreakerChange::Opened)),
+            (Some(since), None) => self.0.push((key.clone(), BreakerChange::Closed { since })),
             _ => {}
         }
     }
@@ -44,22 +45,22 @@ impl BreakerTurns {
     pub fn log(self) {
         for (key, turn) in self.0 {
             match turn {
-                Turn::Opened => {
-                    tracing::warn!(subscription = %key, "its breaker opened: the endpoint is only probed until something succeeds");
+                BreakerChange::Opened => {
+                    tracing::warn!(subscription = %key, "circuit breaker opened; the endpoint is only probed until an attempt succeeds");
                 }
-                Turn::Closed { since } => {
-                    tracing::info!(subscription = %key, %since, "its breaker closed");
+                BreakerChange::Closed { since } => {
+                    tracing::info!(subscription = %key, %since, "circuit breaker closed");
                 }
             }
         }
     }
 }
 
-/// Deliveries that ended without success, a line for each subscription.
-pub(super) fn log_exhausted(applied: &[Decided]) {
+/// Logs deliveries that ended without success, one line for each subscription.
+pub(super) fn log_exhausted(applied: &[PlannedConclusion]) {
     let mut exhausted = BTreeMap::new();
-    for Decided { report, transition, .. } in applied {
-        if let Transition::End { state: DeliveryState::Exhausted, reason } = transition {
+    for PlannedConclusion { report, transition, .. } in applied {
+        if let DeliveryTransition::End { state: DeliveryState::Exhausted, reason } = transition {
             let record = &report.record;
             let entry = exhausted.entry(&record.subscription).or_insert((0_u32, record, reason));
             entry.0 += 1;

@@ -1,11 +1,11 @@
-//! Which streams are taken in, and which make room.
+//! Which agents' streams are admitted, and which they replace.
 //!
 //! Fed by agents' sessions with what a Hello says; feeds the scheduler with streams.
-//! Guarantees that at any moment there is at most one stream for each agent here. A
-//! process that opened a stream anew replaces its own, which it has given up by its
-//! own word: of two streams that it still wants, as over two addresses of this
-//! replica, the earlier stays, so that they cannot replace each other for ever. A
-//! process that takes another's id waits until that one is silent.
+//! Guarantees at most one stream for each agent at this replica. A process that opens a
+//! new stream replaces its own earlier one, which it has given up by its own word. If
+//! it still wants both, as over two addresses of this replica, the earlier one stays;
+//! otherwise the two would replace each other for ever. A process that uses another
+//! process's id waits until that one is silent.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,70 +15,70 @@ use postrider_domain::scheduler::{AgentIdentity, StreamId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{AgentState, Dispatcher, Session, StreamMessage, lock};
+use super::{ConnectedAgent, Dispatcher, OpenStream, StreamCommand, lock};
 
-/// Why a stream is not taken in, or is ended.
+/// Why a stream is refused or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The process has one here that it has not given up.
+pub enum StreamRefusal {
+    /// The process already has a stream here that it still wants.
     SameProcess,
-    /// Another process of this name is alive.
+    /// Another process with this agent id is alive.
     IdInUse,
-    /// There are as many as are taken.
+    /// The replica has reached `agents.max_streams`.
     TooManyStreams,
 }
 
-/// What a session brings.
+/// A stream that asks for admission.
 pub struct NewStream {
     pub id: StreamId,
-    pub state: AgentState,
+    pub state: ConnectedAgent,
     /// Its number in its process; 0: unknown, and then it replaces none.
     pub number: u64,
-    /// The numbers of the process's other streams that it has not given up.
+    /// The numbers of the process's other streams that it still wants.
     pub open: Vec<u64>,
     /// What the agent holds.
     pub held: Vec<AttemptKey>,
-    pub sender: mpsc::Sender<StreamMessage>,
+    pub sender: mpsc::Sender<StreamCommand>,
     /// Ends the session.
     pub stop: CancellationToken,
-    /// Why it was ended, where its agent is to be told.
-    pub reason: Arc<OnceLock<Refused>>,
+    /// Why it ended, if the agent is to be told.
+    pub reason: Arc<OnceLock<StreamRefusal>>,
 }
 
 impl NewStream {
-    /// Whether this one takes the place of a session that is open.
-    fn replaces(&self, other: &Session, silent: bool) -> Result<(), Refused> {
+    /// Whether this stream replaces an open one.
+    fn replaces(&self, other: &OpenStream, silent: bool) -> Result<(), StreamRefusal> {
         if other.state.identity != self.state.identity {
-            return if silent { Ok(()) } else { Err(Refused::IdInUse) };
+            return if silent { Ok(()) } else { Err(StreamRefusal::IdInUse) };
         }
         let given_up = other.number < self.number && !self.open.contains(&other.number);
-        if given_up { Ok(()) } else { Err(Refused::SameProcess) }
+        if given_up { Ok(()) } else { Err(StreamRefusal::SameProcess) }
     }
 }
 
 impl Dispatcher {
-    /// Takes in a new stream; `lost_after` is how long another process of its name
-    /// must be silent to be replaced. What the agent was sent and does not hold is
-    /// doubtful: the table decides what became of it.
-    pub fn open(
+    /// Admits a new stream. Another process with its id is replaced only if it has been
+    /// silent for `lost_after`. Attempts that the agent was sent and does not hold are
+    /// unconfirmed: the table decides what became of them.
+    pub fn admit_stream(
         &self,
         new: NewStream,
         lost_after: Duration,
         max_streams: usize,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), StreamRefusal> {
         let (id, identity, region) = (new.id, new.state.identity.clone(), new.state.region.clone());
         let held = new.held.clone();
-        let replaced = self.put_session(new, lost_after, max_streams)?;
-        let (leases, doubts) = self.with(|scheduler, now| {
+        let replaced = self.insert_stream(new, lost_after, max_streams)?;
+        let (leases, doubts) = self.update(|scheduler, now| {
             for other in replaced {
                 scheduler.stream_closed(other);
             }
-            let doubts = scheduler.doubts(&identity, &held);
+            let doubts = scheduler.find_unconfirmed_attempts(&identity, &held);
             scheduler.stream_opened(id, identity.clone(), region, &held, now);
             (scheduler.leases(), doubts)
         });
         for lease in leases {
-            self.send(id, StreamMessage::TakeOver(lease));
+            self.send(id, StreamCommand::TakeOver(lease));
         }
         if !doubts.is_empty() {
             lock(&self.0.doubts).extend(doubts);
@@ -87,13 +87,13 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Makes the session, and ends those whose place it takes: these are returned.
-    fn put_session(
+    /// Inserts the stream, and ends those that it replaces; returns them.
+    fn insert_stream(
         &self,
         new: NewStream,
         lost_after: Duration,
         max_streams: usize,
-    ) -> Result<Vec<StreamId>, Refused> {
+    ) -> Result<Vec<StreamId>, StreamRefusal> {
         let now = self.0.clock.now();
         let mut sessions = lock(&self.0.sessions);
         let mut replaced = Vec::new();
@@ -104,7 +104,7 @@ impl Dispatcher {
             }
         }
         if sessions.len() - replaced.len() >= max_streams {
-            return Err(Refused::TooManyStreams);
+            return Err(StreamRefusal::TooManyStreams);
         }
         for other in &replaced {
             if let Some(session) = sessions.remove(other) {
@@ -112,12 +112,12 @@ impl Dispatcher {
             }
         }
         let NewStream { id, state, number, sender, stop, reason, .. } = new;
-        sessions.insert(id, Session { sender, state, number, stop, reason });
+        sessions.insert(id, OpenStream { sender, state, number, stop, reason });
         Ok(replaced)
     }
 
     /// Ends a stream, and says why.
-    pub fn end(&self, id: StreamId, why: Refused) {
+    pub fn end_stream(&self, id: StreamId, why: StreamRefusal) {
         if let Some(session) = lock(&self.0.sessions).get(&id) {
             let _ = session.reason.set(why);
             session.stop.cancel();
@@ -125,21 +125,21 @@ impl Dispatcher {
     }
 
     /// The processes that have a stream here.
-    pub fn connected(&self) -> Vec<(StreamId, AgentIdentity)> {
+    pub fn connected_processes(&self) -> Vec<(StreamId, AgentIdentity)> {
         let sessions = lock(&self.0.sessions);
         sessions.iter().map(|(id, session)| (*id, session.state.identity.clone())).collect()
     }
 
-    /// The processes of a name that are, or lately were, connected here.
+    /// The processes with an agent id that are, or lately were, connected here.
     pub fn known_processes(&self, agent: &AgentId) -> Vec<AgentIdentity> {
         let mut known: Vec<AgentIdentity> = lock(&self.0.parted).keys().cloned().collect();
-        known.extend(self.connected().into_iter().map(|(_, identity)| identity));
+        known.extend(self.connected_processes().into_iter().map(|(_, identity)| identity));
         known.retain(|identity| identity.agent == *agent);
         known
     }
 
-    /// Whether a process said something here within `span`.
-    pub fn spoke_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
+    /// Whether a process was heard here within `span`.
+    pub fn has_spoken_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
         let now = self.0.clock.now();
         let sessions = lock(&self.0.sessions);
         let here = sessions.values().filter(|session| session.state.identity == *identity);
@@ -152,7 +152,7 @@ impl Dispatcher {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use postrider_domain::health::{BreakerConfig, WindowConfig};
+    use postrider_domain::health::{BreakerConfig, ConcurrencyWindowConfig};
     use postrider_domain::ids::Region;
     use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
     use postrider_domain::time::Timestamp;
@@ -182,13 +182,13 @@ mod tests {
             default_max_in_flight: 1,
             shed_after: SECOND,
             settle_grace: SECOND,
-            window: WindowConfig { initial: 1, min: 1, max: 1, quick: SECOND },
+            window: ConcurrencyWindowConfig { initial: 1, min: 1, max: 1, quick: SECOND },
             breaker: BreakerConfig {
                 min_deliveries: 1,
                 min_span: SECOND,
                 first_probe: SECOND,
                 max_probe: SECOND,
-                probe_patience: SECOND,
+                probe_timeout: SECOND,
             },
         };
         Dispatcher::new(Scheduler::new(config), Arc::new(Standing))
@@ -196,14 +196,14 @@ mod tests {
 
     /// Opens a stream of a process, last heard so long ago, with this number, beside
     /// those that it still wants.
-    fn open(
+    fn admit_stream(
         dispatcher: &Dispatcher,
         process: u8,
         silence: Duration,
         (number, wanted): (u64, &[u64]),
-    ) -> Result<CancellationToken, Refused> {
+    ) -> Result<CancellationToken, StreamRefusal> {
         let stop = CancellationToken::new();
-        let state = AgentState {
+        let state = ConnectedAgent {
             identity: AgentIdentity { agent: AgentId("a".into()), incarnation: [process; 16] },
             region: Region::from_stored("eu"),
             version: String::new(),
@@ -223,46 +223,52 @@ mod tests {
             stop: stop.clone(),
             reason: Arc::default(),
         };
-        dispatcher.open(new, LOST_AFTER, 1).map(|()| stop)
+        dispatcher.admit_stream(new, LOST_AFTER, 1).map(|()| stop)
     }
 
     #[test]
     fn a_process_replaces_the_stream_that_it_gave_up_and_no_other() {
         let dispatcher = dispatcher();
-        let first = open(&dispatcher, 1, Duration::ZERO, (1, &[])).ok();
-        let twice = open(&dispatcher, 1, Duration::ZERO, (2, &[1]));
-        assert_eq!(twice.err(), Some(Refused::SameProcess), "it wants both");
-        let second = open(&dispatcher, 1, Duration::ZERO, (3, &[])).ok();
+        let first = admit_stream(&dispatcher, 1, Duration::ZERO, (1, &[])).ok();
+        let twice = admit_stream(&dispatcher, 1, Duration::ZERO, (2, &[1]));
+        assert_eq!(twice.err(), Some(StreamRefusal::SameProcess), "it wants both");
+        let second = admit_stream(&dispatcher, 1, Duration::ZERO, (3, &[])).ok();
         assert!(first.is_some_and(|stop| stop.is_cancelled()) && second.is_some());
-        let late = open(&dispatcher, 1, Duration::ZERO, (2, &[]));
-        assert_eq!(late.err(), Some(Refused::SameProcess), "its Hello was on its way for long");
+        let late = admit_stream(&dispatcher, 1, Duration::ZERO, (2, &[]));
+        assert_eq!(
+            late.err(),
+            Some(StreamRefusal::SameProcess),
+            "its Hello was on its way for long"
+        );
         assert!(second.is_some_and(|stop| !stop.is_cancelled()));
-        assert_eq!(dispatcher.connected().len(), 1);
+        assert_eq!(dispatcher.connected_processes().len(), 1);
     }
 
     #[test]
     fn another_process_of_the_name_waits_until_the_first_is_silent() {
         let dispatcher = dispatcher();
-        let first = open(&dispatcher, 1, LOST_AFTER - SECOND, (1, &[])).ok();
-        let refused = open(&dispatcher, 2, Duration::ZERO, (1, &[]));
-        assert_eq!(refused.err(), Some(Refused::IdInUse));
+        let first = admit_stream(&dispatcher, 1, LOST_AFTER - SECOND, (1, &[])).ok();
+        let refused = admit_stream(&dispatcher, 2, Duration::ZERO, (1, &[]));
+        assert_eq!(refused.err(), Some(StreamRefusal::IdInUse));
         assert!(first.is_some_and(|stop| !stop.is_cancelled()));
         let silent = self::dispatcher();
-        let first = open(&silent, 1, LOST_AFTER, (1, &[])).ok();
-        assert!(open(&silent, 2, Duration::ZERO, (1, &[])).is_ok());
+        let first = admit_stream(&silent, 1, LOST_AFTER, (1, &[])).ok();
+        assert!(admit_stream(&silent, 2, Duration::ZERO, (1, &[])).is_ok());
         assert!(first.is_some_and(|stop| stop.is_cancelled()));
     }
 
     #[test]
     fn there_are_only_so_many_and_goodbyes_are_told_of() {
         let dispatcher = dispatcher();
-        assert!(open(&dispatcher, 1, Duration::ZERO, (1, &[])).is_ok());
+        assert!(admit_stream(&dispatcher, 1, Duration::ZERO, (1, &[])).is_ok());
         let known = dispatcher.known_processes(&AgentId("a".into()));
         assert_eq!(known.len(), 1);
-        dispatcher.close(StreamId(101), true);
+        dispatcher.close_stream(StreamId(101), true);
         assert!(dispatcher.known_processes(&AgentId("a".into())).is_empty());
-        let told = dispatcher.sightings(&postrider_domain::ids::ReplicaId("r".into()));
+        let told = dispatcher.take_sightings(&postrider_domain::ids::ReplicaId("r".into()));
         assert!(told.iter().all(|one| one.heard_ago > LOST_AFTER * 2) && told.len() == 1);
-        assert!(dispatcher.sightings(&postrider_domain::ids::ReplicaId("r".into())).is_empty());
+        assert!(
+            dispatcher.take_sightings(&postrider_domain::ids::ReplicaId("r".into())).is_empty()
+        );
     }
 }

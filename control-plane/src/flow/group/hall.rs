@@ -1,9 +1,8 @@
-//! Where a group's items wait, each crowd in a queue of its own.
+//! Where queued items wait: one queue for each key.
 //!
-//! Fed by entrances; feeds the exits. Guarantees that crowds take turns, that one
-//! whose items a writer has waits until they are done, that one which presses on the
-//! others takes little at once and rests between, and that a crowd which is gone leaves
-//! nothing behind.
+//! Fed by senders; feeds receivers. Guarantees that keys take turns, that a key whose
+//! items a receiver holds waits until they are done, that a flooding key gets small
+//! batches with pauses between them, and that a key with nothing queued is forgotten.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -12,122 +11,123 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::Queued;
-use super::pressing::{Part, Recent, rest};
+use super::QueuedItem;
+use super::pressing::{AdmissionLimit, DecayingCount, rest};
 
-/// What a crowd takes in one turn: enough that a busy one costs little, and little
-/// beside a batch.
-const TURN: usize = 16;
-/// Crowds that may be remembered although nothing of theirs is queued.
-const REMEMBERED: usize = 64;
+/// Items that a key gives in one turn: enough that a busy key costs few turns, and few
+/// beside a batch (512).
+const ITEMS_PER_TURN: usize = 16;
+/// Keys without queued items that may be remembered.
+const MAX_IDLE_KEYS: usize = 64;
 
-pub(super) struct Hall<K, T>(Mutex<State<K, T>>);
+pub(super) struct FairQueue<K, T>(Mutex<QueueState<K, T>>);
 
-/// What a writer has been given.
-pub(super) struct Taken<K> {
+/// The batch that a receiver is processing.
+pub(super) struct ActiveBatch<K> {
     crowds: Vec<K>,
     items: usize,
     since: Instant,
 }
 
 /// The next batch.
-pub(super) struct Given<T> {
-    pub(super) batch: Vec<Queued<T>>,
-    /// Another writer could take what is left, now or when it has rested.
+pub(super) struct NextBatch<T> {
+    pub(super) batch: Vec<QueuedItem<T>>,
+    /// Whether another receiver should be woken for what is left.
     pub(super) more: bool,
-    /// When the first crowd that rests has something to give.
+    /// When the first cool-down of a key with queued items ends.
     pub(super) rested: Option<Instant>,
 }
 
-struct State<K, T> {
-    crowds: HashMap<K, Crowd<T>>,
-    /// Those with something queued that no writer is busy with and that do not rest, the
+struct QueueState<K, T> {
+    crowds: HashMap<K, KeyQueue<T>>,
+    /// Keys with queued items that no receiver holds and that are not cooling down; the
     /// next first.
     turns: VecDeque<K>,
-    /// Until when each of these has no turn.
+    /// Keys that are cooling down, and until when.
     resting: Vec<(Instant, K)>,
-    /// What was taken of all crowds.
-    recent: Recent,
-    /// How many items are queued of all crowds.
+    /// Items recently taken, of all keys.
+    recent: DecayingCount,
+    /// Queued items of all keys.
     waiting: usize,
-    part: Part,
-    /// How many may take what is queued.
+    part: AdmissionLimit,
+    /// How many receivers there are.
     writers: usize,
     closed: bool,
 }
 
-struct Crowd<T> {
-    queue: VecDeque<Queued<T>>,
-    /// How many of its items a writer has.
+struct KeyQueue<T> {
+    queue: VecDeque<QueuedItem<T>>,
+    /// How many of its items a receiver holds.
     taken: usize,
-    /// How many it may have of them, if it presses on the others.
+    /// The most that its batch may hold, while it dominates the others.
     most: Option<usize>,
     resting: bool,
-    recent: Recent,
-    /// Held by whatever is queued, being written or waiting for room.
+    recent: DecayingCount,
+    /// Its share of the capacity; referenced by everything that is queued, being
+    /// processed or waiting for capacity.
     share: Arc<Semaphore>,
 }
 
-impl<K, T> Default for Hall<K, T> {
+impl<K, T> Default for FairQueue<K, T> {
     fn default() -> Self {
-        Self(Mutex::new(State {
+        Self(Mutex::new(QueueState {
             crowds: HashMap::new(),
             turns: VecDeque::new(),
             resting: Vec::new(),
-            recent: Recent::nothing(),
+            recent: DecayingCount::nothing(),
             waiting: 0,
-            part: Part::new(),
+            part: AdmissionLimit::new(),
             writers: 0,
             closed: false,
         }))
     }
 }
 
-impl<K> Taken<K> {
+impl<K> ActiveBatch<K> {
     pub(super) fn nothing() -> Self {
         Self { crowds: Vec::new(), items: 0, since: Instant::now() }
     }
 }
 
-impl<T> Crowd<T> {
+impl<T> KeyQueue<T> {
     fn new(units: usize) -> Self {
         Self {
             queue: VecDeque::new(),
             taken: 0,
             most: None,
             resting: false,
-            recent: Recent::nothing(),
+            recent: DecayingCount::nothing(),
             share: Arc::new(Semaphore::new(units)),
         }
     }
 
-    /// Neither a writer nor a rest keeps its items from being taken.
-    fn is_free(&self) -> bool {
+    /// No receiver holds items of it, and it is not cooling down.
+    fn is_available(&self) -> bool {
         self.taken == 0 && !self.resting
     }
 
-    /// Nothing is left of it, and it brought too little lately to be missed in the count
-    /// of what all brought.
-    fn is_gone(&self, now: Instant) -> bool {
+    /// Nothing refers to it, and it brought so little lately that the total count can do
+    /// without it.
+    fn is_evictable(&self, now: Instant) -> bool {
         self.queue.is_empty()
-            && self.is_free()
+            && self.is_available()
             && Arc::strong_count(&self.share) == 1
-            && self.recent.count(now) < TURN as f64
+            && self.recent.count(now) < ITEMS_PER_TURN as f64
     }
 }
 
-impl<K: Eq + Hash + Clone, T> Hall<K, T> {
-    fn state(&self) -> MutexGuard<'_, State<K, T>> {
+impl<K: Eq + Hash + Clone, T> FairQueue<K, T> {
+    fn state(&self) -> MutexGuard<'_, QueueState<K, T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The room that is a crowd's, of so many units.
+    /// A key's share of the capacity, created with this many units.
     pub(super) fn share(&self, crowd: &K, units: usize) -> Arc<Semaphore> {
         let mut state = self.state();
         if let Some(known) = state.crowds.get(crowd) {
             return Arc::clone(&known.share);
         }
-        let new = Crowd::new(units);
+        let new = KeyQueue::new(units);
         let share = Arc::clone(&new.share);
         if state.closed {
             share.close();
@@ -136,15 +136,15 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
         share
     }
 
-    /// Queues an item that has room; false when nobody will take it.
-    pub(super) fn admit(&self, crowd: &K, queued: Queued<T>) -> bool {
+    /// Queues an item that has its capacity; false when the queue is closed.
+    pub(super) fn admit(&self, crowd: &K, queued: QueuedItem<T>) -> bool {
         let mut state = self.state();
-        let State { crowds, turns, closed, waiting, .. } = &mut *state;
-        // Whoever has a share keeps its crowd from being forgotten.
+        let QueueState { crowds, turns, closed, waiting, .. } = &mut *state;
+        // A key whose share is referenced is not forgotten.
         let Some(known) = crowds.get_mut(crowd).filter(|_| !*closed) else {
             return false;
         };
-        if known.queue.is_empty() && known.is_free() {
+        if known.queue.is_empty() && known.is_available() {
             turns.push_back(crowd.clone());
         }
         known.queue.push_back(queued);
@@ -152,35 +152,36 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
         true
     }
 
-    /// So many items at most, of so many bytes unless the first alone is larger. What
-    /// was `taken` before is done. Nobody rests while the last of `all` are taken.
+    /// The next batch, within both limits, or one item that alone exceeds the bytes. Ends
+    /// the receiver's previous batch. With `all`, cool-downs are ignored: the queue is
+    /// being emptied.
     pub(super) fn take(
         &self,
-        taken: &mut Taken<K>,
+        taken: &mut ActiveBatch<K>,
         max_items: usize,
         max_bytes: usize,
         all: bool,
-    ) -> Given<T> {
+    ) -> NextBatch<T> {
         let mut state = self.state();
         let now = Instant::now();
         state.release(taken, max_items, now);
-        state.end_rests(now, all);
+        state.end_cool_downs(now, all);
         let mut batch = Vec::new();
         let mut bytes = 0;
-        // Whoever had a turn has another after the others, if there is room.
+        // Keys that had their turn get another after all others, if the batch has room.
         let mut again = VecDeque::new();
         let mut full = false;
         while !full && let Some(key) = state.turns.pop_front().or_else(|| again.pop_front()) {
-            let State { crowds, recent, waiting, part, .. } = &mut *state;
+            let QueueState { crowds, recent, waiting, part, .. } = &mut *state;
             let Some(crowd) = crowds.get_mut(&key) else {
                 continue;
             };
             if crowd.taken == 0 {
-                let presses = crowd.recent.presses(crowd.queue.len(), recent, *waiting, now);
+                let presses = crowd.recent.dominates(crowd.queue.len(), recent, *waiting, now);
                 crowd.most = presses.then(|| part.items());
             }
             let most = crowd.most.unwrap_or(usize::MAX);
-            for _ in 0..TURN.min(most - crowd.taken) {
+            for _ in 0..ITEMS_PER_TURN.min(most - crowd.taken) {
                 let Some(next) = crowd.queue.front() else {
                     break;
                 };
@@ -203,20 +204,20 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
             }
         }
         state.took(taken, batch.len(), now);
-        state.forget_the_gone(now);
-        let rested = state.next_rested();
-        // Whoever is given something will not see to what rests meanwhile.
+        state.evict_idle_keys(now);
+        let rested = state.next_cool_down_end();
+        // A receiver with a batch does not wait for cool-downs; another has to.
         let more = !state.turns.is_empty() || (rested.is_some() && !batch.is_empty());
-        Given { batch, more, rested }
+        NextBatch { batch, more, rested }
     }
 
-    /// One more takes what is queued.
+    /// Counts one more receiver.
     pub(super) fn join(&self) {
         self.state().writers += 1;
     }
 
-    /// One less does; true when it was the last, and nothing is taken any more.
-    pub(super) fn leave(&self, taken: &mut Taken<K>) -> bool {
+    /// Counts one receiver less; true if it was the last, and the queue is closed now.
+    pub(super) fn leave(&self, taken: &mut ActiveBatch<K>) -> bool {
         let mut state = self.state();
         state.release(taken, usize::MAX, Instant::now());
         state.writers = state.writers.saturating_sub(1);
@@ -234,9 +235,9 @@ impl<K: Eq + Hash + Clone, T> Hall<K, T> {
     }
 }
 
-impl<K: Eq + Hash + Clone, T> State<K, T> {
-    /// A writer has been given these.
-    fn took(&mut self, taken: &mut Taken<K>, items: usize, now: Instant) {
+impl<K: Eq + Hash + Clone, T> QueueState<K, T> {
+    /// Records what a receiver got.
+    fn took(&mut self, taken: &mut ActiveBatch<K>, items: usize, now: Instant) {
         taken.items = items;
         taken.since = now;
         self.recent.add(items, now);
@@ -248,11 +249,11 @@ impl<K: Eq + Hash + Clone, T> State<K, T> {
         }
     }
 
-    /// A writer is done with these.
-    fn release(&mut self, taken: &mut Taken<K>, max_items: usize, now: Instant) {
+    /// Ends a receiver's batch: its keys get turns again, or begin to cool down.
+    fn release(&mut self, taken: &mut ActiveBatch<K>, max_items: usize, now: Instant) {
         let span = now.saturating_duration_since(taken.since);
-        if (1..=TURN).contains(&taken.items) {
-            self.part.few_took(span, now);
+        if (1..=ITEMS_PER_TURN).contains(&taken.items) {
+            self.part.record_small_commit(span, now);
         }
         for key in taken.crowds.drain(..) {
             let Some(crowd) = self.crowds.get_mut(&key) else {
@@ -260,9 +261,9 @@ impl<K: Eq + Hash + Clone, T> State<K, T> {
             };
             let had = std::mem::take(&mut crowd.taken);
             if let Some(most) = crowd.most.take()
-                && had > TURN
+                && had > ITEMS_PER_TURN
             {
-                self.part.was_taken(had, had == most, max_items, now);
+                self.part.adjust(had, had == most, max_items, now);
                 crowd.resting = true;
                 self.resting.push((now + rest(span), key));
             } else if !crowd.queue.is_empty() {
@@ -271,8 +272,8 @@ impl<K: Eq + Hash + Clone, T> State<K, T> {
         }
     }
 
-    /// Those have turns again that have rested, or all.
-    fn end_rests(&mut self, now: Instant, all: bool) {
+    /// Ends the cool-downs that are over, or all of them.
+    fn end_cool_downs(&mut self, now: Instant, all: bool) {
         let Self { crowds, turns, resting, .. } = self;
         for (_, key) in resting.extract_if(.., |(until, _)| all || *until <= now) {
             let Some(crowd) = crowds.get_mut(&key) else {
@@ -285,15 +286,15 @@ impl<K: Eq + Hash + Clone, T> State<K, T> {
         }
     }
 
-    fn next_rested(&self) -> Option<Instant> {
+    fn next_cool_down_end(&self) -> Option<Instant> {
         let has_items = |key| self.crowds.get(key).is_some_and(|crowd| !crowd.queue.is_empty());
         self.resting.iter().filter(|(_, key)| has_items(key)).map(|(until, _)| *until).min()
     }
 
-    /// Looks once in a while, so that it costs little for each item.
-    fn forget_the_gone(&mut self, now: Instant) {
-        if self.crowds.len() > REMEMBERED + 2 * self.turns.len() {
-            self.crowds.retain(|_, crowd| !crowd.is_gone(now));
+    /// Runs only when many keys are idle, so that it costs little for each item.
+    fn evict_idle_keys(&mut self, now: Instant) {
+        if self.crowds.len() > MAX_IDLE_KEYS + 2 * self.turns.len() {
+            self.crowds.retain(|_, crowd| !crowd.is_evictable(now));
         }
     }
 }

@@ -1,45 +1,46 @@
-//! Which crowd presses on the others, and how much it may take meanwhile.
+//! Flood control: which key dominates the others, and how many of its items a batch may
+//! hold.
 //!
-//! Fed by the hall with what writers took and how long they had it; feeds it with
-//! bounds and rests. Guarantees that a crowd is not held back that is alone, or that
-//! brings no more than all others together.
+//! Fed by the queue with the size and duration of each batch; feeds it with a limit and
+//! a cool-down. Guarantees that a key which is alone, or brings no more than all others
+//! together, is not limited.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After this long, what was taken counts half.
-const HALF_LIFE: Duration = Duration::from_secs(1);
-/// Others that brought less than this lately are not there.
-const SOMEBODY: f64 = 0.5;
-/// What a crowd that presses may take at once, at least.
-const LEAST: usize = 32;
-/// How its part grows while it costs little.
-const STEP: usize = 8;
-/// How much the last commit of a few items counts in their average.
-const WEIGHT: f64 = 0.125;
-/// That average may be so many times the least that it was.
-const HARM: f64 = 1.5;
-/// By what part the least grows in a second: twice as much after some two minutes, so
-/// that neither a slower database nor a tenant that always brings the most keeps that
-/// tenant at its least part for ever.
-const FORGOTTEN: f64 = 0.005;
-/// The least is not taken to be less, in seconds: what fails at once says nothing of
-/// what a commit takes.
-const QUICKEST: f64 = 0.0002;
-/// What is known of commits of a few items is true for so long.
-const KNOWN_FOR: Duration = Duration::from_secs(1);
-/// However long the database takes, a rest is no longer.
-const LONGEST_REST: Duration = Duration::from_millis(50);
+/// After this long an item counts half.
+const COUNT_HALF_LIFE: Duration = Duration::from_secs(1);
+/// Below this count of recent items the other keys count as absent.
+const MIN_OTHER_ITEMS: f64 = 0.5;
+/// The least that a dominating key's batch may hold, in items.
+const MIN_ADMITTED_ITEMS: usize = 32;
+/// How much its limit grows after each full batch, in items.
+const ADMITTED_ITEMS_STEP: usize = 8;
+/// Weight of the newest small commit in the moving average.
+const LATENCY_SAMPLE_WEIGHT: f64 = 0.125;
+/// The average may be this many times the baseline before the limit shrinks.
+const MAX_LATENCY_RATIO: f64 = 1.5;
+/// By what part the baseline grows in a second. It doubles in about two minutes, so that
+/// neither a database that has become slower nor a key that always dominates is kept at
+/// the smallest limit for ever.
+const BASELINE_GROWTH_PER_SECOND: f64 = 0.005;
+/// The least baseline, in seconds: a commit that fails at once says nothing about how
+/// long commits take.
+const MIN_BASELINE_SECONDS: f64 = 0.0002;
+/// How long the average counts as known after the last small commit.
+const LATENCY_VALID_FOR: Duration = Duration::from_secs(1);
+/// The longest cool-down, however slow the database is.
+const MAX_COOL_DOWN: Duration = Duration::from_millis(50);
 
-/// How many items were taken lately.
+/// A count of recent items that halves every second.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recent {
+pub(super) struct DecayingCount {
     items: f64,
     at: Instant,
 }
 
-impl Recent {
+impl DecayingCount {
     pub(super) fn nothing() -> Self {
         Self { items: 0.0, at: Instant::now() }
     }
@@ -51,12 +52,12 @@ impl Recent {
 
     pub(super) fn count(&self, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(self.at);
-        self.items * (-passed.as_secs_f64() / HALF_LIFE.as_secs_f64()).exp2()
+        self.items * (-passed.as_secs_f64() / COUNT_HALF_LIFE.as_secs_f64()).exp2()
     }
 
-    /// Whether there are others, and this is more than all of theirs, each with what
-    /// waits of it.
-    pub(super) fn presses(
+    /// Whether there are other keys, and this one has more than all of them together:
+    /// recent items and queued ones.
+    pub(super) fn dominates(
         &self,
         own_waiting: usize,
         all: &Self,
@@ -66,74 +67,82 @@ impl Recent {
         let own = self.count(now);
         let others = all.count(now) - own;
         let others_waiting = waiting.saturating_sub(own_waiting);
-        others >= SOMEBODY && own + own_waiting as f64 > others + others_waiting as f64
+        others >= MIN_OTHER_ITEMS && own + own_waiting as f64 > others + others_waiting as f64
     }
 }
 
-/// How many items a crowd that presses may take at once: as many as leave commits of a
-/// few items, which are mostly those of the others, about as quick as they can be.
+/// How many items a dominating key's batch may hold. It shrinks by a quarter while small
+/// commits, which are mostly those of other keys, take over 1.5 times their baseline,
+/// and grows by 8 otherwise.
+///
+/// Example: commits of up to 16 items took 2 ms and now take 4 ms; a key that filled its
+/// limit of 200 gets 150 in its next batch.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct AdmissionLimit {
     items: usize,
-    few: Option<Few>,
+    few: Option<SmallCommitLatency>,
 }
 
-/// What commits of a few items took, in seconds.
+/// How long commits of a few items take, in seconds.
 #[derive(Clone, Copy, Debug)]
-struct Few {
+struct SmallCommitLatency {
     /// Moving average.
     average: f64,
-    /// The least that the average was.
+    /// The baseline: the least that the average was, slowly forgotten.
     least: f64,
     at: Instant,
 }
 
-impl Part {
+impl AdmissionLimit {
     pub(super) const fn new() -> Self {
-        Self { items: LEAST, few: None }
+        Self { items: MIN_ADMITTED_ITEMS, few: None }
     }
 
     pub(super) const fn items(&self) -> usize {
         self.items
     }
 
-    /// A commit of a few items, of whomever, is done.
-    pub(super) fn few_took(&mut self, took: Duration, now: Instant) {
+    /// Records how long a commit of a few items took, of whichever keys.
+    pub(super) fn record_small_commit(&mut self, took: Duration, now: Instant) {
         let took = took.as_secs_f64();
-        let few = self.few.get_or_insert(Few { average: took, least: took, at: now });
+        let few =
+            self.few.get_or_insert(SmallCommitLatency { average: took, least: took, at: now });
         let passed = now.saturating_duration_since(few.at).as_secs_f64();
-        few.average += (took - few.average) * WEIGHT;
-        few.least = (few.least * (1.0 + FORGOTTEN * passed)).min(few.average).max(QUICKEST);
+        few.average += (took - few.average) * LATENCY_SAMPLE_WEIGHT;
+        few.least = (few.least * (1.0 + BASELINE_GROWTH_PER_SECOND * passed))
+            .min(few.average)
+            .max(MIN_BASELINE_SECONDS);
         few.at = now;
     }
 
-    /// A crowd that presses was given `had` items, which were all that it might take or
-    /// not, of at most `most`. While nothing is known of the others, nothing changes.
-    pub(super) fn was_taken(&mut self, had: usize, filled: bool, most: usize, now: Instant) {
-        let known = |few: &Few| now.saturating_duration_since(few.at) < KNOWN_FOR;
+    /// Adjusts the limit after a dominating key's batch of `had` items, which `filled` the
+    /// limit or not; it never exceeds `most`. Without recent small commits it stays.
+    pub(super) fn adjust(&mut self, had: usize, filled: bool, most: usize, now: Instant) {
+        let known =
+            |few: &SmallCommitLatency| now.saturating_duration_since(few.at) < LATENCY_VALID_FOR;
         let Some(few) = self.few.filter(known) else {
             return;
         };
-        if few.average > few.least * HARM {
+        if few.average > few.least * MAX_LATENCY_RATIO {
             let had = had.min(self.items);
-            self.items = (had - had / 4).max(LEAST);
+            self.items = (had - had / 4).max(MIN_ADMITTED_ITEMS);
         } else if filled {
-            self.items = (self.items + STEP).min(most.max(LEAST));
+            self.items = (self.items + ADMITTED_ITEMS_STEP).min(most.max(MIN_ADMITTED_ITEMS));
         }
     }
 }
 
-/// For how long it leaves the writers to the others: as long as one was busy with its
-/// items, so that it has about half of a writer's time.
+/// How long a dominating key cools down after a batch: as long as the batch took, so
+/// that it gets about half of a receiver's time.
 pub(super) fn rest(took: Duration) -> Duration {
-    took.min(LONGEST_REST)
+    took.min(MAX_COOL_DOWN)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MOST: usize = 512;
+    const MAX_BATCH_ITEMS: usize = 512;
 
     fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
@@ -141,87 +150,96 @@ mod tests {
 
     #[test]
     fn a_crowd_presses_that_brings_more_than_all_others_while_there_are_some() {
-        let mut everybody = Recent::nothing();
+        let mut everybody = DecayingCount::nothing();
         let (mut one, mut other) = (everybody, everybody);
         let now = everybody.at;
-        let mut takes = |who: &mut Recent, items| {
+        let mut takes = |who: &mut DecayingCount, items| {
             who.add(items, now);
             everybody.add(items, now);
             everybody
         };
         let all = takes(&mut one, 1000);
-        assert!(!one.presses(1000, &all, 1000, now), "it is alone");
+        assert!(!one.dominates(1000, &all, 1000, now), "it is alone");
         let all = takes(&mut other, 400);
-        assert!(one.presses(0, &all, 0, now) && !other.presses(0, &all, 0, now));
-        assert!(!other.presses(600, &all, 600, now), "no more than the one brought");
-        assert!(other.presses(601, &all, 601, now), "what waits counts");
-        assert!(!other.presses(601, &all, 602, now), "of the others as well");
-        assert!(one.presses(0, &all, 0, now + ms(9_000)), "of 400, a half is left after 9.6 s");
-        assert!(!one.presses(1000, &all, 1000, now + ms(10_000)), "it is alone again");
+        assert!(one.dominates(0, &all, 0, now) && !other.dominates(0, &all, 0, now));
+        assert!(!other.dominates(600, &all, 600, now), "no more than the one brought");
+        assert!(other.dominates(601, &all, 601, now), "what waits counts");
+        assert!(!other.dominates(601, &all, 602, now), "of the others as well");
+        assert!(one.dominates(0, &all, 0, now + ms(9_000)), "of 400, a half is left after 9.6 s");
+        assert!(!one.dominates(1000, &all, 1000, now + ms(10_000)), "it is alone again");
     }
 
     #[test]
     fn its_part_shrinks_while_commits_of_a_few_are_slowed_and_grows_otherwise() {
-        let mut part = Part::new();
+        let mut part = AdmissionLimit::new();
         let start = Instant::now();
-        let rounds = |part: &mut Part, begun: u64, few| {
+        let rounds = |part: &mut AdmissionLimit, begun: u64, few| {
             for round in begun..begun + 100 {
                 let now = start + ms(10 * round);
-                part.few_took(ms(few), now);
-                part.was_taken(part.items(), true, MOST, now);
+                part.record_small_commit(ms(few), now);
+                part.adjust(part.items(), true, MAX_BATCH_ITEMS, now);
             }
         };
         rounds(&mut part, 0, 2);
-        assert_eq!(part.items(), MOST);
+        assert_eq!(part.items(), MAX_BATCH_ITEMS);
         rounds(&mut part, 100, 4);
-        assert_eq!(part.items(), LEAST, "slowed");
+        assert_eq!(part.items(), MIN_ADMITTED_ITEMS, "slowed");
         rounds(&mut part, 200, 2);
-        assert_eq!(part.items(), MOST, "no longer");
+        assert_eq!(part.items(), MAX_BATCH_ITEMS, "no longer");
         rounds(&mut part, 300, 4);
         let last = start + ms(3_990);
-        part.was_taken(LEAST, true, MOST, last + ms(1001));
-        assert_eq!(part.items(), LEAST, "whether the others are harmed is not known");
+        part.adjust(MIN_ADMITTED_ITEMS, true, MAX_BATCH_ITEMS, last + ms(1001));
+        assert_eq!(part.items(), MIN_ADMITTED_ITEMS, "whether the others are harmed is not known");
         for second in 4..300 {
-            part.few_took(ms(4), start + ms(1000 * second));
-            part.was_taken(part.items(), true, MOST, start + ms(1000 * second));
+            part.record_small_commit(ms(4), start + ms(1000 * second));
+            part.adjust(part.items(), true, MAX_BATCH_ITEMS, start + ms(1000 * second));
         }
-        assert_eq!(part.items(), MOST, "that is what it takes now");
+        assert_eq!(part.items(), MAX_BATCH_ITEMS, "that is what it takes now");
     }
 
     #[test]
     fn its_part_shrinks_from_what_was_taken_and_grows_only_when_all_was() {
-        let mut part = Part::new();
+        let mut part = AdmissionLimit::new();
         let now = Instant::now();
-        part.few_took(ms(2), now);
+        part.record_small_commit(ms(2), now);
         for _ in 0..100 {
-            part.was_taken(part.items(), true, MOST, now);
+            part.adjust(part.items(), true, MAX_BATCH_ITEMS, now);
         }
-        assert_eq!(part.items(), MOST);
+        assert_eq!(part.items(), MAX_BATCH_ITEMS);
         for _ in 0..100 {
-            part.few_took(ms(4), now);
+            part.record_small_commit(ms(4), now);
         }
-        part.was_taken(200, false, MOST, now);
+        part.adjust(200, false, MAX_BATCH_ITEMS, now);
         assert_eq!(part.items(), 150, "it never took all 512");
         for _ in 0..100 {
-            part.few_took(ms(2), now);
+            part.record_small_commit(ms(2), now);
         }
-        part.was_taken(149, false, MOST, now);
+        part.adjust(149, false, MAX_BATCH_ITEMS, now);
         assert_eq!(part.items(), 150, "it did not want more");
-        part.was_taken(150, true, MOST, now);
-        assert_eq!(part.items(), 150 + STEP);
+        part.adjust(150, true, MAX_BATCH_ITEMS, now);
+        assert_eq!(part.items(), 150 + ADMITTED_ITEMS_STEP);
     }
 
     #[test]
     fn commits_that_fail_at_once_are_no_measure() {
-        let mut part = Part::new();
+        let mut part = AdmissionLimit::new();
         let now = Instant::now();
-        part.few_took(Duration::ZERO, now);
-        part.was_taken(LEAST, true, MOST, now);
-        assert_eq!(part.items(), LEAST + STEP, "nobody is slowed");
+        part.record_small_commit(Duration::ZERO, now);
+        part.adjust(MIN_ADMITTED_ITEMS, true, MAX_BATCH_ITEMS, now);
+        assert_eq!(part.items(), MIN_ADMITTED_ITEMS + ADMITTED_ITEMS_STEP, "nobody is slowed");
         for second in 1..600 {
-            part.few_took(ms(1), now + ms(1000 * second));
+            part.record_small_commit(ms(1), now + ms(1000 * second));
         }
-        part.was_taken(LEAST + STEP, true, MOST, now + ms(599_000));
-        assert_eq!(part.items(), LEAST + 2 * STEP, "the least grew from what is possible");
+        part.adjust(
+            MIN_ADMITTED_ITEMS + ADMITTED_ITEMS_STEP,
+            true,
+            MAX_BATCH_ITEMS,
+            now + ms(599_000),
+        );
+        assert_eq!(
+            part.items(),
+            MIN_ADMITTED_ITEMS + 2 * ADMITTED_ITEMS_STEP,
+            "the least grew from what is possible"
+        );
     }
 }

@@ -1,103 +1,109 @@
-//! What a group promises, with writers that hold what they are given.
+//! Tests of the queue's guarantees, with receivers that hold their batches.
 
 use std::time::Instant;
 
 use super::*;
 
-const BOUNDS: Bounds = Bounds {
-    queued_items: 8,
-    queued_bytes: 8192,
-    shares: 1,
-    batch_items: 4,
-    batch_bytes: 1024,
-    patience: Duration::from_millis(1),
+const SMALL_LIMITS: QueueLimits = QueueLimits {
+    max_queued_items: 8,
+    max_queued_bytes: 8192,
+    key_shares: 1,
+    max_batch_items: 4,
+    max_batch_bytes: 1024,
+    enqueue_timeout: Duration::from_millis(1),
 };
 
 /// Room for whatever a test enters.
-const LARGE: Bounds = Bounds {
-    queued_items: 400,
-    queued_bytes: 1 << 20,
-    batch_items: 200,
-    batch_bytes: 1 << 20,
-    ..BOUNDS
+const LARGE_LIMITS: QueueLimits = QueueLimits {
+    max_queued_items: 400,
+    max_queued_bytes: 1 << 20,
+    max_batch_items: 200,
+    max_batch_bytes: 1 << 20,
+    ..SMALL_LIMITS
 };
 
-async fn items(exit: &mut Exit<char, u32>) -> Vec<u32> {
-    exit.batch().await.unwrap().iter().map(|queued| queued.item).collect()
+async fn items(receiver: &mut BatchReceiver<char, u32>) -> Vec<u32> {
+    receiver.next_batch().await.unwrap().iter().map(|queued| queued.item).collect()
 }
 
 #[tokio::test]
 async fn batches_are_bounded_in_count_and_bytes_and_lose_nothing() {
-    let (entrance, mut exit) = group(BOUNDS);
+    let (sender, mut receiver) = channel(SMALL_LIMITS);
     for (item, bytes) in [(1, 600), (2, 600), (3, 10), (4, 10), (5, 10), (6, 2000)] {
-        entrance.enter(&'a', item, bytes).await.unwrap();
+        sender.send_timeout(&'a', item, bytes).await.unwrap();
     }
-    drop(entrance);
+    drop(sender);
     for expected in [vec![1], vec![2, 3, 4, 5], vec![6]] {
-        assert_eq!(items(&mut exit).await, expected);
+        assert_eq!(items(&mut receiver).await, expected);
     }
-    assert!(exit.batch().await.is_none());
+    assert!(receiver.next_batch().await.is_none());
 }
 
 #[tokio::test]
 async fn a_full_group_refuses_and_takes_again_once_its_batch_is_done() {
-    let (entrance, mut exit) = group(BOUNDS);
-    entrance.enter(&'a', 1, 8192).await.unwrap();
-    assert_eq!(entrance.enter(&'a', 2, 256).await, Err(Refused::Full));
-    assert_eq!(entrance.enter(&'b', 2, 256).await, Err(Refused::Full));
-    drop(exit.batch().await);
-    assert_eq!(entrance.enter(&'a', 3, 256).await, Ok(()));
-    drop(exit);
-    assert_eq!(entrance.enter(&'a', 4, 1).await, Err(Refused::Closed));
+    let (sender, mut receiver) = channel(SMALL_LIMITS);
+    sender.send_timeout(&'a', 1, 8192).await.unwrap();
+    assert_eq!(sender.send_timeout(&'a', 2, 256).await, Err(EnqueueError::Full));
+    assert_eq!(sender.send_timeout(&'b', 2, 256).await, Err(EnqueueError::Full));
+    drop(receiver.next_batch().await);
+    assert_eq!(sender.send_timeout(&'a', 3, 256).await, Ok(()));
+    drop(receiver);
+    assert_eq!(sender.send_timeout(&'a', 4, 1).await, Err(EnqueueError::Closed));
 }
 
 #[tokio::test]
 async fn what_is_queued_and_what_waits_ends_with_the_writer() {
-    let (entrance, exit) = group(BOUNDS);
+    let (sender, receiver) = channel(SMALL_LIMITS);
     let (item, dropped) = tokio::sync::oneshot::channel::<()>();
-    entrance.enter(&'a', item, 8192).await.unwrap();
+    sender.send_timeout(&'a', item, 8192).await.unwrap();
     let (other, _) = tokio::sync::oneshot::channel();
-    let waiting = entrance.enter_patiently(&'a', other, 1);
-    let ends = async { drop(exit) };
+    let waiting = sender.send(&'a', other, 1);
+    let ends = async { drop(receiver) };
     let (waited, ()) = tokio::join!(biased; waiting, ends);
-    assert_eq!(waited, Err(Refused::Closed));
+    assert_eq!(waited, Err(EnqueueError::Closed));
     assert!(dropped.await.is_err());
 }
 
 #[tokio::test]
 async fn a_crowd_that_one_writer_has_keeps_nobody_from_another_and_its_order() {
-    let (entrance, mut first) = group(BOUNDS);
-    let mut second = first.another();
+    let (sender, mut first) = channel(SMALL_LIMITS);
+    let mut second = first.add_receiver();
     for item in 0..6 {
-        entrance.enter(&'a', item, 1).await.unwrap();
+        sender.send_timeout(&'a', item, 1).await.unwrap();
     }
     assert_eq!(items(&mut first).await, [0, 1, 2, 3]);
-    let (idle, entered) = tokio::join!(biased; items(&mut second), entrance.enter(&'b', 10, 1));
+    let (idle, entered) =
+        tokio::join!(biased; items(&mut second), sender.send_timeout(&'b', 10, 1));
     assert_eq!((idle, entered), (vec![10], Ok(())), "nothing of the first's crowd");
     assert_eq!(items(&mut first).await, [4, 5]);
-    entrance.enter(&'a', 6, 1).await.unwrap();
-    entrance.enter(&'b', 11, 1).await.unwrap();
-    drop(entrance);
+    sender.send_timeout(&'a', 6, 1).await.unwrap();
+    sender.send_timeout(&'b', 11, 1).await.unwrap();
+    drop(sender);
     assert_eq!(items(&mut second).await, [11]);
-    assert!(second.batch().await.is_none(), "the rest is the first's");
+    assert!(second.next_batch().await.is_none(), "the rest is the first's");
     drop(second);
     assert_eq!(items(&mut first).await, [6]);
-    assert!(first.batch().await.is_none());
+    assert!(first.next_batch().await.is_none());
 }
 
 #[tokio::test]
 async fn what_one_writer_leaves_another_is_rung_for() {
-    let bounds = Bounds { queued_items: 400, queued_bytes: 1 << 20, batch_items: 16, ..BOUNDS };
-    let (entrance, mut first) = group(bounds);
-    let mut second = first.another();
+    let bounds = QueueLimits {
+        max_queued_items: 400,
+        max_queued_bytes: 1 << 20,
+        max_batch_items: 16,
+        ..SMALL_LIMITS
+    };
+    let (sender, mut first) = channel(bounds);
+    let mut second = first.add_receiver();
     for (crowd, item) in [('a', 1), ('b', 2)].repeat(8) {
-        entrance.enter(&crowd, item, 1).await.unwrap();
+        sender.send_timeout(&crowd, item, 1).await.unwrap();
     }
     assert_eq!(items(&mut first).await.len(), 16, "of both crowds");
     for item in 3..19 {
-        entrance.enter(&'a', item, 1).await.unwrap();
+        sender.send_timeout(&'a', item, 1).await.unwrap();
     }
-    entrance.enter(&'b', 19, 1).await.unwrap();
+    sender.send_timeout(&'b', 19, 1).await.unwrap();
     // The second hears the bell while both crowds are the first's, and waits; then
     // the first is done with them, and has no room for the other one.
     let both = async { tokio::join!(biased; items(&mut second), items(&mut first)) };
@@ -107,39 +113,47 @@ async fn what_one_writer_leaves_another_is_rung_for() {
 
 #[tokio::test]
 async fn crowds_take_turns_and_leave_room_for_others() {
-    let (entrance, mut exit) =
-        group(Bounds { shares: 2, batch_items: 40, batch_bytes: 1 << 20, ..BOUNDS });
+    let (sender, mut receiver) = channel(QueueLimits {
+        key_shares: 2,
+        max_batch_items: 40,
+        max_batch_bytes: 1 << 20,
+        ..SMALL_LIMITS
+    });
     for item in 0..4 {
-        entrance.enter(&'a', item, 1).await.unwrap();
+        sender.send_timeout(&'a', item, 1).await.unwrap();
     }
-    assert_eq!(entrance.enter(&'a', 9, 1).await, Err(Refused::Full), "its share is full");
-    entrance.enter(&'b', 10, 1).await.unwrap();
-    assert_eq!(items(&mut exit).await, [0, 1, 2, 3, 10]);
+    assert_eq!(sender.send_timeout(&'a', 9, 1).await, Err(EnqueueError::Full), "its share is full");
+    sender.send_timeout(&'b', 10, 1).await.unwrap();
+    assert_eq!(items(&mut receiver).await, [0, 1, 2, 3, 10]);
 
-    let (entrance, mut exit) =
-        group(Bounds { queued_items: 400, queued_bytes: 1 << 20, batch_items: 40, ..BOUNDS });
+    let (sender, mut receiver) = channel(QueueLimits {
+        max_queued_items: 400,
+        max_queued_bytes: 1 << 20,
+        max_batch_items: 40,
+        ..SMALL_LIMITS
+    });
     for item in 0..100 {
-        entrance.enter(&'a', item, 1).await.unwrap();
+        sender.send_timeout(&'a', item, 1).await.unwrap();
     }
-    entrance.enter(&'b', 1000, 1).await.unwrap();
-    let first = items(&mut exit).await;
+    sender.send_timeout(&'b', 1000, 1).await.unwrap();
+    let first = items(&mut receiver).await;
     assert!(first.contains(&1000), "behind a hundred of another crowd: {first:?}");
-    let rest = [items(&mut exit).await, items(&mut exit).await].concat();
+    let rest = [items(&mut receiver).await, items(&mut receiver).await].concat();
     let of_a: Vec<u32> = first.into_iter().chain(rest).filter(|item| *item < 1000).collect();
     assert_eq!(of_a, Vec::from_iter(0..100), "each crowd in its order");
 }
 
 /// 'a' has brought more than 'b', which is there, and a writer has no more than a part
 /// of what 'a' brings next.
-async fn pressing(entrance: &Entrance<char, u32>, writer: &mut Exit<char, u32>) {
+async fn pressing(sender: &BatchSender<char, u32>, writer: &mut BatchReceiver<char, u32>) {
     let enter_all = async |items: std::ops::Range<u32>| {
         for item in items {
-            entrance.enter(&'a', item, 1).await.unwrap();
+            sender.send_timeout(&'a', item, 1).await.unwrap();
         }
     };
     enter_all(0..100).await;
     assert_eq!(items(writer).await.len(), 100, "nobody else is there");
-    entrance.enter(&'b', 1000, 1).await.unwrap();
+    sender.send_timeout(&'b', 1000, 1).await.unwrap();
     assert_eq!(items(writer).await, [1000]);
     enter_all(100..132).await;
     assert_eq!(items(writer).await, Vec::from_iter(100..132));
@@ -147,15 +161,15 @@ async fn pressing(entrance: &Entrance<char, u32>, writer: &mut Exit<char, u32>) 
 
 #[tokio::test]
 async fn one_that_brings_more_than_the_others_takes_little_at_once_and_rests() {
-    let (entrance, mut first) = group(LARGE);
-    let mut second = first.another();
-    pressing(&entrance, &mut first).await;
+    let (sender, mut first) = channel(LARGE_LIMITS);
+    let mut second = first.add_receiver();
+    pressing(&sender, &mut first).await;
     let taken = Instant::now();
     for item in 132..300 {
-        entrance.enter(&'a', item, 1).await.unwrap();
+        sender.send_timeout(&'a', item, 1).await.unwrap();
     }
     tokio::time::sleep(Duration::from_millis(5)).await;
-    entrance.enter(&'b', 1001, 1).await.unwrap();
+    sender.send_timeout(&'b', 1001, 1).await.unwrap();
     let done = Instant::now();
     assert_eq!(items(&mut first).await, [1001], "it rests");
     let part = items(&mut second).await;
@@ -164,9 +178,9 @@ async fn one_that_brings_more_than_the_others_takes_little_at_once_and_rests() {
     let longest = Duration::from_millis(50);
     assert!(done.elapsed() >= (done - taken).min(longest), "as long as it was taken");
 
-    drop(entrance);
+    drop(sender);
     let mut all = part;
-    while let Some(batch) = second.batch().await {
+    while let Some(batch) = second.next_batch().await {
         all.extend(batch.iter().map(|queued| queued.item));
     }
     assert_eq!(all, Vec::from_iter(132..300), "nothing is lost although it rested at the end");
@@ -174,14 +188,14 @@ async fn one_that_brings_more_than_the_others_takes_little_at_once_and_rests() {
 
 #[tokio::test]
 async fn what_rests_when_one_writer_becomes_busy_is_taken_by_another() {
-    let (entrance, mut first) = group(LARGE);
-    let mut second = first.another();
-    pressing(&entrance, &mut first).await;
+    let (sender, mut first) = channel(LARGE_LIMITS);
+    let mut second = first.add_receiver();
+    pressing(&sender, &mut first).await;
     tokio::time::sleep(Duration::from_millis(40)).await;
     // Both writers are idle and know of nothing that rests.
     let enter = async {
-        entrance.enter(&'a', 132, 1).await.unwrap();
-        entrance.enter(&'b', 1001, 1).await.unwrap();
+        sender.send_timeout(&'a', 132, 1).await.unwrap();
+        sender.send_timeout(&'b', 1001, 1).await.unwrap();
     };
     let all = async { tokio::join!(biased; items(&mut first), items(&mut second), enter) };
     let (of_b, of_a, ()) = tokio::time::timeout(Duration::from_secs(5), all).await.unwrap();

@@ -1,9 +1,9 @@
-//! Sending again: one delivery, or one event to its subscriptions.
+//! Sends one delivery again, or one event to its subscriptions.
 //!
-//! Fed by `api`, at the replica that owns the tenant's shard; feeds the store
-//! and the scheduler. Guarantees that what is sent again is a delivery of its own
-//! with all its retries and its original's sequence number, and that resending an
-//! event makes none where one is unfinished.
+//! Fed by `api`, at the replica that owns the tenant's shard; feeds the store and the
+//! scheduler. Guarantees that what is sent again is a new delivery with all its retries
+//! and the original's sequence number, and that resending an event creates no second
+//! unfinished delivery.
 
 use std::collections::BTreeMap;
 
@@ -17,20 +17,20 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{DeliveryQuery, StoreError, StoreResult};
 
 use super::super::Flow;
-use super::super::ordering::{first_state, key_for};
-use super::super::tenants::Snapshot;
+use super::super::ordering::{initial_state, ordering_key_for};
+use super::super::tenants::TenantSnapshot;
 
-/// Deliveries of one event that are read at once.
-const PAGE: u32 = 1000;
+/// Deliveries of one event read at once.
+const DELIVERIES_PER_PAGE: u32 = 1000;
 
 /// Why a delivery is not tried now.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError {
     #[error("the delivery does not exist")]
     NotFound,
-    #[error("an attempt is under way")]
+    #[error("an attempt is in progress")]
     InFlight,
-    #[error("the delivery is held behind another of its ordering key")]
+    #[error("the delivery is held behind another one with its ordering key")]
     Held,
     #[error("the subscription is deleted")]
     SubscriptionDeleted,
@@ -51,7 +51,7 @@ pub enum ResendError {
     SubscriptionNotFound,
     #[error("the subscription is deleted")]
     SubscriptionDeleted,
-    #[error("the event has no delivery to a subscription that is left")]
+    #[error("none of the event's deliveries has a subscription that still exists")]
     NothingToResend,
     #[error("another replica owns the tenant's shard")]
     NotOwner,
@@ -66,7 +66,7 @@ impl Flow {
         tenant: &TenantId,
         id: DeliveryId,
     ) -> Result<Delivery, RetryError> {
-        self.must_own(tenant).ok_or(RetryError::NotOwner)?;
+        self.require_owned_epoch(tenant).ok_or(RetryError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(RetryError::NotFound)?;
         match found.state {
             DeliveryState::InFlight => Err(RetryError::InFlight),
@@ -85,22 +85,22 @@ impl Flow {
         }
     }
 
-    /// Sends an event again, to one subscription or to every one that it has
-    /// deliveries for; what is unfinished is brought forward, or left alone. One
-    /// delivery for each, in the order of their subscriptions.
+    /// Sends an event again, to one subscription or to every one that has a delivery of it.
+    /// An unfinished delivery is brought forward, or left as it is. Returns one delivery
+    /// for each subscription, in the order of their ids.
     pub async fn resend_event(
         &self,
         tenant: &TenantId,
         id: EventId,
         only: Option<&SubscriptionId>,
     ) -> Result<Vec<Delivery>, ResendError> {
-        self.must_own(tenant).ok_or(ResendError::NotOwner)?;
+        self.require_owned_epoch(tenant).ok_or(ResendError::NotOwner)?;
         let event = self.store.get_event(tenant, id).await?.ok_or(ResendError::EventNotFound)?;
         let snapshot = self.tenants.refresh(tenant).await?;
-        let mut standing = self.standing_deliveries(&event, only).await?;
+        let mut latest = self.latest_deliveries(&event, only).await?;
         let wanted: Vec<SubscriptionId> = match only {
             Some(subscription) => vec![subscription.clone()],
-            None => standing.keys().cloned().collect(),
+            None => latest.keys().cloned().collect(),
         };
         let mut sent = Vec::with_capacity(wanted.len());
         for subscription in wanted {
@@ -108,9 +108,9 @@ impl Flow {
                 .as_ref()
                 .and_then(|snapshot| Some((snapshot, snapshot.subscription(&subscription)?)));
             let Some((snapshot, live)) = live else { continue };
-            sent.push(match standing.remove(&subscription) {
+            sent.push(match latest.remove(&subscription) {
                 Some(unfinished) if !unfinished.state.is_final() => {
-                    self.move_on(unfinished).await?
+                    self.bring_forward_if_waiting(unfinished).await?
                 }
                 ended => self.send_again(&event, snapshot, live, ended.as_ref()).await?,
             });
@@ -118,13 +118,15 @@ impl Flow {
         match (sent.is_empty(), only) {
             (false, _) => Ok(sent),
             (true, None) => Err(ResendError::NothingToResend),
-            (true, Some(subscription)) => Err(self.why_not(tenant, subscription).await?),
+            (true, Some(subscription)) => {
+                Err(self.explain_missing_subscription(tenant, subscription).await?)
+            }
         }
     }
 
-    /// For each subscription the delivery of an event that counts: the unfinished
-    /// one or, when all have ended, the newest.
-    async fn standing_deliveries(
+    /// Each subscription's current delivery of an event: the unfinished one or, if all have
+    /// ended, the newest.
+    async fn latest_deliveries(
         &self,
         event: &Event,
         only: Option<&SubscriptionId>,
@@ -132,28 +134,28 @@ impl Flow {
         let mut query = DeliveryQuery {
             subscription: only.cloned(),
             event: Some(event.id),
-            ..DeliveryQuery::newest(&event.tenant, PAGE)
+            ..DeliveryQuery::newest(&event.tenant, DELIVERIES_PER_PAGE)
         };
-        let mut standing: BTreeMap<SubscriptionId, Delivery> = BTreeMap::new();
+        let mut latest: BTreeMap<SubscriptionId, Delivery> = BTreeMap::new();
         loop {
             let page = self.store.list_deliveries(&query).await?;
             query.before = page.last().map(|last| last.id);
-            let is_last = page.len() < PAGE as usize;
+            let is_last = page.len() < DELIVERIES_PER_PAGE as usize;
             for delivery in page {
-                let known = standing.get(&delivery.subscription.subscription);
+                let known = latest.get(&delivery.subscription.subscription);
                 // The newest come first.
                 if known.is_none_or(|k| k.state.is_final() && !delivery.state.is_final()) {
-                    standing.insert(delivery.subscription.subscription.clone(), delivery);
+                    latest.insert(delivery.subscription.subscription.clone(), delivery);
                 }
             }
             if is_last {
-                return Ok(standing);
+                return Ok(latest);
             }
         }
     }
 
-    /// Brings an unfinished delivery forward if it waits, and leaves it alone if not.
-    async fn move_on(&self, unfinished: Delivery) -> StoreResult<Delivery> {
+    /// Brings an unfinished delivery forward if it is waiting.
+    async fn bring_forward_if_waiting(&self, unfinished: Delivery) -> StoreResult<Delivery> {
         let (tenant, id) = (unfinished.subscription.tenant.clone(), unfinished.id);
         if unfinished.state != DeliveryState::Waiting {
             return Ok(unfinished);
@@ -164,51 +166,51 @@ impl Flow {
         }
     }
 
-    /// Makes a waiting delivery due now; `None` when it waits no longer.
+    /// Makes a waiting delivery due now; `None` if it is no longer waiting.
     async fn bring_forward(&self, found: Delivery) -> StoreResult<Option<Delivery>> {
         let tenant = &found.subscription.tenant;
         let now = self.clock.now();
         if !self.store.bring_forward(tenant, found.id, now).await? {
             return Ok(None);
         }
-        self.dispatcher.with(|s, now| s.note_due(&found.subscription, now, now));
+        self.dispatcher.update(|s, now| s.note_due(&found.subscription, now, now));
         let after = self.store.get_delivery(tenant, found.id).await?;
         Ok(Some(after.unwrap_or(Delivery { due: now, trigger: Trigger::Manual, ..found })))
     }
 
-    /// Makes a new delivery of an event, after one that ended if there was one.
+    /// Creates a new delivery of an event, as the successor of an ended one if there is one.
     async fn send_again(
         &self,
         event: &Event,
-        snapshot: &Snapshot,
+        snapshot: &TenantSnapshot,
         subscription: &Subscription,
         ended: Option<&Delivery>,
     ) -> StoreResult<Delivery> {
         let key = subscription.key();
         let now = self.clock.now();
-        let running = self.cluster.running(subscription, now);
+        let running = self.cluster.running_time(subscription, now);
         let known = ended.map_or(event.ordering_key.as_ref(), |ended| ended.ordering_key.as_ref());
-        let ordering_key = key_for(subscription, known.filter(|_| !event.test));
+        let ordering_key = ordering_key_for(subscription, known.filter(|_| !event.test));
         let made = ended.map_or(now, |ended| ended.id.no_earlier(now));
         let delivery = Delivery {
             id: DeliveryId::new(event.id.no_earlier(made), rand::random()),
-            state: first_state(ordering_key.as_ref()),
+            state: initial_state(ordering_key.as_ref()),
             ordering_key,
             trigger: Trigger::Manual,
             deadline: running + subscription.settings.retry.deadline_span(),
             sequence: ended.and_then(|ended| ended.sequence),
             test: event.test,
             resend_of: ended.map(|ended| ended.id),
-            ..waiting(event, key.clone(), snapshot, now)
+            ..new_waiting_delivery(event, key.clone(), snapshot, now)
         };
         let sequence = self.store.add_delivery(&delivery).await?;
-        self.dispatcher.with(|scheduler, now| scheduler.note_due(&key, now, now));
-        self.turns.may_follow(&delivery);
+        self.dispatcher.update(|scheduler, now| scheduler.note_due(&key, now, now));
+        self.ordering_queue.push_key_of(&delivery);
         Ok(Delivery { sequence, ..delivery })
     }
 
     /// Why nothing can be sent to a subscription.
-    async fn why_not(
+    async fn explain_missing_subscription(
         &self,
         tenant: &TenantId,
         subscription: &SubscriptionId,
@@ -221,11 +223,11 @@ impl Flow {
     }
 }
 
-/// A delivery of an event that is due now.
-pub(in crate::flow) fn waiting(
+/// A new delivery of an event, WAITING and due now.
+pub(in crate::flow) fn new_waiting_delivery(
     event: &Event,
     key: SubscriptionKey,
-    snapshot: &Snapshot,
+    snapshot: &TenantSnapshot,
     now: Timestamp,
 ) -> Delivery {
     Delivery {

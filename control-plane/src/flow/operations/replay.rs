@@ -1,33 +1,34 @@
-//! Sending again what has ended.
+//! Plans a replay's step: new deliveries for ones that have ended.
 //!
-//! Fed by ended deliveries in the order of their ids; feeds a step. Each is looked
-//! at once, as it stands then. What a replay makes lies after its window and is
-//! never met by itself. A deleted subscription's are passed over; a paused or a
-//! disabled one's wait until it is enabled, as any delivery sent again does.
+//! Fed by ended deliveries in the order of their ids; feeds the step. Each is looked at
+//! once, in its current state. The deliveries that a replay creates lie after its
+//! window, so that it never meets them. Those of a deleted subscription are skipped;
+//! those of a paused or disabled one wait until it is enabled, like any delivery that
+//! is sent again.
 
 use postrider_domain::operation::{Operation, Replay};
-use postrider_store::{StoreResult, Stretch};
+use postrider_store::{HistoryRange, StoreResult};
 
 use super::super::Flow;
-use super::super::tenants::Snapshot;
-use super::{Draft, SCAN_ROWS};
+use super::super::tenants::TenantSnapshot;
+use super::{MAX_ROWS_PER_STEP, StepDraft};
 
 impl Flow {
     pub(super) async fn replay_step(
         &self,
         operation: &Operation,
         replay: &Replay,
-        snapshot: &Snapshot,
-    ) -> StoreResult<Draft> {
-        let mut draft = Draft::of(operation);
-        let stretch = Stretch {
+        snapshot: &TenantSnapshot,
+    ) -> StoreResult<StepDraft> {
+        let mut draft = StepDraft::of(operation);
+        let stretch = HistoryRange {
             tenant: operation.tenant.clone(),
             subscription: replay.subscription.clone(),
             window: replay.window,
             after: operation.cursor,
-            limit: SCAN_ROWS,
+            limit: MAX_ROWS_PER_STEP,
         };
-        let found = self.store.ended_deliveries(&stretch).await?;
+        let found = self.store.list_ended_in_range(&stretch).await?;
         let rows = found.len();
         let most = operation.task.step_limit();
         let now = self.clock.now();
@@ -35,13 +36,18 @@ impl Flow {
             if draft.deliveries.len() >= most {
                 return Ok(draft);
             }
-            draft.looked_at(ended.id.0);
+            draft.mark_examined(ended.id.0);
             let subscription = snapshot.subscription(&ended.subscription.subscription);
             if let Some(subscription) = subscription.filter(|_| replay.wants(&ended)) {
-                draft.deliveries.push(self.replayed(&ended, subscription, replay.window, now));
+                draft.deliveries.push(self.new_replay_delivery(
+                    &ended,
+                    subscription,
+                    replay.window,
+                    now,
+                ));
             }
         }
-        draft.read_to_its_end(rows, SCAN_ROWS);
+        draft.finish_if_exhausted(rows, MAX_ROWS_PER_STEP);
         Ok(draft)
     }
 }

@@ -1,43 +1,43 @@
 //! Which subscriptions get an event.
 //!
-//! Fed by the publishing call, in its own task, so that nobody else waits while
-//! conditions are evaluated; feeds the writer. Guarantees that an event whose
-//! condition fails is delivered, and that one which a subscription could never
-//! be sent is refused before it is committed.
+//! Fed by the publisher's own task, so that evaluating content filters delays nobody
+//! else; feeds the writer. Guarantees that an event whose content filter fails is
+//! delivered all the same, and that an event which one of its subscriptions could never
+//! be sent is refused before the commit.
 
 use std::sync::Arc;
 
 use postrider_domain::content_filter::{ContentFilter, FilterInput};
-use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 
 use super::{PublishError, PublishInput};
-use crate::flow::tenants::{Candidate, Snapshot};
+use crate::flow::tenants::{MatchCandidate, TenantSnapshot};
 
 /// A subscription that gets the event.
-pub(super) struct Match {
+pub(super) struct MatchedSubscription {
     pub subscription: Arc<Subscription>,
-    /// Whether its content filter gave no answer.
+    /// Whether its content filter failed, so that the event is delivered unfiltered.
     pub filter_failed: bool,
 }
 
-/// The subscriptions that get an event by one version of the configuration, in
-/// the order of their ids.
-pub(super) async fn matching(
-    snapshot: &Snapshot,
+/// The subscriptions that get an event, by one version of the configuration, in the
+/// order of their ids.
+pub(super) async fn match_subscriptions(
+    snapshot: &TenantSnapshot,
     input: &PublishInput,
-) -> Result<Vec<Match>, PublishError> {
+) -> Result<Vec<MatchedSubscription>, PublishError> {
     let mut matches = Vec::new();
     let mut seen = None;
     for one in snapshot.candidates(&input.event_type, input.account.as_deref()) {
-        let Candidate { subscription, filter } = one;
+        let MatchCandidate { subscription, filter } = one;
         let filter_failed = match filter {
             None => false,
             Some(filter) => {
                 if seen.is_some() {
-                    // Each may take milliseconds: others get their turn in between.
+                    // A filter may take milliseconds: let other tasks run in between.
                     tokio::task::yield_now().await;
                 }
-                match wanted(filter, seen.get_or_insert_with(|| looked_into(input))) {
+                match evaluate_filter(filter, seen.get_or_insert_with(|| filter_input(input))) {
                     Some(true) => false,
                     Some(false) => continue,
                     None => true,
@@ -46,22 +46,22 @@ pub(super) async fn matching(
         };
         if !input.json
             && subscription.settings.envelope.is_json()
-            && subscription.status != Status::Disabled
+            && subscription.status != SubscriptionStatus::Disabled
         {
             return Err(PublishError::EnvelopeNeedsJson { subscription: subscription.key() });
         }
-        matches.push(Match { subscription: Arc::clone(subscription), filter_failed });
+        matches.push(MatchedSubscription { subscription: Arc::clone(subscription), filter_failed });
     }
     Ok(matches)
 }
 
-fn looked_into(input: &PublishInput) -> FilterInput<'_> {
+fn filter_input(input: &PublishInput) -> FilterInput<'_> {
     let account = input.account.as_deref();
     FilterInput::new(&input.event_type, account, &input.attributes, &input.payload)
 }
 
-/// Whether the condition holds; `None` when it failed.
-fn wanted(filter: &ContentFilter, input: &FilterInput<'_>) -> Option<bool> {
+/// Whether the filter admits the event; `None` if it failed.
+fn evaluate_filter(filter: &ContentFilter, input: &FilterInput<'_>) -> Option<bool> {
     filter
         .evaluate(input)
         .inspect_err(|failure| tracing::debug!(%failure, "a content filter failed"))

@@ -1,9 +1,12 @@
-//! Events in, committed in groups.
+//! Publishing: commits events and their deliveries in batches.
 //!
-//! Fed by `api` with checked input; feeds the store, then the scheduler, then
-//! the owners elsewhere. Guarantees: an answer means that the event and all its
-//! deliveries are durable; what was matched is what the configuration said at
-//! the commit (rule 1); an item the database refuses hurts only itself (rule 6).
+//! Fed by `api` with checked events; feeds the store, then the scheduler, then the
+//! replicas that own the other shards. Guarantees: an answer means that the event and
+//! all its deliveries are durable; the event was matched against the configuration that
+//! was in force at the commit (read-your-writes); an event that the database refuses
+//! fails alone (bad-row-isolated).
+//!
+//! Keeps the invariants `read-your-writes` and `bad-row-isolated`.
 
 mod matching;
 mod rows;
@@ -17,25 +20,25 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::event::sha256;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
-use postrider_store::{Store, StoreError, UsedKey};
+use postrider_store::{Store, StoreError, UsedIdempotencyKey};
 use tokio::sync::oneshot;
 
-use self::matching::{Match, matching};
+use self::matching::{MatchedSubscription, match_subscriptions};
 use self::rows::event_of;
-use super::group::{Bounds, Entrance, Exit, Queued, Refused, group};
-use super::tenants::Snapshot;
-use super::{Parts, Tenants};
+use super::group::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, QueuedItem, channel};
+use super::tenants::TenantSnapshot;
+use super::{ReplicaContext, TenantConfigs};
 use crate::clock::Clock;
 
-/// How long a publish waits for room before it is refused.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// When to try again after that.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// A tenant's events fill at most one of so many parts of the queue.
-const TENANT_SHARES: usize = 4;
-/// How often an event is matched anew because the configuration keeps changing.
-const MATCH_TRIES: u32 = 10;
-/// What a queued event weighs besides its payload.
+/// How long a publish waits for queue capacity before it is refused.
+const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The retry pause that a refused or failed publish is answered with.
+const PUBLISH_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// A tenant's events fill at most one of this many equal shares of the queue.
+const TENANT_QUEUE_SHARES: usize = 4;
+/// How often an event is matched again because the configuration keeps changing.
+const MAX_MATCH_TRIES: u32 = 10;
+/// Bytes counted for a queued event besides its payload.
 const EVENT_OVERHEAD_BYTES: usize = 512;
 
 /// An event as its publisher gave it, checked.
@@ -68,11 +71,11 @@ pub struct PublishAnswer {
 pub enum PublishError {
     #[error("the tenant does not exist")]
     TenantNotFound,
-    #[error("the payload is not JSON, which the envelope of {subscription} needs")]
+    #[error("the payload is not JSON, but the envelope of {subscription} requires JSON")]
     EnvelopeNeedsJson { subscription: SubscriptionKey },
-    #[error("the idempotency key was used for another request, {event}")]
+    #[error("the idempotency key was already used for another request, event {event}")]
     KeyReused { event: EventId },
-    #[error("too much waits to be committed")]
+    #[error("too many events are waiting to be committed")]
     Overloaded { retry_after: Duration },
     #[error("the database is unavailable")]
     Unavailable { retry_after: Duration },
@@ -87,74 +90,74 @@ impl From<StoreError> for PublishError {
         match error {
             StoreError::Rejected(why) => Self::Rejected(why),
             StoreError::Unavailable(_) | StoreError::Faulty(_) | StoreError::Corrupt(_) => {
-                Self::Unavailable { retry_after: RETRY_AFTER }
+                Self::Unavailable { retry_after: PUBLISH_RETRY_PAUSE }
             }
         }
     }
 }
 
-type Answer = Result<PublishAnswer, PublishError>;
+type PublishReply = Result<PublishAnswer, PublishError>;
 
-/// What the writer says about an event.
-enum Verdict {
-    Decided(Answer),
-    /// The configuration that it was matched against is no longer in force.
+/// What became of an event's commit.
+enum CommitOutcome {
+    Decided(PublishReply),
+    /// The configuration has changed since it was matched.
     MatchAgain(Box<PublishInput>),
 }
 
-/// What waits to be committed together.
-type Batch = Vec<Queued<Box<Pending>>>;
+/// Publishes to commit in one transaction.
+type PublishBatch = Vec<QueuedItem<Box<PendingPublish>>>;
 
-/// On the heap: it is handed on several times, and a batch of large things is
-/// larger than what an allocator keeps.
-struct Pending {
+/// Boxed: it is moved several times, and a batch of large values would exceed the size
+/// classes that the allocator caches.
+struct PendingPublish {
     input: PublishInput,
     sha256: [u8; 32],
-    snapshot: Arc<Snapshot>,
-    matches: Vec<Match>,
-    verdict: oneshot::Sender<Verdict>,
+    snapshot: Arc<TenantSnapshot>,
+    matches: Vec<MatchedSubscription>,
+    verdict: oneshot::Sender<CommitOutcome>,
 }
 
-/// The entrance. Cheap to clone.
+/// Queues events for the writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    tenants: Tenants,
-    entrance: Entrance<TenantId, Box<Pending>>,
+    tenants: TenantConfigs,
+    sender: BatchSender<TenantId, Box<PendingPublish>>,
 }
 
-/// A writer behind it.
+/// Commits what a [`Publisher`] queued.
 pub struct PublishWriter {
-    parts: Parts,
-    exit: Exit<TenantId, Box<Pending>>,
+    parts: ReplicaContext,
+    receiver: BatchReceiver<TenantId, Box<PendingPublish>>,
 }
 
-/// Several writers, so that while a large batch of one tenant is committed the
-/// others do not wait for it.
-pub fn new(parts: Parts) -> (Publisher, [PublishWriter; 2]) {
+/// A publisher and its two writers: while one commits a large batch of one tenant, the
+/// other serves the rest.
+pub fn new(parts: ReplicaContext) -> (Publisher, [PublishWriter; 2]) {
     let settings = &parts.settings.publish;
-    let (entrance, exit) = group(Bounds {
-        queued_items: settings.max_queued_events,
-        queued_bytes: settings.max_queued_payload_bytes,
-        shares: TENANT_SHARES,
-        batch_items: settings.max_commit_events,
-        batch_bytes: settings.max_commit_payload_bytes,
-        patience: PATIENCE,
+    let (sender, receiver) = channel(QueueLimits {
+        max_queued_items: settings.max_queued_events,
+        max_queued_bytes: settings.max_queued_payload_bytes,
+        key_shares: TENANT_QUEUE_SHARES,
+        max_batch_items: settings.max_commit_events,
+        max_batch_bytes: settings.max_commit_payload_bytes,
+        enqueue_timeout: ENQUEUE_TIMEOUT,
     });
     let publisher = Publisher {
         store: Arc::clone(&parts.store),
         clock: Arc::clone(&parts.clock),
         tenants: parts.tenants.clone(),
-        entrance,
+        sender,
     };
-    let writer = |exit| PublishWriter { parts: parts.clone(), exit };
-    (publisher, [writer(exit.another()), writer(exit)])
+    let writer = |receiver| PublishWriter { parts: parts.clone(), receiver };
+    (publisher, [writer(receiver.add_receiver()), writer(receiver)])
 }
 
 /// The answer to a request whose key was used before.
-fn answer_of(used: UsedKey, request_hash: [u8; 32]) -> Answer {
-    let UsedKey { event, matched, request_hash: earlier } = used;
+fn answer_for_used_key(used: UsedIdempotencyKey, request_hash: [u8; 32]) -> PublishReply {
+    let UsedIdempotencyKey { event, matched, request_hash: earlier } = used;
     match earlier == request_hash {
         true => Ok(PublishAnswer { event, matched, duplicate: true }),
         false => Err(PublishError::KeyReused { event }),
@@ -162,11 +165,11 @@ fn answer_of(used: UsedKey, request_hash: [u8; 32]) -> Answer {
 }
 
 impl Publisher {
-    /// What a request's idempotency key says of it: the answer that was given to
-    /// the same request earlier, or that it was another one. `None` when the key
-    /// is new. For a request that is about to be refused for what has changed
-    /// since; all others learn it from the commit.
-    pub async fn answered_earlier(&self, input: &PublishInput) -> Option<Answer> {
+    /// Looks up a request's idempotency key: the earlier answer to the same request, or
+    /// the error that the key was used for another. `None` for a new key. Only for a
+    /// request that is about to be refused because something has changed since; others
+    /// get this from the commit.
+    pub async fn find_earlier_answer(&self, input: &PublishInput) -> Option<PublishReply> {
         let key = input.idempotency_key.as_deref()?;
         let now = self.clock.now();
         let used = match self.store.used_key(&input.tenant, key, now).await {
@@ -174,37 +177,40 @@ impl Publisher {
             Err(error) => return Some(Err(error.into())),
         };
         let event = event_of(input.clone(), sha256(&input.payload), 0, now);
-        Some(answer_of(used, event.request_hash()))
+        Some(answer_for_used_key(used, event.request_hash()))
     }
 
     /// Publishes one event; returns once it is durable.
-    pub async fn publish(&self, input: PublishInput) -> Answer {
-        let unavailable = PublishError::Unavailable { retry_after: RETRY_AFTER };
+    pub async fn publish(&self, input: PublishInput) -> PublishReply {
+        let unavailable = PublishError::Unavailable { retry_after: PUBLISH_RETRY_PAUSE };
         let sha256 = sha256(&input.payload);
         let bytes = input.payload.len() + EVENT_OVERHEAD_BYTES;
         let mut snapshot = self.tenants.snapshot(&input.tenant).await?;
         let mut input = input;
-        for _ in 0..MATCH_TRIES {
+        for _ in 0..MAX_MATCH_TRIES {
             let current = snapshot.ok_or(PublishError::TenantNotFound)?;
-            let matches = match matching(&current, &input).await {
+            let matches = match match_subscriptions(&current, &input).await {
                 Ok(matches) => matches,
-                // A subscription may have changed since the event was accepted.
+                // The event may have been accepted earlier, before the subscription changed.
                 Err(error) => {
-                    return self.answered_earlier(&input).await.unwrap_or(Err(error));
+                    return self.find_earlier_answer(&input).await.unwrap_or(Err(error));
                 }
             };
             let (verdict, heard) = oneshot::channel();
             let tenant = input.tenant.clone();
-            let pending = Box::new(Pending { input, sha256, snapshot: current, matches, verdict });
-            self.entrance.enter(&tenant, pending, bytes).await.map_err(
+            let pending =
+                Box::new(PendingPublish { input, sha256, snapshot: current, matches, verdict });
+            self.sender.send_timeout(&tenant, pending, bytes).await.map_err(
                 |refused| match refused {
-                    Refused::Full => PublishError::Overloaded { retry_after: RETRY_AFTER },
-                    Refused::Closed => PublishError::Stopping,
+                    EnqueueError::Full => {
+                        PublishError::Overloaded { retry_after: PUBLISH_RETRY_PAUSE }
+                    }
+                    EnqueueError::Closed => PublishError::Stopping,
                 },
             )?;
             match heard.await {
-                Ok(Verdict::Decided(answer)) => return answer,
-                Ok(Verdict::MatchAgain(same)) => input = *same,
+                Ok(CommitOutcome::Decided(answer)) => return answer,
+                Ok(CommitOutcome::MatchAgain(same)) => input = *same,
                 Err(_) => return Err(unavailable),
             }
             snapshot = self.tenants.refresh(&input.tenant).await?;

@@ -1,4 +1,7 @@
-//! From a batch of publishes to the rows to commit.
+//! Turns a batch of publishes into the rows to commit.
+//!
+//! Fed by the writer; feeds the store. Reserves in the scheduler, before the commit,
+//! the deliveries that can be sent at once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,49 +10,50 @@ use std::time::Duration;
 use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, Epoch, EventId, Shard, TenantId};
-use postrider_domain::scheduler::Job;
-use postrider_domain::subscription::Status;
+use postrider_domain::scheduler::ScheduledDelivery;
+use postrider_domain::subscription::SubscriptionStatus;
 use postrider_domain::time::Timestamp;
-use postrider_store::{Idempotency, NewEvent};
+use postrider_store::{IdempotencyRecord, NewEvent};
 use tokio::sync::oneshot;
 
-use super::matching::Match;
-use super::{Batch, Pending, PublishInput, PublishWriter, Verdict};
-use crate::flow::group::{Queued, Room};
-use crate::flow::ordering::{first_state, key_for};
+use super::matching::MatchedSubscription;
+use super::{CommitOutcome, PendingPublish, PublishBatch, PublishInput, PublishWriter};
+use crate::flow::group::{QueuePermit, QueuedItem};
+use crate::flow::ordering::{initial_state, ordering_key_for};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const ONE_DAY: Duration = Duration::from_secs(86_400);
 
 /// An item of the batch that is being committed.
-pub(super) struct Item {
-    pub verdict: oneshot::Sender<Verdict>,
+pub(super) struct PublishWaiter {
+    pub verdict: oneshot::Sender<CommitOutcome>,
     /// Whether its payload is JSON.
     pub json: bool,
-    _room: Room,
+    _room: QueuePermit,
 }
 
-/// The deliveries of an event that are in memory before its commit.
-pub(super) fn reserved(new: &NewEvent) -> impl Iterator<Item = DeliveryId> {
+/// The event's deliveries that were reserved in memory before the commit.
+pub(super) fn reserved_ids(new: &NewEvent) -> impl Iterator<Item = DeliveryId> {
     let straight = new.deliveries.iter().filter(|one| one.state == DeliveryState::InFlight);
     straight.map(|one| one.id)
 }
 
 impl PublishWriter {
-    /// Makes rows of a batch, under one look at the scheduler.
-    pub(super) fn prepare(&self, batch: Batch) -> (Vec<Item>, Vec<NewEvent>) {
-        self.parts.dispatcher.with(|scheduler, now| {
+    /// Builds the rows of a batch, under one lock of the scheduler.
+    pub(super) fn build_rows(&self, batch: PublishBatch) -> (Vec<PublishWaiter>, Vec<NewEvent>) {
+        self.parts.dispatcher.update(|scheduler, now| {
             let mut items = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
-            for Queued { item, room, .. } in batch {
-                let Pending { input, sha256, matches, snapshot, verdict } = *item;
+            for QueuedItem { item, room, .. } in batch {
+                let PendingPublish { input, sha256, matches, snapshot, verdict } = *item;
                 let json = input.json;
                 let event = Arc::new(event_of(input, sha256, matches.len(), now));
                 let mut deliveries = Vec::with_capacity(matches.len());
                 for one in &matches {
                     let key = one.subscription.key();
-                    let ordering_key = key_for(&one.subscription, event.ordering_key.as_ref());
+                    let ordering_key =
+                        ordering_key_for(&one.subscription, event.ordering_key.as_ref());
                     let admitted = match one.subscription.status {
-                        Status::Enabled if ordering_key.is_none() => {
+                        SubscriptionStatus::Enabled if ordering_key.is_none() => {
                             scheduler.admits(&key, event.payload.len(), now)
                         }
                         _ => None,
@@ -57,19 +61,21 @@ impl PublishWriter {
                     let shard = snapshot.shard;
                     let delivery = self.delivery(&event, one, ordering_key, admitted, shard, now);
                     if admitted.is_some() {
-                        let job =
-                            Job { delivery: delivery.clone(), event: Some(Arc::clone(&event)) };
+                        let job = ScheduledDelivery {
+                            delivery: delivery.clone(),
+                            event: Some(Arc::clone(&event)),
+                        };
                         scheduler.reserve(Arc::new(job), now);
                     }
                     deliveries.push(delivery);
                 }
-                let idempotency = event.idempotency_key.as_ref().map(|_| Idempotency {
+                let idempotency = event.idempotency_key.as_ref().map(|_| IdempotencyRecord {
                     request_hash: event.request_hash(),
-                    expire_time: now + DAY * self.parts.settings.publish.idempotency_days,
+                    expire_time: now + ONE_DAY * self.parts.settings.publish.idempotency_days,
                 });
                 let config_version = snapshot.tenant.config_version;
                 rows.push(NewEvent { event, idempotency, config_version, deliveries });
-                items.push(Item { verdict, json, _room: room });
+                items.push(PublishWaiter { verdict, json, _room: room });
             }
             (items, rows)
         })
@@ -78,19 +84,19 @@ impl PublishWriter {
     fn delivery(
         &self,
         event: &Event,
-        matched: &Match,
+        matched: &MatchedSubscription,
         ordering_key: Option<String>,
         admitted: Option<Epoch>,
         shard: Shard,
         now: Timestamp,
     ) -> Delivery {
-        let Match { subscription, filter_failed } = matched;
-        let running = self.parts.cluster.running(subscription, now);
-        let suppressed = subscription.status == Status::Disabled;
+        let MatchedSubscription { subscription, filter_failed } = matched;
+        let running = self.parts.cluster.running_time(subscription, now);
+        let suppressed = subscription.status == SubscriptionStatus::Disabled;
         let (state, reason) = match (suppressed, admitted) {
             (true, _) => (DeliveryState::Suppressed, Some(EndReason::SubscriptionDisabled)),
             (false, Some(_)) => (DeliveryState::InFlight, None),
-            (false, None) => (first_state(ordering_key.as_ref()), None),
+            (false, None) => (initial_state(ordering_key.as_ref()), None),
         };
         Delivery {
             id: DeliveryId::new(event.id.time(), rand::random()),
@@ -159,8 +165,9 @@ pub(super) fn input_of(event: &Event, json: bool) -> PublishInput {
     }
 }
 
-/// Two items with one idempotency key never go into one transaction.
-pub(super) fn split_repeated_keys(batch: Batch) -> (Batch, Batch) {
+/// Splits off events whose idempotency key is already in the batch: two with one key
+/// never share a transaction.
+pub(super) fn split_repeated_idempotency_keys(batch: PublishBatch) -> (PublishBatch, PublishBatch) {
     if batch.iter().all(|queued| queued.item.input.idempotency_key.is_none()) {
         return (batch, Vec::new());
     }

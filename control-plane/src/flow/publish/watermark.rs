@@ -1,13 +1,20 @@
-//! Until when everything published through this replica is settled.
+//! The publish watermark: no event with an earlier time will appear through this
+//! replica.
 //!
-//! Fed by the writer; feeds `flow::reconcile`, here and at other replicas.
-//! Guarantees that no event with a time before the watermark appears later, be it
-//! by a commit of which nobody knows whether it happened.
+//! Fed by the publish writers; feeds `window_closer`, here and at other replicas.
+//! Guarantees that an event before the watermark never appears later, not even by a
+//! commit whose outcome is unknown (closed-window-unchanged).
 //!
-//! What bounds such a commit, wherever a network holds it back: its statement tells
-//! the database the latest time at which it may begin, counted from the heartbeat
-//! that the database last took from its replica (`Cluster::may_commit_until`). So it
-//! is over for a replica that nobody hears any more as well, and by the same clock.
+//! How long such a commit can still appear is bounded: its statement tells the database
+//! the latest time at which it may begin, counted from the last heartbeat that the
+//! database took from this replica (`ClusterState::commit_deadline`). The bound holds
+//! for a replica that has become unreachable as well, by the same clock.
+//!
+//! Example: a batch begins at 6 s and its commit times out at 9 s. The watermark stays
+//! at 6 s until the commit can no longer appear (9 s + `unresolved_commit_span`),
+//! although later batches have long been committed.
+//!
+//! Keeps the invariant `closed-window-unchanged`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,64 +22,65 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 
 #[derive(Debug, Default)]
-struct State {
-    /// Since when batches are being committed, one for each writer that is busy.
+struct WatermarkState {
+    /// When each open batch began; one for each busy writer.
     committing: Vec<Timestamp>,
-    /// Batches of which nobody knows: since when, and until when they may appear.
-    doubtful: Vec<(Timestamp, Timestamp)>,
-    /// The same of an earlier process of this name.
+    /// Batches whose commit has an unknown outcome: when each began, and until when it may
+    /// still appear.
+    unresolved: Vec<(Timestamp, Timestamp)>,
+    /// The same for an earlier process with this replica's name.
     inherited: Option<(Timestamp, Timestamp)>,
 }
 
 /// Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Watermark(Arc<Mutex<State>>);
+pub struct PublishWatermark(Arc<Mutex<WatermarkState>>);
 
-impl Watermark {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl PublishWatermark {
+    fn state(&self) -> MutexGuard<'_, WatermarkState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A batch's events get their times from now on, and are committed later.
-    pub(super) fn begin(&self, now: Timestamp) -> OpenBatch {
+    /// Opens a batch: its events get times from now on, and are committed later.
+    pub(super) fn open_batch(&self, now: Timestamp) -> OpenBatch {
         self.state().committing.push(now);
         OpenBatch { watermark: self.clone(), since: now }
     }
 
-    /// An earlier process may have published under this replica's name until now, and
-    /// its last heartbeat is no longer told from ours.
-    pub fn succeed(&self, now: Timestamp, doubt: Duration) {
+    /// An earlier process may have published under this replica's name until now; its
+    /// last heartbeat can no longer be told apart from ours.
+    pub fn inherit_unresolved(&self, now: Timestamp, doubt: Duration) {
         self.state().inherited = Some((now - doubt, now + doubt));
     }
 
-    /// No event before this time appears any more.
-    pub fn at(&self, now: Timestamp) -> Timestamp {
+    /// The watermark: no event with an earlier time will appear.
+    pub fn current(&self, now: Timestamp) -> Timestamp {
         let inherited = self.state().inherited.filter(|(_, until)| *until > now);
-        inherited.map_or(now, |(since, _)| since).min(self.own(now))
+        inherited.map_or(now, |(since, _)| since).min(self.current_own(now))
     }
 
-    /// The same for what this very process commits.
-    pub fn own(&self, now: Timestamp) -> Timestamp {
+    /// The same for this process alone.
+    pub fn current_own(&self, now: Timestamp) -> Timestamp {
         let state = self.state();
-        let doubtful = state.doubtful.iter().filter(|(_, until)| *until > now);
-        let open = doubtful.map(|(since, _)| *since).chain(state.committing.iter().copied());
+        let unresolved = state.unresolved.iter().filter(|(_, until)| *until > now);
+        let open = unresolved.map(|(since, _)| *since).chain(state.committing.iter().copied());
         open.fold(now, Timestamp::min)
     }
 }
 
-/// A batch that is being committed; once it is dropped it is committed, or not.
+/// A batch that is being committed. It holds the watermark back until it is dropped.
 pub(super) struct OpenBatch {
-    watermark: Watermark,
+    watermark: PublishWatermark,
     since: Timestamp,
 }
 
 impl OpenBatch {
-    /// Whether it is committed is not known, of what was asked for then. It may still
-    /// appear for as long as `doubt`.
-    pub(super) fn unknown(&self, asked: Timestamp, doubt: Duration) {
+    /// The outcome of the commit that was requested at `asked` is unknown. The batch may
+    /// still appear for as long as `doubt`.
+    pub(super) fn mark_unresolved(&self, asked: Timestamp, doubt: Duration) {
         let mut state = self.watermark.state();
-        state.doubtful.retain(|(_, until)| *until > asked);
-        state.doubtful.push((self.since, asked + doubt));
+        state.unresolved.retain(|(_, until)| *until > asked);
+        state.unresolved.push((self.since, asked + doubt));
     }
 }
 
@@ -93,29 +101,29 @@ mod tests {
     #[test]
     fn what_is_open_or_in_doubt_holds_it_back() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        let watermark = Watermark::default();
-        assert_eq!(watermark.at(at(5)), at(5));
-        let first = watermark.begin(at(6));
-        let beside = watermark.begin(at(7));
-        assert_eq!(watermark.at(at(8)), at(6));
-        first.unknown(at(9), DOUBT);
+        let watermark = PublishWatermark::default();
+        assert_eq!(watermark.current(at(5)), at(5));
+        let first = watermark.open_batch(at(6));
+        let beside = watermark.open_batch(at(7));
+        assert_eq!(watermark.current(at(8)), at(6));
+        first.mark_unresolved(at(9), DOUBT);
         drop(first);
-        let second = watermark.begin(at(10));
-        assert_eq!(watermark.at(at(38)), at(6));
-        assert_eq!(watermark.at(at(39)), at(7), "by then it has happened or never will");
+        let second = watermark.open_batch(at(10));
+        assert_eq!(watermark.current(at(38)), at(6));
+        assert_eq!(watermark.current(at(39)), at(7), "by then it has happened or never will");
         drop(beside);
-        assert_eq!(watermark.at(at(39)), at(10));
+        assert_eq!(watermark.current(at(39)), at(10));
         drop(second);
-        assert_eq!(watermark.at(at(40)), at(40));
+        assert_eq!(watermark.current(at(40)), at(40));
     }
 
     #[test]
     fn what_an_earlier_process_of_the_same_name_left_is_in_doubt_for_a_while() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        let watermark = Watermark::default();
-        watermark.succeed(at(100), DOUBT);
-        assert_eq!(watermark.at(at(129)), at(70), "nothing of it was asked for before");
-        assert_eq!(watermark.own(at(129)), at(129));
-        assert_eq!(watermark.at(at(130)), at(130));
+        let watermark = PublishWatermark::default();
+        watermark.inherit_unresolved(at(100), DOUBT);
+        assert_eq!(watermark.current(at(129)), at(70), "nothing of it was asked for before");
+        assert_eq!(watermark.current_own(at(129)), at(129));
+        assert_eq!(watermark.current(at(130)), at(130));
     }
 }

@@ -1,51 +1,57 @@
-//! A writer: one transaction after another.
+//! A publish writer: commits one batch after another.
+//!
+//! Fed by the publish queue; feeds the store, the scheduler and the waiting publishers.
+//! Guarantees that each publisher gets one answer, after the commit
+//! (durable-before-acknowledged).
+//!
+//! Keeps the invariant `durable-before-acknowledged`.
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
-use postrider_store::{NewEvent, Published, StoreError};
+use postrider_store::{NewEvent, PublishOutcome, StoreError};
 
-use super::rows::{Item, input_of, reserved, split_repeated_keys};
+use super::rows::{PublishWaiter, input_of, reserved_ids, split_repeated_idempotency_keys};
 use super::watermark::OpenBatch;
-use super::{Batch, PublishAnswer, PublishError, PublishWriter, Verdict};
-use crate::flow::Owner;
-use crate::health::Progress;
+use super::{CommitOutcome, PublishAnswer, PublishBatch, PublishError, PublishWriter};
+use crate::flow::ShardOwner;
+use crate::health::ProgressHandle;
 
-/// Events tried alone, one after the other, of which the database took none for a fault
-/// of its own. A batch has no more of one tenant before it has some of another.
-const FAULTS_MAX: usize = 64;
+/// After this many events in a row failed alone because the database is at fault, the
+/// rest of the batch is not tried.
+const MAX_CONSECUTIVE_FAULTS: usize = 64;
 
 impl PublishWriter {
-    /// Says from now on whether it makes progress.
-    pub fn watched_by(mut self, progress: Progress) -> Self {
-        self.exit.watch(progress);
+    /// Reports progress from now on.
+    pub fn with_progress(mut self, progress: ProgressHandle) -> Self {
+        self.receiver.watch(progress);
         self
     }
 
-    /// Commits what comes, until every entrance is gone.
+    /// Commits batches until every publisher is gone.
     pub async fn run(mut self) {
-        let mut later = Batch::new();
+        let mut later = PublishBatch::new();
         loop {
             let mut batch = std::mem::take(&mut later);
             if batch.is_empty() {
-                match self.exit.batch().await {
+                match self.receiver.next_batch().await {
                     Some(fresh) => batch = fresh,
                     None => return,
                 }
             }
-            let (batch, repeated) = split_repeated_keys(batch);
+            let (batch, repeated) = split_repeated_idempotency_keys(batch);
             later = repeated;
-            self.exit.made_progress();
-            self.commit(batch).await;
+            self.receiver.report_progress();
+            self.commit_batch(batch).await;
         }
     }
 
     /// Commits a batch.
-    async fn commit(&self, batch: Batch) {
-        let open = self.parts.watermark.begin(self.parts.clock.now());
-        let (items, new) = self.prepare(batch);
+    async fn commit_batch(&self, batch: PublishBatch) {
+        let open = self.parts.watermark.open_batch(self.parts.clock.now());
+        let (items, new) = self.build_rows(batch);
         let started = self.parts.clock.now();
-        let until = self.parts.cluster.may_commit_until();
+        let until = self.parts.cluster.commit_deadline();
         let result = self.parts.store.publish(&new, until).await;
         self.parts.metrics.observe_commit(
             "publish",
@@ -54,83 +60,101 @@ impl PublishWriter {
         );
         match result {
             Ok(results) => {
-                self.parts.cluster.committed(true);
-                self.finish(items, new, results);
+                self.parts.cluster.record_publish_commit(true);
+                self.answer_committed(items, new, results);
             }
             Err(StoreError::Rejected(_) | StoreError::Faulty(_)) if new.len() > 1 => {
-                self.one_by_one(items, new, &open).await
+                self.commit_one_by_one(items, new, &open).await
             }
             Err(error) => {
-                self.note(&error, &new, &open, started);
-                self.refuse(&error, items, &new);
+                self.record_failure(&error, &new, &open, started);
+                self.answer_failed(&error, items, &new);
             }
         }
     }
 
-    /// Tries each item of a refused batch alone, so that the guilty one fails alone.
-    /// Once so many failed that nobody's event is to blame for, the rest is not tried.
-    async fn one_by_one(&self, items: Vec<Item>, new: Vec<NewEvent>, open: &OpenBatch) {
+    /// Commits each event of a refused batch alone, so that only the one at fault fails.
+    /// Stops when the database itself turns out to be at fault.
+    async fn commit_one_by_one(
+        &self,
+        items: Vec<PublishWaiter>,
+        new: Vec<NewEvent>,
+        open: &OpenBatch,
+    ) {
         let mut failed = 0;
         let mut both = items.into_iter().zip(new);
         while let Some((item, new)) = both.next() {
-            self.exit.made_progress();
+            self.receiver.report_progress();
             let new = vec![new];
             let asked = self.parts.clock.now();
-            let until = self.parts.cluster.may_commit_until();
+            let until = self.parts.cluster.commit_deadline();
             match self.parts.store.publish(&new, until).await {
                 Ok(results) => {
-                    self.parts.cluster.committed(true);
+                    self.parts.cluster.record_publish_commit(true);
                     failed = 0;
-                    self.finish(vec![item], new, results);
+                    self.answer_committed(vec![item], new, results);
                 }
                 Err(error) => {
-                    self.note(&error, &new, open, asked);
-                    self.refuse(&error, vec![item], &new);
-                    failed += usize::from(!error.is_refusal());
-                    if error.is_transient() || failed >= FAULTS_MAX {
+                    self.record_failure(&error, &new, open, asked);
+                    self.answer_failed(&error, vec![item], &new);
+                    failed += usize::from(!error.is_rejected_input());
+                    if error.is_transient() || failed >= MAX_CONSECUTIVE_FAULTS {
                         let (items, new): (Vec<_>, Vec<_>) = both.unzip();
-                        return self.refuse(&error, items, &new);
+                        return self.answer_failed(&error, items, &new);
                     }
                 }
             }
         }
     }
 
-    /// Takes note of events that were not committed, or may not have been; says once
-    /// that the database takes none.
-    fn note(&self, error: &StoreError, new: &[NewEvent], open: &OpenBatch, asked: Timestamp) {
+    /// Records that events were not, or may not have been, committed, and logs it when it
+    /// begins.
+    fn record_failure(
+        &self,
+        error: &StoreError,
+        new: &[NewEvent],
+        open: &OpenBatch,
+        asked: Timestamp,
+    ) {
         let cluster = &self.parts.cluster;
-        if !error.denies_effect() {
-            // What was committed all the same, the sweep finds.
-            cluster.suspect();
-            open.unknown(asked, cluster.doubt());
+        if !error.had_no_effect() {
+            // If it was committed after all, the sweep finds the rows.
+            cluster.note_uncertain_commit();
+            open.mark_unresolved(asked, cluster.unresolved_commit_span());
         }
-        let is_refusal = error.is_refusal();
-        if !is_refusal && cluster.refused_ago().is_none() {
+        let is_rejected_input = error.is_rejected_input();
+        if !is_rejected_input && cluster.since_publish_refused().is_none() {
             let tenant = new.first().map(|one| one.event.tenant.to_string()).unwrap_or_default();
-            tracing::warn!(%error, tenant, events = new.len(), "publish was not committed");
+            tracing::warn!(%error, tenant, events = new.len(), "events were not committed");
         }
-        cluster.committed(is_refusal);
+        cluster.record_publish_commit(is_rejected_input);
     }
 
-    /// Tells publishers that their events were not committed, and why.
-    fn refuse(&self, error: &StoreError, items: Vec<Item>, new: &[NewEvent]) {
-        self.roll_back(new.iter().flat_map(reserved));
+    /// Answers publishers whose events were not committed.
+    fn answer_failed(&self, error: &StoreError, items: Vec<PublishWaiter>, new: &[NewEvent]) {
+        self.roll_back(new.iter().flat_map(reserved_ids));
         for item in items {
-            let _ = item.verdict.send(Verdict::Decided(Err(error.clone().into())));
+            let _ = item.verdict.send(CommitOutcome::Decided(Err(error.clone().into())));
         }
     }
 
     fn roll_back(&self, ids: impl Iterator<Item = DeliveryId>) {
-        self.parts.dispatcher.with(|scheduler, _| scheduler.rolled_back(ids));
+        self.parts.dispatcher.update(|scheduler, _| scheduler.rolled_back(ids));
     }
 
-    /// Answers what was decided.
-    fn finish(&self, items: Vec<Item>, new: Vec<NewEvent>, results: Vec<Published>) {
-        self.settle_memory(&new, &results);
-        for ((Item { verdict, json, .. }, new), result) in items.into_iter().zip(new).zip(results) {
+    /// Answers publishers after a commit.
+    fn answer_committed(
+        &self,
+        items: Vec<PublishWaiter>,
+        new: Vec<NewEvent>,
+        results: Vec<PublishOutcome>,
+    ) {
+        self.apply_to_scheduler(&new, &results);
+        for ((PublishWaiter { verdict, json, .. }, new), result) in
+            items.into_iter().zip(new).zip(results)
+        {
             let answer = match result {
-                Published::Committed { .. } => {
+                PublishOutcome::Committed { .. } => {
                     self.parts.metrics.published(new.deliveries.len());
                     Ok(PublishAnswer {
                         event: new.event.id,
@@ -138,28 +162,28 @@ impl PublishWriter {
                         duplicate: false,
                     })
                 }
-                Published::Duplicate { event, matched, same_request: true } => {
+                PublishOutcome::Duplicate { event, matched, same_request: true } => {
                     Ok(PublishAnswer { event, matched, duplicate: true })
                 }
-                Published::Duplicate { event, .. } => Err(PublishError::KeyReused { event }),
-                Published::StaleConfig => {
+                PublishOutcome::Duplicate { event, .. } => Err(PublishError::KeyReused { event }),
+                PublishOutcome::StaleConfig => {
                     let same = Box::new(input_of(&new.event, json));
-                    let _ = verdict.send(Verdict::MatchAgain(same));
+                    let _ = verdict.send(CommitOutcome::MatchAgain(same));
                     continue;
                 }
             };
-            let _ = verdict.send(Verdict::Decided(answer));
+            let _ = verdict.send(CommitOutcome::Decided(answer));
         }
     }
 
-    /// What was committed may go out; what was not is forgotten; what waits is
-    /// told to its owner.
-    fn settle_memory(&self, new: &[NewEvent], results: &[Published]) {
+    /// Tells the scheduler: committed deliveries may be sent, others are forgotten; hints
+    /// the owners of those that wait elsewhere.
+    fn apply_to_scheduler(&self, new: &[NewEvent], results: &[PublishOutcome]) {
         let mut elsewhere: Vec<(TenantId, SubscriptionKey)> = Vec::new();
-        self.parts.dispatcher.with(|scheduler, now| {
+        self.parts.dispatcher.update(|scheduler, now| {
             for (new, result) in new.iter().zip(results) {
-                let Published::Committed { sequences } = result else {
-                    scheduler.rolled_back(reserved(new));
+                let PublishOutcome::Committed { sequences } = result else {
+                    scheduler.rolled_back(reserved_ids(new));
                     continue;
                 };
                 let numbered = new.deliveries.iter().zip(sequences.iter().copied());
@@ -178,11 +202,11 @@ impl PublishWriter {
         let committed = new.iter().zip(results).filter(|(_, result)| result.is_committed());
         for held in committed.flat_map(|(new, _)| &new.deliveries) {
             if held.state == DeliveryState::Held {
-                self.parts.turns.may_follow(held);
+                self.parts.ordering_queue.push_key_of(held);
             }
         }
         for (tenant, subscription) in elsewhere {
-            if let Owner::Peer(address) = self.parts.cluster.owner(&tenant) {
+            if let ShardOwner::Peer(address) = self.parts.cluster.owner(&tenant) {
                 self.parts.peers.hint_waiting(&address, subscription);
             }
         }

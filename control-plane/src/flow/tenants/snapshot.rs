@@ -1,54 +1,54 @@
-//! A tenant's configuration at one version, ready for matching.
+//! One version of a tenant's configuration, ready for matching.
 //!
-//! Fed by `tenants` with what the store has; feeds publishing, and whoever asks for a
-//! subscription. Guarantees that making the next version of it costs what has
-//! changed: what has not is shared, down to the compiled filters.
+//! Fed by the cache with what the store has; feeds publishing, and whoever needs a
+//! subscription. Guarantees that the next version costs as much as what changed: the
+//! rest is shared, down to the compiled filters.
 
 use std::sync::Arc;
 
 use postrider_domain::content_filter::ContentFilter;
-use postrider_domain::filter::Matcher;
+use postrider_domain::filter::SubscriptionMatcher;
 use postrider_domain::ids::{Shard, SubscriptionId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges};
 use rpds::RedBlackTreeMapSync;
 
 /// A tenant's configuration at one version.
-pub struct Snapshot {
+pub struct TenantSnapshot {
     pub tenant: Tenant,
     pub shard: Shard,
-    subscriptions: RedBlackTreeMapSync<SubscriptionId, Entry>,
-    matcher: Matcher,
+    subscriptions: RedBlackTreeMapSync<SubscriptionId, SnapshotEntry>,
+    matcher: SubscriptionMatcher,
 }
 
 #[derive(Clone)]
-struct Entry {
+struct SnapshotEntry {
     subscription: Arc<Subscription>,
     filter: Option<Arc<ContentFilter>>,
 }
 
-/// A subscription that wants an event by its type and account, and the condition
-/// that it has beside, if any.
-pub struct Candidate<'a> {
+/// A subscription that matches an event's type and account, and its content filter, if
+/// it has one.
+pub struct MatchCandidate<'a> {
     pub subscription: &'a Arc<Subscription>,
     pub filter: Option<&'a ContentFilter>,
 }
 
-impl Snapshot {
+impl TenantSnapshot {
     /// A tenant with these subscriptions, none of which is deleted.
     pub fn new(tenant: Tenant, shard: Shard, subscriptions: Vec<Subscription>) -> Self {
-        let (matcher, none) = (Matcher::default(), RedBlackTreeMapSync::default());
+        let (matcher, none) = (SubscriptionMatcher::default(), RedBlackTreeMapSync::default());
         let empty = Self { tenant: tenant.clone(), shard, subscriptions: none, matcher };
-        empty.after(TenantChanges { tenant, changed: subscriptions })
+        empty.apply_changes(TenantChanges { tenant, changed: subscriptions })
     }
 
     /// The version after these changes.
-    pub fn after(&self, changes: TenantChanges) -> Self {
+    pub fn apply_changes(&self, changes: TenantChanges) -> Self {
         let mut subscriptions = self.subscriptions.clone();
         let mut matcher = self.matcher.clone();
         for changed in changes.changed {
             let id = changed.id.clone();
-            if let Some(Entry { subscription, .. }) = subscriptions.get(&id) {
+            if let Some(SnapshotEntry { subscription, .. }) = subscriptions.get(&id) {
                 matcher.remove(&id, &subscription.settings);
             }
             if changed.delete_time.is_some() {
@@ -58,7 +58,7 @@ impl Snapshot {
             matcher.insert(&id, &changed.settings);
             let source = changed.settings.content_filter.as_str();
             let filter = (!source.is_empty()).then(|| Arc::new(ContentFilter::from_stored(source)));
-            subscriptions.insert_mut(id, Entry { subscription: Arc::new(changed), filter });
+            subscriptions.insert_mut(id, SnapshotEntry { subscription: Arc::new(changed), filter });
         }
         Self { tenant: changes.tenant, shard: self.shard, subscriptions, matcher }
     }
@@ -81,10 +81,10 @@ impl Snapshot {
         &self,
         event_type: &str,
         account: Option<&str>,
-    ) -> impl Iterator<Item = Candidate<'_>> {
+    ) -> impl Iterator<Item = MatchCandidate<'_>> {
         self.matcher.matching(event_type, account).filter_map(|id| {
-            let Entry { subscription, filter } = self.subscriptions.get(id)?;
-            Some(Candidate { subscription, filter: filter.as_deref() })
+            let SnapshotEntry { subscription, filter } = self.subscriptions.get(id)?;
+            Some(MatchCandidate { subscription, filter: filter.as_deref() })
         })
     }
 
@@ -97,7 +97,7 @@ impl Snapshot {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use postrider_domain::subscription::{Settings, Status};
+    use postrider_domain::subscription::{SubscriptionConfig, SubscriptionStatus};
     use postrider_domain::time::{StoppedClock, Timestamp};
 
     use super::*;
@@ -122,12 +122,12 @@ mod tests {
         Subscription {
             tenant: "acme".parse().unwrap(),
             id: id.parse().unwrap(),
-            status: Status::Enabled,
+            status: SubscriptionStatus::Enabled,
             status_reason: String::new(),
-            settings: Settings {
+            settings: SubscriptionConfig {
                 event_types: vec![event_type.parse().unwrap()],
                 content_filter: filter.to_owned(),
-                ..Settings::default()
+                ..SubscriptionConfig::default()
             },
             signing_keys: Vec::new(),
             paused_clock: StoppedClock::default(),
@@ -139,7 +139,7 @@ mod tests {
         }
     }
 
-    fn wanting(snapshot: &Snapshot, event_type: &str) -> Vec<(String, bool)> {
+    fn wanting(snapshot: &TenantSnapshot, event_type: &str) -> Vec<(String, bool)> {
         let found = snapshot.candidates(event_type, None);
         found.map(|one| (one.subscription.id.to_string(), one.filter.is_some())).collect()
     }
@@ -148,13 +148,13 @@ mod tests {
     fn the_next_version_has_what_changed_and_shares_the_rest() {
         let tenant = tenant();
         let all = ["a", "b", "c"].map(|id| subscription(id, "x", "event.account == \"1\""));
-        let first = Snapshot::new(tenant.clone(), Shard(3), all.to_vec());
+        let first = TenantSnapshot::new(tenant.clone(), Shard(3), all.to_vec());
         assert_eq!(first.subscription_count(), 3);
         let mut gone = all[0].clone();
         gone.delete_time = Some(NOW);
         let changed = vec![gone, subscription("b", "y", ""), subscription("d", "x", "")];
         let tenant = Tenant { config_version: 9, ..tenant };
-        let second = first.after(TenantChanges { tenant, changed });
+        let second = first.apply_changes(TenantChanges { tenant, changed });
         assert_eq!((second.tenant.config_version, second.shard), (9, Shard(3)));
         let named = |id: &str, filter| (id.to_owned(), filter);
         assert_eq!(wanting(&second, "x"), [named("c", true), named("d", false)]);

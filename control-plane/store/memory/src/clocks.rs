@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::ids::{DeliveryId, Shard, SubscriptionKey};
 use postrider_domain::time::{HoldClock, Timestamp};
-use postrider_store::{BringBack, ClockStore, StoreResult};
+use postrider_store::{ClockStore, RescheduleRequest, StoreResult};
 
 use crate::MemoryStore;
 
@@ -60,9 +60,9 @@ impl ClockStore for MemoryStore {
         Ok(())
     }
 
-    async fn bring_back(
+    async fn reschedule_waiting(
         &self,
-        request: &BringBack,
+        request: &RescheduleRequest,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
@@ -88,18 +88,21 @@ impl ClockStore for MemoryStore {
         Ok(late.len() as u64)
     }
 
-    async fn quiet_subscriptions(&self, until: Timestamp) -> StoreResult<Vec<SubscriptionKey>> {
+    async fn list_blocked_subscriptions(
+        &self,
+        until: Timestamp,
+    ) -> StoreResult<Vec<SubscriptionKey>> {
         let tables = self.tables()?;
-        let quiet = tables.held_keys.iter().filter(|(_, one)| one.quiet_until > until);
+        let quiet = tables.held_keys.iter().filter(|(_, one)| one.blocked_until > until);
         let keys: BTreeSet<_> = quiet.map(|(key, _)| key.subscription.clone()).collect();
         Ok(keys.into_iter().collect())
     }
 
-    async fn shorten_quiet(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
+    async fn shorten_key_blocks(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
         let mut tables = self.tables()?;
         for (of, one) in &mut tables.held_keys {
             if of.subscription == *key {
-                one.quiet_until = one.quiet_until.min(until);
+                one.blocked_until = one.blocked_until.min(until);
             }
         }
         Ok(())

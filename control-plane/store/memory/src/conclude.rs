@@ -1,33 +1,33 @@
 //! What results make of deliveries.
 
 use postrider_domain::delivery::{
-    self, AttemptRecord, DeliveryState, Known, Late, LateRecord, Outcome, Standing, Transition,
-    Trigger,
+    self, AttemptRecord, DeliveryState, DeliveryStatus, DeliveryTransition, KnownAttempt,
+    LateRecord, LateResult, Outcome, Trigger,
 };
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::StreakChanges;
-use postrider_store::{Concluded, Conclusion, StoreResult};
+use postrider_store::{Conclusion, ConclusionOutcome, StoreResult};
 
 use crate::refuse_nul;
-use crate::tables::Tables;
+use crate::tables::MemoryTables;
 
-impl Tables {
-    /// Applies results whose deliveries still are where the results left them.
+impl MemoryTables {
+    /// Applies results whose deliveries are still in the attempts concluded.
     pub fn conclude(
         &mut self,
         batch: &[Conclusion],
         now: Timestamp,
-    ) -> StoreResult<Vec<Concluded>> {
+    ) -> StoreResult<Vec<ConclusionOutcome>> {
         batch.iter().try_for_each(|item| refuse(&item.record))?;
         let mut changes = StreakChanges::default();
         let mut told = Vec::new();
         let mut answers = Vec::with_capacity(batch.len());
         for item in batch {
             if !self.conclude_one(item, now) {
-                answers.push(Concluded::NotCurrent);
+                answers.push(ConclusionOutcome::NotCurrent);
                 continue;
             }
-            answers.push(Concluded::Applied);
+            answers.push(ConclusionOutcome::Applied);
             if let Some(change) = &item.streak {
                 changes.push(&item.record.subscription, change);
             }
@@ -47,8 +47,8 @@ impl Tables {
             .filter(|one| one.state == DeliveryState::InFlight && one.current_attempt() == key);
         let Some(delivery) = found else { return false };
         match item.transition {
-            Transition::End { state, reason } => self.end(key.delivery, state, reason, now),
-            Transition::Retry { due, failures } => {
+            DeliveryTransition::End { state, reason } => self.end(key.delivery, state, reason, now),
+            DeliveryTransition::Retry { due, failures } => {
                 delivery.state = DeliveryState::Waiting;
                 delivery.due = due;
                 delivery.failures = failures;
@@ -63,15 +63,19 @@ impl Tables {
         true
     }
 
-    /// Records a result that came after its delivery had moved on (rule 5).
-    pub fn conclude_late(&mut self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+    /// Records a result that came after its delivery had moved on (invariant `any-success-counts`).
+    pub fn conclude_late(
+        &mut self,
+        record: &AttemptRecord,
+        now: Timestamp,
+    ) -> StoreResult<LateResult> {
         refuse(record)?;
         let key = record.key;
         let before = self.attempt(key).map(|stored| stored.record.clone());
         let known = match &before {
-            None => Known::Nothing,
-            Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
-            Some(_) => Known::Result,
+            None => KnownAttempt::Nothing,
+            Some(before) if before.outcome == Outcome::Unknown => KnownAttempt::Unknown,
+            Some(_) => KnownAttempt::Result,
         };
         let standing = self
             .delivery(&record.subscription.tenant, key.delivery)
@@ -95,7 +99,7 @@ impl Tables {
     }
 
     /// Brings the delivery itself up to what a late result says of it.
-    fn settle(&mut self, record: &AttemptRecord, late: Late, now: Timestamp) {
+    fn settle(&mut self, record: &AttemptRecord, late: LateResult, now: Timestamp) {
         let (id, number) = (record.key.delivery, record.key.number);
         let mut overtaken = None;
         if let Some(delivery) = self.unfinished.get_mut(&id).or(self.ended.get_mut(&id)) {
@@ -106,7 +110,7 @@ impl Tables {
             return;
         }
         if let Some(overtaken) = &overtaken {
-            self.put_unless_known(overtaken, Standing::SUCCEEDED, now);
+            self.put_unless_known(overtaken, DeliveryStatus::SUCCEEDED, now);
         }
         self.end(id, DeliveryState::Succeeded, None, now);
         if let Some(delivery) = self.ended.get_mut(&id) {

@@ -7,10 +7,11 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    ConfigStore, News, Page, StoreResult, SubscriptionQuery, TenantQuery, WriteError,
+    ConfigStore, ListPage, StoreResult, SubscriptionQuery, SubscriptionSideEffects, TenantQuery,
+    WriteError,
 };
 
-use crate::tables::Tables;
+use crate::tables::MemoryTables;
 use crate::{MemoryStore, lists, refuse_nul};
 
 #[async_trait]
@@ -29,7 +30,7 @@ impl ConfigStore for MemoryStore {
         Ok(self.tables()?.tenants.get(id).cloned())
     }
 
-    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
         lists::tenants(&*self.tables()?, query)
     }
 
@@ -131,7 +132,7 @@ impl ConfigStore for MemoryStore {
     async fn list_subscriptions(
         &self,
         query: &SubscriptionQuery,
-    ) -> StoreResult<Page<Subscription>> {
+    ) -> StoreResult<ListPage<Subscription>> {
         lists::subscriptions(&*self.tables()?, query)
     }
 
@@ -139,7 +140,7 @@ impl ConfigStore for MemoryStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &News,
+        news: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
         refuse(subscription)?;
         let mut tables = self.tables()?;
@@ -190,7 +191,7 @@ fn refuse(subscription: &Subscription) -> StoreResult<()> {
 }
 
 fn current_tenant<'t>(
-    tables: &'t mut Tables,
+    tables: &'t mut MemoryTables,
     id: &TenantId,
     expected_revision: i64,
 ) -> Result<&'t mut Tenant, WriteError> {
@@ -202,7 +203,7 @@ fn current_tenant<'t>(
     Ok(tenant)
 }
 
-fn raise_version(tables: &mut Tables, tenant: &TenantId) -> Result<i64, WriteError> {
+fn raise_version(tables: &mut MemoryTables, tenant: &TenantId) -> Result<i64, WriteError> {
     let found = tables.tenants.get_mut(tenant).filter(|tenant| tenant.delete_time.is_none());
     let tenant = found.ok_or(WriteError::NotFound)?;
     tenant.config_version += 1;

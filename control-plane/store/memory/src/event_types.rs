@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::SubscriptionKey;
-use postrider_store::engine::{IN_USE_NAMED, may_put, search_text};
+use postrider_store::engine::{MAX_NAMED_USERS, may_put, search_text};
 use postrider_store::{CatalogueError, EventTypeQuery, EventTypeStore, StoreResult, WriteError};
 
-use crate::tables::Tables;
+use crate::tables::MemoryTables;
 use crate::{MemoryStore, refuse_nul};
 
 #[async_trait]
@@ -108,7 +108,7 @@ fn refuse(event_type: &EventType) -> StoreResult<()> {
     refuse_nul(texts.into_iter().chain(optional).map(String::as_str))
 }
 
-fn current(tables: &Tables, name: &str, expected_revision: i64) -> Result<(), WriteError> {
+fn current(tables: &MemoryTables, name: &str, expected_revision: i64) -> Result<(), WriteError> {
     match tables.event_types.get(name) {
         None => Err(WriteError::NotFound),
         Some(found) if found.revision != expected_revision => Err(WriteError::RevisionMismatch),
@@ -117,7 +117,7 @@ fn current(tables: &Tables, name: &str, expected_revision: i64) -> Result<(), Wr
 }
 
 /// Writes event types under the catalogue's next version.
-fn put(tables: &mut Tables, event_types: &[EventType]) -> i64 {
+fn put(tables: &mut MemoryTables, event_types: &[EventType]) -> i64 {
     tables.catalogue_version += 1;
     let revision = tables.catalogue_version;
     for one in event_types {
@@ -127,11 +127,11 @@ fn put(tables: &mut Tables, event_types: &[EventType]) -> i64 {
 }
 
 /// Subscriptions one of whose patterns is this very text.
-fn users(tables: &Tables, name: &str) -> Vec<SubscriptionKey> {
+fn users(tables: &MemoryTables, name: &str) -> Vec<SubscriptionKey> {
     let named = tables.subscriptions.iter().filter(|(_, one)| {
         let mut patterns = one.settings.event_types.iter();
         one.delete_time.is_none() && patterns.any(|pattern| pattern.to_string() == name)
     });
-    let most = usize::try_from(IN_USE_NAMED).unwrap_or(usize::MAX);
+    let most = usize::try_from(MAX_NAMED_USERS).unwrap_or(usize::MAX);
     named.take(most).map(|(key, _)| key.clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! What happened, for people to read.
+//! Reads of history.
 
 use std::cmp::Reverse;
 

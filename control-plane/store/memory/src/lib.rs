@@ -1,10 +1,10 @@
-//! The store in memory, for tests: what is committed is gone with the process.
+//! A store in memory, for tests: its data is gone with the process.
 //!
-//! Fed by the conformance suite, which holds it to the behaviour of PostgreSQL and
-//! SQLite, and by the simulation, which then trusts it; no product depends on it.
-//! Guarantees that a method is one transaction, under one lock, and that nothing is
-//! written by a method that answers with an error. Everything is kept in the order
-//! of its key, so that the same calls give the same answers in the same order.
+//! Fed by the conformance suite, which checks that it behaves like PostgreSQL and
+//! SQLite, and by the simulation, which relies on that; no product depends on it.
+//! Guarantees that a method is one transaction under one lock, and that a method which
+//! fails writes nothing. Everything is ordered by key, so that the same calls give the
+//! same answers in the same order.
 
 mod clocks;
 mod conclude;
@@ -28,14 +28,14 @@ use postrider_domain::ids::{Epoch, Shard};
 use postrider_domain::time::Timestamp;
 use postrider_store::{Store, StoreError, StoreResult};
 
-use tables::Tables;
+use tables::MemoryTables;
 
 /// The database's clock.
 pub type NowFn = dyn Fn() -> Timestamp + Send + Sync;
 
 /// A store in this process's memory.
 pub struct MemoryStore {
-    tables: Mutex<Tables>,
+    tables: Mutex<MemoryTables>,
     clock: Box<NowFn>,
     closed: AtomicBool,
 }
@@ -43,11 +43,11 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty one with so many shards, whose clock is `clock`.
     pub fn new(shards: u16, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        let tables = Mutex::new(Tables::new(shards));
+        let tables = Mutex::new(MemoryTables::new(shards));
         Self { tables, clock: Box::new(clock), closed: AtomicBool::new(false) }
     }
 
-    /// The epoch at which a shard is owned, for those who look from outside.
+    /// The epoch at which a shard is owned, for tests.
     pub fn epoch(&self, shard: Shard) -> Epoch {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let found = tables.shards.get(usize::from(shard.0));
@@ -55,7 +55,7 @@ impl MemoryStore {
     }
 
     /// Everything, for one transaction.
-    fn tables(&self) -> StoreResult<MutexGuard<'_, Tables>> {
+    fn tables(&self) -> StoreResult<MutexGuard<'_, MemoryTables>> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(StoreError::Unavailable("it is closed".to_owned()));
         }
@@ -65,7 +65,7 @@ impl MemoryStore {
 
 impl Store for MemoryStore {}
 
-/// Refuses text that PostgreSQL cannot keep.
+/// Rejects text that PostgreSQL cannot store.
 fn refuse_nul<'t>(texts: impl IntoIterator<Item = &'t str>) -> StoreResult<()> {
     match texts.into_iter().any(|text| text.contains('\0')) {
         true => Err(StoreError::Rejected("text contains a NUL".to_owned())),

@@ -7,12 +7,13 @@ use postrider_domain::tenant::Tenant;
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::{search_text, sort_key, wants_event_type};
 use postrider_store::{
-    OrderBy, Page, PageRequest, SortKey, StoreError, StoreResult, SubscriptionQuery, TenantQuery,
+    ListPage, OrderBy, PageRequest, SortKey, StoreError, StoreResult, SubscriptionQuery,
+    TenantQuery,
 };
 
-use crate::tables::Tables;
+use crate::tables::MemoryTables;
 
-pub fn tenants(tables: &Tables, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+pub fn tenants(tables: &MemoryTables, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
     let found = tables.tenants.values().filter(|tenant| {
         (query.show_deleted || tenant.delete_time.is_none())
             && says(query.search.as_deref(), &[tenant.id.as_str(), &tenant.display_name])
@@ -23,9 +24,9 @@ pub fn tenants(tables: &Tables, query: &TenantQuery) -> StoreResult<Page<Tenant>
 }
 
 pub fn subscriptions(
-    tables: &Tables,
+    tables: &MemoryTables,
     query: &SubscriptionQuery,
-) -> StoreResult<Page<Subscription>> {
+) -> StoreResult<ListPage<Subscription>> {
     let found = tables.subscriptions.values().filter(|one| {
         let settings = &one.settings;
         let texts = [one.id.as_str(), &settings.display_name, &settings.url];
@@ -50,7 +51,7 @@ fn page<T>(
     mut items: Vec<T>,
     request: &PageRequest,
     key: impl Fn(OrderBy, &T) -> SortKey,
-) -> StoreResult<Page<T>> {
+) -> StoreResult<ListPage<T>> {
     let by = request.order_by;
     let position = |item: &T| place(by, key(by, item));
     let mut placed = Vec::with_capacity(items.len());
@@ -66,7 +67,7 @@ fn page<T>(
     let more = placed.len() > limit;
     let items: Vec<T> = placed.into_iter().take(limit).map(|(_, item)| item).collect();
     let next = if more { items.last().map(|last| key(by, last)) } else { None };
-    Ok(Page { items, next })
+    Ok(ListPage { items, next })
 }
 
 fn directed(request: &PageRequest, order: Ordering) -> Ordering {

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use postrider_domain::ids::{EventId, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::{first_id_from, hour};
-use postrider_store::{Maintenance, MaintenanceStore, StoreResult};
+use postrider_store::{MaintenanceOptions, MaintenanceStore, StoreResult};
 
 use crate::MemoryStore;
-use crate::tables::Tables;
+use crate::tables::MemoryTables;
 
 #[async_trait]
 impl MaintenanceStore for MemoryStore {
-    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
+    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()> {
         let mut tables = self.tables()?;
         let cutoff = now - settings.retention;
         tables.ended.retain(|_, one| one.end_time.is_none_or(|end| end >= cutoff));
@@ -43,7 +43,7 @@ impl MaintenanceStore for MemoryStore {
     }
 }
 
-impl Tables {
+impl MemoryTables {
     /// Forgets events that are old, but not those that unfinished deliveries need.
     fn forget_events(&mut self, cutoff: Timestamp) {
         let bound = first_id_from(cutoff);

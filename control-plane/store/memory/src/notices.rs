@@ -2,27 +2,23 @@
 
 use async_trait::async_trait;
 use postrider_domain::ids::{Shard, SubscriptionKey};
-use postrider_domain::notice::Announcement;
-use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::notice::OperationalEvent;
+use postrider_domain::streak::{FailureStreak, WarningStage};
 use postrider_store::engine::StreakChanges;
-use postrider_store::{NoticeStore, StoreResult, StreakChange, WaitingAnnouncement};
+use postrider_store::{OutboxEntry, OutboxStore, StoreResult, StreakChange};
 
 use crate::MemoryStore;
-use crate::tables::Tables;
+use crate::tables::MemoryTables;
 
 #[async_trait]
-impl NoticeStore for MemoryStore {
-    async fn announcements(
-        &self,
-        shards: &[Shard],
-        limit: u32,
-    ) -> StoreResult<Vec<WaitingAnnouncement>> {
+impl OutboxStore for MemoryStore {
+    async fn list_outbox(&self, shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>> {
         let tables = self.tables()?;
         let of_shards = tables
             .announcements
             .iter()
             .filter(|(_, one)| shards.contains(&tables.shard_of(&one.subscription.tenant)));
-        let waiting = |(place, one): (&i64, &Announcement)| WaitingAnnouncement {
+        let waiting = |(place, one): (&i64, &OperationalEvent)| OutboxEntry {
             place: *place,
             announcement: one.clone(),
         };
@@ -30,7 +26,7 @@ impl NoticeStore for MemoryStore {
         Ok(of_shards.take(wanted).map(waiting).collect())
     }
 
-    async fn remove_announcements(&self, places: &[i64]) -> StoreResult<()> {
+    async fn delete_from_outbox(&self, places: &[i64]) -> StoreResult<()> {
         let mut tables = self.tables()?;
         for place in places {
             tables.announcements.remove(place);
@@ -38,23 +34,26 @@ impl NoticeStore for MemoryStore {
         Ok(())
     }
 
-    async fn streaks(&self, shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>> {
+    async fn streaks(
+        &self,
+        shards: &[Shard],
+    ) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>> {
         let tables = self.tables()?;
         let of_shards =
             tables.failing.iter().filter(|(key, _)| shards.contains(&tables.shard_of(&key.tenant)));
         Ok(of_shards.map(|(key, streak)| (key.clone(), *streak)).collect())
     }
 
-    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<Streak>> {
+    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>> {
         Ok(self.tables()?.failing.get(key).copied())
     }
 
     async fn raise_streak(
         &self,
         key: &SubscriptionKey,
-        from: Streak,
-        to: Stage,
-        announcement: Option<&Announcement>,
+        from: FailureStreak,
+        to: WarningStage,
+        announcement: Option<&OperationalEvent>,
     ) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let Some(streak) = tables.failing.get_mut(key).filter(|streak| **streak == from) else {
@@ -68,7 +67,7 @@ impl NoticeStore for MemoryStore {
     async fn end_streak(
         &self,
         key: &SubscriptionKey,
-        recovered: Option<&Announcement>,
+        recovered: Option<&OperationalEvent>,
     ) -> StoreResult<()> {
         let change = StreakChange::End { recovered: recovered.cloned() };
         let mut changes = StreakChanges::default();
@@ -78,7 +77,7 @@ impl NoticeStore for MemoryStore {
     }
 }
 
-impl Tables {
+impl MemoryTables {
     /// Applies changes of streaks, and writes what is told of them.
     pub fn change_streaks(&mut self, changes: &StreakChanges<'_>) {
         for key in changes.ended() {
@@ -87,7 +86,7 @@ impl Tables {
             }
         }
         for (key, since) in changes.begun() {
-            self.failing.entry(key.clone()).or_insert(Streak::begun(since));
+            self.failing.entry(key.clone()).or_insert(FailureStreak::begun(since));
         }
     }
 }

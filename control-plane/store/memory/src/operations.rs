@@ -9,7 +9,7 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
-use postrider_store::{OperationStep, OperationStore, StoreError, StoreResult, Stretch};
+use postrider_store::{HistoryRange, OperationStep, OperationStore, StoreError, StoreResult};
 
 use crate::MemoryStore;
 use crate::publishing::{put_later, refuse_deliveries};
@@ -118,7 +118,7 @@ impl OperationStore for MemoryStore {
         Ok(Some(after))
     }
 
-    async fn ended_deliveries(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>> {
+    async fn list_ended_in_range(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>> {
         let tables = self.tables()?;
         let (low, high) = stretch.bounds();
         let ended = tables.ended.values().filter(|one| {
@@ -132,9 +132,9 @@ impl OperationStore for MemoryStore {
         Ok(ended.take(most(stretch.limit)).cloned().collect())
     }
 
-    async fn stretch_of_events(
+    async fn list_events_in_range(
         &self,
-        stretch: &Stretch,
+        stretch: &HistoryRange,
         with_payload: bool,
     ) -> StoreResult<Vec<Event>> {
         let tables = self.tables()?;
@@ -148,7 +148,7 @@ impl OperationStore for MemoryStore {
         Ok(events.take(most(stretch.limit)).map(read).collect())
     }
 
-    async fn delivered_events(
+    async fn find_delivered_events(
         &self,
         key: &SubscriptionKey,
         events: &[EventId],

@@ -1,4 +1,4 @@
-//! Ordering keys: whose turn it is.
+//! Ordering keys.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::ids::{DeliveryId, EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
-use postrider_store::{KeyEnd, KeyHold, OrderingStore, StoreResult, WaitingKey};
+use postrider_store::{KeyBacklog, KeyEnd, KeyHold, OrderingStore, StoreResult};
 
 use crate::MemoryStore;
-use crate::tables::{HeldKey, Tables};
+use crate::tables::{HeldKey, MemoryTables};
 
 #[async_trait]
 impl OrderingStore for MemoryStore {
-    async fn let_go(
+    async fn release_next(
         &self,
         keys: &[OrderedKey],
         now: Timestamp,
@@ -37,36 +37,36 @@ impl OrderingStore for MemoryStore {
         Ok(())
     }
 
-    async fn release_key(&self, key: &OrderedKey) -> StoreResult<bool> {
+    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let held = tables.held_keys.get_mut(key).filter(|one| one.held);
         Ok(held.map(|one| one.held = false).is_some())
     }
 
-    async fn release_keys(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
+    async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
         for (key, one) in &mut self.tables()?.held_keys {
             one.held &= key.subscription != *subscription;
         }
         Ok(())
     }
 
-    async fn waiting_keys(
+    async fn list_key_backlogs(
         &self,
         after: Option<&OrderedKey>,
         limit: u32,
         now: Timestamp,
-    ) -> StoreResult<Vec<WaitingKey>> {
+    ) -> StoreResult<Vec<KeyBacklog>> {
         let mut tables = self.tables()?;
-        tables.held_keys.retain(|_, one| one.held || one.quiet_until > now);
+        tables.held_keys.retain(|_, one| one.held || one.blocked_until > now);
         let held = tables.unfinished.values().filter(|one| one.state == DeliveryState::Held);
         let keys: BTreeSet<OrderedKey> =
             held.filter_map(key_of).filter(|key| after.is_none_or(|after| key > after)).collect();
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let waiting = |key: OrderedKey| WaitingKey { under_way: tables.under_way(&key), key };
+        let waiting = |key: OrderedKey| KeyBacklog { under_way: tables.under_way(&key), key };
         Ok(keys.into_iter().take(wanted).map(waiting).collect())
     }
 
-    async fn let_all_go(
+    async fn release_all_held(
         &self,
         subscription: &SubscriptionKey,
         now: Timestamp,
@@ -94,7 +94,7 @@ fn key_of(delivery: &Delivery) -> Option<OrderedKey> {
     Some(OrderedKey { subscription: delivery.subscription.clone(), key })
 }
 
-impl Tables {
+impl MemoryTables {
     fn of_key<'t>(&'t self, key: &'t OrderedKey) -> impl Iterator<Item = &'t Delivery> {
         self.unfinished.values().filter(|one| {
             one.ordering_key.as_ref() == Some(&key.key) && one.subscription == key.subscription
@@ -108,7 +108,7 @@ impl Tables {
     /// What of a key may go, if anything.
     fn next_of(&self, key: &OrderedKey, now: Timestamp) -> Option<DeliveryId> {
         let hold = self.held_keys.get(key);
-        if hold.is_some_and(|one| one.quiet_until > now) || self.under_way(key) {
+        if hold.is_some_and(|one| one.blocked_until > now) || self.under_way(key) {
             return None;
         }
         let held_for = hold.filter(|one| one.held).map(|one| one.event);
@@ -119,22 +119,22 @@ impl Tables {
 
     /// Holds a key, keeps it quiet, or both.
     pub fn hold(&mut self, hold: &KeyHold) {
-        let KeyHold { key, event, held, quiet_until } = hold;
-        let fresh = HeldKey { event: *event, held: *held, quiet_until: *quiet_until };
+        let KeyHold { key, event, held, blocked_until } = hold;
+        let fresh = HeldKey { event: *event, held: *held, blocked_until: *blocked_until };
         let one = self.held_keys.entry(key.clone()).or_insert(fresh);
         if !one.held {
             one.event = *event;
         }
         one.held |= *held;
-        one.quiet_until = one.quiet_until.max(*quiet_until);
+        one.blocked_until = one.blocked_until.max(*blocked_until);
     }
 
     /// Holds the key of a delivery, if it has one, unless it is held already.
     pub fn hold_key_of(&mut self, id: DeliveryId) {
         let Some(delivery) = self.unfinished.get(&id) else { return };
         if let Some(key) = key_of(delivery) {
-            let quiet_until = Timestamp::default();
-            self.hold(&KeyHold { key, event: delivery.event, held: true, quiet_until });
+            let blocked_until = Timestamp::default();
+            self.hold(&KeyHold { key, event: delivery.event, held: true, blocked_until });
         }
     }
 

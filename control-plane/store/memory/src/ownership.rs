@@ -1,4 +1,4 @@
-//! Leases and signs of life, by the database's clock.
+//! Leases and heartbeats, by the database's clock.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use postrider_domain::ids::{Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
     StoreResult, latest_sightings,
 };
 
@@ -117,7 +117,11 @@ impl OwnershipStore for MemoryStore {
         Ok(())
     }
 
-    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()> {
+    async fn remove_replica(
+        &self,
+        replica: &ReplicaId,
+        instance: ProcessInstance,
+    ) -> StoreResult<()> {
         let replicas = &mut self.tables()?.replicas;
         if replicas.get(replica).is_some_and(|known| known.instance == instance) {
             replicas.remove(replica);

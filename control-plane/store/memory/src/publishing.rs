@@ -8,19 +8,25 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::numbered;
-use postrider_store::{NewEvent, Published, PublishingStore, StoreError, StoreResult, UsedKey};
+use postrider_store::{
+    NewEvent, PublishOutcome, PublishingStore, StoreError, StoreResult, UsedIdempotencyKey,
+};
 
-use crate::tables::{StoredKey, Tables};
+use crate::tables::{MemoryTables, StoredKey};
 use crate::{MemoryStore, refuse_nul};
 
 #[async_trait]
 impl PublishingStore for MemoryStore {
-    async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>> {
+    async fn publish(
+        &self,
+        batch: &[NewEvent],
+        until: Timestamp,
+    ) -> StoreResult<Vec<PublishOutcome>> {
         let mut tables = self.tables()?;
         if (self.clock)() > until {
             return Err(StoreError::Unavailable("it came too late".to_owned()));
         }
-        let answers: Vec<Published> = batch.iter().map(|item| judge(&tables, item)).collect();
+        let answers: Vec<PublishOutcome> = batch.iter().map(|item| judge(&tables, item)).collect();
         let accepted = || {
             batch.iter().zip(&answers).filter(|(_, answer)| answer.is_committed()).map(|(i, _)| i)
         };
@@ -31,7 +37,7 @@ impl PublishingStore for MemoryStore {
         let mut committed = Vec::with_capacity(batch.len());
         for (item, answer) in batch.iter().zip(answers) {
             committed.push(match answer {
-                Published::Committed { .. } => put(&mut tables, item),
+                PublishOutcome::Committed { .. } => put(&mut tables, item),
                 other => other,
             });
         }
@@ -43,7 +49,7 @@ impl PublishingStore for MemoryStore {
         tenant: &TenantId,
         key: &str,
         at: Timestamp,
-    ) -> StoreResult<Option<UsedKey>> {
+    ) -> StoreResult<Option<UsedIdempotencyKey>> {
         let tables = self.tables()?;
         Ok(used_key(&tables, tenant, key, at))
     }
@@ -55,13 +61,13 @@ impl PublishingStore for MemoryStore {
     }
 }
 
-/// What becomes of an item, before anything is written.
-fn judge(tables: &Tables, item: &NewEvent) -> Published {
+/// Decides about an item before anything is written.
+fn judge(tables: &MemoryTables, item: &NewEvent) -> PublishOutcome {
     let event = &item.event;
     if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency)
         && let Some(used) = used_key(tables, &event.tenant, key, event.create_time())
     {
-        return Published::Duplicate {
+        return PublishOutcome::Duplicate {
             event: used.event,
             matched: used.matched,
             same_request: used.request_hash == asked.request_hash,
@@ -69,17 +75,22 @@ fn judge(tables: &Tables, item: &NewEvent) -> Published {
     }
     let tenant = tables.living_tenant(&event.tenant);
     match tenant.is_some_and(|tenant| tenant.config_version == item.config_version) {
-        true => Published::Committed { sequences: Vec::new() },
-        false => Published::StaleConfig,
+        true => PublishOutcome::Committed { sequences: Vec::new() },
+        false => PublishOutcome::StaleConfig,
     }
 }
 
-fn used_key(tables: &Tables, tenant: &TenantId, key: &str, at: Timestamp) -> Option<UsedKey> {
+fn used_key(
+    tables: &MemoryTables,
+    tenant: &TenantId,
+    key: &str,
+    at: Timestamp,
+) -> Option<UsedIdempotencyKey> {
     let stored = tables.used_keys.get(&(tenant.clone(), key.to_owned()))?;
     (stored.expire_time > at).then_some(stored.used)
 }
 
-fn refuse_event(tables: &Tables, event: &Event) -> StoreResult<()> {
+fn refuse_event(tables: &MemoryTables, event: &Event) -> StoreResult<()> {
     let texts = [&event.event_type, &event.content_type, &event.traceparent, &event.tracestate];
     let optional = [&event.account, &event.ordering_key, &event.idempotency_key];
     let attributes = event.attributes.iter().flat_map(|(name, value)| [name, value]);
@@ -93,7 +104,7 @@ fn refuse_event(tables: &Tables, event: &Event) -> StoreResult<()> {
 
 /// Refuses ids that are taken, and text that cannot be kept.
 pub fn refuse_deliveries<'d>(
-    tables: &Tables,
+    tables: &MemoryTables,
     deliveries: impl IntoIterator<Item = &'d Delivery>,
 ) -> StoreResult<()> {
     let mut seen: BTreeSet<DeliveryId> = BTreeSet::new();
@@ -109,21 +120,24 @@ pub fn refuse_deliveries<'d>(
     Ok(())
 }
 
-fn put(tables: &mut Tables, item: &NewEvent) -> Published {
+fn put(tables: &mut MemoryTables, item: &NewEvent) -> PublishOutcome {
     let event = &item.event;
     tables.events.insert((event.tenant.clone(), event.id), Event::clone(event));
     if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency) {
-        let used =
-            UsedKey { event: event.id, matched: event.matched, request_hash: asked.request_hash };
+        let used = UsedIdempotencyKey {
+            event: event.id,
+            matched: event.matched,
+            request_hash: asked.request_hash,
+        };
         let stored = StoredKey { used, expire_time: asked.expire_time };
         tables.used_keys.insert((event.tenant.clone(), key.clone()), stored);
     }
     let sequences = item.deliveries.iter().map(|one| put_delivery(tables, one)).collect();
-    Published::Committed { sequences }
+    PublishOutcome::Committed { sequences }
 }
 
 /// Stores a delivery; returns the number that it is stored with.
-fn put_delivery(tables: &mut Tables, delivery: &Delivery) -> Option<i64> {
+fn put_delivery(tables: &mut MemoryTables, delivery: &Delivery) -> Option<i64> {
     let mut stored = delivery.clone();
     if numbered(delivery) {
         let last = tables.sequences.entry(delivery.subscription.clone()).or_default();
@@ -141,7 +155,7 @@ fn put_delivery(tables: &mut Tables, delivery: &Delivery) -> Option<i64> {
 }
 
 /// Stores a delivery of an event that is stored already.
-pub fn put_later(tables: &mut Tables, delivery: &Delivery) -> Option<i64> {
+pub fn put_later(tables: &mut MemoryTables, delivery: &Delivery) -> Option<i64> {
     let event = (delivery.subscription.tenant.clone(), delivery.event);
     tables.later.entry(event).or_default().insert(delivery.id);
     put_delivery(tables, delivery)

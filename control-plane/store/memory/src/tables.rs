@@ -2,26 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, EndReason, Standing};
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, DeliveryStatus, EndReason,
+};
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId,
     Shard, SubscriptionKey, TenantId,
 };
-use postrider_domain::notice::Announcement;
+use postrider_domain::notice::OperationalEvent;
 use postrider_domain::operation::Operation;
-use postrider_domain::streak::Streak;
+use postrider_domain::streak::FailureStreak;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{HoldClock, StoppedClock, Timestamp};
 use postrider_store::engine::{hour, ids_of_same_millisecond, without_nul};
-use postrider_store::{AgentSighting, ReplicaRow, ShardRow, UsedKey, latency_bucket};
+use postrider_store::{AgentSighting, ReplicaRow, ShardRow, UsedIdempotencyKey, latency_bucket};
 
 /// An idempotency key's use.
 #[derive(Clone)]
 pub struct StoredKey {
-    pub used: UsedKey,
+    pub used: UsedIdempotencyKey,
     pub expire_time: Timestamp,
 }
 
@@ -30,21 +32,21 @@ pub struct StoredKey {
 pub struct HeldKey {
     pub event: EventId,
     pub held: bool,
-    pub quiet_until: Timestamp,
+    pub blocked_until: Timestamp,
 }
 
 /// An attempt, and what its conclusion left.
 pub struct StoredAttempt {
     pub record: AttemptRecord,
     pub record_time: Timestamp,
-    pub delivery: Option<Standing>,
+    pub delivery: Option<DeliveryStatus>,
 }
 
 /// Attempts counted together: the hour, the outcome's code, the bucket.
-pub type Counted = (SubscriptionKey, i64, i16, u16);
+pub type CountedAttempts = (SubscriptionKey, i64, i16, u16);
 
-/// Everything.
-pub struct Tables {
+/// All tables.
+pub struct MemoryTables {
     pub shards: Vec<ShardRow>,
     pub replicas: BTreeMap<ReplicaId, ReplicaRow>,
     pub agents: BTreeMap<(AgentId, ReplicaId), AgentSighting>,
@@ -69,15 +71,15 @@ pub struct Tables {
     pub attempts: BTreeMap<i64, StoredAttempt>,
     pub places: BTreeMap<AttemptKey, i64>,
     pub last_place: i64,
-    pub counts: BTreeMap<Counted, i64>,
+    pub counts: BTreeMap<CountedAttempts, i64>,
     pub held_keys: BTreeMap<OrderedKey, HeldKey>,
-    pub announcements: BTreeMap<i64, Announcement>,
+    pub announcements: BTreeMap<i64, OperationalEvent>,
     pub last_announcement: i64,
-    pub failing: BTreeMap<SubscriptionKey, Streak>,
+    pub failing: BTreeMap<SubscriptionKey, FailureStreak>,
     pub operations: BTreeMap<(TenantId, OperationId), Operation>,
 }
 
-impl Tables {
+impl MemoryTables {
     pub fn new(shards: u16) -> Self {
         let free = |shard| ShardRow {
             shard: Shard(shard),
@@ -151,11 +153,11 @@ impl Tables {
         }
     }
 
-    /// Records an attempt at the end of the tail, unless it is recorded already.
+    /// Records an attempt at the end of the tail, unless it is recorded.
     pub fn put_attempt(
         &mut self,
         record: &AttemptRecord,
-        delivery: Option<Standing>,
+        delivery: Option<DeliveryStatus>,
         now: Timestamp,
     ) {
         if self.places.contains_key(&record.key) {
@@ -170,7 +172,12 @@ impl Tables {
     }
 
     /// Records and counts an attempt of which history may have something already.
-    pub fn put_unless_known(&mut self, record: &AttemptRecord, delivery: Standing, now: Timestamp) {
+    pub fn put_unless_known(
+        &mut self,
+        record: &AttemptRecord,
+        delivery: DeliveryStatus,
+        now: Timestamp,
+    ) {
         if self.attempt(record.key).is_none() {
             self.put_attempt(record, Some(delivery), now);
             self.count(record, 1);
@@ -192,11 +199,12 @@ impl Tables {
     }
 
     /// Writes announcements that are not there already.
-    pub fn announce<'a>(&mut self, told: impl IntoIterator<Item = &'a Announcement>) {
+    pub fn announce<'a>(&mut self, told: impl IntoIterator<Item = &'a OperationalEvent>) {
         for one in told {
             let tenant = &one.subscription.tenant;
-            let same =
-                |there: &Announcement| there.id == one.id && there.subscription.tenant == *tenant;
+            let same = |there: &OperationalEvent| {
+                there.id == one.id && there.subscription.tenant == *tenant
+            };
             if !self.announcements.values().any(same) {
                 self.last_announcement += 1;
                 self.announcements.insert(self.last_announcement, one.clone());

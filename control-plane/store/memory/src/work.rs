@@ -2,35 +2,43 @@
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Standing, Trigger,
+    AttemptRecord, Delivery, DeliveryState, DeliveryStatus, EndReason, LateResult, Trigger,
 };
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{Announcement, Exhausted};
+use postrider_domain::notice::{ExhaustedDelivery, OperationalEvent};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, StoreResult,
-    WaitingSubscription, Work, WorkStore,
+    CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
+    EndWaitingRequest, StoreResult, SubscriptionBacklog, WaitingSubscription, WorkStore,
 };
 
 use crate::MemoryStore;
-use crate::tables::Tables;
+use crate::tables::MemoryTables;
 
 #[async_trait]
 impl WorkStore for MemoryStore {
-    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
+    async fn conclude(
+        &self,
+        batch: &[Conclusion],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ConclusionOutcome>> {
         self.tables()?.conclude(batch, now)
     }
 
-    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+    async fn conclude_late(
+        &self,
+        record: &AttemptRecord,
+        now: Timestamp,
+    ) -> StoreResult<LateResult> {
         self.tables()?.conclude_late(record, now)
     }
 
     async fn claim_due(
         &self,
-        claims: &[Claim],
+        claims: &[ClaimRequest],
         now: Timestamp,
         limits: ClaimLimits,
-    ) -> StoreResult<Vec<Work>> {
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         let mut tables = self.tables()?;
         let mut claimed = Vec::new();
         for claim in claims {
@@ -102,7 +110,11 @@ impl WorkStore for MemoryStore {
         Ok(own.take(limit(most)).cloned().collect())
     }
 
-    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+    async fn load_work(
+        &self,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         Ok(self.tables()?.load(ids, now))
     }
 
@@ -124,7 +136,7 @@ impl WorkStore for MemoryStore {
 
     async fn end_waiting(
         &self,
-        request: &EndWaiting,
+        request: &EndWaitingRequest,
         now: Timestamp,
         most: u32,
     ) -> StoreResult<u64> {
@@ -134,9 +146,10 @@ impl WorkStore for MemoryStore {
             tables.backlog(&request.subscription).filter(|one| one.deadline <= until).collect();
         over.sort_by_key(|one| (one.state == DeliveryState::Held, one.deadline, one.sequence));
         over.truncate(limit(most));
-        let mut told: Vec<Announcement> = Vec::new();
+        let mut told: Vec<OperationalEvent> = Vec::new();
         if let Some(endpoint) = &request.announce {
-            let ended = over.iter().filter_map(|one| Exhausted::of(one, Some(request.reason)));
+            let ended =
+                over.iter().filter_map(|one| ExhaustedDelivery::of(one, Some(request.reason)));
             told.extend(ended.map(|ended| endpoint.exhausted(ended)));
         }
         let mut by_number = over.clone();
@@ -158,21 +171,22 @@ impl WorkStore for MemoryStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
-    ) -> StoreResult<Cancelled> {
+    ) -> StoreResult<CancelOutcome> {
         let mut tables = self.tables()?;
         let Some(delivery) = tables.delivery(tenant, id).cloned() else {
-            return Ok(Cancelled::NotFound);
+            return Ok(CancelOutcome::NotFound);
         };
         if delivery.state.is_final() {
-            return Ok(Cancelled::AlreadyEnded(delivery.state));
+            return Ok(CancelOutcome::AlreadyEnded(delivery.state));
         }
         let under_way = delivery.cancelled_under_way(now);
         if let Some(record) = &under_way {
-            let standing = Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
+            let standing =
+                DeliveryStatus { state: DeliveryState::Cancelled, end_reason: Some(reason) };
             tables.put_unless_known(record, standing, now);
         }
         tables.end(id, DeliveryState::Cancelled, Some(reason), now);
-        Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) })
+        Ok(CancelOutcome::Done { in_flight: under_way.map(|record| record.key) })
     }
 
     async fn bring_forward(
@@ -205,12 +219,12 @@ impl WorkStore for MemoryStore {
         Ok(u32::try_from(due.take(limit(cap)).count()).unwrap_or(cap))
     }
 
-    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog> {
         let tables = self.tables()?;
         let mut counted: Vec<&Delivery> = tables.backlog(key).collect();
         counted.sort_by_key(|one| (one.state == DeliveryState::Held, one.deadline));
         counted.truncate(limit(cap));
-        Ok(Backlog {
+        Ok(SubscriptionBacklog {
             count: u32::try_from(counted.len()).unwrap_or(cap),
             oldest: counted.iter().map(|one| one.create_time()).min(),
         })
@@ -221,7 +235,7 @@ fn limit(most: u32) -> usize {
     usize::try_from(most).unwrap_or(usize::MAX)
 }
 
-impl Tables {
+impl MemoryTables {
     fn in_flight(&self) -> impl Iterator<Item = &Delivery> {
         self.unfinished.values().filter(|one| one.state == DeliveryState::InFlight)
     }
@@ -241,8 +255,8 @@ impl Tables {
         unfinished.filter(|one| one.state != DeliveryState::InFlight && one.subscription == *key)
     }
 
-    /// What a claim gets, the longest due first.
-    fn due(&self, claim: &Claim, now: Timestamp, most: usize) -> Vec<DeliveryId> {
+    /// Takes the deliveries of a claim, the longest due first.
+    fn due(&self, claim: &ClaimRequest, now: Timestamp, most: usize) -> Vec<DeliveryId> {
         let due = self.backlog(&claim.subscription).filter(|one| {
             one.state == DeliveryState::Waiting
                 && one.shard == claim.shard
@@ -256,7 +270,7 @@ impl Tables {
     }
 
     /// IN_FLIGHT deliveries with their events; one without ends.
-    fn load(&mut self, ids: &[DeliveryId], now: Timestamp) -> Vec<Work> {
+    fn load(&mut self, ids: &[DeliveryId], now: Timestamp) -> Vec<ClaimedDelivery> {
         let mut work = Vec::with_capacity(ids.len());
         let mut gone = Vec::new();
         for id in ids {
@@ -265,7 +279,7 @@ impl Tables {
             let Some(delivery) = found else { continue };
             match self.event_of(delivery) {
                 Some(event) => {
-                    work.push(Work { delivery: delivery.clone(), event: event.clone() });
+                    work.push(ClaimedDelivery { delivery: delivery.clone(), event: event.clone() });
                 }
                 None => gone.push(*id),
             }

@@ -1,4 +1,4 @@
--- The last number given to a subscription's deliveries (rule 7). Apart from the
+-- The last number given to a subscription's deliveries (invariant `gapless-sequence`). Apart from the
 -- subscription, and narrow: every publish writes it.
 CREATE TABLE subscription_sequences (
     sequence     bigint NOT NULL,

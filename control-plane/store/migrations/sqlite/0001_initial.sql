@@ -39,7 +39,7 @@ CREATE TABLE subscriptions (
     search        TEXT    NOT NULL,
     paused_total  INTEGER NOT NULL,
     paused_since  INTEGER,
-    -- The last number given to a delivery (rule 7).
+    -- The last number given to a delivery (invariant `gapless-sequence`).
     sequence      INTEGER NOT NULL DEFAULT 0,
     revision      INTEGER NOT NULL,
     -- The one since which its requests have been made alike.

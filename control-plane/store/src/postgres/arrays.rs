@@ -1,13 +1,13 @@
 //! Batches of values as arrays of rows, for `unnest`.
 //!
-//! Each type binds its parameters in a fixed order, so that the statements that take
-//! them begin their numbering with them.
+//! Each type binds its parameters in a fixed order, which is the beginning of the
+//! statements' numbering.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use postrider_domain::delivery::{AttemptRecord, Delivery, Standing};
+use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryStatus};
 use postrider_domain::event::Event;
 use postrider_domain::ids::SubscriptionKey;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::error::StoreResult;
 use crate::latency::latency_bucket;
 use crate::publishing::numbered;
 
-/// A count for an INTEGER column; nothing that is counted comes near its end.
+/// A count for an INTEGER column; no real count comes near its limit.
 pub(super) fn int(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
@@ -109,15 +109,15 @@ input!(
 );
 
 /// The subscriptions that number deliveries of a batch, in the order in which their
-/// counters are locked, each with how many it numbers.
+/// counters are locked, and how many each numbers.
 #[derive(Default)]
-struct Lanes<'a> {
+struct NumberingLanes<'a> {
     places: HashMap<&'a SubscriptionKey, (i32, i64)>,
     tenants: Vec<&'a str>,
     subscriptions: Vec<&'a str>,
 }
 
-impl<'a> Lanes<'a> {
+impl<'a> NumberingLanes<'a> {
     fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
         let mut keys: Vec<&SubscriptionKey> =
             deliveries.filter(|one| numbered(one)).map(|one| &one.subscription).collect();
@@ -130,7 +130,7 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// The delivery's lane, and its place in it.
+    /// The delivery's lane, and its place in the lane.
     fn next(&mut self, delivery: &Delivery) -> Option<(i32, i32)> {
         if !numbered(delivery) {
             return None;
@@ -151,13 +151,13 @@ impl<'a> Lanes<'a> {
 #[derive(Default)]
 pub(super) struct DeliveryArrays<'a> {
     rows: Vec<DeliveryInput<'a>>,
-    lanes: Lanes<'a>,
+    lanes: NumberingLanes<'a>,
 }
 
 impl<'a> DeliveryArrays<'a> {
-    /// For all that are going to be pushed.
+    /// Sized for the deliveries that will be pushed.
     pub(super) fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
-        Self { rows: Vec::new(), lanes: Lanes::of(deliveries) }
+        Self { rows: Vec::new(), lanes: NumberingLanes::of(deliveries) }
     }
 
     pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
@@ -171,7 +171,7 @@ impl<'a> DeliveryArrays<'a> {
         self.rows.iter().map(|row| row.lane).collect()
     }
 
-    /// How many each lane numbers.
+    /// How many deliveries each lane numbers.
     pub(super) fn counts(&self) -> Vec<i64> {
         self.lanes.counts()
     }
@@ -251,10 +251,10 @@ input!(
     }
 );
 
-/// What attempts are counted as: one array for each column, and the last one says how
-/// many are.
+/// The groups in which attempts are counted: one array for each column; the last array
+/// has the counts.
 #[derive(Default)]
-struct Tallies<'a> {
+struct AttemptTallies<'a> {
     tenants: Vec<&'a str>,
     subscriptions: Vec<&'a str>,
     hours: Vec<i64>,
@@ -265,7 +265,7 @@ struct Tallies<'a> {
     numbers: HashMap<(&'a SubscriptionKey, i64, i16, i16), usize>,
 }
 
-impl<'a> Tallies<'a> {
+impl<'a> AttemptTallies<'a> {
     /// Counts an attempt; tests are not counted.
     fn count(&mut self, record: &'a AttemptRecord) -> Option<i32> {
         if record.test {
@@ -296,12 +296,13 @@ impl<'a> Tallies<'a> {
 #[derive(Default)]
 pub(super) struct AttemptArrays<'a> {
     rows: Vec<AttemptInput<'a>>,
-    tallies: Tallies<'a>,
+    tallies: AttemptTallies<'a>,
 }
 
 impl<'a> AttemptArrays<'a> {
     pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
-        let Tallies { tenants, subscriptions, hours, outcomes, octaves, counts, .. } = self.tallies;
+        let AttemptTallies { tenants, subscriptions, hours, outcomes, octaves, counts, .. } =
+            self.tallies;
         let counts: Vec<String> = counts.iter().map(OctaveCounts::to_number).collect();
         let query = query.bind(self.rows).bind(tenants).bind(subscriptions);
         query.bind(hours).bind(outcomes).bind(octaves).bind(counts)
@@ -311,7 +312,7 @@ impl<'a> AttemptArrays<'a> {
     pub(super) fn push(
         &mut self,
         record: &'a AttemptRecord,
-        delivery: Option<Standing>,
+        delivery: Option<DeliveryStatus>,
     ) -> StoreResult<()> {
         let tally = self.tallies.count(record);
         self.rows.push(AttemptInput {

@@ -13,7 +13,7 @@ use super::arrays::{epoch, int};
 use super::errors::Checked as _;
 use super::rows::{self, event_columns, live_columns};
 use crate::error::StoreResult;
-use crate::work::{Claim, ClaimLimits, Work};
+use crate::work::{ClaimLimits, ClaimRequest, ClaimedDelivery};
 
 /// Due deliveries of each claim along the index of what waits (2 WAITING); those
 /// that another replica claims at this moment are left to it. Tests have an index
@@ -37,7 +37,7 @@ macro_rules! due {
     };
 }
 
-const CLAIM: &str = concat!(
+const CLAIM_DUE: &str = concat!(
     "WITH due AS MATERIALIZED (",
     due!("NOT c.tests_only", ""),
     " UNION ALL ",
@@ -52,14 +52,14 @@ const CLAIM: &str = concat!(
     " FROM claimed"
 );
 
-const LOAD: &str = concat!(
+const SELECT_IN_FLIGHT: &str = concat!(
     "SELECT ",
     live_columns!(),
     " FROM deliveries WHERE id = ANY($1::uuid[]) AND state + 0 = 3"
 );
 
-/// The events asked for, wherever they are kept.
-const EVENTS: &str = concat!(
+/// The given events, from whichever table keeps them.
+const SELECT_EVENTS: &str = concat!(
     "SELECT e.* FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(t, i, c)
     CROSS JOIN LATERAL (
         SELECT ",
@@ -77,18 +77,18 @@ const EVENTS: &str = concat!(
 impl PostgresStore {
     pub(super) async fn claim(
         &self,
-        claims: &[Claim],
+        claims: &[ClaimRequest],
         now: Timestamp,
         limits: ClaimLimits,
-    ) -> StoreResult<Vec<Work>> {
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         if claims.is_empty() {
             return Ok(Vec::new());
         }
         let epochs =
             claims.iter().map(|claim| epoch(claim.epoch.0)).collect::<StoreResult<Vec<_>>>()?;
-        let key = |claim: &Claim| claim.subscription.clone();
+        let key = |claim: &ClaimRequest| claim.subscription.clone();
         let keys: Vec<_> = claims.iter().map(key).collect();
-        let rows = sqlx::query(CLAIM)
+        let rows = sqlx::query(CLAIM_DUE)
             .bind(claims.iter().map(|claim| i32::from(claim.shard.0)).collect::<Vec<_>>())
             .bind(keys.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
             .bind(keys.iter().map(|key| key.subscription.as_str()).collect::<Vec<_>>())
@@ -104,11 +104,15 @@ impl PostgresStore {
         self.with_events(rows::read(&rows, rows::delivery)?, now).await
     }
 
-    pub(super) async fn load(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+    pub(super) async fn load(
+        &self,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query(LOAD)
+        let rows = sqlx::query(SELECT_IN_FLIGHT)
             .bind(ids.iter().map(|id| id.0).collect::<Vec<Uuid>>())
             .fetch_all(&self.pool)
             .await
@@ -116,12 +120,12 @@ impl PostgresStore {
         self.with_events(rows::read(&rows, rows::delivery)?, now).await
     }
 
-    /// Joins events to deliveries, and ends those whose event is gone (rule 6).
+    /// Joins events to deliveries, and ends those whose event is gone (invariant `bad-row-isolated`).
     async fn with_events(
         &self,
         deliveries: Vec<Delivery>,
         now: Timestamp,
-    ) -> StoreResult<Vec<Work>> {
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         if deliveries.is_empty() {
             return Ok(Vec::new());
         }
@@ -129,7 +133,7 @@ impl PostgresStore {
         for delivery in &deliveries {
             asked.insert((delivery.subscription.tenant.clone(), delivery.event), None);
         }
-        let rows = sqlx::query(EVENTS)
+        let rows = sqlx::query(SELECT_EVENTS)
             .bind(asked.keys().map(|(tenant, _)| tenant.as_str()).collect::<Vec<_>>())
             .bind(asked.keys().map(|(_, id)| id.0).collect::<Vec<Uuid>>())
             .bind(asked.keys().map(|(_, id)| id.time().as_micros()).collect::<Vec<_>>())
@@ -145,7 +149,7 @@ impl PostgresStore {
         for delivery in deliveries {
             let key = (delivery.subscription.tenant.clone(), delivery.event);
             match asked.get(&key).cloned().flatten() {
-                Some(event) => work.push(Work { delivery, event }),
+                Some(event) => work.push(ClaimedDelivery { delivery, event }),
                 None => without.push(delivery.id.0),
             }
         }

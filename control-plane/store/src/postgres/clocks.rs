@@ -8,11 +8,11 @@ use sqlx::postgres::PgRow;
 use super::PostgresStore;
 use super::errors::Checked as _;
 use super::rows::{self, get, shard, subscription_key, time};
-use crate::clocks::{BringBack, ClockStore};
+use crate::clocks::{ClockStore, RescheduleRequest};
 use crate::codec;
 use crate::error::StoreResult;
 
-const PUT_HOLD: &str = "INSERT INTO hold_clocks
+const UPSERT_HOLD_CLOCK: &str = "INSERT INTO hold_clocks
         (tenant, subscription, total_us, held_since, held_until, version)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant, subscription) DO UPDATE SET total_us = excluded.total_us,
@@ -20,20 +20,21 @@ const PUT_HOLD: &str = "INSERT INTO hold_clocks
         version = excluded.version
     WHERE excluded.version > hold_clocks.version";
 
-const HOLDS: &str = "SELECT tenant, subscription, total_us, held_since, held_until, version
+const SELECT_HOLD_CLOCKS: &str =
+    "SELECT tenant, subscription, total_us, held_since, held_until, version
     FROM hold_clocks WHERE held_until > $1";
 
-const NOTE: &str = "UPDATE shards SET clock = $1 WHERE clock < $1";
+const NOTE_CLOCK: &str = "UPDATE shards SET clock = $1 WHERE clock < $1";
 
-const AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > $1 ORDER BY shard";
+const SELECT_CLOCKS_AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > $1 ORDER BY shard";
 
-const FORGET: &str = "UPDATE shards s SET clock = $3
+const FORGET_CLOCKS: &str = "UPDATE shards s SET clock = $3
     FROM unnest($1::integer[], $2::bigint[]) AS seen(shard, clock)
     WHERE s.shard = seen.shard AND s.clock = seen.clock";
 
 /// 2 WAITING. Along the index of what waits, the latest first: none of what is due by now
 /// is read.
-const BRING_BACK: &str = "UPDATE deliveries d
+const RESCHEDULE_WAITING: &str = "UPDATE deliveries d
     SET due = $4 + ($5::bigint[])[least(d.failures + 1, cardinality($5::bigint[]))]
     WHERE d.id = ANY(ARRAY(SELECT id FROM deliveries
             WHERE shard = $1 AND tenant = $2 AND subscription = $3 AND state = 2 AND due > $4
@@ -41,15 +42,16 @@ const BRING_BACK: &str = "UPDATE deliveries d
             ORDER BY due DESC LIMIT $6))
         AND d.state + 0 = 2";
 
-const QUIET: &str = "SELECT DISTINCT tenant, subscription FROM held_keys WHERE quiet_until > $1";
+const SELECT_BLOCKED_SUBSCRIPTIONS: &str =
+    "SELECT DISTINCT tenant, subscription FROM held_keys WHERE quiet_until > $1";
 
-const SHORTEN_QUIET: &str = "UPDATE held_keys SET quiet_until = $3
+const SHORTEN_BLOCKS: &str = "UPDATE held_keys SET quiet_until = $3
     WHERE tenant = $1 AND subscription = $2 AND quiet_until > $3";
 
 #[async_trait]
 impl ClockStore for PostgresStore {
     async fn put_hold_clock(&self, key: &SubscriptionKey, clock: &HoldClock) -> StoreResult<()> {
-        sqlx::query(PUT_HOLD)
+        sqlx::query(UPSERT_HOLD_CLOCK)
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
             .bind(codec::micros(clock.total))
@@ -66,17 +68,17 @@ impl ClockStore for PostgresStore {
         &self,
         until: Timestamp,
     ) -> StoreResult<Vec<(SubscriptionKey, HoldClock)>> {
-        let query = sqlx::query(HOLDS).bind(until.as_micros());
+        let query = sqlx::query(SELECT_HOLD_CLOCKS).bind(until.as_micros());
         rows::read(&query.fetch_all(&self.pool).await.checked()?, hold_clock)
     }
 
     async fn note_clock(&self, now: Timestamp) -> StoreResult<()> {
-        sqlx::query(NOTE).bind(now.as_micros()).execute(&self.pool).await.checked()?;
+        sqlx::query(NOTE_CLOCK).bind(now.as_micros()).execute(&self.pool).await.checked()?;
         Ok(())
     }
 
     async fn clocks_ahead(&self, now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>> {
-        let query = sqlx::query(AHEAD).bind(now.as_micros());
+        let query = sqlx::query(SELECT_CLOCKS_AHEAD).bind(now.as_micros());
         let rows = query.fetch_all(&self.pool).await.checked()?;
         rows::read(&rows, |row: &PgRow| Ok((shard(row)?, time(row, "clock")?)))
     }
@@ -86,7 +88,7 @@ impl ClockStore for PostgresStore {
         shards: &[(Shard, Timestamp)],
         now: Timestamp,
     ) -> StoreResult<()> {
-        sqlx::query(FORGET)
+        sqlx::query(FORGET_CLOCKS)
             .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
             .bind(shards.iter().map(|(_, clock)| clock.as_micros()).collect::<Vec<_>>())
             .bind(now.as_micros())
@@ -96,13 +98,13 @@ impl ClockStore for PostgresStore {
         Ok(())
     }
 
-    async fn bring_back(
+    async fn reschedule_waiting(
         &self,
-        request: &BringBack,
+        request: &RescheduleRequest,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
-        let done = sqlx::query(BRING_BACK)
+        let done = sqlx::query(RESCHEDULE_WAITING)
             .bind(i32::from(request.shard.0))
             .bind(request.subscription.tenant.as_str())
             .bind(request.subscription.subscription.as_str())
@@ -115,13 +117,16 @@ impl ClockStore for PostgresStore {
         Ok(done.rows_affected())
     }
 
-    async fn quiet_subscriptions(&self, until: Timestamp) -> StoreResult<Vec<SubscriptionKey>> {
-        let query = sqlx::query(QUIET).bind(until.as_micros());
+    async fn list_blocked_subscriptions(
+        &self,
+        until: Timestamp,
+    ) -> StoreResult<Vec<SubscriptionKey>> {
+        let query = sqlx::query(SELECT_BLOCKED_SUBSCRIPTIONS).bind(until.as_micros());
         rows::read(&query.fetch_all(&self.pool).await.checked()?, subscription_key)
     }
 
-    async fn shorten_quiet(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
-        sqlx::query(SHORTEN_QUIET)
+    async fn shorten_key_blocks(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
+        sqlx::query(SHORTEN_BLOCKS)
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
             .bind(until.as_micros())

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use postrider_domain::delivery::{DeliveryState, Transition};
+use postrider_domain::delivery::{DeliveryState, DeliveryTransition};
 use postrider_domain::time::Timestamp;
 use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
@@ -18,15 +18,15 @@ use super::errors::Checked as _;
 use super::notices;
 use super::ordering::put_key_end;
 use super::rows::{attempt_columns, delivery_columns, get};
-use super::tail::Recording;
+use super::tail::RecordingTransaction;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::maintenance::rehearsal;
-use crate::work::{Concluded, Conclusion};
+use crate::work::{Conclusion, ConclusionOutcome};
 
 /// Records attempts for which a condition on `delivery` holds; parameter 1 the
 /// attempts, 8 when they are recorded. Stands in the first statement of a transaction,
-/// or in a [`Recording`].
+/// or in a [`RecordingTransaction`].
 macro_rules! record_attempts {
     ($condition:expr) => {
         concat!(
@@ -117,9 +117,9 @@ macro_rules! conclude {
     };
 }
 
-const ALL_END: &str = conclude!(again: [], applied: "SELECT id FROM gone");
+const CONCLUDE_ENDED: &str = conclude!(again: [], applied: "SELECT id FROM gone");
 
-const SOME_GO_ON: &str = conclude!(
+const CONCLUDE_WITH_RETRIES: &str = conclude!(
     again: [", again AS (UPDATE deliveries d
             SET state = 2, trigger = 2,
                 due = ($21::bigint[])[array_position($19::uuid[], d.id)],
@@ -131,28 +131,28 @@ const SOME_GO_ON: &str = conclude!(
 );
 
 /// 3 IN_FLIGHT, at its first attempt, by its publish (1).
-const MAKE_UP: &str = concat!(
+const INSERT_REHEARSAL: &str = concat!(
     "INSERT INTO deliveries (",
     delivery_columns!(),
     ") VALUES ($1, $2, $3, $4, $5, NULL, 0, 0, 3, 1, 0, 1, $6, $6, NULL, NULL, false, NULL, false)"
 );
 
 #[derive(Default)]
-struct Batch<'a> {
+struct ConcludeParameters<'a> {
     attempts: AttemptArrays<'a>,
     ends: Vec<Uuid>,
-    /// Those of them that were not first attempts.
+    /// Those that were not at their first attempt.
     later: (Vec<Uuid>, Vec<i32>),
     /// Those that do not end SUCCEEDED.
     otherwise: (Vec<Uuid>, Vec<i16>, Vec<Option<i16>>),
     /// Those that end and were made by a clock that is ahead of now, with their times.
     ahead: (Vec<Uuid>, Vec<i64>),
     retries: (Vec<Uuid>, Vec<i32>, Vec<i64>, Vec<i32>),
-    /// When the attempts are recorded: after all of their deliveries were made.
+    /// When the attempts are recorded: not before any of their deliveries was made.
     record_time: Timestamp,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> ConcludeParameters<'a> {
     fn push(&mut self, conclusion: &'a Conclusion, now: Timestamp) -> StoreResult<()> {
         let key = conclusion.record.key;
         let end_time = key.delivery.no_earlier(now);
@@ -160,7 +160,7 @@ impl<'a> Batch<'a> {
         let standing = conclusion.transition.standing();
         self.attempts.push(&conclusion.record, Some(standing))?;
         match conclusion.transition {
-            Transition::End { state, reason } => {
+            DeliveryTransition::End { state, reason } => {
                 self.ends.push(key.delivery.0);
                 if end_time > now {
                     self.ahead.0.push(key.delivery.0);
@@ -176,7 +176,7 @@ impl<'a> Batch<'a> {
                     self.otherwise.2.push(reason.map(|reason| reason.code()));
                 }
             }
-            Transition::Retry { due, failures } => {
+            DeliveryTransition::Retry { due, failures } => {
                 self.retries.0.push(key.delivery.0);
                 self.retries.1.push(int(key.number));
                 self.retries.2.push(due.as_micros());
@@ -187,13 +187,13 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What was applied of a batch.
-enum Applied {
+/// Which conclusions of a batch were applied.
+enum AppliedConclusions {
     All,
     These(HashSet<Uuid>),
 }
 
-impl Applied {
+impl AppliedConclusions {
     fn of(row: &PgRow) -> StoreResult<Self> {
         let ids: Option<Vec<Uuid>> = get(row, "applied")?;
         Ok(ids.map_or(Self::All, |ids| Self::These(ids.into_iter().collect())))
@@ -212,12 +212,12 @@ impl PostgresStore {
         &self,
         conclusions: &[Conclusion],
         now: Timestamp,
-    ) -> StoreResult<Vec<Concluded>> {
+    ) -> StoreResult<Vec<ConclusionOutcome>> {
         if conclusions.is_empty() {
             return Ok(Vec::new());
         }
-        let applied = if conclusions.iter().any(Conclusion::is_news) {
-            let mut transaction = Recording::begin(&self.pool).await?;
+        let applied = if conclusions.iter().any(Conclusion::has_side_effects) {
+            let mut transaction = RecordingTransaction::begin(&self.pool).await?;
             let applied = apply(&mut *transaction, conclusions, now).await?;
             let told = || conclusions.iter().filter(|conclusion| applied.has(conclusion));
             for end in told().filter_map(|conclusion| conclusion.key_end.as_ref()) {
@@ -230,17 +230,21 @@ impl PostgresStore {
             apply(&self.pool, conclusions, now).await?
         };
         let answer = |conclusion: &Conclusion| {
-            if applied.has(conclusion) { Concluded::Applied } else { Concluded::NotCurrent }
+            if applied.has(conclusion) {
+                ConclusionOutcome::Applied
+            } else {
+                ConclusionOutcome::NotCurrent
+            }
         };
         Ok(conclusions.iter().map(answer).collect())
     }
 
-    /// Makes a delivery up, concludes it, and takes both back.
+    /// Concludes a made-up delivery and rolls it back.
     pub(super) async fn rehearse(&self, now: Timestamp) -> StoreResult<()> {
         let (delivery, conclusion) = rehearsal(now);
-        // Dropped, which takes it all back.
-        let mut transaction = Recording::begin(&self.pool).await?;
-        sqlx::query(MAKE_UP)
+        // Dropping the transaction rolls it back.
+        let mut transaction = RecordingTransaction::begin(&self.pool).await?;
+        sqlx::query(INSERT_REHEARSAL)
             .bind(delivery.id.0)
             .bind(delivery.subscription.tenant.as_str())
             .bind(delivery.subscription.subscription.as_str())
@@ -263,8 +267,8 @@ async fn apply(
     executor: impl PgExecutor<'_>,
     conclusions: &[Conclusion],
     now: Timestamp,
-) -> StoreResult<Applied> {
-    let mut batch = Batch::default();
+) -> StoreResult<AppliedConclusions> {
+    let mut batch = ConcludeParameters::default();
     for conclusion in conclusions {
         batch.push(conclusion, now)?;
     }
@@ -273,7 +277,7 @@ async fn apply(
     let (ahead, ahead_times) = batch.ahead;
     let (retried, retried_numbers, dues, failures) = batch.retries;
     let go_on = !retried.is_empty();
-    let query = sqlx::query(if go_on { SOME_GO_ON } else { ALL_END });
+    let query = sqlx::query(if go_on { CONCLUDE_WITH_RETRIES } else { CONCLUDE_ENDED });
     let query = batch.attempts.bind(query).bind(batch.record_time.as_micros());
     let query = query.bind(batch.ends).bind(later).bind(numbers);
     let query = query.bind(others).bind(states).bind(reasons);
@@ -282,5 +286,5 @@ async fn apply(
     if go_on {
         query = query.bind(retried).bind(retried_numbers).bind(dues).bind(failures);
     }
-    Applied::of(&query.fetch_one(executor).await.checked()?)
+    AppliedConclusions::of(&query.fetch_one(executor).await.checked()?)
 }

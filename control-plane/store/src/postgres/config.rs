@@ -16,10 +16,12 @@ use super::notices;
 use super::rows::{self, subscription_columns, subscription_key, tenant_columns};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
-use crate::config::{ConfigStore, News, Page, SubscriptionQuery, TenantQuery, WriteError};
+use crate::config::{
+    ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
+};
 use crate::error::StoreResult;
 
-const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const READ_ONLY_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 const CREATE_TENANT: &str = "INSERT INTO tenants
     (id, display_name, search, allow_insecure_urls, labels, config_version, revision, create_time,
@@ -107,7 +109,7 @@ impl ConfigStore for PostgresStore {
         row.as_ref().map(rows::tenant).transpose()
     }
 
-    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
         self.tenants_page(query).await
     }
 
@@ -163,7 +165,7 @@ impl ConfigStore for PostgresStore {
     }
 
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {
-        let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
+        let mut transaction = self.pool.begin_with(READ_ONLY_SNAPSHOT).await.checked()?;
         let tenant = living_tenant(&mut transaction, id).await?;
         let subscriptions = sqlx::query(concat!(
             "SELECT ",
@@ -187,7 +189,7 @@ impl ConfigStore for PostgresStore {
         id: &TenantId,
         since: i64,
     ) -> StoreResult<Option<TenantChanges>> {
-        let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
+        let mut transaction = self.pool.begin_with(READ_ONLY_SNAPSHOT).await.checked()?;
         let tenant = living_tenant(&mut transaction, id).await?;
         let changed = sqlx::query(TENANT_CHANGES)
             .bind(id.as_str())
@@ -250,7 +252,7 @@ impl ConfigStore for PostgresStore {
     async fn list_subscriptions(
         &self,
         query: &SubscriptionQuery,
-    ) -> StoreResult<Page<Subscription>> {
+    ) -> StoreResult<ListPage<Subscription>> {
         self.subscriptions_page(query).await
     }
 
@@ -258,7 +260,7 @@ impl ConfigStore for PostgresStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &News,
+        news: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise_version(&mut transaction, &subscription.tenant).await?;
@@ -349,7 +351,7 @@ fn bind_subscription<'q>(
         .bind(subscription.request_revision))
 }
 
-/// Why a conditional change found no row: given the deletion time of what is there.
+/// Why a conditional update found no row, given the deletion time of the existing one.
 fn missed(found: Option<Option<Timestamp>>) -> WriteError {
     match found {
         Some(None) => WriteError::RevisionMismatch,

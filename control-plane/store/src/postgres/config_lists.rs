@@ -9,15 +9,15 @@ use super::errors::Checked as _;
 use super::rows::{self, subscription_columns, tenant_columns};
 use crate::codec;
 use crate::config::{
-    OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, sort_key,
+    ListPage, OrderBy, PageRequest, SortKey, SubscriptionQuery, TenantQuery, sort_key,
 };
 use crate::error::{StoreError, StoreResult};
 
 /// Rows read at once where the program decides which of them a list shows.
-const FILTER_BATCH: u32 = 200;
+const FILTERED_READ_ROWS: u32 = 200;
 
 impl PostgresStore {
-    pub(super) async fn tenants_page(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+    pub(super) async fn tenants_page(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
         let mut sql =
             QueryBuilder::new(concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE true"));
         push_kept(&mut sql, query.show_deleted);
@@ -33,9 +33,10 @@ impl PostgresStore {
     pub(super) async fn subscriptions_page(
         &self,
         query: &SubscriptionQuery,
-    ) -> StoreResult<Page<Subscription>> {
+    ) -> StoreResult<ListPage<Subscription>> {
         let wanted = query.page.limit.saturating_add(1);
-        let batch = if query.event_type.is_some() { wanted.max(FILTER_BATCH) } else { wanted };
+        let batch =
+            if query.event_type.is_some() { wanted.max(FILTERED_READ_ROWS) } else { wanted };
         let mut found = Vec::new();
         let mut after = query.page.after.clone();
         loop {
@@ -94,30 +95,30 @@ fn page<T>(
     mut items: Vec<T>,
     request: &PageRequest,
     key: impl Fn(&T, OrderBy) -> SortKey,
-) -> Page<T> {
+) -> ListPage<T> {
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let has_more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| has_more).map(|last| key(last, request.order_by));
-    Page { items, next }
+    ListPage { items, next }
 }
 
-type Sql = QueryBuilder<Postgres>;
+type PostgresQuery = QueryBuilder<Postgres>;
 
-fn push_kept(sql: &mut Sql, show_deleted: bool) {
+fn push_kept(sql: &mut PostgresQuery, show_deleted: bool) {
     if !show_deleted {
         sql.push(" AND delete_time IS NULL");
     }
 }
 
-fn push_search(sql: &mut Sql, search: Option<&str>) {
+fn push_search(sql: &mut PostgresQuery, search: Option<&str>) {
     if let Some(search) = search {
         sql.push(" AND search LIKE ").push_bind(codec::search_pattern(search)).push(r" ESCAPE '\'");
     }
 }
 
 fn push_page(
-    sql: &mut Sql,
+    sql: &mut PostgresQuery,
     request: &PageRequest,
     after: Option<&SortKey>,
     limit: u32,

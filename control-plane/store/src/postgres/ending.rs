@@ -1,6 +1,6 @@
-//! Deliveries ended by something other than an attempt.
+//! Ends deliveries for reasons other than an attempt.
 
-use postrider_domain::delivery::{DeliveryState, EndReason, Standing};
+use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason};
 use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
 use uuid::Uuid;
@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::errors::Checked as _;
 use super::rows::{delivery, delivery_columns, id_time, live_columns};
-use super::tail::Recording;
+use super::tail::RecordingTransaction;
 use super::{late, notices};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::work::{Cancelled, EndWaiting};
+use crate::work::{CancelOutcome, EndWaitingRequest};
 
 /// Moves what `gone` holds to the ended deliveries; 1 the state, 2 the reason, 3 now.
 /// None ends before it was made, by whatever clock that was.
@@ -69,7 +69,7 @@ const END_WITHOUT_EVENT: &str = concat!(
     SELECT id FROM gone"
 );
 
-const CANCEL: &str = concat!(
+const CANCEL_DELIVERY: &str = concat!(
     "WITH gone AS (DELETE FROM deliveries WHERE tenant = $4 AND id = $5 RETURNING *)
     , ",
     move_gone!(),
@@ -79,13 +79,13 @@ const CANCEL: &str = concat!(
     " FROM gone"
 );
 
-const ENDED_STATE: &str = "SELECT state FROM ended_deliveries
+const SELECT_ENDED_STATE: &str = "SELECT state FROM ended_deliveries
     WHERE tenant = $1 AND id = $2 AND end_time >= $3";
 
 impl PostgresStore {
     pub(super) async fn end_found_waiting(
         &self,
-        request: &EndWaiting,
+        request: &EndWaitingRequest,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
@@ -110,7 +110,7 @@ impl PostgresStore {
         codec::narrow("count", i64::try_from(ended.len()).unwrap_or(i64::MAX))
     }
 
-    /// Returns those that it ended.
+    /// Returns the deliveries that it ended.
     pub(super) async fn end_without_event(
         &self,
         ids: Vec<Uuid>,
@@ -132,9 +132,9 @@ impl PostgresStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
-    ) -> StoreResult<Cancelled> {
-        let mut transaction = Recording::begin(&self.pool).await?;
-        let gone = sqlx::query(CANCEL)
+    ) -> StoreResult<CancelOutcome> {
+        let mut transaction = RecordingTransaction::begin(&self.pool).await?;
+        let gone = sqlx::query(CANCEL_DELIVERY)
             .bind(DeliveryState::Cancelled.code())
             .bind(reason.code())
             .bind(now.as_micros())
@@ -148,13 +148,13 @@ impl PostgresStore {
             let under_way = delivery.cancelled_under_way(now);
             if let Some(record) = &under_way {
                 let standing =
-                    Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
+                    DeliveryStatus { state: DeliveryState::Cancelled, end_reason: Some(reason) };
                 late::put_unless_known(&mut transaction, record, standing, now).await?;
             }
             transaction.commit().await?;
-            return Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) });
+            return Ok(CancelOutcome::Done { in_flight: under_way.map(|record| record.key) });
         }
-        let ended: Option<i16> = sqlx::query_scalar(ENDED_STATE)
+        let ended: Option<i16> = sqlx::query_scalar(SELECT_ENDED_STATE)
             .bind(tenant.as_str())
             .bind(id.0)
             .bind(id.time().as_micros())
@@ -162,8 +162,8 @@ impl PostgresStore {
             .await
             .checked()?;
         Ok(match ended {
-            Some(state) => Cancelled::AlreadyEnded(codec::delivery_state(state.into())?),
-            None => Cancelled::NotFound,
+            Some(state) => CancelOutcome::AlreadyEnded(codec::delivery_state(state.into())?),
+            None => CancelOutcome::NotFound,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean to a caller.
+//! Converts PostgreSQL's errors.
 
 use sqlx::Error;
 use sqlx::error::DatabaseError;
@@ -9,7 +9,7 @@ use crate::faults;
 
 const UNIQUE_VIOLATION: &str = "23505";
 
-/// Turns the driver's errors into the store's.
+/// Converts the driver's errors to the store's.
 pub(super) trait Checked<T> {
     fn checked(self) -> StoreResult<T>;
 }
@@ -27,23 +27,23 @@ pub(super) fn store_error(error: Error) -> StoreError {
             let text = format!("{} (SQLSTATE {code})", error.message());
             faults::of_sqlstate(&code, error.constraint()).error(text)
         }
-        // A type that the schema should have, settings that are no settings.
+        // A type that the schema should have, or invalid settings.
         Error::TypeNotFound { .. } | Error::Configuration(_) => {
             StoreError::Faulty(error.to_string())
         }
-        // What an answer holds, of something that may have been done.
+        // The answer of a call that may have taken effect is invalid.
         Error::ColumnNotFound(_)
         | Error::ColumnIndexOutOfBounds { .. }
         | Error::ColumnDecode { .. }
         | Error::Decode(_)
         | Error::RowNotFound => StoreError::Corrupt(error.to_string()),
         Error::Encode(_) | Error::InvalidArgument(_) => StoreError::Rejected(error.to_string()),
-        // No answer, or none that makes sense: the connection is at fault.
+        // No answer, or an unusable one: the connection is at fault.
         _ => StoreError::Unavailable(error.to_string()),
     }
 }
 
-/// The error of an INSERT that names its row by an id that people choose.
+/// The error of an INSERT whose id a caller chose.
 pub(super) fn insert_error(error: Error) -> WriteError {
     let taken = error
         .as_database_error()
@@ -51,7 +51,7 @@ pub(super) fn insert_error(error: Error) -> WriteError {
     if taken { WriteError::AlreadyExists } else { WriteError::Store(store_error(error)) }
 }
 
-/// Whether what was to be created is there already, or came at the same moment.
+/// Whether the object to create exists, or was created at the same time.
 pub(super) fn exists_already(error: &Error) -> bool {
     // duplicate_table, duplicate_object (of the table's row type), unique_violation
     // (of the catalogue), wrong_object_type (of a table that is a partition already).

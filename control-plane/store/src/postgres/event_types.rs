@@ -15,11 +15,13 @@ use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::config::WriteError;
 use crate::error::StoreResult;
-use crate::event_types::{CatalogueError, EventTypeQuery, EventTypeStore, IN_USE_NAMED, may_put};
+use crate::event_types::{
+    CatalogueError, EventTypeQuery, EventTypeStore, MAX_NAMED_USERS, may_put,
+};
 
 const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-const VERSION: &str = "SELECT version FROM catalogue";
-const RAISE: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
+const SELECT_VERSION: &str = "SELECT version FROM catalogue";
+const RAISE_VERSION: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
 
 /// What [`event_type`] reads.
 macro_rules! event_type_columns {
@@ -29,21 +31,25 @@ macro_rules! event_type_columns {
     };
 }
 
-const COUNT: &str = "SELECT count(*) FROM event_types";
-const INSERT: &str = concat!(
+const COUNT_TYPES: &str = "SELECT count(*) FROM event_types";
+const INSERT_TYPE: &str = concat!(
     "INSERT INTO event_types (",
     event_type_columns!(),
     ", search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 );
-const UPDATE: &str = "UPDATE event_types SET description = $2, group_name = $3, json_schema = $4,
+const UPDATE_TYPE: &str =
+    "UPDATE event_types SET description = $2, group_name = $3, json_schema = $4,
         validation = $5, sample = $6, archive_time = $7, create_time = $8, update_time = $9,
         revision = $10, search = $11
     WHERE name = $1 AND revision = $12";
-const DELETE: &str = "DELETE FROM event_types WHERE name = $1 AND revision = $2";
-const GET: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = $1");
-const ALL: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
-const REVISIONS: &str = "SELECT name, revision FROM event_types WHERE name = ANY($1::text[])";
-const PUT: &str = concat!(
+const DELETE_TYPE: &str = "DELETE FROM event_types WHERE name = $1 AND revision = $2";
+const SELECT_TYPE: &str =
+    concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = $1");
+const SELECT_ALL_TYPES: &str =
+    concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
+const SELECT_REVISIONS: &str =
+    "SELECT name, revision FROM event_types WHERE name = ANY($1::text[])";
+const UPSERT_TYPES: &str = concat!(
     "INSERT INTO event_types (",
     event_type_columns!(),
     ", search)
@@ -57,7 +63,7 @@ const PUT: &str = concat!(
         search = excluded.search"
 );
 /// Subscriptions one of whose patterns is this very text.
-const USERS: &str = "SELECT tenant, id AS subscription FROM subscriptions
+const SELECT_USERS: &str = "SELECT tenant, id AS subscription FROM subscriptions
     WHERE delete_time IS NULL AND (settings::jsonb -> 'event_types') ? $1
     ORDER BY tenant, id LIMIT $2";
 
@@ -70,17 +76,21 @@ impl EventTypeStore for PostgresStore {
     ) -> Result<i64, CatalogueError> {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise(&mut transaction).await?;
-        let there: i64 = sqlx::query_scalar(COUNT).fetch_one(&mut *transaction).await.checked()?;
+        let there: i64 =
+            sqlx::query_scalar(COUNT_TYPES).fetch_one(&mut *transaction).await.checked()?;
         if usize::try_from(there).unwrap_or(usize::MAX) >= most {
             return Err(CatalogueError::TooMany);
         }
-        bind(INSERT, event_type, version).execute(&mut *transaction).await.map_err(insert_error)?;
+        bind(INSERT_TYPE, event_type, version)
+            .execute(&mut *transaction)
+            .await
+            .map_err(insert_error)?;
         transaction.commit().await.checked()?;
         Ok(version)
     }
 
     async fn get_event_type(&self, name: &str) -> StoreResult<Option<EventType>> {
-        let row = sqlx::query(GET).bind(name).fetch_optional(&self.pool).await.checked()?;
+        let row = sqlx::query(SELECT_TYPE).bind(name).fetch_optional(&self.pool).await.checked()?;
         row.as_ref().map(event_type).transpose()
     }
 
@@ -115,7 +125,7 @@ impl EventTypeStore for PostgresStore {
     ) -> Result<i64, CatalogueError> {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise(&mut transaction).await?;
-        let done = bind(UPDATE, event_type, version)
+        let done = bind(UPDATE_TYPE, event_type, version)
             .bind(expected_revision)
             .execute(&mut *transaction)
             .await
@@ -135,7 +145,7 @@ impl EventTypeStore for PostgresStore {
     ) -> Result<i64, CatalogueError> {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise(&mut transaction).await?;
-        let done = sqlx::query(DELETE)
+        let done = sqlx::query(DELETE_TYPE)
             .bind(name)
             .bind(expected_revision)
             .execute(&mut *transaction)
@@ -145,9 +155,9 @@ impl EventTypeStore for PostgresStore {
             return Err(missed(&mut transaction, name).await?.into());
         }
         if !force {
-            let users = sqlx::query(USERS)
+            let users = sqlx::query(SELECT_USERS)
                 .bind(name)
-                .bind(i64::from(IN_USE_NAMED))
+                .bind(i64::from(MAX_NAMED_USERS))
                 .fetch_all(&mut *transaction)
                 .await
                 .checked()?;
@@ -167,10 +177,13 @@ impl EventTypeStore for PostgresStore {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise(&mut transaction).await?;
         let names: Vec<_> = event_types.iter().map(|one| one.name.as_str()).collect();
-        let rows =
-            sqlx::query(REVISIONS).bind(names).fetch_all(&mut *transaction).await.checked()?;
+        let rows = sqlx::query(SELECT_REVISIONS)
+            .bind(names)
+            .fetch_all(&mut *transaction)
+            .await
+            .checked()?;
         let there = read(&rows, |row| Ok((get(row, "name")?, get(row, "revision")?)))?;
-        let count = sqlx::query_scalar(COUNT).fetch_one(&mut *transaction).await.checked()?;
+        let count = sqlx::query_scalar(COUNT_TYPES).fetch_one(&mut *transaction).await.checked()?;
         may_put(event_types, &there.into_iter().collect(), count, most)?;
         bind_all(event_types, version).execute(&mut *transaction).await.checked()?;
         transaction.commit().await.checked()?;
@@ -179,25 +192,26 @@ impl EventTypeStore for PostgresStore {
 
     async fn catalogue(&self) -> StoreResult<(i64, Vec<EventType>)> {
         let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
-        let version = sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await.checked()?;
-        let rows = sqlx::query(ALL).fetch_all(&mut *transaction).await.checked()?;
+        let version =
+            sqlx::query_scalar(SELECT_VERSION).fetch_one(&mut *transaction).await.checked()?;
+        let rows = sqlx::query(SELECT_ALL_TYPES).fetch_all(&mut *transaction).await.checked()?;
         transaction.commit().await.checked()?;
         Ok((version, read(&rows, event_type)?))
     }
 
     async fn catalogue_version(&self) -> StoreResult<i64> {
-        sqlx::query_scalar(VERSION).fetch_one(&self.pool).await.checked()
+        sqlx::query_scalar(SELECT_VERSION).fetch_one(&self.pool).await.checked()
     }
 }
 
 /// Locks the catalogue, and raises its version.
 async fn raise(connection: &mut PgConnection) -> StoreResult<i64> {
-    sqlx::query_scalar(RAISE).fetch_one(connection).await.checked()
+    sqlx::query_scalar(RAISE_VERSION).fetch_one(connection).await.checked()
 }
 
 /// Why a conditional change found no row.
 async fn missed(connection: &mut PgConnection, name: &str) -> StoreResult<WriteError> {
-    let found = sqlx::query(GET).bind(name).fetch_optional(connection).await.checked()?;
+    let found = sqlx::query(SELECT_TYPE).bind(name).fetch_optional(connection).await.checked()?;
     Ok(if found.is_some() { WriteError::RevisionMismatch } else { WriteError::NotFound })
 }
 
@@ -226,7 +240,7 @@ fn bind_all(event_types: &[EventType], revision: i64) -> PgQuery<'_> {
     fn each<'e, T>(all: &'e [EventType], part: impl Fn(&'e EventType) -> T) -> Vec<T> {
         all.iter().map(part).collect()
     }
-    sqlx::query(PUT)
+    sqlx::query(UPSERT_TYPES)
         .bind(each(event_types, |one| one.name.as_str()))
         .bind(each(event_types, |one| one.description.as_str()))
         .bind(each(event_types, |one| one.group.as_str()))

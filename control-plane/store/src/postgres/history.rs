@@ -1,4 +1,4 @@
-//! History, for people to read.
+//! Reads of history.
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery};
@@ -21,7 +21,7 @@ use crate::history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
 };
 
-const GET_EVENT: &str = concat!(
+const SELECT_EVENT: &str = concat!(
     "SELECT ",
     event_columns!(),
     ", payload FROM events
@@ -35,7 +35,7 @@ const GET_EVENT: &str = concat!(
 
 /// For each event the deliveries made with it, whose ids lie between two bounds,
 /// and those made later. 1 the tenant, 2 to 5 the events, their bounds and times.
-const COUNTS: &str = "SELECT asked.ord, found.state, count(*) AS count
+const COUNT_DELIVERIES: &str = "SELECT asked.ord, found.state, count(*) AS count
     FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
         WITH ORDINALITY AS asked(event, low, high, since, ord)
     CROSS JOIN LATERAL (
@@ -57,7 +57,7 @@ const COUNTS: &str = "SELECT asked.ord, found.state, count(*) AS count
     ORDER BY asked.ord, found.state";
 
 /// As [`COUNTS`]. A delivery made later may lie within its event's bounds.
-const DELIVERIES_OF: &str = concat!(
+const SELECT_DELIVERIES_OF_EVENTS: &str = concat!(
     "SELECT found.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
         AS asked(asked_event, low, high, since)
     CROSS JOIN LATERAL (
@@ -85,7 +85,7 @@ const DELIVERIES_OF: &str = concat!(
             WHERE tenant = $1 AND event = asked.asked_event)) AND end_time >= asked.since) found"
 );
 
-const GET_DELIVERY: &str = concat!(
+const SELECT_DELIVERY: &str = concat!(
     "SELECT ",
     live_columns!(),
     " FROM deliveries WHERE tenant = $1 AND id = $2
@@ -97,7 +97,7 @@ const GET_DELIVERY: &str = concat!(
     LIMIT 1"
 );
 
-const LIST_ATTEMPTS: &str = concat!(
+const SELECT_ATTEMPTS: &str = concat!(
     "SELECT ",
     attempt_columns!(),
     ", record_time FROM attempts
@@ -105,7 +105,7 @@ const LIST_ATTEMPTS: &str = concat!(
     ORDER BY number LIMIT $5"
 );
 
-const LAST_ATTEMPTS: &str = concat!(
+const SELECT_LAST_ATTEMPTS: &str = concat!(
     "SELECT last.* FROM unnest($2::uuid[], $3::bigint[]) AS asked(id, since)
     CROSS JOIN LATERAL (
         SELECT ",
@@ -115,13 +115,13 @@ const LAST_ATTEMPTS: &str = concat!(
         ORDER BY number DESC LIMIT 1) last"
 );
 
-const STATS: &str = "SELECT hour, outcome, octave, counts::text AS counts FROM attempt_stats
+const SELECT_STATS: &str = "SELECT hour, outcome, octave, counts::text AS counts FROM attempt_stats
     WHERE tenant = $1 AND subscription = $2 AND hour >= $3 ORDER BY hour, outcome, octave";
 
 #[async_trait]
 impl HistoryStore for PostgresStore {
     async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
-        let row = sqlx::query(GET_EVENT)
+        let row = sqlx::query(SELECT_EVENT)
             .bind(tenant.as_str())
             .bind(id.0)
             .bind(id.time().as_micros())
@@ -140,7 +140,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>> {
-        let rows = asked(COUNTS, tenant, events).fetch_all(&self.pool).await.checked()?;
+        let rows = asked(COUNT_DELIVERIES, tenant, events).fetch_all(&self.pool).await.checked()?;
         let mut counts = vec![DeliveryCounts::default(); events.len()];
         for row in &rows {
             let at: usize = codec::narrow("ord", get::<i64>(row, "ord")? - 1)?;
@@ -158,7 +158,10 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<Delivery>> {
-        let rows = asked(DELIVERIES_OF, tenant, events).fetch_all(&self.pool).await.checked()?;
+        let rows = asked(SELECT_DELIVERIES_OF_EVENTS, tenant, events)
+            .fetch_all(&self.pool)
+            .await
+            .checked()?;
         rows::read(&rows, rows::delivery)
     }
 
@@ -167,7 +170,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         id: DeliveryId,
     ) -> StoreResult<Option<Delivery>> {
-        let row = sqlx::query(GET_DELIVERY)
+        let row = sqlx::query(SELECT_DELIVERY)
             .bind(tenant.as_str())
             .bind(id.0)
             .bind(id.time().as_micros())
@@ -188,7 +191,7 @@ impl HistoryStore for PostgresStore {
         after: u32,
         limit: u32,
     ) -> StoreResult<Vec<RecordedAttempt>> {
-        let rows = sqlx::query(LIST_ATTEMPTS)
+        let rows = sqlx::query(SELECT_ATTEMPTS)
             .bind(tenant.as_str())
             .bind(delivery.0)
             .bind(int(after))
@@ -209,7 +212,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         deliveries: &[DeliveryId],
     ) -> StoreResult<Vec<AttemptRecord>> {
-        let rows = sqlx::query(LAST_ATTEMPTS)
+        let rows = sqlx::query(SELECT_LAST_ATTEMPTS)
             .bind(tenant.as_str())
             .bind(deliveries.iter().map(|id| id.0).collect::<Vec<_>>())
             .bind(deliveries.iter().map(|id| id.time().as_micros()).collect::<Vec<_>>())
@@ -220,7 +223,7 @@ impl HistoryStore for PostgresStore {
     }
 
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
-        let rows = sqlx::query(STATS)
+        let rows = sqlx::query(SELECT_STATS)
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
             .bind(codec::hour(since))

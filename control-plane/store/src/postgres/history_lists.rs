@@ -1,7 +1,7 @@
 //! Lists of events and deliveries, in pages.
 //!
-//! They are put together from conditions, so they are planned anew each time,
-//! which also leaves out the partitions that their times exclude.
+//! They are built from conditions and planned each time, which excludes partitions by
+//! time.
 
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::EventId;
@@ -54,23 +54,25 @@ impl PostgresStore {
         query: &DeliveryQuery,
     ) -> StoreResult<Vec<Delivery>> {
         let mut sql = QueryBuilder::new("SELECT * FROM (");
-        let sets: &[Ids] = match query.event {
-            None => &[Ids::All],
-            Some(event) => &[Ids::MadeWith(event), Ids::MadeAfter(event)],
+        let sets: &[ListedIds] = match query.event {
+            None => &[ListedIds::All],
+            Some(event) => &[ListedIds::MadeWith(event), ListedIds::MadeAfter(event)],
         };
         for (at, ids) in sets.iter().enumerate() {
             if at > 0 {
                 sql.push(" UNION ALL ");
             }
-            let unfinished: &[Part] = match ids {
-                Ids::All => &[Part::Waiting, Part::InFlight(self.shard(&query.tenant))],
-                Ids::MadeWith(_) | Ids::MadeAfter(_) => &[Part::Unfinished],
+            let unfinished: &[ListSource] = match ids {
+                ListedIds::All => {
+                    &[ListSource::Waiting, ListSource::InFlight(self.shard(&query.tenant))]
+                }
+                ListedIds::MadeWith(_) | ListedIds::MadeAfter(_) => &[ListSource::Unfinished],
             };
             for part in unfinished {
                 push_deliveries(&mut sql, query, *ids, *part);
                 sql.push(" UNION ALL ");
             }
-            push_deliveries(&mut sql, query, *ids, Part::Ended);
+            push_deliveries(&mut sql, query, *ids, ListSource::Ended);
         }
         sql.push(") d ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
         let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
@@ -80,7 +82,7 @@ impl PostgresStore {
 
 /// Which ids a list of deliveries looks at.
 #[derive(Clone, Copy)]
-enum Ids {
+enum ListedIds {
     All,
     MadeWith(EventId),
     MadeAfter(EventId),
@@ -103,7 +105,7 @@ fn push_text(sql: &mut QueryBuilder<Postgres>, asked: &TextFilter) {
 
 /// What a part of a list is read from.
 #[derive(Clone, Copy)]
-enum Part {
+enum ListSource {
     Unfinished,
     /// What is HELD or WAITING, by an index of its own.
     Waiting,
@@ -113,16 +115,21 @@ enum Part {
 }
 
 /// One part of a list, already cut to the page's length.
-fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids: Ids, part: Part) {
+fn push_deliveries(
+    sql: &mut QueryBuilder<Postgres>,
+    query: &DeliveryQuery,
+    ids: ListedIds,
+    part: ListSource,
+) {
     sql.push(match part {
-        Part::Ended => concat!("(SELECT ", ended_columns!()),
+        ListSource::Ended => concat!("(SELECT ", ended_columns!()),
         _ => concat!("(SELECT ", live_columns!()),
     });
     match part {
-        Part::Ended => sql.push(" FROM ended_deliveries WHERE"),
-        Part::Unfinished => sql.push(" FROM deliveries WHERE"),
-        Part::Waiting => sql.push(" FROM deliveries WHERE state IN (1, 2) AND"),
-        Part::InFlight(shard) => sql
+        ListSource::Ended => sql.push(" FROM ended_deliveries WHERE"),
+        ListSource::Unfinished => sql.push(" FROM deliveries WHERE"),
+        ListSource::Waiting => sql.push(" FROM deliveries WHERE state IN (1, 2) AND"),
+        ListSource::InFlight(shard) => sql
             .push(" FROM (SELECT * FROM deliveries WHERE state = 3 AND shard = ")
             .push_bind(shard)
             // Apart, so that no longer index is read for the order of the page.
@@ -133,20 +140,20 @@ fn push_deliveries(sql: &mut QueryBuilder<Postgres>, query: &DeliveryQuery, ids:
     push_ids(sql, range, query.before.map(|id| id.0));
     // A delivery ends after it was made, which leaves out partitions.
     let made = match ids {
-        Ids::All => query.created.from,
-        Ids::MadeWith(event) | Ids::MadeAfter(event) => Some(event.time()),
+        ListedIds::All => query.created.from,
+        ListedIds::MadeWith(event) | ListedIds::MadeAfter(event) => Some(event.time()),
     };
-    if let (Part::Ended, Some(made)) = (part, made) {
+    if let (ListSource::Ended, Some(made)) = (part, made) {
         sql.push(" AND end_time >= ").push_bind(made.as_micros());
     }
     match ids {
-        Ids::All => {}
-        Ids::MadeWith(event) => {
+        ListedIds::All => {}
+        ListedIds::MadeWith(event) => {
             let (low, high) = codec::ids_of_same_millisecond(event.0);
             sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
             sql.push(" AND event = ").push_bind(event.0);
         }
-        Ids::MadeAfter(event) => {
+        ListedIds::MadeAfter(event) => {
             sql.push(" AND id IN (SELECT delivery FROM later_deliveries WHERE tenant = ");
             sql.push_bind(query.tenant.as_str());
             sql.push(" AND event = ").push_bind(event.0).push(")");

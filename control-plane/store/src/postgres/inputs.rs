@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 /// A value of a composite type's column.
-pub(super) trait Column {
+pub(super) trait BinaryColumn {
     /// The type's number, which is the same in every PostgreSQL.
     const TYPE: u32;
 
@@ -20,7 +20,7 @@ pub(super) trait Column {
 
 macro_rules! numbers {
     ($($rust:ty: $oid:literal,)*) => {$(
-        impl Column for $rust {
+        impl BinaryColumn for $rust {
             const TYPE: u32 = $oid;
 
             fn put(&self, to: &mut Vec<u8>) -> bool {
@@ -33,7 +33,7 @@ macro_rules! numbers {
 
 macro_rules! bytes {
     ($($rust:ty: $oid:literal = $as_bytes:expr,)*) => {$(
-        impl Column for $rust {
+        impl BinaryColumn for $rust {
             const TYPE: u32 = $oid;
 
             fn put(&self, to: &mut Vec<u8>) -> bool {
@@ -61,7 +61,7 @@ bytes! {
     Vec<u8>: 17 = |value| value,
 }
 
-impl<T: Column> Column for Option<T> {
+impl<T: BinaryColumn> BinaryColumn for Option<T> {
     const TYPE: u32 = T::TYPE;
 
     fn put(&self, to: &mut Vec<u8>) -> bool {
@@ -70,7 +70,7 @@ impl<T: Column> Column for Option<T> {
 }
 
 /// Appends a field of a row: its type, its length and its value.
-pub(super) fn put_field<T: Column>(value: &T, to: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn put_field<T: BinaryColumn>(value: &T, to: &mut Vec<u8>) -> Result<(), String> {
     to.extend_from_slice(&T::TYPE.to_be_bytes());
     let at = to.len();
     to.extend_from_slice(&(-1_i32).to_be_bytes());
@@ -122,7 +122,7 @@ pub(super) use input;
 mod tests {
     use super::*;
 
-    fn field<T: Column>(value: &T) -> Vec<u8> {
+    fn field<T: BinaryColumn>(value: &T) -> Vec<u8> {
         let mut bytes = Vec::new();
         put_field(value, &mut bytes).unwrap();
         bytes

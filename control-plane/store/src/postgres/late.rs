@@ -1,13 +1,15 @@
-//! A result that came after its delivery had moved on (rule 5).
+//! A result that arrives after its delivery has moved on (any-success-counts).
 //!
-//! The delivery's row is locked while the domain decides, wherever it stands. A
-//! delivery moves from the unfinished to the ended ones and never back: looking in
-//! that order, each in a statement of its own, misses none.
+//! The delivery's row is locked while the domain decides, in whichever table it is. A
+//! delivery moves from the unfinished to the ended ones and never back, so looking in
+//! that order, each in its own statement, misses none.
+//!
+//! Keeps the invariant `any-success-counts`.
 
 use std::time::Duration;
 
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, Known, Late, LateRecord, Outcome, Standing, late,
+    AttemptRecord, Delivery, DeliveryStatus, KnownAttempt, LateRecord, LateResult, Outcome, late,
 };
 use postrider_domain::ids::OrderedKey;
 use postrider_domain::time::Timestamp;
@@ -22,7 +24,7 @@ use super::ordering::put_delivered;
 use super::rows::{
     attempt_columns, delivery, delivery_columns, ended_columns, get, live_columns, time,
 };
-use super::tail::Recording;
+use super::tail::RecordingTransaction;
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
@@ -47,16 +49,16 @@ const REMOVE_ATTEMPT: &str = "DELETE FROM attempts
     WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4";
 
 /// Nothing is taken from a place that has nothing: it would be taken from the next.
-const UNCOUNT: &str = "UPDATE attempt_stats SET counts = counts - $6::text::numeric
+const SUBTRACT_COUNT: &str = "UPDATE attempt_stats SET counts = counts - $6::text::numeric
     WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND octave = $5
         AND mod(div(counts, $6::text::numeric), 1000000000000) > 0";
 
 /// Parameters: 1 to 7 the attempt, 8 when it is recorded.
-const RECORD: &str =
+const INSERT_ATTEMPT: &str =
     concat!("WITH recorded AS (", record_attempts!("true"), ") ", count_attempts!("true", "true"));
 
 /// 1 the id, 2 the tenant, 3 the attempts, 4 now.
-const END_LIVE: &str = concat!(
+const END_UNFINISHED: &str = concat!(
     "WITH gone AS (DELETE FROM deliveries WHERE id = $1 AND tenant = $2 RETURNING *)
     INSERT INTO ended_deliveries (",
     delivery_columns!(),
@@ -66,11 +68,11 @@ const END_LIVE: &str = concat!(
 );
 
 /// As [`END_LIVE`]; 5 is the end's time until now.
-const END_AGAIN: &str = "UPDATE ended_deliveries
+const END_EXHAUSTED: &str = "UPDATE ended_deliveries
     SET state = 4, end_reason = NULL, attempts = $3, end_time = $4
     WHERE id = $1 AND tenant = $2 AND end_time = $5";
 
-const RAISE_LIVE: &str = "UPDATE deliveries SET attempts = $3 WHERE id = $1 AND tenant = $2";
+const RAISE_UNFINISHED: &str = "UPDATE deliveries SET attempts = $3 WHERE id = $1 AND tenant = $2";
 
 const RAISE_ENDED: &str = "UPDATE ended_deliveries SET attempts = $3
     WHERE id = $1 AND tenant = $2 AND end_time = $4";
@@ -80,24 +82,25 @@ impl PostgresStore {
         &self,
         record: &AttemptRecord,
         now: Timestamp,
-    ) -> StoreResult<Late> {
-        // Most that comes late is a repetition, which one look tells: agents send a
-        // result again that was not acknowledged soon, the more of them the slower
-        // the database is.
-        let repeated = Earlier::known(find_attempt(&self.pool, record).await?.as_ref());
-        if repeated == Known::Result {
+    ) -> StoreResult<LateResult> {
+        // Most late results are repetitions, which one look shows: agents send a result
+        // again that was not acknowledged soon, and the more of them the slower the
+        // database is.
+        let repeated = EarlierRecord::known(find_attempt(&self.pool, record).await?.as_ref());
+        if repeated == KnownAttempt::Result {
             return Ok(late(None, repeated, record.outcome));
         }
-        let mut transaction = Recording::begin(&self.pool).await?;
+        let mut transaction = RecordingTransaction::begin(&self.pool).await?;
         let delivery = lock_delivery(&mut transaction, record).await?;
         let earlier = find_attempt(&mut *transaction, record).await?;
-        let known = Earlier::known(earlier.as_ref());
+        let known = EarlierRecord::known(earlier.as_ref());
         let decision =
             late(delivery.as_ref().map(|delivery| delivery.state), known, record.outcome);
         let standing = decision.standing(delivery.as_ref().map(Delivery::standing));
         if let Some(delivery) = delivery {
             if let Some(overtaken) = decision.overtaken(&delivery, record.key.number, now) {
-                put_unless_known(&mut transaction, &overtaken, Standing::SUCCEEDED, now).await?;
+                put_unless_known(&mut transaction, &overtaken, DeliveryStatus::SUCCEEDED, now)
+                    .await?;
             }
             move_delivery(&mut transaction, &delivery, record, decision, now).await?;
         }
@@ -136,19 +139,19 @@ async fn lock_delivery(
     ended.as_ref().map(delivery).transpose()
 }
 
-/// What stands where the record belongs.
-struct Earlier {
+/// What history has in the record's place.
+struct EarlierRecord {
     outcome: Outcome,
     start_time: Timestamp,
     total: Duration,
 }
 
-impl Earlier {
-    fn known(earlier: Option<&Self>) -> Known {
+impl EarlierRecord {
+    fn known(earlier: Option<&Self>) -> KnownAttempt {
         match earlier.map(|earlier| earlier.outcome) {
-            None => Known::Nothing,
-            Some(Outcome::Unknown) => Known::Unknown,
-            Some(_) => Known::Result,
+            None => KnownAttempt::Nothing,
+            Some(Outcome::Unknown) => KnownAttempt::Unknown,
+            Some(_) => KnownAttempt::Result,
         }
     }
 }
@@ -156,10 +159,10 @@ impl Earlier {
 async fn find_attempt(
     executor: impl PgExecutor<'_>,
     record: &AttemptRecord,
-) -> StoreResult<Option<Earlier>> {
+) -> StoreResult<Option<EarlierRecord>> {
     let row = attempt_query(FIND_ATTEMPT, record).fetch_optional(executor).await.checked()?;
     let earlier = |row: &PgRow| {
-        Ok(Earlier {
+        Ok(EarlierRecord {
             outcome: codec::outcome(get::<i16>(row, "outcome")?.into())?,
             start_time: time(row, "start_time")?,
             total: codec::span("total_us", get(row, "total_us")?)?,
@@ -177,11 +180,11 @@ fn attempt_query<'q>(sql: &'static str, record: &'q AttemptRecord) -> PgQuery<'q
         .bind(record.key.delivery.time().as_micros())
 }
 
-/// Records an attempt of which history may have something already.
+/// Records an attempt, unless history has a record of it.
 pub(super) async fn put_unless_known(
-    transaction: &mut Recording,
+    transaction: &mut RecordingTransaction,
     record: &AttemptRecord,
-    delivery: Standing,
+    delivery: DeliveryStatus,
     now: Timestamp,
 ) -> StoreResult<()> {
     if find_attempt(&mut **transaction, record).await?.is_some() {
@@ -191,15 +194,15 @@ pub(super) async fn put_unless_known(
 }
 
 async fn put_attempt(
-    transaction: &mut Recording,
+    transaction: &mut RecordingTransaction,
     record: &AttemptRecord,
-    delivery: Option<Standing>,
+    delivery: Option<DeliveryStatus>,
     now: Timestamp,
 ) -> StoreResult<()> {
     let mut attempt = AttemptArrays::default();
     attempt.push(record, delivery)?;
     let record_time = record.key.delivery.no_earlier(now);
-    let query = attempt.bind(sqlx::query(RECORD)).bind(record_time.as_micros());
+    let query = attempt.bind(sqlx::query(INSERT_ATTEMPT)).bind(record_time.as_micros());
     query.execute(&mut **transaction).await.checked()?;
     Ok(())
 }
@@ -207,7 +210,7 @@ async fn put_attempt(
 async fn remove_attempt(
     connection: &mut PgConnection,
     record: &AttemptRecord,
-    earlier: &Earlier,
+    earlier: &EarlierRecord,
 ) -> StoreResult<()> {
     attempt_query(REMOVE_ATTEMPT, record).execute(&mut *connection).await.checked()?;
     if record.test {
@@ -216,7 +219,7 @@ async fn remove_attempt(
     let (octave, place) = octave(latency_bucket(earlier.total));
     let mut one = OctaveCounts::default();
     one.add(place);
-    sqlx::query(UNCOUNT)
+    sqlx::query(SUBTRACT_COUNT)
         .bind(record.subscription.tenant.as_str())
         .bind(record.subscription.subscription.as_str())
         .bind(codec::hour(earlier.start_time))
@@ -234,7 +237,7 @@ async fn move_delivery(
     connection: &mut PgConnection,
     delivery: &Delivery,
     record: &AttemptRecord,
-    decision: Late,
+    decision: LateResult,
     now: Timestamp,
 ) -> StoreResult<()> {
     let succeeds = decision.succeeds;
@@ -243,9 +246,9 @@ async fn move_delivery(
         return Ok(());
     }
     let sql = match (succeeds, delivery.end_time) {
-        (true, None) => END_LIVE,
-        (true, Some(_)) => END_AGAIN,
-        (false, None) => RAISE_LIVE,
+        (true, None) => END_UNFINISHED,
+        (true, Some(_)) => END_EXHAUSTED,
+        (false, None) => RAISE_UNFINISHED,
         (false, Some(_)) => RAISE_ENDED,
     };
     let mut query = sqlx::query(sql)

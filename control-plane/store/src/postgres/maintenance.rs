@@ -1,7 +1,7 @@
-//! Partitions made ahead, and what is past retention removed.
+//! Creates partitions ahead of time, and deletes what is past its retention.
 //!
-//! Every replica may do all of this at once: each step finds what another one did
-//! and leaves it.
+//! Every replica may do this at the same time: each step skips what another replica
+//! did.
 
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
@@ -13,13 +13,13 @@ use super::rows::event_columns;
 use super::{PostgresStore, partitions};
 use crate::codec;
 use crate::error::{FirstFault, StoreError, StoreResult};
-use crate::maintenance::{Maintenance, MaintenanceStore};
+use crate::maintenance::{MaintenanceOptions, MaintenanceStore};
 
 /// Rows deleted by one statement, so that none runs long.
-const CHUNK: i64 = 10_000;
+const MAX_DELETED_ROWS: i64 = 10_000;
 
 /// Copies events of a range of ids that unfinished deliveries still need.
-const RETAIN: &str = concat!(
+const RETAIN_EVENTS: &str = concat!(
     "INSERT INTO retained_events (", event_columns!(), ", payload)
     SELECT ", event_columns!(), ", payload FROM events e
     WHERE e.id >= $1 AND e.id < $2 AND (e.tenant, e.id, e.create_time) IN (
@@ -30,22 +30,22 @@ const RETAIN: &str = concat!(
 
 /// A lock that who adds a delivery conflicts with: an event that is about to be
 /// needed is not removed.
-const FORGET: &str = "SET LOCAL lock_timeout = '2s';
+const DELETE_RETAINED_EVENTS: &str = "SET LOCAL lock_timeout = '2s';
     SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on;
     LOCK TABLE retained_events IN EXCLUSIVE MODE;
     DELETE FROM retained_events r WHERE NOT EXISTS (
         SELECT FROM deliveries d WHERE d.tenant = r.tenant AND d.event = r.id)";
 
-const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+const DELETE_EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM idempotency_keys WHERE expire_time < $1 LIMIT $2))";
 
-const OLD_STATS: &str = "DELETE FROM attempt_stats WHERE ctid = ANY(ARRAY(
+const DELETE_OLD_STATS: &str = "DELETE FROM attempt_stats WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM attempt_stats WHERE hour < $1 LIMIT $2))";
 
-const OLD_OPERATIONS: &str = "DELETE FROM operations WHERE ctid = ANY(ARRAY(
+const DELETE_OLD_OPERATIONS: &str = "DELETE FROM operations WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM operations WHERE end_time < $1 LIMIT $2))";
 
-const OLD_LATER: &str = "DELETE FROM later_deliveries WHERE ctid = ANY(ARRAY(
+const DELETE_OLD_LATER_DELIVERIES: &str = "DELETE FROM later_deliveries WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM later_deliveries l WHERE l.delivery < $1
         AND NOT EXISTS (SELECT FROM deliveries d WHERE d.id = l.delivery)
         AND NOT EXISTS (SELECT FROM ended_deliveries d
@@ -54,9 +54,10 @@ const OLD_LATER: &str = "DELETE FROM later_deliveries WHERE ctid = ANY(ARRAY(
 
 #[async_trait]
 impl MaintenanceStore for PostgresStore {
-    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
+    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()> {
         let mut connection = self.pool.acquire().await.checked()?;
-        // What one table, or one day of it, refuses keeps no other from being tended.
+        // One table, or one day of it, that fails does not keep the others from being
+        // maintained.
         let mut faults = FirstFault::default();
         faults.keep(partitions::create(&mut connection, now, settings.days_ahead).await)?;
         let cutoff = now - settings.retention;
@@ -66,10 +67,10 @@ impl MaintenanceStore for PostgresStore {
         }
         faults.keep(forget_retained(&mut connection).await)?;
         for (sql, below) in [
-            (EXPIRED_KEYS, Bound::Time(now)),
-            (OLD_STATS, Bound::Time(cutoff)),
-            (OLD_OPERATIONS, Bound::Time(cutoff)),
-            (OLD_LATER, Bound::Id(codec::first_id_from(cutoff))),
+            (DELETE_EXPIRED_KEYS, RetentionBound::Time(now)),
+            (DELETE_OLD_STATS, RetentionBound::Time(cutoff)),
+            (DELETE_OLD_OPERATIONS, RetentionBound::Time(cutoff)),
+            (DELETE_OLD_LATER_DELIVERIES, RetentionBound::Id(codec::first_id_from(cutoff))),
         ] {
             faults.keep(delete_chunks(&mut connection, sql, below).await)?;
         }
@@ -97,7 +98,7 @@ impl MaintenanceStore for PostgresStore {
 
 async fn forget_retained(connection: &mut PgConnection) -> StoreResult<()> {
     let mut transaction = connection.begin().await.checked()?;
-    transaction.execute(FORGET).await.checked()?;
+    transaction.execute(DELETE_RETAINED_EVENTS).await.checked()?;
     transaction.commit().await.checked()
 }
 
@@ -105,7 +106,7 @@ async fn forget_retained(connection: &mut PgConnection) -> StoreResult<()> {
 /// those that a delivery was added to in between.
 async fn drop_partition(
     connection: &mut PgConnection,
-    partition: &partitions::Partition,
+    partition: &partitions::DayPartition,
     name: &str,
 ) -> StoreResult<()> {
     if partition.table != "events" {
@@ -113,12 +114,12 @@ async fn drop_partition(
     }
     let [from, until] = [partition.from, partition.until]
         .map(|at| codec::first_id_from(Timestamp::from_micros(at)));
-    sqlx::query(RETAIN).bind(from).bind(until).execute(&mut *connection).await.checked()?;
-    partitions::drop(connection, partition, name, Some((RETAIN, [from, until]))).await
+    sqlx::query(RETAIN_EVENTS).bind(from).bind(until).execute(&mut *connection).await.checked()?;
+    partitions::drop(connection, partition, name, Some((RETAIN_EVENTS, [from, until]))).await
 }
 
 #[derive(Clone, Copy)]
-enum Bound {
+enum RetentionBound {
     Time(Timestamp),
     Id(Uuid),
 }
@@ -126,14 +127,14 @@ enum Bound {
 async fn delete_chunks(
     connection: &mut PgConnection,
     sql: &'static str,
-    below: Bound,
+    below: RetentionBound,
 ) -> StoreResult<()> {
     loop {
         let query = match below {
-            Bound::Time(time) => sqlx::query(sql).bind(time.as_micros()),
-            Bound::Id(id) => sqlx::query(sql).bind(id),
+            RetentionBound::Time(time) => sqlx::query(sql).bind(time.as_micros()),
+            RetentionBound::Id(id) => sqlx::query(sql).bind(id),
         };
-        let done = query.bind(CHUNK).execute(&mut *connection).await.checked()?;
+        let done = query.bind(MAX_DELETED_ROWS).execute(&mut *connection).await.checked()?;
         if done.rows_affected() == 0 {
             return Ok(());
         }

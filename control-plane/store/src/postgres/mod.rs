@@ -46,20 +46,20 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, Postgres
 
 use self::errors::Checked as _;
 use crate::error::{StoreError, StoreResult};
-use crate::in_time::Silence;
+use crate::in_time::DatabaseSilence;
 use crate::{OpenOptions, Store};
 
-/// How long a call waits for a connection: longer than this, the database is too
-/// slow, and the caller had better know.
+/// How long a call waits for a connection; a longer wait means that the database is too
+/// slow.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Leases are renewed beside a sign of life.
+/// One for leases and one for the heartbeat beside it.
 const RESERVED_CONNECTIONS: u32 = 2;
-/// A connection unused for this long is tried before it is used.
+/// A connection idle for longer is pinged before use.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
-/// How long a connection may take to answer, after others did not.
-const RELEASE_LIMIT: Duration = Duration::from_secs(5);
-/// Prepared statements that a connection keeps; there are fewer in this crate.
-const STATEMENT_CACHE: usize = 256;
+/// How long a connection may take to answer a ping after a call timed out.
+const RELEASE_PING_LIMIT: Duration = Duration::from_secs(5);
+/// Prepared statements that a connection keeps; this crate has fewer.
+const STATEMENT_CACHE_SIZE: usize = 256;
 
 /// What each connection of the pool is set to.
 ///
@@ -86,10 +86,11 @@ type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 /// A [`Store`] in PostgreSQL.
 pub struct PostgresStore {
     pool: PgPool,
-    /// For ownership alone: whatever callers ask for, leases are renewed in time.
+    /// For ownership only, so that leases are renewed in time whatever else is going
+    /// on.
     reserve: PgPool,
     shards: u16,
-    silence: Silence,
+    silence: DatabaseSilence,
 }
 
 impl Store for PostgresStore {}
@@ -99,11 +100,12 @@ impl PostgresStore {
     pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Self> {
         let connect = url
             .parse::<PgConnectOptions>()
-            // The driver's words may quote the URL, and the URL holds a password.
+            // The driver's error may quote the URL, which contains a password.
             .map_err(|_| StoreError::Rejected("the database URL cannot be read".to_owned()))?
             .application_name("postrider")
-            .statement_cache_capacity(STATEMENT_CACHE)
-            // Nothing here is a float, and PgBouncer refuses what it does not know.
+            .statement_cache_capacity(STATEMENT_CACHE_SIZE)
+            // No statement uses floats, and PgBouncer rejects parameters it does not
+            // know.
             .extra_float_digits(None)
             .disable_statement_logging();
         // A connection of its own: migrating may take longer than a statement may.
@@ -112,20 +114,20 @@ impl PostgresStore {
         if options.migrate {
             schema::migrate(&mut connection, options.shards).await?;
             let now = ownership::database_clock(&mut connection).await?;
-            partitions::create(&mut connection, now, partitions::DAYS_AHEAD).await?;
+            partitions::create(&mut connection, now, partitions::INITIAL_PARTITION_DAYS).await?;
         }
         schema::check(&mut connection, options.shards).await?;
         tail::settle_numbering(&mut connection, 0).await?;
         connection.close().await.checked()?;
-        let silence = Silence::default();
+        let silence = DatabaseSilence::default();
         let pool = pool(connect.clone(), options.max_connections, silence.clone()).await?;
         let reserve = self::pool(connect, RESERVED_CONNECTIONS, silence.clone()).await?;
         Ok(Self { pool, reserve, shards: options.shards, silence })
     }
 
-    /// What whoever gives calls up tells this store, so that their connections are
-    /// given up too.
-    pub(crate) fn silence(&self) -> Silence {
+    /// Through this the caller of timed-out calls reports them, so that their
+    /// connections are dropped.
+    pub(crate) fn silence(&self) -> DatabaseSilence {
         self.silence.clone()
     }
 
@@ -137,7 +139,7 @@ impl PostgresStore {
 async fn pool(
     connect: PgConnectOptions,
     max_connections: u32,
-    silence: Silence,
+    silence: DatabaseSilence,
 ) -> StoreResult<PgPool> {
     PgPoolOptions::new()
         .max_connections(max_connections.max(1))
@@ -157,10 +159,10 @@ async fn pool(
         .after_release(move |connection, _| {
             let silence = silence.clone();
             Box::pin(async move {
-                if silence.is_kept() {
-                    let answer = tokio::time::timeout(RELEASE_LIMIT, connection.ping()).await;
+                if silence.is_suspected() {
+                    let answer = tokio::time::timeout(RELEASE_PING_LIMIT, connection.ping()).await;
                     answer.map_err(|_| sqlx::Error::PoolTimedOut)??;
-                    silence.is_over();
+                    silence.clear();
                 }
                 Ok(true)
             })

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use postrider_domain::delivery::EndReason;
 use postrider_domain::ids::{DeliveryId, EventId, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{Announcement, Endpoint, Exhausted};
-use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::notice::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
+use postrider_domain::streak::{FailureStreak, WarningStage};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
@@ -12,44 +12,40 @@ use super::PostgresStore;
 use super::errors::Checked as _;
 use super::rows::{get, read, subscription_key, time};
 use crate::codec;
-use crate::config::News;
+use crate::config::SubscriptionSideEffects;
 use crate::error::StoreResult;
-use crate::notices::{NoticeStore, StreakChange, StreakChanges, WaitingAnnouncement};
+use crate::notices::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
 use crate::work::Conclusion;
 
-const PUT: &str = "INSERT INTO announcements
+const INSERT_OUTBOX: &str = "INSERT INTO announcements
     (shard, tenant, subscription, id, event_type, payload)
     SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     ON CONFLICT (tenant, id) DO NOTHING";
-const LIST: &str = "SELECT seq, tenant, subscription, id, event_type, payload
+const SELECT_OUTBOX: &str = "SELECT seq, tenant, subscription, id, event_type, payload
     FROM announcements WHERE shard = ANY($1::integer[]) ORDER BY seq LIMIT $2";
-const REMOVE: &str = "DELETE FROM announcements WHERE seq = ANY($1::bigint[])";
+const DELETE_OUTBOX: &str = "DELETE FROM announcements WHERE seq = ANY($1::bigint[])";
 
-const BEGIN: &str = "INSERT INTO failing_endpoints
+const INSERT_STREAKS: &str = "INSERT INTO failing_endpoints
     (tenant, subscription, shard, failing_since, stage)
     SELECT tenant, subscription, shard, since, 0
     FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
         AS begun(tenant, subscription, shard, since)
     ON CONFLICT (tenant, subscription) DO NOTHING";
-const END: &str = "DELETE FROM failing_endpoints f USING unnest($1::text[], $2::text[])
+const DELETE_STREAKS: &str = "DELETE FROM failing_endpoints f USING unnest($1::text[], $2::text[])
         AS ended(tenant, subscription)
     WHERE f.tenant = ended.tenant AND f.subscription = ended.subscription
     RETURNING f.tenant, f.subscription, f.stage";
-const RAISE: &str = "UPDATE failing_endpoints SET stage = $5
+const UPDATE_STREAK_STAGE: &str = "UPDATE failing_endpoints SET stage = $5
     WHERE tenant = $1 AND subscription = $2 AND failing_since = $3 AND stage = $4";
-const OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage
+const SELECT_STREAKS_OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage
     FROM failing_endpoints WHERE shard = ANY($1::integer[])";
-const OF_ONE: &str = "SELECT tenant, subscription, failing_since, stage
+const SELECT_STREAK: &str = "SELECT tenant, subscription, failing_since, stage
     FROM failing_endpoints WHERE tenant = $1 AND subscription = $2";
 
 #[async_trait]
-impl NoticeStore for PostgresStore {
-    async fn announcements(
-        &self,
-        shards: &[Shard],
-        limit: u32,
-    ) -> StoreResult<Vec<WaitingAnnouncement>> {
-        let rows = sqlx::query(LIST)
+impl OutboxStore for PostgresStore {
+    async fn list_outbox(&self, shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>> {
+        let rows = sqlx::query(SELECT_OUTBOX)
             .bind(numbers(shards))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
@@ -58,18 +54,22 @@ impl NoticeStore for PostgresStore {
         read(&rows, waiting)
     }
 
-    async fn remove_announcements(&self, places: &[i64]) -> StoreResult<()> {
-        sqlx::query(REMOVE).bind(places).execute(&self.pool).await.checked()?;
+    async fn delete_from_outbox(&self, places: &[i64]) -> StoreResult<()> {
+        sqlx::query(DELETE_OUTBOX).bind(places).execute(&self.pool).await.checked()?;
         Ok(())
     }
 
-    async fn streaks(&self, shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>> {
-        let rows = sqlx::query(OF_SHARDS).bind(numbers(shards)).fetch_all(&self.pool);
+    async fn streaks(
+        &self,
+        shards: &[Shard],
+    ) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>> {
+        let rows =
+            sqlx::query(SELECT_STREAKS_OF_SHARDS).bind(numbers(shards)).fetch_all(&self.pool);
         read(&rows.await.checked()?, streak)
     }
 
-    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<Streak>> {
-        let row = sqlx::query(OF_ONE)
+    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>> {
+        let row = sqlx::query(SELECT_STREAK)
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
             .fetch_optional(&self.pool)
@@ -81,12 +81,12 @@ impl NoticeStore for PostgresStore {
     async fn raise_streak(
         &self,
         key: &SubscriptionKey,
-        from: Streak,
-        to: Stage,
-        announcement: Option<&Announcement>,
+        from: FailureStreak,
+        to: WarningStage,
+        announcement: Option<&OperationalEvent>,
     ) -> StoreResult<bool> {
         let mut transaction = self.pool.begin().await.checked()?;
-        let done = sqlx::query(RAISE)
+        let done = sqlx::query(UPDATE_STREAK_STAGE)
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
             .bind(from.since.as_micros())
@@ -106,7 +106,7 @@ impl NoticeStore for PostgresStore {
     async fn end_streak(
         &self,
         key: &SubscriptionKey,
-        recovered: Option<&Announcement>,
+        recovered: Option<&OperationalEvent>,
     ) -> StoreResult<()> {
         let change = StreakChange::End { recovered: recovered.cloned() };
         let mut changes = StreakChanges::default();
@@ -118,7 +118,7 @@ impl NoticeStore for PostgresStore {
     }
 }
 
-/// Writes what conclusions make of streaks, and what is told of them.
+/// Writes the side effects of conclusions: streaks and operational events.
 pub(super) async fn of_conclusions<'a>(
     connection: &mut PgConnection,
     applied: impl Iterator<Item = &'a Conclusion>,
@@ -136,10 +136,10 @@ pub(super) async fn of_conclusions<'a>(
     put(connection, &told, shards).await
 }
 
-/// Writes what is told of deliveries that have ended.
+/// Writes the operational events of ended deliveries.
 pub(super) async fn of_ends(
     connection: &mut PgConnection,
-    endpoint: &Endpoint,
+    endpoint: &EndpointSummary,
     ended: &[PgRow],
     reason: EndReason,
     shards: u16,
@@ -147,7 +147,7 @@ pub(super) async fn of_ends(
     let mut told = Vec::new();
     for row in ended {
         let event_type: String = get(row, "event_type")?;
-        let ended = Exhausted {
+        let ended = ExhaustedDelivery {
             delivery: DeliveryId(get(row, "id")?),
             event: EventId(get(row, "event")?),
             event_type: &event_type,
@@ -160,15 +160,15 @@ pub(super) async fn of_ends(
     put(connection, &told.iter().collect::<Vec<_>>(), shards).await
 }
 
-/// Writes what comes with a change of a subscription.
+/// Writes the side effects of a subscription's change.
 pub(super) async fn of_change(
     connection: &mut PgConnection,
     key: &SubscriptionKey,
-    news: &News,
+    news: &SubscriptionSideEffects,
     shards: u16,
 ) -> StoreResult<()> {
     if news.ends_streak {
-        sqlx::query(END)
+        sqlx::query(DELETE_STREAKS)
             .bind(vec![key.tenant.as_str()])
             .bind(vec![key.subscription.as_str()])
             .execute(&mut *connection)
@@ -190,16 +190,16 @@ pub(super) async fn forget_tenant(
     Ok(())
 }
 
-/// Applies changes of streaks; returns what is to be told of them.
+/// Applies changes of streaks; returns the operational events to write.
 async fn apply<'a>(
     connection: &mut PgConnection,
     changes: &StreakChanges<'a>,
     shards: u16,
-) -> StoreResult<Vec<&'a Announcement>> {
+) -> StoreResult<Vec<&'a OperationalEvent>> {
     let ended = changes.ended();
     let mut told = Vec::new();
     if !ended.is_empty() {
-        let removed = sqlx::query(END)
+        let removed = sqlx::query(DELETE_STREAKS)
             .bind(ended.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
             .bind(ended.iter().map(|key| key.subscription.as_str()).collect::<Vec<_>>())
             .fetch_all(&mut *connection)
@@ -213,7 +213,7 @@ async fn apply<'a>(
     let begun = changes.begun();
     if !begun.is_empty() {
         let shard = |(key, _): &(&SubscriptionKey, _)| shard_of(key, shards);
-        sqlx::query(BEGIN)
+        sqlx::query(INSERT_STREAKS)
             .bind(begun.iter().map(|(key, _)| key.tenant.as_str()).collect::<Vec<_>>())
             .bind(begun.iter().map(|(key, _)| key.subscription.as_str()).collect::<Vec<_>>())
             .bind(begun.iter().map(shard).collect::<Vec<_>>())
@@ -227,14 +227,14 @@ async fn apply<'a>(
 
 async fn put(
     connection: &mut PgConnection,
-    announcements: &[&Announcement],
+    announcements: &[&OperationalEvent],
     shards: u16,
 ) -> StoreResult<()> {
     if announcements.is_empty() {
         return Ok(());
     }
     let all = || announcements.iter();
-    sqlx::query(PUT)
+    sqlx::query(INSERT_OUTBOX)
         .bind(all().map(|one| shard_of(&one.subscription, shards)).collect::<Vec<_>>())
         .bind(all().map(|one| one.subscription.tenant.as_str()).collect::<Vec<_>>())
         .bind(all().map(|one| one.subscription.subscription.as_str()).collect::<Vec<_>>())
@@ -247,19 +247,19 @@ async fn put(
     Ok(())
 }
 
-fn waiting(row: &PgRow) -> StoreResult<WaitingAnnouncement> {
-    let announcement = Announcement {
+fn waiting(row: &PgRow) -> StoreResult<OutboxEntry> {
+    let announcement = OperationalEvent {
         subscription: subscription_key(row)?,
         id: get(row, "id")?,
         event_type: get(row, "event_type")?,
         payload: get(row, "payload")?,
     };
-    Ok(WaitingAnnouncement { place: get(row, "seq")?, announcement })
+    Ok(OutboxEntry { place: get(row, "seq")?, announcement })
 }
 
-fn streak(row: &PgRow) -> StoreResult<(SubscriptionKey, Streak)> {
+fn streak(row: &PgRow) -> StoreResult<(SubscriptionKey, FailureStreak)> {
     let stage = codec::stage(get::<i16>(row, "stage")?.into())?;
-    Ok((subscription_key(row)?, Streak { since: time(row, "failing_since")?, stage }))
+    Ok((subscription_key(row)?, FailureStreak { since: time(row, "failing_since")?, stage }))
 }
 
 fn shard_of(key: &SubscriptionKey, shards: u16) -> i32 {

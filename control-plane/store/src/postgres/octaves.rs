@@ -15,13 +15,13 @@ use crate::latency::{MAX_COUNT, OCTAVE_BUCKETS};
 /// Decimal digits of a bucket's count.
 const COUNT_DIGITS: usize = 12;
 
-/// The octave of a bucket, and its place there.
+/// A bucket's octave, and its place within it.
 pub(super) const fn octave(bucket: u16) -> (i16, u16) {
     // Below 2^10.
     ((bucket / OCTAVE_BUCKETS).cast_signed(), bucket % OCTAVE_BUCKETS)
 }
 
-/// The counts of an octave, by place; none is 0.
+/// The counts of an octave by place; missing ones are 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OctaveCounts(BTreeMap<u16, u64>);
 

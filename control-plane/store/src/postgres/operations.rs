@@ -22,7 +22,7 @@ use super::publish_sql::{delivery_source, number_added};
 use super::rows::{self, get, id_time};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::operations::{OperationStep, OperationStore, Stretch};
+use crate::operations::{HistoryRange, OperationStep, OperationStore};
 
 macro_rules! operation_columns {
     () => {
@@ -30,36 +30,37 @@ macro_rules! operation_columns {
     };
 }
 
-const CREATE: &str = concat!(
+const INSERT_OPERATION: &str = concat!(
     "INSERT INTO operations (",
     operation_columns!(),
     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 );
 
-const GET: &str =
+const SELECT_OPERATION: &str =
     concat!("SELECT ", operation_columns!(), " FROM operations WHERE tenant = $1 AND id = $2");
 
-const LIST: &str = concat!(
+const SELECT_OPERATIONS: &str = concat!(
     "SELECT ",
     operation_columns!(),
     " FROM operations WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
 );
 
-const RUNNING: &str = concat!(
+const SELECT_RUNNING: &str = concat!(
     "SELECT ",
     operation_columns!(),
     " FROM operations WHERE shard = ANY($1) AND state = 1 ORDER BY id LIMIT $2"
 );
 
-const CANCEL: &str = "UPDATE operations SET state = 3, end_time = $3
+const CANCEL_OPERATION: &str = "UPDATE operations SET state = 3, end_time = $3
     WHERE tenant = $1 AND id = $2 AND state = 1";
 
-const DELETE: &str = "DELETE FROM operations WHERE tenant = $1 AND id = $2 AND state <> 1";
+const DELETE_OPERATION: &str =
+    "DELETE FROM operations WHERE tenant = $1 AND id = $2 AND state <> 1";
 
-const LOCK: &str = "SELECT id FROM operations
+const LOCK_OPERATION: &str = "SELECT id FROM operations
     WHERE tenant = $1 AND id = $2 AND state = 1 AND cursor IS NOT DISTINCT FROM $3 FOR UPDATE";
 
-const MOVE: &str = concat!(
+const UPDATE_CURSOR: &str = concat!(
     "UPDATE operations SET cursor = $3, examined = examined + $4, made = made + $5, state = $6,
         failure = $7, end_time = $8
     WHERE tenant = $1 AND id = $2 RETURNING ",
@@ -67,7 +68,7 @@ const MOVE: &str = concat!(
 );
 
 /// As a single delivery is added (`publish_sql::ADD`), many at once.
-const ADD: &str = concat!(
+const INSERT_DELIVERIES: &str = concat!(
     "WITH added AS MATERIALIZED (
         SELECT * FROM ",
     delivery_source!(),
@@ -87,7 +88,7 @@ const ADD: &str = concat!(
 #[async_trait]
 impl OperationStore for PostgresStore {
     async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
-        sqlx::query(CREATE)
+        sqlx::query(INSERT_OPERATION)
             .bind(operation.tenant.as_str())
             .bind(operation.id.0)
             .bind(i32::from(operation.shard.0))
@@ -110,7 +111,7 @@ impl OperationStore for PostgresStore {
         tenant: &TenantId,
         id: OperationId,
     ) -> StoreResult<Option<Operation>> {
-        let query = sqlx::query(GET).bind(tenant.as_str()).bind(id.0);
+        let query = sqlx::query(SELECT_OPERATION).bind(tenant.as_str()).bind(id.0);
         let row = query.fetch_optional(&self.pool).await.checked()?;
         row.as_ref().map(operation).transpose()
     }
@@ -122,7 +123,10 @@ impl OperationStore for PostgresStore {
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
         let before = before.map_or(Uuid::max(), |id| id.0);
-        let query = sqlx::query(LIST).bind(tenant.as_str()).bind(before).bind(i64::from(limit));
+        let query = sqlx::query(SELECT_OPERATIONS)
+            .bind(tenant.as_str())
+            .bind(before)
+            .bind(i64::from(limit));
         rows::read(&query.fetch_all(&self.pool).await.checked()?, operation)
     }
 
@@ -132,7 +136,7 @@ impl OperationStore for PostgresStore {
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
         let shards: Vec<i32> = shards.iter().map(|shard| i32::from(shard.0)).collect();
-        let query = sqlx::query(RUNNING).bind(shards).bind(i64::from(limit));
+        let query = sqlx::query(SELECT_RUNNING).bind(shards).bind(i64::from(limit));
         rows::read(&query.fetch_all(&self.pool).await.checked()?, operation)
     }
 
@@ -142,14 +146,14 @@ impl OperationStore for PostgresStore {
         id: OperationId,
         now: Timestamp,
     ) -> StoreResult<()> {
-        let query = sqlx::query(CANCEL).bind(tenant.as_str()).bind(id.0);
+        let query = sqlx::query(CANCEL_OPERATION).bind(tenant.as_str()).bind(id.0);
         let query = query.bind(id.no_earlier(now).as_micros());
         query.execute(&self.pool).await.checked()?;
         Ok(())
     }
 
     async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
-        let query = sqlx::query(DELETE).bind(tenant.as_str()).bind(id.0);
+        let query = sqlx::query(DELETE_OPERATION).bind(tenant.as_str()).bind(id.0);
         Ok(query.execute(&self.pool).await.checked()?.rows_affected() > 0)
     }
 
@@ -159,13 +163,14 @@ impl OperationStore for PostgresStore {
         now: Timestamp,
     ) -> StoreResult<Option<Operation>> {
         let mut transaction = self.pool.begin().await.checked()?;
-        let lock = sqlx::query(LOCK).bind(step.tenant.as_str()).bind(step.id.0).bind(step.from);
+        let lock =
+            sqlx::query(LOCK_OPERATION).bind(step.tenant.as_str()).bind(step.id.0).bind(step.from);
         if lock.fetch_optional(&mut *transaction).await.checked()?.is_none() {
             return Ok(None);
         }
         let made = add(&mut transaction, &step.deliveries).await?;
         let end = step.end;
-        let row = sqlx::query(MOVE)
+        let row = sqlx::query(UPDATE_CURSOR)
             .bind(step.tenant.as_str())
             .bind(step.id.0)
             .bind(step.to)
@@ -182,19 +187,19 @@ impl OperationStore for PostgresStore {
         Ok(Some(after))
     }
 
-    async fn ended_deliveries(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>> {
+    async fn list_ended_in_range(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>> {
         self.ended_of(stretch).await
     }
 
-    async fn stretch_of_events(
+    async fn list_events_in_range(
         &self,
-        stretch: &Stretch,
+        stretch: &HistoryRange,
         with_payload: bool,
     ) -> StoreResult<Vec<Event>> {
         self.events_of(stretch, with_payload).await
     }
 
-    async fn delivered_events(
+    async fn find_delivered_events(
         &self,
         key: &SubscriptionKey,
         events: &[EventId],
@@ -212,7 +217,7 @@ async fn add(connection: &mut PgConnection, deliveries: &[Delivery]) -> StoreRes
     for delivery in deliveries {
         arrays.push(1, delivery)?;
     }
-    let row = arrays.bind(sqlx::query(ADD)).fetch_one(connection).await.checked()?;
+    let row = arrays.bind(sqlx::query(INSERT_DELIVERIES)).fetch_one(connection).await.checked()?;
     get(&row, "count")
 }
 

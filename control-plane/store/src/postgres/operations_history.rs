@@ -12,7 +12,7 @@ use super::errors::Checked as _;
 use super::rows::{self, ended_columns, event_columns, get};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::operations::Stretch;
+use crate::operations::HistoryRange;
 
 /// A delivery ends after it was made, which leaves out partitions.
 macro_rules! ended {
@@ -27,8 +27,8 @@ macro_rules! ended {
         )
     };
 }
-const ENDED: &str = ended!("");
-const ENDED_OF_SUBSCRIPTION: &str = ended!(" AND subscription = $6");
+const SELECT_ENDED: &str = ended!("");
+const SELECT_ENDED_OF_SUBSCRIPTION: &str = ended!(" AND subscription = $6");
 
 macro_rules! events {
     ($payload:literal) => {
@@ -42,11 +42,11 @@ macro_rules! events {
         )
     };
 }
-const EVENTS: &str = events!("");
-const EVENTS_WITH_PAYLOAD: &str = events!(", payload");
+const SELECT_EVENTS: &str = events!("");
+const SELECT_EVENTS_WITH_PAYLOAD: &str = events!(", payload");
 
 /// Parameters as in `history::COUNTS`, and 6 the subscription.
-const DELIVERED: &str = "SELECT asked.event
+const SELECT_DELIVERED_EVENTS: &str = "SELECT asked.event
     FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
         AS asked(event, low, high, since)
     WHERE EXISTS (SELECT FROM deliveries d
@@ -64,9 +64,13 @@ const DELIVERED: &str = "SELECT asked.event
                 AND d.end_time >= asked.since)";
 
 impl PostgresStore {
-    pub(super) async fn ended_of(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>> {
+    pub(super) async fn ended_of(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>> {
         let (low, high) = stretch.bounds();
-        let sql = if stretch.subscription.is_some() { ENDED_OF_SUBSCRIPTION } else { ENDED };
+        let sql = if stretch.subscription.is_some() {
+            SELECT_ENDED_OF_SUBSCRIPTION
+        } else {
+            SELECT_ENDED
+        };
         let mut query = sqlx::query(sql)
             .bind(stretch.tenant.as_str())
             .bind(low)
@@ -81,17 +85,18 @@ impl PostgresStore {
 
     pub(super) async fn events_of(
         &self,
-        stretch: &Stretch,
+        stretch: &HistoryRange,
         with_payload: bool,
     ) -> StoreResult<Vec<Event>> {
         let (low, high) = stretch.bounds();
-        let query = sqlx::query(if with_payload { EVENTS_WITH_PAYLOAD } else { EVENTS })
-            .bind(stretch.tenant.as_str())
-            .bind(low)
-            .bind(high)
-            .bind(EventId(low).time().as_micros())
-            .bind(stretch.window.until.as_micros())
-            .bind(i64::from(stretch.limit));
+        let query =
+            sqlx::query(if with_payload { SELECT_EVENTS_WITH_PAYLOAD } else { SELECT_EVENTS })
+                .bind(stretch.tenant.as_str())
+                .bind(low)
+                .bind(high)
+                .bind(EventId(low).time().as_micros())
+                .bind(stretch.window.until.as_micros())
+                .bind(i64::from(stretch.limit));
         let found = query.fetch_all(&self.pool).await.checked()?;
         rows::read(&found, |row| rows::event(row, with_payload))
     }
@@ -103,7 +108,7 @@ impl PostgresStore {
     ) -> StoreResult<HashSet<EventId>> {
         let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
         let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
-        let found = sqlx::query(DELIVERED)
+        let found = sqlx::query(SELECT_DELIVERED_EVENTS)
             .bind(key.tenant.as_str())
             .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
             .bind(low)

@@ -10,16 +10,16 @@ use super::PostgresStore;
 use super::errors::Checked as _;
 use super::rows::{self, get, subscription_key};
 use crate::error::StoreResult;
-use crate::ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
+use crate::ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
 
 /// One at a time lets a key's deliveries go, and sees, in a statement of its own,
 /// what those before it did. The locks are taken in the order given.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(id) FROM unnest($1::bigint[]) AS k(id)";
+const LOCK_KEYS: &str = "SELECT pg_advisory_xact_lock(id) FROM unnest($1::bigint[]) AS k(id)";
 
 /// 1 HELD, 2 WAITING, 3 IN_FLIGHT; $4 is now. A key that is held has a branch, and an
 /// index, of its own: it may have any number of others HELD behind it. Its event is
 /// compared as a range, whose order only that index has.
-const LET_GO: &str = "WITH next AS MATERIALIZED (
+const RELEASE_NEXT: &str = "WITH next AS MATERIALIZED (
         SELECT d.id FROM unnest($1::text[], $2::text[], $3::text[])
             AS k(tenant, subscription, ordering_key)
         LEFT JOIN held_keys h ON h.tenant = k.tenant AND h.subscription = k.subscription
@@ -44,7 +44,7 @@ const LET_GO: &str = "WITH next AS MATERIALIZED (
     WHERE d.id = ANY(ARRAY(SELECT id FROM next)) AND d.state + 0 = 1
     RETURNING d.tenant, d.subscription";
 
-const HOLD: &str = "INSERT INTO held_keys AS h
+const UPSERT_KEY_HOLD: &str = "INSERT INTO held_keys AS h
         (tenant, subscription, ordering_key, event, held, quiet_until)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
@@ -52,19 +52,19 @@ const HOLD: &str = "INSERT INTO held_keys AS h
             held = h.held OR excluded.held,
             quiet_until = greatest(h.quiet_until, excluded.quiet_until)";
 
-const DELIVERED: &str = "UPDATE held_keys SET held = false
+const END_HOLD_OF_EVENT: &str = "UPDATE held_keys SET held = false
     WHERE tenant = $1 AND subscription = $2 AND ordering_key = $3 AND event = $4 AND held";
 
-const RELEASE: &str = "UPDATE held_keys SET held = false
+const END_KEY_HOLD: &str = "UPDATE held_keys SET held = false
     WHERE tenant = $1 AND subscription = $2 AND ordering_key = $3 AND held";
 
-const RELEASE_ALL: &str = "UPDATE held_keys SET held = false
+const END_KEY_HOLDS: &str = "UPDATE held_keys SET held = false
     WHERE tenant = $1 AND subscription = $2 AND held";
 
-const FORGET: &str = "DELETE FROM held_keys WHERE NOT held AND quiet_until <= $1";
+const DELETE_PAST_BLOCKS: &str = "DELETE FROM held_keys WHERE NOT held AND quiet_until <= $1";
 
 /// Steps from one key to the next along the index of what is held.
-const WAITING_KEYS: &str = "WITH RECURSIVE found AS (
+const SELECT_KEY_BACKLOGS: &str = "WITH RECURSIVE found AS (
         (SELECT tenant, subscription, ordering_key FROM deliveries
         WHERE state = 1 AND (tenant, subscription, ordering_key) > ($1, $2, $3)
         ORDER BY tenant, subscription, ordering_key LIMIT 1)
@@ -80,14 +80,14 @@ const WAITING_KEYS: &str = "WITH RECURSIVE found AS (
                 AND d.ordering_key = f.ordering_key AND d.state IN (2, 3)) AS under_way
     FROM (SELECT * FROM found LIMIT $4) f";
 
-const LET_ALL_GO: &str = "UPDATE deliveries d SET state = 2, due = $3
+const RELEASE_ALL_HELD: &str = "UPDATE deliveries d SET state = 2, due = $3
     WHERE d.state + 0 = 1 AND d.id = ANY(ARRAY(SELECT id FROM deliveries
         WHERE tenant = $1 AND subscription = $2 AND state = 1
         ORDER BY ordering_key, sequence LIMIT $4))";
 
 #[async_trait]
 impl OrderingStore for PostgresStore {
-    async fn let_go(
+    async fn release_next(
         &self,
         keys: &[OrderedKey],
         now: Timestamp,
@@ -99,8 +99,8 @@ impl OrderingStore for PostgresStore {
         locks.sort_unstable();
         locks.dedup();
         let mut transaction = self.pool.begin().await.checked()?;
-        sqlx::query(LOCK).bind(locks).execute(&mut *transaction).await.checked()?;
-        let gone = sqlx::query(LET_GO)
+        sqlx::query(LOCK_KEYS).bind(locks).execute(&mut *transaction).await.checked()?;
+        let gone = sqlx::query(RELEASE_NEXT)
             .bind(keys.iter().map(|one| one.subscription.tenant.as_str()).collect::<Vec<_>>())
             .bind(keys.iter().map(|one| one.subscription.subscription.as_str()).collect::<Vec<_>>())
             .bind(keys.iter().map(|one| one.key.as_str()).collect::<Vec<_>>())
@@ -117,8 +117,8 @@ impl OrderingStore for PostgresStore {
         put_hold(&mut connection, hold).await
     }
 
-    async fn release_key(&self, key: &OrderedKey) -> StoreResult<bool> {
-        let done = sqlx::query(RELEASE)
+    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
+        let done = sqlx::query(END_KEY_HOLD)
             .bind(key.subscription.tenant.as_str())
             .bind(key.subscription.subscription.as_str())
             .bind(key.key.as_str())
@@ -128,8 +128,8 @@ impl OrderingStore for PostgresStore {
         Ok(done.rows_affected() > 0)
     }
 
-    async fn release_keys(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
-        sqlx::query(RELEASE_ALL)
+    async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
+        sqlx::query(END_KEY_HOLDS)
             .bind(subscription.tenant.as_str())
             .bind(subscription.subscription.as_str())
             .execute(&self.pool)
@@ -138,14 +138,18 @@ impl OrderingStore for PostgresStore {
         Ok(())
     }
 
-    async fn waiting_keys(
+    async fn list_key_backlogs(
         &self,
         after: Option<&OrderedKey>,
         limit: u32,
         now: Timestamp,
-    ) -> StoreResult<Vec<WaitingKey>> {
-        sqlx::query(FORGET).bind(now.as_micros()).execute(&self.pool).await.checked()?;
-        let rows = sqlx::query(WAITING_KEYS)
+    ) -> StoreResult<Vec<KeyBacklog>> {
+        sqlx::query(DELETE_PAST_BLOCKS)
+            .bind(now.as_micros())
+            .execute(&self.pool)
+            .await
+            .checked()?;
+        let rows = sqlx::query(SELECT_KEY_BACKLOGS)
             .bind(after.map_or("", |key| key.subscription.tenant.as_str()))
             .bind(after.map_or("", |key| key.subscription.subscription.as_str()))
             .bind(after.map_or("", |key| key.key.as_str()))
@@ -156,17 +160,17 @@ impl OrderingStore for PostgresStore {
         rows::read(&rows, |row: &PgRow| {
             let key =
                 OrderedKey { subscription: subscription_key(row)?, key: get(row, "ordering_key")? };
-            Ok(WaitingKey { key, under_way: get(row, "under_way")? })
+            Ok(KeyBacklog { key, under_way: get(row, "under_way")? })
         })
     }
 
-    async fn let_all_go(
+    async fn release_all_held(
         &self,
         subscription: &SubscriptionKey,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
-        let done = sqlx::query(LET_ALL_GO)
+        let done = sqlx::query(RELEASE_ALL_HELD)
             .bind(subscription.tenant.as_str())
             .bind(subscription.subscription.as_str())
             .bind(now.as_micros())
@@ -178,7 +182,7 @@ impl OrderingStore for PostgresStore {
     }
 }
 
-/// Writes down what ends mean for their keys, in the transaction that ends them.
+/// Writes how ends affect their keys, in the transaction that ends them.
 pub(super) async fn put_key_end(connection: &mut PgConnection, end: &KeyEnd) -> StoreResult<()> {
     match end {
         KeyEnd::Held(hold) => put_hold(connection, hold).await,
@@ -191,7 +195,7 @@ pub(super) async fn put_delivered(
     key: &OrderedKey,
     event: EventId,
 ) -> StoreResult<()> {
-    sqlx::query(DELIVERED)
+    sqlx::query(END_HOLD_OF_EVENT)
         .bind(key.subscription.tenant.as_str())
         .bind(key.subscription.subscription.as_str())
         .bind(key.key.as_str())
@@ -203,21 +207,21 @@ pub(super) async fn put_delivered(
 }
 
 async fn put_hold(connection: &mut PgConnection, hold: &KeyHold) -> StoreResult<()> {
-    sqlx::query(HOLD)
+    sqlx::query(UPSERT_KEY_HOLD)
         .bind(hold.key.subscription.tenant.as_str())
         .bind(hold.key.subscription.subscription.as_str())
         .bind(hold.key.key.as_str())
         .bind(hold.event.0)
         .bind(hold.held)
-        .bind(hold.quiet_until.as_micros())
+        .bind(hold.blocked_until.as_micros())
         .execute(connection)
         .await
         .checked()?;
     Ok(())
 }
 
-/// What stands for a key among advisory locks. Two keys with one number only wait
-/// for each other.
+/// The number of a key's advisory lock. Two keys with the same number only wait for
+/// each other.
 fn lock_id(key: &OrderedKey) -> i64 {
     let SubscriptionKey { tenant, subscription } = &key.subscription;
     let digest = sha256(format!("{tenant}\n{subscription}\n{}", key.key).as_bytes());

@@ -19,7 +19,7 @@ use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
     latest_sightings,
 };
 
@@ -34,10 +34,10 @@ pub(super) use clock;
 /// Replicas and agents unheard for longer are gone, and so are those heard later than
 /// now, by a clock that was set back since; in microseconds, and as in [`VIEW`] and
 /// [`ACQUIRE`].
-const FORGET_AFTER_US: i64 = 60_000_000;
+const FORGET_AFTER_MICROSECONDS: i64 = 60_000_000;
 
 /// Of one moment; several statements that the server takes as one.
-const VIEW: &str = concat!(
+const SELECT_CLUSTER: &str = concat!(
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
     SELECT id, instance, address, version, heard FROM replicas ORDER BY id;
     SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard;
@@ -55,7 +55,7 @@ const VIEW: &str = concat!(
 /// 1, 2, 13 and 14 the replica, 3 the limit, 4 to 12 its agents, 15 how long a process
 /// of its name must be silent to be replaced. What it reports is not removed in the
 /// same statement, which would be two changes of one row.
-const HEARTBEAT: &str = concat!(
+const UPSERT_HEARTBEAT: &str = concat!(
     "WITH clock AS MATERIALIZED (SELECT ",
     clock!(),
     " AS now)
@@ -85,7 +85,7 @@ const HEARTBEAT: &str = concat!(
         heard = excluded.heard"
 );
 
-const ACQUIRE: &str = concat!(
+const ACQUIRE_SHARDS: &str = concat!(
     "WITH free AS MATERIALIZED (SELECT shard FROM shards
         WHERE shard = ANY($2::integer[]) AND ($4 OR owner IS NULL OR lease_until <= ",
     clock!(),
@@ -101,7 +101,7 @@ const ACQUIRE: &str = concat!(
 );
 
 /// A lease that has ended but that nobody took is extended all the same.
-const RENEW: &str = concat!(
+const RENEW_SHARDS: &str = concat!(
     "UPDATE shards s SET clock = greatest(s.clock, $5), lease_until = ",
     clock!(),
     " + $4
@@ -110,10 +110,11 @@ const RENEW: &str = concat!(
     RETURNING s.shard"
 );
 
-const RELEASE: &str = "UPDATE shards SET owner = NULL, lease_until = 0
+const RELEASE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0
     WHERE shard = ANY($2::integer[]) AND owner = $1";
 
-const PUT_CLOCK: &str = "INSERT INTO region_clocks (region, total_us, since) VALUES ($1, $2, $3)
+const UPSERT_REGION_CLOCK: &str =
+    "INSERT INTO region_clocks (region, total_us, since) VALUES ($1, $2, $3)
     ON CONFLICT (region) DO UPDATE SET total_us = excluded.total_us, since = excluded.since";
 
 const REGION_IS_SUBSCRIBED: &str = "SELECT EXISTS
@@ -139,10 +140,10 @@ impl OwnershipStore for PostgresStore {
         agents: &[AgentSighting],
         lost_after: Duration,
     ) -> StoreResult<ClusterView> {
-        let query = sqlx::query(HEARTBEAT)
+        let query = sqlx::query(UPSERT_HEARTBEAT)
             .bind(&*replica.id.0)
             .bind(&replica.address)
-            .bind(FORGET_AFTER_US);
+            .bind(FORGET_AFTER_MICROSECONDS);
         bind_sightings(query, &latest_sightings(agents))
             .bind(&replica.version)
             .bind(&replica.instance[..])
@@ -160,7 +161,7 @@ impl OwnershipStore for PostgresStore {
         lease: Duration,
         force: bool,
     ) -> StoreResult<Vec<(Shard, Epoch)>> {
-        let rows = sqlx::query(ACQUIRE)
+        let rows = sqlx::query(ACQUIRE_SHARDS)
             .bind(&*replica.0)
             .bind(numbers(shards))
             .bind(codec::micros(lease))
@@ -179,7 +180,7 @@ impl OwnershipStore for PostgresStore {
         now: Timestamp,
     ) -> StoreResult<Vec<Shard>> {
         let epochs = shards.iter().map(|(_, at)| epoch(at.0)).collect::<StoreResult<Vec<_>>>()?;
-        let rows = sqlx::query(RENEW)
+        let rows = sqlx::query(RENEW_SHARDS)
             .bind(&*replica.0)
             .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
             .bind(epochs)
@@ -192,7 +193,7 @@ impl OwnershipStore for PostgresStore {
     }
 
     async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()> {
-        sqlx::query(RELEASE)
+        sqlx::query(RELEASE_SHARDS)
             .bind(&*replica.0)
             .bind(numbers(shards))
             .execute(&self.reserve)
@@ -201,7 +202,11 @@ impl OwnershipStore for PostgresStore {
         Ok(())
     }
 
-    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()> {
+    async fn remove_replica(
+        &self,
+        replica: &ReplicaId,
+        instance: ProcessInstance,
+    ) -> StoreResult<()> {
         sqlx::query("DELETE FROM replicas WHERE id = $1 AND instance = $2")
             .bind(&*replica.0)
             .bind(&instance[..])
@@ -220,7 +225,7 @@ impl OwnershipStore for PostgresStore {
     }
 
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
-        sqlx::query(PUT_CLOCK)
+        sqlx::query(UPSERT_REGION_CLOCK)
             .bind(clock.region.as_str())
             .bind(codec::micros(clock.clock.total))
             .bind(clock.clock.since.map(Timestamp::as_micros))
@@ -251,7 +256,7 @@ fn numbers(shards: &[Shard]) -> Vec<i32> {
 /// Reads everybody's state in one round trip: by the time that several take from a
 /// slow database, leases would have ended.
 async fn cluster_view(pool: &PgPool) -> StoreResult<ClusterView> {
-    let mut answers = sqlx::raw_sql(VIEW).fetch_many(pool);
+    let mut answers = sqlx::raw_sql(SELECT_CLUSTER).fetch_many(pool);
     let (mut parts, mut rows) = (Vec::new(), Vec::new());
     while let Some(answer) = answers.try_next().await.checked()? {
         match answer {

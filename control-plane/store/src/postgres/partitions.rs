@@ -1,4 +1,4 @@
-//! Partitions by day (rule 10).
+//! Partitions by day (invariant `partitions-made-ahead`).
 //!
 //! A partition is made as a table of its own and then attached, which does not
 //! stop anybody; dropping one locks its parent for a moment, and gives way at once
@@ -10,31 +10,31 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgExecut
 use super::errors::{Checked as _, exists_already};
 use crate::error::{FirstFault, StoreError, StoreResult};
 
-const DAY_US: i64 = 86_400_000_000;
+const DAY_MICROSECONDS: i64 = 86_400_000_000;
 
 /// Days ahead for which a new schema gets partitions.
-pub(super) const DAYS_AHEAD: u32 = 7;
+pub(super) const INITIAL_PARTITION_DAYS: u32 = 7;
 
 /// The partitioned tables, with the column that decides.
-pub(super) const TABLES: &[(&str, &str)] =
+pub(super) const PARTITIONED_TABLES: &[(&str, &str)] =
     &[("events", "create_time"), ("ended_deliveries", "end_time"), ("attempts", "record_time")];
 
-/// How often a lock is asked for that others hold.
-const LOCK_ROUNDS: u32 = 5;
+/// How often a lock is requested that others hold.
+const MAX_LOCK_TRIES: u32 = 5;
 
 /// One day of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Partition {
+pub(super) struct DayPartition {
     pub(super) table: &'static str,
     column: &'static str,
     pub(super) from: i64,
     pub(super) until: i64,
 }
 
-impl Partition {
+impl DayPartition {
     fn new(table: &(&'static str, &'static str), day: i64) -> Self {
-        let from = day.saturating_mul(DAY_US);
-        Self { table: table.0, column: table.1, from, until: from.saturating_add(DAY_US) }
+        let from = day.saturating_mul(DAY_MICROSECONDS);
+        Self { table: table.0, column: table.1, from, until: from.saturating_add(DAY_MICROSECONDS) }
     }
 
     /// `events_20260131`.
@@ -48,16 +48,18 @@ impl Partition {
 }
 
 fn day(time: Timestamp) -> i64 {
-    time.as_micros().div_euclid(DAY_US)
+    time.as_micros().div_euclid(DAY_MICROSECONDS)
 }
 
 /// The partitions of each table from yesterday on.
-fn wanted(now: Timestamp, days_ahead: u32) -> impl Iterator<Item = Partition> {
+fn wanted(now: Timestamp, days_ahead: u32) -> impl Iterator<Item = DayPartition> {
     let days = day(now) - 1..=day(now).saturating_add(days_ahead.into());
-    TABLES.iter().flat_map(move |table| days.clone().map(|day| Partition::new(table, day)))
+    PARTITIONED_TABLES
+        .iter()
+        .flat_map(move |table| days.clone().map(|day| DayPartition::new(table, day)))
 }
 
-/// The partitions that there are, by name.
+/// The names of the existing partitions.
 async fn existing(executor: impl PgExecutor<'_>) -> StoreResult<Vec<String>> {
     sqlx::query_scalar(
         "SELECT child.relname::text FROM pg_inherits i
@@ -71,7 +73,7 @@ async fn existing(executor: impl PgExecutor<'_>) -> StoreResult<Vec<String>> {
     .checked()
 }
 
-/// Makes what is missing; others may be doing the same.
+/// Creates missing partitions; other replicas may do the same.
 pub(super) async fn create(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -90,10 +92,10 @@ pub(super) async fn create(
 
 async fn create_one(
     connection: &mut PgConnection,
-    partition: &Partition,
+    partition: &DayPartition,
     name: &str,
 ) -> StoreResult<()> {
-    let Partition { table, column, from, until } = partition;
+    let DayPartition { table, column, from, until } = partition;
     // The constraint spares the check of the rows; the bounds follow from it.
     let sql = format!(
         "SET LOCAL lock_timeout = '2s';
@@ -105,7 +107,7 @@ async fn create_one(
     let mut transaction = connection.begin().await.checked()?;
     match transaction.execute(AssertSqlSafe(sql)).await {
         Ok(_) => transaction.commit().await.checked(),
-        // Another replica made it at the same moment.
+        // Another replica created it at the same time.
         Err(error) if exists_already(&error) => transaction.rollback().await.checked(),
         Err(error) => Err(error).checked(),
     }
@@ -127,11 +129,11 @@ pub(super) async fn missing(
     Ok(missing)
 }
 
-/// The partitions of which every row is older than `cutoff`.
+/// The partitions with only rows older than `cutoff`.
 pub(super) async fn past(
     executor: impl PgExecutor<'_>,
     cutoff: Timestamp,
-) -> StoreResult<Vec<(Partition, String)>> {
+) -> StoreResult<Vec<(DayPartition, String)>> {
     let existing = existing(executor).await?;
     let first_kept = day(cutoff);
     let mut past = Vec::new();
@@ -139,12 +141,12 @@ pub(super) async fn past(
         let Some((table, date)) = name.rsplit_once('_') else {
             continue;
         };
-        let Some(table) = TABLES.iter().find(|(known, _)| *known == table) else {
+        let Some(table) = PARTITIONED_TABLES.iter().find(|(known, _)| *known == table) else {
             continue;
         };
         let Some(day) = day_of(date) else { continue };
         if day < first_kept {
-            past.push((Partition::new(table, day), name));
+            past.push((DayPartition::new(table, day), name));
         }
     }
     Ok(past)
@@ -161,11 +163,10 @@ fn day_of(date: &str) -> Option<i64> {
     (date.len() == 8).then_some(year * 365 + leap_days + days_before_month + day - 1 - 719_468)
 }
 
-/// Drops a partition, after `before` did what has to be done while nobody reads or
-/// writes its table.
+/// Drops a partition. `before` runs while nobody can read or write the table.
 pub(super) async fn drop(
     connection: &mut PgConnection,
-    partition: &Partition,
+    partition: &DayPartition,
     name: &str,
     before: Option<(&'static str, [uuid::Uuid; 2])>,
 ) -> StoreResult<()> {
@@ -173,7 +174,7 @@ pub(super) async fn drop(
     loop {
         round += 1;
         match drop_once(connection, partition, name, before).await {
-            Err(StoreError::Unavailable(_)) if round < LOCK_ROUNDS => {
+            Err(StoreError::Unavailable(_)) if round < MAX_LOCK_TRIES => {
                 tokio::time::sleep(std::time::Duration::from_millis(200 * u64::from(round))).await;
             }
             other => return other,
@@ -183,12 +184,12 @@ pub(super) async fn drop(
 
 async fn drop_once(
     connection: &mut PgConnection,
-    partition: &Partition,
+    partition: &DayPartition,
     name: &str,
     before: Option<(&'static str, [uuid::Uuid; 2])>,
 ) -> StoreResult<()> {
     let mut transaction = connection.begin().await.checked()?;
-    // The parent first, as readers lock them; and not for long.
+    // The parent first, like readers, and only briefly.
     let lock = format!(
         "SET LOCAL lock_timeout = '500ms'; SET LOCAL enable_seqscan = on;
         LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE",
@@ -210,14 +211,14 @@ mod tests {
     #[test]
     fn names_and_days_agree() {
         for day in [0, 58, 59, 60, 365, 11_016, 11_017, 19_782, 19_783, 20_782, 47_540] {
-            for table in TABLES {
-                let partition = Partition::new(table, day);
+            for table in PARTITIONED_TABLES {
+                let partition = DayPartition::new(table, day);
                 let name = partition.name().unwrap();
                 let (_, date) = name.rsplit_once('_').unwrap();
                 assert_eq!(day_of(date), Some(day), "{name}");
             }
         }
-        let partition = Partition::new(&("events", "create_time"), 20_484);
+        let partition = DayPartition::new(&("events", "create_time"), 20_484);
         assert_eq!(partition.name().unwrap(), "events_20260131");
         assert_eq!(day_of("2026013"), None);
         assert_eq!(day_of("2026x131"), None);
@@ -225,10 +226,10 @@ mod tests {
 
     #[test]
     fn partitions_are_wanted_from_yesterday_on() {
-        let now = Timestamp::from_micros(10 * DAY_US + 5);
+        let now = Timestamp::from_micros(10 * DAY_MICROSECONDS + 5);
         let days: Vec<_> = wanted(now, 2)
             .filter(|partition| partition.table == "events")
-            .map(|partition| partition.from / DAY_US)
+            .map(|partition| partition.from / DAY_MICROSECONDS)
             .collect();
         assert_eq!(days, [9, 10, 11, 12]);
     }

@@ -1,11 +1,10 @@
-//! Whether a session is one's own for as long as it lasts.
+//! Refuses poolers that share sessions.
 //!
-//! Fed by `open`, before anything else is asked of the database; feeds its caller with
-//! a refusal. A pooler in transaction mode hands each transaction to whichever session
-//! is free: planner settings and time-outs would hold for whoever comes next, prepared
-//! statements would be found by nobody or by the wrong one (SQLSTATE 42P05, 26000), and
-//! the lock of a migration would stay with a stranger. Named statements are what the
-//! hot paths live by, so such a pooler is refused and not worked around.
+//! Fed by `open`, before any other statement. A pooler in transaction mode gives each
+//! transaction any free session: planner settings and time-outs would apply to others,
+//! prepared statements would be missing or wrong (SQLSTATE 42P05, 26000), and a
+//! migration's lock would stay in a stranger's session. The hot paths need named
+//! statements, so such a pooler is refused instead of worked around.
 
 use std::time::Duration;
 
@@ -15,21 +14,21 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, P
 use super::errors::{Checked as _, store_error};
 use crate::error::{StoreError, StoreResult};
 
-/// How long a second connection is waited for: a pooler lets it wait for a session.
-const SECOND_LIMIT: Duration = Duration::from_secs(5);
+/// How long to wait for a second connection: a pooler lets it wait for a session.
+const SECOND_CONNECTION_LIMIT: Duration = Duration::from_secs(5);
 /// One is enough as long as nobody else uses the same pool.
-const ROUNDS: usize = 3;
+const MARK_CHECK_ROUNDS: usize = 3;
 /// What PgBouncer says to BEGIN in statement mode (protocol_violation).
 const NO_TRANSACTIONS: &str = "08P01";
 
-const SHARED: &str = "it is reached through a pooler that hands each transaction or \
+const SHARED_SESSION_ERROR: &str = "it is reached through a pooler that hands each transaction or \
     statement to another session, where prepared statements and settings are not kept: \
     connect to PostgreSQL itself, or let the pooler keep sessions (PgBouncer: pool_mode = session)";
 
-/// Refuses sessions that are shared: marks one, and looks for the mark from another
-/// while that is in a transaction, and from the first.
+/// Refuses shared sessions: sets a mark and looks for it from another session while
+/// that is in a transaction, and from the first one.
 ///
-/// In simple queries only, which leave no prepared statement behind.
+/// Uses simple queries only, which leave no prepared statement behind.
 pub(super) async fn refuse_shared_sessions(
     connect: &PgConnectOptions,
     first: &mut PgConnection,
@@ -39,20 +38,20 @@ pub(super) async fn refuse_shared_sessions(
     first.execute(sqlx::raw_sql(AssertSqlSafe(marking))).await.checked()?;
     let looking = async {
         let mut second = connect.connect().await.checked()?;
-        for _ in 0..ROUNDS {
+        for _ in 0..MARK_CHECK_ROUNDS {
             second.execute(sqlx::raw_sql("BEGIN")).await.map_err(begin_error)?;
             if marked(&mut second, &mark).await? || !marked(first, &mark).await? {
-                return Err(StoreError::Rejected(SHARED.to_owned()));
+                return Err(StoreError::Rejected(SHARED_SESSION_ERROR.to_owned()));
             }
             second.execute(sqlx::raw_sql("COMMIT")).await.checked()?;
         }
         second.close().await.checked()
     };
-    tokio::time::timeout(SECOND_LIMIT, looking).await.unwrap_or_else(|_| {
+    tokio::time::timeout(SECOND_CONNECTION_LIMIT, looking).await.unwrap_or_else(|_| {
         Err(StoreError::Unavailable(format!(
             "a second connection got no answer in {} s: does its pooler keep fewer sessions \
              than database.max_connections and two more?",
-            SECOND_LIMIT.as_secs()
+            SECOND_CONNECTION_LIMIT.as_secs()
         )))
     })
 }
@@ -66,7 +65,7 @@ async fn marked(connection: &mut PgConnection, mark: &str) -> StoreResult<bool> 
 fn begin_error(error: sqlx::Error) -> StoreError {
     let code = error.as_database_error().and_then(|error| error.code().map(String::from));
     if code.as_deref() == Some(NO_TRANSACTIONS) {
-        StoreError::Rejected(SHARED.to_owned())
+        StoreError::Rejected(SHARED_SESSION_ERROR.to_owned())
     } else {
         store_error(error)
     }

@@ -198,7 +198,7 @@ pub(super) const fn statement(keys: bool, ended: bool) -> &'static str {
 /// ended: it stores all of it, or nothing when a configuration has changed or it comes
 /// too late. Most
 /// batches are such ones, and what a small one costs is the length of its plan.
-pub(super) const ALL_OR_NOTHING: &str = concat!(
+pub(super) const PUBLISH_ALL_OR_NOTHING: &str = concat!(
     "WITH checked AS MATERIALIZED (
         SELECT count(t.id) = cardinality($5::text[]) AND ",
     crate::postgres::ownership::clock!(),
@@ -234,7 +234,7 @@ pub(super) const ALL_OR_NOTHING: &str = concat!(
 /// Reading the event holds its partition, or its row, until the delivery is
 /// visible to whoever would remove it. 5 is the event's time, 6 whether the
 /// delivery has to be registered.
-pub(super) const ADD: &str = concat!(
+pub(super) const ADD_DELIVERY: &str = concat!(
     "WITH added AS MATERIALIZED (
         SELECT * FROM ",
     delivery_source!(),

@@ -1,9 +1,11 @@
-//! Commits of events: one statement for a batch.
+//! Commits events: one statement for a batch.
 //!
-//! The statement compares the configuration versions (rule 1) and the time, takes
-//! the idempotency keys (rule 9) and inserts the events and deliveries of the items
-//! that passed all three. Most batches have no keys and pass as a whole, by a shorter
-//! statement; what a key belongs to, when it was used before, takes another one.
+//! The statement compares the configuration versions (read-your-writes) and the time,
+//! takes the idempotency keys (one-key-one-event), and inserts the events and
+//! deliveries of the items that pass all three. Most batches have no keys and pass as a
+//! whole, in a shorter statement. What a used key belongs to takes another one.
+//!
+//! Keeps the invariants `read-your-writes` and `one-key-one-event`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,16 +19,18 @@ use uuid::Uuid;
 use super::arrays::{DeliveryArrays, EventInput, int};
 use super::errors::Checked as _;
 use super::inputs::input;
-use super::publish_sql::{ADD, ALL_OR_NOTHING, statement};
+use super::publish_sql::{ADD_DELIVERY, PUBLISH_ALL_OR_NOTHING, statement};
 use super::rows::get;
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
-use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, UsedKey};
+use crate::publishing::{
+    IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey,
+};
 
-/// How often an item is tried whose key was taken, but by nothing that a fresh
-/// look finds: the key expired and was removed in between.
-const ROUNDS: usize = 3;
+/// How often an item is tried whose key was taken by something that a new look does not
+/// find: the key expired and was deleted in between.
+const MAX_KEY_ROUNDS: usize = 3;
 
 const READ_KEYS: &str = "SELECT k.tenant, k.key, k.event, k.matched, k.request_hash
     FROM unnest($1::text[], $2::text[]) AS asked(tenant, key)
@@ -37,10 +41,14 @@ const USED_KEY: &str = "SELECT event, matched, request_hash FROM idempotency_key
 
 #[async_trait]
 impl PublishingStore for PostgresStore {
-    async fn publish(&self, batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<Published>> {
-        let mut answers: Vec<Option<Published>> = vec![None; batch.len()];
+    async fn publish(
+        &self,
+        batch: &[NewEvent],
+        until: Timestamp,
+    ) -> StoreResult<Vec<PublishOutcome>> {
+        let mut answers: Vec<Option<PublishOutcome>> = vec![None; batch.len()];
         let mut pending: Vec<usize> = (0..batch.len()).collect();
-        for round in 0..ROUNDS {
+        for round in 0..MAX_KEY_ROUNDS {
             let items: Vec<&NewEvent> = pending.iter().filter_map(|at| batch.get(*at)).collect();
             let found =
                 self.commit(&items, until).await.map_err(|error| after_round(round, error))?;
@@ -73,7 +81,7 @@ impl PublishingStore for PostgresStore {
         tenant: &TenantId,
         key: &str,
         at: Timestamp,
-    ) -> StoreResult<Option<UsedKey>> {
+    ) -> StoreResult<Option<UsedIdempotencyKey>> {
         let query = sqlx::query(USED_KEY).bind(tenant.as_str()).bind(key).bind(at.as_micros());
         let row = query.fetch_optional(&self.pool).await.checked()?;
         row.as_ref().map(used_key).transpose()
@@ -84,7 +92,7 @@ impl PublishingStore for PostgresStore {
         arrays.push(1, delivery)?;
         let later = delivery.create_time() != delivery.event.time();
         let row = arrays
-            .bind(sqlx::query(ADD))
+            .bind(sqlx::query(ADD_DELIVERY))
             .bind(delivery.event.time().as_micros())
             .bind(later)
             .fetch_one(&self.pool)
@@ -98,8 +106,8 @@ impl PublishingStore for PostgresStore {
     }
 }
 
-/// After the first round something was written, which an error that denies any effect
-/// would deny.
+/// After the first round something was written, so an error must not claim that the
+/// call had no effect.
 fn after_round(round: usize, error: StoreError) -> StoreError {
     match error {
         StoreError::Rejected(text) | StoreError::Faulty(text) if round > 0 => {
@@ -110,7 +118,7 @@ fn after_round(round: usize, error: StoreError) -> StoreError {
 }
 
 /// An item's idempotency, with the key.
-fn keyed(item: &NewEvent) -> Option<(&str, &Idempotency)> {
+fn keyed(item: &NewEvent) -> Option<(&str, &IdempotencyRecord)> {
     item.event.idempotency_key.as_deref().zip(item.idempotency.as_ref())
 }
 
@@ -119,16 +127,16 @@ fn tenant_and_key(item: &NewEvent) -> Option<(&str, &str)> {
 }
 
 impl PostgresStore {
-    /// One round: `None` for an item whose key was in the way and then was not.
+    /// One round; `None` for an item whose key was taken and then was free.
     async fn commit(
         &self,
         items: &[&NewEvent],
         until: Timestamp,
-    ) -> StoreResult<Vec<Option<Published>>> {
+    ) -> StoreResult<Vec<Option<PublishOutcome>>> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let batch = Batch::of(items)?;
+        let batch = PublishParameters::of(items)?;
         if batch.is_plain()
             && let Some(numbers) = self.commit_all(batch, until).await?
         {
@@ -139,24 +147,28 @@ impl PostgresStore {
 
     /// Stores a whole batch; `None` when a configuration has changed or it comes too
     /// late, and nothing of it was stored.
-    async fn commit_all(&self, batch: Batch<'_>, until: Timestamp) -> StoreResult<Option<Numbers>> {
+    async fn commit_all(
+        &self,
+        batch: PublishParameters<'_>,
+        until: Timestamp,
+    ) -> StoreResult<Option<SequenceNumbers>> {
         let (lanes, counts) = (batch.deliveries.lanes(), batch.deliveries.counts());
-        let query = batch.bind(sqlx::query(ALL_OR_NOTHING), until);
+        let query = batch.bind(sqlx::query(PUBLISH_ALL_OR_NOTHING), until);
         let row = query.fetch_one(&self.pool).await.checked()?;
         if !get::<bool>(&row, "stored")? {
             return Ok(None);
         }
         let last: Vec<i64> = get(&row, "number")?;
         let bases = last.iter().zip(counts).map(|(last, count)| Some(last - count)).collect();
-        Ok(Some(Numbers { bases, lanes: lanes.into_iter() }))
+        Ok(Some(SequenceNumbers { bases, lanes: lanes.into_iter() }))
     }
 
     async fn commit_what_passes(
         &self,
         items: &[&NewEvent],
         until: Timestamp,
-    ) -> StoreResult<Vec<Option<Published>>> {
-        let batch = Batch::of(items)?;
+    ) -> StoreResult<Vec<Option<PublishOutcome>>> {
+        let batch = PublishParameters::of(items)?;
         let configs = batch.configs.clone();
         let lanes = batch.deliveries.lanes().into_iter();
         let row = batch.query(until).fetch_one(&self.pool).await.checked()?;
@@ -167,20 +179,20 @@ impl PostgresStore {
         let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
         let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
         let used = self.read_keys(in_the_way.copied().filter_map(tenant_and_key)).await?;
-        let mut numbers = Numbers { bases: get(&row, "base")?, lanes };
+        let mut numbers = SequenceNumbers { bases: get(&row, "base")?, lanes };
         let answer = |(item, config): (&&NewEvent, i32)| {
             let is_current = usize::try_from(config - 1).ok().and_then(|at| current.get(at));
             if is_current != Some(&true) {
                 numbers.skip(item);
-                return Some(Published::StaleConfig);
+                return Some(PublishOutcome::StaleConfig);
             }
             if !refused.contains(&item.event.id.0) {
-                return Some(Published::Committed { sequences: numbers.give(item) });
+                return Some(PublishOutcome::Committed { sequences: numbers.give(item) });
             }
             numbers.skip(item);
             let (key, idempotency) = keyed(item)?;
             let used = used.get(&(item.event.tenant.as_str().to_owned(), key.to_owned()))?;
-            Some(Published::Duplicate {
+            Some(PublishOutcome::Duplicate {
                 event: used.event,
                 matched: used.matched,
                 same_request: used.request_hash == idempotency.request_hash,
@@ -189,12 +201,12 @@ impl PostgresStore {
         Ok(items.iter().zip(configs).map(answer).collect())
     }
 
-    /// What these items' keys belong to: a statement of its own, since one that
-    /// meets a concurrent insert does not see it.
+    /// Looks up the owners of these items' keys, in a statement of its own, because the
+    /// one that met a concurrent insert does not see it.
     async fn read_keys(
         &self,
         asked: impl Iterator<Item = (&str, &str)>,
-    ) -> StoreResult<HashMap<(String, String), UsedKey>> {
+    ) -> StoreResult<HashMap<(String, String), UsedIdempotencyKey>> {
         let (tenants, keys): (Vec<&str>, Vec<&str>) = asked.unzip();
         if keys.is_empty() {
             return Ok(HashMap::new());
@@ -214,29 +226,29 @@ impl PostgresStore {
     }
 }
 
-fn used_key(row: &PgRow) -> StoreResult<UsedKey> {
-    Ok(UsedKey {
+fn used_key(row: &PgRow) -> StoreResult<UsedIdempotencyKey> {
+    Ok(UsedIdempotencyKey {
         event: EventId(get(row, "event")?),
         matched: codec::narrow("matched", get::<i32>(row, "matched")?.into())?,
         request_hash: codec::fixed("request_hash", get(row, "request_hash")?)?,
     })
 }
 
-fn committed(items: &[&NewEvent], mut numbers: Numbers) -> Vec<Option<Published>> {
-    let of = |item: &&NewEvent| Published::Committed { sequences: numbers.give(item) };
+fn committed(items: &[&NewEvent], mut numbers: SequenceNumbers) -> Vec<Option<PublishOutcome>> {
+    let of = |item: &&NewEvent| PublishOutcome::Committed { sequences: numbers.give(item) };
     items.iter().map(of).map(Some).collect()
 }
 
-/// The numbers that a statement gave, found as it found them: each delivery that is
-/// stored has its lane's next one.
-struct Numbers {
+/// The sequence numbers that a statement gave: each stored delivery has its lane's next
+/// one.
+struct SequenceNumbers {
     /// For each lane the number before its first new one, if it numbered any.
     bases: Vec<Option<i64>>,
     /// The lanes of the deliveries of the items still to be asked for.
     lanes: std::vec::IntoIter<Option<i32>>,
 }
 
-impl Numbers {
+impl SequenceNumbers {
     fn give(&mut self, item: &NewEvent) -> Vec<Option<i64>> {
         let mut sequences = Vec::with_capacity(item.deliveries.len());
         for delivery in &item.deliveries {
@@ -260,7 +272,7 @@ impl Numbers {
 }
 
 /// A batch, as the statement's parameters.
-struct Batch<'a> {
+struct PublishParameters<'a> {
     /// For each item the number of its configuration, from 1.
     configs: Vec<i32>,
     tenants: Vec<&'a str>,
@@ -285,7 +297,7 @@ input!(
     }
 );
 
-impl<'a> Batch<'a> {
+impl<'a> PublishParameters<'a> {
     fn of(items: &[&'a NewEvent]) -> StoreResult<Self> {
         let mut batch = Self {
             configs: Vec::with_capacity(items.len()),
@@ -327,7 +339,7 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    /// Without keys and without deliveries that have ended.
+    /// Whether there are no keys and no ended deliveries.
     fn is_plain(&self) -> bool {
         self.keys.is_empty() && !self.any_ended
     }

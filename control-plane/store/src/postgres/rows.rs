@@ -1,7 +1,7 @@
 //! Rows of the tables, as values of the domain.
 
 use bytes::Bytes;
-use postrider_domain::delivery::{AttemptRecord, Delivery, Timings};
+use postrider_domain::delivery::{AttemptRecord, Delivery, StepTimings};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionId,
@@ -235,7 +235,7 @@ pub(super) fn attempt(row: &PgRow) -> StoreResult<AttemptRecord> {
         outcome: codec::outcome(small(row, "outcome")?)?,
         http_status: status.map(|code| codec::narrow("http_status", code.into())).transpose()?,
         start_time: time(row, "start_time")?,
-        timings: Timings {
+        timings: StepTimings {
             dns: step("dns_us")?,
             connect: step("connect_us")?,
             tls: step("tls_us")?,

@@ -1,21 +1,21 @@
-//! The tail of all attempts, in an order in which none is passed over (rule 17).
+//! The tail of all attempts, in an order that skips none (tail-skips-nothing).
 //!
-//! Fed by the transactions that record attempts; feeds those who watch. Each attempt
-//! carries the number of the transaction that recorded it. Numbers are given in
-//! another order than transactions commit in, so the tail ends before the first
-//! number of which the database does not yet know what becomes of it. What else the
-//! database's cluster has open, in this database or another, does not matter: a
-//! transaction that may record attempts holds a lock on their table from before it
-//! has its number until what it wrote can be seen, and `pg_locks` tells who does.
-//! Nothing is asked of the replicas: of one that is lost, too, the database itself
-//! knows whether it may still commit something.
+//! Fed by the transactions that record attempts; feeds watches. Each attempt carries
+//! the number of the transaction that recorded it. Transactions commit in another order
+//! than their numbers, so the tail ends before the lowest number whose transaction may
+//! still commit. Unrelated transactions of the database cluster do not hold it back: a
+//! transaction that records attempts locks their table before it gets its number and
+//! until its rows are visible, and `pg_locks` shows these locks. Replicas are not
+//! asked: the database knows whether a lost replica can still commit.
 //!
-//! A transaction's number means nothing in another cluster, where a dump may have been
-//! restored. So what is stored is counted on from a base, which is raised as soon as
-//! attempts are found whose numbers this cluster has not given yet.
+//! A transaction's number means nothing in another cluster into which a dump may have
+//! been restored. So numbers are stored relative to a base, which is raised as soon as
+//! attempts have numbers that this cluster has not given yet.
 //!
-//! Guarantees that what is recorded after a position was read is shown from there
+//! Guarantees that whatever is recorded after a position was read is shown from there
 //! once, however transactions overlap, and nothing from before a restore.
+//!
+//! Keeps the invariant `tail-skips-nothing`.
 
 use std::ops::{Deref, DerefMut};
 
@@ -38,7 +38,7 @@ const BEGIN_RECORDING: &str = "BEGIN; LOCK TABLE ONLY attempts IN ROW EXCLUSIVE 
 /// after the snapshot was taken, and whoever had a number by then, and records
 /// attempts, had its lock even before. One that cannot be seen at all has ended
 /// meanwhile, or is about to show its number, and counts until the next look.
-const HORIZON: &str = "WITH held AS MATERIALIZED (
+const SELECT_HORIZON: &str = "WITH held AS MATERIALIZED (
         SELECT virtualtransaction AS owner, transactionid AS number FROM pg_locks
         WHERE granted AND (locktype = 'transactionid' AND mode = 'ExclusiveLock'
             OR locktype = 'relation' AND mode = 'RowExclusiveLock'
@@ -52,7 +52,7 @@ const HORIZON: &str = "WITH held AS MATERIALIZED (
     FROM attempt_numbering, pg_current_snapshot() AS seen";
 
 /// Whole transactions only: a position cannot lie within one.
-const TAIL: &str = concat!(
+const SELECT_TAIL: &str = concat!(
     "SELECT commit_number, ",
     attempt_columns!(),
     " FROM attempts
@@ -62,14 +62,14 @@ const TAIL: &str = concat!(
 
 /// Where this cluster gives numbers that attempts, or a position, have already: goes on
 /// behind them. 1 the position.
-const SETTLE: &str = "UPDATE attempt_numbering SET base = last.number
+const RAISE_NUMBERING_BASE: &str = "UPDATE attempt_numbering SET base = last.number
     FROM (SELECT greatest(max(commit_number), $1) AS number FROM attempts) AS last
     WHERE last.number >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
 
 /// A transaction that may record attempts.
-pub(super) struct Recording(Transaction<'static, Postgres>);
+pub(super) struct RecordingTransaction(Transaction<'static, Postgres>);
 
-impl Recording {
+impl RecordingTransaction {
     pub(super) async fn begin(pool: &PgPool) -> StoreResult<Self> {
         pool.begin_with(BEGIN_RECORDING).await.checked().map(Self)
     }
@@ -79,28 +79,28 @@ impl Recording {
     }
 }
 
-impl Deref for Recording {
+impl Deref for RecordingTransaction {
     type Target = PgConnection;
     fn deref(&self) -> &PgConnection {
         &self.0
     }
 }
 
-impl DerefMut for Recording {
+impl DerefMut for RecordingTransaction {
     fn deref_mut(&mut self) -> &mut PgConnection {
         &mut self.0
     }
 }
 
-/// Until where attempts are settled.
-struct Horizon {
+/// Up to where attempts are complete.
+struct TailHorizon {
     /// The lowest number that is not.
     end: i64,
-    /// Whether it is held back by a transaction that is open.
+    /// Whether an open transaction holds it back.
     held: bool,
 }
 
-impl Horizon {
+impl TailHorizon {
     fn of(row: &PgRow) -> StoreResult<Self> {
         let open: Option<i64> = get(row, "open")?;
         Ok(Self { end: open.map_or_else(|| get(row, "next"), Ok)?, held: open.is_some() })
@@ -113,7 +113,8 @@ pub(super) async fn settle_numbering(
     connection: &mut PgConnection,
     position: i64,
 ) -> StoreResult<bool> {
-    let raised = sqlx::query(SETTLE).bind(position).execute(connection).await.checked()?;
+    let raised =
+        sqlx::query(RAISE_NUMBERING_BASE).bind(position).execute(connection).await.checked()?;
     let raised = raised.rows_affected() > 0;
     if raised {
         tracing::info!("attempts come from another cluster; the tail goes on behind them");
@@ -122,8 +123,8 @@ pub(super) async fn settle_numbering(
 }
 
 impl PostgresStore {
-    async fn horizon(&self) -> StoreResult<Horizon> {
-        Horizon::of(&sqlx::query(HORIZON).fetch_one(&self.pool).await.checked()?)
+    async fn horizon(&self) -> StoreResult<TailHorizon> {
+        TailHorizon::of(&sqlx::query(SELECT_HORIZON).fetch_one(&self.pool).await.checked()?)
     }
 
     pub(super) async fn end_of_tail(&self) -> StoreResult<i64> {
@@ -140,7 +141,7 @@ impl PostgresStore {
         {
             horizon = self.horizon().await?;
         }
-        let rows = sqlx::query(TAIL)
+        let rows = sqlx::query(SELECT_TAIL)
             .bind(position)
             .bind(horizon.end)
             .bind(i64::from(limit))

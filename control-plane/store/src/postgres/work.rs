@@ -1,7 +1,9 @@
 //! Unfinished deliveries, as [`WorkStore`] asks for them.
+//!
+//! Keeps the invariant `cost-follows-what-is-found`.
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Late};
+use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, LateResult};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
@@ -14,13 +16,13 @@ use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::work::{
-    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription,
-    Work, WorkStore,
+    CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
+    EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
 };
 
 /// Steps from one subscription to the next along the index of what waits: its cost
 /// follows the number of subscriptions, not of deliveries.
-const WAITING: &str = "WITH RECURSIVE found AS (
+const SELECT_WAITING_SUBSCRIPTIONS: &str = "WITH RECURSIVE found AS (
         (SELECT s.shard, d.tenant, d.subscription, d.due
         FROM unnest($1::integer[]) AS s(shard)
         CROSS JOIN LATERAL (
@@ -42,7 +44,7 @@ const WAITING: &str = "WITH RECURSIVE found AS (
         WHERE tenant = f.tenant AND subscription = f.subscription AND state IN (1, 2)
         ORDER BY deadline LIMIT 1) l";
 
-const STALE: &str = concat!(
+const SELECT_STALE: &str = concat!(
     "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, below)
     CROSS JOIN LATERAL (
         SELECT ",
@@ -55,7 +57,7 @@ const STALE: &str = concat!(
 /// In the order of the index of what is in flight: in the order of ids alone, the
 /// planner went through all deliveries by their primary key while it took most of them
 /// for IN_FLIGHT.
-const OWN: &str = concat!(
+const SELECT_OWN: &str = concat!(
     "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, exactly)
     CROSS JOIN LATERAL (
         SELECT ",
@@ -67,49 +69,57 @@ const OWN: &str = concat!(
 );
 
 /// Found by `= ANY` and not by a join, as in `conclude`.
-const RELEASE: &str = "UPDATE deliveries d SET state = 2, attempts = d.attempts - 1, due = $3
+const RETURN_UNSENT: &str = "UPDATE deliveries d SET state = 2, attempts = d.attempts - 1, due = $3
     WHERE d.id = ANY($1::uuid[]) AND d.state + 0 = 3
         AND d.attempts = ($2::integer[])[array_position($1::uuid[], d.id)]";
 
-const ADOPT: &str = "UPDATE deliveries d SET epoch = $3
+const ADOPT_ATTEMPTS: &str = "UPDATE deliveries d SET epoch = $3
     WHERE d.id = ANY($1::uuid[]) AND d.state + 0 = 3
         AND d.attempts = ($2::integer[])[array_position($1::uuid[], d.id)]";
 
 /// As a trigger, 3 is MANUAL.
-const BRING_FORWARD: &str = "UPDATE deliveries SET due = $3, trigger = 3
+const MAKE_DUE: &str = "UPDATE deliveries SET due = $3, trigger = 3
     WHERE tenant = $1 AND id = $2 AND state + 0 = 2";
 
 /// There is no smallest uuid before PostgreSQL 18; as text they sort alike.
-const BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS oldest FROM (
+const COUNT_BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS oldest FROM (
     SELECT id FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state IN (1, 2)
     LIMIT $3) d"#;
 
-const COUNT_DUE: &str = "SELECT count(*) AS count FROM (
+const COUNT_DUE_DELIVERIES: &str = "SELECT count(*) AS count FROM (
     SELECT FROM deliveries
     WHERE shard = $1 AND tenant = $2 AND subscription = $3 AND state = 2 AND due <= $4
     LIMIT $5) d";
 
 #[async_trait]
 impl WorkStore for PostgresStore {
-    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
+    async fn conclude(
+        &self,
+        batch: &[Conclusion],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ConclusionOutcome>> {
         self.conclude_batch(batch, now).await
     }
 
-    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+    async fn conclude_late(
+        &self,
+        record: &AttemptRecord,
+        now: Timestamp,
+    ) -> StoreResult<LateResult> {
         self.conclude_one_late(record, now).await
     }
 
     async fn claim_due(
         &self,
-        claims: &[Claim],
+        claims: &[ClaimRequest],
         now: Timestamp,
         limits: ClaimLimits,
-    ) -> StoreResult<Vec<Work>> {
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         self.claim(claims, now, limits).await
     }
 
     async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
-        let rows = sqlx::query(WAITING)
+        let rows = sqlx::query(SELECT_WAITING_SUBSCRIPTIONS)
             .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await
@@ -122,7 +132,7 @@ impl WorkStore for PostgresStore {
         shards: &[(Shard, Epoch)],
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
-        let query = leases(STALE, shards)?.bind(i64::from(limit));
+        let query = leases(SELECT_STALE, shards)?.bind(i64::from(limit));
         let rows = query.fetch_all(&self.pool).await.checked()?;
         rows::read(&rows, rows::delivery)
     }
@@ -134,30 +144,34 @@ impl WorkStore for PostgresStore {
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
         let after = after.map_or(Uuid::nil(), |id| id.0);
-        let query = leases(OWN, shards)?.bind(i64::from(limit)).bind(after);
+        let query = leases(SELECT_OWN, shards)?.bind(i64::from(limit)).bind(after);
         let rows = query.fetch_all(&self.pool).await.checked()?;
         rows::read(&rows, rows::delivery)
     }
 
-    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+    async fn load_work(
+        &self,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         self.load(ids, now).await
     }
 
     async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
-        let query = attempts(RELEASE, keys).bind(due.as_micros());
+        let query = attempts(RETURN_UNSENT, keys).bind(due.as_micros());
         query.execute(&self.pool).await.checked()?;
         Ok(())
     }
 
     async fn adopt(&self, keys: &[AttemptKey], to: Epoch) -> StoreResult<()> {
-        let query = attempts(ADOPT, keys).bind(epoch(to.0)?);
+        let query = attempts(ADOPT_ATTEMPTS, keys).bind(epoch(to.0)?);
         query.execute(&self.pool).await.checked()?;
         Ok(())
     }
 
     async fn end_waiting(
         &self,
-        request: &EndWaiting,
+        request: &EndWaitingRequest,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
@@ -170,7 +184,7 @@ impl WorkStore for PostgresStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
-    ) -> StoreResult<Cancelled> {
+    ) -> StoreResult<CancelOutcome> {
         self.cancel_one(tenant, id, reason, now).await
     }
 
@@ -180,7 +194,7 @@ impl WorkStore for PostgresStore {
         id: DeliveryId,
         now: Timestamp,
     ) -> StoreResult<bool> {
-        let done = sqlx::query(BRING_FORWARD)
+        let done = sqlx::query(MAKE_DUE)
             .bind(tenant.as_str())
             .bind(id.0)
             .bind(now.as_micros())
@@ -197,7 +211,7 @@ impl WorkStore for PostgresStore {
         now: Timestamp,
         cap: u32,
     ) -> StoreResult<u32> {
-        let row = sqlx::query(COUNT_DUE)
+        let row = sqlx::query(COUNT_DUE_DELIVERIES)
             .bind(i32::from(shard.0))
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
@@ -209,8 +223,8 @@ impl WorkStore for PostgresStore {
         codec::narrow("count", get(&row, "count")?)
     }
 
-    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {
-        let row = sqlx::query(BACKLOG)
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog> {
+        let row = sqlx::query(COUNT_BACKLOG)
             .bind(key.tenant.as_str())
             .bind(key.subscription.as_str())
             .bind(i64::from(cap))
@@ -221,7 +235,7 @@ impl WorkStore for PostgresStore {
         let oldest = oldest
             .transpose()
             .map_err(|error| codec::corrupt(format_args!("a delivery's id: {error}")))?;
-        Ok(Backlog {
+        Ok(SubscriptionBacklog {
             count: codec::narrow("count", get(&row, "count")?)?,
             oldest: oldest.map(|id| DeliveryId(id).time()),
         })

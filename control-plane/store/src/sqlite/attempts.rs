@@ -8,7 +8,7 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use super::SqliteStore;
 use super::errors::stored;
-use super::rows::{Columns, attempt_columns};
+use super::rows::{RowReader, attempt_columns};
 use crate::attempts::{AttemptPage, AttemptQuery};
 use crate::error::StoreResult;
 
@@ -31,7 +31,7 @@ impl SqliteStore {
         }
         let mut sql = list(query, from, until);
         let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
-        let found = rows.iter().map(|row| Columns::of(row).recorded_attempt());
+        let found = rows.iter().map(|row| RowReader::of(row).recorded_attempt());
         Ok(AttemptPage::of(found.collect::<StoreResult<_>>()?, query.limit, scanned_to))
     }
 }

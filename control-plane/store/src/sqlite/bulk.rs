@@ -1,8 +1,8 @@
-//! Values for statements, one row's or a thousand's.
+//! Values of statements for one row or a thousand.
 //!
-//! Each statement is a hop to the connection's thread, so rows go in together.
-//! Rows are cut into runs of a power of two, so that a handful of statements,
-//! each prepared once, serves every batch.
+//! Each statement costs a hop to the connection's thread, so rows are sent together.
+//! Batches are cut into lengths that are powers of two, so that a few prepared
+//! statements serve every batch.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ const MAX_RUN: usize = 128;
 
 /// The values of a statement, in order.
 #[derive(Default)]
-pub(super) struct Values {
+pub(super) struct BoundValues {
     arguments: SqliteArguments,
     refused: Option<StoreError>,
 }
 
-impl Values {
+impl BoundValues {
     pub(super) fn add<'v, T: Encode<'v, Sqlite> + Type<Sqlite>>(&mut self, value: T) -> &mut Self {
         if let Err(error) = self.arguments.add(value) {
             self.refused = Some(StoreError::Rejected(error.to_string()));
@@ -31,8 +31,8 @@ impl Values {
         self
     }
 
-    /// Text. One with a NUL is refused as PostgreSQL refuses it: SQLite would
-    /// keep it, and then compare only what comes before.
+    /// Adds a text. A NUL is rejected as PostgreSQL does; SQLite would store it and
+    /// then compare only what precedes it.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
         if text.contains('\0') {
             self.refused = Some(StoreError::Rejected("text contains a NUL".to_owned()));
@@ -78,27 +78,27 @@ impl Values {
     }
 }
 
-/// A statement with `{rows}` where `(?,?,…),(?,?,…)` is to stand, and no other
+/// A statement in which `{rows}` stands for `(?,?,…),(?,?,…)`; it has no other
 /// parameters.
-pub(super) struct Bulk {
+pub(super) struct BulkStatement {
     pub(super) sql: &'static str,
     pub(super) columns: usize,
 }
 
-impl Bulk {
+impl BulkStatement {
     /// Runs the statement over all items; returns the rows it gave.
     pub(super) async fn run<T>(
         &self,
         connection: &mut SqliteConnection,
         items: &[T],
-        mut values: impl FnMut(&mut Values, &T) -> StoreResult<()>,
+        mut values: impl FnMut(&mut BoundValues, &T) -> StoreResult<()>,
     ) -> StoreResult<Vec<SqliteRow>> {
         let mut given = Vec::new();
         let mut rest = items;
         while !rest.is_empty() {
             let run = MAX_RUN.min(1 << rest.len().ilog2());
             let (now, later) = rest.split_at(run);
-            let mut row = Values::default();
+            let mut row = BoundValues::default();
             row.arguments.reserve(run * self.columns, 0);
             for item in now {
                 values(&mut row, item)?;

@@ -17,24 +17,24 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::errors::stored;
-use super::writer::Writer;
+use super::writer::WriterConnection;
 use crate::error::StoreResult;
 
 const PERIOD: Duration = Duration::from_millis(500);
 /// 64 MiB of 4 KiB pages.
 const RESTART_ABOVE_PAGES: i64 = 16 * 1024;
-/// Each leaves less to do to the next; after three, the one under the writer's
-/// lock took 1 to 6 ms, after one, 48 to 73.
+/// Each leaves less to the next. After three, the one under the writer's lock took 1 to
+/// 6 ms; after one, 48 to 73.
 const PASSIVE_BEFORE_RESTART: u32 = 3;
 
 /// The task that makes checkpoints.
-pub(super) struct Checkpoints {
+pub(super) struct CheckpointTask {
     stop: watch::Sender<()>,
     task: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Checkpoints {
-    pub(super) fn start(connection: SqliteConnection, writer: Arc<Writer>) -> Self {
+impl CheckpointTask {
+    pub(super) fn start(connection: SqliteConnection, writer: Arc<WriterConnection>) -> Self {
         let (stop, stopped) = watch::channel(());
         let task = tokio::spawn(run(connection, writer, stopped));
         Self { stop, task: std::sync::Mutex::new(Some(task)) }
@@ -54,11 +54,11 @@ impl Checkpoints {
 
 async fn run(
     mut connection: SqliteConnection,
-    writer: Arc<Writer>,
+    writer: Arc<WriterConnection>,
     mut stopped: watch::Receiver<()>,
 ) {
     loop {
-        // Told, or its sender dropped: either way the store is gone.
+        // Stopped, or its sender was dropped: the store is closed.
         if tokio::time::timeout(PERIOD, stopped.changed()).await.is_ok() {
             break;
         }
@@ -71,7 +71,10 @@ async fn run(
     }
 }
 
-async fn checkpoint(connection: &mut SqliteConnection, writer: &Writer) -> StoreResult<()> {
+async fn checkpoint(
+    connection: &mut SqliteConnection,
+    writer: &WriterConnection,
+) -> StoreResult<()> {
     let pages = pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
     if pages < RESTART_ABOVE_PAGES {
         return Ok(());

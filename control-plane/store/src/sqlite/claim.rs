@@ -6,11 +6,11 @@ use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::{Values, id_list};
-use super::rows::{Columns, delivery_columns, event_columns, integer};
+use super::bulk::{BoundValues, id_list};
+use super::rows::{RowReader, delivery_columns, event_columns, integer};
 use super::work;
 use crate::error::StoreResult;
-use crate::work::{Claim, ClaimLimits, Work};
+use crate::work::{ClaimLimits, ClaimRequest, ClaimedDelivery};
 
 macro_rules! claim {
     ($index:literal, $which:literal) => {
@@ -24,10 +24,10 @@ macro_rules! claim {
         )
     };
 }
-const CLAIM: &str = claim!("deliveries_waiting", "true");
+const CLAIM_DUE: &str = claim!("deliveries_waiting", "true");
 const CLAIM_TESTS: &str = claim!("deliveries_waiting_tests", "test = 1");
 
-const LOAD: &str = concat!(
+const SELECT_IN_FLIGHT: &str = concat!(
     "SELECT ",
     delivery_columns!("d."),
     ", ",
@@ -43,10 +43,10 @@ const WITHOUT_EVENT: &str = "SELECT d.id FROM deliveries d \
 impl SqliteStore {
     pub(super) async fn claim(
         &self,
-        claims: &[Claim],
+        claims: &[ClaimRequest],
         now: Timestamp,
         limits: ClaimLimits,
-    ) -> StoreResult<Vec<Work>> {
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let mut claimed = Vec::new();
@@ -56,7 +56,7 @@ impl SqliteStore {
             if limit == 0 {
                 continue;
             }
-            let mut values = Values::default();
+            let mut values = BoundValues::default();
             values
                 .add(i64::from(claim.shard.0))
                 .text(claim.subscription.tenant.as_str())
@@ -65,11 +65,11 @@ impl SqliteStore {
                 .add(integer(claim.epoch.0))
                 .add(claim.running.as_micros())
                 .add(i64::from(limit));
-            let sql = if claim.tests_only { CLAIM_TESTS } else { CLAIM };
+            let sql = if claim.tests_only { CLAIM_TESTS } else { CLAIM_DUE };
             let rows = values.run(&mut tx, sql).await?;
             room = room.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
             for row in &rows {
-                claimed.push(DeliveryId(Columns::of(row).id()?));
+                claimed.push(DeliveryId(RowReader::of(row).id()?));
             }
         }
         let work = load(&mut tx, &claimed).await?;
@@ -80,7 +80,11 @@ impl SqliteStore {
         Ok(work)
     }
 
-    pub(super) async fn load(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+    pub(super) async fn load(
+        &self,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         let mut reader = self.reader().await?;
         let work = load(&mut reader, ids).await?;
         // Most of what is missing has moved on, which needs no writer.
@@ -96,14 +100,17 @@ impl SqliteStore {
 }
 
 /// IN_FLIGHT deliveries with their events.
-async fn load(connection: &mut SqliteConnection, ids: &[DeliveryId]) -> StoreResult<Vec<Work>> {
-    let mut values = Values::default();
+async fn load(
+    connection: &mut SqliteConnection,
+    ids: &[DeliveryId],
+) -> StoreResult<Vec<ClaimedDelivery>> {
+    let mut values = BoundValues::default();
     values.add(id_list(ids.iter().map(|id| id.0)));
-    let rows = values.run(connection, LOAD).await?;
+    let rows = values.run(connection, SELECT_IN_FLIGHT).await?;
     rows.iter()
         .map(|row| {
-            let mut columns = Columns::of(row);
-            Ok(Work { delivery: columns.delivery()?, event: columns.event()? })
+            let mut columns = RowReader::of(row);
+            Ok(ClaimedDelivery { delivery: columns.delivery()?, event: columns.event()? })
         })
         .collect()
 }
@@ -113,13 +120,13 @@ async fn without_event(
     connection: &mut SqliteConnection,
     ids: &[DeliveryId],
 ) -> StoreResult<Vec<DeliveryId>> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(id_list(ids.iter().map(|id| id.0)));
     let rows = values.run(connection, WITHOUT_EVENT).await?;
-    rows.iter().map(|row| Columns::of(row).id().map(DeliveryId)).collect()
+    rows.iter().map(|row| RowReader::of(row).id().map(DeliveryId)).collect()
 }
 
-/// Ends those of these deliveries that could never be sent (rule 6).
+/// Ends those of these deliveries that could never be sent (invariant `bad-row-isolated`).
 async fn end_without_event(
     connection: &mut SqliteConnection,
     ids: &[DeliveryId],

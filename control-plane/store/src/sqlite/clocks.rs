@@ -6,23 +6,23 @@ use postrider_domain::time::{HoldClock, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::bulk::Values;
-use super::rows::Columns;
-use crate::clocks::{BringBack, ClockStore};
+use super::bulk::BoundValues;
+use super::rows::RowReader;
+use crate::clocks::{ClockStore, RescheduleRequest};
 use crate::codec;
 use crate::error::StoreResult;
 
-const PUT_HOLD: &str = "INSERT INTO hold_clocks \
+const UPSERT_HOLD_CLOCK: &str = "INSERT INTO hold_clocks \
        (tenant, subscription, total, held_since, held_until, version) \
      VALUES (?, ?, ?, ?, ?, ?) \
      ON CONFLICT (tenant, subscription) DO UPDATE SET total = excluded.total, \
      held_since = excluded.held_since, held_until = excluded.held_until, \
      version = excluded.version WHERE excluded.version > hold_clocks.version";
-const HOLDS: &str = "SELECT tenant, subscription, total, held_since, held_until, version \
+const SELECT_HOLD_CLOCKS: &str = "SELECT tenant, subscription, total, held_since, held_until, version \
      FROM hold_clocks WHERE held_until > ?";
-const NOTE: &str = "UPDATE shards SET clock = ?1 WHERE clock < ?1";
-const AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > ? ORDER BY shard";
-const FORGET: &str = "UPDATE shards SET clock = ?2 FROM json_each(?1) j \
+const NOTE_CLOCK: &str = "UPDATE shards SET clock = ?1 WHERE clock < ?1";
+const SELECT_CLOCKS_AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > ? ORDER BY shard";
+const FORGET_CLOCKS: &str = "UPDATE shards SET clock = ?2 FROM json_each(?1) j \
      WHERE shards.shard = j.value ->> 0 AND shards.clock = j.value ->> 1";
 
 /// The longest delay after a delivery's failures.
@@ -32,7 +32,7 @@ macro_rules! longest {
     };
 }
 /// 2 WAITING. Along the index of what waits: none of what is due by now is read.
-const BRING_BACK: &str = concat!(
+const RESCHEDULE_WAITING: &str = concat!(
     "UPDATE deliveries SET due = ?4 + ",
     longest!(),
     " WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_waiting \
@@ -41,8 +41,9 @@ const BRING_BACK: &str = concat!(
     longest!(),
     " LIMIT ?6)"
 );
-const QUIET: &str = "SELECT DISTINCT tenant, subscription FROM held_keys WHERE quiet_until > ?";
-const SHORTEN_QUIET: &str = "UPDATE held_keys SET quiet_until = ?3 \
+const SELECT_BLOCKED_SUBSCRIPTIONS: &str =
+    "SELECT DISTINCT tenant, subscription FROM held_keys WHERE quiet_until > ?";
+const SHORTEN_BLOCKS: &str = "UPDATE held_keys SET quiet_until = ?3 \
      WHERE tenant = ?1 AND subscription = ?2 AND quiet_until > ?3";
 
 #[async_trait]
@@ -54,16 +55,16 @@ impl ClockStore for SqliteStore {
             .add(clock.since.as_micros())
             .add(clock.until.as_micros())
             .add(clock.version);
-        self.change(values, PUT_HOLD).await
+        self.change(values, UPSERT_HOLD_CLOCK).await
     }
 
     async fn hold_clocks(
         &self,
         until: Timestamp,
     ) -> StoreResult<Vec<(SubscriptionKey, HoldClock)>> {
-        let rows = at(until).run(&mut *self.reader().await?, HOLDS).await?;
+        let rows = at(until).run(&mut *self.reader().await?, SELECT_HOLD_CLOCKS).await?;
         let hold = |row: &SqliteRow| {
-            let mut columns = Columns::of(row);
+            let mut columns = RowReader::of(row);
             let key = key(&mut columns)?;
             let (total, since, until) = (columns.span("total")?, columns.time()?, columns.time()?);
             Ok((key, HoldClock { total, since, until, version: columns.int()? }))
@@ -72,13 +73,13 @@ impl ClockStore for SqliteStore {
     }
 
     async fn note_clock(&self, now: Timestamp) -> StoreResult<()> {
-        self.change(at(now), NOTE).await
+        self.change(at(now), NOTE_CLOCK).await
     }
 
     async fn clocks_ahead(&self, now: Timestamp) -> StoreResult<Vec<(Shard, Timestamp)>> {
-        let rows = at(now).run(&mut *self.reader().await?, AHEAD).await?;
+        let rows = at(now).run(&mut *self.reader().await?, SELECT_CLOCKS_AHEAD).await?;
         let ahead = |row: &SqliteRow| {
-            let mut columns = Columns::of(row);
+            let mut columns = RowReader::of(row);
             Ok((columns.shard()?, columns.time()?))
         };
         rows.iter().map(ahead).collect()
@@ -91,19 +92,19 @@ impl ClockStore for SqliteStore {
     ) -> StoreResult<()> {
         let list: Vec<(u16, i64)> =
             shards.iter().map(|(shard, clock)| (shard.0, clock.as_micros())).collect();
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(codec::to_json(&list)?).add(now.as_micros());
-        self.change(values, FORGET).await
+        self.change(values, FORGET_CLOCKS).await
     }
 
-    async fn bring_back(
+    async fn reschedule_waiting(
         &self,
-        request: &BringBack,
+        request: &RescheduleRequest,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
         let longest: Vec<i64> = request.longest.iter().map(|delay| codec::micros(*delay)).collect();
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .add(i64::from(request.shard.0))
             .text(request.subscription.tenant.as_str())
@@ -111,33 +112,36 @@ impl ClockStore for SqliteStore {
             .add(now.as_micros())
             .add(codec::to_json(&longest)?)
             .add(i64::from(limit));
-        self.changed_by(values, BRING_BACK).await
+        self.changed_by(values, RESCHEDULE_WAITING).await
     }
 
-    async fn quiet_subscriptions(&self, until: Timestamp) -> StoreResult<Vec<SubscriptionKey>> {
-        let rows = at(until).run(&mut *self.reader().await?, QUIET).await?;
-        rows.iter().map(|row| key(&mut Columns::of(row))).collect()
+    async fn list_blocked_subscriptions(
+        &self,
+        until: Timestamp,
+    ) -> StoreResult<Vec<SubscriptionKey>> {
+        let rows = at(until).run(&mut *self.reader().await?, SELECT_BLOCKED_SUBSCRIPTIONS).await?;
+        rows.iter().map(|row| key(&mut RowReader::of(row))).collect()
     }
 
-    async fn shorten_quiet(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
+    async fn shorten_key_blocks(&self, key: &SubscriptionKey, until: Timestamp) -> StoreResult<()> {
         let mut values = of(key);
         values.add(until.as_micros());
-        self.change(values, SHORTEN_QUIET).await
+        self.change(values, SHORTEN_BLOCKS).await
     }
 }
 
-fn at(time: Timestamp) -> Values {
-    let mut values = Values::default();
+fn at(time: Timestamp) -> BoundValues {
+    let mut values = BoundValues::default();
     values.add(time.as_micros());
     values
 }
 
-fn of(key: &SubscriptionKey) -> Values {
-    let mut values = Values::default();
+fn of(key: &SubscriptionKey) -> BoundValues {
+    let mut values = BoundValues::default();
     values.text(key.tenant.as_str()).text(key.subscription.as_str());
     values
 }
 
-fn key(columns: &mut Columns<'_>) -> StoreResult<SubscriptionKey> {
+fn key(columns: &mut RowReader<'_>) -> StoreResult<SubscriptionKey> {
     Ok(SubscriptionKey { tenant: columns.tenant()?, subscription: columns.subscription()? })
 }

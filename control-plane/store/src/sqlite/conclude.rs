@@ -3,24 +3,24 @@
 use std::collections::{BTreeMap, HashSet};
 
 use postrider_domain::delivery::{
-    self, AttemptRecord, Delivery, DeliveryState, EndReason, Known, Late, LateRecord, Outcome,
-    Standing, Transition, Trigger,
+    self, AttemptRecord, Delivery, DeliveryState, DeliveryStatus, DeliveryTransition, EndReason,
+    KnownAttempt, LateRecord, LateResult, Outcome, Trigger,
 };
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::bulk::{Bulk, Values, id_list};
-use super::histogram::{self, Change};
+use super::bulk::{BoundValues, BulkStatement, id_list};
+use super::histogram::{self, HistogramChange};
 use super::ordering::put_key_end;
-use super::rows::{ATTEMPT_COLUMNS, Columns, attempt_columns, delivery_columns, put_attempt};
+use super::rows::{ATTEMPT_COLUMNS, RowReader, attempt_columns, delivery_columns, put_attempt};
 use super::work;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;
-use crate::work::{Concluded, Conclusion};
+use crate::work::{Conclusion, ConclusionOutcome};
 
-const END: Bulk = Bulk {
+const END_DELIVERIES: BulkStatement = BulkStatement {
     sql: concat!(
         "WITH result(id, number, state, reason, at) AS (VALUES {rows}) \
          INSERT INTO ended_deliveries (",
@@ -34,7 +34,7 @@ const END: Bulk = Bulk {
     columns: 5,
 };
 
-const RETRY: Bulk = Bulk {
+const RETRY_DELIVERIES: BulkStatement = BulkStatement {
     sql: "WITH result(id, number, due, failures, cause) AS (VALUES {rows}) \
           UPDATE deliveries SET state = 2, due = result.due, failures = result.failures, \
           cause = result.cause FROM result WHERE deliveries.id = result.id \
@@ -44,7 +44,7 @@ const RETRY: Bulk = Bulk {
 };
 
 /// A result that came late may have recorded the attempt before its conclusion.
-const PUT_ATTEMPTS: Bulk = Bulk {
+const INSERT_ATTEMPTS: BulkStatement = BulkStatement {
     sql: concat!(
         "INSERT INTO attempts (",
         attempt_columns!(),
@@ -54,14 +54,14 @@ const PUT_ATTEMPTS: Bulk = Bulk {
     columns: ATTEMPT_COLUMNS,
 };
 
-const COUNT: Bulk = Bulk {
+const UPSERT_COUNTS: BulkStatement = BulkStatement {
     sql: "INSERT INTO attempt_stats (tenant, subscription, hour, outcome, counts) \
           VALUES {rows} ON CONFLICT (tenant, subscription, hour, outcome) \
           DO UPDATE SET counts = excluded.counts",
     columns: 5,
 };
 
-const COUNTED: Bulk = Bulk {
+const SELECT_COUNTS: BulkStatement = BulkStatement {
     sql: "WITH asked(n, tenant, subscription, hour, outcome) AS (VALUES {rows}) \
           SELECT n, s.counts FROM asked CROSS JOIN attempt_stats s ON s.tenant = asked.tenant \
           AND s.subscription = asked.subscription AND s.hour = asked.hour \
@@ -69,24 +69,24 @@ const COUNTED: Bulk = Bulk {
     columns: 5,
 };
 
-const FIND: &str = concat!(
+const SELECT_DELIVERY: &str = concat!(
     "SELECT ",
     delivery_columns!(""),
     " FROM deliveries WHERE tenant = ?1 AND id = ?2 UNION ALL SELECT ",
     delivery_columns!(""),
     " FROM ended_deliveries WHERE tenant = ?1 AND id = ?2"
 );
-const FIND_ATTEMPT: &str = concat!(
+const SELECT_ATTEMPT: &str = concat!(
     "SELECT ",
     attempt_columns!(),
     " FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?"
 );
-const REMOVE_ATTEMPT: &str =
+const DELETE_ATTEMPT: &str =
     "DELETE FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?";
 const COUNT_UNFINISHED: &str = "UPDATE deliveries SET attempts = ?3 WHERE tenant = ?1 AND id = ?2";
 const COUNT_ENDED: &str = "UPDATE ended_deliveries SET attempts = ?3 WHERE tenant = ?1 AND id = ?2";
 /// Ends the hold on an ordering key that is there for the delivery's event.
-const FREE_KEY: &str = "UPDATE held_keys SET held = 0 WHERE held = 1 \
+const END_HOLD_OF_DELIVERY: &str = "UPDATE held_keys SET held = 0 WHERE held = 1 \
      AND (tenant, subscription, ordering_key, event) IN ( \
        SELECT tenant, subscription, ordering_key, event FROM ended_deliveries \
        WHERE tenant = ?1 AND id = ?2 AND ordering_key IS NOT NULL)";
@@ -98,16 +98,16 @@ pub(super) async fn conclude(
     connection: &mut SqliteConnection,
     batch: &[Conclusion],
     now: Timestamp,
-) -> StoreResult<Vec<Concluded>> {
+) -> StoreResult<Vec<ConclusionOutcome>> {
     let mut ends: Vec<(&AttemptRecord, DeliveryState, Option<EndReason>)> = Vec::new();
     let mut retries: Vec<(&AttemptRecord, Timestamp, u32)> = Vec::new();
     for Conclusion { record, transition, .. } in batch {
         match *transition {
-            Transition::End { state, reason } => ends.push((record, state, reason)),
-            Transition::Retry { due, failures } => retries.push((record, due, failures)),
+            DeliveryTransition::End { state, reason } => ends.push((record, state, reason)),
+            DeliveryTransition::Retry { due, failures } => retries.push((record, due, failures)),
         }
     }
-    let ended = END.run(connection, &ends, |row, (record, state, reason)| {
+    let ended = END_DELIVERIES.run(connection, &ends, |row, (record, state, reason)| {
         row.id(record.key.delivery.0)
             .add(i64::from(record.key.number))
             .add(state.code())
@@ -119,7 +119,7 @@ pub(super) async fn conclude(
     if !applied.is_empty() {
         work::remove(connection, id_list(applied.iter().copied())).await?;
     }
-    let retried = RETRY.run(connection, &retries, |row, (record, due, failures)| {
+    let retried = RETRY_DELIVERIES.run(connection, &retries, |row, (record, due, failures)| {
         row.id(record.key.delivery.0)
             .add(i64::from(record.key.number))
             .add(due.as_micros())
@@ -130,7 +130,7 @@ pub(super) async fn conclude(
     applied.extend(ids(&retried.await?)?);
     let recorded: Vec<&Conclusion> =
         batch.iter().filter(|item| applied.contains(&item.record.key.delivery.0)).collect();
-    PUT_ATTEMPTS
+    INSERT_ATTEMPTS
         .run(connection, &recorded, |row, item| {
             put_attempt(row, &item.record, Some(item.transition.standing()), now)
         })
@@ -142,14 +142,14 @@ pub(super) async fn conclude(
     Ok(batch
         .iter()
         .map(|item| match applied.contains(&item.record.key.delivery.0) {
-            true => Concluded::Applied,
-            false => Concluded::NotCurrent,
+            true => ConclusionOutcome::Applied,
+            false => ConclusionOutcome::NotCurrent,
         })
         .collect())
 }
 
 fn ids(rows: &[sqlx::sqlite::SqliteRow]) -> StoreResult<HashSet<Uuid>> {
-    rows.iter().map(|row| Columns::of(row).id()).collect()
+    rows.iter().map(|row| RowReader::of(row).id()).collect()
 }
 
 /// Adds attempts, but for tests, to the statistics, or with −1 takes them out.
@@ -157,7 +157,7 @@ async fn count<'a>(
     connection: &mut SqliteConnection,
     records: impl Iterator<Item = (&'a AttemptRecord, i64)>,
 ) -> StoreResult<()> {
-    let mut changes: BTreeMap<Counted<'_>, Change> = BTreeMap::new();
+    let mut changes: BTreeMap<CountedAttempts<'_>, HistogramChange> = BTreeMap::new();
     for (record, by) in records.filter(|(record, _)| !record.test) {
         let key = (
             record.subscription.tenant.as_str(),
@@ -169,7 +169,7 @@ async fn count<'a>(
         *changes.entry(key).or_default().entry(bucket).or_default() += by;
     }
     let keys: Vec<_> = (0_i64..).zip(changes.keys()).collect();
-    let found = COUNTED.run(connection, &keys, |row, (n, key)| {
+    let found = SELECT_COUNTS.run(connection, &keys, |row, (n, key)| {
         row.add(*n);
         put_counted(row, key);
         Ok(())
@@ -177,13 +177,13 @@ async fn count<'a>(
     let found = found.await?;
     let mut before: Vec<&[u8]> = vec![&[]; changes.len()];
     for row in &found {
-        let mut columns = Columns::of(row);
+        let mut columns = RowReader::of(row);
         let n: usize = columns.number("n")?;
         let counts = columns.get()?;
         before.get_mut(n).into_iter().for_each(|before| *before = counts);
     }
     let changes: Vec<_> = changes.into_iter().zip(before).collect();
-    let written = COUNT.run(connection, &changes, |row, ((key, change), before)| {
+    let written = UPSERT_COUNTS.run(connection, &changes, |row, ((key, change), before)| {
         put_counted(row, key);
         row.add(histogram::changed(before, change)?);
         Ok(())
@@ -192,26 +192,26 @@ async fn count<'a>(
 }
 
 /// What attempts are counted as: tenant, subscription, hour, outcome.
-type Counted<'a> = (&'a str, &'a str, i64, i16);
+type CountedAttempts<'a> = (&'a str, &'a str, i64, i16);
 
-fn put_counted(row: &mut Values, (tenant, subscription, hour, outcome): &Counted<'_>) {
+fn put_counted(row: &mut BoundValues, (tenant, subscription, hour, outcome): &CountedAttempts<'_>) {
     row.text(tenant).text(subscription).add(*hour).add(*outcome);
 }
 
-/// Records a result that came after its delivery had moved on (rule 5).
+/// Records a result that came after its delivery had moved on (invariant `any-success-counts`).
 pub(super) async fn late(
     connection: &mut SqliteConnection,
     record: &AttemptRecord,
     now: Timestamp,
-) -> StoreResult<Late> {
-    let rows = named(record).run(connection, FIND).await?;
-    let found = rows.first().map(|row| Columns::of(row).delivery()).transpose()?;
-    let rows = attempt(record).run(connection, FIND_ATTEMPT).await?;
-    let before = rows.first().map(|row| Columns::of(row).attempt()).transpose()?;
+) -> StoreResult<LateResult> {
+    let rows = named(record).run(connection, SELECT_DELIVERY).await?;
+    let found = rows.first().map(|row| RowReader::of(row).delivery()).transpose()?;
+    let rows = attempt(record).run(connection, SELECT_ATTEMPT).await?;
+    let before = rows.first().map(|row| RowReader::of(row).attempt()).transpose()?;
     let known = match &before {
-        None => Known::Nothing,
-        Some(before) if before.outcome == Outcome::Unknown => Known::Unknown,
-        Some(_) => Known::Result,
+        None => KnownAttempt::Nothing,
+        Some(before) if before.outcome == Outcome::Unknown => KnownAttempt::Unknown,
+        Some(_) => KnownAttempt::Result,
     };
     let standing = found.as_ref().map(Delivery::standing);
     let late = delivery::late(standing.map(|before| before.state), known, record.outcome);
@@ -221,7 +221,7 @@ pub(super) async fn late(
         LateRecord::Insert => put(connection, record, after, now).await?,
         LateRecord::ReplaceUnknown => {
             // As a new row, so that a tail that has shown the UNKNOWN shows this.
-            attempt(record).change(connection, REMOVE_ATTEMPT).await?;
+            attempt(record).change(connection, DELETE_ATTEMPT).await?;
             count(connection, before.iter().map(|before| (before, -1))).await?;
             put(connection, record, after, now).await?;
         }
@@ -237,7 +237,7 @@ async fn settle(
     connection: &mut SqliteConnection,
     record: &AttemptRecord,
     delivery: &Delivery,
-    late: Late,
+    late: LateResult,
     now: Timestamp,
 ) -> StoreResult<()> {
     let (succeeds, number, state) = (late.succeeds, record.key.number, delivery.state);
@@ -248,7 +248,7 @@ async fn settle(
         values.change(connection, count).await?;
     }
     if let Some(overtaken) = late.overtaken(delivery, number, now) {
-        put_unless_known(connection, &overtaken, Standing::SUCCEEDED, now).await?;
+        put_unless_known(connection, &overtaken, DeliveryStatus::SUCCEEDED, now).await?;
     }
     if succeeds && state.is_final() {
         let mut values = named(record);
@@ -260,7 +260,7 @@ async fn settle(
         work::end(connection, &[id], DeliveryState::Succeeded, None, now).await?;
     }
     if succeeds {
-        named(record).change(connection, FREE_KEY).await?;
+        named(record).change(connection, END_HOLD_OF_DELIVERY).await?;
     }
     Ok(())
 }
@@ -269,10 +269,10 @@ async fn settle(
 pub(super) async fn put_unless_known(
     connection: &mut SqliteConnection,
     record: &AttemptRecord,
-    delivery: Standing,
+    delivery: DeliveryStatus,
     now: Timestamp,
 ) -> StoreResult<()> {
-    if attempt(record).run(connection, FIND_ATTEMPT).await?.is_empty() {
+    if attempt(record).run(connection, SELECT_ATTEMPT).await?.is_empty() {
         put(connection, record, Some(delivery), now).await?;
     }
     Ok(())
@@ -281,22 +281,22 @@ pub(super) async fn put_unless_known(
 async fn put(
     connection: &mut SqliteConnection,
     record: &AttemptRecord,
-    delivery: Option<Standing>,
+    delivery: Option<DeliveryStatus>,
     now: Timestamp,
 ) -> StoreResult<()> {
-    PUT_ATTEMPTS
+    INSERT_ATTEMPTS
         .run(connection, &[record], |row, record| put_attempt(row, record, delivery, now))
         .await?;
     count(connection, std::iter::once((record, 1))).await
 }
 
-fn named(record: &AttemptRecord) -> Values {
-    let mut values = Values::default();
+fn named(record: &AttemptRecord) -> BoundValues {
+    let mut values = BoundValues::default();
     values.text(record.subscription.tenant.as_str()).id(record.key.delivery.0);
     values
 }
 
-fn attempt(record: &AttemptRecord) -> Values {
+fn attempt(record: &AttemptRecord) -> BoundValues {
     let mut values = named(record);
     values.add(i64::from(record.key.number));
     values

@@ -9,7 +9,7 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::Values;
+use super::bulk::BoundValues;
 use super::config_lists;
 use super::config_rows::{
     put_key_and_state, put_searched, put_times, subscription_columns, subscription_of,
@@ -18,9 +18,11 @@ use super::config_rows::{
 use super::errors::stored;
 use super::notices;
 use super::publishing::config_versions;
-use super::rows::Columns;
+use super::rows::RowReader;
 use crate::codec;
-use crate::config::{ConfigStore, News, Page, SubscriptionQuery, TenantQuery, WriteError};
+use crate::config::{
+    ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
+};
 use crate::error::StoreResult;
 
 const INSERT_TENANT: &str = concat!(
@@ -81,7 +83,7 @@ const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id FROM json_each(?1) 
 #[async_trait]
 impl ConfigStore for SqliteStore {
     async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(tenant.id.as_str())
             .text(&tenant.display_name)
@@ -105,7 +107,7 @@ impl ConfigStore for SqliteStore {
         find_tenant(&mut *self.reader().await?, id).await
     }
 
-    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+    async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
         config_lists::tenants(self, query).await
     }
 
@@ -114,7 +116,7 @@ impl ConfigStore for SqliteStore {
         tenant: &Tenant,
         expected_revision: i64,
     ) -> Result<Tenant, WriteError> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(tenant.id.as_str())
             .add(expected_revision)
@@ -140,15 +142,15 @@ impl ConfigStore for SqliteStore {
         expected_revision: i64,
         now: Timestamp,
     ) -> Result<(i64, u64), WriteError> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(id.as_str()).add(expected_revision).add(now.as_micros());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let version = match values.run(&mut tx, DELETE_TENANT).await?.first() {
-            Some(row) => Columns::of(row).int()?,
+            Some(row) => RowReader::of(row).int()?,
             None => return Err(missing_tenant(&mut tx, id).await?),
         };
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(id.as_str()).add(now.as_micros());
         let subscriptions = values.change(&mut tx, DELETE_SUBSCRIPTIONS).await?;
         notices::forget_tenant(&mut tx, id).await?;
@@ -164,7 +166,7 @@ impl ConfigStore for SqliteStore {
         let Some(tenant) = tenant.filter(|tenant| tenant.delete_time.is_none()) else {
             return Ok(None);
         };
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(id.as_str());
         let rows = values.run(&mut tx, CONFIG_SUBSCRIPTIONS).await?;
         let subscriptions = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
@@ -182,7 +184,7 @@ impl ConfigStore for SqliteStore {
         let Some(tenant) = tenant.filter(|tenant| tenant.delete_time.is_none()) else {
             return Ok(None);
         };
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(id.as_str()).add(since);
         let rows = values.run(&mut tx, TENANT_CHANGES).await?;
         let changed = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
@@ -195,7 +197,7 @@ impl ConfigStore for SqliteStore {
     }
 
     async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         put_key_and_state(&mut values, subscription)?;
         put_times(&mut values, subscription, subscription.revision);
         put_searched(&mut values, subscription);
@@ -218,7 +220,7 @@ impl ConfigStore for SqliteStore {
     async fn list_subscriptions(
         &self,
         query: &SubscriptionQuery,
-    ) -> StoreResult<Page<Subscription>> {
+    ) -> StoreResult<ListPage<Subscription>> {
         config_lists::subscriptions(self, query).await
     }
 
@@ -226,9 +228,9 @@ impl ConfigStore for SqliteStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &News,
+        news: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         put_key_and_state(&mut values, subscription)?;
         put_times(&mut values, subscription, expected_revision);
         put_searched(&mut values, subscription);
@@ -255,12 +257,12 @@ impl ConfigStore for SqliteStore {
         limit: u32,
     ) -> StoreResult<Vec<SubscriptionKey>> {
         let shards: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(codec::to_json(&shards)?).add(i64::from(limit));
         let rows = values.run(&mut *self.reader().await?, DELETED_WITH_UNFINISHED).await?;
         rows.iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 Ok(SubscriptionKey {
                     tenant: columns.tenant()?,
                     subscription: columns.subscription()?,
@@ -274,7 +276,7 @@ async fn find_tenant(
     connection: &mut SqliteConnection,
     id: &TenantId,
 ) -> StoreResult<Option<Tenant>> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.text(id.as_str());
     values.run(connection, GET_TENANT).await?.first().map(tenant_of).transpose()
 }
@@ -293,7 +295,7 @@ async fn find_subscription(
     connection: &mut SqliteConnection,
     key: &SubscriptionKey,
 ) -> StoreResult<Option<Subscription>> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.text(key.tenant.as_str()).text(key.subscription.as_str());
     values.run(connection, GET_SUBSCRIPTION).await?.first().map(subscription_of).transpose()
 }
@@ -302,8 +304,8 @@ async fn raise_version(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
 ) -> StoreResult<Option<i64>> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.text(tenant.as_str());
     let rows = values.run(connection, RAISE_VERSION).await?;
-    rows.first().map(|row| Columns::of(row).int()).transpose()
+    rows.first().map(|row| RowReader::of(row).int()).transpose()
 }

@@ -10,11 +10,14 @@ use super::config_rows::{subscription_columns, subscription_of, tenant_columns, 
 use super::errors::stored;
 use crate::codec;
 use crate::config::{
-    OrderBy, Page, PageRequest, SortKey, SubscriptionQuery, TenantQuery, sort_key,
+    ListPage, OrderBy, PageRequest, SortKey, SubscriptionQuery, TenantQuery, sort_key,
 };
 use crate::error::{StoreError, StoreResult};
 
-pub(super) async fn tenants(store: &SqliteStore, query: &TenantQuery) -> StoreResult<Page<Tenant>> {
+pub(super) async fn tenants(
+    store: &SqliteStore,
+    query: &TenantQuery,
+) -> StoreResult<ListPage<Tenant>> {
     let mut sql =
         QueryBuilder::new(concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE true"));
     push_kept(&mut sql, query.show_deleted);
@@ -31,7 +34,7 @@ pub(super) async fn tenants(store: &SqliteStore, query: &TenantQuery) -> StoreRe
 pub(super) async fn subscriptions(
     store: &SqliteStore,
     query: &SubscriptionQuery,
-) -> StoreResult<Page<Subscription>> {
+) -> StoreResult<ListPage<Subscription>> {
     let by = query.page.order_by;
     let key = |subscription: &Subscription| {
         let name = &subscription.settings.display_name;
@@ -131,10 +134,10 @@ fn push_page(sql: &mut QueryBuilder<Sqlite>, page: &PageRequest) -> StoreResult<
     Ok(())
 }
 
-fn page<T>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> SortKey) -> Page<T> {
+fn page<T>(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> SortKey) -> ListPage<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = items.len() > limit;
     items.truncate(limit);
     let next = if more { items.last().map(key) } else { None };
-    Page { items, next }
+    ListPage { items, next }
 }

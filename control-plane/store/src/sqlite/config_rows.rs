@@ -1,12 +1,12 @@
 //! Rows of tenants and subscriptions, in both directions.
 
-use postrider_domain::subscription::{Settings, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionConfig};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
-use super::bulk::Values;
-use super::rows::Columns;
+use super::bulk::BoundValues;
+use super::rows::RowReader;
 use crate::codec;
 use crate::error::StoreResult;
 
@@ -32,7 +32,7 @@ pub(super) fn tenant_search(tenant: &Tenant) -> String {
 }
 
 pub(super) fn put_key_and_state(
-    values: &mut Values,
+    values: &mut BoundValues,
     subscription: &Subscription,
 ) -> StoreResult<()> {
     values
@@ -47,7 +47,7 @@ pub(super) fn put_key_and_state(
     Ok(())
 }
 
-pub(super) fn put_times(values: &mut Values, subscription: &Subscription, revision: i64) {
+pub(super) fn put_times(values: &mut BoundValues, subscription: &Subscription, revision: i64) {
     values
         .add(revision)
         .add(subscription.request_revision)
@@ -56,8 +56,8 @@ pub(super) fn put_times(values: &mut Values, subscription: &Subscription, revisi
         .add(subscription.delete_time.map(Timestamp::as_micros));
 }
 
-pub(super) fn put_searched(values: &mut Values, subscription: &Subscription) {
-    let Settings { display_name, url, region, .. } = &subscription.settings;
+pub(super) fn put_searched(values: &mut BoundValues, subscription: &Subscription) {
+    let SubscriptionConfig { display_name, url, region, .. } = &subscription.settings;
     values.text(display_name).text(url).text(region.as_str()).add(codec::search_text(&[
         subscription.id.as_str(),
         display_name,
@@ -66,7 +66,7 @@ pub(super) fn put_searched(values: &mut Values, subscription: &Subscription) {
 }
 
 pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
-    let mut columns = Columns::of(row);
+    let mut columns = RowReader::of(row);
     Ok(Tenant {
         id: columns.tenant()?,
         display_name: columns.get()?,
@@ -81,7 +81,7 @@ pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
 }
 
 pub(super) fn subscription_of(row: &SqliteRow) -> StoreResult<Subscription> {
-    let mut columns = Columns::of(row);
+    let mut columns = RowReader::of(row);
     Ok(Subscription {
         tenant: columns.tenant()?,
         id: columns.subscription()?,

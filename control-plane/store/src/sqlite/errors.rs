@@ -1,4 +1,4 @@
-//! What SQLite says, in the words of [`StoreError`].
+//! Converts SQLite's errors.
 
 use crate::codec::corrupt;
 use crate::error::StoreError;

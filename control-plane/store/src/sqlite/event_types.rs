@@ -11,16 +11,18 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, QueryBuilder};
 
 use super::SqliteStore;
-use super::bulk::{Bulk, Values};
+use super::bulk::{BoundValues, BulkStatement};
 use super::errors::stored;
-use super::rows::Columns;
+use super::rows::RowReader;
 use crate::codec::{self, corrupt};
 use crate::config::WriteError;
 use crate::error::StoreResult;
-use crate::event_types::{CatalogueError, EventTypeQuery, EventTypeStore, IN_USE_NAMED, may_put};
+use crate::event_types::{
+    CatalogueError, EventTypeQuery, EventTypeStore, MAX_NAMED_USERS, may_put,
+};
 
-const VERSION: &str = "SELECT version FROM catalogue";
-const RAISE: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
+const SELECT_VERSION: &str = "SELECT version FROM catalogue";
+const RAISE_VERSION: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
 
 /// What [`event_type`] reads.
 macro_rules! event_type_columns {
@@ -30,21 +32,23 @@ macro_rules! event_type_columns {
     };
 }
 
-const COUNT: &str = "SELECT count(*) FROM event_types";
-const INSERT: &str = concat!(
+const COUNT_TYPES: &str = "SELECT count(*) FROM event_types";
+const INSERT_TYPE: &str = concat!(
     "INSERT INTO event_types (",
     event_type_columns!(),
     ", search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
 );
-const UPDATE: &str = "UPDATE event_types SET description = ?2, group_name = ?3, \
+const UPDATE_TYPE: &str = "UPDATE event_types SET description = ?2, group_name = ?3, \
      json_schema = ?4, validation = ?5, sample = ?6, archive_time = ?7, create_time = ?8, \
      update_time = ?9, revision = ?10, search = ?11 WHERE name = ?1 AND revision = ?12";
-const DELETE: &str = "DELETE FROM event_types WHERE name = ? AND revision = ?";
-const GET: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = ?");
-const ALL: &str = concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
-const REVISIONS: &str = "SELECT e.name, e.revision FROM json_each(?) j \
+const DELETE_TYPE: &str = "DELETE FROM event_types WHERE name = ? AND revision = ?";
+const SELECT_TYPE: &str =
+    concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = ?");
+const SELECT_ALL_TYPES: &str =
+    concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
+const SELECT_REVISIONS: &str = "SELECT e.name, e.revision FROM json_each(?) j \
      CROSS JOIN event_types e ON e.name = j.value";
-const PUT: Bulk = Bulk {
+const UPSERT_TYPES: BulkStatement = BulkStatement {
     sql: concat!(
         "INSERT INTO event_types (",
         event_type_columns!(),
@@ -58,7 +62,7 @@ const PUT: Bulk = Bulk {
     columns: 11,
 };
 /// Subscriptions one of whose patterns is this very text.
-const USERS: &str = "SELECT tenant, id FROM subscriptions s WHERE delete_time IS NULL \
+const SELECT_USERS: &str = "SELECT tenant, id FROM subscriptions s WHERE delete_time IS NULL \
      AND EXISTS (SELECT 1 FROM json_each(s.settings, '$.event_types') WHERE value = ?) \
      ORDER BY tenant, id LIMIT ?";
 
@@ -71,14 +75,14 @@ impl EventTypeStore for SqliteStore {
     ) -> Result<i64, CatalogueError> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let version = first_number(&mut tx, RAISE).await?;
-        let there = first_number(&mut tx, COUNT).await?;
+        let version = first_number(&mut tx, RAISE_VERSION).await?;
+        let there = first_number(&mut tx, COUNT_TYPES).await?;
         if usize::try_from(there).unwrap_or(usize::MAX) >= most {
             return Err(CatalogueError::TooMany);
         }
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         put(&mut values, event_type, version);
-        if values.change(&mut tx, INSERT).await? == 0 {
+        if values.change(&mut tx, INSERT_TYPE).await? == 0 {
             return Err(WriteError::AlreadyExists.into());
         }
         tx.commit().await?;
@@ -120,11 +124,11 @@ impl EventTypeStore for SqliteStore {
     ) -> Result<i64, CatalogueError> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let version = first_number(&mut tx, RAISE).await?;
-        let mut values = Values::default();
+        let version = first_number(&mut tx, RAISE_VERSION).await?;
+        let mut values = BoundValues::default();
         put(&mut values, event_type, version);
         values.add(expected_revision);
-        if values.change(&mut tx, UPDATE).await? == 0 {
+        if values.change(&mut tx, UPDATE_TYPE).await? == 0 {
             return Err(missed(&mut tx, &event_type.name).await?.into());
         }
         tx.commit().await?;
@@ -139,10 +143,10 @@ impl EventTypeStore for SqliteStore {
     ) -> Result<i64, CatalogueError> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let version = first_number(&mut tx, RAISE).await?;
-        let mut values = Values::default();
+        let version = first_number(&mut tx, RAISE_VERSION).await?;
+        let mut values = BoundValues::default();
         values.text(name).add(expected_revision);
-        if values.change(&mut tx, DELETE).await? == 0 {
+        if values.change(&mut tx, DELETE_TYPE).await? == 0 {
             return Err(missed(&mut tx, name).await?.into());
         }
         if !force {
@@ -164,15 +168,16 @@ impl EventTypeStore for SqliteStore {
         let names = codec::to_json(&names)?;
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let version = first_number(&mut tx, RAISE).await?;
+        let version = first_number(&mut tx, RAISE_VERSION).await?;
         let there = revisions(&mut tx, names).await?;
-        let count = first_number(&mut tx, COUNT).await?;
+        let count = first_number(&mut tx, COUNT_TYPES).await?;
         may_put(event_types, &there, count, most)?;
-        PUT.run(&mut tx, event_types, |values, event_type| {
-            put(values, event_type, version);
-            Ok(())
-        })
-        .await?;
+        UPSERT_TYPES
+            .run(&mut tx, event_types, |values, event_type| {
+                put(values, event_type, version);
+                Ok(())
+            })
+            .await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -181,27 +186,27 @@ impl EventTypeStore for SqliteStore {
         let mut reader = self.reader().await?;
         // One transaction, so that both reads see one moment.
         let mut tx = reader.begin().await.map_err(stored)?;
-        let version = first_number(&mut tx, VERSION).await?;
-        let rows = Values::default().run(&mut tx, ALL).await?;
+        let version = first_number(&mut tx, SELECT_VERSION).await?;
+        let rows = BoundValues::default().run(&mut tx, SELECT_ALL_TYPES).await?;
         Ok((version, rows.iter().map(event_type).collect::<StoreResult<_>>()?))
     }
 
     async fn catalogue_version(&self) -> StoreResult<i64> {
-        first_number(&mut *self.reader().await?, VERSION).await
+        first_number(&mut *self.reader().await?, SELECT_VERSION).await
     }
 }
 
 /// The one number that a statement gives.
 async fn first_number(connection: &mut SqliteConnection, sql: &'static str) -> StoreResult<i64> {
-    let rows = Values::default().run(connection, sql).await?;
+    let rows = BoundValues::default().run(connection, sql).await?;
     let row = rows.first().ok_or_else(|| corrupt("the catalogue has no version"))?;
-    Columns::of(row).int()
+    RowReader::of(row).int()
 }
 
 async fn find(connection: &mut SqliteConnection, name: &str) -> StoreResult<Option<EventType>> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.text(name);
-    values.run(connection, GET).await?.first().map(event_type).transpose()
+    values.run(connection, SELECT_TYPE).await?.first().map(event_type).transpose()
 }
 
 /// Why a conditional change found no row.
@@ -211,12 +216,12 @@ async fn missed(connection: &mut SqliteConnection, name: &str) -> StoreResult<Wr
 }
 
 async fn users(connection: &mut SqliteConnection, name: &str) -> StoreResult<Vec<SubscriptionKey>> {
-    let mut values = Values::default();
-    values.text(name).add(i64::from(IN_USE_NAMED));
-    let rows = values.run(connection, USERS).await?;
+    let mut values = BoundValues::default();
+    values.text(name).add(i64::from(MAX_NAMED_USERS));
+    let rows = values.run(connection, SELECT_USERS).await?;
     rows.iter()
         .map(|row| {
-            let mut columns = Columns::of(row);
+            let mut columns = RowReader::of(row);
             let (tenant, subscription) = (columns.tenant()?, columns.subscription()?);
             Ok(SubscriptionKey { tenant, subscription })
         })
@@ -227,19 +232,19 @@ async fn revisions(
     connection: &mut SqliteConnection,
     names: String,
 ) -> StoreResult<HashMap<String, i64>> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(names);
-    let rows = values.run(connection, REVISIONS).await?;
+    let rows = values.run(connection, SELECT_REVISIONS).await?;
     rows.iter()
         .map(|row| {
-            let mut columns = Columns::of(row);
+            let mut columns = RowReader::of(row);
             Ok((columns.get()?, columns.int()?))
         })
         .collect()
 }
 
 /// Values 1 to 11 of the statements that write.
-fn put(values: &mut Values, event_type: &EventType, revision: i64) {
+fn put(values: &mut BoundValues, event_type: &EventType, revision: i64) {
     values
         .text(&event_type.name)
         .text(&event_type.description)
@@ -255,7 +260,7 @@ fn put(values: &mut Values, event_type: &EventType, revision: i64) {
 }
 
 fn event_type(row: &SqliteRow) -> StoreResult<EventType> {
-    let mut columns = Columns::of(row);
+    let mut columns = RowReader::of(row);
     Ok(EventType {
         name: columns.get()?,
         description: columns.get()?,

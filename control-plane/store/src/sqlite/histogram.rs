@@ -15,11 +15,11 @@ use crate::error::{StoreError, StoreResult};
 use crate::latency::{LATENCY_BUCKETS, MAX_COUNT};
 
 /// How many attempts more, or fewer, by bucket.
-pub(super) type Change = BTreeMap<u16, i64>;
+pub(super) type HistogramChange = BTreeMap<u16, i64>;
 
 /// A row's counts, changed.
-pub(super) fn changed(row: &[u8], change: &Change) -> StoreResult<Vec<u8>> {
-    let mut after = Writer::with_room(row.len() + 3 * change.len());
+pub(super) fn changed(row: &[u8], change: &HistogramChange) -> StoreResult<Vec<u8>> {
+    let mut after = HistogramRowWriter::with_room(row.len() + 3 * change.len());
     let mut changes = change.iter().peekable();
     for before in counts(row) {
         let (bucket, count) = before?;
@@ -34,8 +34,8 @@ pub(super) fn changed(row: &[u8], change: &Change) -> StoreResult<Vec<u8>> {
 }
 
 /// What a row counts, by bucket, in order; none is 0.
-pub(super) fn counts(row: &[u8]) -> Counts<'_> {
-    Counts { rest: row, next: 0 }
+pub(super) fn counts(row: &[u8]) -> HistogramCounts<'_> {
+    HistogramCounts { rest: row, next: 0 }
 }
 
 fn sum(count: u64, by: i64) -> u64 {
@@ -43,13 +43,13 @@ fn sum(count: u64, by: i64) -> u64 {
 }
 
 #[derive(Default)]
-struct Writer {
+struct HistogramRowWriter {
     bytes: Vec<u8>,
     /// The bucket that follows the last one.
     next: u16,
 }
 
-impl Writer {
+impl HistogramRowWriter {
     fn with_room(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), next: 0 }
     }
@@ -72,12 +72,12 @@ impl Writer {
 }
 
 /// See [`counts`]. Nothing follows an error.
-pub(super) struct Counts<'a> {
+pub(super) struct HistogramCounts<'a> {
     rest: &'a [u8],
     next: u16,
 }
 
-impl Counts<'_> {
+impl HistogramCounts<'_> {
     fn number(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for shift in [0, 7, 14, 21, 28, 35] {
@@ -100,7 +100,7 @@ impl Counts<'_> {
     }
 }
 
-impl Iterator for Counts<'_> {
+impl Iterator for HistogramCounts<'_> {
     type Item = StoreResult<(u16, u64)>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -153,7 +153,7 @@ mod tests {
         let change = [(0, 1), (5, 2), (6, 4), (7, -1), (8, -1), (300, -10), (400, -1), (401, 6)];
         let after = changed(&before, &change.into_iter().collect()).unwrap();
         assert_eq!(read(&after), [(0, 1), (5, 5), (6, 4), (400, 1), (401, 6)]);
-        assert_eq!(changed(&after, &Change::new()).unwrap(), after);
+        assert_eq!(changed(&after, &HistogramChange::new()).unwrap(), after);
         let most = row(&[(5, i64::MAX)]);
         assert_eq!(changed(&most, &[(5, i64::MAX)].into_iter().collect()).unwrap(), most);
         let none = [(5, i64::MIN)].into_iter().collect();
@@ -178,10 +178,10 @@ mod tests {
         for wrong in refused {
             assert!(counts(wrong).any(|each| each.is_err()), "{wrong:?}");
             assert!(counts(wrong).count() <= 2, "{wrong:?}");
-            assert!(changed(wrong, &Change::new()).is_err(), "{wrong:?}");
+            assert!(changed(wrong, &HistogramChange::new()).is_err(), "{wrong:?}");
         }
         let mut last = row(&[(LATENCY_BUCKETS - 1, 1)]);
         last.extend([0, 1]);
-        assert!(changed(&last, &Change::new()).is_err());
+        assert!(changed(&last, &HistogramChange::new()).is_err());
     }
 }

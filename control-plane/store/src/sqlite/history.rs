@@ -1,4 +1,4 @@
-//! What happened, read in short pages.
+//! Reads of history, in short pages.
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery};
@@ -8,9 +8,9 @@ use postrider_domain::time::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-use super::bulk::{Values, id_list};
+use super::bulk::{BoundValues, id_list};
 use super::errors::stored;
-use super::rows::{Columns, attempt_columns, delivery_columns, event_columns};
+use super::rows::{RowReader, attempt_columns, delivery_columns, event_columns};
 use super::{SqliteStore, histogram};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
@@ -20,11 +20,11 @@ use crate::history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
 };
 
-const GET_EVENT: &str =
+const SELECT_EVENT: &str =
     concat!("SELECT ", event_columns!(""), " FROM events WHERE tenant = ? AND id = ?");
 
 /// Each event with its number, its id, and the bounds of its millisecond.
-const COUNTS: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
+const COUNT_DELIVERIES: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
        (SELECT j.key, unhex(j.value ->> 0), unhex(j.value ->> 1), unhex(j.value ->> 2) \
         FROM json_each(?1) j), \
      found(n, state) AS ( \
@@ -44,7 +44,7 @@ const COUNTS: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
      SELECT n, state, count(*) FROM found GROUP BY n, state ORDER BY n, state";
 
 /// As [`COUNTS`].
-const DELIVERIES_OF: &str = concat!(
+const SELECT_DELIVERIES_OF_EVENTS: &str = concat!(
     "WITH asked(event, low, high) AS MATERIALIZED \
        (SELECT unhex(j.value ->> 0), unhex(j.value ->> 1), unhex(j.value ->> 2) \
         FROM json_each(?1) j) \
@@ -68,7 +68,7 @@ const DELIVERIES_OF: &str = concat!(
        CROSS JOIN ended_deliveries d ON d.tenant = ?2 AND d.id = l.delivery"
 );
 
-const GET_DELIVERY: &str = concat!(
+const SELECT_DELIVERY: &str = concat!(
     "SELECT ",
     delivery_columns!(""),
     " FROM deliveries WHERE tenant = ?1 AND id = ?2 \
@@ -77,14 +77,14 @@ const GET_DELIVERY: &str = concat!(
     " FROM ended_deliveries WHERE tenant = ?1 AND id = ?2"
 );
 
-const ATTEMPTS: &str = concat!(
+const SELECT_ATTEMPTS: &str = concat!(
     "SELECT ",
     attempt_columns!(),
     " FROM attempts \
      WHERE tenant = ? AND delivery = ? AND number > ? ORDER BY number LIMIT ?"
 );
 
-const LAST_ATTEMPTS: &str = concat!(
+const SELECT_LAST_ATTEMPTS: &str = concat!(
     "SELECT ",
     attempt_columns!(),
     " FROM json_each(?1) j CROSS JOIN attempts a ON a.seq = \
@@ -92,14 +92,14 @@ const LAST_ATTEMPTS: &str = concat!(
       ORDER BY l.number DESC LIMIT 1)"
 );
 
-const STATS: &str = "SELECT hour, outcome, counts FROM attempt_stats \
+const SELECT_STATS: &str = "SELECT hour, outcome, counts FROM attempt_stats \
      WHERE tenant = ? AND subscription = ? AND hour >= ? \
      ORDER BY hour, outcome";
 
 /// AUTOINCREMENT keeps the highest number ever given there.
-const TAIL_POSITION: &str =
+const SELECT_TAIL_POSITION: &str =
     "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'attempts'), 0)";
-const TAIL: &str = concat!(
+const SELECT_TAIL: &str = concat!(
     "SELECT ",
     attempt_columns!(),
     ", seq FROM attempts WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -108,8 +108,8 @@ const TAIL: &str = concat!(
 #[async_trait]
 impl HistoryStore for SqliteStore {
     async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
-        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_EVENT).await?;
-        rows.first().map(|row| Columns::of(row).event()).transpose()
+        let rows = named(tenant, id.0).run(&mut *self.reader().await?, SELECT_EVENT).await?;
+        rows.first().map(|row| RowReader::of(row).event()).transpose()
     }
 
     async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
@@ -118,7 +118,7 @@ impl HistoryStore for SqliteStore {
         let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
         rows.iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 Ok(ListedEvent {
                     event: columns.event()?,
                     payload_bytes: columns.number("payload_bytes")?,
@@ -134,8 +134,8 @@ impl HistoryStore for SqliteStore {
     ) -> StoreResult<Vec<DeliveryCounts>> {
         let values = asked(tenant, events)?;
         let mut counts = vec![DeliveryCounts::default(); events.len()];
-        for row in values.run(&mut *self.reader().await?, COUNTS).await? {
-            let mut columns = Columns::of(&row);
+        for row in values.run(&mut *self.reader().await?, COUNT_DELIVERIES).await? {
+            let mut columns = RowReader::of(&row);
             let n: usize = columns.number("n")?;
             let state = codec::delivery_state(columns.int()?)?;
             let count = columns.number("count")?;
@@ -151,8 +151,10 @@ impl HistoryStore for SqliteStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<Delivery>> {
-        let rows = asked(tenant, events)?.run(&mut *self.reader().await?, DELIVERIES_OF).await?;
-        rows.iter().map(|row| Columns::of(row).delivery()).collect()
+        let rows = asked(tenant, events)?
+            .run(&mut *self.reader().await?, SELECT_DELIVERIES_OF_EVENTS)
+            .await?;
+        rows.iter().map(|row| RowReader::of(row).delivery()).collect()
     }
 
     async fn get_delivery(
@@ -160,15 +162,15 @@ impl HistoryStore for SqliteStore {
         tenant: &TenantId,
         id: DeliveryId,
     ) -> StoreResult<Option<Delivery>> {
-        let rows = named(tenant, id.0).run(&mut *self.reader().await?, GET_DELIVERY).await?;
-        rows.first().map(|row| Columns::of(row).delivery()).transpose()
+        let rows = named(tenant, id.0).run(&mut *self.reader().await?, SELECT_DELIVERY).await?;
+        rows.first().map(|row| RowReader::of(row).delivery()).transpose()
     }
 
     async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>> {
         let mut sql = deliveries_sql(query);
         let mut reader = self.reader().await?;
         let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
-        rows.iter().map(|row| Columns::of(row).delivery()).collect()
+        rows.iter().map(|row| RowReader::of(row).delivery()).collect()
     }
 
     async fn list_attempts(
@@ -180,8 +182,8 @@ impl HistoryStore for SqliteStore {
     ) -> StoreResult<Vec<RecordedAttempt>> {
         let mut values = named(tenant, delivery.0);
         values.add(i64::from(after)).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, ATTEMPTS).await?;
-        rows.iter().map(|row| Columns::of(row).recorded_attempt()).collect()
+        let rows = values.run(&mut *self.reader().await?, SELECT_ATTEMPTS).await?;
+        rows.iter().map(|row| RowReader::of(row).recorded_attempt()).collect()
     }
 
     async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {
@@ -193,19 +195,19 @@ impl HistoryStore for SqliteStore {
         tenant: &TenantId,
         deliveries: &[DeliveryId],
     ) -> StoreResult<Vec<AttemptRecord>> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(id_list(deliveries.iter().map(|id| id.0))).text(tenant.as_str());
-        let rows = values.run(&mut *self.reader().await?, LAST_ATTEMPTS).await?;
-        rows.iter().map(|row| Columns::of(row).attempt()).collect()
+        let rows = values.run(&mut *self.reader().await?, SELECT_LAST_ATTEMPTS).await?;
+        rows.iter().map(|row| RowReader::of(row).attempt()).collect()
     }
 
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(key.tenant.as_str()).text(key.subscription.as_str()).add(codec::hour(since));
-        let rows = values.run(&mut *self.reader().await?, STATS).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_STATS).await?;
         rows.iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 let (hour, outcome) = (columns.time()?, codec::outcome(columns.int()?)?);
                 let of = |(bucket, count)| StatsRow { hour, outcome, bucket, count };
                 let counts = columns.bytes()?;
@@ -216,17 +218,18 @@ impl HistoryStore for SqliteStore {
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
-        let rows = Values::default().run(&mut *self.reader().await?, TAIL_POSITION).await?;
-        rows.first().map_or(Ok(0), |row| Columns::of(row).int())
+        let rows =
+            BoundValues::default().run(&mut *self.reader().await?, SELECT_TAIL_POSITION).await?;
+        rows.first().map_or(Ok(0), |row| RowReader::of(row).int())
     }
 
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(position).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, TAIL).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_TAIL).await?;
         let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position, held: false };
         for row in &rows {
-            let mut columns = Columns::of(row);
+            let mut columns = RowReader::of(row);
             page.attempts.push(columns.tailed_attempt()?);
             page.position = columns.int()?;
         }
@@ -234,8 +237,8 @@ impl HistoryStore for SqliteStore {
     }
 }
 
-fn named(tenant: &TenantId, id: Uuid) -> Values {
-    let mut values = Values::default();
+fn named(tenant: &TenantId, id: Uuid) -> BoundValues {
+    let mut values = BoundValues::default();
     values.text(tenant.as_str()).id(id);
     values
 }
@@ -341,7 +344,7 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
 }
 
 /// Events, each with the bounds of what was made together with it.
-fn asked(tenant: &TenantId, events: &[EventId]) -> StoreResult<Values> {
+fn asked(tenant: &TenantId, events: &[EventId]) -> StoreResult<BoundValues> {
     let asked: Vec<[String; 3]> = events
         .iter()
         .map(|event| {
@@ -349,7 +352,7 @@ fn asked(tenant: &TenantId, events: &[EventId]) -> StoreResult<Values> {
             [event.0, low, high].map(|id| id.as_simple().to_string())
         })
         .collect();
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(codec::to_json(&asked)?).text(tenant.as_str());
     Ok(values)
 }

@@ -1,12 +1,12 @@
-//! What means that a process has the database open, and that it still has it.
+//! Locks that keep other processes away from the database file.
 //!
-//! Fed by `open`; feeds whoever reads and writes. SQLite itself lets several
-//! processes in. Two of them would each take itself for the owner of every shard and
-//! send everything twice; by two names of one file they would also have two
-//! write-ahead logs, which destroys it. So a file beside the database is locked, and
-//! the database's own file, which is the same by whatever name.
+//! Fed by `open`; feeds readers and the writer. SQLite itself admits several processes.
+//! Two would each consider themselves the owner of every shard and send everything
+//! twice; under two names of one file they would also have two write-ahead logs, which
+//! destroys it. So the database's file is locked, and a file beside it
+//! (sqlite-one-writer).
 //!
-//! Guarantees that nothing counts as written that went into files which their names
+//! Guarantees that a write is not acknowledged if it went into files that their names
 //! no longer lead to.
 
 use std::fs::{File, Metadata, OpenOptions};
@@ -25,10 +25,10 @@ use crate::error::{StoreError, StoreResult};
 /// within one process.
 const FLOCK_IS_APART: bool = cfg!(target_os = "linux");
 
-/// Locked until dropped; the operating system drops it with the process.
+/// A lock until dropped; the operating system releases it with the process.
 ///
-/// Dropped after every connection of SQLite's: closing any descriptor of a file drops
-/// all POSIX locks that the process has on it, SQLite's too.
+/// Drop it after all SQLite connections: closing any descriptor of a file releases all
+/// POSIX locks of the process on it, including SQLite's.
 pub(super) struct FileLock {
     _name: File,
     _database: File,
@@ -45,8 +45,8 @@ impl FileLock {
             OpenOptions::new().read(true).write(true).create(create).mode(0o600).open(&path);
         let file = opened.map_err(|error| cannot("open", &path, &error))?;
         if !lock_file(&file).map_err(|error| cannot("lock", &path, &error))? {
-            // Kept open: it may be this process that has the database, and closing would
-            // drop its locks.
+            // Kept open: this process may have the database open, and closing would
+            // release its locks.
             let _ = file.into_raw_fd();
             return Err(StoreError::Unavailable(format!(
                 "another process has {} open, by this or another name of the file",

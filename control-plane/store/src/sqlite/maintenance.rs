@@ -9,26 +9,26 @@ use std::time::Duration;
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
 
-use super::bulk::Values;
+use super::bulk::BoundValues;
 use super::errors::stored;
 use super::open::wall_clock;
-use super::rows::Columns;
+use super::rows::RowReader;
 use super::{SqliteStore, conclude, publishing};
 use crate::codec;
 use crate::error::{FirstFault, StoreError, StoreResult};
-use crate::maintenance::{Maintenance, MaintenanceStore, rehearsal};
-use crate::work::Concluded;
+use crate::maintenance::{MaintenanceOptions, MaintenanceStore, rehearsal};
+use crate::work::ConclusionOutcome;
 
 const STEP_ROWS: i64 = 500;
-/// Between two steps, so that those who wait to write go first.
-const PAUSE: Duration = Duration::from_millis(2);
+/// The pause between steps, so that waiting writers go first.
+const PAUSE_BETWEEN_STEPS: Duration = Duration::from_millis(2);
 
 /// The machine's clock has jumped when it is this far from where it was at the start
-/// and the time since then (rule 15).
-const CLOCK_JUMP: Duration = Duration::from_secs(60);
+/// and the time since then (invariant `database-clock`).
+const CLOCK_JUMP_THRESHOLD: Duration = Duration::from_secs(60);
 
-/// A table that is cut at the front.
-struct Cut {
+/// A table whose old rows are deleted at its beginning.
+struct RetentionCut {
     /// `seq` and time of the rows after ?1, at most ?2.
     look: &'static str,
     /// What goes with the rows of a step from ?1 to ?2 that are older than ?3,
@@ -38,7 +38,7 @@ struct Cut {
 
 /// An event stays while one of its deliveries is unfinished: those made with it
 /// are those of its millisecond, the others are written down.
-const EVENTS: &str = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 \
+const DELETE_EVENTS: &str = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 \
      AND substr(id, 1, 6) < ?3 \
      AND NOT EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_tenant \
        WHERE d.tenant = events.tenant AND d.id >= substr(events.id, 1, 6) \
@@ -47,7 +47,7 @@ const EVENTS: &str = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 \
      AND NOT EXISTS (SELECT 1 FROM later_deliveries l CROSS JOIN deliveries d \
        ON d.id = l.delivery WHERE l.tenant = events.tenant AND l.event = events.id)";
 
-const ENDED: Cut = Cut {
+const CUT_ENDED: RetentionCut = RetentionCut {
     look: "SELECT seq, end_time FROM ended_deliveries WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     remove: &[
         "DELETE FROM later_deliveries WHERE (tenant, event, delivery) IN \
@@ -56,31 +56,31 @@ const ENDED: Cut = Cut {
         "DELETE FROM ended_deliveries WHERE seq BETWEEN ?1 AND ?2 AND end_time < ?3",
     ],
 };
-const ATTEMPTS: Cut = Cut {
+const CUT_ATTEMPTS: RetentionCut = RetentionCut {
     look: "SELECT seq, start_time FROM attempts WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     remove: &["DELETE FROM attempts WHERE seq BETWEEN ?1 AND ?2 AND start_time < ?3"],
 };
-const KEYS: Cut = Cut {
+const CUT_KEYS: RetentionCut = RetentionCut {
     look: "SELECT seq, expire_time FROM idempotency_keys WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     remove: &["DELETE FROM idempotency_keys WHERE seq BETWEEN ?1 AND ?2 AND expire_time < ?3"],
 };
 
-const OPERATIONS: &str = "DELETE FROM operations WHERE end_time < ?1";
-const LOOK_EVENTS: &str = "SELECT seq, id FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-const STATS: &str = "DELETE FROM attempt_stats WHERE (tenant, subscription, hour, outcome) \
+const DELETE_OLD_OPERATIONS: &str = "DELETE FROM operations WHERE end_time < ?1";
+const SCAN_EVENTS: &str = "SELECT seq, id FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const DELETE_OLD_STATS: &str = "DELETE FROM attempt_stats WHERE (tenant, subscription, hour, outcome) \
      IN (SELECT tenant, subscription, hour, outcome FROM attempt_stats \
      INDEXED BY attempt_stats_hour WHERE hour < ?1 LIMIT ?2)";
 
 #[async_trait]
 impl MaintenanceStore for SqliteStore {
-    async fn maintain(&self, now: Timestamp, settings: Maintenance) -> StoreResult<()> {
+    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()> {
         let cutoff = now - settings.retention;
-        // What one table refuses keeps no other from being tended.
+        // One table that fails does not keep the others from being maintained.
         let mut faults = FirstFault::default();
-        faults.keep(self.cut(&ENDED, cutoff).await)?;
+        faults.keep(self.cut(&CUT_ENDED, cutoff).await)?;
         faults.keep(self.cut_events(cutoff).await)?;
-        faults.keep(self.cut(&ATTEMPTS, cutoff).await)?;
-        faults.keep(self.cut(&KEYS, now).await)?;
+        faults.keep(self.cut(&CUT_ATTEMPTS, cutoff).await)?;
+        faults.keep(self.cut(&CUT_KEYS, now).await)?;
         faults.keep(self.cut_operations(cutoff).await)?;
         faults.keep(self.cut_stats(cutoff).await)?;
         faults.into_result()
@@ -89,12 +89,12 @@ impl MaintenanceStore for SqliteStore {
     async fn ready(&self, _now: Timestamp) -> StoreResult<()> {
         let (wall, now) = (wall_clock(), self.clock.now());
         let off = wall.since(now).max(now.since(wall));
-        if off > CLOCK_JUMP {
+        if off > CLOCK_JUMP_THRESHOLD {
             let seconds = off.as_secs();
             return Err(StoreError::Unavailable(format!("the clock has jumped by {seconds} s")));
         }
         sqlx::query("SELECT 1").execute(&mut *self.reader().await?).await.map_err(stored)?;
-        // That a transaction can begin says that the file can be written to.
+        // A transaction that can begin shows that the file is writable.
         let mut writing = self.writer.lock().await?;
         writing.begin().await.map(drop)
     }
@@ -102,11 +102,11 @@ impl MaintenanceStore for SqliteStore {
     async fn rehearse_conclusion(&self, now: Timestamp) -> StoreResult<()> {
         let (delivery, conclusion) = rehearsal(now);
         let mut writing = self.writer.lock().await?;
-        // Dropped, which takes it all back.
+        // Dropping the transaction rolls it back.
         let mut tx = writing.begin().await?;
         publishing::put_unfinished(&mut tx, &[(&&delivery, &None)]).await?;
         match conclude::conclude(&mut tx, &[conclusion], now).await?.first() {
-            Some(Concluded::Applied) => Ok(()),
+            Some(ConclusionOutcome::Applied) => Ok(()),
             _ => Err(codec::corrupt("a delivery that is IN_FLIGHT cannot be concluded")),
         }
     }
@@ -124,16 +124,16 @@ impl MaintenanceStore for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn cut(&self, table: &Cut, cutoff: Timestamp) -> StoreResult<()> {
+    async fn cut(&self, table: &RetentionCut, cutoff: Timestamp) -> StoreResult<()> {
         let mut after = 0;
         loop {
             let rows = self.look(table.look, after).await?;
             let mut seen = Vec::with_capacity(rows.len());
             for row in &rows {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 seen.push((columns.int()?, columns.time()?));
             }
-            let Some(step) = Step::over(&seen, cutoff) else {
+            let Some(step) = CutStep::over(&seen, cutoff) else {
                 return Ok(());
             };
             self.remove(table.remove, &step, |values| {
@@ -149,16 +149,16 @@ impl SqliteStore {
         let bound = codec::first_id_from(cutoff);
         let mut after = 0;
         loop {
-            let rows = self.look(LOOK_EVENTS, after).await?;
+            let rows = self.look(SCAN_EVENTS, after).await?;
             let mut seen = Vec::with_capacity(rows.len());
             for row in &rows {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 seen.push((columns.int()?, postrider_domain::ids::EventId(columns.id()?).time()));
             }
-            let Some(step) = Step::over(&seen, cutoff) else {
+            let Some(step) = CutStep::over(&seen, cutoff) else {
                 return Ok(());
             };
-            self.remove(&[EVENTS], &step, |values| {
+            self.remove(&[DELETE_EVENTS], &step, |values| {
                 let (millis, _) = bound.as_bytes().split_at(6);
                 values.add(millis);
             })
@@ -169,27 +169,27 @@ impl SqliteStore {
 
     /// There are few of them.
     async fn cut_operations(&self, cutoff: Timestamp) -> StoreResult<()> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(cutoff.as_micros());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        values.change(&mut tx, OPERATIONS).await?;
+        values.change(&mut tx, DELETE_OLD_OPERATIONS).await?;
         tx.commit().await
     }
 
     async fn cut_stats(&self, cutoff: Timestamp) -> StoreResult<()> {
         loop {
-            let mut values = Values::default();
+            let mut values = BoundValues::default();
             values.add(codec::hour(cutoff)).add(STEP_ROWS);
             let mut writing = self.writer.lock().await?;
             let mut tx = writing.begin().await?;
-            let removed = values.change(&mut tx, STATS).await?;
+            let removed = values.change(&mut tx, DELETE_OLD_STATS).await?;
             tx.commit().await?;
             drop(writing);
             if removed == 0 {
                 return Ok(());
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(PAUSE_BETWEEN_STEPS).await;
         }
     }
 
@@ -198,7 +198,7 @@ impl SqliteStore {
         sql: &'static str,
         after: i64,
     ) -> StoreResult<Vec<sqlx::sqlite::SqliteRow>> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(after).add(STEP_ROWS);
         values.run(&mut *self.reader().await?, sql).await
     }
@@ -206,32 +206,32 @@ impl SqliteStore {
     async fn remove(
         &self,
         statements: &[&'static str],
-        step: &Step,
-        bound: impl Fn(&mut Values),
+        step: &CutStep,
+        bound: impl Fn(&mut BoundValues),
     ) -> StoreResult<()> {
         {
             let mut writing = self.writer.lock().await?;
             let mut tx = writing.begin().await?;
             for sql in statements {
-                let mut values = Values::default();
+                let mut values = BoundValues::default();
                 values.add(step.first).add(step.last);
                 bound(&mut values);
                 values.change(&mut tx, *sql).await?;
             }
             tx.commit().await?;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE_BETWEEN_STEPS).await;
         Ok(())
     }
 }
 
 /// Rows next to each other, of which some are old.
-struct Step {
+struct CutStep {
     first: i64,
     last: i64,
 }
 
-impl Step {
+impl CutStep {
     fn over(seen: &[(i64, Timestamp)], cutoff: Timestamp) -> Option<Self> {
         let (first, last) = (seen.first()?.0, seen.last()?.0);
         seen.iter().any(|(_, time)| *time < cutoff).then_some(Self { first, last })

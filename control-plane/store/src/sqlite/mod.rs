@@ -1,10 +1,12 @@
 //! The embedded engine: one file, one process.
 //!
-//! Fed by the same calls as PostgreSQL; feeds a database in WAL mode with
-//! `synchronous = FULL`, so that what was answered is on the disk. Guarantees
-//! rule 16: one connection writes, whoever holds its lock; readers have
-//! connections of their own, which cannot write, and hold them for one short
-//! read; locks on the database's file, and beside it, refuse a second process.
+//! Fed by the same calls as PostgreSQL; feeds a database in WAL mode with `synchronous
+//! = FULL`, so that what was answered is on the disk. Guarantees sqlite-one-writer: one
+//! connection writes at a time; readers have their own connections, which cannot write,
+//! for one short read each; locks on the database's file and beside it refuse a second
+//! process.
+//!
+//! Keeps the invariant `sqlite-one-writer`.
 
 mod attempts;
 mod bulk;
@@ -44,21 +46,21 @@ use sqlx::sqlite::Sqlite;
 
 use crate::error::StoreResult;
 use crate::{OpenOptions, Store};
-use bulk::Values;
-use checkpoint::Checkpoints;
+use bulk::BoundValues;
+use checkpoint::CheckpointTask;
 use errors::stored;
 use lock::{FileLock, FilePlace};
-use writer::Writer;
+use writer::WriterConnection;
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
-    writer: Arc<Writer>,
+    writer: Arc<WriterConnection>,
     readers: SqlitePool,
-    checkpoints: Checkpoints,
-    clock: Clock,
+    checkpoints: CheckpointTask,
+    clock: SteadyClock,
     shards: u16,
     place: Arc<FilePlace>,
-    /// Held until the store is closed, or dropped; the last of its fields.
+    /// Held until the store is closed or dropped; the last field.
     lock: Mutex<Option<FileLock>>,
 }
 
@@ -68,8 +70,8 @@ impl SqliteStore {
         open::open(path, options).await
     }
 
-    /// A transaction of one statement; how many rows it changed.
-    async fn changed_by(&self, values: Values, sql: &'static str) -> StoreResult<u64> {
+    /// Runs one statement in a transaction. Returns how many rows it changed.
+    async fn changed_by(&self, values: BoundValues, sql: &'static str) -> StoreResult<u64> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let changed = values.change(&mut tx, sql).await?;
@@ -87,14 +89,14 @@ impl SqliteStore {
 impl Store for SqliteStore {}
 
 /// The wall clock as it stood at the start, carried forward by a monotonic one
-/// (rule 15): no lease ends early because somebody set the clock.
+/// (invariant `database-clock`): no lease ends early because somebody set the clock.
 #[derive(Clone, Copy, Debug)]
-struct Clock {
+struct SteadyClock {
     wall: Timestamp,
     since: Instant,
 }
 
-impl Clock {
+impl SteadyClock {
     fn now(&self) -> Timestamp {
         self.wall + self.since.elapsed()
     }

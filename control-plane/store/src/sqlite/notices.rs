@@ -2,112 +2,112 @@
 
 use async_trait::async_trait;
 use postrider_domain::ids::{DeliveryId, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{Announcement, Endpoint, Exhausted};
-use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::notice::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
+use postrider_domain::streak::{FailureStreak, WarningStage};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::SqliteStore;
-use super::bulk::{Bulk, Values, id_list};
-use super::rows::{Columns, delivery_columns};
+use super::bulk::{BoundValues, BulkStatement, id_list};
+use super::rows::{RowReader, delivery_columns};
 use crate::codec;
-use crate::config::News;
+use crate::config::SubscriptionSideEffects;
 use crate::error::StoreResult;
-use crate::notices::{NoticeStore, StreakChange, StreakChanges, WaitingAnnouncement};
-use crate::work::{Concluded, Conclusion, EndWaiting};
+use crate::notices::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
+use crate::work::{Conclusion, ConclusionOutcome, EndWaitingRequest};
 
-const PUT: Bulk = Bulk {
+const INSERT_OUTBOX: BulkStatement = BulkStatement {
     sql: "INSERT INTO announcements (shard, tenant, subscription, id, event_type, payload) \
           VALUES {rows} ON CONFLICT (tenant, id) DO NOTHING",
     columns: 6,
 };
-const LIST: &str = "SELECT seq, tenant, subscription, id, event_type, payload \
+const SELECT_OUTBOX: &str = "SELECT seq, tenant, subscription, id, event_type, payload \
      FROM announcements WHERE shard IN (SELECT value FROM json_each(?1)) ORDER BY seq LIMIT ?2";
-const REMOVE: &str = "DELETE FROM announcements WHERE seq IN (SELECT value FROM json_each(?))";
+const DELETE_OUTBOX: &str =
+    "DELETE FROM announcements WHERE seq IN (SELECT value FROM json_each(?))";
 
-const BEGIN: Bulk = Bulk {
+const INSERT_STREAKS: BulkStatement = BulkStatement {
     sql: "INSERT INTO failing_endpoints (tenant, subscription, shard, failing_since, stage) \
           VALUES {rows} ON CONFLICT (tenant, subscription) DO NOTHING",
     columns: 5,
 };
-const END: Bulk = Bulk {
+const DELETE_STREAKS: BulkStatement = BulkStatement {
     sql: "DELETE FROM failing_endpoints WHERE (tenant, subscription) IN (VALUES {rows}) \
           RETURNING tenant, subscription, stage",
     columns: 2,
 };
-const RAISE: &str = "UPDATE failing_endpoints SET stage = ?5 WHERE tenant = ?1 \
+const UPDATE_STREAK_STAGE: &str = "UPDATE failing_endpoints SET stage = ?5 WHERE tenant = ?1 \
      AND subscription = ?2 AND failing_since = ?3 AND stage = ?4";
-const OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage \
+const SELECT_STREAKS_OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage \
      FROM failing_endpoints WHERE shard IN (SELECT value FROM json_each(?))";
-const OF_ONE: &str = "SELECT tenant, subscription, failing_since, stage \
+const SELECT_STREAK: &str = "SELECT tenant, subscription, failing_since, stage \
      FROM failing_endpoints WHERE tenant = ? AND subscription = ?";
-const FORGET_TENANT: &str = "DELETE FROM failing_endpoints WHERE tenant = ?";
+const DELETE_STREAKS_OF_TENANT: &str = "DELETE FROM failing_endpoints WHERE tenant = ?";
 
-const ENDING: &str = concat!(
+const SELECT_ENDING_DELIVERIES: &str = concat!(
     "SELECT ",
     delivery_columns!("d."),
     " FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
 );
 
 #[async_trait]
-impl NoticeStore for SqliteStore {
-    async fn announcements(
-        &self,
-        shards: &[Shard],
-        limit: u32,
-    ) -> StoreResult<Vec<WaitingAnnouncement>> {
-        let mut values = Values::default();
+impl OutboxStore for SqliteStore {
+    async fn list_outbox(&self, shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>> {
+        let mut values = BoundValues::default();
         values.add(shard_list(shards)?).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, LIST).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_OUTBOX).await?;
         rows.iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 let place = columns.int()?;
                 let tenant = columns.tenant()?;
                 let subscription = columns.subscription()?;
-                let announcement = Announcement {
+                let announcement = OperationalEvent {
                     subscription: SubscriptionKey { tenant, subscription },
                     id: columns.text()?.to_owned(),
                     event_type: columns.text()?.to_owned(),
                     payload: columns.text()?.to_owned(),
                 };
-                Ok(WaitingAnnouncement { place, announcement })
+                Ok(OutboxEntry { place, announcement })
             })
             .collect()
     }
 
-    async fn remove_announcements(&self, places: &[i64]) -> StoreResult<()> {
-        let mut values = Values::default();
+    async fn delete_from_outbox(&self, places: &[i64]) -> StoreResult<()> {
+        let mut values = BoundValues::default();
         values.add(codec::to_json(&places)?);
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        values.change(&mut tx, REMOVE).await?;
+        values.change(&mut tx, DELETE_OUTBOX).await?;
         tx.commit().await
     }
 
-    async fn streaks(&self, shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, Streak)>> {
-        let mut values = Values::default();
+    async fn streaks(
+        &self,
+        shards: &[Shard],
+    ) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>> {
+        let mut values = BoundValues::default();
         values.add(shard_list(shards)?);
-        let rows = values.run(&mut *self.reader().await?, OF_SHARDS).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_STREAKS_OF_SHARDS).await?;
         rows.iter().map(streak).collect()
     }
 
-    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<Streak>> {
-        let rows = named(key).run(&mut *self.reader().await?, OF_ONE).await?;
+    async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>> {
+        let rows = named(key).run(&mut *self.reader().await?, SELECT_STREAK).await?;
         rows.first().map(|row| streak(row).map(|(_, streak)| streak)).transpose()
     }
 
     async fn raise_streak(
         &self,
         key: &SubscriptionKey,
-        from: Streak,
-        to: Stage,
-        announcement: Option<&Announcement>,
+        from: FailureStreak,
+        to: WarningStage,
+        announcement: Option<&OperationalEvent>,
     ) -> StoreResult<bool> {
         let mut values = named(key);
         values.add(from.since.as_micros()).add(from.stage.code()).add(to.code());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let raised = values.change(&mut tx, RAISE).await? > 0;
+        let raised = values.change(&mut tx, UPDATE_STREAK_STAGE).await? > 0;
         if raised {
             put(&mut tx, &Vec::from_iter(announcement), self.shards).await?;
         }
@@ -118,7 +118,7 @@ impl NoticeStore for SqliteStore {
     async fn end_streak(
         &self,
         key: &SubscriptionKey,
-        recovered: Option<&Announcement>,
+        recovered: Option<&OperationalEvent>,
     ) -> StoreResult<()> {
         let change = StreakChange::End { recovered: recovered.cloned() };
         let mut changes = StreakChanges::default();
@@ -136,12 +136,13 @@ impl NoticeStore for SqliteStore {
 pub(super) async fn of_conclusions(
     connection: &mut SqliteConnection,
     batch: &[Conclusion],
-    concluded: &[Concluded],
+    concluded: &[ConclusionOutcome],
     shards: u16,
 ) -> StoreResult<()> {
     let mut changes = StreakChanges::default();
     let mut told = Vec::new();
-    for (item, _) in batch.iter().zip(concluded).filter(|(_, c)| **c == Concluded::Applied) {
+    for (item, _) in batch.iter().zip(concluded).filter(|(_, c)| **c == ConclusionOutcome::Applied)
+    {
         if let Some(change) = &item.streak {
             changes.push(&item.record.subscription, change);
         }
@@ -154,17 +155,17 @@ pub(super) async fn of_conclusions(
 /// Writes what is told of deliveries that are about to end.
 pub(super) async fn of_ends(
     connection: &mut SqliteConnection,
-    endpoint: &Endpoint,
+    endpoint: &EndpointSummary,
     ids: &[DeliveryId],
-    request: &EndWaiting,
+    request: &EndWaitingRequest,
     shards: u16,
 ) -> StoreResult<()> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(id_list(ids.iter().map(|id| id.0)));
     let mut told = Vec::new();
-    for row in values.run(&mut *connection, ENDING).await? {
-        let delivery = Columns::of(&row).delivery()?;
-        let ended = Exhausted::of(&delivery, Some(request.reason));
+    for row in values.run(&mut *connection, SELECT_ENDING_DELIVERIES).await? {
+        let delivery = RowReader::of(&row).delivery()?;
+        let ended = ExhaustedDelivery::of(&delivery, Some(request.reason));
         told.extend(ended.map(|ended| endpoint.exhausted(ended)));
     }
     put(connection, &told.iter().collect::<Vec<_>>(), shards).await
@@ -174,16 +175,17 @@ pub(super) async fn of_ends(
 pub(super) async fn of_change(
     connection: &mut SqliteConnection,
     key: &SubscriptionKey,
-    news: &News,
+    news: &SubscriptionSideEffects,
     shards: u16,
 ) -> StoreResult<()> {
     if news.ends_streak {
         let keys = [key];
-        END.run(&mut *connection, &keys, |row, key| {
-            row.text(key.tenant.as_str()).text(key.subscription.as_str());
-            Ok(())
-        })
-        .await?;
+        DELETE_STREAKS
+            .run(&mut *connection, &keys, |row, key| {
+                row.text(key.tenant.as_str()).text(key.subscription.as_str());
+                Ok(())
+            })
+            .await?;
     }
     put(connection, &news.announcements.iter().collect::<Vec<_>>(), shards).await
 }
@@ -192,9 +194,9 @@ pub(super) async fn forget_tenant(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
 ) -> StoreResult<()> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.text(tenant.as_str());
-    values.change(connection, FORGET_TENANT).await.map(|_| ())
+    values.change(connection, DELETE_STREAKS_OF_TENANT).await.map(|_| ())
 }
 
 /// Applies changes of streaks; returns what is to be told of them.
@@ -202,27 +204,27 @@ async fn apply<'a>(
     connection: &mut SqliteConnection,
     changes: &StreakChanges<'a>,
     shards: u16,
-) -> StoreResult<Vec<&'a Announcement>> {
+) -> StoreResult<Vec<&'a OperationalEvent>> {
     let ended = changes.ended();
-    let removed = END.run(&mut *connection, &ended, |row, key| {
+    let removed = DELETE_STREAKS.run(&mut *connection, &ended, |row, key| {
         row.text(key.tenant.as_str()).text(key.subscription.as_str());
         Ok(())
     });
     let mut told = Vec::new();
     for row in removed.await? {
-        let mut columns = Columns::of(&row);
+        let mut columns = RowReader::of(&row);
         let tenant = columns.tenant()?;
         let subscription = columns.subscription()?;
         let key = SubscriptionKey { tenant, subscription };
         told.extend(changes.recovered(&key, codec::stage(columns.int()?)?));
     }
-    BEGIN
+    INSERT_STREAKS
         .run(connection, &changes.begun(), |row, (key, since)| {
             row.text(key.tenant.as_str())
                 .text(key.subscription.as_str())
                 .add(i64::from(Shard::of(&key.tenant, shards).0))
                 .add(since.as_micros())
-                .add(Stage::Begun.code());
+                .add(WarningStage::Begun.code());
             Ok(())
         })
         .await?;
@@ -231,10 +233,10 @@ async fn apply<'a>(
 
 async fn put(
     connection: &mut SqliteConnection,
-    announcements: &[&Announcement],
+    announcements: &[&OperationalEvent],
     shards: u16,
 ) -> StoreResult<()> {
-    let rows = PUT.run(connection, announcements, |row, announcement| {
+    let rows = INSERT_OUTBOX.run(connection, announcements, |row, announcement| {
         let key = &announcement.subscription;
         row.add(i64::from(Shard::of(&key.tenant, shards).0))
             .text(key.tenant.as_str())
@@ -247,16 +249,16 @@ async fn put(
     rows.await.map(|_| ())
 }
 
-fn streak(row: &SqliteRow) -> StoreResult<(SubscriptionKey, Streak)> {
-    let mut columns = Columns::of(row);
+fn streak(row: &SqliteRow) -> StoreResult<(SubscriptionKey, FailureStreak)> {
+    let mut columns = RowReader::of(row);
     let tenant = columns.tenant()?;
     let subscription = columns.subscription()?;
-    let streak = Streak { since: columns.time()?, stage: codec::stage(columns.int()?)? };
+    let streak = FailureStreak { since: columns.time()?, stage: codec::stage(columns.int()?)? };
     Ok((SubscriptionKey { tenant, subscription }, streak))
 }
 
-fn named(key: &SubscriptionKey) -> Values {
-    let mut values = Values::default();
+fn named(key: &SubscriptionKey) -> BoundValues {
+    let mut values = BoundValues::default();
     values.text(key.tenant.as_str()).text(key.subscription.as_str());
     values
 }

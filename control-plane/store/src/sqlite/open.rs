@@ -11,11 +11,11 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use super::checkpoint::Checkpoints;
+use super::checkpoint::CheckpointTask;
 use super::errors::stored;
 use super::lock::FileLock;
-use super::writer::Writer;
-use super::{Clock, SqliteStore};
+use super::writer::WriterConnection;
+use super::{SqliteStore, SteadyClock};
 use crate::OpenOptions;
 use crate::error::{StoreError, StoreResult};
 use crate::schema::{self, KnownMigration};
@@ -31,10 +31,10 @@ const MMAP_BYTES: &str = "268435456";
 /// What the log's file is cut down to after it was larger.
 const LOG_LIMIT_BYTES: &str = "134217728";
 /// Statements of many rows come in several lengths, each prepared once.
-const STATEMENTS: usize = 256;
+const STATEMENT_CACHE_SIZE: usize = 256;
 /// Rows that a worker thread may read ahead, so that it need not wait for its
 /// reader at each of them.
-const ROWS_AHEAD: usize = 1024;
+const READ_AHEAD_ROWS: usize = 1024;
 
 const MIGRATIONS: &[KnownMigration] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
@@ -75,13 +75,13 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
         .test_before_acquire(false)
         .connect_lazy_with(connect.pragma("query_only", "ON").pragma("cache_size", READER_CACHE));
     writer.close().await.map_err(stored)?;
-    let writer = Arc::new(Writer::open(writer_options, Arc::clone(&place)).await?);
+    let writer = Arc::new(WriterConnection::open(writer_options, Arc::clone(&place)).await?);
     Ok(SqliteStore {
-        checkpoints: Checkpoints::start(checkpointer, Arc::clone(&writer)),
+        checkpoints: CheckpointTask::start(checkpointer, Arc::clone(&writer)),
         writer,
         readers,
         place,
-        clock: Clock { wall: wall_clock(), since: Instant::now() },
+        clock: SteadyClock { wall: wall_clock(), since: Instant::now() },
         shards: options.shards,
         lock: Mutex::new(Some(lock)),
     })
@@ -95,8 +95,8 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(false)
         .busy_timeout(BUSY_TIMEOUT)
-        .statement_cache_capacity(STATEMENTS)
-        .row_buffer_size(ROWS_AHEAD)
+        .statement_cache_capacity(STATEMENT_CACHE_SIZE)
+        .row_buffer_size(READ_AHEAD_ROWS)
         .pragma("wal_autocheckpoint", "0")
         .pragma("journal_size_limit", LOG_LIMIT_BYTES)
         .pragma("mmap_size", MMAP_BYTES)

@@ -14,12 +14,12 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::bulk::{Bulk, Values, id_list};
+use super::bulk::{BoundValues, BulkStatement, id_list};
 use super::publishing::put_deliveries;
-use super::rows::{Columns, integer};
+use super::rows::{RowReader, integer};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::operations::{OperationStep, OperationStore, Stretch};
+use crate::operations::{HistoryRange, OperationStep, OperationStore};
 
 macro_rules! operation_columns {
     () => {
@@ -27,38 +27,39 @@ macro_rules! operation_columns {
     };
 }
 
-const CREATE: &str = concat!(
+const INSERT_OPERATION: &str = concat!(
     "INSERT INTO operations (",
     operation_columns!(),
     ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 );
-const GET: &str =
+const SELECT_OPERATION: &str =
     concat!("SELECT ", operation_columns!(), " FROM operations WHERE tenant = ? AND id = ?");
-const LIST: &str = concat!(
+const SELECT_OPERATIONS: &str = concat!(
     "SELECT ",
     operation_columns!(),
     " FROM operations WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?"
 );
-const RUNNING: &str = concat!(
+const SELECT_RUNNING: &str = concat!(
     "SELECT ",
     operation_columns!(),
     " FROM operations INDEXED BY operations_running \
      WHERE state = 1 AND shard IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"
 );
-const CANCEL: &str =
+const CANCEL_OPERATION: &str =
     "UPDATE operations SET state = 3, end_time = ?3 WHERE tenant = ?1 AND id = ?2 AND state = 1";
-const DELETE: &str = "DELETE FROM operations WHERE tenant = ?1 AND id = ?2 AND state <> 1";
-const STANDS: &str =
+const DELETE_OPERATION: &str =
+    "DELETE FROM operations WHERE tenant = ?1 AND id = ?2 AND state <> 1";
+const SELECT_CURSOR: &str =
     "SELECT 1 FROM operations WHERE tenant = ?1 AND id = ?2 AND state = 1 AND cursor IS ?3";
-const MOVE: &str = concat!(
+const UPDATE_CURSOR: &str = concat!(
     "UPDATE operations SET cursor = ?3, examined = examined + ?4, made = made + ?5, state = ?6, \
      failure = ?7, end_time = ?8 WHERE tenant = ?1 AND id = ?2 RETURNING ",
     operation_columns!()
 );
 
-const KEPT: &str = "SELECT e.id FROM json_each(?2) j \
+const SELECT_KEPT_EVENTS: &str = "SELECT e.id FROM json_each(?2) j \
      CROSS JOIN events e ON e.tenant = ?1 AND e.id = unhex(j.value)";
-const PUT_LATER: Bulk = Bulk {
+const INSERT_LATER_DELIVERIES: BulkStatement = BulkStatement {
     sql: "INSERT INTO later_deliveries (tenant, event, delivery) VALUES {rows}",
     columns: 3,
 };
@@ -66,7 +67,7 @@ const PUT_LATER: Bulk = Bulk {
 #[async_trait]
 impl OperationStore for SqliteStore {
     async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(operation.tenant.as_str())
             .id(operation.id.0)
@@ -81,7 +82,7 @@ impl OperationStore for SqliteStore {
             .add(operation.end_time.map(Timestamp::as_micros));
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        values.change(&mut tx, CREATE).await?;
+        values.change(&mut tx, INSERT_OPERATION).await?;
         tx.commit().await
     }
 
@@ -90,9 +91,9 @@ impl OperationStore for SqliteStore {
         tenant: &TenantId,
         id: OperationId,
     ) -> StoreResult<Option<Operation>> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(tenant.as_str()).id(id.0);
-        let rows = values.run(&mut *self.reader().await?, GET).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_OPERATION).await?;
         rows.first().map(operation).transpose()
     }
 
@@ -103,9 +104,9 @@ impl OperationStore for SqliteStore {
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
         let before = before.map_or(Uuid::max(), |id| id.0);
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(tenant.as_str()).id(before).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, LIST).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_OPERATIONS).await?;
         rows.iter().map(operation).collect()
     }
 
@@ -115,9 +116,9 @@ impl OperationStore for SqliteStore {
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
         let shards: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(codec::to_json(&shards)?).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, RUNNING).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_RUNNING).await?;
         rows.iter().map(operation).collect()
     }
 
@@ -127,18 +128,18 @@ impl OperationStore for SqliteStore {
         id: OperationId,
         now: Timestamp,
     ) -> StoreResult<()> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(tenant.as_str()).id(id.0).add(id.no_earlier(now).as_micros());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        values.change(&mut tx, CANCEL).await?;
+        values.change(&mut tx, CANCEL_OPERATION).await?;
         tx.commit().await
     }
 
     async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(tenant.as_str()).id(id.0);
-        Ok(self.changed_by(values, DELETE).await? > 0)
+        Ok(self.changed_by(values, DELETE_OPERATION).await? > 0)
     }
 
     async fn step_operation(
@@ -146,16 +147,16 @@ impl OperationStore for SqliteStore {
         step: &OperationStep,
         now: Timestamp,
     ) -> StoreResult<Option<Operation>> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(step.tenant.as_str()).id(step.id.0).add(step.from);
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        if values.run(&mut tx, STANDS).await?.is_empty() {
+        if values.run(&mut tx, SELECT_CURSOR).await?.is_empty() {
             return Ok(None);
         }
         let made = add(&mut tx, &step.tenant, &step.deliveries).await?;
         let end = step.end;
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(step.tenant.as_str())
             .id(step.id.0)
@@ -165,25 +166,25 @@ impl OperationStore for SqliteStore {
             .add(end.map_or(OperationState::Running, |end| end.state).code())
             .add(end.and_then(|end| end.failure).map(|failure| failure.code()))
             .add(end.map(|_| step.id.no_earlier(now).as_micros()));
-        let moved = values.run(&mut tx, MOVE).await?;
+        let moved = values.run(&mut tx, UPDATE_CURSOR).await?;
         let after = moved.first().map(operation).transpose()?;
         tx.commit().await?;
         Ok(after)
     }
 
-    async fn ended_deliveries(&self, stretch: &Stretch) -> StoreResult<Vec<Delivery>> {
+    async fn list_ended_in_range(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>> {
         self.ended_of(stretch).await
     }
 
-    async fn stretch_of_events(
+    async fn list_events_in_range(
         &self,
-        stretch: &Stretch,
+        stretch: &HistoryRange,
         with_payload: bool,
     ) -> StoreResult<Vec<Event>> {
         self.events_of(stretch, with_payload).await
     }
 
-    async fn delivered_events(
+    async fn find_delivered_events(
         &self,
         key: &SubscriptionKey,
         events: &[EventId],
@@ -201,24 +202,24 @@ async fn add(
     if deliveries.is_empty() {
         return Ok(0);
     }
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.text(tenant.as_str()).add(id_list(deliveries.iter().map(|d| d.event.0)));
-    let rows = values.run(&mut *connection, KEPT).await?;
+    let rows = values.run(&mut *connection, SELECT_KEPT_EVENTS).await?;
     let kept: HashSet<Uuid> =
-        rows.iter().map(|row| Columns::of(row).id()).collect::<StoreResult<_>>()?;
+        rows.iter().map(|row| RowReader::of(row).id()).collect::<StoreResult<_>>()?;
     let added: Vec<&Delivery> =
         deliveries.iter().filter(|delivery| kept.contains(&delivery.event.0)).collect();
     put_deliveries(&mut *connection, &added).await?;
-    let put = |row: &mut Values, delivery: &&Delivery| {
+    let put = |row: &mut BoundValues, delivery: &&Delivery| {
         row.text(tenant.as_str()).id(delivery.event.0).id(delivery.id.0);
         Ok(())
     };
-    PUT_LATER.run(connection, &added, put).await?;
+    INSERT_LATER_DELIVERIES.run(connection, &added, put).await?;
     Ok(i64::try_from(added.len()).unwrap_or(i64::MAX))
 }
 
 fn operation(row: &SqliteRow) -> StoreResult<Operation> {
-    let mut columns = Columns::of(row);
+    let mut columns = RowReader::of(row);
     Ok(Operation {
         tenant: columns.tenant()?,
         id: OperationId(columns.id()?),

@@ -7,10 +7,10 @@ use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::{Bulk, Values};
-use super::rows::Columns;
+use super::bulk::{BoundValues, BulkStatement};
+use super::rows::RowReader;
 use crate::error::StoreResult;
-use crate::ordering::{KeyEnd, KeyHold, OrderingStore, WaitingKey};
+use crate::ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
 
 macro_rules! under_way {
     () => {
@@ -22,7 +22,7 @@ macro_rules! under_way {
 
 /// 1 HELD, 2 WAITING. A key that is held has a branch, and an index, of its own: it
 /// may have any number of others HELD behind it.
-const LET_GO: Bulk = Bulk {
+const RELEASE_NEXT: BulkStatement = BulkStatement {
     sql: concat!(
         "WITH k(tenant, subscription, ordering_key, now) AS (VALUES {rows}) \
          UPDATE deliveries SET state = 2, due = picked.now FROM ( \
@@ -45,18 +45,18 @@ const LET_GO: Bulk = Bulk {
     columns: 4,
 };
 
-const HOLD: &str = "INSERT INTO held_keys \
+const UPSERT_KEY_HOLD: &str = "INSERT INTO held_keys \
        (tenant, subscription, ordering_key, event, held, quiet_until) \
      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
      SET event = CASE WHEN held THEN event ELSE excluded.event END, \
          held = max(held, excluded.held), quiet_until = max(quiet_until, excluded.quiet_until)";
-const DELIVERED: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
+const END_HOLD_OF_EVENT: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
      AND ordering_key = ? AND event = ? AND held = 1";
-const RELEASE: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
+const END_KEY_HOLD: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
      AND ordering_key = ? AND held = 1";
-const RELEASE_ALL: &str =
+const END_KEY_HOLDS: &str =
     "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? AND held = 1";
-const FORGET: &str = "DELETE FROM held_keys WHERE held = 0 AND quiet_until <= ?";
+const DELETE_PAST_BLOCKS: &str = "DELETE FROM held_keys WHERE held = 0 AND quiet_until <= ?";
 
 /// One of the next key's, along the index of what is held. For each column a search of
 /// its own: SQLite would look for `(a, b, c) > (x, y, z)` from the first row of `x` on.
@@ -86,7 +86,7 @@ macro_rules! next_key {
     };
 }
 
-pub(super) const WAITING_KEYS: &str = concat!(
+pub(super) const SELECT_KEY_BACKLOGS: &str = concat!(
     "WITH RECURSIVE found(tenant, subscription, ordering_key) AS ( \
        SELECT d.tenant, d.subscription, d.ordering_key FROM deliveries d WHERE d.id = ",
     next_key!("?1", "?2", "?3"),
@@ -100,14 +100,14 @@ pub(super) const WAITING_KEYS: &str = concat!(
     " FROM found k"
 );
 
-const LET_ALL_GO: &str = "UPDATE deliveries SET state = 2, due = ?3 WHERE id IN ( \
+const RELEASE_ALL_HELD: &str = "UPDATE deliveries SET state = 2, due = ?3 WHERE id IN ( \
      SELECT id FROM deliveries INDEXED BY deliveries_held \
      WHERE tenant = ?1 AND subscription = ?2 AND state = 1 \
      ORDER BY ordering_key, sequence LIMIT ?4)";
 
 #[async_trait]
 impl OrderingStore for SqliteStore {
-    async fn let_go(
+    async fn release_next(
         &self,
         keys: &[OrderedKey],
         now: Timestamp,
@@ -121,7 +121,7 @@ impl OrderingStore for SqliteStore {
         keys.dedup();
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let rows = LET_GO
+        let rows = RELEASE_NEXT
             .run(&mut tx, &keys, |row, key| {
                 put_key(row, key).add(now.as_micros());
                 Ok(())
@@ -130,7 +130,7 @@ impl OrderingStore for SqliteStore {
         tx.commit().await?;
         rows.iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 let tenant = columns.tenant()?;
                 Ok(SubscriptionKey { tenant, subscription: columns.subscription()? })
             })
@@ -144,59 +144,59 @@ impl OrderingStore for SqliteStore {
         tx.commit().await
     }
 
-    async fn release_key(&self, key: &OrderedKey) -> StoreResult<bool> {
-        let mut values = Values::default();
+    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
+        let mut values = BoundValues::default();
         put_key(&mut values, key);
-        Ok(self.changed_by(values, RELEASE).await? > 0)
+        Ok(self.changed_by(values, END_KEY_HOLD).await? > 0)
     }
 
-    async fn release_keys(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
-        let mut values = Values::default();
+    async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
+        let mut values = BoundValues::default();
         values.text(subscription.tenant.as_str()).text(subscription.subscription.as_str());
-        self.changed_by(values, RELEASE_ALL).await.map(|_| ())
+        self.changed_by(values, END_KEY_HOLDS).await.map(|_| ())
     }
 
-    async fn waiting_keys(
+    async fn list_key_backlogs(
         &self,
         after: Option<&OrderedKey>,
         limit: u32,
         now: Timestamp,
-    ) -> StoreResult<Vec<WaitingKey>> {
-        let mut past = Values::default();
+    ) -> StoreResult<Vec<KeyBacklog>> {
+        let mut past = BoundValues::default();
         past.add(now.as_micros());
-        self.changed_by(past, FORGET).await?;
-        let mut values = Values::default();
+        self.changed_by(past, DELETE_PAST_BLOCKS).await?;
+        let mut values = BoundValues::default();
         match after {
             Some(key) => put_key(&mut values, key),
             None => values.add("").add("").add(""),
         }
         .add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, WAITING_KEYS).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_KEY_BACKLOGS).await?;
         rows.iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 let tenant = columns.tenant()?;
                 let subscription =
                     SubscriptionKey { tenant, subscription: columns.subscription()? };
                 let key = OrderedKey { subscription, key: columns.get()? };
-                Ok(WaitingKey { key, under_way: columns.flag()? })
+                Ok(KeyBacklog { key, under_way: columns.flag()? })
             })
             .collect()
     }
 
-    async fn let_all_go(
+    async fn release_all_held(
         &self,
         subscription: &SubscriptionKey,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(subscription.tenant.as_str())
             .text(subscription.subscription.as_str())
             .add(now.as_micros())
             .add(i64::from(limit));
-        self.changed_by(values, LET_ALL_GO).await
+        self.changed_by(values, RELEASE_ALL_HELD).await
     }
 }
 
@@ -216,23 +216,23 @@ pub(super) async fn put_delivered(
     key: &OrderedKey,
     event: EventId,
 ) -> StoreResult<()> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     put_key(&mut values, key).id(event.0);
-    values.change(connection, DELIVERED).await?;
+    values.change(connection, END_HOLD_OF_EVENT).await?;
     Ok(())
 }
 
 pub(super) async fn put_hold(connection: &mut SqliteConnection, hold: &KeyHold) -> StoreResult<()> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     put_key(&mut values, &hold.key)
         .id(hold.event.0)
         .add(hold.held)
-        .add(hold.quiet_until.as_micros());
-    values.change(connection, HOLD).await?;
+        .add(hold.blocked_until.as_micros());
+    values.change(connection, UPSERT_KEY_HOLD).await?;
     Ok(())
 }
 
-fn put_key<'v>(row: &'v mut Values, key: &OrderedKey) -> &'v mut Values {
+fn put_key<'v>(row: &'v mut BoundValues, key: &OrderedKey) -> &'v mut BoundValues {
     row.text(key.subscription.tenant.as_str())
         .text(key.subscription.subscription.as_str())
         .text(&key.key)

@@ -11,26 +11,26 @@ use postrider_domain::time::{StoppedClock, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::{Bulk, Values};
+use super::bulk::{BoundValues, BulkStatement};
 use super::open::wall_clock;
-use super::rows::{Columns, integer};
+use super::rows::{RowReader, integer};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    AgentSighting, ClusterView, Instance, OwnershipStore, RegionClock, ReplicaRow, ShardRow,
+    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
     latest_sightings,
 };
 
 /// How long those unheard are remembered, and those heard later than now, by a clock
 /// that was set back since; nor is a lease believed that ends so much later than one
 /// that begins now.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+const FORGET_AFTER: Duration = Duration::from_secs(60);
 
-const HEAR_REPLICA: &str = "INSERT INTO replicas AS known (id, address, version, heard, instance) \
+const UPSERT_REPLICA: &str = "INSERT INTO replicas AS known (id, address, version, heard, instance) \
      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET address = excluded.address, \
      version = excluded.version, heard = excluded.heard, instance = excluded.instance \
      WHERE known.instance = excluded.instance OR abs(known.heard - excluded.heard) >= ?6";
-const HEAR_AGENTS: Bulk = Bulk {
+const UPSERT_AGENTS: BulkStatement = BulkStatement {
     sql: "INSERT INTO agent_sightings (agent, replica, incarnation, region, version, \
           max_in_flight, in_flight, draining, clock_skew_us, heard) VALUES {rows} \
           ON CONFLICT (agent, replica) DO UPDATE SET incarnation = excluded.incarnation, \
@@ -40,27 +40,28 @@ const HEAR_AGENTS: Bulk = Bulk {
           heard = excluded.heard",
     columns: 10,
 };
-const FORGET_REPLICAS: &str = "DELETE FROM replicas WHERE heard NOT BETWEEN ? AND ?";
-const FORGET_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard NOT BETWEEN ? AND ?";
-const REPLICAS: &str = "SELECT id, instance, address, version, heard FROM replicas ORDER BY id";
-const SHARDS: &str = "SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard";
-const AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight, \
+const DELETE_SILENT_REPLICAS: &str = "DELETE FROM replicas WHERE heard NOT BETWEEN ? AND ?";
+const DELETE_SILENT_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard NOT BETWEEN ? AND ?";
+const SELECT_REPLICAS: &str =
+    "SELECT id, instance, address, version, heard FROM replicas ORDER BY id";
+const SELECT_SHARDS: &str = "SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard";
+const SELECT_AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight, \
      draining, clock_skew_us, replica, heard FROM agent_sightings ORDER BY agent, replica";
-const REGIONS: &str = "SELECT region, stopped_total, stopped_since FROM region_clocks \
+const SELECT_REGIONS: &str = "SELECT region, stopped_total, stopped_since FROM region_clocks \
      ORDER BY region";
-const ACQUIRE: &str = "UPDATE shards SET epoch = epoch + 1, owner = ?2, lease_until = ?3 \
+const ACQUIRE_SHARDS: &str = "UPDATE shards SET epoch = epoch + 1, owner = ?2, lease_until = ?3 \
      WHERE shard IN (SELECT value FROM json_each(?1)) \
      AND (?5 OR owner IS NULL OR lease_until NOT BETWEEN ?4 + 1 AND ?6) RETURNING shard, epoch";
-const RENEW: &str = "UPDATE shards SET lease_until = ?3, clock = max(clock, ?4) \
+const RENEW_SHARDS: &str = "UPDATE shards SET lease_until = ?3, clock = max(clock, ?4) \
      FROM json_each(?1) j \
      WHERE shards.shard = j.value ->> 0 AND shards.epoch = j.value ->> 1 AND shards.owner = ?2 \
      RETURNING shards.shard";
-const RELEASE: &str = "UPDATE shards SET owner = NULL, lease_until = 0 \
+const RELEASE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0 \
      WHERE shard IN (SELECT value FROM json_each(?1)) AND owner = ?2";
-const REMOVE_REPLICA: &str = "DELETE FROM replicas WHERE id = ? AND instance = ?";
+const DELETE_REPLICA: &str = "DELETE FROM replicas WHERE id = ? AND instance = ?";
 const REGION_IS_SUBSCRIBED: &str = "SELECT EXISTS \
      (SELECT 1 FROM subscriptions WHERE region = ? AND delete_time IS NULL)";
-const PUT_REGION: &str = "INSERT INTO region_clocks (region, stopped_total, stopped_since) \
+const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (region, stopped_total, stopped_since) \
      VALUES (?, ?, ?) ON CONFLICT (region) DO UPDATE SET \
      stopped_total = excluded.stopped_total, stopped_since = excluded.stopped_since";
 
@@ -79,7 +80,7 @@ impl OwnershipStore for SqliteStore {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let now = self.clock.now();
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(&replica.id.0)
             .text(&replica.address)
@@ -87,18 +88,16 @@ impl OwnershipStore for SqliteStore {
             .add(now.as_micros())
             .add(replica.instance.as_slice())
             .add(codec::micros(lost_after));
-        values.change(&mut tx, HEAR_REPLICA).await?;
-        HEAR_AGENTS
+        values.change(&mut tx, UPSERT_REPLICA).await?;
+        UPSERT_AGENTS
             .run(&mut tx, &latest_sightings(agents), |row, agent| {
                 put_sighting(row, agent, now);
                 Ok(())
             })
             .await?;
-        for forget in [FORGET_REPLICAS, FORGET_AGENTS] {
-            let mut values = Values::default();
-            values
-                .add((now - FORGOTTEN_AFTER).as_micros())
-                .add((now + FORGOTTEN_AFTER).as_micros());
+        for forget in [DELETE_SILENT_REPLICAS, DELETE_SILENT_AGENTS] {
+            let mut values = BoundValues::default();
+            values.add((now - FORGET_AFTER).as_micros()).add((now + FORGET_AFTER).as_micros());
             values.change(&mut tx, forget).await?;
         }
         let view = view(&mut tx, now).await?;
@@ -119,12 +118,12 @@ impl OwnershipStore for SqliteStore {
         let mut values = shard_list(shards)?;
         let until = now + lease;
         values.text(&replica.0).add(until.as_micros()).add(now.as_micros()).add(force);
-        values.add((until + FORGOTTEN_AFTER).as_micros());
-        let rows = values.run(&mut tx, ACQUIRE).await?;
+        values.add((until + FORGET_AFTER).as_micros());
+        let rows = values.run(&mut tx, ACQUIRE_SHARDS).await?;
         let mut taken = rows
             .iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 Ok((columns.shard()?, columns.epoch()?))
             })
             .collect::<StoreResult<Vec<_>>>()?;
@@ -144,15 +143,15 @@ impl OwnershipStore for SqliteStore {
             shards.iter().map(|(shard, epoch)| (shard.0, integer(epoch.0))).collect();
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .add(codec::to_json(&list)?)
             .text(&replica.0)
             .add((self.clock.now() + lease).as_micros())
             .add(now.as_micros());
-        let rows = values.run(&mut tx, RENEW).await?;
+        let rows = values.run(&mut tx, RENEW_SHARDS).await?;
         let mut renewed =
-            rows.iter().map(|row| Columns::of(row).shard()).collect::<StoreResult<Vec<_>>>()?;
+            rows.iter().map(|row| RowReader::of(row).shard()).collect::<StoreResult<Vec<_>>>()?;
         tx.commit().await?;
         renewed.sort_unstable();
         Ok(renewed)
@@ -161,47 +160,51 @@ impl OwnershipStore for SqliteStore {
     async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()> {
         let mut values = shard_list(shards)?;
         values.text(&replica.0);
-        self.change(values, RELEASE).await
+        self.change(values, RELEASE_SHARDS).await
     }
 
-    async fn remove_replica(&self, replica: &ReplicaId, instance: Instance) -> StoreResult<()> {
-        let mut values = Values::default();
+    async fn remove_replica(
+        &self,
+        replica: &ReplicaId,
+        instance: ProcessInstance,
+    ) -> StoreResult<()> {
+        let mut values = BoundValues::default();
         values.text(&replica.0).add(instance.as_slice());
-        self.change(values, REMOVE_REPLICA).await
+        self.change(values, DELETE_REPLICA).await
     }
 
     async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(region.as_str());
         let mut reader = self.reader().await?;
         let rows = values.run(&mut reader, REGION_IS_SUBSCRIBED).await?;
-        rows.first().map_or(Ok(false), |row| Columns::of(row).flag())
+        rows.first().map_or(Ok(false), |row| RowReader::of(row).flag())
     }
 
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(clock.region.as_str())
             .add(codec::micros(clock.clock.total))
             .add(clock.clock.since.map(Timestamp::as_micros));
-        self.change(values, PUT_REGION).await
+        self.change(values, UPSERT_REGION_CLOCK).await
     }
 }
 
 impl SqliteStore {
-    pub(super) async fn change(&self, values: Values, sql: &'static str) -> StoreResult<()> {
+    pub(super) async fn change(&self, values: BoundValues, sql: &'static str) -> StoreResult<()> {
         self.changed_by(values, sql).await.map(|_| ())
     }
 }
 
-fn shard_list(shards: &[Shard]) -> StoreResult<Values> {
+fn shard_list(shards: &[Shard]) -> StoreResult<BoundValues> {
     let list: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(codec::to_json(&list)?);
     Ok(values)
 }
 
-fn put_sighting(row: &mut Values, agent: &AgentSighting, now: Timestamp) {
+fn put_sighting(row: &mut BoundValues, agent: &AgentSighting, now: Timestamp) {
     row.text(&agent.agent.0)
         .text(&agent.replica.0)
         .add(agent.incarnation.as_slice())
@@ -223,8 +226,8 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
         agents: Vec::new(),
         regions: Vec::new(),
     };
-    for row in Values::default().run(connection, REPLICAS).await? {
-        let mut columns = Columns::of(&row);
+    for row in BoundValues::default().run(connection, SELECT_REPLICAS).await? {
+        let mut columns = RowReader::of(&row);
         view.replicas.push(ReplicaRow {
             id: ReplicaId(columns.text()?.into()),
             instance: codec::fixed("instance", columns.get()?)?,
@@ -233,8 +236,8 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
             heard: columns.time()?,
         });
     }
-    for row in Values::default().run(connection, SHARDS).await? {
-        let mut columns = Columns::of(&row);
+    for row in BoundValues::default().run(connection, SELECT_SHARDS).await? {
+        let mut columns = RowReader::of(&row);
         view.shards.push(ShardRow {
             shard: columns.shard()?,
             epoch: columns.epoch()?,
@@ -242,11 +245,11 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
             lease_until: columns.time()?,
         });
     }
-    for row in Values::default().run(connection, AGENTS).await? {
-        view.agents.push(sighting(&mut Columns::of(&row), now)?);
+    for row in BoundValues::default().run(connection, SELECT_AGENTS).await? {
+        view.agents.push(sighting(&mut RowReader::of(&row), now)?);
     }
-    for row in Values::default().run(connection, REGIONS).await? {
-        let mut columns = Columns::of(&row);
+    for row in BoundValues::default().run(connection, SELECT_REGIONS).await? {
+        let mut columns = RowReader::of(&row);
         view.regions.push(RegionClock {
             region: Region::from_stored(columns.text()?),
             clock: StoppedClock {
@@ -258,7 +261,7 @@ async fn view(connection: &mut SqliteConnection, now: Timestamp) -> StoreResult<
     Ok(view)
 }
 
-fn sighting(columns: &mut Columns<'_>, now: Timestamp) -> StoreResult<AgentSighting> {
+fn sighting(columns: &mut RowReader<'_>, now: Timestamp) -> StoreResult<AgentSighting> {
     let mut seen = AgentSighting {
         agent: AgentId(columns.text()?.into()),
         incarnation: codec::fixed("incarnation", columns.get()?)?,

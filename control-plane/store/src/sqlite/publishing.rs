@@ -9,19 +9,21 @@ use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use super::bulk::{Bulk, Values};
+use super::bulk::{BoundValues, BulkStatement};
 use super::rows::{
-    Columns, DELIVERY_COLUMNS, EVENT_COLUMNS, delivery_columns, event_columns, put_delivery,
+    DELIVERY_COLUMNS, EVENT_COLUMNS, RowReader, delivery_columns, event_columns, put_delivery,
     put_event,
 };
 use crate::codec;
 use crate::error::StoreResult;
-use crate::publishing::{Idempotency, NewEvent, Published, PublishingStore, UsedKey, numbered};
+use crate::publishing::{
+    IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey, numbered,
+};
 
 const CONFIG_VERSIONS: &str = "SELECT t.id, t.config_version FROM json_each(?) j \
      CROSS JOIN tenants t ON t.id = j.value WHERE t.delete_time IS NULL";
 
-const USED_KEYS: Bulk = Bulk {
+const USED_KEYS: BulkStatement = BulkStatement {
     sql: "WITH asked(n, tenant, key, at) AS (VALUES {rows}) \
           SELECT n, event, matched, request_hash FROM asked CROSS JOIN idempotency_keys k \
           ON k.tenant = asked.tenant AND k.key = asked.key WHERE k.expire_time > asked.at",
@@ -31,7 +33,7 @@ const USED_KEYS: Bulk = Bulk {
 const USED_KEY: &str = "SELECT event, matched, request_hash FROM idempotency_keys \
      WHERE tenant = ? AND key = ? AND expire_time > ?";
 
-const PUT_KEYS: Bulk = Bulk {
+const PUT_KEYS: BulkStatement = BulkStatement {
     sql: "INSERT INTO idempotency_keys (tenant, key, event, matched, request_hash, expire_time) \
           VALUES {rows} ON CONFLICT (tenant, key) DO UPDATE SET event = excluded.event, \
           matched = excluded.matched, request_hash = excluded.request_hash, \
@@ -39,22 +41,22 @@ const PUT_KEYS: Bulk = Bulk {
     columns: 6,
 };
 
-const PUT_EVENTS: Bulk = Bulk {
+const PUT_EVENTS: BulkStatement = BulkStatement {
     sql: concat!("INSERT INTO events (", event_columns!(""), ") VALUES {rows}"),
     columns: EVENT_COLUMNS,
 };
 
-const PUT_DELIVERIES: Bulk = Bulk {
+const PUT_DELIVERIES: BulkStatement = BulkStatement {
     sql: concat!("INSERT INTO deliveries (", delivery_columns!(""), ") VALUES {rows}"),
     columns: DELIVERY_COLUMNS,
 };
 
-const PUT_ENDED: Bulk = Bulk {
+const PUT_ENDED: BulkStatement = BulkStatement {
     sql: concat!("INSERT INTO ended_deliveries (", delivery_columns!(""), ") VALUES {rows}"),
     columns: DELIVERY_COLUMNS,
 };
 
-const SEQUENCES: Bulk = Bulk {
+const SEQUENCES: BulkStatement = BulkStatement {
     sql: "WITH asked(tenant, subscription) AS (VALUES {rows}) \
           SELECT s.tenant, s.subscription, s.sequence FROM asked \
           CROSS JOIN subscription_sequences s \
@@ -62,7 +64,7 @@ const SEQUENCES: Bulk = Bulk {
     columns: 2,
 };
 
-const PUT_SEQUENCES: Bulk = Bulk {
+const PUT_SEQUENCES: BulkStatement = BulkStatement {
     sql: "INSERT INTO subscription_sequences (tenant, subscription, sequence) VALUES {rows} \
           ON CONFLICT (tenant, subscription) DO UPDATE SET sequence = excluded.sequence",
     columns: 3,
@@ -70,7 +72,7 @@ const PUT_SEQUENCES: Bulk = Bulk {
 
 #[async_trait]
 impl PublishingStore for SqliteStore {
-    async fn publish(&self, batch: &[NewEvent], _: Timestamp) -> StoreResult<Vec<Published>> {
+    async fn publish(&self, batch: &[NewEvent], _: Timestamp) -> StoreResult<Vec<PublishOutcome>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let mut answers = judge(&mut tx, batch).await?;
@@ -87,7 +89,7 @@ impl PublishingStore for SqliteStore {
         put_keys(&mut tx, &accepted).await?;
         tx.commit().await?;
         for (item, answer) in batch.iter().zip(&mut answers) {
-            if let Published::Committed { sequences } = answer {
+            if let PublishOutcome::Committed { sequences } = answer {
                 sequences.extend(numbers.by_ref().take(item.deliveries.len()));
             }
         }
@@ -99,18 +101,18 @@ impl PublishingStore for SqliteStore {
         tenant: &TenantId,
         key: &str,
         at: Timestamp,
-    ) -> StoreResult<Option<UsedKey>> {
-        let mut values = Values::default();
+    ) -> StoreResult<Option<UsedIdempotencyKey>> {
+        let mut values = BoundValues::default();
         values.text(tenant.as_str()).text(key).add(at.as_micros());
         let rows = values.run(&mut *self.reader().await?, USED_KEY).await?;
-        rows.first().map(|row| used_key(&mut Columns::of(row))).transpose()
+        rows.first().map(|row| used_key(&mut RowReader::of(row))).transpose()
     }
 
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let numbers = put_deliveries(&mut tx, &[delivery]).await?;
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.text(delivery.subscription.tenant.as_str()).id(delivery.event.0).id(delivery.id.0);
         values.change(&mut tx, "INSERT INTO later_deliveries VALUES (?, ?, ?)").await?;
         tx.commit().await?;
@@ -123,18 +125,18 @@ impl PublishingStore for SqliteStore {
 async fn judge(
     connection: &mut SqliteConnection,
     batch: &[NewEvent],
-) -> StoreResult<Vec<Published>> {
+) -> StoreResult<Vec<PublishOutcome>> {
     let versions = config_versions(connection, batch.iter().map(|item| &item.event.tenant)).await?;
-    let mut answers: Vec<Published> = batch
+    let mut answers: Vec<PublishOutcome> = batch
         .iter()
         .map(|item| match versions.get(&item.event.tenant) {
             Some(version) if *version == item.config_version => {
-                Published::Committed { sequences: Vec::with_capacity(item.deliveries.len()) }
+                PublishOutcome::Committed { sequences: Vec::with_capacity(item.deliveries.len()) }
             }
-            _ => Published::StaleConfig,
+            _ => PublishOutcome::StaleConfig,
         })
         .collect();
-    let asked: Vec<(usize, &NewEvent, &str, Idempotency)> = batch
+    let asked: Vec<(usize, &NewEvent, &str, IdempotencyRecord)> = batch
         .iter()
         .enumerate()
         .filter_map(|(n, item)| {
@@ -148,22 +150,22 @@ async fn judge(
         Ok(())
     });
     for row in used.await? {
-        let mut columns = Columns::of(&row);
+        let mut columns = RowReader::of(&row);
         let n: usize = columns.number("n")?;
-        let UsedKey { event, matched, request_hash } = used_key(&mut columns)?;
+        let UsedIdempotencyKey { event, matched, request_hash } = used_key(&mut columns)?;
         let same_request = batch
             .get(n)
             .and_then(|item| item.idempotency)
             .is_some_and(|asked| asked.request_hash == request_hash);
         if let Some(answer) = answers.get_mut(n) {
-            *answer = Published::Duplicate { event, matched, same_request };
+            *answer = PublishOutcome::Duplicate { event, matched, same_request };
         }
     }
     Ok(answers)
 }
 
-fn used_key(columns: &mut Columns<'_>) -> StoreResult<UsedKey> {
-    Ok(UsedKey {
+fn used_key(columns: &mut RowReader<'_>) -> StoreResult<UsedIdempotencyKey> {
+    Ok(UsedIdempotencyKey {
         event: EventId(columns.id()?),
         matched: columns.number("matched")?,
         request_hash: codec::fixed("request_hash", columns.get()?)?,
@@ -176,12 +178,12 @@ pub(super) async fn config_versions<'a>(
     tenants: impl Iterator<Item = &'a TenantId>,
 ) -> StoreResult<HashMap<TenantId, i64>> {
     let tenants: BTreeSet<&str> = tenants.map(TenantId::as_str).collect();
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(codec::to_json(&tenants)?);
     let rows = values.run(connection, CONFIG_VERSIONS).await?;
     rows.iter()
         .map(|row| {
-            let mut columns = Columns::of(row);
+            let mut columns = RowReader::of(row);
             Ok((columns.tenant()?, columns.int()?))
         })
         .collect()
@@ -239,7 +241,7 @@ async fn number(
         })
         .await?;
     for row in &rows {
-        let mut columns = Columns::of(row);
+        let mut columns = RowReader::of(row);
         let key =
             SubscriptionKey { tenant: columns.tenant()?, subscription: columns.subscription()? };
         let sequence = columns.int()?;

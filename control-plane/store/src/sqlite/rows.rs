@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Standing, Timings};
+use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryStatus, EndReason, StepTimings};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionId,
@@ -15,7 +15,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Decode, Row, Type};
 use uuid::Uuid;
 
-use super::bulk::Values;
+use super::bulk::BoundValues;
 use super::errors::stored;
 use crate::attempts::RecordedAttempt;
 use crate::codec;
@@ -125,13 +125,13 @@ macro_rules! attempt_columns {
 pub(super) use attempt_columns;
 pub(super) const ATTEMPT_COLUMNS: usize = 30;
 
-/// A row read from left to right.
-pub(super) struct Columns<'r> {
+/// Reads a row from left to right.
+pub(super) struct RowReader<'r> {
     row: &'r SqliteRow,
     next: usize,
 }
 
-impl<'r> Columns<'r> {
+impl<'r> RowReader<'r> {
     pub(super) fn of(row: &'r SqliteRow) -> Self {
         Self { row, next: 0 }
     }
@@ -263,7 +263,7 @@ impl<'r> Columns<'r> {
                 .map(|status| codec::narrow("http_status", status))
                 .transpose()?,
             start_time: self.time()?,
-            timings: Timings {
+            timings: StepTimings {
                 dns: self.optional_span("dns")?,
                 connect: self.optional_span("connect")?,
                 tls: self.optional_span("tls")?,
@@ -300,7 +300,7 @@ pub(super) use crate::codec::integer;
 
 /// Values in the order of [`delivery_columns`]; `sequence` is the number that the
 /// delivery is stored with.
-pub(super) fn put_delivery(row: &mut Values, delivery: &Delivery, sequence: Option<i64>) {
+pub(super) fn put_delivery(row: &mut BoundValues, delivery: &Delivery, sequence: Option<i64>) {
     row.id(delivery.id.0)
         .text(delivery.subscription.tenant.as_str())
         .text(delivery.subscription.subscription.as_str())
@@ -325,7 +325,7 @@ pub(super) fn put_delivery(row: &mut Values, delivery: &Delivery, sequence: Opti
 }
 
 /// Values in the order of [`event_columns`].
-pub(super) fn put_event(row: &mut Values, event: &Event) -> StoreResult<()> {
+pub(super) fn put_event(row: &mut BoundValues, event: &Event) -> StoreResult<()> {
     let attributes = codec::attributes_to_json(&event.attributes)?;
     row.text(event.tenant.as_str())
         .id(event.id.0)
@@ -347,9 +347,9 @@ pub(super) fn put_event(row: &mut Values, event: &Event) -> StoreResult<()> {
 /// Values in the order of [`attempt_columns`]; `delivery` is where the attempt's
 /// delivery stands after it.
 pub(super) fn put_attempt(
-    row: &mut Values,
+    row: &mut BoundValues,
     record: &AttemptRecord,
-    delivery: Option<Standing>,
+    delivery: Option<DeliveryStatus>,
     now: Timestamp,
 ) -> StoreResult<()> {
     let micros = |span: Option<Duration>| span.map(codec::micros);

@@ -22,9 +22,9 @@ async fn the_next_subscription_and_the_next_key_are_searched_for() {
     let options = OpenOptions { migrate: true, shards: 8, max_connections: 1 };
     let store = SqliteStore::open(path.to_str().unwrap(), &options).await.unwrap();
     for (statement, searches) in [
-        (work::WAITING, &["tenant=? AND subscription>?)", "tenant>?)"][..]),
+        (work::SELECT_WAITING_SUBSCRIPTIONS, &["tenant=? AND subscription>?)", "tenant>?)"][..]),
         (
-            ordering::WAITING_KEYS,
+            ordering::SELECT_KEY_BACKLOGS,
             &[
                 "tenant=? AND subscription=? AND ordering_key>?)",
                 "tenant=? AND subscription>?)",

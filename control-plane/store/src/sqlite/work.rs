@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Late, Standing, Trigger,
+    AttemptRecord, Delivery, DeliveryState, DeliveryStatus, EndReason, LateResult, Trigger,
 };
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
@@ -13,21 +13,21 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::bulk::{Values, id_list};
+use super::bulk::{BoundValues, id_list};
 use super::conclude;
 use super::notices;
-use super::rows::{Columns, delivery_columns, integer};
+use super::rows::{RowReader, delivery_columns, integer};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::work::{
-    Backlog, Cancelled, Claim, ClaimLimits, Concluded, Conclusion, EndWaiting, WaitingSubscription,
-    Work, WorkStore,
+    CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
+    EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
 };
 
 /// A loose index scan: each step jumps to the first row of the next
 /// subscription, however many the one before has. Of the same tenant first and then
 /// of the next: SQLite would look for `(a, b) > (x, y)` from the first row of `x` on.
-pub(super) const WAITING: &str = "WITH RECURSIVE head(shard, id) AS ( \
+pub(super) const SELECT_WAITING_SUBSCRIPTIONS: &str = "WITH RECURSIVE head(shard, id) AS ( \
        SELECT j.value, (SELECT d.id FROM deliveries d INDEXED BY deliveries_waiting \
          WHERE d.state = 2 AND d.shard = j.value \
          ORDER BY d.tenant, d.subscription, d.due LIMIT 1) FROM json_each(?) j \
@@ -63,13 +63,13 @@ macro_rules! in_flight {
         )
     };
 }
-const STALE: &str = in_flight!("d.epoch < j.value ->> 1");
-const OWN: &str = in_flight!("d.epoch = j.value ->> 1 AND d.id > ?3 ORDER BY d.id");
+const SELECT_STALE: &str = in_flight!("d.epoch < j.value ->> 1");
+const SELECT_OWN: &str = in_flight!("d.epoch = j.value ->> 1 AND d.id > ?3 ORDER BY d.id");
 
-const RELEASE: &str = "UPDATE deliveries SET state = 2, due = ?2, attempts = attempts - 1 \
+const RETURN_UNSENT: &str = "UPDATE deliveries SET state = 2, due = ?2, attempts = attempts - 1 \
      FROM json_each(?1) j WHERE deliveries.id = unhex(j.value ->> 0) \
      AND deliveries.attempts = j.value ->> 1 AND deliveries.state = 3 AND deliveries.attempts > 0";
-const ADOPT: &str = "UPDATE deliveries SET epoch = ?2 FROM json_each(?1) j \
+const ADOPT_ATTEMPTS: &str = "UPDATE deliveries SET epoch = ?2 FROM json_each(?1) j \
      WHERE deliveries.id = unhex(j.value ->> 0) AND deliveries.attempts = j.value ->> 1 \
      AND deliveries.state = 3";
 
@@ -83,14 +83,14 @@ macro_rules! waiting_of {
              WHERE tenant = ?1 AND subscription = ?2 AND state = 1 AND deadline <= ?3) LIMIT ?4"
     };
 }
-const WAITING_OF: &str = waiting_of!();
-const BACKLOG: &str = concat!("SELECT count(*), min(id) FROM (", waiting_of!(), ")");
+const SELECT_WAITING_OF: &str = waiting_of!();
+const COUNT_BACKLOG: &str = concat!("SELECT count(*), min(id) FROM (", waiting_of!(), ")");
 
-const COUNT_DUE: &str = "SELECT count(*) FROM ( \
+const COUNT_DUE_DELIVERIES: &str = "SELECT count(*) FROM ( \
      SELECT 1 FROM deliveries WHERE shard = ?1 AND tenant = ?2 AND subscription = ?3 \
      AND state = 2 AND due <= ?4 LIMIT ?5)";
 
-const END: &str = concat!(
+const INSERT_ENDED: &str = concat!(
     "INSERT INTO ended_deliveries (",
     delivery_columns!(""),
     ") SELECT d.id, d.tenant, \
@@ -98,25 +98,30 @@ const END: &str = concat!(
      d.failures, d.cause, d.due, d.deadline, j.value ->> 1, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed \
      FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value ->> 0)"
 );
-const REMOVE: &str = "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
+const DELETE_UNFINISHED: &str =
+    "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
 
 /// Holds the keys of these deliveries, for the first event of each.
-const HOLD_KEYS_OF: &str = "INSERT INTO held_keys \
+const HOLD_KEYS_OF_DELIVERIES: &str = "INSERT INTO held_keys \
        (tenant, subscription, ordering_key, event, held, quiet_until) \
      SELECT d.tenant, d.subscription, d.ordering_key, d.event, 1, 0 FROM json_each(?1) j \
      CROSS JOIN deliveries d ON d.id = unhex(j.value) WHERE d.ordering_key IS NOT NULL \
      ORDER BY d.sequence ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
      SET event = excluded.event, held = 1 WHERE held = 0";
 
-const FIND_UNFINISHED: &str =
+const SELECT_UNFINISHED: &str =
     concat!("SELECT ", delivery_columns!(""), " FROM deliveries WHERE tenant = ? AND id = ?");
-const FIND_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
-const BRING_FORWARD: &str =
+const SELECT_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
+const MAKE_DUE: &str =
     "UPDATE deliveries SET due = ?3, cause = ?4 WHERE tenant = ?1 AND id = ?2 AND state = 2";
 
 #[async_trait]
 impl WorkStore for SqliteStore {
-    async fn conclude(&self, batch: &[Conclusion], now: Timestamp) -> StoreResult<Vec<Concluded>> {
+    async fn conclude(
+        &self,
+        batch: &[Conclusion],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ConclusionOutcome>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let concluded = conclude::conclude(&mut tx, batch, now).await?;
@@ -125,7 +130,11 @@ impl WorkStore for SqliteStore {
         Ok(concluded)
     }
 
-    async fn conclude_late(&self, record: &AttemptRecord, now: Timestamp) -> StoreResult<Late> {
+    async fn conclude_late(
+        &self,
+        record: &AttemptRecord,
+        now: Timestamp,
+    ) -> StoreResult<LateResult> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let late = conclude::late(&mut tx, record, now).await?;
@@ -135,21 +144,21 @@ impl WorkStore for SqliteStore {
 
     async fn claim_due(
         &self,
-        claims: &[Claim],
+        claims: &[ClaimRequest],
         now: Timestamp,
         limits: ClaimLimits,
-    ) -> StoreResult<Vec<Work>> {
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         self.claim(claims, now, limits).await
     }
 
     async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
         let shards: Vec<u16> = shards.iter().map(|shard| shard.0).collect();
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(codec::to_json(&shards)?);
-        let rows = values.run(&mut *self.reader().await?, WAITING).await?;
+        let rows = values.run(&mut *self.reader().await?, SELECT_WAITING_SUBSCRIPTIONS).await?;
         rows.iter()
             .map(|row| {
-                let mut columns = Columns::of(row);
+                let mut columns = RowReader::of(row);
                 Ok(WaitingSubscription {
                     subscription: SubscriptionKey {
                         tenant: columns.tenant()?,
@@ -168,9 +177,9 @@ impl WorkStore for SqliteStore {
         shards: &[(Shard, Epoch)],
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(lease_list(shards)?).add(i64::from(limit));
-        deliveries_of(&values.run(&mut *self.reader().await?, STALE).await?)
+        deliveries_of(&values.run(&mut *self.reader().await?, SELECT_STALE).await?)
     }
 
     async fn own_in_flight(
@@ -179,32 +188,36 @@ impl WorkStore for SqliteStore {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         // Every id is above the empty one.
         let after = after.map(|id| id.0.into_bytes().to_vec()).unwrap_or_default();
         values.add(lease_list(shards)?).add(i64::from(limit)).add(after);
-        deliveries_of(&values.run(&mut *self.reader().await?, OWN).await?)
+        deliveries_of(&values.run(&mut *self.reader().await?, SELECT_OWN).await?)
     }
 
-    async fn load_work(&self, ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<Work>> {
+    async fn load_work(
+        &self,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
         self.load(ids, now).await
     }
 
     async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
-        self.change_attempts(RELEASE, keys, due.as_micros()).await
+        self.change_attempts(RETURN_UNSENT, keys, due.as_micros()).await
     }
 
     async fn adopt(&self, keys: &[AttemptKey], epoch: Epoch) -> StoreResult<()> {
-        self.change_attempts(ADOPT, keys, integer(epoch.0)).await
+        self.change_attempts(ADOPT_ATTEMPTS, keys, integer(epoch.0)).await
     }
 
     async fn end_waiting(
         &self,
-        request: &EndWaiting,
+        request: &EndWaitingRequest,
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .text(request.subscription.tenant.as_str())
             .text(request.subscription.subscription.as_str())
@@ -213,14 +226,14 @@ impl WorkStore for SqliteStore {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let mut ids = Vec::new();
-        for row in values.run(&mut tx, WAITING_OF).await? {
-            ids.push(DeliveryId(Columns::of(&row).id()?));
+        for row in values.run(&mut tx, SELECT_WAITING_OF).await? {
+            ids.push(DeliveryId(RowReader::of(&row).id()?));
         }
         if request.hold_keys {
-            let mut values = Values::default();
+            let mut values = BoundValues::default();
             let list = id_list(ids.iter().map(|id| id.0));
             values.add(list);
-            values.change(&mut tx, HOLD_KEYS_OF).await?;
+            values.change(&mut tx, HOLD_KEYS_OF_DELIVERIES).await?;
         }
         if let Some(endpoint) = &request.announce {
             notices::of_ends(&mut tx, endpoint, &ids, request, self.shards).await?;
@@ -236,25 +249,26 @@ impl WorkStore for SqliteStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
-    ) -> StoreResult<Cancelled> {
+    ) -> StoreResult<CancelOutcome> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let rows = named(tenant, id).run(&mut tx, FIND_UNFINISHED).await?;
+        let rows = named(tenant, id).run(&mut tx, SELECT_UNFINISHED).await?;
         let Some(row) = rows.first() else {
-            let rows = named(tenant, id).run(&mut tx, FIND_ENDED).await?;
-            return rows.first().map_or(Ok(Cancelled::NotFound), |row| {
-                let state = codec::delivery_state(Columns::of(row).int()?)?;
-                Ok(Cancelled::AlreadyEnded(state))
+            let rows = named(tenant, id).run(&mut tx, SELECT_ENDED).await?;
+            return rows.first().map_or(Ok(CancelOutcome::NotFound), |row| {
+                let state = codec::delivery_state(RowReader::of(row).int()?)?;
+                Ok(CancelOutcome::AlreadyEnded(state))
             });
         };
-        let under_way = Columns::of(row).delivery()?.cancelled_under_way(now);
+        let under_way = RowReader::of(row).delivery()?.cancelled_under_way(now);
         if let Some(record) = &under_way {
-            let standing = Standing { state: DeliveryState::Cancelled, end_reason: Some(reason) };
+            let standing =
+                DeliveryStatus { state: DeliveryState::Cancelled, end_reason: Some(reason) };
             conclude::put_unless_known(&mut tx, record, standing, now).await?;
         }
         end(&mut tx, &[id], DeliveryState::Cancelled, Some(reason), now).await?;
         tx.commit().await?;
-        Ok(Cancelled::Done { in_flight: under_way.map(|record| record.key) })
+        Ok(CancelOutcome::Done { in_flight: under_way.map(|record| record.key) })
     }
 
     async fn bring_forward(
@@ -267,7 +281,7 @@ impl WorkStore for SqliteStore {
         values.add(now.as_micros()).add(Trigger::Manual.code());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let changed = values.change(&mut tx, BRING_FORWARD).await?;
+        let changed = values.change(&mut tx, MAKE_DUE).await?;
         tx.commit().await?;
         Ok(changed > 0)
     }
@@ -279,31 +293,31 @@ impl WorkStore for SqliteStore {
         now: Timestamp,
         cap: u32,
     ) -> StoreResult<u32> {
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values
             .add(i64::from(shard.0))
             .text(key.tenant.as_str())
             .text(key.subscription.as_str())
             .add(now.as_micros())
             .add(i64::from(cap));
-        let rows = values.run(&mut *self.reader().await?, COUNT_DUE).await?;
+        let rows = values.run(&mut *self.reader().await?, COUNT_DUE_DELIVERIES).await?;
         let Some(row) = rows.first() else { return Ok(0) };
-        Columns::of(row).number("count")
+        RowReader::of(row).number("count")
     }
 
-    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<Backlog> {
-        let mut values = Values::default();
+    async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog> {
+        let mut values = BoundValues::default();
         values
             .text(key.tenant.as_str())
             .text(key.subscription.as_str())
             .add(Timestamp::MAX.as_micros())
             .add(i64::from(cap));
-        let rows = values.run(&mut *self.reader().await?, BACKLOG).await?;
+        let rows = values.run(&mut *self.reader().await?, COUNT_BACKLOG).await?;
         let Some(row) = rows.first() else {
-            return Ok(Backlog::default());
+            return Ok(SubscriptionBacklog::default());
         };
-        let mut columns = Columns::of(row);
-        Ok(Backlog {
+        let mut columns = RowReader::of(row);
+        Ok(SubscriptionBacklog {
             count: columns.number("count")?,
             oldest: columns.get::<Option<Uuid>>()?.map(|id| DeliveryId(id).time()),
         })
@@ -320,7 +334,7 @@ impl SqliteStore {
     ) -> StoreResult<()> {
         let list: Vec<(String, u32)> =
             keys.iter().map(|key| (key.delivery.0.as_simple().to_string(), key.number)).collect();
-        let mut values = Values::default();
+        let mut values = BoundValues::default();
         values.add(codec::to_json(&list)?).add(value);
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -329,8 +343,8 @@ impl SqliteStore {
     }
 }
 
-fn named(tenant: &TenantId, id: DeliveryId) -> Values {
-    let mut values = Values::default();
+fn named(tenant: &TenantId, id: DeliveryId) -> BoundValues {
+    let mut values = BoundValues::default();
     values.text(tenant.as_str()).id(id.0);
     values
 }
@@ -341,7 +355,7 @@ fn lease_list(shards: &[(Shard, Epoch)]) -> StoreResult<String> {
 }
 
 fn deliveries_of(rows: &[SqliteRow]) -> StoreResult<Vec<Delivery>> {
-    rows.iter().map(|row| Columns::of(row).delivery()).collect()
+    rows.iter().map(|row| RowReader::of(row).delivery()).collect()
 }
 
 /// Moves unfinished deliveries to the ended ones. None ends before it was made, by
@@ -355,17 +369,17 @@ pub(super) async fn end(
 ) -> StoreResult<u64> {
     let ends = ids.iter().map(|id| (id.0.as_simple().to_string(), id.no_earlier(now).as_micros()));
     let ends: Vec<(String, i64)> = ends.collect();
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(codec::to_json(&ends)?).add(state.code()).add(reason.map(EndReason::code));
-    let ended = values.change(connection, END).await?;
+    let ended = values.change(connection, INSERT_ENDED).await?;
     remove(connection, id_list(ids.iter().map(|id| id.0))).await?;
     Ok(ended)
 }
 
 /// Removes deliveries that were copied to the ended ones.
 pub(super) async fn remove(connection: &mut SqliteConnection, list: String) -> StoreResult<()> {
-    let mut values = Values::default();
+    let mut values = BoundValues::default();
     values.add(list);
-    values.change(connection, REMOVE).await?;
+    values.change(connection, DELETE_UNFINISHED).await?;
     Ok(())
 }

@@ -1,12 +1,11 @@
-//! The one connection that writes.
+//! The connection that writes.
 //!
-//! Fed by every method that changes something, one at a time and in the order of
-//! their asking; feeds transactions that begin IMMEDIATE, so that none finds out
-//! at its end that it may not write. A caller that goes away in the middle takes
-//! its transaction along: dropping it rolls it back. A disk without room makes
-//! SQLite roll back by itself, after which the driver believes in a transaction
-//! that is not there and begins no other: such a connection is replaced. What was
-//! committed while the file's name led elsewhere is not answered as written.
+//! Fed by every method that changes something, one at a time in the order of their
+//! calls; feeds transactions that begin IMMEDIATE, so that none fails at its end
+//! because it may not write. A dropped call rolls its transaction back. When the disk
+//! is full, SQLite rolls back by itself, after which the driver believes in a
+//! transaction that does not exist: such a connection is replaced. A commit is not
+//! acknowledged if the file's name led elsewhere meanwhile.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -21,15 +20,15 @@ use super::lock::FilePlace;
 use crate::error::{StoreError, StoreResult};
 
 /// Owns the writing connection until closed.
-pub(super) struct Writer {
+pub(super) struct WriterConnection {
     connection: Mutex<Option<SqliteConnection>>,
     options: SqliteConnectOptions,
     place: Arc<FilePlace>,
-    /// A transaction could not begin: the connection may be of no use any more.
+    /// A transaction could not begin: the connection may be unusable.
     doubtful: AtomicBool,
 }
 
-impl Writer {
+impl WriterConnection {
     pub(super) async fn open(
         options: SqliteConnectOptions,
         place: Arc<FilePlace>,
@@ -40,9 +39,9 @@ impl Writer {
     }
 
     /// Waits for the connection.
-    pub(super) async fn lock(&self) -> StoreResult<Writing<'_>> {
+    pub(super) async fn lock(&self) -> StoreResult<WriterGuard<'_>> {
         let guard = self.connection.lock().await;
-        if guard.is_some() { Ok(Writing { guard, writer: self }) } else { Err(closed()) }
+        if guard.is_some() { Ok(WriterGuard { guard, writer: self }) } else { Err(closed()) }
     }
 
     /// Closes the connection after whoever writes now.
@@ -58,14 +57,14 @@ fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
 
-/// The right to write, for one transaction.
-pub(super) struct Writing<'a> {
+/// Exclusive access to the writing connection, for one transaction.
+pub(super) struct WriterGuard<'a> {
     guard: MutexGuard<'a, Option<SqliteConnection>>,
-    writer: &'a Writer,
+    writer: &'a WriterConnection,
 }
 
-impl Writing<'_> {
-    pub(super) async fn begin(&mut self) -> StoreResult<Tx<'_>> {
+impl WriterGuard<'_> {
+    pub(super) async fn begin(&mut self) -> StoreResult<WriteTransaction<'_>> {
         self.writer.place.check()?;
         if self.writer.doubtful.load(Ordering::Relaxed) {
             self.repair().await?;
@@ -73,24 +72,26 @@ impl Writing<'_> {
         let doubtful = &self.writer.doubtful;
         let connection = self.guard.as_mut().ok_or_else(closed)?;
         let begun = connection.begin_with("BEGIN IMMEDIATE").await;
-        begun.map(|transaction| Tx { transaction, place: &self.writer.place }).map_err(|error| {
-            doubtful.store(true, Ordering::Relaxed);
-            stored(error)
-        })
+        begun
+            .map(|transaction| WriteTransaction { transaction, place: &self.writer.place })
+            .map_err(|error| {
+                doubtful.store(true, Ordering::Relaxed);
+                stored(error)
+            })
     }
 
-    /// Replaces a connection that is left in a transaction; nobody is in one now.
+    /// Replaces a connection that is stuck in a transaction; nobody uses it now.
     async fn repair(&mut self) -> StoreResult<()> {
         let connection = self.guard.as_mut().ok_or_else(closed)?;
-        // What was dropped before is rolled back before this is answered.
+        // A dropped transaction is rolled back before this ping is answered.
         let usable = connection.ping().await.is_ok() && !connection.is_in_transaction();
         if !usable {
             let fresh = SqliteConnection::connect_with(&self.writer.options).await;
             let lost = self.guard.replace(fresh.map_err(stored)?);
             if let Some(Err(error)) = async { Some(lost?.close().await) }.await {
-                tracing::warn!(%error, "closing a connection that was lost failed");
+                tracing::warn!(%error, "closing the old writing connection failed");
             }
-            tracing::warn!("the writing connection was left in a transaction; it was replaced");
+            tracing::warn!("the writing connection was stuck in a transaction and was replaced");
         }
         self.writer.doubtful.store(false, Ordering::Relaxed);
         Ok(())
@@ -98,26 +99,26 @@ impl Writing<'_> {
 }
 
 /// A transaction that writes.
-pub(super) struct Tx<'a> {
+pub(super) struct WriteTransaction<'a> {
     transaction: Transaction<'a, Sqlite>,
     place: &'a FilePlace,
 }
 
-impl Tx<'_> {
+impl WriteTransaction<'_> {
     pub(super) async fn commit(self) -> StoreResult<()> {
         self.transaction.commit().await.map_err(stored)?;
         self.place.check()
     }
 }
 
-impl Deref for Tx<'_> {
+impl Deref for WriteTransaction<'_> {
     type Target = SqliteConnection;
     fn deref(&self) -> &SqliteConnection {
         &self.transaction
     }
 }
 
-impl DerefMut for Tx<'_> {
+impl DerefMut for WriteTransaction<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         &mut self.transaction
     }
@@ -129,14 +130,14 @@ mod tests {
 
     use super::*;
 
-    async fn pages(writer: &Writer, most: u32) {
+    async fn pages(writer: &WriterConnection, most: u32) {
         let mut writing = writer.lock().await.unwrap();
         let connection = writing.guard.as_mut().unwrap();
         let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {most}"));
         sqlx::query(limit).execute(connection).await.unwrap();
     }
 
-    async fn write(writer: &Writer) -> StoreResult<()> {
+    async fn write(writer: &WriterConnection) -> StoreResult<()> {
         let mut writing = writer.lock().await?;
         let mut tx = writing.begin().await?;
         let insert = sqlx::query("INSERT INTO filled VALUES (zeroblob(100000))");
@@ -150,7 +151,7 @@ mod tests {
         let (_lock, place) =
             super::super::lock::FileLock::take(&folder.path().join("db"), true).unwrap();
         let options = SqliteConnectOptions::new().filename(&place.path);
-        let writer = Writer::open(options, Arc::new(place)).await.unwrap();
+        let writer = WriterConnection::open(options, Arc::new(place)).await.unwrap();
         {
             let mut writing = writer.lock().await.unwrap();
             let mut tx = writing.begin().await.unwrap();

@@ -1,9 +1,9 @@
 //! Lists of a tenant's attempts.
 
-use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition};
+use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, Outcome};
 use postrider_domain::ids::AttemptKey;
 use postrider_domain::time::Timestamp;
-use postrider_store::{AttemptQuery, Concluded, Conclusion, TimeRange};
+use postrider_store::{AttemptQuery, Conclusion, ConclusionOutcome, TimeRange};
 
 use crate::engine::conformance;
 use crate::fixture::{SECOND, SUCCESS, World, record};
@@ -59,9 +59,9 @@ conformance! {
         assert_eq!(revisions(&known).await, [None, Some(i64::MAX)]);
         let mut result = record(&late, Outcome::HttpStatus);
         result.settings_revision = Some(7);
-        let retry = Transition::Retry { due: world.now, failures: 1 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 1 };
         let batch = [Conclusion::new(result, retry)];
-        assert_eq!(world.store.conclude(&batch, world.now).await.unwrap(), [Concluded::Applied]);
+        assert_eq!(world.store.conclude(&batch, world.now).await.unwrap(), [ConclusionOutcome::Applied]);
         assert_eq!(revisions(&late).await, [Some(7)]);
         let tail = world.store.find_attempts(&newest(&world)).await.unwrap().attempts;
         assert!(tail.iter().any(|attempt| attempt.record.settings_revision == Some(7)));
@@ -71,10 +71,10 @@ conformance! {
         let world = World::new(engine).await;
         let retried = world.publish(DeliveryState::InFlight).await;
         let later = world.publish(DeliveryState::InFlight).await;
-        let retry = Transition::Retry { due: world.now, failures: 1 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 1 };
         let failed = Conclusion::new(record(&retried, Outcome::Timeout), retry);
         let at = |seconds: u32| world.now + seconds * SECOND;
-        assert_eq!(world.store.conclude(&[failed], at(1)).await.unwrap(), [Concluded::Applied]);
+        assert_eq!(world.store.conclude(&[failed], at(1)).await.unwrap(), [ConclusionOutcome::Applied]);
         conclude(&world, std::slice::from_ref(&later), at(2)).await;
         let again = world.claim_due(1).await.remove(0).delivery;
         conclude(&world, std::slice::from_ref(&again), at(3)).await;
@@ -169,7 +169,7 @@ conformance! {
     async fn an_unknown_that_is_replaced_is_listed_once(engine) {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
-        let retry = Transition::Retry { due: world.now, failures: 0 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 0 };
         world.conclude(record(&delivery, Outcome::Unknown), retry).await;
         let result = record(&delivery, Outcome::Succeeded);
         let later = world.now + 5 * SECOND;
@@ -190,7 +190,7 @@ async fn conclude(world: &World, deliveries: &[Delivery], now: Timestamp) {
     let succeeded = |delivery| Conclusion::new(record(delivery, Outcome::Succeeded), SUCCESS);
     let batch: Vec<_> = deliveries.iter().map(succeeded).collect();
     let answers = world.store.conclude(&batch, now).await.unwrap();
-    assert!(answers.iter().all(|answer| *answer == Concluded::Applied));
+    assert!(answers.iter().all(|answer| *answer == ConclusionOutcome::Applied));
 }
 
 /// All pages of a list.
@@ -241,7 +241,7 @@ impl Mixed {
             record.test = delivery.test;
             let at = world.now + n * SECOND;
             let told = world.store.conclude(&[Conclusion::new(record, SUCCESS)], at).await.unwrap();
-            assert_eq!(told, [Concluded::Applied]);
+            assert_eq!(told, [ConclusionOutcome::Applied]);
         }
         Self { plain, elsewhere, typed, test, silent, refused }
     }

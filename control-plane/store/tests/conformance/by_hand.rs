@@ -1,7 +1,7 @@
 //! Deliveries ended or brought forward by people.
 
 use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
-use postrider_store::Cancelled;
+use postrider_store::CancelOutcome;
 
 use crate::engine::conformance;
 use crate::fixture::{EPOCH, HOUR, SECOND, World};
@@ -15,11 +15,11 @@ conformance! {
             let delivery = world.publish(state).await;
             let stranger = "stranger".parse().unwrap();
             let theirs = world.store.cancel(&stranger, delivery.id, reason, world.now).await;
-            assert_eq!(theirs.unwrap(), Cancelled::NotFound);
+            assert_eq!(theirs.unwrap(), CancelOutcome::NotFound);
             let under_way = delivery.cancelled_under_way(world.now + SECOND);
             let in_flight = under_way.as_ref().map(|record| record.key);
             assert_eq!(in_flight.is_some(), state == DeliveryState::InFlight);
-            assert_eq!(cancel(delivery.id).await.unwrap(), Cancelled::Done { in_flight });
+            assert_eq!(cancel(delivery.id).await.unwrap(), CancelOutcome::Done { in_flight });
             let ended = Delivery {
                 state: DeliveryState::Cancelled,
                 end_reason: Some(reason),
@@ -29,11 +29,11 @@ conformance! {
             assert_eq!(world.get(delivery.id).await, Some(ended));
             let last = world.store.last_attempts(world.tenant(), &[delivery.id]).await;
             assert_eq!(last.unwrap().first(), under_way.as_ref());
-            let again = Cancelled::AlreadyEnded(DeliveryState::Cancelled);
+            let again = CancelOutcome::AlreadyEnded(DeliveryState::Cancelled);
             assert_eq!(cancel(delivery.id).await.unwrap(), again);
         }
         let unknown = world.delivery(&world.event(), DeliveryState::Held).id;
-        assert_eq!(cancel(unknown).await.unwrap(), Cancelled::NotFound);
+        assert_eq!(cancel(unknown).await.unwrap(), CancelOutcome::NotFound);
     }
 
     async fn what_waits_is_brought_forward(engine) {

@@ -1,10 +1,11 @@
 //! Tenants and subscriptions.
 
 use postrider_domain::delivery::DeliveryState;
-use postrider_domain::subscription::{Status, Subscription};
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::tenant::Tenant;
 use postrider_store::{
-    News, OrderBy, PageRequest, Store, SubscriptionQuery, TenantQuery, WriteError,
+    OrderBy, PageRequest, Store, SubscriptionQuery, SubscriptionSideEffects, TenantQuery,
+    WriteError,
 };
 
 use crate::engine::conformance;
@@ -52,14 +53,14 @@ conformance! {
         assert_eq!(changes(2).await, (5, named(&["a", "b", "c"])));
         assert_eq!(changes(4).await, (5, named(&["c"])));
         let a = subscription(tenant, "a", world.now);
-        store.update_subscription(&a, 1, &News::default()).await.unwrap();
+        store.update_subscription(&a, 1, &SubscriptionSideEffects::default()).await.unwrap();
         let b = Subscription { delete_time: Some(world.now), ..subscription(tenant, "b", world.now) };
-        assert_eq!(store.update_subscription(&b, 1, &News::default()).await.unwrap(), 7);
+        assert_eq!(store.update_subscription(&b, 1, &SubscriptionSideEffects::default()).await.unwrap(), 7);
         assert_eq!(changes(5).await, (7, named(&["a", "b gone"])));
         assert_eq!(changes(6).await, (7, named(&["b gone"])));
         assert_eq!(changes(0).await, (7, named(&["a", "b gone", "c", "hook"])));
         // A change that did not happen leaves no trace.
-        assert!(store.update_subscription(&a, 1, &News::default()).await.is_err());
+        assert!(store.update_subscription(&a, 1, &SubscriptionSideEffects::default()).await.is_err());
         let of_tenant = store.get_tenant(tenant).await.unwrap().unwrap();
         store.update_tenant(&of_tenant, 1).await.unwrap();
         assert_eq!(changes(7).await, (8, named(&[])));
@@ -85,7 +86,7 @@ conformance! {
 
         let hook = store.get_subscription(&world.key).await.unwrap().unwrap();
         let mut wish = Subscription {
-            status: Status::Paused,
+            status: SubscriptionStatus::Paused,
             status_reason: "because".to_owned(),
             update_time: now,
             revision: 77,
@@ -94,7 +95,7 @@ conformance! {
         };
         wish.settings.url = "https://elsewhere.example/".to_owned();
         wish.paused_clock.stop(now);
-        assert_eq!(store.update_subscription(&wish, 1, &News::default()).await.unwrap(), 4);
+        assert_eq!(store.update_subscription(&wish, 1, &SubscriptionSideEffects::default()).await.unwrap(), 4);
         let read = store.get_subscription(&world.key).await.unwrap();
         assert_eq!(read, Some(Subscription { revision: 2, ..wish }));
         let (version, taken) = store.delete_tenant(world.tenant(), 2, now).await.unwrap();
@@ -113,7 +114,7 @@ conformance! {
                 Err(WriteError::RevisionMismatch)
             ));
             assert!(matches!(
-                store.update_subscription(&hook, wrong, &News::default()).await,
+                store.update_subscription(&hook, wrong, &SubscriptionSideEffects::default()).await,
                 Err(WriteError::RevisionMismatch)
             ));
             assert!(matches!(
@@ -123,7 +124,7 @@ conformance! {
         }
         let stranger = subscription(&tenant.id, "other", world.now);
         assert!(matches!(
-            store.update_subscription(&stranger, 1, &News::default()).await,
+            store.update_subscription(&stranger, 1, &SubscriptionSideEffects::default()).await,
             Err(WriteError::NotFound)
         ));
         let after = store.config_versions(&[tenant.id]).await.unwrap();
@@ -139,10 +140,10 @@ conformance! {
             Err(WriteError::AlreadyExists)
         ));
         let gone = Subscription { delete_time: Some(now), ..hook.clone() };
-        store.update_subscription(&gone, 1, &News::default()).await.unwrap();
+        store.update_subscription(&gone, 1, &SubscriptionSideEffects::default()).await.unwrap();
         let read = store.get_subscription(&world.key).await.unwrap().unwrap();
         assert_eq!(read.delete_time, Some(now), "a deleted one can still be read");
-        assert!(matches!(store.update_subscription(&hook, 2, &News::default()).await, Err(WriteError::NotFound)));
+        assert!(matches!(store.update_subscription(&hook, 2, &SubscriptionSideEffects::default()).await, Err(WriteError::NotFound)));
         assert!(matches!(
             store.create_subscription(&hook).await,
             Err(WriteError::AlreadyExists)
@@ -239,7 +240,7 @@ conformance! {
         for n in 0..10 {
             let mut new = subscription(world.tenant(), &format!("s{n}"), world.now);
             if n % 2 == 0 {
-                new.status = Status::Disabled;
+                new.status = SubscriptionStatus::Disabled;
             }
             if n % 5 == 0 {
                 new.settings.region = "us".parse().unwrap();
@@ -257,9 +258,9 @@ conformance! {
         assert_eq!(list(&world, of_type("order.placed")).await, "s8 s9");
         assert_eq!(list(&world, of_type("order.*")).await, "s8 s9");
         assert_eq!(list(&world, of_type("refund.*")).await, "");
-        assert_eq!(list(&world, |query| query.status = Some(Status::Paused)).await, "");
+        assert_eq!(list(&world, |query| query.status = Some(SubscriptionStatus::Paused)).await, "");
         let both = |query: &mut SubscriptionQuery| {
-            query.status = Some(Status::Disabled);
+            query.status = Some(SubscriptionStatus::Disabled);
             query.region = Some("us".parse().unwrap());
         };
         assert_eq!(list(&world, both).await, "s0");
@@ -273,7 +274,7 @@ conformance! {
         let gone = subscription(world.tenant(), "gone", world.now);
         store.create_subscription(&gone).await.unwrap();
         let deleted = Subscription { delete_time: Some(world.now), ..gone };
-        store.update_subscription(&deleted, 1, &News::default()).await.unwrap();
+        store.update_subscription(&deleted, 1, &SubscriptionSideEffects::default()).await.unwrap();
         assert_eq!(list(&world, |_| ()).await, "");
         assert_eq!(list(&world, |query| query.show_deleted = true).await, "gone");
         let elsewhere = |query: &mut SubscriptionQuery| {
@@ -307,7 +308,7 @@ conformance! {
             assert!(!before.contains(&world.key), "{name}: it is not deleted yet");
             let hook = world.store.get_subscription(&world.key).await.unwrap().unwrap();
             let gone = Subscription { delete_time: Some(world.now + HOUR), ..hook };
-            world.store.update_subscription(&gone, 1, &News::default()).await.unwrap();
+            world.store.update_subscription(&gone, 1, &SubscriptionSideEffects::default()).await.unwrap();
             assert_eq!(deleted().await.unwrap().contains(&world.key), found, "{name}");
             let limited = world.store.deleted_with_unfinished(&shards, 1).await.unwrap();
             assert!(limited.len() <= 1);

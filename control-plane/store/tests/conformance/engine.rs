@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use postrider_domain::time::Timestamp;
-use postrider_store::{Maintenance, OpenOptions, Store};
+use postrider_store::{MaintenanceOptions, OpenOptions, Store};
 use postrider_store_memory::MemoryStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -139,7 +139,7 @@ impl Engine {
     pub async fn maintain(&self, ago: Duration, retention: Duration) {
         let now = self.store.now().await.unwrap() - ago;
         let days_ahead = 7 + u32::try_from(ago.as_secs() / DAY.as_secs()).unwrap();
-        self.store.maintain(now, Maintenance { retention, days_ahead }).await.unwrap();
+        self.store.maintain(now, MaintenanceOptions { retention, days_ahead }).await.unwrap();
     }
 
     async fn remove(self) {

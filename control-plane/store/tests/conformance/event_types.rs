@@ -1,9 +1,9 @@
 //! The catalogue of event types.
 
-use postrider_domain::event_type::{EventType, EventTypeInput, Validation};
+use postrider_domain::event_type::{EventType, EventTypeInput, ValidationMode};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{CatalogueError, EventTypeQuery, News, Store, WriteError};
+use postrider_store::{CatalogueError, EventTypeQuery, Store, SubscriptionSideEffects, WriteError};
 
 use crate::engine::conformance;
 use crate::fixture::{SECOND, World, subscription};
@@ -16,7 +16,7 @@ fn event_type(name: &str, now: Timestamp) -> EventType {
         description: format!("What {name} ÄR"),
         group: "payments".to_owned(),
         schema: Some("{ \"type\":  \"object\" }".to_owned()),
-        validation: Validation::Warn,
+        validation: ValidationMode::Warn,
         sample: Some("{\"amount\": 1.00}\n".to_owned()),
     };
     EventType::new(input, now)
@@ -54,7 +54,7 @@ conformance! {
             description: String::new(),
             group: "other".to_owned(),
             schema: None,
-            validation: Validation::Off,
+            validation: ValidationMode::Off,
             sample: None,
             archive_time: Some(now),
             update_time: now + SECOND,
@@ -109,7 +109,7 @@ conformance! {
         assert_eq!(users, [hook.key()]);
         assert!(store.get_event_type("refund.made").await.unwrap().is_some());
         let gone = Subscription { delete_time: Some(now), ..hook };
-        store.update_subscription(&gone, 1, &News::default()).await.unwrap();
+        store.update_subscription(&gone, 1, &SubscriptionSideEffects::default()).await.unwrap();
         store.delete_event_type("refund.made", revision, false).await.unwrap();
         let mut hook = subscription(world.tenant(), "again", now);
         hook.settings.event_types = vec!["refund.made".parse().unwrap()];

@@ -4,14 +4,14 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 
 use postrider_domain::delivery::{Delivery, DeliveryState, Outcome};
 use postrider_domain::time::Timestamp;
-use postrider_store::{Concluded, Conclusion, StoreError, StoreResult};
+use postrider_store::{Conclusion, ConclusionOutcome, StoreError, StoreResult};
 use sqlx::Connection as _;
 
 use crate::database::Database;
 use crate::engine::{conformance, options};
 use crate::fixture::{SUCCESS, World, record};
 
-async fn conclude(world: &World, delivery: &Delivery) -> StoreResult<Vec<Concluded>> {
+async fn conclude(world: &World, delivery: &Delivery) -> StoreResult<Vec<ConclusionOutcome>> {
     let success = Conclusion::new(record(delivery, Outcome::Succeeded), SUCCESS);
     world.store.conclude(&[success], world.now).await
 }
@@ -48,7 +48,7 @@ conformance! {
             database.allow(table).await;
         }
         world.store.rehearse_conclusion(world.now).await.unwrap();
-        assert_eq!(conclude(&world, &delivery).await.unwrap(), [Concluded::Applied]);
+        assert_eq!(conclude(&world, &delivery).await.unwrap(), [ConclusionOutcome::Applied]);
         // Nothing of a rehearsal is left.
         let attempts = "SELECT count(*) FROM attempts";
         let count: i64 = match &mut database {
@@ -76,7 +76,7 @@ conformance! {
             let refused = publish(&world).await;
             assert!(matches!(refused, Err(StoreError::Faulty(_))), "{refused:?}");
         }
-        assert_eq!(conclude(&world, &delivery).await.unwrap(), [Concluded::Applied]);
+        assert_eq!(conclude(&world, &delivery).await.unwrap(), [ConclusionOutcome::Applied]);
     }
 
     async fn each_sqlstate_is_told_by_whose_fault_it_is(engine) {

@@ -7,20 +7,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, Outcome, Timings, Transition, Trigger,
+    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, Outcome, StepTimings, Trigger,
 };
 use postrider_domain::event::{Event, sha256};
 use postrider_domain::ids::{
     AgentId, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionKey, TenantId,
 };
-use postrider_domain::secret::Secret;
+use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, SigningKey};
-use postrider_domain::subscription::{Settings, Status, Subscription, SuccessRule};
+use postrider_domain::subscription::{
+    Subscription, SubscriptionConfig, SubscriptionStatus, SuccessRule,
+};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{
-    Claim, ClaimLimits, Concluded, Conclusion, Idempotency, NewEvent, PageRequest, Published,
-    Store, Work,
+    ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome, IdempotencyRecord,
+    NewEvent, PageRequest, PublishOutcome, Store,
 };
 
 use crate::engine::{Engine, SHARDS};
@@ -55,9 +57,9 @@ pub fn subscription(tenant: &TenantId, id: &str, now: Timestamp) -> Subscription
     Subscription {
         tenant: tenant.clone(),
         id: id.parse().unwrap(),
-        status: Status::Enabled,
+        status: SubscriptionStatus::Enabled,
         status_reason: String::new(),
-        settings: Settings {
+        settings: SubscriptionConfig {
             display_name: format!("Subscription {id}"),
             url: format!("https://{id}.example/hook"),
             event_types: vec!["payment.*".parse().unwrap()],
@@ -65,12 +67,12 @@ pub fn subscription(tenant: &TenantId, id: &str, now: Timestamp) -> Subscription
             region: "eu".parse().unwrap(),
             success: SuccessRule::Listed(BTreeSet::from([200, 204])),
             max_requests_per_second: Some(7),
-            ..Settings::default()
+            ..SubscriptionConfig::default()
         },
         signing_keys: vec![SigningKey {
             id: "key-1".to_owned(),
             kind: KeyKind::Ed25519,
-            secret: Secret::new(vec![7; 32]),
+            secret: SigningSecret::new(vec![7; 32]),
             create_time: now,
             expire_time: Some(now + HOUR),
         }],
@@ -179,7 +181,7 @@ impl World {
     pub fn keyed(&self, key: &str, hash: u8, expire_time: Timestamp) -> NewEvent {
         let event = Event { idempotency_key: Some(key.to_owned()), ..self.event() };
         let delivery = self.delivery(&event, DeliveryState::InFlight);
-        let idempotency = Some(Idempotency { request_hash: [hash; 32], expire_time });
+        let idempotency = Some(IdempotencyRecord { request_hash: [hash; 32], expire_time });
         NewEvent { idempotency, ..self.new_event(event, vec![delivery]) }
     }
 
@@ -202,10 +204,14 @@ impl World {
 
     pub async fn commit(&self, item: NewEvent) {
         let answers = self.store.publish(&[item], Timestamp::MAX).await.unwrap();
-        assert!(answers.iter().all(Published::is_committed), "{answers:?}");
+        assert!(answers.iter().all(PublishOutcome::is_committed), "{answers:?}");
     }
 
-    pub async fn conclude(&self, record: AttemptRecord, transition: Transition) -> Concluded {
+    pub async fn conclude(
+        &self,
+        record: AttemptRecord,
+        transition: DeliveryTransition,
+    ) -> ConclusionOutcome {
         let batch = [Conclusion::new(record, transition)];
         self.store.conclude(&batch, self.now + SECOND).await.unwrap()[0]
     }
@@ -213,7 +219,7 @@ impl World {
     /// Concludes a delivery's current attempt with a success.
     pub async fn succeed(&self, delivery: &Delivery) {
         let record = record(delivery, Outcome::Succeeded);
-        assert_eq!(self.conclude(record, SUCCESS).await, Concluded::Applied);
+        assert_eq!(self.conclude(record, SUCCESS).await, ConclusionOutcome::Applied);
     }
 
     /// Concludes the current attempt of each with a success, in one call.
@@ -221,15 +227,15 @@ impl World {
         let succeeded = |delivery| Conclusion::new(record(delivery, Outcome::Succeeded), SUCCESS);
         let batch: Vec<_> = deliveries.iter().map(succeeded).collect();
         let answers = self.store.conclude(&batch, self.now + SECOND).await.unwrap();
-        assert!(answers.iter().all(|answer| *answer == Concluded::Applied));
+        assert!(answers.iter().all(|answer| *answer == ConclusionOutcome::Applied));
     }
 
     pub async fn get(&self, id: DeliveryId) -> Option<Delivery> {
         self.store.get_delivery(self.tenant(), id).await.unwrap()
     }
 
-    pub fn claim(&self, limit: u32) -> Claim {
-        Claim {
+    pub fn claim(&self, limit: u32) -> ClaimRequest {
+        ClaimRequest {
             subscription: self.key.clone(),
             shard: self.shard(),
             epoch: EPOCH,
@@ -239,13 +245,14 @@ impl World {
         }
     }
 
-    pub async fn claim_due(&self, limit: u32) -> Vec<Work> {
+    pub async fn claim_due(&self, limit: u32) -> Vec<ClaimedDelivery> {
         let limits = ClaimLimits { deliveries: limit };
         self.store.claim_due(&[self.claim(limit)], self.now, limits).await.unwrap()
     }
 }
 
-pub const SUCCESS: Transition = Transition::End { state: DeliveryState::Succeeded, reason: None };
+pub const SUCCESS: DeliveryTransition =
+    DeliveryTransition::End { state: DeliveryState::Succeeded, reason: None };
 
 /// A record of a delivery's current attempt.
 pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
@@ -257,7 +264,7 @@ pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
         outcome,
         http_status: Some(if outcome == Outcome::Succeeded { 200 } else { 503 }),
         start_time: delivery.create_time(),
-        timings: Timings {
+        timings: StepTimings {
             dns: Some(Duration::from_micros(1)),
             connect: None,
             tls: Some(Duration::from_micros(3)),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use postrider_domain::delivery::{Delivery, DeliveryState, Outcome, Transition, Trigger};
+use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, Outcome, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    Concluded, DeliveryQuery, EventQuery, ListedEvent, StatsRow, TextFilter, TimeRange,
+    ConclusionOutcome, DeliveryQuery, EventQuery, ListedEvent, StatsRow, TextFilter, TimeRange,
     latency_bucket,
 };
 
@@ -308,8 +308,8 @@ conformance! {
         for number in 1..=4 {
             let mut record = record(&delivery, Outcome::Timeout);
             record.key.number = number;
-            let retry = Transition::Retry { due: world.now, failures: number };
-            assert_eq!(world.conclude(record, retry).await, Concluded::Applied);
+            let retry = DeliveryTransition::Retry { due: world.now, failures: number };
+            assert_eq!(world.conclude(record, retry).await, ConclusionOutcome::Applied);
             if number < 4 {
                 assert_eq!(world.claim_due(1).await.len(), 1);
             }
@@ -342,9 +342,9 @@ conformance! {
             let delivery = world.publish(DeliveryState::InFlight).await;
             let mut record = record(&delivery, outcome);
             record.timings.total = total;
-            assert_eq!(world.conclude(record.clone(), SUCCESS).await, Concluded::Applied);
+            assert_eq!(world.conclude(record.clone(), SUCCESS).await, ConclusionOutcome::Applied);
             // What is not applied is not counted.
-            assert_eq!(world.conclude(record, SUCCESS).await, Concluded::NotCurrent);
+            assert_eq!(world.conclude(record, SUCCESS).await, ConclusionOutcome::NotCurrent);
         }
         let late = world.publish_with(|d| d.attempts = 2, DeliveryState::InFlight).await;
         let mut late = record(&late, Outcome::Succeeded);
@@ -372,7 +372,7 @@ conformance! {
     async fn an_unknown_that_is_replaced_is_no_longer_counted(engine) {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
-        let retry = Transition::Retry { due: world.now, failures: 0 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 0 };
         world.conclude(record(&delivery, Outcome::Unknown), retry).await;
         let result = record(&delivery, Outcome::Succeeded);
         world.store.conclude_late(&result, world.now).await.unwrap();

@@ -1,25 +1,29 @@
-//! What results make of deliveries, in time and late (rule 5).
+//! What results make of deliveries, in time and late (invariant `any-success-counts`).
+//!
+//! Shows the invariant `bad-row-isolated`.
 
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, EndReason, Late, LateRecord, Outcome, Transition,
-    Trigger,
+    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, EndReason, LateRecord, LateResult,
+    Outcome, Trigger,
 };
 use postrider_domain::ids::AttemptKey;
 use postrider_domain::time::Timestamp;
-use postrider_store::{Concluded, Conclusion, StoreError};
+use postrider_store::{Conclusion, ConclusionOutcome, StoreError};
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
 
-const EXHAUSTED: Transition =
-    Transition::End { state: DeliveryState::Exhausted, reason: Some(EndReason::AttemptsExhausted) };
+const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
+    state: DeliveryState::Exhausted,
+    reason: Some(EndReason::AttemptsExhausted),
+};
 
 conformance! {
     async fn a_success_ends_its_delivery(engine) {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
         let record = record(&delivery, Outcome::Succeeded);
-        assert_eq!(world.conclude(record.clone(), SUCCESS).await, Concluded::Applied);
+        assert_eq!(world.conclude(record.clone(), SUCCESS).await, ConclusionOutcome::Applied);
         let ended = Delivery {
             state: DeliveryState::Succeeded,
             end_time: Some(world.now + SECOND),
@@ -28,7 +32,7 @@ conformance! {
         assert_eq!(world.get(delivery.id).await, Some(ended));
         // With the bytes that the receiver sent: NUL, invalid UTF-8 and all.
         assert_eq!(attempts(&world, &delivery).await, vec![record.clone()]);
-        assert_eq!(world.conclude(record, SUCCESS).await, Concluded::NotCurrent);
+        assert_eq!(world.conclude(record, SUCCESS).await, ConclusionOutcome::NotCurrent);
         assert_eq!(attempts(&world, &delivery).await.len(), 1);
     }
 
@@ -38,8 +42,8 @@ conformance! {
         let due = world.now + HOUR;
         let mut record = record(&delivery, Outcome::HttpStatus);
         record.next_attempt_time = Some(due);
-        let retry = Transition::Retry { due, failures: 1 };
-        assert_eq!(world.conclude(record.clone(), retry).await, Concluded::Applied);
+        let retry = DeliveryTransition::Retry { due, failures: 1 };
+        assert_eq!(world.conclude(record.clone(), retry).await, ConclusionOutcome::Applied);
         let waiting = Delivery {
             state: DeliveryState::Waiting,
             due,
@@ -60,7 +64,7 @@ conformance! {
             let transition = match n % 3 {
                 0 => SUCCESS,
                 1 => EXHAUSTED,
-                _ => Transition::Retry { due: world.now, failures: 1 },
+                _ => DeliveryTransition::Retry { due: world.now, failures: 1 },
             };
             if n % 5 == 0 {
                 record.key.number += 1;
@@ -72,14 +76,14 @@ conformance! {
         for (n, (item, answer)) in batch.iter().zip(answers).enumerate() {
             let delivery = world.get(item.record.key.delivery).await.unwrap();
             let (expected, state) = match (n % 5, n % 3) {
-                (0, _) => (Concluded::NotCurrent, DeliveryState::InFlight),
-                (_, 0) => (Concluded::Applied, DeliveryState::Succeeded),
-                (_, 1) => (Concluded::Applied, DeliveryState::Exhausted),
-                _ => (Concluded::Applied, DeliveryState::Waiting),
+                (0, _) => (ConclusionOutcome::NotCurrent, DeliveryState::InFlight),
+                (_, 0) => (ConclusionOutcome::Applied, DeliveryState::Succeeded),
+                (_, 1) => (ConclusionOutcome::Applied, DeliveryState::Exhausted),
+                _ => (ConclusionOutcome::Applied, DeliveryState::Waiting),
             };
             assert_eq!((answer, delivery.state), (expected, state), "{n}");
             let recorded = attempts(&world, &delivery).await.len();
-            assert_eq!(recorded, usize::from(expected == Concluded::Applied), "{n}");
+            assert_eq!(recorded, usize::from(expected == ConclusionOutcome::Applied), "{n}");
             let reason = (state == DeliveryState::Exhausted).then_some(EndReason::AttemptsExhausted);
             assert_eq!(delivery.end_reason, reason);
         }
@@ -91,13 +95,13 @@ conformance! {
         for state in [DeliveryState::Held, DeliveryState::Waiting, DeliveryState::Suppressed] {
             let delivery = world.publish_with(|d| d.attempts = 1, state).await;
             let record = record(&delivery, Outcome::Succeeded);
-            assert_eq!(world.conclude(record, SUCCESS).await, Concluded::NotCurrent, "{state:?}");
+            assert_eq!(world.conclude(record, SUCCESS).await, ConclusionOutcome::NotCurrent, "{state:?}");
             assert_eq!(world.get(delivery.id).await, Some(delivery.clone()));
             assert!(attempts(&world, &delivery).await.is_empty());
         }
         let unknown = world.delivery(&world.event(), DeliveryState::InFlight);
         let record = record(&unknown, Outcome::Succeeded);
-        assert_eq!(world.conclude(record, SUCCESS).await, Concluded::NotCurrent);
+        assert_eq!(world.conclude(record, SUCCESS).await, ConclusionOutcome::NotCurrent);
     }
 
     async fn an_attempt_of_an_agent_whose_clock_is_wrong_is_recorded(engine) {
@@ -106,7 +110,7 @@ conformance! {
         for start_time in [world.now - months, world.now + months] {
             let delivery = world.publish(DeliveryState::InFlight).await;
             let record = AttemptRecord { start_time, ..record(&delivery, Outcome::Succeeded) };
-            assert_eq!(world.conclude(record.clone(), SUCCESS).await, Concluded::Applied);
+            assert_eq!(world.conclude(record.clone(), SUCCESS).await, ConclusionOutcome::Applied);
             let listed = attempts(&world, &delivery).await;
             assert_eq!(listed.len(), 1, "{start_time}");
             assert_eq!(AttemptRecord { start_time, ..listed[0].clone() }, record);
@@ -133,7 +137,7 @@ conformance! {
         }
         // In the error's text a NUL is replaced.
         let answers = world.store.conclude(&batch[..1], world.now).await.unwrap();
-        assert_eq!(answers, [Concluded::Applied]);
+        assert_eq!(answers, [ConclusionOutcome::Applied]);
         assert_eq!(attempts(&world, &good).await[0].error, "a\u{fffd}b");
     }
 
@@ -145,21 +149,21 @@ conformance! {
             let record = first_attempt(&delivery, Outcome::Succeeded);
             let now = world.now + 2 * SECOND;
             let late = world.store.conclude_late(&record, now).await.unwrap();
-            assert_eq!(late, Late { record: LateRecord::Insert, succeeds: true });
+            assert_eq!(late, LateResult { record: LateRecord::Insert, succeeds: true });
             let ended = Delivery {
                 state: DeliveryState::Succeeded,
                 end_time: Some(now),
                 ..delivery.clone()
             };
             assert_eq!(world.get(delivery.id).await, Some(ended), "{state:?}");
-            let late = Late { record: LateRecord::Insert, succeeds: true };
+            let late = LateResult { record: LateRecord::Insert, succeeds: true };
             let mut history = vec![record.clone()];
             // Nobody would find it any more, were its agent and its owner lost.
             history.extend(late.overtaken(&delivery, 1, now));
             assert_eq!(history.len(), 1 + usize::from(state == DeliveryState::InFlight));
             assert_eq!(attempts(&world, &delivery).await, history);
             let again = world.store.conclude_late(&record, now).await.unwrap();
-            assert_eq!(again, Late { record: LateRecord::Ignore, succeeds: false });
+            assert_eq!(again, LateResult { record: LateRecord::Ignore, succeeds: false });
             assert_eq!(attempts(&world, &delivery).await, history);
         }
     }
@@ -180,7 +184,7 @@ conformance! {
             };
             for written in [first, LateRecord::Ignore] {
                 let late = world.store.conclude_late(&last, world.now + HOUR).await.unwrap();
-                assert_eq!(late, Late { record: written, succeeds: false });
+                assert_eq!(late, LateResult { record: written, succeeds: false });
                 let ended = world.get(delivery.id).await.unwrap();
                 assert_eq!((ended.attempts, ended.state), (3, DeliveryState::Succeeded));
                 assert_eq!(ended.end_time, Some(world.now + SECOND));
@@ -195,7 +199,7 @@ conformance! {
             let delivery = world.publish_with(|d| d.attempts = 2, state).await;
             let record = first_attempt(&delivery, Outcome::Timeout);
             let late = world.store.conclude_late(&record, world.now).await.unwrap();
-            assert_eq!(late, Late { record: LateRecord::Insert, succeeds: false });
+            assert_eq!(late, LateResult { record: LateRecord::Insert, succeeds: false });
             assert_eq!(world.get(delivery.id).await, Some(delivery.clone()));
             assert_eq!(attempts(&world, &delivery).await, [record]);
         }
@@ -203,17 +207,17 @@ conformance! {
 
     async fn after_exhausted_a_success_counts_once_and_after_cancelled_never(engine) {
         let world = World::new(engine).await;
-        let end = |state, reason| Transition::End { state, reason: Some(reason) };
+        let end = |state, reason| DeliveryTransition::End { state, reason: Some(reason) };
         for (state, reason, succeeds) in [
             (DeliveryState::Exhausted, EndReason::Expired, true),
             (DeliveryState::Cancelled, EndReason::CancelledByCaller, false),
         ] {
             let delivery = world.publish_with(|d| d.attempts = 2, DeliveryState::InFlight).await;
             let failed = record(&delivery, Outcome::Timeout);
-            assert_eq!(world.conclude(failed, end(state, reason)).await, Concluded::Applied);
+            assert_eq!(world.conclude(failed, end(state, reason)).await, ConclusionOutcome::Applied);
             let success = first_attempt(&delivery, Outcome::Succeeded);
             let late = world.store.conclude_late(&success, world.now + HOUR).await.unwrap();
-            assert_eq!(late, Late { record: LateRecord::Insert, succeeds });
+            assert_eq!(late, LateResult { record: LateRecord::Insert, succeeds });
             let ended = world.get(delivery.id).await.unwrap();
             let expected = match succeeds {
                 true => (DeliveryState::Succeeded, None),
@@ -227,19 +231,19 @@ conformance! {
     async fn a_late_result_replaces_unknown_in_its_place(engine) {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
-        let retry = Transition::Retry { due: world.now, failures: 0 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 0 };
         let mut unknown = record(&delivery, Outcome::Unknown);
         unknown.settings_revision = None;
-        assert_eq!(world.conclude(unknown, retry).await, Concluded::Applied);
+        assert_eq!(world.conclude(unknown, retry).await, ConclusionOutcome::Applied);
         let failed = first_attempt(&delivery, Outcome::HttpStatus);
         let late = world.store.conclude_late(&failed, world.now).await.unwrap();
-        assert_eq!(late, Late { record: LateRecord::ReplaceUnknown, succeeds: false });
+        assert_eq!(late, LateResult { record: LateRecord::ReplaceUnknown, succeeds: false });
         assert_eq!(attempts(&world, &delivery).await, vec![failed.clone()]);
         assert_eq!(world.get(delivery.id).await.unwrap().state, DeliveryState::Waiting);
         // A result is not replaced by another one, not even by a success.
         let success = first_attempt(&delivery, Outcome::Succeeded);
         let late = world.store.conclude_late(&success, world.now).await.unwrap();
-        assert_eq!(late, Late { record: LateRecord::Ignore, succeeds: false });
+        assert_eq!(late, LateResult { record: LateRecord::Ignore, succeeds: false });
         assert_eq!(attempts(&world, &delivery).await, [failed]);
     }
 
@@ -265,7 +269,7 @@ conformance! {
         let gone = world.delivery(&world.event(), DeliveryState::InFlight);
         let record = record(&gone, Outcome::Succeeded);
         let late = world.store.conclude_late(&record, world.now).await.unwrap();
-        assert_eq!(late, Late { record: LateRecord::Insert, succeeds: false });
+        assert_eq!(late, LateResult { record: LateRecord::Insert, succeeds: false });
         assert_eq!(attempts(&world, &gone).await, [record]);
     }
 
@@ -281,8 +285,8 @@ conformance! {
                 second.conclude(&batch, world.now)
             );
             let applied = [one.unwrap()[0], two.unwrap()[0]];
-            assert!(applied.contains(&Concluded::Applied), "{applied:?}");
-            assert!(applied.contains(&Concluded::NotCurrent), "{applied:?}");
+            assert!(applied.contains(&ConclusionOutcome::Applied), "{applied:?}");
+            assert!(applied.contains(&ConclusionOutcome::NotCurrent), "{applied:?}");
             assert_eq!(attempts(&world, &delivery).await.len(), 1);
         }
         if engine.is_postgres() {

@@ -1,4 +1,4 @@
-//! Retention and readiness (rule 10), and how a store is opened.
+//! Retention and readiness (invariant `partitions-made-ahead`), and how a store is opened.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::EventId;
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    Claim, ClaimLimits, Concluded, Conclusion, Maintenance, OpenOptions, Published, StoreError,
+    ClaimLimits, ClaimRequest, Conclusion, ConclusionOutcome, MaintenanceOptions, OpenOptions,
+    PublishOutcome, StoreError,
 };
 
 use crate::database::Database;
@@ -54,7 +55,7 @@ conformance! {
         // What was kept can still be worked on.
         let loaded = world.store.load_work(&[flying.delivery.id], world.now).await.unwrap();
         assert_eq!(loaded[0].event.id, flying.event);
-        let claims = [Claim { running: old, ..world.claim(9) }];
+        let claims = [ClaimRequest { running: old, ..world.claim(9) }];
         let limits = ClaimLimits { deliveries: 9 };
         let claimed = world.store.claim_due(&claims, world.now, limits).await.unwrap();
         let claimed: Vec<EventId> = claimed.iter().map(|work| work.event.id).collect();
@@ -94,13 +95,13 @@ conformance! {
         engine.maintain(Duration::ZERO, 5 * DAY).await;
         world.commit(world.keyed("old", 2, world.now + HOUR)).await;
         let again = world.store.publish(&[world.keyed("new", 1, world.now + HOUR)], Timestamp::MAX).await;
-        assert!(matches!(again.unwrap()[0], Published::Duplicate { .. }));
+        assert!(matches!(again.unwrap()[0], PublishOutcome::Duplicate { .. }));
     }
 
     async fn two_may_maintain_at_once(engine) {
         let second = engine.second().await;
         let now = engine.store.now().await.unwrap();
-        let settings = Maintenance { retention: 5 * DAY, days_ahead: 20 };
+        let settings = MaintenanceOptions { retention: 5 * DAY, days_ahead: 20 };
         let (one, two) = tokio::join!(
             engine.store.maintain(now, settings),
             second.maintain(now, settings)
@@ -204,7 +205,7 @@ async fn conclude(world: &World, delivery: &Delivery, at: Timestamp) {
     let record = AttemptRecord { start_time: at, ..record(delivery, Outcome::Succeeded) };
     let batch = [Conclusion::new(record, SUCCESS)];
     let answers = world.store.conclude(&batch, at).await.unwrap();
-    assert_eq!(answers, [Concluded::Applied]);
+    assert_eq!(answers, [ConclusionOutcome::Applied]);
 }
 
 #[tokio::test]

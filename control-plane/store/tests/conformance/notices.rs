@@ -1,21 +1,24 @@
 //! The outbox, and the endpoints that do nothing but fail.
 
-use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Transition};
+use postrider_domain::delivery::{DeliveryState, DeliveryTransition, EndReason, Outcome};
 use postrider_domain::ids::Shard;
-use postrider_domain::notice::{Announcement, Endpoint};
-use postrider_domain::streak::{Stage, Streak};
+use postrider_domain::notice::{EndpointSummary, OperationalEvent};
+use postrider_domain::streak::{FailureStreak, WarningStage};
 use postrider_store::{
-    Concluded, Conclusion, EndWaiting, News, StreakChange, WaitingAnnouncement, WriteError,
+    Conclusion, ConclusionOutcome, EndWaitingRequest, OutboxEntry, StreakChange,
+    SubscriptionSideEffects, WriteError,
 };
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
 
-const EXHAUSTED: Transition =
-    Transition::End { state: DeliveryState::Exhausted, reason: Some(EndReason::AttemptsExhausted) };
+const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
+    state: DeliveryState::Exhausted,
+    reason: Some(EndReason::AttemptsExhausted),
+};
 
-fn about(world: &World, id: &str) -> Announcement {
-    Announcement {
+fn about(world: &World, id: &str) -> OperationalEvent {
+    OperationalEvent {
         id: id.to_owned(),
         subscription: world.key.clone(),
         event_type: "postrider.endpoint.failing".to_owned(),
@@ -23,8 +26,8 @@ fn about(world: &World, id: &str) -> Announcement {
     }
 }
 
-async fn outbox(world: &World) -> Vec<WaitingAnnouncement> {
-    world.store.announcements(&[world.shard()], 100).await.unwrap()
+async fn outbox(world: &World) -> Vec<OutboxEntry> {
+    world.store.list_outbox(&[world.shard()], 100).await.unwrap()
 }
 
 async fn ids(world: &World) -> Vec<String> {
@@ -32,7 +35,11 @@ async fn ids(world: &World) -> Vec<String> {
 }
 
 /// Concludes a fresh attempt, with what it makes of the streak.
-async fn conclude(world: &World, outcome: Outcome, streak: Option<StreakChange>) -> Concluded {
+async fn conclude(
+    world: &World,
+    outcome: Outcome,
+    streak: Option<StreakChange>,
+) -> ConclusionOutcome {
     let delivery = world.publish(DeliveryState::InFlight).await;
     let transition = if outcome == Outcome::Succeeded { SUCCESS } else { EXHAUSTED };
     let new = Conclusion::new(record(&delivery, outcome), transition);
@@ -54,17 +61,17 @@ conformance! {
             batch.push(Conclusion { announcement: Some(about(&world, id)), ..new });
         }
         let concluded = world.store.conclude(&batch, world.now).await.unwrap();
-        assert_eq!(concluded, [Concluded::Applied; 3]);
+        assert_eq!(concluded, [ConclusionOutcome::Applied; 3]);
         let found = outbox(&world).await;
         assert_eq!(found.iter().map(|one| &one.announcement.id).collect::<Vec<_>>(), ["one", "two", "three"]);
         assert_eq!(found[1].announcement, about(&world, "two"));
-        let first = world.store.announcements(&[world.shard()], 1).await.unwrap();
+        let first = world.store.list_outbox(&[world.shard()], 1).await.unwrap();
         assert_eq!(first, found[..1]);
         let other = Shard((world.shard().0 + 1) % crate::engine::SHARDS);
-        assert!(world.store.announcements(&[other], 9).await.unwrap().is_empty());
-        world.store.remove_announcements(&[found[0].place, found[2].place]).await.unwrap();
+        assert!(world.store.list_outbox(&[other], 9).await.unwrap().is_empty());
+        world.store.delete_from_outbox(&[found[0].place, found[2].place]).await.unwrap();
         assert_eq!(ids(&world).await, ["two"]);
-        world.store.remove_announcements(&[]).await.unwrap();
+        world.store.delete_from_outbox(&[]).await.unwrap();
     }
 
     async fn what_did_not_happen_is_not_told(engine) {
@@ -74,7 +81,7 @@ conformance! {
         let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
         let again = Conclusion { announcement: Some(about(&world, "x")), streak: begin(&world), ..new };
         let concluded = world.store.conclude(&[again], world.now).await.unwrap();
-        assert_eq!(concluded, [Concluded::NotCurrent]);
+        assert_eq!(concluded, [ConclusionOutcome::NotCurrent]);
         assert!(ids(&world).await.is_empty());
         assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
     }
@@ -95,7 +102,7 @@ conformance! {
         conclude(&world, Outcome::HttpStatus, begin(&world)).await;
         let later = Some(StreakChange::Begin { since: world.now + HOUR });
         conclude(&world, Outcome::HttpStatus, later).await;
-        let streak = Streak::begun(world.now);
+        let streak = FailureStreak::begun(world.now);
         assert_eq!(world.store.streak(&world.key).await.unwrap(), Some(streak));
         let of_shard = world.store.streaks(&[world.shard()]).await.unwrap();
         assert_eq!(of_shard, [(world.key.clone(), streak)]);
@@ -112,16 +119,16 @@ conformance! {
         let world = World::new(engine).await;
         conclude(&world, Outcome::HttpStatus, begin(&world)).await;
         let store = &world.store;
-        let begun = Streak::begun(world.now);
+        let begun = FailureStreak::begun(world.now);
         let warning = about(&world, "warning");
-        let other = Streak::begun(world.now + SECOND);
-        assert!(!store.raise_streak(&world.key, other, Stage::Tenth, Some(&warning)).await.unwrap());
+        let other = FailureStreak::begun(world.now + SECOND);
+        assert!(!store.raise_streak(&world.key, other, WarningStage::Tenth, Some(&warning)).await.unwrap());
         assert!(ids(&world).await.is_empty());
-        assert!(store.raise_streak(&world.key, begun, Stage::Tenth, Some(&warning)).await.unwrap());
-        assert!(!store.raise_streak(&world.key, begun, Stage::Tenth, Some(&warning)).await.unwrap());
-        let raised = Streak { stage: Stage::Tenth, ..begun };
-        assert!(store.raise_streak(&world.key, raised, Stage::Half, None).await.unwrap());
-        let half = Streak { stage: Stage::Half, ..begun };
+        assert!(store.raise_streak(&world.key, begun, WarningStage::Tenth, Some(&warning)).await.unwrap());
+        assert!(!store.raise_streak(&world.key, begun, WarningStage::Tenth, Some(&warning)).await.unwrap());
+        let raised = FailureStreak { stage: WarningStage::Tenth, ..begun };
+        assert!(store.raise_streak(&world.key, raised, WarningStage::Half, None).await.unwrap());
+        let half = FailureStreak { stage: WarningStage::Half, ..begun };
         assert_eq!(store.streak(&world.key).await.unwrap(), Some(half));
         assert_eq!(ids(&world).await, ["warning"]);
         store.end_streak(&world.key, Some(&about(&world, "recovered"))).await.unwrap();
@@ -158,8 +165,8 @@ conformance! {
             d.event_type = "postrider.secret.rotated".to_owned();
         };
         world.publish_with(own, DeliveryState::Waiting).await;
-        let endpoint = Endpoint { subscription: world.key.clone(), host: "x.example".to_owned() };
-        let request = EndWaiting {
+        let endpoint = EndpointSummary { subscription: world.key.clone(), host: "x.example".to_owned() };
+        let request = EndWaitingRequest {
             subscription: world.key.clone(),
             shard: world.shard(),
             deadline_before: None,
@@ -181,7 +188,7 @@ conformance! {
         let world = World::new(engine).await;
         conclude(&world, Outcome::HttpStatus, begin(&world)).await;
         let found = world.store.get_subscription(&world.key).await.unwrap().unwrap();
-        let news = News { announcements: vec![about(&world, "news")], ends_streak: true };
+        let news = SubscriptionSideEffects { announcements: vec![about(&world, "news")], ends_streak: true };
         let missed = world.store.update_subscription(&found, found.revision + 1, &news).await;
         assert!(matches!(missed, Err(WriteError::RevisionMismatch)));
         assert!(ids(&world).await.is_empty());

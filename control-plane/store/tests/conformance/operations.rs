@@ -6,10 +6,10 @@ use postrider_domain::delivery::{Delivery, DeliveryState, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, OperationId, Shard};
 use postrider_domain::operation::{
-    Backfill, Operation, OperationFailure, OperationState, Replay, Task, Window,
+    Backfill, Operation, OperationFailure, OperationState, OperationTask, Replay, TimeWindow,
 };
 use postrider_domain::time::Timestamp;
-use postrider_store::{OperationEnd, OperationStep, Stretch};
+use postrider_store::{HistoryRange, OperationEnd, OperationStep};
 use uuid::Uuid;
 
 use crate::engine::{DAY, conformance};
@@ -23,7 +23,7 @@ conformance! {
         let replay = operation(&world, world.now);
         let window = window(&world);
         let backfill = Operation {
-            task: Task::Backfill(Backfill {
+            task: OperationTask::Backfill(Backfill {
                 window,
                 per_second: 7,
                 subscription: world.key.subscription.clone(),
@@ -176,16 +176,16 @@ conformance! {
         }
         let all = stretch(&world);
         assert_eq!(ended(&world, all.clone()).await, wanted);
-        assert_eq!(ended(&world, Stretch { limit: 1, ..all.clone() }).await, wanted[..1]);
-        let rest = Stretch { after: Some(wanted[0].0), ..all.clone() };
+        assert_eq!(ended(&world, HistoryRange { limit: 1, ..all.clone() }).await, wanted[..1]);
+        let rest = HistoryRange { after: Some(wanted[0].0), ..all.clone() };
         assert_eq!(ended(&world, rest).await, wanted[1..]);
         let mine = Some(world.key.subscription.clone());
-        assert_eq!(ended(&world, Stretch { subscription: mine, ..all.clone() }).await, wanted);
+        assert_eq!(ended(&world, HistoryRange { subscription: mine, ..all.clone() }).await, wanted);
         let other = Some("other".parse().unwrap());
-        assert!(ended(&world, Stretch { subscription: other, ..all.clone() }).await.is_empty());
+        assert!(ended(&world, HistoryRange { subscription: other, ..all.clone() }).await.is_empty());
         let from = all.window.from - 2 * SECOND;
-        let earlier = Window { from, until: all.window.from };
-        assert_eq!(ended(&world, Stretch { window: earlier, ..all }).await, [early.id]);
+        let earlier = TimeWindow { from, until: all.window.from };
+        assert_eq!(ended(&world, HistoryRange { window: earlier, ..all }).await, [early.id]);
     }
 
     async fn events_come_in_their_order(engine) {
@@ -201,11 +201,11 @@ conformance! {
         let heads: Vec<_> =
             wanted.iter().map(|e| Event { payload: Default::default(), ..e.clone() }).collect();
         assert_eq!(events(&world, all.clone(), false).await, heads);
-        let rest = Stretch { after: Some(wanted[0].id.0), limit: 1, ..all.clone() };
+        let rest = HistoryRange { after: Some(wanted[0].id.0), limit: 1, ..all.clone() };
         assert_eq!(events(&world, rest, true).await, wanted[1..2]);
         let until = wanted[2].create_time();
-        let window = Window { until, ..all.window };
-        assert_eq!(events(&world, Stretch { window, ..all }, true).await, wanted[..2]);
+        let window = TimeWindow { until, ..all.window };
+        assert_eq!(events(&world, HistoryRange { window, ..all }, true).await, wanted[..2]);
     }
 
     async fn a_delivery_is_found_wherever_it_is(engine) {
@@ -224,12 +224,12 @@ conformance! {
         let none = world.event();
         world.commit(world.new_event(none.clone(), Vec::new())).await;
         let asked = [live, ended, later[0], later[1], none.id];
-        let found = world.store.delivered_events(&world.key, &asked).await.unwrap();
+        let found = world.store.find_delivered_events(&world.key, &asked).await.unwrap();
         assert_eq!(found, HashSet::from([live, ended, later[0], later[1]]));
         let mut other = world.key.clone();
         other.subscription = "other".parse().unwrap();
-        assert!(world.store.delivered_events(&other, &asked).await.unwrap().is_empty());
-        assert!(world.store.delivered_events(&world.key, &[]).await.unwrap().is_empty());
+        assert!(world.store.find_delivered_events(&other, &asked).await.unwrap().is_empty());
+        assert!(world.store.find_delivered_events(&world.key, &[]).await.unwrap().is_empty());
     }
 
     async fn ended_operations_go_with_retention(engine) {
@@ -247,12 +247,12 @@ conformance! {
     }
 }
 
-fn window(world: &World) -> Window {
-    Window { from: world.now, until: world.now + HOUR }
+fn window(world: &World) -> TimeWindow {
+    TimeWindow { from: world.now, until: world.now + HOUR }
 }
 
-fn stretch(world: &World) -> Stretch {
-    Stretch {
+fn stretch(world: &World) -> HistoryRange {
+    HistoryRange {
         tenant: world.tenant().clone(),
         subscription: None,
         window: window(world),
@@ -266,7 +266,7 @@ fn operation(world: &World, create_time: Timestamp) -> Operation {
         tenant: world.tenant().clone(),
         id: OperationId::new(create_time, random()),
         shard: world.shard(),
-        task: Task::Replay(Replay {
+        task: OperationTask::Replay(Replay {
             window: window(world),
             per_second: 100,
             subscription: Some(world.key.subscription.clone()),
@@ -303,12 +303,12 @@ fn step(of: &Operation, examined: u64) -> OperationStep {
     }
 }
 
-async fn events(world: &World, stretch: Stretch, with_payload: bool) -> Vec<Event> {
-    world.store.stretch_of_events(&stretch, with_payload).await.unwrap()
+async fn events(world: &World, stretch: HistoryRange, with_payload: bool) -> Vec<Event> {
+    world.store.list_events_in_range(&stretch, with_payload).await.unwrap()
 }
 
-async fn ended(world: &World, stretch: Stretch) -> Vec<DeliveryId> {
-    let found = world.store.ended_deliveries(&stretch).await.unwrap();
+async fn ended(world: &World, stretch: HistoryRange) -> Vec<DeliveryId> {
+    let found = world.store.list_ended_in_range(&stretch).await.unwrap();
     found.into_iter().map(|delivery| delivery.id).collect()
 }
 

@@ -1,16 +1,18 @@
 //! Ordering keys: whose turn it is.
 
-use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Outcome, Transition};
+use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, EndReason, Outcome};
 use postrider_domain::ids::{DeliveryId, EventId, OrderedKey};
 use postrider_domain::time::Timestamp;
-use postrider_store::{Conclusion, EndWaiting, KeyEnd, KeyHold};
+use postrider_store::{Conclusion, EndWaitingRequest, KeyEnd, KeyHold};
 use std::sync::Arc;
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
 
-const EXHAUSTED: Transition =
-    Transition::End { state: DeliveryState::Exhausted, reason: Some(EndReason::AttemptsExhausted) };
+const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
+    state: DeliveryState::Exhausted,
+    reason: Some(EndReason::AttemptsExhausted),
+};
 
 /// A HELD delivery of a key, with its subscription's next number.
 async fn held(world: &World, key: &str) -> Delivery {
@@ -26,12 +28,12 @@ fn key_of(world: &World, key: &str) -> OrderedKey {
 }
 
 fn held_for(key: &OrderedKey, event: EventId) -> KeyHold {
-    KeyHold { key: key.clone(), event, held: true, quiet_until: Timestamp::default() }
+    KeyHold { key: key.clone(), event, held: true, blocked_until: Timestamp::default() }
 }
 
-async fn let_go(world: &World, keys: &[&str]) -> usize {
+async fn release_next(world: &World, keys: &[&str]) -> usize {
     let keys: Vec<OrderedKey> = keys.iter().map(|key| key_of(world, key)).collect();
-    let gone = world.store.let_go(&keys, world.now).await.unwrap();
+    let gone = world.store.release_next(&keys, world.now).await.unwrap();
     assert!(gone.iter().all(|key| *key == world.key));
     gone.len()
 }
@@ -41,7 +43,11 @@ async fn state(world: &World, id: DeliveryId) -> DeliveryState {
 }
 
 /// Claims what waits and concludes it.
-async fn conclude_next(world: &World, transition: Transition, end: Option<KeyEnd>) -> Delivery {
+async fn conclude_next(
+    world: &World,
+    transition: DeliveryTransition,
+    end: Option<KeyEnd>,
+) -> Delivery {
     let work = world.claim_due(9).await;
     assert_eq!(work.len(), 1);
     let delivery = work.into_iter().next().unwrap().delivery;
@@ -57,18 +63,18 @@ conformance! {
         let world = World::new(engine).await;
         let (a1, a2) = (held(&world, "a").await, held(&world, "a").await);
         let b1 = held(&world, "b").await;
-        assert_eq!(let_go(&world, &["a", "b", "a", "none"]).await, 2);
-        assert_eq!(let_go(&world, &["a", "b"]).await, 0, "both have one under way");
+        assert_eq!(release_next(&world, &["a", "b", "a", "none"]).await, 2);
+        assert_eq!(release_next(&world, &["a", "b"]).await, 0, "both have one under way");
         assert_eq!(state(&world, a1.id).await, DeliveryState::Waiting);
         assert_eq!(state(&world, a2.id).await, DeliveryState::Held);
         assert_eq!(state(&world, b1.id).await, DeliveryState::Waiting);
         let work = world.claim_due(9).await;
         assert_eq!(work.len(), 2);
-        assert_eq!(let_go(&world, &["a"]).await, 0, "in flight is under way");
+        assert_eq!(release_next(&world, &["a"]).await, 0, "in flight is under way");
         for one in work {
             world.succeed(&one.delivery).await;
         }
-        assert_eq!(let_go(&world, &["a", "b"]).await, 1);
+        assert_eq!(release_next(&world, &["a", "b"]).await, 1);
         assert_eq!(state(&world, a2.id).await, DeliveryState::Waiting);
     }
 
@@ -76,7 +82,7 @@ conformance! {
         let world = World::new(engine).await;
         let first = held(&world, "a").await;
         let second = held(&world, "a").await;
-        assert_eq!(let_go(&world, &["a"]).await, 1);
+        assert_eq!(release_next(&world, &["a"]).await, 1);
         conclude_next(&world, SUCCESS, None).await;
         let again = Delivery {
             id: DeliveryId::new(world.now + SECOND, [9; 10]),
@@ -84,7 +90,7 @@ conformance! {
             ..first.clone()
         };
         assert_eq!(world.store.add_delivery(&again).await.unwrap(), first.sequence);
-        assert_eq!(let_go(&world, &["a"]).await, 1);
+        assert_eq!(release_next(&world, &["a"]).await, 1);
         assert_eq!(state(&world, again.id).await, DeliveryState::Waiting);
         assert_eq!(state(&world, second.id).await, DeliveryState::Held);
     }
@@ -94,16 +100,16 @@ conformance! {
         let (first, second) = (held(&world, "a").await, held(&world, "a").await);
         let (key, event) = (key_of(&world, "a"), first.event);
         let hold = held_for(&key, event);
-        assert_eq!(let_go(&world, &["a"]).await, 1);
+        assert_eq!(release_next(&world, &["a"]).await, 1);
         conclude_next(&world, EXHAUSTED, Some(KeyEnd::Held(hold))).await;
-        assert_eq!(let_go(&world, &["a"]).await, 0);
+        assert_eq!(release_next(&world, &["a"]).await, 0);
         let id = DeliveryId::new(world.now + SECOND, [9; 10]);
         let again = Delivery { id, resend_of: Some(first.id), ..first };
         world.store.add_delivery(&again).await.unwrap();
-        assert_eq!(let_go(&world, &["a"]).await, 1);
+        assert_eq!(release_next(&world, &["a"]).await, 1);
         assert_eq!(state(&world, id).await, DeliveryState::Waiting);
         conclude_next(&world, SUCCESS, Some(KeyEnd::Delivered { key, event })).await;
-        assert_eq!(let_go(&world, &["a"]).await, 1);
+        assert_eq!(release_next(&world, &["a"]).await, 1);
         assert_eq!(state(&world, second.id).await, DeliveryState::Waiting);
     }
 
@@ -114,17 +120,17 @@ conformance! {
             let (first, second) = (held(&world, &name).await, held(&world, &name).await);
             let key = key_of(&world, &name);
             let hold = held_for(&key, first.event);
-            assert_eq!(let_go(&world, &[&name]).await, 1);
+            assert_eq!(release_next(&world, &[&name]).await, 1);
             let ended = conclude_next(&world, EXHAUSTED, Some(KeyEnd::Held(hold))).await;
             if by_hand {
-                assert!(world.store.release_key(&key).await.unwrap());
-                assert!(!world.store.release_key(&key).await.unwrap());
+                assert!(world.store.end_key_hold(&key).await.unwrap());
+                assert!(!world.store.end_key_hold(&key).await.unwrap());
             } else {
                 let mut late = record(&ended, Outcome::Succeeded);
                 late.key.number += 1;
                 assert!(world.store.conclude_late(&late, world.now).await.unwrap().succeeds);
             }
-            assert_eq!(let_go(&world, &[&name]).await, 1);
+            assert_eq!(release_next(&world, &[&name]).await, 1);
             assert_eq!(conclude_next(&world, SUCCESS, None).await.id, second.id);
         }
     }
@@ -133,24 +139,24 @@ conformance! {
         let world = World::new(engine).await;
         let one = held(&world, "a").await;
         let key = key_of(&world, "a");
-        let hold = |quiet_until| {
-            KeyHold { key: key.clone(), event: one.event, held: false, quiet_until }
+        let hold = |blocked_until| {
+            KeyHold { key: key.clone(), event: one.event, held: false, blocked_until }
         };
         world.store.hold_key(&hold(world.now + SECOND)).await.unwrap();
         world.store.hold_key(&hold(world.now)).await.unwrap();
-        assert_eq!(let_go(&world, &["a"]).await, 0, "the longer one counts, whoever it is for");
+        assert_eq!(release_next(&world, &["a"]).await, 0, "the longer one counts, whoever it is for");
         let later = world.now + SECOND;
-        assert_eq!(world.store.let_go(std::slice::from_ref(&key), later).await.unwrap().len(), 1);
+        assert_eq!(world.store.release_next(std::slice::from_ref(&key), later).await.unwrap().len(), 1);
         // Neither a release nor a delivery ends it, whatever else the key was held for.
         let next = held(&world, "b").await;
         let key = key_of(&world, "b");
-        let quiet = KeyHold { quiet_until: later, ..held_for(&key, next.event) };
+        let quiet = KeyHold { blocked_until: later, ..held_for(&key, next.event) };
         world.store.hold_key(&quiet).await.unwrap();
-        assert!(world.store.release_key(&key).await.unwrap());
-        world.store.waiting_keys(None, 9, world.now).await.unwrap();
-        assert_eq!(let_go(&world, &["b"]).await, 0);
-        world.store.waiting_keys(None, 9, later).await.unwrap();
-        assert_eq!(let_go(&world, &["b"]).await, 1, "it is forgotten");
+        assert!(world.store.end_key_hold(&key).await.unwrap());
+        world.store.list_key_backlogs(None, 9, world.now).await.unwrap();
+        assert_eq!(release_next(&world, &["b"]).await, 0);
+        world.store.list_key_backlogs(None, 9, later).await.unwrap();
+        assert_eq!(release_next(&world, &["b"]).await, 1, "it is forgotten");
     }
 
     async fn a_subscriptions_holds_end_together(engine) {
@@ -159,15 +165,15 @@ conformance! {
             let one = held(&world, key).await;
             world.store.hold_key(&held_for(&key_of(&world, key), EventId(one.id.0))).await.unwrap();
         }
-        assert_eq!(let_go(&world, &["a", "b"]).await, 0);
-        world.store.release_keys(&world.key).await.unwrap();
-        assert_eq!(let_go(&world, &["a", "b"]).await, 2);
+        assert_eq!(release_next(&world, &["a", "b"]).await, 0);
+        world.store.end_key_holds(&world.key).await.unwrap();
+        assert_eq!(release_next(&world, &["a", "b"]).await, 2);
     }
 
     async fn what_expires_can_hold_its_key(engine) {
         let world = World::new(engine).await;
         let (first, second) = (held(&world, "a").await, held(&world, "a").await);
-        let expire = EndWaiting {
+        let expire = EndWaitingRequest {
             subscription: world.key.clone(),
             shard: world.shard(),
             deadline_before: Some(first.deadline),
@@ -179,9 +185,9 @@ conformance! {
         let ended = world.store.end_waiting(&expire, world.now + 48 * HOUR, 9).await.unwrap();
         assert_eq!((ended, state(&world, second.id).await), (2, DeliveryState::Exhausted));
         let third = held(&world, "a").await;
-        assert_eq!(let_go(&world, &["a"]).await, 0);
-        assert!(world.store.release_key(&key_of(&world, "a")).await.unwrap());
-        assert_eq!(let_go(&world, &["a"]).await, 1);
+        assert_eq!(release_next(&world, &["a"]).await, 0);
+        assert!(world.store.end_key_hold(&key_of(&world, "a")).await.unwrap());
+        assert_eq!(release_next(&world, &["a"]).await, 1);
         assert_eq!(state(&world, third.id).await, DeliveryState::Waiting);
     }
 
@@ -190,19 +196,19 @@ conformance! {
         for key in ["a", "b", "b", "c", "c"] {
             held(&world, key).await;
         }
-        assert_eq!(let_go(&world, &["a", "b"]).await, 2);
+        assert_eq!(release_next(&world, &["a", "b"]).await, 2);
         let mut seen = Vec::new();
         let mut after = None;
         loop {
-            let page = world.store.waiting_keys(after.as_ref(), 1, world.now).await.unwrap();
+            let page = world.store.list_key_backlogs(after.as_ref(), 1, world.now).await.unwrap();
             let Some(one) = page.into_iter().next() else { break };
             after = Some(one.key.clone());
             seen.push((one.key.key, one.under_way));
         }
         assert_eq!(seen, [("b".to_owned(), true), ("c".to_owned(), false)]);
-        assert_eq!(world.store.let_all_go(&world.key, world.now, 2).await.unwrap(), 2);
-        assert_eq!(world.store.let_all_go(&world.key, world.now, 2).await.unwrap(), 1);
-        assert!(world.store.waiting_keys(None, 9, world.now).await.unwrap().is_empty());
+        assert_eq!(world.store.release_all_held(&world.key, world.now, 2).await.unwrap(), 2);
+        assert_eq!(world.store.release_all_held(&world.key, world.now, 2).await.unwrap(), 1);
+        assert!(world.store.list_key_backlogs(None, 9, world.now).await.unwrap().is_empty());
     }
 
     async fn however_many_let_go_at_once_one_is_under_way(engine) {
@@ -214,9 +220,9 @@ conformance! {
         let keys = [key_of(&world, "a")];
         for round in 0..40 {
             let (a, b, c) = tokio::join!(
-                world.store.let_go(&keys, world.now),
-                second.let_go(&keys, world.now),
-                second.let_go(&keys, world.now),
+                world.store.release_next(&keys, world.now),
+                second.release_next(&keys, world.now),
+                second.release_next(&keys, world.now),
             );
             let gone = [a, b, c].into_iter().map(|gone| gone.unwrap().len()).sum::<usize>();
             assert_eq!(gone, 1, "round {round}");

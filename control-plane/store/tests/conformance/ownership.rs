@@ -1,4 +1,4 @@
-//! Leases and signs of life, by the database's clock (rule 15).
+//! Leases and signs of life, by the database's clock (invariant `database-clock`).
 
 use std::time::Duration;
 

@@ -1,11 +1,14 @@
 //! Events and their deliveries.
+//!
+//! Shows the invariants `read-your-writes`, `one-key-one-event`, `bad-row-isolated` and
+//! `gapless-sequence`.
 
 use std::sync::Arc;
 
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::event::Event;
 use postrider_domain::time::Timestamp;
-use postrider_store::{NewEvent, Published, StoreError, UsedKey};
+use postrider_store::{NewEvent, PublishOutcome, StoreError, UsedIdempotencyKey};
 
 use crate::engine::conformance;
 use crate::fixture::{HOUR, SECOND, World};
@@ -48,7 +51,7 @@ conformance! {
         let world = World::new(engine).await;
         let other = World::named(engine, "other", "hook").await;
         let item = world.keyed("key", 7, world.now + HOUR);
-        let used = UsedKey { event: item.event.id, matched: 1, request_hash: [7; 32] };
+        let used = UsedIdempotencyKey { event: item.event.id, matched: 1, request_hash: [7; 32] };
         world.commit(item).await;
         let find = async |tenant, key, at| world.store.used_key(tenant, key, at).await.unwrap();
         assert_eq!(find(world.tenant(), "key", world.now).await, Some(used));
@@ -66,7 +69,7 @@ conformance! {
         let theirs = other.keyed("a", 1, world.now + HOUR);
         let batch = [good, stale, theirs];
         let answers = world.store.publish(&batch, Timestamp::MAX).await.unwrap();
-        assert_eq!(answers, [committed(), Published::StaleConfig, committed()]);
+        assert_eq!(answers, [committed(), PublishOutcome::StaleConfig, committed()]);
         for (item, written) in batch.iter().zip([true, false, true]) {
             assert_eq!(is_written(&world, item).await, written);
         }
@@ -80,11 +83,11 @@ conformance! {
         let mut stranger = world.event();
         stranger.tenant = "stranger".parse().unwrap();
         let unknown = NewEvent { config_version: 0, ..world.new_event(stranger, vec![]) };
-        assert_eq!(world.store.publish(&[unknown], Timestamp::MAX).await.unwrap(), [Published::StaleConfig]);
+        assert_eq!(world.store.publish(&[unknown], Timestamp::MAX).await.unwrap(), [PublishOutcome::StaleConfig]);
         let (version, _) = world.store.delete_tenant(world.tenant(), 1, world.now).await.unwrap();
         for config_version in [0, version - 1, version] {
             let item = NewEvent { config_version, ..world.new_event(world.event(), vec![]) };
-            assert_eq!(world.store.publish(&[item], Timestamp::MAX).await.unwrap(), [Published::StaleConfig]);
+            assert_eq!(world.store.publish(&[item], Timestamp::MAX).await.unwrap(), [PublishOutcome::StaleConfig]);
         }
     }
 
@@ -104,7 +107,7 @@ conformance! {
             assert!(!is_written(&world, &late).await);
             let until = world.store.now().await.unwrap() + HOUR;
             let in_time = world.store.publish(std::slice::from_ref(&late), until).await.unwrap();
-            assert!(in_time.iter().all(Published::is_committed), "its key is free: {in_time:?}");
+            assert!(in_time.iter().all(PublishOutcome::is_committed), "its key is free: {in_time:?}");
         }
     }
 
@@ -119,7 +122,7 @@ conformance! {
             let plain = world.new_event(world.event(), vec![]);
             let batch = [plain, again, fresh];
             let answers = world.store.publish(&batch, Timestamp::MAX).await.unwrap();
-            let duplicate = Published::Duplicate { event: first.event.id, matched: 1, same_request };
+            let duplicate = PublishOutcome::Duplicate { event: first.event.id, matched: 1, same_request };
             assert_eq!(answers, [committed_without(), duplicate, committed()]);
             for (item, written) in batch.iter().zip([true, false, true]) {
                 assert_eq!(is_written(&world, item).await, written);
@@ -140,7 +143,7 @@ conformance! {
         let event = second.event.id;
         assert_eq!(
             answers.unwrap(),
-            [Published::Duplicate { event, matched: 1, same_request: true }]
+            [PublishOutcome::Duplicate { event, matched: 1, same_request: true }]
         );
     }
 
@@ -168,7 +171,7 @@ conformance! {
                     assert_eq!(is_written(&world, item).await, won);
                     if !won {
                         let same_request = true;
-                        let lost = Published::Duplicate { event, matched: 1, same_request };
+                        let lost = PublishOutcome::Duplicate { event, matched: 1, same_request };
                         assert_eq!(*answer, lost);
                     }
                 }
@@ -252,9 +255,9 @@ conformance! {
             test,
             item(&world, &[DeliveryState::Suppressed, DeliveryState::InFlight]),
         ];
-        let given = |answers: Vec<Published>| -> Vec<Vec<Option<i64>>> {
+        let given = |answers: Vec<PublishOutcome>| -> Vec<Vec<Option<i64>>> {
             let numbers = |answer| match answer {
-                Published::Committed { sequences } => Some(sequences),
+                PublishOutcome::Committed { sequences } => Some(sequences),
                 _ => None,
             };
             answers.into_iter().filter_map(numbers).collect()
@@ -293,7 +296,7 @@ conformance! {
             let (first, other) = tokio::join!(world.store.publish(&one, Timestamp::MAX), second.publish(&two, Timestamp::MAX));
             let answers = first.unwrap().into_iter().chain(other.unwrap());
             for (item, answer) in one.iter().chain(&two).zip(answers) {
-                let Published::Committed { sequences } = answer else { panic!("{answer:?}") };
+                let PublishOutcome::Committed { sequences } = answer else { panic!("{answer:?}") };
                 let numbers = seen.entry(item.event.tenant.to_string()).or_default();
                 numbers.extend(sequences.into_iter().flatten());
             }
@@ -327,12 +330,12 @@ conformance! {
 }
 
 /// The answer for an item whose only delivery has the fixture's number.
-fn committed() -> Published {
-    Published::Committed { sequences: vec![Some(3)] }
+fn committed() -> PublishOutcome {
+    PublishOutcome::Committed { sequences: vec![Some(3)] }
 }
 
-fn committed_without() -> Published {
-    Published::Committed { sequences: vec![] }
+fn committed_without() -> PublishOutcome {
+    PublishOutcome::Committed { sequences: vec![] }
 }
 
 /// Whether an item's event is there, and its deliveries just as well.

@@ -5,19 +5,22 @@
 
 use std::time::Duration;
 
-use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Outcome, Transition};
+use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, EndReason, Outcome};
 use postrider_domain::ids::{OrderedKey, ReplicaId, Shard};
 use postrider_domain::time::{HoldClock, Timestamp};
 use postrider_store::{
-    BringBack, Cancelled, Concluded, Conclusion, DeliveryQuery, EndWaiting, KeyHold, TimeRange,
+    CancelOutcome, Conclusion, ConclusionOutcome, DeliveryQuery, EndWaitingRequest, KeyHold,
+    RescheduleRequest, TimeRange,
 };
 
 use crate::engine::{SHARDS, conformance};
 use crate::fixture::{SECOND, SUCCESS, World, record};
 
 const STEP: Duration = Duration::from_secs(120);
-const EXHAUSTED: Transition =
-    Transition::End { state: DeliveryState::Exhausted, reason: Some(EndReason::AttemptsExhausted) };
+const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
+    state: DeliveryState::Exhausted,
+    reason: Some(EndReason::AttemptsExhausted),
+};
 
 /// A delivery made before the clock was set back.
 async fn made_ahead(world: &World, state: DeliveryState) -> Delivery {
@@ -50,7 +53,7 @@ async fn assert_found(world: &World, delivery: &Delivery, end_time: Timestamp, a
         assert!(listed.contains(&found), "{listed:?}");
     }
     let again = store.cancel(tenant, delivery.id, EndReason::CancelledByCaller, world.now).await;
-    assert_eq!(again.unwrap(), Cancelled::AlreadyEnded(found.state));
+    assert_eq!(again.unwrap(), CancelOutcome::AlreadyEnded(found.state));
 }
 
 conformance! {
@@ -60,7 +63,7 @@ conformance! {
         let exhausted = made_ahead(&world, DeliveryState::InFlight).await;
         let usual = world.publish(DeliveryState::InFlight).await;
         let retried = made_ahead(&world, DeliveryState::InFlight).await;
-        let retry = Transition::Retry { due: world.now + SECOND, failures: 1 };
+        let retry = DeliveryTransition::Retry { due: world.now + SECOND, failures: 1 };
         let batch = [
             Conclusion::new(record(&ahead, Outcome::Succeeded), SUCCESS),
             Conclusion::new(record(&usual, Outcome::Succeeded), SUCCESS),
@@ -68,7 +71,7 @@ conformance! {
         ];
         for batch in [&batch[..], &[Conclusion::new(record(&retried, Outcome::Timeout), retry)]] {
             let answers = world.store.conclude(batch, world.now).await.unwrap();
-            assert!(answers.iter().all(|one| *one == Concluded::Applied), "{answers:?}");
+            assert!(answers.iter().all(|one| *one == ConclusionOutcome::Applied), "{answers:?}");
         }
         assert_found(&world, &ahead, ahead.create_time(), 1).await;
         assert_found(&world, &exhausted, exhausted.create_time(), 1).await;
@@ -80,7 +83,7 @@ conformance! {
     async fn what_ends_otherwise_before_it_was_made_is_found(engine) {
         let world = World::new(engine).await;
         let expired = made_ahead(&world, DeliveryState::Waiting).await;
-        let request = EndWaiting {
+        let request = EndWaitingRequest {
             subscription: world.key.clone(),
             shard: world.shard(),
             deadline_before: None,
@@ -96,7 +99,7 @@ conformance! {
         let reason = EndReason::CancelledByCaller;
         let done = world.store.cancel(world.tenant(), cancelled.id, reason, world.now).await;
         let in_flight = Some(cancelled.current_attempt());
-        assert_eq!(done.unwrap(), Cancelled::Done { in_flight });
+        assert_eq!(done.unwrap(), CancelOutcome::Done { in_flight });
         assert_found(&world, &cancelled, cancelled.create_time(), 1).await;
         let attempts = world.store.list_attempts(world.tenant(), cancelled.id, 0, 9).await.unwrap();
         assert!(attempts[0].record.start_time >= cancelled.create_time());
@@ -126,14 +129,14 @@ conformance! {
             made.push(world.publish_with(change, DeliveryState::Waiting).await);
         }
         let held = world.publish_with(|d| d.due = due(120), DeliveryState::Held).await;
-        let request = BringBack {
+        let request = RescheduleRequest {
             subscription: world.key.clone(),
             shard: world.shard(),
             longest: vec![Duration::ZERO, 5 * SECOND, 60 * SECOND],
         };
-        assert_eq!(world.store.bring_back(&request, world.now, 2).await.unwrap(), 2);
-        assert_eq!(world.store.bring_back(&request, world.now, 9).await.unwrap(), 2);
-        assert_eq!(world.store.bring_back(&request, world.now, 9).await.unwrap(), 0);
+        assert_eq!(world.store.reschedule_waiting(&request, world.now, 2).await.unwrap(), 2);
+        assert_eq!(world.store.reschedule_waiting(&request, world.now, 9).await.unwrap(), 2);
+        assert_eq!(world.store.reschedule_waiting(&request, world.now, 9).await.unwrap(), 0);
         let mut seconds = Vec::new();
         for delivery in &made {
             let found = world.get(delivery.id).await.unwrap();
@@ -174,16 +177,16 @@ conformance! {
         {
             let key = OrderedKey { subscription: key.clone(), key: name.to_owned() };
             let event = world.event().id;
-            let hold = KeyHold { key, event, held: false, quiet_until: at(seconds) };
+            let hold = KeyHold { key, event, held: false, blocked_until: at(seconds) };
             world.store.hold_key(&hold).await.unwrap();
         }
-        let mut quiet = world.store.quiet_subscriptions(at(10)).await.unwrap();
+        let mut quiet = world.store.list_blocked_subscriptions(at(10)).await.unwrap();
         quiet.sort();
         assert_eq!(quiet, [world.key.clone(), other.key.clone()]);
-        world.store.shorten_quiet(&world.key, at(15)).await.unwrap();
-        let quiet = world.store.quiet_subscriptions(at(15)).await.unwrap();
+        world.store.shorten_key_blocks(&world.key, at(15)).await.unwrap();
+        let quiet = world.store.list_blocked_subscriptions(at(15)).await.unwrap();
         assert_eq!(quiet, std::slice::from_ref(&other.key));
-        assert_eq!(world.store.quiet_subscriptions(at(14)).await.unwrap().len(), 2);
+        assert_eq!(world.store.list_blocked_subscriptions(at(14)).await.unwrap().len(), 2);
     }
 
     async fn hold_clocks_are_kept(engine) {

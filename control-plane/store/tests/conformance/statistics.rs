@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, Outcome, Transition};
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, Outcome,
+};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
-    Concluded, Conclusion, StatsRow, StoreError, latency_bucket, latency_quantile,
+    Conclusion, ConclusionOutcome, StatsRow, StoreError, latency_bucket, latency_quantile,
 };
 
 use crate::database::Database;
@@ -43,9 +45,9 @@ conformance! {
             .map(|(delivery, took)| succeeded(delivery, *took, world.now))
             .collect();
         let done = world.store.conclude(&batch[..20], world.now).await.unwrap();
-        assert!(done.iter().all(|one| *one == Concluded::Applied));
+        assert!(done.iter().all(|one| *one == ConclusionOutcome::Applied));
         let done = world.store.conclude(&batch, world.now).await.unwrap();
-        assert_eq!(done.iter().filter(|one| **one == Concluded::Applied).count(), 40);
+        assert_eq!(done.iter().filter(|one| **one == ConclusionOutcome::Applied).count(), 40);
         let mut wanted = BTreeMap::new();
         took.iter().for_each(|took| *wanted.entry(latency_bucket(*took)).or_insert(0) += 1);
         assert_eq!(by_bucket(&stats(&world).await), wanted);
@@ -82,14 +84,14 @@ conformance! {
 
     async fn nothing_is_taken_from_a_duration_that_is_not_counted(engine) {
         let world = World::new(engine).await;
-        let retry = Transition::Retry { due: world.now, failures: 0 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 0 };
         // By the clock of an agent that is wrong.
         let long_ago = world.now - DAY * 40;
         let unknown = async |micros| {
             let delivery = world.publish(DeliveryState::InFlight).await;
             let mut record = record(&delivery, Outcome::Unknown);
             (record.start_time, record.timings.total) = (long_ago, Duration::from_micros(micros));
-            assert_eq!(world.conclude(record.clone(), retry).await, Concluded::Applied);
+            assert_eq!(world.conclude(record.clone(), retry).await, ConclusionOutcome::Applied);
             record
         };
         let forgotten = unknown(5).await;
@@ -160,7 +162,7 @@ async fn conclude_all(world: &World, took: &[Duration], start_time: Timestamp) {
         .map(|(delivery, took)| succeeded(delivery, *took, start_time))
         .collect();
     let answers = world.store.conclude(&batch, world.now + SECOND).await.unwrap();
-    assert!(answers.iter().all(|answer| *answer == Concluded::Applied));
+    assert!(answers.iter().all(|answer| *answer == ConclusionOutcome::Applied));
 }
 
 async fn stats(world: &World) -> Vec<StatsRow> {

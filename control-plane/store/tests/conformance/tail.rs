@@ -1,9 +1,9 @@
-//! The tail of all attempts, in the order of their commits (rule 17).
+//! The tail of all attempts, in the order of their commits (invariant `tail-skips-nothing`).
 
 use std::time::Duration;
 
 use postrider_domain::delivery::{
-    Delivery, DeliveryState, EndReason, Outcome, Standing, Transition,
+    Delivery, DeliveryState, DeliveryStatus, DeliveryTransition, EndReason, Outcome,
 };
 use postrider_domain::ids::AttemptKey;
 use postrider_store::Conclusion;
@@ -38,7 +38,7 @@ conformance! {
     async fn a_replaced_unknown_is_shown_again(engine) {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
-        let retry = Transition::Retry { due: world.now, failures: 0 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 0 };
         world.conclude(record(&delivery, Outcome::Unknown), retry).await;
         let (_, position) = await_all(engine, 0, 1).await;
         let result = record(&delivery, Outcome::Succeeded);
@@ -48,7 +48,7 @@ conformance! {
         let page = engine.store.tail(position, 10).await.unwrap();
         assert_eq!(page.attempts.len(), 1);
         assert_eq!(page.attempts[0].record, result);
-        let succeeded = Standing { state: DeliveryState::Succeeded, end_reason: None };
+        let succeeded = DeliveryStatus { state: DeliveryState::Succeeded, end_reason: None };
         assert_eq!(page.attempts[0].delivery, Some(succeeded));
     }
 
@@ -56,9 +56,9 @@ conformance! {
     async fn each_attempt_tells_where_its_delivery_stood(engine) {
         let world = World::new(engine).await;
         let start = engine.store.tail_position().await.unwrap();
-        let end = |state, reason| Transition::End { state, reason };
+        let end = |state, reason| DeliveryTransition::End { state, reason };
         let exhausted = end(DeliveryState::Exhausted, Some(EndReason::AttemptsExhausted));
-        let retry = Transition::Retry { due: world.now, failures: 1 };
+        let retry = DeliveryTransition::Retry { due: world.now, failures: 1 };
         let one = world.publish(DeliveryState::InFlight).await;
         world.conclude(record(&one, Outcome::Timeout), retry).await;
         let claimed = world.claim_due(1).await;
@@ -81,7 +81,7 @@ conformance! {
         await_all(engine, start, 6).await;
         let seen = engine.store.tail(start, 9).await.unwrap().attempts;
         let stood: Vec<_> = seen.iter().map(|attempt| attempt.delivery).collect();
-        let standing = |state, end_reason| Some(Standing { state, end_reason });
+        let standing = |state, end_reason| Some(DeliveryStatus { state, end_reason });
         assert_eq!(stood, [
             standing(DeliveryState::Waiting, None),
             standing(DeliveryState::Exhausted, Some(EndReason::AttemptsExhausted)),

@@ -1,11 +1,17 @@
 //! Unfinished deliveries: claimed, given back, ended.
+//!
+//! Shows the invariants `every-delivery-ends`, `tests-pass-every-gate`,
+//! `earlier-epochs-are-swept`, `no-invented-unknown` and `bad-row-isolated`.
 
 use std::collections::HashSet;
 
 use postrider_domain::delivery::{Delivery, DeliveryState, EndReason};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard};
 use postrider_domain::time::Timestamp;
-use postrider_store::{Backlog, Claim, ClaimLimits, EndWaiting, WaitingSubscription, Work};
+use postrider_store::{
+    ClaimLimits, ClaimRequest, ClaimedDelivery, EndWaitingRequest, SubscriptionBacklog,
+    WaitingSubscription,
+};
 
 use crate::engine::{SHARDS, conformance};
 use crate::fixture::{HOUR, SECOND, World};
@@ -23,7 +29,7 @@ conformance! {
         world.publish_with(|d| d.due = world.now + SECOND, DeliveryState::Waiting).await;
         world.publish(DeliveryState::InFlight).await;
         world.publish(DeliveryState::Held).await;
-        let claim = Claim { epoch: Epoch(7), ..world.claim(2) };
+        let claim = ClaimRequest { epoch: Epoch(7), ..world.claim(2) };
         let limits = ClaimLimits { deliveries: 10 };
         let claimed = world.store.claim_due(&[claim], world.now, limits).await.unwrap();
         assert_eq!(ids(&claimed), set([made[0].1.id, made[2].1.id]), "the longest due");
@@ -51,7 +57,7 @@ conformance! {
                 world.publish(DeliveryState::Waiting).await;
             }
         }
-        let claims: Vec<Claim> = worlds.iter().map(|world| world.claim(3)).collect();
+        let claims: Vec<ClaimRequest> = worlds.iter().map(|world| world.claim(3)).collect();
         let now = worlds[2].now;
         let limits = ClaimLimits { deliveries: 5 };
         let claimed = engine.store.claim_due(&claims, now, limits).await.unwrap();
@@ -62,7 +68,7 @@ conformance! {
         }
         assert!(engine.store.claim_due(&[], now, limits).await.unwrap().is_empty());
         let other = Shard((worlds[0].shard().0 + 1) % SHARDS);
-        let misplaced = Claim { shard: other, ..worlds[0].claim(9) };
+        let misplaced = ClaimRequest { shard: other, ..worlds[0].claim(9) };
         assert!(engine.store.claim_due(&[misplaced], now, limits).await.unwrap().is_empty());
     }
 
@@ -75,7 +81,7 @@ conformance! {
         let expired = expired.await;
         assert_eq!(ids(&world.claim_due(9).await), set([on_time.id]));
         // The running clock decides, not the wall clock.
-        let claim = Claim { running: world.now - HOUR, ..world.claim(9) };
+        let claim = ClaimRequest { running: world.now - HOUR, ..world.claim(9) };
         let limits = ClaimLimits { deliveries: 9 };
         let claimed = world.store.claim_due(&[claim], world.now, limits).await.unwrap();
         assert_eq!(ids(&claimed), set([expired.id]));
@@ -86,7 +92,7 @@ conformance! {
         let world = World::new(engine).await;
         let plain = world.publish(DeliveryState::Waiting).await;
         let test = world.publish_with(|d| d.test = true, DeliveryState::Waiting).await;
-        let claim = Claim { tests_only: true, ..world.claim(9) };
+        let claim = ClaimRequest { tests_only: true, ..world.claim(9) };
         let limits = ClaimLimits { deliveries: 9 };
         let claimed = world.store.claim_due(&[claim], world.now, limits).await.unwrap();
         assert_eq!(ids(&claimed), set([test.id]));
@@ -267,7 +273,7 @@ conformance! {
             let state = if n % 2 == 0 { DeliveryState::Held } else { DeliveryState::Waiting };
             made.push(world.publish_with(|d| d.deadline = deadline(n), state).await);
         }
-        let request = |deadline_before: Option<Timestamp>| EndWaiting {
+        let request = |deadline_before: Option<Timestamp>| EndWaitingRequest {
             subscription: world.key.clone(),
             shard: world.shard(),
             deadline_before,
@@ -301,7 +307,7 @@ conformance! {
     async fn a_backlog_is_counted_and_knows_its_oldest(engine) {
         let world = World::new(engine).await;
         let backlog = async |cap| world.store.backlog(&world.key, cap).await.unwrap();
-        assert_eq!(backlog(9).await, Backlog::default());
+        assert_eq!(backlog(9).await, SubscriptionBacklog::default());
         // The oldest is not the first to expire, nor the first that is due.
         for (age, state) in [
             (3, DeliveryState::Waiting),
@@ -318,7 +324,7 @@ conformance! {
         let other = World::named(engine, "other", "hook").await;
         other.publish(DeliveryState::Waiting).await;
         let oldest = Some(world.now - 5 * SECOND);
-        assert_eq!(backlog(9).await, Backlog { count: 3, oldest });
+        assert_eq!(backlog(9).await, SubscriptionBacklog { count: 3, oldest });
         assert_eq!(backlog(2).await.count, 2);
     }
 
@@ -344,7 +350,7 @@ conformance! {
     }
 }
 
-fn ids(work: &[Work]) -> HashSet<DeliveryId> {
+fn ids(work: &[ClaimedDelivery]) -> HashSet<DeliveryId> {
     work.iter().map(|work| work.delivery.id).collect()
 }
 

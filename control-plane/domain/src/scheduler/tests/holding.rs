@@ -14,7 +14,7 @@ fn what_was_held_resumes_by_one_attempt() {
     let actions = scheduler.poll(at(2000));
     let first = sent(&actions);
     assert_eq!((first.len(), actions.release.len()), (1, 2), "one goes first");
-    scheduler.given_back(&actions.release);
+    scheduler.confirm_return(&actions.release);
     assert!(sent(&scheduler.poll(at(2500))).is_empty());
     let (one, others): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|one| one.delivery.id == first[0]);

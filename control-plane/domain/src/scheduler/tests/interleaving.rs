@@ -10,8 +10,8 @@ proptest! {
     #[test]
     fn limits_hold_under_any_interleaving(steps in proptest::collection::vec((0..7_u8, any::<u8>()), 1..200)) {
         let mut scheduler = ready();
-        scheduler.credit(STREAM, 0, 0);
-        let mut out: BTreeMap<DeliveryId, Arc<Job>> = BTreeMap::new();
+        scheduler.credit(FIRST_STREAM, 0, 0);
+        let mut out: BTreeMap<DeliveryId, Arc<ScheduledDelivery>> = BTreeMap::new();
         let mut now = at(1);
         for (step, n) in steps {
             now = now + Duration::from_millis(u64::from(n));
@@ -31,23 +31,23 @@ proptest! {
                 }
                 2 => {
                     if let Some((id, one)) = out.iter().next().map(|(id, one)| (*id, Arc::clone(one))) {
-                        scheduler.result_received(one.delivery.current_attempt());
+                        scheduler.begin_conclusion(one.delivery.current_attempt());
                         scheduler.concluded(one.delivery.current_attempt(), &success(), now);
                         out.remove(&id);
                     }
                 }
                 3 => {
                     if let Some((id, one)) = out.iter().next_back().map(|(id, one)| (*id, Arc::clone(one))) {
-                        scheduler.returned(STREAM, &[one.delivery.current_attempt()], false, now);
+                        scheduler.returned(FIRST_STREAM, &[one.delivery.current_attempt()], false, now);
                         out.remove(&id);
                     }
                 }
-                4 => scheduler.renew_shard(LEASE.shard, now + Duration::from_secs(8), now),
-                5 => scheduler.suspend(STREAM, n.is_multiple_of(4)),
+                4 => scheduler.renew_shard(FIRST_LEASE.shard, now + Duration::from_secs(8), now),
+                5 => scheduler.suspend(FIRST_STREAM, n.is_multiple_of(4)),
                 _ => scheduler.configure(Arc::new(Subscription {
-                    status: if n.is_multiple_of(3) { Status::Paused } else { Status::Enabled },
+                    status: if n.is_multiple_of(3) { SubscriptionStatus::Paused } else { SubscriptionStatus::Enabled },
                     ..subscription("main", i64::from(n) + 2)
-                }), LEASE.shard, now),
+                }), FIRST_LEASE.shard, now),
             }
             let actions = scheduler.poll(now);
             for (one, _) in actions.dispatches.iter().flat_map(|d| &d.jobs) {

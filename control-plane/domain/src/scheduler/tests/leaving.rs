@@ -7,26 +7,26 @@ fn what_is_given_back_is_not_taken_for_lost_before_the_table_has_it() {
     let mut scheduler = ready();
     let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
-    let paused = Subscription { status: Status::Paused, ..subscription("main", 2) };
-    scheduler.configure(Arc::new(paused), LEASE.shard, at(2));
+    let paused = Subscription { status: SubscriptionStatus::Paused, ..subscription("main", 2) };
+    scheduler.configure(Arc::new(paused), FIRST_LEASE.shard, at(2));
     let released = scheduler.poll(at(2)).release;
-    let open = Subscription { status: Status::Enabled, ..subscription("main", 3) };
-    scheduler.configure(Arc::new(open), LEASE.shard, at(3));
+    let open = Subscription { status: SubscriptionStatus::Enabled, ..subscription("main", 3) };
+    scheduler.configure(Arc::new(open), FIRST_LEASE.shard, at(3));
     let ids: Vec<DeliveryId> = released.iter().map(|key| key.delivery).collect();
 
     // The rows still say IN_FLIGHT, or are claimed by one that does not know whether
     // they were released: sent now, they would be at an agent when the release comes.
-    scheduler.sweep_begins();
-    assert!(scheduler.missing_since_sweep(ids.clone()).is_empty());
+    scheduler.begin_sweep();
+    assert!(scheduler.find_missing_since_sweep(ids.clone()).is_empty());
     scheduler.add([Arc::clone(&jobs[3]), Arc::clone(&jobs[4])], at(4));
     assert_eq!(scheduler.deliveries(), 3);
 
     // Read by a sweep before, and released while it ran.
-    scheduler.sweep_begins();
-    scheduler.given_back(&released);
-    assert!(scheduler.missing_since_sweep(ids.clone()).is_empty());
-    scheduler.sweep_begins();
-    assert_eq!(scheduler.missing_since_sweep(ids.clone()), ids, "by now they would be lost");
+    scheduler.begin_sweep();
+    scheduler.confirm_return(&released);
+    assert!(scheduler.find_missing_since_sweep(ids.clone()).is_empty());
+    scheduler.begin_sweep();
+    assert_eq!(scheduler.find_missing_since_sweep(ids.clone()), ids, "by now they would be lost");
     scheduler.add([Arc::clone(&jobs[3])], at(5));
     assert_eq!(scheduler.deliveries(), 4);
 }
@@ -37,11 +37,11 @@ fn a_sweep_finds_only_what_was_never_in_memory() {
     let known = publish(&mut scheduler, 1, at(1));
     let ended = publish(&mut scheduler, 2, at(1));
     scheduler.poll(at(1));
-    scheduler.sweep_begins();
+    scheduler.begin_sweep();
     conclude(&mut scheduler, &ended, &success(), at(2));
     let lost = job("main", 3).delivery.id;
     let found = vec![known.delivery.id, ended.delivery.id, lost];
-    assert_eq!(scheduler.missing_since_sweep(found), [lost]);
+    assert_eq!(scheduler.find_missing_since_sweep(found), [lost]);
 }
 
 #[test]
@@ -49,13 +49,13 @@ fn a_drained_shard_ends_empty_and_is_forgotten_whole() {
     let mut scheduler = ready();
     let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
-    scheduler.drain_shard(LEASE.shard);
+    scheduler.drain_shard(FIRST_LEASE.shard);
     assert_eq!(scheduler.poll(at(2)).release.len(), 2);
-    assert_eq!(scheduler.shard_deliveries(LEASE.shard), 3);
+    assert_eq!(scheduler.shard_deliveries(FIRST_LEASE.shard), 3);
     conclude(&mut scheduler, &jobs[0], &success(), at(3));
-    scheduler.drop_shard(LEASE.shard);
+    scheduler.drop_shard(FIRST_LEASE.shard);
     assert_eq!((scheduler.deliveries(), scheduler.payload_bytes()), (0, 0));
-    assert_eq!(scheduler.epoch(LEASE.shard), None);
+    assert_eq!(scheduler.epoch(FIRST_LEASE.shard), None);
 }
 
 #[test]
@@ -64,20 +64,22 @@ fn what_an_agent_never_received_is_sent_again_once_and_nothing_later_for_it() {
     let answered = publish(&mut scheduler, 1, at(1));
     let lost = publish(&mut scheduler, 2, at(1));
     scheduler.poll(at(1));
-    scheduler.stream_closed(STREAM);
-    let doubts = scheduler.doubts(&identity(1), &[]);
+    scheduler.stream_closed(FIRST_STREAM);
+    let doubts = scheduler.find_unconfirmed_attempts(&identity(1), &[]);
     assert_eq!(doubts.len(), 2);
-    assert!(scheduler.doubts(&identity(2), &[]).is_empty());
-    let of = |job: &Job| *doubts.iter().find(|d| d.key == job.delivery.current_attempt()).unwrap();
+    assert!(scheduler.find_unconfirmed_attempts(&identity(2), &[]).is_empty());
+    let of = |job: &ScheduledDelivery| {
+        *doubts.iter().find(|d| d.key == job.delivery.current_attempt()).unwrap()
+    };
     let back = StreamId(2);
     scheduler.stream_opened(back, identity(1), region(), &[], at(2));
     scheduler.credit(back, 1000, 1_000_000);
 
     // While the table was asked, the result came, and its retry went out.
-    let retry = Transition::Retry { due: at(3), failures: 1 };
-    let failure = Feedback { outcome: Outcome::HttpStatus, transition: retry, ..success() };
+    let retry = DeliveryTransition::Retry { due: at(3), failures: 1 };
+    let failure = AttemptFeedback { outcome: Outcome::HttpStatus, transition: retry, ..success() };
     conclude(&mut scheduler, &answered, &failure, at(2));
-    let mut second = Job::clone(&answered);
+    let mut second = ScheduledDelivery::clone(&answered);
     second.delivery.attempts = 2;
     let second = Arc::new(second);
     scheduler.add([Arc::clone(&second)], at(3));
@@ -93,7 +95,7 @@ fn what_an_agent_never_received_is_sent_again_once_and_nothing_later_for_it() {
     assert!(sent(&scheduler.poll(at(6))).is_empty(), "it was sent again already");
 }
 
-fn ordered(n: u8, sequence: i64) -> Arc<Job> {
+fn ordered(n: u8, sequence: i64) -> Arc<ScheduledDelivery> {
     let mut job = Arc::unwrap_or_clone(job("main", n));
     (job.delivery.ordering_key, job.delivery.sequence) = (Some("account".into()), Some(sequence));
     Arc::new(job)
@@ -111,7 +113,7 @@ fn what_is_queued_is_given_back_once_its_follower_was_let_go() {
 
     // What is at an agent stays there, and who leaves by itself is not looked for.
     scheduler.add([ordered(4, 4)], at(4));
-    assert!(scheduler.is_out(third.delivery.current_attempt()));
+    assert!(scheduler.is_at_agent(third.delivery.current_attempt()));
     assert!(scheduler.poll(at(4)).release.is_empty());
     conclude(&mut scheduler, &third, &success(), at(5));
     conclude(&mut scheduler, &ordered(4, 4), &success(), at(5));

@@ -4,9 +4,9 @@ use super::*;
 
 /// The next attempt of a delivery whose first an agent held when it was lost, as
 /// the table gives it; with the first one's key.
-fn second_attempt(n: u8) -> (Arc<Job>, AttemptKey) {
+fn second_attempt(n: u8) -> (Arc<ScheduledDelivery>, AttemptKey) {
     let first = job("main", n);
-    let mut second = Job::clone(&first);
+    let mut second = ScheduledDelivery::clone(&first);
     second.delivery.attempts = 2;
     (Arc::new(second), first.delivery.current_attempt())
 }
@@ -14,7 +14,7 @@ fn second_attempt(n: u8) -> (Arc<Job>, AttemptKey) {
 #[test]
 fn an_agent_that_comes_back_is_not_sent_what_it_still_holds() {
     let mut scheduler = ready();
-    scheduler.stream_closed(STREAM);
+    scheduler.stream_closed(FIRST_STREAM);
     let (queued, held_first) = second_attempt(1);
     let (claimed, held_second) = second_attempt(2);
     scheduler.add([Arc::clone(&queued)], at(1));
@@ -39,24 +39,27 @@ fn an_agent_that_comes_back_is_not_sent_what_it_still_holds() {
 fn what_is_parked_goes_when_its_holder_does_and_never_after_a_success() {
     let mut scheduler = ready();
     let (job, held) = second_attempt(1);
-    scheduler.note_inventory(&identity(1), None, &[held]);
+    scheduler.record_inventory(&identity(1), None, &[held]);
     scheduler.add([Arc::clone(&job)], at(1));
     assert!(sent(&scheduler.poll(at(1))).is_empty());
-    scheduler.stream_closed(STREAM);
+    scheduler.stream_closed(FIRST_STREAM);
     scheduler.stream_opened(StreamId(2), identity(2), region(), &[], at(2));
     scheduler.credit(StreamId(2), 1000, 1_000_000);
     assert_eq!(sent(&scheduler.poll(at(2))), [job.delivery.id]);
 
     let (job, held) = second_attempt(2);
-    scheduler.note_inventory(&identity(2), None, &[held]);
+    scheduler.record_inventory(&identity(2), None, &[held]);
     scheduler.add([Arc::clone(&job)], at(3));
-    assert_eq!(scheduler.take_back(job.delivery.id, at(4)), Some(job.delivery.current_attempt()));
+    assert_eq!(
+        scheduler.take_out_by_id(job.delivery.id, at(4)),
+        Some(job.delivery.current_attempt())
+    );
     scheduler.forget(held, at(4));
     assert!(sent(&scheduler.poll(at(4))).is_empty());
     assert_eq!(scheduler.deliveries(), 1, "the one that was sent");
 
     let (job, held) = second_attempt(3);
-    scheduler.note_inventory(&identity(2), None, &[held]);
+    scheduler.record_inventory(&identity(2), None, &[held]);
     scheduler.add([Arc::clone(&job)], at(5));
     scheduler.concluded_elsewhere(held, at(6));
     let actions = scheduler.poll(at(6));
@@ -64,8 +67,8 @@ fn what_is_parked_goes_when_its_holder_does_and_never_after_a_success() {
     assert_eq!(actions.release, [job.delivery.current_attempt()], "the table knows");
 
     let (job, held) = second_attempt(4);
-    scheduler.note_inventory(&identity(2), None, &[held]);
+    scheduler.record_inventory(&identity(2), None, &[held]);
     scheduler.add([Arc::clone(&job)], at(7));
-    scheduler.drain_shard(LEASE.shard);
+    scheduler.drain_shard(FIRST_LEASE.shard);
     assert_eq!(scheduler.poll(at(7)).release, [job.delivery.current_attempt()]);
 }

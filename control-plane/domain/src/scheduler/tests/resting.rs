@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn an_endpoint_that_only_fails_is_tried_ten_times_a_second_and_keeps_its_queue() {
     let mut scheduler = ready();
-    let failure = Feedback {
+    let failure = AttemptFeedback {
         outcome: Outcome::ConnectFailed,
-        transition: Transition::Retry { due: at(1_000_000), failures: 1 },
+        transition: DeliveryTransition::Retry { due: at(1_000_000), failures: 1 },
         ..success()
     };
     for n in 0..100 {

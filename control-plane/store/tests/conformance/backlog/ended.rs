@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use postrider_domain::delivery::{DeliveryState, EndReason, Outcome};
 use postrider_domain::ids::{DeliveryId, EventId};
-use postrider_domain::operation::Window;
-use postrider_store::{AttemptQuery, Cancelled, DeliveryQuery, Published, Stretch};
+use postrider_domain::operation::TimeWindow;
+use postrider_store::{AttemptQuery, CancelOutcome, DeliveryQuery, HistoryRange, PublishOutcome};
 
 use super::{Backlog, Call, DELIVERIES, LIMIT, shards};
 use crate::fixture::{HOUR, World, random, record};
@@ -30,7 +30,7 @@ const CALLS: &[(&str, Call)] = &[
             let item = world.keyed("key", 1, world.now + HOUR);
             world.commit(item.clone()).await;
             let again = world.store.publish(&[item], world.now + HOUR).await.unwrap();
-            assert!(matches!(again[0], Published::Duplicate { .. }), "{again:?}");
+            assert!(matches!(again[0], PublishOutcome::Duplicate { .. }), "{again:?}");
         })
     }),
     ("conclude_late", |world, delivery| {
@@ -43,7 +43,7 @@ const CALLS: &[(&str, Call)] = &[
         Box::pin(async move {
             let reason = EndReason::CancelledByCaller;
             let done = world.store.cancel(world.tenant(), delivery.id, reason, world.now).await;
-            let ended = Cancelled::AlreadyEnded(DeliveryState::Succeeded);
+            let ended = CancelOutcome::AlreadyEnded(DeliveryState::Succeeded);
             assert_eq!(done.unwrap(), ended);
         })
     }),
@@ -129,29 +129,35 @@ const CALLS: &[(&str, Call)] = &[
     ("ended_deliveries", |world, _| {
         Box::pin(async move {
             let mut stretch = stretch(&world);
-            assert_eq!(world.store.ended_deliveries(&stretch).await.unwrap().len(), LIMIT as usize);
+            assert_eq!(
+                world.store.list_ended_in_range(&stretch).await.unwrap().len(),
+                LIMIT as usize
+            );
             stretch.subscription = Some(world.key.subscription.clone());
-            assert_eq!(world.store.ended_deliveries(&stretch).await.unwrap().len(), LIMIT as usize);
+            assert_eq!(
+                world.store.list_ended_in_range(&stretch).await.unwrap().len(),
+                LIMIT as usize
+            );
         })
     }),
-    ("stretch_of_events, delivered_events", |world, delivery| {
+    ("list_events_in_range, find_delivered_events", |world, delivery| {
         Box::pin(async move {
             let stretch = stretch(&world);
-            let events = world.store.stretch_of_events(&stretch, true).await.unwrap();
+            let events = world.store.list_events_in_range(&stretch, true).await.unwrap();
             assert_eq!(events.len(), LIMIT as usize);
-            let delivered = world.store.delivered_events(&world.key, &[delivery.event]).await;
+            let delivered = world.store.find_delivered_events(&world.key, &[delivery.event]).await;
             assert_eq!(delivered.unwrap().len(), 1);
         })
     }),
 ];
 
 /// From the middle on, so that as much is before it as behind it.
-fn stretch(world: &World) -> Stretch {
+fn stretch(world: &World) -> HistoryRange {
     let half = Duration::from_millis(u64::from(DELIVERIES / 2));
-    Stretch {
+    HistoryRange {
         tenant: world.tenant().clone(),
         subscription: None,
-        window: Window { from: world.now - half, until: world.now + HOUR },
+        window: TimeWindow { from: world.now - half, until: world.now + HOUR },
         after: None,
         limit: LIMIT,
     }

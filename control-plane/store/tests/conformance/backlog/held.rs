@@ -30,46 +30,49 @@ const CALLS: &[(&str, Call)] = &[
     ("claim_due", |world, _| {
         Box::pin(async move { assert!(world.claim_due(LIMIT).await.is_empty()) })
     }),
-    ("waiting_keys", |world, _| {
+    ("list_key_backlogs", |world, _| {
         Box::pin(async move {
             let after = key(&world, "key-1000");
-            let keys = world.store.waiting_keys(Some(&after), LIMIT, world.now).await.unwrap();
+            let keys = world.store.list_key_backlogs(Some(&after), LIMIT, world.now).await.unwrap();
             assert_eq!(keys.len(), LIMIT as usize);
             assert_eq!(keys[0].key.key, "key-1001");
         })
     }),
-    ("let_go", |world, delivery| {
+    ("release_next", |world, delivery| {
         Box::pin(async move {
             let one = key(&world, delivery.ordering_key.as_deref().unwrap());
-            let gone = world.store.let_go(std::slice::from_ref(&one), world.now).await.unwrap();
+            let gone =
+                world.store.release_next(std::slice::from_ref(&one), world.now).await.unwrap();
             assert_eq!(gone.len(), 1);
-            assert!(world.store.let_go(&[one], world.now).await.unwrap().is_empty());
+            assert!(world.store.release_next(&[one], world.now).await.unwrap().is_empty());
         })
     }),
-    ("hold_key, let_go of its event, release_key", |world, delivery| {
+    ("hold_key, release_next of its event, release_key", |world, delivery| {
         Box::pin(async move {
             let key = key(&world, delivery.ordering_key.as_deref().unwrap());
-            let (event, quiet_until) = (delivery.event, world.now);
-            let hold = KeyHold { key: key.clone(), event, held: true, quiet_until };
+            let (event, blocked_until) = (delivery.event, world.now);
+            let hold = KeyHold { key: key.clone(), event, held: true, blocked_until };
             world.store.hold_key(&hold).await.unwrap();
-            let gone = world.store.let_go(std::slice::from_ref(&key), world.now).await.unwrap();
+            let gone =
+                world.store.release_next(std::slice::from_ref(&key), world.now).await.unwrap();
             assert_eq!(gone.len(), 1);
-            assert!(world.store.release_key(&key).await.unwrap());
+            assert!(world.store.end_key_hold(&key).await.unwrap());
         })
     }),
-    ("publish, let_go, succeed", |world, _| {
+    ("publish, release_next, succeed", |world, _| {
         Box::pin(async move {
             world.publish(DeliveryState::Held).await;
-            let gone = world.store.let_go(&[key(&world, "order")], world.now).await.unwrap();
+            let gone = world.store.release_next(&[key(&world, "order")], world.now).await.unwrap();
             assert_eq!(gone.len(), 1);
             let claimed = world.claim_due(1).await;
             world.succeed(&claimed[0].delivery).await;
         })
     }),
-    ("let_all_go", |world, _| {
+    ("release_all_held", |world, _| {
         Box::pin(async move {
-            let let_go = world.store.let_all_go(&world.key, world.now, LIMIT).await.unwrap();
-            assert_eq!(let_go, u64::from(LIMIT));
+            let release_next =
+                world.store.release_all_held(&world.key, world.now, LIMIT).await.unwrap();
+            assert_eq!(release_next, u64::from(LIMIT));
         })
     }),
     ("end_waiting", |world, _| {

@@ -18,7 +18,7 @@ use postrider_domain::delivery::{Delivery, DeliveryState, EndReason};
 use postrider_domain::ids::Shard;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{EndWaiting, Published};
+use postrider_store::{EndWaitingRequest, PublishOutcome};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::engine::{Engine, SHARDS, conformance, options};
@@ -156,7 +156,7 @@ impl Backlog {
                 items.push(world.new_event(event, vec![delivery]));
             }
             let answers = world.store.publish(&items, Timestamp::MAX).await;
-            assert!(answers.unwrap().iter().all(Published::is_committed));
+            assert!(answers.unwrap().iter().all(PublishOutcome::is_committed));
         }
         if matches!(known, Known::InFlight) {
             connection.execute("ANALYZE deliveries").await.unwrap();
@@ -226,8 +226,8 @@ fn shards() -> Vec<Shard> {
 }
 
 /// What has expired, which nothing has.
-fn expired(world: &World, hold_keys: bool) -> EndWaiting {
-    EndWaiting {
+fn expired(world: &World, hold_keys: bool) -> EndWaitingRequest {
+    EndWaitingRequest {
         subscription: world.key.clone(),
         shard: world.shard(),
         deadline_before: Some(world.now),

@@ -1,7 +1,7 @@
 //! A tenant of many subscriptions, and the changes of one of them.
 
 use postrider_domain::subscription::Subscription;
-use postrider_store::News;
+use postrider_store::SubscriptionSideEffects;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{Meter, QUIET};
@@ -52,8 +52,14 @@ async fn change(world: World, mut version: i64) {
     for step in 0..3 {
         match step {
             0 => store.create_subscription(&new).await.unwrap(),
-            1 => store.update_subscription(&new, 1, &News::default()).await.unwrap(),
-            _ => store.update_subscription(&gone, 2, &News::default()).await.unwrap(),
+            1 => store
+                .update_subscription(&new, 1, &SubscriptionSideEffects::default())
+                .await
+                .unwrap(),
+            _ => store
+                .update_subscription(&gone, 2, &SubscriptionSideEffects::default())
+                .await
+                .unwrap(),
         };
         let changes = store.tenant_changes(world.tenant(), version).await.unwrap().unwrap();
         assert_eq!(changes.changed.len(), 1);

@@ -1,8 +1,8 @@
 //! A great many deliveries WAITING, all of them due.
 
-use postrider_domain::delivery::{DeliveryState, EndReason, Outcome, Transition};
+use postrider_domain::delivery::{DeliveryState, DeliveryTransition, EndReason, Outcome};
 use postrider_domain::ids::Epoch;
-use postrider_store::{Cancelled, DeliveryQuery, EventQuery};
+use postrider_store::{CancelOutcome, DeliveryQuery, EventQuery};
 
 use super::{Backlog, Call, LIMIT, expired, shards};
 use crate::fixture::{EPOCH, HOUR, World, record};
@@ -63,9 +63,9 @@ const CALLS: &[(&str, Call)] = &[
             assert_eq!(world.store.backlog(&world.key, LIMIT).await.unwrap().count, LIMIT);
         })
     }),
-    ("waiting_keys", |world, _| {
+    ("list_key_backlogs", |world, _| {
         Box::pin(async move {
-            let keys = world.store.waiting_keys(None, LIMIT, world.now).await.unwrap();
+            let keys = world.store.list_key_backlogs(None, LIMIT, world.now).await.unwrap();
             assert!(keys.is_empty());
         })
     }),
@@ -79,7 +79,7 @@ const CALLS: &[(&str, Call)] = &[
         Box::pin(async move {
             let reason = EndReason::CancelledByCaller;
             let done = world.store.cancel(world.tenant(), delivery.id, reason, world.now);
-            assert_eq!(done.await.unwrap(), Cancelled::Done { in_flight: None });
+            assert_eq!(done.await.unwrap(), CancelOutcome::Done { in_flight: None });
         })
     }),
     ("publish, conclude", |world, _| {
@@ -93,7 +93,7 @@ const CALLS: &[(&str, Call)] = &[
             let delivery = world.publish(DeliveryState::InFlight).await;
             let loaded = world.store.load_work(&[delivery.id], world.now).await.unwrap();
             assert_eq!(loaded.len(), 1);
-            let retry = Transition::Retry { due: world.now + HOUR, failures: 1 };
+            let retry = DeliveryTransition::Retry { due: world.now + HOUR, failures: 1 };
             world.conclude(record(&delivery, Outcome::HttpStatus), retry).await;
         })
     }),

@@ -1,32 +1,30 @@
-//! What an origin's answers over HTTP/2 have taught about it.
+//! Which HTTP version to speak to an origin, as learned from its answers.
 //!
-//! Fed by `host` with what happened on connections; feeds it whether to speak
-//! HTTP/1.1 instead. Guarantees that a receiver which asks for HTTP/1.1 gets it
-//! from then on, that one which breaks several HTTP/2 connections in a row without
-//! an answer on any gets HTTP/1.1 for a while, and that both are forgotten in
-//! time. Pure.
+//! An origin that asks for HTTP/1.1 gets it for an hour. One that breaks three HTTP/2
+//! connections in a row, without an answer between them, gets HTTP/1.1 for ten
+//! minutes. Pure.
 
 use std::time::{Duration, Instant};
 
 /// A receiver that asked for HTTP/1.1 is asked again after this.
-const REQUIRED_KEPT: Duration = Duration::from_secs(60 * 60);
+const HTTP1_REQUIRED_TTL: Duration = Duration::from_secs(60 * 60);
 /// One whose HTTP/2 kept breaking, after this.
-const BROKEN_KEPT: Duration = Duration::from_secs(10 * 60);
-/// So many connections in a row that broke are no accident.
-const BROKEN_CONNECTIONS: u32 = 3;
+const HTTP2_BROKEN_TTL: Duration = Duration::from_secs(10 * 60);
+/// After this many broken connections in a row HTTP/2 is not used for a while.
+const MAX_BROKEN_CONNECTIONS: u32 = 3;
 
 /// What is remembered of one origin.
 #[derive(Debug, Default)]
-pub struct VersionMemory {
+pub struct HttpVersionMemory {
     http1_until: Option<Instant>,
     broken: u32,
     last_broken: Option<(u64, Instant)>,
 }
 
-impl VersionMemory {
+impl HttpVersionMemory {
     /// A receiver answered HTTP_1_1_REQUIRED (RFC 9113, section 7).
     pub fn require_http1(&mut self, now: Instant) {
-        self.http1_until = Some(now + REQUIRED_KEPT);
+        self.http1_until = Some(now + HTTP1_REQUIRED_TTL);
     }
 
     /// A connection over HTTP/2 ended with requests unanswered; all of its requests
@@ -37,9 +35,9 @@ impl VersionMemory {
         }
         self.last_broken = Some((connection, now));
         self.broken += 1;
-        if self.broken >= BROKEN_CONNECTIONS {
+        if self.broken >= MAX_BROKEN_CONNECTIONS {
             self.broken = 0;
-            self.http1_until = Some(now + BROKEN_KEPT);
+            self.http1_until = Some(now + HTTP2_BROKEN_TTL);
         }
     }
 
@@ -54,18 +52,19 @@ impl VersionMemory {
     }
 
     /// Whether answers over HTTP/2 matter: some connections broke before.
-    pub fn is_doubtful(&self) -> bool {
+    pub fn has_broken_connections(&self) -> bool {
         self.broken > 0
     }
 
     /// Whether there is still something to remember.
     pub fn is_worth_keeping(&self, now: Instant) -> bool {
-        let recently = |(_, when): (u64, Instant)| now < when + BROKEN_KEPT;
-        self.is_http1(now) || (self.is_doubtful() && self.last_broken.is_some_and(recently))
+        let recently = |(_, when): (u64, Instant)| now < when + HTTP2_BROKEN_TTL;
+        self.requires_http1(now)
+            || (self.has_broken_connections() && self.last_broken.is_some_and(recently))
     }
 
     /// Whether to speak HTTP/1.1.
-    pub fn is_http1(&self, now: Instant) -> bool {
+    pub fn requires_http1(&self, now: Instant) -> bool {
         self.http1_until.is_some_and(|until| now < until)
     }
 }
@@ -79,35 +78,35 @@ mod tests {
     #[test]
     fn what_a_receiver_asks_for_it_gets_until_it_is_forgotten() {
         let now = Instant::now();
-        let mut memory = VersionMemory::default();
-        assert!(!memory.is_http1(now));
+        let mut memory = HttpVersionMemory::default();
+        assert!(!memory.requires_http1(now));
         memory.require_http1(now);
-        assert!(memory.is_http1(now + REQUIRED_KEPT / 2));
-        assert!(!memory.is_http1(now + REQUIRED_KEPT));
+        assert!(memory.requires_http1(now + HTTP1_REQUIRED_TTL / 2));
+        assert!(!memory.requires_http1(now + HTTP1_REQUIRED_TTL));
         memory.require_http1(now);
         memory.forget();
-        assert!(!memory.is_http1(now));
+        assert!(!memory.requires_http1(now));
     }
 
     #[test]
     fn connections_that_break_in_a_row_lead_to_http1() {
         let now = Instant::now();
-        let mut memory = VersionMemory::default();
+        let mut memory = HttpVersionMemory::default();
         for _ in 0..100 {
             memory.count_broken(1, now);
         }
         memory.count_broken(2, now);
-        assert!(memory.is_doubtful() && !memory.is_http1(now), "two connections");
-        assert!(memory.is_worth_keeping(now) && !memory.is_worth_keeping(now + BROKEN_KEPT));
+        assert!(memory.has_broken_connections() && !memory.requires_http1(now), "two connections");
+        assert!(memory.is_worth_keeping(now) && !memory.is_worth_keeping(now + HTTP2_BROKEN_TTL));
         memory.count_answered();
-        assert!(!memory.is_doubtful());
+        assert!(!memory.has_broken_connections());
         for connection in 3..=4 {
             memory.count_broken(connection, now);
         }
-        assert!(!memory.is_http1(now), "it has answered between");
+        assert!(!memory.requires_http1(now), "it has answered between");
         memory.count_broken(5, now);
-        assert!(memory.is_http1(now));
-        assert!(!memory.is_http1(now + BROKEN_KEPT));
-        assert!(!memory.is_doubtful(), "then it counts anew");
+        assert!(memory.requires_http1(now));
+        assert!(!memory.requires_http1(now + HTTP2_BROKEN_TTL));
+        assert!(!memory.has_broken_connections(), "then it counts anew");
     }
 }

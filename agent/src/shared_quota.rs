@@ -1,90 +1,91 @@
-//! One kind of capacity, divided over streams by cumulative promises.
+//! One kind of capacity (attempts, or payload bytes), divided among streams by
+//! cumulative grants.
 //!
-//! Fed by `capacity` with targets; feeds it what to announce. Guarantees that
-//! what is in use and what is promised never exceed the total together, that a
-//! promise only grows, and that a stream without any is served before one is
-//! enlarged. Tested through `capacity`. Pure.
+//! In use plus granted never exceeds the total. A grant only grows. A stream without
+//! credit is served before another stream's credit is raised. Tested through
+//! `credit_allocator`. Pure.
 
 use std::collections::BTreeMap;
 
-use crate::key::StreamId;
+use crate::ids::StreamNumber;
 
 /// One kind of capacity.
 #[derive(Debug)]
-pub struct Quota {
+pub struct SharedQuota {
     pub total: u64,
     /// In use by all streams, those that ended included.
     pub used: u64,
-    pub lines: BTreeMap<StreamId, Line>,
+    pub by_stream: BTreeMap<StreamNumber, StreamQuota>,
 }
 
 /// One stream's part of it; the first two are cumulative.
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct StreamQuota {
     granted: u64,
-    arrived: u64,
+    consumed: u64,
     pub used: u64,
 }
 
-impl Line {
+impl StreamQuota {
     fn outstanding(&self) -> u64 {
-        self.granted.saturating_sub(self.arrived)
+        self.granted.saturating_sub(self.consumed)
     }
 }
 
-impl Quota {
+impl SharedQuota {
     /// So much, for no stream yet.
     pub fn new(total: u64) -> Self {
-        Self { total, used: 0, lines: BTreeMap::new() }
+        Self { total, used: 0, by_stream: BTreeMap::new() }
     }
 
     /// What a stream may take in all, since it began.
-    pub fn granted(&self, stream: StreamId) -> u64 {
-        self.lines.get(&stream).map_or(0, |line| line.granted)
+    pub fn granted(&self, stream: StreamNumber) -> u64 {
+        self.by_stream.get(&stream).map_or(0, |quota| quota.granted)
     }
 
     /// What a stream was promised and has not taken.
-    pub fn outstanding(&self, stream: StreamId) -> u64 {
-        self.lines.get(&stream).map_or(0, Line::outstanding)
+    pub fn outstanding(&self, stream: StreamNumber) -> u64 {
+        self.by_stream.get(&stream).map_or(0, StreamQuota::outstanding)
     }
 
     /// What all streams were promised and have not taken.
-    pub fn all_outstanding(&self) -> u64 {
-        self.lines.values().map(Line::outstanding).sum()
+    pub fn total_outstanding(&self) -> u64 {
+        self.by_stream.values().map(StreamQuota::outstanding).sum()
     }
 
     /// Something came in under a stream's promise.
-    pub fn arrive(&mut self, stream: StreamId, amount: u64) {
-        if let Some(line) = self.lines.get_mut(&stream) {
-            line.arrived += amount;
+    pub fn consume_credit(&mut self, stream: StreamNumber, amount: u64) {
+        if let Some(quota) = self.by_stream.get_mut(&stream) {
+            quota.consumed += amount;
         }
     }
 
     /// What came in is in use.
-    pub fn occupy(&mut self, stream: StreamId, amount: u64) {
+    pub fn mark_in_use(&mut self, stream: StreamNumber, amount: u64) {
         self.used += amount;
-        if let Some(line) = self.lines.get_mut(&stream) {
-            line.used += amount;
+        if let Some(quota) = self.by_stream.get_mut(&stream) {
+            quota.used += amount;
         }
     }
 
     /// It no longer is.
-    pub fn release(&mut self, stream: StreamId, amount: u64) {
+    pub fn release(&mut self, stream: StreamNumber, amount: u64) {
         self.used = self.used.saturating_sub(amount);
-        if let Some(line) = self.lines.get_mut(&stream) {
-            line.used = line.used.saturating_sub(amount);
+        if let Some(quota) = self.by_stream.get_mut(&stream) {
+            quota.used = quota.used.saturating_sub(amount);
         }
     }
 
     /// Raises what is granted towards the targets; returns whose was raised.
-    pub fn top_up(&mut self, targets: &[(StreamId, u64)]) -> Vec<StreamId> {
-        let mut free = self.total.saturating_sub(self.used).saturating_sub(self.all_outstanding());
+    pub fn grant_credit(&mut self, targets: &[(StreamNumber, u64)]) -> Vec<StreamNumber> {
+        let mut free =
+            self.total.saturating_sub(self.used).saturating_sub(self.total_outstanding());
         let mut raised = Vec::new();
         // A stream without any credit comes first, with a small amount, so that
         // a newcomer is served whatever the others hold.
-        let first_aid = self.total / 64;
+        let starter_amount = self.total / 64;
         for (stream, target) in targets {
-            let amount = first_aid.min(free / 8).max(1).min(*target).min(free);
+            let amount = starter_amount.min(free / 8).max(1).min(*target).min(free);
             if self.outstanding(*stream) == 0 && amount > 0 {
                 self.grant(*stream, amount);
                 free -= amount;
@@ -94,9 +95,9 @@ impl Quota {
         // The rest stops short of everything, to have that small amount for
         // whoever comes next while all the others are idle.
         let reserve = (self.total / 8).max(2).min(self.total / 2);
-        let may_promise = (self.total - reserve).saturating_sub(self.all_outstanding());
+        let may_promise = (self.total - reserve).saturating_sub(self.total_outstanding());
         let spare = free.min(may_promise);
-        let missing = |quota: &Self, (stream, target): &(StreamId, u64)| {
+        let missing = |quota: &Self, (stream, target): &(StreamNumber, u64)| {
             target.saturating_sub(quota.outstanding(*stream))
         };
         let all_missing: u64 = targets.iter().map(|one| missing(self, one)).sum();
@@ -118,10 +119,10 @@ impl Quota {
         raised
     }
 
-    fn grant(&mut self, stream: StreamId, amount: u64) {
-        if let Some(line) = self.lines.get_mut(&stream) {
+    fn grant(&mut self, stream: StreamNumber, amount: u64) {
+        if let Some(quota) = self.by_stream.get_mut(&stream) {
             // Counted from what arrived, should more have come than was granted.
-            line.granted = line.granted.max(line.arrived) + amount;
+            quota.granted = quota.granted.max(quota.consumed) + amount;
         }
     }
 }

@@ -1,8 +1,7 @@
-//! How the agent names attempts and streams to itself.
+//! The agent's own ids for attempts and streams.
 //!
-//! Fed by the keys of the wire; feeds every map in the agent. Guarantees that
-//! two keys name the same attempt exactly when delivery and number agree,
-//! whatever the epoch under which they were assigned.
+//! Two keys are the same attempt exactly if the delivery and the number agree; the
+//! epoch under which it was assigned does not matter.
 
 use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
@@ -34,20 +33,20 @@ impl Hash for AttemptId {
 
 /// One work stream of this process; later streams are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(pub u64);
+pub struct StreamNumber(pub u64);
 
 /// Prints an id's bytes in hexadecimal, only when somebody looks.
-pub struct Hex<'a>(pub &'a [u8]);
+pub struct HexBytes<'a>(pub &'a [u8]);
 
-impl fmt::Display for Hex<'_> {
+impl fmt::Display for HexBytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex_digits(self.0).try_for_each(|digit| f.write_char(digit))
+        hex_characters(self.0).try_for_each(|digit| f.write_char(digit))
     }
 }
 
 /// The hexadecimal digits of some bytes, in lower case. Signatures are written
 /// with them at every POST, for which the formatting of numbers is too slow.
-pub fn hex_digits(bytes: &[u8]) -> impl Iterator<Item = char> {
+pub fn hex_characters(bytes: &[u8]) -> impl Iterator<Item = char> {
     let digit = |nibble| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
     bytes.iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 0xf)])
 }
@@ -60,6 +59,6 @@ mod tests {
     fn every_byte_has_its_digits() {
         let all: Vec<u8> = (0..=u8::MAX).collect();
         let expected: String = all.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(Hex(&all).to_string(), expected);
+        assert_eq!(HexBytes(&all).to_string(), expected);
     }
 }

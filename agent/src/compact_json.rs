@@ -1,11 +1,10 @@
-//! JSON without the whitespace that means nothing.
+//! Removes insignificant whitespace from JSON.
 //!
-//! Fed by `envelope` with a payload that is JSON; feeds it the same text in the
-//! compact form that receivers sign who write JSON anew before they verify.
-//! Guarantees that nothing but whitespace outside strings is taken out (RFC 8259,
-//! section 2): order, numbers, escapes and repeated keys stay byte for byte. It
-//! goes over the text once and makes no values of it, so that its depth and its
-//! numbers do not matter; what is no JSON is cut at the same places and no others.
+//! Some receivers serialise JSON again before they verify a signature; they need the
+//! compact form. Nothing but whitespace outside strings is removed (RFC 8259, section
+//! 2): order, numbers, escapes and repeated keys stay byte for byte. One pass, no
+//! parsing into values, so depth and number size do not matter. Input that is not JSON
+//! loses whitespace by the same rule and nothing else.
 
 /// What RFC 8259 lets stand between tokens.
 const fn is_space(byte: u8) -> bool {
@@ -13,11 +12,11 @@ const fn is_space(byte: u8) -> bool {
 }
 
 /// The runs of a text between the whitespace that is outside its strings.
-struct Runs<'a> {
+struct CompactRuns<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Iterator for Runs<'a> {
+impl<'a> Iterator for CompactRuns<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
@@ -46,8 +45,8 @@ fn run_bytes(text: &[u8]) -> usize {
 }
 
 /// Adds the text in its compact form.
-pub fn append(json: &[u8], out: &mut Vec<u8>) {
-    for run in (Runs { rest: json }) {
+pub fn append_compact(json: &[u8], out: &mut Vec<u8>) {
+    for run in (CompactRuns { rest: json }) {
         out.extend_from_slice(run);
     }
 }
@@ -68,7 +67,7 @@ mod tests {
 
     fn compact(json: &str) -> String {
         let mut out = Vec::new();
-        append(json.as_bytes(), &mut out);
+        append_compact(json.as_bytes(), &mut out);
         assert_eq!(is_compact(json.as_bytes()), out == json.as_bytes(), "{json:?}");
         String::from_utf8(out).unwrap()
     }
@@ -160,7 +159,7 @@ mod tests {
         #[test]
         fn what_is_no_json_does_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let mut out = Vec::new();
-            append(&bytes, &mut out);
+            append_compact(&bytes, &mut out);
             prop_assert!(out.len() <= bytes.len());
         }
     }

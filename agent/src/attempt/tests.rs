@@ -1,0 +1,37 @@
+//! Tests of `attempt`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::*;
+use crate::connect::ReceiverConnector;
+use crate::guard::AllowedSubnets;
+use crate::pool::{ConnectionLimits, ConnectionPool};
+use crate::resolve::{LookupBackend, LookupLimits, Resolver};
+use crate::subscriptions::SubscriptionCache;
+
+/// As many wait as the agent may hold: what happens rarely, or at few of them at
+/// a time, has its state elsewhere.
+#[tokio::test]
+async fn an_attempt_that_waits_is_small() {
+    let limits = ConnectionLimits {
+        per_origin: 1,
+        per_subscription: 1,
+        total: 1,
+        idle_timeout: Duration::from_secs(1),
+    };
+    let connector = ReceiverConnector::new(&[], Duration::from_secs(1)).unwrap();
+    let pool = ConnectionPool::new(connector, limits, Gauge::default());
+    let limits_of_lookups = LookupLimits::default();
+    let resolver = Resolver::new(AllowedSubnets::new([]), LookupBackend::System, limits_of_lookups);
+    let client = WebhookClient::new(resolver, pool);
+    let mut subscriptions = SubscriptionCache::new(1, 1);
+    subscriptions.update(&wire::SubscriptionUpdate::default());
+    let subscription = subscriptions.get_at_version("", "", 0).unwrap();
+    let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };
+    let trace = OutgoingTraceContext::default();
+    let attempts = HttpAttemptExecutor { client, limits, clock: Arc::default() };
+    let attempt = attempts.execute(&subscription, Assignment::default(), trace);
+    assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
+}

@@ -1,0 +1,276 @@
+//! Finds the replicas and keeps a work stream to each.
+//!
+//! The configured names are resolved again every two seconds. Each address gets at
+//! most one stream. A stream that breaks is opened again after a random delay (full
+//! jitter), as long as its address is listed. A failed lookup removes no address.
+//! A message that every retry would repeat is logged once.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use futures::StreamExt as _;
+use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tonic::Status;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+
+use crate::config::{ControlPlaneEndpoint, ControlPlaneTls};
+use crate::coordinator::WorkCoordinator;
+use crate::session::{
+    AgentMessageStream, ReplicaMessageStream, ReplicaSession, ReplicaSessionError, ShutdownSignals,
+};
+
+/// As often as [`MAX_RETRY_DELAY`] says, for a replica that is back at another address.
+const CONTROL_PLANE_LOOKUP_INTERVAL: Duration = Duration::from_secs(2);
+const REPLICA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Well below `ownership.lost_after_seconds` (default 5): an agent that reconnects later
+/// would be declared lost, and what it holds would be sent again.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(2);
+const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+/// A stream that lasted this long resets the count of consecutive failures.
+const STABLE_STREAM_AGE: Duration = Duration::from_secs(10);
+
+/// Where the replicas are now; an address belongs to the first name that has it.
+type ReplicaAddresses = HashMap<SocketAddr, Arc<ControlPlaneEndpoint>>;
+
+/// Knows how to reach replicas.
+pub struct ReplicaConnector {
+    control_planes: Vec<Arc<ControlPlaneEndpoint>>,
+    tls: ControlPlaneTls,
+    coordinator: Arc<WorkCoordinator>,
+    signals: ShutdownSignals,
+    logged: LoggedOnce,
+}
+
+/// What has been logged already.
+#[derive(Default)]
+struct LoggedOnce {
+    id_in_use: AtomicBool,
+    region_is_unsubscribed: AtomicBool,
+}
+
+impl ReplicaConnector {
+    /// For the given names.
+    pub fn new(
+        control_planes: &[ControlPlaneEndpoint],
+        tls: ControlPlaneTls,
+        coordinator: Arc<WorkCoordinator>,
+        signals: ShutdownSignals,
+    ) -> Self {
+        let control_planes = control_planes.iter().cloned().map(Arc::new).collect();
+        Self { control_planes, tls, coordinator, signals, logged: LoggedOnce::default() }
+    }
+
+    /// Refuses certificates that cannot be used, before anything is dialled.
+    pub fn check_certificates(&self) -> anyhow::Result<()> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        self.control_planes.iter().try_for_each(|control_plane| {
+            self.endpoint(control_plane, nowhere).map(drop).with_context(|| {
+                format!(
+                    "cannot connect to the control plane {} with these TLS settings",
+                    control_plane.host
+                )
+            })
+        })
+    }
+
+    /// Keeps a stream to each replica until the agent closes.
+    pub async fn maintain_streams(self: Arc<Self>) {
+        let (listing, listed) = watch::channel(ReplicaAddresses::new());
+        let mut streams: HashMap<SocketAddr, JoinHandle<()>> = HashMap::new();
+        let mut again = interval(CONTROL_PLANE_LOOKUP_INTERVAL);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let closing = self.signals.closing.clone();
+        while closing.run_until_cancelled(again.tick()).await.is_some() {
+            let before = listing.borrow().clone();
+            let found = self.resolve_control_planes(&before).await;
+            streams.retain(|_, stream| !stream.is_finished());
+            for (address, control_plane) in &found {
+                streams.entry(*address).or_insert_with(|| {
+                    let keeper = Arc::clone(&self);
+                    let control_plane = Arc::clone(control_plane);
+                    tokio::spawn(keeper.maintain_stream(control_plane, *address, listed.clone()))
+                });
+            }
+            listing.send_replace(found);
+        }
+        for (_, stream) in streams {
+            // Each ends by itself once the agent closes.
+            let _ = stream.await;
+        }
+    }
+
+    async fn resolve_control_planes(&self, before: &ReplicaAddresses) -> ReplicaAddresses {
+        let mut found = ReplicaAddresses::new();
+        for control_plane in &self.control_planes {
+            match tokio::net::lookup_host((control_plane.host.as_str(), control_plane.port)).await {
+                Ok(addresses) => {
+                    for address in addresses {
+                        found.entry(address).or_insert_with(|| Arc::clone(control_plane));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(host = control_plane.host, %error, "the control plane's name cannot be resolved; keeping the known addresses");
+                    let of_plane = before.iter().filter(|(_, one)| *one == control_plane);
+                    found.extend(of_plane.map(|(address, one)| (*address, Arc::clone(one))));
+                }
+            }
+        }
+        found
+    }
+
+    /// Keeps a stream to one address for as long as it is listed.
+    async fn maintain_stream(
+        self: Arc<Self>,
+        control_plane: Arc<ControlPlaneEndpoint>,
+        address: SocketAddr,
+        listed: watch::Receiver<ReplicaAddresses>,
+    ) {
+        let closing = self.signals.closing.clone();
+        let mut failures = 0;
+        while !closing.is_cancelled() {
+            let began = Instant::now();
+            match self.run_stream(&control_plane, address).await {
+                Ok(()) => return,
+                Err(ReplicaSessionError::DuplicateStream) => {
+                    tracing::debug!(%address, "this replica already has a stream over another address");
+                    failures = u32::MAX;
+                }
+                Err(error) => {
+                    if began.elapsed() >= STABLE_STREAM_AGE {
+                        failures = 0;
+                    }
+                    if matches!(error, ReplicaSessionError::IdInUse(_)) {
+                        self.log_id_in_use(&error);
+                    } else if failures == 0 {
+                        tracing::warn!(%address, %error, "work stream lost; reconnecting");
+                    } else {
+                        tracing::debug!(%address, %error, "work stream cannot be opened; retrying");
+                    }
+                    failures = failures.saturating_add(1);
+                }
+            }
+            if listed.has_changed().is_err() || !listed.borrow().contains_key(&address) {
+                return;
+            }
+            let pause = tokio::time::sleep(retry_delay(failures, rand::random()));
+            closing.run_until_cancelled(pause).await;
+        }
+    }
+
+    async fn run_stream(
+        &self,
+        control_plane: &ControlPlaneEndpoint,
+        address: SocketAddr,
+    ) -> Result<(), ReplicaSessionError> {
+        let endpoint = self.endpoint(control_plane, address)?;
+        let channel = endpoint.connect();
+        let Some(channel) = self.signals.closing.run_until_cancelled(channel).await else {
+            return Ok(());
+        };
+        let (coordinator, signals) = (Arc::clone(&self.coordinator), self.signals.clone());
+        let channel = channel?;
+        let session = ReplicaSession::open(coordinator, signals, |outgoing| {
+            open_work_stream(channel, outgoing)
+        })
+        .await?;
+        self.logged.id_in_use.store(false, Ordering::Relaxed);
+        if session.region_is_unsubscribed() {
+            self.log_region_is_unsubscribed();
+        }
+        session.run().await
+    }
+
+    fn log_id_in_use(&self, error: &ReplicaSessionError) {
+        if !self.logged.id_in_use.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %error,
+                "the replica refused this agent's id; give each agent its own id. Retrying until the other agent is gone"
+            );
+        }
+    }
+
+    fn log_region_is_unsubscribed(&self) {
+        if !self.logged.region_is_unsubscribed.swap(true, Ordering::Relaxed) {
+            let region = self.coordinator.region();
+            tracing::warn!(region, "no subscription uses this region; this agent will get no work");
+        }
+    }
+
+    /// Dials `address`, but asks for, and checks, the name of the URL.
+    fn endpoint(
+        &self,
+        control_plane: &ControlPlaneEndpoint,
+        address: SocketAddr,
+    ) -> Result<Endpoint, tonic::transport::Error> {
+        let scheme = if control_plane.tls { "https" } else { "http" };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
+            .connect_timeout(REPLICA_CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .user_agent(concat!("postrider-agent/", env!("CARGO_PKG_VERSION")))?;
+        let named = if control_plane.host.contains(':') {
+            format!("{scheme}://[{}]:{}", control_plane.host, control_plane.port)
+        } else {
+            format!("{scheme}://{}:{}", control_plane.host, control_plane.port)
+        };
+        if let Ok(origin) = named.parse::<Uri>() {
+            endpoint = endpoint.origin(origin);
+        }
+        if !control_plane.tls {
+            return Ok(endpoint);
+        }
+        let mut tls = ClientTlsConfig::new().domain_name(control_plane.host.clone());
+        tls = match &self.tls.ca_pem {
+            Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
+            None => tls.with_native_roots(),
+        };
+        if let Some(identity) = &self.tls.identity {
+            let key = identity.key_pem.as_slice();
+            tls = tls.identity(Identity::from_pem(&identity.certificate_pem, key));
+        }
+        endpoint.tls_config(tls)
+    }
+}
+
+async fn open_work_stream(
+    channel: Channel,
+    outgoing: AgentMessageStream,
+) -> Result<ReplicaMessageStream, Status> {
+    let mut client = AgentServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    Ok(client.work(outgoing).await?.into_inner().boxed())
+}
+
+/// Full jitter: a random delay up to a limit that doubles with every failure, so that agents
+/// which lost a replica together do not reconnect together.
+fn retry_delay(failures: u32, random: u64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let limit = (FIRST_RETRY_DELAY * 2_u32.pow(doublings)).min(MAX_RETRY_DELAY);
+    let limit_us = limit.as_micros() as u64;
+    Duration::from_micros(random % (limit_us + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn pauses_are_jittered_in_full_and_bounded() {
+        assert_eq!(retry_delay(1, 0), Duration::ZERO);
+        assert!(retry_delay(1, 99_999) < FIRST_RETRY_DELAY);
+        for failures in [1, 2, 5, 10, u32::MAX] {
+            for random in [0, 1, 123_456_789, u64::MAX] {
+                assert!(retry_delay(failures, random) <= MAX_RETRY_DELAY);
+            }
+        }
+        assert!(retry_delay(10, 1_999_999) > Duration::from_secs(1));
+    }
+}
