@@ -5,45 +5,21 @@
 //! they are passed on, that every error is made by `rpc::errors`, and that a call has
 //! one span and at most one line about its failure.
 
-mod attempts;
-mod caller;
-mod catalogue;
-mod changes;
-mod convert;
 mod deliveries;
-mod elsewhere;
-mod errors;
-mod event_type_changes;
 mod event_types;
 mod events;
-mod filter;
-mod filters;
+#[cfg(test)]
+mod fixtures;
 mod fleet;
-mod forward;
-mod masks;
-mod names;
-mod observe;
+mod lists;
 mod operations;
-mod page;
-mod patience;
-mod payload;
-mod publish;
-mod reconcile;
-mod replays;
-mod resend;
+mod rpc;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod service_tests;
-mod show;
-mod signing_keys;
-mod stats;
-mod subscription_changes;
 mod subscriptions;
 mod tenants;
-mod trace;
-mod validate;
-mod warnings;
-mod watching;
+mod values;
 
 use postrider_proto::FILE_DESCRIPTOR_SET;
 use postrider_proto::longrunning::operations_server::OperationsServer;
@@ -62,14 +38,16 @@ use crate::flow::Flow;
 /// contradict each other.
 pub fn routes(flow: Flow) -> Result<Routes, Error> {
     let max = flow.settings.server.max_request_bytes;
-    let tenants = TenantServiceServer::new(tenants::TenantApi::new(flow.clone()));
+    let tenants = TenantServiceServer::new(tenants::service::TenantApi::new(flow.clone()));
     let subscriptions =
-        SubscriptionServiceServer::new(subscriptions::SubscriptionApi::new(flow.clone()));
-    let events = EventServiceServer::new(events::EventApi::new(flow.clone()));
-    let event_types = EventTypeServiceServer::new(event_types::EventTypeApi::new(flow.clone()));
-    let deliveries = DeliveryServiceServer::new(deliveries::DeliveryApi::new(flow.clone()));
-    let operations = OperationsServer::new(operations::OperationApi::new(flow.clone()));
-    let fleet = FleetServiceServer::new(fleet::FleetApi::new(flow));
+        SubscriptionServiceServer::new(subscriptions::service::SubscriptionApi::new(flow.clone()));
+    let events = EventServiceServer::new(events::service::EventApi::new(flow.clone()));
+    let event_types =
+        EventTypeServiceServer::new(event_types::service::EventTypeApi::new(flow.clone()));
+    let deliveries =
+        DeliveryServiceServer::new(deliveries::service::DeliveryApi::new(flow.clone()));
+    let operations = OperationsServer::new(operations::service::OperationApi::new(flow.clone()));
+    let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(flow));
     let reflection =
         || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
     Ok(Routes::new(tenants.max_decoding_message_size(max))

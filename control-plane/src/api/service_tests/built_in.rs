@@ -4,7 +4,7 @@ use postrider_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::TestApi;
+use crate::api::service_tests::TestApi;
 
 const FAILING_TYPE_NAME: &str = "eventTypes/postrider.endpoint.failing";
 

@@ -4,7 +4,7 @@
 use prost_types::FieldMask;
 use tonic::Code;
 
-use super::*;
+use crate::api::service_tests::*;
 
 #[tokio::test]
 async fn tenants_live_and_die() {

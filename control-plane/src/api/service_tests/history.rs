@@ -4,8 +4,8 @@ use postrider_domain::delivery::{AttemptRecord, Outcome};
 use postrider_domain::ids::{AttemptKey, DeliveryId};
 use tonic::Code;
 
-use super::*;
-use crate::api::convert::fixtures;
+use crate::api::fixtures;
+use crate::api::service_tests::*;
 
 #[tokio::test]
 async fn events_are_published_once_and_read_back() {

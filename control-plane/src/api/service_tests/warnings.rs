@@ -2,7 +2,7 @@
 
 use postrider_proto::v1;
 
-use super::TestApi;
+use crate::api::service_tests::TestApi;
 
 fn warned(subscription: &v1::Subscription) -> Vec<(&str, &str)> {
     let each = subscription.warnings.iter();

@@ -1,0 +1,266 @@
+//! DeliveryService.
+//!
+//! Attempts are in `attempts`, watching is in `watching`, replays are in
+//! `replays`.
+
+use std::sync::Arc;
+
+use futures::stream::{BoxStream, StreamExt};
+use postrider_domain::delivery::Delivery;
+use postrider_domain::ids::{DeliveryId, TenantId};
+use postrider_proto::longrunning::Operation;
+use postrider_proto::v1;
+use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
+use postrider_proto::v1::delivery_service_server::DeliveryService;
+use postrider_store::DeliveryQuery;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::api::deliveries::conversion;
+use crate::api::deliveries::filter::DeliveryFilter;
+use crate::api::deliveries::{attempts, show, watching};
+use crate::api::lists::pages;
+use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::operations::start;
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::forwarding;
+use crate::api::rpc::forwarding::CallTarget;
+use crate::api::rpc::{changes, spans};
+use crate::api::values::names;
+use crate::flow::{CancelError, Flow, RetryError};
+
+pub struct DeliveryApi {
+    flow: Flow,
+}
+
+impl DeliveryApi {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    async fn list(
+        &self,
+        request: v1::ListDeliveriesRequest,
+    ) -> Result<v1::ListDeliveriesResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let tenant = violations.keep("parent", names::tenant(&request.parent));
+        let want =
+            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let filter = tenant.as_ref().and_then(|tenant| {
+            violations.keep("filter", DeliveryFilter::parse(&request.filter, tenant))
+        });
+        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        spans::record_in_span("tenant", &tenant);
+        let query = QueryHash::of("ListDeliveries", &[&request.parent, &request.filter]);
+        let plan = PageFill {
+            after: pages::decode_token::<DeliveryId>(&request.page_token, query)?,
+            want,
+            exact: true,
+            max_batch: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        changes::require_tenant(&self.flow, &tenant).await?;
+        if filter.nothing {
+            return Ok(v1::ListDeliveriesResponse::default());
+        }
+        let items = PageItems {
+            keep: &|_| true,
+            position: &|delivery: &Delivery| delivery.id,
+            bytes: &|_| 0,
+        };
+        let (deliveries, next) = pages::fill_page(plan, items, |before, limit| {
+            let query = DeliveryQuery {
+                tenant: tenant.clone(),
+                subscription: filter.subscription.clone(),
+                event: filter.event,
+                event_type: filter.event_type.clone(),
+                account: filter.account.clone(),
+                states: filter.states.clone(),
+                test: filter.test,
+                created: filter.created,
+                before,
+                limit,
+            };
+            let store = Arc::clone(&self.flow.store);
+            async move { store.list_deliveries(&query).await }
+        })
+        .await?;
+        Ok(v1::ListDeliveriesResponse {
+            deliveries: show::show_deliveries(&self.flow, &tenant, deliveries).await?,
+            next_page_token: pages::encode_token(query, next.as_ref()),
+        })
+    }
+
+    async fn show_one(&self, delivery: Delivery) -> Result<v1::Delivery, Status> {
+        let tenant = delivery.subscription.tenant.clone();
+        let name = names::of_delivery(&tenant, delivery.id);
+        let shown =
+            show::show_deliveries(&self.flow, &tenant, vec![delivery]).await?.into_iter().next();
+        shown.ok_or_else(|| errors::not_found(ResourceKind::Delivery, &name))
+    }
+
+    async fn find(&self, tenant: &TenantId, id: DeliveryId) -> Result<Delivery, Status> {
+        let found = self.flow.store.get_delivery(tenant, id).await.map_err(errors::store)?;
+        found.ok_or_else(|| {
+            errors::not_found(ResourceKind::Delivery, &names::of_delivery(tenant, id))
+        })
+    }
+
+    async fn retry(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::RetryDeliveryRequest,
+        who: &str,
+    ) -> Result<v1::RetryDeliveryResponse, Status> {
+        let (tenant, id) = key(&request.name)?;
+        if let CallTarget::At(peer) = forwarding::find_owner(&self.flow, &tenant, metadata)? {
+            let mut client = DeliveryServiceClient::new(peer);
+            let answer =
+                client.retry_delivery(forwarding::forwarded_request(metadata, request)).await;
+            return answer.map(Response::into_inner).map_err(forwarding::peer_error);
+        }
+        let retried = self.flow.retry_delivery(&tenant, id).await;
+        let retried = retried.map_err(|error| retry_error(error, &request.name))?;
+        spans::log_change(who, "delivery retried", &request.name);
+        let delivery = Some(self.show_one(retried).await?);
+        Ok(v1::RetryDeliveryResponse { delivery })
+    }
+
+    async fn cancel(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::CancelDeliveryRequest,
+        who: &str,
+    ) -> Result<v1::Delivery, Status> {
+        let (tenant, id) = key(&request.name)?;
+        if let CallTarget::At(peer) = forwarding::find_owner(&self.flow, &tenant, metadata)? {
+            let mut client = DeliveryServiceClient::new(peer);
+            let answer =
+                client.cancel_delivery(forwarding::forwarded_request(metadata, request)).await;
+            return answer.map(Response::into_inner).map_err(forwarding::peer_error);
+        }
+        let cancelled = self.flow.cancel_delivery(&tenant, id).await;
+        let cancelled = cancelled.map_err(|error| cancel_error(error, &request.name))?;
+        spans::log_change(who, "delivery cancelled", &request.name);
+        self.show_one(cancelled).await
+    }
+}
+
+/// Parses a delivery's name and records it in the call's span.
+fn key(name: &str) -> Result<(TenantId, DeliveryId), Status> {
+    let (tenant, id) = names::delivery(name).map_err(|error| errors::invalid("name", error))?;
+    spans::record_in_span("tenant", &tenant);
+    spans::record_in_span("delivery", id);
+    Ok((tenant, id))
+}
+
+fn retry_error(error: RetryError, name: &str) -> Status {
+    let refused =
+        |reason, problem| errors::resource(reason, ResourceKind::Delivery, &name, problem);
+    match error {
+        RetryError::NotFound => errors::not_found(ResourceKind::Delivery, &name),
+        RetryError::InFlight => refused(ErrorReason::DeliveryInFlight, "has an attempt under way"),
+        RetryError::Held => {
+            refused(ErrorReason::DeliveryHeld, "waits for an earlier delivery of its ordering key")
+        }
+        RetryError::SubscriptionDeleted => {
+            refused(ErrorReason::SubscriptionDeleted, "cannot be sent: its subscription is deleted")
+        }
+        RetryError::EventGone => {
+            refused(ErrorReason::ResourceNotFound, "cannot be sent: its event is no longer stored")
+        }
+        RetryError::NotOwner => forwarding::owner_unavailable(),
+        RetryError::Store(error) => errors::store(error),
+    }
+}
+
+fn cancel_error(error: CancelError, name: &str) -> Status {
+    match error {
+        CancelError::NotFound => errors::not_found(ResourceKind::Delivery, &name),
+        CancelError::AlreadyEnded(state) => {
+            let state = conversion::state(state).as_str_name();
+            let state = state.trim_start_matches("DELIVERY_STATE_");
+            let problem = format!("has ended {state}");
+            errors::resource(ErrorReason::DeliveryEnded, ResourceKind::Delivery, &name, &problem)
+        }
+        CancelError::NotOwner => forwarding::owner_unavailable(),
+        CancelError::Store(error) => errors::store(error),
+    }
+}
+
+#[async_trait]
+impl DeliveryService for DeliveryApi {
+    async fn list_deliveries(
+        &self,
+        request: Request<v1::ListDeliveriesRequest>,
+    ) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
+        let span = spans::span("ListDeliveries", &request);
+        spans::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn get_delivery(
+        &self,
+        request: Request<v1::GetDeliveryRequest>,
+    ) -> Result<Response<v1::Delivery>, Status> {
+        spans::call(spans::span("GetDelivery", &request), async {
+            let (tenant, id) = key(&request.get_ref().name)?;
+            self.show_one(self.find(&tenant, id).await?).await
+        })
+        .await
+    }
+
+    async fn get_attempt(
+        &self,
+        request: Request<v1::GetAttemptRequest>,
+    ) -> Result<Response<v1::Attempt>, Status> {
+        let span = spans::span("GetAttempt", &request);
+        spans::call(span, attempts::get(&self.flow, request.into_inner())).await
+    }
+
+    async fn list_attempts(
+        &self,
+        request: Request<v1::ListAttemptsRequest>,
+    ) -> Result<Response<v1::ListAttemptsResponse>, Status> {
+        let span = spans::span("ListAttempts", &request);
+        spans::call(span, attempts::list(&self.flow, request.into_inner())).await
+    }
+
+    async fn retry_delivery(
+        &self,
+        request: Request<v1::RetryDeliveryRequest>,
+    ) -> Result<Response<v1::RetryDeliveryResponse>, Status> {
+        let (span, who) = (spans::span("RetryDelivery", &request), Caller::of(&request).who);
+        let (metadata, _, message) = request.into_parts();
+        spans::call(span, self.retry(&metadata, message, &who)).await
+    }
+
+    async fn cancel_delivery(
+        &self,
+        request: Request<v1::CancelDeliveryRequest>,
+    ) -> Result<Response<v1::Delivery>, Status> {
+        let (span, who) = (spans::span("CancelDelivery", &request), Caller::of(&request).who);
+        let (metadata, _, message) = request.into_parts();
+        spans::call(span, self.cancel(&metadata, message, &who)).await
+    }
+
+    async fn replay_deliveries(
+        &self,
+        request: Request<v1::ReplayDeliveriesRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        let (span, who) = (spans::span("ReplayDeliveries", &request), Caller::of(&request).who);
+        spans::call(span, start::replay(&self.flow, request.into_inner(), &who)).await
+    }
+
+    type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;
+
+    async fn watch_attempts(
+        &self,
+        request: Request<v1::WatchAttemptsRequest>,
+    ) -> Result<Response<Self::WatchAttemptsStream>, Status> {
+        let span = spans::span("WatchAttempts", &request);
+        let begun = spans::call(span.clone(), watching::watch(&self.flow, request.into_inner()));
+        let attempts = begun.await?.into_inner();
+        Ok(Response::new(spans::log_stream_end(span, attempts).boxed()))
+    }
+}

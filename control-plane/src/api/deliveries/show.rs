@@ -1,0 +1,45 @@
+//! Shows deliveries with the newest attempt of each, and the time at which it expires.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use postrider_domain::delivery::Delivery;
+use postrider_domain::ids::{DeliveryId, TenantId};
+use postrider_domain::time::Timestamp;
+use postrider_proto::v1;
+use tonic::Status;
+
+use crate::api::deliveries::conversion::{DeliveryContext, to_proto};
+use crate::api::rpc::errors;
+use crate::flow::Flow;
+
+/// Converts deliveries of one tenant, in the given order.
+pub async fn show_deliveries(
+    flow: &Flow,
+    tenant: &TenantId,
+    deliveries: Vec<Delivery>,
+) -> Result<Vec<v1::Delivery>, Status> {
+    let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    let last = flow.store.last_attempts(tenant, &ids).await.map_err(errors::store)?;
+    let last: HashMap<DeliveryId, _> =
+        last.iter().map(|record| (record.key.delivery, record)).collect();
+    let snapshot = flow.tenants.snapshot(tenant).await.map_err(errors::store)?;
+    let now = flow.clock.now();
+    Ok(deliveries
+        .iter()
+        .map(|delivery| {
+            let key = &delivery.subscription.subscription;
+            let subscription = snapshot.as_ref().and_then(|snapshot| snapshot.subscription(key));
+            let stopped = subscription.map_or(Duration::ZERO, |subscription| {
+                now.since(flow.cluster.running_time(subscription, now))
+            });
+            // A test without retries expires after its only attempt.
+            let lives = !delivery.state.is_final() && delivery.deadline > Timestamp::default();
+            let context = DeliveryContext {
+                last: last.get(&delivery.id).copied(),
+                expire_time: lives.then(|| delivery.deadline + stopped),
+            };
+            to_proto(delivery, context)
+        })
+        .collect())
+}

@@ -1,0 +1,136 @@
+//! WatchAttempts: the tail of attempts as callers see it.
+//!
+//! Fed by `flow::watch` with what was committed; feeds callers' streams.
+//! Guarantees that a watch costs no reads of its own.
+
+use std::sync::Arc;
+
+use futures::stream::{BoxStream, StreamExt};
+use postrider_proto::v1;
+use postrider_store::TailedAttempt;
+use tonic::Status;
+
+use crate::api::deliveries::{attempt_conversion, conversion};
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
+use crate::api::rpc::{changes, spans};
+use crate::api::values::names;
+use crate::flow::Flow;
+use crate::flow::watch::{WatchEnd, WatchError, WatchFilter};
+
+/// The parent for all tenants.
+const ALL_TENANTS: &str = "tenants/-";
+
+/// Starts a watch.
+pub async fn watch(
+    flow: &Flow,
+    request: v1::WatchAttemptsRequest,
+) -> Result<BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>, Status> {
+    let filter = filter(&request)?;
+    if let Some(tenant) = &filter.tenant {
+        spans::record_in_span("tenant", tenant);
+        changes::require_tenant(flow, tenant).await?;
+    }
+    let attempts = flow.watch.subscribe(filter).await.map_err(|error| match error {
+        WatchError::TooMany => errors::retry_soon(
+            ErrorReason::TooManyWatches,
+            "this replica has its maximum number of watches",
+        ),
+        WatchError::Store(error) => errors::store(error),
+    })?;
+    Ok(attempts
+        .map(|attempt| match attempt {
+            Ok(attempt) => Ok(show(Arc::unwrap_or_clone(attempt))),
+            Err(lost) => Err(ended(lost)),
+        })
+        .boxed())
+}
+
+fn filter(request: &v1::WatchAttemptsRequest) -> Result<WatchFilter, Status> {
+    let mut violations = FieldViolations::default();
+    let all = request.parent == ALL_TENANTS;
+    let tenant = match all {
+        true => None,
+        false => violations.keep("parent", names::tenant(&request.parent)),
+    };
+    let mut filter = WatchFilter { tenant, subscription: None };
+    if !request.subscription.is_empty() {
+        let key = violations.keep("subscription", names::subscription(&request.subscription));
+        if all {
+            violations.add("subscription", "must be empty with \"tenants/-\"");
+        } else if let (Some(key), Some(tenant)) = (&key, &filter.tenant)
+            && key.tenant != *tenant
+        {
+            violations.add("subscription", "must be one of the parent's");
+        }
+        filter.subscription = key.map(|key| key.subscription);
+    }
+    violations.check()?;
+    Ok(filter)
+}
+
+fn ended(lost: WatchEnd) -> Status {
+    match lost {
+        WatchEnd::TooSlow => errors::status(
+            ErrorReason::WatchTooSlow,
+            "the watch reads attempts more slowly than they are recorded",
+        ),
+        WatchEnd::Stopping => errors::retry_soon(ErrorReason::Stopping, "this replica is stopping"),
+    }
+}
+
+fn show(attempt: TailedAttempt) -> v1::WatchAttemptsResponse {
+    let TailedAttempt { record, delivery } = attempt;
+    let state = delivery
+        .map_or(v1::DeliveryState::Unspecified, |standing| conversion::state(standing.state));
+    let end_reason = delivery.and_then(|standing| standing.end_reason);
+    v1::WatchAttemptsResponse {
+        attempt: Some(attempt_conversion::to_proto(record)),
+        delivery_state: state.into(),
+        delivery_end_reason: conversion::end_reason(end_reason).into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason};
+
+    use super::*;
+    use crate::api::fixtures;
+
+    fn read(parent: &str, subscription: &str) -> Result<WatchFilter, Status> {
+        let (parent, subscription) = (parent.to_owned(), subscription.to_owned());
+        filter(&v1::WatchAttemptsRequest { parent, subscription })
+    }
+
+    #[test]
+    fn what_is_watched() {
+        assert_eq!(read("tenants/-", "").unwrap(), WatchFilter::default());
+        let one = read("tenants/acme", "tenants/acme/subscriptions/erp").unwrap();
+        assert_eq!(one.subscription.unwrap().as_str(), "erp");
+        assert!(read("tenants/-", "tenants/acme/subscriptions/erp").is_err());
+        assert!(read("tenants/acme", "tenants/other/subscriptions/erp").is_err());
+        assert!(read("", "").is_err());
+    }
+
+    #[test]
+    fn an_attempt_is_shown_with_where_its_delivery_stood() {
+        let shown = |delivery| {
+            let record = fixtures::attempt();
+            let shown = show(TailedAttempt { record, delivery });
+            (shown.delivery_state(), shown.delivery_end_reason())
+        };
+        let cancelled = DeliveryStatus {
+            state: DeliveryState::Cancelled,
+            end_reason: Some(EndReason::CancelledByCaller),
+        };
+        assert_eq!(
+            shown(Some(cancelled)),
+            (v1::DeliveryState::Cancelled, v1::DeliveryEndReason::CancelledByCaller)
+        );
+        assert_eq!(
+            shown(None),
+            (v1::DeliveryState::Unspecified, v1::DeliveryEndReason::Unspecified)
+        );
+    }
+}

@@ -1,0 +1,252 @@
+//! EventTypeService: creating and changing event types.
+//!
+//! Schemas are compiled on a blocking thread, because it takes long enough to delay
+//! other calls.
+
+use postrider_domain::event_type::{EventType, EventTypeInput, ImportDocument, MAX_EVENT_TYPES};
+use postrider_domain::ids::SubscriptionKey;
+use postrider_proto::v1;
+use postrider_store::{CatalogueError, WriteError};
+use prost_types::FieldMask;
+use tonic::Status;
+use tonic_types::PreconditionViolation;
+
+use crate::api::event_types::conversion::{apply, fields, note, to_proto};
+use crate::api::event_types::service::{EventTypeApi, changeable};
+use crate::api::rpc::changes::{etag_allows, should_retry};
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::spans;
+use crate::api::values::masks::UpdateMask;
+use crate::api::values::{fixed_fields, names};
+
+/// A change of an existing event type.
+pub(in crate::api) enum EventTypeChange {
+    Fields { given: Box<v1::EventType>, mask: UpdateMask },
+    Archive,
+    Unarchive,
+}
+
+impl EventTypeApi {
+    pub(in crate::api) async fn create(
+        &self,
+        request: v1::CreateEventTypeRequest,
+        who: &str,
+    ) -> Result<v1::EventType, Status> {
+        let Some(given) = request.event_type else {
+            return Err(errors::invalid("event_type", "is missing"));
+        };
+        let mut violations = FieldViolations::default();
+        let everything = FieldMask { paths: vec!["*".to_owned()] };
+        let mask = UpdateMask::read(Some(&everything), &fields(&given), &[], &mut violations);
+        let mut input = EventTypeInput { name: request.event_type_id, ..EventTypeInput::default() };
+        apply(&mut input, &given, &mask, &mut violations);
+        let input = checked(input, violations).await?;
+        let new = EventType::new(input, self.flow.clock.now());
+        let name = new.name.clone();
+        let created = self.flow.event_types.create(new).await;
+        let created = created.map_err(|error| change_error(error, &name))?;
+        spans::log_change(who, "event type created", &names::of_event_type(&name));
+        Ok(to_proto(&created))
+    }
+
+    pub(in crate::api) async fn update(
+        &self,
+        request: v1::UpdateEventTypeRequest,
+        who: &str,
+    ) -> Result<v1::EventType, Status> {
+        let Some(given) = request.event_type else {
+            return Err(errors::invalid("event_type", "is missing"));
+        };
+        let mut violations = FieldViolations::default();
+        let name = changeable("event_type.name", &given.name)?;
+        let elsewhere = fixed_fields::EVENT_TYPE_FIELDS;
+        let mask = UpdateMask::read(
+            request.update_mask.as_ref(),
+            &fields(&given),
+            elsewhere,
+            &mut violations,
+        );
+        violations.check()?;
+        let etag = given.etag.clone();
+        let changed = self
+            .change(&name, &etag, &EventTypeChange::Fields { given: Box::new(given), mask })
+            .await?;
+        spans::log_change(who, "event type updated", &names::of_event_type(&name));
+        Ok(to_proto(&changed))
+    }
+
+    pub(in crate::api) async fn set_archived(
+        &self,
+        name: &str,
+        etag: &str,
+        change: EventTypeChange,
+        who: &str,
+    ) -> Result<v1::EventType, Status> {
+        let changed = self.change(&changeable("name", name)?, etag, &change).await?;
+        let what = match changed.is_archived() {
+            true => "event type archived",
+            false => "event type brought back",
+        };
+        spans::log_change(who, what, &name);
+        Ok(to_proto(&changed))
+    }
+
+    /// Changes an event type under its etag. Without an etag, tries again after a
+    /// concurrent change.
+    async fn change(
+        &self,
+        name: &str,
+        etag: &str,
+        change: &EventTypeChange,
+    ) -> Result<EventType, Status> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let there = self.read(name).await?;
+            let revision = there.revision;
+            if !etag_allows(etag, revision) {
+                return Err(change_error(WriteError::RevisionMismatch.into(), name));
+            }
+            let Some(changed) = self.changed(&there, change).await? else {
+                return Ok(there);
+            };
+            match self.flow.event_types.update(changed, revision).await {
+                Err(CatalogueError::Write(error)) if should_retry(&error, etag, tries) => {}
+                done => return done.map_err(|error| change_error(error, name)),
+            }
+        }
+    }
+
+    /// The event type after the change; `None` if nothing changes.
+    async fn changed(
+        &self,
+        there: &EventType,
+        change: &EventTypeChange,
+    ) -> Result<Option<EventType>, Status> {
+        let now = self.flow.clock.now();
+        Ok(match change {
+            EventTypeChange::Fields { given, mask } => {
+                let mut violations = FieldViolations::default();
+                if mask.is_whole() {
+                    fixed_fields::in_event_type(given, there, &mut violations);
+                }
+                let mut input = there.input();
+                apply(&mut input, given, mask, &mut violations);
+                let input = checked(input, violations).await?;
+                (input != there.input()).then(|| there.changed(input, now))
+            }
+            EventTypeChange::Archive if there.is_archived() => None,
+            EventTypeChange::Unarchive if !there.is_archived() => None,
+            EventTypeChange::Archive => {
+                Some(EventType { archive_time: Some(now), update_time: now, ..there.clone() })
+            }
+            EventTypeChange::Unarchive => {
+                Some(EventType { archive_time: None, update_time: now, ..there.clone() })
+            }
+        })
+    }
+
+    pub(in crate::api) async fn delete(
+        &self,
+        request: v1::DeleteEventTypeRequest,
+        who: &str,
+    ) -> Result<v1::DeleteEventTypeResponse, Status> {
+        let (name, etag) = (changeable("name", &request.name)?, request.etag);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let revision = self.read(&name).await?.revision;
+            if !etag_allows(&etag, revision) {
+                return Err(change_error(WriteError::RevisionMismatch.into(), &name));
+            }
+            match self.flow.event_types.delete(&name, revision, request.force).await {
+                Err(CatalogueError::Write(error)) if should_retry(&error, &etag, tries) => {}
+                Err(error) => return Err(change_error(error, &name)),
+                Ok(()) => break,
+            }
+        }
+        spans::log_change(who, "event type deleted", &request.name);
+        Ok(v1::DeleteEventTypeResponse {})
+    }
+
+    pub(in crate::api) async fn import(
+        &self,
+        request: v1::ImportEventTypesRequest,
+        who: &str,
+    ) -> Result<v1::ImportEventTypesResponse, Status> {
+        let document = request.catalogue;
+        let read = off_thread(move || ImportDocument::parse(&document)).await?;
+        let inputs = read.map_err(|wrong| {
+            let mut violations = FieldViolations::default();
+            for error in wrong {
+                let dot = if error.path.is_empty() { "" } else { "." };
+                violations.add(format!("catalogue{dot}{}", error.path), error.message);
+            }
+            violations.because(ErrorReason::InvalidRequest)
+        })?;
+        let plan = self.flow.event_types.import(inputs, request.validate_only).await;
+        let plan = plan.map_err(|error| match error {
+            CatalogueError::Write(WriteError::RevisionMismatch) => errors::retry_soon(
+                ErrorReason::Overloaded,
+                "other callers keep changing these event types",
+            ),
+            error => change_error(error, "-"),
+        })?;
+        if !request.validate_only && !plan.writes.is_empty() {
+            spans::log_change(who, "event types imported", &names::of_event_type("-"));
+        }
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(v1::ImportEventTypesResponse {
+            created_count: count(plan.created),
+            updated_count: count(plan.updated),
+            unchanged_count: count(plan.unchanged),
+        })
+    }
+}
+
+/// The input, if it is valid.
+async fn checked(
+    input: EventTypeInput,
+    mut violations: FieldViolations,
+) -> Result<EventTypeInput, Status> {
+    let (input, wrong) = off_thread(move || {
+        let wrong = input.check();
+        (input, wrong)
+    })
+    .await?;
+    note(wrong, &mut violations);
+    violations.finish(Some(input))
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| errors::status(ErrorReason::Internal, "the schema could not be compiled"))
+}
+
+/// Converts the error of a change that failed.
+fn change_error(error: CatalogueError, name: &str) -> Status {
+    let resource = names::of_event_type(name);
+    match error {
+        CatalogueError::Write(WriteError::AlreadyExists) => errors::resource(
+            ErrorReason::ResourceExists,
+            ResourceKind::EventType,
+            &resource,
+            "exists",
+        ),
+        CatalogueError::Write(error) => errors::write(error, ResourceKind::EventType, &resource),
+        CatalogueError::TooMany => {
+            let message = format!("there are {MAX_EVENT_TYPES} event types already");
+            errors::status(ErrorReason::TooManyEventTypes, message)
+        }
+        CatalogueError::InUse(subscriptions) => {
+            let user = |key: &SubscriptionKey| {
+                PreconditionViolation::new("SUBSCRIPTION", key.to_string(), "names it")
+            };
+            let message = format!("subscriptions name {resource}; set force to delete it too");
+            let violations = subscriptions.iter().map(user).collect();
+            errors::precondition(ErrorReason::EventTypeInUse, message, violations)
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! EventTypeService, and its reads. Changes are in `event_type_changes`.
+
+use std::sync::Arc;
+
+use postrider_domain::event_type::EventType;
+use postrider_domain::event_type_name::is_reserved;
+use postrider_domain::notice;
+use postrider_proto::v1;
+use postrider_proto::v1::event_type_service_server::EventTypeService;
+use postrider_store::EventTypeQuery;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::api::event_types::changes::EventTypeChange;
+use crate::api::event_types::conversion::shown;
+use crate::api::lists::conditions::contains;
+use crate::api::lists::pages;
+use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
+use crate::api::rpc::spans;
+use crate::api::values::{names, validate};
+use crate::flow::Flow;
+
+/// Most rows read at once: each may hold a schema and a sample.
+const MAX_READ_ROWS: usize = 100;
+/// A page ends before it exceeds what clients usually accept.
+const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
+
+pub struct EventTypeApi {
+    pub(in crate::api) flow: Flow,
+}
+
+impl EventTypeApi {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    /// Reads an event type, built in or not.
+    async fn get(&self, name: &str) -> Result<EventType, Status> {
+        match notice::built_in_type(name) {
+            Some(known) => Ok(known.clone()),
+            None => self.read(name).await,
+        }
+    }
+
+    /// Reads an event type that is not built in.
+    pub(in crate::api) async fn read(&self, name: &str) -> Result<EventType, Status> {
+        let found = self.flow.store.get_event_type(name).await.map_err(errors::store)?;
+        found.ok_or_else(|| errors::not_found(ResourceKind::EventType, &names::of_event_type(name)))
+    }
+
+    async fn list(
+        &self,
+        request: v1::ListEventTypesRequest,
+    ) -> Result<v1::ListEventTypesResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let want =
+            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        validate::search(&request.search, &mut violations);
+        violations.check()?;
+        let archived = if request.show_archived { "with archived" } else { "" };
+        let built_in = if request.show_built_in { "with built in" } else { "" };
+        let query =
+            QueryHash::of("ListEventTypes", &[&request.group, &request.search, archived, built_in]);
+        let plan = PageFill {
+            after: pages::decode_token::<String>(&request.page_token, query)?,
+            want,
+            exact: true,
+            max_batch: MAX_READ_ROWS,
+            max_bytes: MAX_PAGE_BYTES,
+        };
+        let items = PageItems {
+            keep: &|_: &EventType| true,
+            position: &|event_type: &EventType| event_type.name.clone(),
+            bytes: &|event_type: &EventType| {
+                let size = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+                size(&event_type.schema) + size(&event_type.sample) + event_type.description.len()
+            },
+        };
+        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let (event_types, next) = pages::fill_page(plan, items, |after, limit| {
+            let query = EventTypeQuery {
+                group: given(&request.group),
+                search: given(&request.search),
+                show_archived: request.show_archived,
+                after,
+                limit,
+            };
+            let store = Arc::clone(&self.flow.store);
+            let built_in = request.show_built_in;
+            async move {
+                let found = store.list_event_types(&query).await?;
+                Ok(if built_in { with_built_in(found, &query) } else { found })
+            }
+        })
+        .await?;
+        Ok(v1::ListEventTypesResponse {
+            event_types: event_types.iter().map(shown).collect(),
+            next_page_token: pages::encode_token(query, next.as_ref()),
+        })
+    }
+}
+
+/// Merges the built-in types that match the query into a page, by name.
+fn with_built_in(mut found: Vec<EventType>, query: &EventTypeQuery) -> Vec<EventType> {
+    let wanted = |one: &&EventType| {
+        let part = |part: &String| contains(&one.name, part) || contains(&one.description, part);
+        query.group.as_ref().is_none_or(|group| *group == one.group)
+            && query.search.as_ref().is_none_or(part)
+            && query.after.as_ref().is_none_or(|after| one.name > *after)
+    };
+    found.extend(notice::built_in().iter().filter(wanted).cloned());
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+    found
+}
+
+/// Parses an event type's name.
+fn named(name: &str) -> Result<String, Status> {
+    names::event_type(name).map_err(|error| errors::invalid("name", error))
+}
+
+/// Parses the name of an event type that is to be changed; built-in ones are refused.
+pub(in crate::api) fn changeable(field: &str, name: &str) -> Result<String, Status> {
+    let name = names::event_type(name).map_err(|error| errors::invalid(field, error))?;
+    match is_reserved(&name) {
+        true => Err(errors::invalid(field, "is built in and cannot be changed")),
+        false => Ok(name),
+    }
+}
+
+#[async_trait]
+impl EventTypeService for EventTypeApi {
+    async fn create_event_type(
+        &self,
+        request: Request<v1::CreateEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (spans::span("CreateEventType", &request), Caller::of(&request).who);
+        spans::call(span, self.create(request.into_inner(), &who)).await
+    }
+
+    async fn get_event_type(
+        &self,
+        request: Request<v1::GetEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        spans::call(spans::span("GetEventType", &request), async {
+            Ok(shown(&self.get(&named(&request.get_ref().name)?).await?))
+        })
+        .await
+    }
+
+    async fn list_event_types(
+        &self,
+        request: Request<v1::ListEventTypesRequest>,
+    ) -> Result<Response<v1::ListEventTypesResponse>, Status> {
+        let span = spans::span("ListEventTypes", &request);
+        spans::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn update_event_type(
+        &self,
+        request: Request<v1::UpdateEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (spans::span("UpdateEventType", &request), Caller::of(&request).who);
+        spans::call(span, self.update(request.into_inner(), &who)).await
+    }
+
+    async fn archive_event_type(
+        &self,
+        request: Request<v1::ArchiveEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (spans::span("ArchiveEventType", &request), Caller::of(&request).who);
+        let v1::ArchiveEventTypeRequest { name, etag } = request.into_inner();
+        spans::call(span, self.set_archived(&name, &etag, EventTypeChange::Archive, &who)).await
+    }
+
+    async fn unarchive_event_type(
+        &self,
+        request: Request<v1::UnarchiveEventTypeRequest>,
+    ) -> Result<Response<v1::EventType>, Status> {
+        let (span, who) = (spans::span("UnarchiveEventType", &request), Caller::of(&request).who);
+        let v1::UnarchiveEventTypeRequest { name, etag } = request.into_inner();
+        spans::call(span, self.set_archived(&name, &etag, EventTypeChange::Unarchive, &who)).await
+    }
+
+    async fn delete_event_type(
+        &self,
+        request: Request<v1::DeleteEventTypeRequest>,
+    ) -> Result<Response<v1::DeleteEventTypeResponse>, Status> {
+        let (span, who) = (spans::span("DeleteEventType", &request), Caller::of(&request).who);
+        spans::call(span, self.delete(request.into_inner(), &who)).await
+    }
+
+    async fn import_event_types(
+        &self,
+        request: Request<v1::ImportEventTypesRequest>,
+    ) -> Result<Response<v1::ImportEventTypesResponse>, Status> {
+        let (span, who) = (spans::span("ImportEventTypes", &request), Caller::of(&request).who);
+        spans::call(span, self.import(request.into_inner(), &who)).await
+    }
+}

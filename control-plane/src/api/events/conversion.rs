@@ -1,0 +1,101 @@
+//! Events.
+
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::event::{Event, is_json};
+use postrider_proto::v1;
+use postrider_proto::v1::event::PayloadForm;
+use postrider_store::{DeliveryCounts, ListedEvent};
+
+use crate::api::values::names;
+use crate::api::values::time::timestamp;
+
+/// Converts an event without its deliveries; the payload only if `with_payload`.
+pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
+    let ListedEvent { event, payload_bytes } = listed;
+    let create_time = event.create_time();
+    v1::Event {
+        name: names::of_event(&event.tenant, event.id),
+        payload_size: i64::try_from(payload_bytes).unwrap_or(i64::MAX),
+        payload_form: with_payload.then(|| payload_form(&event)),
+        event_type: event.event_type,
+        account: event.account.unwrap_or_default(),
+        attributes: event.attributes.into_iter().collect(),
+        ordering_key: event.ordering_key.unwrap_or_default(),
+        content_type: event.content_type,
+        traceparent: event.traceparent,
+        tracestate: event.tracestate,
+        payload_sha256: hex(&event.payload_sha256),
+        create_time: Some(timestamp(create_time)),
+        idempotency_key: event.idempotency_key.unwrap_or_default(),
+        matched_subscriptions: event.matched,
+        delivery_summary: None,
+        test: event.test,
+    }
+}
+
+/// JSON as text and everything else as bytes, whichever form it was published in.
+fn payload_form(event: &Event) -> PayloadForm {
+    match std::str::from_utf8(&event.payload) {
+        Ok(text) if is_json(&event.content_type) => PayloadForm::PayloadJson(text.to_owned()),
+        _ => PayloadForm::Payload(event.payload.clone()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Counts of an event's deliveries by state.
+pub fn summary(counts: &DeliveryCounts) -> v1::DeliverySummary {
+    let mut summary = v1::DeliverySummary::default();
+    for (state, count) in &counts.by_state {
+        let slot = match state {
+            DeliveryState::Held => &mut summary.held,
+            DeliveryState::Waiting => &mut summary.waiting,
+            DeliveryState::InFlight => &mut summary.in_flight,
+            DeliveryState::Succeeded => &mut summary.succeeded,
+            DeliveryState::Exhausted => &mut summary.exhausted,
+            DeliveryState::Cancelled => &mut summary.cancelled,
+            DeliveryState::Suppressed => &mut summary.suppressed,
+        };
+        *slot = slot.saturating_add(*count);
+    }
+    summary
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::api::fixtures;
+
+    #[test]
+    fn the_payload_has_the_form_of_its_type() {
+        let mut event = fixtures::event();
+        let listed = |event: Event| ListedEvent { event, payload_bytes: 2 };
+        let form = |event: &Event| to_proto(listed(event.clone()), true).payload_form;
+        assert_eq!(form(&event), Some(PayloadForm::PayloadJson("{}".into())));
+        event.content_type = "text/plain".into();
+        assert_eq!(form(&event), Some(PayloadForm::Payload(event.payload.clone())));
+        event.payload = Bytes::new();
+        let basic = to_proto(listed(event), false);
+        assert_eq!((basic.payload_form, basic.payload_size), (None, 2));
+    }
+
+    #[test]
+    fn counts_and_hash_are_shown() {
+        let by_state = vec![(DeliveryState::Waiting, 2), (DeliveryState::Succeeded, 3)];
+        let summary = summary(&DeliveryCounts { by_state });
+        assert_eq!((summary.waiting, summary.succeeded, summary.held), (2, 3, 0));
+        let event = fixtures::event();
+        let payload_bytes = 2;
+        let shown = to_proto(ListedEvent { event, payload_bytes }, false);
+        assert_eq!(shown.payload_sha256.len(), 64);
+        assert!(shown.payload_sha256.starts_with("44136fa355b3678a"), "{}", shown.payload_sha256);
+    }
+}

@@ -1,0 +1,196 @@
+//! Tests of taking events in.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use tonic_types::StatusExt;
+
+use crate::api::events::publish::*;
+
+fn request() -> v1::PublishEventRequest {
+    v1::PublishEventRequest {
+        parent: "tenants/acme".into(),
+        event: Some(v1::Event {
+            event_type: "payment.completed".into(),
+            payload_form: Some(PayloadForm::PayloadJson(" {\"a\": 1.0}".into())),
+            ..Default::default()
+        }),
+        idempotency_key: String::new(),
+    }
+}
+
+fn read(
+    request: v1::PublishEventRequest,
+    parent: Option<&str>,
+) -> Result<PublishInput, Vec<String>> {
+    let parent: Option<TenantId> = parent.map(|parent| parent.parse().unwrap());
+    read_unpublished_event(request, parent.as_ref(), &TraceContext::default(), 100).map_err(
+        |status| {
+            let told = status.get_details_bad_request().unwrap().field_violations;
+            told.into_iter().map(|violation| violation.field).collect()
+        },
+    )
+}
+
+fn with(change: impl FnOnce(&mut v1::Event)) -> v1::PublishEventRequest {
+    let mut request = request();
+    change(request.event.as_mut().unwrap());
+    request
+}
+
+#[test]
+fn the_payload_is_kept_byte_for_byte() {
+    let input = read(request(), None).unwrap();
+    assert_eq!(input.payload, " {\"a\": 1.0}");
+    assert_eq!(input.content_type, "application/json");
+    assert_eq!((input.account, input.ordering_key, input.idempotency_key), (None, None, None));
+}
+
+#[test]
+fn the_ordering_key_is_the_account_unless_given() {
+    let input = read(with(|e| e.account = "acc".into()), None).unwrap();
+    assert_eq!(input.ordering_key.as_deref(), Some("acc"));
+    let both = with(|e| {
+        e.account = "acc".into();
+        e.ordering_key = "key".into();
+    });
+    assert_eq!(read(both, None).unwrap().ordering_key.as_deref(), Some("key"));
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let mut bad = with(|e| {
+        e.event_type = "a..b".into();
+        e.account = "x".repeat(257);
+        e.content_type = "json".into();
+        e.tracestate = "x".repeat(513);
+        e.payload_form = None;
+    });
+    bad.parent = "acme".into();
+    bad.idempotency_key = "x".repeat(257);
+    let fields = [
+        "parent",
+        "event.event_type",
+        "event.account",
+        "idempotency_key",
+        "event.content_type",
+        "event.payload",
+        "event.tracestate",
+    ];
+    assert_eq!(read(bad, None).unwrap_err(), fields);
+    let wrong = with(|e| e.payload_form = Some(PayloadForm::Payload(Bytes::from_static(b"{"))));
+    assert_eq!(read(wrong, None).unwrap_err(), ["event.payload"]);
+    let own = "postrider/acme/1".to_owned();
+    let own = v1::PublishEventRequest { idempotency_key: own, ..request() };
+    assert_eq!(read(own, None).unwrap_err(), ["idempotency_key"]);
+    let none = v1::PublishEventRequest { event: None, ..request() };
+    assert_eq!(read(none, None).unwrap_err(), ["event"]);
+}
+
+#[test]
+fn the_whole_calls_parent_stands_in_and_must_agree() {
+    let orphan = v1::PublishEventRequest { parent: String::new(), ..request() };
+    assert_eq!(read(orphan.clone(), Some("acme")).unwrap().tenant.as_str(), "acme");
+    assert_eq!(read(orphan, None).unwrap_err(), ["parent"]);
+    assert!(read(request(), Some("acme")).is_ok());
+    assert_eq!(read(request(), Some("other")).unwrap_err(), ["parent"]);
+}
+
+struct ChannelRequests(mpsc::Receiver<Result<v1::PublishStreamRequest, Status>>);
+
+impl PublishRequests for ChannelRequests {
+    async fn next(&mut self) -> Result<Option<v1::PublishStreamRequest>, Status> {
+        self.0.recv().await.transpose()
+    }
+}
+
+fn numbered(request_id: u64) -> Result<v1::PublishStreamRequest, Status> {
+    Ok(v1::PublishStreamRequest { request_id, publish: Some(request()) })
+}
+
+/// Publishes nothing and answers when the test lets it.
+#[derive(Clone, Default)]
+struct HeldRequests {
+    waiting: Arc<Mutex<Vec<oneshot::Sender<()>>>>,
+    begun: Arc<AtomicUsize>,
+}
+
+impl HeldRequests {
+    fn publish(&self) -> PendingAnswer {
+        let held = self.clone();
+        Arc::new(move |id, _| {
+            let (sender, receiver) = oneshot::channel();
+            held.begun.fetch_add(1, Ordering::SeqCst);
+            held.waiting.lock().unwrap().push(sender);
+            Box::pin(async move {
+                let _ = receiver.await;
+                (id, Ok(v1::PublishEventResponse::default()))
+            })
+        })
+    }
+
+    fn release(&self, index: usize) {
+        let _ = self.waiting.lock().unwrap().remove(index).send(());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_read_only_while_there_is_room_and_answers_in_any_order() {
+    let (sender, receiver) = mpsc::channel(100);
+    for id in 0..10 {
+        sender.send(numbered(id)).await.unwrap();
+    }
+    drop(sender);
+    let held = HeldRequests::default();
+    let stream = answers(ChannelRequests(receiver), held.publish(), 3, CancellationToken::new());
+    let mut stream = Box::pin(stream);
+    assert!(futures::poll!(stream.next()).is_pending());
+    assert_eq!(held.begun.load(Ordering::SeqCst), 3, "no more than it may hold");
+    held.release(2);
+    assert_eq!(stream.next().await.unwrap().unwrap().request_id, 2);
+    assert!(futures::poll!(stream.next()).is_pending());
+    assert_eq!(held.begun.load(Ordering::SeqCst), 4);
+    let mut answered = 1;
+    while held.begun.load(Ordering::SeqCst) > answered {
+        held.release(0);
+        assert!(stream.next().await.unwrap().is_ok());
+        answered += 1;
+        assert!(answered == 10 || futures::poll!(stream.next()).is_pending());
+    }
+    assert_eq!(answered, 10);
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_request_without_an_event_ends_the_stream_after_what_came_before() {
+    let (sender, receiver) = mpsc::channel(100);
+    sender.send(numbered(1)).await.unwrap();
+    sender.send(Ok(v1::PublishStreamRequest::default())).await.unwrap();
+    sender.send(numbered(2)).await.unwrap();
+    let publish: PendingAnswer = Arc::new(|id, _| Box::pin(async move { (id, Err(stopping())) }));
+    let all: Vec<_> =
+        answers(ChannelRequests(receiver), publish, 9, CancellationToken::new()).collect().await;
+    assert_eq!(all.len(), 2);
+    let first = all[0].as_ref().unwrap();
+    assert!(matches!(first.result, Some(publish_stream_response::Result::Error(_))));
+    assert_eq!(all[1].as_ref().unwrap_err().code(), tonic::Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_stopping_replica_answers_what_it_took_and_says_so() {
+    let (sender, receiver) = mpsc::channel(100);
+    sender.send(numbered(1)).await.unwrap();
+    let (held, closing) = (HeldRequests::default(), CancellationToken::new());
+    let mut stream =
+        Box::pin(answers(ChannelRequests(receiver), held.publish(), 9, closing.clone()));
+    assert!(futures::poll!(stream.next()).is_pending());
+    closing.cancel();
+    assert!(futures::poll!(stream.next()).is_pending());
+    held.release(0);
+    assert_eq!(stream.next().await.unwrap().unwrap().request_id, 1);
+    let end = stream.next().await.unwrap().unwrap_err();
+    assert_eq!(end.get_details_error_info().unwrap().reason, "STOPPING");
+    assert!(stream.next().await.is_none());
+    drop(sender);
+}

@@ -1,0 +1,247 @@
+//! EventService, and its reads. Publishing is in `publish`, resending in `resend`.
+
+use std::sync::Arc;
+
+use futures::stream::BoxStream;
+use postrider_domain::ids::{EventId, TenantId};
+use postrider_proto::v1;
+use postrider_proto::v1::event_service_server::EventService;
+use postrider_store::{EventQuery, ListedEvent};
+use tonic::{Request, Response, Status, Streaming, async_trait};
+
+use crate::api::events::conversion::{summary, to_proto};
+use crate::api::events::filter::EventFilter;
+use crate::api::events::{publish, reconcile, resend};
+use crate::api::lists::pages;
+use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::deadlines::AnswerDeadline;
+use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
+use crate::api::rpc::{changes, spans};
+use crate::api::values::names;
+use crate::api::values::trace::TraceContext;
+use crate::flow::Flow;
+
+/// Most events with payloads read at once.
+const MAX_READ_ROWS: usize = 64;
+/// Most payload bytes on one page, so that a client with gRPC's default limit of 4 MiB
+/// can read it.
+const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
+
+pub struct EventApi {
+    flow: Flow,
+}
+
+impl EventApi {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    async fn get(&self, request: v1::GetEventRequest) -> Result<v1::Event, Status> {
+        let mut violations = FieldViolations::default();
+        let named = violations.keep("name", names::event(&request.name));
+        let with_payload = view(request.view, true, &mut violations);
+        let (tenant, id) = violations.finish(named)?;
+        spans::record_in_span("tenant", &tenant);
+        spans::record_in_span("event", id);
+        let found = self.flow.store.get_event(&tenant, id).await.map_err(errors::store)?;
+        let event = found.ok_or_else(|| errors::not_found(ResourceKind::Event, &request.name))?;
+        let payload_bytes = event.payload.len() as u64;
+        let listed = ListedEvent { event, payload_bytes };
+        let mut shown = [(id, to_proto(listed, with_payload))];
+        self.count_deliveries(&tenant, &mut shown).await?;
+        let [(_, shown)] = shown;
+        Ok(shown)
+    }
+
+    async fn list(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let tenant = violations.keep("parent", names::tenant(&request.parent));
+        let want =
+            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let filter = violations.keep("filter", EventFilter::parse(&request.filter));
+        let with_payload = view(request.view, false, &mut violations);
+        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        spans::record_in_span("tenant", &tenant);
+        let shape = if with_payload { "FULL" } else { "BASIC" };
+        let query = QueryHash::of("ListEvents", &[&request.parent, &request.filter, shape]);
+        let plan = PageFill {
+            after: pages::decode_token::<EventId>(&request.page_token, query)?,
+            want,
+            exact: filter.exact(),
+            max_batch: if with_payload { MAX_READ_ROWS } else { usize::MAX },
+            max_bytes: MAX_PAGE_BYTES,
+        };
+        changes::require_tenant(&self.flow, &tenant).await?;
+        if filter.nothing {
+            return Ok(v1::ListEventsResponse::default());
+        }
+        let items = PageItems {
+            keep: &|row: &EventRow| row.matches,
+            position: &|row: &EventRow| row.id,
+            bytes: &|row: &EventRow| row.bytes,
+        };
+        let (rows, next) = pages::fill_page(plan, items, |before, limit| {
+            let query = EventQuery {
+                tenant: tenant.clone(),
+                event_type: filter.event_type.clone(),
+                account: filter.account.clone(),
+                attributes: filter.attributes.clone(),
+                created: filter.created,
+                before,
+                limit,
+                with_payload,
+            };
+            let (store, filter) = (Arc::clone(&self.flow.store), &filter);
+            async move {
+                let events = store.list_events(&query).await?;
+                Ok(events
+                    .into_iter()
+                    .map(|listed| EventRow::of(listed, filter, with_payload))
+                    .collect())
+            }
+        })
+        .await?;
+        let mut shown: Vec<_> = rows.into_iter().map(|row| (row.id, row.shown)).collect();
+        self.count_deliveries(&tenant, &mut shown).await?;
+        Ok(v1::ListEventsResponse {
+            events: shown.into_iter().map(|(_, event)| event).collect(),
+            next_page_token: pages::encode_token(query, next.as_ref()),
+        })
+    }
+
+    async fn count_deliveries(
+        &self,
+        tenant: &TenantId,
+        events: &mut [(EventId, v1::Event)],
+    ) -> Result<(), Status> {
+        let ids: Vec<EventId> = events.iter().map(|(id, _)| *id).collect();
+        let counts = self.flow.store.delivery_counts(tenant, &ids).await.map_err(errors::store)?;
+        for ((_, event), counts) in events.iter_mut().zip(&counts) {
+            event.delivery_summary = Some(summary(counts));
+        }
+        Ok(())
+    }
+}
+
+/// An event of a list, already converted.
+struct EventRow {
+    id: EventId,
+    matches: bool,
+    bytes: usize,
+    shown: v1::Event,
+}
+
+impl EventRow {
+    fn of(listed: ListedEvent, filter: &EventFilter, with_payload: bool) -> Self {
+        Self {
+            id: listed.event.id,
+            matches: filter.matches_rest(&listed.event),
+            bytes: listed.event.payload.len(),
+            shown: to_proto(listed, with_payload),
+        }
+    }
+}
+
+/// Whether a view includes the payload.
+fn view(given: i32, default: bool, violations: &mut FieldViolations) -> bool {
+    match v1::EventView::try_from(given) {
+        Ok(v1::EventView::Unspecified) => default,
+        Ok(v1::EventView::Basic) => false,
+        Ok(v1::EventView::Full) => true,
+        Err(_) => {
+            violations.add("view", "must be BASIC or FULL");
+            default
+        }
+    }
+}
+
+#[async_trait]
+impl EventService for EventApi {
+    async fn publish_event(
+        &self,
+        request: Request<v1::PublishEventRequest>,
+    ) -> Result<Response<v1::PublishEventResponse>, Status> {
+        let (span, call) =
+            (spans::span("PublishEvent", &request), TraceContext::of(request.metadata()));
+        let deadline = AnswerDeadline::of(request.metadata());
+        let published = publish::publish_event(&self.flow, request.into_inner(), None, &call);
+        spans::call(span, deadline.apply(published)).await
+    }
+
+    async fn publish_events(
+        &self,
+        request: Request<v1::PublishEventsRequest>,
+    ) -> Result<Response<v1::PublishEventsResponse>, Status> {
+        let (span, call) =
+            (spans::span("PublishEvents", &request), TraceContext::of(request.metadata()));
+        let deadline = AnswerDeadline::of(request.metadata());
+        let published = publish::publish_events(&self.flow, request.into_inner(), &call, deadline);
+        spans::call(span, published).await
+    }
+
+    type PublishStreamStream = BoxStream<'static, Result<v1::PublishStreamResponse, Status>>;
+
+    async fn publish_stream(
+        &self,
+        request: Request<Streaming<v1::PublishStreamRequest>>,
+    ) -> Result<Response<Self::PublishStreamStream>, Status> {
+        let (span, call) =
+            (spans::span("PublishStream", &request), TraceContext::of(request.metadata()));
+        let closing = self.flow.watch.stop_token();
+        let answers = publish::stream(self.flow.clone(), request.into_inner(), call, closing);
+        Ok(Response::new(Box::pin(spans::log_stream_end(span, answers))))
+    }
+
+    async fn get_event(
+        &self,
+        request: Request<v1::GetEventRequest>,
+    ) -> Result<Response<v1::Event>, Status> {
+        let span = spans::span("GetEvent", &request);
+        spans::call(span, self.get(request.into_inner())).await
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<v1::ListEventsRequest>,
+    ) -> Result<Response<v1::ListEventsResponse>, Status> {
+        let span = spans::span("ListEvents", &request);
+        spans::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn resend_event(
+        &self,
+        request: Request<v1::ResendEventRequest>,
+    ) -> Result<Response<v1::ResendEventResponse>, Status> {
+        let (span, who) = (spans::span("ResendEvent", &request), Caller::of(&request).who);
+        let (metadata, _, message) = request.into_parts();
+        spans::call(span, resend::event(&self.flow, &metadata, message, &who)).await
+    }
+
+    type ReconcileEventsStream = BoxStream<'static, Result<v1::ReconcileEventsResponse, Status>>;
+
+    async fn reconcile_events(
+        &self,
+        request: Request<v1::ReconcileEventsRequest>,
+    ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
+        let span = spans::span("ReconcileEvents", &request);
+        let closed = reconcile::reconcile(&self.flow, request.into_inner());
+        let rows = spans::call(span.clone(), closed).await?.into_inner();
+        Ok(Response::new(Box::pin(spans::log_stream_end(span, rows))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_have_defaults_and_no_other_values() {
+        let mut violations = FieldViolations::default();
+        assert!(view(0, true, &mut violations) && !view(0, false, &mut violations));
+        assert!(!view(1, true, &mut violations) && view(2, false, &mut violations));
+        assert!(violations.is_empty());
+        view(3, false, &mut violations);
+        assert!(!violations.is_empty());
+    }
+}

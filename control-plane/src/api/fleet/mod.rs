@@ -1,0 +1,4 @@
+//! FleetService: replicas, agents and regions.
+
+pub mod filter;
+pub mod service;

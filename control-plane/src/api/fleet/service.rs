@@ -1,0 +1,308 @@
+//! FleetService.
+//!
+//! Fed by the replicas' heartbeats, a second old at most, by all replicas' memory, and
+//! by the table. Figures are those of the whole installation; a replica that did not
+//! answer is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use postrider_domain::ids::AgentId;
+use postrider_proto::v1;
+use postrider_proto::v1::fleet_service_client::FleetServiceClient;
+use postrider_proto::v1::fleet_service_server::FleetService;
+use postrider_store::{AgentSighting, ClusterView};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::api::fleet::filter::AgentFilter;
+use crate::api::lists::pages;
+use crate::api::lists::pages::QueryHash;
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
+use crate::api::rpc::{forwarding, spans};
+use crate::api::values::names;
+use crate::api::values::time::{signed_micros, timestamp};
+use crate::flow::Flow;
+use crate::flow::retry::DueByRegion;
+use crate::settings::{ApiSettings, OwnershipSettings};
+use postrider_domain::scheduler::RegionFigures;
+use postrider_domain::time::Timestamp;
+
+pub struct FleetApi {
+    flow: Flow,
+}
+
+impl FleetApi {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    fn agents(&self) -> Vec<v1::Agent> {
+        agents(&self.flow.cluster.view(), &self.flow.settings.ownership)
+    }
+
+    async fn list_regions(
+        &self,
+        request: &v1::ListRegionsRequest,
+    ) -> Result<v1::ListRegionsResponse, Status> {
+        let query = QueryHash::of("ListRegions", &[]);
+        let due = self.flow.count_due().await.map_err(errors::store)?;
+        let (mut figures, silent) = self.flow.peers.region_figures().await;
+        figures.extend(self.flow.dispatcher.region_figures());
+        let region_figures =
+            region_figures(&self.flow.cluster.view(), &self.agents(), figures, due);
+        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
+        let (regions, next_page_token) =
+            asked.page(region_figures, |region| &region.name, &self.flow.settings.api)?;
+        let mut unreachable: Vec<String> =
+            silent.iter().map(|replica| names::of_replica(&replica.0)).collect();
+        unreachable.sort();
+        Ok(v1::ListRegionsResponse { regions, next_page_token, unreachable })
+    }
+
+    fn list_agents(
+        &self,
+        request: &v1::ListAgentsRequest,
+    ) -> Result<v1::ListAgentsResponse, Status> {
+        let filter = AgentFilter::parse(&request.filter);
+        let filter = filter.map_err(|problem| errors::invalid("filter", problem))?;
+        let query = QueryHash::of("ListAgents", &[&request.filter]);
+        let agents = self.agents().into_iter().filter(|agent| filter.matches(agent)).collect();
+        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
+        let (agents, next_page_token) =
+            asked.page(agents, |agent| &agent.name, &self.flow.settings.api)?;
+        Ok(v1::ListAgentsResponse { agents, next_page_token })
+    }
+
+    fn list_replicas(
+        &self,
+        request: &v1::ListReplicasRequest,
+    ) -> Result<v1::ListReplicasResponse, Status> {
+        let query = QueryHash::of("ListReplicas", &[]);
+        let view = self.flow.cluster.view();
+        let lost_after = self.flow.settings.ownership.lost_after();
+        let replicas = replicas(&view, lost_after);
+        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
+        let (replicas, next_page_token) =
+            asked.page(replicas, |replica| &replica.name, &self.flow.settings.api)?;
+        Ok(v1::ListReplicasResponse { replicas, next_page_token })
+    }
+
+    /// Tells a connected agent to drain, or forwards the call to a replica that it is
+    /// connected to.
+    async fn drain(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::DrainAgentRequest,
+        who: &str,
+    ) -> Result<v1::Agent, Status> {
+        let id = names::agent(&request.name).map_err(|error| errors::invalid("name", error))?;
+        let shown = self.agents().into_iter().find(|agent| agent.name == request.name);
+        if self.flow.dispatcher.drain_agent(&id) {
+            spans::log_change(who, "agent drained", &request.name);
+            let mut agent = shown.unwrap_or_else(|| v1::Agent {
+                name: request.name.clone(),
+                connected_replicas: vec![names::of_replica(&self.flow.replica.0)],
+                ..v1::Agent::default()
+            });
+            agent.set_state(v1::AgentState::Draining);
+            return Ok(agent);
+        }
+        // The forwarding replica relied on a heartbeat; if the agent has left since, it
+        // is not found.
+        let elsewhere = self.address_of_a_replica_with(&id);
+        let Some(address) = elsewhere.filter(|_| !forwarding::is_forwarded(metadata)) else {
+            return Err(errors::not_found(ResourceKind::Agent, &request.name));
+        };
+        let peer = forwarding::open_channel(&self.flow, &address, metadata)?;
+        let mut client = FleetServiceClient::new(peer);
+        let answer = client.drain_agent(forwarding::forwarded_request(metadata, request)).await;
+        answer.map(Response::into_inner).map_err(forwarding::peer_error)
+    }
+
+    fn address_of_a_replica_with(&self, id: &AgentId) -> Option<String> {
+        let view = self.flow.cluster.view();
+        let lost_after = self.flow.settings.ownership.lost_after();
+        let mut seen = view.agents.iter().filter(|seen| {
+            seen.agent == *id
+                && seen.replica != self.flow.replica
+                && view.now.since(seen.heard) <= lost_after
+        });
+        seen.find_map(|seen| {
+            let replica = view.replicas.iter().find(|replica| replica.id == seen.replica);
+            replica.map(|replica| replica.address.clone())
+        })
+    }
+}
+
+/// The page that is asked for, of a list in memory.
+struct FleetList<'a> {
+    size: i32,
+    token: &'a str,
+    query: QueryHash,
+}
+
+impl FleetList<'_> {
+    /// The page of items in the order of their names, and the next page's token.
+    fn page<T>(
+        &self,
+        mut items: Vec<T>,
+        name: impl Fn(&T) -> &String,
+        settings: &ApiSettings,
+    ) -> Result<(Vec<T>, String), Status> {
+        let mut violations = FieldViolations::default();
+        let size = pages::read_page_size(self.size, settings, &mut violations);
+        violations.check()?;
+        if let Some(after) = pages::decode_token::<String>(self.token, self.query)? {
+            items.retain(|item| *name(item) > after);
+        }
+        items.sort_by(|a, b| name(a).cmp(name(b)));
+        let more = items.len() > size;
+        items.truncate(size);
+        let last = items.last().filter(|_| more).map(&name);
+        let token = pages::encode_token(self.query, last);
+        Ok((items, token))
+    }
+}
+
+/// The connected agents as all replicas together see them: for each name, the process
+/// heard from last.
+fn agents(view: &ClusterView, settings: &OwnershipSettings) -> Vec<v1::Agent> {
+    let fresh = view.agents.iter().filter(|s| view.now.since(s.heard) <= settings.lost_after());
+    let mut by_agent: BTreeMap<&AgentId, Vec<&AgentSighting>> = BTreeMap::new();
+    for seen in fresh {
+        by_agent.entry(&seen.agent).or_default().push(seen);
+    }
+    by_agent.into_values().filter_map(|seen| agent(&seen, settings)).collect()
+}
+
+fn agent(seen: &[&AgentSighting], settings: &OwnershipSettings) -> Option<v1::Agent> {
+    let newest = seen.iter().max_by_key(|sighting| sighting.heard)?;
+    let same = seen.iter().filter(|sighting| sighting.incarnation == newest.incarnation);
+    let mut replicas = BTreeSet::new();
+    let mut draining = false;
+    for sighting in same {
+        replicas.insert(names::of_replica(&sighting.replica.0));
+        draining |= sighting.draining;
+    }
+    let limit_us = settings.max_clock_skew_seconds.saturating_mul(1_000_000);
+    let state = if newest.clock_skew_us.unsigned_abs() > limit_us {
+        v1::AgentState::ClockSkewed
+    } else if draining {
+        v1::AgentState::Draining
+    } else {
+        v1::AgentState::Connected
+    };
+    Some(v1::Agent {
+        name: names::of_agent(&newest.agent),
+        region: names::of_region(&newest.region),
+        incarnation: uuid::Uuid::from_bytes(newest.incarnation).as_simple().to_string(),
+        version: newest.version.clone(),
+        connected_replicas: replicas.into_iter().collect(),
+        max_in_flight: newest.max_in_flight,
+        // Every replica is told everything that the process has under way.
+        in_flight_count: newest.in_flight,
+        state: state.into(),
+        clock_skew: Some(signed_micros(newest.clock_skew_us)),
+        last_heard_time: Some(timestamp(newest.heard)),
+    })
+}
+
+fn region_figures(
+    view: &ClusterView,
+    agents: &[v1::Agent],
+    figures: Vec<RegionFigures>,
+    due: Vec<DueByRegion>,
+) -> Vec<v1::Region> {
+    let mut by_name: BTreeMap<String, v1::Region> = BTreeMap::new();
+    for known in &view.regions {
+        by_name.entry(names::of_region(&known.region)).or_default();
+    }
+    for agent in agents {
+        let region = by_name.entry(agent.region.clone()).or_default();
+        region.agent_count += u32::from(agent.state() == v1::AgentState::Connected);
+        region.in_flight_count = region.in_flight_count.saturating_add(agent.in_flight_count);
+    }
+    for figures in figures {
+        let region = by_name.entry(names::of_region(&figures.region)).or_default();
+        let credit = u32::try_from(figures.credit).unwrap_or(u32::MAX);
+        region.credit_available = region.credit_available.saturating_add(credit);
+        let queued = i64::try_from(figures.queued).unwrap_or(i64::MAX);
+        region.backlog_count = region.backlog_count.saturating_add(queued);
+        waits_since(region, figures.oldest_due);
+    }
+    for due in due {
+        let region = by_name.entry(names::of_region(&due.region)).or_default();
+        let deliveries = i64::try_from(due.deliveries).unwrap_or(i64::MAX);
+        region.backlog_count = region.backlog_count.saturating_add(deliveries);
+        waits_since(region, Some(due.oldest));
+    }
+    let named = by_name.into_iter();
+    named.map(|(name, region)| v1::Region { name, ..region }).collect()
+}
+
+/// Something has waited since then; something else may have waited longer.
+fn waits_since(region: &mut v1::Region, oldest: Option<Timestamp>) {
+    let known = region.oldest_waiting_time.take();
+    let both = known.into_iter().chain(oldest.map(timestamp));
+    region.oldest_waiting_time = both.min_by_key(|time| (time.seconds, time.nanos));
+}
+
+fn replicas(view: &ClusterView, lost_after: Duration) -> Vec<v1::Replica> {
+    let live = view.replicas.iter().filter(|r| view.now.since(r.heard) <= lost_after);
+    live.map(|replica| {
+        let owned = view.shards.iter().filter(|shard| {
+            shard.owner.as_ref() == Some(&replica.id) && shard.lease_until > view.now
+        });
+        v1::Replica {
+            name: names::of_replica(&replica.id.0),
+            address: replica.address.clone(),
+            version: replica.version.clone(),
+            owned_shard_count: u32::try_from(owned.count()).unwrap_or(u32::MAX),
+            last_heartbeat_time: Some(timestamp(replica.heard)),
+        }
+    })
+    .collect()
+}
+
+#[async_trait]
+impl FleetService for FleetApi {
+    async fn list_regions(
+        &self,
+        request: Request<v1::ListRegionsRequest>,
+    ) -> Result<Response<v1::ListRegionsResponse>, Status> {
+        let span = spans::span("ListRegions", &request);
+        spans::call(span, self.list_regions(request.get_ref())).await
+    }
+
+    async fn list_agents(
+        &self,
+        request: Request<v1::ListAgentsRequest>,
+    ) -> Result<Response<v1::ListAgentsResponse>, Status> {
+        let span = spans::span("ListAgents", &request);
+        spans::call(span, async { self.list_agents(request.get_ref()) }).await
+    }
+
+    async fn drain_agent(
+        &self,
+        request: Request<v1::DrainAgentRequest>,
+    ) -> Result<Response<v1::Agent>, Status> {
+        let (span, who) = (spans::span("DrainAgent", &request), Caller::of(&request).who);
+        let (metadata, _, message) = request.into_parts();
+        spans::call(span, self.drain(&metadata, message, &who)).await
+    }
+
+    async fn list_replicas(
+        &self,
+        request: Request<v1::ListReplicasRequest>,
+    ) -> Result<Response<v1::ListReplicasResponse>, Status> {
+        let span = spans::span("ListReplicas", &request);
+        spans::call(span, async { self.list_replicas(request.get_ref()) }).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "service_tests.rs"]
+mod tests;

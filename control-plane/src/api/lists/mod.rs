@@ -1,0 +1,5 @@
+//! What every list has: pages, filters and order.
+
+pub mod conditions;
+pub mod filter_syntax;
+pub mod pages;

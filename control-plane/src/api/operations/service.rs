@@ -1,0 +1,236 @@
+//! google.longrunning.Operations, for ReplayDeliveries and BackfillSubscription.
+//!
+//! Fed by callers at any replica; reads and cancels rows, which the shard's owner
+//! carries out, and deletes ended ones, as retention does too. Guarantees that no step
+//! is committed after a cancellation was answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_domain::ids::{OperationId, TenantId};
+use postrider_domain::operation::{Operation, OperationState};
+use postrider_proto::longrunning;
+use postrider_proto::longrunning::operations_server::Operations as OperationsService;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::api::lists::pages;
+use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::operations::conversion::to_proto;
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::{changes, spans};
+use crate::api::values::names;
+use crate::api::values::time::span;
+use crate::flow::Flow;
+
+/// How long WaitOperation waits at most.
+const MAX_WAIT_TIME: Duration = Duration::from_secs(300);
+/// How often WaitOperation looks.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Part of the call's deadline that is kept for sending the answer.
+const ANSWER_MARGIN: Duration = Duration::from_millis(100);
+
+pub struct OperationApi {
+    flow: Flow,
+}
+
+impl OperationApi {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    async fn find(&self, tenant: &TenantId, id: OperationId) -> Result<Operation, Status> {
+        let found = self.flow.store.get_operation(tenant, id).await.map_err(errors::store)?;
+        found.ok_or_else(|| {
+            errors::not_found(ResourceKind::Operation, &names::of_operation(tenant, id))
+        })
+    }
+
+    async fn list(
+        &self,
+        request: longrunning::ListOperationsRequest,
+    ) -> Result<longrunning::ListOperationsResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let tenant = violations.keep("name", names::tenant(&request.name));
+        let want =
+            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        if !request.filter.is_empty() {
+            violations.add("filter", "must be empty");
+        }
+        if request.return_partial_success {
+            violations.add("return_partial_success", "must be false");
+        }
+        let tenant = violations.finish(tenant)?;
+        spans::record_in_span("tenant", &tenant);
+        let query = QueryHash::of("ListOperations", &[&request.name]);
+        let plan = PageFill {
+            after: pages::decode_token::<OperationId>(&request.page_token, query)?,
+            want,
+            exact: true,
+            max_batch: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        changes::require_tenant(&self.flow, &tenant).await?;
+        let items =
+            PageItems { keep: &|_| true, position: &|found: &Operation| found.id, bytes: &|_| 0 };
+        let (operations, next) = pages::fill_page(plan, items, |before, limit| {
+            let (store, tenant) = (Arc::clone(&self.flow.store), tenant.clone());
+            async move { store.list_operations(&tenant, before, limit).await }
+        })
+        .await?;
+        Ok(longrunning::ListOperationsResponse {
+            operations: operations.iter().map(to_proto).collect(),
+            next_page_token: pages::encode_token(query, next.as_ref()),
+            unreachable: Vec::new(),
+        })
+    }
+
+    async fn cancel(&self, name: &str, who: &str) -> Result<(), Status> {
+        let (tenant, id) = key(name)?;
+        self.find(&tenant, id).await?;
+        let now = self.flow.clock.now();
+        self.flow.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
+        spans::log_change(who, "operation cancelled", &name);
+        Ok(())
+    }
+
+    /// Deletes an ended operation; its deliveries stay. A running one is refused,
+    /// because a deletion does not cancel.
+    async fn delete(&self, name: &str, who: &str) -> Result<(), Status> {
+        let (tenant, id) = key(name)?;
+        if !self.flow.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
+            self.find(&tenant, id).await?;
+            let problem = "is still running: wait until it has ended, or cancel it first";
+            return Err(errors::resource(
+                ErrorReason::OperationRunning,
+                ResourceKind::Operation,
+                &name,
+                problem,
+            ));
+        }
+        spans::log_change(who, "operation deleted", &name);
+        Ok(())
+    }
+
+    /// Waits until the operation is done. Returns it unfinished when the time is over
+    /// or the replica stops.
+    async fn wait(
+        &self,
+        request: longrunning::WaitOperationRequest,
+        call: Option<Duration>,
+    ) -> Result<longrunning::Operation, Status> {
+        let (tenant, id) = key(&request.name)?;
+        let asked = request.timeout.as_ref().map(span).transpose();
+        let asked = asked.map_err(|problem| errors::invalid("timeout", problem))?;
+        let patience = asked.unwrap_or(MAX_WAIT_TIME).min(MAX_WAIT_TIME);
+        let patience = call.map_or(patience, |call| patience.min(call));
+        let deadline = tokio::time::Instant::now() + patience;
+        let closing = self.flow.watch.stop_token();
+        loop {
+            let found = self.find(&tenant, id).await?;
+            let late = tokio::time::Instant::now() >= deadline || closing.is_cancelled();
+            if late || found.state != OperationState::Running {
+                return Ok(to_proto(&found));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
+                () = tokio::time::sleep_until(deadline) => {}
+                () = closing.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// Parses an operation's name and records it in the call's span.
+fn key(name: &str) -> Result<(TenantId, OperationId), Status> {
+    let (tenant, id) = names::operation(name).map_err(|error| errors::invalid("name", error))?;
+    spans::record_in_span("tenant", &tenant);
+    Ok((tenant, id))
+}
+
+/// The call's own deadline, less the time to answer.
+fn call_deadline(metadata: &MetadataMap) -> Option<Duration> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    let whole = match unit {
+        "H" => Duration::from_secs(number.saturating_mul(3600)),
+        "M" => Duration::from_secs(number.saturating_mul(60)),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    };
+    Some(whole.saturating_sub(ANSWER_MARGIN))
+}
+
+#[async_trait]
+impl OperationsService for OperationApi {
+    async fn list_operations(
+        &self,
+        request: Request<longrunning::ListOperationsRequest>,
+    ) -> Result<Response<longrunning::ListOperationsResponse>, Status> {
+        let span = spans::span("ListOperations", &request);
+        spans::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn get_operation(
+        &self,
+        request: Request<longrunning::GetOperationRequest>,
+    ) -> Result<Response<longrunning::Operation>, Status> {
+        spans::call(spans::span("GetOperation", &request), async {
+            let (tenant, id) = key(&request.get_ref().name)?;
+            Ok(to_proto(&self.find(&tenant, id).await?))
+        })
+        .await
+    }
+
+    async fn delete_operation(
+        &self,
+        request: Request<longrunning::DeleteOperationRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (span, who) = (spans::span("DeleteOperation", &request), Caller::of(&request).who);
+        spans::call(span, self.delete(&request.get_ref().name, &who)).await
+    }
+
+    async fn cancel_operation(
+        &self,
+        request: Request<longrunning::CancelOperationRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (span, who) = (spans::span("CancelOperation", &request), Caller::of(&request).who);
+        spans::call(span, self.cancel(&request.get_ref().name, &who)).await
+    }
+
+    async fn wait_operation(
+        &self,
+        request: Request<longrunning::WaitOperationRequest>,
+    ) -> Result<Response<longrunning::Operation>, Status> {
+        let span = spans::span("WaitOperation", &request);
+        let call = call_deadline(request.metadata());
+        spans::call(span, self.wait(request.into_inner(), call)).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calls_deadline_is_read_in_every_unit() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(call_deadline(&metadata), None);
+        for (text, millis) in
+            [("1S", Some(900)), ("200m", Some(100)), ("1M", Some(59_900)), ("50m", Some(0))]
+        {
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            assert_eq!(call_deadline(&metadata), millis.map(Duration::from_millis), "{text}");
+        }
+        for text in ["", "S", "1x", "-1S"] {
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            assert_eq!(call_deadline(&metadata), None, "{text}");
+        }
+    }
+}

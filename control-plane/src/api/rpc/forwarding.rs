@@ -1,0 +1,121 @@
+//! Forwards a call to the replica that owns the tenant's shard.
+//!
+//! Fed by the calls that need an owner's memory: TestSubscription, RetryDelivery,
+//! ResendEvent, CancelDelivery, and DrainAgent for an agent connected to another
+//! replica. Guarantees that a call is forwarded at most once, so that replicas that
+//! disagree about the owner do not pass it in circles.
+
+use postrider_domain::ids::TenantId;
+use tonic::metadata::MetadataMap;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::api::rpc::errors::{self, ErrorReason};
+use crate::flow::{Flow, ShardOwner};
+
+/// Marks a call that another replica forwarded.
+const FORWARDED_HEADER: &str = "postrider-forwarded";
+/// Metadata that is forwarded: the deadline and the trace.
+const FORWARDED_METADATA: [&str; 3] = ["grpc-timeout", "traceparent", "tracestate"];
+
+/// Where a call is carried out.
+pub enum CallTarget {
+    Here,
+    At(Channel),
+}
+
+/// Finds the replica that owns a tenant's shard.
+pub fn find_owner(
+    flow: &Flow,
+    tenant: &TenantId,
+    metadata: &MetadataMap,
+) -> Result<CallTarget, Status> {
+    match flow.cluster.owner(tenant) {
+        ShardOwner::ThisReplica => Ok(CallTarget::Here),
+        ShardOwner::Peer(address) => open_channel(flow, &address, metadata).map(CallTarget::At),
+        ShardOwner::Unknown => Err(owner_unavailable()),
+    }
+}
+
+/// Whether another replica forwarded this call.
+pub fn is_forwarded(metadata: &MetadataMap) -> bool {
+    metadata.contains_key(FORWARDED_HEADER)
+}
+
+/// Opens a channel to a replica; an error if the call was forwarded already.
+pub fn open_channel(flow: &Flow, address: &str, metadata: &MetadataMap) -> Result<Channel, Status> {
+    if is_forwarded(metadata) {
+        return Err(owner_unavailable());
+    }
+    flow.peers.channel(address).map_err(|error| {
+        let mut status = owner_unavailable();
+        status.set_source(std::sync::Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(
+            error,
+        )));
+        status
+    })
+}
+
+/// The shard is changing its owner.
+pub fn owner_unavailable() -> Status {
+    errors::retry_soon(ErrorReason::OwnerUnavailable, "the tenant's shard is changing its owner")
+}
+
+/// The request to forward.
+pub fn forwarded_request<T>(metadata: &MetadataMap, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    for key in FORWARDED_METADATA {
+        if let Some(value) = metadata.get(key) {
+            request.metadata_mut().insert(key, value.clone());
+        }
+    }
+    request
+        .metadata_mut()
+        .insert(FORWARDED_HEADER, tonic::metadata::MetadataValue::from_static("1"));
+    request
+}
+
+/// Passes on a peer's error with its details. A peer that cannot be reached is reported
+/// as an owner that is being replaced.
+pub fn peer_error(status: Status) -> Status {
+    let unreachable = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
+    if unreachable && status.details().is_empty() {
+        let mut own = owner_unavailable();
+        own.set_source(std::sync::Arc::new(status));
+        return own;
+    }
+    Status::with_details(status.code(), status.message(), status.details().to_vec().into())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[test]
+    fn the_deadline_goes_along_and_the_call_is_marked() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("grpc-timeout", "5S".parse().unwrap());
+        metadata.insert("authorization", "x".parse().unwrap());
+        let request = forwarded_request(&metadata, ());
+        assert_eq!(request.metadata().get("grpc-timeout").unwrap(), "5S");
+        assert!(request.metadata().contains_key(FORWARDED_HEADER));
+        assert!(!request.metadata().contains_key("authorization"));
+    }
+
+    #[test]
+    fn a_peers_error_comes_back_whole() {
+        let theirs = errors::not_found(errors::ResourceKind::Delivery, &"tenants/a/deliveries/b");
+        let ours = peer_error(theirs.clone());
+        assert_eq!((ours.code(), ours.details()), (theirs.code(), theirs.details()));
+    }
+
+    #[test]
+    fn an_unreachable_peer_may_be_tried_again() {
+        let ours = peer_error(Status::unavailable("tcp connect error"));
+        assert_eq!(ours.get_details_error_info().unwrap().reason, "OWNER_UNAVAILABLE");
+        assert!(ours.get_details_retry_info().is_some());
+    }
+}

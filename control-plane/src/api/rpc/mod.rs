@@ -1,0 +1,9 @@
+//! What every call has: errors, caller, span, deadline, forwarding, and changes under an
+//! etag.
+
+pub mod caller;
+pub mod changes;
+pub mod deadlines;
+pub mod errors;
+pub mod forwarding;
+pub mod spans;

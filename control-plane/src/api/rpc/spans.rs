@@ -1,0 +1,160 @@
+//! The span of a call, and the one log line of its failure.
+//!
+//! Fed by every service method. Guarantees that an error is logged once, here: as a
+//! warning if the server is at fault, at debug level if the caller is; and that an
+//! unavailable database leaves a line each second, however many call.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::{Stream, StreamExt};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt as _;
+use tracing::field::{Empty, display};
+use tracing::{Instrument, Span};
+
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::errors::ErrorReason;
+
+/// The span of a call; fields about resources are filled in later.
+pub fn span<T>(method: &'static str, request: &Request<T>) -> Span {
+    let caller = Caller::of(request);
+    tracing::info_span!(
+        "rpc",
+        method,
+        who = %caller,
+        tenant = Empty,
+        subscription = Empty,
+        event = Empty,
+        delivery = Empty,
+    )
+}
+
+/// Records what the call is about.
+pub fn record_in_span(field: &'static str, value: impl Display) {
+    Span::current().record(field, display(value));
+}
+
+/// Runs a call in its span and logs its failure.
+pub async fn call<T>(
+    span: Span,
+    work: impl Future<Output = Result<T, Status>>,
+) -> Result<Response<T>, Status> {
+    let result = work.instrument(span.clone()).await;
+    if let Err(status) = &result {
+        span.in_scope(|| log_failure(status));
+    }
+    result.map(Response::new)
+}
+
+/// Passes a stream through and logs the error that ends it.
+pub fn log_stream_end<T>(
+    span: Span,
+    answers: impl Stream<Item = Result<T, Status>>,
+) -> impl Stream<Item = Result<T, Status>> {
+    answers.inspect(move |answer| {
+        if let Err(status) = answer {
+            span.in_scope(|| log_failure(status));
+        }
+    })
+}
+
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+/// Reasons of UNAVAILABLE that do not mean that this replica is unhealthy.
+const EXPECTED_REASONS: [ErrorReason; 3] =
+    [ErrorReason::RegionHasNoAgent, ErrorReason::WindowOpen, ErrorReason::Stopping];
+
+/// Logs a failed call: a warning if the server is at fault, at debug level if the
+/// caller is.
+fn log_failure(status: &Status) {
+    let code = status.code();
+    let message = status.message();
+    let source = status.source().map(ToString::to_string).unwrap_or_default();
+    if !is_server_fault(status) {
+        tracing::debug!(?code, message, source, "call refused");
+    } else if code != Code::Unavailable {
+        tracing::warn!(?code, message, source, "call failed");
+    } else if let Some(left_out) = UNAVAILABLE.next_line(Instant::now()) {
+        tracing::warn!(?code, message, source, left_out, "call failed");
+    } else {
+        tracing::debug!(?code, message, source, "call failed");
+    }
+}
+
+/// Lines of one kind, at most one each second.
+struct LineLimit(Mutex<Option<(Instant, u64)>>);
+
+static UNAVAILABLE: LineLimit = LineLimit(Mutex::new(None));
+
+impl LineLimit {
+    /// How many were left out before this line; none if this one is left out.
+    fn next_line(&self, now: Instant) -> Option<u64> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((said, left_out)) = last.as_mut()
+            && now.saturating_duration_since(*said) < LINE_INTERVAL
+        {
+            *left_out += 1;
+            return None;
+        }
+        let left_out = last.map_or(0, |(_, left_out)| left_out);
+        *last = Some((now, 0));
+        Some(left_out)
+    }
+}
+
+fn is_server_fault(status: &Status) -> bool {
+    match status.code() {
+        Code::Internal | Code::Unknown | Code::DataLoss => true,
+        Code::Unavailable => {
+            let details = status.get_details_error_info();
+            let reason = details.as_ref().map(|details| details.reason.as_str());
+            !EXPECTED_REASONS.iter().any(|expected| Some(expected.name()) == reason)
+        }
+        _ => false,
+    }
+}
+
+/// Logs a completed change and its caller.
+pub fn log_change(who: &str, what: &'static str, name: &dyn Display) {
+    tracing::info!(who, what, %name, "changed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::rpc::errors;
+
+    #[test]
+    fn lines_are_one_a_second_and_say_what_was_left_out() {
+        let (limit, start) = (LineLimit(Mutex::new(None)), Instant::now());
+        let line = |millis| limit.next_line(start + Duration::from_millis(millis));
+        assert_eq!(
+            [0, 1, 999, 1000, 1500, 9000].map(line),
+            [Some(0), None, None, Some(2), None, Some(1)]
+        );
+    }
+
+    #[test]
+    fn a_caller_s_mistake_is_not_ours() {
+        for callers in [
+            errors::invalid("filter", "is wrong"),
+            errors::status(ErrorReason::DataRefused, "refused"),
+            errors::retry_soon(ErrorReason::RegionHasNoAgent, "no agent"),
+            errors::retry_soon(ErrorReason::WindowOpen, "open"),
+            Status::unimplemented("no such method"),
+        ] {
+            assert!(!is_server_fault(&callers), "{callers:?}");
+        }
+        for ours in [
+            errors::retry_soon(ErrorReason::StoreUnavailable, "away"),
+            errors::status(ErrorReason::Internal, "broke"),
+            Status::unknown("?"),
+            Status::unavailable("without a reason"),
+        ] {
+            assert!(is_server_fault(&ours), "{ours:?}");
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! SubscriptionService: creating and changing subscriptions.
+
+use std::time::Duration;
+
+use postrider_domain::ids::{OrderedKey, SubscriptionId, TenantId};
+use postrider_domain::limits;
+use postrider_domain::subscription::{
+    DeliveryOrdering, ExhaustedKeyPolicy, Subscription, SubscriptionConfig, SubscriptionStatus,
+};
+use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_proto::v1;
+use postrider_store::WriteError;
+use prost_types::FieldMask;
+use tonic::Status;
+
+use crate::api::event_types::checks;
+use crate::api::rpc::changes::UnchangedPolicy;
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::{changes, spans};
+use crate::api::subscriptions::conversion::{apply, fields, status_from, with_secret};
+use crate::api::subscriptions::service::{SubscriptionApi, key};
+use crate::api::subscriptions::signing_keys;
+use crate::api::subscriptions::warnings::with_warnings;
+use crate::api::values::masks::UpdateMask;
+use crate::api::values::time::span;
+use crate::api::values::{fixed_fields, names, validate};
+
+const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(86_400);
+const MAX_GRACE_PERIOD: Duration = Duration::from_secs(7 * 86_400);
+
+/// A request to set another status.
+pub(in crate::api) struct StatusChange {
+    pub status: SubscriptionStatus,
+    pub name: String,
+    pub etag: String,
+    pub reason: String,
+}
+
+impl SubscriptionApi {
+    pub(in crate::api) async fn create(
+        &self,
+        request: v1::CreateSubscriptionRequest,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let Some(given) = request.subscription else {
+            return Err(errors::invalid("subscription", "is missing"));
+        };
+        let mut violations = FieldViolations::default();
+        let tenant = violations.keep("parent", names::tenant(&request.parent));
+        let id = violations.keep("subscription_id", chosen_id(&request.subscription_id));
+        let known = tenant.as_ref();
+        // The tenant decides whether http:// is allowed; without a tenant nothing is.
+        let allow_insecure_urls = match known {
+            Some(tenant) => {
+                changes::require_live_tenant(&self.flow, tenant).await?.allow_insecure_urls
+            }
+            None => false,
+        };
+        let now = self.flow.clock.now();
+        let new =
+            new_subscription(tenant.zip(id), &given, allow_insecure_urls, now, &mut violations);
+        checks::require_known_types(&self.flow, &given.event_types, &mut violations).await?;
+        let new = violations.finish(new)?;
+        spans::record_in_span("tenant", &new.tenant);
+        spans::record_in_span("subscription", &new.id);
+        self.refuse_too_many(&new.tenant).await?;
+        let key = new.key();
+        let created = match self.flow.tenants.create_subscription(new).await {
+            Ok(created) => created,
+            // The tenant was deleted between the check and the write.
+            Err(WriteError::NotFound) => {
+                return Err(errors::deleted(ResourceKind::Tenant, &names::of_tenant(&key.tenant)));
+            }
+            Err(error) => return Err(errors::write(error, ResourceKind::Subscription, &key)),
+        };
+        spans::log_change(who, "subscription created", &key);
+        let kind = signing_keys::main_kind(&created.settings.schemes).unwrap_or_default();
+        let shown = with_warnings(self.show(&created), &created, &self.flow);
+        Ok(with_secret(shown, &created, kind))
+    }
+
+    async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
+        let snapshot = self.flow.tenants.snapshot(tenant).await.map_err(errors::store)?;
+        let count = snapshot.map_or(0, |snapshot| snapshot.subscription_count());
+        let most = self.flow.settings.api.max_subscriptions_per_tenant;
+        if count < most {
+            return Ok(());
+        }
+        let message = format!("a tenant can have at most {most} subscriptions");
+        Err(errors::status(ErrorReason::TooManySubscriptions, message))
+    }
+
+    pub(in crate::api) async fn update(
+        &self,
+        request: v1::UpdateSubscriptionRequest,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let Some(given) = request.subscription else {
+            return Err(errors::invalid("subscription", "is missing"));
+        };
+        let mut violations = FieldViolations::default();
+        let named = violations.keep("subscription.name", names::subscription(&given.name));
+        let elsewhere = fixed_fields::SUBSCRIPTION_FIELDS;
+        let mask = UpdateMask::read(
+            request.update_mask.as_ref(),
+            &fields(&given),
+            elsewhere,
+            &mut violations,
+        );
+        if mask.has("event_types") {
+            checks::require_known_types(&self.flow, &given.event_types, &mut violations).await?;
+        }
+        let key = violations.finish(named)?;
+        spans::record_in_span("tenant", &key.tenant);
+        spans::record_in_span("subscription", &key.subscription);
+        let allow_insecure_urls = mask.has("url")
+            && changes::read_tenant(&self.flow, &key.tenant).await?.allow_insecure_urls;
+        let now = self.flow.clock.now();
+        let changed = changes::change_subscription(
+            &self.flow,
+            &key,
+            &given.etag,
+            UnchangedPolicy::Skip,
+            |subscription| {
+                let mut violations = FieldViolations::default();
+                if mask.is_whole() {
+                    fixed_fields::in_subscription(&given, subscription, now, &mut violations);
+                }
+                let settings = &mut subscription.settings;
+                apply(settings, &given, &mask, allow_insecure_urls, &mut violations);
+                signing_keys::require_key_for_each_scheme(subscription, now, &mut violations);
+                violations.check()
+            },
+        )
+        .await?;
+        if changed.written {
+            spans::log_change(who, "subscription updated", &key);
+        }
+        // Even if nothing was written: the call that wrote it may have failed before
+        // this step.
+        if (mask.has("ordering") || mask.has("exhausted_key_policy"))
+            && !holds_keys(&changed.now.settings)
+        {
+            let released = self.flow.release_ordering_keys(&key).await;
+            released.map_err(errors::store)?;
+        }
+        Ok(with_warnings(self.show(&changed.now), &changed.now, &self.flow))
+    }
+
+    pub(in crate::api) async fn delete(
+        &self,
+        request: v1::DeleteSubscriptionRequest,
+        who: &str,
+    ) -> Result<v1::DeleteSubscriptionResponse, Status> {
+        let key = key(&request.name)?;
+        let cancelled = changes::delete_subscription(&self.flow, &key, &request.etag).await?;
+        spans::log_change(who, "subscription deleted", &key);
+        let cancelled_deliveries = i64::try_from(cancelled).unwrap_or(i64::MAX);
+        Ok(v1::DeleteSubscriptionResponse { cancelled_deliveries })
+    }
+
+    pub(in crate::api) async fn set_status(
+        &self,
+        wanted: StatusChange,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let mut violations = FieldViolations::default();
+        let named = violations.keep("name", names::subscription(&wanted.name));
+        validate::reason(&wanted.reason, &mut violations);
+        let key = violations.finish(named)?;
+        spans::record_in_span("tenant", &key.tenant);
+        spans::record_in_span("subscription", &key.subscription);
+        let now = self.flow.clock.now();
+        // Enabling also asks for an attempt at once; agents and owners learn it from
+        // the new version.
+        let idle = match wanted.status {
+            SubscriptionStatus::Enabled => UnchangedPolicy::Write,
+            SubscriptionStatus::Paused | SubscriptionStatus::Disabled => UnchangedPolicy::Skip,
+        };
+        let changed =
+            changes::change_subscription(&self.flow, &key, &wanted.etag, idle, |subscription| {
+                subscription.set_status(wanted.status, wanted.reason.as_str(), now);
+                Ok(())
+            })
+            .await?;
+        let what = match wanted.status {
+            SubscriptionStatus::Enabled => "subscription enabled",
+            SubscriptionStatus::Paused => "subscription paused",
+            SubscriptionStatus::Disabled => "subscription disabled",
+        };
+        if changed.written {
+            spans::log_change(who, what, &key);
+        }
+        Ok(self.show(&changed.now))
+    }
+
+    pub(in crate::api) async fn rotate(
+        &self,
+        request: v1::RotateSigningSecretRequest,
+        who: &str,
+    ) -> Result<v1::RotateSigningSecretResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let named = violations.keep("name", names::subscription(&request.name));
+        let grace = match &request.grace_period {
+            None => DEFAULT_GRACE_PERIOD,
+            Some(grace) => span(grace).unwrap_or(Duration::MAX),
+        };
+        if grace > MAX_GRACE_PERIOD {
+            violations.add("grace_period", "must be 0 s to 7 d");
+        }
+        let kind = signing_keys::read_key_kind(request.kind, &mut violations);
+        let key = violations.finish(named)?;
+        spans::record_in_span("tenant", &key.tenant);
+        spans::record_in_span("subscription", &key.subscription);
+        let now = self.flow.clock.now();
+        let changed = changes::change_subscription(
+            &self.flow,
+            &key,
+            &request.etag,
+            UnchangedPolicy::Write,
+            |subscription| {
+                signing_keys::rotate_keys(subscription, kind, &request.signing_secret, grace, now)
+            },
+        )
+        .await?;
+        spans::log_change(who, "signing secret rotated", &key);
+        let kind = kind.or_else(|| signing_keys::main_kind(&changed.now.settings.schemes));
+        let kind = kind.unwrap_or_default();
+        let subscription = Some(with_secret(self.show(&changed.now), &changed.now, kind));
+        Ok(v1::RotateSigningSecretResponse { subscription })
+    }
+
+    pub(in crate::api) async fn release_key(
+        &self,
+        request: v1::ReleaseOrderingKeyRequest,
+        who: &str,
+    ) -> Result<v1::ReleaseOrderingKeyResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let named = violations.keep("name", names::subscription(&request.name));
+        if request.ordering_key.is_empty() {
+            violations.add("ordering_key", "is missing");
+        }
+        let most = limits::MAX_ORDERING_KEY_BYTES.max(limits::MAX_ACCOUNT_BYTES);
+        validate::bytes("ordering_key", &request.ordering_key, most, &mut violations);
+        let subscription = violations.finish(named)?;
+        spans::record_in_span("tenant", &subscription.tenant);
+        spans::record_in_span("subscription", &subscription.subscription);
+        changes::require_live_subscription(&self.flow, &subscription).await?;
+        let key = OrderedKey { subscription, key: request.ordering_key };
+        let released = self.flow.release_ordering_key(key.clone()).await.map_err(errors::store)?;
+        if released {
+            spans::log_change(who, "ordering key released", &key.subscription);
+        }
+        Ok(v1::ReleaseOrderingKeyResponse { released })
+    }
+
+    pub(in crate::api) async fn revoke(
+        &self,
+        request: v1::RevokeSigningKeyRequest,
+        who: &str,
+    ) -> Result<v1::Subscription, Status> {
+        let mut violations = FieldViolations::default();
+        let named = violations.keep("name", names::subscription(&request.name));
+        if request.key_id.is_empty() {
+            violations.add("key_id", "is missing");
+        }
+        let key = violations.finish(named)?;
+        spans::record_in_span("tenant", &key.tenant);
+        spans::record_in_span("subscription", &key.subscription);
+        let now = self.flow.clock.now();
+        let changed = changes::change_subscription(
+            &self.flow,
+            &key,
+            &request.etag,
+            UnchangedPolicy::Write,
+            |subscription| signing_keys::revoke_key(subscription, &request.key_id, now),
+        )
+        .await?;
+        spans::log_change(who, "signing key revoked", &key);
+        Ok(self.show(&changed.now))
+    }
+}
+
+/// Whether exhausted deliveries hold ordering keys of this subscription.
+fn holds_keys(settings: &SubscriptionConfig) -> bool {
+    settings.ordering == DeliveryOrdering::PerKey
+        && settings.exhausted_key == ExhaustedKeyPolicy::Hold
+}
+
+/// The caller's id, or a generated one.
+fn chosen_id(given: &str) -> Result<SubscriptionId, postrider_domain::ids::IdError> {
+    if given.is_empty() {
+        Ok(SubscriptionId::from_stored(format!("sub-{:024x}", rand::random::<u128>() >> 32)))
+    } else {
+        given.parse()
+    }
+}
+
+/// Builds a new subscription. Collects every violation, even if the name is invalid.
+fn new_subscription(
+    named: Option<(TenantId, SubscriptionId)>,
+    given: &v1::Subscription,
+    allow_insecure_urls: bool,
+    now: Timestamp,
+    violations: &mut FieldViolations,
+) -> Option<Subscription> {
+    let everything = FieldMask { paths: vec!["*".to_owned()] };
+    let mask = UpdateMask::read(Some(&everything), &fields(given), &[], violations);
+    let mut settings = SubscriptionConfig::default();
+    apply(&mut settings, given, &mask, allow_insecure_urls, violations);
+    let status = v1::SubscriptionStatus::try_from(given.status);
+    if status.is_err() {
+        violations.add("subscription.status", "must be ENABLED, PAUSED or DISABLED");
+    }
+    let field = "subscription.signing_secret";
+    let keys = signing_keys::create_initial_keys(
+        &settings.schemes,
+        &given.signing_secret,
+        field,
+        now,
+        violations,
+    );
+    let (tenant, id) = named?;
+    let mut subscription = Subscription {
+        tenant,
+        id,
+        status: SubscriptionStatus::Enabled,
+        status_reason: String::new(),
+        settings,
+        signing_keys: keys,
+        paused_clock: StoppedClock::default(),
+        revision: 1,
+        request_revision: 1,
+        create_time: now,
+        update_time: now,
+        delete_time: None,
+    };
+    let status = status.ok().and_then(status_from).unwrap_or(SubscriptionStatus::Enabled);
+    subscription.set_status(status, "", now);
+    Some(subscription)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tonic_types::StatusExt;
+
+    use super::*;
+    use crate::api::fixtures::{self, FIXTURE_TIME};
+
+    #[test]
+    fn made_ids_are_valid_and_differ() {
+        let one = chosen_id("").unwrap();
+        assert!(one.as_str().parse::<SubscriptionId>().is_ok(), "{one}");
+        assert_ne!(one, chosen_id("").unwrap());
+        assert!(chosen_id("Bad").is_err());
+    }
+
+    #[test]
+    fn a_new_subscription_takes_its_status_and_secret() {
+        let named = || Some(("acme".parse().unwrap(), "erp".parse().unwrap()));
+        let mut given = v1::Subscription {
+            url: "https://example.com".into(),
+            event_types: vec!["*".into()],
+            signing_secret: fixtures::subscription().signing_keys[0]
+                .secret
+                .to_standard_webhooks()
+                .to_string(),
+            ..Default::default()
+        };
+        given.set_status(v1::SubscriptionStatus::Paused);
+        let mut violations = FieldViolations::default();
+        let new = new_subscription(named(), &given, false, FIXTURE_TIME, &mut violations).unwrap();
+        assert!(violations.is_empty());
+        assert_eq!(
+            (new.status, new.paused_clock.since),
+            (SubscriptionStatus::Paused, Some(FIXTURE_TIME))
+        );
+        assert_eq!(new.signing_keys[0].secret, fixtures::subscription().signing_keys[0].secret);
+        given.signing_secret = "whsec_x".into();
+        given.status = 17;
+        let refused = new_subscription(named(), &given, false, FIXTURE_TIME, &mut violations);
+        let fields = violations.finish(refused).unwrap_err();
+        let fields = fields.get_details_bad_request().unwrap().field_violations;
+        let fields: Vec<_> = fields.into_iter().map(|violation| violation.field).collect();
+        assert_eq!(fields, ["subscription.status", "subscription.signing_secret"]);
+    }
+}

@@ -1,0 +1,346 @@
+//! SubscriptionService, its reads, and the test. Changes are in `subscription_changes`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::notice::built_in_type;
+use postrider_domain::subscription::{Subscription, SubscriptionStatus};
+use postrider_proto::longrunning::Operation;
+use postrider_proto::v1;
+use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
+use postrider_proto::v1::subscription_service_server::SubscriptionService;
+use postrider_proto::v1::test_subscription_request::PayloadForm;
+use postrider_store::{PageRequest, SubscriptionQuery};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::api::deliveries::{attempt_conversion, conversion as delivery_conversion};
+use crate::api::lists::conditions::contains;
+use crate::api::lists::pages;
+use crate::api::lists::pages::{PageFill, PageItems, QueryHash, SortPosition};
+use crate::api::operations::start;
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::forwarding;
+use crate::api::rpc::forwarding::CallTarget;
+use crate::api::rpc::{changes, spans};
+use crate::api::subscriptions::changes::StatusChange;
+use crate::api::subscriptions::conversion::to_proto;
+use crate::api::subscriptions::filter::SubscriptionFilter;
+use crate::api::subscriptions::stats;
+use crate::api::values::{names, payload, validate};
+use crate::flow::{Flow, TestError, TestRequest};
+
+/// The content type of a test payload given as bytes.
+const BYTES_CONTENT_TYPE: &str = "application/octet-stream";
+
+pub struct SubscriptionApi {
+    pub(in crate::api) flow: Flow,
+}
+
+impl SubscriptionApi {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    /// Converts a subscription with what this replica knows about its endpoint.
+    pub(in crate::api) fn show(&self, subscription: &Subscription) -> v1::Subscription {
+        let lane = self.flow.dispatcher.lane(&subscription.key());
+        to_proto(subscription, lane, self.flow.clock.now())
+    }
+
+    async fn list(
+        &self,
+        request: v1::ListSubscriptionsRequest,
+    ) -> Result<v1::ListSubscriptionsResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let tenant = violations.keep("parent", names::tenant(&request.parent));
+        let want =
+            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let filter = violations.keep("filter", SubscriptionFilter::parse(&request.filter));
+        let (order_by, descending) = pages::read_order_by(&request.order_by, &mut violations);
+        validate::search(&request.search, &mut violations);
+        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        spans::record_in_span("tenant", &tenant);
+        let v1::ListSubscriptionsRequest { parent, filter: text, order_by: order, search, .. } =
+            &request;
+        let deleted = pages::deleted(request.show_deleted);
+        let query = QueryHash::of("ListSubscriptions", &[parent, text, order, search, deleted]);
+        let plan = PageFill {
+            after: pages::decode_token::<SortPosition>(&request.page_token, query)?,
+            want,
+            exact: search.is_empty() && filter.exact(),
+            max_batch: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        changes::require_tenant(&self.flow, &tenant).await?;
+        if filter.nothing {
+            return Ok(v1::ListSubscriptionsResponse::default());
+        }
+        let items = PageItems {
+            keep: &|s: &Subscription| filter.matches(s) && found(s, search),
+            position: &|s: &Subscription| {
+                let name = &s.settings.display_name;
+                pages::sort_position(order_by, s.id.as_str(), name, s.create_time.as_micros())
+            },
+            bytes: &|_| 0,
+        };
+        let (subscriptions, next) = pages::fill_page(plan, items, |after, limit| {
+            let after = after.map(pages::sort_key);
+            let query = SubscriptionQuery {
+                tenant: tenant.clone(),
+                search: Some(search.clone()).filter(|search| !search.is_empty()),
+                status: filter.status,
+                event_type: filter.event_type.clone(),
+                region: filter.region.clone(),
+                show_deleted: request.show_deleted,
+                page: PageRequest { order_by, descending, after, limit },
+            };
+            let store = Arc::clone(&self.flow.store);
+            async move { store.list_subscriptions(&query).await.map(|page| page.items) }
+        })
+        .await?;
+        Ok(v1::ListSubscriptionsResponse {
+            subscriptions: subscriptions.iter().map(|s| self.show(s)).collect(),
+            next_page_token: pages::encode_token(query, next.as_ref()),
+        })
+    }
+
+    async fn test(
+        &self,
+        metadata: &MetadataMap,
+        request: v1::TestSubscriptionRequest,
+    ) -> Result<v1::TestSubscriptionResponse, Status> {
+        let wanted = self.test_request(&request)?;
+        spans::record_in_span("tenant", &wanted.key.tenant);
+        spans::record_in_span("subscription", &wanted.key.subscription);
+        match forwarding::find_owner(&self.flow, &wanted.key.tenant, metadata)? {
+            CallTarget::At(peer) => {
+                let mut client = SubscriptionServiceClient::new(peer);
+                let answer = client
+                    .test_subscription(forwarding::forwarded_request(metadata, request))
+                    .await;
+                answer.map(Response::into_inner).map_err(forwarding::peer_error)
+            }
+            CallTarget::Here => {
+                let key = wanted.key.clone();
+                changes::require_live_subscription(&self.flow, &key).await?;
+                let result = Box::pin(self.flow.test_subscription(wanted)).await;
+                let (made, record) = result.map_err(|error| test_error(error, &key))?;
+                spans::record_in_span("delivery", made.id);
+                let context =
+                    delivery_conversion::DeliveryContext { last: Some(&record), ..Default::default() };
+                let shown = delivery_conversion::to_proto(&made, context);
+                let attempt = attempt_conversion::to_proto(record);
+                Ok(v1::TestSubscriptionResponse { delivery: Some(shown), attempt: Some(attempt) })
+            }
+        }
+    }
+
+    /// The payload of a test that brings none.
+    fn sample(&self, event_type: &str) -> Bytes {
+        let catalogue = self.flow.event_types.current();
+        let known = built_in_type(event_type).or_else(|| catalogue.get(event_type));
+        match known.and_then(|known| known.sample.clone()) {
+            Some(sample) => sample.into(),
+            None => payload::sample(event_type),
+        }
+    }
+
+    fn test_request(&self, request: &v1::TestSubscriptionRequest) -> Result<TestRequest, Status> {
+        let mut violations = FieldViolations::default();
+        let key = violations.keep("name", names::subscription(&request.name));
+        validate::event_type("event_type", &request.event_type, &mut violations);
+        let json = postrider_domain::event::DEFAULT_CONTENT_TYPE;
+        let (field, body, content_type) = match &request.payload_form {
+            None => ("payload_json", self.sample(&request.event_type), json),
+            Some(PayloadForm::Payload(bytes)) => ("payload", bytes.clone(), BYTES_CONTENT_TYPE),
+            Some(PayloadForm::PayloadJson(text)) => ("payload_json", text.clone().into(), json),
+        };
+        let max = self.flow.settings.publish.max_payload_bytes;
+        payload::check(&body, content_type, field, max, &mut violations);
+        let key = violations.finish(key)?;
+        Ok(TestRequest {
+            key,
+            event_type: request.event_type.clone(),
+            payload: body,
+            content_type: content_type.to_owned(),
+            retry: request.retry,
+        })
+    }
+}
+
+/// The store's search also looks at ids.
+fn found(subscription: &Subscription, search: &str) -> bool {
+    let settings = &subscription.settings;
+    search.is_empty() || contains(&settings.display_name, search) || contains(&settings.url, search)
+}
+
+fn test_error(error: TestError, key: &SubscriptionKey) -> Status {
+    match error {
+        TestError::NotFound => errors::not_found(ResourceKind::Subscription, key),
+        TestError::RegionHasNoAgent => errors::retry_soon(
+            ErrorReason::RegionHasNoAgent,
+            "no agent is connected in the subscription's region",
+        ),
+        TestError::TimedOut => errors::status(
+            ErrorReason::TestTimedOut,
+            "the result did not arrive in time; ListDeliveries shows the delivery",
+        ),
+        TestError::NotOwner => forwarding::owner_unavailable(),
+        TestError::Store(error) => errors::store(error),
+    }
+}
+
+#[async_trait]
+impl SubscriptionService for SubscriptionApi {
+    async fn create_subscription(
+        &self,
+        request: Request<v1::CreateSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (spans::span("CreateSubscription", &request), Caller::of(&request).who);
+        spans::call(span, self.create(request.into_inner(), &who)).await
+    }
+
+    async fn get_subscription(
+        &self,
+        request: Request<v1::GetSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        spans::call(spans::span("GetSubscription", &request), async {
+            let key = key(&request.get_ref().name)?;
+            Ok(self.show(&changes::read_subscription(&self.flow, &key).await?))
+        })
+        .await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        request: Request<v1::ListSubscriptionsRequest>,
+    ) -> Result<Response<v1::ListSubscriptionsResponse>, Status> {
+        let span = spans::span("ListSubscriptions", &request);
+        spans::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn update_subscription(
+        &self,
+        request: Request<v1::UpdateSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (spans::span("UpdateSubscription", &request), Caller::of(&request).who);
+        spans::call(span, self.update(request.into_inner(), &who)).await
+    }
+
+    async fn delete_subscription(
+        &self,
+        request: Request<v1::DeleteSubscriptionRequest>,
+    ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
+        let (span, who) = (spans::span("DeleteSubscription", &request), Caller::of(&request).who);
+        spans::call(span, self.delete(request.into_inner(), &who)).await
+    }
+
+    async fn enable_subscription(
+        &self,
+        request: Request<v1::EnableSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (spans::span("EnableSubscription", &request), Caller::of(&request).who);
+        let v1::EnableSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let change = StatusChange { status: SubscriptionStatus::Enabled, name, etag, reason };
+        spans::call(span, self.set_status(change, &who)).await
+    }
+
+    async fn disable_subscription(
+        &self,
+        request: Request<v1::DisableSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (spans::span("DisableSubscription", &request), Caller::of(&request).who);
+        let v1::DisableSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let change = StatusChange { status: SubscriptionStatus::Disabled, name, etag, reason };
+        spans::call(span, self.set_status(change, &who)).await
+    }
+
+    async fn pause_subscription(
+        &self,
+        request: Request<v1::PauseSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (spans::span("PauseSubscription", &request), Caller::of(&request).who);
+        let v1::PauseSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let change = StatusChange { status: SubscriptionStatus::Paused, name, etag, reason };
+        spans::call(span, self.set_status(change, &who)).await
+    }
+
+    async fn test_subscription(
+        &self,
+        request: Request<v1::TestSubscriptionRequest>,
+    ) -> Result<Response<v1::TestSubscriptionResponse>, Status> {
+        let span = spans::span("TestSubscription", &request);
+        let (metadata, _, message) = request.into_parts();
+        spans::call(span, self.test(&metadata, message)).await
+    }
+
+    async fn get_subscription_stats(
+        &self,
+        request: Request<v1::GetSubscriptionStatsRequest>,
+    ) -> Result<Response<v1::SubscriptionStats>, Status> {
+        spans::call(spans::span("GetSubscriptionStats", &request), async {
+            let key = key(&request.get_ref().name)?;
+            changes::read_subscription(&self.flow, &key).await?;
+            stats::read_stats(&self.flow, &key).await
+        })
+        .await
+    }
+
+    async fn rotate_signing_secret(
+        &self,
+        request: Request<v1::RotateSigningSecretRequest>,
+    ) -> Result<Response<v1::RotateSigningSecretResponse>, Status> {
+        let (span, who) = (spans::span("RotateSigningSecret", &request), Caller::of(&request).who);
+        spans::call(span, self.rotate(request.into_inner(), &who)).await
+    }
+
+    async fn revoke_signing_key(
+        &self,
+        request: Request<v1::RevokeSigningKeyRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (span, who) = (spans::span("RevokeSigningKey", &request), Caller::of(&request).who);
+        spans::call(span, self.revoke(request.into_inner(), &who)).await
+    }
+
+    async fn backfill_subscription(
+        &self,
+        request: Request<v1::BackfillSubscriptionRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        let (span, who) = (spans::span("BackfillSubscription", &request), Caller::of(&request).who);
+        spans::call(span, start::backfill(&self.flow, request.into_inner(), &who)).await
+    }
+
+    async fn release_ordering_key(
+        &self,
+        request: Request<v1::ReleaseOrderingKeyRequest>,
+    ) -> Result<Response<v1::ReleaseOrderingKeyResponse>, Status> {
+        let (span, who) = (spans::span("ReleaseOrderingKey", &request), Caller::of(&request).who);
+        spans::call(span, self.release_key(request.into_inner(), &who)).await
+    }
+}
+
+/// Parses a subscription's name and records it in the call's span.
+pub(in crate::api) fn key(name: &str) -> Result<SubscriptionKey, Status> {
+    let key = names::subscription(name).map_err(|error| errors::invalid("name", error))?;
+    spans::record_in_span("tenant", &key.tenant);
+    spans::record_in_span("subscription", &key.subscription);
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::fixtures;
+
+    #[test]
+    fn a_search_looks_in_name_and_url_and_not_in_the_id() {
+        let subscription = fixtures::subscription();
+        assert!(found(&subscription, "EXAMPLE.com") && found(&subscription, "erp"));
+        let mut other = subscription;
+        other.settings.display_name = "Ledger".into();
+        assert!(!found(&other, "erp"));
+    }
+}

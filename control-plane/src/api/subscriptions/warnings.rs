@@ -1,0 +1,48 @@
+//! Warns about settings of a subscription that are probably a mistake.
+//!
+//! Fed by creations and updates; feeds their answers. A warning refuses nothing.
+
+use postrider_domain::content_filter::{ContentFilter, FilterScope};
+use postrider_domain::subscription::{Subscription, SubscriptionConfig};
+use postrider_proto::v1;
+
+use crate::api::values::names;
+use crate::flow::Flow;
+
+/// Converts the subscription and adds its warnings.
+pub fn with_warnings(
+    mut shown: v1::Subscription,
+    subscription: &Subscription,
+    flow: &Flow,
+) -> v1::Subscription {
+    let settings = &subscription.settings;
+    let region = &settings.region;
+    let served = flow.cluster.view().agents.iter().any(|agent| agent.region == *region)
+        || flow.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
+    if !served {
+        let name = names::of_region(region);
+        let description = format!("{name} has no agent; deliveries wait until one connects");
+        shown.warnings.push(warning("region", "REGION_HAS_NO_AGENT", description));
+    }
+    if is_never_true(settings) {
+        let description = "is true for no event that the subscription could get; only events \
+                           for which it fails are delivered";
+        let reason = "CONTENT_FILTER_NEVER_TRUE";
+        shown.warnings.push(warning("content_filter", reason, description));
+    }
+    shown
+}
+
+fn is_never_true(settings: &SubscriptionConfig) -> bool {
+    if settings.content_filter.is_empty() {
+        return false;
+    }
+    let (event_types, accounts) = (&settings.event_types, &settings.accounts);
+    let scope = FilterScope { event_types, accounts };
+    ContentFilter::from_stored(&settings.content_filter).is_never_true(scope)
+}
+
+fn warning(field: &str, reason: &str, description: impl Into<String>) -> v1::SubscriptionWarning {
+    let (field, reason) = (field.to_owned(), reason.to_owned());
+    v1::SubscriptionWarning { field, reason, description: description.into() }
+}

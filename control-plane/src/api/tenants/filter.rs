@@ -1,0 +1,125 @@
+//! The filter of ListTenants.
+
+use postrider_domain::tenant::Tenant;
+use postrider_store::{TextFilter, TimeRange};
+
+use crate::api::lists::conditions::{contains, narrow, read, text_filter, unknown, within};
+use crate::api::lists::filter_syntax::FilterOperator;
+
+const SUPPORTED_FIELDS: &str = "display_name =, display_name:, labels.KEY = and :*, labels:KEY and create_time with <, <=, >, >=";
+
+/// A parsed filter of tenants.
+#[derive(Debug, Default)]
+pub struct TenantFilter {
+    names: Vec<String>,
+    /// Substrings of the display name.
+    pub parts: Vec<String>,
+    /// All must match; an empty label counts as absent.
+    labels: Vec<(String, TextFilter)>,
+    /// Whether each of these labels must be present.
+    labelled: Vec<(String, bool)>,
+    created: TimeRange,
+}
+
+impl TenantFilter {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut filter = Self::default();
+        read(text, |c| {
+            let value = || c.value.clone();
+            match (c.field.as_str(), &c.key, c.operator) {
+                ("display_name", None, FilterOperator::Equal) => filter.names.push(value()),
+                ("display_name", None, FilterOperator::Has) if !c.anything => {
+                    filter.parts.push(value())
+                }
+                ("labels", Some(key), FilterOperator::Has | FilterOperator::HasNot)
+                    if c.anything =>
+                {
+                    filter.labelled.push((key.clone(), c.operator == FilterOperator::Has));
+                }
+                ("labels", Some(key), _) => {
+                    let label = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
+                    filter.labels.push((key.clone(), label));
+                }
+                ("labels", None, FilterOperator::Has | FilterOperator::HasNot) if !c.anything => {
+                    filter.labelled.push((value(), c.operator == FilterOperator::Has));
+                }
+                ("create_time", None, _) => narrow(&mut filter.created, c)?,
+                _ => return Err(unknown(c, SUPPORTED_FIELDS)),
+            }
+            Ok(())
+        })?;
+        Ok(filter)
+    }
+
+    /// Whether everything matches.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+            && self.parts.is_empty()
+            && self.labels.is_empty()
+            && self.labelled.is_empty()
+            && self.created.from.is_none()
+            && self.created.until.is_none()
+    }
+
+    pub fn matches(&self, tenant: &Tenant) -> bool {
+        self.names.iter().all(|name| *name == tenant.display_name)
+            && self.parts.iter().all(|part| contains(&tenant.display_name, part))
+            && self
+                .labels
+                .iter()
+                .all(|(key, wanted)| wanted.matches(tenant.labels.get(key).map(String::as_str)))
+            && self.labelled.iter().all(|(key, is)| tenant.labels.contains_key(key) == *is)
+            && within(&self.created, tenant.create_time)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use postrider_domain::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn every_field_of_the_contract_works() {
+        let time = Timestamp::from_micros(1_000_000);
+        let tenant = Tenant {
+            id: "acme".parse().unwrap(),
+            display_name: "Acme Bank".into(),
+            allow_insecure_urls: false,
+            labels: [("tier".to_owned(), "gold".to_owned())].into(),
+            config_version: 1,
+            revision: 1,
+            create_time: time,
+            update_time: time,
+            delete_time: None,
+        };
+        let matches = |text: &str| TenantFilter::parse(text).unwrap().matches(&tenant);
+        for yes in [
+            "",
+            r#"display_name = "Acme Bank""#,
+            r#"display_name:"BANK""#,
+            r#"labels.tier = "gold" AND display_name:"bank""#,
+            "labels:tier",
+            "labels.tier:*",
+            r#"labels.region = """#,
+            "NOT labels:region AND NOT labels.region:*",
+            r#"create_time >= "1970-01-01T00:00:01Z""#,
+        ] {
+            assert!(matches(yes), "{yes}");
+        }
+        for no in [
+            r#"display_name = "Acme""#,
+            r#"labels.tier = "silver""#,
+            "labels:region",
+            r#"labels.tier = """#,
+            "NOT labels:tier",
+            r#"create_time > "1970-01-01T00:00:01Z""#,
+        ] {
+            assert!(!matches(no), "{no}");
+        }
+        for bad in ["labels = x", "labels.tier:x", "name = x", "display_name != x"] {
+            assert!(TenantFilter::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

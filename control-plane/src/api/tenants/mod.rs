@@ -1,0 +1,5 @@
+//! TenantService: the customers of an installation.
+
+pub mod conversion;
+pub mod filter;
+pub mod service;

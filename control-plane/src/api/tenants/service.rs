@@ -1,0 +1,283 @@
+//! TenantService.
+
+use std::sync::Arc;
+
+use postrider_domain::ids::TenantId;
+use postrider_domain::tenant::Tenant;
+use postrider_proto::v1;
+use postrider_proto::v1::tenant_service_server::TenantService;
+use postrider_proto::webhook_url::is_insecure;
+use postrider_store::{PageRequest, TenantQuery};
+use tonic::{Request, Response, Status, async_trait};
+use tonic_types::PreconditionViolation;
+
+use crate::api::lists::pages;
+use crate::api::lists::pages::{PageFill, PageItems, QueryHash, SortPosition};
+use crate::api::rpc::caller::Caller;
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::{changes, spans};
+use crate::api::tenants::conversion::{labels, to_proto};
+use crate::api::tenants::filter::TenantFilter;
+use crate::api::values::masks::UpdateMask;
+use crate::api::values::{fixed_fields, names, validate};
+use crate::flow::Flow;
+
+/// Waiting deliveries of a subscription are counted up to this number for an error
+/// message.
+const MAX_COUNTED_WAITING: u32 = 100_000;
+
+pub struct TenantApi {
+    flow: Flow,
+}
+
+impl TenantApi {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow }
+    }
+
+    async fn create(
+        &self,
+        request: v1::CreateTenantRequest,
+        who: &str,
+    ) -> Result<v1::Tenant, Status> {
+        let given = request.tenant.unwrap_or_default();
+        let mut violations = FieldViolations::default();
+        let id = violations.keep("tenant_id", request.tenant_id.parse::<TenantId>());
+        validate::display_name("tenant.display_name", &given.display_name, &mut violations);
+        let labels = labels(given.labels, &mut violations);
+        let id = violations.finish(id)?;
+        spans::record_in_span("tenant", &id);
+        let now = self.flow.clock.now();
+        let tenant = Tenant {
+            id,
+            display_name: given.display_name,
+            allow_insecure_urls: given.allow_insecure_urls,
+            labels,
+            config_version: 1,
+            revision: 1,
+            create_time: now,
+            update_time: now,
+            delete_time: None,
+        };
+        let name = names::of_tenant(&tenant.id);
+        let created = self.flow.tenants.create_tenant(tenant).await;
+        let created = created.map_err(|error| errors::write(error, ResourceKind::Tenant, &name))?;
+        spans::log_change(who, "tenant created", &name);
+        Ok(to_proto(&created))
+    }
+
+    async fn list(
+        &self,
+        request: v1::ListTenantsRequest,
+    ) -> Result<v1::ListTenantsResponse, Status> {
+        let mut violations = FieldViolations::default();
+        let want =
+            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let filter = violations.keep("filter", TenantFilter::parse(&request.filter));
+        let (order_by, descending) = pages::read_order_by(&request.order_by, &mut violations);
+        let filter = violations.finish(filter)?;
+        let deleted = pages::deleted(request.show_deleted);
+        let query = QueryHash::of("ListTenants", &[&request.filter, &request.order_by, deleted]);
+        let plan = PageFill {
+            after: pages::decode_token::<SortPosition>(&request.page_token, query)?,
+            want,
+            exact: filter.is_empty(),
+            max_batch: usize::MAX,
+            max_bytes: usize::MAX,
+        };
+        let search = filter.parts.first().filter(|part| !part.is_empty()).cloned();
+        let items = PageItems {
+            keep: &|tenant: &Tenant| filter.matches(tenant),
+            position: &|tenant: &Tenant| {
+                let created = tenant.create_time.as_micros();
+                pages::sort_position(order_by, tenant.id.as_str(), &tenant.display_name, created)
+            },
+            bytes: &|_| 0,
+        };
+        let (tenants, next) = pages::fill_page(plan, items, |after, limit| {
+            let after = after.map(pages::sort_key);
+            let page = PageRequest { order_by, descending, after, limit };
+            let query =
+                TenantQuery { search: search.clone(), show_deleted: request.show_deleted, page };
+            let store = Arc::clone(&self.flow.store);
+            async move { store.list_tenants(&query).await.map(|page| page.items) }
+        })
+        .await?;
+        Ok(v1::ListTenantsResponse {
+            tenants: tenants.iter().map(to_proto).collect(),
+            next_page_token: pages::encode_token(query, next.as_ref()),
+        })
+    }
+
+    async fn update(
+        &self,
+        request: v1::UpdateTenantRequest,
+        who: &str,
+    ) -> Result<v1::Tenant, Status> {
+        let mut violations = FieldViolations::default();
+        let Some(given) = request.tenant else {
+            return Err(errors::invalid("tenant", "is missing"));
+        };
+        let id = violations.keep("tenant.name", names::tenant(&given.name));
+        let known = [
+            ("display_name", !given.display_name.is_empty()),
+            ("allow_insecure_urls", given.allow_insecure_urls),
+            ("labels", !given.labels.is_empty()),
+        ];
+        let mask = UpdateMask::read(
+            request.update_mask.as_ref(),
+            &known,
+            fixed_fields::TENANT_FIELDS,
+            &mut violations,
+        );
+        if mask.has("display_name") {
+            validate::display_name("tenant.display_name", &given.display_name, &mut violations);
+        }
+        let labels = match mask.has("labels") {
+            true => Some(labels(given.labels.clone(), &mut violations)),
+            false => None,
+        };
+        let id = violations.finish(id)?;
+        spans::record_in_span("tenant", &id);
+        if mask.has("allow_insecure_urls") && !given.allow_insecure_urls {
+            self.refuse_insecure_urls_in_use(&id).await?;
+        }
+        let changed = changes::change_tenant(&self.flow, &id, &given.etag, |tenant| {
+            if mask.is_whole() {
+                let mut violations = FieldViolations::default();
+                fixed_fields::in_tenant(&given, tenant, &mut violations);
+                violations.check()?;
+            }
+            if mask.has("display_name") {
+                tenant.display_name.clone_from(&given.display_name);
+            }
+            if mask.has("allow_insecure_urls") {
+                tenant.allow_insecure_urls = given.allow_insecure_urls;
+            }
+            if let Some(labels) = &labels {
+                tenant.labels.clone_from(labels);
+            }
+            Ok(())
+        })
+        .await?;
+        if changed.written {
+            spans::log_change(who, "tenant updated", &given.name);
+        }
+        Ok(to_proto(&changed.now))
+    }
+
+    async fn refuse_insecure_urls_in_use(&self, id: &TenantId) -> Result<(), Status> {
+        let config = self.flow.store.tenant_config(id).await.map_err(errors::store)?;
+        let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
+        let insecure = subscriptions.iter().filter(|s| is_insecure(&s.settings.url));
+        let violation =
+            |name| PreconditionViolation::new("INSECURE_URL", name, "has an http:// URL");
+        let mut violations: Vec<_> = insecure.map(|s| violation(s.key().to_string())).collect();
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let count = violations.len();
+        violations.truncate(errors::MAX_VIOLATIONS);
+        let message = format!("{count} subscriptions still have http:// URLs");
+        Err(errors::precondition(ErrorReason::InsecureUrlsInUse, message, violations))
+    }
+
+    async fn delete(
+        &self,
+        request: v1::DeleteTenantRequest,
+        who: &str,
+    ) -> Result<v1::DeleteTenantResponse, Status> {
+        let id = names::tenant(&request.name).map_err(|error| errors::invalid("name", error))?;
+        spans::record_in_span("tenant", &id);
+        if !request.force {
+            changes::require_live_tenant(&self.flow, &id).await?;
+            self.refuse_not_empty(&id).await?;
+        }
+        let (subscriptions, cancelled) =
+            changes::delete_tenant(&self.flow, &id, &request.etag).await?;
+        spans::log_change(who, "tenant deleted", &request.name);
+        Ok(v1::DeleteTenantResponse {
+            deleted_subscriptions: i64::try_from(subscriptions).unwrap_or(i64::MAX),
+            cancelled_deliveries: i64::try_from(cancelled).unwrap_or(i64::MAX),
+        })
+    }
+
+    async fn refuse_not_empty(&self, id: &TenantId) -> Result<(), Status> {
+        let config = self.flow.store.tenant_config(id).await.map_err(errors::store)?;
+        let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
+        if subscriptions.is_empty() {
+            return Ok(());
+        }
+        let mut waiting = 0_u64;
+        for subscription in &subscriptions {
+            let backlog = self.flow.store.backlog(&subscription.key(), MAX_COUNTED_WAITING).await;
+            waiting += u64::from(backlog.map_err(errors::store)?.count);
+        }
+        let name = names::of_tenant(id);
+        let count = subscriptions.len();
+        let violations = vec![
+            PreconditionViolation::new(
+                "SUBSCRIPTIONS",
+                &name,
+                format!("{count} subscriptions would be deleted"),
+            ),
+            PreconditionViolation::new(
+                "WAITING_DELIVERIES",
+                &name,
+                format!("{waiting} waiting deliveries would be cancelled"),
+            ),
+        ];
+        let message = format!(
+            "{name} has {count} subscriptions and {waiting} waiting deliveries; set force to delete them too"
+        );
+        Err(errors::precondition(ErrorReason::TenantNotEmpty, message, violations))
+    }
+}
+
+#[async_trait]
+impl TenantService for TenantApi {
+    async fn create_tenant(
+        &self,
+        request: Request<v1::CreateTenantRequest>,
+    ) -> Result<Response<v1::Tenant>, Status> {
+        let (span, who) = (spans::span("CreateTenant", &request), Caller::of(&request).who);
+        spans::call(span, self.create(request.into_inner(), &who)).await
+    }
+
+    async fn get_tenant(
+        &self,
+        request: Request<v1::GetTenantRequest>,
+    ) -> Result<Response<v1::Tenant>, Status> {
+        spans::call(spans::span("GetTenant", &request), async {
+            let name = &request.get_ref().name;
+            let id = names::tenant(name).map_err(|error| errors::invalid("name", error))?;
+            spans::record_in_span("tenant", &id);
+            Ok(to_proto(&changes::read_tenant(&self.flow, &id).await?))
+        })
+        .await
+    }
+
+    async fn list_tenants(
+        &self,
+        request: Request<v1::ListTenantsRequest>,
+    ) -> Result<Response<v1::ListTenantsResponse>, Status> {
+        let span = spans::span("ListTenants", &request);
+        spans::call(span, self.list(request.into_inner())).await
+    }
+
+    async fn update_tenant(
+        &self,
+        request: Request<v1::UpdateTenantRequest>,
+    ) -> Result<Response<v1::Tenant>, Status> {
+        let (span, who) = (spans::span("UpdateTenant", &request), Caller::of(&request).who);
+        spans::call(span, self.update(request.into_inner(), &who)).await
+    }
+
+    async fn delete_tenant(
+        &self,
+        request: Request<v1::DeleteTenantRequest>,
+    ) -> Result<Response<v1::DeleteTenantResponse>, Status> {
+        let (span, who) = (spans::span("DeleteTenant", &request), Caller::of(&request).who);
+        spans::call(span, self.delete(request.into_inner(), &who)).await
+    }
+}

@@ -1,0 +1,12 @@
+//! Etags: a resource's revision, as callers see it.
+
+/// A revision as callers see it.
+pub fn etag(revision: i64) -> String {
+    format!("r{revision}")
+}
+
+/// Whether an etag belongs to a revision. An etag that this program did not make
+/// belongs to none.
+pub fn etag_is(etag: &str, revision: i64) -> bool {
+    etag == self::etag(revision)
+}

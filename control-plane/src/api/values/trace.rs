@@ -1,0 +1,119 @@
+//! W3C trace context of publishers.
+//!
+//! Fed by events and by calls' metadata; feeds what is stored with the event.
+//! Guarantees that malformed values are dropped, as the standard asks, and that
+//! whatever is stored is a valid header value.
+
+use tonic::metadata::MetadataMap;
+
+use crate::api::rpc::errors::FieldViolations;
+
+const MAX_TRACESTATE_BYTES: usize = 512;
+
+/// A publisher's trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceContext {
+    pub traceparent: String,
+    pub tracestate: String,
+}
+
+impl TraceContext {
+    /// The call's trace context.
+    pub fn of(metadata: &MetadataMap) -> Self {
+        let text =
+            |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let tracestate = text("tracestate");
+        let fits = tracestate.len() <= MAX_TRACESTATE_BYTES;
+        Self::checked(text("traceparent").to_owned(), if fits { tracestate } else { "" }.to_owned())
+    }
+
+    /// The event's trace context, or the call's if it has none.
+    pub fn of_event(
+        traceparent: String,
+        tracestate: String,
+        call: &Self,
+        violations: &mut FieldViolations,
+    ) -> Self {
+        if tracestate.len() > MAX_TRACESTATE_BYTES {
+            let problem = format!("must have at most {MAX_TRACESTATE_BYTES} bytes");
+            violations.add("event.tracestate", problem);
+        }
+        if traceparent.is_empty() { call.clone() } else { Self::checked(traceparent, tracestate) }
+    }
+
+    fn checked(traceparent: String, tracestate: String) -> Self {
+        if !is_traceparent(&traceparent) {
+            return Self::default();
+        }
+        let printable = tracestate.bytes().all(|b| (b' '..=b'~').contains(&b));
+        Self { traceparent, tracestate: if printable { tracestate } else { String::new() } }
+    }
+}
+
+/// `version-trace_id-parent_id-flags` in lower-case hexadecimal, with ids that are not
+/// zero. Later versions may add parts.
+fn is_traceparent(text: &str) -> bool {
+    const LENGTH: usize = 55;
+    let mut parts = text.splitn(5, '-');
+    let mut hex = |length| {
+        parts.next().filter(|part| {
+            part.len() == length
+                && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
+    };
+    let (Some(version), Some(trace), Some(parent), Some(_)) = (hex(2), hex(32), hex(16), hex(2))
+    else {
+        return false;
+    };
+    let zero = |part: &str| part.bytes().all(|b| b == b'0');
+    let whole = text.len() == LENGTH || (version != "00" && text.len() <= MAX_TRACESTATE_BYTES);
+    let printable = text.bytes().all(|b| b.is_ascii_graphic());
+    version != "ff" && !zero(trace) && !zero(parent) && whole && printable
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn traceparents() {
+        assert!(is_traceparent(GOOD));
+        assert!(is_traceparent(&format!("01{}-extra", &GOOD[2..])));
+        for bad in [
+            "",
+            "00",
+            &GOOD.to_uppercase(),
+            &format!("{GOOD}-extra"),
+            &GOOD.replacen("00", "ff", 1),
+            &GOOD.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)),
+            &GOOD.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &format!("01{}-\r\nx: y", &GOOD[2..]),
+        ] {
+            assert!(!is_traceparent(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_events_own_context_comes_first() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("traceparent", GOOD.parse().unwrap());
+        metadata.insert("tracestate", "a=1".parse().unwrap());
+        let call = TraceContext::of(&metadata);
+        assert_eq!((call.traceparent.as_str(), call.tracestate.as_str()), (GOOD, "a=1"));
+        let mut violations = FieldViolations::default();
+        let mut of = |parent: &str, state: &str| {
+            TraceContext::of_event(parent.into(), state.into(), &call, &mut violations)
+        };
+        assert_eq!(of("", "b=2"), call);
+        assert_eq!(of("nonsense", "b=2"), TraceContext::default());
+        let other = GOOD.replace("4bf9", "4bfa");
+        assert_eq!(of(&other, "b=2").tracestate, "b=2");
+        assert_eq!(of(&other, "b=\n").tracestate, "");
+        assert!(violations.is_empty());
+        TraceContext::of_event(String::new(), "x".repeat(513), &call, &mut violations);
+        assert!(!violations.is_empty());
+    }
+}
