@@ -231,7 +231,7 @@ impl WorkCoordinator {
             let assignment = Box::new(assignment);
             tokio::spawn(Arc::clone(self).run_attempt(id, subscription, assignment));
         }
-        let returned: usize = returns.iter().map(|one| one.keys.len()).sum();
+        let returned: usize = returns.iter().map(|group| group.keys.len()).sum();
         self.metrics.returned.inc_by(returned as u64);
         returns
     }
@@ -357,7 +357,7 @@ impl WorkCoordinator {
 
 /// One message for each reason.
 fn add_to_returns(returns: &mut Vec<Return>, key: Option<AttemptKey>, reason: ReturnReason) {
-    match returns.iter_mut().find(|one| one.reason() == reason) {
+    match returns.iter_mut().find(|group| group.reason() == reason) {
         Some(one) => one.keys.extend(key),
         None => returns.push(Return { keys: key.into_iter().collect(), reason: reason.into() }),
     }

@@ -224,7 +224,7 @@ impl Http2FrameScanner {
                 return self.add_head(stream, bytes);
             }
             FRAME_TYPE_CONTINUATION => {
-                if let Some(heads) = self.streams.iter_mut().find(|one| one.stream == stream) {
+                if let Some(heads) = self.streams.iter_mut().find(|item| item.stream == stream) {
                     heads.last_bytes += bytes;
                 }
             }
@@ -235,7 +235,7 @@ impl Http2FrameScanner {
     }
 
     fn add_head(&mut self, stream: u32, bytes: usize) -> Result<(), InterimFlood> {
-        let Some(heads) = self.streams.iter_mut().find(|one| one.stream == stream) else {
+        let Some(heads) = self.streams.iter_mut().find(|item| item.stream == stream) else {
             if self.streams.len() >= MAX_COUNTED_STREAMS {
                 // Most likely one that its request has given up: the oldest.
                 self.interim_bytes -= self.streams.remove(0).interim_bytes;
@@ -256,7 +256,7 @@ impl Http2FrameScanner {
     }
 
     fn forget(&mut self, stream: u32) {
-        if let Some(at) = self.streams.iter().position(|one| one.stream == stream) {
+        if let Some(at) = self.streams.iter().position(|item| item.stream == stream) {
             self.interim_bytes -= self.streams.remove(at).interim_bytes;
         }
     }

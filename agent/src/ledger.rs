@@ -332,7 +332,7 @@ mod tests {
             .map(returned)
             .collect();
         assert!(!reasons.is_empty());
-        assert!(reasons.iter().all(|one| *one == ReturnReason::NoCredit));
+        assert!(reasons.iter().all(|reason| *reason == ReturnReason::NoCredit));
     }
 
     #[test]

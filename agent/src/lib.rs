@@ -82,6 +82,6 @@ pub use pool::ConnectionLimits;
 pub use rebuilt::{
     RebuildError, RebuiltHeader, RebuiltHeaderValue, RebuiltRequest, rebuild_request,
 };
-pub use receiver_trust::read_extra_ca;
+pub use receiver_trust::read_certificates;
 pub use resolve::{LookupBackend, LookupLimits};
 pub use settings::Settings;

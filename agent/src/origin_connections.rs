@@ -235,7 +235,7 @@ impl OriginConnections {
     /// Since when the connection unused longest is so.
     pub fn idle_since(&self) -> Option<Instant> {
         let state = self.lock_state();
-        let idle = state.idle.first().map(|one| one.since);
+        let idle = state.idle.first().map(|idle| idle.since);
         let shared = state.shared.as_ref().map(|shared| shared.used);
         match (idle, shared) {
             (Some(idle), Some(shared)) => Some(idle.min(shared)),
@@ -256,7 +256,7 @@ impl OriginConnections {
     /// Closes what has been unused for too long; whether connections are left.
     pub fn close_expired(&self, now: Instant, idle: Duration) -> bool {
         let mut state = self.lock_state();
-        state.idle.retain(|one| now < one.until);
+        state.idle.retain(|idle| now < idle.until);
         let expired = |shared: &SharedConnection| {
             shared.sender.is_closed() || now.saturating_duration_since(shared.used) > idle
         };
@@ -282,7 +282,7 @@ impl OriginConnections {
     fn suspect_silent_connections(&self, pending: &PendingRequest<'_>) {
         let mut state = self.lock_state();
         if pending.kept_http1 {
-            state.idle.retain(|one| one.since > pending.began);
+            state.idle.retain(|idle| idle.since > pending.began);
         }
         if let Some(shared) = &mut state.shared
             && shared.info.id == pending.info.id

@@ -17,6 +17,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::X509Version;
 
 /// Checks receivers' certificates against the platform's roots and extra ones.
 #[derive(Debug)]
@@ -25,7 +28,43 @@ pub struct ReceiverCertVerifier {
     /// What the operator gave. A receiver may show one of these as its own, since
     /// `openssl req -x509` marks every certificate it makes as an authority's, and
     /// an authority's certificate is no server's by RFC 5280, section 4.2.1.9.
-    extra: Vec<CertificateDer<'static>>,
+    extra: Vec<ExtraCertificate>,
+}
+
+/// A certificate that the operator gave.
+#[derive(Debug)]
+struct ExtraCertificate {
+    der: CertificateDer<'static>,
+    /// Whether it may sign others. A receiver's own one that may not is no root: its key
+    /// would be an authority for every name.
+    is_authority: bool,
+    /// Seconds since 1970 between which it is valid, both included.
+    valid: (i64, i64),
+}
+
+impl ExtraCertificate {
+    fn parse(der: CertificateDer<'static>) -> anyhow::Result<Self> {
+        let (_, parsed) = X509Certificate::from_der(&der).context("a certificate is damaged")?;
+        let constraints = parsed.basic_constraints().context("a certificate is damaged")?;
+        // Certificates of version 1 cannot say what they are for.
+        let is_authority = constraints.map_or(parsed.version() == X509Version::V1, |c| c.value.ca);
+        let valid =
+            (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
+        Ok(Self { der, is_authority, valid })
+    }
+
+    /// Accepts it as a receiver's own.
+    fn verify(&self, name: &ServerName<'_>, now: UnixTime) -> Result<ServerCertVerified, Error> {
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if now < self.valid.0 {
+            return Err(CertificateError::NotValidYet.into());
+        }
+        if now > self.valid.1 {
+            return Err(CertificateError::Expired.into());
+        }
+        verify_server_name(&ParsedCertificate::try_from(&self.der)?, name)?;
+        Ok(ServerCertVerified::assertion())
+    }
 }
 
 impl ReceiverCertVerifier {
@@ -42,11 +81,10 @@ impl ReceiverCertVerifier {
         roots.add_parsable_certificates(native.certs);
         let mut extra = Vec::new();
         for pem in extra_ca_pem {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.context("--extra-ca: a certificate is not PEM")?;
-                roots
-                    .add(certificate.clone())
-                    .context("--extra-ca: a certificate cannot be used as a root")?;
+            for certificate in certificates(pem).context("--extra-ca")? {
+                if certificate.is_authority {
+                    roots.add(certificate.der.clone()).context("--extra-ca")?;
+                }
                 extra.push(certificate);
             }
         }
@@ -62,12 +100,27 @@ impl ReceiverCertVerifier {
     }
 }
 
-/// Reads a file for `--extra-ca`; one without a certificate is refused.
-pub fn read_extra_ca(file: &Path) -> anyhow::Result<Vec<u8>> {
+/// The certificates of a PEM text, at least one.
+fn certificates(pem: &[u8]) -> anyhow::Result<Vec<ExtraCertificate>> {
+    let mut parsed = Vec::new();
+    for der in CertificateDer::pem_slice_iter(pem) {
+        parsed.push(ExtraCertificate::parse(der.context("not PEM")?)?);
+    }
+    anyhow::ensure!(!parsed.is_empty(), "no certificate in PEM");
+    Ok(parsed)
+}
+
+/// Reads a file of certificates in PEM, given by `flag`; one without a certificate, or
+/// with a damaged one, is refused.
+pub fn read_certificates(flag: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = file.display();
-    let pem = fs::read(file).with_context(|| format!("--extra-ca: cannot read {shown}"))?;
-    let first = CertificateDer::pem_slice_iter(&pem).next();
-    anyhow::ensure!(matches!(first, Some(Ok(_))), "--extra-ca: {shown} has no certificate in PEM");
+    let pem = fs::read(file).with_context(|| format!("{flag}: cannot read {shown}"))?;
+    let parsed = certificates(&pem).with_context(|| format!("{flag}: {shown}"))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in parsed {
+        let added = roots.add(certificate.der);
+        added.with_context(|| format!("{flag}: {shown}: a certificate cannot be used"))?;
+    }
     Ok(pem)
 }
 
@@ -80,25 +133,10 @@ impl ServerCertVerifier for ReceiverCertVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.chains.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        match verified {
-            // An authority's certificate in a server's place: the one error of its kind
-            // that rustls has no name for. Its times were in order, or the error were
-            // theirs; its name has not been looked at yet.
-            Err(Error::InvalidCertificate(CertificateError::Other(_)))
-                if self.extra.iter().any(|given| given == end_entity) =>
-            {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verified => verified,
+        if let Some(own) = self.extra.iter().find(|extra| extra.der == *end_entity) {
+            return own.verify(server_name, now);
         }
+        self.chains.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -184,16 +222,46 @@ mod tests {
         verify(&given, &shown, "receiver.internal", in_year(2025)).unwrap_err();
     }
 
+    /// Its key is one receiver's, and speaks for no other.
+    #[test]
+    fn what_a_receivers_own_certificate_signed_is_refused() {
+        let names = |name: &str, is_ca| {
+            let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.is_ca = is_ca;
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+            params
+        };
+        for (is_ca, accepted) in [
+            (IsCa::NoCa, false),
+            (IsCa::ExplicitNoCa, false),
+            (IsCa::Ca(BasicConstraints::Unconstrained), true),
+        ] {
+            let key = KeyPair::generate().unwrap();
+            let params = names("receiver.internal", is_ca);
+            let given = params.self_signed(&key).unwrap();
+            verify(&given, &given, "receiver.internal", in_year(2025)).unwrap();
+            let issuer = rcgen::Issuer::from_params(&params, &key);
+            let signed = names("other.internal", IsCa::NoCa)
+                .signed_by(&KeyPair::generate().unwrap(), &issuer)
+                .unwrap();
+            let verified = verify(&given, &signed, "other.internal", in_year(2025));
+            assert_eq!(verified.is_ok(), accepted, "{verified:?}");
+        }
+    }
+
     #[test]
     fn a_file_without_a_certificate_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");
-        for text in ["", "-----BEGIN NOTHING", "garbage"] {
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let second = self_signed("receiver.internal").pem() + damaged;
+        for text in ["", "-----BEGIN NOTHING", "garbage", damaged, &second] {
             fs::write(&file, text).unwrap();
-            let error = format!("{:#}", read_extra_ca(&file).unwrap_err());
+            let error = format!("{:#}", read_certificates("--extra-ca", &file).unwrap_err());
             assert!(error.starts_with("--extra-ca") && error.contains("ca.pem"), "{error}");
         }
         fs::write(&file, self_signed("receiver.internal").pem()).unwrap();
-        read_extra_ca(&file).unwrap();
+        read_certificates("--extra-ca", &file).unwrap();
     }
 }

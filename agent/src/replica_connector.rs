@@ -118,8 +118,10 @@ impl ReplicaConnector {
                 }
                 Err(error) => {
                     tracing::warn!(host = control_plane.host, %error, "the control plane's name cannot be resolved; keeping the known addresses");
-                    let of_plane = before.iter().filter(|(_, one)| *one == control_plane);
-                    found.extend(of_plane.map(|(address, one)| (*address, Arc::clone(one))));
+                    let of_plane = before.iter().filter(|(_, before)| *before == control_plane);
+                    found.extend(
+                        of_plane.map(|(address, of_plane)| (*address, Arc::clone(of_plane))),
+                    );
                 }
             }
         }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{AgentConfig, ClientCertificate, ControlPlaneEndpoint, unique_agent_id};
 use crate::listen::{ListenAddress, host_name};
-use crate::receiver_trust::read_extra_ca;
+use crate::receiver_trust::read_certificates;
 use crate::resolve::{LookupBackend, LookupLimits};
 use crate::telemetry;
 
@@ -184,10 +184,11 @@ impl Settings {
         let id = self.id.clone().unwrap_or_else(|| unique_agent_id(&host_name()));
         let mut config = AgentConfig::new(first, self.region.clone(), id);
         config.control_planes.extend(control_planes);
-        config.tls.ca_pem = self.tls_ca.as_deref().map(read).transpose()?;
+        let ca = |file| read_certificates("--tls-ca", file);
+        config.tls.ca_pem = self.tls_ca.as_deref().map(ca).transpose()?;
         if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
             config.tls.identity = Some(ClientCertificate {
-                certificate_pem: read(certificate)?,
+                certificate_pem: read_certificates("--tls-cert", certificate)?,
                 key_pem: Zeroizing::new(read(key)?),
             });
         }
@@ -208,8 +209,11 @@ impl Settings {
             max_stale: Duration::from_secs(self.keep_old_addresses_seconds.into()),
         };
         config.allow_subnets.clone_from(&self.allow_subnet);
-        config.extra_ca_pem =
-            self.extra_ca.iter().map(|file| read_extra_ca(file)).collect::<anyhow::Result<_>>()?;
+        config.extra_ca_pem = self
+            .extra_ca
+            .iter()
+            .map(|file| read_certificates("--extra-ca", file))
+            .collect::<anyhow::Result<_>>()?;
         config.response.body_bytes = self.response_body_limit_bytes;
         config.response.excerpt_bytes = self.response_excerpt_bytes;
         config.response.headers_bytes = self.response_headers_bytes;

@@ -100,7 +100,7 @@ impl SharedQuota {
         let missing = |quota: &Self, (stream, target): &(StreamNumber, u64)| {
             target.saturating_sub(quota.outstanding(*stream))
         };
-        let all_missing: u64 = targets.iter().map(|one| missing(self, one)).sum();
+        let all_missing: u64 = targets.iter().map(|target| missing(self, target)).sum();
         for one @ (stream, target) in targets {
             let wanted = missing(self, one);
             let amount = match all_missing <= spare {

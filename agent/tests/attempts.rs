@@ -134,7 +134,7 @@ async fn http2_shares_one_connection() {
     assert!(results.iter().all(|result| result.http_status == 200));
     assert_eq!(receiver.connections(), 1);
     let seen = receiver.take_requests();
-    assert!(seen.iter().all(|one| one.version == Version::HTTP_2));
+    assert!(seen.iter().all(|request| request.version == Version::HTTP_2));
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn a_flood_of_interim_responses_costs_the_neighbours_nothing() {
     let mut flooded = 0;
     for _ in 0..20 {
         let mut assignments = Vec::new();
-        for subscription in (0..floods.len()).map(|one| format!("flood-{one}")) {
+        for subscription in (0..floods.len()).map(|item| format!("flood-{item}")) {
             number += 1;
             assignments.push(Assignment { subscription, ..assignment(number) });
         }

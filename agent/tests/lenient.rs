@@ -40,7 +40,11 @@ async fn first_attempt(alpn: &[&[u8]], act: ReceiverAction) -> (AttemptResult, R
 }
 
 fn value<'a>(result: &'a AttemptResult, name: &str) -> Option<&'a [u8]> {
-    result.response_headers.iter().find(|one| one.name == name).map(|one| &*one.value)
+    result
+        .response_headers
+        .iter()
+        .find(|response_header| response_header.name == name)
+        .map(|response_header| &*response_header.value)
 }
 
 #[tokio::test]

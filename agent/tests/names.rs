@@ -59,7 +59,7 @@ async fn a_neighbour_of_names_that_never_answer_is_delivered_before_any_of_them_
     let results = stream.collect(1 + SLOW_NAME_COUNT as usize).await;
     assert_eq!(results[0].tenant, "well");
     assert_eq!(results[0].fact(), Fact::Response);
-    assert!(results[1..].iter().all(|one| matches!(one.fact(), Fact::Timeout | Fact::DnsFailed)));
+    assert!(results[1..].iter().all(|item| matches!(item.fact(), Fact::Timeout | Fact::DnsFailed)));
     assert_eq!(receiver.take_requests().len(), 1);
 }
 

@@ -116,10 +116,10 @@ impl HealthMonitor {
     fn stuck_loops(&self) -> Vec<&'static str> {
         let now = self.clock.now();
         let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
-        let stuck = loops.iter().filter(|one| {
-            now.since(Timestamp::from_micros(one.last.load(Ordering::Relaxed))) > STUCK_AFTER
+        let stuck = loops.iter().filter(|entry| {
+            now.since(Timestamp::from_micros(entry.last.load(Ordering::Relaxed))) > STUCK_AFTER
         });
-        stuck.map(|one| one.name).collect()
+        stuck.map(|stuck| stuck.name).collect()
     }
 
     /// Reports until told to stop, then reports not ready.

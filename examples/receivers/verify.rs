@@ -77,7 +77,7 @@ pub fn verify_standard_v1a(
     let given = signature.split(' ').filter_map(|text| decode(text.strip_prefix("v1a,")?));
     let given: Vec<_> = given.collect();
     let mut public = keys.iter().filter_map(|key| decode(key.strip_prefix("whpk_")?));
-    public.any(|key| given.iter().any(|one| verify_ed25519(&key, one, &message)))
+    public.any(|key| given.iter().any(|given| verify_ed25519(&key, given, &message)))
 }
 
 /// Stripe's format, "t=…,v1=…": stripe-signature, or the header that was chosen.
@@ -154,8 +154,8 @@ fn header_values<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 
 /// Whether one of these is one of those; the time it takes tells nothing of where they differ.
 fn matches(expected: &[String], given: &[&str]) -> bool {
-    let same = |one: &str, other: &str| bool::from(one.as_bytes().ct_eq(other.as_bytes()));
-    expected.iter().any(|one| given.iter().any(|other| same(one, other)))
+    let same = |item: &str, other: &str| bool::from(item.as_bytes().ct_eq(other.as_bytes()));
+    expected.iter().any(|expected| given.iter().any(|other| same(expected, other)))
 }
 
 fn verify_ed25519(key: &[u8], signature: &[u8], message: &[u8]) -> bool {

@@ -27,7 +27,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-use crate::crashes::{variable, witness};
+use crate::crashes::{first_seed, variable, witness};
 use crate::stage::{DEFAULT_REGION, once};
 
 const DEFAULT_ROUNDS: u64 = 3;
@@ -202,7 +202,8 @@ async fn what_is_held_expires(engine: Engine) {
     api.wait_for_deliveries(&tenant, "state = HELD", 2, limit).await.unwrap();
     timed.clock.advance(Duration::from_mins(3));
     let ended = api.wait_for_deliveries(&tenant, "state = EXHAUSTED", 3, limit).await.unwrap();
-    let expired = ended.iter().filter(|one| one.end_reason() == DeliveryEndReason::Expired);
+    let expired =
+        ended.iter().filter(|delivery| delivery.end_reason() == DeliveryEndReason::Expired);
     assert_eq!(expired.count(), 2);
     assert_eq!(receiver.received(), 1);
     timed.stop().await.unwrap();
@@ -220,7 +221,7 @@ async fn what_is_held_expires_on_postgres() {
 
 async fn rounds(mut cluster: Cluster) {
     let receiver = cluster.receiver().await.unwrap();
-    let first = variable("POSTRIDER_TEST_SEED").unwrap_or_else(rand::random::<u32>);
+    let first = first_seed();
     let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(DEFAULT_ROUNDS);
     for number in 0..count {
         round(&mut cluster, &receiver, number, u64::from(first) + number).await;

@@ -10,6 +10,7 @@
 mod crates;
 mod rules;
 mod source;
+mod words;
 
 #[test]
 fn files_keep_the_rules() {
@@ -33,5 +34,13 @@ fn versions_stand_once() {
     let files = source::all().unwrap();
     let manifests = files.iter().filter(|f| f.path.ends_with("Cargo.toml"));
     let findings: Vec<_> = manifests.flat_map(crates::own_versions).collect();
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn names_have_one_meaning() {
+    let files = source::all().unwrap();
+    let mut findings = words::types_named_alike(&files);
+    findings.extend(words::unknown_invariants(&files));
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }

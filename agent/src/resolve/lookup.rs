@@ -208,8 +208,12 @@ impl LoadedConfig {
         let of = |family| {
             let found = self.hosts.lookup_static_host(&Query::query(host.clone(), family));
             let found = found.into_iter();
-            found.flat_map(|found| {
-                found.answers().iter().filter_map(|one| one.data.ip_addr()).collect::<Vec<_>>()
+            found.flat_map(|record| {
+                record
+                    .answers()
+                    .iter()
+                    .filter_map(|answer| answer.data.ip_addr())
+                    .collect::<Vec<_>>()
             })
         };
         let addresses: Vec<IpAddr> = of(RecordType::AAAA).chain(of(RecordType::A)).collect();

@@ -157,7 +157,8 @@ impl NameCache {
             }
         }
         let failing = self.by_name.get(name).is_some_and(|held| held.failed_lately(now));
-        let stands = |held: &CachedName| held.asked_by.iter().any(|one| **one == *tenant);
+        let stands =
+            |held: &CachedName| held.asked_by.iter().any(|tenant_id| **tenant_id == *tenant);
         if !self.by_name.get(name).is_some_and(stands)
             && let Err(full) = self.enqueue(name, tenant)
         {

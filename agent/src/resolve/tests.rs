@@ -136,7 +136,7 @@ async fn all_who_wait_share_one_look_up() {
     server.reply("pay.example", DnsReply::Late(late, vec![address(FAR)], 60));
     let asker = Asker::of(&server);
     let tenants: Vec<String> = (0..100).map(|number| format!("tenant-{number}")).collect();
-    let answers = join_all(tenants.iter().map(|one| asker.ask_for("pay.example", one))).await;
+    let answers = join_all(tenants.iter().map(|tenant| asker.ask_for("pay.example", tenant))).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap()[..] == [address(FAR)]));
     assert_eq!(server.questions("pay.example"), 1);
 }

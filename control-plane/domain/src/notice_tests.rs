@@ -66,7 +66,7 @@ fn close(schema: &mut Value) {
 
 #[test]
 fn every_type_is_in_the_catalogue_with_a_sample_and_no_other() {
-    let names: Vec<&str> = built_in().iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<&str> = built_in().iter().map(|built_in| built_in.name.as_str()).collect();
     let mut known = OperationalEventType::ALL.map(OperationalEventType::name);
     known.sort_unstable();
     assert_eq!(names, known);

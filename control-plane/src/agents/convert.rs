@@ -100,8 +100,10 @@ pub fn to_attempt_report(
     let retry_after = match result.retry_after.as_ref() {
         [] => None,
         value => {
-            let date =
-                result.response_headers.iter().find(|one| one.name.eq_ignore_ascii_case("date"));
+            let date = result
+                .response_headers
+                .iter()
+                .find(|response_header| response_header.name.eq_ignore_ascii_case("date"));
             parse_retry_after(value, date.map(|date| &*date.value), now)
         }
     };

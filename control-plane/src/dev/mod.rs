@@ -76,6 +76,10 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     {
         anyhow::ensure!(address.is_loopback(), "{flag}: `dev` listens on loopback addresses only");
     }
+    let mut extra_ca_pem = Vec::new();
+    for file in &arguments.extra_ca {
+        extra_ca_pem.push(postrider_agent::read_certificates("--extra-ca", file)?);
+    }
     // The terminal is for the demo; RUST_LOG=info shows the rest.
     let quiet = postrider_agent::telemetry::TelemetryOptions { quiet: true, ..Default::default() };
     let telemetry = postrider_agent::telemetry::init_telemetry("postrider-dev", &quiet)?;
@@ -87,7 +91,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let receiver =
         DemoReceiver::bind(&arguments.receiver_listen, &[&secret, README_SECRET]).await?;
     let url = format!("https://localhost:{}/webhooks", receiver.address.port());
-    let certificate = receiver.certificate_pem.clone();
+    extra_ca_pem.push(receiver.certificate_pem.clone().into_bytes());
     let receiver_address = receiver.address;
 
     let settings = Settings::load(
@@ -108,7 +112,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         .await
         .context("setting up the demo's tenant and subscription")?;
     let mut agent = tokio::spawn(postrider_agent::run(
-        agent_config(control_plane.address, certificate, &arguments)?,
+        agent_config(control_plane.address, extra_ca_pem, &arguments)?,
         stop.clone(),
     ));
 
@@ -124,8 +128,12 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         // A laptop that wakes from sleep looks like a clock step: restart the replica
         // instead of failing.
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
         let told = async {
-            interrupt.recv().await;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
         };
         control_plane = control_plane.serve_until(told).await?;
     }
@@ -158,7 +166,7 @@ fn load_or_create_secret(path: &Path) -> anyhow::Result<String> {
 
 fn agent_config(
     control_plane: SocketAddr,
-    demo_certificate_pem: String,
+    extra_ca_pem: Vec<Vec<u8>>,
     arguments: &DevArguments,
 ) -> anyhow::Result<AgentConfig> {
     let control_plane = ControlPlaneEndpoint::parse(&format!("http://{control_plane}"))?;
@@ -166,10 +174,7 @@ fn agent_config(
     let mut config = AgentConfig::new(control_plane, DEMO_REGION_ID.to_owned(), id);
     config.allow_subnets = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
     config.allow_subnets.extend(&arguments.allow_subnet);
-    config.extra_ca_pem = vec![demo_certificate_pem.into_bytes()];
-    for file in &arguments.extra_ca {
-        config.extra_ca_pem.push(postrider_agent::read_extra_ca(file)?);
-    }
+    config.extra_ca_pem = extra_ca_pem;
     Ok(config)
 }
 

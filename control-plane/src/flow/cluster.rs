@@ -322,7 +322,9 @@ impl ClusterState {
     }
 
     pub(super) fn compare_clocks(&self, ours: Timestamp, databases: Timestamp, wall: Timestamp) {
-        let apart = |one: Timestamp, other: Timestamp| one.since(other).max(other.since(one));
+        let apart = |timestamp: Timestamp, other: Timestamp| {
+            timestamp.since(other).max(other.since(timestamp))
+        };
         let off = apart(ours, databases) > CLOCK_JUMP_THRESHOLD;
         match (off, self.0.has_clock_jumped.swap(off, Ordering::Relaxed)) {
             (true, false) => {

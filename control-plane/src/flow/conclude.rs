@@ -117,12 +117,12 @@ impl ConcludeWriter {
         if decided.is_empty() {
             return Ok(Vec::new());
         }
-        let conclusion = |one: &PlannedConclusion| Conclusion {
-            record: Arc::clone(&one.report.record),
-            transition: one.transition,
-            key_end: one.key_end.clone(),
-            streak: one.streak.clone(),
-            announcement: one.announcement.clone(),
+        let conclusion = |conclusion: &PlannedConclusion| Conclusion {
+            record: Arc::clone(&conclusion.report.record),
+            transition: conclusion.transition,
+            key_end: conclusion.key_end.clone(),
+            streak: conclusion.streak.clone(),
+            announcement: conclusion.announcement.clone(),
         };
         let batch: Vec<Conclusion> = decided.iter().map(conclusion).collect();
         let started = self.parts.clock.now();
@@ -292,7 +292,7 @@ impl ConcludeWriter {
                 self.parts.ordering_queue.push(key.clone());
             }
         }
-        self.acknowledge(&applied.iter().map(|one| &one.report).collect::<Vec<_>>());
+        self.acknowledge(&applied.iter().map(|conclusion| &conclusion.report).collect::<Vec<_>>());
     }
 
     fn hint(&self, record: &AttemptRecord) {

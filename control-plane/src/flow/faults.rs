@@ -92,7 +92,7 @@ impl<T> BatchBisection<T> {
 
     /// The next part to be tried.
     pub fn next(&mut self) -> Option<Vec<T>> {
-        self.parts.pop().filter(|part| !part.is_empty())
+        self.parts.pop().filter(|item| !item.is_empty())
     }
 
     /// A part was refused. If the database is unavailable, nothing more is tried.
@@ -132,7 +132,7 @@ mod tests {
         let mut taken = Vec::new();
         while let Some(part) = bisection.next() {
             tries += 1;
-            match part.iter().any(|one| sick.contains(one)) {
+            match part.iter().any(|item| sick.contains(item)) {
                 true => bisection.note_refused(part, error.clone()),
                 false => taken.extend(part),
             }

@@ -151,10 +151,10 @@ mod tests {
         let mut parts = SightingDivision::of(&agents);
         while let Some(part) = parts.next() {
             calls += 1;
-            if part.iter().any(|one| one.agent.0.starts_with("bad")) {
+            if part.iter().any(|item| item.agent.0.starts_with("bad")) {
                 parts.note_refused(part, StoreError::Rejected("no".to_owned())).unwrap();
             } else {
-                known.extend(part.iter().map(|one| one.agent.0.to_string()));
+                known.extend(part.iter().map(|item| item.agent.0.to_string()));
             }
         }
         known.sort();

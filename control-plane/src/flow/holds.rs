@@ -57,7 +57,7 @@ impl EndpointHolds {
     pub fn elapsed(&self, subscription: &Subscription, now: Timestamp) -> Duration {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let known = state.clocks.get(&subscription.key());
-        known.map_or(Duration::ZERO, |one| one.clock.elapsed(now, subscription.update_time))
+        known.map_or(Duration::ZERO, |known| known.clock.elapsed(now, subscription.update_time))
     }
 
     /// Holds an endpoint until a time; returns the clock if it is to be stored.
@@ -102,8 +102,8 @@ impl EndpointHolds {
 
     fn active(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let lasting = state.clocks.iter().filter(|(_, one)| one.clock.until > now);
-        lasting.map(|(key, one)| (key.clone(), one.clock)).collect()
+        let lasting = state.clocks.iter().filter(|(_, clock)| clock.clock.until > now);
+        lasting.map(|(key, lasting)| (key.clone(), lasting.clock)).collect()
     }
 }
 
@@ -147,7 +147,7 @@ impl Flow {
             }
             let Some(subscription) = self.find_subscription(&key).await? else { continue };
             if clock.held(now, subscription.update_time).is_none() {
-                self.reschedule_waiting(&subscription, shard, now).await?;
+                self.reschedule_waiting(&subscription, shard, clock.since, now).await?;
                 self.shorten_hold(key, clock, now, now).await?;
             }
         }

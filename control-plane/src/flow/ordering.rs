@@ -174,8 +174,8 @@ impl Flow {
         let found = self.store.list_key_backlogs(after.as_ref(), MAX_KEYS_PER_SWEEP, now).await?;
         let last = found.last().filter(|_| found.len() >= MAX_KEYS_PER_SWEEP as usize);
         *self.ordering_queue.swept.lock().unwrap_or_else(PoisonError::into_inner) =
-            last.map(|one| one.key.clone());
-        let idle = found.into_iter().filter(|one| !one.under_way).map(|one| one.key);
+            last.map(|item| item.key.clone());
+        let idle = found.into_iter().filter(|found| !found.under_way).map(|found| found.key);
         let mut keys: BTreeMap<SubscriptionKey, Vec<OrderedKey>> = BTreeMap::new();
         for key in idle {
             keys.entry(key.subscription.clone()).or_default().push(key);

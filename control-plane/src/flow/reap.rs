@@ -81,7 +81,7 @@ impl Flow {
         if ready.is_empty() {
             return Ok(());
         }
-        let leases: Vec<ShardLease> = ready.into_iter().map(|one| one.lease).collect();
+        let leases: Vec<ShardLease> = ready.into_iter().map(|ready| ready.lease).collect();
         let (unclear, faults) = loop {
             let taken = self.recover_stale_rows(&leases).await?;
             if taken.found < MAX_ROWS_PER_READ as usize || !taken.unclear.is_empty() {
@@ -282,15 +282,16 @@ impl Flow {
         }
         let (_, fault) = bisection.into_untaken();
         faults.keep(fault.map_or(Ok(()), Err))?;
-        for tenant in work.iter().map(|one| &one.delivery.subscription.tenant) {
+        for tenant in work.iter().map(|claimed| &claimed.delivery.subscription.tenant) {
             // Reading the configuration creates the lane, which `add` requires.
             faults.keep(self.tenants.snapshot(tenant).await)?;
         }
         let (known, gone): (Vec<_>, Vec<_>) = self.dispatcher.read(|scheduler, _| {
-            work.into_iter().partition(|one| scheduler.has_lane(&one.delivery.subscription))
+            work.into_iter().partition(|claimed| scheduler.has_lane(&claimed.delivery.subscription))
         });
         self.dispatcher.update(|s, now| s.add(known.into_iter().map(new_job), now));
-        let gone: Vec<AttemptKey> = gone.iter().map(|one| one.delivery.current_attempt()).collect();
+        let gone: Vec<AttemptKey> =
+            gone.iter().map(|gone| gone.delivery.current_attempt()).collect();
         if !gone.is_empty() {
             faults.keep(self.store.release(&gone, self.clock.now()).await)?;
         }

@@ -54,8 +54,10 @@ impl Flow {
         let shards: Vec<Shard> = self.cluster.view().shards.iter().map(|row| row.shard).collect();
         let now = self.clock.now();
         let waiting = self.store.waiting(&shards).await?;
-        let due =
-            waiting.into_iter().filter(|one| one.first_due <= now).take(MAX_COUNTED_SUBSCRIPTIONS);
+        let due = waiting
+            .into_iter()
+            .filter(|waiting| waiting.first_due <= now)
+            .take(MAX_COUNTED_SUBSCRIPTIONS);
         let mut regions: BTreeMap<Region, DueByRegion> = BTreeMap::new();
         for one in due {
             let key = &one.subscription;
@@ -190,8 +192,10 @@ impl Flow {
         self.dispatcher.update(|scheduler, now| {
             scheduler.add(work.into_iter().map(new_job), now);
             // A claim that failed, or was cut short, does not tell what is left.
-            let answered = answered.iter().map(|one| (one, if cut_short { 0 } else { one.limit }));
-            for (claim, limit) in answered.chain(refused.iter().map(|one| (one, 0))) {
+            let answered = answered
+                .iter()
+                .map(|answered| (answered, if cut_short { 0 } else { answered.limit }));
+            for (claim, limit) in answered.chain(refused.iter().map(|refused| (refused, 0))) {
                 let claimed = counts.get(&claim.subscription).copied().unwrap_or(0);
                 scheduler.claim_done(&claim.subscription, limit, claimed, at, now);
             }

@@ -58,20 +58,22 @@ impl Flow {
         for waiting in self.store.waiting(shards).await? {
             let subscription = self.find_subscription(&waiting.subscription).await?;
             let Some(subscription) = subscription else { continue };
-            all += self.reschedule_waiting(&subscription, waiting.shard, now).await?;
+            all += self.reschedule_waiting(&subscription, waiting.shard, now, now).await?;
         }
         Ok(all)
     }
 
-    /// Makes a subscription's waiting deliveries due when its policy says, counted from now.
+    /// Makes a subscription's waiting deliveries due when its policy says, for attempts that
+    /// were over at `since`.
     pub(super) async fn reschedule_waiting(
         &self,
         subscription: &Subscription,
         shard: Shard,
+        since: Timestamp,
         now: Timestamp,
     ) -> StoreResult<u64> {
         let longest = subscription.settings.retry.longest_delays();
-        let request = RescheduleRequest { subscription: subscription.key(), shard, longest };
+        let request = RescheduleRequest { subscription: subscription.key(), shard, since, longest };
         let mut all = 0;
         loop {
             let some =

@@ -135,7 +135,7 @@ impl TenantConfigs {
         let since = known.tenant.config_version;
         let changes = self.0.store.tenant_changes(tenant, since).await?;
         Ok(changes.map(|changes| {
-            let changed = changes.changed.iter().map(|one| one.id.clone()).collect();
+            let changed = changes.changed.iter().map(|changed| changed.id.clone()).collect();
             (Arc::new(known.apply_changes(changes)), Some(changed))
         }))
     }

@@ -38,9 +38,9 @@ impl ReplicaService for PeerService {
     async fn hint(&self, request: Request<HintRequest>) -> Result<Response<HintResponse>, Status> {
         self.check.certificate_of(&request)?;
         let hint = request.into_inner();
-        let concluded = hint.concluded.iter().filter_map(|one| {
-            let delivery = DeliveryId(Uuid::from_slice(&one.delivery_id).ok()?);
-            Some(AttemptKey { delivery, number: one.number })
+        let concluded = hint.concluded.iter().filter_map(|concluded| {
+            let delivery = DeliveryId(Uuid::from_slice(&concluded.delivery_id).ok()?);
+            Some(AttemptKey { delivery, number: concluded.number })
         });
         self.flow.dispatcher.update(|scheduler, now| {
             for key in concluded {

@@ -18,8 +18,6 @@ const VARIABLE_PREFIX: &str = "POSTRIDER_";
 /// of ours: Kubernetes gives every container some that begin alike
 /// (`POSTRIDER_SERVICE_PORT`) when a Service is called `postrider`.
 const SECTION_SEPARATOR: &str = "__";
-/// Prefixes of variables that our other programs read.
-const FOREIGN_PREFIXES: [&str; 2] = ["POSTRIDER_AGENT_", "POSTRIDER_TEST_"];
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +81,7 @@ impl SettingSources {
 
     /// Where a setting was given last; `None` when it has its default.
     pub fn origin_of(&self, path: &str) -> Option<&SettingOrigin> {
-        self.0.iter().rev().find(|given| given.path == path).map(|given| &given.place)
+        self.0.iter().rev().find(|setting| setting.path == path).map(|setting| &setting.place)
     }
 
     fn refuse_unknown(&self) -> Result<(), SettingsError> {
@@ -112,12 +110,12 @@ impl SettingSources {
     /// The first setting that alone makes the configuration invalid.
     fn find_invalid_setting(&self) -> Option<SettingsError> {
         let mut each = self.0.iter();
-        each.find_map(|given| {
-            let error = merge_over_defaults(std::slice::from_ref(given)).err()?;
+        each.find_map(|setting| {
+            let error = merge_over_defaults(std::slice::from_ref(setting)).err()?;
             Some(SettingsError::Given {
-                path: given.path.clone(),
+                path: setting.path.clone(),
                 problem: problem(&error),
-                place: given.place.clone(),
+                place: setting.place.clone(),
             })
         })
     }
@@ -209,15 +207,12 @@ fn read_environment_settings(
         };
         given.push(GivenSetting { path, value: ValueKind::String(value.to_owned()), place });
     }
-    given.sort_by(|one, other| one.path.cmp(&other.path));
+    given.sort_by(|setting, other| setting.path.cmp(&other.path));
     Ok(given)
 }
 
 /// The setting that a variable names; `None` if it is not one of ours.
 fn path_of(name: &str) -> Option<String> {
-    if FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-        return None;
-    }
     let (section, setting) = name.strip_prefix(VARIABLE_PREFIX)?.split_once(SECTION_SEPARATOR)?;
     let is_form = !section.is_empty() && !setting.is_empty();
     is_form.then(|| format!("{section}.{setting}").to_lowercase())
@@ -273,6 +268,7 @@ mod tests {
         for (name, value, words) in [
             ("POSTRIDER_SERVER__LISTENS", "x", "is not a setting; [server] has "),
             ("POSTRIDER_SERVICE__LISTEN", "x", "there is no such section"),
+            ("POSTRIDER_AGENT__HEARTBEAT_MILLISECONDS", "1", "there is no such section"),
             ("POSTRIDER_API__MAX_PAGE_SIZE", "many", "api.max_page_size: "),
             ("POSTRIDER_DATABASE__MIGRATE", "perhaps", "database.migrate: "),
         ] {

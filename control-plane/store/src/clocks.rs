@@ -35,8 +35,8 @@ pub trait ClockStore {
     async fn forget_clocks(&self, shards: &[(Shard, Timestamp)], now: Timestamp)
     -> StoreResult<()>;
 
-    /// Makes WAITING deliveries of a subscription due no later than they can be,
-    /// counted from `now`. Returns how many, at most `limit`.
+    /// Makes WAITING deliveries of a subscription that are not due by `now` due no later
+    /// than `request` allows. Returns how many, at most `limit`.
     async fn reschedule_waiting(
         &self,
         request: &RescheduleRequest,
@@ -59,6 +59,8 @@ pub trait ClockStore {
 pub struct RescheduleRequest {
     pub subscription: SubscriptionKey,
     pub shard: Shard,
+    /// When the attempts before were over, at the latest: delays count from then.
+    pub since: Timestamp,
     /// The longest delay after each number of counted failures; the last one also
     /// applies to more failures. Never empty.
     pub longest: Vec<Duration>,

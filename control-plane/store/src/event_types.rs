@@ -105,7 +105,9 @@ pub fn may_put(
     count: i64,
     most: usize,
 ) -> Result<(), CatalogueError> {
-    let seen = |one: &EventType| revisions.get(&one.name).copied().unwrap_or(0) == one.revision;
+    let seen = |event_type: &EventType| {
+        revisions.get(&event_type.name).copied().unwrap_or(0) == event_type.revision
+    };
     if !event_types.iter().all(seen) {
         return Err(WriteError::RevisionMismatch.into());
     }

@@ -54,7 +54,8 @@ pub(crate) fn is_current(
     let Some(newest) = applied.iter().map(|applied| applied.version).max() else {
         return Ok(false);
     };
-    if newest <= newest_known && applied.iter().all(|one| known.version_exists(one.version)) {
+    if newest <= newest_known && applied.iter().all(|applied| known.version_exists(applied.version))
+    {
         return Ok(is_current);
     }
     let minimum = minimum.and_then(|text| text.parse::<i64>().ok());

@@ -101,7 +101,7 @@ async fn delete(stage: &Stage, name: &str, force: bool) -> Result<(), Status> {
 async fn list(stage: &Stage, request: ListEventTypesRequest) -> (Vec<String>, String) {
     let mut api = stage.api.clone();
     let page = api.event_types.list_event_types(request).await.unwrap().into_inner();
-    let names = page.event_types.into_iter().map(|one| one.name);
+    let names = page.event_types.into_iter().map(|event_type| event_type.name);
     (names.collect(), page.next_page_token)
 }
 
@@ -272,7 +272,8 @@ async fn warned(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-warned").await;
     create(&stage, "warned", checked(SchemaValidation::Warn)).await.unwrap();
     let published = publish(&stage, "warned", INVALID_PAYLOAD).await.unwrap();
-    let mut paths: Vec<_> = published.schema_warnings.into_iter().map(|one| one.path).collect();
+    let mut paths: Vec<_> =
+        published.schema_warnings.into_iter().map(|schema_warning| schema_warning.path).collect();
     paths.sort();
     paths.dedup();
     assert_eq!(paths, ["/amount/minor", "/currency"]);

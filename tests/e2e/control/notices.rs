@@ -269,7 +269,7 @@ async fn once_over_a_crash(engine: Engine) {
         let all = format!("subscription = \"{name}\"");
         let all = api.all_deliveries(tenant, &all).await.unwrap();
         assert_eq!(all.len(), EVENT_COUNT, "nothing is published twice");
-        assert!(all.iter().all(|one| one.state() == DeliveryState::Succeeded));
+        assert!(all.iter().all(|item| item.state() == DeliveryState::Succeeded));
     }
 }
 

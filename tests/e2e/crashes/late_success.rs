@@ -44,8 +44,8 @@ async fn busiest_agent(cluster: &Cluster, stage: &Stage) -> usize {
         let agents = listed.map_err(|status| status.to_string())?.into_inner().agents;
         let held = cluster.agents.iter().map(|agent| {
             let name = format!("agents/{}", agent.id());
-            let found = agents.iter().find(|one| one.name == name);
-            found.map_or(0, |one| one.in_flight_count)
+            let found = agents.iter().find(|agent| agent.name == name);
+            found.map_or(0, |row| row.in_flight_count)
         });
         wait::when(held.collect::<Vec<_>>(), |held| {
             usize::try_from(held.iter().sum::<u32>()).is_ok_and(|sum| sum == EVENT_COUNT)
@@ -122,22 +122,25 @@ async fn late_successes(engine: Engine) {
     let deliveries = with_attempts(&stage.api, all).await;
     for (delivery, attempts) in &deliveries {
         let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
-        let late = exhausted.iter().any(|one| one.name == delivery.name);
+        let late = exhausted.iter().any(|exhausted| exhausted.name == delivery.name);
         let wanted = [AttemptOutcome::Succeeded, AttemptOutcome::HttpStatus];
         // Of the others a second attempt may have been claimed when all were killed.
         let known = if late { outcomes.len() } else { 1 };
         assert_eq!(outcomes[..known], wanted[..1 + usize::from(late)], "{}", delivery.name);
     }
-    let published = deliveries.iter().map(|(one, _)| one.event.clone()).collect();
+    let published = deliveries.iter().map(|(delivery, _)| delivery.event.clone()).collect();
     let posts = stage.receiver.requests_to(RECEIVER_PATH);
     let story = CrashHistory {
         owed: deliveries
             .iter()
-            .map(|(one, _)| (one.event.clone(), subscription.name.clone()))
+            .map(|(delivery, _)| (delivery.event.clone(), subscription.name.clone()))
             .collect(),
         posts: posts.iter().map(|post| Post::of(post, &subscription.name)).collect(),
         deliveries,
-        sightings: exhausted.into_iter().map(|one| (one.name, DeliveryState::Exhausted)).collect(),
+        sightings: exhausted
+            .into_iter()
+            .map(|exhausted| (exhausted.name, DeliveryState::Exhausted))
+            .collect(),
         // The last that was heard of it was up to a heartbeat before its attempt.
         unknown_after: Some(super::fire::LOST_AFTER - Duration::from_secs(1)),
         accounts: vec![witness::account(&stage.api, &stage.tenant, published, begun).await],

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::fire::{CrashTargets, KillRound, LOST_AFTER};
 use super::load::{self, TOTAL_EVENTS, Tenant};
 use super::publishers::{PublishLedger, Publisher};
-use super::{variable, witness};
+use super::{first_seed, variable, witness};
 
 /// So many rounds share a cluster and a receiver, whose memory is bounded.
 const ROUNDS_PER_CLUSTER: u64 = 25;
@@ -41,7 +41,7 @@ async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: 
     println!("{:?} round {number}: seed {seed}, {strike:?}", fire.engine);
     let (begun, wall) = (Instant::now(), SystemTime::now());
     let replicas = 0..fire.cluster.replicas.len();
-    let apis: Vec<Api> = replicas.map(|one| fire.cluster.api_of(one).unwrap()).collect();
+    let apis: Vec<Api> = replicas.map(|replica| fire.cluster.api_of(replica).unwrap()).collect();
     let region = fire.other_region();
     let mut api = apis[0].clone();
     let tenants = load::prepare(&mut api, receiver, &mut random, number, &region).await;
@@ -72,8 +72,10 @@ async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: 
 }
 
 fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duration) {
-    let exhausted =
-        story.deliveries.iter().filter(|(one, _)| one.state() == DeliveryState::Exhausted);
+    let exhausted = story
+        .deliveries
+        .iter()
+        .filter(|(delivery, _)| delivery.state() == DeliveryState::Exhausted);
     let attempts = story.deliveries.iter().flat_map(|(_, attempts)| attempts);
     let unknown = attempts.filter(|attempt| attempt.outcome() == AttemptOutcome::Unknown);
     println!(
@@ -88,7 +90,7 @@ fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duratio
 
 /// Rounds from POSTRIDER_TEST_SEED on, as many as POSTRIDER_TEST_ROUNDS says.
 pub async fn rounds(engine: Engine, count: u64) {
-    let first = variable("POSTRIDER_TEST_SEED").unwrap_or_else(rand::random::<u32>);
+    let first = first_seed();
     let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(count);
     let mut done = 0;
     while done < count {

@@ -95,14 +95,14 @@ pub async fn symmetric_and_asymmetric(cluster: &Cluster) {
     let signatures: Vec<Signature> = request
         .header("webhook-signature")
         .split(' ')
-        .filter_map(|one| one.strip_prefix("v1a,"))
-        .map(|one| Signature::from_slice(&STANDARD.decode(one).unwrap()).unwrap())
+        .filter_map(|split| split.strip_prefix("v1a,"))
+        .map(|split| Signature::from_slice(&STANDARD.decode(split).unwrap()).unwrap())
         .collect();
     assert_eq!(signatures.len(), 2);
     for key in public {
         let key: [u8; 32] = STANDARD.decode(key).unwrap().try_into().unwrap();
         let key = VerifyingKey::from_bytes(&key).unwrap();
-        assert!(signatures.iter().any(|one| key.verify_strict(&signed, one).is_ok()));
+        assert!(signatures.iter().any(|signature| key.verify_strict(&signed, signature).is_ok()));
     }
 }
 

@@ -35,7 +35,8 @@ pub async fn a_condition_decides(cluster: &Cluster) {
         assert_eq!(answer.matched_subscriptions, matched);
     }
     let requests = stage.receiver.wait_for_at("/large", 2, SOON_LIMIT).await.unwrap();
-    let sequences: Vec<_> = requests.iter().map(|one| one.header("webhook-sequence")).collect();
+    let sequences: Vec<_> =
+        requests.iter().map(|request| request.header("webhook-sequence")).collect();
     assert_eq!(sequences, ["1", "2"], "what does not match takes no number");
     assert_eq!(stage.count("").await, 2);
 }

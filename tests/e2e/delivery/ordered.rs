@@ -31,11 +31,11 @@ fn ordered(stage: &Stage, path: &str) -> Subscription {
 }
 
 fn bodies(requests: &[Arc<Received>]) -> Vec<String> {
-    requests.iter().map(|one| String::from_utf8(one.body.to_vec()).unwrap()).collect()
+    requests.iter().map(|request| String::from_utf8(request.body.to_vec()).unwrap()).collect()
 }
 
 fn sequences(requests: &[Arc<Received>]) -> Vec<i64> {
-    requests.iter().map(|one| one.header("webhook-sequence").parse().unwrap()).collect()
+    requests.iter().map(|request| request.header("webhook-sequence").parse().unwrap()).collect()
 }
 
 /// The first of a key is answered late and fails once: the others of the key

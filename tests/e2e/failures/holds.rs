@@ -4,7 +4,7 @@
 //! sending until somebody enables it again, that Retry-After holds the whole
 //! subscription, by the receiver's own clock, and that nothing ends because of it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 use postrider_proto::v1::{
@@ -154,4 +154,25 @@ pub async fn a_hold_that_is_ended(cluster: &Cluster) {
     enable(&stage, name).await;
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 2);
+}
+
+/// The timetable ran on during a hold that somebody ends: a retry whose time came
+/// meanwhile is sent at once, and does not begin its delay again.
+pub async fn a_hold_that_is_ended_after_the_retrys_time(cluster: &Cluster) {
+    const RETRY_DELAY: Duration = Duration::from_secs(4);
+    let stage = Stage::set(cluster, "ended-late").await;
+    let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, 3600);
+    stage.receiver.script("/hook", [busy, ok()]);
+    let life = RETRY_DELAY + Duration::from_millis(1500);
+    let delay = u64::try_from(RETRY_DELAY.as_millis()).unwrap();
+    let policy = RetryPolicy { max_age: Some(life.try_into().unwrap()), ..delays(&[delay]) };
+    let wanted = Subscription { retry_policy: Some(policy), ..stage.wanted("/hook") };
+    let name = stage.create(wanted).await.name;
+    let event = stage.publish().await;
+    wait_until_held(&stage, &name).await;
+    tokio::time::sleep(RETRY_DELAY + SETTLE_WAIT).await;
+    enable(&stage, name).await;
+    let enabled = Instant::now();
+    stage.wait_for(&event, DeliveryState::Succeeded).await;
+    assert!(enabled.elapsed() < RETRY_DELAY, "{:?} after the hold's end", enabled.elapsed());
 }

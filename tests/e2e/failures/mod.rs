@@ -23,6 +23,7 @@ on_both_engines!(
     holds::a_wait_longer_than_a_delivery_lives,
     holds::a_wait_of_one_delivery,
     holds::a_hold_that_is_ended,
+    holds::a_hold_that_is_ended_after_the_retrys_time,
     policy::retries_until_success,
     policy::custom_delays,
     policy::success_rule,

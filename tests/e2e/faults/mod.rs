@@ -114,7 +114,8 @@ impl TestEndpoint {
             let (mut api, tenant) = (api.clone(), self.tenant.clone());
             async move { api.publish(&tenant, event("payment.completed", SMALL_PAYLOAD), "").await }
         });
-        let published = join_all(published).await.into_iter().map(|one| one.unwrap().event);
+        let published =
+            join_all(published).await.into_iter().map(|join_all| join_all.unwrap().event);
         self.events.extend(published);
     }
 

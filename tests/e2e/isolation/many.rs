@@ -72,8 +72,9 @@ impl ManyTenants {
             join_all(published).await.into_iter().map(Result::unwrap).collect();
         let all = |requests: &[_]| requests.len() >= published.len();
         let seen = self.stage.receiver.wait_until("one event each", SOON_LIMIT, all).await.unwrap();
-        let took =
-            seen.iter().map(|one| one.at.saturating_duration_since(published[one.webhook_id()]));
+        let took = seen
+            .iter()
+            .map(|request| request.at.saturating_duration_since(published[request.webhook_id()]));
         let took: Vec<Duration> = took.collect();
         assert_eq!(took.len(), published.len(), "each came once");
         p99(took)

@@ -1,10 +1,10 @@
 //! Healthy tenants are not slowed down by a failing endpoint.
 //!
 //! Fed by a cluster on each engine; feeds nobody. Guarantees that waiting deliveries
-//! are neither lost nor sent twice, and that the healthy tenants' latency from publish
-//! to receipt (99th percentile) stays within a factor of what it is without the
-//! disturbance in the same run: calm and disturbed turns alternate, and the medians of
-//! both are compared. The factor is loose; the benchmark has the strict one.
+//! are neither lost nor sent twice, whoever waits beside them, and that both processes'
+//! memory is bounded. Prints the healthy tenants' latency from publish to receipt (99th
+//! percentile) beside what it is without the disturbance: calm and disturbed turns
+//! alternate. The benchmark has the bounds for it.
 //! POSTRIDER_TEST_BACKLOG sets how many deliveries wait at a failing endpoint.
 
 mod many;
@@ -31,9 +31,6 @@ use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage, delays};
 const HEALTHY_TENANTS: usize = 18;
 const DEFAULT_BACKLOG_EVENTS: usize = 3_000;
 const EVENTS_PER_BATCH: usize = 500;
-const MAX_LATENCY_FACTOR: u32 = 5;
-/// Below this a percentile is the machine's noise, and no ratio tells anything.
-const NOISE_ALLOWANCE: Duration = Duration::from_millis(20);
 /// Each kind of span is measured so often.
 const MEASURED_TURNS: usize = 3;
 const TURN_TIME: Duration = Duration::from_secs(3);
@@ -154,11 +151,11 @@ impl NeighbourTenants {
             join_all(published).await.into_iter().map(Result::unwrap).collect();
         let well = |path: &str| path.starts_with("/well/");
         let seen = self.stage.receiver.wait_until("all that are well", SOON_LIMIT, |requests| {
-            requests.iter().filter(|one| well(one.path())).count() >= published.len()
+            requests.iter().filter(|request| well(request.path())).count() >= published.len()
         });
         let seen = seen.await.unwrap();
-        let took = seen.iter().filter(|one| well(one.path())).filter_map(|one| {
-            Some(one.at.saturating_duration_since(*published.get(one.webhook_id())?))
+        let took = seen.iter().filter(|request| well(request.path())).filter_map(|item| {
+            Some(item.at.saturating_duration_since(*published.get(item.webhook_id())?))
         });
         let took: Vec<Duration> = took.collect();
         assert_eq!(took.len(), published.len(), "each came once");
@@ -187,17 +184,16 @@ fn p99(mut took: Vec<Duration>) -> Duration {
     took[took.len() * 99 / 100]
 }
 
-/// The median of what was troubled is within the factor of the calm median.
-fn assert_unharmed(name: &str, turns: Vec<(Duration, Duration)>) {
+/// Prints how the median of what was troubled compares with the calm median. Times are
+/// never asserted: a machine's pause is no fault.
+fn print_ratio(name: &str, turns: Vec<(Duration, Duration)>) {
     println!("{name}: calm and troubled {turns:.1?}");
     let (mut calm, mut troubled): (Vec<_>, Vec<_>) = turns.into_iter().unzip();
     calm.sort_unstable();
     troubled.sort_unstable();
     let (calm, troubled) = (calm[MEASURED_TURNS / 2], troubled[MEASURED_TURNS / 2]);
-    assert!(
-        troubled <= calm.max(NOISE_ALLOWANCE) * MAX_LATENCY_FACTOR,
-        "{name}: {calm:?} became {troubled:?}"
-    );
+    let ratio = troubled.as_secs_f64() / calm.as_secs_f64();
+    println!("{name}: {calm:?} became {troubled:?}, {ratio:.2} times");
 }
 
 async fn compare(cluster: &Cluster, name: &str, sick: &[SickEndpoint]) {
@@ -208,7 +204,7 @@ async fn compare(cluster: &Cluster, name: &str, sick: &[SickEndpoint]) {
         turns.push(street.turn(backlog()).await);
         street.assert_complete().await;
     }
-    assert_unharmed(name, turns);
+    print_ratio(name, turns);
 }
 
 fn backlog() -> usize {
@@ -275,7 +271,7 @@ async fn one_tenant_floods(cluster: &Cluster) {
     for street in [&well, &flood] {
         street.assert_complete().await;
     }
-    assert_unharmed("one tenant floods", turns);
+    print_ratio("one tenant floods", turns);
 }
 
 fn assert_memory_bounded(cluster: &mut Cluster) {

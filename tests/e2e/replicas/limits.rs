@@ -75,8 +75,8 @@ async fn prepare(api: &Api, receiver: &Receiver, number: usize, gate: &Gate) -> 
         let batch = PublishEventsRequest { parent: tenant.clone(), requests: vec![request; count] };
         let answer = api.events.publish_events(batch).await.unwrap().into_inner();
         let committed =
-            |one: &publish_result::Result| matches!(one, publish_result::Result::Response(_));
-        assert!(answer.results.iter().all(|one| one.result.as_ref().is_some_and(committed)));
+            |item: &publish_result::Result| matches!(item, publish_result::Result::Response(_));
+        assert!(answer.results.iter().all(|result| result.result.as_ref().is_some_and(committed)));
     }
     tenant
 }

@@ -16,9 +16,9 @@ use super::{many_tenants, publish_to_each, two_replicas};
 use crate::stage::SOON_LIMIT;
 
 /// What a refused agent says of itself.
-const REFUSED_LOG_LINE: &str = "give each agent an --id of its own";
+const REFUSED_LOG_LINE: &str = "give each agent its own id";
 /// What an agent says whose region nobody subscribes to.
-const UNSUBSCRIBED_LOG_LINE: &str = "no subscription names this region";
+const UNSUBSCRIBED_LOG_LINE: &str = "no subscription uses this region";
 /// How long the refused one keeps trying, beside heartbeats and publishes.
 const WATCH_TIME: Duration = Duration::from_secs(3);
 
@@ -55,8 +55,8 @@ async fn connected(api: &Api) -> Vec<(String, usize)> {
 async fn last_heartbeats(api: &Api) -> Vec<(i64, i32)> {
     let mut api = api.clone();
     let replicas = api.fleet.list_replicas(ListReplicasRequest::default()).await.unwrap();
-    let times = replicas.into_inner().replicas.into_iter().map(|one| {
-        let time = one.last_heartbeat_time.unwrap();
+    let times = replicas.into_inner().replicas.into_iter().map(|replica| {
+        let time = replica.last_heartbeat_time.unwrap();
         (time.seconds, time.nanos)
     });
     times.collect()

@@ -146,9 +146,9 @@ async fn the_list_and_its_search(cluster: &Cluster) {
         stage.create(named(&stage, name, path, &["*"])).await;
     }
     let all = listed(&stage, "").await;
-    let seen: Vec<_> = all.iter().map(|one| one.display_name.as_str()).collect();
+    let seen: Vec<_> = all.iter().map(|item| item.display_name.as_str()).collect();
     assert_eq!(seen, ["Accounting", "Shop", "CRM"]);
-    assert!(all.is_sorted_by_key(|one| time(one.create_time)));
+    assert!(all.is_sorted_by_key(|item| time(item.create_time)));
     disable(&stage, &all[1].name).await;
     let found = listed(&stage, "shOP").await;
     assert_eq!(found.len(), 1);
@@ -236,7 +236,7 @@ async fn the_event_log(cluster: &Cluster) {
     assert_eq!(last.number - 1, 1, "the retry counter");
     assert!(last.next_attempt_time.is_none());
     let whole = log_of(&stage, &made.name, "").await;
-    let seen: Vec<_> = whole.iter().map(|one| (one.number, one.http_status)).collect();
+    let seen: Vec<_> = whole.iter().map(|whole| (whole.number, whole.http_status)).collect();
     assert_eq!(seen, [(2, 200), (1, 409)], "the newest first");
     assert_told(&stage, &made.name, &stage.receiver.requests()).await;
 }

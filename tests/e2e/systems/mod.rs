@@ -75,7 +75,7 @@ async fn refused(stage: &Stage, event_type: &str, payload: &Value) -> Vec<String
 fn samples(system: &str) -> Vec<(String, Value)> {
     let catalogue: Value = serde_json::from_str(&catalogue(system)).unwrap();
     let types = catalogue["event_types"].as_array().unwrap().iter();
-    types.map(|one| (one["name"].as_str().unwrap().to_owned(), one["sample"].clone())).collect()
+    types.map(|item| (item["name"].as_str().unwrap().to_owned(), item["sample"].clone())).collect()
 }
 
 /// The sample of one type.

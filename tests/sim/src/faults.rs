@@ -135,10 +135,10 @@ impl FaultSchedule {
     }
 
     async fn parted(&self, pairs: &[(Node, Node)]) {
-        pairs.iter().for_each(|(one, other)| self.world.part(*one, *other, true));
+        pairs.iter().for_each(|(pair, other)| self.world.part(*pair, *other, true));
         tokio::time::sleep(entropy::millis(200, 14_000)).await;
         self.world.note(format_args!("joined again: {pairs:?}"));
-        pairs.iter().for_each(|(one, other)| self.world.part(*one, *other, false));
+        pairs.iter().for_each(|(pair, other)| self.world.part(*pair, *other, false));
     }
 
     async fn replica(&self, fault: Fault, place: usize) {

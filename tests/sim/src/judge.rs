@@ -24,7 +24,7 @@ pub async fn unfinished(world: &World) -> StoreResult<Option<String>> {
     }
     for tenant in &world.load.tenants {
         let all = deliveries(world, tenant).await?;
-        if let Some(one) = all.iter().find(|one| !one.state.is_final()) {
+        if let Some(one) = all.iter().find(|item| !item.state.is_final()) {
             return Ok(Some(format!("{one:?}")));
         }
     }
@@ -55,15 +55,15 @@ pub async fn judge(world: &World) -> StoreResult<()> {
         let tenant = &delivery.subscription.tenant;
         let attempts = world.store.list_attempts(tenant, delivery.id, 0, u32::MAX).await?;
         let attempts: Vec<_> = attempts.into_iter().map(|attempt| attempt.record).collect();
-        let numbers: Vec<u32> = attempts.iter().map(|one| one.key.number).collect();
+        let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.key.number).collect();
         if !numbers.iter().copied().eq(1..=delivery.attempts) {
             world.wrong(format!("{}: the history has the attempts {numbers:?}", delivery.id));
         }
-        let succeeded = attempts.iter().any(|one| one.outcome == Outcome::Succeeded);
+        let succeeded = attempts.iter().any(|attempt| attempt.outcome == Outcome::Succeeded);
         if succeeded != (delivery.state == DeliveryState::Succeeded) {
             world.wrong(format!("{} is {:?} against its history", delivery.id, delivery.state));
         }
-        recorded.extend(attempts.into_iter().map(|one| (one.key, one.outcome)));
+        recorded.extend(attempts.into_iter().map(|attempt| (attempt.key, attempt.outcome)));
     }
     let mut successes = BTreeSet::new();
     for post in world.receiver.posts() {

@@ -19,6 +19,8 @@ mod replica;
 mod scenario;
 mod world;
 
+use std::fmt::Display;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -36,6 +38,9 @@ struct Arguments {
     /// Simulate this seed alone, and print what happens in it.
     #[arg(long)]
     seed: Option<u64>,
+    /// Simulate the seeds of a file: numbers, and comments after `#`.
+    #[arg(long)]
+    seeds: Option<PathBuf>,
     /// The first seed; a random one when absent.
     #[arg(long)]
     from: Option<u64>,
@@ -64,8 +69,48 @@ fn main() -> ExitCode {
             }
             one(seed)
         }
-        None => many(&arguments),
+        None => match seeds(&arguments) {
+            Ok(seeds) => many(&arguments, &seeds),
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
     }
+}
+
+/// Which seeds are simulated.
+enum Seeds {
+    Listed(Vec<u64>),
+    From(u64),
+}
+
+impl Seeds {
+    fn get(&self, index: u64) -> Option<u64> {
+        match self {
+            Self::Listed(seeds) => seeds.get(usize::try_from(index).ok()?).copied(),
+            Self::From(first) => first.checked_add(index),
+        }
+    }
+}
+
+fn seeds(arguments: &Arguments) -> Result<Seeds, String> {
+    let Some(file) = &arguments.seeds else {
+        let from = arguments.from.unwrap_or_else(random_seed);
+        println!("seeds from {from}");
+        return Ok(Seeds::From(from));
+    };
+    let named = |error: &dyn Display| format!("{}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
+    let listed = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let listed: Result<Vec<_>, _> = listed.flat_map(str::split_whitespace).map(str::parse).collect();
+    Ok(Seeds::Listed(listed.map_err(|error| named(&error))?))
+}
+
+fn random_seed() -> u64 {
+    let mut bytes = [0; 4];
+    let read = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    read.map_or(0, |_| u32::from_le_bytes(bytes).into())
 }
 
 fn one(seed: u64) -> ExitCode {
@@ -88,13 +133,7 @@ fn tell(outcome: &Outcome) {
     println!("  repeat: tests/sim/run --seed {}", outcome.seed);
 }
 
-fn many(arguments: &Arguments) -> ExitCode {
-    let from = arguments.from.unwrap_or_else(|| {
-        let mut bytes = [0; 4];
-        let read = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-        read.map_or(0, |_| u32::from_le_bytes(bytes).into())
-    });
-    println!("seeds from {from}");
+fn many(arguments: &Arguments, seeds: &Seeds) -> ExitCode {
     let threads = arguments
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
@@ -107,13 +146,14 @@ fn many(arguments: &Arguments) -> ExitCode {
             scope.spawn(|| {
                 while begun.elapsed() < limit {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= arguments.count {
+                    let seed = seeds.get(number).filter(|_| number < arguments.count);
+                    let Some(seed) = seed else {
                         next.fetch_sub(1, Ordering::Relaxed);
                         return;
-                    }
-                    let mut outcome = scenario::run(from + number, false);
+                    };
+                    let mut outcome = scenario::run(seed, false);
                     if arguments.twice {
-                        let again = scenario::run(from + number, false);
+                        let again = scenario::run(seed, false);
                         if again.hash != outcome.hash {
                             outcome.wrong.push("it went another way the second time".to_owned());
                         }
@@ -129,12 +169,12 @@ fn many(arguments: &Arguments) -> ExitCode {
             });
         }
     });
-    let (seeds, failed) = (next.into_inner(), failed.into_inner());
+    let (count, failed) = (next.into_inner(), failed.into_inner());
     let span = begun.elapsed();
     println!(
-        "{seeds} seeds in {:.1} s, {:.0} a minute, {} events, the longest {:?} of simulated time, {failed} failed",
+        "{count} seeds in {:.1} s, {:.0} a minute, {} events, the longest {:?} of simulated time, {failed} failed",
         span.as_secs_f64(),
-        seeds as f64 * 60.0 / span.as_secs_f64(),
+        count as f64 * 60.0 / span.as_secs_f64(),
         events.into_inner(),
         longest.into_inner().unwrap_or_else(PoisonError::into_inner),
     );

@@ -111,7 +111,8 @@ impl Receiver {
                 post.agent, key.epoch
             ));
         }
-        let open: Vec<&RecordedPost> = seen.posts.iter().filter(|one| one.is_open(world)).collect();
+        let open: Vec<&RecordedPost> =
+            seen.posts.iter().filter(|post| post.is_open(world)).collect();
         wrong.extend(post.among(&open, plan));
         if plan.per_key && !post.key.is_empty() {
             let place = (post.plan, post.key.clone());
@@ -175,14 +176,15 @@ impl RecordedPost {
     /// What is wrong with its beginning among those that go on.
     fn among(&self, open: &[&RecordedPost], plan: &Plan) -> Vec<String> {
         let mut wrong = Vec::new();
-        let of_plan = || open.iter().filter(|one| one.plan == self.plan);
-        if let Some(twin) = of_plan().find(|one| one.delivery == self.delivery) {
+        let of_plan = || open.iter().filter(|open| open.plan == self.plan);
+        if let Some(twin) = of_plan().find(|of_plan| of_plan.delivery == self.delivery) {
             wrong.push(format!(
                 "{} {} was sent by agent {} while {} goes on at agent {}",
                 self.delivery, self.number, self.agent, twin.number, twin.agent
             ));
         }
-        let same_key = |one: &&&RecordedPost| one.key == self.key && one.delivery != self.delivery;
+        let same_key =
+            |item: &&&RecordedPost| item.key == self.key && item.delivery != self.delivery;
         if plan.per_key
             && !self.key.is_empty()
             && let Some(other) = of_plan().find(same_key)

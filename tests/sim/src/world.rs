@@ -152,12 +152,12 @@ impl World {
 
     pub fn replica(&self, place: usize) -> Option<RunningReplica> {
         let found = lock(&self.replicas).get(place).cloned().flatten();
-        found.filter(|one| !one.process.is(State::Dead))
+        found.filter(|row| !row.process.is(State::Dead))
     }
 
     pub fn agent(&self, place: usize) -> Option<RunningAgent> {
         let found = lock(&self.agents).get(place).cloned().flatten();
-        found.filter(|one| !one.process.is(State::Dead))
+        found.filter(|row| !row.process.is(State::Dead))
     }
 
     /// Notes what each replica has in memory.
@@ -239,11 +239,11 @@ impl World {
     pub fn is_excused(&self, agent: usize) -> bool {
         let last = lock(&self.excused).get(&agent).copied();
         let lately = last.is_some_and(|last| entropy::elapsed() - last < EXCUSED_FOR);
-        let apart = lock(&self.weather).apart.iter().any(|((one, other), count)| {
+        let apart = lock(&self.weather).apart.iter().any(|((apart, other), count)| {
             let this = Node::Agent(agent);
-            *count > 0 && (*one == this || *other == this)
+            *count > 0 && (*apart == this || *other == this)
         });
-        let stopped = self.agent(agent).is_none_or(|one| one.process.is(State::Stopped));
+        let stopped = self.agent(agent).is_none_or(|agent| agent.process.is(State::Stopped));
         lately || apart || stopped
     }
 

@@ -42,8 +42,8 @@ fn events(account: &Account) -> Vec<String> {
 /// The pairs are the deliveries, and stand where they do.
 fn pairs(story: &CrashHistory, account: &Account) -> Vec<String> {
     let prefix = format!("{}/", account.tenant);
-    let own = story.deliveries.iter().filter(|(one, _)| one.name.starts_with(&prefix));
-    let mut own: BTreeMap<&str, _> = own.map(|(one, _)| (one.name.as_str(), one)).collect();
+    let own = story.deliveries.iter().filter(|(delivery, _)| delivery.name.starts_with(&prefix));
+    let mut own: BTreeMap<&str, _> = own.map(|(own, _)| (own.name.as_str(), own)).collect();
     let mut faults = Vec::new();
     for row in account.rows.iter().filter(|row| !row.subscription.is_empty()) {
         match own.remove(row.delivery.as_str()) {

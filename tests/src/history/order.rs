@@ -16,9 +16,11 @@ struct Last {
 }
 
 pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
-    let ordered = story.deliveries.iter().filter(|(one, _)| !one.ordering_key.is_empty());
+    let ordered = story.deliveries.iter().filter(|(delivery, _)| !delivery.ordering_key.is_empty());
     let keys: BTreeMap<Pair, &str> = ordered
-        .map(|(one, _)| ((one.event.clone(), one.subscription.clone()), one.ordering_key.as_str()))
+        .map(|(ordered, _)| {
+            ((ordered.event.clone(), ordered.subscription.clone()), ordered.ordering_key.as_str())
+        })
         .collect();
     let mut last: BTreeMap<(&str, &str), Last> = BTreeMap::new();
     let mut faults = Vec::new();

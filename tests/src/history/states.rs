@@ -17,8 +17,11 @@ fn is_final(state: DeliveryState) -> bool {
 
 pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
     let mut faults = Vec::new();
-    let now: BTreeMap<&str, DeliveryState> =
-        story.deliveries.iter().map(|(one, _)| (one.name.as_str(), one.state())).collect();
+    let now: BTreeMap<&str, DeliveryState> = story
+        .deliveries
+        .iter()
+        .map(|(delivery, _)| (delivery.name.as_str(), delivery.state()))
+        .collect();
     let seen = story.sightings.iter().map(|(name, state)| (name.as_str(), *state));
     let mut last: BTreeMap<&str, DeliveryState> = BTreeMap::new();
     for (name, state) in seen.chain(now.iter().map(|(name, state)| (*name, *state))) {

@@ -150,7 +150,7 @@ fn kept_promises_have_no_faults() {
     assert_eq!(doctored(|story| drop(story.owed.pop())), none);
     // Who has no order gets them as they come.
     let unordered = doctored(|story| {
-        story.deliveries.iter_mut().for_each(|(one, _)| one.ordering_key.clear());
+        story.deliveries.iter_mut().for_each(|(delivery, _)| delivery.ordering_key.clear());
         story.posts.reverse();
     });
     assert_eq!(unordered, none);

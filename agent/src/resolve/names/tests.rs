@@ -58,7 +58,7 @@ impl CacheAndClock {
     fn tell(&mut self, name: &str, outcome: Result<LookupAnswer, LookupFailure>, took: u64) {
         assert!(self.known(name).is_none_or(|known| known.is_ok()), "nothing to look up");
         let lookups = self.started();
-        assert_eq!(lookups.iter().map(|one| &*one.name).collect::<Vec<_>>(), [name]);
+        assert_eq!(lookups.iter().map(|lookup| &*lookup.name).collect::<Vec<_>>(), [name]);
         self.pass(took);
         self.end(&lookups[0], outcome, took);
     }
@@ -177,7 +177,7 @@ fn a_tenant_has_a_share_and_some_is_left_to_those_that_have_none() {
         }
     }
     let running = book.started();
-    let of = |tenant: &str| running.iter().filter(|one| *one.tenant == *tenant).count();
+    let of = |tenant: &str| running.iter().filter(|running| *running.tenant == *tenant).count();
     assert!(
         (0..10).all(|tenant| (1..=LIMITS.per_tenant).contains(&of(&format!("tenant-{tenant}"))))
     );

@@ -83,7 +83,7 @@ impl FilterScope<'_> {
             (operators::NOT_EQUALS, [left, right]) => not(self.equal(left, right)),
             (operators::IN, [value, list]) => match &list.expr {
                 Expr::List(list) => {
-                    let yes = list.elements.iter().any(|one| self.equal(value, one).yes);
+                    let yes = list.elements.iter().any(|element| self.equal(value, element).yes);
                     PossibleResults { yes, no: true }
                 }
                 _ => ANY_RESULT,

@@ -66,12 +66,14 @@ mod tests {
         let inputs = vec![input("same"), changed, input("back"), input("new")];
         let plan = catalogue.plan_import(inputs.clone(), IMPORT_TIME);
         assert_eq!((plan.created, plan.updated, plan.unchanged), (1, 2, 1));
-        let written: Vec<_> = plan.writes.iter().map(|one| one.name.as_str()).collect();
+        let written: Vec<_> = plan.writes.iter().map(|item| item.name.as_str()).collect();
         assert_eq!(written, ["other", "back", "new"]);
-        assert!(plan.writes.iter().all(|one| !one.is_archived() && one.update_time == IMPORT_TIME));
-        let created: Vec<_> = plan.writes.iter().map(|one| one.create_time).collect();
+        assert!(
+            plan.writes.iter().all(|item| !item.is_archived() && item.update_time == IMPORT_TIME)
+        );
+        let created: Vec<_> = plan.writes.iter().map(|item| item.create_time).collect();
         assert_eq!(created, [EARLIER_TIME, EARLIER_TIME, IMPORT_TIME]);
-        let revisions: Vec<_> = plan.writes.iter().map(|one| one.revision).collect();
+        let revisions: Vec<_> = plan.writes.iter().map(|item| item.revision).collect();
         assert_eq!(revisions, [1, 1, 0]);
         let after = catalogue.rebuilt(
             8,

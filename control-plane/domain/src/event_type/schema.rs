@@ -198,7 +198,7 @@ fn rule(kind: &Kind) -> String {
         Kind::Required { property } => format!("must have the field {property}"),
         Kind::Type { kind: TypeKind::Single(one) } => format!("must be of type {one}"),
         Kind::Type { kind: TypeKind::Multiple(several) } => {
-            let names: Vec<String> = several.iter().map(|one| one.to_string()).collect();
+            let names: Vec<String> = several.iter().map(|problem| problem.to_string()).collect();
             format!("must be of type {}", names.join(" or "))
         }
         Kind::AdditionalProperties { unexpected } => {

@@ -19,7 +19,7 @@ static BUILT_IN_TYPES: LazyLock<Vec<EventType>> = LazyLock::new(|| {
     // The tests read it too.
     let document: BuiltInDocument = serde_json::from_str(BUILT_IN_DOCUMENT).unwrap_or_default();
     let mut types: Vec<_> = document.event_types.into_iter().map(BuiltInEntry::into_type).collect();
-    types.sort_by(|one, other| one.name.cmp(&other.name));
+    types.sort_by(|item, other| item.name.cmp(&other.name));
     types
 });
 
@@ -60,5 +60,5 @@ pub fn built_in() -> &'static [EventType] {
 
 /// A built-in type.
 pub fn built_in_type(name: &str) -> Option<&'static EventType> {
-    BUILT_IN_TYPES.iter().find(|one| one.name == name)
+    BUILT_IN_TYPES.iter().find(|built_in_type| built_in_type.name == name)
 }

@@ -238,7 +238,9 @@ impl Scheduler {
     /// Whether this attempt is at an agent, as far as memory knows.
     pub fn is_at_agent(&self, key: AttemptKey) -> bool {
         let entry = self.entries.get(&key.delivery);
-        entry.is_some_and(|one| one.job.delivery.attempts == key.number && one.phase.is_at_agent())
+        entry.is_some_and(|entry| {
+            entry.job.delivery.attempts == key.number && entry.phase.is_at_agent()
+        })
     }
 
     /// A result arrived. Returns its delivery if the attempt is current.

@@ -182,7 +182,7 @@ proptest! {
                 there.insert(place, new);
             }
         }
-        let plain = there.iter().filter(|(_, one)| matches(&one.settings, &event_type, account));
+        let plain = there.iter().filter(|(_, there)| matches(&there.settings, &event_type, account));
         let plain: Vec<usize> = plain.map(|(place, _)| *place).collect();
         prop_assert_eq!(found(&matcher, &event_type, account), plain);
         prop_assert_eq!(found(&first, &event_type, account), earlier);

@@ -103,14 +103,14 @@ impl EventTypeApi {
 
 /// Merges the built-in types that match the query into a page, by name.
 fn with_built_in(mut found: Vec<EventType>, query: &EventTypeQuery) -> Vec<EventType> {
-    let wanted = |one: &&EventType| {
-        let part = |part: &String| contains(&one.name, part) || contains(&one.description, part);
-        query.group.as_ref().is_none_or(|group| *group == one.group)
+    let wanted = |item: &&EventType| {
+        let part = |part: &String| contains(&item.name, part) || contains(&item.description, part);
+        query.group.as_ref().is_none_or(|group| *group == item.group)
             && query.search.as_ref().is_none_or(part)
-            && query.after.as_ref().is_none_or(|after| one.name > *after)
+            && query.after.as_ref().is_none_or(|after| item.name > *after)
     };
     found.extend(notice::built_in().iter().filter(wanted).cloned());
-    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found.sort_by(|found, other| found.name.cmp(&other.name));
     found.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
     found
 }

@@ -11,7 +11,10 @@ const FAILING_TYPE_NAME: &str = "eventTypes/postrider.endpoint.failing";
 impl TestApi {
     async fn list_types(&mut self, request: v1::ListEventTypesRequest) -> (Vec<String>, String) {
         let page = self.event_types.list_event_types(request).await.unwrap().into_inner();
-        (page.event_types.into_iter().map(|one| one.name).collect(), page.next_page_token)
+        (
+            page.event_types.into_iter().map(|event_type| event_type.name).collect(),
+            page.next_page_token,
+        )
     }
 }
 

@@ -89,7 +89,7 @@ async fn deliveries_are_found_cancelled_and_sent_again() {
     let page = api.deliveries.list_deliveries(list.clone()).await.unwrap().into_inner();
     assert_eq!(page.deliveries.len(), 3);
     // Which of two of one millisecond comes first is not said.
-    let one = page.deliveries.iter().find(|one| one.account == "acc-0").unwrap().clone();
+    let one = page.deliveries.iter().find(|delivery| delivery.account == "acc-0").unwrap().clone();
     assert_eq!(one.attempt_count, 0);
     assert!(one.expire_time.unwrap().seconds > one.create_time.unwrap().seconds + 86_400);
     list.page_token = page.next_page_token;

@@ -12,7 +12,7 @@ use crate::api::service_tests::TestApi;
 fn told(refused: Status) -> Vec<(String, String)> {
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
     let told = refused.get_details_bad_request().unwrap().field_violations;
-    told.into_iter().map(|one| (one.field, one.description)).collect()
+    told.into_iter().map(|violation| (violation.field, violation.description)).collect()
 }
 
 fn assert_told(refused: Status, field: &str, method: &str) {

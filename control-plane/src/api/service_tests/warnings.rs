@@ -6,7 +6,7 @@ use crate::api::service_tests::TestApi;
 
 fn warned(subscription: &v1::Subscription) -> Vec<(&str, &str)> {
     let each = subscription.warnings.iter();
-    each.map(|one| (one.field.as_str(), one.reason.as_str())).collect()
+    each.map(|violation| (violation.field.as_str(), violation.reason.as_str())).collect()
 }
 
 const NO_AGENT_WARNING: (&str, &str) = ("region", "REGION_HAS_NO_AGENT");

@@ -129,8 +129,10 @@ impl SubscriptionApi {
                 let result = Box::pin(self.flow.test_subscription(wanted)).await;
                 let (made, record) = result.map_err(|error| test_error(error, &key))?;
                 spans::record_in_span("delivery", made.id);
-                let context =
-                    delivery_conversion::DeliveryContext { last: Some(&record), ..Default::default() };
+                let context = delivery_conversion::DeliveryContext {
+                    last: Some(&record),
+                    ..Default::default()
+                };
                 let shown = delivery_conversion::to_proto(&made, context);
                 let attempt = attempt_conversion::to_proto(record);
                 Ok(v1::TestSubscriptionResponse { delivery: Some(shown), attempt: Some(attempt) })

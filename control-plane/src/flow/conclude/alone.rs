@@ -52,7 +52,7 @@ impl ConcludeWriter {
                 failed += 1;
                 match error {
                     Some(error) if error.is_transient() || failed > MAX_FAILED_COMMITS => {
-                        unrecorded.put(error, part.into_iter().map(|one| one.report));
+                        unrecorded.put(error, part.into_iter().map(|conclusion| conclusion.report));
                     }
                     _ => {
                         let rest = part.split_off(part.len() / 2);
@@ -63,7 +63,7 @@ impl ConcludeWriter {
             }
             if let Some(error) = &unrecorded.error {
                 // The database has become unavailable.
-                let rest = parts.drain(..).flatten().map(|one| one.report);
+                let rest = parts.drain(..).flatten().map(|conclusion| conclusion.report);
                 unrecorded.put(error.clone(), rest);
             }
         }

@@ -41,8 +41,8 @@ impl ConcludeWriter {
     pub(super) fn begin_holds(&self, applied: &[PlannedConclusion]) {
         let holds = self.parts.cluster.holds();
         let now = self.parts.clock.now();
-        let begun = |one: &PlannedConclusion| {
-            holds.begin(one.subscription.as_deref()?, now, now + one.hold?)
+        let begun = |conclusion: &PlannedConclusion| {
+            holds.begin(conclusion.subscription.as_deref()?, now, now + conclusion.hold?)
         };
         let begun: Vec<_> = applied.iter().filter_map(begun).collect();
         if begun.is_empty() {

@@ -97,7 +97,7 @@ impl RetryQueue {
 
     /// When the next retry is due, if any result waits.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        let first = self.results.values().map(|one| one.next).min();
+        let first = self.results.values().map(|result| result.next).min();
         first.map(|first| first.max(self.rest_until))
     }
 
@@ -119,11 +119,11 @@ impl RetryQueue {
     /// The results that are due, at most one of each delivery. They stay queued until they
     /// are recorded.
     fn due(&self, now: Timestamp) -> Vec<AttemptReport> {
-        let mut due: Vec<_> = self.results.values().filter(|one| one.next <= now).collect();
-        due.sort_unstable_by_key(|one| (one.next, one.report.record.key));
+        let mut due: Vec<_> = self.results.values().filter(|result| result.next <= now).collect();
+        due.sort_unstable_by_key(|entry| (entry.next, entry.report.record.key));
         let mut seen = HashSet::new();
-        due.retain(|one| seen.insert(one.report.record.key.delivery));
-        due.into_iter().take(MAX_RETRIED_RESULTS).map(|one| one.report.clone()).collect()
+        due.retain(|entry| seen.insert(entry.report.record.key.delivery));
+        due.into_iter().take(MAX_RETRIED_RESULTS).map(|entry| entry.report.clone()).collect()
     }
 
     /// Queues a result that failed with this error. Returns it if its data was refused too
@@ -166,7 +166,7 @@ impl RetryQueue {
 
     /// The database accepts results again: makes all of them due now.
     fn bring_forward(&mut self, now: Timestamp) {
-        self.results.values_mut().for_each(|one| one.next = one.next.min(now));
+        self.results.values_mut().for_each(|result| result.next = result.next.min(now));
     }
 }
 

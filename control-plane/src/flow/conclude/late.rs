@@ -134,7 +134,7 @@ impl ConcludeWriter {
         }
         let tenant = &record.subscription.tenant;
         let found = self.parts.store.get_delivery(tenant, record.key.delivery).await?;
-        let Some(delivery) = found.filter(|one| one.ordering_key.is_some()) else {
+        let Some(delivery) = found.filter(|found| found.ordering_key.is_some()) else {
             return Ok(None);
         };
         block_key_while_sending(&self.parts, &delivery).await?;

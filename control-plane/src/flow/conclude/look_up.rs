@@ -23,7 +23,10 @@ impl ConcludeWriter {
     ) -> Vec<AttemptReport> {
         let unknown: HashSet<AttemptKey> = self.parts.dispatcher.read(|scheduler, _| {
             let unseen = batch.iter().filter(|report| report.seen.is_none());
-            unseen.map(|one| one.record.key).filter(|key| !scheduler.is_at_agent(*key)).collect()
+            unseen
+                .map(|unseen| unseen.record.key)
+                .filter(|key| !scheduler.is_at_agent(*key))
+                .collect()
         });
         if unknown.is_empty() {
             return batch;

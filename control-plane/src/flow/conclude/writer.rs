@@ -184,12 +184,12 @@ impl ConcludeWriter {
             match self.commit(&decided).await {
                 Ok(results) => self.settle(decided, results, &mut late),
                 Err(error) if error.is_transient() => {
-                    unrecorded.put(error, decided.into_iter().map(|one| one.report));
+                    unrecorded.put(error, decided.into_iter().map(|conclusion| conclusion.report));
                 }
                 Err(_) => self.commit_bisecting(decided, &mut late, &mut unrecorded).await,
             }
         } else if let Some(error) = unrecorded.error.clone() {
-            unrecorded.put(error, decided.into_iter().map(|one| one.report));
+            unrecorded.put(error, decided.into_iter().map(|conclusion| conclusion.report));
         }
         match unrecorded.error.clone() {
             Some(error) => unrecorded.put(error, late),

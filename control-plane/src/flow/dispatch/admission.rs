@@ -266,7 +266,9 @@ mod tests {
         dispatcher.close_stream(StreamId(101), true);
         assert!(dispatcher.known_processes(&AgentId("a".into())).is_empty());
         let told = dispatcher.take_sightings(&postrider_domain::ids::ReplicaId("r".into()));
-        assert!(told.iter().all(|one| one.heard_ago > LOST_AFTER * 2) && told.len() == 1);
+        assert!(
+            told.iter().all(|violation| violation.heard_ago > LOST_AFTER * 2) && told.len() == 1
+        );
         assert!(
             dispatcher.take_sightings(&postrider_domain::ids::ReplicaId("r".into())).is_empty()
         );

@@ -33,8 +33,9 @@ pub(super) struct PublishWaiter {
 
 /// The event's deliveries that were reserved in memory before the commit.
 pub(super) fn reserved_ids(new: &NewEvent) -> impl Iterator<Item = DeliveryId> {
-    let straight = new.deliveries.iter().filter(|one| one.state == DeliveryState::InFlight);
-    straight.map(|one| one.id)
+    let straight =
+        new.deliveries.iter().filter(|delivery| delivery.state == DeliveryState::InFlight);
+    straight.map(|straight| straight.id)
 }
 
 impl PublishWriter {

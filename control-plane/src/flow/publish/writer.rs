@@ -124,7 +124,7 @@ impl PublishWriter {
         }
         let is_rejected_input = error.is_rejected_input();
         if !is_rejected_input && cluster.since_publish_refused().is_none() {
-            let tenant = new.first().map(|one| one.event.tenant.to_string()).unwrap_or_default();
+            let tenant = new.first().map(|new| new.event.tenant.to_string()).unwrap_or_default();
             tracing::warn!(%error, tenant, events = new.len(), "events were not committed");
         }
         cluster.record_publish_commit(is_rejected_input);
@@ -187,8 +187,9 @@ impl PublishWriter {
                     continue;
                 };
                 let numbered = new.deliveries.iter().zip(sequences.iter().copied());
-                let admitted = numbered.filter(|(one, _)| one.state == DeliveryState::InFlight);
-                scheduler.committed(admitted.map(|(one, number)| (one.id, number)), now);
+                let admitted =
+                    numbered.filter(|(numbered, _)| numbered.state == DeliveryState::InFlight);
+                scheduler.committed(admitted.map(|(admitted, number)| (admitted.id, number)), now);
                 for delivery in new.deliveries.iter().filter(|d| d.state == DeliveryState::Waiting)
                 {
                     if scheduler.epoch(delivery.shard).is_some() {

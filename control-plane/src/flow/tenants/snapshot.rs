@@ -141,7 +141,7 @@ mod tests {
 
     fn wanting(snapshot: &TenantSnapshot, event_type: &str) -> Vec<(String, bool)> {
         let found = snapshot.candidates(event_type, None);
-        found.map(|one| (one.subscription.id.to_string(), one.filter.is_some())).collect()
+        found.map(|found| (found.subscription.id.to_string(), found.filter.is_some())).collect()
     }
 
     #[test]
@@ -159,7 +159,8 @@ mod tests {
         let named = |id: &str, filter| (id.to_owned(), filter);
         assert_eq!(wanting(&second, "x"), [named("c", true), named("d", false)]);
         assert_eq!(wanting(&second, "y"), [named("b", false)]);
-        let ids: Vec<_> = second.subscriptions().map(|one| one.id.to_string()).collect();
+        let ids: Vec<_> =
+            second.subscriptions().map(|subscription| subscription.id.to_string()).collect();
         assert_eq!(ids, ["b", "c", "d"]);
         let c = "c".parse().unwrap();
         let same = (first.subscription(&c).unwrap(), second.subscription(&c).unwrap());

@@ -67,19 +67,20 @@ impl ClockStore for MemoryStore {
         limit: u32,
     ) -> StoreResult<u64> {
         let mut tables = self.tables()?;
-        let latest = |one: &Delivery| {
-            let failures = usize::try_from(one.failures).unwrap_or(usize::MAX);
+        let latest = |delivery: &Delivery| {
+            let failures = usize::try_from(delivery.failures).unwrap_or(usize::MAX);
             let longest = request.longest.get(failures).or(request.longest.last());
-            now + longest.copied().unwrap_or_default()
+            request.since + longest.copied().unwrap_or_default()
         };
-        let late = tables.unfinished.values().filter(|one| {
-            one.subscription == request.subscription
-                && one.shard == request.shard
-                && one.state == DeliveryState::Waiting
-                && one.due > latest(one)
+        let late = tables.unfinished.values().filter(|delivery| {
+            delivery.subscription == request.subscription
+                && delivery.shard == request.shard
+                && delivery.state == DeliveryState::Waiting
+                && delivery.due > now
+                && delivery.due > latest(delivery)
         });
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let late: Vec<DeliveryId> = late.take(most).map(|one| one.id).collect();
+        let late: Vec<DeliveryId> = late.take(most).map(|late| late.id).collect();
         for id in &late {
             if let Some(one) = tables.unfinished.get_mut(id) {
                 one.due = latest(one);
@@ -93,7 +94,7 @@ impl ClockStore for MemoryStore {
         until: Timestamp,
     ) -> StoreResult<Vec<SubscriptionKey>> {
         let tables = self.tables()?;
-        let quiet = tables.held_keys.iter().filter(|(_, one)| one.blocked_until > until);
+        let quiet = tables.held_keys.iter().filter(|(_, held_key)| held_key.blocked_until > until);
         let keys: BTreeSet<_> = quiet.map(|(key, _)| key.subscription.clone()).collect();
         Ok(keys.into_iter().collect())
     }

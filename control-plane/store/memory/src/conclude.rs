@@ -41,10 +41,9 @@ impl MemoryTables {
     /// Applies a result; whether it was current.
     fn conclude_one(&mut self, item: &Conclusion, now: Timestamp) -> bool {
         let key = item.record.key;
-        let found = self
-            .unfinished
-            .get_mut(&key.delivery)
-            .filter(|one| one.state == DeliveryState::InFlight && one.current_attempt() == key);
+        let found = self.unfinished.get_mut(&key.delivery).filter(|delivery| {
+            delivery.state == DeliveryState::InFlight && delivery.current_attempt() == key
+        });
         let Some(delivery) = found else { return false };
         match item.transition {
             DeliveryTransition::End { state, reason } => self.end(key.delivery, state, reason, now),

@@ -83,7 +83,9 @@ impl ConfigStore for MemoryStore {
             return Ok(None);
         };
         let subscriptions = tables.subscriptions.values();
-        let living = subscriptions.filter(|one| one.tenant == *id && one.delete_time.is_none());
+        let living = subscriptions.filter(|subscription| {
+            subscription.tenant == *id && subscription.delete_time.is_none()
+        });
         Ok(Some(TenantConfig { tenant: tenant.clone(), subscriptions: living.cloned().collect() }))
     }
 
@@ -100,7 +102,8 @@ impl ConfigStore for MemoryStore {
             tables.written_at.get(key).is_some_and(|version| *version > since)
         };
         let of_tenant = tables.subscriptions.iter().filter(|(key, _)| key.tenant == *id);
-        let changed = of_tenant.filter(|(key, _)| is_changed(key)).map(|(_, one)| one.clone());
+        let changed =
+            of_tenant.filter(|(key, _)| is_changed(key)).map(|(_, of_tenant)| of_tenant.clone());
         Ok(Some(TenantChanges { tenant: tenant.clone(), changed: changed.collect() }))
     }
 
@@ -175,8 +178,8 @@ impl ConfigStore for MemoryStore {
                 delivery.subscription == *key && delivery.state != DeliveryState::InFlight
             })
         };
-        let deleted = tables.subscriptions.iter().filter(|(key, one)| {
-            one.delete_time.is_some() && shards.contains(&tables.shard_of(&key.tenant))
+        let deleted = tables.subscriptions.iter().filter(|(key, subscription)| {
+            subscription.delete_time.is_some() && shards.contains(&tables.shard_of(&key.tenant))
         });
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let found = deleted.map(|(key, _)| key).filter(|key| ends(key)).take(wanted);

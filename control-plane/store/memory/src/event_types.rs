@@ -36,12 +36,12 @@ impl EventTypeStore for MemoryStore {
     async fn list_event_types(&self, query: &EventTypeQuery) -> StoreResult<Vec<EventType>> {
         let tables = self.tables()?;
         let search = query.search.as_ref().map(|search| search_text(&[search]));
-        let found = tables.event_types.values().filter(|one| {
-            let text = search_text(&[&one.name, &one.description]);
-            query.group.as_ref().is_none_or(|group| one.group == *group)
+        let found = tables.event_types.values().filter(|event_type| {
+            let text = search_text(&[&event_type.name, &event_type.description]);
+            query.group.as_ref().is_none_or(|group| event_type.group == *group)
                 && search.as_ref().is_none_or(|search| text.contains(search.as_str()))
-                && (query.show_archived || one.archive_time.is_none())
-                && query.after.as_ref().is_none_or(|after| one.name > *after)
+                && (query.show_archived || event_type.archive_time.is_none())
+                && query.after.as_ref().is_none_or(|after| event_type.name > *after)
         });
         Ok(found.take(usize::try_from(query.limit).unwrap_or(usize::MAX)).cloned().collect())
     }
@@ -84,8 +84,8 @@ impl EventTypeStore for MemoryStore {
         let mut tables = self.tables()?;
         let there: HashMap<String, i64> = event_types
             .iter()
-            .filter_map(|one| tables.event_types.get(&one.name))
-            .map(|one| (one.name.clone(), one.revision))
+            .filter_map(|event_type| tables.event_types.get(&event_type.name))
+            .map(|event_type| (event_type.name.clone(), event_type.revision))
             .collect();
         let count = i64::try_from(tables.event_types.len()).unwrap_or(i64::MAX);
         may_put(event_types, &there, count, most)?;
@@ -128,9 +128,9 @@ fn put(tables: &mut MemoryTables, event_types: &[EventType]) -> i64 {
 
 /// Subscriptions one of whose patterns is this very text.
 fn users(tables: &MemoryTables, name: &str) -> Vec<SubscriptionKey> {
-    let named = tables.subscriptions.iter().filter(|(_, one)| {
-        let mut patterns = one.settings.event_types.iter();
-        one.delete_time.is_none() && patterns.any(|pattern| pattern.to_string() == name)
+    let named = tables.subscriptions.iter().filter(|(_, subscription)| {
+        let mut patterns = subscription.settings.event_types.iter();
+        subscription.delete_time.is_none() && patterns.any(|pattern| pattern.to_string() == name)
     });
     let most = usize::try_from(MAX_NAMED_USERS).unwrap_or(usize::MAX);
     named.take(most).map(|(key, _)| key.clone()).collect()

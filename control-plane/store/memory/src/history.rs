@@ -91,20 +91,20 @@ impl HistoryStore for MemoryStore {
             Some(event) => tables.deliveries_of(&query.tenant, event),
             None => tables.unfinished.values().chain(tables.ended.values()).collect(),
         };
-        found.retain(|one| {
-            one.subscription.tenant == query.tenant
-                && made_within(query.created, one.id.0)
-                && query.before.is_none_or(|before| one.id < before)
-                && query.subscription.as_ref().is_none_or(|id| one.subscription.subscription == *id)
-                && query.event_type.as_ref().is_none_or(|wanted| one.event_type == *wanted)
+        found.retain(|row| {
+            row.subscription.tenant == query.tenant
+                && made_within(query.created, row.id.0)
+                && query.before.is_none_or(|before| row.id < before)
+                && query.subscription.as_ref().is_none_or(|id| row.subscription.subscription == *id)
+                && query.event_type.as_ref().is_none_or(|wanted| row.event_type == *wanted)
                 && query
                     .account
                     .as_ref()
-                    .is_none_or(|wanted| wanted.matches(one.account.as_deref()))
-                && (query.states.is_empty() || query.states.contains(&one.state))
-                && query.test.is_none_or(|test| one.test == test)
+                    .is_none_or(|wanted| wanted.matches(row.account.as_deref()))
+                && (query.states.is_empty() || query.states.contains(&row.state))
+                && query.test.is_none_or(|test| row.test == test)
         });
-        found.sort_by_key(|one| std::cmp::Reverse(one.id));
+        found.sort_by_key(|row| std::cmp::Reverse(row.id));
         Ok(found.into_iter().take(limit(query.limit)).cloned().collect())
     }
 
@@ -136,11 +136,11 @@ impl HistoryStore for MemoryStore {
         if !query.takes_all() {
             found.sort_unstable_by_key(|attempt| Reverse(attempt.record_time));
             scanned_to = found.get(limit(query.scan)).map(|attempt| attempt.record_time);
-            found.retain(|one| scanned_to.is_none_or(|end| one.record_time >= end));
+            found.retain(|row| scanned_to.is_none_or(|end| row.record_time >= end));
         }
-        found.retain(|one| {
-            let (record, status) = (&one.record, one.record.http_status.unwrap_or(0));
-            query.before.is_none_or(|before| one.position() < before)
+        found.retain(|row| {
+            let (record, status) = (&row.record, row.record.http_status.unwrap_or(0));
+            query.before.is_none_or(|before| row.position() < before)
                 && query
                     .subscription
                     .as_ref()

@@ -27,18 +27,18 @@ pub fn subscriptions(
     tables: &MemoryTables,
     query: &SubscriptionQuery,
 ) -> StoreResult<ListPage<Subscription>> {
-    let found = tables.subscriptions.values().filter(|one| {
-        let settings = &one.settings;
-        let texts = [one.id.as_str(), &settings.display_name, &settings.url];
-        one.tenant == query.tenant
-            && (query.show_deleted || one.delete_time.is_none())
+    let found = tables.subscriptions.values().filter(|subscription| {
+        let settings = &subscription.settings;
+        let texts = [subscription.id.as_str(), &settings.display_name, &settings.url];
+        subscription.tenant == query.tenant
+            && (query.show_deleted || subscription.delete_time.is_none())
             && says(query.search.as_deref(), &texts)
-            && query.status.is_none_or(|status| one.status == status)
+            && query.status.is_none_or(|status| subscription.status == status)
             && query.region.as_ref().is_none_or(|region| settings.region == *region)
             && query.event_type.as_ref().is_none_or(|wanted| wants_event_type(settings, wanted))
     });
-    page(found.cloned().collect(), &query.page, |by, one| {
-        sort_key(by, one.id.as_str(), &one.settings.display_name, one.create_time)
+    page(found.cloned().collect(), &query.page, |by, item| {
+        sort_key(by, item.id.as_str(), &item.settings.display_name, item.create_time)
     })
 }
 
@@ -58,10 +58,10 @@ fn page<T>(
     for item in items.drain(..) {
         placed.push((position(&item)?, item));
     }
-    placed.sort_by(|(one, _), (other, _)| directed(request, one.cmp(other)));
+    placed.sort_by(|(placed, _), (other, _)| directed(request, placed.cmp(other)));
     if let Some(after) = &request.after {
         let after = place(by, after.clone())?;
-        placed.retain(|(one, _)| directed(request, one.cmp(&after)) == Ordering::Greater);
+        placed.retain(|(placed, _)| directed(request, placed.cmp(&after)) == Ordering::Greater);
     }
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let more = placed.len() > limit;

@@ -16,16 +16,16 @@ impl MaintenanceStore for MemoryStore {
     async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()> {
         let mut tables = self.tables()?;
         let cutoff = now - settings.retention;
-        tables.ended.retain(|_, one| one.end_time.is_none_or(|end| end >= cutoff));
+        tables.ended.retain(|_, delivery| delivery.end_time.is_none_or(|end| end >= cutoff));
         tables.forget_events(cutoff);
-        let old = tables.attempts.iter().filter(|(_, one)| one.record.start_time < cutoff);
-        let old: Vec<_> = old.map(|(place, one)| (*place, one.record.key)).collect();
+        let old = tables.attempts.iter().filter(|(_, attempt)| attempt.record.start_time < cutoff);
+        let old: Vec<_> = old.map(|(place, old)| (*place, old.record.key)).collect();
         for (place, key) in old {
             tables.attempts.remove(&place);
             tables.places.remove(&key);
         }
         tables.used_keys.retain(|_, key| key.expire_time >= now);
-        tables.operations.retain(|_, one| one.end_time.is_none_or(|end| end >= cutoff));
+        tables.operations.retain(|_, operation| operation.end_time.is_none_or(|end| end >= cutoff));
         tables.counts.retain(|(_, at, ..), _| *at >= hour(cutoff));
         Ok(())
     }
@@ -50,7 +50,7 @@ impl MemoryTables {
         let needed: std::collections::BTreeSet<(TenantId, EventId)> = self
             .unfinished
             .values()
-            .map(|one| (one.subscription.tenant.clone(), one.event))
+            .map(|delivery| (delivery.subscription.tenant.clone(), delivery.event))
             .collect();
         self.events.retain(|key, _| key.1.0 >= bound || needed.contains(key));
         let (unfinished, ended) = (&self.unfinished, &self.ended);

@@ -14,13 +14,12 @@ use crate::tables::MemoryTables;
 impl OutboxStore for MemoryStore {
     async fn list_outbox(&self, shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>> {
         let tables = self.tables()?;
-        let of_shards = tables
-            .announcements
-            .iter()
-            .filter(|(_, one)| shards.contains(&tables.shard_of(&one.subscription.tenant)));
-        let waiting = |(place, one): (&i64, &OperationalEvent)| OutboxEntry {
+        let of_shards = tables.announcements.iter().filter(|(_, announcement)| {
+            shards.contains(&tables.shard_of(&announcement.subscription.tenant))
+        });
+        let waiting = |(place, item): (&i64, &OperationalEvent)| OutboxEntry {
             place: *place,
-            announcement: one.clone(),
+            announcement: item.clone(),
         };
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(of_shards.take(wanted).map(waiting).collect())

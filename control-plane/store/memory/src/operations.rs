@@ -41,11 +41,9 @@ impl OperationStore for MemoryStore {
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
         let tables = self.tables()?;
-        let earlier = tables
-            .operations
-            .values()
-            .rev()
-            .filter(|one| one.tenant == *tenant && before.is_none_or(|before| one.id < before));
+        let earlier = tables.operations.values().rev().filter(|operation| {
+            operation.tenant == *tenant && before.is_none_or(|before| operation.id < before)
+        });
         Ok(earlier.take(most(limit)).cloned().collect())
     }
 
@@ -55,12 +53,11 @@ impl OperationStore for MemoryStore {
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
         let tables = self.tables()?;
-        let running = tables
-            .operations
-            .values()
-            .filter(|one| one.state == OperationState::Running && shards.contains(&one.shard));
+        let running = tables.operations.values().filter(|operation| {
+            operation.state == OperationState::Running && shards.contains(&operation.shard)
+        });
         let mut running: Vec<Operation> = running.cloned().collect();
-        running.sort_by_key(|one| one.id);
+        running.sort_by_key(|operation| operation.id);
         running.truncate(most(limit));
         Ok(running)
     }
@@ -73,7 +70,7 @@ impl OperationStore for MemoryStore {
     ) -> StoreResult<()> {
         let mut tables = self.tables()?;
         let found = tables.operations.get_mut(&(tenant.clone(), id));
-        if let Some(one) = found.filter(|one| one.state == OperationState::Running) {
+        if let Some(one) = found.filter(|row| row.state == OperationState::Running) {
             one.state = OperationState::Cancelled;
             one.end_time = Some(id.no_earlier(now));
         }
@@ -84,7 +81,7 @@ impl OperationStore for MemoryStore {
         let mut tables = self.tables()?;
         let key = (tenant.clone(), id);
         let ended = tables.operations.get(&key);
-        let ended = ended.is_some_and(|one| one.state != OperationState::Running);
+        let ended = ended.is_some_and(|delivery| delivery.state != OperationState::Running);
         Ok(ended && tables.operations.remove(&key).is_some())
     }
 
@@ -95,13 +92,12 @@ impl OperationStore for MemoryStore {
     ) -> StoreResult<Option<Operation>> {
         let mut tables = self.tables()?;
         let key = (step.tenant.clone(), step.id);
-        let stands = tables
-            .operations
-            .get(&key)
-            .filter(|one| one.state == OperationState::Running && one.cursor == step.from);
+        let stands = tables.operations.get(&key).filter(|operation| {
+            operation.state == OperationState::Running && operation.cursor == step.from
+        });
         let Some(mut after) = stands.cloned() else { return Ok(None) };
         let kept: Vec<&Delivery> =
-            step.deliveries.iter().filter(|one| tables.event_of(one).is_some()).collect();
+            step.deliveries.iter().filter(|delivery| tables.event_of(delivery).is_some()).collect();
         refuse_deliveries(&tables, kept.iter().copied())?;
         for delivery in &kept {
             put_later(&mut tables, delivery);
@@ -121,13 +117,13 @@ impl OperationStore for MemoryStore {
     async fn list_ended_in_range(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>> {
         let tables = self.tables()?;
         let (low, high) = stretch.bounds();
-        let ended = tables.ended.values().filter(|one| {
-            one.subscription.tenant == stretch.tenant
-                && (low..high).contains(&one.id.0)
+        let ended = tables.ended.values().filter(|delivery| {
+            delivery.subscription.tenant == stretch.tenant
+                && (low..high).contains(&delivery.id.0)
                 && stretch
                     .subscription
                     .as_ref()
-                    .is_none_or(|id| one.subscription.subscription == *id)
+                    .is_none_or(|id| delivery.subscription.subscription == *id)
         });
         Ok(ended.take(most(stretch.limit)).cloned().collect())
     }
@@ -156,7 +152,7 @@ impl OperationStore for MemoryStore {
         let tables = self.tables()?;
         let delivered = |event: &&EventId| {
             let deliveries = tables.deliveries_of(&key.tenant, **event);
-            deliveries.iter().any(|one| one.subscription == *key)
+            deliveries.iter().any(|delivery| delivery.subscription == *key)
         };
         Ok(events.iter().filter(delivered).copied().collect())
     }

@@ -39,8 +39,8 @@ impl OrderingStore for MemoryStore {
 
     async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
         let mut tables = self.tables()?;
-        let held = tables.held_keys.get_mut(key).filter(|one| one.held);
-        Ok(held.map(|one| one.held = false).is_some())
+        let held = tables.held_keys.get_mut(key).filter(|held_key| held_key.held);
+        Ok(held.map(|delivery| delivery.held = false).is_some())
     }
 
     async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
@@ -57,8 +57,9 @@ impl OrderingStore for MemoryStore {
         now: Timestamp,
     ) -> StoreResult<Vec<KeyBacklog>> {
         let mut tables = self.tables()?;
-        tables.held_keys.retain(|_, one| one.held || one.blocked_until > now);
-        let held = tables.unfinished.values().filter(|one| one.state == DeliveryState::Held);
+        tables.held_keys.retain(|_, held_key| held_key.held || held_key.blocked_until > now);
+        let held =
+            tables.unfinished.values().filter(|delivery| delivery.state == DeliveryState::Held);
         let keys: BTreeSet<OrderedKey> =
             held.filter_map(key_of).filter(|key| after.is_none_or(|after| key > after)).collect();
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -73,10 +74,9 @@ impl OrderingStore for MemoryStore {
         limit: u32,
     ) -> StoreResult<u64> {
         let mut tables = self.tables()?;
-        let held = tables
-            .unfinished
-            .values_mut()
-            .filter(|one| one.subscription == *subscription && one.state == DeliveryState::Held);
+        let held = tables.unfinished.values_mut().filter(|delivery| {
+            delivery.subscription == *subscription && delivery.state == DeliveryState::Held
+        });
         let mut held: Vec<&mut Delivery> = held.collect();
         held.sort_by(|a, b| (&a.ordering_key, a.sequence).cmp(&(&b.ordering_key, b.sequence)));
         held.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -96,25 +96,26 @@ fn key_of(delivery: &Delivery) -> Option<OrderedKey> {
 
 impl MemoryTables {
     fn of_key<'t>(&'t self, key: &'t OrderedKey) -> impl Iterator<Item = &'t Delivery> {
-        self.unfinished.values().filter(|one| {
-            one.ordering_key.as_ref() == Some(&key.key) && one.subscription == key.subscription
+        self.unfinished.values().filter(|delivery| {
+            delivery.ordering_key.as_ref() == Some(&key.key)
+                && delivery.subscription == key.subscription
         })
     }
 
     fn under_way(&self, key: &OrderedKey) -> bool {
-        self.of_key(key).any(|one| one.state != DeliveryState::Held)
+        self.of_key(key).any(|delivery| delivery.state != DeliveryState::Held)
     }
 
     /// What of a key may go, if anything.
     fn next_of(&self, key: &OrderedKey, now: Timestamp) -> Option<DeliveryId> {
         let hold = self.held_keys.get(key);
-        if hold.is_some_and(|one| one.blocked_until > now) || self.under_way(key) {
+        if hold.is_some_and(|hold| hold.blocked_until > now) || self.under_way(key) {
             return None;
         }
-        let held_for = hold.filter(|one| one.held).map(|one| one.event);
-        let may_go = |one: &&Delivery| held_for.is_none_or(|event| one.event == event);
-        let next = self.of_key(key).filter(may_go).min_by_key(|one| one.sequence);
-        next.map(|one| one.id)
+        let held_for = hold.filter(|hold| hold.held).map(|hold| hold.event);
+        let may_go = |item: &&Delivery| held_for.is_none_or(|event| item.event == event);
+        let next = self.of_key(key).filter(may_go).min_by_key(|delivery| delivery.sequence);
+        next.map(|delivery| delivery.id)
     }
 
     /// Holds a key, keeps it quiet, or both.
@@ -140,7 +141,7 @@ impl MemoryTables {
 
     /// Ends a hold on account of an event that was delivered.
     pub fn delivered(&mut self, key: &OrderedKey, event: EventId) {
-        if let Some(one) = self.held_keys.get_mut(key).filter(|one| one.event == event) {
+        if let Some(one) = self.held_keys.get_mut(key).filter(|held_key| held_key.event == event) {
             one.held = false;
         }
     }

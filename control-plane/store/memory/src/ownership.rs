@@ -42,8 +42,8 @@ impl OwnershipStore for MemoryStore {
             tables.agents.insert((agent.agent.clone(), agent.replica.clone()), seen);
         }
         let remembered = now - FORGOTTEN_AFTER..=now + FORGOTTEN_AFTER;
-        tables.replicas.retain(|_, one| remembered.contains(&one.heard));
-        tables.agents.retain(|_, one| remembered.contains(&one.heard));
+        tables.replicas.retain(|_, replica| remembered.contains(&replica.heard));
+        tables.agents.retain(|_, agent| remembered.contains(&agent.heard));
         let agents = tables.agents.values();
         let regions = tables.regions.iter();
         Ok(ClusterView {
@@ -52,7 +52,7 @@ impl OwnershipStore for MemoryStore {
             replicas: tables.replicas.values().cloned().collect(),
             shards: tables.shards.clone(),
             agents: agents
-                .map(|one| AgentSighting { heard_ago: now.since(one.heard), ..one.clone() })
+                .map(|agent| AgentSighting { heard_ago: now.since(agent.heard), ..agent.clone() })
                 .collect(),
             regions: regions
                 .map(|(region, clock)| RegionClock { region: region.clone(), clock: *clock })
@@ -132,7 +132,7 @@ impl OwnershipStore for MemoryStore {
     async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool> {
         let tables = self.tables()?;
         let mut all = tables.subscriptions.values();
-        Ok(all.any(|one| one.settings.region == *region && one.delete_time.is_none()))
+        Ok(all.any(|entry| entry.settings.region == *region && entry.delete_time.is_none()))
     }
 
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {

@@ -132,7 +132,7 @@ fn put(tables: &mut MemoryTables, item: &NewEvent) -> PublishOutcome {
         let stored = StoredKey { used, expire_time: asked.expire_time };
         tables.used_keys.insert((event.tenant.clone(), key.clone()), stored);
     }
-    let sequences = item.deliveries.iter().map(|one| put_delivery(tables, one)).collect();
+    let sequences = item.deliveries.iter().map(|delivery| put_delivery(tables, delivery)).collect();
     PublishOutcome::Committed { sequences }
 }
 

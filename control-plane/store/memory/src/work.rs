@@ -60,7 +60,7 @@ impl WorkStore for MemoryStore {
         let tables = self.tables()?;
         let mut found: Vec<WaitingSubscription> = Vec::new();
         let place = |found: &[WaitingSubscription], delivery: &Delivery| {
-            found.iter().position(|one| one.subscription == delivery.subscription)
+            found.iter().position(|row| row.subscription == delivery.subscription)
         };
         for delivery in tables.in_shards(shards, DeliveryState::Waiting) {
             let first = WaitingSubscription {
@@ -91,8 +91,10 @@ impl WorkStore for MemoryStore {
         most: u32,
     ) -> StoreResult<Vec<Delivery>> {
         let tables = self.tables()?;
-        let stale = tables.in_flight().filter(|one| {
-            shards.iter().any(|(shard, epoch)| one.shard == *shard && one.epoch < *epoch)
+        let stale = tables.in_flight().filter(|in_flight| {
+            shards
+                .iter()
+                .any(|(shard, epoch)| in_flight.shard == *shard && in_flight.epoch < *epoch)
         });
         Ok(stale.take(limit(most)).cloned().collect())
     }
@@ -104,8 +106,9 @@ impl WorkStore for MemoryStore {
         most: u32,
     ) -> StoreResult<Vec<Delivery>> {
         let tables = self.tables()?;
-        let own = tables.in_flight().filter(|one| {
-            shards.contains(&(one.shard, one.epoch)) && after.is_none_or(|after| one.id > after)
+        let own = tables.in_flight().filter(|in_flight| {
+            shards.contains(&(in_flight.shard, in_flight.epoch))
+                && after.is_none_or(|after| in_flight.id > after)
         });
         Ok(own.take(limit(most)).cloned().collect())
     }
@@ -142,19 +145,24 @@ impl WorkStore for MemoryStore {
     ) -> StoreResult<u64> {
         let mut tables = self.tables()?;
         let until = request.deadline_before.unwrap_or(Timestamp::MAX);
-        let mut over: Vec<&Delivery> =
-            tables.backlog(&request.subscription).filter(|one| one.deadline <= until).collect();
-        over.sort_by_key(|one| (one.state == DeliveryState::Held, one.deadline, one.sequence));
+        let mut over: Vec<&Delivery> = tables
+            .backlog(&request.subscription)
+            .filter(|backlog| backlog.deadline <= until)
+            .collect();
+        over.sort_by_key(|delivery| {
+            (delivery.state == DeliveryState::Held, delivery.deadline, delivery.sequence)
+        });
         over.truncate(limit(most));
         let mut told: Vec<OperationalEvent> = Vec::new();
         if let Some(endpoint) = &request.announce {
-            let ended =
-                over.iter().filter_map(|one| ExhaustedDelivery::of(one, Some(request.reason)));
-            told.extend(ended.map(|ended| endpoint.exhausted(ended)));
+            let ended = over
+                .iter()
+                .filter_map(|delivery| ExhaustedDelivery::of(delivery, Some(request.reason)));
+            told.extend(ended.map(|delivery| endpoint.exhausted(delivery)));
         }
         let mut by_number = over.clone();
-        by_number.sort_by_key(|one| one.sequence);
-        let by_number: Vec<DeliveryId> = by_number.iter().map(|one| one.id).collect();
+        by_number.sort_by_key(|delivery| delivery.sequence);
+        let by_number: Vec<DeliveryId> = by_number.iter().map(|delivery| delivery.id).collect();
         if request.hold_keys {
             by_number.iter().for_each(|id| tables.hold_key_of(*id));
         }
@@ -196,8 +204,8 @@ impl WorkStore for MemoryStore {
         now: Timestamp,
     ) -> StoreResult<bool> {
         let mut tables = self.tables()?;
-        let found = tables.unfinished.get_mut(&id).filter(|one| {
-            one.state == DeliveryState::Waiting && one.subscription.tenant == *tenant
+        let found = tables.unfinished.get_mut(&id).filter(|delivery| {
+            delivery.state == DeliveryState::Waiting && delivery.subscription.tenant == *tenant
         });
         let Some(delivery) = found else { return Ok(false) };
         delivery.due = now;
@@ -213,8 +221,8 @@ impl WorkStore for MemoryStore {
         cap: u32,
     ) -> StoreResult<u32> {
         let tables = self.tables()?;
-        let due = tables.backlog(key).filter(|one| {
-            one.state == DeliveryState::Waiting && one.shard == shard && one.due <= now
+        let due = tables.backlog(key).filter(|backlog| {
+            backlog.state == DeliveryState::Waiting && backlog.shard == shard && backlog.due <= now
         });
         Ok(u32::try_from(due.take(limit(cap)).count()).unwrap_or(cap))
     }
@@ -222,11 +230,11 @@ impl WorkStore for MemoryStore {
     async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog> {
         let tables = self.tables()?;
         let mut counted: Vec<&Delivery> = tables.backlog(key).collect();
-        counted.sort_by_key(|one| (one.state == DeliveryState::Held, one.deadline));
+        counted.sort_by_key(|delivery| (delivery.state == DeliveryState::Held, delivery.deadline));
         counted.truncate(limit(cap));
         Ok(SubscriptionBacklog {
             count: u32::try_from(counted.len()).unwrap_or(cap),
-            oldest: counted.iter().map(|one| one.create_time()).min(),
+            oldest: counted.iter().map(|delivery| delivery.create_time()).min(),
         })
     }
 }
@@ -237,7 +245,7 @@ fn limit(most: u32) -> usize {
 
 impl MemoryTables {
     fn in_flight(&self) -> impl Iterator<Item = &Delivery> {
-        self.unfinished.values().filter(|one| one.state == DeliveryState::InFlight)
+        self.unfinished.values().filter(|delivery| delivery.state == DeliveryState::InFlight)
     }
 
     fn in_shards<'t>(
@@ -246,25 +254,29 @@ impl MemoryTables {
         state: DeliveryState,
     ) -> impl Iterator<Item = &'t Delivery> {
         let unfinished = self.unfinished.values();
-        unfinished.filter(move |one| one.state == state && shards.contains(&one.shard))
+        unfinished
+            .filter(move |delivery| delivery.state == state && shards.contains(&delivery.shard))
     }
 
     /// What of a subscription is WAITING or HELD.
     fn backlog<'t>(&'t self, key: &'t SubscriptionKey) -> impl Iterator<Item = &'t Delivery> {
         let unfinished = self.unfinished.values();
-        unfinished.filter(|one| one.state != DeliveryState::InFlight && one.subscription == *key)
+        unfinished.filter(|delivery| {
+            delivery.state != DeliveryState::InFlight && delivery.subscription == *key
+        })
     }
 
     /// Takes the deliveries of a claim, the longest due first.
     fn due(&self, claim: &ClaimRequest, now: Timestamp, most: usize) -> Vec<DeliveryId> {
-        let due = self.backlog(&claim.subscription).filter(|one| {
-            one.state == DeliveryState::Waiting
-                && one.shard == claim.shard
-                && one.due <= now
-                && one.deadline >= claim.running
-                && (one.test || !claim.tests_only)
+        let due = self.backlog(&claim.subscription).filter(|backlog| {
+            backlog.state == DeliveryState::Waiting
+                && backlog.shard == claim.shard
+                && backlog.due <= now
+                && backlog.deadline >= claim.running
+                && (backlog.test || !claim.tests_only)
         });
-        let mut due: Vec<(Timestamp, DeliveryId)> = due.map(|one| (one.due, one.id)).collect();
+        let mut due: Vec<(Timestamp, DeliveryId)> =
+            due.map(|delivery| (delivery.due, delivery.id)).collect();
         due.sort_unstable();
         due.into_iter().take(most).map(|(_, id)| id).collect()
     }
@@ -275,7 +287,7 @@ impl MemoryTables {
         let mut gone = Vec::new();
         for id in ids {
             let found = self.unfinished.get(id);
-            let found = found.filter(|one| one.state == DeliveryState::InFlight);
+            let found = found.filter(|row| row.state == DeliveryState::InFlight);
             let Some(delivery) = found else { continue };
             match self.event_of(delivery) {
                 Some(event) => {
@@ -293,8 +305,8 @@ impl MemoryTables {
     /// Changes attempts that are still current.
     fn change_attempts(&mut self, keys: &[AttemptKey], change: impl Fn(&mut Delivery)) {
         for key in keys {
-            let current = |one: &&mut Delivery| {
-                one.state == DeliveryState::InFlight && one.current_attempt() == *key
+            let current = |item: &&mut Delivery| {
+                item.state == DeliveryState::InFlight && item.current_attempt() == *key
             };
             if let Some(delivery) = self.unfinished.get_mut(&key.delivery).filter(current) {
                 change(delivery);

@@ -119,8 +119,10 @@ struct NumberingLanes<'a> {
 
 impl<'a> NumberingLanes<'a> {
     fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
-        let mut keys: Vec<&SubscriptionKey> =
-            deliveries.filter(|one| numbered(one)).map(|one| &one.subscription).collect();
+        let mut keys: Vec<&SubscriptionKey> = deliveries
+            .filter(|delivery| numbered(delivery))
+            .map(|delivery| &delivery.subscription)
+            .collect();
         keys.sort_unstable();
         keys.dedup();
         Self {

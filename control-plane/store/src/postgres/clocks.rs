@@ -35,10 +35,10 @@ const FORGET_CLOCKS: &str = "UPDATE shards s SET clock = $3
 /// 2 WAITING. Along the index of what waits, the latest first: none of what is due by now
 /// is read.
 const RESCHEDULE_WAITING: &str = "UPDATE deliveries d
-    SET due = $4 + ($5::bigint[])[least(d.failures + 1, cardinality($5::bigint[]))]
+    SET due = $7 + ($5::bigint[])[least(d.failures + 1, cardinality($5::bigint[]))]
     WHERE d.id = ANY(ARRAY(SELECT id FROM deliveries
             WHERE shard = $1 AND tenant = $2 AND subscription = $3 AND state = 2 AND due > $4
-                AND due > $4 + ($5::bigint[])[least(failures + 1, cardinality($5::bigint[]))]
+                AND due > $7 + ($5::bigint[])[least(failures + 1, cardinality($5::bigint[]))]
             ORDER BY due DESC LIMIT $6))
         AND d.state + 0 = 2";
 
@@ -111,6 +111,7 @@ impl ClockStore for PostgresStore {
             .bind(now.as_micros())
             .bind(request.longest.iter().map(|delay| codec::micros(*delay)).collect::<Vec<_>>())
             .bind(i64::from(limit))
+            .bind(request.since.as_micros())
             .execute(&self.pool)
             .await
             .checked()?;

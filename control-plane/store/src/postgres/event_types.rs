@@ -176,7 +176,7 @@ impl EventTypeStore for PostgresStore {
     ) -> Result<i64, CatalogueError> {
         let mut transaction = self.pool.begin().await.checked()?;
         let version = raise(&mut transaction).await?;
-        let names: Vec<_> = event_types.iter().map(|one| one.name.as_str()).collect();
+        let names: Vec<_> = event_types.iter().map(|event_type| event_type.name.as_str()).collect();
         let rows = sqlx::query(SELECT_REVISIONS)
             .bind(names)
             .fetch_all(&mut *transaction)
@@ -241,15 +241,15 @@ fn bind_all(event_types: &[EventType], revision: i64) -> PgQuery<'_> {
         all.iter().map(part).collect()
     }
     sqlx::query(UPSERT_TYPES)
-        .bind(each(event_types, |one| one.name.as_str()))
-        .bind(each(event_types, |one| one.description.as_str()))
-        .bind(each(event_types, |one| one.group.as_str()))
-        .bind(each(event_types, |one| one.schema.as_deref()))
-        .bind(each(event_types, |one| codec::validation_code(one.validation)))
-        .bind(each(event_types, |one| one.sample.as_deref()))
-        .bind(each(event_types, |one| one.archive_time.map(Timestamp::as_micros)))
-        .bind(each(event_types, |one| one.create_time.as_micros()))
-        .bind(each(event_types, |one| one.update_time.as_micros()))
+        .bind(each(event_types, |item| item.name.as_str()))
+        .bind(each(event_types, |item| item.description.as_str()))
+        .bind(each(event_types, |item| item.group.as_str()))
+        .bind(each(event_types, |item| item.schema.as_deref()))
+        .bind(each(event_types, |item| codec::validation_code(item.validation)))
+        .bind(each(event_types, |item| item.sample.as_deref()))
+        .bind(each(event_types, |item| item.archive_time.map(Timestamp::as_micros)))
+        .bind(each(event_types, |item| item.create_time.as_micros()))
+        .bind(each(event_types, |item| item.update_time.as_micros()))
         .bind(vec![revision; event_types.len()])
         .bind(each(event_types, search_text))
 }

@@ -235,12 +235,12 @@ async fn put(
     }
     let all = || announcements.iter();
     sqlx::query(INSERT_OUTBOX)
-        .bind(all().map(|one| shard_of(&one.subscription, shards)).collect::<Vec<_>>())
-        .bind(all().map(|one| one.subscription.tenant.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|one| one.subscription.subscription.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|one| one.id.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|one| one.event_type.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|one| one.payload.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|item| shard_of(&item.subscription, shards)).collect::<Vec<_>>())
+        .bind(all().map(|item| item.subscription.tenant.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|item| item.subscription.subscription.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|item| item.id.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|item| item.event_type.as_str()).collect::<Vec<_>>())
+        .bind(all().map(|item| item.payload.as_str()).collect::<Vec<_>>())
         .execute(connection)
         .await
         .checked()?;

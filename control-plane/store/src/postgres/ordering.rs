@@ -101,9 +101,11 @@ impl OrderingStore for PostgresStore {
         let mut transaction = self.pool.begin().await.checked()?;
         sqlx::query(LOCK_KEYS).bind(locks).execute(&mut *transaction).await.checked()?;
         let gone = sqlx::query(RELEASE_NEXT)
-            .bind(keys.iter().map(|one| one.subscription.tenant.as_str()).collect::<Vec<_>>())
-            .bind(keys.iter().map(|one| one.subscription.subscription.as_str()).collect::<Vec<_>>())
-            .bind(keys.iter().map(|one| one.key.as_str()).collect::<Vec<_>>())
+            .bind(keys.iter().map(|item| item.subscription.tenant.as_str()).collect::<Vec<_>>())
+            .bind(
+                keys.iter().map(|item| item.subscription.subscription.as_str()).collect::<Vec<_>>(),
+            )
+            .bind(keys.iter().map(|item| item.key.as_str()).collect::<Vec<_>>())
             .bind(now.as_micros())
             .fetch_all(&mut *transaction)
             .await

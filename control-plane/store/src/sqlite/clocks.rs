@@ -33,11 +33,11 @@ macro_rules! longest {
 }
 /// 2 WAITING. Along the index of what waits: none of what is due by now is read.
 const RESCHEDULE_WAITING: &str = concat!(
-    "UPDATE deliveries SET due = ?4 + ",
+    "UPDATE deliveries SET due = ?7 + ",
     longest!(),
     " WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_waiting \
        WHERE state = 2 AND shard = ?1 AND tenant = ?2 AND subscription = ?3 AND due > ?4 \
-       AND due > ?4 + ",
+       AND due > ?7 + ",
     longest!(),
     " LIMIT ?6)"
 );
@@ -111,7 +111,8 @@ impl ClockStore for SqliteStore {
             .text(request.subscription.subscription.as_str())
             .add(now.as_micros())
             .add(codec::to_json(&longest)?)
-            .add(i64::from(limit));
+            .add(i64::from(limit))
+            .add(request.since.as_micros());
         self.changed_by(values, RESCHEDULE_WAITING).await
     }
 

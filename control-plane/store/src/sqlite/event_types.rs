@@ -164,7 +164,7 @@ impl EventTypeStore for SqliteStore {
         event_types: &[EventType],
         most: usize,
     ) -> Result<i64, CatalogueError> {
-        let names: Vec<_> = event_types.iter().map(|one| one.name.as_str()).collect();
+        let names: Vec<_> = event_types.iter().map(|event_type| event_type.name.as_str()).collect();
         let names = codec::to_json(&names)?;
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;

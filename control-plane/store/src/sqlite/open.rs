@@ -46,6 +46,9 @@ const MIGRATIONS: &[KnownMigration] = &[
     (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),
 ];
 
+const DELETE_REPLICAS: &str = "DELETE FROM replicas";
+const FREE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0 WHERE owner IS NOT NULL";
+
 pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<SqliteStore> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() || path == ":memory:" {
@@ -68,6 +71,7 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
         return Err(schema::not_current());
     }
     fix_shards(&mut writer, options.shards).await?;
+    forget_earlier_processes(&mut writer).await?;
     let checkpointer = SqliteConnection::connect_with(&connect).await.map_err(stored)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.max_connections.max(1))
@@ -85,6 +89,15 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
         shards: options.shards,
         lock: Mutex::new(Some(lock)),
     })
+}
+
+/// Frees the leases and names of processes before this one: whoever has the file's lock
+/// is alone with it.
+async fn forget_earlier_processes(writer: &mut SqliteConnection) -> StoreResult<()> {
+    for statement in [DELETE_REPLICAS, FREE_SHARDS] {
+        sqlx::query(statement).execute(&mut *writer).await.map_err(stored)?;
+    }
+    Ok(())
 }
 
 fn connect_options(path: &Path) -> SqliteConnectOptions {

@@ -176,7 +176,7 @@ conformance! {
         world.store.conclude_late(&result, later).await.unwrap();
         let page = world.store.find_attempts(&newest(&world)).await.unwrap();
         let seen: Vec<_> =
-            page.attempts.iter().map(|one| (one.record.outcome, one.record_time)).collect();
+            page.attempts.iter().map(|attempt| (attempt.record.outcome, attempt.record_time)).collect();
         assert_eq!(seen, [(Outcome::Succeeded, later)]);
     }
 }

@@ -37,8 +37,8 @@ conformance! {
         World::named(engine, "other", "hook").await;
         let changes = async |since: i64| {
             let found = store.tenant_changes(tenant, since).await.unwrap().unwrap();
-            let one = |one: Subscription| {
-                format!("{}{}", one.id, if one.delete_time.is_some() { " gone" } else { "" })
+            let one = |subscription: Subscription| {
+                format!("{}{}", subscription.id, if subscription.delete_time.is_some() { " gone" } else { "" })
             };
             let mut named: Vec<String> = found.changed.into_iter().map(one).collect();
             named.sort();

@@ -148,7 +148,7 @@ conformance! {
         assert_eq!(all[0].name, "left.alone");
         assert_eq!(all[0].revision, version - 1);
         let wanted: Vec<_> =
-            put.into_iter().map(|one| EventType { revision: raised, ..one }).collect();
+            put.into_iter().map(|put| EventType { revision: raised, ..put }).collect();
         assert_eq!(&all[1..], wanted);
     }
 
@@ -199,6 +199,6 @@ async fn list(store: &dyn Store, mut query: EventTypeQuery) -> String {
         assert!(page.len() <= 2);
         let Some(last) = page.last() else { return listed.join(" ") };
         query.after = Some(last.name.clone());
-        listed.extend(page.into_iter().map(|one| one.name));
+        listed.extend(page.into_iter().map(|page| page.name));
     }
 }

@@ -317,7 +317,7 @@ conformance! {
         world.succeed(&single).await;
         let numbers = async |after, limit| -> Vec<u32> {
             let listed = world.store.list_attempts(world.tenant(), delivery.id, after, limit);
-            listed.await.unwrap().iter().map(|one| one.record.key.number).collect()
+            listed.await.unwrap().iter().map(|listed| listed.record.key.number).collect()
         };
         assert_eq!(numbers(0, 3).await, [1, 2, 3]);
         assert_eq!(numbers(3, 3).await, [4]);

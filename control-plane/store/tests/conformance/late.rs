@@ -308,5 +308,5 @@ async fn attempts(world: &World, delivery: &Delivery) -> Vec<AttemptRecord> {
 }
 
 async fn outcomes(world: &World, delivery: &Delivery) -> Vec<Outcome> {
-    attempts(world, delivery).await.iter().map(|one| one.outcome).collect()
+    attempts(world, delivery).await.iter().map(|attempt| attempt.outcome).collect()
 }

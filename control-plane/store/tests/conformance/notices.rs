@@ -31,7 +31,7 @@ async fn outbox(world: &World) -> Vec<OutboxEntry> {
 }
 
 async fn ids(world: &World) -> Vec<String> {
-    outbox(world).await.into_iter().map(|one| one.announcement.id).collect()
+    outbox(world).await.into_iter().map(|outbox| outbox.announcement.id).collect()
 }
 
 /// Concludes a fresh attempt, with what it makes of the streak.
@@ -63,7 +63,7 @@ conformance! {
         let concluded = world.store.conclude(&batch, world.now).await.unwrap();
         assert_eq!(concluded, [ConclusionOutcome::Applied; 3]);
         let found = outbox(&world).await;
-        assert_eq!(found.iter().map(|one| &one.announcement.id).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert_eq!(found.iter().map(|found| &found.announcement.id).collect::<Vec<_>>(), ["one", "two", "three"]);
         assert_eq!(found[1].announcement, about(&world, "two"));
         let first = world.store.list_outbox(&[world.shard()], 1).await.unwrap();
         assert_eq!(first, found[..1]);

@@ -16,8 +16,8 @@ const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
 
 /// A HELD delivery of a key, with its subscription's next number.
 async fn held(world: &World, key: &str) -> Delivery {
-    let change = |one: &mut Delivery| {
-        (one.ordering_key, one.sequence) = (Some(key.to_owned()), None);
+    let change = |delivery: &mut Delivery| {
+        (delivery.ordering_key, delivery.sequence) = (Some(key.to_owned()), None);
     };
     let one = world.publish_with(change, DeliveryState::Held).await;
     world.get(one.id).await.unwrap()

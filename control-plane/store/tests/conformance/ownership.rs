@@ -167,7 +167,7 @@ conformance! {
         };
         let both = [seen(1, 3 * SECOND), seen(2, SECOND), seen(3, 2 * SECOND)];
         let view = engine.store.heartbeat(&replica("a"), &both, LOST_AFTER).await.unwrap();
-        let shown: Vec<_> = view.agents.iter().map(|one| one.incarnation).collect();
+        let shown: Vec<_> = view.agents.iter().map(|agent| agent.incarnation).collect();
         assert_eq!(shown, [[2; 16]]);
     }
 

@@ -71,7 +71,7 @@ conformance! {
         ];
         for batch in [&batch[..], &[Conclusion::new(record(&retried, Outcome::Timeout), retry)]] {
             let answers = world.store.conclude(batch, world.now).await.unwrap();
-            assert!(answers.iter().all(|one| *one == ConclusionOutcome::Applied), "{answers:?}");
+            assert!(answers.iter().all(|answer| *answer == ConclusionOutcome::Applied), "{answers:?}");
         }
         assert_found(&world, &ahead, ahead.create_time(), 1).await;
         assert_found(&world, &exhausted, exhausted.create_time(), 1).await;
@@ -132,6 +132,7 @@ conformance! {
         let request = RescheduleRequest {
             subscription: world.key.clone(),
             shard: world.shard(),
+            since: world.now,
             longest: vec![Duration::ZERO, 5 * SECOND, 60 * SECOND],
         };
         assert_eq!(world.store.reschedule_waiting(&request, world.now, 2).await.unwrap(), 2);
@@ -145,6 +146,30 @@ conformance! {
         }
         assert_eq!(seconds, [0, 0, 5, 4, 60, 60]);
         assert_eq!(world.get(held.id).await, Some(held));
+    }
+
+    async fn delays_count_from_when_the_attempts_were_over(engine) {
+        let world = World::new(engine).await;
+        let mut made = Vec::new();
+        for (failures, seconds) in [(1, 300), (2, 300), (2, 20)] {
+            let change = |delivery: &mut Delivery| {
+                (delivery.failures, delivery.due) = (failures, world.now + SECOND * seconds);
+            };
+            made.push(world.publish_with(change, DeliveryState::Waiting).await.id);
+        }
+        let since = world.now - 40 * SECOND;
+        let request = RescheduleRequest {
+            subscription: world.key.clone(),
+            shard: world.shard(),
+            since,
+            longest: vec![Duration::ZERO, 5 * SECOND, 60 * SECOND],
+        };
+        assert_eq!(world.store.reschedule_waiting(&request, world.now, 9).await.unwrap(), 2);
+        let mut seconds = Vec::new();
+        for id in made {
+            seconds.push(world.get(id).await.unwrap().due.since(since).as_secs());
+        }
+        assert_eq!(seconds, [5, 60, 60], "the last one was due by its timetable already");
     }
 
     async fn a_clock_that_is_ahead_is_noted_until_it_is_forgotten(engine) {

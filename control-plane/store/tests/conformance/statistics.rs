@@ -45,9 +45,9 @@ conformance! {
             .map(|(delivery, took)| succeeded(delivery, *took, world.now))
             .collect();
         let done = world.store.conclude(&batch[..20], world.now).await.unwrap();
-        assert!(done.iter().all(|one| *one == ConclusionOutcome::Applied));
+        assert!(done.iter().all(|outcome| *outcome == ConclusionOutcome::Applied));
         let done = world.store.conclude(&batch, world.now).await.unwrap();
-        assert_eq!(done.iter().filter(|one| **one == ConclusionOutcome::Applied).count(), 40);
+        assert_eq!(done.iter().filter(|outcome| **outcome == ConclusionOutcome::Applied).count(), 40);
         let mut wanted = BTreeMap::new();
         took.iter().for_each(|took| *wanted.entry(latency_bucket(*took)).or_insert(0) += 1);
         assert_eq!(by_bucket(&stats(&world).await), wanted);

@@ -17,7 +17,7 @@ fn what_was_held_resumes_by_one_attempt() {
     scheduler.confirm_return(&actions.release);
     assert!(sent(&scheduler.poll(at(2500))).is_empty());
     let (one, others): (Vec<_>, Vec<_>) =
-        held.into_iter().partition(|one| one.delivery.id == first[0]);
+        held.into_iter().partition(|job| job.delivery.id == first[0]);
     conclude(&mut scheduler, &one[0], &success(), at(2600));
     scheduler.add(others, at(2600));
     assert_eq!(sent(&scheduler.poll(at(2600))).len(), 2);

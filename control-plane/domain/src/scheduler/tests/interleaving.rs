@@ -30,14 +30,14 @@ proptest! {
                     }
                 }
                 2 => {
-                    if let Some((id, one)) = out.iter().next().map(|(id, one)| (*id, Arc::clone(one))) {
+                    if let Some((id, one)) = out.iter().next().map(|(id, next)| (*id, Arc::clone(next))) {
                         scheduler.begin_conclusion(one.delivery.current_attempt());
                         scheduler.concluded(one.delivery.current_attempt(), &success(), now);
                         out.remove(&id);
                     }
                 }
                 3 => {
-                    if let Some((id, one)) = out.iter().next_back().map(|(id, one)| (*id, Arc::clone(one))) {
+                    if let Some((id, one)) = out.iter().next_back().map(|(id, next_back)| (*id, Arc::clone(next_back))) {
                         scheduler.returned(FIRST_STREAM, &[one.delivery.current_attempt()], false, now);
                         out.remove(&id);
                     }

@@ -47,7 +47,7 @@ const CALLS: &[(&str, Call)] = &[
             let claimed = world.claim_due(LIMIT).await;
             assert_eq!(claimed.len(), LIMIT as usize);
             let attempts: Vec<_> =
-                claimed.iter().map(|one| one.delivery.current_attempt()).collect();
+                claimed.iter().map(|claimed| claimed.delivery.current_attempt()).collect();
             world.store.release(&attempts, world.now).await.unwrap();
         })
     }),

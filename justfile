@@ -1,0 +1,69 @@
+# The stages of tests/run, by name. `just` alone runs all of them.
+
+# every stage
+all:
+    ./tests/run
+
+# install what the stages need
+tools:
+    ./tests/run tools
+
+# rustfmt
+format:
+    ./tests/run format
+
+# clippy
+lint:
+    ./tests/run lint
+
+# codespell
+spelling:
+    ./tests/run spelling
+
+# licences, banned crates and sources (cargo deny)
+licences:
+    ./tests/run licences
+
+# buf lint, and buf breaking against the last release's image
+buf:
+    ./tests/run buf
+
+# generate and compile clients in four languages
+clients:
+    ./tests/run clients
+
+# build everything
+build:
+    ./tests/run build
+
+# the crates' own tests and the conformance suite
+unit:
+    ./tests/run unit
+
+# the harness's own tests, and tidy
+harness:
+    ./tests/run harness
+
+# simulated seeds: those that failed once, and a fixed range
+sim:
+    ./tests/run sim
+
+# end-to-end tests with real processes
+e2e:
+    ./tests/run e2e
+
+# README's commands and the five systems' pages
+readme:
+    ./tests/run readme
+
+# signatures, as receivers' libraries and snippets verify them
+signatures:
+    ./tests/run signatures
+
+# the benchmark, small
+bench:
+    ./tests/run bench
+
+# random seeds: simulated, and as crashes of real processes
+search minutes='30':
+    ./tests/run search --minutes {{minutes}}
