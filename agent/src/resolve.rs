@@ -4,7 +4,7 @@
 //! If one address of an answer is refused, the whole answer is refused (a rebinding
 //! attack may mix them). A lookup does not belong to one attempt: it continues when the
 //! attempt that started it has ended, everyone who needs the name shares it
-//! (`name_cache`), and it ends in bounded time.
+//! (`names`), and it ends in bounded time.
 
 mod lookup;
 mod names;

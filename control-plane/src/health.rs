@@ -171,7 +171,7 @@ mod tests {
     use postrider_store::OpenOptions;
 
     use super::*;
-    use crate::flow::group::{QueueLimits, channel};
+    use crate::flow::fair_batch::{QueueLimits, channel};
 
     /// A clock that stands until it is moved.
     struct Manual(AtomicI64);

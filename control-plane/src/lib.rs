@@ -4,10 +4,9 @@
 //! Fed by publishers, operators, agents and other replicas over one gRPC port; feeds
 //! agents. Used by the `postrider` binary, and by tests that bring their own clock.
 //!
-//! - `settings`, `tls`, `clock`, `metrics`, `progress`: given to everything else.
-//! - `state`: what a replica remembers.
-//! - `flow`: the loops that move events, deliveries and results between `state` and the
-//!   store.
+//! - `settings`, `tls`, `clock`, `metrics`: given to everything else.
+//! - `flow`: the loops that move events, deliveries and results between memory and the
+//!   store, and what a replica remembers.
 //! - `api`: the public services; `agents`: the work stream; `replicas`: calls from and
 //!   to other replicas.
 //! - `health`: liveness and readiness.

@@ -22,7 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::flow::cluster::ClusterState;
 use crate::flow::conclude;
 use crate::flow::faults::FaultLog;
-use crate::flow::manual::TestWaiters;
+use crate::flow::on_demand::TestWaiters;
 use crate::flow::ordering::{self, OrderingReleaser};
 use crate::flow::publish;
 use crate::flow::publish::watermark::PublishWatermark;

@@ -8,23 +8,23 @@
 
 pub mod content_filter;
 pub mod delivery;
+pub mod endpoint_health;
 pub mod event;
 pub mod event_type;
 pub mod event_type_name;
+pub mod failure_streak;
 pub mod fairness;
-pub mod filter;
-pub mod health;
 pub mod ids;
 pub mod limits;
-pub mod notice;
+pub mod matching;
 pub mod operation;
+pub mod operational_event;
 pub mod rate;
 pub mod reconcile;
 pub mod retry;
 pub mod scheduler;
 pub mod secret;
 pub mod signature;
-pub mod streak;
 pub mod subscription;
 pub mod tenant;
 pub mod time;

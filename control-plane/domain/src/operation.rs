@@ -14,8 +14,8 @@ use crate::content_filter::{ContentFilter, FilterInput};
 use crate::delivery::{Delivery, DeliveryState, coded};
 use crate::event::Event;
 use crate::event_type_name::EventTypePattern;
-use crate::filter::matches;
 use crate::ids::{DeliveryId, OperationId, Shard, SubscriptionId, TenantId};
+use crate::matching::matches;
 use crate::subscription::SubscriptionConfig;
 use crate::time::Timestamp;
 

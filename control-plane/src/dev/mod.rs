@@ -76,10 +76,9 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     {
         anyhow::ensure!(address.is_loopback(), "{flag}: `dev` listens on loopback addresses only");
     }
-    let mut extra_ca_pem = Vec::new();
-    for file in &arguments.extra_ca {
-        extra_ca_pem.push(postrider_agent::read_certificates("--extra-ca", file)?);
-    }
+    let extra_ca = arguments.extra_ca.iter();
+    let extra_ca = extra_ca.map(|file| postrider_agent::read_certificates("--extra-ca", file));
+    let mut extra_ca_pem = extra_ca.collect::<anyhow::Result<Vec<_>>>()?;
     // The terminal is for the demo; RUST_LOG=info shows the rest.
     let quiet = postrider_agent::telemetry::TelemetryOptions { quiet: true, ..Default::default() };
     let telemetry = postrider_agent::telemetry::init_telemetry("postrider-dev", &quiet)?;
@@ -127,21 +126,25 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         show::commands(control_plane.address, receiver_address);
         // A laptop that wakes from sleep looks like a clock step: restart the replica
         // instead of failing.
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let told = async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
-        control_plane = control_plane.serve_until(told).await?;
+        control_plane = control_plane.serve_until(stop_signal()?).await?;
     }
     stop.cancel();
     agent.await.context("the agent's task")??;
     control_plane.stop().await;
     telemetry.shutdown().await;
     shown
+}
+
+/// Ends when the process is interrupted or told to terminate.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// The demo's signing secret, made at the first start and kept beside the

@@ -19,7 +19,7 @@ use postrider_store::{ClusterView, ProcessInstance, ReplicaRow};
 use tokio::time::Instant;
 
 use super::ShardOwner;
-use super::hearing::FailureDetector;
+use super::failure_detector::FailureDetector;
 use super::holds::EndpointHolds;
 
 /// Longer than the database runs a statement whose caller is gone.

@@ -10,13 +10,13 @@
 //!
 //! Keeps the invariants `any-success-counts` and `bad-row-isolated`.
 
-mod alone;
-mod gone;
-mod kept;
+mod bisect;
+mod endpoint_signals;
 mod late;
-mod look_up;
-mod news;
-mod streaks;
+mod load_deliveries;
+mod retry_queue;
+mod side_effects;
+mod streak_updates;
 mod writer;
 
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ use postrider_domain::delivery::{
     conclude,
 };
 use postrider_domain::ids::{AttemptKey, OrderedKey};
-use postrider_domain::notice::OperationalEvent;
+use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::scheduler::{AttemptFeedback, ScheduledDelivery, StreamId};
 use postrider_domain::subscription::Subscription;
 use postrider_store::{
@@ -36,11 +36,11 @@ use postrider_store::{
 };
 
 use super::dispatch::StreamCommand;
-use super::group::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, channel};
+use super::fair_batch::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, channel};
 use super::{ReplicaContext, ShardOwner, ordering};
-use gone::{GONE_HOLD, is_endpoint_gone};
-pub use kept::ResultCommitHealth;
-use streaks::BatchStreaks;
+use endpoint_signals::{GONE_HOLD, is_endpoint_gone};
+pub use retry_queue::ResultCommitHealth;
+use streak_updates::BatchStreaks;
 use writer::UnrecordedResults;
 
 /// Bytes counted for a queued result besides the response's excerpt.
@@ -253,7 +253,7 @@ impl ConcludeWriter {
     fn apply(&self, applied: Vec<PlannedConclusion>) {
         self.apply_streak_changes(&applied);
         self.begin_holds(&applied);
-        let mut turns = news::BreakerChanges::default();
+        let mut turns = side_effects::BreakerChanges::default();
         self.parts.dispatcher.update(|scheduler, now| {
             for one in &applied {
                 let record = &one.report.record;
@@ -277,7 +277,7 @@ impl ConcludeWriter {
             }
         });
         turns.log();
-        news::log_exhausted(&applied);
+        side_effects::log_exhausted(&applied);
         for one in &applied {
             let record = &one.report.record;
             self.parts.metrics.attempt(record.outcome, record.timings.total);

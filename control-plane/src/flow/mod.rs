@@ -1,49 +1,51 @@
 //! The loops of a replica, and what the services may ask of them.
 //!
 //! Fed by `api` (requests), `agents` (results) and timers; feeds the store first and
-//! `state` after. Any task may be stopped at any line: the rows in the database are the
+//! memory after. Any task may be stopped at any line: the rows in the database are the
 //! truth, memory is a cache, and each loop finds what another left unfinished.
 //!
-//! - `publish`: commits events in batches. `conclude`: commits results in batches.
-//! - `dispatch_loop`: sends assignments to agents' streams.
+//! - `publish`: commits events in batches. `conclude`: commits results in batches; both
+//!   with `fair_batch`, a fair queue that hands out batches.
+//! - `dispatch`: sends assignments to agents' streams.
 //! - `work_loop`: everything that moves deliveries between the table and memory, in
-//!   turn: `unsent`, `take_over`, `recovery`, `claim`, `expiry`, `waiting_scan`,
-//!   `holds`, `clock_recovery`.
-//! - `leases`: shards and leases; `heartbeat`, `membership`: joining and leaving;
-//!   `agent_admission`: two processes with one agent id.
+//!   turn: claims, returns, expiry, `recovery`, `holds`, `clock_recovery`.
+//! - `leases`: shards and leases; `heartbeat`: joining and signs of life;
+//!   `agent_admission`: two processes with one agent id; `agent_presence`: regions
+//!   without agents.
 //! - `ordering`: releases the next delivery of an ordering key.
-//! - `outbox_publisher`: publishes operational events; `endpoint_watch`: warns about
-//!   endpoints that only fail, and disables them.
+//! - `outbox`: publishes operational events; `failure_streaks`: warns about endpoints
+//!   that only fail, and disables them.
 //! - `operations`: replays and backfills.
 //! - `on_demand`: tests, resends and cancellations. `window_closer`: closes a time
 //!   window.
 //! - `attempt_feed`: attempts as they are recorded.
+//! - `cluster`, `failure_detector`, `tenants`, `event_types`: what a replica knows.
 //! - `faults`: what every loop does when the database refuses or does not answer.
 
-pub mod catalogue;
+mod agent_admission;
+mod agent_presence;
+pub mod attempt_feed;
+mod clock_recovery;
 pub mod cluster;
 pub mod conclude;
 pub mod dispatch;
+pub mod event_types;
+mod failure_detector;
+pub mod failure_streaks;
+pub(crate) mod fair_batch;
 pub(crate) mod faults;
-pub(crate) mod group;
-mod hearing;
 mod heartbeat;
 mod holds;
-pub mod manual;
-mod namesakes;
-pub mod notices;
+pub mod leases;
+pub mod on_demand;
 pub mod operations;
 pub mod ordering;
-pub mod own;
+pub mod outbox;
 pub mod publish;
-pub mod reap;
-pub mod reconcile;
-pub mod retry;
-mod set_back;
-pub mod streaks;
+pub mod recovery;
 pub mod tenants;
-mod vacancy;
-pub mod watch;
+pub mod window_closer;
+pub mod work_loop;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -56,16 +58,16 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 
 pub use crate::replicas::Peers;
-pub use catalogue::EventTypes;
+pub use attempt_feed::AttemptFeed;
 pub use dispatch::Dispatcher;
-pub use manual::{CancelError, ResendError, RetryError, TestError, TestRequest};
-pub use notices::Outbox;
+pub use event_types::EventTypes;
+pub use failure_streaks::FailureStreaks;
+pub use on_demand::{CancelError, ResendError, RetryError, TestError, TestRequest};
+pub use outbox::Outbox;
 pub use publish::{PublishAnswer, PublishError, PublishInput, Publisher};
-pub use streaks::FailureStreaks;
 pub use tenants::TenantConfigs;
-pub use watch::AttemptFeed;
 
-/// What every arrow works with. Cheap to clone.
+/// What every part of the flow works with. Cheap to clone.
 #[derive(Clone)]
 pub struct ReplicaContext {
     pub settings: Arc<Settings>,
@@ -76,7 +78,7 @@ pub struct ReplicaContext {
     pub dispatcher: Dispatcher,
     pub peers: Peers,
     pub cluster: cluster::ClusterState,
-    pub test_waiters: manual::TestWaiters,
+    pub test_waiters: on_demand::TestWaiters,
     pub ordering_queue: ordering::OrderingQueue,
     pub watermark: publish::watermark::PublishWatermark,
     pub outbox: Outbox,

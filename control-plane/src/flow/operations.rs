@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use super::Flow;
 use super::faults::{FaultLog, backoff_pause};
-use super::manual::new_waiting_delivery;
+use super::on_demand::new_waiting_delivery;
 use super::ordering::{initial_state, ordering_key_for};
 use super::tenants::TenantSnapshot;
 use crate::health::ProgressHandle;

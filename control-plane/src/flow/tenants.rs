@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
-use postrider_domain::notice::{self, DisabledBy};
+use postrider_domain::operational_event::{self, DisabledBy};
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::tenant::{Tenant, TenantConfig};
 use postrider_store::{
@@ -290,7 +290,7 @@ impl TenantConfigs {
     ) -> StoreResult<SubscriptionSideEffects> {
         let mut announcements = Vec::new();
         let snapshot = self.snapshot(&after.tenant).await?;
-        for (notice, announcement) in notice::of_change(before, after, by) {
+        for (notice, announcement) in operational_event::of_change(before, after, by) {
             if snapshot.as_ref().is_some_and(|s| self.0.outbox.is_wanted(s, notice)) {
                 announcements.push(announcement);
             }

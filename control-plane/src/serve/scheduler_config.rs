@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_domain::health::{BreakerConfig, ConcurrencyWindowConfig};
+use postrider_domain::endpoint_health::{BreakerConfig, ConcurrencyWindowConfig};
 use postrider_domain::scheduler::SchedulerConfig;
 
 use crate::settings::Settings;

@@ -7,7 +7,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::ids::{Region, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::OperationalEvent;
+use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;

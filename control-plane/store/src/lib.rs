@@ -21,9 +21,9 @@ mod history;
 mod in_time;
 mod latency;
 mod maintenance;
-mod notices;
 mod operations;
 mod ordering;
+mod outbox;
 mod ownership;
 pub mod postgres;
 mod publishing;
@@ -48,9 +48,9 @@ pub use history::{
 };
 pub use latency::{latency_bucket, latency_quantile};
 pub use maintenance::{MaintenanceOptions, MaintenanceStore};
-pub use notices::{OutboxEntry, OutboxStore, StreakChange};
 pub use operations::{HistoryRange, OperationEnd, OperationStep, OperationStore};
 pub use ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
+pub use outbox::{OutboxEntry, OutboxStore, StreakChange};
 pub use ownership::{
     AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
     latest_sightings,
@@ -71,7 +71,7 @@ pub mod engine {
     };
     pub use crate::config::sort_key;
     pub use crate::event_types::{MAX_NAMED_USERS, may_put};
-    pub use crate::notices::StreakChanges;
+    pub use crate::outbox::StreakChanges;
     pub use crate::publishing::numbered;
 }
 

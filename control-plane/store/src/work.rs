@@ -8,12 +8,12 @@ use postrider_domain::delivery::{
 };
 use postrider_domain::event::Event;
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{EndpointSummary, OperationalEvent};
+use postrider_domain::operational_event::{EndpointSummary, OperationalEvent};
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
-use crate::notices::StreakChange;
 use crate::ordering::KeyEnd;
+use crate::outbox::StreakChange;
 
 /// Moves deliveries between their states.
 #[async_trait]

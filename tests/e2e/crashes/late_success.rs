@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    AttemptOutcome, Delivery, DeliveryState, ListAgentsRequest, Subscription,
+    Attempt, AttemptOutcome, Delivery, DeliveryState, ListAgentsRequest, Subscription,
 };
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::history::{self, CrashHistory, Post};
@@ -75,6 +75,17 @@ async fn exhausted_meanwhile(cluster: &Cluster, stage: &Stage) -> Vec<Delivery> 
     stage.api.clone().all_deliveries(&stage.tenant, EXHAUSTED_FILTER).await.unwrap()
 }
 
+fn assert_outcomes(deliveries: &[(Delivery, Vec<Attempt>)], exhausted: &[Delivery]) {
+    for (delivery, attempts) in deliveries {
+        let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
+        let late = exhausted.iter().any(|exhausted| exhausted.name == delivery.name);
+        let wanted = [AttemptOutcome::Succeeded, AttemptOutcome::HttpStatus];
+        // Of the others a second attempt may have been claimed when all were killed.
+        let known = if late { outcomes.len() } else { 1 };
+        assert_eq!(outcomes[..known], wanted[..1 + usize::from(late)], "{}", delivery.name);
+    }
+}
+
 async fn late_successes(engine: Engine) {
     let mut cluster = Cluster::start(&Description {
         engine,
@@ -120,14 +131,7 @@ async fn late_successes(engine: Engine) {
 
     let all = stage.api.clone().all_deliveries(&stage.tenant, "").await.unwrap();
     let deliveries = with_attempts(&stage.api, all).await;
-    for (delivery, attempts) in &deliveries {
-        let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
-        let late = exhausted.iter().any(|exhausted| exhausted.name == delivery.name);
-        let wanted = [AttemptOutcome::Succeeded, AttemptOutcome::HttpStatus];
-        // Of the others a second attempt may have been claimed when all were killed.
-        let known = if late { outcomes.len() } else { 1 };
-        assert_eq!(outcomes[..known], wanted[..1 + usize::from(late)], "{}", delivery.name);
-    }
+    assert_outcomes(&deliveries, &exhausted);
     let published = deliveries.iter().map(|(delivery, _)| delivery.event.clone()).collect();
     let posts = stage.receiver.requests_to(RECEIVER_PATH);
     let story = CrashHistory {

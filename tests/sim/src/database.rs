@@ -14,13 +14,13 @@ use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, LateResult, Outcome};
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
+use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{
     AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId, Shard,
     SubscriptionKey, TenantId,
 };
-use postrider_domain::notice::OperationalEvent;
 use postrider_domain::operation::Operation;
-use postrider_domain::streak::{FailureStreak, WarningStage};
+use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::{HoldClock, Timestamp};

@@ -103,7 +103,8 @@ fn seeds(arguments: &Arguments) -> Result<Seeds, String> {
     let named = |error: &dyn Display| format!("{}: {error}", file.display());
     let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
     let listed = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    let listed: Result<Vec<_>, _> = listed.flat_map(str::split_whitespace).map(str::parse).collect();
+    let listed: Result<Vec<_>, _> =
+        listed.flat_map(str::split_whitespace).map(str::parse).collect();
     Ok(Seeds::Listed(listed.map_err(|error| named(&error))?))
 }
 

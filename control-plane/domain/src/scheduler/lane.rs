@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ScheduledDelivery, SchedulerConfig};
-use crate::health::{
+use crate::endpoint_health::{
     BreakerState, CircuitBreaker, ConcurrencyWindow, ConcurrencyWindowConfig, DispatchPermission,
     EndpointHold,
 };

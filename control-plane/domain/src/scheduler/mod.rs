@@ -34,8 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::Delivery;
+use crate::endpoint_health::{BreakerConfig, ConcurrencyWindowConfig};
 use crate::event::Event;
-use crate::health::{BreakerConfig, ConcurrencyWindowConfig};
 use crate::ids::{AttemptKey, DeliveryId, OrderedKey, Region, Shard, SubscriptionKey};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
@@ -137,7 +137,7 @@ struct ScheduledEntry {
 /// How to drive it: report leases ([`Scheduler::take_shard`], [`Scheduler::settle`]),
 /// subscriptions ([`Scheduler::configure`]) and streams ([`Scheduler::stream_opened`],
 /// [`Scheduler::credit`]); add deliveries; then call [`Scheduler::poll`], carry out its
-/// [`SchedulerActions`], and call it again after every change and at `wake_at`.
+/// [`SchedulerActions`], and call it again after every change and at [`SchedulerActions::wake`].
 #[derive(Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,

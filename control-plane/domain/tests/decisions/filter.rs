@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::event_type_name::{EventTypeError, EventTypePattern, validate_event_type};
-use postrider_domain::filter::{SubscriptionMatcher, matches};
 use postrider_domain::ids::SubscriptionId;
+use postrider_domain::matching::{SubscriptionMatcher, matches};
 use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_domain::health::{
+use postrider_domain::endpoint_health::{
     BreakerConfig, BreakerState, CircuitBreaker, ConcurrencyWindow, ConcurrencyWindowConfig,
     DispatchPermission, EndpointHold,
 };

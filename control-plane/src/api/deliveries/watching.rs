@@ -1,6 +1,6 @@
 //! WatchAttempts: the tail of attempts as callers see it.
 //!
-//! Fed by `flow::watch` with what was committed; feeds callers' streams.
+//! Fed by `flow::attempt_feed` with what was committed; feeds callers' streams.
 //! Guarantees that a watch costs no reads of its own.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
 use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
 use crate::flow::Flow;
-use crate::flow::watch::{WatchEnd, WatchError, WatchFilter};
+use crate::flow::attempt_feed::{WatchEnd, WatchError, WatchFilter};
 
 /// The parent for all tenants.
 const ALL_TENANTS: &str = "tenants/-";

@@ -7,7 +7,7 @@
 use postrider_domain::event_type::{CatalogueVerdict, EventTypeCatalogue, SchemaViolation};
 use postrider_domain::event_type_name::EventTypePattern;
 use postrider_domain::limits;
-use postrider_domain::notice::is_built_in;
+use postrider_domain::operational_event::is_built_in;
 use postrider_proto::v1;
 use postrider_store::StoreResult;
 use tonic::Status;

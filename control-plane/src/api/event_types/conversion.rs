@@ -3,7 +3,7 @@
 use postrider_domain::event_type::{
     EventType, EventTypeField, EventTypeFieldError, EventTypeInput, ValidationMode,
 };
-use postrider_domain::notice::is_built_in;
+use postrider_domain::operational_event::is_built_in;
 use postrider_proto::v1;
 use postrider_proto::v1::SchemaValidation;
 

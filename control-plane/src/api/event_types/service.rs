@@ -1,10 +1,10 @@
-//! EventTypeService, and its reads. Changes are in `event_type_changes`.
+//! EventTypeService, and its reads. Changes are in `changes`.
 
 use std::sync::Arc;
 
 use postrider_domain::event_type::EventType;
 use postrider_domain::event_type_name::is_reserved;
-use postrider_domain::notice;
+use postrider_domain::operational_event;
 use postrider_proto::v1;
 use postrider_proto::v1::event_type_service_server::EventTypeService;
 use postrider_store::EventTypeQuery;
@@ -37,7 +37,7 @@ impl EventTypeApi {
 
     /// Reads an event type, built in or not.
     async fn get(&self, name: &str) -> Result<EventType, Status> {
-        match notice::built_in_type(name) {
+        match operational_event::built_in_type(name) {
             Some(known) => Ok(known.clone()),
             None => self.read(name).await,
         }
@@ -109,7 +109,7 @@ fn with_built_in(mut found: Vec<EventType>, query: &EventTypeQuery) -> Vec<Event
             && query.search.as_ref().is_none_or(part)
             && query.after.as_ref().is_none_or(|after| item.name > *after)
     };
-    found.extend(notice::built_in().iter().filter(wanted).cloned());
+    found.extend(operational_event::built_in().iter().filter(wanted).cloned());
     found.sort_by(|found, other| found.name.cmp(&other.name));
     found.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
     found

@@ -26,7 +26,7 @@ use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::values::time::timestamp;
 use crate::api::values::trace::TraceContext;
 use crate::api::values::{names, payload, validate};
-use crate::flow::notices::OPERATIONAL_KEY_PREFIX;
+use crate::flow::outbox::OPERATIONAL_KEY_PREFIX;
 use crate::flow::{Flow, PublishAnswer, PublishError, PublishInput};
 
 /// Reads one event to publish. `parent` is used if the request names none.

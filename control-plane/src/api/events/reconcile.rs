@@ -27,8 +27,8 @@ use crate::api::values::time::{self, timestamp};
 use crate::flow::Flow;
 
 /// Events read at once.
-const BATCH: u32 = 500;
-const MILLISECOND: Duration = Duration::from_millis(1);
+const EVENTS_PER_READ: u32 = 500;
+const ONE_MILLISECOND: Duration = Duration::from_millis(1);
 
 struct AccountWindow {
     tenant: TenantId,
@@ -79,7 +79,7 @@ fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<Accoun
     let start = start.map(Timestamp::truncate_to_millis);
     let end = end.map(Timestamp::truncate_to_millis);
     let is_future = end.is_some_and(|end| end > now);
-    let end = end.unwrap_or_else(|| now.truncate_to_millis() + MILLISECOND);
+    let end = end.unwrap_or_else(|| now.truncate_to_millis() + ONE_MILLISECOND);
     if is_future {
         violations.add("end_time", "must not be in the future");
     } else if start.is_some_and(|start| start >= end) {
@@ -136,11 +136,13 @@ impl AccountReading {
         let query = EventQuery {
             created: TimeRange { from: Some(*start), until: Some(*end) },
             before: self.before,
-            ..EventQuery::newest(tenant, BATCH)
+            ..EventQuery::newest(tenant, EVENTS_PER_READ)
         };
         let listed = self.flow.store.list_events(&query).await?;
         match listed.last() {
-            Some(last) if listed.len() >= BATCH as usize => self.before = Some(last.event.id),
+            Some(last) if listed.len() >= EVENTS_PER_READ as usize => {
+                self.before = Some(last.event.id)
+            }
             _ => self.stage = AccountStage::Summary,
         }
         let events = listed.into_iter().map(|listed| listed.event).filter(|event| !event.test);
@@ -230,7 +232,7 @@ mod tests {
         // What was published in this very millisecond has the millisecond as its time.
         let late = Timestamp::from_micros(NOW.as_micros() + 400);
         let ends = window(&request(now, None), late).map(|window| window.end).ok();
-        assert_eq!(ends, Some(NOW + MILLISECOND));
+        assert_eq!(ends, Some(NOW + ONE_MILLISECOND));
         let within = Some(prost_types::Timestamp { seconds: 1_600_000_000, nanos: 900_000 });
         let begins = window(&request(within, None), NOW).map(|window| window.start).ok();
         assert_eq!(begins, Some(Timestamp::from_micros(1_600_000_000_000_000)));

@@ -24,7 +24,7 @@ use crate::api::rpc::{forwarding, spans};
 use crate::api::values::names;
 use crate::api::values::time::{signed_micros, timestamp};
 use crate::flow::Flow;
-use crate::flow::retry::DueByRegion;
+use crate::flow::work_loop::DueByRegion;
 use crate::settings::{ApiSettings, OwnershipSettings};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;

@@ -6,7 +6,7 @@
 //! changes nothing is not written.
 
 use postrider_domain::ids::{SubscriptionKey, TenantId};
-use postrider_domain::notice::DisabledBy;
+use postrider_domain::operational_event::DisabledBy;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_store::WriteError;

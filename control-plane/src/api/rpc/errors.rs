@@ -3,7 +3,7 @@
 //! Fed by the services; feeds callers a [`tonic::Status`] after AIP-193. Guarantees
 //! that each carries an ErrorInfo with a reason of [`ErrorReason`], that errors which pass
 //! say when to try again, and that the database's own text does not reach a caller: it
-//! is the status' source, which [`super::observe`] logs.
+//! is the status' source, which [`super::spans`] logs.
 
 use std::collections::HashMap;
 use std::fmt::Display;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use postrider_domain::endpoint_health::BreakerState;
 use postrider_domain::event_type_name::EventTypePattern;
-use postrider_domain::health::BreakerState;
 use postrider_domain::ids::Region;
 use postrider_domain::limits;
 use postrider_domain::scheduler::LaneView;

@@ -1,10 +1,10 @@
-//! SubscriptionService, its reads, and the test. Changes are in `subscription_changes`.
+//! SubscriptionService, its reads, and the test. Changes are in `changes`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use postrider_domain::ids::SubscriptionKey;
-use postrider_domain::notice::built_in_type;
+use postrider_domain::operational_event::built_in_type;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;

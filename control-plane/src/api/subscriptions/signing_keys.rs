@@ -1,6 +1,6 @@
 //! A subscription's signing keys: made, rotated, revoked.
 //!
-//! Fed by `subscription_changes`; feeds the subscription that is stored.
+//! Fed by `changes`; feeds the subscription that is stored.
 //! Guarantees that every scheme has a key of its kind that does not end by
 //! itself, and that a secret is taken and given only in the form of its kind.
 

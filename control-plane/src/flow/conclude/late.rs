@@ -11,7 +11,7 @@ use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome};
 use postrider_store::{StoreError, StoreResult};
 
-use super::alone::strip_response;
+use super::bisect::strip_response;
 use super::{AttemptReport, ConcludeWriter, UnrecordedResults};
 use crate::flow::ReplicaContext;
 use crate::flow::ordering::block_key_while_sending;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use postrider_domain::ids::AttemptKey;
 use postrider_store::{ConclusionOutcome, StoreError};
 
-use super::kept::RetryQueue;
-use super::streaks::BatchStreaks;
+use super::retry_queue::RetryQueue;
+use super::streak_updates::BatchStreaks;
 use super::{AttemptReport, ConcludeWriter, PlannedConclusion, QUEUED_BYTES_PER_RESULT};
 use crate::health::ProgressHandle;
 

@@ -152,7 +152,7 @@ impl Dispatcher {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use postrider_domain::health::{BreakerConfig, ConcurrencyWindowConfig};
+    use postrider_domain::endpoint_health::{BreakerConfig, ConcurrencyWindowConfig};
     use postrider_domain::ids::Region;
     use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
     use postrider_domain::time::Timestamp;

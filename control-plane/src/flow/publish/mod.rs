@@ -25,7 +25,9 @@ use tokio::sync::oneshot;
 
 use self::matching::{MatchedSubscription, match_subscriptions};
 use self::rows::event_of;
-use super::group::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, QueuedItem, channel};
+use super::fair_batch::{
+    BatchReceiver, BatchSender, EnqueueError, QueueLimits, QueuedItem, channel,
+};
 use super::tenants::TenantSnapshot;
 use super::{ReplicaContext, TenantConfigs};
 use crate::clock::Clock;

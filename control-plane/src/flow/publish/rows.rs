@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::matching::MatchedSubscription;
 use super::{CommitOutcome, PendingPublish, PublishBatch, PublishInput, PublishWriter};
-use crate::flow::group::{QueuePermit, QueuedItem};
+use crate::flow::fair_batch::{QueuePermit, QueuedItem};
 use crate::flow::ordering::{initial_state, ordering_key_for};
 
 const ONE_DAY: Duration = Duration::from_secs(86_400);

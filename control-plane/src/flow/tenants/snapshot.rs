@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use postrider_domain::content_filter::ContentFilter;
-use postrider_domain::filter::SubscriptionMatcher;
 use postrider_domain::ids::{Shard, SubscriptionId};
+use postrider_domain::matching::SubscriptionMatcher;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges};
 use rpds::RedBlackTreeMapSync;

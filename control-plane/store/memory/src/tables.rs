@@ -7,13 +7,13 @@ use postrider_domain::delivery::{
 };
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
+use postrider_domain::failure_streak::FailureStreak;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, OperationId, OrderedKey, Region, ReplicaId,
     Shard, SubscriptionKey, TenantId,
 };
-use postrider_domain::notice::OperationalEvent;
 use postrider_domain::operation::Operation;
-use postrider_domain::streak::FailureStreak;
+use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{HoldClock, StoppedClock, Timestamp};

@@ -5,7 +5,7 @@ use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, DeliveryStatus, EndReason, LateResult, Trigger,
 };
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{ExhaustedDelivery, OperationalEvent};
+use postrider_domain::operational_event::{ExhaustedDelivery, OperationalEvent};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,

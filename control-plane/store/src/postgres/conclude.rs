@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::arrays::{AttemptArrays, int};
 use super::errors::Checked as _;
-use super::notices;
 use super::ordering::put_key_end;
+use super::outbox;
 use super::rows::{attempt_columns, delivery_columns, get};
 use super::tail::RecordingTransaction;
 use crate::codec;
@@ -223,7 +223,7 @@ impl PostgresStore {
             for end in told().filter_map(|conclusion| conclusion.key_end.as_ref()) {
                 put_key_end(&mut transaction, end).await?;
             }
-            notices::of_conclusions(&mut transaction, told(), self.shards).await?;
+            outbox::of_conclusions(&mut transaction, told(), self.shards).await?;
             transaction.commit().await?;
             applied
         } else {

@@ -12,7 +12,7 @@ use postrider_domain::time::Timestamp;
 use sqlx::PgConnection;
 
 use super::errors::{Checked as _, insert_error};
-use super::notices;
+use super::outbox;
 use super::rows::{self, subscription_columns, subscription_key, tenant_columns};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
@@ -159,7 +159,7 @@ impl ConfigStore for PostgresStore {
             .execute(&mut *transaction)
             .await
             .checked()?;
-        notices::forget_tenant(&mut transaction, id).await?;
+        outbox::forget_tenant(&mut transaction, id).await?;
         transaction.commit().await.checked()?;
         Ok((version, gone.rows_affected()))
     }
@@ -277,7 +277,7 @@ impl ConfigStore for PostgresStore {
             let found = self.get_subscription(&subscription.key()).await?;
             return Err(missed(found.map(|found| found.delete_time)));
         }
-        notices::of_change(&mut transaction, &subscription.key(), news, self.shards).await?;
+        outbox::of_change(&mut transaction, &subscription.key(), news, self.shards).await?;
         transaction.commit().await.checked()?;
         Ok(version)
     }

@@ -9,7 +9,7 @@ use super::PostgresStore;
 use super::errors::Checked as _;
 use super::rows::{delivery, delivery_columns, id_time, live_columns};
 use super::tail::RecordingTransaction;
-use super::{late, notices};
+use super::{late, outbox};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::work::{CancelOutcome, EndWaitingRequest};
@@ -103,7 +103,7 @@ impl PostgresStore {
             .await
             .checked()?;
         if let Some(endpoint) = &request.announce {
-            notices::of_ends(&mut transaction, endpoint, &ended, request.reason, self.shards)
+            outbox::of_ends(&mut transaction, endpoint, &ended, request.reason, self.shards)
                 .await?;
         }
         transaction.commit().await.checked()?;

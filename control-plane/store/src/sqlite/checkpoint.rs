@@ -20,7 +20,7 @@ use super::errors::stored;
 use super::writer::WriterConnection;
 use crate::error::StoreResult;
 
-const PERIOD: Duration = Duration::from_millis(500);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
 /// 64 MiB of 4 KiB pages.
 const RESTART_ABOVE_PAGES: i64 = 16 * 1024;
 /// Each leaves less to the next. After three, the one under the writer's lock took 1 to
@@ -59,7 +59,7 @@ async fn run(
 ) {
     loop {
         // Stopped, or its sender was dropped: the store is closed.
-        if tokio::time::timeout(PERIOD, stopped.changed()).await.is_ok() {
+        if tokio::time::timeout(CHECKPOINT_INTERVAL, stopped.changed()).await.is_ok() {
             break;
         }
         if let Err(error) = checkpoint(&mut connection, &writer).await {

@@ -16,7 +16,7 @@ use super::config_rows::{
     tenant_columns, tenant_of, tenant_search,
 };
 use super::errors::stored;
-use super::notices;
+use super::outbox;
 use super::publishing::config_versions;
 use super::rows::RowReader;
 use crate::codec;
@@ -153,7 +153,7 @@ impl ConfigStore for SqliteStore {
         let mut values = BoundValues::default();
         values.text(id.as_str()).add(now.as_micros());
         let subscriptions = values.change(&mut tx, DELETE_SUBSCRIPTIONS).await?;
-        notices::forget_tenant(&mut tx, id).await?;
+        outbox::forget_tenant(&mut tx, id).await?;
         tx.commit().await?;
         Ok((version, subscriptions))
     }
@@ -246,7 +246,7 @@ impl ConfigStore for SqliteStore {
                 _ => WriteError::NotFound,
             });
         }
-        notices::of_change(&mut tx, &subscription.key(), news, self.shards).await?;
+        outbox::of_change(&mut tx, &subscription.key(), news, self.shards).await?;
         tx.commit().await?;
         Ok(version)
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::SqliteStore;
 use super::bulk::{BoundValues, id_list};
 use super::conclude;
-use super::notices;
+use super::outbox;
 use super::rows::{RowReader, delivery_columns, integer};
 use crate::codec;
 use crate::error::StoreResult;
@@ -125,7 +125,7 @@ impl WorkStore for SqliteStore {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let concluded = conclude::conclude(&mut tx, batch, now).await?;
-        notices::of_conclusions(&mut tx, batch, &concluded, self.shards).await?;
+        outbox::of_conclusions(&mut tx, batch, &concluded, self.shards).await?;
         tx.commit().await?;
         Ok(concluded)
     }
@@ -236,7 +236,7 @@ impl WorkStore for SqliteStore {
             values.change(&mut tx, HOLD_KEYS_OF_DELIVERIES).await?;
         }
         if let Some(endpoint) = &request.announce {
-            notices::of_ends(&mut tx, endpoint, &ids, request, self.shards).await?;
+            outbox::of_ends(&mut tx, endpoint, &ids, request, self.shards).await?;
         }
         let ended = end(&mut tx, &ids, request.state, Some(request.reason), now).await?;
         tx.commit().await?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::event_type::{CompiledSchema, EventTypeInput, SchemaViolation};
 use crate::event_type_name::validate_event_type;
+use crate::failure_streak::WarningStage;
 use crate::secret::SigningSecret;
-use crate::streak::WarningStage;
 use crate::subscription::SubscriptionConfig;
 use crate::time::StoppedClock;
 

@@ -16,8 +16,8 @@
 //! Drop a [`QueuePermit`] when its item is done; until then the item counts against the
 //! queue's limits.
 
-mod hall;
-mod pressing;
+mod fair_queue;
+mod flood_control;
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
-use self::hall::{ActiveBatch, FairQueue, NextBatch};
+use self::fair_queue::{ActiveBatch, FairQueue, NextBatch};
 use crate::health::ProgressHandle;
 
 /// Capacity is counted in units of this many bytes, because a semaphore counts

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{Shard, SubscriptionKey};
-use postrider_domain::notice::OperationalEvent;
-use postrider_domain::streak::{FailureStreak, WarningStage};
+use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;

@@ -17,8 +17,8 @@ use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, Store
 use tokio_util::sync::CancellationToken;
 
 use super::Flow;
+use super::agent_presence::AgentPresence;
 use super::faults::FaultLog;
-use super::vacancy::AgentPresence;
 use crate::clock::wall_clock;
 use crate::health::ProgressHandle;
 

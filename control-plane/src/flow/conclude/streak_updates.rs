@@ -8,16 +8,16 @@
 use std::collections::{HashMap, HashSet};
 
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, DeliveryTransition};
+use postrider_domain::failure_streak::{EndpointSignal, FailureStreak};
 use postrider_domain::ids::SubscriptionKey;
-use postrider_domain::notice::{
+use postrider_domain::operational_event::{
     EndpointSummary, ExhaustedDelivery, LastAttemptSummary, OperationalEvent, OperationalEventType,
 };
-use postrider_domain::streak::{EndpointSignal, FailureStreak};
 use postrider_domain::subscription::Subscription;
 use postrider_store::{StoreResult, StreakChange};
 
 use super::{ConcludeWriter, PlannedConclusion};
-use crate::flow::streaks::StreakLookup;
+use crate::flow::failure_streaks::StreakLookup;
 
 /// Streaks that one batch reads or begins.
 #[derive(Default)]

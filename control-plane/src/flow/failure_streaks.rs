@@ -13,10 +13,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{Epoch, Shard, SubscriptionKey};
-use postrider_domain::notice::{EndpointSummary, LastAttemptSummary, OperationalEventType};
+use postrider_domain::operational_event::{
+    EndpointSummary, LastAttemptSummary, OperationalEventType,
+};
 use postrider_domain::scheduler::ShardLease;
-use postrider_domain::streak::{FailureStreak, WarningStage};
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::time::Timestamp;
 use postrider_store::{FirstFault, StoreResult, StreakChange};
@@ -371,5 +373,5 @@ impl Flow {
 }
 
 #[cfg(test)]
-#[path = "streaks_tests.rs"]
+#[path = "failure_streaks_tests.rs"]
 mod tests;

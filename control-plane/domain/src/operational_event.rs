@@ -18,9 +18,9 @@ pub use self::catalogue::{built_in, built_in_type};
 
 use crate::delivery::{Delivery, EndReason, Outcome};
 use crate::event_type_name::is_reserved;
+use crate::failure_streak::FailureStreak;
 use crate::ids::{DeliveryId, EventId, SubscriptionKey};
 use crate::signature::{KeyKind, SigningKey};
-use crate::streak::FailureStreak;
 use crate::subscription::{AutoDisable, Subscription, SubscriptionStatus};
 use crate::time::Timestamp;
 
@@ -277,5 +277,5 @@ const fn outcome(outcome: Outcome) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "notice_tests.rs"]
+#[path = "operational_event_tests.rs"]
 mod tests;

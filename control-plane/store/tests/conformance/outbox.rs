@@ -1,9 +1,9 @@
 //! The outbox, and the endpoints that do nothing but fail.
 
 use postrider_domain::delivery::{DeliveryState, DeliveryTransition, EndReason, Outcome};
+use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::Shard;
-use postrider_domain::notice::{EndpointSummary, OperationalEvent};
-use postrider_domain::streak::{FailureStreak, WarningStage};
+use postrider_domain::operational_event::{EndpointSummary, OperationalEvent};
 use postrider_store::{
     Conclusion, ConclusionOutcome, EndWaitingRequest, OutboxEntry, StreakChange,
     SubscriptionSideEffects, WriteError,

@@ -284,5 +284,5 @@ impl Drop for StallMonitor {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-#[path = "watch_tests.rs"]
+#[path = "attempt_feed_tests.rs"]
 mod tests;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use postrider_domain::event::DEFAULT_CONTENT_TYPE;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{OperationalEvent, OperationalEventType};
+use postrider_domain::operational_event::{OperationalEvent, OperationalEventType};
 use postrider_store::{OutboxEntry, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;

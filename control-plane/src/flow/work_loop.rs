@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Region, Shard, SubscriptionKey};
-use postrider_domain::notice::{EndpointSummary, OperationalEventType};
+use postrider_domain::operational_event::{EndpointSummary, OperationalEventType};
 use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use postrider_domain::delivery::EndReason;
+use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{DeliveryId, EventId, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
-use postrider_domain::streak::{FailureStreak, WarningStage};
+use postrider_domain::operational_event::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
@@ -14,7 +14,7 @@ use super::rows::{get, read, subscription_key, time};
 use crate::codec;
 use crate::config::SubscriptionSideEffects;
 use crate::error::StoreResult;
-use crate::notices::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
+use crate::outbox::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
 use crate::work::Conclusion;
 
 const INSERT_OUTBOX: &str = "INSERT INTO announcements

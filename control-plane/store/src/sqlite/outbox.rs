@@ -1,9 +1,9 @@
 //! The outbox, and the endpoints that do nothing but fail.
 
 use async_trait::async_trait;
+use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{DeliveryId, Shard, SubscriptionKey, TenantId};
-use postrider_domain::notice::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
-use postrider_domain::streak::{FailureStreak, WarningStage};
+use postrider_domain::operational_event::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::SqliteStore;
@@ -12,7 +12,7 @@ use super::rows::{RowReader, delivery_columns};
 use crate::codec;
 use crate::config::SubscriptionSideEffects;
 use crate::error::StoreResult;
-use crate::notices::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
+use crate::outbox::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
 use crate::work::{Conclusion, ConclusionOutcome, EndWaitingRequest};
 
 const INSERT_OUTBOX: BulkStatement = BulkStatement {

@@ -1,9 +1,9 @@
 //! The outbox, and the endpoints that do nothing but fail.
 
 use async_trait::async_trait;
+use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{Shard, SubscriptionKey};
-use postrider_domain::notice::OperationalEvent;
-use postrider_domain::streak::{FailureStreak, WarningStage};
+use postrider_domain::operational_event::OperationalEvent;
 use postrider_store::engine::StreakChanges;
 use postrider_store::{OutboxEntry, OutboxStore, StoreResult, StreakChange};
 

@@ -19,7 +19,7 @@ use postrider_store::{ClaimedDelivery, FirstFault, StoreResult};
 use super::Flow;
 use super::conclude::AttemptReport;
 use super::faults::BatchBisection;
-use super::retry::new_job;
+use super::work_loop::new_job;
 
 /// Most rows read at once.
 const MAX_ROWS_PER_READ: u32 = 1000;

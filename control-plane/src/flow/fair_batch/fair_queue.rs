@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::QueuedItem;
-use super::pressing::{AdmissionLimit, DecayingCount, rest};
+use super::flood_control::{AdmissionLimit, DecayingCount, rest};
 
 /// Items that a key gives in one turn: enough that a busy key costs few turns, and few
 /// beside a batch (512).
