@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fair_batch::ProgressReporter;
 use postrider_domain::time::Timestamp;
 use postrider_store::{Store, StoreResult};
 use tokio_util::sync::CancellationToken;
@@ -53,13 +54,13 @@ pub struct ProgressHandle {
     clock: Arc<dyn Clock>,
 }
 
-impl ProgressHandle {
-    pub fn made(&self) {
+impl ProgressReporter for ProgressHandle {
+    fn report_progress(&self) {
         self.state.last.store(self.clock.now().as_micros(), Ordering::Relaxed);
     }
 
     /// The loop waits for work, however long that takes.
-    pub fn idle(&self) {
+    fn report_idle(&self) {
         self.state.last.store(IDLE_MARKER_MICROS, Ordering::Relaxed);
     }
 }
@@ -171,7 +172,7 @@ mod tests {
     use postrider_store::OpenOptions;
 
     use super::*;
-    use crate::flow::fair_batch::{QueueLimits, channel};
+    use fair_batch::{QueueLimits, channel};
 
     /// A clock that stands until it is moved.
     struct Manual(AtomicI64);
@@ -211,7 +212,7 @@ mod tests {
         let health = HealthMonitor { loops: Arc::default(), clock: shown, store, cluster, results };
 
         let (sender, mut receiver) = channel::<char, u32>(SMALL_LIMITS);
-        receiver.watch(health.register_loop("publish"));
+        receiver.set_progress_reporter(health.register_loop("publish"));
         let idle = async {
             tokio::task::yield_now().await;
             passes(3600);

@@ -147,7 +147,7 @@ async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
     // Each migration that is applied leaves a line.
     let telemetry =
         postrider_agent::telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
-    settings.database.migrate = true;
+    settings.database.migrate_at_start = true;
     let store = serve::open_store(&settings).await?;
     store.close().await;
     telemetry.shutdown().await;

@@ -146,27 +146,27 @@ impl Metrics {
             inner.commit_seconds.clone(),
         );
         registry.register(
-            "commit_items",
+            "commit_batch_items",
             "Items in one transaction, by kind",
             inner.commit_items.clone(),
         );
         registry.register(
-            "watch_lag_seconds",
+            "attempt_feed_stalled_seconds",
             "How long the attempt feed has been stalled; 0 while nobody watches at this replica",
             inner.feed_stall.clone(),
         );
         registry.register(
-            "results_refused",
+            "results_rejected",
             "Single results that the database did not accept, by the kind of error",
             inner.results_refused.clone(),
         );
         registry.register(
-            "results_kept",
+            "results_awaiting_retry",
             "Results that wait to be retried",
             inner.results_kept.clone(),
         );
         registry.register(
-            "results_given_up",
+            "results_dropped",
             "Results dropped because the database refuses their data",
             inner.results_given_up.clone(),
         );
@@ -224,22 +224,27 @@ impl Collector for SchedulerFigures {
             for region in regions {
                 let name = || Some(region.region.to_string());
                 let age = region.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
-                gauge("in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
-                gauge("credit", "Attempts agents would take now", name(), region.credit as f64)?;
+                gauge("attempts_in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
                 gauge(
-                    "backlog",
+                    "agent_credit_attempts",
+                    "Attempts agents would take now",
+                    name(),
+                    region.credit as f64,
+                )?;
+                gauge(
+                    "deliveries_queued",
                     "Deliveries in memory that are not sent yet",
                     name(),
                     region.queued as f64,
                 )?;
                 gauge(
-                    "subscriptions_behind",
+                    "subscriptions_with_due_deliveries",
                     "Subscriptions with due deliveries in the table",
                     name(),
                     region.subscriptions_behind as f64,
                 )?;
                 gauge(
-                    "oldest_waiting_seconds",
+                    "oldest_due_delivery_age_seconds",
                     "Age of the oldest known due delivery",
                     name(),
                     age,

@@ -227,8 +227,8 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
         })?;
     }
     let options = OpenOptions {
-        migrate: settings.database.migrate,
-        shards: settings.database.shards,
+        migrate: settings.database.migrate_at_start,
+        shards: settings.database.shard_count,
         max_connections: settings.database.max_connections,
     };
     postrider_store::open(&url, &options).await.context("database.url: cannot open the database")
@@ -252,14 +252,14 @@ pub fn assemble(
 ) -> AssembledReplica {
     let mut tasks = JoinSet::new();
     let replica = replica_id(&settings.server.replica_id);
-    let shards = settings.database.shards;
+    let shards = settings.database.shard_count;
     let lost_after = settings.ownership.lost_after();
     let cluster = ClusterState::new(replica.clone(), shards, lost_after, clock.now());
     let sweep = settings.ownership.sweep();
     let peers = Peers::new(own_address, calls, cluster.clone(), Arc::clone(&clock), sweep);
     let scheduler = Scheduler::new(scheduler_config::scheduler_config(&settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
-    let outbox = Outbox::new(settings.notices.operators());
+    let outbox = Outbox::new(settings.operational_events.operators());
     let tenants = tenants(&store, &clock, &dispatcher, &peers, &outbox, shards);
     let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let (ordering_queue, keys) = ordering::ordering_queue();
@@ -290,7 +290,7 @@ pub fn assemble(
         tasks.spawn(writer.with_progress(health.register_loop("publish")).run());
     }
     let (results, conclude_writer) = conclude::new(parts.clone());
-    tasks.spawn(conclude_writer.with_progress(health.register_loop("conclude")).run());
+    tasks.spawn(conclude_writer.with_progress(health.register_loop("results")).run());
     let watch =
         AttemptFeed::new(Arc::clone(&parts.store), &parts.settings.api, parts.metrics.clone());
     let flow = Flow::new(parts, replica, event_types, publisher, results, watch);
@@ -329,7 +329,7 @@ pub fn spawn_loops(
         (flow.clone(), health.register_loop("operations"), stopped.clone());
     tasks.spawn(async move { long.0.run_operations(long.1, long.2).await });
     let own: (Flow, ProgressHandle, _) =
-        (flow.clone(), health.register_loop("ownership"), draining.clone());
+        (flow.clone(), health.register_loop("leases"), draining.clone());
     tokio::spawn(async move { own.0.run_ownership(own.1, own.2).await })
 }
 
@@ -361,7 +361,7 @@ fn spawn_maintenance(
 fn maintenance(settings: &Settings) -> MaintenanceOptions {
     MaintenanceOptions {
         retention: Duration::from_secs(u64::from(settings.database.retention_days) * 86_400),
-        days_ahead: settings.database.partition_days_ahead,
+        days_ahead: settings.database.partitions_ahead_days,
     }
 }
 

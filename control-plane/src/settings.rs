@@ -29,8 +29,8 @@ pub struct Settings {
     pub publish: PublishSettings,
     pub dispatch: DispatchSettings,
     pub ownership: OwnershipSettings,
-    pub conclude: ConcludeSettings,
-    pub notices: NoticesSettings,
+    pub results: ResultsSettings,
+    pub operational_events: OperationalEventsSettings,
     pub agents: AgentsSettings,
     pub api: ApiSettings,
     pub telemetry: TelemetrySettings,
@@ -60,10 +60,10 @@ pub struct DatabaseSettings {
     pub url: String,
     pub data_dir: PathBuf,
     pub max_connections: u32,
-    pub migrate: bool,
-    pub shards: u16,
+    pub migrate_at_start: bool,
+    pub shard_count: u16,
     pub retention_days: u32,
-    pub partition_days_ahead: u32,
+    pub partitions_ahead_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -75,8 +75,8 @@ pub struct PublishSettings {
     pub max_commit_payload_bytes: usize,
     pub max_queued_events: usize,
     pub max_queued_payload_bytes: usize,
-    pub idempotency_days: u32,
-    pub max_stream_in_flight: usize,
+    pub idempotency_retention_days: u32,
+    pub max_stream_unanswered_events: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -86,43 +86,43 @@ pub struct DispatchSettings {
     pub max_payload_bytes_in_memory: usize,
     pub max_deliveries_in_memory_per_subscription: usize,
     pub default_max_in_flight: u32,
-    pub initial_window: u32,
-    pub quick_response_milliseconds: u64,
-    pub shed_after_milliseconds: u64,
-    pub breaker_deliveries: usize,
-    pub breaker_span_seconds: u64,
-    pub breaker_first_probe_seconds: u64,
-    pub breaker_longest_probe_seconds: u64,
+    pub initial_window_attempts: u32,
+    pub max_quick_response_milliseconds: u64,
+    pub return_after_milliseconds: u64,
+    pub breaker_min_deliveries: usize,
+    pub breaker_min_span_seconds: u64,
+    pub breaker_first_probe_pause_seconds: u64,
+    pub breaker_max_probe_pause_seconds: u64,
     pub max_retry_after_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnershipSettings {
-    pub heartbeat_milliseconds: u64,
-    pub lease_seconds: u64,
-    pub renew_seconds: u64,
+    pub heartbeat_interval_milliseconds: u64,
+    pub lease_duration_seconds: u64,
+    pub renew_interval_seconds: u64,
     pub lease_margin_seconds: u64,
-    pub settle_grace_seconds: u64,
+    pub take_over_grace_seconds: u64,
     pub lost_after_seconds: u64,
-    pub sweep_milliseconds: u64,
+    pub sweep_interval_milliseconds: u64,
     pub max_clock_skew_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConcludeSettings {
+pub struct ResultsSettings {
     pub max_commit_results: usize,
     pub max_queued_results: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NoticesSettings {
+pub struct OperationalEventsSettings {
     pub operators_tenant: String,
 }
 
-impl NoticesSettings {
+impl OperationalEventsSettings {
     /// The operators' tenant; `None` when there is none.
     pub fn operators(&self) -> Option<TenantId> {
         self.operators_tenant.parse().ok()
@@ -132,16 +132,16 @@ impl NoticesSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentsSettings {
-    pub heartbeat_milliseconds: u64,
-    pub silence_limit_milliseconds: u64,
+    pub heartbeat_interval_milliseconds: u64,
+    pub silence_timeout_milliseconds: u64,
     pub max_queued_messages: usize,
     pub max_streams: usize,
 }
 
 impl AgentsSettings {
     /// Never shorter than the heartbeat interval.
-    pub fn silence_limit(&self) -> Duration {
-        let limit = self.silence_limit_milliseconds.max(self.heartbeat_milliseconds);
+    pub fn silence_timeout(&self) -> Duration {
+        let limit = self.silence_timeout_milliseconds.max(self.heartbeat_interval_milliseconds);
         Duration::from_millis(limit)
     }
 }
@@ -152,9 +152,9 @@ pub struct ApiSettings {
     pub default_page_size: u32,
     pub max_page_size: u32,
     pub max_subscriptions_per_tenant: usize,
-    pub test_agent_wait_milliseconds: u64,
+    pub test_agent_timeout_milliseconds: u64,
     pub max_watchers: usize,
-    pub watch_poll_milliseconds: u64,
+    pub watch_poll_interval_milliseconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -215,17 +215,19 @@ impl Settings {
             |name, problem: &str| Err(SettingsError::Value { name, problem: problem.to_owned() });
         self.server.check()?;
         let ownership = &self.ownership;
-        if ownership.renew_seconds + ownership.lease_margin_seconds >= ownership.lease_seconds {
+        if ownership.renew_interval_seconds + ownership.lease_margin_seconds
+            >= ownership.lease_duration_seconds
+        {
             return bad(
-                "ownership.lease_seconds",
-                "must exceed renew_seconds + lease_margin_seconds",
+                "ownership.lease_duration_seconds",
+                "must exceed renew_interval_seconds + lease_margin_seconds",
             );
         }
-        if self.database.shards == 0 {
-            return bad("database.shards", "must be at least 1");
+        if self.database.shard_count == 0 {
+            return bad("database.shard_count", "must be at least 1");
         }
-        if self.database.partition_days_ahead < 2 {
-            return bad("database.partition_days_ahead", "must be at least 2");
+        if self.database.partitions_ahead_days < 2 {
+            return bad("database.partitions_ahead_days", "must be at least 2");
         }
         if self.api.default_page_size == 0 || self.api.default_page_size > self.api.max_page_size {
             return bad("api.default_page_size", "must be between 1 and api.max_page_size");
@@ -236,8 +238,8 @@ impl Settings {
         for (name, value) in [
             ("publish.max_commit_events", self.publish.max_commit_events),
             ("publish.max_queued_events", self.publish.max_queued_events),
-            ("conclude.max_commit_results", self.conclude.max_commit_results),
-            ("conclude.max_queued_results", self.conclude.max_queued_results),
+            ("results.max_commit_results", self.results.max_commit_results),
+            ("results.max_queued_results", self.results.max_queued_results),
             ("agents.max_queued_messages", self.agents.max_queued_messages),
             ("agents.max_streams", self.agents.max_streams),
         ] {
@@ -245,9 +247,9 @@ impl Settings {
                 return bad(name, "must be at least 1");
             }
         }
-        let notices = &self.notices;
-        if !notices.operators_tenant.is_empty() && notices.operators().is_none() {
-            return bad("notices.operators_tenant", "must be a tenant's id, or empty");
+        let events = &self.operational_events;
+        if !events.operators_tenant.is_empty() && events.operators().is_none() {
+            return bad("operational_events.operators_tenant", "must be a tenant's id, or empty");
         }
         if !matches!(self.telemetry.log_format.as_str(), "text" | "json") {
             return bad("telemetry.log_format", "must be \"text\" or \"json\"");
@@ -280,11 +282,11 @@ impl Settings {
 
 impl OwnershipSettings {
     pub fn heartbeat(&self) -> Duration {
-        Duration::from_millis(self.heartbeat_milliseconds)
+        Duration::from_millis(self.heartbeat_interval_milliseconds)
     }
 
     pub fn sweep(&self) -> Duration {
-        Duration::from_millis(self.sweep_milliseconds)
+        Duration::from_millis(self.sweep_interval_milliseconds)
     }
 
     pub fn lost_after(&self) -> Duration {
@@ -322,9 +324,14 @@ mod tests {
         }
         assert!(message(&[("server.replica_id", "a b")]).starts_with("server.replica_id:"));
         assert!(message(&[("server.tls_cert", "a")]).starts_with("server.tls_cert:"));
-        assert!(message(&[("ownership.lease_seconds", "4")]).contains("lease_seconds"));
+        assert!(
+            message(&[("ownership.lease_duration_seconds", "4")])
+                .contains("lease_duration_seconds")
+        );
         assert!(message(&[("dispatch.max_deliverys", "4")]).contains("max_deliverys"));
-        assert!(message(&[("notices.operators_tenant", "No")]).contains("operators_tenant"));
+        assert!(
+            message(&[("operational_events.operators_tenant", "No")]).contains("operators_tenant")
+        );
         assert!(message(&[("api.max_page_size", "many")]).contains("max_page_size"));
     }
 }

@@ -17,6 +17,7 @@ use crate::source::{Source, root};
 /// A crate and what it may never be built with.
 const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("postrider-agent", &["postrider", "postrider-domain", "postrider-store"]),
+    ("fair-batch", &["postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tonic"]),
     ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
     ("postrider-proto", &["postrider", "postrider-domain", "postrider-store", "postrider-agent"]),
     ("postrider-store", &["tonic", "postrider-proto", "postrider-agent"]),

@@ -139,9 +139,9 @@ fn welcome(flow: &Flow, region_is_unsubscribed: bool) -> WorkResponse {
     to_response(ReplicaMessage::Welcome(Welcome {
         replica_id: flow.replica.0.to_string(),
         heartbeat_interval: Some(convert::duration(Duration::from_millis(
-            agents.heartbeat_milliseconds,
+            agents.heartbeat_interval_milliseconds,
         ))),
-        silence_limit: Some(convert::duration(agents.silence_limit())),
+        silence_limit: Some(convert::duration(agents.silence_timeout())),
         region_is_unsubscribed,
     }))
 }
@@ -151,7 +151,7 @@ fn heartbeats(
     flow: Flow,
     region: postrider_domain::ids::Region,
 ) -> impl futures::Stream<Item = Result<WorkResponse, Status>> + Send {
-    let interval = Duration::from_millis(flow.settings.agents.heartbeat_milliseconds);
+    let interval = Duration::from_millis(flow.settings.agents.heartbeat_interval_milliseconds);
     futures::stream::unfold((flow, region, false), move |(flow, region, waited)| async move {
         if waited {
             tokio::time::sleep(interval).await;
@@ -211,7 +211,7 @@ impl AgentSession {
 
     /// Reads the agent's messages until either side ends the stream.
     async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
-        let silence = self.flow.settings.agents.silence_limit();
+        let silence = self.flow.settings.agents.silence_timeout();
         let mut goodbye = false;
         let mut draining = false;
         let why = loop {

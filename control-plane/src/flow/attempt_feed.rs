@@ -110,7 +110,7 @@ impl Drop for WatcherSlot {
 
 impl AttemptFeed {
     pub fn new(store: Arc<dyn Store>, settings: &ApiSettings, metrics: Metrics) -> Self {
-        let poll = Duration::from_millis(settings.watch_poll_milliseconds);
+        let poll = Duration::from_millis(settings.watch_poll_interval_milliseconds);
         Self::over(Box::new(store), settings.max_watchers, poll, metrics)
     }
 

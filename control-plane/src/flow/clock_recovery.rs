@@ -87,7 +87,7 @@ impl Flow {
 
     /// No key stays blocked longer than after an attempt that was assigned now.
     async fn shorten_key_blocks(&self, now: Timestamp) -> StoreResult<()> {
-        let begins = self.settings.agents.silence_limit();
+        let begins = self.settings.agents.silence_timeout();
         for key in self.store.list_blocked_subscriptions(now + begins).await? {
             let until = match self.find_subscription(&key).await? {
                 Some(subscription) => ordering::latest_attempt_end(self, &subscription),

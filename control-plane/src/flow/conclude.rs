@@ -36,9 +36,9 @@ use postrider_store::{
 };
 
 use super::dispatch::StreamCommand;
-use super::fair_batch::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, channel};
 use super::{ReplicaContext, ShardOwner, ordering};
 use endpoint_signals::{GONE_HOLD, is_endpoint_gone};
+use fair_batch::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, channel};
 pub use retry_queue::ResultCommitHealth;
 use streak_updates::BatchStreaks;
 use writer::UnrecordedResults;
@@ -69,7 +69,7 @@ pub struct ResultIntake {
 }
 
 impl ResultIntake {
-    /// Queues a result, waiting for room as long as it takes.
+    /// Queues a result, waiting for capacity as long as it takes.
     pub async fn submit(&self, report: AttemptReport) -> Result<(), EnqueueError> {
         let bytes = report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
         self.sender.send(&(), report, bytes).await
@@ -83,7 +83,7 @@ pub struct ConcludeWriter {
 }
 
 pub fn new(parts: ReplicaContext) -> (ResultIntake, ConcludeWriter) {
-    let settings = &parts.settings.conclude;
+    let settings = &parts.settings.results;
     let (sender, receiver) = channel(QueueLimits {
         max_queued_items: settings.max_queued_results,
         max_queued_bytes: settings.max_queued_results.saturating_mul(QUEUED_BYTES_PER_RESULT),
@@ -128,7 +128,7 @@ impl ConcludeWriter {
         let started = self.parts.clock.now();
         let result = self.parts.store.conclude(&batch, started).await;
         let span = self.parts.clock.now().since(started);
-        self.parts.metrics.observe_commit("conclude", span, batch.len());
+        self.parts.metrics.observe_commit("results", span, batch.len());
         self.note(result.as_ref().err());
         result
     }

@@ -10,6 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use fair_batch::ProgressReporter as _;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease};
 use postrider_domain::time::Timestamp;
@@ -56,7 +57,7 @@ impl Flow {
         let mut next_renewal = self.clock.now();
         let mut log = FaultLog::new("leases");
         while !stop.is_cancelled() {
-            progress.made();
+            progress.report_progress();
             let done = self.run_lease_round(&mut leases, &mut next_renewal).await;
             log.note(done.as_ref().err(), self.clock.now());
             let beat = self.settings.ownership.heartbeat();
@@ -115,8 +116,8 @@ impl Flow {
     ) -> StoreResult<()> {
         if self.clock.now() >= *next_renewal {
             self.renew_leases(leases).await?;
-            *next_renewal =
-                self.clock.now() + Duration::from_secs(self.settings.ownership.renew_seconds);
+            *next_renewal = self.clock.now()
+                + Duration::from_secs(self.settings.ownership.renew_interval_seconds);
         }
         Ok(())
     }
@@ -128,7 +129,7 @@ impl Flow {
             return Ok(());
         }
         let asked = self.clock.now();
-        let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
+        let lease = Duration::from_secs(self.settings.ownership.lease_duration_seconds);
         let kept = self.store.renew_shards(&self.replica, &owned, lease, asked).await?;
         for (shard, _) in owned {
             if kept.contains(&shard) {
@@ -144,7 +145,7 @@ impl Flow {
 
     fn dispatch_deadline(&self, asked: Timestamp) -> Timestamp {
         let ownership = &self.settings.ownership;
-        asked + Duration::from_secs(ownership.lease_seconds)
+        asked + Duration::from_secs(ownership.lease_duration_seconds)
             - Duration::from_secs(ownership.lease_margin_seconds)
     }
 
@@ -200,7 +201,7 @@ impl Flow {
         let force = leases.first && self.settings.single_process();
         // Our own lapsed lease that no one has taken is renewed instead.
         let owned = self.dispatcher.read(|s, _| s.leases());
-        let lease = Duration::from_secs(self.settings.ownership.lease_seconds);
+        let lease = Duration::from_secs(self.settings.ownership.lease_duration_seconds);
         // Such a lease is from a clock that was set back; a living owner renews it by then.
         let forever = |until: Timestamp| {
             until > view.now + lease + MAX_LEASE_AHEAD && !self.cluster.has_clock_jumped()

@@ -32,7 +32,6 @@ pub mod dispatch;
 pub mod event_types;
 mod failure_detector;
 pub mod failure_streaks;
-pub(crate) mod fair_batch;
 pub(crate) mod faults;
 mod heartbeat;
 mod holds;

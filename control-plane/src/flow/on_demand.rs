@@ -158,7 +158,7 @@ impl Flow {
 
     async fn await_agent(&self, subscription: &Subscription) -> Result<(), TestError> {
         let region = &subscription.settings.region;
-        let patience = Duration::from_millis(self.settings.api.test_agent_wait_milliseconds);
+        let patience = Duration::from_millis(self.settings.api.test_agent_timeout_milliseconds);
         let deadline = self.clock.now() + patience;
         while !self.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region)) {
             if self.clock.now() >= deadline {

@@ -14,6 +14,7 @@ mod replay;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use fair_batch::ProgressReporter as _;
 use postrider_domain::delivery::{Delivery, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, Epoch, OperationId, SubscriptionKey, TenantId};
@@ -125,7 +126,7 @@ impl Flow {
         };
         let mut log = FaultLog::new("operations");
         while !stop.is_cancelled() {
-            progress.made();
+            progress.report_progress();
             let looked = self.load_running(&mut rounds).await;
             log.note(looked.as_ref().err(), self.clock.now());
             if looked.is_err() {

@@ -273,7 +273,7 @@ pub(super) async fn block_key(parts: &ReplicaContext, delivery: &Delivery) -> St
 /// agent until the agent ends a silent stream, and the attempt takes at most
 /// `request_timeout`.
 pub(super) fn latest_attempt_end(parts: &ReplicaContext, subscription: &Subscription) -> Timestamp {
-    let begins = parts.settings.agents.silence_limit();
+    let begins = parts.settings.agents.silence_timeout();
     parts.clock.now() + begins + subscription.settings.request_timeout
 }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use fair_batch::ProgressReporter as _;
 use futures::stream::{self, StreamExt};
 use postrider_domain::event::DEFAULT_CONTENT_TYPE;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
@@ -70,7 +71,7 @@ impl Flow {
         let (mut streaks, mut told) =
             (FaultLog::new("failing endpoints"), FaultLog::new("operational events"));
         while !stop.is_cancelled() {
-            progress.made();
+            progress.report_progress();
             let looked = self.check_streaks().await;
             streaks.note(looked.as_ref().err(), self.clock.now());
             let published = self.publish_pending().await;

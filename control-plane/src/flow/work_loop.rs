@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fair_batch::ProgressReporter as _;
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Region, Shard, SubscriptionKey};
 use postrider_domain::operational_event::{EndpointSummary, OperationalEventType};
@@ -81,7 +82,7 @@ impl Flow {
         let mut next_sweep = self.clock.now();
         let mut log = FaultLog::new("due work");
         while !stop.is_cancelled() {
-            progress.made();
+            progress.report_progress();
             let worked = self.run_work_round(&mut next_sweep).await;
             log.note(worked.as_ref().err(), self.clock.now());
             if let Err(error) = worked {

@@ -41,7 +41,8 @@ impl Collector for PeerMetrics {
                 counter.metric_type(),
             )?)?;
         }
-        let (name, help) = ("replica_reached", "Whether the last call to another replica arrived");
+        let (name, help) =
+            ("replica_reachable", "Whether the last call to another replica arrived");
         let figures = links.figures();
         if figures.is_empty() {
             return Ok(());

@@ -268,9 +268,9 @@ mod tests {
         for (name, value, words) in [
             ("POSTRIDER_SERVER__LISTENS", "x", "is not a setting; [server] has "),
             ("POSTRIDER_SERVICE__LISTEN", "x", "there is no such section"),
-            ("POSTRIDER_AGENT__HEARTBEAT_MILLISECONDS", "1", "there is no such section"),
+            ("POSTRIDER_AGENT__HEARTBEAT_INTERVAL_MILLISECONDS", "1", "there is no such section"),
             ("POSTRIDER_API__MAX_PAGE_SIZE", "many", "api.max_page_size: "),
-            ("POSTRIDER_DATABASE__MIGRATE", "perhaps", "database.migrate: "),
+            ("POSTRIDER_DATABASE__MIGRATE_AT_START", "perhaps", "database.migrate_at_start: "),
         ] {
             let message = read(&[(name, value)]).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");

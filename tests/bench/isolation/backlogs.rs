@@ -30,9 +30,9 @@ const DRAIN_FACTOR: f64 = 5.0;
 
 /// Opens and probes in seconds: the case is about what follows.
 pub const QUICK_BREAKER: &str = "[dispatch]\n\
-    breaker_span_seconds = 3\n\
-    breaker_first_probe_seconds = 3\n\
-    breaker_longest_probe_seconds = 3\n";
+    breaker_min_span_seconds = 3\n\
+    breaker_first_probe_pause_seconds = 3\n\
+    breaker_max_probe_pause_seconds = 3\n";
 
 pub fn dead_waiting(scale: Scale) -> u64 {
     scale.pick(1_000, 30_000, 100_000)

@@ -230,7 +230,7 @@ const EVENT_COUNT: usize = 60;
 /// Killed in the middle of telling, a control plane goes on after its restart and
 /// tells nothing twice, in the tenant and in the operators' own.
 async fn once_over_a_crash(engine: Engine) {
-    let settings = "[notices]\noperators_tenant = \"operators\"\n".to_owned();
+    let settings = "[operational_events]\noperators_tenant = \"operators\"\n".to_owned();
     let description = Description { engine, settings, ..Description::default() };
     let mut cluster = Cluster::start(&description).await.unwrap();
     let stage = Stage::set(&cluster, "crashing").await;

@@ -14,8 +14,8 @@ use tokio::time::sleep;
 
 /// Losing a process costs a second or two, so that a round is short.
 pub const SHORT_LEASES: &str = "[ownership]
-lease_seconds = 4
-renew_seconds = 1
+lease_duration_seconds = 4
+renew_interval_seconds = 1
 lease_margin_seconds = 1
 lost_after_seconds = 3
 ";

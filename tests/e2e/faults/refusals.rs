@@ -77,7 +77,9 @@ impl Database {
 async fn kept(cluster: &Cluster, count: f64) {
     wait::until(&format!("{count} results to be kept"), SOON_LIMIT, || async {
         let metrics = cluster.replicas[0].metrics().await.map_err(|error| error.to_string())?;
-        let kept = metrics.sum("postrider_results_kept", &[]).map_err(|error| error.to_string())?;
+        let kept = metrics
+            .sum("postrider_results_awaiting_retry", &[])
+            .map_err(|error| error.to_string())?;
         wait::when(kept, |kept| *kept == count)
     })
     .await

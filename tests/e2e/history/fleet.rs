@@ -204,7 +204,12 @@ pub async fn metrics(cluster: &Cluster) {
         assert!(after - before >= least, "{number}: {before} became {after}");
     }
     let metrics = cluster.replicas[0].metrics().await.unwrap();
-    for gauge in ["in_flight", "backlog", "oldest_waiting_seconds", "credit"] {
+    for gauge in [
+        "attempts_in_flight",
+        "deliveries_queued",
+        "oldest_due_delivery_age_seconds",
+        "agent_credit_attempts",
+    ] {
         let name = format!("postrider_{gauge}");
         metrics.sum(&name, &[("region", "eu")]).unwrap();
     }

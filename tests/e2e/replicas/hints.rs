@@ -17,7 +17,7 @@ async fn postgres_a_replica_that_others_do_not_reach_is_told_of() {
     for number in 0..2 {
         let other = format!("replica-{}", 2 - number);
         let metrics = cluster.replicas[number].metrics().await.unwrap();
-        let reached = metrics.sum("postrider_replica_reached", &[("replica", &other)]);
+        let reached = metrics.sum("postrider_replica_reachable", &[("replica", &other)]);
         assert_eq!(reached.unwrap(), 1.0, "before anything was published");
         let said = cluster.replicas[number].program().unwrap().log();
         assert!(said.contains("other replicas can reach this one"), "{said}");
@@ -62,6 +62,6 @@ async fn postgres_a_replica_that_others_do_not_reach_is_told_of() {
     .unwrap();
     assert_eq!(program.log().matches("a replica is unreachable").count(), 1);
     let metrics: Metrics = replica.metrics().await.unwrap();
-    let reached = metrics.sum("postrider_replica_reached", &[("replica", "odd")]).unwrap();
+    let reached = metrics.sum("postrider_replica_reachable", &[("replica", "odd")]).unwrap();
     assert_eq!(reached, 0.0);
 }

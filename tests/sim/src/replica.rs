@@ -26,7 +26,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 static REPLICA_SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     let flags = [
         ("database.url", "memory:".to_owned()),
-        ("database.shards", SHARD_COUNT.to_string()),
+        ("database.shard_count", SHARD_COUNT.to_string()),
         ("server.metrics_listen", String::new()),
     ];
     Settings::load(None, &flags).expect("the defaults are valid")

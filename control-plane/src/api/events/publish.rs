@@ -249,7 +249,7 @@ pub fn stream(
     call: TraceContext,
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
-    let max_in_flight = flow.settings.publish.max_stream_in_flight;
+    let max_in_flight = flow.settings.publish.max_stream_unanswered_events;
     let shared = Arc::new((flow, call));
     let publish: PendingAnswer = Arc::new(move |id, request| {
         let shared = Arc::clone(&shared);

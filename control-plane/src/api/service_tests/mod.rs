@@ -51,7 +51,7 @@ impl TestApi {
             ("publish.allow_unknown_event_types", "true".to_owned()),
             ("server.drain_timeout_seconds", "5".to_owned()),
             ("database.data_dir", directory.path().display().to_string()),
-            ("api.test_agent_wait_milliseconds", "50".to_owned()),
+            ("api.test_agent_timeout_milliseconds", "50".to_owned()),
         ];
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let plane = serve::start(Settings::load(None, &flags).unwrap(), None).await.unwrap();

@@ -66,14 +66,14 @@ impl UnrecordedResults {
 impl ConcludeWriter {
     /// Reports progress from now on.
     pub fn with_progress(mut self, progress: ProgressHandle) -> Self {
-        self.receiver.watch(progress);
+        self.receiver.set_progress_reporter(progress);
         self
     }
 
     /// Commits results until every sender is gone. Results that still wait for a retry by
     /// then are reported again by their agents, or recovered by the next owner.
     pub async fn run(mut self) {
-        let most = self.parts.settings.conclude.max_queued_results;
+        let most = self.parts.settings.results.max_queued_results;
         let mut kept = RetryQueue::new(most, most.saturating_mul(QUEUED_BYTES_PER_RESULT));
         let mut later: Vec<AttemptReport> = Vec::new();
         loop {

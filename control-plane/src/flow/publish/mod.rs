@@ -25,12 +25,10 @@ use tokio::sync::oneshot;
 
 use self::matching::{MatchedSubscription, match_subscriptions};
 use self::rows::event_of;
-use super::fair_batch::{
-    BatchReceiver, BatchSender, EnqueueError, QueueLimits, QueuedItem, channel,
-};
 use super::tenants::TenantSnapshot;
 use super::{ReplicaContext, TenantConfigs};
 use crate::clock::Clock;
+use fair_batch::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, QueuedItem, channel};
 
 /// How long a publish waits for queue capacity before it is refused.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(1);

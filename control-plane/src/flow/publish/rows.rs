@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 
 use super::matching::MatchedSubscription;
 use super::{CommitOutcome, PendingPublish, PublishBatch, PublishInput, PublishWriter};
-use crate::flow::fair_batch::{QueuePermit, QueuedItem};
 use crate::flow::ordering::{initial_state, ordering_key_for};
+use fair_batch::{QueuePermit, QueuedItem};
 
 const ONE_DAY: Duration = Duration::from_secs(86_400);
 
@@ -28,7 +28,7 @@ pub(super) struct PublishWaiter {
     pub verdict: oneshot::Sender<CommitOutcome>,
     /// Whether its payload is JSON.
     pub json: bool,
-    _room: QueuePermit,
+    _permit: QueuePermit,
 }
 
 /// The event's deliveries that were reserved in memory before the commit.
@@ -44,7 +44,7 @@ impl PublishWriter {
         self.parts.dispatcher.update(|scheduler, now| {
             let mut items = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
-            for QueuedItem { item, room, .. } in batch {
+            for QueuedItem { item, permit, .. } in batch {
                 let PendingPublish { input, sha256, matches, snapshot, verdict } = *item;
                 let json = input.json;
                 let event = Arc::new(event_of(input, sha256, matches.len(), now));
@@ -72,11 +72,12 @@ impl PublishWriter {
                 }
                 let idempotency = event.idempotency_key.as_ref().map(|_| IdempotencyRecord {
                     request_hash: event.request_hash(),
-                    expire_time: now + ONE_DAY * self.parts.settings.publish.idempotency_days,
+                    expire_time: now
+                        + ONE_DAY * self.parts.settings.publish.idempotency_retention_days,
                 });
                 let config_version = snapshot.tenant.config_version;
                 rows.push(NewEvent { event, idempotency, config_version, deliveries });
-                items.push(PublishWaiter { verdict, json, _room: room });
+                items.push(PublishWaiter { verdict, json, _permit: permit });
             }
             (items, rows)
         })

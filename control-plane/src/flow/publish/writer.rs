@@ -24,7 +24,7 @@ const MAX_CONSECUTIVE_FAULTS: usize = 64;
 impl PublishWriter {
     /// Reports progress from now on.
     pub fn with_progress(mut self, progress: ProgressHandle) -> Self {
-        self.receiver.watch(progress);
+        self.receiver.set_progress_reporter(progress);
         self
     }
 

@@ -13,7 +13,7 @@ const SMALL_LIMITS: QueueLimits = QueueLimits {
     enqueue_timeout: Duration::from_millis(1),
 };
 
-/// Room for whatever a test enters.
+/// Capacity for whatever a test sends.
 const LARGE_LIMITS: QueueLimits = QueueLimits {
     max_queued_items: 400,
     max_queued_bytes: 1 << 20,
@@ -40,7 +40,7 @@ async fn batches_are_bounded_in_count_and_bytes_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_full_group_refuses_and_takes_again_once_its_batch_is_done() {
+async fn a_full_queue_refuses_and_takes_again_once_its_batch_is_done() {
     let (sender, mut receiver) = channel(SMALL_LIMITS);
     sender.send_timeout(&'a', 1, 8192).await.unwrap();
     assert_eq!(sender.send_timeout(&'a', 2, 256).await, Err(EnqueueError::Full));
@@ -52,7 +52,7 @@ async fn a_full_group_refuses_and_takes_again_once_its_batch_is_done() {
 }
 
 #[tokio::test]
-async fn what_is_queued_and_what_waits_ends_with_the_writer() {
+async fn what_is_queued_and_what_waits_ends_with_the_last_receiver() {
     let (sender, receiver) = channel(SMALL_LIMITS);
     let (item, dropped) = tokio::sync::oneshot::channel::<()>();
     sender.send_timeout(&'a', item, 8192).await.unwrap();
@@ -65,16 +65,15 @@ async fn what_is_queued_and_what_waits_ends_with_the_writer() {
 }
 
 #[tokio::test]
-async fn a_crowd_that_one_writer_has_keeps_nobody_from_another_and_its_order() {
+async fn a_key_whose_items_are_in_a_batch_waits_and_keeps_its_order() {
     let (sender, mut first) = channel(SMALL_LIMITS);
     let mut second = first.add_receiver();
     for item in 0..6 {
         sender.send_timeout(&'a', item, 1).await.unwrap();
     }
     assert_eq!(items(&mut first).await, [0, 1, 2, 3]);
-    let (idle, entered) =
-        tokio::join!(biased; items(&mut second), sender.send_timeout(&'b', 10, 1));
-    assert_eq!((idle, entered), (vec![10], Ok(())), "nothing of the first's crowd");
+    let (idle, sent) = tokio::join!(biased; items(&mut second), sender.send_timeout(&'b', 10, 1));
+    assert_eq!((idle, sent), (vec![10], Ok(())), "nothing of the first's key");
     assert_eq!(items(&mut first).await, [4, 5]);
     sender.send_timeout(&'a', 6, 1).await.unwrap();
     sender.send_timeout(&'b', 11, 1).await.unwrap();
@@ -87,24 +86,24 @@ async fn a_crowd_that_one_writer_has_keeps_nobody_from_another_and_its_order() {
 }
 
 #[tokio::test]
-async fn what_one_writer_leaves_another_is_rung_for() {
-    let bounds = QueueLimits {
+async fn another_receiver_is_notified_of_what_is_left() {
+    let limits = QueueLimits {
         max_queued_items: 400,
         max_queued_bytes: 1 << 20,
         max_batch_items: 16,
         ..SMALL_LIMITS
     };
-    let (sender, mut first) = channel(bounds);
+    let (sender, mut first) = channel(limits);
     let mut second = first.add_receiver();
-    for (crowd, item) in [('a', 1), ('b', 2)].repeat(8) {
-        sender.send_timeout(&crowd, item, 1).await.unwrap();
+    for (key, item) in [('a', 1), ('b', 2)].repeat(8) {
+        sender.send_timeout(&key, item, 1).await.unwrap();
     }
-    assert_eq!(items(&mut first).await.len(), 16, "of both crowds");
+    assert_eq!(items(&mut first).await.len(), 16, "of both keys");
     for item in 3..19 {
         sender.send_timeout(&'a', item, 1).await.unwrap();
     }
     sender.send_timeout(&'b', 19, 1).await.unwrap();
-    // The second hears the bell while both crowds are the first's, and waits; then
+    // The second is notified while both keys are the first's, and waits; then
     // the first is done with them, and has no room for the other one.
     let both = async { tokio::join!(biased; items(&mut second), items(&mut first)) };
     let (left, taken) = tokio::time::timeout(Duration::from_secs(5), both).await.unwrap();
@@ -112,7 +111,7 @@ async fn what_one_writer_leaves_another_is_rung_for() {
 }
 
 #[tokio::test]
-async fn crowds_take_turns_and_leave_room_for_others() {
+async fn keys_take_turns_and_leave_capacity_for_others() {
     let (sender, mut receiver) = channel(QueueLimits {
         key_shares: 2,
         max_batch_items: 40,
@@ -137,33 +136,33 @@ async fn crowds_take_turns_and_leave_room_for_others() {
     }
     sender.send_timeout(&'b', 1000, 1).await.unwrap();
     let first = items(&mut receiver).await;
-    assert!(first.contains(&1000), "behind a hundred of another crowd: {first:?}");
+    assert!(first.contains(&1000), "behind a hundred of another key: {first:?}");
     let rest = [items(&mut receiver).await, items(&mut receiver).await].concat();
     let of_a: Vec<u32> = first.into_iter().chain(rest).filter(|item| *item < 1000).collect();
-    assert_eq!(of_a, Vec::from_iter(0..100), "each crowd in its order");
+    assert_eq!(of_a, Vec::from_iter(0..100), "each key in its order");
 }
 
-/// 'a' has brought more than 'b', which is there, and a writer has no more than a part
+/// 'a' has brought more than 'b', which is there, and a receiver has no more than a part
 /// of what 'a' brings next.
-async fn pressing(sender: &BatchSender<char, u32>, writer: &mut BatchReceiver<char, u32>) {
-    let enter_all = async |items: std::ops::Range<u32>| {
+async fn make_dominating(sender: &BatchSender<char, u32>, receiver: &mut BatchReceiver<char, u32>) {
+    let send_all = async |items: std::ops::Range<u32>| {
         for item in items {
             sender.send_timeout(&'a', item, 1).await.unwrap();
         }
     };
-    enter_all(0..100).await;
-    assert_eq!(items(writer).await.len(), 100, "nobody else is there");
+    send_all(0..100).await;
+    assert_eq!(items(receiver).await.len(), 100, "nobody else is there");
     sender.send_timeout(&'b', 1000, 1).await.unwrap();
-    assert_eq!(items(writer).await, [1000]);
-    enter_all(100..132).await;
-    assert_eq!(items(writer).await, Vec::from_iter(100..132));
+    assert_eq!(items(receiver).await, [1000]);
+    send_all(100..132).await;
+    assert_eq!(items(receiver).await, Vec::from_iter(100..132));
 }
 
 #[tokio::test]
-async fn one_that_brings_more_than_the_others_takes_little_at_once_and_rests() {
+async fn a_dominating_key_gets_small_batches_and_cools_down() {
     let (sender, mut first) = channel(LARGE_LIMITS);
     let mut second = first.add_receiver();
-    pressing(&sender, &mut first).await;
+    make_dominating(&sender, &mut first).await;
     let taken = Instant::now();
     for item in 132..300 {
         sender.send_timeout(&'a', item, 1).await.unwrap();
@@ -171,7 +170,7 @@ async fn one_that_brings_more_than_the_others_takes_little_at_once_and_rests() {
     tokio::time::sleep(Duration::from_millis(5)).await;
     sender.send_timeout(&'b', 1001, 1).await.unwrap();
     let done = Instant::now();
-    assert_eq!(items(&mut first).await, [1001], "it rests");
+    assert_eq!(items(&mut first).await, [1001], "it cools down");
     let part = items(&mut second).await;
     assert_eq!(part, Vec::from_iter(132..132 + part.len() as u32), "in its order");
     assert!(part.len() < 50, "a part only: {part:?}");
@@ -183,16 +182,16 @@ async fn one_that_brings_more_than_the_others_takes_little_at_once_and_rests() {
     while let Some(batch) = second.next_batch().await {
         all.extend(batch.iter().map(|queued| queued.item));
     }
-    assert_eq!(all, Vec::from_iter(132..300), "nothing is lost although it rested at the end");
+    assert_eq!(all, Vec::from_iter(132..300), "nothing is lost although it cooled down at the end");
 }
 
 #[tokio::test]
-async fn what_rests_when_one_writer_becomes_busy_is_taken_by_another() {
+async fn what_cools_down_while_one_receiver_is_busy_is_taken_by_another() {
     let (sender, mut first) = channel(LARGE_LIMITS);
     let mut second = first.add_receiver();
-    pressing(&sender, &mut first).await;
+    make_dominating(&sender, &mut first).await;
     tokio::time::sleep(Duration::from_millis(40)).await;
-    // Both writers are idle and know of nothing that rests.
+    // Both receivers are idle and know of nothing that cools down.
     let enter = async {
         sender.send_timeout(&'a', 132, 1).await.unwrap();
         sender.send_timeout(&'b', 1001, 1).await.unwrap();

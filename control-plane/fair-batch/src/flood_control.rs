@@ -35,39 +35,33 @@ const MAX_COOL_DOWN: Duration = Duration::from_millis(50);
 
 /// A count of recent items that halves every second.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DecayingCount {
+pub struct DecayingCount {
     items: f64,
     at: Instant,
 }
 
 impl DecayingCount {
-    pub(super) fn nothing() -> Self {
+    pub fn new() -> Self {
         Self { items: 0.0, at: Instant::now() }
     }
 
-    pub(super) fn add(&mut self, items: usize, now: Instant) {
+    pub fn add(&mut self, items: usize, now: Instant) {
         self.items = self.count(now) + items as f64;
         self.at = now;
     }
 
-    pub(super) fn count(&self, now: Instant) -> f64 {
+    pub fn count(&self, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(self.at);
         self.items * (-passed.as_secs_f64() / COUNT_HALF_LIFE.as_secs_f64()).exp2()
     }
 
     /// Whether there are other keys, and this one has more than all of them together:
     /// recent items and queued ones.
-    pub(super) fn dominates(
-        &self,
-        own_waiting: usize,
-        all: &Self,
-        waiting: usize,
-        now: Instant,
-    ) -> bool {
+    pub fn dominates(&self, own_queued: usize, all: &Self, queued: usize, now: Instant) -> bool {
         let own = self.count(now);
         let others = all.count(now) - own;
-        let others_waiting = waiting.saturating_sub(own_waiting);
-        others >= MIN_OTHER_ITEMS && own + own_waiting as f64 > others + others_waiting as f64
+        let others_queued = queued.saturating_sub(own_queued);
+        others >= MIN_OTHER_ITEMS && own + own_queued as f64 > others + others_queued as f64
     }
 }
 
@@ -78,9 +72,9 @@ impl DecayingCount {
 /// Example: commits of up to 16 items took 2 ms and now take 4 ms; a key that filled its
 /// limit of 200 gets 150 in its next batch.
 #[derive(Debug)]
-pub(super) struct AdmissionLimit {
+pub struct AdmissionLimit {
     items: usize,
-    few: Option<SmallCommitLatency>,
+    small_commits: Option<SmallCommitLatency>,
 }
 
 /// How long commits of a few items take, in seconds.
@@ -94,36 +88,40 @@ struct SmallCommitLatency {
 }
 
 impl AdmissionLimit {
-    pub(super) const fn new() -> Self {
-        Self { items: MIN_ADMITTED_ITEMS, few: None }
+    pub const fn new() -> Self {
+        Self { items: MIN_ADMITTED_ITEMS, small_commits: None }
     }
 
-    pub(super) const fn items(&self) -> usize {
+    pub const fn items(&self) -> usize {
         self.items
     }
 
     /// Records how long a commit of a few items took, of whichever keys.
-    pub(super) fn record_small_commit(&mut self, took: Duration, now: Instant) {
+    pub fn record_small_commit(&mut self, took: Duration, now: Instant) {
         let took = took.as_secs_f64();
-        let few =
-            self.few.get_or_insert(SmallCommitLatency { average: took, least: took, at: now });
-        let passed = now.saturating_duration_since(few.at).as_secs_f64();
-        few.average += (took - few.average) * LATENCY_SAMPLE_WEIGHT;
-        few.least = (few.least * (1.0 + BASELINE_GROWTH_PER_SECOND * passed))
-            .min(few.average)
+        let latency = self.small_commits.get_or_insert(SmallCommitLatency {
+            average: took,
+            least: took,
+            at: now,
+        });
+        let passed = now.saturating_duration_since(latency.at).as_secs_f64();
+        latency.average += (took - latency.average) * LATENCY_SAMPLE_WEIGHT;
+        latency.least = (latency.least * (1.0 + BASELINE_GROWTH_PER_SECOND * passed))
+            .min(latency.average)
             .max(MIN_BASELINE_SECONDS);
-        few.at = now;
+        latency.at = now;
     }
 
     /// Adjusts the limit after a dominating key's batch of `had` items, which `filled` the
     /// limit or not; it never exceeds `most`. Without recent small commits it stays.
-    pub(super) fn adjust(&mut self, had: usize, filled: bool, most: usize, now: Instant) {
-        let known =
-            |few: &SmallCommitLatency| now.saturating_duration_since(few.at) < LATENCY_VALID_FOR;
-        let Some(few) = self.few.filter(known) else {
+    pub fn adjust(&mut self, had: usize, filled: bool, most: usize, now: Instant) {
+        let known = |latency: &SmallCommitLatency| {
+            now.saturating_duration_since(latency.at) < LATENCY_VALID_FOR
+        };
+        let Some(latency) = self.small_commits.filter(known) else {
             return;
         };
-        if few.average > few.least * MAX_LATENCY_RATIO {
+        if latency.average > latency.least * MAX_LATENCY_RATIO {
             let had = had.min(self.items);
             self.items = (had - had / 4).max(MIN_ADMITTED_ITEMS);
         } else if filled {
@@ -134,7 +132,7 @@ impl AdmissionLimit {
 
 /// How long a dominating key cools down after a batch: as long as the batch took, so
 /// that it gets about half of a receiver's time.
-pub(super) fn rest(took: Duration) -> Duration {
+pub fn cool_down_for(took: Duration) -> Duration {
     took.min(MAX_COOL_DOWN)
 }
 
@@ -149,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_presses_that_brings_more_than_all_others_while_there_are_some() {
-        let mut everybody = DecayingCount::nothing();
+    fn a_key_dominates_that_brings_more_than_all_others_while_there_are_some() {
+        let mut everybody = DecayingCount::new();
         let (mut one, mut other) = (everybody, everybody);
         let now = everybody.at;
         let mut takes = |who: &mut DecayingCount, items| {
@@ -170,74 +168,74 @@ mod tests {
     }
 
     #[test]
-    fn its_part_shrinks_while_commits_of_a_few_are_slowed_and_grows_otherwise() {
-        let mut part = AdmissionLimit::new();
+    fn the_limit_shrinks_while_small_commits_are_slowed_and_grows_otherwise() {
+        let mut limit = AdmissionLimit::new();
         let start = Instant::now();
-        let rounds = |part: &mut AdmissionLimit, begun: u64, few| {
+        let rounds = |limit: &mut AdmissionLimit, begun: u64, few| {
             for round in begun..begun + 100 {
                 let now = start + ms(10 * round);
-                part.record_small_commit(ms(few), now);
-                part.adjust(part.items(), true, MAX_BATCH_ITEMS, now);
+                limit.record_small_commit(ms(few), now);
+                limit.adjust(limit.items(), true, MAX_BATCH_ITEMS, now);
             }
         };
-        rounds(&mut part, 0, 2);
-        assert_eq!(part.items(), MAX_BATCH_ITEMS);
-        rounds(&mut part, 100, 4);
-        assert_eq!(part.items(), MIN_ADMITTED_ITEMS, "slowed");
-        rounds(&mut part, 200, 2);
-        assert_eq!(part.items(), MAX_BATCH_ITEMS, "no longer");
-        rounds(&mut part, 300, 4);
+        rounds(&mut limit, 0, 2);
+        assert_eq!(limit.items(), MAX_BATCH_ITEMS);
+        rounds(&mut limit, 100, 4);
+        assert_eq!(limit.items(), MIN_ADMITTED_ITEMS, "slowed");
+        rounds(&mut limit, 200, 2);
+        assert_eq!(limit.items(), MAX_BATCH_ITEMS, "no longer");
+        rounds(&mut limit, 300, 4);
         let last = start + ms(3_990);
-        part.adjust(MIN_ADMITTED_ITEMS, true, MAX_BATCH_ITEMS, last + ms(1001));
-        assert_eq!(part.items(), MIN_ADMITTED_ITEMS, "whether the others are harmed is not known");
+        limit.adjust(MIN_ADMITTED_ITEMS, true, MAX_BATCH_ITEMS, last + ms(1001));
+        assert_eq!(limit.items(), MIN_ADMITTED_ITEMS, "whether the others are harmed is not known");
         for second in 4..300 {
-            part.record_small_commit(ms(4), start + ms(1000 * second));
-            part.adjust(part.items(), true, MAX_BATCH_ITEMS, start + ms(1000 * second));
+            limit.record_small_commit(ms(4), start + ms(1000 * second));
+            limit.adjust(limit.items(), true, MAX_BATCH_ITEMS, start + ms(1000 * second));
         }
-        assert_eq!(part.items(), MAX_BATCH_ITEMS, "that is what it takes now");
+        assert_eq!(limit.items(), MAX_BATCH_ITEMS, "that is what it takes now");
     }
 
     #[test]
-    fn its_part_shrinks_from_what_was_taken_and_grows_only_when_all_was() {
-        let mut part = AdmissionLimit::new();
+    fn the_limit_shrinks_from_what_was_taken_and_grows_only_when_it_was_filled() {
+        let mut limit = AdmissionLimit::new();
         let now = Instant::now();
-        part.record_small_commit(ms(2), now);
+        limit.record_small_commit(ms(2), now);
         for _ in 0..100 {
-            part.adjust(part.items(), true, MAX_BATCH_ITEMS, now);
+            limit.adjust(limit.items(), true, MAX_BATCH_ITEMS, now);
         }
-        assert_eq!(part.items(), MAX_BATCH_ITEMS);
+        assert_eq!(limit.items(), MAX_BATCH_ITEMS);
         for _ in 0..100 {
-            part.record_small_commit(ms(4), now);
+            limit.record_small_commit(ms(4), now);
         }
-        part.adjust(200, false, MAX_BATCH_ITEMS, now);
-        assert_eq!(part.items(), 150, "it never took all 512");
+        limit.adjust(200, false, MAX_BATCH_ITEMS, now);
+        assert_eq!(limit.items(), 150, "it never took all 512");
         for _ in 0..100 {
-            part.record_small_commit(ms(2), now);
+            limit.record_small_commit(ms(2), now);
         }
-        part.adjust(149, false, MAX_BATCH_ITEMS, now);
-        assert_eq!(part.items(), 150, "it did not want more");
-        part.adjust(150, true, MAX_BATCH_ITEMS, now);
-        assert_eq!(part.items(), 150 + ADMITTED_ITEMS_STEP);
+        limit.adjust(149, false, MAX_BATCH_ITEMS, now);
+        assert_eq!(limit.items(), 150, "it did not want more");
+        limit.adjust(150, true, MAX_BATCH_ITEMS, now);
+        assert_eq!(limit.items(), 150 + ADMITTED_ITEMS_STEP);
     }
 
     #[test]
     fn commits_that_fail_at_once_are_no_measure() {
-        let mut part = AdmissionLimit::new();
+        let mut limit = AdmissionLimit::new();
         let now = Instant::now();
-        part.record_small_commit(Duration::ZERO, now);
-        part.adjust(MIN_ADMITTED_ITEMS, true, MAX_BATCH_ITEMS, now);
-        assert_eq!(part.items(), MIN_ADMITTED_ITEMS + ADMITTED_ITEMS_STEP, "nobody is slowed");
+        limit.record_small_commit(Duration::ZERO, now);
+        limit.adjust(MIN_ADMITTED_ITEMS, true, MAX_BATCH_ITEMS, now);
+        assert_eq!(limit.items(), MIN_ADMITTED_ITEMS + ADMITTED_ITEMS_STEP, "nobody is slowed");
         for second in 1..600 {
-            part.record_small_commit(ms(1), now + ms(1000 * second));
+            limit.record_small_commit(ms(1), now + ms(1000 * second));
         }
-        part.adjust(
+        limit.adjust(
             MIN_ADMITTED_ITEMS + ADMITTED_ITEMS_STEP,
             true,
             MAX_BATCH_ITEMS,
             now + ms(599_000),
         );
         assert_eq!(
-            part.items(),
+            limit.items(),
             MIN_ADMITTED_ITEMS + 2 * ADMITTED_ITEMS_STEP,
             "the least grew from what is possible"
         );

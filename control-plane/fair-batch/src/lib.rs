@@ -25,8 +25,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
-use self::fair_queue::{ActiveBatch, FairQueue, NextBatch};
-use crate::health::ProgressHandle;
+use fair_queue::{ActiveBatch, FairQueue, NextBatch};
 
 /// Capacity is counted in units of this many bytes, because a semaphore counts
 /// permits in `u32`.
@@ -34,24 +33,24 @@ const CAPACITY_UNIT_BYTES: usize = 256;
 
 /// The sending end. Cheap to clone.
 pub struct BatchSender<K, T> {
-    hall: Arc<FairQueue<K, T>>,
+    queue: Arc<FairQueue<K, T>>,
     /// Notified for each item; closed when the last sender is dropped.
-    bell: mpsc::Sender<()>,
-    room: Arc<Semaphore>,
-    /// The least that an item counts, so that the capacity bounds their number too.
-    least_units: usize,
-    crowd_units: usize,
+    notify: mpsc::Sender<()>,
+    capacity: Arc<Semaphore>,
+    /// The least that an item counts, so that the capacity limits their number too.
+    min_item_units: usize,
+    key_units: usize,
     enqueue_timeout: Duration,
 }
 
 impl<K, T> Clone for BatchSender<K, T> {
     fn clone(&self) -> Self {
         Self {
-            hall: Arc::clone(&self.hall),
-            bell: self.bell.clone(),
-            room: Arc::clone(&self.room),
-            least_units: self.least_units,
-            crowd_units: self.crowd_units,
+            queue: Arc::clone(&self.queue),
+            notify: self.notify.clone(),
+            capacity: Arc::clone(&self.capacity),
+            min_item_units: self.min_item_units,
+            key_units: self.key_units,
             enqueue_timeout: self.enqueue_timeout,
         }
     }
@@ -60,14 +59,15 @@ impl<K, T> Clone for BatchSender<K, T> {
 /// An item and the capacity that it occupies.
 pub struct QueuedItem<T> {
     pub item: T,
+    /// As its sender counted it.
     pub bytes: usize,
-    pub room: QueuePermit,
+    pub permit: QueuePermit,
 }
 
 /// Capacity of an item's key and of the whole queue, held until it is dropped.
 pub struct QueuePermit {
-    _share: OwnedSemaphorePermit,
-    _room: OwnedSemaphorePermit,
+    _of_key: OwnedSemaphorePermit,
+    _of_queue: OwnedSemaphorePermit,
 }
 
 /// Why an item was not queued.
@@ -79,17 +79,26 @@ pub enum EnqueueError {
 
 /// A receiving end. It holds at most one batch at a time.
 pub struct BatchReceiver<K: Eq + Hash + Clone, T> {
-    hall: Arc<FairQueue<K, T>>,
+    queue: Arc<FairQueue<K, T>>,
     /// Idle receivers take turns to wait on it.
-    bell: Arc<Mutex<mpsc::Receiver<()>>>,
+    notified: Arc<Mutex<mpsc::Receiver<()>>>,
     /// Wakes another receiver for what this one left.
-    ring: mpsc::WeakSender<()>,
-    room: Arc<Semaphore>,
+    notify_others: mpsc::WeakSender<()>,
+    capacity: Arc<Semaphore>,
     max_items: usize,
     max_bytes: usize,
     /// The batch that this receiver is processing.
-    taken: ActiveBatch<K>,
-    progress: Option<ProgressHandle>,
+    active: ActiveBatch<K>,
+    progress: Option<Box<dyn ProgressReporter>>,
+}
+
+/// Hears how a receiver gets on.
+pub trait ProgressReporter: Send + Sync {
+    /// The receiver has a batch, or its user gets on with it.
+    fn report_progress(&self);
+
+    /// The receiver waits for items, however long that takes.
+    fn report_idle(&self);
 }
 
 /// The limits of a queue.
@@ -105,30 +114,31 @@ pub struct QueueLimits {
     pub enqueue_timeout: Duration,
 }
 
+/// A queue with one receiver; [`BatchReceiver::add_receiver`] makes more.
 pub fn channel<K: Eq + Hash + Clone, T>(
-    bounds: QueueLimits,
+    limits: QueueLimits,
 ) -> (BatchSender<K, T>, BatchReceiver<K, T>) {
-    let units = (bounds.max_queued_bytes / CAPACITY_UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-    let hall = Arc::new(FairQueue::default());
-    hall.join();
-    let room = Arc::new(Semaphore::new(units));
-    let (bell, heard) = mpsc::channel(1);
+    let units = (limits.max_queued_bytes / CAPACITY_UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
+    let queue = Arc::new(FairQueue::default());
+    queue.add_receiver();
+    let capacity = Arc::new(Semaphore::new(units));
+    let (notify, notified) = mpsc::channel(1);
     let sender = BatchSender {
-        hall: Arc::clone(&hall),
-        bell,
-        room: Arc::clone(&room),
-        least_units: (units / bounds.max_queued_items.max(1)).max(1),
-        crowd_units: (units / bounds.key_shares.max(1)).max(1),
-        enqueue_timeout: bounds.enqueue_timeout,
+        queue: Arc::clone(&queue),
+        notify,
+        capacity: Arc::clone(&capacity),
+        min_item_units: (units / limits.max_queued_items.max(1)).max(1),
+        key_units: (units / limits.key_shares.max(1)).max(1),
+        enqueue_timeout: limits.enqueue_timeout,
     };
     let receiver = BatchReceiver {
-        hall,
-        bell: Arc::new(Mutex::new(heard)),
-        ring: sender.bell.downgrade(),
-        room,
-        max_items: bounds.max_batch_items.max(1),
-        max_bytes: bounds.max_batch_bytes,
-        taken: ActiveBatch::nothing(),
+        queue,
+        notified: Arc::new(Mutex::new(notified)),
+        notify_others: sender.notify.downgrade(),
+        capacity,
+        max_items: limits.max_batch_items.max(1),
+        max_bytes: limits.max_batch_bytes,
+        active: ActiveBatch::new(),
         progress: None,
     };
     (sender, receiver)
@@ -136,27 +146,27 @@ pub fn channel<K: Eq + Hash + Clone, T>(
 
 impl<K: Eq + Hash + Clone, T> BatchSender<K, T> {
     /// Queues an item, waiting for capacity up to `enqueue_timeout`.
-    pub async fn send_timeout(&self, crowd: &K, item: T, bytes: usize) -> Result<(), EnqueueError> {
-        let entered = self.send(crowd, item, bytes);
-        tokio::time::timeout(self.enqueue_timeout, entered).await.unwrap_or(Err(EnqueueError::Full))
+    pub async fn send_timeout(&self, key: &K, item: T, bytes: usize) -> Result<(), EnqueueError> {
+        let sent = self.send(key, item, bytes);
+        tokio::time::timeout(self.enqueue_timeout, sent).await.unwrap_or(Err(EnqueueError::Full))
     }
 
     /// Queues an item, waiting for capacity as long as it takes.
-    pub async fn send(&self, crowd: &K, item: T, bytes: usize) -> Result<(), EnqueueError> {
+    pub async fn send(&self, key: &K, item: T, bytes: usize) -> Result<(), EnqueueError> {
         // An item larger than its key's share takes the whole share.
-        let units = bytes.div_ceil(CAPACITY_UNIT_BYTES).clamp(self.least_units, self.crowd_units);
+        let units = bytes.div_ceil(CAPACITY_UNIT_BYTES).clamp(self.min_item_units, self.key_units);
         let units = u32::try_from(units).unwrap_or(u32::MAX);
-        let share = self.hall.share(crowd, self.crowd_units).acquire_many_owned(units);
-        let share = share.await.map_err(|_| EnqueueError::Closed)?;
-        let room = Arc::clone(&self.room).acquire_many_owned(units);
-        let room = room.await.map_err(|_| EnqueueError::Closed)?;
-        let room = QueuePermit { _share: share, _room: room };
-        let queued = QueuedItem { item, bytes, room };
-        if !self.hall.admit(crowd, queued) {
+        let of_key = self.queue.key_capacity(key, self.key_units).acquire_many_owned(units);
+        let of_key = of_key.await.map_err(|_| EnqueueError::Closed)?;
+        let of_queue = Arc::clone(&self.capacity).acquire_many_owned(units);
+        let of_queue = of_queue.await.map_err(|_| EnqueueError::Closed)?;
+        let permit = QueuePermit { _of_key: of_key, _of_queue: of_queue };
+        let queued = QueuedItem { item, bytes, permit };
+        if !self.queue.push(key, queued) {
             return Err(EnqueueError::Closed);
         }
         // If the channel is full, a notification is pending already.
-        let _ = self.bell.try_send(());
+        let _ = self.notify.try_send(());
         Ok(())
     }
 }
@@ -164,35 +174,35 @@ impl<K: Eq + Hash + Clone, T> BatchSender<K, T> {
 impl<K: Eq + Hash + Clone, T> BatchReceiver<K, T> {
     /// Another receiving end of the same queue.
     pub fn add_receiver(&self) -> Self {
-        self.hall.join();
+        self.queue.add_receiver();
         Self {
-            hall: Arc::clone(&self.hall),
-            bell: Arc::clone(&self.bell),
-            ring: self.ring.clone(),
-            room: Arc::clone(&self.room),
+            queue: Arc::clone(&self.queue),
+            notified: Arc::clone(&self.notified),
+            notify_others: self.notify_others.clone(),
+            capacity: Arc::clone(&self.capacity),
             max_items: self.max_items,
             max_bytes: self.max_bytes,
-            taken: ActiveBatch::nothing(),
+            active: ActiveBatch::new(),
             progress: None,
         }
     }
 
     /// Reports progress from now on: idle between batches, and progress at the start of
     /// each. During a batch the receiver's user reports it.
-    pub fn watch(&mut self, progress: ProgressHandle) {
-        self.progress = Some(progress);
+    pub fn set_progress_reporter(&mut self, progress: impl ProgressReporter + 'static) {
+        self.progress = Some(Box::new(progress));
     }
 
     /// The current batch makes progress.
     pub fn report_progress(&self) {
-        self.progress.iter().for_each(ProgressHandle::made);
+        self.progress.iter().for_each(|progress| progress.report_progress());
     }
 
     /// The next batch: items of keys that no other receiver holds and that are not
     /// cooling down, at least one, at most the limits. Ends the batch before it. `None`
     /// once every sender is gone and nothing is queued.
     pub async fn next_batch(&mut self) -> Option<Vec<QueuedItem<T>>> {
-        self.progress.iter().for_each(ProgressHandle::idle);
+        self.progress.iter().for_each(|progress| progress.report_idle());
         let batch = self.wait_for_batch().await;
         self.report_progress();
         batch
@@ -201,22 +211,22 @@ impl<K: Eq + Hash + Clone, T> BatchReceiver<K, T> {
     async fn wait_for_batch(&mut self) -> Option<Vec<QueuedItem<T>>> {
         let mut open = true;
         loop {
-            let NextBatch { batch, more, rested } =
-                self.hall.take(&mut self.taken, self.max_items, self.max_bytes, !open);
-            if more && let Some(ring) = self.ring.upgrade() {
+            let NextBatch { items, has_more, cool_down_end } =
+                self.queue.take_batch(&mut self.active, self.max_items, self.max_bytes, !open);
+            if has_more && let Some(notify) = self.notify_others.upgrade() {
                 // If the channel is full, a notification is pending already.
-                let _ = ring.try_send(());
+                let _ = notify.try_send(());
             }
-            if !batch.is_empty() {
-                return Some(batch);
+            if !items.is_empty() {
+                return Some(items);
             }
             if !open {
                 return None;
             }
-            let heard = async { self.bell.lock().await.recv().await.is_some() };
-            open = match rested {
-                Some(at) => tokio::time::timeout_at(at, heard).await.unwrap_or(true),
-                None => heard.await,
+            let notified = async { self.notified.lock().await.recv().await.is_some() };
+            open = match cool_down_end {
+                Some(at) => tokio::time::timeout_at(at, notified).await.unwrap_or(true),
+                None => notified.await,
             };
         }
     }
@@ -225,8 +235,8 @@ impl<K: Eq + Hash + Clone, T> BatchReceiver<K, T> {
 /// When the last receiver is dropped, waiting senders get `Closed`.
 impl<K: Eq + Hash + Clone, T> Drop for BatchReceiver<K, T> {
     fn drop(&mut self) {
-        if self.hall.leave(&mut self.taken) {
-            self.room.close();
+        if self.queue.remove_receiver(&mut self.active) {
+            self.capacity.close();
         }
     }
 }
