@@ -128,6 +128,7 @@ impl AttemptLedger {
         began: Instant,
     ) -> Option<StreamNumber> {
         let attempt = self.in_flight.remove(&id)?;
+        debug_assert!(!self.outbox.contains(id), "an attempt in flight has no result");
         self.capacity.release_bytes(attempt.stream, attempt.payload_bytes);
         self.outbox.add_result(id, result, began, attempt.stream)
     }

@@ -134,7 +134,18 @@ impl<K: Clone + Eq + Hash> Ring<K> {
         member.pay(cost);
     }
 
-    /// The next present and eligible member; it stays present. Members that are not
+    /// The next present and eligible member; it stays present.
+    ///
+    /// Takes tickets in the order of rounds until one is of a member that may go. A member in
+    /// debt gets a ticket for the round in which it is out of debt; one that is not eligible
+    /// keeps its place; an old ticket (its member got a newer one) is dropped.
+    ///
+    /// Example: round 4 has tickets of A, B and C; A owes 25 ms, B is not eligible. A's ticket
+    /// is replaced by one for round 4 + 25/10 + 1 = 7, B is set aside, C is chosen, charged
+    /// [`TURN_COST`] and gets a new ticket at the end of round 4; B's goes back to the front.
+    /// If C then costs 30 ms, its ticket of round 4 leads to one for round 7, behind A's.
+    ///
+    /// Members that are not
     /// eligible keep their place and are asked again by the next call, so remove those
     /// that are blocked for longer.
     pub fn next(&mut self, mut eligible: impl FnMut(&K) -> bool) -> Option<K> {

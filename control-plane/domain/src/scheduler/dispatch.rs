@@ -116,7 +116,21 @@ impl Scheduler {
         }
     }
 
-    /// Puts a lane where it belongs: into the ring, among the claims, or on its timer.
+    /// Puts a lane where it belongs; to be called after everything that may change it.
+    ///
+    /// - A lane that is deleted and empty is removed; one whose shard is being given up
+    ///   returns its queue to the table.
+    /// - Its gate is closed until a time: the timer is set, and a queue that would wait for
+    ///   more than `shed_after` is returned.
+    /// - Its gate is closed until an event (paused, no free slot): that event wakes it.
+    /// - Its gate is open: it joins its region's ring if something is ready and a slot is
+    ///   free, and the claims if the table has deliveries of it that are due.
+    ///
+    /// Example: an endpoint asks for 30 s of quiet while 40 deliveries are ready. The gate is
+    /// closed for 30 s, longer than `shed_after` (5 s): the 40 are returned, which makes room
+    /// for other tenants, and the timer is set. At 30 s the timer wakes the lane: nothing is
+    /// ready, but 40 are due in the table, so it joins the claims. The claim puts them into
+    /// the queue and wakes the lane again, which joins the ring.
     pub(super) fn wake(&mut self, key: &SubscriptionKey, now: Timestamp) {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;

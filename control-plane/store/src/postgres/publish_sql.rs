@@ -85,7 +85,23 @@ macro_rules! number_added {
 
 pub(super) use {delivery_source, number_added, number_and_insert};
 
-/// The statement. What decides about a row is looked up in an array or in a hashed
+/// The statement: one round trip for a batch of events of many tenants, in phases.
+///
+/// 1. `checked`: of each tenant, whether its configuration is still the version that the
+///    events were matched against, and whether the statement began in time.
+/// 2. `asked`, `taken`, `refused`: idempotency keys; an event whose key is used is left out.
+/// 3. `new_events`: the events that passed.
+/// 4. `kept`, `lanes`, `counters`, `bases`: how many deliveries each subscription gets, and
+///    the numbers that its counter gives for them.
+/// 5. `live` and `ended`: the deliveries, with their numbers.
+///
+/// Example: events 1 (tenant A), 2 (A) and 3 (B) for subscriptions A/x and B/y, and B was
+/// changed after matching. `checked.ok` is {true, false}; event 3 and its delivery are left
+/// out. Of `lanes`, A/x numbers 2 and B/y 0. A/x's counter goes from 41 to 43, so its base
+/// is 41 and the deliveries get 42 and 43. The answer `{true, false}` tells the caller to
+/// match event 3 again.
+///
+/// What decides about a row is looked up in an array or in a hashed
 /// subplan, never joined: with hash joins off, a join of two batches would be
 /// quadratic. Where everything passes, it is not even looked up.
 ///
