@@ -32,6 +32,7 @@ use postrider_proto::v1::tenant_service_server::TenantServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::{Builder, Error};
 
+use crate::api::rpc::layer::CallLayer;
 use crate::flow::Flow;
 
 /// The public services with reflection. Fails only if the compiled-in descriptors
@@ -50,13 +51,14 @@ pub fn routes(flow: Flow) -> Result<Routes, Error> {
     let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(flow));
     let reflection =
         || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
-    Ok(Routes::new(tenants.max_decoding_message_size(max))
+    let public = Routes::new(tenants.max_decoding_message_size(max))
         .add_service(subscriptions.max_decoding_message_size(max))
         .add_service(events.max_decoding_message_size(max))
         .add_service(event_types.max_decoding_message_size(max))
         .add_service(deliveries.max_decoding_message_size(max))
         .add_service(operations.max_decoding_message_size(max))
-        .add_service(fleet.max_decoding_message_size(max))
+        .add_service(fleet.max_decoding_message_size(max));
+    Ok(Routes::from(public.into_axum_router().layer(CallLayer))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }

@@ -195,61 +195,59 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::ListDeliveriesRequest>,
     ) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
-        let span = spans::span("ListDeliveries", &request);
-        spans::call(span, self.list(request.into_inner())).await
+        self.list(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_delivery(
         &self,
         request: Request<v1::GetDeliveryRequest>,
     ) -> Result<Response<v1::Delivery>, Status> {
-        spans::call(spans::span("GetDelivery", &request), async {
+        async {
             let (tenant, id) = key(&request.get_ref().name)?;
             self.show_one(self.find(&tenant, id).await?).await
-        })
+        }
         .await
+        .map(Response::new)
     }
 
     async fn get_attempt(
         &self,
         request: Request<v1::GetAttemptRequest>,
     ) -> Result<Response<v1::Attempt>, Status> {
-        let span = spans::span("GetAttempt", &request);
-        spans::call(span, attempts::get(&self.flow, request.into_inner())).await
+        attempts::get(&self.flow, request.into_inner()).await.map(Response::new)
     }
 
     async fn list_attempts(
         &self,
         request: Request<v1::ListAttemptsRequest>,
     ) -> Result<Response<v1::ListAttemptsResponse>, Status> {
-        let span = spans::span("ListAttempts", &request);
-        spans::call(span, attempts::list(&self.flow, request.into_inner())).await
+        attempts::list(&self.flow, request.into_inner()).await.map(Response::new)
     }
 
     async fn retry_delivery(
         &self,
         request: Request<v1::RetryDeliveryRequest>,
     ) -> Result<Response<v1::RetryDeliveryResponse>, Status> {
-        let (span, who) = (spans::span("RetryDelivery", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let (metadata, _, message) = request.into_parts();
-        spans::call(span, self.retry(&metadata, message, &who)).await
+        self.retry(&metadata, message, &who).await.map(Response::new)
     }
 
     async fn cancel_delivery(
         &self,
         request: Request<v1::CancelDeliveryRequest>,
     ) -> Result<Response<v1::Delivery>, Status> {
-        let (span, who) = (spans::span("CancelDelivery", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let (metadata, _, message) = request.into_parts();
-        spans::call(span, self.cancel(&metadata, message, &who)).await
+        self.cancel(&metadata, message, &who).await.map(Response::new)
     }
 
     async fn replay_deliveries(
         &self,
         request: Request<v1::ReplayDeliveriesRequest>,
     ) -> Result<Response<Operation>, Status> {
-        let (span, who) = (spans::span("ReplayDeliveries", &request), Caller::of(&request).who);
-        spans::call(span, start::replay(&self.flow, request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        start::replay(&self.flow, request.into_inner(), &who).await.map(Response::new)
     }
 
     type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;
@@ -258,9 +256,7 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::WatchAttemptsRequest>,
     ) -> Result<Response<Self::WatchAttemptsStream>, Status> {
-        let span = spans::span("WatchAttempts", &request);
-        let begun = spans::call(span.clone(), watching::watch(&self.flow, request.into_inner()));
-        let attempts = begun.await?.into_inner();
-        Ok(Response::new(spans::log_stream_end(span, attempts).boxed()))
+        let attempts = watching::watch(&self.flow, request.into_inner()).await?;
+        Ok(Response::new(spans::log_stream_end(attempts).boxed()))
     }
 }

@@ -8,13 +8,13 @@ use postrider_domain::ids::SubscriptionKey;
 use postrider_proto::v1;
 use postrider_store::{CatalogueError, WriteError};
 use prost_types::FieldMask;
-use tonic::Status;
+use tonic::{Status, async_trait};
 use tonic_types::PreconditionViolation;
 
 use crate::api::event_types::conversion::{apply, fields, note, to_proto};
 use crate::api::event_types::service::{EventTypeApi, changeable};
-use crate::api::rpc::changes::{etag_allows, should_retry};
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::etag::{ChangeError, EtagChange, change_under_etag};
 use crate::api::rpc::spans;
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names};
@@ -99,22 +99,7 @@ impl EventTypeApi {
         etag: &str,
         change: &EventTypeChange,
     ) -> Result<EventType, Status> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let there = self.read(name).await?;
-            let revision = there.revision;
-            if !etag_allows(etag, revision) {
-                return Err(change_error(WriteError::RevisionMismatch.into(), name));
-            }
-            let Some(changed) = self.changed(&there, change).await? else {
-                return Ok(there);
-            };
-            match self.flow.event_types.update(changed, revision).await {
-                Err(CatalogueError::Write(error)) if should_retry(&error, etag, tries) => {}
-                done => return done.map_err(|error| change_error(error, name)),
-            }
-        }
+        change_under_etag(etag, &NamedChange { api: self, name, change }).await
     }
 
     /// The event type after the change; `None` if nothing changes.
@@ -152,19 +137,8 @@ impl EventTypeApi {
         who: &str,
     ) -> Result<v1::DeleteEventTypeResponse, Status> {
         let (name, etag) = (changeable("name", &request.name)?, request.etag);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let revision = self.read(&name).await?.revision;
-            if !etag_allows(&etag, revision) {
-                return Err(change_error(WriteError::RevisionMismatch.into(), &name));
-            }
-            match self.flow.event_types.delete(&name, revision, request.force).await {
-                Err(CatalogueError::Write(error)) if should_retry(&error, &etag, tries) => {}
-                Err(error) => return Err(change_error(error, &name)),
-                Ok(()) => break,
-            }
-        }
+        let deletion = EventTypeDeletion { api: self, name: &name, force: request.force };
+        change_under_etag(&etag, &deletion).await?;
         spans::log_change(who, "event type deleted", &request.name);
         Ok(v1::DeleteEventTypeResponse {})
     }
@@ -201,6 +175,76 @@ impl EventTypeApi {
             updated_count: count(plan.updated),
             unchanged_count: count(plan.unchanged),
         })
+    }
+}
+
+/// A change of the event type of a name.
+struct NamedChange<'a> {
+    api: &'a EventTypeApi,
+    name: &'a str,
+    change: &'a EventTypeChange,
+}
+
+#[async_trait]
+impl EtagChange for NamedChange<'_> {
+    type Resource = EventType;
+    type Done = EventType;
+
+    async fn read(&self) -> Result<EventType, Status> {
+        self.api.read(self.name).await
+    }
+
+    fn revision(event_type: &EventType) -> i64 {
+        event_type.revision
+    }
+
+    async fn write(&self, there: EventType) -> Result<EventType, ChangeError> {
+        let Some(changed) = self.api.changed(&there, self.change).await? else {
+            return Ok(there);
+        };
+        let updated = self.api.flow.event_types.update(changed, there.revision).await;
+        updated.map_err(|error| write_error(error, self.name))
+    }
+
+    fn mismatch(&self) -> Status {
+        change_error(WriteError::RevisionMismatch.into(), self.name)
+    }
+}
+
+struct EventTypeDeletion<'a> {
+    api: &'a EventTypeApi,
+    name: &'a str,
+    /// Although subscriptions name it.
+    force: bool,
+}
+
+#[async_trait]
+impl EtagChange for EventTypeDeletion<'_> {
+    type Resource = EventType;
+    type Done = ();
+
+    async fn read(&self) -> Result<EventType, Status> {
+        self.api.read(self.name).await
+    }
+
+    fn revision(event_type: &EventType) -> i64 {
+        event_type.revision
+    }
+
+    async fn write(&self, there: EventType) -> Result<(), ChangeError> {
+        let deleted = self.api.flow.event_types.delete(self.name, there.revision, self.force).await;
+        deleted.map_err(|error| write_error(error, self.name))
+    }
+
+    fn mismatch(&self) -> Status {
+        change_error(WriteError::RevisionMismatch.into(), self.name)
+    }
+}
+
+fn write_error(error: CatalogueError, name: &str) -> ChangeError {
+    match error {
+        CatalogueError::Write(WriteError::RevisionMismatch) => ChangeError::LostRace,
+        error => ChangeError::Refused(change_error(error, name)),
     }
 }
 

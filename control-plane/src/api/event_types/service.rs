@@ -17,7 +17,6 @@ use crate::api::lists::pages;
 use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
-use crate::api::rpc::spans;
 use crate::api::values::{names, validate};
 use crate::flow::Flow;
 
@@ -135,67 +134,65 @@ impl EventTypeService for EventTypeApi {
         &self,
         request: Request<v1::CreateEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let (span, who) = (spans::span("CreateEventType", &request), Caller::of(&request).who);
-        spans::call(span, self.create(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.create(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn get_event_type(
         &self,
         request: Request<v1::GetEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        spans::call(spans::span("GetEventType", &request), async {
-            Ok(shown(&self.get(&named(&request.get_ref().name)?).await?))
-        })
-        .await
+        async { Ok(shown(&self.get(&named(&request.get_ref().name)?).await?)) }
+            .await
+            .map(Response::new)
     }
 
     async fn list_event_types(
         &self,
         request: Request<v1::ListEventTypesRequest>,
     ) -> Result<Response<v1::ListEventTypesResponse>, Status> {
-        let span = spans::span("ListEventTypes", &request);
-        spans::call(span, self.list(request.into_inner())).await
+        self.list(request.into_inner()).await.map(Response::new)
     }
 
     async fn update_event_type(
         &self,
         request: Request<v1::UpdateEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let (span, who) = (spans::span("UpdateEventType", &request), Caller::of(&request).who);
-        spans::call(span, self.update(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.update(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn archive_event_type(
         &self,
         request: Request<v1::ArchiveEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let (span, who) = (spans::span("ArchiveEventType", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let v1::ArchiveEventTypeRequest { name, etag } = request.into_inner();
-        spans::call(span, self.set_archived(&name, &etag, EventTypeChange::Archive, &who)).await
+        self.set_archived(&name, &etag, EventTypeChange::Archive, &who).await.map(Response::new)
     }
 
     async fn unarchive_event_type(
         &self,
         request: Request<v1::UnarchiveEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let (span, who) = (spans::span("UnarchiveEventType", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let v1::UnarchiveEventTypeRequest { name, etag } = request.into_inner();
-        spans::call(span, self.set_archived(&name, &etag, EventTypeChange::Unarchive, &who)).await
+        self.set_archived(&name, &etag, EventTypeChange::Unarchive, &who).await.map(Response::new)
     }
 
     async fn delete_event_type(
         &self,
         request: Request<v1::DeleteEventTypeRequest>,
     ) -> Result<Response<v1::DeleteEventTypeResponse>, Status> {
-        let (span, who) = (spans::span("DeleteEventType", &request), Caller::of(&request).who);
-        spans::call(span, self.delete(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.delete(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn import_event_types(
         &self,
         request: Request<v1::ImportEventTypesRequest>,
     ) -> Result<Response<v1::ImportEventTypesResponse>, Status> {
-        let (span, who) = (spans::span("ImportEventTypes", &request), Caller::of(&request).who);
-        spans::call(span, self.import(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.import(request.into_inner(), &who).await.map(Response::new)
     }
 }

@@ -162,22 +162,20 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::PublishEventRequest>,
     ) -> Result<Response<v1::PublishEventResponse>, Status> {
-        let (span, call) =
-            (spans::span("PublishEvent", &request), TraceContext::of(request.metadata()));
-        let deadline = AnswerDeadline::of(request.metadata());
+        let call = TraceContext::of(request.metadata());
+        let deadline = AnswerDeadline::of_request(&request);
         let published = publish::publish_event(&self.flow, request.into_inner(), None, &call);
-        spans::call(span, deadline.apply(published)).await
+        deadline.apply(published).await.map(Response::new)
     }
 
     async fn publish_events(
         &self,
         request: Request<v1::PublishEventsRequest>,
     ) -> Result<Response<v1::PublishEventsResponse>, Status> {
-        let (span, call) =
-            (spans::span("PublishEvents", &request), TraceContext::of(request.metadata()));
-        let deadline = AnswerDeadline::of(request.metadata());
+        let call = TraceContext::of(request.metadata());
+        let deadline = AnswerDeadline::of_request(&request);
         let published = publish::publish_events(&self.flow, request.into_inner(), &call, deadline);
-        spans::call(span, published).await
+        published.await.map(Response::new)
     }
 
     type PublishStreamStream = BoxStream<'static, Result<v1::PublishStreamResponse, Status>>;
@@ -186,36 +184,33 @@ impl EventService for EventApi {
         &self,
         request: Request<Streaming<v1::PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
-        let (span, call) =
-            (spans::span("PublishStream", &request), TraceContext::of(request.metadata()));
+        let call = TraceContext::of(request.metadata());
         let closing = self.flow.watch.stop_token();
         let answers = publish::stream(self.flow.clone(), request.into_inner(), call, closing);
-        Ok(Response::new(Box::pin(spans::log_stream_end(span, answers))))
+        Ok(Response::new(Box::pin(spans::log_stream_end(answers))))
     }
 
     async fn get_event(
         &self,
         request: Request<v1::GetEventRequest>,
     ) -> Result<Response<v1::Event>, Status> {
-        let span = spans::span("GetEvent", &request);
-        spans::call(span, self.get(request.into_inner())).await
+        self.get(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_events(
         &self,
         request: Request<v1::ListEventsRequest>,
     ) -> Result<Response<v1::ListEventsResponse>, Status> {
-        let span = spans::span("ListEvents", &request);
-        spans::call(span, self.list(request.into_inner())).await
+        self.list(request.into_inner()).await.map(Response::new)
     }
 
     async fn resend_event(
         &self,
         request: Request<v1::ResendEventRequest>,
     ) -> Result<Response<v1::ResendEventResponse>, Status> {
-        let (span, who) = (spans::span("ResendEvent", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let (metadata, _, message) = request.into_parts();
-        spans::call(span, resend::event(&self.flow, &metadata, message, &who)).await
+        resend::event(&self.flow, &metadata, message, &who).await.map(Response::new)
     }
 
     type ReconcileEventsStream = BoxStream<'static, Result<v1::ReconcileEventsResponse, Status>>;
@@ -224,10 +219,9 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::ReconcileEventsRequest>,
     ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
-        let span = spans::span("ReconcileEvents", &request);
         let closed = reconcile::reconcile(&self.flow, request.into_inner());
-        let rows = spans::call(span.clone(), closed).await?.into_inner();
-        Ok(Response::new(Box::pin(spans::log_stream_end(span, rows))))
+        let rows = closed.await?;
+        Ok(Response::new(Box::pin(spans::log_stream_end(rows))))
     }
 }
 

@@ -272,33 +272,30 @@ impl FleetService for FleetApi {
         &self,
         request: Request<v1::ListRegionsRequest>,
     ) -> Result<Response<v1::ListRegionsResponse>, Status> {
-        let span = spans::span("ListRegions", &request);
-        spans::call(span, self.list_regions(request.get_ref())).await
+        self.list_regions(request.get_ref()).await.map(Response::new)
     }
 
     async fn list_agents(
         &self,
         request: Request<v1::ListAgentsRequest>,
     ) -> Result<Response<v1::ListAgentsResponse>, Status> {
-        let span = spans::span("ListAgents", &request);
-        spans::call(span, async { self.list_agents(request.get_ref()) }).await
+        async { self.list_agents(request.get_ref()) }.await.map(Response::new)
     }
 
     async fn drain_agent(
         &self,
         request: Request<v1::DrainAgentRequest>,
     ) -> Result<Response<v1::Agent>, Status> {
-        let (span, who) = (spans::span("DrainAgent", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let (metadata, _, message) = request.into_parts();
-        spans::call(span, self.drain(&metadata, message, &who)).await
+        self.drain(&metadata, message, &who).await.map(Response::new)
     }
 
     async fn list_replicas(
         &self,
         request: Request<v1::ListReplicasRequest>,
     ) -> Result<Response<v1::ListReplicasResponse>, Status> {
-        let span = spans::span("ListReplicas", &request);
-        spans::call(span, async { self.list_replicas(request.get_ref()) }).await
+        async { self.list_replicas(request.get_ref()) }.await.map(Response::new)
     }
 }
 

@@ -172,44 +172,43 @@ impl OperationsService for OperationApi {
         &self,
         request: Request<longrunning::ListOperationsRequest>,
     ) -> Result<Response<longrunning::ListOperationsResponse>, Status> {
-        let span = spans::span("ListOperations", &request);
-        spans::call(span, self.list(request.into_inner())).await
+        self.list(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_operation(
         &self,
         request: Request<longrunning::GetOperationRequest>,
     ) -> Result<Response<longrunning::Operation>, Status> {
-        spans::call(spans::span("GetOperation", &request), async {
+        async {
             let (tenant, id) = key(&request.get_ref().name)?;
             Ok(to_proto(&self.find(&tenant, id).await?))
-        })
+        }
         .await
+        .map(Response::new)
     }
 
     async fn delete_operation(
         &self,
         request: Request<longrunning::DeleteOperationRequest>,
     ) -> Result<Response<()>, Status> {
-        let (span, who) = (spans::span("DeleteOperation", &request), Caller::of(&request).who);
-        spans::call(span, self.delete(&request.get_ref().name, &who)).await
+        let who = Caller::of(&request).who;
+        self.delete(&request.get_ref().name, &who).await.map(Response::new)
     }
 
     async fn cancel_operation(
         &self,
         request: Request<longrunning::CancelOperationRequest>,
     ) -> Result<Response<()>, Status> {
-        let (span, who) = (spans::span("CancelOperation", &request), Caller::of(&request).who);
-        spans::call(span, self.cancel(&request.get_ref().name, &who)).await
+        let who = Caller::of(&request).who;
+        self.cancel(&request.get_ref().name, &who).await.map(Response::new)
     }
 
     async fn wait_operation(
         &self,
         request: Request<longrunning::WaitOperationRequest>,
     ) -> Result<Response<longrunning::Operation>, Status> {
-        let span = spans::span("WaitOperation", &request);
         let call = call_deadline(request.metadata());
-        spans::call(span, self.wait(request.into_inner(), call)).await
+        self.wait(request.into_inner(), call).await.map(Response::new)
     }
 }
 

@@ -1,24 +1,19 @@
 //! Reads and changes tenants and subscriptions under their etags.
 //!
-//! Fed by the two services; feeds `flow::tenants`. Guarantees that a change with an
-//! etag applies only to what its caller saw, and that one without an etag neither loses
-//! to nor undoes a concurrent change: it is made again on the result. A change that
-//! changes nothing is not written.
+//! Fed by the two services; feeds `flow::tenants`. Guarantees that a change that changes
+//! nothing is not written.
 
 use postrider_domain::ids::{SubscriptionKey, TenantId};
 use postrider_domain::operational_event::DisabledBy;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_store::WriteError;
-use tonic::Status;
+use tonic::{Status, async_trait};
 
 use crate::api::rpc::errors::{self, ResourceKind};
-use crate::api::values::etag::etag_is;
+use crate::api::rpc::etag::{ChangeError, EtagChange, change_under_etag};
 use crate::api::values::names;
 use crate::flow::Flow;
-
-/// How often a change without an etag is tried.
-const MAX_CHANGE_TRIES: u32 = 5;
 
 /// Reads a tenant, deleted or not.
 pub async fn read_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
@@ -62,16 +57,6 @@ pub async fn require_live_subscription(
     }
 }
 
-/// Whether the caller's etag matches this revision, or is empty.
-pub(in crate::api) fn etag_allows(etag: &str, revision: i64) -> bool {
-    etag.is_empty() || etag_is(etag, revision)
-}
-
-/// Whether to try again: another change won the race, and the caller gave no etag.
-pub(in crate::api) fn should_retry(error: &WriteError, etag: &str, tries: u32) -> bool {
-    matches!(error, WriteError::RevisionMismatch) && etag.is_empty() && tries < MAX_CHANGE_TRIES
-}
-
 /// A resource after a change, and whether the change wrote anything.
 pub struct ChangeResult<T> {
     pub now: T,
@@ -94,45 +79,84 @@ pub async fn change_tenant(
     etag: &str,
     change: impl Fn(&mut Tenant) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Tenant>, Status> {
-    let name = names::of_tenant(id);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let before = require_live_tenant(flow, id).await?;
-        let revision = before.revision;
-        if !etag_allows(etag, revision) {
-            return Err(errors::etag_mismatch(ResourceKind::Tenant, &name));
-        }
+    change_under_etag(etag, &TenantChange { flow, id, change }).await
+}
+
+struct TenantChange<'a, F> {
+    flow: &'a Flow,
+    id: &'a TenantId,
+    change: F,
+}
+
+#[async_trait]
+impl<F> EtagChange for TenantChange<'_, F>
+where
+    F: Fn(&mut Tenant) -> Result<(), Status> + Send + Sync,
+{
+    type Resource = Tenant;
+    type Done = ChangeResult<Tenant>;
+
+    async fn read(&self) -> Result<Tenant, Status> {
+        require_live_tenant(self.flow, self.id).await
+    }
+
+    fn revision(tenant: &Tenant) -> i64 {
+        tenant.revision
+    }
+
+    async fn write(&self, before: Tenant) -> Result<ChangeResult<Tenant>, ChangeError> {
         let mut tenant = before.clone();
-        change(&mut tenant)?;
+        (self.change)(&mut tenant)?;
         if tenant == before {
             return Ok(ChangeResult { now: before, written: false });
         }
-        tenant.update_time = flow.clock.now();
-        match flow.tenants.update_tenant(tenant, revision).await {
-            Err(error) if should_retry(&error, etag, tries) => {}
-            Err(error) => return Err(errors::write(error, ResourceKind::Tenant, &name)),
-            Ok(now) => return Ok(ChangeResult { now, written: true }),
-        }
+        tenant.update_time = self.flow.clock.now();
+        let updated = self.flow.tenants.update_tenant(tenant, before.revision).await;
+        let now = updated.map_err(|error| of_tenant(error, self.id))?;
+        Ok(ChangeResult { now, written: true })
+    }
+
+    fn mismatch(&self) -> Status {
+        errors::etag_mismatch(ResourceKind::Tenant, &names::of_tenant(self.id))
     }
 }
 
 /// Deletes a tenant. Returns how many subscriptions were deleted and how many waiting
 /// deliveries were cancelled.
 pub async fn delete_tenant(flow: &Flow, id: &TenantId, etag: &str) -> Result<(u64, u64), Status> {
-    let name = names::of_tenant(id);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let revision = require_live_tenant(flow, id).await?.revision;
-        if !etag_allows(etag, revision) {
-            return Err(errors::etag_mismatch(ResourceKind::Tenant, &name));
-        }
-        match flow.tenants.delete_tenant(id, revision).await {
-            Err(error) if should_retry(&error, etag, tries) => {}
-            done => return done.map_err(|error| errors::write(error, ResourceKind::Tenant, &name)),
-        }
+    change_under_etag(etag, &TenantDeletion { flow, id }).await
+}
+
+struct TenantDeletion<'a> {
+    flow: &'a Flow,
+    id: &'a TenantId,
+}
+
+#[async_trait]
+impl EtagChange for TenantDeletion<'_> {
+    type Resource = Tenant;
+    type Done = (u64, u64);
+
+    async fn read(&self) -> Result<Tenant, Status> {
+        require_live_tenant(self.flow, self.id).await
     }
+
+    fn revision(tenant: &Tenant) -> i64 {
+        tenant.revision
+    }
+
+    async fn write(&self, tenant: Tenant) -> Result<(u64, u64), ChangeError> {
+        let deleted = self.flow.tenants.delete_tenant(self.id, tenant.revision).await;
+        deleted.map_err(|error| of_tenant(error, self.id))
+    }
+
+    fn mismatch(&self) -> Status {
+        errors::etag_mismatch(ResourceKind::Tenant, &names::of_tenant(self.id))
+    }
+}
+
+fn of_tenant(error: WriteError, id: &TenantId) -> ChangeError {
+    ChangeError::of_write(error, ResourceKind::Tenant, &names::of_tenant(id))
 }
 
 /// Changes a subscription. `change` may refuse.
@@ -140,28 +164,52 @@ pub async fn change_subscription(
     flow: &Flow,
     key: &SubscriptionKey,
     etag: &str,
-    idle: UnchangedPolicy,
+    unchanged: UnchangedPolicy,
     change: impl Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Subscription>, Status> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let before = require_live_subscription(flow, key).await?;
-        if !etag_allows(etag, before.revision) {
-            return Err(errors::etag_mismatch(ResourceKind::Subscription, key));
-        }
+    change_under_etag(etag, &SubscriptionChange { flow, key, unchanged, change }).await
+}
+
+struct SubscriptionChange<'a, F> {
+    flow: &'a Flow,
+    key: &'a SubscriptionKey,
+    unchanged: UnchangedPolicy,
+    change: F,
+}
+
+#[async_trait]
+impl<F> EtagChange for SubscriptionChange<'_, F>
+where
+    F: Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
+{
+    type Resource = Subscription;
+    type Done = ChangeResult<Subscription>;
+
+    async fn read(&self) -> Result<Subscription, Status> {
+        require_live_subscription(self.flow, self.key).await
+    }
+
+    fn revision(subscription: &Subscription) -> i64 {
+        subscription.revision
+    }
+
+    async fn write(&self, before: Subscription) -> Result<ChangeResult<Subscription>, ChangeError> {
         let mut subscription = before.clone();
-        change(&mut subscription)?;
+        (self.change)(&mut subscription)?;
         subscription.update_time = before.update_time;
-        if subscription == before && idle == UnchangedPolicy::Skip {
+        if subscription == before && self.unchanged == UnchangedPolicy::Skip {
             return Ok(ChangeResult { now: before, written: false });
         }
-        subscription.update_time = flow.clock.now();
-        match flow.tenants.update_subscription(&before, subscription, DisabledBy::Caller).await {
-            Err(error) if should_retry(&error, etag, tries) => {}
-            Err(error) => return Err(errors::write(error, ResourceKind::Subscription, key)),
-            Ok(now) => return Ok(ChangeResult { now, written: true }),
-        }
+        subscription.update_time = self.flow.clock.now();
+        let tenants = &self.flow.tenants;
+        let updated = tenants.update_subscription(&before, subscription, DisabledBy::Caller).await;
+        let now = updated
+            .map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))?;
+        Ok(ChangeResult { now, written: true })
+    }
+
+    fn mismatch(&self) -> Status {
+        errors::etag_mismatch(ResourceKind::Subscription, self.key)
     }
 }
 
@@ -171,37 +219,33 @@ pub async fn delete_subscription(
     key: &SubscriptionKey,
     etag: &str,
 ) -> Result<u64, Status> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let revision = require_live_subscription(flow, key).await?.revision;
-        if !etag_allows(etag, revision) {
-            return Err(errors::etag_mismatch(ResourceKind::Subscription, key));
-        }
-        match flow.tenants.delete_subscription(key, revision).await {
-            Err(error) if should_retry(&error, etag, tries) => {}
-            done => {
-                return done.map_err(|error| errors::write(error, ResourceKind::Subscription, key));
-            }
-        }
-    }
+    change_under_etag(etag, &SubscriptionDeletion { flow, key }).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+struct SubscriptionDeletion<'a> {
+    flow: &'a Flow,
+    key: &'a SubscriptionKey,
+}
 
-    #[test]
-    fn only_a_lost_race_without_an_etag_is_run_again() {
-        assert!(should_retry(&WriteError::RevisionMismatch, "", 1));
-        assert!(!should_retry(&WriteError::RevisionMismatch, "", MAX_CHANGE_TRIES));
-        assert!(!should_retry(&WriteError::RevisionMismatch, "r1", 1));
-        assert!(!should_retry(&WriteError::NotFound, "", 1));
-        assert!(
-            etag_allows("", 7)
-                && etag_allows("r7", 7)
-                && !etag_allows("r6", 7)
-                && !etag_allows("7", 7)
-        );
+#[async_trait]
+impl EtagChange for SubscriptionDeletion<'_> {
+    type Resource = Subscription;
+    type Done = u64;
+
+    async fn read(&self) -> Result<Subscription, Status> {
+        require_live_subscription(self.flow, self.key).await
+    }
+
+    fn revision(subscription: &Subscription) -> i64 {
+        subscription.revision
+    }
+
+    async fn write(&self, subscription: Subscription) -> Result<u64, ChangeError> {
+        let deleted = self.flow.tenants.delete_subscription(self.key, subscription.revision).await;
+        deleted.map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))
+    }
+
+    fn mismatch(&self) -> Status {
+        errors::etag_mismatch(ResourceKind::Subscription, self.key)
     }
 }

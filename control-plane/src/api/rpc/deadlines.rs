@@ -10,8 +10,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tonic::Status;
-use tonic::metadata::MetadataMap;
+use http::HeaderMap;
+use tonic::{Request, Status};
 
 use crate::api::rpc::errors::{self, ErrorReason};
 
@@ -30,10 +30,15 @@ impl Default for AnswerDeadline {
 
 impl AnswerDeadline {
     /// Nine tenths of the call's deadline; the rest is for sending the answer.
-    pub fn of(metadata: &MetadataMap) -> Self {
-        let given = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok());
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let given = headers.get("grpc-timeout").and_then(|value| value.to_str().ok());
         let before = given.and_then(timeout).map(|deadline| deadline / 10 * 9);
         Self(before.unwrap_or(MAX_ANSWER_TIME).min(MAX_ANSWER_TIME))
+    }
+
+    /// The deadline of a request that came through `layer`.
+    pub fn of_request<T>(request: &Request<T>) -> Self {
+        request.extensions().get().copied().unwrap_or_default()
     }
 
     /// Waits for a publish, up to this time.
@@ -77,9 +82,9 @@ mod tests {
     use super::*;
 
     fn patience(given: &str) -> Duration {
-        let mut metadata = MetadataMap::new();
-        metadata.insert("grpc-timeout", given.parse().unwrap());
-        AnswerDeadline::of(&metadata).0
+        let mut headers = HeaderMap::new();
+        headers.insert("grpc-timeout", given.parse().unwrap());
+        AnswerDeadline::of(&headers).0
     }
 
     #[test]
@@ -90,7 +95,7 @@ mod tests {
         for generous in ["1H", "5M", "99999999H", "", "S", "-1S", "1x", "123456789S"] {
             assert_eq!(patience(generous), MAX_ANSWER_TIME, "{generous}");
         }
-        assert_eq!(AnswerDeadline::of(&MetadataMap::new()), AnswerDeadline::default());
+        assert_eq!(AnswerDeadline::of(&HeaderMap::new()), AnswerDeadline::default());
     }
 
     #[tokio::test]

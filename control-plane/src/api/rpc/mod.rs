@@ -5,5 +5,7 @@ pub mod caller;
 pub mod changes;
 pub mod deadlines;
 pub mod errors;
+pub mod etag;
 pub mod forwarding;
+pub mod layer;
 pub mod spans;

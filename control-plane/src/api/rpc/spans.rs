@@ -1,27 +1,32 @@
 //! The span of a call, and the one log line of its failure.
 //!
-//! Fed by every service method. Guarantees that an error is logged once, here: as a
+//! Fed by `layer` for every call. Guarantees that an error is logged once, here: as a
 //! warning if the server is at fault, at debug level if the caller is; and that an
 //! unavailable database leaves a line each second, however many call.
 
 use std::error::Error;
 use std::fmt::Display;
-use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+use tracing::Span;
 use tracing::field::{Empty, display};
-use tracing::{Instrument, Span};
 
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::ErrorReason;
 
-/// The span of a call; fields about resources are filled in later.
-pub fn span<T>(method: &'static str, request: &Request<T>) -> Span {
-    let caller = Caller::of(request);
+/// More than any method's name has; a path comes from outside.
+const MAX_METHOD_CHARACTERS: usize = 64;
+
+/// The span of a call to a method's path, `/package.Service/Method`; fields about
+/// resources are filled in later.
+pub(super) fn call_span(path: &str, caller: &Caller) -> Span {
+    let method = path.rsplit('/').next().unwrap_or_default();
+    let end = method.char_indices().nth(MAX_METHOD_CHARACTERS).map_or(method.len(), |(at, _)| at);
+    let method = method.get(..end).unwrap_or_default();
     tracing::info_span!(
         "rpc",
         method,
@@ -38,23 +43,11 @@ pub fn record_in_span(field: &'static str, value: impl Display) {
     Span::current().record(field, display(value));
 }
 
-/// Runs a call in its span and logs its failure.
-pub async fn call<T>(
-    span: Span,
-    work: impl Future<Output = Result<T, Status>>,
-) -> Result<Response<T>, Status> {
-    let result = work.instrument(span.clone()).await;
-    if let Err(status) = &result {
-        span.in_scope(|| log_failure(status));
-    }
-    result.map(Response::new)
-}
-
-/// Passes a stream through and logs the error that ends it.
+/// Passes a stream through and logs the error that ends it, in the present call's span.
 pub fn log_stream_end<T>(
-    span: Span,
     answers: impl Stream<Item = Result<T, Status>>,
 ) -> impl Stream<Item = Result<T, Status>> {
+    let span = Span::current();
     answers.inspect(move |answer| {
         if let Err(status) = answer {
             span.in_scope(|| log_failure(status));
@@ -69,7 +62,7 @@ const EXPECTED_REASONS: [ErrorReason; 3] =
 
 /// Logs a failed call: a warning if the server is at fault, at debug level if the
 /// caller is.
-fn log_failure(status: &Status) {
+pub(super) fn log_failure(status: &Status) {
     let code = status.code();
     let message = status.message();
     let source = status.source().map(ToString::to_string).unwrap_or_default();

@@ -201,126 +201,126 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (spans::span("CreateSubscription", &request), Caller::of(&request).who);
-        spans::call(span, self.create(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.create(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn get_subscription(
         &self,
         request: Request<v1::GetSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        spans::call(spans::span("GetSubscription", &request), async {
+        async {
             let key = key(&request.get_ref().name)?;
             Ok(self.show(&changes::read_subscription(&self.flow, &key).await?))
-        })
+        }
         .await
+        .map(Response::new)
     }
 
     async fn list_subscriptions(
         &self,
         request: Request<v1::ListSubscriptionsRequest>,
     ) -> Result<Response<v1::ListSubscriptionsResponse>, Status> {
-        let span = spans::span("ListSubscriptions", &request);
-        spans::call(span, self.list(request.into_inner())).await
+        self.list(request.into_inner()).await.map(Response::new)
     }
 
     async fn update_subscription(
         &self,
         request: Request<v1::UpdateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (spans::span("UpdateSubscription", &request), Caller::of(&request).who);
-        spans::call(span, self.update(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.update(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn delete_subscription(
         &self,
         request: Request<v1::DeleteSubscriptionRequest>,
     ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
-        let (span, who) = (spans::span("DeleteSubscription", &request), Caller::of(&request).who);
-        spans::call(span, self.delete(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.delete(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn enable_subscription(
         &self,
         request: Request<v1::EnableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (spans::span("EnableSubscription", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let v1::EnableSubscriptionRequest { name, etag, reason } = request.into_inner();
         let change = StatusChange { status: SubscriptionStatus::Enabled, name, etag, reason };
-        spans::call(span, self.set_status(change, &who)).await
+        self.set_status(change, &who).await.map(Response::new)
     }
 
     async fn disable_subscription(
         &self,
         request: Request<v1::DisableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (spans::span("DisableSubscription", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let v1::DisableSubscriptionRequest { name, etag, reason } = request.into_inner();
         let change = StatusChange { status: SubscriptionStatus::Disabled, name, etag, reason };
-        spans::call(span, self.set_status(change, &who)).await
+        self.set_status(change, &who).await.map(Response::new)
     }
 
     async fn pause_subscription(
         &self,
         request: Request<v1::PauseSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (spans::span("PauseSubscription", &request), Caller::of(&request).who);
+        let who = Caller::of(&request).who;
         let v1::PauseSubscriptionRequest { name, etag, reason } = request.into_inner();
         let change = StatusChange { status: SubscriptionStatus::Paused, name, etag, reason };
-        spans::call(span, self.set_status(change, &who)).await
+        self.set_status(change, &who).await.map(Response::new)
     }
 
     async fn test_subscription(
         &self,
         request: Request<v1::TestSubscriptionRequest>,
     ) -> Result<Response<v1::TestSubscriptionResponse>, Status> {
-        let span = spans::span("TestSubscription", &request);
         let (metadata, _, message) = request.into_parts();
-        spans::call(span, self.test(&metadata, message)).await
+        self.test(&metadata, message).await.map(Response::new)
     }
 
     async fn get_subscription_stats(
         &self,
         request: Request<v1::GetSubscriptionStatsRequest>,
     ) -> Result<Response<v1::SubscriptionStats>, Status> {
-        spans::call(spans::span("GetSubscriptionStats", &request), async {
+        async {
             let key = key(&request.get_ref().name)?;
             changes::read_subscription(&self.flow, &key).await?;
             stats::read_stats(&self.flow, &key).await
-        })
+        }
         .await
+        .map(Response::new)
     }
 
     async fn rotate_signing_secret(
         &self,
         request: Request<v1::RotateSigningSecretRequest>,
     ) -> Result<Response<v1::RotateSigningSecretResponse>, Status> {
-        let (span, who) = (spans::span("RotateSigningSecret", &request), Caller::of(&request).who);
-        spans::call(span, self.rotate(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.rotate(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn revoke_signing_key(
         &self,
         request: Request<v1::RevokeSigningKeyRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (span, who) = (spans::span("RevokeSigningKey", &request), Caller::of(&request).who);
-        spans::call(span, self.revoke(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.revoke(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn backfill_subscription(
         &self,
         request: Request<v1::BackfillSubscriptionRequest>,
     ) -> Result<Response<Operation>, Status> {
-        let (span, who) = (spans::span("BackfillSubscription", &request), Caller::of(&request).who);
-        spans::call(span, start::backfill(&self.flow, request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        start::backfill(&self.flow, request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn release_ordering_key(
         &self,
         request: Request<v1::ReleaseOrderingKeyRequest>,
     ) -> Result<Response<v1::ReleaseOrderingKeyResponse>, Status> {
-        let (span, who) = (spans::span("ReleaseOrderingKey", &request), Caller::of(&request).who);
-        spans::call(span, self.release_key(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.release_key(request.into_inner(), &who).await.map(Response::new)
     }
 }
 

@@ -240,44 +240,44 @@ impl TenantService for TenantApi {
         &self,
         request: Request<v1::CreateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
-        let (span, who) = (spans::span("CreateTenant", &request), Caller::of(&request).who);
-        spans::call(span, self.create(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.create(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn get_tenant(
         &self,
         request: Request<v1::GetTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
-        spans::call(spans::span("GetTenant", &request), async {
+        async {
             let name = &request.get_ref().name;
             let id = names::tenant(name).map_err(|error| errors::invalid("name", error))?;
             spans::record_in_span("tenant", &id);
             Ok(to_proto(&changes::read_tenant(&self.flow, &id).await?))
-        })
+        }
         .await
+        .map(Response::new)
     }
 
     async fn list_tenants(
         &self,
         request: Request<v1::ListTenantsRequest>,
     ) -> Result<Response<v1::ListTenantsResponse>, Status> {
-        let span = spans::span("ListTenants", &request);
-        spans::call(span, self.list(request.into_inner())).await
+        self.list(request.into_inner()).await.map(Response::new)
     }
 
     async fn update_tenant(
         &self,
         request: Request<v1::UpdateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
-        let (span, who) = (spans::span("UpdateTenant", &request), Caller::of(&request).who);
-        spans::call(span, self.update(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.update(request.into_inner(), &who).await.map(Response::new)
     }
 
     async fn delete_tenant(
         &self,
         request: Request<v1::DeleteTenantRequest>,
     ) -> Result<Response<v1::DeleteTenantResponse>, Status> {
-        let (span, who) = (spans::span("DeleteTenant", &request), Caller::of(&request).who);
-        spans::call(span, self.delete(request.into_inner(), &who)).await
+        let who = Caller::of(&request).who;
+        self.delete(request.into_inner(), &who).await.map(Response::new)
     }
 }
