@@ -160,6 +160,7 @@ mod tests {
     fn what_comes_along_is_seen() {
         let mut needs = needs_of(&[
             ("postrider-agent", &["http"]),
+            ("fair-batch", &[]),
             ("postrider-domain", &["helper"]),
             ("postrider-proto", &[]),
             ("postrider-store", &[]),

@@ -63,6 +63,7 @@ fn is_test_path(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     path.starts_with("tests/")
         || path.contains("/tests/")
+        || path.contains("/benches/")
         || name == "tests.rs"
         || name.ends_with("_tests.rs")
 }

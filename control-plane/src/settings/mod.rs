@@ -19,7 +19,7 @@ pub use self::sources::SettingOrigin;
 use self::sources::SettingSources;
 
 /// The defaults, which are also the documentation.
-pub const DEFAULT_SETTINGS_TOML: &str = include_str!("../config.default.toml");
+pub const DEFAULT_SETTINGS_TOML: &str = include_str!("../../config.default.toml");
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -277,5 +277,4 @@ const fn outcome(outcome: Outcome) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "operational_event_tests.rs"]
 mod tests;

@@ -375,5 +375,4 @@ const fn exhausted(reason: EndReason) -> DeliveryTransition {
 }
 
 #[cfg(test)]
-#[path = "delivery_tests.rs"]
 pub(crate) mod tests;
