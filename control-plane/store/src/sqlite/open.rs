@@ -47,7 +47,6 @@ const MIGRATIONS: &[KnownMigration] = &[
 ];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";
-const FREE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0 WHERE owner IS NOT NULL";
 
 pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<SqliteStore> {
     let path = path.strip_prefix("//").unwrap_or(path);
@@ -91,12 +90,10 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
     })
 }
 
-/// Frees the leases and names of processes before this one: whoever has the file's lock
-/// is alone with it.
+/// Forgets processes before this one, which would count as living for a while: whoever
+/// has the file's lock is alone with it.
 async fn forget_earlier_processes(writer: &mut SqliteConnection) -> StoreResult<()> {
-    for statement in [DELETE_REPLICAS, FREE_SHARDS] {
-        sqlx::query(statement).execute(&mut *writer).await.map_err(stored)?;
-    }
+    sqlx::query(DELETE_REPLICAS).execute(writer).await.map_err(stored)?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow};
 
-use crate::engine::{SHARDS, conformance};
+use crate::engine::{SHARDS, conformance, options};
 use crate::fixture::{SECOND, subscription, tenant};
 
 const LONG: Duration = Duration::from_secs(600);
@@ -221,5 +221,20 @@ conformance! {
         let two = engine.store.now().await.unwrap();
         let passed = two.since(one);
         assert!(passed >= Duration::from_millis(15) && passed < 30 * SECOND, "{passed:?}");
+    }
+}
+
+/// One that was killed left its row; it would count as living, and keep shards, for a
+/// while.
+#[tokio::test]
+async fn sqlite_knows_no_replica_from_before_its_file_was_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("one.db").display());
+    for id in ["killed", "next"] {
+        let store = postrider_store::open(&url, &options()).await.unwrap();
+        let view = store.heartbeat(&replica(id), &[], LOST_AFTER).await.unwrap();
+        let known: Vec<_> = view.replicas.iter().map(|row| &*row.id.0).collect();
+        assert_eq!(known, [id]);
+        store.close().await;
     }
 }
