@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::QueuedItem;
 use crate::flood_control::{AdmissionLimit, DecayingCount, cool_down_for};
+use crate::queued::QueuedItem;
 
 /// Items that a key gives in one turn: enough that a busy key costs few turns, and few
 /// beside a batch (512).

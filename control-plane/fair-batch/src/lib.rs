@@ -18,14 +18,16 @@
 
 mod fair_queue;
 mod flood_control;
+mod queued;
 
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use fair_queue::{ActiveBatch, FairQueue, NextBatch};
+pub use queued::{QueuePermit, QueuedItem};
 
 /// Capacity is counted in units of this many bytes, because a semaphore counts
 /// permits in `u32`.
@@ -54,20 +56,6 @@ impl<K, T> Clone for BatchSender<K, T> {
             enqueue_timeout: self.enqueue_timeout,
         }
     }
-}
-
-/// An item and the capacity that it occupies.
-pub struct QueuedItem<T> {
-    pub item: T,
-    /// As its sender counted it.
-    pub bytes: usize,
-    pub permit: QueuePermit,
-}
-
-/// Capacity of an item's key and of the whole queue, held until it is dropped.
-pub struct QueuePermit {
-    _of_key: OwnedSemaphorePermit,
-    _of_queue: OwnedSemaphorePermit,
 }
 
 /// Why an item was not queued.
@@ -160,7 +148,7 @@ impl<K: Eq + Hash + Clone, T> BatchSender<K, T> {
         let of_key = of_key.await.map_err(|_| EnqueueError::Closed)?;
         let of_queue = Arc::clone(&self.capacity).acquire_many_owned(units);
         let of_queue = of_queue.await.map_err(|_| EnqueueError::Closed)?;
-        let permit = QueuePermit { _of_key: of_key, _of_queue: of_queue };
+        let permit = QueuePermit::new(of_key, of_queue);
         let queued = QueuedItem { item, bytes, permit };
         if !self.queue.push(key, queued) {
             return Err(EnqueueError::Closed);
