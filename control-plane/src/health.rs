@@ -7,27 +7,23 @@
 //!
 //! Keeps the invariant `health-tells-the-truth`.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use fair_batch::ProgressReporter;
-use postrider_domain::time::Timestamp;
 use postrider_store::{Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::clock::Clock;
-use crate::flow::ReplicaContext;
-use crate::flow::cluster::ClusterState;
-use crate::flow::conclude::ResultCommitHealth;
+use crate::progress::{ProgressHandle, WatchedLoops};
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::result_commits::ResultCommitHealth;
 
 /// The services that probes may ask for besides "".
 pub const LIVENESS_SERVICE: &str = "liveness";
 pub const READINESS_SERVICE: &str = "readiness";
-/// The progress time of a loop that waits for work.
-const IDLE_MARKER_MICROS: i64 = i64::MAX;
 /// A store that takes longer to answer is not ready.
 const READY_CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Not ready after this long without a heartbeat. Also not ready for this long after
@@ -42,33 +38,10 @@ const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// How often liveness and readiness are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-struct LoopProgress {
-    name: &'static str,
-    last: AtomicI64,
-}
-
-/// Reports one loop's progress.
-#[derive(Clone)]
-pub struct ProgressHandle {
-    state: Arc<LoopProgress>,
-    clock: Arc<dyn Clock>,
-}
-
-impl ProgressReporter for ProgressHandle {
-    fn report_progress(&self) {
-        self.state.last.store(self.clock.now().as_micros(), Ordering::Relaxed);
-    }
-
-    /// The loop waits for work, however long that takes.
-    fn report_idle(&self) {
-        self.state.last.store(IDLE_MARKER_MICROS, Ordering::Relaxed);
-    }
-}
-
 /// Watches loops and the store. Cheap to clone.
 #[derive(Clone)]
 pub struct HealthMonitor {
-    loops: Arc<Mutex<Vec<Arc<LoopProgress>>>>,
+    loops: WatchedLoops,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     cluster: ClusterState,
@@ -76,14 +49,19 @@ pub struct HealthMonitor {
 }
 
 impl HealthMonitor {
-    pub fn new(parts: &ReplicaContext) -> Self {
+    pub fn new(context: &ReplicaContext) -> Self {
         Self {
-            loops: Arc::default(),
-            clock: Arc::clone(&parts.clock),
-            store: Arc::clone(&parts.store),
-            cluster: parts.cluster.clone(),
-            results: parts.result_commits.clone(),
+            loops: WatchedLoops::new(Arc::clone(&context.clock)),
+            clock: Arc::clone(&context.clock),
+            store: Arc::clone(&context.store),
+            cluster: context.cluster.clone(),
+            results: context.result_commits.clone(),
         }
+    }
+
+    /// Registers a loop whose progress is watched.
+    pub fn register_loop(&self, name: &'static str) -> ProgressHandle {
+        self.loops.register(name)
     }
 
     async fn check_ready(&self) -> Result<(), String> {
@@ -105,22 +83,9 @@ impl HealthMonitor {
         Ok(())
     }
 
-    /// Registers a loop whose progress is watched.
-    pub fn register_loop(&self, name: &'static str) -> ProgressHandle {
-        let now = self.clock.now().as_micros();
-        let state = Arc::new(LoopProgress { name, last: AtomicI64::new(now) });
-        self.loops.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&state));
-        ProgressHandle { state, clock: Arc::clone(&self.clock) }
-    }
-
     /// The loops that are stuck.
     fn stuck_loops(&self) -> Vec<&'static str> {
-        let now = self.clock.now();
-        let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
-        let stuck = loops.iter().filter(|entry| {
-            now.since(Timestamp::from_micros(entry.last.load(Ordering::Relaxed))) > STUCK_AFTER
-        });
-        stuck.map(|stuck| stuck.name).collect()
+        self.loops.stuck_for(STUCK_AFTER)
     }
 
     /// Reports until told to stop, then reports not ready.
@@ -167,12 +132,15 @@ const fn status(good: bool) -> ServingStatus {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use async_trait::async_trait;
+    use fair_batch::{QueueLimits, channel};
     use postrider_domain::ids::ReplicaId;
+    use postrider_domain::time::Timestamp;
     use postrider_store::OpenOptions;
 
     use super::*;
-    use fair_batch::{QueueLimits, channel};
 
     /// A clock that stands until it is moved.
     struct Manual(AtomicI64);
@@ -209,7 +177,8 @@ mod tests {
         let cluster = ClusterState::new(ReplicaId("one".into()), 1, second, Timestamp::default());
         let shown: Arc<dyn Clock> = Arc::<Manual>::clone(&clock);
         let results = ResultCommitHealth::default();
-        let health = HealthMonitor { loops: Arc::default(), clock: shown, store, cluster, results };
+        let loops = WatchedLoops::new(Arc::clone(&shown));
+        let health = HealthMonitor { loops, clock: shown, store, cluster, results };
 
         let (sender, mut receiver) = channel::<char, u32>(SMALL_LIMITS);
         receiver.set_progress_reporter(health.register_loop("publish"));

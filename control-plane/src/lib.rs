@@ -4,9 +4,10 @@
 //! Fed by publishers, operators, agents and other replicas over one gRPC port; feeds
 //! agents. Used by the `postrider` binary, and by tests that bring their own clock.
 //!
-//! - `settings`, `tls`, `clock`, `metrics`: given to everything else.
+//! - `settings`, `tls`, `clock`, `metrics`, `progress`: given to everything else.
+//! - `state`: what a replica remembers.
 //! - `flow`: the loops that move events, deliveries and results between memory and the
-//!   store, and what a replica remembers.
+//!   store.
 //! - `api`: the public services; `agents`: the work stream; `replicas`: calls from and
 //!   to other replicas.
 //! - `health`: liveness and readiness.
@@ -20,7 +21,9 @@ pub mod dev;
 pub mod flow;
 pub mod health;
 pub mod metrics;
+pub mod progress;
 pub mod replicas;
 pub mod serve;
 pub mod settings;
+pub mod state;
 pub mod tls;

@@ -1,25 +1,20 @@
-//! Prometheus metrics.
+//! Prometheus metrics: the counters.
 //!
-//! Fed by the flows as things happen, and by the scheduler's gauges at each scrape;
-//! feeds the metrics port. Names follow Prometheus' conventions: base units, `_total`
+//! Fed by the flows as things happen; feeds the metrics port, which adds what the
+//! scheduler and the links know at each scrape. Names follow Prometheus' conventions: base units, `_total`
 //! on counters.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use postrider_domain::delivery::Outcome;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-
-use crate::clock::Clock;
-use crate::flow::Dispatcher;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
@@ -29,11 +24,6 @@ struct OutcomeLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabel {
     kind: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RegionLabel {
-    region: String,
 }
 
 struct MetricFamilies {
@@ -124,8 +114,8 @@ impl Metrics {
         self.0.results_given_up.inc();
     }
 
-    /// Everything that is shown, together with what the scheduler knows.
-    pub fn registry(&self, dispatcher: Dispatcher, clock: Arc<dyn Clock>) -> Registry {
+    /// A registry of these counters.
+    pub fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("postrider");
         let inner = &self.0;
         registry.register("events_published", "Events committed", inner.events.clone());
@@ -170,7 +160,6 @@ impl Metrics {
             "Results dropped because the database refuses their data",
             inner.results_given_up.clone(),
         );
-        registry.register_collector(Box::new(SchedulerFigures { dispatcher, clock }));
         registry
     }
 }
@@ -189,68 +178,5 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::BlockedAddress => "blocked_address",
         Outcome::InvalidRequest => "invalid_request",
         Outcome::Unknown => "unknown",
-    }
-}
-
-/// Gauges read from the scheduler when they are asked for.
-struct SchedulerFigures {
-    dispatcher: Dispatcher,
-    clock: Arc<dyn Clock>,
-}
-
-impl fmt::Debug for SchedulerFigures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SchedulerFigures")
-    }
-}
-
-impl Collector for SchedulerFigures {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let now = self.clock.now();
-        let regions = self.dispatcher.region_figures();
-        let (deliveries, bytes) = self.dispatcher.read(|s, _| (s.deliveries(), s.payload_bytes()));
-        let mut gauge = |name, help, region: Option<String>, value: f64| {
-            let gauge = ConstGauge::new(value);
-            let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
-            match region {
-                None => gauge.encode(metric),
-                Some(region) => gauge.encode(metric.encode_family(&RegionLabel { region })?),
-            }
-        };
-        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-        {
-            gauge("deliveries_in_memory", "Deliveries in memory", None, deliveries as f64)?;
-            gauge("payload_bytes_in_memory", "Payload bytes in memory", None, bytes as f64)?;
-            for region in regions {
-                let name = || Some(region.region.to_string());
-                let age = region.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
-                gauge("attempts_in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
-                gauge(
-                    "agent_credit_attempts",
-                    "Attempts agents would take now",
-                    name(),
-                    region.credit as f64,
-                )?;
-                gauge(
-                    "deliveries_queued",
-                    "Deliveries in memory that are not sent yet",
-                    name(),
-                    region.queued as f64,
-                )?;
-                gauge(
-                    "subscriptions_with_due_deliveries",
-                    "Subscriptions with due deliveries in the table",
-                    name(),
-                    region.subscriptions_behind as f64,
-                )?;
-                gauge(
-                    "oldest_due_delivery_age_seconds",
-                    "Age of the oldest known due delivery",
-                    name(),
-                    age,
-                )?;
-            }
-        }
-        Ok(())
     }
 }

@@ -8,8 +8,15 @@ use anyhow::Context as _;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 use tonic::{Request, Status};
 
-use crate::replicas::PeerTls;
 use crate::settings::ServerSettings;
+
+/// How this replica shows who it is, and knows the others. PEM.
+#[derive(Clone)]
+pub struct PeerTls {
+    pub ca: Vec<u8>,
+    pub certificate: Vec<u8>,
+    pub key: Vec<u8>,
+}
 
 /// The TLS of one replica, if it has any.
 pub struct ReplicaTls {

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod circles;
 mod crates;
 mod rules;
 mod source;
@@ -26,6 +27,14 @@ fn files_keep_the_rules() {
 #[test]
 fn crates_stay_apart() {
     let findings = crates::not_apart(&crates::needs().unwrap());
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn arrows_lead_down() {
+    let files = source::all().unwrap();
+    let mut findings = circles::circles_of_files(&files);
+    findings.extend(circles::arrows_up(&files));
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 

@@ -1,7 +1,6 @@
 //! Converts between the work stream's messages and the domain's types.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome, StepTimings, Trigger};
@@ -19,25 +18,14 @@ use postrider_proto::webhook_url::is_insecure;
 use tonic::Status;
 use uuid::Uuid;
 
+use super::duration::{duration, span};
 use super::signing;
 use crate::flow::conclude::AttemptReport;
-use crate::flow::dispatch::{ConnectedAgent, StreamCommand};
+use crate::state::dispatcher::streams::{ConnectedAgent, StreamCommand};
 
 /// Longest agent name, in bytes.
 const MAX_AGENT_ID_BYTES: usize = 128;
 const MAX_VERSION_CHARACTERS: usize = 64;
-
-pub fn duration(span: Duration) -> prost_types::Duration {
-    prost_types::Duration {
-        seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-        nanos: i32::try_from(span.subsec_nanos()).unwrap_or(0),
-    }
-}
-
-/// A duration from the wire; a negative one is none.
-fn span(duration: Option<prost_types::Duration>) -> Option<Duration> {
-    duration.and_then(|duration| Duration::try_from(duration).ok())
-}
 
 /// Attempt keys, less those that are malformed.
 pub fn keys(keys: &[wire::AttemptKey]) -> Vec<AttemptKey> {

@@ -4,6 +4,7 @@
 //! domain's types.
 
 mod convert;
+mod duration;
 mod rebuilt;
 mod refusals;
 mod regions;

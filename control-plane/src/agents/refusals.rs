@@ -10,7 +10,7 @@ use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::time::Timestamp;
 use tonic::Status;
 
-use crate::flow::dispatch::StreamRefusal;
+use crate::state::dispatcher::streams::StreamRefusal;
 
 /// A process that tries again within this time is not logged again; agents try every
 /// 2 s.

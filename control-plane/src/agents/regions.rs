@@ -23,7 +23,7 @@ pub struct UnsubscribedRegionCache(Mutex<HashMap<Region, (Instant, bool)>>);
 impl UnsubscribedRegionCache {
     /// Whether no subscription uses a region, as far as is known.
     pub async fn contain(&self, flow: &Flow, region: &Region) -> bool {
-        if flow.dispatcher.read(|scheduler, _| scheduler.has_subscription_in(region)) {
+        if flow.context.dispatcher.read(|scheduler, _| scheduler.has_subscription_in(region)) {
             return false;
         }
         if let Some(known) = self.known(region) {
@@ -31,8 +31,10 @@ impl UnsubscribedRegionCache {
         }
         // Until the answer arrives, the region counts as subscribed.
         self.note(region, false);
-        let asked =
-            tokio::time::timeout(REGION_QUERY_TIMEOUT, flow.store.region_is_subscribed(region));
+        let asked = tokio::time::timeout(
+            REGION_QUERY_TIMEOUT,
+            flow.context.store.region_is_subscribed(region),
+        );
         let unsubscribed = matches!(asked.await, Ok(Ok(false)));
         self.note(region, unsubscribed);
         unsubscribed

@@ -24,11 +24,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::duration::duration;
 use super::refusals::RefusalLog;
 use super::regions::UnsubscribedRegionCache;
 use super::{convert, refusals};
 use crate::flow::Flow;
-use crate::flow::dispatch::{ConnectedAgent, NewStream, StreamCommand, StreamRefusal};
+use crate::state::dispatcher::streams::{ConnectedAgent, NewStream, StreamCommand, StreamRefusal};
 use crate::tls::CertificateCheck;
 
 /// How long a new stream may take to say Hello.
@@ -100,12 +101,13 @@ impl AgentSessions {
         };
         let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
         let session = AgentSession::begin(&self.flow, id, &hello)?;
-        let (sender, receiver) = mpsc::channel(self.flow.settings.agents.max_queued_messages);
+        let (sender, receiver) =
+            mpsc::channel(self.flow.context.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
         let reason = Arc::default();
         if let Err(why) = session.open(hello, sender, stop.clone(), Arc::clone(&reason)) {
             let identity = &session.state.identity;
-            self.refusals.note(why, identity, self.flow.clock.now());
+            self.refusals.note(why, identity, self.flow.context.clock.now());
             return Err(refusals::status(why, identity));
         }
         let (identity, region) = (session.state.identity.clone(), session.state.region.clone());
@@ -113,7 +115,7 @@ impl AgentSessions {
         tokio::spawn(session.run(incoming, stop));
         let is_unsubscribed = self.regions.contain(&self.flow, &region).await;
         let welcome = welcome(&self.flow, is_unsubscribed);
-        let clock = Arc::clone(&self.flow.clock);
+        let clock = Arc::clone(&self.flow.context.clock);
         let outgoing = ReceiverStream::new(receiver).flat_map(move |message| {
             futures::stream::iter(convert::to_agent(message, clock.now()).into_iter().map(Ok))
         });
@@ -135,13 +137,13 @@ fn to_response(message: ReplicaMessage) -> WorkResponse {
 }
 
 fn welcome(flow: &Flow, region_is_unsubscribed: bool) -> WorkResponse {
-    let agents = &flow.settings.agents;
+    let agents = &flow.context.settings.agents;
     to_response(ReplicaMessage::Welcome(Welcome {
-        replica_id: flow.replica.0.to_string(),
-        heartbeat_interval: Some(convert::duration(Duration::from_millis(
+        replica_id: flow.context.replica.0.to_string(),
+        heartbeat_interval: Some(duration(Duration::from_millis(
             agents.heartbeat_interval_milliseconds,
         ))),
-        silence_limit: Some(convert::duration(agents.silence_timeout())),
+        silence_limit: Some(duration(agents.silence_timeout())),
         region_is_unsubscribed,
     }))
 }
@@ -151,15 +153,16 @@ fn heartbeats(
     flow: Flow,
     region: postrider_domain::ids::Region,
 ) -> impl futures::Stream<Item = Result<WorkResponse, Status>> + Send {
-    let interval = Duration::from_millis(flow.settings.agents.heartbeat_interval_milliseconds);
+    let interval =
+        Duration::from_millis(flow.context.settings.agents.heartbeat_interval_milliseconds);
     futures::stream::unfold((flow, region, false), move |(flow, region, waited)| async move {
         if waited {
             tokio::time::sleep(interval).await;
         }
-        let backlog = flow.dispatcher.read(|scheduler, _| scheduler.backlog(&region));
+        let backlog = flow.context.dispatcher.read(|scheduler, _| scheduler.backlog(&region));
         let beat = ReplicaHeartbeat {
             backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
-            wall_clock_us: flow.clock.now().as_micros(),
+            wall_clock_us: flow.context.clock.now().as_micros(),
         };
         Some((Ok(to_response(ReplicaMessage::Heartbeat(beat))), (flow, region, true)))
     })
@@ -175,7 +178,7 @@ struct AgentSession {
 
 impl AgentSession {
     fn begin(flow: &Flow, id: StreamId, hello: &Hello) -> Result<Self, Status> {
-        let state = convert::agent_state(hello, flow.clock.now())?;
+        let state = convert::agent_state(hello, flow.context.clock.now())?;
         let held = convert::keys(&hello.in_flight)
             .into_iter()
             .chain(convert::keys(&hello.unacknowledged))
@@ -190,7 +193,7 @@ impl AgentSession {
         stop: CancellationToken,
         reason: Arc<OnceLock<StreamRefusal>>,
     ) -> Result<(), StreamRefusal> {
-        self.flow.admit_agent(NewStream {
+        self.flow.agent_admission.admit_agent(NewStream {
             id: self.id,
             state: self.state.clone(),
             number: hello.stream,
@@ -201,7 +204,7 @@ impl AgentSession {
             reason,
         })?;
         // Until its first heartbeat tells its clock skew.
-        self.flow.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, true));
+        self.flow.context.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, true));
         tracing::info!(
             agent = %self.state.identity.agent.0, region = %self.state.region,
             stream = self.id.0, held = self.held.len(), "agent connected"
@@ -211,7 +214,7 @@ impl AgentSession {
 
     /// Reads the agent's messages until either side ends the stream.
     async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
-        let silence = self.flow.settings.agents.silence_timeout();
+        let silence = self.flow.context.settings.agents.silence_timeout();
         let mut goodbye = false;
         let mut draining = false;
         let why = loop {
@@ -236,12 +239,12 @@ impl AgentSession {
             }
         };
         stop.cancel();
-        self.flow.dispatcher.close_stream(self.id, goodbye);
+        self.flow.context.dispatcher.close_stream(self.id, goodbye);
         tracing::info!(agent = %self.state.identity.agent.0, stream = self.id.0, %why, "agent stream ended");
     }
 
     async fn take(&self, said: AgentMessage) -> Result<(), String> {
-        let dispatcher = &self.flow.dispatcher;
+        let dispatcher = &self.flow.context.dispatcher;
         dispatcher.note_heard(self.id, |_| {});
         match said {
             AgentMessage::Hello(_) => return Err("a second Hello".to_owned()),
@@ -261,7 +264,7 @@ impl AgentSession {
     }
 
     async fn results(&self, results: Results) -> Result<(), String> {
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         for result in results.results {
             let report = convert::to_attempt_report(result, &self.state, self.id, now);
             let report = report.map_err(|field| format!("a result without a valid {field}"))?;
@@ -278,7 +281,7 @@ impl AgentSession {
             tracing::debug!(agent = %self.state.identity.agent.0, ?reason, count = keys.len(), "assignments returned");
         }
         let forget_settings = reason == ReturnReason::UnknownSubscription;
-        self.flow.dispatcher.update(|scheduler, now| {
+        self.flow.context.dispatcher.update(|scheduler, now| {
             if reason == ReturnReason::Draining {
                 scheduler.suspend(self.id, true);
             }
@@ -288,17 +291,21 @@ impl AgentSession {
 
     fn heartbeat(&self, beat: &AgentHeartbeat) {
         let wall = Timestamp::from_micros(beat.wall_clock_us);
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         let skew_us = beat.wall_clock_us.saturating_sub(now.as_micros());
-        let limit = Duration::from_secs(self.flow.settings.ownership.max_clock_skew_seconds);
+        let limit =
+            Duration::from_secs(self.flow.context.settings.ownership.max_clock_skew_seconds);
         let skewed = wall.since(now) > limit || now.since(wall) > limit;
         let mut draining = false;
-        self.flow.dispatcher.note_heard(self.id, |state| {
+        self.flow.context.dispatcher.note_heard(self.id, |state| {
             state.clock_skew_us = skew_us;
             state.in_flight = beat.in_flight;
             draining = state.draining;
         });
-        self.flow.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
+        self.flow
+            .context
+            .dispatcher
+            .update(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
     }
 
     fn inventory(&self, inventory: &Inventory) {
@@ -309,9 +316,9 @@ impl AgentSession {
         let mut held = convert::keys(&inventory.in_flight);
         held.extend(convert::keys(&inventory.unacknowledged));
         let agent: &AgentIdentity = &self.state.identity;
-        self.flow.dispatcher.update(|s, _| s.record_inventory(agent, Some(lease), &held));
-        if !self.flow.dispatcher.read(|s, now| s.ready_to_settle(now)).is_empty() {
-            self.flow.dispatcher.request_work();
+        self.flow.context.dispatcher.update(|s, _| s.record_inventory(agent, Some(lease), &held));
+        if !self.flow.context.dispatcher.read(|s, now| s.ready_to_settle(now)).is_empty() {
+            self.flow.context.dispatcher.request_work();
         }
     }
 }

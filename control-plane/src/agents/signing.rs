@@ -11,7 +11,7 @@ use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::signer::Scheme;
 
-use super::convert::duration;
+use super::duration::duration;
 
 /// The schemes of a subscription with their keys, in its order.
 pub(super) fn signers(subscription: &Subscription, now: Timestamp) -> Vec<wire::Signer> {

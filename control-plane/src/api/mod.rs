@@ -38,13 +38,13 @@ use crate::flow::Flow;
 /// The public services with reflection. Fails only if the compiled-in descriptors
 /// contradict each other.
 pub fn routes(flow: Flow) -> Result<Routes, Error> {
-    let max = flow.settings.server.max_request_bytes;
+    let max = flow.context.settings.server.max_request_bytes;
     let tenants = TenantServiceServer::new(tenants::service::TenantApi::new(flow.clone()));
     let subscriptions =
-        SubscriptionServiceServer::new(subscriptions::service::SubscriptionApi::new(flow.clone()));
+        SubscriptionServiceServer::new(subscriptions::handler::SubscriptionApi::new(flow.clone()));
     let events = EventServiceServer::new(events::service::EventApi::new(flow.clone()));
     let event_types =
-        EventTypeServiceServer::new(event_types::service::EventTypeApi::new(flow.clone()));
+        EventTypeServiceServer::new(event_types::handler::EventTypeApi::new(flow.clone()));
     let deliveries =
         DeliveryServiceServer::new(deliveries::service::DeliveryApi::new(flow.clone()));
     let operations = OperationsServer::new(operations::service::OperationApi::new(flow.clone()));

@@ -10,22 +10,53 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::ids::{Shard, SubscriptionKey};
-use postrider_domain::subscription::Subscription;
+use postrider_domain::ids::Shard;
 use postrider_domain::time::Timestamp;
-use postrider_store::{RescheduleRequest, StoreResult};
+use postrider_store::{Store, StoreResult};
 
-use super::{Flow, ordering};
+use super::hold_keeper::HoldKeeper;
+use super::ordering::KeyBlocker;
+use super::rescheduler::Rescheduler;
+use crate::clock::Clock;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::tenants::TenantConfigs;
 
 /// How much two clocks may differ that were both set by the database's.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
-/// Most deliveries rescheduled in one call.
-const MAX_RESCHEDULED_PER_CALL: u32 = 5_000;
 
-impl Flow {
+/// Repairs what a clock that was set back has written.
+pub struct ClockRecovery {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    tenants: TenantConfigs,
+    dispatcher: Dispatcher,
+    cluster: ClusterState,
+    silence_timeout: Duration,
+    rescheduler: Rescheduler,
+    holds: HoldKeeper,
+    key_blocker: KeyBlocker,
+}
+
+impl ClockRecovery {
+    pub fn new(context: &ReplicaContext) -> Self {
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            tenants: context.tenants.clone(),
+            dispatcher: context.dispatcher.clone(),
+            cluster: context.cluster.clone(),
+            silence_timeout: context.settings.agents.silence_timeout(),
+            rescheduler: Rescheduler::new(context),
+            holds: HoldKeeper::new(context),
+            key_blocker: KeyBlocker::new(context),
+        }
+    }
+
     /// Reschedules what waits in the owned shards, if it was written by a clock that is
     /// ahead of ours.
-    pub(super) async fn recover_from_clock_set_back(&self) -> StoreResult<()> {
+    pub async fn recover_from_clock_set_back(&self) -> StoreResult<()> {
         // Our own clock is the wrong one until this replica restarts.
         if self.cluster.has_clock_jumped() {
             return Ok(());
@@ -43,7 +74,7 @@ impl Flow {
         }
         let brought_back = self.reschedule_shards(&shards, now).await?;
         self.shorten_key_blocks(now).await?;
-        self.shorten_holds().await?;
+        self.holds.shorten_holds().await?;
         self.store.forget_clocks(&ahead, now).await?;
         tracing::warn!(
             shards = shards.len(),
@@ -56,54 +87,23 @@ impl Flow {
     async fn reschedule_shards(&self, shards: &[Shard], now: Timestamp) -> StoreResult<u64> {
         let mut all = 0;
         for waiting in self.store.waiting(shards).await? {
-            let subscription = self.find_subscription(&waiting.subscription).await?;
+            let subscription = self.tenants.find_subscription(&waiting.subscription).await?;
             let Some(subscription) = subscription else { continue };
-            all += self.reschedule_waiting(&subscription, waiting.shard, now, now).await?;
+            all +=
+                self.rescheduler.reschedule_waiting(&subscription, waiting.shard, now, now).await?;
         }
         Ok(all)
     }
 
-    /// Makes a subscription's waiting deliveries due when its policy says, for attempts that
-    /// were over at `since`.
-    pub(super) async fn reschedule_waiting(
-        &self,
-        subscription: &Subscription,
-        shard: Shard,
-        since: Timestamp,
-        now: Timestamp,
-    ) -> StoreResult<u64> {
-        let longest = subscription.settings.retry.longest_delays();
-        let request = RescheduleRequest { subscription: subscription.key(), shard, since, longest };
-        let mut all = 0;
-        loop {
-            let some =
-                self.store.reschedule_waiting(&request, now, MAX_RESCHEDULED_PER_CALL).await?;
-            all += some;
-            if some < u64::from(MAX_RESCHEDULED_PER_CALL) {
-                return Ok(all);
-            }
-        }
-    }
-
     /// No key stays blocked longer than after an attempt that was assigned now.
     async fn shorten_key_blocks(&self, now: Timestamp) -> StoreResult<()> {
-        let begins = self.settings.agents.silence_timeout();
-        for key in self.store.list_blocked_subscriptions(now + begins).await? {
-            let until = match self.find_subscription(&key).await? {
-                Some(subscription) => ordering::latest_attempt_end(self, &subscription),
+        for key in self.store.list_blocked_subscriptions(now + self.silence_timeout).await? {
+            let until = match self.tenants.find_subscription(&key).await? {
+                Some(subscription) => self.key_blocker.latest_attempt_end(&subscription),
                 None => now,
             };
             self.store.shorten_key_blocks(&key, until).await?;
         }
         Ok(())
-    }
-
-    /// A subscription as last read, unless it is deleted.
-    pub(super) async fn find_subscription(
-        &self,
-        key: &SubscriptionKey,
-    ) -> StoreResult<Option<Arc<Subscription>>> {
-        let snapshot = self.tenants.snapshot(&key.tenant).await?;
-        Ok(snapshot.and_then(|snapshot| snapshot.subscription(&key.subscription).cloned()))
     }
 }

@@ -1,26 +1,56 @@
 //! Heartbeats: this replica's and those of its agents.
 //!
-//! Fed by `leases` and by the start; feeds the table and, with its answer, the cluster
-//! state. Guarantees that an agent's row which the database refuses costs no one else a
-//! heartbeat, and that a replica does not start while another process with its name is
-//! alive.
+//! Fed by `leases` and `membership`; feeds the table, and them with its answer.
+//! Guarantees that an agent's row which the database refuses costs no one else a
+//! heartbeat.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use postrider_domain::ids::AgentId;
-use postrider_store::{AgentSighting, ClusterView, ReplicaRow, StoreError, StoreResult};
+use postrider_domain::ids::{AgentId, ReplicaId};
+use postrider_store::{AgentSighting, ClusterView, ReplicaRow, Store, StoreError, StoreResult};
 
-use super::Flow;
+use crate::clock::Clock;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::peers::Peers;
 
-impl Flow {
+/// Writes heartbeats. Cheap to clone.
+#[derive(Clone)]
+pub struct Heartbeat {
+    replica: ReplicaId,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    dispatcher: Dispatcher,
+    cluster: ClusterState,
+    peers: Peers,
+    /// After this long without a heartbeat, the name of another process is free.
+    name_free_after: Duration,
+}
+
+impl Heartbeat {
+    pub fn new(context: &ReplicaContext) -> Self {
+        // If only one process can open the database, the name's earlier holder is gone.
+        let name_free_after = match context.settings.single_process() {
+            true => Duration::ZERO,
+            false => context.settings.ownership.lost_after(),
+        };
+        Self {
+            replica: context.replica.clone(),
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            dispatcher: context.dispatcher.clone(),
+            cluster: context.cluster.clone(),
+            peers: context.peers.clone(),
+            name_free_after,
+        }
+    }
+
     /// Sends the heartbeat of this replica and its agents. An agent's row that the database
     /// refuses costs neither the others nor this replica their heartbeat.
-    pub(super) async fn send_heartbeat(
-        &self,
-        refused: &mut HashSet<AgentId>,
-    ) -> StoreResult<ClusterView> {
+    pub async fn send_heartbeat(&self, refused: &mut HashSet<AgentId>) -> StoreResult<ClusterView> {
         let agents = self.dispatcher.take_sightings(&self.replica);
         let (mut parts, mut last) = (SightingDivision::of(&agents), None);
         while let Some(part) = parts.next() {
@@ -41,7 +71,8 @@ impl Flow {
         }
     }
 
-    async fn write_heartbeat(&self, agents: &[AgentSighting]) -> StoreResult<ClusterView> {
+    /// Writes the heartbeat of this replica and of these agents; the answer is the view.
+    pub async fn write_heartbeat(&self, agents: &[AgentSighting]) -> StoreResult<ClusterView> {
         let me = ReplicaRow {
             id: self.replica.clone(),
             instance: self.cluster.instance(),
@@ -49,45 +80,7 @@ impl Flow {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             heard: self.clock.now(),
         };
-        // If only one process can open the database, the name's earlier holder is gone.
-        let lost_after = match self.settings.single_process() {
-            true => Duration::ZERO,
-            false => self.settings.ownership.lost_after(),
-        };
-        self.store.heartbeat(&me, agents, lost_after).await
-    }
-
-    /// Joins the cluster: the others see this replica from now on, as they must before it
-    /// commits events. Waits until an earlier process with its name counts as lost; fails
-    /// if that one is alive.
-    pub async fn join(&self) -> anyhow::Result<()> {
-        let mut heard = None;
-        loop {
-            let asked = self.clock.now();
-            self.cluster.record_view(
-                self.write_heartbeat(&[]).await.context("the first heartbeat")?,
-                asked,
-            );
-            let Some(other) = self.cluster.find_name_conflict() else {
-                self.peers.update_links();
-                return Ok(());
-            };
-            anyhow::ensure!(
-                *heard.get_or_insert(other.heard) == other.heard,
-                "server.replica_id: another replica named {} is running at {}",
-                other.id.0,
-                other.address
-            );
-            self.clock.sleep(self.settings.ownership.heartbeat()).await;
-        }
-    }
-
-    /// Whether any agent is connected to any replica.
-    pub(super) fn has_live_agent(&self) -> bool {
-        let view = self.cluster.view();
-        let lost_after = self.settings.ownership.lost_after();
-        let mut agents = view.agents.iter();
-        agents.any(|agent| view.now.since(agent.heard) < lost_after)
+        self.store.heartbeat(&me, agents, self.name_free_after).await
     }
 }
 
@@ -113,7 +106,7 @@ impl<'a> SightingDivision<'a> {
         match part {
             _ if error.is_transient() => return Err(error),
             [] => return Err(error),
-            [one] => self.guilty.push((one.agent.clone(), error)),
+            [single] => self.guilty.push((single.agent.clone(), error)),
             _ => self.parts.extend(<[_; 2]>::from(part.split_at(part.len() / 2))),
         }
         Ok(())
@@ -123,7 +116,7 @@ impl<'a> SightingDivision<'a> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use postrider_domain::ids::{Region, ReplicaId};
+    use postrider_domain::ids::Region;
 
     use super::*;
 

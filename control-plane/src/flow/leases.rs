@@ -8,20 +8,29 @@
 //! Keeps the invariant `one-owner`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fair_batch::ProgressReporter as _;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease};
 use postrider_domain::time::Timestamp;
-use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, StoreResult};
+use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
-use super::Flow;
+use super::agent_admission::AgentAdmission;
 use super::agent_presence::AgentPresence;
 use super::faults::FaultLog;
-use crate::clock::wall_clock;
-use crate::health::ProgressHandle;
+use super::heartbeat::Heartbeat;
+use super::unsent::UnsentReturner;
+use crate::clock::{Clock, wall_clock};
+use crate::progress::ProgressHandle;
+use crate::settings::Settings;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::peers::Peers;
+use crate::state::tenants::TenantConfigs;
 
 /// Most shards released at once: a joining replica gets its share soon, and no tenant is
 /// without service for long.
@@ -32,33 +41,57 @@ const SHARD_DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// How far a lease may plausibly end beyond one that begins now; a later end was written
 /// by a clock that was set back since.
 const MAX_LEASE_AHEAD: Duration = Duration::from_secs(60);
-/// How long a leaving replica waits for its last commit of events.
-const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Keeps this replica's leases.
-struct LeaseKeeper {
+pub struct LeaseKeeper {
+    replica: ReplicaId,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    tenants: TenantConfigs,
+    dispatcher: Dispatcher,
+    cluster: ClusterState,
+    peers: Peers,
+    heartbeat: Heartbeat,
+    unsent: UnsentReturner,
+    agent_admission: AgentAdmission,
     /// Shards that are being released, and since when.
     draining: HashMap<Shard, Timestamp>,
-    first: bool,
+    is_first_round: bool,
     /// Agents whose rows the database refuses, already logged.
-    refused: HashSet<AgentId>,
+    refused_agents: HashSet<AgentId>,
     presence: AgentPresence,
+    next_renewal: Timestamp,
 }
 
-impl Flow {
-    /// Sends heartbeats and keeps leases until told to stop.
-    pub async fn run_ownership(&self, progress: ProgressHandle, stop: CancellationToken) {
-        let mut leases = LeaseKeeper {
+impl LeaseKeeper {
+    pub fn new(context: &ReplicaContext) -> Self {
+        Self {
+            replica: context.replica.clone(),
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            settings: Arc::clone(&context.settings),
+            tenants: context.tenants.clone(),
+            dispatcher: context.dispatcher.clone(),
+            cluster: context.cluster.clone(),
+            peers: context.peers.clone(),
+            heartbeat: Heartbeat::new(context),
+            unsent: UnsentReturner::new(context),
+            agent_admission: AgentAdmission::new(context),
             draining: HashMap::new(),
-            first: true,
-            refused: HashSet::new(),
+            is_first_round: true,
+            refused_agents: HashSet::new(),
             presence: AgentPresence::default(),
-        };
-        let mut next_renewal = self.clock.now();
+            next_renewal: context.clock.now(),
+        }
+    }
+
+    /// Sends heartbeats and keeps leases until told to stop.
+    pub async fn run(mut self, progress: ProgressHandle, stop: CancellationToken) {
         let mut log = FaultLog::new("leases");
         while !stop.is_cancelled() {
             progress.report_progress();
-            let done = self.run_lease_round(&mut leases, &mut next_renewal).await;
+            let done = self.run_round().await;
             log.note(done.as_ref().err(), self.clock.now());
             let beat = self.settings.ownership.heartbeat();
             tokio::select! {
@@ -69,60 +102,53 @@ impl Flow {
     }
 
     /// One round. A part that fails does not stop the others.
-    async fn run_lease_round(
-        &self,
-        leases: &mut LeaseKeeper,
-        next_renewal: &mut Timestamp,
-    ) -> StoreResult<()> {
-        let mut refused = std::mem::take(&mut leases.refused);
+    async fn run_round(&mut self) -> StoreResult<()> {
+        let mut refused = std::mem::take(&mut self.refused_agents);
+        let heartbeat = self.heartbeat.clone();
         let asked = self.clock.now();
         // In parallel, so that a slow heartbeat does not cost a lease.
-        let renewed = self.renew_if_due(leases, next_renewal);
-        let (renewed, view) = tokio::join!(renewed, self.send_heartbeat(&mut refused));
-        leases.refused = refused;
+        let (renewed, view) =
+            tokio::join!(self.renew_if_due(), heartbeat.send_heartbeat(&mut refused));
+        self.refused_agents = refused;
         let view = view?;
         if self.clock.follows_database() {
             self.cluster.compare_clocks(self.clock.now(), view.clock, wall_clock());
         }
         self.cluster.record_view(view, asked);
         if let Some(usurper) = self.cluster.find_name_conflict() {
-            self.drop_all_shards(leases, &usurper);
+            self.drop_all_shards(&usurper);
             return Ok(());
         }
         self.peers.update_links();
-        self.end_duplicate_streams();
-        leases.presence.observe(self.has_live_agent(), self.clock.now());
+        self.agent_admission.end_duplicate_streams();
+        self.presence.observe(self.cluster.has_live_agent(), self.clock.now());
         self.forget_lost_inventories();
         let clocks = self.update_region_clocks().await;
-        let balanced = self.balance_shards(leases).await;
-        leases.first &= balanced.is_err();
+        let balanced = self.balance_shards().await;
+        self.is_first_round &= balanced.is_err();
         renewed.and(clocks).and(balanced)
     }
 
     /// Stops dispatching: another process has this replica's name.
-    fn drop_all_shards(&self, leases: &mut LeaseKeeper, usurper: &ReplicaRow) {
+    fn drop_all_shards(&mut self, usurper: &ReplicaRow) {
         let owned = self.dispatcher.read(|s, _| s.leases());
         for lease in owned {
-            self.drop_shard_of(leases, lease.shard);
+            self.drop_shard_of(lease.shard);
         }
         let (replica, address) = (&usurper.id.0, &usurper.address);
         tracing::error!(%replica, %address, "another process has taken this replica's name; dispatching stops");
     }
 
-    async fn renew_if_due(
-        &self,
-        leases: &mut LeaseKeeper,
-        next_renewal: &mut Timestamp,
-    ) -> StoreResult<()> {
-        if self.clock.now() >= *next_renewal {
-            self.renew_leases(leases).await?;
-            *next_renewal = self.clock.now()
+    async fn renew_if_due(&mut self) -> StoreResult<()> {
+        if self.clock.now() >= self.next_renewal {
+            self.renew_leases().await?;
+            self.next_renewal = self.clock.now()
                 + Duration::from_secs(self.settings.ownership.renew_interval_seconds);
         }
         Ok(())
     }
 
-    async fn renew_leases(&self, leases: &mut LeaseKeeper) -> StoreResult<()> {
+    async fn renew_leases(&mut self) -> StoreResult<()> {
         let owned: Vec<(Shard, Epoch)> =
             self.dispatcher.read(|s, _| s.leases()).iter().map(|l| (l.shard, l.epoch)).collect();
         if owned.is_empty() {
@@ -137,7 +163,7 @@ impl Flow {
                 self.dispatcher.update(|s, now| s.renew_shard(shard, stop_at, now));
             } else {
                 tracing::warn!(shard = shard.0, "a lease was lost");
-                self.drop_shard_of(leases, shard);
+                self.drop_shard_of(shard);
             }
         }
         Ok(())
@@ -149,29 +175,29 @@ impl Flow {
             - Duration::from_secs(ownership.lease_margin_seconds)
     }
 
-    fn drop_shard_of(&self, leases: &mut LeaseKeeper, shard: Shard) {
-        leases.draining.remove(&shard);
+    fn drop_shard_of(&mut self, shard: Shard) {
+        self.draining.remove(&shard);
         self.dispatcher.update(|scheduler, _| scheduler.drop_shard(shard));
     }
 
     /// Acquires free shards up to this replica's share; releases those above it.
-    async fn balance_shards(&self, leases: &mut LeaseKeeper) -> StoreResult<()> {
+    async fn balance_shards(&mut self) -> StoreResult<()> {
         let view = self.cluster.view();
         let share = self.fair_share(&view);
-        self.release_drained_shards(leases).await?;
+        self.release_drained_shards().await?;
         let owned = self.dispatcher.read(|s, _| s.leases());
-        let kept = owned.iter().filter(|lease| !leases.draining.contains_key(&lease.shard)).count();
+        let kept = owned.iter().filter(|lease| !self.draining.contains_key(&lease.shard)).count();
         if kept > share {
-            let room = MAX_DRAINING_SHARDS.saturating_sub(leases.draining.len());
-            let surplus = owned.iter().rev().filter(|l| !leases.draining.contains_key(&l.shard));
+            let room = MAX_DRAINING_SHARDS.saturating_sub(self.draining.len());
+            let surplus = owned.iter().rev().filter(|l| !self.draining.contains_key(&l.shard));
             let surplus: Vec<Shard> =
                 surplus.take((kept - share).min(room)).map(|l| l.shard).collect();
             for shard in surplus {
-                leases.draining.insert(shard, self.clock.now());
+                self.draining.insert(shard, self.clock.now());
                 self.dispatcher.update(|scheduler, _| scheduler.drain_shard(shard));
             }
         } else if kept < share {
-            self.acquire_free_shards(leases, &view, share - kept).await?;
+            self.acquire_free_shards(&view, share - kept).await?;
         }
         Ok(())
     }
@@ -192,13 +218,8 @@ impl Flow {
         shards / replicas + usize::from(place < shards % replicas)
     }
 
-    async fn acquire_free_shards(
-        &self,
-        leases: &mut LeaseKeeper,
-        view: &ClusterView,
-        wanted: usize,
-    ) -> StoreResult<()> {
-        let force = leases.first && self.settings.single_process();
+    async fn acquire_free_shards(&mut self, view: &ClusterView, wanted: usize) -> StoreResult<()> {
+        let force = self.is_first_round && self.settings.single_process();
         // Our own lapsed lease that no one has taken is renewed instead.
         let owned = self.dispatcher.read(|s, _| s.leases());
         let lease = Duration::from_secs(self.settings.ownership.lease_duration_seconds);
@@ -242,6 +263,11 @@ impl Flow {
         Ok(())
     }
 
+    fn is_agent_lost(&self, agent: &AgentIdentity) -> bool {
+        let lost_after = self.settings.ownership.lost_after();
+        self.dispatcher.is_agent_lost(&self.cluster, lost_after, agent)
+    }
+
     fn live_agents(&self, view: &ClusterView) -> Vec<AgentIdentity> {
         let identity = |seen: &AgentSighting| AgentIdentity {
             agent: seen.agent.clone(),
@@ -254,9 +280,9 @@ impl Flow {
         agents
     }
 
-    async fn release_drained_shards(&self, leases: &mut LeaseKeeper) -> StoreResult<()> {
+    async fn release_drained_shards(&mut self) -> StoreResult<()> {
         let now = self.clock.now();
-        let done: Vec<Shard> = leases
+        let done: Vec<Shard> = self
             .draining
             .iter()
             .filter(|(shard, since)| {
@@ -265,20 +291,16 @@ impl Flow {
             })
             .map(|(shard, _)| *shard)
             .collect();
-        self.hand_back_shards(leases, &done).await
+        self.hand_back_shards(&done).await
     }
 
-    async fn hand_back_shards(
-        &self,
-        leases: &mut LeaseKeeper,
-        shards: &[Shard],
-    ) -> StoreResult<()> {
+    async fn hand_back_shards(&mut self, shards: &[Shard]) -> StoreResult<()> {
         if shards.is_empty() {
             return Ok(());
         }
-        self.release_unsent().await?;
+        self.unsent.return_unsent().await?;
         for shard in shards {
-            self.drop_shard_of(leases, *shard);
+            self.drop_shard_of(*shard);
         }
         self.store.release_shards(&self.replica, shards).await?;
         tracing::info!(shards = shards.len(), "released shards");
@@ -326,41 +348,5 @@ impl Flow {
             }
         }
         kept
-    }
-
-    /// Leaves the cluster: stops dispatching, waits for attempts in flight, and releases
-    /// every shard.
-    pub async fn leave(&self, patience: Duration) -> StoreResult<()> {
-        let shards: Vec<Shard> =
-            self.dispatcher.read(|s, _| s.leases()).iter().map(|lease| lease.shard).collect();
-        self.dispatcher.update(|scheduler, _| {
-            for shard in &shards {
-                scheduler.drain_shard(*shard);
-            }
-        });
-        let deadline = self.clock.now() + patience;
-        loop {
-            // The dispatch loop collects what draining returned; then it goes to the table.
-            self.clock.sleep(Duration::from_millis(20)).await;
-            self.release_unsent().await?;
-            if self.dispatcher.read(|s, _| s.deliveries()) == 0 || self.clock.now() >= deadline {
-                break;
-            }
-        }
-        self.store.release_shards(&self.replica, &shards).await?;
-        if self.cluster.has_clock_jumped() {
-            // The next owner, by the other clock, has to know by which clock we wrote.
-            self.store.note_clock(self.clock.now()).await?;
-        }
-        self.cluster.mark_left();
-        let left = self.clock.now();
-        while self.watermark.current_own(self.clock.now()) < left {
-            if self.clock.now() >= left + LAST_COMMIT_TIMEOUT {
-                // Keep the row: the others then wait for commits that may still appear.
-                return Ok(());
-            }
-            self.clock.sleep(Duration::from_millis(20)).await;
-        }
-        self.store.remove_replica(&self.replica, self.cluster.instance()).await
     }
 }

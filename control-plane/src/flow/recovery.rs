@@ -1,33 +1,40 @@
 //! Recovery: finds work that every other loop lost.
 //!
-//! Fed by a timer, take-overs and broken streams; feeds the scheduler with attempts
-//! that were never sent, and `conclude` with attempts that no agent can account for.
-//! Guarantees (no-invented-unknown, earlier-epochs-are-swept): an attempt becomes
-//! UNKNOWN only if it may have been made and no living agent knows of it.
+//! Fed by a timer and by broken streams; feeds the scheduler with attempts that were
+//! never sent, and, through `stale_rows`, `conclude` with attempts that no agent can
+//! account for. The order of a sweep matters: configurations and holds are read before
+//! what depends on them. Guarantees (no-invented-unknown, earlier-epochs-are-swept): an
+//! attempt becomes UNKNOWN only if it may have been made and no living agent knows of
+//! it.
 //!
 //! Keeps the invariants `earlier-epochs-are-swept` and `no-invented-unknown`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, Outcome};
-use postrider_domain::ids::{AttemptKey, DeliveryId, Shard, TenantId};
-use postrider_domain::scheduler::{AgentIdentity, ScheduledDelivery, ShardLease};
-use postrider_store::{ClaimedDelivery, FirstFault, StoreResult};
+use postrider_domain::delivery::{EndReason, Outcome};
+use postrider_domain::ids::{AttemptKey, DeliveryId, TenantId};
+use postrider_store::{FirstFault, Store, StoreResult};
 
-use super::Flow;
-use super::conclude::AttemptReport;
+use super::clock_recovery::ClockRecovery;
+use super::conclude::ResultIntake;
 use super::faults::BatchBisection;
-use super::work_loop::new_job;
+use super::hold_keeper::HoldKeeper;
+use super::new_delivery::new_job;
+use super::ordering::OrderingKeys;
+use super::stale_rows::{MAX_ROWS_PER_READ, StaleRows};
+use super::waiting_scan::WaitingScan;
+use crate::clock::Clock;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::event_types::EventTypes;
+use crate::state::tenants::TenantConfigs;
 
-/// Most rows read at once.
-const MAX_ROWS_PER_READ: u32 = 1000;
 /// A result is overdue this long after the attempt was sent; longer than any attempt may
 /// take.
 const RESULT_OVERDUE_AFTER: Duration = Duration::from_secs(75);
-/// The pause between batches, in which the first is concluded.
-const BATCH_PAUSE: Duration = Duration::from_millis(50);
 /// The owner's rows are compared with memory in one of this many sweeps.
 const SWEEPS_PER_OWN_ROW_CHECK: u64 = 5;
 /// Deleted subscriptions are looked for in one of this many sweeps.
@@ -35,29 +42,52 @@ const SWEEPS_PER_DELETED_CHECK: u64 = 5;
 /// HELD deliveries are checked in one of this many sweeps.
 const SWEEPS_PER_HELD_CHECK: u64 = 3;
 
-/// What a look at earlier owners' rows found.
-#[derive(Default)]
-struct StaleRowsOutcome {
-    found: usize,
-    /// Shards with rows that an agent may still report as held.
-    unclear: BTreeSet<Shard>,
-    /// Errors of single rows; the next sweep tries them again.
-    faults: FirstFault,
+/// Finds what other loops left unfinished.
+pub struct Recovery {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    lost_after: Duration,
+    tenants: TenantConfigs,
+    event_types: EventTypes,
+    dispatcher: Dispatcher,
+    cluster: ClusterState,
+    stale_rows: StaleRows,
+    holds: HoldKeeper,
+    clock_recovery: ClockRecovery,
+    waiting_scan: WaitingScan,
+    ordering_keys: OrderingKeys,
 }
 
-impl Flow {
+impl Recovery {
+    pub fn new(context: &ReplicaContext, event_types: EventTypes, results: &ResultIntake) -> Self {
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            lost_after: context.settings.ownership.lost_after(),
+            tenants: context.tenants.clone(),
+            event_types,
+            dispatcher: context.dispatcher.clone(),
+            cluster: context.cluster.clone(),
+            stale_rows: StaleRows::new(context, results),
+            holds: HoldKeeper::new(context),
+            clock_recovery: ClockRecovery::new(context),
+            waiting_scan: WaitingScan::new(context),
+            ordering_keys: OrderingKeys::new(context),
+        }
+    }
+
     /// Finds what other loops left unfinished.
-    pub(super) async fn sweep(&self) -> StoreResult<()> {
+    pub async fn sweep(&self) -> StoreResult<()> {
         let round = self.cluster.count_sweep();
         let mut faults = FirstFault::default();
         faults.keep(self.tenants.refresh_stale().await)?;
         faults.keep(self.event_types.refresh().await)?;
-        faults.keep(self.refresh_holds().await)?;
-        faults.keep(self.end_holds_of_edited().await)?;
-        faults.keep(self.recover_from_clock_set_back().await)?;
-        faults.keep(self.scan_waiting().await)?;
+        faults.keep(self.holds.refresh_holds().await)?;
+        faults.keep(self.holds.end_holds_of_edited().await)?;
+        faults.keep(self.clock_recovery.recover_from_clock_set_back().await)?;
+        faults.keep(self.waiting_scan.scan_waiting().await)?;
         let settled = self.dispatcher.read(|s, _| s.settled());
-        if let Some(taken) = faults.keep(self.recover_stale_rows(&settled).await)? {
+        if let Some(taken) = faults.keep(self.stale_rows.recover_stale_rows(&settled).await)? {
             faults.keep(taken.faults.into_result())?;
         }
         self.conclude_work_of_lost_agents().await;
@@ -67,7 +97,7 @@ impl Flow {
             faults.keep(self.recover_unsent_rows().await)?;
         }
         if round.is_multiple_of(SWEEPS_PER_HELD_CHECK) {
-            faults.keep(self.sweep_held_keys().await)?;
+            faults.keep(self.ordering_keys.sweep_held_keys().await)?;
         }
         if round.is_multiple_of(SWEEPS_PER_DELETED_CHECK) {
             faults.keep(self.end_deliveries_of_deleted().await)?;
@@ -75,88 +105,15 @@ impl Flow {
         faults.into_result()
     }
 
-    /// Finishes the take-over of shards whose agents have all sent their inventories.
-    pub(super) async fn settle_take_overs(&self) -> StoreResult<()> {
-        let ready = self.dispatcher.read(|scheduler, now| scheduler.ready_to_settle(now));
-        if ready.is_empty() {
-            return Ok(());
-        }
-        let leases: Vec<ShardLease> = ready.into_iter().map(|ready| ready.lease).collect();
-        let (unclear, faults) = loop {
-            let taken = self.recover_stale_rows(&leases).await?;
-            if taken.found < MAX_ROWS_PER_READ as usize || !taken.unclear.is_empty() {
-                break (taken.unclear, taken.faults);
-            }
-            // The first batch is being concluded; the next read finds the rest.
-            self.clock.sleep(BATCH_PAUSE).await;
-        };
-        self.resume_holds(&leases).await?;
-        self.dispatcher.update(|scheduler, now| {
-            for lease in leases.iter().filter(|lease| !unclear.contains(&lease.shard)) {
-                scheduler.settle(*lease, now);
-            }
-        });
-        self.scan_waiting().await?;
-        faults.into_result()
-    }
-
-    /// Recovers rows that earlier owners left IN_FLIGHT: adopts the attempt if an agent
-    /// still holds it; otherwise it becomes UNKNOWN, once every agent could have reported.
-    async fn recover_stale_rows(&self, leases: &[ShardLease]) -> StoreResult<StaleRowsOutcome> {
-        let mut taken = StaleRowsOutcome::default();
-        if leases.is_empty() {
-            return Ok(taken);
-        }
-        let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
-        let rows = self.store.stale_in_flight(&shards, MAX_ROWS_PER_READ).await?;
-        taken.found = rows.len();
-        let heard_out = self.cluster.has_heard_all_agents();
-        let mut adopted = Vec::new();
-        for mut row in rows {
-            let Some(lease) = leases.iter().find(|lease| lease.shard == row.shard) else {
-                continue;
-            };
-            let key = row.current_attempt();
-            let claimant = self.dispatcher.read(|s, _| s.claimant(row.shard, key));
-            match claimant {
-                Some(agent) => {
-                    let snapshot = self.tenants.snapshot(&row.subscription.tenant).await;
-                    if taken.faults.keep(snapshot)?.is_none() {
-                        continue;
-                    }
-                    row.epoch = lease.epoch;
-                    let job = Arc::new(ScheduledDelivery { delivery: row, event: None });
-                    self.dispatcher.update(|s, now| s.adopt(job, agent, now));
-                    taken.faults.keep(self.store.adopt(&[key], lease.epoch).await)?;
-                    adopted.push(key);
-                }
-                None if heard_out => self.conclude_as_unknown(row, None).await,
-                None => {
-                    taken.unclear.insert(row.shard);
-                }
-            }
-        }
-        // A result committed between the read and the adoption is not reported again.
-        self.forget_unless_in_table(&adopted).await?;
-        Ok(taken)
-    }
-
     /// Concludes the attempts of lost agents as UNKNOWN.
     async fn conclude_work_of_lost_agents(&self) {
         for agent in self.dispatcher.read(|s, _| s.agents_with_work()) {
-            if self.is_agent_lost(&agent) {
+            if self.dispatcher.is_agent_lost(&self.cluster, self.lost_after, &agent) {
                 for job in self.dispatcher.update(|s, _| s.take_work_of_lost_agent(&agent)) {
-                    self.conclude_as_unknown(job.delivery.clone(), Some(&agent)).await;
+                    self.stale_rows.conclude_as_unknown(job.delivery.clone(), Some(&agent)).await;
                 }
             }
         }
-    }
-
-    /// Whether an agent counts as lost: no replica has heard it for too long.
-    pub(super) fn is_agent_lost(&self, agent: &AgentIdentity) -> bool {
-        let lost_after = self.settings.ownership.lost_after();
-        !self.dispatcher.is_connected_or_heard_within(agent, lost_after)
-            && !self.cluster.is_agent_alive(agent)
     }
 
     /// Finds results that other replicas recorded for parked attempts: while a shard had no
@@ -189,18 +146,18 @@ impl Flow {
         self.dispatcher.update(|scheduler, _| scheduler.unpark_before(before));
         let overdue =
             self.dispatcher.read(|s, _| s.sent_before(before, MAX_ROWS_PER_READ as usize));
-        for row in self.forget_unless_in_table(&overdue).await? {
-            self.conclude_as_unknown(row.delivery, None).await;
+        for row in self.stale_rows.forget_unless_in_table(&overdue).await? {
+            self.stale_rows.conclude_as_unknown(row.delivery, None).await;
         }
         Ok(())
     }
 
     /// Checks attempts that were sent over a broken stream and that their agent, connected
     /// again, does not hold: they were concluded, or never arrived.
-    pub(super) async fn check_unconfirmed_attempts(&self) -> StoreResult<()> {
+    pub async fn check_unconfirmed_attempts(&self) -> StoreResult<()> {
         let doubts = self.dispatcher.take_unconfirmed();
         let keys: Vec<AttemptKey> = doubts.iter().map(|doubt| doubt.key).collect();
-        let rows = match self.forget_unless_in_table(&keys).await {
+        let rows = match self.stale_rows.forget_unless_in_table(&keys).await {
             Ok(rows) => rows,
             Err(error) => {
                 self.dispatcher.put_back_unconfirmed(doubts);
@@ -217,26 +174,6 @@ impl Flow {
             }
         });
         Ok(())
-    }
-
-    /// Forgets those of these attempts that the table no longer has IN_FLIGHT; returns the
-    /// others.
-    async fn forget_unless_in_table(
-        &self,
-        keys: &[AttemptKey],
-    ) -> StoreResult<Vec<ClaimedDelivery>> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<DeliveryId> = keys.iter().map(|key| key.delivery).collect();
-        let mut rows = self.store.load_work(&ids, self.clock.now()).await?;
-        let asked: HashSet<&AttemptKey> = keys.iter().collect();
-        rows.retain(|row| asked.contains(&row.delivery.current_attempt()));
-        let current: Vec<AttemptKey> = rows.iter().map(|w| w.delivery.current_attempt()).collect();
-        let gone =
-            self.dispatcher.update(|scheduler, now| scheduler.forget_unless(keys, &current, now));
-        tracing::debug!(asked = keys.len(), gone, "compared memory with the table");
-        Ok(rows)
     }
 
     /// Recovers rows that are IN_FLIGHT at our own epoch but not in memory: they were never
@@ -310,25 +247,5 @@ impl Flow {
             faults.keep(self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await)?;
         }
         faults.into_result()
-    }
-
-    /// Concludes an attempt as UNKNOWN.
-    async fn conclude_as_unknown(&self, delivery: Delivery, agent: Option<&AgentIdentity>) {
-        let region = match self.tenants.snapshot(&delivery.subscription.tenant).await {
-            Ok(Some(snapshot)) => {
-                let found = snapshot.subscription(&delivery.subscription.subscription);
-                found.map(|subscription| subscription.settings.region.clone())
-            }
-            _ => None,
-        };
-        let error = "it may have been sent; no living agent knows of it";
-        let mut record = AttemptRecord::unknown(&delivery, error, self.clock.now());
-        record.region = region.unwrap_or(record.region);
-        record.agent = agent.map_or(record.agent, |identity| identity.agent.clone());
-        let (record, seen) = (Arc::new(record), Some(Box::new(delivery)));
-        let report =
-            AttemptReport { record, has_response: false, retry_after: None, stream: None, seen };
-        // The queue closes only when the process ends; the next owner recovers the row.
-        let _ = self.results.submit(report).await;
     }
 }

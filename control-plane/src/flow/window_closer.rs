@@ -3,11 +3,16 @@
 //! Fed by `api`. Guarantees that once a window is closed no event appears in it,
 //! whichever replica publishes it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::time::Timestamp;
 
-use super::Flow;
+use crate::clock::Clock;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::peers::Peers;
+use crate::state::watermark::PublishWatermark;
 
 /// How long a call waits for open commits.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(25);
@@ -18,7 +23,25 @@ const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 #[error("{0}")]
 pub struct WindowOpen(String);
 
-impl Flow {
+/// Closes time windows. Cheap to clone.
+#[derive(Clone)]
+pub struct WindowCloser {
+    clock: Arc<dyn Clock>,
+    cluster: ClusterState,
+    peers: Peers,
+    watermark: PublishWatermark,
+}
+
+impl WindowCloser {
+    pub fn new(context: &ReplicaContext) -> Self {
+        Self {
+            clock: Arc::clone(&context.clock),
+            cluster: context.cluster.clone(),
+            peers: context.peers.clone(),
+            watermark: context.watermark.clone(),
+        }
+    }
+
     /// Waits until every publish that began before `end` is committed or given up.
     pub async fn close_window(&self, end: Timestamp) -> Result<(), WindowOpen> {
         let deadline = self.clock.now() + CLOSE_TIMEOUT;

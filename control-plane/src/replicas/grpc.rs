@@ -6,31 +6,24 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use postrider_domain::ids::ReplicaId;
+use postrider_domain::ids::{ReplicaId, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    CheckReplicaRequest, GetPublishWatermarkRequest, GetReplicaRequest, HintRequest,
-    ListRegionFiguresRequest, RefreshCatalogueRequest, RefreshTenantRequest,
+    GetPublishWatermarkRequest, GetReplicaRequest, ListRegionFiguresRequest,
+    RefreshCatalogueRequest,
 };
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::convert;
-use super::peers::{CALL_TIMEOUT, PeerCalls};
+use crate::state::peers::calls::{CALL_TIMEOUT, PeerCalls, PeerHint};
+use crate::tls::PeerTls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection over which nothing comes back is given up, and made anew.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How this replica shows who it is, and knows the others. PEM.
-#[derive(Clone)]
-pub struct PeerTls {
-    pub ca: Vec<u8>,
-    pub certificate: Vec<u8>,
-    pub key: Vec<u8>,
-}
 
 /// Calls over channels that are kept.
 pub struct GrpcCalls {
@@ -57,25 +50,24 @@ fn with_call_timeout<T>(message: T) -> tonic::Request<T> {
 
 #[async_trait]
 impl PeerCalls for GrpcCalls {
-    async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()> {
-        self.client(address)?.hint(request).await?;
+    async fn hint(&self, address: &str, hints: Vec<PeerHint>) -> anyhow::Result<()> {
+        self.client(address)?.hint(convert::hint_request(hints)).await?;
         Ok(())
     }
 
     async fn refresh_tenant(
         &self,
         address: &str,
-        request: RefreshTenantRequest,
+        tenant: &TenantId,
+        config_version: i64,
     ) -> anyhow::Result<()> {
+        let request = convert::refresh_tenant_request(tenant, config_version);
         self.client(address)?.refresh_tenant(with_call_timeout(request)).await?;
         Ok(())
     }
 
-    async fn refresh_catalogue(
-        &self,
-        address: &str,
-        request: RefreshCatalogueRequest,
-    ) -> anyhow::Result<()> {
+    async fn refresh_catalogue(&self, address: &str, version: i64) -> anyhow::Result<()> {
+        let request = RefreshCatalogueRequest { version };
         self.client(address)?.refresh_catalogue(with_call_timeout(request)).await?;
         Ok(())
     }
@@ -93,7 +85,13 @@ impl PeerCalls for GrpcCalls {
         Ok(ReplicaId(answer.into_inner().replica_id.into()))
     }
 
-    async fn check(&self, address: &str, request: CheckReplicaRequest) -> anyhow::Result<String> {
+    async fn check(
+        &self,
+        address: &str,
+        replica: &ReplicaId,
+        advertised: &str,
+    ) -> anyhow::Result<String> {
+        let request = convert::check_request(replica, advertised);
         let answer = self.client(address)?.check_replica(request).await?;
         Ok(answer.into_inner().problem)
     }

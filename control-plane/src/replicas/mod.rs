@@ -4,14 +4,11 @@
 //! replica's scheduler with what others report. Everything here only saves time: the
 //! rows are the truth.
 
-mod convert;
-mod figures;
+pub mod convert;
 mod grpc;
-mod links;
-mod peers;
+mod metrics;
 mod service;
 
-pub use figures::PeerMetrics;
-pub use grpc::{GrpcCalls, PeerTls};
-pub use peers::{PeerCalls, Peers};
+pub use grpc::GrpcCalls;
+pub use metrics::PeerMetrics;
 pub use service::{PeerService, service};

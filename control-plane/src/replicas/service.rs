@@ -42,7 +42,7 @@ impl ReplicaService for PeerService {
             let delivery = DeliveryId(Uuid::from_slice(&concluded.delivery_id).ok()?);
             Some(AttemptKey { delivery, number: concluded.number })
         });
-        self.flow.dispatcher.update(|scheduler, now| {
+        self.flow.context.dispatcher.update(|scheduler, now| {
             for key in concluded {
                 scheduler.concluded_elsewhere(key, now);
             }
@@ -53,11 +53,14 @@ impl ReplicaService for PeerService {
                 tenant,
                 subscription: SubscriptionId::from_stored(one.subscription),
             };
-            if !self.flow.dispatcher.read(|scheduler, _| scheduler.has_lane(&key)) {
+            if !self.flow.context.dispatcher.read(|scheduler, _| scheduler.has_lane(&key)) {
                 // Reading the configuration makes the lane.
-                let _ = self.flow.tenants.refresh(&key.tenant).await;
+                let _ = self.flow.context.tenants.refresh(&key.tenant).await;
             }
-            self.flow.dispatcher.update(|scheduler, now| scheduler.note_due(&key, now, now));
+            self.flow
+                .context
+                .dispatcher
+                .update(|scheduler, now| scheduler.note_due(&key, now, now));
         }
         Ok(Response::new(HintResponse {}))
     }
@@ -69,7 +72,7 @@ impl ReplicaService for PeerService {
         self.check.certificate_of(&request)?;
         let wanted = request.into_inner();
         let tenant = TenantId::from_stored(wanted.tenant);
-        let snapshot = self.flow.tenants.refresh(&tenant).await.map_err(|error| {
+        let snapshot = self.flow.context.tenants.refresh(&tenant).await.map_err(|error| {
             Status::unavailable(format!("the configuration could not be read: {error}"))
         })?;
         let config_version = snapshot.map_or(0, |snapshot| snapshot.tenant.config_version);
@@ -92,7 +95,9 @@ impl ReplicaService for PeerService {
         request: Request<GetReplicaRequest>,
     ) -> Result<Response<GetReplicaResponse>, Status> {
         self.check.certificate_of(&request)?;
-        Ok(Response::new(GetReplicaResponse { replica_id: self.flow.replica.0.to_string() }))
+        Ok(Response::new(GetReplicaResponse {
+            replica_id: self.flow.context.replica.0.to_string(),
+        }))
     }
 
     async fn check_replica(
@@ -105,7 +110,7 @@ impl ReplicaService for PeerService {
             return Err(Status::invalid_argument("address is too long"));
         }
         let replica = ReplicaId(asked.replica_id.into());
-        let problem = self.flow.peers.check(&replica, &asked.address).await;
+        let problem = self.flow.context.peers.check(&replica, &asked.address).await;
         Ok(Response::new(CheckReplicaResponse { problem }))
     }
 
@@ -114,7 +119,8 @@ impl ReplicaService for PeerService {
         request: Request<ListRegionFiguresRequest>,
     ) -> Result<Response<ListRegionFiguresResponse>, Status> {
         self.check.certificate_of(&request)?;
-        let figures = self.flow.dispatcher.region_figures().into_iter().map(convert::to_wire);
+        let figures =
+            self.flow.context.dispatcher.region_figures().into_iter().map(convert::to_wire);
         Ok(Response::new(ListRegionFiguresResponse { figures: figures.collect() }))
     }
 
@@ -123,7 +129,7 @@ impl ReplicaService for PeerService {
         request: Request<GetPublishWatermarkRequest>,
     ) -> Result<Response<GetPublishWatermarkResponse>, Status> {
         self.check.certificate_of(&request)?;
-        let watermark = self.flow.watermark.current(self.flow.clock.now());
+        let watermark = self.flow.context.watermark.current(self.flow.context.clock.now());
         Ok(Response::new(GetPublishWatermarkResponse { watermark_us: watermark.as_micros() }))
     }
 }

@@ -6,24 +6,29 @@ use anyhow::Context as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::flow::Flow;
+use super::scheduler_metrics::SchedulerMetrics;
 use crate::replicas::PeerMetrics;
+use crate::state::context::ReplicaContext;
 
 /// Opens the port, if there is to be one.
 pub async fn open(
     tasks: &mut JoinSet<()>,
-    flow: &Flow,
+    context: &ReplicaContext,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Some(address) = flow.settings.server.metrics_address() else {
+    let Some(address) = context.settings.server.metrics_address() else {
         return Ok(());
     };
     let listener = address
         .bind()
         .await
         .with_context(|| format!("server.metrics_listen: cannot listen on {address}"))?;
-    let mut registry = flow.metrics.registry(flow.dispatcher.clone(), Arc::clone(&flow.clock));
-    registry.register_collector(Box::new(PeerMetrics(flow.peers.clone())));
+    let mut registry = context.metrics.registry();
+    registry.register_collector(Box::new(SchedulerMetrics {
+        dispatcher: context.dispatcher.clone(),
+        clock: Arc::clone(&context.clock),
+    }));
+    registry.register_collector(Box::new(PeerMetrics(context.peers.clone())));
     tasks.spawn(async move {
         postrider_agent::metrics::serve_metrics(listener, Arc::new(registry), stop).await
     });

@@ -10,8 +10,8 @@ use postrider_agent::ListenAddress;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::flow::Flow;
 use crate::settings::ServerSettings;
+use crate::state::context::ReplicaContext;
 
 /// The address at which others reach this replica: the one it listens on or, if it
 /// listens on all, this host's name.
@@ -28,9 +28,9 @@ pub fn advertised(server: &ServerSettings, bound: SocketAddr) -> String {
 }
 
 /// Logs whether other replicas can reach this one.
-async fn check(flow: &Flow) {
-    let address = flow.peers.own_address();
-    match flow.peers.check_own_address(&flow.replica).await {
+async fn check(context: &ReplicaContext) {
+    let address = context.peers.own_address();
+    match context.peers.check_own_address(&context.replica).await {
         Ok(()) => tracing::info!(%address, "other replicas can reach this one"),
         Err(error) => tracing::warn!(
             %address, error = format!("{error:#}"),
@@ -44,11 +44,11 @@ async fn check(flow: &Flow) {
 
 /// Checks the address once, in the background. A single-process database has no other
 /// replica.
-pub fn spawn_check(tasks: &mut JoinSet<()>, flow: &Flow, stop: &CancellationToken) {
-    if !flow.settings.single_process() {
-        let (flow, stop) = (flow.clone(), stop.clone());
+pub fn spawn_check(tasks: &mut JoinSet<()>, context: &ReplicaContext, stop: &CancellationToken) {
+    if !context.settings.single_process() {
+        let (context, stop) = (context.clone(), stop.clone());
         tasks.spawn(async move {
-            stop.run_until_cancelled(check(&flow)).await;
+            stop.run_until_cancelled(check(&context)).await;
         });
     }
 }

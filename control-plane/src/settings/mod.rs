@@ -5,6 +5,7 @@
 //! a wrong name or value stops the program with a message that names the setting and
 //! where it was given.
 
+mod error;
 mod server;
 mod sources;
 
@@ -13,13 +14,11 @@ use std::time::Duration;
 
 use postrider_agent::ListenAddress;
 use postrider_domain::ids::TenantId;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-pub use self::sources::SettingOrigin;
+pub use self::error::{SettingOrigin, SettingsError};
+pub use self::sources::DEFAULT_SETTINGS_TOML;
 use self::sources::SettingSources;
-
-/// The defaults, which are also the documentation.
-pub const DEFAULT_SETTINGS_TOML: &str = include_str!("../../config.default.toml");
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +38,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
-    #[serde(deserialize_with = "server::listen_address")]
+    #[serde(deserialize_with = "listen_address")]
     pub listen: ListenAddress,
     pub advertise: String,
     pub replica_id: String,
@@ -179,25 +178,11 @@ impl TelemetrySettings {
     }
 }
 
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    #[error("the settings cannot be read")]
-    Read(#[from] config::ConfigError),
-    #[error("{}: {problem}", path.display())]
-    File { path: PathBuf, problem: String },
-    #[error("{path}: {problem} ({place})")]
-    Given { path: String, problem: String, place: SettingOrigin },
-    /// An invalid value that is not given anywhere: the default itself.
-    #[error("{name}: {problem}")]
-    Value { name: &'static str, problem: String },
-}
-
 impl Settings {
     /// Reads all sources. `flags` are pairs of a setting's path and its value.
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
         let sources = SettingSources::read(file, std::env::vars_os(), flags)?;
-        let settings = sources.settings()?;
+        let settings: Self = sources.settings()?;
         match settings.check() {
             Ok(()) => Ok(settings),
             Err(SettingsError::Value { name, problem }) => Err(match sources.origin_of(name) {
@@ -278,6 +263,10 @@ impl Settings {
             n => n,
         }
     }
+}
+
+fn listen_address<'de, D: Deserializer<'de>>(from: D) -> Result<ListenAddress, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
 
 impl OwnershipSettings {

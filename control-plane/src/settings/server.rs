@@ -3,7 +3,6 @@
 //! Fed by the settings as they were read; feeds their check.
 
 use postrider_agent::ListenAddress;
-use serde::{Deserialize as _, Deserializer};
 
 use super::{ServerSettings, SettingsError};
 
@@ -71,10 +70,4 @@ impl ServerSettings {
 fn is_replica_id(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     text.len() <= 128 && text.bytes().all(plain)
-}
-
-pub(super) fn listen_address<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<ListenAddress, D::Error> {
-    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }

@@ -1,16 +1,19 @@
 //! The sources of settings: defaults, a file, the environment, flags.
 //!
-//! Fed by all four, each overriding the one before; feeds [`super::Settings`] one
+//! Fed by all four, each overriding the one before; feeds the settings, as one
 //! configuration. Guarantees that an error names the place of the setting: the file and
 //! line, the variable, or the flag.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source as _, Value, ValueKind};
+use serde::de::DeserializeOwned;
 
-use super::{DEFAULT_SETTINGS_TOML, Settings, SettingsError};
+use super::error::{SettingOrigin, SettingsError};
+
+/// The defaults, which are also the documentation.
+pub const DEFAULT_SETTINGS_TOML: &str = include_str!("../../config.default.toml");
 
 /// The prefix of every setting's variable.
 const VARIABLE_PREFIX: &str = "POSTRIDER_";
@@ -18,25 +21,6 @@ const VARIABLE_PREFIX: &str = "POSTRIDER_";
 /// of ours: Kubernetes gives every container some that begin alike
 /// (`POSTRIDER_SERVICE_PORT`) when a Service is called `postrider`.
 const SECTION_SEPARATOR: &str = "__";
-
-/// Where a setting was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SettingOrigin {
-    File { path: PathBuf, line: Option<usize> },
-    Variable(String),
-    Flag,
-}
-
-impl fmt::Display for SettingOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
-            Self::File { path, line: None } => path.display().fmt(f),
-            Self::Variable(name) => write!(f, "the variable {name}"),
-            Self::Flag => f.write_str("a flag"),
-        }
-    }
-}
 
 /// One setting that was given.
 struct GivenSetting {
@@ -72,10 +56,12 @@ impl SettingSources {
     }
 
     /// All of them over the defaults.
-    pub fn settings(&self) -> Result<Settings, SettingsError> {
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
         match merge_over_defaults(&self.0) {
             Ok(settings) => Ok(settings),
-            Err(error) => Err(self.find_invalid_setting().unwrap_or(SettingsError::Read(error))),
+            Err(error) => {
+                Err(self.find_invalid_setting::<T>().unwrap_or(SettingsError::Read(error)))
+            }
         }
     }
 
@@ -108,10 +94,10 @@ impl SettingSources {
     }
 
     /// The first setting that alone makes the configuration invalid.
-    fn find_invalid_setting(&self) -> Option<SettingsError> {
+    fn find_invalid_setting<T: DeserializeOwned>(&self) -> Option<SettingsError> {
         let mut each = self.0.iter();
         each.find_map(|setting| {
-            let error = merge_over_defaults(std::slice::from_ref(setting)).err()?;
+            let error = merge_over_defaults::<T>(std::slice::from_ref(setting)).err()?;
             Some(SettingsError::Given {
                 path: setting.path.clone(),
                 problem: problem(&error),
@@ -121,7 +107,7 @@ impl SettingSources {
     }
 }
 
-fn merge_over_defaults(given: &[GivenSetting]) -> Result<Settings, ConfigError> {
+fn merge_over_defaults<T: DeserializeOwned>(given: &[GivenSetting]) -> Result<T, ConfigError> {
     let mut builder = Config::builder().add_source(defaults());
     for GivenSetting { path, value, .. } in given {
         builder = builder.set_override(path, value.clone())?;
@@ -233,6 +219,7 @@ fn problem(error: &ConfigError) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));

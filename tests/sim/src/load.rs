@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider::flow::PublishInput;
+use postrider::flow::publish::PublishInput;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use postrider_domain::retry::{RetryPolicy, RetryTimetable};
 use postrider_domain::subscription::{

@@ -10,19 +10,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
-use postrider::replicas::PeerCalls;
+use postrider::replicas::convert;
+use postrider::state::peers::calls::{PeerCalls, PeerHint};
 use postrider_agent::parts::{AgentMessageStream, ReplicaMessageStream};
-use postrider_domain::ids::{Epoch, ReplicaId, Shard};
+use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{ReturnReason, WorkRequest, WorkResponse};
 use postrider_proto::replica::v1::replica_service_server::ReplicaService as _;
-use postrider_proto::replica::v1::{
-    CheckReplicaRequest, GetPublishWatermarkRequest, HintRequest, RefreshCatalogueRequest,
-    RefreshTenantRequest,
-};
+use postrider_proto::replica::v1::{GetPublishWatermarkRequest, RefreshCatalogueRequest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -208,7 +206,8 @@ impl Line {
 
 #[async_trait]
 impl PeerCalls for Line {
-    async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()> {
+    async fn hint(&self, address: &str, hints: Vec<PeerHint>) -> anyhow::Result<()> {
+        let request = convert::hint_request(hints);
         let replica = self.reach(address).await?;
         let lost = lock(&self.world.weather).hints_lost;
         let times = if entropy::percent(lost) { 2 * entropy::below(2) } else { 1 };
@@ -226,17 +225,16 @@ impl PeerCalls for Line {
     async fn refresh_tenant(
         &self,
         address: &str,
-        request: RefreshTenantRequest,
+        tenant: &TenantId,
+        config_version: i64,
     ) -> anyhow::Result<()> {
+        let request = convert::refresh_tenant_request(tenant, config_version);
         self.reach(address).await?.peers.refresh_tenant(Request::new(request)).await?;
         Ok(())
     }
 
-    async fn refresh_catalogue(
-        &self,
-        address: &str,
-        request: RefreshCatalogueRequest,
-    ) -> anyhow::Result<()> {
+    async fn refresh_catalogue(&self, address: &str, version: i64) -> anyhow::Result<()> {
+        let request = RefreshCatalogueRequest { version };
         self.reach(address).await?.peers.refresh_catalogue(Request::new(request)).await?;
         Ok(())
     }
@@ -248,15 +246,15 @@ impl PeerCalls for Line {
     }
 
     async fn identify(&self, address: &str) -> anyhow::Result<ReplicaId> {
-        Ok(self.reach(address).await?.flow.replica.clone())
+        Ok(self.reach(address).await?.flow.context.replica.clone())
     }
 
-    async fn check(&self, _: &str, _: CheckReplicaRequest) -> anyhow::Result<String> {
+    async fn check(&self, _: &str, _: &ReplicaId, _: &str) -> anyhow::Result<String> {
         anyhow::bail!("nobody checks an address here")
     }
 
     async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>> {
-        Ok(self.reach(address).await?.flow.dispatcher.region_figures())
+        Ok(self.reach(address).await?.flow.context.dispatcher.region_figures())
     }
 
     fn channel(&self, _address: &str) -> anyhow::Result<tonic::transport::Channel> {

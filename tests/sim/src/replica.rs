@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use postrider::agents::AgentSessions;
 use postrider::clock::Clock;
-use postrider::replicas::{PeerCalls, PeerService};
-use postrider::serve;
+use postrider::replicas::PeerService;
+use postrider::serve::{self, AssembledReplica};
 use postrider::settings::Settings;
+use postrider::state::peers::calls::PeerCalls;
 use postrider::tls::CertificateCheck;
 use postrider_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -47,9 +48,9 @@ pub fn start(world: &Arc<World>, place: usize) {
     let (store, calls): (Arc<dyn Store>, Arc<dyn PeerCalls>) =
         (Arc::new(connection), Arc::new(line));
     let settings = Arc::new(REPLICA_SETTINGS.clone());
-    let mut assembled = serve::assemble(settings, store, clock, address(place), calls);
-    let flow = assembled.flow;
-    world.note(format_args!("replica {place} starts as {}", flow.replica.0));
+    let AssembledReplica { flow, loops, mut tasks, health } =
+        serve::assemble(settings, store, clock, address(place), calls);
+    world.note(format_args!("replica {place} starts as {}", flow.context.replica.0));
     let agents = Arc::new(AgentSessions::new(flow.clone(), closing.clone()));
     let check = CertificateCheck { required: false };
     let peers = Arc::new(PeerService { flow: flow.clone(), check });
@@ -65,14 +66,13 @@ pub fn start(world: &Arc<World>, place: usize) {
     tokio::spawn(async move {
         let up = async {
             while flow.event_types.refresh().await.is_err() {
-                flow.clock.sleep(Duration::from_millis(300)).await;
+                flow.context.clock.sleep(Duration::from_millis(300)).await;
             }
             if let Some(slot) = lock(&world.replicas).get_mut(place) {
                 *slot = Some(running);
             }
             let stopped = CancellationToken::new();
-            let (tasks, health) = (&mut assembled.tasks, &assembled.health);
-            let owns = serve::spawn_loops(tasks, &flow, health, &draining, &stopped);
+            let owns = serve::spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
             let _ = owns.await;
             std::future::pending::<()>().await;
         };
@@ -90,11 +90,11 @@ pub async fn leave(world: &Arc<World>, place: usize) {
     replica.draining.cancel();
     let _ = tokio::time::timeout(
         LEAVE_TIMEOUT + Duration::from_secs(2),
-        replica.flow.leave(LEAVE_TIMEOUT),
+        replica.flow.membership.leave(LEAVE_TIMEOUT),
     )
     .await;
     replica.closing.cancel();
-    replica.flow.dispatcher.close_all_streams();
+    replica.flow.context.dispatcher.close_all_streams();
     tokio::time::sleep(Duration::from_millis(100)).await;
     replica.process.set(State::Dead);
     world.note(format_args!("replica {place} has left"));

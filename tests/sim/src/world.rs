@@ -164,7 +164,7 @@ impl World {
     pub fn note_memory(&self) {
         let count = lock(&self.replicas).len();
         for (place, replica) in (0..count).filter_map(|at| Some((at, self.replica(at)?))) {
-            let dispatcher = &replica.flow.dispatcher;
+            let dispatcher = &replica.flow.context.dispatcher;
             let (leases, streams) = dispatcher.read(|scheduler, _| {
                 let streams: Vec<_> = scheduler.streams().map(|(_, view)| view).collect();
                 (scheduler.leases(), streams)

@@ -50,7 +50,8 @@ pub async fn list(
 ) -> Result<v1::ListAttemptsResponse, Status> {
     let mut violations = FieldViolations::default();
     let parent = violations.keep("parent", names::attempt_parent(&request.parent));
-    let want = pages::read_page_size(request.page_size, &flow.settings.api, &mut violations);
+    let want =
+        pages::read_page_size(request.page_size, &flow.context.settings.api, &mut violations);
     let filter = parent.as_ref().and_then(|parent| {
         violations.keep("filter", AttemptFilter::parse(&request.filter, parent.tenant()))
     });
@@ -75,7 +76,8 @@ pub async fn get(flow: &Flow, request: v1::GetAttemptRequest) -> Result<v1::Atte
     spans::record_in_span("tenant", &tenant);
     spans::record_in_span("delivery", key.delivery);
     let AttemptKey { delivery, number } = key;
-    let found = flow.store.list_attempts(&tenant, delivery, number.saturating_sub(1), 1).await;
+    let found =
+        flow.context.store.list_attempts(&tenant, delivery, number.saturating_sub(1), 1).await;
     let found = found.map_err(errors::store)?.into_iter().find(|found| found.record.key == key);
     let found = found.ok_or_else(|| errors::not_found(ResourceKind::Attempt, &request.name))?;
     let (request, reason) = match request_of(flow, &found.record).await? {
@@ -100,7 +102,7 @@ async fn request_of(
     let Some(revision) = record.settings_revision else {
         return Ok(Err(RequestUnknownReason::NotReported));
     };
-    let (store, tenant) = (&flow.store, &record.subscription.tenant);
+    let (store, tenant) = (&flow.context.store, &record.subscription.tenant);
     let (subscription, event, delivery) = tokio::try_join!(
         store.get_subscription(&record.subscription),
         store.get_event(tenant, record.event),
@@ -138,7 +140,7 @@ async fn of_delivery(
         max_batch: usize::MAX,
         max_bytes: MAX_PAGE_BYTES,
     };
-    if flow.store.get_delivery(tenant, id).await.map_err(errors::store)?.is_none() {
+    if flow.context.store.get_delivery(tenant, id).await.map_err(errors::store)?.is_none() {
         return Err(errors::not_found(ResourceKind::Delivery, &names::of_delivery(tenant, id)));
     }
     let items = PageItems {
@@ -147,7 +149,7 @@ async fn of_delivery(
         bytes: &bytes,
     };
     let (attempts, next) = pages::fill_page(plan, items, |after, limit| {
-        let (store, tenant) = (Arc::clone(&flow.store), tenant.clone());
+        let (store, tenant) = (Arc::clone(&flow.context.store), tenant.clone());
         async move { store.list_attempts(&tenant, id, after.unwrap_or(0), limit).await }
     })
     .await?;
@@ -182,7 +184,7 @@ async fn of_tenant(
         delivery,
         number,
     });
-    let mut page = flow.store.find_attempts(&query).await.map_err(errors::store)?;
+    let mut page = flow.context.store.find_attempts(&query).await.map_err(errors::store)?;
     let mut size = 0;
     let fits = page.attempts.iter().position(|attempt| {
         size += bytes(attempt);

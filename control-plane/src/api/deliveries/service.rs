@@ -28,7 +28,8 @@ use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
 use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
-use crate::flow::{CancelError, Flow, RetryError};
+use crate::flow::Flow;
+use crate::flow::on_demand::{CancelError, RetryError};
 
 pub struct DeliveryApi {
     flow: Flow,
@@ -45,8 +46,11 @@ impl DeliveryApi {
     ) -> Result<v1::ListDeliveriesResponse, Status> {
         let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want =
-            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want = pages::read_page_size(
+            request.page_size,
+            &self.flow.context.settings.api,
+            &mut violations,
+        );
         let filter = tenant.as_ref().and_then(|tenant| {
             violations.keep("filter", DeliveryFilter::parse(&request.filter, tenant))
         });
@@ -82,7 +86,7 @@ impl DeliveryApi {
                 before,
                 limit,
             };
-            let store = Arc::clone(&self.flow.store);
+            let store = Arc::clone(&self.flow.context.store);
             async move { store.list_deliveries(&query).await }
         })
         .await?;
@@ -101,7 +105,8 @@ impl DeliveryApi {
     }
 
     async fn find(&self, tenant: &TenantId, id: DeliveryId) -> Result<Delivery, Status> {
-        let found = self.flow.store.get_delivery(tenant, id).await.map_err(errors::store)?;
+        let found =
+            self.flow.context.store.get_delivery(tenant, id).await.map_err(errors::store)?;
         found.ok_or_else(|| {
             errors::not_found(ResourceKind::Delivery, &names::of_delivery(tenant, id))
         })
@@ -120,7 +125,7 @@ impl DeliveryApi {
                 client.retry_delivery(forwarding::forwarded_request(metadata, request)).await;
             return answer.map(Response::into_inner).map_err(forwarding::peer_error);
         }
-        let retried = self.flow.retry_delivery(&tenant, id).await;
+        let retried = self.flow.on_demand.retry_delivery(&tenant, id).await;
         let retried = retried.map_err(|error| retry_error(error, &request.name))?;
         spans::log_change(who, "delivery retried", &request.name);
         let delivery = Some(self.show_one(retried).await?);
@@ -140,7 +145,7 @@ impl DeliveryApi {
                 client.cancel_delivery(forwarding::forwarded_request(metadata, request)).await;
             return answer.map(Response::into_inner).map_err(forwarding::peer_error);
         }
-        let cancelled = self.flow.cancel_delivery(&tenant, id).await;
+        let cancelled = self.flow.on_demand.cancel_delivery(&tenant, id).await;
         let cancelled = cancelled.map_err(|error| cancel_error(error, &request.name))?;
         spans::log_change(who, "delivery cancelled", &request.name);
         self.show_one(cancelled).await

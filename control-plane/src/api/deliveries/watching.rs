@@ -30,7 +30,7 @@ pub async fn watch(
         spans::record_in_span("tenant", tenant);
         changes::require_tenant(flow, tenant).await?;
     }
-    let attempts = flow.watch.subscribe(filter).await.map_err(|error| match error {
+    let attempts = flow.attempt_feed.subscribe(filter).await.map_err(|error| match error {
         WatchError::TooMany => errors::retry_soon(
             ErrorReason::TooManyWatches,
             "this replica has its maximum number of watches",

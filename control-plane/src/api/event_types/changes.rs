@@ -12,7 +12,7 @@ use tonic::{Status, async_trait};
 use tonic_types::PreconditionViolation;
 
 use crate::api::event_types::conversion::{apply, fields, note, to_proto};
-use crate::api::event_types::service::{EventTypeApi, changeable};
+use crate::api::event_types::handler::{EventTypeApi, changeable};
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::etag::{ChangeError, EtagChange, change_under_etag};
 use crate::api::rpc::spans;
@@ -41,7 +41,7 @@ impl EventTypeApi {
         let mut input = EventTypeInput { name: request.event_type_id, ..EventTypeInput::default() };
         apply(&mut input, &given, &mask, &mut violations);
         let input = checked(input, violations).await?;
-        let new = EventType::new(input, self.flow.clock.now());
+        let new = EventType::new(input, self.flow.context.clock.now());
         let name = new.name.clone();
         let created = self.flow.event_types.create(new).await;
         let created = created.map_err(|error| change_error(error, &name))?;
@@ -108,7 +108,7 @@ impl EventTypeApi {
         there: &EventType,
         change: &EventTypeChange,
     ) -> Result<Option<EventType>, Status> {
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         Ok(match change {
             EventTypeChange::Fields { given, mask } => {
                 let mut violations = FieldViolations::default();

@@ -14,7 +14,8 @@ use tonic::Status;
 
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::values::names;
-use crate::flow::{Flow, PublishInput};
+use crate::flow::Flow;
+use crate::flow::publish::PublishInput;
 
 const EVENT_TYPE_FIELD: &str = "event.event_type";
 const PAYLOAD_FIELD: &str = "event.payload";
@@ -25,7 +26,7 @@ pub async fn judge_event(
     input: &PublishInput,
 ) -> Result<Vec<v1::SchemaWarning>, Status> {
     let verdict = verdict(flow, input).await.map_err(errors::store)?;
-    let unknown_allowed = flow.settings.publish.allow_unknown_event_types;
+    let unknown_allowed = flow.context.settings.publish.allow_unknown_event_types;
     answer(verdict, &input.event_type, unknown_allowed)
 }
 
@@ -34,7 +35,7 @@ async fn verdict(flow: &Flow, input: &PublishInput) -> StoreResult<CatalogueVerd
         catalogue.check(&input.event_type, &input.content_type, &input.payload)
     };
     match judge(&flow.event_types.current()) {
-        CatalogueVerdict::Unknown if !flow.settings.publish.allow_unknown_event_types => {
+        CatalogueVerdict::Unknown if !flow.context.settings.publish.allow_unknown_event_types => {
             Ok(judge(&*flow.event_types.refresh().await?))
         }
         verdict => Ok(verdict),
@@ -87,7 +88,7 @@ pub async fn require_known_types(
     patterns: &[String],
     violations: &mut FieldViolations,
 ) -> Result<(), Status> {
-    if flow.settings.publish.allow_unknown_event_types {
+    if flow.context.settings.publish.allow_unknown_event_types {
         return Ok(());
     }
     let mut unknown = unknown_types(&flow.event_types.current(), patterns);

@@ -3,4 +3,5 @@
 pub mod changes;
 pub mod checks;
 pub mod conversion;
+pub mod handler;
 pub mod service;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use postrider_domain::event_type::EventType;
-use postrider_domain::event_type_name::is_reserved;
 use postrider_domain::operational_event;
 use postrider_proto::v1;
 use postrider_proto::v1::event_type_service_server::EventTypeService;
@@ -12,28 +11,20 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::event_types::changes::EventTypeChange;
 use crate::api::event_types::conversion::shown;
+use crate::api::event_types::handler::EventTypeApi;
 use crate::api::lists::conditions::contains;
 use crate::api::lists::pages;
 use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
 use crate::api::rpc::caller::Caller;
-use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
+use crate::api::rpc::errors::{self, FieldViolations};
 use crate::api::values::{names, validate};
-use crate::flow::Flow;
 
 /// Most rows read at once: each may hold a schema and a sample.
 const MAX_READ_ROWS: usize = 100;
 /// A page ends before it exceeds what clients usually accept.
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 
-pub struct EventTypeApi {
-    pub(in crate::api) flow: Flow,
-}
-
 impl EventTypeApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
-    }
-
     /// Reads an event type, built in or not.
     async fn get(&self, name: &str) -> Result<EventType, Status> {
         match operational_event::built_in_type(name) {
@@ -42,19 +33,16 @@ impl EventTypeApi {
         }
     }
 
-    /// Reads an event type that is not built in.
-    pub(in crate::api) async fn read(&self, name: &str) -> Result<EventType, Status> {
-        let found = self.flow.store.get_event_type(name).await.map_err(errors::store)?;
-        found.ok_or_else(|| errors::not_found(ResourceKind::EventType, &names::of_event_type(name)))
-    }
-
     async fn list(
         &self,
         request: v1::ListEventTypesRequest,
     ) -> Result<v1::ListEventTypesResponse, Status> {
         let mut violations = FieldViolations::default();
-        let want =
-            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want = pages::read_page_size(
+            request.page_size,
+            &self.flow.context.settings.api,
+            &mut violations,
+        );
         validate::search(&request.search, &mut violations);
         violations.check()?;
         let archived = if request.show_archived { "with archived" } else { "" };
@@ -85,7 +73,7 @@ impl EventTypeApi {
                 after,
                 limit,
             };
-            let store = Arc::clone(&self.flow.store);
+            let store = Arc::clone(&self.flow.context.store);
             let built_in = request.show_built_in;
             async move {
                 let found = store.list_event_types(&query).await?;
@@ -117,15 +105,6 @@ fn with_built_in(mut found: Vec<EventType>, query: &EventTypeQuery) -> Vec<Event
 /// Parses an event type's name.
 fn named(name: &str) -> Result<String, Status> {
     names::event_type(name).map_err(|error| errors::invalid("name", error))
-}
-
-/// Parses the name of an event type that is to be changed; built-in ones are refused.
-pub(in crate::api) fn changeable(field: &str, name: &str) -> Result<String, Status> {
-    let name = names::event_type(name).map_err(|error| errors::invalid(field, error))?;
-    match is_reserved(&name) {
-        true => Err(errors::invalid(field, "is built in and cannot be changed")),
-        false => Ok(name),
-    }
 }
 
 #[async_trait]

@@ -26,8 +26,9 @@ use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::values::time::timestamp;
 use crate::api::values::trace::TraceContext;
 use crate::api::values::{names, payload, validate};
-use crate::flow::outbox::OPERATIONAL_KEY_PREFIX;
-use crate::flow::{Flow, PublishAnswer, PublishError, PublishInput};
+use crate::flow::Flow;
+use crate::flow::outbox_publisher::OPERATIONAL_KEY_PREFIX;
+use crate::flow::publish::{PublishAnswer, PublishError, PublishInput};
 
 /// Reads one event to publish. `parent` is used if the request names none.
 fn read_unpublished_event(
@@ -102,8 +103,12 @@ pub async fn publish_event(
     parent: Option<&TenantId>,
     call: &TraceContext,
 ) -> Result<v1::PublishEventResponse, Status> {
-    let input =
-        read_unpublished_event(request, parent, call, flow.settings.publish.max_payload_bytes)?;
+    let input = read_unpublished_event(
+        request,
+        parent,
+        call,
+        flow.context.settings.publish.max_payload_bytes,
+    )?;
     let tenant = input.tenant.clone();
     let schema_warnings = match checks::judge_event(flow, &input).await {
         Ok(warnings) => warnings,
@@ -249,7 +254,7 @@ pub fn stream(
     call: TraceContext,
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
-    let max_in_flight = flow.settings.publish.max_stream_unanswered_events;
+    let max_in_flight = flow.context.settings.publish.max_stream_unanswered_events;
     let shared = Arc::new((flow, call));
     let publish: PendingAnswer = Arc::new(move |id, request| {
         let shared = Arc::clone(&shared);

@@ -42,10 +42,10 @@ pub async fn reconcile(
     flow: &Flow,
     request: v1::ReconcileEventsRequest,
 ) -> Result<impl Stream<Item = Result<v1::ReconcileEventsResponse, Status>> + use<>, Status> {
-    let window = window(&request, flow.clock.now())?;
+    let window = window(&request, flow.context.clock.now())?;
     spans::record_in_span("tenant", &window.tenant);
     changes::require_tenant(flow, &window.tenant).await?;
-    flow.close_window(window.end).await.map_err(|open| {
+    flow.window_closer.close_window(window.end).await.map_err(|open| {
         errors::retry_soon(ErrorReason::WindowOpen, format!("the time range is not closed: {open}"))
     })?;
     let reading = AccountReading {
@@ -138,7 +138,7 @@ impl AccountReading {
             before: self.before,
             ..EventQuery::newest(tenant, EVENTS_PER_READ)
         };
-        let listed = self.flow.store.list_events(&query).await?;
+        let listed = self.flow.context.store.list_events(&query).await?;
         match listed.last() {
             Some(last) if listed.len() >= EVENTS_PER_READ as usize => {
                 self.before = Some(last.event.id)
@@ -149,7 +149,7 @@ impl AccountReading {
         let events: Vec<Event> = events.collect();
         let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
         let mut deliveries: BTreeMap<EventId, Vec<Delivery>> = BTreeMap::new();
-        for delivery in self.flow.store.deliveries_of(tenant, &ids).await? {
+        for delivery in self.flow.context.store.deliveries_of(tenant, &ids).await? {
             let asked = self.window.subscription.as_ref();
             if asked.is_none_or(|asked| *asked == delivery.subscription.subscription) {
                 deliveries.entry(delivery.event).or_default().push(delivery);

@@ -14,7 +14,8 @@ use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
 use crate::api::rpc::spans;
 use crate::api::values::names;
-use crate::flow::{Flow, ResendError};
+use crate::flow::Flow;
+use crate::flow::on_demand::ResendError;
 
 pub async fn event(
     flow: &Flow,
@@ -42,7 +43,7 @@ pub async fn event(
         return answer.map(Response::into_inner).map_err(forwarding::peer_error);
     }
     let only = only.map(|key| key.subscription);
-    let sent = flow.resend_event(&tenant, id, only.as_ref()).await;
+    let sent = flow.on_demand.resend_event(&tenant, id, only.as_ref()).await;
     let sent = sent.map_err(|error| refused(error, &request))?;
     spans::log_change(who, "event resent", &request.name);
     Ok(v1::ResendEventResponse { deliveries: show::show_deliveries(flow, &tenant, sent).await? })

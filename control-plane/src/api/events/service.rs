@@ -44,7 +44,7 @@ impl EventApi {
         let (tenant, id) = violations.finish(named)?;
         spans::record_in_span("tenant", &tenant);
         spans::record_in_span("event", id);
-        let found = self.flow.store.get_event(&tenant, id).await.map_err(errors::store)?;
+        let found = self.flow.context.store.get_event(&tenant, id).await.map_err(errors::store)?;
         let event = found.ok_or_else(|| errors::not_found(ResourceKind::Event, &request.name))?;
         let payload_bytes = event.payload.len() as u64;
         let listed = ListedEvent { event, payload_bytes };
@@ -57,8 +57,11 @@ impl EventApi {
     async fn list(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
         let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want =
-            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want = pages::read_page_size(
+            request.page_size,
+            &self.flow.context.settings.api,
+            &mut violations,
+        );
         let filter = violations.keep("filter", EventFilter::parse(&request.filter));
         let with_payload = view(request.view, false, &mut violations);
         let (tenant, filter) = violations.finish(tenant.zip(filter))?;
@@ -92,7 +95,7 @@ impl EventApi {
                 limit,
                 with_payload,
             };
-            let (store, filter) = (Arc::clone(&self.flow.store), &filter);
+            let (store, filter) = (Arc::clone(&self.flow.context.store), &filter);
             async move {
                 let events = store.list_events(&query).await?;
                 Ok(events
@@ -116,7 +119,8 @@ impl EventApi {
         events: &mut [(EventId, v1::Event)],
     ) -> Result<(), Status> {
         let ids: Vec<EventId> = events.iter().map(|(id, _)| *id).collect();
-        let counts = self.flow.store.delivery_counts(tenant, &ids).await.map_err(errors::store)?;
+        let counts =
+            self.flow.context.store.delivery_counts(tenant, &ids).await.map_err(errors::store)?;
         for ((_, event), counts) in events.iter_mut().zip(&counts) {
             event.delivery_summary = Some(summary(counts));
         }
@@ -185,7 +189,7 @@ impl EventService for EventApi {
         request: Request<Streaming<v1::PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let call = TraceContext::of(request.metadata());
-        let closing = self.flow.watch.stop_token();
+        let closing = self.flow.attempt_feed.stop_token();
         let answers = publish::stream(self.flow.clone(), request.into_inner(), call, closing);
         Ok(Response::new(Box::pin(spans::log_stream_end(answers))))
     }

@@ -24,7 +24,7 @@ use crate::api::rpc::{forwarding, spans};
 use crate::api::values::names;
 use crate::api::values::time::{signed_micros, timestamp};
 use crate::flow::Flow;
-use crate::flow::work_loop::DueByRegion;
+use crate::flow::due_backlog::DueByRegion;
 use crate::settings::{ApiSettings, OwnershipSettings};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
@@ -39,7 +39,7 @@ impl FleetApi {
     }
 
     fn agents(&self) -> Vec<v1::Agent> {
-        agents(&self.flow.cluster.view(), &self.flow.settings.ownership)
+        agents(&self.flow.context.cluster.view(), &self.flow.context.settings.ownership)
     }
 
     async fn list_regions(
@@ -47,14 +47,14 @@ impl FleetApi {
         request: &v1::ListRegionsRequest,
     ) -> Result<v1::ListRegionsResponse, Status> {
         let query = QueryHash::of("ListRegions", &[]);
-        let due = self.flow.count_due().await.map_err(errors::store)?;
-        let (mut figures, silent) = self.flow.peers.region_figures().await;
-        figures.extend(self.flow.dispatcher.region_figures());
+        let due = self.flow.due_backlog.count_due().await.map_err(errors::store)?;
+        let (mut figures, silent) = self.flow.context.peers.region_figures().await;
+        figures.extend(self.flow.context.dispatcher.region_figures());
         let region_figures =
-            region_figures(&self.flow.cluster.view(), &self.agents(), figures, due);
+            region_figures(&self.flow.context.cluster.view(), &self.agents(), figures, due);
         let asked = FleetList { size: request.page_size, token: &request.page_token, query };
         let (regions, next_page_token) =
-            asked.page(region_figures, |region| &region.name, &self.flow.settings.api)?;
+            asked.page(region_figures, |region| &region.name, &self.flow.context.settings.api)?;
         let mut unreachable: Vec<String> =
             silent.iter().map(|replica| names::of_replica(&replica.0)).collect();
         unreachable.sort();
@@ -71,7 +71,7 @@ impl FleetApi {
         let agents = self.agents().into_iter().filter(|agent| filter.matches(agent)).collect();
         let asked = FleetList { size: request.page_size, token: &request.page_token, query };
         let (agents, next_page_token) =
-            asked.page(agents, |agent| &agent.name, &self.flow.settings.api)?;
+            asked.page(agents, |agent| &agent.name, &self.flow.context.settings.api)?;
         Ok(v1::ListAgentsResponse { agents, next_page_token })
     }
 
@@ -80,12 +80,12 @@ impl FleetApi {
         request: &v1::ListReplicasRequest,
     ) -> Result<v1::ListReplicasResponse, Status> {
         let query = QueryHash::of("ListReplicas", &[]);
-        let view = self.flow.cluster.view();
-        let lost_after = self.flow.settings.ownership.lost_after();
+        let view = self.flow.context.cluster.view();
+        let lost_after = self.flow.context.settings.ownership.lost_after();
         let replicas = replicas(&view, lost_after);
         let asked = FleetList { size: request.page_size, token: &request.page_token, query };
         let (replicas, next_page_token) =
-            asked.page(replicas, |replica| &replica.name, &self.flow.settings.api)?;
+            asked.page(replicas, |replica| &replica.name, &self.flow.context.settings.api)?;
         Ok(v1::ListReplicasResponse { replicas, next_page_token })
     }
 
@@ -99,11 +99,11 @@ impl FleetApi {
     ) -> Result<v1::Agent, Status> {
         let id = names::agent(&request.name).map_err(|error| errors::invalid("name", error))?;
         let shown = self.agents().into_iter().find(|agent| agent.name == request.name);
-        if self.flow.dispatcher.drain_agent(&id) {
+        if self.flow.context.dispatcher.drain_agent(&id) {
             spans::log_change(who, "agent drained", &request.name);
             let mut agent = shown.unwrap_or_else(|| v1::Agent {
                 name: request.name.clone(),
-                connected_replicas: vec![names::of_replica(&self.flow.replica.0)],
+                connected_replicas: vec![names::of_replica(&self.flow.context.replica.0)],
                 ..v1::Agent::default()
             });
             agent.set_state(v1::AgentState::Draining);
@@ -122,11 +122,11 @@ impl FleetApi {
     }
 
     fn address_of_a_replica_with(&self, id: &AgentId) -> Option<String> {
-        let view = self.flow.cluster.view();
-        let lost_after = self.flow.settings.ownership.lost_after();
+        let view = self.flow.context.cluster.view();
+        let lost_after = self.flow.context.settings.ownership.lost_after();
         let mut seen = view.agents.iter().filter(|seen| {
             seen.agent == *id
-                && seen.replica != self.flow.replica
+                && seen.replica != self.flow.context.replica
                 && view.now.since(seen.heard) <= lost_after
         });
         seen.find_map(|seen| {

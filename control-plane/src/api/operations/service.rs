@@ -41,7 +41,8 @@ impl OperationApi {
     }
 
     async fn find(&self, tenant: &TenantId, id: OperationId) -> Result<Operation, Status> {
-        let found = self.flow.store.get_operation(tenant, id).await.map_err(errors::store)?;
+        let found =
+            self.flow.context.store.get_operation(tenant, id).await.map_err(errors::store)?;
         found.ok_or_else(|| {
             errors::not_found(ResourceKind::Operation, &names::of_operation(tenant, id))
         })
@@ -53,8 +54,11 @@ impl OperationApi {
     ) -> Result<longrunning::ListOperationsResponse, Status> {
         let mut violations = FieldViolations::default();
         let tenant = violations.keep("name", names::tenant(&request.name));
-        let want =
-            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want = pages::read_page_size(
+            request.page_size,
+            &self.flow.context.settings.api,
+            &mut violations,
+        );
         if !request.filter.is_empty() {
             violations.add("filter", "must be empty");
         }
@@ -75,7 +79,7 @@ impl OperationApi {
         let items =
             PageItems { keep: &|_| true, position: &|found: &Operation| found.id, bytes: &|_| 0 };
         let (operations, next) = pages::fill_page(plan, items, |before, limit| {
-            let (store, tenant) = (Arc::clone(&self.flow.store), tenant.clone());
+            let (store, tenant) = (Arc::clone(&self.flow.context.store), tenant.clone());
             async move { store.list_operations(&tenant, before, limit).await }
         })
         .await?;
@@ -89,8 +93,8 @@ impl OperationApi {
     async fn cancel(&self, name: &str, who: &str) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
         self.find(&tenant, id).await?;
-        let now = self.flow.clock.now();
-        self.flow.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
+        let now = self.flow.context.clock.now();
+        self.flow.context.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
         spans::log_change(who, "operation cancelled", &name);
         Ok(())
     }
@@ -99,7 +103,7 @@ impl OperationApi {
     /// because a deletion does not cancel.
     async fn delete(&self, name: &str, who: &str) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
-        if !self.flow.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
+        if !self.flow.context.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
             self.find(&tenant, id).await?;
             let problem = "is still running: wait until it has ended, or cancel it first";
             return Err(errors::resource(
@@ -126,7 +130,7 @@ impl OperationApi {
         let patience = asked.unwrap_or(MAX_WAIT_TIME).min(MAX_WAIT_TIME);
         let patience = call.map_or(patience, |call| patience.min(call));
         let deadline = tokio::time::Instant::now() + patience;
-        let closing = self.flow.watch.stop_token();
+        let closing = self.flow.attempt_feed.stop_token();
         loop {
             let found = self.find(&tenant, id).await?;
             let late = tokio::time::Instant::now() >= deadline || closing.is_cancelled();

@@ -16,7 +16,7 @@ use crate::api::deliveries::conversion::state_from;
 use crate::api::operations::conversion::to_proto;
 use crate::api::rpc::errors::{self, FieldViolations};
 use crate::api::rpc::{changes, spans};
-use crate::api::subscriptions::service::key;
+use crate::api::subscriptions::handler::key;
 use crate::api::values::names;
 use crate::api::values::time::moment;
 use crate::flow::Flow;
@@ -42,7 +42,7 @@ pub async fn replay(
     {
         violations.add("subscription", "must be the parent's");
     }
-    let now = flow.clock.now();
+    let now = flow.context.clock.now();
     let window = window(request.start_time, request.end_time, now, &mut violations);
     let states = states(&request.states, &mut violations);
     let event_types = event_types(&request.event_types, &mut violations);
@@ -57,7 +57,7 @@ pub async fn replay(
     let subscription = subscription.map(|key| key.subscription);
     let task =
         OperationTask::Replay(Replay { window, per_second, subscription, states, event_types });
-    let begun = flow.start_operation(&tenant, task).await.map_err(errors::store)?;
+    let begun = flow.operations.start(&tenant, task).await.map_err(errors::store)?;
     spans::log_change(who, "replay begun", &names::of_operation(&tenant, begun.id));
     Ok(to_proto(&begun))
 }
@@ -69,7 +69,7 @@ pub async fn backfill(
 ) -> Result<Operation, Status> {
     let mut violations = FieldViolations::default();
     let named = violations.keep("name", names::subscription(&request.name));
-    let now = flow.clock.now();
+    let now = flow.context.clock.now();
     let window = window(request.start_time, request.end_time, now, &mut violations);
     let per_second = per_second(request.max_deliveries_per_second, &mut violations);
     let (_, window) = violations.finish(named.zip(window))?;
@@ -77,7 +77,7 @@ pub async fn backfill(
     changes::require_live_subscription(flow, &key).await?;
     let task =
         OperationTask::Backfill(Backfill { window, per_second, subscription: key.subscription });
-    let begun = flow.start_operation(&key.tenant, task).await.map_err(errors::store)?;
+    let begun = flow.operations.start(&key.tenant, task).await.map_err(errors::store)?;
     spans::log_change(who, "backfill begun", &names::of_operation(&key.tenant, begun.id));
     Ok(to_proto(&begun))
 }

@@ -17,7 +17,7 @@ use crate::flow::Flow;
 
 /// Reads a tenant, deleted or not.
 pub async fn read_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
-    let found = flow.store.get_tenant(id).await.map_err(errors::store)?;
+    let found = flow.context.store.get_tenant(id).await.map_err(errors::store)?;
     found.ok_or_else(|| errors::not_found(ResourceKind::Tenant, &names::of_tenant(id)))
 }
 
@@ -33,7 +33,7 @@ pub async fn require_live_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, S
 /// Fails if there never was such a tenant. A deleted tenant's history can still be
 /// read.
 pub async fn require_tenant(flow: &Flow, id: &TenantId) -> Result<(), Status> {
-    match flow.tenants.snapshot(id).await.map_err(errors::store)? {
+    match flow.context.tenants.snapshot(id).await.map_err(errors::store)? {
         Some(_) => Ok(()),
         None => read_tenant(flow, id).await.map(|_| ()),
     }
@@ -41,7 +41,7 @@ pub async fn require_tenant(flow: &Flow, id: &TenantId) -> Result<(), Status> {
 
 /// Reads a subscription, deleted or not.
 pub async fn read_subscription(flow: &Flow, key: &SubscriptionKey) -> Result<Subscription, Status> {
-    let found = flow.store.get_subscription(key).await.map_err(errors::store)?;
+    let found = flow.context.store.get_subscription(key).await.map_err(errors::store)?;
     found.ok_or_else(|| errors::not_found(ResourceKind::Subscription, key))
 }
 
@@ -110,8 +110,8 @@ where
         if tenant == before {
             return Ok(ChangeResult { now: before, written: false });
         }
-        tenant.update_time = self.flow.clock.now();
-        let updated = self.flow.tenants.update_tenant(tenant, before.revision).await;
+        tenant.update_time = self.flow.context.clock.now();
+        let updated = self.flow.context.tenants.update_tenant(tenant, before.revision).await;
         let now = updated.map_err(|error| of_tenant(error, self.id))?;
         Ok(ChangeResult { now, written: true })
     }
@@ -146,7 +146,7 @@ impl EtagChange for TenantDeletion<'_> {
     }
 
     async fn write(&self, tenant: Tenant) -> Result<(u64, u64), ChangeError> {
-        let deleted = self.flow.tenants.delete_tenant(self.id, tenant.revision).await;
+        let deleted = self.flow.context.tenants.delete_tenant(self.id, tenant.revision).await;
         deleted.map_err(|error| of_tenant(error, self.id))
     }
 
@@ -200,8 +200,8 @@ where
         if subscription == before && self.unchanged == UnchangedPolicy::Skip {
             return Ok(ChangeResult { now: before, written: false });
         }
-        subscription.update_time = self.flow.clock.now();
-        let tenants = &self.flow.tenants;
+        subscription.update_time = self.flow.context.clock.now();
+        let tenants = &self.flow.context.tenants;
         let updated = tenants.update_subscription(&before, subscription, DisabledBy::Caller).await;
         let now = updated
             .map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))?;
@@ -241,7 +241,8 @@ impl EtagChange for SubscriptionDeletion<'_> {
     }
 
     async fn write(&self, subscription: Subscription) -> Result<u64, ChangeError> {
-        let deleted = self.flow.tenants.delete_subscription(self.key, subscription.revision).await;
+        let deleted =
+            self.flow.context.tenants.delete_subscription(self.key, subscription.revision).await;
         deleted.map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))
     }
 

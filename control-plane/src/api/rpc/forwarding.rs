@@ -11,7 +11,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::api::rpc::errors::{self, ErrorReason};
-use crate::flow::{Flow, ShardOwner};
+use crate::flow::Flow;
+use crate::state::cluster::ShardOwner;
 
 /// Marks a call that another replica forwarded.
 const FORWARDED_HEADER: &str = "postrider-forwarded";
@@ -30,7 +31,7 @@ pub fn find_owner(
     tenant: &TenantId,
     metadata: &MetadataMap,
 ) -> Result<CallTarget, Status> {
-    match flow.cluster.owner(tenant) {
+    match flow.context.cluster.owner(tenant) {
         ShardOwner::ThisReplica => Ok(CallTarget::Here),
         ShardOwner::Peer(address) => open_channel(flow, &address, metadata).map(CallTarget::At),
         ShardOwner::Unknown => Err(owner_unavailable()),
@@ -47,7 +48,7 @@ pub fn open_channel(flow: &Flow, address: &str, metadata: &MetadataMap) -> Resul
     if is_forwarded(metadata) {
         return Err(owner_unavailable());
     }
-    flow.peers.channel(address).map_err(|error| {
+    flow.context.peers.channel(address).map_err(|error| {
         let mut status = owner_unavailable();
         status.set_source(std::sync::Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(
             error,

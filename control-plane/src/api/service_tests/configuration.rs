@@ -188,7 +188,7 @@ async fn the_fleet_is_shown_and_a_watch_ends_with_the_replica() {
     assert_eq!(reason(&api.fleet.drain_agent(drain).await.unwrap_err()), "RESOURCE_NOT_FOUND");
     let watch = v1::WatchAttemptsRequest { parent: "tenants/acme".into(), ..Default::default() };
     let mut attempts = api.deliveries.watch_attempts(watch).await.unwrap().into_inner();
-    api.plane.flow.watch.close();
+    api.plane.flow.attempt_feed.close();
     let end = tokio::time::timeout(Duration::from_secs(5), attempts.message()).await.unwrap();
     assert_eq!(reason(&end.unwrap_err()), "STOPPING");
     api.plane.stop().await;

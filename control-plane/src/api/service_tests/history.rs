@@ -160,7 +160,7 @@ async fn recorded(api: &TestApi, n: u8, change: impl FnOnce(&mut AttemptRecord))
     record.settings_revision = Some(1);
     change(&mut record);
     let flow = &api.plane.flow;
-    flow.store.conclude_late(&record, flow.clock.now()).await.unwrap();
+    flow.context.store.conclude_late(&record, flow.context.clock.now()).await.unwrap();
     format!("tenants/acme/deliveries/{}/attempts/1", record.key.delivery)
 }
 

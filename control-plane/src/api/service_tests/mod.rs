@@ -22,9 +22,9 @@ use tonic::Status;
 use tonic::transport::Channel;
 use tonic_types::StatusExt;
 
-use crate::flow::ShardOwner;
 use crate::serve::{self, ControlPlane};
 use crate::settings::Settings;
+use crate::state::cluster::ShardOwner;
 
 struct TestApi {
     plane: ControlPlane,
@@ -61,7 +61,7 @@ impl TestApi {
             .await
             .unwrap();
         let acme = "acme".parse().unwrap();
-        while plane.flow.cluster.owner(&acme) != ShardOwner::ThisReplica {
+        while plane.flow.context.cluster.owner(&acme) != ShardOwner::ThisReplica {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Self {

@@ -18,12 +18,12 @@ use crate::api::rpc::changes::UnchangedPolicy;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::{changes, spans};
 use crate::api::subscriptions::conversion::{apply, fields, status_from, with_secret};
-use crate::api::subscriptions::service::{SubscriptionApi, key};
-use crate::api::subscriptions::signing_keys;
+use crate::api::subscriptions::handler::{SubscriptionApi, key};
 use crate::api::subscriptions::warnings::with_warnings;
+use crate::api::subscriptions::{fixed_fields, signing_keys};
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::span;
-use crate::api::values::{fixed_fields, names, validate};
+use crate::api::values::{names, validate};
 
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(86_400);
 const MAX_GRACE_PERIOD: Duration = Duration::from_secs(7 * 86_400);
@@ -56,7 +56,7 @@ impl SubscriptionApi {
             }
             None => false,
         };
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         let new =
             new_subscription(tenant.zip(id), &given, allow_insecure_urls, now, &mut violations);
         checks::require_known_types(&self.flow, &given.event_types, &mut violations).await?;
@@ -65,7 +65,7 @@ impl SubscriptionApi {
         spans::record_in_span("subscription", &new.id);
         self.refuse_too_many(&new.tenant).await?;
         let key = new.key();
-        let created = match self.flow.tenants.create_subscription(new).await {
+        let created = match self.flow.context.tenants.create_subscription(new).await {
             Ok(created) => created,
             // The tenant was deleted between the check and the write.
             Err(WriteError::NotFound) => {
@@ -80,9 +80,9 @@ impl SubscriptionApi {
     }
 
     async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
-        let snapshot = self.flow.tenants.snapshot(tenant).await.map_err(errors::store)?;
+        let snapshot = self.flow.context.tenants.snapshot(tenant).await.map_err(errors::store)?;
         let count = snapshot.map_or(0, |snapshot| snapshot.subscription_count());
-        let most = self.flow.settings.api.max_subscriptions_per_tenant;
+        let most = self.flow.context.settings.api.max_subscriptions_per_tenant;
         if count < most {
             return Ok(());
         }
@@ -115,7 +115,7 @@ impl SubscriptionApi {
         spans::record_in_span("subscription", &key.subscription);
         let allow_insecure_urls = mask.has("url")
             && changes::read_tenant(&self.flow, &key.tenant).await?.allow_insecure_urls;
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         let changed = changes::change_subscription(
             &self.flow,
             &key,
@@ -141,7 +141,7 @@ impl SubscriptionApi {
         if (mask.has("ordering") || mask.has("exhausted_key_policy"))
             && !holds_keys(&changed.now.settings)
         {
-            let released = self.flow.release_ordering_keys(&key).await;
+            let released = self.flow.ordering_keys.release_ordering_keys(&key).await;
             released.map_err(errors::store)?;
         }
         Ok(with_warnings(self.show(&changed.now), &changed.now, &self.flow))
@@ -170,7 +170,7 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         // Enabling also asks for an attempt at once; agents and owners learn it from
         // the new version.
         let idle = match wanted.status {
@@ -212,7 +212,7 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         let changed = changes::change_subscription(
             &self.flow,
             &key,
@@ -247,7 +247,12 @@ impl SubscriptionApi {
         spans::record_in_span("subscription", &subscription.subscription);
         changes::require_live_subscription(&self.flow, &subscription).await?;
         let key = OrderedKey { subscription, key: request.ordering_key };
-        let released = self.flow.release_ordering_key(key.clone()).await.map_err(errors::store)?;
+        let released = self
+            .flow
+            .ordering_keys
+            .release_ordering_key(key.clone())
+            .await
+            .map_err(errors::store)?;
         if released {
             spans::log_change(who, "ordering key released", &key.subscription);
         }
@@ -267,7 +272,7 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         let changed = changes::change_subscription(
             &self.flow,
             &key,

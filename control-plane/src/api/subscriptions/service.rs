@@ -26,38 +26,27 @@ use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
 use crate::api::rpc::{changes, spans};
 use crate::api::subscriptions::changes::StatusChange;
-use crate::api::subscriptions::conversion::to_proto;
 use crate::api::subscriptions::filter::SubscriptionFilter;
+use crate::api::subscriptions::handler::{SubscriptionApi, key};
 use crate::api::subscriptions::stats;
 use crate::api::values::{names, payload, validate};
-use crate::flow::{Flow, TestError, TestRequest};
+use crate::flow::on_demand::{TestError, TestRequest};
 
 /// The content type of a test payload given as bytes.
 const BYTES_CONTENT_TYPE: &str = "application/octet-stream";
 
-pub struct SubscriptionApi {
-    pub(in crate::api) flow: Flow,
-}
-
 impl SubscriptionApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
-    }
-
-    /// Converts a subscription with what this replica knows about its endpoint.
-    pub(in crate::api) fn show(&self, subscription: &Subscription) -> v1::Subscription {
-        let lane = self.flow.dispatcher.lane(&subscription.key());
-        to_proto(subscription, lane, self.flow.clock.now())
-    }
-
     async fn list(
         &self,
         request: v1::ListSubscriptionsRequest,
     ) -> Result<v1::ListSubscriptionsResponse, Status> {
         let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want =
-            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want = pages::read_page_size(
+            request.page_size,
+            &self.flow.context.settings.api,
+            &mut violations,
+        );
         let filter = violations.keep("filter", SubscriptionFilter::parse(&request.filter));
         let (order_by, descending) = pages::read_order_by(&request.order_by, &mut violations);
         validate::search(&request.search, &mut violations);
@@ -97,7 +86,7 @@ impl SubscriptionApi {
                 show_deleted: request.show_deleted,
                 page: PageRequest { order_by, descending, after, limit },
             };
-            let store = Arc::clone(&self.flow.store);
+            let store = Arc::clone(&self.flow.context.store);
             async move { store.list_subscriptions(&query).await.map(|page| page.items) }
         })
         .await?;
@@ -126,7 +115,7 @@ impl SubscriptionApi {
             CallTarget::Here => {
                 let key = wanted.key.clone();
                 changes::require_live_subscription(&self.flow, &key).await?;
-                let result = Box::pin(self.flow.test_subscription(wanted)).await;
+                let result = Box::pin(self.flow.on_demand.test_subscription(wanted)).await;
                 let (made, record) = result.map_err(|error| test_error(error, &key))?;
                 spans::record_in_span("delivery", made.id);
                 let context = delivery_conversion::DeliveryContext {
@@ -160,7 +149,7 @@ impl SubscriptionApi {
             Some(PayloadForm::Payload(bytes)) => ("payload", bytes.clone(), BYTES_CONTENT_TYPE),
             Some(PayloadForm::PayloadJson(text)) => ("payload_json", text.clone().into(), json),
         };
-        let max = self.flow.settings.publish.max_payload_bytes;
+        let max = self.flow.context.settings.publish.max_payload_bytes;
         payload::check(&body, content_type, field, max, &mut violations);
         let key = violations.finish(key)?;
         Ok(TestRequest {
@@ -322,14 +311,6 @@ impl SubscriptionService for SubscriptionApi {
         let who = Caller::of(&request).who;
         self.release_key(request.into_inner(), &who).await.map(Response::new)
     }
-}
-
-/// Parses a subscription's name and records it in the call's span.
-pub(in crate::api) fn key(name: &str) -> Result<SubscriptionKey, Status> {
-    let key = names::subscription(name).map_err(|error| errors::invalid("name", error))?;
-    spans::record_in_span("tenant", &key.tenant);
-    spans::record_in_span("subscription", &key.subscription);
-    Ok(key)
 }
 
 #[cfg(test)]

@@ -31,11 +31,12 @@ pub async fn read_stats(
     flow: &Flow,
     key: &SubscriptionKey,
 ) -> Result<v1::SubscriptionStats, Status> {
-    let now = flow.clock.now();
+    let now = flow.context.clock.now();
     let first_day = start_of(now, ONE_HOUR * 24) - ONE_HOUR * 24 * (SHOWN_DAYS - 1);
     let first_hour = start_of(now, ONE_HOUR) - ONE_HOUR * (SHOWN_HOURS - 1);
-    let rows = flow.store.stats(key, first_day).await.map_err(errors::store)?;
-    let backlog = flow.store.backlog(key, MAX_COUNTED_WAITING).await.map_err(errors::store)?;
+    let rows = flow.context.store.stats(key, first_day).await.map_err(errors::store)?;
+    let backlog =
+        flow.context.store.backlog(key, MAX_COUNTED_WAITING).await.map_err(errors::store)?;
     let days = periods(&rows, ONE_HOUR * 24);
     let recent = rows.iter().filter(|row| row.hour >= first_hour);
     let total = days.first().and_then(|day| day.start_time);
@@ -99,7 +100,7 @@ fn period<'a>(
 
 /// From memory at the owner, from the table elsewhere.
 async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
-    if let Some(lane) = flow.dispatcher.lane(key) {
+    if let Some(lane) = flow.context.dispatcher.lane(key) {
         let queued = u32::try_from(lane.queued).unwrap_or(u32::MAX);
         return Ok(lane.in_flight.saturating_add(queued).into());
     }
@@ -108,7 +109,7 @@ async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
         states: vec![DeliveryState::InFlight],
         ..DeliveryQuery::newest(&key.tenant, MAX_COUNTED_IN_FLIGHT)
     };
-    let found = flow.store.list_deliveries(&query).await.map_err(errors::store)?;
+    let found = flow.context.store.list_deliveries(&query).await.map_err(errors::store)?;
     Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
 }
 

@@ -17,8 +17,8 @@ pub fn with_warnings(
 ) -> v1::Subscription {
     let settings = &subscription.settings;
     let region = &settings.region;
-    let served = flow.cluster.view().agents.iter().any(|agent| agent.region == *region)
-        || flow.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
+    let served = flow.context.cluster.view().agents.iter().any(|agent| agent.region == *region)
+        || flow.context.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
     if !served {
         let name = names::of_region(region);
         let description = format!("{name} has no agent; deliveries wait until one connects");

@@ -47,7 +47,7 @@ impl TenantApi {
         let labels = labels(given.labels, &mut violations);
         let id = violations.finish(id)?;
         spans::record_in_span("tenant", &id);
-        let now = self.flow.clock.now();
+        let now = self.flow.context.clock.now();
         let tenant = Tenant {
             id,
             display_name: given.display_name,
@@ -60,7 +60,7 @@ impl TenantApi {
             delete_time: None,
         };
         let name = names::of_tenant(&tenant.id);
-        let created = self.flow.tenants.create_tenant(tenant).await;
+        let created = self.flow.context.tenants.create_tenant(tenant).await;
         let created = created.map_err(|error| errors::write(error, ResourceKind::Tenant, &name))?;
         spans::log_change(who, "tenant created", &name);
         Ok(to_proto(&created))
@@ -71,8 +71,11 @@ impl TenantApi {
         request: v1::ListTenantsRequest,
     ) -> Result<v1::ListTenantsResponse, Status> {
         let mut violations = FieldViolations::default();
-        let want =
-            pages::read_page_size(request.page_size, &self.flow.settings.api, &mut violations);
+        let want = pages::read_page_size(
+            request.page_size,
+            &self.flow.context.settings.api,
+            &mut violations,
+        );
         let filter = violations.keep("filter", TenantFilter::parse(&request.filter));
         let (order_by, descending) = pages::read_order_by(&request.order_by, &mut violations);
         let filter = violations.finish(filter)?;
@@ -99,7 +102,7 @@ impl TenantApi {
             let page = PageRequest { order_by, descending, after, limit };
             let query =
                 TenantQuery { search: search.clone(), show_deleted: request.show_deleted, page };
-            let store = Arc::clone(&self.flow.store);
+            let store = Arc::clone(&self.flow.context.store);
             async move { store.list_tenants(&query).await.map(|page| page.items) }
         })
         .await?;
@@ -167,7 +170,7 @@ impl TenantApi {
     }
 
     async fn refuse_insecure_urls_in_use(&self, id: &TenantId) -> Result<(), Status> {
-        let config = self.flow.store.tenant_config(id).await.map_err(errors::store)?;
+        let config = self.flow.context.store.tenant_config(id).await.map_err(errors::store)?;
         let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
         let insecure = subscriptions.iter().filter(|s| is_insecure(&s.settings.url));
         let violation =
@@ -203,14 +206,15 @@ impl TenantApi {
     }
 
     async fn refuse_not_empty(&self, id: &TenantId) -> Result<(), Status> {
-        let config = self.flow.store.tenant_config(id).await.map_err(errors::store)?;
+        let config = self.flow.context.store.tenant_config(id).await.map_err(errors::store)?;
         let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
         if subscriptions.is_empty() {
             return Ok(());
         }
         let mut waiting = 0_u64;
         for subscription in &subscriptions {
-            let backlog = self.flow.store.backlog(&subscription.key(), MAX_COUNTED_WAITING).await;
+            let backlog =
+                self.flow.context.store.backlog(&subscription.key(), MAX_COUNTED_WAITING).await;
             waiting += u64::from(backlog.map_err(errors::store)?.count);
         }
         let name = names::of_tenant(id);

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use postrider_domain::delivery::AttemptRecord;
 
-use super::{AttemptReport, ConcludeWriter, PlannedConclusion, UnrecordedResults};
+use super::ConcludeWriter;
+use super::report::{AttemptReport, PlannedConclusion, UnrecordedResults};
 
 /// Most failed commits while a batch is divided. After that the rest is retried later,
 /// so that the next batch need not wait.
@@ -34,7 +35,7 @@ impl ConcludeWriter {
             self.receiver.report_progress();
             if part.len() <= 1 {
                 match part.pop() {
-                    Some(one) => self.commit_single(one, late, unrecorded).await,
+                    Some(last) => self.commit_single(last, late, unrecorded).await,
                     None => continue,
                 }
             } else {
@@ -72,22 +73,22 @@ impl ConcludeWriter {
     /// Commits one result; without its response, if the database refuses its data.
     async fn commit_single(
         &self,
-        mut one: PlannedConclusion,
+        mut planned: PlannedConclusion,
         late: &mut Vec<AttemptReport>,
         unrecorded: &mut UnrecordedResults,
     ) {
-        let mut result = self.commit(std::slice::from_ref(&one)).await;
+        let mut result = self.commit(std::slice::from_ref(&planned)).await;
         if result.as_ref().is_err_and(|error| error.is_rejected_input()) {
-            let whole = Arc::clone(&one.report.record);
-            strip_response(Arc::make_mut(&mut one.report.record));
-            result = self.commit(std::slice::from_ref(&one)).await;
+            let whole = Arc::clone(&planned.report.record);
+            strip_response(Arc::make_mut(&mut planned.report.record));
+            result = self.commit(std::slice::from_ref(&planned)).await;
             if result.as_ref().is_err_and(|error| !error.is_rejected_input()) {
-                one.report.record = whole;
+                planned.report.record = whole;
             }
         }
         match result {
-            Ok(results) => self.settle(vec![one], results, late),
-            Err(error) => unrecorded.put(error, [one.report]),
+            Ok(results) => self.settle(vec![planned], results, late),
+            Err(error) => unrecorded.put(error, [planned.report]),
         }
     }
 }

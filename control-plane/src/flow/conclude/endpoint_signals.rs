@@ -9,7 +9,8 @@ use std::time::Duration;
 use postrider_domain::delivery::{AttemptRecord, GrantedWait, Outcome};
 use postrider_domain::subscription::Subscription;
 
-use super::{AttemptReport, ConcludeWriter, PlannedConclusion};
+use super::ConcludeWriter;
+use super::report::{AttemptReport, PlannedConclusion};
 
 /// RFC 9110: the target is gone, likely for good.
 const GONE_STATUS: u16 = 410;
@@ -28,8 +29,8 @@ impl ConcludeWriter {
         subscription: &Subscription,
     ) -> Option<GrantedWait> {
         let record = &report.record;
-        let limit = Duration::from_secs(self.parts.settings.dispatch.max_retry_after_seconds);
-        let span = subscription.settings.retry.granted(report.retry_after?).min(limit);
+        let span =
+            subscription.settings.retry.granted(report.retry_after?).min(self.max_retry_after);
         let speaks = record.http_status.is_some_and(|s| ENDPOINT_WAIT_STATUSES.contains(&s))
             && record.outcome != Outcome::Succeeded
             && !record.test;
@@ -39,8 +40,8 @@ impl ConcludeWriter {
     /// Begins the holds, and stores them: deliveries that are held do not age, here, at the
     /// other replicas and at the shard's next owner.
     pub(super) fn begin_holds(&self, applied: &[PlannedConclusion]) {
-        let holds = self.parts.cluster.holds();
-        let now = self.parts.clock.now();
+        let holds = self.cluster.holds();
+        let now = self.clock.now();
         let begun = |conclusion: &PlannedConclusion| {
             holds.begin(conclusion.subscription.as_deref()?, now, now + conclusion.hold?)
         };
@@ -48,7 +49,7 @@ impl ConcludeWriter {
         if begun.is_empty() {
             return;
         }
-        let store = Arc::clone(&self.parts.store);
+        let store = Arc::clone(&self.store);
         tokio::spawn(async move {
             for (key, clock) in begun {
                 if let Err(error) = store.put_hold_clock(&key, &clock).await {
@@ -59,7 +60,7 @@ impl ConcludeWriter {
     }
 
     pub(super) fn disable_gone_endpoint(&self, record: &AttemptRecord) {
-        let (tenants, key) = (self.parts.tenants.clone(), record.subscription.clone());
+        let (tenants, key) = (self.tenants.clone(), record.subscription.clone());
         tokio::spawn(async move {
             if let Err(error) = tenants
                 .disable_subscription(&key, "GONE_STATUS: the receiver has_response 410")

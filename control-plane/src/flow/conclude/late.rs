@@ -11,10 +11,9 @@ use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome};
 use postrider_store::{StoreError, StoreResult};
 
+use super::ConcludeWriter;
 use super::bisect::strip_response;
-use super::{AttemptReport, ConcludeWriter, UnrecordedResults};
-use crate::flow::ReplicaContext;
-use crate::flow::ordering::block_key_while_sending;
+use super::report::{AttemptReport, UnrecordedResults};
 
 /// Each takes a transaction of several round trips. They concern different deliveries,
 /// so they wait only for the database.
@@ -35,9 +34,9 @@ impl ConcludeWriter {
         let mut recorded = stream::iter(late)
             .map(|report| self.conclude_one_late(report))
             .buffer_unordered(PARALLEL_LATE_RESULTS);
-        while let Some(one) = recorded.next().await {
+        while let Some(done) = recorded.next().await {
             self.receiver.report_progress();
-            if let Err((error, report)) = one {
+            if let Err((error, report)) = done {
                 unrecorded.put(error, [report]);
             }
         }
@@ -60,7 +59,7 @@ impl ConcludeWriter {
         if let Err(error) = result {
             return Err((error, report));
         }
-        self.parts.dispatcher.update(|scheduler, now| scheduler.forget(report.record.key, now));
+        self.dispatcher.update(|scheduler, now| scheduler.forget(report.record.key, now));
         self.hint(&report.record);
         self.acknowledge(&[&report]);
         Ok(())
@@ -77,26 +76,22 @@ impl ConcludeWriter {
         if !succeeds {
             return self.write_late(report).await;
         }
-        self.parts.dispatcher.update(|scheduler, _| scheduler.begin_late_success(key));
-        let deadline = self.parts.clock.now() + CLAIM_WAIT_LIMIT;
-        while self
-            .parts
-            .dispatcher
-            .read(|scheduler, now| now < deadline && scheduler.is_claiming(key))
-        {
-            self.parts.clock.sleep(CLAIM_POLL_INTERVAL).await;
+        self.dispatcher.update(|scheduler, _| scheduler.begin_late_success(key));
+        let deadline = self.clock.now() + CLAIM_WAIT_LIMIT;
+        while self.dispatcher.read(|scheduler, now| now < deadline && scheduler.is_claiming(key)) {
+            self.clock.sleep(CLAIM_POLL_INTERVAL).await;
         }
         let written = self.write_late(report).await;
-        self.parts.dispatcher.update(|scheduler, now| scheduler.end_late_success(key, now));
+        self.dispatcher.update(|scheduler, now| scheduler.end_late_success(key, now));
         written
     }
 
     async fn write_late(&self, report: &AttemptReport) -> StoreResult<()> {
         self.withdraw_unsent(&report.record).await?;
         let ended = self.before_success(&report.record).await?;
-        let late = self.parts.store.conclude_late(&report.record, self.parts.clock.now()).await?;
+        let late = self.store.conclude_late(&report.record, self.clock.now()).await?;
         if let Some(delivery) = ended.filter(|_| late.succeeds) {
-            self.parts.ordering_queue.push_key_of(&delivery);
+            self.ordering_queue.push_key_of(&delivery);
         }
         let record = &report.record;
         let news = late.record != LateRecord::Ignore && !record.test;
@@ -112,7 +107,7 @@ impl ConcludeWriter {
         if record.outcome != Outcome::Succeeded {
             return Ok(());
         }
-        let ReplicaContext { store, dispatcher, clock, .. } = &self.parts;
+        let Self { store, dispatcher, clock, .. } = self;
         let id = record.key.delivery;
         let Some(unsent) = dispatcher.update(|scheduler, now| scheduler.take_out_by_id(id, now))
         else {
@@ -133,11 +128,11 @@ impl ConcludeWriter {
             return Ok(None);
         }
         let tenant = &record.subscription.tenant;
-        let found = self.parts.store.get_delivery(tenant, record.key.delivery).await?;
+        let found = self.store.get_delivery(tenant, record.key.delivery).await?;
         let Some(delivery) = found.filter(|found| found.ordering_key.is_some()) else {
             return Ok(None);
         };
-        block_key_while_sending(&self.parts, &delivery).await?;
+        self.key_blocker.block_key_while_sending(&delivery).await?;
         Ok(Some(delivery))
     }
 }

@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use futures::{StreamExt as _, stream};
 use postrider_domain::ids::AttemptKey;
 
-use super::{AttemptReport, ConcludeWriter, UnrecordedResults};
+use super::ConcludeWriter;
+use super::report::{AttemptReport, UnrecordedResults};
 
 /// Most deliveries read in parallel.
 const PARALLEL_DELIVERY_READS: usize = 4;
@@ -21,7 +22,7 @@ impl ConcludeWriter {
         batch: Vec<AttemptReport>,
         unrecorded: &mut UnrecordedResults,
     ) -> Vec<AttemptReport> {
-        let unknown: HashSet<AttemptKey> = self.parts.dispatcher.read(|scheduler, _| {
+        let unknown: HashSet<AttemptKey> = self.dispatcher.read(|scheduler, _| {
             let unseen = batch.iter().filter(|report| report.seen.is_none());
             unseen
                 .map(|unseen| unseen.record.key)
@@ -37,7 +38,7 @@ impl ConcludeWriter {
                 return (report, Ok(()));
             }
             let tenant = &report.record.subscription.tenant;
-            let found = self.parts.store.get_delivery(tenant, key.delivery).await;
+            let found = self.store.get_delivery(tenant, key.delivery).await;
             let found = found.map(|delivery| report.seen = delivery.map(Box::new));
             (report, found)
         });

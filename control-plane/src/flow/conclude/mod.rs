@@ -8,82 +8,76 @@
 //! the database refuses is stored without its response (bad-row-isolated), and one that
 //! it cannot take now is retried.
 //!
+//! Here: what is decided about a result. `report`: results on their way; `writer`: the
+//! loop, with `load_deliveries` before a commit, `apply`, `late`, `endpoint_signals`,
+//! `streak_updates` and `side_effects` (log lines) after it; `bisect` and `retry_queue`
+//! for what the database refuses.
+//!
 //! Keeps the invariants `any-success-counts` and `bad-row-isolated`.
 
+mod apply;
 mod bisect;
 mod endpoint_signals;
 mod late;
 mod load_deliveries;
+mod report;
 mod retry_queue;
 mod side_effects;
 mod streak_updates;
 mod writer;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fair_batch::{BatchReceiver, QueueLimits, channel};
 use postrider_domain::delivery::{
-    AttemptRecord, DecisionTime, Delivery, DeliveryState, DeliveryTransition, EndReason, Outcome,
-    conclude,
+    DecisionTime, Delivery, DeliveryState, DeliveryTransition, EndReason, Outcome, conclude,
 };
-use postrider_domain::ids::{AttemptKey, OrderedKey};
-use postrider_domain::operational_event::OperationalEvent;
-use postrider_domain::scheduler::{AttemptFeedback, ScheduledDelivery, StreamId};
+use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::Subscription;
-use postrider_store::{
-    Conclusion, ConclusionOutcome, KeyEnd, StoreError, StoreResult, StreakChange,
-};
+use postrider_store::{Conclusion, ConclusionOutcome, Store, StoreError, StoreResult};
 
-use super::dispatch::StreamCommand;
-use super::{ReplicaContext, ShardOwner, ordering};
-use endpoint_signals::{GONE_HOLD, is_endpoint_gone};
-use fair_batch::{BatchReceiver, BatchSender, EnqueueError, QueueLimits, channel};
-pub use retry_queue::ResultCommitHealth;
-use streak_updates::BatchStreaks;
-use writer::UnrecordedResults;
-
-/// Bytes counted for a queued result besides the response's excerpt.
-const RESULT_OVERHEAD_BYTES: usize = 512;
-/// Queue capacity for each result that may wait, in bytes.
-const QUEUED_BYTES_PER_RESULT: usize = 4096;
-
-/// Facts about one attempt.
-#[derive(Clone, Debug)]
-pub struct AttemptReport {
-    /// For a complete response, `conclude` sets the outcome by the success rule.
-    pub record: Arc<AttemptRecord>,
-    /// Whether a response was received; then its status decides the outcome.
-    pub has_response: bool,
-    pub retry_after: Option<Duration>,
-    /// The stream to acknowledge the result on.
-    pub stream: Option<StreamId>,
-    /// The delivery's row as last read, for attempts that are not in memory.
-    pub seen: Option<Box<Delivery>>,
-}
-
-/// Queues results for the writer. Cheap to clone.
-#[derive(Clone)]
-pub struct ResultIntake {
-    sender: BatchSender<(), AttemptReport>,
-}
-
-impl ResultIntake {
-    /// Queues a result, waiting for capacity as long as it takes.
-    pub async fn submit(&self, report: AttemptReport) -> Result<(), EnqueueError> {
-        let bytes = report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
-        self.sender.send(&(), report, bytes).await
-    }
-}
+pub use self::report::{AttemptReport, ResultIntake};
+use self::report::{BatchStreaks, PlannedConclusion, QUEUED_BYTES_PER_RESULT};
+use super::ordering::KeyBlocker;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::failure_streaks::FailureStreaks;
+use crate::state::ordering_queue::OrderingQueue;
+use crate::state::outbox::Outbox;
+use crate::state::peers::Peers;
+use crate::state::result_commits::ResultCommitHealth;
+use crate::state::tenants::TenantConfigs;
+use crate::state::test_waiters::TestWaiters;
 
 /// Commits the queued results.
 pub struct ConcludeWriter {
-    parts: ReplicaContext,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    max_queued_results: usize,
+    /// Longest wait that a receiver is granted.
+    max_retry_after: Duration,
+    metrics: Metrics,
+    tenants: TenantConfigs,
+    dispatcher: Dispatcher,
+    peers: Peers,
+    cluster: ClusterState,
+    test_waiters: TestWaiters,
+    ordering_queue: OrderingQueue,
+    outbox: Outbox,
+    failure_streaks: FailureStreaks,
+    result_commits: ResultCommitHealth,
+    key_blocker: KeyBlocker,
     receiver: BatchReceiver<(), AttemptReport>,
 }
 
-pub fn new(parts: ReplicaContext) -> (ResultIntake, ConcludeWriter) {
-    let settings = &parts.settings.results;
+/// The queue of results, and its writer.
+pub fn new(context: &ReplicaContext) -> (ResultIntake, ConcludeWriter) {
+    let settings = &context.settings.results;
+    let max_retry_after = context.settings.dispatch.max_retry_after_seconds;
     let (sender, receiver) = channel(QueueLimits {
         max_queued_items: settings.max_queued_results,
         max_queued_bytes: settings.max_queued_results.saturating_mul(QUEUED_BYTES_PER_RESULT),
@@ -94,22 +88,25 @@ pub fn new(parts: ReplicaContext) -> (ResultIntake, ConcludeWriter) {
         max_batch_bytes: settings.max_commit_results.saturating_mul(8192),
         enqueue_timeout: Duration::MAX,
     });
-    (ResultIntake { sender }, ConcludeWriter { parts, receiver })
-}
-
-/// A result with what was decided about it.
-struct PlannedConclusion {
-    report: AttemptReport,
-    transition: DeliveryTransition,
-    /// The hold that the receiver asked for.
-    hold: Option<Duration>,
-    key_end: Option<KeyEnd>,
-    /// The ordering key whose next delivery may be released once this is durable.
-    freed: Option<OrderedKey>,
-    /// Unless it is deleted.
-    subscription: Option<Arc<Subscription>>,
-    streak: Option<StreakChange>,
-    announcement: Option<OperationalEvent>,
+    let writer = ConcludeWriter {
+        store: Arc::clone(&context.store),
+        clock: Arc::clone(&context.clock),
+        max_queued_results: settings.max_queued_results,
+        max_retry_after: Duration::from_secs(max_retry_after),
+        metrics: context.metrics.clone(),
+        tenants: context.tenants.clone(),
+        dispatcher: context.dispatcher.clone(),
+        peers: context.peers.clone(),
+        cluster: context.cluster.clone(),
+        test_waiters: context.test_waiters.clone(),
+        ordering_queue: context.ordering_queue.clone(),
+        outbox: context.outbox.clone(),
+        failure_streaks: context.failure_streaks.clone(),
+        result_commits: context.result_commits.clone(),
+        key_blocker: KeyBlocker::new(context),
+        receiver,
+    };
+    (ResultIntake { sender }, writer)
 }
 
 impl ConcludeWriter {
@@ -125,10 +122,10 @@ impl ConcludeWriter {
             announcement: conclusion.announcement.clone(),
         };
         let batch: Vec<Conclusion> = decided.iter().map(conclusion).collect();
-        let started = self.parts.clock.now();
-        let result = self.parts.store.conclude(&batch, started).await;
-        let span = self.parts.clock.now().since(started);
-        self.parts.metrics.observe_commit("results", span, batch.len());
+        let started = self.clock.now();
+        let result = self.store.conclude(&batch, started).await;
+        let span = self.clock.now().since(started);
+        self.metrics.observe_commit("results", span, batch.len());
         self.note(result.as_ref().err());
         result
     }
@@ -136,9 +133,9 @@ impl ConcludeWriter {
     /// Readiness follows whether results can be committed.
     fn note(&self, error: Option<&StoreError>) {
         match error {
-            None => self.parts.result_commits.succeeded(),
+            None => self.result_commits.succeeded(),
             Some(error) if error.is_rejected_input() => {}
-            Some(_) => self.parts.result_commits.failed(),
+            Some(_) => self.result_commits.failed(),
         }
     }
 
@@ -153,7 +150,7 @@ impl ConcludeWriter {
         let mut seen = report.seen.take().filter(|_| job.is_none());
         if job.is_none() && seen.is_none() {
             let tenant = &report.record.subscription.tenant;
-            match self.parts.store.get_delivery(tenant, key.delivery).await {
+            match self.store.get_delivery(tenant, key.delivery).await {
                 Ok(found) => seen = found.map(Box::new),
                 Err(error) => return Err((error, report)),
             }
@@ -182,7 +179,7 @@ impl ConcludeWriter {
             }
         };
         let key_end = known.and_then(|subscription| {
-            ordering::plan_key_end(&self.parts, delivery, record.outcome, transition, subscription)
+            self.key_blocker.plan_key_end(delivery, record.outcome, transition, subscription)
         });
         let ends = matches!(transition, DeliveryTransition::End { .. });
         let freed = delivery.ordered_key().filter(|_| ends);
@@ -205,7 +202,7 @@ impl ConcludeWriter {
         delivery: &Delivery,
         subscription: Option<&Subscription>,
     ) -> (DeliveryTransition, Option<Duration>) {
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         let record = Arc::make_mut(&mut report.record);
         record.trigger = delivery.trigger;
         record.test = delivery.test;
@@ -225,7 +222,7 @@ impl ConcludeWriter {
         }
         let moment = DecisionTime {
             now,
-            running: self.parts.cluster.running_time(subscription, now),
+            running: self.cluster.running_time(subscription, now),
             random: rand::random(),
         };
         let policy = &subscription.settings.retry;
@@ -241,75 +238,11 @@ impl ConcludeWriter {
     /// The subscription of a result, unless it is deleted.
     async fn subscription(&self, report: &AttemptReport) -> StoreResult<Option<Arc<Subscription>>> {
         let key = &report.record.subscription;
-        let snapshot = self.parts.tenants.snapshot(&key.tenant).await?;
+        let snapshot = self.tenants.snapshot(&key.tenant).await?;
         if let Some(found) = snapshot.and_then(|s| s.subscription(&key.subscription).cloned()) {
             return Ok(Some(found));
         }
-        let stored = self.parts.store.get_subscription(key).await?;
+        let stored = self.store.get_subscription(key).await?;
         Ok(stored.filter(|s| s.delete_time.is_none()).map(Arc::new))
-    }
-
-    /// Applies durable conclusions to memory, and tells whoever waits for them.
-    fn apply(&self, applied: Vec<PlannedConclusion>) {
-        self.apply_streak_changes(&applied);
-        self.begin_holds(&applied);
-        let mut turns = side_effects::BreakerChanges::default();
-        self.parts.dispatcher.update(|scheduler, now| {
-            for one in &applied {
-                let record = &one.report.record;
-                let feedback = AttemptFeedback {
-                    outcome: record.outcome,
-                    latency: record.timings.total,
-                    hold: one.hold.or(is_endpoint_gone(record).then_some(GONE_HOLD)),
-                    transition: one.transition,
-                };
-                if one.report.seen.is_none() {
-                    turns.watch(scheduler, &record.subscription, now, |scheduler| {
-                        scheduler.concluded(record.key, &feedback, now);
-                    });
-                    continue;
-                }
-                // A take-over may have adopted the attempt during the commit.
-                scheduler.forget(record.key, now);
-                if let DeliveryTransition::Retry { due, .. } = one.transition {
-                    scheduler.note_due(&record.subscription, due, now);
-                }
-            }
-        });
-        turns.log();
-        side_effects::log_exhausted(&applied);
-        for one in &applied {
-            let record = &one.report.record;
-            self.parts.metrics.attempt(record.outcome, record.timings.total);
-            self.parts.test_waiters.complete(record, one.transition);
-            if one.report.seen.is_some() {
-                self.hint(record);
-            }
-            if is_endpoint_gone(record) {
-                self.disable_gone_endpoint(record);
-            }
-            if let Some(key) = &one.freed {
-                self.parts.ordering_queue.push(key.clone());
-            }
-        }
-        self.acknowledge(&applied.iter().map(|conclusion| &conclusion.report).collect::<Vec<_>>());
-    }
-
-    fn hint(&self, record: &AttemptRecord) {
-        if let ShardOwner::Peer(address) = self.parts.cluster.owner(&record.subscription.tenant) {
-            self.parts.peers.hint_concluded(&address, record.key);
-        }
-    }
-
-    fn acknowledge(&self, reports: &[&AttemptReport]) {
-        let mut by_stream: HashMap<StreamId, Vec<AttemptKey>> = HashMap::new();
-        for report in reports {
-            if let Some(stream) = report.stream {
-                by_stream.entry(stream).or_default().push(report.record.key);
-            }
-        }
-        for (stream, keys) in by_stream {
-            self.parts.dispatcher.send(stream, StreamCommand::Acknowledge(keys));
-        }
     }
 }

@@ -7,15 +7,15 @@
 //! full, the writer accepts nothing new.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postrider_domain::delivery::Outcome;
 use postrider_domain::ids::AttemptKey;
 use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
 
-use super::{AttemptReport, ConcludeWriter, RESULT_OVERHEAD_BYTES, UnrecordedResults};
+use super::ConcludeWriter;
+use super::report::{AttemptReport, RESULT_OVERHEAD_BYTES, UnrecordedResults};
 
 /// The first and the longest pause before a result is retried; it doubles in between.
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -30,31 +30,6 @@ const REST_TIME_FACTOR: u32 = 4;
 const MIN_REST_TIME: Duration = Duration::from_millis(50);
 /// Most results that are logged one by one until the queue is empty again.
 const MAX_LOGGED_RESULTS: usize = 20;
-
-/// Whether results can be committed, for readiness. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct ResultCommitHealth(Arc<Mutex<Option<Instant>>>);
-
-impl ResultCommitHealth {
-    fn failing_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A result was committed.
-    pub(super) fn succeeded(&self) {
-        *self.failing_since() = None;
-    }
-
-    /// A commit failed, and the results were not at fault.
-    pub(super) fn failed(&self) {
-        self.failing_since().get_or_insert_with(Instant::now);
-    }
-
-    /// How long commits of results have been failing.
-    pub fn failing_for(&self) -> Option<Duration> {
-        self.failing_since().map(|since| since.elapsed())
-    }
-}
 
 struct RetryEntry {
     report: AttemptReport,
@@ -174,18 +149,18 @@ impl ConcludeWriter {
     /// Retries the results that are due.
     pub(super) async fn retry_due_results(&self, kept: &mut RetryQueue) {
         self.receiver.report_progress();
-        let started = self.parts.clock.now();
+        let started = self.clock.now();
         let due = kept.due(started);
         let tried: Vec<AttemptKey> = due.iter().map(|report| report.record.key).collect();
-        let was_failing = self.parts.result_commits.failing_for().is_some();
+        let was_failing = self.result_commits.failing_for().is_some();
         let unrecorded = self.conclude_batch(due).await;
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         let still: HashSet<AttemptKey> = unrecorded.keys().collect();
         for key in tried.iter().filter(|key| !still.contains(key)) {
             kept.remove(*key);
         }
         self.queue_for_retry(unrecorded, kept);
-        if was_failing && self.parts.result_commits.failing_for().is_none() {
+        if was_failing && self.result_commits.failing_for().is_none() {
             kept.bring_forward(now);
         }
         kept.rest_until = now + (now.since(started) * REST_TIME_FACTOR).max(MIN_REST_TIME);
@@ -197,18 +172,18 @@ impl ConcludeWriter {
 
     /// Queues what could not be recorded, and drops what is refused for good.
     pub(super) fn queue_for_retry(&self, unrecorded: UnrecordedResults, kept: &mut RetryQueue) {
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         let waiting = unrecorded.error.into_iter().flat_map(|error| {
             let waiting = unrecorded.waiting.iter().cloned();
             waiting.map(move |report| (error.clone(), report)).collect::<Vec<_>>()
         });
         for (error, report) in unrecorded.refused.into_iter().chain(waiting) {
-            self.parts.metrics.result_refused(error.name());
+            self.metrics.result_refused(error.name());
             if let Some(report) = kept.keep(&error, report, now) {
                 self.drop_result(&error, &report);
             }
         }
-        self.parts.metrics.results_kept(kept.len());
+        self.metrics.results_kept(kept.len());
     }
 
     /// Drops a result that cannot be stored at all. Its agent is told to forget it, and so
@@ -221,8 +196,8 @@ impl ConcludeWriter {
             attempt = record.key.number, outcome = ?record.outcome,
             "a result was dropped: the database refuses its data"
         );
-        self.parts.metrics.result_given_up();
-        self.parts.dispatcher.update(|scheduler, now| scheduler.forget(record.key, now));
+        self.metrics.result_given_up();
+        self.dispatcher.update(|scheduler, now| scheduler.forget(record.key, now));
         self.acknowledge(&[report]);
     }
 }

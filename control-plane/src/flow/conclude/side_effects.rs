@@ -11,7 +11,7 @@ use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::scheduler::Scheduler;
 use postrider_domain::time::Timestamp;
 
-use super::PlannedConclusion;
+use super::report::PlannedConclusion;
 
 /// Breakers that opened or closed, collected under the scheduler's lock and logged after
 /// it.

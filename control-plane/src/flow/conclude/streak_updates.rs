@@ -5,28 +5,17 @@
 //! feeds the conclusion to store, and the failure streaks in memory. Guarantees that
 //! memory and rows change by the same results in the same order.
 
-use std::collections::{HashMap, HashSet};
-
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, DeliveryTransition};
 use postrider_domain::failure_streak::{EndpointSignal, FailureStreak};
-use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::operational_event::{
     EndpointSummary, ExhaustedDelivery, LastAttemptSummary, OperationalEvent, OperationalEventType,
 };
 use postrider_domain::subscription::Subscription;
 use postrider_store::{StoreResult, StreakChange};
 
-use super::{ConcludeWriter, PlannedConclusion};
-use crate::flow::failure_streaks::StreakLookup;
-
-/// Streaks that one batch reads or begins.
-#[derive(Default)]
-pub(super) struct BatchStreaks {
-    /// Streaks that the batch begins.
-    begun: HashSet<SubscriptionKey>,
-    /// Streaks of other replicas' shards, each read once for the batch.
-    read: HashMap<SubscriptionKey, Option<FailureStreak>>,
-}
+use super::ConcludeWriter;
+use super::report::{BatchStreaks, PlannedConclusion};
+use crate::state::failure_streaks::StreakLookup;
 
 impl ConcludeWriter {
     /// Plans what a result changes beyond its delivery: streak and operational event.
@@ -52,8 +41,8 @@ impl ConcludeWriter {
     ) -> StoreResult<Option<StreakChange>> {
         let Some(sign) = EndpointSignal::of(record.outcome, record.test) else { return Ok(None) };
         let key = &record.subscription;
-        let shard = self.parts.tenants.shard(&key.tenant);
-        let known = match self.parts.failure_streaks.look_up(shard, key, subscription.revision) {
+        let shard = self.tenants.shard(&key.tenant);
+        let known = match self.failure_streaks.look_up(shard, key, subscription.revision) {
             StreakLookup::Known(streak) => Some(streak),
             StreakLookup::Absent => None,
             // Only the owner begins a streak; it will with the next failure.
@@ -61,14 +50,14 @@ impl ConcludeWriter {
             StreakLookup::NotOwned => match batch.read.get(key) {
                 Some(read) => *read,
                 None => {
-                    let found = self.parts.store.streak(key).await?;
+                    let found = self.store.streak(key).await?;
                     batch.read.insert(key.clone(), found);
                     found
                 }
             },
             StreakLookup::Stale => {
-                let found = self.parts.store.streak(key).await?;
-                self.parts.failure_streaks.remember(shard, key, found, subscription.revision);
+                let found = self.store.streak(key).await?;
+                self.failure_streaks.remember(shard, key, found, subscription.revision);
                 found
             }
         };
@@ -76,7 +65,7 @@ impl ConcludeWriter {
             (EndpointSignal::Fails, Some(_)) => None,
             (EndpointSignal::Fails, None) => {
                 batch.begun.insert(key.clone());
-                Some(StreakChange::Begin { since: self.parts.clock.now() })
+                Some(StreakChange::Begin { since: self.clock.now() })
             }
             (EndpointSignal::Works, Some(streak)) => {
                 Some(StreakChange::End { recovered: self.recovered(subscription, streak).await? })
@@ -93,7 +82,7 @@ impl ConcludeWriter {
         streak: FailureStreak,
     ) -> StoreResult<Option<OperationalEvent>> {
         let wanted = self.wanted(subscription, OperationalEventType::EndpointRecovered).await?;
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         Ok(wanted.then(|| EndpointSummary::of(subscription).recovered(streak.since, now)))
     }
 
@@ -117,32 +106,32 @@ impl ConcludeWriter {
         subscription: &Subscription,
         notice: OperationalEventType,
     ) -> StoreResult<bool> {
-        let snapshot = self.parts.tenants.snapshot(&subscription.tenant).await?;
-        Ok(snapshot.is_some_and(|snapshot| self.parts.outbox.is_wanted(&snapshot, notice)))
+        let snapshot = self.tenants.snapshot(&subscription.tenant).await?;
+        Ok(snapshot.is_some_and(|snapshot| snapshot.wants_event(&self.outbox, notice)))
     }
 
     /// Applies durable streak changes to memory.
     pub(super) fn apply_streak_changes(&self, applied: &[PlannedConclusion]) {
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         let mut news = false;
         for PlannedConclusion { report, subscription, streak, announcement, .. } in applied {
             let record = &report.record;
             let Some(subscription) = subscription else { continue };
-            let shard = self.parts.tenants.shard(&subscription.tenant);
+            let shard = self.tenants.shard(&subscription.tenant);
             if let Some(change) = streak {
                 let key = &record.subscription;
-                self.parts.failure_streaks.apply_change(shard, key, change, subscription.revision);
+                self.failure_streaks.apply_change(shard, key, change, subscription.revision);
             }
             let fails =
                 EndpointSignal::of(record.outcome, record.test) == Some(EndpointSignal::Fails);
             let last =
                 LastAttemptSummary { outcome: record.outcome, http_status: record.http_status };
             let is_time =
-                fails && self.parts.failure_streaks.note_failure(shard, subscription, last, now);
+                fails && self.failure_streaks.note_failure(shard, subscription, last, now);
             news |= is_time || streak.is_some() || announcement.is_some();
         }
         if news {
-            self.parts.outbox.notify();
+            self.outbox.notify();
         }
     }
 
@@ -150,15 +139,15 @@ impl ConcludeWriter {
     /// the next one ends the streak.
     pub(super) async fn end_streak_late(&self, record: &AttemptRecord) -> StoreResult<()> {
         let key = &record.subscription;
-        let Some(streak) = self.parts.store.streak(key).await? else { return Ok(()) };
-        let Some(subscription) = self.parts.store.get_subscription(key).await? else {
+        let Some(streak) = self.store.streak(key).await? else { return Ok(()) };
+        let Some(subscription) = self.store.get_subscription(key).await? else {
             return Ok(());
         };
         let recovered = self.recovered(&subscription, streak).await?;
-        self.parts.store.end_streak(key, recovered.as_ref()).await?;
-        let shard = self.parts.tenants.shard(&key.tenant);
-        self.parts.failure_streaks.remember(shard, key, None, 0);
-        self.parts.outbox.notify();
+        self.store.end_streak(key, recovered.as_ref()).await?;
+        let shard = self.tenants.shard(&key.tenant);
+        self.failure_streaks.remember(shard, key, None, 0);
+        self.outbox.notify();
         Ok(())
     }
 }

@@ -8,13 +8,14 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::ids::AttemptKey;
-use postrider_store::{ConclusionOutcome, StoreError};
+use postrider_store::ConclusionOutcome;
 
+use super::ConcludeWriter;
+use super::report::{
+    AttemptReport, BatchStreaks, PlannedConclusion, QUEUED_BYTES_PER_RESULT, UnrecordedResults,
+};
 use super::retry_queue::RetryQueue;
-use super::streak_updates::BatchStreaks;
-use super::{AttemptReport, ConcludeWriter, PlannedConclusion, QUEUED_BYTES_PER_RESULT};
-use crate::health::ProgressHandle;
+use crate::progress::ProgressHandle;
 
 /// The first and the longest pause before a commit is retried; it doubles in between.
 const FIRST_COMMIT_PAUSE: Duration = Duration::from_millis(50);
@@ -32,37 +33,6 @@ enum WriterStep {
     Nothing,
 }
 
-/// Results that were tried and are not recorded.
-#[derive(Default)]
-pub(super) struct UnrecordedResults {
-    /// Why the database is unavailable, if it is.
-    pub(super) error: Option<StoreError>,
-    /// Results that wait until it is available.
-    pub(super) waiting: Vec<AttemptReport>,
-    /// Results that it refused, each with its own error.
-    pub(super) refused: Vec<(StoreError, AttemptReport)>,
-}
-
-impl UnrecordedResults {
-    pub(super) fn put(
-        &mut self,
-        error: StoreError,
-        reports: impl IntoIterator<Item = AttemptReport>,
-    ) {
-        if error.is_transient() {
-            self.waiting.extend(reports);
-            self.error.get_or_insert(error);
-        } else {
-            self.refused.extend(reports.into_iter().map(|report| (error.clone(), report)));
-        }
-    }
-
-    pub(super) fn keys(&self) -> impl Iterator<Item = AttemptKey> {
-        let refused = self.refused.iter().map(|(_, report)| report);
-        self.waiting.iter().chain(refused).map(|report| report.record.key)
-    }
-}
-
 impl ConcludeWriter {
     /// Reports progress from now on.
     pub fn with_progress(mut self, progress: ProgressHandle) -> Self {
@@ -73,7 +43,7 @@ impl ConcludeWriter {
     /// Commits results until every sender is gone. Results that still wait for a retry by
     /// then are reported again by their agents, or recovered by the next owner.
     pub async fn run(mut self) {
-        let most = self.parts.settings.results.max_queued_results;
+        let most = self.max_queued_results;
         let mut kept = RetryQueue::new(most, most.saturating_mul(QUEUED_BYTES_PER_RESULT));
         let mut later: Vec<AttemptReport> = Vec::new();
         loop {
@@ -99,7 +69,7 @@ impl ConcludeWriter {
     }
 
     async fn next(&mut self, kept: &RetryQueue) -> WriterStep {
-        let clock = Arc::clone(&self.parts.clock);
+        let clock = Arc::clone(&self.clock);
         let batch = async {
             match self.receiver.next_batch().await {
                 Some(queued) => {
@@ -152,7 +122,7 @@ impl ConcludeWriter {
             size = (size / 2).max(1);
             // An unavailable database is no reason to restart this process.
             self.receiver.report_progress();
-            self.parts.clock.sleep(pause).await;
+            self.clock.sleep(pause).await;
             pause = (pause * 2).min(MAX_COMMIT_PAUSE);
         }
         if failures > 0 {
@@ -163,7 +133,7 @@ impl ConcludeWriter {
     pub(super) async fn conclude_batch(&self, batch: Vec<AttemptReport>) -> UnrecordedResults {
         let mut unrecorded = UnrecordedResults::default();
         let batch = self.load_missing_deliveries(batch, &mut unrecorded).await;
-        let jobs: Vec<_> = self.parts.dispatcher.update(|scheduler, _| {
+        let jobs: Vec<_> = self.dispatcher.update(|scheduler, _| {
             batch.iter().map(|report| scheduler.begin_conclusion(report.record.key)).collect()
         });
         let mut decided = Vec::with_capacity(batch.len());
@@ -175,7 +145,7 @@ impl ConcludeWriter {
                 continue;
             }
             match self.decide(report, job, &mut streaks).await {
-                Ok(Ok(one)) => decided.push(one),
+                Ok(Ok(planned)) => decided.push(planned),
                 Ok(Err(report)) => late.push(report),
                 Err((error, report)) => unrecorded.put(error, [report]),
             }
@@ -206,10 +176,10 @@ impl ConcludeWriter {
         late: &mut Vec<AttemptReport>,
     ) {
         let mut applied = Vec::with_capacity(tried.len());
-        for (one, result) in tried.into_iter().zip(results) {
+        for (planned, result) in tried.into_iter().zip(results) {
             match result {
-                ConclusionOutcome::Applied => applied.push(one),
-                ConclusionOutcome::NotCurrent => late.push(one.report),
+                ConclusionOutcome::Applied => applied.push(planned),
+                ConclusionOutcome::NotCurrent => late.push(planned.report),
             }
         }
         self.apply(applied);

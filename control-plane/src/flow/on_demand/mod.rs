@@ -8,28 +8,29 @@
 
 mod resend;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, EndReason, Trigger,
-};
+use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, EndReason, Trigger};
 use postrider_domain::event::{Event, sha256};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, EventId, SubscriptionKey, TenantId};
 use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{CancelOutcome, NewEvent, PublishOutcome, StoreError};
+use postrider_store::{CancelOutcome, NewEvent, PublishOutcome, Store, StoreError};
 use tokio::sync::oneshot;
 
-pub(super) use self::resend::new_waiting_delivery;
-use super::ordering::{block_key, block_key_while_sending};
-use super::tenants::TenantSnapshot;
-use super::{Flow, ShardOwner};
-
 pub use self::resend::{ResendError, RetryError};
+use super::new_delivery::new_waiting_delivery;
+use super::ordering::KeyBlocker;
+use crate::clock::Clock;
+use crate::state::cluster::{ClusterState, ShardOwner};
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::ordering_queue::OrderingQueue;
+use crate::state::tenants::{TenantConfigs, TenantSnapshot};
+use crate::state::test_waiters::TestWaiters;
 
 /// How long after the request's timeout a test's result is waited for.
 const TEST_RESULT_MARGIN: Duration = Duration::from_secs(10);
@@ -77,43 +78,42 @@ pub enum CancelError {
     Store(#[from] StoreError),
 }
 
-/// Callers that wait for a test's result. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct TestWaiters(Arc<Mutex<HashMap<DeliveryId, oneshot::Sender<AttemptRecord>>>>);
-
-impl TestWaiters {
-    fn register(&self, delivery: DeliveryId) -> oneshot::Receiver<AttemptRecord> {
-        let (sender, receiver) = oneshot::channel();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery, sender);
-        receiver
-    }
-
-    fn remove(&self, delivery: DeliveryId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery);
-    }
-
-    /// An attempt was recorded.
-    pub(super) fn complete(&self, record: &AttemptRecord, _: DeliveryTransition) {
-        if !record.test {
-            return;
-        }
-        let waiting =
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.key.delivery);
-        if let Some(sender) = waiting {
-            let _ = sender.send(record.clone());
-        }
-    }
+/// What is done for a caller at once. Cheap to clone.
+#[derive(Clone)]
+pub struct OnDemand {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    agent_timeout: Duration,
+    tenants: TenantConfigs,
+    dispatcher: Dispatcher,
+    cluster: ClusterState,
+    ordering_queue: OrderingQueue,
+    test_waiters: TestWaiters,
+    key_blocker: KeyBlocker,
 }
 
-impl Flow {
-    fn owned_epoch(&self, tenant: &TenantId) -> Option<Epoch> {
-        let shard = self.tenants.shard(tenant);
-        self.dispatcher.read(|scheduler, _| scheduler.epoch(shard))
+impl OnDemand {
+    pub fn new(context: &ReplicaContext) -> Self {
+        let agent_timeout = context.settings.api.test_agent_timeout_milliseconds;
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            agent_timeout: Duration::from_millis(agent_timeout),
+            tenants: context.tenants.clone(),
+            dispatcher: context.dispatcher.clone(),
+            cluster: context.cluster.clone(),
+            ordering_queue: context.ordering_queue.clone(),
+            test_waiters: context.test_waiters.clone(),
+            key_blocker: KeyBlocker::new(context),
+        }
     }
 
     fn require_owned_epoch(&self, tenant: &TenantId) -> Option<Epoch> {
         match self.cluster.owner(tenant) {
-            ShardOwner::ThisReplica => self.owned_epoch(tenant),
+            ShardOwner::ThisReplica => {
+                let shard = self.tenants.shard(tenant);
+                self.dispatcher.read(|scheduler, _| scheduler.epoch(shard))
+            }
             ShardOwner::Peer(_) | ShardOwner::Unknown => None,
         }
     }
@@ -158,8 +158,7 @@ impl Flow {
 
     async fn await_agent(&self, subscription: &Subscription) -> Result<(), TestError> {
         let region = &subscription.settings.region;
-        let patience = Duration::from_millis(self.settings.api.test_agent_timeout_milliseconds);
-        let deadline = self.clock.now() + patience;
+        let deadline = self.clock.now() + self.agent_timeout;
         while !self.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region)) {
             if self.clock.now() >= deadline {
                 return Err(TestError::RegionHasNoAgent);
@@ -241,7 +240,7 @@ impl Flow {
     ) -> Result<Delivery, CancelError> {
         self.require_owned_epoch(tenant).ok_or(CancelError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
-        block_key_while_sending(self, &found).await?;
+        self.key_blocker.block_key_while_sending(&found).await?;
         let key: AttemptKey = found.current_attempt();
         self.dispatcher.update(|scheduler, now| scheduler.withdraw(key, now));
         let now = self.clock.now();
@@ -249,7 +248,7 @@ impl Flow {
             Ok(CancelOutcome::Done { in_flight }) => {
                 if in_flight.is_some() {
                     // It may have been released and sent since it was read.
-                    block_key(self, &found).await?;
+                    self.key_blocker.block_key(&found).await?;
                 }
                 self.ordering_queue.push_key_of(&found);
                 Ok(self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?)

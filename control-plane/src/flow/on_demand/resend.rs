@@ -9,16 +9,13 @@ use std::collections::BTreeMap;
 
 use postrider_domain::delivery::{Delivery, DeliveryState, Trigger};
 use postrider_domain::event::Event;
-use postrider_domain::ids::{
-    DeliveryId, Epoch, EventId, SubscriptionId, SubscriptionKey, TenantId,
-};
+use postrider_domain::ids::{DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
-use postrider_domain::time::Timestamp;
 use postrider_store::{DeliveryQuery, StoreError, StoreResult};
 
-use super::super::Flow;
-use super::super::ordering::{initial_state, ordering_key_for};
-use super::super::tenants::TenantSnapshot;
+use super::OnDemand;
+use crate::flow::new_delivery::{initial_state, new_waiting_delivery, ordering_key_for};
+use crate::state::tenants::TenantSnapshot;
 
 /// Deliveries of one event read at once.
 const DELIVERIES_PER_PAGE: u32 = 1000;
@@ -59,7 +56,7 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
-impl Flow {
+impl OnDemand {
     /// Brings a waiting delivery forward, or sends an ended one again.
     pub async fn retry_delivery(
         &self,
@@ -220,36 +217,5 @@ impl Flow {
             Some(_) => ResendError::SubscriptionDeleted,
             None => ResendError::SubscriptionNotFound,
         })
-    }
-}
-
-/// A new delivery of an event, WAITING and due now.
-pub(in crate::flow) fn new_waiting_delivery(
-    event: &Event,
-    key: SubscriptionKey,
-    snapshot: &TenantSnapshot,
-    now: Timestamp,
-) -> Delivery {
-    Delivery {
-        id: DeliveryId::new(event.id.time(), rand::random()),
-        subscription: key,
-        event: event.id,
-        event_type: event.event_type.clone(),
-        account: event.account.clone(),
-        shard: snapshot.shard,
-        epoch: Epoch::default(),
-        state: DeliveryState::Waiting,
-        end_reason: None,
-        attempts: 0,
-        failures: 0,
-        trigger: Trigger::Publish,
-        due: now,
-        deadline: now,
-        end_time: None,
-        ordering_key: None,
-        sequence: None,
-        test: false,
-        resend_of: None,
-        filter_failed: false,
     }
 }

@@ -15,15 +15,14 @@ use postrider_domain::operation::{
 };
 use postrider_store::{HistoryRange, StoreResult};
 
-use super::super::Flow;
-use super::super::tenants::TenantSnapshot;
-use super::{MAX_ROWS_PER_STEP, StepDraft};
+use super::planner::{MAX_ROWS_PER_STEP, StepDraft, StepPlanner};
+use crate::state::tenants::TenantSnapshot;
 
 /// Most events read in one step when a content filter needs their payloads.
 const MAX_PAYLOADS_PER_STEP: u32 = 32;
 
-impl Flow {
-    pub(super) async fn backfill_step(
+impl StepPlanner {
+    pub(super) async fn plan_backfill_step(
         &self,
         operation: &Operation,
         backfill: &Backfill,

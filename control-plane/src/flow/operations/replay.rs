@@ -9,12 +9,11 @@
 use postrider_domain::operation::{Operation, Replay};
 use postrider_store::{HistoryRange, StoreResult};
 
-use super::super::Flow;
-use super::super::tenants::TenantSnapshot;
-use super::{MAX_ROWS_PER_STEP, StepDraft};
+use super::planner::{MAX_ROWS_PER_STEP, StepDraft, StepPlanner};
+use crate::state::tenants::TenantSnapshot;
 
-impl Flow {
-    pub(super) async fn replay_step(
+impl StepPlanner {
+    pub(super) async fn plan_replay_step(
         &self,
         operation: &Operation,
         replay: &Replay,

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use postrider_domain::content_filter::{ContentFilter, FilterInput};
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 
-use super::{PublishError, PublishInput};
-use crate::flow::tenants::{MatchCandidate, TenantSnapshot};
+use super::request::{PublishError, PublishInput};
+use crate::state::tenants::{MatchCandidate, TenantSnapshot};
 
 /// A subscription that gets the event.
 pub(super) struct MatchedSubscription {
@@ -28,8 +28,8 @@ pub(super) async fn match_subscriptions(
 ) -> Result<Vec<MatchedSubscription>, PublishError> {
     let mut matches = Vec::new();
     let mut seen = None;
-    for one in snapshot.candidates(&input.event_type, input.account.as_deref()) {
-        let MatchCandidate { subscription, filter } = one;
+    for candidate in snapshot.candidates(&input.event_type, input.account.as_deref()) {
+        let MatchCandidate { subscription, filter } = candidate;
         let filter_failed = match filter {
             None => false,
             Some(filter) => {

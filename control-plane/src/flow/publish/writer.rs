@@ -6,22 +6,67 @@
 //!
 //! Keeps the invariant `durable-before-acknowledged`.
 
+use std::sync::Arc;
+
+use fair_batch::BatchReceiver;
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
-use postrider_store::{NewEvent, PublishOutcome, StoreError};
+use postrider_store::{NewEvent, PublishOutcome, Store, StoreError};
 
-use super::rows::{PublishWaiter, input_of, reserved_ids, split_repeated_idempotency_keys};
-use super::watermark::OpenBatch;
-use super::{CommitOutcome, PublishAnswer, PublishBatch, PublishError, PublishWriter};
-use crate::flow::ShardOwner;
-use crate::health::ProgressHandle;
+use super::batch::{
+    CommitOutcome, PendingPublish, PublishBatch, PublishWaiter, reserved_ids,
+    split_repeated_idempotency_keys,
+};
+use super::request::{PublishAnswer, PublishError, input_of};
+use super::rows::RowBuilder;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::progress::ProgressHandle;
+use crate::state::cluster::{ClusterState, ShardOwner};
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::ordering_queue::OrderingQueue;
+use crate::state::peers::Peers;
+use crate::state::watermark::{OpenBatch, PublishWatermark};
 
 /// After this many events in a row failed alone because the database is at fault, the
 /// rest of the batch is not tried.
 const MAX_CONSECUTIVE_FAULTS: usize = 64;
 
+/// Commits what a publisher queued.
+pub struct PublishWriter {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    dispatcher: Dispatcher,
+    peers: Peers,
+    cluster: ClusterState,
+    ordering_queue: OrderingQueue,
+    watermark: PublishWatermark,
+    rows: RowBuilder,
+    receiver: BatchReceiver<TenantId, Box<PendingPublish>>,
+}
+
 impl PublishWriter {
+    pub(super) fn new(
+        context: &ReplicaContext,
+        receiver: BatchReceiver<TenantId, Box<PendingPublish>>,
+    ) -> Self {
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            metrics: context.metrics.clone(),
+            dispatcher: context.dispatcher.clone(),
+            peers: context.peers.clone(),
+            cluster: context.cluster.clone(),
+            ordering_queue: context.ordering_queue.clone(),
+            watermark: context.watermark.clone(),
+            rows: RowBuilder::new(context),
+            receiver,
+        }
+    }
+
     /// Reports progress from now on.
     pub fn with_progress(mut self, progress: ProgressHandle) -> Self {
         self.receiver.set_progress_reporter(progress);
@@ -48,19 +93,15 @@ impl PublishWriter {
 
     /// Commits a batch.
     async fn commit_batch(&self, batch: PublishBatch) {
-        let open = self.parts.watermark.open_batch(self.parts.clock.now());
-        let (items, new) = self.build_rows(batch);
-        let started = self.parts.clock.now();
-        let until = self.parts.cluster.commit_deadline();
-        let result = self.parts.store.publish(&new, until).await;
-        self.parts.metrics.observe_commit(
-            "publish",
-            self.parts.clock.now().since(started),
-            new.len(),
-        );
+        let open = self.watermark.open_batch(self.clock.now());
+        let (items, new) = self.rows.build_rows(batch);
+        let started = self.clock.now();
+        let until = self.cluster.commit_deadline();
+        let result = self.store.publish(&new, until).await;
+        self.metrics.observe_commit("publish", self.clock.now().since(started), new.len());
         match result {
             Ok(results) => {
-                self.parts.cluster.record_publish_commit(true);
+                self.cluster.record_publish_commit(true);
                 self.answer_committed(items, new, results);
             }
             Err(StoreError::Rejected(_) | StoreError::Faulty(_)) if new.len() > 1 => {
@@ -86,11 +127,11 @@ impl PublishWriter {
         while let Some((item, new)) = both.next() {
             self.receiver.report_progress();
             let new = vec![new];
-            let asked = self.parts.clock.now();
-            let until = self.parts.cluster.commit_deadline();
-            match self.parts.store.publish(&new, until).await {
+            let asked = self.clock.now();
+            let until = self.cluster.commit_deadline();
+            match self.store.publish(&new, until).await {
                 Ok(results) => {
-                    self.parts.cluster.record_publish_commit(true);
+                    self.cluster.record_publish_commit(true);
                     failed = 0;
                     self.answer_committed(vec![item], new, results);
                 }
@@ -116,7 +157,7 @@ impl PublishWriter {
         open: &OpenBatch,
         asked: Timestamp,
     ) {
-        let cluster = &self.parts.cluster;
+        let cluster = &self.cluster;
         if !error.had_no_effect() {
             // If it was committed after all, the sweep finds the rows.
             cluster.note_uncertain_commit();
@@ -139,7 +180,7 @@ impl PublishWriter {
     }
 
     fn roll_back(&self, ids: impl Iterator<Item = DeliveryId>) {
-        self.parts.dispatcher.update(|scheduler, _| scheduler.rolled_back(ids));
+        self.dispatcher.update(|scheduler, _| scheduler.rolled_back(ids));
     }
 
     /// Answers publishers after a commit.
@@ -155,7 +196,7 @@ impl PublishWriter {
         {
             let answer = match result {
                 PublishOutcome::Committed { .. } => {
-                    self.parts.metrics.published(new.deliveries.len());
+                    self.metrics.published(new.deliveries.len());
                     Ok(PublishAnswer {
                         event: new.event.id,
                         matched: new.event.matched,
@@ -180,7 +221,7 @@ impl PublishWriter {
     /// the owners of those that wait elsewhere.
     fn apply_to_scheduler(&self, new: &[NewEvent], results: &[PublishOutcome]) {
         let mut elsewhere: Vec<(TenantId, SubscriptionKey)> = Vec::new();
-        self.parts.dispatcher.update(|scheduler, now| {
+        self.dispatcher.update(|scheduler, now| {
             for (new, result) in new.iter().zip(results) {
                 let PublishOutcome::Committed { sequences } = result else {
                     scheduler.rolled_back(reserved_ids(new));
@@ -203,12 +244,12 @@ impl PublishWriter {
         let committed = new.iter().zip(results).filter(|(_, result)| result.is_committed());
         for held in committed.flat_map(|(new, _)| &new.deliveries) {
             if held.state == DeliveryState::Held {
-                self.parts.ordering_queue.push_key_of(held);
+                self.ordering_queue.push_key_of(held);
             }
         }
         for (tenant, subscription) in elsewhere {
-            if let ShardOwner::Peer(address) = self.parts.cluster.owner(&tenant) {
-                self.parts.peers.hint_waiting(&address, subscription);
+            if let ShardOwner::Peer(address) = self.cluster.owner(&tenant) {
+                self.peers.hint_waiting(&address, subscription);
             }
         }
     }

@@ -9,9 +9,12 @@ use std::sync::Arc;
 use postrider_domain::content_filter::ContentFilter;
 use postrider_domain::ids::{Shard, SubscriptionId};
 use postrider_domain::matching::SubscriptionMatcher;
+use postrider_domain::operational_event::OperationalEventType;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges};
 use rpds::RedBlackTreeMapSync;
+
+use crate::state::outbox::Outbox;
 
 /// A tenant's configuration at one version.
 pub struct TenantSnapshot {
@@ -91,6 +94,11 @@ impl TenantSnapshot {
     /// Whether any subscription wants events of this type that have no account.
     pub fn wants(&self, event_type: &str) -> bool {
         self.matcher.matching(event_type, None).next().is_some()
+    }
+
+    /// Whether anybody gets this operational event of the tenant.
+    pub fn wants_event(&self, outbox: &Outbox, notice: OperationalEventType) -> bool {
+        outbox.always_reports(notice) || self.wants(notice.name())
     }
 }
 

@@ -12,27 +12,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use bytes::Bytes;
-use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey};
-use postrider_proto::replica::v1::{ConcludedHint, HintRequest, WaitingHint};
+use anyhow::Context as _;
+use postrider_domain::ids::ReplicaId;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::peers::{CALL_TIMEOUT, PeerCalls};
+use super::calls::{CALL_TIMEOUT, PeerCalls, PeerHint, identify};
 
 /// Most hints queued for one replica; further ones are dropped, and the sweep finds what
 /// they were about.
 const MAX_QUEUED_HINTS: usize = 10_000;
 /// How often a replica is called: this restores a broken connection.
 const GREETING_INTERVAL: Duration = Duration::from_secs(2);
-
-#[derive(PartialEq, Eq, Hash)]
-pub enum PeerHint {
-    Waiting(SubscriptionKey),
-    Concluded(AttemptKey),
-}
 
 /// What is known of one link.
 #[derive(Default)]
@@ -186,8 +178,8 @@ impl PeerLinkTask {
 
     async fn send(&self, hints: HashSet<PeerHint>) {
         let count = hints.len() as u64;
-        let sent =
-            tokio::time::timeout(CALL_TIMEOUT, self.calls.hint(&self.address, request(hints)));
+        let hints = hints.into_iter().collect();
+        let sent = tokio::time::timeout(CALL_TIMEOUT, self.calls.hint(&self.address, hints));
         let sent = sent.await.context("no answer in time").and_then(|sent| sent);
         let counter = if sent.is_ok() { &self.state.sent } else { &self.state.lost };
         counter.fetch_add(count, Ordering::Relaxed);
@@ -213,33 +205,4 @@ impl PeerLinkTask {
             }
         }
     }
-}
-
-/// Calls an address, and checks that the wanted replica answers.
-pub async fn identify(
-    calls: &dyn PeerCalls,
-    address: &str,
-    wanted: &ReplicaId,
-) -> anyhow::Result<()> {
-    let answer = tokio::time::timeout(CALL_TIMEOUT, calls.identify(address)).await;
-    let found = answer.context("no answer in time")??;
-    ensure!(found == *wanted, "replica {} answers at {address}, not {}", found.0, wanted.0);
-    Ok(())
-}
-
-fn request(hints: HashSet<PeerHint>) -> HintRequest {
-    let mut request = HintRequest::default();
-    for hint in hints {
-        match hint {
-            PeerHint::Waiting(key) => request.waiting.push(WaitingHint {
-                tenant: key.tenant.to_string(),
-                subscription: key.subscription.to_string(),
-            }),
-            PeerHint::Concluded(key) => request.concluded.push(ConcludedHint {
-                delivery_id: Bytes::copy_from_slice(key.delivery.0.as_bytes()),
-                number: key.number,
-            }),
-        }
-    }
-    request
 }

@@ -14,8 +14,8 @@ use postrider_domain::event_type::{
 use postrider_store::{CatalogueError, Store, StoreError, StoreResult, WriteError};
 use tokio::sync::Mutex;
 
+use super::peers::Peers;
 use crate::clock::Clock;
-use crate::replicas::Peers;
 
 /// How often an import is tried while others change the same types.
 const MAX_WRITE_TRIES: usize = 5;

@@ -5,7 +5,13 @@
 //! shard, who is alive, and what a subscription's running clock says. While the
 //! database answers, it is about a second old at most.
 //!
+//! - `failure_detector`: whether a silence means a loss; `holds`: endpoints that asked
+//!   not to be called for a while.
+//!
 //! Keeps the invariants `database-clock` and `deadlines-stand-still`.
+
+mod failure_detector;
+pub mod holds;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,9 +24,8 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{ClusterView, ProcessInstance, ReplicaRow};
 use tokio::time::Instant;
 
-use super::ShardOwner;
-use super::failure_detector::FailureDetector;
-use super::holds::EndpointHolds;
+use self::failure_detector::FailureDetector;
+use self::holds::EndpointHolds;
 
 /// Longer than the database runs a statement whose caller is gone.
 const STATEMENT_TIME_LIMIT: Duration = Duration::from_secs(12);
@@ -51,6 +56,17 @@ struct ClusterShared {
     outvoted_since: RwLock<Option<Instant>>,
     has_left: AtomicBool,
     holds: EndpointHolds,
+}
+
+/// Where a tenant's shard is owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShardOwner {
+    /// Here.
+    ThisReplica,
+    /// At another replica, whose gRPC address this is.
+    Peer(String),
+    /// Nowhere known, for the moment.
+    Unknown,
 }
 
 /// Everybody's state as last read. Cheap to clone.
@@ -103,7 +119,7 @@ impl ClusterState {
     }
 
     /// Adds shards that were just acquired to the view, without waiting for the next one.
-    pub(super) fn note_acquired_shards(&self, taken: &[(Shard, Epoch)]) {
+    pub fn note_acquired_shards(&self, taken: &[(Shard, Epoch)]) {
         let mut view = ClusterView::clone(&self.view());
         for (shard, epoch) in taken {
             if let Some(row) = view.shards.iter_mut().find(|row| row.shard == *shard) {
@@ -115,7 +131,7 @@ impl ClusterState {
     }
 
     /// Records the view that answered a heartbeat.
-    pub(super) fn record_view(&self, view: ClusterView, asked: Timestamp) {
+    pub fn record_view(&self, view: ClusterView, asked: Timestamp) {
         let mut detector = self.0.detector.write().unwrap_or_else(PoisonError::into_inner);
         detector.record_heartbeat(view.now, Instant::now());
         drop(detector);
@@ -124,13 +140,13 @@ impl ClusterState {
     }
 
     /// When the current view was requested: replicas that had joined by then are in it.
-    pub(super) fn view_time(&self) -> Timestamp {
+    pub fn view_time(&self) -> Timestamp {
         Timestamp::from_micros(self.0.seen.load(Ordering::Acquire))
     }
 
     /// The latest time, by the database's clock, at which a commit of events may begin. It
     /// counts from the last heartbeat, by which others judge this replica too.
-    pub(super) fn commit_deadline(&self) -> Timestamp {
+    pub fn commit_deadline(&self) -> Timestamp {
         let view = self.view();
         let own = view.replicas.iter().find(|replica| replica.id == self.0.replica);
         let own = own.filter(|own| own.instance == self.0.instance);
@@ -153,7 +169,7 @@ impl ClusterState {
     }
 
     /// This replica has left: it commits no more events.
-    pub(super) fn mark_left(&self) {
+    pub fn mark_left(&self) {
         self.0.has_left.store(true, Ordering::Relaxed);
     }
 
@@ -167,7 +183,7 @@ impl ClusterState {
     }
 
     /// Records whether the database accepted a commit of events.
-    pub(super) fn record_publish_commit(&self, taken: bool) {
+    pub fn record_publish_commit(&self, taken: bool) {
         let known = self.0.refused.read().unwrap_or_else(PoisonError::into_inner).is_none();
         if !(taken && known) {
             let refused = (!taken).then(Instant::now);
@@ -238,7 +254,7 @@ impl ClusterState {
     }
 
     /// The holds that receivers asked for.
-    pub(super) fn holds(&self) -> &EndpointHolds {
+    pub fn holds(&self) -> &EndpointHolds {
         &self.0.holds
     }
 
@@ -293,7 +309,7 @@ impl ClusterState {
 
     /// Whether the database's clock was set lately: leases that others still renew may seem
     /// to have ended.
-    pub(super) fn clock_was_set(&self) -> bool {
+    pub fn clock_was_set(&self) -> bool {
         self.detector().clock_was_set(Instant::now(), self.0.lost_after)
     }
 
@@ -321,7 +337,7 @@ impl ClusterState {
         since.map(|since| since.elapsed())
     }
 
-    pub(super) fn compare_clocks(&self, ours: Timestamp, databases: Timestamp, wall: Timestamp) {
+    pub fn compare_clocks(&self, ours: Timestamp, databases: Timestamp, wall: Timestamp) {
         let apart = |timestamp: Timestamp, other: Timestamp| {
             timestamp.since(other).max(other.since(timestamp))
         };
@@ -341,8 +357,14 @@ impl ClusterState {
     pub fn take_uncertain_commit(&self) -> bool {
         self.0.uncertain_commit.swap(false, Ordering::Relaxed)
     }
+
+    /// Whether any agent is connected to any replica.
+    pub fn has_live_agent(&self) -> bool {
+        let view = self.view();
+        let mut agents = view.agents.iter();
+        agents.any(|agent| view.now.since(agent.heard) < self.0.lost_after)
+    }
 }
 
 #[cfg(test)]
-#[path = "cluster_tests.rs"]
 mod tests;

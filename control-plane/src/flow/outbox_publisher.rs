@@ -5,28 +5,28 @@
 //! in the outbox is published once, by the owner of its tenant's shard, those of one
 //! subscription in order: an event's id is its idempotency key. A notification only
 //! makes it faster; the row and the sweep are the guarantee.
-//!
-//! An event that nobody in the tenant subscribes to is not written, so unused events
-//! cost nothing. Two exceptions: a disabled endpoint is always reported, and everything
-//! is while there is an operators' tenant.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use fair_batch::ProgressReporter as _;
 use futures::stream::{self, StreamExt};
 use postrider_domain::event::DEFAULT_CONTENT_TYPE;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
-use postrider_domain::operational_event::{OperationalEvent, OperationalEventType};
-use postrider_store::{OutboxEntry, StoreResult};
-use tokio::sync::Notify;
+use postrider_domain::operational_event::OperationalEvent;
+use postrider_store::{OutboxEntry, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
+use super::endpoint_watch::EndpointWatch;
 use super::faults::FaultLog;
-use super::tenants::TenantSnapshot;
-use super::{Flow, PublishError, PublishInput};
-use crate::health::ProgressHandle;
+use super::publish::{PublishError, PublishInput, Publisher};
+use crate::clock::Clock;
+use crate::progress::ProgressHandle;
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::outbox::Outbox;
 
 /// Most operational events read at once.
 const MAX_EVENTS_PER_READ: u32 = 512;
@@ -35,50 +35,44 @@ pub const OPERATIONAL_KEY_PREFIX: &str = "postrider/";
 /// Subscriptions whose events are published in parallel; those of one in order.
 const PARALLEL_SUBSCRIPTIONS: usize = 64;
 
-struct OutboxShared {
-    /// The tenant in which every event is published a second time.
-    operators: Option<TenantId>,
-    written: Notify,
+/// Publishes the outbox. Checking failure streaks shares its task: a notification means
+/// either.
+pub struct OutboxPublisher {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    dispatcher: Dispatcher,
+    sweep_interval: Duration,
+    outbox: Outbox,
+    publisher: Publisher,
+    endpoint_watch: EndpointWatch,
 }
 
-/// Decides which operational events are written, and wakes their publisher. Cheap to
-/// clone.
-#[derive(Clone)]
-pub struct Outbox(Arc<OutboxShared>);
-
-impl Outbox {
-    pub fn new(operators: Option<TenantId>) -> Self {
-        Self(Arc::new(OutboxShared { operators, written: Notify::new() }))
+impl OutboxPublisher {
+    pub fn new(context: &ReplicaContext, publisher: Publisher) -> Self {
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            dispatcher: context.dispatcher.clone(),
+            sweep_interval: context.settings.ownership.sweep(),
+            outbox: context.outbox.clone(),
+            publisher,
+            endpoint_watch: EndpointWatch::new(context),
+        }
     }
 
-    /// Whether anybody gets an event of this type.
-    pub fn is_wanted(&self, snapshot: &TenantSnapshot, notice: OperationalEventType) -> bool {
-        notice == OperationalEventType::EndpointDisabled
-            || self.0.operators.is_some()
-            || snapshot.wants(notice.name())
-    }
-
-    /// Wakes the publisher: an event was written, or a streak needs a decision.
-    pub fn notify(&self) {
-        self.0.written.notify_one();
-    }
-}
-
-impl Flow {
     /// Checks failure streaks and publishes the outbox until told to stop.
-    pub async fn run_notices(&self, progress: ProgressHandle, stop: CancellationToken) {
-        let sweep = self.settings.ownership.sweep();
+    pub async fn run(self, progress: ProgressHandle, stop: CancellationToken) {
         let (mut streaks, mut told) =
             (FaultLog::new("failing endpoints"), FaultLog::new("operational events"));
         while !stop.is_cancelled() {
             progress.report_progress();
-            let looked = self.check_streaks().await;
+            let looked = self.endpoint_watch.check_streaks().await;
             streaks.note(looked.as_ref().err(), self.clock.now());
             let published = self.publish_pending().await;
             told.note(published.as_ref().err(), self.clock.now());
             tokio::select! {
-                () = self.outbox.0.written.notified() => {}
-                () = self.clock.sleep(sweep) => {}
+                () = self.outbox.notified() => {}
+                () = self.clock.sleep(self.sweep_interval) => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -107,8 +101,8 @@ impl Flow {
     /// Publishes events; returns the places of those that are finished.
     async fn publish_all(&self, waiting: Vec<OutboxEntry>) -> Vec<i64> {
         let mut turns: BTreeMap<SubscriptionKey, Vec<OutboxEntry>> = BTreeMap::new();
-        for one in waiting {
-            turns.entry(one.announcement.subscription.clone()).or_default().push(one);
+        for entry in waiting {
+            turns.entry(entry.announcement.subscription.clone()).or_default().push(entry);
         }
         let turns = stream::iter(turns.into_values()).map(|turn| self.publish_in_order(turn));
         turns.buffer_unordered(PARALLEL_SUBSCRIPTIONS).concat().await
@@ -129,7 +123,7 @@ impl Flow {
     async fn publish_one(&self, announcement: &OperationalEvent) -> bool {
         let tenant = &announcement.subscription.tenant;
         let own = publish_request(announcement, tenant, None);
-        let copy = self.outbox.0.operators.as_ref().filter(|operators| *operators != tenant);
+        let copy = self.outbox.operators().filter(|operators| *operators != tenant);
         let copy = copy
             .map(|operators| publish_request(announcement, operators, Some(tenant.to_string())));
         for input in std::iter::once(own).chain(copy) {

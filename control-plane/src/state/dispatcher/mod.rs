@@ -3,68 +3,34 @@
 //! Fed by every loop that changes what can be sent; feeds agents' sessions. Guarantees
 //! that the scheduler is changed in one place, under one short lock, and that its
 //! decisions are sent in the order in which they were made.
+//!
+//! - `streams`: what is known of a stream; `admission`: which streams are admitted.
+
+mod admission;
+pub mod streams;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use postrider_domain::ids::{AgentId, AttemptKey, Region, ReplicaId, SubscriptionKey};
+use postrider_domain::ids::{AgentId, AttemptKey, ReplicaId, SubscriptionKey};
 use postrider_domain::scheduler::{
-    AgentIdentity, Dispatch, LaneView, RegionFigures, Scheduler, SchedulerActions, ShardLease,
-    StreamId, UnconfirmedAttempt,
+    AgentIdentity, LaneView, RegionFigures, Scheduler, SchedulerActions, ShardLease, StreamId,
+    UnconfirmedAttempt,
 };
 use postrider_domain::time::Timestamp;
 use postrider_store::AgentSighting;
-use tokio::sync::{Notify, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
+use self::streams::{ConnectedAgent, OpenStream, StreamCommand};
+use super::cluster::ClusterState;
 use crate::clock::Clock;
-
-mod admission;
-
-pub use admission::{NewStream, StreamRefusal};
-
-/// The dispatch loop polls this often even if nothing woke it.
-const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A departed agent is reported as silent for this long: longer than any replica waits
 /// for a silent agent.
 const DEPARTED_AGENT_SILENCE: Duration = Duration::from_secs(120);
 /// How long an agent is remembered after its stream has ended.
 const DISCONNECTED_AGENT_MEMORY: Duration = Duration::from_secs(60);
-
-/// What a session sends to its agent.
-#[derive(Debug)]
-pub enum StreamCommand {
-    Dispatch(Dispatch),
-    Acknowledge(Vec<AttemptKey>),
-    TakeOver(ShardLease),
-    Drain,
-}
-
-/// A connected agent as its session knows it.
-#[derive(Clone, Debug)]
-pub struct ConnectedAgent {
-    pub identity: AgentIdentity,
-    pub region: Region,
-    pub version: String,
-    pub max_in_flight: u32,
-    pub in_flight: u32,
-    pub draining: bool,
-    pub clock_skew_us: i64,
-    pub last_heard: Timestamp,
-}
-
-struct OpenStream {
-    sender: mpsc::Sender<StreamCommand>,
-    state: ConnectedAgent,
-    /// The stream's number in its process.
-    number: u64,
-    /// Ends the session.
-    stop: CancellationToken,
-    /// Why it ended, if the agent is to be told.
-    reason: Arc<OnceLock<StreamRefusal>>,
-}
 
 struct DispatcherShared {
     scheduler: Mutex<Scheduler>,
@@ -121,20 +87,9 @@ impl Dispatcher {
         self.read(|scheduler, now| scheduler.lane(key, now))
     }
 
-    /// Sends assignments until told to stop.
-    pub async fn run(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let (wake, now) = self.pump();
-            let pause = wake.map_or(IDLE_POLL_INTERVAL, |at| at.since(now).min(IDLE_POLL_INTERVAL));
-            tokio::select! {
-                () = self.0.pump.notified() => {}
-                () = self.0.clock.sleep(pause) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    }
-
-    fn pump(&self) -> (Option<Timestamp>, Timestamp) {
+    /// Sends what may be sent now; returns when the next may be, if that is known, and
+    /// the time.
+    pub fn send_ready(&self) -> (Option<Timestamp>, Timestamp) {
         let now = self.0.clock.now();
         let SchedulerActions { dispatches, release, wake, claims } =
             lock(&self.0.scheduler).poll(now);
@@ -149,6 +104,11 @@ impl Dispatcher {
             self.send(dispatch.stream, StreamCommand::Dispatch(dispatch));
         }
         (wake, now)
+    }
+
+    /// Completes when the scheduler was changed.
+    pub async fn changed(&self) {
+        self.0.pump.notified().await;
     }
 
     /// Queues a message for an agent. If the queue is full, the agent is stuck: its stream
@@ -239,6 +199,16 @@ impl Dispatcher {
         }
     }
 
+    /// Whether an agent counts as lost: no replica has heard it for too long.
+    pub fn is_agent_lost(
+        &self,
+        cluster: &ClusterState,
+        lost_after: Duration,
+        agent: &AgentIdentity,
+    ) -> bool {
+        !self.is_connected_or_heard_within(agent, lost_after) && !cluster.is_agent_alive(agent)
+    }
+
     /// Asks an agent to stop; false when it has no stream here.
     pub fn drain_agent(&self, agent: &AgentId) -> bool {
         let sessions = lock(&self.0.sessions);
@@ -258,21 +228,21 @@ impl Dispatcher {
     }
 
     /// Attempts that were never sent, to be returned to the table.
-    pub(super) fn take_unsent(&self) -> Vec<AttemptKey> {
+    pub fn take_unsent(&self) -> Vec<AttemptKey> {
         std::mem::take(&mut *lock(&self.0.releases))
     }
 
     /// Keeps attempts to be returned later.
-    pub(super) fn put_back_unsent(&self, keys: Vec<AttemptKey>) {
+    pub fn put_back_unsent(&self, keys: Vec<AttemptKey>) {
         lock(&self.0.releases).extend(keys);
     }
 
     /// Attempts that were sent over a broken stream and that their agent does not hold.
-    pub(super) fn take_unconfirmed(&self) -> Vec<UnconfirmedAttempt> {
+    pub fn take_unconfirmed(&self) -> Vec<UnconfirmedAttempt> {
         std::mem::take(&mut *lock(&self.0.doubts))
     }
 
-    pub(super) fn put_back_unconfirmed(&self, doubts: Vec<UnconfirmedAttempt>) {
+    pub fn put_back_unconfirmed(&self, doubts: Vec<UnconfirmedAttempt>) {
         lock(&self.0.doubts).extend(doubts);
     }
 
@@ -282,7 +252,7 @@ impl Dispatcher {
     }
 
     /// Completes when the work loop has something to do.
-    pub(super) async fn work_requested(&self) {
+    pub async fn work_requested(&self) {
         self.0.work.notified().await;
     }
 

@@ -26,9 +26,10 @@ use postrider_store::{
 };
 
 pub use self::snapshot::{MatchCandidate, TenantSnapshot};
-use super::{Dispatcher, Outbox};
+use super::dispatcher::Dispatcher;
+use super::outbox::Outbox;
+use super::peers::Peers;
 use crate::clock::Clock;
-use crate::replicas::Peers;
 
 /// Most cached tenants; beyond it an arbitrary one is evicted.
 const MAX_CACHED_TENANTS: usize = 20_000;
@@ -93,6 +94,15 @@ impl TenantConfigs {
             Some(snapshot) => Ok(Some(snapshot)),
             None => self.refresh(tenant).await,
         }
+    }
+
+    /// A subscription as last read, unless it is deleted.
+    pub async fn find_subscription(
+        &self,
+        key: &SubscriptionKey,
+    ) -> StoreResult<Option<Arc<Subscription>>> {
+        let snapshot = self.snapshot(&key.tenant).await?;
+        Ok(snapshot.and_then(|snapshot| snapshot.subscription(&key.subscription).cloned()))
     }
 
     fn cached(&self, tenant: &TenantId) -> Option<Arc<TenantSnapshot>> {
@@ -291,7 +301,7 @@ impl TenantConfigs {
         let mut announcements = Vec::new();
         let snapshot = self.snapshot(&after.tenant).await?;
         for (notice, announcement) in operational_event::of_change(before, after, by) {
-            if snapshot.as_ref().is_some_and(|s| self.0.outbox.is_wanted(s, notice)) {
+            if snapshot.as_ref().is_some_and(|s| s.wants_event(&self.0.outbox, notice)) {
                 announcements.push(announcement);
             }
         }

@@ -1,21 +1,17 @@
 //! Holds: endpoints that asked, by Retry-After, not to be called for a while.
 //!
-//! Fed by `conclude` with the waits that were granted, and by the table with those that
-//! other replicas granted; feeds every running clock, which stands still meanwhile, and
-//! the scheduler of a new owner. Guarantees that a hold is known to a shard's next
-//! owner, and to all replicas within a sweep.
+//! Fed by `conclude` with the waits that were granted, and by `hold_keeper` with those
+//! that other replicas granted; feeds every running clock, which stands still meanwhile.
+//! Guarantees that an old row changes nothing, and that a hold is stored only when it
+//! begins or grows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use postrider_domain::ids::SubscriptionKey;
-use postrider_domain::scheduler::ShardLease;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::{HoldClock, Timestamp};
-use postrider_store::StoreResult;
-
-use super::Flow;
 
 /// A hold that grew by less than this is not stored again: each answer of a held endpoint
 /// extends it a little.
@@ -61,7 +57,7 @@ impl EndpointHolds {
     }
 
     /// Holds an endpoint until a time; returns the clock if it is to be stored.
-    pub(super) fn begin(
+    pub fn begin(
         &self,
         subscription: &Subscription,
         now: Timestamp,
@@ -81,12 +77,12 @@ impl EndpointHolds {
     }
 
     /// From which time on the table has to be read.
-    fn read_from(&self) -> Timestamp {
+    pub fn read_from(&self) -> Timestamp {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         state.seen.map_or(Timestamp::from_micros(i64::MIN), |seen| seen - READ_OVERLAP)
     }
 
-    fn merge_rows(&self, rows: Vec<(SubscriptionKey, HoldClock)>, now: Timestamp) {
+    pub fn merge_rows(&self, rows: Vec<(SubscriptionKey, HoldClock)>, now: Timestamp) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (key, clock) in rows {
             state.replace(key, clock);
@@ -95,90 +91,15 @@ impl EndpointHolds {
     }
 
     /// Replaces what is known of a hold, unless more has become known meanwhile.
-    fn replace(&self, key: SubscriptionKey, clock: HoldClock) {
+    pub fn replace(&self, key: SubscriptionKey, clock: HoldClock) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         state.replace(key, clock);
     }
 
-    fn active(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
+    pub fn active(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let lasting = state.clocks.iter().filter(|(_, clock)| clock.clock.until > now);
         lasting.map(|(key, lasting)| (key.clone(), lasting.clock)).collect()
-    }
-}
-
-impl Flow {
-    /// Reads the holds that began elsewhere; all of them the first time.
-    pub async fn refresh_holds(&self) -> StoreResult<()> {
-        let holds = self.cluster.holds();
-        let rows = self.store.hold_clocks(holds.read_from()).await?;
-        holds.merge_rows(rows, self.clock.now());
-        Ok(())
-    }
-
-    /// Continues the holds of the shards' previous owner.
-    pub(super) async fn resume_holds(&self, leases: &[ShardLease]) -> StoreResult<()> {
-        let now = self.clock.now();
-        for (key, clock) in self.cluster.holds().active(now) {
-            let shard = self.tenants.shard(&key.tenant);
-            if !leases.iter().any(|lease| lease.shard == shard) {
-                continue;
-            }
-            let Some(subscription) = self.find_subscription(&key).await? else { continue };
-            if let Some(until) = clock.held(now, subscription.update_time) {
-                self.dispatcher.update(|scheduler, now| {
-                    scheduler.configure(subscription, shard, now);
-                    scheduler.hold_until(&key, until, now);
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends the holds of edited subscriptions: their deliveries are due as if there had been
-    /// no hold.
-    pub(super) async fn end_holds_of_edited(&self) -> StoreResult<()> {
-        let now = self.clock.now();
-        let owned = self.dispatcher.read(|scheduler, _| scheduler.settled());
-        for (key, clock) in self.cluster.holds().active(now) {
-            let shard = self.tenants.shard(&key.tenant);
-            if !owned.iter().any(|lease| lease.shard == shard) {
-                continue;
-            }
-            let Some(subscription) = self.find_subscription(&key).await? else { continue };
-            if clock.held(now, subscription.update_time).is_none() {
-                self.reschedule_waiting(&subscription, shard, clock.since, now).await?;
-                self.shorten_hold(key, clock, now, now).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Shortens holds that end later than one that begins now could.
-    pub(super) async fn shorten_holds(&self) -> StoreResult<()> {
-        let now = self.clock.now();
-        let limit = Duration::from_secs(self.settings.dispatch.max_retry_after_seconds);
-        for (key, clock) in self.cluster.holds().active(now) {
-            let Some(subscription) = self.find_subscription(&key).await? else { continue };
-            let until = now + subscription.settings.retry.granted(limit);
-            if clock.until > until {
-                self.shorten_hold(key, clock, now, until).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn shorten_hold(
-        &self,
-        key: SubscriptionKey,
-        mut clock: HoldClock,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> StoreResult<()> {
-        clock.shorten(now, until);
-        self.store.put_hold_clock(&key, &clock).await?;
-        self.cluster.holds().replace(key, clock);
-        Ok(())
     }
 }
 

@@ -42,7 +42,7 @@ impl PublishWatermark {
     }
 
     /// Opens a batch: its events get times from now on, and are committed later.
-    pub(super) fn open_batch(&self, now: Timestamp) -> OpenBatch {
+    pub fn open_batch(&self, now: Timestamp) -> OpenBatch {
         self.state().committing.push(now);
         OpenBatch { watermark: self.clone(), since: now }
     }
@@ -69,7 +69,7 @@ impl PublishWatermark {
 }
 
 /// A batch that is being committed. It holds the watermark back until it is dropped.
-pub(super) struct OpenBatch {
+pub struct OpenBatch {
     watermark: PublishWatermark,
     since: Timestamp,
 }
@@ -77,7 +77,7 @@ pub(super) struct OpenBatch {
 impl OpenBatch {
     /// The outcome of the commit that was requested at `asked` is unknown. The batch may
     /// still appear for as long as `doubt`.
-    pub(super) fn mark_unresolved(&self, asked: Timestamp, doubt: Duration) {
+    pub fn mark_unresolved(&self, asked: Timestamp, doubt: Duration) {
         let mut state = self.watermark.state();
         state.unresolved.retain(|(_, until)| *until > asked);
         state.unresolved.push((self.since, asked + doubt));

@@ -7,54 +7,13 @@
 //! otherwise the two would replace each other for ever. A process that uses another
 //! process's id waits until that one is silent.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use postrider_domain::ids::{AgentId, AttemptKey};
+use postrider_domain::ids::AgentId;
 use postrider_domain::scheduler::{AgentIdentity, StreamId};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::{ConnectedAgent, Dispatcher, OpenStream, StreamCommand, lock};
-
-/// Why a stream is refused or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamRefusal {
-    /// The process already has a stream here that it still wants.
-    SameProcess,
-    /// Another process with this agent id is alive.
-    IdInUse,
-    /// The replica has reached `agents.max_streams`.
-    TooManyStreams,
-}
-
-/// A stream that asks for admission.
-pub struct NewStream {
-    pub id: StreamId,
-    pub state: ConnectedAgent,
-    /// Its number in its process; 0: unknown, and then it replaces none.
-    pub number: u64,
-    /// The numbers of the process's other streams that it still wants.
-    pub open: Vec<u64>,
-    /// What the agent holds.
-    pub held: Vec<AttemptKey>,
-    pub sender: mpsc::Sender<StreamCommand>,
-    /// Ends the session.
-    pub stop: CancellationToken,
-    /// Why it ended, if the agent is to be told.
-    pub reason: Arc<OnceLock<StreamRefusal>>,
-}
-
-impl NewStream {
-    /// Whether this stream replaces an open one.
-    fn replaces(&self, other: &OpenStream, silent: bool) -> Result<(), StreamRefusal> {
-        if other.state.identity != self.state.identity {
-            return if silent { Ok(()) } else { Err(StreamRefusal::IdInUse) };
-        }
-        let given_up = other.number < self.number && !self.open.contains(&other.number);
-        if given_up { Ok(()) } else { Err(StreamRefusal::SameProcess) }
-    }
-}
+use super::streams::{NewStream, OpenStream, StreamCommand, StreamRefusal};
+use super::{Dispatcher, lock};
 
 impl Dispatcher {
     /// Admits a new stream. Another process with its id is replaced only if it has been
@@ -151,14 +110,19 @@ impl Dispatcher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use async_trait::async_trait;
     use postrider_domain::endpoint_health::{BreakerConfig, ConcurrencyWindowConfig};
     use postrider_domain::ids::Region;
     use postrider_domain::scheduler::{Scheduler, SchedulerConfig};
     use postrider_domain::time::Timestamp;
+    use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::clock::Clock;
+    use crate::state::dispatcher::streams::ConnectedAgent;
 
     const LOST_AFTER: Duration = Duration::from_secs(5);
     const SECOND: Duration = Duration::from_secs(1);

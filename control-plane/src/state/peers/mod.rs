@@ -2,61 +2,25 @@
 //!
 //! Fed by `flow`; feeds the links. Guarantees that a call to every replica returns once
 //! each living one has answered, or has had time to find out by itself.
+//!
+//! - `calls`: the calls, independent of their transport; `links`: a link to each replica.
+
+pub mod calls;
+pub mod links;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use async_trait::async_trait;
 use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
-use postrider_proto::replica::v1::{
-    CheckReplicaRequest, HintRequest, RefreshCatalogueRequest, RefreshTenantRequest,
-};
 use tonic::transport::Channel;
 
-use super::links::{PeerHint, PeerLinks, identify};
+use self::calls::{CALL_TIMEOUT, PeerCalls, PeerHint, identify};
+use self::links::PeerLinks;
+use super::cluster::ClusterState;
 use crate::clock::Clock;
-use crate::flow::cluster::ClusterState;
-
-/// How long a call to another replica may take.
-pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Calls between replicas, independent of their transport.
-#[async_trait]
-pub trait PeerCalls: Send + Sync + 'static {
-    async fn hint(&self, address: &str, request: HintRequest) -> anyhow::Result<()>;
-
-    async fn refresh_tenant(
-        &self,
-        address: &str,
-        request: RefreshTenantRequest,
-    ) -> anyhow::Result<()>;
-
-    async fn refresh_catalogue(
-        &self,
-        address: &str,
-        request: RefreshCatalogueRequest,
-    ) -> anyhow::Result<()>;
-
-    async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp>;
-
-    /// Who answers at an address.
-    async fn identify(&self, address: &str) -> anyhow::Result<ReplicaId>;
-
-    /// Has a replica call another's address; empty if that one answers there.
-    async fn check(&self, address: &str, request: CheckReplicaRequest) -> anyhow::Result<String>;
-
-    /// What a replica has in memory.
-    async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>>;
-
-    /// Drops the connection to an address that is no longer used.
-    fn forget(&self, _address: &str) {}
-
-    /// A channel to another replica, for calls that are sent on to it.
-    fn channel(&self, address: &str) -> anyhow::Result<Channel>;
-}
 
 struct PeersShared {
     own_address: String,
@@ -119,9 +83,8 @@ impl Peers {
     pub async fn check_own_address(&self, own: &ReplicaId) -> anyhow::Result<()> {
         let address = self.own_address();
         for (peer, at) in self.0.cluster.live_peers() {
-            let request =
-                CheckReplicaRequest { replica_id: own.0.to_string(), address: address.clone() };
-            let asked = tokio::time::timeout(CALL_TIMEOUT * 2, self.0.calls.check(&at, request));
+            let check = self.0.calls.check(&at, own, &address);
+            let asked = tokio::time::timeout(CALL_TIMEOUT * 2, check);
             match asked.await {
                 Ok(Ok(problem)) if problem.is_empty() => return Ok(()),
                 Ok(Ok(problem)) => anyhow::bail!("{problem} (told by replica {})", peer.0),
@@ -189,8 +152,8 @@ impl Peers {
         tenant: &TenantId,
         version: i64,
     ) -> anyhow::Result<()> {
-        let request = RefreshTenantRequest { tenant: tenant.to_string(), config_version: version };
-        tokio::time::timeout(CALL_TIMEOUT, self.0.calls.refresh_tenant(address, request)).await?
+        let call = self.0.calls.refresh_tenant(address, tenant, version);
+        tokio::time::timeout(CALL_TIMEOUT, call).await?
     }
 
     /// Returns once every living replica works with at least this version of the
@@ -206,7 +169,6 @@ impl Peers {
     }
 
     async fn refresh_catalogue_at(&self, address: &str, version: i64) -> anyhow::Result<()> {
-        let request = RefreshCatalogueRequest { version };
-        tokio::time::timeout(CALL_TIMEOUT, self.0.calls.refresh_catalogue(address, request)).await?
+        tokio::time::timeout(CALL_TIMEOUT, self.0.calls.refresh_catalogue(address, version)).await?
     }
 }

@@ -1,0 +1,75 @@
+//! Expires deliveries that are past their deadline.
+//!
+//! Fed by `waiting_scan` and `ordering`; feeds the store and, with what it announces,
+//! the outbox. The deadline is compared with the subscription's running clock, which
+//! stands still while nothing could be sent.
+
+use std::sync::Arc;
+
+use postrider_domain::delivery::{DeliveryState, EndReason};
+use postrider_domain::operational_event::{EndpointSummary, OperationalEventType};
+use postrider_domain::subscription::{DeliveryOrdering, ExhaustedKeyPolicy, Subscription};
+use postrider_store::{EndWaitingRequest, Store, StoreResult};
+
+use crate::clock::Clock;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::outbox::Outbox;
+use crate::state::tenants::TenantSnapshot;
+
+/// Most deliveries of one subscription that expire in one sweep.
+const MAX_EXPIRED_PER_SWEEP: u32 = 1000;
+
+/// Ends what is past its deadline. Cheap to clone.
+#[derive(Clone)]
+pub struct Expiry {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    cluster: ClusterState,
+    outbox: Outbox,
+}
+
+impl Expiry {
+    pub fn new(context: &ReplicaContext) -> Self {
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            cluster: context.cluster.clone(),
+            outbox: context.outbox.clone(),
+        }
+    }
+
+    /// Expires a subscription's waiting and held deliveries that are past their deadline.
+    pub async fn expire_overdue(
+        &self,
+        snapshot: &TenantSnapshot,
+        subscription: &Subscription,
+    ) -> StoreResult<()> {
+        let key = subscription.key();
+        let running = self.cluster.running_time(subscription, self.clock.now());
+        let told = snapshot.wants_event(&self.outbox, OperationalEventType::DeliveryExhausted);
+        let announce = told.then(|| EndpointSummary::of(subscription));
+        let request = EndWaitingRequest {
+            subscription: key.clone(),
+            shard: snapshot.shard,
+            deadline_before: Some(running),
+            state: DeliveryState::Exhausted,
+            reason: EndReason::Expired,
+            hold_keys: holds_key_on_expiry(subscription),
+            announce,
+        };
+        let ended =
+            self.store.end_waiting(&request, self.clock.now(), MAX_EXPIRED_PER_SWEEP).await?;
+        if ended > 0 {
+            tracing::info!(subscription = %key, ended, "deliveries expired");
+            self.outbox.notify();
+        }
+        Ok(())
+    }
+}
+
+/// Whether a subscription's expired deliveries hold their ordering keys.
+fn holds_key_on_expiry(subscription: &Subscription) -> bool {
+    subscription.settings.ordering == DeliveryOrdering::PerKey
+        && subscription.settings.exhausted_key == ExhaustedKeyPolicy::Hold
+}

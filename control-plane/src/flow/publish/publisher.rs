@@ -1,0 +1,114 @@
+//! The publisher: matches an event, queues it, and waits for its commit.
+//!
+//! Fed by `api` and `outbox_publisher`; feeds the writers' queue. Guarantees that an
+//! event whose configuration changed before its commit is matched again
+//! (read-your-writes).
+//!
+//! Keeps the invariant `read-your-writes`.
+
+use std::sync::Arc;
+
+use fair_batch::{BatchSender, EnqueueError};
+use postrider_domain::event::sha256;
+use postrider_domain::ids::TenantId;
+use postrider_store::{Store, UsedIdempotencyKey};
+use tokio::sync::oneshot;
+
+use super::batch::{CommitOutcome, PendingPublish};
+use super::matching::match_subscriptions;
+use super::request::{
+    PUBLISH_RETRY_PAUSE, PublishAnswer, PublishError, PublishInput, PublishReply, event_of,
+};
+use crate::clock::Clock;
+use crate::state::context::ReplicaContext;
+use crate::state::tenants::TenantConfigs;
+
+/// How often an event is matched again because the configuration keeps changing.
+const MAX_MATCH_TRIES: u32 = 10;
+/// Bytes counted for a queued event besides its payload.
+const EVENT_OVERHEAD_BYTES: usize = 512;
+
+/// Queues events for the writers. Cheap to clone.
+#[derive(Clone)]
+pub struct Publisher {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    tenants: TenantConfigs,
+    sender: BatchSender<TenantId, Box<PendingPublish>>,
+}
+
+/// The answer to a request whose key was used before.
+fn answer_for_used_key(used: UsedIdempotencyKey, request_hash: [u8; 32]) -> PublishReply {
+    let UsedIdempotencyKey { event, matched, request_hash: earlier } = used;
+    match earlier == request_hash {
+        true => Ok(PublishAnswer { event, matched, duplicate: true }),
+        false => Err(PublishError::KeyReused { event }),
+    }
+}
+
+impl Publisher {
+    pub(super) fn new(
+        context: &ReplicaContext,
+        sender: BatchSender<TenantId, Box<PendingPublish>>,
+    ) -> Self {
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            tenants: context.tenants.clone(),
+            sender,
+        }
+    }
+
+    /// Looks up a request's idempotency key: the earlier answer to the same request, or
+    /// the error that the key was used for another. `None` for a new key. Only for a
+    /// request that is about to be refused because something has changed since; others
+    /// get this from the commit.
+    pub async fn find_earlier_answer(&self, input: &PublishInput) -> Option<PublishReply> {
+        let key = input.idempotency_key.as_deref()?;
+        let now = self.clock.now();
+        let used = match self.store.used_key(&input.tenant, key, now).await {
+            Ok(used) => used?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let event = event_of(input.clone(), sha256(&input.payload), 0, now);
+        Some(answer_for_used_key(used, event.request_hash()))
+    }
+
+    /// Publishes one event; returns once it is durable.
+    pub async fn publish(&self, input: PublishInput) -> PublishReply {
+        let unavailable = PublishError::Unavailable { retry_after: PUBLISH_RETRY_PAUSE };
+        let sha256 = sha256(&input.payload);
+        let bytes = input.payload.len() + EVENT_OVERHEAD_BYTES;
+        let mut snapshot = self.tenants.snapshot(&input.tenant).await?;
+        let mut input = input;
+        for _ in 0..MAX_MATCH_TRIES {
+            let current = snapshot.ok_or(PublishError::TenantNotFound)?;
+            let matches = match match_subscriptions(&current, &input).await {
+                Ok(matches) => matches,
+                // The event may have been accepted earlier, before the subscription changed.
+                Err(error) => {
+                    return self.find_earlier_answer(&input).await.unwrap_or(Err(error));
+                }
+            };
+            let (verdict, heard) = oneshot::channel();
+            let tenant = input.tenant.clone();
+            let pending =
+                Box::new(PendingPublish { input, sha256, snapshot: current, matches, verdict });
+            self.sender.send_timeout(&tenant, pending, bytes).await.map_err(
+                |refused| match refused {
+                    EnqueueError::Full => {
+                        PublishError::Overloaded { retry_after: PUBLISH_RETRY_PAUSE }
+                    }
+                    EnqueueError::Closed => PublishError::Stopping,
+                },
+            )?;
+            match heard.await {
+                Ok(CommitOutcome::Decided(answer)) => return answer,
+                Ok(CommitOutcome::MatchAgain(same)) => input = *same,
+                Err(_) => return Err(unavailable),
+            }
+            snapshot = self.tenants.refresh(&input.tenant).await?;
+        }
+        Err(unavailable)
+    }
+}

@@ -1,0 +1,188 @@
+//! Builds a replica without its ports.
+//!
+//! Fed by `serve` and by the simulation with a store, a clock and the calls between
+//! replicas; feeds them with the entrances (`Flow`) and the loops.
+
+use std::sync::Arc;
+
+use postrider_domain::ids::{OrderedKey, ReplicaId};
+use postrider_domain::scheduler::Scheduler;
+use postrider_store::Store;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::scheduler_config;
+use crate::clock::Clock;
+use crate::flow::agent_admission::AgentAdmission;
+use crate::flow::attempt_feed::AttemptFeed;
+use crate::flow::dispatch_loop::DispatchLoop;
+use crate::flow::due_backlog::DueBacklog;
+use crate::flow::leases::LeaseKeeper;
+use crate::flow::membership::Membership;
+use crate::flow::on_demand::OnDemand;
+use crate::flow::operations::{OperationRunner, OperationStarter};
+use crate::flow::ordering::{OrderingKeys, OrderingReleaser};
+use crate::flow::outbox_publisher::OutboxPublisher;
+use crate::flow::window_closer::WindowCloser;
+use crate::flow::work_loop::WorkLoop;
+use crate::flow::{Flow, conclude, publish};
+use crate::health::HealthMonitor;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+use crate::state::cluster::ClusterState;
+use crate::state::context::ReplicaContext;
+use crate::state::dispatcher::Dispatcher;
+use crate::state::event_types::EventTypes;
+use crate::state::failure_streaks::FailureStreaks;
+use crate::state::ordering_queue::ordering_queue;
+use crate::state::outbox::Outbox;
+use crate::state::peers::Peers;
+use crate::state::peers::calls::PeerCalls;
+use crate::state::result_commits::ResultCommitHealth;
+use crate::state::tenants::TenantConfigs;
+use crate::state::test_waiters::TestWaiters;
+use crate::state::watermark::PublishWatermark;
+
+/// A control plane without its ports.
+pub struct AssembledReplica {
+    pub flow: Flow,
+    /// Run once the replica has joined the cluster.
+    pub loops: Box<Loops>,
+    /// The writers, which end when their queues are closed.
+    pub tasks: JoinSet<()>,
+    pub health: HealthMonitor,
+}
+
+/// The loops that serve what was accepted. Boxed, since they are held while the replica
+/// starts.
+pub struct Loops {
+    dispatch: DispatchLoop,
+    work: WorkLoop,
+    outbox: OutboxPublisher,
+    operations: OperationRunner,
+    leases: LeaseKeeper,
+}
+
+/// Builds a replica's state, loops and entrances.
+pub fn assemble(
+    settings: Arc<Settings>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    own_address: String,
+    calls: Arc<dyn PeerCalls>,
+) -> AssembledReplica {
+    let (context, keys) = build_state(settings, store, clock, own_address, calls);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(OrderingReleaser::new(keys, &context).run());
+    let health = HealthMonitor::new(&context);
+    let (publisher, publish_writers) = publish::new(&context);
+    for writer in publish_writers {
+        tasks.spawn(writer.with_progress(health.register_loop("publish")).run());
+    }
+    let (results, conclude_writer) = conclude::new(&context);
+    tasks.spawn(conclude_writer.with_progress(health.register_loop("results")).run());
+    let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
+    let event_types = EventTypes::new(Arc::clone(&store), clock, context.peers.clone());
+    let loops = Box::new(Loops {
+        dispatch: DispatchLoop::new(&context),
+        work: WorkLoop::new(&context, event_types.clone(), &results),
+        outbox: OutboxPublisher::new(&context, publisher.clone()),
+        operations: OperationRunner::new(&context),
+        leases: LeaseKeeper::new(&context),
+    });
+    let flow = Flow {
+        event_types,
+        publisher,
+        results,
+        attempt_feed: AttemptFeed::new(store, &context.settings.api, context.metrics.clone()),
+        agent_admission: AgentAdmission::new(&context),
+        on_demand: OnDemand::new(&context),
+        ordering_keys: OrderingKeys::new(&context),
+        operations: OperationStarter::new(&context),
+        window_closer: WindowCloser::new(&context),
+        due_backlog: DueBacklog::new(&context),
+        membership: Membership::new(&context),
+        context,
+    };
+    AssembledReplica { flow, loops, tasks, health }
+}
+
+/// Builds what a replica remembers, and the receiving end of the ordering queue.
+fn build_state(
+    settings: Arc<Settings>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    own_address: String,
+    calls: Arc<dyn PeerCalls>,
+) -> (ReplicaContext, mpsc::Receiver<OrderedKey>) {
+    let replica = replica_id(&settings.server.replica_id);
+    let shards = settings.database.shard_count;
+    let lost_after = settings.ownership.lost_after();
+    let cluster = ClusterState::new(replica.clone(), shards, lost_after, clock.now());
+    let sweep = settings.ownership.sweep();
+    let peers = Peers::new(own_address, calls, cluster.clone(), Arc::clone(&clock), sweep);
+    let scheduler = Scheduler::new(scheduler_config::scheduler_config(&settings));
+    let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
+    let outbox = Outbox::new(settings.operational_events.operators());
+    let tenants = tenants(&store, &clock, &dispatcher, &peers, &outbox, shards);
+    let (ordering_queue, keys) = ordering_queue();
+    let watermark = PublishWatermark::default();
+    if !(settings.server.replica_id.is_empty() || settings.single_process()) {
+        watermark.inherit_unresolved(clock.now(), cluster.unresolved_commit_span());
+    }
+    let context = ReplicaContext {
+        replica,
+        settings,
+        store,
+        clock,
+        metrics: Metrics::default(),
+        tenants,
+        dispatcher,
+        peers,
+        cluster,
+        test_waiters: TestWaiters::default(),
+        ordering_queue,
+        watermark,
+        outbox,
+        failure_streaks: FailureStreaks::default(),
+        result_commits: ResultCommitHealth::default(),
+    };
+    (context, keys)
+}
+
+fn tenants(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    dispatcher: &Dispatcher,
+    peers: &Peers,
+    outbox: &Outbox,
+    shards: u16,
+) -> TenantConfigs {
+    let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+    TenantConfigs::new(store, clock, dispatcher.clone(), peers.clone(), outbox.clone(), shards)
+}
+
+/// Spawns the loops; returns the lease keeper's task.
+pub fn spawn_loops(
+    tasks: &mut JoinSet<()>,
+    loops: Box<Loops>,
+    health: &HealthMonitor,
+    draining: &CancellationToken,
+    stopped: &CancellationToken,
+) -> JoinHandle<()> {
+    let Loops { dispatch, work, outbox, operations, leases } = *loops;
+    tasks.spawn(dispatch.run(stopped.clone()));
+    tasks.spawn(work.run(health.register_loop("work"), stopped.clone()));
+    tasks.spawn(outbox.run(health.register_loop("operational events"), stopped.clone()));
+    tasks.spawn(operations.run(health.register_loop("operations"), stopped.clone()));
+    tokio::spawn(leases.run(health.register_loop("leases"), draining.clone()))
+}
+
+fn replica_id(configured: &str) -> ReplicaId {
+    if configured.is_empty() {
+        ReplicaId(format!("replica-{:016x}", rand::random::<u64>()).into())
+    } else {
+        ReplicaId(configured.into())
+    }
+}

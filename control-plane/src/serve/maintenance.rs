@@ -1,0 +1,58 @@
+//! The maintenance loop: makes partitions, and removes what is past retention.
+//!
+//! Fed by a timer; feeds the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_store::{MaintenanceOptions, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::flow::faults::FaultLog;
+use crate::settings::Settings;
+use crate::state::context::ReplicaContext;
+
+/// How often partitions are made and what is past retention removed.
+const MAINTENANCE_PERIOD: Duration = Duration::from_secs(600);
+/// The shortest pause after a maintenance run that failed.
+const MAINTENANCE_RETRY_PAUSE: Duration = Duration::from_secs(5);
+/// What the settings want.
+pub fn options(settings: &Settings) -> MaintenanceOptions {
+    MaintenanceOptions {
+        retention: Duration::from_secs(u64::from(settings.database.retention_days) * 86_400),
+        days_ahead: settings.database.partitions_ahead_days,
+    }
+}
+
+/// Maintains the database.
+pub struct MaintenanceLoop {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    options: MaintenanceOptions,
+}
+
+impl MaintenanceLoop {
+    pub fn new(context: &ReplicaContext, options: MaintenanceOptions) -> Self {
+        let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
+        Self { store, clock, options }
+    }
+
+    /// Maintains it until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut log = FaultLog::new("maintenance");
+        let mut pause = MAINTENANCE_PERIOD;
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => break,
+            }
+            let maintained = self.store.maintain(self.clock.now(), self.options).await;
+            log.note(maintained.as_ref().err(), self.clock.now());
+            pause = match maintained {
+                Ok(()) => MAINTENANCE_PERIOD,
+                Err(_) => log.pause(MAINTENANCE_RETRY_PAUSE, MAINTENANCE_PERIOD),
+            };
+        }
+    }
+}

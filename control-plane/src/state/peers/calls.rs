@@ -1,0 +1,77 @@
+//! The calls between replicas, independent of their transport.
+//!
+//! Fed by the links and by `peers`; feeds whatever carries the calls: gRPC, or a
+//! simulated network.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use async_trait::async_trait;
+use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey, TenantId};
+use postrider_domain::scheduler::RegionFigures;
+use postrider_domain::time::Timestamp;
+use tonic::transport::Channel;
+
+/// How long a call to another replica may take.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What another replica should look at without waiting for its sweep.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PeerHint {
+    /// A subscription has due deliveries.
+    Waiting(SubscriptionKey),
+    /// An attempt was concluded.
+    Concluded(AttemptKey),
+}
+
+/// Calls between replicas, independent of their transport.
+#[async_trait]
+pub trait PeerCalls: Send + Sync + 'static {
+    async fn hint(&self, address: &str, hints: Vec<PeerHint>) -> anyhow::Result<()>;
+
+    /// Has a replica read at least this version of a tenant's configuration.
+    async fn refresh_tenant(
+        &self,
+        address: &str,
+        tenant: &TenantId,
+        config_version: i64,
+    ) -> anyhow::Result<()>;
+
+    /// Has a replica read at least this version of the catalogue of event types.
+    async fn refresh_catalogue(&self, address: &str, version: i64) -> anyhow::Result<()>;
+
+    async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp>;
+
+    /// Who answers at an address.
+    async fn identify(&self, address: &str) -> anyhow::Result<ReplicaId>;
+
+    /// Has the replica at an address call another at the address that one advertises;
+    /// empty if that one answers there.
+    async fn check(
+        &self,
+        address: &str,
+        replica: &ReplicaId,
+        advertised: &str,
+    ) -> anyhow::Result<String>;
+
+    /// What a replica has in memory.
+    async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>>;
+
+    /// Drops the connection to an address that is no longer used.
+    fn forget(&self, _address: &str) {}
+
+    /// A channel to another replica, for calls that are sent on to it.
+    fn channel(&self, address: &str) -> anyhow::Result<Channel>;
+}
+
+/// Calls an address, and checks that the wanted replica answers.
+pub async fn identify(
+    calls: &dyn PeerCalls,
+    address: &str,
+    wanted: &ReplicaId,
+) -> anyhow::Result<()> {
+    let answer = tokio::time::timeout(CALL_TIMEOUT, calls.identify(address)).await;
+    let found = answer.context("no answer in time")??;
+    ensure!(found == *wanted, "replica {} answers at {address}, not {}", found.0, wanted.0);
+    Ok(())
+}
