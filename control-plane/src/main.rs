@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -148,7 +149,7 @@ async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
     let telemetry =
         postrider_agent::telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     settings.database.migrate_at_start = true;
-    let store = serve::open_store(&settings).await?;
+    let store = serve::open_store(&settings, Arc::new(())).await?;
     store.close().await;
     telemetry.shutdown().await;
     println!("the schema is up to date");

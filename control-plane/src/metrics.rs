@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use postrider_domain::delivery::Outcome;
+use postrider_store::CallObserver;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -26,6 +27,12 @@ struct KindLabel {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    method: &'static str,
+    outcome: &'static str,
+}
+
 struct MetricFamilies {
     events: Counter,
     deliveries: Counter,
@@ -33,6 +40,7 @@ struct MetricFamilies {
     attempt_seconds: Histogram,
     commit_seconds: Family<KindLabel, Histogram>,
     commit_items: Family<KindLabel, Histogram>,
+    database_call_seconds: Family<CallLabels, Histogram>,
     feed_stall: Gauge<f64, AtomicU64>,
     results_refused: Family<KindLabel, Counter>,
     results_kept: Gauge,
@@ -60,6 +68,7 @@ impl Default for Metrics {
             attempt_seconds: seconds(),
             commit_seconds: Family::new_with_constructor(seconds),
             commit_items: Family::new_with_constructor(items),
+            database_call_seconds: Family::new_with_constructor(seconds),
             feed_stall: Gauge::default(),
             results_refused: Family::default(),
             results_kept: Gauge::default(),
@@ -141,6 +150,11 @@ impl Metrics {
             inner.commit_items.clone(),
         );
         registry.register(
+            "database_call_duration_seconds",
+            "Duration of a call of PostgreSQL, by the store's method and the outcome",
+            inner.database_call_seconds.clone(),
+        );
+        registry.register(
             "attempt_feed_stalled_seconds",
             "How long the attempt feed has been stalled; 0 while nobody watches at this replica",
             inner.feed_stall.clone(),
@@ -161,6 +175,13 @@ impl Metrics {
             inner.results_given_up.clone(),
         );
         registry
+    }
+}
+
+impl CallObserver for Metrics {
+    fn ended(&self, method: &'static str, outcome: &'static str, took: Duration) {
+        let calls = &self.0.database_call_seconds;
+        calls.get_or_create(&CallLabels { method, outcome }).observe(took.as_secs_f64());
     }
 }
 

@@ -23,6 +23,7 @@ pub const ALL: &[(&str, Rule)] = &[
     ("no function is long without a reason", long_function),
     ("no production code can panic or grow without bound", sharp_tools),
     ("SQL stands only in the store", sql_outside_store),
+    ("a statement stands whole", sql_in_macros),
     ("proto types stop at the edges", proto_inside),
     ("the domain does no I/O and has no clock", impure_domain),
     ("no file is large", large_file),
@@ -124,6 +125,27 @@ fn sql_outside_store(file: &Source) -> Vec<String> {
     }
     let needles = ["SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE ", "sqlx::"];
     lines_with(file, &needles, "outside the store")
+}
+
+/// Statements put together by macros cannot be read, nor pasted into psql.
+fn sql_in_macros(file: &Source) -> Vec<String> {
+    if !file.is_rust() || !file.path.starts_with("control-plane/store/") {
+        return Vec::new();
+    }
+    let words = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
+    let mut findings = Vec::new();
+    let mut macro_indent = None;
+    for (line, number) in file.text.lines().zip(1..) {
+        if line.trim_start().starts_with("macro_rules! ") {
+            macro_indent = Some(indent(line));
+        } else if macro_indent == Some(indent(line)) && line.trim() == "}" {
+            macro_indent = None;
+        }
+        if macro_indent.is_some() && words.iter().any(|word| line.contains(word)) {
+            findings.push(file.at(number, "SQL in a macro"));
+        }
+    }
+    findings
 }
 
 fn proto_inside(file: &Source) -> Vec<String> {
@@ -254,6 +276,16 @@ mod tests {
         assert_eq!(found(sql_outside_store, CODE_PATH, sql), 1);
         assert_eq!(found(sql_outside_store, "agent/x.sql", "x"), 1);
         assert_eq!(found(sql_outside_store, "control-plane/store/src/x.rs", sql), 0);
+    }
+
+    #[test]
+    fn sql_is_seen_in_macros() {
+        let path = "control-plane/store/src/x.rs";
+        let sql = "macro_rules! list {\n    () => {\n        \"SELECT 1\"\n    };\n}\n";
+        assert_eq!(found(sql_in_macros, path, sql), 1);
+        assert_eq!(found(sql_in_macros, CODE_PATH, sql), 0);
+        let after = "macro_rules! list {\n    () => {};\n}\nconst A: &str = \"SELECT 1\";\n";
+        assert_eq!(found(sql_in_macros, path, after), 0);
     }
 
     #[test]

@@ -71,8 +71,9 @@ pub fn assemble(
     clock: Arc<dyn Clock>,
     own_address: String,
     calls: Arc<dyn PeerCalls>,
+    metrics: Metrics,
 ) -> AssembledReplica {
-    let (context, keys) = build_state(settings, store, clock, own_address, calls);
+    let (context, keys) = build_state(settings, store, clock, own_address, calls, metrics);
     let mut tasks = JoinSet::new();
     tasks.spawn(OrderingReleaser::new(keys, &context).run());
     let health = HealthMonitor::new(&context);
@@ -115,6 +116,7 @@ fn build_state(
     clock: Arc<dyn Clock>,
     own_address: String,
     calls: Arc<dyn PeerCalls>,
+    metrics: Metrics,
 ) -> (ReplicaContext, mpsc::Receiver<OrderedKey>) {
     let replica = replica_id(&settings.server.replica_id);
     let shards = settings.database.shard_count;
@@ -136,7 +138,7 @@ fn build_state(
         settings,
         store,
         clock,
-        metrics: Metrics::default(),
+        metrics,
         tenants,
         dispatcher,
         peers,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use postrider_store::{OpenOptions, Store};
+use postrider_store::{CallObserver, OpenOptions, Store};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -31,6 +31,7 @@ use self::maintenance::MaintenanceLoop;
 use crate::clock::{Clock, SystemClock};
 use crate::flow::Flow;
 use crate::flow::hold_keeper::HoldKeeper;
+use crate::metrics::Metrics;
 use crate::replicas::GrpcCalls;
 use crate::settings::Settings;
 use crate::tls::{self, CertificateCheck};
@@ -86,7 +87,8 @@ async fn open_and_start(
         listen.bind().await.with_context(|| format!("server.listen: cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     own_address::require_certificate_unless_loopback(listen, address, tls.is_some())?;
-    let store = open_store(&settings).await?;
+    let metrics = Metrics::default();
+    let store = open_store(&settings, Arc::new(metrics.clone())).await?;
     let clock = match clock {
         Some(clock) => clock,
         None => SystemClock::starting_at(store.now().await?),
@@ -99,7 +101,7 @@ async fn open_and_start(
         tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
 
     let calls = Arc::new(GrpcCalls::new(peer_tls));
-    let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls);
+    let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls, metrics);
     let AssembledReplica { flow, loops, mut tasks, health } = assembled;
     flow.event_types.refresh().await.context("reading the event types")?;
     flow.membership.join().await?;
@@ -221,7 +223,10 @@ impl ControlPlane {
 }
 
 /// Opens the database that the settings name.
-pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+pub async fn open_store(
+    settings: &Settings,
+    observer: Arc<dyn CallObserver>,
+) -> anyhow::Result<Arc<dyn Store>> {
     let url = settings.database_url();
     if settings.database.url.is_empty() {
         let directory = &settings.database.data_dir;
@@ -234,5 +239,7 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
         shards: settings.database.shard_count,
         max_connections: settings.database.max_connections,
     };
-    postrider_store::open(&url, &options).await.context("database.url: cannot open the database")
+    postrider_store::open_observed(&url, &options, observer)
+        .await
+        .context("database.url: cannot open the database")
 }

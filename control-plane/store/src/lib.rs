@@ -18,8 +18,8 @@ mod error;
 mod event_types;
 mod faults;
 mod history;
-mod in_time;
 mod latency;
+mod list_sql;
 mod maintenance;
 mod operations;
 mod ordering;
@@ -28,10 +28,15 @@ mod ownership;
 pub mod postgres;
 mod publishing;
 mod schema;
+mod sql_file;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod sql_text;
 pub mod sqlite;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use attempts::{AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt};
 pub use clocks::{ClockStore, RescheduleRequest};
@@ -99,15 +104,33 @@ pub trait Store:
 /// With `migrate` the schema is brought up to date first; otherwise an old schema is an
 /// error.
 pub async fn open(url: &str, options: &OpenOptions) -> StoreResult<Arc<dyn Store>> {
+    open_observed(url, options, Arc::new(())).await
+}
+
+/// As [`open`]; `observer` is told of each call of PostgreSQL.
+pub async fn open_observed(
+    url: &str,
+    options: &OpenOptions,
+    observer: Arc<dyn CallObserver>,
+) -> StoreResult<Arc<dyn Store>> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let store = postgres::PostgresStore::open(url, options).await?;
-        let silence = store.silence();
-        Ok(Arc::new(in_time::TimeLimited::new(store, silence)))
+        Ok(Arc::new(postgres::PostgresStore::open(url, options, observer).await?))
     } else if let Some(path) = url.strip_prefix("sqlite:") {
         Ok(Arc::new(sqlite::SqliteStore::open(path, options).await?))
     } else {
         Err(StoreError::Rejected("a database URL begins with postgres:// or sqlite:".to_owned()))
     }
+}
+
+/// Is told how long the calls of an engine take.
+pub trait CallObserver: Send + Sync + 'static {
+    /// `outcome` is `ok` or the error's name ([`StoreError::name`]).
+    fn ended(&self, method: &'static str, outcome: &'static str, took: Duration);
+}
+
+/// Nobody.
+impl CallObserver for () {
+    fn ended(&self, _: &'static str, _: &'static str, _: Duration) {}
 }
 
 /// How to open an engine.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postrider::agents::AgentSessions;
 use postrider::clock::Clock;
+use postrider::metrics::Metrics;
 use postrider::replicas::PeerService;
 use postrider::serve::{self, AssembledReplica};
 use postrider::settings::Settings;
@@ -48,8 +49,9 @@ pub fn start(world: &Arc<World>, place: usize) {
     let (store, calls): (Arc<dyn Store>, Arc<dyn PeerCalls>) =
         (Arc::new(connection), Arc::new(line));
     let settings = Arc::new(REPLICA_SETTINGS.clone());
+    let metrics = Metrics::default();
     let AssembledReplica { flow, loops, mut tasks, health } =
-        serve::assemble(settings, store, clock, address(place), calls);
+        serve::assemble(settings, store, clock, address(place), calls, metrics);
     world.note(format_args!("replica {place} starts as {}", flow.context.replica.0));
     let agents = Arc::new(AgentSessions::new(flow.clone(), closing.clone()));
     let check = CertificateCheck { required: false };

@@ -9,11 +9,10 @@ use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
-use sqlx::PgConnection;
 
-use super::errors::{Checked as _, insert_error};
+use super::call::DatabaseCall;
 use super::outbox;
-use super::rows::{self, subscription_columns, subscription_key, tenant_columns};
+use super::rows::{self, subscription_key};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::config::{
@@ -23,19 +22,18 @@ use crate::error::StoreResult;
 
 const READ_ONLY_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-const CREATE_TENANT: &str = "INSERT INTO tenants
-    (id, display_name, search, allow_insecure_urls, labels, config_version, revision, create_time,
-        update_time, delete_time)
+const CREATE_TENANT: &str = "INSERT INTO tenants (
+        id, display_name, search, allow_insecure_urls, labels, config_version, revision,
+        create_time, update_time, delete_time
+    )
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
-const UPDATE_TENANT: &str = concat!(
-    "UPDATE tenants
+const UPDATE_TENANT: &str = "UPDATE tenants
     SET display_name = $3, search = $4, allow_insecure_urls = $5, labels = $6, update_time = $7,
         config_version = config_version + 1, revision = revision + 1
     WHERE id = $1 AND revision = $2 AND delete_time IS NULL
-    RETURNING ",
-    tenant_columns!()
-);
+    RETURNING id, display_name, allow_insecure_urls, labels, config_version, revision,
+        create_time, update_time, delete_time";
 
 const DELETE_TENANT: &str = "UPDATE tenants
     SET delete_time = $3, update_time = $3, config_version = config_version + 1,
@@ -48,12 +46,19 @@ const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
     WHERE tenant = $1 AND delete_time IS NULL";
 
 const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1
-    WHERE id = $1 AND delete_time IS NULL RETURNING config_version";
+    WHERE id = $1 AND delete_time IS NULL
+    RETURNING config_version";
 
-const CREATE_SUBSCRIPTION: &str = "INSERT INTO subscriptions
-    (tenant, id, region, display_name, url, search, status, status_reason, settings, signing_keys,
-        paused_total_us, paused_since, update_time, delete_time, config_version, request_revision,
-        revision, create_time, shard)
+const SELECT_CONFIG_VERSIONS: &str = "SELECT coalesce(t.config_version, 0)
+    FROM unnest($1::text[]) WITH ORDINALITY AS asked(id, ord)
+    LEFT JOIN tenants t ON t.id = asked.id AND t.delete_time IS NULL
+    ORDER BY asked.ord";
+
+const CREATE_SUBSCRIPTION: &str = "INSERT INTO subscriptions (
+        tenant, id, region, display_name, url, search, status, status_reason, settings,
+        signing_keys, paused_total_us, paused_since, update_time, delete_time, config_version,
+        request_revision, revision, create_time, shard
+    )
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
@@ -64,49 +69,70 @@ const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
     WHERE tenant = $1 AND id = $2 AND revision = $17 AND delete_time IS NULL";
 
 /// In the order of the index that finds them.
-const TENANT_CHANGES: &str = concat!(
-    "SELECT ",
-    subscription_columns!(),
-    " FROM subscriptions WHERE tenant = $1 AND config_version > $2 ORDER BY config_version"
-);
+const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
+        paused_total_us, paused_since, revision, request_revision, create_time, update_time,
+        delete_time
+    FROM subscriptions
+    WHERE tenant = $1 AND config_version > $2
+    ORDER BY config_version";
 
-/// 1 HELD, 2 WAITING.
 /// Not by EXISTS: while the planner took a backlog for small, it began with that, and
 /// read all of it.
 const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id AS subscription FROM subscriptions s
-    CROSS JOIN LATERAL (SELECT FROM deliveries d
-        WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state IN (1, 2)
-        ORDER BY d.deadline LIMIT 1) d
+    CROSS JOIN LATERAL (
+        SELECT FROM deliveries d
+        WHERE d.tenant = s.tenant
+            AND d.subscription = s.id
+            AND d.state IN (1 /* HELD */, 2 /* WAITING */)
+        ORDER BY d.deadline LIMIT 1
+    ) d
     WHERE s.shard = ANY($1::integer[]) AND s.delete_time IS NOT NULL
     LIMIT $2";
+
+const GET_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels, config_version,
+        revision, create_time, update_time, delete_time
+    FROM tenants
+    WHERE id = $1";
+const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings,
+        signing_keys, paused_total_us, paused_since, revision, request_revision, create_time,
+        update_time, delete_time
+    FROM subscriptions
+    WHERE tenant = $1 AND delete_time IS NULL
+    ORDER BY id";
+const GET_SUBSCRIPTION: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
+        paused_total_us, paused_since, revision, request_revision, create_time, update_time,
+        delete_time
+    FROM subscriptions
+    WHERE tenant = $1 AND id = $2";
+const GET_LIVING_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels,
+        config_version, revision, create_time, update_time, delete_time
+    FROM tenants
+    WHERE id = $1 AND delete_time IS NULL";
 
 #[async_trait]
 impl ConfigStore for PostgresStore {
     async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError> {
-        sqlx::query(CREATE_TENANT)
-            .bind(tenant.id.as_str())
-            .bind(&tenant.display_name)
-            .bind(codec::search_text(&[tenant.id.as_str(), &tenant.display_name]))
-            .bind(tenant.allow_insecure_urls)
-            .bind(codec::to_json(&tenant.labels)?)
-            .bind(tenant.config_version)
-            .bind(tenant.revision)
-            .bind(tenant.create_time.as_micros())
-            .bind(tenant.update_time.as_micros())
-            .bind(tenant.delete_time.map(Timestamp::as_micros))
-            .execute(&self.pool)
-            .await
-            .map_err(insert_error)?;
+        let mut call = self.call("create_tenant");
+        call.insert(
+            sqlx::query(CREATE_TENANT)
+                .bind(tenant.id.as_str())
+                .bind(&tenant.display_name)
+                .bind(codec::search_text(&[tenant.id.as_str(), &tenant.display_name]))
+                .bind(tenant.allow_insecure_urls)
+                .bind(codec::to_json(&tenant.labels)?)
+                .bind(tenant.config_version)
+                .bind(tenant.revision)
+                .bind(tenant.create_time.as_micros())
+                .bind(tenant.update_time.as_micros())
+                .bind(tenant.delete_time.map(Timestamp::as_micros)),
+        )
+        .await?;
         Ok(())
     }
 
     async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>> {
-        let row = sqlx::query(concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE id = $1"))
-            .bind(id.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .checked()?;
-        row.as_ref().map(rows::tenant).transpose()
+        let mut call = self.call("get_tenant");
+        find_tenant(&mut call, id).await
     }
 
     async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
@@ -118,20 +144,24 @@ impl ConfigStore for PostgresStore {
         tenant: &Tenant,
         expected_revision: i64,
     ) -> Result<Tenant, WriteError> {
-        let row = sqlx::query(UPDATE_TENANT)
-            .bind(tenant.id.as_str())
-            .bind(expected_revision)
-            .bind(&tenant.display_name)
-            .bind(codec::search_text(&[tenant.id.as_str(), &tenant.display_name]))
-            .bind(tenant.allow_insecure_urls)
-            .bind(codec::to_json(&tenant.labels)?)
-            .bind(tenant.update_time.as_micros())
-            .fetch_optional(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("update_tenant");
+        let row = call
+            .row(
+                sqlx::query(UPDATE_TENANT)
+                    .bind(tenant.id.as_str())
+                    .bind(expected_revision)
+                    .bind(&tenant.display_name)
+                    .bind(codec::search_text(&[tenant.id.as_str(), &tenant.display_name]))
+                    .bind(tenant.allow_insecure_urls)
+                    .bind(codec::to_json(&tenant.labels)?)
+                    .bind(tenant.update_time.as_micros()),
+            )
+            .await?;
         match row {
             Some(row) => Ok(rows::tenant(&row)?),
-            None => Err(missed(self.get_tenant(&tenant.id).await?.map(|found| found.delete_time))),
+            None => Err(missed(
+                find_tenant(&mut call, &tenant.id).await?.map(|found| found.delete_time),
+            )),
         }
     }
 
@@ -141,42 +171,34 @@ impl ConfigStore for PostgresStore {
         expected_revision: i64,
         now: Timestamp,
     ) -> Result<(i64, u64), WriteError> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let version: Option<i64> = sqlx::query_scalar(DELETE_TENANT)
-            .bind(id.as_str())
-            .bind(expected_revision)
-            .bind(now.as_micros())
-            .fetch_optional(&mut *transaction)
-            .await
-            .checked()?;
+        let mut call = self.call("delete_tenant");
+        call.begin().await?;
+        let version: Option<i64> = call
+            .optional_value(
+                sqlx::query(DELETE_TENANT)
+                    .bind(id.as_str())
+                    .bind(expected_revision)
+                    .bind(now.as_micros()),
+            )
+            .await?;
         let Some(version) = version else {
-            transaction.rollback().await.checked()?;
-            return Err(missed(self.get_tenant(id).await?.map(|found| found.delete_time)));
+            call.rollback().await?;
+            return Err(missed(find_tenant(&mut call, id).await?.map(|found| found.delete_time)));
         };
-        let gone = sqlx::query(DELETE_SUBSCRIPTIONS)
-            .bind(id.as_str())
-            .bind(now.as_micros())
-            .execute(&mut *transaction)
-            .await
-            .checked()?;
-        outbox::forget_tenant(&mut transaction, id).await?;
-        transaction.commit().await.checked()?;
-        Ok((version, gone.rows_affected()))
+        let gone = call
+            .execute(sqlx::query(DELETE_SUBSCRIPTIONS).bind(id.as_str()).bind(now.as_micros()))
+            .await?;
+        outbox::forget_tenant(&mut call, id).await?;
+        call.commit().await?;
+        Ok((version, gone))
     }
 
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {
-        let mut transaction = self.pool.begin_with(READ_ONLY_SNAPSHOT).await.checked()?;
-        let tenant = living_tenant(&mut transaction, id).await?;
-        let subscriptions = sqlx::query(concat!(
-            "SELECT ",
-            subscription_columns!(),
-            " FROM subscriptions WHERE tenant = $1 AND delete_time IS NULL ORDER BY id"
-        ))
-        .bind(id.as_str())
-        .fetch_all(&mut *transaction)
-        .await
-        .checked()?;
-        transaction.commit().await.checked()?;
+        let mut call = self.call("tenant_config");
+        call.begin_with(READ_ONLY_SNAPSHOT).await?;
+        let tenant = living_tenant(&mut call, id).await?;
+        let subscriptions = call.rows(sqlx::query(CONFIG_SUBSCRIPTIONS).bind(id.as_str())).await?;
+        call.commit().await?;
         let Some(tenant) = tenant else {
             return Ok(None);
         };
@@ -189,15 +211,11 @@ impl ConfigStore for PostgresStore {
         id: &TenantId,
         since: i64,
     ) -> StoreResult<Option<TenantChanges>> {
-        let mut transaction = self.pool.begin_with(READ_ONLY_SNAPSHOT).await.checked()?;
-        let tenant = living_tenant(&mut transaction, id).await?;
-        let changed = sqlx::query(TENANT_CHANGES)
-            .bind(id.as_str())
-            .bind(since)
-            .fetch_all(&mut *transaction)
-            .await
-            .checked()?;
-        transaction.commit().await.checked()?;
+        let mut call = self.call("tenant_changes");
+        call.begin_with(READ_ONLY_SNAPSHOT).await?;
+        let tenant = living_tenant(&mut call, id).await?;
+        let changed = call.rows(sqlx::query(TENANT_CHANGES).bind(id.as_str()).bind(since)).await?;
+        call.commit().await?;
         let Some(tenant) = tenant else {
             return Ok(None);
         };
@@ -206,47 +224,35 @@ impl ConfigStore for PostgresStore {
     }
 
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
-        sqlx::query_scalar(
-            "SELECT coalesce(t.config_version, 0)
-            FROM unnest($1::text[]) WITH ORDINALITY AS asked(id, ord)
-            LEFT JOIN tenants t ON t.id = asked.id AND t.delete_time IS NULL
-            ORDER BY asked.ord",
+        let mut call = self.call("config_versions");
+        call.values(
+            sqlx::query(SELECT_CONFIG_VERSIONS)
+                .bind(ids.iter().map(TenantId::as_str).collect::<Vec<_>>()),
         )
-        .bind(ids.iter().map(TenantId::as_str).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
         .await
-        .checked()
     }
 
     async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let version = raise_version(&mut transaction, &subscription.tenant).await?;
+        let mut call = self.call("create_subscription");
+        call.begin().await?;
+        let version = raise_version(&mut call, &subscription.tenant).await?;
         let Some(version) = version else {
             return Err(WriteError::NotFound);
         };
-        bind_subscription(CREATE_SUBSCRIPTION, subscription, version)?
-            .bind(subscription.revision)
-            .bind(subscription.create_time.as_micros())
-            .bind(self.shard(&subscription.tenant))
-            .execute(&mut *transaction)
-            .await
-            .map_err(insert_error)?;
-        transaction.commit().await.checked()?;
+        call.insert(
+            bind_subscription(CREATE_SUBSCRIPTION, subscription, version)?
+                .bind(subscription.revision)
+                .bind(subscription.create_time.as_micros())
+                .bind(self.shard(&subscription.tenant)),
+        )
+        .await?;
+        call.commit().await?;
         Ok(version)
     }
 
     async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>> {
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            subscription_columns!(),
-            " FROM subscriptions WHERE tenant = $1 AND id = $2"
-        ))
-        .bind(key.tenant.as_str())
-        .bind(key.subscription.as_str())
-        .fetch_optional(&self.pool)
-        .await
-        .checked()?;
-        row.as_ref().map(rows::subscription).transpose()
+        let mut call = self.call("get_subscription");
+        find_subscription(&mut call, key).await
     }
 
     async fn list_subscriptions(
@@ -262,23 +268,25 @@ impl ConfigStore for PostgresStore {
         expected_revision: i64,
         news: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let version = raise_version(&mut transaction, &subscription.tenant).await?;
+        let mut call = self.call("update_subscription");
+        call.begin().await?;
+        let version = raise_version(&mut call, &subscription.tenant).await?;
         let Some(version) = version else {
             return Err(WriteError::NotFound);
         };
-        let done = bind_subscription(UPDATE_SUBSCRIPTION, subscription, version)?
-            .bind(expected_revision)
-            .execute(&mut *transaction)
-            .await
-            .checked()?;
-        if done.rows_affected() == 0 {
-            transaction.rollback().await.checked()?;
-            let found = self.get_subscription(&subscription.key()).await?;
+        let done = call
+            .execute(
+                bind_subscription(UPDATE_SUBSCRIPTION, subscription, version)?
+                    .bind(expected_revision),
+            )
+            .await?;
+        if done == 0 {
+            call.rollback().await?;
+            let found = find_subscription(&mut call, &subscription.key()).await?;
             return Err(missed(found.map(|found| found.delete_time)));
         }
-        outbox::of_change(&mut transaction, &subscription.key(), news, self.shards).await?;
-        transaction.commit().await.checked()?;
+        outbox::of_change(&mut call, &subscription.key(), news, self.shards).await?;
+        call.commit().await?;
         Ok(version)
     }
 
@@ -287,42 +295,41 @@ impl ConfigStore for PostgresStore {
         shards: &[Shard],
         limit: u32,
     ) -> StoreResult<Vec<SubscriptionKey>> {
-        let rows = sqlx::query(DELETED_WITH_UNFINISHED)
-            .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>())
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("deleted_with_unfinished");
+        let rows = call
+            .rows(
+                sqlx::query(DELETED_WITH_UNFINISHED)
+                    .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>())
+                    .bind(i64::from(limit)),
+            )
+            .await?;
         rows::read(&rows, subscription_key)
     }
 }
 
-async fn living_tenant(
-    connection: &mut PgConnection,
-    id: &TenantId,
-) -> StoreResult<Option<Tenant>> {
-    let row = sqlx::query(concat!(
-        "SELECT ",
-        tenant_columns!(),
-        " FROM tenants WHERE id = $1 AND delete_time IS NULL"
-    ))
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await
-    .checked()?;
+async fn find_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<Option<Tenant>> {
+    let row = call.row(sqlx::query(GET_TENANT).bind(id.as_str())).await?;
+    row.as_ref().map(rows::tenant).transpose()
+}
+
+async fn find_subscription(
+    call: &mut DatabaseCall<'_>,
+    key: &SubscriptionKey,
+) -> StoreResult<Option<Subscription>> {
+    let query = sqlx::query(GET_SUBSCRIPTION);
+    let query = query.bind(key.tenant.as_str()).bind(key.subscription.as_str());
+    let row = call.row(query).await?;
+    row.as_ref().map(rows::subscription).transpose()
+}
+
+async fn living_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<Option<Tenant>> {
+    let row = call.row(sqlx::query(GET_LIVING_TENANT).bind(id.as_str())).await?;
     row.as_ref().map(rows::tenant).transpose()
 }
 
 /// Locks a tenant that is not deleted, and raises its version.
-async fn raise_version(
-    connection: &mut PgConnection,
-    tenant: &TenantId,
-) -> StoreResult<Option<i64>> {
-    sqlx::query_scalar(RAISE_VERSION)
-        .bind(tenant.as_str())
-        .fetch_optional(connection)
-        .await
-        .checked()
+async fn raise_version(call: &mut DatabaseCall<'_>, tenant: &TenantId) -> StoreResult<Option<i64>> {
+    call.optional_value(sqlx::query(RAISE_VERSION).bind(tenant.as_str())).await
 }
 
 /// Parameters 1 to 16 of both statements that write a subscription.

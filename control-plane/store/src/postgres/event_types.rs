@@ -6,10 +6,10 @@
 use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::time::Timestamp;
+use sqlx::QueryBuilder;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, QueryBuilder};
 
-use super::errors::{Checked as _, insert_error};
+use super::call::DatabaseCall;
 use super::rows::{get, optional_time, read, small, subscription_key, time};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
@@ -18,50 +18,54 @@ use crate::error::StoreResult;
 use crate::event_types::{
     CatalogueError, EventTypeQuery, EventTypeStore, MAX_NAMED_USERS, may_put,
 };
+use crate::list_sql::event_type_list;
 
 const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const SELECT_VERSION: &str = "SELECT version FROM catalogue";
 const RAISE_VERSION: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
 
-/// What [`event_type`] reads.
-macro_rules! event_type_columns {
-    () => {
-        "name, description, group_name, json_schema, validation, sample, archive_time, \
-         create_time, update_time, revision"
-    };
-}
-
 const COUNT_TYPES: &str = "SELECT count(*) FROM event_types";
-const INSERT_TYPE: &str = concat!(
-    "INSERT INTO event_types (",
-    event_type_columns!(),
-    ", search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-);
-const UPDATE_TYPE: &str =
-    "UPDATE event_types SET description = $2, group_name = $3, json_schema = $4,
-        validation = $5, sample = $6, archive_time = $7, create_time = $8, update_time = $9,
-        revision = $10, search = $11
+const INSERT_TYPE: &str = "INSERT INTO event_types (
+        name, description, group_name, json_schema, validation, sample, archive_time, create_time,
+        update_time, revision, search
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const UPDATE_TYPE: &str = "UPDATE event_types
+    SET description = $2, group_name = $3, json_schema = $4, validation = $5, sample = $6,
+        archive_time = $7, create_time = $8, update_time = $9, revision = $10, search = $11
     WHERE name = $1 AND revision = $12";
 const DELETE_TYPE: &str = "DELETE FROM event_types WHERE name = $1 AND revision = $2";
 const SELECT_TYPE: &str =
-    concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = $1");
+    "SELECT name, description, group_name, json_schema, validation, sample, archive_time,
+        create_time, update_time, revision
+    FROM event_types
+    WHERE name = $1";
 const SELECT_ALL_TYPES: &str =
-    concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
+    "SELECT name, description, group_name, json_schema, validation, sample, archive_time,
+        create_time, update_time, revision
+    FROM event_types
+    ORDER BY name";
+const LIST_TYPES: &str = "SELECT name, description, group_name, json_schema, validation, sample,
+        archive_time, create_time, update_time, revision
+    FROM event_types
+    WHERE true";
 const SELECT_REVISIONS: &str =
     "SELECT name, revision FROM event_types WHERE name = ANY($1::text[])";
-const UPSERT_TYPES: &str = concat!(
-    "INSERT INTO event_types (",
-    event_type_columns!(),
-    ", search)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[],
-        $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[])
-    ON CONFLICT (name) DO UPDATE SET description = excluded.description,
-        group_name = excluded.group_name, json_schema = excluded.json_schema,
-        validation = excluded.validation, sample = excluded.sample,
-        archive_time = excluded.archive_time, create_time = excluded.create_time,
-        update_time = excluded.update_time, revision = excluded.revision,
-        search = excluded.search"
-);
+const UPSERT_TYPES: &str = "INSERT INTO event_types (
+        name, description, group_name, json_schema, validation, sample, archive_time, create_time,
+        update_time, revision, search
+    )
+    SELECT *
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::bigint[],
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::text[]
+    )
+    ON CONFLICT (name) DO UPDATE
+        SET description = excluded.description, group_name = excluded.group_name,
+            json_schema = excluded.json_schema, validation = excluded.validation,
+            sample = excluded.sample, archive_time = excluded.archive_time,
+            create_time = excluded.create_time, update_time = excluded.update_time,
+            revision = excluded.revision, search = excluded.search";
 /// Subscriptions one of whose patterns is this very text.
 const SELECT_USERS: &str = "SELECT tenant, id AS subscription FROM subscriptions
     WHERE delete_time IS NULL AND (settings::jsonb -> 'event_types') ? $1
@@ -74,47 +78,29 @@ impl EventTypeStore for PostgresStore {
         event_type: &EventType,
         most: usize,
     ) -> Result<i64, CatalogueError> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let version = raise(&mut transaction).await?;
-        let there: i64 =
-            sqlx::query_scalar(COUNT_TYPES).fetch_one(&mut *transaction).await.checked()?;
+        let mut call = self.call("create_event_type");
+        call.begin().await?;
+        let version = raise(&mut call).await?;
+        let there: i64 = call.value(sqlx::query(COUNT_TYPES)).await?;
         if usize::try_from(there).unwrap_or(usize::MAX) >= most {
             return Err(CatalogueError::TooMany);
         }
-        bind(INSERT_TYPE, event_type, version)
-            .execute(&mut *transaction)
-            .await
-            .map_err(insert_error)?;
-        transaction.commit().await.checked()?;
+        call.insert(bind(INSERT_TYPE, event_type, version)).await?;
+        call.commit().await?;
         Ok(version)
     }
 
     async fn get_event_type(&self, name: &str) -> StoreResult<Option<EventType>> {
-        let row = sqlx::query(SELECT_TYPE).bind(name).fetch_optional(&self.pool).await.checked()?;
+        let mut call = self.call("get_event_type");
+        let row = call.row(sqlx::query(SELECT_TYPE).bind(name)).await?;
         row.as_ref().map(event_type).transpose()
     }
 
     async fn list_event_types(&self, query: &EventTypeQuery) -> StoreResult<Vec<EventType>> {
-        let mut sql = QueryBuilder::new(concat!(
-            "SELECT ",
-            event_type_columns!(),
-            " FROM event_types WHERE true"
-        ));
-        if let Some(group) = &query.group {
-            sql.push(" AND group_name = ").push_bind(group);
-        }
-        if let Some(search) = &query.search {
-            sql.push(" AND search LIKE ").push_bind(codec::search_pattern(search));
-            sql.push(r" ESCAPE '\'");
-        }
-        if !query.show_archived {
-            sql.push(" AND archive_time IS NULL");
-        }
-        if let Some(after) = &query.after {
-            sql.push(" AND name > ").push_bind(after);
-        }
-        sql.push(" ORDER BY name LIMIT ").push_bind(i64::from(query.limit));
-        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
+        let mut call = self.call("list_event_types");
+        let mut sql = QueryBuilder::new(LIST_TYPES);
+        event_type_list(&mut sql, query);
+        let rows = call.rows(sql.build().persistent(false)).await?;
         read(&rows, event_type)
     }
 
@@ -123,17 +109,15 @@ impl EventTypeStore for PostgresStore {
         event_type: &EventType,
         expected_revision: i64,
     ) -> Result<i64, CatalogueError> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let version = raise(&mut transaction).await?;
-        let done = bind(UPDATE_TYPE, event_type, version)
-            .bind(expected_revision)
-            .execute(&mut *transaction)
-            .await
-            .checked()?;
-        if done.rows_affected() == 0 {
-            return Err(missed(&mut transaction, &event_type.name).await?.into());
+        let mut call = self.call("update_event_type");
+        call.begin().await?;
+        let version = raise(&mut call).await?;
+        let done =
+            call.execute(bind(UPDATE_TYPE, event_type, version).bind(expected_revision)).await?;
+        if done == 0 {
+            return Err(missed(&mut call, &event_type.name).await?.into());
         }
-        transaction.commit().await.checked()?;
+        call.commit().await?;
         Ok(version)
     }
 
@@ -143,29 +127,23 @@ impl EventTypeStore for PostgresStore {
         expected_revision: i64,
         force: bool,
     ) -> Result<i64, CatalogueError> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let version = raise(&mut transaction).await?;
-        let done = sqlx::query(DELETE_TYPE)
-            .bind(name)
-            .bind(expected_revision)
-            .execute(&mut *transaction)
-            .await
-            .checked()?;
-        if done.rows_affected() == 0 {
-            return Err(missed(&mut transaction, name).await?.into());
+        let mut call = self.call("delete_event_type");
+        call.begin().await?;
+        let version = raise(&mut call).await?;
+        let done =
+            call.execute(sqlx::query(DELETE_TYPE).bind(name).bind(expected_revision)).await?;
+        if done == 0 {
+            return Err(missed(&mut call, name).await?.into());
         }
         if !force {
-            let users = sqlx::query(SELECT_USERS)
-                .bind(name)
-                .bind(i64::from(MAX_NAMED_USERS))
-                .fetch_all(&mut *transaction)
-                .await
-                .checked()?;
+            let users = call
+                .rows(sqlx::query(SELECT_USERS).bind(name).bind(i64::from(MAX_NAMED_USERS)))
+                .await?;
             if !users.is_empty() {
                 return Err(CatalogueError::InUse(read(&users, subscription_key)?));
             }
         }
-        transaction.commit().await.checked()?;
+        call.commit().await?;
         Ok(version)
     }
 
@@ -174,44 +152,42 @@ impl EventTypeStore for PostgresStore {
         event_types: &[EventType],
         most: usize,
     ) -> Result<i64, CatalogueError> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let version = raise(&mut transaction).await?;
+        let mut call = self.call("put_event_types");
+        call.begin().await?;
+        let version = raise(&mut call).await?;
         let names: Vec<_> = event_types.iter().map(|event_type| event_type.name.as_str()).collect();
-        let rows = sqlx::query(SELECT_REVISIONS)
-            .bind(names)
-            .fetch_all(&mut *transaction)
-            .await
-            .checked()?;
+        let rows = call.rows(sqlx::query(SELECT_REVISIONS).bind(names)).await?;
         let there = read(&rows, |row| Ok((get(row, "name")?, get(row, "revision")?)))?;
-        let count = sqlx::query_scalar(COUNT_TYPES).fetch_one(&mut *transaction).await.checked()?;
+        let count = call.value(sqlx::query(COUNT_TYPES)).await?;
         may_put(event_types, &there.into_iter().collect(), count, most)?;
-        bind_all(event_types, version).execute(&mut *transaction).await.checked()?;
-        transaction.commit().await.checked()?;
+        call.execute(bind_all(event_types, version)).await?;
+        call.commit().await?;
         Ok(version)
     }
 
     async fn catalogue(&self) -> StoreResult<(i64, Vec<EventType>)> {
-        let mut transaction = self.pool.begin_with(READ_ONLY).await.checked()?;
-        let version =
-            sqlx::query_scalar(SELECT_VERSION).fetch_one(&mut *transaction).await.checked()?;
-        let rows = sqlx::query(SELECT_ALL_TYPES).fetch_all(&mut *transaction).await.checked()?;
-        transaction.commit().await.checked()?;
+        let mut call = self.call("catalogue");
+        call.begin_with(READ_ONLY).await?;
+        let version = call.value(sqlx::query(SELECT_VERSION)).await?;
+        let rows = call.rows(sqlx::query(SELECT_ALL_TYPES)).await?;
+        call.commit().await?;
         Ok((version, read(&rows, event_type)?))
     }
 
     async fn catalogue_version(&self) -> StoreResult<i64> {
-        sqlx::query_scalar(SELECT_VERSION).fetch_one(&self.pool).await.checked()
+        let mut call = self.call("catalogue_version");
+        call.value(sqlx::query(SELECT_VERSION)).await
     }
 }
 
 /// Locks the catalogue, and raises its version.
-async fn raise(connection: &mut PgConnection) -> StoreResult<i64> {
-    sqlx::query_scalar(RAISE_VERSION).fetch_one(connection).await.checked()
+async fn raise(call: &mut DatabaseCall<'_>) -> StoreResult<i64> {
+    call.value(sqlx::query(RAISE_VERSION)).await
 }
 
 /// Why a conditional change found no row.
-async fn missed(connection: &mut PgConnection, name: &str) -> StoreResult<WriteError> {
-    let found = sqlx::query(SELECT_TYPE).bind(name).fetch_optional(connection).await.checked()?;
+async fn missed(call: &mut DatabaseCall<'_>, name: &str) -> StoreResult<WriteError> {
+    let found = call.row(sqlx::query(SELECT_TYPE).bind(name)).await?;
     Ok(if found.is_some() { WriteError::RevisionMismatch } else { WriteError::NotFound })
 }
 

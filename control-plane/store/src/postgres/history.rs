@@ -10,9 +10,8 @@ use uuid::Uuid;
 
 use super::arrays::int;
 use super::attempts::recorded_attempt;
-use super::errors::Checked as _;
 use super::octaves::OctaveCounts;
-use super::rows::{self, attempt_columns, ended_columns, event_columns, get, live_columns, time};
+use super::rows::{self, get, time};
 use super::{PgQuery, PostgresStore};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
@@ -20,114 +19,78 @@ use crate::error::StoreResult;
 use crate::history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
 };
+use crate::sql_file::without_comment;
 
-const SELECT_EVENT: &str = concat!(
-    "SELECT ",
-    event_columns!(),
-    ", payload FROM events
+const SELECT_EVENT: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
+        ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
+        matched, test, payload
+    FROM events
     WHERE tenant = $1 AND id = $2 AND create_time = $3
     UNION ALL
-    SELECT ",
-    event_columns!(),
-    ", payload FROM retained_events WHERE tenant = $1 AND id = $2
-    LIMIT 1"
-);
+    SELECT tenant, id, create_time, event_type, account, attributes, ordering_key, content_type,
+        payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload
+    FROM retained_events
+    WHERE tenant = $1 AND id = $2
+    LIMIT 1";
 
-/// For each event the deliveries made with it, whose ids lie between two bounds,
-/// and those made later. 1 the tenant, 2 to 5 the events, their bounds and times.
-const COUNT_DELIVERIES: &str = "SELECT asked.ord, found.state, count(*) AS count
-    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
-        WITH ORDINALITY AS asked(event, low, high, since, ord)
-    CROSS JOIN LATERAL (
-        SELECT d.state FROM deliveries d
-        WHERE d.tenant = $1 AND d.id BETWEEN asked.low AND asked.high AND d.event = asked.event
-        UNION ALL
-        SELECT d.state FROM ended_deliveries d
-        WHERE d.tenant = $1 AND d.id BETWEEN asked.low AND asked.high AND d.event = asked.event
-            AND d.end_time >= asked.since
-        UNION ALL
-        SELECT d.state FROM later_deliveries l
-        JOIN deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
-        WHERE l.tenant = $1 AND l.event = asked.event
-        UNION ALL
-        SELECT d.state FROM later_deliveries l
-        JOIN ended_deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
-        WHERE l.tenant = $1 AND l.event = asked.event AND d.end_time >= asked.since) found
-    GROUP BY asked.ord, found.state
-    ORDER BY asked.ord, found.state";
+const COUNT_DELIVERIES: &str =
+    without_comment(include_str!("../../sql/postgres/count_deliveries.sql"));
 
-/// As [`COUNTS`]. A delivery made later may lie within its event's bounds.
-const SELECT_DELIVERIES_OF_EVENTS: &str = concat!(
-    "SELECT found.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
-        AS asked(asked_event, low, high, since)
-    CROSS JOIN LATERAL (
-        SELECT ",
-    live_columns!(),
-    " FROM deliveries
-        WHERE tenant = $1 AND id BETWEEN asked.low AND asked.high AND event = asked.asked_event
-        UNION
-        SELECT ",
-    ended_columns!(),
-    " FROM ended_deliveries
-        WHERE tenant = $1 AND id BETWEEN asked.low AND asked.high AND event = asked.asked_event
-            AND end_time >= asked.since
-        UNION
-        SELECT ",
-    live_columns!(),
-    " FROM deliveries
-        WHERE tenant = $1 AND id = ANY(ARRAY(SELECT delivery FROM later_deliveries
-            WHERE tenant = $1 AND event = asked.asked_event))
-        UNION
-        SELECT ",
-    ended_columns!(),
-    " FROM ended_deliveries
-        WHERE tenant = $1 AND id = ANY(ARRAY(SELECT delivery FROM later_deliveries
-            WHERE tenant = $1 AND event = asked.asked_event)) AND end_time >= asked.since) found"
-);
+const SELECT_DELIVERIES_OF_EVENTS: &str =
+    without_comment(include_str!("../../sql/postgres/select_deliveries_of_events.sql"));
 
-const SELECT_DELIVERY: &str = concat!(
-    "SELECT ",
-    live_columns!(),
-    " FROM deliveries WHERE tenant = $1 AND id = $2
+const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+        resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+    FROM deliveries
+    WHERE tenant = $1 AND id = $2
     UNION ALL
-    SELECT ",
-    ended_columns!(),
-    " FROM ended_deliveries
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_reason, end_time
+    FROM ended_deliveries
     WHERE tenant = $1 AND id = $2 AND end_time >= $3
-    LIMIT 1"
-);
+    LIMIT 1";
 
-const SELECT_ATTEMPTS: &str = concat!(
-    "SELECT ",
-    attempt_columns!(),
-    ", record_time FROM attempts
+const SELECT_ATTEMPTS: &str = "SELECT delivery, number, tenant, subscription, event, event_type,
+        outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us, total_us,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error,
+        agent, region, remote_address, http_version, trigger, test, next_attempt_time,
+        settings_revision, delivery_state, delivery_end_reason, record_time
+    FROM attempts
     WHERE tenant = $1 AND delivery = $2 AND number > $3 AND record_time >= $4
-    ORDER BY number LIMIT $5"
-);
+    ORDER BY number LIMIT $5";
 
-const SELECT_LAST_ATTEMPTS: &str = concat!(
-    "SELECT last.* FROM unnest($2::uuid[], $3::bigint[]) AS asked(id, since)
+const SELECT_LAST_ATTEMPTS: &str = "SELECT last.*
+    FROM unnest($2::uuid[], $3::bigint[]) AS asked(id, since)
     CROSS JOIN LATERAL (
-        SELECT ",
-    attempt_columns!(),
-    " FROM attempts
+        SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
+            start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
+            response_body, response_body_bytes, response_body_truncated, error, agent, region,
+            remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
+            delivery_state, delivery_end_reason
+        FROM attempts
         WHERE tenant = $1 AND delivery = asked.id AND record_time >= asked.since
-        ORDER BY number DESC LIMIT 1) last"
-);
+        ORDER BY number DESC LIMIT 1
+    ) last";
 
-const SELECT_STATS: &str = "SELECT hour, outcome, octave, counts::text AS counts FROM attempt_stats
-    WHERE tenant = $1 AND subscription = $2 AND hour >= $3 ORDER BY hour, outcome, octave";
+const SELECT_STATS: &str = "SELECT hour, outcome, octave, counts::text AS counts
+    FROM attempt_stats
+    WHERE tenant = $1 AND subscription = $2 AND hour >= $3
+    ORDER BY hour, outcome, octave";
 
 #[async_trait]
 impl HistoryStore for PostgresStore {
     async fn get_event(&self, tenant: &TenantId, id: EventId) -> StoreResult<Option<Event>> {
-        let row = sqlx::query(SELECT_EVENT)
-            .bind(tenant.as_str())
-            .bind(id.0)
-            .bind(id.time().as_micros())
-            .fetch_optional(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("get_event");
+        let row = call
+            .row(
+                sqlx::query(SELECT_EVENT)
+                    .bind(tenant.as_str())
+                    .bind(id.0)
+                    .bind(id.time().as_micros()),
+            )
+            .await?;
         row.map(|row| rows::event(&row, true)).transpose()
     }
 
@@ -140,7 +103,8 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>> {
-        let rows = asked(COUNT_DELIVERIES, tenant, events).fetch_all(&self.pool).await.checked()?;
+        let mut call = self.call("delivery_counts");
+        let rows = call.rows(asked(COUNT_DELIVERIES, tenant, events)).await?;
         let mut counts = vec![DeliveryCounts::default(); events.len()];
         for row in &rows {
             let at: usize = codec::narrow("ord", get::<i64>(row, "ord")? - 1)?;
@@ -158,10 +122,8 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<Delivery>> {
-        let rows = asked(SELECT_DELIVERIES_OF_EVENTS, tenant, events)
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("deliveries_of");
+        let rows = call.rows(asked(SELECT_DELIVERIES_OF_EVENTS, tenant, events)).await?;
         rows::read(&rows, rows::delivery)
     }
 
@@ -170,13 +132,15 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         id: DeliveryId,
     ) -> StoreResult<Option<Delivery>> {
-        let row = sqlx::query(SELECT_DELIVERY)
-            .bind(tenant.as_str())
-            .bind(id.0)
-            .bind(id.time().as_micros())
-            .fetch_optional(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("get_delivery");
+        let row = call
+            .row(
+                sqlx::query(SELECT_DELIVERY)
+                    .bind(tenant.as_str())
+                    .bind(id.0)
+                    .bind(id.time().as_micros()),
+            )
+            .await?;
         row.as_ref().map(rows::delivery).transpose()
     }
 
@@ -191,15 +155,17 @@ impl HistoryStore for PostgresStore {
         after: u32,
         limit: u32,
     ) -> StoreResult<Vec<RecordedAttempt>> {
-        let rows = sqlx::query(SELECT_ATTEMPTS)
-            .bind(tenant.as_str())
-            .bind(delivery.0)
-            .bind(int(after))
-            .bind(delivery.time().as_micros())
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("list_attempts");
+        let rows = call
+            .rows(
+                sqlx::query(SELECT_ATTEMPTS)
+                    .bind(tenant.as_str())
+                    .bind(delivery.0)
+                    .bind(int(after))
+                    .bind(delivery.time().as_micros())
+                    .bind(i64::from(limit)),
+            )
+            .await?;
         rows::read(&rows, recorded_attempt)
     }
 
@@ -212,24 +178,28 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         deliveries: &[DeliveryId],
     ) -> StoreResult<Vec<AttemptRecord>> {
-        let rows = sqlx::query(SELECT_LAST_ATTEMPTS)
-            .bind(tenant.as_str())
-            .bind(deliveries.iter().map(|id| id.0).collect::<Vec<_>>())
-            .bind(deliveries.iter().map(|id| id.time().as_micros()).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("last_attempts");
+        let rows = call
+            .rows(
+                sqlx::query(SELECT_LAST_ATTEMPTS)
+                    .bind(tenant.as_str())
+                    .bind(deliveries.iter().map(|id| id.0).collect::<Vec<_>>())
+                    .bind(deliveries.iter().map(|id| id.time().as_micros()).collect::<Vec<_>>()),
+            )
+            .await?;
         rows::read(&rows, rows::attempt)
     }
 
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
-        let rows = sqlx::query(SELECT_STATS)
-            .bind(key.tenant.as_str())
-            .bind(key.subscription.as_str())
-            .bind(codec::hour(since))
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("stats");
+        let rows = call
+            .rows(
+                sqlx::query(SELECT_STATS)
+                    .bind(key.tenant.as_str())
+                    .bind(key.subscription.as_str())
+                    .bind(codec::hour(since)),
+            )
+            .await?;
         Ok(rows::read(&rows, stats_rows)?.into_iter().flatten().collect())
     }
 

@@ -6,46 +6,34 @@
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::EventId;
 use sqlx::{Postgres, QueryBuilder};
-use uuid::Uuid;
 
 use super::PostgresStore;
-use super::errors::Checked as _;
-use super::rows::{self, ended_columns, event_columns, live_columns};
+use super::rows;
 use crate::codec;
-use crate::conditions::TextFilter;
 use crate::error::StoreResult;
 use crate::history::{DeliveryQuery, EventQuery, ListedEvent};
+use crate::list_sql::{delivery_conditions, delivery_ids, event_list};
+
+const LIST_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
+        ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
+        matched, test, octet_length(payload) AS payload_bytes";
+const LIST_UNFINISHED: &str = "(SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+        resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time";
+const LIST_ENDED: &str = "(SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+        resend_of, filter_failed, end_reason, end_time";
 
 impl PostgresStore {
     pub(super) async fn events_page(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
-        let mut sql = QueryBuilder::new(concat!(
-            "SELECT ",
-            event_columns!(),
-            ", octet_length(payload) AS payload_bytes"
-        ));
+        let mut call = self.call("list_events");
+        let mut sql = QueryBuilder::new(LIST_EVENTS);
         if query.with_payload {
             sql.push(", payload");
         }
-        sql.push(" FROM events WHERE tenant = ").push_bind(query.tenant.as_str());
-        push_ids(&mut sql, codec::id_range(query.created), query.before.map(|id| id.0));
-        if let Some(from) = query.created.from {
-            sql.push(" AND create_time >= ").push_bind(from.as_micros());
-        }
-        if let Some(until) = query.created.until {
-            sql.push(" AND create_time < ").push_bind(until.as_micros());
-        }
-        if let Some(event_type) = &query.event_type {
-            sql.push(" AND event_type = ").push_bind(event_type);
-        }
-        if let Some(account) = &query.account {
-            push_text(sql.push(" AND coalesce(account"), account);
-        }
-        for (name, value) in &query.attributes {
-            sql.push(" AND coalesce(attributes::jsonb ->> ").push_bind(name);
-            push_text(&mut sql, value);
-        }
-        sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
-        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
+        sql.push(" FROM events");
+        event_list(&mut sql, query);
+        let rows = call.rows(sql.build().persistent(false)).await?;
         rows::read(&rows, |row| rows::listed_event(row, query.with_payload))
     }
 
@@ -53,6 +41,7 @@ impl PostgresStore {
         &self,
         query: &DeliveryQuery,
     ) -> StoreResult<Vec<Delivery>> {
+        let mut call = self.call("list_deliveries");
         let mut sql = QueryBuilder::new("SELECT * FROM (");
         let sets: &[ListedIds] = match query.event {
             None => &[ListedIds::All],
@@ -75,7 +64,7 @@ impl PostgresStore {
             push_deliveries(&mut sql, query, *ids, ListSource::Ended);
         }
         sql.push(") d ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
-        let rows = sql.build().persistent(false).fetch_all(&self.pool).await.checked()?;
+        let rows = call.rows(sql.build().persistent(false)).await?;
         rows::read(&rows, rows::delivery)
     }
 }
@@ -86,21 +75,6 @@ enum ListedIds {
     All,
     MadeWith(EventId),
     MadeAfter(EventId),
-}
-
-/// Ids of a range, and below the last one of the page before.
-fn push_ids(sql: &mut QueryBuilder<Postgres>, (from, until): (Uuid, Uuid), before: Option<Uuid>) {
-    let until = before.map_or(until, |before| before.min(until));
-    sql.push(" AND id >= ").push_bind(from).push(" AND id < ").push_bind(until);
-}
-
-/// Ends a condition that begins with `coalesce(` and a text.
-fn push_text(sql: &mut QueryBuilder<Postgres>, asked: &TextFilter) {
-    match asked {
-        TextFilter::Is(text) => sql.push(", '') = ").push_bind(text.clone()),
-        TextFilter::Absent => sql.push(", '') = ''"),
-        TextFilter::Present => sql.push(", '') <> ''"),
-    };
 }
 
 /// What a part of a list is read from.
@@ -122,22 +96,22 @@ fn push_deliveries(
     part: ListSource,
 ) {
     sql.push(match part {
-        ListSource::Ended => concat!("(SELECT ", ended_columns!()),
-        _ => concat!("(SELECT ", live_columns!()),
+        ListSource::Ended => LIST_ENDED,
+        _ => LIST_UNFINISHED,
     });
     match part {
         ListSource::Ended => sql.push(" FROM ended_deliveries WHERE"),
         ListSource::Unfinished => sql.push(" FROM deliveries WHERE"),
-        ListSource::Waiting => sql.push(" FROM deliveries WHERE state IN (1, 2) AND"),
+        ListSource::Waiting => {
+            sql.push(" FROM deliveries WHERE state IN (1 /* HELD */, 2 /* WAITING */) AND")
+        }
         ListSource::InFlight(shard) => sql
-            .push(" FROM (SELECT * FROM deliveries WHERE state = 3 AND shard = ")
+            .push(" FROM (SELECT * FROM deliveries WHERE state = 3 /* IN_FLIGHT */ AND shard = ")
             .push_bind(shard)
             // Apart, so that no longer index is read for the order of the page.
             .push(" OFFSET 0) d WHERE"),
     };
-    sql.push(" tenant = ").push_bind(query.tenant.as_str());
-    let range = codec::id_range(query.created);
-    push_ids(sql, range, query.before.map(|id| id.0));
+    delivery_ids(sql, query);
     // A delivery ends after it was made, which leaves out partitions.
     let made = match ids {
         ListedIds::All => query.created.from,
@@ -159,21 +133,6 @@ fn push_deliveries(
             sql.push(" AND event = ").push_bind(event.0).push(")");
         }
     }
-    if let Some(subscription) = &query.subscription {
-        sql.push(" AND subscription = ").push_bind(subscription.as_str());
-    }
-    if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").push_bind(event_type);
-    }
-    if let Some(account) = &query.account {
-        push_text(sql.push(" AND coalesce(account"), account);
-    }
-    if !query.states.is_empty() {
-        let states: Vec<i16> = query.states.iter().map(|state| state.code()).collect();
-        sql.push(" AND state = ANY(").push_bind(states).push(")");
-    }
-    if let Some(test) = query.test {
-        sql.push(" AND test = ").push_bind(test);
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit)).push(")");
+    delivery_conditions(sql, query);
+    sql.push(")");
 }

@@ -14,68 +14,74 @@ use postrider_domain::delivery::{
 use postrider_domain::ids::OrderedKey;
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgExecutor};
 
 use super::arrays::{AttemptArrays, int};
-use super::conclude::{count_attempts, record_attempts};
-use super::errors::Checked as _;
+use super::call::DatabaseCall;
 use super::octaves::{OctaveCounts, octave};
 use super::ordering::put_delivered;
-use super::rows::{
-    attempt_columns, delivery, delivery_columns, ended_columns, get, live_columns, time,
-};
+use super::rows::{delivery, get, time};
 use super::tail::RecordingTransaction;
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;
+use crate::sql_file::without_comment;
 
-const LOCK_LIVE: &str = concat!(
-    "SELECT ",
-    live_columns!(),
-    " FROM deliveries WHERE id = $1 AND tenant = $2 FOR UPDATE"
-);
+const LOCK_LIVE: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+        resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+    FROM deliveries
+    WHERE id = $1 AND tenant = $2 FOR UPDATE";
 
-const LOCK_ENDED: &str = concat!(
-    "SELECT ",
-    ended_columns!(),
-    " FROM ended_deliveries WHERE id = $1 AND tenant = $2 AND end_time >= $3 FOR UPDATE"
-);
+const LOCK_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+        resend_of, filter_failed, end_reason, end_time
+    FROM ended_deliveries
+    WHERE id = $1 AND tenant = $2 AND end_time >= $3 FOR UPDATE";
 
 const FIND_ATTEMPT: &str = "SELECT outcome, start_time, total_us FROM attempts
-    WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4 LIMIT 1";
+    WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4
+    LIMIT 1";
 
 const REMOVE_ATTEMPT: &str = "DELETE FROM attempts
     WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4";
 
 /// Nothing is taken from a place that has nothing: it would be taken from the next.
 const SUBTRACT_COUNT: &str = "UPDATE attempt_stats SET counts = counts - $6::text::numeric
-    WHERE tenant = $1 AND subscription = $2 AND hour = $3 AND outcome = $4 AND octave = $5
+    WHERE tenant = $1
+        AND subscription = $2
+        AND hour = $3
+        AND outcome = $4
+        AND octave = $5
         AND mod(div(counts, $6::text::numeric), 1000000000000) > 0";
 
-/// Parameters: 1 to 7 the attempt, 8 when it is recorded.
-const INSERT_ATTEMPT: &str =
-    concat!("WITH recorded AS (", record_attempts!("true"), ") ", count_attempts!("true", "true"));
+const INSERT_ATTEMPT: &str = without_comment(include_str!("../../sql/postgres/insert_attempt.sql"));
 
 /// 1 the id, 2 the tenant, 3 the attempts, 4 now.
-const END_UNFINISHED: &str = concat!(
-    "WITH gone AS (DELETE FROM deliveries WHERE id = $1 AND tenant = $2 RETURNING *)
-    INSERT INTO ended_deliveries (",
-    delivery_columns!(),
-    ", end_time) SELECT id, tenant, subscription, event, event_type, account, shard, epoch, 4,
-        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, $4::bigint
-    FROM gone"
-);
+const END_UNFINISHED: &str = "WITH gone AS (
+        DELETE FROM deliveries
+        WHERE id = $1 AND tenant = $2
+        RETURNING *
+    )
+    INSERT INTO ended_deliveries (
+        id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_time
+    )
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, 4 /* SUCCEEDED */,
+        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
+        filter_failed, $4::bigint
+    FROM gone";
 
-/// As [`END_LIVE`]; 5 is the end's time until now.
+/// As [`END_UNFINISHED`]; 5 is the end's time until now.
 const END_EXHAUSTED: &str = "UPDATE ended_deliveries
-    SET state = 4, end_reason = NULL, attempts = $3, end_time = $4
+    SET state = 4 /* SUCCEEDED */, end_reason = NULL, attempts = $3, end_time = $4
     WHERE id = $1 AND tenant = $2 AND end_time = $5";
 
 const RAISE_UNFINISHED: &str = "UPDATE deliveries SET attempts = $3 WHERE id = $1 AND tenant = $2";
 
-const RAISE_ENDED: &str = "UPDATE ended_deliveries SET attempts = $3
-    WHERE id = $1 AND tenant = $2 AND end_time = $4";
+const RAISE_ENDED: &str =
+    "UPDATE ended_deliveries SET attempts = $3 WHERE id = $1 AND tenant = $2 AND end_time = $4";
 
 impl PostgresStore {
     pub(super) async fn conclude_one_late(
@@ -83,16 +89,17 @@ impl PostgresStore {
         record: &AttemptRecord,
         now: Timestamp,
     ) -> StoreResult<LateResult> {
+        let mut call = self.call("conclude_late");
         // Most late results are repetitions, which one look shows: agents send a result
         // again that was not acknowledged soon, and the more of them the slower the
         // database is.
-        let repeated = EarlierRecord::known(find_attempt(&self.pool, record).await?.as_ref());
+        let repeated = EarlierRecord::known(find_attempt(&mut call, record).await?.as_ref());
         if repeated == KnownAttempt::Result {
             return Ok(late(None, repeated, record.outcome));
         }
-        let mut transaction = RecordingTransaction::begin(&self.pool).await?;
+        let mut transaction = RecordingTransaction::begin(&mut call).await?;
         let delivery = lock_delivery(&mut transaction, record).await?;
-        let earlier = find_attempt(&mut *transaction, record).await?;
+        let earlier = find_attempt(&mut transaction, record).await?;
         let known = EarlierRecord::known(earlier.as_ref());
         let decision =
             late(delivery.as_ref().map(|delivery| delivery.state), known, record.outcome);
@@ -116,26 +123,17 @@ impl PostgresStore {
 }
 
 async fn lock_delivery(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     record: &AttemptRecord,
 ) -> StoreResult<Option<Delivery>> {
     let (id, tenant) = (record.key.delivery, record.subscription.tenant.as_str());
-    let live = sqlx::query(LOCK_LIVE)
-        .bind(id.0)
-        .bind(tenant)
-        .fetch_optional(&mut *connection)
-        .await
-        .checked()?;
+    let live = call.row(sqlx::query(LOCK_LIVE).bind(id.0).bind(tenant)).await?;
     if let Some(row) = live {
         return delivery(&row).map(Some);
     }
-    let ended = sqlx::query(LOCK_ENDED)
-        .bind(id.0)
-        .bind(tenant)
-        .bind(id.time().as_micros())
-        .fetch_optional(connection)
-        .await
-        .checked()?;
+    let ended = call
+        .row(sqlx::query(LOCK_ENDED).bind(id.0).bind(tenant).bind(id.time().as_micros()))
+        .await?;
     ended.as_ref().map(delivery).transpose()
 }
 
@@ -157,10 +155,10 @@ impl EarlierRecord {
 }
 
 async fn find_attempt(
-    executor: impl PgExecutor<'_>,
+    call: &mut DatabaseCall<'_>,
     record: &AttemptRecord,
 ) -> StoreResult<Option<EarlierRecord>> {
-    let row = attempt_query(FIND_ATTEMPT, record).fetch_optional(executor).await.checked()?;
+    let row = call.row(attempt_query(FIND_ATTEMPT, record)).await?;
     let earlier = |row: &PgRow| {
         Ok(EarlierRecord {
             outcome: codec::outcome(get::<i16>(row, "outcome")?.into())?,
@@ -182,19 +180,19 @@ fn attempt_query<'q>(sql: &'static str, record: &'q AttemptRecord) -> PgQuery<'q
 
 /// Records an attempt, unless history has a record of it.
 pub(super) async fn put_unless_known(
-    transaction: &mut RecordingTransaction,
+    transaction: &mut RecordingTransaction<'_, '_>,
     record: &AttemptRecord,
     delivery: DeliveryStatus,
     now: Timestamp,
 ) -> StoreResult<()> {
-    if find_attempt(&mut **transaction, record).await?.is_some() {
+    if find_attempt(transaction, record).await?.is_some() {
         return Ok(());
     }
     put_attempt(transaction, record, Some(delivery), now).await
 }
 
 async fn put_attempt(
-    transaction: &mut RecordingTransaction,
+    transaction: &mut RecordingTransaction<'_, '_>,
     record: &AttemptRecord,
     delivery: Option<DeliveryStatus>,
     now: Timestamp,
@@ -203,38 +201,38 @@ async fn put_attempt(
     attempt.push(record, delivery)?;
     let record_time = record.key.delivery.no_earlier(now);
     let query = attempt.bind(sqlx::query(INSERT_ATTEMPT)).bind(record_time.as_micros());
-    query.execute(&mut **transaction).await.checked()?;
+    transaction.execute(query).await?;
     Ok(())
 }
 
 async fn remove_attempt(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     record: &AttemptRecord,
     earlier: &EarlierRecord,
 ) -> StoreResult<()> {
-    attempt_query(REMOVE_ATTEMPT, record).execute(&mut *connection).await.checked()?;
+    call.execute(attempt_query(REMOVE_ATTEMPT, record)).await?;
     if record.test {
         return Ok(()); // It was not counted.
     }
     let (octave, place) = octave(latency_bucket(earlier.total));
     let mut one = OctaveCounts::default();
     one.add(place);
-    sqlx::query(SUBTRACT_COUNT)
-        .bind(record.subscription.tenant.as_str())
-        .bind(record.subscription.subscription.as_str())
-        .bind(codec::hour(earlier.start_time))
-        .bind(earlier.outcome.code())
-        .bind(octave)
-        .bind(one.to_number())
-        .execute(connection)
-        .await
-        .checked()?;
+    call.execute(
+        sqlx::query(SUBTRACT_COUNT)
+            .bind(record.subscription.tenant.as_str())
+            .bind(record.subscription.subscription.as_str())
+            .bind(codec::hour(earlier.start_time))
+            .bind(earlier.outcome.code())
+            .bind(octave)
+            .bind(one.to_number()),
+    )
+    .await?;
     Ok(())
 }
 
 /// Ends the delivery when it succeeded by the record; counts what history has then.
 async fn move_delivery(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     delivery: &Delivery,
     record: &AttemptRecord,
     decision: LateResult,
@@ -261,12 +259,12 @@ async fn move_delivery(
     if let Some(end_time) = delivery.end_time {
         query = query.bind(end_time.as_micros());
     }
-    query.execute(&mut *connection).await.checked()?;
+    call.execute(query).await?;
     match &delivery.ordering_key {
         Some(key) if succeeds => {
             let subscription = delivery.subscription.clone();
             let key = OrderedKey { subscription, key: key.clone() };
-            put_delivered(connection, &key, delivery.event).await
+            put_delivered(call, &key, delivery.event).await
         }
         _ => Ok(()),
     }

@@ -11,98 +11,81 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::arrays::DeliveryArrays;
-use super::errors::Checked as _;
-use super::publish_sql::{delivery_source, number_added};
-use super::rows::{self, get, id_time};
+use super::call::DatabaseCall;
+use super::rows::{self, get};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::operations::{HistoryRange, OperationStep, OperationStore};
+use crate::sql_file::without_comment;
 
-macro_rules! operation_columns {
-    () => {
-        "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time"
-    };
-}
-
-const INSERT_OPERATION: &str = concat!(
-    "INSERT INTO operations (",
-    operation_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-);
+const INSERT_OPERATION: &str = "INSERT INTO operations (
+        tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 const SELECT_OPERATION: &str =
-    concat!("SELECT ", operation_columns!(), " FROM operations WHERE tenant = $1 AND id = $2");
+    "SELECT tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+    FROM operations
+    WHERE tenant = $1 AND id = $2";
 
-const SELECT_OPERATIONS: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    " FROM operations WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-);
+const SELECT_OPERATIONS: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
+        made, create_time, end_time
+    FROM operations
+    WHERE tenant = $1 AND id < $2
+    ORDER BY id DESC LIMIT $3";
 
-const SELECT_RUNNING: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    " FROM operations WHERE shard = ANY($1) AND state = 1 ORDER BY id LIMIT $2"
-);
+const SELECT_RUNNING: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
+        made, create_time, end_time
+    FROM operations
+    WHERE shard = ANY($1) AND state = 1 /* RUNNING */
+    ORDER BY id LIMIT $2";
 
-const CANCEL_OPERATION: &str = "UPDATE operations SET state = 3, end_time = $3
-    WHERE tenant = $1 AND id = $2 AND state = 1";
+const CANCEL_OPERATION: &str = "UPDATE operations SET state = 3 /* CANCELLED */, end_time = $3
+    WHERE tenant = $1 AND id = $2 AND state = 1 /* RUNNING */";
 
 const DELETE_OPERATION: &str =
-    "DELETE FROM operations WHERE tenant = $1 AND id = $2 AND state <> 1";
+    "DELETE FROM operations WHERE tenant = $1 AND id = $2 AND state <> 1 /* RUNNING */";
 
 const LOCK_OPERATION: &str = "SELECT id FROM operations
-    WHERE tenant = $1 AND id = $2 AND state = 1 AND cursor IS NOT DISTINCT FROM $3 FOR UPDATE";
+    WHERE tenant = $1
+        AND id = $2
+        AND state = 1 /* RUNNING */
+        AND cursor IS NOT DISTINCT FROM $3 FOR UPDATE";
 
-const UPDATE_CURSOR: &str = concat!(
-    "UPDATE operations SET cursor = $3, examined = examined + $4, made = made + $5, state = $6,
-        failure = $7, end_time = $8
-    WHERE tenant = $1 AND id = $2 RETURNING ",
-    operation_columns!()
-);
+const UPDATE_CURSOR: &str = "UPDATE operations
+    SET cursor = $3, examined = examined + $4, made = made + $5, state = $6, failure = $7,
+        end_time = $8
+    WHERE tenant = $1 AND id = $2
+    RETURNING tenant, id, shard, task, state, failure, cursor, examined, made, create_time,
+        end_time";
 
-/// As a single delivery is added (`publish_sql::ADD`), many at once.
-const INSERT_DELIVERIES: &str = concat!(
-    "WITH added AS MATERIALIZED (
-        SELECT * FROM ",
-    delivery_source!(),
-    " WHERE EXISTS (SELECT FROM events e
-            WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = ",
-    id_time!("d.event"),
-    ")
-        OR EXISTS (SELECT FROM retained_events r
-            WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE))",
-    number_added!(),
-    ", later AS (INSERT INTO later_deliveries (tenant, event, delivery)
-        SELECT tenant, event, id FROM added
-        WHERE left(id::text, 13) <> left(event::text, 13))
-    SELECT count(*) FROM added"
-);
+const INSERT_DELIVERIES: &str =
+    without_comment(include_str!("../../sql/postgres/insert_deliveries.sql"));
 
 #[async_trait]
 impl OperationStore for PostgresStore {
     async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
-        sqlx::query(INSERT_OPERATION)
-            .bind(operation.tenant.as_str())
-            .bind(operation.id.0)
-            .bind(i32::from(operation.shard.0))
-            .bind(codec::to_json(&operation.task)?)
-            .bind(operation.state.code())
-            .bind(operation.failure.map(|failure| failure.code()))
-            .bind(operation.cursor)
-            .bind(codec::integer(operation.examined))
-            .bind(codec::integer(operation.made))
-            .bind(operation.create_time.as_micros())
-            .bind(operation.end_time.map(Timestamp::as_micros))
-            .execute(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("create_operation");
+        call.execute(
+            sqlx::query(INSERT_OPERATION)
+                .bind(operation.tenant.as_str())
+                .bind(operation.id.0)
+                .bind(i32::from(operation.shard.0))
+                .bind(codec::to_json(&operation.task)?)
+                .bind(operation.state.code())
+                .bind(operation.failure.map(|failure| failure.code()))
+                .bind(operation.cursor)
+                .bind(codec::integer(operation.examined))
+                .bind(codec::integer(operation.made))
+                .bind(operation.create_time.as_micros())
+                .bind(operation.end_time.map(Timestamp::as_micros)),
+        )
+        .await?;
         Ok(())
     }
 
@@ -111,8 +94,9 @@ impl OperationStore for PostgresStore {
         tenant: &TenantId,
         id: OperationId,
     ) -> StoreResult<Option<Operation>> {
+        let mut call = self.call("get_operation");
         let query = sqlx::query(SELECT_OPERATION).bind(tenant.as_str()).bind(id.0);
-        let row = query.fetch_optional(&self.pool).await.checked()?;
+        let row = call.row(query).await?;
         row.as_ref().map(operation).transpose()
     }
 
@@ -122,12 +106,13 @@ impl OperationStore for PostgresStore {
         before: Option<OperationId>,
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
+        let mut call = self.call("list_operations");
         let before = before.map_or(Uuid::max(), |id| id.0);
         let query = sqlx::query(SELECT_OPERATIONS)
             .bind(tenant.as_str())
             .bind(before)
             .bind(i64::from(limit));
-        rows::read(&query.fetch_all(&self.pool).await.checked()?, operation)
+        rows::read(&call.rows(query).await?, operation)
     }
 
     async fn running_operations(
@@ -135,9 +120,10 @@ impl OperationStore for PostgresStore {
         shards: &[Shard],
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
+        let mut call = self.call("running_operations");
         let shards: Vec<i32> = shards.iter().map(|shard| i32::from(shard.0)).collect();
         let query = sqlx::query(SELECT_RUNNING).bind(shards).bind(i64::from(limit));
-        rows::read(&query.fetch_all(&self.pool).await.checked()?, operation)
+        rows::read(&call.rows(query).await?, operation)
     }
 
     async fn cancel_operation(
@@ -146,15 +132,17 @@ impl OperationStore for PostgresStore {
         id: OperationId,
         now: Timestamp,
     ) -> StoreResult<()> {
+        let mut call = self.call("cancel_operation");
         let query = sqlx::query(CANCEL_OPERATION).bind(tenant.as_str()).bind(id.0);
         let query = query.bind(id.no_earlier(now).as_micros());
-        query.execute(&self.pool).await.checked()?;
+        call.execute(query).await?;
         Ok(())
     }
 
     async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
+        let mut call = self.call("delete_operation");
         let query = sqlx::query(DELETE_OPERATION).bind(tenant.as_str()).bind(id.0);
-        Ok(query.execute(&self.pool).await.checked()?.rows_affected() > 0)
+        Ok(call.execute(query).await? > 0)
     }
 
     async fn step_operation(
@@ -162,28 +150,30 @@ impl OperationStore for PostgresStore {
         step: &OperationStep,
         now: Timestamp,
     ) -> StoreResult<Option<Operation>> {
-        let mut transaction = self.pool.begin().await.checked()?;
+        let mut call = self.call("step_operation");
+        call.begin().await?;
         let lock =
             sqlx::query(LOCK_OPERATION).bind(step.tenant.as_str()).bind(step.id.0).bind(step.from);
-        if lock.fetch_optional(&mut *transaction).await.checked()?.is_none() {
+        if call.row(lock).await?.is_none() {
             return Ok(None);
         }
-        let made = add(&mut transaction, &step.deliveries).await?;
+        let made = add(&mut call, &step.deliveries).await?;
         let end = step.end;
-        let row = sqlx::query(UPDATE_CURSOR)
-            .bind(step.tenant.as_str())
-            .bind(step.id.0)
-            .bind(step.to)
-            .bind(codec::integer(step.examined))
-            .bind(made)
-            .bind(end.map_or(OperationState::Running, |end| end.state).code())
-            .bind(end.and_then(|end| end.failure).map(|failure| failure.code()))
-            .bind(end.map(|_| step.id.no_earlier(now).as_micros()))
-            .fetch_one(&mut *transaction)
-            .await
-            .checked()?;
+        let row = call
+            .one_row(
+                sqlx::query(UPDATE_CURSOR)
+                    .bind(step.tenant.as_str())
+                    .bind(step.id.0)
+                    .bind(step.to)
+                    .bind(codec::integer(step.examined))
+                    .bind(made)
+                    .bind(end.map_or(OperationState::Running, |end| end.state).code())
+                    .bind(end.and_then(|end| end.failure).map(|failure| failure.code()))
+                    .bind(end.map(|_| step.id.no_earlier(now).as_micros())),
+            )
+            .await?;
         let after = operation(&row)?;
-        transaction.commit().await.checked()?;
+        call.commit().await?;
         Ok(Some(after))
     }
 
@@ -209,7 +199,7 @@ impl OperationStore for PostgresStore {
 }
 
 /// Inserts unfinished deliveries whose events are kept; returns how many.
-async fn add(connection: &mut PgConnection, deliveries: &[Delivery]) -> StoreResult<i64> {
+async fn add(call: &mut DatabaseCall<'_>, deliveries: &[Delivery]) -> StoreResult<i64> {
     if deliveries.is_empty() {
         return Ok(0);
     }
@@ -217,7 +207,7 @@ async fn add(connection: &mut PgConnection, deliveries: &[Delivery]) -> StoreRes
     for delivery in deliveries {
         arrays.push(1, delivery)?;
     }
-    let row = arrays.bind(sqlx::query(INSERT_DELIVERIES)).fetch_one(connection).await.checked()?;
+    let row = call.one_row(arrays.bind(sqlx::query(INSERT_DELIVERIES))).await?;
     get(&row, "count")
 }
 

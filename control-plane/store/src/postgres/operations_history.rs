@@ -8,63 +8,44 @@ use postrider_domain::ids::{EventId, SubscriptionKey};
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::errors::Checked as _;
-use super::rows::{self, ended_columns, event_columns, get};
+use super::rows::{self, get};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::operations::HistoryRange;
+use crate::sql_file::without_comment;
 
-/// A delivery ends after it was made, which leaves out partitions.
-macro_rules! ended {
-    ($subscription:literal) => {
-        concat!(
-            "SELECT ",
-            ended_columns!(),
-            " FROM ended_deliveries WHERE tenant = $1 AND id >= $2 AND id < $3
-                AND end_time >= $4",
-            $subscription,
-            " ORDER BY id LIMIT $5"
-        )
-    };
-}
-const SELECT_ENDED: &str = ended!("");
-const SELECT_ENDED_OF_SUBSCRIPTION: &str = ended!(" AND subscription = $6");
+const SELECT_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+        resend_of, filter_failed, end_reason, end_time
+    FROM ended_deliveries
+    WHERE tenant = $1 AND id >= $2 AND id < $3 AND end_time >= $4
+    ORDER BY id LIMIT $5";
+const SELECT_ENDED_OF_SUBSCRIPTION: &str = "SELECT id, tenant, subscription, event, event_type,
+        account, shard, epoch, state, attempts, failures, trigger, due, deadline, ordering_key,
+        sequence, test, resend_of, filter_failed, end_reason, end_time
+    FROM ended_deliveries
+    WHERE tenant = $1 AND id >= $2 AND id < $3 AND end_time >= $4 AND subscription = $6
+    ORDER BY id LIMIT $5";
 
-macro_rules! events {
-    ($payload:literal) => {
-        concat!(
-            "SELECT ",
-            event_columns!(),
-            $payload,
-            " FROM events WHERE tenant = $1 AND id >= $2 AND id < $3
-                AND create_time >= $4 AND create_time < $5
-            ORDER BY id LIMIT $6"
-        )
-    };
-}
-const SELECT_EVENTS: &str = events!("");
-const SELECT_EVENTS_WITH_PAYLOAD: &str = events!(", payload");
+const SELECT_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
+        ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
+        matched, test
+    FROM events
+    WHERE tenant = $1 AND id >= $2 AND id < $3 AND create_time >= $4 AND create_time < $5
+    ORDER BY id LIMIT $6";
+const SELECT_EVENTS_WITH_PAYLOAD: &str = "SELECT tenant, id, create_time, event_type, account,
+        attributes, ordering_key, content_type, payload_sha256, traceparent, tracestate,
+        idempotency_key, matched, test, payload
+    FROM events
+    WHERE tenant = $1 AND id >= $2 AND id < $3 AND create_time >= $4 AND create_time < $5
+    ORDER BY id LIMIT $6";
 
-/// Parameters as in `history::COUNTS`, and 6 the subscription.
-const SELECT_DELIVERED_EVENTS: &str = "SELECT asked.event
-    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[])
-        AS asked(event, low, high, since)
-    WHERE EXISTS (SELECT FROM deliveries d
-            WHERE d.tenant = $1 AND d.id BETWEEN asked.low AND asked.high
-                AND d.event = asked.event AND d.subscription = $6)
-        OR EXISTS (SELECT FROM ended_deliveries d
-            WHERE d.tenant = $1 AND d.id BETWEEN asked.low AND asked.high
-                AND d.event = asked.event AND d.subscription = $6 AND d.end_time >= asked.since)
-        OR EXISTS (SELECT FROM later_deliveries l
-            JOIN deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
-            WHERE l.tenant = $1 AND l.event = asked.event AND d.subscription = $6)
-        OR EXISTS (SELECT FROM later_deliveries l
-            JOIN ended_deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
-            WHERE l.tenant = $1 AND l.event = asked.event AND d.subscription = $6
-                AND d.end_time >= asked.since)";
+const SELECT_DELIVERED_EVENTS: &str =
+    without_comment(include_str!("../../sql/postgres/select_delivered_events.sql"));
 
 impl PostgresStore {
     pub(super) async fn ended_of(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>> {
+        let mut call = self.call("list_ended_in_range");
         let (low, high) = stretch.bounds();
         let sql = if stretch.subscription.is_some() {
             SELECT_ENDED_OF_SUBSCRIPTION
@@ -80,7 +61,7 @@ impl PostgresStore {
         if let Some(subscription) = &stretch.subscription {
             query = query.bind(subscription.as_str());
         }
-        rows::read(&query.fetch_all(&self.pool).await.checked()?, rows::delivery)
+        rows::read(&call.rows(query).await?, rows::delivery)
     }
 
     pub(super) async fn events_of(
@@ -88,6 +69,7 @@ impl PostgresStore {
         stretch: &HistoryRange,
         with_payload: bool,
     ) -> StoreResult<Vec<Event>> {
+        let mut call = self.call("list_events_in_range");
         let (low, high) = stretch.bounds();
         let query =
             sqlx::query(if with_payload { SELECT_EVENTS_WITH_PAYLOAD } else { SELECT_EVENTS })
@@ -97,7 +79,7 @@ impl PostgresStore {
                 .bind(EventId(low).time().as_micros())
                 .bind(stretch.window.until.as_micros())
                 .bind(i64::from(stretch.limit));
-        let found = query.fetch_all(&self.pool).await.checked()?;
+        let found = call.rows(query).await?;
         rows::read(&found, |row| rows::event(row, with_payload))
     }
 
@@ -106,18 +88,20 @@ impl PostgresStore {
         key: &SubscriptionKey,
         events: &[EventId],
     ) -> StoreResult<HashSet<EventId>> {
+        let mut call = self.call("find_delivered_events");
         let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
         let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
-        let found = sqlx::query(SELECT_DELIVERED_EVENTS)
-            .bind(key.tenant.as_str())
-            .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
-            .bind(low)
-            .bind(high)
-            .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
-            .bind(key.subscription.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let found = call
+            .rows(
+                sqlx::query(SELECT_DELIVERED_EVENTS)
+                    .bind(key.tenant.as_str())
+                    .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
+                    .bind(low)
+                    .bind(high)
+                    .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
+                    .bind(key.subscription.as_str()),
+            )
+            .await?;
         found.iter().map(|row| get(row, "event").map(EventId)).collect()
     }
 }

@@ -4,48 +4,24 @@ use async_trait::async_trait;
 use postrider_domain::event::sha256;
 use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 
 use super::PostgresStore;
-use super::errors::Checked as _;
+use super::call::DatabaseCall;
 use super::rows::{self, get, subscription_key};
 use crate::error::StoreResult;
 use crate::ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
+use crate::sql_file::without_comment;
 
 /// One at a time lets a key's deliveries go, and sees, in a statement of its own,
 /// what those before it did. The locks are taken in the order given.
 const LOCK_KEYS: &str = "SELECT pg_advisory_xact_lock(id) FROM unnest($1::bigint[]) AS k(id)";
 
-/// 1 HELD, 2 WAITING, 3 IN_FLIGHT; $4 is now. A key that is held has a branch, and an
-/// index, of its own: it may have any number of others HELD behind it. Its event is
-/// compared as a range, whose order only that index has.
-const RELEASE_NEXT: &str = "WITH next AS MATERIALIZED (
-        SELECT d.id FROM unnest($1::text[], $2::text[], $3::text[])
-            AS k(tenant, subscription, ordering_key)
-        LEFT JOIN held_keys h ON h.tenant = k.tenant AND h.subscription = k.subscription
-            AND h.ordering_key = k.ordering_key
-        CROSS JOIN LATERAL (
-            (SELECT id FROM deliveries d
-            WHERE h.held IS NOT TRUE AND d.tenant = k.tenant
-                AND d.subscription = k.subscription AND d.ordering_key = k.ordering_key
-                AND d.state = 1
-            ORDER BY d.sequence LIMIT 1)
-            UNION ALL
-            (SELECT id FROM deliveries d
-            WHERE h.held AND d.tenant = k.tenant AND d.subscription = k.subscription
-                AND d.ordering_key = k.ordering_key
-                AND d.event >= h.event AND d.event <= h.event AND d.state = 1
-            ORDER BY d.event LIMIT 1)) d
-        WHERE coalesce(h.quiet_until, 0) <= $4
-            AND NOT EXISTS (SELECT FROM deliveries d
-                WHERE d.tenant = k.tenant AND d.subscription = k.subscription
-                    AND d.ordering_key = k.ordering_key AND d.state IN (2, 3)))
-    UPDATE deliveries d SET state = 2, due = $4
-    WHERE d.id = ANY(ARRAY(SELECT id FROM next)) AND d.state + 0 = 1
-    RETURNING d.tenant, d.subscription";
+const RELEASE_NEXT: &str = without_comment(include_str!("../../sql/postgres/release_next.sql"));
 
-const UPSERT_KEY_HOLD: &str = "INSERT INTO held_keys AS h
-        (tenant, subscription, ordering_key, event, held, quiet_until)
+const UPSERT_KEY_HOLD: &str = "INSERT INTO held_keys AS h (
+        tenant, subscription, ordering_key, event, held, quiet_until
+    )
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
         SET event = CASE WHEN h.held THEN h.event ELSE excluded.event END,
@@ -58,32 +34,23 @@ const END_HOLD_OF_EVENT: &str = "UPDATE held_keys SET held = false
 const END_KEY_HOLD: &str = "UPDATE held_keys SET held = false
     WHERE tenant = $1 AND subscription = $2 AND ordering_key = $3 AND held";
 
-const END_KEY_HOLDS: &str = "UPDATE held_keys SET held = false
-    WHERE tenant = $1 AND subscription = $2 AND held";
+const END_KEY_HOLDS: &str =
+    "UPDATE held_keys SET held = false WHERE tenant = $1 AND subscription = $2 AND held";
 
 const DELETE_PAST_BLOCKS: &str = "DELETE FROM held_keys WHERE NOT held AND quiet_until <= $1";
 
-/// Steps from one key to the next along the index of what is held.
-const SELECT_KEY_BACKLOGS: &str = "WITH RECURSIVE found AS (
-        (SELECT tenant, subscription, ordering_key FROM deliveries
-        WHERE state = 1 AND (tenant, subscription, ordering_key) > ($1, $2, $3)
-        ORDER BY tenant, subscription, ordering_key LIMIT 1)
-        UNION ALL
-        SELECT d.tenant, d.subscription, d.ordering_key FROM found f
-        CROSS JOIN LATERAL (
-            SELECT tenant, subscription, ordering_key FROM deliveries
-            WHERE state = 1 AND (tenant, subscription, ordering_key)
-                > (f.tenant, f.subscription, f.ordering_key)
-            ORDER BY tenant, subscription, ordering_key LIMIT 1) d)
-    SELECT f.tenant, f.subscription, f.ordering_key, EXISTS (SELECT FROM deliveries d
-            WHERE d.tenant = f.tenant AND d.subscription = f.subscription
-                AND d.ordering_key = f.ordering_key AND d.state IN (2, 3)) AS under_way
-    FROM (SELECT * FROM found LIMIT $4) f";
+const SELECT_KEY_BACKLOGS: &str =
+    without_comment(include_str!("../../sql/postgres/select_key_backlogs.sql"));
 
-const RELEASE_ALL_HELD: &str = "UPDATE deliveries d SET state = 2, due = $3
-    WHERE d.state + 0 = 1 AND d.id = ANY(ARRAY(SELECT id FROM deliveries
-        WHERE tenant = $1 AND subscription = $2 AND state = 1
-        ORDER BY ordering_key, sequence LIMIT $4))";
+const RELEASE_ALL_HELD: &str = "UPDATE deliveries d SET state = 2 /* WAITING */, due = $3
+    WHERE d.state + 0 = 1 /* HELD */
+        AND d.id = ANY(
+            ARRAY(
+                SELECT id FROM deliveries
+                WHERE tenant = $1 AND subscription = $2 AND state = 1 /* HELD */
+                ORDER BY ordering_key, sequence LIMIT $4
+            )
+        )";
 
 #[async_trait]
 impl OrderingStore for PostgresStore {
@@ -95,48 +62,59 @@ impl OrderingStore for PostgresStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        let mut call = self.call("release_next");
         let mut locks: Vec<i64> = keys.iter().map(lock_id).collect();
         locks.sort_unstable();
         locks.dedup();
-        let mut transaction = self.pool.begin().await.checked()?;
-        sqlx::query(LOCK_KEYS).bind(locks).execute(&mut *transaction).await.checked()?;
-        let gone = sqlx::query(RELEASE_NEXT)
-            .bind(keys.iter().map(|item| item.subscription.tenant.as_str()).collect::<Vec<_>>())
-            .bind(
-                keys.iter().map(|item| item.subscription.subscription.as_str()).collect::<Vec<_>>(),
+        call.begin().await?;
+        call.execute(sqlx::query(LOCK_KEYS).bind(locks)).await?;
+        let gone = call
+            .rows(
+                sqlx::query(RELEASE_NEXT)
+                    .bind(
+                        keys.iter()
+                            .map(|item| item.subscription.tenant.as_str())
+                            .collect::<Vec<_>>(),
+                    )
+                    .bind(
+                        keys.iter()
+                            .map(|item| item.subscription.subscription.as_str())
+                            .collect::<Vec<_>>(),
+                    )
+                    .bind(keys.iter().map(|item| item.key.as_str()).collect::<Vec<_>>())
+                    .bind(now.as_micros()),
             )
-            .bind(keys.iter().map(|item| item.key.as_str()).collect::<Vec<_>>())
-            .bind(now.as_micros())
-            .fetch_all(&mut *transaction)
-            .await
-            .checked()?;
-        transaction.commit().await.checked()?;
+            .await?;
+        call.commit().await?;
         rows::read(&gone, subscription_key)
     }
 
     async fn hold_key(&self, hold: &KeyHold) -> StoreResult<()> {
-        let mut connection = self.pool.acquire().await.checked()?;
-        put_hold(&mut connection, hold).await
+        let mut call = self.call("hold_key");
+        put_hold(&mut call, hold).await
     }
 
     async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
-        let done = sqlx::query(END_KEY_HOLD)
-            .bind(key.subscription.tenant.as_str())
-            .bind(key.subscription.subscription.as_str())
-            .bind(key.key.as_str())
-            .execute(&self.pool)
-            .await
-            .checked()?;
-        Ok(done.rows_affected() > 0)
+        let mut call = self.call("end_key_hold");
+        let done = call
+            .execute(
+                sqlx::query(END_KEY_HOLD)
+                    .bind(key.subscription.tenant.as_str())
+                    .bind(key.subscription.subscription.as_str())
+                    .bind(key.key.as_str()),
+            )
+            .await?;
+        Ok(done > 0)
     }
 
     async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {
-        sqlx::query(END_KEY_HOLDS)
-            .bind(subscription.tenant.as_str())
-            .bind(subscription.subscription.as_str())
-            .execute(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("end_key_holds");
+        call.execute(
+            sqlx::query(END_KEY_HOLDS)
+                .bind(subscription.tenant.as_str())
+                .bind(subscription.subscription.as_str()),
+        )
+        .await?;
         Ok(())
     }
 
@@ -146,19 +124,17 @@ impl OrderingStore for PostgresStore {
         limit: u32,
         now: Timestamp,
     ) -> StoreResult<Vec<KeyBacklog>> {
-        sqlx::query(DELETE_PAST_BLOCKS)
-            .bind(now.as_micros())
-            .execute(&self.pool)
-            .await
-            .checked()?;
-        let rows = sqlx::query(SELECT_KEY_BACKLOGS)
-            .bind(after.map_or("", |key| key.subscription.tenant.as_str()))
-            .bind(after.map_or("", |key| key.subscription.subscription.as_str()))
-            .bind(after.map_or("", |key| key.key.as_str()))
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("list_key_backlogs");
+        call.execute(sqlx::query(DELETE_PAST_BLOCKS).bind(now.as_micros())).await?;
+        let rows = call
+            .rows(
+                sqlx::query(SELECT_KEY_BACKLOGS)
+                    .bind(after.map_or("", |key| key.subscription.tenant.as_str()))
+                    .bind(after.map_or("", |key| key.subscription.subscription.as_str()))
+                    .bind(after.map_or("", |key| key.key.as_str()))
+                    .bind(i64::from(limit)),
+            )
+            .await?;
         rows::read(&rows, |row: &PgRow| {
             let key =
                 OrderedKey { subscription: subscription_key(row)?, key: get(row, "ordering_key")? };
@@ -172,53 +148,55 @@ impl OrderingStore for PostgresStore {
         now: Timestamp,
         limit: u32,
     ) -> StoreResult<u64> {
-        let done = sqlx::query(RELEASE_ALL_HELD)
-            .bind(subscription.tenant.as_str())
-            .bind(subscription.subscription.as_str())
-            .bind(now.as_micros())
-            .bind(i64::from(limit))
-            .execute(&self.pool)
-            .await
-            .checked()?;
-        Ok(done.rows_affected())
+        let mut call = self.call("release_all_held");
+        let done = call
+            .execute(
+                sqlx::query(RELEASE_ALL_HELD)
+                    .bind(subscription.tenant.as_str())
+                    .bind(subscription.subscription.as_str())
+                    .bind(now.as_micros())
+                    .bind(i64::from(limit)),
+            )
+            .await?;
+        Ok(done)
     }
 }
 
 /// Writes how ends affect their keys, in the transaction that ends them.
-pub(super) async fn put_key_end(connection: &mut PgConnection, end: &KeyEnd) -> StoreResult<()> {
+pub(super) async fn put_key_end(call: &mut DatabaseCall<'_>, end: &KeyEnd) -> StoreResult<()> {
     match end {
-        KeyEnd::Held(hold) => put_hold(connection, hold).await,
-        KeyEnd::Delivered { key, event } => put_delivered(connection, key, *event).await,
+        KeyEnd::Held(hold) => put_hold(call, hold).await,
+        KeyEnd::Delivered { key, event } => put_delivered(call, key, *event).await,
     }
 }
 
 pub(super) async fn put_delivered(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     key: &OrderedKey,
     event: EventId,
 ) -> StoreResult<()> {
-    sqlx::query(END_HOLD_OF_EVENT)
-        .bind(key.subscription.tenant.as_str())
-        .bind(key.subscription.subscription.as_str())
-        .bind(key.key.as_str())
-        .bind(event.0)
-        .execute(connection)
-        .await
-        .checked()?;
+    call.execute(
+        sqlx::query(END_HOLD_OF_EVENT)
+            .bind(key.subscription.tenant.as_str())
+            .bind(key.subscription.subscription.as_str())
+            .bind(key.key.as_str())
+            .bind(event.0),
+    )
+    .await?;
     Ok(())
 }
 
-async fn put_hold(connection: &mut PgConnection, hold: &KeyHold) -> StoreResult<()> {
-    sqlx::query(UPSERT_KEY_HOLD)
-        .bind(hold.key.subscription.tenant.as_str())
-        .bind(hold.key.subscription.subscription.as_str())
-        .bind(hold.key.key.as_str())
-        .bind(hold.event.0)
-        .bind(hold.held)
-        .bind(hold.blocked_until.as_micros())
-        .execute(connection)
-        .await
-        .checked()?;
+async fn put_hold(call: &mut DatabaseCall<'_>, hold: &KeyHold) -> StoreResult<()> {
+    call.execute(
+        sqlx::query(UPSERT_KEY_HOLD)
+            .bind(hold.key.subscription.tenant.as_str())
+            .bind(hold.key.subscription.subscription.as_str())
+            .bind(hold.key.key.as_str())
+            .bind(hold.event.0)
+            .bind(hold.held)
+            .bind(hold.blocked_until.as_micros()),
+    )
+    .await?;
     Ok(())
 }
 

@@ -5,11 +5,10 @@ use postrider_domain::delivery::EndReason;
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{DeliveryId, EventId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operational_event::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::PostgresStore;
-use super::errors::Checked as _;
+use super::call::DatabaseCall;
 use super::rows::{get, read, subscription_key, time};
 use crate::codec;
 use crate::config::SubscriptionSideEffects;
@@ -17,45 +16,52 @@ use crate::error::StoreResult;
 use crate::outbox::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
 use crate::work::Conclusion;
 
-const INSERT_OUTBOX: &str = "INSERT INTO announcements
-    (shard, tenant, subscription, id, event_type, payload)
-    SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+const INSERT_OUTBOX: &str = "INSERT INTO announcements (
+        shard, tenant, subscription, id, event_type, payload
+    )
+    SELECT *
+    FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     ON CONFLICT (tenant, id) DO NOTHING";
 const SELECT_OUTBOX: &str = "SELECT seq, tenant, subscription, id, event_type, payload
-    FROM announcements WHERE shard = ANY($1::integer[]) ORDER BY seq LIMIT $2";
+    FROM announcements
+    WHERE shard = ANY($1::integer[])
+    ORDER BY seq LIMIT $2";
 const DELETE_OUTBOX: &str = "DELETE FROM announcements WHERE seq = ANY($1::bigint[])";
 
-const INSERT_STREAKS: &str = "INSERT INTO failing_endpoints
-    (tenant, subscription, shard, failing_since, stage)
+const INSERT_STREAKS: &str = "INSERT INTO failing_endpoints (
+        tenant, subscription, shard, failing_since, stage
+    )
     SELECT tenant, subscription, shard, since, 0
-    FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
-        AS begun(tenant, subscription, shard, since)
+    FROM unnest(
+        $1::text[], $2::text[], $3::integer[], $4::bigint[]
+    ) AS begun(tenant, subscription, shard, since)
     ON CONFLICT (tenant, subscription) DO NOTHING";
-const DELETE_STREAKS: &str = "DELETE FROM failing_endpoints f USING unnest($1::text[], $2::text[])
-        AS ended(tenant, subscription)
+const DELETE_STREAKS: &str = "DELETE FROM failing_endpoints f
+    USING unnest($1::text[], $2::text[]) AS ended(tenant, subscription)
     WHERE f.tenant = ended.tenant AND f.subscription = ended.subscription
     RETURNING f.tenant, f.subscription, f.stage";
 const UPDATE_STREAK_STAGE: &str = "UPDATE failing_endpoints SET stage = $5
     WHERE tenant = $1 AND subscription = $2 AND failing_since = $3 AND stage = $4";
 const SELECT_STREAKS_OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage
-    FROM failing_endpoints WHERE shard = ANY($1::integer[])";
+    FROM failing_endpoints
+    WHERE shard = ANY($1::integer[])";
 const SELECT_STREAK: &str = "SELECT tenant, subscription, failing_since, stage
-    FROM failing_endpoints WHERE tenant = $1 AND subscription = $2";
+    FROM failing_endpoints
+    WHERE tenant = $1 AND subscription = $2";
 
 #[async_trait]
 impl OutboxStore for PostgresStore {
     async fn list_outbox(&self, shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>> {
-        let rows = sqlx::query(SELECT_OUTBOX)
-            .bind(numbers(shards))
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("list_outbox");
+        let rows = call
+            .rows(sqlx::query(SELECT_OUTBOX).bind(numbers(shards)).bind(i64::from(limit)))
+            .await?;
         read(&rows, waiting)
     }
 
     async fn delete_from_outbox(&self, places: &[i64]) -> StoreResult<()> {
-        sqlx::query(DELETE_OUTBOX).bind(places).execute(&self.pool).await.checked()?;
+        let mut call = self.call("delete_from_outbox");
+        call.execute(sqlx::query(DELETE_OUTBOX).bind(places)).await?;
         Ok(())
     }
 
@@ -63,18 +69,20 @@ impl OutboxStore for PostgresStore {
         &self,
         shards: &[Shard],
     ) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>> {
-        let rows =
-            sqlx::query(SELECT_STREAKS_OF_SHARDS).bind(numbers(shards)).fetch_all(&self.pool);
-        read(&rows.await.checked()?, streak)
+        let mut call = self.call("streaks");
+        let query = sqlx::query(SELECT_STREAKS_OF_SHARDS).bind(numbers(shards));
+        read(&call.rows(query).await?, streak)
     }
 
     async fn streak(&self, key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>> {
-        let row = sqlx::query(SELECT_STREAK)
-            .bind(key.tenant.as_str())
-            .bind(key.subscription.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("streak");
+        let row = call
+            .row(
+                sqlx::query(SELECT_STREAK)
+                    .bind(key.tenant.as_str())
+                    .bind(key.subscription.as_str()),
+            )
+            .await?;
         row.map(|row| streak(&row).map(|(_, streak)| streak)).transpose()
     }
 
@@ -85,21 +93,23 @@ impl OutboxStore for PostgresStore {
         to: WarningStage,
         announcement: Option<&OperationalEvent>,
     ) -> StoreResult<bool> {
-        let mut transaction = self.pool.begin().await.checked()?;
-        let done = sqlx::query(UPDATE_STREAK_STAGE)
-            .bind(key.tenant.as_str())
-            .bind(key.subscription.as_str())
-            .bind(from.since.as_micros())
-            .bind(from.stage.code())
-            .bind(to.code())
-            .execute(&mut *transaction)
-            .await
-            .checked()?;
-        let raised = done.rows_affected() > 0;
+        let mut call = self.call("raise_streak");
+        call.begin().await?;
+        let done = call
+            .execute(
+                sqlx::query(UPDATE_STREAK_STAGE)
+                    .bind(key.tenant.as_str())
+                    .bind(key.subscription.as_str())
+                    .bind(from.since.as_micros())
+                    .bind(from.stage.code())
+                    .bind(to.code()),
+            )
+            .await?;
+        let raised = done > 0;
         if raised {
-            put(&mut transaction, &Vec::from_iter(announcement), self.shards).await?;
+            put(&mut call, &Vec::from_iter(announcement), self.shards).await?;
         }
-        transaction.commit().await.checked()?;
+        call.commit().await?;
         Ok(raised)
     }
 
@@ -108,19 +118,20 @@ impl OutboxStore for PostgresStore {
         key: &SubscriptionKey,
         recovered: Option<&OperationalEvent>,
     ) -> StoreResult<()> {
+        let mut call = self.call("end_streak");
         let change = StreakChange::End { recovered: recovered.cloned() };
         let mut changes = StreakChanges::default();
         changes.push(key, &change);
-        let mut transaction = self.pool.begin().await.checked()?;
-        let told = apply(&mut transaction, &changes, self.shards).await?;
-        put(&mut transaction, &told, self.shards).await?;
-        transaction.commit().await.checked()
+        call.begin().await?;
+        let told = apply(&mut call, &changes, self.shards).await?;
+        put(&mut call, &told, self.shards).await?;
+        call.commit().await
     }
 }
 
 /// Writes the side effects of conclusions: streaks and operational events.
 pub(super) async fn of_conclusions<'a>(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     applied: impl Iterator<Item = &'a Conclusion>,
     shards: u16,
 ) -> StoreResult<()> {
@@ -132,13 +143,13 @@ pub(super) async fn of_conclusions<'a>(
         }
         told.extend(&item.announcement);
     }
-    told.extend(apply(connection, &changes, shards).await?);
-    put(connection, &told, shards).await
+    told.extend(apply(call, &changes, shards).await?);
+    put(call, &told, shards).await
 }
 
 /// Writes the operational events of ended deliveries.
 pub(super) async fn of_ends(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     endpoint: &EndpointSummary,
     ended: &[PgRow],
     reason: EndReason,
@@ -157,54 +168,54 @@ pub(super) async fn of_ends(
         let ended = ended.unless_hidden(get(row, "test")?);
         told.extend(ended.map(|ended| endpoint.exhausted(ended)));
     }
-    put(connection, &told.iter().collect::<Vec<_>>(), shards).await
+    put(call, &told.iter().collect::<Vec<_>>(), shards).await
 }
 
 /// Writes the side effects of a subscription's change.
 pub(super) async fn of_change(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     key: &SubscriptionKey,
     news: &SubscriptionSideEffects,
     shards: u16,
 ) -> StoreResult<()> {
     if news.ends_streak {
-        sqlx::query(DELETE_STREAKS)
-            .bind(vec![key.tenant.as_str()])
-            .bind(vec![key.subscription.as_str()])
-            .execute(&mut *connection)
-            .await
-            .checked()?;
+        call.execute(
+            sqlx::query(DELETE_STREAKS)
+                .bind(vec![key.tenant.as_str()])
+                .bind(vec![key.subscription.as_str()]),
+        )
+        .await?;
     }
-    put(connection, &news.announcements.iter().collect::<Vec<_>>(), shards).await
+    put(call, &news.announcements.iter().collect::<Vec<_>>(), shards).await
 }
 
 pub(super) async fn forget_tenant(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     tenant: &TenantId,
 ) -> StoreResult<()> {
-    sqlx::query("DELETE FROM failing_endpoints WHERE tenant = $1")
-        .bind(tenant.as_str())
-        .execute(connection)
-        .await
-        .checked()?;
+    call.execute(
+        sqlx::query("DELETE FROM failing_endpoints WHERE tenant = $1").bind(tenant.as_str()),
+    )
+    .await?;
     Ok(())
 }
 
 /// Applies changes of streaks; returns the operational events to write.
 async fn apply<'a>(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     changes: &StreakChanges<'a>,
     shards: u16,
 ) -> StoreResult<Vec<&'a OperationalEvent>> {
     let ended = changes.ended();
     let mut told = Vec::new();
     if !ended.is_empty() {
-        let removed = sqlx::query(DELETE_STREAKS)
-            .bind(ended.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
-            .bind(ended.iter().map(|key| key.subscription.as_str()).collect::<Vec<_>>())
-            .fetch_all(&mut *connection)
-            .await
-            .checked()?;
+        let removed = call
+            .rows(
+                sqlx::query(DELETE_STREAKS)
+                    .bind(ended.iter().map(|key| key.tenant.as_str()).collect::<Vec<_>>())
+                    .bind(ended.iter().map(|key| key.subscription.as_str()).collect::<Vec<_>>()),
+            )
+            .await?;
         for row in &removed {
             let stage = codec::stage(get::<i16>(row, "stage")?.into())?;
             told.extend(changes.recovered(&subscription_key(row)?, stage));
@@ -213,20 +224,20 @@ async fn apply<'a>(
     let begun = changes.begun();
     if !begun.is_empty() {
         let shard = |(key, _): &(&SubscriptionKey, _)| shard_of(key, shards);
-        sqlx::query(INSERT_STREAKS)
-            .bind(begun.iter().map(|(key, _)| key.tenant.as_str()).collect::<Vec<_>>())
-            .bind(begun.iter().map(|(key, _)| key.subscription.as_str()).collect::<Vec<_>>())
-            .bind(begun.iter().map(shard).collect::<Vec<_>>())
-            .bind(begun.iter().map(|(_, since)| since.as_micros()).collect::<Vec<_>>())
-            .execute(connection)
-            .await
-            .checked()?;
+        call.execute(
+            sqlx::query(INSERT_STREAKS)
+                .bind(begun.iter().map(|(key, _)| key.tenant.as_str()).collect::<Vec<_>>())
+                .bind(begun.iter().map(|(key, _)| key.subscription.as_str()).collect::<Vec<_>>())
+                .bind(begun.iter().map(shard).collect::<Vec<_>>())
+                .bind(begun.iter().map(|(_, since)| since.as_micros()).collect::<Vec<_>>()),
+        )
+        .await?;
     }
     Ok(told)
 }
 
 async fn put(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     announcements: &[&OperationalEvent],
     shards: u16,
 ) -> StoreResult<()> {
@@ -234,16 +245,16 @@ async fn put(
         return Ok(());
     }
     let all = || announcements.iter();
-    sqlx::query(INSERT_OUTBOX)
-        .bind(all().map(|item| shard_of(&item.subscription, shards)).collect::<Vec<_>>())
-        .bind(all().map(|item| item.subscription.tenant.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|item| item.subscription.subscription.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|item| item.id.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|item| item.event_type.as_str()).collect::<Vec<_>>())
-        .bind(all().map(|item| item.payload.as_str()).collect::<Vec<_>>())
-        .execute(connection)
-        .await
-        .checked()?;
+    call.execute(
+        sqlx::query(INSERT_OUTBOX)
+            .bind(all().map(|item| shard_of(&item.subscription, shards)).collect::<Vec<_>>())
+            .bind(all().map(|item| item.subscription.tenant.as_str()).collect::<Vec<_>>())
+            .bind(all().map(|item| item.subscription.subscription.as_str()).collect::<Vec<_>>())
+            .bind(all().map(|item| item.id.as_str()).collect::<Vec<_>>())
+            .bind(all().map(|item| item.event_type.as_str()).collect::<Vec<_>>())
+            .bind(all().map(|item| item.payload.as_str()).collect::<Vec<_>>()),
+    )
+    .await?;
     Ok(())
 }
 

@@ -6,14 +6,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::TryStreamExt as _;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{Either, PgExecutor, PgPool};
 
 use super::arrays::epoch;
-use super::errors::Checked as _;
+use super::call::DatabaseCall;
 use super::rows::{self, get, shard, stopped_clock, time};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
@@ -22,14 +20,7 @@ use crate::ownership::{
     AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
     latest_sightings,
 };
-
-macro_rules! clock {
-    () => {
-        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-    };
-}
-
-pub(super) use clock;
+use crate::sql_file::without_comment;
 
 /// Replicas and agents unheard for longer are gone, and so are those heard later than
 /// now, by a clock that was set back since; in microseconds, and as in [`VIEW`] and
@@ -37,101 +28,50 @@ pub(super) use clock;
 const FORGET_AFTER_MICROSECONDS: i64 = 60_000_000;
 
 /// Of one moment; several statements that the server takes as one.
-const SELECT_CLUSTER: &str = concat!(
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+const SELECT_CLUSTER: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
     SELECT id, instance, address, version, heard FROM replicas ORDER BY id;
     SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard;
     SELECT agent, replica, incarnation, region, version, max_in_flight, in_flight, draining,
             clock_skew_us, heard
-        FROM agent_sightings WHERE heard >= ",
-    clock!(),
-    " - 60000000 ORDER BY replica, agent;
+        FROM agent_sightings
+        WHERE heard >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 60000000
+        ORDER BY replica, agent;
     SELECT region, total_us, since FROM region_clocks ORDER BY region;
-    SELECT ",
-    clock!(),
-    " AS now"
-);
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now";
 
-/// 1, 2, 13 and 14 the replica, 3 the limit, 4 to 12 its agents, 15 how long a process
-/// of its name must be silent to be replaced. What it reports is not removed in the
-/// same statement, which would be two changes of one row.
-const UPSERT_HEARTBEAT: &str = concat!(
-    "WITH clock AS MATERIALIZED (SELECT ",
-    clock!(),
-    " AS now)
-    , replica AS (INSERT INTO replicas AS known (id, address, version, heard, instance)
-        SELECT $1, $2, $13, now, $14 FROM clock
-        ON CONFLICT (id) DO UPDATE SET address = excluded.address,
-            version = excluded.version, heard = excluded.heard, instance = excluded.instance
-            WHERE known.instance = excluded.instance
-                OR abs(known.heard - excluded.heard) >= $15)
-    , forgotten AS (DELETE FROM replicas
-        WHERE abs(heard - (SELECT now FROM clock)) > $3 AND id <> $1)
-    , lost AS (DELETE FROM agent_sightings
-        WHERE abs(heard - (SELECT now FROM clock)) > $3
-            AND (replica <> $1 OR agent <> ALL($4::text[])))
-    INSERT INTO agent_sightings (agent, replica, incarnation, region, version, max_in_flight,
-        in_flight, draining, clock_skew_us, heard)
-    SELECT agent, $1, incarnation, region, version, max_in_flight, in_flight, draining,
-        clock_skew_us, clock.now - heard_ago
-    FROM unnest($4::text[], $5::bytea[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
-        $10::boolean[], $11::bigint[], $12::bigint[])
-        AS a(agent, incarnation, region, version, max_in_flight, in_flight, draining,
-            clock_skew_us, heard_ago), clock
-    ON CONFLICT (replica, agent) DO UPDATE SET incarnation = excluded.incarnation,
-        region = excluded.region, version = excluded.version,
-        max_in_flight = excluded.max_in_flight, in_flight = excluded.in_flight,
-        draining = excluded.draining, clock_skew_us = excluded.clock_skew_us,
-        heard = excluded.heard"
-);
+const UPSERT_HEARTBEAT: &str =
+    without_comment(include_str!("../../sql/postgres/upsert_heartbeat.sql"));
 
-const ACQUIRE_SHARDS: &str = concat!(
-    "WITH free AS MATERIALIZED (SELECT shard FROM shards
-        WHERE shard = ANY($2::integer[]) AND ($4 OR owner IS NULL OR lease_until <= ",
-    clock!(),
-    " OR lease_until > ",
-    clock!(),
-    " + $3 + 60000000)
-        ORDER BY shard FOR UPDATE)
-    UPDATE shards s SET owner = $1, epoch = s.epoch + 1, lease_until = ",
-    clock!(),
-    " + $3
-    FROM free WHERE s.shard = free.shard
-    RETURNING s.shard, s.epoch"
-);
+const ACQUIRE_SHARDS: &str = without_comment(include_str!("../../sql/postgres/acquire_shards.sql"));
 
 /// A lease that has ended but that nobody took is extended all the same.
-const RENEW_SHARDS: &str = concat!(
-    "UPDATE shards s SET clock = greatest(s.clock, $5), lease_until = ",
-    clock!(),
-    " + $4
+const RENEW_SHARDS: &str = "UPDATE shards s
+    SET clock = greatest(s.clock, $5),
+        lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $4
     FROM unnest($2::integer[], $3::bigint[]) AS mine(shard, epoch)
     WHERE s.shard = mine.shard AND s.epoch = mine.epoch AND s.owner = $1
-    RETURNING s.shard"
-);
+    RETURNING s.shard";
 
 const RELEASE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0
     WHERE shard = ANY($2::integer[]) AND owner = $1";
 
-const UPSERT_REGION_CLOCK: &str =
-    "INSERT INTO region_clocks (region, total_us, since) VALUES ($1, $2, $3)
+const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (region, total_us, since)
+    VALUES ($1, $2, $3)
     ON CONFLICT (region) DO UPDATE SET total_us = excluded.total_us, since = excluded.since";
 
-const REGION_IS_SUBSCRIBED: &str = "SELECT EXISTS
-    (SELECT 1 FROM subscriptions WHERE region = $1 AND delete_time IS NULL)";
+const SELECT_CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-pub(super) async fn database_clock(executor: impl PgExecutor<'_>) -> StoreResult<Timestamp> {
-    sqlx::query_scalar(concat!("SELECT ", clock!()))
-        .fetch_one(executor)
-        .await
-        .map(Timestamp::from_micros)
-        .checked()
+const REGION_IS_SUBSCRIBED: &str =
+    "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE region = $1 AND delete_time IS NULL)";
+
+pub(super) async fn database_clock(call: &mut DatabaseCall<'_>) -> StoreResult<Timestamp> {
+    call.value(sqlx::query(SELECT_CLOCK)).await.map(Timestamp::from_micros)
 }
 
 #[async_trait]
 impl OwnershipStore for PostgresStore {
     async fn now(&self) -> StoreResult<Timestamp> {
-        database_clock(&self.pool).await
+        database_clock(&mut self.call("now")).await
     }
 
     async fn heartbeat(
@@ -140,18 +80,19 @@ impl OwnershipStore for PostgresStore {
         agents: &[AgentSighting],
         lost_after: Duration,
     ) -> StoreResult<ClusterView> {
+        let mut call = self.ownership_call("heartbeat");
         let query = sqlx::query(UPSERT_HEARTBEAT)
             .bind(&*replica.id.0)
             .bind(&replica.address)
             .bind(FORGET_AFTER_MICROSECONDS);
-        bind_sightings(query, &latest_sightings(agents))
-            .bind(&replica.version)
-            .bind(&replica.instance[..])
-            .bind(codec::micros(lost_after))
-            .execute(&self.reserve)
-            .await
-            .checked()?;
-        cluster_view(&self.reserve).await
+        call.execute(
+            bind_sightings(query, &latest_sightings(agents))
+                .bind(&replica.version)
+                .bind(&replica.instance[..])
+                .bind(codec::micros(lost_after)),
+        )
+        .await?;
+        cluster_view(&mut call).await
     }
 
     async fn acquire_shards(
@@ -161,14 +102,16 @@ impl OwnershipStore for PostgresStore {
         lease: Duration,
         force: bool,
     ) -> StoreResult<Vec<(Shard, Epoch)>> {
-        let rows = sqlx::query(ACQUIRE_SHARDS)
-            .bind(&*replica.0)
-            .bind(numbers(shards))
-            .bind(codec::micros(lease))
-            .bind(force)
-            .fetch_all(&self.reserve)
-            .await
-            .checked()?;
+        let mut call = self.ownership_call("acquire_shards");
+        let rows = call
+            .rows(
+                sqlx::query(ACQUIRE_SHARDS)
+                    .bind(&*replica.0)
+                    .bind(numbers(shards))
+                    .bind(codec::micros(lease))
+                    .bind(force),
+            )
+            .await?;
         rows::read(&rows, |row| Ok((shard(row)?, rows::epoch(row)?)))
     }
 
@@ -179,26 +122,24 @@ impl OwnershipStore for PostgresStore {
         lease: Duration,
         now: Timestamp,
     ) -> StoreResult<Vec<Shard>> {
+        let mut call = self.ownership_call("renew_shards");
         let epochs = shards.iter().map(|(_, at)| epoch(at.0)).collect::<StoreResult<Vec<_>>>()?;
-        let rows = sqlx::query(RENEW_SHARDS)
-            .bind(&*replica.0)
-            .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
-            .bind(epochs)
-            .bind(codec::micros(lease))
-            .bind(now.as_micros())
-            .fetch_all(&self.reserve)
-            .await
-            .checked()?;
+        let rows = call
+            .rows(
+                sqlx::query(RENEW_SHARDS)
+                    .bind(&*replica.0)
+                    .bind(shards.iter().map(|(shard, _)| i32::from(shard.0)).collect::<Vec<_>>())
+                    .bind(epochs)
+                    .bind(codec::micros(lease))
+                    .bind(now.as_micros()),
+            )
+            .await?;
         rows::read(&rows, shard)
     }
 
     async fn release_shards(&self, replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()> {
-        sqlx::query(RELEASE_SHARDS)
-            .bind(&*replica.0)
-            .bind(numbers(shards))
-            .execute(&self.reserve)
-            .await
-            .checked()?;
+        let mut call = self.ownership_call("release_shards");
+        call.execute(sqlx::query(RELEASE_SHARDS).bind(&*replica.0).bind(numbers(shards))).await?;
         Ok(())
     }
 
@@ -207,31 +148,30 @@ impl OwnershipStore for PostgresStore {
         replica: &ReplicaId,
         instance: ProcessInstance,
     ) -> StoreResult<()> {
-        sqlx::query("DELETE FROM replicas WHERE id = $1 AND instance = $2")
-            .bind(&*replica.0)
-            .bind(&instance[..])
-            .execute(&self.reserve)
-            .await
-            .checked()?;
+        let mut call = self.ownership_call("remove_replica");
+        call.execute(
+            sqlx::query("DELETE FROM replicas WHERE id = $1 AND instance = $2")
+                .bind(&*replica.0)
+                .bind(&instance[..]),
+        )
+        .await?;
         Ok(())
     }
 
     async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool> {
-        sqlx::query_scalar(REGION_IS_SUBSCRIBED)
-            .bind(region.as_str())
-            .fetch_one(&self.pool)
-            .await
-            .checked()
+        let mut call = self.call("region_is_subscribed");
+        call.value(sqlx::query(REGION_IS_SUBSCRIBED).bind(region.as_str())).await
     }
 
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
-        sqlx::query(UPSERT_REGION_CLOCK)
-            .bind(clock.region.as_str())
-            .bind(codec::micros(clock.clock.total))
-            .bind(clock.clock.since.map(Timestamp::as_micros))
-            .execute(&self.reserve)
-            .await
-            .checked()?;
+        let mut call = self.ownership_call("put_region_clock");
+        call.execute(
+            sqlx::query(UPSERT_REGION_CLOCK)
+                .bind(clock.region.as_str())
+                .bind(codec::micros(clock.clock.total))
+                .bind(clock.clock.since.map(Timestamp::as_micros)),
+        )
+        .await?;
         Ok(())
     }
 }
@@ -255,15 +195,8 @@ fn numbers(shards: &[Shard]) -> Vec<i32> {
 
 /// Reads everybody's state in one round trip: by the time that several take from a
 /// slow database, leases would have ended.
-async fn cluster_view(pool: &PgPool) -> StoreResult<ClusterView> {
-    let mut answers = sqlx::raw_sql(SELECT_CLUSTER).fetch_many(pool);
-    let (mut parts, mut rows) = (Vec::new(), Vec::new());
-    while let Some(answer) = answers.try_next().await.checked()? {
-        match answer {
-            Either::Right(row) => rows.push(row),
-            Either::Left(_) => parts.push(std::mem::take(&mut rows)),
-        }
-    }
+async fn cluster_view(call: &mut DatabaseCall<'_>) -> StoreResult<ClusterView> {
+    let parts = call.answers(SELECT_CLUSTER).await?;
     let [_, replicas, shards, agents, regions, clock] = parts.as_slice() else {
         return Err(codec::corrupt("an unexpected number of answers"));
     };

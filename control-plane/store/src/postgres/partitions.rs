@@ -5,9 +5,10 @@
 //! when it cannot have that lock.
 
 use postrider_domain::time::Timestamp;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgExecutor};
+use sqlx::AssertSqlSafe;
 
-use super::errors::{Checked as _, exists_already};
+use super::call::DatabaseCall;
+use super::errors::exists_already;
 use crate::error::{FirstFault, StoreError, StoreResult};
 
 const DAY_MICROSECONDS: i64 = 86_400_000_000;
@@ -18,6 +19,12 @@ pub(super) const INITIAL_PARTITION_DAYS: u32 = 7;
 /// The partitioned tables, with the column that decides.
 pub(super) const PARTITIONED_TABLES: &[(&str, &str)] =
     &[("events", "create_time"), ("ended_deliveries", "end_time"), ("attempts", "record_time")];
+
+const SELECT_PARTITIONS: &str = "SELECT child.relname::text FROM pg_inherits i
+    JOIN pg_class child ON child.oid = i.inhrelid
+    JOIN pg_class parent ON parent.oid = i.inhparent
+    WHERE parent.relkind = 'p' AND parent.relnamespace = current_schema()::regnamespace
+        AND NOT i.inhdetachpending";
 
 /// How often a lock is requested that others hold.
 const MAX_LOCK_TRIES: u32 = 5;
@@ -60,38 +67,29 @@ fn wanted(now: Timestamp, days_ahead: u32) -> impl Iterator<Item = DayPartition>
 }
 
 /// The names of the existing partitions.
-async fn existing(executor: impl PgExecutor<'_>) -> StoreResult<Vec<String>> {
-    sqlx::query_scalar(
-        "SELECT child.relname::text FROM pg_inherits i
-        JOIN pg_class child ON child.oid = i.inhrelid
-        JOIN pg_class parent ON parent.oid = i.inhparent
-        WHERE parent.relkind = 'p' AND parent.relnamespace = current_schema()::regnamespace
-            AND NOT i.inhdetachpending",
-    )
-    .fetch_all(executor)
-    .await
-    .checked()
+async fn existing(call: &mut DatabaseCall<'_>) -> StoreResult<Vec<String>> {
+    call.values(sqlx::query(SELECT_PARTITIONS)).await
 }
 
 /// Creates missing partitions; other replicas may do the same.
 pub(super) async fn create(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     now: Timestamp,
     days_ahead: u32,
 ) -> StoreResult<()> {
-    let existing = existing(&mut *connection).await?;
+    let existing = existing(call).await?;
     let mut faults = FirstFault::default();
     for partition in wanted(now, days_ahead) {
         let name = partition.name()?;
         if !existing.contains(&name) {
-            faults.keep(create_one(connection, &partition, &name).await)?;
+            faults.keep(create_one(call, &partition, &name).await)?;
         }
     }
     faults.into_result()
 }
 
 async fn create_one(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     partition: &DayPartition,
     name: &str,
 ) -> StoreResult<()> {
@@ -104,21 +102,20 @@ async fn create_one(
         ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({until});
         ALTER TABLE {name} DROP CONSTRAINT {name}_day"
     );
-    let mut transaction = connection.begin().await.checked()?;
-    match transaction.execute(AssertSqlSafe(sql)).await {
-        Ok(_) => transaction.commit().await.checked(),
-        // Another replica created it at the same time.
-        Err(error) if exists_already(&error) => transaction.rollback().await.checked(),
-        Err(error) => Err(error).checked(),
+    call.begin().await?;
+    // Unless another replica created it at the same time.
+    if call.run_unless(AssertSqlSafe(sql), exists_already).await? {
+        call.commit().await?;
     }
+    Ok(())
 }
 
 /// What today or tomorrow has no partition for.
 pub(super) async fn missing(
-    executor: impl PgExecutor<'_>,
+    call: &mut DatabaseCall<'_>,
     now: Timestamp,
 ) -> StoreResult<Vec<String>> {
-    let existing = existing(executor).await?;
+    let existing = existing(call).await?;
     let mut missing = Vec::new();
     for partition in wanted(now, 1).filter(|partition| partition.until > now.as_micros()) {
         let name = partition.name()?;
@@ -131,10 +128,10 @@ pub(super) async fn missing(
 
 /// The partitions with only rows older than `cutoff`.
 pub(super) async fn past(
-    executor: impl PgExecutor<'_>,
+    call: &mut DatabaseCall<'_>,
     cutoff: Timestamp,
 ) -> StoreResult<Vec<(DayPartition, String)>> {
-    let existing = existing(executor).await?;
+    let existing = existing(call).await?;
     let first_kept = day(cutoff);
     let mut past = Vec::new();
     for name in existing {
@@ -165,7 +162,7 @@ fn day_of(date: &str) -> Option<i64> {
 
 /// Drops a partition. `before` runs while nobody can read or write the table.
 pub(super) async fn drop(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     partition: &DayPartition,
     name: &str,
     before: Option<(&'static str, [uuid::Uuid; 2])>,
@@ -173,7 +170,7 @@ pub(super) async fn drop(
     let mut round = 0;
     loop {
         round += 1;
-        match drop_once(connection, partition, name, before).await {
+        match drop_once(call, partition, name, before).await {
             Err(StoreError::Unavailable(_)) if round < MAX_LOCK_TRIES => {
                 tokio::time::sleep(std::time::Duration::from_millis(200 * u64::from(round))).await;
             }
@@ -183,24 +180,24 @@ pub(super) async fn drop(
 }
 
 async fn drop_once(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     partition: &DayPartition,
     name: &str,
     before: Option<(&'static str, [uuid::Uuid; 2])>,
 ) -> StoreResult<()> {
-    let mut transaction = connection.begin().await.checked()?;
+    call.begin().await?;
     // The parent first, like readers, and only briefly.
     let lock = format!(
         "SET LOCAL lock_timeout = '500ms'; SET LOCAL enable_seqscan = on;
         LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE",
         partition.table
     );
-    transaction.execute(AssertSqlSafe(lock)).await.checked()?;
+    call.run(AssertSqlSafe(lock)).await?;
     if let Some((sql, [from, until])) = before {
-        sqlx::query(sql).bind(from).bind(until).execute(&mut *transaction).await.checked()?;
+        call.execute(sqlx::query(sql).bind(from).bind(until)).await?;
     }
-    transaction.execute(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}"))).await.checked()?;
-    transaction.commit().await.checked()
+    call.run(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}"))).await?;
+    call.commit().await
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::arrays::{DeliveryArrays, EventInput, int};
-use super::errors::Checked as _;
+use super::call::DatabaseCall;
 use super::inputs::input;
 use super::publish_sql::{ADD_DELIVERY, PUBLISH_ALL_OR_NOTHING, statement};
 use super::rows::get;
@@ -46,12 +46,13 @@ impl PublishingStore for PostgresStore {
         batch: &[NewEvent],
         until: Timestamp,
     ) -> StoreResult<Vec<PublishOutcome>> {
+        let mut call = self.call("publish");
         let mut answers: Vec<Option<PublishOutcome>> = vec![None; batch.len()];
         let mut pending: Vec<usize> = (0..batch.len()).collect();
         for round in 0..MAX_KEY_ROUNDS {
             let items: Vec<&NewEvent> = pending.iter().filter_map(|at| batch.get(*at)).collect();
-            let found =
-                self.commit(&items, until).await.map_err(|error| after_round(round, error))?;
+            let found = commit(&mut call, &items, until).await;
+            let found = found.map_err(|error| after_round(round, error))?;
             let mut again = Vec::new();
             for (at, answer) in pending.into_iter().zip(found) {
                 match answer {
@@ -82,22 +83,25 @@ impl PublishingStore for PostgresStore {
         key: &str,
         at: Timestamp,
     ) -> StoreResult<Option<UsedIdempotencyKey>> {
+        let mut call = self.call("used_key");
         let query = sqlx::query(USED_KEY).bind(tenant.as_str()).bind(key).bind(at.as_micros());
-        let row = query.fetch_optional(&self.pool).await.checked()?;
+        let row = call.row(query).await?;
         row.as_ref().map(used_key).transpose()
     }
 
     async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
+        let mut call = self.call("add_delivery");
         let mut arrays = DeliveryArrays::of(std::iter::once(delivery));
         arrays.push(1, delivery)?;
         let later = delivery.create_time() != delivery.event.time();
-        let row = arrays
-            .bind(sqlx::query(ADD_DELIVERY))
-            .bind(delivery.event.time().as_micros())
-            .bind(later)
-            .fetch_one(&self.pool)
-            .await
-            .checked()?;
+        let row = call
+            .one_row(
+                arrays
+                    .bind(sqlx::query(ADD_DELIVERY))
+                    .bind(delivery.event.time().as_micros())
+                    .bind(later),
+            )
+            .await?;
         if get::<i64>(&row, "added")? == 0 {
             return Err(StoreError::Rejected("the delivery's event is no longer kept".to_owned()));
         }
@@ -126,104 +130,97 @@ fn tenant_and_key(item: &NewEvent) -> Option<(&str, &str)> {
     keyed(item).map(|(key, _)| (item.event.tenant.as_str(), key))
 }
 
-impl PostgresStore {
-    /// One round; `None` for an item whose key was taken and then was free.
-    async fn commit(
-        &self,
-        items: &[&NewEvent],
-        until: Timestamp,
-    ) -> StoreResult<Vec<Option<PublishOutcome>>> {
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
-        let batch = PublishParameters::of(items)?;
-        if batch.is_plain()
-            && let Some(numbers) = self.commit_all(batch, until).await?
-        {
-            return Ok(committed(items, numbers));
-        }
-        self.commit_what_passes(items, until).await
+/// One round; `None` for an item whose key was taken and then was free.
+async fn commit(
+    call: &mut DatabaseCall<'_>,
+    items: &[&NewEvent],
+    until: Timestamp,
+) -> StoreResult<Vec<Option<PublishOutcome>>> {
+    if items.is_empty() {
+        return Ok(Vec::new());
     }
-
-    /// Stores a whole batch; `None` when a configuration has changed or it comes too
-    /// late, and nothing of it was stored.
-    async fn commit_all(
-        &self,
-        batch: PublishParameters<'_>,
-        until: Timestamp,
-    ) -> StoreResult<Option<SequenceNumbers>> {
-        let (lanes, counts) = (batch.deliveries.lanes(), batch.deliveries.counts());
-        let query = batch.bind(sqlx::query(PUBLISH_ALL_OR_NOTHING), until);
-        let row = query.fetch_one(&self.pool).await.checked()?;
-        if !get::<bool>(&row, "stored")? {
-            return Ok(None);
-        }
-        let last: Vec<i64> = get(&row, "number")?;
-        let bases = last.iter().zip(counts).map(|(last, count)| Some(last - count)).collect();
-        Ok(Some(SequenceNumbers { bases, lanes: lanes.into_iter() }))
+    let batch = PublishParameters::of(items)?;
+    if batch.is_plain()
+        && let Some(numbers) = commit_all(call, batch, until).await?
+    {
+        return Ok(committed(items, numbers));
     }
+    commit_what_passes(call, items, until).await
+}
 
-    async fn commit_what_passes(
-        &self,
-        items: &[&NewEvent],
-        until: Timestamp,
-    ) -> StoreResult<Vec<Option<PublishOutcome>>> {
-        let batch = PublishParameters::of(items)?;
-        let configs = batch.configs.clone();
-        let lanes = batch.deliveries.lanes().into_iter();
-        let row = batch.query(until).fetch_one(&self.pool).await.checked()?;
-        if !get::<bool>(&row, "in_time")? {
-            return Err(StoreError::Unavailable("the commit came too late".to_owned()));
-        }
-        let current: Vec<bool> = get(&row, "ok")?;
-        let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
-        let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
-        let used = self.read_keys(in_the_way.copied().filter_map(tenant_and_key)).await?;
-        let mut numbers = SequenceNumbers { bases: get(&row, "base")?, lanes };
-        let answer = |(item, config): (&&NewEvent, i32)| {
-            let is_current = usize::try_from(config - 1).ok().and_then(|at| current.get(at));
-            if is_current != Some(&true) {
-                numbers.skip(item);
-                return Some(PublishOutcome::StaleConfig);
-            }
-            if !refused.contains(&item.event.id.0) {
-                return Some(PublishOutcome::Committed { sequences: numbers.give(item) });
-            }
+/// Stores a whole batch; `None` when a configuration has changed or it comes too
+/// late, and nothing of it was stored.
+async fn commit_all(
+    call: &mut DatabaseCall<'_>,
+    batch: PublishParameters<'_>,
+    until: Timestamp,
+) -> StoreResult<Option<SequenceNumbers>> {
+    let (lanes, counts) = (batch.deliveries.lanes(), batch.deliveries.counts());
+    let query = batch.bind(sqlx::query(PUBLISH_ALL_OR_NOTHING), until);
+    let row = call.one_row(query).await?;
+    if !get::<bool>(&row, "stored")? {
+        return Ok(None);
+    }
+    let last: Vec<i64> = get(&row, "number")?;
+    let bases = last.iter().zip(counts).map(|(last, count)| Some(last - count)).collect();
+    Ok(Some(SequenceNumbers { bases, lanes: lanes.into_iter() }))
+}
+
+async fn commit_what_passes(
+    call: &mut DatabaseCall<'_>,
+    items: &[&NewEvent],
+    until: Timestamp,
+) -> StoreResult<Vec<Option<PublishOutcome>>> {
+    let batch = PublishParameters::of(items)?;
+    let configs = batch.configs.clone();
+    let lanes = batch.deliveries.lanes().into_iter();
+    let row = call.one_row(batch.query(until)).await?;
+    if !get::<bool>(&row, "in_time")? {
+        return Err(StoreError::Unavailable("the commit came too late".to_owned()));
+    }
+    let current: Vec<bool> = get(&row, "ok")?;
+    let refused: HashSet<Uuid> = get::<Vec<Uuid>>(&row, "refused")?.into_iter().collect();
+    let in_the_way = items.iter().filter(|item| refused.contains(&item.event.id.0));
+    let used = read_keys(call, in_the_way.copied().filter_map(tenant_and_key)).await?;
+    let mut numbers = SequenceNumbers { bases: get(&row, "base")?, lanes };
+    let answer = |(item, config): (&&NewEvent, i32)| {
+        let is_current = usize::try_from(config - 1).ok().and_then(|at| current.get(at));
+        if is_current != Some(&true) {
             numbers.skip(item);
-            let (key, idempotency) = keyed(item)?;
-            let used = used.get(&(item.event.tenant.as_str().to_owned(), key.to_owned()))?;
-            Some(PublishOutcome::Duplicate {
-                event: used.event,
-                matched: used.matched,
-                same_request: used.request_hash == idempotency.request_hash,
-            })
-        };
-        Ok(items.iter().zip(configs).map(answer).collect())
-    }
-
-    /// Looks up the owners of these items' keys, in a statement of its own, because the
-    /// one that met a concurrent insert does not see it.
-    async fn read_keys(
-        &self,
-        asked: impl Iterator<Item = (&str, &str)>,
-    ) -> StoreResult<HashMap<(String, String), UsedIdempotencyKey>> {
-        let (tenants, keys): (Vec<&str>, Vec<&str>) = asked.unzip();
-        if keys.is_empty() {
-            return Ok(HashMap::new());
+            return Some(PublishOutcome::StaleConfig);
         }
-        let rows = sqlx::query(READ_KEYS)
-            .bind(tenants)
-            .bind(keys)
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
-        rows.iter()
-            .map(|row| {
-                let of = (get(row, "tenant")?, get(row, "key")?);
-                Ok((of, used_key(row)?))
-            })
-            .collect()
+        if !refused.contains(&item.event.id.0) {
+            return Some(PublishOutcome::Committed { sequences: numbers.give(item) });
+        }
+        numbers.skip(item);
+        let (key, idempotency) = keyed(item)?;
+        let used = used.get(&(item.event.tenant.as_str().to_owned(), key.to_owned()))?;
+        Some(PublishOutcome::Duplicate {
+            event: used.event,
+            matched: used.matched,
+            same_request: used.request_hash == idempotency.request_hash,
+        })
+    };
+    Ok(items.iter().zip(configs).map(answer).collect())
+}
+
+/// Looks up the owners of these items' keys, in a statement of its own, because the
+/// one that met a concurrent insert does not see it.
+async fn read_keys(
+    call: &mut DatabaseCall<'_>,
+    asked: impl Iterator<Item = (&str, &str)>,
+) -> StoreResult<HashMap<(String, String), UsedIdempotencyKey>> {
+    let (tenants, keys): (Vec<&str>, Vec<&str>) = asked.unzip();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
     }
+    let rows = call.rows(sqlx::query(READ_KEYS).bind(tenants).bind(keys)).await?;
+    rows.iter()
+        .map(|row| {
+            let of = (get(row, "tenant")?, get(row, "key")?);
+            Ok((of, used_key(row)?))
+        })
+        .collect()
 }
 
 fn used_key(row: &PgRow) -> StoreResult<UsedIdempotencyKey> {

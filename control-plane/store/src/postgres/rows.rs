@@ -1,4 +1,8 @@
 //! Rows of the tables, as values of the domain.
+//!
+//! Fed by every statement that reads; feeds the callers of the store. Columns are found
+//! by their names, and always named in the statement: a prepared `SELECT *` fails once a
+//! newer version of the program has added one.
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, StepTimings};
@@ -18,77 +22,6 @@ use super::errors::Checked as _;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::{ListedEvent, TailedAttempt};
-
-/// The columns that unfinished and ended deliveries have in common.
-macro_rules! delivery_columns {
-    () => {
-        "id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts, \
-         failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, \
-         filter_failed"
-    };
-}
-/// What [`delivery`] reads, from the table of unfinished deliveries.
-macro_rules! live_columns {
-    () => {
-        concat!(
-            $crate::postgres::rows::delivery_columns!(),
-            ", NULL::smallint AS end_reason, NULL::bigint AS end_time"
-        )
-    };
-}
-/// What [`delivery`] reads, from the table of ended deliveries.
-macro_rules! ended_columns {
-    () => {
-        concat!($crate::postgres::rows::delivery_columns!(), ", end_reason, end_time")
-    };
-}
-/// The millisecond that an id carries in its first 48 bits, in microseconds: where its
-/// partition is.
-macro_rules! id_time {
-    ($id:literal) => {
-        concat!(
-            "((('x' || translate(left(",
-            $id,
-            "::text, 13), '-', ''))::bit(48))::bigint * 1000)"
-        )
-    };
-}
-/// What [`tenant`] reads. Columns are always named: a prepared `SELECT *` fails once
-/// a newer version of the program has added one.
-macro_rules! tenant_columns {
-    () => {
-        "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
-         update_time, delete_time"
-    };
-}
-/// What [`subscription`] reads.
-macro_rules! subscription_columns {
-    () => {
-        "tenant, id, status, status_reason, settings, signing_keys, paused_total_us, \
-         paused_since, revision, request_revision, create_time, update_time, delete_time"
-    };
-}
-/// What [`event`] reads, but for the payload.
-macro_rules! event_columns {
-    () => {
-        "tenant, id, create_time, event_type, account, attributes, ordering_key, content_type, \
-         payload_sha256, traceparent, tracestate, idempotency_key, matched, test"
-    };
-}
-/// What [`attempt`] reads.
-macro_rules! attempt_columns {
-    () => {
-        "delivery, number, tenant, subscription, event, event_type, outcome, http_status, \
-         start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, \
-         response_body, response_body_bytes, response_body_truncated, error, agent, region, \
-         remote_address, http_version, trigger, test, next_attempt_time, settings_revision, \
-         delivery_state, delivery_end_reason"
-    };
-}
-pub(super) use {
-    attempt_columns, delivery_columns, ended_columns, event_columns, id_time, live_columns,
-    subscription_columns, tenant_columns,
-};
 
 pub(super) fn get<'r, T>(row: &'r PgRow, column: &str) -> StoreResult<T>
 where

@@ -20,45 +20,29 @@
 use std::ops::{Deref, DerefMut};
 
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::PostgresStore;
-use super::errors::Checked as _;
-use super::rows::{self, attempt_columns, get};
+use super::call::DatabaseCall;
+use super::rows::{self, get};
 use crate::error::StoreResult;
 use crate::history::TailPage;
+use crate::sql_file::without_comment;
 
 /// One message to the database, as `BEGIN` alone would be. A single statement that
 /// inserts takes the same lock by itself, before it has a number.
 const BEGIN_RECORDING: &str = "BEGIN; LOCK TABLE ONLY attempts IN ROW EXCLUSIVE MODE";
 
-/// `next` is a number that no transaction had when the statement's snapshot was taken,
-/// nor any above it that has ended. `open` is the lowest below of those that had not
-/// ended, except those that are seen to hold no lock on the table: the locks are read
-/// after the snapshot was taken, and whoever had a number by then, and records
-/// attempts, had its lock even before. One that cannot be seen at all has ended
-/// meanwhile, or is about to show its number, and counts until the next look.
-const SELECT_HORIZON: &str = "WITH held AS MATERIALIZED (
-        SELECT virtualtransaction AS owner, transactionid AS number FROM pg_locks
-        WHERE granted AND (locktype = 'transactionid' AND mode = 'ExclusiveLock'
-            OR locktype = 'relation' AND mode = 'RowExclusiveLock'
-                AND relation = 'attempts'::regclass
-                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))
-    SELECT pg_snapshot_xmax(seen)::text::bigint + base AS next,
-        (SELECT min(number::text::bigint) + base FROM pg_snapshot_xip(seen) AS number
-            WHERE NOT EXISTS (SELECT FROM held AS other WHERE other.number = number.number::xid
-                AND NOT EXISTS (SELECT FROM held AS recording
-                    WHERE recording.owner = other.owner AND recording.number IS NULL))) AS open
-    FROM attempt_numbering, pg_current_snapshot() AS seen";
+const SELECT_HORIZON: &str = without_comment(include_str!("../../sql/postgres/select_horizon.sql"));
 
 /// Whole transactions only: a position cannot lie within one.
-const SELECT_TAIL: &str = concat!(
-    "SELECT commit_number, ",
-    attempt_columns!(),
-    " FROM attempts
+const SELECT_TAIL: &str = "SELECT commit_number, delivery, number, tenant, subscription, event,
+        event_type, outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us,
+        total_us, response_headers, response_body, response_body_bytes, response_body_truncated,
+        error, agent, region, remote_address, http_version, trigger, test, next_attempt_time,
+        settings_revision, delivery_state, delivery_end_reason
+    FROM attempts
     WHERE commit_number > $1 AND commit_number < $2
-    ORDER BY commit_number FETCH FIRST ($3) ROWS WITH TIES"
-);
+    ORDER BY commit_number FETCH FIRST ($3) ROWS WITH TIES";
 
 /// Where this cluster gives numbers that attempts, or a position, have already: goes on
 /// behind them. 1 the position.
@@ -66,29 +50,30 @@ const RAISE_NUMBERING_BASE: &str = "UPDATE attempt_numbering SET base = last.num
     FROM (SELECT greatest(max(commit_number), $1) AS number FROM attempts) AS last
     WHERE last.number >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
 
-/// A transaction that may record attempts.
-pub(super) struct RecordingTransaction(Transaction<'static, Postgres>);
+/// A call's transaction that may record attempts.
+pub(super) struct RecordingTransaction<'c, 's>(&'c mut DatabaseCall<'s>);
 
-impl RecordingTransaction {
-    pub(super) async fn begin(pool: &PgPool) -> StoreResult<Self> {
-        pool.begin_with(BEGIN_RECORDING).await.checked().map(Self)
+impl<'c, 's> RecordingTransaction<'c, 's> {
+    pub(super) async fn begin(call: &'c mut DatabaseCall<'s>) -> StoreResult<Self> {
+        call.begin_with(BEGIN_RECORDING).await?;
+        Ok(Self(call))
     }
 
     pub(super) async fn commit(self) -> StoreResult<()> {
-        self.0.commit().await.checked()
+        self.0.commit().await
     }
 }
 
-impl Deref for RecordingTransaction {
-    type Target = PgConnection;
-    fn deref(&self) -> &PgConnection {
-        &self.0
+impl<'s> Deref for RecordingTransaction<'_, 's> {
+    type Target = DatabaseCall<'s>;
+    fn deref(&self) -> &DatabaseCall<'s> {
+        self.0
     }
 }
 
-impl DerefMut for RecordingTransaction {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
+impl<'s> DerefMut for RecordingTransaction<'_, 's> {
+    fn deref_mut(&mut self) -> &mut DatabaseCall<'s> {
+        self.0
     }
 }
 
@@ -110,50 +95,44 @@ impl TailHorizon {
 /// Makes sure that whatever is recorded from now on has higher numbers than what was
 /// before; says whether the base had to be raised.
 pub(super) async fn settle_numbering(
-    connection: &mut PgConnection,
+    call: &mut DatabaseCall<'_>,
     position: i64,
 ) -> StoreResult<bool> {
-    let raised =
-        sqlx::query(RAISE_NUMBERING_BASE).bind(position).execute(connection).await.checked()?;
-    let raised = raised.rows_affected() > 0;
+    let raised = call.execute(sqlx::query(RAISE_NUMBERING_BASE).bind(position)).await? > 0;
     if raised {
         tracing::info!("attempts come from another cluster; the tail goes on behind them");
     }
     Ok(raised)
 }
 
-impl PostgresStore {
-    async fn horizon(&self) -> StoreResult<TailHorizon> {
-        TailHorizon::of(&sqlx::query(SELECT_HORIZON).fetch_one(&self.pool).await.checked()?)
-    }
+async fn horizon(call: &mut DatabaseCall<'_>) -> StoreResult<TailHorizon> {
+    TailHorizon::of(&call.one_row(sqlx::query(SELECT_HORIZON)).await?)
+}
 
+impl PostgresStore {
     pub(super) async fn end_of_tail(&self) -> StoreResult<i64> {
-        settle_numbering(&mut *self.pool.acquire().await.checked()?, 0).await?;
-        Ok(self.horizon().await?.end - 1)
+        let mut call = self.call("tail_position");
+        settle_numbering(&mut call, 0).await?;
+        Ok(horizon(&mut call).await?.end - 1)
     }
 
     /// The horizon is read in a statement of its own before the rows: what is below it
     /// has ended, so that any later look sees all of it.
     pub(super) async fn page_of_tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
-        let mut horizon = self.horizon().await?;
-        if horizon.end <= position
-            && settle_numbering(&mut *self.pool.acquire().await.checked()?, position).await?
-        {
-            horizon = self.horizon().await?;
+        let mut call = self.call("tail");
+        let mut reached = horizon(&mut call).await?;
+        if reached.end <= position && settle_numbering(&mut call, position).await? {
+            reached = horizon(&mut call).await?;
         }
-        let rows = sqlx::query(SELECT_TAIL)
-            .bind(position)
-            .bind(horizon.end)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let rows = call
+            .rows(sqlx::query(SELECT_TAIL).bind(position).bind(reached.end).bind(i64::from(limit)))
+            .await?;
         let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         let position = match rows.last() {
             Some(last) if is_full => get(last, "commit_number")?,
-            _ => position.max(horizon.end - 1),
+            _ => position.max(reached.end - 1),
         };
         let attempts = rows::read(&rows, rows::tailed_attempt)?;
-        Ok(TailPage { attempts, position, held: horizon.held })
+        Ok(TailPage { attempts, position, held: reached.held })
     }
 }

@@ -10,86 +10,80 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::arrays::{epoch, int};
-use super::errors::Checked as _;
-use super::rows::{self, get, live_columns, shard, subscription_key, time};
+use super::rows::{self, get, shard, subscription_key, time};
 use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
+use crate::sql_file::without_comment;
 use crate::work::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
     EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
 };
 
-/// Steps from one subscription to the next along the index of what waits: its cost
-/// follows the number of subscriptions, not of deliveries.
-const SELECT_WAITING_SUBSCRIPTIONS: &str = "WITH RECURSIVE found AS (
-        (SELECT s.shard, d.tenant, d.subscription, d.due
-        FROM unnest($1::integer[]) AS s(shard)
-        CROSS JOIN LATERAL (
-            SELECT tenant, subscription, due FROM deliveries
-            WHERE shard = s.shard AND state = 2
-            ORDER BY tenant, subscription, due LIMIT 1) d)
-        UNION ALL
-        SELECT f.shard, d.tenant, d.subscription, d.due
-        FROM found f
-        CROSS JOIN LATERAL (
-            SELECT tenant, subscription, due FROM deliveries
-            WHERE shard = f.shard AND state = 2
-                AND (tenant, subscription) > (f.tenant, f.subscription)
-            ORDER BY tenant, subscription, due LIMIT 1) d)
-    SELECT f.shard, f.tenant, f.subscription, f.due AS first_due, l.deadline AS first_deadline
-    FROM found f
-    CROSS JOIN LATERAL (
-        SELECT deadline FROM deliveries
-        WHERE tenant = f.tenant AND subscription = f.subscription AND state IN (1, 2)
-        ORDER BY deadline LIMIT 1) l";
+const SELECT_WAITING_SUBSCRIPTIONS: &str =
+    without_comment(include_str!("../../sql/postgres/select_waiting_subscriptions.sql"));
 
-const SELECT_STALE: &str = concat!(
-    "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, below)
+const SELECT_STALE: &str = "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, below)
     CROSS JOIN LATERAL (
-        SELECT ",
-    live_columns!(),
-    " FROM deliveries
-        WHERE shard = s.at AND epoch < s.below AND state = 3 ORDER BY epoch, id LIMIT $3) d
-    LIMIT $3"
-);
+        SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
+            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
+            filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+        FROM deliveries
+        WHERE shard = s.at AND epoch < s.below AND state = 3 /* IN_FLIGHT */
+        ORDER BY epoch, id LIMIT $3
+    ) d
+    LIMIT $3";
 
 /// In the order of the index of what is in flight: in the order of ids alone, the
 /// planner went through all deliveries by their primary key while it took most of them
 /// for IN_FLIGHT.
-const SELECT_OWN: &str = concat!(
-    "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, exactly)
+const SELECT_OWN: &str = "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, exactly)
     CROSS JOIN LATERAL (
-        SELECT ",
-    live_columns!(),
-    " FROM deliveries
-        WHERE shard = s.at AND (epoch, id) > (s.exactly, $4) AND epoch <= s.exactly AND state = 3
-        ORDER BY epoch, id LIMIT $3) d
-    ORDER BY d.id LIMIT $3"
-);
+        SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
+            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
+            filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+        FROM deliveries
+        WHERE shard = s.at
+            AND (epoch, id) > (s.exactly, $4)
+            AND epoch <= s.exactly
+            AND state = 3 /* IN_FLIGHT */
+        ORDER BY epoch, id LIMIT $3
+    ) d
+    ORDER BY d.id LIMIT $3";
 
 /// Found by `= ANY` and not by a join, as in `conclude`.
-const RETURN_UNSENT: &str = "UPDATE deliveries d SET state = 2, attempts = d.attempts - 1, due = $3
-    WHERE d.id = ANY($1::uuid[]) AND d.state + 0 = 3
+const RETURN_UNSENT: &str = "UPDATE deliveries d
+    SET state = 2 /* WAITING */, attempts = d.attempts - 1, due = $3
+    WHERE d.id = ANY($1::uuid[])
+        AND d.state + 0 = 3 /* IN_FLIGHT */
         AND d.attempts = ($2::integer[])[array_position($1::uuid[], d.id)]";
 
 const ADOPT_ATTEMPTS: &str = "UPDATE deliveries d SET epoch = $3
-    WHERE d.id = ANY($1::uuid[]) AND d.state + 0 = 3
+    WHERE d.id = ANY($1::uuid[])
+        AND d.state + 0 = 3 /* IN_FLIGHT */
         AND d.attempts = ($2::integer[])[array_position($1::uuid[], d.id)]";
 
-/// As a trigger, 3 is MANUAL.
-const MAKE_DUE: &str = "UPDATE deliveries SET due = $3, trigger = 3
-    WHERE tenant = $1 AND id = $2 AND state + 0 = 2";
+const MAKE_DUE: &str = "UPDATE deliveries SET due = $3, trigger = 3 /* MANUAL */
+    WHERE tenant = $1 AND id = $2 AND state + 0 = 2 /* WAITING */";
 
 /// There is no smallest uuid before PostgreSQL 18; as text they sort alike.
-const COUNT_BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS oldest FROM (
-    SELECT id FROM deliveries WHERE tenant = $1 AND subscription = $2 AND state IN (1, 2)
-    LIMIT $3) d"#;
+const COUNT_BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS oldest
+    FROM (
+        SELECT id FROM deliveries
+        WHERE tenant = $1 AND subscription = $2 AND state IN (1 /* HELD */, 2 /* WAITING */)
+        LIMIT $3
+    ) d"#;
 
-const COUNT_DUE_DELIVERIES: &str = "SELECT count(*) AS count FROM (
-    SELECT FROM deliveries
-    WHERE shard = $1 AND tenant = $2 AND subscription = $3 AND state = 2 AND due <= $4
-    LIMIT $5) d";
+const COUNT_DUE_DELIVERIES: &str = "SELECT count(*) AS count
+    FROM (
+        SELECT FROM deliveries
+        WHERE shard = $1
+            AND tenant = $2
+            AND subscription = $3
+            AND state = 2 /* WAITING */
+            AND due <= $4
+        LIMIT $5
+    ) d";
 
 #[async_trait]
 impl WorkStore for PostgresStore {
@@ -119,11 +113,13 @@ impl WorkStore for PostgresStore {
     }
 
     async fn waiting(&self, shards: &[Shard]) -> StoreResult<Vec<WaitingSubscription>> {
-        let rows = sqlx::query(SELECT_WAITING_SUBSCRIPTIONS)
-            .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("waiting");
+        let rows = call
+            .rows(
+                sqlx::query(SELECT_WAITING_SUBSCRIPTIONS)
+                    .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>()),
+            )
+            .await?;
         rows::read(&rows, waiting_subscription)
     }
 
@@ -132,8 +128,9 @@ impl WorkStore for PostgresStore {
         shards: &[(Shard, Epoch)],
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
+        let mut call = self.call("stale_in_flight");
         let query = leases(SELECT_STALE, shards)?.bind(i64::from(limit));
-        let rows = query.fetch_all(&self.pool).await.checked()?;
+        let rows = call.rows(query).await?;
         rows::read(&rows, rows::delivery)
     }
 
@@ -143,9 +140,10 @@ impl WorkStore for PostgresStore {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
+        let mut call = self.call("own_in_flight");
         let after = after.map_or(Uuid::nil(), |id| id.0);
         let query = leases(SELECT_OWN, shards)?.bind(i64::from(limit)).bind(after);
-        let rows = query.fetch_all(&self.pool).await.checked()?;
+        let rows = call.rows(query).await?;
         rows::read(&rows, rows::delivery)
     }
 
@@ -158,14 +156,16 @@ impl WorkStore for PostgresStore {
     }
 
     async fn release(&self, keys: &[AttemptKey], due: Timestamp) -> StoreResult<()> {
+        let mut call = self.call("release");
         let query = attempts(RETURN_UNSENT, keys).bind(due.as_micros());
-        query.execute(&self.pool).await.checked()?;
+        call.execute(query).await?;
         Ok(())
     }
 
     async fn adopt(&self, keys: &[AttemptKey], to: Epoch) -> StoreResult<()> {
+        let mut call = self.call("adopt");
         let query = attempts(ADOPT_ATTEMPTS, keys).bind(epoch(to.0)?);
-        query.execute(&self.pool).await.checked()?;
+        call.execute(query).await?;
         Ok(())
     }
 
@@ -194,14 +194,11 @@ impl WorkStore for PostgresStore {
         id: DeliveryId,
         now: Timestamp,
     ) -> StoreResult<bool> {
-        let done = sqlx::query(MAKE_DUE)
-            .bind(tenant.as_str())
-            .bind(id.0)
-            .bind(now.as_micros())
-            .execute(&self.pool)
-            .await
-            .checked()?;
-        Ok(done.rows_affected() > 0)
+        let mut call = self.call("bring_forward");
+        let done = call
+            .execute(sqlx::query(MAKE_DUE).bind(tenant.as_str()).bind(id.0).bind(now.as_micros()))
+            .await?;
+        Ok(done > 0)
     }
 
     async fn count_due(
@@ -211,26 +208,30 @@ impl WorkStore for PostgresStore {
         now: Timestamp,
         cap: u32,
     ) -> StoreResult<u32> {
-        let row = sqlx::query(COUNT_DUE_DELIVERIES)
-            .bind(i32::from(shard.0))
-            .bind(key.tenant.as_str())
-            .bind(key.subscription.as_str())
-            .bind(now.as_micros())
-            .bind(i64::from(cap))
-            .fetch_one(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("count_due");
+        let row = call
+            .one_row(
+                sqlx::query(COUNT_DUE_DELIVERIES)
+                    .bind(i32::from(shard.0))
+                    .bind(key.tenant.as_str())
+                    .bind(key.subscription.as_str())
+                    .bind(now.as_micros())
+                    .bind(i64::from(cap)),
+            )
+            .await?;
         codec::narrow("count", get(&row, "count")?)
     }
 
     async fn backlog(&self, key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog> {
-        let row = sqlx::query(COUNT_BACKLOG)
-            .bind(key.tenant.as_str())
-            .bind(key.subscription.as_str())
-            .bind(i64::from(cap))
-            .fetch_one(&self.pool)
-            .await
-            .checked()?;
+        let mut call = self.call("backlog");
+        let row = call
+            .one_row(
+                sqlx::query(COUNT_BACKLOG)
+                    .bind(key.tenant.as_str())
+                    .bind(key.subscription.as_str())
+                    .bind(i64::from(cap)),
+            )
+            .await?;
         let oldest = get::<Option<&str>>(&row, "oldest")?.map(Uuid::try_parse);
         let oldest = oldest
             .transpose()

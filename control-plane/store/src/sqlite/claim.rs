@@ -7,38 +7,55 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::bulk::{BoundValues, id_list};
-use super::rows::{RowReader, delivery_columns, event_columns, integer};
+use super::rows::{RowReader, integer};
 use super::work;
 use crate::error::StoreResult;
 use crate::work::{ClaimLimits, ClaimRequest, ClaimedDelivery};
 
-macro_rules! claim {
-    ($index:literal, $which:literal) => {
-        concat!(
-            "UPDATE deliveries SET state = 3, attempts = attempts + 1, epoch = ?5 WHERE id IN \
-             (SELECT id FROM deliveries INDEXED BY ",
-            $index,
-            " WHERE state = 2 AND tenant = ?2 AND subscription = ?3 AND due <= ?4 AND ",
-            $which,
-            " AND deadline >= ?6 AND shard = ?1 ORDER BY due, id LIMIT ?7) RETURNING id"
-        )
-    };
-}
-const CLAIM_DUE: &str = claim!("deliveries_waiting", "true");
-const CLAIM_TESTS: &str = claim!("deliveries_waiting_tests", "test = 1");
+const CLAIM_DUE: &str = "UPDATE deliveries
+    SET state = 3 /* IN_FLIGHT */, attempts = attempts + 1, epoch = ?5
+    WHERE id IN (
+        SELECT id FROM deliveries INDEXED BY deliveries_waiting
+        WHERE state = 2 /* WAITING */
+            AND tenant = ?2
+            AND subscription = ?3
+            AND due <= ?4
+            AND true
+            AND deadline >= ?6
+            AND shard = ?1
+        ORDER BY due, id LIMIT ?7
+    )
+    RETURNING id";
+const CLAIM_TESTS: &str = "UPDATE deliveries
+    SET state = 3 /* IN_FLIGHT */, attempts = attempts + 1, epoch = ?5
+    WHERE id IN (
+        SELECT id FROM deliveries INDEXED BY deliveries_waiting_tests
+        WHERE state = 2 /* WAITING */
+            AND tenant = ?2
+            AND subscription = ?3
+            AND due <= ?4
+            AND test = 1
+            AND deadline >= ?6
+            AND shard = ?1
+        ORDER BY due, id LIMIT ?7
+    )
+    RETURNING id";
 
-const SELECT_IN_FLIGHT: &str = concat!(
-    "SELECT ",
-    delivery_columns!("d."),
-    ", ",
-    event_columns!("e."),
-    " FROM json_each(?) j CROSS JOIN deliveries d ON d.id = unhex(j.value) \
-     CROSS JOIN events e ON e.tenant = d.tenant AND e.id = d.event WHERE d.state = 3"
-);
+const SELECT_IN_FLIGHT: &str = "SELECT d.id, d.tenant, d.subscription, d.event, d.event_type,
+        d.account, d.shard, d.epoch, d.state, d.end_reason, d.attempts, d.failures, d.cause,
+        d.due, d.deadline, d.end_time, d.ordering_key, d.sequence, d.test, d.resend_of,
+        d.filter_failed, e.tenant, e.id, e.event_type, e.account, e.attributes, e.ordering_key,
+        e.content_type, e.payload_sha256, e.traceparent, e.tracestate, e.idempotency_key,
+        e.matched, e.test, e.payload
+    FROM json_each(?) j
+    CROSS JOIN deliveries d ON d.id = unhex(j.value)
+    CROSS JOIN events e ON e.tenant = d.tenant AND e.id = d.event
+    WHERE d.state = 3 /* IN_FLIGHT */";
 
-const WITHOUT_EVENT: &str = "SELECT d.id FROM deliveries d \
-     WHERE d.id IN (SELECT unhex(value) FROM json_each(?)) AND d.state = 3 AND NOT EXISTS \
-     (SELECT 1 FROM events e WHERE e.tenant = d.tenant AND e.id = d.event)";
+const WITHOUT_EVENT: &str = "SELECT d.id FROM deliveries d
+    WHERE d.id IN (SELECT unhex(value) FROM json_each(?))
+        AND d.state = 3 /* IN_FLIGHT */
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.tenant = d.tenant AND e.id = d.event)";
 
 impl SqliteStore {
     pub(super) async fn claim(

@@ -12,39 +12,41 @@ use crate::clocks::{ClockStore, RescheduleRequest};
 use crate::codec;
 use crate::error::StoreResult;
 
-const UPSERT_HOLD_CLOCK: &str = "INSERT INTO hold_clocks \
-       (tenant, subscription, total, held_since, held_until, version) \
-     VALUES (?, ?, ?, ?, ?, ?) \
-     ON CONFLICT (tenant, subscription) DO UPDATE SET total = excluded.total, \
-     held_since = excluded.held_since, held_until = excluded.held_until, \
-     version = excluded.version WHERE excluded.version > hold_clocks.version";
-const SELECT_HOLD_CLOCKS: &str = "SELECT tenant, subscription, total, held_since, held_until, version \
-     FROM hold_clocks WHERE held_until > ?";
+const UPSERT_HOLD_CLOCK: &str = "INSERT INTO hold_clocks (
+        tenant, subscription, total, held_since, held_until, version
+    )
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (tenant, subscription) DO UPDATE
+        SET total = excluded.total, held_since = excluded.held_since,
+            held_until = excluded.held_until, version = excluded.version
+        WHERE excluded.version > hold_clocks.version";
+const SELECT_HOLD_CLOCKS: &str = "SELECT tenant, subscription, total, held_since, held_until,
+        version
+    FROM hold_clocks
+    WHERE held_until > ?";
 const NOTE_CLOCK: &str = "UPDATE shards SET clock = ?1 WHERE clock < ?1";
 const SELECT_CLOCKS_AHEAD: &str = "SELECT shard, clock FROM shards WHERE clock > ? ORDER BY shard";
-const FORGET_CLOCKS: &str = "UPDATE shards SET clock = ?2 FROM json_each(?1) j \
-     WHERE shards.shard = j.value ->> 0 AND shards.clock = j.value ->> 1";
+const FORGET_CLOCKS: &str = "UPDATE shards SET clock = ?2
+    FROM json_each(?1) j
+    WHERE shards.shard = j.value ->> 0 AND shards.clock = j.value ->> 1";
 
-/// The longest delay after a delivery's failures.
-macro_rules! longest {
-    () => {
-        "(?5 ->> min(failures, json_array_length(?5) - 1))"
-    };
-}
-/// 2 WAITING. Along the index of what waits: none of what is due by now is read.
-const RESCHEDULE_WAITING: &str = concat!(
-    "UPDATE deliveries SET due = ?7 + ",
-    longest!(),
-    " WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_waiting \
-       WHERE state = 2 AND shard = ?1 AND tenant = ?2 AND subscription = ?3 AND due > ?4 \
-       AND due > ?7 + ",
-    longest!(),
-    " LIMIT ?6)"
-);
+/// Along the index of what waits: none of what is due by now is read.
+const RESCHEDULE_WAITING: &str = "UPDATE deliveries
+    SET due = ?7 + (?5 ->> min(failures, json_array_length(?5) - 1))
+    WHERE id IN (
+        SELECT id FROM deliveries INDEXED BY deliveries_waiting
+        WHERE state = 2 /* WAITING */
+            AND shard = ?1
+            AND tenant = ?2
+            AND subscription = ?3
+            AND due > ?4
+            AND due > ?7 + (?5 ->> min(failures, json_array_length(?5) - 1))
+        LIMIT ?6
+    )";
 const SELECT_BLOCKED_SUBSCRIPTIONS: &str =
     "SELECT DISTINCT tenant, subscription FROM held_keys WHERE quiet_until > ?";
-const SHORTEN_BLOCKS: &str = "UPDATE held_keys SET quiet_until = ?3 \
-     WHERE tenant = ?1 AND subscription = ?2 AND quiet_until > ?3";
+const SHORTEN_BLOCKS: &str = "UPDATE held_keys SET quiet_until = ?3
+    WHERE tenant = ?1 AND subscription = ?2 AND quiet_until > ?3";
 
 #[async_trait]
 impl ClockStore for SqliteStore {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::bulk::{BoundValues, BulkStatement, id_list};
 use super::histogram::{self, HistogramChange};
 use super::ordering::put_key_end;
-use super::rows::{ATTEMPT_COLUMNS, RowReader, attempt_columns, delivery_columns, put_attempt};
+use super::rows::{ATTEMPT_COLUMNS, RowReader, put_attempt};
 use super::work;
 use crate::codec;
 use crate::error::StoreResult;
@@ -21,77 +21,99 @@ use crate::latency::latency_bucket;
 use crate::work::{Conclusion, ConclusionOutcome};
 
 const END_DELIVERIES: BulkStatement = BulkStatement {
-    sql: concat!(
-        "WITH result(id, number, state, reason, at) AS (VALUES {rows}) \
-         INSERT INTO ended_deliveries (",
-        delivery_columns!(""),
-        ") SELECT d.id, d.tenant, \
-         d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, result.state, \
-         result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline, result.at, d.ordering_key, \
-         d.sequence, d.test, d.resend_of, d.filter_failed FROM result CROSS JOIN deliveries d \
-         ON d.id = result.id AND d.attempts = result.number AND d.state = 3 RETURNING id"
-    ),
+    sql: "WITH result(id, number, state, reason, at) AS (VALUES {rows})
+        INSERT INTO ended_deliveries (
+            id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+            attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+            resend_of, filter_failed
+        )
+        SELECT d.id, d.tenant, d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch,
+            result.state, result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline,
+            result.at, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed
+        FROM result
+        CROSS JOIN deliveries d ON d.id = result.id
+            AND d.attempts = result.number
+            AND d.state = 3 /* IN_FLIGHT */
+        RETURNING id",
     columns: 5,
 };
 
 const RETRY_DELIVERIES: BulkStatement = BulkStatement {
-    sql: "WITH result(id, number, due, failures, cause) AS (VALUES {rows}) \
-          UPDATE deliveries SET state = 2, due = result.due, failures = result.failures, \
-          cause = result.cause FROM result WHERE deliveries.id = result.id \
-          AND deliveries.attempts = result.number AND deliveries.state = 3 \
-          RETURNING deliveries.id",
+    sql: "WITH result(id, number, due, failures, cause) AS (VALUES {rows})
+        UPDATE deliveries
+        SET state = 2 /* WAITING */, due = result.due, failures = result.failures,
+            cause = result.cause
+        FROM result
+        WHERE deliveries.id = result.id
+            AND deliveries.attempts = result.number
+            AND deliveries.state = 3 /* IN_FLIGHT */
+        RETURNING deliveries.id",
     columns: 5,
 };
 
 /// A result that came late may have recorded the attempt before its conclusion.
 const INSERT_ATTEMPTS: BulkStatement = BulkStatement {
-    sql: concat!(
-        "INSERT INTO attempts (",
-        attempt_columns!(),
-        ") VALUES {rows} \
-         ON CONFLICT (tenant, delivery, number) DO NOTHING"
-    ),
+    sql: "INSERT INTO attempts (
+            record_time, tenant, delivery, number, subscription, event, event_type, outcome,
+            http_status, start_time, dns, connect, tls, first_byte, total, response_headers,
+            response_body, response_body_bytes, response_body_truncated, error, agent, region,
+            remote_address, http_version, cause, test, next_attempt_time, settings_revision,
+            delivery_state, delivery_end_reason
+        )
+        VALUES {rows}
+        ON CONFLICT (tenant, delivery, number) DO NOTHING",
     columns: ATTEMPT_COLUMNS,
 };
 
 const UPSERT_COUNTS: BulkStatement = BulkStatement {
-    sql: "INSERT INTO attempt_stats (tenant, subscription, hour, outcome, counts) \
-          VALUES {rows} ON CONFLICT (tenant, subscription, hour, outcome) \
-          DO UPDATE SET counts = excluded.counts",
+    sql: "INSERT INTO attempt_stats (tenant, subscription, hour, outcome, counts)
+        VALUES {rows}
+        ON CONFLICT (tenant, subscription, hour, outcome) DO UPDATE SET counts = excluded.counts",
     columns: 5,
 };
 
 const SELECT_COUNTS: BulkStatement = BulkStatement {
-    sql: "WITH asked(n, tenant, subscription, hour, outcome) AS (VALUES {rows}) \
-          SELECT n, s.counts FROM asked CROSS JOIN attempt_stats s ON s.tenant = asked.tenant \
-          AND s.subscription = asked.subscription AND s.hour = asked.hour \
-          AND s.outcome = asked.outcome",
+    sql: "WITH asked(n, tenant, subscription, hour, outcome) AS (VALUES {rows})
+        SELECT n, s.counts FROM asked
+        CROSS JOIN attempt_stats s ON s.tenant = asked.tenant
+            AND s.subscription = asked.subscription
+            AND s.hour = asked.hour
+            AND s.outcome = asked.outcome",
     columns: 5,
 };
 
-const SELECT_DELIVERY: &str = concat!(
-    "SELECT ",
-    delivery_columns!(""),
-    " FROM deliveries WHERE tenant = ?1 AND id = ?2 UNION ALL SELECT ",
-    delivery_columns!(""),
-    " FROM ended_deliveries WHERE tenant = ?1 AND id = ?2"
-);
-const SELECT_ATTEMPT: &str = concat!(
-    "SELECT ",
-    attempt_columns!(),
-    " FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?"
-);
+const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
+        ordering_key, sequence, test, resend_of, filter_failed
+    FROM deliveries
+    WHERE tenant = ?1 AND id = ?2
+    UNION ALL
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+        resend_of, filter_failed
+    FROM ended_deliveries
+    WHERE tenant = ?1 AND id = ?2";
+const SELECT_ATTEMPT: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
+        event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error,
+        agent, region, remote_address, http_version, cause, test, next_attempt_time,
+        settings_revision, delivery_state, delivery_end_reason
+    FROM attempts
+    WHERE tenant = ? AND delivery = ? AND number = ?";
 const DELETE_ATTEMPT: &str =
     "DELETE FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?";
 const COUNT_UNFINISHED: &str = "UPDATE deliveries SET attempts = ?3 WHERE tenant = ?1 AND id = ?2";
 const COUNT_ENDED: &str = "UPDATE ended_deliveries SET attempts = ?3 WHERE tenant = ?1 AND id = ?2";
 /// Ends the hold on an ordering key that is there for the delivery's event.
-const END_HOLD_OF_DELIVERY: &str = "UPDATE held_keys SET held = 0 WHERE held = 1 \
-     AND (tenant, subscription, ordering_key, event) IN ( \
-       SELECT tenant, subscription, ordering_key, event FROM ended_deliveries \
-       WHERE tenant = ?1 AND id = ?2 AND ordering_key IS NOT NULL)";
-const SUCCEED_ENDED: &str = "UPDATE ended_deliveries SET state = ?3, end_reason = NULL, \
-     end_time = ?4 WHERE tenant = ?1 AND id = ?2";
+const END_HOLD_OF_DELIVERY: &str = "UPDATE held_keys SET held = 0
+    WHERE held = 1
+        AND (tenant, subscription, ordering_key, event) IN (
+            SELECT tenant, subscription, ordering_key, event FROM ended_deliveries
+            WHERE tenant = ?1 AND id = ?2 AND ordering_key IS NOT NULL
+        )";
+const SUCCEED_ENDED: &str = "UPDATE ended_deliveries
+    SET state = ?3, end_reason = NULL, end_time = ?4
+    WHERE tenant = ?1 AND id = ?2";
 
 /// Applies results whose deliveries still are where the results left them.
 pub(super) async fn conclude(

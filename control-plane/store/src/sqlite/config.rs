@@ -10,10 +10,8 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::bulk::BoundValues;
-use super::config_lists;
 use super::config_rows::{
-    put_key_and_state, put_searched, put_times, subscription_columns, subscription_of,
-    tenant_columns, tenant_of, tenant_search,
+    put_key_and_state, put_searched, put_times, subscription_of, tenant_of, tenant_search,
 };
 use super::errors::stored;
 use super::outbox;
@@ -25,60 +23,77 @@ use crate::config::{
 };
 use crate::error::StoreResult;
 
-const INSERT_TENANT: &str = concat!(
-    "INSERT INTO tenants (",
-    tenant_columns!(),
-    ", search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-     ON CONFLICT (id) DO NOTHING"
-);
-const GET_TENANT: &str = concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE id = ?");
-const UPDATE_TENANT: &str = concat!(
-    "UPDATE tenants SET display_name = ?3, allow_insecure_urls = ?4, labels = ?5, search = ?6, \
-     create_time = ?7, update_time = ?8, revision = revision + 1, \
-     config_version = config_version + 1 \
-     WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL RETURNING ",
-    tenant_columns!()
-);
-const DELETE_TENANT: &str = "UPDATE tenants SET delete_time = ?3, update_time = ?3, \
-     revision = revision + 1, config_version = config_version + 1 \
-     WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL RETURNING config_version";
-const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions SET delete_time = ?2, update_time = ?2, \
-     revision = revision + 1 WHERE tenant = ?1 AND delete_time IS NULL";
-const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1 \
-     WHERE id = ? AND delete_time IS NULL RETURNING config_version";
-const INSERT_SUBSCRIPTION: &str = concat!(
-    "INSERT INTO subscriptions (",
-    subscription_columns!(),
-    ", display_name, url, region, search, \
-     config_version, shard) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-     ON CONFLICT (tenant, id) DO NOTHING"
-);
+const INSERT_TENANT: &str = "INSERT INTO tenants (
+        id, display_name, allow_insecure_urls, labels, config_version, revision, create_time,
+        update_time, delete_time, search
+    )
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO NOTHING";
+const GET_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels, config_version,
+        revision, create_time, update_time, delete_time
+    FROM tenants
+    WHERE id = ?";
+const UPDATE_TENANT: &str = "UPDATE tenants
+    SET display_name = ?3, allow_insecure_urls = ?4, labels = ?5, search = ?6, create_time = ?7,
+        update_time = ?8, revision = revision + 1, config_version = config_version + 1
+    WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL
+    RETURNING id, display_name, allow_insecure_urls, labels, config_version, revision,
+        create_time, update_time, delete_time";
+const DELETE_TENANT: &str = "UPDATE tenants
+    SET delete_time = ?3, update_time = ?3, revision = revision + 1,
+        config_version = config_version + 1
+    WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL
+    RETURNING config_version";
+const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
+    SET delete_time = ?2, update_time = ?2, revision = revision + 1
+    WHERE tenant = ?1 AND delete_time IS NULL";
+const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1
+    WHERE id = ? AND delete_time IS NULL
+    RETURNING config_version";
+const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscriptions (
+        tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since,
+        revision, request_revision, create_time, update_time, delete_time, display_name, url,
+        region, search, config_version, shard
+    )
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (tenant, id) DO NOTHING";
 const GET_SUBSCRIPTION: &str =
-    concat!("SELECT ", subscription_columns!(), " FROM subscriptions WHERE tenant = ? AND id = ?");
-const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions SET status = ?3, status_reason = ?4, \
-     settings = ?5, signing_keys = ?6, paused_total = ?7, paused_since = ?8, revision = ?9 + 1, \
-     request_revision = ?10, create_time = ?11, update_time = ?12, delete_time = ?13, \
-     display_name = ?14, url = ?15, region = ?16, search = ?17, config_version = ?18 \
-     WHERE tenant = ?1 AND id = ?2 AND revision = ?9 AND delete_time IS NULL";
-const CONFIG_SUBSCRIPTIONS: &str = concat!(
-    "SELECT ",
-    subscription_columns!(),
-    " FROM subscriptions WHERE tenant = ? AND delete_time IS NULL ORDER BY id"
-);
-const TENANT_CHANGES: &str = concat!(
-    "SELECT ",
-    subscription_columns!(),
-    " FROM subscriptions INDEXED BY subscriptions_changed \
-     WHERE tenant = ? AND config_version > ? ORDER BY config_version"
-);
-const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id FROM json_each(?1) j \
-     CROSS JOIN subscriptions s INDEXED BY subscriptions_deleted ON s.shard = j.value \
-     WHERE s.delete_time IS NOT NULL AND (EXISTS (SELECT 1 FROM deliveries d \
-         INDEXED BY deliveries_deadline \
-         WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state = 2) \
-       OR EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_deadline \
-         WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state = 1)) LIMIT ?2";
+    "SELECT tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since,
+        revision, request_revision, create_time, update_time, delete_time
+    FROM subscriptions
+    WHERE tenant = ? AND id = ?";
+const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
+    SET status = ?3, status_reason = ?4, settings = ?5, signing_keys = ?6, paused_total = ?7,
+        paused_since = ?8, revision = ?9 + 1, request_revision = ?10, create_time = ?11,
+        update_time = ?12, delete_time = ?13, display_name = ?14, url = ?15, region = ?16,
+        search = ?17, config_version = ?18
+    WHERE tenant = ?1 AND id = ?2 AND revision = ?9 AND delete_time IS NULL";
+const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings,
+        signing_keys, paused_total, paused_since, revision, request_revision, create_time,
+        update_time, delete_time
+    FROM subscriptions
+    WHERE tenant = ? AND delete_time IS NULL
+    ORDER BY id";
+const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
+        paused_total, paused_since, revision, request_revision, create_time, update_time,
+        delete_time
+    FROM subscriptions INDEXED BY subscriptions_changed
+    WHERE tenant = ? AND config_version > ?
+    ORDER BY config_version";
+const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id FROM json_each(?1) j
+    CROSS JOIN subscriptions s INDEXED BY subscriptions_deleted ON s.shard = j.value
+    WHERE s.delete_time IS NOT NULL
+        AND (
+            EXISTS (
+                SELECT 1 FROM deliveries d INDEXED BY deliveries_deadline
+                WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state = 2 /* WAITING */
+            )
+            OR EXISTS (
+                SELECT 1 FROM deliveries d INDEXED BY deliveries_deadline
+                WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state = 1 /* HELD */
+            )
+        )
+    LIMIT ?2";
 
 #[async_trait]
 impl ConfigStore for SqliteStore {
@@ -108,7 +123,7 @@ impl ConfigStore for SqliteStore {
     }
 
     async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
-        config_lists::tenants(self, query).await
+        self.tenants_page(query).await
     }
 
     async fn update_tenant(
@@ -221,7 +236,7 @@ impl ConfigStore for SqliteStore {
         &self,
         query: &SubscriptionQuery,
     ) -> StoreResult<ListPage<Subscription>> {
-        config_lists::subscriptions(self, query).await
+        self.subscriptions_page(query).await
     }
 
     async fn update_subscription(

@@ -10,23 +10,6 @@ use super::rows::RowReader;
 use crate::codec;
 use crate::error::StoreResult;
 
-macro_rules! tenant_columns {
-    () => {
-        "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
-         update_time, delete_time"
-    };
-}
-
-pub(super) use tenant_columns;
-
-macro_rules! subscription_columns {
-    () => {
-        "tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since, \
-         revision, request_revision, create_time, update_time, delete_time"
-    };
-}
-pub(super) use subscription_columns;
-
 pub(super) fn tenant_search(tenant: &Tenant) -> String {
     codec::search_text(&[tenant.id.as_str(), &tenant.display_name])
 }

@@ -20,51 +20,58 @@ use crate::error::StoreResult;
 use crate::event_types::{
     CatalogueError, EventTypeQuery, EventTypeStore, MAX_NAMED_USERS, may_put,
 };
+use crate::list_sql::event_type_list;
 
 const SELECT_VERSION: &str = "SELECT version FROM catalogue";
 const RAISE_VERSION: &str = "UPDATE catalogue SET version = version + 1 RETURNING version";
 
-/// What [`event_type`] reads.
-macro_rules! event_type_columns {
-    () => {
-        "name, description, group_name, json_schema, validation, sample, archive_time, \
-         create_time, update_time, revision"
-    };
-}
-
 const COUNT_TYPES: &str = "SELECT count(*) FROM event_types";
-const INSERT_TYPE: &str = concat!(
-    "INSERT INTO event_types (",
-    event_type_columns!(),
-    ", search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
-);
-const UPDATE_TYPE: &str = "UPDATE event_types SET description = ?2, group_name = ?3, \
-     json_schema = ?4, validation = ?5, sample = ?6, archive_time = ?7, create_time = ?8, \
-     update_time = ?9, revision = ?10, search = ?11 WHERE name = ?1 AND revision = ?12";
+const INSERT_TYPE: &str = "INSERT INTO event_types (
+        name, description, group_name, json_schema, validation, sample, archive_time, create_time,
+        update_time, revision, search
+    )
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO NOTHING";
+const UPDATE_TYPE: &str = "UPDATE event_types
+    SET description = ?2, group_name = ?3, json_schema = ?4, validation = ?5, sample = ?6,
+        archive_time = ?7, create_time = ?8, update_time = ?9, revision = ?10, search = ?11
+    WHERE name = ?1 AND revision = ?12";
 const DELETE_TYPE: &str = "DELETE FROM event_types WHERE name = ? AND revision = ?";
 const SELECT_TYPE: &str =
-    concat!("SELECT ", event_type_columns!(), " FROM event_types WHERE name = ?");
+    "SELECT name, description, group_name, json_schema, validation, sample, archive_time,
+        create_time, update_time, revision
+    FROM event_types
+    WHERE name = ?";
 const SELECT_ALL_TYPES: &str =
-    concat!("SELECT ", event_type_columns!(), " FROM event_types ORDER BY name");
-const SELECT_REVISIONS: &str = "SELECT e.name, e.revision FROM json_each(?) j \
-     CROSS JOIN event_types e ON e.name = j.value";
+    "SELECT name, description, group_name, json_schema, validation, sample, archive_time,
+        create_time, update_time, revision
+    FROM event_types
+    ORDER BY name";
+const LIST_TYPES: &str = "SELECT name, description, group_name, json_schema, validation, sample,
+        archive_time, create_time, update_time, revision
+    FROM event_types
+    WHERE true";
+const SELECT_REVISIONS: &str =
+    "SELECT e.name, e.revision FROM json_each(?) j CROSS JOIN event_types e ON e.name = j.value";
 const UPSERT_TYPES: BulkStatement = BulkStatement {
-    sql: concat!(
-        "INSERT INTO event_types (",
-        event_type_columns!(),
-        ", search) VALUES {rows} ON CONFLICT (name) DO UPDATE SET \
-         description = excluded.description, group_name = excluded.group_name, \
-         json_schema = excluded.json_schema, validation = excluded.validation, \
-         sample = excluded.sample, archive_time = excluded.archive_time, \
-         create_time = excluded.create_time, update_time = excluded.update_time, \
-         revision = excluded.revision, search = excluded.search"
-    ),
+    sql: "INSERT INTO event_types (
+            name, description, group_name, json_schema, validation, sample, archive_time,
+            create_time, update_time, revision, search
+        )
+        VALUES {rows}
+        ON CONFLICT (name) DO UPDATE
+            SET description = excluded.description, group_name = excluded.group_name,
+                json_schema = excluded.json_schema, validation = excluded.validation,
+                sample = excluded.sample, archive_time = excluded.archive_time,
+                create_time = excluded.create_time, update_time = excluded.update_time,
+                revision = excluded.revision, search = excluded.search",
     columns: 11,
 };
 /// Subscriptions one of whose patterns is this very text.
-const SELECT_USERS: &str = "SELECT tenant, id FROM subscriptions s WHERE delete_time IS NULL \
-     AND EXISTS (SELECT 1 FROM json_each(s.settings, '$.event_types') WHERE value = ?) \
-     ORDER BY tenant, id LIMIT ?";
+const SELECT_USERS: &str = "SELECT tenant, id FROM subscriptions s
+    WHERE delete_time IS NULL
+        AND EXISTS (SELECT 1 FROM json_each(s.settings, '$.event_types') WHERE value = ?)
+    ORDER BY tenant, id LIMIT ?";
 
 #[async_trait]
 impl EventTypeStore for SqliteStore {
@@ -94,25 +101,8 @@ impl EventTypeStore for SqliteStore {
     }
 
     async fn list_event_types(&self, query: &EventTypeQuery) -> StoreResult<Vec<EventType>> {
-        let mut sql = QueryBuilder::new(concat!(
-            "SELECT ",
-            event_type_columns!(),
-            " FROM event_types WHERE true"
-        ));
-        if let Some(group) = &query.group {
-            sql.push(" AND group_name = ").push_bind(group);
-        }
-        if let Some(search) = &query.search {
-            sql.push(" AND search LIKE ").push_bind(codec::search_pattern(search));
-            sql.push(r" ESCAPE '\'");
-        }
-        if !query.show_archived {
-            sql.push(" AND archive_time IS NULL");
-        }
-        if let Some(after) = &query.after {
-            sql.push(" AND name > ").push_bind(after);
-        }
-        sql.push(" ORDER BY name LIMIT ").push_bind(i64::from(query.limit));
+        let mut sql = QueryBuilder::new(LIST_TYPES);
+        event_type_list(&mut sql, query);
         let rows = sql.build().fetch_all(&mut *self.reader().await?).await.map_err(stored)?;
         rows.iter().map(event_type).collect()
     }

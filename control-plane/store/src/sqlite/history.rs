@@ -10,100 +10,91 @@ use uuid::Uuid;
 
 use super::bulk::{BoundValues, id_list};
 use super::errors::stored;
-use super::rows::{RowReader, attempt_columns, delivery_columns, event_columns};
+use super::rows::RowReader;
 use super::{SqliteStore, histogram};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
-use crate::conditions::TextFilter;
 use crate::error::StoreResult;
 use crate::history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
 };
+use crate::list_sql::{delivery_conditions, delivery_ids, event_list};
+use crate::sql_file::without_comment;
 
 const SELECT_EVENT: &str =
-    concat!("SELECT ", event_columns!(""), " FROM events WHERE tenant = ? AND id = ?");
+    "SELECT tenant, id, event_type, account, attributes, ordering_key, content_type,
+        payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload
+    FROM events
+    WHERE tenant = ? AND id = ?";
 
-/// Each event with its number, its id, and the bounds of its millisecond.
-const COUNT_DELIVERIES: &str = "WITH asked(n, event, low, high) AS MATERIALIZED \
-       (SELECT j.key, unhex(j.value ->> 0), unhex(j.value ->> 1), unhex(j.value ->> 2) \
-        FROM json_each(?1) j), \
-     found(n, state) AS ( \
-       SELECT n, d.state FROM asked CROSS JOIN deliveries d ON d.tenant = ?2 \
-         AND d.id BETWEEN low AND high AND d.event = asked.event \
-       UNION ALL \
-       SELECT n, d.state FROM asked CROSS JOIN ended_deliveries d ON d.tenant = ?2 \
-         AND d.id BETWEEN low AND high AND d.event = asked.event \
-       UNION ALL \
-       SELECT n, d.state FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
-         AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
-         CROSS JOIN deliveries d ON d.id = l.delivery \
-       UNION ALL \
-       SELECT n, d.state FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
-         AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
-         CROSS JOIN ended_deliveries d ON d.tenant = ?2 AND d.id = l.delivery) \
-     SELECT n, state, count(*) FROM found GROUP BY n, state ORDER BY n, state";
+const COUNT_DELIVERIES: &str =
+    without_comment(include_str!("../../sql/sqlite/count_deliveries.sql"));
 
-/// As [`COUNTS`].
-const SELECT_DELIVERIES_OF_EVENTS: &str = concat!(
-    "WITH asked(event, low, high) AS MATERIALIZED \
-       (SELECT unhex(j.value ->> 0), unhex(j.value ->> 1), unhex(j.value ->> 2) \
-        FROM json_each(?1) j) \
-     SELECT ",
-    delivery_columns!("d."),
-    " FROM asked CROSS JOIN deliveries d ON d.tenant = ?2 \
-       AND d.id BETWEEN low AND high AND d.event = asked.event \
-     UNION ALL SELECT ",
-    delivery_columns!("d."),
-    " FROM asked CROSS JOIN ended_deliveries d ON d.tenant = ?2 \
-       AND d.id BETWEEN low AND high AND d.event = asked.event \
-     UNION ALL SELECT ",
-    delivery_columns!("d."),
-    " FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
-       AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
-       CROSS JOIN deliveries d ON d.id = l.delivery \
-     UNION ALL SELECT ",
-    delivery_columns!("d."),
-    " FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
-       AND l.event = asked.event AND l.delivery NOT BETWEEN low AND high \
-       CROSS JOIN ended_deliveries d ON d.tenant = ?2 AND d.id = l.delivery"
-);
+const SELECT_DELIVERIES_OF_EVENTS: &str =
+    without_comment(include_str!("../../sql/sqlite/select_deliveries_of_events.sql"));
 
-const SELECT_DELIVERY: &str = concat!(
-    "SELECT ",
-    delivery_columns!(""),
-    " FROM deliveries WHERE tenant = ?1 AND id = ?2 \
-     UNION ALL SELECT ",
-    delivery_columns!(""),
-    " FROM ended_deliveries WHERE tenant = ?1 AND id = ?2"
-);
+const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
+        ordering_key, sequence, test, resend_of, filter_failed
+    FROM deliveries
+    WHERE tenant = ?1 AND id = ?2
+    UNION ALL
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+        resend_of, filter_failed
+    FROM ended_deliveries
+    WHERE tenant = ?1 AND id = ?2";
 
-const SELECT_ATTEMPTS: &str = concat!(
-    "SELECT ",
-    attempt_columns!(),
-    " FROM attempts \
-     WHERE tenant = ? AND delivery = ? AND number > ? ORDER BY number LIMIT ?"
-);
+const SELECT_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
+        event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error,
+        agent, region, remote_address, http_version, cause, test, next_attempt_time,
+        settings_revision, delivery_state, delivery_end_reason
+    FROM attempts
+    WHERE tenant = ? AND delivery = ? AND number > ?
+    ORDER BY number LIMIT ?";
 
-const SELECT_LAST_ATTEMPTS: &str = concat!(
-    "SELECT ",
-    attempt_columns!(),
-    " FROM json_each(?1) j CROSS JOIN attempts a ON a.seq = \
-     (SELECT l.seq FROM attempts l WHERE l.tenant = ?2 AND l.delivery = unhex(j.value) \
-      ORDER BY l.number DESC LIMIT 1)"
-);
+const SELECT_LAST_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, subscription,
+        event, event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error,
+        agent, region, remote_address, http_version, cause, test, next_attempt_time,
+        settings_revision, delivery_state, delivery_end_reason
+    FROM json_each(?1) j
+    CROSS JOIN attempts a
+        ON a.seq = (
+            SELECT l.seq FROM attempts l
+            WHERE l.tenant = ?2 AND l.delivery = unhex(j.value)
+            ORDER BY l.number DESC LIMIT 1
+        )";
 
-const SELECT_STATS: &str = "SELECT hour, outcome, counts FROM attempt_stats \
-     WHERE tenant = ? AND subscription = ? AND hour >= ? \
-     ORDER BY hour, outcome";
+const SELECT_STATS: &str = "SELECT hour, outcome, counts FROM attempt_stats
+    WHERE tenant = ? AND subscription = ? AND hour >= ?
+    ORDER BY hour, outcome";
 
 /// AUTOINCREMENT keeps the highest number ever given there.
 const SELECT_TAIL_POSITION: &str =
     "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'attempts'), 0)";
-const SELECT_TAIL: &str = concat!(
-    "SELECT ",
-    attempt_columns!(),
-    ", seq FROM attempts WHERE seq > ? ORDER BY seq LIMIT ?"
-);
+const SELECT_TAIL: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
+        event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error,
+        agent, region, remote_address, http_version, cause, test, next_attempt_time,
+        settings_revision, delivery_state, delivery_end_reason, seq
+    FROM attempts
+    WHERE seq > ?
+    ORDER BY seq LIMIT ?";
+
+/// Goes on with the payload, or with nothing in its place.
+const LIST_EVENTS: &str = "SELECT tenant, id, event_type, account, attributes, ordering_key,
+        content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test, ";
+const LIST_DELIVERIES: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
+        ordering_key, sequence, test, resend_of, filter_failed
+    FROM (";
+const LIST_OF_TABLE: &str = "SELECT * FROM (
+        SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
+            end_reason, attempts, failures, cause, due, deadline, end_time, ordering_key,
+            sequence, test, resend_of, filter_failed
+        FROM ";
 
 #[async_trait]
 impl HistoryStore for SqliteStore {
@@ -244,48 +235,16 @@ fn named(tenant: &TenantId, id: Uuid) -> BoundValues {
 }
 
 fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
-    let columns = event_columns!("");
-    let mut sql = QueryBuilder::new("SELECT ");
-    if query.with_payload {
-        sql.push(columns);
-    } else {
-        sql.push(columns.strip_suffix("payload").unwrap_or(columns)).push("x''");
-    }
-    sql.push(", length(payload) FROM events WHERE tenant = ").push_bind(query.tenant.as_str());
-    let (from, until) = codec::id_range(query.created);
-    push_ids(&mut sql, from, until, query.before.map(|id| id.0));
-    if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").push_bind(event_type.as_str());
-    }
-    if let Some(account) = &query.account {
-        push_text(sql.push(" AND coalesce(account"), account);
-    }
-    for (name, value) in &query.attributes {
-        sql.push(" AND coalesce((SELECT j.value FROM json_each(attributes) j WHERE j.key = ");
-        push_text(sql.push_bind(name.as_str()).push(")"), value);
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
+    let mut sql = QueryBuilder::new(LIST_EVENTS);
+    sql.push(if query.with_payload { "payload" } else { "x''" });
+    sql.push(", length(payload) FROM events");
+    event_list(&mut sql, query);
     sql
-}
-
-fn push_ids(sql: &mut QueryBuilder<Sqlite>, from: Uuid, until: Uuid, before: Option<Uuid>) {
-    let until = before.map_or(until, |before| before.min(until));
-    sql.push(" AND id >= ").push_bind(from);
-    sql.push(" AND id < ").push_bind(until);
-}
-
-/// Ends a condition that begins with `coalesce(` and a text.
-fn push_text(sql: &mut QueryBuilder<Sqlite>, asked: &TextFilter) {
-    match asked {
-        TextFilter::Is(text) => sql.push(", '') = ").push_bind(text.clone()),
-        TextFilter::Absent => sql.push(", '') = ''"),
-        TextFilter::Present => sql.push(", '') <> ''"),
-    };
 }
 
 /// One statement, so that a delivery that ends meanwhile is seen once.
 fn deliveries_sql(query: &DeliveryQuery) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new(concat!("SELECT ", delivery_columns!(""), " FROM ("));
+    let mut sql = QueryBuilder::new(LIST_DELIVERIES);
     for (n, table) in ["deliveries", "ended_deliveries"].into_iter().enumerate() {
         if n > 0 {
             sql.push(" UNION ALL ");
@@ -303,10 +262,9 @@ fn deliveries_sql(query: &DeliveryQuery) -> QueryBuilder<Sqlite> {
 /// The newest of one table that match; of an event's, either those made with it
 /// or the later ones.
 fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str, later: bool) {
-    sql.push(concat!("SELECT * FROM (SELECT ", delivery_columns!(""), " FROM "));
-    sql.push(table).push(" WHERE tenant = ").push_bind(query.tenant.as_str());
-    let (from, until) = codec::id_range(query.created);
-    push_ids(sql, from, until, query.before.map(|id| id.0));
+    sql.push(LIST_OF_TABLE);
+    sql.push(table).push(" WHERE");
+    delivery_ids(sql, query);
     if let Some(event) = query.event {
         let (low, high) = codec::ids_of_same_millisecond(event.0);
         sql.push(" AND event = ").push_bind(event.0);
@@ -320,27 +278,8 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
             sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
         }
     }
-    if let Some(subscription) = &query.subscription {
-        sql.push(" AND subscription = ").push_bind(subscription.as_str());
-    }
-    if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").push_bind(event_type.as_str());
-    }
-    if let Some(account) = &query.account {
-        push_text(sql.push(" AND coalesce(account"), account);
-    }
-    if !query.states.is_empty() {
-        sql.push(" AND state IN (");
-        let mut states = sql.separated(", ");
-        for state in &query.states {
-            states.push_bind(state.code());
-        }
-        sql.push(")");
-    }
-    if let Some(test) = query.test {
-        sql.push(" AND test = ").push_bind(test);
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit)).push(")");
+    delivery_conditions(sql, query);
+    sql.push(")");
 }
 
 /// Events, each with the bounds of what was made together with it.

@@ -38,21 +38,30 @@ struct RetentionCut {
 
 /// An event stays while one of its deliveries is unfinished: those made with it
 /// are those of its millisecond, the others are written down.
-const DELETE_EVENTS: &str = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 \
-     AND substr(id, 1, 6) < ?3 \
-     AND NOT EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_tenant \
-       WHERE d.tenant = events.tenant AND d.id >= substr(events.id, 1, 6) \
-       AND d.id < unhex(hex(substr(events.id, 1, 6)) || 'ffffffffffffffffffff') \
-       AND d.event = events.id) \
-     AND NOT EXISTS (SELECT 1 FROM later_deliveries l CROSS JOIN deliveries d \
-       ON d.id = l.delivery WHERE l.tenant = events.tenant AND l.event = events.id)";
+const DELETE_EVENTS: &str = "DELETE FROM events
+    WHERE seq BETWEEN ?1 AND ?2
+        AND substr(id, 1, 6) < ?3
+        AND NOT EXISTS (
+            SELECT 1 FROM deliveries d INDEXED BY deliveries_tenant
+            WHERE d.tenant = events.tenant
+                AND d.id >= substr(events.id, 1, 6)
+                AND d.id < unhex(hex(substr(events.id, 1, 6)) || 'ffffffffffffffffffff')
+                AND d.event = events.id
+        )
+        AND NOT EXISTS (
+            SELECT 1 FROM later_deliveries l
+            CROSS JOIN deliveries d ON d.id = l.delivery
+            WHERE l.tenant = events.tenant AND l.event = events.id
+        )";
 
 const CUT_ENDED: RetentionCut = RetentionCut {
     look: "SELECT seq, end_time FROM ended_deliveries WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     remove: &[
-        "DELETE FROM later_deliveries WHERE (tenant, event, delivery) IN \
-         (SELECT tenant, event, id FROM ended_deliveries \
-          WHERE seq BETWEEN ?1 AND ?2 AND end_time < ?3)",
+        "DELETE FROM later_deliveries
+        WHERE (tenant, event, delivery) IN (
+            SELECT tenant, event, id FROM ended_deliveries
+            WHERE seq BETWEEN ?1 AND ?2 AND end_time < ?3
+        )",
         "DELETE FROM ended_deliveries WHERE seq BETWEEN ?1 AND ?2 AND end_time < ?3",
     ],
 };
@@ -67,9 +76,13 @@ const CUT_KEYS: RetentionCut = RetentionCut {
 
 const DELETE_OLD_OPERATIONS: &str = "DELETE FROM operations WHERE end_time < ?1";
 const SCAN_EVENTS: &str = "SELECT seq, id FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-const DELETE_OLD_STATS: &str = "DELETE FROM attempt_stats WHERE (tenant, subscription, hour, outcome) \
-     IN (SELECT tenant, subscription, hour, outcome FROM attempt_stats \
-     INDEXED BY attempt_stats_hour WHERE hour < ?1 LIMIT ?2)";
+const DELETE_OLD_STATS: &str = "DELETE FROM attempt_stats
+    WHERE (tenant, subscription, hour, outcome) IN (
+        SELECT tenant, subscription, hour, outcome
+        FROM attempt_stats INDEXED BY attempt_stats_hour
+        WHERE hour < ?1
+        LIMIT ?2
+    )";
 
 #[async_trait]
 impl MaintenanceStore for SqliteStore {

@@ -21,6 +21,7 @@ mod errors;
 mod event_types;
 mod histogram;
 mod history;
+mod list_sql;
 mod lock;
 mod maintenance;
 mod open;

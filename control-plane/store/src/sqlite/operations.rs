@@ -21,44 +21,39 @@ use crate::codec;
 use crate::error::StoreResult;
 use crate::operations::{HistoryRange, OperationStep, OperationStore};
 
-macro_rules! operation_columns {
-    () => {
-        "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time"
-    };
-}
-
-const INSERT_OPERATION: &str = concat!(
-    "INSERT INTO operations (",
-    operation_columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-);
+const INSERT_OPERATION: &str = "INSERT INTO operations (
+        tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+    )
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const SELECT_OPERATION: &str =
-    concat!("SELECT ", operation_columns!(), " FROM operations WHERE tenant = ? AND id = ?");
-const SELECT_OPERATIONS: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    " FROM operations WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?"
-);
-const SELECT_RUNNING: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    " FROM operations INDEXED BY operations_running \
-     WHERE state = 1 AND shard IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"
-);
-const CANCEL_OPERATION: &str =
-    "UPDATE operations SET state = 3, end_time = ?3 WHERE tenant = ?1 AND id = ?2 AND state = 1";
+    "SELECT tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+    FROM operations
+    WHERE tenant = ? AND id = ?";
+const SELECT_OPERATIONS: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
+        made, create_time, end_time
+    FROM operations
+    WHERE tenant = ? AND id < ?
+    ORDER BY id DESC LIMIT ?";
+const SELECT_RUNNING: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
+        made, create_time, end_time
+    FROM operations INDEXED BY operations_running
+    WHERE state = 1 /* RUNNING */ AND shard IN (SELECT value FROM json_each(?))
+    ORDER BY id LIMIT ?";
+const CANCEL_OPERATION: &str = "UPDATE operations SET state = 3 /* CANCELLED */, end_time = ?3
+    WHERE tenant = ?1 AND id = ?2 AND state = 1 /* RUNNING */";
 const DELETE_OPERATION: &str =
-    "DELETE FROM operations WHERE tenant = ?1 AND id = ?2 AND state <> 1";
-const SELECT_CURSOR: &str =
-    "SELECT 1 FROM operations WHERE tenant = ?1 AND id = ?2 AND state = 1 AND cursor IS ?3";
-const UPDATE_CURSOR: &str = concat!(
-    "UPDATE operations SET cursor = ?3, examined = examined + ?4, made = made + ?5, state = ?6, \
-     failure = ?7, end_time = ?8 WHERE tenant = ?1 AND id = ?2 RETURNING ",
-    operation_columns!()
-);
+    "DELETE FROM operations WHERE tenant = ?1 AND id = ?2 AND state <> 1 /* RUNNING */";
+const SELECT_CURSOR: &str = "SELECT 1 FROM operations
+    WHERE tenant = ?1 AND id = ?2 AND state = 1 /* RUNNING */ AND cursor IS ?3";
+const UPDATE_CURSOR: &str = "UPDATE operations
+    SET cursor = ?3, examined = examined + ?4, made = made + ?5, state = ?6, failure = ?7,
+        end_time = ?8
+    WHERE tenant = ?1 AND id = ?2
+    RETURNING tenant, id, shard, task, state, failure, cursor, examined, made, create_time,
+        end_time";
 
-const SELECT_KEPT_EVENTS: &str = "SELECT e.id FROM json_each(?2) j \
-     CROSS JOIN events e ON e.tenant = ?1 AND e.id = unhex(j.value)";
+const SELECT_KEPT_EVENTS: &str = "SELECT e.id FROM json_each(?2) j
+    CROSS JOIN events e ON e.tenant = ?1 AND e.id = unhex(j.value)";
 const INSERT_LATER_DELIVERIES: BulkStatement = BulkStatement {
     sql: "INSERT INTO later_deliveries (tenant, event, delivery) VALUES {rows}",
     columns: 3,

@@ -8,52 +8,41 @@ use postrider_domain::ids::{EventId, SubscriptionKey};
 
 use super::SqliteStore;
 use super::bulk::BoundValues;
-use super::rows::{RowReader, delivery_columns, event_columns};
+use super::rows::RowReader;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::operations::HistoryRange;
+use crate::sql_file::without_comment;
 
-macro_rules! ended {
-    ($index:literal, $subscription:literal) => {
-        concat!(
-            "SELECT ",
-            delivery_columns!(""),
-            " FROM ended_deliveries INDEXED BY ",
-            $index,
-            " WHERE tenant = ?1 AND id >= ?2 AND id < ?3",
-            $subscription,
-            " ORDER BY id LIMIT ?4"
-        )
-    };
-}
-const SELECT_ENDED: &str = ended!("ended_deliveries_id", "");
+const SELECT_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
+        ordering_key, sequence, test, resend_of, filter_failed
+    FROM ended_deliveries INDEXED BY ended_deliveries_id
+    WHERE tenant = ?1 AND id >= ?2 AND id < ?3
+    ORDER BY id LIMIT ?4";
 const SELECT_ENDED_OF_SUBSCRIPTION: &str =
-    ended!("ended_deliveries_subscription", " AND subscription = ?5");
+    "SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+        resend_of, filter_failed
+    FROM ended_deliveries INDEXED BY ended_deliveries_subscription
+    WHERE tenant = ?1 AND id >= ?2 AND id < ?3 AND subscription = ?5
+    ORDER BY id LIMIT ?4";
 
-const SELECT_EVENTS: &str = concat!(
-    "SELECT ",
-    event_columns!(""),
-    " FROM events WHERE tenant = ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4"
-);
-const SELECT_EVENT_HEADS: &str = "SELECT tenant, id, event_type, account, attributes, ordering_key, \
-     content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test, x'' \
-     FROM events WHERE tenant = ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4";
+const SELECT_EVENTS: &str = "SELECT tenant, id, event_type, account, attributes, ordering_key,
+        content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test,
+        payload
+    FROM events
+    WHERE tenant = ?1 AND id >= ?2 AND id < ?3
+    ORDER BY id LIMIT ?4";
+const SELECT_EVENT_HEADS: &str = "SELECT tenant, id, event_type, account, attributes,
+        ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
+        matched, test, x''
+    FROM events
+    WHERE tenant = ?1 AND id >= ?2 AND id < ?3
+    ORDER BY id LIMIT ?4";
 
-/// Each event with the bounds of its millisecond.
-const SELECT_DELIVERED_EVENTS: &str = "WITH asked(event, low, high) AS MATERIALIZED \
-       (SELECT unhex(j.value ->> 0), unhex(j.value ->> 1), unhex(j.value ->> 2) \
-        FROM json_each(?1) j) \
-     SELECT asked.event FROM asked CROSS JOIN deliveries d ON d.tenant = ?2 \
-       AND d.id BETWEEN low AND high AND d.event = asked.event AND d.subscription = ?3 \
-     UNION SELECT asked.event FROM asked CROSS JOIN ended_deliveries d ON d.tenant = ?2 \
-       AND d.id BETWEEN low AND high AND d.event = asked.event AND d.subscription = ?3 \
-     UNION SELECT asked.event FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
-       AND l.event = asked.event \
-       CROSS JOIN deliveries d ON d.id = l.delivery AND d.subscription = ?3 \
-     UNION SELECT asked.event FROM asked CROSS JOIN later_deliveries l ON l.tenant = ?2 \
-       AND l.event = asked.event \
-       CROSS JOIN ended_deliveries d ON d.tenant = ?2 AND d.id = l.delivery \
-       AND d.subscription = ?3";
+const SELECT_DELIVERED_EVENTS: &str =
+    without_comment(include_str!("../../sql/sqlite/select_delivered_events.sql"));
 
 impl SqliteStore {
     pub(super) async fn ended_of(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>> {

@@ -11,99 +11,39 @@ use super::bulk::{BoundValues, BulkStatement};
 use super::rows::RowReader;
 use crate::error::StoreResult;
 use crate::ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
-
-macro_rules! under_way {
-    () => {
-        "EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_key_under_way \
-           WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
-           AND d.ordering_key = k.ordering_key AND d.state > 1)"
-    };
-}
+use crate::sql_file::without_comment;
 
 /// 1 HELD, 2 WAITING. A key that is held has a branch, and an index, of its own: it
 /// may have any number of others HELD behind it.
 const RELEASE_NEXT: BulkStatement = BulkStatement {
-    sql: concat!(
-        "WITH k(tenant, subscription, ordering_key, now) AS (VALUES {rows}) \
-         UPDATE deliveries SET state = 2, due = picked.now FROM ( \
-           SELECT k.now AS now, CASE WHEN coalesce(h.held, 0) = 0 THEN \
-             (SELECT d.id FROM deliveries d INDEXED BY deliveries_held \
-               WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
-               AND d.ordering_key = k.ordering_key AND d.state = 1 ORDER BY d.sequence LIMIT 1) \
-           ELSE \
-             (SELECT d.id FROM deliveries d INDEXED BY deliveries_held_event \
-               WHERE d.tenant = k.tenant AND d.subscription = k.subscription \
-               AND d.ordering_key = k.ordering_key AND d.event = h.event AND d.state = 1 LIMIT 1) \
-           END AS id \
-           FROM k LEFT JOIN held_keys h ON h.tenant = k.tenant \
-             AND h.subscription = k.subscription AND h.ordering_key = k.ordering_key \
-           WHERE coalesce(h.quiet_until, 0) <= k.now AND NOT ",
-        under_way!(),
-        ") AS picked WHERE deliveries.id = picked.id \
-         RETURNING deliveries.tenant, deliveries.subscription"
-    ),
+    sql: without_comment(include_str!("../../sql/sqlite/release_next.sql")),
     columns: 4,
 };
 
-const UPSERT_KEY_HOLD: &str = "INSERT INTO held_keys \
-       (tenant, subscription, ordering_key, event, held, quiet_until) \
-     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
-     SET event = CASE WHEN held THEN event ELSE excluded.event END, \
-         held = max(held, excluded.held), quiet_until = max(quiet_until, excluded.quiet_until)";
-const END_HOLD_OF_EVENT: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
-     AND ordering_key = ? AND event = ? AND held = 1";
-const END_KEY_HOLD: &str = "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? \
-     AND ordering_key = ? AND held = 1";
+const UPSERT_KEY_HOLD: &str = "INSERT INTO held_keys (
+        tenant, subscription, ordering_key, event, held, quiet_until
+    )
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
+        SET event = CASE WHEN held THEN event ELSE excluded.event END,
+            held = max(held, excluded.held), quiet_until = max(quiet_until, excluded.quiet_until)";
+const END_HOLD_OF_EVENT: &str = "UPDATE held_keys SET held = 0
+    WHERE tenant = ? AND subscription = ? AND ordering_key = ? AND event = ? AND held = 1";
+const END_KEY_HOLD: &str = "UPDATE held_keys SET held = 0
+    WHERE tenant = ? AND subscription = ? AND ordering_key = ? AND held = 1";
 const END_KEY_HOLDS: &str =
     "UPDATE held_keys SET held = 0 WHERE tenant = ? AND subscription = ? AND held = 1";
 const DELETE_PAST_BLOCKS: &str = "DELETE FROM held_keys WHERE held = 0 AND quiet_until <= ?";
 
-/// One of the next key's, along the index of what is held. For each column a search of
-/// its own: SQLite would look for `(a, b, c) > (x, y, z)` from the first row of `x` on.
-macro_rules! next_key {
-    ($tenant:literal, $subscription:literal, $key:literal) => {
-        concat!(
-            "coalesce( \
-               (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
-                 WHERE n.state = 1 AND n.tenant = ",
-            $tenant,
-            " AND n.subscription = ",
-            $subscription,
-            " AND n.ordering_key > ",
-            $key,
-            " ORDER BY n.ordering_key LIMIT 1), \
-               (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
-                 WHERE n.state = 1 AND n.tenant = ",
-            $tenant,
-            " AND n.subscription > ",
-            $subscription,
-            " ORDER BY n.subscription, n.ordering_key LIMIT 1), \
-               (SELECT n.id FROM deliveries n INDEXED BY deliveries_held \
-                 WHERE n.state = 1 AND n.tenant > ",
-            $tenant,
-            " ORDER BY n.tenant, n.subscription, n.ordering_key LIMIT 1))"
-        )
-    };
-}
+pub(super) const SELECT_KEY_BACKLOGS: &str =
+    without_comment(include_str!("../../sql/sqlite/select_key_backlogs.sql"));
 
-pub(super) const SELECT_KEY_BACKLOGS: &str = concat!(
-    "WITH RECURSIVE found(tenant, subscription, ordering_key) AS ( \
-       SELECT d.tenant, d.subscription, d.ordering_key FROM deliveries d WHERE d.id = ",
-    next_key!("?1", "?2", "?3"),
-    " UNION ALL \
-       SELECT d.tenant, d.subscription, d.ordering_key FROM found f CROSS JOIN deliveries d \
-         ON d.id = ",
-    next_key!("f.tenant", "f.subscription", "f.ordering_key"),
-    " LIMIT ?4) \
-     SELECT tenant, subscription, ordering_key, ",
-    under_way!(),
-    " FROM found k"
-);
-
-const RELEASE_ALL_HELD: &str = "UPDATE deliveries SET state = 2, due = ?3 WHERE id IN ( \
-     SELECT id FROM deliveries INDEXED BY deliveries_held \
-     WHERE tenant = ?1 AND subscription = ?2 AND state = 1 \
-     ORDER BY ordering_key, sequence LIMIT ?4)";
+const RELEASE_ALL_HELD: &str = "UPDATE deliveries SET state = 2 /* WAITING */, due = ?3
+    WHERE id IN (
+        SELECT id FROM deliveries INDEXED BY deliveries_held
+        WHERE tenant = ?1 AND subscription = ?2 AND state = 1 /* HELD */
+        ORDER BY ordering_key, sequence LIMIT ?4
+    )";
 
 #[async_trait]
 impl OrderingStore for SqliteStore {

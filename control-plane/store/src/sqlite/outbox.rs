@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement, id_list};
-use super::rows::{RowReader, delivery_columns};
+use super::rows::RowReader;
 use crate::codec;
 use crate::config::SubscriptionSideEffects;
 use crate::error::StoreResult;
@@ -16,38 +16,46 @@ use crate::outbox::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
 use crate::work::{Conclusion, ConclusionOutcome, EndWaitingRequest};
 
 const INSERT_OUTBOX: BulkStatement = BulkStatement {
-    sql: "INSERT INTO announcements (shard, tenant, subscription, id, event_type, payload) \
-          VALUES {rows} ON CONFLICT (tenant, id) DO NOTHING",
+    sql: "INSERT INTO announcements (shard, tenant, subscription, id, event_type, payload)
+        VALUES {rows}
+        ON CONFLICT (tenant, id) DO NOTHING",
     columns: 6,
 };
-const SELECT_OUTBOX: &str = "SELECT seq, tenant, subscription, id, event_type, payload \
-     FROM announcements WHERE shard IN (SELECT value FROM json_each(?1)) ORDER BY seq LIMIT ?2";
+const SELECT_OUTBOX: &str = "SELECT seq, tenant, subscription, id, event_type, payload
+    FROM announcements
+    WHERE shard IN (SELECT value FROM json_each(?1))
+    ORDER BY seq LIMIT ?2";
 const DELETE_OUTBOX: &str =
     "DELETE FROM announcements WHERE seq IN (SELECT value FROM json_each(?))";
 
 const INSERT_STREAKS: BulkStatement = BulkStatement {
-    sql: "INSERT INTO failing_endpoints (tenant, subscription, shard, failing_since, stage) \
-          VALUES {rows} ON CONFLICT (tenant, subscription) DO NOTHING",
+    sql: "INSERT INTO failing_endpoints (tenant, subscription, shard, failing_since, stage)
+        VALUES {rows}
+        ON CONFLICT (tenant, subscription) DO NOTHING",
     columns: 5,
 };
 const DELETE_STREAKS: BulkStatement = BulkStatement {
-    sql: "DELETE FROM failing_endpoints WHERE (tenant, subscription) IN (VALUES {rows}) \
-          RETURNING tenant, subscription, stage",
+    sql: "DELETE FROM failing_endpoints
+        WHERE (tenant, subscription) IN (VALUES {rows})
+        RETURNING tenant, subscription, stage",
     columns: 2,
 };
-const UPDATE_STREAK_STAGE: &str = "UPDATE failing_endpoints SET stage = ?5 WHERE tenant = ?1 \
-     AND subscription = ?2 AND failing_since = ?3 AND stage = ?4";
-const SELECT_STREAKS_OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage \
-     FROM failing_endpoints WHERE shard IN (SELECT value FROM json_each(?))";
-const SELECT_STREAK: &str = "SELECT tenant, subscription, failing_since, stage \
-     FROM failing_endpoints WHERE tenant = ? AND subscription = ?";
+const UPDATE_STREAK_STAGE: &str = "UPDATE failing_endpoints SET stage = ?5
+    WHERE tenant = ?1 AND subscription = ?2 AND failing_since = ?3 AND stage = ?4";
+const SELECT_STREAKS_OF_SHARDS: &str = "SELECT tenant, subscription, failing_since, stage
+    FROM failing_endpoints
+    WHERE shard IN (SELECT value FROM json_each(?))";
+const SELECT_STREAK: &str = "SELECT tenant, subscription, failing_since, stage
+    FROM failing_endpoints
+    WHERE tenant = ? AND subscription = ?";
 const DELETE_STREAKS_OF_TENANT: &str = "DELETE FROM failing_endpoints WHERE tenant = ?";
 
-const SELECT_ENDING_DELIVERIES: &str = concat!(
-    "SELECT ",
-    delivery_columns!("d."),
-    " FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value)"
-);
+const SELECT_ENDING_DELIVERIES: &str = "SELECT d.id, d.tenant, d.subscription, d.event,
+        d.event_type, d.account, d.shard, d.epoch, d.state, d.end_reason, d.attempts, d.failures,
+        d.cause, d.due, d.deadline, d.end_time, d.ordering_key, d.sequence, d.test, d.resend_of,
+        d.filter_failed
+    FROM json_each(?1) j
+    CROSS JOIN deliveries d ON d.id = unhex(j.value)";
 
 #[async_trait]
 impl OutboxStore for SqliteStore {

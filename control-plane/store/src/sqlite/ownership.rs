@@ -26,18 +26,25 @@ use crate::ownership::{
 /// that begins now.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
 
-const UPSERT_REPLICA: &str = "INSERT INTO replicas AS known (id, address, version, heard, instance) \
-     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET address = excluded.address, \
-     version = excluded.version, heard = excluded.heard, instance = excluded.instance \
-     WHERE known.instance = excluded.instance OR abs(known.heard - excluded.heard) >= ?6";
+const UPSERT_REPLICA: &str = "INSERT INTO replicas AS known (
+        id, address, version, heard, instance
+    )
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (id) DO UPDATE
+        SET address = excluded.address, version = excluded.version, heard = excluded.heard,
+            instance = excluded.instance
+        WHERE known.instance = excluded.instance OR abs(known.heard - excluded.heard) >= ?6";
 const UPSERT_AGENTS: BulkStatement = BulkStatement {
-    sql: "INSERT INTO agent_sightings (agent, replica, incarnation, region, version, \
-          max_in_flight, in_flight, draining, clock_skew_us, heard) VALUES {rows} \
-          ON CONFLICT (agent, replica) DO UPDATE SET incarnation = excluded.incarnation, \
-          region = excluded.region, version = excluded.version, \
-          max_in_flight = excluded.max_in_flight, in_flight = excluded.in_flight, \
-          draining = excluded.draining, clock_skew_us = excluded.clock_skew_us, \
-          heard = excluded.heard",
+    sql: "INSERT INTO agent_sightings (
+            agent, replica, incarnation, region, version, max_in_flight, in_flight, draining,
+            clock_skew_us, heard
+        )
+        VALUES {rows}
+        ON CONFLICT (agent, replica) DO UPDATE
+            SET incarnation = excluded.incarnation, region = excluded.region,
+                version = excluded.version, max_in_flight = excluded.max_in_flight,
+                in_flight = excluded.in_flight, draining = excluded.draining,
+                clock_skew_us = excluded.clock_skew_us, heard = excluded.heard",
     columns: 10,
 };
 const DELETE_SILENT_REPLICAS: &str = "DELETE FROM replicas WHERE heard NOT BETWEEN ? AND ?";
@@ -45,25 +52,31 @@ const DELETE_SILENT_AGENTS: &str = "DELETE FROM agent_sightings WHERE heard NOT 
 const SELECT_REPLICAS: &str =
     "SELECT id, instance, address, version, heard FROM replicas ORDER BY id";
 const SELECT_SHARDS: &str = "SELECT shard, epoch, owner, lease_until FROM shards ORDER BY shard";
-const SELECT_AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight, \
-     draining, clock_skew_us, replica, heard FROM agent_sightings ORDER BY agent, replica";
-const SELECT_REGIONS: &str = "SELECT region, stopped_total, stopped_since FROM region_clocks \
-     ORDER BY region";
-const ACQUIRE_SHARDS: &str = "UPDATE shards SET epoch = epoch + 1, owner = ?2, lease_until = ?3 \
-     WHERE shard IN (SELECT value FROM json_each(?1)) \
-     AND (?5 OR owner IS NULL OR lease_until NOT BETWEEN ?4 + 1 AND ?6) RETURNING shard, epoch";
-const RENEW_SHARDS: &str = "UPDATE shards SET lease_until = ?3, clock = max(clock, ?4) \
-     FROM json_each(?1) j \
-     WHERE shards.shard = j.value ->> 0 AND shards.epoch = j.value ->> 1 AND shards.owner = ?2 \
-     RETURNING shards.shard";
-const RELEASE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0 \
-     WHERE shard IN (SELECT value FROM json_each(?1)) AND owner = ?2";
+const SELECT_AGENTS: &str = "SELECT agent, incarnation, region, version, max_in_flight, in_flight,
+        draining, clock_skew_us, replica, heard
+    FROM agent_sightings
+    ORDER BY agent, replica";
+const SELECT_REGIONS: &str =
+    "SELECT region, stopped_total, stopped_since FROM region_clocks ORDER BY region";
+const ACQUIRE_SHARDS: &str = "UPDATE shards SET epoch = epoch + 1, owner = ?2, lease_until = ?3
+    WHERE shard IN (SELECT value FROM json_each(?1))
+        AND (?5 OR owner IS NULL OR lease_until NOT BETWEEN ?4 + 1 AND ?6)
+    RETURNING shard, epoch";
+const RENEW_SHARDS: &str = "UPDATE shards SET lease_until = ?3, clock = max(clock, ?4)
+    FROM json_each(?1) j
+    WHERE shards.shard = j.value ->> 0 AND shards.epoch = j.value ->> 1 AND shards.owner = ?2
+    RETURNING shards.shard";
+const RELEASE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0
+    WHERE shard IN (SELECT value FROM json_each(?1)) AND owner = ?2";
 const DELETE_REPLICA: &str = "DELETE FROM replicas WHERE id = ? AND instance = ?";
-const REGION_IS_SUBSCRIBED: &str = "SELECT EXISTS \
-     (SELECT 1 FROM subscriptions WHERE region = ? AND delete_time IS NULL)";
-const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (region, stopped_total, stopped_since) \
-     VALUES (?, ?, ?) ON CONFLICT (region) DO UPDATE SET \
-     stopped_total = excluded.stopped_total, stopped_since = excluded.stopped_since";
+const REGION_IS_SUBSCRIBED: &str =
+    "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE region = ? AND delete_time IS NULL)";
+const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (
+        region, stopped_total, stopped_since
+    )
+    VALUES (?, ?, ?)
+    ON CONFLICT (region) DO UPDATE
+        SET stopped_total = excluded.stopped_total, stopped_since = excluded.stopped_since";
 
 #[async_trait]
 impl OwnershipStore for SqliteStore {

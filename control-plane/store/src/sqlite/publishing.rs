@@ -10,63 +10,78 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement};
-use super::rows::{
-    DELIVERY_COLUMNS, EVENT_COLUMNS, RowReader, delivery_columns, event_columns, put_delivery,
-    put_event,
-};
+use super::rows::{DELIVERY_COLUMNS, EVENT_COLUMNS, RowReader, put_delivery, put_event};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::publishing::{
     IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey, numbered,
 };
 
-const CONFIG_VERSIONS: &str = "SELECT t.id, t.config_version FROM json_each(?) j \
-     CROSS JOIN tenants t ON t.id = j.value WHERE t.delete_time IS NULL";
+const CONFIG_VERSIONS: &str = "SELECT t.id, t.config_version FROM json_each(?) j
+    CROSS JOIN tenants t ON t.id = j.value
+    WHERE t.delete_time IS NULL";
 
 const USED_KEYS: BulkStatement = BulkStatement {
-    sql: "WITH asked(n, tenant, key, at) AS (VALUES {rows}) \
-          SELECT n, event, matched, request_hash FROM asked CROSS JOIN idempotency_keys k \
-          ON k.tenant = asked.tenant AND k.key = asked.key WHERE k.expire_time > asked.at",
+    sql: "WITH asked(n, tenant, key, at) AS (VALUES {rows})
+        SELECT n, event, matched, request_hash FROM asked
+        CROSS JOIN idempotency_keys k ON k.tenant = asked.tenant AND k.key = asked.key
+        WHERE k.expire_time > asked.at",
     columns: 4,
 };
 
-const USED_KEY: &str = "SELECT event, matched, request_hash FROM idempotency_keys \
-     WHERE tenant = ? AND key = ? AND expire_time > ?";
+const USED_KEY: &str = "SELECT event, matched, request_hash FROM idempotency_keys
+    WHERE tenant = ? AND key = ? AND expire_time > ?";
 
 const PUT_KEYS: BulkStatement = BulkStatement {
-    sql: "INSERT INTO idempotency_keys (tenant, key, event, matched, request_hash, expire_time) \
-          VALUES {rows} ON CONFLICT (tenant, key) DO UPDATE SET event = excluded.event, \
-          matched = excluded.matched, request_hash = excluded.request_hash, \
-          expire_time = excluded.expire_time",
+    sql: "INSERT INTO idempotency_keys (tenant, key, event, matched, request_hash, expire_time)
+        VALUES {rows}
+        ON CONFLICT (tenant, key) DO UPDATE
+            SET event = excluded.event, matched = excluded.matched,
+                request_hash = excluded.request_hash, expire_time = excluded.expire_time",
     columns: 6,
 };
 
 const PUT_EVENTS: BulkStatement = BulkStatement {
-    sql: concat!("INSERT INTO events (", event_columns!(""), ") VALUES {rows}"),
+    sql: "INSERT INTO events (
+            tenant, id, event_type, account, attributes, ordering_key, content_type,
+            payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload
+        )
+        VALUES {rows}",
     columns: EVENT_COLUMNS,
 };
 
 const PUT_DELIVERIES: BulkStatement = BulkStatement {
-    sql: concat!("INSERT INTO deliveries (", delivery_columns!(""), ") VALUES {rows}"),
+    sql: "INSERT INTO deliveries (
+            id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+            attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+            resend_of, filter_failed
+        )
+        VALUES {rows}",
     columns: DELIVERY_COLUMNS,
 };
 
 const PUT_ENDED: BulkStatement = BulkStatement {
-    sql: concat!("INSERT INTO ended_deliveries (", delivery_columns!(""), ") VALUES {rows}"),
+    sql: "INSERT INTO ended_deliveries (
+            id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+            attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+            resend_of, filter_failed
+        )
+        VALUES {rows}",
     columns: DELIVERY_COLUMNS,
 };
 
 const SEQUENCES: BulkStatement = BulkStatement {
-    sql: "WITH asked(tenant, subscription) AS (VALUES {rows}) \
-          SELECT s.tenant, s.subscription, s.sequence FROM asked \
-          CROSS JOIN subscription_sequences s \
-          ON s.tenant = asked.tenant AND s.subscription = asked.subscription",
+    sql: "WITH asked(tenant, subscription) AS (VALUES {rows})
+        SELECT s.tenant, s.subscription, s.sequence FROM asked
+        CROSS JOIN subscription_sequences s ON s.tenant = asked.tenant
+            AND s.subscription = asked.subscription",
     columns: 2,
 };
 
 const PUT_SEQUENCES: BulkStatement = BulkStatement {
-    sql: "INSERT INTO subscription_sequences (tenant, subscription, sequence) VALUES {rows} \
-          ON CONFLICT (tenant, subscription) DO UPDATE SET sequence = excluded.sequence",
+    sql: "INSERT INTO subscription_sequences (tenant, subscription, sequence)
+        VALUES {rows}
+        ON CONFLICT (tenant, subscription) DO UPDATE SET sequence = excluded.sequence",
     columns: 3,
 };
 

@@ -1,5 +1,9 @@
 //! Rows of the tables that hold tenants, events, deliveries and attempts, in
-//! both directions. The order of columns is written once for each.
+//! both directions.
+//!
+//! Fed by every statement that reads or writes whole rows; feeds the callers of the
+//! store. Columns are read and bound by their place, so each statement names all of them
+//! in one order; the test `sql_text` compares.
 
 use std::time::Duration;
 
@@ -22,107 +26,9 @@ use crate::codec;
 use crate::error::StoreResult;
 use crate::history::TailedAttempt;
 
-/// Columns of `deliveries` and `ended_deliveries`, each with a prefix.
-macro_rules! delivery_columns {
-    ($p:literal) => {
-        concat!(
-            $p,
-            "id, ",
-            $p,
-            "tenant, ",
-            $p,
-            "subscription, ",
-            $p,
-            "event, ",
-            $p,
-            "event_type, ",
-            $p,
-            "account, ",
-            $p,
-            "shard, ",
-            $p,
-            "epoch, ",
-            $p,
-            "state, ",
-            $p,
-            "end_reason, ",
-            $p,
-            "attempts, ",
-            $p,
-            "failures, ",
-            $p,
-            "cause, ",
-            $p,
-            "due, ",
-            $p,
-            "deadline, ",
-            $p,
-            "end_time, ",
-            $p,
-            "ordering_key, ",
-            $p,
-            "sequence, ",
-            $p,
-            "test, ",
-            $p,
-            "resend_of, ",
-            $p,
-            "filter_failed"
-        )
-    };
-}
-pub(super) use delivery_columns;
+/// Of `deliveries` and of `ended_deliveries`.
 pub(super) const DELIVERY_COLUMNS: usize = 21;
-
-/// Columns of `events`, each with a prefix.
-macro_rules! event_columns {
-    ($p:literal) => {
-        concat!(
-            $p,
-            "tenant, ",
-            $p,
-            "id, ",
-            $p,
-            "event_type, ",
-            $p,
-            "account, ",
-            $p,
-            "attributes, ",
-            $p,
-            "ordering_key, ",
-            $p,
-            "content_type, ",
-            $p,
-            "payload_sha256, ",
-            $p,
-            "traceparent, ",
-            $p,
-            "tracestate, ",
-            $p,
-            "idempotency_key, ",
-            $p,
-            "matched, ",
-            $p,
-            "test, ",
-            $p,
-            "payload"
-        )
-    };
-}
-pub(super) use event_columns;
 pub(super) const EVENT_COLUMNS: usize = 14;
-
-/// Columns of `attempts`.
-macro_rules! attempt_columns {
-    () => {
-        "record_time, tenant, delivery, number, subscription, event, event_type, outcome, http_status, \
-         start_time, dns, connect, tls, first_byte, total, response_headers, response_body, \
-         response_body_bytes, response_body_truncated, error, agent, region, remote_address, \
-         http_version, cause, test, next_attempt_time, settings_revision, delivery_state, \
-         delivery_end_reason"
-    };
-}
-pub(super) use attempt_columns;
 pub(super) const ATTEMPT_COLUMNS: usize = 30;
 
 /// Reads a row from left to right.
@@ -298,7 +204,7 @@ impl<'r> RowReader<'r> {
 /// A count or an epoch as SQLite's integer.
 pub(super) use crate::codec::integer;
 
-/// Values in the order of [`delivery_columns`]; `sequence` is the number that the
+/// Values in the order of a delivery's columns; `sequence` is the number that the
 /// delivery is stored with.
 pub(super) fn put_delivery(row: &mut BoundValues, delivery: &Delivery, sequence: Option<i64>) {
     row.id(delivery.id.0)
@@ -324,7 +230,7 @@ pub(super) fn put_delivery(row: &mut BoundValues, delivery: &Delivery, sequence:
         .add(delivery.filter_failed);
 }
 
-/// Values in the order of [`event_columns`].
+/// Values in the order of an event's columns.
 pub(super) fn put_event(row: &mut BoundValues, event: &Event) -> StoreResult<()> {
     let attributes = codec::attributes_to_json(&event.attributes)?;
     row.text(event.tenant.as_str())
@@ -344,7 +250,7 @@ pub(super) fn put_event(row: &mut BoundValues, event: &Event) -> StoreResult<()>
     Ok(())
 }
 
-/// Values in the order of [`attempt_columns`]; `delivery` is where the attempt's
+/// Values in the order of an attempt's columns; `delivery` is where the attempt's
 /// delivery stands after it.
 pub(super) fn put_attempt(
     row: &mut BoundValues,

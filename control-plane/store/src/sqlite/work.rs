@@ -16,104 +16,117 @@ use super::SqliteStore;
 use super::bulk::{BoundValues, id_list};
 use super::conclude;
 use super::outbox;
-use super::rows::{RowReader, delivery_columns, integer};
+use super::rows::{RowReader, integer};
 use crate::codec;
 use crate::error::StoreResult;
+use crate::sql_file::without_comment;
 use crate::work::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
     EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
 };
 
-/// A loose index scan: each step jumps to the first row of the next
-/// subscription, however many the one before has. Of the same tenant first and then
-/// of the next: SQLite would look for `(a, b) > (x, y)` from the first row of `x` on.
-pub(super) const SELECT_WAITING_SUBSCRIPTIONS: &str = "WITH RECURSIVE head(shard, id) AS ( \
-       SELECT j.value, (SELECT d.id FROM deliveries d INDEXED BY deliveries_waiting \
-         WHERE d.state = 2 AND d.shard = j.value \
-         ORDER BY d.tenant, d.subscription, d.due LIMIT 1) FROM json_each(?) j \
-       UNION ALL \
-       SELECT h.shard, coalesce( \
-         (SELECT n.id FROM deliveries n INDEXED BY deliveries_waiting \
-           WHERE n.state = 2 AND n.shard = h.shard \
-           AND n.tenant = c.tenant AND n.subscription > c.subscription \
-           ORDER BY n.subscription, n.due LIMIT 1), \
-         (SELECT n.id FROM deliveries n INDEXED BY deliveries_waiting \
-           WHERE n.state = 2 AND n.shard = h.shard AND n.tenant > c.tenant \
-           ORDER BY n.tenant, n.subscription, n.due LIMIT 1)) \
-       FROM head h CROSS JOIN deliveries c ON c.id = h.id) \
-     SELECT d.tenant, d.subscription, d.shard, d.due, \
-       min((SELECT x.deadline FROM deliveries x INDEXED BY deliveries_deadline \
-         WHERE x.tenant = d.tenant AND x.subscription = d.subscription AND x.state = 2 \
-         ORDER BY x.deadline LIMIT 1), \
-       coalesce((SELECT x.deadline FROM deliveries x INDEXED BY deliveries_deadline \
-         WHERE x.tenant = d.tenant AND x.subscription = d.subscription AND x.state = 1 \
-         ORDER BY x.deadline LIMIT 1), 9223372036854775807)) \
-     FROM head h CROSS JOIN deliveries d ON d.id = h.id";
+pub(super) const SELECT_WAITING_SUBSCRIPTIONS: &str =
+    without_comment(include_str!("../../sql/sqlite/select_waiting_subscriptions.sql"));
 
-macro_rules! in_flight {
-    ($which:literal) => {
-        concat!(
-            "SELECT ",
-            delivery_columns!("d."),
-            " FROM json_each(?1) j \
-             CROSS JOIN deliveries d INDEXED BY deliveries_in_flight \
-             ON d.state = 3 AND d.shard = j.value ->> 0 AND ",
-            $which,
-            " LIMIT ?2"
+const SELECT_STALE: &str = "SELECT d.id, d.tenant, d.subscription, d.event, d.event_type,
+        d.account, d.shard, d.epoch, d.state, d.end_reason, d.attempts, d.failures, d.cause,
+        d.due, d.deadline, d.end_time, d.ordering_key, d.sequence, d.test, d.resend_of,
+        d.filter_failed
+    FROM json_each(?1) j
+    CROSS JOIN deliveries d INDEXED BY deliveries_in_flight ON d.state = 3 /* IN_FLIGHT */
+        AND d.shard = j.value ->> 0
+        AND d.epoch < j.value ->> 1
+    LIMIT ?2";
+const SELECT_OWN: &str = "SELECT d.id, d.tenant, d.subscription, d.event, d.event_type, d.account,
+        d.shard, d.epoch, d.state, d.end_reason, d.attempts, d.failures, d.cause, d.due,
+        d.deadline, d.end_time, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed
+    FROM json_each(?1) j
+    CROSS JOIN deliveries d INDEXED BY deliveries_in_flight ON d.state = 3 /* IN_FLIGHT */
+        AND d.shard = j.value ->> 0
+        AND d.epoch = j.value ->> 1
+        AND d.id > ?3
+    ORDER BY d.id LIMIT ?2";
+
+const RETURN_UNSENT: &str = "UPDATE deliveries
+    SET state = 2 /* WAITING */, due = ?2, attempts = attempts - 1
+    FROM json_each(?1) j
+    WHERE deliveries.id = unhex(j.value ->> 0)
+        AND deliveries.attempts = j.value ->> 1
+        AND deliveries.state = 3 /* IN_FLIGHT */
+        AND deliveries.attempts > 0";
+const ADOPT_ATTEMPTS: &str = "UPDATE deliveries SET epoch = ?2
+    FROM json_each(?1) j
+    WHERE deliveries.id = unhex(j.value ->> 0)
+        AND deliveries.attempts = j.value ->> 1
+        AND deliveries.state = 3 /* IN_FLIGHT */";
+
+const SELECT_WAITING_OF: &str = "SELECT id
+    FROM (
+        SELECT id FROM deliveries INDEXED BY deliveries_deadline
+        WHERE tenant = ?1 AND subscription = ?2 AND state = 2 /* WAITING */ AND deadline <= ?3
+        UNION ALL
+        SELECT id FROM deliveries INDEXED BY deliveries_deadline
+        WHERE tenant = ?1 AND subscription = ?2 AND state = 1 /* HELD */ AND deadline <= ?3
+    )
+    LIMIT ?4";
+const COUNT_BACKLOG: &str = "SELECT count(*), min(id)
+    FROM (
+        SELECT id
+        FROM (
+            SELECT id FROM deliveries INDEXED BY deliveries_deadline
+            WHERE tenant = ?1 AND subscription = ?2 AND state = 2 /* WAITING */ AND deadline <= ?3
+            UNION ALL
+            SELECT id FROM deliveries INDEXED BY deliveries_deadline
+            WHERE tenant = ?1 AND subscription = ?2 AND state = 1 /* HELD */ AND deadline <= ?3
         )
-    };
-}
-const SELECT_STALE: &str = in_flight!("d.epoch < j.value ->> 1");
-const SELECT_OWN: &str = in_flight!("d.epoch = j.value ->> 1 AND d.id > ?3 ORDER BY d.id");
+        LIMIT ?4
+    )";
 
-const RETURN_UNSENT: &str = "UPDATE deliveries SET state = 2, due = ?2, attempts = attempts - 1 \
-     FROM json_each(?1) j WHERE deliveries.id = unhex(j.value ->> 0) \
-     AND deliveries.attempts = j.value ->> 1 AND deliveries.state = 3 AND deliveries.attempts > 0";
-const ADOPT_ATTEMPTS: &str = "UPDATE deliveries SET epoch = ?2 FROM json_each(?1) j \
-     WHERE deliveries.id = unhex(j.value ->> 0) AND deliveries.attempts = j.value ->> 1 \
-     AND deliveries.state = 3";
+const COUNT_DUE_DELIVERIES: &str = "SELECT count(*)
+    FROM (
+        SELECT 1 FROM deliveries
+        WHERE shard = ?1
+            AND tenant = ?2
+            AND subscription = ?3
+            AND state = 2 /* WAITING */
+            AND due <= ?4
+        LIMIT ?5
+    )";
 
-macro_rules! waiting_of {
-    () => {
-        "SELECT id FROM ( \
-           SELECT id FROM deliveries INDEXED BY deliveries_deadline \
-             WHERE tenant = ?1 AND subscription = ?2 AND state = 2 AND deadline <= ?3 \
-           UNION ALL \
-           SELECT id FROM deliveries INDEXED BY deliveries_deadline \
-             WHERE tenant = ?1 AND subscription = ?2 AND state = 1 AND deadline <= ?3) LIMIT ?4"
-    };
-}
-const SELECT_WAITING_OF: &str = waiting_of!();
-const COUNT_BACKLOG: &str = concat!("SELECT count(*), min(id) FROM (", waiting_of!(), ")");
-
-const COUNT_DUE_DELIVERIES: &str = "SELECT count(*) FROM ( \
-     SELECT 1 FROM deliveries WHERE shard = ?1 AND tenant = ?2 AND subscription = ?3 \
-     AND state = 2 AND due <= ?4 LIMIT ?5)";
-
-const INSERT_ENDED: &str = concat!(
-    "INSERT INTO ended_deliveries (",
-    delivery_columns!(""),
-    ") SELECT d.id, d.tenant, \
-     d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, ?2, ?3, d.attempts, \
-     d.failures, d.cause, d.due, d.deadline, j.value ->> 1, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed \
-     FROM json_each(?1) j CROSS JOIN deliveries d ON d.id = unhex(j.value ->> 0)"
-);
+const INSERT_ENDED: &str = "INSERT INTO ended_deliveries (
+        id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+        resend_of, filter_failed
+    )
+    SELECT d.id, d.tenant, d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, ?2,
+        ?3, d.attempts, d.failures, d.cause, d.due, d.deadline, j.value ->> 1, d.ordering_key,
+        d.sequence, d.test, d.resend_of, d.filter_failed
+    FROM json_each(?1) j
+    CROSS JOIN deliveries d ON d.id = unhex(j.value ->> 0)";
 const DELETE_UNFINISHED: &str =
     "DELETE FROM deliveries WHERE id IN (SELECT unhex(value) FROM json_each(?))";
 
 /// Holds the keys of these deliveries, for the first event of each.
-const HOLD_KEYS_OF_DELIVERIES: &str = "INSERT INTO held_keys \
-       (tenant, subscription, ordering_key, event, held, quiet_until) \
-     SELECT d.tenant, d.subscription, d.ordering_key, d.event, 1, 0 FROM json_each(?1) j \
-     CROSS JOIN deliveries d ON d.id = unhex(j.value) WHERE d.ordering_key IS NOT NULL \
-     ORDER BY d.sequence ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE \
-     SET event = excluded.event, held = 1 WHERE held = 0";
+const HOLD_KEYS_OF_DELIVERIES: &str = "INSERT INTO held_keys (
+        tenant, subscription, ordering_key, event, held, quiet_until
+    )
+    SELECT d.tenant, d.subscription, d.ordering_key, d.event, 1, 0 FROM json_each(?1) j
+    CROSS JOIN deliveries d ON d.id = unhex(j.value)
+    WHERE d.ordering_key IS NOT NULL
+    ORDER BY d.sequence
+    ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
+        SET event = excluded.event, held = 1
+        WHERE held = 0";
 
 const SELECT_UNFINISHED: &str =
-    concat!("SELECT ", delivery_columns!(""), " FROM deliveries WHERE tenant = ? AND id = ?");
+    "SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+        resend_of, filter_failed
+    FROM deliveries
+    WHERE tenant = ? AND id = ?";
 const SELECT_ENDED: &str = "SELECT state FROM ended_deliveries WHERE tenant = ? AND id = ?";
-const MAKE_DUE: &str =
-    "UPDATE deliveries SET due = ?3, cause = ?4 WHERE tenant = ?1 AND id = ?2 AND state = 2";
+const MAKE_DUE: &str = "UPDATE deliveries SET due = ?3, cause = ?4
+    WHERE tenant = ?1 AND id = ?2 AND state = 2 /* WAITING */";
 
 #[async_trait]
 impl WorkStore for SqliteStore {

@@ -1,0 +1,100 @@
+-- Rows are found by `= ANY`, by their ids one by one or in one pass; a join of the batch
+-- with the table would be quadratic as soon as the planner believes that the table is
+-- small. `+ 0` keeps the planner from reading everything that is in flight. What belongs to
+-- a row is looked up by its place among those that are not as most are: most deliveries
+-- end, at their first attempt, and SUCCEEDED.
+--
+-- Where all were applied, no row is looked up. `IS TRUE` keeps the condition a hashed
+-- subplan: as a join it would be a loop over the whole batch for each of its rows.
+--
+-- `counted`: 2 to 6 say what the attempts are counted as, and 7 how many of the batch are,
+-- by their durations (`latency`), which is right when all of it was recorded; otherwise
+-- those are counted that were applied. The rows are locked in their order: two replicas
+-- must not wait for each other in a circle.
+--
+-- 1 to 8 the attempts and when they are recorded, 9 what ends, 10 and 11 what of it was not
+-- its delivery's first attempt, 12 to 14 what of it ends otherwise, 15 how many attempts
+-- there are, 16 now, 17 and 18 what of it was made by a clock that is ahead of now.
+WITH gone AS (
+    DELETE FROM deliveries d
+    WHERE d.id = ANY($9::uuid[])
+        AND d.state + 0 = 3 /* IN_FLIGHT */
+        AND d.attempts = coalesce(($11::int[])[array_position($10::uuid[], d.id)], 1)
+    RETURNING d.*, coalesce(
+        ($13::smallint[])[array_position($12::uuid[], d.id)], 4::smallint /* SUCCEEDED */
+    ) AS end_state, ($14::smallint[])[array_position($12::uuid[], d.id)] AS end_reason
+),
+applied AS MATERIALIZED (SELECT id FROM gone),
+everything AS MATERIALIZED (SELECT count(*) = $15::bigint AS yes FROM applied),
+ended AS (
+    INSERT INTO ended_deliveries (
+        id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_reason, end_time
+    )
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_reason, coalesce(($18::bigint[])[array_position($17::uuid[], id)], $16::bigint)
+    FROM gone
+),
+recorded AS (
+    INSERT INTO attempts (
+        delivery, number, tenant, subscription, event, event_type, outcome, http_status, start_time,
+        dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, response_body,
+        response_body_bytes, response_body_truncated, error, agent, region, remote_address,
+        http_version, trigger, test, next_attempt_time, settings_revision, delivery_state,
+        delivery_end_reason, record_time, commit_number
+    )
+    SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
+        start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
+        response_body, response_body_bytes, response_body_truncated, error, agent, region,
+        remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
+        delivery_state, delivery_end_reason, $8::bigint,
+        (SELECT base + pg_current_xact_id()::text::bigint FROM attempt_numbering)
+    FROM unnest($1::attempt_input[]) AS a
+    WHERE ((SELECT yes FROM everything) OR (delivery IN (SELECT id FROM applied)) IS TRUE)
+),
+counted AS (
+    INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, octave, counts)
+    SELECT tenant, subscription, hour, outcome, octave, n
+    FROM (
+        SELECT tenant, subscription, hour, outcome, octave,
+            CASE
+                WHEN (SELECT yes FROM everything) THEN n::numeric
+                ELSE (
+                    SELECT array_agg(n ORDER BY tally)
+                    FROM (
+                        SELECT tally, coalesce(
+                            sum(
+                                CASE
+                                    WHEN (
+                                        (SELECT yes FROM everything)
+                                        OR (delivery IN (SELECT id FROM applied)) IS TRUE
+                                    )
+                                        THEN ('1' || repeat('0', 12 * (
+                                            (
+                                                least(total_us, 4294967295)
+                                                >> greatest(($6::smallint[])[tally] - 1, 0)
+                                            ) % 64
+                                        )::integer))::numeric
+                                END
+                            ), 0
+                        ) AS n
+                        FROM unnest($1::attempt_input[]) AS a
+                        WHERE tally IS NOT NULL
+                        GROUP BY tally
+                    ) counted
+                )[tally]
+            END AS n
+        FROM unnest(
+            $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::smallint[], $7::text[]
+        ) WITH ORDINALITY AS t(tenant, subscription, hour, outcome, octave, n, tally)
+    ) tallied
+    WHERE n > 0
+    ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (tenant, subscription, hour, outcome, octave) DO UPDATE
+        SET counts = s.counts + excluded.counts
+)
+SELECT CASE
+    WHEN NOT (SELECT yes FROM everything) THEN coalesce((SELECT array_agg(id) FROM applied), '{}')
+END AS applied

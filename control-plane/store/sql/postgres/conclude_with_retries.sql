@@ -1,0 +1,94 @@
+-- As conclude_ended.sql, for a batch of which some go on: 19 to 22.
+WITH gone AS (
+    DELETE FROM deliveries d
+    WHERE d.id = ANY($9::uuid[])
+        AND d.state + 0 = 3 /* IN_FLIGHT */
+        AND d.attempts = coalesce(($11::int[])[array_position($10::uuid[], d.id)], 1)
+    RETURNING d.*, coalesce(
+        ($13::smallint[])[array_position($12::uuid[], d.id)], 4::smallint /* SUCCEEDED */
+    ) AS end_state, ($14::smallint[])[array_position($12::uuid[], d.id)] AS end_reason
+),
+again AS (
+    UPDATE deliveries d
+    SET state = 2 /* WAITING */, trigger = 2 /* RETRY */,
+        due = ($21::bigint[])[array_position($19::uuid[], d.id)],
+        failures = ($22::int[])[array_position($19::uuid[], d.id)]
+    WHERE d.id = ANY($19::uuid[])
+        AND d.state + 0 = 3 /* IN_FLIGHT */
+        AND d.attempts = ($20::int[])[array_position($19::uuid[], d.id)]
+    RETURNING d.id
+),
+applied AS MATERIALIZED (SELECT id FROM gone UNION ALL SELECT id FROM again),
+everything AS MATERIALIZED (SELECT count(*) = $15::bigint AS yes FROM applied),
+ended AS (
+    INSERT INTO ended_deliveries (
+        id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_reason, end_time
+    )
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_reason, coalesce(($18::bigint[])[array_position($17::uuid[], id)], $16::bigint)
+    FROM gone
+),
+recorded AS (
+    INSERT INTO attempts (
+        delivery, number, tenant, subscription, event, event_type, outcome, http_status, start_time,
+        dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, response_body,
+        response_body_bytes, response_body_truncated, error, agent, region, remote_address,
+        http_version, trigger, test, next_attempt_time, settings_revision, delivery_state,
+        delivery_end_reason, record_time, commit_number
+    )
+    SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
+        start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
+        response_body, response_body_bytes, response_body_truncated, error, agent, region,
+        remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
+        delivery_state, delivery_end_reason, $8::bigint,
+        (SELECT base + pg_current_xact_id()::text::bigint FROM attempt_numbering)
+    FROM unnest($1::attempt_input[]) AS a
+    WHERE ((SELECT yes FROM everything) OR (delivery IN (SELECT id FROM applied)) IS TRUE)
+),
+counted AS (
+    INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, octave, counts)
+    SELECT tenant, subscription, hour, outcome, octave, n
+    FROM (
+        SELECT tenant, subscription, hour, outcome, octave,
+            CASE
+                WHEN (SELECT yes FROM everything) THEN n::numeric
+                ELSE (
+                    SELECT array_agg(n ORDER BY tally)
+                    FROM (
+                        SELECT tally, coalesce(
+                            sum(
+                                CASE
+                                    WHEN (
+                                        (SELECT yes FROM everything)
+                                        OR (delivery IN (SELECT id FROM applied)) IS TRUE
+                                    )
+                                        THEN ('1' || repeat('0', 12 * (
+                                            (
+                                                least(total_us, 4294967295)
+                                                >> greatest(($6::smallint[])[tally] - 1, 0)
+                                            ) % 64
+                                        )::integer))::numeric
+                                END
+                            ), 0
+                        ) AS n
+                        FROM unnest($1::attempt_input[]) AS a
+                        WHERE tally IS NOT NULL
+                        GROUP BY tally
+                    ) counted
+                )[tally]
+            END AS n
+        FROM unnest(
+            $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::smallint[], $7::text[]
+        ) WITH ORDINALITY AS t(tenant, subscription, hour, outcome, octave, n, tally)
+    ) tallied
+    WHERE n > 0
+    ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (tenant, subscription, hour, outcome, octave) DO UPDATE
+        SET counts = s.counts + excluded.counts
+)
+SELECT CASE
+    WHEN NOT (SELECT yes FROM everything) THEN coalesce((SELECT array_agg(id) FROM applied), '{}')
+END AS applied

@@ -1,0 +1,46 @@
+-- As count_deliveries.sql. A delivery made later may lie within its event's bounds.
+SELECT found.*
+FROM unnest(
+    $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[]
+) AS asked(asked_event, low, high, since)
+CROSS JOIN LATERAL (
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        NULL::smallint AS end_reason, NULL::bigint AS end_time
+    FROM deliveries
+    WHERE tenant = $1 AND id BETWEEN asked.low AND asked.high AND event = asked.asked_event
+    UNION
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_reason, end_time
+    FROM ended_deliveries
+    WHERE tenant = $1
+        AND id BETWEEN asked.low AND asked.high
+        AND event = asked.asked_event
+        AND end_time >= asked.since
+    UNION
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        NULL::smallint AS end_reason, NULL::bigint AS end_time
+    FROM deliveries
+    WHERE tenant = $1
+        AND id = ANY(
+            ARRAY(
+                SELECT delivery FROM later_deliveries
+                WHERE tenant = $1 AND event = asked.asked_event
+            )
+        )
+    UNION
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        end_reason, end_time
+    FROM ended_deliveries
+    WHERE tenant = $1
+        AND id = ANY(
+            ARRAY(
+                SELECT delivery FROM later_deliveries
+                WHERE tenant = $1 AND event = asked.asked_event
+            )
+        )
+        AND end_time >= asked.since
+) found

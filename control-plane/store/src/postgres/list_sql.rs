@@ -1,0 +1,35 @@
+//! Lists as PostgreSQL reads them.
+//!
+//! Fed by the shared conditions; feeds the statements of this engine's lists.
+
+use sqlx::{Postgres, QueryBuilder};
+
+use crate::list_sql::{ListSql, ListValue};
+
+impl ListSql for QueryBuilder<Postgres> {
+    const HAS_CREATE_TIME: bool = true;
+    const ASCENDING: &'static str = " ASC";
+
+    fn push(&mut self, text: &str) -> &mut Self {
+        QueryBuilder::push(self, text)
+    }
+
+    fn bind(&mut self, value: ListValue<'_>) -> &mut Self {
+        match value {
+            ListValue::Text(value) => self.push_bind(value),
+            ListValue::Integer(value) => self.push_bind(value),
+            ListValue::Number(value) => self.push_bind(value),
+            ListValue::Code(value) => self.push_bind(value),
+            ListValue::Id(value) => self.push_bind(value),
+            ListValue::Flag(value) => self.push_bind(value),
+        }
+    }
+
+    fn one_of(&mut self, codes: Vec<i16>) -> &mut Self {
+        self.push(" = ANY(").push_bind(codes).push(")")
+    }
+
+    fn attribute(&mut self, name: &str) -> &mut Self {
+        self.push("attributes::jsonb ->> ").push_bind(name)
+    }
+}

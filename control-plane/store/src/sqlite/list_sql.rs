@@ -1,0 +1,41 @@
+//! Lists as SQLite reads them.
+//!
+//! Fed by the shared conditions; feeds the statements of this engine's lists.
+
+use sqlx::{QueryBuilder, Sqlite};
+
+use crate::list_sql::{ListSql, ListValue};
+
+impl ListSql for QueryBuilder<Sqlite> {
+    const HAS_CREATE_TIME: bool = false;
+    const ASCENDING: &'static str = "";
+
+    fn push(&mut self, text: &str) -> &mut Self {
+        QueryBuilder::push(self, text)
+    }
+
+    fn bind(&mut self, value: ListValue<'_>) -> &mut Self {
+        match value {
+            ListValue::Text(value) => self.push_bind(value),
+            ListValue::Integer(value) => self.push_bind(value),
+            ListValue::Number(value) => self.push_bind(value),
+            ListValue::Code(value) => self.push_bind(value),
+            ListValue::Id(value) => self.push_bind(value),
+            ListValue::Flag(value) => self.push_bind(value),
+        }
+    }
+
+    fn one_of(&mut self, codes: Vec<i16>) -> &mut Self {
+        self.push(" IN (");
+        let mut listed = self.separated(", ");
+        for code in codes {
+            listed.push_bind(code);
+        }
+        self.push(")")
+    }
+
+    fn attribute(&mut self, name: &str) -> &mut Self {
+        self.push("(SELECT j.value FROM json_each(attributes) j WHERE j.key = ");
+        self.push_bind(name).push(")")
+    }
+}
