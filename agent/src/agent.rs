@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use postrider_telemetry::serve_metrics;
 use prometheus_client::registry::Registry;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use crate::config::AgentConfig;
 use crate::connect::ReceiverConnector;
 use crate::coordinator::WorkCoordinator;
 use crate::guard::AllowedSubnets;
-use crate::metrics::{self, AgentMetrics};
+use crate::metrics::AgentMetrics;
 use crate::pool::ConnectionPool;
 use crate::replica_connector::ReplicaConnector;
 use crate::resolve::Resolver;
@@ -62,7 +63,7 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
                 .await
                 .with_context(|| format!("cannot listen for metrics on {address}"))?;
             let closing = signals.closing.clone();
-            let server = metrics::serve_metrics(listener, Arc::new(registry), closing);
+            let server = serve_metrics(listener, Arc::new(registry), closing);
             Some(AbortOnDropHandle::new(tokio::spawn(server)))
         }
         None => None,

@@ -11,15 +11,14 @@ use http::{StatusCode, Version};
 use hyper::Response;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
+use postrider_webhook_request::{Origin, WebhookRequest};
 
 use crate::connect::ConnectError;
 use crate::connection::RequestSender;
 use crate::dial::ConnectTimings;
 use crate::origin_connections::ConnectionLease;
 use crate::pool::{ConnectionPool, ConnectionRequest};
-use crate::request::WebhookRequest;
 use crate::resolve::{CheckedAddresses, ResolveError, Resolver};
-use crate::target::Origin;
 use crate::traffic::ConnectionTraffic;
 
 /// Sends requests to receivers.

@@ -9,13 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use ipnet::IpNet;
+use postrider_telemetry::ListenAddress;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use crate::attempt::ResponseLimits;
-use crate::listen::ListenAddress;
-use crate::pool::ConnectionLimits;
-use crate::resolve::{LookupBackend, LookupLimits};
+use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
 
 /// One name under which replicas are found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use postrider_webhook_request::Origin;
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio_rustls::TlsConnector;
@@ -14,7 +15,6 @@ use tokio_rustls::TlsConnector;
 use crate::connection::{OpenedConnection, open_http1, open_http2};
 use crate::dial::{ConnectTimings, DialError, DialProgress, TransportStream, dial};
 use crate::receiver_trust::ReceiverCertVerifier;
-use crate::target::Origin;
 
 /// Why there is no connection.
 #[derive(Debug, Error)]

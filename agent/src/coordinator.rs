@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
 use postrider_proto::agent::v1::{
@@ -20,13 +19,14 @@ use postrider_proto::agent::v1::{
 use tokio::sync::Notify;
 use tracing::Instrument;
 
+use crate::attempt::AttemptExecutor;
+use crate::attempt_span::start_attempt_span;
 use crate::config::AgentConfig;
 use crate::credit_allocator::{CreditAllocator, CreditGrant};
 use crate::ids::{AttemptId, StreamNumber};
 use crate::ledger::{AssignmentDecision, AttemptLedger};
 use crate::metrics::{AgentMetrics, fact_label};
 use crate::subscriptions::{CachedSubscription, SubscriptionCache};
-use crate::telemetry::{OutgoingTraceContext, start_attempt_span};
 use crate::wall_clock::WallClock;
 
 /// Upper limit for one Results message, well below gRPC's.
@@ -34,18 +34,6 @@ const MAX_RESULTS_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
 const MAX_RESULTS_PER_MESSAGE: usize = 256;
 /// A result's size without body excerpt and headers (ids, error text, timings).
 const RESULT_OVERHEAD_BYTES: usize = 2 * 1024;
-
-/// Makes attempts.
-#[async_trait]
-pub trait AttemptExecutor: Send + Sync + 'static {
-    /// Makes one attempt and returns its result. It always ends.
-    async fn execute(
-        &self,
-        subscription: &CachedSubscription,
-        assignment: Assignment,
-        trace: OutgoingTraceContext,
-    ) -> AttemptResult;
-}
 
 /// Shared by everything in one agent.
 pub struct WorkCoordinator {

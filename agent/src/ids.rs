@@ -3,7 +3,6 @@
 //! Two keys are the same attempt exactly if the delivery and the number agree; the
 //! epoch under which it was assigned does not matter.
 
-use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
 
 use postrider_proto::agent::v1::AttemptKey;
@@ -34,31 +33,3 @@ impl Hash for AttemptId {
 /// One work stream of this process; later streams are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamNumber(pub u64);
-
-/// Prints an id's bytes in hexadecimal, only when somebody looks.
-pub struct HexBytes<'a>(pub &'a [u8]);
-
-impl fmt::Display for HexBytes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex_characters(self.0).try_for_each(|digit| f.write_char(digit))
-    }
-}
-
-/// The hexadecimal digits of some bytes, in lower case. Signatures are written
-/// with them at every POST, for which the formatting of numbers is too slow.
-pub fn hex_characters(bytes: &[u8]) -> impl Iterator<Item = char> {
-    let digit = |nibble| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
-    bytes.iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 0xf)])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_byte_has_its_digits() {
-        let all: Vec<u8> = (0..=u8::MAX).collect();
-        let expected: String = all.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(HexBytes(&all).to_string(), expected);
-    }
-}

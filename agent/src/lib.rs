@@ -22,66 +22,54 @@
 
 mod agent;
 mod attempt;
+mod attempt_span;
 mod client;
-mod compact_json;
 mod config;
 mod connect;
 mod connection;
 mod coordinator;
 mod credit_allocator;
 mod dial;
-mod envelope;
 mod guard;
-mod headers;
 mod http_versions;
 mod ids;
 mod interim;
 mod ledger;
-mod listen;
-pub mod metrics;
+mod limits;
+mod metrics;
 mod origin_connections;
 mod pool;
-mod rebuilt;
 mod receiver_trust;
 mod replica_connector;
-mod request;
 mod resolve;
 mod response;
 mod result_outbox;
 mod session;
 mod settings;
 mod shared_quota;
-mod signing;
 mod subscriptions;
-mod target;
-pub mod telemetry;
 mod traffic;
 mod wall_clock;
 
 /// An agent without its sockets: what connects and what POSTs is given to it.
 pub mod parts {
     pub use crate::agent::OVERDUE_CHECK_INTERVAL;
-    pub use crate::coordinator::{AttemptExecutor, WorkCoordinator};
+    pub use crate::attempt::AttemptExecutor;
+    pub use crate::coordinator::WorkCoordinator;
     pub use crate::metrics::AgentMetrics;
     pub use crate::session::{
         AgentMessageStream, ReplicaMessageStream, ReplicaSession, ReplicaSessionError,
         ShutdownSignals,
     };
     pub use crate::subscriptions::CachedSubscription;
-    pub use crate::telemetry::OutgoingTraceContext;
     pub use crate::wall_clock::WallClock;
+    pub use postrider_webhook_request::OutgoingTraceContext;
 }
 
 pub use agent::run;
-pub use attempt::ResponseLimits;
 pub use config::{
     AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
 };
-pub use listen::{ListenAddress, host_name};
-pub use pool::ConnectionLimits;
-pub use rebuilt::{
-    RebuildError, RebuiltHeader, RebuiltHeaderValue, RebuiltRequest, rebuild_request,
-};
+pub use limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
 pub use receiver_trust::read_certificates;
-pub use resolve::{LookupBackend, LookupLimits};
 pub use settings::Settings;

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
-use postrider_agent::{AgentConfig, Settings, telemetry};
+use postrider_agent::{AgentConfig, Settings};
+use postrider_telemetry::init_telemetry;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 
 fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
     runtime(settings.threads())?.block_on(async {
-        let telemetry = telemetry::init_telemetry("postrider-agent", &settings.telemetry())?;
+        let telemetry = init_telemetry("postrider-agent", &settings.telemetry())?;
         let shutdown = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -11,31 +11,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use postrider_webhook_request::Origin;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::connect::{ConnectError, NewConnection, ReceiverConnector};
 use crate::dial::DialProgress;
+use crate::limits::ConnectionLimits;
 use crate::origin_connections::{ConnectionLease, ConnectionReuse, OriginConnections};
-use crate::target::Origin;
 
 /// How often idle connections are looked at.
 const IDLE_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Origins without connections of which something is remembered.
 const MAX_REMEMBERED_ORIGINS: usize = 4_096;
-
-/// How many connections there may be, and for how long.
-#[derive(Debug, Clone)]
-pub struct ConnectionLimits {
-    /// HTTP/1.1 connections to one origin.
-    pub per_origin: usize,
-    /// HTTP/1.1 connections that one subscription uses at once.
-    pub per_subscription: usize,
-    /// Connections in all.
-    pub total: usize,
-    /// A connection unused for this long is closed.
-    pub idle_timeout: Duration,
-}
 
 /// What a request needs of its connection.
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use postrider_proto::agent::v1::{AttemptKey, AttemptResult};
 
-use crate::attempt::wire_duration;
 use crate::ids::{AttemptId, StreamNumber};
 
 /// A result that is not acknowledged within this time is sent on another stream as well. The
@@ -142,7 +141,7 @@ impl ResultOutbox {
                 let held = self.held.get_mut(&id)?;
                 held.location = ResultLocation::Sent { stream, when: now };
                 let mut result = held.result.clone();
-                result.age = wire_duration(now.saturating_duration_since(held.began));
+                result.age = now.saturating_duration_since(held.began).try_into().ok();
                 Some(result)
             })
             .collect()

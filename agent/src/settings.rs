@@ -11,13 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
+use postrider_telemetry::{ListenAddress, TelemetryOptions, host_name};
 use zeroize::Zeroizing;
 
 use crate::config::{AgentConfig, ClientCertificate, ControlPlaneEndpoint, unique_agent_id};
-use crate::listen::{ListenAddress, host_name};
+use crate::limits::{LookupBackend, LookupLimits};
 use crate::receiver_trust::read_certificates;
-use crate::resolve::{LookupBackend, LookupLimits};
-use crate::telemetry;
 
 const DNS_PORT: u16 = 53;
 
@@ -235,8 +234,8 @@ impl Settings {
     }
 
     /// How the process is watched.
-    pub fn telemetry(&self) -> telemetry::TelemetryOptions {
-        telemetry::TelemetryOptions {
+    pub fn telemetry(&self) -> TelemetryOptions {
+        TelemetryOptions {
             json: self.log_json,
             otlp_endpoint: self.otlp_endpoint.clone(),
             quiet: false,

@@ -11,14 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
-use postrider_proto::agent::v1::{self as wire, Envelope};
-use thiserror::Error;
+use postrider_proto::agent::v1 as wire;
+use postrider_webhook_request::{RequestTemplate, TemplateError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::headers::{self, CustomHeaderError};
-use crate::signing::{SignerSet, SigningError};
-use crate::target::{TargetError, WebhookTarget};
 
 /// Shorter request timeouts are treated as a mistake.
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(1);
@@ -34,53 +29,6 @@ pub struct SubscriptionSettings {
     pub timeout: Duration,
     /// Where and with what to POST, or why that cannot be done.
     pub template: Result<RequestTemplate, TemplateError>,
-}
-
-/// Settings that a request can be built from.
-#[derive(Debug)]
-pub struct RequestTemplate {
-    /// Where to POST.
-    pub target: WebhookTarget,
-    /// How to sign.
-    pub signers: SignerSet,
-    /// What is around the payload.
-    pub envelope: Envelope,
-    /// Whether whitespace that means nothing is taken out of JSON.
-    pub compact_json: bool,
-    /// Of every request.
-    pub headers: HeaderMap,
-    /// Whether HTTP/2 is not to be spoken.
-    pub http1_only: bool,
-}
-
-/// Why no request can be built from settings.
-#[derive(Debug, Error)]
-pub enum TemplateError {
-    #[error(transparent)]
-    WebhookTarget(#[from] TargetError),
-    #[error(transparent)]
-    Signing(#[from] SigningError),
-    #[error(transparent)]
-    Header(#[from] CustomHeaderError),
-    /// The control plane is newer than the agent.
-    #[error("this agent does not support the envelope; it may be older than the control plane")]
-    Envelope,
-}
-
-impl RequestTemplate {
-    /// Takes the settings of an update that arrived at `now`.
-    pub fn from_wire(
-        update: &wire::SubscriptionUpdate,
-        now: Instant,
-    ) -> Result<Self, TemplateError> {
-        let target = WebhookTarget::parse(&update.url, update.allow_insecure_url)?;
-        let signers = SignerSet::from_wire(update, now)?;
-        let headers = headers::parse_custom_headers(&update.headers, &signers)?;
-        let envelope = Envelope::try_from(update.envelope).map_err(|_| TemplateError::Envelope)?;
-        let compact_json = update.compact_json;
-        let http1_only = update.http1_only;
-        Ok(Self { target, signers, envelope, compact_json, headers, http1_only })
-    }
 }
 
 impl SubscriptionSettings {

@@ -12,11 +12,12 @@
 //!   to other replicas.
 //! - `health`: liveness and readiness.
 //! - `serve`: builds and runs a replica; `dev`: a whole installation in one process, to
-//!   try it.
+//!   try it. Only `dev` links the agent; it is a feature, on by default.
 
 pub mod agents;
 pub mod api;
 pub mod clock;
+#[cfg(feature = "dev")]
 pub mod dev;
 pub mod flow;
 pub mod health;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+#[cfg(feature = "dev")]
+use postrider::dev;
+use postrider::serve;
 use postrider::settings::Settings;
-use postrider::{dev, serve};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -28,6 +30,7 @@ enum Command {
     /// Bring the database's schema up to date, and exit.
     Migrate(DatabaseArguments),
     /// Run everything in one process on loopback, and deliver a first webhook.
+    #[cfg(feature = "dev")]
     Dev(dev::DevArguments),
 }
 
@@ -118,6 +121,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             let settings = Settings::load(arguments.config.as_deref(), &arguments.flags())?;
             runtime(1)?.block_on(migrate(settings))
         }
+        #[cfg(feature = "dev")]
         Command::Dev(arguments) => runtime(2)?.block_on(dev::run(arguments)),
     }
 }
@@ -130,7 +134,7 @@ fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 
 async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
     let telemetry =
-        postrider_agent::telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
+        postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let told = async {
@@ -147,7 +151,7 @@ async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
 async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
     // Each migration that is applied leaves a line.
     let telemetry =
-        postrider_agent::telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
+        postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     settings.database.migrate_at_start = true;
     let store = serve::open_store(&settings, Arc::new(())).await?;
     store.close().await;

@@ -17,11 +17,28 @@ use crate::source::{Source, root};
 /// A crate and what it may never be built with.
 const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("postrider-agent", &["postrider", "postrider-domain", "postrider-store"]),
+    (
+        "postrider-webhook-request",
+        &[
+            "postrider",
+            "postrider-domain",
+            "postrider-store",
+            "postrider-agent",
+            "hickory-resolver",
+        ],
+    ),
+    (
+        "postrider-telemetry",
+        &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "postrider-agent"],
+    ),
     ("fair-batch", &["postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tonic"]),
     ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
     ("postrider-proto", &["postrider", "postrider-domain", "postrider-store", "postrider-agent"]),
     ("postrider-store", &["tonic", "postrider-proto", "postrider-agent"]),
 ];
+
+/// What the control plane may not be built with where its feature `dev` is left out.
+const FORBIDDEN_WITHOUT_DEV: &[&str] = &["postrider-agent", "rcgen", "standardwebhooks"];
 
 /// What a crate needs, by name, without build scripts and tests.
 pub type DependencyMap = BTreeMap<String, BTreeSet<String>>;
@@ -61,16 +78,46 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// Cargo's view of the workspace.
-pub fn needs() -> Result<DependencyMap> {
+fn ask_cargo(arguments: &[&str]) -> Result<Vec<u8>> {
     let answer = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(arguments)
+        .arg("--locked")
         .current_dir(root())
         .output()
         .context("run cargo")?;
     let told = String::from_utf8_lossy(&answer.stderr);
-    ensure!(answer.status.success(), "cargo metadata: {told}");
-    let metadata: Metadata = serde_json::from_slice(&answer.stdout)?;
+    ensure!(answer.status.success(), "cargo {}: {told}", arguments.join(" "));
+    Ok(answer.stdout)
+}
+
+/// What the control plane is built with where its feature `dev` is left out, by name.
+pub fn needs_without_dev() -> Result<BTreeSet<String>> {
+    let tree = ask_cargo(&[
+        "tree",
+        "--package=postrider",
+        "--no-default-features",
+        "--edges=normal",
+        "--prefix=none",
+    ])?;
+    let names = String::from_utf8(tree)?;
+    Ok(names.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+/// Crates that only `dev` may bring along.
+pub fn not_only_in_dev(needs: &BTreeSet<String>) -> Vec<String> {
+    let mut findings = Vec::new();
+    if !needs.contains("postrider-store") {
+        findings.push("cargo tree did not name the store; the rule about dev is stale".to_owned());
+    }
+    let forbidden = FORBIDDEN_WITHOUT_DEV.iter().filter(|name| needs.contains(**name));
+    findings.extend(forbidden.map(|name| format!("postrider is built with {name} without dev")));
+    findings
+}
+
+/// Cargo's view of the workspace.
+pub fn needs() -> Result<DependencyMap> {
+    let metadata: Metadata =
+        serde_json::from_slice(&ask_cargo(&["metadata", "--format-version", "1"])?)?;
     let names: BTreeMap<_, _> =
         metadata.packages.iter().map(|package| (&package.id, &package.name)).collect();
     let mut needs = DependencyMap::new();
@@ -160,6 +207,8 @@ mod tests {
     fn what_comes_along_is_seen() {
         let mut needs = needs_of(&[
             ("postrider-agent", &["http"]),
+            ("postrider-webhook-request", &["http"]),
+            ("postrider-telemetry", &["hyper"]),
             ("fair-batch", &[]),
             ("postrider-domain", &["helper"]),
             ("postrider-proto", &[]),
@@ -170,6 +219,16 @@ mod tests {
         assert_eq!(not_apart(&needs), ["postrider-domain is built with tokio"]);
         needs.remove("postrider-store");
         assert_eq!(not_apart(&needs).len(), 2);
+    }
+
+    #[test]
+    fn what_dev_brings_is_seen_elsewhere() {
+        let mut needs = BTreeSet::from(["postrider-store".to_owned()]);
+        assert!(not_only_in_dev(&needs).is_empty());
+        needs.insert("postrider-agent".to_owned());
+        let found = not_only_in_dev(&needs);
+        assert_eq!(found, ["postrider is built with postrider-agent without dev"]);
+        assert_eq!(not_only_in_dev(&BTreeSet::new()).len(), 1);
     }
 
     #[test]

@@ -26,7 +26,8 @@ fn files_keep_the_rules() {
 
 #[test]
 fn crates_stay_apart() {
-    let findings = crates::not_apart(&crates::needs().unwrap());
+    let mut findings = crates::not_apart(&crates::needs().unwrap());
+    findings.extend(crates::not_only_in_dev(&crates::needs_without_dev().unwrap()));
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 

@@ -25,6 +25,7 @@ pub const ALL: &[(&str, Rule)] = &[
     ("SQL stands only in the store", sql_outside_store),
     ("a statement stands whole", sql_in_macros),
     ("proto types stop at the edges", proto_inside),
+    ("only dev knows the agent", agent_outside_dev),
     ("the domain does no I/O and has no clock", impure_domain),
     ("no file is large", large_file),
     ("a number's name says what it counts", words::numbers_without_words),
@@ -155,6 +156,14 @@ fn proto_inside(file: &Source) -> Vec<String> {
         return Vec::new();
     }
     lines_with(file, &["postrider_proto"], "away from the edges")
+}
+
+fn agent_outside_dev(file: &Source) -> Vec<String> {
+    let elsewhere = file.path.starts_with("control-plane/");
+    if !elsewhere || file.path.starts_with("control-plane/src/dev/") {
+        return Vec::new();
+    }
+    lines_with(file, &["postrider_agent"], "away from dev")
 }
 
 fn impure_domain(file: &Source) -> Vec<String> {
@@ -295,6 +304,14 @@ mod tests {
         assert_eq!(found(proto_inside, "control-plane/store/src/x.rs", bad), 1);
         assert_eq!(found(proto_inside, "control-plane/src/api/x.rs", bad), 0);
         assert_eq!(found(proto_inside, "agent/src/x.rs", bad), 0);
+    }
+
+    #[test]
+    fn the_agent_is_seen_away_from_dev() {
+        let bad = "use postrider_agent::AgentConfig;\n";
+        assert_eq!(found(agent_outside_dev, CODE_PATH, bad), 1);
+        assert_eq!(found(agent_outside_dev, "control-plane/src/dev/x.rs", bad), 0);
+        assert_eq!(found(agent_outside_dev, "tests/sim/src/x.rs", bad), 0);
     }
 
     #[test]

@@ -18,21 +18,20 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
+use postrider_webhook_request::{
+    OutgoingTraceContext, RequestTemplate, SigningTime, build_request,
+};
 use tokio::time::timeout_at;
 
 use crate::client::{PooledConnection, SendFailureKind, WebhookClient};
 use crate::connect::ConnectError;
-use crate::coordinator::AttemptExecutor;
 use crate::dial::{DialError, DialProgress};
+use crate::limits::ResponseLimits;
 use crate::origin_connections::ConnectionReuse;
 use crate::pool::ConnectionRequest;
-use crate::request::{self, SigningTime};
 use crate::resolve::ResolveError;
 use crate::response::{announced_keep_alive, irregularities, reported_headers};
-use crate::subscriptions::{
-    CachedSubscription, RequestTemplate, SubscriptionPermit, SubscriptionSettings,
-};
-use crate::telemetry::OutgoingTraceContext;
+use crate::subscriptions::{CachedSubscription, SubscriptionPermit, SubscriptionSettings};
 use crate::wall_clock::WallClock;
 
 /// How often a POST that the receiver did not process is sent again within one attempt.
@@ -40,17 +39,6 @@ const MAX_RESENDS: u32 = 5;
 /// From this resend on, the request gets a connection of its own: many requests returned
 /// at once may exceed what the next connection accepts.
 const FIRST_RESEND_ON_NEW_CONNECTION: u32 = 3;
-
-/// How much of a response is read, and how much of that is reported.
-#[derive(Debug, Clone)]
-pub struct ResponseLimits {
-    /// Bytes of the body that are read; what is larger ends the attempt.
-    pub body_bytes: usize,
-    /// Bytes of the body that are reported.
-    pub excerpt_bytes: usize,
-    /// Bytes of the headers' names and values that are reported.
-    pub headers_bytes: usize,
-}
 
 /// What an attempt was about to do, for the words of a time-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,6 +84,18 @@ impl AttemptFailure {
     fn new(fact: Fact, error: impl ToString) -> Self {
         Self(fact, error.to_string())
     }
+}
+
+/// Makes attempts: over HTTP, or in a simulation.
+#[async_trait]
+pub trait AttemptExecutor: Send + Sync + 'static {
+    /// Makes one attempt and returns its result. It always ends.
+    async fn execute(
+        &self,
+        subscription: &CachedSubscription,
+        assignment: Assignment,
+        trace: OutgoingTraceContext,
+    ) -> wire::AttemptResult;
 }
 
 /// Attempts over HTTP.
@@ -169,14 +169,9 @@ impl HttpAttemptExecutor {
                 self.acquire_connection(subscription, &mut permit, reuse, progress).await?;
             let template = template_of(&settings)?;
             let version = connection.version();
-            let request = request::build_request(
-                assignment,
-                template,
-                trace,
-                version,
-                SigningTime::now(&self.clock),
-            )
-            .map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))?;
+            let now = SigningTime { wall: self.clock.signing_time(), monotonic: Instant::now() };
+            let request = build_request(assignment, template, trace, version, now)
+                .map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))?;
             progress.version = Some(version);
             progress.phase = AttemptPhase::Waiting;
             let sent = Instant::now();
@@ -356,7 +351,7 @@ impl AttemptProgress {
 }
 
 /// A duration as the wire has it; one too long for it is left out.
-pub fn wire_duration(duration: Duration) -> Option<prost_types::Duration> {
+fn wire_duration(duration: Duration) -> Option<prost_types::Duration> {
     duration.try_into().ok()
 }
 

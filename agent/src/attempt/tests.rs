@@ -7,8 +7,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::*;
 use crate::connect::ReceiverConnector;
 use crate::guard::AllowedSubnets;
-use crate::pool::{ConnectionLimits, ConnectionPool};
-use crate::resolve::{LookupBackend, LookupLimits, Resolver};
+use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits};
+use crate::pool::ConnectionPool;
+use crate::resolve::Resolver;
 use crate::subscriptions::SubscriptionCache;
 
 /// As many wait as the agent may hold: what happens rarely, or at few of them at

@@ -4,7 +4,6 @@
 //! has an address of either family. No guard check and no caching happens here.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
@@ -14,6 +13,8 @@ use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use tokio::time::timeout;
+
+use crate::limits::LookupBackend;
 
 use super::outcome::{LookupAnswer, LookupFailure};
 use super::system_files::{FileStamps, SystemFiles};
@@ -29,31 +30,6 @@ const OTHER_FAMILY_DELAY: Duration = Duration::from_millis(250);
 const LIBC_ANSWER_TTL: Duration = Duration::from_secs(5);
 /// Of the hosts file, which is looked at again that often.
 const HOSTS_FILE_TTL: Duration = Duration::from_secs(5);
-
-/// How names are looked up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LookupBackend {
-    /// The agent asks name servers by itself, as resolv.conf(5) and hosts(5) say.
-    NameServers {
-        /// Instead of those that resolv.conf names.
-        servers: Vec<SocketAddr>,
-        /// The system's resolv.conf.
-        resolv_conf: PathBuf,
-        /// The system's hosts file.
-        hosts: PathBuf,
-    },
-    /// The C library's getaddrinfo, which knows all of nsswitch.conf(5), and takes a
-    /// thread for each name for as long as its name servers take.
-    System,
-}
-
-impl LookupBackend {
-    /// The agent's own, with the system's files.
-    pub fn name_servers(servers: Vec<SocketAddr>) -> Self {
-        let (resolv_conf, hosts) = ("/etc/resolv.conf".into(), "/etc/hosts".into());
-        Self::NameServers { servers, resolv_conf, hosts }
-    }
-}
 
 /// Looks names up in one of the ways.
 pub enum LookupClient {

@@ -23,10 +23,9 @@ use tokio::time::timeout;
 use url::Host;
 
 use crate::guard::{AddressRefusal, AllowedSubnets, check_address};
+use crate::limits::{LookupBackend, LookupLimits};
 
-pub use lookup::LookupBackend;
 use lookup::LookupClient;
-pub use names::LookupLimits;
 use names::{CacheAnswer, NameCache, NameLookup};
 use outcome::{LookupAnswer, LookupFailure, LookupResult};
 

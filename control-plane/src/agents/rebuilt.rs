@@ -1,9 +1,9 @@
 //! Rebuilds the request of an attempt with the code that sends requests.
 
-use postrider_agent::{RebuildError, RebuiltRequest, rebuild_request};
 use postrider_domain::delivery::{AttemptRecord, Delivery};
 use postrider_domain::event::Event;
 use postrider_domain::subscription::Subscription;
+use postrider_webhook_request::{RebuildError, RebuiltRequest, rebuild_request};
 
 use super::convert;
 

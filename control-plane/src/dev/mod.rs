@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use postrider_agent::{AgentConfig, ControlPlaneEndpoint, ListenAddress};
+use postrider_agent::{AgentConfig, ControlPlaneEndpoint};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
@@ -25,6 +25,7 @@ use postrider_proto::v1::{
     ListDeliveriesRequest, PublishEventRequest, Subscription, SubscriptionStatus, Tenant,
     UpdateSubscriptionRequest, event,
 };
+use postrider_telemetry::ListenAddress;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
@@ -80,8 +81,8 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let extra_ca = extra_ca.map(|file| postrider_agent::read_certificates("--extra-ca", file));
     let mut extra_ca_pem = extra_ca.collect::<anyhow::Result<Vec<_>>>()?;
     // The terminal is for the demo; RUST_LOG=info shows the rest.
-    let quiet = postrider_agent::telemetry::TelemetryOptions { quiet: true, ..Default::default() };
-    let telemetry = postrider_agent::telemetry::init_telemetry("postrider-dev", &quiet)?;
+    let quiet = postrider_telemetry::TelemetryOptions { quiet: true, ..Default::default() };
+    let telemetry = postrider_telemetry::init_telemetry("postrider-dev", &quiet)?;
     let directory = &arguments.data_dir;
     std::fs::create_dir_all(directory).with_context(|| {
         format!("--data-dir: cannot create or write the directory {}", directory.display())

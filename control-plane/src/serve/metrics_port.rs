@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use postrider_telemetry::serve_metrics;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,8 +30,6 @@ pub async fn open(
         clock: Arc::clone(&context.clock),
     }));
     registry.register_collector(Box::new(PeerMetrics(context.peers.clone())));
-    tasks.spawn(async move {
-        postrider_agent::metrics::serve_metrics(listener, Arc::new(registry), stop).await
-    });
+    tasks.spawn(serve_metrics(listener, Arc::new(registry), stop));
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use anyhow::ensure;
-use postrider_agent::ListenAddress;
+use postrider_telemetry::ListenAddress;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ pub fn advertised(server: &ServerSettings, bound: SocketAddr) -> String {
         return server.advertise.clone();
     }
     let scheme = if server.tls_cert.is_empty() { "http" } else { "https" };
-    let host = postrider_agent::host_name();
+    let host = postrider_telemetry::host_name();
     if bound.ip().is_unspecified() && !host.is_empty() {
         return format!("{scheme}://{host}:{}", bound.port());
     }

@@ -12,8 +12,8 @@ mod sources;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postrider_agent::ListenAddress;
 use postrider_domain::ids::TenantId;
+use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::{Deserialize, Deserializer};
 
 pub use self::error::{SettingOrigin, SettingsError};
@@ -156,28 +156,6 @@ pub struct ApiSettings {
     pub watch_poll_interval_milliseconds: u64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TelemetrySettings {
-    pub otlp_endpoint: String,
-    pub log_format: String,
-}
-
-impl TelemetrySettings {
-    /// The process's logging and tracing options.
-    pub fn options(&self) -> postrider_agent::telemetry::TelemetryOptions {
-        let endpoint = match self.otlp_endpoint.as_str() {
-            "" => std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok(),
-            configured => Some(configured.to_owned()),
-        };
-        postrider_agent::telemetry::TelemetryOptions {
-            json: self.log_format == "json",
-            otlp_endpoint: endpoint,
-            ..Default::default()
-        }
-    }
-}
-
 impl Settings {
     /// Reads all sources. `flags` are pairs of a setting's path and its value.
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
@@ -235,9 +213,6 @@ impl Settings {
         let events = &self.operational_events;
         if !events.operators_tenant.is_empty() && events.operators().is_none() {
             return bad("operational_events.operators_tenant", "must be a tenant's id, or empty");
-        }
-        if !matches!(self.telemetry.log_format.as_str(), "text" | "json") {
-            return bad("telemetry.log_format", "must be \"text\" or \"json\"");
         }
         Ok(())
     }
@@ -322,5 +297,7 @@ mod tests {
             message(&[("operational_events.operators_tenant", "No")]).contains("operators_tenant")
         );
         assert!(message(&[("api.max_page_size", "many")]).contains("max_page_size"));
+        let format = message(&[("telemetry.log_format", "xml")]);
+        assert_eq!(format, "telemetry.log_format: must be \"text\" or \"json\" (a flag)");
     }
 }

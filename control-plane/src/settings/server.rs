@@ -2,7 +2,7 @@
 //!
 //! Fed by the settings as they were read; feeds their check.
 
-use postrider_agent::ListenAddress;
+use postrider_telemetry::ListenAddress;
 
 use super::{ServerSettings, SettingsError};
 

@@ -18,6 +18,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::limits::LookupLimits;
+
 use super::outcome::{
     LookupAnswer, LookupBroadcast, LookupFailure, LookupResult, UncheckedAddresses,
 };
@@ -37,33 +39,6 @@ const MAX_CACHED_NAMES_PER_TENANT: usize = MAX_CACHED_NAMES / 4;
 /// Names that wait for their look-up at most; of one tenant an eighth of them.
 const MAX_WAITING_NAMES: usize = 8_192;
 const MAX_WAITING_NAMES_PER_TENANT: usize = MAX_WAITING_NAMES / 8;
-
-/// How many look-ups there may be, and how long their answers are kept.
-#[derive(Debug, Clone)]
-pub struct LookupLimits {
-    /// Look-ups under way. An eighth of them is left to tenants that have none.
-    pub total: usize,
-    /// Look-ups under way for one tenant.
-    pub per_tenant: usize,
-    /// A look-up is given up after this long, and so is waiting for one.
-    pub timeout: Duration,
-    /// The longest that an answer is kept, whatever its time to live.
-    pub max_ttl: Duration,
-    /// How long after that it is used while name servers fail.
-    pub max_stale: Duration,
-}
-
-impl Default for LookupLimits {
-    fn default() -> Self {
-        Self {
-            total: 64,
-            per_tenant: 8,
-            timeout: Duration::from_secs(5),
-            max_ttl: Duration::from_secs(300),
-            max_stale: Duration::from_secs(3_600),
-        }
-    }
-}
 
 /// The answer to a question.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Attempts.
 
-use postrider_agent::{RebuiltHeader, RebuiltHeaderValue, RebuiltRequest};
 use postrider_domain::delivery::{AttemptRecord, Outcome, StepTimings, Trigger};
 use postrider_proto::v1;
 use postrider_store::RecordedAttempt;
+use postrider_webhook_request::{RebuiltHeader, RebuiltHeaderValue, RebuiltRequest};
 
 use crate::api::values::names;
 use crate::api::values::time::{duration, timestamp};

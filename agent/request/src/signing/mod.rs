@@ -5,6 +5,9 @@
 //! when the settings arrive, and keys are prepared then. Keys are wiped when dropped
 //! and never printed.
 
+mod content;
+mod error;
+mod header;
 mod hmac;
 mod keys;
 mod mac;
@@ -15,71 +18,21 @@ mod stripe;
 use std::fmt;
 use std::time::Instant;
 
-use bytes::Bytes;
 use ed25519_dalek::SigningKey;
-use http::header::InvalidHeaderValue;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::signer::Scheme;
-use thiserror::Error;
 
+pub use self::content::SignedContent;
+use self::error::MAX_SCHEMES;
+pub use self::error::SigningError;
+use self::header::make_header_value;
 use self::hmac::HmacSigner;
 use self::keys::SigningKeys;
 use self::mac::MacKey;
 use self::static_secret::StaticSecretSigner;
 use self::stripe::StripeSigner;
-use crate::headers::{self, WEBHOOK_SIGNATURE};
-
-/// The control plane permits far fewer; more would not fit into a request.
-const MAX_SCHEMES: usize = 16;
-const MAX_KEYS_PER_SCHEME: usize = 64;
-
-/// Why a POST cannot be signed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SigningError {
-    /// A POST is never sent unsigned by mistake.
-    #[error("the subscription has no signing key")]
-    NoKey,
-    /// Each may become a header line.
-    #[error(
-        "more than {MAX_SCHEMES} signature schemes, or more than {MAX_KEYS_PER_SCHEME} keys for one scheme"
-    )]
-    TooManyKeys,
-    /// A key without bytes proves nothing.
-    #[error("a signing key is empty")]
-    EmptyKey,
-    /// The update that would have brought new ones did not come.
-    #[error("every signing key of a signature scheme has expired")]
-    AllKeysExpired,
-    /// The control plane is newer than the agent.
-    #[error(
-        "this agent does not support one of the signature schemes; it may be older than the control plane"
-    )]
-    UnknownScheme,
-    /// The key of another scheme.
-    #[error("an ed25519 signing key must have 32 bytes")]
-    InvalidSeed,
-    /// The library's word; it gives no reason.
-    #[error("an ed25519 signature could not be made")]
-    Ed25519Failed,
-    /// Not a token, or a name that means something else.
-    #[error("{0:?} is not permitted as a signature header's name")]
-    HeaderName(String),
-    /// With a line break, for instance. What it is may be secret.
-    #[error("the signature for the header {0} is not a valid header value")]
-    HeaderValue(HeaderName),
-}
-
-/// What one POST's signatures are made over.
-#[derive(Debug, Clone, Copy)]
-pub struct SignedContent<'a> {
-    /// The event's id, as `webhook-id` has it.
-    pub webhook_id: &'a str,
-    /// The moment of the POST, in decimal seconds since the Unix epoch.
-    pub timestamp: &'a str,
-    /// The body, as it is sent.
-    pub body: &'a [u8],
-}
+use crate::header_names::WEBHOOK_SIGNATURE;
 
 /// The signature schemes of one subscription, with their keys; none only where
 /// webhooks go out unsigned on purpose.
@@ -144,7 +97,7 @@ impl SignerSet {
             }
         }
         if !standard.is_empty() {
-            headers.insert(WEBHOOK_SIGNATURE, header_value(&WEBHOOK_SIGNATURE, standard)?);
+            headers.insert(WEBHOOK_SIGNATURE, make_header_value(&WEBHOOK_SIGNATURE, standard)?);
         }
         Ok(())
     }
@@ -179,20 +132,6 @@ impl SigningScheme {
             }
         }
     }
-}
-
-/// The name of a header that a scheme may write.
-fn header_name(name: &str) -> Result<HeaderName, SigningError> {
-    HeaderName::from_bytes(name.as_bytes())
-        .ok()
-        .filter(|name| !headers::is_reserved(name))
-        .ok_or_else(|| SigningError::HeaderName(name.to_owned()))
-}
-
-/// A header's value, without copying the text.
-fn header_value(name: &HeaderName, text: String) -> Result<HeaderValue, SigningError> {
-    HeaderValue::from_maybe_shared(Bytes::from(text))
-        .map_err(|_: InvalidHeaderValue| SigningError::HeaderValue(name.clone()))
 }
 
 #[cfg(test)]

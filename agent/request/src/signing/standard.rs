@@ -9,9 +9,10 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::ed25519::signature::MultipartSigner;
 use zeroize::Zeroizing;
 
+use super::content::SignedContent;
+use super::error::SigningError;
 use super::keys::{KeySelection, SigningKeys};
 use super::mac::{MacKey, SignatureEncoding};
-use super::{SignedContent, SigningError};
 
 /// A separator, the scheme's name and the base64 of 32 bytes.
 const V1_BYTES: usize = " v1,".len() + 44;

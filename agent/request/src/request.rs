@@ -16,14 +16,13 @@ use postrider_proto::agent::v1::Assignment;
 use thiserror::Error;
 
 use crate::envelope::{self, EnvelopeError};
-use crate::headers::{
+use crate::header_names::{
     TRACEPARENT, TRACESTATE, WEBHOOK_EVENT_TYPE, WEBHOOK_ID, WEBHOOK_SEQUENCE, WEBHOOK_TEST,
     WEBHOOK_TIMESTAMP,
 };
 use crate::signing::{SignedContent, SigningError};
-use crate::subscriptions::RequestTemplate;
-use crate::telemetry::OutgoingTraceContext;
-use crate::wall_clock::WallClock;
+use crate::template::RequestTemplate;
+use crate::trace_context::OutgoingTraceContext;
 
 const USER_AGENT_VALUE: HeaderValue =
     HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
@@ -55,13 +54,6 @@ pub struct SigningTime {
     pub monotonic: Instant,
 }
 
-impl SigningTime {
-    /// This moment.
-    pub fn now(clock: &WallClock) -> Self {
-        Self { wall: clock.signing_time(), monotonic: Instant::now() }
-    }
-}
-
 /// The signed request, for a connection of `version`.
 pub fn build_request(
     assignment: &Assignment,
@@ -87,7 +79,7 @@ pub struct RequestParts {
     pub body: Bytes,
 }
 
-/// The parts of [`build`]'s request.
+/// The parts of [`build_request`]'s request.
 pub fn build_parts(
     assignment: &Assignment,
     template: &RequestTemplate,
@@ -161,7 +153,7 @@ mod tests {
     use postrider_proto::agent::v1 as wire;
 
     use super::*;
-    use crate::subscriptions::TemplateError;
+    use crate::template::TemplateError;
 
     fn update() -> wire::SubscriptionUpdate {
         wire::SubscriptionUpdate {
@@ -337,7 +329,7 @@ mod tests {
         let template = RequestTemplate::from_wire(&update, Instant::now()).unwrap();
         let event_id = Bytes::from_static(b"\x01\xa2\x11\x13\x30\xfb\x70\x01\x80\0\0\0\0\0\0\0");
         let assignment = Assignment { event_id, ..assignment() };
-        let now = SigningTime::now(&WallClock::default());
+        let now = SigningTime { wall: SystemTime::now(), monotonic: Instant::now() };
         let trace = OutgoingTraceContext::default();
         let built = build_request(&assignment, &template, &trace, Version::HTTP_11, now).unwrap();
         let (head, body) = built.into_parts();

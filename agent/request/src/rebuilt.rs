@@ -11,10 +11,10 @@ use http::{HeaderName, HeaderValue, Version};
 use postrider_proto::agent::v1 as wire;
 use thiserror::Error;
 
-use crate::headers::{TRACEPARENT, TRACESTATE, WEBHOOK_TIMESTAMP};
+use crate::header_names::{TRACEPARENT, TRACESTATE, WEBHOOK_TIMESTAMP};
 use crate::request::{self, RequestError, RequestParts, SigningTime};
-use crate::subscriptions::{RequestTemplate, TemplateError};
-use crate::telemetry::OutgoingTraceContext;
+use crate::template::{RequestTemplate, TemplateError};
+use crate::trace_context::OutgoingTraceContext;
 
 /// In place of every key, as long as an ed25519 seed.
 const PLACEHOLDER_KEY: &[u8; 32] = b"no key is needed to show headers";
@@ -106,12 +106,16 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use std::collections::BTreeMap;
+    use std::time::SystemTime;
 
     use http_body_util::BodyExt;
     use postrider_proto::agent::v1::signer::Scheme;
 
     use super::*;
-    use crate::wall_clock::WallClock;
+
+    fn moment() -> SigningTime {
+        SigningTime { wall: SystemTime::now(), monotonic: Instant::now() }
+    }
 
     fn signer(scheme: Scheme, secret: &'static str) -> wire::Signer {
         // As the control plane has them a year later: the only one has expired.
@@ -202,14 +206,8 @@ mod tests {
             let template = RequestTemplate::from_wire(&settings, Instant::now()).unwrap();
             let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
             let trace = OutgoingTraceContext::default();
-            let built = request::build_request(
-                &assignment(),
-                &template,
-                &trace,
-                version,
-                SigningTime::now(&WallClock::default()),
-            )
-            .unwrap();
+            let built = request::build_request(&assignment(), &template, &trace, version, moment())
+                .unwrap();
             let mut names: Vec<_> = built.headers().keys().map(HeaderName::as_str).collect();
             let mut rebuilt_names: Vec<_> =
                 rebuilt.headers.iter().map(|line| line.name.as_str()).collect();

@@ -9,9 +9,11 @@ use std::time::Instant;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use postrider_proto::agent::v1 as wire;
 
+use super::content::SignedContent;
+use super::error::SigningError;
+use super::header::{make_header_value, parse_header_name};
 use super::keys::{KeySelection, SigningKeys};
 use super::mac::{MacKey, SignatureEncoding};
-use super::{SignedContent, SigningError, header_name, header_value};
 
 /// One such scheme.
 pub struct HmacSigner {
@@ -35,14 +37,14 @@ impl HmacSigner {
         keys: &[wire::SignerKey],
         now: Instant,
     ) -> Result<Self, SigningError> {
-        let header = header_name(&scheme.header)?;
+        let header = parse_header_name(&scheme.header)?;
         // Alone it is refused for what would be refused in front of a signature.
-        header_value(&header, scheme.prefix.clone())?;
+        make_header_value(&header, scheme.prefix.clone())?;
         let timestamp = match scheme.timestamp_header.as_str() {
             "" => None,
             name => {
                 let separator = scheme.separator.clone();
-                Some(SignedTimestamp { header: header_name(name)?, separator })
+                Some(SignedTimestamp { header: parse_header_name(name)?, separator })
             }
         };
         let prepare = if scheme.sha512 { MacKey::sha512 } else { MacKey::sha256 };
@@ -78,7 +80,7 @@ impl HmacSigner {
         for key in self.keys.in_force(now, self.rotation)? {
             let mut text = self.prefix.clone();
             key.write(&[time, separator, message.body], self.encoding, &mut text);
-            headers.append(self.header.clone(), header_value(&self.header, text)?);
+            headers.append(self.header.clone(), make_header_value(&self.header, text)?);
         }
         Ok(())
     }

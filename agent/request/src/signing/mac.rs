@@ -8,8 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha512};
 
-use super::SigningError;
-use crate::ids::hex_characters;
+use super::error::SigningError;
 
 /// How the bytes of a signature are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +23,7 @@ impl SignatureEncoding {
     /// Appends the bytes to a text.
     pub fn write(self, bytes: &[u8], out: &mut String) {
         match self {
-            Self::Hex => out.extend(hex_characters(bytes)),
+            Self::Hex => out.push_str(&hex::encode(bytes)),
             Self::Base64 => STANDARD.encode_string(bytes, out),
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use postrider_proto::agent::v1 as wire;
 
-use super::{MAX_KEYS_PER_SCHEME, SigningError};
+use super::error::{MAX_KEYS_PER_SCHEME, SigningError};
 
 /// What is sent while several keys are in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

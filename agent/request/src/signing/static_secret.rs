@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use postrider_proto::agent::v1 as wire;
 use zeroize::Zeroizing;
 
-use super::SigningError;
-use super::header_name;
+use super::error::SigningError;
+use super::header::parse_header_name;
 use super::keys::{KeySelection, SigningKeys};
 
 /// One such scheme.
@@ -29,10 +29,10 @@ impl StaticSecretSigner {
         keys: &[wire::SignerKey],
         now: Instant,
     ) -> Result<Self, SigningError> {
-        let header = header_name(&scheme.header)?;
+        let header = parse_header_name(&scheme.header)?;
         let value = |secret: &[u8]| {
             let value = Zeroizing::new([scheme.prefix.as_bytes(), secret].concat());
-            header_value(&header, &value)?;
+            make_sensitive_value(&header, &value)?;
             Ok(value)
         };
         let values = SigningKeys::from_wire(keys, now, value)?;
@@ -45,7 +45,7 @@ impl StaticSecretSigner {
         headers: &mut HeaderMap,
     ) -> Result<(), SigningError> {
         for value in self.values.in_force(now, self.rotation)? {
-            headers.append(self.header.clone(), header_value(&self.header, value)?);
+            headers.append(self.header.clone(), make_sensitive_value(&self.header, value)?);
         }
         Ok(())
     }
@@ -55,7 +55,7 @@ impl StaticSecretSigner {
     }
 }
 
-fn header_value(name: &HeaderName, value: &[u8]) -> Result<HeaderValue, SigningError> {
+fn make_sensitive_value(name: &HeaderName, value: &[u8]) -> Result<HeaderValue, SigningError> {
     let mut value =
         HeaderValue::from_bytes(value).map_err(|_| SigningError::HeaderValue(name.clone()))?;
     value.set_sensitive(true);

@@ -1,28 +1,21 @@
 //! Logs and traces of a process.
 //!
 //! Logs go to standard error; traces go to an OTLP collector if an endpoint is set.
-//! Without a collector, an attempt's span costs one comparison: it is a debug span, and
-//! the default log filter excludes it.
+//! Without a collector a debug span costs one comparison, since the default log filter
+//! excludes it.
 
-use std::collections::HashMap;
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
-use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use postrider_proto::agent::v1::Assignment;
-use tracing::{Level, Span, debug_span, field};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
-
-use crate::ids::HexBytes;
 
 /// Spans of these crates are exported; those of libraries are noise.
 const EXPORTED_TARGET_PREFIX: &str = "postrider";
@@ -106,92 +99,4 @@ fn build_exporter(service_name: &'static str, endpoint: &str) -> anyhow::Result<
         .with_context(|| format!("cannot export traces to {endpoint}"))?;
     let resource = Resource::builder().with_service_name(service_name).build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
-}
-
-/// W3C trace context that replaces the publisher's in a POST.
-#[derive(Debug, Default)]
-pub struct OutgoingTraceContext {
-    parent: String,
-    state: String,
-}
-
-impl OutgoingTraceContext {
-    /// Its own context, or the publisher's when it has none.
-    pub fn or<'a>(&'a self, parent: &'a str, state: &'a str) -> (&'a str, &'a str) {
-        match self.parent.is_empty() {
-            true => (parent, state),
-            false => (&self.parent, &self.state),
-        }
-    }
-}
-
-/// The span of one attempt, a child of the publisher's, and the context under
-/// which the receiver continues it.
-pub fn start_attempt_span(assignment: &Assignment) -> (Span, OutgoingTraceContext) {
-    let key = assignment.key.as_ref();
-    let span = debug_span!(
-        "attempt",
-        otel.kind = "client",
-        event = %assignment.webhook_id,
-        delivery = %HexBytes(key.map_or(&[], |key| &key.delivery_id)),
-        attempt = key.map_or(0, |key| key.number),
-        tenant = %assignment.tenant,
-        subscription = %assignment.subscription,
-        fact = field::Empty,
-        http_status = field::Empty,
-    );
-    if span.is_disabled() {
-        return (span, OutgoingTraceContext::default());
-    }
-    let propagator = TraceContextPropagator::new();
-    if !assignment.traceparent.is_empty() {
-        let carrier = HashMap::from([
-            ("traceparent".to_owned(), assignment.traceparent.clone()),
-            ("tracestate".to_owned(), assignment.tracestate.clone()),
-        ]);
-        // It fails when nothing exports this span, and then nobody misses it.
-        let _ = span.set_parent(propagator.extract(&carrier));
-    }
-    let mut carrier = HashMap::new();
-    propagator.inject_context(&span.context(), &mut carrier);
-    let mut take = |name: &str| carrier.remove(name).unwrap_or_default();
-    let headers = OutgoingTraceContext { parent: take("traceparent"), state: take("tracestate") };
-    (span, headers)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-    use super::*;
-
-    const PUBLISHER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-    fn assignment() -> Assignment {
-        Assignment {
-            traceparent: PUBLISHER.to_owned(),
-            tracestate: "vendor=1".to_owned(),
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn without_an_exporter_the_publisher_s_context_is_passed_on() {
-        let (_span, headers) = start_attempt_span(&assignment());
-        assert_eq!(headers.or(PUBLISHER, "vendor=1"), (PUBLISHER, "vendor=1"));
-    }
-
-    #[test]
-    fn with_an_exporter_the_attempt_is_a_child_of_the_publisher_s_span() {
-        let provider = SdkTracerProvider::builder().build();
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-        let subscriber = tracing_subscriber::registry().with(layer);
-        tracing::subscriber::with_default(subscriber, || {
-            let (_span, headers) = start_attempt_span(&assignment());
-            let (parent, state) = headers.or("", "");
-            assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{parent}");
-            assert_ne!(parent, PUBLISHER);
-            assert_eq!(state, "vendor=1");
-        });
-    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Uri};
 use postrider_proto::webhook_url::{UrlProblem, WebhookUrl};
-use rustls::pki_types::ServerName;
+use rustls_pki_types::ServerName;
 use thiserror::Error;
 use url::Host;
 

@@ -8,9 +8,11 @@ use std::time::Instant;
 use http::{HeaderMap, HeaderName};
 use postrider_proto::agent::v1 as wire;
 
+use super::content::SignedContent;
+use super::error::SigningError;
+use super::header::{make_header_value, parse_header_name};
 use super::keys::{KeySelection, SigningKeys};
 use super::mac::{MacKey, SignatureEncoding};
-use super::{SignedContent, SigningError, header_name, header_value};
 
 /// A separator, the scheme's name and the hex of 32 bytes.
 const V1_BYTES: usize = ",v1=".len() + 64;
@@ -27,7 +29,7 @@ impl StripeSigner {
         keys: &[wire::SignerKey],
         now: Instant,
     ) -> Result<Self, SigningError> {
-        let header = header_name(&scheme.header)?;
+        let header = parse_header_name(&scheme.header)?;
         Ok(Self { header, keys: SigningKeys::from_wire(keys, now, MacKey::sha256)? })
     }
 
@@ -50,7 +52,7 @@ impl StripeSigner {
                 &mut text,
             );
         }
-        headers.append(self.header.clone(), header_value(&self.header, text)?);
+        headers.append(self.header.clone(), make_header_value(&self.header, text)?);
         Ok(())
     }
 

@@ -1,0 +1,35 @@
+//! Builds the signed POST of a webhook from an assignment and a subscription's settings,
+//! and rebuilds that of a past attempt.
+//!
+//! The agent sends what [`build_request`] makes; the control plane shows what
+//! [`rebuild_request`] makes, which is the same code without keys. Nothing here opens a
+//! connection or reads the time of day.
+//!
+//! ```text
+//! rebuilt ─▶ request ─▶ envelope ─▶ compact_json
+//!               └─────▶ template ─▶ target, custom_headers ─▶ signing ─▶ header_names
+//! ```
+
+mod compact_json;
+mod custom_headers;
+mod envelope;
+mod header_names;
+mod rebuilt;
+mod request;
+mod signing;
+mod target;
+mod template;
+mod trace_context;
+
+pub use custom_headers::CustomHeaderError;
+pub use envelope::EnvelopeError;
+pub use rebuilt::{
+    RebuildError, RebuiltHeader, RebuiltHeaderValue, RebuiltRequest, rebuild_request,
+};
+pub use request::{
+    RequestError, RequestParts, SigningTime, WebhookRequest, build_parts, build_request,
+};
+pub use signing::{SignerSet, SigningError};
+pub use target::{Origin, TargetError, WebhookTarget};
+pub use template::{RequestTemplate, TemplateError};
+pub use trace_context::OutgoingTraceContext;

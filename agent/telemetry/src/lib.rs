@@ -1,0 +1,15 @@
+//! What both programs need to be watched: logs, traces and a metrics port; and the
+//! addresses that they listen on.
+//!
+//! Nothing in here knows events, attempts or settings of a program, but for the
+//! `[telemetry]` section that both have.
+
+mod listen_address;
+mod logging;
+mod metrics_port;
+mod settings;
+
+pub use listen_address::{ListenAddress, ListenAddressError, host_name};
+pub use logging::{TelemetryGuard, TelemetryOptions, init_telemetry};
+pub use metrics_port::serve_metrics;
+pub use settings::{LogFormat, LogFormatError, TelemetrySettings};
