@@ -14,18 +14,18 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::address_guard::AllowedSubnets;
 use crate::attempt::HttpAttemptExecutor;
 use crate::client::WebhookClient;
+use crate::client::connect::ReceiverConnector;
+use crate::client::pool::ConnectionPool;
 use crate::config::AgentConfig;
-use crate::connect::ReceiverConnector;
-use crate::coordinator::WorkCoordinator;
-use crate::guard::AllowedSubnets;
 use crate::metrics::AgentMetrics;
-use crate::pool::ConnectionPool;
-use crate::replica_connector::ReplicaConnector;
 use crate::resolve::Resolver;
-use crate::session::ShutdownSignals;
+use crate::stream::replica_connector::ReplicaConnector;
+use crate::stream::session::ShutdownSignals;
 use crate::wall_clock::WallClock;
+use crate::work::coordinator::WorkCoordinator;
 
 /// How often the agent checks for results that were not acknowledged in time.
 pub const OVERDUE_CHECK_INTERVAL: Duration = Duration::from_millis(250);

@@ -5,10 +5,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use ipnet::IpNet;
+use postrider_settings::SettingsError;
 use postrider_telemetry::ListenAddress;
 use url::{Host, Url};
 use zeroize::Zeroizing;
@@ -50,6 +52,14 @@ impl ControlPlaneEndpoint {
             },
             port: url.port_or_known_default().unwrap_or(443),
         })
+    }
+}
+
+impl FromStr for ControlPlaneEndpoint {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        Self::parse(text)
     }
 }
 
@@ -157,71 +167,52 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
-    /// The defaults, for an agent of `region` named `agent_id`.
-    pub fn new(control_plane: ControlPlaneEndpoint, region: String, agent_id: String) -> Self {
-        Self {
-            control_planes: vec![control_plane],
-            tls: ControlPlaneTls::default(),
-            region,
-            agent_id,
-            max_in_flight: 512,
-            max_payload_bytes: 64 * 1024 * 1024,
-            max_subscriptions: 100_000,
-            connections: ConnectionLimits {
-                per_origin: 256,
-                per_subscription: 64,
-                total: 4_096,
-                idle_timeout: Duration::from_secs(30),
-            },
-            connect_timeout: Duration::from_secs(10),
-            lookup_backend: LookupBackend::name_servers(Vec::new()),
-            lookups: LookupLimits::default(),
-            response: ResponseLimits {
-                body_bytes: 64 * 1024,
-                excerpt_bytes: 1024,
-                headers_bytes: 4 * 1024,
-            },
-            allow_subnets: Vec::new(),
-            extra_ca_pem: Vec::new(),
-            metrics_address: None,
-            drain_timeout: Duration::from_secs(30),
-        }
-    }
-
     /// Refuses what cannot work, in words for whoever wrote it.
-    pub fn check(&self) -> anyhow::Result<()> {
-        ensure!(!self.control_planes.is_empty(), "no control plane is configured");
-        ensure!(
-            is_resource_id(&self.region),
-            "--region {:?} is not a valid region: 1 to {MAX_RESOURCE_ID_BYTES} lower-case letters, \
-             digits and hyphens, a letter first and no hyphen last",
-            self.region
-        );
-        ensure!(
-            is_agent_id(&self.agent_id),
-            "--id {:?} is not a valid agent id: 1 to {MAX_AGENT_ID_BYTES} letters, digits, \
-             dots, underscores and hyphens",
-            self.agent_id
-        );
-        for (name, value) in [
-            ("max-in-flight", u64::from(self.max_in_flight)),
-            ("max-payload-bytes", self.max_payload_bytes),
-            ("max-subscriptions", self.max_subscriptions as u64),
-            ("connections-per-host", self.connections.per_origin as u64),
-            ("connections-per-subscription", self.connections.per_subscription as u64),
-            ("max-connections", self.connections.total as u64),
-            ("response-body-limit-bytes", self.response.body_bytes as u64),
-            ("max-lookups", self.lookups.total as u64),
-            ("lookup-timeout", self.lookups.timeout.as_millis() as u64),
-            ("max-lookups-per-tenant", self.lookups.per_tenant as u64),
-            ("connect-timeout", self.connect_timeout.as_millis() as u64),
-        ] {
-            ensure!(value > 0, "{name} must be greater than 0");
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let bad = |name, problem| Err(SettingsError::value(name, problem));
+        if self.control_planes.is_empty() {
+            return bad("control_plane.urls", "no control plane is configured".to_owned());
         }
-        ensure!(
-            self.response.excerpt_bytes <= self.response.body_bytes,
-            "response-excerpt-bytes must not exceed response-body-limit-bytes"
-        );
+        if !is_resource_id(&self.region) {
+            let problem = format!(
+                "{:?} is not a valid region: 1 to {MAX_RESOURCE_ID_BYTES} lower-case letters, \
+                 digits and hyphens, a letter first and no hyphen last",
+                self.region
+            );
+            return bad("agent.region", problem);
+        }
+        if !is_agent_id(&self.agent_id) {
+            let problem = format!(
+                "{:?} is not a valid agent id: 1 to {MAX_AGENT_ID_BYTES} letters, digits, dots, \
+                 underscores and hyphens",
+                self.agent_id
+            );
+            return bad("agent.id", problem);
+        }
+        for (name, value) in [
+            ("work.max_in_flight", u64::from(self.max_in_flight)),
+            ("work.max_payload_bytes_in_flight", self.max_payload_bytes),
+            ("work.max_cached_subscriptions", self.max_subscriptions as u64),
+            ("receivers.max_connections_per_origin", self.connections.per_origin as u64),
+            (
+                "receivers.max_connections_per_subscription",
+                self.connections.per_subscription as u64,
+            ),
+            ("receivers.max_connections", self.connections.total as u64),
+            ("receivers.connect_timeout_milliseconds", self.connect_timeout.as_millis() as u64),
+            ("dns.max_lookups", self.lookups.total as u64),
+            ("dns.max_lookups_per_tenant", self.lookups.per_tenant as u64),
+            ("dns.lookup_timeout_milliseconds", self.lookups.timeout.as_millis() as u64),
+            ("response.max_body_bytes", self.response.body_bytes as u64),
+        ] {
+            if value == 0 {
+                return bad(name, "must be greater than 0".to_owned());
+            }
+        }
+        if self.response.excerpt_bytes > self.response.body_bytes {
+            let problem = "must not exceed response.max_body_bytes".to_owned();
+            return bad("response.max_excerpt_bytes", problem);
+        }
         Ok(())
     }
 }
@@ -264,18 +255,19 @@ mod tests {
     #[test]
     fn defaults_pass_and_zeroes_do_not() {
         let control_plane = ControlPlaneEndpoint::parse("https://postrider.example").unwrap();
-        let config = AgentConfig::new(control_plane, "eu-1".to_owned(), "agent-1".to_owned());
+        let config =
+            AgentConfig::new(control_plane, "eu-1".to_owned(), "agent-1".to_owned()).unwrap();
         config.check().unwrap();
         let mut broken = config.clone();
         broken.max_in_flight = 0;
-        assert!(broken.check().unwrap_err().to_string().contains("max-in-flight"));
+        assert!(broken.check().unwrap_err().to_string().contains("work.max_in_flight"));
         for wrong in ["", "a b", "é", &"x".repeat(129)] {
             let broken = AgentConfig { agent_id: wrong.to_owned(), ..config.clone() };
-            assert!(broken.check().unwrap_err().to_string().contains("--id"), "{wrong}");
+            assert!(broken.check().unwrap_err().to_string().contains("agent.id"), "{wrong}");
         }
         for wrong in ["", "EU", "eu_1", "1eu", "eu-", "é", &"x".repeat(64)] {
             let broken = AgentConfig { region: wrong.to_owned(), ..config.clone() };
-            assert!(broken.check().unwrap_err().to_string().contains("--region"), "{wrong}");
+            assert!(broken.check().unwrap_err().to_string().contains("agent.region"), "{wrong}");
         }
         let mut broken = config;
         broken.response.excerpt_bytes = broken.response.body_bytes + 1;

@@ -9,67 +9,55 @@
 //! How the modules use each other, from the top down (no arrow goes up):
 //!
 //! ```text
-//! agent ─▶ replica_connector ─▶ session ─▶ coordinator ─▶ ledger ─▶ result_outbox, credit_allocator
-//!                                              │
-//!                                              ▼
-//!                        attempt ─▶ client ─▶ pool ─▶ origin_connections ─▶ connect ─▶ dial, connection
-//!                           │  └──▶ resolve ─▶ guard
-//!                           └─────▶ subscriptions, request ─▶ envelope, headers, signing
+//! agent ─▶ stream ─▶ work ─▶ attempt ─▶ client ─▶ resolve ─▶ address_guard
+//!                                └────▶ subscriptions
 //! ```
+//!
+//! - `stream`: the work streams to replicas; `work`: what the agent holds, and credit.
+//! - `attempt`: one POST; `client`: connections to receivers; `resolve`: their addresses.
+//! - `settings`, `config`, `limits`: what the agent is told at its start.
+//!
+//! Requests are built by the crate `postrider_webhook_request`.
 //!
 //! [`run`] is all that a program needs. [`parts`] is for the simulation, which
 //! replaces the sockets.
 
+mod address_guard;
 mod agent;
 mod attempt;
 mod attempt_span;
 mod client;
 mod config;
-mod connect;
-mod connection;
-mod coordinator;
-mod credit_allocator;
-mod dial;
-mod guard;
-mod http_versions;
 mod ids;
-mod interim;
-mod ledger;
 mod limits;
 mod metrics;
-mod origin_connections;
-mod pool;
-mod receiver_trust;
-mod replica_connector;
 mod resolve;
 mod response;
-mod result_outbox;
-mod session;
 mod settings;
-mod shared_quota;
+mod stream;
 mod subscriptions;
-mod traffic;
 mod wall_clock;
+mod work;
 
 /// An agent without its sockets: what connects and what POSTs is given to it.
 pub mod parts {
     pub use crate::agent::OVERDUE_CHECK_INTERVAL;
     pub use crate::attempt::AttemptExecutor;
-    pub use crate::coordinator::WorkCoordinator;
     pub use crate::metrics::AgentMetrics;
-    pub use crate::session::{
+    pub use crate::stream::session::{
         AgentMessageStream, ReplicaMessageStream, ReplicaSession, ReplicaSessionError,
         ShutdownSignals,
     };
     pub use crate::subscriptions::CachedSubscription;
     pub use crate::wall_clock::WallClock;
+    pub use crate::work::coordinator::WorkCoordinator;
     pub use postrider_webhook_request::OutgoingTraceContext;
 }
 
 pub use agent::run;
+pub use client::receiver_trust::read_certificates;
 pub use config::{
     AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
 };
 pub use limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
-pub use receiver_trust::read_certificates;
 pub use settings::Settings;

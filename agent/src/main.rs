@@ -3,6 +3,7 @@
 //! Exit code 0 after a clean stop, 2 for settings that cannot work (reported
 //! before anything is opened), 1 for any other failure.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -18,15 +19,82 @@ use tokio_util::sync::CancellationToken;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
+/// Makes the signed HTTPS POSTs that Postrider's control plane assigns.
+///
+/// These are the settings that most agents need. All of them, with their defaults, stand in
+/// config.default.toml, and can be given in a file or as variables too.
+#[derive(Debug, Parser)]
+#[command(name = "postrider-agent", version)]
+struct AgentArguments {
+    /// TOML file that overrides the defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the control plane is, https://host:port; may be given several times.
+    #[arg(long, value_name = "URL")]
+    control_plane: Vec<String>,
+    /// The region that this agent serves.
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// This agent's name, which no other process may have.
+    #[arg(long, value_name = "NAME")]
+    id: Option<String>,
+    /// The agent's certificate for the control plane, PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// Certificates that replicas are signed by, PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<String>,
+    /// Most attempts in flight.
+    #[arg(long, value_name = "ATTEMPTS")]
+    max_in_flight: Option<String>,
+    /// A private or loopback subnet that may be POSTed to; may be given several times.
+    #[arg(long, value_name = "SUBNET")]
+    allow_subnet: Vec<String>,
+    /// Certificates that receivers may be signed by, or a receiver's own self-signed one,
+    /// beside the platform's, PEM; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    extra_ca: Vec<String>,
+    /// A name server to ask instead of those in /etc/resolv.conf, IP address with or
+    /// without a port; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    name_server: Vec<String>,
+    /// Where metrics are served; "" for nowhere.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<String>,
+}
+
+impl AgentArguments {
+    /// Pairs of a setting's path and its value.
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        let list = |values: &[String]| (!values.is_empty()).then(|| values.join(","));
+        let all = [
+            ("control_plane.urls", list(&self.control_plane)),
+            ("agent.region", self.region.clone()),
+            ("agent.id", self.id.clone()),
+            ("control_plane.tls_cert", self.tls_cert.clone()),
+            ("control_plane.tls_key", self.tls_key.clone()),
+            ("control_plane.tls_ca", self.tls_ca.clone()),
+            ("work.max_in_flight", self.max_in_flight.clone()),
+            ("receivers.allow_subnets", list(&self.allow_subnet)),
+            ("receivers.extra_ca", list(&self.extra_ca)),
+            ("dns.servers", list(&self.name_server)),
+            ("agent.metrics_listen", self.metrics_listen.clone()),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
 fn main() -> ExitCode {
-    let settings = Settings::parse();
-    let config = match settings.config() {
-        Ok(config) => config,
-        Err(error) => return fail(&error, 2),
-    };
-    match start(&settings, config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, 1),
+    let arguments = AgentArguments::parse();
+    match Settings::load(arguments.config.as_deref(), &arguments.flags()) {
+        Ok((settings, config)) => match start(&settings, config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+        Err(error) => fail(&error.into(), 2),
     }
 }
 
@@ -36,7 +104,7 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 }
 
 fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
-    runtime(settings.threads())?.block_on(async {
+    runtime(settings.worker_threads())?.block_on(async {
         let telemetry = init_telemetry("postrider-agent", &settings.telemetry())?;
         let shutdown = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate())?;
@@ -63,4 +131,56 @@ fn runtime(threads: usize) -> anyhow::Result<Runtime> {
     };
     let built = builder.worker_threads(threads).enable_all().build();
     built.context("cannot start the runtime")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn flags_are_settings() {
+        let arguments = [
+            "postrider-agent",
+            "--region=eu-1",
+            "--control-plane=https://one.example",
+            "--control-plane=https://two.example",
+            "--allow-subnet=127.0.0.0/8,10.1.0.0/16",
+            "--max-in-flight=9",
+            "--name-server=::1",
+            "--metrics-listen=127.0.0.1:9465",
+        ];
+        let arguments = AgentArguments::try_parse_from(arguments).unwrap();
+        let (_, config) = Settings::load(None, &arguments.flags()).unwrap();
+        assert_eq!(config.control_planes.len(), 2);
+        assert_eq!(config.allow_subnets.len(), 2);
+        assert_eq!(config.max_in_flight, 9);
+        assert_eq!(config.metrics_address.unwrap().to_string(), "127.0.0.1:9465");
+    }
+
+    #[test]
+    fn every_flag_names_a_setting() {
+        let names = [
+            "--region",
+            "--id",
+            "--control-plane",
+            "--tls-cert",
+            "--tls-key",
+            "--tls-ca",
+            "--max-in-flight",
+            "--allow-subnet",
+            "--extra-ca",
+            "--name-server",
+            "--metrics-listen",
+        ];
+        for name in names {
+            let given = ["postrider-agent", name, "/no/such/thing"];
+            let flags = AgentArguments::try_parse_from(given).unwrap().flags();
+            let [(setting, _)] = &flags[..] else { panic!("{name}: {flags:?}") };
+            // The value is wrong, or another setting is missing; the name is never wrong.
+            let error = Settings::load(None, &flags).err().unwrap().to_string();
+            assert!(!error.contains("is not a setting"), "{setting}: {error}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Version};
 use postrider_proto::agent::v1 as wire;
 
-use crate::traffic::ConnectionTraffic;
+use crate::client::traffic::ConnectionTraffic;
 
 /// The headers, in order, as long as they fit.
 pub fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {

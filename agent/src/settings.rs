@@ -1,269 +1,297 @@
-//! The settings of the `postrider-agent` program: flags and environment variables.
+//! The settings of the `postrider-agent` program.
 //!
-//! Everything is parsed and every file is read before a connection is made. An error
-//! names the setting and where it was given.
+//! Fed by the embedded `config.default.toml`, then a file, the environment and flags
+//! (`postrider_settings`), each overriding the one before. Everything is checked and
+//! every file is read before a connection is made. An error names the setting and where
+//! it was given.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
-use postrider_telemetry::{ListenAddress, TelemetryOptions, host_name};
+use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
+use postrider_telemetry::{ListenAddress, TelemetryOptions, TelemetrySettings, host_name};
+use serde::Deserialize;
+use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::config::{AgentConfig, ClientCertificate, ControlPlaneEndpoint, unique_agent_id};
-use crate::limits::{LookupBackend, LookupLimits};
-use crate::receiver_trust::read_certificates;
+use crate::client::receiver_trust::read_certificates;
+use crate::config::{
+    AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
+};
+use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
 
 const DNS_PORT: u16 = 53;
 
-/// Makes the signed HTTPS POSTs that Postrider's control plane assigns.
-#[derive(Debug, Parser)]
-#[command(name = "postrider-agent", version)]
+/// The defaults are also the documentation.
+static FORMAT: SettingsFormat = SettingsFormat {
+    defaults: include_str!("../config.default.toml"),
+    variable_prefix: "POSTRIDER_AGENT_",
+    foreign_prefix: None,
+};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The control plane, https://host:port; may be repeated. Each address of each name gets
-    /// a work stream. http:// is permitted for loopback hosts only.
-    #[arg(long, required = true, value_delimiter = ',', env = "POSTRIDER_AGENT_CONTROL_PLANE")]
-    control_plane: Vec<String>,
-
-    /// The region that this agent serves.
-    #[arg(long, env = "POSTRIDER_AGENT_REGION")]
-    region: String,
-
-    /// The agent's name; of two processes with one name the later is refused until
-    /// the earlier is gone [default: the host's name and 16 random digits, so that
-    /// each process has its own].
-    #[arg(long, env = "POSTRIDER_AGENT_ID")]
-    id: Option<String>,
-
-    /// The agent's certificate for the control plane, PEM.
-    #[arg(long, requires = "tls_key", env = "POSTRIDER_AGENT_TLS_CERT")]
-    tls_cert: Option<PathBuf>,
-
-    /// The key of that certificate, PEM.
-    #[arg(long, requires = "tls_cert", env = "POSTRIDER_AGENT_TLS_KEY")]
-    tls_key: Option<PathBuf>,
-
-    /// Root certificates for the control plane, PEM [default: the platform's].
-    #[arg(long, env = "POSTRIDER_AGENT_TLS_CA")]
-    tls_ca: Option<PathBuf>,
-
-    /// Maximum number of attempts in flight.
-    #[arg(long, default_value_t = 512, env = "POSTRIDER_AGENT_MAX_IN_FLIGHT")]
-    max_in_flight: u32,
-
-    /// Maximum payload bytes of all attempts in flight.
-    #[arg(
-        long,
-        default_value_t = 64 * 1024 * 1024,
-        env = "POSTRIDER_AGENT_MAX_PAYLOAD_BYTES"
-    )]
-    max_payload_bytes: u64,
-
-    /// Maximum number of cached subscriptions. The control plane sends evicted ones again.
-    #[arg(long, default_value_t = 100_000, env = "POSTRIDER_AGENT_MAX_SUBSCRIPTIONS")]
-    max_subscriptions: usize,
-
-    /// Maximum number of HTTP/1.1 connections to one origin.
-    #[arg(long, default_value_t = 256, env = "POSTRIDER_AGENT_CONNECTIONS_PER_HOST")]
-    connections_per_host: usize,
-
-    /// Maximum number of HTTP/1.1 connections that one subscription uses at a time.
-    #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_CONNECTIONS_PER_SUBSCRIPTION")]
-    connections_per_subscription: usize,
-
-    /// Maximum number of connections to all receivers.
-    #[arg(long, default_value_t = 4_096, env = "POSTRIDER_AGENT_MAX_CONNECTIONS")]
-    max_connections: usize,
-
-    /// An idle connection is closed after this many seconds.
-    #[arg(long, default_value_t = 30, env = "POSTRIDER_AGENT_IDLE_TIMEOUT_SECONDS")]
-    idle_timeout_seconds: u64,
-
-    /// Time limit for making a connection, in milliseconds.
-    #[arg(long, default_value_t = 10_000, env = "POSTRIDER_AGENT_CONNECT_TIMEOUT_MS")]
-    connect_timeout_ms: u64,
-
-    /// How names of receivers are looked up: "name-servers" asks them as
-    /// /etc/resolv.conf and /etc/hosts say; "system" leaves it to the C library,
-    /// which reads nsswitch.conf as well and takes a thread for each name.
-    #[arg(long, default_value = "name-servers", env = "POSTRIDER_AGENT_RESOLVER")]
-    resolver: ResolverKind,
-
-    /// A name server to ask instead of those in /etc/resolv.conf, IP address with or
-    /// without a port; may be given several times.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        value_parser = name_server,
-        env = "POSTRIDER_AGENT_NAME_SERVER"
-    )]
-    name_server: Vec<SocketAddr>,
-
-    /// Time limit for a DNS lookup, in milliseconds.
-    #[arg(long, default_value_t = 5_000, env = "POSTRIDER_AGENT_LOOKUP_TIMEOUT_MS")]
-    lookup_timeout_ms: u64,
-
-    /// Maximum number of concurrent DNS lookups.
-    #[arg(long, default_value_t = 64, env = "POSTRIDER_AGENT_MAX_LOOKUPS")]
-    max_lookups: usize,
-
-    /// Maximum number of concurrent DNS lookups for one tenant.
-    #[arg(long, default_value_t = 8, env = "POSTRIDER_AGENT_MAX_LOOKUPS_PER_TENANT")]
-    max_lookups_per_tenant: usize,
-
-    /// Upper limit for the time to live of a receiver's addresses, in seconds.
-    #[arg(long, default_value_t = 300, env = "POSTRIDER_AGENT_KEEP_ADDRESSES_SECONDS")]
-    keep_addresses_seconds: u32,
-
-    /// How long expired addresses are still used while name servers fail, in seconds.
-    #[arg(long, default_value_t = 3_600, env = "POSTRIDER_AGENT_KEEP_OLD_ADDRESSES_SECONDS")]
-    keep_old_addresses_seconds: u32,
-
-    /// A private or loopback subnet that POSTs may go to; may be repeated.
-    #[arg(long, value_delimiter = ',', env = "POSTRIDER_AGENT_ALLOW_SUBNET")]
-    allow_subnet: Vec<IpNet>,
-
-    /// Additional root certificates for receivers, or a receiver's own self-signed one, PEM;
-    /// may be repeated.
-    #[arg(long, value_delimiter = ',', env = "POSTRIDER_AGENT_EXTRA_CA")]
-    extra_ca: Vec<PathBuf>,
-
-    /// Maximum bytes of a response body that are read.
-    #[arg(
-        long,
-        default_value_t = 64 * 1024,
-        env = "POSTRIDER_AGENT_RESPONSE_BODY_LIMIT_BYTES"
-    )]
-    response_body_limit_bytes: usize,
-
-    /// Bytes of a response's body that are kept for its history.
-    #[arg(long, default_value_t = 1024, env = "POSTRIDER_AGENT_RESPONSE_EXCERPT_BYTES")]
-    response_excerpt_bytes: usize,
-
-    /// Bytes of a response's headers that are kept for its history.
-    #[arg(long, default_value_t = 4096, env = "POSTRIDER_AGENT_RESPONSE_HEADERS_BYTES")]
-    response_headers_bytes: usize,
-
-    /// Address of the Prometheus endpoint (/metrics), host:port. Empty: none.
-    #[arg(long, env = "POSTRIDER_AGENT_METRICS_ADDRESS")]
-    metrics_address: Option<ListenAddress>,
-
-    /// Time limit for stopping, in seconds.
-    #[arg(long, default_value_t = 30, env = "POSTRIDER_AGENT_DRAIN_TIMEOUT_SECONDS")]
-    drain_timeout_seconds: u64,
-
-    /// Worker threads [default: the number of cores minus one, at least 1].
-    #[arg(long, env = "POSTRIDER_AGENT_THREADS")]
-    threads: Option<usize>,
-
-    /// Write the log as one JSON object per line.
-    #[arg(long, env = "POSTRIDER_AGENT_LOG_JSON")]
-    log_json: bool,
-
-    /// The OTLP collector that traces go to, http://host:4317.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
-    otlp_endpoint: Option<String>,
+    agent: ProcessSettings,
+    control_plane: ControlPlaneSettings,
+    work: WorkSettings,
+    receivers: ReceiverSettings,
+    dns: LookupSettings,
+    response: ResponseSettings,
+    telemetry: TelemetrySettings,
 }
 
-impl Settings {
-    /// Reads the files and checks everything.
-    pub fn config(&self) -> anyhow::Result<AgentConfig> {
-        let mut control_planes = self
-            .control_plane
-            .iter()
-            .map(|text| ControlPlaneEndpoint::parse(text))
-            .collect::<anyhow::Result<Vec<_>>>()
-            .context("--control-plane")?
-            .into_iter();
-        let first = control_planes.next().context("--control-plane is missing")?;
-        let id = self.id.clone().unwrap_or_else(|| unique_agent_id(&host_name()));
-        let mut config = AgentConfig::new(first, self.region.clone(), id);
-        config.control_planes.extend(control_planes);
-        let ca = |file| read_certificates("--tls-ca", file);
-        config.tls.ca_pem = self.tls_ca.as_deref().map(ca).transpose()?;
-        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            config.tls.identity = Some(ClientCertificate {
-                certificate_pem: read_certificates("--tls-cert", certificate)?,
-                key_pem: Zeroizing::new(read(key)?),
-            });
-        }
-        config.max_in_flight = self.max_in_flight;
-        config.max_payload_bytes = self.max_payload_bytes;
-        config.max_subscriptions = self.max_subscriptions;
-        config.connections.per_origin = self.connections_per_host;
-        config.connections.per_subscription = self.connections_per_subscription;
-        config.connections.total = self.max_connections;
-        config.connections.idle_timeout = Duration::from_secs(self.idle_timeout_seconds);
-        config.connect_timeout = Duration::from_millis(self.connect_timeout_ms);
-        config.lookup_backend = self.lookup_backend()?;
-        config.lookups = LookupLimits {
-            total: self.max_lookups,
-            per_tenant: self.max_lookups_per_tenant,
-            timeout: Duration::from_millis(self.lookup_timeout_ms),
-            max_ttl: Duration::from_secs(self.keep_addresses_seconds.into()),
-            max_stale: Duration::from_secs(self.keep_old_addresses_seconds.into()),
-        };
-        config.allow_subnets.clone_from(&self.allow_subnet);
-        config.extra_ca_pem = self
-            .extra_ca
-            .iter()
-            .map(|file| read_certificates("--extra-ca", file))
-            .collect::<anyhow::Result<_>>()?;
-        config.response.body_bytes = self.response_body_limit_bytes;
-        config.response.excerpt_bytes = self.response_excerpt_bytes;
-        config.response.headers_bytes = self.response_headers_bytes;
-        config.metrics_address.clone_from(&self.metrics_address);
-        config.drain_timeout = Duration::from_secs(self.drain_timeout_seconds);
-        config.check()?;
-        Ok(config)
-    }
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProcessSettings {
+    region: String,
+    id: String,
+    #[serde(deserialize_with = "postrider_settings::parsed_unless_empty")]
+    metrics_listen: Option<ListenAddress>,
+    drain_timeout_seconds: u64,
+    worker_threads: usize,
+}
 
-    fn lookup_backend(&self) -> anyhow::Result<LookupBackend> {
-        match self.resolver {
-            ResolverKind::NameServers => Ok(LookupBackend::name_servers(self.name_server.clone())),
-            ResolverKind::System => {
-                let asked = self.name_server.is_empty();
-                ensure!(asked, "--name-server cannot be combined with --resolver system");
-                Ok(LookupBackend::System)
-            }
-        }
-    }
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ControlPlaneSettings {
+    #[serde(deserialize_with = "postrider_settings::list")]
+    urls: Vec<ControlPlaneEndpoint>,
+    tls_cert: String,
+    tls_key: String,
+    tls_ca: String,
+}
 
-    /// How the process is watched.
-    pub fn telemetry(&self) -> TelemetryOptions {
-        TelemetryOptions {
-            json: self.log_json,
-            otlp_endpoint: self.otlp_endpoint.clone(),
-            quiet: false,
-        }
-    }
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkSettings {
+    max_in_flight: u32,
+    max_payload_bytes_in_flight: u64,
+    max_cached_subscriptions: usize,
+}
 
-    /// How many threads work. On a small machine more than one only get into
-    /// each other's way.
-    pub fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.unwrap_or_else(|| cores().saturating_sub(1)).max(1)
-    }
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiverSettings {
+    max_connections_per_origin: usize,
+    max_connections_per_subscription: usize,
+    max_connections: usize,
+    idle_timeout_seconds: u64,
+    connect_timeout_milliseconds: u64,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    allow_subnets: Vec<IpNet>,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    extra_ca: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LookupSettings {
+    #[serde(deserialize_with = "postrider_settings::parsed")]
+    backend: LookupBackendName,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    servers: Vec<NameServerAddress>,
+    lookup_timeout_milliseconds: u64,
+    max_lookups: usize,
+    max_lookups_per_tenant: usize,
+    max_time_to_live_seconds: u64,
+    max_stale_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResponseSettings {
+    max_body_bytes: usize,
+    max_excerpt_bytes: usize,
+    max_headers_bytes: usize,
 }
 
 /// Who answers for the names of receivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ResolverKind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LookupBackendName {
     NameServers,
     System,
 }
 
-fn name_server(text: &str) -> Result<SocketAddr, String> {
-    let without_port = || text.parse::<IpAddr>().map(|address| (address, DNS_PORT).into());
-    text.parse().or_else(|_| without_port()).map_err(|_| "is not an IP address".to_owned())
+/// Why a text is no way to look names up.
+#[derive(Debug, Error)]
+#[error("must be \"name-servers\" or \"system\"")]
+struct LookupBackendNameError;
+
+impl FromStr for LookupBackendName {
+    type Err = LookupBackendNameError;
+
+    fn from_str(text: &str) -> Result<Self, LookupBackendNameError> {
+        match text {
+            "name-servers" => Ok(Self::NameServers),
+            "system" => Ok(Self::System),
+            _ => Err(LookupBackendNameError),
+        }
+    }
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+/// An IP address, with or without a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct NameServerAddress(SocketAddr);
+
+/// Why a text is no address of a name server.
+#[derive(Debug, Error)]
+#[error("{0} is not an IP address")]
+struct NameServerAddressError(String);
+
+impl FromStr for NameServerAddress {
+    type Err = NameServerAddressError;
+
+    fn from_str(text: &str) -> Result<Self, NameServerAddressError> {
+        let without_port = || text.parse::<IpAddr>().map(|address| (address, DNS_PORT).into());
+        let parsed = text.parse().or_else(|_| without_port());
+        parsed.map(Self).map_err(|_| NameServerAddressError(text.to_owned()))
+    }
+}
+
+impl ControlPlaneSettings {
+    fn tls(&self) -> Result<ControlPlaneTls, SettingsError> {
+        let bad = |name, problem| Err(SettingsError::value(name, problem));
+        if self.tls_cert.is_empty() && !self.tls_key.is_empty() {
+            return bad(
+                "control_plane.tls_key",
+                "must be set together with control_plane.tls_cert",
+            );
+        }
+        if self.tls_key.is_empty() && !self.tls_cert.is_empty() {
+            return bad(
+                "control_plane.tls_cert",
+                "must be set together with control_plane.tls_key",
+            );
+        }
+        let mut tls = ControlPlaneTls::default();
+        if !self.tls_ca.is_empty() {
+            tls.ca_pem = Some(certificates("control_plane.tls_ca", &self.tls_ca)?);
+        }
+        if !self.tls_cert.is_empty() {
+            let key = fs::read(&self.tls_key).map_err(|error| {
+                let problem = format!("cannot read {}: {error}", self.tls_key);
+                SettingsError::value("control_plane.tls_key", problem)
+            })?;
+            tls.identity = Some(ClientCertificate {
+                certificate_pem: certificates("control_plane.tls_cert", &self.tls_cert)?,
+                key_pem: Zeroizing::new(key),
+            });
+        }
+        Ok(tls)
+    }
+}
+
+impl LookupSettings {
+    fn backend(&self) -> Result<LookupBackend, SettingsError> {
+        let servers: Vec<SocketAddr> = self.servers.iter().map(|server| server.0).collect();
+        match self.backend {
+            LookupBackendName::NameServers => Ok(LookupBackend::name_servers(servers)),
+            LookupBackendName::System if servers.is_empty() => Ok(LookupBackend::System),
+            LookupBackendName::System => Err(SettingsError::value(
+                "dns.servers",
+                "cannot be combined with the \"system\" of dns.backend",
+            )),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads all sources, checks them and reads the files that they name. `flags` are
+    /// pairs of a setting's path and its value.
+    pub fn load(
+        file: Option<&Path>,
+        flags: &[(&str, String)],
+    ) -> Result<(Self, AgentConfig), SettingsError> {
+        let sources = SettingSources::read(&FORMAT, file, std::env::vars_os(), flags)?;
+        let settings: Self = sources.settings()?;
+        let config = settings.config().and_then(|config| config.check().map(|()| config));
+        Ok((settings, config.map_err(|error| sources.located(error))?))
+    }
+
+    /// What the settings say, with the files that they name; not checked as a whole.
+    fn config(&self) -> Result<AgentConfig, SettingsError> {
+        let Self { agent, control_plane, work, receivers, dns, response, .. } = self;
+        let extra_ca = receivers.extra_ca.iter();
+        Ok(AgentConfig {
+            control_planes: control_plane.urls.clone(),
+            tls: control_plane.tls()?,
+            region: agent.region.clone(),
+            agent_id: match agent.id.as_str() {
+                "" => unique_agent_id(&host_name()),
+                id => id.to_owned(),
+            },
+            max_in_flight: work.max_in_flight,
+            max_payload_bytes: work.max_payload_bytes_in_flight,
+            max_subscriptions: work.max_cached_subscriptions,
+            connections: ConnectionLimits {
+                per_origin: receivers.max_connections_per_origin,
+                per_subscription: receivers.max_connections_per_subscription,
+                total: receivers.max_connections,
+                idle_timeout: Duration::from_secs(receivers.idle_timeout_seconds),
+            },
+            connect_timeout: Duration::from_millis(receivers.connect_timeout_milliseconds),
+            lookup_backend: dns.backend()?,
+            lookups: LookupLimits {
+                total: dns.max_lookups,
+                per_tenant: dns.max_lookups_per_tenant,
+                timeout: Duration::from_millis(dns.lookup_timeout_milliseconds),
+                max_ttl: Duration::from_secs(dns.max_time_to_live_seconds),
+                max_stale: Duration::from_secs(dns.max_stale_seconds),
+            },
+            response: ResponseLimits {
+                body_bytes: response.max_body_bytes,
+                excerpt_bytes: response.max_excerpt_bytes,
+                headers_bytes: response.max_headers_bytes,
+            },
+            allow_subnets: receivers.allow_subnets.clone(),
+            extra_ca_pem: extra_ca
+                .map(|file| certificates("receivers.extra_ca", file))
+                .collect::<Result<_, _>>()?,
+            metrics_address: agent.metrics_listen.clone(),
+            drain_timeout: Duration::from_secs(agent.drain_timeout_seconds),
+        })
+    }
+
+    /// The process's logging and tracing options.
+    pub fn telemetry(&self) -> TelemetryOptions {
+        self.telemetry.options()
+    }
+
+    /// Worker threads of the runtime. On a small machine more than one only get into
+    /// each other's way.
+    pub fn worker_threads(&self) -> usize {
+        let but_one =
+            || std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1);
+        match self.agent.worker_threads {
+            0 => but_one().max(1),
+            threads => threads,
+        }
+    }
+}
+
+impl AgentConfig {
+    /// The defaults, for an agent of `region` named `agent_id`.
+    pub fn new(
+        control_plane: ControlPlaneEndpoint,
+        region: String,
+        agent_id: String,
+    ) -> Result<Self, SettingsError> {
+        let mut settings: Settings = FORMAT.default_settings()?;
+        settings.control_plane.urls = vec![control_plane];
+        settings.agent.region = region;
+        settings.agent.id = agent_id;
+        settings.config()
+    }
+}
+
+fn certificates(name: &'static str, file: &str) -> Result<Vec<u8>, SettingsError> {
+    read_certificates(Path::new(file))
+        .map_err(|error| SettingsError::value(name, format!("{error:#}")))
 }
 
 #[cfg(test)]
@@ -272,22 +300,20 @@ mod tests {
 
     use super::*;
 
-    fn parse(arguments: &[&str]) -> anyhow::Result<AgentConfig> {
-        let always = ["postrider-agent", "--region", "eu-1"];
-        Settings::try_parse_from(always.iter().chain(arguments))?.config()
+    const CONTROL_PLANE: (&str, &str) = ("control_plane.urls", "https://one.example");
+
+    fn load(flags: &[(&str, &str)]) -> Result<AgentConfig, SettingsError> {
+        let all = [("agent.region", "eu-1")].iter().chain(flags);
+        let flags: Vec<_> = all.map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Settings::load(None, &flags).map(|(_, config)| config)
     }
 
     #[test]
     fn several_control_planes_and_subnets_may_be_given() {
-        let config = parse(&[
-            "--control-plane",
-            "https://one.example",
-            "--control-plane",
-            "http://localhost:7000",
-            "--allow-subnet",
-            "127.0.0.0/8,10.1.0.0/16",
-            "--max-in-flight",
-            "9",
+        let config = load(&[
+            ("control_plane.urls", "https://one.example,http://localhost:7000"),
+            ("receivers.allow_subnets", "127.0.0.0/8,10.1.0.0/16"),
+            ("work.max_in_flight", "9"),
         ])
         .unwrap();
         assert_eq!(config.control_planes.len(), 2);
@@ -298,23 +324,68 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_before_anything_opens() {
-        let control_plane = ["--control-plane", "https://one.example"];
         for (wrong, words) in [
-            (&["--control-plane", "http://one.example"][..], "loopback"),
-            (&["--tls-ca", "/no/such/file"], "/no/such/file"),
-            (&["--extra-ca", "/no/such/file"], "/no/such/file"),
-            (&["--tls-cert", "/no/such/file"], "--tls-key"),
-            (&["--max-in-flight", "0"], "max-in-flight"),
-            (&["--max-lookups", "0"], "max-lookups"),
-            (&["--lookup-timeout-ms", "0"], "lookup-timeout"),
-            (&["--name-server", "dns.example"], "IP address"),
-            (&["--resolver", "system", "--name-server", "::1"], "--name-server"),
-            (&["--allow-subnet", "127.0.0.0/99"], "--allow-subnet"),
+            (&[("control_plane.urls", "http://one.example")][..], "loopback"),
+            (&[("control_plane.tls_ca", "/no/such/file")], "/no/such/file"),
+            (
+                &[("receivers.extra_ca", "/no/such/file")],
+                "receivers.extra_ca: cannot read /no/such/file",
+            ),
+            (&[("control_plane.tls_cert", "/no/such/file")], "control_plane.tls_key"),
+            (&[("control_plane.tls_key", "/no/such/file")], "control_plane.tls_cert"),
+            (&[("work.max_in_flight", "0")], "work.max_in_flight: "),
+            (&[("work.max_in_flight", "-1")], "work.max_in_flight: "),
+            (&[("dns.max_lookups", "0")], "dns.max_lookups: "),
+            (&[("dns.lookup_timeout_milliseconds", "0")], "dns.lookup_timeout_milliseconds: "),
+            (&[("dns.servers", "dns.example")], "IP address"),
+            (&[("dns.backend", "system"), ("dns.servers", "::1")], "dns.servers: "),
+            (&[("dns.backend", "none")], "dns.backend: must be "),
+            (&[("receivers.allow_subnets", "127.0.0.0/99")], "receivers.allow_subnets: "),
+            (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
+            (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
         ] {
-            let arguments: Vec<_> = control_plane.iter().chain(wrong).copied().collect();
-            let error = format!("{:#}", parse(&arguments).unwrap_err());
-            assert!(error.contains(words), "{error}");
+            let flags: Vec<_> = [CONTROL_PLANE].iter().chain(wrong).copied().collect();
+            let error = load(&flags).unwrap_err().to_string();
+            assert!(error.contains(words) && error.ends_with(" (a flag)"), "{error}");
         }
-        assert!(parse(&[]).is_err());
+        assert!(load(&[]).is_err());
+    }
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        SettingSources::read(&FORMAT, None, variables, &[])?.settings()
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_a_service_is_no_setting() {
+        let settings = read(&[
+            ("POSTRIDER_AGENT_SERVICE_HOST", "10.0.0.7"),
+            ("POSTRIDER_AGENT_SERVICE_PORT_METRICS", "9464"),
+            ("POSTRIDER_AGENT_PORT", "tcp://10.0.0.7:9464"),
+            ("POSTRIDER_AGENT_PORT_9464_TCP_PROTO", "tcp"),
+            ("POSTRIDER_SERVER__LISTEN", "127.0.0.1:7443"),
+            ("POSTRIDER_AGENT_AGENT__REGION", "eu"),
+            ("POSTRIDER_AGENT_DNS__SERVERS", "::1,10.0.0.2:5353"),
+        ]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.agent.region, "eu");
+        let servers = ["[::1]:53", "10.0.0.2:5353"];
+        let servers = servers.map(|server| NameServerAddress(server.parse().unwrap()));
+        assert_eq!(settings.dns.servers, servers);
+        let message = read(&[("POSTRIDER_AGENT_DNS__SERVER", "::1")]).unwrap_err().to_string();
+        assert!(message.ends_with("(the variable POSTRIDER_AGENT_DNS__SERVER)"), "{message}");
+    }
+
+    #[test]
+    fn a_file_may_have_lists() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.toml");
+        let text = "[agent]\nregion = \"eu-1\"\n[control_plane]\nurls = [\"https://one.example\"]\n\
+                    [receivers]\nallow_subnets = [\"10.1.0.0/16\", \"10.2.0.0/16\"]\n";
+        std::fs::write(&path, text).unwrap();
+        let (settings, config) = Settings::load(Some(&path), &[]).unwrap();
+        assert_eq!(config.allow_subnets.len(), 2);
+        assert_eq!(config.control_planes[0].host, "one.example");
+        assert!(settings.worker_threads() > 0);
     }
 }

@@ -47,16 +47,16 @@ async fn settings_that_cannot_work_exit_with_2() {
         let output = output(program(wrong)).await;
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{log}");
-        assert!(log.contains("control-plane"), "{log}");
+        assert!(log.contains("control_plane.urls"), "{log}");
     }
-    for (flag, wrong, id, region) in
-        [("--region", "EU_1", "one", "EU_1"), ("--id", "a b", "a b", "eu-1")]
+    for (setting, wrong, id, region) in
+        [("agent.region", "EU_1", "one", "EU_1"), ("agent.id", "a b", "a b", "eu-1")]
     {
         let control_plane = ["--control-plane", "http://127.0.0.1:1"];
         let arguments = [&control_plane[..], &["--region", region, "--id", id]].concat();
         let output = output(program(&arguments)).await;
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{log}");
-        assert!(log.contains(flag) && log.contains(wrong), "{log}");
+        assert!(log.contains(setting) && log.contains(wrong), "{log}");
     }
 }

@@ -28,6 +28,10 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "postrider-settings",
+        &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "postrider-agent"],
+    ),
+    (
         "postrider-telemetry",
         &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "postrider-agent"],
     ),
@@ -208,6 +212,7 @@ mod tests {
         let mut needs = needs_of(&[
             ("postrider-agent", &["http"]),
             ("postrider-webhook-request", &["http"]),
+            ("postrider-settings", &["config"]),
             ("postrider-telemetry", &["hyper"]),
             ("fair-batch", &[]),
             ("postrider-domain", &["helper"]),

@@ -15,6 +15,9 @@ import sys
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 CRATES = {
     "agent": "agent/src",
+    "postrider-webhook-request": "agent/request/src",
+    "postrider-telemetry": "agent/telemetry/src",
+    "postrider-settings": "agent/settings/src",
     "postrider": "control-plane/src",
     "fair-batch": "control-plane/fair-batch/src",
     "postrider-domain": "control-plane/domain/src",

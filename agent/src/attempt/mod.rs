@@ -23,12 +23,12 @@ use postrider_webhook_request::{
 };
 use tokio::time::timeout_at;
 
+use crate::client::connect::ConnectError;
+use crate::client::dial::{DialError, DialProgress};
+use crate::client::origin_connections::ConnectionReuse;
+use crate::client::pool::ConnectionRequest;
 use crate::client::{PooledConnection, SendFailureKind, WebhookClient};
-use crate::connect::ConnectError;
-use crate::dial::{DialError, DialProgress};
 use crate::limits::ResponseLimits;
-use crate::origin_connections::ConnectionReuse;
-use crate::pool::ConnectionRequest;
 use crate::resolve::ResolveError;
 use crate::response::{announced_keep_alive, irregularities, reported_headers};
 use crate::subscriptions::{CachedSubscription, SubscriptionPermit, SubscriptionSettings};

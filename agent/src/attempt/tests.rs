@@ -5,10 +5,10 @@
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::*;
-use crate::connect::ReceiverConnector;
-use crate::guard::AllowedSubnets;
+use crate::address_guard::AllowedSubnets;
+use crate::client::connect::ReceiverConnector;
+use crate::client::pool::ConnectionPool;
 use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits};
-use crate::pool::ConnectionPool;
 use crate::resolve::Resolver;
 use crate::subscriptions::SubscriptionCache;
 

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::limits::LookupBackend;
 
-use super::outcome::{LookupAnswer, LookupFailure};
+use super::lookup_result::{LookupAnswer, LookupFailure};
 use super::system_files::{FileStamps, SystemFiles};
 
 /// No name server has longer for one try.

@@ -4,11 +4,11 @@
 //! If one address of an answer is refused, the whole answer is refused (a rebinding
 //! attack may mix them). A lookup does not belong to one attempt: it continues when the
 //! attempt that started it has ended, everyone who needs the name shares it
-//! (`names`), and it ends in bounded time.
+//! (`name_cache`), and it ends in bounded time.
 
 mod lookup;
-mod names;
-mod outcome;
+mod lookup_result;
+mod name_cache;
 mod system_files;
 #[cfg(test)]
 mod tests;
@@ -22,12 +22,12 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::Host;
 
-use crate::guard::{AddressRefusal, AllowedSubnets, check_address};
+use crate::address_guard::{AddressRefusal, AllowedSubnets, check_address};
 use crate::limits::{LookupBackend, LookupLimits};
 
 use lookup::LookupClient;
-use names::{CacheAnswer, NameCache, NameLookup};
-use outcome::{LookupAnswer, LookupFailure, LookupResult};
+use lookup_result::{LookupAnswer, LookupFailure, LookupResult};
+use name_cache::{CacheAnswer, NameCache, NameLookup};
 
 /// How long name servers have before an answer that was good a while ago is used.
 /// RFC 8767, section 5, has 1.8 s for this; attempts have less time.

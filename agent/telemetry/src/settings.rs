@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::TelemetryOptions;
+use crate::logging::TelemetryOptions;
 
 /// Read where the setting is empty: the variable that OpenTelemetry names.
 const ENDPOINT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";

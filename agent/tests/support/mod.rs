@@ -33,7 +33,7 @@ pub fn config(replicas: &[&ScriptedReplica], receivers: &[&TestReceiver]) -> Age
     let control_plane =
         |replica: &&ScriptedReplica| ControlPlaneEndpoint::parse(&replica.url).unwrap();
     let first = control_plane(&replicas[0]);
-    let mut config = AgentConfig::new(first, "eu-1".to_owned(), "agent-1".to_owned());
+    let mut config = AgentConfig::new(first, "eu-1".to_owned(), "agent-1".to_owned()).unwrap();
     config.control_planes = replicas.iter().map(control_plane).collect();
     config.allow_subnets = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
     config.extra_ca_pem = receivers.iter().map(|receiver| receiver.ca_pem.clone()).collect();

@@ -78,7 +78,8 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         anyhow::ensure!(address.is_loopback(), "{flag}: `dev` listens on loopback addresses only");
     }
     let extra_ca = arguments.extra_ca.iter();
-    let extra_ca = extra_ca.map(|file| postrider_agent::read_certificates("--extra-ca", file));
+    let extra_ca =
+        extra_ca.map(|file| postrider_agent::read_certificates(file).context("--extra-ca"));
     let mut extra_ca_pem = extra_ca.collect::<anyhow::Result<Vec<_>>>()?;
     // The terminal is for the demo; RUST_LOG=info shows the rest.
     let quiet = postrider_telemetry::TelemetryOptions { quiet: true, ..Default::default() };
@@ -175,7 +176,7 @@ fn agent_config(
 ) -> anyhow::Result<AgentConfig> {
     let control_plane = ControlPlaneEndpoint::parse(&format!("http://{control_plane}"))?;
     let id = postrider_agent::unique_agent_id("dev");
-    let mut config = AgentConfig::new(control_plane, DEMO_REGION_ID.to_owned(), id);
+    let mut config = AgentConfig::new(control_plane, DEMO_REGION_ID.to_owned(), id)?;
     config.allow_subnets = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
     config.allow_subnets.extend(&arguments.allow_subnet);
     config.extra_ca_pem = extra_ca_pem;

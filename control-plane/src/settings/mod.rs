@@ -1,24 +1,28 @@
 //! Settings, read and checked before anything is opened.
 //!
 //! Fed by the embedded `config.default.toml`, then a file, the environment and flags
-//! (`sources`), each overriding the one before; feeds everything else. Guarantees that
-//! a wrong name or value stops the program with a message that names the setting and
-//! where it was given.
+//! (`postrider_settings`), each overriding the one before; feeds everything else.
+//! Guarantees that a wrong name or value stops the program with a message that names the
+//! setting and where it was given.
 
-mod error;
 mod server;
-mod sources;
+#[cfg(test)]
+mod source_tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postrider_domain::ids::TenantId;
+use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetrySettings};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-pub use self::error::{SettingOrigin, SettingsError};
-pub use self::sources::DEFAULT_SETTINGS_TOML;
-use self::sources::SettingSources;
+/// The defaults are also the documentation.
+static FORMAT: SettingsFormat = SettingsFormat {
+    defaults: include_str!("../../config.default.toml"),
+    variable_prefix: "POSTRIDER_",
+    foreign_prefix: Some("POSTRIDER_AGENT_"),
+};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +42,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
-    #[serde(deserialize_with = "listen_address")]
+    #[serde(deserialize_with = "postrider_settings::parsed")]
     pub listen: ListenAddress,
     pub advertise: String,
     pub replica_id: String,
@@ -159,23 +163,14 @@ pub struct ApiSettings {
 impl Settings {
     /// Reads all sources. `flags` are pairs of a setting's path and its value.
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
-        let sources = SettingSources::read(file, std::env::vars_os(), flags)?;
+        let sources = SettingSources::read(&FORMAT, file, std::env::vars_os(), flags)?;
         let settings: Self = sources.settings()?;
-        match settings.check() {
-            Ok(()) => Ok(settings),
-            Err(SettingsError::Value { name, problem }) => Err(match sources.origin_of(name) {
-                Some(place) => {
-                    SettingsError::Given { path: name.to_owned(), problem, place: place.clone() }
-                }
-                None => SettingsError::Value { name, problem },
-            }),
-            Err(other) => Err(other),
-        }
+        settings.check().map_err(|error| sources.located(error))?;
+        Ok(settings)
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let bad =
-            |name, problem: &str| Err(SettingsError::Value { name, problem: problem.to_owned() });
+        let bad = |name, problem| Err(SettingsError::value(name, problem));
         self.server.check()?;
         let ownership = &self.ownership;
         if ownership.renew_interval_seconds + ownership.lease_margin_seconds
@@ -238,10 +233,6 @@ impl Settings {
             n => n,
         }
     }
-}
-
-fn listen_address<'de, D: Deserializer<'de>>(from: D) -> Result<ListenAddress, D::Error> {
-    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
 
 impl OwnershipSettings {

@@ -2,14 +2,14 @@
 //!
 //! Fed by the settings as they were read; feeds their check.
 
+use postrider_settings::SettingsError;
 use postrider_telemetry::ListenAddress;
 
-use super::{ServerSettings, SettingsError};
+use super::ServerSettings;
 
 impl ServerSettings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        let bad =
-            |name, problem: &str| Err(SettingsError::Value { name, problem: problem.to_owned() });
+        let bad = |name, problem| Err(SettingsError::value(name, problem));
         if self.tls_cert.is_empty() != self.tls_key.is_empty() {
             return bad("server.tls_cert", "must be set together with server.tls_key");
         }

@@ -30,7 +30,8 @@ pub fn start(world: &Arc<World>, place: usize, replicas: usize) {
     let process = Process::start();
     let control_plane = ControlPlaneEndpoint { tls: false, host: "localhost".to_owned(), port: 1 };
     let name = format!("agent-{place}");
-    let mut config = AgentConfig::new(control_plane, region(place).to_owned(), name);
+    let config = AgentConfig::new(control_plane, region(place).to_owned(), name);
+    let mut config = config.expect("the defaults can be read");
     config.max_in_flight = MAX_IN_FLIGHT;
     let posts =
         SimulatedExecutor { world: Arc::clone(world), agent: place, process: Arc::clone(&process) };

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use standardwebhooks::Webhook;
 
+use super::error::MAX_KEYS_PER_SCHEME;
 use super::*;
 
 const OLD: &[u8] = b"the old key of a customer";

@@ -18,10 +18,10 @@ use postrider_proto::agent::v1::{
     Assignment, AttemptKey, AttemptResult, Inventory, ReturnReason, SubscriptionUpdate, TakeOver,
 };
 
-use crate::credit_allocator::{CreditAllocator, CreditGrant};
 use crate::ids::{AttemptId, StreamNumber};
-use crate::result_outbox::ResultOutbox;
 use crate::subscriptions::{CachedSubscription, SubscriptionCache};
+use crate::work::credit_allocator::{CreditAllocator, CreditGrant};
+use crate::work::result_outbox::ResultOutbox;
 
 /// What the agent makes of an assignment.
 #[derive(Debug)]

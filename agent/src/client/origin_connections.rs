@@ -17,11 +17,11 @@ use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{NewConnection, PeerAddress};
-use crate::connection::RequestSender;
-use crate::dial::ConnectTimings;
-use crate::http_versions::HttpVersionMemory;
-use crate::traffic::ConnectionTraffic;
+use crate::client::connect::{NewConnection, PeerAddress};
+use crate::client::connection::RequestSender;
+use crate::client::dial::ConnectTimings;
+use crate::client::http_versions::HttpVersionMemory;
+use crate::client::traffic::ConnectionTraffic;
 
 /// Which connections a request may go over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

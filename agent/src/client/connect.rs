@@ -12,9 +12,9 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use tokio_rustls::TlsConnector;
 
-use crate::connection::{OpenedConnection, open_http1, open_http2};
-use crate::dial::{ConnectTimings, DialError, DialProgress, TransportStream, dial};
-use crate::receiver_trust::ReceiverCertVerifier;
+use crate::client::connection::{OpenedConnection, open_http1, open_http2};
+use crate::client::dial::{ConnectTimings, DialError, DialProgress, TransportStream, dial};
+use crate::client::receiver_trust::ReceiverCertVerifier;
 
 /// Why there is no connection.
 #[derive(Debug, Error)]

@@ -110,16 +110,16 @@ fn certificates(pem: &[u8]) -> anyhow::Result<Vec<ExtraCertificate>> {
     Ok(parsed)
 }
 
-/// Reads a file of certificates in PEM, given by `flag`; one without a certificate, or
-/// with a damaged one, is refused.
-pub fn read_certificates(flag: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
+/// Reads a file of certificates in PEM; one without a certificate, or with a damaged one,
+/// is refused.
+pub fn read_certificates(file: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = file.display();
-    let pem = fs::read(file).with_context(|| format!("{flag}: cannot read {shown}"))?;
-    let parsed = certificates(&pem).with_context(|| format!("{flag}: {shown}"))?;
+    let pem = fs::read(file).with_context(|| format!("cannot read {shown}"))?;
+    let parsed = certificates(&pem).with_context(|| shown.to_string())?;
     let mut roots = RootCertStore::empty();
     for certificate in parsed {
         let added = roots.add(certificate.der);
-        added.with_context(|| format!("{flag}: {shown}: a certificate cannot be used"))?;
+        added.with_context(|| format!("{shown}: a certificate cannot be used"))?;
     }
     Ok(pem)
 }
@@ -258,10 +258,10 @@ mod tests {
         let second = self_signed("receiver.internal").pem() + damaged;
         for text in ["", "-----BEGIN NOTHING", "garbage", damaged, &second] {
             fs::write(&file, text).unwrap();
-            let error = format!("{:#}", read_certificates("--extra-ca", &file).unwrap_err());
-            assert!(error.starts_with("--extra-ca") && error.contains("ca.pem"), "{error}");
+            let error = format!("{:#}", read_certificates(&file).unwrap_err());
+            assert!(error.contains("ca.pem"), "{error}");
         }
         fs::write(&file, self_signed("receiver.internal").pem()).unwrap();
-        read_certificates("--extra-ca", &file).unwrap();
+        read_certificates(&file).unwrap();
     }
 }

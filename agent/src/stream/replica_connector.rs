@@ -21,10 +21,10 @@ use tonic::Status;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
 
 use crate::config::{ControlPlaneEndpoint, ControlPlaneTls};
-use crate::coordinator::WorkCoordinator;
-use crate::session::{
+use crate::stream::session::{
     AgentMessageStream, ReplicaMessageStream, ReplicaSession, ReplicaSessionError, ShutdownSignals,
 };
+use crate::work::coordinator::WorkCoordinator;
 
 /// As often as [`MAX_RETRY_DELAY`] says, for a replica that is back at another address.
 const CONTROL_PLANE_LOOKUP_INTERVAL: Duration = Duration::from_secs(2);

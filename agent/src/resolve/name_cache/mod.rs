@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::LookupLimits;
 
-use super::outcome::{
+use super::lookup_result::{
     LookupAnswer, LookupBroadcast, LookupFailure, LookupResult, UncheckedAddresses,
 };
 

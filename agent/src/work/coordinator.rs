@@ -13,8 +13,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
 use postrider_proto::agent::v1::{
-    AgentHeartbeat, Assignment, AttemptKey, AttemptResult, Credit, Hello, Inventory, Results,
-    Return, ReturnReason, SubscriptionUpdate, TakeOver,
+    AgentHeartbeat, Assignment, AttemptKey, Credit, Hello, Inventory, Results, Return,
+    ReturnReason, SubscriptionUpdate, TakeOver,
 };
 use tokio::sync::Notify;
 use tracing::Instrument;
@@ -22,12 +22,12 @@ use tracing::Instrument;
 use crate::attempt::AttemptExecutor;
 use crate::attempt_span::start_attempt_span;
 use crate::config::AgentConfig;
-use crate::credit_allocator::{CreditAllocator, CreditGrant};
 use crate::ids::{AttemptId, StreamNumber};
-use crate::ledger::{AssignmentDecision, AttemptLedger};
 use crate::metrics::{AgentMetrics, fact_label};
 use crate::subscriptions::{CachedSubscription, SubscriptionCache};
 use crate::wall_clock::WallClock;
+use crate::work::credit_allocator::{CreditAllocator, CreditGrant};
+use crate::work::ledger::{AssignmentDecision, AttemptLedger};
 
 /// Upper limit for one Results message, well below gRPC's.
 const MAX_RESULTS_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
@@ -92,7 +92,7 @@ impl CoordinatorState {
 }
 
 impl WorkCoordinator {
-    /// A desk without streams.
+    /// A coordinator without streams.
     pub fn new(
         config: &AgentConfig,
         executor: Box<dyn AttemptExecutor>,

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::StreamNumber;
-use crate::shared_quota::{SharedQuota, StreamQuota, mul_div};
+use crate::work::shared_quota::{SharedQuota, StreamQuota, mul_div};
 
 /// What a stream may take in all, since it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

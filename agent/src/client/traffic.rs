@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::interim::{HeadShape, Http1HeadScanner, Http2FrameScanner};
+use crate::client::interim::{HeadShape, Http1HeadScanner, Http2FrameScanner};
 
 /// What went over one connection so far.
 #[derive(Debug, Default)]

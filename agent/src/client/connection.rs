@@ -14,8 +14,8 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::interim::{Http1HeadScanner, Http2FrameScanner, MAX_HEADER_LINES};
-use crate::traffic::{ConnectionTraffic, CountedStream, ResponseScanner};
+use crate::client::interim::{Http1HeadScanner, Http2FrameScanner, MAX_HEADER_LINES};
+use crate::client::traffic::{ConnectionTraffic, CountedStream, ResponseScanner};
 
 /// A response's status line and headers; also what HTTP/2 decodes of them.
 const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1024;

@@ -15,10 +15,10 @@ use postrider_webhook_request::Origin;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connect::{ConnectError, NewConnection, ReceiverConnector};
-use crate::dial::DialProgress;
+use crate::client::connect::{ConnectError, NewConnection, ReceiverConnector};
+use crate::client::dial::DialProgress;
+use crate::client::origin_connections::{ConnectionLease, ConnectionReuse, OriginConnections};
 use crate::limits::ConnectionLimits;
-use crate::origin_connections::{ConnectionLease, ConnectionReuse, OriginConnections};
 
 /// How often idle connections are looked at.
 const IDLE_SWEEP_INTERVAL: Duration = Duration::from_secs(1);

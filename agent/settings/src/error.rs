@@ -1,11 +1,9 @@
-//! What is wrong with a setting, and where it was given.
-//!
-//! Fed by reading and checking the settings; feeds the program's message. Guarantees
-//! that an error names the place of the setting: the file and line, the variable, or the
-//! flag.
+//! Why settings cannot be used, and where a setting was given.
 
 use std::fmt;
 use std::path::PathBuf;
+
+use thiserror::Error;
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +25,7 @@ impl fmt::Display for SettingOrigin {
 }
 
 /// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Error)]
 pub enum SettingsError {
     #[error("the settings cannot be read")]
     Read(#[from] config::ConfigError),
@@ -35,7 +33,15 @@ pub enum SettingsError {
     File { path: PathBuf, problem: String },
     #[error("{path}: {problem} ({place})")]
     Given { path: String, problem: String, place: SettingOrigin },
-    /// An invalid value that is not given anywhere: the default itself.
+    /// An invalid value whose place is not known: the default itself, or what a program
+    /// finds when it checks the whole.
     #[error("{name}: {problem}")]
     Value { name: &'static str, problem: String },
+}
+
+impl SettingsError {
+    /// What is wrong with a setting's value.
+    pub fn value(name: &'static str, problem: impl Into<String>) -> Self {
+        Self::Value { name, problem: problem.into() }
+    }
 }

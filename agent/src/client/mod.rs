@@ -4,6 +4,16 @@
 //! environment is used. For a request that failed it says whether the receiver may
 //! have seen it.
 
+pub mod connect;
+mod connection;
+pub mod dial;
+mod http_versions;
+mod interim;
+pub mod origin_connections;
+pub mod pool;
+pub mod receiver_trust;
+pub mod traffic;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +23,13 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::TrySendError;
 use postrider_webhook_request::{Origin, WebhookRequest};
 
-use crate::connect::ConnectError;
-use crate::connection::RequestSender;
-use crate::dial::ConnectTimings;
-use crate::origin_connections::ConnectionLease;
-use crate::pool::{ConnectionPool, ConnectionRequest};
+use self::connect::ConnectError;
+use self::connection::RequestSender;
+use self::dial::ConnectTimings;
+use self::origin_connections::ConnectionLease;
+use self::pool::{ConnectionPool, ConnectionRequest};
+use self::traffic::ConnectionTraffic;
 use crate::resolve::{CheckedAddresses, ResolveError, Resolver};
-use crate::traffic::ConnectionTraffic;
 
 /// Sends requests to receivers.
 pub struct WebhookClient {

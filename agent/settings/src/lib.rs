@@ -1,0 +1,14 @@
+//! How both programs read their settings.
+//!
+//! An embedded TOML file has every setting with its default and is the documentation; a
+//! file, the environment and flags override it, in that order. A wrong name or value is
+//! told with the setting and the place where it was given: the file and line, the
+//! variable, or the flag.
+
+mod error;
+mod sources;
+mod values;
+
+pub use error::{SettingOrigin, SettingsError};
+pub use sources::{SettingSources, SettingsFormat};
+pub use values::{list, parsed, parsed_unless_empty};

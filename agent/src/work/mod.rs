@@ -1,0 +1,11 @@
+//! What the agent holds, and how much more it takes.
+//!
+//! `coordinator` is the one lock through which streams and attempts change it; `ledger`
+//! is the state behind that lock, made of results to be acknowledged (`result_outbox`)
+//! and of capacity that is divided among streams (`credit_allocator`, `shared_quota`).
+
+pub mod coordinator;
+mod credit_allocator;
+mod ledger;
+mod result_outbox;
+mod shared_quota;
