@@ -11,7 +11,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::source::Source;
 
 /// The sources in which no files use each other in a circle.
-const CRATE_FOLDERS: &[&str] = &["control-plane/src", "control-plane/fair-batch/src"];
+const CRATE_FOLDERS: &[&str] = &[
+    "agent/src",
+    "agent/request/src",
+    "agent/settings/src",
+    "agent/telemetry/src",
+    "control-plane/domain/src",
+    "control-plane/fair-batch/src",
+    "control-plane/src",
+    "control-plane/store/src",
+];
 /// The rooms of the control plane from the lowest up; those of one row may use each
 /// other.
 const CONTROL_PLANE_ROOMS: &[&[&str]] = &[

@@ -73,6 +73,7 @@ def module(path, folder):
 def uses(text, own, modules):
     """The modules of the crate that a file names after `crate::` or `super::`."""
     found = set()
+    text = re.sub(r"//[^\n]*", "", text)
     for statement in re.findall(r"\buse ([^;]+);", text) + re.findall(
         r"\b((?:crate|super)::[\w:]+)", text
     ):

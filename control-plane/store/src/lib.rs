@@ -33,10 +33,10 @@ mod sql_file;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod sql_text;
 pub mod sqlite;
+mod store;
 mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use attempts::{AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt};
 pub use clocks::{ClockStore, RescheduleRequest};
@@ -63,6 +63,7 @@ pub use ownership::{
 pub use publishing::{
     IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey,
 };
+pub use store::{CallObserver, OpenOptions, Store};
 pub use work::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
     EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
@@ -78,25 +79,6 @@ pub mod engine {
     pub use crate::event_types::{MAX_NAMED_USERS, may_put};
     pub use crate::outbox::StreakChanges;
     pub use crate::publishing::numbered;
-}
-
-/// Everything an engine does.
-pub trait Store:
-    ConfigStore
-    + EventTypeStore
-    + PublishingStore
-    + WorkStore
-    + OrderingStore
-    + OwnershipStore
-    + ClockStore
-    + HistoryStore
-    + OutboxStore
-    + OperationStore
-    + MaintenanceStore
-    + Send
-    + Sync
-    + 'static
-{
 }
 
 /// Opens the engine named by the URL: `postgres://…` or `sqlite:PATH`.
@@ -120,28 +102,4 @@ pub async fn open_observed(
     } else {
         Err(StoreError::Rejected("a database URL begins with postgres:// or sqlite:".to_owned()))
     }
-}
-
-/// Is told how long the calls of an engine take.
-pub trait CallObserver: Send + Sync + 'static {
-    /// `outcome` is `ok` or the error's name ([`StoreError::name`]).
-    fn ended(&self, method: &'static str, outcome: &'static str, took: Duration);
-}
-
-/// Nobody.
-impl CallObserver for () {
-    fn ended(&self, _: &'static str, _: &'static str, _: Duration) {}
-}
-
-/// How to open an engine.
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    /// Bring the schema up to date.
-    pub migrate: bool,
-    /// The number of shards; fixed by the first migration, after which another number
-    /// is an error.
-    pub shards: u16,
-    /// Most connections that the engine opens (PostgreSQL, and two more for ownership
-    /// alone) or readers (SQLite).
-    pub max_connections: u32,
 }

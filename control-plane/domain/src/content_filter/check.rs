@@ -12,8 +12,8 @@ use cel::parser::pratt_parser::TokenKind;
 
 use super::cost::{EventSize, FilterCost};
 use super::expression_flow::{ExpressionFlow, ValueKind};
+use super::limits::{MAX_FILTER_NODES, MAX_NESTING};
 use super::parse::{FilterError, SourcePosition, tokens};
-use super::{MAX_FILTER_NODES, MAX_NESTING};
 
 pub(super) const EVENT_VARIABLE: &str = "event";
 pub(super) const TYPE_FIELD: &str = "type";

@@ -19,7 +19,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::check::{ACCOUNT_FIELD, ATTRIBUTES_FIELD, PAYLOAD_FIELD, TYPE_FIELD};
 use super::cost::EventSize;
-use super::{FilterFailure, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_NESTING};
+use super::limits::{FilterFailure, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_NESTING};
 
 /// One event, shared by all filters that are evaluated for it.
 #[derive(Debug)]

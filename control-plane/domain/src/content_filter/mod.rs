@@ -29,6 +29,7 @@ mod compare;
 mod cost;
 mod expression_flow;
 mod input;
+mod limits;
 mod never;
 mod parse;
 
@@ -41,23 +42,12 @@ use cel::common::types::CelBool;
 use cel::{Context, Env, ExecutionError, Value};
 
 pub use self::input::FilterInput;
+pub use self::limits::{
+    FilterFailure, MAX_FILTER_NODES, MAX_NESTING, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_NESTING,
+    MAX_SOURCE_BYTES, MAX_WORK_UNITS,
+};
 pub use self::never::FilterScope;
 pub use self::parse::{FilterError, SourcePosition};
-
-/// Longest filter, in bytes.
-pub const MAX_SOURCE_BYTES: usize = 2048;
-/// Most nodes of a filter's syntax tree, macros expanded.
-pub const MAX_FILTER_NODES: usize = 512;
-/// Deepest nesting of a filter's brackets, and of its syntax tree.
-pub const MAX_NESTING: usize = 32;
-/// Largest payload that a filter may look into, in bytes.
-pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
-/// Deepest nesting of a payload that a filter may look into.
-pub const MAX_PAYLOAD_NESTING: usize = 64;
-/// Most that one evaluation may cost, in the units of [`cost`]: about 10 ms on
-/// one core for the worst filter and payload that could be found, a few
-/// microseconds being usual.
-pub const MAX_WORK_UNITS: u64 = 400_000;
 
 /// CEL's standard functions and types, without `matches`, because the `regex` feature
 /// is off.
@@ -65,34 +55,6 @@ static STANDARD_ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let standard = Env::default().with_optional_support(false).with_stdlib();
     Arc::new(compare::with_comparisons(standard))
 });
-
-/// Why a filter could not be evaluated for an event. Contains nothing of the event, so
-/// that it can be logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum FilterFailure {
-    #[error("the payload has more than {MAX_PAYLOAD_BYTES} bytes")]
-    PayloadTooLarge,
-    #[error("the payload is no JSON")]
-    PayloadNotJson,
-    #[error("the payload is nested more than {MAX_PAYLOAD_NESTING} deep")]
-    PayloadTooDeep,
-    #[error("the filter would cost too much on an event of this size")]
-    TooExpensive,
-    #[error("the filter gave neither true nor false")]
-    NotBoolean,
-    #[error("a field that the filter names is not there")]
-    MissingField,
-    #[error("a value has a type that the filter cannot work with there")]
-    WrongType,
-    #[error("an arithmetic operation of the filter has no result")]
-    Arithmetic,
-    #[error("two numbers beyond 64 bits cannot be told apart")]
-    UnknownOrder,
-    #[error("the filter was accepted once, and no longer is")]
-    NoLongerAccepted,
-    #[error("the interpreter failed")]
-    Interpreter,
-}
 
 /// A compiled condition on events. Cheap to clone; two are equal if their sources are.
 #[derive(Clone)]

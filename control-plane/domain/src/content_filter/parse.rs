@@ -12,7 +12,7 @@ use cel::common::ast::IdedExpr;
 use cel::parser::PrattParser;
 use cel::parser::pratt_parser::{Lexer, TokenKind};
 
-use super::{MAX_FILTER_NODES, MAX_NESTING, MAX_SOURCE_BYTES};
+use super::limits::{MAX_FILTER_NODES, MAX_NESTING, MAX_SOURCE_BYTES};
 
 /// A position in a filter's source, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::schema::{CompiledSchema, SchemaError, SchemaViolation};
+use super::schema::{CompiledSchema, SchemaViolation};
+use super::schema_error::SchemaError;
 use super::{EventType, ValidationMode};
 use crate::event::is_json;
 use crate::event_type_name::is_reserved;

@@ -12,6 +12,7 @@ mod import;
 mod plan;
 mod references;
 mod schema;
+mod schema_error;
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,10 +23,8 @@ use serde_json::Value;
 pub use self::catalogue::{CatalogueVerdict, EventTypeCatalogue};
 pub use self::import::{ImportDocument, ImportError, MAX_IMPORT_BYTES, MAX_IMPORT_TYPES};
 pub use self::plan::ImportPlan;
-pub use self::schema::{
-    CompiledSchema, MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, MAX_VIOLATIONS, SchemaError,
-    SchemaViolation,
-};
+pub use self::schema::{CompiledSchema, MAX_VIOLATIONS, SchemaViolation};
+pub use self::schema_error::{MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, SchemaError};
 use crate::event_type_name::{is_reserved, validate_event_type};
 use crate::time::Timestamp;
 

@@ -11,13 +11,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::schema::{SchemaError, shortened};
-
-pub(super) const SCHEMA_DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// Most references on the path from the root to any rule.
-pub(super) const MAX_REFERENCES: usize = 16;
-/// Most values of a schema after following its references.
-pub(super) const MAX_SCHEMA_RULES: usize = 50_000;
+use super::schema_error::{
+    MAX_REFERENCES, MAX_SCHEMA_RULES, SCHEMA_DIALECT, SchemaError, shortened,
+};
 
 /// Keywords whose value is data, whatever it looks like.
 const DATA_KEYWORDS: [&str; 4] = ["const", "default", "enum", "examples"];

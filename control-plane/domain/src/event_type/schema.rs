@@ -19,12 +19,9 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
-use super::references::{MAX_REFERENCES, MAX_SCHEMA_RULES, SCHEMA_DIALECT, inspect};
+use super::references::inspect;
+use super::schema_error::{MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, SchemaError, shortened};
 
-/// Largest schema, in bytes.
-pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
-/// Deepest nesting of a schema.
-pub const MAX_SCHEMA_NESTING: usize = 32;
 /// Deepest nesting of a payload that is validated.
 const MAX_PAYLOAD_NESTING: usize = 64;
 /// Most violations that are named of one payload.
@@ -34,36 +31,6 @@ pub const MAX_VIOLATIONS: usize = 20;
 const MAX_ITEMISED_BYTES: usize = 256 * 1024;
 /// Most that a compiled pattern may take, in bytes.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
-/// Longest part of a schema or of a payload's field names in a message, in
-/// characters.
-const MAX_QUOTED_CHARS: usize = 100;
-
-/// Why a schema was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SchemaError {
-    #[error("must have at most {MAX_SCHEMA_BYTES} bytes")]
-    TooLarge,
-    #[error("must be nested at most {MAX_SCHEMA_NESTING} deep")]
-    TooDeep,
-    #[error("must be JSON: {0}")]
-    NotJson(String),
-    #[error("must be an object or a boolean")]
-    NotASchema,
-    #[error("{pointer}: {reference:?} points out of the schema; a reference must begin with \"#\"")]
-    RemoteReference { pointer: String, reference: String },
-    #[error("{pointer}: {reference:?} points to nothing")]
-    LostReference { pointer: String, reference: String },
-    #[error("{pointer}: leads back to itself, or through more than {MAX_REFERENCES} references")]
-    Recursive { pointer: String },
-    #[error("comes to more than {MAX_SCHEMA_RULES} rules when its references are followed")]
-    TooManyRules,
-    #[error("{pointer}: only JSON Schema 2020-12 is understood, {SCHEMA_DIALECT:?}")]
-    Dialect { pointer: String },
-    #[error("{pointer}: must not be used here")]
-    Unsupported { pointer: String },
-    #[error("{pointer}: {message}")]
-    Invalid { pointer: String, message: String },
-}
 
 /// A rule that a payload violates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,11 +210,4 @@ fn quoted(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().take(3).map(|name| format!("{name:?}")).collect();
     let more = if names.len() > quoted.len() { " and others" } else { "" };
     format!("{}{more}", quoted.join(", "))
-}
-
-pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MAX_QUOTED_CHARS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }

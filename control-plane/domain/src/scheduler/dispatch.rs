@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::entry::{ScheduledDelivery, SchedulerActions};
 use super::lane::{LaneGate, is_long};
-use super::{ScheduledDelivery, Scheduler, SchedulerActions};
+use super::shard_state::ShardState;
+use super::state::Scheduler;
 use crate::ids::{Region, SubscriptionKey};
 use crate::time::Timestamp;
 
@@ -139,7 +141,7 @@ impl Scheduler {
             self.lanes.remove(key);
             return;
         }
-        if self.shards.get(&lane.shard).is_none_or(super::ShardState::is_draining) {
+        if self.shards.get(&lane.shard).is_none_or(ShardState::is_draining) {
             self.shed(key);
             return;
         }

@@ -1,28 +1,17 @@
 //! How deliveries enter and leave memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::entry::{AttemptFeedback, ScheduledDelivery, ScheduledEntry, ScheduledPhase};
 use super::lane::{Lane, LaneGate};
-use super::{ScheduledDelivery, ScheduledEntry, ScheduledPhase, Scheduler};
-use crate::delivery::{DeliveryTransition, Outcome};
+use super::state::Scheduler;
+use crate::delivery::DeliveryTransition;
 use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
 
 /// Most claims under way at once.
 const MAX_PARALLEL_CLAIMS: usize = 64;
-
-/// What the scheduler learns from an attempt's end.
-#[derive(Clone, Copy, Debug)]
-pub struct AttemptFeedback {
-    pub outcome: Outcome,
-    pub latency: Duration,
-    /// How long the endpoint gets nothing more: the receiver asked for it (429, 503),
-    /// or is gone (410) and about to be disabled.
-    pub hold: Option<Duration>,
-    pub transition: DeliveryTransition,
-}
 
 impl Scheduler {
     /// A subscription of an owned shard, new or changed.

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ScheduledDelivery, SchedulerConfig};
+use super::config::SchedulerConfig;
+use super::entry::{AttemptFeedback, ScheduledDelivery};
 use crate::endpoint_health::{
     BreakerState, CircuitBreaker, ConcurrencyWindow, ConcurrencyWindowConfig, DispatchPermission,
     EndpointHold,
@@ -164,12 +165,7 @@ impl Lane {
     }
 
     /// Updates window and breaker from an ended attempt.
-    pub fn learn(
-        &mut self,
-        feedback: &super::AttemptFeedback,
-        job: &ScheduledDelivery,
-        now: Timestamp,
-    ) {
+    pub fn learn(&mut self, feedback: &AttemptFeedback, job: &ScheduledDelivery, now: Timestamp) {
         use crate::delivery::Outcome;
         match feedback.outcome {
             Outcome::Succeeded => self.window.on_success(feedback.latency, now),

@@ -9,7 +9,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{AgentIdentity, ScheduledDelivery, ScheduledEntry, ScheduledPhase, Scheduler};
+use super::entry::{AgentIdentity, ScheduledDelivery, ScheduledEntry, ScheduledPhase};
+use super::state::Scheduler;
 use crate::delivery::Delivery;
 use crate::ids::{AttemptKey, DeliveryId};
 use crate::time::Timestamp;

@@ -10,7 +10,8 @@
 
 use std::sync::Arc;
 
-use super::{AgentIdentity, ScheduledPhase, Scheduler};
+use super::entry::{AgentIdentity, ScheduledEntry, ScheduledPhase};
+use super::state::Scheduler;
 use crate::delivery::Delivery;
 use crate::ids::{AttemptKey, DeliveryId, Shard, SubscriptionKey, TenantId};
 use crate::time::Timestamp;
@@ -130,7 +131,7 @@ impl Scheduler {
 
     /// Returns a shard's parked deliveries to the table.
     pub(super) fn release_parked(&mut self, shard: Shard) {
-        let of_shard = |entry: &&super::ScheduledEntry| {
+        let of_shard = |entry: &&ScheduledEntry| {
             entry.phase == ScheduledPhase::Parked && entry.job.delivery.shard == shard
         };
         let parked = self.entries.values().filter(of_shard);

@@ -10,55 +10,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{AgentIdentity, ScheduledDelivery, ScheduledEntry, ScheduledPhase, Scheduler};
+use super::entry::{AgentIdentity, ScheduledDelivery, ScheduledEntry, ScheduledPhase};
+use super::shard_state::{ShardLease, ShardSettling, ShardState, UnsettledShard};
+use super::state::Scheduler;
 use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
 use crate::time::Timestamp;
-
-/// A shard that this replica owns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShardLease {
-    pub shard: Shard,
-    pub epoch: Epoch,
-}
-
-/// A shard whose take-over can be settled.
-#[derive(Clone, Debug)]
-pub struct UnsettledShard {
-    pub lease: ShardLease,
-}
-
-#[derive(Debug)]
-pub(super) struct ShardState {
-    epoch: Epoch,
-    /// Nothing is dispatched from then on unless the lease is renewed.
-    stop_at: Timestamp,
-    settling: Option<ShardSettling>,
-    draining: bool,
-}
-
-#[derive(Debug)]
-struct ShardSettling {
-    /// Agents whose inventory is awaited.
-    awaited: BTreeSet<AgentIdentity>,
-    give_up_at: Timestamp,
-    /// Attempts that agents reported.
-    claimed: HashMap<AttemptKey, AgentIdentity>,
-}
-
-impl ShardState {
-    pub const fn is_draining(&self) -> bool {
-        self.draining
-    }
-
-    /// The epoch, while the shard may dispatch.
-    pub fn epoch_if_open(&self, now: Timestamp) -> Option<Epoch> {
-        self.may_dispatch(now).then_some(self.epoch)
-    }
-
-    pub fn may_dispatch(&self, now: Timestamp) -> bool {
-        self.settling.is_none() && !self.draining && now < self.stop_at
-    }
-}
 
 impl Scheduler {
     /// This replica owns a shard now. `agents` are all live agents, connected to any

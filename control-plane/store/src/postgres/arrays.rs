@@ -12,9 +12,9 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::SubscriptionKey;
 use uuid::Uuid;
 
-use super::PgQuery;
 use super::inputs::input;
 use super::octaves::{OctaveCounts, octave};
+use super::query::PgQuery;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;

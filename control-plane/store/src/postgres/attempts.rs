@@ -7,7 +7,7 @@ use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder};
 
-use super::PostgresStore;
+use super::engine::PostgresStore;
 use super::rows::{self, time};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::error::StoreResult;

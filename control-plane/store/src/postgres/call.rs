@@ -20,12 +20,12 @@ use sqlx::{Transaction, Type};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
-use super::PgQuery;
 use super::errors::{Checked as _, insert_error, store_error};
 use super::pool::{DatabaseSilence, pool};
-use crate::CallObserver;
+use super::query::PgQuery;
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
+use crate::store::CallObserver;
 
 /// One for leases and one for the heartbeat beside it.
 const RESERVED_CONNECTIONS: u32 = 2;

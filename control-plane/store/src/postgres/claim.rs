@@ -8,10 +8,10 @@ use postrider_domain::ids::{DeliveryId, EventId, TenantId};
 use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::arrays::{epoch, int};
 use super::call::DatabaseCall;
 use super::ending::end_without_event;
+use super::engine::PostgresStore;
 use super::rows;
 use crate::error::StoreResult;
 use crate::sql_file::without_comment;

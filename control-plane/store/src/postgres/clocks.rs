@@ -5,7 +5,7 @@ use postrider_domain::ids::{Shard, SubscriptionKey};
 use postrider_domain::time::{HoldClock, Timestamp};
 use sqlx::postgres::PgRow;
 
-use super::PostgresStore;
+use super::engine::PostgresStore;
 use super::rows::{self, get, shard, subscription_key, time};
 use crate::clocks::{ClockStore, RescheduleRequest};
 use crate::codec;

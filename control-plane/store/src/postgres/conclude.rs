@@ -11,9 +11,9 @@ use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::arrays::{AttemptArrays, int};
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::maintenance::READY_LIMIT;
 use super::ordering::put_key_end;
 use super::outbox;

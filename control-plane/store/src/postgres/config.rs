@@ -11,9 +11,10 @@ use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::outbox;
+use super::query::PgQuery;
 use super::rows::{self, subscription_key};
-use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,

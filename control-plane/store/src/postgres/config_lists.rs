@@ -6,7 +6,7 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use sqlx::QueryBuilder;
 
-use super::PostgresStore;
+use super::engine::PostgresStore;
 use super::rows;
 use crate::config::{ListPage, SubscriptionQuery, TenantQuery};
 use crate::error::StoreResult;

@@ -5,8 +5,8 @@ use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::rows::delivery;
 use super::tail::RecordingTransaction;
 use super::{late, outbox};

@@ -10,8 +10,9 @@ use sqlx::QueryBuilder;
 use sqlx::postgres::PgRow;
 
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
+use super::query::PgQuery;
 use super::rows::{get, optional_time, read, small, subscription_key, time};
-use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::config::WriteError;
 use crate::error::StoreResult;

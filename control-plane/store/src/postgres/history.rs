@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::arrays::int;
 use super::attempts::recorded_attempt;
+use super::engine::PostgresStore;
 use super::octaves::OctaveCounts;
+use super::query::PgQuery;
 use super::rows::{self, get, time};
-use super::{PgQuery, PostgresStore};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
 use crate::error::StoreResult;

@@ -7,7 +7,7 @@ use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::EventId;
 use sqlx::{Postgres, QueryBuilder};
 
-use super::PostgresStore;
+use super::engine::PostgresStore;
 use super::rows;
 use crate::codec;
 use crate::error::StoreResult;

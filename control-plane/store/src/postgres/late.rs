@@ -17,11 +17,12 @@ use sqlx::postgres::PgRow;
 
 use super::arrays::{AttemptArrays, int};
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::octaves::{OctaveCounts, octave};
 use super::ordering::put_delivered;
+use super::query::PgQuery;
 use super::rows::{delivery, get, time};
 use super::tail::RecordingTransaction;
-use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;

@@ -14,9 +14,9 @@ use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::arrays::DeliveryArrays;
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::rows::{self, get};
 use crate::codec;
 use crate::error::StoreResult;

@@ -7,7 +7,7 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, SubscriptionKey};
 use uuid::Uuid;
 
-use super::PostgresStore;
+use super::engine::PostgresStore;
 use super::rows::{self, get};
 use crate::codec;
 use crate::error::StoreResult;

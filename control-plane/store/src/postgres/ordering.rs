@@ -6,8 +6,8 @@ use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 
-use super::PostgresStore;
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::rows::{self, get, subscription_key};
 use crate::error::StoreResult;
 use crate::ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};

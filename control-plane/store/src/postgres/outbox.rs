@@ -7,8 +7,8 @@ use postrider_domain::ids::{DeliveryId, EventId, Shard, SubscriptionKey, TenantI
 use postrider_domain::operational_event::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
 use sqlx::postgres::PgRow;
 
-use super::PostgresStore;
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::rows::{get, read, subscription_key, time};
 use crate::codec;
 use crate::config::SubscriptionSideEffects;

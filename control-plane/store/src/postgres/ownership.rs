@@ -12,8 +12,9 @@ use sqlx::postgres::PgRow;
 
 use super::arrays::epoch;
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
+use super::query::PgQuery;
 use super::rows::{self, get, shard, stopped_clock, time};
-use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{

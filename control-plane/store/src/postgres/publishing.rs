@@ -18,10 +18,11 @@ use uuid::Uuid;
 
 use super::arrays::{DeliveryArrays, EventInput, int};
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::inputs::input;
 use super::publish_sql::{ADD_DELIVERY, PUBLISH_ALL_OR_NOTHING, statement};
+use super::query::PgQuery;
 use super::rows::get;
-use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
 use crate::publishing::{

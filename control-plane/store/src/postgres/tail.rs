@@ -21,8 +21,8 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::postgres::PgRow;
 
-use super::PostgresStore;
 use super::call::DatabaseCall;
+use super::engine::PostgresStore;
 use super::rows::{self, get};
 use crate::error::StoreResult;
 use crate::history::TailPage;

@@ -10,8 +10,9 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::arrays::{epoch, int};
+use super::engine::PostgresStore;
+use super::query::PgQuery;
 use super::rows::{self, get, shard, subscription_key, time};
-use super::{PgQuery, PostgresStore};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::sql_file::without_comment;

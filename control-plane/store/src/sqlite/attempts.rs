@@ -6,7 +6,7 @@
 use postrider_domain::time::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::SqliteStore;
+use super::engine::SqliteStore;
 use super::errors::stored;
 use super::rows::RowReader;
 use crate::attempts::{AttemptPage, AttemptQuery};

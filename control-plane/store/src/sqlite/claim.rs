@@ -5,10 +5,10 @@ use postrider_domain::ids::DeliveryId;
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
 use super::bulk::{BoundValues, id_list};
+use super::engine::SqliteStore;
 use super::rows::{RowReader, integer};
-use super::work;
+use super::work_rows;
 use crate::error::StoreResult;
 use crate::work::{ClaimLimits, ClaimRequest, ClaimedDelivery};
 
@@ -154,6 +154,6 @@ async fn end_without_event(
         tracing::error!(%delivery, "ended, since its event is gone");
     }
     let (state, reason) = (DeliveryState::Exhausted, Some(EndReason::EventGone));
-    work::end(connection, &gone, state, reason, now).await?;
+    work_rows::end(connection, &gone, state, reason, now).await?;
     Ok(())
 }

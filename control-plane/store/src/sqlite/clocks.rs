@@ -5,8 +5,8 @@ use postrider_domain::ids::{Shard, SubscriptionKey};
 use postrider_domain::time::{HoldClock, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
-use super::SqliteStore;
 use super::bulk::BoundValues;
+use super::engine::SqliteStore;
 use super::rows::RowReader;
 use crate::clocks::{ClockStore, RescheduleRequest};
 use crate::codec;

@@ -14,7 +14,7 @@ use super::bulk::{BoundValues, BulkStatement, id_list};
 use super::histogram::{self, HistogramChange};
 use super::ordering::put_key_end;
 use super::rows::{ATTEMPT_COLUMNS, RowReader, put_attempt};
-use super::work;
+use super::work_rows;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;
@@ -139,7 +139,7 @@ pub(super) async fn conclude(
     });
     let mut applied = ids(&ended.await?)?;
     if !applied.is_empty() {
-        work::remove(connection, id_list(applied.iter().copied())).await?;
+        work_rows::remove(connection, id_list(applied.iter().copied())).await?;
     }
     let retried = RETRY_DELIVERIES.run(connection, &retries, |row, (record, due, failures)| {
         row.id(record.key.delivery.0)
@@ -279,7 +279,7 @@ async fn settle(
         values.change(connection, SUCCEED_ENDED).await?;
     } else if succeeds {
         let id = record.key.delivery;
-        work::end(connection, &[id], DeliveryState::Succeeded, None, now).await?;
+        work_rows::end(connection, &[id], DeliveryState::Succeeded, None, now).await?;
     }
     if succeeds {
         named(record).change(connection, END_HOLD_OF_DELIVERY).await?;

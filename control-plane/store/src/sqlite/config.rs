@@ -8,11 +8,11 @@ use postrider_domain::time::Timestamp;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
 use super::bulk::BoundValues;
 use super::config_rows::{
     put_key_and_state, put_searched, put_times, subscription_of, tenant_of, tenant_search,
 };
+use super::engine::SqliteStore;
 use super::errors::stored;
 use super::outbox;
 use super::publishing::config_versions;

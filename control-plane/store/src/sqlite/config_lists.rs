@@ -6,8 +6,8 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use sqlx::QueryBuilder;
 
-use super::SqliteStore;
 use super::config_rows::{subscription_of, tenant_of};
+use super::engine::SqliteStore;
 use super::errors::stored;
 use crate::config::{ListPage, SubscriptionQuery, TenantQuery};
 use crate::error::StoreResult;

@@ -10,8 +10,8 @@ use postrider_domain::time::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, QueryBuilder};
 
-use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement};
+use super::engine::SqliteStore;
 use super::errors::stored;
 use super::rows::RowReader;
 use crate::codec::{self, corrupt};

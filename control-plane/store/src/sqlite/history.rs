@@ -9,9 +9,10 @@ use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
 
 use super::bulk::{BoundValues, id_list};
+use super::engine::SqliteStore;
 use super::errors::stored;
+use super::histogram;
 use super::rows::RowReader;
-use super::{SqliteStore, histogram};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
 use crate::error::StoreResult;

@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
 
 use super::bulk::BoundValues;
+use super::engine::SqliteStore;
 use super::errors::stored;
 use super::open::wall_clock;
 use super::rows::RowReader;
-use super::{SqliteStore, conclude, publishing};
+use super::{conclude, publishing};
 use crate::codec;
 use crate::error::{FirstFault, StoreError, StoreResult};
 use crate::maintenance::{MaintenanceOptions, MaintenanceStore, rehearsal};

@@ -17,6 +17,7 @@ mod conclude;
 mod config;
 mod config_lists;
 mod config_rows;
+mod engine;
 mod errors;
 mod event_types;
 mod histogram;
@@ -35,70 +36,16 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod work;
+mod work_rows;
 mod writer;
 
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
-
-use postrider_domain::time::Timestamp;
-use sqlx::SqlitePool;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::Sqlite;
-
+pub use self::engine::SqliteStore;
 use crate::error::StoreResult;
-use crate::{OpenOptions, Store};
-use bulk::BoundValues;
-use checkpoint::CheckpointTask;
-use errors::stored;
-use lock::{FileLock, FilePlace};
-use writer::WriterConnection;
-
-/// A store in one SQLite file.
-pub struct SqliteStore {
-    writer: Arc<WriterConnection>,
-    readers: SqlitePool,
-    checkpoints: CheckpointTask,
-    clock: SteadyClock,
-    shards: u16,
-    place: Arc<FilePlace>,
-    /// Held until the store is closed or dropped; the last field.
-    lock: Mutex<Option<FileLock>>,
-}
+use crate::store::OpenOptions;
 
 impl SqliteStore {
     /// Opens, and with `options.migrate` makes, the database at a path.
     pub async fn open(path: &str, options: &OpenOptions) -> StoreResult<Self> {
         open::open(path, options).await
-    }
-
-    /// Runs one statement in a transaction. Returns how many rows it changed.
-    async fn changed_by(&self, values: BoundValues, sql: &'static str) -> StoreResult<u64> {
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        let changed = values.change(&mut tx, sql).await?;
-        tx.commit().await?;
-        Ok(changed)
-    }
-
-    /// A connection to read with, for one short read.
-    async fn reader(&self) -> StoreResult<PoolConnection<Sqlite>> {
-        self.place.check()?;
-        self.readers.acquire().await.map_err(stored)
-    }
-}
-
-impl Store for SqliteStore {}
-
-/// The wall clock as it stood at the start, carried forward by a monotonic one
-/// (invariant `database-clock`): no lease ends early because somebody set the clock.
-#[derive(Clone, Copy, Debug)]
-struct SteadyClock {
-    wall: Timestamp,
-    since: Instant,
-}
-
-impl SteadyClock {
-    fn now(&self) -> Timestamp {
-        self.wall + self.since.elapsed()
     }
 }

@@ -12,13 +12,13 @@ use sqlx::sqlite::{
 };
 
 use super::checkpoint::CheckpointTask;
+use super::engine::{SqliteStore, SteadyClock};
 use super::errors::stored;
 use super::lock::FileLock;
 use super::writer::WriterConnection;
-use super::{SqliteStore, SteadyClock};
-use crate::OpenOptions;
 use crate::error::{StoreError, StoreResult};
 use crate::schema::{self, KnownMigration};
+use crate::store::OpenOptions;
 
 /// How long a reader is waited for, and how long for another program that looks
 /// at the file.

@@ -13,8 +13,8 @@ use postrider_domain::time::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement, id_list};
+use super::engine::SqliteStore;
 use super::publishing::put_deliveries;
 use super::rows::{RowReader, integer};
 use crate::codec;

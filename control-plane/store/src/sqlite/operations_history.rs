@@ -6,8 +6,8 @@ use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, SubscriptionKey};
 
-use super::SqliteStore;
 use super::bulk::BoundValues;
+use super::engine::SqliteStore;
 use super::rows::RowReader;
 use crate::codec;
 use crate::error::StoreResult;

@@ -6,8 +6,8 @@ use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement};
+use super::engine::SqliteStore;
 use super::rows::RowReader;
 use crate::error::StoreResult;
 use crate::ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};

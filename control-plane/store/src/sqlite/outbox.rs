@@ -6,8 +6,8 @@ use postrider_domain::ids::{DeliveryId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operational_event::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement, id_list};
+use super::engine::SqliteStore;
 use super::rows::RowReader;
 use crate::codec;
 use crate::config::SubscriptionSideEffects;

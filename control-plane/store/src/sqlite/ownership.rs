@@ -10,8 +10,8 @@ use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement};
+use super::engine::SqliteStore;
 use super::open::wall_clock;
 use super::rows::{RowReader, integer};
 use crate::codec;

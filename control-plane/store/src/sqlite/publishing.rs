@@ -8,8 +8,8 @@ use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
 use super::bulk::{BoundValues, BulkStatement};
+use super::engine::SqliteStore;
 use super::rows::{DELIVERY_COLUMNS, EVENT_COLUMNS, RowReader, put_delivery, put_event};
 use crate::codec;
 use crate::error::StoreResult;

@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::*;
-use crate::delivery::{DeliveryState, DeliveryTransition, EndReason, Outcome, Trigger};
-use crate::ids::{AgentId, Epoch, EventId};
-use crate::subscription::{SubscriptionConfig, SubscriptionStatus};
-use crate::time::StoppedClock;
+use crate::delivery::{Delivery, DeliveryState, DeliveryTransition, EndReason, Outcome, Trigger};
+use crate::endpoint_health::{BreakerConfig, ConcurrencyWindowConfig};
+use crate::event::Event;
+use crate::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard};
+use crate::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
+use crate::time::{StoppedClock, Timestamp};
 
 mod holding;
 mod interleaving;

@@ -1,0 +1,82 @@
+//! An agent's stream with its credit, and a region with its streams and its ring.
+//!
+//! Fed by the scheduler's streams; feeds the choice of a stream, and operators.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::entry::{AgentIdentity, Dispatch, ScheduledDelivery, StreamId};
+use crate::fairness::TwoLevelRing;
+use crate::ids::{DeliveryId, Region, SubscriptionKey};
+use crate::time::Timestamp;
+
+/// A stream as its operator sees it.
+#[derive(Clone, Debug)]
+pub struct StreamView {
+    pub agent: AgentIdentity,
+    pub region: Region,
+    pub credit: u64,
+    pub accepts: bool,
+}
+
+/// A region as its operator sees it, from one replica's memory.
+#[derive(Clone, Debug)]
+pub struct RegionFigures {
+    pub region: Region,
+    /// How many more attempts its agents would take now.
+    pub credit: u64,
+    pub in_flight: u64,
+    /// Deliveries in memory that wait for their turn.
+    pub queued: u64,
+    /// Subscriptions with deliveries in the table that are due.
+    pub subscriptions_behind: u64,
+    /// Since when the oldest known delivery has been due.
+    pub oldest_due: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(super) struct StreamState {
+    pub agent: AgentIdentity,
+    pub region: Region,
+    pub(super) granted_assignments: u64,
+    pub(super) granted_bytes: u64,
+    pub(super) used_assignments: u64,
+    pub(super) used_bytes: u64,
+    /// Takes no new work: it is draining, or its clock would make signatures invalid.
+    pub(super) suspended: bool,
+    /// The version of each subscription's settings that was sent.
+    pub(super) versions: HashMap<SubscriptionKey, i64>,
+    /// Attempts that the agent reported, until their results are recorded.
+    pub held: HashMap<DeliveryId, u32>,
+    pub pending: Option<Dispatch>,
+}
+
+impl StreamState {
+    pub fn credit(&self) -> u64 {
+        if self.suspended {
+            return 0;
+        }
+        self.granted_assignments.saturating_sub(self.used_assignments)
+    }
+
+    pub fn fits(&self, bytes: u64) -> bool {
+        self.credit() > 0 && self.used_bytes.saturating_add(bytes) <= self.granted_bytes
+    }
+}
+
+/// One region: its ring of subscriptions and its streams.
+#[derive(Debug)]
+pub(super) struct RegionState {
+    pub ring: TwoLevelRing,
+    pub streams: Vec<StreamId>,
+    /// Tests go before everything and past every gate (invariant `tests-pass-every-gate`).
+    pub tests: VecDeque<Arc<ScheduledDelivery>>,
+    /// Deliveries queued in memory.
+    pub queued: usize,
+}
+
+impl RegionState {
+    pub fn new() -> Self {
+        Self { ring: TwoLevelRing::new(), streams: Vec::new(), tests: VecDeque::new(), queued: 0 }
+    }
+}

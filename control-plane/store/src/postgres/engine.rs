@@ -1,0 +1,44 @@
+//! The engine, and its calls of the database.
+//!
+//! Fed by the methods in the files beside it; feeds the door with their names and time
+//! limits.
+
+use std::time::Duration;
+
+use postrider_domain::ids::{Shard, TenantId};
+
+use super::call::{DatabaseCall, DatabaseDoor};
+use crate::store::Store;
+
+/// Longer than a statement's time-out, so that the database's own error comes first; a
+/// call has only a few statements.
+const CALL_LIMIT: Duration = Duration::from_secs(15);
+
+/// A [`Store`] in PostgreSQL.
+pub struct PostgresStore {
+    pub(super) door: DatabaseDoor,
+    pub(super) shards: u16,
+}
+
+impl Store for PostgresStore {}
+
+impl PostgresStore {
+    /// A call of the method with this name.
+    pub(super) fn call(&self, method: &'static str) -> DatabaseCall<'_> {
+        self.door.call(method, CALL_LIMIT)
+    }
+
+    /// A call that may take another time.
+    pub(super) fn call_for(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
+        self.door.call(method, limit)
+    }
+
+    /// A call by the connections that are kept for ownership.
+    pub(super) fn ownership_call(&self, method: &'static str) -> DatabaseCall<'_> {
+        self.door.ownership_call(method, CALL_LIMIT)
+    }
+
+    pub(super) fn shard(&self, tenant: &TenantId) -> i32 {
+        i32::from(Shard::of(tenant, self.shards).0)
+    }
+}

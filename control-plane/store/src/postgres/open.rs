@@ -1,0 +1,65 @@
+//! Opens the engine: connects, and migrates or checks the schema.
+//!
+//! Fed by the URL and the options; feeds the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::call::DatabaseDoor;
+use super::engine::PostgresStore;
+use super::errors::Checked as _;
+use super::{ownership, partitions, pooler, schema, tail};
+use crate::error::{StoreError, StoreResult};
+use crate::store::{CallObserver, OpenOptions};
+
+/// A new schema gets its partitions.
+const OPEN_LIMIT: Duration = Duration::from_secs(600);
+
+/// Prepared statements that a connection keeps; this crate has fewer.
+const STATEMENT_CACHE_SIZE: usize = 256;
+
+impl PostgresStore {
+    /// Connects, and brings the schema up to date or checks that it is.
+    pub async fn open(
+        url: &str,
+        options: &OpenOptions,
+        observer: Arc<dyn CallObserver>,
+    ) -> StoreResult<Self> {
+        let connect = url
+            .parse::<PgConnectOptions>()
+            // The driver's error may quote the URL, which contains a password.
+            .map_err(|_| StoreError::Rejected("the database URL cannot be read".to_owned()))?
+            .application_name("postrider")
+            .statement_cache_capacity(STATEMENT_CACHE_SIZE)
+            // No statement uses floats, and PgBouncer rejects parameters it does not
+            // know.
+            .extra_float_digits(None)
+            .disable_statement_logging();
+        // A connection of its own: migrating may take longer than a statement may.
+        let mut connection = connect.connect().await.checked()?;
+        pooler::refuse_shared_sessions(&connect, &mut connection).await?;
+        if options.migrate {
+            schema::migrate(&mut connection, options.shards).await?;
+        }
+        schema::check(&mut connection, options.shards).await?;
+        connection.close().await.checked()?;
+        let door = DatabaseDoor::open(connect, options.max_connections, observer).await?;
+        let store = Self { door, shards: options.shards };
+        store.prepare(options.migrate).await?;
+        Ok(store)
+    }
+
+    /// Makes the partitions of a new schema, and settles the numbers of attempts.
+    async fn prepare(&self, has_migrated: bool) -> StoreResult<()> {
+        let mut call = self.call_for("open", OPEN_LIMIT);
+        if has_migrated {
+            let now = ownership::database_clock(&mut call).await?;
+            partitions::create(&mut call, now, partitions::INITIAL_PARTITION_DAYS).await?;
+        }
+        tail::settle_numbering(&mut call, 0).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! The engine, and its clock.
+//!
+//! Fed by the methods in the files beside it; feeds the connections.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use postrider_domain::time::Timestamp;
+use sqlx::SqlitePool;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::Sqlite;
+
+use super::bulk::BoundValues;
+use super::checkpoint::CheckpointTask;
+use super::errors::stored;
+use super::lock::{FileLock, FilePlace};
+use super::writer::WriterConnection;
+use crate::error::StoreResult;
+use crate::store::Store;
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    pub(super) writer: Arc<WriterConnection>,
+    pub(super) readers: SqlitePool,
+    pub(super) checkpoints: CheckpointTask,
+    pub(super) clock: SteadyClock,
+    pub(super) shards: u16,
+    pub(super) place: Arc<FilePlace>,
+    /// Held until the store is closed or dropped; the last field.
+    pub(super) lock: Mutex<Option<FileLock>>,
+}
+
+impl Store for SqliteStore {}
+
+impl SqliteStore {
+    /// Runs one statement in a transaction. Returns how many rows it changed.
+    pub(super) async fn changed_by(
+        &self,
+        values: BoundValues,
+        sql: &'static str,
+    ) -> StoreResult<u64> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let changed = values.change(&mut tx, sql).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// A connection to read with, for one short read.
+    pub(super) async fn reader(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        self.place.check()?;
+        self.readers.acquire().await.map_err(stored)
+    }
+}
+
+/// The wall clock as it stood at the start, carried forward by a monotonic one
+/// (invariant `database-clock`): no lease ends early because somebody set the clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SteadyClock {
+    pub wall: Timestamp,
+    pub since: Instant,
+}
+
+impl SteadyClock {
+    pub fn now(&self) -> Timestamp {
+        self.wall + self.since.elapsed()
+    }
+}

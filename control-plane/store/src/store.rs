@@ -1,0 +1,60 @@
+//! What an engine is, and how one is opened.
+//!
+//! Fed by the traits of this crate; feeds the engines, which are one trait together.
+
+use std::time::Duration;
+
+use crate::clocks::ClockStore;
+use crate::config::ConfigStore;
+use crate::event_types::EventTypeStore;
+use crate::history::HistoryStore;
+use crate::maintenance::MaintenanceStore;
+use crate::operations::OperationStore;
+use crate::ordering::OrderingStore;
+use crate::outbox::OutboxStore;
+use crate::ownership::OwnershipStore;
+use crate::publishing::PublishingStore;
+use crate::work::WorkStore;
+
+/// Everything an engine does.
+pub trait Store:
+    ConfigStore
+    + EventTypeStore
+    + PublishingStore
+    + WorkStore
+    + OrderingStore
+    + OwnershipStore
+    + ClockStore
+    + HistoryStore
+    + OutboxStore
+    + OperationStore
+    + MaintenanceStore
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+/// Is told how long the calls of an engine take.
+pub trait CallObserver: Send + Sync + 'static {
+    /// `outcome` is `ok` or the error's name ([`crate::StoreError::name`]).
+    fn ended(&self, method: &'static str, outcome: &'static str, took: Duration);
+}
+
+/// Nobody.
+impl CallObserver for () {
+    fn ended(&self, _: &'static str, _: &'static str, _: Duration) {}
+}
+
+/// How to open an engine.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Bring the schema up to date.
+    pub migrate: bool,
+    /// The number of shards; fixed by the first migration, after which another number
+    /// is an error.
+    pub shards: u16,
+    /// Most connections that the engine opens (PostgreSQL, and two more for ownership
+    /// alone) or readers (SQLite).
+    pub max_connections: u32,
+}
