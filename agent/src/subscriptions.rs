@@ -7,10 +7,11 @@
 //! needs evicted settings is returned, and the control plane sends them again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
 use postrider_proto::agent::v1 as wire;
 use postrider_webhook_request::{RequestTemplate, TemplateError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -64,7 +65,7 @@ impl CachedSubscription {
 
     /// The newest settings that the agent holds.
     pub fn newest_settings(&self) -> Arc<SubscriptionSettings> {
-        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.newest.read();
         Arc::clone(&newest)
     }
 
@@ -76,7 +77,7 @@ impl CachedSubscription {
     }
 
     fn replace_if_newer(&self, settings: SubscriptionSettings) {
-        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.write();
         if settings.version > newest.version {
             *newest = Arc::new(settings);
         }

@@ -3,11 +3,12 @@
 //! Fed by each loop as it goes round; feeds liveness (`health`). A loop that waits for
 //! work says so, and may wait for as long as it likes.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fair_batch::ProgressReporter;
+use parking_lot::Mutex;
 use postrider_domain::time::Timestamp;
 
 use crate::clock::Clock;
@@ -54,14 +55,14 @@ impl WatchedLoops {
     pub fn register(&self, name: &'static str) -> ProgressHandle {
         let now = self.clock.now().as_micros();
         let state = Arc::new(LoopProgress { name, last: AtomicI64::new(now) });
-        self.loops.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&state));
+        self.loops.lock().push(Arc::clone(&state));
         ProgressHandle { state, clock: Arc::clone(&self.clock) }
     }
 
     /// The loops that made no progress for this long.
     pub fn stuck_for(&self, limit: Duration) -> Vec<&'static str> {
         let now = self.clock.now();
-        let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        let loops = self.loops.lock();
         let stuck = loops.iter().filter(|entry| {
             now.since(Timestamp::from_micros(entry.last.load(Ordering::Relaxed))) > limit
         });

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
+use parking_lot::Mutex;
 
 const FIRST_PORT: u16 = 18_000;
 const LAST_PORT: u16 = 31_999;
@@ -21,7 +21,7 @@ static PORTS_IN_USE: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 pub fn free_port() -> Result<u16> {
     for _ in 0..MAX_PORT_TRIES {
         let port = rand::random_range(FIRST_PORT..=LAST_PORT);
-        let mut given = PORTS_IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = PORTS_IN_USE.lock();
         if !given.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             given.insert(port);
             return Ok(port);

@@ -7,11 +7,11 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
@@ -106,11 +106,11 @@ pub struct DialProgress(Mutex<Option<(SocketAddr, Option<Duration>)>>);
 impl DialProgress {
     /// The same as of an error.
     pub fn dialled(&self) -> Option<(SocketAddr, Option<Duration>)> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn record(&self, address: SocketAddr, tcp: Option<Duration>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.is_none_or(|(_, known)| known.is_none() && tcp.is_some()) {
             *known = Some((address, tcp));
         }
@@ -172,11 +172,11 @@ pub async fn dial(
 
 impl DialRace<'_> {
     fn next_start(&self) -> Instant {
-        *self.next_start.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.next_start.lock()
     }
 
     fn delay_next_start(&self, head_start: Duration) {
-        let mut next_start = self.next_start.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next_start = self.next_start.lock();
         *next_start = (*next_start).max(Instant::now() + head_start);
     }
 

@@ -8,13 +8,14 @@
 //! Keeps the invariant `dead-connection-not-lent`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::connect::{NewConnection, PeerAddress};
@@ -292,7 +293,7 @@ impl OriginConnections {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, OriginState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use postrider_webhook_request::Origin;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -126,7 +127,7 @@ impl ConnectionPool {
     }
 
     fn host(&self, origin: &Arc<Origin>) -> Arc<OriginConnections> {
-        let mut origins = lock(&self.origins);
+        let mut origins = self.origins.lock();
         if let Some(host) = origins.get(origin) {
             return Arc::clone(host);
         }
@@ -154,7 +155,7 @@ impl ConnectionPool {
 
     /// Dropping the sender ends the connection's task, which frees its place.
     fn close_idle_longest(&self) {
-        let origins = lock(&self.origins);
+        let origins = self.origins.lock();
         let oldest = origins
             .values()
             .filter_map(|host| Some((host.idle_since()?, host)))
@@ -166,7 +167,7 @@ impl ConnectionPool {
 
     fn close_expired(&self, now: Instant) {
         let mut remembered = 0;
-        lock(&self.origins).retain(|_, host| {
+        self.origins.lock().retain(|_, host| {
             let used =
                 host.close_expired(now, self.limits.idle_timeout) || Arc::strong_count(host) > 1;
             let remember = !used && remembered < MAX_REMEMBERED_ORIGINS && host.is_remembered(now);
@@ -192,8 +193,4 @@ async fn close_expired_periodically(pool: Weak<ConnectionPool>) {
             None => return,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,9 +15,10 @@ mod tests;
 
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use thiserror::Error;
 use tokio::time::timeout;
 use url::Host;
@@ -140,7 +141,7 @@ impl Resolver {
     }
 
     fn lock_cache(&self) -> MutexGuard<'_, NameCache> {
-        self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.names.lock()
     }
 }
 

@@ -5,12 +5,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hickory_resolver::Hosts;
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
+use parking_lot::Mutex;
 
 /// How often the files are looked at.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -40,14 +40,14 @@ impl SystemFiles {
 
     /// Changes when one of the files has changed.
     pub async fn stamps(&self) -> FileStamps {
-        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let looked = *self.looked.lock();
         if let Some((at, stamps)) = looked
             && at.elapsed() < FILE_CHECK_INTERVAL
         {
             return stamps;
         }
         let stamps = [stamp(&self.resolv_conf).await, stamp(&self.hosts).await];
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looked = self.looked.lock();
         *looked = Some((Instant::now(), stamps));
         stamps
     }

@@ -6,11 +6,12 @@
 //! held for nothing else.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
 use postrider_proto::agent::v1::{
     AgentHeartbeat, Assignment, AttemptKey, Credit, Hello, Inventory, Results, Return,
@@ -339,7 +340,7 @@ impl WorkCoordinator {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, CoordinatorState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

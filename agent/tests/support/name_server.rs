@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -58,7 +59,7 @@ impl NameServer {
 
     /// From now on, for `name` and all below it.
     pub fn reply(&self, name: &str, reply: DnsReply) {
-        self.replies.lock().unwrap().insert(name.to_owned(), reply);
+        self.replies.lock().insert(name.to_owned(), reply);
     }
 
     /// One address that holds for a minute.
@@ -69,7 +70,7 @@ impl NameServer {
     /// How many questions there were for addresses of IPv4 of exactly this name;
     /// whoever asks repeats them when nothing is said.
     pub fn questions(&self, name: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|asked| *asked == name).count()
+        self.asked.lock().iter().filter(|asked| *asked == name).count()
     }
 }
 
@@ -80,7 +81,7 @@ async fn serve(socket: Arc<UdpSocket>, replies: Replies, asked: Arc<Mutex<Vec<St
         let Some(query) = question.queries.first() else { continue };
         let name = query.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
         if query.query_type() == RecordType::A {
-            asked.lock().unwrap().push(name.clone());
+            asked.lock().push(name.clone());
         }
         let reply = reply_for(&replies, &name);
         let socket = Arc::clone(&socket);
@@ -115,7 +116,7 @@ async fn serve_large(listener: TcpListener, replies: Replies) {
 }
 
 fn reply_for(replies: &Replies, name: &str) -> DnsReply {
-    let replies = replies.lock().unwrap();
+    let replies = replies.lock();
     let above = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
     let found = std::iter::once(name).chain(above).find_map(|name| replies.get(name));
     found.cloned().unwrap_or(DnsReply::NoSuchName)

@@ -1,9 +1,10 @@
 //! A receiver that writes HTTP byte by byte over TLS, to do what libraries do not allow.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -122,12 +123,12 @@ impl RawReceiver {
 
     /// Every request so far.
     pub fn asked(&self) -> Vec<ReceivedRequest> {
-        self.asked.lock().unwrap().iter().map(|(asked, _)| *asked).collect()
+        self.asked.lock().iter().map(|(asked, _)| *asked).collect()
     }
 
     /// The heads of all requests over HTTP/1.1.
     pub fn heads(&self) -> Vec<String> {
-        let asked = self.asked.lock().unwrap();
+        let asked = self.asked.lock();
         asked.iter().map(|(_, head)| String::from_utf8(head.clone()).unwrap()).collect()
     }
 }
@@ -143,7 +144,7 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 impl Connection {
     fn ask(&self, request: usize, http2: bool, head: &[u8]) -> ReceiverAction {
         let asked = ReceivedRequest { connection: self.number, request, http2 };
-        self.asked.lock().unwrap().push((asked, head.to_vec()));
+        self.asked.lock().push((asked, head.to_vec()));
         (self.script)(asked)
     }
 

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -106,7 +107,7 @@ impl TestReceiver {
     }
 
     pub fn take_requests(&self) -> Vec<ReceivedWebhook> {
-        std::mem::take(&mut self.counts.requests.lock().unwrap())
+        std::mem::take(&mut self.counts.requests.lock())
     }
 }
 
@@ -141,7 +142,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let number = {
-        let mut requests = counts.requests.lock().unwrap();
+        let mut requests = counts.requests.lock();
         requests.push(ReceivedWebhook {
             version: head.version,
             headers: head.headers,

@@ -6,8 +6,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -118,7 +119,7 @@ impl<T> KeyQueue<T> {
 
 impl<K: Eq + Hash + Clone, T> FairQueue<K, T> {
     fn lock_state(&self) -> MutexGuard<'_, QueueState<K, T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// A key's share of the capacity, created with this many units.

@@ -3,9 +3,9 @@
 //! A process that keeps trying is logged once, not at every try.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::time::Timestamp;
 use tonic::Status;
@@ -50,7 +50,7 @@ impl RefusalLog {
     }
 
     fn is_new(&self, identity: &AgentIdentity, now: Timestamp) -> bool {
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.0.lock();
         refused.retain(|_, last| now.since(*last) < REFUSAL_LOG_INTERVAL);
         let is_known = refused.contains_key(identity);
         if is_known || refused.len() < MAX_REMEMBERED_REFUSALS {

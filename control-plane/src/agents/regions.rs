@@ -4,9 +4,9 @@
 //! at most one second for it; what is not known by then is not reported.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use postrider_domain::ids::Region;
 use tokio::time::Instant;
 
@@ -41,13 +41,13 @@ impl UnsubscribedRegionCache {
     }
 
     fn known(&self, region: &Region) -> Option<bool> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         known.retain(|_, (at, _)| at.elapsed() < REGION_CACHE_TTL);
         known.get(region).map(|(_, unsubscribed)| *unsubscribed)
     }
 
     fn note(&self, region: &Region, unsubscribed: bool) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.len() < MAX_CACHED_REGIONS || known.contains_key(region) {
             known.insert(region.clone(), (Instant::now(), unsubscribed));
         }

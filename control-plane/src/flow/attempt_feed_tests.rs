@@ -1,7 +1,5 @@
 //! Tests of the attempt feed over a tail in memory.
 
-use std::sync::PoisonError;
-
 use futures::StreamExt;
 use postrider_domain::delivery::{AttemptRecord, Outcome, StepTimings, Trigger};
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, EventId, SubscriptionKey};
@@ -14,7 +12,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// Attempts in the order of commit; the position is how many there are.
 #[derive(Clone, Default)]
 struct MemoryTail {
-    attempts: Arc<std::sync::Mutex<Vec<TailedAttempt>>>,
+    attempts: Arc<parking_lot::Mutex<Vec<TailedAttempt>>>,
     reads: Arc<AtomicUsize>,
     down: Arc<AtomicUsize>,
     held: Arc<AtomicUsize>,
@@ -44,14 +42,11 @@ impl TailSource for MemoryTail {
 
 impl MemoryTail {
     fn all(&self) -> Vec<TailedAttempt> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.attempts.lock().clone()
     }
 
     fn commit(&self, tenant: &str, number: u32) {
-        self.attempts
-            .lock()
-            .unwrap()
-            .push(TailedAttempt { record: record(tenant, number), delivery: None });
+        self.attempts.lock().push(TailedAttempt { record: record(tenant, number), delivery: None });
     }
 
     fn watch(&self, max_watchers: usize) -> AttemptFeed {

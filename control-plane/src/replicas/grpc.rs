@@ -1,11 +1,11 @@
 //! Calls the other replicas over gRPC.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use postrider_domain::ids::{ReplicaId, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
@@ -103,12 +103,12 @@ impl PeerCalls for GrpcCalls {
     }
 
     fn forget(&self, address: &str) {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).remove(address);
+        self.channels.lock().remove(address);
     }
 
     /// Connected when it is first used.
     fn channel(&self, address: &str) -> anyhow::Result<Channel> {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut channels = self.channels.lock();
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());
         }

@@ -5,9 +5,10 @@
 //! they change, never while an event waits; and that concurrent refreshes share one
 //! read.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use postrider_domain::event_type::{
     EventType, EventTypeCatalogue, EventTypeInput, ImportPlan, MAX_EVENT_TYPES,
 };
@@ -50,7 +51,7 @@ impl EventTypes {
 
     /// The catalogue as last read.
     pub fn current(&self) -> Arc<EventTypeCatalogue> {
-        Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.current.read())
     }
 
     /// The catalogue as it was at some moment after the call began. Concurrent calls share
@@ -70,7 +71,7 @@ impl EventTypes {
                 true => current.rebuilt(version, types),
                 false => off_thread(move || current.rebuilt(version, types)).await?,
             };
-            *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rebuilt);
+            *self.0.current.write() = Arc::new(rebuilt);
         }
         *ended = number;
         Ok(self.current())

@@ -6,9 +6,10 @@
 //! not exist.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{Epoch, Shard, SubscriptionKey};
 use postrider_domain::operational_event::LastAttemptSummary;
@@ -77,7 +78,7 @@ pub struct FailureStreaks(Arc<Mutex<StreaksState>>);
 
 impl FailureStreaks {
     fn state(&self) -> MutexGuard<'_, StreaksState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub fn look_up(&self, shard: Shard, key: &SubscriptionKey, revision: i64) -> StreakLookup {

@@ -4,8 +4,9 @@
 //! sent again or cancelled), and by the sweep with what these missed; feeds `ordering`.
 //! Bounded: the sweep finds what did not fit.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::OrderedKey;
 use tokio::sync::mpsc;
@@ -42,11 +43,11 @@ impl OrderingQueue {
 
     /// The last key that a sweep looked at, unless that sweep has seen all keys.
     pub fn last_swept(&self) -> Option<OrderedKey> {
-        self.swept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.swept.lock().clone()
     }
 
     /// Notes how far a sweep got.
     pub fn note_swept(&self, last: Option<OrderedKey>) {
-        *self.swept.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        *self.swept.lock() = last;
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Fed by `conclude` with every commit; feeds readiness.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// Whether results can be committed, for readiness. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +13,7 @@ pub struct ResultCommitHealth(Arc<Mutex<Option<Instant>>>);
 
 impl ResultCommitHealth {
     fn failing_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// A result was committed.

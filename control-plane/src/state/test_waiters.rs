@@ -4,8 +4,9 @@
 //! Guarantees that a test's attempt is told once, to the caller who asked for it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::delivery::AttemptRecord;
 use postrider_domain::ids::DeliveryId;
 use tokio::sync::oneshot;
@@ -18,7 +19,7 @@ pub struct TestWaiters(Arc<Mutex<WaiterMap>>);
 
 impl TestWaiters {
     fn waiting(&self) -> MutexGuard<'_, WaiterMap> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub fn register(&self, delivery: DeliveryId) -> oneshot::Receiver<AttemptRecord> {

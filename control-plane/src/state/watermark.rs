@@ -16,9 +16,10 @@
 //!
 //! Keeps the invariant `closed-window-unchanged`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::time::Timestamp;
 
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ pub struct PublishWatermark(Arc<Mutex<WatermarkState>>);
 
 impl PublishWatermark {
     fn state(&self) -> MutexGuard<'_, WatermarkState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Opens a batch: its events get times from now on, and are committed later.

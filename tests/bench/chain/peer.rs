@@ -6,12 +6,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, Stream};
+use parking_lot::Mutex;
 use postrider_proto::agent::v1::agent_service_server::{AgentService, AgentServiceServer};
 use postrider_proto::agent::v1::{WorkRequest, WorkResponse, work_request};
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
@@ -149,8 +150,8 @@ impl Pool {
         Self { address, idle: Mutex::new(Vec::new()) }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> parking_lot::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock()
     }
 
     async fn post(&self, body: Bytes) -> Result<()> {

@@ -6,12 +6,12 @@
 //! it is, and that every refusal on the way is one that a publisher understands.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{StreamExt, stream};
+use parking_lot::Mutex;
 use postrider_proto::v1::{
     PublishEventRequest, PublishEventResponse, PublishEventsRequest, PublishStreamRequest,
     publish_result, publish_stream_response,
@@ -51,17 +51,17 @@ impl PublishLedger {
     }
 
     pub fn promises(&self) -> Vec<AcknowledgedPublish> {
-        self.promises.lock().unwrap().clone()
+        self.promises.lock().clone()
     }
 
     /// How often each kind of refusal was met.
     pub fn refusals(&self) -> BTreeMap<String, usize> {
-        self.refusals.lock().unwrap().clone()
+        self.refusals.lock().clone()
     }
 
     fn refused(&self, status: &Status) {
         let kind = judged(status);
-        *self.refusals.lock().unwrap().entry(kind).or_default() += 1;
+        *self.refusals.lock().entry(kind).or_default() += 1;
     }
 }
 
@@ -107,7 +107,7 @@ impl Publisher<'_> {
             matched,
             place,
         };
-        self.ledger.promises.lock().unwrap().push(promise);
+        self.ledger.promises.lock().push(promise);
         self.ledger.acknowledged.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -13,7 +13,7 @@ use crate::entropy;
 use crate::network;
 use crate::process::{Process, State};
 use crate::receiver::SimulatedExecutor;
-use crate::world::{RunningAgent, World, lock};
+use crate::world::{RunningAgent, World};
 
 /// Attempts that one agent makes at once.
 pub const MAX_IN_FLIGHT: u32 = 6;
@@ -51,7 +51,7 @@ pub fn start(world: &Arc<World>, place: usize, replicas: usize) {
         tokio::spawn(keeper.keep(replica));
     }
     tokio::spawn(reroute_overdue_periodically(Arc::clone(&process), Arc::clone(&coordinator)));
-    if let Some(slot) = lock(&world.agents).get_mut(place) {
+    if let Some(slot) = world.agents.lock().get_mut(place) {
         *slot = Some(RunningAgent { process, coordinator, signals });
     }
 }

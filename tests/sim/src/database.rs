@@ -38,7 +38,7 @@ use postrider_store::{
 
 use crate::entropy;
 use crate::process::Process;
-use crate::world::{Node, World, lock};
+use crate::world::{Node, World};
 
 /// How long a call waits for a database that cannot be reached.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ impl Connection {
     ) -> Result<T, E> {
         self.process.gate().await;
         let (longest, unknown) = {
-            let weather = lock(&self.world.weather);
+            let weather = self.world.weather.lock();
             (weather.database_ms, weather.database_unknown)
         };
         tokio::time::sleep(entropy::millis(0, longest)).await;

@@ -5,13 +5,14 @@
 //! returns.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use crate::process::{Process, State};
-use crate::world::{Node, World, lock};
+use crate::world::{Node, World};
 use crate::{agent, entropy, replica};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub struct FaultSchedule {
 
 impl FaultSchedule {
     pub fn new(world: Arc<World>) -> Arc<Self> {
-        let (replicas, agents) = (lock(&world.replicas).len(), lock(&world.agents).len());
+        let (replicas, agents) = (world.replicas.lock().len(), world.agents.lock().len());
         Arc::new(Self { world, busy: Mutex::default(), replicas, agents })
     }
 
@@ -68,7 +69,7 @@ impl FaultSchedule {
     pub async fn rage(self: Arc<Self>, until: Duration) {
         let chosen: Vec<Fault> = ALL_FAULTS.into_iter().filter(|_| entropy::percent(35)).collect();
         self.world.note(format_args!("faults: {chosen:?}"));
-        lock(&self.world.weather).hints_lost = if entropy::percent(50) { 30 } else { 0 };
+        self.world.weather.lock().hints_lost = if entropy::percent(50) { 30 } else { 0 };
         let pause = 300 + entropy::next() % 4000;
         let mut under_way = JoinSet::new();
         while entropy::elapsed() < until {
@@ -78,7 +79,7 @@ impl FaultSchedule {
             }
         }
         while under_way.join_next().await.is_some() {}
-        lock(&self.world.weather).hints_lost = 0;
+        self.world.weather.lock().hints_lost = 0;
         self.world.note(format_args!("all is well"));
     }
 
@@ -107,19 +108,19 @@ impl FaultSchedule {
                 self.parted(&all.collect::<Vec<_>>()).await;
             }
             Fault::DatabaseIsSlow => {
-                lock(&self.world.weather).database_ms = 100 + entropy::next() % 2500;
+                self.world.weather.lock().database_ms = 100 + entropy::next() % 2500;
                 tokio::time::sleep(entropy::millis(500, 6000)).await;
-                lock(&self.world.weather).database_ms = 2;
+                self.world.weather.lock().database_ms = 2;
             }
             Fault::DatabaseIsUnsure => {
-                lock(&self.world.weather).database_unknown = 5 + entropy::below(40);
+                self.world.weather.lock().database_unknown = 5 + entropy::below(40);
                 tokio::time::sleep(entropy::millis(500, 6000)).await;
-                lock(&self.world.weather).database_unknown = 0;
+                self.world.weather.lock().database_unknown = 0;
             }
             Fault::NetworkIsSlow => {
-                lock(&self.world.weather).network_ms = 100 + entropy::next() % 1500;
+                self.world.weather.lock().network_ms = 100 + entropy::next() % 1500;
                 tokio::time::sleep(entropy::millis(500, 6000)).await;
-                let mut weather = lock(&self.world.weather);
+                let mut weather = self.world.weather.lock();
                 (weather.network_ms, weather.held_up) = (5, entropy::elapsed());
             }
             Fault::ConnectionBreaks => self.world.break_connection(this, one),
@@ -128,9 +129,9 @@ impl FaultSchedule {
 
     /// Does something to a process, unless something is being done to it.
     async fn alone(&self, node: Node, deed: impl Future<Output = ()>) {
-        if lock(&self.busy).insert(node) {
+        if self.busy.lock().insert(node) {
             deed.await;
-            lock(&self.busy).remove(&node);
+            self.busy.lock().remove(&node);
         }
     }
 
@@ -170,7 +171,7 @@ impl FaultSchedule {
         process.set(State::Stopped);
         tokio::time::sleep(entropy::millis(200, 16_000)).await;
         process.set(State::Running);
-        lock(&self.world.weather).held_up = entropy::elapsed();
+        self.world.weather.lock().held_up = entropy::elapsed();
         self.world.note(format_args!("a process goes on"));
     }
 }

@@ -28,7 +28,7 @@ pub async fn unfinished(world: &World) -> StoreResult<Option<String>> {
             return Ok(Some(format!("{one:?}")));
         }
     }
-    let places = crate::world::lock(&world.agents).len();
+    let places = world.agents.lock().len();
     for place in 0..places {
         let Some(agent) = world.agent(place) else { continue };
         let hello = agent.coordinator.build_hello();

@@ -5,11 +5,12 @@
 //! key until it is told that its event is durable.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use postrider::flow::publish::PublishInput;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use postrider_domain::retry::{RetryPolicy, RetryTimetable};
@@ -21,7 +22,7 @@ use postrider_domain::time::StoppedClock;
 use postrider_store::{ConfigStore as _, WriteError};
 
 use crate::receiver::REQUEST_TIMEOUT;
-use crate::world::{World, lock};
+use crate::world::World;
 use crate::{agent, entropy, process};
 
 /// How long a publisher waits for an answer.
@@ -164,7 +165,7 @@ impl Load {
     }
 
     pub fn acknowledged(&self) -> Vec<(String, TenantId, EventId)> {
-        let all = lock(&self.acknowledged);
+        let all = self.acknowledged.lock();
         all.iter().map(|(key, (tenant, event))| (key.clone(), tenant.clone(), *event)).collect()
     }
 
@@ -205,7 +206,7 @@ async fn publish(world: &World, tenant: &TenantId, key: String) {
         idempotency_key: Some(key.clone()),
     };
     loop {
-        let places = lock(&world.replicas).len();
+        let places = world.replicas.lock().len();
         let place = entropy::below(places);
         if let Some(replica) = world.replica(place) {
             let publisher = replica.flow.publisher;
@@ -215,7 +216,7 @@ async fn publish(world: &World, tenant: &TenantId, key: String) {
                 let event = answer.event;
                 world.note(format_args!("published {tenant} {key} as {event} by {place}"));
                 let name = format!("{tenant}/{key}");
-                lock(&world.load.acknowledged).insert(name, (tenant.clone(), event));
+                world.load.acknowledged.lock().insert(name, (tenant.clone(), event));
                 return;
             }
         }

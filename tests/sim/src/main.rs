@@ -23,10 +23,10 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use parking_lot::Mutex;
 use scenario::Outcome;
 
 #[global_allocator]
@@ -160,7 +160,7 @@ fn many(arguments: &Arguments, seeds: &Seeds) -> ExitCode {
                         }
                     }
                     events.fetch_add(outcome.events, Ordering::Relaxed);
-                    let mut longest = longest.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut longest = longest.lock();
                     *longest = outcome.lasted.max(*longest);
                     if !outcome.wrong.is_empty() {
                         failed.fetch_add(1, Ordering::Relaxed);
@@ -177,7 +177,7 @@ fn many(arguments: &Arguments, seeds: &Seeds) -> ExitCode {
         span.as_secs_f64(),
         count as f64 * 60.0 / span.as_secs_f64(),
         events.into_inner(),
-        longest.into_inner().unwrap_or_else(PoisonError::into_inner),
+        longest.into_inner(),
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -28,7 +28,7 @@ use tonic::{Request, Status};
 
 use crate::entropy;
 use crate::process::Process;
-use crate::world::{Node, World, lock};
+use crate::world::{Node, World};
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -95,7 +95,7 @@ impl SentMessage for WorkRequest {
 impl Way {
     /// Until a message that was sent has come.
     async fn pass(&self) {
-        let longest = lock(&self.world.weather).network_ms;
+        let longest = self.world.weather.lock().network_ms;
         tokio::time::sleep(entropy::millis(0, longest)).await;
         self.world.together(self.from.0, self.to.0).await;
         self.to.1.gate().await;
@@ -149,7 +149,7 @@ pub async fn open(
 ) -> Result<ReplicaMessageStream, Status> {
     process.gate().await;
     let (here, there) = (Node::Agent(agent), Node::Replica(place));
-    let longest = lock(&world.weather).network_ms;
+    let longest = world.weather.lock().network_ms;
     tokio::time::sleep(entropy::millis(1, longest.max(1))).await;
     let reached = tokio::time::timeout(CONNECT_LIMIT, world.together(here, there)).await;
     reached.map_err(|_| Status::unavailable("it cannot be reached"))?;
@@ -194,7 +194,7 @@ impl Line {
     async fn reach(&self, address: &str) -> anyhow::Result<crate::world::RunningReplica> {
         let place = address.trim_start_matches("sim://").parse()?;
         self.process.gate().await;
-        let longest = lock(&self.world.weather).network_ms;
+        let longest = self.world.weather.lock().network_ms;
         tokio::time::sleep(entropy::millis(0, longest)).await;
         self.world.together(Node::Replica(self.place), Node::Replica(place)).await;
         let found = self.world.replica(place);
@@ -209,7 +209,7 @@ impl PeerCalls for Line {
     async fn hint(&self, address: &str, hints: Vec<PeerHint>) -> anyhow::Result<()> {
         let request = convert::hint_request(hints);
         let replica = self.reach(address).await?;
-        let lost = lock(&self.world.weather).hints_lost;
+        let lost = self.world.weather.lock().hints_lost;
         let times = if entropy::percent(lost) { 2 * entropy::below(2) } else { 1 };
         for _ in 0..times {
             let (replica, request) = (replica.clone(), request.clone());

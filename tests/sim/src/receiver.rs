@@ -4,10 +4,11 @@
 //! ordering key, order, limits in flight and per second.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use postrider_agent::parts::{AttemptExecutor, CachedSubscription, OutgoingTraceContext};
 use postrider_domain::ids::DeliveryId;
 use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact, Timings};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use crate::entropy;
 use crate::load::Plan;
 use crate::process::{Process, State};
-use crate::world::{World, lock};
+use crate::world::World;
 
 /// The subscriptions' time limit for a request.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,12 +58,12 @@ struct ReceiverState {
 impl Receiver {
     /// A new process is at an agent's place: it has heard of no epoch.
     pub fn agent_started(&self, agent: usize) {
-        lock(&self.0).fences.retain(|(place, _), _| *place != agent);
+        self.0.lock().fences.retain(|(place, _), _| *place != agent);
     }
 
     /// An agent has been told of an epoch.
     pub fn fenced(&self, agent: usize, shard: u32, epoch: u64) {
-        let mut seen = lock(&self.0);
+        let mut seen = self.0.lock();
         let fence = seen.fences.entry((agent, shard)).or_default();
         if epoch > fence.0 {
             *fence = (epoch, entropy::elapsed());
@@ -70,7 +71,7 @@ impl Receiver {
     }
 
     pub fn posts(&self) -> Vec<RecordedPost> {
-        lock(&self.0).posts.clone()
+        self.0.lock().posts.clone()
     }
 
     fn begin(
@@ -99,7 +100,7 @@ impl Receiver {
             "POST by agent {} of {} {} to {place}, key {}, number {}, epoch {}",
             post.agent, post.delivery, post.number, post.key, post.sequence, key.epoch
         ));
-        let mut seen = lock(&self.0);
+        let mut seen = self.0.lock();
         let mut wrong = Vec::new();
         if let Some((epoch, when)) = seen.fences.get(&(post.agent, key.shard))
             && key.epoch < *epoch
@@ -135,7 +136,7 @@ impl Receiver {
 
     fn end(&self, post: Option<usize>, succeeded: bool) {
         if let Some(place) = post
-            && let Some(post) = lock(&self.0).posts.get_mut(place)
+            && let Some(post) = self.0.lock().posts.get_mut(place)
         {
             post.open = false;
             post.succeeded = succeeded;
@@ -144,7 +145,7 @@ impl Receiver {
 
     fn answered(&self, post: Option<usize>) {
         if let Some(place) = post
-            && let Some(post) = lock(&self.0).posts.get_mut(place)
+            && let Some(post) = self.0.lock().posts.get_mut(place)
         {
             post.answered = true;
         }

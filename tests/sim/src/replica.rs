@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::database::Connection;
 use crate::network::{Line, address};
 use crate::process::{Process, State};
-use crate::world::{RunningReplica, World, lock};
+use crate::world::{RunningReplica, World};
 
 /// How many shards the tenants hash to.
 pub const SHARD_COUNT: u16 = 4;
@@ -70,7 +70,7 @@ pub fn start(world: &Arc<World>, place: usize) {
             while flow.event_types.refresh().await.is_err() {
                 flow.context.clock.sleep(Duration::from_millis(300)).await;
             }
-            if let Some(slot) = lock(&world.replicas).get_mut(place) {
+            if let Some(slot) = world.replicas.lock().get_mut(place) {
                 *slot = Some(running);
             }
             let stopped = CancellationToken::new();

@@ -11,7 +11,7 @@ use postrider_store_memory::MemoryStore;
 
 use crate::faults::FaultSchedule;
 use crate::load::Load;
-use crate::world::{World, lock};
+use crate::world::World;
 use crate::{agent, entropy, judge, process, replica};
 
 /// How long faults go on.
@@ -69,8 +69,8 @@ async fn simulate(seed: u64, print: bool) -> Outcome {
     let world = World::new(store, Load::draw(), print);
     world.load.configure(&world).await.expect("an empty store takes anything");
     let (replicas, agents) = (1 + entropy::below(3), 2 + entropy::below(2));
-    lock(&world.replicas).resize_with(replicas, || None);
-    lock(&world.agents).resize_with(agents, || None);
+    world.replicas.lock().resize_with(replicas, || None);
+    world.agents.lock().resize_with(agents, || None);
     for place in 0..replicas {
         replica::start(&world, place);
         tokio::time::sleep(entropy::millis(0, 3000)).await;
@@ -93,7 +93,7 @@ async fn simulate(seed: u64, print: bool) -> Outcome {
     CAUGHT_PANICS.take().into_iter().for_each(|panic| world.wrong(panic));
     let (hash, events, wrong) = world.story();
     // Each holds the world that holds it: kept, every seed would leave its own behind.
-    lock(&world.replicas).clear();
-    lock(&world.agents).clear();
+    world.replicas.lock().clear();
+    world.agents.lock().clear();
     Outcome { seed, hash, events, lasted: entropy::elapsed(), wrong }
 }

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use postrider::agents::AgentSessions;
 use postrider::flow::Flow;
 use postrider::replicas::PeerService;
@@ -96,10 +97,6 @@ struct Trace {
     wrong: Vec<String>,
 }
 
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl World {
     pub fn new(store: Arc<MemoryStore>, load: Load, print: bool) -> Arc<Self> {
         let trace = Trace { hash: 0xcbf2_9ce4_8422_2325, events: 0, print, wrong: Vec::new() };
@@ -120,7 +117,7 @@ impl World {
 
     /// Notes what happened.
     pub fn note(&self, what: fmt::Arguments<'_>) {
-        let mut trace = lock(&self.trace);
+        let mut trace = self.trace.lock();
         let line = format!("{:>12.6} {what}", entropy::elapsed().as_secs_f64());
         for byte in line.bytes() {
             trace.hash = (trace.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -133,7 +130,7 @@ impl World {
 
     /// Shows what only helps to understand the rest: it is neither counted nor hashed.
     pub fn detail(&self, what: fmt::Arguments<'_>) {
-        if lock(&self.trace).print {
+        if self.trace.lock().print {
             println!("{:>12.6}   {what}", entropy::elapsed().as_secs_f64());
         }
     }
@@ -141,28 +138,28 @@ impl World {
     /// Notes what must not happen.
     pub fn wrong(&self, what: String) {
         self.note(format_args!("WRONG {what}"));
-        lock(&self.trace).wrong.push(what);
+        self.trace.lock().wrong.push(what);
     }
 
     /// The hash of all that happened, how much that was, and what was wrong with it.
     pub fn story(&self) -> (u64, u64, Vec<String>) {
-        let trace = lock(&self.trace);
+        let trace = self.trace.lock();
         (trace.hash, trace.events, trace.wrong.clone())
     }
 
     pub fn replica(&self, place: usize) -> Option<RunningReplica> {
-        let found = lock(&self.replicas).get(place).cloned().flatten();
+        let found = self.replicas.lock().get(place).cloned().flatten();
         found.filter(|row| !row.process.is(State::Dead))
     }
 
     pub fn agent(&self, place: usize) -> Option<RunningAgent> {
-        let found = lock(&self.agents).get(place).cloned().flatten();
+        let found = self.agents.lock().get(place).cloned().flatten();
         found.filter(|row| !row.process.is(State::Dead))
     }
 
     /// Notes what each replica has in memory.
     pub fn note_memory(&self) {
-        let count = lock(&self.replicas).len();
+        let count = self.replicas.lock().len();
         for (place, replica) in (0..count).filter_map(|at| Some((at, self.replica(at)?))) {
             let dispatcher = &replica.flow.context.dispatcher;
             let (leases, streams) = dispatcher.read(|scheduler, _| {
@@ -183,7 +180,7 @@ impl World {
     pub fn part(&self, one: Node, other: Node, apart: bool) {
         let pair = (one.min(other), one.max(other));
         {
-            let mut weather = lock(&self.weather);
+            let mut weather = self.weather.lock();
             let count = weather.apart.entry(pair).or_default();
             *count = if apart { *count + 1 } else { count.saturating_sub(1) };
             weather.held_up = entropy::elapsed();
@@ -198,13 +195,13 @@ impl World {
 
     /// Whether messages have taken about the same time for a while.
     pub fn is_steady(&self) -> bool {
-        let weather = lock(&self.weather);
+        let weather = self.weather.lock();
         weather.network_ms <= 20 && entropy::elapsed() > weather.held_up + STEADY_AFTER
     }
 
     pub fn are_apart(&self, one: Node, other: Node) -> bool {
         let pair = (one.min(other), one.max(other));
-        lock(&self.weather).apart.get(&pair).is_some_and(|count| *count > 0)
+        self.weather.lock().apart.get(&pair).is_some_and(|count| *count > 0)
     }
 
     /// Returns once a pair can reach each other.
@@ -218,13 +215,13 @@ impl World {
     /// What breaks a connection that is being made.
     pub fn cut(&self, agent: usize, replica: usize) -> CancellationToken {
         let cut = CancellationToken::new();
-        lock(&self.cuts).insert((agent, replica), cut.clone());
+        self.cuts.lock().insert((agent, replica), cut.clone());
         cut
     }
 
     /// Breaks a connection, if there is one.
     pub fn break_connection(&self, agent: usize, replica: usize) {
-        if let Some(cut) = lock(&self.cuts).remove(&(agent, replica)) {
+        if let Some(cut) = self.cuts.lock().remove(&(agent, replica)) {
             self.note(format_args!("agent {agent} and replica {replica} lose their connection"));
             cut.cancel();
         }
@@ -232,14 +229,14 @@ impl World {
 
     /// An agent may be taken for lost for a while.
     pub fn excuse(&self, agent: usize) {
-        lock(&self.excused).insert(agent, entropy::elapsed());
+        self.excused.lock().insert(agent, entropy::elapsed());
     }
 
     /// Whether an agent could rightly be taken for lost.
     pub fn is_excused(&self, agent: usize) -> bool {
-        let last = lock(&self.excused).get(&agent).copied();
+        let last = self.excused.lock().get(&agent).copied();
         let lately = last.is_some_and(|last| entropy::elapsed() - last < EXCUSED_FOR);
-        let apart = lock(&self.weather).apart.iter().any(|((apart, other), count)| {
+        let apart = self.weather.lock().apart.iter().any(|((apart, other), count)| {
             let this = Node::Agent(agent);
             *count > 0 && (*apart == this || *other == this)
         });
@@ -249,7 +246,7 @@ impl World {
 
     /// The agents that live, and cannot rightly be taken for lost.
     pub fn trusty_agents(&self) -> Vec<(usize, RunningAgent)> {
-        let count = lock(&self.agents).len();
+        let count = self.agents.lock().len();
         let living = (0..count).filter_map(|place| Some((place, self.agent(place)?)));
         living.filter(|(place, _)| !self.is_excused(*place)).collect()
     }

@@ -14,11 +14,12 @@ mod tls;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -68,15 +69,15 @@ struct Shared {
 
 impl Shared {
     fn scripts(&self) -> MutexGuard<'_, HashMap<String, Script>> {
-        self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scripts.lock()
     }
 
     fn otherwise(&self) -> MutexGuard<'_, Script> {
-        self.otherwise.lock().unwrap_or_else(PoisonError::into_inner)
+        self.otherwise.lock()
     }
 
     fn admission(&self) -> Admission {
-        *self.admission.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.admission.lock()
     }
 
     fn behaviour(&self, path: &str) -> Behaviour {
@@ -199,7 +200,7 @@ impl Receiver {
     /// Treats new connections so, and ends those there are.
     pub fn admit(&self, admission: Admission) {
         let shared = &self.shared;
-        *shared.admission.lock().unwrap_or_else(PoisonError::into_inner) = admission;
+        *shared.admission.lock() = admission;
         self.close_connections();
     }
 

@@ -5,12 +5,13 @@
 //! past [`MAX_KEPT_BYTES`] every wait fails and says so.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 /// Bodies and headers that one receiver keeps.
@@ -86,7 +87,7 @@ impl Record {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Keeps a request and wakes who waits; its answer is in flight until the

@@ -5,9 +5,10 @@
 //! speaks for a later one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
@@ -68,13 +69,13 @@ impl Certificates {
     }
 
     pub(super) fn show(&self, certificate: Certificate) {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = certificate;
+        *self.shown.lock() = certificate;
     }
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let shown = *self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = *self.shown.lock();
         self.keys.get(&shown).cloned()
     }
 }

@@ -1,8 +1,8 @@
 //! Tests of taking events in.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tonic_types::StatusExt;
 
@@ -122,7 +122,7 @@ impl HeldRequests {
         Arc::new(move |id, _| {
             let (sender, receiver) = oneshot::channel();
             held.begun.fetch_add(1, Ordering::SeqCst);
-            held.waiting.lock().unwrap().push(sender);
+            held.waiting.lock().push(sender);
             Box::pin(async move {
                 let _ = receiver.await;
                 (id, Ok(v1::PublishEventResponse::default()))
@@ -131,7 +131,7 @@ impl HeldRequests {
     }
 
     fn release(&self, index: usize) {
-        let _ = self.waiting.lock().unwrap().remove(index).send(());
+        let _ = self.waiting.lock().remove(index).send(());
     }
 }
 

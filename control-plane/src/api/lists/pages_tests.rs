@@ -1,6 +1,6 @@
 //! Tests of pages and their tokens.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use crate::api::lists::pages::*;
 
@@ -99,11 +99,11 @@ async fn an_exact_list_reads_one_row_more_than_the_page() {
         PageFill { after: None::<u32>, want: 5, exact: true, max_batch: 1000, max_bytes: 1000 };
     let items = PageItems { keep: &|_| true, position: &u32::clone, bytes: &|_| 1 };
     let (page, next) = fill_page(plan, items, |_, limit| {
-        asked.lock().unwrap().push(limit);
+        asked.lock().push(limit);
         std::future::ready(Ok((0..limit).collect::<Vec<u32>>()))
     })
     .await
     .unwrap();
     assert_eq!((page.len(), next), (5, Some(4)));
-    assert_eq!(*asked.lock().unwrap(), [6]);
+    assert_eq!(*asked.lock(), [6]);
 }

@@ -6,10 +6,10 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use tracing::Span;
@@ -85,7 +85,7 @@ static UNAVAILABLE: LineLimit = LineLimit(Mutex::new(None));
 impl LineLimit {
     /// How many were left out before this line; none if this one is left out.
     fn next_line(&self, now: Instant) -> Option<u64> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         if let Some((said, left_out)) = last.as_mut()
             && now.saturating_duration_since(*said) < LINE_INTERVAL
         {

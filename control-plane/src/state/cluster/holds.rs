@@ -6,9 +6,10 @@
 //! begins or grows.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::{HoldClock, Timestamp};
@@ -51,7 +52,7 @@ impl EndpointHolds {
     /// How long a subscription has been held, up to `now`. An edit, or enabling it, ends a
     /// hold.
     pub fn elapsed(&self, subscription: &Subscription, now: Timestamp) -> Duration {
-        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.read();
         let known = state.clocks.get(&subscription.key());
         known.map_or(Duration::ZERO, |known| known.clock.elapsed(now, subscription.update_time))
     }
@@ -63,7 +64,7 @@ impl EndpointHolds {
         now: Timestamp,
         until: Timestamp,
     ) -> Option<(SubscriptionKey, HoldClock)> {
-        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.write();
         let key = subscription.key();
         let fresh = KnownHold { clock: HoldClock::default(), kept_until: Timestamp::default() };
         let known = state.clocks.entry(key.clone()).or_insert(fresh);
@@ -78,12 +79,12 @@ impl EndpointHolds {
 
     /// From which time on the table has to be read.
     pub fn read_from(&self) -> Timestamp {
-        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.read();
         state.seen.map_or(Timestamp::from_micros(i64::MIN), |seen| seen - READ_OVERLAP)
     }
 
     pub fn merge_rows(&self, rows: Vec<(SubscriptionKey, HoldClock)>, now: Timestamp) {
-        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.write();
         for (key, clock) in rows {
             state.replace(key, clock);
         }
@@ -92,12 +93,12 @@ impl EndpointHolds {
 
     /// Replaces what is known of a hold, unless more has become known meanwhile.
     pub fn replace(&self, key: SubscriptionKey, clock: HoldClock) {
-        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.write();
         state.replace(key, clock);
     }
 
     pub fn active(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
-        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.read();
         let lasting = state.clocks.iter().filter(|(_, clock)| clock.clock.until > now);
         lasting.map(|(key, lasting)| (key.clone(), lasting.clock)).collect()
     }

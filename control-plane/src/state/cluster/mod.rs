@@ -13,10 +13,11 @@
 mod failure_detector;
 pub mod holds;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::subscription::Subscription;
@@ -115,7 +116,7 @@ impl ClusterState {
     }
 
     pub fn view(&self) -> Arc<ClusterView> {
-        Arc::clone(&self.0.view.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.view.read())
     }
 
     /// Adds shards that were just acquired to the view, without waiting for the next one.
@@ -132,7 +133,7 @@ impl ClusterState {
 
     /// Records the view that answered a heartbeat.
     pub fn record_view(&self, view: ClusterView, asked: Timestamp) {
-        let mut detector = self.0.detector.write().unwrap_or_else(PoisonError::into_inner);
+        let mut detector = self.0.detector.write();
         detector.record_heartbeat(view.now, Instant::now());
         drop(detector);
         self.set(view);
@@ -174,7 +175,7 @@ impl ClusterState {
     }
 
     fn detector(&self) -> FailureDetector {
-        *self.0.detector.read().unwrap_or_else(PoisonError::into_inner)
+        *self.0.detector.read()
     }
 
     /// How long ago the database last took a heartbeat.
@@ -184,21 +185,21 @@ impl ClusterState {
 
     /// Records whether the database accepted a commit of events.
     pub fn record_publish_commit(&self, taken: bool) {
-        let known = self.0.refused.read().unwrap_or_else(PoisonError::into_inner).is_none();
+        let known = self.0.refused.read().is_none();
         if !(taken && known) {
             let refused = (!taken).then(Instant::now);
-            *self.0.refused.write().unwrap_or_else(PoisonError::into_inner) = refused;
+            *self.0.refused.write() = refused;
         }
     }
 
     /// How long ago the database refused a commit, if it has taken none since.
     pub fn since_publish_refused(&self) -> Option<Duration> {
-        let refused = *self.0.refused.read().unwrap_or_else(PoisonError::into_inner);
+        let refused = *self.0.refused.read();
         refused.map(|at| at.elapsed())
     }
 
     fn set(&self, view: ClusterView) {
-        *self.0.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        *self.0.view.write() = Arc::new(view);
     }
 
     /// Who owns a tenant's shard, as last read.
@@ -333,7 +334,7 @@ impl ClusterState {
     /// If this machine's does not agree, the database's was set to a time that agents,
     /// which sign by their own clocks, would not share.
     pub fn outvoted_for(&self) -> Option<Duration> {
-        let since = *self.0.outvoted_since.read().unwrap_or_else(PoisonError::into_inner);
+        let since = *self.0.outvoted_since.read();
         since.map(|since| since.elapsed())
     }
 
@@ -350,7 +351,7 @@ impl ClusterState {
             _ => {}
         }
         let alone = off && apart(wall, databases) <= CLOCK_JUMP_THRESHOLD;
-        let mut since = self.0.outvoted_since.write().unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.0.outvoted_since.write();
         *since = since.filter(|_| alone).or_else(|| alone.then(Instant::now));
     }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use postrider_domain::ids::AgentId;
 use postrider_domain::scheduler::{AgentIdentity, StreamId};
 
+use super::Dispatcher;
 use super::streams::{NewStream, OpenStream, StreamCommand, StreamRefusal};
-use super::{Dispatcher, lock};
 
 impl Dispatcher {
     /// Admits a new stream. Another process with its id is replaced only if it has been
@@ -40,7 +40,7 @@ impl Dispatcher {
             self.send(id, StreamCommand::TakeOver(lease));
         }
         if !doubts.is_empty() {
-            lock(&self.0.doubts).extend(doubts);
+            self.0.doubts.lock().extend(doubts);
             self.0.work.notify_one();
         }
         Ok(())
@@ -54,7 +54,7 @@ impl Dispatcher {
         max_streams: usize,
     ) -> Result<Vec<StreamId>, StreamRefusal> {
         let now = self.0.clock.now();
-        let mut sessions = lock(&self.0.sessions);
+        let mut sessions = self.0.sessions.lock();
         let mut replaced = Vec::new();
         for (other, session) in sessions.iter() {
             if session.state.identity.agent == new.state.identity.agent {
@@ -77,7 +77,7 @@ impl Dispatcher {
 
     /// Ends a stream, and says why.
     pub fn end_stream(&self, id: StreamId, why: StreamRefusal) {
-        if let Some(session) = lock(&self.0.sessions).get(&id) {
+        if let Some(session) = self.0.sessions.lock().get(&id) {
             let _ = session.reason.set(why);
             session.stop.cancel();
         }
@@ -85,13 +85,13 @@ impl Dispatcher {
 
     /// The processes that have a stream here.
     pub fn connected_processes(&self) -> Vec<(StreamId, AgentIdentity)> {
-        let sessions = lock(&self.0.sessions);
+        let sessions = self.0.sessions.lock();
         sessions.iter().map(|(id, session)| (*id, session.state.identity.clone())).collect()
     }
 
     /// The processes with an agent id that are, or lately were, connected here.
     pub fn known_processes(&self, agent: &AgentId) -> Vec<AgentIdentity> {
-        let mut known: Vec<AgentIdentity> = lock(&self.0.parted).keys().cloned().collect();
+        let mut known: Vec<AgentIdentity> = self.0.parted.lock().keys().cloned().collect();
         known.extend(self.connected_processes().into_iter().map(|(_, identity)| identity));
         known.retain(|identity| identity.agent == *agent);
         known
@@ -100,9 +100,9 @@ impl Dispatcher {
     /// Whether a process was heard here within `span`.
     pub fn has_spoken_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
         let now = self.0.clock.now();
-        let sessions = lock(&self.0.sessions);
+        let sessions = self.0.sessions.lock();
         let here = sessions.values().filter(|session| session.state.identity == *identity);
-        let parted = lock(&self.0.parted).get(identity).copied();
+        let parted = self.0.parted.lock().get(identity).copied();
         let mut heard = here.map(|session| session.state.last_heard).chain(parted);
         heard.any(|heard| now.since(heard) < span)
     }

@@ -10,9 +10,10 @@ mod admission;
 pub mod streams;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use postrider_domain::ids::{AgentId, AttemptKey, ReplicaId, SubscriptionKey};
 use postrider_domain::scheduler::{
     AgentIdentity, LaneView, RegionFigures, Scheduler, SchedulerActions, ShardLease, StreamId,
@@ -32,6 +33,8 @@ const DEPARTED_AGENT_SILENCE: Duration = Duration::from_secs(120);
 /// How long an agent is remembered after its stream has ended.
 const DISCONNECTED_AGENT_MEMORY: Duration = Duration::from_secs(60);
 
+/// A panic under one of the locks leaves consistent data: each change is a single call
+/// that does not unwind half-way.
 struct DispatcherShared {
     scheduler: Mutex<Scheduler>,
     sessions: Mutex<HashMap<StreamId, OpenStream>>,
@@ -50,12 +53,6 @@ struct DispatcherShared {
 #[derive(Clone)]
 pub struct Dispatcher(Arc<DispatcherShared>);
 
-/// A panic under one of these locks leaves consistent data: each change is a single call
-/// that does not unwind half-way.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Dispatcher {
     pub fn new(scheduler: Scheduler, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(DispatcherShared {
@@ -73,14 +70,14 @@ impl Dispatcher {
 
     /// Changes the scheduler, and wakes the dispatch loop.
     pub fn update<R>(&self, act: impl FnOnce(&mut Scheduler, Timestamp) -> R) -> R {
-        let result = act(&mut lock(&self.0.scheduler), self.0.clock.now());
+        let result = act(&mut self.0.scheduler.lock(), self.0.clock.now());
         self.0.pump.notify_one();
         result
     }
 
     /// Reads the scheduler.
     pub fn read<R>(&self, ask: impl FnOnce(&Scheduler, Timestamp) -> R) -> R {
-        ask(&lock(&self.0.scheduler), self.0.clock.now())
+        ask(&self.0.scheduler.lock(), self.0.clock.now())
     }
 
     pub fn lane(&self, key: &SubscriptionKey) -> Option<LaneView> {
@@ -92,9 +89,9 @@ impl Dispatcher {
     pub fn send_ready(&self) -> (Option<Timestamp>, Timestamp) {
         let now = self.0.clock.now();
         let SchedulerActions { dispatches, release, wake, claims } =
-            lock(&self.0.scheduler).poll(now);
+            self.0.scheduler.lock().poll(now);
         if !release.is_empty() {
-            lock(&self.0.releases).extend(release);
+            self.0.releases.lock().extend(release);
             self.0.work.notify_one();
         }
         if claims {
@@ -114,7 +111,7 @@ impl Dispatcher {
     /// Queues a message for an agent. If the queue is full, the agent is stuck: its stream
     /// is closed, and what it holds is reconciled when it returns.
     pub fn send(&self, stream: StreamId, message: StreamCommand) {
-        let sessions = lock(&self.0.sessions);
+        let sessions = self.0.sessions.lock();
         if let Some(session) = sessions.get(&stream)
             && session.sender.try_send(message).is_err()
         {
@@ -124,7 +121,7 @@ impl Dispatcher {
 
     /// Tells every connected agent that a shard has a new owner.
     pub fn announce_take_overs(&self, leases: &[ShardLease]) {
-        let streams: Vec<StreamId> = lock(&self.0.sessions).keys().copied().collect();
+        let streams: Vec<StreamId> = self.0.sessions.lock().keys().copied().collect();
         for stream in streams {
             for lease in leases {
                 self.send(stream, StreamCommand::TakeOver(*lease));
@@ -135,16 +132,16 @@ impl Dispatcher {
     /// Closes a stream. An agent that left in order (`goodbye`) holds nothing any more, so
     /// the other replicas need not wait for its silence.
     pub fn close_stream(&self, id: StreamId, goodbye: bool) {
-        let session = lock(&self.0.sessions).remove(&id);
+        let session = self.0.sessions.lock().remove(&id);
         if let Some(OpenStream { state, .. }) = session {
             let now = self.0.clock.now();
             if goodbye {
                 let last_heard = now - DEPARTED_AGENT_SILENCE;
-                lock(&self.0.gone).push(ConnectedAgent { last_heard, ..state });
+                self.0.gone.lock().push(ConnectedAgent { last_heard, ..state });
                 self.update(|scheduler, _| scheduler.stream_closed(id));
                 return;
             }
-            let mut parted = lock(&self.0.parted);
+            let mut parted = self.0.parted.lock();
             parted.retain(|_, heard| now.since(*heard) < DISCONNECTED_AGENT_MEMORY);
             parted.insert(state.identity, state.last_heard);
         }
@@ -154,7 +151,7 @@ impl Dispatcher {
     /// Notes that a stream's agent was heard.
     pub fn note_heard(&self, id: StreamId, note: impl FnOnce(&mut ConnectedAgent)) {
         let now = self.0.clock.now();
-        if let Some(session) = lock(&self.0.sessions).get_mut(&id) {
+        if let Some(session) = self.0.sessions.lock().get_mut(&id) {
             session.state.last_heard = now;
             note(&mut session.state);
         }
@@ -164,7 +161,7 @@ impl Dispatcher {
     /// the heartbeat.
     pub fn take_sightings(&self, replica: &ReplicaId) -> Vec<AgentSighting> {
         let now = self.0.clock.now();
-        let sessions = lock(&self.0.sessions);
+        let sessions = self.0.sessions.lock();
         let sighting = |state: &ConnectedAgent| AgentSighting {
             agent: state.identity.agent.clone(),
             incarnation: state.identity.incarnation,
@@ -179,7 +176,7 @@ impl Dispatcher {
             heard_ago: now.since(state.last_heard),
         };
         let here = sessions.values().map(|session| &session.state);
-        let gone = std::mem::take(&mut *lock(&self.0.gone));
+        let gone = std::mem::take(&mut *self.0.gone.lock());
         here.chain(&gone).map(sighting).collect()
     }
 
@@ -187,13 +184,13 @@ impl Dispatcher {
     /// while no other process with its id is connected. The table learns of an agent only
     /// with the next heartbeat.
     pub fn is_connected_or_heard_within(&self, identity: &AgentIdentity, span: Duration) -> bool {
-        let sessions = lock(&self.0.sessions);
+        let sessions = self.0.sessions.lock();
         let mut namesakes =
             sessions.values().map(|s| &s.state.identity).filter(|i| i.agent == identity.agent);
         match namesakes.next() {
             Some(first) => first == identity || namesakes.any(|other| other == identity),
             None => {
-                let heard = lock(&self.0.parted).get(identity).copied();
+                let heard = self.0.parted.lock().get(identity).copied();
                 heard.is_some_and(|heard| self.0.clock.now().since(heard) < span)
             }
         }
@@ -211,7 +208,7 @@ impl Dispatcher {
 
     /// Asks an agent to stop; false when it has no stream here.
     pub fn drain_agent(&self, agent: &AgentId) -> bool {
-        let sessions = lock(&self.0.sessions);
+        let sessions = self.0.sessions.lock();
         let mut found = false;
         for session in sessions.values().filter(|s| s.state.identity.agent == *agent) {
             found = true;
@@ -229,21 +226,21 @@ impl Dispatcher {
 
     /// Attempts that were never sent, to be returned to the table.
     pub fn take_unsent(&self) -> Vec<AttemptKey> {
-        std::mem::take(&mut *lock(&self.0.releases))
+        std::mem::take(&mut *self.0.releases.lock())
     }
 
     /// Keeps attempts to be returned later.
     pub fn put_back_unsent(&self, keys: Vec<AttemptKey>) {
-        lock(&self.0.releases).extend(keys);
+        self.0.releases.lock().extend(keys);
     }
 
     /// Attempts that were sent over a broken stream and that their agent does not hold.
     pub fn take_unconfirmed(&self) -> Vec<UnconfirmedAttempt> {
-        std::mem::take(&mut *lock(&self.0.doubts))
+        std::mem::take(&mut *self.0.doubts.lock())
     }
 
     pub fn put_back_unconfirmed(&self, doubts: Vec<UnconfirmedAttempt>) {
-        lock(&self.0.doubts).extend(doubts);
+        self.0.doubts.lock().extend(doubts);
     }
 
     /// Wakes the work loop.
@@ -258,7 +255,7 @@ impl Dispatcher {
 
     /// Ends every session.
     pub fn close_all_streams(&self) {
-        for session in lock(&self.0.sessions).values() {
+        for session in self.0.sessions.lock().values() {
             session.stop.cancel();
         }
     }

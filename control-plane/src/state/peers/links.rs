@@ -8,11 +8,12 @@
 //! Keeps the invariant `hints-arrive-or-are-reported`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::ids::ReplicaId;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -101,7 +102,7 @@ impl PeerLinks {
     pub fn figures(&self) -> Vec<PeerLinkFigures> {
         let links = self.links();
         let known = links.values().filter_map(|link| {
-            let reached = *lock(&link.state.reached);
+            let reached = *link.state.reached.lock();
             Some(PeerLinkFigures { replica: link.replica.clone(), reached: reached? })
         });
         let mut figures: Vec<PeerLinkFigures> = known.collect();
@@ -136,12 +137,8 @@ impl PeerLinks {
     }
 
     fn links(&self) -> MutexGuard<'_, HashMap<String, PeerLink>> {
-        lock(&self.by_address)
+        self.by_address.lock()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What one link's task works with.
@@ -188,7 +185,7 @@ impl PeerLinkTask {
 
     /// Logs when calls begin to fail, and when they succeed again.
     fn note(&self, called: &anyhow::Result<()>) {
-        let before = lock(&self.state.reached).replace(called.is_ok());
+        let before = self.state.reached.lock().replace(called.is_ok());
         let (replica, address) = (&self.replica.0, &self.address);
         match called {
             Ok(()) if before == Some(false) => {

@@ -13,8 +13,9 @@
 mod snapshot;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, RwLock};
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::{Shard, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::operational_event::{self, DisabledBy};
@@ -106,7 +107,7 @@ impl TenantConfigs {
     }
 
     fn cached(&self, tenant: &TenantId) -> Option<Arc<TenantSnapshot>> {
-        self.0.cached.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+        self.0.cached.read().get(tenant).cloned()
     }
 
     /// Reads what has changed in a tenant's configuration, and updates the scheduler.
@@ -115,9 +116,9 @@ impl TenantConfigs {
             Some(known) => self.read_changes(tenant, &known).await?,
             None => self.read_all(tenant).await?,
         };
-        let _in_order = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _in_order = self.0.applying.lock();
         let Some((fresh, changed)) = read else {
-            self.0.cached.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+            self.0.cached.write().remove(tenant);
             self.retire_all_but(tenant, None);
             return Ok(None);
         };
@@ -152,7 +153,7 @@ impl TenantConfigs {
 
     /// Caches a snapshot unless a newer one is cached; returns the newer one.
     fn cache_newest(&self, fresh: Arc<TenantSnapshot>) -> Arc<TenantSnapshot> {
-        let mut cached = self.0.cached.write().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.0.cached.write();
         let id = &fresh.tenant.id;
         if let Some(held) = cached.get(id)
             && held.tenant.config_version > fresh.tenant.config_version
@@ -205,9 +206,9 @@ impl TenantConfigs {
 
     /// Passes the cached subscriptions of newly owned shards to the scheduler.
     pub fn configure_shards(&self, shards: &[Shard]) {
-        let _in_order = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _in_order = self.0.applying.lock();
         let cached: Vec<Arc<TenantSnapshot>> = {
-            let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
+            let cached = self.0.cached.read();
             cached.values().filter(|s| shards.contains(&s.shard)).cloned().collect()
         };
         for snapshot in cached {
@@ -218,7 +219,7 @@ impl TenantConfigs {
     /// Reads again what other replicas changed without this one being told.
     pub async fn refresh_stale(&self) -> StoreResult<()> {
         let known: Vec<(TenantId, i64)> = {
-            let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
+            let cached = self.0.cached.read();
             cached.iter().map(|(id, s)| (id.clone(), s.tenant.config_version)).collect()
         };
         let ids: Vec<TenantId> = known.iter().map(|(id, _)| id.clone()).collect();

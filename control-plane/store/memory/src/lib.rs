@@ -22,8 +22,8 @@ mod tables;
 mod work;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::ids::{Epoch, Shard};
 use postrider_domain::time::Timestamp;
 use postrider_store::{Store, StoreError, StoreResult};
@@ -49,7 +49,7 @@ impl MemoryStore {
 
     /// The epoch at which a shard is owned, for tests.
     pub fn epoch(&self, shard: Shard) -> Epoch {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables = self.tables.lock();
         let found = tables.shards.get(usize::from(shard.0));
         found.map(|row| row.epoch).unwrap_or_default()
     }
@@ -59,7 +59,7 @@ impl MemoryStore {
         if self.closed.load(Ordering::Relaxed) {
             return Err(StoreError::Unavailable("it is closed".to_owned()));
         }
-        Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.tables.lock())
     }
 }
 

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 use tokio::sync::watch;
@@ -30,20 +31,20 @@ const PASSIVE_BEFORE_RESTART: u32 = 3;
 /// The task that makes checkpoints.
 pub(super) struct CheckpointTask {
     stop: watch::Sender<()>,
-    task: std::sync::Mutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl CheckpointTask {
     pub(super) fn start(connection: SqliteConnection, writer: Arc<WriterConnection>) -> Self {
         let (stop, stopped) = watch::channel(());
         let task = tokio::spawn(run(connection, writer, stopped));
-        Self { stop, task: std::sync::Mutex::new(Some(task)) }
+        Self { stop, task: Mutex::new(Some(task)) }
     }
 
     /// Ends the task and closes its connection.
     pub(super) async fn stop(&self) {
         self.stop.send_replace(());
-        let task = self.task.lock().ok().and_then(|mut task| task.take());
+        let task = self.task.lock().take();
         if let Some(task) = task
             && let Err(error) = task.await
         {

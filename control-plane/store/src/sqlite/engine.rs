@@ -2,9 +2,10 @@
 //!
 //! Fed by the methods in the files beside it; feeds the connections.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use postrider_domain::time::Timestamp;
 use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;

@@ -131,9 +131,7 @@ impl MaintenanceStore for SqliteStore {
         if let Err(error) = self.writer.close().await {
             tracing::warn!(%error, "closing the database failed");
         }
-        if let Ok(mut lock) = self.lock.lock() {
-            lock.take();
-        }
+        self.lock.lock().take();
     }
 }
 

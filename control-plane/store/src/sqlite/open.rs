@@ -1,9 +1,10 @@
 //! From a path to a store: the lock, the schema, the connections.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use postrider_domain::time::Timestamp;
 use sqlx::Connection;
 use sqlx::migrate::{Migrate as _, Migrator};
