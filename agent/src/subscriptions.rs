@@ -6,11 +6,11 @@
 //! Memory is bounded: the least recently used are evicted first; an assignment that
 //! needs evicted settings is returned, and the control plane sends them again.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use lru::LruCache;
 use parking_lot::RwLock;
 use postrider_proto::agent::v1 as wire;
 use postrider_webhook_request::{RequestTemplate, TemplateError};
@@ -53,7 +53,6 @@ pub type SubscriptionPermit = OwnedSemaphorePermit;
 pub struct CachedSubscription {
     tenant: Arc<str>,
     newest: RwLock<Arc<SubscriptionSettings>>,
-    last_used: AtomicU64,
     connections: Arc<Semaphore>,
 }
 
@@ -87,40 +86,35 @@ impl CachedSubscription {
 /// All subscriptions that the agent knows.
 #[derive(Debug)]
 pub struct SubscriptionCache {
-    by_id: HashMap<String, Arc<CachedSubscription>>,
-    limit: usize,
+    by_id: LruCache<String, Arc<CachedSubscription>>,
     /// Of each.
     connections: usize,
-    uses: u64,
 }
 
 impl SubscriptionCache {
     /// Remembers at most `limit` subscriptions, each with so many HTTP/1.1
     /// connections at once.
     pub fn new(limit: usize, connections: usize) -> Self {
-        Self { by_id: HashMap::new(), limit: limit.max(1), connections, uses: 0 }
+        // One made with its limit would take the memory for all at once.
+        let mut by_id = LruCache::unbounded();
+        by_id.resize(NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN));
+        Self { by_id, connections }
     }
 
     /// Takes an update, unless what is held is as new.
     pub fn update(&mut self, update: &wire::SubscriptionUpdate) {
         let settings = SubscriptionSettings::from_wire(update);
-        self.uses += 1;
         let key = key(&update.tenant, &update.subscription);
         if let Some(held) = self.by_id.get(&key) {
-            held.last_used.store(self.uses, Ordering::Relaxed);
             held.replace_if_newer(settings);
             return;
-        }
-        if self.by_id.len() >= self.limit {
-            self.evict_least_recently_used();
         }
         let subscription = CachedSubscription {
             tenant: update.tenant.as_str().into(),
             newest: RwLock::new(Arc::new(settings)),
-            last_used: AtomicU64::new(self.uses),
             connections: Arc::new(Semaphore::new(self.connections)),
         };
-        self.by_id.insert(key, Arc::new(subscription));
+        self.by_id.put(key, Arc::new(subscription));
     }
 
     /// The subscription, when its settings are at least as new as `version`.
@@ -131,20 +125,7 @@ impl SubscriptionCache {
         version: u64,
     ) -> Option<Arc<CachedSubscription>> {
         let held = self.by_id.get(&key(tenant, subscription))?;
-        self.uses += 1;
-        held.last_used.store(self.uses, Ordering::Relaxed);
         (held.newest_settings().version >= version).then(|| Arc::clone(held))
-    }
-
-    /// An eighth at once, so that the scan is paid for by many insertions.
-    fn evict_least_recently_used(&mut self) {
-        let mut uses: Vec<u64> =
-            self.by_id.values().map(|held| held.last_used.load(Ordering::Relaxed)).collect();
-        uses.sort_unstable();
-        let Some(newest_to_forget) = uses.get(self.limit / 8).copied() else {
-            return;
-        };
-        self.by_id.retain(|_, held| held.last_used.load(Ordering::Relaxed) > newest_to_forget);
     }
 }
 

@@ -151,10 +151,7 @@ mod tests {
     /// RFC 8032, section 7.1, test 1.
     #[test]
     fn private_keys_are_read_alone_and_with_their_public_key() {
-        let hex = |text: &str| -> Vec<u8> {
-            let digits = text.as_bytes().chunks(2);
-            digits.map(|d| u8::from_str_radix(str::from_utf8(d).unwrap(), 16).unwrap()).collect()
-        };
+        let hex = |text: &str| hex::decode(text).unwrap();
         let seed = hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
         let public = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         let alone = format!("whsk_{}", STANDARD.encode(&seed));

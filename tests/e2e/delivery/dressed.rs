@@ -32,7 +32,7 @@ fn hex_hmac(secret: &str, parts: &[&[u8]]) -> String {
     for part in parts {
         mac.update(part);
     }
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(mac.finalize().into_bytes())
 }
 
 /// The envelope byte for byte, and a bare HMAC over exactly that body.

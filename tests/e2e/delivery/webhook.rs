@@ -27,10 +27,6 @@ fn traceparent() -> String {
     format!("00-{TRACE}-00f067aa0ba902b7-01")
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What is let in when it is set is sent.
 pub async fn a_scheme_in_capitals(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "capitals").await;
@@ -84,7 +80,7 @@ pub async fn bytes_are_kept(cluster: &Cluster) {
         let kept = kept.await.unwrap().into_inner();
         assert_eq!(kept.payload_form, wanted.payload_form);
         assert_eq!(kept.payload_size, i64::try_from(bytes.len()).unwrap());
-        assert_eq!(kept.payload_sha256, hexadecimal(&Sha256::digest(&bytes)));
+        assert_eq!(kept.payload_sha256, hex::encode(Sha256::digest(&bytes)));
     }
 }
 

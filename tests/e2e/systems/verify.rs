@@ -21,8 +21,7 @@ fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 
 /// The lower-case hex HMAC-SHA256 of these parts, keyed with a text as it is.
 pub fn hex_hmac(secret: &str, parts: &[&[u8]]) -> String {
-    let code = hmac_sha256(secret.as_bytes(), parts);
-    code.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hmac_sha256(secret.as_bytes(), parts))
 }
 
 /// Every line of a header, in order.

@@ -146,6 +146,9 @@ fn retry_after_is_seconds_or_a_date() {
         ("Sun, 06 Nov 1994 08:49:37 GMT", Some(90)),
         ("Sunday, 06-Nov-94 08:49:37 GMT", Some(90)),
         ("Sun Nov  6 08:49:37 1994", Some(90)),
+        // As some receivers write it, and parsers of the exact forms refuse it.
+        ("Sun, 6 Nov 1994 8:49:37 GMT", Some(90)),
+        ("sun, 06 nov 1994 08:49:37 GMT", Some(90)),
         ("Sun, 06 Nov 1994 08:40:00 GMT", Some(0)),
         ("", None),
         ("-1", None),

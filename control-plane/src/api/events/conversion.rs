@@ -24,7 +24,7 @@ pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
         content_type: event.content_type,
         traceparent: event.traceparent,
         tracestate: event.tracestate,
-        payload_sha256: hex(&event.payload_sha256),
+        payload_sha256: hex::encode(event.payload_sha256),
         create_time: Some(timestamp(create_time)),
         idempotency_key: event.idempotency_key.unwrap_or_default(),
         matched_subscriptions: event.matched,
@@ -39,14 +39,6 @@ fn payload_form(event: &Event) -> PayloadForm {
         Ok(text) if is_json(&event.content_type) => PayloadForm::PayloadJson(text.to_owned()),
         _ => PayloadForm::Payload(event.payload.clone()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Counts of an event's deliveries by state.
