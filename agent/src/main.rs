@@ -135,8 +135,6 @@ fn runtime(threads: usize) -> anyhow::Result<Runtime> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-
     use super::*;
 
     #[test]

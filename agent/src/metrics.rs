@@ -96,8 +96,6 @@ pub fn fact_label(fact: Fact) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use prometheus_client::encoding::text::encode;
 
     use super::*;

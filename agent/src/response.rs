@@ -67,8 +67,6 @@ pub fn irregularities(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use http::HeaderValue;
 
     use super::*;

@@ -296,8 +296,6 @@ fn certificates(name: &'static str, file: &str) -> Result<Vec<u8>, SettingsError
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     const CONTROL_PLANE: (&str, &str) = ("control_plane.urls", "https://one.example");

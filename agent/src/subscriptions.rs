@@ -140,8 +140,6 @@ fn key(tenant: &str, subscription: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn update(subscription: &str, version: u64, url: &str) -> wire::SubscriptionUpdate {

@@ -1,5 +1,4 @@
 //! Results of attempts against good and bad receivers, through a real agent.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! A complete response head counts, whatever the body does; irregularities are reported.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

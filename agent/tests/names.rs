@@ -1,5 +1,4 @@
 //! Looking up receivers' names, through a real agent and a scripted name server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

@@ -1,6 +1,10 @@
 //! The agent against a real nginx that closes connections after a number of requests:
 //! no attempt is lost and none is made twice.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! A request that no receiver processed is sent again at once, within the same attempt.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! What receivers see: schemes, envelopes and headers, over HTTP/1.1 and HTTP/2.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod support;
 

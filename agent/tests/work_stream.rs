@@ -1,5 +1,4 @@
 //! The agent's side of the work stream: credit, fences, results, draining.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

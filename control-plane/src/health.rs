@@ -130,7 +130,6 @@ const fn status(good: bool) -> ServingStatus {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -14,6 +14,9 @@
 //! - `serve`: builds and runs a replica; `dev`: a whole installation in one process, to
 //!   try it. Only `dev` links the agent; it is a feature, on by default.
 
+// A new variant is to be looked at wherever it may mean something; tests show it anyway.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 pub mod agents;
 pub mod api;
 pub mod clock;

@@ -94,7 +94,7 @@ impl Metrics {
     pub fn observe_commit(&self, kind: &'static str, span: Duration, items: usize) {
         let label = KindLabel { kind };
         self.0.commit_seconds.get_or_create(&label).observe(span.as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "a group is far smaller than 2^52")]
+        // A group is far smaller than 2^52.
         self.0.commit_items.get_or_create(&label).observe(items as f64);
     }
 

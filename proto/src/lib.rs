@@ -16,7 +16,14 @@ pub use generated::postrider::{agent, replica, v1};
 mod generated {
     // The lints and documentation of these items are those of the generator and of
     // the `.proto` files.
-    #![allow(clippy::all, clippy::large_futures, missing_docs, rustdoc::all)]
+    #![allow(
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        clippy::doc_markdown,
+        clippy::large_futures,
+        rustdoc::all,
+        reason = "they are made by generators"
+    )]
 
     pub mod google {
         /// Long-running operations (AIP-151).
@@ -57,8 +64,6 @@ pub const FILE_DESCRIPTOR_SET: &[u8] =
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use std::collections::BTreeSet;
 
     use prost::Message;

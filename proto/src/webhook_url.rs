@@ -135,8 +135,6 @@ fn host_name(name: &str) -> Result<(), UrlProblem> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn refused(text: &str) -> UrlProblem {

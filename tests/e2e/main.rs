@@ -4,7 +4,12 @@
 //! promises is seen from outside, through the API and at the receiver. One
 //! program, since linking it takes longer than most of its tests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 #[macro_use]
 mod stage;

@@ -55,7 +55,7 @@ impl Agent {
         &self.plan.region
     }
 
-    /// As FleetService names it.
+    /// As `FleetService` names it.
     pub fn resource_name(&self) -> String {
         format!("agents/{}", self.plan.id)
     }

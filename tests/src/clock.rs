@@ -76,8 +76,6 @@ impl Clock for ManualClock {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 

@@ -64,8 +64,6 @@ async fn get(address: &str) -> Result<Metrics> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::Metrics;
 
     #[test]

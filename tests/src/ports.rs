@@ -32,8 +32,6 @@ pub fn free_port() -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::free_port;
 
     #[test]

@@ -294,8 +294,6 @@ async fn shared_server() -> Result<Arc<Server>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use sqlx::Row;
 
     use super::Database;

@@ -231,8 +231,6 @@ fn status_kib(id: u32, name: &str) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::process::Command;
     use std::time::Duration;
 

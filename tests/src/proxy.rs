@@ -240,8 +240,6 @@ async fn passing<T>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::io::ErrorKind;
     use std::net::Ipv4Addr;
     use std::time::Duration;

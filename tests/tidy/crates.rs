@@ -195,8 +195,6 @@ pub fn own_versions(manifest: &Source) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn needs_of(pairs: &[(&str, &[&str])]) -> DependencyMap {

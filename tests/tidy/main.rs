@@ -5,8 +5,6 @@
 //! Guarantees that what the design forbids is found by a machine, with the place
 //! and the rule, and not by a reviewer's luck.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod circles;
 mod crates;
 mod rules;

@@ -58,8 +58,6 @@ pub fn is_compact(json: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 

@@ -56,8 +56,6 @@ pub fn parse_custom_headers(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use std::time::Instant;
 
     use super::*;

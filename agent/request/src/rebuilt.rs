@@ -103,8 +103,6 @@ fn disclose_value(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use std::collections::BTreeMap;
     use std::time::SystemTime;
 

@@ -145,8 +145,6 @@ fn unix_seconds(now: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use std::time::{Duration, UNIX_EPOCH};
 
     use http_body_util::BodyExt;

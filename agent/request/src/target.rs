@@ -94,8 +94,6 @@ fn tls_name(host: &Host<String>) -> Result<ServerName<'static>, TargetError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use proptest::prelude::*;
 
     use super::*;

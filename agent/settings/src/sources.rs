@@ -255,7 +255,6 @@ fn problem(error: &ConfigError) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use serde::Deserialize;
 

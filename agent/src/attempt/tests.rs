@@ -1,7 +1,5 @@
 //! Tests of `attempt`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::*;

@@ -219,8 +219,6 @@ async fn with_timeout<T>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 

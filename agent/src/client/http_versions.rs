@@ -22,7 +22,7 @@ pub struct HttpVersionMemory {
 }
 
 impl HttpVersionMemory {
-    /// A receiver answered HTTP_1_1_REQUIRED (RFC 9113, section 7).
+    /// A receiver answered `HTTP_1_1_REQUIRED` (RFC 9113, section 7).
     pub fn require_http1(&mut self, now: Instant) {
         self.http1_until = Some(now + HTTP1_REQUIRED_TTL);
     }
@@ -71,8 +71,6 @@ impl HttpVersionMemory {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! From the counts the client knows whether a failed request was written at all, and
 //! whether a silent connection is dead. A receiver that floods with interim responses
-//! is cut off (`interim`). A stream that ends without TLS close_notify is treated as
+//! is cut off (`interim`). A stream that ends without TLS `close_notify` is treated as
 //! ended: only the response's own length decides whether the response is complete.
 
 use std::io::{self, ErrorKind, IoSlice};
@@ -43,7 +43,7 @@ impl ConnectionTraffic {
         self.exchanges.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether the stream ended without TLS's close_notify.
+    /// Whether the stream ended without TLS's `close_notify`.
     pub fn ended_abruptly(&self) -> bool {
         self.ended_abruptly.load(Ordering::Relaxed)
     }

@@ -329,8 +329,6 @@ fn interleave_families(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn addresses(written: &[&str]) -> Vec<IpAddr> {

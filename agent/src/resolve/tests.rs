@@ -1,7 +1,5 @@
 //! Lookups against a scripted name server: shared, bounded, cached, stale while name
 //! servers fail, and always checked by the guard.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 #[path = "../../tests/support/name_server.rs"]
 mod name_server;
 

@@ -56,7 +56,7 @@ struct CoordinatorState {
     registered: BTreeSet<StreamNumber>,
 }
 
-/// Keeps a stream in Hello.open_streams from before its Hello until it is given up.
+/// Keeps a stream in `Hello.open_streams` from before its Hello until it is given up.
 pub struct StreamRegistration {
     coordinator: Arc<WorkCoordinator>,
     pub id: StreamNumber,

@@ -7,7 +7,7 @@
 //!
 //! How to drive it: `open_stream` after Welcome; `decide_on` for each assignment,
 //! and start what it says; `finish_attempt` when an attempt ends; `acknowledge_results`
-//! for each ResultAck; `grant_credit` after every one of these, and send what it
+//! for each `ResultAck`; `grant_credit` after every one of these, and send what it
 //! returns; `close_stream` at the end. Pure: time is a parameter.
 
 use std::collections::HashMap;
@@ -207,8 +207,6 @@ impl AttemptLedger {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use bytes::Bytes;
     use postrider_proto::agent::v1 as wire;
 

@@ -6,7 +6,7 @@
 //! result uses its attempt's credit until it is acknowledged. Pure.
 //!
 //! How to drive it: `open` and `close` for each stream, `add_result` for each ended
-//! attempt, `next_batch` when the stream can send, `acknowledge` for each ResultAck,
+//! attempt, `next_batch` when the stream can send, `acknowledge` for each `ResultAck`,
 //! `reroute_overdue_results` every 250 ms.
 //!
 //! Keeps the invariant `results-use-credit`.
@@ -164,7 +164,7 @@ impl ResultOutbox {
                 {
                     Some((*id, stream))
                 }
-                _ => None,
+                ResultLocation::Sent { .. } | ResultLocation::Queued => None,
             })
             .collect();
         let mut receiving_streams = Vec::new();
@@ -199,8 +199,6 @@ impl ResultOutbox {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     const A: StreamNumber = StreamNumber(1);

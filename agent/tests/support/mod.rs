@@ -1,5 +1,10 @@
 //! Scripted replicas and misbehaving receivers around a real agent.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod control_plane;

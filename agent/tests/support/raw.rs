@@ -26,15 +26,15 @@ pub enum ReceiverAction {
     /// 200 without a body.
     Answer,
     Hang,
-    /// Ends the connection, without TLS's close_notify.
+    /// Ends the connection, without TLS's `close_notify`.
     Break,
-    /// RST_STREAM with this code (HTTP/2).
+    /// `RST_STREAM` with this code (HTTP/2).
     Reset(u32),
     /// GOAWAY: this request and those after it are not looked at (HTTP/2).
     GoAway,
     /// These bytes; then the connection goes on.
     Bytes(Vec<u8>),
-    /// These bytes; then the connection ends, without TLS's close_notify.
+    /// These bytes; then the connection ends, without TLS's `close_notify`.
     BytesAndBreak(Vec<u8>),
     /// 200 without a body, at once; then the connection ends, by a reset where there is
     /// more of the request.

@@ -340,8 +340,8 @@ impl EndpointHold {
     /// Until when it is held, if it is.
     pub fn held(&self, now: Timestamp) -> Option<Timestamp> {
         match self.phase {
-            HoldPhase::Held { until } if now < until => Some(until),
-            _ => None,
+            HoldPhase::Held { until } => (now < until).then_some(until),
+            HoldPhase::Free | HoldPhase::Resuming { .. } => None,
         }
     }
 

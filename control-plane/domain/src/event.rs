@@ -30,7 +30,7 @@ pub struct Event {
     pub idempotency_key: Option<String>,
     /// How many subscriptions matched when it was published.
     pub matched: u32,
-    /// Whether TestSubscription made it.
+    /// Whether `TestSubscription` made it.
     pub test: bool,
 }
 

@@ -130,13 +130,20 @@ impl EndpointSignal {
             _ if test => None,
             Outcome::Unknown => None,
             Outcome::Succeeded => Some(Self::Works),
-            _ => Some(Self::Fails),
+            Outcome::Timeout
+            | Outcome::HttpStatus
+            | Outcome::DnsFailed
+            | Outcome::ConnectFailed
+            | Outcome::TlsFailed
+            | Outcome::ConnectionClosed
+            | Outcome::ResponseTooLarge
+            | Outcome::BlockedAddress
+            | Outcome::InvalidRequest => Some(Self::Fails),
         }
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -208,7 +208,6 @@ pub struct ReplicaId(pub Arc<str>);
 pub struct AgentId(pub Arc<str>);
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

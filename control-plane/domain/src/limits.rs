@@ -22,5 +22,5 @@ pub const MAX_EVENT_TYPE_PATTERNS: usize = 256;
 pub const MAX_SCOPE_ACCOUNTS: usize = 1000;
 /// Longest display name, in characters.
 pub const MAX_DISPLAY_NAME_CHARS: usize = 128;
-/// Most events in one PublishEvents.
+/// Most events in one `PublishEvents`.
 pub const MAX_PUBLISH_BATCH: usize = 1000;

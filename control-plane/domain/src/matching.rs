@@ -1,7 +1,7 @@
 //! Which subscriptions an event matches.
 //!
 //! Fed by a tenant's subscriptions and by every published event; feeds `flow::publish`
-//! the subscriptions that get a delivery. Guarantees that [`SubscriptionMatcher`] and [`matches`]
+//! the subscriptions that get a delivery. Guarantees that [`SubscriptionMatcher`] and [`matches()`]
 //! agree, and that an event without an account never matches a subscription scoped to
 //! accounts. A subscription's status does not matter here
 //! (paused-waits-disabled-suppresses).
@@ -24,7 +24,8 @@ pub fn matches(settings: &SubscriptionConfig, event_type: &str, account: Option<
 }
 
 /// Most entries by type for one subscription that is scoped to accounts. One with more
-/// (patterns times accounts) is listed by account only.
+/// (patterns times accounts) is listed by account only. One pattern by a whole scope (1,000
+/// accounts).
 const MAX_SCOPED_ENTRIES: usize = 1_024;
 
 /// An index of one tenant's subscriptions. An event costs what it matches, not what the

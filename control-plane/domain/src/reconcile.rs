@@ -70,7 +70,6 @@ impl ReconciliationCounts {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::delivery::tests::delivery;

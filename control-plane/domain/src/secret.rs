@@ -130,7 +130,6 @@ impl<'de> Deserialize<'de> for SigningSecret {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -275,7 +275,6 @@ impl std::fmt::Debug for RequestHeader {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

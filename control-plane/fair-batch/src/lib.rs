@@ -230,5 +230,4 @@ impl<K: Eq + Hash + Clone, T> Drop for BatchReceiver<K, T> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

@@ -1,7 +1,5 @@
 //! Values for tests of the API.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -15,7 +15,6 @@ mod lists;
 mod operations;
 mod rpc;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod service_tests;
 mod subscriptions;
 mod tenants;

@@ -1,4 +1,4 @@
-//! The attempt feed: attempts as they are recorded, for WatchAttempts.
+//! The attempt feed: attempts as they are recorded, for `WatchAttempts`.
 //!
 //! Fed by the store, which knows the order of commits over all replicas
 //! (tail-skips-nothing); feeds `api`'s streams. Guarantees that one task reads the tail
@@ -283,6 +283,5 @@ impl Drop for StallMonitor {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 #[path = "attempt_feed_tests.rs"]
 mod tests;

@@ -114,7 +114,6 @@ impl<'a> SightingDivision<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_domain::ids::Region;
 

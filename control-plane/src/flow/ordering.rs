@@ -137,7 +137,7 @@ impl KeyBlocker {
             DeliveryTransition::End { state: DeliveryState::Succeeded, .. } => {
                 Some(KeyEnd::Delivered { key, event })
             }
-            _ => {
+            DeliveryTransition::End { .. } | DeliveryTransition::Retry { .. } => {
                 let ends = matches!(transition, DeliveryTransition::End { .. });
                 let held = ends && subscription.settings.exhausted_key == ExhaustedKeyPolicy::Hold;
                 // An agent may still be sending it: the key is blocked until none can.
@@ -158,7 +158,11 @@ impl KeyBlocker {
     pub async fn block_key_while_sending(&self, delivery: &Delivery) -> StoreResult<()> {
         match delivery.state {
             DeliveryState::Waiting | DeliveryState::InFlight => self.block_key(delivery).await,
-            _ => Ok(()),
+            DeliveryState::Held
+            | DeliveryState::Succeeded
+            | DeliveryState::Exhausted
+            | DeliveryState::Cancelled
+            | DeliveryState::Suppressed => Ok(()),
         }
     }
 

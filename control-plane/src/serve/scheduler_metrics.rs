@@ -42,39 +42,36 @@ impl Collector for SchedulerMetrics {
                 Some(region) => gauge.encode(metric.encode_family(&RegionLabel { region })?),
             }
         };
-        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-        {
-            gauge("deliveries_in_memory", "Deliveries in memory", None, deliveries as f64)?;
-            gauge("payload_bytes_in_memory", "Payload bytes in memory", None, bytes as f64)?;
-            for region in regions {
-                let name = || Some(region.region.to_string());
-                let age = region.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
-                gauge("attempts_in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
-                gauge(
-                    "agent_credit_attempts",
-                    "Attempts agents would take now",
-                    name(),
-                    region.credit as f64,
-                )?;
-                gauge(
-                    "deliveries_queued",
-                    "Deliveries in memory that are not sent yet",
-                    name(),
-                    region.queued as f64,
-                )?;
-                gauge(
-                    "subscriptions_with_due_deliveries",
-                    "Subscriptions with due deliveries in the table",
-                    name(),
-                    region.subscriptions_behind as f64,
-                )?;
-                gauge(
-                    "oldest_due_delivery_age_seconds",
-                    "Age of the oldest known due delivery",
-                    name(),
-                    age,
-                )?;
-            }
+        gauge("deliveries_in_memory", "Deliveries in memory", None, deliveries as f64)?;
+        gauge("payload_bytes_in_memory", "Payload bytes in memory", None, bytes as f64)?;
+        for region in regions {
+            let name = || Some(region.region.to_string());
+            let age = region.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
+            gauge("attempts_in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
+            gauge(
+                "agent_credit_attempts",
+                "Attempts agents would take now",
+                name(),
+                region.credit as f64,
+            )?;
+            gauge(
+                "deliveries_queued",
+                "Deliveries in memory that are not sent yet",
+                name(),
+                region.queued as f64,
+            )?;
+            gauge(
+                "subscriptions_with_due_deliveries",
+                "Subscriptions with due deliveries in the table",
+                name(),
+                region.subscriptions_behind as f64,
+            )?;
+            gauge(
+                "oldest_due_delivery_age_seconds",
+                "Age of the oldest known due delivery",
+                name(),
+                age,
+            )?;
         }
         Ok(())
     }

@@ -250,7 +250,6 @@ impl OwnershipSettings {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

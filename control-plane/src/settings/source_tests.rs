@@ -1,7 +1,5 @@
 //! Tests of the settings' sources: variables and files.
 
-#![allow(clippy::unwrap_used)]
-
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {

@@ -262,7 +262,6 @@ pub fn wants_event_type(settings: &SubscriptionConfig, event_type: &str) -> bool
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -42,7 +42,7 @@ fn latency_span(bucket: u16) -> (Duration, Duration) {
 
 /// The duration that this part of the attempts took at most: the middle of its bucket;
 /// `None` without attempts.
-#[allow(clippy::cast_precision_loss)] // A rank needs no more than 52 bits.
+// A rank needs no more than 52 bits.
 pub fn latency_quantile(counts: &BTreeMap<u16, u64>, part: f64) -> Option<Duration> {
     let total = counts.values().fold(0, |total: u64, count| total.saturating_add(*count));
     let wanted = total as f64 * part;
@@ -57,7 +57,6 @@ pub fn latency_quantile(counts: &BTreeMap<u16, u64>, part: f64) -> Option<Durati
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -30,7 +30,6 @@ mod publishing;
 mod schema;
 mod sql_file;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod sql_text;
 pub mod sqlite;
 mod store;

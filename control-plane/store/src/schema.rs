@@ -99,7 +99,6 @@ pub(crate) fn migrate_error(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -4,7 +4,7 @@
 //! which leaves these tests out by their name where there is none. Guarantees that a
 //! mode in which the store would not work is refused at start, in words.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use std::io::ErrorKind;
 use std::net::TcpListener;

@@ -2,7 +2,7 @@
 //!
 //! Needs `POSTRIDER_TEST_POSTGRES_URL`, as the conformance suite does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

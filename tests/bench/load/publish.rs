@@ -15,7 +15,7 @@ use super::Target;
 use crate::payload;
 use crate::worker::now_ns;
 
-/// Events in one PublishEvents, and how many of these are under way.
+/// Events in one `PublishEvents`, and how many of these are under way.
 const EVENTS_PER_BATCH: u64 = 100;
 const BATCHES_IN_FLIGHT: usize = 8;
 

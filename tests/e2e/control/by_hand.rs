@@ -1,4 +1,4 @@
-//! RetryDelivery, ResendEvent and CancelDelivery.
+//! `RetryDelivery`, `ResendEvent` and `CancelDelivery`.
 //!
 //! Fed by a small cluster; feeds `control`. Guarantees that a person can move every
 //! delivery on, and that a resend is a delivery with all its own retries.

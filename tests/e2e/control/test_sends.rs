@@ -1,4 +1,4 @@
-//! TestSubscription.
+//! `TestSubscription`.
 //!
 //! Fed by a small cluster; feeds `control`. Guarantees that a test goes the way
 //! of a real webhook, in every status, and leaves no trace in order or figures.

@@ -19,7 +19,7 @@ renew_interval_seconds = 1
 lease_margin_seconds = 1
 lost_after_seconds = 3
 ";
-/// As SHORT_LEASES say: sooner, nobody is taken for lost.
+/// As `SHORT_LEASES` say: sooner, nobody is taken for lost.
 pub const LOST_AFTER: Duration = Duration::from_secs(3);
 /// Longer than a lease: somebody else has the shards before their owner is back.
 const LONG_PAUSE_MILLISECONDS: u64 = 5_500;

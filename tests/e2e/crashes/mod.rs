@@ -2,8 +2,8 @@
 //!
 //! Fed by real clusters on both engines; feeds the verdict of
 //! [`postrider_tests::history`]. Guarantees that each round can be told apart
-//! by its printed seed: POSTRIDER_TEST_SEED repeats one, or draws one if it is `random`;
-//! POSTRIDER_TEST_ROUNDS asks for more.
+//! by its printed seed: `POSTRIDER_TEST_SEED` repeats one, or draws one if it is `random`;
+//! `POSTRIDER_TEST_ROUNDS` asks for more.
 
 mod fire;
 mod in_flight;
@@ -24,10 +24,10 @@ pub use self::fire::SHORT_LEASES;
 const SQLITE_ROUNDS: u64 = 8;
 const POSTGRES_ROUNDS: u64 = 14;
 
-/// Every run without POSTRIDER_TEST_SEED draws the same rounds from it.
+/// Every run without `POSTRIDER_TEST_SEED` draws the same rounds from it.
 const DEFAULT_FIRST_SEED: u32 = 1;
 
-/// The seed of the first round: POSTRIDER_TEST_SEED, a number or `random`.
+/// The seed of the first round: `POSTRIDER_TEST_SEED`, a number or `random`.
 pub fn first_seed() -> u32 {
     match env::var("POSTRIDER_TEST_SEED").as_deref() {
         Ok("random") => rand::random(),

@@ -111,7 +111,7 @@ impl Publisher<'_> {
         self.ledger.acknowledged.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// With PublishEvent, the keys beside one another.
+    /// With `PublishEvent`, the keys beside one another.
     pub async fn one_by_one(&self) {
         join_all((0..KEY_COUNT).map(|key| async move {
             for place in 0..EVENTS_PER_KEY {
@@ -130,7 +130,7 @@ impl Publisher<'_> {
         .await;
     }
 
-    /// With PublishEvents, one event of each key in a batch.
+    /// With `PublishEvents`, one event of each key in a batch.
     pub async fn in_batches(&self) {
         for place in 0..EVENTS_PER_KEY {
             let mut left: Vec<_> =
@@ -168,7 +168,7 @@ impl Publisher<'_> {
         }
     }
 
-    /// With PublishStream, a wave of one event of each key at a time, on a stream that
+    /// With `PublishStream`, a wave of one event of each key at a time, on a stream that
     /// is opened again, elsewhere, when it breaks.
     pub async fn on_a_stream(&self) {
         let mut tries = Tries::begin();
@@ -229,7 +229,7 @@ impl Publisher<'_> {
 
 type Answer = PublishEventResponse;
 
-/// An open PublishStream.
+/// An open `PublishStream`.
 struct Line {
     requests: mpsc::Sender<PublishStreamRequest>,
     answers: Streaming<postrider_proto::v1::PublishStreamResponse>,

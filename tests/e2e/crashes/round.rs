@@ -88,7 +88,7 @@ fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duratio
     );
 }
 
-/// Rounds from POSTRIDER_TEST_SEED on, as many as POSTRIDER_TEST_ROUNDS says.
+/// Rounds from `POSTRIDER_TEST_SEED` on, as many as `POSTRIDER_TEST_ROUNDS` says.
 pub async fn rounds(engine: Engine, count: u64) {
     let first = first_seed();
     let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(count);

@@ -80,7 +80,7 @@ pub async fn an_account_is_a_key(cluster: &Cluster) {
     stage.wait_for(&second, DeliveryState::Succeeded).await;
 }
 
-/// GO_ON, the default: the next is sent when one is exhausted.
+/// `GO_ON`, the default: the next is sent when one is exhausted.
 pub async fn the_next_goes_on_after_one_is_exhausted(cluster: &Cluster) {
     let stage = Stage::set(cluster, "goes-on").await;
     let wanted = ordered(&stage, "/hook");

@@ -1,5 +1,5 @@
 //! Databases that are slow, that restart, and that let nobody in for a while. When
-//! POSTRIDER_TEST_OUTAGE_SECONDS says how long that is, it is as long of each.
+//! `POSTRIDER_TEST_OUTAGE_SECONDS` says how long that is, it is as long of each.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -18,7 +18,7 @@ use crate::stage::SOON_LIMIT;
 const CANCELLED_CALLS: usize = 600;
 const SHORT_DEADLINE: Duration = Duration::from_millis(300);
 const ATTACKING_CONNECTIONS: usize = 4;
-/// Pairs of HEADERS and RST_STREAM that an attacker sends if nobody stops him.
+/// Pairs of HEADERS and `RST_STREAM` that an attacker sends if nobody stops him.
 const FLOOD_PAIRS: u32 = 200_000;
 const PAIRS_AT_ONCE: u32 = 4_000;
 /// RFC 9113 section 7.

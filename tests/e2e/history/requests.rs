@@ -1,4 +1,4 @@
-//! GetAttempt: an attempt with its request.
+//! `GetAttempt`: an attempt with its request.
 //!
 //! Fed by a small cluster; feeds `history`. Guarantees that what an attempt sent is
 //! told as its receiver saw it, whatever the subscription's form, and that it is said

@@ -1,4 +1,4 @@
-//! GetSubscriptionStats.
+//! `GetSubscriptionStats`.
 //!
 //! Fed by a small cluster; feeds `history`. Guarantees that the figures add up
 //! to what was attempted, in every period that is shown.

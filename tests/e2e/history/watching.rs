@@ -1,4 +1,4 @@
-//! WatchAttempts.
+//! `WatchAttempts`.
 //!
 //! Fed by clusters of one and of two replicas; feeds `history`. Guarantees that
 //! a tail shows every attempt once, whichever replica concluded it, and nobody

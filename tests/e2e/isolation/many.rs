@@ -2,7 +2,7 @@
 //!
 //! Fed by a cluster; feeds `isolation`. Guarantees that each of the many has its event
 //! in time while the one publishes and is delivered as fast as its window allows, and
-//! that in the end all of both came once. POSTRIDER_TEST_TENANTS says how many.
+//! that in the end all of both came once. `POSTRIDER_TEST_TENANTS` says how many.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@
 //! memory is bounded. Prints the healthy tenants' latency from publish to receipt (99th
 //! percentile) beside what it is without the disturbance: calm and disturbed turns
 //! alternate. The benchmark has the bounds for it.
-//! POSTRIDER_TEST_BACKLOG sets how many deliveries wait at a failing endpoint.
+//! `POSTRIDER_TEST_BACKLOG` sets how many deliveries wait at a failing endpoint.
 
 mod many;
 

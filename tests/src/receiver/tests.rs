@@ -1,7 +1,5 @@
 //! The receiver does what it is told, seen by a plain client.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,4 @@
 //! Envelopes byte for byte.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use super::*;
 
 /// Of 2026-11-25T05:00:00.123Z.

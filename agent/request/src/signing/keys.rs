@@ -84,8 +84,6 @@ impl<K> SigningKeys<K> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use bytes::Bytes;
 
     use super::*;

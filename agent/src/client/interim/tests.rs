@@ -1,7 +1,5 @@
 //! Tests of `interim`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use super::*;
 
 /// The shape that the head watch gives for these bytes, read so many at a time.

@@ -1,6 +1,4 @@
 //! The name cache, with a clock that the test moves.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::net::IpAddr;
 
 use super::*;

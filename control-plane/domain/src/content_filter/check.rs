@@ -281,10 +281,10 @@ impl FilterChecker<'_> {
         let kind = below(operand);
         let operand = self.walk(operand, scope)?;
         // A list asked for a fractional index is copied into the error.
-        let fractional = match &index.expr {
-            Expr::Literal(LiteralValue::Double(_)) => true,
-            Expr::Literal(_) => false,
-            _ => true,
+        let fractional = if let Expr::Literal(literal) = &index.expr {
+            matches!(literal, LiteralValue::Double(_))
+        } else {
+            true
         };
         let refusal = if fractional { operand.carries + key.carries } else { FilterCost::ZERO };
         Ok(ExpressionFlow {
@@ -368,10 +368,12 @@ pub(super) fn is_event(node: &IdedExpr) -> bool {
 
 /// What is known of a field of this: attributes are strings.
 fn below(operand: &IdedExpr) -> ValueKind {
-    match &operand.expr {
-        Expr::Select(select) if is_event(&select.operand) && select.field == ATTRIBUTES_FIELD => {
-            ValueKind::Not("an attribute, which is text,")
-        }
-        _ => ValueKind::Open,
+    if let Expr::Select(select) = &operand.expr
+        && is_event(&select.operand)
+        && select.field == ATTRIBUTES_FIELD
+    {
+        ValueKind::Not("an attribute, which is text,")
+    } else {
+        ValueKind::Open
     }
 }

@@ -128,6 +128,7 @@ impl Program {
 }
 
 /// The interpreter's errors contain values of the event, so they are not passed on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are about types")]
 fn failure(error: &ExecutionError) -> FilterFailure {
     match error {
         error if compare::is_unknown_order(error) => FilterFailure::UnknownOrder,

@@ -6,6 +6,11 @@
 //! account is text and never equals a number) and at the types and accounts of the
 //! scope.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of an expression whose kind is not known here, anything may come"
+)]
+
 use std::collections::BTreeSet;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};

@@ -1,6 +1,4 @@
 //! The lifecycle's rules, one by one, and against a reference model.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use proptest::prelude::*;
 use uuid::Uuid;
 

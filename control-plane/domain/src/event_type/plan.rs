@@ -1,6 +1,6 @@
 //! The changes that an import makes.
 //!
-//! Fed by a catalogue and the types of an import document; feeds ImportEventTypes what
+//! Fed by a catalogue and the types of an import document; feeds `ImportEventTypes` what
 //! to write and what to answer. Guarantees that importing a document again writes
 //! nothing, and that types which the document does not name stay as they are.
 

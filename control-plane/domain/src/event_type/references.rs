@@ -55,7 +55,7 @@ impl<'s> ReferenceInspection<'s> {
                     .iter()
                     .try_for_each(|(name, value)| self.find_anchors(value, &below(at, name)))
             }
-            _ => Ok(()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         }
     }
 
@@ -75,7 +75,7 @@ impl<'s> ReferenceInspection<'s> {
                     self.keyword(name, value, &below(at, name), links)?;
                 }
             }
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
         Ok(())
     }

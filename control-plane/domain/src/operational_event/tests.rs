@@ -1,7 +1,5 @@
 //! What is told, and how.
 
-#![allow(clippy::unwrap_used)]
-
 use std::time::Duration;
 
 use super::*;

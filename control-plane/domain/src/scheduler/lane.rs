@@ -171,7 +171,14 @@ impl Lane {
             Outcome::Succeeded => self.window.on_success(feedback.latency, now),
             Outcome::Timeout => self.window.on_timeout(now),
             Outcome::Unknown => {}
-            _ => self.window.on_failure(now),
+            Outcome::HttpStatus
+            | Outcome::DnsFailed
+            | Outcome::ConnectFailed
+            | Outcome::TlsFailed
+            | Outcome::ConnectionClosed
+            | Outcome::ResponseTooLarge
+            | Outcome::BlockedAddress
+            | Outcome::InvalidRequest => self.window.on_failure(now),
         }
         if feedback.outcome == Outcome::Unknown {
             self.breaker.probe_abandoned(now);

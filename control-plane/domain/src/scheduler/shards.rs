@@ -110,7 +110,7 @@ impl Scheduler {
         self.shards.get(&shard).map(|state| state.epoch)
     }
 
-    /// An agent reported what it holds: for one shard in answer to TakeOver at that
+    /// An agent reported what it holds: for one shard in answer to `TakeOver` at that
     /// epoch, or for all shards in its Hello.
     pub fn record_inventory(
         &mut self,

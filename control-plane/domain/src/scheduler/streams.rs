@@ -126,7 +126,10 @@ impl Scheduler {
     pub fn agents_with_work(&self) -> std::collections::HashSet<AgentIdentity> {
         let agent = |phase: &ScheduledPhase| match phase {
             ScheduledPhase::Sent { agent } => Some(agent.clone()),
-            _ => None,
+            ScheduledPhase::Reserved
+            | ScheduledPhase::Ready
+            | ScheduledPhase::Parked
+            | ScheduledPhase::Concluding { .. } => None,
         };
         self.entries.values().filter_map(|entry| agent(&entry.phase)).collect()
     }

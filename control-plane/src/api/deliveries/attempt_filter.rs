@@ -1,4 +1,4 @@
-//! The filter of ListAttempts.
+//! The filter of `ListAttempts`.
 
 use std::ops::RangeInclusive;
 
@@ -132,7 +132,6 @@ fn statuses(operator: FilterOperator, text: &str) -> Result<Option<RangeInclusiv
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_domain::time::Timestamp;
 

@@ -1,7 +1,7 @@
 //! Attempts: lists of a delivery's, a subscription's or a tenant's, and one attempt
 //! with its request.
 //!
-//! Fed by DeliveryService; feeds callers what the store recorded. Guarantees that a
+//! Fed by `DeliveryService`; feeds callers what the store recorded. Guarantees that a
 //! request is shown as it was sent, or with the reason why it cannot be.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The filter of ListDeliveries.
+//! The filter of `ListDeliveries`.
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::{EventId, SubscriptionId, TenantId};
@@ -82,7 +82,6 @@ fn state(text: &str) -> Result<DeliveryState, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! DeliveryService: deliveries, their attempts, and the live tail of attempts.
+//! `DeliveryService`: deliveries, their attempts, and the live tail of attempts.
 
 pub mod attempt_conversion;
 pub mod attempt_filter;

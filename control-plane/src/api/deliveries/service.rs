@@ -1,4 +1,4 @@
-//! DeliveryService.
+//! `DeliveryService`.
 //!
 //! Attempts are in `attempts`, watching is in `watching`, replays are in
 //! `replays`.

@@ -1,4 +1,4 @@
-//! WatchAttempts: the tail of attempts as callers see it.
+//! `WatchAttempts`: the tail of attempts as callers see it.
 //!
 //! Fed by `flow::attempt_feed` with what was committed; feeds callers' streams.
 //! Guarantees that a watch costs no reads of its own.
@@ -91,7 +91,6 @@ fn show(attempt: TailedAttempt) -> v1::WatchAttemptsResponse {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason};
 

@@ -1,4 +1,4 @@
-//! EventTypeService: creating and changing event types.
+//! `EventTypeService`: creating and changing event types.
 //!
 //! Schemas are compiled on a blocking thread, because it takes long enough to delay
 //! other calls.
@@ -159,12 +159,13 @@ impl EventTypeApi {
             violations.because(ErrorReason::InvalidRequest)
         })?;
         let plan = self.flow.event_types.import(inputs, request.validate_only).await;
-        let plan = plan.map_err(|error| match error {
-            CatalogueError::Write(WriteError::RevisionMismatch) => errors::retry_soon(
-                ErrorReason::Overloaded,
-                "other callers keep changing these event types",
-            ),
-            error => change_error(error, "-"),
+        let plan = plan.map_err(|error| {
+            if matches!(error, CatalogueError::Write(WriteError::RevisionMismatch)) {
+                let problem = "other callers keep changing these event types";
+                errors::retry_soon(ErrorReason::Overloaded, problem)
+            } else {
+                change_error(error, "-")
+            }
         })?;
         if !request.validate_only && !plan.writes.is_empty() {
             spans::log_change(who, "event types imported", &names::of_event_type("-"));
@@ -242,9 +243,10 @@ impl EtagChange for EventTypeDeletion<'_> {
 }
 
 fn write_error(error: CatalogueError, name: &str) -> ChangeError {
-    match error {
-        CatalogueError::Write(WriteError::RevisionMismatch) => ChangeError::LostRace,
-        error => ChangeError::Refused(change_error(error, name)),
+    if matches!(error, CatalogueError::Write(WriteError::RevisionMismatch)) {
+        ChangeError::LostRace
+    } else {
+        ChangeError::Refused(change_error(error, name))
     }
 }
 

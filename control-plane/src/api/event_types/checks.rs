@@ -34,12 +34,12 @@ async fn verdict(flow: &Flow, input: &PublishInput) -> StoreResult<CatalogueVerd
     let judge = |catalogue: &EventTypeCatalogue| {
         catalogue.check(&input.event_type, &input.content_type, &input.payload)
     };
-    match judge(&flow.event_types.current()) {
-        CatalogueVerdict::Unknown if !flow.context.settings.publish.allow_unknown_event_types => {
-            Ok(judge(&*flow.event_types.refresh().await?))
-        }
-        verdict => Ok(verdict),
+    let unknown_allowed = flow.context.settings.publish.allow_unknown_event_types;
+    let verdict = judge(&flow.event_types.current());
+    if matches!(verdict, CatalogueVerdict::Unknown) && !unknown_allowed {
+        return Ok(judge(&*flow.event_types.refresh().await?));
     }
+    Ok(verdict)
 }
 
 fn answer(
@@ -114,7 +114,6 @@ fn unknown_types(catalogue: &EventTypeCatalogue, patterns: &[String]) -> Vec<usi
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_domain::event_type::{EventType, EventTypeInput};
     use postrider_domain::time::Timestamp;

@@ -49,7 +49,7 @@ pub fn shown(event_type: &EventType) -> v1::EventType {
     }
 }
 
-/// Every field that UpdateEventType can change, and whether the message has a value for
+/// Every field that `UpdateEventType` can change, and whether the message has a value for
 /// it.
 pub fn fields(given: &v1::EventType) -> [(&'static str, bool); 5] {
     [

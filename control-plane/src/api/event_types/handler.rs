@@ -1,4 +1,4 @@
-//! What every call of EventTypeService works with.
+//! What every call of `EventTypeService` works with.
 //!
 //! Fed by `service` and `changes`; feeds them with the flow and with stored event types.
 
@@ -10,7 +10,7 @@ use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::values::names;
 use crate::flow::Flow;
 
-/// Handles the calls of EventTypeService.
+/// Handles the calls of `EventTypeService`.
 pub struct EventTypeApi {
     pub(in crate::api) flow: Flow,
 }

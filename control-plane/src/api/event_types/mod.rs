@@ -1,4 +1,4 @@
-//! EventTypeService: the catalogue of event types, their schemas and samples.
+//! `EventTypeService`: the catalogue of event types, their schemas and samples.
 
 pub mod changes;
 pub mod checks;

@@ -1,4 +1,4 @@
-//! EventTypeService, and its reads. Changes are in `changes`.
+//! `EventTypeService`, and its reads. Changes are in `changes`.
 
 use std::sync::Arc;
 

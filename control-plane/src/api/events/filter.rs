@@ -1,4 +1,4 @@
-//! The filter of ListEvents.
+//! The filter of `ListEvents`.
 
 use postrider_domain::event::Event;
 use postrider_store::{TextFilter, TimeRange};
@@ -78,7 +78,6 @@ impl EventFilter {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::fixtures;

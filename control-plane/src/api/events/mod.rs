@@ -1,4 +1,4 @@
-//! EventService: publishing, lists, resending and reconciliation.
+//! `EventService`: publishing, lists, resending and reconciliation.
 
 pub mod conversion;
 pub mod filter;

@@ -1,4 +1,4 @@
-//! EventService: publishing.
+//! `EventService`: publishing.
 //!
 //! Fed by publishers; feeds `flow::publish`. Guarantees that an answer means a commit,
 //! that an event's error is in its own answer, and that a stream never has more
@@ -332,6 +332,5 @@ fn answer(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 #[path = "publish_tests.rs"]
 mod tests;

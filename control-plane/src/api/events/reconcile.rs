@@ -1,4 +1,4 @@
-//! ReconcileEvents: every event of a window, and what became of it.
+//! `ReconcileEvents`: every event of a window, and what became of it.
 //!
 //! Fed by callers; feeds them rows as fast as they are read, and a summary.
 //! Guarantees that nothing is read before the window is closed, and that no more
@@ -204,7 +204,6 @@ fn row(event: &Event, pair: Option<&ReconciledPair>) -> v1::ReconciledEvent {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use tonic_types::StatusExt;
 

@@ -1,6 +1,6 @@
-//! ResendEvent.
+//! `ResendEvent`.
 //!
-//! Fed by EventService; feeds `flow::on_demand` at the replica that owns the
+//! Fed by `EventService`; feeds `flow::on_demand` at the replica that owns the
 //! tenant's shard.
 
 use postrider_proto::v1;

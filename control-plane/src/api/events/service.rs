@@ -1,4 +1,4 @@
-//! EventService, and its reads. Publishing is in `publish`, resending in `resend`.
+//! `EventService`, and its reads. Publishing is in `publish`, resending in `resend`.
 
 use std::sync::Arc;
 

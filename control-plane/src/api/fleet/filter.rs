@@ -1,4 +1,4 @@
-//! The filter of ListAgents.
+//! The filter of `ListAgents`.
 
 use postrider_proto::v1;
 
@@ -51,7 +51,6 @@ impl AgentFilter {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! FleetService: replicas, agents and regions.
+//! `FleetService`: replicas, agents and regions.
 
 pub mod filter;
 pub mod service;

@@ -1,4 +1,4 @@
-//! FleetService.
+//! `FleetService`.
 //!
 //! Fed by the replicas' heartbeats, a second old at most, by all replicas' memory, and
 //! by the table. Figures are those of the whole installation; a replica that did not
@@ -300,6 +300,5 @@ impl FleetService for FleetApi {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 #[path = "service_tests.rs"]
 mod tests;

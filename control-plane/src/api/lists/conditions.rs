@@ -50,10 +50,8 @@ pub fn unknown(comparison: &FilterComparison, fields: &str) -> ComparisonError {
     let FilterComparison { field, key, operator, .. } = comparison;
     let key = key.as_ref().map(|key| format!(".{key}")).unwrap_or_default();
     // Negation is already part of the operator.
-    let or_not = match operator {
-        FilterOperator::NotEqual => " (nor NOT before =)",
-        _ => "",
-    };
+    let is_not_equal = matches!(operator, FilterOperator::NotEqual);
+    let or_not = if is_not_equal { " (nor NOT before =)" } else { "" };
     let operator = operator.symbol();
     ComparisonError::Field(format!(
         "\"{field}{key} {operator}\" is not supported{or_not}; \
@@ -154,7 +152,6 @@ pub fn named<T: Copy>(text: &str, prefix: &str, all: &[(&'static str, T)]) -> Re
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -125,7 +125,7 @@ pub fn sort_key((value, id): SortPosition) -> SortKey {
     SortKey { value, id }
 }
 
-/// Parses the order_by of lists that can be ordered.
+/// Parses the `order_by` of lists that can be ordered.
 pub fn read_order_by(text: &str, violations: &mut FieldViolations) -> (OrderBy, bool) {
     let mut words = text.split_whitespace();
     let order = match words.next() {
@@ -220,6 +220,5 @@ where
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 #[path = "pages_tests.rs"]
 mod tests;

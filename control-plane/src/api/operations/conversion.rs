@@ -110,7 +110,6 @@ fn packed(name: &str, message: &impl Message) -> Any {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use postrider_domain::operation::{Replay, TimeWindow};
     use postrider_domain::time::Timestamp;

@@ -1,4 +1,4 @@
-//! google.longrunning.Operations, for ReplayDeliveries and BackfillSubscription.
+//! google.longrunning.Operations, for `ReplayDeliveries` and `BackfillSubscription`.
 //!
 //! Fed by callers at any replica; reads and cancels rows, which the shard's owner
 //! carries out, and deletes ended ones, as retention does too. Guarantees that no step
@@ -24,9 +24,9 @@ use crate::api::values::names;
 use crate::api::values::time::span;
 use crate::flow::Flow;
 
-/// How long WaitOperation waits at most.
+/// How long `WaitOperation` waits at most.
 const MAX_WAIT_TIME: Duration = Duration::from_secs(300);
-/// How often WaitOperation looks.
+/// How often `WaitOperation` looks.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Part of the call's deadline that is kept for sending the answer.
 const ANSWER_MARGIN: Duration = Duration::from_millis(100);
@@ -217,7 +217,6 @@ impl OperationsService for OperationApi {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,6 +1,6 @@
-//! ReplayDeliveries and BackfillSubscription.
+//! `ReplayDeliveries` and `BackfillSubscription`.
 //!
-//! Fed by DeliveryService and SubscriptionService; feeds `flow::operations` with
+//! Fed by `DeliveryService` and `SubscriptionService`; feeds `flow::operations` with
 //! what was asked for, checked. The answer is given once the operation is
 //! committed; the owner of the tenant's shard finds it within a sweep.
 
@@ -154,7 +154,6 @@ fn per_second(given: u32, violations: &mut FieldViolations) -> u32 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

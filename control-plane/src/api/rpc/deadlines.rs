@@ -74,7 +74,6 @@ fn timeout(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use tonic::Code;
     use tonic_types::StatusExt;

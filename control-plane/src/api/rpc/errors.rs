@@ -1,7 +1,7 @@
 //! Every error that a caller can get.
 //!
 //! Fed by the services; feeds callers a [`tonic::Status`] after AIP-193. Guarantees
-//! that each carries an ErrorInfo with a reason of [`ErrorReason`], that errors which pass
+//! that each carries an `ErrorInfo` with a reason of [`ErrorReason`], that errors which pass
 //! say when to try again, and that the database's own text does not reach a caller: it
 //! is the status' source, which [`super::spans`] logs.
 
@@ -15,7 +15,7 @@ use prost::Message;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
 
-/// The domain of every ErrorInfo.
+/// The domain of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "postrider";
 /// When to retry after an error that is expected to pass.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -308,7 +308,7 @@ impl FieldViolations {
         self.because(ErrorReason::InvalidRequest)
     }
 
-    /// The error, with a reason other than INVALID_REQUEST.
+    /// The error, with a reason other than `INVALID_REQUEST`.
     pub fn because(mut self, reason: ErrorReason) -> Status {
         let more = self.0.len().saturating_sub(MAX_VIOLATIONS);
         if more > 0 {
@@ -346,6 +346,5 @@ fn truncated(mut message: String) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 #[path = "errors_tests.rs"]
 mod tests;

@@ -43,9 +43,10 @@ pub enum ChangeError {
 
 impl ChangeError {
     pub fn of_write(error: WriteError, kind: ResourceKind, name: &dyn Display) -> Self {
-        match error {
-            WriteError::RevisionMismatch => Self::LostRace,
-            error => Self::Refused(errors::write(error, kind, name)),
+        if matches!(error, WriteError::RevisionMismatch) {
+            Self::LostRace
+        } else {
+            Self::Refused(errors::write(error, kind, name))
         }
     }
 }
@@ -75,7 +76,6 @@ pub async fn change_under_etag<C: EtagChange>(etag: &str, change: &C) -> Result<
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,7 +1,7 @@
 //! Forwards a call to the replica that owns the tenant's shard.
 //!
-//! Fed by the calls that need an owner's memory: TestSubscription, RetryDelivery,
-//! ResendEvent, CancelDelivery, and DrainAgent for an agent connected to another
+//! Fed by the calls that need an owner's memory: `TestSubscription`, `RetryDelivery`,
+//! `ResendEvent`, `CancelDelivery`, and `DrainAgent` for an agent connected to another
 //! replica. Guarantees that a call is forwarded at most once, so that replicas that
 //! disagree about the owner do not pass it in circles.
 
@@ -89,7 +89,6 @@ pub fn peer_error(status: Status) -> Status {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use tonic_types::StatusExt;
 

@@ -98,6 +98,7 @@ impl LineLimit {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other codes are the caller's")]
 fn is_server_fault(status: &Status) -> bool {
     match status.code() {
         Code::Internal | Code::Unknown | Code::DataLoss => true,

@@ -1,4 +1,4 @@
-//! SubscriptionService: creating and changing subscriptions.
+//! `SubscriptionService`: creating and changing subscriptions.
 
 use std::time::Duration;
 
@@ -346,7 +346,6 @@ fn new_subscription(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use tonic_types::StatusExt;
 

@@ -30,7 +30,7 @@ const REQUEST_TIMEOUT_RANGE: RangeInclusive<Duration> =
 const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
 const MAX_IN_FLIGHT_ATTEMPTS: u32 = 10_000;
 
-/// Every field that UpdateSubscription can change, and whether the message has a value
+/// Every field that `UpdateSubscription` can change, and whether the message has a value
 /// for it.
 pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 19] {
     [
@@ -317,6 +317,5 @@ fn endpoint_health(lane: LaneView) -> v1::EndpointHealth {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 #[path = "conversion_tests.rs"]
 mod tests;

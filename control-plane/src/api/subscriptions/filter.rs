@@ -1,4 +1,4 @@
-//! The filter of ListSubscriptions.
+//! The filter of `ListSubscriptions`.
 
 use postrider_domain::ids::Region;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
@@ -72,7 +72,6 @@ fn status(text: &str) -> Result<SubscriptionStatus, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::fixtures;

@@ -1,4 +1,4 @@
-//! What every call of SubscriptionService works with.
+//! What every call of `SubscriptionService` works with.
 //!
 //! Fed by `service` and `changes`; feeds them with the flow, names and shown
 //! subscriptions.
@@ -13,7 +13,7 @@ use crate::api::subscriptions::conversion::to_proto;
 use crate::api::values::names;
 use crate::flow::Flow;
 
-/// Handles the calls of SubscriptionService.
+/// Handles the calls of `SubscriptionService`.
 pub struct SubscriptionApi {
     pub(in crate::api) flow: Flow,
 }

@@ -1,4 +1,4 @@
-//! SubscriptionService: endpoints, signing keys, tests, statistics.
+//! `SubscriptionService`: endpoints, signing keys, tests, statistics.
 
 pub mod changes;
 pub mod conversion;

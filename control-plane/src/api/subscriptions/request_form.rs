@@ -379,6 +379,5 @@ pub fn headers_to_proto(headers: &[RequestHeader]) -> Vec<v1::CustomHeader> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 #[path = "request_form_tests.rs"]
 mod tests;

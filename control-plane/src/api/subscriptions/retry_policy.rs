@@ -207,6 +207,5 @@ pub fn success_rule_to_proto(rule: &SuccessRule) -> v1::SuccessRule {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 #[path = "retry_policy_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! SubscriptionService, its reads, and the test. Changes are in `changes`.
+//! `SubscriptionService`, its reads, and the test. Changes are in `changes`.
 
 use std::sync::Arc;
 

@@ -175,7 +175,6 @@ pub(in crate::api) fn revoke_key(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::api::fixtures::{self, FIXTURE_TIME};

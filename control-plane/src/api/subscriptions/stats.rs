@@ -1,4 +1,4 @@
-//! GetSubscriptionStats.
+//! `GetSubscriptionStats`.
 //!
 //! Fed by the counters that each recorded attempt raises; feeds callers figures per
 //! hour and day. Guarantees that no attempt is read for it.
@@ -68,7 +68,7 @@ fn periods<'a>(
     by_start.into_iter().map(|(start, rows)| period(Some(start), rows)).collect()
 }
 
-#[allow(clippy::cast_precision_loss)] // A rate needs no more than 52 bits.
+// A rate needs no more than 52 bits.
 fn period<'a>(
     start: Option<Timestamp>,
     rows: impl IntoIterator<Item = &'a StatsRow>,
@@ -114,7 +114,6 @@ async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_store::latency_bucket;
 

@@ -1,4 +1,4 @@
-//! The filter of ListTenants.
+//! The filter of `ListTenants`.
 
 use postrider_domain::tenant::Tenant;
 use postrider_store::{TextFilter, TimeRange};
@@ -74,7 +74,6 @@ impl TenantFilter {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_domain::time::Timestamp;
 

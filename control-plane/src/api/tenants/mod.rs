@@ -1,4 +1,4 @@
-//! TenantService: the customers of an installation.
+//! `TenantService`: the customers of an installation.
 
 pub mod conversion;
 pub mod filter;

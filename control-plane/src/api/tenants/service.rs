@@ -1,4 +1,4 @@
-//! TenantService.
+//! `TenantService`.
 
 use std::sync::Arc;
 

@@ -191,7 +191,6 @@ pub fn of_replica(replica: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

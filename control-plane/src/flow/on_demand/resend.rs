@@ -69,7 +69,10 @@ impl OnDemand {
             DeliveryState::InFlight => Err(RetryError::InFlight),
             DeliveryState::Held => Err(RetryError::Held),
             DeliveryState::Waiting => self.bring_forward(found).await?.ok_or(RetryError::InFlight),
-            _ => {
+            DeliveryState::Succeeded
+            | DeliveryState::Exhausted
+            | DeliveryState::Cancelled
+            | DeliveryState::Suppressed => {
                 let key = &found.subscription;
                 let snapshot = self.tenants.snapshot(tenant).await?;
                 let snapshot = snapshot.ok_or(RetryError::SubscriptionDeleted)?;

@@ -55,11 +55,11 @@ impl RowBuilder {
                     let key = matched.subscription.key();
                     let ordering_key =
                         ordering_key_for(&matched.subscription, event.ordering_key.as_ref());
-                    let admitted = match matched.subscription.status {
-                        SubscriptionStatus::Enabled if ordering_key.is_none() => {
-                            scheduler.admits(&key, event.payload.len(), now)
-                        }
-                        _ => None,
+                    let enabled = matched.subscription.status == SubscriptionStatus::Enabled;
+                    let admitted = if enabled && ordering_key.is_none() {
+                        scheduler.admits(&key, event.payload.len(), now)
+                    } else {
+                        None
                     };
                     let shard = snapshot.shard;
                     let delivery =

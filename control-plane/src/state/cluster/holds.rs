@@ -105,7 +105,6 @@ impl EndpointHolds {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_domain::subscription::{SubscriptionConfig, SubscriptionStatus};
     use postrider_domain::time::StoppedClock;

@@ -103,7 +103,6 @@ impl TenantSnapshot {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use postrider_domain::subscription::{SubscriptionConfig, SubscriptionStatus};
     use postrider_domain::time::{StoppedClock, Timestamp};

@@ -339,7 +339,6 @@ pub(super) trait ColumnValue:
 impl<T: for<'r> Decode<'r, Postgres> + Type<Postgres> + Send + Unpin> ColumnValue for T {}
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

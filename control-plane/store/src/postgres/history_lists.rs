@@ -97,7 +97,7 @@ fn push_deliveries(
 ) {
     sql.push(match part {
         ListSource::Ended => LIST_ENDED,
-        _ => LIST_UNFINISHED,
+        ListSource::Unfinished | ListSource::Waiting | ListSource::InFlight(_) => LIST_UNFINISHED,
     });
     match part {
         ListSource::Ended => sql.push(" FROM ended_deliveries WHERE"),

@@ -118,7 +118,6 @@ macro_rules! input {
 pub(super) use input;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -201,7 +201,6 @@ async fn drop_once(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -18,7 +18,7 @@ use crate::error::{StoreError, StoreResult};
 const SECOND_CONNECTION_LIMIT: Duration = Duration::from_secs(5);
 /// One is enough as long as nobody else uses the same pool.
 const MARK_CHECK_ROUNDS: usize = 3;
-/// What PgBouncer says to BEGIN in statement mode (protocol_violation).
+/// What PgBouncer says to BEGIN in statement mode (`protocol_violation`).
 const NO_TRANSACTIONS: &str = "08P01";
 
 const SHARED_SESSION_ERROR: &str = "it is reached through a pooler that hands each transaction or \

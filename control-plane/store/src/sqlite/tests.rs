@@ -1,7 +1,5 @@
 //! That statements which step along an index jump, however much lies in between.
 
-#![allow(clippy::unwrap_used)]
-
 use sqlx::AssertSqlSafe;
 
 use super::{SqliteStore, ordering, work};

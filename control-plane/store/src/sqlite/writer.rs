@@ -126,8 +126,6 @@ impl DerefMut for WriteTransaction<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     async fn pages(writer: &WriterConnection, most: u32) {

@@ -28,7 +28,7 @@ pub struct Engine {
 /// Where the database is, so that it can be removed.
 enum Place {
     Memory,
-    Directory(#[allow(dead_code, reason = "removed when dropped")] tempfile::TempDir),
+    Directory(#[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir),
     Server { admin: String, database: String },
 }
 
@@ -64,7 +64,7 @@ macro_rules! conformance {
 pub(crate) use conformance;
 
 async fn engines() -> Vec<Engine> {
-    let mut engines = vec![memory().await, sqlite().await];
+    let mut engines = vec![memory(), sqlite().await];
     match std::env::var(POSTGRES_URL) {
         Ok(admin) => engines.push(postgres(&admin).await),
         Err(_) => eprintln!("==== SKIPPED ON POSTGRESQL: {POSTGRES_URL} is not set ===="),
@@ -72,7 +72,7 @@ async fn engines() -> Vec<Engine> {
     engines
 }
 
-async fn memory() -> Engine {
+fn memory() -> Engine {
     let clock = || {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap())

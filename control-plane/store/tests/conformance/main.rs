@@ -5,7 +5,11 @@
 //! has a database of its own. Guarantees that what the traits of this crate say
 //! is what an engine does: a rule is written there, its test here.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod attempts;
 mod backlog;

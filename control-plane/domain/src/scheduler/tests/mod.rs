@@ -1,7 +1,5 @@
 //! The scheduler's promises, one by one; in files of their own those about what leaves
 //! memory, what is parked, and random input.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
