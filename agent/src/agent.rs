@@ -27,10 +27,12 @@ use crate::stream::session::ShutdownSignals;
 use crate::wall_clock::WallClock;
 use crate::work::coordinator::WorkCoordinator;
 
-/// How often the agent checks for results that were not acknowledged in time.
+/// How often the agent checks for results that were not acknowledged in time. An eighth of
+/// `FIRST_ACK_TIMEOUT`, so that a result is late by little.
 pub const OVERDUE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// Assignments that were in transit when the agent announced that it is draining arrive
-/// within this time and are returned; otherwise they would be lost with the stream.
+/// within this time and are returned; otherwise they would be lost with the stream. A round
+/// trip around the world; a drain is longer by no more.
 const LATE_ASSIGNMENT_WAIT: Duration = Duration::from_millis(250);
 
 /// Runs an agent until `shutdown`, or until a replica asks it to stop.

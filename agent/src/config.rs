@@ -122,6 +122,7 @@ fn is_agent_id(text: &str) -> bool {
 /// An id that no other process has: where it runs, for people, and what tells it
 /// from the others there.
 pub fn unique_agent_id(place: &str) -> String {
+    /// With a hyphen and 16 digits it fits into an id.
     const MAX_PLACE_BYTES: usize = 100;
     let place: String =
         place.chars().filter(|c| is_agent_id_character(*c)).take(MAX_PLACE_BYTES).collect();

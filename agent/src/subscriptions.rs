@@ -18,7 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Shorter request timeouts are treated as a mistake.
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(1);
-/// No attempt may hold its credit longer than this.
+/// No attempt may hold its credit longer than this. Ten times what the control plane
+/// permits, so that it can permit more.
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// One version of a subscription's settings, ready to use.

@@ -5,6 +5,10 @@
 //! than to the old time carried forward. Heartbeats report the machine's clock itself,
 //! so that an agent whose clock is wrong is visible and gets no work.
 //!
+//! How to drive it: `record_replica_time` for each heartbeat, `signing_time` for each
+//! signature, `reading_us` for each report; a report at once when `subscribe_to_steps` tells
+//! of a step.
+//!
 //! Keeps the invariant `signing-clock-confirmed`.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

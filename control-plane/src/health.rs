@@ -24,18 +24,20 @@ use crate::state::result_commits::ResultCommitHealth;
 /// The services that probes may ask for besides "".
 pub const LIVENESS_SERVICE: &str = "liveness";
 pub const READINESS_SERVICE: &str = "readiness";
-/// A store that takes longer to answer is not ready.
+/// A store that takes longer to answer is not ready. A probe asks again after ten seconds
+/// or so.
 const READY_CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Not ready after this long without a heartbeat. Also not ready for this long after
-/// events were refused and none accepted since: on a full disk, heartbeats, which only
-/// change existing rows, may still succeed.
+/// Not ready after this long without a heartbeat. Also not ready for this long after events
+/// were refused and none accepted since: on a full disk, heartbeats, which only change
+/// existing rows, may still succeed. As long as a lease.
 const MAX_DATABASE_SILENCE: Duration = Duration::from_secs(10);
-/// If results have failed for this long, the database is asked whether it would accept
-/// one.
+/// If results have failed for this long, the database is asked whether it would accept one.
+/// One conflict or restart of a connection is none.
 const MAX_RESULT_FAILURE_SPAN: Duration = Duration::from_secs(5);
-/// A loop that made no progress for this long is stuck.
+/// A loop that made no progress for this long is stuck. Four times as long as a call of the
+/// database may take: a restart is the last thing to try.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
-/// How often liveness and readiness are checked.
+/// How often liveness and readiness are checked. Probes come more seldom.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Watches loops and the store. Cheap to clone.

@@ -12,7 +12,7 @@ use http::Uri;
 use thiserror::Error;
 use url::{Host, Position, Url};
 
-/// Longest URL, in bytes.
+/// Longest URL, in bytes. What browsers, proxies and servers all take.
 pub const MAX_URL_BYTES: usize = 2048;
 /// Longest host name, in bytes (RFC 1035, section 2.3.4, as text).
 const MAX_HOST_BYTES: usize = 253;

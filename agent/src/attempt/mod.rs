@@ -34,10 +34,13 @@ use crate::response::{announced_keep_alive, irregularities, reported_headers};
 use crate::subscriptions::{CachedSubscription, SubscriptionPermit, SubscriptionSettings};
 use crate::wall_clock::WallClock;
 
-/// How often a POST that the receiver did not process is sent again within one attempt.
+/// How often a POST that the receiver did not process is sent again within one attempt. One
+/// that is refused so often is refused by what the receiver is; the deadline is there for
+/// the rest.
 const MAX_RESENDS: u32 = 5;
-/// From this resend on, the request gets a connection of its own: many requests returned
-/// at once may exceed what the next connection accepts.
+/// From this resend on, the request gets a connection of its own: many requests returned at
+/// once may exceed what the next connection accepts. Two go to connections that are there,
+/// which costs no handshake.
 const FIRST_RESEND_ON_NEW_CONNECTION: u32 = 3;
 
 /// What an attempt was about to do, for the words of a time-out.

@@ -17,13 +17,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::client::interim::{Http1HeadScanner, Http2FrameScanner, MAX_HEADER_LINES};
 use crate::client::traffic::{ConnectionTraffic, CountedStream, ResponseScanner};
 
-/// A response's status line and headers; also what HTTP/2 decodes of them.
+/// A response's status line and headers; also what HTTP/2 decodes of them. Proxies on the
+/// way seldom let more than a quarter of it through.
 const MAX_RESPONSE_HEAD_BYTES: usize = 64 * 1024;
-/// What a receiver may send before the body is read, per HTTP/2 stream.
+/// What a receiver may send before the body is read, per HTTP/2 stream. Twice
+/// `response.max_body_bytes`, so that a body that is read at all needs no update of the
+/// window.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+/// Sixteen streams' windows; answers to webhooks are small, and seldom is one window full.
 const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
-/// Finds connections over which nothing comes back any more.
+/// Finds connections over which nothing comes back any more. Half of the time after which
+/// an idle connection is closed (`receivers.idle_timeout_seconds`).
 const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// Many round trips around the world, and less than what an attempt usually has (15 s).
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A sender for requests of one HTTP version.

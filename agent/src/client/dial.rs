@@ -23,8 +23,9 @@ use tokio_rustls::client::TlsStream;
 /// How long an address has to itself before the next is tried beside it: the
 /// Connection Attempt Delay of RFC 8305, section 8.
 const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// Once an address has answered, its handshake may take so many times as long as
-/// that answer took, so that a distant receiver is not dialled twice each time …
+/// Once an address has answered, its handshake may take so many times as long as that
+/// answer took (TLS takes one or two round trips more, and a key exchange), so that a
+/// distant receiver is not dialled twice each time …
 const HANDSHAKE_DELAY_FACTOR: u32 = 4;
 /// … but no longer than this, the most that RFC 8305, section 8, permits.
 const MAX_CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_secs(2);

@@ -3,14 +3,21 @@
 //! An origin that asks for HTTP/1.1 gets it for an hour. One that breaks three HTTP/2
 //! connections in a row, without an answer between them, gets HTTP/1.1 for ten
 //! minutes. Pure.
+//!
+//! How to drive it: ask `requires_http1` before a connection is made; `require_http1` when
+//! the origin says so; `count_broken` for each connection that broke, `count_answered` for
+//! each answer over HTTP/2; keep it while `is_worth_keeping`.
 
 use std::time::{Duration, Instant};
 
-/// A receiver that asked for HTTP/1.1 is asked again after this.
+/// A receiver that asked for HTTP/1.1 is asked again after this. To ask costs one refused
+/// request, and what is configured changes seldom.
 const HTTP1_REQUIRED_TTL: Duration = Duration::from_secs(60 * 60);
-/// One whose HTTP/2 kept breaking, after this.
+/// One whose HTTP/2 kept breaking, after this. Shorter, since a fault is mended sooner than
+/// a configuration.
 const HTTP2_BROKEN_TTL: Duration = Duration::from_secs(10 * 60);
-/// After this many broken connections in a row HTTP/2 is not used for a while.
+/// After this many broken connections in a row HTTP/2 is not used for a while. One or two
+/// break when a receiver restarts.
 const MAX_BROKEN_CONNECTIONS: u32 = 3;
 
 /// What is remembered of one origin.

@@ -21,9 +21,11 @@ use crate::client::dial::DialProgress;
 use crate::client::origin_connections::{ConnectionLease, ConnectionReuse, OriginConnections};
 use crate::limits::ConnectionLimits;
 
-/// How often idle connections are looked at.
+/// How often idle connections are looked at. Small beside the 30 s that a connection may
+/// idle, and a sweep is one look at each.
 const IDLE_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Origins without connections of which something is remembered.
+/// Origins without connections of which something is remembered. As many as there may be
+/// connections (`receivers.max_connections`).
 const MAX_REMEMBERED_ORIGINS: usize = 4_096;
 
 /// What a request needs of its connection.

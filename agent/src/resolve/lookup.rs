@@ -19,14 +19,16 @@ use crate::limits::LookupBackend;
 use super::lookup_result::{LookupAnswer, LookupFailure};
 use super::system_files::{FileStamps, SystemFiles};
 
-/// No name server has longer for one try.
+/// No name server has longer for one try. So that within `dns.lookup_timeout_milliseconds`
+/// (5 s) a second server is asked.
 const MAX_QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Over one TCP connection; more than there are look-ups.
 const MAX_ACTIVE_REQUESTS: usize = 1_024;
 /// Once a name has addresses of one family, the other family's answer has this long.
 /// Longer than the Resolution Delay of RFC 8305, section 8: the answer is kept.
 const OTHER_FAMILY_DELAY: Duration = Duration::from_millis(250);
-/// What the C library does not tell: how long its answer holds.
+/// What the C library does not tell: how long its answer holds. Short, since a name that
+/// moves should be followed; long enough that a busy receiver costs a thread seldom.
 const LIBC_ANSWER_TTL: Duration = Duration::from_secs(5);
 /// Of the hosts file, which is looked at again that often.
 const HOSTS_FILE_TTL: Duration = Duration::from_secs(5);

@@ -33,7 +33,8 @@ use name_cache::{CacheAnswer, NameCache, NameLookup};
 /// How long name servers have before an answer that was good a while ago is used.
 /// RFC 8767, section 5, has 1.8 s for this; attempts have less time.
 const STALE_ANSWER_DELAY: Duration = Duration::from_millis(500);
-/// Addresses of one host that are remembered at most.
+/// Addresses of one host that are remembered at most. An attempt has time to try a few of
+/// them.
 const MAX_ADDRESSES_PER_NAME: usize = 64;
 
 /// Why a host cannot be dialled.

@@ -12,9 +12,10 @@ use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use parking_lot::Mutex;
 
-/// How often the files are looked at.
+/// How often the files are looked at. Two calls of the system; an edit of these files
+/// counts before anybody wonders.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// Larger files are a mistake.
+/// Larger files are a mistake. Hosts files that block advertisements have a few megabytes.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// "If no nameserver entries are present, the default is to use the name server on
 /// the local machine."

@@ -28,13 +28,18 @@ use crate::work::coordinator::WorkCoordinator;
 
 /// As often as [`MAX_RETRY_DELAY`] says, for a replica that is back at another address.
 const CONTROL_PLANE_LOOKUP_INTERVAL: Duration = Duration::from_secs(2);
+/// A lost packet or two are repeated within it.
 const REPLICA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A replica that restarts is back within a few of these, which double.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Well below `ownership.lost_after_seconds` (default 5): an agent that reconnects later
 /// would be declared lost, and what it holds would be sent again.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(2);
+/// Twice the largest request that a replica reads (`server.max_request_bytes`): what could
+/// be published can be assigned.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// A stream that lasted this long resets the count of consecutive failures.
+/// A stream that lasted this long resets the count of consecutive failures. Twice the
+/// silence that ends a stream: one that never worked has ended by then.
 const STABLE_STREAM_AGE: Duration = Duration::from_secs(10);
 
 /// Where the replicas are now; an address belongs to the first name that has it.

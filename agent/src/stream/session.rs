@@ -26,12 +26,16 @@ use crate::work::coordinator::{StreamRegistration, WorkCoordinator};
 
 /// One message being sent and one ready; more would only get old in the queue.
 const OUTGOING_QUEUE_MESSAGES: usize = 2;
-/// Replies waiting to be sent. While the queue is full, nothing is read from the replica.
+/// Replies waiting to be sent. While the queue is full, nothing is read from the replica. A
+/// replica asks seldom, and shard by shard: one take-over of all 64 shards fits.
 const MAX_QUEUED_REPLIES: usize = 64;
+/// Twice what a replica gives an agent for its Hello.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the replica has to end a stream that the agent has ended.
+/// How long the replica has to end a stream that the agent has ended. A round trip and a
+/// look at a table; everything is acknowledged by then.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Limits for the intervals in Welcome.
+/// Limits for the intervals in Welcome. Less would be work for nothing, more than a minute
+/// no sign of life.
 const MIN_AGREED_INTERVAL: Duration = Duration::from_millis(10);
 const MAX_AGREED_INTERVAL: Duration = Duration::from_secs(60);
 

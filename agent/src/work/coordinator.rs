@@ -32,6 +32,7 @@ use crate::work::ledger::{AssignmentDecision, AttemptLedger};
 
 /// Upper limit for one Results message, well below gRPC's.
 const MAX_RESULTS_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
+/// Half of what one commit takes (`results.max_commit_results`).
 const MAX_RESULTS_PER_MESSAGE: usize = 256;
 /// A result's size without body excerpt and headers (ids, error text, timings).
 const RESULT_OVERHEAD_BYTES: usize = 2 * 1024;

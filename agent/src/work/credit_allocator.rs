@@ -5,6 +5,11 @@
 //! soon as any is free. Because grants are final, an idle stream gets little, and a
 //! busy one about as much again as it uses. Pure.
 //!
+//! How to drive it: `add_stream` after Welcome; `consume_credit` for each assignment, and
+//! `mark_in_use` if it is started; `release_bytes` when its attempt ends and
+//! `release_assignment` when its result is acknowledged, each once; `grant_credit` after
+//! every one of these.
+//!
 //! Example: capacity 400, two streams, backlogs 3,000 and 1,000. Idle share:
 //! 400 / (4 × 3) = 33 each. The other 334 are divided by demand: 250 and 83. The
 //! targets are 283 and 116; what is not yet granted of them is granted in steps of a

@@ -19,9 +19,11 @@ use postrider_proto::agent::v1::{AttemptKey, AttemptResult};
 
 use crate::ids::{AttemptId, StreamNumber};
 
-/// A result that is not acknowledged within this time is sent on another stream as well. The
-/// time doubles each time, so that a slow database does not get ever more repeats.
+/// A result that is not acknowledged within this time is sent on another stream as well.
+/// The time doubles each time, so that a slow database does not get ever more repeats. Less
+/// than the 5 s of silence after which a stream ends by itself, and many times a commit.
 pub const FIRST_ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// So a result is told again at most this late after a long outage.
 const MAX_ACK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All unacknowledged results.

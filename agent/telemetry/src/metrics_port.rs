@@ -24,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 const OPENMETRICS_CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// A scraper sends its few lines at once.
 const SCRAPE_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A scraper or two are usual, and each scrape renders all metrics.
 const MAX_CONCURRENT_SCRAPES: usize = 16;
 
 /// Answers `GET /metrics` on `listener` with `registry` until `shutdown`.

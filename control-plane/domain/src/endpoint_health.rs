@@ -6,6 +6,11 @@
 //! within its limits, that one bad delivery never opens the breaker, that an open
 //! breaker always probes again, and that one attempt goes first after a hold.
 //!
+//! How to drive them: before an attempt ask `size` and `rests` of the window and
+//! `may_dispatch` of the others; for a probe then call `probe_started` and
+//! `attempt_started`; tell each of them of every result, or `…_abandoned` where there is
+//! none.
+//!
 //! Keeps the invariant `breaker-spares-deliveries`.
 
 use std::time::Duration;
@@ -13,7 +18,8 @@ use std::time::Duration;
 use crate::ids::DeliveryId;
 use crate::time::Timestamp;
 
-/// After so many failures without a success the endpoint rests after each further one.
+/// After so many failures without a success the endpoint rests after each further one. More
+/// than the first window (64), so that one burst of failures is none (decision 0011).
 const FAILURES_BEFORE_REST: u32 = 100;
 /// How long it rests: short compared with a receiver's recovery, long compared with a
 /// refused connection.
@@ -126,7 +132,7 @@ impl ConcurrencyWindow {
     /// Counts a failure that is not a time-out. One error says little about load, since
     /// a receiver may dislike one kind of event, so a few leave the window as it is and
     /// only slow its growth for a round trip. But as many failures in a row as the
-    /// window is wide halve it, and after [`FAILURES_BEFORE_REST`] the endpoint rests
+    /// window is wide halve it, and after `FAILURES_BEFORE_REST` the endpoint rests
     /// after each, until a success or until its breaker opens: an endpoint that always
     /// fails is not worth thousands of attempts a second.
     pub fn on_failure(&mut self, now: Timestamp) {

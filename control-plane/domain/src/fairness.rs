@@ -6,6 +6,10 @@
 //! leaving and rejoining gains nothing; and that nobody waits for ever, because a debt
 //! never exceeds [`MAX_DEBT`].
 //!
+//! How to drive it: `push` whoever has something to send, `next` for each attempt, `remove`
+//! whoever has nothing more; `charge` each attempt when its time is known, even of a member
+//! that has left.
+//!
 //! Costs are only known afterwards, so members go into debt: each round gives every
 //! member a quantum, and a member in debt skips rounds until it is paid. It is queued
 //! in the round in which its balance is positive again, so a pick never walks over
@@ -21,14 +25,15 @@ use std::time::Duration;
 
 use crate::ids::{SubscriptionId, SubscriptionKey, TenantId};
 
-/// The time that each member gets in a round.
+/// The time that each member gets in a round. About one attempt at a quick receiver: less
+/// would be rounds without a turn, more is unfair for longer.
 pub const ROUND_QUANTUM: Duration = Duration::from_millis(10);
 /// The largest debt: one attempt with the longest deadline. A member that owes this
 /// waits until the others had as much. If its parallel attempts cost more, the rest is
 /// free, so its concurrency window has to bound them.
 pub const MAX_DEBT: Duration = Duration::from_secs(60);
 /// Charged when a turn is given, so that a round ends even if attempts take no time or
-/// never end.
+/// never end. A hundredth of a round, so that a member has at most a hundred turns in it.
 pub const TURN_COST: Duration = Duration::from_micros(100);
 
 /// A deficit round robin among members.

@@ -19,9 +19,11 @@ use crate::matching::matches;
 use crate::subscription::SubscriptionConfig;
 use crate::time::Timestamp;
 
-/// Most deliveries of one step, which one transaction inserts.
+/// Most deliveries of one step, which one transaction inserts. About what one publish
+/// commits (512).
 const MAX_STEP_DELIVERIES: u32 = 500;
-/// Steps in a second, so that what a receiver sees is even.
+/// Steps in a second, so that what a receiver sees is even. More would be more commits for
+/// the same deliveries.
 const STEPS_PER_SECOND: u32 = 10;
 
 coded!(

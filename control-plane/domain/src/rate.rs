@@ -3,6 +3,9 @@
 //! Fed by the scheduler, which asks before each attempt; feeds it yes, or when to ask
 //! again. Guarantees that no second, wherever it begins, has more starts than the
 //! limit, even when the owner or the limit changes.
+//!
+//! How to drive it: `try_take` right before each start; if it refuses, again at the time
+//! that it says.
 
 use std::time::Duration;
 

@@ -14,27 +14,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Most delays of a list.
+/// Most delays of a list. Five times the default timetable's.
 pub const MAX_DELAYS: usize = 50;
-/// The longest delay, before jitter.
+/// The longest delay, before jitter. Longer than any outage that is mended; after that a
+/// replay is the way.
 pub const MAX_DELAY: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Most attempts of a delivery, the first one included.
+/// Most attempts of a delivery, the first one included. Five minutes apart they last for
+/// eight hours.
 pub const MAX_ATTEMPTS: u32 = 100;
-/// The factors that an exponential timetable may grow by.
+/// The factors that an exponential timetable may grow by. From even delays to such as reach
+/// the longest in a few steps.
 pub const MULTIPLIER_PERCENT: std::ops::RangeInclusive<u32> = 100..=1000;
-/// Most jitter.
+/// Most jitter. With more a timetable would say little.
 pub const MAX_JITTER_PERCENT: u8 = 50;
-/// Jitter of a policy that names none.
+/// Jitter of a policy that names none. It parts what failed together, and leaves the
+/// timetable readable.
 pub const DEFAULT_JITTER_PERCENT: u8 = 10;
-/// The shortest maximum age.
+/// The shortest maximum age. Due times are looked for once a second.
 pub const MIN_AGE: Duration = Duration::from_secs(1);
-/// How long a delivery may be tried at most, whatever its policy.
+/// How long a delivery may be tried at most, whatever its policy. As long as events are
+/// kept by default (`database.retention_days`).
 pub const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Added to the timetable's length to get the deadline: for the attempts themselves and
-/// for waiting in queues.
+/// Added to the timetable's length to get the deadline: for the attempts themselves and for
+/// waiting in queues. Small beside a timetable of days.
 pub const DEADLINE_GRACE: Duration = Duration::from_secs(3600);
 
 /// The longest wait that a policy may grant to a receiver who asks for one.
+/// `dispatch.max_retry_after_seconds` by default; for longer a subscription is paused.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// The default: enough for a receiver's maintenance, and not much if a receiver asks by
 /// mistake.

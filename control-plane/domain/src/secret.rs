@@ -13,7 +13,8 @@ pub const STANDARD_WEBHOOKS_PREFIX: &str = "whsec_";
 pub const PRIVATE_KEY_PREFIX: &str = "whsk_";
 /// The prefix that Standard Webhooks 1.0.0 gives public ed25519 keys.
 pub const PUBLIC_KEY_PREFIX: &str = "whpk_";
-/// Longest secret text of a customer's own, in bytes.
+/// Longest secret text of a customer's own, in bytes. Twice the longest block of the
+/// hashes: what is longer adds nothing to an HMAC.
 const MAX_TEXT_BYTES: usize = 256;
 /// Bytes of an ed25519 seed, and of a public key.
 const KEY_BYTES: usize = 32;

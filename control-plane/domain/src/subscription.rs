@@ -34,7 +34,7 @@ pub enum SuccessRule {
     Listed(BTreeSet<u16>),
 }
 
-/// Most statuses of a rule that an explanation names.
+/// Most statuses of a rule that an explanation names. An explanation is one line.
 const MAX_SHOWN_CODES: usize = 10;
 
 impl SuccessRule {

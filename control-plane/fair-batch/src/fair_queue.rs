@@ -18,7 +18,8 @@ use crate::queued::QueuedItem;
 /// Items that a key gives in one turn: enough that a busy key costs few turns, and few
 /// beside a batch (512).
 const ITEMS_PER_TURN: usize = 16;
-/// Keys without queued items that may be remembered.
+/// Keys without queued items that may be remembered. Only above it are they looked through,
+/// so that few keys cost nothing.
 const MAX_IDLE_KEYS: usize = 64;
 
 pub struct FairQueue<K, T>(Mutex<QueueState<K, T>>);

@@ -4,33 +4,46 @@
 //! Fed by the queue with the size and duration of each batch; feeds it with a limit and
 //! a cool-down. Guarantees that a key which is alone, or brings no more than all others
 //! together, is not limited.
+//!
+//! How to drive it: `add` what is taken to the counts of its key and of all; for each key
+//! that `dominates`, take at most `items`; after its batch `adjust`, and leave it alone for
+//! `cool_down_for` as long as the batch took; `record_small_commit` for each batch of few
+//! items.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After this long an item counts half.
+/// After this long an item counts half. Long beside a batch, so that counts are not one
+/// batch's; short beside a person's patience when a flood ends.
 const COUNT_HALF_LIFE: Duration = Duration::from_secs(1);
-/// Below this count of recent items the other keys count as absent.
+/// Below this count of recent items the other keys count as absent. One item is forgotten
+/// after `COUNT_HALF_LIFE`.
 const MIN_OTHER_ITEMS: f64 = 0.5;
-/// The least that a dominating key's batch may hold, in items.
+/// The least that a dominating key's batch may hold, in items. Two turns: less, and a
+/// commit's fixed cost is most of it (decision 0013).
 const MIN_ADMITTED_ITEMS: usize = 32;
-/// How much its limit grows after each full batch, in items.
+/// How much its limit grows after each full batch, in items. A quarter of the least, so
+/// that a limit grown too far has cost little.
 const ADMITTED_ITEMS_STEP: usize = 8;
-/// Weight of the newest small commit in the moving average.
+/// Weight of the newest small commit in the moving average. The last eight or so count: one
+/// slow commit is no trend.
 const LATENCY_SAMPLE_WEIGHT: f64 = 0.125;
-/// The average may be this many times the baseline before the limit shrinks.
+/// The average may be this many times the baseline before the limit shrinks. Commits vary
+/// by less while a database is well (decision 0013).
 const MAX_LATENCY_RATIO: f64 = 1.5;
 /// By what part the baseline grows in a second. It doubles in about two minutes, so that
 /// neither a database that has become slower nor a key that always dominates is kept at
 /// the smallest limit for ever.
 const BASELINE_GROWTH_PER_SECOND: f64 = 0.005;
-/// The least baseline, in seconds: a commit that fails at once says nothing about how
-/// long commits take.
+/// The least baseline, in seconds: a commit that fails at once says nothing about how long
+/// commits take. A round trip and a write to a disk take longer.
 const MIN_BASELINE_SECONDS: f64 = 0.0002;
-/// How long the average counts as known after the last small commit.
+/// How long the average counts as known after the last small commit. As long as recent
+/// items count.
 const LATENCY_VALID_FOR: Duration = Duration::from_secs(1);
-/// The longest cool-down, however slow the database is.
+/// The longest cool-down, however slow the database is. Several commits of a healthy
+/// database; longer would leave a slow one idle (decision 0013).
 const MAX_COOL_DOWN: Duration = Duration::from_millis(50);
 
 /// A count of recent items that halves every second.

@@ -29,8 +29,8 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use fair_queue::{ActiveBatch, FairQueue, NextBatch};
 pub use queued::{QueuePermit, QueuedItem};
 
-/// Capacity is counted in units of this many bytes, because a semaphore counts
-/// permits in `u32`.
+/// Capacity is counted in units of this many bytes, because a semaphore counts permits in
+/// `u32`. 2^32 of these are a TiB, and an item wastes less than one.
 const CAPACITY_UNIT_BYTES: usize = 256;
 
 /// The sending end. Cheap to clone.

@@ -25,6 +25,7 @@ use crate::state::dispatcher::streams::{ConnectedAgent, StreamCommand};
 
 /// Longest agent name, in bytes.
 const MAX_AGENT_ID_BYTES: usize = 128;
+/// A version with a commit's hash has about 50.
 const MAX_VERSION_CHARACTERS: usize = 64;
 
 /// Attempt keys, less those that are malformed.

@@ -12,8 +12,11 @@ use tokio::time::Instant;
 
 use crate::flow::Flow;
 
+/// It only makes an agent warn that its region may be misspelt.
 const REGION_CACHE_TTL: Duration = Duration::from_secs(60);
+/// More than anybody has; but agents can name any.
 const MAX_CACHED_REGIONS: usize = 1_000;
+/// The Welcome waits for it, for which an agent waits 10 s.
 const REGION_QUERY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Recent answers, and when each was found.

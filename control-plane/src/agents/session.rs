@@ -32,9 +32,11 @@ use crate::flow::Flow;
 use crate::state::dispatcher::streams::{ConnectedAgent, NewStream, StreamCommand, StreamRefusal};
 use crate::tls::CertificateCheck;
 
-/// How long a new stream may take to say Hello.
+/// How long a new stream may take to say Hello. It is the first thing that an agent says; a
+/// packet may be lost on the way.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest message that an agent sends, in bytes.
+/// Largest message that an agent sends, in bytes. An inventory of all that an agent holds
+/// fits; results come 2 MiB at a time.
 const MAX_AGENT_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves agents until `stop`.

@@ -41,8 +41,10 @@ const DEMO_REGION_ID: &str = "default";
 /// The secret of the README's subscription, so that the demo receiver can verify it. Only
 /// for the demo: it is public.
 const README_SECRET: &str = "whsec_cG9zdHJpZGVyIGRlbW8gc2VjcmV0IGZvciBSRUFETUU=";
-/// How long the first delivery may take.
+/// How long the first delivery may take. A slow machine's first start; usually it takes a
+/// second.
 const FIRST_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Below what a person notices.
 const DELIVERY_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Arguments of `postrider dev`.

@@ -22,7 +22,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// Largest webhook that the demo takes, in bytes.
+/// Largest webhook that the demo takes, in bytes. Four times the largest payload by
+/// default.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The demo receiver, listening but not yet serving.

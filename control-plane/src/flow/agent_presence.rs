@@ -1,7 +1,8 @@
 //! Logs that no agent is connected to any replica.
 //!
 //! Fed by each heartbeat's view; feeds the log. Guarantees one line when there has been
-//! no agent for a minute, and one when there is one again.
+//! no agent for a minute, and one when there is one again. How to drive it: `observe` at
+//! each heartbeat.
 
 use std::time::Duration;
 

@@ -24,11 +24,15 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Metrics;
 use crate::settings::ApiSettings;
 
-/// After this long a stalled tail is logged.
+/// After this long a stalled tail is logged. Twenty-five reads by default
+/// (`api.watch_poll_interval_milliseconds`); a commit takes less unless the database is in
+/// trouble.
 const STALL_WARNING_AFTER: Duration = Duration::from_secs(5);
-/// Most attempts that a watcher may lag behind; each is a few KiB.
+/// Most attempts that a watcher may lag behind; each is a few KiB. A second of a busy
+/// replica; whoever lags more does not read as fast as is delivered.
 const MAX_LAG_ATTEMPTS: usize = 8192;
-/// Most attempts read at once from the tail.
+/// Most attempts read at once from the tail. About one commit of results
+/// (`results.max_commit_results`); a full read is followed by the next at once.
 const MAX_ATTEMPTS_PER_READ: u32 = 500;
 
 /// What a watcher wants to see.

@@ -18,7 +18,8 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::tenants::TenantConfigs;
 
-/// Most deliveries claimed in one call.
+/// Most deliveries claimed in one call. Eight subscriptions' claims of 256: one statement
+/// stays short.
 const MAX_DELIVERIES_PER_CLAIM: u32 = 2048;
 
 /// Moves due deliveries into memory.

@@ -23,7 +23,8 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::tenants::TenantConfigs;
 
-/// How much two clocks may differ that were both set by the database's.
+/// How much two clocks may differ that were both set by the database's. A heartbeat's
+/// interval and a slow answer; clocks that are set back differ by more.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Repairs what a clock that was set back has written.

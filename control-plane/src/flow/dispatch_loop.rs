@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 
-/// The loop polls this often even if nothing woke it.
+/// The loop polls this often even if nothing woke it. As often as the sweep looks; what
+/// matters wakes it.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Has the scheduler decide, and sends what it decides.

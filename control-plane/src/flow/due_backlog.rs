@@ -15,7 +15,8 @@ use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantConfigs;
 
 /// Most subscriptions whose due deliveries are counted for the fleet view, and most
-/// deliveries counted of each.
+/// deliveries counted of each. The view shows that there are many, not how many exactly;
+/// counting reads each delivery.
 const MAX_COUNTED_SUBSCRIPTIONS: usize = 500;
 const MAX_COUNTED_DELIVERIES: u32 = 10_000;
 

@@ -17,7 +17,8 @@ use crate::state::context::ReplicaContext;
 use crate::state::outbox::Outbox;
 use crate::state::tenants::TenantSnapshot;
 
-/// Most deliveries of one subscription that expire in one sweep.
+/// Most deliveries of one subscription that expire in one sweep. A long backlog ends over
+/// several sweeps; more at once would hold up what is due for others.
 const MAX_EXPIRED_PER_SWEEP: u32 = 1000;
 
 /// Ends what is past its deadline. Cheap to clone.

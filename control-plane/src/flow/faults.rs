@@ -9,9 +9,11 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
 
-/// A fault that follows another one is told after so long, if it is another then.
+/// A fault that follows another one is told after so long, if it is another then. A person
+/// follows a few lines a minute.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
-/// Most refused parts while a batch is divided; then the rest is left.
+/// Most refused parts while a batch is divided; then the rest is left. Each costs some
+/// calls of the database; so many at once have one cause.
 const MAX_REFUSED_PARTS: usize = 64;
 
 /// Logs a loop's database errors: when they begin and when they end.

@@ -33,13 +33,16 @@ use crate::state::peers::Peers;
 use crate::state::tenants::TenantConfigs;
 
 /// Most shards released at once: a joining replica gets its share soon, and no tenant is
-/// without service for long.
+/// without service for long. Of 64 by default an eighth: a second replica has its half in
+/// four rounds.
 const MAX_DRAINING_SHARDS: usize = 8;
 /// How long a released shard waits for its attempts in flight; the next owner takes over
-/// the rest.
+/// the rest. Most attempts have ended by then; longer would keep the rest of the shard
+/// waiting.
 const SHARD_DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
-/// How far a lease may plausibly end beyond one that begins now; a later end was written
-/// by a clock that was set back since.
+/// How far a lease may plausibly end beyond one that begins now; a later end was written by
+/// a clock that was set back since. As far as clocks may differ before nothing expires
+/// (`database-clock`).
 const MAX_LEASE_AHEAD: Duration = Duration::from_secs(60);
 
 /// Keeps this replica's leases.

@@ -28,10 +28,11 @@ use crate::state::ordering_queue::OrderingQueue;
 use crate::state::peers::Peers;
 use crate::state::tenants::TenantConfigs;
 
-/// Most keys released in one transaction.
+/// Most keys released in one transaction. Each takes an advisory lock, of which PostgreSQL
+/// has some thousands by default.
 const MAX_KEYS_PER_RELEASE: usize = 256;
 /// Keys with HELD deliveries that one sweep checks, and HELD deliveries of one unordered
-/// subscription that it releases.
+/// subscription that it releases. Twenty releases; the next sweep goes on after them.
 const MAX_KEYS_PER_SWEEP: u32 = 5_000;
 
 /// Releases the next delivery of each queued key.

@@ -28,11 +28,12 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::outbox::Outbox;
 
-/// Most operational events read at once.
+/// Most operational events read at once. As many as one publish commits.
 const MAX_EVENTS_PER_READ: u32 = 512;
 /// The prefix of operational events' idempotency keys, reserved for them.
 pub const OPERATIONAL_KEY_PREFIX: &str = "postrider/";
-/// Subscriptions whose events are published in parallel; those of one in order.
+/// Subscriptions whose events are published in parallel; those of one in order. Each waits
+/// for one commit, which they share.
 const PARALLEL_SUBSCRIPTIONS: usize = 64;
 
 /// Publishes the outbox. Checking failure streaks shares its task: a notification means

@@ -33,13 +33,15 @@ use crate::state::event_types::EventTypes;
 use crate::state::tenants::TenantConfigs;
 
 /// A result is overdue this long after the attempt was sent; longer than any attempt may
-/// take.
+/// take. The longest request time-out is 60 s.
 const RESULT_OVERDUE_AFTER: Duration = Duration::from_secs(75);
-/// The owner's rows are compared with memory in one of this many sweeps.
+/// The owner's rows are compared with memory in one of this many sweeps. A hint that is
+/// lost costs a delivery five seconds; each look reads all that is in flight.
 const SWEEPS_PER_OWN_ROW_CHECK: u64 = 5;
-/// Deleted subscriptions are looked for in one of this many sweeps.
+/// Deleted subscriptions are looked for in one of this many sweeps. Nobody waits for it.
 const SWEEPS_PER_DELETED_CHECK: u64 = 5;
-/// HELD deliveries are checked in one of this many sweeps.
+/// HELD deliveries are checked in one of this many sweeps. Oftener than rows, since a key
+/// that was forgotten stands still.
 const SWEEPS_PER_HELD_CHECK: u64 = 3;
 
 /// Finds what other loops left unfinished.

@@ -22,7 +22,7 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::tenants::TenantConfigs;
 
-/// Most rows read at once.
+/// Most rows read at once. Two commits of results.
 pub const MAX_ROWS_PER_READ: u32 = 1000;
 
 /// What a look at earlier owners' rows found.

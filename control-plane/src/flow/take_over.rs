@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 
-/// The pause between batches, in which the first is concluded.
+/// The pause between batches, in which the first is concluded. Several commits of a
+/// database that is well; a take-over of 50,000 rows takes 2.5 s longer by it.
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
 
 /// Settles shards that were taken over.

@@ -14,7 +14,8 @@ use crate::state::context::ReplicaContext;
 use crate::state::peers::Peers;
 use crate::state::watermark::PublishWatermark;
 
-/// How long a call waits for open commits.
+/// How long a call waits for open commits. A commit whose outcome is unknown counts as open
+/// for 22 s (decision 0034).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(25);
 const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 

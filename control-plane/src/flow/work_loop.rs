@@ -26,7 +26,8 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::event_types::EventTypes;
 
-/// The pause after a round in which the database refused something.
+/// The pause after a round in which the database refused something. Ten rounds a second at
+/// a database that refuses, instead of one after another.
 const REFUSED_ROUND_PAUSE: Duration = Duration::from_millis(100);
 
 /// Moves deliveries between the table and memory.

@@ -20,8 +20,10 @@ use super::convert;
 use crate::state::peers::calls::{CALL_TIMEOUT, PeerCalls, PeerHint};
 use crate::tls::PeerTls;
 
+/// Replicas stand near one another; half of `CALL_TIMEOUT`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A connection over which nothing comes back is given up, and made anew.
+/// A connection over which nothing comes back is given up, and made anew. Together 7 s: a
+/// connection that died is made anew soon after its replica would count as lost.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 

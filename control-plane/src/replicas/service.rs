@@ -19,7 +19,8 @@ use super::convert;
 use crate::flow::Flow;
 use crate::tls::CertificateCheck;
 
-/// Longest address that is called for another replica.
+/// Longest address that is called for another replica. A host name of 253 bytes fits with
+/// scheme and port.
 const MAX_ADDRESS_BYTES: usize = 512;
 
 /// Serves the other replicas.

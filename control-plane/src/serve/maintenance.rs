@@ -13,9 +13,10 @@ use crate::flow::faults::FaultLog;
 use crate::settings::Settings;
 use crate::state::context::ReplicaContext;
 
-/// How often partitions are made and what is past retention removed.
+/// How often partitions are made and what is past retention removed. A partition is made 7
+/// days ahead, and retention is in days.
 const MAINTENANCE_PERIOD: Duration = Duration::from_secs(600);
-/// The shortest pause after a maintenance run that failed.
+/// The shortest pause after a maintenance run that failed. It doubles up to the period.
 const MAINTENANCE_RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// What the settings want.
 pub fn options(settings: &Settings) -> MaintenanceOptions {

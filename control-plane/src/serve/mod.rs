@@ -37,15 +37,22 @@ use crate::settings::Settings;
 use crate::tls::{self, CertificateCheck};
 use crate::{agents, api, replicas};
 
-/// How long the port stays open after everything else has stopped.
+/// How long the port stays open after everything else has stopped. Callers need a round
+/// trip to see the connection's end.
 const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After two other clocks have disagreed with ours for this long, the replica restarts by
-/// theirs.
+/// theirs. A clock that is being set is in order again by then.
 const CLOCK_OUTVOTED_LIMIT: Duration = Duration::from_secs(60);
+/// As often as a heartbeat tells the database's time.
 const CLOCK_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// As often as a heartbeat tells who has the name.
 const NAME_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Twice the silence that ends an agent's stream by itself: this is for callers that have
+/// vanished.
 const HTTP2_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// Flow-control windows that keep a publishing stream busy on a fast network.
+/// Flow-control windows that keep a publishing stream busy on a fast network. At 50 ms
+/// there and back one stream carries 20 MB a second, and eight streams fill the
+/// connection's.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 

@@ -53,6 +53,7 @@ impl ServerSettings {
     }
 
     fn advertises_an_origin(&self) -> bool {
+        /// As much as a peer accepts (`replicas/service.rs`).
         const MAX_ADVERTISE_BYTES: usize = 512;
         let scheme = if self.tls_cert.is_empty() { "http" } else { "https" };
         self.advertise.len() <= MAX_ADVERTISE_BYTES

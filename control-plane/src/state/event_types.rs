@@ -18,7 +18,8 @@ use tokio::sync::Mutex;
 use super::peers::Peers;
 use crate::clock::Clock;
 
-/// How often an import is tried while others change the same types.
+/// How often an import is tried while others change the same types. Each lost to another
+/// import or edit, and those are made by people.
 const MAX_WRITE_TRIES: usize = 5;
 
 struct EventTypesShared {

@@ -4,6 +4,11 @@
 //! feeds both. Guarantees that neither steady success nor steady failure costs a
 //! statement: only the owner begins a streak, so a streak that it does not know of does
 //! not exist.
+//!
+//! How to drive it: `load_shards` with the rows of shards that are newly owned,
+//! `retain_owned` for each change of leases; `look_up` before a result is committed, and
+//! `apply_change` and `note_failure` afterwards; `take_due` for those that need a decision,
+//! `merge_rows` when `is_reread_due`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,10 +23,10 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_store::StreakChange;
 
-/// How often a streak that needs no decision is checked again: its subscription's
-/// settings may change.
+/// How often a streak that needs no decision is checked again: its subscription's settings
+/// may change. Half of the shortest time after which a subscription is disabled (60 s).
 pub const STREAK_CHECK_INTERVAL: Duration = Duration::from_secs(30);
-/// How often the rows are read again.
+/// How often the rows are read again. As often.
 const ROW_REREAD_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A streak of a shard that is owned here.

@@ -11,7 +11,8 @@ use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::OrderedKey;
 use tokio::sync::mpsc;
 
-/// Most queued keys; the sweep finds what did not fit.
+/// Most queued keys; the sweep finds what did not fit. More than there are deliveries in
+/// memory by default (50,000).
 const MAX_QUEUED_KEYS: usize = 65_536;
 
 /// Ordering keys of which a delivery may be released. Cheap to clone.

@@ -10,6 +10,9 @@
 //! database took from this replica (`ClusterState::commit_deadline`). The bound holds
 //! for a replica that has become unreachable as well, by the same clock.
 //!
+//! How to drive it: `open_batch` before a batch's events get their times; drop what it
+//! returns when the commit's outcome is known, or `mark_unresolved` first if it is not.
+//!
 //! Example: a batch begins at 6 s and its commit times out at 9 s. The watermark stays
 //! at 6 s until the commit can no longer appear (9 s + `unresolved_commit_span`),
 //! although later batches have long been committed.

@@ -14,7 +14,8 @@ use postrider_domain::ids::SubscriptionKey;
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
 
-/// How many subscriptions are named that use an event type.
+/// How many subscriptions are named that use an event type. The message is read by a
+/// person.
 pub const MAX_NAMED_USERS: u32 = 20;
 
 /// Why a change of the catalogue failed.

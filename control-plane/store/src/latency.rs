@@ -13,9 +13,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Buckets of an octave.
+/// Buckets of an octave. A quantile is within a 128th (decision 0022).
 pub(crate) const OCTAVE_BUCKETS: u16 = 64;
-/// Buckets of all octaves.
+/// Buckets of all octaves. They end beyond an hour, and no attempt takes ten minutes.
 pub(crate) const LATENCY_BUCKETS: u16 = 27 * OCTAVE_BUCKETS;
 /// Higher counts are not stored: nobody makes so many attempts in an hour.
 pub(crate) const MAX_COUNT: u64 = 999_999_999_999;

@@ -198,6 +198,8 @@ struct JsonObjectWriter {
 impl JsonObjectWriter {
     /// Room for the payload, which must be JSON, and for what is around it.
     fn with_room_for(assignment: &Assignment, compact: bool) -> Result<Self, EnvelopeError> {
+        /// The longest names and values of an envelope beside the payload are about as
+        /// long; too little costs one reallocation.
         const MEMBERS_BYTES: usize = 256;
         let content_type = content_type(assignment);
         if !is_json(content_type) {

@@ -5,6 +5,8 @@ use thiserror::Error;
 
 /// The control plane permits far fewer; more would not fit into a request.
 pub const MAX_SCHEMES: usize = 16;
+/// Eight times what the control plane permits, so that an older agent takes what a newer
+/// one allows.
 pub const MAX_KEYS_PER_SCHEME: usize = 64;
 
 /// Why a POST cannot be signed.

@@ -10,18 +10,21 @@
 
 use std::fmt;
 
-/// Interim responses to one request.
+/// Interim responses to one request. A receiver has use for one or two (100, 103).
 const MAX_INTERIM_RESPONSES: u32 = 32;
-/// Their size as they are sent, for one request. A byte of a compressed header
-/// block may stand for a field, so this also bounds how many fields there are.
+/// Their size as they are sent, for one request. A byte of a compressed header block may
+/// stand for a field, so this also bounds how many fields there are. So many responses of
+/// 512 bytes each.
 const MAX_INTERIM_BYTES_PER_REQUEST: usize = 16 * 1024;
-/// The same for all requests under way on one connection.
+/// The same for all requests under way on one connection. Sixteen requests' worth: more
+/// than one connection has under way that all do this.
 const MAX_INTERIM_BYTES_PER_CONNECTION: usize = 256 * 1024;
-/// Requests of one connection whose interim responses are counted at a time.
+/// Requests of one connection whose interim responses are counted at a time. As many as an
+/// agent has in flight by default (`work.max_in_flight`).
 const MAX_COUNTED_STREAMS: usize = 512;
 
-/// Of a head over HTTP/1.1, what the parser is given room for; hyper has room for a
-/// hundred by itself.
+/// Of a head over HTTP/1.1, what the parser is given room for; hyper has room for a hundred
+/// by itself. At 64 bytes each they fill the 64 KiB of a head.
 pub const MAX_HEADER_LINES: u32 = 1_000;
 
 /// A receiver sent too many interim responses.

@@ -28,15 +28,20 @@ use super::lookup_result::{
 /// long, so that a storm of attempts for a broken name asks for it a few times a
 /// second and not thousands of times.
 const MIN_FAILURE_TTL: Duration = Duration::from_secs(1);
-/// For this long after a failure, a stale answer is used at once, while a lookup runs in the
-/// background.
+/// For this long after a failure, a stale answer is used at once, while a lookup runs in
+/// the background. Until then each attempt would wait `STALE_ANSWER_DELAY` for servers that
+/// have just failed.
 const STALE_WITHOUT_WAIT_PERIOD: Duration = Duration::from_secs(30);
-/// An answer with a shorter time to live is kept this long.
+/// An answer with a shorter time to live is kept this long. With 0 s each attempt would
+/// ask; nobody's change of address is noticed a second too late.
 const MIN_ANSWER_TTL: Duration = Duration::from_secs(1);
-/// Names remembered at most; of one tenant a quarter of them.
+/// Names remembered at most; of one tenant a quarter of them. Four times the connections
+/// that an agent may have (`receivers.max_connections`).
 const MAX_CACHED_NAMES: usize = 16_384;
 const MAX_CACHED_NAMES_PER_TENANT: usize = MAX_CACHED_NAMES / 4;
-/// Names that wait for their look-up at most; of one tenant an eighth of them.
+/// Names that wait for their look-up at most; of one tenant an eighth of them. Sixteen
+/// times `work.max_in_flight`, so that what one tenant may have is still more than an agent
+/// has in flight.
 const MAX_WAITING_NAMES: usize = 8_192;
 const MAX_WAITING_NAMES_PER_TENANT: usize = MAX_WAITING_NAMES / 8;
 

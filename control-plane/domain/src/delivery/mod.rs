@@ -22,8 +22,9 @@ use crate::time::Timestamp;
 
 pub use late::{KnownAttempt, LateRecord, LateResult, late};
 
-/// Attempts with an unknown outcome that a delivery may have before further ones count
-/// as failures, because a payload that kills agents must not be sent for ever.
+/// Attempts with an unknown outcome that a delivery may have before further ones count as
+/// failures, because a payload that kills agents must not be sent for ever. Crashes of
+/// agent and replica in a row make two or three (decision 0004).
 pub const FREE_UNKNOWN_ATTEMPTS: u32 = 5;
 
 /// The part of a delivery's time that is kept when its receiver asks for a wait: enough

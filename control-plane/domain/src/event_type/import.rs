@@ -15,12 +15,13 @@ use serde_json::value::RawValue;
 
 use super::{EventTypeField, EventTypeInput, ValidationMode};
 
-/// Largest document, in bytes.
+/// Largest document, in bytes. gRPC's default limit for a message.
 pub const MAX_IMPORT_BYTES: usize = 4 * 1024 * 1024;
-/// Most event types of a document.
+/// Most event types of a document. A tenth of the catalogue; a larger one comes in several
+/// documents.
 pub const MAX_IMPORT_TYPES: usize = 1000;
 
-/// Most errors that are collected for one entry.
+/// Most errors that are collected for one entry. Nobody mends more at a time.
 const MAX_ENTRY_ERRORS: usize = 64;
 const TYPES_FIELD: &str = "event_types";
 

@@ -28,13 +28,14 @@ pub use self::schema_error::{MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, SchemaError};
 use crate::event_type_name::{is_reserved, validate_event_type};
 use crate::time::Timestamp;
 
-/// Most event types: all of them are held in memory.
+/// Most event types: all of them are held in memory. At some KiB each tens of megabytes, in
+/// every replica.
 pub const MAX_EVENT_TYPES: usize = 10_000;
-/// Longest description, in characters.
+/// Longest description, in characters. A paragraph or two.
 pub const MAX_DESCRIPTION_CHARS: usize = 1024;
-/// Longest group, in characters.
+/// Longest group, in characters. A heading on one line.
 pub const MAX_GROUP_CHARS: usize = 64;
-/// Largest sample payload, in bytes.
+/// Largest sample payload, in bytes. As large as a schema; a sample is read by people.
 pub const MAX_SAMPLE_BYTES: usize = 64 * 1024;
 
 /// What happens to a payload that violates its type's schema.

@@ -22,14 +22,16 @@ use serde_json::Value;
 use super::references::inspect;
 use super::schema_error::{MAX_SCHEMA_BYTES, MAX_SCHEMA_NESTING, SchemaError, shortened};
 
-/// Deepest nesting of a payload that is validated.
+/// Deepest nesting of a payload that is validated. As of a content filter.
 const MAX_PAYLOAD_NESTING: usize = 64;
-/// Most violations that are named of one payload.
+/// Most violations that are named of one payload. They travel in a header, and the first
+/// ones tell.
 pub const MAX_VIOLATIONS: usize = 20;
 /// For a larger payload only the first violation is reported, because all of them are
-/// collected in memory.
+/// collected in memory. The largest payload by default (`publish.max_payload_bytes`).
 const MAX_ITEMISED_BYTES: usize = 256 * 1024;
-/// Most that a compiled pattern may take, in bytes.
+/// Most that a compiled pattern may take, in bytes. A tenth of the regex crate's own limit:
+/// a catalogue may have thousands.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
 /// A rule that a payload violates.

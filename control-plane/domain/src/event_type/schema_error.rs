@@ -2,17 +2,20 @@
 //!
 //! Fed by the compilation of schemas; feeds whoever set one.
 
-/// Largest schema, in bytes.
+/// Largest schema, in bytes. As large as a sample; all are held in memory, compiled.
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
-/// Deepest nesting of a schema.
+/// Deepest nesting of a schema. Half of what a payload may nest: a level of it takes a
+/// level of the schema or two, and references add to it.
 pub const MAX_SCHEMA_NESTING: usize = 32;
 pub(super) const SCHEMA_DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// Most references on the path from the root to any rule.
+/// Most references on the path from the root to any rule. A validator follows them one
+/// inside the other.
 pub(super) const MAX_REFERENCES: usize = 16;
-/// Most values of a schema after following its references.
+/// Most values of a schema after following its references. About ten times what
+/// `MAX_SCHEMA_BYTES` hold without references.
 pub(super) const MAX_SCHEMA_RULES: usize = 50_000;
-/// Longest part of a schema or of a payload's field names in a message, in
-/// characters.
+/// Longest part of a schema or of a payload's field names in a message, in characters. A
+/// line of a terminal.
 const MAX_QUOTED_CHARS: usize = 100;
 
 /// Why a schema was refused.

@@ -10,7 +10,8 @@ use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
 
-/// Most claims under way at once.
+/// Most claims under way at once. One round trip claims for all of them, and memory is
+/// shared among as many at most.
 const MAX_PARALLEL_CLAIMS: usize = 64;
 
 impl Scheduler {

@@ -15,9 +15,10 @@ use crate::rate::TokenBucket;
 use crate::subscription::{Subscription, SubscriptionStatus};
 use crate::time::Timestamp;
 
-/// Due times that a lane remembers; the sweep finds the others.
+/// Due times that a lane remembers; the sweep finds the others. As many as one claim takes.
 const MAX_KNOWN_DUE_TIMES: usize = 256;
-/// Most deliveries claimed for one subscription at once.
+/// Most deliveries claimed for one subscription at once. Four times an endpoint's first
+/// window, so that the next claim is made while this one is sent.
 const MAX_CLAIMED_DELIVERIES: usize = 256;
 
 /// A subscription's lane, as operators see it.

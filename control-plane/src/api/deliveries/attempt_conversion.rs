@@ -51,7 +51,8 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
     }
 }
 
-/// A larger body is not shown as text too.
+/// A larger body is not shown as text too. The answer would hold it twice, and gRPC's
+/// default limit is 4 MiB.
 const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Shown instead of a header value that is secret.
 const MASKED_VALUE: &str = "***";

@@ -24,10 +24,11 @@ use crate::api::rpc::{changes, spans};
 use crate::api::values::names::{self, AttemptParent};
 use crate::flow::Flow;
 
-/// Most bytes of bodies and headers on one page, so that a client with gRPC's default
-/// limit of 4 MiB can read it.
+/// Most bytes of bodies and headers on one page, so that a client with gRPC's default limit
+/// of 4 MiB can read it. A mebibyte is left for the rest of the page.
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
-/// What an attempt adds to a page besides its bodies and headers.
+/// What an attempt adds to a page besides its bodies and headers. Names, times and an
+/// error's text.
 const ATTEMPT_OVERHEAD_BYTES: usize = 1024;
 
 /// A position in the list, as its page token carries it: microseconds, delivery,

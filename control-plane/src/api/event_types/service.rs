@@ -19,7 +19,8 @@ use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, FieldViolations};
 use crate::api::values::{names, validate};
 
-/// Most rows read at once: each may hold a schema and a sample.
+/// Most rows read at once: each may hold a schema and a sample. With 128 KiB each at most,
+/// 13 MB.
 const MAX_READ_ROWS: usize = 100;
 /// A page ends before it exceeds what clients usually accept.
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;

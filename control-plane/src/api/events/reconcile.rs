@@ -26,7 +26,7 @@ use crate::api::values::names;
 use crate::api::values::time::{self, timestamp};
 use crate::flow::Flow;
 
-/// Events read at once.
+/// Events read at once. A short read, and thousands of events a second for the caller.
 const EVENTS_PER_READ: u32 = 500;
 const ONE_MILLISECOND: Duration = Duration::from_millis(1);
 

@@ -22,7 +22,7 @@ use crate::api::values::names;
 use crate::api::values::trace::TraceContext;
 use crate::flow::Flow;
 
-/// Most events with payloads read at once.
+/// Most events with payloads read at once. With 256 KiB each at most, 16 MiB.
 const MAX_READ_ROWS: usize = 64;
 /// Most payload bytes on one page, so that a client with gRPC's default limit of 4 MiB
 /// can read it.

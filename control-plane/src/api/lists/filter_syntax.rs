@@ -14,7 +14,7 @@
 //! string     = '"' { any character, with \" and \\ for these two } '"'
 //! ```
 
-/// Longest filter, in bytes.
+/// Longest filter, in bytes. As long as a content filter may be.
 pub const MAX_FILTER_BYTES: usize = 2048;
 
 /// A comparison operator.

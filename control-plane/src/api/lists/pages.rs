@@ -19,12 +19,15 @@ use crate::api::rpc::errors::{self, FieldViolations};
 use crate::settings::ApiSettings;
 
 const TOKEN_VERSION: u8 = 1;
+/// 128 bits: nobody meets another query by chance.
 const HASH_BYTES: usize = 16;
-/// Longest page token that is read.
+/// Longest page token that is read. Ids and a position in base64 take a few hundred.
 const MAX_TOKEN_BYTES: usize = 4096;
-/// Most rows that one call scans if few of them match.
+/// Most rows that one call scans if few of them match. Then the caller goes on by the
+/// token, though nothing was found.
 const MAX_SCANNED_ROWS: usize = 10_000;
-/// Fewest rows read at once if not all of them match.
+/// Fewest rows read at once if not all of them match. Fewer would be a round trip for each
+/// handful.
 const MIN_READ_ROWS: usize = 100;
 
 /// Identifies a query, so that a token cannot be used with another one.

@@ -24,11 +24,14 @@ use crate::api::values::names;
 use crate::api::values::time::span;
 use crate::flow::Flow;
 
-/// How long `WaitOperation` waits at most.
+/// How long `WaitOperation` waits at most. Longer calls are often cut off on the way, and
+/// to ask again costs nothing.
 const MAX_WAIT_TIME: Duration = Duration::from_secs(300);
-/// How often `WaitOperation` looks.
+/// How often `WaitOperation` looks. Two steps of an operation; five reads a second for one
+/// who waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Part of the call's deadline that is kept for sending the answer.
+/// Part of the call's deadline that is kept for sending the answer. A round trip on one
+/// continent.
 const ANSWER_MARGIN: Duration = Duration::from_millis(100);
 
 pub struct OperationApi {

@@ -21,8 +21,11 @@ use crate::api::values::names;
 use crate::api::values::time::moment;
 use crate::flow::Flow;
 
+/// What a small receiver takes beside its live events.
 const DEFAULT_DELIVERIES_PER_SECOND: u32 = 100;
+/// About what one replica delivers in all when each event is a call of its own.
 const MAX_DELIVERIES_PER_SECOND: u32 = 10_000;
+/// As many as a subscription may name.
 const MAX_EVENT_TYPES: usize = 256;
 const DEFAULT_STATES: [DeliveryState; 2] = [DeliveryState::Exhausted, DeliveryState::Suppressed];
 

@@ -15,7 +15,8 @@ use tonic::{Request, Status};
 
 use crate::api::rpc::errors::{self, ErrorReason};
 
-/// The upper limit, whatever the caller's deadline.
+/// The upper limit, whatever the caller's deadline. As long as one statement may take at
+/// PostgreSQL; a publisher does better to try again.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// How long the answer for one event may take.

@@ -17,10 +17,12 @@ use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt
 
 /// The domain of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "postrider";
-/// When to retry after an error that is expected to pass.
+/// When to retry after an error that is expected to pass. As often as what is lost or due
+/// is looked for; sooner, little has changed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Most violations in one error: they are sent in a header, whose size clients limit.
+/// grpc-java takes 8 KiB of headers by default.
 pub const MAX_VIOLATIONS: usize = 32;
 
 /// The machine-readable reason of an error. Part of the API contract.

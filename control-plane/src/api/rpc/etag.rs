@@ -13,7 +13,8 @@ use tonic::{Status, async_trait};
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::values::etag::etag_is;
 
-/// How often a change without an etag is tried.
+/// How often a change without an etag is tried. Each try lost to another change of the same
+/// thing, and those are made by people.
 const MAX_CHANGE_TRIES: u32 = 5;
 
 /// One change of one resource.

@@ -55,6 +55,7 @@ pub fn log_stream_end<T>(
     })
 }
 
+/// A line says how many it stands for, and nobody reads faster.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// Reasons of UNAVAILABLE that do not mean that this replica is unhealthy.
 const EXPECTED_REASONS: [ErrorReason; 3] =

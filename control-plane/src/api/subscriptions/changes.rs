@@ -25,7 +25,9 @@ use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::span;
 use crate::api::values::{names, validate};
 
+/// A day for a receiver to take the new key over.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(86_400);
+/// Over a holiday; longer is two keys for good.
 const MAX_GRACE_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 
 /// A request to set another status.

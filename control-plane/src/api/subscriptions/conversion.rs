@@ -24,10 +24,16 @@ use crate::api::values::{names, validate};
 
 /// The region of a subscription that names none.
 pub const DEFAULT_REGION: &str = "default";
+/// A receiver that does its work before it answers needs seconds; one that hangs holds its
+/// place for as long.
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// From a handshake and a POST across an ocean to what proxies before receivers permit by
+/// default.
 const REQUEST_TIMEOUT_RANGE: RangeInclusive<Duration> =
     Duration::from_millis(500)..=Duration::from_secs(60);
+/// About what one replica delivers in all when each event is a call of its own.
 const MAX_REQUESTS_PER_SECOND: u32 = 10_000;
+/// Half of what a subscription may have in memory by default.
 const MAX_IN_FLIGHT_ATTEMPTS: u32 = 10_000;
 
 /// Every field that `UpdateSubscription` can change, and whether the message has a value

@@ -13,6 +13,8 @@ use postrider_proto::v1;
 use crate::api::rpc::errors::FieldViolations;
 use crate::api::values::time::{duration, span};
 
+/// Below a minute a restart would disable; after 90 days nobody takes the endpoint for
+/// alive.
 const AUTO_DISABLE_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(90 * 86_400);
 

@@ -16,13 +16,19 @@ use postrider_proto::v1::signature_scheme::Scheme;
 
 use crate::api::rpc::errors::FieldViolations;
 
-/// Most schemes of one subscription.
+/// Most schemes of one subscription. A change of scheme needs two for a time; each is work
+/// for every request.
 const MAX_SCHEMES: usize = 4;
-/// Most headers of a subscription's own.
+/// Most headers of a subscription's own. With names and values 17 KiB at most, which nginx
+/// takes by default (32 KiB).
 const MAX_HEADERS: usize = 16;
+/// Names in use have half.
 const MAX_HEADER_NAME_BYTES: usize = 64;
+/// A bearer token fits.
 const MAX_HEADER_VALUE_BYTES: usize = 1024;
+/// As `sha256=`, or a word and a space.
 const MAX_PREFIX_BYTES: usize = 32;
+/// A dot or an end of line.
 const MAX_SEPARATOR_BYTES: usize = 8;
 const STRIPE_HEADER: &str = "stripe-signature";
 const DEFAULT_SEPARATOR: &str = ".";

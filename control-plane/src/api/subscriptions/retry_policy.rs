@@ -13,6 +13,8 @@ use postrider_proto::v1::retry_policy::Timetable as Given;
 use crate::api::rpc::errors::FieldViolations;
 use crate::api::values::time::{duration, span};
 
+/// These and the following are the domain's (`postrider_domain::retry`), as gRPC has the
+/// types.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
 const MAX_AGE_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
@@ -21,6 +23,7 @@ const MAX_DELAYS: usize = 50;
 const ATTEMPTS_RANGE: RangeInclusive<u32> = 1..=100;
 const MULTIPLIER_PERCENT_RANGE: RangeInclusive<u32> = 100..=1000;
 const MAX_JITTER_PERCENT: u32 = 50;
+/// A list of what counts as success; with any 2xx none is needed.
 const MAX_STATUS_CODES: usize = 32;
 const STATUS_CODE_RANGE: RangeInclusive<u32> = 200..=599;
 

@@ -19,9 +19,12 @@ use crate::api::values::time::{duration, timestamp};
 use crate::flow::Flow;
 
 const ONE_HOUR: Duration = Duration::from_secs(3600);
+/// Today and yesterday, to compare.
 const SHOWN_HOURS: u32 = 48;
+/// A month; statistics are kept for 30 days by default.
 const SHOWN_DAYS: u32 = 31;
-/// Waiting deliveries are counted up to this number.
+/// Waiting deliveries are counted up to this number. Counting reads each of them; nobody
+/// needs a larger number exactly.
 const MAX_COUNTED_WAITING: u32 = 10_000_000;
 /// More deliveries than one subscription can have in memory.
 const MAX_COUNTED_IN_FLIGHT: u32 = 20_000;

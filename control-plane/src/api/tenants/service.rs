@@ -22,8 +22,8 @@ use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names, validate};
 use crate::flow::Flow;
 
-/// Waiting deliveries of a subscription are counted up to this number for an error
-/// message.
+/// Waiting deliveries of a subscription are counted up to this number for an error message.
+/// Counting reads each of them, and the caller waits for it.
 const MAX_COUNTED_WAITING: u32 = 100_000;
 
 pub struct TenantApi {

@@ -11,7 +11,7 @@ use postrider_domain::ids::{
     SubscriptionKey, TenantId,
 };
 
-/// Longest agent name, in bytes.
+/// Longest agent name, in bytes. A host name has no more (RFC 1035).
 const MAX_AGENT_NAME_BYTES: usize = 253;
 
 /// Why a name was refused.

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 
 use crate::api::rpc::errors::FieldViolations;
 
+/// Types of office documents have about 75; a parameter follows.
 const MAX_CONTENT_TYPE_BYTES: usize = 128;
 
 /// The content type of a request, or the default one.

@@ -8,6 +8,7 @@ use tonic::metadata::MetadataMap;
 
 use crate::api::rpc::errors::FieldViolations;
 
+/// What W3C Trace Context asks to propagate.
 const MAX_TRACESTATE_BYTES: usize = 512;
 
 /// A publisher's trace.

@@ -11,11 +11,13 @@ use postrider_domain::limits;
 
 use crate::api::rpc::errors::FieldViolations;
 
+/// As attributes of an event.
 const MAX_LABELS: usize = 32;
 const MAX_LABEL_KEY_BYTES: usize = 64;
 const MAX_LABEL_VALUE_BYTES: usize = 256;
+/// A sentence or two.
 const MAX_REASON_CHARS: usize = 256;
-/// Longest search text, in bytes.
+/// Longest search text, in bytes. More than a name or a URL's part that somebody looks for.
 const MAX_SEARCH_BYTES: usize = 256;
 
 /// At most `max` bytes.

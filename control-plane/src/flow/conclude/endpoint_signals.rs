@@ -14,8 +14,9 @@ use super::report::{AttemptReport, PlannedConclusion};
 
 /// RFC 9110: the target is gone, likely for good.
 const GONE_STATUS: u16 = 410;
-/// How long a subscription whose target is gone is held, so that nothing more is
-/// sent while it is being disabled; being disabled ends the hold.
+/// How long a subscription whose target is gone is held, so that nothing more is sent while
+/// it is being disabled; being disabled ends the hold. Disabling takes one call, or a few
+/// tries while the database is away.
 pub(super) const GONE_HOLD: Duration = Duration::from_secs(30);
 /// Statuses whose Retry-After applies to the whole endpoint (RFC 9110, RFC 6585).
 const ENDPOINT_WAIT_STATUSES: [u16; 2] = [429, 503];

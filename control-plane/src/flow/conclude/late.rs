@@ -15,11 +15,13 @@ use super::ConcludeWriter;
 use super::bisect::strip_response;
 use super::report::{AttemptReport, UnrecordedResults};
 
-/// Each takes a transaction of several round trips. They concern different deliveries,
-/// so they wait only for the database.
+/// Each takes a transaction of several round trips. They concern different deliveries, so
+/// they wait only for the database. Of ten connections (`database.max_connections`) most
+/// are left to others.
 const PARALLEL_LATE_RESULTS: usize = 4;
 
-/// How often, and how long at most, a claim in progress is waited for.
+/// How often, and how long at most, a claim in progress is waited for. A claim takes a few
+/// milliseconds, and at most as long as a call of the database may (15 s).
 const CLAIM_POLL_INTERVAL: Duration = Duration::from_millis(5);
 const CLAIM_WAIT_LIMIT: Duration = Duration::from_secs(15);
 

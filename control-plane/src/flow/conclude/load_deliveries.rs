@@ -12,7 +12,8 @@ use postrider_domain::ids::AttemptKey;
 use super::ConcludeWriter;
 use super::report::{AttemptReport, UnrecordedResults};
 
-/// Most deliveries read in parallel.
+/// Most deliveries read in parallel. Of ten connections (`database.max_connections`) most
+/// are left to others.
 const PARALLEL_DELIVERY_READS: usize = 4;
 
 impl ConcludeWriter {

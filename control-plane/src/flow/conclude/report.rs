@@ -16,9 +16,11 @@ use postrider_domain::scheduler::StreamId;
 use postrider_domain::subscription::Subscription;
 use postrider_store::{KeyEnd, StoreError, StreakChange};
 
-/// Bytes counted for a queued result besides the response's excerpt.
+/// Bytes counted for a queued result besides the response's excerpt. Ids, times and
+/// outcome.
 pub(super) const RESULT_OVERHEAD_BYTES: usize = 512;
-/// Queue capacity for each result that may wait, in bytes.
+/// Queue capacity for each result that may wait, in bytes. Most have an excerpt of 1 KiB
+/// and some headers (`response.max_excerpt_bytes`); of fuller ones fewer wait.
 pub(super) const QUEUED_BYTES_PER_RESULT: usize = 4096;
 
 /// Facts about one attempt.

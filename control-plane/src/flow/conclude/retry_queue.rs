@@ -5,6 +5,10 @@
 //! again and again; that a result which waits here delays only its own delivery, and
 //! that retrying leaves the writer most of its time. The queue is bounded; when it is
 //! full, the writer accepts nothing new.
+//!
+//! How to drive it: `absorb` every new report, since it may belong to a result that waits;
+//! `keep` what failed alone; at `next`, commit what is due; take nothing new while
+//! `is_full`.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -17,18 +21,23 @@ use postrider_store::StoreError;
 use super::ConcludeWriter;
 use super::report::{AttemptReport, RESULT_OVERHEAD_BYTES, UnrecordedResults};
 
-/// The first and the longest pause before a result is retried; it doubles in between.
+/// The first and the longest pause before a result is retried; it doubles in between. A
+/// lock that was in the way is gone by then, and after the longest a database that was away
+/// is found soon.
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(100);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// How often a result is tried whose data the database refuses: about 13 s with the
 /// pauses.
 const MAX_REFUSED_TRIES: u32 = 8;
-/// Most results that are retried in one commit.
+/// Most results that are retried in one commit. As new results have in one commit by
+/// default.
 const MAX_RETRIED_RESULTS: usize = 512;
-/// After a retry, new results get this many times as long as the retry took.
+/// After a retry, new results get this many times as long as the retry took. So retries
+/// take a fifth of a writer at most.
 const REST_TIME_FACTOR: u32 = 4;
 const MIN_REST_TIME: Duration = Duration::from_millis(50);
-/// Most results that are logged one by one until the queue is empty again.
+/// Most results that are logged one by one until the queue is empty again. The first ones
+/// tell what is wrong; the metric counts all.
 const MAX_LOGGED_RESULTS: usize = 20;
 
 struct RetryEntry {

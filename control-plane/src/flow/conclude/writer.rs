@@ -17,11 +17,12 @@ use super::report::{
 use super::retry_queue::RetryQueue;
 use crate::progress::ProgressHandle;
 
-/// The first and the longest pause before a commit is retried; it doubles in between.
+/// The first and the longest pause before a commit is retried; it doubles in between. A
+/// conflict is over by then, and a database that is back is noticed within the longest.
 const FIRST_COMMIT_PAUSE: Duration = Duration::from_millis(50);
 const MAX_COMMIT_PAUSE: Duration = Duration::from_secs(2);
-/// After this many failures of a single result it is queued for retry, and the next one
-/// is tried.
+/// After this many failures of a single result it is queued for retry, and the next one is
+/// tried. With the pauses about 5 s, in which a database may restart.
 const MAX_SINGLE_RESULT_FAILURES: u32 = 8;
 
 /// What the writer does next.

@@ -32,11 +32,14 @@ use crate::state::ordering_queue::OrderingQueue;
 use crate::state::tenants::{TenantConfigs, TenantSnapshot};
 use crate::state::test_waiters::TestWaiters;
 
-/// How long after the request's timeout a test's result is waited for.
+/// How long after the request's timeout a test's result is waited for. For look-up,
+/// connection (10 s at most) and the way back.
 const TEST_RESULT_MARGIN: Duration = Duration::from_secs(10);
-/// How often a region without agents is checked again.
+/// How often a region without agents is checked again. A person waits for it, for 2 s at
+/// most.
 const AGENT_POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// How often a test is tried while the configuration keeps changing.
+/// How often a test is tried while the configuration keeps changing. A change of the
+/// settings comes between once, if at all.
 const MAX_TEST_TRIES: usize = 5;
 
 /// A test delivery as its caller wants it.

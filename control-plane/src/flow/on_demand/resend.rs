@@ -17,7 +17,7 @@ use super::OnDemand;
 use crate::flow::new_delivery::{initial_state, new_waiting_delivery, ordering_key_for};
 use crate::state::tenants::TenantSnapshot;
 
-/// Deliveries of one event read at once.
+/// Deliveries of one event read at once. Few events have more, so that one read is enough.
 const DELIVERIES_PER_PAGE: u32 = 1000;
 
 /// Why a delivery is not tried now.

@@ -18,7 +18,8 @@ use postrider_store::{HistoryRange, StoreResult};
 use super::planner::{MAX_ROWS_PER_STEP, StepDraft, StepPlanner};
 use crate::state::tenants::TenantSnapshot;
 
-/// Most events read in one step when a content filter needs their payloads.
+/// Most events read in one step when a content filter needs their payloads. With 256 KiB
+/// each at most 8 MiB.
 const MAX_PAYLOADS_PER_STEP: u32 = 32;
 
 impl StepPlanner {

@@ -33,13 +33,15 @@ use crate::state::ordering_queue::OrderingQueue;
 use crate::state::tenants::TenantConfigs;
 
 /// Most operations that one replica runs at a time; others begin when these have ended.
+/// Each has a step ten times a second at most, and operators start a few.
 const MAX_RUNNING_OPERATIONS: u32 = 256;
 
 /// The shortest pause between two steps, so that an operation which examines much and
-/// creates nothing leaves the database to others.
+/// creates nothing leaves the database to others. At most 200 steps a second.
 const MIN_STEP_PAUSE: Duration = Duration::from_millis(5);
 
-/// The longest pause after a refused step.
+/// The longest pause after a refused step. Whoever mends the cause sees it go on within
+/// half a minute.
 const MAX_REFUSED_STEP_PAUSE: Duration = Duration::from_secs(30);
 
 /// An operation of a shard that is owned here, and when its next step may begin.

@@ -19,7 +19,8 @@ use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantSnapshot;
 
-/// Most rows that one step examines: a short read and a short transaction.
+/// Most rows that one step examines: a short read and a short transaction. Half of a
+/// publish's commit.
 pub(super) const MAX_ROWS_PER_STEP: u32 = 256;
 
 /// A step being planned: what was examined so far, and the deliveries to create.

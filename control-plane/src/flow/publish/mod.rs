@@ -27,9 +27,11 @@ pub use self::request::{PublishAnswer, PublishError, PublishInput};
 pub use self::writer::PublishWriter;
 use crate::state::context::ReplicaContext;
 
-/// How long a publish waits for queue capacity before it is refused.
+/// How long a publish waits for queue capacity before it is refused. Callers wait ten times
+/// as long at most, and a full queue is not empty sooner.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(1);
-/// A tenant's events fill at most one of this many equal shares of the queue.
+/// A tenant's events fill at most one of this many equal shares of the queue. Three that
+/// flood leave a quarter to all others, and one alone loses nothing by it.
 const TENANT_QUEUE_SHARES: usize = 4;
 
 /// A publisher and its two writers: while one commits a large batch of one tenant, the

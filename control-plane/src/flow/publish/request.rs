@@ -12,7 +12,8 @@ use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
 
-/// The retry pause that a refused or failed publish is answered with.
+/// The retry pause that a refused or failed publish is answered with. A full queue has room
+/// again by then; a database needs some of them.
 pub(super) const PUBLISH_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// An event as its publisher gave it, checked.

@@ -30,8 +30,9 @@ use crate::state::ordering_queue::OrderingQueue;
 use crate::state::peers::Peers;
 use crate::state::watermark::{OpenBatch, PublishWatermark};
 
-/// After this many events in a row failed alone because the database is at fault, the
-/// rest of the batch is not tried.
+/// After this many events in a row failed alone because the database is at fault, the rest
+/// of the batch is not tried. An eighth of a batch: that many in a row are not the events'
+/// own.
 const MAX_CONSECUTIVE_FAULTS: usize = 64;
 
 /// Commits what a publisher queued.

@@ -13,13 +13,14 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 use tokio::time::Instant;
 
-/// After this long without a heartbeat's answer, what others heard in between is not
-/// known.
+/// After this long without a heartbeat's answer, what others heard in between is not known.
+/// Three heartbeats, and below the 5 s after which somebody counts as lost.
 const MAX_HEARTBEAT_GAP: Duration = Duration::from_secs(3);
 /// The database's clock was set if it is this far ahead of what was expected: no answer
 /// is under way for that long.
 const CLOCK_SET_THRESHOLD: Duration = Duration::from_secs(30);
-/// After this many long gaps in a row, a slow database counts as normal.
+/// After this many long gaps in a row, a slow database counts as normal. One long answer,
+/// or two, are an incident.
 const TRACKED_GAP_COUNT: usize = 4;
 
 /// The times of the last heartbeats.

@@ -4,6 +4,9 @@
 //! that other replicas granted; feeds every running clock, which stands still meanwhile.
 //! Guarantees that an old row changes nothing, and that a hold is stored only when it
 //! begins or grows.
+//!
+//! How to drive it: `begin` for each wait that is granted, and store the row that it
+//! returns; `merge_rows` with what was stored since `read_from`; `elapsed` for a clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,9 +18,10 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::time::{HoldClock, Timestamp};
 
 /// A hold that grew by less than this is not stored again: each answer of a held endpoint
-/// extends it a little.
+/// extends it a little. Retry-After counts in seconds.
 const MIN_HOLD_GROWTH: Duration = Duration::from_secs(1);
-/// How far before the last read the next one begins.
+/// How far before the last read the next one begins. As far as a replica's clock may be
+/// from the database's.
 const READ_OVERLAP: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy)]

@@ -30,7 +30,8 @@ use crate::clock::Clock;
 /// A departed agent is reported as silent for this long: longer than any replica waits
 /// for a silent agent.
 const DEPARTED_AGENT_SILENCE: Duration = Duration::from_secs(120);
-/// How long an agent is remembered after its stream has ended.
+/// How long an agent is remembered after its stream has ended. Twelve times the silence
+/// after which an agent is lost.
 const DISCONNECTED_AGENT_MEMORY: Duration = Duration::from_secs(60);
 
 /// A panic under one of the locks leaves consistent data: each change is a single call

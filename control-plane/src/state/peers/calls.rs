@@ -12,7 +12,8 @@ use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 use tonic::transport::Channel;
 
-/// How long a call to another replica may take.
+/// How long a call to another replica may take. A change waits for every replica, and one
+/// that is silent for 5 s is lost.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What another replica should look at without waiting for its sweep.

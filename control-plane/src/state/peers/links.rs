@@ -22,9 +22,11 @@ use tokio_util::task::AbortOnDropHandle;
 use super::calls::{CALL_TIMEOUT, PeerCalls, PeerHint, identify};
 
 /// Most hints queued for one replica; further ones are dropped, and the sweep finds what
-/// they were about.
+/// they were about. A second of publishes at full load; older hints are no faster than the
+/// sweep.
 const MAX_QUEUED_HINTS: usize = 10_000;
-/// How often a replica is called: this restores a broken connection.
+/// How often a replica is called: this restores a broken connection. As `CALL_TIMEOUT`, so
+/// that one greeting ends before the next.
 const GREETING_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What is known of one link.

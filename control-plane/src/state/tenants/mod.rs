@@ -32,13 +32,16 @@ use super::outbox::Outbox;
 use super::peers::Peers;
 use crate::clock::Clock;
 
-/// Most cached tenants; beyond it an arbitrary one is evicted.
+/// Most cached tenants; beyond it an arbitrary one is evicted. Tens of megabytes at a few
+/// KiB each; an evicted one costs its next publish a read.
 const MAX_CACHED_TENANTS: usize = 20_000;
-/// Most waiting deliveries that a deletion ends before it answers; the sweep ends the
-/// rest.
+/// Most waiting deliveries that a deletion ends before it answers; the sweep ends the rest.
+/// Ten statements: the caller waits for them.
 const MAX_ENDED_PER_CALL: u64 = 10_000;
+/// Rows stay locked for one short statement.
 const MAX_ENDED_PER_STATEMENT: u32 = 1_000;
 /// How often a change by the system is tried while others change the same subscription.
+/// Each lost to another change, and those are made by people.
 const MAX_WRITE_TRIES: usize = 5;
 
 struct TenantConfigsShared {

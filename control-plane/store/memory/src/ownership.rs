@@ -12,9 +12,9 @@ use postrider_store::{
 
 use crate::MemoryStore;
 
-/// How long those unheard are remembered, and those heard later than now, by a clock
-/// that was set back since; nor is a lease believed that ends so much later than one
-/// that begins now.
+/// How long those unheard are remembered, and those heard later than now, by a clock that
+/// was set back since; nor is a lease believed that ends so much later than one that begins
+/// now. As in the other engines.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 #[async_trait]

@@ -29,7 +29,7 @@ use crate::store::CallObserver;
 
 /// One for leases and one for the heartbeat beside it.
 const RESERVED_CONNECTIONS: u32 = 2;
-/// How long closing may take.
+/// How long closing may take. Nothing is lost with a connection that is cut off.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The pools, which nothing but a call reaches.

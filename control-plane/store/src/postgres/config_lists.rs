@@ -12,7 +12,8 @@ use crate::config::{ListPage, SubscriptionQuery, TenantQuery};
 use crate::error::StoreResult;
 use crate::list_sql::{FilteredPage, subscription_list, tenant_list, tenant_page};
 
-/// Rows read at once where the program decides which of them a list shows.
+/// Rows read at once where the program decides which of them a list shows. Four pages by
+/// default.
 const FILTERED_READ_ROWS: u32 = 200;
 
 const LIST_TENANTS: &str = "SELECT id, display_name, allow_insecure_urls, labels, config_version,

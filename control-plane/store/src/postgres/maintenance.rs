@@ -16,7 +16,8 @@ use crate::error::{FirstFault, StoreError, StoreResult};
 use crate::maintenance::{MaintenanceOptions, MaintenanceStore};
 use crate::sql_file::without_comment;
 
-/// It drops and deletes with one statement after another.
+/// It drops and deletes with one statement after another. As long as the pause until the
+/// next run.
 const MAINTENANCE_LIMIT: Duration = Duration::from_secs(600);
 /// Readiness is checked again soon.
 pub(super) const READY_LIMIT: Duration = Duration::from_secs(3);

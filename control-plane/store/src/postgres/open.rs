@@ -15,7 +15,8 @@ use super::{ownership, partitions, pooler, schema, tail};
 use crate::error::{StoreError, StoreResult};
 use crate::store::{CallObserver, OpenOptions};
 
-/// A new schema gets its partitions.
+/// A new schema gets its partitions. It is made once, and a slow disk must not end it
+/// half-way.
 const OPEN_LIMIT: Duration = Duration::from_secs(600);
 
 /// Prepared statements that a connection keeps; this crate has fewer.

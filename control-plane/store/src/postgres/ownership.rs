@@ -23,9 +23,9 @@ use crate::ownership::{
 };
 use crate::sql_file::without_comment;
 
-/// Replicas and agents unheard for longer are gone, and so are those heard later than
-/// now, by a clock that was set back since; in microseconds, and as in [`VIEW`] and
-/// [`ACQUIRE`].
+/// Replicas and agents unheard for longer are gone, and so are those heard later than now,
+/// by a clock that was set back since; in microseconds, and as in [`VIEW`] and [`ACQUIRE`].
+/// Twelve times the silence after which they are lost.
 const FORGET_AFTER_MICROSECONDS: i64 = 60_000_000;
 
 /// Of one moment; several statements that the server takes as one.

@@ -13,7 +13,8 @@ use crate::error::{FirstFault, StoreError, StoreResult};
 
 const DAY_MICROSECONDS: i64 = 86_400_000_000;
 
-/// Days ahead for which a new schema gets partitions.
+/// Days ahead for which a new schema gets partitions. As `database.partitions_ahead_days`
+/// by default.
 pub(super) const INITIAL_PARTITION_DAYS: u32 = 7;
 
 /// The partitioned tables, with the column that decides.
@@ -26,7 +27,8 @@ const SELECT_PARTITIONS: &str = "SELECT child.relname::text FROM pg_inherits i
     WHERE parent.relkind = 'p' AND parent.relnamespace = current_schema()::regnamespace
         AND NOT i.inhdetachpending";
 
-/// How often a lock is requested that others hold.
+/// How often a lock is requested that others hold. The next run of the maintenance tries
+/// again.
 const MAX_LOCK_TRIES: u32 = 5;
 
 /// One day of one table.

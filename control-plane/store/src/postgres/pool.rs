@@ -15,11 +15,13 @@ use super::errors::Checked as _;
 use crate::error::StoreResult;
 
 /// How long a call waits for a connection; a longer wait means that the database is too
-/// slow.
+/// slow. A third of what the call may take in all (15 s).
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection idle for longer is pinged before use.
+/// A connection idle for longer is pinged before use. Firewalls forget connections after
+/// minutes; a ping is one round trip.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
-/// How long a connection may take to answer a ping after a call timed out.
+/// How long a connection may take to answer a ping after a call timed out. As for a new
+/// connection, which is what comes instead.
 const RELEASE_PING_LIMIT: Duration = Duration::from_secs(5);
 
 /// What each connection of the pool is set to.

@@ -14,7 +14,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, P
 use super::errors::{Checked as _, store_error};
 use crate::error::{StoreError, StoreResult};
 
-/// How long to wait for a second connection: a pooler lets it wait for a session.
+/// How long to wait for a second connection: a pooler lets it wait for a session. As a call
+/// waits for one.
 const SECOND_CONNECTION_LIMIT: Duration = Duration::from_secs(5);
 /// One is enough as long as nobody else uses the same pool.
 const MARK_CHECK_ROUNDS: usize = 3;

@@ -30,7 +30,8 @@ use crate::publishing::{
 };
 
 /// How often an item is tried whose key was taken by something that a new look does not
-/// find: the key expired and was deleted in between.
+/// find: the key expired and was deleted in between. Once is seldom, twice in a row no
+/// coincidence.
 const MAX_KEY_ROUNDS: usize = 3;
 
 const READ_KEYS: &str = "SELECT k.tenant, k.key, k.event, k.matched, k.request_hash

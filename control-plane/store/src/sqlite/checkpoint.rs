@@ -21,8 +21,11 @@ use super::errors::stored;
 use super::writer::WriterConnection;
 use crate::error::StoreResult;
 
+/// More often, and pages that change all the time are written for nothing; more seldom, and
+/// the log grows.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
-/// 64 MiB of 4 KiB pages.
+/// 64 MiB of 4 KiB pages. Small enough to be searched quickly, and seldom reached, since
+/// the writer waits for a restart.
 const RESTART_ABOVE_PAGES: i64 = 16 * 1024;
 /// Each leaves less to the next. After three, the one under the writer's lock took 1 to
 /// 6 ms; after one, 48 to 73.

@@ -20,6 +20,8 @@ use crate::error::{FirstFault, StoreError, StoreResult};
 use crate::maintenance::{MaintenanceOptions, MaintenanceStore, rehearsal};
 use crate::work::ConclusionOutcome;
 
+/// About one commit of events, so that nobody waits longer for the writer than for a
+/// publish.
 const STEP_ROWS: i64 = 500;
 /// The pause between steps, so that waiting writers go first.
 const PAUSE_BETWEEN_STEPS: Duration = Duration::from_millis(2);

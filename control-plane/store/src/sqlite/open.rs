@@ -21,20 +21,23 @@ use crate::error::{StoreError, StoreResult};
 use crate::schema::{self, KnownMigration};
 use crate::store::OpenOptions;
 
-/// How long a reader is waited for, and how long for another program that looks
-/// at the file.
+/// How long a reader is waited for, and how long for another program that looks at the
+/// file. As at PostgreSQL for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Kilobytes, by SQLite's convention for negative numbers.
+/// Kilobytes, by SQLite's convention for negative numbers. The writer touches most tables,
+/// 64 MiB; a reader one page of a list, 8 MiB.
 const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-8192";
+/// 256 MiB of addresses, not of memory: what is hot in a small installation.
 const MMAP_BYTES: &str = "268435456";
-/// What the log's file is cut down to after it was larger.
+/// What the log's file is cut down to after it was larger. Twice the size at which it
+/// begins anew, so that ordinary growth is not cut off each time.
 const LOG_LIMIT_BYTES: &str = "134217728";
 /// Statements of many rows come in several lengths, each prepared once.
 const STATEMENT_CACHE_SIZE: usize = 256;
-/// Rows that a worker thread may read ahead, so that it need not wait for its
-/// reader at each of them.
+/// Rows that a worker thread may read ahead, so that it need not wait for its reader at
+/// each of them. A page of the largest size (`api.max_page_size`).
 const READ_AHEAD_ROWS: usize = 1024;
 
 const MIGRATIONS: &[KnownMigration] = &[

@@ -21,9 +21,9 @@ use crate::ownership::{
     latest_sightings,
 };
 
-/// How long those unheard are remembered, and those heard later than now, by a clock
-/// that was set back since; nor is a lease believed that ends so much later than one
-/// that begins now.
+/// How long those unheard are remembered, and those heard later than now, by a clock that
+/// was set back since; nor is a lease believed that ends so much later than one that begins
+/// now. As on PostgreSQL.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
 
 const UPSERT_REPLICA: &str = "INSERT INTO replicas AS known (
