@@ -2,27 +2,12 @@
 
 mod support;
 
-use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact};
-use support::control_plane::{ReplicaStream, ScriptedReplica};
 use support::raw::{RawReceiver, ReceiverAction, frame};
-use support::{RunningTestAgent, assignment, config, start, subscription};
+use support::{assignment, subscribed, subscription};
 
 const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const HTTP2: &[&[u8]] = &[b"h2"];
-
-/// An agent with a subscription to the receiver.
-async fn connected_to(
-    receiver: &RawReceiver,
-) -> (RunningTestAgent, ScriptedReplica, ReplicaStream) {
-    let mut replica = ScriptedReplica::start("replica-1").await;
-    let mut config = config(&[&replica], &[]);
-    config.extra_ca_pem = vec![receiver.ca_pem.clone()];
-    let agent = start(config);
-    let stream = replica.welcome_stream().await;
-    stream.send(ReplicaMessage::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
-    (agent, replica, stream)
-}
 
 /// What the first of two attempts comes to, against a receiver that does this with
 /// the first request.
@@ -32,7 +17,8 @@ async fn first_attempt(alpn: &[&[u8]], act: ReceiverAction) -> (AttemptResult, R
         _ => ReceiverAction::Answer,
     })
     .await;
-    let (_agent, _replica, mut stream) = connected_to(&receiver).await;
+    let (_agent, _replica, mut stream) =
+        subscribed(subscription(&receiver.url(), 1), &receiver.ca_pem).await;
     let result = stream.attempt(assignment(1)).await;
     assert_eq!(stream.attempt(assignment(2)).await.fact(), Fact::Response);
     (result, receiver)
@@ -104,7 +90,8 @@ async fn nothing_is_noted_about_a_usual_response() {
 async fn an_answer_counts_whatever_becomes_of_the_connection() {
     for (alpn, bytes) in [(HTTP1, 20_000), (HTTP1, 6_000_000), (HTTP2, 10), (HTTP2, 6_000_000)] {
         let receiver = RawReceiver::start(alpn, |_| ReceiverAction::AnswerAndBreak).await;
-        let (_agent, _replica, mut stream) = connected_to(&receiver).await;
+        let (_agent, _replica, mut stream) =
+            subscribed(subscription(&receiver.url(), 1), &receiver.ca_pem).await;
         for number in 1..=20 {
             let payload = vec![b'7'; bytes].into();
             let result = stream.attempt(Assignment { payload, ..assignment(number) }).await;
@@ -122,7 +109,8 @@ async fn many_headers_are_no_failure() {
     }
     bytes.extend(b"content-length: 0\r\n\r\n");
     let receiver = RawReceiver::start(HTTP1, move |_| ReceiverAction::Bytes(bytes.clone())).await;
-    let (_agent, _replica, mut stream) = connected_to(&receiver).await;
+    let (_agent, _replica, mut stream) =
+        subscribed(subscription(&receiver.url(), 1), &receiver.ca_pem).await;
     for number in 1..=3 {
         let result = stream.attempt(assignment(number)).await;
         assert_eq!((result.fact(), result.http_status), (Fact::Response, 200), "{result:?}");
@@ -176,7 +164,8 @@ async fn interim_responses_are_skipped_up_to_a_bound() {
 async fn an_empty_payload_says_that_it_is_empty() {
     for alpn in [HTTP1, HTTP2] {
         let receiver = RawReceiver::start(alpn, |_| ReceiverAction::Answer).await;
-        let (_agent, _replica, mut stream) = connected_to(&receiver).await;
+        let (_agent, _replica, mut stream) =
+            subscribed(subscription(&receiver.url(), 1), &receiver.ca_pem).await;
         let empty = Assignment { payload: "".into(), ..assignment(1) };
         assert_eq!(stream.attempt(empty).await.http_status, 200);
         if alpn == HTTP1 {

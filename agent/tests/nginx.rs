@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{self as wire, Fact};
-use support::control_plane::ScriptedReplica;
-use support::{TEST_TIMEOUT, assignment, config, start, subscription};
+use support::{TEST_TIMEOUT, assignment, subscribed, subscription};
 
 const POST_COUNT: u32 = 3_000;
 /// More than any limit below, so that closing a connection always meets requests.
@@ -101,15 +100,10 @@ http {{
 async fn posts_all_arrive_once(version: &str, settings: &str) {
     let listen = if version == "HTTP/2" { "ssl http2" } else { "ssl" };
     let nginx = Nginx::start(listen, settings);
-    let mut replica = ScriptedReplica::start("replica-1").await;
-    let mut config = config(&[&replica], &[]);
-    config.extra_ca_pem = vec![nginx.ca_pem.clone()];
-    let _agent = start(config);
-    let mut stream = replica.welcome_stream().await;
     let url = format!("https://localhost:{}/hooks", nginx.address.port());
     let mut subscription = subscription(&url, 1);
     subscription.request_timeout = Some(prost_types::Duration { seconds: 20, nanos: 0 });
-    stream.send(ReplicaMessage::SubscriptionUpdate(subscription)).await;
+    let (_agent, _replica, mut stream) = subscribed(subscription, &nginx.ca_pem).await;
     let backlog = u64::from(POST_COUNT);
     stream
         .send(ReplicaMessage::Heartbeat(wire::ReplicaHeartbeat { backlog, wall_clock_us: 0 }))
@@ -143,22 +137,22 @@ async fn posts_all_arrive_once(version: &str, settings: &str) {
 }
 
 #[tokio::test]
-async fn nginx_over_http1_that_closes_often() {
+async fn every_post_arrives_once_at_nginx_over_http1_that_closes_often() {
     posts_all_arrive_once("HTTP/1.1", "keepalive_requests 20;").await;
 }
 
 #[tokio::test]
-async fn nginx_over_http2_that_closes_often() {
+async fn every_post_arrives_once_at_nginx_over_http2_that_closes_often() {
     posts_all_arrive_once("HTTP/2", "keepalive_requests 20;").await;
 }
 
 #[tokio::test]
-async fn nginx_over_http2_as_it_is_installed() {
+async fn every_post_arrives_once_at_nginx_over_http2_as_it_is_installed() {
     posts_all_arrive_once("HTTP/2", "").await;
 }
 
 #[tokio::test]
-async fn nginx_over_http2_with_few_streams() {
+async fn every_post_arrives_once_at_nginx_over_http2_with_few_streams() {
     posts_all_arrive_once("HTTP/2", "keepalive_requests 100; http2_max_concurrent_streams 10;")
         .await;
 }

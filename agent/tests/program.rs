@@ -4,7 +4,6 @@
 mod support;
 
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
 use support::control_plane::ScriptedReplica;
@@ -28,7 +27,7 @@ async fn a_termination_signal_drains_and_exits_with_0() {
     let child = program(&["--control-plane", &replica.url, "--region", "eu-1"]);
     let process = child.id().to_string();
     let mut stream = replica.welcome_stream().await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(stream.receive().await.is_some(), "it was welcomed");
     assert!(Command::new("kill").arg(&process).status().unwrap().success());
     assert!(matches!(stream.next_work_message().await, AgentMessage::Draining(_)));
     while stream.receive().await.is_some() {}

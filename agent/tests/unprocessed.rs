@@ -11,7 +11,7 @@ use support::control_plane::{ReplicaStream, ScriptedReplica};
 use support::raw::{
     HTTP_1_1_REQUIRED, INTERNAL_ERROR, REFUSED_STREAM, RawReceiver, ReceivedRequest, ReceiverAction,
 };
-use support::{RunningTestAgent, assignment, config, start, subscription};
+use support::{RunningTestAgent, assignment, subscribed, subscription};
 
 const HTTP2_AND_HTTP1: &[&[u8]] = &[b"h2", b"http/1.1"];
 
@@ -28,12 +28,8 @@ impl TestBed {
         script: impl Fn(ReceivedRequest) -> ReceiverAction + Send + Sync + 'static,
     ) -> Self {
         let receiver = RawReceiver::start(alpn, script).await;
-        let mut replica = ScriptedReplica::start("replica-1").await;
-        let mut config = config(&[&replica], &[]);
-        config.extra_ca_pem = vec![receiver.ca_pem.clone()];
-        let agent = start(config);
-        let stream = replica.welcome_stream().await;
-        stream.send(ReplicaMessage::SubscriptionUpdate(subscription(&receiver.url(), 1))).await;
+        let subscription = subscription(&receiver.url(), 1);
+        let (agent, replica, stream) = subscribed(subscription, &receiver.ca_pem).await;
         Self { receiver, stream, _agent: agent, _replica: replica }
     }
 

@@ -240,7 +240,7 @@ async fn draining_ends_what_is_held_and_takes_nothing() {
     let (agent, _replica, mut stream) = connected(&receiver).await;
     ready(&stream, &receiver).await;
     stream.assign(vec![assignment(1)]).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    receiver.wait_for(1).await;
     agent.shutdown.cancel();
     assert!(matches!(stream.next_work_message().await, AgentMessage::Draining(_)));
     stream.assign(vec![assignment(2)]).await;

@@ -22,6 +22,8 @@ pub mod api;
 pub mod clock;
 #[cfg(feature = "dev")]
 pub mod dev;
+#[cfg(test)]
+mod fixtures;
 pub mod flow;
 pub mod health;
 pub mod metrics;

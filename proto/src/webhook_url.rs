@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_let_in() {
+    fn usual_urls_are_let_in_in_their_normal_form() {
         let host_63 = format!("https://{}.example/", "a".repeat(63));
         let host_253 = format!("https://{}a.example/", "a.".repeat(122));
         let longest = format!("https://pay.example/{}", "a".repeat(MAX_URL_BYTES - 20));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn urls_that_could_mislead_are_refused() {
         let long = format!("https://pay.example/{}", "a".repeat(MAX_URL_BYTES));
         for (problem, texts) in [
             (UrlProblem::Missing, &[""][..]),

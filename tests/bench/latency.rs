@@ -12,14 +12,13 @@ use postrider_tests::cluster::Engine;
 use crate::chain::{self, Chain};
 use crate::load::Target;
 use crate::options::Options;
-use crate::receiver::{Answers, Latencies, Scheme};
+use crate::receiver::{Latencies, Scheme};
 use crate::rig::Rig;
 use crate::table::{Figures, Table, Target as Goal};
 
 /// Events per second; the chain's floor is measured at [`CHAIN_PACE`].
 const EVENTS_PER_SECOND: &[u64] = &[100, 500, 2_000];
 const CHAIN_PACE: u64 = 500;
-const EVENT_TYPE: &str = "payment.completed";
 const RECEIVER_GROUP: &str = "latency";
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 /// Before anything is measured at a pace.
@@ -67,11 +66,7 @@ pub async fn section(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options, engine: Engine) -> Result<()> {
-    let mut rig = Rig::start(engine, "").await?;
-    let tenant = rig.tenant("bench").await?;
-    let url = rig.receiver.url(Scheme::Https, RECEIVER_GROUP, Answers::AtOnce);
-    rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
-    let target = Target::new(&tenant, EVENT_TYPE);
+    let (mut rig, target) = Rig::subscribed(engine, Scheme::Https, RECEIVER_GROUP).await?;
     let mut chain = Chain::start(&rig).await?;
 
     let seconds = options.scale.pace().as_secs();

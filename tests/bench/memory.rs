@@ -8,14 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use postrider_tests::cluster::Engine;
 
-use crate::load::{Mode, Target};
+use crate::load::Mode;
 use crate::options::Options;
 use crate::processes::Process;
-use crate::receiver::{Answers, Scheme};
+use crate::receiver::Scheme;
 use crate::rig::{AGENT, CONTROL_PLANE, Rig};
 use crate::table::{Table, Target as Goal, number};
 
-const EVENT_TYPE: &str = "payment.completed";
 const RECEIVER_GROUP: &str = "memory";
 const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 /// So that what a start needs for a moment has been given back.
@@ -33,11 +32,7 @@ pub async fn section(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options, engine: Engine) -> Result<()> {
-    let mut rig = Rig::start(engine, "").await?;
-    let tenant = rig.tenant("bench").await?;
-    let url = rig.receiver.url(Scheme::Https, RECEIVER_GROUP, Answers::AtOnce);
-    rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
-    let target = Target::new(&tenant, EVENT_TYPE);
+    let (mut rig, target) = Rig::subscribed(engine, Scheme::Https, RECEIVER_GROUP).await?;
     let mut table = Table::new(&[
         "state",
         "control plane, MiB",

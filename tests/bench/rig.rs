@@ -15,11 +15,12 @@ use postrider_tests::publish::subscription;
 use sqlx::Executor as _;
 
 use crate::floor::{self, Posted};
-use crate::load::{Access, Load};
+use crate::load::{Access, Load, Target};
 use crate::processes::{self, Process, Processes};
-use crate::receiver::Receiver;
+use crate::receiver::{Answers, Receiver, Scheme};
 use crate::worker::Worker;
 
+const EVENT_TYPE: &str = "payment.completed";
 /// How often, and for how long at most, it is asked whether work has ended.
 const QUIET_STEP: Duration = Duration::from_millis(100);
 const MAX_QUIET_STEPS: u32 = 100;
@@ -53,6 +54,20 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// With one tenant, whose subscription goes to this group of the receiver; answers
+    /// what to publish as well.
+    pub async fn subscribed(
+        engine: Engine,
+        scheme: Scheme,
+        receiver_group: &str,
+    ) -> Result<(Self, Target)> {
+        let mut rig = Self::start(engine, "").await?;
+        let tenant = rig.tenant("bench").await?;
+        let url = rig.receiver.url(scheme, receiver_group, Answers::AtOnce);
+        rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
+        Ok((rig, Target::new(&tenant, EVENT_TYPE)))
+    }
+
     /// `settings` override the control plane's, as TOML.
     pub async fn start(engine: Engine, settings: &str) -> Result<Self> {
         let names = NameServer::start().await;

@@ -19,7 +19,6 @@ use crate::table::{Figures, Table, Target as Goal, number};
 
 /// As many as an agent has to one host.
 pub const FLOOR_CONNECTIONS: usize = 64;
-const EVENT_TYPE: &str = "payment.completed";
 const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 /// As many times a run's events are published before the first one.
 const WARM_UP_RUNS: u64 = 3;
@@ -70,11 +69,7 @@ pub async fn section(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options, engine: Engine, scheme: Scheme, modes: &[Mode]) -> Result<()> {
-    let mut rig = Rig::start(engine, "").await?;
-    let tenant = rig.tenant("bench").await?;
-    let url = rig.receiver.url(scheme, "bench", Answers::AtOnce);
-    rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
-    let target = Target::new(&tenant, EVENT_TYPE);
+    let (mut rig, target) = Rig::subscribed(engine, scheme, "bench").await?;
     let floor_url = rig.receiver.url(scheme, "floor", Answers::AtOnce);
     rig.floor.connect(&floor_url, FLOOR_CONNECTIONS).await?;
     // What connects and compiles once, and a database's first use of its memory and

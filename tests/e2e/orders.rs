@@ -209,17 +209,15 @@ async fn what_is_held_expires(engine: Engine) {
     timed.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_held_expires_on_sqlite() {
-    Box::pin(what_is_held_expires(Engine::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_held_expires_on_postgres() {
-    Box::pin(what_is_held_expires(Engine::Postgres)).await;
-}
-
-async fn rounds(mut cluster: Cluster) {
+async fn order_holds(engine: Engine) {
+    let mut cluster = match engine {
+        Engine::Sqlite => Cluster::small(engine).await.unwrap(),
+        Engine::Postgres => {
+            let agents = vec![("eu".to_owned(), 2)];
+            let description = Description { engine, replicas: 2, agents, ..Description::default() };
+            Cluster::start(&description).await.unwrap()
+        }
+    };
     let receiver = cluster.receiver().await.unwrap();
     let first = first_seed();
     let count = variable("POSTRIDER_TEST_ROUNDS").unwrap_or(DEFAULT_ROUNDS);
@@ -229,18 +227,4 @@ async fn rounds(mut cluster: Cluster) {
     a_held_key_outlives_its_replicas(&mut cluster, &receiver).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn order_holds_on_sqlite() {
-    rounds(Cluster::small(Engine::Sqlite).await.unwrap()).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn order_holds_on_postgres() {
-    let description = Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        agents: vec![("eu".to_owned(), 2)],
-        ..Description::default()
-    };
-    rounds(Cluster::start(&description).await.unwrap()).await;
-}
+on_both_engines!(order_holds, what_is_held_expires);

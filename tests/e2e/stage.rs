@@ -54,23 +54,23 @@ macro_rules! play {
     };
 }
 
-/// A test on each engine that plays these scenarios on a small cluster.
+/// Makes tests of functions of an engine: `NAME::on_sqlite` and `NAME::on_postgres`.
 macro_rules! on_both_engines {
-    ($($scenario:path),+ $(,)?) => {
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn sqlite() {
-            let engine = postrider_tests::cluster::Engine::Sqlite;
-            let cluster = postrider_tests::cluster::Cluster::small(engine).await.unwrap();
-            play!(&cluster; $($scenario),+);
-        }
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            use postrider_tests::cluster::Engine;
 
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn postgres() {
-            let engine = postrider_tests::cluster::Engine::Postgres;
-            let cluster = postrider_tests::cluster::Cluster::small(engine).await.unwrap();
-            play!(&cluster; $($scenario),+);
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                Box::pin(super::$test(Engine::Sqlite)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                Box::pin(super::$test(Engine::Postgres)).await;
+            }
         }
-    };
+    )+};
 }
 
 /// A tenant and a receiver.
@@ -159,6 +159,15 @@ impl Stage {
 pub fn delays(milliseconds: &[u64]) -> RetryPolicy {
     let delays: Vec<_> = milliseconds.iter().map(|delay| Duration::from_millis(*delay)).collect();
     fixed_delays(&delays).unwrap()
+}
+
+/// A subscription that is retried often, so that nothing of it ends but by success.
+pub fn patient(url: &str, retry_delay: Duration) -> Subscription {
+    Subscription {
+        retry_policy: Some(fixed_delays(&[retry_delay; 40]).unwrap()),
+        region: DEFAULT_REGION.to_owned(),
+        ..subscription(url, &["*"])
+    }
 }
 
 /// One attempt and no more.

@@ -10,9 +10,8 @@ use http::StatusCode;
 use postrider::clock::Clock;
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1::{
-    CircuitState, Delivery, DeliveryEndReason, DeliveryState, DisableSubscriptionRequest,
-    EnableSubscriptionRequest, GetSubscriptionRequest, ListRegionsRequest,
-    PauseSubscriptionRequest, RetryPolicy, Subscription,
+    CircuitState, Delivery, DeliveryEndReason, DeliveryState, ListRegionsRequest, RetryPolicy,
+    Subscription,
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::Engine;
@@ -113,17 +112,14 @@ impl TimetableSetup {
         ended
     }
 
-    async fn circuit(&mut self) -> CircuitState {
-        let name = self.subscription.name.clone();
-        let asked = GetSubscriptionRequest { name };
-        let answer = self.api.subscriptions.get_subscription(asked).await;
-        let health = answer.unwrap().into_inner().endpoint_health.unwrap();
-        health.circuit_state()
+    async fn circuit(&self) -> CircuitState {
+        let seen = self.api.subscription(&self.subscription.name).await.unwrap();
+        seen.endpoint_health.unwrap().circuit_state()
     }
 }
 
 /// Ten attempts over three days, each within its jitter, all the same webhook.
-async fn standard_timetable(engine: Engine) {
+async fn the_standard_timetable_is_kept(engine: Engine) {
     let mut scene = TimetableSetup::set(engine, None).await;
     let begun = scene.timed.clock.now();
     let delivery = scene.publish().await;
@@ -158,16 +154,6 @@ async fn standard_timetable(engine: Engine) {
     scene.timed.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn standard_timetable_on_sqlite() {
-    Box::pin(standard_timetable(Engine::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn standard_timetable_on_postgres() {
-    Box::pin(standard_timetable(Engine::Postgres)).await;
-}
-
 /// A retry after half an hour, an end after an hour.
 fn an_hour_at_most() -> RetryPolicy {
     RetryPolicy {
@@ -181,7 +167,7 @@ fn expires(delivery: &Delivery) -> Timestamp {
 }
 
 /// What waits behind a disabled subscription ends with its deadline, not before.
-async fn expiry(engine: Engine) {
+async fn what_waits_expires_at_its_deadline(engine: Engine) {
     let mut scene = TimetableSetup::set(engine, Some(an_hour_at_most())).await;
     let delivery = scene.publish().await;
     let waiting = scene.wait_for_attempts(&delivery, 1).await;
@@ -191,12 +177,7 @@ async fn expiry(engine: Engine) {
     // heartbeat on; until then a deadline may still move away, never nearer.
     assert!(lifetime + Duration::from_millis(2) > ONE_HOUR, "{lifetime:?}");
     assert!(lifetime < ONE_HOUR + 2 * ONE_SECOND, "{lifetime:?}");
-    let disable = DisableSubscriptionRequest {
-        name: scene.subscription.name.clone(),
-        ..DisableSubscriptionRequest::default()
-    };
-    let mut api = scene.api.clone();
-    api.subscriptions.disable_subscription(disable).await.unwrap();
+    scene.api.disable(&scene.subscription.name).await.unwrap();
     scene.timed.clock.advance_to(expires(&waiting) - 2 * ONE_SECOND);
     let seen = scene.api.delivery(&delivery).await.unwrap();
     assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
@@ -208,16 +189,6 @@ async fn expiry(engine: Engine) {
     scene.timed.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn expiry_on_sqlite() {
-    Box::pin(expiry(Engine::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn expiry_on_postgres() {
-    Box::pin(expiry(Engine::Postgres)).await;
-}
-
 /// Ten hours of pause: the deadline moves by them, and what fell due meanwhile
 /// is sent when the pause is over.
 async fn pause(scene: &mut TimetableSetup) {
@@ -225,17 +196,13 @@ async fn pause(scene: &mut TimetableSetup) {
     let delivery = scene.publish().await;
     let before = scene.wait_for_attempts(&delivery, 1).await;
     let received = usize::try_from(scene.receiver.received()).unwrap();
-    let name = scene.subscription.name.clone();
-    let pause =
-        PauseSubscriptionRequest { name: name.clone(), ..PauseSubscriptionRequest::default() };
-    scene.api.subscriptions.pause_subscription(pause).await.unwrap();
+    scene.api.pause(&scene.subscription.name).await.unwrap();
     scene.timed.clock.advance(10 * ONE_HOUR);
     tokio::time::sleep(2 * ONE_SECOND).await; // two sweeps that could end or send it
     let seen = scene.api.delivery(&delivery).await.unwrap();
     assert_eq!(seen.state(), DeliveryState::Waiting, "{seen:?}");
     assert_eq!(scene.receiver.received(), received as u64);
-    let enable = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
-    scene.api.subscriptions.enable_subscription(enable).await.unwrap();
+    scene.api.enable(&scene.subscription.name).await.unwrap();
     let again = scene.receiver.wait_for_at("/", received + 1, SOON_LIMIT);
     again.await.unwrap();
     let after = scene.wait_for_attempts(&delivery, 2).await;
@@ -277,21 +244,11 @@ async fn absence(scene: &mut TimetableSetup) {
     assert!(about.contains(&moved), "{moved:?}");
 }
 
-async fn time_that_does_not_count(engine: Engine) {
+async fn time_in_which_nothing_can_be_sent_does_not_count(engine: Engine) {
     let mut scene = TimetableSetup::set(engine, Some(an_hour_at_most())).await;
     pause(&mut scene).await;
     absence(&mut scene).await;
     scene.timed.stop().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn time_that_does_not_count_on_sqlite() {
-    Box::pin(time_that_does_not_count(Engine::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn time_that_does_not_count_on_postgres() {
-    Box::pin(time_that_does_not_count(Engine::Postgres)).await;
 }
 
 /// Publishes and waits until so many deliveries of the tenant wait.
@@ -306,16 +263,11 @@ async fn publish_and_fail(scene: &mut TimetableSetup, count: usize, waiting: usi
 
 /// The scheduler learns a moment after the table what came of an attempt.
 async fn wait_for_open_circuit(scene: &TimetableSetup) {
-    wait::until("the circuit to be open", SOON_LIMIT, || {
-        let mut api = scene.api.clone();
-        let name = scene.subscription.name.clone();
-        async move {
-            let asked = GetSubscriptionRequest { name };
-            let seen = api.subscriptions.get_subscription(asked).await;
-            let seen = seen.map_err(|status| status.to_string())?.into_inner();
-            let state = seen.endpoint_health.unwrap_or_default().circuit_state();
-            wait::when(state, |state| *state == CircuitState::Open)
-        }
+    wait::until("the circuit to be open", SOON_LIMIT, || async {
+        let seen = scene.api.subscription(&scene.subscription.name).await;
+        let seen = seen.map_err(|status| status.to_string())?;
+        let state = seen.endpoint_health.unwrap_or_default().circuit_state();
+        wait::when(state, |state| *state == CircuitState::Open)
     })
     .await
     .unwrap();
@@ -331,10 +283,9 @@ async fn expect_probe(scene: &TimetableSetup, after: Duration, received: u64) {
 
 /// 20 different deliveries fail over 30 s: from then on there are probes only,
 /// ever more seldom, until one succeeds.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_endpoint_is_probed() {
+async fn a_dead_endpoint_is_probed(engine: Engine) {
     let policy = fixed_delays(&[ONE_DAY]).unwrap();
-    let mut scene = TimetableSetup::set(Engine::Sqlite, Some(policy)).await;
+    let mut scene = TimetableSetup::set(engine, Some(policy)).await;
     publish_and_fail(&mut scene, 25, 25).await;
     assert_eq!(scene.receiver.received(), 25);
     assert_eq!(scene.circuit().await, CircuitState::Closed, "too soon");
@@ -356,3 +307,10 @@ async fn a_dead_endpoint_is_probed() {
     assert_eq!(scene.receiver.received(), 56, "each of the rest once");
     scene.timed.stop().await.unwrap();
 }
+
+on_both_engines!(
+    the_standard_timetable_is_kept,
+    what_waits_expires_at_its_deadline,
+    time_in_which_nothing_can_be_sent_does_not_count,
+    a_dead_endpoint_is_probed,
+);

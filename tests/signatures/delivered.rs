@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_proto::v1::event::PayloadForm;
-use postrider_proto::v1::{Event, RotateSigningSecretRequest, Subscription};
+use postrider_proto::v1::{Event, SigningKeyKind, Subscription};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::publish::{event, subscription};
@@ -55,10 +55,10 @@ async fn delivered_webhooks_verify() {
     let old = made.signing_secret.as_str();
     deliver(&mut api, &receiver, &tenant, "one", &[old]).await;
 
-    let rotated = rotate(&mut api, &made.name, Duration::from_hours(1)).await;
+    let rotated = rotate(&api, &made.name, Duration::from_hours(1)).await;
     deliver(&mut api, &receiver, &tenant, "both", &[old, &rotated]).await;
 
-    let last = rotate(&mut api, &made.name, Duration::ZERO).await;
+    let last = rotate(&api, &made.name, Duration::ZERO).await;
     deliver(&mut api, &receiver, &tenant, "last", &[&last]).await;
     let requests = receiver.requests_to("/signed");
     for ended in [old, &rotated] {
@@ -67,13 +67,7 @@ async fn delivered_webhooks_verify() {
 }
 
 /// A new secret; older keys sign this much longer.
-async fn rotate(api: &mut Api, subscription: &str, overlap: Duration) -> String {
-    let rotate = RotateSigningSecretRequest {
-        name: subscription.to_owned(),
-        grace_period: Some(overlap.try_into().unwrap()),
-        ..RotateSigningSecretRequest::default()
-    };
-    let answer = api.subscriptions.rotate_signing_secret(rotate).await;
-    let subscription = answer.unwrap().into_inner().subscription;
-    subscription.unwrap().signing_secret
+async fn rotate(api: &Api, subscription: &str, overlap: Duration) -> String {
+    let rotated = api.rotate(subscription, SigningKeyKind::Unspecified, Some(overlap)).await;
+    rotated.unwrap().signing_secret
 }

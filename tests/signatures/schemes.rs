@@ -10,9 +10,7 @@ use std::env;
 use std::time::Duration;
 
 use postrider_proto::v1::event::PayloadForm;
-use postrider_proto::v1::{
-    Event, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind, Subscription,
-};
+use postrider_proto::v1::{Event, SignatureScheme, SigningKeyKind, Subscription};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::publish::{event, subscription};
@@ -75,13 +73,7 @@ impl Signed {
     /// New keys of all kinds; the old ones sign this much longer.
     async fn rotate(&mut self, api: &mut Api, grace: Duration) {
         for kind in self.kinds() {
-            let rotated = api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
-                name: self.subscription.clone(),
-                grace_period: Some(grace.try_into().unwrap()),
-                kind: kind.into(),
-                ..RotateSigningSecretRequest::default()
-            });
-            let rotated = rotated.await.unwrap().into_inner().subscription.unwrap();
+            let rotated = api.rotate(&self.subscription, kind, Some(grace)).await.unwrap();
             self.learn(kind, &rotated);
         }
     }

@@ -6,15 +6,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::pki::Identity;
 use crate::process::{self, Program};
-
-/// Longer than the longest request time-out of any test, and a margin.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+use crate::restartable::RestartableProgram;
 
 /// What an agent needs to know, the same at every start.
 #[derive(Clone, Debug)]
@@ -36,13 +33,14 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Agent {
     plan: Plan,
-    program: Option<Program>,
+    program: RestartableProgram,
 }
 
 impl Agent {
     /// Starts it, without waiting until it is connected.
     pub fn start(plan: Plan) -> Result<Self> {
-        let mut agent = Self { plan, program: None };
+        let program = RestartableProgram::new(&plan.id, &plan.folder);
+        let mut agent = Self { plan, program };
         agent.start_again()?;
         Ok(agent)
     }
@@ -62,40 +60,32 @@ impl Agent {
 
     /// The process, while there is one.
     pub fn program(&mut self) -> Result<&mut Program> {
-        let id = &self.plan.id;
-        self.program.as_mut().with_context(|| format!("{id} is down"))
+        self.program.program()
     }
 
     /// The process's id, while there is one.
     pub fn process_id(&self) -> Option<u32> {
-        self.program.as_ref().map(Program::id)
+        self.program.process_id()
     }
 
     pub fn is_up(&self) -> bool {
-        self.program.is_some()
+        self.program.is_up()
     }
 
     /// `kill -9`: no goodbye.
     pub async fn kill(&mut self) -> Result<()> {
-        self.program()?.kill().await?;
-        self.program = None;
-        Ok(())
+        self.program.kill().await
     }
 
     /// SIGTERM, and the promise that it finishes what it holds and exits with 0.
     pub async fn stop(&mut self) -> Result<()> {
-        let program = self.program()?;
-        program.terminate()?;
-        program.wait_for_exit(0, DRAIN_LIMIT).await?;
-        self.program = None;
-        Ok(())
+        self.program.stop().await
     }
 
     /// Starts it again, without waiting until it is connected.
     pub fn start_again(&mut self) -> Result<()> {
-        let log = self.plan.folder.join(format!("{}.log", self.plan.id));
-        self.program = Some(Program::start(&self.plan.id, self.command()?, &log)?);
-        Ok(())
+        let command = self.command()?;
+        self.program.start(command)
     }
 
     fn command(&self) -> Result<Command> {
@@ -113,13 +103,7 @@ impl Agent {
             .arg(&plan.ca_file)
             .current_dir(&plan.folder);
         if let Some(identity) = &plan.identity {
-            command
-                .arg("--tls-cert")
-                .arg(&identity.certificate_file)
-                .arg("--tls-key")
-                .arg(&identity.key_file)
-                .arg("--tls-ca")
-                .arg(&plan.ca_file);
+            command.args(identity.arguments()).arg("--tls-ca").arg(&plan.ca_file);
         }
         command.args(&plan.arguments);
         command.envs(plan.environment.iter().cloned());

@@ -5,6 +5,7 @@
 //! nothing is trusted beyond the test, and can make the certificates that a
 //! careful client refuses: another authority's, another name's, an expired one.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,14 @@ pub struct Identity {
     pub key_pem: String,
     pub certificate_file: PathBuf,
     pub key_file: PathBuf,
+}
+
+impl Identity {
+    /// For both programs: what it is and the key to it.
+    pub fn arguments(&self) -> [&OsStr; 4] {
+        let (certificate, key) = (self.certificate_file.as_os_str(), self.key_file.as_os_str());
+        [OsStr::new("--tls-cert"), certificate, OsStr::new("--tls-key"), key]
+    }
 }
 
 /// Who signs a certificate.

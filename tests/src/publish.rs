@@ -19,6 +19,9 @@ use tonic::Status;
 use crate::api::Api;
 use crate::wait;
 
+/// As large as pages can be, for what is read in whole.
+const PAGE_SIZE: i32 = 1_000;
+
 /// An event of this type with a JSON payload.
 pub fn event(event_type: &str, payload_json: &str) -> Event {
     Event {
@@ -98,8 +101,8 @@ impl Api {
             let page = self.deliveries.list_deliveries(ListDeliveriesRequest {
                 parent: tenant.to_owned(),
                 filter: filter.to_owned(),
+                page_size: PAGE_SIZE,
                 page_token,
-                ..ListDeliveriesRequest::default()
             });
             let page = page.await?.into_inner();
             all.extend(page.deliveries);

@@ -17,11 +17,10 @@ use crate::metrics::Metrics;
 use crate::pki::{Identity, Pki};
 use crate::ports::free_port;
 use crate::process::{self, Program};
+use crate::restartable::RestartableProgram;
 use crate::wait;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// Longer than the longest request time-out of any test, and a margin.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a replica needs to know, the same at every start.
 #[derive(Clone, Debug)]
@@ -43,7 +42,7 @@ pub struct Replica {
     metrics_port: u16,
     pki: Arc<Pki>,
     api: Api,
-    program: Option<Program>,
+    program: RestartableProgram,
 }
 
 impl Replica {
@@ -53,14 +52,9 @@ impl Replica {
         let port = free_port()?;
         let tls = plan.identity.is_some();
         let channel = api::channel(&url(tls, port), tls.then_some((&*pki, caller)))?;
-        let mut replica = Self {
-            plan,
-            port,
-            metrics_port: free_port()?,
-            pki,
-            api: Api::new(channel),
-            program: None,
-        };
+        let program = RestartableProgram::new(&plan.id, &plan.folder);
+        let mut replica =
+            Self { plan, port, metrics_port: free_port()?, pki, api: Api::new(channel), program };
         replica.launch()?;
         replica.wait_until_serving().await?;
         Ok(replica)
@@ -99,29 +93,22 @@ impl Replica {
     }
 
     pub fn is_up(&self) -> bool {
-        self.program.is_some()
+        self.program.is_up()
     }
 
     /// The process, while there is one.
     pub fn program(&mut self) -> Result<&mut Program> {
-        let id = &self.plan.id;
-        self.program.as_mut().with_context(|| format!("{id} is down"))
+        self.program.program()
     }
 
     /// `kill -9`: no goodbye.
     pub async fn kill(&mut self) -> Result<()> {
-        self.program()?.kill().await?;
-        self.program = None;
-        Ok(())
+        self.program.kill().await
     }
 
     /// SIGTERM, and the promise that it drains and exits with 0.
     pub async fn stop(&mut self) -> Result<()> {
-        let program = self.program()?;
-        program.terminate()?;
-        program.wait_for_exit(0, DRAIN_LIMIT).await?;
-        self.program = None;
-        Ok(())
+        self.program.stop().await
     }
 
     /// Starts it again and waits until it serves.
@@ -132,9 +119,8 @@ impl Replica {
 
     /// Starts the process without waiting for anything.
     pub fn launch(&mut self) -> Result<()> {
-        let log = self.plan.folder.join(format!("{}.log", self.plan.id));
-        self.program = Some(Program::start(&self.plan.id, self.command()?, &log)?);
-        Ok(())
+        let command = self.command()?;
+        self.program.start(command)
     }
 
     /// Waits until the replica says that it serves.
@@ -177,13 +163,7 @@ impl Replica {
             .arg(data_folder(plan))
             .current_dir(&plan.folder);
         if let Some(identity) = &plan.identity {
-            command
-                .arg("--tls-cert")
-                .arg(&identity.certificate_file)
-                .arg("--tls-key")
-                .arg(&identity.key_file)
-                .arg("--tls-client-ca")
-                .arg(self.pki.ca_file());
+            command.args(identity.arguments()).arg("--tls-client-ca").arg(self.pki.ca_file());
         }
         if let Some(file) = &plan.settings_file {
             command.arg("--config").arg(file);

@@ -9,6 +9,7 @@ mod circles;
 mod crates;
 mod rules;
 mod source;
+mod test_places;
 mod words;
 
 #[test]
@@ -50,5 +51,13 @@ fn names_have_one_meaning() {
     let files = source::all().unwrap();
     let mut findings = words::types_named_alike(&files);
     findings.extend(words::unknown_invariants(&files));
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn unit_tests_have_one_place() {
+    let files = source::all().unwrap();
+    let mut findings = test_places::misplaced(&files);
+    findings.extend(test_places::missing_tests(&files));
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }

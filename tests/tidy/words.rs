@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::Source;
 
 /// The page that lists the invariants, one `###` heading each.
-const INVARIANTS_PAGE: &str = "docs/invariants.md";
+pub const INVARIANTS_PAGE: &str = "docs/invariants.md";
 const NUMBER_TYPES: [&str; 14] = [
     "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64",
     "Duration",

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_listens() {
+    async fn a_port_that_nobody_listens_on_and_no_address_are_errors() {
         let host = host(None, None).await;
         let error = host.dial().await.err().unwrap();
         assert!(matches!(error, DialError::Tcp { .. }), "{error}");

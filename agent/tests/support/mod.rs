@@ -11,11 +11,13 @@ pub mod control_plane;
 pub mod name_server;
 pub mod raw;
 pub mod receiver;
+pub mod tls;
 
 use std::time::Duration;
 
 use postrider_agent::{AgentConfig, ControlPlaneEndpoint};
 use postrider_proto::agent::v1 as wire;
+use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +61,20 @@ pub async fn connected(
     let mut replica = ScriptedReplica::start("replica-1").await;
     let agent = start(config(&[&replica], &[receiver]));
     let stream = replica.welcome_stream().await;
+    (agent, replica, stream)
+}
+
+/// An agent that has this subscription and trusts this certificate.
+pub async fn subscribed(
+    subscription: wire::SubscriptionUpdate,
+    ca_pem: &[u8],
+) -> (RunningTestAgent, ScriptedReplica, ReplicaStream) {
+    let mut replica = ScriptedReplica::start("replica-1").await;
+    let mut config = config(&[&replica], &[]);
+    config.extra_ca_pem = vec![ca_pem.to_vec()];
+    let agent = start(config);
+    let stream = replica.welcome_stream().await;
+    stream.send(ReplicaMessage::SubscriptionUpdate(subscription)).await;
     (agent, replica, stream)
 }
 

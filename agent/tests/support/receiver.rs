@@ -16,9 +16,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use super::TEST_TIMEOUT;
+use super::tls::self_signed;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -74,27 +76,11 @@ impl TestReceiver {
         behaviour: impl Fn(usize) -> ReceiverBehaviour + Send + Sync + 'static,
         alpn: &[&[u8]],
     ) -> Self {
-        let names = ["localhost", "127.0.0.1", RECEIVER_HOST_NAME].map(str::to_owned).to_vec();
-        let certified = rcgen::generate_simple_self_signed(names).unwrap();
-        let ca_pem = certified.cert.pem().into_bytes();
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key)
-            .unwrap();
-        tls.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        let (ca_pem, tls) = self_signed(&["localhost", "127.0.0.1", RECEIVER_HOST_NAME], alpn);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let counts = Arc::new(ReceiverRecord::default());
-        tokio::spawn(accept(
-            listener,
-            TlsAcceptor::from(Arc::new(tls)),
-            Arc::clone(&counts),
-            Arc::new(behaviour),
-        ));
+        tokio::spawn(accept(listener, tls, Arc::clone(&counts), Arc::new(behaviour)));
         Self { address, ca_pem, counts }
     }
 
@@ -104,6 +90,16 @@ impl TestReceiver {
 
     pub fn connections(&self) -> usize {
         self.counts.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it has had so many requests that were not taken.
+    pub async fn wait_for(&self, count: usize) {
+        let waiting = async {
+            while self.counts.requests.lock().len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(TEST_TIMEOUT, waiting).await.expect("requests");
     }
 
     pub fn take_requests(&self) -> Vec<ReceivedWebhook> {

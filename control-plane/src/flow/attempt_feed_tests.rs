@@ -1,11 +1,11 @@
 //! Tests of the attempt feed over a tail in memory.
 
 use futures::StreamExt;
-use postrider_domain::delivery::{AttemptRecord, Outcome, StepTimings, Trigger};
-use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, EventId, SubscriptionKey};
-use postrider_domain::time::Timestamp;
+use postrider_domain::delivery::AttemptRecord;
+use postrider_domain::ids::{AttemptKey, SubscriptionKey};
 
 use super::*;
+use crate::fixtures;
 
 const POLL: Duration = Duration::from_millis(5);
 
@@ -55,32 +55,11 @@ impl MemoryTail {
 }
 
 fn record(tenant: &str, number: u32) -> AttemptRecord {
-    let now = Timestamp::from_micros(1_700_000_000_000_000);
+    let attempt = fixtures::attempt();
     AttemptRecord {
-        key: AttemptKey { delivery: DeliveryId::new(now, [1; 10]), number },
-        subscription: SubscriptionKey {
-            tenant: tenant.parse().unwrap(),
-            subscription: "erp".parse().unwrap(),
-        },
-        event: EventId::new(now, [2; 10]),
-        event_type: "a".into(),
-        outcome: Outcome::Succeeded,
-        http_status: Some(200),
-        start_time: now,
-        timings: StepTimings::default(),
-        response_headers: Vec::new(),
-        response_body: bytes::Bytes::new(),
-        response_body_bytes: 0,
-        response_body_truncated: false,
-        error: String::new(),
-        agent: AgentId("agent".into()),
-        region: "eu".parse().unwrap(),
-        remote_address: String::new(),
-        http_version: String::new(),
-        trigger: Trigger::Publish,
-        test: false,
-        next_attempt_time: None,
-        settings_revision: None,
+        key: AttemptKey { number, ..attempt.key },
+        subscription: SubscriptionKey { tenant: tenant.parse().unwrap(), ..attempt.subscription },
+        ..attempt
     }
 }
 

@@ -115,25 +115,8 @@ impl<'a> SightingDivision<'a> {
 
 #[cfg(test)]
 mod tests {
-    use postrider_domain::ids::Region;
-
     use super::*;
-
-    fn sighting(name: &str) -> AgentSighting {
-        AgentSighting {
-            agent: AgentId(name.into()),
-            incarnation: [1; 16],
-            region: Region::from_stored("eu"),
-            version: String::new(),
-            max_in_flight: 1,
-            in_flight: 0,
-            draining: false,
-            clock_skew_us: 0,
-            replica: ReplicaId("one".into()),
-            heard: Default::default(),
-            heard_ago: Duration::ZERO,
-        }
-    }
+    use crate::fixtures::sighting;
 
     /// Tells of these agents, of which those that begin with "bad" are refused; returns
     /// who was told of, who is guilty, and how many calls it took.

@@ -29,8 +29,6 @@ pub mod postgres;
 mod publishing;
 mod schema;
 mod sql_file;
-#[cfg(test)]
-mod sql_text;
 pub mod sqlite;
 mod store;
 mod work;

@@ -4,22 +4,21 @@
 //! which leaves these tests out by their name where there is none. Guarantees that a
 //! mode in which the store would not work is refused at start, in words.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod support;
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use postrider_domain::tenant::Tenant;
 use postrider_store::{OpenOptions, StoreError};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-const POSTGRES_URL: &str = "POSTRIDER_TEST_POSTGRES_URL";
-const START_POLLS: usize = 500;
+use support::{FreshDatabase, until};
 
 /// Ended when dropped.
 struct PgBouncer {
@@ -63,13 +62,9 @@ impl PgBouncer {
             spawned => spawned.unwrap(),
         };
         let bouncer = Self { child, url: format!("postgres://x@127.0.0.1:{port}/{database}") };
-        for _ in 0..START_POLLS {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(bouncer);
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("pgbouncer does not listen");
+        let listens = async || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+        until("pgbouncer to listen", listens).await;
+        Some(bouncer)
     }
 }
 
@@ -79,18 +74,8 @@ fn is_root() -> bool {
 
 /// Opens a store through PgBouncer with these settings; `None` where that cannot be.
 async fn open_through(settings: &str) -> Option<Result<(), StoreError>> {
-    let Ok(admin) = std::env::var(POSTGRES_URL) else {
-        eprintln!("==== SKIPPED: {POSTGRES_URL} is not set ====");
-        return None;
-    };
-    let database = format!("pgbouncer_{}", uuid::Uuid::now_v7().simple());
-    let administer = async |sql: String| {
-        let mut connection = PgConnection::connect(&admin).await.unwrap();
-        connection.execute(AssertSqlSafe(sql)).await.unwrap();
-        connection.close().await.unwrap();
-    };
-    administer(format!("CREATE DATABASE {database}")).await;
-    let server = admin.parse::<PgConnectOptions>().unwrap().database(&database);
+    let database = FreshDatabase::create().await?;
+    let server = database.url.parse::<PgConnectOptions>().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let bouncer = PgBouncer::start(folder.path(), &server, settings).await;
     let opened = match &bouncer {
@@ -98,7 +83,7 @@ async fn open_through(settings: &str) -> Option<Result<(), StoreError>> {
         None => None,
     };
     drop(bouncer);
-    administer(format!("DROP DATABASE {database} WITH (FORCE)")).await;
+    database.drop().await;
     opened
 }
 

@@ -4,7 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
+mod support;
+
 use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, Region, ReplicaId, Shard};
@@ -14,7 +15,8 @@ use postrider_store::{
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-const POSTGRES_URL: &str = "POSTRIDER_TEST_POSTGRES_URL";
+use support::{FreshDatabase, execute, until};
+
 const LOST_AFTER: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -24,24 +26,10 @@ fn options(migrate: bool) -> OpenOptions {
 
 /// Runs a test with the URL of an empty database; says so when it cannot.
 async fn with_database<F: Future<Output = ()>>(test: impl FnOnce(String) -> F) {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let Ok(admin) = std::env::var(POSTGRES_URL) else {
-        eprintln!("==== SKIPPED: {POSTGRES_URL} is not set ====");
-        return;
-    };
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let database = format!("engine_{}_{number}", std::process::id());
-    execute(&admin, &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")).await;
-    execute(&admin, &format!("CREATE DATABASE {database}")).await;
-    let (server, _) = admin.rsplit_once('/').unwrap();
-    test(format!("{server}/{database}")).await;
-    execute(&admin, &format!("DROP DATABASE {database} WITH (FORCE)")).await;
-}
-
-async fn execute(url: &str, sql: &str) {
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
-    connection.close().await.unwrap();
+    if let Some(database) = FreshDatabase::create().await {
+        test(database.url.clone()).await;
+        database.drop().await;
+    }
 }
 
 async fn one<T>(url: &str, sql: &str) -> T
@@ -55,7 +43,7 @@ where
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_current_says_what_to_run() {
+async fn a_schema_that_is_not_current_says_what_to_run_on_postgres() {
     with_database(async |url| {
         let error = postrider_store::open(&url, &options(false)).await.err().unwrap();
         assert!(error.to_string().contains("run `postrider migrate`"), "{error}");
@@ -93,7 +81,7 @@ async fn an_address_without_a_server_is_unavailable_and_its_password_not_told() 
 }
 
 #[tokio::test]
-async fn readiness_asks_for_tomorrows_partition_of_each_table() {
+async fn readiness_asks_for_tomorrows_partition_of_each_table_on_postgres() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         let now = store.now().await.unwrap();
@@ -115,7 +103,7 @@ async fn readiness_asks_for_tomorrows_partition_of_each_table() {
 }
 
 #[tokio::test]
-async fn old_partitions_are_dropped_and_a_reader_only_delays_it() {
+async fn old_partitions_are_dropped_and_a_reader_only_delays_it_on_postgres() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         let now = store.now().await.unwrap();
@@ -142,7 +130,7 @@ async fn old_partitions_are_dropped_and_a_reader_only_delays_it() {
 /// The planner must see that the partial index of HELD and WAITING serves a search
 /// for WAITING alone, or each sweep would sort a whole backlog.
 #[tokio::test]
-async fn the_earliest_deadline_is_read_from_its_index() {
+async fn the_earliest_deadline_is_read_from_its_index_on_postgres() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         store.close().await;
@@ -160,7 +148,7 @@ async fn the_earliest_deadline_is_read_from_its_index() {
 }
 
 #[tokio::test]
-async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
+async fn agents_and_replicas_unheard_for_a_minute_are_forgotten_on_postgres() {
     with_database(async |url| {
         let store = postrider_store::open(&url, &options(true)).await.unwrap();
         let now = store.now().await.unwrap();
@@ -216,7 +204,7 @@ async fn agents_and_replicas_unheard_for_a_minute_are_forgotten() {
 
 /// Callers that wait for the database must not cost a replica its shards.
 #[tokio::test]
-async fn leases_are_renewed_while_all_other_connections_wait() {
+async fn leases_are_renewed_while_all_other_connections_wait_on_postgres() {
     const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = \
         (SELECT oid FROM pg_database WHERE datname = current_database())";
     const IN_TIME: Duration = Duration::from_secs(2);
@@ -237,9 +225,7 @@ async fn leases_are_renewed_while_all_other_connections_wait() {
         holder.execute("BEGIN; LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE").await.unwrap();
         let tenant = "acme".parse().unwrap();
         let renewing = async {
-            while one::<i64>(&url, WAITING).await < 2 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            until("two that wait", async || one::<i64>(&url, WAITING).await >= 2).await;
             let renewed = store.renew_shards(&me.id, &taken, lease, Timestamp::default());
             let kept = tokio::time::timeout(IN_TIME, renewed).await.expect("a lease").unwrap();
             assert_eq!(kept, [Shard(0)]);

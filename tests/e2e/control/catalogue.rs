@@ -12,7 +12,7 @@ use postrider_proto::v1::{
     ArchiveEventTypeRequest, CreateEventTypeRequest, DeleteEventTypeRequest, EventType,
     GetEventTypeRequest, ImportEventTypesRequest, ImportEventTypesResponse, ListEventTypesRequest,
     PublishEventResponse, SchemaValidation, Subscription, TestSubscriptionRequest,
-    UnarchiveEventTypeRequest, UpdateEventTypeRequest, UpdateSubscriptionRequest,
+    UnarchiveEventTypeRequest, UpdateEventTypeRequest,
 };
 use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::{Cluster, Description, Engine};
@@ -41,7 +41,7 @@ async fn strict(engine: Engine) -> Cluster {
     Cluster::start(&description).await.unwrap()
 }
 
-async fn play_all(engine: Engine) {
+async fn the_catalogue_decides_what_is_published(engine: Engine) {
     let cluster = &strict(engine).await;
     play!(
         cluster;
@@ -56,15 +56,7 @@ async fn play_all(engine: Engine) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite() {
-    play_all(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres() {
-    play_all(Engine::Postgres).await;
-}
+on_both_engines!(the_catalogue_decides_what_is_published);
 
 async fn create(stage: &Stage, id: &str, event_type: EventType) -> Result<EventType, Status> {
     let mut api = stage.api.clone();
@@ -214,20 +206,14 @@ async fn unknown(cluster: &Cluster) {
     let made = subscribe(&stage, &["unknown.*", "unknown.type"]).await.unwrap();
     assert_eq!(publish(&stage, "unknown.type", "{}").await.unwrap().matched_subscriptions, 1);
 
-    let mut api = stage.api.clone();
-    let mut change = async |event_types: &[&str], paths: &[&str]| {
-        let names = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let change = async |event_types: &[&str], paths: &[&str]| {
         let changed = Subscription {
             name: made.name.clone(),
-            event_types: names(event_types),
+            event_types: event_types.iter().map(|name| (*name).to_owned()).collect(),
             max_in_flight: 3,
             ..Subscription::default()
         };
-        let updated = api.subscriptions.update_subscription(UpdateSubscriptionRequest {
-            subscription: Some(changed),
-            update_mask: Some(FieldMask { paths: names(paths) }),
-        });
-        updated.await.map(|_| ())
+        stage.api.update(changed, paths).await.map(|_| ())
     };
     let refused = change(&["unknown.other"], &["event_types"]).await.unwrap_err();
     assert_eq!(violated_fields(&refused), ["subscription.event_types[0]"]);

@@ -7,42 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    DeleteSubscriptionRequest, DeliveryState, DisableSubscriptionRequest,
-    RotateSigningSecretRequest, Subscription, SubscriptionStatus, UpdateSubscriptionRequest,
+    DeleteSubscriptionRequest, DeliveryState, DisableSubscriptionRequest, SigningKeyKind,
+    Subscription, SubscriptionStatus,
 };
 use postrider_tests::api::reason;
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::status;
 use postrider_tests::signature::{assert_signed, verify, verify_published};
-use prost_types::FieldMask;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use crate::stage::{SOON_LIMIT, Stage, time};
-
-async fn update(
-    stage: &Stage,
-    changed: Subscription,
-    paths: &[&str],
-) -> Result<Subscription, Status> {
-    let mut api = stage.api.clone();
-    let updated = api.subscriptions.update_subscription(UpdateSubscriptionRequest {
-        subscription: Some(changed),
-        update_mask: Some(FieldMask {
-            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-        }),
-    });
-    Ok(updated.await?.into_inner())
-}
-
-async fn rotate(stage: &Stage, name: &str, grace: Duration) -> Subscription {
-    let mut api = stage.api.clone();
-    let rotated = api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
-        name: name.to_owned(),
-        grace_period: Some(grace.try_into().unwrap()),
-        ..RotateSigningSecretRequest::default()
-    });
-    rotated.await.unwrap().into_inner().subscription.unwrap()
-}
 
 pub async fn retry_uses_the_new_settings(cluster: &Cluster) {
     let stage = Stage::set(cluster, "updated").await;
@@ -55,11 +29,15 @@ pub async fn retry_uses_the_new_settings(cluster: &Cluster) {
         url: stage.receiver.url("/new"),
         ..Subscription::default()
     };
-    let updated = update(&stage, changed, &["url"]).await.unwrap();
+    let updated = stage.api.update(changed, &["url"]).await.unwrap();
     assert_ne!(updated.etag, old.etag);
     assert_eq!(updated.event_types, old.event_types);
     assert!(updated.signing_secret.is_empty());
-    let new = rotate(&stage, &old.name, Duration::ZERO).await;
+    let new = stage
+        .api
+        .rotate(&old.name, SigningKeyKind::Unspecified, Some(Duration::ZERO))
+        .await
+        .unwrap();
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     let requests = stage.receiver.requests_to("/new");
     assert_eq!((requests.len(), stage.receiver.received_at("/old")), (1, 1));
@@ -72,7 +50,11 @@ pub async fn rotation_with_grace(cluster: &Cluster) {
     let old = stage.subscribe("/hook").await;
     let event = stage.publish().await;
     stage.wait_for(&event, DeliveryState::Succeeded).await;
-    let new = rotate(&stage, &old.name, Duration::from_millis(2_500)).await;
+    let new = stage
+        .api
+        .rotate(&old.name, SigningKeyKind::Unspecified, Some(Duration::from_millis(2_500)))
+        .await
+        .unwrap();
     assert_eq!(new.signing_keys.len(), 2, "{:?}", new.signing_keys);
     stage.publish().await;
     let requests = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
@@ -102,8 +84,8 @@ pub async fn etags(cluster: &Cluster) {
         ..Subscription::default()
     };
     let mask = ["display_name"];
-    let second = update(&stage, renamed(&first.etag, "one"), &mask).await.unwrap();
-    let stale = update(&stage, renamed(&first.etag, "two"), &mask).await.unwrap_err();
+    let second = stage.api.update(renamed(&first.etag, "one"), &mask).await.unwrap();
+    let stale = stage.api.update(renamed(&first.etag, "two"), &mask).await.unwrap_err();
     let disabled = stage.api.subscriptions.disable_subscription(DisableSubscriptionRequest {
         name: first.name.clone(),
         etag: first.etag.clone(),
@@ -119,7 +101,7 @@ pub async fn etags(cluster: &Cluster) {
         assert_eq!(status.code(), Code::Aborted, "{status:?}");
         assert_eq!(reason(&status), "ETAG_MISMATCH");
     }
-    let third = update(&stage, renamed("", "three"), &mask).await.unwrap();
+    let third = stage.api.update(renamed("", "three"), &mask).await.unwrap();
     assert_eq!(third.display_name, "three");
     assert_eq!(third.status(), SubscriptionStatus::Enabled);
     assert_ne!(third.etag, second.etag);

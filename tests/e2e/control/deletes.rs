@@ -16,7 +16,6 @@ use postrider_tests::receiver::behaviour::{Gate, held, status};
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::status::enable;
 use crate::stage::{SOON_LIMIT, Stage};
 
 pub async fn subscription(cluster: &Cluster) {
@@ -85,7 +84,7 @@ pub async fn tenant(cluster: &Cluster) {
     let told: Vec<_> = violations.iter().map(|v| v.description.as_str()).collect();
     assert!(told.iter().any(|t| t.starts_with("2 subscriptions")), "{told:?}");
     assert!(told.iter().any(|t| t.starts_with("1 waiting")), "{told:?}");
-    enable(&stage, &name).await;
+    stage.api.enable(&name).await.unwrap();
     let deleted = stage.api.tenants.delete_tenant(delete(true)).await.unwrap().into_inner();
     assert_eq!((deleted.deleted_subscriptions, deleted.cancelled_deliveries), (2, 1));
     let ended = stage.api.delivery(&waiting.name).await.unwrap();

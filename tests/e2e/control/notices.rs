@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    AutoDisable, DeliveryState, EnableSubscriptionRequest, GetEventRequest, GetSubscriptionRequest,
-    RotateSigningSecretRequest, Subscription, SubscriptionStatus, TestSubscriptionRequest,
+    AutoDisable, DeliveryState, GetEventRequest, SigningKeyKind, Subscription, SubscriptionStatus,
+    TestSubscriptionRequest,
 };
-use postrider_tests::api::{Api, violated_fields};
+use postrider_tests::api::violated_fields;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::publish::{event, fixed_delays, subscription};
 use postrider_tests::receiver::behaviour::{ok, status};
@@ -23,7 +23,6 @@ use postrider_tests::signature::assert_signed;
 use postrider_tests::timed::Timed;
 use serde_json::Value;
 
-use super::status::disable;
 use crate::stage::{DEFAULT_PAYLOAD, DEFAULT_REGION, SETTLE_WAIT, SOON_LIMIT, Stage, delays, once};
 
 const ONE_MINUTE: Duration = Duration::from_mins(1);
@@ -74,11 +73,7 @@ pub async fn are_told(cluster: &Cluster) {
     assert_eq!(data["end_reason"], "ATTEMPTS_EXHAUSTED");
     assert_eq!(data["host"], "127.0.0.1");
 
-    let rotated = stage.api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
-        name: hook.clone(),
-        ..RotateSigningSecretRequest::default()
-    });
-    let rotated = rotated.await.unwrap().into_inner().subscription.unwrap();
+    let rotated = stage.api.rotate(&hook, SigningKeyKind::Unspecified, None).await.unwrap();
     let (kind, data) = next(&stage.receiver, &secret, 2).await;
     assert_eq!(kind, "postrider.secret.rotated");
     assert_eq!(data["key_id"], rotated.signing_keys[1].id.as_str());
@@ -93,7 +88,7 @@ pub async fn are_told(cluster: &Cluster) {
         ..TestSubscriptionRequest::default()
     });
     tested.await.unwrap();
-    disable(&stage, &hook).await;
+    stage.api.disable(&hook).await.unwrap();
     let (kind, data) = next(&stage.receiver, &secret, 3).await;
     assert_eq!(kind, "postrider.endpoint.disabled");
     assert_eq!(data["by"], "CALLER");
@@ -159,15 +154,9 @@ pub async fn recovered(cluster: &Cluster) {
     assert_eq!(stage.receiver.received_at("/operators"), 2);
 }
 
-async fn seen(api: &Api, name: &str) -> Subscription {
-    let name = name.to_owned();
-    let seen = api.clone().subscriptions.get_subscription(GetSubscriptionRequest { name }).await;
-    seen.unwrap().into_inner()
-}
-
 /// Retried once a day, an endpoint is warned about and given up within its minute
 /// all the same; enabled again, it has a whole minute anew.
-async fn given_up(engine: Engine) {
+async fn an_endpoint_that_fails_for_long_is_told_of_and_disabled(engine: Engine) {
     let timed = Timed::start(engine).await.unwrap();
     let receiver = timed.receiver().await.unwrap();
     receiver.script("/hook", [status(StatusCode::INTERNAL_SERVER_ERROR)]);
@@ -192,19 +181,18 @@ async fn given_up(engine: Engine) {
         let (kind, data) = next(&receiver, &secret, count).await;
         assert_eq!((kind.as_str(), &data["stage"]), ("postrider.endpoint.failing", &stage.into()));
         assert!(data["disable_time"].is_string(), "{data}");
-        assert_eq!(seen(&api, &hook).await.status(), SubscriptionStatus::Enabled);
+        assert_eq!(api.subscription(&hook).await.unwrap().status(), SubscriptionStatus::Enabled);
     }
     timed.clock.advance(ONE_MINUTE / 2);
     let (kind, data) = next(&receiver, &secret, 3).await;
     assert_eq!(kind, "postrider.endpoint.disabled");
     assert_eq!(data["by"], "SYSTEM");
-    let disabled = seen(&api, &hook).await;
+    let disabled = api.subscription(&hook).await.unwrap();
     assert_eq!(disabled.status(), SubscriptionStatus::Disabled);
     assert!(disabled.status_reason.starts_with("AUTO_DISABLED: "), "{disabled:?}");
     assert_eq!(data["reason"], disabled.status_reason.as_str());
 
-    let enabled = EnableSubscriptionRequest { name: hook.clone(), ..Default::default() };
-    api.subscriptions.enable_subscription(enabled).await.unwrap();
+    api.enable(&hook).await.unwrap();
     api.publish(&tenant, event("payment.completed", DEFAULT_PAYLOAD), "").await.unwrap();
     receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
     tokio::time::sleep(2 * SETTLE_WAIT).await;
@@ -215,21 +203,13 @@ async fn given_up(engine: Engine) {
     timed.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn given_up_on_sqlite() {
-    given_up(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn given_up_on_postgres() {
-    given_up(Engine::Postgres).await;
-}
+on_both_engines!(an_endpoint_that_fails_for_long_is_told_of_and_disabled);
 
 const EVENT_COUNT: usize = 60;
 
 /// Killed in the middle of telling, a control plane goes on after its restart and
 /// tells nothing twice, in the tenant and in the operators' own.
-async fn once_over_a_crash(engine: Engine) {
+async fn nothing_is_told_twice_over_a_crash(engine: Engine) {
     let settings = "[operational_events]\noperators_tenant = \"operators\"\n".to_owned();
     let description = Description { engine, settings, ..Description::default() };
     let mut cluster = Cluster::start(&description).await.unwrap();
@@ -273,12 +253,4 @@ async fn once_over_a_crash(engine: Engine) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn once_over_a_crash_on_sqlite() {
-    once_over_a_crash(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn once_over_a_crash_on_postgres() {
-    once_over_a_crash(Engine::Postgres).await;
-}
+on_both_engines!(nothing_is_told_twice_over_a_crash);

@@ -6,8 +6,8 @@
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    AttemptTrigger, DeleteSubscriptionRequest, Delivery, DeliveryState, DisableSubscriptionRequest,
-    EnableSubscriptionRequest, ResendEventRequest, Subscription,
+    AttemptTrigger, DeleteSubscriptionRequest, Delivery, DeliveryState, ResendEventRequest,
+    Subscription,
 };
 use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::Cluster;
@@ -129,10 +129,7 @@ pub async fn unfinished(cluster: &Cluster) {
 pub async fn suppressed(cluster: &Cluster) {
     let stage = Stage::set(cluster, "resend-suppressed").await;
     let made = stage.subscribe("/hook").await;
-    let mut api = stage.api.clone();
-    let name = made.name.clone();
-    let asked = DisableSubscriptionRequest { name, ..DisableSubscriptionRequest::default() };
-    api.subscriptions.disable_subscription(asked).await.unwrap();
+    stage.api.disable(&made.name).await.unwrap();
     let event = stage.publish().await;
     let kept = stage.delivery(&event).await;
     assert_eq!(kept.state(), DeliveryState::Suppressed);
@@ -140,9 +137,7 @@ pub async fn suppressed(cluster: &Cluster) {
     assert_eq!((again[0].state(), &again[0].resend_of), (DeliveryState::Waiting, &kept.name));
     tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received(), 0);
-    let name = made.name.clone();
-    let asked = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
-    api.subscriptions.enable_subscription(asked).await.unwrap();
+    stage.api.enable(&made.name).await.unwrap();
     succeeds(&stage, &again[0]).await;
 }
 

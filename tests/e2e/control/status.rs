@@ -5,15 +5,14 @@
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    DeliveryEndReason, DeliveryState, DisableSubscriptionRequest, EnableSubscriptionRequest,
-    PauseSubscriptionRequest, Subscription, SubscriptionStatus,
+    DeliveryEndReason, DeliveryState, PauseSubscriptionRequest, Subscription, SubscriptionStatus,
 };
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{ok, status};
 
 use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage};
 
-pub async fn pause(stage: &Stage, name: &str) -> Subscription {
+async fn pause(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
     let paused = api.subscriptions.pause_subscription(PauseSubscriptionRequest {
         name: name.to_owned(),
@@ -21,24 +20,6 @@ pub async fn pause(stage: &Stage, name: &str) -> Subscription {
         reason: "the bank's own window".to_owned(),
     });
     paused.await.unwrap().into_inner()
-}
-
-pub async fn disable(stage: &Stage, name: &str) -> Subscription {
-    let mut api = stage.api.clone();
-    let disabled = api.subscriptions.disable_subscription(DisableSubscriptionRequest {
-        name: name.to_owned(),
-        ..DisableSubscriptionRequest::default()
-    });
-    disabled.await.unwrap().into_inner()
-}
-
-pub async fn enable(stage: &Stage, name: &str) -> Subscription {
-    let mut api = stage.api.clone();
-    let enabled = api.subscriptions.enable_subscription(EnableSubscriptionRequest {
-        name: name.to_owned(),
-        ..EnableSubscriptionRequest::default()
-    });
-    enabled.await.unwrap().into_inner()
 }
 
 pub async fn paused(cluster: &Cluster) {
@@ -58,7 +39,7 @@ pub async fn paused(cluster: &Cluster) {
     assert_eq!(stage.receiver.received_at("/hook"), 1);
     let waiting = format!("subscription = \"{name}\" AND state = WAITING");
     assert_eq!(stage.count(&waiting).await, 7);
-    enable(&stage, &name).await;
+    stage.api.enable(&name).await.unwrap();
     let requests = stage.receiver.wait_for_at("/hook", 8, SOON_LIMIT).await.unwrap();
     let filter = format!("subscription = \"{name}\" AND state = SUCCEEDED");
     let ended = stage.api.wait_for_deliveries(&stage.tenant, &filter, 7, SOON_LIMIT);
@@ -78,7 +59,7 @@ pub async fn disabled(cluster: &Cluster) {
     let name = stage.subscribe_with_delays("/hook", &[300, 300]).await.name;
     let failed = stage.publish().await;
     stage.wait_for(&failed, DeliveryState::Waiting).await;
-    disable(&stage, &name).await;
+    stage.api.disable(&name).await.unwrap();
     let event = postrider_tests::publish::event("payment.completed", "{}");
     let published = stage.api.publish(&stage.tenant, event, "").await.unwrap();
     assert_eq!(published.matched_subscriptions, 1);
@@ -91,7 +72,7 @@ pub async fn disabled(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 1);
     assert_eq!(stage.count("state = SUPPRESSED").await, 3);
     assert_eq!(stage.count("state = WAITING").await, 1);
-    enable(&stage, &name).await;
+    stage.api.enable(&name).await.unwrap();
     stage.wait_for(&failed, DeliveryState::Succeeded).await;
     let event = stage.publish().await;
     stage.wait_for(&event, DeliveryState::Succeeded).await;
@@ -107,7 +88,7 @@ pub async fn made_disabled(cluster: &Cluster) {
     assert_eq!(made.status(), SubscriptionStatus::Disabled);
     let event = stage.publish().await;
     stage.wait_for(&event, DeliveryState::Suppressed).await;
-    let enabled = enable(&stage, &made.name).await;
+    let enabled = stage.api.enable(&made.name).await.unwrap();
     assert_eq!(enabled.status(), SubscriptionStatus::Enabled);
     let event = stage.publish().await;
     stage.wait_for(&event, DeliveryState::Succeeded).await;

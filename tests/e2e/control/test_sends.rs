@@ -17,7 +17,6 @@ use postrider_tests::receiver::behaviour::{ok, status};
 use postrider_tests::signature::assert_signed;
 use tonic::{Code, Status};
 
-use super::status::{disable, pause};
 use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage};
 
 async fn test(stage: &Stage, name: &str, retry: bool) -> Result<TestSubscriptionResponse, Status> {
@@ -36,8 +35,8 @@ pub async fn in_every_status(cluster: &Cluster) {
     let made = stage.subscribe("/hook").await;
     for number in 1..=3 {
         match number {
-            2 => drop(pause(&stage, &made.name).await),
-            3 => drop(disable(&stage, &made.name).await),
+            2 => drop(stage.api.pause(&made.name).await.unwrap()),
+            3 => drop(stage.api.disable(&made.name).await.unwrap()),
             _ => {}
         }
         let tested = test(&stage, &made.name, false).await.unwrap();
@@ -88,7 +87,7 @@ pub async fn with_retries(cluster: &Cluster) {
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     let made = stage.subscribe_with_delays("/hook", &[200]).await;
     // Retries of a test go out while it is disabled too.
-    disable(&stage, &made.name).await;
+    stage.api.disable(&made.name).await.unwrap();
     let tested = test(&stage, &made.name, true).await.unwrap();
     let (delivery, attempt) = (tested.delivery.unwrap(), tested.attempt.unwrap());
     assert_eq!(attempt.http_status, 502);

@@ -6,31 +6,22 @@
 
 use std::time::Duration;
 
-use postrider_proto::v1::{AttemptOutcome, DeliveryState, Subscription};
+use postrider_proto::v1::{AttemptOutcome, DeliveryState};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Engine};
-use postrider_tests::publish::{event, fixed_delays, subscription};
+use postrider_tests::publish::event;
 use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{Answer, Gate, held, ok};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::stage::{DEFAULT_REGION, SOON_LIMIT};
+use crate::stage::{SOON_LIMIT, patient};
 
 /// What is in flight takes 1.5 s; the rest is a busy machine's. Much less than
 /// `server.drain_timeout_seconds`, after which a control plane gives up waiting.
 const DRAIN_TIME: Duration = Duration::from_secs(12);
 const EVENT_TYPE: &str = "payment.completed";
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 const ENDED_FILTER: &str = "state = SUCCEEDED";
-
-/// Retried soon and often, so that nothing ends but by success.
-fn patient(url: &str) -> Subscription {
-    let delays = [Duration::from_millis(200); 40];
-    Subscription {
-        retry_policy: Some(fixed_delays(&delays).unwrap()),
-        region: DEFAULT_REGION.to_owned(),
-        ..subscription(url, &["*"])
-    }
-}
 
 // --- what an agent holds outlives the control plane -----------------------------
 
@@ -49,7 +40,7 @@ async fn assert_delivered_once(api: &Api, tenant: &str, receiver: &Receiver, pat
 async fn tenant_with(api: &mut Api, receiver: &Receiver, path: &str) -> String {
     let tenant = api.create_tenant(path).await.unwrap();
     let url = receiver.url(&format!("/{path}"));
-    api.subscribe(&tenant, patient(&url)).await.unwrap();
+    api.subscribe(&tenant, patient(&url, RETRY_DELAY)).await.unwrap();
     tenant
 }
 
@@ -86,7 +77,7 @@ async fn results_wait_for_a_control_plane(cluster: &mut Cluster, receiver: &Rece
     receiver.wait_for_at("/answered", 5, SOON_LIMIT).await.unwrap();
     cluster.replicas[0].kill().await.unwrap();
     gate.open();
-    sleep(Duration::from_millis(300)).await; // for the answers to arrive
+    receiver.wait_until_answered("/answered", SOON_LIMIT).await.unwrap();
     cluster.replicas[0].start_again().await.unwrap();
     assert_delivered_once(&api, &tenant, receiver, "/answered", 5).await;
 }
@@ -147,7 +138,7 @@ async fn an_idle_control_plane_stops_at_once(cluster: &mut Cluster) {
     assert!(took < Duration::from_secs(5), "it took {took:?}");
 }
 
-async fn stops_and_kills(engine: Engine) {
+async fn what_is_in_flight_survives(engine: Engine) {
     let mut cluster = Cluster::small(engine).await.unwrap();
     let receiver = cluster.receiver().await.unwrap();
     results_wait_in_the_agent(&mut cluster, &receiver).await;
@@ -157,12 +148,4 @@ async fn stops_and_kills(engine: Engine) {
     an_idle_control_plane_stops_at_once(&mut cluster).await;
 }
 
-#[tokio::test]
-async fn what_is_in_flight_survives_on_sqlite() {
-    stops_and_kills(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn what_is_in_flight_survives_on_postgres() {
-    stops_and_kills(Engine::Postgres).await;
-}
+on_both_engines!(what_is_in_flight_survives);

@@ -86,7 +86,7 @@ fn assert_outcomes(deliveries: &[(Delivery, Vec<Attempt>)], exhausted: &[Deliver
     }
 }
 
-async fn late_successes(engine: Engine) {
+async fn late_successes_end_what_was_exhausted(engine: Engine) {
     let mut cluster = Cluster::start(&Description {
         engine,
         replicas: if engine == Engine::Postgres { 2 } else { 1 },
@@ -153,12 +153,4 @@ async fn late_successes(engine: Engine) {
     assert_eq!(history::faults(&story), Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn late_successes_end_what_was_exhausted_on_sqlite() {
-    late_successes(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn late_successes_end_what_was_exhausted_on_postgres() {
-    late_successes(Engine::Postgres).await;
-}
+on_both_engines!(late_successes_end_what_was_exhausted);

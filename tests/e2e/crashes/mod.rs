@@ -21,8 +21,12 @@ use postrider_tests::cluster::Engine;
 pub use self::fire::SHORT_LEASES;
 
 /// In CI: enough for each kind of victim twice.
-const SQLITE_ROUNDS: u64 = 8;
-const POSTGRES_ROUNDS: u64 = 14;
+fn default_rounds(engine: Engine) -> u64 {
+    match engine {
+        Engine::Sqlite => 8,
+        Engine::Postgres => 14,
+    }
+}
 
 /// Every run without `POSTRIDER_TEST_SEED` draws the same rounds from it.
 const DEFAULT_FIRST_SEED: u32 = 1;
@@ -40,12 +44,8 @@ pub fn variable<T: FromStr>(name: &str) -> Option<T> {
     env::var(name).ok()?.parse().ok()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_on_sqlite() {
-    Box::pin(round::rounds(Engine::Sqlite, SQLITE_ROUNDS)).await;
+async fn nothing_acknowledged_is_lost(engine: Engine) {
+    round::rounds(engine, default_rounds(engine)).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_on_postgres() {
-    Box::pin(round::rounds(Engine::Postgres, POSTGRES_ROUNDS)).await;
-}
+on_both_engines!(nothing_acknowledged_is_lost);

@@ -11,8 +11,7 @@ use std::time::{Duration, SystemTime};
 use futures::{StreamExt, TryStreamExt, stream};
 use postrider_proto::v1::reconcile_events_response::Part;
 use postrider_proto::v1::{
-    Delivery, DeliveryState, ListDeliveriesRequest, PublishEventsRequest, ReconcileEventsRequest,
-    publish_result,
+    Delivery, DeliveryState, PublishEventsRequest, ReconcileEventsRequest, publish_result,
 };
 use postrider_tests::api::Api;
 use postrider_tests::history::{Account, CrashHistory, Pair, Post};
@@ -28,29 +27,9 @@ use super::publishers::{AcknowledgedPublish, SETTLED_LIMIT};
 const UNFINISHED_FILTER: &str = "state != SUCCEEDED AND state != EXHAUSTED";
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 const PARALLEL_READS: usize = 16;
-const PAGE_SIZE: i32 = 1_000;
 
 /// Where deliveries were seen to stand, in the order of time.
 pub type Sightings = Vec<(String, DeliveryState)>;
-
-async fn all(api: &mut Api, tenant: &str) -> Result<Vec<Delivery>, Status> {
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let page = api.deliveries.list_deliveries(ListDeliveriesRequest {
-            parent: tenant.to_owned(),
-            page_size: PAGE_SIZE,
-            page_token,
-            ..ListDeliveriesRequest::default()
-        });
-        let page = page.await?.into_inner();
-        all.extend(page.deliveries);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(all);
-        }
-    }
-}
 
 /// Looks at every delivery now and then until told to stop; a replica that is away
 /// is asked again later.
@@ -62,7 +41,7 @@ pub async fn watch(apis: &[Api], tenants: &[Tenant], stop: &AtomicBool) -> Sight
         for tenant in tenants {
             let mut api = apis[looks % apis.len()].clone();
             looks += 1;
-            let Ok(seen) = all(&mut api, &tenant.name).await else { continue };
+            let Ok(seen) = api.all_deliveries(&tenant.name, "").await else { continue };
             for delivery in seen {
                 let state = delivery.state();
                 if last.insert(delivery.name.clone(), state) != Some(state) {
@@ -107,7 +86,7 @@ pub async fn story(
 ) -> CrashHistory {
     let mut story = CrashHistory::default();
     for (number, tenant) in tenants.iter().enumerate() {
-        let deliveries = all(&mut api.clone(), &tenant.name).await.unwrap();
+        let deliveries = api.clone().all_deliveries(&tenant.name, "").await.unwrap();
         story.deliveries.extend(with_attempts(api, deliveries).await);
         for made in &tenant.subscriptions {
             let requests = receiver.requests_to(&made.path);

@@ -64,19 +64,14 @@ pub async fn an_envelope_signed_by_a_bare_hmac(cluster: &Cluster) {
 
 /// v1 and v1a beside one another, through a rotation of the key pair.
 pub async fn symmetric_and_asymmetric(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "both").await;
+    let stage = Stage::set(cluster, "both").await;
     let both = [
         Scheme::StandardWebhooksV1(StandardWebhooksV1 {}),
         Scheme::StandardWebhooksV1a(StandardWebhooksV1a {}),
     ];
     let wanted = Subscription { signature_schemes: schemes(both), ..stage.wanted("/hook") };
     let made = stage.create(wanted).await;
-    let rotated = stage.api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
-        name: made.name.clone(),
-        kind: SigningKeyKind::Ed25519.into(),
-        ..RotateSigningSecretRequest::default()
-    });
-    let rotated = rotated.await.unwrap().into_inner().subscription.unwrap();
+    let rotated = stage.api.rotate(&made.name, SigningKeyKind::Ed25519, None).await.unwrap();
     assert!(rotated.signing_secret.starts_with("whsk_"));
     let public: Vec<&str> = rotated
         .signing_keys
@@ -189,19 +184,17 @@ pub async fn unsigned_cloud_events(cluster: &Cluster) {
 
 /// The old key signs on for a day unless told otherwise, and for a week at most.
 pub async fn grace_has_a_default_and_an_end(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "grace").await;
+    let stage = Stage::set(cluster, "grace").await;
     let made = stage.subscribe("/hook").await;
-    let rotate = |seconds: Option<i64>| RotateSigningSecretRequest {
-        name: made.name.clone(),
-        grace_period: seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
-        ..RotateSigningSecretRequest::default()
+    let rotate = async |seconds: Option<u64>| {
+        let grace = seconds.map(Duration::from_secs);
+        stage.api.rotate(&made.name, SigningKeyKind::Unspecified, grace).await
     };
-    let refused = stage.api.subscriptions.rotate_signing_secret(rotate(Some(604_801))).await;
+    let refused = rotate(Some(604_801)).await;
     assert_eq!(violated_fields(&refused.unwrap_err()), ["grace_period"]);
     for (asked, seconds) in [(None, 86_400), (Some(604_800), 604_800)] {
         let before = SystemTime::now();
-        let rotated = stage.api.subscriptions.rotate_signing_secret(rotate(asked)).await;
-        let keys = rotated.unwrap().into_inner().subscription.unwrap().signing_keys;
+        let keys = rotate(asked).await.unwrap().signing_keys;
         let old = keys.iter().rev().nth(1).unwrap();
         let left = time(old.expire_time).duration_since(before).unwrap();
         let grace = Duration::from_secs(seconds);

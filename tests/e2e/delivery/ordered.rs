@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::StatusCode;
 use postrider_proto::v1::{
     CancelDeliveryRequest, DeliveryState, Event, ExhaustedKeyPolicy, Ordering,
-    ReleaseOrderingKeyRequest, RetryDeliveryRequest, Subscription, UpdateSubscriptionRequest,
+    ReleaseOrderingKeyRequest, RetryDeliveryRequest, Subscription,
 };
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
@@ -132,7 +132,7 @@ pub async fn a_key_is_held_until_it_is_released(cluster: &Cluster) {
 
 /// What is held when order is given up goes out.
 pub async fn order_can_be_given_up(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "given-up").await;
+    let stage = Stage::set(cluster, "given-up").await;
     let made = stage.create(ordered(&stage, "/hook")).await;
     let gate = Gate::closed();
     stage.receiver.script("/hook", [Answer::ok().when_open(&gate).into(), ok()]);
@@ -144,11 +144,7 @@ pub async fn order_can_be_given_up(cluster: &Cluster) {
     }
     let mut changed = Subscription { name: made.name.clone(), ..Subscription::default() };
     changed.set_ordering(Ordering::Unordered);
-    let update = UpdateSubscriptionRequest {
-        subscription: Some(changed),
-        update_mask: Some(prost_types::FieldMask { paths: vec!["ordering".to_owned()] }),
-    };
-    stage.api.subscriptions.update_subscription(update).await.unwrap();
+    stage.api.update(changed, &["ordering"]).await.unwrap();
     for event in &held {
         stage.wait_for(event, DeliveryState::Succeeded).await;
     }

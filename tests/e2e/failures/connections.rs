@@ -4,14 +4,13 @@
 //! a connection fails under its own name, and that nothing is sent to an address
 //! or a certificate that must not have it.
 
-use std::time::Duration;
-
 use postrider_proto::v1::{AttemptOutcome, DeliveryState, Subscription};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::ports::free_port;
 use postrider_tests::receiver::{Admission, Certificate};
+use postrider_tests::wait;
 
-use crate::stage::{Stage, delays, once};
+use crate::stage::{SOON_LIMIT, Stage, delays, once};
 
 /// A subscription at a URL that the stage's receiver does not have.
 async fn elsewhere(stage: &Stage, url: &str) -> String {
@@ -30,11 +29,9 @@ async fn all_end_with(stage: &Stage, urls: &[String], outcome: AttemptOutcome) {
         let subscription = elsewhere(stage, url).await;
         let event = stage.publish().await;
         let filter = format!("subscription = \"{subscription}\" AND event = \"{event}\"");
-        let deliveries =
-            stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, crate::stage::SOON_LIMIT);
+        let deliveries = stage.api.wait_for_deliveries(&stage.tenant, &filter, 1, SOON_LIMIT);
         let name = deliveries.await.unwrap().remove(0).name;
-        let ended =
-            stage.api.wait_for_state(&name, DeliveryState::Exhausted, crate::stage::SOON_LIMIT);
+        let ended = stage.api.wait_for_state(&name, DeliveryState::Exhausted, SOON_LIMIT);
         let attempt = stage.attempts(&ended.await.unwrap()).await.remove(0);
         assert_eq!(attempt.outcome(), outcome, "{url}: {attempt:?}");
         assert!(!attempt.error.is_empty(), "{url}: {attempt:?}");
@@ -98,15 +95,12 @@ pub async fn a_receiver_that_comes_back(cluster: &Cluster) {
     assert!(gone.contains(&first.outcome()), "{first:?}");
     stage.receiver.resume().await.unwrap();
     stage.receiver.show(Certificate::OtherName);
-    let begun = std::time::Instant::now();
-    loop {
+    wait::until("a certificate to be refused", SOON_LIMIT, || async {
         let attempts = stage.attempts(&waiting).await;
-        if attempts.iter().any(|a| a.outcome() == AttemptOutcome::TlsFailed) {
-            break;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "{attempts:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        wait::when(attempts, |all| all.iter().any(|a| a.outcome() == AttemptOutcome::TlsFailed))
+    })
+    .await
+    .unwrap();
     stage.receiver.show(Certificate::Good);
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 2);

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 use postrider_proto::v1::{
-    AttemptOutcome, DeliveryState, EnableSubscriptionRequest, GetSubscriptionRequest, RetryPolicy,
-    Subscription, SubscriptionStatus,
+    AttemptOutcome, DeliveryState, RetryPolicy, Subscription, SubscriptionStatus,
 };
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{ok, retry_after, status};
@@ -17,24 +16,12 @@ use postrider_tests::wait;
 
 use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays};
 
-async fn read(stage: &Stage, name: &str) -> Subscription {
-    let mut api = stage.api.clone();
-    let name = name.to_owned();
-    let read = api.subscriptions.get_subscription(GetSubscriptionRequest { name });
-    read.await.unwrap().into_inner()
-}
-
 async fn wait_until_held(stage: &Stage, name: &str) {
     let held = wait::until("the subscription to be held", SOON_LIMIT, || async {
-        let health = read(stage, name).await.endpoint_health;
+        let health = stage.api.subscription(name).await.unwrap().endpoint_health;
         wait::when(health, |health| health.is_some_and(|h| h.hold_until_time.is_some()))
     });
     held.await.unwrap();
-}
-
-async fn enable(stage: &Stage, name: String) {
-    let request = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
-    stage.api.clone().subscriptions.enable_subscription(request).await.unwrap();
 }
 
 pub async fn gone(cluster: &Cluster) {
@@ -43,7 +30,9 @@ pub async fn gone(cluster: &Cluster) {
     let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
     let event = stage.publish().await;
     let disabled = wait::until("the subscription to be disabled", SOON_LIMIT, || async {
-        wait::when(read(&stage, &name).await, |s| s.status() == SubscriptionStatus::Disabled)
+        wait::when(stage.api.subscription(&name).await.unwrap(), |s| {
+            s.status() == SubscriptionStatus::Disabled
+        })
     })
     .await
     .unwrap();
@@ -56,7 +45,7 @@ pub async fn gone(cluster: &Cluster) {
     assert_eq!(waiting.state(), DeliveryState::Waiting);
     assert_eq!(waiting.last_http_status, 410);
     assert_eq!(stage.receiver.received(), 1);
-    enable(&stage, name).await;
+    stage.api.enable(&name).await.unwrap();
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 2);
 }
@@ -151,7 +140,7 @@ pub async fn a_hold_that_is_ended(cluster: &Cluster) {
     let name = stage.create(wanted).await.name;
     let event = stage.publish().await;
     wait_until_held(&stage, &name).await;
-    enable(&stage, name).await;
+    stage.api.enable(&name).await.unwrap();
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert_eq!(stage.receiver.received(), 2);
 }
@@ -171,7 +160,7 @@ pub async fn a_hold_that_is_ended_after_the_retrys_time(cluster: &Cluster) {
     let event = stage.publish().await;
     wait_until_held(&stage, &name).await;
     tokio::time::sleep(RETRY_DELAY + SETTLE_WAIT).await;
-    enable(&stage, name).await;
+    stage.api.enable(&name).await.unwrap();
     let enabled = Instant::now();
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     assert!(enabled.elapsed() < RETRY_DELAY, "{:?} after the hold's end", enabled.elapsed());

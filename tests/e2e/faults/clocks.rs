@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use postrider_proto::v1::{
     AgentState, DeliveryState, Event, ListAgentsRequest, Ordering, Subscription,
-    UpdateSubscriptionRequest,
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
@@ -17,7 +16,9 @@ use postrider_tests::receiver::behaviour::{self, Gate, ok, status};
 use postrider_tests::wait;
 use tokio::time::sleep;
 
-use super::{HEALTH_REPORT_LIMIT, SMALL_PAYLOAD, TestEndpoint, assert_alive, wait_until_ready};
+use super::{
+    HEALTH_REPORT_LIMIT, SMALL_PAYLOAD, TestEndpoint, assert_alive, small_on, wait_until_ready,
+};
 use crate::stage::SOON_LIMIT;
 
 const CLOCK_SHIFT_SECONDS: i64 = 3 * 3600;
@@ -85,78 +86,57 @@ async fn turn_for_good(cluster: &mut Cluster, receiver: &Receiver, time: &FakeTi
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn for_good_on_sqlite() {
-    let time = FakeTime::create().unwrap();
-    let mut cluster =
-        Cluster::start(&Description { environment: time.environment(), ..Description::default() })
-            .await
-            .unwrap();
-    let receiver = cluster.receiver().await.unwrap();
-    turn_for_good(&mut cluster, &receiver, &time, &[HALF_HOUR_SECONDS, 0]).await;
+/// A PostgreSQL that goes by this clock; with SQLite there is none.
+async fn server_by(time: &FakeTime, engine: Engine) -> Option<Server> {
+    match engine {
+        Engine::Sqlite => None,
+        Engine::Postgres => Some(Server::start_with(None, time.environment()).await.unwrap()),
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn for_good_of_postgres() {
+async fn everything_goes_by_clocks_that_are_set_for_good(engine: Engine) {
     let time = FakeTime::create().unwrap();
-    let server = Server::start_with(None, time.environment()).await.unwrap();
-    let mut cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        server_url: Some(server.url().to_owned()),
-        environment: time.environment(),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let server = server_by(&time, engine).await;
+    let rest = Description { environment: time.environment(), ..Description::default() };
+    let mut cluster = small_on(server.as_ref(), rest).await;
     let receiver = cluster.receiver().await.unwrap();
-    turn_for_good(&mut cluster, &receiver, &time, &[HALF_HOUR_SECONDS]).await;
+    let turns: &[i64] = match engine {
+        Engine::Sqlite => &[HALF_HOUR_SECONDS, 0],
+        Engine::Postgres => &[HALF_HOUR_SECONDS],
+    };
+    turn_for_good(&mut cluster, &receiver, &time, turns).await;
     drop(cluster);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_control_plane_on_sqlite() {
+async fn nothing_ends_by_a_clock_that_is_set_for_a_while(engine: Engine) {
     let time = FakeTime::create().unwrap();
-    let cluster = Cluster::start(&Description {
-        replica_environment: time.environment(),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
-    let receiver = cluster.receiver().await.unwrap();
-    turn_and_return(&cluster.api().unwrap(), &receiver, &time).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_postgres() {
-    let time = FakeTime::create().unwrap();
-    let server = Server::start_with(None, time.environment()).await.unwrap();
-    let cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        server_url: Some(server.url().to_owned()),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let server = server_by(&time, engine).await;
+    // The control plane goes by its database's clock, where that has one.
+    let replica_environment = match engine {
+        Engine::Sqlite => time.environment(),
+        Engine::Postgres => Vec::new(),
+    };
+    let rest = Description { replica_environment, ..Description::default() };
+    let cluster = small_on(server.as_ref(), rest).await;
     let receiver = cluster.receiver().await.unwrap();
     turn_and_return(&cluster.api().unwrap(), &receiver, &time).await;
     drop(cluster);
 }
+
+on_both_engines!(
+    everything_goes_by_clocks_that_are_set_for_good,
+    nothing_ends_by_a_clock_that_is_set_for_a_while,
+);
 
 /// The database's clock is ten minutes ahead for a while, in which the only agent dies:
 /// what it had in flight is somebody else's once it counts as lost, and not ten minutes
 /// later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_postgres_while_an_agent_is_lost() {
+async fn an_agent_is_lost_in_time_while_the_clock_is_ahead_on_postgres() {
     const TEN_MINUTES_SECONDS: i64 = 600;
     let time = FakeTime::create().unwrap();
     let server = Server::start_with(None, time.environment()).await.unwrap();
-    let mut cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        server_url: Some(server.url().to_owned()),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let mut cluster = small_on(Some(&server), Description::default()).await;
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
     let mut payee = TestEndpoint::create(&api, &receiver, "lost", 0).await;
@@ -195,22 +175,26 @@ async fn wait_for_skew(api: &Api, seconds: i64) {
     .unwrap();
 }
 
+/// A small cluster whose agent goes by this clock, and has sent what it was given.
+async fn agent_by(time: &FakeTime, name: &str) -> (Cluster, Receiver, TestEndpoint) {
+    let agent_environment = time.environment();
+    let rest = Description { agent_environment, ..Description::default() };
+    let cluster = Cluster::start(&rest).await.unwrap();
+    let api = cluster.api().unwrap();
+    let receiver = cluster.receiver().await.unwrap();
+    let mut payee = TestEndpoint::create(&api, &receiver, name, 0).await;
+    payee.publish(&api, 2).await;
+    payee.assert_delivered_once(&api, &receiver).await;
+    (cluster, receiver, payee)
+}
+
 /// An agent that signs by a wrong clock gets no work, from its first moment on,
 /// and all of it when the clock is right again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_an_agent() {
+async fn an_agent_whose_clock_is_wrong_gets_no_work() {
     let time = FakeTime::create().unwrap();
-    let mut cluster = Cluster::start(&Description {
-        agent_environment: time.environment(),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let (mut cluster, receiver, mut payee) = agent_by(&time, "skewed").await;
     let api = cluster.api().unwrap();
-    let receiver = cluster.receiver().await.unwrap();
-    let mut payee = TestEndpoint::create(&api, &receiver, "skewed", 0).await;
-    payee.publish(&api, 2).await;
-    payee.assert_delivered_once(&api, &receiver).await;
     for hours in [CLOCK_SHIFT_SECONDS, -CLOCK_SHIFT_SECONDS] {
         time.turn(hours).unwrap();
         wait_for_skew(&api, hours).await;
@@ -234,7 +218,7 @@ async fn of_an_agent() {
 /// All clocks are set back while something waits that is due, and the control plane is
 /// started again: it is due by the time that it is now.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn back_across_a_start() {
+async fn what_is_due_stays_due_when_clocks_are_set_back_across_a_start() {
     const TWO_MINUTES_SECONDS: i64 = 120;
     let time = FakeTime::create().unwrap();
     let mut cluster =
@@ -245,16 +229,12 @@ async fn back_across_a_start() {
     let receiver = cluster.receiver().await.unwrap();
     let mut payee = TestEndpoint::create(&api, &receiver, "back", 0).await;
     let mut ordered = TestEndpoint::create(&api, &receiver, "ordered", 0).await;
-    let mut subscriptions = api.clone().subscriptions;
-    let update = UpdateSubscriptionRequest {
-        subscription: Some(Subscription {
-            name: ordered.subscription.clone(),
-            ordering: Ordering::PerKey.into(),
-            ..Subscription::default()
-        }),
-        update_mask: Some(prost_types::FieldMask { paths: vec!["ordering".to_owned()] }),
+    let changed = Subscription {
+        name: ordered.subscription.clone(),
+        ordering: Ordering::PerKey.into(),
+        ..Subscription::default()
     };
-    subscriptions.update_subscription(update).await.unwrap();
+    api.update(changed, &["ordering"]).await.unwrap();
     payee.publish(&api, 3).await;
     payee.assert_delivered_once(&api, &receiver).await;
 
@@ -288,19 +268,10 @@ async fn back_across_a_start() {
 /// Until the control plane stops giving it work, an agent whose clock is set signs by the
 /// time before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_an_agent_that_signs_meanwhile() {
+async fn an_agent_signs_by_the_time_before_its_clock_was_set() {
     let time = FakeTime::create().unwrap();
-    let cluster = Cluster::start(&Description {
-        agent_environment: time.environment(),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let (cluster, receiver, mut payee) = agent_by(&time, "signed").await;
     let api = cluster.api().unwrap();
-    let receiver = cluster.receiver().await.unwrap();
-    let mut payee = TestEndpoint::create(&api, &receiver, "signed", 0).await;
-    payee.publish(&api, 2).await;
-    payee.assert_delivered_once(&api, &receiver).await;
     for hours in [CLOCK_SHIFT_SECONDS, -CLOCK_SHIFT_SECONDS] {
         for number in 0..40 {
             if number == 10 {

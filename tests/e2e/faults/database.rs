@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use postrider_tests::api::Api;
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Description};
 use postrider_tests::postgres::{Server, Stop};
 use postrider_tests::receiver::behaviour::{Answer, Gate, held};
 use tokio::time::{Instant, sleep};
 
 use super::{
     HEALTH_REPORT_LIMIT, SETTLE_LIMIT, TestEndpoint, assert_alive, assert_refused,
-    assert_understandable, outage_seconds, payees, two_behind_proxies, wait_until_ready,
+    assert_understandable, outage_seconds, payees, small_on, two_behind_proxies, wait_until_ready,
 };
 use crate::replicas::{shared, wait_for_shards};
 use crate::stage::SOON_LIMIT;
@@ -52,7 +52,7 @@ async fn epochs(cluster: &Cluster) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_is_slow() {
+async fn a_slow_database_costs_no_shard_its_owner_on_postgres() {
     let cluster = two_behind_proxies().await;
     let (one, two) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
     wait_for_shards(&one, SOON_LIMIT, shared).await;
@@ -125,16 +125,10 @@ async fn postgres_is_slow() {
 /// While publishers go on: a restart in order, one as after a crash, and an
 /// outage longer than a lease. Whatever was in flight is sent once all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_restarts_and_refuses() {
+async fn a_database_that_restarts_and_refuses_loses_nothing_on_postgres() {
     let mut server = Server::start().await.unwrap();
-    let mut cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        server_url: Some(server.url().to_owned()),
-        database_proxies: true,
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let rest = Description { database_proxies: true, ..Description::default() };
+    let mut cluster = small_on(Some(&server), rest).await;
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
     let mut payees = payees(&api, &receiver, "restart", 6).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postrider_proto::v1::event::PayloadForm;
 use postrider_tests::api::Api;
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Description, Engine};
 use postrider_tests::postgres::Server;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::Receiver;
@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::{
     HEALTH_REPORT_LIMIT, PUBLISH_DEADLINE, SETTLE_LIMIT, TestEndpoint, assert_alive,
-    assert_understandable, wait_until_ready,
+    assert_understandable, small_on, wait_until_ready,
 };
 use crate::stage::SOON_LIMIT;
 
@@ -90,32 +90,20 @@ async fn fill_and_free(
     assert_alive(api).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sqlite() {
     let disk = SmallDisk::mount(32).unwrap();
-    let cluster = Cluster::start(&Description {
-        sqlite_folder: Some(disk.path().to_owned()),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let sqlite_folder = Some(disk.path().to_owned());
+    let cluster = small_on(None, Description { sqlite_folder, ..Description::default() }).await;
     let receiver = cluster.receiver().await.unwrap();
     fill_and_free(&cluster.api().unwrap(), &receiver, &disk, async || {}).await;
     drop(cluster);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_postgres() {
     let disk = SmallDisk::mount(192).unwrap();
     let data = Some(disk.path().join("data"));
     let mut server = Server::start_with(data, Vec::new()).await.unwrap();
-    let cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        server_url: Some(server.url().to_owned()),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+    let cluster = small_on(Some(&server), Description::default()).await;
     let receiver = cluster.receiver().await.unwrap();
     let api = cluster.api().unwrap();
     // A server that cannot write its log ends itself, and its keeper starts it again.
@@ -128,3 +116,12 @@ async fn of_postgres() {
     fill_and_free(&api, &receiver, &disk, revive).await;
     drop(cluster);
 }
+
+async fn a_full_disk_is_refused_for_and_recovered_from(engine: Engine) {
+    match engine {
+        Engine::Sqlite => of_sqlite().await,
+        Engine::Postgres => of_postgres().await,
+    }
+}
+
+on_both_engines!(a_full_disk_is_refused_for_and_recovered_from);

@@ -25,7 +25,8 @@ use postrider_proto::v1::{
 use postrider_tests::api::{self, Api};
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::history::{self, CrashHistory, Post};
-use postrider_tests::publish::{event, fixed_delays, subscription};
+use postrider_tests::postgres::Server;
+use postrider_tests::publish::event;
 use postrider_tests::receiver::Receiver;
 use postrider_tests::wait;
 use tokio::time::{Instant, timeout};
@@ -34,7 +35,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::crashes::variable;
-use crate::stage::DEFAULT_REGION;
+use crate::replicas::two_replicas_that;
+use crate::stage::patient;
 
 /// A lease, an agent's silence and a retry or two, on a busy machine.
 pub const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -42,6 +44,7 @@ pub const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 pub const HEALTH_REPORT_LIMIT: Duration = Duration::from_secs(15);
 /// What a publisher in a hurry gives a call.
 pub const PUBLISH_DEADLINE: Duration = Duration::from_secs(3);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 const SMALL_PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
 
 // --- health -----------------------------------------------------------------------
@@ -87,23 +90,13 @@ pub struct TestEndpoint {
     pub events: Vec<String>,
 }
 
-/// Retried soon and often, so that nothing ends but by success.
-pub fn patient(url: &str) -> Subscription {
-    let delays = [Duration::from_millis(500); 40];
-    Subscription {
-        retry_policy: Some(fixed_delays(&delays).unwrap()),
-        region: DEFAULT_REGION.to_owned(),
-        ..subscription(url, &["*"])
-    }
-}
-
 impl TestEndpoint {
     /// Posted to at `/{id}`, with at most so many at once.
     pub async fn create(api: &Api, receiver: &Receiver, id: &str, max_in_flight: u32) -> Self {
         let mut api = api.clone();
         let tenant = api.create_tenant(id).await.unwrap();
         let path = format!("/{id}");
-        let wanted = Subscription { max_in_flight, ..patient(&receiver.url(&path)) };
+        let wanted = Subscription { max_in_flight, ..patient(&receiver.url(&path), RETRY_DELAY) };
         let subscription = api.subscribe(&tenant, wanted).await.unwrap().name;
         Self { tenant, subscription, path, events: Vec::new() }
     }
@@ -229,12 +222,12 @@ pub async fn assert_refused(api: &Api, payee: &TestEndpoint, key: &str) {
 
 /// Two replicas, each with a proxy between it and the database.
 async fn two_behind_proxies() -> Cluster {
-    Cluster::start(&Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        database_proxies: true,
-        ..Description::default()
-    })
-    .await
-    .unwrap()
+    two_replicas_that(Description { database_proxies: true, ..Description::default() }).await
+}
+
+/// A small cluster on SQLite, or on a PostgreSQL server of the test's own.
+async fn small_on(server: Option<&Server>, rest: Description) -> Cluster {
+    let engine = if server.is_some() { Engine::Postgres } else { Engine::Sqlite };
+    let server_url = server.map(|server| server.url().to_owned());
+    Cluster::start(&Description { engine, server_url, ..rest }).await.unwrap()
 }

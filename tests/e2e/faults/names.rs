@@ -21,7 +21,7 @@ async fn refused_by(database: &Path, arguments: &[&str], log: &Path) -> String {
 /// Whatever is started beside a replica, by whatever name of its file, is refused and
 /// changes nothing; and a file that is taken away stops its writers, until it is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_file_has_one_process_by_all_its_names() {
+async fn a_file_has_one_process_by_all_its_names_on_sqlite() {
     let cluster = Cluster::small(Engine::Sqlite).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();

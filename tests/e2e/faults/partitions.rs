@@ -21,7 +21,7 @@ use super::{
     HEALTH_REPORT_LIMIT, SETTLE_LIMIT, TestEndpoint, assert_alive, assert_refused, payees,
     two_behind_proxies, wait_until_ready,
 };
-use crate::replicas::{SHARD_COUNT, shared, wait_for_shards};
+use crate::replicas::{SHARD_COUNT, shared, two_replicas_that, wait_for_shards};
 use crate::stage::SOON_LIMIT;
 
 /// Longer than the silence after which an agent is lost.
@@ -113,7 +113,7 @@ async fn failures_that_arrive_late_are_tried_again(cluster: &mut Cluster, receiv
     assert_eq!(attempts as u64, receiver.received_at(&payee.path), "each was made");
 }
 
-async fn agent_and_control_plane(engine: Engine) {
+async fn what_a_parted_agent_holds_is_neither_lost_nor_repeated(engine: Engine) {
     let description = Description { engine, agent_proxies: true, ..Description::default() };
     let mut cluster = Cluster::start(&description).await.unwrap();
     let receiver = cluster.receiver().await.unwrap();
@@ -122,28 +122,14 @@ async fn agent_and_control_plane(engine: Engine) {
     failures_that_arrive_late_are_tried_again(&mut cluster, &receiver).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_agent_and_control_plane() {
-    agent_and_control_plane(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_agent_and_control_plane() {
-    agent_and_control_plane(Engine::Postgres).await;
-}
+on_both_engines!(what_a_parted_agent_holds_is_neither_lost_nor_repeated);
 
 /// An agent that one of two replicas does not hear is not lost: the other hears
 /// it, and takes the results of both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_agent_and_one_of_two_replicas() {
-    let mut cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        agent_proxies: true,
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+async fn an_agent_that_one_of_two_replicas_hears_is_not_lost_on_postgres() {
+    let description = Description { agent_proxies: true, ..Description::default() };
+    let mut cluster = two_replicas_that(description).await;
     let api = cluster.api().unwrap();
     wait_for_shards(&api, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
@@ -177,7 +163,7 @@ async fn postgres_agent_and_one_of_two_replicas() {
 /// One of two replicas hears nothing from the database for longer than a lease:
 /// it refuses, says so, sends nothing stale, and has its share again afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_replica_and_database() {
+async fn a_replica_parted_from_its_database_refuses_and_recovers_on_postgres() {
     let cluster = two_behind_proxies().await;
     let (parted, whole) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
     wait_for_shards(&whole, SOON_LIMIT, shared).await;
@@ -241,7 +227,7 @@ async fn in_window(api: &Api, window: &ReconcileEventsRequest) -> Result<BTreeSe
 /// lost to the other, and the other has closed the window that the event belongs to:
 /// then it comes through, and changes nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_a_commit_that_comes_too_late() {
+async fn a_commit_that_comes_too_late_changes_nothing_on_postgres() {
     let cluster = two_behind_proxies().await;
     let (parted, whole) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
     wait_for_shards(&whole, SOON_LIMIT, shared).await;

@@ -87,7 +87,7 @@ async fn kept(cluster: &Cluster, count: f64) {
 }
 
 /// Results of one subscription, then all, then events are refused for a while.
-async fn refuses_for_a_while(engine: Engine) {
+async fn what_the_database_refuses_is_kept_and_written_later(engine: Engine) {
     let cluster = Cluster::small(engine).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
@@ -127,12 +127,4 @@ async fn refuses_for_a_while(engine: Engine) {
     well.assert_delivered_once(&api, &receiver).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_refuses_for_a_while() {
-    refuses_for_a_while(Engine::Postgres).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_refuses_for_a_while() {
-    refuses_for_a_while(Engine::Sqlite).await;
-}
+on_both_engines!(what_the_database_refuses_is_kept_and_written_later);

@@ -28,7 +28,7 @@ const ENHANCE_YOUR_CALM: u32 = 11;
 /// time out, because the replica stands still, it keeps that connection, and with it
 /// what else goes over it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_a_gateway_keeps_its_connection_when_its_calls_time_out() {
+async fn a_gateway_keeps_its_connection_when_its_calls_time_out() {
     let mut cluster = Cluster::small(Engine::Sqlite).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
@@ -53,7 +53,7 @@ async fn sqlite_a_gateway_keeps_its_connection_when_its_calls_time_out() {
 /// A flood of calls that are given up as soon as they are made ends its own connection
 /// and no other; whoever publishes beside it is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_a_flood_of_resets_is_stopped_and_costs_nobody_else_his_answer() {
+async fn a_flood_of_resets_is_stopped_and_costs_nobody_else_his_answer() {
     let description = Description { tls: false, ..Description::default() };
     let cluster = Cluster::start(&description).await.unwrap();
     let api = cluster.api().unwrap();

@@ -22,7 +22,7 @@ const SHORT_TIME: Duration = Duration::from_millis(500);
 /// SIGSTOP for longer than a lease, and SIGCONT: the other replica takes over, and
 /// the one that wakes up neither sends nor writes what is no longer its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_replica_that_stands_still() {
+async fn a_replica_that_wakes_up_sends_and_writes_nothing_stale_on_postgres() {
     let mut cluster = two_replicas().await;
     let (frozen, awake) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
     wait_for_shards(&awake, SOON_LIMIT, shared).await;
@@ -82,7 +82,7 @@ async fn delivered(
 /// SIGSTOP of one of two agents for longer than the silence after which it is
 /// lost: the other sends what it held, what it was sent meanwhile it does not
 /// send when it wakes up, and its late results are kept.
-async fn agent_that_stands_still(engine: Engine) {
+async fn what_an_agent_that_stands_still_holds_is_sent_by_another(engine: Engine) {
     let agents = vec![("eu".to_owned(), 2)];
     let description = Description { engine, agents, ..Description::default() };
     let mut cluster = Cluster::start(&description).await.unwrap();
@@ -122,15 +122,7 @@ async fn agent_that_stands_still(engine: Engine) {
     quick.delivered(&api, &receiver).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_agent_that_stands_still() {
-    agent_that_stands_still(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_agent_that_stands_still() {
-    agent_that_stands_still(Engine::Postgres).await;
-}
+on_both_engines!(what_an_agent_that_stands_still_holds_is_sent_by_another);
 
 /// How many attempts of a payee's nobody can account for.
 async fn unknown_of(payee: &TestEndpoint, api: &Api) -> usize {
@@ -143,7 +135,7 @@ async fn unknown_of(payee: &TestEndpoint, api: &Api) -> usize {
 /// it takes the other to take over and some for longer: one POST each, whose
 /// result the other replica takes, as its owner or not yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_the_other_replica_takes_what_agents_hold() {
+async fn the_other_replica_takes_what_agents_hold_on_postgres() {
     let mut cluster = two_replicas().await;
     let (killed, other) = (cluster.api_of(0).unwrap(), cluster.api_of(1).unwrap());
     wait_for_shards(&other, SOON_LIMIT, shared).await;
@@ -172,7 +164,7 @@ async fn postgres_the_other_replica_takes_what_agents_hold() {
 
 /// Engines other than PostgreSQL have one replica, which nobody relieves.
 #[tokio::test]
-async fn replica_that_stands_still_alone() {
+async fn a_lone_replica_goes_on_after_it_stood_still_on_sqlite() {
     let mut cluster = Cluster::small(Engine::Sqlite).await.unwrap();
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();

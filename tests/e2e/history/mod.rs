@@ -15,39 +15,42 @@ mod watching;
 
 use postrider_tests::cluster::{Cluster, Description, Engine};
 
-on_both_engines!(
-    lists::events,
-    lists::deliveries,
-    lists::subscriptions_and_tenants,
-    pages::events,
-    pages::deliveries,
-    pages::attempts,
-    pages::bad_tokens,
-    stats::add_up,
-    watching::one_replica,
-    requests::as_they_came,
-    requests::of_every_kind,
-    requests::while_the_settings_are_the_same,
-    requests::as_far_as_they_are_known,
-    errors::name_their_fields,
-    errors::bad_filters,
-    errors::nothing_there,
-    reconciled::adds_up,
-    reconciled::windows_stay_closed,
-    fleet::health,
-    fleet::reflection,
-    fleet::metrics,
-);
+use crate::replicas::two_replicas_that;
+
+async fn what_happened_can_be_read(engine: Engine) {
+    let cluster = Cluster::small(engine).await.unwrap();
+    play!(
+        &cluster;
+        lists::events,
+        lists::deliveries,
+        lists::subscriptions_and_tenants,
+        pages::events,
+        pages::deliveries,
+        pages::attempts,
+        pages::bad_tokens,
+        stats::add_up,
+        watching::one_replica,
+        requests::as_they_came,
+        requests::of_every_kind,
+        requests::while_the_settings_are_the_same,
+        requests::as_far_as_they_are_known,
+        errors::name_their_fields,
+        errors::bad_filters,
+        errors::nothing_there,
+        reconciled::adds_up,
+        reconciled::windows_stay_closed,
+        fleet::health,
+        fleet::reflection,
+        fleet::metrics,
+    );
+}
+
+on_both_engines!(what_happened_can_be_read);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_two_replicas() {
-    let description = Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        agents: vec![("eu".to_owned(), 2), ("us".to_owned(), 1)],
-        ..Description::default()
-    };
-    let mut cluster = Cluster::start(&description).await.unwrap();
+async fn two_replicas_tell_the_same_on_postgres() {
+    let agents = vec![("eu".to_owned(), 2), ("us".to_owned(), 1)];
+    let mut cluster = two_replicas_that(Description { agents, ..Description::default() }).await;
     play!(&cluster; watching::two_replicas, fleet::listed, reconciled::windows_stay_closed);
     fleet::drained(&mut cluster).await;
 }

@@ -10,17 +10,15 @@ use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::test_subscription_request;
 use postrider_proto::v1::{
     Attempt, AttemptOutcome, CancelDeliveryRequest, CustomHeader, DeleteSubscriptionRequest,
-    DeliveryState, DisableSubscriptionRequest, Envelope, Event, HmacSignature, HmacTimestamp,
-    JsonForm, NoSignature, RequestHeaderView, RequestUnknownReason, RotateSigningSecretRequest,
-    SignatureScheme, StaticSecret, StripeSignature, Subscription, TestSubscriptionRequest,
-    UpdateSubscriptionRequest,
+    DeliveryState, Envelope, Event, HmacSignature, HmacTimestamp, JsonForm, NoSignature,
+    RequestHeaderView, RequestUnknownReason, SignatureScheme, SigningKeyKind, StaticSecret,
+    StripeSignature, Subscription, TestSubscriptionRequest,
 };
 use postrider_tests::api::reason;
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::{Gate, held, ok, status};
 use postrider_tests::wait;
-use prost_types::FieldMask;
 use tonic::Code;
 
 use crate::stage::{SOON_LIMIT, Stage, once};
@@ -128,15 +126,6 @@ async fn first_attempt(stage: &Stage, event: &str) -> Attempt {
     stage.api.clone().attempt(&name).await.unwrap()
 }
 
-async fn update(stage: &Stage, changed: Subscription, path: &str) {
-    let mut api = stage.api.clone();
-    let updated = api.subscriptions.update_subscription(UpdateSubscriptionRequest {
-        subscription: Some(changed),
-        update_mask: Some(FieldMask { paths: vec![path.to_owned()] }),
-    });
-    updated.await.unwrap();
-}
-
 /// What says nothing about requests leaves them known; what does, does not.
 pub async fn while_the_settings_are_the_same(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "settings").await;
@@ -147,20 +136,22 @@ pub async fn while_the_settings_are_the_same(cluster: &Cluster) {
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     let requests = stage.receiver.wait_for_at("/first", 1, SOON_LIMIT).await.unwrap();
     let display_name = "Another".to_owned();
-    update(&stage, Subscription { display_name, ..made.clone() }, "display_name").await;
-    let rotate = RotateSigningSecretRequest { name: name.clone(), ..Default::default() };
-    stage.api.subscriptions.rotate_signing_secret(rotate).await.unwrap();
-    let disable = DisableSubscriptionRequest { name: name.clone(), ..Default::default() };
-    stage.api.subscriptions.disable_subscription(disable).await.unwrap();
+    stage
+        .api
+        .update(Subscription { display_name, ..made.clone() }, &["display_name"])
+        .await
+        .unwrap();
+    stage.api.rotate(&name, SigningKeyKind::Unspecified, None).await.unwrap();
+    stage.api.disable(&name).await.unwrap();
     assert_like(&first_attempt(&stage, &event).await.request.unwrap(), &requests[0]);
 
     let url = stage.receiver.url("/second");
-    update(&stage, Subscription { url, ..made.clone() }, "url").await;
+    stage.api.update(Subscription { url, ..made.clone() }, &["url"]).await.unwrap();
     let told = first_attempt(&stage, &event).await;
     assert_eq!(told.request_unknown_reason(), RequestUnknownReason::SubscriptionChanged);
     assert_eq!((told.request, told.http_status), (None, 200));
     // What was set back may have been anything in between.
-    update(&stage, made.clone(), "url").await;
+    stage.api.update(made.clone(), &["url"]).await.unwrap();
     let told = first_attempt(&stage, &event).await;
     assert_eq!(told.request_unknown_reason(), RequestUnknownReason::SubscriptionChanged);
 

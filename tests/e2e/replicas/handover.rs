@@ -84,7 +84,7 @@ async fn crash(cluster: &mut Cluster, receiver: &Receiver) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_replicas_come_and_go() {
+async fn replicas_come_and_go_on_postgres() {
     let mut cluster = two_replicas().await;
     shards_are_shared(&cluster).await;
     let receiver = cluster.receiver().await.unwrap();

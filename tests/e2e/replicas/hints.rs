@@ -12,7 +12,7 @@ use crate::stage::SOON_LIMIT;
 /// Replicas that reach each other say so; of one whose certificate does not have the
 /// name by which it is reached, both sides tell.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_a_replica_that_others_do_not_reach_is_told_of() {
+async fn a_replica_that_others_do_not_reach_is_told_of_on_postgres() {
     let mut cluster = two_replicas().await;
     for number in 0..2 {
         let other = format!("replica-{}", 2 - number);
@@ -37,10 +37,7 @@ async fn postgres_a_replica_that_others_do_not_reach_is_told_of() {
         .args(["--listen", &format!("127.0.0.1:{port}")])
         .args(["--advertise", &format!("https://localhost:{port}")])
         .args(["--database-url", cluster.database().unwrap().url()])
-        .arg("--tls-cert")
-        .arg(&identity.certificate_file)
-        .arg("--tls-key")
-        .arg(&identity.key_file)
+        .args(identity.arguments())
         .arg("--tls-client-ca")
         .arg(cluster.pki().ca_file());
     let log = cluster.folder().join("odd.log");

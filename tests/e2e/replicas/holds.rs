@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 use postrider_proto::v1::{DeliveryState, RetryPolicy, Subscription};
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Description};
 use postrider_tests::receiver::behaviour::{ok, retry_after};
 use postrider_tests::wait;
 
 use super::{
-    many_tenants_that, publish_to_each, shared, tenant_of, wait_for_each, wait_for_shards,
+    many_tenants_that, publish_to_each, shared, tenant_of, two_replicas_that, wait_for_each,
+    wait_for_shards,
 };
 use crate::crashes::SHORT_LEASES;
 use crate::stage::{SOON_LIMIT, delays};
@@ -24,15 +25,9 @@ const DELIVERY_MAX_AGE: Duration = Duration::from_secs(5);
 const ALL_LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_a_hold_goes_on_through_a_take_over() {
-    let mut cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        settings: SHORT_LEASES.to_owned(),
-        ..Description::default()
-    })
-    .await
-    .unwrap();
+async fn a_hold_goes_on_through_a_take_over_on_postgres() {
+    let settings = SHORT_LEASES.to_owned();
+    let mut cluster = two_replicas_that(Description { settings, ..Description::default() }).await;
     let api = cluster.api_of(0).unwrap();
     wait_for_shards(&api, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();

@@ -13,13 +13,13 @@ use postrider_proto::v1::{
     PublishEventRequest, PublishEventsRequest, Subscription, publish_result,
 };
 use postrider_tests::api::Api;
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Description};
 use postrider_tests::publish::event;
 use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{Answer, Gate};
 use tokio::time::{Instant, sleep};
 
-use super::{shared, wait_for_shards, wanted};
+use super::{shared, two_replicas_that, wait_for_shards, wanted};
 use crate::crashes::SHORT_LEASES;
 use crate::stage::SOON_LIMIT;
 
@@ -147,16 +147,13 @@ async fn come_and_go(cluster: &mut Cluster, receiver: &Receiver, gate: &Gate) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_limits_hold_through_take_overs() {
-    let mut cluster = Cluster::start(&Description {
-        engine: Engine::Postgres,
-        replicas: 2,
+async fn limits_hold_through_take_overs_on_postgres() {
+    let mut cluster = two_replicas_that(Description {
         agents: vec![("eu".to_owned(), 2)],
         settings: SHORT_LEASES.to_owned(),
         ..Description::default()
     })
-    .await
-    .unwrap();
+    .await;
     let api = cluster.api_of(0).unwrap();
     wait_for_shards(&api, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();

@@ -18,9 +18,9 @@ use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
 use postrider_proto::replica::v1::HintRequest;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::v1::{
-    AttemptOutcome, CancelDeliveryRequest, Delivery, DeliveryState, DisableSubscriptionRequest,
-    ListReplicasRequest, RetryDeliveryRequest, Subscription, TestSubscriptionRequest,
-    UpdateSubscriptionRequest, WatchAttemptsRequest, WatchAttemptsResponse,
+    AttemptOutcome, CancelDeliveryRequest, Delivery, DeliveryState, ListReplicasRequest,
+    RetryDeliveryRequest, Subscription, TestSubscriptionRequest, WatchAttemptsRequest,
+    WatchAttemptsResponse,
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
@@ -30,7 +30,6 @@ use postrider_tests::publish::{event, subscription};
 use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::status;
 use postrider_tests::wait;
-use prost_types::FieldMask;
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request};
@@ -46,9 +45,13 @@ const PUBLISHED_PAIRS: usize = 1_000;
 const PARALLEL_PUBLISHES: usize = 8;
 
 pub async fn two_replicas() -> Cluster {
-    Cluster::start(&Description { engine: Engine::Postgres, replicas: 2, ..Description::default() })
-        .await
-        .unwrap()
+    two_replicas_that(Description::default()).await
+}
+
+/// Two replicas, otherwise as described.
+pub async fn two_replicas_that(rest: Description) -> Cluster {
+    let description = Description { engine: Engine::Postgres, replicas: 2, ..rest };
+    Cluster::start(&description).await.unwrap()
 }
 
 fn wanted(receiver: &Receiver, path: &str, event_types: &[&str]) -> Subscription {
@@ -180,25 +183,19 @@ async fn update_here_publish_there(cluster: &Cluster) {
     let mut current =
         here.subscribe(&tenant, wanted(&receiver, "/update/start", &["*"])).await.unwrap();
     for number in 0..40 {
-        let [mut here, mut there] = [apis[number % 2].clone(), apis[(number + 1) % 2].clone()];
+        let [here, mut there] = [apis[number % 2].clone(), apis[(number + 1) % 2].clone()];
         let path = format!("/update/{number}");
         current.url = receiver.url(&path);
         current.etag = String::new();
-        let update = here.subscriptions.update_subscription(UpdateSubscriptionRequest {
-            subscription: Some(current.clone()),
-            update_mask: Some(FieldMask { paths: vec!["url".to_owned()] }),
-        });
-        update.await.unwrap();
+        here.update(current.clone(), &["url"]).await.unwrap();
         let published = there.publish(&tenant, event("payment.completed", "{}"), "");
         published.await.unwrap();
         receiver.wait_for_at(&path, 1, SOON_LIMIT).await.unwrap();
     }
     assert_eq!(receiver.received(), 40, "nothing went to an older URL");
 
-    let name = current.name.clone();
-    let disable = DisableSubscriptionRequest { name, ..DisableSubscriptionRequest::default() };
-    let [mut here, mut there] = apis;
-    here.subscriptions.disable_subscription(disable).await.unwrap();
+    let [here, mut there] = apis;
+    here.disable(&current.name).await.unwrap();
     let published = there.publish(&tenant, event("payment.completed", "{}"), "");
     let published = published.await.unwrap().event;
     let delivery = there.deliveries_of(&published).await.unwrap().remove(0);
@@ -341,7 +338,7 @@ async fn shards_are_shared(cluster: &Cluster) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_either_replica_serves() {
+async fn either_replica_serves_on_postgres() {
     let cluster = two_replicas().await;
     play!(&cluster; shards_are_shared);
     play!(&cluster; create_here_publish_there);

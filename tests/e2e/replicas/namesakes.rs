@@ -6,13 +6,13 @@ use std::time::Duration;
 use postrider_proto::v1::{AgentState, ListAgentsRequest, ListReplicasRequest};
 use postrider_tests::agent::{Agent, Plan};
 use postrider_tests::api::Api;
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Description};
 use postrider_tests::process::{self, Program};
 use postrider_tests::publish::event;
 use postrider_tests::wait;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::{many_tenants, publish_to_each, two_replicas};
+use super::{many_tenants, publish_to_each, two_replicas, two_replicas_that};
 use crate::stage::SOON_LIMIT;
 
 /// What a refused agent says of itself.
@@ -64,16 +64,17 @@ async fn last_heartbeats(api: &Api) -> Vec<(i64, i32)> {
 
 /// Waits until one of the agents says that it was refused.
 async fn wait_until_refused(agents: &mut [&mut Agent]) {
-    let begun = Instant::now();
-    while agents.iter_mut().map(|agent| says(agent, REFUSED_LOG_LINE)).sum::<usize>() == 0 {
-        assert!(begun.elapsed() < SOON_LIMIT, "none was refused");
-        sleep(Duration::from_millis(50)).await;
-    }
+    wait::until("one to be refused", SOON_LIMIT, || {
+        let refused = agents.iter_mut().map(|agent| says(agent, REFUSED_LOG_LINE)).sum::<usize>();
+        async move { wait::when(refused, |refused| *refused > 0) }
+    })
+    .await
+    .unwrap();
 }
 
 /// The second of two agents of one id waits for the first's end and costs nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_an_agent_of_anothers_id_waits_until_that_one_is_gone() {
+async fn an_agent_of_anothers_id_waits_until_that_one_is_gone_on_postgres() {
     let mut cluster = two_replicas().await;
     let api = cluster.api().unwrap();
     assert_eq!(says(&mut cluster.agents[0], UNSUBSCRIBED_LOG_LINE), 1, "two replicas know it");
@@ -116,14 +117,9 @@ async fn postgres_an_agent_of_anothers_id_waits_until_that_one_is_gone() {
 
 /// Nothing tells the later of two that each come to another replica at one moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_of_two_agents_of_one_id_one_gives_way() {
-    let description = Description {
-        engine: Engine::Postgres,
-        replicas: 2,
-        agents: Vec::new(),
-        ..Description::default()
-    };
-    let mut cluster = Cluster::start(&description).await.unwrap();
+async fn of_two_agents_of_one_id_one_gives_way_on_postgres() {
+    let description = Description { agents: Vec::new(), ..Description::default() };
+    let mut cluster = two_replicas_that(description).await;
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut agents =
         [0, 1].map(|number| agent(&cluster, "same", folders[number].path(), &[number]));

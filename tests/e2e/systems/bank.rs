@@ -22,18 +22,24 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use super::verify::signed_v1;
-use super::{enable, enveloped, names, on_sqlite, pause, sample, samples, update, wire};
+use super::{enveloped, names, sample, samples, wire, with_catalogue};
 use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays};
 use crate::told::assert_told;
 
-on_sqlite!("bank";
-    several_types_of_one_company_to_one_url,
-    each_type_for_some_accounts_to_its_own_url,
-    an_event_without_an_account,
-    an_internal_transfer,
-    edits_are_guarded,
-    nothing_is_lost_while_it_is_inactive,
-);
+async fn every_promise_of_its_document_is_kept(engine: Engine) {
+    let cluster = with_catalogue("bank", engine).await;
+    play!(
+        &cluster;
+        several_types_of_one_company_to_one_url,
+        each_type_for_some_accounts_to_its_own_url,
+        an_event_without_an_account,
+        an_internal_transfer,
+        edits_are_guarded,
+        nothing_is_lost_while_it_is_inactive,
+    );
+}
+
+on_both_engines!(every_promise_of_its_document_is_kept, eleven_retries_follow_the_contract);
 
 const EVENT_TYPES: [&str; 9] = [
     "IncomingPaymentProcessed",
@@ -193,9 +199,9 @@ async fn edits_are_guarded(cluster: &Cluster) {
         ..Subscription::default()
     };
     let first =
-        update(&stage, edit(&made.etag, &EVENT_TYPES[2..3]), &["event_types"]).await.unwrap();
+        stage.api.update(edit(&made.etag, &EVENT_TYPES[2..3]), &["event_types"]).await.unwrap();
     assert_ne!(first.etag, made.etag);
-    let stale = update(&stage, edit(&made.etag, &EVENT_TYPES[3..4]), &["event_types"]).await;
+    let stale = stage.api.update(edit(&made.etag, &EVENT_TYPES[3..4]), &["event_types"]).await;
     let stale = stale.unwrap_err();
     let (name, etag) = (made.name.clone(), made.etag.clone());
     let gone =
@@ -205,7 +211,7 @@ async fn edits_are_guarded(cluster: &Cluster) {
         assert_eq!(reason(&refused), "ETAG_MISMATCH");
     }
     let second =
-        update(&stage, edit(&first.etag, &EVENT_TYPES[4..5]), &["event_types"]).await.unwrap();
+        stage.api.update(edit(&first.etag, &EVENT_TYPES[4..5]), &["event_types"]).await.unwrap();
     assert_eq!(second.event_types, names(&EVENT_TYPES[4..5]));
 }
 
@@ -219,7 +225,7 @@ async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
     let made = stage.create(Subscription { retry_policy: quick, ..made }).await;
     let mut events = vec![stage.publish_event(payment(EVENT_TYPES[0], FIRST_ACCOUNT)).await];
     stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
-    let paused = pause(&stage, &made.name).await;
+    let paused = stage.api.pause(&made.name).await.unwrap();
     assert_eq!(paused.status(), SubscriptionStatus::Paused);
     let before = stage.receiver.received_at("/hook");
     for event_type in EVENT_TYPES {
@@ -228,7 +234,7 @@ async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
     tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(stage.receiver.received_at("/hook"), before);
     assert_eq!(stage.count("state = WAITING").await, 10);
-    assert_eq!(enable(&stage, &made.name).await.status(), SubscriptionStatus::Enabled);
+    assert_eq!(stage.api.enable(&made.name).await.unwrap().status(), SubscriptionStatus::Enabled);
     for event in &events {
         stage.wait_for(event, DeliveryState::Succeeded).await;
     }
@@ -237,9 +243,8 @@ async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
 
 /// The contract's eleven retries, from 15 seconds to 48 hours, on a clock that
 /// the test moves.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eleven_retries() {
-    let timed = Timed::start(Engine::Sqlite).await.unwrap();
+async fn eleven_retries_follow_the_contract(engine: Engine) {
+    let timed = Timed::start(engine).await.unwrap();
     let mut api = timed.api();
     let tenant = api.create_tenant("bank-retries").await.unwrap();
     let stage = Stage { receiver: timed.receiver().await.unwrap(), api, tenant };

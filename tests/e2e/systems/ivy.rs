@@ -14,8 +14,7 @@ use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::test_subscription_request::PayloadForm;
 use postrider_proto::v1::{
     DeleteSubscriptionRequest, DeliveryEndReason, DeliveryState, Envelope, GetEventRequest,
-    GetSubscriptionRequest, HmacSignature, JsonForm, RetryPolicy, Subscription,
-    TestSubscriptionRequest,
+    HmacSignature, JsonForm, RetryPolicy, Subscription, TestSubscriptionRequest,
 };
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::publish::{event, fixed_delays};
@@ -24,19 +23,25 @@ use postrider_tests::timed::{Timed, timestamp};
 use serde_json::Value;
 
 use super::verify::hex_hmac;
-use super::{names, on_sqlite, only_200, publish, sample, samples, schemes, send_again, update};
+use super::{names, only_200, publish, sample, samples, schemes, send_again, with_catalogue};
 use crate::stage::{DEFAULT_REGION, SETTLE_WAIT, SOON_LIMIT, Stage, delays, duration, time};
 use crate::told::assert_told;
 
-on_sqlite!("ivy";
-    events,
-    create_update_and_delete,
-    data_structure,
-    verified_as_its_own_documentation_does,
-    signature_over_the_exact_body,
-    sent_again_by_its_id,
-    only_200_is_success,
-);
+async fn every_promise_of_its_document_is_kept(engine: Engine) {
+    let cluster = with_catalogue("ivy", engine).await;
+    play!(
+        &cluster;
+        events,
+        create_update_and_delete,
+        data_structure,
+        verified_as_its_own_documentation_does,
+        signature_over_the_exact_body,
+        sent_again_by_its_id,
+        only_200_is_success,
+    );
+}
+
+on_both_engines!(every_promise_of_its_document_is_kept, fifteen_retries_take_54_hours);
 
 /// The six public delays and nine rising ones of Postrider's own choosing, which
 /// bring the sum to the 54 hours of the contract.
@@ -104,7 +109,7 @@ async fn create_update_and_delete(cluster: &Cluster) {
         event_types: names(&["order_updated"]),
         ..Subscription::default()
     };
-    let updated = update(&stage, changed, &["url", "event_types"]).await.unwrap();
+    let updated = stage.api.update(changed, &["url", "event_types"]).await.unwrap();
     assert_eq!(updated.success_rule, only_200());
     assert_eq!(updated.envelope(), Envelope::IdTypePayloadDate);
     publish(&stage, "order_created", &order).await;
@@ -122,8 +127,7 @@ async fn create_update_and_delete(cluster: &Cluster) {
         (stage.receiver.received_at("/first"), stage.receiver.received_at("/second")),
         (1, 1)
     );
-    let read = GetSubscriptionRequest { name: made.name };
-    let read = stage.api.subscriptions.get_subscription(read).await.unwrap().into_inner();
+    let read = stage.api.subscription(&made.name).await.unwrap();
     assert!(read.delete_time.is_some());
 }
 
@@ -175,11 +179,10 @@ async fn verified_as_its_own_documentation_does(cluster: &Cluster) {
 /// `X-Ivy-Signature`: the hex HMAC-SHA256 of the body as it was sent, under the
 /// secret that was shown once.
 async fn signature_over_the_exact_body(cluster: &Cluster) {
-    let mut stage = Stage::set(cluster, "ivy-signature").await;
+    let stage = Stage::set(cluster, "ivy-signature").await;
     let made = stage.create(wanted(&stage, "/hook", &["*"])).await;
     assert!(!made.signing_secret.is_empty());
-    let read = GetSubscriptionRequest { name: made.name };
-    let read = stage.api.subscriptions.get_subscription(read).await.unwrap().into_inner();
+    let read = stage.api.subscription(&made.name).await.unwrap();
     assert!(read.signing_secret.is_empty());
     publish(&stage, "merchant_updated", &sample("ivy", "merchant_updated")).await;
     let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
@@ -230,11 +233,10 @@ async fn only_200_is_success(cluster: &Cluster) {
 }
 
 /// 15 retries over 54 hours, on a clock that the test moves.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifteen_retries() {
+async fn fifteen_retries_take_54_hours(engine: Engine) {
     assert_eq!(RETRY_DELAYS.iter().sum::<u64>(), 54 * 3_600);
     assert!(RETRY_DELAYS[5..].is_sorted());
-    let timed = Timed::start(Engine::Sqlite).await.unwrap();
+    let timed = Timed::start(engine).await.unwrap();
     let mut api = timed.api();
     let tenant = api.create_tenant("ivy-retries").await.unwrap();
     let stage = Stage { receiver: timed.receiver().await.unwrap(), api, tenant };

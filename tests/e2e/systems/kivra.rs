@@ -10,33 +10,37 @@ use http::StatusCode;
 use postrider_proto::v1::retry_policy::Timetable;
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::{
-    AttemptOutcome, DeliveryState, Envelope, GetSubscriptionRequest, HmacSignature, HmacTimestamp,
-    ListEventsRequest, RetryPolicy, SigningKeyKind, StandardTimetable, StandardWebhooksV1,
-    StandardWebhooksV1a, Subscription, SubscriptionStatus,
+    AttemptOutcome, DeliveryState, Envelope, HmacSignature, HmacTimestamp, ListEventsRequest,
+    RetryPolicy, SigningKeyKind, StandardTimetable, StandardWebhooksV1, StandardWebhooksV1a,
+    Subscription, SubscriptionStatus,
 };
-use postrider_tests::cluster::Cluster;
+use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::receiver::Received;
 use postrider_tests::receiver::behaviour::{Answer, ok, status};
 use serde_json::{Value, json};
 
 use super::verify::{hex_hmac, lines, signed_v1, signed_v1a, standard_signatures};
-use super::{
-    disable, enable, names, on_sqlite, only_200, publish, refused, rotate, sample, schemes, wire,
-};
+use super::{names, only_200, publish, refused, sample, schemes, wire, with_catalogue};
 use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays, time};
 use crate::told::assert_told;
 
-on_sqlite!("kivra";
-    the_entire_payment_flow,
-    only_by_the_users_own_act,
-    mandates,
-    switched_on_and_off_by_one_call,
-    signed_twice,
-    both_keys_of_both_kinds_sign,
-    the_old_keys_end,
-    an_answer_within_a_second,
-    the_older_contract,
-);
+async fn every_promise_of_its_document_is_kept(engine: Engine) {
+    let cluster = with_catalogue("kivra", engine).await;
+    play!(
+        &cluster;
+        the_entire_payment_flow,
+        only_by_the_users_own_act,
+        mandates,
+        switched_on_and_off_by_one_call,
+        signed_twice,
+        both_keys_of_both_kinds_sign,
+        the_old_keys_end,
+        an_answer_within_a_second,
+        the_older_contract,
+    );
+}
+
+on_both_engines!(every_promise_of_its_document_is_kept);
 
 const GRACE_PERIOD: Duration = Duration::from_hours(72);
 
@@ -63,12 +67,6 @@ fn public_keys(subscription: &Subscription) -> Vec<&str> {
     let keys = subscription.signing_keys.iter();
     let keys = keys.filter(|key| key.kind() == SigningKeyKind::Ed25519);
     keys.map(|key| key.public_key.as_str()).collect()
-}
-
-async fn read(stage: &Stage, name: &str) -> Subscription {
-    let mut api = stage.api.clone();
-    let read = GetSubscriptionRequest { name: name.to_owned() };
-    api.subscriptions.get_subscription(read).await.unwrap().into_inner()
 }
 
 fn body(request: &Received) -> Value {
@@ -171,11 +169,11 @@ async fn switched_on_and_off_by_one_call(cluster: &Cluster) {
     let payload = sample("kivra", "payment.scheduled");
     let before = publish(&stage, "payment.scheduled", &payload).await;
     assert_eq!(stage.delivery(&before).await.state(), DeliveryState::Suppressed);
-    let enabled = enable(&stage, &made.name).await;
+    let enabled = stage.api.enable(&made.name).await.unwrap();
     assert_eq!(enabled.status(), SubscriptionStatus::Enabled);
     let during = publish(&stage, "payment.scheduled", &payload).await;
     stage.wait_for(&during, DeliveryState::Succeeded).await;
-    let disabled = disable(&stage, &made.name).await;
+    let disabled = stage.api.disable(&made.name).await.unwrap();
     assert_eq!(disabled.status(), SubscriptionStatus::Disabled);
     let after = publish(&stage, "payment.scheduled", &payload).await;
     assert_eq!(stage.delivery(&after).await.state(), DeliveryState::Suppressed);
@@ -191,7 +189,7 @@ async fn signed_twice(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kivra-signed").await;
     let made = stage.create(wanted(&stage, "/hook")).await;
     assert!(made.signing_secret.starts_with("whsec_"));
-    let kept = read(&stage, &made.name).await;
+    let kept = stage.api.subscription(&made.name).await.unwrap();
     assert!(kept.signing_secret.is_empty());
     publish(&stage, "payment.completed", &sample("kivra", "payment.completed")).await;
     let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
@@ -213,8 +211,10 @@ async fn signed_twice(cluster: &Cluster) {
 async fn both_keys_of_both_kinds_sign(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kivra-rotated").await;
     let made = stage.create(wanted(&stage, "/hook")).await;
-    let secret = rotate(&stage, &made.name, SigningKeyKind::Standard, GRACE_PERIOD).await;
-    let rotated = rotate(&stage, &made.name, SigningKeyKind::Ed25519, GRACE_PERIOD).await;
+    let secret =
+        stage.api.rotate(&made.name, SigningKeyKind::Standard, Some(GRACE_PERIOD)).await.unwrap();
+    let rotated =
+        stage.api.rotate(&made.name, SigningKeyKind::Ed25519, Some(GRACE_PERIOD)).await.unwrap();
     let ending = rotated.signing_keys.iter().filter(|key| key.expire_time.is_some());
     let ending: Vec<_> = ending.map(|key| time(key.expire_time)).collect();
     assert_eq!(ending.len(), 2, "{:?}", rotated.signing_keys);
@@ -240,8 +240,10 @@ async fn the_old_keys_end(cluster: &Cluster) {
     const SHORT_TIME: Duration = Duration::from_secs(3);
     let stage = Stage::set(cluster, "kivra-grace").await;
     let made = stage.create(wanted(&stage, "/hook")).await;
-    let secret = rotate(&stage, &made.name, SigningKeyKind::Standard, SHORT_TIME).await;
-    let pair = rotate(&stage, &made.name, SigningKeyKind::Ed25519, SHORT_TIME).await;
+    let secret =
+        stage.api.rotate(&made.name, SigningKeyKind::Standard, Some(SHORT_TIME)).await.unwrap();
+    let pair =
+        stage.api.rotate(&made.name, SigningKeyKind::Ed25519, Some(SHORT_TIME)).await.unwrap();
     let public = public_keys(&pair);
     for (count, old_signs) in [(1, true), (2, false)] {
         publish(&stage, "payment.completed", &sample("kivra", "payment.completed")).await;
@@ -295,7 +297,8 @@ async fn the_older_contract(cluster: &Cluster) {
             ..stage.wanted("/hook")
         })
         .await;
-    let rotated = rotate(&stage, &made.name, SigningKeyKind::Text, GRACE_PERIOD).await;
+    let rotated =
+        stage.api.rotate(&made.name, SigningKeyKind::Text, Some(GRACE_PERIOD)).await.unwrap();
     stage.receiver.script("/hook", [status(StatusCode::CREATED), ok()]);
     let payload = sample("kivra", "payment.completed");
     let event = publish(&stage, "payment.completed", &payload).await;

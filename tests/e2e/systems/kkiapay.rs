@@ -14,25 +14,31 @@ use postrider_proto::v1::{
     AttemptOutcome, DeliveryState, HmacSignature, LinearBackoff, RetryPolicy, StaticSecret,
     Subscription, TestSubscriptionRequest,
 };
-use postrider_tests::cluster::Cluster;
+use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::receiver::behaviour::{ok, redirect, status};
 use serde_json::Value;
 
 use super::verify::{hex_hmac, lines};
-use super::{names, on_sqlite, publish, sample, schemes, wire};
+use super::{names, publish, sample, schemes, wire, with_catalogue};
 use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays};
 use crate::told::assert_told;
 
-on_sqlite!("kkiapay";
-    only_the_chosen_events,
-    a_hash_secret_of_ones_own,
-    the_secret_itself,
-    the_flat_body,
-    a_test,
-    only_2xx_acknowledges,
-    a_redirection_is_no_receipt,
-    five_more_tries,
-);
+async fn every_promise_of_its_document_is_kept(engine: Engine) {
+    let cluster = with_catalogue("kkiapay", engine).await;
+    play!(
+        &cluster;
+        only_the_chosen_events,
+        a_hash_secret_of_ones_own,
+        the_secret_itself,
+        the_flat_body,
+        a_test,
+        only_2xx_acknowledges,
+        a_redirection_is_no_receipt,
+        five_more_tries,
+    );
+}
+
+on_both_engines!(every_promise_of_its_document_is_kept);
 
 const SECRET_HEADER: &str = "x-kkiapay-secret";
 const SHARED_SECRET: &str = "my-own-hash-secret";

@@ -14,26 +14,32 @@ use postrider_proto::v1::{
     SubscriptionStatus, TestSubscriptionRequest, TestSubscriptionResponse,
 };
 use postrider_tests::api::violated_fields;
-use postrider_tests::cluster::Cluster;
+use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::receiver::behaviour::{Answer, Body, ok, status};
 
 use super::verify::signed_v1;
-use super::{disable, enable, enveloped, names, on_sqlite, publish, sample, samples, update};
+use super::{enveloped, names, publish, sample, samples, with_catalogue};
 use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays, once, time};
 use crate::told::assert_told;
 
-on_sqlite!("kwik";
-    the_form,
-    always_https,
-    the_seventeen_events,
-    live_and_disabled,
-    the_list_and_its_search,
-    a_test_before_going_live,
-    a_test_of_any_type,
-    the_event_log,
-    edit,
-    delete,
-);
+async fn every_promise_of_its_document_is_kept(engine: Engine) {
+    let cluster = with_catalogue("kwik", engine).await;
+    play!(
+        &cluster;
+        the_form,
+        always_https,
+        the_seventeen_events,
+        live_and_disabled,
+        the_list_and_its_search,
+        a_test_before_going_live,
+        a_test_of_any_type,
+        the_event_log,
+        edit,
+        delete,
+    );
+}
+
+on_both_engines!(every_promise_of_its_document_is_kept);
 
 fn named(stage: &Stage, name: &str, path: &str, events: &[&str]) -> Subscription {
     let mut wanted = Subscription {
@@ -129,10 +135,10 @@ async fn live_and_disabled(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kwik-status").await;
     let made = stage.create(named(&stage, "Switch", "/hook", &["*"])).await;
     let payload = sample("kwik", "payout.created");
-    disable(&stage, &made.name).await;
+    stage.api.disable(&made.name).await.unwrap();
     let unsent = publish(&stage, "payout.created", &payload).await;
     assert_eq!(stage.delivery(&unsent).await.state(), DeliveryState::Suppressed);
-    enable(&stage, &made.name).await;
+    stage.api.enable(&made.name).await.unwrap();
     let sent = publish(&stage, "payout.created", &payload).await;
     stage.wait_for(&sent, DeliveryState::Succeeded).await;
     tokio::time::sleep(SETTLE_WAIT).await;
@@ -149,7 +155,7 @@ async fn the_list_and_its_search(cluster: &Cluster) {
     let seen: Vec<_> = all.iter().map(|item| item.display_name.as_str()).collect();
     assert_eq!(seen, ["Accounting", "Shop", "CRM"]);
     assert!(all.is_sorted_by_key(|item| time(item.create_time)));
-    disable(&stage, &all[1].name).await;
+    stage.api.disable(&all[1].name).await.unwrap();
     let found = listed(&stage, "shOP").await;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].url, stage.receiver.url("/orders"));
@@ -258,7 +264,7 @@ async fn edit(cluster: &Cluster) {
     let made = stage.create(named(&stage, "Old", "/old", &["customer.created"])).await;
     let changed = Subscription { name: made.name, ..named(&stage, "New", "/new", &["mandate.*"]) };
     let paths = ["display_name", "url", "event_types"];
-    let edited = update(&stage, changed, &paths).await.unwrap();
+    let edited = stage.api.update(changed, &paths).await.unwrap();
     assert_eq!(edited.display_name, "New");
     assert!(edited.signing_secret.is_empty());
     publish(&stage, "customer.created", &sample("kwik", "customer.created")).await;

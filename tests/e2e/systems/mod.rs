@@ -18,32 +18,15 @@ use std::time::Duration;
 
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::{
-    Delivery, DisableSubscriptionRequest, EnableSubscriptionRequest, ImportEventTypesRequest,
-    PauseSubscriptionRequest, ResendEventRequest, RotateSigningSecretRequest, SignatureScheme,
-    SigningKeyKind, Subscription, SuccessRule, UpdateSubscriptionRequest,
+    Delivery, ImportEventTypesRequest, ResendEventRequest, SignatureScheme, SuccessRule,
 };
 use postrider_tests::api::{reason, violated_fields};
-use postrider_tests::cluster::{Cluster, Description};
+use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::publish::event;
 use postrider_tests::receiver::Received;
-use prost_types::FieldMask;
 use serde_json::Value;
-use tonic::Status;
 
 use crate::stage::Stage;
-
-/// A test that plays these scenarios on one small cluster, whose catalogue is the
-/// system's and which allows no other types.
-macro_rules! on_sqlite {
-    ($system:literal; $($scenario:path),+ $(,)?) => {
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn document() {
-            let cluster = $crate::systems::with_catalogue($system).await;
-            play!(&cluster; $($scenario),+);
-        }
-    };
-}
-use on_sqlite;
 
 /// The system's catalogue, as it is imported.
 fn catalogue(system: &str) -> String {
@@ -51,8 +34,10 @@ fn catalogue(system: &str) -> String {
     fs::read_to_string(top.join("examples").join(system).join("event-types.json")).unwrap()
 }
 
-async fn with_catalogue(system: &str) -> Cluster {
-    let description = Description { allow_unknown_event_types: false, ..Description::default() };
+/// A small cluster whose catalogue is the system's and which allows no other types.
+async fn with_catalogue(system: &str, engine: Engine) -> Cluster {
+    let description =
+        Description { engine, allow_unknown_event_types: false, ..Description::default() };
     let cluster = Cluster::start(&description).await.unwrap();
     let catalogue = catalogue(system);
     let import = ImportEventTypesRequest { catalogue, validate_only: false };
@@ -115,31 +100,6 @@ async fn publish(stage: &Stage, event_type: &str, payload: &Value) -> String {
     stage.publish_event(event(event_type, &payload.to_string())).await
 }
 
-async fn update(
-    stage: &Stage,
-    changed: Subscription,
-    paths: &[&str],
-) -> Result<Subscription, Status> {
-    let mut api = stage.api.clone();
-    let updated = api.subscriptions.update_subscription(UpdateSubscriptionRequest {
-        subscription: Some(changed),
-        update_mask: Some(FieldMask { paths: names(paths) }),
-    });
-    Ok(updated.await?.into_inner())
-}
-
-/// A new key of a kind, the old ones signing on for a while.
-async fn rotate(stage: &Stage, name: &str, kind: SigningKeyKind, grace: Duration) -> Subscription {
-    let mut api = stage.api.clone();
-    let rotated = api.subscriptions.rotate_signing_secret(RotateSigningSecretRequest {
-        name: name.to_owned(),
-        grace_period: wire(grace),
-        kind: kind.into(),
-        ..RotateSigningSecretRequest::default()
-    });
-    rotated.await.unwrap().into_inner().subscription.unwrap()
-}
-
 /// Sends an event to its only subscription again.
 async fn send_again(stage: &Stage, event: &str) -> Delivery {
     let mut api = stage.api.clone();
@@ -147,25 +107,4 @@ async fn send_again(stage: &Stage, event: &str) -> Delivery {
     let mut again = api.events.resend_event(asked).await.unwrap().into_inner().deliveries;
     assert_eq!(again.len(), 1);
     again.remove(0)
-}
-
-async fn enable(stage: &Stage, name: &str) -> Subscription {
-    let mut api = stage.api.clone();
-    let name = name.to_owned();
-    let asked = EnableSubscriptionRequest { name, ..EnableSubscriptionRequest::default() };
-    api.subscriptions.enable_subscription(asked).await.unwrap().into_inner()
-}
-
-async fn disable(stage: &Stage, name: &str) -> Subscription {
-    let mut api = stage.api.clone();
-    let name = name.to_owned();
-    let asked = DisableSubscriptionRequest { name, ..DisableSubscriptionRequest::default() };
-    api.subscriptions.disable_subscription(asked).await.unwrap().into_inner()
-}
-
-async fn pause(stage: &Stage, name: &str) -> Subscription {
-    let mut api = stage.api.clone();
-    let name = name.to_owned();
-    let asked = PauseSubscriptionRequest { name, ..PauseSubscriptionRequest::default() };
-    api.subscriptions.pause_subscription(asked).await.unwrap().into_inner()
 }

@@ -33,6 +33,7 @@ pub use self::tls::Certificate;
 use self::tls::Certificates;
 use crate::pki::Pki;
 use crate::ports::free_port;
+use crate::wait;
 
 /// Which versions of HTTP the receiver speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -266,6 +267,15 @@ impl Receiver {
         let asked = |record: &Record| done(&record.kept(None));
         record.wait_until(what, limit, asked).await?;
         Ok(self.requests())
+    }
+
+    /// Waits until every request to a path that came is answered, or given up.
+    pub async fn wait_until_answered(&self, path: &str, limit: Duration) -> Result<()> {
+        wait::until(&format!("answers at {path}"), limit, || async {
+            wait::when(self.shared.record.in_flight(path), |left| *left == 0)
+        })
+        .await?;
+        Ok(())
     }
 
     /// Waits until `count` requests came in all, kept or not.

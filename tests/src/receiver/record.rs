@@ -133,6 +133,11 @@ impl Record {
         }
     }
 
+    pub(super) fn in_flight(&self, path: &str) -> u64 {
+        let state = self.state();
+        state.paths.get(path).map_or(0, |f| f.in_flight)
+    }
+
     pub(super) fn in_flight_most(&self, path: &str) -> u64 {
         let state = self.state();
         state.paths.get(path).map_or(0, |f| f.in_flight_most)

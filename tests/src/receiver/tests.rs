@@ -220,7 +220,7 @@ async fn http2_requests_are_answered() {
 }
 
 #[tokio::test]
-async fn plain_http_and_counting_only() {
+async fn a_plain_receiver_that_counts_only_keeps_no_requests() {
     let world = world();
     let options = Options { plain: true, count_only: true, ..Options::default() };
     let receiver = Receiver::with(&world.pki, options).await.unwrap();

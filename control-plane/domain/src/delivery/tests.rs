@@ -133,7 +133,7 @@ fn codes_are_the_storage_format() {
 }
 
 #[test]
-fn late_results_follow_rule_5() {
+fn of_late_results_only_a_success_moves_a_delivery() {
     use DeliveryState::{Cancelled, Exhausted, InFlight, Succeeded, Waiting};
     for (state, succeeds) in [
         (Waiting, true),

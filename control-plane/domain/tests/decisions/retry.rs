@@ -298,7 +298,7 @@ proptest! {
     }
 
     #[test]
-    fn no_header_upsets_it(
+    fn no_retry_after_header_upsets_the_parser(
         value in proptest::collection::vec(any::<u8>(), 0..80),
         digits in "[0-9]{0,30}",
         date in proptest::collection::vec(any::<u8>(), 0..80),

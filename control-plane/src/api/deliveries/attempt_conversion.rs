@@ -134,7 +134,7 @@ pub const fn trigger(trigger: Trigger) -> v1::AttemptTrigger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     #[test]
     fn a_body_is_shown_as_text_where_it_is_text() {

@@ -136,7 +136,7 @@ mod tests {
     use postrider_domain::time::Timestamp;
 
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     fn parse(text: &str) -> Result<AttemptFilter, String> {
         AttemptFilter::parse(text, &"acme".parse().unwrap())

@@ -86,7 +86,7 @@ pub const fn end_reason(reason: Option<EndReason>) -> v1::DeliveryEndReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     #[test]
     fn a_delivery_is_shown_whole() {

@@ -95,7 +95,7 @@ mod tests {
     use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason};
 
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     fn read(parent: &str, subscription: &str) -> Result<WatchFilter, Status> {
         let (parent, subscription) = (parent.to_owned(), subscription.to_owned());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_watched() {
+    fn one_tenant_one_subscription_or_all_tenants_are_watched() {
         assert_eq!(read("tenants/-", "").unwrap(), WatchFilter::default());
         let one = read("tenants/acme", "tenants/acme/subscriptions/erp").unwrap();
         assert_eq!(one.subscription.unwrap().as_str(), "erp");

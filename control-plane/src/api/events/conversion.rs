@@ -64,7 +64,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     #[test]
     fn the_payload_has_the_form_of_its_type() {

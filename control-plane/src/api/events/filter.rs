@@ -80,7 +80,7 @@ impl EventFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     #[test]
     fn every_field_of_the_contract_is_read() {

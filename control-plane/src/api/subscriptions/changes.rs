@@ -352,7 +352,7 @@ mod tests {
     use tonic_types::StatusExt;
 
     use super::*;
-    use crate::api::fixtures::{self, FIXTURE_TIME};
+    use crate::fixtures::{self, FIXTURE_TIME};
 
     #[test]
     fn made_ids_are_valid_and_differ() {

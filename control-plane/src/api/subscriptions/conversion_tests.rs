@@ -4,8 +4,8 @@ use postrider_domain::subscription::SuccessRule;
 use prost_types::FieldMask;
 use tonic_types::StatusExt;
 
-use crate::api::fixtures;
 use crate::api::subscriptions::conversion::*;
+use crate::fixtures;
 
 fn all() -> UpdateMask {
     let mask = FieldMask { paths: vec!["*".into()] };

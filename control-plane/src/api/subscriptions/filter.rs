@@ -74,7 +74,7 @@ fn status(text: &str) -> Result<SubscriptionStatus, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     #[test]
     fn every_field_of_the_contract_works() {

@@ -316,7 +316,7 @@ impl SubscriptionService for SubscriptionApi {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     #[test]
     fn a_search_looks_in_name_and_url_and_not_in_the_id() {

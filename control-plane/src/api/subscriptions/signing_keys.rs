@@ -177,7 +177,7 @@ pub(in crate::api) fn revoke_key(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::fixtures::{self, FIXTURE_TIME};
+    use crate::fixtures::{self, FIXTURE_TIME};
 
     const ONE_HOUR: Duration = Duration::from_secs(3600);
 

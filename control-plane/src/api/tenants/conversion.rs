@@ -35,7 +35,7 @@ pub fn labels(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::fixtures;
+    use crate::fixtures;
 
     #[test]
     fn a_tenant_is_shown_whole() {

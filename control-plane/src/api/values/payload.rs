@@ -102,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn size_is_bounded() {
+    fn the_size_of_a_payload_is_bounded() {
         let mut violations = FieldViolations::default();
         check(&Bytes::from_static(b"{}"), "text/plain", "payload", 1, &mut violations);
         assert!(!violations.is_empty());
     }
 
     #[test]
-    fn media_types() {
+    fn only_a_type_and_a_subtype_are_a_media_type() {
         for good in ["text/plain", "application/vnd.a+json", "text/xml; charset=\"utf-8\""] {
             assert!(is_media_type(good), "{good}");
         }

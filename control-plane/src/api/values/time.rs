@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_before_and_after_the_epoch() {
+    fn times_before_and_after_the_epoch_are_read_and_written() {
         let at = timestamp(Timestamp::from_micros(1_500_000));
         assert_eq!((at.seconds, at.nanos), (1, 500_000_000));
         let at = timestamp(Timestamp::from_micros(-1));

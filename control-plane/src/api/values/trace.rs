@@ -79,7 +79,7 @@ mod tests {
     const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn traceparents() {
+    fn only_what_w3c_allows_is_a_traceparent() {
         assert!(is_traceparent(GOOD));
         assert!(is_traceparent(&format!("01{}-extra", &GOOD[2..])));
         for bad in [

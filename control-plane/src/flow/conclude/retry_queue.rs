@@ -215,40 +215,18 @@ impl ConcludeWriter {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::Bytes;
-    use postrider_domain::delivery::{AttemptRecord, StepTimings, Trigger};
-    use postrider_domain::ids::{AgentId, DeliveryId, EventId, Region, SubscriptionKey};
+    use postrider_domain::delivery::AttemptRecord;
+    use postrider_domain::ids::{DeliveryId, EventId};
 
     use super::*;
-
-    const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+    use crate::fixtures::{self, FIXTURE_TIME};
 
     fn report(n: u8, outcome: Outcome) -> AttemptReport {
         let record = AttemptRecord {
-            key: AttemptKey { delivery: DeliveryId::new(NOW, [n; 10]), number: 1 },
-            subscription: SubscriptionKey {
-                tenant: "acme".parse().unwrap(),
-                subscription: "all".parse().unwrap(),
-            },
-            event: EventId::new(NOW, [n; 10]),
-            event_type: "a.b".to_owned(),
+            key: AttemptKey { delivery: DeliveryId::new(FIXTURE_TIME, [n; 10]), number: 1 },
+            event: EventId::new(FIXTURE_TIME, [n; 10]),
             outcome,
-            http_status: None,
-            start_time: NOW,
-            timings: StepTimings::default(),
-            response_headers: Vec::new(),
-            response_body: Bytes::new(),
-            response_body_bytes: 0,
-            response_body_truncated: false,
-            error: String::new(),
-            agent: AgentId("a".into()),
-            region: Region::from_stored("eu"),
-            remote_address: String::new(),
-            http_version: String::new(),
-            trigger: Trigger::Publish,
-            test: false,
-            next_attempt_time: None,
-            settings_revision: None,
+            ..fixtures::attempt()
         };
         let record = Arc::new(record);
         AttemptReport { record, has_response: false, retry_after: None, stream: None, seen: None }
@@ -265,7 +243,7 @@ mod tests {
     #[test]
     fn what_is_nobodys_fault_is_kept_for_ever_and_tried_ever_more_seldom() {
         let mut kept = kept();
-        let mut now = NOW;
+        let mut now = FIXTURE_TIME;
         let mut pauses = Vec::new();
         for _ in 0..100 {
             assert!(kept.keep(&faulty(), report(1, Outcome::Succeeded), now).is_none());
@@ -286,10 +264,10 @@ mod tests {
         let mut kept = kept();
         let refused = StoreError::Rejected("22001".to_owned());
         for _ in 1..MAX_REFUSED_TRIES {
-            kept.keep(&faulty(), report(1, Outcome::Succeeded), NOW);
-            assert!(kept.keep(&refused, report(1, Outcome::Succeeded), NOW).is_none());
+            kept.keep(&faulty(), report(1, Outcome::Succeeded), FIXTURE_TIME);
+            assert!(kept.keep(&refused, report(1, Outcome::Succeeded), FIXTURE_TIME).is_none());
         }
-        let given_up = kept.keep(&refused, report(1, Outcome::Succeeded), NOW).unwrap();
+        let given_up = kept.keep(&refused, report(1, Outcome::Succeeded), FIXTURE_TIME).unwrap();
         assert_eq!(given_up.record.key, report(1, Outcome::Succeeded).record.key);
         assert_eq!((kept.len(), kept.bytes, kept.next()), (0, 0, None));
     }
@@ -297,11 +275,11 @@ mod tests {
     #[test]
     fn what_is_kept_is_not_kept_twice_and_a_fact_replaces_what_nobody_knew() {
         let mut kept = kept();
-        kept.keep(&faulty(), report(1, Outcome::Unknown), NOW);
+        kept.keep(&faulty(), report(1, Outcome::Unknown), FIXTURE_TIME);
         assert!(kept.absorb(report(2, Outcome::Succeeded)).is_some());
         assert!(kept.absorb(report(1, Outcome::Succeeded)).is_none());
         assert!(kept.absorb(report(1, Outcome::Unknown)).is_none());
-        let due = kept.due(NOW + MAX_RETRY_PAUSE);
+        let due = kept.due(FIXTURE_TIME + MAX_RETRY_PAUSE);
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].record.outcome, Outcome::Succeeded);
         assert!(!kept.is_full());

@@ -1,6 +1,7 @@
 //! Tests of what the cluster state derives from the database's view.
 
 use super::*;
+use crate::fixtures;
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
@@ -53,17 +54,9 @@ fn a_replica_is_lately_lost_for_a_while() {
 fn a_later_process_of_the_same_name_makes_the_earlier_one_lost() {
     let cluster = cluster();
     let seen = |incarnation, heard| postrider_store::AgentSighting {
-        agent: postrider_domain::ids::AgentId("a".into()),
         incarnation: [incarnation; 16],
-        region: postrider_domain::ids::Region::from_stored("eu"),
-        version: String::new(),
-        max_in_flight: 1,
-        in_flight: 0,
-        draining: false,
-        clock_skew_us: 0,
-        replica: ReplicaId("one".into()),
         heard,
-        heard_ago: Duration::ZERO,
+        ..fixtures::sighting("a")
     };
     let first =
         AgentIdentity { agent: postrider_domain::ids::AgentId("a".into()), incarnation: [1; 16] };
@@ -104,17 +97,9 @@ fn of_two_processes_of_one_name_each_is_heard_until_it_was_silent_for_long_enoug
         incarnation: [incarnation; 16],
     };
     let seen = |incarnation, second| postrider_store::AgentSighting {
-        agent: identity(incarnation).agent,
         incarnation: [incarnation; 16],
-        region: postrider_domain::ids::Region::from_stored("eu"),
-        version: String::new(),
-        max_in_flight: 1,
-        in_flight: 0,
-        draining: false,
-        clock_skew_us: 0,
-        replica: ReplicaId("one".into()),
         heard: NOW + Duration::from_secs(second),
-        heard_ago: Duration::ZERO,
+        ..fixtures::sighting("a")
     };
     let mut view = ClusterView::clone(&cluster.view());
     for second in 0..=20 {

@@ -4,19 +4,18 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use postrider_domain::time::Timestamp;
 use postrider_store::{MaintenanceOptions, OpenOptions, Store};
 use postrider_store_memory::MemoryStore;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::support::FreshDatabase;
 
 /// Not a power of two, and few enough for tenants to share one.
 pub const SHARDS: u16 = 6;
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const POSTGRES_URL: &str = "POSTRIDER_TEST_POSTGRES_URL";
 
 pub struct Engine {
     pub name: &'static str,
@@ -29,7 +28,7 @@ pub struct Engine {
 enum Place {
     Memory,
     Directory(#[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir),
-    Server { admin: String, database: String },
+    Server(FreshDatabase),
 }
 
 pub fn options() -> OpenOptions {
@@ -65,9 +64,8 @@ pub(crate) use conformance;
 
 async fn engines() -> Vec<Engine> {
     let mut engines = vec![memory(), sqlite().await];
-    match std::env::var(POSTGRES_URL) {
-        Ok(admin) => engines.push(postgres(&admin).await),
-        Err(_) => eprintln!("==== SKIPPED ON POSTGRESQL: {POSTGRES_URL} is not set ===="),
+    if let Some(database) = FreshDatabase::create().await {
+        engines.push(open("postgres", database.url.clone(), Place::Server(database)).await);
     }
     engines
 }
@@ -87,28 +85,6 @@ async fn sqlite() -> Engine {
     open("sqlite", url, Place::Directory(directory)).await
 }
 
-async fn postgres(admin: &str) -> Engine {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let database = format!("conformance_{}_{started}_{number}", std::process::id());
-    administer(admin, format!("CREATE DATABASE {database}")).await;
-    let (server, query) = match admin.split_once('?') {
-        Some((server, query)) => (server, format!("?{query}")),
-        None => (admin, String::new()),
-    };
-    let after_scheme = server.find("://").unwrap() + 3;
-    let host_ends = server[after_scheme..].find('/').map_or(server.len(), |n| after_scheme + n);
-    let url = format!("{}/{database}{query}", &server[..host_ends]);
-    open("postgres", url, Place::Server { admin: admin.to_owned(), database }).await
-}
-
-async fn administer(admin: &str, sql: String) {
-    let mut connection = PgConnection::connect(admin).await.unwrap();
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
-    connection.close().await.unwrap();
-}
-
 async fn open(name: &'static str, url: String, place: Place) -> Engine {
     let store = postrider_store::open(&url, &options()).await.unwrap();
     let engine = Engine { name, store, url, place };
@@ -122,7 +98,7 @@ impl Engine {
     pub async fn second(&self) -> Arc<dyn Store> {
         match &self.place {
             Place::Memory | Place::Directory(_) => Arc::clone(&self.store),
-            Place::Server { .. } => postrider_store::open(&self.url, &options()).await.unwrap(),
+            Place::Server(_) => postrider_store::open(&self.url, &options()).await.unwrap(),
         }
     }
 
@@ -132,7 +108,7 @@ impl Engine {
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self.place, Place::Server { .. })
+        matches!(self.place, Place::Server(_))
     }
 
     /// Maintains as it would have been done some time ago, up to a day past now.
@@ -144,8 +120,8 @@ impl Engine {
 
     async fn remove(self) {
         self.store.close().await;
-        if let Place::Server { admin, database } = &self.place {
-            administer(admin, format!("DROP DATABASE {database} WITH (FORCE)")).await;
+        if let Place::Server(database) = &self.place {
+            database.drop().await;
         }
     }
 }

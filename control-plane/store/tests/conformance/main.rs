@@ -30,5 +30,7 @@ mod ownership;
 mod publishing;
 mod set_back;
 mod statistics;
+#[path = "../support/mod.rs"]
+mod support;
 mod tail;
 mod work;

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use postrider_proto::v1::ReplayDeliveriesRequest;
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::receiver::behaviour::ok;
 use postrider_tests::wait;
 
 use super::{REPLAY_LIMIT, all, exhausted, get, made_of, replay, replayed};
+use crate::replicas::two_replicas;
 use crate::stage::Stage;
 
 const CRASH_EVENTS: usize = 300;
@@ -20,7 +21,7 @@ const TAKEN_EVENTS: usize = 40;
 
 /// `kill -9` in the middle of a replay: when it is over, each delivery was sent
 /// again exactly once, and all of them arrived.
-async fn killed_in_the_middle(engine: Engine) {
+async fn a_replay_goes_on_after_kills(engine: Engine) {
     let mut cluster = Cluster::small(engine).await.unwrap();
     let stage = Stage::set(&cluster, "replay-killed").await;
     exhausted(&stage, "/hook", CRASH_EVENTS).await;
@@ -54,10 +55,8 @@ async fn killed_in_the_middle(engine: Engine) {
 
 /// One of two replicas dies for good: what it carried out, the other goes on with.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn taken_over_on_postgres() {
-    let engine = Engine::Postgres;
-    let description = Description { engine, replicas: 2, ..Description::default() };
-    let mut cluster = Cluster::start(&description).await.unwrap();
+async fn a_replay_is_taken_over_on_postgres() {
+    let mut cluster = two_replicas().await;
     let survivor = cluster.api_of(1).unwrap();
     // Of so many tenants each replica owns some.
     let mut begun = Vec::new();
@@ -87,12 +86,4 @@ async fn taken_over_on_postgres() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn survives_on_sqlite() {
-    killed_in_the_middle(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn survives_on_postgres() {
-    killed_in_the_middle(Engine::Postgres).await;
-}
+on_both_engines!(a_replay_goes_on_after_kills);

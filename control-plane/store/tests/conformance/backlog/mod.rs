@@ -11,7 +11,7 @@ mod subscriptions;
 mod waiting;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use postrider_domain::delivery::{Delivery, DeliveryState, EndReason};
@@ -24,6 +24,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::engine::{Engine, SHARDS, conformance, options};
 use crate::fixture::{World, subscription};
 
+/// How long a connection that a store has closed may still be shown.
+const CLOSED_LIMIT: Duration = Duration::from_secs(30);
 const DELIVERIES: u32 = 20_000;
 const BATCH: u32 = 500;
 /// What a call asks for at most.
@@ -210,7 +212,9 @@ impl Meter {
     }
 
     async fn read(&mut self) -> i64 {
+        let begun = Instant::now();
         while self.number(OTHERS).await > 0 {
+            assert!(begun.elapsed() < CLOSED_LIMIT, "the store's own connections stay");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.number(READ).await

@@ -4,7 +4,7 @@ use postrider_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::api::service_tests::TestApi;
+use crate::api::tests::TestApi;
 
 const FAILING_TYPE_NAME: &str = "eventTypes/postrider.endpoint.failing";
 
@@ -71,7 +71,7 @@ async fn they_are_read_and_listed_among_the_others() {
 }
 
 #[tokio::test]
-async fn nobody_changes_them() {
+async fn nobody_changes_a_built_in_type() {
     let mut api = TestApi::start().await;
     let given =
         v1::EventType { name: FAILING_TYPE_NAME.into(), group: "x".into(), ..Default::default() };

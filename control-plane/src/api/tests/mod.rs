@@ -9,7 +9,6 @@ mod warnings;
 
 use std::time::Duration;
 
-use postrider_proto::v1;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event::PayloadForm;
 use postrider_proto::v1::event_service_client::EventServiceClient;
@@ -17,9 +16,11 @@ use postrider_proto::v1::event_type_service_client::EventTypeServiceClient;
 use postrider_proto::v1::fleet_service_client::FleetServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
 use postrider_proto::v1::tenant_service_client::TenantServiceClient;
+use postrider_proto::{FILE_DESCRIPTOR_SET, v1};
 use tempfile::TempDir;
 use tonic::Status;
 use tonic::transport::Channel;
+use tonic_reflection::server::Builder;
 use tonic_types::StatusExt;
 
 use crate::serve::{self, ControlPlane};
@@ -125,4 +126,11 @@ fn event(n: u32) -> v1::PublishEventRequest {
 
 fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
+
+#[test]
+fn every_service_of_the_contract_can_be_reflected() {
+    let builder = || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
+    assert!(builder().build_v1().is_ok());
+    assert!(builder().build_v1alpha().is_ok());
 }

@@ -4,8 +4,8 @@ use postrider_domain::delivery::{AttemptRecord, Outcome};
 use postrider_domain::ids::{AttemptKey, DeliveryId};
 use tonic::Code;
 
-use crate::api::fixtures;
-use crate::api::service_tests::*;
+use crate::api::tests::*;
+use crate::fixtures;
 
 #[tokio::test]
 async fn events_are_published_once_and_read_back() {

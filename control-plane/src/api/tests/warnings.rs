@@ -2,7 +2,7 @@
 
 use postrider_proto::v1;
 
-use crate::api::service_tests::TestApi;
+use crate::api::tests::TestApi;
 
 fn warned(subscription: &v1::Subscription) -> Vec<(&str, &str)> {
     let each = subscription.warnings.iter();

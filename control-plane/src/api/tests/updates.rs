@@ -7,7 +7,7 @@ use prost_types::FieldMask;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::api::service_tests::TestApi;
+use crate::api::tests::TestApi;
 
 fn told(refused: Status) -> Vec<(String, String)> {
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");

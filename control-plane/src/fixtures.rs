@@ -1,4 +1,4 @@
-//! Values for tests of the API.
+//! Values that tests of several modules begin with.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,12 +8,13 @@ use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, Outcome, StepTimings, Trigger,
 };
 use postrider_domain::event::{Event, sha256};
-use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Shard};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, ReplicaId, Shard};
 use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, SigningKey};
 use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_store::AgentSighting;
 
 pub const FIXTURE_TIME: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
@@ -128,5 +129,21 @@ pub fn attempt() -> AttemptRecord {
         test: false,
         next_attempt_time: Some(FIXTURE_TIME + Duration::from_secs(5)),
         settings_revision: Some(1),
+    }
+}
+
+pub fn sighting(agent: &str) -> AgentSighting {
+    AgentSighting {
+        agent: AgentId(agent.into()),
+        incarnation: [1; 16],
+        region: "eu".parse().unwrap(),
+        version: String::new(),
+        max_in_flight: 1,
+        in_flight: 0,
+        draining: false,
+        clock_skew_us: 0,
+        replica: ReplicaId("one".into()),
+        heard: FIXTURE_TIME,
+        heard_ago: Duration::ZERO,
     }
 }

@@ -5,6 +5,8 @@
 //! table's columns is whole and in one order, which SQLite's rows are read by, and that
 //! statements that are variants of each other differ in what they are named for only.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
 use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};

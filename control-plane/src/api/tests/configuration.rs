@@ -4,7 +4,7 @@
 use prost_types::FieldMask;
 use tonic::Code;
 
-use crate::api::service_tests::*;
+use crate::api::tests::*;
 
 #[tokio::test]
 async fn tenants_live_and_die() {

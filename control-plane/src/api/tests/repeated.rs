@@ -7,7 +7,7 @@ use postrider_proto::v1::{publish_result, publish_stream_response};
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
-use crate::api::service_tests::{TestApi, reason};
+use crate::api::tests::{TestApi, reason};
 
 const TYPE: &str = "payment.completed";
 
