@@ -70,6 +70,7 @@ impl SharedQuota {
 
     /// It no longer is.
     pub fn release(&mut self, stream: StreamNumber, amount: u64) {
+        debug_assert!(self.used >= amount, "what is released was in use");
         self.used = self.used.saturating_sub(amount);
         if let Some(quota) = self.by_stream.get_mut(&stream) {
             quota.used = quota.used.saturating_sub(amount);

@@ -255,6 +255,7 @@ impl<K: Eq + Hash + Clone, T> QueueState<K, T> {
         active.items = items;
         active.since = now;
         self.recent_total.add(items, now);
+        debug_assert!(self.queued_items >= items, "what is taken was queued");
         self.queued_items = self.queued_items.saturating_sub(items);
         for key in &active.keys {
             if let Some(queue) = self.by_key.get_mut(key) {

@@ -92,6 +92,7 @@ impl Drop for OpenBatch {
     fn drop(&mut self) {
         let mut state = self.watermark.state();
         let own = state.committing.iter().position(|since| *since == self.since);
+        debug_assert!(own.is_some(), "a batch is open until it is dropped");
         own.map(|index| state.committing.swap_remove(index));
     }
 }

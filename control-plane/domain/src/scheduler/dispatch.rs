@@ -98,6 +98,7 @@ impl Scheduler {
         lane.ready.pop_front();
         let more = !lane.ready.is_empty() && lane.free_slots() > 0;
         let state = self.region(region);
+        debug_assert!(state.queued > 0, "what is sent was counted as queued");
         state.queued = state.queued.saturating_sub(1);
         if !more {
             state.ring.remove(key);
@@ -254,6 +255,7 @@ impl Scheduler {
             lane.note_due(job.delivery.due);
         }
         let state = self.region(&region);
+        debug_assert!(state.queued >= jobs.len(), "what returns was counted as queued");
         state.queued = state.queued.saturating_sub(jobs.len());
         state.ring.remove(key);
         for job in jobs {

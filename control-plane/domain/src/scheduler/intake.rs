@@ -93,11 +93,14 @@ impl Scheduler {
 
     /// Adds a delivery to memory before its publish commits.
     pub fn reserve(&mut self, job: Arc<ScheduledDelivery>, now: Timestamp) {
+        let id = job.delivery.id;
         self.payload_bytes += job.payload_bytes();
-        self.entries.insert(
-            job.delivery.id,
+        let before = self.entries.insert(
+            id,
             ScheduledEntry { job, phase: ScheduledPhase::Reserved, sent: now, given_up: false },
         );
+        debug_assert!(before.is_none(), "a delivery is in memory once");
+        debug_assert!(!self.leaving.contains(&id), "what leaves memory does not enter it");
     }
 
     /// The publish committed: these deliveries may be sent, with the sequence numbers
@@ -192,6 +195,7 @@ impl Scheduler {
                 false => lane.claim_size(now, &self.config).min(room),
             };
             if size > 0 {
+                debug_assert!(!lane.claiming, "a subscription has one claim at a time");
                 lane.claiming = true;
                 let limit = u32::try_from(size).unwrap_or(u32::MAX);
                 claims.push((key, lane.shard, epoch, limit, tests_only));
@@ -262,6 +266,7 @@ impl Scheduler {
         if !job.delivery.test
             && let Some(lane) = self.lanes.get_mut(&subscription)
         {
+            debug_assert!(lane.in_flight > 0, "what ends was in flight");
             lane.in_flight = lane.in_flight.saturating_sub(1);
             lane.learn(feedback, &job, now);
             let region = lane.subscription.settings.region.clone();
@@ -333,6 +338,7 @@ impl Scheduler {
 
     pub(super) fn remove_entry(&mut self, id: DeliveryId) -> Option<Arc<ScheduledDelivery>> {
         let entry = self.entries.remove(&id)?;
+        debug_assert!(self.payload_bytes >= entry.job.payload_bytes(), "memory was counted");
         self.payload_bytes = self.payload_bytes.saturating_sub(entry.job.payload_bytes());
         self.forget_key_position(&entry.job.delivery);
         if let Some(left) = &mut self.left_during_sweep {

@@ -160,6 +160,7 @@ impl Lane {
 
     /// Returns an unused start: the attempt was not made.
     pub fn return_turn(&mut self, now: Timestamp) {
+        debug_assert!(self.in_flight > 0, "a turn is returned once");
         self.in_flight = self.in_flight.saturating_sub(1);
         self.breaker.probe_abandoned(now);
         self.hold.attempt_abandoned(now);

@@ -81,7 +81,8 @@ impl Scheduler {
     /// Takes an unsent attempt out of memory and queues it for the table.
     pub(super) fn queue_return(&mut self, key: AttemptKey) {
         self.remove_entry(key.delivery);
-        self.leaving.insert(key.delivery);
+        let is_new = self.leaving.insert(key.delivery);
+        debug_assert!(is_new, "a delivery returns to the table once");
         self.release.push(key);
     }
 
@@ -102,7 +103,8 @@ impl Scheduler {
         let entry = self.entries.get(&id).filter(|entry| entry.phase.is_unsent())?;
         let key = entry.job.delivery.current_attempt();
         self.forget(key, now);
-        self.leaving.insert(id);
+        let is_new = self.leaving.insert(id);
+        debug_assert!(is_new, "a delivery returns to the table once");
         Some(key)
     }
 

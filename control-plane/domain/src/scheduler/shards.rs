@@ -26,6 +26,10 @@ impl Scheduler {
         agents: impl IntoIterator<Item = AgentIdentity>,
         now: Timestamp,
     ) {
+        debug_assert!(
+            self.epoch(lease.shard).is_none_or(|before| before < lease.epoch),
+            "a shard's epoch rises with each owner"
+        );
         if self.shards.contains_key(&lease.shard) {
             self.drop_shard(lease.shard);
         }

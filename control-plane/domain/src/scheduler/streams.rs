@@ -159,6 +159,11 @@ impl Scheduler {
         let revision = lane.subscription.revision;
         stream.used_assignments += 1;
         stream.used_bytes += u64::try_from(job.payload_bytes()).unwrap_or(u64::MAX);
+        debug_assert!(
+            stream.used_assignments <= stream.granted_assignments,
+            "credit is never negative"
+        );
+        debug_assert!(stream.used_bytes <= stream.granted_bytes, "credit is never negative");
         let dispatch = stream.pending.get_or_insert_with(|| Dispatch {
             stream: id,
             updates: Vec::new(),
@@ -169,6 +174,7 @@ impl Scheduler {
             dispatch.updates.push(Arc::clone(&lane.subscription));
         }
         if let Some(entry) = self.entries.get_mut(&job.delivery.id) {
+            debug_assert_eq!(entry.phase, ScheduledPhase::Ready, "what is sent was queued");
             entry.phase = ScheduledPhase::Sent { agent: stream.agent.clone() };
             entry.sent = now;
         }
