@@ -231,13 +231,19 @@ impl Scheduler {
 
     pub(super) fn dequeue(&mut self, job: &Arc<ScheduledDelivery>) {
         let id = job.delivery.id;
+        if job.delivery.test {
+            // Its subscription may have moved to another region since it was queued.
+            for region in self.regions.values_mut() {
+                region.remove_tests(|other| other.delivery.id == id);
+            }
+            return;
+        }
         let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) else {
             return;
         };
         lane.ready.retain(|other| other.delivery.id != id);
         let region = lane.subscription.settings.region.clone();
         let state = self.region(&region);
-        state.tests.retain(|other| other.delivery.id != id);
         state.queued = state.queued.saturating_sub(1);
     }
 

@@ -91,7 +91,7 @@ impl Scheduler {
             self.remove_entry(id);
         }
         for region in self.regions.values_mut() {
-            region.tests.retain(|job| job.delivery.shard != shard);
+            region.remove_tests(|job| job.delivery.shard == shard);
         }
     }
 

@@ -79,4 +79,11 @@ impl RegionState {
     pub fn new() -> Self {
         Self { ring: TwoLevelRing::new(), streams: Vec::new(), tests: VecDeque::new(), queued: 0 }
     }
+
+    /// Takes waiting tests out of the queue.
+    pub fn remove_tests(&mut self, is_gone: impl Fn(&ScheduledDelivery) -> bool) {
+        let before = self.tests.len();
+        self.tests.retain(|job| !is_gone(job));
+        self.queued = self.queued.saturating_sub(before - self.tests.len());
+    }
 }

@@ -119,3 +119,19 @@ fn what_is_queued_is_given_back_once_its_follower_was_let_go() {
     conclude(&mut scheduler, &ordered(4, 4), &success(), at(5));
     assert!(scheduler.newest_of_key.is_empty());
 }
+
+#[test]
+fn a_test_that_is_forgotten_after_its_subscription_moved_is_not_sent() {
+    let mut scheduler = ready();
+    scheduler.stream_closed(FIRST_STREAM);
+    let test = test_job(1);
+    scheduler.add([Arc::clone(&test)], at(1));
+    let mut moved = subscription("main", 2);
+    moved.settings.region = "us".parse().unwrap();
+    scheduler.configure(Arc::new(moved), FIRST_LEASE.shard, at(2));
+    scheduler.forget(test.delivery.current_attempt(), at(3));
+    assert_eq!(scheduler.backlog(&region()), 0);
+    scheduler.stream_opened(StreamId(2), identity(1), region(), &[], at(4));
+    scheduler.credit(StreamId(2), 10, 1000);
+    assert!(sent(&scheduler.poll(at(4))).is_empty());
+}

@@ -135,6 +135,12 @@ fn ready() -> Scheduler {
     scheduler
 }
 
+fn test_job(n: u8) -> Arc<ScheduledDelivery> {
+    let job = job("main", n);
+    let delivery = Delivery { test: true, ..job.delivery.clone() };
+    Arc::new(ScheduledDelivery { delivery, event: job.event.clone() })
+}
+
 fn sent(actions: &SchedulerActions) -> Vec<DeliveryId> {
     actions.dispatches.iter().flat_map(|d| d.jobs.iter().map(|(job, _)| job.delivery.id)).collect()
 }
@@ -345,10 +351,7 @@ fn a_test_passes_every_gate() {
     let mut scheduler = ready();
     let paused = Subscription { status: SubscriptionStatus::Disabled, ..subscription("main", 2) };
     scheduler.configure(Arc::new(paused), FIRST_LEASE.shard, at(1));
-    let mut test = job("main", 1).delivery.clone();
-    test.test = true;
-    let event = job("main", 1).event.clone();
-    scheduler.add([Arc::new(ScheduledDelivery { delivery: test, event })], at(1));
+    scheduler.add([test_job(1)], at(1));
     assert_eq!(sent(&scheduler.poll(at(1))).len(), 1);
 }
 

@@ -43,3 +43,13 @@ fn an_adopted_attempt_counts_against_max_in_flight() {
     conclude(&mut scheduler, &adopted, &success(), at(2));
     assert_eq!(sent(&scheduler.poll(at(2))).len(), 1);
 }
+
+#[test]
+fn a_waiting_test_is_not_counted_once_its_shard_is_dropped() {
+    let mut scheduler = ready();
+    scheduler.stream_closed(FIRST_STREAM);
+    scheduler.add([test_job(1)], at(1));
+    assert_eq!(scheduler.backlog(&region()), 1);
+    scheduler.drop_shard(FIRST_LEASE.shard);
+    assert_eq!(scheduler.backlog(&region()), 0);
+}
