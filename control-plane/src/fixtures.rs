@@ -7,7 +7,7 @@ use bytes::Bytes;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, Outcome, StepTimings, Trigger,
 };
-use postrider_domain::event::{Event, sha256};
+use postrider_domain::event::{Event, EventContent};
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, ReplicaId, Shard};
 use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, SigningKey};
@@ -61,20 +61,14 @@ pub fn subscription() -> Subscription {
 }
 
 pub fn event() -> Event {
-    let payload = Bytes::from_static(b"{}");
     Event {
         tenant: "acme".parse().unwrap(),
         id: EventId::new(FIXTURE_TIME, [1; 10]),
-        event_type: "payment.completed".into(),
-        account: None,
-        attributes: BTreeMap::new(),
-        ordering_key: None,
-        content_type: "application/json".into(),
-        payload_sha256: sha256(&payload),
-        payload,
-        traceparent: String::new(),
-        tracestate: String::new(),
-        idempotency_key: None,
+        content: EventContent::new(
+            "payment.completed".into(),
+            "application/json".into(),
+            Bytes::from_static(b"{}"),
+        ),
         matched: 1,
         test: false,
     }
@@ -85,7 +79,7 @@ pub fn delivery() -> Delivery {
         id: DeliveryId::new(FIXTURE_TIME, [2; 10]),
         subscription: subscription().key(),
         event: event().id,
-        event_type: event().event_type,
+        event_type: event().content.event_type,
         account: Some("acc".into()),
         shard: Shard(1),
         epoch: Epoch(1),

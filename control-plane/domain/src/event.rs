@@ -11,11 +11,9 @@ use crate::time::Timestamp;
 /// The content type of a payload that names none.
 pub const DEFAULT_CONTENT_TYPE: &str = "application/json";
 
-/// An event, as it is stored. Its id carries its creation time in milliseconds.
+/// What a publisher gave of an event, checked. It goes as it is from the API to the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    pub tenant: TenantId,
-    pub id: EventId,
+pub struct EventContent {
     pub event_type: String,
     pub account: Option<String>,
     pub attributes: BTreeMap<String, String>,
@@ -28,15 +26,28 @@ pub struct Event {
     pub traceparent: String,
     pub tracestate: String,
     pub idempotency_key: Option<String>,
-    /// How many subscriptions matched when it was published.
-    pub matched: u32,
-    /// Whether `TestSubscription` made it.
-    pub test: bool,
 }
 
-impl Event {
-    pub fn create_time(&self) -> Timestamp {
-        self.id.time()
+impl EventContent {
+    /// An event of which no more is given than its type and its payload.
+    pub fn new(event_type: String, content_type: String, payload: Bytes) -> Self {
+        Self {
+            event_type,
+            account: None,
+            attributes: BTreeMap::new(),
+            ordering_key: None,
+            content_type,
+            payload_sha256: sha256(&payload),
+            payload,
+            traceparent: String::new(),
+            tracestate: String::new(),
+            idempotency_key: None,
+        }
+    }
+
+    /// Whether the payload is JSON: what names such a content type is checked to be.
+    pub fn is_json(&self) -> bool {
+        is_json(&self.content_type)
     }
 
     /// Hash of everything that makes two publishes under one idempotency key the
@@ -58,6 +69,24 @@ impl Event {
             field(value.as_bytes());
         }
         hash.finalize().into()
+    }
+}
+
+/// An event, as it is stored. Its id carries its creation time in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub tenant: TenantId,
+    pub id: EventId,
+    pub content: EventContent,
+    /// How many subscriptions matched when it was published.
+    pub matched: u32,
+    /// Whether `TestSubscription` made it.
+    pub test: bool,
+}
+
+impl Event {
+    pub fn create_time(&self) -> Timestamp {
+        self.id.time()
     }
 }
 

@@ -165,13 +165,14 @@ pub fn wants_event(
     filter: Option<&ContentFilter>,
     event: &Event,
 ) -> Option<BackfillMatch> {
-    let account = event.account.as_deref();
-    if event.test || !matches(settings, &event.event_type, account) {
+    let content = &event.content;
+    let account = content.account.as_deref();
+    if event.test || !matches(settings, &content.event_type, account) {
         return None;
     }
     let Some(filter) = filter else { return Some(BackfillMatch { filter_failed: false }) };
-    let attributes = &event.attributes;
-    let input = FilterInput::new(&event.event_type, account, attributes, &event.payload);
+    let input =
+        FilterInput::new(&content.event_type, account, &content.attributes, &content.payload);
     match filter.evaluate(&input) {
         Ok(true) => Some(BackfillMatch { filter_failed: false }),
         Ok(false) => None,
@@ -209,6 +210,7 @@ mod state_codes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventContent;
 
     fn replay(per_second: u32) -> OperationTask {
         let window = TimeWindow { from: Timestamp::default(), until: Timestamp::MAX };
@@ -237,20 +239,17 @@ mod tests {
 
     #[test]
     fn a_backfill_takes_what_the_subscription_would_get_now() {
-        let payload = bytes::Bytes::from_static(b"{\"amount\":5}");
         let event = Event {
             tenant: "acme".parse().unwrap(),
             id: crate::ids::EventId::new(Timestamp::default(), [0; 10]),
-            event_type: "payment.completed".to_owned(),
-            account: Some("acc".to_owned()),
-            attributes: std::collections::BTreeMap::new(),
-            ordering_key: None,
-            content_type: "application/json".to_owned(),
-            payload_sha256: crate::event::sha256(&payload),
-            payload,
-            traceparent: String::new(),
-            tracestate: String::new(),
-            idempotency_key: None,
+            content: EventContent {
+                account: Some("acc".to_owned()),
+                ..EventContent::new(
+                    "payment.completed".to_owned(),
+                    "application/json".to_owned(),
+                    bytes::Bytes::from_static(b"{\"amount\":5}"),
+                )
+            },
             matched: 0,
             test: false,
         };

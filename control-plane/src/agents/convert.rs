@@ -126,7 +126,7 @@ pub fn to_attempt_report(
     let record = Arc::new(record);
     // A status is a response, whatever became of the body.
     let has_response = http_status.is_some();
-    Ok(AttemptReport { record, has_response, retry_after, stream: Some(stream), seen: None })
+    Ok(AttemptReport { record, has_response, retry_after, stream: Some(stream) })
 }
 
 /// The outcome of a fact, unless the response's status decides instead.
@@ -240,14 +240,14 @@ pub(super) fn to_assignment(delivery: &Delivery, event: &Event, version: i64) ->
         subscription_version: u64::try_from(version).unwrap_or(0),
         webhook_id: event.id.to_string(),
         event_id: Bytes::copy_from_slice(event.id.0.as_bytes()),
-        event_type: event.event_type.clone(),
-        payload: event.payload.clone(),
-        content_type: event.content_type.clone(),
-        traceparent: event.traceparent.clone(),
-        tracestate: event.tracestate.clone(),
+        event_type: event.content.event_type.clone(),
+        payload: event.content.payload.clone(),
+        content_type: event.content.content_type.clone(),
+        traceparent: event.content.traceparent.clone(),
+        tracestate: event.content.tracestate.clone(),
         test: delivery.test,
         trigger: u32::try_from(delivery.trigger.code()).unwrap_or(0),
-        account: event.account.clone().unwrap_or_default(),
+        account: event.content.account.clone().unwrap_or_default(),
         sequence: delivery.sequence.unwrap_or(0),
     }
 }

@@ -157,27 +157,35 @@ impl KeyBlocker {
     /// Blocks the key of a delivery that is about to be ended while an attempt may be in
     /// progress, until that attempt must be over.
     pub async fn block_key_while_sending(&self, delivery: &Delivery) -> StoreResult<()> {
-        match delivery.state {
-            DeliveryState::Waiting | DeliveryState::InFlight => self.block_key(delivery).await,
-            DeliveryState::Held
-            | DeliveryState::Succeeded
-            | DeliveryState::Exhausted
-            | DeliveryState::Cancelled
-            | DeliveryState::Suppressed => Ok(()),
+        match may_be_sending(delivery) {
+            true => self.block_key(delivery).await,
+            false => Ok(()),
         }
     }
 
     /// Blocks a delivery's key until an attempt that may be in progress must be over.
     pub async fn block_key(&self, delivery: &Delivery) -> StoreResult<()> {
-        let Some(key) = delivery.ordered_key() else {
+        if delivery.ordering_key.is_none() {
             return Ok(());
-        };
-        let found = self.tenants.find_subscription(&key.subscription).await?;
+        }
+        let found = self.tenants.find_subscription(&delivery.subscription).await?;
         // HELD deliveries of a deleted subscription end without being sent.
         let Some(subscription) = found else {
             return Ok(());
         };
-        let blocked_until = self.latest_attempt_end(&subscription);
+        self.block_key_of(delivery, &subscription).await
+    }
+
+    /// The same for a delivery whose subscription is known.
+    pub async fn block_key_of(
+        &self,
+        delivery: &Delivery,
+        subscription: &Subscription,
+    ) -> StoreResult<()> {
+        let Some(key) = delivery.ordered_key() else {
+            return Ok(());
+        };
+        let blocked_until = self.latest_attempt_end(subscription);
         let hold = KeyHold { key, event: delivery.event, held: false, blocked_until };
         self.store.hold_key(&hold).await
     }
@@ -188,6 +196,11 @@ impl KeyBlocker {
     pub fn latest_attempt_end(&self, subscription: &Subscription) -> Timestamp {
         self.clock.now() + self.silence_timeout + subscription.settings.request_timeout
     }
+}
+
+/// Whether an attempt of a delivery may be in progress, by its state.
+pub const fn may_be_sending(delivery: &Delivery) -> bool {
+    matches!(delivery.state, DeliveryState::Waiting | DeliveryState::InFlight)
 }
 
 /// Releases ordering keys on request, and those that the queue missed. Cheap to clone.

@@ -13,15 +13,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use fair_batch::ProgressReporter as _;
 use futures::stream::{self, StreamExt};
-use postrider_domain::event::DEFAULT_CONTENT_TYPE;
-use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
+use postrider_domain::event::{DEFAULT_CONTENT_TYPE, EventContent};
+use postrider_domain::ids::{Shard, SubscriptionKey};
 use postrider_domain::operational_event::OperationalEvent;
 use postrider_store::{OutboxEntry, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint_watch::EndpointWatch;
 use super::faults::FaultLog;
-use super::publish::{PublishError, PublishInput, Publisher};
+use super::publish::{PublishError, Publisher};
 use crate::clock::Clock;
 use crate::progress::ProgressHandle;
 use crate::state::context::ReplicaContext;
@@ -123,13 +123,11 @@ impl OutboxPublisher {
     /// Publishes one event; false if it is to be retried.
     async fn publish_one(&self, announcement: &OperationalEvent) -> bool {
         let tenant = &announcement.subscription.tenant;
-        let own = publish_request(announcement, tenant, None);
-        let copy = self.outbox.operators().filter(|operators| *operators != tenant);
-        let copy = copy
-            .map(|operators| publish_request(announcement, operators, Some(tenant.to_string())));
-        for input in std::iter::once(own).chain(copy) {
-            let told_in = input.tenant.clone();
-            match self.publisher.publish(input).await {
+        let operators = self.outbox.operators().filter(|operators| *operators != tenant);
+        let copy = operators.map(|operators| (operators, Some(tenant.to_string())));
+        for (told_in, account) in std::iter::once((tenant, None)).chain(copy) {
+            let content = event_content(announcement, account);
+            match self.publisher.publish(told_in, content).await {
                 Ok(_) => {}
                 Err(error) if is_transient(&error) => return false,
                 // A retry would fail again and delay those behind it.
@@ -142,27 +140,18 @@ impl OutboxPublisher {
     }
 }
 
-fn publish_request(
-    announcement: &OperationalEvent,
-    tenant: &TenantId,
-    account: Option<String>,
-) -> PublishInput {
+fn event_content(announcement: &OperationalEvent, account: Option<String>) -> EventContent {
     let about = &announcement.subscription;
-    PublishInput {
-        tenant: tenant.clone(),
-        event_type: announcement.event_type.clone(),
+    let idempotency_key = format!("{OPERATIONAL_KEY_PREFIX}{}/{}", about.tenant, announcement.id);
+    EventContent {
         account,
-        attributes: BTreeMap::new(),
         ordering_key: Some(about.to_string()),
-        content_type: DEFAULT_CONTENT_TYPE.to_owned(),
-        json: true,
-        payload: Bytes::from(announcement.payload.clone()),
-        traceparent: String::new(),
-        tracestate: String::new(),
-        idempotency_key: Some(format!(
-            "{OPERATIONAL_KEY_PREFIX}{}/{}",
-            about.tenant, announcement.id
-        )),
+        idempotency_key: Some(idempotency_key),
+        ..EventContent::new(
+            announcement.event_type.clone(),
+            DEFAULT_CONTENT_TYPE.to_owned(),
+            Bytes::from(announcement.payload.clone()),
+        )
     }
 }
 

@@ -121,16 +121,12 @@ impl StaleRows {
 
     /// Concludes an attempt as UNKNOWN.
     pub async fn conclude_as_unknown(&self, delivery: Delivery, agent: Option<&AgentIdentity>) {
-        let found = self.tenants.find_subscription(&delivery.subscription).await;
-        let region = found.ok().flatten().map(|found| found.settings.region.clone());
         let error = "it may have been sent; no living agent knows of it";
         let mut record = AttemptRecord::unknown(&delivery, error, self.clock.now());
-        record.region = region.unwrap_or(record.region);
         record.agent = agent.map_or(record.agent, |identity| identity.agent.clone());
-        let (record, seen) = (Arc::new(record), Some(Box::new(delivery)));
-        let report =
-            AttemptReport { record, has_response: false, retry_after: None, stream: None, seen };
+        let record = Arc::new(record);
+        let report = AttemptReport { record, has_response: false, retry_after: None, stream: None };
         // The queue closes only when the process ends; the next owner recovers the row.
-        let _ = self.results.submit(report).await;
+        let _ = self.results.submit_with_row(report, delivery).await;
     }
 }

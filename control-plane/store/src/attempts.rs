@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use postrider_domain::delivery::{AttemptRecord, Outcome};
 use postrider_domain::ids::{AttemptKey, DeliveryId, SubscriptionId, TenantId};
 use postrider_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::conditions::TimeRange;
@@ -30,7 +31,7 @@ impl RecordedAttempt {
 }
 
 /// A position in a tenant's attempts, which are ordered by these three fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AttemptPosition {
     pub record_time: Timestamp,
     pub delivery: DeliveryId,

@@ -11,6 +11,7 @@ use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{StoreError, StoreResult};
 
@@ -124,7 +125,7 @@ pub struct ListPage<T> {
 
 /// An item's position in an ordered list: the value of the order's column (empty for
 /// order by id), then its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SortKey {
     pub value: String,
     pub id: String,

@@ -40,7 +40,7 @@ pub use clocks::{ClockStore, RescheduleRequest};
 pub use conditions::{TextFilter, TimeRange};
 pub use config::{
     ConfigStore, ListPage, OrderBy, PageRequest, SortKey, SubscriptionQuery,
-    SubscriptionSideEffects, TenantQuery, WriteError,
+    SubscriptionSideEffects, TenantQuery, WriteError, sort_key,
 };
 pub use error::{FirstFault, StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};

@@ -93,7 +93,7 @@ async fn one_event_for_each_key(world: &World, tenant: &TenantId) -> StoreResult
     let query = EventQuery::newest(tenant, u32::MAX);
     let mut keys = BTreeSet::new();
     for listed in world.store.list_events(&query).await? {
-        if let Some(key) = listed.event.idempotency_key
+        if let Some(key) = listed.event.content.idempotency_key
             && !keys.insert(key.clone())
         {
             world.wrong(format!("the key {key} of {tenant} made two events"));

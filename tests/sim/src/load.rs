@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use postrider::flow::publish::PublishInput;
+use postrider_domain::event::EventContent;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use postrider_domain::retry::{RetryPolicy, RetryTimetable};
 use postrider_domain::subscription::{
@@ -192,18 +192,14 @@ impl Load {
 async fn publish(world: &World, tenant: &TenantId, key: String) {
     let ordered = entropy::percent(70).then(|| format!("k{}", entropy::below(3)));
     let payload = format!("{}|{key}", ordered.as_deref().unwrap_or_default());
-    let input = PublishInput {
-        tenant: tenant.clone(),
-        event_type: "payment.completed".to_owned(),
-        account: None,
-        attributes: BTreeMap::new(),
+    let content = EventContent {
         ordering_key: ordered,
-        content_type: "text/plain".to_owned(),
-        json: false,
-        payload: Bytes::from(payload),
-        traceparent: String::new(),
-        tracestate: String::new(),
         idempotency_key: Some(key.clone()),
+        ..EventContent::new(
+            "payment.completed".to_owned(),
+            "text/plain".to_owned(),
+            Bytes::from(payload),
+        )
     };
     loop {
         let places = world.replicas.lock().len();
@@ -211,7 +207,8 @@ async fn publish(world: &World, tenant: &TenantId, key: String) {
         if let Some(replica) = world.replica(place) {
             let publisher = replica.flow.publisher;
             let answer =
-                tokio::time::timeout(PUBLISH_TIMEOUT, publisher.publish(input.clone())).await;
+                tokio::time::timeout(PUBLISH_TIMEOUT, publisher.publish(tenant, content.clone()))
+                    .await;
             if let Ok(Ok(answer)) = answer {
                 let event = answer.event;
                 world.note(format_args!("published {tenant} {key} as {event} by {place}"));

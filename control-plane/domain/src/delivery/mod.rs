@@ -231,7 +231,19 @@ impl AttemptRecord {
         }
         self.outcome = Outcome::HttpStatus;
         let why = rule.why_not(status);
-        self.error = if self.error.is_empty() { why } else { format!("{why}; {}", self.error) };
+        // A result that is tried again has been judged before.
+        self.error = match self.error.as_str() {
+            "" => why,
+            told if told.starts_with(&why) => return,
+            told => format!("{why}; {told}"),
+        };
+    }
+
+    /// The same where no subscription is left whose rule decides: any 2xx is a success.
+    pub fn judge_without_rule(&mut self) {
+        if self.http_status.is_some_and(|status| SuccessRule::Any2xx.accepts(status)) {
+            self.outcome = Outcome::Succeeded;
+        }
     }
 
     /// A record of the delivery's current attempt, with an unknown outcome.
@@ -344,6 +356,15 @@ pub fn conclude(
         None => exhausted(EndReason::AttemptsExhausted),
         Some(delay) => again_unless_expired(delivery, failures, delay, wait, moment),
     }
+}
+
+/// Decides the same where the subscription is deleted: nothing is tried again.
+pub fn conclude_without_subscription(outcome: Outcome) -> DeliveryTransition {
+    let (state, reason) = match outcome == Outcome::Succeeded {
+        true => (DeliveryState::Succeeded, None),
+        false => (DeliveryState::Cancelled, Some(EndReason::SubscriptionDeleted)),
+    };
+    DeliveryTransition::End { state, reason }
 }
 
 fn again_unless_expired(

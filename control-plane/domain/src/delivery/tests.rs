@@ -54,6 +54,35 @@ fn success_ends_and_failure_waits_for_the_timetable() {
 }
 
 #[test]
+fn without_a_subscription_a_success_counts_and_the_rest_is_cancelled() {
+    let mut record = AttemptRecord::unknown(&delivery(1, 0), "", NOW);
+    for (status, end) in [
+        (Some(204), (DeliveryState::Succeeded, None)),
+        (Some(302), (DeliveryState::Cancelled, Some(EndReason::SubscriptionDeleted))),
+        (None, (DeliveryState::Cancelled, Some(EndReason::SubscriptionDeleted))),
+    ] {
+        (record.outcome, record.http_status) = (Outcome::HttpStatus, status);
+        record.judge_without_rule();
+        let (state, reason) = end;
+        let end = DeliveryTransition::End { state, reason };
+        assert_eq!(conclude_without_subscription(record.outcome), end, "{status:?}");
+    }
+}
+
+#[test]
+fn a_result_that_is_judged_again_is_explained_once() {
+    let mut record = AttemptRecord::unknown(&delivery(1, 0), "the body broke off", NOW);
+    record.http_status = Some(500);
+    record.judge(&SuccessRule::default());
+    let explained = record.error.clone();
+    assert!(
+        explained.starts_with("the status 500 does not count") && explained.contains("; the body")
+    );
+    record.judge(&SuccessRule::default());
+    assert_eq!(record.error, explained);
+}
+
+#[test]
 fn the_tenth_failure_of_the_standard_timetable_exhausts() {
     let spent = exhausted(EndReason::AttemptsExhausted);
     assert!(matches!(

@@ -32,7 +32,7 @@ pub struct ScheduledDelivery {
 
 impl ScheduledDelivery {
     pub fn payload_bytes(&self) -> usize {
-        self.event.as_ref().map_or(0, |event| event.payload.len())
+        self.event.as_ref().map_or(0, |event| event.content.payload.len())
     }
 }
 

@@ -229,14 +229,6 @@ impl Scheduler {
         }
     }
 
-    /// Whether this attempt is at an agent, as far as memory knows.
-    pub fn is_at_agent(&self, key: AttemptKey) -> bool {
-        let entry = self.entries.get(&key.delivery);
-        entry.is_some_and(|entry| {
-            entry.job.delivery.attempts == key.number && entry.phase.is_at_agent()
-        })
-    }
-
     /// A result arrived. Returns its delivery if the attempt is current.
     pub fn begin_conclusion(&mut self, key: AttemptKey) -> Option<Arc<ScheduledDelivery>> {
         let entry = self.entries.get_mut(&key.delivery)?;

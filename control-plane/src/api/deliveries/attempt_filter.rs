@@ -3,104 +3,73 @@
 use std::ops::RangeInclusive;
 
 use postrider_domain::delivery::{AttemptRecord, Outcome};
-use postrider_domain::ids::{SubscriptionId, TenantId};
-use postrider_store::{AttemptQuery, RecordedAttempt, TimeRange};
+use postrider_domain::ids::TenantId;
+use postrider_store::{AttemptQuery, RecordedAttempt};
 
 use crate::api::deliveries::attempt_conversion::outcome as proto_outcome;
-use crate::api::lists::conditions::{equal, named, narrow, read, truth, unknown, within};
+use crate::api::lists::conditions::{
+    equal, equal_subscription, finish_choices, named, narrow, narrow_choices, read, truth, unknown,
+    within,
+};
 use crate::api::lists::filter_syntax::FilterOperator;
-use crate::api::values::names;
 
 const SUPPORTED_FIELDS: &str = "subscription =, event_type =, outcome with = and !=, http_status with =, <, <=, >, >=, test with = and !=, and create_time with <, <=, >, >=";
 
 /// A parsed filter of a tenant's attempts.
 #[derive(Debug)]
 pub struct AttemptFilter {
-    pub subscription: Option<SubscriptionId>,
-    event_type: Option<String>,
-    /// Empty: any.
-    outcomes: Vec<Outcome>,
-    http_status: RangeInclusive<u16>,
-    test: Option<bool>,
-    recorded: TimeRange,
+    pub query: AttemptQuery,
     /// Contradictory: nothing matches.
     pub nothing: bool,
 }
 
 impl AttemptFilter {
     pub fn parse(text: &str, tenant: &TenantId) -> Result<Self, String> {
-        let mut filter = Self {
-            subscription: None,
-            event_type: None,
-            outcomes: Outcome::ALL.to_vec(),
-            http_status: 0..=u16::MAX,
-            test: None,
-            recorded: TimeRange::default(),
-            nothing: false,
-        };
+        let mut query =
+            AttemptQuery { outcomes: Outcome::ALL.to_vec(), ..AttemptQuery::newest(tenant, 0) };
+        let mut nothing = false;
         read(text, |c| {
-            let nothing = &mut filter.nothing;
+            let nothing = &mut nothing;
             match (c.field.as_str(), &c.key, c.operator) {
                 ("subscription", None, FilterOperator::Equal) => {
-                    let key = names::subscription(&c.value).map_err(|e| e.to_string())?;
-                    *nothing |= key.tenant != *tenant;
-                    equal(&mut filter.subscription, key.subscription, nothing);
+                    equal_subscription(&mut query.subscription, c, tenant, nothing)?;
                 }
                 ("event_type", None, FilterOperator::Equal) => {
-                    equal(&mut filter.event_type, c.value.clone(), nothing);
+                    equal(&mut query.event_type, c.value.clone(), nothing);
                 }
-                ("outcome", None, FilterOperator::Equal) => {
-                    let outcome = outcome(&c.value)?;
-                    filter.outcomes.retain(|other| *other == outcome);
-                }
-                ("outcome", None, FilterOperator::NotEqual) => {
-                    let outcome = outcome(&c.value)?;
-                    filter.outcomes.retain(|other| *other != outcome);
+                ("outcome", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
+                    narrow_choices(&mut query.outcomes, c.operator, &outcome(&c.value)?);
                 }
                 ("http_status", None, operator) => {
                     let range = statuses(operator, &c.value)?
                         .ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
-                    let (low, high) = filter.http_status.clone().into_inner();
-                    filter.http_status = low.max(*range.start())..=high.min(*range.end());
+                    let (low, high) = query.http_status.clone().into_inner();
+                    query.http_status = low.max(*range.start())..=high.min(*range.end());
                 }
                 ("test", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
-                    equal(&mut filter.test, truth(c)?, nothing);
+                    equal(&mut query.test, truth(c)?, nothing);
                 }
-                ("create_time", None, _) => narrow(&mut filter.recorded, c)?,
+                ("create_time", None, _) => narrow(&mut query.recorded, c)?,
                 _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;
-        filter.nothing |= filter.outcomes.is_empty() || filter.http_status.is_empty();
-        if filter.outcomes.len() == Outcome::ALL.len() {
-            filter.outcomes.clear();
-        }
-        Ok(filter)
-    }
-
-    /// The store's query for this filter.
-    pub fn query(&self, tenant: &TenantId, limit: u32) -> AttemptQuery {
-        AttemptQuery {
-            subscription: self.subscription.clone(),
-            event_type: self.event_type.clone(),
-            outcomes: self.outcomes.clone(),
-            http_status: self.http_status.clone(),
-            test: self.test,
-            recorded: self.recorded,
-            ..AttemptQuery::newest(tenant, limit)
-        }
+        nothing |= query.http_status.is_empty();
+        finish_choices(&mut query.outcomes, Outcome::ALL.len(), &mut nothing);
+        Ok(Self { query, nothing })
     }
 
     pub fn matches(&self, attempt: &RecordedAttempt) -> bool {
         let RecordedAttempt { record, record_time } = attempt;
         let AttemptRecord { subscription, event_type, outcome, http_status, test, .. } = record;
+        let asked = &self.query;
         !self.nothing
-            && self.subscription.as_ref().is_none_or(|id| subscription.subscription == *id)
-            && self.event_type.as_ref().is_none_or(|wanted| event_type == wanted)
-            && (self.outcomes.is_empty() || self.outcomes.contains(outcome))
-            && self.http_status.contains(&http_status.unwrap_or(0))
-            && self.test.is_none_or(|wanted| *test == wanted)
-            && within(&self.recorded, *record_time)
+            && asked.subscription.as_ref().is_none_or(|id| subscription.subscription == *id)
+            && asked.event_type.as_ref().is_none_or(|wanted| event_type == wanted)
+            && (asked.outcomes.is_empty() || asked.outcomes.contains(outcome))
+            && asked.http_status.contains(&http_status.unwrap_or(0))
+            && asked.test.is_none_or(|wanted| *test == wanted)
+            && within(&asked.recorded, *record_time)
     }
 }
 

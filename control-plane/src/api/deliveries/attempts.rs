@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use postrider_domain::delivery::{AttemptRecord, Outcome};
 use postrider_domain::ids::{AttemptKey, DeliveryId, SubscriptionKey, TenantId};
-use postrider_domain::time::Timestamp;
 use postrider_proto::v1::{self, RequestUnknownReason};
-use postrider_store::{AttemptPosition, RecordedAttempt};
-use serde::{Deserialize, Serialize};
+use postrider_store::{
+    AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt, Store, StoreResult,
+};
 use tonic::Status;
 
 use crate::agents;
 use crate::api::deliveries::attempt_conversion;
 use crate::api::deliveries::attempt_filter::AttemptFilter;
-use crate::api::lists::pages;
-use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
-use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
+use crate::api::lists::conditions::equal;
+use crate::api::lists::listing::{AskedPage, FilledPage, ListCall, StoredList, UnreadPage};
+use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::{changes, spans};
 use crate::api::values::names::{self, AttemptParent};
 use crate::flow::Flow;
@@ -31,43 +31,33 @@ const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 /// error's text.
 const ATTEMPT_OVERHEAD_BYTES: usize = 1024;
 
-/// A position in the list, as its page token carries it: microseconds, delivery,
-/// attempt number.
-#[derive(Clone, Serialize, Deserialize)]
-struct AttemptPlace(i64, DeliveryId, u32);
-
-/// The parameters of one list call.
-struct AttemptList {
-    parent: AttemptParent,
-    filter: AttemptFilter,
-    want: usize,
-    hash: QueryHash,
-    page_token: String,
-}
-
 pub async fn list(
     flow: &Flow,
     request: v1::ListAttemptsRequest,
 ) -> Result<v1::ListAttemptsResponse, Status> {
-    let mut violations = FieldViolations::default();
-    let parent = violations.keep("parent", names::attempt_parent(&request.parent));
-    let want =
-        pages::read_page_size(request.page_size, &flow.context.settings.api, &mut violations);
+    let v1::ListAttemptsRequest { parent, filter, page_size, page_token } = &request;
+    let settings = &flow.context.settings.api;
+    let mut call = ListCall::begin("ListAttempts", *page_size, page_token, settings);
+    let parent = call.select("parent", parent, names::attempt_parent);
     let filter = parent.as_ref().and_then(|parent| {
-        violations.keep("filter", AttemptFilter::parse(&request.filter, parent.tenant()))
+        call.select("filter", filter, |text| AttemptFilter::parse(text, parent.tenant()))
     });
-    let (parent, filter) = violations.finish(parent.zip(filter))?;
+    let ((parent, filter), page) = call.finish_before_token(parent.zip(filter))?;
     spans::record_in_span("tenant", parent.tenant());
-    let hash = QueryHash::of("ListAttempts", &[&request.parent, &request.filter]);
-    let asked = AttemptList { parent, filter, want, hash, page_token: request.page_token };
-    match asked.parent.clone() {
-        AttemptParent::Delivery(tenant, id) => of_delivery(flow, &tenant, id, asked).await,
-        AttemptParent::Subscription(key) => of_subscription(flow, key, asked).await,
+    let page = match parent {
+        AttemptParent::Delivery(tenant, id) => {
+            of_delivery(flow, tenant, id, filter, page.read_token()?).await?
+        }
+        AttemptParent::Subscription(key) => of_subscription(flow, &key, filter, page).await?,
         AttemptParent::Tenant(tenant) => {
             changes::require_tenant(flow, &tenant).await?;
-            of_tenant(flow, &tenant, asked).await
+            of_tenant(flow, filter, page.read_token()?).await?
         }
-    }
+    };
+    Ok(v1::ListAttemptsResponse {
+        attempts: page.items.into_iter().map(attempt_conversion::recorded_to_proto).collect(),
+        next_page_token: page.next_page_token,
+    })
 }
 
 /// Reads one attempt, with its request where that is known.
@@ -129,76 +119,78 @@ async fn request_of(
 /// Lists a delivery's attempts by number.
 async fn of_delivery(
     flow: &Flow,
-    tenant: &TenantId,
+    tenant: TenantId,
     id: DeliveryId,
-    asked: AttemptList,
-) -> Result<v1::ListAttemptsResponse, Status> {
+    filter: AttemptFilter,
+    page: AskedPage<u32>,
+) -> Result<FilledPage<RecordedAttempt>, Status> {
     spans::record_in_span("delivery", id);
-    let plan = PageFill {
-        after: pages::decode_token::<u32>(&asked.page_token, asked.hash)?,
-        want: asked.want,
-        exact: true,
-        max_batch: usize::MAX,
-        max_bytes: MAX_PAGE_BYTES,
-    };
-    if flow.context.store.get_delivery(tenant, id).await.map_err(errors::store)?.is_none() {
-        return Err(errors::not_found(ResourceKind::Delivery, &names::of_delivery(tenant, id)));
+    let store = Arc::clone(&flow.context.store);
+    if store.get_delivery(&tenant, id).await.map_err(errors::store)?.is_none() {
+        return Err(errors::not_found(ResourceKind::Delivery, &names::of_delivery(&tenant, id)));
     }
-    let items = PageItems {
-        keep: &|attempt: &RecordedAttempt| asked.filter.matches(attempt),
-        position: &|attempt: &RecordedAttempt| attempt.record.key.number,
-        bytes: &bytes,
-    };
-    let (attempts, next) = pages::fill_page(plan, items, |after, limit| {
-        let (store, tenant) = (Arc::clone(&flow.context.store), tenant.clone());
-        async move { store.list_attempts(&tenant, id, after.unwrap_or(0), limit).await }
-    })
-    .await?;
-    Ok(answer(attempts, pages::encode_token(asked.hash, next.as_ref())))
+    page.fill(&DeliveryAttempts { store, tenant, id, filter }).await
+}
+
+struct DeliveryAttempts {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+    id: DeliveryId,
+    filter: AttemptFilter,
+}
+
+impl StoredList for DeliveryAttempts {
+    type Row = RecordedAttempt;
+    /// The number of an attempt.
+    type Position = u32;
+
+    async fn read(&self, after: Option<u32>, limit: u32) -> StoreResult<Vec<RecordedAttempt>> {
+        self.store.list_attempts(&self.tenant, self.id, after.unwrap_or(0), limit).await
+    }
+
+    fn position(&self, row: &RecordedAttempt) -> u32 {
+        row.record.key.number
+    }
+
+    fn matches(&self, row: &RecordedAttempt) -> bool {
+        self.filter.matches(row)
+    }
+
+    fn bytes(&self, row: &RecordedAttempt) -> usize {
+        bytes(row)
+    }
+
+    fn max_page_bytes(&self) -> usize {
+        MAX_PAGE_BYTES
+    }
 }
 
 async fn of_subscription(
     flow: &Flow,
-    key: SubscriptionKey,
-    mut asked: AttemptList,
-) -> Result<v1::ListAttemptsResponse, Status> {
+    key: &SubscriptionKey,
+    mut filter: AttemptFilter,
+    page: UnreadPage<'_>,
+) -> Result<FilledPage<RecordedAttempt>, Status> {
     spans::record_in_span("subscription", &key.subscription);
-    changes::read_subscription(flow, &key).await?;
-    let wanted = asked.filter.subscription.get_or_insert_with(|| key.subscription.clone());
-    asked.filter.nothing |= *wanted != key.subscription;
-    of_tenant(flow, &key.tenant, asked).await
+    changes::read_subscription(flow, key).await?;
+    equal(&mut filter.query.subscription, key.subscription.clone(), &mut filter.nothing);
+    of_tenant(flow, filter, page.read_token()?).await
 }
 
 /// Lists a tenant's attempts, the most recently recorded first.
 async fn of_tenant(
     flow: &Flow,
-    tenant: &TenantId,
-    asked: AttemptList,
-) -> Result<v1::ListAttemptsResponse, Status> {
-    let after = pages::decode_token::<AttemptPlace>(&asked.page_token, asked.hash)?;
-    if asked.filter.nothing {
-        return Ok(v1::ListAttemptsResponse::default());
+    filter: AttemptFilter,
+    page: AskedPage<AttemptPosition>,
+) -> Result<FilledPage<RecordedAttempt>, Status> {
+    if filter.nothing {
+        return Ok(FilledPage::empty());
     }
-    let mut query = asked.filter.query(tenant, u32::try_from(asked.want).unwrap_or(u32::MAX));
-    query.before = after.map(|AttemptPlace(micros, delivery, number)| AttemptPosition {
-        record_time: Timestamp::from_micros(micros),
-        delivery,
-        number,
-    });
-    let mut page = flow.context.store.find_attempts(&query).await.map_err(errors::store)?;
-    let mut size = 0;
-    let fits = page.attempts.iter().position(|attempt| {
-        size += bytes(attempt);
-        size > MAX_PAGE_BYTES
-    });
-    if let Some(fits) = fits {
-        page.attempts.truncate(fits.max(1));
-        page.next = page.attempts.last().map(RecordedAttempt::position);
-    }
-    let next = page
-        .next
-        .map(|next| AttemptPlace(next.record_time.as_micros(), next.delivery, next.number));
-    Ok(answer(page.attempts, pages::encode_token(asked.hash, next.as_ref())))
+    let limit = u32::try_from(page.size()).unwrap_or(u32::MAX);
+    let query = AttemptQuery { before: page.after().copied(), limit, ..filter.query };
+    let AttemptPage { attempts, next } =
+        flow.context.store.find_attempts(&query).await.map_err(errors::store)?;
+    Ok(page.cut(attempts, next, RecordedAttempt::position, bytes, MAX_PAGE_BYTES))
 }
 
 fn bytes(attempt: &RecordedAttempt) -> usize {
@@ -206,9 +198,4 @@ fn bytes(attempt: &RecordedAttempt) -> usize {
     let headers = record.response_headers.iter().map(|(name, value)| name.len() + value.len());
     // Twice the body, because it is shown as text as well.
     headers.sum::<usize>() + 2 * record.response_body.len() + ATTEMPT_OVERHEAD_BYTES
-}
-
-fn answer(attempts: Vec<RecordedAttempt>, next_page_token: String) -> v1::ListAttemptsResponse {
-    let attempts = attempts.into_iter().map(attempt_conversion::recorded_to_proto).collect();
-    v1::ListAttemptsResponse { attempts, next_page_token }
 }

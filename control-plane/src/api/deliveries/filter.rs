@@ -1,12 +1,13 @@
 //! The filter of `ListDeliveries`.
 
 use postrider_domain::delivery::DeliveryState;
-use postrider_domain::ids::{EventId, SubscriptionId, TenantId};
-use postrider_store::{TextFilter, TimeRange};
+use postrider_domain::ids::TenantId;
+use postrider_store::DeliveryQuery;
 
 use crate::api::deliveries::conversion::state as proto_state;
 use crate::api::lists::conditions::{
-    equal, named, narrow, narrow_text, read, text_filter, truth, unknown, whole_millis,
+    equal, equal_subscription, finish_choices, named, narrow, narrow_choices, narrow_text, read,
+    text_filter, truth, unknown, whole_millis,
 };
 use crate::api::lists::filter_syntax::FilterOperator;
 use crate::api::values::names;
@@ -14,65 +15,52 @@ use crate::api::values::names;
 const SUPPORTED_FIELDS: &str = "subscription =, event =, event_type =, account = and :*, state with = and !=, test with = and !=, and create_time with <, <=, >, >=";
 
 /// A parsed filter of a tenant's deliveries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DeliveryFilter {
-    pub subscription: Option<SubscriptionId>,
-    pub event: Option<EventId>,
-    pub event_type: Option<String>,
-    pub account: Option<TextFilter>,
-    /// Empty: any.
-    pub states: Vec<DeliveryState>,
-    pub test: Option<bool>,
-    pub created: TimeRange,
+    pub query: DeliveryQuery,
     /// Contradictory: nothing matches.
     pub nothing: bool,
 }
 
 impl DeliveryFilter {
     pub fn parse(text: &str, tenant: &TenantId) -> Result<Self, String> {
-        let mut filter = Self { states: DeliveryState::ALL.to_vec(), ..Self::default() };
+        let mut query = DeliveryQuery {
+            states: DeliveryState::ALL.to_vec(),
+            ..DeliveryQuery::newest(tenant, 0)
+        };
+        let mut nothing = false;
         read(text, |c| {
-            let nothing = &mut filter.nothing;
+            let nothing = &mut nothing;
             match (c.field.as_str(), &c.key, c.operator) {
                 ("subscription", None, FilterOperator::Equal) => {
-                    let key = names::subscription(&c.value).map_err(|e| e.to_string())?;
-                    *nothing |= key.tenant != *tenant;
-                    equal(&mut filter.subscription, key.subscription, nothing);
+                    equal_subscription(&mut query.subscription, c, tenant, nothing)?;
                 }
                 ("event", None, FilterOperator::Equal) => {
                     let (parent, event) = names::event(&c.value).map_err(|e| e.to_string())?;
                     *nothing |= parent != *tenant;
-                    equal(&mut filter.event, event, nothing);
+                    equal(&mut query.event, event, nothing);
                 }
                 ("event_type", None, FilterOperator::Equal) => {
-                    equal(&mut filter.event_type, c.value.clone(), nothing);
+                    equal(&mut query.event_type, c.value.clone(), nothing);
                 }
                 ("account", None, _) => {
                     let account = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
-                    narrow_text(&mut filter.account, account, nothing);
+                    narrow_text(&mut query.account, account, nothing);
                 }
-                ("state", None, FilterOperator::Equal) => {
-                    let state = state(&c.value)?;
-                    filter.states.retain(|other| *other == state);
-                }
-                ("state", None, FilterOperator::NotEqual) => {
-                    let state = state(&c.value)?;
-                    filter.states.retain(|other| *other != state);
+                ("state", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
+                    narrow_choices(&mut query.states, c.operator, &state(&c.value)?);
                 }
                 ("test", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
-                    equal(&mut filter.test, truth(c)?, nothing);
+                    equal(&mut query.test, truth(c)?, nothing);
                 }
-                ("create_time", None, _) => narrow(&mut filter.created, c)?,
+                ("create_time", None, _) => narrow(&mut query.created, c)?,
                 _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
             Ok(())
         })?;
-        filter.nothing |= filter.states.is_empty();
-        if filter.states.len() == DeliveryState::ALL.len() {
-            filter.states.clear();
-        }
-        filter.created = whole_millis(filter.created);
-        Ok(filter)
+        finish_choices(&mut query.states, DeliveryState::ALL.len(), &mut nothing);
+        query.created = whole_millis(query.created);
+        Ok(Self { query, nothing })
     }
 }
 
@@ -83,6 +71,8 @@ fn state(text: &str) -> Result<DeliveryState, String> {
 
 #[cfg(test)]
 mod tests {
+    use postrider_store::TextFilter;
+
     use super::*;
 
     fn parse(text: &str) -> Result<DeliveryFilter, String> {
@@ -92,21 +82,24 @@ mod tests {
     #[test]
     fn states_are_narrowed() {
         use DeliveryState::{Exhausted, Waiting};
-        assert!(parse("").unwrap().states.is_empty());
-        assert_eq!(parse("state = WAITING").unwrap().states, [Waiting]);
-        assert_eq!(parse("state != WAITING").unwrap().states.len(), 6);
-        assert!(!parse("state != WAITING").unwrap().states.contains(&Waiting));
-        assert_eq!(parse("state != WAITING AND state = EXHAUSTED").unwrap().states, [Exhausted]);
+        assert!(parse("").unwrap().query.states.is_empty());
+        assert_eq!(parse("state = WAITING").unwrap().query.states, [Waiting]);
+        assert_eq!(parse("state != WAITING").unwrap().query.states.len(), 6);
+        assert!(!parse("state != WAITING").unwrap().query.states.contains(&Waiting));
+        assert_eq!(
+            parse("state != WAITING AND state = EXHAUSTED").unwrap().query.states,
+            [Exhausted]
+        );
         assert!(parse("state != WAITING AND state = WAITING").unwrap().nothing);
-        assert_eq!(parse("state = DELIVERY_STATE_WAITING").unwrap().states, [Waiting]);
-        assert_eq!(parse("NOT state = WAITING").unwrap().states.len(), 6);
+        assert_eq!(parse("state = DELIVERY_STATE_WAITING").unwrap().query.states, [Waiting]);
+        assert_eq!(parse("NOT state = WAITING").unwrap().query.states.len(), 6);
         let error = parse("test = true AND state = GONE").unwrap_err();
         assert!(error.starts_with("at byte 24: state: \"GONE\" is not one of HELD, "), "{error}");
     }
 
     #[test]
     fn an_account_is_named_or_absent_or_there() {
-        let account = |text: &str| parse(text).unwrap().account;
+        let account = |text: &str| parse(text).unwrap().query.account;
         assert_eq!(account("account = x"), Some(TextFilter::Is("x".to_owned())));
         assert_eq!(account("account = \"\""), Some(TextFilter::Absent));
         assert_eq!(account("NOT account:*"), Some(TextFilter::Absent));
@@ -124,9 +117,9 @@ mod tests {
             r#" AND event_type = "a" AND create_time < "2026-11-01T00:00:00Z""#,
         ))
         .unwrap();
-        assert_eq!(filter.subscription.unwrap().as_str(), "erp");
-        assert!(filter.event.is_some() && filter.created.until.is_some());
-        assert_eq!((filter.test, filter.nothing), (Some(false), false));
+        assert_eq!(filter.query.subscription.unwrap().as_str(), "erp");
+        assert!(filter.query.event.is_some() && filter.query.created.until.is_some());
+        assert_eq!((filter.query.test, filter.nothing), (Some(false), false));
         assert!(parse("subscription = tenants/other/subscriptions/erp").unwrap().nothing);
         for bad in ["state = UNSPECIFIED", "state = waiting", "subscription = erp", "sequence = 1"]
         {

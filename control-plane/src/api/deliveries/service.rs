@@ -12,18 +12,17 @@ use postrider_proto::longrunning::Operation;
 use postrider_proto::v1;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::delivery_service_server::DeliveryService;
-use postrider_store::DeliveryQuery;
+use postrider_store::{DeliveryQuery, Store, StoreResult};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::deliveries::conversion;
 use crate::api::deliveries::filter::DeliveryFilter;
 use crate::api::deliveries::{attempts, show, watching};
-use crate::api::lists::pages;
-use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::operations::start;
 use crate::api::rpc::caller::Caller;
-use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
 use crate::api::rpc::{changes, spans};
@@ -44,55 +43,21 @@ impl DeliveryApi {
         &self,
         request: v1::ListDeliveriesRequest,
     ) -> Result<v1::ListDeliveriesResponse, Status> {
-        let mut violations = FieldViolations::default();
-        let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want = pages::read_page_size(
-            request.page_size,
-            &self.flow.context.settings.api,
-            &mut violations,
-        );
+        let v1::ListDeliveriesRequest { parent, filter, page_size, page_token } = &request;
+        let settings = &self.flow.context.settings.api;
+        let mut call = ListCall::begin("ListDeliveries", *page_size, page_token, settings);
+        let tenant = call.select("parent", parent, names::tenant);
         let filter = tenant.as_ref().and_then(|tenant| {
-            violations.keep("filter", DeliveryFilter::parse(&request.filter, tenant))
+            call.select("filter", filter, |text| DeliveryFilter::parse(text, tenant))
         });
-        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        let query = QueryHash::of("ListDeliveries", &[&request.parent, &request.filter]);
-        let plan = PageFill {
-            after: pages::decode_token::<DeliveryId>(&request.page_token, query)?,
-            want,
-            exact: true,
-            max_batch: usize::MAX,
-            max_bytes: usize::MAX,
-        };
         changes::require_tenant(&self.flow, &tenant).await?;
-        if filter.nothing {
-            return Ok(v1::ListDeliveriesResponse::default());
-        }
-        let items = PageItems {
-            keep: &|_| true,
-            position: &|delivery: &Delivery| delivery.id,
-            bytes: &|_| 0,
-        };
-        let (deliveries, next) = pages::fill_page(plan, items, |before, limit| {
-            let query = DeliveryQuery {
-                tenant: tenant.clone(),
-                subscription: filter.subscription.clone(),
-                event: filter.event,
-                event_type: filter.event_type.clone(),
-                account: filter.account.clone(),
-                states: filter.states.clone(),
-                test: filter.test,
-                created: filter.created,
-                before,
-                limit,
-            };
-            let store = Arc::clone(&self.flow.context.store);
-            async move { store.list_deliveries(&query).await }
-        })
-        .await?;
+        let store = Arc::clone(&self.flow.context.store);
+        let page = page.fill(&DeliveryList { store, filter }).await?;
         Ok(v1::ListDeliveriesResponse {
-            deliveries: show::show_deliveries(&self.flow, &tenant, deliveries).await?,
-            next_page_token: pages::encode_token(query, next.as_ref()),
+            deliveries: show::show_deliveries(&self.flow, &tenant, page.items).await?,
+            next_page_token: page.next_page_token,
         })
     }
 
@@ -191,6 +156,29 @@ fn cancel_error(error: CancelError, name: &str) -> Status {
         }
         CancelError::NotOwner => forwarding::owner_unavailable(),
         CancelError::Store(error) => errors::store(error),
+    }
+}
+
+struct DeliveryList {
+    store: Arc<dyn Store>,
+    filter: DeliveryFilter,
+}
+
+impl StoredList for DeliveryList {
+    type Row = Delivery;
+    type Position = DeliveryId;
+
+    async fn read(&self, before: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<Delivery>> {
+        let query = DeliveryQuery { before, limit, ..self.filter.query.clone() };
+        self.store.list_deliveries(&query).await
+    }
+
+    fn position(&self, row: &Delivery) -> DeliveryId {
+        row.id
+    }
+
+    fn is_contradictory(&self) -> bool {
+        self.filter.nothing
     }
 }
 

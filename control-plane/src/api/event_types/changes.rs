@@ -7,7 +7,6 @@ use postrider_domain::event_type::{EventType, EventTypeInput, ImportDocument, MA
 use postrider_domain::ids::SubscriptionKey;
 use postrider_proto::v1;
 use postrider_store::{CatalogueError, WriteError};
-use prost_types::FieldMask;
 use tonic::{Status, async_trait};
 use tonic_types::PreconditionViolation;
 
@@ -32,12 +31,9 @@ impl EventTypeApi {
         request: v1::CreateEventTypeRequest,
         who: &str,
     ) -> Result<v1::EventType, Status> {
-        let Some(given) = request.event_type else {
-            return Err(errors::invalid("event_type", "is missing"));
-        };
+        let given = errors::required("event_type", request.event_type)?;
         let mut violations = FieldViolations::default();
-        let everything = FieldMask { paths: vec!["*".to_owned()] };
-        let mask = UpdateMask::read(Some(&everything), &fields(&given), &[], &mut violations);
+        let mask = UpdateMask::everything(&fields(&given));
         let mut input = EventTypeInput { name: request.event_type_id, ..EventTypeInput::default() };
         apply(&mut input, &given, &mask, &mut violations);
         let input = checked(input, violations).await?;
@@ -54,9 +50,7 @@ impl EventTypeApi {
         request: v1::UpdateEventTypeRequest,
         who: &str,
     ) -> Result<v1::EventType, Status> {
-        let Some(given) = request.event_type else {
-            return Err(errors::invalid("event_type", "is missing"));
-        };
+        let given = errors::required("event_type", request.event_type)?;
         let mut violations = FieldViolations::default();
         let name = changeable("event_type.name", &given.name)?;
         let elsewhere = fixed_fields::EVENT_TYPE_FIELDS;

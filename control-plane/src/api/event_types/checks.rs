@@ -4,6 +4,7 @@
 //! that names each field. Guarantees that a type is called unknown only after the store
 //! was asked for it since the call began.
 
+use postrider_domain::event::EventContent;
 use postrider_domain::event_type::{CatalogueVerdict, EventTypeCatalogue, SchemaViolation};
 use postrider_domain::event_type_name::EventTypePattern;
 use postrider_domain::limits;
@@ -15,7 +16,6 @@ use tonic::Status;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::values::names;
 use crate::flow::Flow;
-use crate::flow::publish::PublishInput;
 
 const EVENT_TYPE_FIELD: &str = "event.event_type";
 const PAYLOAD_FIELD: &str = "event.payload";
@@ -23,16 +23,16 @@ const PAYLOAD_FIELD: &str = "event.payload";
 /// Checks an event against the catalogue before it is published.
 pub async fn judge_event(
     flow: &Flow,
-    input: &PublishInput,
+    content: &EventContent,
 ) -> Result<Vec<v1::SchemaWarning>, Status> {
-    let verdict = verdict(flow, input).await.map_err(errors::store)?;
+    let verdict = verdict(flow, content).await.map_err(errors::store)?;
     let unknown_allowed = flow.context.settings.publish.allow_unknown_event_types;
-    answer(verdict, &input.event_type, unknown_allowed)
+    answer(verdict, &content.event_type, unknown_allowed)
 }
 
-async fn verdict(flow: &Flow, input: &PublishInput) -> StoreResult<CatalogueVerdict> {
+async fn verdict(flow: &Flow, content: &EventContent) -> StoreResult<CatalogueVerdict> {
     let judge = |catalogue: &EventTypeCatalogue| {
-        catalogue.check(&input.event_type, &input.content_type, &input.payload)
+        catalogue.check(&content.event_type, &content.content_type, &content.payload)
     };
     let unknown_allowed = flow.context.settings.publish.allow_unknown_event_types;
     let verdict = judge(&flow.event_types.current());

@@ -6,18 +6,17 @@ use postrider_domain::event_type::EventType;
 use postrider_domain::operational_event;
 use postrider_proto::v1;
 use postrider_proto::v1::event_type_service_server::EventTypeService;
-use postrider_store::EventTypeQuery;
+use postrider_store::{EventTypeQuery, Store, StoreResult};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::event_types::changes::EventTypeChange;
 use crate::api::event_types::conversion::shown;
 use crate::api::event_types::handler::EventTypeApi;
 use crate::api::lists::conditions::contains;
-use crate::api::lists::pages;
-use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::rpc::caller::Caller;
-use crate::api::rpc::errors::{self, FieldViolations};
-use crate::api::values::{names, validate};
+use crate::api::rpc::errors;
+use crate::api::values::names;
 
 /// Most rows read at once: each may hold a schema and a sample. With 128 KiB each at most,
 /// 13 MB.
@@ -38,54 +37,60 @@ impl EventTypeApi {
         &self,
         request: v1::ListEventTypesRequest,
     ) -> Result<v1::ListEventTypesResponse, Status> {
-        let mut violations = FieldViolations::default();
-        let want = pages::read_page_size(
-            request.page_size,
-            &self.flow.context.settings.api,
-            &mut violations,
-        );
-        validate::search(&request.search, &mut violations);
-        violations.check()?;
-        let archived = if request.show_archived { "with archived" } else { "" };
-        let built_in = if request.show_built_in { "with built in" } else { "" };
-        let query =
-            QueryHash::of("ListEventTypes", &[&request.group, &request.search, archived, built_in]);
-        let plan = PageFill {
-            after: pages::decode_token::<String>(&request.page_token, query)?,
-            want,
-            exact: true,
-            max_batch: MAX_READ_ROWS,
-            max_bytes: MAX_PAGE_BYTES,
-        };
-        let items = PageItems {
-            keep: &|_: &EventType| true,
-            position: &|event_type: &EventType| event_type.name.clone(),
-            bytes: &|event_type: &EventType| {
-                let size = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-                size(&event_type.schema) + size(&event_type.sample) + event_type.description.len()
-            },
-        };
-        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-        let (event_types, next) = pages::fill_page(plan, items, |after, limit| {
-            let query = EventTypeQuery {
-                group: given(&request.group),
-                search: given(&request.search),
-                show_archived: request.show_archived,
-                after,
-                limit,
-            };
-            let store = Arc::clone(&self.flow.context.store);
-            let built_in = request.show_built_in;
-            async move {
-                let found = store.list_event_types(&query).await?;
-                Ok(if built_in { with_built_in(found, &query) } else { found })
-            }
-        })
-        .await?;
+        let v1::ListEventTypesRequest { page_size, page_token, .. } = &request;
+        let settings = &self.flow.context.settings.api;
+        let mut call = ListCall::begin("ListEventTypes", *page_size, page_token, settings);
+        let group = call.text(&request.group);
+        let search = call.search(&request.search);
+        let show_archived = call.choice("with archived", request.show_archived);
+        let show_built_in = call.choice("with built in", request.show_built_in);
+        let ((), page) = call.finish(Some(()))?;
+        let store = Arc::clone(&self.flow.context.store);
+        let list = EventTypeList { store, group, search, show_archived, show_built_in };
+        let page = page.fill(&list).await?;
         Ok(v1::ListEventTypesResponse {
-            event_types: event_types.iter().map(shown).collect(),
-            next_page_token: pages::encode_token(query, next.as_ref()),
+            event_types: page.items.iter().map(shown).collect(),
+            next_page_token: page.next_page_token,
         })
+    }
+}
+
+struct EventTypeList {
+    store: Arc<dyn Store>,
+    group: Option<String>,
+    search: Option<String>,
+    show_archived: bool,
+    show_built_in: bool,
+}
+
+impl StoredList for EventTypeList {
+    type Row = EventType;
+    /// The name of an event type.
+    type Position = String;
+
+    async fn read(&self, after: Option<String>, limit: u32) -> StoreResult<Vec<EventType>> {
+        let (group, search) = (self.group.clone(), self.search.clone());
+        let query =
+            EventTypeQuery { group, search, show_archived: self.show_archived, after, limit };
+        let found = self.store.list_event_types(&query).await?;
+        Ok(if self.show_built_in { with_built_in(found, &query) } else { found })
+    }
+
+    fn position(&self, row: &EventType) -> String {
+        row.name.clone()
+    }
+
+    fn bytes(&self, row: &EventType) -> usize {
+        let size = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size(&row.schema) + size(&row.sample) + row.description.len()
+    }
+
+    fn max_page_bytes(&self) -> usize {
+        MAX_PAGE_BYTES
+    }
+
+    fn max_read_rows(&self) -> usize {
+        MAX_READ_ROWS
     }
 }
 

@@ -1,7 +1,7 @@
 //! Events.
 
 use postrider_domain::delivery::DeliveryState;
-use postrider_domain::event::{Event, is_json};
+use postrider_domain::event::EventContent;
 use postrider_proto::v1;
 use postrider_proto::v1::event::PayloadForm;
 use postrider_store::{DeliveryCounts, ListedEvent};
@@ -13,20 +13,21 @@ use crate::api::values::time::timestamp;
 pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
     let ListedEvent { event, payload_bytes } = listed;
     let create_time = event.create_time();
+    let content = event.content;
     v1::Event {
         name: names::of_event(&event.tenant, event.id),
         payload_size: i64::try_from(payload_bytes).unwrap_or(i64::MAX),
-        payload_form: with_payload.then(|| payload_form(&event)),
-        event_type: event.event_type,
-        account: event.account.unwrap_or_default(),
-        attributes: event.attributes.into_iter().collect(),
-        ordering_key: event.ordering_key.unwrap_or_default(),
-        content_type: event.content_type,
-        traceparent: event.traceparent,
-        tracestate: event.tracestate,
-        payload_sha256: hex::encode(event.payload_sha256),
+        payload_form: with_payload.then(|| payload_form(&content)),
+        event_type: content.event_type,
+        account: content.account.unwrap_or_default(),
+        attributes: content.attributes.into_iter().collect(),
+        ordering_key: content.ordering_key.unwrap_or_default(),
+        content_type: content.content_type,
+        traceparent: content.traceparent,
+        tracestate: content.tracestate,
+        payload_sha256: hex::encode(content.payload_sha256),
         create_time: Some(timestamp(create_time)),
-        idempotency_key: event.idempotency_key.unwrap_or_default(),
+        idempotency_key: content.idempotency_key.unwrap_or_default(),
         matched_subscriptions: event.matched,
         delivery_summary: None,
         test: event.test,
@@ -34,10 +35,10 @@ pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
 }
 
 /// JSON as text and everything else as bytes, whichever form it was published in.
-fn payload_form(event: &Event) -> PayloadForm {
-    match std::str::from_utf8(&event.payload) {
-        Ok(text) if is_json(&event.content_type) => PayloadForm::PayloadJson(text.to_owned()),
-        _ => PayloadForm::Payload(event.payload.clone()),
+fn payload_form(content: &EventContent) -> PayloadForm {
+    match std::str::from_utf8(&content.payload) {
+        Ok(text) if content.is_json() => PayloadForm::PayloadJson(text.to_owned()),
+        _ => PayloadForm::Payload(content.payload.clone()),
     }
 }
 
@@ -62,6 +63,7 @@ pub fn summary(counts: &DeliveryCounts) -> v1::DeliverySummary {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use postrider_domain::event::Event;
 
     use super::*;
     use crate::fixtures;
@@ -72,9 +74,9 @@ mod tests {
         let listed = |event: Event| ListedEvent { event, payload_bytes: 2 };
         let form = |event: &Event| to_proto(listed(event.clone()), true).payload_form;
         assert_eq!(form(&event), Some(PayloadForm::PayloadJson("{}".into())));
-        event.content_type = "text/plain".into();
-        assert_eq!(form(&event), Some(PayloadForm::Payload(event.payload.clone())));
-        event.payload = Bytes::new();
+        event.content.content_type = "text/plain".into();
+        assert_eq!(form(&event), Some(PayloadForm::Payload(event.content.payload.clone())));
+        event.content.payload = Bytes::new();
         let basic = to_proto(listed(event), false);
         assert_eq!((basic.payload_form, basic.payload_size), (None, 2));
     }

@@ -1,26 +1,25 @@
 //! The filter of `ListEvents`.
 
 use postrider_domain::event::Event;
-use postrider_store::{TextFilter, TimeRange};
+use postrider_domain::ids::{EventId, TenantId};
+use postrider_store::{EventQuery, TextFilter, TimeRange};
 
 use crate::api::lists::conditions::{
     equal, narrow, narrow_text, read, text_filter, truth, unknown, whole_millis,
 };
 use crate::api::lists::filter_syntax::FilterOperator;
+use crate::api::lists::map_conditions::MapConditions;
 
 const SUPPORTED_FIELDS: &str = "event_type =, account = and :*, attributes.KEY = and :*, attributes:KEY, test with = and !=, and create_time with <, <=, >, >=";
 
 /// A parsed filter of events.
 #[derive(Debug, Default)]
 pub struct EventFilter {
-    pub event_type: Option<String>,
-    pub account: Option<TextFilter>,
-    /// All must match; an empty attribute counts as absent.
-    pub attributes: Vec<(String, TextFilter)>,
-    /// Whether each of these attributes must be present.
-    attributed: Vec<(String, bool)>,
+    event_type: Option<String>,
+    account: Option<TextFilter>,
+    attributes: MapConditions,
     test: Option<bool>,
-    pub created: TimeRange,
+    created: TimeRange,
     /// Contradictory: nothing matches.
     pub nothing: bool,
 }
@@ -29,30 +28,16 @@ impl EventFilter {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut filter = Self::default();
         read(text, |c| {
-            let value = || c.value.clone();
             let nothing = &mut filter.nothing;
             match (c.field.as_str(), &c.key, c.operator) {
                 ("event_type", None, FilterOperator::Equal) => {
-                    equal(&mut filter.event_type, value(), nothing);
+                    equal(&mut filter.event_type, c.value.clone(), nothing);
                 }
                 ("account", None, _) => {
                     let account = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
                     narrow_text(&mut filter.account, account, nothing);
                 }
-                ("attributes", Some(key), FilterOperator::Has | FilterOperator::HasNot)
-                    if c.anything =>
-                {
-                    filter.attributed.push((key.clone(), c.operator == FilterOperator::Has));
-                }
-                ("attributes", Some(key), _) => {
-                    let attribute = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
-                    filter.attributes.push((key.clone(), attribute));
-                }
-                ("attributes", None, FilterOperator::Has | FilterOperator::HasNot)
-                    if !c.anything =>
-                {
-                    filter.attributed.push((value(), c.operator == FilterOperator::Has));
-                }
+                ("attributes", _, _) if filter.attributes.add(c) => {}
                 ("test", None, FilterOperator::Equal | FilterOperator::NotEqual) => {
                     equal(&mut filter.test, truth(c)?, nothing);
                 }
@@ -65,15 +50,27 @@ impl EventFilter {
         Ok(filter)
     }
 
+    /// What the store is asked for.
+    pub fn query(&self, tenant: &TenantId, before: Option<EventId>, limit: u32) -> EventQuery {
+        EventQuery {
+            event_type: self.event_type.clone(),
+            account: self.account.clone(),
+            attributes: self.attributes.values.clone(),
+            created: self.created,
+            before,
+            ..EventQuery::newest(tenant, limit)
+        }
+    }
+
     /// Whether the store's query decides alone.
     pub fn exact(&self) -> bool {
-        self.test.is_none() && self.attributed.is_empty()
+        self.test.is_none() && self.attributes.keys.is_empty()
     }
 
     /// Tests the conditions that the store's query leaves out.
     pub fn matches_rest(&self, event: &Event) -> bool {
         self.test.is_none_or(|test| test == event.test)
-            && self.attributed.iter().all(|(key, is)| event.attributes.contains_key(key) == *is)
+            && self.attributes.keys_match(&event.content.attributes)
     }
 }
 
@@ -91,7 +88,7 @@ mod tests {
         assert_eq!(filter.event_type.as_deref(), Some("a.b"));
         let is = |text: &str| TextFilter::Is(text.to_owned());
         assert_eq!(filter.account, Some(is("x")));
-        assert_eq!(filter.attributes, [("currency".to_owned(), is("EUR"))]);
+        assert_eq!(filter.attributes.values, [("currency".to_owned(), is("EUR"))]);
         assert!(filter.exact() && !filter.nothing);
         assert!(EventFilter::parse("account = a AND account = b").unwrap().nothing);
         for bad in ["test = maybe", "attributes = x", "payload = x", "event_type != a"] {
@@ -102,7 +99,7 @@ mod tests {
     #[test]
     fn what_the_store_is_not_asked_is_looked_at_here() {
         let mut event = fixtures::event();
-        event.attributes = [("currency".to_owned(), "EUR".to_owned())].into();
+        event.content.attributes = [("currency".to_owned(), "EUR".to_owned())].into();
         let rest = |text: &str| {
             let filter = EventFilter::parse(text).unwrap();
             assert!(!filter.exact());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, Stream, StreamExt, unfold};
-use postrider_domain::event::is_json;
+use postrider_domain::event::{EventContent, sha256};
 use postrider_domain::ids::TenantId;
 use postrider_domain::limits;
 use postrider_proto::v1;
@@ -28,18 +28,16 @@ use crate::api::values::trace::TraceContext;
 use crate::api::values::{names, payload, validate};
 use crate::flow::Flow;
 use crate::flow::outbox_publisher::OPERATIONAL_KEY_PREFIX;
-use crate::flow::publish::{PublishAnswer, PublishError, PublishInput};
+use crate::flow::publish::{PublishAnswer, PublishError};
 
-/// Reads one event to publish. `parent` is used if the request names none.
+/// Reads one event to publish, and its tenant. `parent` is used if the request names none.
 fn read_unpublished_event(
     request: v1::PublishEventRequest,
     parent: Option<&TenantId>,
     call: &TraceContext,
     max_payload_bytes: usize,
-) -> Result<PublishInput, Status> {
-    let Some(event) = request.event else {
-        return Err(errors::invalid("event", "is missing"));
-    };
+) -> Result<(TenantId, EventContent), Status> {
+    let event = errors::required("event", request.event)?;
     let mut violations = FieldViolations::default();
     let tenant = match (parent, request.parent.as_str()) {
         (Some(parent), "") => Some(parent.clone()),
@@ -81,19 +79,19 @@ fn read_unpublished_event(
     let (tenant, payload) = violations.finish(tenant.zip(payload))?;
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let account = given(event.account);
-    Ok(PublishInput {
-        tenant,
+    let content = EventContent {
         event_type: event.event_type,
         ordering_key: given(event.ordering_key).or_else(|| account.clone()),
         account,
         attributes: event.attributes.into_iter().collect(),
-        json: is_json(&content_type),
         content_type,
+        payload_sha256: sha256(&payload),
         payload,
         traceparent: trace.traceparent,
         tracestate: trace.tracestate,
         idempotency_key: given(request.idempotency_key),
-    })
+    };
+    Ok((tenant, content))
 }
 
 /// Publishes one event.
@@ -103,18 +101,19 @@ pub async fn publish_event(
     parent: Option<&TenantId>,
     call: &TraceContext,
 ) -> Result<v1::PublishEventResponse, Status> {
-    let input = read_unpublished_event(
+    let (tenant, content) = read_unpublished_event(
         request,
         parent,
         call,
         flow.context.settings.publish.max_payload_bytes,
     )?;
-    let tenant = input.tenant.clone();
-    let schema_warnings = match checks::judge_event(flow, &input).await {
+    let schema_warnings = match checks::judge_event(flow, &content).await {
         Ok(warnings) => warnings,
-        Err(status) => return find_earlier_answer(flow, &input).await.unwrap_or(Err(status)),
+        Err(status) => {
+            return find_earlier_answer(flow, &tenant, &content).await.unwrap_or(Err(status));
+        }
     };
-    match flow.publisher.publish(input).await {
+    match flow.publisher.publish(&tenant, content).await {
         Ok(answer) => Ok(v1::PublishEventResponse { schema_warnings, ..response(&tenant, answer) }),
         Err(error) => Err(publish_error(flow, &tenant, error).await),
     }
@@ -124,11 +123,12 @@ pub async fn publish_event(
 /// the catalogue has changed since.
 async fn find_earlier_answer(
     flow: &Flow,
-    input: &PublishInput,
+    tenant: &TenantId,
+    content: &EventContent,
 ) -> Option<Result<v1::PublishEventResponse, Status>> {
-    match flow.publisher.find_earlier_answer(input).await? {
-        Ok(answer) => Some(Ok(response(&input.tenant, answer))),
-        Err(error) => Some(Err(publish_error(flow, &input.tenant, error).await)),
+    match flow.publisher.find_earlier_answer(tenant, content).await? {
+        Ok(answer) => Some(Ok(response(tenant, answer))),
+        Err(error) => Some(Err(publish_error(flow, tenant, error).await)),
     }
 }
 

@@ -23,7 +23,7 @@ fn request() -> v1::PublishEventRequest {
 fn read(
     request: v1::PublishEventRequest,
     parent: Option<&str>,
-) -> Result<PublishInput, Vec<String>> {
+) -> Result<(TenantId, EventContent), Vec<String>> {
     let parent: Option<TenantId> = parent.map(|parent| parent.parse().unwrap());
     read_unpublished_event(request, parent.as_ref(), &TraceContext::default(), 100).map_err(
         |status| {
@@ -41,21 +41,24 @@ fn with(change: impl FnOnce(&mut v1::Event)) -> v1::PublishEventRequest {
 
 #[test]
 fn the_payload_is_kept_byte_for_byte() {
-    let input = read(request(), None).unwrap();
-    assert_eq!(input.payload, " {\"a\": 1.0}");
-    assert_eq!(input.content_type, "application/json");
-    assert_eq!((input.account, input.ordering_key, input.idempotency_key), (None, None, None));
+    let (_, content) = read(request(), None).unwrap();
+    assert_eq!(content.payload, " {\"a\": 1.0}");
+    assert_eq!(content.content_type, "application/json");
+    assert_eq!(
+        (content.account, content.ordering_key, content.idempotency_key),
+        (None, None, None)
+    );
 }
 
 #[test]
 fn the_ordering_key_is_the_account_unless_given() {
-    let input = read(with(|e| e.account = "acc".into()), None).unwrap();
-    assert_eq!(input.ordering_key.as_deref(), Some("acc"));
+    let (_, content) = read(with(|e| e.account = "acc".into()), None).unwrap();
+    assert_eq!(content.ordering_key.as_deref(), Some("acc"));
     let both = with(|e| {
         e.account = "acc".into();
         e.ordering_key = "key".into();
     });
-    assert_eq!(read(both, None).unwrap().ordering_key.as_deref(), Some("key"));
+    assert_eq!(read(both, None).unwrap().1.ordering_key.as_deref(), Some("key"));
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn everything_wrong_is_told_at_once() {
 #[test]
 fn the_whole_calls_parent_stands_in_and_must_agree() {
     let orphan = v1::PublishEventRequest { parent: String::new(), ..request() };
-    assert_eq!(read(orphan.clone(), Some("acme")).unwrap().tenant.as_str(), "acme");
+    assert_eq!(read(orphan.clone(), Some("acme")).unwrap().0.as_str(), "acme");
     assert_eq!(read(orphan, None).unwrap_err(), ["parent"]);
     assert!(read(request(), Some("acme")).is_ok());
     assert_eq!(read(request(), Some("other")).unwrap_err(), ["parent"]);

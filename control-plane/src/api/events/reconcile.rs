@@ -187,8 +187,8 @@ impl AccountReading {
 fn row(event: &Event, pair: Option<&ReconciledPair>) -> v1::ReconciledEvent {
     let mut row = v1::ReconciledEvent {
         event: names::of_event(&event.tenant, event.id),
-        event_type: event.event_type.clone(),
-        account: event.account.clone().unwrap_or_default(),
+        event_type: event.content.event_type.clone(),
+        account: event.content.account.clone().unwrap_or_default(),
         create_time: Some(timestamp(event.create_time())),
         ..v1::ReconciledEvent::default()
     };

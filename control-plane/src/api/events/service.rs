@@ -6,14 +6,13 @@ use futures::stream::BoxStream;
 use postrider_domain::ids::{EventId, TenantId};
 use postrider_proto::v1;
 use postrider_proto::v1::event_service_server::EventService;
-use postrider_store::{EventQuery, ListedEvent};
+use postrider_store::{EventQuery, ListedEvent, Store, StoreResult};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::api::events::conversion::{summary, to_proto};
 use crate::api::events::filter::EventFilter;
 use crate::api::events::{publish, reconcile, resend};
-use crate::api::lists::pages;
-use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
@@ -46,7 +45,7 @@ impl EventApi {
         spans::record_in_span("event", id);
         let found = self.flow.context.store.get_event(&tenant, id).await.map_err(errors::store)?;
         let event = found.ok_or_else(|| errors::not_found(ResourceKind::Event, &request.name))?;
-        let payload_bytes = event.payload.len() as u64;
+        let payload_bytes = event.content.payload.len() as u64;
         let listed = ListedEvent { event, payload_bytes };
         let mut shown = [(id, to_proto(listed, with_payload))];
         self.count_deliveries(&tenant, &mut shown).await?;
@@ -55,61 +54,26 @@ impl EventApi {
     }
 
     async fn list(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
-        let mut violations = FieldViolations::default();
-        let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want = pages::read_page_size(
-            request.page_size,
-            &self.flow.context.settings.api,
-            &mut violations,
-        );
-        let filter = violations.keep("filter", EventFilter::parse(&request.filter));
-        let with_payload = view(request.view, false, &mut violations);
-        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        let v1::ListEventsRequest { parent, filter, page_size, page_token, view: shape } = &request;
+        let settings = &self.flow.context.settings.api;
+        let mut call = ListCall::begin("ListEvents", *page_size, page_token, settings);
+        let tenant = call.select("parent", parent, names::tenant);
+        let filter = call.select("filter", filter, EventFilter::parse);
+        let with_payload = view(*shape, false, &mut call.violations);
+        call.choice("FULL", with_payload);
+        let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        let shape = if with_payload { "FULL" } else { "BASIC" };
-        let query = QueryHash::of("ListEvents", &[&request.parent, &request.filter, shape]);
-        let plan = PageFill {
-            after: pages::decode_token::<EventId>(&request.page_token, query)?,
-            want,
-            exact: filter.exact(),
-            max_batch: if with_payload { MAX_READ_ROWS } else { usize::MAX },
-            max_bytes: MAX_PAGE_BYTES,
-        };
         changes::require_tenant(&self.flow, &tenant).await?;
-        if filter.nothing {
-            return Ok(v1::ListEventsResponse::default());
-        }
-        let items = PageItems {
-            keep: &|row: &EventRow| row.matches,
-            position: &|row: &EventRow| row.id,
-            bytes: &|row: &EventRow| row.bytes,
-        };
-        let (rows, next) = pages::fill_page(plan, items, |before, limit| {
-            let query = EventQuery {
-                tenant: tenant.clone(),
-                event_type: filter.event_type.clone(),
-                account: filter.account.clone(),
-                attributes: filter.attributes.clone(),
-                created: filter.created,
-                before,
-                limit,
-                with_payload,
-            };
-            let (store, filter) = (Arc::clone(&self.flow.context.store), &filter);
-            async move {
-                let events = store.list_events(&query).await?;
-                Ok(events
-                    .into_iter()
-                    .map(|listed| EventRow::of(listed, filter, with_payload))
-                    .collect())
-            }
-        })
-        .await?;
-        let mut shown: Vec<_> = rows.into_iter().map(|row| (row.id, row.shown)).collect();
-        self.count_deliveries(&tenant, &mut shown).await?;
+        let store = Arc::clone(&self.flow.context.store);
+        let list = EventList { store, tenant, filter, with_payload };
+        let page = page.fill(&list).await?;
+        let shown = page.items.into_iter();
+        let mut shown: Vec<_> =
+            shown.map(|listed| (listed.event.id, to_proto(listed, with_payload))).collect();
+        self.count_deliveries(&list.tenant, &mut shown).await?;
         Ok(v1::ListEventsResponse {
             events: shown.into_iter().map(|(_, event)| event).collect(),
-            next_page_token: pages::encode_token(query, next.as_ref()),
+            next_page_token: page.next_page_token,
         })
     }
 
@@ -128,22 +92,49 @@ impl EventApi {
     }
 }
 
-/// An event of a list, already converted.
-struct EventRow {
-    id: EventId,
-    matches: bool,
-    bytes: usize,
-    shown: v1::Event,
+struct EventList {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+    filter: EventFilter,
+    with_payload: bool,
 }
 
-impl EventRow {
-    fn of(listed: ListedEvent, filter: &EventFilter, with_payload: bool) -> Self {
-        Self {
-            id: listed.event.id,
-            matches: filter.matches_rest(&listed.event),
-            bytes: listed.event.payload.len(),
-            shown: to_proto(listed, with_payload),
-        }
+impl StoredList for EventList {
+    type Row = ListedEvent;
+    type Position = EventId;
+
+    async fn read(&self, before: Option<EventId>, limit: u32) -> StoreResult<Vec<ListedEvent>> {
+        let query = self.filter.query(&self.tenant, before, limit);
+        let query = EventQuery { with_payload: self.with_payload, ..query };
+        self.store.list_events(&query).await
+    }
+
+    fn position(&self, row: &ListedEvent) -> EventId {
+        row.event.id
+    }
+
+    fn is_contradictory(&self) -> bool {
+        self.filter.nothing
+    }
+
+    fn is_exact(&self) -> bool {
+        self.filter.exact()
+    }
+
+    fn matches(&self, row: &ListedEvent) -> bool {
+        self.filter.matches_rest(&row.event)
+    }
+
+    fn bytes(&self, row: &ListedEvent) -> usize {
+        row.event.content.payload.len()
+    }
+
+    fn max_page_bytes(&self) -> usize {
+        MAX_PAGE_BYTES
+    }
+
+    fn max_read_rows(&self) -> usize {
+        if self.with_payload { MAX_READ_ROWS } else { usize::MAX }
     }
 }
 

@@ -16,16 +16,15 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::fleet::filter::AgentFilter;
-use crate::api::lists::pages;
-use crate::api::lists::pages::QueryHash;
+use crate::api::lists::listing::ListCall;
 use crate::api::rpc::caller::Caller;
-use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
+use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::{forwarding, spans};
 use crate::api::values::names;
 use crate::api::values::time::{signed_micros, timestamp};
 use crate::flow::Flow;
 use crate::flow::due_backlog::DueByRegion;
-use crate::settings::{ApiSettings, OwnershipSettings};
+use crate::settings::OwnershipSettings;
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 
@@ -46,47 +45,50 @@ impl FleetApi {
         &self,
         request: &v1::ListRegionsRequest,
     ) -> Result<v1::ListRegionsResponse, Status> {
-        let query = QueryHash::of("ListRegions", &[]);
+        let call = self.begin_list("ListRegions", request.page_size, &request.page_token);
+        let ((), page) = call.finish(Some(()))?;
         let due = self.flow.due_backlog.count_due().await.map_err(errors::store)?;
         let (mut figures, silent) = self.flow.context.peers.region_figures().await;
         figures.extend(self.flow.context.dispatcher.region_figures());
-        let region_figures =
+        let regions =
             region_figures(&self.flow.context.cluster.view(), &self.agents(), figures, due);
-        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
-        let (regions, next_page_token) =
-            asked.page(region_figures, |region| &region.name, &self.flow.context.settings.api)?;
+        let page = page.of_memory(regions, |region| &region.name);
         let mut unreachable: Vec<String> =
             silent.iter().map(|replica| names::of_replica(&replica.0)).collect();
         unreachable.sort();
-        Ok(v1::ListRegionsResponse { regions, next_page_token, unreachable })
+        Ok(v1::ListRegionsResponse {
+            regions: page.items,
+            next_page_token: page.next_page_token,
+            unreachable,
+        })
     }
 
     fn list_agents(
         &self,
         request: &v1::ListAgentsRequest,
     ) -> Result<v1::ListAgentsResponse, Status> {
-        let filter = AgentFilter::parse(&request.filter);
-        let filter = filter.map_err(|problem| errors::invalid("filter", problem))?;
-        let query = QueryHash::of("ListAgents", &[&request.filter]);
+        let mut call = self.begin_list("ListAgents", request.page_size, &request.page_token);
+        let filter = call.select("filter", &request.filter, AgentFilter::parse);
+        let (filter, page) = call.finish(filter)?;
         let agents = self.agents().into_iter().filter(|agent| filter.matches(agent)).collect();
-        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
-        let (agents, next_page_token) =
-            asked.page(agents, |agent| &agent.name, &self.flow.context.settings.api)?;
-        Ok(v1::ListAgentsResponse { agents, next_page_token })
+        let page = page.of_memory(agents, |agent| &agent.name);
+        Ok(v1::ListAgentsResponse { agents: page.items, next_page_token: page.next_page_token })
     }
 
     fn list_replicas(
         &self,
         request: &v1::ListReplicasRequest,
     ) -> Result<v1::ListReplicasResponse, Status> {
-        let query = QueryHash::of("ListReplicas", &[]);
-        let view = self.flow.context.cluster.view();
+        let call = self.begin_list("ListReplicas", request.page_size, &request.page_token);
+        let ((), page) = call.finish(Some(()))?;
         let lost_after = self.flow.context.settings.ownership.lost_after();
-        let replicas = replicas(&view, lost_after);
-        let asked = FleetList { size: request.page_size, token: &request.page_token, query };
-        let (replicas, next_page_token) =
-            asked.page(replicas, |replica| &replica.name, &self.flow.context.settings.api)?;
-        Ok(v1::ListReplicasResponse { replicas, next_page_token })
+        let replicas = replicas(&self.flow.context.cluster.view(), lost_after);
+        let page = page.of_memory(replicas, |replica| &replica.name);
+        Ok(v1::ListReplicasResponse { replicas: page.items, next_page_token: page.next_page_token })
+    }
+
+    fn begin_list<'r>(&self, method: &str, page_size: i32, page_token: &'r str) -> ListCall<'r> {
+        ListCall::begin(method, page_size, page_token, &self.flow.context.settings.api)
     }
 
     /// Tells a connected agent to drain, or forwards the call to a replica that it is
@@ -133,36 +135,6 @@ impl FleetApi {
             let replica = view.replicas.iter().find(|replica| replica.id == seen.replica);
             replica.map(|replica| replica.address.clone())
         })
-    }
-}
-
-/// The page that is asked for, of a list in memory.
-struct FleetList<'a> {
-    size: i32,
-    token: &'a str,
-    query: QueryHash,
-}
-
-impl FleetList<'_> {
-    /// The page of items in the order of their names, and the next page's token.
-    fn page<T>(
-        &self,
-        mut items: Vec<T>,
-        name: impl Fn(&T) -> &String,
-        settings: &ApiSettings,
-    ) -> Result<(Vec<T>, String), Status> {
-        let mut violations = FieldViolations::default();
-        let size = pages::read_page_size(self.size, settings, &mut violations);
-        violations.check()?;
-        if let Some(after) = pages::decode_token::<String>(self.token, self.query)? {
-            items.retain(|item| *name(item) > after);
-        }
-        items.sort_by(|a, b| name(a).cmp(name(b)));
-        let more = items.len() > size;
-        items.truncate(size);
-        let last = items.last().filter(|_| more).map(&name);
-        let token = pages::encode_token(self.query, last);
-        Ok((items, token))
     }
 }
 

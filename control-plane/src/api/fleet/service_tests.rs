@@ -129,17 +129,3 @@ fn replicas_are_those_alive_with_the_shards_they_own() {
     assert_eq!(shown, [("replicas/one", 2), ("replicas/two", 1)]);
     assert!(!replicas[0].version.is_empty());
 }
-
-#[test]
-fn lists_in_memory_are_paged_by_name() {
-    let api = settings().api;
-    let query = QueryHash::of("L", &[]);
-    let all = || ["c", "a", "b"].map(str::to_owned).to_vec();
-    let asked = FleetList { size: 2, token: "", query };
-    let (page, token) = asked.page(all(), |name| name, &api).unwrap();
-    assert_eq!(page, ["a", "b"]);
-    let asked = FleetList { size: 2, token: &token, query };
-    let (page, token) = asked.page(all(), |name| name, &api).unwrap();
-    assert_eq!((page, token.as_str()), (vec!["c".to_owned()], ""));
-    assert!(FleetList { size: -1, token: "", query }.page(all(), |name| name, &api).is_err());
-}

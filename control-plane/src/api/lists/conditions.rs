@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use postrider_domain::ids::{SubscriptionId, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::{TextFilter, TimeRange};
 
 use crate::api::lists::filter_syntax;
 use crate::api::lists::filter_syntax::{FilterComparison, FilterOperator};
-use crate::api::values::time;
+use crate::api::values::{names, time};
 
 /// The resolution of all times.
 const TIME_GRAIN: Duration = Duration::from_micros(1);
@@ -78,6 +79,34 @@ pub fn equal<T: PartialEq>(slot: &mut Option<T>, value: T, nothing: &mut bool) {
     match slot {
         Some(other) if *other != value => *nothing = true,
         _ => *slot = Some(value),
+    }
+}
+
+/// Adds the subscription that a name stands for; one of another tenant has nothing here.
+pub fn equal_subscription(
+    slot: &mut Option<SubscriptionId>,
+    comparison: &FilterComparison,
+    tenant: &TenantId,
+    nothing: &mut bool,
+) -> Result<(), String> {
+    let key = names::subscription(&comparison.value).map_err(|error| error.to_string())?;
+    *nothing |= key.tenant != *tenant;
+    equal(slot, key.subscription, nothing);
+    Ok(())
+}
+
+/// Leaves of the choices the one that is asked for by `=`, or all others by `!=`.
+pub fn narrow_choices<T: PartialEq>(choices: &mut Vec<T>, operator: FilterOperator, asked: &T) {
+    let is_wanted = operator == FilterOperator::Equal;
+    choices.retain(|choice| (choice == asked) == is_wanted);
+}
+
+/// What the store is asked of choices: nothing where all are left. None left is a
+/// contradiction.
+pub fn finish_choices<T>(choices: &mut Vec<T>, all: usize, nothing: &mut bool) {
+    *nothing |= choices.is_empty();
+    if choices.len() == all {
+        choices.clear();
     }
 }
 

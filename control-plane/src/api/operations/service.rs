@@ -11,14 +11,14 @@ use postrider_domain::ids::{OperationId, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_proto::longrunning;
 use postrider_proto::longrunning::operations_server::Operations as OperationsService;
+use postrider_store::{Store, StoreResult};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::api::lists::pages;
-use crate::api::lists::pages::{PageFill, PageItems, QueryHash};
+use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::operations::conversion::to_proto;
 use crate::api::rpc::caller::Caller;
-use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
 use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
 use crate::api::values::time::span;
@@ -55,40 +55,24 @@ impl OperationApi {
         &self,
         request: longrunning::ListOperationsRequest,
     ) -> Result<longrunning::ListOperationsResponse, Status> {
-        let mut violations = FieldViolations::default();
-        let tenant = violations.keep("name", names::tenant(&request.name));
-        let want = pages::read_page_size(
-            request.page_size,
-            &self.flow.context.settings.api,
-            &mut violations,
-        );
+        let longrunning::ListOperationsRequest { name, page_size, page_token, .. } = &request;
+        let settings = &self.flow.context.settings.api;
+        let mut call = ListCall::begin("ListOperations", *page_size, page_token, settings);
+        let tenant = call.select("name", name, names::tenant);
         if !request.filter.is_empty() {
-            violations.add("filter", "must be empty");
+            call.violations.add("filter", "must be empty");
         }
         if request.return_partial_success {
-            violations.add("return_partial_success", "must be false");
+            call.violations.add("return_partial_success", "must be false");
         }
-        let tenant = violations.finish(tenant)?;
+        let (tenant, page) = call.finish(tenant)?;
         spans::record_in_span("tenant", &tenant);
-        let query = QueryHash::of("ListOperations", &[&request.name]);
-        let plan = PageFill {
-            after: pages::decode_token::<OperationId>(&request.page_token, query)?,
-            want,
-            exact: true,
-            max_batch: usize::MAX,
-            max_bytes: usize::MAX,
-        };
         changes::require_tenant(&self.flow, &tenant).await?;
-        let items =
-            PageItems { keep: &|_| true, position: &|found: &Operation| found.id, bytes: &|_| 0 };
-        let (operations, next) = pages::fill_page(plan, items, |before, limit| {
-            let (store, tenant) = (Arc::clone(&self.flow.context.store), tenant.clone());
-            async move { store.list_operations(&tenant, before, limit).await }
-        })
-        .await?;
+        let store = Arc::clone(&self.flow.context.store);
+        let page = page.fill(&OperationList { store, tenant }).await?;
         Ok(longrunning::ListOperationsResponse {
-            operations: operations.iter().map(to_proto).collect(),
-            next_page_token: pages::encode_token(query, next.as_ref()),
+            operations: page.items.iter().map(to_proto).collect(),
+            next_page_token: page.next_page_token,
             unreachable: Vec::new(),
         })
     }
@@ -171,6 +155,24 @@ fn call_deadline(metadata: &MetadataMap) -> Option<Duration> {
         _ => return None,
     };
     Some(whole.saturating_sub(ANSWER_MARGIN))
+}
+
+struct OperationList {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+}
+
+impl StoredList for OperationList {
+    type Row = Operation;
+    type Position = OperationId;
+
+    async fn read(&self, before: Option<OperationId>, limit: u32) -> StoreResult<Vec<Operation>> {
+        self.store.list_operations(&self.tenant, before, limit).await
+    }
+
+    fn position(&self, row: &Operation) -> OperationId {
+        row.id
+    }
 }
 
 #[async_trait]

@@ -337,6 +337,11 @@ pub fn invalid(field: impl Into<String>, problem: impl Display) -> Status {
     violations.into_status()
 }
 
+/// A message that must be in its field.
+pub fn required<T>(field: &str, given: Option<T>) -> Result<T, Status> {
+    given.ok_or_else(|| invalid(field, "is missing"))
+}
+
 /// gRPC messages are sent in a header, whose size clients limit.
 fn truncated(mut message: String) -> String {
     const MAX_BYTES: usize = 1024;

@@ -10,7 +10,6 @@ use postrider_domain::subscription::{
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_proto::v1;
 use postrider_store::WriteError;
-use prost_types::FieldMask;
 use tonic::Status;
 
 use crate::api::event_types::checks;
@@ -44,9 +43,7 @@ impl SubscriptionApi {
         request: v1::CreateSubscriptionRequest,
         who: &str,
     ) -> Result<v1::Subscription, Status> {
-        let Some(given) = request.subscription else {
-            return Err(errors::invalid("subscription", "is missing"));
-        };
+        let given = errors::required("subscription", request.subscription)?;
         let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
         let id = violations.keep("subscription_id", chosen_id(&request.subscription_id));
@@ -97,9 +94,7 @@ impl SubscriptionApi {
         request: v1::UpdateSubscriptionRequest,
         who: &str,
     ) -> Result<v1::Subscription, Status> {
-        let Some(given) = request.subscription else {
-            return Err(errors::invalid("subscription", "is missing"));
-        };
+        let given = errors::required("subscription", request.subscription)?;
         let mut violations = FieldViolations::default();
         let named = violations.keep("subscription.name", names::subscription(&given.name));
         let elsewhere = fixed_fields::SUBSCRIPTION_FIELDS;
@@ -311,8 +306,7 @@ fn new_subscription(
     now: Timestamp,
     violations: &mut FieldViolations,
 ) -> Option<Subscription> {
-    let everything = FieldMask { paths: vec!["*".to_owned()] };
-    let mask = UpdateMask::read(Some(&everything), &fields(given), &[], violations);
+    let mask = UpdateMask::everything(&fields(given));
     let mut settings = SubscriptionConfig::default();
     apply(&mut settings, given, &mask, allow_insecure_urls, violations);
     let status = v1::SubscriptionStatus::try_from(given.status);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::ids::{SubscriptionKey, TenantId};
 use postrider_domain::operational_event::built_in_type;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_proto::longrunning::Operation;
@@ -11,14 +11,13 @@ use postrider_proto::v1;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
 use postrider_proto::v1::subscription_service_server::SubscriptionService;
 use postrider_proto::v1::test_subscription_request::PayloadForm;
-use postrider_store::{PageRequest, SubscriptionQuery};
+use postrider_store::{SortKey, Store, StoreResult, SubscriptionQuery};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::deliveries::{attempt_conversion, conversion as delivery_conversion};
 use crate::api::lists::conditions::contains;
-use crate::api::lists::pages;
-use crate::api::lists::pages::{PageFill, PageItems, QueryHash, SortPosition};
+use crate::api::lists::listing::{ListCall, ListOrder, StoredList};
 use crate::api::operations::start;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
@@ -40,59 +39,23 @@ impl SubscriptionApi {
         &self,
         request: v1::ListSubscriptionsRequest,
     ) -> Result<v1::ListSubscriptionsResponse, Status> {
-        let mut violations = FieldViolations::default();
-        let tenant = violations.keep("parent", names::tenant(&request.parent));
-        let want = pages::read_page_size(
-            request.page_size,
-            &self.flow.context.settings.api,
-            &mut violations,
-        );
-        let filter = violations.keep("filter", SubscriptionFilter::parse(&request.filter));
-        let (order_by, descending) = pages::read_order_by(&request.order_by, &mut violations);
-        validate::search(&request.search, &mut violations);
-        let (tenant, filter) = violations.finish(tenant.zip(filter))?;
+        let v1::ListSubscriptionsRequest { page_size, page_token, .. } = &request;
+        let settings = &self.flow.context.settings.api;
+        let mut call = ListCall::begin("ListSubscriptions", *page_size, page_token, settings);
+        let tenant = call.select("parent", &request.parent, names::tenant);
+        let filter = call.select("filter", &request.filter, SubscriptionFilter::parse);
+        let order = call.order_by(&request.order_by);
+        let search = call.search(&request.search);
+        let show_deleted = call.choice("with deleted", request.show_deleted);
+        let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        let v1::ListSubscriptionsRequest { parent, filter: text, order_by: order, search, .. } =
-            &request;
-        let deleted = pages::deleted(request.show_deleted);
-        let query = QueryHash::of("ListSubscriptions", &[parent, text, order, search, deleted]);
-        let plan = PageFill {
-            after: pages::decode_token::<SortPosition>(&request.page_token, query)?,
-            want,
-            exact: search.is_empty() && filter.exact(),
-            max_batch: usize::MAX,
-            max_bytes: usize::MAX,
-        };
         changes::require_tenant(&self.flow, &tenant).await?;
-        if filter.nothing {
-            return Ok(v1::ListSubscriptionsResponse::default());
-        }
-        let items = PageItems {
-            keep: &|s: &Subscription| filter.matches(s) && found(s, search),
-            position: &|s: &Subscription| {
-                let name = &s.settings.display_name;
-                pages::sort_position(order_by, s.id.as_str(), name, s.create_time.as_micros())
-            },
-            bytes: &|_| 0,
-        };
-        let (subscriptions, next) = pages::fill_page(plan, items, |after, limit| {
-            let after = after.map(pages::sort_key);
-            let query = SubscriptionQuery {
-                tenant: tenant.clone(),
-                search: Some(search.clone()).filter(|search| !search.is_empty()),
-                status: filter.status,
-                event_type: filter.event_type.clone(),
-                region: filter.region.clone(),
-                show_deleted: request.show_deleted,
-                page: PageRequest { order_by, descending, after, limit },
-            };
-            let store = Arc::clone(&self.flow.context.store);
-            async move { store.list_subscriptions(&query).await.map(|page| page.items) }
-        })
-        .await?;
+        let store = Arc::clone(&self.flow.context.store);
+        let list = SubscriptionList { store, tenant, filter, order, search, show_deleted };
+        let page = page.fill(&list).await?;
         Ok(v1::ListSubscriptionsResponse {
-            subscriptions: subscriptions.iter().map(|s| self.show(s)).collect(),
-            next_page_token: pages::encode_token(query, next.as_ref()),
+            subscriptions: page.items.iter().map(|s| self.show(s)).collect(),
+            next_page_token: page.next_page_token,
         })
     }
 
@@ -181,6 +144,49 @@ fn test_error(error: TestError, key: &SubscriptionKey) -> Status {
         ),
         TestError::NotOwner => forwarding::owner_unavailable(),
         TestError::Store(error) => errors::store(error),
+    }
+}
+
+struct SubscriptionList {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+    filter: SubscriptionFilter,
+    order: ListOrder,
+    search: Option<String>,
+    show_deleted: bool,
+}
+
+impl StoredList for SubscriptionList {
+    type Row = Subscription;
+    type Position = SortKey;
+
+    async fn read(&self, after: Option<SortKey>, limit: u32) -> StoreResult<Vec<Subscription>> {
+        let query = SubscriptionQuery {
+            tenant: self.tenant.clone(),
+            search: self.search.clone(),
+            status: self.filter.status,
+            event_type: self.filter.event_type.clone(),
+            region: self.filter.region.clone(),
+            show_deleted: self.show_deleted,
+            page: self.order.page(after, limit),
+        };
+        self.store.list_subscriptions(&query).await.map(|page| page.items)
+    }
+
+    fn position(&self, row: &Subscription) -> SortKey {
+        self.order.position(row.id.as_str(), &row.settings.display_name, row.create_time)
+    }
+
+    fn is_contradictory(&self) -> bool {
+        self.filter.nothing
+    }
+
+    fn is_exact(&self) -> bool {
+        self.search.is_none() && self.filter.exact()
+    }
+
+    fn matches(&self, row: &Subscription) -> bool {
+        self.filter.matches(row) && self.search.as_ref().is_none_or(|part| found(row, part))
     }
 }
 

@@ -1,10 +1,11 @@
 //! The filter of `ListTenants`.
 
 use postrider_domain::tenant::Tenant;
-use postrider_store::{TextFilter, TimeRange};
+use postrider_store::TimeRange;
 
-use crate::api::lists::conditions::{contains, narrow, read, text_filter, unknown, within};
+use crate::api::lists::conditions::{contains, narrow, read, unknown, within};
 use crate::api::lists::filter_syntax::FilterOperator;
+use crate::api::lists::map_conditions::MapConditions;
 
 const SUPPORTED_FIELDS: &str = "display_name =, display_name:, labels.KEY = and :*, labels:KEY and create_time with <, <=, >, >=";
 
@@ -14,10 +15,7 @@ pub struct TenantFilter {
     names: Vec<String>,
     /// Substrings of the display name.
     pub parts: Vec<String>,
-    /// All must match; an empty label counts as absent.
-    labels: Vec<(String, TextFilter)>,
-    /// Whether each of these labels must be present.
-    labelled: Vec<(String, bool)>,
+    labels: MapConditions,
     created: TimeRange,
 }
 
@@ -31,18 +29,7 @@ impl TenantFilter {
                 ("display_name", None, FilterOperator::Has) if !c.anything => {
                     filter.parts.push(value())
                 }
-                ("labels", Some(key), FilterOperator::Has | FilterOperator::HasNot)
-                    if c.anything =>
-                {
-                    filter.labelled.push((key.clone(), c.operator == FilterOperator::Has));
-                }
-                ("labels", Some(key), _) => {
-                    let label = text_filter(c).ok_or_else(|| unknown(c, SUPPORTED_FIELDS))?;
-                    filter.labels.push((key.clone(), label));
-                }
-                ("labels", None, FilterOperator::Has | FilterOperator::HasNot) if !c.anything => {
-                    filter.labelled.push((value(), c.operator == FilterOperator::Has));
-                }
+                ("labels", _, _) if filter.labels.add(c) => {}
                 ("create_time", None, _) => narrow(&mut filter.created, c)?,
                 _ => return Err(unknown(c, SUPPORTED_FIELDS)),
             }
@@ -56,7 +43,6 @@ impl TenantFilter {
         self.names.is_empty()
             && self.parts.is_empty()
             && self.labels.is_empty()
-            && self.labelled.is_empty()
             && self.created.from.is_none()
             && self.created.until.is_none()
     }
@@ -64,11 +50,8 @@ impl TenantFilter {
     pub fn matches(&self, tenant: &Tenant) -> bool {
         self.names.iter().all(|name| *name == tenant.display_name)
             && self.parts.iter().all(|part| contains(&tenant.display_name, part))
-            && self
-                .labels
-                .iter()
-                .all(|(key, wanted)| wanted.matches(tenant.labels.get(key).map(String::as_str)))
-            && self.labelled.iter().all(|(key, is)| tenant.labels.contains_key(key) == *is)
+            && self.labels.values_match(&tenant.labels)
+            && self.labels.keys_match(&tenant.labels)
             && within(&self.created, tenant.create_time)
     }
 }

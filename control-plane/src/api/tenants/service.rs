@@ -7,12 +7,11 @@ use postrider_domain::tenant::Tenant;
 use postrider_proto::v1;
 use postrider_proto::v1::tenant_service_server::TenantService;
 use postrider_proto::webhook_url::is_insecure;
-use postrider_store::{PageRequest, TenantQuery};
+use postrider_store::{SortKey, Store, StoreResult, TenantQuery};
 use tonic::{Request, Response, Status, async_trait};
 use tonic_types::PreconditionViolation;
 
-use crate::api::lists::pages;
-use crate::api::lists::pages::{PageFill, PageItems, QueryHash, SortPosition};
+use crate::api::lists::listing::{ListCall, ListOrder, StoredList};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::{changes, spans};
@@ -70,45 +69,18 @@ impl TenantApi {
         &self,
         request: v1::ListTenantsRequest,
     ) -> Result<v1::ListTenantsResponse, Status> {
-        let mut violations = FieldViolations::default();
-        let want = pages::read_page_size(
-            request.page_size,
-            &self.flow.context.settings.api,
-            &mut violations,
-        );
-        let filter = violations.keep("filter", TenantFilter::parse(&request.filter));
-        let (order_by, descending) = pages::read_order_by(&request.order_by, &mut violations);
-        let filter = violations.finish(filter)?;
-        let deleted = pages::deleted(request.show_deleted);
-        let query = QueryHash::of("ListTenants", &[&request.filter, &request.order_by, deleted]);
-        let plan = PageFill {
-            after: pages::decode_token::<SortPosition>(&request.page_token, query)?,
-            want,
-            exact: filter.is_empty(),
-            max_batch: usize::MAX,
-            max_bytes: usize::MAX,
-        };
-        let search = filter.parts.first().filter(|part| !part.is_empty()).cloned();
-        let items = PageItems {
-            keep: &|tenant: &Tenant| filter.matches(tenant),
-            position: &|tenant: &Tenant| {
-                let created = tenant.create_time.as_micros();
-                pages::sort_position(order_by, tenant.id.as_str(), &tenant.display_name, created)
-            },
-            bytes: &|_| 0,
-        };
-        let (tenants, next) = pages::fill_page(plan, items, |after, limit| {
-            let after = after.map(pages::sort_key);
-            let page = PageRequest { order_by, descending, after, limit };
-            let query =
-                TenantQuery { search: search.clone(), show_deleted: request.show_deleted, page };
-            let store = Arc::clone(&self.flow.context.store);
-            async move { store.list_tenants(&query).await.map(|page| page.items) }
-        })
-        .await?;
+        let v1::ListTenantsRequest { page_size, page_token, .. } = &request;
+        let settings = &self.flow.context.settings.api;
+        let mut call = ListCall::begin("ListTenants", *page_size, page_token, settings);
+        let filter = call.select("filter", &request.filter, TenantFilter::parse);
+        let order = call.order_by(&request.order_by);
+        let show_deleted = call.choice("with deleted", request.show_deleted);
+        let (filter, page) = call.finish(filter)?;
+        let store = Arc::clone(&self.flow.context.store);
+        let page = page.fill(&TenantList { store, filter, order, show_deleted }).await?;
         Ok(v1::ListTenantsResponse {
-            tenants: tenants.iter().map(to_proto).collect(),
-            next_page_token: pages::encode_token(query, next.as_ref()),
+            tenants: page.items.iter().map(to_proto).collect(),
+            next_page_token: page.next_page_token,
         })
     }
 
@@ -118,9 +90,7 @@ impl TenantApi {
         who: &str,
     ) -> Result<v1::Tenant, Status> {
         let mut violations = FieldViolations::default();
-        let Some(given) = request.tenant else {
-            return Err(errors::invalid("tenant", "is missing"));
-        };
+        let given = errors::required("tenant", request.tenant)?;
         let id = violations.keep("tenant.name", names::tenant(&given.name));
         let known = [
             ("display_name", !given.display_name.is_empty()),
@@ -235,6 +205,37 @@ impl TenantApi {
             "{name} has {count} subscriptions and {waiting} waiting deliveries; set force to delete them too"
         );
         Err(errors::precondition(ErrorReason::TenantNotEmpty, message, violations))
+    }
+}
+
+struct TenantList {
+    store: Arc<dyn Store>,
+    filter: TenantFilter,
+    order: ListOrder,
+    show_deleted: bool,
+}
+
+impl StoredList for TenantList {
+    type Row = Tenant;
+    type Position = SortKey;
+
+    async fn read(&self, after: Option<SortKey>, limit: u32) -> StoreResult<Vec<Tenant>> {
+        let search = self.filter.parts.first().filter(|part| !part.is_empty()).cloned();
+        let page = self.order.page(after, limit);
+        let query = TenantQuery { search, show_deleted: self.show_deleted, page };
+        self.store.list_tenants(&query).await.map(|page| page.items)
+    }
+
+    fn position(&self, row: &Tenant) -> SortKey {
+        self.order.position(row.id.as_str(), &row.display_name, row.create_time)
+    }
+
+    fn is_exact(&self) -> bool {
+        self.filter.is_empty()
+    }
+
+    fn matches(&self, row: &Tenant) -> bool {
+        self.filter.matches(row)
     }
 }
 

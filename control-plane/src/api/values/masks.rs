@@ -35,7 +35,7 @@ impl UpdateMask {
             if mask.paths.len() > 1 {
                 violations.add("update_mask", "\"*\" must stand alone");
             }
-            return Self { fields: known.iter().map(|(name, _)| *name).collect(), whole: true };
+            return Self::everything(known);
         }
         let mut named = BTreeSet::new();
         for path in &mask.paths {
@@ -56,6 +56,11 @@ impl UpdateMask {
             }
         }
         Self { fields: named, whole: false }
+    }
+
+    /// The mask of a creation: all fields.
+    pub fn everything(known: &[(&'static str, bool)]) -> Self {
+        Self { fields: known.iter().map(|(name, _)| *name).collect(), whole: true }
     }
 
     pub fn has(&self, field: &str) -> bool {

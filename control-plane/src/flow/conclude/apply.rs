@@ -3,6 +3,8 @@
 //! Fed by the writer after each commit; feeds the scheduler, the owner of the shard, the
 //! caller of a test, the ordering queue, and the agent's stream with acknowledgements.
 //! Guarantees that a result is acknowledged only once it is durable.
+//!
+//! Keeps the invariant `durable-before-acknowledged`.
 
 use std::collections::HashMap;
 
@@ -11,56 +13,57 @@ use postrider_domain::ids::AttemptKey;
 use postrider_domain::scheduler::{AttemptFeedback, StreamId};
 
 use super::endpoint_signals::{GONE_HOLD, is_endpoint_gone};
-use super::report::{AttemptReport, PlannedConclusion};
+use super::report::AttemptReport;
+use super::stages::CommittedResult;
 use super::{ConcludeWriter, side_effects};
 use crate::state::cluster::ShardOwner;
 use crate::state::dispatcher::streams::StreamCommand;
 
 impl ConcludeWriter {
     /// Applies durable conclusions to memory, and tells whoever waits for them.
-    pub(super) fn apply(&self, applied: Vec<PlannedConclusion>) {
-        self.apply_streak_changes(&applied);
-        self.begin_holds(&applied);
+    pub(super) fn apply(&self, committed: &[CommittedResult]) {
+        self.apply_streak_changes(committed);
+        self.begin_holds(committed);
         let mut turns = side_effects::BreakerChanges::default();
         self.dispatcher.update(|scheduler, now| {
-            for conclusion in &applied {
-                let record = &conclusion.report.record;
+            for CommittedResult { row, follow_up } in committed {
+                let record = &row.record;
                 let feedback = AttemptFeedback {
                     outcome: record.outcome,
                     latency: record.timings.total,
-                    hold: conclusion.hold.or(is_endpoint_gone(record).then_some(GONE_HOLD)),
-                    transition: conclusion.transition,
+                    hold: follow_up.hold.or(is_endpoint_gone(record).then_some(GONE_HOLD)),
+                    transition: row.transition,
                 };
-                if conclusion.report.seen.is_none() {
+                if follow_up.was_in_memory {
                     turns.watch(scheduler, &record.subscription, now, |scheduler| {
                         scheduler.concluded(record.key, &feedback, now);
                     });
                     continue;
                 }
-                // A take-over may have adopted the attempt during the commit.
+                // A take-over may have adopted the attempt since its row was read.
                 scheduler.forget(record.key, now);
-                if let DeliveryTransition::Retry { due, .. } = conclusion.transition {
+                if let DeliveryTransition::Retry { due, .. } = row.transition {
                     scheduler.note_due(&record.subscription, due, now);
                 }
             }
         });
         turns.log();
-        side_effects::log_exhausted(&applied);
-        for conclusion in &applied {
-            let record = &conclusion.report.record;
+        side_effects::log_exhausted(committed);
+        for CommittedResult { row, follow_up } in committed {
+            let record = &row.record;
             self.metrics.attempt(record.outcome, record.timings.total);
             self.test_waiters.complete(record);
-            if conclusion.report.seen.is_some() {
+            if !follow_up.was_in_memory {
                 self.hint(record);
             }
             if is_endpoint_gone(record) {
                 self.disable_gone_endpoint(record);
             }
-            if let Some(key) = &conclusion.freed {
+            if let Some(key) = &follow_up.freed {
                 self.ordering_queue.push(key.clone());
             }
         }
-        self.acknowledge(&applied.iter().map(|conclusion| &conclusion.report).collect::<Vec<_>>());
+        self.acknowledge(committed.iter().map(|committed| &committed.follow_up.report));
     }
 
     pub(super) fn hint(&self, record: &AttemptRecord) {
@@ -69,7 +72,7 @@ impl ConcludeWriter {
         }
     }
 
-    pub(super) fn acknowledge(&self, reports: &[&AttemptReport]) {
+    pub(super) fn acknowledge<'a>(&self, reports: impl IntoIterator<Item = &'a AttemptReport>) {
         let mut by_stream: HashMap<StreamId, Vec<AttemptKey>> = HashMap::new();
         for report in reports {
             if let Some(stream) = report.stream {

@@ -10,7 +10,8 @@ use postrider_domain::delivery::{AttemptRecord, GrantedWait, Outcome};
 use postrider_domain::subscription::Subscription;
 
 use super::ConcludeWriter;
-use super::report::{AttemptReport, PlannedConclusion};
+use super::report::AttemptReport;
+use super::stages::CommittedResult;
 
 /// RFC 9110: the target is gone, likely for good.
 const GONE_STATUS: u16 = 410;
@@ -40,13 +41,14 @@ impl ConcludeWriter {
 
     /// Begins the holds, and stores them: deliveries that are held do not age, here, at the
     /// other replicas and at the shard's next owner.
-    pub(super) fn begin_holds(&self, applied: &[PlannedConclusion]) {
+    pub(super) fn begin_holds(&self, committed: &[CommittedResult]) {
         let holds = self.cluster.holds();
         let now = self.clock.now();
-        let begun = |conclusion: &PlannedConclusion| {
-            holds.begin(conclusion.subscription.as_deref()?, now, now + conclusion.hold?)
+        let begun = |CommittedResult { follow_up, .. }: &CommittedResult| {
+            let subscription = &follow_up.subscription.as_ref()?.subscription;
+            holds.begin(subscription, now, now + follow_up.hold?)
         };
-        let begun: Vec<_> = applied.iter().filter_map(begun).collect();
+        let begun: Vec<_> = committed.iter().filter_map(begun).collect();
         if begun.is_empty() {
             return;
         }

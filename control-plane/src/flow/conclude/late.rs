@@ -12,8 +12,10 @@ use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome};
 use postrider_store::{StoreError, StoreResult};
 
 use super::ConcludeWriter;
-use super::bisect::strip_response;
-use super::report::{AttemptReport, UnrecordedResults};
+use super::commit::strip_response;
+use super::report::{AttemptReport, FailedResult, UnrecordedResults};
+use super::stages::{LateReport, ResultSubscription};
+use crate::flow::ordering::may_be_sending;
 
 /// Each takes a transaction of several round trips. They concern different deliveries, so
 /// they wait only for the database. Of ten connections (`database.max_connections`) most
@@ -30,75 +32,81 @@ impl ConcludeWriter {
     /// if history has no record of its attempt yet.
     pub(super) async fn conclude_late(
         &self,
-        late: Vec<AttemptReport>,
+        late: Vec<LateReport>,
         unrecorded: &mut UnrecordedResults,
     ) {
+        if let Some(error) = unrecorded.outage.clone() {
+            return unrecorded.add(error, late.into_iter().map(|late| late.report));
+        }
         let mut recorded = stream::iter(late)
-            .map(|report| self.conclude_one_late(report))
+            .map(|late| self.conclude_one_late(late))
             .buffer_unordered(PARALLEL_LATE_RESULTS);
         while let Some(done) = recorded.next().await {
             self.receiver.report_progress();
-            if let Err((error, report)) = done {
-                unrecorded.put(error, [report]);
+            if let Err(FailedResult { error, report }) = done {
+                unrecorded.add(error, [report]);
             }
         }
     }
 
-    async fn conclude_one_late(
-        &self,
-        mut report: AttemptReport,
-    ) -> Result<(), (StoreError, AttemptReport)> {
-        let mut result = self.record_late(&mut report).await;
+    async fn conclude_one_late(&self, late: LateReport) -> Result<(), FailedResult> {
+        let LateReport { mut report, subscription } = late;
+        let found = subscription.as_ref();
+        judge(&mut report, found);
+        let mut result = self.record_late(&report, found).await;
         if result.as_ref().is_err_and(StoreError::is_rejected_input) {
             let whole = Arc::clone(&report.record);
             strip_response(Arc::make_mut(&mut report.record));
-            result = self.record_late(&mut report).await;
+            judge(&mut report, found);
+            result = self.record_late(&report, found).await;
             if result.as_ref().is_err_and(|error| !error.is_rejected_input()) {
                 report.record = whole;
             }
         }
-        self.note(result.as_ref().err());
+        self.note_commit(result.as_ref().err());
         if let Err(error) = result {
-            return Err((error, report));
+            return Err(FailedResult { error, report });
         }
         self.dispatcher.update(|scheduler, now| scheduler.forget(report.record.key, now));
         self.hint(&report.record);
-        self.acknowledge(&[&report]);
+        self.acknowledge([&report]);
         Ok(())
     }
 
-    async fn record_late(&self, report: &mut AttemptReport) -> StoreResult<()> {
-        if report.has_response {
-            let found = self.subscription(report).await?;
-            let rule = found.map(|s| s.settings.success.clone());
-            Arc::make_mut(&mut report.record).judge(&rule.unwrap_or_default());
+    async fn record_late(
+        &self,
+        report: &AttemptReport,
+        found: Option<&ResultSubscription>,
+    ) -> StoreResult<()> {
+        let record = &report.record;
+        if record.outcome != Outcome::Succeeded {
+            return self.write_late(record, found).await;
         }
-        let (succeeds, key) =
-            (report.record.outcome == Outcome::Succeeded, &report.record.subscription);
-        if !succeeds {
-            return self.write_late(report).await;
-        }
+        let key = &record.subscription;
         self.dispatcher.update(|scheduler, _| scheduler.begin_late_success(key));
         let deadline = self.clock.now() + CLAIM_WAIT_LIMIT;
         while self.dispatcher.read(|scheduler, now| now < deadline && scheduler.is_claiming(key)) {
             self.clock.sleep(CLAIM_POLL_INTERVAL).await;
         }
-        let written = self.write_late(report).await;
+        let written = self.write_late(record, found).await;
         self.dispatcher.update(|scheduler, now| scheduler.end_late_success(key, now));
         written
     }
 
-    async fn write_late(&self, report: &AttemptReport) -> StoreResult<()> {
-        self.withdraw_unsent(&report.record).await?;
-        let ended = self.before_success(&report.record).await?;
-        let late = self.store.conclude_late(&report.record, self.clock.now()).await?;
+    async fn write_late(
+        &self,
+        record: &AttemptRecord,
+        found: Option<&ResultSubscription>,
+    ) -> StoreResult<()> {
+        self.withdraw_unsent(record).await?;
+        let ended = self.before_success(record, found).await?;
+        let late = self.store.conclude_late(record, self.clock.now()).await?;
         if let Some(delivery) = ended.filter(|_| late.succeeds) {
             self.ordering_queue.push_key_of(&delivery);
         }
-        let record = &report.record;
         let news = late.record != LateRecord::Ignore && !record.test;
         if news && record.outcome == Outcome::Succeeded {
-            self.end_streak_late(record).await?;
+            self.end_streak_late(&record.subscription, found).await?;
         }
         Ok(())
     }
@@ -125,16 +133,31 @@ impl ConcludeWriter {
 
     /// A success ends the delivery although a newer attempt may be in progress. Blocks the
     /// ordering key until that one must be over. Returns the delivery if it has a key.
-    async fn before_success(&self, record: &AttemptRecord) -> StoreResult<Option<Delivery>> {
+    async fn before_success(
+        &self,
+        record: &AttemptRecord,
+        found: Option<&ResultSubscription>,
+    ) -> StoreResult<Option<Delivery>> {
         if record.outcome != Outcome::Succeeded {
             return Ok(None);
         }
         let tenant = &record.subscription.tenant;
-        let found = self.store.get_delivery(tenant, record.key.delivery).await?;
-        let Some(delivery) = found.filter(|found| found.ordering_key.is_some()) else {
+        let row = self.store.get_delivery(tenant, record.key.delivery).await?;
+        let Some(delivery) = row.filter(|row| row.ordering_key.is_some()) else {
             return Ok(None);
         };
-        self.key_blocker.block_key_while_sending(&delivery).await?;
+        // HELD deliveries of a deleted subscription end without being sent.
+        if let Some(found) = found.filter(|_| may_be_sending(&delivery)) {
+            self.key_blocker.block_key_of(&delivery, &found.subscription).await?;
+        }
         Ok(Some(delivery))
+    }
+}
+
+/// Sets the outcome of a response, by the rule of its subscription or the usual one.
+fn judge(report: &mut AttemptReport, found: Option<&ResultSubscription>) {
+    if report.has_response {
+        let rule = found.map(|found| found.subscription.settings.success.clone());
+        Arc::make_mut(&mut report.record).judge(&rule.unwrap_or_default());
     }
 }

@@ -1,20 +1,16 @@
-//! Results on their way through the writer.
+//! Results as they are reported, and those that could not be recorded.
 //!
-//! Fed by agents' sessions and by `stale_rows` with reports; feeds every step of the
-//! writer with a batch of them: as reported, as decided, or as not recorded.
+//! Fed by agents' sessions and by `stale_rows`; feeds the writer with results one by
+//! one, and the retry queue with what the writer could not record.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use fair_batch::{BatchSender, EnqueueError};
-use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryTransition};
-use postrider_domain::failure_streak::FailureStreak;
-use postrider_domain::ids::{AttemptKey, OrderedKey, SubscriptionKey};
-use postrider_domain::operational_event::OperationalEvent;
+use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::ids::AttemptKey;
 use postrider_domain::scheduler::StreamId;
-use postrider_domain::subscription::Subscription;
-use postrider_store::{KeyEnd, StoreError, StreakChange};
+use postrider_store::StoreError;
 
 /// Bytes counted for a queued result besides the response's excerpt. Ids, times and
 /// outcome.
@@ -26,78 +22,87 @@ pub(super) const QUEUED_BYTES_PER_RESULT: usize = 4096;
 /// Facts about one attempt.
 #[derive(Clone, Debug)]
 pub struct AttemptReport {
-    /// For a complete response, `conclude` sets the outcome by the success rule.
+    /// For a complete response, the success rule sets the outcome.
     pub record: Arc<AttemptRecord>,
     /// Whether a response was received; then its status decides the outcome.
     pub has_response: bool,
     pub retry_after: Option<Duration>,
     /// The stream to acknowledge the result on.
     pub stream: Option<StreamId>,
-    /// The delivery's row as last read, for attempts that are not in memory.
-    pub seen: Option<Box<Delivery>>,
+}
+
+/// A result that waits for its commit.
+#[derive(Debug)]
+pub(super) struct QueuedResult {
+    pub report: AttemptReport,
+    /// The delivery's row, if whoever reports the attempt has just read it.
+    pub row: Option<Box<Delivery>>,
+}
+
+impl From<AttemptReport> for QueuedResult {
+    fn from(report: AttemptReport) -> Self {
+        Self { report, row: None }
+    }
 }
 
 /// Queues results for the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct ResultIntake {
-    pub(super) sender: BatchSender<(), AttemptReport>,
+    pub(super) sender: BatchSender<(), QueuedResult>,
 }
 
 impl ResultIntake {
     /// Queues a result, waiting for capacity as long as it takes.
     pub async fn submit(&self, report: AttemptReport) -> Result<(), EnqueueError> {
-        let bytes = report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
-        self.sender.send(&(), report, bytes).await
+        self.enqueue(report.into()).await
+    }
+
+    /// Queues a result together with its delivery's row, which need not be read again.
+    pub async fn submit_with_row(
+        &self,
+        report: AttemptReport,
+        row: Delivery,
+    ) -> Result<(), EnqueueError> {
+        self.enqueue(QueuedResult { report, row: Some(Box::new(row)) }).await
+    }
+
+    async fn enqueue(&self, result: QueuedResult) -> Result<(), EnqueueError> {
+        let bytes = result.report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
+        self.sender.send(&(), result, bytes).await
     }
 }
 
-/// A result with what was decided about it.
-pub(super) struct PlannedConclusion {
+/// A result with the error that kept it from being recorded.
+pub(super) struct FailedResult {
+    pub error: StoreError,
     pub report: AttemptReport,
-    pub transition: DeliveryTransition,
-    /// The hold that the receiver asked for.
-    pub hold: Option<Duration>,
-    pub key_end: Option<KeyEnd>,
-    /// The ordering key whose next delivery may be released once this is durable.
-    pub freed: Option<OrderedKey>,
-    /// Unless it is deleted.
-    pub subscription: Option<Arc<Subscription>>,
-    pub streak: Option<StreakChange>,
-    pub announcement: Option<OperationalEvent>,
 }
 
 /// Results that were tried and are not recorded.
 #[derive(Default)]
 pub(super) struct UnrecordedResults {
     /// Why the database is unavailable, if it is.
-    pub error: Option<StoreError>,
+    pub outage: Option<StoreError>,
     /// Results that wait until it is available.
     pub waiting: Vec<AttemptReport>,
-    /// Results that it refused, each with its own error.
-    pub refused: Vec<(StoreError, AttemptReport)>,
+    /// Results that it refused.
+    pub refused: Vec<FailedResult>,
 }
 
 impl UnrecordedResults {
-    pub fn put(&mut self, error: StoreError, reports: impl IntoIterator<Item = AttemptReport>) {
+    pub fn add(&mut self, error: StoreError, reports: impl IntoIterator<Item = AttemptReport>) {
         if error.is_transient() {
             self.waiting.extend(reports);
-            self.error.get_or_insert(error);
+            self.outage.get_or_insert(error);
         } else {
-            self.refused.extend(reports.into_iter().map(|report| (error.clone(), report)));
+            let refused =
+                reports.into_iter().map(|report| FailedResult { error: error.clone(), report });
+            self.refused.extend(refused);
         }
     }
 
     pub fn keys(&self) -> impl Iterator<Item = AttemptKey> {
-        let refused = self.refused.iter().map(|(_, report)| report);
+        let refused = self.refused.iter().map(|refused| &refused.report);
         self.waiting.iter().chain(refused).map(|report| report.record.key)
     }
-}
-
-/// Streaks that one batch reads or begins.
-#[derive(Default)]
-pub(super) struct BatchStreaks {
-    /// Streaks that the batch begins.
-    pub begun: HashSet<SubscriptionKey>,
-    /// Streaks of other replicas' shards, each read once for the batch.
-    pub read: HashMap<SubscriptionKey, Option<FailureStreak>>,
 }

@@ -19,7 +19,9 @@ use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
 
 use super::ConcludeWriter;
-use super::report::{AttemptReport, RESULT_OVERHEAD_BYTES, UnrecordedResults};
+use super::report::{
+    AttemptReport, FailedResult, QueuedResult, RESULT_OVERHEAD_BYTES, UnrecordedResults,
+};
 
 /// The first and the longest pause before a result is retried; it doubles in between. A
 /// lock that was in the way is gone by then, and after the longest a database that was away
@@ -87,13 +89,14 @@ impl RetryQueue {
 
     /// Absorbs a repeated report of an attempt that waits here: its agent sent it again, or
     /// recovery reported it as UNKNOWN. Returns any other.
-    pub(super) fn absorb(&mut self, report: AttemptReport) -> Option<AttemptReport> {
-        let Some(kept) = self.results.get_mut(&report.record.key) else {
-            return Some(report);
+    pub(super) fn absorb(&mut self, result: QueuedResult) -> Option<QueuedResult> {
+        let Some(kept) = self.results.get_mut(&result.report.record.key) else {
+            return Some(result);
         };
+        let report = result.report;
         let is_unknown = |report: &AttemptReport| report.record.outcome == Outcome::Unknown;
         if is_unknown(&kept.report) && !is_unknown(&report) {
-            kept.report = AttemptReport { seen: None, ..report };
+            kept.report = report;
         } else if report.stream.is_some() {
             kept.report.stream = report.stream;
         }
@@ -115,11 +118,10 @@ impl RetryQueue {
     pub(super) fn keep(
         &mut self,
         error: &StoreError,
-        mut report: AttemptReport,
+        report: AttemptReport,
         now: Timestamp,
     ) -> Option<AttemptReport> {
         let key = report.record.key;
-        report.seen = None;
         let bytes = report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
         let known = self.remove(key).map(|known| (known.tries, known.refusals));
         let (tries, refusals) = known.unwrap_or_default();
@@ -162,6 +164,7 @@ impl ConcludeWriter {
         let due = kept.due(started);
         let tried: Vec<AttemptKey> = due.iter().map(|report| report.record.key).collect();
         let was_failing = self.result_commits.failing_for().is_some();
+        let due = due.into_iter().map(QueuedResult::from).collect();
         let unrecorded = self.conclude_batch(due).await;
         let now = self.clock.now();
         let still: HashSet<AttemptKey> = unrecorded.keys().collect();
@@ -182,11 +185,12 @@ impl ConcludeWriter {
     /// Queues what could not be recorded, and drops what is refused for good.
     pub(super) fn queue_for_retry(&self, unrecorded: UnrecordedResults, kept: &mut RetryQueue) {
         let now = self.clock.now();
-        let waiting = unrecorded.error.into_iter().flat_map(|error| {
-            let waiting = unrecorded.waiting.iter().cloned();
-            waiting.map(move |report| (error.clone(), report)).collect::<Vec<_>>()
+        let UnrecordedResults { outage, waiting, refused } = unrecorded;
+        let waiting = waiting.into_iter().filter_map(|report| {
+            let error = outage.clone()?;
+            Some(FailedResult { error, report })
         });
-        for (error, report) in unrecorded.refused.into_iter().chain(waiting) {
+        for FailedResult { error, report } in refused.into_iter().chain(waiting) {
             self.metrics.result_refused(error.name());
             if let Some(report) = kept.keep(&error, report, now) {
                 self.drop_result(&error, &report);
@@ -207,7 +211,7 @@ impl ConcludeWriter {
         );
         self.metrics.result_given_up();
         self.dispatcher.update(|scheduler, now| scheduler.forget(record.key, now));
-        self.acknowledge(&[report]);
+        self.acknowledge([report]);
     }
 }
 
@@ -229,7 +233,7 @@ mod tests {
             ..fixtures::attempt()
         };
         let record = Arc::new(record);
-        AttemptReport { record, has_response: false, retry_after: None, stream: None, seen: None }
+        AttemptReport { record, has_response: false, retry_after: None, stream: None }
     }
 
     fn kept() -> RetryQueue {
@@ -276,9 +280,9 @@ mod tests {
     fn what_is_kept_is_not_kept_twice_and_a_fact_replaces_what_nobody_knew() {
         let mut kept = kept();
         kept.keep(&faulty(), report(1, Outcome::Unknown), FIXTURE_TIME);
-        assert!(kept.absorb(report(2, Outcome::Succeeded)).is_some());
-        assert!(kept.absorb(report(1, Outcome::Succeeded)).is_none());
-        assert!(kept.absorb(report(1, Outcome::Unknown)).is_none());
+        assert!(kept.absorb(report(2, Outcome::Succeeded).into()).is_some());
+        assert!(kept.absorb(report(1, Outcome::Succeeded).into()).is_none());
+        assert!(kept.absorb(report(1, Outcome::Unknown).into()).is_none());
         let due = kept.due(FIXTURE_TIME + MAX_RETRY_PAUSE);
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].record.outcome, Outcome::Succeeded);

@@ -11,7 +11,7 @@ use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::scheduler::Scheduler;
 use postrider_domain::time::Timestamp;
 
-use super::report::PlannedConclusion;
+use super::stages::CommittedResult;
 
 /// Breakers that opened or closed, collected under the scheduler's lock and logged after
 /// it.
@@ -57,11 +57,12 @@ impl BreakerChanges {
 }
 
 /// Logs deliveries that ended without success, one line for each subscription.
-pub(super) fn log_exhausted(applied: &[PlannedConclusion]) {
+pub(super) fn log_exhausted(committed: &[CommittedResult]) {
     let mut exhausted = BTreeMap::new();
-    for PlannedConclusion { report, transition, .. } in applied {
-        if let DeliveryTransition::End { state: DeliveryState::Exhausted, reason } = transition {
-            let record = &report.record;
+    for CommittedResult { row, .. } in committed {
+        if let DeliveryTransition::End { state: DeliveryState::Exhausted, reason } = row.transition
+        {
+            let record = &row.record;
             let entry = exhausted.entry(&record.subscription).or_insert((0_u32, record, reason));
             entry.0 += 1;
         }

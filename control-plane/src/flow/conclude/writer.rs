@@ -8,13 +8,10 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_store::ConclusionOutcome;
-
 use super::ConcludeWriter;
-use super::report::{
-    AttemptReport, BatchStreaks, PlannedConclusion, QUEUED_BYTES_PER_RESULT, UnrecordedResults,
-};
+use super::report::{QUEUED_BYTES_PER_RESULT, QueuedResult, UnrecordedResults};
 use super::retry_queue::RetryQueue;
+use super::stages::FoundResults;
 use crate::progress::ProgressHandle;
 
 /// The first and the longest pause before a commit is retried; it doubles in between. A
@@ -27,7 +24,7 @@ const MAX_SINGLE_RESULT_FAILURES: u32 = 8;
 
 /// What the writer does next.
 enum WriterStep {
-    New(Vec<AttemptReport>),
+    New(Vec<QueuedResult>),
     /// Retry results that are due.
     Kept,
     /// Every sender is gone.
@@ -46,7 +43,7 @@ impl ConcludeWriter {
     pub async fn run(mut self) {
         let most = self.max_queued_results;
         let mut kept = RetryQueue::new(most, most.saturating_mul(QUEUED_BYTES_PER_RESULT));
-        let mut later: Vec<AttemptReport> = Vec::new();
+        let mut later: Vec<QueuedResult> = Vec::new();
         loop {
             let next = match later.is_empty() {
                 true => self.next(&kept).await,
@@ -61,9 +58,9 @@ impl ConcludeWriter {
                 WriterStep::Nothing => return,
             };
             let mut seen = HashSet::new();
-            let batch = batch.into_iter().filter_map(|report| kept.absorb(report));
+            let batch = batch.into_iter().filter_map(|result| kept.absorb(result));
             let (batch, repeated): (Vec<_>, Vec<_>) =
-                batch.partition(|report| seen.insert(report.record.key.delivery));
+                batch.partition(|result| seen.insert(result.report.record.key.delivery));
             later = repeated;
             self.commit_until_recorded(batch.into(), &mut kept).await;
         }
@@ -97,7 +94,7 @@ impl ConcludeWriter {
     /// small as it takes. A result that fails while others succeed is queued for retry.
     async fn commit_until_recorded(
         &self,
-        mut batch: VecDeque<AttemptReport>,
+        mut batch: VecDeque<QueuedResult>,
         kept: &mut RetryQueue,
     ) {
         let mut size = batch.len();
@@ -105,7 +102,7 @@ impl ConcludeWriter {
         while !batch.is_empty() {
             let part = batch.drain(..size.clamp(1, batch.len())).collect();
             let mut unrecorded = self.conclude_batch(part).await;
-            let Some(error) = unrecorded.error.clone() else {
+            let Some(error) = unrecorded.outage.clone() else {
                 self.queue_for_retry(unrecorded, kept);
                 recorded = true;
                 size = size.saturating_mul(2);
@@ -117,7 +114,8 @@ impl ConcludeWriter {
                 tracing::warn!(%error, results, "results are waiting: the database is unavailable");
             }
             if !(size == 1 && (recorded || failures >= MAX_SINGLE_RESULT_FAILURES)) {
-                batch.extend(std::mem::take(&mut unrecorded.waiting));
+                let waiting = std::mem::take(&mut unrecorded.waiting);
+                batch.extend(waiting.into_iter().map(QueuedResult::from));
             }
             self.queue_for_retry(unrecorded, kept);
             size = (size / 2).max(1);
@@ -131,58 +129,13 @@ impl ConcludeWriter {
         }
     }
 
-    pub(super) async fn conclude_batch(&self, batch: Vec<AttemptReport>) -> UnrecordedResults {
+    /// Takes results through all steps; returns those that could not be recorded.
+    pub(super) async fn conclude_batch(&self, results: Vec<QueuedResult>) -> UnrecordedResults {
         let mut unrecorded = UnrecordedResults::default();
-        let batch = self.load_missing_deliveries(batch, &mut unrecorded).await;
-        let jobs: Vec<_> = self.dispatcher.update(|scheduler, _| {
-            batch.iter().map(|report| scheduler.begin_conclusion(report.record.key)).collect()
-        });
-        let mut decided = Vec::with_capacity(batch.len());
-        let mut late = Vec::new();
-        let mut streaks = BatchStreaks::default();
-        for (report, job) in batch.into_iter().zip(jobs) {
-            if let Some(error) = &unrecorded.error {
-                unrecorded.put(error.clone(), [report]);
-                continue;
-            }
-            match self.decide(report, job, &mut streaks).await {
-                Ok(Ok(planned)) => decided.push(planned),
-                Ok(Err(report)) => late.push(report),
-                Err((error, report)) => unrecorded.put(error, [report]),
-            }
-        }
-        if unrecorded.error.is_none() {
-            match self.commit(&decided).await {
-                Ok(results) => self.settle(decided, results, &mut late),
-                Err(error) if error.is_transient() => {
-                    unrecorded.put(error, decided.into_iter().map(|conclusion| conclusion.report));
-                }
-                Err(_) => self.commit_bisecting(decided, &mut late, &mut unrecorded).await,
-            }
-        } else if let Some(error) = unrecorded.error.clone() {
-            unrecorded.put(error, decided.into_iter().map(|conclusion| conclusion.report));
-        }
-        match unrecorded.error.clone() {
-            Some(error) => unrecorded.put(error, late),
-            None => self.conclude_late(late, &mut unrecorded).await,
-        }
+        let FoundResults { current, mut late } = self.find_results(results, &mut unrecorded).await;
+        let batch = self.decide_all(current);
+        self.commit_batch(batch, &mut late, &mut unrecorded).await;
+        self.conclude_late(late, &mut unrecorded).await;
         unrecorded
-    }
-
-    /// Applies what was committed; passes on the rest as late results.
-    pub(super) fn settle(
-        &self,
-        tried: Vec<PlannedConclusion>,
-        results: Vec<ConclusionOutcome>,
-        late: &mut Vec<AttemptReport>,
-    ) {
-        let mut applied = Vec::with_capacity(tried.len());
-        for (planned, result) in tried.into_iter().zip(results) {
-            match result {
-                ConclusionOutcome::Applied => applied.push(planned),
-                ConclusionOutcome::NotCurrent => late.push(planned.report),
-            }
-        }
-        self.apply(applied);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, EndReason, Trigger};
-use postrider_domain::event::{Event, sha256};
+use postrider_domain::event::{Event, EventContent};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, EventId, SubscriptionKey, TenantId};
 use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::Subscription;
@@ -182,16 +182,11 @@ impl OnDemand {
         let event = Event {
             tenant: request.key.tenant.clone(),
             id: EventId::new(now, rand::random()),
-            event_type: request.event_type.clone(),
-            account: None,
-            attributes: std::collections::BTreeMap::new(),
-            ordering_key: None,
-            content_type: request.content_type.clone(),
-            payload: request.payload.clone(),
-            payload_sha256: sha256(&request.payload),
-            traceparent: String::new(),
-            tracestate: String::new(),
-            idempotency_key: None,
+            content: EventContent::new(
+                request.event_type.clone(),
+                request.content_type.clone(),
+                request.payload.clone(),
+            ),
             matched: 1,
             test: true,
         };

@@ -189,7 +189,8 @@ impl OnDemand {
         let key = subscription.key();
         let now = self.clock.now();
         let running = self.cluster.running_time(subscription, now);
-        let known = ended.map_or(event.ordering_key.as_ref(), |ended| ended.ordering_key.as_ref());
+        let known =
+            ended.map_or(event.content.ordering_key.as_ref(), |ended| ended.ordering_key.as_ref());
         let ordering_key = ordering_key_for(subscription, known.filter(|_| !event.test));
         let made = ended.map_or(now, |ended| ended.id.no_earlier(now));
         let delivery = Delivery {

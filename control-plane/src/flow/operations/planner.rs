@@ -109,7 +109,7 @@ impl StepPlanner {
         snapshot: &TenantSnapshot,
         now: Timestamp,
     ) -> Delivery {
-        let ordering_key = ordering_key_for(subscription, event.ordering_key.as_ref());
+        let ordering_key = ordering_key_for(subscription, event.content.ordering_key.as_ref());
         Delivery {
             id: DeliveryId::new(event.id.no_earlier(now), rand::random()),
             state: initial_state(ordering_key.as_ref()),

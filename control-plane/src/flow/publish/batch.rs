@@ -8,39 +8,38 @@ use std::sync::Arc;
 
 use fair_batch::{QueuePermit, QueuedItem};
 use postrider_domain::delivery::DeliveryState;
+use postrider_domain::event::EventContent;
 use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_store::NewEvent;
 use tokio::sync::oneshot;
 
+use super::answer::PublishReply;
 use super::matching::MatchedSubscription;
-use super::request::{PublishInput, PublishReply};
+
 use crate::state::tenants::TenantSnapshot;
 
 /// What became of an event's commit.
 pub(super) enum CommitOutcome {
     Decided(PublishReply),
     /// The configuration has changed since it was matched.
-    MatchAgain(Box<PublishInput>),
+    MatchAgain(Box<EventContent>),
 }
 
 /// Publishes to commit in one transaction.
 pub(super) type PublishBatch = Vec<QueuedItem<Box<PendingPublish>>>;
 
-/// Boxed: it is moved several times, and a batch of large values would exceed the size
+/// An event, matched. Boxed: it is moved several times, and a batch of large values would exceed the size
 /// classes that the allocator caches.
 pub(super) struct PendingPublish {
-    pub input: PublishInput,
-    pub sha256: [u8; 32],
+    pub content: EventContent,
     pub snapshot: Arc<TenantSnapshot>,
     pub matches: Vec<MatchedSubscription>,
     pub verdict: oneshot::Sender<CommitOutcome>,
 }
 
-/// An item of the batch that is being committed.
+/// Who waits for the commit of an event.
 pub(super) struct PublishWaiter {
     pub verdict: oneshot::Sender<CommitOutcome>,
-    /// Whether its payload is JSON.
-    pub json: bool,
     pub _permit: QueuePermit,
 }
 
@@ -54,13 +53,13 @@ pub(super) fn reserved_ids(new: &NewEvent) -> impl Iterator<Item = DeliveryId> {
 /// Splits off events whose idempotency key is already in the batch: two with one key
 /// never share a transaction.
 pub(super) fn split_repeated_idempotency_keys(batch: PublishBatch) -> (PublishBatch, PublishBatch) {
-    if batch.iter().all(|queued| queued.item.input.idempotency_key.is_none()) {
+    if batch.iter().all(|queued| queued.item.content.idempotency_key.is_none()) {
         return (batch, Vec::new());
     }
     let mut seen: HashSet<(TenantId, String)> = HashSet::new();
     batch.into_iter().partition(|queued| {
-        let input = &queued.item.input;
-        let key = input.idempotency_key.clone();
-        key.is_none_or(|key| seen.insert((input.tenant.clone(), key)))
+        let PendingPublish { content, snapshot, .. } = &*queued.item;
+        let key = content.idempotency_key.clone();
+        key.is_none_or(|key| seen.insert((snapshot.tenant.id.clone(), key)))
     })
 }

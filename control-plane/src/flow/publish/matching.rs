@@ -8,9 +8,10 @@
 use std::sync::Arc;
 
 use postrider_domain::content_filter::{ContentFilter, FilterInput};
+use postrider_domain::event::EventContent;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 
-use super::request::{PublishError, PublishInput};
+use super::answer::PublishError;
 use crate::state::tenants::{MatchCandidate, TenantSnapshot};
 
 /// A subscription that gets the event.
@@ -24,11 +25,12 @@ pub(super) struct MatchedSubscription {
 /// order of their ids.
 pub(super) async fn match_subscriptions(
     snapshot: &TenantSnapshot,
-    input: &PublishInput,
+    content: &EventContent,
 ) -> Result<Vec<MatchedSubscription>, PublishError> {
     let mut matches = Vec::new();
+    let is_json = content.is_json();
     let mut seen = None;
-    for candidate in snapshot.candidates(&input.event_type, input.account.as_deref()) {
+    for candidate in snapshot.candidates(&content.event_type, content.account.as_deref()) {
         let MatchCandidate { subscription, filter } = candidate;
         let filter_failed = match filter {
             None => false,
@@ -37,14 +39,14 @@ pub(super) async fn match_subscriptions(
                     // A filter may take milliseconds: let other tasks run in between.
                     tokio::task::yield_now().await;
                 }
-                match evaluate_filter(filter, seen.get_or_insert_with(|| filter_input(input))) {
+                match evaluate_filter(filter, seen.get_or_insert_with(|| filter_input(content))) {
                     Some(true) => false,
                     Some(false) => continue,
                     None => true,
                 }
             }
         };
-        if !input.json
+        if !is_json
             && subscription.settings.envelope.is_json()
             && subscription.status != SubscriptionStatus::Disabled
         {
@@ -55,9 +57,9 @@ pub(super) async fn match_subscriptions(
     Ok(matches)
 }
 
-fn filter_input(input: &PublishInput) -> FilterInput<'_> {
-    let account = input.account.as_deref();
-    FilterInput::new(&input.event_type, account, &input.attributes, &input.payload)
+fn filter_input(content: &EventContent) -> FilterInput<'_> {
+    let account = content.account.as_deref();
+    FilterInput::new(&content.event_type, account, &content.attributes, &content.payload)
 }
 
 /// Whether the filter admits the event; `None` if it failed.

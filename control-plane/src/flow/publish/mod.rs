@@ -6,15 +6,21 @@
 //! was in force at the commit (read-your-writes); an event that the database refuses
 //! fails alone (bad-row-isolated).
 //!
-//! - `request`: what is published; `publisher`: matches (`matching`) and queues it;
-//!   `writer`: commits a `batch`, made into `rows`.
+//! An event's way, from one type to the next:
+//!
+//! | step | makes | of |
+//! |---|---|---|
+//! | `publisher` | `PendingPublish` | the content, by `matching` with the configuration |
+//! | `rows` | `NewEvent`, and `PublishWaiter` beside it | `PendingPublish` |
+//! | `writer` | `PublishOutcome` | `NewEvent`, by one commit for a batch |
+//! | `writer` | `CommitOutcome`: the answer, or the content to match again | both |
 //!
 //! Keeps the invariants `read-your-writes` and `bad-row-isolated`.
 
+mod answer;
 mod batch;
 mod matching;
 mod publisher;
-mod request;
 mod rows;
 mod writer;
 
@@ -22,8 +28,8 @@ use std::time::Duration;
 
 use fair_batch::{QueueLimits, channel};
 
+pub use self::answer::{PublishAnswer, PublishError};
 pub use self::publisher::Publisher;
-pub use self::request::{PublishAnswer, PublishError, PublishInput};
 pub use self::writer::PublishWriter;
 use crate::state::context::ReplicaContext;
 

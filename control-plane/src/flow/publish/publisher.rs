@@ -9,16 +9,14 @@
 use std::sync::Arc;
 
 use fair_batch::{BatchSender, EnqueueError};
-use postrider_domain::event::sha256;
+use postrider_domain::event::EventContent;
 use postrider_domain::ids::TenantId;
 use postrider_store::{Store, UsedIdempotencyKey};
 use tokio::sync::oneshot;
 
+use super::answer::{PUBLISH_RETRY_PAUSE, PublishAnswer, PublishError, PublishReply};
 use super::batch::{CommitOutcome, PendingPublish};
 use super::matching::match_subscriptions;
-use super::request::{
-    PUBLISH_RETRY_PAUSE, PublishAnswer, PublishError, PublishInput, PublishReply, event_of,
-};
 use crate::clock::Clock;
 use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantConfigs;
@@ -64,38 +62,38 @@ impl Publisher {
     /// the error that the key was used for another. `None` for a new key. Only for a
     /// request that is about to be refused because something has changed since; others
     /// get this from the commit.
-    pub async fn find_earlier_answer(&self, input: &PublishInput) -> Option<PublishReply> {
-        let key = input.idempotency_key.as_deref()?;
-        let now = self.clock.now();
-        let used = match self.store.used_key(&input.tenant, key, now).await {
+    pub async fn find_earlier_answer(
+        &self,
+        tenant: &TenantId,
+        content: &EventContent,
+    ) -> Option<PublishReply> {
+        let key = content.idempotency_key.as_deref()?;
+        let used = match self.store.used_key(tenant, key, self.clock.now()).await {
             Ok(used) => used?,
             Err(error) => return Some(Err(error.into())),
         };
-        let event = event_of(input.clone(), sha256(&input.payload), 0, now);
-        Some(answer_for_used_key(used, event.request_hash()))
+        Some(answer_for_used_key(used, content.request_hash()))
     }
 
     /// Publishes one event; returns once it is durable.
-    pub async fn publish(&self, input: PublishInput) -> PublishReply {
+    pub async fn publish(&self, tenant: &TenantId, content: EventContent) -> PublishReply {
         let unavailable = PublishError::Unavailable { retry_after: PUBLISH_RETRY_PAUSE };
-        let sha256 = sha256(&input.payload);
-        let bytes = input.payload.len() + EVENT_OVERHEAD_BYTES;
-        let mut snapshot = self.tenants.snapshot(&input.tenant).await?;
-        let mut input = input;
+        let bytes = content.payload.len() + EVENT_OVERHEAD_BYTES;
+        let mut snapshot = self.tenants.snapshot(tenant).await?;
+        let mut content = content;
         for _ in 0..MAX_MATCH_TRIES {
             let current = snapshot.ok_or(PublishError::TenantNotFound)?;
-            let matches = match match_subscriptions(&current, &input).await {
+            let matches = match match_subscriptions(&current, &content).await {
                 Ok(matches) => matches,
                 // The event may have been accepted earlier, before the subscription changed.
                 Err(error) => {
-                    return self.find_earlier_answer(&input).await.unwrap_or(Err(error));
+                    let earlier = self.find_earlier_answer(tenant, &content).await;
+                    return earlier.unwrap_or(Err(error));
                 }
             };
             let (verdict, heard) = oneshot::channel();
-            let tenant = input.tenant.clone();
-            let pending =
-                Box::new(PendingPublish { input, sha256, snapshot: current, matches, verdict });
-            self.sender.send_timeout(&tenant, pending, bytes).await.map_err(
+            let pending = Box::new(PendingPublish { content, snapshot: current, matches, verdict });
+            self.sender.send_timeout(tenant, pending, bytes).await.map_err(
                 |refused| match refused {
                     EnqueueError::Full => {
                         PublishError::Overloaded { retry_after: PUBLISH_RETRY_PAUSE }
@@ -105,10 +103,10 @@ impl Publisher {
             )?;
             match heard.await {
                 Ok(CommitOutcome::Decided(answer)) => return answer,
-                Ok(CommitOutcome::MatchAgain(same)) => input = *same,
+                Ok(CommitOutcome::MatchAgain(same)) => content = *same,
                 Err(_) => return Err(unavailable),
             }
-            snapshot = self.tenants.refresh(&input.tenant).await?;
+            snapshot = self.tenants.refresh(tenant).await?;
         }
         Err(unavailable)
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fair_batch::QueuedItem;
-use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
+use postrider_domain::delivery::{Delivery, DeliveryState, EndReason};
 use postrider_domain::event::Event;
-use postrider_domain::ids::{DeliveryId, Epoch, Shard};
+use postrider_domain::ids::{Epoch, EventId};
 use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::SubscriptionStatus;
 use postrider_domain::time::Timestamp;
@@ -17,8 +17,7 @@ use postrider_store::{IdempotencyRecord, NewEvent};
 
 use super::batch::{PendingPublish, PublishBatch, PublishWaiter};
 use super::matching::MatchedSubscription;
-use super::request::event_of;
-use crate::flow::new_delivery::{initial_state, ordering_key_for};
+use crate::flow::new_delivery::{initial_state, new_waiting_delivery, ordering_key_for};
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
@@ -47,23 +46,29 @@ impl RowBuilder {
             let mut items = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
             for QueuedItem { item, permit, .. } in batch {
-                let PendingPublish { input, sha256, matches, snapshot, verdict } = *item;
-                let json = input.json;
-                let event = Arc::new(event_of(input, sha256, matches.len(), now));
+                let PendingPublish { content, snapshot, matches, verdict } = *item;
+                let event = Arc::new(Event {
+                    tenant: snapshot.tenant.id.clone(),
+                    id: EventId::new(now, rand::random()),
+                    content,
+                    matched: u32::try_from(matches.len()).unwrap_or(u32::MAX),
+                    test: false,
+                });
                 let mut deliveries = Vec::with_capacity(matches.len());
                 for matched in &matches {
                     let key = matched.subscription.key();
-                    let ordering_key =
-                        ordering_key_for(&matched.subscription, event.ordering_key.as_ref());
+                    let ordering_key = ordering_key_for(
+                        &matched.subscription,
+                        event.content.ordering_key.as_ref(),
+                    );
                     let enabled = matched.subscription.status == SubscriptionStatus::Enabled;
                     let admitted = if enabled && ordering_key.is_none() {
-                        scheduler.admits(&key, event.payload.len(), now)
+                        scheduler.admits(&key, event.content.payload.len(), now)
                     } else {
                         None
                     };
-                    let shard = snapshot.shard;
-                    let delivery =
-                        self.delivery(&event, matched, ordering_key, admitted, shard, now);
+                    let base = new_waiting_delivery(&event, key, &snapshot, now);
+                    let delivery = self.delivery(base, matched, ordering_key, admitted, now);
                     if admitted.is_some() {
                         let job = ScheduledDelivery {
                             delivery: delivery.clone(),
@@ -73,56 +78,47 @@ impl RowBuilder {
                     }
                     deliveries.push(delivery);
                 }
-                let idempotency = event.idempotency_key.as_ref().map(|_| IdempotencyRecord {
-                    request_hash: event.request_hash(),
-                    expire_time: now + ONE_DAY * self.idempotency_retention_days,
-                });
+                let idempotency =
+                    event.content.idempotency_key.as_ref().map(|_| IdempotencyRecord {
+                        request_hash: event.content.request_hash(),
+                        expire_time: now + ONE_DAY * self.idempotency_retention_days,
+                    });
                 let config_version = snapshot.tenant.config_version;
                 rows.push(NewEvent { event, idempotency, config_version, deliveries });
-                items.push(PublishWaiter { verdict, json, _permit: permit });
+                items.push(PublishWaiter { verdict, _permit: permit });
             }
             (items, rows)
         })
     }
 
+    /// The delivery to a matched subscription; `admitted` is the epoch at which it may be
+    /// sent at once.
     fn delivery(
         &self,
-        event: &Event,
+        base: Delivery,
         matched: &MatchedSubscription,
         ordering_key: Option<String>,
         admitted: Option<Epoch>,
-        shard: Shard,
         now: Timestamp,
     ) -> Delivery {
         let MatchedSubscription { subscription, filter_failed } = matched;
         let running = self.cluster.running_time(subscription, now);
         let suppressed = subscription.status == SubscriptionStatus::Disabled;
-        let (state, reason) = match (suppressed, admitted) {
+        let (state, end_reason) = match (suppressed, admitted) {
             (true, _) => (DeliveryState::Suppressed, Some(EndReason::SubscriptionDisabled)),
             (false, Some(_)) => (DeliveryState::InFlight, None),
             (false, None) => (initial_state(ordering_key.as_ref()), None),
         };
         Delivery {
-            id: DeliveryId::new(event.id.time(), rand::random()),
-            subscription: subscription.key(),
-            event: event.id,
-            event_type: event.event_type.clone(),
-            account: event.account.clone(),
-            shard,
             epoch: admitted.unwrap_or_default(),
             state,
-            end_reason: reason,
+            end_reason,
             attempts: u32::from(admitted.is_some()),
-            failures: 0,
-            trigger: Trigger::Publish,
-            due: now,
             deadline: running + subscription.settings.retry.deadline_span(),
             end_time: suppressed.then_some(now),
             ordering_key,
-            sequence: None,
-            test: false,
-            resend_of: None,
             filter_failed: *filter_failed,
+            ..base
         }
     }
 }

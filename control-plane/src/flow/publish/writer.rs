@@ -14,11 +14,11 @@ use postrider_domain::ids::{DeliveryId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::{NewEvent, PublishOutcome, Store, StoreError};
 
+use super::answer::{PublishAnswer, PublishError};
 use super::batch::{
     CommitOutcome, PendingPublish, PublishBatch, PublishWaiter, reserved_ids,
     split_repeated_idempotency_keys,
 };
-use super::request::{PublishAnswer, PublishError, input_of};
 use super::rows::RowBuilder;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -192,7 +192,7 @@ impl PublishWriter {
         results: Vec<PublishOutcome>,
     ) {
         self.apply_to_scheduler(&new, &results);
-        for ((PublishWaiter { verdict, json, .. }, new), result) in
+        for ((PublishWaiter { verdict, .. }, new), result) in
             items.into_iter().zip(new).zip(results)
         {
             let answer = match result {
@@ -209,7 +209,8 @@ impl PublishWriter {
                 }
                 PublishOutcome::Duplicate { event, .. } => Err(PublishError::KeyReused { event }),
                 PublishOutcome::StaleConfig => {
-                    let same = Box::new(input_of(&new.event, json));
+                    // The scheduler has forgotten its deliveries: nobody else holds it.
+                    let same = Box::new(Arc::unwrap_or_clone(new.event).content);
                     let _ = verdict.send(CommitOutcome::MatchAgain(same));
                     continue;
                 }

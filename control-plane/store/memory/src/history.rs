@@ -30,20 +30,23 @@ impl HistoryStore for MemoryStore {
             event.tenant == query.tenant
                 && made_within(query.created, event.id.0)
                 && query.before.is_none_or(|before| event.id < before)
-                && query.event_type.as_ref().is_none_or(|wanted| event.event_type == *wanted)
+                && query
+                    .event_type
+                    .as_ref()
+                    .is_none_or(|wanted| event.content.event_type == *wanted)
                 && query
                     .account
                     .as_ref()
-                    .is_none_or(|wanted| wanted.matches(event.account.as_deref()))
+                    .is_none_or(|wanted| wanted.matches(event.content.account.as_deref()))
                 && query.attributes.iter().all(|(name, wanted)| {
-                    wanted.matches(event.attributes.get(name).map(String::as_str))
+                    wanted.matches(event.content.attributes.get(name).map(String::as_str))
                 })
         };
         let listed = |event: &Event| {
-            let payload_bytes = event.payload.len() as u64;
+            let payload_bytes = event.content.payload.len() as u64;
             let mut event = event.clone();
             if !query.with_payload {
-                event.payload = Bytes::new();
+                event.content.payload = Bytes::new();
             }
             ListedEvent { event, payload_bytes }
         };

@@ -138,7 +138,11 @@ impl OperationStore for MemoryStore {
         let range = (stretch.tenant.clone(), EventId(low))..(stretch.tenant.clone(), EventId(high));
         let read = |event: &Event| match with_payload {
             true => event.clone(),
-            false => Event { payload: Bytes::new(), ..event.clone() },
+            false => {
+                let mut event = event.clone();
+                event.content.payload = Bytes::new();
+                event
+            }
         };
         let events = tables.events.range(range).map(|(_, event)| event);
         Ok(events.take(most(stretch.limit)).map(read).collect())

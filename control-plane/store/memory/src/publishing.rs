@@ -64,7 +64,7 @@ impl PublishingStore for MemoryStore {
 /// Decides about an item before anything is written.
 fn judge(tables: &MemoryTables, item: &NewEvent) -> PublishOutcome {
     let event = &item.event;
-    if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency)
+    if let (Some(key), Some(asked)) = (&event.content.idempotency_key, item.idempotency)
         && let Some(used) = used_key(tables, &event.tenant, key, event.create_time())
     {
         return PublishOutcome::Duplicate {
@@ -91,9 +91,11 @@ fn used_key(
 }
 
 fn refuse_event(tables: &MemoryTables, event: &Event) -> StoreResult<()> {
-    let texts = [&event.event_type, &event.content_type, &event.traceparent, &event.tracestate];
-    let optional = [&event.account, &event.ordering_key, &event.idempotency_key];
-    let attributes = event.attributes.iter().flat_map(|(name, value)| [name, value]);
+    let content = &event.content;
+    let texts =
+        [&content.event_type, &content.content_type, &content.traceparent, &content.tracestate];
+    let optional = [&content.account, &content.ordering_key, &content.idempotency_key];
+    let attributes = content.attributes.iter().flat_map(|(name, value)| [name, value]);
     let all = texts.into_iter().chain(optional.into_iter().flatten()).chain(attributes);
     refuse_nul(all.map(String::as_str))?;
     match tables.events.contains_key(&(event.tenant.clone(), event.id)) {
@@ -123,7 +125,7 @@ pub fn refuse_deliveries<'d>(
 fn put(tables: &mut MemoryTables, item: &NewEvent) -> PublishOutcome {
     let event = &item.event;
     tables.events.insert((event.tenant.clone(), event.id), Event::clone(event));
-    if let (Some(key), Some(asked)) = (&event.idempotency_key, item.idempotency) {
+    if let (Some(key), Some(asked)) = (&event.content.idempotency_key, item.idempotency) {
         let used = UsedIdempotencyKey {
             event: event.id,
             matched: event.matched,

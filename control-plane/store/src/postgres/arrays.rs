@@ -56,23 +56,24 @@ input!(
 impl<'a> EventInput<'a> {
     /// `config` is the number of the configuration that the event depends on.
     pub(super) fn new(config: i32, event: &'a Event) -> StoreResult<Self> {
+        let content = &event.content;
         Ok(Self {
             config,
             tenant: event.tenant.as_str(),
             id: event.id.0,
             create_time: event.create_time().as_micros(),
-            event_type: &event.event_type,
-            account: event.account.as_deref(),
-            attributes: codec::attributes_to_json(&event.attributes)?,
-            ordering_key: event.ordering_key.as_deref(),
-            content_type: &event.content_type,
-            payload_sha256: &event.payload_sha256,
-            traceparent: &event.traceparent,
-            tracestate: &event.tracestate,
-            idempotency_key: event.idempotency_key.as_deref(),
+            event_type: &content.event_type,
+            account: content.account.as_deref(),
+            attributes: codec::attributes_to_json(&content.attributes)?,
+            ordering_key: content.ordering_key.as_deref(),
+            content_type: &content.content_type,
+            payload_sha256: &content.payload_sha256,
+            traceparent: &content.traceparent,
+            tracestate: &content.tracestate,
+            idempotency_key: content.idempotency_key.as_deref(),
             matched: int(event.matched),
             test: event.test,
-            payload: &event.payload,
+            payload: &content.payload,
         })
     }
 }

@@ -125,7 +125,7 @@ fn after_round(round: usize, error: StoreError) -> StoreError {
 
 /// An item's idempotency, with the key.
 fn keyed(item: &NewEvent) -> Option<(&str, &IdempotencyRecord)> {
-    item.event.idempotency_key.as_deref().zip(item.idempotency.as_ref())
+    item.event.content.idempotency_key.as_deref().zip(item.idempotency.as_ref())
 }
 
 fn tenant_and_key(item: &NewEvent) -> Option<(&str, &str)> {

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, StepTimings};
-use postrider_domain::event::Event;
+use postrider_domain::event::{Event, EventContent};
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionId,
     SubscriptionKey, TenantId,
@@ -111,16 +111,18 @@ pub(super) fn event(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
     Ok(Event {
         tenant: tenant_id(row, "tenant")?,
         id: EventId(get(row, "id")?),
-        event_type: get(row, "event_type")?,
-        account: get(row, "account")?,
-        attributes: codec::attributes_from_json(get(row, "attributes")?)?,
-        ordering_key: get(row, "ordering_key")?,
-        content_type: get(row, "content_type")?,
-        payload,
-        payload_sha256: codec::fixed("payload_sha256", get(row, "payload_sha256")?)?,
-        traceparent: get(row, "traceparent")?,
-        tracestate: get(row, "tracestate")?,
-        idempotency_key: get(row, "idempotency_key")?,
+        content: EventContent {
+            event_type: get(row, "event_type")?,
+            account: get(row, "account")?,
+            attributes: codec::attributes_from_json(get(row, "attributes")?)?,
+            ordering_key: get(row, "ordering_key")?,
+            content_type: get(row, "content_type")?,
+            payload,
+            payload_sha256: codec::fixed("payload_sha256", get(row, "payload_sha256")?)?,
+            traceparent: get(row, "traceparent")?,
+            tracestate: get(row, "tracestate")?,
+            idempotency_key: get(row, "idempotency_key")?,
+        },
         matched: count(row, "matched")?,
         test: get(row, "test")?,
     })

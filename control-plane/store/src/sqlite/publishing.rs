@@ -155,7 +155,7 @@ async fn judge(
         .iter()
         .enumerate()
         .filter_map(|(n, item)| {
-            Some((n, item, item.event.idempotency_key.as_deref()?, item.idempotency?))
+            Some((n, item, item.event.content.idempotency_key.as_deref()?, item.idempotency?))
         })
         .collect();
     let used = USED_KEYS.run(connection, &asked, |row, (n, item, key, _)| {
@@ -288,7 +288,7 @@ async fn put_keys(connection: &mut SqliteConnection, accepted: &[&NewEvent]) -> 
     let keys: Vec<_> = accepted
         .iter()
         .filter_map(|item| {
-            Some((&item.event, item.event.idempotency_key.as_deref()?, item.idempotency?))
+            Some((&item.event, item.event.content.idempotency_key.as_deref()?, item.idempotency?))
         })
         .collect();
     PUT_KEYS

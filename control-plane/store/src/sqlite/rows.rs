@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryStatus, EndReason, StepTimings};
-use postrider_domain::event::Event;
+use postrider_domain::event::{Event, EventContent};
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionId,
     SubscriptionKey, TenantId,
@@ -133,22 +133,26 @@ impl<'r> RowReader<'r> {
     }
 
     pub(super) fn event(&mut self) -> StoreResult<Event> {
-        Ok(Event {
-            tenant: self.tenant()?,
-            id: EventId(self.id()?),
-            event_type: self.get()?,
-            account: self.get()?,
-            attributes: codec::attributes_from_json(self.get()?)?,
-            ordering_key: self.get()?,
-            content_type: self.get()?,
-            payload_sha256: codec::fixed("payload_sha256", self.get()?)?,
-            traceparent: self.get()?,
-            tracestate: self.get()?,
-            idempotency_key: self.get()?,
-            matched: self.number("matched")?,
-            test: self.flag()?,
+        let (tenant, id) = (self.tenant()?, EventId(self.id()?));
+        let (event_type, account) = (self.get()?, self.get()?);
+        let attributes = codec::attributes_from_json(self.get()?)?;
+        let (ordering_key, content_type) = (self.get()?, self.get()?);
+        let payload_sha256 = codec::fixed("payload_sha256", self.get()?)?;
+        let (traceparent, tracestate, idempotency_key) = (self.get()?, self.get()?, self.get()?);
+        let (matched, test) = (self.number("matched")?, self.flag()?);
+        let content = EventContent {
+            event_type,
+            account,
+            attributes,
+            ordering_key,
+            content_type,
             payload: self.bytes()?,
-        })
+            payload_sha256,
+            traceparent,
+            tracestate,
+            idempotency_key,
+        };
+        Ok(Event { tenant, id, content, matched, test })
     }
 
     pub(super) fn attempt(&mut self) -> StoreResult<AttemptRecord> {
@@ -232,21 +236,21 @@ pub(super) fn put_delivery(row: &mut BoundValues, delivery: &Delivery, sequence:
 
 /// Values in the order of an event's columns.
 pub(super) fn put_event(row: &mut BoundValues, event: &Event) -> StoreResult<()> {
-    let attributes = codec::attributes_to_json(&event.attributes)?;
+    let content = &event.content;
     row.text(event.tenant.as_str())
         .id(event.id.0)
-        .text(&event.event_type)
-        .optional_text(event.account.as_deref())
-        .add(attributes)
-        .optional_text(event.ordering_key.as_deref())
-        .text(&event.content_type)
-        .add(event.payload_sha256.as_slice())
-        .text(&event.traceparent)
-        .text(&event.tracestate)
-        .optional_text(event.idempotency_key.as_deref())
+        .text(&content.event_type)
+        .optional_text(content.account.as_deref())
+        .add(codec::attributes_to_json(&content.attributes)?)
+        .optional_text(content.ordering_key.as_deref())
+        .text(&content.content_type)
+        .add(content.payload_sha256.as_slice())
+        .text(&content.traceparent)
+        .text(&content.tracestate)
+        .optional_text(content.idempotency_key.as_deref())
         .add(i64::from(event.matched))
         .add(event.test)
-        .add(&event.payload[..]);
+        .add(&content.payload[..]);
     Ok(())
 }
 

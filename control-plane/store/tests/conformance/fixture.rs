@@ -9,7 +9,7 @@ use bytes::Bytes;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, DeliveryTransition, Outcome, StepTimings, Trigger,
 };
-use postrider_domain::event::{Event, sha256};
+use postrider_domain::event::{Event, EventContent};
 use postrider_domain::ids::{
     AgentId, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionKey, TenantId,
 };
@@ -121,21 +121,27 @@ impl World {
         self.event_at(self.now)
     }
 
+    /// An event with something else in it.
+    pub fn event_with(&self, change: impl FnOnce(&mut EventContent)) -> Event {
+        let mut event = self.event();
+        change(&mut event.content);
+        event
+    }
+
     pub fn event_at(&self, time: Timestamp) -> Event {
         let payload = Bytes::from_static(b"{\"amount\":\"12.30\"}");
+        let json = "application/json".to_owned();
         Event {
             tenant: self.key.tenant.clone(),
             id: EventId::new(time, random()),
-            event_type: "payment.completed".to_owned(),
-            account: Some("acc-1".to_owned()),
-            attributes: BTreeMap::from([("cur'\"rency".to_owned(), "EUR".to_owned())]),
-            ordering_key: Some("order".to_owned()),
-            content_type: "application/json".to_owned(),
-            payload_sha256: sha256(&payload),
-            payload,
-            traceparent: "00-1-2-01".to_owned(),
-            tracestate: "a=b".to_owned(),
-            idempotency_key: None,
+            content: EventContent {
+                account: Some("acc-1".to_owned()),
+                attributes: BTreeMap::from([("cur'\"rency".to_owned(), "EUR".to_owned())]),
+                ordering_key: Some("order".to_owned()),
+                traceparent: "00-1-2-01".to_owned(),
+                tracestate: "a=b".to_owned(),
+                ..EventContent::new("payment.completed".to_owned(), json, payload)
+            },
             matched: 1,
             test: false,
         }
@@ -148,8 +154,8 @@ impl World {
             id: DeliveryId::new(now, random()),
             subscription: self.key.clone(),
             event: event.id,
-            event_type: event.event_type.clone(),
-            account: event.account.clone(),
+            event_type: event.content.event_type.clone(),
+            account: event.content.account.clone(),
             shard: self.shard(),
             epoch: EPOCH,
             state,
@@ -160,7 +166,7 @@ impl World {
             due: now,
             deadline: now + 24 * HOUR,
             end_time: state.is_final().then_some(now),
-            ordering_key: event.ordering_key.clone(),
+            ordering_key: event.content.ordering_key.clone(),
             sequence: Some(3),
             test: false,
             resend_of: None,
@@ -179,7 +185,7 @@ impl World {
 
     /// An event under an idempotency key, with one delivery.
     pub fn keyed(&self, key: &str, hash: u8, expire_time: Timestamp) -> NewEvent {
-        let event = Event { idempotency_key: Some(key.to_owned()), ..self.event() };
+        let event = self.event_with(|content| content.idempotency_key = Some(key.to_owned()));
         let delivery = self.delivery(&event, DeliveryState::InFlight);
         let idempotency = Some(IdempotencyRecord { request_hash: [hash; 32], expire_time });
         NewEvent { idempotency, ..self.new_event(event, vec![delivery]) }

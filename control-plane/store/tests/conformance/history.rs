@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, Outcome, Trigger};
-use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
@@ -51,13 +50,13 @@ conformance! {
         let mut made = Vec::new();
         for payload in payloads {
             let payload_bytes = payload.len() as u64;
-            let event = Event { payload: payload.into(), ..world.event() };
+            let event = world.event_with(|content| content.payload = payload.into());
             world.commit(world.new_event(event.clone(), vec![])).await;
             made.insert(0, ListedEvent { event, payload_bytes });
         }
         assert_eq!(world.store.list_events(&events(&world)).await.unwrap(), made);
         for listed in &mut made {
-            listed.event.payload = Default::default();
+            listed.event.content.payload = Default::default();
         }
         let query = EventQuery { with_payload: false, ..events(&world) };
         assert_eq!(world.store.list_events(&query).await.unwrap(), made);
@@ -66,15 +65,16 @@ conformance! {
     async fn events_are_filtered(engine) {
         let world = World::new(engine).await;
         let plain = world.event_at(world.now - 2 * SECOND);
-        let typed = Event { event_type: "order.placed".to_owned(), ..world.event() };
-        let account = Event { account: Some("acc-2".to_owned()), ..world.event() };
+        let typed = world.event_with(|content| content.event_type = "order.placed".to_owned());
+        let account = world.event_with(|content| content.account = Some("acc-2".to_owned()));
         let mut attributed = world.event();
-        attributed.attributes.extend([
+        attributed.content.attributes.extend([
             ("a.b $\"'".to_owned(), "x".to_owned()),
             ("n".to_owned(), "12".to_owned()),
         ]);
-        let mut none = Event { account: None, ..world.event() };
-        none.attributes = BTreeMap::new();
+        let none = world.event_with(|content| {
+            (content.account, content.attributes) = (None, BTreeMap::new());
+        });
         for event in [&plain, &typed, &account, &attributed, &none] {
             world.commit(world.new_event(event.clone(), vec![])).await;
         }

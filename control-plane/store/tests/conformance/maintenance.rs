@@ -45,7 +45,7 @@ conformance! {
             assert!(world.get(resent.delivery.id).await.is_none());
             for kept in [&waiting, &held, &flying] {
                 let event = find(&world, kept.event).await.expect("needed for its delivery");
-                assert!(!event.payload.is_empty());
+                assert!(!event.content.payload.is_empty());
                 assert_eq!(world.get(kept.delivery.id).await.as_ref(), Some(&kept.delivery));
             }
             assert!(find(&world, resent.event).await.is_some(), "needed for its resend");

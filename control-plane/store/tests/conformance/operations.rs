@@ -198,8 +198,8 @@ conformance! {
         }
         let all = stretch(&world);
         assert_eq!(events(&world, all.clone(), true).await, wanted);
-        let heads: Vec<_> =
-            wanted.iter().map(|e| Event { payload: Default::default(), ..e.clone() }).collect();
+        let mut heads = wanted.clone();
+        heads.iter_mut().for_each(|event| event.content.payload = Default::default());
         assert_eq!(events(&world, all.clone(), false).await, heads);
         let rest = HistoryRange { after: Some(wanted[0].id.0), limit: 1, ..all.clone() };
         assert_eq!(events(&world, rest, true).await, wanted[1..2]);

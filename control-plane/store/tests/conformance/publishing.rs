@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use postrider_domain::delivery::{Delivery, DeliveryState};
-use postrider_domain::event::Event;
 use postrider_domain::time::Timestamp;
 use postrider_store::{NewEvent, PublishOutcome, StoreError, UsedIdempotencyKey};
 
@@ -36,9 +35,11 @@ conformance! {
 
     async fn optional_fields_may_be_absent(engine) {
         let world = World::new(engine).await;
-        let mut event = Event { account: None, ordering_key: None, ..world.event() };
-        event.attributes.clear();
-        event.payload = bytes::Bytes::from_static(b"\0\xff");
+        let event = world.event_with(|content| {
+            (content.account, content.ordering_key) = (None, None);
+            content.attributes.clear();
+            content.payload = bytes::Bytes::from_static(b"\0\xff");
+        });
         let mut delivery = world.delivery(&event, DeliveryState::Waiting);
         delivery.sequence = None;
         world.commit(world.new_event(event.clone(), vec![delivery.clone()])).await;
@@ -214,7 +215,7 @@ conformance! {
         let world = World::new(engine).await;
         let first = world.keyed("first", 1, world.now + HOUR);
         let stored = world.publish(DeliveryState::InFlight).await;
-        let nul = Event { account: Some("a\0b".to_owned()), ..world.event() };
+        let nul = world.event_with(|content| content.account = Some("a\0b".to_owned()));
         let mut twice = world.keyed("twice", 1, world.now + HOUR);
         twice.deliveries[0].id = stored.id;
         for poison in [world.new_event(nul, vec![]), twice] {

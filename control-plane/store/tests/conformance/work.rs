@@ -198,7 +198,7 @@ conformance! {
         assert_eq!(work.len(), 1);
         assert_eq!(work[0].delivery, flying);
         assert_eq!(work[0].event.id, flying.event);
-        assert!(!work[0].event.payload.is_empty());
+        assert!(!work[0].event.content.payload.is_empty());
         assert!(world.store.load_work(&[], world.now).await.unwrap().is_empty());
     }
 

@@ -113,7 +113,7 @@ fn what_is_queued_is_given_back_once_its_follower_was_let_go() {
 
     // What is at an agent stays there, and who leaves by itself is not looked for.
     scheduler.add([ordered(4, 4)], at(4));
-    assert!(scheduler.is_at_agent(third.delivery.current_attempt()));
+    assert!(scheduler.entries[&third.delivery.id].phase.is_at_agent());
     assert!(scheduler.poll(at(4)).release.is_empty());
     conclude(&mut scheduler, &third, &success(), at(5));
     conclude(&mut scheduler, &ordered(4, 4), &success(), at(5));

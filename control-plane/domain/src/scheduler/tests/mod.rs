@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::*;
 use crate::delivery::{Delivery, DeliveryState, DeliveryTransition, EndReason, Outcome, Trigger};
 use crate::endpoint_health::{BreakerConfig, ConcurrencyWindowConfig};
-use crate::event::Event;
+use crate::event::{Event, EventContent};
 use crate::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard};
 use crate::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use crate::time::{StoppedClock, Timestamp};
@@ -86,16 +86,11 @@ fn job(name: &str, n: u8) -> Arc<ScheduledDelivery> {
     let event = Event {
         tenant: "acme".parse().unwrap(),
         id: EventId::new(at(0), [n; 10]),
-        event_type: "payment.completed".into(),
-        account: None,
-        attributes: BTreeMap::new(),
-        ordering_key: None,
-        content_type: "application/json".into(),
-        payload: Bytes::from_static(&[b'1'; 10]),
-        payload_sha256: [0; 32],
-        traceparent: String::new(),
-        tracestate: String::new(),
-        idempotency_key: None,
+        content: EventContent::new(
+            "payment.completed".into(),
+            "application/json".into(),
+            Bytes::from_static(&[b'1'; 10]),
+        ),
         matched: 1,
         test: false,
     };
@@ -103,7 +98,7 @@ fn job(name: &str, n: u8) -> Arc<ScheduledDelivery> {
         id: DeliveryId::new(at(0), [n; 10]),
         subscription: subscription(name, 1).key(),
         event: event.id,
-        event_type: event.event_type.clone(),
+        event_type: event.content.event_type.clone(),
         account: None,
         shard: FIRST_LEASE.shard,
         epoch: FIRST_LEASE.epoch,
