@@ -162,10 +162,14 @@ impl SettingsFormat {
         &self,
         variables: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Vec<GivenSetting>, SettingsError> {
+        let known = self.known_paths()?;
         let mut given = Vec::new();
         for (name, value) in variables {
             let Some(name) = name.to_str() else { continue };
-            let Some(path) = self.path_of(name) else { continue };
+            let Some(path) = self.path_of(name) else {
+                self.refuse_without_separator(name, &known)?;
+                continue;
+            };
             let place = SettingOrigin::Variable(name.to_owned());
             let Some(value) = value.to_str() else {
                 let problem = "must be UTF-8".to_owned();
@@ -175,6 +179,24 @@ impl SettingsFormat {
         }
         given.sort_by(|setting, other| setting.path.cmp(&other.path));
         Ok(given)
+    }
+
+    /// A variable that would name a setting, but for the separator, would be passed over
+    /// without a word.
+    fn refuse_without_separator(&self, name: &str, known: &[String]) -> Result<(), SettingsError> {
+        let Some(rest) = name.strip_prefix(self.variable_prefix) else { return Ok(()) };
+        let rest = rest.to_lowercase();
+        let meant = known.iter().find(|path| {
+            let setting = path.split_once('.').map_or(path.as_str(), |(_, setting)| setting);
+            setting == rest || path.replace('.', "_") == rest
+        });
+        let Some(path) = meant else { return Ok(()) };
+        let right = path.replace('.', SECTION_SEPARATOR).to_uppercase();
+        Err(SettingsError::Given {
+            path: path.clone(),
+            problem: format!("is given by the variable {}{right}", self.variable_prefix),
+            place: SettingOrigin::Variable(name.to_owned()),
+        })
     }
 
     /// The setting that a variable names; `None` if it is not one of ours.
@@ -314,5 +336,15 @@ mod tests {
         assert_eq!(level("RIDER_POST__LEVEL").unwrap(), 4);
         // No setting of either: a section that begins like the other's prefix.
         assert!(level("RIDER_HORSE__LEVEL").is_err());
+    }
+
+    #[test]
+    fn a_variable_without_its_section_is_refused_with_the_right_form() {
+        for name in ["RIDER_LEVEL", "RIDER_POST_LEVEL"] {
+            let message = read(&[(name, "4")], &[]).unwrap_err().to_string();
+            let right = "post.level: is given by the variable RIDER_POST__LEVEL";
+            assert_eq!(message, format!("{right} (the variable {name})"));
+        }
+        assert!(read(&[("RIDER_SERVICE_HOST", "4"), ("RIDER_LEVELS", "4")], &[]).is_ok());
     }
 }

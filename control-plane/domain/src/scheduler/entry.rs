@@ -46,7 +46,7 @@ pub struct Dispatch {
     pub jobs: Vec<(Arc<ScheduledDelivery>, i64)>,
 }
 
-/// What [`Scheduler::poll`] asks its caller to do.
+/// What [`super::Scheduler::poll`] asks its caller to do.
 #[derive(Debug, Default)]
 pub struct SchedulerActions {
     pub dispatches: Vec<Dispatch>,
@@ -54,7 +54,7 @@ pub struct SchedulerActions {
     pub release: Vec<AttemptKey>,
     /// When to poll again if nothing else happens.
     pub wake: Option<Timestamp>,
-    /// Whether [`Scheduler::claims`] has claims to make.
+    /// Whether [`super::Scheduler::claims`] has claims to make.
     pub claims: bool,
 }
 

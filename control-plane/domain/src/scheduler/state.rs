@@ -20,7 +20,8 @@ use crate::time::Timestamp;
 /// How to drive it: report leases ([`Scheduler::take_shard`], [`Scheduler::settle`]),
 /// subscriptions ([`Scheduler::configure`]) and streams ([`Scheduler::stream_opened`],
 /// [`Scheduler::credit`]); add deliveries; then call [`Scheduler::poll`], carry out its
-/// [`SchedulerActions`], and call it again after every change and at [`SchedulerActions::wake`].
+/// [`super::SchedulerActions`], and call it again after every change and at
+/// [`super::SchedulerActions::wake`].
 #[derive(Debug)]
 pub struct Scheduler {
     pub(super) config: SchedulerConfig,

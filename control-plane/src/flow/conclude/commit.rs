@@ -68,6 +68,7 @@ impl ConcludeWriter {
         outcomes: Vec<ConclusionOutcome>,
         late: &mut Vec<LateReport>,
     ) {
+        debug_assert_eq!(outcomes.len(), tried.rows.len(), "each row has its outcome");
         let mut committed = Vec::with_capacity(tried.rows.len());
         let tried = tried.rows.into_iter().zip(tried.follow_ups);
         for ((row, follow_up), outcome) in tried.zip(outcomes) {

@@ -43,8 +43,13 @@ impl ConcludeWriter {
             Some(found) => self.transition(&report, delivery, &found.subscription),
             None => (conclude_without_subscription(report.record.outcome), None),
         };
-        if let DeliveryTransition::Retry { due, .. } = transition {
-            Arc::make_mut(&mut report.record).next_attempt_time = Some(due);
+        // A result that is tried again may have been decided otherwise before.
+        let next_attempt_time = match transition {
+            DeliveryTransition::Retry { due, .. } => Some(due),
+            DeliveryTransition::End { .. } => None,
+        };
+        if report.record.next_attempt_time != next_attempt_time {
+            Arc::make_mut(&mut report.record).next_attempt_time = next_attempt_time;
         }
         let record = Arc::clone(&report.record);
         let row = match &subscription {

@@ -65,9 +65,8 @@ impl ConcludeWriter {
     pub(super) fn disable_gone_endpoint(&self, record: &AttemptRecord) {
         let (tenants, key) = (self.tenants.clone(), record.subscription.clone());
         tokio::spawn(async move {
-            if let Err(error) = tenants
-                .disable_subscription(&key, "GONE_STATUS: the receiver has_response 410")
-                .await
+            if let Err(error) =
+                tenants.disable_subscription(&key, "GONE: the receiver answered 410").await
             {
                 tracing::warn!(%error, subscription = %key, "could not disable a subscription whose endpoint is gone");
             }

@@ -3,15 +3,15 @@
 //! Fed by the writer with a batch of results as they were reported; feeds `decide` with
 //! those of current attempts, and `late` with those whose deliveries have moved on.
 //! Guarantees that the subscription of a result is looked up once: what follows uses
-//! the one found here.
+//! the one found here; and that results keep their order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::{StreamExt as _, stream};
 use postrider_domain::delivery::{Delivery, Outcome};
 use postrider_domain::failure_streak::FailureStreak;
 use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::subscription::Subscription;
 use postrider_store::StoreResult;
 
 use super::ConcludeWriter;
@@ -26,6 +26,18 @@ const PARALLEL_DELIVERY_READS: usize = 4;
 /// Streaks of other replicas' shards, each read once for a batch.
 pub(super) type StreakReads = HashMap<SubscriptionKey, Option<FailureStreak>>;
 
+/// A result with its delivery, or with nothing if its delivery is no longer kept.
+type LocatedResult = (AttemptReport, Option<CurrentDelivery>);
+
+/// What a batch has read, so that it is read once.
+#[derive(Default)]
+struct BatchReads {
+    /// Streaks of other replicas' shards.
+    streaks: StreakReads,
+    /// Subscriptions that their tenants' configurations do not have; `None` if deleted.
+    subscriptions: HashMap<SubscriptionKey, Option<Arc<Subscription>>>,
+}
+
 impl ConcludeWriter {
     /// Finds deliveries, subscriptions and streaks, and judges the responses.
     pub(super) async fn find_results(
@@ -36,95 +48,168 @@ impl ConcludeWriter {
         let located = self.locate_deliveries(results, unrecorded).await;
         let mut found =
             FoundResults { current: Vec::with_capacity(located.len()), late: Vec::new() };
-        let mut reads = StreakReads::default();
-        for (mut report, delivery) in located {
+        let mut reads = BatchReads::default();
+        for (report, delivery) in located {
             if let Some(error) = unrecorded.outage.clone() {
                 unrecorded.add(error, [report]);
                 continue;
             }
-            let subscription = match self.look_up(&report.record.subscription).await {
-                Ok(subscription) => subscription,
-                Err(error) => {
-                    unrecorded.add(error, [report]);
-                    continue;
-                }
-            };
-            set_missing_region(&mut report, subscription.as_ref());
             let key = report.record.key;
-            let Some(delivery) = delivery.filter(|delivery| delivery.is_in_attempt(key)) else {
-                found.late.push(LateReport { report, subscription });
-                continue;
-            };
-            judge(&mut report, delivery.as_delivery(), subscription.as_ref());
-            let known = subscription.as_ref();
-            match self.find_streak(&report.record, known, &mut reads).await {
-                Ok(streak) => {
-                    found.current.push(CurrentResult { report, delivery, subscription, streak });
+            match delivery.filter(|delivery| delivery.is_in_attempt(key)) {
+                Some(delivery) => {
+                    self.find_current(report, delivery, &mut reads, &mut found, unrecorded).await;
                 }
-                Err(error) => unrecorded.add(error, [report]),
+                None => self.find_late(report, &mut reads, &mut found, unrecorded).await,
             }
         }
         found
     }
 
-    /// Finds the results' deliveries, in memory or in the table; those that neither has
-    /// are no longer kept.
+    async fn find_current(
+        &self,
+        mut report: AttemptReport,
+        delivery: CurrentDelivery,
+        reads: &mut BatchReads,
+        found: &mut FoundResults,
+        unrecorded: &mut UnrecordedResults,
+    ) {
+        let subscription = match self.look_up(&report.record.subscription, reads).await {
+            Ok(subscription) => subscription,
+            Err(error) => return unrecorded.add(error, [report]),
+        };
+        let known = subscription.as_ref();
+        set_missing_region(&mut report, known);
+        judge(&mut report, delivery.as_delivery(), known);
+        match self.find_streak(&report.record, known, &mut reads.streaks).await {
+            Ok(streak) => {
+                found.current.push(CurrentResult { report, delivery, subscription, streak });
+            }
+            Err(error) => unrecorded.add(error, [report]),
+        }
+    }
+
+    /// A late result without a response needs its subscription for nothing but a missing
+    /// region: a configuration that cannot be read keeps none from being recorded.
+    async fn find_late(
+        &self,
+        mut report: AttemptReport,
+        reads: &mut BatchReads,
+        found: &mut FoundResults,
+        unrecorded: &mut UnrecordedResults,
+    ) {
+        let subscription = match report.has_response || lacks_region(&report) {
+            true => self.look_up(&report.record.subscription, reads).await,
+            false => Ok(None),
+        };
+        let subscription = match subscription {
+            Ok(subscription) => subscription,
+            Err(error) if report.has_response => return unrecorded.add(error, [report]),
+            Err(_) => None,
+        };
+        set_missing_region(&mut report, subscription.as_ref());
+        found.late.push(LateReport { report, subscription });
+    }
+
+    /// Finds the results' deliveries, in memory or in the table, in the results' order.
     async fn locate_deliveries(
         &self,
         results: Vec<QueuedResult>,
         unrecorded: &mut UnrecordedResults,
-    ) -> Vec<(AttemptReport, Option<CurrentDelivery>)> {
+    ) -> Vec<LocatedResult> {
         let jobs: Vec<_> = self.dispatcher.update(|scheduler, _| {
             let keys = results.iter().map(|result| result.report.record.key);
             keys.map(|key| scheduler.begin_conclusion(key)).collect()
         });
-        let mut located = Vec::with_capacity(results.len());
+        let mut located: Vec<(usize, LocatedResult)> = Vec::with_capacity(results.len());
         let mut elsewhere = Vec::new();
-        for (QueuedResult { report, row }, job) in results.into_iter().zip(jobs) {
-            match (job, row) {
-                (Some(job), _) => located.push((report, Some(CurrentDelivery::InMemory(job)))),
-                (None, Some(row)) => located.push((report, Some(CurrentDelivery::InTable(row)))),
-                (None, None) => elsewhere.push(report),
-            }
-        }
-        let reads = stream::iter(elsewhere).map(|report| async {
-            let tenant = &report.record.subscription.tenant;
-            let row = self.store.get_delivery(tenant, report.record.key.delivery).await;
-            (report, row)
-        });
-        let mut reads = std::pin::pin!(reads.buffered(PARALLEL_DELIVERY_READS));
-        while let Some((report, row)) = reads.next().await {
-            match row {
-                Ok(row) => {
-                    let row = row.map(|row| CurrentDelivery::InTable(Box::new(row)));
-                    located.push((report, row));
+        let results = results.into_iter().zip(jobs).enumerate();
+        for (position, (QueuedResult { report, row }, job)) in results {
+            let delivery = match (job, row) {
+                (Some(job), _) => CurrentDelivery::InMemory(job),
+                (None, Some(row)) => CurrentDelivery::InTable(row),
+                (None, None) => {
+                    elsewhere.push((position, report));
+                    continue;
                 }
-                Err(error) => unrecorded.add(error, [report]),
-            }
+            };
+            located.push((position, (report, Some(delivery))));
         }
-        located
+        if !elsewhere.is_empty() {
+            self.read_deliveries(elsewhere, &mut located, unrecorded).await;
+            located.sort_unstable_by_key(|(position, _)| *position);
+        }
+        located.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Reads rows, a few in parallel, until the database is unavailable.
+    async fn read_deliveries(
+        &self,
+        elsewhere: Vec<(usize, AttemptReport)>,
+        located: &mut Vec<(usize, LocatedResult)>,
+        unrecorded: &mut UnrecordedResults,
+    ) {
+        let mut elsewhere = elsewhere.into_iter();
+        loop {
+            let part: Vec<_> = elsewhere.by_ref().take(PARALLEL_DELIVERY_READS).collect();
+            if part.is_empty() {
+                return;
+            }
+            if let Some(error) = unrecorded.outage.clone() {
+                unrecorded.add(error, part.into_iter().chain(elsewhere).map(|(_, report)| report));
+                return;
+            }
+            let reads = part.into_iter().map(|(position, report)| async move {
+                let tenant = &report.record.subscription.tenant;
+                let row = self.store.get_delivery(tenant, report.record.key.delivery).await;
+                (position, report, row)
+            });
+            for (position, report, row) in futures::future::join_all(reads).await {
+                match row {
+                    Ok(row) => {
+                        let row = row.map(|row| CurrentDelivery::InTable(Box::new(row)));
+                        located.push((position, (report, row)));
+                    }
+                    Err(error) => unrecorded.add(error, [report]),
+                }
+            }
+            // A slow database is no reason to restart this process.
+            self.receiver.report_progress();
+        }
     }
 
     /// The subscription of a result, unless it is deleted.
-    async fn look_up(&self, key: &SubscriptionKey) -> StoreResult<Option<ResultSubscription>> {
+    async fn look_up(
+        &self,
+        key: &SubscriptionKey,
+        reads: &mut BatchReads,
+    ) -> StoreResult<Option<ResultSubscription>> {
         // With a tenant, its subscriptions are deleted.
         let Some(config) = self.tenants.snapshot(&key.tenant).await? else { return Ok(None) };
         if let Some(subscription) = config.subscription(&key.subscription).map(Arc::clone) {
             return Ok(Some(ResultSubscription { config, subscription }));
         }
         // It may have been created after the configuration was read.
-        let stored = self.store.get_subscription(key).await?;
-        let living = stored.filter(|stored| stored.delete_time.is_none());
-        Ok(living.map(Arc::new).map(|subscription| ResultSubscription { config, subscription }))
+        let living = match reads.subscriptions.get(key) {
+            Some(living) => living.clone(),
+            None => {
+                let stored = self.store.get_subscription(key).await?;
+                let living = stored.filter(|stored| stored.delete_time.is_none()).map(Arc::new);
+                reads.subscriptions.insert(key.clone(), living.clone());
+                living
+            }
+        };
+        Ok(living.map(|subscription| ResultSubscription { config, subscription }))
     }
+}
+
+/// Whether nobody said where the attempt was made, as of one that nobody can account for.
+fn lacks_region(report: &AttemptReport) -> bool {
+    report.record.outcome == Outcome::Unknown && report.record.region.as_str().is_empty()
 }
 
 /// An attempt that nobody can account for was made in its subscription's region.
 fn set_missing_region(report: &mut AttemptReport, found: Option<&ResultSubscription>) {
-    if report.record.outcome == Outcome::Unknown
-        && report.record.region.as_str().is_empty()
-        && let Some(found) = found
-    {
+    if let Some(found) = found.filter(|_| lacks_region(report)) {
         Arc::make_mut(&mut report.record).region = found.subscription.settings.region.clone();
     }
 }
