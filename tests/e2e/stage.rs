@@ -25,6 +25,9 @@ use prost_types::Timestamp;
 pub const SOON_LIMIT: Duration = Duration::from_secs(20);
 /// How long something that must not happen is watched for.
 pub const SETTLE_WAIT: Duration = Duration::from_millis(700);
+/// A retry's delay where something is done before it is due: long enough for a machine
+/// that runs forty scenarios at once.
+pub const UNHURRIED_RETRY_MILLISECONDS: u64 = 3000;
 pub const DEFAULT_PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
 pub const DEFAULT_REGION: &str = "regions/eu";
 
@@ -111,6 +114,12 @@ impl Stage {
     pub async fn subscribe_with_delays(&self, path: &str, milliseconds: &[u64]) -> Subscription {
         self.create(Subscription { retry_policy: Some(delays(milliseconds)), ..self.wanted(path) })
             .await
+    }
+
+    /// Waits until an unhurried retry would have been made.
+    pub async fn wait_out_retry(&self) {
+        let delay = Duration::from_millis(UNHURRIED_RETRY_MILLISECONDS);
+        tokio::time::sleep(delay + SETTLE_WAIT).await;
     }
 
     /// Publishes an ordinary event and returns its name.

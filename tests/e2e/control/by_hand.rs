@@ -14,7 +14,7 @@ use postrider_tests::receiver::behaviour::{Gate, held, ok, status};
 use postrider_tests::wait;
 use tonic::{Code, Status};
 
-use crate::stage::{DEFAULT_PAYLOAD, SETTLE_WAIT, SOON_LIMIT, Stage};
+use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage, UNHURRIED_RETRY_MILLISECONDS};
 
 const HOUR_MILLISECONDS: u64 = 3_600_000;
 
@@ -85,7 +85,7 @@ pub async fn sent_again(cluster: &Cluster) {
 pub async fn cancelled(cluster: &Cluster) {
     let stage = Stage::set(cluster, "cancelled").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
-    stage.subscribe_with_delays("/hook", &[300]).await;
+    stage.subscribe_with_delays("/hook", &[UNHURRIED_RETRY_MILLISECONDS]).await;
     let event = stage.publish().await;
     let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
     let ended = cancel(&stage, &waiting).await.unwrap();
@@ -95,7 +95,7 @@ pub async fn cancelled(cluster: &Cluster) {
     let again = cancel(&stage, &waiting).await.unwrap_err();
     assert_eq!(again.code(), Code::FailedPrecondition, "{again:?}");
     assert_eq!(reason(&again), "DELIVERY_ENDED");
-    tokio::time::sleep(SETTLE_WAIT).await;
+    stage.wait_out_retry().await;
     assert_eq!(stage.receiver.received(), 1);
 }
 

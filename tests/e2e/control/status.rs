@@ -10,7 +10,7 @@ use postrider_proto::v1::{
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{ok, status};
 
-use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage};
+use crate::stage::{SOON_LIMIT, Stage, UNHURRIED_RETRY_MILLISECONDS};
 
 async fn pause(stage: &Stage, name: &str) -> Subscription {
     let mut api = stage.api.clone();
@@ -25,7 +25,8 @@ async fn pause(stage: &Stage, name: &str) -> Subscription {
 pub async fn paused(cluster: &Cluster) {
     let stage = Stage::set(cluster, "paused").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
-    let name = stage.subscribe_with_delays("/hook", &[500, 500]).await.name;
+    let name =
+        stage.subscribe_with_delays("/hook", &[UNHURRIED_RETRY_MILLISECONDS, 500]).await.name;
     stage.subscribe("/other").await;
     let failed = stage.publish().await;
     stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
@@ -35,7 +36,7 @@ pub async fn paused(cluster: &Cluster) {
     let mut events = stage.publish_many(6).await;
     // The others arrive while the retry's time comes and goes.
     stage.receiver.wait_for_at("/other", 7, SOON_LIMIT).await.unwrap();
-    tokio::time::sleep(SETTLE_WAIT).await;
+    stage.wait_out_retry().await;
     assert_eq!(stage.receiver.received_at("/hook"), 1);
     let waiting = format!("subscription = \"{name}\" AND state = WAITING");
     assert_eq!(stage.count(&waiting).await, 7);
@@ -56,7 +57,8 @@ pub async fn paused(cluster: &Cluster) {
 pub async fn disabled(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "disabled").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
-    let name = stage.subscribe_with_delays("/hook", &[300, 300]).await.name;
+    let name =
+        stage.subscribe_with_delays("/hook", &[UNHURRIED_RETRY_MILLISECONDS, 300]).await.name;
     let failed = stage.publish().await;
     stage.wait_for(&failed, DeliveryState::Waiting).await;
     stage.api.disable(&name).await.unwrap();
@@ -68,7 +70,7 @@ pub async fn disabled(cluster: &Cluster) {
     assert_eq!(suppressed.state(), DeliveryState::Suppressed);
     assert_eq!(suppressed.end_reason(), DeliveryEndReason::SubscriptionDisabled);
     assert_eq!(suppressed.sequence, 0);
-    tokio::time::sleep(SETTLE_WAIT).await;
+    stage.wait_out_retry().await;
     assert_eq!(stage.receiver.received(), 1);
     assert_eq!(stage.count("state = SUPPRESSED").await, 3);
     assert_eq!(stage.count("state = WAITING").await, 1);

@@ -23,7 +23,7 @@ use tonic::Code;
 
 use super::verify::signed_v1;
 use super::{enveloped, names, sample, samples, wire, with_catalogue};
-use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays};
+use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, UNHURRIED_RETRY_MILLISECONDS, delays};
 use crate::told::assert_told;
 
 async fn every_promise_of_its_document_is_kept(engine: Engine) {
@@ -220,7 +220,7 @@ async fn edits_are_guarded(cluster: &Cluster) {
 async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-pause").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
-    let quick = Some(delays(&[300]));
+    let quick = Some(delays(&[UNHURRIED_RETRY_MILLISECONDS]));
     let made = wanted(&stage, "/hook", &EVENT_TYPES);
     let made = stage.create(Subscription { retry_policy: quick, ..made }).await;
     let mut events = vec![stage.publish_event(payment(EVENT_TYPES[0], FIRST_ACCOUNT)).await];
@@ -231,7 +231,7 @@ async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
     for event_type in EVENT_TYPES {
         events.push(stage.publish_event(payment(event_type, FIRST_ACCOUNT)).await);
     }
-    tokio::time::sleep(SETTLE_WAIT).await;
+    stage.wait_out_retry().await;
     assert_eq!(stage.receiver.received_at("/hook"), before);
     assert_eq!(stage.count("state = WAITING").await, 10);
     assert_eq!(stage.api.enable(&made.name).await.unwrap().status(), SubscriptionStatus::Enabled);
