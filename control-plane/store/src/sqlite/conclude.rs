@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::bulk::{BoundValues, BulkStatement, id_list};
 use super::histogram::{self, HistogramChange};
 use super::ordering::put_key_end;
-use super::rows::{ATTEMPT_COLUMNS, RowReader, put_attempt};
+use super::rows::{ATTEMPT_COLUMNS, RowReader, SELECT_DELIVERY, put_attempt};
 use super::work_rows;
 use crate::codec;
 use crate::error::StoreResult;
@@ -82,17 +82,6 @@ const SELECT_COUNTS: BulkStatement = BulkStatement {
     columns: 5,
 };
 
-const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
-        ordering_key, sequence, test, resend_of, filter_failed
-    FROM deliveries
-    WHERE tenant = ?1 AND id = ?2
-    UNION ALL
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
-        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
-        resend_of, filter_failed
-    FROM ended_deliveries
-    WHERE tenant = ?1 AND id = ?2";
 const SELECT_ATTEMPT: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
         event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
         response_headers, response_body, response_body_bytes, response_body_truncated, error,

@@ -12,7 +12,7 @@ use super::bulk::{BoundValues, id_list};
 use super::engine::SqliteStore;
 use super::errors::stored;
 use super::histogram;
-use super::rows::RowReader;
+use super::rows::{RowReader, SELECT_DELIVERY};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
 use crate::error::StoreResult;
@@ -33,18 +33,6 @@ const COUNT_DELIVERIES: &str =
 
 const SELECT_DELIVERIES_OF_EVENTS: &str =
     without_comment(include_str!("../../sql/sqlite/select_deliveries_of_events.sql"));
-
-const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
-        ordering_key, sequence, test, resend_of, filter_failed
-    FROM deliveries
-    WHERE tenant = ?1 AND id = ?2
-    UNION ALL
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
-        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
-        resend_of, filter_failed
-    FROM ended_deliveries
-    WHERE tenant = ?1 AND id = ?2";
 
 const SELECT_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
         event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,

@@ -31,6 +31,20 @@ pub(super) const DELIVERY_COLUMNS: usize = 21;
 pub(super) const EVENT_COLUMNS: usize = 14;
 pub(super) const ATTEMPT_COLUMNS: usize = 30;
 
+/// A delivery, unfinished or ended.
+pub(super) const SELECT_DELIVERY: &str =
+    "SELECT id, tenant, subscription, event, event_type, account, shard,
+        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
+        ordering_key, sequence, test, resend_of, filter_failed
+    FROM deliveries
+    WHERE tenant = ?1 AND id = ?2
+    UNION ALL
+    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
+        resend_of, filter_failed
+    FROM ended_deliveries
+    WHERE tenant = ?1 AND id = ?2";
+
 /// Reads a row from left to right.
 pub(super) struct RowReader<'r> {
     row: &'r SqliteRow,
