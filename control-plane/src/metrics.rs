@@ -1,8 +1,8 @@
 //! Prometheus metrics: the counters.
 //!
 //! Fed by the flows as things happen; feeds the metrics port, which adds what the
-//! scheduler and the links know at each scrape. Names follow Prometheus' conventions: base units, `_total`
-//! on counters.
+//! scheduler and the links know at each scrape. Names follow Prometheus' conventions: base
+//! units, `_total` on counters.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

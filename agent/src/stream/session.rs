@@ -177,9 +177,10 @@ impl ReplicaSession {
                 }
                 permit = outgoing.reserve(), if has_message => {
                     let permit = permit.map_err(|_| ReplicaSessionError::Ended)?;
-                    let next = self.replies.pop_front();
-                    let next =
-                        next.or_else(|| self.coordinator.next_message_for(self.registration.id, Instant::now()));
+                    let registered = self.registration.id;
+                    let next = self.replies.pop_front().or_else(|| {
+                        self.coordinator.next_message_for(registered, Instant::now())
+                    });
                     if let Some(message) = next {
                         permit.send(WorkRequest { message: Some(message) });
                         self.last_sent_at = Instant::now();

@@ -359,7 +359,8 @@ mod tests {
                 capacity.release_assignment(stream);
             }
             capacity.grant_credit();
-            let promised: u64 = live.values().filter(|stream| capacity.assignments.outstanding(**stream) > 0).count() as u64;
+            let has_credit = |stream: &&_| capacity.assignments.outstanding(**stream) > 0;
+            let promised = live.values().filter(has_credit).count() as u64;
             prop_assert!(promised >= (live.len() as u64).min(total / 8));
         }
     }

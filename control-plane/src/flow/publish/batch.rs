@@ -15,7 +15,6 @@ use tokio::sync::oneshot;
 
 use super::answer::PublishReply;
 use super::matching::MatchedSubscription;
-
 use crate::state::tenants::TenantSnapshot;
 
 /// What became of an event's commit.
@@ -28,8 +27,8 @@ pub(super) enum CommitOutcome {
 /// Publishes to commit in one transaction.
 pub(super) type PublishBatch = Vec<QueuedItem<Box<PendingPublish>>>;
 
-/// An event, matched. Boxed: it is moved several times, and a batch of large values would exceed the size
-/// classes that the allocator caches.
+/// An event, matched. Boxed: it is moved several times, and a batch of large values would
+/// exceed the size classes that the allocator caches.
 pub(super) struct PendingPublish {
     pub content: EventContent,
     pub snapshot: Arc<TenantSnapshot>,
