@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use postrider_domain::ids::Region;
 use tokio::time::Instant;
 
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// It only makes an agent warn that its region may be misspelt.
 const REGION_CACHE_TTL: Duration = Duration::from_secs(60);
@@ -25,8 +25,8 @@ pub struct UnsubscribedRegionCache(Mutex<HashMap<Region, (Instant, bool)>>);
 
 impl UnsubscribedRegionCache {
     /// Whether no subscription uses a region, as far as is known.
-    pub async fn contain(&self, flow: &Flow, region: &Region) -> bool {
-        if flow.context.dispatcher.read(|scheduler, _| scheduler.has_subscription_in(region)) {
+    pub async fn contain(&self, context: &ReplicaContext, region: &Region) -> bool {
+        if context.dispatcher.read(|scheduler, _| scheduler.has_subscription_in(region)) {
             return false;
         }
         if let Some(known) = self.known(region) {
@@ -34,10 +34,8 @@ impl UnsubscribedRegionCache {
         }
         // Until the answer arrives, the region counts as subscribed.
         self.note(region, false);
-        let asked = tokio::time::timeout(
-            REGION_QUERY_TIMEOUT,
-            flow.context.store.region_is_subscribed(region),
-        );
+        let asked =
+            tokio::time::timeout(REGION_QUERY_TIMEOUT, context.store.region_is_subscribed(region));
         let unsubscribed = matches!(asked.await, Ok(Ok(false)));
         self.note(region, unsubscribed);
         unsubscribed

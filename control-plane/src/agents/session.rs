@@ -29,6 +29,7 @@ use super::refusals::RefusalLog;
 use super::regions::UnsubscribedRegionCache;
 use super::{convert, refusals};
 use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::streams::{ConnectedAgent, NewStream, StreamCommand, StreamRefusal};
 use crate::tls::CertificateCheck;
 
@@ -41,12 +42,16 @@ const MAX_AGENT_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Serves agents until `stop`.
 pub fn service(
+    context: ReplicaContext,
     flow: Flow,
     check: CertificateCheck,
     stop: CancellationToken,
 ) -> AgentServiceServer<impl AgentService> {
-    AgentServiceServer::new(AgentServiceHandler { agents: AgentSessions::new(flow, stop), check })
-        .max_decoding_message_size(MAX_AGENT_MESSAGE_BYTES)
+    AgentServiceServer::new(AgentServiceHandler {
+        agents: AgentSessions::new(context, flow, stop),
+        check,
+    })
+    .max_decoding_message_size(MAX_AGENT_MESSAGE_BYTES)
 }
 
 /// The messages of one direction of a work stream, until it breaks.
@@ -73,6 +78,7 @@ impl AgentService for AgentServiceHandler {
 
 /// The work streams, independent of their transport.
 pub struct AgentSessions {
+    context: ReplicaContext,
     flow: Flow,
     stop: CancellationToken,
     next: AtomicU64,
@@ -81,9 +87,9 @@ pub struct AgentSessions {
 }
 
 impl AgentSessions {
-    pub fn new(flow: Flow, stop: CancellationToken) -> Self {
+    pub fn new(context: ReplicaContext, flow: Flow, stop: CancellationToken) -> Self {
         let (refusals, regions) = (RefusalLog::default(), UnsubscribedRegionCache::default());
-        Self { flow, stop, next: AtomicU64::new(1), refusals, regions }
+        Self { context, flow, stop, next: AtomicU64::new(1), refusals, regions }
     }
 
     /// Serves one work stream: takes the agent's messages, returns the replica's.
@@ -102,26 +108,25 @@ impl AgentSessions {
             return Err(Status::invalid_argument("the first message must be Hello"));
         };
         let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
-        let session = AgentSession::begin(&self.flow, id, &hello)?;
-        let (sender, receiver) =
-            mpsc::channel(self.flow.context.settings.agents.max_queued_messages);
+        let session = self.begin(id, &hello)?;
+        let (sender, receiver) = mpsc::channel(self.context.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
         let reason = Arc::default();
         if let Err(why) = session.open(hello, sender, stop.clone(), Arc::clone(&reason)) {
             let identity = &session.state.identity;
-            self.refusals.note(why, identity, self.flow.context.clock.now());
+            self.refusals.note(why, identity, self.context.clock.now());
             return Err(refusals::status(why, identity));
         }
         let (identity, region) = (session.state.identity.clone(), session.state.region.clone());
         let ended = stop.clone();
         tokio::spawn(session.run(incoming, stop));
-        let is_unsubscribed = self.regions.contain(&self.flow, &region).await;
-        let welcome = welcome(&self.flow, is_unsubscribed);
-        let clock = Arc::clone(&self.flow.context.clock);
+        let is_unsubscribed = self.regions.contain(&self.context, &region).await;
+        let welcome = welcome(&self.context, is_unsubscribed);
+        let clock = Arc::clone(&self.context.clock);
         let outgoing = ReceiverStream::new(receiver).flat_map(move |message| {
             futures::stream::iter(convert::to_agent(message, clock.now()).into_iter().map(Ok))
         });
-        let beats = heartbeats(self.flow.clone(), region);
+        let beats = heartbeats(self.context.clone(), region);
         let farewell = async move {
             let why = reason.get().copied();
             futures::stream::iter(why.map(|why| Err(refusals::status(why, &identity))))
@@ -132,16 +137,26 @@ impl AgentSessions {
             .chain(futures::stream::once(farewell).flatten());
         Ok(outgoing.boxed())
     }
+
+    fn begin(&self, id: StreamId, hello: &Hello) -> Result<AgentSession, Status> {
+        let state = convert::agent_state(hello, self.context.clock.now())?;
+        let held = convert::keys(&hello.in_flight)
+            .into_iter()
+            .chain(convert::keys(&hello.unacknowledged))
+            .collect();
+        let (context, flow) = (self.context.clone(), self.flow.clone());
+        Ok(AgentSession { context, flow, id, state, held })
+    }
 }
 
 fn to_response(message: ReplicaMessage) -> WorkResponse {
     WorkResponse { message: Some(message) }
 }
 
-fn welcome(flow: &Flow, region_is_unsubscribed: bool) -> WorkResponse {
-    let agents = &flow.context.settings.agents;
+fn welcome(context: &ReplicaContext, region_is_unsubscribed: bool) -> WorkResponse {
+    let agents = &context.settings.agents;
     to_response(ReplicaMessage::Welcome(Welcome {
-        replica_id: flow.context.replica.0.to_string(),
+        replica_id: context.replica.0.to_string(),
         heartbeat_interval: Some(duration(Duration::from_millis(
             agents.heartbeat_interval_milliseconds,
         ))),
@@ -152,26 +167,26 @@ fn welcome(flow: &Flow, region_is_unsubscribed: bool) -> WorkResponse {
 
 /// Heartbeats, each with this replica's backlog for the region.
 fn heartbeats(
-    flow: Flow,
+    context: ReplicaContext,
     region: postrider_domain::ids::Region,
 ) -> impl futures::Stream<Item = Result<WorkResponse, Status>> + Send {
-    let interval =
-        Duration::from_millis(flow.context.settings.agents.heartbeat_interval_milliseconds);
-    futures::stream::unfold((flow, region, false), move |(flow, region, waited)| async move {
+    let interval = Duration::from_millis(context.settings.agents.heartbeat_interval_milliseconds);
+    futures::stream::unfold((context, region, false), move |(context, region, waited)| async move {
         if waited {
             tokio::time::sleep(interval).await;
         }
-        let backlog = flow.context.dispatcher.read(|scheduler, _| scheduler.backlog(&region));
+        let backlog = context.dispatcher.read(|scheduler, _| scheduler.backlog(&region));
         let beat = ReplicaHeartbeat {
             backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
-            wall_clock_us: flow.context.clock.now().as_micros(),
+            wall_clock_us: context.clock.now().as_micros(),
         };
-        Some((Ok(to_response(ReplicaMessage::Heartbeat(beat))), (flow, region, true)))
+        Some((Ok(to_response(ReplicaMessage::Heartbeat(beat))), (context, region, true)))
     })
 }
 
 /// One agent's stream.
 struct AgentSession {
+    context: ReplicaContext,
     flow: Flow,
     id: StreamId,
     state: ConnectedAgent,
@@ -179,15 +194,6 @@ struct AgentSession {
 }
 
 impl AgentSession {
-    fn begin(flow: &Flow, id: StreamId, hello: &Hello) -> Result<Self, Status> {
-        let state = convert::agent_state(hello, flow.context.clock.now())?;
-        let held = convert::keys(&hello.in_flight)
-            .into_iter()
-            .chain(convert::keys(&hello.unacknowledged))
-            .collect();
-        Ok(Self { flow: flow.clone(), id, state, held })
-    }
-
     fn open(
         &self,
         hello: Hello,
@@ -206,7 +212,7 @@ impl AgentSession {
             reason,
         })?;
         // Until its first heartbeat tells its clock skew.
-        self.flow.context.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, true));
+        self.context.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, true));
         tracing::info!(
             agent = %self.state.identity.agent.0, region = %self.state.region,
             stream = self.id.0, held = self.held.len(), "agent connected"
@@ -216,7 +222,7 @@ impl AgentSession {
 
     /// Reads the agent's messages until either side ends the stream.
     async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
-        let silence = self.flow.context.settings.agents.silence_timeout();
+        let silence = self.context.settings.agents.silence_timeout();
         let mut goodbye = false;
         let mut draining = false;
         let why = loop {
@@ -241,12 +247,12 @@ impl AgentSession {
             }
         };
         stop.cancel();
-        self.flow.context.dispatcher.close_stream(self.id, goodbye);
+        self.context.dispatcher.close_stream(self.id, goodbye);
         tracing::info!(agent = %self.state.identity.agent.0, stream = self.id.0, %why, "agent stream ended");
     }
 
     async fn take(&self, said: AgentMessage) -> Result<(), String> {
-        let dispatcher = &self.flow.context.dispatcher;
+        let dispatcher = &self.context.dispatcher;
         dispatcher.note_heard(self.id, |_| {});
         match said {
             AgentMessage::Hello(_) => return Err("a second Hello".to_owned()),
@@ -266,7 +272,7 @@ impl AgentSession {
     }
 
     async fn results(&self, results: Results) -> Result<(), String> {
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         for result in results.results {
             let report = convert::to_attempt_report(result, &self.state, self.id, now);
             let report = report.map_err(|field| format!("a result without a valid {field}"))?;
@@ -283,7 +289,7 @@ impl AgentSession {
             tracing::debug!(agent = %self.state.identity.agent.0, ?reason, count = keys.len(), "assignments returned");
         }
         let forget_settings = reason == ReturnReason::UnknownSubscription;
-        self.flow.context.dispatcher.update(|scheduler, now| {
+        self.context.dispatcher.update(|scheduler, now| {
             if reason == ReturnReason::Draining {
                 scheduler.suspend(self.id, true);
             }
@@ -293,19 +299,17 @@ impl AgentSession {
 
     fn heartbeat(&self, beat: &AgentHeartbeat) {
         let wall = Timestamp::from_micros(beat.wall_clock_us);
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         let skew_us = beat.wall_clock_us.saturating_sub(now.as_micros());
-        let limit =
-            Duration::from_secs(self.flow.context.settings.ownership.max_clock_skew_seconds);
+        let limit = Duration::from_secs(self.context.settings.ownership.max_clock_skew_seconds);
         let skewed = wall.since(now) > limit || now.since(wall) > limit;
         let mut draining = false;
-        self.flow.context.dispatcher.note_heard(self.id, |state| {
+        self.context.dispatcher.note_heard(self.id, |state| {
             state.clock_skew_us = skew_us;
             state.in_flight = beat.in_flight;
             draining = state.draining;
         });
-        self.flow
-            .context
+        self.context
             .dispatcher
             .update(|scheduler, _| scheduler.suspend(self.id, skewed || draining));
     }
@@ -318,9 +322,9 @@ impl AgentSession {
         let mut held = convert::keys(&inventory.in_flight);
         held.extend(convert::keys(&inventory.unacknowledged));
         let agent: &AgentIdentity = &self.state.identity;
-        self.flow.context.dispatcher.update(|s, _| s.record_inventory(agent, Some(lease), &held));
-        if !self.flow.context.dispatcher.read(|s, now| s.ready_to_settle(now)).is_empty() {
-            self.flow.context.dispatcher.request_work();
+        self.context.dispatcher.update(|s, _| s.record_inventory(agent, Some(lease), &held));
+        if !self.context.dispatcher.read(|s, now| s.ready_to_settle(now)).is_empty() {
+            self.context.dispatcher.request_work();
         }
     }
 }

@@ -31,21 +31,29 @@ use tonic_reflection::server::{Builder, Error};
 
 use crate::api::rpc::layer::CallLayer;
 use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// The public services with reflection. Fails only if the compiled-in descriptors
 /// contradict each other.
-pub fn routes(flow: Flow) -> Result<Routes, Error> {
-    let max = flow.context.settings.server.max_request_bytes;
-    let tenants = TenantServiceServer::new(tenants::service::TenantApi::new(flow.clone()));
-    let subscriptions =
-        SubscriptionServiceServer::new(subscriptions::handler::SubscriptionApi::new(flow.clone()));
-    let events = EventServiceServer::new(events::service::EventApi::new(flow.clone()));
+pub fn routes(context: ReplicaContext, flow: Flow) -> Result<Routes, Error> {
+    let max = context.settings.server.max_request_bytes;
+    let tenants = TenantServiceServer::new(tenants::service::TenantApi::new(context.clone()));
+    let subscriptions = SubscriptionServiceServer::new(
+        subscriptions::handler::SubscriptionApi::new(context.clone(), flow.clone()),
+    );
+    let events =
+        EventServiceServer::new(events::service::EventApi::new(context.clone(), flow.clone()));
     let event_types =
-        EventTypeServiceServer::new(event_types::handler::EventTypeApi::new(flow.clone()));
-    let deliveries =
-        DeliveryServiceServer::new(deliveries::service::DeliveryApi::new(flow.clone()));
-    let operations = OperationsServer::new(operations::service::OperationApi::new(flow.clone()));
-    let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(flow));
+        EventTypeServiceServer::new(event_types::handler::EventTypeApi::new(context.clone()));
+    let deliveries = DeliveryServiceServer::new(deliveries::service::DeliveryApi::new(
+        context.clone(),
+        flow.clone(),
+    ));
+    let operations = OperationsServer::new(operations::service::OperationApi::new(
+        context.clone(),
+        flow.clone(),
+    ));
+    let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(context, flow));
     let reflection =
         || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
     let public = Routes::new(tenants.max_decoding_message_size(max))

@@ -5,6 +5,10 @@
 //! are the truth, memory is a cache, and each loop finds what another left unfinished.
 //! Each loop is a type with just what it uses; no file here uses one that uses it.
 //!
+//! `Flow` is the entrances and nothing else. A service that reads or changes what the
+//! replica remembers takes `ReplicaContext` (`state`) beside it: its arguments say whether
+//! it only looks, or also sets a loop to work.
+//!
 //! - `publish`: commits events in batches. `conclude`: commits results in batches; both
 //!   with `fair_batch`, a fair queue that hands out batches.
 //! - `dispatch_loop`: sends assignments to agents' streams.
@@ -65,14 +69,10 @@ use self::operations::OperationStarter;
 use self::ordering::OrderingKeys;
 use self::publish::Publisher;
 use self::window_closer::WindowCloser;
-use crate::state::context::ReplicaContext;
-use crate::state::event_types::EventTypes;
 
-/// What a replica's services may ask of it. Cheap to clone.
+/// The entrances: what services may ask of the loops. Cheap to clone.
 #[derive(Clone)]
 pub struct Flow {
-    pub context: ReplicaContext,
-    pub event_types: EventTypes,
     pub publisher: Publisher,
     pub results: ResultIntake,
     pub attempt_feed: AttemptFeed,

@@ -61,13 +61,13 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    pub fn new(context: &ReplicaContext, event_types: EventTypes, results: &ResultIntake) -> Self {
+    pub fn new(context: &ReplicaContext, results: &ResultIntake) -> Self {
         Self {
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
             lost_after: context.settings.ownership.lost_after(),
             tenants: context.tenants.clone(),
-            event_types,
+            event_types: context.event_types.clone(),
             dispatcher: context.dispatcher.clone(),
             cluster: context.cluster.clone(),
             stale_rows: StaleRows::new(context, results),

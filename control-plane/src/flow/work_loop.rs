@@ -24,7 +24,6 @@ use crate::clock::Clock;
 use crate::progress::ProgressHandle;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
-use crate::state::event_types::EventTypes;
 
 /// The pause after a round in which the database refused something. Ten rounds a second at
 /// a database that refuses, instead of one after another.
@@ -42,14 +41,14 @@ pub struct WorkLoop {
 }
 
 impl WorkLoop {
-    pub fn new(context: &ReplicaContext, event_types: EventTypes, results: &ResultIntake) -> Self {
+    pub fn new(context: &ReplicaContext, results: &ResultIntake) -> Self {
         Self {
             clock: Arc::clone(&context.clock),
             dispatcher: context.dispatcher.clone(),
             sweep_interval: context.settings.ownership.sweep(),
             unsent: UnsentReturner::new(context),
             take_over: TakeOverSettler::new(context, results),
-            recovery: Recovery::new(context, event_types, results),
+            recovery: Recovery::new(context, results),
             claimer: Claimer::new(context),
         }
     }

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::convert;
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 use crate::tls::CertificateCheck;
 
 /// Longest address that is called for another replica. A host name of 253 bytes fits with
@@ -24,13 +24,16 @@ use crate::tls::CertificateCheck;
 const MAX_ADDRESS_BYTES: usize = 512;
 
 /// Serves the other replicas.
-pub fn service(flow: Flow, check: CertificateCheck) -> ReplicaServiceServer<impl ReplicaService> {
-    ReplicaServiceServer::new(PeerService { flow, check })
+pub fn service(
+    context: ReplicaContext,
+    check: CertificateCheck,
+) -> ReplicaServiceServer<impl ReplicaService> {
+    ReplicaServiceServer::new(PeerService { context, check })
 }
 
 /// What this replica does for the others.
 pub struct PeerService {
-    pub flow: Flow,
+    pub context: ReplicaContext,
     pub check: CertificateCheck,
 }
 
@@ -43,7 +46,7 @@ impl ReplicaService for PeerService {
             let delivery = DeliveryId(Uuid::from_slice(&concluded.delivery_id).ok()?);
             Some(AttemptKey { delivery, number: concluded.number })
         });
-        self.flow.context.dispatcher.update(|scheduler, now| {
+        self.context.dispatcher.update(|scheduler, now| {
             for key in concluded {
                 scheduler.concluded_elsewhere(key, now);
             }
@@ -54,14 +57,11 @@ impl ReplicaService for PeerService {
                 tenant,
                 subscription: SubscriptionId::from_stored(one.subscription),
             };
-            if !self.flow.context.dispatcher.read(|scheduler, _| scheduler.has_lane(&key)) {
+            if !self.context.dispatcher.read(|scheduler, _| scheduler.has_lane(&key)) {
                 // Reading the configuration makes the lane.
-                let _ = self.flow.context.tenants.refresh(&key.tenant).await;
+                let _ = self.context.tenants.refresh(&key.tenant).await;
             }
-            self.flow
-                .context
-                .dispatcher
-                .update(|scheduler, now| scheduler.note_due(&key, now, now));
+            self.context.dispatcher.update(|scheduler, now| scheduler.note_due(&key, now, now));
         }
         Ok(Response::new(HintResponse {}))
     }
@@ -73,7 +73,7 @@ impl ReplicaService for PeerService {
         self.check.certificate_of(&request)?;
         let wanted = request.into_inner();
         let tenant = TenantId::from_stored(wanted.tenant);
-        let snapshot = self.flow.context.tenants.refresh(&tenant).await.map_err(|error| {
+        let snapshot = self.context.tenants.refresh(&tenant).await.map_err(|error| {
             Status::unavailable(format!("the configuration could not be read: {error}"))
         })?;
         let config_version = snapshot.map_or(0, |snapshot| snapshot.tenant.config_version);
@@ -85,7 +85,7 @@ impl ReplicaService for PeerService {
         request: Request<RefreshCatalogueRequest>,
     ) -> Result<Response<RefreshCatalogueResponse>, Status> {
         self.check.certificate_of(&request)?;
-        let catalogue = self.flow.event_types.refresh().await.map_err(|error| {
+        let catalogue = self.context.event_types.refresh().await.map_err(|error| {
             Status::unavailable(format!("the event types could not be read: {error}"))
         })?;
         Ok(Response::new(RefreshCatalogueResponse { version: catalogue.version() }))
@@ -96,9 +96,7 @@ impl ReplicaService for PeerService {
         request: Request<GetReplicaRequest>,
     ) -> Result<Response<GetReplicaResponse>, Status> {
         self.check.certificate_of(&request)?;
-        Ok(Response::new(GetReplicaResponse {
-            replica_id: self.flow.context.replica.0.to_string(),
-        }))
+        Ok(Response::new(GetReplicaResponse { replica_id: self.context.replica.0.to_string() }))
     }
 
     async fn check_replica(
@@ -111,7 +109,7 @@ impl ReplicaService for PeerService {
             return Err(Status::invalid_argument("address is too long"));
         }
         let replica = ReplicaId(asked.replica_id.into());
-        let problem = self.flow.context.peers.check(&replica, &asked.address).await;
+        let problem = self.context.peers.check(&replica, &asked.address).await;
         Ok(Response::new(CheckReplicaResponse { problem }))
     }
 
@@ -120,8 +118,7 @@ impl ReplicaService for PeerService {
         request: Request<ListRegionFiguresRequest>,
     ) -> Result<Response<ListRegionFiguresResponse>, Status> {
         self.check.certificate_of(&request)?;
-        let figures =
-            self.flow.context.dispatcher.region_figures().into_iter().map(convert::to_wire);
+        let figures = self.context.dispatcher.region_figures().into_iter().map(convert::to_wire);
         Ok(Response::new(ListRegionFiguresResponse { figures: figures.collect() }))
     }
 
@@ -130,7 +127,7 @@ impl ReplicaService for PeerService {
         request: Request<GetPublishWatermarkRequest>,
     ) -> Result<Response<GetPublishWatermarkResponse>, Status> {
         self.check.certificate_of(&request)?;
-        let watermark = self.flow.context.watermark.current(self.flow.context.clock.now());
+        let watermark = self.context.watermark.current(self.context.clock.now());
         Ok(Response::new(GetPublishWatermarkResponse { watermark_us: watermark.as_micros() }))
     }
 }

@@ -46,6 +46,9 @@ use crate::state::watermark::PublishWatermark;
 
 /// A control plane without its ports.
 pub struct AssembledReplica {
+    /// What it remembers.
+    pub context: ReplicaContext,
+    /// What may be asked of its loops.
     pub flow: Flow,
     /// Run once the replica has joined the cluster.
     pub loops: Box<Loops>,
@@ -83,17 +86,15 @@ pub fn assemble(
     }
     let (results, conclude_writer) = conclude::new(&context);
     tasks.spawn(conclude_writer.with_progress(health.register_loop("results")).run());
-    let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
-    let event_types = EventTypes::new(Arc::clone(&store), clock, context.peers.clone());
+    let store = Arc::clone(&context.store);
     let loops = Box::new(Loops {
         dispatch: DispatchLoop::new(&context),
-        work: WorkLoop::new(&context, event_types.clone(), &results),
+        work: WorkLoop::new(&context, &results),
         outbox: OutboxPublisher::new(&context, publisher.clone()),
         operations: OperationRunner::new(&context),
         leases: LeaseKeeper::new(&context),
     });
     let flow = Flow {
-        event_types,
         publisher,
         results,
         attempt_feed: AttemptFeed::new(store, &context.settings.api, context.metrics.clone()),
@@ -104,9 +105,8 @@ pub fn assemble(
         window_closer: WindowCloser::new(&context),
         due_backlog: DueBacklog::new(&context),
         membership: Membership::new(&context),
-        context,
     };
-    AssembledReplica { flow, loops, tasks, health }
+    AssembledReplica { context, flow, loops, tasks, health }
 }
 
 /// Builds what a replica remembers, and the receiving end of the ordering queue.
@@ -128,6 +128,7 @@ fn build_state(
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
     let outbox = Outbox::new(settings.operational_events.operators());
     let tenants = tenants(&store, &clock, &dispatcher, &peers, &outbox, shards);
+    let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let (ordering_queue, keys) = ordering_queue();
     let watermark = PublishWatermark::default();
     if !(settings.server.replica_id.is_empty() || settings.single_process()) {
@@ -140,6 +141,7 @@ fn build_state(
         clock,
         metrics,
         tenants,
+        event_types,
         dispatcher,
         peers,
         cluster,

@@ -34,6 +34,7 @@ use crate::flow::hold_keeper::HoldKeeper;
 use crate::metrics::Metrics;
 use crate::replicas::GrpcCalls;
 use crate::settings::Settings;
+use crate::state::context::ReplicaContext;
 use crate::tls::{self, CertificateCheck};
 use crate::{agents, api, replicas};
 
@@ -62,6 +63,7 @@ pub struct ControlPlane {
     pub address: SocketAddr,
     /// For the `dev` command and tests, which share its process. Boxed, since it is large
     /// and a future that holds this would be too.
+    pub context: Box<ReplicaContext>,
     pub flow: Box<Flow>,
     ownership: JoinHandle<()>,
     server: JoinHandle<()>,
@@ -109,10 +111,10 @@ async fn open_and_start(
 
     let calls = Arc::new(GrpcCalls::new(peer_tls));
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls, metrics);
-    let AssembledReplica { flow, loops, mut tasks, health } = assembled;
-    flow.event_types.refresh().await.context("reading the event types")?;
+    let AssembledReplica { context, flow, loops, mut tasks, health } = assembled;
+    context.event_types.refresh().await.context("reading the event types")?;
     flow.membership.join().await?;
-    let holds = HoldKeeper::new(&flow.context);
+    let holds = HoldKeeper::new(&context);
     holds.refresh_holds().await.context("reading the holds")?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
@@ -121,9 +123,9 @@ async fn open_and_start(
     let ownership = spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
     let health_stop = draining.clone();
     tasks.spawn(async move { health.run(reporter, health_stop).await });
-    let maintenance = MaintenanceLoop::new(&flow.context, maintenance);
+    let maintenance = MaintenanceLoop::new(&context, maintenance);
     tasks.spawn(maintenance.run(stopped.clone()));
-    metrics_port::open(&mut tasks, &flow.context, stopped.clone()).await?;
+    metrics_port::open(&mut tasks, &context, stopped.clone()).await?;
 
     let mut server = Server::builder()
         .tcp_nodelay(true)
@@ -136,9 +138,9 @@ async fn open_and_start(
         server = server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca")?;
     }
     let router = server
-        .add_routes(api::routes(flow.clone())?)
-        .add_service(agents::service(flow.clone(), check, closing.clone()))
-        .add_service(replicas::service(flow.clone(), check))
+        .add_routes(api::routes(context.clone(), flow.clone())?)
+        .add_service(agents::service(context.clone(), flow.clone(), check, closing.clone()))
+        .add_service(replicas::service(context.clone(), check))
         .add_service(health_service);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let shutdown = closing.clone().cancelled_owned();
@@ -147,10 +149,20 @@ async fn open_and_start(
             tracing::error!(%error, "the gRPC port failed");
         }
     });
-    tracing::info!(%address, replica = %flow.context.replica.0, "serving");
-    own_address::spawn_check(&mut tasks, &flow.context, &stopped);
-    let flow = Box::new(flow);
-    Ok(ControlPlane { address, flow, ownership, server, tasks, draining, closing, stopped })
+    tracing::info!(%address, replica = %context.replica.0, "serving");
+    own_address::spawn_check(&mut tasks, &context, &stopped);
+    let (context, flow) = (Box::new(context), Box::new(flow));
+    Ok(ControlPlane {
+        address,
+        context,
+        flow,
+        ownership,
+        server,
+        tasks,
+        draining,
+        closing,
+        stopped,
+    })
 }
 
 impl ControlPlane {
@@ -164,13 +176,13 @@ impl ControlPlane {
                 () = &mut told => return Ok(self),
                 () = self.wait_for_outvoted_clock() => {}
                 () = self.wait_for_name_conflict() => {
-                    let replica = self.flow.context.replica.clone();
+                    let replica = self.context.replica.clone();
                     self.stop().await;
                     anyhow::bail!("another process has taken the name of replica {}", replica.0);
                 }
             }
             tracing::warn!("the database's clock was set and stays so; restarting by it");
-            let mut settings = Settings::clone(&self.flow.context.settings);
+            let mut settings = Settings::clone(&self.context.settings);
             settings.server.listen = self.address.into();
             self.stop().await;
             self = start(settings, None).await?;
@@ -179,13 +191,13 @@ impl ControlPlane {
 
     /// Completes when another process has taken this replica's name.
     async fn wait_for_name_conflict(&self) {
-        while self.flow.context.cluster.find_name_conflict().is_none() {
+        while self.context.cluster.find_name_conflict().is_none() {
             tokio::time::sleep(NAME_POLL_INTERVAL).await;
         }
     }
 
     async fn wait_for_outvoted_clock(&self) {
-        let cluster = &self.flow.context.cluster;
+        let cluster = &self.context.cluster;
         // Without recent heartbeats the database's clock is not known.
         let heard = || cluster.since_heartbeat() < CLOCK_POLL_INTERVAL * 3;
         while !(heard() && cluster.outvoted_for().is_some_and(|alone| alone > CLOCK_OUTVOTED_LIMIT))
@@ -200,7 +212,7 @@ impl ControlPlane {
     pub async fn stop(mut self) {
         tracing::info!("draining");
         self.draining.cancel();
-        let patience = Duration::from_secs(self.flow.context.settings.server.drain_timeout_seconds);
+        let patience = Duration::from_secs(self.context.settings.server.drain_timeout_seconds);
         let patience = patience.saturating_sub(CONNECTION_CLOSE_TIMEOUT * 2);
         let leaving = async {
             // Shards that it acquires after the hand-over would never be released.
@@ -216,7 +228,7 @@ impl ControlPlane {
         }
         self.closing.cancel();
         self.flow.attempt_feed.close();
-        self.flow.context.dispatcher.close_all_streams();
+        self.context.dispatcher.close_all_streams();
         if tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, &mut self.server).await.is_err() {
             self.server.abort();
             // Wait until its port is free.
@@ -224,7 +236,7 @@ impl ControlPlane {
         }
         self.stopped.cancel();
         self.tasks.shutdown().await;
-        self.flow.context.store.close().await;
+        self.context.store.close().await;
         tracing::info!("stopped");
     }
 }

@@ -10,6 +10,7 @@ use postrider_store::Store;
 
 use super::cluster::ClusterState;
 use super::dispatcher::Dispatcher;
+use super::event_types::EventTypes;
 use super::failure_streaks::FailureStreaks;
 use super::ordering_queue::OrderingQueue;
 use super::outbox::Outbox;
@@ -31,6 +32,7 @@ pub struct ReplicaContext {
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
     pub tenants: TenantConfigs,
+    pub event_types: EventTypes,
     pub dispatcher: Dispatcher,
     pub peers: Peers,
     pub cluster: ClusterState,

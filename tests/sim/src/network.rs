@@ -246,7 +246,7 @@ impl PeerCalls for Line {
     }
 
     async fn identify(&self, address: &str) -> anyhow::Result<ReplicaId> {
-        Ok(self.reach(address).await?.flow.context.replica.clone())
+        Ok(self.reach(address).await?.context.replica.clone())
     }
 
     async fn check(&self, _: &str, _: &ReplicaId, _: &str) -> anyhow::Result<String> {
@@ -254,7 +254,7 @@ impl PeerCalls for Line {
     }
 
     async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>> {
-        Ok(self.reach(address).await?.flow.context.dispatcher.region_figures())
+        Ok(self.reach(address).await?.context.dispatcher.region_figures())
     }
 
     fn channel(&self, _address: &str) -> anyhow::Result<tonic::transport::Channel> {

@@ -50,15 +50,16 @@ pub fn start(world: &Arc<World>, place: usize) {
         (Arc::new(connection), Arc::new(line));
     let settings = Arc::new(REPLICA_SETTINGS.clone());
     let metrics = Metrics::default();
-    let AssembledReplica { flow, loops, mut tasks, health } =
+    let AssembledReplica { context, flow, loops, mut tasks, health } =
         serve::assemble(settings, store, clock, address(place), calls, metrics);
-    world.note(format_args!("replica {place} starts as {}", flow.context.replica.0));
-    let agents = Arc::new(AgentSessions::new(flow.clone(), closing.clone()));
+    world.note(format_args!("replica {place} starts as {}", context.replica.0));
+    let agents = Arc::new(AgentSessions::new(context.clone(), flow.clone(), closing.clone()));
     let check = CertificateCheck { required: false };
-    let peers = Arc::new(PeerService { flow: flow.clone(), check });
+    let peers = Arc::new(PeerService { context: context.clone(), check });
     let running = RunningReplica {
         process: Arc::clone(&process),
-        flow: flow.clone(),
+        context: context.clone(),
+        flow,
         agents,
         peers,
         draining: draining.clone(),
@@ -67,8 +68,8 @@ pub fn start(world: &Arc<World>, place: usize) {
     let world = Arc::clone(world);
     tokio::spawn(async move {
         let up = async {
-            while flow.event_types.refresh().await.is_err() {
-                flow.context.clock.sleep(Duration::from_millis(300)).await;
+            while context.event_types.refresh().await.is_err() {
+                context.clock.sleep(Duration::from_millis(300)).await;
             }
             if let Some(slot) = world.replicas.lock().get_mut(place) {
                 *slot = Some(running);
@@ -96,7 +97,7 @@ pub async fn leave(world: &Arc<World>, place: usize) {
     )
     .await;
     replica.closing.cancel();
-    replica.flow.context.dispatcher.close_all_streams();
+    replica.context.dispatcher.close_all_streams();
     tokio::time::sleep(Duration::from_millis(100)).await;
     replica.process.set(State::Dead);
     world.note(format_args!("replica {place} has left"));

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use postrider::agents::AgentSessions;
 use postrider::flow::Flow;
 use postrider::replicas::PeerService;
+use postrider::state::context::ReplicaContext;
 use postrider_agent::parts::{ShutdownSignals, WorkCoordinator};
 use postrider_domain::ids::AttemptKey;
 use postrider_store_memory::MemoryStore;
@@ -41,6 +42,7 @@ pub enum Node {
 #[derive(Clone)]
 pub struct RunningReplica {
     pub process: Arc<Process>,
+    pub context: ReplicaContext,
     pub flow: Flow,
     pub agents: Arc<AgentSessions>,
     pub peers: Arc<PeerService>,
@@ -161,7 +163,7 @@ impl World {
     pub fn note_memory(&self) {
         let count = self.replicas.lock().len();
         for (place, replica) in (0..count).filter_map(|at| Some((at, self.replica(at)?))) {
-            let dispatcher = &replica.flow.context.dispatcher;
+            let dispatcher = &replica.context.dispatcher;
             let (leases, streams) = dispatcher.read(|scheduler, _| {
                 let streams: Vec<_> = scheduler.streams().map(|(_, view)| view).collect();
                 (scheduler.leases(), streams)

@@ -22,7 +22,7 @@ use crate::api::lists::listing::{AskedPage, FilledPage, ListCall, StoredList, Un
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::{changes, spans};
 use crate::api::values::names::{self, AttemptParent};
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Most bytes of bodies and headers on one page, so that a client with gRPC's default limit
 /// of 4 MiB can read it. A mebibyte is left for the rest of the page.
@@ -32,11 +32,11 @@ const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 const ATTEMPT_OVERHEAD_BYTES: usize = 1024;
 
 pub async fn list(
-    flow: &Flow,
+    context: &ReplicaContext,
     request: v1::ListAttemptsRequest,
 ) -> Result<v1::ListAttemptsResponse, Status> {
     let v1::ListAttemptsRequest { parent, filter, page_size, page_token } = &request;
-    let settings = &flow.context.settings.api;
+    let settings = &context.settings.api;
     let mut call = ListCall::begin("ListAttempts", *page_size, page_token, settings);
     let parent = call.select("parent", parent, names::attempt_parent);
     let filter = parent.as_ref().and_then(|parent| {
@@ -46,12 +46,12 @@ pub async fn list(
     spans::record_in_span("tenant", parent.tenant());
     let page = match parent {
         AttemptParent::Delivery(tenant, id) => {
-            of_delivery(flow, tenant, id, filter, page.read_token()?).await?
+            of_delivery(context, tenant, id, filter, page.read_token()?).await?
         }
-        AttemptParent::Subscription(key) => of_subscription(flow, &key, filter, page).await?,
+        AttemptParent::Subscription(key) => of_subscription(context, &key, filter, page).await?,
         AttemptParent::Tenant(tenant) => {
-            changes::require_tenant(flow, &tenant).await?;
-            of_tenant(flow, filter, page.read_token()?).await?
+            changes::require_tenant(context, &tenant).await?;
+            of_tenant(context, filter, page.read_token()?).await?
         }
     };
     Ok(v1::ListAttemptsResponse {
@@ -61,17 +61,19 @@ pub async fn list(
 }
 
 /// Reads one attempt, with its request where that is known.
-pub async fn get(flow: &Flow, request: v1::GetAttemptRequest) -> Result<v1::Attempt, Status> {
+pub async fn get(
+    context: &ReplicaContext,
+    request: v1::GetAttemptRequest,
+) -> Result<v1::Attempt, Status> {
     let (tenant, key) =
         names::attempt(&request.name).map_err(|error| errors::invalid("name", error))?;
     spans::record_in_span("tenant", &tenant);
     spans::record_in_span("delivery", key.delivery);
     let AttemptKey { delivery, number } = key;
-    let found =
-        flow.context.store.list_attempts(&tenant, delivery, number.saturating_sub(1), 1).await;
+    let found = context.store.list_attempts(&tenant, delivery, number.saturating_sub(1), 1).await;
     let found = found.map_err(errors::store)?.into_iter().find(|found| found.record.key == key);
     let found = found.ok_or_else(|| errors::not_found(ResourceKind::Attempt, &request.name))?;
-    let (request, reason) = match request_of(flow, &found.record).await? {
+    let (request, reason) = match request_of(context, &found.record).await? {
         Ok(request) => (Some(request), RequestUnknownReason::Unspecified),
         Err(reason) => (None, reason),
     };
@@ -84,7 +86,7 @@ pub async fn get(flow: &Flow, request: v1::GetAttemptRequest) -> Result<v1::Atte
 }
 
 async fn request_of(
-    flow: &Flow,
+    context: &ReplicaContext,
     record: &AttemptRecord,
 ) -> Result<Result<v1::AttemptRequest, RequestUnknownReason>, Status> {
     if record.outcome == Outcome::InvalidRequest {
@@ -93,7 +95,7 @@ async fn request_of(
     let Some(revision) = record.settings_revision else {
         return Ok(Err(RequestUnknownReason::NotReported));
     };
-    let (store, tenant) = (&flow.context.store, &record.subscription.tenant);
+    let (store, tenant) = (&context.store, &record.subscription.tenant);
     let (subscription, event, delivery) = tokio::try_join!(
         store.get_subscription(&record.subscription),
         store.get_event(tenant, record.event),
@@ -118,14 +120,14 @@ async fn request_of(
 
 /// Lists a delivery's attempts by number.
 async fn of_delivery(
-    flow: &Flow,
+    context: &ReplicaContext,
     tenant: TenantId,
     id: DeliveryId,
     filter: AttemptFilter,
     page: AskedPage<u32>,
 ) -> Result<FilledPage<RecordedAttempt>, Status> {
     spans::record_in_span("delivery", id);
-    let store = Arc::clone(&flow.context.store);
+    let store = Arc::clone(&context.store);
     if store.get_delivery(&tenant, id).await.map_err(errors::store)?.is_none() {
         return Err(errors::not_found(ResourceKind::Delivery, &names::of_delivery(&tenant, id)));
     }
@@ -166,20 +168,20 @@ impl StoredList for DeliveryAttempts {
 }
 
 async fn of_subscription(
-    flow: &Flow,
+    context: &ReplicaContext,
     key: &SubscriptionKey,
     mut filter: AttemptFilter,
     page: UnreadPage<'_>,
 ) -> Result<FilledPage<RecordedAttempt>, Status> {
     spans::record_in_span("subscription", &key.subscription);
-    changes::read_subscription(flow, key).await?;
+    changes::read_subscription(context, key).await?;
     equal(&mut filter.query.subscription, key.subscription.clone(), &mut filter.nothing);
-    of_tenant(flow, filter, page.read_token()?).await
+    of_tenant(context, filter, page.read_token()?).await
 }
 
 /// Lists a tenant's attempts, the most recently recorded first.
 async fn of_tenant(
-    flow: &Flow,
+    context: &ReplicaContext,
     filter: AttemptFilter,
     page: AskedPage<AttemptPosition>,
 ) -> Result<FilledPage<RecordedAttempt>, Status> {
@@ -189,7 +191,7 @@ async fn of_tenant(
     let limit = u32::try_from(page.size()).unwrap_or(u32::MAX);
     let query = AttemptQuery { before: page.after().copied(), limit, ..filter.query };
     let AttemptPage { attempts, next } =
-        flow.context.store.find_attempts(&query).await.map_err(errors::store)?;
+        context.store.find_attempts(&query).await.map_err(errors::store)?;
     Ok(page.cut(attempts, next, RecordedAttempt::position, bytes, MAX_PAGE_BYTES))
 }
 

@@ -29,14 +29,16 @@ use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
 use crate::flow::Flow;
 use crate::flow::on_demand::{CancelError, RetryError};
+use crate::state::context::ReplicaContext;
 
 pub struct DeliveryApi {
+    context: ReplicaContext,
     flow: Flow,
 }
 
 impl DeliveryApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
+    pub fn new(context: ReplicaContext, flow: Flow) -> Self {
+        Self { context, flow }
     }
 
     async fn list(
@@ -44,7 +46,7 @@ impl DeliveryApi {
         request: v1::ListDeliveriesRequest,
     ) -> Result<v1::ListDeliveriesResponse, Status> {
         let v1::ListDeliveriesRequest { parent, filter, page_size, page_token } = &request;
-        let settings = &self.flow.context.settings.api;
+        let settings = &self.context.settings.api;
         let mut call = ListCall::begin("ListDeliveries", *page_size, page_token, settings);
         let tenant = call.select("parent", parent, names::tenant);
         let filter = tenant.as_ref().and_then(|tenant| {
@@ -52,11 +54,11 @@ impl DeliveryApi {
         });
         let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.flow, &tenant).await?;
-        let store = Arc::clone(&self.flow.context.store);
+        changes::require_tenant(&self.context, &tenant).await?;
+        let store = Arc::clone(&self.context.store);
         let page = page.fill(&DeliveryList { store, filter }).await?;
         Ok(v1::ListDeliveriesResponse {
-            deliveries: show::show_deliveries(&self.flow, &tenant, page.items).await?,
+            deliveries: show::show_deliveries(&self.context, &tenant, page.items).await?,
             next_page_token: page.next_page_token,
         })
     }
@@ -65,13 +67,12 @@ impl DeliveryApi {
         let tenant = delivery.subscription.tenant.clone();
         let name = names::of_delivery(&tenant, delivery.id);
         let shown =
-            show::show_deliveries(&self.flow, &tenant, vec![delivery]).await?.into_iter().next();
+            show::show_deliveries(&self.context, &tenant, vec![delivery]).await?.into_iter().next();
         shown.ok_or_else(|| errors::not_found(ResourceKind::Delivery, &name))
     }
 
     async fn find(&self, tenant: &TenantId, id: DeliveryId) -> Result<Delivery, Status> {
-        let found =
-            self.flow.context.store.get_delivery(tenant, id).await.map_err(errors::store)?;
+        let found = self.context.store.get_delivery(tenant, id).await.map_err(errors::store)?;
         found.ok_or_else(|| {
             errors::not_found(ResourceKind::Delivery, &names::of_delivery(tenant, id))
         })
@@ -84,7 +85,7 @@ impl DeliveryApi {
         who: &str,
     ) -> Result<v1::RetryDeliveryResponse, Status> {
         let (tenant, id) = key(&request.name)?;
-        if let CallTarget::At(peer) = forwarding::find_owner(&self.flow, &tenant, metadata)? {
+        if let CallTarget::At(peer) = forwarding::find_owner(&self.context, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
             let answer =
                 client.retry_delivery(forwarding::forwarded_request(metadata, request)).await;
@@ -104,7 +105,7 @@ impl DeliveryApi {
         who: &str,
     ) -> Result<v1::Delivery, Status> {
         let (tenant, id) = key(&request.name)?;
-        if let CallTarget::At(peer) = forwarding::find_owner(&self.flow, &tenant, metadata)? {
+        if let CallTarget::At(peer) = forwarding::find_owner(&self.context, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
             let answer =
                 client.cancel_delivery(forwarding::forwarded_request(metadata, request)).await;
@@ -207,14 +208,14 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::GetAttemptRequest>,
     ) -> Result<Response<v1::Attempt>, Status> {
-        attempts::get(&self.flow, request.into_inner()).await.map(Response::new)
+        attempts::get(&self.context, request.into_inner()).await.map(Response::new)
     }
 
     async fn list_attempts(
         &self,
         request: Request<v1::ListAttemptsRequest>,
     ) -> Result<Response<v1::ListAttemptsResponse>, Status> {
-        attempts::list(&self.flow, request.into_inner()).await.map(Response::new)
+        attempts::list(&self.context, request.into_inner()).await.map(Response::new)
     }
 
     async fn retry_delivery(
@@ -240,7 +241,9 @@ impl DeliveryService for DeliveryApi {
         request: Request<v1::ReplayDeliveriesRequest>,
     ) -> Result<Response<Operation>, Status> {
         let who = Caller::of(&request).who;
-        start::replay(&self.flow, request.into_inner(), &who).await.map(Response::new)
+        start::replay(&self.context, &self.flow, request.into_inner(), &who)
+            .await
+            .map(Response::new)
     }
 
     type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;
@@ -249,7 +252,7 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::WatchAttemptsRequest>,
     ) -> Result<Response<Self::WatchAttemptsStream>, Status> {
-        let attempts = watching::watch(&self.flow, request.into_inner()).await?;
+        let attempts = watching::watch(&self.context, &self.flow, request.into_inner()).await?;
         Ok(Response::new(spans::log_stream_end(attempts).boxed()))
     }
 }

@@ -11,27 +11,27 @@ use tonic::Status;
 
 use crate::api::deliveries::conversion::{DeliveryContext, to_proto};
 use crate::api::rpc::errors;
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Converts deliveries of one tenant, in the given order.
 pub async fn show_deliveries(
-    flow: &Flow,
+    context: &ReplicaContext,
     tenant: &TenantId,
     deliveries: Vec<Delivery>,
 ) -> Result<Vec<v1::Delivery>, Status> {
     let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
-    let last = flow.context.store.last_attempts(tenant, &ids).await.map_err(errors::store)?;
+    let last = context.store.last_attempts(tenant, &ids).await.map_err(errors::store)?;
     let last: HashMap<DeliveryId, _> =
         last.iter().map(|record| (record.key.delivery, record)).collect();
-    let snapshot = flow.context.tenants.snapshot(tenant).await.map_err(errors::store)?;
-    let now = flow.context.clock.now();
+    let snapshot = context.tenants.snapshot(tenant).await.map_err(errors::store)?;
+    let now = context.clock.now();
     Ok(deliveries
         .iter()
         .map(|delivery| {
             let key = &delivery.subscription.subscription;
             let subscription = snapshot.as_ref().and_then(|snapshot| snapshot.subscription(key));
             let stopped = subscription.map_or(Duration::ZERO, |subscription| {
-                now.since(flow.context.cluster.running_time(subscription, now))
+                now.since(context.cluster.running_time(subscription, now))
             });
             // A test without retries expires after its only attempt.
             let lives = !delivery.state.is_final() && delivery.deadline > Timestamp::default();

@@ -16,19 +16,21 @@ use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
 use crate::flow::Flow;
 use crate::flow::attempt_feed::{WatchEnd, WatchError, WatchFilter};
+use crate::state::context::ReplicaContext;
 
 /// The parent for all tenants.
 const ALL_TENANTS: &str = "tenants/-";
 
 /// Starts a watch.
 pub async fn watch(
+    context: &ReplicaContext,
     flow: &Flow,
     request: v1::WatchAttemptsRequest,
 ) -> Result<BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>, Status> {
     let filter = filter(&request)?;
     if let Some(tenant) = &filter.tenant {
         spans::record_in_span("tenant", tenant);
-        changes::require_tenant(flow, tenant).await?;
+        changes::require_tenant(context, tenant).await?;
     }
     let attempts = flow.attempt_feed.subscribe(filter).await.map_err(|error| match error {
         WatchError::TooMany => errors::retry_soon(

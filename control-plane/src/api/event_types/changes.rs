@@ -37,9 +37,9 @@ impl EventTypeApi {
         let mut input = EventTypeInput { name: request.event_type_id, ..EventTypeInput::default() };
         apply(&mut input, &given, &mask, &mut violations);
         let input = checked(input, violations).await?;
-        let new = EventType::new(input, self.flow.context.clock.now());
+        let new = EventType::new(input, self.context.clock.now());
         let name = new.name.clone();
-        let created = self.flow.event_types.create(new).await;
+        let created = self.context.event_types.create(new).await;
         let created = created.map_err(|error| change_error(error, &name))?;
         spans::log_change(who, "event type created", &names::of_event_type(&name));
         Ok(to_proto(&created))
@@ -102,7 +102,7 @@ impl EventTypeApi {
         there: &EventType,
         change: &EventTypeChange,
     ) -> Result<Option<EventType>, Status> {
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         Ok(match change {
             EventTypeChange::Fields { given, mask } => {
                 let mut violations = FieldViolations::default();
@@ -152,7 +152,7 @@ impl EventTypeApi {
             }
             violations.because(ErrorReason::InvalidRequest)
         })?;
-        let plan = self.flow.event_types.import(inputs, request.validate_only).await;
+        let plan = self.context.event_types.import(inputs, request.validate_only).await;
         let plan = plan.map_err(|error| {
             if matches!(error, CatalogueError::Write(WriteError::RevisionMismatch)) {
                 let problem = "other callers keep changing these event types";
@@ -197,7 +197,7 @@ impl EtagChange for NamedChange<'_> {
         let Some(changed) = self.api.changed(&there, self.change).await? else {
             return Ok(there);
         };
-        let updated = self.api.flow.event_types.update(changed, there.revision).await;
+        let updated = self.api.context.event_types.update(changed, there.revision).await;
         updated.map_err(|error| write_error(error, self.name))
     }
 
@@ -227,7 +227,8 @@ impl EtagChange for EventTypeDeletion<'_> {
     }
 
     async fn write(&self, there: EventType) -> Result<(), ChangeError> {
-        let deleted = self.api.flow.event_types.delete(self.name, there.revision, self.force).await;
+        let deleted =
+            self.api.context.event_types.delete(self.name, there.revision, self.force).await;
         deleted.map_err(|error| write_error(error, self.name))
     }
 

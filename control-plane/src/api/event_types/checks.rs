@@ -15,29 +15,32 @@ use tonic::Status;
 
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::values::names;
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 const EVENT_TYPE_FIELD: &str = "event.event_type";
 const PAYLOAD_FIELD: &str = "event.payload";
 
 /// Checks an event against the catalogue before it is published.
 pub async fn judge_event(
-    flow: &Flow,
+    context: &ReplicaContext,
     content: &EventContent,
 ) -> Result<Vec<v1::SchemaWarning>, Status> {
-    let verdict = verdict(flow, content).await.map_err(errors::store)?;
-    let unknown_allowed = flow.context.settings.publish.allow_unknown_event_types;
+    let verdict = verdict(context, content).await.map_err(errors::store)?;
+    let unknown_allowed = context.settings.publish.allow_unknown_event_types;
     answer(verdict, &content.event_type, unknown_allowed)
 }
 
-async fn verdict(flow: &Flow, content: &EventContent) -> StoreResult<CatalogueVerdict> {
+async fn verdict(
+    context: &ReplicaContext,
+    content: &EventContent,
+) -> StoreResult<CatalogueVerdict> {
     let judge = |catalogue: &EventTypeCatalogue| {
         catalogue.check(&content.event_type, &content.content_type, &content.payload)
     };
-    let unknown_allowed = flow.context.settings.publish.allow_unknown_event_types;
-    let verdict = judge(&flow.event_types.current());
+    let unknown_allowed = context.settings.publish.allow_unknown_event_types;
+    let verdict = judge(&context.event_types.current());
     if matches!(verdict, CatalogueVerdict::Unknown) && !unknown_allowed {
-        return Ok(judge(&*flow.event_types.refresh().await?));
+        return Ok(judge(&*context.event_types.refresh().await?));
     }
     Ok(verdict)
 }
@@ -84,16 +87,16 @@ fn warning(violation: SchemaViolation) -> v1::SchemaWarning {
 /// Notes each event type that the subscription names and the catalogue does not have,
 /// if unknown types cannot be published.
 pub async fn require_known_types(
-    flow: &Flow,
+    context: &ReplicaContext,
     patterns: &[String],
     violations: &mut FieldViolations,
 ) -> Result<(), Status> {
-    if flow.context.settings.publish.allow_unknown_event_types {
+    if context.settings.publish.allow_unknown_event_types {
         return Ok(());
     }
-    let mut unknown = unknown_types(&flow.event_types.current(), patterns);
+    let mut unknown = unknown_types(&context.event_types.current(), patterns);
     if !unknown.is_empty() {
-        let catalogue = flow.event_types.refresh().await.map_err(errors::store)?;
+        let catalogue = context.event_types.refresh().await.map_err(errors::store)?;
         unknown = unknown_types(&catalogue, patterns);
     }
     for index in unknown {

@@ -1,6 +1,6 @@
 //! What every call of `EventTypeService` works with.
 //!
-//! Fed by `service` and `changes`; feeds them with the flow and with stored event types.
+//! Fed by `service` and `changes`; feeds them with the state and with stored event types.
 
 use postrider_domain::event_type::EventType;
 use postrider_domain::event_type_name::is_reserved;
@@ -8,21 +8,21 @@ use tonic::Status;
 
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::values::names;
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Handles the calls of `EventTypeService`.
 pub struct EventTypeApi {
-    pub(in crate::api) flow: Flow,
+    pub(in crate::api) context: ReplicaContext,
 }
 
 impl EventTypeApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
+    pub fn new(context: ReplicaContext) -> Self {
+        Self { context }
     }
 
     /// Reads an event type that is not built in.
     pub(in crate::api) async fn read(&self, name: &str) -> Result<EventType, Status> {
-        let found = self.flow.context.store.get_event_type(name).await.map_err(errors::store)?;
+        let found = self.context.store.get_event_type(name).await.map_err(errors::store)?;
         found.ok_or_else(|| errors::not_found(ResourceKind::EventType, &names::of_event_type(name)))
     }
 }

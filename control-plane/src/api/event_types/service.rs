@@ -38,14 +38,14 @@ impl EventTypeApi {
         request: v1::ListEventTypesRequest,
     ) -> Result<v1::ListEventTypesResponse, Status> {
         let v1::ListEventTypesRequest { page_size, page_token, .. } = &request;
-        let settings = &self.flow.context.settings.api;
+        let settings = &self.context.settings.api;
         let mut call = ListCall::begin("ListEventTypes", *page_size, page_token, settings);
         let group = call.text(&request.group);
         let search = call.search(&request.search);
         let show_archived = call.choice("with archived", request.show_archived);
         let show_built_in = call.choice("with built in", request.show_built_in);
         let ((), page) = call.finish(Some(()))?;
-        let store = Arc::clone(&self.flow.context.store);
+        let store = Arc::clone(&self.context.store);
         let list = EventTypeList { store, group, search, show_archived, show_built_in };
         let page = page.fill(&list).await?;
         Ok(v1::ListEventTypesResponse {

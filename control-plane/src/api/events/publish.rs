@@ -29,6 +29,7 @@ use crate::api::values::{names, payload, validate};
 use crate::flow::Flow;
 use crate::flow::outbox_publisher::OPERATIONAL_KEY_PREFIX;
 use crate::flow::publish::{PublishAnswer, PublishError};
+use crate::state::context::ReplicaContext;
 
 /// Reads one event to publish, and its tenant. `parent` is used if the request names none.
 fn read_unpublished_event(
@@ -96,39 +97,39 @@ fn read_unpublished_event(
 
 /// Publishes one event.
 pub async fn publish_event(
+    context: &ReplicaContext,
     flow: &Flow,
     request: v1::PublishEventRequest,
     parent: Option<&TenantId>,
     call: &TraceContext,
 ) -> Result<v1::PublishEventResponse, Status> {
-    let (tenant, content) = read_unpublished_event(
-        request,
-        parent,
-        call,
-        flow.context.settings.publish.max_payload_bytes,
-    )?;
-    let schema_warnings = match checks::judge_event(flow, &content).await {
+    let (tenant, content) =
+        read_unpublished_event(request, parent, call, context.settings.publish.max_payload_bytes)?;
+    let schema_warnings = match checks::judge_event(context, &content).await {
         Ok(warnings) => warnings,
         Err(status) => {
-            return find_earlier_answer(flow, &tenant, &content).await.unwrap_or(Err(status));
+            return find_earlier_answer(context, flow, &tenant, &content)
+                .await
+                .unwrap_or(Err(status));
         }
     };
     match flow.publisher.publish(&tenant, content).await {
         Ok(answer) => Ok(v1::PublishEventResponse { schema_warnings, ..response(&tenant, answer) }),
-        Err(error) => Err(publish_error(flow, &tenant, error).await),
+        Err(error) => Err(publish_error(context, &tenant, error).await),
     }
 }
 
 /// The answer of an earlier publish with the same key and event. It stays valid even if
 /// the catalogue has changed since.
 async fn find_earlier_answer(
+    context: &ReplicaContext,
     flow: &Flow,
     tenant: &TenantId,
     content: &EventContent,
 ) -> Option<Result<v1::PublishEventResponse, Status>> {
     match flow.publisher.find_earlier_answer(tenant, content).await? {
         Ok(answer) => Some(Ok(response(tenant, answer))),
-        Err(error) => Some(Err(publish_error(flow, tenant, error).await)),
+        Err(error) => Some(Err(publish_error(context, tenant, error).await)),
     }
 }
 
@@ -142,9 +143,9 @@ fn response(tenant: &TenantId, answer: PublishAnswer) -> v1::PublishEventRespons
     }
 }
 
-async fn publish_error(flow: &Flow, tenant: &TenantId, error: PublishError) -> Status {
+async fn publish_error(context: &ReplicaContext, tenant: &TenantId, error: PublishError) -> Status {
     match error {
-        PublishError::TenantNotFound => match changes::require_live_tenant(flow, tenant).await {
+        PublishError::TenantNotFound => match changes::require_live_tenant(context, tenant).await {
             Err(status) => status,
             // Another replica created the tenant just now.
             Ok(_) => {
@@ -189,6 +190,7 @@ fn stopping() -> Status {
 
 /// Publishes several events independently.
 pub async fn publish_events(
+    context: &ReplicaContext,
     flow: &Flow,
     request: v1::PublishEventsRequest,
     call: &TraceContext,
@@ -205,8 +207,9 @@ pub async fn publish_events(
     }
     violations.check()?;
     let all = request.requests.into_iter();
-    let all =
-        all.map(|request| patience.apply(publish_event(flow, request, parent.as_ref(), call)));
+    let all = all.map(|request| {
+        patience.apply(publish_event(context, flow, request, parent.as_ref(), call))
+    });
     let results = futures::future::join_all(all).await.into_iter().map(|result| {
         let result = match result {
             Ok(response) => publish_result::Result::Response(response),
@@ -249,17 +252,18 @@ struct PublishStream<R> {
 
 /// Answers a stream of events.
 pub fn stream(
+    context: ReplicaContext,
     flow: Flow,
     requests: impl PublishRequests + 'static,
     call: TraceContext,
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
-    let max_in_flight = flow.context.settings.publish.max_stream_unanswered_events;
-    let shared = Arc::new((flow, call));
+    let max_in_flight = context.settings.publish.max_stream_unanswered_events;
+    let shared = Arc::new((context, flow, call));
     let publish: PendingAnswer = Arc::new(move |id, request| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
-            let published = publish_event(&shared.0, request, None, &shared.1);
+            let published = publish_event(&shared.0, &shared.1, request, None, &shared.2);
             (id, AnswerDeadline::default().apply(published).await)
         })
     });

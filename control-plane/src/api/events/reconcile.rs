@@ -25,6 +25,7 @@ use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
 use crate::api::values::time::{self, timestamp};
 use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Events read at once. A short read, and thousands of events a second for the caller.
 const EVENTS_PER_READ: u32 = 500;
@@ -39,17 +40,18 @@ struct AccountWindow {
 
 /// The account of a window, once it is closed.
 pub async fn reconcile(
+    context: &ReplicaContext,
     flow: &Flow,
     request: v1::ReconcileEventsRequest,
 ) -> Result<impl Stream<Item = Result<v1::ReconcileEventsResponse, Status>> + use<>, Status> {
-    let window = window(&request, flow.context.clock.now())?;
+    let window = window(&request, context.clock.now())?;
     spans::record_in_span("tenant", &window.tenant);
-    changes::require_tenant(flow, &window.tenant).await?;
+    changes::require_tenant(context, &window.tenant).await?;
     flow.window_closer.close_window(window.end).await.map_err(|open| {
         errors::retry_soon(ErrorReason::WindowOpen, format!("the time range is not closed: {open}"))
     })?;
     let reading = AccountReading {
-        flow: flow.clone(),
+        context: context.clone(),
         window,
         before: None,
         ready: VecDeque::new(),
@@ -105,7 +107,7 @@ enum AccountStage {
 }
 
 struct AccountReading {
-    flow: Flow,
+    context: ReplicaContext,
     window: AccountWindow,
     before: Option<EventId>,
     ready: VecDeque<v1::ReconciledEvent>,
@@ -138,7 +140,7 @@ impl AccountReading {
             before: self.before,
             ..EventQuery::newest(tenant, EVENTS_PER_READ)
         };
-        let listed = self.flow.context.store.list_events(&query).await?;
+        let listed = self.context.store.list_events(&query).await?;
         match listed.last() {
             Some(last) if listed.len() >= EVENTS_PER_READ as usize => {
                 self.before = Some(last.event.id)
@@ -149,7 +151,7 @@ impl AccountReading {
         let events: Vec<Event> = events.collect();
         let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
         let mut deliveries: BTreeMap<EventId, Vec<Delivery>> = BTreeMap::new();
-        for delivery in self.flow.context.store.deliveries_of(tenant, &ids).await? {
+        for delivery in self.context.store.deliveries_of(tenant, &ids).await? {
             let asked = self.window.subscription.as_ref();
             if asked.is_none_or(|asked| *asked == delivery.subscription.subscription) {
                 deliveries.entry(delivery.event).or_default().push(delivery);

@@ -16,8 +16,10 @@ use crate::api::rpc::spans;
 use crate::api::values::names;
 use crate::flow::Flow;
 use crate::flow::on_demand::ResendError;
+use crate::state::context::ReplicaContext;
 
 pub async fn event(
+    context: &ReplicaContext,
     flow: &Flow,
     metadata: &MetadataMap,
     request: v1::ResendEventRequest,
@@ -37,7 +39,7 @@ pub async fn event(
     let (tenant, id) = violations.finish(named)?;
     spans::record_in_span("tenant", &tenant);
     spans::record_in_span("event", id);
-    if let CallTarget::At(peer) = forwarding::find_owner(flow, &tenant, metadata)? {
+    if let CallTarget::At(peer) = forwarding::find_owner(context, &tenant, metadata)? {
         let mut client = EventServiceClient::new(peer);
         let answer = client.resend_event(forwarding::forwarded_request(metadata, request)).await;
         return answer.map(Response::into_inner).map_err(forwarding::peer_error);
@@ -46,7 +48,7 @@ pub async fn event(
     let sent = flow.on_demand.resend_event(&tenant, id, only.as_ref()).await;
     let sent = sent.map_err(|error| refused(error, &request))?;
     spans::log_change(who, "event resent", &request.name);
-    Ok(v1::ResendEventResponse { deliveries: show::show_deliveries(flow, &tenant, sent).await? })
+    Ok(v1::ResendEventResponse { deliveries: show::show_deliveries(context, &tenant, sent).await? })
 }
 
 fn refused(error: ResendError, request: &v1::ResendEventRequest) -> Status {

@@ -20,6 +20,7 @@ use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
 use crate::api::values::trace::TraceContext;
 use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Most events with payloads read at once. With 256 KiB each at most, 16 MiB.
 const MAX_READ_ROWS: usize = 64;
@@ -28,12 +29,13 @@ const MAX_READ_ROWS: usize = 64;
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 
 pub struct EventApi {
+    context: ReplicaContext,
     flow: Flow,
 }
 
 impl EventApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
+    pub fn new(context: ReplicaContext, flow: Flow) -> Self {
+        Self { context, flow }
     }
 
     async fn get(&self, request: v1::GetEventRequest) -> Result<v1::Event, Status> {
@@ -43,7 +45,7 @@ impl EventApi {
         let (tenant, id) = violations.finish(named)?;
         spans::record_in_span("tenant", &tenant);
         spans::record_in_span("event", id);
-        let found = self.flow.context.store.get_event(&tenant, id).await.map_err(errors::store)?;
+        let found = self.context.store.get_event(&tenant, id).await.map_err(errors::store)?;
         let event = found.ok_or_else(|| errors::not_found(ResourceKind::Event, &request.name))?;
         let payload_bytes = event.content.payload.len() as u64;
         let listed = ListedEvent { event, payload_bytes };
@@ -55,7 +57,7 @@ impl EventApi {
 
     async fn list(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
         let v1::ListEventsRequest { parent, filter, page_size, page_token, view: shape } = &request;
-        let settings = &self.flow.context.settings.api;
+        let settings = &self.context.settings.api;
         let mut call = ListCall::begin("ListEvents", *page_size, page_token, settings);
         let tenant = call.select("parent", parent, names::tenant);
         let filter = call.select("filter", filter, EventFilter::parse);
@@ -63,8 +65,8 @@ impl EventApi {
         call.choice("FULL", with_payload);
         let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.flow, &tenant).await?;
-        let store = Arc::clone(&self.flow.context.store);
+        changes::require_tenant(&self.context, &tenant).await?;
+        let store = Arc::clone(&self.context.store);
         let list = EventList { store, tenant, filter, with_payload };
         let page = page.fill(&list).await?;
         let shown = page.items.into_iter();
@@ -84,7 +86,7 @@ impl EventApi {
     ) -> Result<(), Status> {
         let ids: Vec<EventId> = events.iter().map(|(id, _)| *id).collect();
         let counts =
-            self.flow.context.store.delivery_counts(tenant, &ids).await.map_err(errors::store)?;
+            self.context.store.delivery_counts(tenant, &ids).await.map_err(errors::store)?;
         for ((_, event), counts) in events.iter_mut().zip(&counts) {
             event.delivery_summary = Some(summary(counts));
         }
@@ -159,7 +161,8 @@ impl EventService for EventApi {
     ) -> Result<Response<v1::PublishEventResponse>, Status> {
         let call = TraceContext::of(request.metadata());
         let deadline = AnswerDeadline::of_request(&request);
-        let published = publish::publish_event(&self.flow, request.into_inner(), None, &call);
+        let published =
+            publish::publish_event(&self.context, &self.flow, request.into_inner(), None, &call);
         deadline.apply(published).await.map(Response::new)
     }
 
@@ -169,7 +172,13 @@ impl EventService for EventApi {
     ) -> Result<Response<v1::PublishEventsResponse>, Status> {
         let call = TraceContext::of(request.metadata());
         let deadline = AnswerDeadline::of_request(&request);
-        let published = publish::publish_events(&self.flow, request.into_inner(), &call, deadline);
+        let published = publish::publish_events(
+            &self.context,
+            &self.flow,
+            request.into_inner(),
+            &call,
+            deadline,
+        );
         published.await.map(Response::new)
     }
 
@@ -181,7 +190,13 @@ impl EventService for EventApi {
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let call = TraceContext::of(request.metadata());
         let closing = self.flow.attempt_feed.stop_token();
-        let answers = publish::stream(self.flow.clone(), request.into_inner(), call, closing);
+        let answers = publish::stream(
+            self.context.clone(),
+            self.flow.clone(),
+            request.into_inner(),
+            call,
+            closing,
+        );
         Ok(Response::new(Box::pin(spans::log_stream_end(answers))))
     }
 
@@ -205,7 +220,7 @@ impl EventService for EventApi {
     ) -> Result<Response<v1::ResendEventResponse>, Status> {
         let who = Caller::of(&request).who;
         let (metadata, _, message) = request.into_parts();
-        resend::event(&self.flow, &metadata, message, &who).await.map(Response::new)
+        resend::event(&self.context, &self.flow, &metadata, message, &who).await.map(Response::new)
     }
 
     type ReconcileEventsStream = BoxStream<'static, Result<v1::ReconcileEventsResponse, Status>>;
@@ -214,7 +229,7 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::ReconcileEventsRequest>,
     ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
-        let closed = reconcile::reconcile(&self.flow, request.into_inner());
+        let closed = reconcile::reconcile(&self.context, &self.flow, request.into_inner());
         let rows = closed.await?;
         Ok(Response::new(Box::pin(spans::log_stream_end(rows))))
     }

@@ -25,20 +25,22 @@ use crate::api::values::time::{signed_micros, timestamp};
 use crate::flow::Flow;
 use crate::flow::due_backlog::DueByRegion;
 use crate::settings::OwnershipSettings;
+use crate::state::context::ReplicaContext;
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
 
 pub struct FleetApi {
+    context: ReplicaContext,
     flow: Flow,
 }
 
 impl FleetApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
+    pub fn new(context: ReplicaContext, flow: Flow) -> Self {
+        Self { context, flow }
     }
 
     fn agents(&self) -> Vec<v1::Agent> {
-        agents(&self.flow.context.cluster.view(), &self.flow.context.settings.ownership)
+        agents(&self.context.cluster.view(), &self.context.settings.ownership)
     }
 
     async fn list_regions(
@@ -48,10 +50,9 @@ impl FleetApi {
         let call = self.begin_list("ListRegions", request.page_size, &request.page_token);
         let ((), page) = call.finish(Some(()))?;
         let due = self.flow.due_backlog.count_due().await.map_err(errors::store)?;
-        let (mut figures, silent) = self.flow.context.peers.region_figures().await;
-        figures.extend(self.flow.context.dispatcher.region_figures());
-        let regions =
-            region_figures(&self.flow.context.cluster.view(), &self.agents(), figures, due);
+        let (mut figures, silent) = self.context.peers.region_figures().await;
+        figures.extend(self.context.dispatcher.region_figures());
+        let regions = region_figures(&self.context.cluster.view(), &self.agents(), figures, due);
         let page = page.of_memory(regions, |region| &region.name);
         let mut unreachable: Vec<String> =
             silent.iter().map(|replica| names::of_replica(&replica.0)).collect();
@@ -81,14 +82,14 @@ impl FleetApi {
     ) -> Result<v1::ListReplicasResponse, Status> {
         let call = self.begin_list("ListReplicas", request.page_size, &request.page_token);
         let ((), page) = call.finish(Some(()))?;
-        let lost_after = self.flow.context.settings.ownership.lost_after();
-        let replicas = replicas(&self.flow.context.cluster.view(), lost_after);
+        let lost_after = self.context.settings.ownership.lost_after();
+        let replicas = replicas(&self.context.cluster.view(), lost_after);
         let page = page.of_memory(replicas, |replica| &replica.name);
         Ok(v1::ListReplicasResponse { replicas: page.items, next_page_token: page.next_page_token })
     }
 
     fn begin_list<'r>(&self, method: &str, page_size: i32, page_token: &'r str) -> ListCall<'r> {
-        ListCall::begin(method, page_size, page_token, &self.flow.context.settings.api)
+        ListCall::begin(method, page_size, page_token, &self.context.settings.api)
     }
 
     /// Tells a connected agent to drain, or forwards the call to a replica that it is
@@ -101,11 +102,11 @@ impl FleetApi {
     ) -> Result<v1::Agent, Status> {
         let id = names::agent(&request.name).map_err(|error| errors::invalid("name", error))?;
         let shown = self.agents().into_iter().find(|agent| agent.name == request.name);
-        if self.flow.context.dispatcher.drain_agent(&id) {
+        if self.context.dispatcher.drain_agent(&id) {
             spans::log_change(who, "agent drained", &request.name);
             let mut agent = shown.unwrap_or_else(|| v1::Agent {
                 name: request.name.clone(),
-                connected_replicas: vec![names::of_replica(&self.flow.context.replica.0)],
+                connected_replicas: vec![names::of_replica(&self.context.replica.0)],
                 ..v1::Agent::default()
             });
             agent.set_state(v1::AgentState::Draining);
@@ -117,18 +118,18 @@ impl FleetApi {
         let Some(address) = elsewhere.filter(|_| !forwarding::is_forwarded(metadata)) else {
             return Err(errors::not_found(ResourceKind::Agent, &request.name));
         };
-        let peer = forwarding::open_channel(&self.flow, &address, metadata)?;
+        let peer = forwarding::open_channel(&self.context, &address, metadata)?;
         let mut client = FleetServiceClient::new(peer);
         let answer = client.drain_agent(forwarding::forwarded_request(metadata, request)).await;
         answer.map(Response::into_inner).map_err(forwarding::peer_error)
     }
 
     fn address_of_a_replica_with(&self, id: &AgentId) -> Option<String> {
-        let view = self.flow.context.cluster.view();
-        let lost_after = self.flow.context.settings.ownership.lost_after();
+        let view = self.context.cluster.view();
+        let lost_after = self.context.settings.ownership.lost_after();
         let mut seen = view.agents.iter().filter(|seen| {
             seen.agent == *id
-                && seen.replica != self.flow.context.replica
+                && seen.replica != self.context.replica
                 && view.now.since(seen.heard) <= lost_after
         });
         seen.find_map(|seen| {

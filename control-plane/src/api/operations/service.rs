@@ -23,6 +23,7 @@ use crate::api::rpc::{changes, spans};
 use crate::api::values::names;
 use crate::api::values::time::span;
 use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// How long `WaitOperation` waits at most. Longer calls are often cut off on the way, and
 /// to ask again costs nothing.
@@ -35,17 +36,17 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const ANSWER_MARGIN: Duration = Duration::from_millis(100);
 
 pub struct OperationApi {
+    context: ReplicaContext,
     flow: Flow,
 }
 
 impl OperationApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
+    pub fn new(context: ReplicaContext, flow: Flow) -> Self {
+        Self { context, flow }
     }
 
     async fn find(&self, tenant: &TenantId, id: OperationId) -> Result<Operation, Status> {
-        let found =
-            self.flow.context.store.get_operation(tenant, id).await.map_err(errors::store)?;
+        let found = self.context.store.get_operation(tenant, id).await.map_err(errors::store)?;
         found.ok_or_else(|| {
             errors::not_found(ResourceKind::Operation, &names::of_operation(tenant, id))
         })
@@ -56,7 +57,7 @@ impl OperationApi {
         request: longrunning::ListOperationsRequest,
     ) -> Result<longrunning::ListOperationsResponse, Status> {
         let longrunning::ListOperationsRequest { name, page_size, page_token, .. } = &request;
-        let settings = &self.flow.context.settings.api;
+        let settings = &self.context.settings.api;
         let mut call = ListCall::begin("ListOperations", *page_size, page_token, settings);
         let tenant = call.select("name", name, names::tenant);
         if !request.filter.is_empty() {
@@ -67,8 +68,8 @@ impl OperationApi {
         }
         let (tenant, page) = call.finish(tenant)?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.flow, &tenant).await?;
-        let store = Arc::clone(&self.flow.context.store);
+        changes::require_tenant(&self.context, &tenant).await?;
+        let store = Arc::clone(&self.context.store);
         let page = page.fill(&OperationList { store, tenant }).await?;
         Ok(longrunning::ListOperationsResponse {
             operations: page.items.iter().map(to_proto).collect(),
@@ -80,8 +81,8 @@ impl OperationApi {
     async fn cancel(&self, name: &str, who: &str) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
         self.find(&tenant, id).await?;
-        let now = self.flow.context.clock.now();
-        self.flow.context.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
+        let now = self.context.clock.now();
+        self.context.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
         spans::log_change(who, "operation cancelled", &name);
         Ok(())
     }
@@ -90,7 +91,7 @@ impl OperationApi {
     /// because a deletion does not cancel.
     async fn delete(&self, name: &str, who: &str) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
-        if !self.flow.context.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
+        if !self.context.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
             self.find(&tenant, id).await?;
             let problem = "is still running: wait until it has ended, or cancel it first";
             return Err(errors::resource(

@@ -20,6 +20,7 @@ use crate::api::subscriptions::handler::key;
 use crate::api::values::names;
 use crate::api::values::time::moment;
 use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// What a small receiver takes beside its live events.
 const DEFAULT_DELIVERIES_PER_SECOND: u32 = 100;
@@ -30,6 +31,7 @@ const MAX_EVENT_TYPES: usize = 256;
 const DEFAULT_STATES: [DeliveryState; 2] = [DeliveryState::Exhausted, DeliveryState::Suppressed];
 
 pub async fn replay(
+    context: &ReplicaContext,
     flow: &Flow,
     request: v1::ReplayDeliveriesRequest,
     who: &str,
@@ -45,17 +47,17 @@ pub async fn replay(
     {
         violations.add("subscription", "must be the parent's");
     }
-    let now = flow.context.clock.now();
+    let now = context.clock.now();
     let window = window(request.start_time, request.end_time, now, &mut violations);
     let states = states(&request.states, &mut violations);
     let event_types = event_types(&request.event_types, &mut violations);
     let per_second = per_second(request.max_deliveries_per_second, &mut violations);
     let (tenant, window) = violations.finish(tenant.zip(window))?;
     spans::record_in_span("tenant", &tenant);
-    changes::require_live_tenant(flow, &tenant).await?;
+    changes::require_live_tenant(context, &tenant).await?;
     if let Some(key) = &subscription {
         spans::record_in_span("subscription", &key.subscription);
-        changes::require_live_subscription(flow, key).await?;
+        changes::require_live_subscription(context, key).await?;
     }
     let subscription = subscription.map(|key| key.subscription);
     let task =
@@ -66,18 +68,19 @@ pub async fn replay(
 }
 
 pub async fn backfill(
+    context: &ReplicaContext,
     flow: &Flow,
     request: v1::BackfillSubscriptionRequest,
     who: &str,
 ) -> Result<Operation, Status> {
     let mut violations = FieldViolations::default();
     let named = violations.keep("name", names::subscription(&request.name));
-    let now = flow.context.clock.now();
+    let now = context.clock.now();
     let window = window(request.start_time, request.end_time, now, &mut violations);
     let per_second = per_second(request.max_deliveries_per_second, &mut violations);
     let (_, window) = violations.finish(named.zip(window))?;
     let key = key(&request.name)?;
-    changes::require_live_subscription(flow, &key).await?;
+    changes::require_live_subscription(context, &key).await?;
     let task =
         OperationTask::Backfill(Backfill { window, per_second, subscription: key.subscription });
     let begun = flow.operations.start(&key.tenant, task).await.map_err(errors::store)?;

@@ -13,17 +13,20 @@ use tonic::{Status, async_trait};
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::etag::{ChangeError, EtagChange, change_under_etag};
 use crate::api::values::names;
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Reads a tenant, deleted or not.
-pub async fn read_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
-    let found = flow.context.store.get_tenant(id).await.map_err(errors::store)?;
+pub async fn read_tenant(context: &ReplicaContext, id: &TenantId) -> Result<Tenant, Status> {
+    let found = context.store.get_tenant(id).await.map_err(errors::store)?;
     found.ok_or_else(|| errors::not_found(ResourceKind::Tenant, &names::of_tenant(id)))
 }
 
 /// Reads a tenant; an error if it is deleted.
-pub async fn require_live_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, Status> {
-    let tenant = read_tenant(flow, id).await?;
+pub async fn require_live_tenant(
+    context: &ReplicaContext,
+    id: &TenantId,
+) -> Result<Tenant, Status> {
+    let tenant = read_tenant(context, id).await?;
     match tenant.delete_time {
         None => Ok(tenant),
         Some(_) => Err(errors::deleted(ResourceKind::Tenant, &names::of_tenant(id))),
@@ -32,25 +35,28 @@ pub async fn require_live_tenant(flow: &Flow, id: &TenantId) -> Result<Tenant, S
 
 /// Fails if there never was such a tenant. A deleted tenant's history can still be
 /// read.
-pub async fn require_tenant(flow: &Flow, id: &TenantId) -> Result<(), Status> {
-    match flow.context.tenants.snapshot(id).await.map_err(errors::store)? {
+pub async fn require_tenant(context: &ReplicaContext, id: &TenantId) -> Result<(), Status> {
+    match context.tenants.snapshot(id).await.map_err(errors::store)? {
         Some(_) => Ok(()),
-        None => read_tenant(flow, id).await.map(|_| ()),
+        None => read_tenant(context, id).await.map(|_| ()),
     }
 }
 
 /// Reads a subscription, deleted or not.
-pub async fn read_subscription(flow: &Flow, key: &SubscriptionKey) -> Result<Subscription, Status> {
-    let found = flow.context.store.get_subscription(key).await.map_err(errors::store)?;
+pub async fn read_subscription(
+    context: &ReplicaContext,
+    key: &SubscriptionKey,
+) -> Result<Subscription, Status> {
+    let found = context.store.get_subscription(key).await.map_err(errors::store)?;
     found.ok_or_else(|| errors::not_found(ResourceKind::Subscription, key))
 }
 
 /// Reads a subscription; an error if it is deleted.
 pub async fn require_live_subscription(
-    flow: &Flow,
+    context: &ReplicaContext,
     key: &SubscriptionKey,
 ) -> Result<Subscription, Status> {
-    let subscription = read_subscription(flow, key).await?;
+    let subscription = read_subscription(context, key).await?;
     match subscription.delete_time {
         None => Ok(subscription),
         Some(_) => Err(errors::deleted(ResourceKind::Subscription, key)),
@@ -74,16 +80,16 @@ pub enum UnchangedPolicy {
 
 /// Changes a tenant. `change` may refuse.
 pub async fn change_tenant(
-    flow: &Flow,
+    context: &ReplicaContext,
     id: &TenantId,
     etag: &str,
     change: impl Fn(&mut Tenant) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Tenant>, Status> {
-    change_under_etag(etag, &TenantChange { flow, id, change }).await
+    change_under_etag(etag, &TenantChange { context, id, change }).await
 }
 
 struct TenantChange<'a, F> {
-    flow: &'a Flow,
+    context: &'a ReplicaContext,
     id: &'a TenantId,
     change: F,
 }
@@ -97,7 +103,7 @@ where
     type Done = ChangeResult<Tenant>;
 
     async fn read(&self) -> Result<Tenant, Status> {
-        require_live_tenant(self.flow, self.id).await
+        require_live_tenant(self.context, self.id).await
     }
 
     fn revision(tenant: &Tenant) -> i64 {
@@ -110,8 +116,8 @@ where
         if tenant == before {
             return Ok(ChangeResult { now: before, written: false });
         }
-        tenant.update_time = self.flow.context.clock.now();
-        let updated = self.flow.context.tenants.update_tenant(tenant, before.revision).await;
+        tenant.update_time = self.context.clock.now();
+        let updated = self.context.tenants.update_tenant(tenant, before.revision).await;
         let now = updated.map_err(|error| of_tenant(error, self.id))?;
         Ok(ChangeResult { now, written: true })
     }
@@ -123,12 +129,16 @@ where
 
 /// Deletes a tenant. Returns how many subscriptions were deleted and how many waiting
 /// deliveries were cancelled.
-pub async fn delete_tenant(flow: &Flow, id: &TenantId, etag: &str) -> Result<(u64, u64), Status> {
-    change_under_etag(etag, &TenantDeletion { flow, id }).await
+pub async fn delete_tenant(
+    context: &ReplicaContext,
+    id: &TenantId,
+    etag: &str,
+) -> Result<(u64, u64), Status> {
+    change_under_etag(etag, &TenantDeletion { context, id }).await
 }
 
 struct TenantDeletion<'a> {
-    flow: &'a Flow,
+    context: &'a ReplicaContext,
     id: &'a TenantId,
 }
 
@@ -138,7 +148,7 @@ impl EtagChange for TenantDeletion<'_> {
     type Done = (u64, u64);
 
     async fn read(&self) -> Result<Tenant, Status> {
-        require_live_tenant(self.flow, self.id).await
+        require_live_tenant(self.context, self.id).await
     }
 
     fn revision(tenant: &Tenant) -> i64 {
@@ -146,7 +156,7 @@ impl EtagChange for TenantDeletion<'_> {
     }
 
     async fn write(&self, tenant: Tenant) -> Result<(u64, u64), ChangeError> {
-        let deleted = self.flow.context.tenants.delete_tenant(self.id, tenant.revision).await;
+        let deleted = self.context.tenants.delete_tenant(self.id, tenant.revision).await;
         deleted.map_err(|error| of_tenant(error, self.id))
     }
 
@@ -161,17 +171,17 @@ fn of_tenant(error: WriteError, id: &TenantId) -> ChangeError {
 
 /// Changes a subscription. `change` may refuse.
 pub async fn change_subscription(
-    flow: &Flow,
+    context: &ReplicaContext,
     key: &SubscriptionKey,
     etag: &str,
     unchanged: UnchangedPolicy,
     change: impl Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Subscription>, Status> {
-    change_under_etag(etag, &SubscriptionChange { flow, key, unchanged, change }).await
+    change_under_etag(etag, &SubscriptionChange { context, key, unchanged, change }).await
 }
 
 struct SubscriptionChange<'a, F> {
-    flow: &'a Flow,
+    context: &'a ReplicaContext,
     key: &'a SubscriptionKey,
     unchanged: UnchangedPolicy,
     change: F,
@@ -186,7 +196,7 @@ where
     type Done = ChangeResult<Subscription>;
 
     async fn read(&self) -> Result<Subscription, Status> {
-        require_live_subscription(self.flow, self.key).await
+        require_live_subscription(self.context, self.key).await
     }
 
     fn revision(subscription: &Subscription) -> i64 {
@@ -200,8 +210,8 @@ where
         if subscription == before && self.unchanged == UnchangedPolicy::Skip {
             return Ok(ChangeResult { now: before, written: false });
         }
-        subscription.update_time = self.flow.context.clock.now();
-        let tenants = &self.flow.context.tenants;
+        subscription.update_time = self.context.clock.now();
+        let tenants = &self.context.tenants;
         let updated = tenants.update_subscription(&before, subscription, DisabledBy::Caller).await;
         let now = updated
             .map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))?;
@@ -215,15 +225,15 @@ where
 
 /// Deletes a subscription. Returns how many waiting deliveries were cancelled.
 pub async fn delete_subscription(
-    flow: &Flow,
+    context: &ReplicaContext,
     key: &SubscriptionKey,
     etag: &str,
 ) -> Result<u64, Status> {
-    change_under_etag(etag, &SubscriptionDeletion { flow, key }).await
+    change_under_etag(etag, &SubscriptionDeletion { context, key }).await
 }
 
 struct SubscriptionDeletion<'a> {
-    flow: &'a Flow,
+    context: &'a ReplicaContext,
     key: &'a SubscriptionKey,
 }
 
@@ -233,7 +243,7 @@ impl EtagChange for SubscriptionDeletion<'_> {
     type Done = u64;
 
     async fn read(&self) -> Result<Subscription, Status> {
-        require_live_subscription(self.flow, self.key).await
+        require_live_subscription(self.context, self.key).await
     }
 
     fn revision(subscription: &Subscription) -> i64 {
@@ -242,7 +252,7 @@ impl EtagChange for SubscriptionDeletion<'_> {
 
     async fn write(&self, subscription: Subscription) -> Result<u64, ChangeError> {
         let deleted =
-            self.flow.context.tenants.delete_subscription(self.key, subscription.revision).await;
+            self.context.tenants.delete_subscription(self.key, subscription.revision).await;
         deleted.map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))
     }
 

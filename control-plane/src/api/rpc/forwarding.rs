@@ -11,8 +11,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::api::rpc::errors::{self, ErrorReason};
-use crate::flow::Flow;
 use crate::state::cluster::ShardOwner;
+use crate::state::context::ReplicaContext;
 
 /// Marks a call that another replica forwarded.
 const FORWARDED_HEADER: &str = "postrider-forwarded";
@@ -27,13 +27,13 @@ pub enum CallTarget {
 
 /// Finds the replica that owns a tenant's shard.
 pub fn find_owner(
-    flow: &Flow,
+    context: &ReplicaContext,
     tenant: &TenantId,
     metadata: &MetadataMap,
 ) -> Result<CallTarget, Status> {
-    match flow.context.cluster.owner(tenant) {
+    match context.cluster.owner(tenant) {
         ShardOwner::ThisReplica => Ok(CallTarget::Here),
-        ShardOwner::Peer(address) => open_channel(flow, &address, metadata).map(CallTarget::At),
+        ShardOwner::Peer(address) => open_channel(context, &address, metadata).map(CallTarget::At),
         ShardOwner::Unknown => Err(owner_unavailable()),
     }
 }
@@ -44,11 +44,15 @@ pub fn is_forwarded(metadata: &MetadataMap) -> bool {
 }
 
 /// Opens a channel to a replica; an error if the call was forwarded already.
-pub fn open_channel(flow: &Flow, address: &str, metadata: &MetadataMap) -> Result<Channel, Status> {
+pub fn open_channel(
+    context: &ReplicaContext,
+    address: &str,
+    metadata: &MetadataMap,
+) -> Result<Channel, Status> {
     if is_forwarded(metadata) {
         return Err(owner_unavailable());
     }
-    flow.context.peers.channel(address).map_err(|error| {
+    context.peers.channel(address).map_err(|error| {
         let mut status = owner_unavailable();
         status.set_source(std::sync::Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(
             error,

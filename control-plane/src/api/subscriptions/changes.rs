@@ -51,20 +51,20 @@ impl SubscriptionApi {
         // The tenant decides whether http:// is allowed; without a tenant nothing is.
         let allow_insecure_urls = match known {
             Some(tenant) => {
-                changes::require_live_tenant(&self.flow, tenant).await?.allow_insecure_urls
+                changes::require_live_tenant(&self.context, tenant).await?.allow_insecure_urls
             }
             None => false,
         };
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         let new =
             new_subscription(tenant.zip(id), &given, allow_insecure_urls, now, &mut violations);
-        checks::require_known_types(&self.flow, &given.event_types, &mut violations).await?;
+        checks::require_known_types(&self.context, &given.event_types, &mut violations).await?;
         let new = violations.finish(new)?;
         spans::record_in_span("tenant", &new.tenant);
         spans::record_in_span("subscription", &new.id);
         self.refuse_too_many(&new.tenant).await?;
         let key = new.key();
-        let created = match self.flow.context.tenants.create_subscription(new).await {
+        let created = match self.context.tenants.create_subscription(new).await {
             Ok(created) => created,
             // The tenant was deleted between the check and the write.
             Err(WriteError::NotFound) => {
@@ -74,14 +74,14 @@ impl SubscriptionApi {
         };
         spans::log_change(who, "subscription created", &key);
         let kind = signing_keys::main_kind(&created.settings.schemes).unwrap_or_default();
-        let shown = with_warnings(self.show(&created), &created, &self.flow);
+        let shown = with_warnings(self.show(&created), &created, &self.context);
         Ok(with_secret(shown, &created, kind))
     }
 
     async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
-        let snapshot = self.flow.context.tenants.snapshot(tenant).await.map_err(errors::store)?;
+        let snapshot = self.context.tenants.snapshot(tenant).await.map_err(errors::store)?;
         let count = snapshot.map_or(0, |snapshot| snapshot.subscription_count());
-        let most = self.flow.context.settings.api.max_subscriptions_per_tenant;
+        let most = self.context.settings.api.max_subscriptions_per_tenant;
         if count < most {
             return Ok(());
         }
@@ -105,16 +105,16 @@ impl SubscriptionApi {
             &mut violations,
         );
         if mask.has("event_types") {
-            checks::require_known_types(&self.flow, &given.event_types, &mut violations).await?;
+            checks::require_known_types(&self.context, &given.event_types, &mut violations).await?;
         }
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
         let allow_insecure_urls = mask.has("url")
-            && changes::read_tenant(&self.flow, &key.tenant).await?.allow_insecure_urls;
-        let now = self.flow.context.clock.now();
+            && changes::read_tenant(&self.context, &key.tenant).await?.allow_insecure_urls;
+        let now = self.context.clock.now();
         let changed = changes::change_subscription(
-            &self.flow,
+            &self.context,
             &key,
             &given.etag,
             UnchangedPolicy::Skip,
@@ -141,7 +141,7 @@ impl SubscriptionApi {
             let released = self.flow.ordering_keys.release_ordering_keys(&key).await;
             released.map_err(errors::store)?;
         }
-        Ok(with_warnings(self.show(&changed.now), &changed.now, &self.flow))
+        Ok(with_warnings(self.show(&changed.now), &changed.now, &self.context))
     }
 
     pub(in crate::api) async fn delete(
@@ -150,7 +150,7 @@ impl SubscriptionApi {
         who: &str,
     ) -> Result<v1::DeleteSubscriptionResponse, Status> {
         let key = key(&request.name)?;
-        let cancelled = changes::delete_subscription(&self.flow, &key, &request.etag).await?;
+        let cancelled = changes::delete_subscription(&self.context, &key, &request.etag).await?;
         spans::log_change(who, "subscription deleted", &key);
         let cancelled_deliveries = i64::try_from(cancelled).unwrap_or(i64::MAX);
         Ok(v1::DeleteSubscriptionResponse { cancelled_deliveries })
@@ -167,7 +167,7 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         // Enabling also asks for an attempt at once; agents and owners learn it from
         // the new version.
         let idle = match wanted.status {
@@ -175,7 +175,7 @@ impl SubscriptionApi {
             SubscriptionStatus::Paused | SubscriptionStatus::Disabled => UnchangedPolicy::Skip,
         };
         let changed =
-            changes::change_subscription(&self.flow, &key, &wanted.etag, idle, |subscription| {
+            changes::change_subscription(&self.context, &key, &wanted.etag, idle, |subscription| {
                 subscription.set_status(wanted.status, wanted.reason.as_str(), now);
                 Ok(())
             })
@@ -209,9 +209,9 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         let changed = changes::change_subscription(
-            &self.flow,
+            &self.context,
             &key,
             &request.etag,
             UnchangedPolicy::Write,
@@ -242,7 +242,7 @@ impl SubscriptionApi {
         let subscription = violations.finish(named)?;
         spans::record_in_span("tenant", &subscription.tenant);
         spans::record_in_span("subscription", &subscription.subscription);
-        changes::require_live_subscription(&self.flow, &subscription).await?;
+        changes::require_live_subscription(&self.context, &subscription).await?;
         let key = OrderedKey { subscription, key: request.ordering_key };
         let released = self
             .flow
@@ -269,9 +269,9 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         let changed = changes::change_subscription(
-            &self.flow,
+            &self.context,
             &key,
             &request.etag,
             UnchangedPolicy::Write,

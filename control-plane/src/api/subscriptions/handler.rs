@@ -1,6 +1,6 @@
 //! What every call of `SubscriptionService` works with.
 //!
-//! Fed by `service` and `changes`; feeds them with the flow, names and shown
+//! Fed by `service` and `changes`; feeds them with the state, the entrances, names and shown
 //! subscriptions.
 
 use postrider_domain::ids::SubscriptionKey;
@@ -12,21 +12,23 @@ use crate::api::rpc::{errors, spans};
 use crate::api::subscriptions::conversion::to_proto;
 use crate::api::values::names;
 use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Handles the calls of `SubscriptionService`.
 pub struct SubscriptionApi {
+    pub(in crate::api) context: ReplicaContext,
     pub(in crate::api) flow: Flow,
 }
 
 impl SubscriptionApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
+    pub fn new(context: ReplicaContext, flow: Flow) -> Self {
+        Self { context, flow }
     }
 
     /// Converts a subscription with what this replica knows about its endpoint.
     pub(in crate::api) fn show(&self, subscription: &Subscription) -> v1::Subscription {
-        let lane = self.flow.context.dispatcher.lane(&subscription.key());
-        to_proto(subscription, lane, self.flow.context.clock.now())
+        let lane = self.context.dispatcher.lane(&subscription.key());
+        to_proto(subscription, lane, self.context.clock.now())
     }
 }
 

@@ -40,7 +40,7 @@ impl SubscriptionApi {
         request: v1::ListSubscriptionsRequest,
     ) -> Result<v1::ListSubscriptionsResponse, Status> {
         let v1::ListSubscriptionsRequest { page_size, page_token, .. } = &request;
-        let settings = &self.flow.context.settings.api;
+        let settings = &self.context.settings.api;
         let mut call = ListCall::begin("ListSubscriptions", *page_size, page_token, settings);
         let tenant = call.select("parent", &request.parent, names::tenant);
         let filter = call.select("filter", &request.filter, SubscriptionFilter::parse);
@@ -49,8 +49,8 @@ impl SubscriptionApi {
         let show_deleted = call.choice("with deleted", request.show_deleted);
         let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.flow, &tenant).await?;
-        let store = Arc::clone(&self.flow.context.store);
+        changes::require_tenant(&self.context, &tenant).await?;
+        let store = Arc::clone(&self.context.store);
         let list = SubscriptionList { store, tenant, filter, order, search, show_deleted };
         let page = page.fill(&list).await?;
         Ok(v1::ListSubscriptionsResponse {
@@ -67,7 +67,7 @@ impl SubscriptionApi {
         let wanted = self.test_request(&request)?;
         spans::record_in_span("tenant", &wanted.key.tenant);
         spans::record_in_span("subscription", &wanted.key.subscription);
-        match forwarding::find_owner(&self.flow, &wanted.key.tenant, metadata)? {
+        match forwarding::find_owner(&self.context, &wanted.key.tenant, metadata)? {
             CallTarget::At(peer) => {
                 let mut client = SubscriptionServiceClient::new(peer);
                 let answer = client
@@ -77,7 +77,7 @@ impl SubscriptionApi {
             }
             CallTarget::Here => {
                 let key = wanted.key.clone();
-                changes::require_live_subscription(&self.flow, &key).await?;
+                changes::require_live_subscription(&self.context, &key).await?;
                 let result = Box::pin(self.flow.on_demand.test_subscription(wanted)).await;
                 let (made, record) = result.map_err(|error| test_error(error, &key))?;
                 spans::record_in_span("delivery", made.id);
@@ -94,7 +94,7 @@ impl SubscriptionApi {
 
     /// The payload of a test that brings none.
     fn sample(&self, event_type: &str) -> Bytes {
-        let catalogue = self.flow.event_types.current();
+        let catalogue = self.context.event_types.current();
         let known = built_in_type(event_type).or_else(|| catalogue.get(event_type));
         match known.and_then(|known| known.sample.clone()) {
             Some(sample) => sample.into(),
@@ -112,7 +112,7 @@ impl SubscriptionApi {
             Some(PayloadForm::Payload(bytes)) => ("payload", bytes.clone(), BYTES_CONTENT_TYPE),
             Some(PayloadForm::PayloadJson(text)) => ("payload_json", text.clone().into(), json),
         };
-        let max = self.flow.context.settings.publish.max_payload_bytes;
+        let max = self.context.settings.publish.max_payload_bytes;
         payload::check(&body, content_type, field, max, &mut violations);
         let key = violations.finish(key)?;
         Ok(TestRequest {
@@ -206,7 +206,7 @@ impl SubscriptionService for SubscriptionApi {
     ) -> Result<Response<v1::Subscription>, Status> {
         async {
             let key = key(&request.get_ref().name)?;
-            Ok(self.show(&changes::read_subscription(&self.flow, &key).await?))
+            Ok(self.show(&changes::read_subscription(&self.context, &key).await?))
         }
         .await
         .map(Response::new)
@@ -279,8 +279,8 @@ impl SubscriptionService for SubscriptionApi {
     ) -> Result<Response<v1::SubscriptionStats>, Status> {
         async {
             let key = key(&request.get_ref().name)?;
-            changes::read_subscription(&self.flow, &key).await?;
-            stats::read_stats(&self.flow, &key).await
+            changes::read_subscription(&self.context, &key).await?;
+            stats::read_stats(&self.context, &key).await
         }
         .await
         .map(Response::new)
@@ -307,7 +307,9 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::BackfillSubscriptionRequest>,
     ) -> Result<Response<Operation>, Status> {
         let who = Caller::of(&request).who;
-        start::backfill(&self.flow, request.into_inner(), &who).await.map(Response::new)
+        start::backfill(&self.context, &self.flow, request.into_inner(), &who)
+            .await
+            .map(Response::new)
     }
 
     async fn release_ordering_key(

@@ -16,7 +16,7 @@ use tonic::Status;
 use crate::api::deliveries::attempt_conversion::outcome;
 use crate::api::rpc::errors;
 use crate::api::values::time::{duration, timestamp};
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 const ONE_HOUR: Duration = Duration::from_secs(3600);
 /// Today and yesterday, to compare.
@@ -31,15 +31,14 @@ const MAX_COUNTED_IN_FLIGHT: u32 = 20_000;
 
 /// Reads a subscription's statistics.
 pub async fn read_stats(
-    flow: &Flow,
+    context: &ReplicaContext,
     key: &SubscriptionKey,
 ) -> Result<v1::SubscriptionStats, Status> {
-    let now = flow.context.clock.now();
+    let now = context.clock.now();
     let first_day = start_of(now, ONE_HOUR * 24) - ONE_HOUR * 24 * (SHOWN_DAYS - 1);
     let first_hour = start_of(now, ONE_HOUR) - ONE_HOUR * (SHOWN_HOURS - 1);
-    let rows = flow.context.store.stats(key, first_day).await.map_err(errors::store)?;
-    let backlog =
-        flow.context.store.backlog(key, MAX_COUNTED_WAITING).await.map_err(errors::store)?;
+    let rows = context.store.stats(key, first_day).await.map_err(errors::store)?;
+    let backlog = context.store.backlog(key, MAX_COUNTED_WAITING).await.map_err(errors::store)?;
     let days = periods(&rows, ONE_HOUR * 24);
     let recent = rows.iter().filter(|row| row.hour >= first_hour);
     let total = days.first().and_then(|day| day.start_time);
@@ -49,7 +48,7 @@ pub async fn read_stats(
         total: Some(v1::StatsPeriod { start_time: total, ..period(None, &rows) }),
         days,
         waiting_count: backlog.count.into(),
-        in_flight_count: in_flight(flow, key).await?,
+        in_flight_count: in_flight(context, key).await?,
         oldest_waiting_time: backlog.oldest.map(timestamp),
     })
 }
@@ -102,8 +101,8 @@ fn period<'a>(
 }
 
 /// From memory at the owner, from the table elsewhere.
-async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
-    if let Some(lane) = flow.context.dispatcher.lane(key) {
+async fn in_flight(context: &ReplicaContext, key: &SubscriptionKey) -> Result<i64, Status> {
+    if let Some(lane) = context.dispatcher.lane(key) {
         let queued = u32::try_from(lane.queued).unwrap_or(u32::MAX);
         return Ok(lane.in_flight.saturating_add(queued).into());
     }
@@ -112,7 +111,7 @@ async fn in_flight(flow: &Flow, key: &SubscriptionKey) -> Result<i64, Status> {
         states: vec![DeliveryState::InFlight],
         ..DeliveryQuery::newest(&key.tenant, MAX_COUNTED_IN_FLIGHT)
     };
-    let found = flow.context.store.list_deliveries(&query).await.map_err(errors::store)?;
+    let found = context.store.list_deliveries(&query).await.map_err(errors::store)?;
     Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
 }
 

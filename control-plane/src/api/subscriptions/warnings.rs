@@ -7,18 +7,18 @@ use postrider_domain::subscription::{Subscription, SubscriptionConfig};
 use postrider_proto::v1;
 
 use crate::api::values::names;
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Converts the subscription and adds its warnings.
 pub fn with_warnings(
     mut shown: v1::Subscription,
     subscription: &Subscription,
-    flow: &Flow,
+    context: &ReplicaContext,
 ) -> v1::Subscription {
     let settings = &subscription.settings;
     let region = &settings.region;
-    let served = flow.context.cluster.view().agents.iter().any(|agent| agent.region == *region)
-        || flow.context.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
+    let served = context.cluster.view().agents.iter().any(|agent| agent.region == *region)
+        || context.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
     if !served {
         let name = names::of_region(region);
         let description = format!("{name} has no agent; deliveries wait until one connects");

@@ -19,19 +19,19 @@ use crate::api::tenants::conversion::{labels, to_proto};
 use crate::api::tenants::filter::TenantFilter;
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names, validate};
-use crate::flow::Flow;
+use crate::state::context::ReplicaContext;
 
 /// Waiting deliveries of a subscription are counted up to this number for an error message.
 /// Counting reads each of them, and the caller waits for it.
 const MAX_COUNTED_WAITING: u32 = 100_000;
 
 pub struct TenantApi {
-    flow: Flow,
+    context: ReplicaContext,
 }
 
 impl TenantApi {
-    pub fn new(flow: Flow) -> Self {
-        Self { flow }
+    pub fn new(context: ReplicaContext) -> Self {
+        Self { context }
     }
 
     async fn create(
@@ -46,7 +46,7 @@ impl TenantApi {
         let labels = labels(given.labels, &mut violations);
         let id = violations.finish(id)?;
         spans::record_in_span("tenant", &id);
-        let now = self.flow.context.clock.now();
+        let now = self.context.clock.now();
         let tenant = Tenant {
             id,
             display_name: given.display_name,
@@ -59,7 +59,7 @@ impl TenantApi {
             delete_time: None,
         };
         let name = names::of_tenant(&tenant.id);
-        let created = self.flow.context.tenants.create_tenant(tenant).await;
+        let created = self.context.tenants.create_tenant(tenant).await;
         let created = created.map_err(|error| errors::write(error, ResourceKind::Tenant, &name))?;
         spans::log_change(who, "tenant created", &name);
         Ok(to_proto(&created))
@@ -70,13 +70,13 @@ impl TenantApi {
         request: v1::ListTenantsRequest,
     ) -> Result<v1::ListTenantsResponse, Status> {
         let v1::ListTenantsRequest { page_size, page_token, .. } = &request;
-        let settings = &self.flow.context.settings.api;
+        let settings = &self.context.settings.api;
         let mut call = ListCall::begin("ListTenants", *page_size, page_token, settings);
         let filter = call.select("filter", &request.filter, TenantFilter::parse);
         let order = call.order_by(&request.order_by);
         let show_deleted = call.choice("with deleted", request.show_deleted);
         let (filter, page) = call.finish(filter)?;
-        let store = Arc::clone(&self.flow.context.store);
+        let store = Arc::clone(&self.context.store);
         let page = page.fill(&TenantList { store, filter, order, show_deleted }).await?;
         Ok(v1::ListTenantsResponse {
             tenants: page.items.iter().map(to_proto).collect(),
@@ -115,7 +115,7 @@ impl TenantApi {
         if mask.has("allow_insecure_urls") && !given.allow_insecure_urls {
             self.refuse_insecure_urls_in_use(&id).await?;
         }
-        let changed = changes::change_tenant(&self.flow, &id, &given.etag, |tenant| {
+        let changed = changes::change_tenant(&self.context, &id, &given.etag, |tenant| {
             if mask.is_whole() {
                 let mut violations = FieldViolations::default();
                 fixed_fields::in_tenant(&given, tenant, &mut violations);
@@ -140,7 +140,7 @@ impl TenantApi {
     }
 
     async fn refuse_insecure_urls_in_use(&self, id: &TenantId) -> Result<(), Status> {
-        let config = self.flow.context.store.tenant_config(id).await.map_err(errors::store)?;
+        let config = self.context.store.tenant_config(id).await.map_err(errors::store)?;
         let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
         let insecure = subscriptions.iter().filter(|s| is_insecure(&s.settings.url));
         let violation =
@@ -163,11 +163,11 @@ impl TenantApi {
         let id = names::tenant(&request.name).map_err(|error| errors::invalid("name", error))?;
         spans::record_in_span("tenant", &id);
         if !request.force {
-            changes::require_live_tenant(&self.flow, &id).await?;
+            changes::require_live_tenant(&self.context, &id).await?;
             self.refuse_not_empty(&id).await?;
         }
         let (subscriptions, cancelled) =
-            changes::delete_tenant(&self.flow, &id, &request.etag).await?;
+            changes::delete_tenant(&self.context, &id, &request.etag).await?;
         spans::log_change(who, "tenant deleted", &request.name);
         Ok(v1::DeleteTenantResponse {
             deleted_subscriptions: i64::try_from(subscriptions).unwrap_or(i64::MAX),
@@ -176,7 +176,7 @@ impl TenantApi {
     }
 
     async fn refuse_not_empty(&self, id: &TenantId) -> Result<(), Status> {
-        let config = self.flow.context.store.tenant_config(id).await.map_err(errors::store)?;
+        let config = self.context.store.tenant_config(id).await.map_err(errors::store)?;
         let subscriptions = config.map(|config| config.subscriptions).unwrap_or_default();
         if subscriptions.is_empty() {
             return Ok(());
@@ -184,7 +184,7 @@ impl TenantApi {
         let mut waiting = 0_u64;
         for subscription in &subscriptions {
             let backlog =
-                self.flow.context.store.backlog(&subscription.key(), MAX_COUNTED_WAITING).await;
+                self.context.store.backlog(&subscription.key(), MAX_COUNTED_WAITING).await;
             waiting += u64::from(backlog.map_err(errors::store)?.count);
         }
         let name = names::of_tenant(id);
@@ -257,7 +257,7 @@ impl TenantService for TenantApi {
             let name = &request.get_ref().name;
             let id = names::tenant(name).map_err(|error| errors::invalid("name", error))?;
             spans::record_in_span("tenant", &id);
-            Ok(to_proto(&changes::read_tenant(&self.flow, &id).await?))
+            Ok(to_proto(&changes::read_tenant(&self.context, &id).await?))
         }
         .await
         .map(Response::new)

@@ -159,8 +159,8 @@ async fn recorded(api: &TestApi, n: u8, change: impl FnOnce(&mut AttemptRecord))
         AttemptKey { delivery: DeliveryId::new(fixtures::FIXTURE_TIME, [n; 10]), number: 1 };
     record.settings_revision = Some(1);
     change(&mut record);
-    let flow = &api.plane.flow;
-    flow.context.store.conclude_late(&record, flow.context.clock.now()).await.unwrap();
+    let context = &api.plane.context;
+    context.store.conclude_late(&record, context.clock.now()).await.unwrap();
     format!("tenants/acme/deliveries/{}/attempts/1", record.key.delivery)
 }
 

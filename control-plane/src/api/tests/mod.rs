@@ -62,7 +62,7 @@ impl TestApi {
             .await
             .unwrap();
         let acme = "acme".parse().unwrap();
-        while plane.flow.context.cluster.owner(&acme) != ShardOwner::ThisReplica {
+        while plane.context.cluster.owner(&acme) != ShardOwner::ThisReplica {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Self {

@@ -105,7 +105,7 @@ async fn what_was_read_can_be_written_back() {
         }
     }
     let tenant_version =
-        api.plane.flow.context.store.get_tenant(&"acme".parse().unwrap()).await.unwrap();
+        api.plane.context.store.get_tenant(&"acme".parse().unwrap()).await.unwrap();
     assert_eq!(tenant_version.unwrap().config_version, 2);
     // Only what the server knows has changed since it was read.
     let changed = v1::Subscription { display_name: "new".into(), ..created.clone() };
