@@ -15,12 +15,9 @@ use postrider_domain::event_type::{
 use postrider_store::{CatalogueError, Store, StoreError, StoreResult, WriteError};
 use tokio::sync::Mutex;
 
+use super::lost_races::repeat_lost_races;
 use super::peers::Peers;
 use crate::clock::Clock;
-
-/// How often an import is tried while others change the same types. Each lost to another
-/// import or edit, and those are made by people.
-const MAX_WRITE_TRIES: usize = 5;
 
 struct EventTypesShared {
     store: Arc<dyn Store>,
@@ -110,25 +107,28 @@ impl EventTypes {
         inputs: Vec<EventTypeInput>,
         validate_only: bool,
     ) -> Result<ImportPlan, CatalogueError> {
-        for _ in 0..MAX_WRITE_TRIES {
-            let catalogue = self.refresh().await?;
-            let plan = catalogue.plan_import(inputs.clone(), self.0.clock.now());
-            if catalogue.len() + plan.created > MAX_EVENT_TYPES {
-                return Err(CatalogueError::TooMany);
-            }
-            if validate_only || plan.writes.is_empty() {
-                return Ok(plan);
-            }
-            match self.0.store.put_event_types(&plan.writes, MAX_EVENT_TYPES).await {
-                Err(CatalogueError::Write(WriteError::RevisionMismatch)) => {}
-                Err(error) => return Err(error),
-                Ok(version) => {
-                    self.refresh_all_replicas(version).await?;
-                    return Ok(plan);
-                }
-            }
+        let is_lost_race = |error: &CatalogueError| {
+            matches!(error, CatalogueError::Write(WriteError::RevisionMismatch))
+        };
+        repeat_lost_races(is_lost_race, || self.try_import(inputs.clone(), validate_only)).await
+    }
+
+    async fn try_import(
+        &self,
+        inputs: Vec<EventTypeInput>,
+        validate_only: bool,
+    ) -> Result<ImportPlan, CatalogueError> {
+        let catalogue = self.refresh().await?;
+        let plan = catalogue.plan_import(inputs, self.0.clock.now());
+        if catalogue.len() + plan.created > MAX_EVENT_TYPES {
+            return Err(CatalogueError::TooMany);
         }
-        Err(WriteError::RevisionMismatch.into())
+        if validate_only || plan.writes.is_empty() {
+            return Ok(plan);
+        }
+        let version = self.0.store.put_event_types(&plan.writes, MAX_EVENT_TYPES).await?;
+        self.refresh_all_replicas(version).await?;
+        Ok(plan)
     }
 
     /// Has every replica read a version that was just written.

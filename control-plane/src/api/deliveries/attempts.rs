@@ -20,7 +20,9 @@ use crate::api::deliveries::attempt_filter::AttemptFilter;
 use crate::api::lists::conditions::equal;
 use crate::api::lists::listing::{AskedPage, FilledPage, ListCall, StoredList, UnreadPage};
 use crate::api::rpc::errors::{self, ResourceKind};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
+use crate::api::subscriptions::stored::read_subscription;
+use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names::{self, AttemptParent};
 use crate::state::context::ReplicaContext;
 
@@ -50,7 +52,7 @@ pub async fn list(
         }
         AttemptParent::Subscription(key) => of_subscription(context, &key, filter, page).await?,
         AttemptParent::Tenant(tenant) => {
-            changes::require_tenant(context, &tenant).await?;
+            require_tenant(context, &tenant).await?;
             of_tenant(context, filter, page.read_token()?).await?
         }
     };
@@ -174,7 +176,7 @@ async fn of_subscription(
     page: UnreadPage<'_>,
 ) -> Result<FilledPage<RecordedAttempt>, Status> {
     spans::record_in_span("subscription", &key.subscription);
-    changes::read_subscription(context, key).await?;
+    read_subscription(context, key).await?;
     equal(&mut filter.query.subscription, key.subscription.clone(), &mut filter.nothing);
     of_tenant(context, filter, page.read_token()?).await
 }

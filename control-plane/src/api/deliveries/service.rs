@@ -25,7 +25,8 @@ use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
+use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::flow::Flow;
 use crate::flow::on_demand::{CancelError, RetryError};
@@ -54,7 +55,7 @@ impl DeliveryApi {
         });
         let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.context, &tenant).await?;
+        require_tenant(&self.context, &tenant).await?;
         let store = Arc::clone(&self.context.store);
         let page = page.fill(&DeliveryList { store, filter }).await?;
         Ok(v1::ListDeliveriesResponse {

@@ -12,7 +12,8 @@ use tonic::Status;
 
 use crate::api::deliveries::{attempt_conversion, conversion};
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
+use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::flow::Flow;
 use crate::flow::attempt_feed::{WatchEnd, WatchError, WatchFilter};
@@ -30,7 +31,7 @@ pub async fn watch(
     let filter = filter(&request)?;
     if let Some(tenant) = &filter.tenant {
         spans::record_in_span("tenant", tenant);
-        changes::require_tenant(context, tenant).await?;
+        require_tenant(context, tenant).await?;
     }
     let attempts = flow.attempt_feed.subscribe(filter).await.map_err(|error| match error {
         WatchError::TooMany => errors::retry_soon(

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::api::event_types::checks;
-use crate::api::rpc::changes;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::tenants::stored::require_live_tenant;
 use crate::api::values::time::timestamp;
 use crate::api::values::trace::TraceContext;
 use crate::api::values::{names, payload, validate};
@@ -145,7 +145,7 @@ fn response(tenant: &TenantId, answer: PublishAnswer) -> v1::PublishEventRespons
 
 async fn publish_error(context: &ReplicaContext, tenant: &TenantId, error: PublishError) -> Status {
     match error {
-        PublishError::TenantNotFound => match changes::require_live_tenant(context, tenant).await {
+        PublishError::TenantNotFound => match require_live_tenant(context, tenant).await {
             Err(status) => status,
             // Another replica created the tenant just now.
             Ok(_) => {

@@ -21,7 +21,8 @@ use tonic::Status;
 use crate::api::deliveries::conversion as delivery_conversion;
 use crate::api::events::conversion::summary;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
+use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::api::values::time::{self, timestamp};
 use crate::flow::Flow;
@@ -46,7 +47,7 @@ pub async fn reconcile(
 ) -> Result<impl Stream<Item = Result<v1::ReconcileEventsResponse, Status>> + use<>, Status> {
     let window = window(&request, context.clock.now())?;
     spans::record_in_span("tenant", &window.tenant);
-    changes::require_tenant(context, &window.tenant).await?;
+    require_tenant(context, &window.tenant).await?;
     flow.window_closer.close_window(window.end).await.map_err(|open| {
         errors::retry_soon(ErrorReason::WindowOpen, format!("the time range is not closed: {open}"))
     })?;

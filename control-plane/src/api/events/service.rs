@@ -16,7 +16,8 @@ use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
+use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::api::values::trace::TraceContext;
 use crate::flow::Flow;
@@ -65,7 +66,7 @@ impl EventApi {
         call.choice("FULL", with_payload);
         let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.context, &tenant).await?;
+        require_tenant(&self.context, &tenant).await?;
         let store = Arc::clone(&self.context.store);
         let list = EventList { store, tenant, filter, with_payload };
         let page = page.fill(&list).await?;

@@ -19,7 +19,8 @@ use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::operations::conversion::to_proto;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
+use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::api::values::time::span;
 use crate::flow::Flow;
@@ -68,7 +69,7 @@ impl OperationApi {
         }
         let (tenant, page) = call.finish(tenant)?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.context, &tenant).await?;
+        require_tenant(&self.context, &tenant).await?;
         let store = Arc::clone(&self.context.store);
         let page = page.fill(&OperationList { store, tenant }).await?;
         Ok(longrunning::ListOperationsResponse {

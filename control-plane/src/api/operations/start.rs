@@ -15,8 +15,10 @@ use tonic::Status;
 use crate::api::deliveries::conversion::state_from;
 use crate::api::operations::conversion::to_proto;
 use crate::api::rpc::errors::{self, FieldViolations};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
 use crate::api::subscriptions::handler::key;
+use crate::api::subscriptions::stored::require_live_subscription;
+use crate::api::tenants::stored::require_live_tenant;
 use crate::api::values::names;
 use crate::api::values::time::moment;
 use crate::flow::Flow;
@@ -54,10 +56,10 @@ pub async fn replay(
     let per_second = per_second(request.max_deliveries_per_second, &mut violations);
     let (tenant, window) = violations.finish(tenant.zip(window))?;
     spans::record_in_span("tenant", &tenant);
-    changes::require_live_tenant(context, &tenant).await?;
+    require_live_tenant(context, &tenant).await?;
     if let Some(key) = &subscription {
         spans::record_in_span("subscription", &key.subscription);
-        changes::require_live_subscription(context, key).await?;
+        require_live_subscription(context, key).await?;
     }
     let subscription = subscription.map(|key| key.subscription);
     let task =
@@ -80,7 +82,7 @@ pub async fn backfill(
     let per_second = per_second(request.max_deliveries_per_second, &mut violations);
     let (_, window) = violations.finish(named.zip(window))?;
     let key = key(&request.name)?;
-    changes::require_live_subscription(context, &key).await?;
+    require_live_subscription(context, &key).await?;
     let task =
         OperationTask::Backfill(Backfill { window, per_second, subscription: key.subscription });
     let begun = flow.operations.start(&key.tenant, task).await.map_err(errors::store)?;

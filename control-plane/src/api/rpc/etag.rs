@@ -35,6 +35,12 @@ pub trait EtagChange: Sync {
     fn mismatch(&self) -> Status;
 }
 
+/// A resource after a change, and whether the change wrote anything.
+pub struct ChangeResult<T> {
+    pub now: T,
+    pub written: bool,
+}
+
 /// Why a change was not written.
 pub enum ChangeError {
     /// Another change came between reading and writing.

@@ -2,7 +2,6 @@
 //! etag.
 
 pub mod caller;
-pub mod changes;
 pub mod deadlines;
 pub mod errors;
 pub mod etag;

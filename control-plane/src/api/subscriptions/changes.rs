@@ -13,13 +13,16 @@ use postrider_store::WriteError;
 use tonic::Status;
 
 use crate::api::event_types::checks;
-use crate::api::rpc::changes::UnchangedPolicy;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
 use crate::api::subscriptions::conversion::{apply, fields, status_from, with_secret};
 use crate::api::subscriptions::handler::{SubscriptionApi, key};
+use crate::api::subscriptions::stored::{
+    UnchangedPolicy, change_subscription, delete_subscription, require_live_subscription,
+};
 use crate::api::subscriptions::warnings::with_warnings;
 use crate::api::subscriptions::{fixed_fields, signing_keys};
+use crate::api::tenants::stored::{read_tenant, require_live_tenant};
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::span;
 use crate::api::values::{names, validate};
@@ -50,9 +53,7 @@ impl SubscriptionApi {
         let known = tenant.as_ref();
         // The tenant decides whether http:// is allowed; without a tenant nothing is.
         let allow_insecure_urls = match known {
-            Some(tenant) => {
-                changes::require_live_tenant(&self.context, tenant).await?.allow_insecure_urls
-            }
+            Some(tenant) => require_live_tenant(&self.context, tenant).await?.allow_insecure_urls,
             None => false,
         };
         let now = self.context.clock.now();
@@ -110,10 +111,10 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
-        let allow_insecure_urls = mask.has("url")
-            && changes::read_tenant(&self.context, &key.tenant).await?.allow_insecure_urls;
+        let allow_insecure_urls =
+            mask.has("url") && read_tenant(&self.context, &key.tenant).await?.allow_insecure_urls;
         let now = self.context.clock.now();
-        let changed = changes::change_subscription(
+        let changed = change_subscription(
             &self.context,
             &key,
             &given.etag,
@@ -150,7 +151,7 @@ impl SubscriptionApi {
         who: &str,
     ) -> Result<v1::DeleteSubscriptionResponse, Status> {
         let key = key(&request.name)?;
-        let cancelled = changes::delete_subscription(&self.context, &key, &request.etag).await?;
+        let cancelled = delete_subscription(&self.context, &key, &request.etag).await?;
         spans::log_change(who, "subscription deleted", &key);
         let cancelled_deliveries = i64::try_from(cancelled).unwrap_or(i64::MAX);
         Ok(v1::DeleteSubscriptionResponse { cancelled_deliveries })
@@ -175,7 +176,7 @@ impl SubscriptionApi {
             SubscriptionStatus::Paused | SubscriptionStatus::Disabled => UnchangedPolicy::Skip,
         };
         let changed =
-            changes::change_subscription(&self.context, &key, &wanted.etag, idle, |subscription| {
+            change_subscription(&self.context, &key, &wanted.etag, idle, |subscription| {
                 subscription.set_status(wanted.status, wanted.reason.as_str(), now);
                 Ok(())
             })
@@ -210,7 +211,7 @@ impl SubscriptionApi {
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
         let now = self.context.clock.now();
-        let changed = changes::change_subscription(
+        let changed = change_subscription(
             &self.context,
             &key,
             &request.etag,
@@ -242,7 +243,7 @@ impl SubscriptionApi {
         let subscription = violations.finish(named)?;
         spans::record_in_span("tenant", &subscription.tenant);
         spans::record_in_span("subscription", &subscription.subscription);
-        changes::require_live_subscription(&self.context, &subscription).await?;
+        require_live_subscription(&self.context, &subscription).await?;
         let key = OrderedKey { subscription, key: request.ordering_key };
         let released = self
             .flow
@@ -270,7 +271,7 @@ impl SubscriptionApi {
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
         let now = self.context.clock.now();
-        let changed = changes::change_subscription(
+        let changed = change_subscription(
             &self.context,
             &key,
             &request.etag,

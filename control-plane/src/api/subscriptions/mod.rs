@@ -11,4 +11,5 @@ pub mod retry_policy;
 pub mod service;
 pub mod signing_keys;
 pub mod stats;
+pub mod stored;
 pub mod warnings;

@@ -23,11 +23,13 @@ use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
 use crate::api::subscriptions::changes::StatusChange;
 use crate::api::subscriptions::filter::SubscriptionFilter;
 use crate::api::subscriptions::handler::{SubscriptionApi, key};
 use crate::api::subscriptions::stats;
+use crate::api::subscriptions::stored::{read_subscription, require_live_subscription};
+use crate::api::tenants::stored::require_tenant;
 use crate::api::values::{names, payload, validate};
 use crate::flow::on_demand::{TestError, TestRequest};
 
@@ -49,7 +51,7 @@ impl SubscriptionApi {
         let show_deleted = call.choice("with deleted", request.show_deleted);
         let ((tenant, filter), page) = call.finish(tenant.zip(filter))?;
         spans::record_in_span("tenant", &tenant);
-        changes::require_tenant(&self.context, &tenant).await?;
+        require_tenant(&self.context, &tenant).await?;
         let store = Arc::clone(&self.context.store);
         let list = SubscriptionList { store, tenant, filter, order, search, show_deleted };
         let page = page.fill(&list).await?;
@@ -77,7 +79,7 @@ impl SubscriptionApi {
             }
             CallTarget::Here => {
                 let key = wanted.key.clone();
-                changes::require_live_subscription(&self.context, &key).await?;
+                require_live_subscription(&self.context, &key).await?;
                 let result = Box::pin(self.flow.on_demand.test_subscription(wanted)).await;
                 let (made, record) = result.map_err(|error| test_error(error, &key))?;
                 spans::record_in_span("delivery", made.id);
@@ -206,7 +208,7 @@ impl SubscriptionService for SubscriptionApi {
     ) -> Result<Response<v1::Subscription>, Status> {
         async {
             let key = key(&request.get_ref().name)?;
-            Ok(self.show(&changes::read_subscription(&self.context, &key).await?))
+            Ok(self.show(&read_subscription(&self.context, &key).await?))
         }
         .await
         .map(Response::new)
@@ -279,7 +281,7 @@ impl SubscriptionService for SubscriptionApi {
     ) -> Result<Response<v1::SubscriptionStats>, Status> {
         async {
             let key = key(&request.get_ref().name)?;
-            changes::read_subscription(&self.context, &key).await?;
+            read_subscription(&self.context, &key).await?;
             stats::read_stats(&self.context, &key).await
         }
         .await

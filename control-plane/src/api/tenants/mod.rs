@@ -3,3 +3,4 @@
 pub mod conversion;
 pub mod filter;
 pub mod service;
+pub mod stored;

@@ -14,9 +14,10 @@ use tonic_types::PreconditionViolation;
 use crate::api::lists::listing::{ListCall, ListOrder, StoredList};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
-use crate::api::rpc::{changes, spans};
+use crate::api::rpc::spans;
 use crate::api::tenants::conversion::{labels, to_proto};
 use crate::api::tenants::filter::TenantFilter;
+use crate::api::tenants::stored::{change_tenant, delete_tenant, read_tenant, require_live_tenant};
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names, validate};
 use crate::state::context::ReplicaContext;
@@ -115,7 +116,7 @@ impl TenantApi {
         if mask.has("allow_insecure_urls") && !given.allow_insecure_urls {
             self.refuse_insecure_urls_in_use(&id).await?;
         }
-        let changed = changes::change_tenant(&self.context, &id, &given.etag, |tenant| {
+        let changed = change_tenant(&self.context, &id, &given.etag, |tenant| {
             if mask.is_whole() {
                 let mut violations = FieldViolations::default();
                 fixed_fields::in_tenant(&given, tenant, &mut violations);
@@ -163,11 +164,10 @@ impl TenantApi {
         let id = names::tenant(&request.name).map_err(|error| errors::invalid("name", error))?;
         spans::record_in_span("tenant", &id);
         if !request.force {
-            changes::require_live_tenant(&self.context, &id).await?;
+            require_live_tenant(&self.context, &id).await?;
             self.refuse_not_empty(&id).await?;
         }
-        let (subscriptions, cancelled) =
-            changes::delete_tenant(&self.context, &id, &request.etag).await?;
+        let (subscriptions, cancelled) = delete_tenant(&self.context, &id, &request.etag).await?;
         spans::log_change(who, "tenant deleted", &request.name);
         Ok(v1::DeleteTenantResponse {
             deleted_subscriptions: i64::try_from(subscriptions).unwrap_or(i64::MAX),
@@ -257,7 +257,7 @@ impl TenantService for TenantApi {
             let name = &request.get_ref().name;
             let id = names::tenant(name).map_err(|error| errors::invalid("name", error))?;
             spans::record_in_span("tenant", &id);
-            Ok(to_proto(&changes::read_tenant(&self.context, &id).await?))
+            Ok(to_proto(&read_tenant(&self.context, &id).await?))
         }
         .await
         .map(Response::new)

@@ -28,6 +28,7 @@ use postrider_store::{
 
 pub use self::snapshot::{MatchCandidate, TenantSnapshot};
 use super::dispatcher::Dispatcher;
+use super::lost_races::repeat_lost_races;
 use super::outbox::Outbox;
 use super::peers::Peers;
 use crate::clock::Clock;
@@ -40,9 +41,6 @@ const MAX_CACHED_TENANTS: usize = 20_000;
 const MAX_ENDED_PER_CALL: u64 = 10_000;
 /// Rows stay locked for one short statement.
 const MAX_ENDED_PER_STATEMENT: u32 = 1_000;
-/// How often a change by the system is tried while others change the same subscription.
-/// Each lost to another change, and those are made by people.
-const MAX_WRITE_TRIES: usize = 5;
 
 struct TenantConfigsShared {
     store: Arc<dyn Store>,
@@ -342,26 +340,23 @@ impl TenantConfigs {
         key: &SubscriptionKey,
         reason: &str,
     ) -> Result<(), WriteError> {
-        for _ in 0..MAX_WRITE_TRIES {
-            let found = self.0.store.get_subscription(key).await?;
-            let Some(before) = found.filter(|s| s.delete_time.is_none()) else {
-                return Ok(());
-            };
-            if before.status == SubscriptionStatus::Disabled {
-                return Ok(());
-            }
-            let mut disabled = before.clone();
-            disabled.set_status(SubscriptionStatus::Disabled, reason, self.0.clock.now());
-            match self.update_subscription(&before, disabled, DisabledBy::System).await {
-                Err(WriteError::RevisionMismatch) => {}
-                Ok(_) => {
-                    tracing::warn!(subscription = %key, reason, "a subscription was disabled");
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
+        let is_lost_race = |error: &WriteError| matches!(error, WriteError::RevisionMismatch);
+        repeat_lost_races(is_lost_race, || self.try_disable(key, reason)).await
+    }
+
+    async fn try_disable(&self, key: &SubscriptionKey, reason: &str) -> Result<(), WriteError> {
+        let found = self.0.store.get_subscription(key).await?;
+        let Some(before) = found.filter(|s| s.delete_time.is_none()) else {
+            return Ok(());
+        };
+        if before.status == SubscriptionStatus::Disabled {
+            return Ok(());
         }
-        Err(WriteError::RevisionMismatch)
+        let mut disabled = before.clone();
+        disabled.set_status(SubscriptionStatus::Disabled, reason, self.0.clock.now());
+        self.update_subscription(&before, disabled, DisabledBy::System).await?;
+        tracing::warn!(subscription = %key, reason, "a subscription was disabled");
+        Ok(())
     }
 
     /// Ends the waiting deliveries of a deleted subscription, up to a limit.

@@ -1,0 +1,135 @@
+//! Reads and changes stored subscriptions, the latter under their etags.
+//!
+//! Fed by every service that is asked about a subscription; feeds `state::tenants`.
+//! Guarantees that a change that changes nothing is not written, unless it is to be.
+
+use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::operational_event::DisabledBy;
+use postrider_domain::subscription::Subscription;
+use tonic::{Status, async_trait};
+
+use crate::api::rpc::errors::{self, ResourceKind};
+use crate::api::rpc::etag::{ChangeError, ChangeResult, EtagChange, change_under_etag};
+use crate::state::context::ReplicaContext;
+
+/// Reads a subscription, deleted or not.
+pub async fn read_subscription(
+    context: &ReplicaContext,
+    key: &SubscriptionKey,
+) -> Result<Subscription, Status> {
+    let found = context.store.get_subscription(key).await.map_err(errors::store)?;
+    found.ok_or_else(|| errors::not_found(ResourceKind::Subscription, key))
+}
+
+/// Reads a subscription; an error if it is deleted.
+pub async fn require_live_subscription(
+    context: &ReplicaContext,
+    key: &SubscriptionKey,
+) -> Result<Subscription, Status> {
+    let subscription = read_subscription(context, key).await?;
+    match subscription.delete_time {
+        None => Ok(subscription),
+        Some(_) => Err(errors::deleted(ResourceKind::Subscription, key)),
+    }
+}
+
+/// What to do if a change changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum UnchangedPolicy {
+    /// Write nothing.
+    Skip,
+    /// Write it all the same, so that every replica and agent sees a new version.
+    Write,
+}
+
+/// Changes a subscription. `change` may refuse.
+pub async fn change_subscription(
+    context: &ReplicaContext,
+    key: &SubscriptionKey,
+    etag: &str,
+    unchanged: UnchangedPolicy,
+    change: impl Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
+) -> Result<ChangeResult<Subscription>, Status> {
+    change_under_etag(etag, &SubscriptionChange { context, key, unchanged, change }).await
+}
+
+struct SubscriptionChange<'a, F> {
+    context: &'a ReplicaContext,
+    key: &'a SubscriptionKey,
+    unchanged: UnchangedPolicy,
+    change: F,
+}
+
+#[async_trait]
+impl<F> EtagChange for SubscriptionChange<'_, F>
+where
+    F: Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
+{
+    type Resource = Subscription;
+    type Done = ChangeResult<Subscription>;
+
+    async fn read(&self) -> Result<Subscription, Status> {
+        require_live_subscription(self.context, self.key).await
+    }
+
+    fn revision(subscription: &Subscription) -> i64 {
+        subscription.revision
+    }
+
+    async fn write(&self, before: Subscription) -> Result<ChangeResult<Subscription>, ChangeError> {
+        let mut subscription = before.clone();
+        (self.change)(&mut subscription)?;
+        subscription.update_time = before.update_time;
+        if subscription == before && self.unchanged == UnchangedPolicy::Skip {
+            return Ok(ChangeResult { now: before, written: false });
+        }
+        subscription.update_time = self.context.clock.now();
+        let tenants = &self.context.tenants;
+        let updated = tenants.update_subscription(&before, subscription, DisabledBy::Caller).await;
+        let now = updated
+            .map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))?;
+        Ok(ChangeResult { now, written: true })
+    }
+
+    fn mismatch(&self) -> Status {
+        errors::etag_mismatch(ResourceKind::Subscription, self.key)
+    }
+}
+
+/// Deletes a subscription. Returns how many waiting deliveries were cancelled.
+pub async fn delete_subscription(
+    context: &ReplicaContext,
+    key: &SubscriptionKey,
+    etag: &str,
+) -> Result<u64, Status> {
+    change_under_etag(etag, &SubscriptionDeletion { context, key }).await
+}
+
+struct SubscriptionDeletion<'a> {
+    context: &'a ReplicaContext,
+    key: &'a SubscriptionKey,
+}
+
+#[async_trait]
+impl EtagChange for SubscriptionDeletion<'_> {
+    type Resource = Subscription;
+    type Done = u64;
+
+    async fn read(&self) -> Result<Subscription, Status> {
+        require_live_subscription(self.context, self.key).await
+    }
+
+    fn revision(subscription: &Subscription) -> i64 {
+        subscription.revision
+    }
+
+    async fn write(&self, subscription: Subscription) -> Result<u64, ChangeError> {
+        let deleted =
+            self.context.tenants.delete_subscription(self.key, subscription.revision).await;
+        deleted.map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))
+    }
+
+    fn mismatch(&self) -> Status {
+        errors::etag_mismatch(ResourceKind::Subscription, self.key)
+    }
+}
