@@ -176,6 +176,7 @@ mod tests {
             let given = ["postrider-agent", name, "/no/such/thing"];
             let flags = AgentArguments::try_parse_from(given).unwrap().flags();
             let [(setting, _)] = &flags[..] else { panic!("{name}: {flags:?}") };
+            assert_eq!(Settings::flag_of(setting), Some(name));
             // The value is wrong, or another setting is missing; the name is never wrong.
             let error = Settings::load(None, &flags).err().unwrap().to_string();
             assert!(!error.contains("is not a setting"), "{setting}: {error}");

@@ -31,6 +31,19 @@ static FORMAT: SettingsFormat = SettingsFormat {
     defaults: include_str!("../config.default.toml"),
     variable_prefix: "POSTRIDER_AGENT_",
     foreign_prefix: None,
+    flags: &[
+        ("control_plane.urls", "--control-plane"),
+        ("agent.region", "--region"),
+        ("agent.id", "--id"),
+        ("control_plane.tls_cert", "--tls-cert"),
+        ("control_plane.tls_key", "--tls-key"),
+        ("control_plane.tls_ca", "--tls-ca"),
+        ("work.max_in_flight", "--max-in-flight"),
+        ("receivers.allow_subnets", "--allow-subnet"),
+        ("receivers.extra_ca", "--extra-ca"),
+        ("dns.servers", "--name-server"),
+        ("agent.metrics_listen", "--metrics-listen"),
+    ],
 };
 
 #[derive(Clone, Debug, Deserialize)]
@@ -257,6 +270,11 @@ impl Settings {
         })
     }
 
+    /// The name of the flag that gives a setting, if it has one.
+    pub fn flag_of(setting: &str) -> Option<&'static str> {
+        FORMAT.flag_of(setting)
+    }
+
     /// The process's logging and tracing options.
     pub fn telemetry(&self) -> TelemetryOptions {
         self.telemetry.options()
@@ -338,13 +356,19 @@ mod tests {
             (&[("dns.servers", "dns.example")], "IP address"),
             (&[("dns.backend", "system"), ("dns.servers", "::1")], "dns.servers: "),
             (&[("dns.backend", "none")], "dns.backend: must be "),
-            (&[("receivers.allow_subnets", "127.0.0.0/99")], "receivers.allow_subnets: "),
+            (
+                &[("receivers.allow_subnets", "10.0.0.0/8,127.0.0.0/99")],
+                "receivers.allow_subnets: \"127.0.0.0/99\": ",
+            ),
+            (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
             (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
             (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
         ] {
             let flags: Vec<_> = [CONTROL_PLANE].iter().chain(wrong).copied().collect();
             let error = load(&flags).unwrap_err().to_string();
-            assert!(error.contains(words) && error.ends_with(" (a flag)"), "{error}");
+            let place = wrong.iter().find_map(|(name, _)| Settings::flag_of(name));
+            let place = place.map_or("the program".to_owned(), |flag| format!("the flag {flag}"));
+            assert!(error.contains(words) && error.ends_with(&format!(" ({place})")), "{error}");
         }
         assert!(load(&[]).is_err());
     }

@@ -82,7 +82,7 @@ impl DatabaseArguments {
 }
 
 impl ServeArguments {
-    fn settings(&self) -> anyhow::Result<Settings> {
+    fn flags(&self) -> Vec<(&'static str, String)> {
         let mut flags = self.database.flags();
         flags.extend(given([
             ("server.listen", &self.listen),
@@ -93,7 +93,7 @@ impl ServeArguments {
             ("server.tls_key", &self.tls_key),
             ("server.tls_client_ca", &self.tls_client_ca),
         ]));
-        Ok(Settings::load(self.database.config.as_deref(), &flags)?)
+        flags
     }
 }
 
@@ -114,7 +114,8 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Serve(arguments) => {
-            let settings = arguments.settings()?;
+            let config = arguments.database.config.as_deref();
+            let settings = Settings::load(config, &arguments.flags())?;
             runtime(settings.worker_threads())?.block_on(serve_until_told(settings))
         }
         Command::Migrate(arguments) => {
@@ -158,4 +159,30 @@ async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
     telemetry.shutdown().await;
     println!("the schema is up to date");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_of_serve_names_its_setting() {
+        for name in [
+            "--database-url",
+            "--data-dir",
+            "--listen",
+            "--advertise",
+            "--replica-id",
+            "--metrics-listen",
+            "--tls-cert",
+            "--tls-key",
+            "--tls-client-ca",
+        ] {
+            let given = Arguments::try_parse_from(["postrider", "serve", name, "x"]).unwrap();
+            let Command::Serve(given) = given.command else { panic!("{name} is not of serve") };
+            let flags = given.flags();
+            let [(setting, _)] = &flags[..] else { panic!("{name}: {flags:?}") };
+            assert_eq!(Settings::flag_of(setting), Some(name));
+        }
+    }
 }

@@ -8,9 +8,15 @@ use thiserror::Error;
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingOrigin {
-    File { path: PathBuf, line: Option<usize> },
+    File {
+        path: PathBuf,
+        line: Option<usize>,
+    },
     Variable(String),
-    Flag,
+    /// By its name: `--listen`.
+    Flag(&'static str),
+    /// By the program itself, or a test.
+    Program,
 }
 
 impl fmt::Display for SettingOrigin {
@@ -19,7 +25,8 @@ impl fmt::Display for SettingOrigin {
             Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line: None } => path.display().fmt(f),
             Self::Variable(name) => write!(f, "the variable {name}"),
-            Self::Flag => f.write_str("a flag"),
+            Self::Flag(name) => write!(f, "the flag {name}"),
+            Self::Program => f.write_str("the program"),
         }
     }
 }

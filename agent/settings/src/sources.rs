@@ -27,6 +27,8 @@ pub struct SettingsFormat {
     pub variable_prefix: &'static str,
     /// What the variables of another program begin with, where that begins like ours.
     pub foreign_prefix: Option<&'static str>,
+    /// The settings that have a flag, with its name, so that an error can name it.
+    pub flags: &'static [(&'static str, &'static str)],
 }
 
 /// One setting that was given.
@@ -59,7 +61,7 @@ impl SettingSources {
         given.extend(flags.iter().map(|(path, value)| GivenSetting {
             path: (*path).to_owned(),
             value: ValueKind::String(value.clone()),
-            place: SettingOrigin::Flag,
+            place: format.flag_of(path).map_or(SettingOrigin::Program, SettingOrigin::Flag),
         }));
         let sources = Self { format, given };
         sources.refuse_unknown()?;
@@ -130,6 +132,11 @@ impl SettingSources {
 }
 
 impl SettingsFormat {
+    /// The name of the flag that gives a setting, if it has one.
+    pub fn flag_of(&self, setting: &str) -> Option<&'static str> {
+        self.flags.iter().find(|(path, _)| *path == setting).map(|(_, flag)| *flag)
+    }
+
     /// The settings of a program that was given nothing.
     pub fn default_settings<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
         Ok(self.merge_over_defaults(&[])?)
@@ -286,6 +293,7 @@ mod tests {
         defaults: "[post]\nports = [1, \"2\"]\nhost = \"\"\nlevel = \"3\"",
         variable_prefix: "RIDER_",
         foreign_prefix: Some("RIDER_HORSE_"),
+        flags: &[("post.ports", "--port"), ("post.host", "--host")],
     };
 
     #[derive(Debug, Deserialize)]
@@ -301,6 +309,12 @@ mod tests {
         host: Option<u16>,
         #[serde(deserialize_with = "crate::parsed")]
         level: u16,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct PortList {
+        #[serde(rename = "ports", deserialize_with = "crate::list")]
+        _ports: Vec<u16>,
     }
 
     fn read(variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Post, SettingsError> {
@@ -322,11 +336,26 @@ mod tests {
         let given = given.unwrap();
         assert_eq!((given.ports, given.host, given.level), (vec![8], Some(7), 9));
         assert!(read(&[("RIDER_POST__PORTS", "")], &[]).unwrap().ports.is_empty());
-        for (name, value) in [("post.ports", "5,x"), ("post.host", "x"), ("post.level", "")] {
+        for (name, value, place) in [
+            ("post.ports", "5,x", "the flag --port"),
+            ("post.host", "x", "the flag --host"),
+            ("post.level", "", "the program"),
+        ] {
             let message = read(&[], &[(name, value)]).unwrap_err().to_string();
             assert!(message.starts_with(&format!("{name}: ")), "{message}");
-            assert!(message.ends_with(" (a flag)"), "{message}");
+            assert!(message.ends_with(&format!(" ({place})")), "{message}");
         }
+    }
+
+    #[test]
+    fn a_wrong_entry_of_a_list_is_named() {
+        let message = read(&[("RIDER_POST__PORTS", "5, 6x ,7")], &[]).unwrap_err().to_string();
+        assert!(message.starts_with("post.ports: \"6x\": invalid digit"), "{message}");
+        let array: Map<String, Value> =
+            [("ports".to_owned(), Value::from(vec![Value::from("5"), Value::from("6x")]))].into();
+        let array: Result<PortList, _> = Value::from(array).try_deserialize();
+        let message = problem(&array.unwrap_err());
+        assert!(message.starts_with("\"6x\": invalid digit"), "{message}");
     }
 
     #[test]

@@ -15,6 +15,11 @@ fn in_words<E: Error>(problem: impl Display) -> E {
     E::custom(format_args!("{problem:#}"))
 }
 
+/// An entry of a list; an error says which one.
+fn parse_entry<T: FromStr<Err: Display>, E: Error>(entry: &str) -> Result<T, E> {
+    entry.parse().map_err(|problem| E::custom(format_args!("{entry:?}: {problem:#}")))
+}
+
 /// A text that is parsed.
 pub fn parsed<'de, D, T>(from: D) -> Result<T, D::Error>
 where
@@ -56,13 +61,13 @@ impl<'de, T: FromStr<Err: Display>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(|part| part.parse().map_err(in_words)).collect()
+        parts.map(parse_entry).collect()
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<T>, A::Error> {
         let mut values = Vec::new();
         while let Some(text) = array.next_element::<String>()? {
-            values.push(text.parse().map_err(in_words)?);
+            values.push(parse_entry(&text)?);
         }
         Ok(values)
     }

@@ -7,9 +7,11 @@
 mod listen_address;
 mod logging;
 mod metrics_port;
+mod otlp_endpoint;
 mod settings;
 
 pub use listen_address::{ListenAddress, ListenAddressError, host_name};
 pub use logging::{TelemetryGuard, TelemetryOptions, init_telemetry};
 pub use metrics_port::serve_metrics;
+pub use otlp_endpoint::{OtlpEndpoint, OtlpEndpointError};
 pub use settings::{LogFormat, LogFormatError, TelemetrySettings};

@@ -17,6 +17,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use crate::otlp_endpoint::OtlpEndpoint;
+
 /// Spans of these crates are exported; those of libraries are noise.
 const EXPORTED_TARGET_PREFIX: &str = "postrider";
 
@@ -72,8 +74,10 @@ pub fn init_telemetry(
     let provider = options
         .otlp_endpoint
         .as_deref()
-        .filter(|endpoint| !endpoint.is_empty())
-        .map(|endpoint| build_exporter(service_name, endpoint))
+        .map(|endpoint| OtlpEndpoint::parse(endpoint).context("OTEL_EXPORTER_OTLP_ENDPOINT"))
+        .transpose()?
+        .flatten()
+        .map(|endpoint| build_exporter(service_name, endpoint.as_str()))
         .transpose()?;
     let traces = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer()

@@ -2,10 +2,12 @@
 //!
 //! Read from the settings of a program; gives the options of its logs and traces.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::logging::TelemetryOptions;
+use crate::otlp_endpoint::OtlpEndpoint;
 
 /// Read where the setting is empty: the variable that OpenTelemetry names.
 const ENDPOINT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -14,10 +16,15 @@ const ENDPOINT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySettings {
-    /// Where spans go; empty: what OpenTelemetry's own variable says.
-    pub otlp_endpoint: String,
+    /// Where spans go; none: what OpenTelemetry's own variable says.
+    #[serde(deserialize_with = "endpoint")]
+    pub otlp_endpoint: Option<OtlpEndpoint>,
     /// "text" or "json".
     pub log_format: LogFormat,
+}
+
+fn endpoint<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OtlpEndpoint>, D::Error> {
+    OtlpEndpoint::parse(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 /// How the log is written.
@@ -28,7 +35,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Why a text is no format.
+/// Why a text is not a format.
 #[derive(Debug, Error)]
 #[error("must be \"text\" or \"json\"")]
 pub struct LogFormatError;
@@ -48,13 +55,10 @@ impl TryFrom<String> for LogFormat {
 impl TelemetrySettings {
     /// The process's logging and tracing options.
     pub fn options(&self) -> TelemetryOptions {
-        let endpoint = match self.otlp_endpoint.as_str() {
-            "" => std::env::var(ENDPOINT_VARIABLE).ok(),
-            configured => Some(configured.to_owned()),
-        };
+        let configured = self.otlp_endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned());
         TelemetryOptions {
             json: self.log_format == LogFormat::Json,
-            otlp_endpoint: endpoint,
+            otlp_endpoint: configured.or_else(|| std::env::var(ENDPOINT_VARIABLE).ok()),
             ..TelemetryOptions::default()
         }
     }

@@ -20,6 +20,17 @@ static FORMAT: SettingsFormat = SettingsFormat {
     defaults: include_str!("../../config.default.toml"),
     variable_prefix: "POSTRIDER_",
     foreign_prefix: Some("POSTRIDER_AGENT_"),
+    flags: &[
+        ("database.url", "--database-url"),
+        ("database.data_dir", "--data-dir"),
+        ("server.listen", "--listen"),
+        ("server.advertise", "--advertise"),
+        ("server.replica_id", "--replica-id"),
+        ("server.metrics_listen", "--metrics-listen"),
+        ("server.tls_cert", "--tls-cert"),
+        ("server.tls_key", "--tls-key"),
+        ("server.tls_client_ca", "--tls-client-ca"),
+    ],
 };
 
 #[derive(Clone, Debug, Deserialize)]
@@ -167,6 +178,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The name of the flag that gives a setting, if it has one.
+    pub fn flag_of(setting: &str) -> Option<&'static str> {
+        FORMAT.flag_of(setting)
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         let bad = |name, problem| Err(SettingsError::value(name, problem));
         self.server.check()?;
@@ -286,7 +302,9 @@ mod tests {
         );
         assert!(message(&[("api.max_page_size", "many")]).contains("max_page_size"));
         let format = message(&[("telemetry.log_format", "xml")]);
-        assert_eq!(format, "telemetry.log_format: must be \"text\" or \"json\" (a flag)");
+        assert_eq!(format, "telemetry.log_format: must be \"text\" or \"json\" (the program)");
+        let listen = message(&[("server.listen", "localhost")]);
+        assert!(listen.ends_with(" (the flag --listen)"), "{listen}");
     }
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
