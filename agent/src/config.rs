@@ -110,7 +110,7 @@ fn is_resource_id(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
-/// Whether a character may stand in an agent's id.
+/// Whether a character may be in an agent's id.
 fn is_agent_id_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-')
 }

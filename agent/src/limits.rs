@@ -72,7 +72,7 @@ impl LookupBackend {
     }
 }
 
-/// For tests; those of the program stand in `config.default.toml`.
+/// For tests; those of the program are in `config.default.toml`.
 #[cfg(test)]
 impl Default for LookupLimits {
     fn default() -> Self {

@@ -21,7 +21,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Makes the signed HTTPS POSTs that Postrider's control plane assigns.
 ///
-/// These are the settings that most agents need. All of them, with their defaults, stand in
+/// These are the settings that most agents need. All of them, with their defaults, are in
 /// config.default.toml, and can be given in a file or as variables too.
 #[derive(Debug, Parser)]
 #[command(name = "postrider-agent", version)]

@@ -130,7 +130,7 @@ enum LookupBackendName {
     System,
 }
 
-/// Why a text is no way to look names up.
+/// Why a text is not a way to look names up.
 #[derive(Debug, Error)]
 #[error("must be \"name-servers\" or \"system\"")]
 struct LookupBackendNameError;
@@ -151,7 +151,7 @@ impl FromStr for LookupBackendName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct NameServerAddress(SocketAddr);
 
-/// Why a text is no address of a name server.
+/// Why a text is not the address of a name server.
 #[derive(Debug, Error)]
 #[error("{0} is not an IP address")]
 struct NameServerAddressError(String);
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_says_of_a_service_is_no_setting() {
+    fn what_kubernetes_says_of_a_service_is_not_a_setting() {
         let settings = read(&[
             ("POSTRIDER_AGENT_SERVICE_HOST", "10.0.0.7"),
             ("POSTRIDER_AGENT_SERVICE_PORT_METRICS", "9464"),

@@ -138,13 +138,13 @@ async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
         postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let told = async {
+    let stop_requested = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    serve::start(settings, None).await?.serve_until(told).await?.stop().await;
+    serve::start(settings, None).await?.serve_until(stop_requested).await?.stop().await;
     telemetry.shutdown().await;
     Ok(())
 }

@@ -43,7 +43,7 @@ struct MetricFamilies {
     database_call_seconds: Family<CallLabels, Histogram>,
     feed_stall: Gauge<f64, AtomicU64>,
     results_refused: Family<KindLabel, Counter>,
-    results_kept: Gauge,
+    results_awaiting_retry: Gauge,
     results_given_up: Counter,
 }
 
@@ -71,7 +71,7 @@ impl Default for Metrics {
             database_call_seconds: Family::new_with_constructor(seconds),
             feed_stall: Gauge::default(),
             results_refused: Family::default(),
-            results_kept: Gauge::default(),
+            results_awaiting_retry: Gauge::default(),
             results_given_up: Counter::default(),
         }))
     }
@@ -114,8 +114,8 @@ impl Metrics {
     }
 
     /// So many results are kept to be tried again.
-    pub fn results_kept(&self, count: usize) {
-        self.0.results_kept.set(i64::try_from(count).unwrap_or(i64::MAX));
+    pub fn results_awaiting_retry(&self, count: usize) {
+        self.0.results_awaiting_retry.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The database refuses a result for what it is.
@@ -167,7 +167,7 @@ impl Metrics {
         registry.register(
             "results_awaiting_retry",
             "Results that wait to be retried",
-            inner.results_kept.clone(),
+            inner.results_awaiting_retry.clone(),
         );
         registry.register(
             "results_dropped",

@@ -61,7 +61,7 @@ pub struct WebhookUrl {
 }
 
 impl WebhookUrl {
-    /// Checks a URL as it was written. `http://` is let in where `allow_insecure`.
+    /// Checks a URL as it was written. `http://` is allowed where `allow_insecure`.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, UrlProblem> {
         if text.is_empty() {
             return Err(UrlProblem::Missing);

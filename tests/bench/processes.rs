@@ -12,7 +12,7 @@ use postrider_tests::process;
 
 /// `/proc` counts in hundredths of a second on every architecture of Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Where fields stand in `/proc/PID/stat`, counted from behind the name.
+/// Where fields are in `/proc/PID/stat`, counted from behind the name.
 const STAT_PARENT_FIELD: usize = 1;
 const STAT_USER_FIELD: usize = 11;
 const STAT_SYSTEM_FIELD: usize = 12;
@@ -86,7 +86,7 @@ pub fn parent_of(id: u32) -> Result<u32> {
 
 fn stat(id: u32) -> Result<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    // The name stands in parentheses and may hold anything.
+    // The name is in parentheses and may hold anything.
     let (_, fields) = text.rsplit_once(')').context("a process's name")?;
     Ok(fields.split_whitespace().map(str::to_owned).collect())
 }

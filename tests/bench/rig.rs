@@ -24,7 +24,7 @@ const EVENT_TYPE: &str = "payment.completed";
 /// How often, and for how long at most, it is asked whether work has ended.
 const QUIET_STEP: Duration = Duration::from_millis(100);
 const MAX_QUIET_STEPS: u32 = 100;
-/// Processor seconds in a step that are no work: heartbeats and sweeps.
+/// Processor seconds in a step that are not work: heartbeats and sweeps.
 const QUIET_SECONDS: f64 = 0.015;
 /// As much as PostgreSQL keeps by default.
 const LOG_MIB: usize = 1024;

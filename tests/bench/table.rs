@@ -1,4 +1,4 @@
-//! Tables in Markdown, and what stands in them.
+//! Tables in Markdown, and what is in them.
 //!
 //! Fed by the figures of every run; feeds standard output. Guarantees that a
 //! figure of several runs is shown as their median with the range, and that a

@@ -1,7 +1,7 @@
 //! Order within a key, through failures and processes that die.
 //!
 //! Fed by real clusters on both engines, on PostgreSQL with two replicas and two
-//! agents; feeds nobody. Guarantees, as a receiver sees it, that no event of a key
+//! agents. Guarantees, as a receiver sees it, that no event of a key
 //! comes before an earlier one or again after a later one, that sequence numbers
 //! have no gap, and that the account of it all adds up. `POSTRIDER_TEST_SEED`
 //! repeats a round, `POSTRIDER_TEST_ROUNDS` asks for more.

@@ -1,6 +1,6 @@
 //! Hours and days, in seconds.
 //!
-//! Fed by a control plane on a clock of the test's; feeds nobody. Guarantees
+//! Fed by a control plane on the test's clock. Guarantees
 //! that every moment is checked from both sides: nothing is sent a moment
 //! before it is due, and it is sent soon afterwards.
 
@@ -189,7 +189,7 @@ async fn what_waits_expires_at_its_deadline(engine: Engine) {
     scene.timed.stop().await.unwrap();
 }
 
-/// Ten hours of pause: the deadline moves by them, and what fell due meanwhile
+/// Ten hours of pause: the deadline moves by them, and what fell due in the meantime
 /// is sent when the pause is over.
 async fn pause(scene: &mut TimetableSetup) {
     println!("paused time does not count");

@@ -1,6 +1,6 @@
 //! Compares attempts' requests in the API with what the receiver got.
 //!
-//! Fed by scenarios; feeds nobody. Guarantees that what history shows of a request is
+//! Fed by scenarios. Guarantees that what history shows of a request is
 //! what arrived: its body byte for byte, its URL, the names of all its headers and the
 //! values shown.
 

@@ -41,7 +41,7 @@ impl FakeTime {
         Ok(fs::rename(fresh, self.file())?)
     }
 
-    /// For programs that shall live by it.
+    /// For programs that are to take it as the time.
     pub fn environment(&self) -> Vec<(String, String)> {
         let pairs = [
             ("LD_PRELOAD", self.library.display().to_string()),

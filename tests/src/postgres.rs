@@ -239,7 +239,7 @@ impl Database {
         Ok(format!("{}{port}{}", &self.url[..start], &self.url[start + length..]))
     }
 
-    /// Where the port stands in the URL.
+    /// Where the port is in the URL.
     fn port_at(&self) -> Result<(usize, usize)> {
         let (before, _) = self.url.rsplit_once('/').context("a URL ends with a database")?;
         let (host, port) = before.rsplit_once(':').context("a server's URL has a port")?;

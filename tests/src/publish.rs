@@ -115,8 +115,9 @@ impl Api {
 
     /// The deliveries of one event.
     pub async fn deliveries_of(&mut self, event: &str) -> Result<Vec<Delivery>> {
-        let (tenant, _) =
-            event.rsplit_once("/events/").with_context(|| format!("{event} is no event's name"))?;
+        let (tenant, _) = event
+            .rsplit_once("/events/")
+            .with_context(|| format!("{event} is not an event's name"))?;
         let filter = format!("event = \"{event}\"");
         Ok(self.all_deliveries(tenant, &filter).await?)
     }

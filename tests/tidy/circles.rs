@@ -164,7 +164,7 @@ fn split_uses(file: &Source) -> (Vec<String>, String) {
     (statements, body)
 }
 
-/// Makes `pub(in crate::api)` and its like a plain `pub`: who may use an item is no use.
+/// Makes `pub(in crate::api)` and its like a plain `pub`: who may use an item is not a use.
 fn without_scopes(line: &str) -> String {
     match line.split_once("pub(") {
         Some((before, rest)) => match rest.split_once(')') {

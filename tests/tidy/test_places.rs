@@ -1,7 +1,7 @@
 //! The place of unit tests, and tests that a document names.
 //!
 //! Fed by all files; feeds `main` with findings. Guarantees that the tests of a file
-//! stand in `mod tests`, at its end, or in the one other place there is once both
+//! are in `mod tests`, at its end, or in the one other place there is once both
 //! together are long: `tests.rs` (or the folder `tests`) beside `mod.rs` and `lib.rs`,
 //! `x_tests.rs` beside `x.rs`; and that what is said to keep an invariant is there.
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::source::Source;
 use crate::words::INVARIANTS_PAGE;
 
-/// Tests that make a file longer than this may stand in a file of their own; less than
+/// Tests that make a file longer than this may be in a file of their own; less than
 /// a file's limit, so that nobody moves them for a line.
 const MIN_APART_LINES: usize = 350;
 /// Modules for tests alone: the tests, and values that tests of several files share.
@@ -93,7 +93,7 @@ fn module_of_another_name(file: &Source) -> Vec<String> {
     });
     declared
         .filter(|(_, name)| !TEST_MODULES.contains(name))
-        .map(|(number, name)| file.at(number, &format!("{name} is no name of a test module")))
+        .map(|(number, name)| file.at(number, &format!("{name} is not the name of a test module")))
         .collect()
 }
 

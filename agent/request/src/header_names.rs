@@ -12,7 +12,7 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Whether a name belongs to the transport or to Postrider, so that not even a
-/// signature may stand in it.
+/// signature may be in it.
 pub fn is_reserved(name: &HeaderName) -> bool {
     let transport = matches!(
         name.as_str(),

@@ -254,7 +254,7 @@ fn flatten(prefix: &str, table: Map<String, Value>, take: &mut impl FnMut(String
     }
 }
 
-/// The line, from 1, at which a setting stands in a file; `None` where it is written
+/// The line, from 1, at which a setting is in a file; `None` where it is written
 /// in a way that is not looked for.
 fn line_of(text: &str, setting: &str) -> Option<usize> {
     let mut section = String::new();

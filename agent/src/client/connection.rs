@@ -96,7 +96,7 @@ where
 {
     tokio::spawn(async move {
         // Whoever waits for a response on this connection gets its error; an
-        // idle connection's end is no news.
+        // idle connection's end is expected.
         let _ = connection.await;
         drop(permit);
     });

@@ -112,6 +112,6 @@ mod tests {
         memory.count_broken(5, now);
         assert!(memory.requires_http1(now));
         assert!(!memory.requires_http1(now + HTTP2_BROKEN_TTL));
-        assert!(!memory.has_broken_connections(), "then it counts anew");
+        assert!(!memory.has_broken_connections(), "then it counts again");
     }
 }

@@ -92,7 +92,7 @@ pub struct ConnectionLease {
 }
 
 /// A request that waits for its response. If it is dropped before `finish`, and nothing was
-/// read meanwhile, the connection becomes suspect.
+/// read in the meantime, the connection becomes suspect.
 pub struct PendingRequest<'a> {
     host: &'a OriginConnections,
     info: &'a ConnectionInfo,

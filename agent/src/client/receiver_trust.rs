@@ -27,7 +27,7 @@ pub struct ReceiverCertVerifier {
     chains: Arc<WebPkiServerVerifier>,
     /// What the operator gave. A receiver may show one of these as its own, since
     /// `openssl req -x509` marks every certificate it makes as an authority's, and
-    /// an authority's certificate is no server's by RFC 5280, section 4.2.1.9.
+    /// an authority's certificate is not a server's by RFC 5280, section 4.2.1.9.
     extra: Vec<ExtraCertificate>,
 }
 
@@ -35,7 +35,7 @@ pub struct ReceiverCertVerifier {
 #[derive(Debug)]
 struct ExtraCertificate {
     der: CertificateDer<'static>,
-    /// Whether it may sign others. A receiver's own one that may not is no root: its key
+    /// Whether it may sign others. A receiver's own one that may not is not a root: its key
     /// would be an authority for every name.
     is_authority: bool,
     /// Seconds since 1970 between which it is valid, both included.

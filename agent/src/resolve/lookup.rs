@@ -320,13 +320,13 @@ fn interleave_families(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let (mut first, second): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
     let mut second = second.into_iter();
-    let mut turns = Vec::with_capacity(first.len() + second.len());
+    let mut interleaved = Vec::with_capacity(first.len() + second.len());
     for address in first.drain(..) {
-        turns.push(address);
-        turns.extend(second.next());
+        interleaved.push(address);
+        interleaved.extend(second.next());
     }
-    turns.extend(second);
-    turns
+    interleaved.extend(second);
+    interleaved
 }
 
 #[cfg(test)]
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn families_take_turns() {
-        for (found, turns) in [
+        for (found, interleaved) in [
             (
                 &["2600::1", "2600::2", "9.0.0.1", "9.0.0.2"][..],
                 ["2600::1", "9.0.0.1", "2600::2", "9.0.0.2"],
@@ -353,7 +353,7 @@ mod tests {
                 ["2600::1", "9.0.0.1", "9.0.0.2", "9.0.0.3"],
             ),
         ] {
-            assert_eq!(interleave_families(addresses(found)), addresses(&turns));
+            assert_eq!(interleave_families(addresses(found)), addresses(&interleaved));
         }
         assert!(interleave_families(Vec::new()).is_empty());
     }

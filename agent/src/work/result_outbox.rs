@@ -139,7 +139,7 @@ impl ResultOutbox {
         queue
             .drain(..count)
             .filter_map(|id| {
-                // It may have been acknowledged on another stream meanwhile.
+                // It may have been acknowledged on another stream in the meantime.
                 let held = self.held.get_mut(&id)?;
                 held.location = ResultLocation::Sent { stream, when: now };
                 let mut result = held.result.clone();

@@ -18,7 +18,7 @@ pub struct ListenAddress {
     port: u16,
 }
 
-/// Why a text is no address.
+/// Why a text is not an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be a host and a port, for example 127.0.0.1:7443, localhost:7443 or [::1]:7443")]
 pub struct ListenAddressError;

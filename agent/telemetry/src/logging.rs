@@ -50,7 +50,7 @@ impl TelemetryGuard {
     }
 }
 
-/// PostgreSQL's remarks on migrations are no news, and h2 has a line for each connection
+/// PostgreSQL's remarks on migrations are of no interest, and h2 has a line for each connection
 /// that it ends because its other side floods.
 const DEFAULT_LIBRARY_LEVELS: &str = "sqlx=warn,h2=error";
 

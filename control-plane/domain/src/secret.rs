@@ -84,7 +84,7 @@ impl SigningSecret {
         if belongs { Ok(secret) } else { Err(SigningSecretError::PrivateKey) }
     }
 
-    /// The public key of an ed25519 seed; `None` when it is none.
+    /// The public key of an ed25519 seed; `None` if it is not one.
     fn public_key(&self) -> Option<[u8; KEY_BYTES]> {
         let seed = <&[u8; KEY_BYTES]>::try_from(self.0.as_slice()).ok()?;
         Some(ed25519_dalek::SigningKey::from_bytes(seed).verifying_key().to_bytes())

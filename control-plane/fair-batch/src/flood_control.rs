@@ -27,7 +27,7 @@ const MIN_ADMITTED_ITEMS: usize = 32;
 /// that a limit grown too far has cost little.
 const ADMITTED_ITEMS_STEP: usize = 8;
 /// Weight of the newest small commit in the moving average. The last eight or so count: one
-/// slow commit is no trend.
+/// slow commit is not a trend.
 const LATENCY_SAMPLE_WEIGHT: f64 = 0.125;
 /// The average may be this many times the baseline before the limit shrinks. Commits vary
 /// by less while a database is well (decision 0013).

@@ -15,7 +15,7 @@ const NO_AGENT_GRACE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub struct AgentPresence {
     since: Option<Timestamp>,
-    said: bool,
+    is_reported: bool,
 }
 
 impl AgentPresence {
@@ -35,12 +35,12 @@ impl AgentPresence {
     fn change(&mut self, has_agent: bool, now: Timestamp) -> Option<bool> {
         if has_agent {
             self.since = None;
-            return std::mem::take(&mut self.said).then_some(true);
+            return std::mem::take(&mut self.is_reported).then_some(true);
         }
         let since = *self.since.get_or_insert(now);
-        let is_news = !self.said && now.since(since) >= NO_AGENT_GRACE;
-        self.said |= is_news;
-        is_news.then_some(false)
+        let is_due = !self.is_reported && now.since(since) >= NO_AGENT_GRACE;
+        self.is_reported |= is_due;
+        is_due.then_some(false)
     }
 }
 

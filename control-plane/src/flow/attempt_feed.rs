@@ -217,12 +217,13 @@ async fn read_tail(
     sender: Sender<Arc<TailedAttempt>>,
     mut position: i64,
 ) {
-    let mut standstill = StallMonitor { since: None, told: false, metrics: inner.metrics.clone() };
+    let mut stall =
+        StallMonitor { since: None, is_reported: false, metrics: inner.metrics.clone() };
     loop {
         match inner.tail.read(position).await {
             Ok(page) => {
                 let stands = page.held && page.position == position;
-                standstill.note(stands.then_some("a transaction that records attempts is open"));
+                stall.note(stands.then_some("a transaction that records attempts is open"));
                 position = page.position;
                 let full = page.attempts.len() >= MAX_ATTEMPTS_PER_READ as usize;
                 for attempt in page.attempts {
@@ -237,7 +238,7 @@ async fn read_tail(
             }
             Err(error) => {
                 tracing::debug!(%error, "the tail could not be read");
-                standstill.note(Some(&error.to_string()));
+                stall.note(Some(&error.to_string()));
             }
         }
         tokio::select! {
@@ -255,7 +256,7 @@ async fn read_tail(
 /// How long the tail has been stalled.
 struct StallMonitor {
     since: Option<Instant>,
-    told: bool,
+    is_reported: bool,
     metrics: Metrics,
 }
 
@@ -263,17 +264,17 @@ impl StallMonitor {
     /// Records a read of the tail: why it made no progress, or `None`.
     fn note(&mut self, why: Option<&str>) {
         let Some(why) = why else {
-            if self.told {
+            if self.is_reported {
                 tracing::info!("the attempt feed has resumed");
             }
-            (self.since, self.told) = (None, false);
+            (self.since, self.is_reported) = (None, false);
             self.metrics.feed_stall(Duration::ZERO);
             return;
         };
         let lag = self.since.get_or_insert_with(Instant::now).elapsed();
         self.metrics.feed_stall(lag);
-        if lag >= STALL_WARNING_AFTER && !self.told {
-            self.told = true;
+        if lag >= STALL_WARNING_AFTER && !self.is_reported {
+            self.is_reported = true;
             let seconds = lag.as_secs();
             tracing::warn!(seconds, why, "the attempt feed is stalled");
         }

@@ -136,12 +136,12 @@ impl EndpointWatch {
     ) -> StoreResult<()> {
         let key = subscription.key();
         let raised = FailureStreak { stage, ..entry.streak };
-        let told = stage < WarningStage::Over
+        let is_wanted = stage < WarningStage::Over
             && snapshot.wants_event(&self.outbox, OperationalEventType::EndpointFailing);
         let rule = subscription.settings.auto_disable;
-        let told =
-            told.then(|| EndpointSummary::of(subscription).failing(raised, rule, entry.last));
-        if !self.store.raise_streak(&key, entry.streak, stage, told.as_ref()).await? {
+        let warning =
+            is_wanted.then(|| EndpointSummary::of(subscription).failing(raised, rule, entry.last));
+        if !self.store.raise_streak(&key, entry.streak, stage, warning.as_ref()).await? {
             // Another replica's success, or a change of the subscription, has ended it.
             let found = self.store.streak(&key).await?;
             self.failure_streaks.remember(shard, &key, found, subscription.revision);

@@ -48,8 +48,8 @@ impl Expiry {
     ) -> StoreResult<()> {
         let key = subscription.key();
         let running = self.cluster.running_time(subscription, self.clock.now());
-        let told = snapshot.wants_event(&self.outbox, OperationalEventType::DeliveryExhausted);
-        let announce = told.then(|| EndpointSummary::of(subscription));
+        let is_wanted = snapshot.wants_event(&self.outbox, OperationalEventType::DeliveryExhausted);
+        let announce = is_wanted.then(|| EndpointSummary::of(subscription));
         let request = EndWaitingRequest {
             subscription: key.clone(),
             shard: snapshot.shard,

@@ -9,9 +9,9 @@ use std::time::Duration;
 use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
 
-/// A fault that follows another one is told after so long, if it is another then. A person
-/// follows a few lines a minute.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
+/// How soon after a fault a different one is reported. A person can follow a few lines a
+/// minute.
+const MIN_REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// Most refused parts while a batch is divided; then the rest is left. Each costs some
 /// calls of the database; so many at once have one cause.
 const MAX_REFUSED_PARTS: usize = 64;
@@ -22,14 +22,14 @@ pub struct FaultLog {
     what: &'static str,
     since: Option<Timestamp>,
     failures: u32,
-    told: String,
-    told_at: Timestamp,
+    reported: String,
+    reported_at: Timestamp,
 }
 
 impl FaultLog {
     pub const fn new(what: &'static str) -> Self {
-        let told_at = Timestamp::from_micros(0);
-        Self { what, since: None, failures: 0, told: String::new(), told_at }
+        let reported_at = Timestamp::from_micros(0);
+        Self { what, since: None, failures: 0, reported: String::new(), reported_at }
     }
 
     /// Records the outcome of a round, and logs a change.
@@ -37,7 +37,7 @@ impl FaultLog {
         let what = self.what;
         match (error, self.since) {
             (Some(error), _) => {
-                if self.is_news(error, now) {
+                if self.should_report(error, now) {
                     tracing::warn!(%error, what, "database error; the work will be retried");
                 } else {
                     tracing::debug!(%error, what, "database error persists");
@@ -54,14 +54,14 @@ impl FaultLog {
         }
     }
 
-    fn is_news(&mut self, error: &StoreError, now: Timestamp) -> bool {
+    fn should_report(&mut self, error: &StoreError, now: Timestamp) -> bool {
         let text = error.to_string();
-        let another = text != self.told && now.since(self.told_at) >= TELL_AGAIN;
-        let is_news = self.since.is_none() || another;
-        if is_news {
-            (self.told, self.told_at) = (text, now);
+        let another = text != self.reported && now.since(self.reported_at) >= MIN_REPORT_INTERVAL;
+        let should_report = self.since.is_none() || another;
+        if should_report {
+            (self.reported, self.reported_at) = (text, now);
         }
-        is_news
+        should_report
     }
 
     /// How long to wait after the failures so far.
@@ -150,16 +150,24 @@ mod tests {
         let mut log = FaultLog::new("work");
         let at = |seconds| Timestamp::from_micros(0) + Duration::from_secs(seconds);
         let other = StoreError::Faulty("XX001".to_owned());
-        let mut is_news = |error: &StoreError, seconds| {
-            let is_news = log.is_news(error, at(seconds));
+        let mut should_report = |error: &StoreError, seconds| {
+            let should_report = log.should_report(error, at(seconds));
             log.note(Some(error), at(seconds));
-            is_news
+            should_report
         };
-        assert!(is_news(&faulty(), 100));
-        assert!(!is_news(&faulty(), 101) && !is_news(&other, 102) && !is_news(&faulty(), 200));
-        assert!(is_news(&other, 201) && !is_news(&faulty(), 202) && is_news(&faulty(), 211));
+        assert!(should_report(&faulty(), 100));
+        assert!(
+            !should_report(&faulty(), 101)
+                && !should_report(&other, 102)
+                && !should_report(&faulty(), 200)
+        );
+        assert!(
+            should_report(&other, 201)
+                && !should_report(&faulty(), 202)
+                && should_report(&faulty(), 211)
+        );
         log.note(None, at(212));
-        assert!(log.is_news(&faulty(), at(213)));
+        assert!(log.should_report(&faulty(), at(213)));
     }
 
     #[test]

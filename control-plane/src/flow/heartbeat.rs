@@ -120,7 +120,7 @@ mod tests {
 
     /// Tells of these agents, of which those that begin with "bad" are refused; returns
     /// who was told of, who is guilty, and how many calls it took.
-    fn told(names: &[&str]) -> (Vec<String>, Vec<String>, usize) {
+    fn beat_with(names: &[&str]) -> (Vec<String>, Vec<String>, usize) {
         let agents: Vec<_> = names.iter().map(|name| sighting(name)).collect();
         let (mut known, mut calls) = (Vec::new(), 0);
         let mut parts = SightingDivision::of(&agents);
@@ -139,12 +139,12 @@ mod tests {
 
     #[test]
     fn only_the_guilty_are_left_out() {
-        assert_eq!(told(&["a", "b"]), (vec!["a".into(), "b".into()], vec![], 1));
-        let (known, guilty, calls) = told(&["a", "b", "c", "bad", "d", "e", "f", "g"]);
+        assert_eq!(beat_with(&["a", "b"]), (vec!["a".into(), "b".into()], vec![], 1));
+        let (known, guilty, calls) = beat_with(&["a", "b", "c", "bad", "d", "e", "f", "g"]);
         assert_eq!(known, ["a", "b", "c", "d", "e", "f", "g"]);
         assert_eq!((guilty, calls), (vec!["bad".to_owned()], 7));
-        assert_eq!(told(&["bad"]).1, ["bad"]);
-        assert_eq!(told(&[]).2, 1, "the replica itself");
+        assert_eq!(beat_with(&["bad"]).1, ["bad"]);
+        assert_eq!(beat_with(&[]).2, 1, "the replica itself");
     }
 
     #[test]

@@ -159,9 +159,9 @@ impl LeaseKeeper {
         }
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_duration_seconds);
-        let kept = self.store.renew_shards(&self.replica, &owned, lease, asked).await?;
+        let renewed = self.store.renew_shards(&self.replica, &owned, lease, asked).await?;
         for (shard, _) in owned {
-            if kept.contains(&shard) {
+            if renewed.contains(&shard) {
                 let stop_at = self.dispatch_deadline(asked);
                 self.dispatcher.update(|s, now| s.renew_shard(shard, stop_at, now));
             } else {
@@ -189,18 +189,19 @@ impl LeaseKeeper {
         let share = self.fair_share(&view);
         self.release_drained_shards().await?;
         let owned = self.dispatcher.read(|s, _| s.leases());
-        let kept = owned.iter().filter(|lease| !self.draining.contains_key(&lease.shard)).count();
-        if kept > share {
+        let staying =
+            owned.iter().filter(|lease| !self.draining.contains_key(&lease.shard)).count();
+        if staying > share {
             let room = MAX_DRAINING_SHARDS.saturating_sub(self.draining.len());
             let surplus = owned.iter().rev().filter(|l| !self.draining.contains_key(&l.shard));
             let surplus: Vec<Shard> =
-                surplus.take((kept - share).min(room)).map(|l| l.shard).collect();
+                surplus.take((staying - share).min(room)).map(|l| l.shard).collect();
             for shard in surplus {
                 self.draining.insert(shard, self.clock.now());
                 self.dispatcher.update(|scheduler, _| scheduler.drain_shard(shard));
             }
-        } else if kept < share {
-            self.acquire_free_shards(&view, share - kept).await?;
+        } else if staying < share {
+            self.acquire_free_shards(&view, share - staying).await?;
         }
         Ok(())
     }
@@ -217,8 +218,8 @@ impl LeaseKeeper {
         alive.sort();
         let replicas = alive.len().max(1);
         let shards = view.shards.len();
-        let place = alive.iter().position(|id| **id == self.replica).unwrap_or(replicas);
-        shards / replicas + usize::from(place < shards % replicas)
+        let rank = alive.iter().position(|id| **id == self.replica).unwrap_or(replicas);
+        shards / replicas + usize::from(rank < shards % replicas)
     }
 
     async fn acquire_free_shards(&mut self, view: &ClusterView, wanted: usize) -> StoreResult<()> {
@@ -247,7 +248,7 @@ impl LeaseKeeper {
         self.cluster.note_acquired_shards(&taken);
         // Notes by which clock their rows are written, even if this replica does no more.
         if let Err(error) = self.store.renew_shards(&self.replica, &taken, lease, asked).await {
-            tracing::warn!(%error, "the clock of acquired shards was not noted; the next renewal will");
+            tracing::warn!(%error, "the clock of acquired shards was not recorded; the next renewal will record it");
         }
         let agents: Vec<AgentIdentity> = self.live_agents(view);
         let stop_at = self.dispatch_deadline(asked);
@@ -334,7 +335,7 @@ impl LeaseKeeper {
         regions.extend(view.regions.iter().map(|r| r.region.clone()));
         regions.sort();
         regions.dedup();
-        let mut kept = Ok(());
+        let mut result = Ok(());
         for region in regions {
             let known = view.regions.iter().find(|r| r.region == region);
             let mut clock = known.map(|r| r.clock).unwrap_or_default();
@@ -347,9 +348,9 @@ impl LeaseKeeper {
             }
             if clock != before {
                 let put = self.store.put_region_clock(&RegionClock { region, clock }).await;
-                kept = kept.and(put);
+                result = result.and(put);
             }
         }
-        kept
+        result
     }
 }

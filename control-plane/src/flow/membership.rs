@@ -61,7 +61,7 @@ impl Membership {
     /// commits events. Waits until an earlier process with its name counts as lost; fails
     /// if that one is alive.
     pub async fn join(&self) -> anyhow::Result<()> {
-        let mut heard = None;
+        let mut last_heartbeat = None;
         loop {
             let asked = self.clock.now();
             self.cluster.record_view(
@@ -73,7 +73,7 @@ impl Membership {
                 return Ok(());
             };
             anyhow::ensure!(
-                *heard.get_or_insert(other.heard) == other.heard,
+                *last_heartbeat.get_or_insert(other.heard) == other.heard,
                 "server.replica_id: another replica named {} is running at {}",
                 other.id.0,
                 other.address

@@ -1,4 +1,4 @@
-//! Releases the next delivery of each ordering key, and blocks keys meanwhile.
+//! Releases the next delivery of each ordering key, and blocks keys in the meantime.
 //!
 //! Fed with keys of which a delivery may be released, through the ordering queue and by
 //! the sweep; feeds the store, then the owner of the shard. Guarantees that a delivery

@@ -63,14 +63,14 @@ impl OutboxPublisher {
 
     /// Checks failure streaks and publishes the outbox until told to stop.
     pub async fn run(self, progress: ProgressHandle, stop: CancellationToken) {
-        let (mut streaks, mut told) =
+        let (mut streak_faults, mut outbox_faults) =
             (FaultLog::new("failing endpoints"), FaultLog::new("operational events"));
         while !stop.is_cancelled() {
             progress.report_progress();
             let looked = self.endpoint_watch.check_streaks().await;
-            streaks.note(looked.as_ref().err(), self.clock.now());
+            streak_faults.note(looked.as_ref().err(), self.clock.now());
             let published = self.publish_pending().await;
-            told.note(published.as_ref().err(), self.clock.now());
+            outbox_faults.note(published.as_ref().err(), self.clock.now());
             tokio::select! {
                 () = self.outbox.notified() => {}
                 () = self.clock.sleep(self.sweep_interval) => {}
@@ -87,13 +87,13 @@ impl OutboxPublisher {
         }
         let waiting = self.store.list_outbox(&shards, MAX_EVENTS_PER_READ).await?;
         let count = waiting.len();
-        let told = self.publish_all(waiting).await;
-        if !told.is_empty() {
-            self.store.delete_from_outbox(&told).await?;
+        let finished = self.publish_all(waiting).await;
+        if !finished.is_empty() {
+            self.store.delete_from_outbox(&finished).await?;
         }
         // What failed is published by the next sweep; if there is more, the loop comes back
         // at once, after checking the streaks.
-        if count == MAX_EVENTS_PER_READ as usize && told.len() == count {
+        if count == MAX_EVENTS_PER_READ as usize && finished.len() == count {
             self.outbox.notify();
         }
         Ok(())
@@ -101,23 +101,24 @@ impl OutboxPublisher {
 
     /// Publishes events; returns the places of those that are finished.
     async fn publish_all(&self, waiting: Vec<OutboxEntry>) -> Vec<i64> {
-        let mut turns: BTreeMap<SubscriptionKey, Vec<OutboxEntry>> = BTreeMap::new();
+        let mut by_subscription: BTreeMap<SubscriptionKey, Vec<OutboxEntry>> = BTreeMap::new();
         for entry in waiting {
-            turns.entry(entry.announcement.subscription.clone()).or_default().push(entry);
+            by_subscription.entry(entry.announcement.subscription.clone()).or_default().push(entry);
         }
-        let turns = stream::iter(turns.into_values()).map(|turn| self.publish_in_order(turn));
-        turns.buffer_unordered(PARALLEL_SUBSCRIPTIONS).concat().await
+        let published = stream::iter(by_subscription.into_values())
+            .map(|entries| self.publish_in_order(entries));
+        published.buffer_unordered(PARALLEL_SUBSCRIPTIONS).concat().await
     }
 
-    async fn publish_in_order(&self, turn: Vec<OutboxEntry>) -> Vec<i64> {
-        let mut told = Vec::with_capacity(turn.len());
-        for OutboxEntry { place, announcement } in turn {
+    async fn publish_in_order(&self, entries: Vec<OutboxEntry>) -> Vec<i64> {
+        let mut finished = Vec::with_capacity(entries.len());
+        for OutboxEntry { place, announcement } in entries {
             if !self.publish_one(&announcement).await {
                 break;
             }
-            told.push(place);
+            finished.push(place);
         }
-        told
+        finished
     }
 
     /// Publishes one event; false if it is to be retried.
@@ -125,14 +126,14 @@ impl OutboxPublisher {
         let tenant = &announcement.subscription.tenant;
         let operators = self.outbox.operators().filter(|operators| *operators != tenant);
         let copy = operators.map(|operators| (operators, Some(tenant.to_string())));
-        for (told_in, account) in std::iter::once((tenant, None)).chain(copy) {
+        for (addressee, account) in std::iter::once((tenant, None)).chain(copy) {
             let content = event_content(announcement, account);
-            match self.publisher.publish(told_in, content).await {
+            match self.publisher.publish(addressee, content).await {
                 Ok(_) => {}
                 Err(error) if is_transient(&error) => return false,
                 // A retry would fail again and delay those behind it.
                 Err(error) => {
-                    tracing::warn!(%error, tenant = %told_in, id = announcement.id, "an operational event was dropped");
+                    tracing::warn!(%error, tenant = %addressee, id = announcement.id, "an operational event was dropped");
                 }
             }
         }

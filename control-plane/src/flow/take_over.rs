@@ -21,7 +21,7 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 
 /// The pause between batches, in which the first is concluded. Several commits of a
-/// database that is well; a take-over of 50,000 rows takes 2.5 s longer by it.
+/// database that is well; a take-over of 50,000 rows takes 2.5 s longer for that.
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
 
 /// Settles shards that were taken over.

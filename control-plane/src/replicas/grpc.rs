@@ -22,8 +22,8 @@ use crate::tls::PeerTls;
 
 /// Replicas stand near one another; half of `CALL_TIMEOUT`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A connection over which nothing comes back is given up, and made anew. Together 7 s: a
-/// connection that died is made anew soon after its replica would count as lost.
+/// A connection over which nothing comes back is given up, and made again. Together 7 s: a
+/// connection that died is made again soon after its replica would count as lost.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -77,7 +77,7 @@ impl PeerCalls for GrpcCalls {
     async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp> {
         let mut client = self.client(address)?;
         let answer = client.get_publish_watermark(GetPublishWatermarkRequest {}).await;
-        let answer = answer.context("a replica cannot say what it commits")?;
+        let answer = answer.context("a replica did not say what it is committing")?;
         Ok(Timestamp::from_micros(answer.into_inner().watermark_us))
     }
 

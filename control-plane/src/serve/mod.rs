@@ -166,14 +166,17 @@ async fn open_and_start(
 }
 
 impl ControlPlane {
-    /// Serves until told to stop. Restarts when the database's clock and this machine's were
+    /// Serves until it is asked to stop. Restarts when the database's clock and this machine's were
     /// set for good, since everything in memory was timed by the old one. Agents keep what
     /// they hold, as in any restart.
-    pub async fn serve_until(mut self, told: impl Future<Output = ()>) -> anyhow::Result<Self> {
-        let mut told = std::pin::pin!(told);
+    pub async fn serve_until(
+        mut self,
+        stop_requested: impl Future<Output = ()>,
+    ) -> anyhow::Result<Self> {
+        let mut stop_requested = std::pin::pin!(stop_requested);
         loop {
             tokio::select! {
-                () = &mut told => return Ok(self),
+                () = &mut stop_requested => return Ok(self),
                 () = self.wait_for_outvoted_clock() => {}
                 () = self.wait_for_name_conflict() => {
                     let replica = self.context.replica.clone();
@@ -181,7 +184,7 @@ impl ControlPlane {
                     anyhow::bail!("another process has taken the name of replica {}", replica.0);
                 }
             }
-            tracing::warn!("the database's clock was set and stays so; restarting by it");
+            tracing::warn!("the database's clock was changed for good; restarting to follow it");
             let mut settings = Settings::clone(&self.context.settings);
             settings.server.listen = self.address.into();
             self.stop().await;
@@ -199,8 +202,9 @@ impl ControlPlane {
     async fn wait_for_outvoted_clock(&self) {
         let cluster = &self.context.cluster;
         // Without recent heartbeats the database's clock is not known.
-        let heard = || cluster.since_heartbeat() < CLOCK_POLL_INTERVAL * 3;
-        while !(heard() && cluster.outvoted_for().is_some_and(|alone| alone > CLOCK_OUTVOTED_LIMIT))
+        let is_clock_known = || cluster.since_heartbeat() < CLOCK_POLL_INTERVAL * 3;
+        while !(is_clock_known()
+            && cluster.outvoted_for().is_some_and(|alone| alone > CLOCK_OUTVOTED_LIMIT))
         {
             tokio::time::sleep(CLOCK_POLL_INTERVAL).await;
         }

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_says_of_a_service_is_no_setting() {
+    fn what_kubernetes_says_of_a_service_is_not_a_setting() {
         let settings = read(&[
             ("POSTRIDER_SERVICE_HOST", "10.0.0.7"),
             ("POSTRIDER_SERVICE_PORT", "7443"),

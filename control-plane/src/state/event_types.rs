@@ -24,8 +24,8 @@ struct EventTypesShared {
     clock: Arc<dyn Clock>,
     peers: Peers,
     current: RwLock<Arc<EventTypeCatalogue>>,
-    /// Number of reads begun.
-    begun: AtomicU64,
+    /// Number of reads started.
+    reads_started: AtomicU64,
     /// Held while reading; the number of the last completed read.
     reading: Mutex<u64>,
 }
@@ -42,7 +42,7 @@ impl EventTypes {
             clock,
             peers,
             current: RwLock::default(),
-            begun: AtomicU64::new(0),
+            reads_started: AtomicU64::new(0),
             reading: Mutex::new(0),
         }))
     }
@@ -55,12 +55,12 @@ impl EventTypes {
     /// The catalogue as it was at some moment after the call began. Concurrent calls share
     /// one read.
     pub async fn refresh(&self) -> StoreResult<Arc<EventTypeCatalogue>> {
-        let asked = self.0.begun.load(Ordering::Acquire);
+        let asked = self.0.reads_started.load(Ordering::Acquire);
         let mut ended = self.0.reading.lock().await;
         if *ended > asked {
             return Ok(self.current());
         }
-        let number = self.0.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let number = self.0.reads_started.fetch_add(1, Ordering::AcqRel) + 1;
         let current = self.current();
         if self.0.store.catalogue_version().await? != current.version() {
             let (version, types) = self.0.store.catalogue().await?;

@@ -18,12 +18,12 @@ use crate::error::{StoreError, StoreResult};
 /// Why a change of the configuration failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
-    #[error("the id is taken, or was")]
+    #[error("the id is in use, or was used before")]
     AlreadyExists,
     #[error("not found")]
     NotFound,
     /// It changed since the revision that the change is based on.
-    #[error("changed meanwhile")]
+    #[error("the revision has changed")]
     RevisionMismatch,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -103,7 +103,7 @@ pub trait ConfigStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &SubscriptionSideEffects,
+        side_effects: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError>;
 
     /// Deleted subscriptions in these shards that still have HELD or WAITING

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn each_result_code_of_sqlite_has_its_kind() {
-        // From ERROR to NOTADB; 0, 27, 28, 100 and 101 are no errors.
+        // From ERROR to NOTADB; 0, 27, 28, 100 and 101 are not errors.
         let kinds: [(FaultKind, &[i32]); 3] = [
             (Row, &[18, 19, 20]),
             (Transient, &[3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15]),

@@ -187,6 +187,6 @@ pub struct TailPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TailedAttempt {
     pub record: AttemptRecord,
-    /// Where its delivery stood after it; `None` when it was no longer kept.
+    /// Where its delivery stood after it; `None` when it was no longer stored.
     pub delivery: Option<DeliveryStatus>,
 }

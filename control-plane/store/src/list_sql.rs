@@ -36,7 +36,7 @@ pub(crate) enum ListValue<'v> {
 
 /// A statement that is being written, and what the engines write differently.
 pub(crate) trait ListSql {
-    /// Whether an event's time stands in a column beside its id, by which partitions are
+    /// Whether an event's time is in a column beside its id, by which partitions are
     /// left out.
     const HAS_CREATE_TIME: bool;
     /// What an order that ascends is written with.
@@ -54,7 +54,7 @@ pub(crate) trait ListSql {
     fn attribute(&mut self, name: &str) -> &mut Self;
 }
 
-/// What a list of events goes on with after its table.
+/// What a list of events continues with after its table.
 pub(crate) fn event_list(sql: &mut impl ListSql, query: &EventQuery) {
     sql.push(" WHERE");
     tenant_and_ids(sql, query.tenant.as_str(), query.created, query.before.map(|id| id.0));
@@ -80,7 +80,7 @@ fn create_times<S: ListSql>(sql: &mut S, created: TimeRange) {
     }
 }
 
-/// What each part of a list of deliveries goes on with after `WHERE`.
+/// What each part of a list of deliveries continues with after `WHERE`.
 pub(crate) fn delivery_ids(sql: &mut impl ListSql, query: &DeliveryQuery) {
     tenant_and_ids(sql, query.tenant.as_str(), query.created, query.before.map(|id| id.0));
 }
@@ -164,14 +164,14 @@ fn http_statuses(sql: &mut impl ListSql, range: &RangeInclusive<u16>) {
     sql.push(" AND ").bind(Number((*range.end()).into()));
 }
 
-/// What a list of tenants goes on with after a condition that is true.
+/// What a list of tenants continues with after a condition that is true.
 pub(crate) fn tenant_list(sql: &mut impl ListSql, query: &TenantQuery) -> StoreResult<()> {
     kept_and_search(sql, query.show_deleted, query.search.as_deref());
     let page = &query.page;
     page_of_rows(sql, page, page.after.as_ref(), page.limit.saturating_add(1))
 }
 
-/// What a list of subscriptions goes on with after its table.
+/// What a list of subscriptions continues with after its table.
 pub(crate) fn subscription_list(
     sql: &mut impl ListSql,
     query: &SubscriptionQuery,
@@ -202,7 +202,7 @@ fn search(sql: &mut impl ListSql, asked: Option<&str>) {
     }
 }
 
-/// What a list of event types goes on with after a condition that is true.
+/// What a list of event types continues with after a condition that is true.
 pub(crate) fn event_type_list(sql: &mut impl ListSql, query: &EventTypeQuery) {
     if let Some(group) = &query.group {
         sql.push(" AND group_name = ").bind(Text(group));

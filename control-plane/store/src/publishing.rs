@@ -25,7 +25,7 @@ pub trait PublishingStore {
     /// never share a tenant and an idempotency key.
     ///
     /// Deliveries go to the unfinished ones as given, SUPPRESSED ones to the
-    /// ended. Every unfinished one that is no test and has no number gets the
+    /// ended. Every unfinished one that is not a test and has no number gets the
     /// next one of its subscription: gapless, in the order of commits, and within the batch in its
     /// order (invariant `gapless-sequence`). On `Rejected` nothing of the whole batch was written.
     ///

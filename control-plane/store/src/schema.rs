@@ -45,7 +45,7 @@ pub(crate) fn is_current(
             None => is_current = false,
             Some(applied) if applied.checksum != migration.checksum => {
                 let version = migration.version;
-                let text = format!("migration {version} was another one when it was applied");
+                let text = format!("migration {version} differs from the one that was applied");
                 return Err(StoreError::Corrupt(text));
             }
             Some(_) => {}
@@ -91,9 +91,9 @@ pub(crate) fn migrate_error(
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             store_error(error)
         }
-        MigrateError::VersionMismatch(version) => {
-            StoreError::Corrupt(format!("migration {version} was another one when it was applied"))
-        }
+        MigrateError::VersionMismatch(version) => StoreError::Corrupt(format!(
+            "migration {version} differs from the one that was applied"
+        )),
         other => StoreError::Corrupt(other.to_string()),
     }
 }

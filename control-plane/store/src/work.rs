@@ -49,7 +49,7 @@ pub trait WorkStore {
     /// passed; the longest due first. They become IN_FLIGHT with one more attempt
     /// and the claim's epoch. Claims are answered together, in any order.
     ///
-    /// One whose event is no longer kept could never be sent, and must not keep the
+    /// One whose event is no longer stored could never be sent, and must not keep the
     /// others from being sent: it ends EXHAUSTED, for [`EndReason::EventGone`].
     async fn claim_due(
         &self,

@@ -196,7 +196,7 @@ fn compare_lists(path: &Path, text: &str, list: &str, prefix: &str) -> usize {
         let found = elements(&text[at..], columns.len());
         assert_eq!(found.len(), columns.len(), "{path:?}: {found:?}");
         for (found, wanted) in found.iter().zip(&wanted) {
-            // Another value may stand in a column's place, but not another column.
+            // Another value may be in a column's place, but not another column.
             let column = found.strip_prefix(prefix).unwrap_or(found);
             let replaced = !columns.contains(&column);
             assert!(found == wanted || replaced, "{path:?}: {found} for {wanted}");

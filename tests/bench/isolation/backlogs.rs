@@ -85,7 +85,7 @@ pub async fn recovery(rig: &mut Rig, scale: Scale) -> Result<Outcome> {
     let waiting = recovering_waiting(scale);
     let recovering = Target::new(&tenant, "recovering");
     rig.load.publish(&recovering, Mode::Batch, waiting).await?;
-    // The breaker's span, and what is answered meanwhile.
+    // The breaker's span, and what is answered in the meantime.
     tokio::time::sleep(Duration::from_secs(scale.pick(4, 10, 10))).await;
     rig.receiver.recover().await?;
     rig.receiver.wait("recovering", 1, PROBE_LIMIT).await?;

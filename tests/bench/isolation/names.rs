@@ -2,7 +2,7 @@
 //!
 //! Fed by `mod`; feeds it with outcomes. One tenant has a subscription for each of
 //! many names of which name servers say nothing, and deliveries that are tried
-//! again and again; the others' names are looked up anew every second.
+//! again and again; the others' names are looked up again every second.
 
 use std::time::Duration;
 

@@ -155,7 +155,7 @@ pub async fn recovered(cluster: &Cluster) {
 }
 
 /// Retried once a day, an endpoint is warned about and given up within its minute
-/// all the same; enabled again, it has a whole minute anew.
+/// all the same; enabled again, it has a whole minute again.
 async fn an_endpoint_that_fails_for_long_is_told_of_and_disabled(engine: Engine) {
     let timed = Timed::start(engine).await.unwrap();
     let receiver = timed.receiver().await.unwrap();

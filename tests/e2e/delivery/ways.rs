@@ -1,7 +1,7 @@
 //! The three ways to publish.
 //!
 //! Fed by a small cluster; feeds `delivery`. Guarantees that what is answered as
-//! committed arrives, and that a refused entry hurts only itself.
+//! committed arrives, and that a refused entry affects no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Answers that are no success, or too much of one.
+//! Answers that are not a success, or too much of one.
 //!
 //! Fed by a small cluster; feeds `failures`. Guarantees that an answer counts by
 //! its status alone, once its head is complete.

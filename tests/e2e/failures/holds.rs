@@ -85,7 +85,7 @@ pub async fn too_many_requests(cluster: &Cluster) {
 }
 
 /// The receiver asks for two hours, as a time since the epoch. The policy grants less;
-/// that is more than its deliveries live, whose time stands still meanwhile.
+/// that is more than its deliveries live, whose time stands still in the meantime.
 pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
     const GRANTED_WAIT: Duration = Duration::from_secs(4);
     const DELIVERY_MAX_AGE: Duration = Duration::from_secs(2);

@@ -58,7 +58,7 @@ async fn turn_and_return(api: &Api, receiver: &Receiver, time: &FakeTime) {
     flowing.delivered(api, receiver).await;
 }
 
-/// Somebody sets all clocks for good, forwards or back: the control plane starts anew
+/// Somebody sets all clocks for good, forwards or back: the control plane restarts
 /// by them, by itself, what agents hold is sent once all the same, and everything goes
 /// on. What waits when they are set back is due as much later.
 async fn turn_for_good(cluster: &mut Cluster, receiver: &Receiver, time: &FakeTime, turns: &[i64]) {

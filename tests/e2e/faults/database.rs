@@ -18,7 +18,7 @@ use super::{
 use crate::replicas::{shared, wait_for_shards};
 use crate::stage::SOON_LIMIT;
 
-/// What each direction takes: nothing is lost by it, and no lease.
+/// What each direction takes: nothing is lost, and no lease.
 const SLOW_DELAY: Duration = Duration::from_millis(300);
 /// A database that is hardly there.
 const SLOWEST_DELAY: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 //!
 //! Fed by real clusters, with proxies and other means between their parts; feeds
 //! nobody. Guarantees, for each fault, that the system is seen to recover by
-//! itself in bounded time, that liveness and readiness told the truth meanwhile,
+//! itself in bounded time, that liveness and readiness told the truth in the meantime,
 //! that no publisher waited past his deadline or was promised what did not hold,
 //! and that in the end everything acknowledged was delivered.
 

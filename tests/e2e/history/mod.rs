@@ -1,4 +1,4 @@
-//! What can be read afterwards, and meanwhile.
+//! What can be read afterwards, and in the meantime.
 //!
 //! Fed by a small cluster on each engine, and by one of two replicas; feeds
 //! `tests/run`. Guarantees that lists are complete, that figures add up, that a

@@ -1,9 +1,9 @@
 //! Accounts of windows of time.
 //!
-//! Fed by a cluster; feeds `history`. Guarantees that every event stands in the
+//! Fed by a cluster; feeds `history`. Guarantees that every event is in the
 //! account once for each subscription, that the counts are those of the rows, and
 //! that a window once accounted for never changes its events, whichever replica
-//! takes events in meanwhile.
+//! takes events in in the meantime.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;

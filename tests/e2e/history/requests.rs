@@ -86,7 +86,7 @@ pub async fn as_they_came(cluster: &Cluster) {
     }
 }
 
-/// What is no JSON, what is empty, what is unsigned, what is a test, and what is sent
+/// What is not JSON, what is empty, what is unsigned, what is a test, and what is sent
 /// again.
 pub async fn of_every_kind(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "kinds").await;

@@ -1,6 +1,6 @@
 //! Healthy tenants are not slowed down by a failing endpoint.
 //!
-//! Fed by a cluster on each engine; feeds nobody. Guarantees that waiting deliveries
+//! Fed by a cluster on each engine. Guarantees that waiting deliveries
 //! are neither lost nor sent twice, whoever waits beside them, and that both processes'
 //! memory is bounded. Prints the healthy tenants' latency from publish to receipt (99th
 //! percentile) beside what it is without the disturbance: calm and disturbed turns
@@ -180,7 +180,7 @@ fn p99(mut took: Vec<Duration>) -> Duration {
 }
 
 /// Prints how the median of what was troubled compares with the calm median. Times are
-/// never asserted: a machine's pause is no fault.
+/// never asserted: a machine's pause is not a fault.
 fn print_ratio(name: &str, turns: Vec<(Duration, Duration)>) {
     println!("{name}: calm and troubled {turns:.1?}");
     let (mut calm, mut troubled): (Vec<_>, Vec<_>) = turns.into_iter().unzip();

@@ -33,7 +33,7 @@ async fn keep_publishing(api: &Api, subscriptions: &[Subscription], stop: &Atomi
 }
 
 /// SIGTERM: its shards are the other's within 2 s, and nothing is lost or sent
-/// twice meanwhile.
+/// twice in the meantime.
 async fn leave(cluster: &mut Cluster, receiver: &Receiver) {
     println!("a replica leaves");
     let api = cluster.api_of(0).unwrap();

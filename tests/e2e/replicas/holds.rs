@@ -1,6 +1,6 @@
 //! Receivers that asked to be left alone while the replica that holds them dies.
 //!
-//! Fed by two replicas; feeds nobody. Guarantees that the next owner goes on with a
+//! Fed by two replicas. Guarantees that the next owner goes on with a
 //! hold, and that the time of what it holds stands still all the while.
 
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! leaves.
 //!
 //! Fed by two replicas and two agents of one region, with a backlog at every
-//! subscription; feeds nobody. Guarantees, measured at the receiver, that no owner
+//! subscription. Guarantees, measured at the receiver, that no owner
 //! adds its own limit to that of the owner before.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

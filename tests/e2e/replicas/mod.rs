@@ -1,6 +1,6 @@
 //! Two replicas on one PostgreSQL, over mutual TLS.
 //!
-//! Fed by real clusters; feeds nobody. Guarantees that it makes no difference to
+//! Fed by real clusters. Guarantees that it makes no difference to
 //! a caller which replica answers, and that work moves when one comes or goes.
 
 mod catalogue;

@@ -1,7 +1,7 @@
 //! The bank with two levels of subscription: companies and their accounts.
 //!
-//! Fed by a small cluster, and by a control plane on a clock of the test's;
-//! feeds nobody. Guarantees what its page and its contract promise, and what
+//! Fed by a small cluster, and by a control plane on the test's clock.
+//! Guarantees what its page and its contract promise, and what
 //! its page does not dare to: nothing is lost.
 
 use std::collections::BTreeSet;
@@ -215,7 +215,7 @@ async fn edits_are_guarded(cluster: &Cluster) {
     assert_eq!(second.event_types, names(&EVENT_TYPES[4..5]));
 }
 
-/// Deactivated and activated again: the bank drops what happens meanwhile, and
+/// Deactivated and activated again: the bank drops what happens in the meantime, and
 /// Postrider keeps it, what was about to be tried again included.
 async fn nothing_is_lost_while_it_is_inactive(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bank-pause").await;

@@ -1,7 +1,7 @@
 //! Ivy: webhook subscriptions through the API, and an envelope with an id.
 //!
-//! Fed by a small cluster, and by a control plane on a clock of the test's;
-//! feeds nobody. Guarantees what its document and its wire contract promise,
+//! Fed by a small cluster, and by a control plane on the test's clock.
+//! Guarantees what its document and its wire contract promise,
 //! section by section.
 
 use std::time::Duration;

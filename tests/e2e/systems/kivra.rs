@@ -1,6 +1,6 @@
 //! Kivra: what users do with their invoices, the moment they do it.
 //!
-//! Fed by a small cluster; feeds nobody. Guarantees what its page, its contract
+//! Fed by a small cluster. Guarantees what its page, its contract
 //! and its older contract promise, section by section.
 
 use std::collections::BTreeSet;
@@ -303,7 +303,7 @@ async fn the_older_contract(cluster: &Cluster) {
     let payload = sample("kivra", "payment.completed");
     let event = publish(&stage, "payment.completed", &payload).await;
     let ended = stage.wait_for(&event, DeliveryState::Succeeded).await;
-    assert_eq!(ended.attempt_count, 2, "201 is no success");
+    assert_eq!(ended.attempt_count, 2, "201 is not a success");
     for request in stage.receiver.requests_to("/hook") {
         assert_eq!(request.body, payload.to_string());
         let timestamp = request.header("x-kivra-timestamp");

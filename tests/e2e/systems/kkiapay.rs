@@ -1,6 +1,6 @@
 //! KKiaPay: two events, a hash secret of one's own, five quick retries.
 //!
-//! Fed by a small cluster; feeds nobody. Guarantees what its document promises,
+//! Fed by a small cluster. Guarantees what its document promises,
 //! step by step.
 
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Kwik: a form, a list, a test before going live, and an event log.
 //!
-//! Fed by a small cluster; feeds nobody. Guarantees what its help section
+//! Fed by a small cluster. Guarantees what its help section
 //! promises, section by section.
 
 use std::collections::BTreeSet;

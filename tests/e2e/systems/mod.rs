@@ -1,7 +1,7 @@
 //! Five payment systems, each configured through the API alone.
 //!
 //! Fed by the catalogues in `examples/` and by what each system tells its
-//! customers; feeds nobody. Guarantees that every promise of those documents
+//! customers. Guarantees that every promise of those documents
 //! that a webhook can keep is kept, seen from outside: at a receiver that does
 //! what that system's customers do, and in the API.
 

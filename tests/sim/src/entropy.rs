@@ -26,7 +26,7 @@ thread_local! {
 }
 
 /// While it lives, this thread's randomness follows from a seed, and its time is its
-/// own. What the thread does as it ends is no part of the simulation.
+/// own. What the thread does as it ends is not part of the simulation.
 pub struct Seeded(());
 
 impl Seeded {

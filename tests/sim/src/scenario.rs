@@ -1,7 +1,7 @@
 //! One seed, from an empty database to a quiet end.
 //!
 //! Fed with a seed; feeds `main` with what came of it. Guarantees that a seed has a
-//! thread of its own, on which time and randomness begin anew.
+//! thread of its own, on which time and randomness start over.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -85,7 +85,7 @@ fn matched(attempts: &[Attempt], mut received: BTreeSet<u64>, agents_live: bool)
     }
     if received.len() > answered + unanswered {
         let excused = answered + unanswered;
-        faults.push(format!("POSTs {received:?} stand in the history as {excused}"));
+        faults.push(format!("POSTs {received:?} are in the history as {excused}"));
     }
     if answered > received.len() {
         faults.push(format!("{answered} answers without a number, {} POSTs", received.len()));
@@ -94,7 +94,7 @@ fn matched(attempts: &[Attempt], mut received: BTreeSet<u64>, agents_live: bool)
 }
 
 /// A success ends it, and nothing else does. Another attempt after it is excused
-/// only where the first was taken for UNKNOWN meanwhile, which takes time.
+/// only where the first was taken for UNKNOWN in the meantime, which takes time.
 fn concluded(
     delivery: &Delivery,
     attempts: &[Attempt],

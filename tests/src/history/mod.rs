@@ -71,7 +71,7 @@ pub struct CrashHistory {
     pub agents_live: bool,
     /// Events' places within their ordering keys, as they were published, from 0.
     pub places: BTreeMap<String, u64>,
-    /// Where deliveries, by name, were seen to stand meanwhile, in the order of time.
+    /// Where deliveries, by name, were seen to stand in the meantime, in the order of time.
     pub sightings: Vec<(String, DeliveryState)>,
     /// What reconciliation told of each tenant.
     pub accounts: Vec<Account>,

@@ -188,7 +188,7 @@ fn losses_are_seen() {
 #[test]
 fn attempts_that_are_missing_or_invented_are_seen() {
     assert_seen(&[
-        ("POSTs {9} stand in the history as 0", |story| story.posts.insert(1, post(9, "a", 1))),
+        ("POSTs {9} are in the history as 0", |story| story.posts.insert(1, post(9, "a", 1))),
         ("answers POST 1, not its own", |story| drop(story.posts.remove(0))),
         ("answers POST 1, not its own", |story| {
             let (_, attempts) = &mut story.deliveries[1];
@@ -199,7 +199,7 @@ fn attempts_that_are_missing_or_invented_are_seen() {
             story.posts.remove(0);
         }),
         ("has attempts [2]", |story| drop(story.deliveries[1].1.remove(0))),
-        ("POSTs {2} stand in the history as 0", |story| story.agents_live = true),
+        ("POSTs {2} are in the history as 0", |story| story.agents_live = true),
         ("went on after attempt 1", |story| {
             twice(story, 3);
             story.unknown_after = Some(Duration::from_secs(3));

@@ -64,7 +64,7 @@ pub struct NameLookup {
 /// What is known of one name.
 #[derive(Debug)]
 struct CachedName {
-    kept: Option<CachedAddresses>,
+    cached: Option<CachedAddresses>,
     failed: Option<(LookupFailure, Instant)>,
     /// Tells those that wait; there from the first question to the look-up's end.
     broadcast: Option<Arc<LookupBroadcast>>,
@@ -197,7 +197,7 @@ impl NameCache {
         }
         let name: Arc<str> = name.into();
         let held = CachedName {
-            kept: None,
+            cached: None,
             failed: None,
             broadcast: None,
             asked_by: Vec::new(),
@@ -271,12 +271,13 @@ impl NameCache {
             Ok(found) => {
                 let longest = self.limits.max_ttl.max(MIN_ANSWER_TTL);
                 let keep = found.time_to_live.clamp(MIN_ANSWER_TTL, longest);
-                held.kept = Some(CachedAddresses { addresses: found.addresses, until: now + keep });
+                held.cached =
+                    Some(CachedAddresses { addresses: found.addresses, until: now + keep });
                 held.failed = None;
             }
             Err(failure) => {
                 if failure.is_definitive {
-                    held.kept = None;
+                    held.cached = None;
                 }
                 held.failed = Some((failure, now + took.max(MIN_FAILURE_TTL)));
             }
@@ -302,10 +303,10 @@ impl NameCache {
 impl CachedName {
     /// What can be answered without a look-up.
     fn known(&self, now: Instant, max_stale: Duration) -> Option<LookupResult> {
-        if let Some(kept) = &self.kept
-            && now < kept.until
+        if let Some(cached) = &self.cached
+            && now < cached.until
         {
-            return Some(Ok(Arc::clone(&kept.addresses)));
+            return Some(Ok(Arc::clone(&cached.addresses)));
         }
         let (failure, _) = self.failed.as_ref().filter(|(_, until)| now < *until)?;
         Some(self.usable(now, max_stale).ok_or_else(|| failure.clone()))
@@ -318,8 +319,8 @@ impl CachedName {
 
     /// The last good answer, while it may be used.
     fn usable(&self, now: Instant, max_stale: Duration) -> Option<UncheckedAddresses> {
-        let kept = self.kept.as_ref().filter(|kept| now < kept.until + max_stale)?;
-        Some(Arc::clone(&kept.addresses))
+        let cached = self.cached.as_ref().filter(|cached| now < cached.until + max_stale)?;
+        Some(Arc::clone(&cached.addresses))
     }
 
     fn subscribe(&mut self) -> Arc<LookupBroadcast> {

@@ -27,7 +27,7 @@ pub const MAX_WORK_UNITS: u64 = 400_000;
 pub enum FilterFailure {
     #[error("the payload has more than {MAX_PAYLOAD_BYTES} bytes")]
     PayloadTooLarge,
-    #[error("the payload is no JSON")]
+    #[error("the payload is not JSON")]
     PayloadNotJson,
     #[error("the payload is nested more than {MAX_PAYLOAD_NESTING} deep")]
     PayloadTooDeep,
@@ -35,15 +35,15 @@ pub enum FilterFailure {
     TooExpensive,
     #[error("the filter gave neither true nor false")]
     NotBoolean,
-    #[error("a field that the filter names is not there")]
+    #[error("a field that the filter uses is missing")]
     MissingField,
-    #[error("a value has a type that the filter cannot work with there")]
+    #[error("a value has a type that the filter cannot use there")]
     WrongType,
     #[error("an arithmetic operation of the filter has no result")]
     Arithmetic,
     #[error("two numbers beyond 64 bits cannot be told apart")]
     UnknownOrder,
-    #[error("the filter was accepted once, and no longer is")]
+    #[error("the filter was valid when it was saved, and no longer is")]
     NoLongerAccepted,
     #[error("the interpreter failed")]
     Interpreter,

@@ -65,7 +65,7 @@ pub enum FilterError {
         "has() is for what is below event.attributes and event.payload; event.{field} is always there, and event.account is \"\" when there is none"
     )]
     AlwaysThere { field: String },
-    #[error("all, exists, exists_one, map and filter must not stand inside one another")]
+    #[error("all, exists, exists_one, map and filter must not be nested in one another")]
     NestedComprehension,
     #[error("a comprehension's variable must not be called \"event\"")]
     ShadowedEvent,

@@ -54,7 +54,7 @@ pub enum LateRecord {
 
 /// Decides about a result that is not of the delivery's current attempt, or
 /// whose delivery is not IN_FLIGHT (invariant `any-success-counts`). `state` is where the delivery
-/// stands, or `None` when it is no longer kept.
+/// stands, or `None` when it is no longer stored.
 pub fn late(state: Option<DeliveryState>, known: KnownAttempt, outcome: Outcome) -> LateResult {
     let record = match known {
         KnownAttempt::Nothing => LateRecord::Insert,

@@ -3,7 +3,7 @@
 //! Fed by `ImportEventTypes` with the document; feeds it the event types that the
 //! document describes, or everything that is wrong with it, each error with its
 //! place. Guarantees that schemas and samples come out byte for byte as they
-//! stand in the document, and that what it does not understand is refused and
+//! are in the document, and that what it does not understand is refused and
 //! not ignored.
 
 use std::collections::{HashMap, HashSet};

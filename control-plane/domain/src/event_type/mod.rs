@@ -5,7 +5,7 @@
 //! the store, whose event types become a [`EventTypeCatalogue`]; feeds `flow::publish` a
 //! [`CatalogueVerdict`] on each payload. Guarantees that every schema is compiled once
 //! for each change of it, that validation fetches nothing and does not
-//! backtrack, and that no verdict repeats what stands in a payload.
+//! backtrack, and that no verdict repeats what is in a payload.
 
 mod catalogue;
 mod import;

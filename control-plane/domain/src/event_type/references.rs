@@ -18,7 +18,7 @@ use super::schema_error::{
 /// Keywords whose value is data, whatever it looks like.
 const DATA_KEYWORDS: [&str; 4] = ["const", "default", "enum", "examples"];
 
-/// Keywords whose value maps names to schemas, so that the names are no keywords.
+/// Keywords whose value maps names to schemas, so that the names are not keywords.
 const NAMED_SCHEMAS: [&str; 5] =
     ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 

@@ -115,13 +115,15 @@ fn too_deep() -> String {
 /// in words only.
 fn beyond(error: &serde_json::Error) -> String {
     let place = format!("(line {}, column {})", error.line(), error.column());
-    let told = error.to_string();
-    if told.starts_with("recursion limit") {
+    let message = error.to_string();
+    if message.starts_with("recursion limit") {
         too_deep()
-    } else if told.starts_with("number out of range") {
+    } else if message.starts_with("number out of range") {
         format!("must have no number beyond a double's range, about 1.8e308 {place}")
-    } else if told.contains("surrogate") || told.contains("hex escape") {
-        format!("must have no \\u escape of half a surrogate pair, which is no character {place}")
+    } else if message.contains("surrogate") || message.contains("hex escape") {
+        format!(
+            "must have no \\u escape of half a surrogate pair, which is not a character {place}"
+        )
     } else {
         format!("must be JSON: {told}")
     }

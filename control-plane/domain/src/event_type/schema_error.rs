@@ -29,13 +29,17 @@ pub enum SchemaError {
     NotJson(String),
     #[error("must be an object or a boolean")]
     NotASchema,
-    #[error("{pointer}: {reference:?} points out of the schema; a reference must begin with \"#\"")]
+    #[error(
+        "{pointer}: {reference:?} points outside the schema; a reference must begin with \"#\""
+    )]
     RemoteReference { pointer: String, reference: String },
     #[error("{pointer}: {reference:?} points to nothing")]
     LostReference { pointer: String, reference: String },
-    #[error("{pointer}: leads back to itself, or through more than {MAX_REFERENCES} references")]
+    #[error(
+        "{pointer}: refers back to itself, or goes through more than {MAX_REFERENCES} references"
+    )]
     Recursive { pointer: String },
-    #[error("comes to more than {MAX_SCHEMA_RULES} rules when its references are followed")]
+    #[error("has more than {MAX_SCHEMA_RULES} rules once its references are resolved")]
     TooManyRules,
     #[error("{pointer}: only JSON Schema 2020-12 is understood, {SCHEMA_DIALECT:?}")]
     Dialect { pointer: String },

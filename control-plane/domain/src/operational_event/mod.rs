@@ -145,62 +145,66 @@ impl EndpointSummary {
             |last| json!({ "outcome": outcome(last.outcome), "http_status": last.http_status }),
         );
         let id = format!("{}-{}", streak.since.as_micros(), streak.stage.code());
-        let told = json!({
+        let details = json!({
             "failing_since": time(streak.since),
             "stage": streak.stage.fraction(),
             "disable_time": streak.ends(rule).map(time),
             "last_attempt": last,
         });
-        self.announce(OperationalEventType::EndpointFailing, &id, told)
+        self.announce(OperationalEventType::EndpointFailing, &id, details)
     }
 
     /// A success ended a streak that was warned about.
     pub fn recovered(&self, since: Timestamp, now: Timestamp) -> OperationalEvent {
-        let told = json!({ "failing_since": time(since), "recover_time": time(now) });
-        self.announce(OperationalEventType::EndpointRecovered, &since.as_micros().to_string(), told)
+        let details = json!({ "failing_since": time(since), "recover_time": time(now) });
+        self.announce(
+            OperationalEventType::EndpointRecovered,
+            &since.as_micros().to_string(),
+            details,
+        )
     }
 
     /// A delivery ended EXHAUSTED.
     pub fn exhausted(&self, ended: ExhaustedDelivery<'_>) -> OperationalEvent {
         let tenant = &self.subscription.tenant;
-        let told = json!({
+        let details = json!({
             "delivery": format!("tenants/{tenant}/deliveries/{}", ended.delivery),
             "event": format!("tenants/{tenant}/events/{}", ended.event),
             "event_type": ended.event_type,
             "attempt_count": ended.attempts,
             "end_reason": ended.reason.map(end_reason),
         });
-        self.announce(OperationalEventType::DeliveryExhausted, &ended.delivery.to_string(), told)
+        self.announce(OperationalEventType::DeliveryExhausted, &ended.delivery.to_string(), details)
     }
 
     fn disabled(&self, after: &Subscription, by: DisabledBy) -> OperationalEvent {
-        let told = json!({
+        let details = json!({
             "disable_time": time(after.update_time),
             "by": by,
             "reason": after.status_reason,
         });
         // A subscription is disabled at most once in one revision.
-        self.announce(OperationalEventType::EndpointDisabled, &after.revision.to_string(), told)
+        self.announce(OperationalEventType::EndpointDisabled, &after.revision.to_string(), details)
     }
 
     fn rotated(&self, new: &SigningKey, old: Option<&SigningKey>) -> OperationalEvent {
-        let told = json!({
+        let details = json!({
             "rotate_time": time(new.create_time),
             "key_id": new.id,
             "key_kind": kind(new.kind),
             "old_key_id": old.map(|key| &key.id),
             "old_key_expire_time": old.and_then(|key| key.expire_time).map(time),
         });
-        self.announce(OperationalEventType::SecretRotated, &new.id, told)
+        self.announce(OperationalEventType::SecretRotated, &new.id, details)
     }
 
-    fn announce(&self, notice: OperationalEventType, id: &str, told: Value) -> OperationalEvent {
+    fn announce(&self, notice: OperationalEventType, id: &str, details: Value) -> OperationalEvent {
         let mut payload = json!({
             "subscription": self.subscription.to_string(),
             "host": self.host,
         });
-        if let (Value::Object(all), Value::Object(told)) = (&mut payload, told) {
-            all.extend(told);
+        if let (Value::Object(all), Value::Object(details)) = (&mut payload, details) {
+            all.extend(details);
         }
         let name = notice.name();
         OperationalEvent {
@@ -218,22 +222,22 @@ pub fn of_change(
     after: &Subscription,
     by: DisabledBy,
 ) -> Vec<(OperationalEventType, OperationalEvent)> {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if after.delete_time.is_some() {
-        return told;
+        return events;
     }
     let endpoint = EndpointSummary::of(after);
     if after.status == SubscriptionStatus::Disabled && before.status != SubscriptionStatus::Disabled
     {
-        told.push((OperationalEventType::EndpointDisabled, endpoint.disabled(after, by)));
+        events.push((OperationalEventType::EndpointDisabled, endpoint.disabled(after, by)));
     }
     let known = |id: &str| before.signing_keys.iter().any(|key| key.id == id);
     for new in after.signing_keys.iter().filter(|key| !known(&key.id)) {
         let older = after.signing_keys.iter().rev();
         let old = older.into_iter().find(|key| key.kind == new.kind && key.id != new.id);
-        told.push((OperationalEventType::SecretRotated, endpoint.rotated(new, old)));
+        events.push((OperationalEventType::SecretRotated, endpoint.rotated(new, old)));
     }
-    told
+    events
 }
 
 fn time(at: Timestamp) -> String {

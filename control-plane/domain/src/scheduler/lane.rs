@@ -46,7 +46,7 @@ pub(super) struct Lane {
     /// When deliveries in the table are due, as far as known.
     due: BTreeSet<Timestamp>,
     pub claiming: bool,
-    /// Late successes that are being recorded; no claims meanwhile.
+    /// Late successes that are being recorded; no claims in the meantime.
     pub late: u32,
     pub queued_for_claim: bool,
     /// The earliest timer set for this lane.

@@ -41,7 +41,7 @@ pub struct Scheduler {
     /// Deliveries for the next poll to look at: no agent may hold an earlier attempt of
     /// them any more.
     pub(super) unparked: Vec<DeliveryId>,
-    /// While a sweep reads the table: what left memory meanwhile.
+    /// While a sweep reads the table: what left memory in the meantime.
     pub(super) left_during_sweep: Option<HashSet<DeliveryId>>,
 }
 

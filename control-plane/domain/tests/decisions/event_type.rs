@@ -83,7 +83,7 @@ fn json_beyond_a_limit_says_which() {
         ("[\"\\ud83d\\u0041\"]", "(line 1, column 14)"),
     ] {
         let told = wrong(SCHEMA, payload);
-        let wanted = "/ must have no \\u escape of half a surrogate pair, which is no character";
+        let wanted = "/ must have no \\u escape of half a surrogate pair, which is not a character";
         assert_eq!(told, [format!("{wanted} {place}")]);
     }
     let wanted = "/ must have no number beyond a double's range, about 1.8e308";

@@ -60,7 +60,7 @@ fn a_limit_of_nothing_is_taken_for_one_a_second() {
 }
 
 proptest! {
-    /// Whoever is late or idle, and wherever the bucket is built anew.
+    /// Whoever is late or idle, and wherever the bucket is built again.
     #[test]
     fn no_second_has_more_starts_than_the_limit(
         limit in 1_u32..300,

@@ -27,8 +27,8 @@ fn read(
     let parent: Option<TenantId> = parent.map(|parent| parent.parse().unwrap());
     read_unpublished_event(request, parent.as_ref(), &TraceContext::default(), 100).map_err(
         |status| {
-            let told = status.get_details_bad_request().unwrap().field_violations;
-            told.into_iter().map(|violation| violation.field).collect()
+            let violations = status.get_details_bad_request().unwrap().field_violations;
+            violations.into_iter().map(|violation| violation.field).collect()
         },
     )
 }

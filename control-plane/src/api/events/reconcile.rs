@@ -216,8 +216,8 @@ mod tests {
 
     fn refused(request: v1::ReconcileEventsRequest) -> Vec<String> {
         let Err(status) = window(&request, NOW) else { return Vec::new() };
-        let told = status.get_details_bad_request().unwrap().field_violations;
-        told.into_iter().map(|violation| violation.field).collect()
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        violations.into_iter().map(|violation| violation.field).collect()
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn error(found: &Operation) -> Status {
                 ErrorReason::SubscriptionDeleted,
                 ResourceKind::Subscription,
                 &subscription(found, backfill),
-                "was deleted meanwhile",
+                "was deleted in the meantime",
             )
         }
         (Some(_), _) => errors::deleted(ResourceKind::Tenant, &names::of_tenant(&found.tenant)),

@@ -64,9 +64,9 @@ pub async fn replay(
     let subscription = subscription.map(|key| key.subscription);
     let task =
         OperationTask::Replay(Replay { window, per_second, subscription, states, event_types });
-    let begun = flow.operations.start(&tenant, task).await.map_err(errors::store)?;
-    spans::log_change(who, "replay begun", &names::of_operation(&tenant, begun.id));
-    Ok(to_proto(&begun))
+    let operation = flow.operations.start(&tenant, task).await.map_err(errors::store)?;
+    spans::log_change(who, "replay begun", &names::of_operation(&tenant, operation.id));
+    Ok(to_proto(&operation))
 }
 
 pub async fn backfill(
@@ -85,9 +85,9 @@ pub async fn backfill(
     require_live_subscription(context, &key).await?;
     let task =
         OperationTask::Backfill(Backfill { window, per_second, subscription: key.subscription });
-    let begun = flow.operations.start(&key.tenant, task).await.map_err(errors::store)?;
-    spans::log_change(who, "backfill begun", &names::of_operation(&key.tenant, begun.id));
-    Ok(to_proto(&begun))
+    let operation = flow.operations.start(&key.tenant, task).await.map_err(errors::store)?;
+    spans::log_change(who, "backfill begun", &names::of_operation(&key.tenant, operation.id));
+    Ok(to_proto(&operation))
 }
 
 /// What the operation looks at ends before its own millisecond, whatever was asked

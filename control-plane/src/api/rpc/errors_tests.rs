@@ -10,8 +10,8 @@ fn every_violation_is_told() {
     assert_eq!(violations.keep("c", "x".parse::<u8>()), None);
     let status = violations.check().unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let told = status.get_details_bad_request().unwrap().field_violations;
-    let fields: Vec<_> = told.iter().map(|v| v.field.as_str()).collect();
+    let refused = status.get_details_bad_request().unwrap().field_violations;
+    let fields: Vec<_> = refused.iter().map(|v| v.field.as_str()).collect();
     assert_eq!(fields, ["a", "c"]);
     assert_eq!(status.get_details_error_info().unwrap().reason, "INVALID_REQUEST");
     assert_eq!(status.get_details_error_info().unwrap().domain, "postrider");
@@ -61,9 +61,9 @@ fn an_error_in_an_answer_keeps_its_details() {
 fn what_is_told_is_bounded() {
     let mut violations = FieldViolations::default();
     (0..1000).for_each(|n| violations.add(format!("f[{n}]"), "is wrong"));
-    let told = violations.check().unwrap_err().get_details_bad_request().unwrap();
-    assert_eq!(told.field_violations.len(), MAX_VIOLATIONS + 1);
-    assert!(told.field_violations.last().unwrap().description.starts_with("968 more"));
+    let refused = violations.check().unwrap_err().get_details_bad_request().unwrap();
+    assert_eq!(refused.field_violations.len(), MAX_VIOLATIONS + 1);
+    assert!(refused.field_violations.last().unwrap().description.starts_with("968 more"));
 }
 
 #[test]

@@ -30,8 +30,8 @@ fn read(given: &v1::Subscription) -> Result<SubscriptionConfig, Vec<String>> {
     let mut violations = FieldViolations::default();
     apply(&mut settings, given, &all(), false, &mut violations);
     violations.check().map(|()| settings).map_err(|status| {
-        let told = status.get_details_bad_request().unwrap().field_violations;
-        told.into_iter().map(|violation| violation.field).collect()
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        violations.into_iter().map(|violation| violation.field).collect()
     })
 }
 

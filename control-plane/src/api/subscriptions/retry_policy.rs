@@ -226,8 +226,8 @@ mod tests {
         match violations.check() {
             Ok(()) => Vec::new(),
             Err(status) => {
-                let told = status.get_details_bad_request().unwrap().field_violations;
-                told.into_iter().map(|violation| violation.field).collect()
+                let violations = status.get_details_bad_request().unwrap().field_violations;
+                violations.into_iter().map(|violation| violation.field).collect()
             }
         }
     }

@@ -91,7 +91,7 @@ pub(in crate::api) fn require_key_for_each_scheme(
         let there = |key: &SigningKey| key.kind == kind && key.in_force(now);
         if !subscription.signing_keys.iter().any(there) {
             let problem =
-                format!("needs a {} key: add one by RotateSigningSecret first", name(kind));
+                format!("needs a {} key: add one with RotateSigningSecret first", name(kind));
             violations.add(format!("subscription.signature_schemes[{index}]"), problem);
         }
     }

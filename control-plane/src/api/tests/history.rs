@@ -152,7 +152,7 @@ async fn attempts_are_listed_for_each_kind_of_parent() {
     api.plane.stop().await;
 }
 
-/// An attempt as it is when its delivery is no longer kept.
+/// An attempt as it is when its delivery is no longer stored.
 async fn recorded(api: &TestApi, n: u8, change: impl FnOnce(&mut AttemptRecord)) -> String {
     let mut record = fixtures::attempt();
     record.key =

@@ -53,7 +53,7 @@ pub fn check(
     } else if is_json(content_type)
         && let Err(problem) = serde_json::from_slice::<IgnoredAny>(payload)
     {
-        violations.add(field, format!("is not the JSON that its content type says: {problem}"));
+        violations.add(field, format!("is not JSON, although its content type says so: {problem}"));
     } else if is_json(content_type) && std::str::from_utf8(payload).is_err() {
         // The parser does not check the UTF-8 of strings that are skipped.
         violations.add(field, "is not in UTF-8, as JSON must be");

@@ -24,7 +24,7 @@ impl ConcludeWriter {
     pub(super) fn apply(&self, committed: &[CommittedResult]) {
         self.apply_streak_changes(committed);
         self.begin_holds(committed);
-        let mut turns = side_effects::BreakerChanges::default();
+        let mut breaker_changes = side_effects::BreakerChanges::default();
         self.dispatcher.update(|scheduler, now| {
             for CommittedResult { row, follow_up } in committed {
                 let record = &row.record;
@@ -35,7 +35,7 @@ impl ConcludeWriter {
                     transition: row.transition,
                 };
                 if follow_up.was_in_memory {
-                    turns.watch(scheduler, &record.subscription, now, |scheduler| {
+                    breaker_changes.watch(scheduler, &record.subscription, now, |scheduler| {
                         scheduler.concluded(record.key, &feedback, now);
                     });
                     continue;
@@ -47,7 +47,7 @@ impl ConcludeWriter {
                 }
             }
         });
-        turns.log();
+        breaker_changes.log();
         side_effects::log_exhausted(committed);
         for CommittedResult { row, follow_up } in committed {
             let record = &row.record;

@@ -23,22 +23,22 @@ impl ConcludeWriter {
     /// Decides about results, in their order.
     pub(super) fn decide_all(&self, results: Vec<CurrentResult>) -> ConclusionBatch {
         let mut batch = ConclusionBatch::with_capacity(results.len());
-        let mut begun = HashSet::new();
+        let mut begun_streaks = HashSet::new();
         for result in results {
-            let (row, follow_up) = self.decide(result, &mut begun);
+            let (row, follow_up) = self.decide(result, &mut begun_streaks);
             batch.push(row, follow_up);
         }
         batch
     }
 
-    /// `begun`: the subscriptions of which this batch begins a failure streak.
+    /// `begun_streaks`: the subscriptions of which this batch begins a failure streak.
     fn decide(
         &self,
         result: CurrentResult,
-        begun: &mut HashSet<SubscriptionKey>,
+        begun_streaks: &mut HashSet<SubscriptionKey>,
     ) -> (Conclusion, FollowUp) {
-        let CurrentResult { mut report, delivery: place, subscription, streak } = result;
-        let delivery = place.as_delivery();
+        let CurrentResult { mut report, delivery: current, subscription, streak } = result;
+        let delivery = current.as_delivery();
         let (transition, wait) = match &subscription {
             Some(found) => self.transition(&report, delivery, &found.subscription),
             None => (conclude_without_subscription(report.record.outcome), None),
@@ -64,7 +64,7 @@ impl ConcludeWriter {
                     transition,
                     &found.subscription,
                 ),
-                streak: self.streak_change(&record, found, streak, begun),
+                streak: self.streak_change(&record, found, streak, begun_streaks),
                 announcement: self.exhausted_event(delivery, found, transition),
                 record,
             },
@@ -72,7 +72,7 @@ impl ConcludeWriter {
         let ends = matches!(transition, DeliveryTransition::End { .. });
         let freed = if ends { delivery.ordered_key() } else { None };
         let hold = wait.filter(|wait| wait.holds).map(|wait| wait.span);
-        let was_in_memory = place.is_in_memory();
+        let was_in_memory = current.is_in_memory();
         (row, FollowUp { report, was_in_memory, subscription, hold, freed })
     }
 

@@ -44,17 +44,17 @@ impl ConcludeWriter {
     pub(super) fn begin_holds(&self, committed: &[CommittedResult]) {
         let holds = self.cluster.holds();
         let now = self.clock.now();
-        let begun = |CommittedResult { follow_up, .. }: &CommittedResult| {
+        let begin_hold = |CommittedResult { follow_up, .. }: &CommittedResult| {
             let subscription = &follow_up.subscription.as_ref()?.subscription;
             holds.begin(subscription, now, now + follow_up.hold?)
         };
-        let begun: Vec<_> = committed.iter().filter_map(begun).collect();
-        if begun.is_empty() {
+        let clocks: Vec<_> = committed.iter().filter_map(begin_hold).collect();
+        if clocks.is_empty() {
             return;
         }
         let store = Arc::clone(&self.store);
         tokio::spawn(async move {
-            for (key, clock) in begun {
+            for (key, clock) in clocks {
                 if let Err(error) = store.put_hold_clock(&key, &clock).await {
                     tracing::warn!(%error, subscription = %key, "a hold could not be stored");
                 }

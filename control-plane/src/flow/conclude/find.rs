@@ -26,7 +26,7 @@ const PARALLEL_DELIVERY_READS: usize = 4;
 /// Streaks of other replicas' shards, each read once for a batch.
 pub(super) type StreakReads = HashMap<SubscriptionKey, Option<FailureStreak>>;
 
-/// A result with its delivery, or with nothing if its delivery is no longer kept.
+/// A result with its delivery, or with nothing if its delivery is no longer stored.
 type LocatedResult = (AttemptReport, Option<CurrentDelivery>);
 
 /// What a batch has read, so that it is read once.

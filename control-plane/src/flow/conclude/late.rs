@@ -104,8 +104,8 @@ impl ConcludeWriter {
         if let Some(delivery) = ended.filter(|_| late.succeeds) {
             self.ordering_queue.push_key_of(&delivery);
         }
-        let news = late.record != LateRecord::Ignore && !record.test;
-        if news && record.outcome == Outcome::Succeeded {
+        let is_recorded = late.record != LateRecord::Ignore && !record.test;
+        if is_recorded && record.outcome == Outcome::Succeeded {
             self.end_streak_late(&record.subscription, found).await?;
         }
         Ok(())

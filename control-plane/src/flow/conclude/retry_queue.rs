@@ -90,15 +90,15 @@ impl RetryQueue {
     /// Absorbs a repeated report of an attempt that waits here: its agent sent it again, or
     /// recovery reported it as UNKNOWN. Returns any other.
     pub(super) fn absorb(&mut self, result: QueuedResult) -> Option<QueuedResult> {
-        let Some(kept) = self.results.get_mut(&result.report.record.key) else {
+        let Some(waiting) = self.results.get_mut(&result.report.record.key) else {
             return Some(result);
         };
         let report = result.report;
         let is_unknown = |report: &AttemptReport| report.record.outcome == Outcome::Unknown;
-        if is_unknown(&kept.report) && !is_unknown(&report) {
-            kept.report = report;
+        if is_unknown(&waiting.report) && !is_unknown(&report) {
+            waiting.report = report;
         } else if report.stream.is_some() {
-            kept.report.stream = report.stream;
+            waiting.report.stream = report.stream;
         }
         None
     }
@@ -139,8 +139,8 @@ impl RetryQueue {
         }
         let pause = FIRST_RETRY_PAUSE.saturating_mul(1 << (tries - 1).min(16)).min(MAX_RETRY_PAUSE);
         self.bytes += bytes;
-        let kept = RetryEntry { report, bytes, tries, refusals, next: now + pause };
-        self.results.insert(key, kept);
+        let entry = RetryEntry { report, bytes, tries, refusals, next: now + pause };
+        self.results.insert(key, entry);
         None
     }
 
@@ -158,10 +158,10 @@ impl RetryQueue {
 
 impl ConcludeWriter {
     /// Retries the results that are due.
-    pub(super) async fn retry_due_results(&self, kept: &mut RetryQueue) {
+    pub(super) async fn retry_due_results(&self, retries: &mut RetryQueue) {
         self.receiver.report_progress();
         let started = self.clock.now();
-        let due = kept.due(started);
+        let due = retries.due(started);
         let tried: Vec<AttemptKey> = due.iter().map(|report| report.record.key).collect();
         let was_failing = self.result_commits.failing_for().is_some();
         let due = due.into_iter().map(QueuedResult::from).collect();
@@ -169,21 +169,21 @@ impl ConcludeWriter {
         let now = self.clock.now();
         let still: HashSet<AttemptKey> = unrecorded.keys().collect();
         for key in tried.iter().filter(|key| !still.contains(key)) {
-            kept.remove(*key);
+            retries.remove(*key);
         }
-        self.queue_for_retry(unrecorded, kept);
+        self.queue_for_retry(unrecorded, retries);
         if was_failing && self.result_commits.failing_for().is_none() {
-            kept.bring_forward(now);
+            retries.bring_forward(now);
         }
-        kept.rest_until = now + (now.since(started) * REST_TIME_FACTOR).max(MIN_REST_TIME);
-        if kept.len() == 0 {
-            kept.named = 0;
+        retries.rest_until = now + (now.since(started) * REST_TIME_FACTOR).max(MIN_REST_TIME);
+        if retries.len() == 0 {
+            retries.named = 0;
             tracing::info!("all retried results are recorded");
         }
     }
 
     /// Queues what could not be recorded, and drops what is refused for good.
-    pub(super) fn queue_for_retry(&self, unrecorded: UnrecordedResults, kept: &mut RetryQueue) {
+    pub(super) fn queue_for_retry(&self, unrecorded: UnrecordedResults, retries: &mut RetryQueue) {
         let now = self.clock.now();
         let UnrecordedResults { outage, waiting, refused } = unrecorded;
         let waiting = waiting.into_iter().filter_map(|report| {
@@ -192,11 +192,11 @@ impl ConcludeWriter {
         });
         for FailedResult { error, report } in refused.into_iter().chain(waiting) {
             self.metrics.result_refused(error.name());
-            if let Some(report) = kept.keep(&error, report, now) {
+            if let Some(report) = retries.keep(&error, report, now) {
                 self.drop_result(&error, &report);
             }
         }
-        self.metrics.results_kept(kept.len());
+        self.metrics.results_awaiting_retry(retries.len());
     }
 
     /// Drops a result that cannot be stored at all. Its agent is told to forget it, and so
@@ -236,7 +236,7 @@ mod tests {
         AttemptReport { record, has_response: false, retry_after: None, stream: None }
     }
 
-    fn kept() -> RetryQueue {
+    fn retries() -> RetryQueue {
         RetryQueue::new(2, 1 << 20)
     }
 
@@ -245,47 +245,47 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nobodys_fault_is_kept_for_ever_and_tried_ever_more_seldom() {
-        let mut kept = kept();
+    fn a_result_that_the_database_cannot_take_is_retried_for_ever_and_ever_more_seldom() {
+        let mut retries = retries();
         let mut now = FIXTURE_TIME;
         let mut pauses = Vec::new();
         for _ in 0..100 {
-            assert!(kept.keep(&faulty(), report(1, Outcome::Succeeded), now).is_none());
-            let next = kept.next().unwrap();
+            assert!(retries.keep(&faulty(), report(1, Outcome::Succeeded), now).is_none());
+            let next = retries.next().unwrap();
             pauses.push(next.since(now));
-            assert!(kept.due(next - Duration::from_millis(1)).is_empty());
-            assert_eq!(kept.due(next).len(), 1);
+            assert!(retries.due(next - Duration::from_millis(1)).is_empty());
+            assert_eq!(retries.due(next).len(), 1);
             now = next;
         }
         assert_eq!((pauses[0], pauses[99]), (FIRST_RETRY_PAUSE, MAX_RETRY_PAUSE));
-        assert!(!kept.is_full());
-        kept.keep(&faulty(), report(2, Outcome::Succeeded), now);
-        assert!(kept.is_full(), "nothing new is taken");
+        assert!(!retries.is_full());
+        retries.keep(&faulty(), report(2, Outcome::Succeeded), now);
+        assert!(retries.is_full(), "nothing new is taken");
     }
 
     #[test]
-    fn what_is_refused_for_what_it_is_is_given_up_at_last() {
-        let mut kept = kept();
+    fn a_result_whose_data_is_refused_is_given_up_at_last() {
+        let mut retries = retries();
         let refused = StoreError::Rejected("22001".to_owned());
         for _ in 1..MAX_REFUSED_TRIES {
-            kept.keep(&faulty(), report(1, Outcome::Succeeded), FIXTURE_TIME);
-            assert!(kept.keep(&refused, report(1, Outcome::Succeeded), FIXTURE_TIME).is_none());
+            retries.keep(&faulty(), report(1, Outcome::Succeeded), FIXTURE_TIME);
+            assert!(retries.keep(&refused, report(1, Outcome::Succeeded), FIXTURE_TIME).is_none());
         }
-        let given_up = kept.keep(&refused, report(1, Outcome::Succeeded), FIXTURE_TIME).unwrap();
+        let given_up = retries.keep(&refused, report(1, Outcome::Succeeded), FIXTURE_TIME).unwrap();
         assert_eq!(given_up.record.key, report(1, Outcome::Succeeded).record.key);
-        assert_eq!((kept.len(), kept.bytes, kept.next()), (0, 0, None));
+        assert_eq!((retries.len(), retries.bytes, retries.next()), (0, 0, None));
     }
 
     #[test]
-    fn what_is_kept_is_not_kept_twice_and_a_fact_replaces_what_nobody_knew() {
-        let mut kept = kept();
-        kept.keep(&faulty(), report(1, Outcome::Unknown), FIXTURE_TIME);
-        assert!(kept.absorb(report(2, Outcome::Succeeded).into()).is_some());
-        assert!(kept.absorb(report(1, Outcome::Succeeded).into()).is_none());
-        assert!(kept.absorb(report(1, Outcome::Unknown).into()).is_none());
-        let due = kept.due(FIXTURE_TIME + MAX_RETRY_PAUSE);
+    fn a_waiting_result_is_queued_once_and_a_fact_replaces_an_unknown() {
+        let mut retries = retries();
+        retries.keep(&faulty(), report(1, Outcome::Unknown), FIXTURE_TIME);
+        assert!(retries.absorb(report(2, Outcome::Succeeded).into()).is_some());
+        assert!(retries.absorb(report(1, Outcome::Succeeded).into()).is_none());
+        assert!(retries.absorb(report(1, Outcome::Unknown).into()).is_none());
+        let due = retries.due(FIXTURE_TIME + MAX_RETRY_PAUSE);
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].record.outcome, Outcome::Succeeded);
-        assert!(!kept.is_full());
+        assert!(!retries.is_full());
     }
 }

@@ -43,8 +43,8 @@ impl BreakerChanges {
     }
 
     pub fn log(self) {
-        for (key, turn) in self.0 {
-            match turn {
+        for (key, change) in self.0 {
+            match change {
                 BreakerChange::Opened => {
                     tracing::warn!(subscription = %key, "circuit breaker opened; the endpoint is only probed until an attempt succeeds");
                 }

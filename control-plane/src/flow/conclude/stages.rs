@@ -1,7 +1,7 @@
 //! The forms that a result has on its way, from what is known of it to what follows.
 //!
 //! Made by each step of the writer for the next one; see the table in `mod`. What is
-//! reported, and what could not be recorded, stands in `report`.
+//! reported, and what could not be recorded, is in `report`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +95,7 @@ pub(super) struct FollowUp {
     pub freed: Option<OrderedKey>,
 }
 
-/// Results whose rows are committed together. Rows and what follows from them stand in
+/// Results whose rows are committed together. Rows and what follows from them are in
 /// two lists of the same order, since the store takes the rows as they are.
 pub(super) struct ConclusionBatch {
     pub rows: Vec<Conclusion>,

@@ -56,14 +56,14 @@ impl ConcludeWriter {
         Ok(known.map_or(StreakBefore::Absent, StreakBefore::Running))
     }
 
-    /// How a result changes its endpoint's streak. `begun`: the subscriptions of which
-    /// the batch begins one.
+    /// How a result changes its endpoint's streak. `begun_streaks`: the subscriptions of
+    /// which the batch begins one.
     pub(super) fn streak_change(
         &self,
         record: &AttemptRecord,
         found: &ResultSubscription,
         before: StreakBefore,
-        begun: &mut HashSet<SubscriptionKey>,
+        begun_streaks: &mut HashSet<SubscriptionKey>,
     ) -> Option<StreakChange> {
         let key = &record.subscription;
         match (EndpointSignal::of(record.outcome, record.test)?, before) {
@@ -71,14 +71,14 @@ impl ConcludeWriter {
                 None
             }
             (EndpointSignal::Fails, StreakBefore::Absent) => {
-                begun.insert(key.clone());
+                begun_streaks.insert(key.clone());
                 Some(StreakChange::Begin { since: self.clock.now() })
             }
             (EndpointSignal::Works, StreakBefore::Running(streak)) => {
                 Some(StreakChange::End { recovered: self.recovered_event(found, streak) })
             }
             (EndpointSignal::Works, StreakBefore::Absent) => {
-                begun.contains(key).then_some(StreakChange::End { recovered: None })
+                begun_streaks.contains(key).then_some(StreakChange::End { recovered: None })
             }
         }
     }
@@ -113,7 +113,7 @@ impl ConcludeWriter {
     /// Applies durable streak changes to memory.
     pub(super) fn apply_streak_changes(&self, committed: &[CommittedResult]) {
         let now = self.clock.now();
-        let mut news = false;
+        let mut outbox_may_have_work = false;
         for CommittedResult { row, follow_up } in committed {
             let record = &row.record;
             let Some(found) = &follow_up.subscription else { continue };
@@ -128,9 +128,9 @@ impl ConcludeWriter {
                 LastAttemptSummary { outcome: record.outcome, http_status: record.http_status };
             let is_time =
                 fails && self.failure_streaks.note_failure(shard, subscription, last, now);
-            news |= is_time || row.streak.is_some() || row.announcement.is_some();
+            outbox_may_have_work |= is_time || row.streak.is_some() || row.announcement.is_some();
         }
-        if news {
+        if outbox_may_have_work {
             self.outbox.notify();
         }
     }

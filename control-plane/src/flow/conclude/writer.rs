@@ -26,7 +26,7 @@ const MAX_SINGLE_RESULT_FAILURES: u32 = 8;
 enum WriterStep {
     New(Vec<QueuedResult>),
     /// Retry results that are due.
-    Kept,
+    Retry,
     /// Every sender is gone.
     Nothing,
 }
@@ -42,31 +42,31 @@ impl ConcludeWriter {
     /// then are reported again by their agents, or recovered by the next owner.
     pub async fn run(mut self) {
         let most = self.max_queued_results;
-        let mut kept = RetryQueue::new(most, most.saturating_mul(QUEUED_BYTES_PER_RESULT));
+        let mut retries = RetryQueue::new(most, most.saturating_mul(QUEUED_BYTES_PER_RESULT));
         let mut later: Vec<QueuedResult> = Vec::new();
         loop {
             let next = match later.is_empty() {
-                true => self.next(&kept).await,
+                true => self.next(&retries).await,
                 false => WriterStep::New(std::mem::take(&mut later)),
             };
             let batch = match next {
                 WriterStep::New(batch) => batch,
-                WriterStep::Kept => {
-                    self.retry_due_results(&mut kept).await;
+                WriterStep::Retry => {
+                    self.retry_due_results(&mut retries).await;
                     continue;
                 }
                 WriterStep::Nothing => return,
             };
             let mut seen = HashSet::new();
-            let batch = batch.into_iter().filter_map(|result| kept.absorb(result));
+            let batch = batch.into_iter().filter_map(|result| retries.absorb(result));
             let (batch, repeated): (Vec<_>, Vec<_>) =
                 batch.partition(|result| seen.insert(result.report.record.key.delivery));
             later = repeated;
-            self.commit_until_recorded(batch.into(), &mut kept).await;
+            self.commit_until_recorded(batch.into(), &mut retries).await;
         }
     }
 
-    async fn next(&mut self, kept: &RetryQueue) -> WriterStep {
+    async fn next(&mut self, retries: &RetryQueue) -> WriterStep {
         let clock = Arc::clone(&self.clock);
         let batch = async {
             match self.receiver.next_batch().await {
@@ -76,15 +76,15 @@ impl ConcludeWriter {
                 None => WriterStep::Nothing,
             }
         };
-        match kept.next() {
+        match retries.next() {
             None => batch.await,
-            Some(at) if kept.is_full() => {
+            Some(at) if retries.is_full() => {
                 clock.sleep_until(at).await;
-                WriterStep::Kept
+                WriterStep::Retry
             }
             Some(at) => tokio::select! {
                 biased;
-                () = clock.sleep_until(at) => WriterStep::Kept,
+                () = clock.sleep_until(at) => WriterStep::Retry,
                 next = batch => next,
             },
         }
@@ -95,7 +95,7 @@ impl ConcludeWriter {
     async fn commit_until_recorded(
         &self,
         mut batch: VecDeque<QueuedResult>,
-        kept: &mut RetryQueue,
+        retries: &mut RetryQueue,
     ) {
         let mut size = batch.len();
         let (mut pause, mut failures, mut recorded) = (FIRST_COMMIT_PAUSE, 0, false);
@@ -103,7 +103,7 @@ impl ConcludeWriter {
             let part = batch.drain(..size.clamp(1, batch.len())).collect();
             let mut unrecorded = self.conclude_batch(part).await;
             let Some(error) = unrecorded.outage.clone() else {
-                self.queue_for_retry(unrecorded, kept);
+                self.queue_for_retry(unrecorded, retries);
                 recorded = true;
                 size = size.saturating_mul(2);
                 continue;
@@ -117,7 +117,7 @@ impl ConcludeWriter {
                 let waiting = std::mem::take(&mut unrecorded.waiting);
                 batch.extend(waiting.into_iter().map(QueuedResult::from));
             }
-            self.queue_for_retry(unrecorded, kept);
+            self.queue_for_retry(unrecorded, retries);
             size = (size / 2).max(1);
             // An unavailable database is no reason to restart this process.
             self.receiver.report_progress();

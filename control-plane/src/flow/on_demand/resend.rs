@@ -31,7 +31,7 @@ pub enum RetryError {
     Held,
     #[error("the subscription is deleted")]
     SubscriptionDeleted,
-    #[error("the event is no longer kept")]
+    #[error("the event is no longer stored")]
     EventGone,
     #[error("another replica owns the tenant's shard")]
     NotOwner,
@@ -42,7 +42,7 @@ pub enum RetryError {
 /// Why an event is not sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum ResendError {
-    #[error("the event does not exist, or is no longer kept")]
+    #[error("the event does not exist, or is no longer stored")]
     EventNotFound,
     #[error("the subscription does not exist")]
     SubscriptionNotFound,

@@ -182,16 +182,16 @@ impl OperationRunner {
             if stop.is_cancelled() {
                 return;
             }
-            let begun = self.clock.now();
+            let started = self.clock.now();
             let stepped = self.steps.run_step(&running.operation).await;
             if stepped.is_ok() && self.state.refused.remove(&id).is_some() {
-                tracing::info!(operation = %id, "an operation goes on");
+                tracing::info!(operation = %id, "an operation resumes");
             }
             match stepped {
                 Ok(Some(after)) if after.state == OperationState::Running => {
                     let made = after.made.saturating_sub(running.operation.made);
                     let pause = running.operation.task.pause_after(made);
-                    running.next = begun + pause.max(MIN_STEP_PAUSE);
+                    running.next = started + pause.max(MIN_STEP_PAUSE);
                     running.operation = after;
                 }
                 Ok(Some(after)) => {
@@ -206,10 +206,10 @@ impl OperationRunner {
                     self.state.running.remove(&id);
                 }
                 Err(error) => {
-                    let refused = self.state.refused.entry(id).or_insert((0, begun));
+                    let refused = self.state.refused.entry(id).or_insert((0, started));
                     refused.0 = refused.0.saturating_add(1);
                     let sweep = self.sweep_interval;
-                    refused.1 = begun + backoff_pause(refused.0, sweep, MAX_REFUSED_STEP_PAUSE);
+                    refused.1 = started + backoff_pause(refused.0, sweep, MAX_REFUSED_STEP_PAUSE);
                     if refused.0 == 1 {
                         let tenant = &running.operation.tenant;
                         tracing::warn!(%error, %tenant, operation = %id, "an operation's step failed; it will be retried");

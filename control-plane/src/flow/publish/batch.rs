@@ -44,9 +44,9 @@ pub(super) struct PublishWaiter {
 
 /// The event's deliveries that were reserved in memory before the commit.
 pub(super) fn reserved_ids(new: &NewEvent) -> impl Iterator<Item = DeliveryId> {
-    let straight =
+    let in_flight =
         new.deliveries.iter().filter(|delivery| delivery.state == DeliveryState::InFlight);
-    straight.map(|straight| straight.id)
+    in_flight.map(|delivery| delivery.id)
 }
 
 /// Splits off events whose idempotency key is already in the batch: two with one key

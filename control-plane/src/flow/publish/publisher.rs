@@ -91,7 +91,7 @@ impl Publisher {
                     return earlier.unwrap_or(Err(error));
                 }
             };
-            let (verdict, heard) = oneshot::channel();
+            let (verdict, answer) = oneshot::channel();
             let pending = Box::new(PendingPublish { content, snapshot: current, matches, verdict });
             self.sender.send_timeout(tenant, pending, bytes).await.map_err(
                 |refused| match refused {
@@ -101,7 +101,7 @@ impl Publisher {
                     EnqueueError::Closed => PublishError::Stopping,
                 },
             )?;
-            match heard.await {
+            match answer.await {
                 Ok(CommitOutcome::Decided(answer)) => return answer,
                 Ok(CommitOutcome::MatchAgain(same)) => content = *same,
                 Err(_) => return Err(unavailable),

@@ -1,7 +1,7 @@
 //! Holds: endpoints that asked, by Retry-After, not to be called for a while.
 //!
 //! Fed by `conclude` with the waits that were granted, and by `hold_keeper` with those
-//! that other replicas granted; feeds every running clock, which stands still meanwhile.
+//! that other replicas granted; feeds every running clock, which stands still in the meantime.
 //! Guarantees that an old row changes nothing, and that a hold is stored only when it
 //! begins or grows.
 //!
@@ -95,7 +95,7 @@ impl EndpointHolds {
         state.seen = Some(now);
     }
 
-    /// Replaces what is known of a hold, unless more has become known meanwhile.
+    /// Replaces what is known of a hold, unless more has become known in the meantime.
     pub fn replace(&self, key: SubscriptionKey, clock: HoldClock) {
         let mut state = self.0.write();
         state.replace(key, clock);

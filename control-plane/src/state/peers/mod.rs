@@ -64,7 +64,7 @@ impl Peers {
             let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.region_figures(&address));
             let answer = answer.await.context("it does not answer").and_then(|answer| answer);
             answer.map_err(|error| {
-                tracing::debug!(replica = %id.0, error = format!("{error:#}"), "no figures");
+                tracing::debug!(replica = %id.0, error = format!("{error:#}"), "a replica did not report its region figures");
                 id
             })
         });

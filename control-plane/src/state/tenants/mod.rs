@@ -123,12 +123,12 @@ impl TenantConfigs {
             self.retire_all_but(tenant, None);
             return Ok(None);
         };
-        let kept = self.cache_newest(fresh);
+        let newest = self.cache_newest(fresh);
         match changed {
-            Some(ids) => self.configure_changed_lanes(&kept, &ids),
-            None => self.configure_lanes(&kept),
+            Some(ids) => self.configure_changed_lanes(&newest, &ids),
+            None => self.configure_lanes(&newest),
         }
-        Ok(Some(kept))
+        Ok(Some(newest))
     }
 
     async fn read_all(&self, tenant: &TenantId) -> StoreResult<Option<FreshSnapshot>> {
@@ -195,10 +195,10 @@ impl TenantConfigs {
         self.retire_all_but(&snapshot.tenant.id, Some(snapshot));
     }
 
-    fn retire_all_but(&self, tenant: &TenantId, kept: Option<&TenantSnapshot>) {
+    fn retire_all_but(&self, tenant: &TenantId, current: Option<&TenantSnapshot>) {
         self.0.dispatcher.update(|scheduler, _| {
             for key in scheduler.lanes_of_tenant(tenant) {
-                if kept.is_none_or(|kept| kept.subscription(&key.subscription).is_none()) {
+                if current.is_none_or(|current| current.subscription(&key.subscription).is_none()) {
                     scheduler.retire(&key);
                 }
             }
@@ -284,11 +284,11 @@ impl TenantConfigs {
         if !changed.settings.requests_like(&before.settings) {
             changed.request_revision = changed.revision;
         }
-        let news = self.plan_side_effects(before, &changed, by).await?;
+        let side_effects = self.plan_side_effects(before, &changed, by).await?;
         let store = &self.0.store;
-        let version = store.update_subscription(&changed, before.revision, &news).await?;
+        let version = store.update_subscription(&changed, before.revision, &side_effects).await?;
         self.refresh_all_replicas(&changed.tenant, version).await?;
-        if !news.announcements.is_empty() {
+        if !side_effects.announcements.is_empty() {
             self.0.outbox.notify();
         }
         Ok(changed)
@@ -327,9 +327,9 @@ impl TenantConfigs {
         let found = self.0.store.get_subscription(key).await?;
         let mut gone = found.filter(|s| s.delete_time.is_none()).ok_or(WriteError::NotFound)?;
         gone.delete_time = Some(self.0.clock.now());
-        let news =
+        let side_effects =
             SubscriptionSideEffects { ends_streak: true, ..SubscriptionSideEffects::default() };
-        let version = self.0.store.update_subscription(&gone, expected, &news).await?;
+        let version = self.0.store.update_subscription(&gone, expected, &side_effects).await?;
         self.refresh_all_replicas(&key.tenant, version).await?;
         Ok(self.end_waiting(key, EndReason::SubscriptionDeleted).await?)
     }

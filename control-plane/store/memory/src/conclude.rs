@@ -20,7 +20,7 @@ impl MemoryTables {
     ) -> StoreResult<Vec<ConclusionOutcome>> {
         batch.iter().try_for_each(|item| refuse(&item.record))?;
         let mut changes = StreakChanges::default();
-        let mut told = Vec::new();
+        let mut announcements = Vec::new();
         let mut answers = Vec::with_capacity(batch.len());
         for item in batch {
             if !self.conclude_one(item, now) {
@@ -31,9 +31,9 @@ impl MemoryTables {
             if let Some(change) = &item.streak {
                 changes.push(&item.record.subscription, change);
             }
-            told.extend(&item.announcement);
+            announcements.extend(&item.announcement);
         }
-        self.announce(told);
+        self.announce(announcements);
         self.change_streaks(&changes);
         Ok(answers)
     }

@@ -143,7 +143,7 @@ impl ConfigStore for MemoryStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &SubscriptionSideEffects,
+        side_effects: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
         refuse(subscription)?;
         let mut tables = self.tables()?;
@@ -160,10 +160,10 @@ impl ConfigStore for MemoryStore {
         let written = Subscription { revision: expected_revision + 1, ..subscription.clone() };
         tables.subscriptions.insert(key.clone(), written);
         tables.written_at.insert(key.clone(), version);
-        if news.ends_streak {
+        if side_effects.ends_streak {
             tables.failing.remove(&key);
         }
-        tables.announce(&news.announcements);
+        tables.announce(&side_effects.announcements);
         Ok(version)
     }
 

@@ -132,7 +132,7 @@ impl MemoryTables {
         found.filter(|delivery| delivery.subscription.tenant == *tenant)
     }
 
-    /// The event of a delivery, unless it is no longer kept.
+    /// The event of a delivery, unless it is no longer stored.
     pub fn event_of(&self, delivery: &Delivery) -> Option<&Event> {
         self.events.get(&(delivery.subscription.tenant.clone(), delivery.event))
     }
@@ -199,8 +199,8 @@ impl MemoryTables {
     }
 
     /// Writes announcements that are not there already.
-    pub fn announce<'a>(&mut self, told: impl IntoIterator<Item = &'a OperationalEvent>) {
-        for one in told {
+    pub fn announce<'a>(&mut self, announcements: impl IntoIterator<Item = &'a OperationalEvent>) {
+        for one in announcements {
             let tenant = &one.subscription.tenant;
             let same = |there: &OperationalEvent| {
                 there.id == one.id && there.subscription.tenant == *tenant

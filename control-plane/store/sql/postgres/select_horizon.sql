@@ -3,7 +3,7 @@
 -- ended, except those that are seen to hold no lock on the table: the locks are read
 -- after the snapshot was taken, and whoever had a number by then, and records
 -- attempts, had its lock even before. One that cannot be seen at all has ended
--- meanwhile, or is about to show its number, and counts until the next look.
+-- in the meantime, or is about to show its number, and counts until the next look.
 WITH held AS MATERIALIZED (
     SELECT virtualtransaction AS owner, transactionid AS number FROM pg_locks
     WHERE granted

@@ -279,16 +279,16 @@ impl DatabaseCall<'_> {
     /// Begins a transaction, in which the following statements run.
     pub(super) async fn begin(&mut self) -> StoreResult<()> {
         self.transaction = None;
-        let begun = self.limit.within(Box::pin(self.pool.begin())).await;
-        self.transaction = Some(self.checked(begun)?);
+        let started = self.limit.within(Box::pin(self.pool.begin())).await;
+        self.transaction = Some(self.checked(started)?);
         Ok(())
     }
 
     /// Begins a transaction by this statement.
     pub(super) async fn begin_with(&mut self, statement: &'static str) -> StoreResult<()> {
         self.transaction = None;
-        let begun = self.limit.within(Box::pin(self.pool.begin_with(statement))).await;
-        self.transaction = Some(self.checked(begun)?);
+        let started = self.limit.within(Box::pin(self.pool.begin_with(statement))).await;
+        self.transaction = Some(self.checked(started)?);
         Ok(())
     }
 

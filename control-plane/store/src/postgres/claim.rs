@@ -131,7 +131,7 @@ async fn with_events(
     }
     if !without.is_empty() {
         for delivery in end_without_event(call, without, now).await? {
-            tracing::error!(%delivery, "ended, since its event is gone");
+            tracing::error!(%delivery, "a delivery was ended, because its event no longer exists");
         }
     }
     Ok(work)

@@ -122,11 +122,12 @@ impl PostgresStore {
         let applied = if conclusions.iter().any(Conclusion::has_side_effects) {
             let mut transaction = RecordingTransaction::begin(&mut call).await?;
             let applied = apply(&mut transaction, conclusions, now).await?;
-            let told = || conclusions.iter().filter(|conclusion| applied.has(conclusion));
-            for end in told().filter_map(|conclusion| conclusion.key_end.as_ref()) {
+            let applied_conclusions =
+                || conclusions.iter().filter(|conclusion| applied.has(conclusion));
+            for end in applied_conclusions().filter_map(|conclusion| conclusion.key_end.as_ref()) {
                 put_key_end(&mut transaction, end).await?;
             }
-            outbox::of_conclusions(&mut transaction, told(), self.shards).await?;
+            outbox::of_conclusions(&mut transaction, applied_conclusions(), self.shards).await?;
             transaction.commit().await?;
             applied
         } else {

@@ -267,7 +267,7 @@ impl ConfigStore for PostgresStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &SubscriptionSideEffects,
+        side_effects: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
         let mut call = self.call("update_subscription");
         call.begin().await?;
@@ -286,7 +286,7 @@ impl ConfigStore for PostgresStore {
             let found = find_subscription(&mut call, &subscription.key()).await?;
             return Err(missed(found.map(|found| found.delete_time)));
         }
-        outbox::of_change(&mut call, &subscription.key(), news, self.shards).await?;
+        outbox::of_change(&mut call, &subscription.key(), side_effects, self.shards).await?;
         call.commit().await?;
         Ok(version)
     }

@@ -68,7 +68,7 @@ impl OctaveCounts {
 }
 
 fn no_counts() -> StoreError {
-    corrupt("counts of attempts are no counts")
+    corrupt("the counts of attempts are damaged")
 }
 
 #[cfg(test)]

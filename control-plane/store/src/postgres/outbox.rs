@@ -123,8 +123,8 @@ impl OutboxStore for PostgresStore {
         let mut changes = StreakChanges::default();
         changes.push(key, &change);
         call.begin().await?;
-        let told = apply(&mut call, &changes, self.shards).await?;
-        put(&mut call, &told, self.shards).await?;
+        let announcements = apply(&mut call, &changes, self.shards).await?;
+        put(&mut call, &announcements, self.shards).await?;
         call.commit().await
     }
 }
@@ -136,15 +136,15 @@ pub(super) async fn of_conclusions<'a>(
     shards: u16,
 ) -> StoreResult<()> {
     let mut changes = StreakChanges::default();
-    let mut told = Vec::new();
+    let mut announcements = Vec::new();
     for item in applied {
         if let Some(change) = &item.streak {
             changes.push(&item.record.subscription, change);
         }
-        told.extend(&item.announcement);
+        announcements.extend(&item.announcement);
     }
-    told.extend(apply(call, &changes, shards).await?);
-    put(call, &told, shards).await
+    announcements.extend(apply(call, &changes, shards).await?);
+    put(call, &announcements, shards).await
 }
 
 /// Writes the operational events of ended deliveries.
@@ -155,7 +155,7 @@ pub(super) async fn of_ends(
     reason: EndReason,
     shards: u16,
 ) -> StoreResult<()> {
-    let mut told = Vec::new();
+    let mut announcements = Vec::new();
     for row in ended {
         let event_type: String = get(row, "event_type")?;
         let ended = ExhaustedDelivery {
@@ -166,19 +166,19 @@ pub(super) async fn of_ends(
             reason: Some(reason),
         };
         let ended = ended.unless_hidden(get(row, "test")?);
-        told.extend(ended.map(|ended| endpoint.exhausted(ended)));
+        announcements.extend(ended.map(|ended| endpoint.exhausted(ended)));
     }
-    put(call, &told.iter().collect::<Vec<_>>(), shards).await
+    put(call, &announcements.iter().collect::<Vec<_>>(), shards).await
 }
 
 /// Writes the side effects of a subscription's change.
 pub(super) async fn of_change(
     call: &mut DatabaseCall<'_>,
     key: &SubscriptionKey,
-    news: &SubscriptionSideEffects,
+    side_effects: &SubscriptionSideEffects,
     shards: u16,
 ) -> StoreResult<()> {
-    if news.ends_streak {
+    if side_effects.ends_streak {
         call.execute(
             sqlx::query(DELETE_STREAKS)
                 .bind(vec![key.tenant.as_str()])
@@ -186,7 +186,7 @@ pub(super) async fn of_change(
         )
         .await?;
     }
-    put(call, &news.announcements.iter().collect::<Vec<_>>(), shards).await
+    put(call, &side_effects.announcements.iter().collect::<Vec<_>>(), shards).await
 }
 
 pub(super) async fn forget_tenant(
@@ -207,7 +207,7 @@ async fn apply<'a>(
     shards: u16,
 ) -> StoreResult<Vec<&'a OperationalEvent>> {
     let ended = changes.ended();
-    let mut told = Vec::new();
+    let mut announcements = Vec::new();
     if !ended.is_empty() {
         let removed = call
             .rows(
@@ -218,7 +218,7 @@ async fn apply<'a>(
             .await?;
         for row in &removed {
             let stage = codec::stage(get::<i16>(row, "stage")?.into())?;
-            told.extend(changes.recovered(&subscription_key(row)?, stage));
+            announcements.extend(changes.recovered(&subscription_key(row)?, stage));
         }
     }
     let begun = changes.begun();
@@ -233,7 +233,7 @@ async fn apply<'a>(
         )
         .await?;
     }
-    Ok(told)
+    Ok(announcements)
 }
 
 async fn put(

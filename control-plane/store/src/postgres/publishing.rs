@@ -105,7 +105,9 @@ impl PublishingStore for PostgresStore {
             )
             .await?;
         if get::<i64>(&row, "added")? == 0 {
-            return Err(StoreError::Rejected("the delivery's event is no longer kept".to_owned()));
+            return Err(StoreError::Rejected(
+                "the delivery's event is no longer stored".to_owned(),
+            ));
         }
         let bases: Vec<i64> = get(&row, "base")?;
         Ok(delivery.sequence.or_else(|| bases.first().map(|base| base + 1)))

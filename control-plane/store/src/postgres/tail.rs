@@ -100,7 +100,7 @@ pub(super) async fn settle_numbering(
 ) -> StoreResult<bool> {
     let raised = call.execute(sqlx::query(RAISE_NUMBERING_BASE).bind(position)).await? > 0;
     if raised {
-        tracing::info!("attempts come from another cluster; the tail goes on behind them");
+        tracing::info!("attempts come from another cluster; the tail continues after them");
     }
     Ok(raised)
 }

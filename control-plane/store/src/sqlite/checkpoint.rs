@@ -4,7 +4,7 @@
 //! make whoever commits wait for it (58 to 96 ms at the 99th percentile in the
 //! prototype), so the writer never makes one and a connection of its own does,
 //! PASSIVE: beside the writer, waiting for nobody. Guarantees a bounded log: it
-//! begins anew only when all of it is in the database and nobody writes, which
+//! starts over only when all of it is in the database and nobody writes, which
 //! under steady load never happens by itself. So above a size one more checkpoint
 //! is made under the writer's lock, over the few pages that have come since.
 
@@ -67,7 +67,7 @@ async fn run(
             break;
         }
         if let Err(error) = checkpoint(&mut connection, &writer).await {
-            tracing::warn!(%error, "a checkpoint failed; the next one makes up for it");
+            tracing::warn!(%error, "a checkpoint failed; the next one will catch up");
         }
     }
     if let Err(error) = connection.close().await {

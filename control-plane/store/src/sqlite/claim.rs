@@ -151,7 +151,7 @@ async fn end_without_event(
 ) -> StoreResult<()> {
     let gone = without_event(connection, ids).await?;
     for delivery in &gone {
-        tracing::error!(%delivery, "ended, since its event is gone");
+        tracing::error!(%delivery, "a delivery was ended, because its event no longer exists");
     }
     let (state, reason) = (DeliveryState::Exhausted, Some(EndReason::EventGone));
     work_rows::end(connection, &gone, state, reason, now).await?;

@@ -243,7 +243,7 @@ impl ConfigStore for SqliteStore {
         &self,
         subscription: &Subscription,
         expected_revision: i64,
-        news: &SubscriptionSideEffects,
+        side_effects: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
         let mut values = BoundValues::default();
         put_key_and_state(&mut values, subscription)?;
@@ -261,7 +261,7 @@ impl ConfigStore for SqliteStore {
                 _ => WriteError::NotFound,
             });
         }
-        outbox::of_change(&mut tx, &subscription.key(), news, self.shards).await?;
+        outbox::of_change(&mut tx, &subscription.key(), side_effects, self.shards).await?;
         tx.commit().await?;
         Ok(version)
     }

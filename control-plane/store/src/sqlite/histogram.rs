@@ -116,7 +116,7 @@ impl Iterator for HistogramCounts<'_> {
 }
 
 fn no_counts() -> StoreError {
-    corrupt("counts of attempts are no counts")
+    corrupt("the counts of attempts are damaged")
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ const READER_CACHE: &str = "-8192";
 /// 256 MiB of addresses, not of memory: what is hot in a small installation.
 const MMAP_BYTES: &str = "268435456";
 /// What the log's file is cut down to after it was larger. Twice the size at which it
-/// begins anew, so that ordinary growth is not cut off each time.
+/// starts over, so that ordinary growth is not cut off each time.
 const LOG_LIMIT_BYTES: &str = "134217728";
 /// Statements of many rows come in several lengths, each prepared once.
 const STATEMENT_CACHE_SIZE: usize = 256;

@@ -133,8 +133,8 @@ impl OutboxStore for SqliteStore {
         changes.push(key, &change);
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let told = apply(&mut tx, &changes, self.shards).await?;
-        put(&mut tx, &told, self.shards).await?;
+        let announcements = apply(&mut tx, &changes, self.shards).await?;
+        put(&mut tx, &announcements, self.shards).await?;
         tx.commit().await
     }
 }
@@ -148,16 +148,16 @@ pub(super) async fn of_conclusions(
     shards: u16,
 ) -> StoreResult<()> {
     let mut changes = StreakChanges::default();
-    let mut told = Vec::new();
+    let mut announcements = Vec::new();
     for (item, _) in batch.iter().zip(concluded).filter(|(_, c)| **c == ConclusionOutcome::Applied)
     {
         if let Some(change) = &item.streak {
             changes.push(&item.record.subscription, change);
         }
-        told.extend(&item.announcement);
+        announcements.extend(&item.announcement);
     }
-    told.extend(apply(connection, &changes, shards).await?);
-    put(connection, &told, shards).await
+    announcements.extend(apply(connection, &changes, shards).await?);
+    put(connection, &announcements, shards).await
 }
 
 /// Writes what is told of deliveries that are about to end.
@@ -170,23 +170,23 @@ pub(super) async fn of_ends(
 ) -> StoreResult<()> {
     let mut values = BoundValues::default();
     values.add(id_list(ids.iter().map(|id| id.0)));
-    let mut told = Vec::new();
+    let mut announcements = Vec::new();
     for row in values.run(&mut *connection, SELECT_ENDING_DELIVERIES).await? {
         let delivery = RowReader::of(&row).delivery()?;
         let ended = ExhaustedDelivery::of(&delivery, Some(request.reason));
-        told.extend(ended.map(|ended| endpoint.exhausted(ended)));
+        announcements.extend(ended.map(|ended| endpoint.exhausted(ended)));
     }
-    put(connection, &told.iter().collect::<Vec<_>>(), shards).await
+    put(connection, &announcements.iter().collect::<Vec<_>>(), shards).await
 }
 
 /// Writes what comes with a change of a subscription.
 pub(super) async fn of_change(
     connection: &mut SqliteConnection,
     key: &SubscriptionKey,
-    news: &SubscriptionSideEffects,
+    side_effects: &SubscriptionSideEffects,
     shards: u16,
 ) -> StoreResult<()> {
-    if news.ends_streak {
+    if side_effects.ends_streak {
         let keys = [key];
         DELETE_STREAKS
             .run(&mut *connection, &keys, |row, key| {
@@ -195,7 +195,7 @@ pub(super) async fn of_change(
             })
             .await?;
     }
-    put(connection, &news.announcements.iter().collect::<Vec<_>>(), shards).await
+    put(connection, &side_effects.announcements.iter().collect::<Vec<_>>(), shards).await
 }
 
 pub(super) async fn forget_tenant(
@@ -218,13 +218,13 @@ async fn apply<'a>(
         row.text(key.tenant.as_str()).text(key.subscription.as_str());
         Ok(())
     });
-    let mut told = Vec::new();
+    let mut announcements = Vec::new();
     for row in removed.await? {
         let mut columns = RowReader::of(&row);
         let tenant = columns.tenant()?;
         let subscription = columns.subscription()?;
         let key = SubscriptionKey { tenant, subscription };
-        told.extend(changes.recovered(&key, codec::stage(columns.int()?)?));
+        announcements.extend(changes.recovered(&key, codec::stage(columns.int()?)?));
     }
     INSERT_STREAKS
         .run(connection, &changes.begun(), |row, (key, since)| {
@@ -236,7 +236,7 @@ async fn apply<'a>(
             Ok(())
         })
         .await?;
-    Ok(told)
+    Ok(announcements)
 }
 
 async fn put(

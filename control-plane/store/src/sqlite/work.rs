@@ -1,6 +1,6 @@
 //! Unfinished deliveries: looked for, given back, ended by a decision.
 //!
-//! How they are claimed stands in [`super::claim`], what results make of them in
+//! How they are claimed is in [`super::claim`], what results make of them in
 //! [`super::conclude`].
 
 use async_trait::async_trait;

@@ -5,7 +5,7 @@
 //! because it may not write. A dropped call rolls its transaction back. When the disk
 //! is full, SQLite rolls back by itself, after which the driver believes in a
 //! transaction that does not exist: such a connection is replaced. A commit is not
-//! acknowledged if the file's name led elsewhere meanwhile.
+//! acknowledged if the file's name led elsewhere in the meantime.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -71,8 +71,8 @@ impl WriterGuard<'_> {
         }
         let doubtful = &self.writer.doubtful;
         let connection = self.guard.as_mut().ok_or_else(closed)?;
-        let begun = connection.begin_with("BEGIN IMMEDIATE").await;
-        begun
+        let started = connection.begin_with("BEGIN IMMEDIATE").await;
+        started
             .map(|transaction| WriteTransaction { transaction, place: &self.writer.place })
             .map_err(|error| {
                 doubtful.store(true, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Replays whose replica dies in the middle.
 //!
-//! Fed by clusters on each engine; feeds nobody. Guarantees that a replay makes each
+//! Fed by clusters on each engine. Guarantees that a replay makes each
 //! delivery exactly once all the same.
 
 use std::collections::BTreeMap;

@@ -38,7 +38,7 @@ const READ: &str = "SELECT (SELECT sum(coalesce(seq_tup_read, 0)) FROM pg_stat_u
 const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND backend_type = 'client backend'";
-/// A table that learns nothing by itself meanwhile.
+/// A table that learns nothing by itself in the meantime.
 const QUIET: &str = "DO $$ DECLARE name regclass; BEGIN
     FOR name IN SELECT oid::regclass FROM pg_class
         WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
