@@ -19,7 +19,7 @@ use crate::ids::DeliveryId;
 use crate::time::Timestamp;
 
 /// After so many failures without a success the endpoint rests after each further one. More
-/// than the first window (64), so that one burst of failures is none (decision 0011).
+/// than the first window (64), so that one burst of failures is not enough (decision 0011).
 const FAILURES_BEFORE_REST: u32 = 100;
 /// How long it rests: short compared with a receiver's recovery, long compared with a
 /// refused connection.

@@ -15,8 +15,8 @@ use crate::state::dispatcher::streams::StreamRefusal;
 /// A process that tries again within this time is not logged again; agents try every
 /// 2 s.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
-/// Most processes that are remembered. A quarter of `agents.max_streams`; those beyond are
-/// logged more often.
+/// Most processes that are remembered. Chosen, not measured: a quarter of
+/// `agents.max_streams`; those beyond are logged more often.
 const MAX_REMEMBERED_REFUSALS: usize = 1_000;
 
 /// What an agent is told; the messages name the id.

@@ -22,7 +22,8 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::tenants::TenantConfigs;
 
-/// Most rows read at once. Two commits of results.
+/// Most rows read at once. Chosen, not measured: they become about two commits of results
+/// (`results.max_commit_results`).
 pub const MAX_ROWS_PER_READ: u32 = 1000;
 
 /// What a look at earlier owners' rows found.

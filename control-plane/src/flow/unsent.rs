@@ -13,7 +13,7 @@ use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 
 /// Most attempts returned in one call: a long queue that is returned at once must not make
-/// publishers wait for its commit. Two commits of events.
+/// publishers wait for its commit. Chosen, not measured: about two commits of events.
 const MAX_ATTEMPTS_PER_RELEASE: usize = 1000;
 
 /// Returns unsent attempts. Cheap to clone.

@@ -42,7 +42,8 @@ use crate::{agents, api, replicas};
 /// trip to see the connection's end.
 const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After two other clocks have disagreed with ours for this long, the replica restarts by
-/// theirs. A clock that is being set is in order again by then.
+/// theirs. Chosen, not measured: somebody who sets a clock wrongly and corrects it at once
+/// causes no restart.
 const CLOCK_OUTVOTED_LIMIT: Duration = Duration::from_secs(60);
 /// As often as a heartbeat tells the database's time.
 const CLOCK_POLL_INTERVAL: Duration = Duration::from_secs(1);

@@ -26,7 +26,8 @@ use postrider_store::StreakChange;
 /// How often a streak that needs no decision is checked again: its subscription's settings
 /// may change. Half of the shortest time after which a subscription is disabled (60 s).
 pub const STREAK_CHECK_INTERVAL: Duration = Duration::from_secs(30);
-/// How often the rows are read again. As often.
+/// How often the rows are read again: as often as streaks are checked, so that a check has
+/// fresh rows.
 const ROW_REREAD_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A streak of a shard that is owned here.

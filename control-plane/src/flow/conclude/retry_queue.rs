@@ -28,11 +28,11 @@ use super::report::{
 /// is found soon.
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(100);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
-/// How often a result is tried whose data the database refuses: about 13 s with the
-/// pauses.
+/// How often a result is tried whose data the database refuses. The seven pauses between
+/// eight tries sum to 11.3 s: a refusal that outlasts these was not a conflict that passes.
 const MAX_REFUSED_TRIES: u32 = 8;
-/// Most results that are retried in one commit. As new results have in one commit by
-/// default.
+/// Most results that are retried in one commit: as many as new ones have by default
+/// (`results.max_commit_results`), so that a retry holds the writer no longer than these.
 const MAX_RETRIED_RESULTS: usize = 512;
 /// After a retry, new results get this many times as long as the retry took. So retries
 /// take a fifth of a writer at most.

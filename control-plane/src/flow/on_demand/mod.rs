@@ -38,8 +38,8 @@ const TEST_RESULT_MARGIN: Duration = Duration::from_secs(10);
 /// How often a region without agents is checked again. A person waits for it, for 2 s at
 /// most.
 const AGENT_POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// How often a test is tried while the configuration keeps changing. A change of the
-/// settings comes between once, if at all.
+/// How often a test is tried while the configuration keeps changing. Chosen, not measured:
+/// settings are changed by people, and seldom twice within one call.
 const MAX_TEST_TRIES: usize = 5;
 
 /// A test delivery as its caller wants it.

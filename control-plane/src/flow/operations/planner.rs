@@ -19,8 +19,8 @@ use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantSnapshot;
 
-/// Most rows that one step examines: a short read and a short transaction. Half of a
-/// publish's commit.
+/// Most rows that one step examines: a short read and a short transaction. Chosen, not
+/// measured: half of what a publish commits by default (`publish.max_commit_events`).
 pub(super) const MAX_ROWS_PER_STEP: u32 = 256;
 
 /// A step being planned: what was examined so far, and the deliveries to create.

@@ -33,8 +33,9 @@ pub use self::publisher::Publisher;
 pub use self::writer::PublishWriter;
 use crate::state::context::ReplicaContext;
 
-/// How long a publish waits for queue capacity before it is refused. Callers wait ten times
-/// as long at most, and a full queue is not empty sooner.
+/// How long a publish waits for queue capacity before it is refused. Chosen, not measured:
+/// long enough to outlast a slow commit, and a tenth of the longest that a call may take
+/// (`MAX_ANSWER_TIME`), so that a refused caller can still try again.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A tenant's events fill at most one of this many equal shares of the queue. Three that
 /// flood leave a quarter to all others, and one alone loses nothing by it.

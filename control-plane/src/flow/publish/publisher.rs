@@ -21,8 +21,8 @@ use crate::clock::Clock;
 use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantConfigs;
 
-/// How often an event is matched again because the configuration keeps changing. Changes
-/// come one after another, and each takes longer than a match.
+/// How often an event is matched again because the configuration keeps changing. Chosen,
+/// not measured: a change takes longer than a match, so a second change in a row is rare.
 const MAX_MATCH_TRIES: u32 = 10;
 /// Bytes counted for a queued event besides its payload. Names, keys and a few attributes.
 const EVENT_OVERHEAD_BYTES: usize = 512;

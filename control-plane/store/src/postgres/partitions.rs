@@ -27,8 +27,8 @@ const SELECT_PARTITIONS: &str = "SELECT child.relname::text FROM pg_inherits i
     WHERE parent.relkind = 'p' AND parent.relnamespace = current_schema()::regnamespace
         AND NOT i.inhdetachpending";
 
-/// How often a lock is requested that others hold. The next run of the maintenance tries
-/// again.
+/// How often a lock is requested that others hold. Chosen, not measured: the next run of
+/// the maintenance tries again.
 const MAX_LOCK_TRIES: u32 = 5;
 
 /// One day of one table.

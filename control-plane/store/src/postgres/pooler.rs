@@ -17,7 +17,8 @@ use crate::error::{StoreError, StoreResult};
 /// How long to wait for a second connection: a pooler lets it wait for a session. As a call
 /// waits for one.
 const SECOND_CONNECTION_LIMIT: Duration = Duration::from_secs(5);
-/// One is enough as long as nobody else uses the same pool.
+/// How often the mark is looked for. One round is enough unless others use the same pool;
+/// three are chosen, not measured.
 const MARK_CHECK_ROUNDS: usize = 3;
 /// What PgBouncer says to BEGIN in statement mode (`protocol_violation`).
 const NO_TRANSACTIONS: &str = "08P01";

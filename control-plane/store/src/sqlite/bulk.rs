@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::errors::stored;
 use crate::error::{StoreError, StoreResult};
 
-/// The longest run. Longer ones gain nothing: the hop is already shared.
+/// The longest run. Longer ones gain little: the hop to the worker thread is shared by 128
+/// already.
 const MAX_RUN: usize = 128;
 
 /// The values of a statement, in order.
