@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome, StepTimings, Trigger};
+use postrider_domain::delivery::{
+    AttemptRecord, Delivery, Outcome, ReportedResponse, StepTimings, Trigger,
+};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, EventId, Region, SubscriptionId, SubscriptionKey, TenantId,
@@ -96,6 +98,8 @@ pub fn to_attempt_report(
             parse_retry_after(value, date.map(|date| &*date.value), now)
         }
     };
+    // A status is a response, whatever became of the body.
+    let response = http_status.map(|_| ReportedResponse { outcome, error: result.error.clone() });
     let record = AttemptRecord {
         key: attempt,
         subscription: SubscriptionKey { tenant, subscription },
@@ -124,9 +128,7 @@ pub fn to_attempt_report(
         settings_revision: i64::try_from(result.subscription_version).ok().filter(|v| *v > 0),
     };
     let record = Arc::new(record);
-    // A status is a response, whatever became of the body.
-    let has_response = http_status.is_some();
-    Ok(AttemptReport { record, has_response, retry_after, stream: Some(stream) })
+    Ok(AttemptReport { record, response, retry_after, stream: Some(stream) })
 }
 
 /// The outcome of a fact, unless the response's status decides instead.

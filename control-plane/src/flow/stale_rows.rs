@@ -126,7 +126,7 @@ impl StaleRows {
         let mut record = AttemptRecord::unknown(&delivery, error, self.clock.now());
         record.agent = agent.map_or(record.agent, |identity| identity.agent.clone());
         let record = Arc::new(record);
-        let report = AttemptReport { record, has_response: false, retry_after: None, stream: None };
+        let report = AttemptReport { record, response: None, retry_after: None, stream: None };
         // The queue closes only when the process ends; the next owner recovers the row.
         let _ = self.results.submit_with_row(report, delivery).await;
     }

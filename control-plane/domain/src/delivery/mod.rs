@@ -7,6 +7,7 @@
 //!
 //! Keeps the invariant `any-success-counts`.
 
+mod judgement;
 mod late;
 
 use std::time::Duration;
@@ -17,9 +18,9 @@ use crate::ids::{
     AgentId, AttemptKey, DeliveryId, Epoch, EventId, OrderedKey, Region, Shard, SubscriptionKey,
 };
 use crate::retry::RetryPolicy;
-use crate::subscription::SuccessRule;
 use crate::time::Timestamp;
 
+pub use judgement::ReportedResponse;
 pub use late::{KnownAttempt, LateRecord, LateResult, late};
 
 /// Attempts with an unknown outcome that a delivery may have before further ones count as
@@ -222,30 +223,6 @@ pub struct AttemptRecord {
 }
 
 impl AttemptRecord {
-    /// Sets the outcome of a received response by its status, and explains a failure.
-    pub fn judge(&mut self, rule: &SuccessRule) {
-        let status = self.http_status.unwrap_or(0);
-        if rule.accepts(status) {
-            self.outcome = Outcome::Succeeded;
-            return;
-        }
-        self.outcome = Outcome::HttpStatus;
-        let why = rule.why_not(status);
-        // A result that is tried again has been judged before.
-        self.error = match self.error.as_str() {
-            "" => why,
-            told if told.starts_with(&why) => return,
-            told => format!("{why}; {told}"),
-        };
-    }
-
-    /// The same where no subscription is left whose rule decides: any 2xx is a success.
-    pub fn judge_without_rule(&mut self) {
-        if self.http_status.is_some_and(|status| SuccessRule::Any2xx.accepts(status)) {
-            self.outcome = Outcome::Succeeded;
-        }
-    }
-
     /// A record of the delivery's current attempt, with an unknown outcome.
     pub fn unknown(delivery: &Delivery, error: &str, now: Timestamp) -> Self {
         Self {

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::subscription::SuccessRule;
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
@@ -61,8 +62,9 @@ fn without_a_subscription_a_success_counts_and_the_rest_is_cancelled() {
         (Some(302), (DeliveryState::Cancelled, Some(EndReason::SubscriptionDeleted))),
         (None, (DeliveryState::Cancelled, Some(EndReason::SubscriptionDeleted))),
     ] {
-        (record.outcome, record.http_status) = (Outcome::HttpStatus, status);
-        record.judge_without_rule();
+        record.http_status = status;
+        let reported = ReportedResponse { outcome: Outcome::HttpStatus, error: String::new() };
+        record.judge_without_rule(&reported);
         let (state, reason) = end;
         let end = DeliveryTransition::End { state, reason };
         assert_eq!(conclude_without_subscription(record.outcome), end, "{status:?}");
@@ -70,16 +72,29 @@ fn without_a_subscription_a_success_counts_and_the_rest_is_cancelled() {
 }
 
 #[test]
-fn a_result_that_is_judged_again_is_explained_once() {
-    let mut record = AttemptRecord::unknown(&delivery(1, 0), "the body broke off", NOW);
+fn a_result_that_is_judged_again_is_judged_as_if_for_the_first_time() {
+    let broken = ReportedResponse {
+        outcome: Outcome::ConnectionClosed,
+        error: "the body broke off".to_owned(),
+    };
+    let mut record = AttemptRecord::unknown(&delivery(1, 0), "", NOW);
     record.http_status = Some(500);
-    record.judge(&SuccessRule::default());
+    record.judge(&SuccessRule::default(), &broken);
     let explained = record.error.clone();
     assert!(
         explained.starts_with("the status 500 does not count") && explained.contains("; the body")
     );
-    record.judge(&SuccessRule::default());
+    record.judge(&SuccessRule::default(), &broken);
     assert_eq!(record.error, explained);
+    // The rule has changed since.
+    record.judge(&SuccessRule::Listed([201].into()), &broken);
+    assert_ne!(record.error, explained);
+    assert_eq!(record.error.matches("the status 500").count(), 1, "{}", record.error);
+    record.judge(&SuccessRule::Listed([500].into()), &broken);
+    assert_eq!((record.outcome, &*record.error), (Outcome::Succeeded, "the body broke off"));
+    // The subscription has been deleted since.
+    record.judge_without_rule(&broken);
+    assert_eq!(record.outcome, Outcome::ConnectionClosed);
 }
 
 #[test]

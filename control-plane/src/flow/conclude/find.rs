@@ -97,13 +97,13 @@ impl ConcludeWriter {
         found: &mut FoundResults,
         unrecorded: &mut UnrecordedResults,
     ) {
-        let subscription = match report.has_response || lacks_region(&report) {
+        let subscription = match report.response.is_some() || lacks_region(&report) {
             true => self.look_up(&report.record.subscription, reads).await,
             false => Ok(None),
         };
         let subscription = match subscription {
             Ok(subscription) => subscription,
-            Err(error) if report.has_response => return unrecorded.add(error, [report]),
+            Err(error) if report.response.is_some() => return unrecorded.add(error, [report]),
             Err(_) => None,
         };
         set_missing_region(&mut report, subscription.as_ref());
@@ -223,11 +223,9 @@ fn judge(
 ) {
     let record = Arc::make_mut(&mut report.record);
     (record.trigger, record.test) = (delivery.trigger, delivery.test);
-    if !report.has_response {
-        return;
-    }
+    let Some(reported) = &report.response else { return };
     match subscription {
-        Some(found) => record.judge(&found.subscription.settings.success),
-        None => record.judge_without_rule(),
+        Some(found) => record.judge(&found.subscription.settings.success, reported),
+        None => record.judge_without_rule(reported),
     }
 }

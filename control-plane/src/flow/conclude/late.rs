@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome};
+use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, ReportedResponse};
+use postrider_domain::subscription::SuccessRule;
 use postrider_store::{StoreError, StoreResult};
 
 use super::ConcludeWriter;
@@ -52,12 +53,16 @@ impl ConcludeWriter {
     async fn conclude_one_late(&self, late: LateReport) -> Result<(), FailedResult> {
         let LateReport { mut report, subscription } = late;
         let found = subscription.as_ref();
-        judge(&mut report, found);
+        judge(&mut report.record, report.response.as_ref(), found);
         let mut result = self.record_late(&report, found).await;
         if result.as_ref().is_err_and(StoreError::is_rejected_input) {
             let whole = Arc::clone(&report.record);
             strip_response(Arc::make_mut(&mut report.record));
-            judge(&mut report, found);
+            let stripped = report.response.as_ref().map(|reported| ReportedResponse {
+                outcome: reported.outcome,
+                error: report.record.error.clone(),
+            });
+            judge(&mut report.record, stripped.as_ref(), found);
             result = self.record_late(&report, found).await;
             if result.as_ref().is_err_and(|error| !error.is_rejected_input()) {
                 report.record = whole;
@@ -155,9 +160,13 @@ impl ConcludeWriter {
 }
 
 /// Sets the outcome of a response, by the rule of its subscription or the usual one.
-fn judge(report: &mut AttemptReport, found: Option<&ResultSubscription>) {
-    if report.has_response {
-        let rule = found.map(|found| found.subscription.settings.success.clone());
-        Arc::make_mut(&mut report.record).judge(&rule.unwrap_or_default());
-    }
+fn judge(
+    record: &mut Arc<AttemptRecord>,
+    response: Option<&ReportedResponse>,
+    found: Option<&ResultSubscription>,
+) {
+    let Some(reported) = response else { return };
+    let usual = SuccessRule::default();
+    let rule = found.map_or(&usual, |found| &found.subscription.settings.success);
+    Arc::make_mut(record).judge(rule, reported);
 }

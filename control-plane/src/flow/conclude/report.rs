@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fair_batch::{BatchSender, EnqueueError};
-use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::delivery::{AttemptRecord, Delivery, ReportedResponse};
 use postrider_domain::ids::AttemptKey;
 use postrider_domain::scheduler::StreamId;
 use postrider_store::StoreError;
@@ -22,10 +22,11 @@ pub(super) const QUEUED_BYTES_PER_RESULT: usize = 4096;
 /// Facts about one attempt.
 #[derive(Clone, Debug)]
 pub struct AttemptReport {
-    /// For a complete response, the success rule sets the outcome.
+    /// Of a response, the success rule sets the outcome and explains it.
     pub record: Arc<AttemptRecord>,
-    /// Whether a response was received; then its status decides the outcome.
-    pub has_response: bool,
+    /// What was reported of the response, if one was received: every judgement of the
+    /// record begins from it.
+    pub response: Option<ReportedResponse>,
     pub retry_after: Option<Duration>,
     /// The stream to acknowledge the result on.
     pub stream: Option<StreamId>,

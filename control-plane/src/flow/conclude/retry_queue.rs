@@ -233,7 +233,7 @@ mod tests {
             ..fixtures::attempt()
         };
         let record = Arc::new(record);
-        AttemptReport { record, has_response: false, retry_after: None, stream: None }
+        AttemptReport { record, response: None, retry_after: None, stream: None }
     }
 
     fn retries() -> RetryQueue {
