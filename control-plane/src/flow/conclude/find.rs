@@ -40,7 +40,7 @@ struct BatchReads {
 
 impl ConcludeWriter {
     /// Finds deliveries, subscriptions and streaks, and judges the responses.
-    pub(super) async fn find_results(
+    pub(super) async fn find_and_judge(
         &self,
         results: Vec<QueuedResult>,
         unrecorded: &mut UnrecordedResults,

@@ -36,6 +36,8 @@ mod retry_queue;
 mod side_effects;
 mod stages;
 mod streak_updates;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::Arc;

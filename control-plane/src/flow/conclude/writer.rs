@@ -132,7 +132,8 @@ impl ConcludeWriter {
     /// Takes results through all steps; returns those that could not be recorded.
     pub(super) async fn conclude_batch(&self, results: Vec<QueuedResult>) -> UnrecordedResults {
         let mut unrecorded = UnrecordedResults::default();
-        let FoundResults { current, mut late } = self.find_results(results, &mut unrecorded).await;
+        let FoundResults { current, mut late } =
+            self.find_and_judge(results, &mut unrecorded).await;
         let batch = self.decide_all(current);
         self.commit_batch(batch, &mut late, &mut unrecorded).await;
         self.conclude_late(late, &mut unrecorded).await;

@@ -40,10 +40,11 @@ impl RowBuilder {
         }
     }
 
-    /// Builds the rows of a batch, under one lock of the scheduler.
-    pub fn build_rows(&self, batch: PublishBatch) -> (Vec<PublishWaiter>, Vec<NewEvent>) {
+    /// Builds the rows of a batch and reserves what can be sent at once, under one lock of
+    /// the scheduler.
+    pub fn reserve_and_build(&self, batch: PublishBatch) -> (Vec<PublishWaiter>, Vec<NewEvent>) {
         self.dispatcher.update(|scheduler, now| {
-            let mut items = Vec::with_capacity(batch.len());
+            let mut waiters = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
             for QueuedItem { item, permit, .. } in batch {
                 let PendingPublish { content, snapshot, matches, verdict } = *item;
@@ -85,9 +86,9 @@ impl RowBuilder {
                     });
                 let config_version = snapshot.tenant.config_version;
                 rows.push(NewEvent { event, idempotency, config_version, deliveries });
-                items.push(PublishWaiter { verdict, _permit: permit });
+                waiters.push(PublishWaiter { verdict, _permit: permit });
             }
-            (items, rows)
+            (waiters, rows)
         })
     }
 

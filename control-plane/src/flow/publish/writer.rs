@@ -95,7 +95,7 @@ impl PublishWriter {
     /// Commits a batch.
     async fn commit_batch(&self, batch: PublishBatch) {
         let open = self.watermark.open_batch(self.clock.now());
-        let (items, new) = self.rows.build_rows(batch);
+        let (waiters, new) = self.rows.reserve_and_build(batch);
         let started = self.clock.now();
         let until = self.cluster.commit_deadline();
         let result = self.store.publish(&new, until).await;
@@ -103,14 +103,14 @@ impl PublishWriter {
         match result {
             Ok(results) => {
                 self.cluster.record_publish_commit(true);
-                self.answer_committed(items, new, results);
+                self.answer_committed(waiters, new, results);
             }
             Err(StoreError::Rejected(_) | StoreError::Faulty(_)) if new.len() > 1 => {
-                self.commit_one_by_one(items, new, &open).await
+                self.commit_one_by_one(waiters, new, &open).await
             }
             Err(error) => {
                 self.record_failure(&error, &new, &open, started);
-                self.answer_failed(&error, items, &new);
+                self.answer_failed(&error, waiters, &new);
             }
         }
     }
@@ -119,13 +119,13 @@ impl PublishWriter {
     /// Stops when the database itself turns out to be at fault.
     async fn commit_one_by_one(
         &self,
-        items: Vec<PublishWaiter>,
+        waiters: Vec<PublishWaiter>,
         new: Vec<NewEvent>,
         open: &OpenBatch,
     ) {
         let mut failed = 0;
-        let mut both = items.into_iter().zip(new);
-        while let Some((item, new)) = both.next() {
+        let mut both = waiters.into_iter().zip(new);
+        while let Some((waiter, new)) = both.next() {
             self.receiver.report_progress();
             let new = vec![new];
             let asked = self.clock.now();
@@ -134,15 +134,15 @@ impl PublishWriter {
                 Ok(results) => {
                     self.cluster.record_publish_commit(true);
                     failed = 0;
-                    self.answer_committed(vec![item], new, results);
+                    self.answer_committed(vec![waiter], new, results);
                 }
                 Err(error) => {
                     self.record_failure(&error, &new, open, asked);
-                    self.answer_failed(&error, vec![item], &new);
+                    self.answer_failed(&error, vec![waiter], &new);
                     failed += usize::from(!error.is_rejected_input());
                     if error.is_transient() || failed >= MAX_CONSECUTIVE_FAULTS {
-                        let (items, new): (Vec<_>, Vec<_>) = both.unzip();
-                        return self.answer_failed(&error, items, &new);
+                        let (waiters, new): (Vec<_>, Vec<_>) = both.unzip();
+                        return self.answer_failed(&error, waiters, &new);
                     }
                 }
             }
@@ -173,10 +173,10 @@ impl PublishWriter {
     }
 
     /// Answers publishers whose events were not committed.
-    fn answer_failed(&self, error: &StoreError, items: Vec<PublishWaiter>, new: &[NewEvent]) {
+    fn answer_failed(&self, error: &StoreError, waiters: Vec<PublishWaiter>, new: &[NewEvent]) {
         self.roll_back(new.iter().flat_map(reserved_ids));
-        for item in items {
-            let _ = item.verdict.send(CommitOutcome::Decided(Err(error.clone().into())));
+        for waiter in waiters {
+            let _ = waiter.verdict.send(CommitOutcome::Decided(Err(error.clone().into())));
         }
     }
 
@@ -187,13 +187,13 @@ impl PublishWriter {
     /// Answers publishers after a commit.
     fn answer_committed(
         &self,
-        items: Vec<PublishWaiter>,
+        waiters: Vec<PublishWaiter>,
         new: Vec<NewEvent>,
         results: Vec<PublishOutcome>,
     ) {
         self.apply_to_scheduler(&new, &results);
         for ((PublishWaiter { verdict, .. }, new), result) in
-            items.into_iter().zip(new).zip(results)
+            waiters.into_iter().zip(new).zip(results)
         {
             let answer = match result {
                 PublishOutcome::Committed { .. } => {

@@ -21,7 +21,7 @@ mod publishing;
 mod tables;
 mod work;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::ids::{Epoch, Shard};
@@ -38,13 +38,38 @@ pub struct MemoryStore {
     tables: Mutex<MemoryTables>,
     clock: Box<NowFn>,
     closed: AtomicBool,
+    calls: AtomicUsize,
+    outage: Mutex<Option<PlannedOutage>>,
+}
+
+/// An outage that a test has planned.
+struct PlannedOutage {
+    /// The calls that still succeed.
+    calls_left: usize,
+    error: StoreError,
 }
 
 impl MemoryStore {
     /// An empty one with so many shards, whose clock is `clock`.
     pub fn new(shards: u16, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let tables = Mutex::new(MemoryTables::new(shards));
-        Self { tables, clock: Box::new(clock), closed: AtomicBool::new(false) }
+        let (closed, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { tables, clock: Box::new(clock), closed, calls, outage: Mutex::new(None) }
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Lets so many calls through, and fails each later one until [`MemoryStore::recover`].
+    pub fn fail_after(&self, calls: usize, error: StoreError) {
+        *self.outage.lock() = Some(PlannedOutage { calls_left: calls, error });
+    }
+
+    /// Ends an outage.
+    pub fn recover(&self) {
+        *self.outage.lock() = None;
     }
 
     /// The epoch at which a shard is owned, for tests.
@@ -58,6 +83,13 @@ impl MemoryStore {
     fn tables(&self) -> StoreResult<MutexGuard<'_, MemoryTables>> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(StoreError::Unavailable("it is closed".to_owned()));
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if let Some(outage) = &mut *self.outage.lock() {
+            match outage.calls_left.checked_sub(1) {
+                Some(left) => outage.calls_left = left,
+                None => return Err(outage.error.clone()),
+            }
         }
         Ok(self.tables.lock())
     }
