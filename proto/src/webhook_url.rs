@@ -109,7 +109,7 @@ impl WebhookUrl {
     }
 }
 
-/// Whether a URL that was let in is `http://`.
+/// Whether a URL that was allowed is `http://`.
 pub fn is_insecure(text: &str) -> bool {
     text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
 }

@@ -36,7 +36,7 @@ pub async fn assert_told(stage: &Stage, subscription: &str, requests: &[Arc<Rece
     }
 }
 
-/// The attempts of a subscription, as many as there shall be.
+/// The attempts of a subscription, once there are so many.
 async fn attempts(stage: &Stage, subscription: &str, count: usize) -> Vec<Attempt> {
     wait::until("every attempt is recorded", SOON_LIMIT, || async {
         let mut api = stage.api.clone();

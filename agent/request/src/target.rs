@@ -18,7 +18,7 @@ use url::Host;
 pub enum TargetError {
     #[error("the URL {0}")]
     Url(#[from] UrlProblem),
-    /// What the check of URLs lets in has a form that requests and TLS take; this is
+    /// What the check of URLs allows has a form that requests and TLS take; this is
     /// for whatever they come to refuse beyond it.
     #[error("the URL cannot be put into a request: {0}")]
     Request(String),

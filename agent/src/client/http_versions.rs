@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// A receiver that asked for HTTP/1.1 is asked again after this. To ask costs one refused
 /// request, and what is configured changes seldom.
 const HTTP1_REQUIRED_TTL: Duration = Duration::from_secs(60 * 60);
-/// One whose HTTP/2 kept breaking, after this. Shorter, since a fault is mended sooner than
+/// One whose HTTP/2 kept breaking, after this. Shorter, since a fault is repaired sooner than
 /// a configuration.
 const HTTP2_BROKEN_TTL: Duration = Duration::from_secs(10 * 60);
 /// After this many broken connections in a row HTTP/2 is not used for a while. One or two

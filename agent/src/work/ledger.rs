@@ -120,7 +120,7 @@ impl AttemptLedger {
         AssignmentDecision::Start(id, subscription)
     }
 
-    /// Takes what an attempt came to; returns the stream that shall send it.
+    /// Takes what an attempt came to; returns the stream that is to send it.
     pub fn finish_attempt(
         &mut self,
         id: AttemptId,

@@ -98,7 +98,7 @@ impl ResultOutbox {
     }
 
     /// Takes the result of an attempt that began at `began`; returns the stream
-    /// that shall send it: the one that assigned it, if it is still open.
+    /// that is to send it: the one that assigned it, if it is still open.
     pub fn add_result(
         &mut self,
         id: AttemptId,

@@ -1,7 +1,7 @@
 //! Failure streaks: when an endpoint that only fails is warned about, and when its
 //! subscription is disabled.
 //!
-//! Fed by `flow::conclude` with outcomes and by `flow::failure_streaks` with the time;
+//! Fed by `flow::conclude` with outcomes and by `flow::endpoint_watch` with the time;
 //! feeds both what to do. Guarantees that every warning comes once and before the end,
 //! and that tests and attempts with an unknown outcome change nothing.
 

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 
 /// Most delays of a list. Five times the default timetable's.
 pub const MAX_DELAYS: usize = 50;
-/// The longest delay, before jitter. Longer than any outage that is mended; after that a
+/// The longest delay, before jitter. Longer than any outage that is repaired; after that a
 /// replay is the way.
 pub const MAX_DELAY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Most attempts of a delivery, the first one included. Five minutes apart they last for

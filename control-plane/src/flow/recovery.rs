@@ -40,8 +40,8 @@ const RESULT_OVERDUE_AFTER: Duration = Duration::from_secs(75);
 const SWEEPS_PER_OWN_ROW_CHECK: u64 = 5;
 /// Deleted subscriptions are looked for in one of this many sweeps. Nobody waits for it.
 const SWEEPS_PER_DELETED_CHECK: u64 = 5;
-/// HELD deliveries are checked in one of this many sweeps. Oftener than rows, since a key
-/// that was forgotten stands still.
+/// HELD deliveries are checked in one of this many sweeps. More often than rows, since
+/// nothing is sent for a key that was forgotten.
 const SWEEPS_PER_HELD_CHECK: u64 = 3;
 
 /// Finds what other loops left unfinished.

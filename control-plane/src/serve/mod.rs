@@ -23,8 +23,8 @@ use anyhow::Context as _;
 use postrider_store::{CallObserver, OpenOptions, Store};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Server, ServerTlsConfig};
 
 pub use self::assembly::{AssembledReplica, Loops, assemble, spawn_loops};
 use self::maintenance::MaintenanceLoop;
@@ -33,7 +33,7 @@ use crate::flow::Flow;
 use crate::flow::hold_keeper::HoldKeeper;
 use crate::metrics::Metrics;
 use crate::replicas::GrpcCalls;
-use crate::settings::Settings;
+use crate::settings::{ServerSettings, Settings};
 use crate::state::context::ReplicaContext;
 use crate::tls::{self, CertificateCheck};
 use crate::{agents, api, replicas};
@@ -128,17 +128,7 @@ async fn open_and_start(
     tasks.spawn(maintenance.run(stopped.clone()));
     metrics_port::open(&mut tasks, &context, stopped.clone()).await?;
 
-    let mut server = Server::builder()
-        .tcp_nodelay(true)
-        .max_concurrent_streams(settings.server.max_concurrent_streams)
-        .http2_max_pending_accept_reset_streams(Some(settings.server.max_pending_reset_streams))
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keepalive_interval(Some(HTTP2_KEEPALIVE_INTERVAL));
-    if let Some(tls) = server_tls {
-        server = server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca")?;
-    }
-    let router = server
+    let router = server_without_services(&settings.server, server_tls)?
         .add_routes(api::routes(context.clone(), flow.clone())?)
         .add_service(agents::service(context.clone(), flow.clone(), check, closing.clone()))
         .add_service(replicas::service(context.clone(), check))
@@ -166,10 +156,27 @@ async fn open_and_start(
     })
 }
 
+fn server_without_services(
+    settings: &ServerSettings,
+    tls: Option<ServerTlsConfig>,
+) -> anyhow::Result<Server> {
+    let server = Server::builder()
+        .tcp_nodelay(true)
+        .max_concurrent_streams(settings.max_concurrent_streams)
+        .http2_max_pending_accept_reset_streams(Some(settings.max_pending_reset_streams))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(Some(HTTP2_KEEPALIVE_INTERVAL));
+    match tls {
+        Some(tls) => server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca"),
+        None => Ok(server),
+    }
+}
+
 impl ControlPlane {
-    /// Serves until it is asked to stop. Restarts when the database's clock and this machine's were
-    /// set for good, since everything in memory was timed by the old one. Agents keep what
-    /// they hold, as in any restart.
+    /// Serves until it is asked to stop. Restarts when the database's clock and this
+    /// machine's were set for good, since everything in memory was timed by the old one.
+    /// Agents keep what they hold, as in any restart.
     pub async fn serve_until(
         mut self,
         stop_requested: impl Future<Output = ()>,

@@ -23,7 +23,7 @@ pub trait WorkStore {
     ///
     /// An item is applied when its delivery is IN_FLIGHT at the attempt of its
     /// record: the attempt is recorded, the statistics count it, and the
-    /// transition happens, and what it makes of the streak and what is told of it
+    /// transition happens, and its changes of the streak and its operational events
     /// are written. Otherwise nothing of it is written, and
     /// [`WorkStore::conclude_late`] is to be asked. No two items of one batch
     /// belong to the same delivery. Statistics rows are locked in a fixed order.

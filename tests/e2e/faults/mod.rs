@@ -75,7 +75,7 @@ pub async fn wait_until_ready(api: &Api, ready: bool, limit: Duration) -> Durati
     begun.elapsed()
 }
 
-/// How long an outage shall be, where somebody says so.
+/// How long an outage lasts, if the environment says so.
 fn outage_seconds() -> Option<Duration> {
     variable("POSTRIDER_TEST_OUTAGE_SECONDS").map(Duration::from_secs)
 }

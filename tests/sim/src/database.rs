@@ -111,7 +111,7 @@ passed_on!(ConfigStore {
     create_subscription(subscription: &Subscription) -> Result<i64, WriteError>;
     get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;
     list_subscriptions(query: &SubscriptionQuery) -> StoreResult<ListPage<Subscription>>;
-    update_subscription(subscription: &Subscription, expected: i64, news: &SubscriptionSideEffects) -> Result<i64, WriteError>;
+    update_subscription(subscription: &Subscription, expected: i64, side_effects: &SubscriptionSideEffects) -> Result<i64, WriteError>;
     deleted_with_unfinished(shards: &[Shard], limit: u32) -> StoreResult<Vec<SubscriptionKey>>;
 });
 
@@ -264,7 +264,7 @@ passed_on!(OutboxStore {
     delete_from_outbox(places: &[i64]) -> StoreResult<()>;
     streaks(shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>>;
     streak(key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>>;
-    raise_streak(key: &SubscriptionKey, from: FailureStreak, to: WarningStage, told: Option<&OperationalEvent>) -> StoreResult<bool>;
+    raise_streak(key: &SubscriptionKey, from: FailureStreak, to: WarningStage, announcement: Option<&OperationalEvent>) -> StoreResult<bool>;
     end_streak(key: &SubscriptionKey, recovered: Option<&OperationalEvent>) -> StoreResult<()>;
 });
 

@@ -21,7 +21,7 @@ pub const MAX_IMPORT_BYTES: usize = 4 * 1024 * 1024;
 /// documents.
 pub const MAX_IMPORT_TYPES: usize = 1000;
 
-/// Most errors that are collected for one entry. Nobody mends more at a time.
+/// Most errors that are collected for one entry. Nobody corrects more at a time.
 const MAX_ENTRY_ERRORS: usize = 64;
 const TYPES_FIELD: &str = "event_types";
 

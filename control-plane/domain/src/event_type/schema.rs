@@ -125,7 +125,7 @@ fn beyond(error: &serde_json::Error) -> String {
             "must have no \\u escape of half a surrogate pair, which is not a character {place}"
         )
     } else {
-        format!("must be JSON: {told}")
+        format!("must be JSON: {message}")
     }
 }
 

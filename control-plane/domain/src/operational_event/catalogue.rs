@@ -2,7 +2,7 @@
 //!
 //! Fed by the document that ships with the examples, which is compiled in; feeds
 //! whoever lists event types or sends a sample. Guarantees that what is published
-//! meets the schemas in it: the tests of `notice` hold every payload to them.
+//! meets the schemas in it: the tests of this folder hold every payload to them.
 
 use std::sync::LazyLock;
 

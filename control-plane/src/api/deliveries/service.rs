@@ -1,7 +1,7 @@
 //! `DeliveryService`.
 //!
-//! Attempts are in `attempts`, watching is in `watching`, replays are in
-//! `replays`.
+//! Attempts are in `attempts`, watching is in `watching`, replays begin in
+//! `operations::start`.
 
 use std::sync::Arc;
 

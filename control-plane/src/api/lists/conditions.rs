@@ -1,6 +1,6 @@
 //! What a filter means in each list.
 //!
-//! Fed by [`super::filter`] with comparisons; feeds the list methods a store query, and
+//! Fed by [`super::filter_syntax`] with comparisons; feeds the list methods a store query, and
 //! a test for what the store cannot decide. Guarantees that a field, operator or value
 //! that a list does not support is an error and never ignored.
 

@@ -1,6 +1,6 @@
 //! The filter language: comparisons joined by AND, a subset of AIP-160.
 //!
-//! Fed by the list methods with text; feeds [`super::filters`] with comparisons
+//! Fed by the list methods with text; feeds [`super::conditions`] with comparisons
 //! whose meaning depends on the list. Guarantees an answer for any text, and
 //! that an error says where it lies.
 //!

@@ -40,7 +40,7 @@ const MAX_RUNNING_OPERATIONS: u32 = 256;
 /// creates nothing leaves the database to others. At most 200 steps a second.
 const MIN_STEP_PAUSE: Duration = Duration::from_millis(5);
 
-/// The longest pause after a refused step. Whoever mends the cause sees it go on within
+/// The longest pause after a refused step. Whoever repairs the cause sees it continue within
 /// half a minute.
 const MAX_REFUSED_STEP_PAUSE: Duration = Duration::from_secs(30);
 

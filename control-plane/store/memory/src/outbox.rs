@@ -77,7 +77,7 @@ impl OutboxStore for MemoryStore {
 }
 
 impl MemoryTables {
-    /// Applies changes of streaks, and writes what is told of them.
+    /// Applies changes of streaks, and writes the operational events about them.
     pub fn change_streaks(&mut self, changes: &StreakChanges<'_>) {
         for key in changes.ended() {
             if let Some(streak) = self.failing.remove(key) {

@@ -4,7 +4,7 @@
 //! feeds the pools, and an observer with how long each call took.
 //!
 //! Guarantees that every call ends: PostgreSQL's own time-outs only work while its
-//! messages arrive, and a network that drops them, or a server that stands still, would
+//! messages arrive, and a network that drops them, or a server that is frozen, would
 //! otherwise block a loop or a publisher. A call that timed out may have taken effect, as
 //! after any `Unavailable`. Each error is one of the store's kinds; a statement that fails
 //! in a transaction rolls it back, and so does a call that ends before it commits.

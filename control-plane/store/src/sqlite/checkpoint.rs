@@ -21,7 +21,7 @@ use super::errors::stored;
 use super::writer::WriterConnection;
 use crate::error::StoreResult;
 
-/// More often, and pages that change all the time are written for nothing; more seldom, and
+/// More often, and pages that change all the time are written for nothing; less often, and
 /// the log grows.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
 /// 64 MiB of 4 KiB pages. Small enough to be searched quickly, and seldom reached, since

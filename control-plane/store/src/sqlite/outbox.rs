@@ -160,7 +160,7 @@ pub(super) async fn of_conclusions(
     put(connection, &announcements, shards).await
 }
 
-/// Writes what is told of deliveries that are about to end.
+/// Writes the operational events about deliveries that are about to end.
 pub(super) async fn of_ends(
     connection: &mut SqliteConnection,
     endpoint: &EndpointSummary,

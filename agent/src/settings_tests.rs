@@ -1,0 +1,98 @@
+//! Tests of the agent's settings.
+
+use super::*;
+
+const CONTROL_PLANE: (&str, &str) = ("control_plane.urls", "https://one.example");
+
+fn load(flags: &[(&str, &str)]) -> Result<AgentConfig, SettingsError> {
+    let all = [("agent.region", "eu-1")].iter().chain(flags);
+    let flags: Vec<_> = all.map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Settings::load(None, &flags).map(|(_, config)| config)
+}
+
+#[test]
+fn several_control_planes_and_subnets_may_be_given() {
+    let config = load(&[
+        ("control_plane.urls", "https://one.example,http://localhost:7000"),
+        ("receivers.allow_subnets", "127.0.0.0/8,10.1.0.0/16"),
+        ("work.max_in_flight", "9"),
+    ])
+    .unwrap();
+    assert_eq!(config.control_planes.len(), 2);
+    assert_eq!(config.allow_subnets.len(), 2);
+    assert_eq!(config.max_in_flight, 9);
+    assert!(!config.agent_id.is_empty());
+}
+
+#[test]
+fn mistakes_are_told_before_anything_opens() {
+    for (wrong, words) in [
+        (&[("control_plane.urls", "http://one.example")][..], "loopback"),
+        (&[("control_plane.tls_ca", "/no/such/file")], "/no/such/file"),
+        (
+            &[("receivers.extra_ca", "/no/such/file")],
+            "receivers.extra_ca: cannot read /no/such/file",
+        ),
+        (&[("control_plane.tls_cert", "/no/such/file")], "control_plane.tls_key"),
+        (&[("control_plane.tls_key", "/no/such/file")], "control_plane.tls_cert"),
+        (&[("work.max_in_flight", "0")], "work.max_in_flight: "),
+        (&[("work.max_in_flight", "-1")], "work.max_in_flight: "),
+        (&[("dns.max_lookups", "0")], "dns.max_lookups: "),
+        (&[("dns.lookup_timeout_milliseconds", "0")], "dns.lookup_timeout_milliseconds: "),
+        (&[("dns.servers", "dns.example")], "IP address"),
+        (&[("dns.backend", "system"), ("dns.servers", "::1")], "dns.servers: "),
+        (&[("dns.backend", "none")], "dns.backend: must be "),
+        (
+            &[("receivers.allow_subnets", "10.0.0.0/8,127.0.0.0/99")],
+            "receivers.allow_subnets: \"127.0.0.0/99\": ",
+        ),
+        (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
+        (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
+        (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
+    ] {
+        let flags: Vec<_> = [CONTROL_PLANE].iter().chain(wrong).copied().collect();
+        let error = load(&flags).unwrap_err().to_string();
+        let place = wrong.iter().find_map(|(name, _)| Settings::flag_of(name));
+        let place = place.map_or("the program".to_owned(), |flag| format!("the flag {flag}"));
+        assert!(error.contains(words) && error.ends_with(&format!(" ({place})")), "{error}");
+    }
+    assert!(load(&[]).is_err());
+}
+
+fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    SettingSources::read(&FORMAT, None, variables, &[])?.settings()
+}
+
+#[test]
+fn what_kubernetes_says_of_a_service_is_not_a_setting() {
+    let settings = read(&[
+        ("POSTRIDER_AGENT_SERVICE_HOST", "10.0.0.7"),
+        ("POSTRIDER_AGENT_SERVICE_PORT_METRICS", "9464"),
+        ("POSTRIDER_AGENT_PORT", "tcp://10.0.0.7:9464"),
+        ("POSTRIDER_AGENT_PORT_9464_TCP_PROTO", "tcp"),
+        ("POSTRIDER_SERVER__LISTEN", "127.0.0.1:7443"),
+        ("POSTRIDER_AGENT_AGENT__REGION", "eu"),
+        ("POSTRIDER_AGENT_DNS__SERVERS", "::1,10.0.0.2:5353"),
+    ]);
+    let settings = settings.unwrap();
+    assert_eq!(settings.agent.region, "eu");
+    let servers = ["[::1]:53", "10.0.0.2:5353"];
+    let servers = servers.map(|server| NameServerAddress(server.parse().unwrap()));
+    assert_eq!(settings.dns.servers, servers);
+    let message = read(&[("POSTRIDER_AGENT_DNS__SERVER", "::1")]).unwrap_err().to_string();
+    assert!(message.ends_with("(the variable POSTRIDER_AGENT_DNS__SERVER)"), "{message}");
+}
+
+#[test]
+fn a_file_may_have_lists() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("agent.toml");
+    let text = "[agent]\nregion = \"eu-1\"\n[control_plane]\nurls = [\"https://one.example\"]\n\
+                [receivers]\nallow_subnets = [\"10.1.0.0/16\", \"10.2.0.0/16\"]\n";
+    std::fs::write(&path, text).unwrap();
+    let (settings, config) = Settings::load(Some(&path), &[]).unwrap();
+    assert_eq!(config.allow_subnets.len(), 2);
+    assert_eq!(config.control_planes[0].host, "one.example");
+    assert!(settings.worker_threads() > 0);
+}
