@@ -201,7 +201,7 @@ impl SettingsFormat {
         let right = path.replace('.', SECTION_SEPARATOR).to_uppercase();
         Err(SettingsError::Given {
             path: path.clone(),
-            problem: format!("is given by the variable {}{right}", self.variable_prefix),
+            problem: format!("must be spelt {}{right}", self.variable_prefix),
             place: SettingOrigin::Variable(name.to_owned()),
         })
     }
@@ -371,7 +371,7 @@ mod tests {
     fn a_variable_without_its_section_is_refused_with_the_right_form() {
         for name in ["RIDER_LEVEL", "RIDER_POST_LEVEL"] {
             let message = read(&[(name, "4")], &[]).unwrap_err().to_string();
-            let right = "post.level: is given by the variable RIDER_POST__LEVEL";
+            let right = "post.level: must be spelt RIDER_POST__LEVEL";
             assert_eq!(message, format!("{right} (the variable {name})"));
         }
         assert!(read(&[("RIDER_SERVICE_HOST", "4"), ("RIDER_LEVELS", "4")], &[]).is_ok());

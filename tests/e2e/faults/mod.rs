@@ -16,18 +16,19 @@ mod refusals;
 mod resets;
 mod stopped;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use postrider_proto::v1::{
-    Attempt, AttemptOutcome, Delivery, Event, PublishEventRequest, Subscription,
+    Attempt, AttemptOutcome, Delivery, DeliveryState, Event, PublishEventRequest, Subscription,
 };
 use postrider_tests::api::{self, Api};
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::history::{self, CrashHistory, Post};
 use postrider_tests::postgres::Server;
 use postrider_tests::publish::event;
-use postrider_tests::receiver::Receiver;
+use postrider_tests::receiver::{Received, Receiver};
 use postrider_tests::wait;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Request, Status};
@@ -178,15 +179,35 @@ impl TestEndpoint {
         assert_eq!(posts, delivered.len(), "POSTs to {}", self.path);
     }
 
+    /// What history tells and what came, of one and the same time: an event whose
+    /// publishing was refused may be committed, and sent, while history is read.
+    async fn settled(
+        &self,
+        api: &Api,
+        receiver: &Receiver,
+    ) -> (Vec<(Delivery, Vec<Attempt>)>, Vec<Arc<Received>>) {
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < SETTLE_LIMIT, "{} goes on receiving", self.path);
+            let filter = "state != SUCCEEDED";
+            let unfinished = api.wait_for_deliveries(&self.tenant, filter, 0, SETTLE_LIMIT);
+            unfinished.await.unwrap();
+            let came_before = receiver.requests_to(&self.path).len();
+            let deliveries = self.history(api).await;
+            let requests = receiver.requests_to(&self.path);
+            let finished =
+                deliveries.iter().all(|(delivery, _)| delivery.state() == DeliveryState::Succeeded);
+            if finished && requests.len() == came_before {
+                return (deliveries, requests);
+            }
+        }
+    }
+
     /// Waits until everything is delivered; what history tells then has no fault.
     pub async fn delivered(&self, api: &Api, receiver: &Receiver) -> Vec<(Delivery, Vec<Attempt>)> {
-        let unfinished =
-            api.wait_for_deliveries(&self.tenant, "state != SUCCEEDED", 0, SETTLE_LIMIT);
-        unfinished.await.unwrap();
-        let deliveries = self.history(api).await;
+        let (deliveries, requests) = self.settled(api, receiver).await;
         let pair = |event: String| (event, self.subscription.clone());
-        let posts = receiver.requests_to(&self.path).into_iter();
-        let posts = posts.map(|request| Post::of(&request, &self.subscription)).collect();
+        let posts = requests.iter().map(|request| Post::of(request, &self.subscription)).collect();
         let owed = self.events.iter().cloned().map(pair).collect();
         let story = CrashHistory { owed, posts, deliveries, ..CrashHistory::default() };
         let faults = history::faults(&story);
