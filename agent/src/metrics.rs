@@ -56,7 +56,7 @@ impl AgentMetrics {
         };
         let agent = registry.sub_registry_with_prefix("postrider_agent");
         agent.register("attempts", "Attempts by how far they came", attempts);
-        agent.register("attempt_seconds", "Duration of attempts", metrics.seconds.clone());
+        agent.register("attempt_duration_seconds", "Duration of attempts", metrics.seconds.clone());
         agent.register("in_flight", "Attempts in flight", metrics.in_flight.clone());
         agent.register(
             "unacknowledged",
@@ -108,6 +108,6 @@ mod tests {
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         assert!(text.contains("postrider_agent_attempts_total{fact=\"timeout\"} 1"), "{text}");
-        assert!(text.contains("postrider_agent_attempt_seconds_count 1"), "{text}");
+        assert!(text.contains("postrider_agent_attempt_duration_seconds_count 1"), "{text}");
     }
 }

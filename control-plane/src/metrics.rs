@@ -42,9 +42,9 @@ struct MetricFamilies {
     commit_items: Family<KindLabel, Histogram>,
     database_call_seconds: Family<CallLabels, Histogram>,
     feed_stall: Gauge<f64, AtomicU64>,
-    results_refused: Family<KindLabel, Counter>,
+    results_rejected: Family<KindLabel, Counter>,
     results_awaiting_retry: Gauge,
-    results_given_up: Counter,
+    results_dropped: Counter,
 }
 
 /// Counters of one control plane. Cheap to clone.
@@ -70,9 +70,9 @@ impl Default for Metrics {
             commit_items: Family::new_with_constructor(items),
             database_call_seconds: Family::new_with_constructor(seconds),
             feed_stall: Gauge::default(),
-            results_refused: Family::default(),
+            results_rejected: Family::default(),
             results_awaiting_retry: Gauge::default(),
-            results_given_up: Counter::default(),
+            results_dropped: Counter::default(),
         }))
     }
 }
@@ -109,8 +109,8 @@ impl Metrics {
     }
 
     /// The database did not take a result that was tried alone; why, by the error's name.
-    pub fn result_refused(&self, kind: &'static str) {
-        self.0.results_refused.get_or_create(&KindLabel { kind }).inc();
+    pub fn result_rejected(&self, kind: &'static str) {
+        self.0.results_rejected.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// So many results are kept to be tried again.
@@ -119,8 +119,8 @@ impl Metrics {
     }
 
     /// The database refuses a result for what it is.
-    pub fn result_given_up(&self) {
-        self.0.results_given_up.inc();
+    pub fn result_dropped(&self) {
+        self.0.results_dropped.inc();
     }
 
     /// A registry of these counters.
@@ -162,7 +162,7 @@ impl Metrics {
         registry.register(
             "results_rejected",
             "Single results that the database did not accept, by the kind of error",
-            inner.results_refused.clone(),
+            inner.results_rejected.clone(),
         );
         registry.register(
             "results_awaiting_retry",
@@ -172,7 +172,7 @@ impl Metrics {
         registry.register(
             "results_dropped",
             "Results dropped because the database refuses their data",
-            inner.results_given_up.clone(),
+            inner.results_dropped.clone(),
         );
         registry
     }

@@ -180,8 +180,11 @@ fn dispatch_messages(dispatch: Dispatch, now: Timestamp) -> Vec<ReplicaMessage> 
         .iter()
         .map(|s| ReplicaMessage::SubscriptionUpdate(to_subscription_update(s, now)))
         .collect();
-    let assignments: Vec<wire::Assignment> =
-        dispatch.jobs.iter().filter_map(|(job, version)| assignment(job, *version)).collect();
+    let assignments: Vec<wire::Assignment> = dispatch
+        .deliveries
+        .iter()
+        .filter_map(|(scheduled, version)| assignment(scheduled, *version))
+        .collect();
     if !assignments.is_empty() {
         messages.push(ReplicaMessage::Assign(wire::Assign { assignments }));
     }
@@ -223,10 +226,10 @@ const fn envelope(envelope: BodyEnvelope) -> wire::Envelope {
     }
 }
 
-/// `None` for a job that an agent already holds.
-fn assignment(job: &ScheduledDelivery, version: i64) -> Option<wire::Assignment> {
-    let event = job.event.as_ref()?;
-    Some(to_assignment(&job.delivery, event, version))
+/// `None` for a delivery that an agent already holds.
+fn assignment(scheduled: &ScheduledDelivery, version: i64) -> Option<wire::Assignment> {
+    let event = scheduled.event.as_ref()?;
+    Some(to_assignment(&scheduled.delivery, event, version))
 }
 
 /// The delivery's current attempt, with the settings of a version.

@@ -11,7 +11,7 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{ClaimLimits, ClaimRequest, Store, StoreResult};
 
 use super::faults::BatchBisection;
-use super::new_delivery::new_job;
+use super::new_delivery::scheduled_delivery;
 use crate::clock::Clock;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
@@ -90,7 +90,7 @@ impl Claimer {
             *counts.entry(claimed.delivery.subscription.clone()).or_default() += 1;
         }
         self.dispatcher.update(|scheduler, now| {
-            scheduler.add(work.into_iter().map(new_job), now);
+            scheduler.add(work.into_iter().map(scheduled_delivery), now);
             // A claim that failed, or was cut short, does not tell what is left.
             let answered = answered
                 .iter()

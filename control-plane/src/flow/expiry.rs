@@ -1,6 +1,6 @@
 //! Expires deliveries that are past their deadline.
 //!
-//! Fed by `waiting_scan` and `ordering`; feeds the store and, with what it announces,
+//! Fed by `waiting_scan` and `ordering`; feeds the store and, with the operational events about them,
 //! the outbox. The deadline is compared with the subscription's running clock, which
 //! stands still while nothing could be sent.
 
@@ -49,7 +49,7 @@ impl Expiry {
         let key = subscription.key();
         let running = self.cluster.running_time(subscription, self.clock.now());
         let is_wanted = snapshot.wants_event(&self.outbox, OperationalEventType::DeliveryExhausted);
-        let announce = is_wanted.then(|| EndpointSummary::of(subscription));
+        let endpoint_for_events = is_wanted.then(|| EndpointSummary::of(subscription));
         let request = EndWaitingRequest {
             subscription: key.clone(),
             shard: snapshot.shard,
@@ -57,7 +57,7 @@ impl Expiry {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
             hold_keys: holds_key_on_expiry(subscription),
-            announce,
+            endpoint_for_events,
         };
         let ended =
             self.store.end_waiting(&request, self.clock.now(), MAX_EXPIRED_PER_SWEEP).await?;

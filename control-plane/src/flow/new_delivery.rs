@@ -63,6 +63,6 @@ pub fn new_waiting_delivery(
 }
 
 /// A claimed delivery as the scheduler keeps it.
-pub fn new_job(work: ClaimedDelivery) -> Arc<ScheduledDelivery> {
+pub fn scheduled_delivery(work: ClaimedDelivery) -> Arc<ScheduledDelivery> {
     Arc::new(ScheduledDelivery { delivery: work.delivery, event: Some(Arc::new(work.event)) })
 }

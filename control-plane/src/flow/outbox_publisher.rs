@@ -103,7 +103,10 @@ impl OutboxPublisher {
     async fn publish_all(&self, waiting: Vec<OutboxEntry>) -> Vec<i64> {
         let mut by_subscription: BTreeMap<SubscriptionKey, Vec<OutboxEntry>> = BTreeMap::new();
         for entry in waiting {
-            by_subscription.entry(entry.announcement.subscription.clone()).or_default().push(entry);
+            by_subscription
+                .entry(entry.operational_event.subscription.clone())
+                .or_default()
+                .push(entry);
         }
         let published = stream::iter(by_subscription.into_values())
             .map(|entries| self.publish_in_order(entries));
@@ -112,8 +115,8 @@ impl OutboxPublisher {
 
     async fn publish_in_order(&self, entries: Vec<OutboxEntry>) -> Vec<i64> {
         let mut finished = Vec::with_capacity(entries.len());
-        for OutboxEntry { place, announcement } in entries {
-            if !self.publish_one(&announcement).await {
+        for OutboxEntry { place, operational_event } in entries {
+            if !self.publish_one(&operational_event).await {
                 break;
             }
             finished.push(place);
@@ -122,18 +125,18 @@ impl OutboxPublisher {
     }
 
     /// Publishes one event; false if it is to be retried.
-    async fn publish_one(&self, announcement: &OperationalEvent) -> bool {
-        let tenant = &announcement.subscription.tenant;
+    async fn publish_one(&self, operational_event: &OperationalEvent) -> bool {
+        let tenant = &operational_event.subscription.tenant;
         let operators = self.outbox.operators().filter(|operators| *operators != tenant);
         let copy = operators.map(|operators| (operators, Some(tenant.to_string())));
         for (addressee, account) in std::iter::once((tenant, None)).chain(copy) {
-            let content = event_content(announcement, account);
+            let content = event_content(operational_event, account);
             match self.publisher.publish(addressee, content).await {
                 Ok(_) => {}
                 Err(error) if is_transient(&error) => return false,
                 // A retry would fail again and delay those behind it.
                 Err(error) => {
-                    tracing::warn!(%error, tenant = %addressee, id = announcement.id, "an operational event was dropped");
+                    tracing::warn!(%error, tenant = %addressee, id = operational_event.id, "an operational event was dropped");
                 }
             }
         }
@@ -141,17 +144,18 @@ impl OutboxPublisher {
     }
 }
 
-fn event_content(announcement: &OperationalEvent, account: Option<String>) -> EventContent {
-    let about = &announcement.subscription;
-    let idempotency_key = format!("{OPERATIONAL_KEY_PREFIX}{}/{}", about.tenant, announcement.id);
+fn event_content(operational_event: &OperationalEvent, account: Option<String>) -> EventContent {
+    let about = &operational_event.subscription;
+    let idempotency_key =
+        format!("{OPERATIONAL_KEY_PREFIX}{}/{}", about.tenant, operational_event.id);
     EventContent {
         account,
         ordering_key: Some(about.to_string()),
         idempotency_key: Some(idempotency_key),
         ..EventContent::new(
-            announcement.event_type.clone(),
+            operational_event.event_type.clone(),
             DEFAULT_CONTENT_TYPE.to_owned(),
-            Bytes::from(announcement.payload.clone()),
+            Bytes::from(operational_event.payload.clone()),
         )
     }
 }

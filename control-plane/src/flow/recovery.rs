@@ -21,7 +21,7 @@ use super::clock_recovery::ClockRecovery;
 use super::conclude::ResultIntake;
 use super::faults::BatchBisection;
 use super::hold_keeper::HoldKeeper;
-use super::new_delivery::new_job;
+use super::new_delivery::scheduled_delivery;
 use super::ordering::OrderingKeys;
 use super::stale_rows::{MAX_ROWS_PER_READ, StaleRows};
 use super::waiting_scan::WaitingScan;
@@ -111,8 +111,10 @@ impl Recovery {
     async fn conclude_work_of_lost_agents(&self) {
         for agent in self.dispatcher.read(|s, _| s.agents_with_work()) {
             if self.dispatcher.is_agent_lost(&self.cluster, self.lost_after, &agent) {
-                for job in self.dispatcher.update(|s, _| s.take_work_of_lost_agent(&agent)) {
-                    self.stale_rows.conclude_as_unknown(job.delivery.clone(), Some(&agent)).await;
+                for scheduled in self.dispatcher.update(|s, _| s.take_work_of_lost_agent(&agent)) {
+                    self.stale_rows
+                        .conclude_as_unknown(scheduled.delivery.clone(), Some(&agent))
+                        .await;
                 }
             }
         }
@@ -157,21 +159,21 @@ impl Recovery {
     /// Checks attempts that were sent over a broken stream and that their agent, connected
     /// again, does not hold: they were concluded, or never arrived.
     pub async fn check_unconfirmed_attempts(&self) -> StoreResult<()> {
-        let doubts = self.dispatcher.take_unconfirmed();
-        let keys: Vec<AttemptKey> = doubts.iter().map(|doubt| doubt.key).collect();
+        let unconfirmed = self.dispatcher.take_unconfirmed();
+        let keys: Vec<AttemptKey> = unconfirmed.iter().map(|attempt| attempt.key).collect();
         let rows = match self.stale_rows.forget_unless_in_table(&keys).await {
             Ok(rows) => rows,
             Err(error) => {
-                self.dispatcher.put_back_unconfirmed(doubts);
+                self.dispatcher.put_back_unconfirmed(unconfirmed);
                 return Err(error);
             }
         };
         self.dispatcher.update(|scheduler, now| {
             for row in rows {
                 let key = row.delivery.current_attempt();
-                let job = new_job(row);
-                for doubt in doubts.iter().filter(|doubt| doubt.key == key) {
-                    scheduler.send_again(*doubt, Arc::clone(&job), now);
+                let scheduled = scheduled_delivery(row);
+                for attempt in unconfirmed.iter().filter(|attempt| attempt.key == key) {
+                    scheduler.send_again(*attempt, Arc::clone(&scheduled), now);
                 }
             }
         });
@@ -228,7 +230,7 @@ impl Recovery {
         let (known, gone): (Vec<_>, Vec<_>) = self.dispatcher.read(|scheduler, _| {
             work.into_iter().partition(|claimed| scheduler.has_lane(&claimed.delivery.subscription))
         });
-        self.dispatcher.update(|s, now| s.add(known.into_iter().map(new_job), now));
+        self.dispatcher.update(|s, now| s.add(known.into_iter().map(scheduled_delivery), now));
         let gone: Vec<AttemptKey> =
             gone.iter().map(|gone| gone.delivery.current_attempt()).collect();
         if !gone.is_empty() {

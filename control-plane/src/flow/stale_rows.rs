@@ -84,8 +84,8 @@ impl StaleRows {
                         continue;
                     }
                     row.epoch = lease.epoch;
-                    let job = Arc::new(ScheduledDelivery { delivery: row, event: None });
-                    self.dispatcher.update(|s, now| s.adopt(job, agent, now));
+                    let scheduled = Arc::new(ScheduledDelivery { delivery: row, event: None });
+                    self.dispatcher.update(|s, now| s.adopt(scheduled, agent, now));
                     taken.faults.keep(self.store.adopt(&[key], lease.epoch).await)?;
                     adopted.push(key);
                 }

@@ -31,8 +31,8 @@ impl Outbox {
 
     /// Whether an event of this type is written even if its tenant does not subscribe to
     /// it.
-    pub fn always_reports(&self, notice: OperationalEventType) -> bool {
-        notice == OperationalEventType::EndpointDisabled || self.0.operators.is_some()
+    pub fn always_reports(&self, event_type: OperationalEventType) -> bool {
+        event_type == OperationalEventType::EndpointDisabled || self.0.operators.is_some()
     }
 
     /// The tenant in which every event is published a second time, if there is one.

@@ -53,8 +53,8 @@ impl PublishWatermark {
 
     /// An earlier process may have published under this replica's name until now; its
     /// last heartbeat can no longer be told apart from ours.
-    pub fn inherit_unresolved(&self, now: Timestamp, doubt: Duration) {
-        self.state().inherited = Some((now - doubt, now + doubt));
+    pub fn inherit_unresolved(&self, now: Timestamp, unresolved_for: Duration) {
+        self.state().inherited = Some((now - unresolved_for, now + unresolved_for));
     }
 
     /// The watermark: no event with an earlier time will appear.
@@ -80,11 +80,11 @@ pub struct OpenBatch {
 
 impl OpenBatch {
     /// The outcome of the commit that was requested at `asked` is unknown. The batch may
-    /// still appear for as long as `doubt`.
-    pub fn mark_unresolved(&self, asked: Timestamp, doubt: Duration) {
+    /// still appear for as long as `unresolved_for`.
+    pub fn mark_unresolved(&self, asked: Timestamp, unresolved_for: Duration) {
         let mut state = self.watermark.state();
         state.unresolved.retain(|(_, until)| *until > asked);
-        state.unresolved.push((self.since, asked + doubt));
+        state.unresolved.push((self.since, asked + unresolved_for));
     }
 }
 
@@ -101,17 +101,17 @@ impl Drop for OpenBatch {
 mod tests {
     use super::*;
 
-    const DOUBT: Duration = Duration::from_secs(30);
+    const UNRESOLVED_FOR: Duration = Duration::from_secs(30);
 
     #[test]
-    fn what_is_open_or_in_doubt_holds_it_back() {
+    fn what_is_open_or_unresolved_holds_it_back() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         let watermark = PublishWatermark::default();
         assert_eq!(watermark.current(at(5)), at(5));
         let first = watermark.open_batch(at(6));
         let beside = watermark.open_batch(at(7));
         assert_eq!(watermark.current(at(8)), at(6));
-        first.mark_unresolved(at(9), DOUBT);
+        first.mark_unresolved(at(9), UNRESOLVED_FOR);
         drop(first);
         let second = watermark.open_batch(at(10));
         assert_eq!(watermark.current(at(38)), at(6));
@@ -123,10 +123,10 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_process_of_the_same_name_left_is_in_doubt_for_a_while() {
+    fn what_an_earlier_process_of_the_same_name_left_is_unresolved_for_a_while() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         let watermark = PublishWatermark::default();
-        watermark.inherit_unresolved(at(100), DOUBT);
+        watermark.inherit_unresolved(at(100), UNRESOLVED_FOR);
         assert_eq!(watermark.current(at(129)), at(70), "nothing of it was asked for before");
         assert_eq!(watermark.current_own(at(129)), at(129));
         assert_eq!(watermark.current(at(130)), at(130));

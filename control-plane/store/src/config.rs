@@ -32,7 +32,7 @@ pub enum WriteError {
 /// What is written together with a change of a subscription.
 #[derive(Clone, Debug, Default)]
 pub struct SubscriptionSideEffects {
-    pub announcements: Vec<OperationalEvent>,
+    pub operational_events: Vec<OperationalEvent>,
     /// Its endpoint gets another chance, or the subscription is deleted: its failure
     /// streak ends.
     pub ends_streak: bool,
@@ -98,7 +98,7 @@ pub trait ConfigStore {
     /// Replaces a subscription that still has `expected_revision` and is not
     /// deleted; a deletion is an update that sets `delete_time`. The store sets
     /// `revision` to `expected_revision + 1`. Returns the new configuration
-    /// version. What `news` says is written with it.
+    /// version. What `side_effects` says is written with it.
     async fn update_subscription(
         &self,
         subscription: &Subscription,

@@ -37,7 +37,7 @@ pub trait OutboxStore {
         key: &SubscriptionKey,
         from: FailureStreak,
         to: WarningStage,
-        announcement: Option<&OperationalEvent>,
+        operational_event: Option<&OperationalEvent>,
     ) -> StoreResult<bool>;
 
     /// Ends a streak. The operational event is written if the streak was warned about.
@@ -52,7 +52,7 @@ pub trait OutboxStore {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
     pub place: i64,
-    pub announcement: OperationalEvent,
+    pub operational_event: OperationalEvent,
 }
 
 /// How a result changes its subscription's streak.

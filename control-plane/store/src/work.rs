@@ -150,7 +150,7 @@ pub struct Conclusion {
     /// How it changes its subscription's failure streak.
     pub streak: Option<StreakChange>,
     /// The operational event about it.
-    pub announcement: Option<OperationalEvent>,
+    pub operational_event: Option<OperationalEvent>,
 }
 
 impl Conclusion {
@@ -161,13 +161,13 @@ impl Conclusion {
             transition,
             key_end: None,
             streak: None,
-            announcement: None,
+            operational_event: None,
         }
     }
 
     /// Whether anything besides the result itself is written.
     pub(crate) const fn has_side_effects(&self) -> bool {
-        self.key_end.is_some() || self.streak.is_some() || self.announcement.is_some()
+        self.key_end.is_some() || self.streak.is_some() || self.operational_event.is_some()
     }
 }
 
@@ -239,7 +239,7 @@ pub struct EndWaitingRequest {
     /// Hold the keys of ordered deliveries that end.
     pub hold_keys: bool,
     /// The endpoint in the operational event of each end.
-    pub announce: Option<EndpointSummary>,
+    pub endpoint_for_events: Option<EndpointSummary>,
 }
 
 /// What a cancellation found.

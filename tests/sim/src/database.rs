@@ -264,7 +264,7 @@ passed_on!(OutboxStore {
     delete_from_outbox(places: &[i64]) -> StoreResult<()>;
     streaks(shards: &[Shard]) -> StoreResult<Vec<(SubscriptionKey, FailureStreak)>>;
     streak(key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>>;
-    raise_streak(key: &SubscriptionKey, from: FailureStreak, to: WarningStage, announcement: Option<&OperationalEvent>) -> StoreResult<bool>;
+    raise_streak(key: &SubscriptionKey, from: FailureStreak, to: WarningStage, operational_event: Option<&OperationalEvent>) -> StoreResult<bool>;
     end_streak(key: &SubscriptionKey, recovered: Option<&OperationalEvent>) -> StoreResult<()>;
 });
 

@@ -151,17 +151,13 @@ impl EndpointSummary {
             "disable_time": streak.ends(rule).map(time),
             "last_attempt": last,
         });
-        self.announce(OperationalEventType::EndpointFailing, &id, details)
+        self.build(OperationalEventType::EndpointFailing, &id, details)
     }
 
     /// A success ended a streak that was warned about.
     pub fn recovered(&self, since: Timestamp, now: Timestamp) -> OperationalEvent {
         let details = json!({ "failing_since": time(since), "recover_time": time(now) });
-        self.announce(
-            OperationalEventType::EndpointRecovered,
-            &since.as_micros().to_string(),
-            details,
-        )
+        self.build(OperationalEventType::EndpointRecovered, &since.as_micros().to_string(), details)
     }
 
     /// A delivery ended EXHAUSTED.
@@ -174,7 +170,7 @@ impl EndpointSummary {
             "attempt_count": ended.attempts,
             "end_reason": ended.reason.map(end_reason),
         });
-        self.announce(OperationalEventType::DeliveryExhausted, &ended.delivery.to_string(), details)
+        self.build(OperationalEventType::DeliveryExhausted, &ended.delivery.to_string(), details)
     }
 
     fn disabled(&self, after: &Subscription, by: DisabledBy) -> OperationalEvent {
@@ -184,7 +180,7 @@ impl EndpointSummary {
             "reason": after.status_reason,
         });
         // A subscription is disabled at most once in one revision.
-        self.announce(OperationalEventType::EndpointDisabled, &after.revision.to_string(), details)
+        self.build(OperationalEventType::EndpointDisabled, &after.revision.to_string(), details)
     }
 
     fn rotated(&self, new: &SigningKey, old: Option<&SigningKey>) -> OperationalEvent {
@@ -195,10 +191,15 @@ impl EndpointSummary {
             "old_key_id": old.map(|key| &key.id),
             "old_key_expire_time": old.and_then(|key| key.expire_time).map(time),
         });
-        self.announce(OperationalEventType::SecretRotated, &new.id, details)
+        self.build(OperationalEventType::SecretRotated, &new.id, details)
     }
 
-    fn announce(&self, notice: OperationalEventType, id: &str, details: Value) -> OperationalEvent {
+    fn build(
+        &self,
+        event_type: OperationalEventType,
+        id: &str,
+        details: Value,
+    ) -> OperationalEvent {
         let mut payload = json!({
             "subscription": self.subscription.to_string(),
             "host": self.host,
@@ -206,7 +207,7 @@ impl EndpointSummary {
         if let (Value::Object(all), Value::Object(details)) = (&mut payload, details) {
             all.extend(details);
         }
-        let name = notice.name();
+        let name = event_type.name();
         OperationalEvent {
             id: format!("{name}/{}/{id}", self.subscription.subscription),
             subscription: self.subscription.clone(),

@@ -39,9 +39,9 @@ fn subscription() -> Subscription {
 }
 
 /// A payload, which meets its type's schema and has no field that is not in it.
-fn payload(announcement: &OperationalEvent) -> Value {
-    let text = &announcement.payload;
-    assert_eq!(violations(&announcement.event_type, text), [], "{text}");
+fn payload(operational_event: &OperationalEvent) -> Value {
+    let text = &operational_event.payload;
+    assert_eq!(violations(&operational_event.event_type, text), [], "{text}");
     assert!(!text.contains("token") && !text.contains("secret"), "{text}");
     serde_json::from_str(text).unwrap()
 }
@@ -79,9 +79,9 @@ fn every_type_is_in_the_catalogue_with_a_sample_and_no_other() {
 
 #[test]
 fn the_types_are_valid_and_reserved() {
-    for notice in OperationalEventType::ALL {
-        assert_eq!(validate_event_type(notice.name()), Ok(()));
-        assert!(is_reserved(notice.name()));
+    for event_type in OperationalEventType::ALL {
+        assert_eq!(validate_event_type(event_type.name()), Ok(()));
+        assert!(is_reserved(event_type.name()));
     }
     assert!(
         is_reserved("postrider") && !is_reserved("postriders.x") && !is_reserved("a.postrider.")

@@ -47,14 +47,14 @@ impl Scheduler {
     }
 
     fn dispatch_tests(&mut self, region: &Region, now: Timestamp) {
-        while let Some(job) = self.regions.get_mut(region).and_then(|r| r.tests.pop_front()) {
-            match self.choose_stream(region, job.payload_bytes()) {
+        while let Some(scheduled) = self.regions.get_mut(region).and_then(|r| r.tests.pop_front()) {
+            match self.choose_stream(region, scheduled.payload_bytes()) {
                 Some(stream) => {
                     self.region(region).queued = self.region(region).queued.saturating_sub(1);
-                    self.assign(stream, job, now);
+                    self.assign(stream, scheduled, now);
                 }
                 None => {
-                    self.region(region).tests.push_front(job);
+                    self.region(region).tests.push_front(scheduled);
                     break;
                 }
             }
@@ -80,11 +80,11 @@ impl Scheduler {
             return true;
         };
         let leased = self.shards.get(&lane.shard).is_some_and(|shard| shard.may_dispatch(now));
-        let Some(job) = lane.ready.front().filter(|_| leased).map(Arc::clone) else {
+        let Some(scheduled) = lane.ready.front().filter(|_| leased).map(Arc::clone) else {
             self.region(region).ring.remove(key);
             return true;
         };
-        let Some(stream) = self.choose_stream(region, job.payload_bytes()) else {
+        let Some(stream) = self.choose_stream(region, scheduled.payload_bytes()) else {
             return false;
         };
         let Some(lane) = self.lanes.get_mut(key) else {
@@ -103,7 +103,7 @@ impl Scheduler {
         if !more {
             state.ring.remove(key);
         }
-        self.assign(stream, job, now);
+        self.assign(stream, scheduled, now);
         self.wake(key, now);
         true
     }
@@ -210,35 +210,35 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn enqueue(&mut self, job: Arc<ScheduledDelivery>, first: bool) {
-        let key = job.delivery.subscription.clone();
+    pub(super) fn enqueue(&mut self, scheduled: Arc<ScheduledDelivery>, first: bool) {
+        let key = scheduled.delivery.subscription.clone();
         let Some(lane) = self.lanes.get_mut(&key) else {
             return;
         };
         let region = lane.subscription.settings.region.clone();
-        let test = job.delivery.test;
+        let test = scheduled.delivery.test;
         match (test, first) {
             (true, _) => {}
-            (false, true) => lane.ready.push_front(Arc::clone(&job)),
-            (false, false) => lane.ready.push_back(Arc::clone(&job)),
+            (false, true) => lane.ready.push_front(Arc::clone(&scheduled)),
+            (false, false) => lane.ready.push_back(Arc::clone(&scheduled)),
         }
         let state = self.region(&region);
         state.queued += 1;
         if test {
-            state.tests.push_back(job);
+            state.tests.push_back(scheduled);
         }
     }
 
-    pub(super) fn dequeue(&mut self, job: &Arc<ScheduledDelivery>) {
-        let id = job.delivery.id;
-        if job.delivery.test {
+    pub(super) fn dequeue(&mut self, scheduled: &Arc<ScheduledDelivery>) {
+        let id = scheduled.delivery.id;
+        if scheduled.delivery.test {
             // Its subscription may have moved to another region since it was queued.
             for region in self.regions.values_mut() {
                 region.remove_tests(|other| other.delivery.id == id);
             }
             return;
         }
-        let Some(lane) = self.lanes.get_mut(&job.delivery.subscription) else {
+        let Some(lane) = self.lanes.get_mut(&scheduled.delivery.subscription) else {
             return;
         };
         lane.ready.retain(|other| other.delivery.id != id);
@@ -252,20 +252,20 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        let jobs: Vec<Arc<ScheduledDelivery>> = lane.ready.drain(..).collect();
-        if jobs.is_empty() {
+        let deliveries: Vec<Arc<ScheduledDelivery>> = lane.ready.drain(..).collect();
+        if deliveries.is_empty() {
             return;
         }
         let region = lane.subscription.settings.region.clone();
-        for job in &jobs {
-            lane.note_due(job.delivery.due);
+        for scheduled in &deliveries {
+            lane.note_due(scheduled.delivery.due);
         }
         let state = self.region(&region);
-        debug_assert!(state.queued >= jobs.len(), "what returns was counted as queued");
-        state.queued = state.queued.saturating_sub(jobs.len());
+        debug_assert!(state.queued >= deliveries.len(), "what returns was counted as queued");
+        state.queued = state.queued.saturating_sub(deliveries.len());
         state.ring.remove(key);
-        for job in jobs {
-            self.queue_return(job.delivery.current_attempt());
+        for scheduled in deliveries {
+            self.queue_return(scheduled.delivery.current_attempt());
         }
     }
 }

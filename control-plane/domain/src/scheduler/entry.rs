@@ -43,7 +43,7 @@ pub struct Dispatch {
     /// Subscription settings to send first.
     pub updates: Vec<Arc<Subscription>>,
     /// Attempts to assign, each with the subscription version it needs.
-    pub jobs: Vec<(Arc<ScheduledDelivery>, i64)>,
+    pub deliveries: Vec<(Arc<ScheduledDelivery>, i64)>,
 }
 
 /// What [`super::Scheduler::poll`] asks its caller to do.
@@ -98,7 +98,7 @@ impl ScheduledPhase {
 
 #[derive(Debug)]
 pub(super) struct ScheduledEntry {
-    pub(super) job: Arc<ScheduledDelivery>,
+    pub(super) scheduled: Arc<ScheduledDelivery>,
     pub(super) phase: ScheduledPhase,
     /// When it was sent; used to find attempts concluded elsewhere.
     pub(super) sent: Timestamp,

@@ -92,12 +92,17 @@ impl Scheduler {
     }
 
     /// Adds a delivery to memory before its publish commits.
-    pub fn reserve(&mut self, job: Arc<ScheduledDelivery>, now: Timestamp) {
-        let id = job.delivery.id;
-        self.payload_bytes += job.payload_bytes();
+    pub fn reserve(&mut self, scheduled: Arc<ScheduledDelivery>, now: Timestamp) {
+        let id = scheduled.delivery.id;
+        self.payload_bytes += scheduled.payload_bytes();
         let before = self.entries.insert(
             id,
-            ScheduledEntry { job, phase: ScheduledPhase::Reserved, sent: now, given_up: false },
+            ScheduledEntry {
+                scheduled,
+                phase: ScheduledPhase::Reserved,
+                sent: now,
+                given_up: false,
+            },
         );
         debug_assert!(before.is_none(), "a delivery is in memory once");
         debug_assert!(!self.leaving.contains(&id), "what leaves memory does not enter it");
@@ -117,9 +122,9 @@ impl Scheduler {
             if entry.phase == ScheduledPhase::Reserved {
                 entry.phase = ScheduledPhase::Ready;
                 // This is the only reference, so nothing is copied.
-                Arc::make_mut(&mut entry.job).delivery.sequence = sequence;
-                let job = Arc::clone(&entry.job);
-                self.enqueue_and_wake(job, now);
+                Arc::make_mut(&mut entry.scheduled).delivery.sequence = sequence;
+                let scheduled = Arc::clone(&entry.scheduled);
+                self.enqueue_and_wake(scheduled, now);
             }
         }
     }
@@ -137,26 +142,35 @@ impl Scheduler {
     /// that were not sent: claimed ones, tests, lost ones. It skips deliveries of
     /// unknown subscriptions and those on their way back to the table; the next sweep
     /// finds them.
-    pub fn add(&mut self, jobs: impl IntoIterator<Item = Arc<ScheduledDelivery>>, now: Timestamp) {
-        for job in jobs {
-            let id = job.delivery.id;
+    pub fn add(
+        &mut self,
+        deliveries: impl IntoIterator<Item = Arc<ScheduledDelivery>>,
+        now: Timestamp,
+    ) {
+        for scheduled in deliveries {
+            let id = scheduled.delivery.id;
             if self.entries.contains_key(&id)
                 || self.leaving.contains(&id)
-                || self.epoch(job.delivery.shard) != Some(job.delivery.epoch)
-                || !self.has_lane(&job.delivery.subscription)
+                || self.epoch(scheduled.delivery.shard) != Some(scheduled.delivery.epoch)
+                || !self.has_lane(&scheduled.delivery.subscription)
             {
                 continue;
             }
-            self.return_predecessor(&job.delivery, now);
-            self.payload_bytes += job.payload_bytes();
-            let parked = self.is_held_of(&job.delivery);
+            self.return_predecessor(&scheduled.delivery, now);
+            self.payload_bytes += scheduled.payload_bytes();
+            let parked = self.is_held_of(&scheduled.delivery);
             let phase = if parked { ScheduledPhase::Parked } else { ScheduledPhase::Ready };
             self.entries.insert(
                 id,
-                ScheduledEntry { job: Arc::clone(&job), phase, sent: now, given_up: false },
+                ScheduledEntry {
+                    scheduled: Arc::clone(&scheduled),
+                    phase,
+                    sent: now,
+                    given_up: false,
+                },
             );
             if !parked {
-                self.enqueue_and_wake(job, now);
+                self.enqueue_and_wake(scheduled, now);
             }
         }
     }
@@ -232,13 +246,13 @@ impl Scheduler {
     /// A result arrived. Returns its delivery if the attempt is current.
     pub fn begin_conclusion(&mut self, key: AttemptKey) -> Option<Arc<ScheduledDelivery>> {
         let entry = self.entries.get_mut(&key.delivery)?;
-        if entry.job.delivery.attempts != key.number {
+        if entry.scheduled.delivery.attempts != key.number {
             return None;
         }
         if let ScheduledPhase::Sent { agent } | ScheduledPhase::Concluding { agent } = &entry.phase
         {
             entry.phase = ScheduledPhase::Concluding { agent: agent.clone() };
-            return Some(Arc::clone(&entry.job));
+            return Some(Arc::clone(&entry.scheduled));
         }
         None
     }
@@ -246,21 +260,21 @@ impl Scheduler {
     /// A conclusion committed.
     pub fn concluded(&mut self, key: AttemptKey, feedback: &AttemptFeedback, now: Timestamp) {
         self.clear_held(key);
-        let Some(job) = self.remove_current(key) else {
+        let Some(scheduled) = self.remove_current(key) else {
             return;
         };
-        let subscription = job.delivery.subscription.clone();
+        let subscription = scheduled.delivery.subscription.clone();
         if let DeliveryTransition::Retry { due, .. } = feedback.transition
             && let Some(lane) = self.lanes.get_mut(&subscription)
         {
             lane.note_due(due);
         }
-        if !job.delivery.test
+        if !scheduled.delivery.test
             && let Some(lane) = self.lanes.get_mut(&subscription)
         {
             debug_assert!(lane.in_flight > 0, "what ends was in flight");
             lane.in_flight = lane.in_flight.saturating_sub(1);
-            lane.learn(feedback, &job, now);
+            lane.learn(feedback, &scheduled, now);
             let region = lane.subscription.settings.region.clone();
             self.region(&region).ring.charge(&subscription, feedback.latency);
         }
@@ -274,15 +288,15 @@ impl Scheduler {
             return;
         };
         let (was_out, queued) = (entry.phase.is_at_agent(), entry.phase == ScheduledPhase::Ready);
-        let Some(job) = self.remove_current(key) else {
+        let Some(scheduled) = self.remove_current(key) else {
             return;
         };
-        let subscription = job.delivery.subscription.clone();
+        let subscription = scheduled.delivery.subscription.clone();
         if queued {
-            self.dequeue(&job);
+            self.dequeue(&scheduled);
         }
         if was_out
-            && !job.delivery.test
+            && !scheduled.delivery.test
             && let Some(lane) = self.lanes.get_mut(&subscription)
         {
             lane.return_turn(now);
@@ -313,7 +327,7 @@ impl Scheduler {
             // A later attempt, which was not asked about, may be at an agent by now.
             let is_sent = entry.is_some_and(|entry| {
                 matches!(entry.phase, ScheduledPhase::Sent { .. })
-                    && entry.job.delivery.current_attempt() == *key
+                    && entry.scheduled.delivery.current_attempt() == *key
             });
             if is_sent {
                 self.forget(*key, now);
@@ -324,24 +338,24 @@ impl Scheduler {
     }
 
     fn remove_current(&mut self, key: AttemptKey) -> Option<Arc<ScheduledDelivery>> {
-        let current = self.entries.get(&key.delivery)?.job.delivery.attempts == key.number;
+        let current = self.entries.get(&key.delivery)?.scheduled.delivery.attempts == key.number;
         current.then(|| self.remove_entry(key.delivery)).flatten()
     }
 
     pub(super) fn remove_entry(&mut self, id: DeliveryId) -> Option<Arc<ScheduledDelivery>> {
         let entry = self.entries.remove(&id)?;
-        debug_assert!(self.payload_bytes >= entry.job.payload_bytes(), "memory was counted");
-        self.payload_bytes = self.payload_bytes.saturating_sub(entry.job.payload_bytes());
-        self.forget_key_position(&entry.job.delivery);
+        debug_assert!(self.payload_bytes >= entry.scheduled.payload_bytes(), "memory was counted");
+        self.payload_bytes = self.payload_bytes.saturating_sub(entry.scheduled.payload_bytes());
+        self.forget_key_position(&entry.scheduled.delivery);
         if let Some(left) = &mut self.left_during_sweep {
             left.insert(id);
         }
-        Some(entry.job)
+        Some(entry.scheduled)
     }
 
-    pub(super) fn enqueue_and_wake(&mut self, job: Arc<ScheduledDelivery>, now: Timestamp) {
-        let key = job.delivery.subscription.clone();
-        self.enqueue(job, false);
+    pub(super) fn enqueue_and_wake(&mut self, scheduled: Arc<ScheduledDelivery>, now: Timestamp) {
+        let key = scheduled.delivery.subscription.clone();
+        self.enqueue(scheduled, false);
         self.wake(&key, now);
     }
 }

@@ -167,7 +167,12 @@ impl Lane {
     }
 
     /// Updates window and breaker from an ended attempt.
-    pub fn learn(&mut self, feedback: &AttemptFeedback, job: &ScheduledDelivery, now: Timestamp) {
+    pub fn learn(
+        &mut self,
+        feedback: &AttemptFeedback,
+        scheduled: &ScheduledDelivery,
+        now: Timestamp,
+    ) {
         use crate::delivery::Outcome;
         match feedback.outcome {
             Outcome::Succeeded => self.window.on_success(feedback.latency, now),
@@ -187,7 +192,7 @@ impl Lane {
             self.hold.attempt_abandoned(now);
         } else {
             let success = feedback.outcome == Outcome::Succeeded;
-            self.breaker.on_attempt_result(job.delivery.id, success, now);
+            self.breaker.on_attempt_result(scheduled.delivery.id, success, now);
             if self.hold.on_attempt_result() {
                 self.window.restart();
             }

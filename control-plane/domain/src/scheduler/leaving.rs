@@ -36,7 +36,7 @@ impl Scheduler {
         let lost = self.entries.values_mut().filter(sent_to);
         lost.map(|entry| {
             entry.given_up = true;
-            Arc::clone(&entry.job)
+            Arc::clone(&entry.scheduled)
         })
         .collect()
     }
@@ -48,33 +48,37 @@ impl Scheduler {
         held: &[AttemptKey],
     ) -> Vec<UnconfirmedAttempt> {
         let sent_to = |entry: &&ScheduledEntry| matches!(&entry.phase, ScheduledPhase::Sent { agent: to } if to == agent);
-        let doubt = |entry: &ScheduledEntry| UnconfirmedAttempt {
-            key: entry.job.delivery.current_attempt(),
+        let to_unconfirmed = |entry: &ScheduledEntry| UnconfirmedAttempt {
+            key: entry.scheduled.delivery.current_attempt(),
             sent: entry.sent,
         };
-        let doubts =
-            self.entries.values().filter(sent_to).filter(|entry| !entry.given_up).map(doubt);
-        doubts.filter(|doubt| !held.contains(&doubt.key)).collect()
+        let unconfirmed = self
+            .entries
+            .values()
+            .filter(sent_to)
+            .filter(|entry| !entry.given_up)
+            .map(to_unconfirmed);
+        unconfirmed.filter(|attempt| !held.contains(&attempt.key)).collect()
     }
 
     /// According to the table it never arrived: sends it again as the same attempt,
     /// unless its result came meanwhile or it was sent again already.
     pub fn send_again(
         &mut self,
-        doubt: UnconfirmedAttempt,
-        job: Arc<ScheduledDelivery>,
+        attempt: UnconfirmedAttempt,
+        scheduled: Arc<ScheduledDelivery>,
         now: Timestamp,
     ) {
-        let entry = self.entries.get(&doubt.key.delivery);
+        let entry = self.entries.get(&attempt.key.delivery);
         let is_meant = entry.is_some_and(|entry| {
             matches!(entry.phase, ScheduledPhase::Sent { .. })
-                && entry.sent == doubt.sent
+                && entry.sent == attempt.sent
                 && !entry.given_up
-                && entry.job.delivery.current_attempt() == doubt.key
+                && entry.scheduled.delivery.current_attempt() == attempt.key
         });
-        if is_meant && job.delivery.current_attempt() == doubt.key {
-            self.forget(doubt.key, now);
-            self.add([job], now);
+        if is_meant && scheduled.delivery.current_attempt() == attempt.key {
+            self.forget(attempt.key, now);
+            self.add([scheduled], now);
         }
     }
 
@@ -101,7 +105,7 @@ impl Scheduler {
     /// to the table and confirms that ([`Self::confirm_return`]).
     pub fn take_out_by_id(&mut self, id: DeliveryId, now: Timestamp) -> Option<AttemptKey> {
         let entry = self.entries.get(&id).filter(|entry| entry.phase.is_unsent())?;
-        let key = entry.job.delivery.current_attempt();
+        let key = entry.scheduled.delivery.current_attempt();
         self.forget(key, now);
         let is_new = self.leaving.insert(id);
         debug_assert!(is_new, "a delivery returns to the table once");
@@ -115,8 +119,8 @@ impl Scheduler {
         let Some(entry) = self.entries.get(&key.delivery) else {
             return;
         };
-        if entry.phase.is_unsent() && entry.job.delivery.attempts > key.number {
-            let subscription = entry.job.delivery.subscription.clone();
+        if entry.phase.is_unsent() && entry.scheduled.delivery.attempts > key.number {
+            let subscription = entry.scheduled.delivery.subscription.clone();
             let unsent = self.take_out_by_id(key.delivery, now);
             self.release.extend(unsent);
             self.note_due(&subscription, now, now);
@@ -132,7 +136,7 @@ impl Scheduler {
             return;
         };
         let before = self.newest_of_key.get(&key).and_then(|id| self.entries.get(id));
-        let Some(before) = before.map(|entry| &entry.job.delivery) else {
+        let Some(before) = before.map(|entry| &entry.scheduled.delivery) else {
             self.newest_of_key.insert(key, follower.id);
             return;
         };

@@ -52,7 +52,7 @@ impl Scheduler {
             let numbers = self.streams.values().filter_map(|stream| stream.held.get(id));
             numbers.map(|number| {
                 let key = AttemptKey { delivery: *id, number: *number };
-                (entry.job.delivery.subscription.tenant.clone(), key)
+                (entry.scheduled.delivery.subscription.tenant.clone(), key)
             })
         });
         held.take(limit).collect()
@@ -100,11 +100,11 @@ impl Scheduler {
         else {
             return;
         };
-        let job = Arc::clone(&entry.job);
-        if !self.is_held_of(&job.delivery) {
+        let scheduled = Arc::clone(&entry.scheduled);
+        if !self.is_held_of(&scheduled.delivery) {
             return;
         }
-        self.dequeue(&job);
+        self.dequeue(&scheduled);
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.phase = ScheduledPhase::Parked;
         }
@@ -118,24 +118,25 @@ impl Scheduler {
             else {
                 continue;
             };
-            let job = Arc::clone(&entry.job);
-            if self.is_held_of(&job.delivery) {
+            let scheduled = Arc::clone(&entry.scheduled);
+            if self.is_held_of(&scheduled.delivery) {
                 continue;
             }
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.phase = ScheduledPhase::Ready;
             }
-            self.enqueue_and_wake(job, now);
+            self.enqueue_and_wake(scheduled, now);
         }
     }
 
     /// Returns a shard's parked deliveries to the table.
     pub(super) fn release_parked(&mut self, shard: Shard) {
         let of_shard = |entry: &&ScheduledEntry| {
-            entry.phase == ScheduledPhase::Parked && entry.job.delivery.shard == shard
+            entry.phase == ScheduledPhase::Parked && entry.scheduled.delivery.shard == shard
         };
         let parked = self.entries.values().filter(of_shard);
-        let parked: Vec<AttemptKey> = parked.map(|e| e.job.delivery.current_attempt()).collect();
+        let parked: Vec<AttemptKey> =
+            parked.map(|e| e.scheduled.delivery.current_attempt()).collect();
         for key in parked {
             self.queue_return(key);
         }

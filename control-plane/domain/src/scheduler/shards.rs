@@ -69,7 +69,7 @@ impl Scheduler {
 
     /// Deliveries of a shard that are in memory.
     pub fn shard_deliveries(&self, shard: Shard) -> usize {
-        self.entries.values().filter(|entry| entry.job.delivery.shard == shard).count()
+        self.entries.values().filter(|entry| entry.scheduled.delivery.shard == shard).count()
     }
 
     /// This replica does not own the shard any more: forgets all of it.
@@ -84,14 +84,18 @@ impl Scheduler {
                 region.ring.remove(&key);
             }
         }
-        let of_shard = |entry: &&ScheduledEntry| entry.job.delivery.shard == shard;
-        let gone: Vec<DeliveryId> =
-            self.entries.values().filter(of_shard).map(|entry| entry.job.delivery.id).collect();
+        let of_shard = |entry: &&ScheduledEntry| entry.scheduled.delivery.shard == shard;
+        let gone: Vec<DeliveryId> = self
+            .entries
+            .values()
+            .filter(of_shard)
+            .map(|entry| entry.scheduled.delivery.id)
+            .collect();
         for id in gone {
             self.remove_entry(id);
         }
         for region in self.regions.values_mut() {
-            region.remove_tests(|job| job.delivery.shard == shard);
+            region.remove_tests(|scheduled| scheduled.delivery.shard == shard);
         }
     }
 
@@ -173,22 +177,27 @@ impl Scheduler {
 
     /// Adds an attempt that an agent holds from an earlier owner, after its row was
     /// moved to this replica's epoch.
-    pub fn adopt(&mut self, job: Arc<ScheduledDelivery>, agent: AgentIdentity, now: Timestamp) {
-        if self.entries.contains_key(&job.delivery.id) {
+    pub fn adopt(
+        &mut self,
+        scheduled: Arc<ScheduledDelivery>,
+        agent: AgentIdentity,
+        now: Timestamp,
+    ) {
+        if self.entries.contains_key(&scheduled.delivery.id) {
             return;
         }
-        if !job.delivery.test
-            && let Some(lane) = self.lanes.get_mut(&job.delivery.subscription)
+        if !scheduled.delivery.test
+            && let Some(lane) = self.lanes.get_mut(&scheduled.delivery.subscription)
         {
             lane.in_flight += 1;
         }
         let entry = ScheduledEntry {
-            job: Arc::clone(&job),
+            scheduled: Arc::clone(&scheduled),
             phase: ScheduledPhase::Sent { agent },
             sent: now,
             given_up: false,
         };
-        self.entries.insert(job.delivery.id, entry);
+        self.entries.insert(scheduled.delivery.id, entry);
     }
 
     /// Everything of earlier owners is accounted for: the shard may dispatch.

@@ -83,7 +83,7 @@ impl RegionState {
     /// Takes waiting tests out of the queue.
     pub fn remove_tests(&mut self, is_gone: impl Fn(&ScheduledDelivery) -> bool) {
         let before = self.tests.len();
-        self.tests.retain(|job| !is_gone(job));
+        self.tests.retain(|scheduled| !is_gone(scheduled));
         self.queued = self.queued.saturating_sub(before - self.tests.len());
     }
 }

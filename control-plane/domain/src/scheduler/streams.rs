@@ -101,23 +101,23 @@ impl Scheduler {
             let Some(entry) = self.entries.get_mut(&key.delivery) else {
                 continue;
             };
-            if entry.job.delivery.attempts != key.number
+            if entry.scheduled.delivery.attempts != key.number
                 || !matches!(entry.phase, ScheduledPhase::Sent { .. })
             {
                 continue;
             }
-            let job = Arc::clone(&entry.job);
+            let scheduled = Arc::clone(&entry.scheduled);
             entry.phase = ScheduledPhase::Ready;
-            let subscription = job.delivery.subscription.clone();
+            let subscription = scheduled.delivery.subscription.clone();
             if forget_settings && let Some(stream) = self.streams.get_mut(&id) {
                 stream.versions.remove(&subscription);
             }
-            if !job.delivery.test
+            if !scheduled.delivery.test
                 && let Some(lane) = self.lanes.get_mut(&subscription)
             {
                 lane.return_turn(now);
             }
-            self.enqueue(job, true);
+            self.enqueue(scheduled, true);
             self.wake(&subscription, now);
         }
     }
@@ -151,14 +151,19 @@ impl Scheduler {
 
     /// Adds a delivery to a stream's next message, with its settings if the stream does
     /// not have them.
-    pub(super) fn assign(&mut self, id: StreamId, job: Arc<ScheduledDelivery>, now: Timestamp) {
-        let key = &job.delivery.subscription;
+    pub(super) fn assign(
+        &mut self,
+        id: StreamId,
+        scheduled: Arc<ScheduledDelivery>,
+        now: Timestamp,
+    ) {
+        let key = &scheduled.delivery.subscription;
         let (Some(stream), Some(lane)) = (self.streams.get_mut(&id), self.lanes.get(key)) else {
             return;
         };
         let revision = lane.subscription.revision;
         stream.used_assignments += 1;
-        stream.used_bytes += u64::try_from(job.payload_bytes()).unwrap_or(u64::MAX);
+        stream.used_bytes += u64::try_from(scheduled.payload_bytes()).unwrap_or(u64::MAX);
         debug_assert!(
             stream.used_assignments <= stream.granted_assignments,
             "credit is never negative"
@@ -167,18 +172,18 @@ impl Scheduler {
         let dispatch = stream.pending.get_or_insert_with(|| Dispatch {
             stream: id,
             updates: Vec::new(),
-            jobs: Vec::new(),
+            deliveries: Vec::new(),
         });
         if stream.versions.get(key).is_none_or(|known| *known < revision) {
             stream.versions.insert(key.clone(), revision);
             dispatch.updates.push(Arc::clone(&lane.subscription));
         }
-        if let Some(entry) = self.entries.get_mut(&job.delivery.id) {
+        if let Some(entry) = self.entries.get_mut(&scheduled.delivery.id) {
             debug_assert_eq!(entry.phase, ScheduledPhase::Ready, "what is sent was queued");
             entry.phase = ScheduledPhase::Sent { agent: stream.agent.clone() };
             entry.sent = now;
         }
-        dispatch.jobs.push((job, revision));
+        dispatch.deliveries.push((scheduled, revision));
     }
 
     /// Sends new settings to every stream that has older ones.
@@ -196,7 +201,7 @@ impl Scheduler {
                 let dispatch = stream.pending.get_or_insert_with(|| Dispatch {
                     stream: *id,
                     updates: Vec::new(),
-                    jobs: Vec::new(),
+                    deliveries: Vec::new(),
                 });
                 dispatch.updates.push(Arc::clone(subscription));
             }
@@ -216,7 +221,7 @@ impl Scheduler {
         let overdue = self.entries.values().filter(|entry| {
             matches!(entry.phase, ScheduledPhase::Sent { .. }) && entry.sent < before
         });
-        overdue.take(limit).map(|entry| entry.job.delivery.current_attempt()).collect()
+        overdue.take(limit).map(|entry| entry.scheduled.delivery.current_attempt()).collect()
     }
 
     /// Whether a subscription that is known here names the region.
@@ -253,7 +258,7 @@ impl Scheduler {
             region.queued += u64::try_from(lane.ready.len()).unwrap_or(u64::MAX);
             let table = lane.next_due().filter(|due| *due <= now);
             region.subscriptions_behind += u64::from(table.is_some());
-            let queued = lane.ready.front().map(|job| job.delivery.due);
+            let queued = lane.ready.front().map(|scheduled| scheduled.delivery.due);
             let oldest = [region.oldest_due, table, queued].into_iter().flatten().min();
             region.oldest_due = oldest;
         }

@@ -53,9 +53,13 @@ impl ConcludeWriter {
         }
         let record = Arc::clone(&report.record);
         let row = match &subscription {
-            None => {
-                Conclusion { record, transition, key_end: None, streak: None, announcement: None }
-            }
+            None => Conclusion {
+                record,
+                transition,
+                key_end: None,
+                streak: None,
+                operational_event: None,
+            },
             Some(found) => Conclusion {
                 transition,
                 key_end: self.key_blocker.plan_key_end(
@@ -65,7 +69,7 @@ impl ConcludeWriter {
                     &found.subscription,
                 ),
                 streak: self.streak_change(&record, found, streak, begun_streaks),
-                announcement: self.exhausted_event(delivery, found, transition),
+                operational_event: self.exhausted_event(delivery, found, transition),
                 record,
             },
         };

@@ -116,16 +116,16 @@ impl ConcludeWriter {
         results: Vec<QueuedResult>,
         unrecorded: &mut UnrecordedResults,
     ) -> Vec<LocatedResult> {
-        let jobs: Vec<_> = self.dispatcher.update(|scheduler, _| {
+        let deliveries: Vec<_> = self.dispatcher.update(|scheduler, _| {
             let keys = results.iter().map(|result| result.report.record.key);
             keys.map(|key| scheduler.begin_conclusion(key)).collect()
         });
         let mut located: Vec<(usize, LocatedResult)> = Vec::with_capacity(results.len());
         let mut elsewhere = Vec::new();
-        let results = results.into_iter().zip(jobs).enumerate();
-        for (position, (QueuedResult { report, row }, job)) in results {
-            let delivery = match (job, row) {
-                (Some(job), _) => CurrentDelivery::InMemory(job),
+        let results = results.into_iter().zip(deliveries).enumerate();
+        for (position, (QueuedResult { report, row }, scheduled)) in results {
+            let delivery = match (scheduled, row) {
+                (Some(scheduled), _) => CurrentDelivery::InMemory(scheduled),
                 (None, Some(row)) => CurrentDelivery::InTable(row),
                 (None, None) => {
                     elsewhere.push((position, report));

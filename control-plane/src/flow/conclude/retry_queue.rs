@@ -191,7 +191,7 @@ impl ConcludeWriter {
             Some(FailedResult { error, report })
         });
         for FailedResult { error, report } in refused.into_iter().chain(waiting) {
-            self.metrics.result_refused(error.name());
+            self.metrics.result_rejected(error.name());
             if let Some(report) = retries.keep(&error, report, now) {
                 self.drop_result(&error, &report);
             }
@@ -209,7 +209,7 @@ impl ConcludeWriter {
             attempt = record.key.number, outcome = ?record.outcome,
             "a result was dropped: the database refuses its data"
         );
-        self.metrics.result_given_up();
+        self.metrics.result_dropped();
         self.dispatcher.update(|scheduler, now| scheduler.forget(record.key, now));
         self.acknowledge([report]);
     }

@@ -49,7 +49,7 @@ pub(super) enum CurrentDelivery {
 impl CurrentDelivery {
     pub fn as_delivery(&self) -> &Delivery {
         match self {
-            Self::InMemory(job) => &job.delivery,
+            Self::InMemory(scheduled) => &scheduled.delivery,
             Self::InTable(row) => row,
         }
     }

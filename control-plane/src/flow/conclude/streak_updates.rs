@@ -128,7 +128,8 @@ impl ConcludeWriter {
                 LastAttemptSummary { outcome: record.outcome, http_status: record.http_status };
             let is_time =
                 fails && self.failure_streaks.note_failure(shard, subscription, last, now);
-            outbox_may_have_work |= is_time || row.streak.is_some() || row.announcement.is_some();
+            outbox_may_have_work |=
+                is_time || row.streak.is_some() || row.operational_event.is_some();
         }
         if outbox_may_have_work {
             self.outbox.notify();

@@ -151,9 +151,9 @@ impl OnDemand {
                     return Err(error.into());
                 }
             }
-            let job =
+            let scheduled =
                 Arc::new(ScheduledDelivery { delivery: delivery.clone(), event: Some(event) });
-            self.dispatcher.update(|scheduler, now| scheduler.add([job], now));
+            self.dispatcher.update(|scheduler, now| scheduler.add([scheduled], now));
             return self.test_result(&subscription, delivery, result).await;
         }
         Err(StoreError::Unavailable("the configuration keeps changing".to_owned()).into())

@@ -71,11 +71,11 @@ impl RowBuilder {
                     let base = new_waiting_delivery(&event, key, &snapshot, now);
                     let delivery = self.delivery(base, matched, ordering_key, admitted, now);
                     if admitted.is_some() {
-                        let job = ScheduledDelivery {
+                        let scheduled = ScheduledDelivery {
                             delivery: delivery.clone(),
                             event: Some(Arc::clone(&event)),
                         };
-                        scheduler.reserve(Arc::new(job), now);
+                        scheduler.reserve(Arc::new(scheduled), now);
                     }
                     deliveries.push(delivery);
                 }

@@ -28,19 +28,19 @@ impl Dispatcher {
         let (id, identity, region) = (new.id, new.state.identity.clone(), new.state.region.clone());
         let held = new.held.clone();
         let replaced = self.insert_stream(new, lost_after, max_streams)?;
-        let (leases, doubts) = self.update(|scheduler, now| {
+        let (leases, unconfirmed) = self.update(|scheduler, now| {
             for other in replaced {
                 scheduler.stream_closed(other);
             }
-            let doubts = scheduler.find_unconfirmed_attempts(&identity, &held);
+            let unconfirmed = scheduler.find_unconfirmed_attempts(&identity, &held);
             scheduler.stream_opened(id, identity.clone(), region, &held, now);
-            (scheduler.leases(), doubts)
+            (scheduler.leases(), unconfirmed)
         });
         for lease in leases {
             self.send(id, StreamCommand::TakeOver(lease));
         }
-        if !doubts.is_empty() {
-            self.0.doubts.lock().extend(doubts);
+        if !unconfirmed.is_empty() {
+            self.0.unconfirmed.lock().extend(unconfirmed);
             self.0.work.notify_one();
         }
         Ok(())

@@ -44,7 +44,7 @@ struct DispatcherShared {
     /// Agents that have left in order since the last heartbeat.
     gone: Mutex<Vec<ConnectedAgent>>,
     releases: Mutex<Vec<AttemptKey>>,
-    doubts: Mutex<Vec<UnconfirmedAttempt>>,
+    unconfirmed: Mutex<Vec<UnconfirmedAttempt>>,
     clock: Arc<dyn Clock>,
     pump: Notify,
     work: Notify,
@@ -62,7 +62,7 @@ impl Dispatcher {
             parted: Mutex::new(HashMap::new()),
             gone: Mutex::new(Vec::new()),
             releases: Mutex::new(Vec::new()),
-            doubts: Mutex::new(Vec::new()),
+            unconfirmed: Mutex::new(Vec::new()),
             clock,
             pump: Notify::new(),
             work: Notify::new(),
@@ -237,11 +237,11 @@ impl Dispatcher {
 
     /// Attempts that were sent over a broken stream and that their agent does not hold.
     pub fn take_unconfirmed(&self) -> Vec<UnconfirmedAttempt> {
-        std::mem::take(&mut *self.0.doubts.lock())
+        std::mem::take(&mut *self.0.unconfirmed.lock())
     }
 
-    pub fn put_back_unconfirmed(&self, doubts: Vec<UnconfirmedAttempt>) {
-        self.0.doubts.lock().extend(doubts);
+    pub fn put_back_unconfirmed(&self, unconfirmed: Vec<UnconfirmedAttempt>) {
+        self.0.unconfirmed.lock().extend(unconfirmed);
     }
 
     /// Wakes the work loop.

@@ -288,7 +288,7 @@ impl TenantConfigs {
         let store = &self.0.store;
         let version = store.update_subscription(&changed, before.revision, &side_effects).await?;
         self.refresh_all_replicas(&changed.tenant, version).await?;
-        if !side_effects.announcements.is_empty() {
+        if !side_effects.operational_events.is_empty() {
             self.0.outbox.notify();
         }
         Ok(changed)
@@ -300,11 +300,11 @@ impl TenantConfigs {
         after: &Subscription,
         by: DisabledBy,
     ) -> StoreResult<SubscriptionSideEffects> {
-        let mut announcements = Vec::new();
+        let mut operational_events = Vec::new();
         let snapshot = self.snapshot(&after.tenant).await?;
-        for (notice, announcement) in operational_event::of_change(before, after, by) {
-            if snapshot.as_ref().is_some_and(|s| s.wants_event(&self.0.outbox, notice)) {
-                announcements.push(announcement);
+        for (event_type, operational_event) in operational_event::of_change(before, after, by) {
+            if snapshot.as_ref().is_some_and(|s| s.wants_event(&self.0.outbox, event_type)) {
+                operational_events.push(operational_event);
             }
         }
         let enabled = after.status == SubscriptionStatus::Enabled
@@ -312,7 +312,7 @@ impl TenantConfigs {
         // A new URL is a new endpoint.
         let moved = after.settings.url != before.settings.url;
         Ok(SubscriptionSideEffects {
-            announcements,
+            operational_events,
             ends_streak: enabled || moved || after.delete_time.is_some(),
         })
     }
@@ -368,7 +368,7 @@ impl TenantConfigs {
             state: DeliveryState::Cancelled,
             reason,
             hold_keys: false,
-            announce: None,
+            endpoint_for_events: None,
         };
         let mut ended = 0;
         while ended < MAX_ENDED_PER_CALL {

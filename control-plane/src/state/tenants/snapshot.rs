@@ -97,8 +97,8 @@ impl TenantSnapshot {
     }
 
     /// Whether anybody gets this operational event of the tenant.
-    pub fn wants_event(&self, outbox: &Outbox, notice: OperationalEventType) -> bool {
-        outbox.always_reports(notice) || self.wants(notice.name())
+    pub fn wants_event(&self, outbox: &Outbox, event_type: OperationalEventType) -> bool {
+        outbox.always_reports(event_type) || self.wants(event_type.name())
     }
 }
 

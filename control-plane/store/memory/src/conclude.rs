@@ -20,7 +20,7 @@ impl MemoryTables {
     ) -> StoreResult<Vec<ConclusionOutcome>> {
         batch.iter().try_for_each(|item| refuse(&item.record))?;
         let mut changes = StreakChanges::default();
-        let mut announcements = Vec::new();
+        let mut operational_events = Vec::new();
         let mut answers = Vec::with_capacity(batch.len());
         for item in batch {
             if !self.conclude_one(item, now) {
@@ -31,9 +31,9 @@ impl MemoryTables {
             if let Some(change) = &item.streak {
                 changes.push(&item.record.subscription, change);
             }
-            announcements.extend(&item.announcement);
+            operational_events.extend(&item.operational_event);
         }
-        self.announce(announcements);
+        self.write_to_outbox(operational_events);
         self.change_streaks(&changes);
         Ok(answers)
     }

@@ -163,7 +163,7 @@ impl ConfigStore for MemoryStore {
         if side_effects.ends_streak {
             tables.failing.remove(&key);
         }
-        tables.announce(&side_effects.announcements);
+        tables.write_to_outbox(&side_effects.operational_events);
         Ok(version)
     }
 

@@ -14,12 +14,12 @@ use crate::tables::MemoryTables;
 impl OutboxStore for MemoryStore {
     async fn list_outbox(&self, shards: &[Shard], limit: u32) -> StoreResult<Vec<OutboxEntry>> {
         let tables = self.tables()?;
-        let of_shards = tables.announcements.iter().filter(|(_, announcement)| {
-            shards.contains(&tables.shard_of(&announcement.subscription.tenant))
+        let of_shards = tables.outbox.iter().filter(|(_, operational_event)| {
+            shards.contains(&tables.shard_of(&operational_event.subscription.tenant))
         });
         let waiting = |(place, item): (&i64, &OperationalEvent)| OutboxEntry {
             place: *place,
-            announcement: item.clone(),
+            operational_event: item.clone(),
         };
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(of_shards.take(wanted).map(waiting).collect())
@@ -28,7 +28,7 @@ impl OutboxStore for MemoryStore {
     async fn delete_from_outbox(&self, places: &[i64]) -> StoreResult<()> {
         let mut tables = self.tables()?;
         for place in places {
-            tables.announcements.remove(place);
+            tables.outbox.remove(place);
         }
         Ok(())
     }
@@ -52,14 +52,14 @@ impl OutboxStore for MemoryStore {
         key: &SubscriptionKey,
         from: FailureStreak,
         to: WarningStage,
-        announcement: Option<&OperationalEvent>,
+        operational_event: Option<&OperationalEvent>,
     ) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let Some(streak) = tables.failing.get_mut(key).filter(|streak| **streak == from) else {
             return Ok(false);
         };
         streak.stage = to;
-        tables.announce(announcement);
+        tables.write_to_outbox(operational_event);
         Ok(true)
     }
 
@@ -81,7 +81,7 @@ impl MemoryTables {
     pub fn change_streaks(&mut self, changes: &StreakChanges<'_>) {
         for key in changes.ended() {
             if let Some(streak) = self.failing.remove(key) {
-                self.announce(changes.recovered(key, streak.stage));
+                self.write_to_outbox(changes.recovered(key, streak.stage));
             }
         }
         for (key, since) in changes.begun() {

@@ -73,8 +73,8 @@ pub struct MemoryTables {
     pub last_place: i64,
     pub counts: BTreeMap<CountedAttempts, i64>,
     pub held_keys: BTreeMap<OrderedKey, HeldKey>,
-    pub announcements: BTreeMap<i64, OperationalEvent>,
-    pub last_announcement: i64,
+    pub outbox: BTreeMap<i64, OperationalEvent>,
+    pub last_outbox_place: i64,
     pub failing: BTreeMap<SubscriptionKey, FailureStreak>,
     pub operations: BTreeMap<(TenantId, OperationId), Operation>,
 }
@@ -110,8 +110,8 @@ impl MemoryTables {
             last_place: 0,
             counts: BTreeMap::new(),
             held_keys: BTreeMap::new(),
-            announcements: BTreeMap::new(),
-            last_announcement: 0,
+            outbox: BTreeMap::new(),
+            last_outbox_place: 0,
             failing: BTreeMap::new(),
             operations: BTreeMap::new(),
         }
@@ -198,16 +198,19 @@ impl MemoryTables {
         }
     }
 
-    /// Writes announcements that are not there already.
-    pub fn announce<'a>(&mut self, announcements: impl IntoIterator<Item = &'a OperationalEvent>) {
-        for one in announcements {
+    /// Writes operational events that are not there already.
+    pub fn write_to_outbox<'a>(
+        &mut self,
+        operational_events: impl IntoIterator<Item = &'a OperationalEvent>,
+    ) {
+        for one in operational_events {
             let tenant = &one.subscription.tenant;
             let same = |there: &OperationalEvent| {
                 there.id == one.id && there.subscription.tenant == *tenant
             };
-            if !self.announcements.values().any(same) {
-                self.last_announcement += 1;
-                self.announcements.insert(self.last_announcement, one.clone());
+            if !self.outbox.values().any(same) {
+                self.last_outbox_place += 1;
+                self.outbox.insert(self.last_outbox_place, one.clone());
             }
         }
     }

@@ -153,12 +153,12 @@ impl WorkStore for MemoryStore {
             (delivery.state == DeliveryState::Held, delivery.deadline, delivery.sequence)
         });
         over.truncate(limit(most));
-        let mut announcements: Vec<OperationalEvent> = Vec::new();
-        if let Some(endpoint) = &request.announce {
+        let mut operational_events: Vec<OperationalEvent> = Vec::new();
+        if let Some(endpoint) = &request.endpoint_for_events {
             let ended = over
                 .iter()
                 .filter_map(|delivery| ExhaustedDelivery::of(delivery, Some(request.reason)));
-            announcements.extend(ended.map(|delivery| endpoint.exhausted(delivery)));
+            operational_events.extend(ended.map(|delivery| endpoint.exhausted(delivery)));
         }
         let mut by_number = over.clone();
         by_number.sort_by_key(|delivery| delivery.sequence);
@@ -166,7 +166,7 @@ impl WorkStore for MemoryStore {
         if request.hold_keys {
             by_number.iter().for_each(|id| tables.hold_key_of(*id));
         }
-        tables.announce(&announcements);
+        tables.write_to_outbox(&operational_events);
         for id in &by_number {
             tables.end(*id, request.state, Some(request.reason), now);
         }

@@ -48,7 +48,7 @@ impl PostgresStore {
                     .bind(request.hold_keys),
             )
             .await?;
-        if let Some(endpoint) = &request.announce {
+        if let Some(endpoint) = &request.endpoint_for_events {
             outbox::of_ends(&mut call, endpoint, &ended, request.reason, self.shards).await?;
         }
         call.commit().await?;

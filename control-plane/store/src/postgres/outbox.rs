@@ -16,17 +16,17 @@ use crate::error::StoreResult;
 use crate::outbox::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
 use crate::work::Conclusion;
 
-const INSERT_OUTBOX: &str = "INSERT INTO announcements (
+const INSERT_OUTBOX: &str = "INSERT INTO outbox (
         shard, tenant, subscription, id, event_type, payload
     )
     SELECT *
     FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     ON CONFLICT (tenant, id) DO NOTHING";
 const SELECT_OUTBOX: &str = "SELECT seq, tenant, subscription, id, event_type, payload
-    FROM announcements
+    FROM outbox
     WHERE shard = ANY($1::integer[])
     ORDER BY seq LIMIT $2";
-const DELETE_OUTBOX: &str = "DELETE FROM announcements WHERE seq = ANY($1::bigint[])";
+const DELETE_OUTBOX: &str = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])";
 
 const INSERT_STREAKS: &str = "INSERT INTO failing_endpoints (
         tenant, subscription, shard, failing_since, stage
@@ -91,7 +91,7 @@ impl OutboxStore for PostgresStore {
         key: &SubscriptionKey,
         from: FailureStreak,
         to: WarningStage,
-        announcement: Option<&OperationalEvent>,
+        operational_event: Option<&OperationalEvent>,
     ) -> StoreResult<bool> {
         let mut call = self.call("raise_streak");
         call.begin().await?;
@@ -107,7 +107,7 @@ impl OutboxStore for PostgresStore {
             .await?;
         let raised = done > 0;
         if raised {
-            put(&mut call, &Vec::from_iter(announcement), self.shards).await?;
+            put(&mut call, &Vec::from_iter(operational_event), self.shards).await?;
         }
         call.commit().await?;
         Ok(raised)
@@ -123,8 +123,8 @@ impl OutboxStore for PostgresStore {
         let mut changes = StreakChanges::default();
         changes.push(key, &change);
         call.begin().await?;
-        let announcements = apply(&mut call, &changes, self.shards).await?;
-        put(&mut call, &announcements, self.shards).await?;
+        let operational_events = apply(&mut call, &changes, self.shards).await?;
+        put(&mut call, &operational_events, self.shards).await?;
         call.commit().await
     }
 }
@@ -136,15 +136,15 @@ pub(super) async fn of_conclusions<'a>(
     shards: u16,
 ) -> StoreResult<()> {
     let mut changes = StreakChanges::default();
-    let mut announcements = Vec::new();
+    let mut operational_events = Vec::new();
     for item in applied {
         if let Some(change) = &item.streak {
             changes.push(&item.record.subscription, change);
         }
-        announcements.extend(&item.announcement);
+        operational_events.extend(&item.operational_event);
     }
-    announcements.extend(apply(call, &changes, shards).await?);
-    put(call, &announcements, shards).await
+    operational_events.extend(apply(call, &changes, shards).await?);
+    put(call, &operational_events, shards).await
 }
 
 /// Writes the operational events of ended deliveries.
@@ -155,7 +155,7 @@ pub(super) async fn of_ends(
     reason: EndReason,
     shards: u16,
 ) -> StoreResult<()> {
-    let mut announcements = Vec::new();
+    let mut operational_events = Vec::new();
     for row in ended {
         let event_type: String = get(row, "event_type")?;
         let ended = ExhaustedDelivery {
@@ -166,9 +166,9 @@ pub(super) async fn of_ends(
             reason: Some(reason),
         };
         let ended = ended.unless_hidden(get(row, "test")?);
-        announcements.extend(ended.map(|ended| endpoint.exhausted(ended)));
+        operational_events.extend(ended.map(|ended| endpoint.exhausted(ended)));
     }
-    put(call, &announcements.iter().collect::<Vec<_>>(), shards).await
+    put(call, &operational_events.iter().collect::<Vec<_>>(), shards).await
 }
 
 /// Writes the side effects of a subscription's change.
@@ -186,7 +186,7 @@ pub(super) async fn of_change(
         )
         .await?;
     }
-    put(call, &side_effects.announcements.iter().collect::<Vec<_>>(), shards).await
+    put(call, &side_effects.operational_events.iter().collect::<Vec<_>>(), shards).await
 }
 
 pub(super) async fn forget_tenant(
@@ -207,7 +207,7 @@ async fn apply<'a>(
     shards: u16,
 ) -> StoreResult<Vec<&'a OperationalEvent>> {
     let ended = changes.ended();
-    let mut announcements = Vec::new();
+    let mut operational_events = Vec::new();
     if !ended.is_empty() {
         let removed = call
             .rows(
@@ -218,7 +218,7 @@ async fn apply<'a>(
             .await?;
         for row in &removed {
             let stage = codec::stage(get::<i16>(row, "stage")?.into())?;
-            announcements.extend(changes.recovered(&subscription_key(row)?, stage));
+            operational_events.extend(changes.recovered(&subscription_key(row)?, stage));
         }
     }
     let begun = changes.begun();
@@ -233,18 +233,18 @@ async fn apply<'a>(
         )
         .await?;
     }
-    Ok(announcements)
+    Ok(operational_events)
 }
 
 async fn put(
     call: &mut DatabaseCall<'_>,
-    announcements: &[&OperationalEvent],
+    operational_events: &[&OperationalEvent],
     shards: u16,
 ) -> StoreResult<()> {
-    if announcements.is_empty() {
+    if operational_events.is_empty() {
         return Ok(());
     }
-    let all = || announcements.iter();
+    let all = || operational_events.iter();
     call.execute(
         sqlx::query(INSERT_OUTBOX)
             .bind(all().map(|item| shard_of(&item.subscription, shards)).collect::<Vec<_>>())
@@ -259,13 +259,13 @@ async fn put(
 }
 
 fn waiting(row: &PgRow) -> StoreResult<OutboxEntry> {
-    let announcement = OperationalEvent {
+    let operational_event = OperationalEvent {
         subscription: subscription_key(row)?,
         id: get(row, "id")?,
         event_type: get(row, "event_type")?,
         payload: get(row, "payload")?,
     };
-    Ok(OutboxEntry { place: get(row, "seq")?, announcement })
+    Ok(OutboxEntry { place: get(row, "seq")?, operational_event })
 }
 
 fn streak(row: &PgRow) -> StoreResult<(SubscriptionKey, FailureStreak)> {

@@ -10,7 +10,7 @@ use crate::schema::{self, KnownMigration};
 const MIGRATIONS: &[KnownMigration] = &[
     (1, "tables", include_str!("../../migrations/postgres/0001_tables.sql")),
     (2, "event_types", include_str!("../../migrations/postgres/0002_event_types.sql")),
-    (3, "announcements", include_str!("../../migrations/postgres/0003_announcements.sql")),
+    (3, "outbox", include_str!("../../migrations/postgres/0003_outbox.sql")),
     (4, "operations", include_str!("../../migrations/postgres/0004_operations.sql")),
     (5, "filter_failed", include_str!("../../migrations/postgres/0005_filter_failed.sql")),
     (6, "sequences", include_str!("../../migrations/postgres/0006_sequences.sql")),

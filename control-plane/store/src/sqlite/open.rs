@@ -43,7 +43,7 @@ const READ_AHEAD_ROWS: usize = 1024;
 const MIGRATIONS: &[KnownMigration] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "event_types", include_str!("../../migrations/sqlite/0002_event_types.sql")),
-    (3, "announcements", include_str!("../../migrations/sqlite/0003_announcements.sql")),
+    (3, "outbox", include_str!("../../migrations/sqlite/0003_outbox.sql")),
     (4, "operations", include_str!("../../migrations/sqlite/0004_operations.sql")),
     (5, "filter_failed", include_str!("../../migrations/sqlite/0005_filter_failed.sql")),
     (6, "sequences", include_str!("../../migrations/sqlite/0006_sequences.sql")),

@@ -16,17 +16,16 @@ use crate::outbox::{OutboxEntry, OutboxStore, StreakChange, StreakChanges};
 use crate::work::{Conclusion, ConclusionOutcome, EndWaitingRequest};
 
 const INSERT_OUTBOX: BulkStatement = BulkStatement {
-    sql: "INSERT INTO announcements (shard, tenant, subscription, id, event_type, payload)
+    sql: "INSERT INTO outbox (shard, tenant, subscription, id, event_type, payload)
         VALUES {rows}
         ON CONFLICT (tenant, id) DO NOTHING",
     columns: 6,
 };
 const SELECT_OUTBOX: &str = "SELECT seq, tenant, subscription, id, event_type, payload
-    FROM announcements
+    FROM outbox
     WHERE shard IN (SELECT value FROM json_each(?1))
     ORDER BY seq LIMIT ?2";
-const DELETE_OUTBOX: &str =
-    "DELETE FROM announcements WHERE seq IN (SELECT value FROM json_each(?))";
+const DELETE_OUTBOX: &str = "DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))";
 
 const INSERT_STREAKS: BulkStatement = BulkStatement {
     sql: "INSERT INTO failing_endpoints (tenant, subscription, shard, failing_since, stage)
@@ -69,13 +68,13 @@ impl OutboxStore for SqliteStore {
                 let place = columns.int()?;
                 let tenant = columns.tenant()?;
                 let subscription = columns.subscription()?;
-                let announcement = OperationalEvent {
+                let operational_event = OperationalEvent {
                     subscription: SubscriptionKey { tenant, subscription },
                     id: columns.text()?.to_owned(),
                     event_type: columns.text()?.to_owned(),
                     payload: columns.text()?.to_owned(),
                 };
-                Ok(OutboxEntry { place, announcement })
+                Ok(OutboxEntry { place, operational_event })
             })
             .collect()
     }
@@ -109,7 +108,7 @@ impl OutboxStore for SqliteStore {
         key: &SubscriptionKey,
         from: FailureStreak,
         to: WarningStage,
-        announcement: Option<&OperationalEvent>,
+        operational_event: Option<&OperationalEvent>,
     ) -> StoreResult<bool> {
         let mut values = named(key);
         values.add(from.since.as_micros()).add(from.stage.code()).add(to.code());
@@ -117,7 +116,7 @@ impl OutboxStore for SqliteStore {
         let mut tx = writing.begin().await?;
         let raised = values.change(&mut tx, UPDATE_STREAK_STAGE).await? > 0;
         if raised {
-            put(&mut tx, &Vec::from_iter(announcement), self.shards).await?;
+            put(&mut tx, &Vec::from_iter(operational_event), self.shards).await?;
         }
         tx.commit().await?;
         Ok(raised)
@@ -133,8 +132,8 @@ impl OutboxStore for SqliteStore {
         changes.push(key, &change);
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let announcements = apply(&mut tx, &changes, self.shards).await?;
-        put(&mut tx, &announcements, self.shards).await?;
+        let operational_events = apply(&mut tx, &changes, self.shards).await?;
+        put(&mut tx, &operational_events, self.shards).await?;
         tx.commit().await
     }
 }
@@ -148,16 +147,16 @@ pub(super) async fn of_conclusions(
     shards: u16,
 ) -> StoreResult<()> {
     let mut changes = StreakChanges::default();
-    let mut announcements = Vec::new();
+    let mut operational_events = Vec::new();
     for (item, _) in batch.iter().zip(concluded).filter(|(_, c)| **c == ConclusionOutcome::Applied)
     {
         if let Some(change) = &item.streak {
             changes.push(&item.record.subscription, change);
         }
-        announcements.extend(&item.announcement);
+        operational_events.extend(&item.operational_event);
     }
-    announcements.extend(apply(connection, &changes, shards).await?);
-    put(connection, &announcements, shards).await
+    operational_events.extend(apply(connection, &changes, shards).await?);
+    put(connection, &operational_events, shards).await
 }
 
 /// Writes the operational events about deliveries that are about to end.
@@ -170,13 +169,13 @@ pub(super) async fn of_ends(
 ) -> StoreResult<()> {
     let mut values = BoundValues::default();
     values.add(id_list(ids.iter().map(|id| id.0)));
-    let mut announcements = Vec::new();
+    let mut operational_events = Vec::new();
     for row in values.run(&mut *connection, SELECT_ENDING_DELIVERIES).await? {
         let delivery = RowReader::of(&row).delivery()?;
         let ended = ExhaustedDelivery::of(&delivery, Some(request.reason));
-        announcements.extend(ended.map(|ended| endpoint.exhausted(ended)));
+        operational_events.extend(ended.map(|ended| endpoint.exhausted(ended)));
     }
-    put(connection, &announcements.iter().collect::<Vec<_>>(), shards).await
+    put(connection, &operational_events.iter().collect::<Vec<_>>(), shards).await
 }
 
 /// Writes what comes with a change of a subscription.
@@ -195,7 +194,7 @@ pub(super) async fn of_change(
             })
             .await?;
     }
-    put(connection, &side_effects.announcements.iter().collect::<Vec<_>>(), shards).await
+    put(connection, &side_effects.operational_events.iter().collect::<Vec<_>>(), shards).await
 }
 
 pub(super) async fn forget_tenant(
@@ -218,13 +217,13 @@ async fn apply<'a>(
         row.text(key.tenant.as_str()).text(key.subscription.as_str());
         Ok(())
     });
-    let mut announcements = Vec::new();
+    let mut operational_events = Vec::new();
     for row in removed.await? {
         let mut columns = RowReader::of(&row);
         let tenant = columns.tenant()?;
         let subscription = columns.subscription()?;
         let key = SubscriptionKey { tenant, subscription };
-        announcements.extend(changes.recovered(&key, codec::stage(columns.int()?)?));
+        operational_events.extend(changes.recovered(&key, codec::stage(columns.int()?)?));
     }
     INSERT_STREAKS
         .run(connection, &changes.begun(), |row, (key, since)| {
@@ -236,22 +235,22 @@ async fn apply<'a>(
             Ok(())
         })
         .await?;
-    Ok(announcements)
+    Ok(operational_events)
 }
 
 async fn put(
     connection: &mut SqliteConnection,
-    announcements: &[&OperationalEvent],
+    operational_events: &[&OperationalEvent],
     shards: u16,
 ) -> StoreResult<()> {
-    let rows = INSERT_OUTBOX.run(connection, announcements, |row, announcement| {
-        let key = &announcement.subscription;
+    let rows = INSERT_OUTBOX.run(connection, operational_events, |row, operational_event| {
+        let key = &operational_event.subscription;
         row.add(i64::from(Shard::of(&key.tenant, shards).0))
             .text(key.tenant.as_str())
             .text(key.subscription.as_str())
-            .text(&announcement.id)
-            .text(&announcement.event_type)
-            .text(&announcement.payload);
+            .text(&operational_event.id)
+            .text(&operational_event.event_type)
+            .text(&operational_event.payload);
         Ok(())
     });
     rows.await.map(|_| ())

@@ -236,7 +236,7 @@ impl WorkStore for SqliteStore {
             values.add(list);
             values.change(&mut tx, HOLD_KEYS_OF_DELIVERIES).await?;
         }
-        if let Some(endpoint) = &request.announce {
+        if let Some(endpoint) = &request.endpoint_for_events {
             outbox::of_ends(&mut tx, endpoint, &ids, request, self.shards).await?;
         }
         let ended = end(&mut tx, &ids, request.state, Some(request.reason), now).await?;

@@ -180,7 +180,7 @@ conformance! {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
             hold_keys: true,
-            announce: None,
+            endpoint_for_events: None,
         };
         let ended = world.store.end_waiting(&expire, world.now + 48 * HOUR, 9).await.unwrap();
         assert_eq!((ended, state(&world, second.id).await), (2, DeliveryState::Exhausted));

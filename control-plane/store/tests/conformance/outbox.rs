@@ -31,7 +31,7 @@ async fn outbox(world: &World) -> Vec<OutboxEntry> {
 }
 
 async fn ids(world: &World) -> Vec<String> {
-    outbox(world).await.into_iter().map(|outbox| outbox.announcement.id).collect()
+    outbox(world).await.into_iter().map(|outbox| outbox.operational_event.id).collect()
 }
 
 /// Concludes a fresh attempt, with what it makes of the streak.
@@ -58,13 +58,13 @@ conformance! {
         for id in ["one", "two", "three"] {
             let delivery = world.publish(DeliveryState::InFlight).await;
             let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
-            batch.push(Conclusion { announcement: Some(about(&world, id)), ..new });
+            batch.push(Conclusion { operational_event: Some(about(&world, id)), ..new });
         }
         let concluded = world.store.conclude(&batch, world.now).await.unwrap();
         assert_eq!(concluded, [ConclusionOutcome::Applied; 3]);
         let found = outbox(&world).await;
-        assert_eq!(found.iter().map(|found| &found.announcement.id).collect::<Vec<_>>(), ["one", "two", "three"]);
-        assert_eq!(found[1].announcement, about(&world, "two"));
+        assert_eq!(found.iter().map(|found| &found.operational_event.id).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert_eq!(found[1].operational_event, about(&world, "two"));
         let first = world.store.list_outbox(&[world.shard()], 1).await.unwrap();
         assert_eq!(first, found[..1]);
         let other = Shard((world.shard().0 + 1) % crate::engine::SHARDS);
@@ -79,7 +79,7 @@ conformance! {
         let delivery = world.publish(DeliveryState::InFlight).await;
         world.succeed(&delivery).await;
         let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
-        let again = Conclusion { announcement: Some(about(&world, "x")), streak: begin(&world), ..new };
+        let again = Conclusion { operational_event: Some(about(&world, "x")), streak: begin(&world), ..new };
         let concluded = world.store.conclude(&[again], world.now).await.unwrap();
         assert_eq!(concluded, [ConclusionOutcome::NotCurrent]);
         assert!(ids(&world).await.is_empty());
@@ -91,7 +91,7 @@ conformance! {
         for _ in 0..2 {
             let delivery = world.publish(DeliveryState::InFlight).await;
             let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
-            let batch = [Conclusion { announcement: Some(about(&world, "same")), ..new }];
+            let batch = [Conclusion { operational_event: Some(about(&world, "same")), ..new }];
             world.store.conclude(&batch, world.now).await.unwrap();
         }
         assert_eq!(ids(&world).await, ["same"]);
@@ -173,12 +173,12 @@ conformance! {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
             hold_keys: false,
-            announce: Some(endpoint),
+            endpoint_for_events: Some(endpoint),
         };
         assert_eq!(world.store.end_waiting(&request, world.now, 10).await.unwrap(), 3);
         let found = outbox(&world).await;
         assert_eq!(found.len(), 1);
-        let told = &found[0].announcement;
+        let told = &found[0].operational_event;
         assert_eq!(told.event_type, "postrider.delivery.exhausted");
         assert!(told.payload.contains(&expired.id.to_string()), "{told:?}");
         assert!(told.payload.contains("EXPIRED"), "{told:?}");
@@ -188,12 +188,12 @@ conformance! {
         let world = World::new(engine).await;
         conclude(&world, Outcome::HttpStatus, begin(&world)).await;
         let found = world.store.get_subscription(&world.key).await.unwrap().unwrap();
-        let news = SubscriptionSideEffects { announcements: vec![about(&world, "news")], ends_streak: true };
-        let missed = world.store.update_subscription(&found, found.revision + 1, &news).await;
+        let side_effects = SubscriptionSideEffects { operational_events: vec![about(&world, "news")], ends_streak: true };
+        let missed = world.store.update_subscription(&found, found.revision + 1, &side_effects).await;
         assert!(matches!(missed, Err(WriteError::RevisionMismatch)));
         assert!(ids(&world).await.is_empty());
         assert!(world.store.streak(&world.key).await.unwrap().is_some());
-        world.store.update_subscription(&found, found.revision, &news).await.unwrap();
+        world.store.update_subscription(&found, found.revision, &side_effects).await.unwrap();
         assert_eq!(ids(&world).await, ["news"]);
         assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
     }

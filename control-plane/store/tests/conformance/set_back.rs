@@ -90,7 +90,7 @@ conformance! {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
             hold_keys: false,
-            announce: None,
+            endpoint_for_events: None,
         };
         assert_eq!(world.store.end_waiting(&request, world.now, 9).await.unwrap(), 1);
         assert_found(&world, &expired, expired.create_time(), 0).await;

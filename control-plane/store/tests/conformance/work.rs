@@ -280,7 +280,7 @@ conformance! {
             state: DeliveryState::Exhausted,
             reason: EndReason::Expired,
             hold_keys: false,
-            announce: None,
+            endpoint_for_events: None,
         };
         assert_eq!(world.store.backlog(&world.key, 100).await.unwrap().count, 4);
         let now = world.now + HOUR;

@@ -17,7 +17,7 @@ proptest! {
             now = now + Duration::from_millis(u64::from(n));
             match step {
                 0 | 1 => {
-                    let one = job("main", n);
+                    let one = scheduled("main", n);
                     let key = one.delivery.subscription.clone();
                     let fresh = !scheduler.entries.contains_key(&one.delivery.id);
                     if fresh && scheduler.admits(&key, 10, now).is_some() {
@@ -50,7 +50,7 @@ proptest! {
                 }), FIRST_LEASE.shard, now),
             }
             let actions = scheduler.poll(now);
-            for (one, _) in actions.dispatches.iter().flat_map(|d| &d.jobs) {
+            for (one, _) in actions.dispatches.iter().flat_map(|d| &d.deliveries) {
                 prop_assert!(out.insert(one.delivery.id, Arc::clone(one)).is_none(), "sent twice");
             }
             prop_assert!(out.len() <= 3, "{} in flight", out.len());

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn what_is_given_back_is_not_taken_for_lost_before_the_table_has_it() {
     let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let deliveries: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
     let paused = Subscription { status: SubscriptionStatus::Paused, ..subscription("main", 2) };
     scheduler.configure(Arc::new(paused), FIRST_LEASE.shard, at(2));
@@ -18,7 +18,7 @@ fn what_is_given_back_is_not_taken_for_lost_before_the_table_has_it() {
     // they were released: sent now, they would be at an agent when the release comes.
     scheduler.begin_sweep();
     assert!(scheduler.find_missing_since_sweep(ids.clone()).is_empty());
-    scheduler.add([Arc::clone(&jobs[3]), Arc::clone(&jobs[4])], at(4));
+    scheduler.add([Arc::clone(&deliveries[3]), Arc::clone(&deliveries[4])], at(4));
     assert_eq!(scheduler.deliveries(), 3);
 
     // Read by a sweep before, and released while it ran.
@@ -27,7 +27,7 @@ fn what_is_given_back_is_not_taken_for_lost_before_the_table_has_it() {
     assert!(scheduler.find_missing_since_sweep(ids.clone()).is_empty());
     scheduler.begin_sweep();
     assert_eq!(scheduler.find_missing_since_sweep(ids.clone()), ids, "by now they would be lost");
-    scheduler.add([Arc::clone(&jobs[3])], at(5));
+    scheduler.add([Arc::clone(&deliveries[3])], at(5));
     assert_eq!(scheduler.deliveries(), 4);
 }
 
@@ -39,7 +39,7 @@ fn a_sweep_finds_only_what_was_never_in_memory() {
     scheduler.poll(at(1));
     scheduler.begin_sweep();
     conclude(&mut scheduler, &ended, &success(), at(2));
-    let lost = job("main", 3).delivery.id;
+    let lost = scheduled("main", 3).delivery.id;
     let found = vec![known.delivery.id, ended.delivery.id, lost];
     assert_eq!(scheduler.find_missing_since_sweep(found), [lost]);
 }
@@ -47,12 +47,12 @@ fn a_sweep_finds_only_what_was_never_in_memory() {
 #[test]
 fn a_drained_shard_ends_empty_and_is_forgotten_whole() {
     let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let deliveries: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
     scheduler.drain_shard(FIRST_LEASE.shard);
     assert_eq!(scheduler.poll(at(2)).release.len(), 2);
     assert_eq!(scheduler.shard_deliveries(FIRST_LEASE.shard), 3);
-    conclude(&mut scheduler, &jobs[0], &success(), at(3));
+    conclude(&mut scheduler, &deliveries[0], &success(), at(3));
     scheduler.drop_shard(FIRST_LEASE.shard);
     assert_eq!((scheduler.deliveries(), scheduler.payload_bytes()), (0, 0));
     assert_eq!(scheduler.epoch(FIRST_LEASE.shard), None);
@@ -65,11 +65,11 @@ fn what_an_agent_never_received_is_sent_again_once_and_nothing_later_for_it() {
     let lost = publish(&mut scheduler, 2, at(1));
     scheduler.poll(at(1));
     scheduler.stream_closed(FIRST_STREAM);
-    let doubts = scheduler.find_unconfirmed_attempts(&identity(1), &[]);
-    assert_eq!(doubts.len(), 2);
+    let unconfirmed = scheduler.find_unconfirmed_attempts(&identity(1), &[]);
+    assert_eq!(unconfirmed.len(), 2);
     assert!(scheduler.find_unconfirmed_attempts(&identity(2), &[]).is_empty());
-    let of = |job: &ScheduledDelivery| {
-        *doubts.iter().find(|d| d.key == job.delivery.current_attempt()).unwrap()
+    let of = |scheduled: &ScheduledDelivery| {
+        *unconfirmed.iter().find(|d| d.key == scheduled.delivery.current_attempt()).unwrap()
     };
     let back = StreamId(2);
     scheduler.stream_opened(back, identity(1), region(), &[], at(2));
@@ -96,9 +96,10 @@ fn what_an_agent_never_received_is_sent_again_once_and_nothing_later_for_it() {
 }
 
 fn ordered(n: u8, sequence: i64) -> Arc<ScheduledDelivery> {
-    let mut job = Arc::unwrap_or_clone(job("main", n));
-    (job.delivery.ordering_key, job.delivery.sequence) = (Some("account".into()), Some(sequence));
-    Arc::new(job)
+    let mut scheduled = Arc::unwrap_or_clone(scheduled("main", n));
+    (scheduled.delivery.ordering_key, scheduled.delivery.sequence) =
+        (Some("account".into()), Some(sequence));
+    Arc::new(scheduled)
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn what_is_queued_is_given_back_once_its_follower_was_let_go() {
 fn a_test_that_is_forgotten_after_its_subscription_moved_is_not_sent() {
     let mut scheduler = ready();
     scheduler.stream_closed(FIRST_STREAM);
-    let test = test_job(1);
+    let test = scheduled_test(1);
     scheduler.add([Arc::clone(&test)], at(1));
     let mut moved = subscription("main", 2);
     moved.settings.region = "us".parse().unwrap();

@@ -82,7 +82,7 @@ fn identity(incarnation: u8) -> AgentIdentity {
     AgentIdentity { agent: AgentId("one".into()), incarnation: [incarnation; 16] }
 }
 
-fn job(name: &str, n: u8) -> Arc<ScheduledDelivery> {
+fn scheduled(name: &str, n: u8) -> Arc<ScheduledDelivery> {
     let event = Event {
         tenant: "acme".parse().unwrap(),
         id: EventId::new(at(0), [n; 10]),
@@ -130,22 +130,29 @@ fn ready() -> Scheduler {
     scheduler
 }
 
-fn test_job(n: u8) -> Arc<ScheduledDelivery> {
-    let job = job("main", n);
-    let delivery = Delivery { test: true, ..job.delivery.clone() };
-    Arc::new(ScheduledDelivery { delivery, event: job.event.clone() })
+fn scheduled_test(n: u8) -> Arc<ScheduledDelivery> {
+    let scheduled = scheduled("main", n);
+    let delivery = Delivery { test: true, ..scheduled.delivery.clone() };
+    Arc::new(ScheduledDelivery { delivery, event: scheduled.event.clone() })
 }
 
 fn sent(actions: &SchedulerActions) -> Vec<DeliveryId> {
-    actions.dispatches.iter().flat_map(|d| d.jobs.iter().map(|(job, _)| job.delivery.id)).collect()
+    actions
+        .dispatches
+        .iter()
+        .flat_map(|d| d.deliveries.iter().map(|(scheduled, _)| scheduled.delivery.id))
+        .collect()
 }
 
 fn publish(scheduler: &mut Scheduler, n: u8, now: Timestamp) -> Arc<ScheduledDelivery> {
-    let job = job("main", n);
-    assert_eq!(scheduler.admits(&job.delivery.subscription, 10, now), Some(FIRST_LEASE.epoch));
-    scheduler.reserve(Arc::clone(&job), now);
-    scheduler.committed([(job.delivery.id, None)], now);
-    job
+    let scheduled = scheduled("main", n);
+    assert_eq!(
+        scheduler.admits(&scheduled.delivery.subscription, 10, now),
+        Some(FIRST_LEASE.epoch)
+    );
+    scheduler.reserve(Arc::clone(&scheduled), now);
+    scheduler.committed([(scheduled.delivery.id, None)], now);
+    scheduled
 }
 
 fn success() -> AttemptFeedback {
@@ -159,12 +166,12 @@ fn success() -> AttemptFeedback {
 
 fn conclude(
     scheduler: &mut Scheduler,
-    job: &ScheduledDelivery,
+    scheduled: &ScheduledDelivery,
     feedback: &AttemptFeedback,
     now: Timestamp,
 ) {
-    assert!(scheduler.begin_conclusion(job.delivery.current_attempt()).is_some());
-    scheduler.concluded(job.delivery.current_attempt(), feedback, now);
+    assert!(scheduler.begin_conclusion(scheduled.delivery.current_attempt()).is_some());
+    scheduler.concluded(scheduled.delivery.current_attempt(), feedback, now);
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn what_is_committed_is_sent_once_with_settings_first() {
 #[test]
 fn what_is_only_reserved_is_not_sent_and_rolls_back_without_trace() {
     let mut scheduler = ready();
-    let one = job("main", 1);
+    let one = scheduled("main", 1);
     scheduler.reserve(Arc::clone(&one), at(1));
     assert!(sent(&scheduler.poll(at(1))).is_empty());
     scheduler.rolled_back([one.delivery.id]);
@@ -195,10 +202,10 @@ fn what_is_only_reserved_is_not_sent_and_rolls_back_without_trace() {
 #[test]
 fn max_in_flight_holds_and_opens_as_attempts_end() {
     let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let deliveries: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     assert_eq!(sent(&scheduler.poll(at(1))).len(), 3);
-    conclude(&mut scheduler, &jobs[0], &success(), at(2));
-    assert_eq!(sent(&scheduler.poll(at(2))), [jobs[3].delivery.id]);
+    conclude(&mut scheduler, &deliveries[0], &success(), at(2));
+    assert_eq!(sent(&scheduler.poll(at(2))), [deliveries[3].delivery.id]);
 }
 
 #[test]
@@ -207,7 +214,7 @@ fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
     scheduler.take_shard(FIRST_LEASE, at(1000), [identity(1)], at(0));
     scheduler.configure(Arc::new(subscription("main", 1)), FIRST_LEASE.shard, at(0));
     scheduler.stream_opened(FIRST_STREAM, identity(1), region(), &[], at(0));
-    let one = job("main", 1);
+    let one = scheduled("main", 1);
     assert_eq!(scheduler.admits(&one.delivery.subscription, 10, at(0)), None, "not settled");
     scheduler.add([Arc::clone(&one)], at(0));
     scheduler.credit(FIRST_STREAM, 1, 1_000);
@@ -228,17 +235,17 @@ fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
 #[test]
 fn what_has_no_lane_is_left_in_the_table() {
     let mut scheduler = ready();
-    scheduler.add([job("unknown", 1)], at(1));
+    scheduler.add([scheduled("unknown", 1)], at(1));
     assert_eq!(scheduler.deliveries(), 0);
 }
 
 #[test]
 fn what_an_agent_returns_goes_out_again_first() {
     let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let deliveries: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
     assert_eq!(sent(&scheduler.poll(at(1))).len(), 3);
-    scheduler.returned(FIRST_STREAM, &[jobs[1].delivery.current_attempt()], false, at(2));
-    assert_eq!(sent(&scheduler.poll(at(2))), [jobs[1].delivery.id]);
+    scheduler.returned(FIRST_STREAM, &[deliveries[1].delivery.current_attempt()], false, at(2));
+    assert_eq!(sent(&scheduler.poll(at(2))), [deliveries[1].delivery.id]);
 }
 
 #[test]
@@ -261,14 +268,14 @@ fn what_a_lost_agent_held_is_told_and_its_result_still_counts() {
 #[test]
 fn pausing_gives_the_queue_back_and_admits_nothing() {
     let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let deliveries: Vec<_> = (1..=5).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
     let paused = Subscription { status: SubscriptionStatus::Paused, ..subscription("main", 2) };
     scheduler.configure(Arc::new(paused), FIRST_LEASE.shard, at(2));
     let actions = scheduler.poll(at(2));
     let released: HashSet<_> = actions.release.iter().map(|key| key.delivery).collect();
-    assert_eq!(released, HashSet::from([jobs[3].delivery.id, jobs[4].delivery.id]));
-    assert_eq!(scheduler.admits(&jobs[0].delivery.subscription, 10, at(2)), None);
+    assert_eq!(released, HashSet::from([deliveries[3].delivery.id, deliveries[4].delivery.id]));
+    assert_eq!(scheduler.admits(&deliveries[0].delivery.subscription, 10, at(2)), None);
     assert_eq!(actions.dispatches[0].updates.len(), 1, "agents learn of the change");
 }
 
@@ -285,7 +292,7 @@ fn due_work_is_claimed_while_there_is_room_and_new_events_queue_behind_it() {
     let claims = scheduler.claims(at(10));
     let (claimed, _, epoch, limit, tests_only) = &claims[0];
     assert_eq!((claimed, *epoch, *tests_only), (&key, FIRST_LEASE.epoch, false));
-    scheduler.add([job("main", 1)], at(10));
+    scheduler.add([scheduled("main", 1)], at(10));
     scheduler.claim_done(&key, *limit, 1, at(10), at(10));
     assert_eq!(sent(&scheduler.poll(at(10))).len(), 1);
     assert_eq!(scheduler.admits(&key, 10, at(11)), Some(FIRST_LEASE.epoch));
@@ -309,7 +316,7 @@ fn a_dead_endpoint_is_left_alone_and_its_queue_goes_back_unburnt() {
         let out = scheduler.poll(now);
         assert_eq!(sent(&out), [one.delivery.id], "closed until it has failed for 30 s");
         if n == 24 {
-            let late = job("main", 200);
+            let late = scheduled("main", 200);
             scheduler.add([late], now);
         }
         conclude(&mut scheduler, &one, &failure, now);
@@ -319,7 +326,7 @@ fn a_dead_endpoint_is_left_alone_and_its_queue_goes_back_unburnt() {
     }
     let key = subscription("main", 1).key();
     assert_eq!(scheduler.admits(&key, 10, now), None, "the breaker is open");
-    scheduler.add([job("main", 201)], now);
+    scheduler.add([scheduled("main", 201)], now);
     let actions = scheduler.poll(now);
     assert!(sent(&actions).is_empty());
     assert!(!actions.release.is_empty());
@@ -328,7 +335,7 @@ fn a_dead_endpoint_is_left_alone_and_its_queue_goes_back_unburnt() {
 #[test]
 fn retry_after_holds_the_whole_subscription() {
     let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let deliveries: Vec<_> = (1..=4).map(|n| publish(&mut scheduler, n, at(1))).collect();
     scheduler.poll(at(1));
     let busy = AttemptFeedback {
         outcome: Outcome::HttpStatus,
@@ -336,9 +343,9 @@ fn retry_after_holds_the_whole_subscription() {
         transition: DeliveryTransition::Retry { due: at(2001), failures: 1 },
         ..success()
     };
-    conclude(&mut scheduler, &jobs[0], &busy, at(1));
+    conclude(&mut scheduler, &deliveries[0], &busy, at(1));
     assert!(sent(&scheduler.poll(at(1500))).is_empty());
-    assert_eq!(sent(&scheduler.poll(at(2001))), [jobs[3].delivery.id]);
+    assert_eq!(sent(&scheduler.poll(at(2001))), [deliveries[3].delivery.id]);
 }
 
 #[test]
@@ -346,7 +353,7 @@ fn a_test_passes_every_gate() {
     let mut scheduler = ready();
     let paused = Subscription { status: SubscriptionStatus::Disabled, ..subscription("main", 2) };
     scheduler.configure(Arc::new(paused), FIRST_LEASE.shard, at(1));
-    scheduler.add([test_job(1)], at(1));
+    scheduler.add([scheduled_test(1)], at(1));
     assert_eq!(sent(&scheduler.poll(at(1))).len(), 1);
 }
 

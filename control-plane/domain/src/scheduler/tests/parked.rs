@@ -5,7 +5,7 @@ use super::*;
 /// The next attempt of a delivery whose first an agent held when it was lost, as
 /// the table gives it; with the first one's key.
 fn second_attempt(n: u8) -> (Arc<ScheduledDelivery>, AttemptKey) {
-    let first = job("main", n);
+    let first = scheduled("main", n);
     let mut second = ScheduledDelivery::clone(&first);
     second.delivery.attempts = 2;
     (Arc::new(second), first.delivery.current_attempt())
@@ -38,37 +38,37 @@ fn an_agent_that_comes_back_is_not_sent_what_it_still_holds() {
 #[test]
 fn what_is_parked_goes_when_its_holder_does_and_never_after_a_success() {
     let mut scheduler = ready();
-    let (job, held) = second_attempt(1);
+    let (scheduled, held) = second_attempt(1);
     scheduler.record_inventory(&identity(1), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(1));
+    scheduler.add([Arc::clone(&scheduled)], at(1));
     assert!(sent(&scheduler.poll(at(1))).is_empty());
     scheduler.stream_closed(FIRST_STREAM);
     scheduler.stream_opened(StreamId(2), identity(2), region(), &[], at(2));
     scheduler.credit(StreamId(2), 1000, 1_000_000);
-    assert_eq!(sent(&scheduler.poll(at(2))), [job.delivery.id]);
+    assert_eq!(sent(&scheduler.poll(at(2))), [scheduled.delivery.id]);
 
-    let (job, held) = second_attempt(2);
+    let (scheduled, held) = second_attempt(2);
     scheduler.record_inventory(&identity(2), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(3));
+    scheduler.add([Arc::clone(&scheduled)], at(3));
     assert_eq!(
-        scheduler.take_out_by_id(job.delivery.id, at(4)),
-        Some(job.delivery.current_attempt())
+        scheduler.take_out_by_id(scheduled.delivery.id, at(4)),
+        Some(scheduled.delivery.current_attempt())
     );
     scheduler.forget(held, at(4));
     assert!(sent(&scheduler.poll(at(4))).is_empty());
     assert_eq!(scheduler.deliveries(), 1, "the one that was sent");
 
-    let (job, held) = second_attempt(3);
+    let (scheduled, held) = second_attempt(3);
     scheduler.record_inventory(&identity(2), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(5));
+    scheduler.add([Arc::clone(&scheduled)], at(5));
     scheduler.concluded_elsewhere(held, at(6));
     let actions = scheduler.poll(at(6));
     assert!(sent(&actions).is_empty());
-    assert_eq!(actions.release, [job.delivery.current_attempt()], "the table knows");
+    assert_eq!(actions.release, [scheduled.delivery.current_attempt()], "the table knows");
 
-    let (job, held) = second_attempt(4);
+    let (scheduled, held) = second_attempt(4);
     scheduler.record_inventory(&identity(2), None, &[held]);
-    scheduler.add([Arc::clone(&job)], at(7));
+    scheduler.add([Arc::clone(&scheduled)], at(7));
     scheduler.drain_shard(FIRST_LEASE.shard);
-    assert_eq!(scheduler.poll(at(7)).release, [job.delivery.current_attempt()]);
+    assert_eq!(scheduler.poll(at(7)).release, [scheduled.delivery.current_attempt()]);
 }

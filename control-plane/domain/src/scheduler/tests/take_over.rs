@@ -5,13 +5,13 @@ use super::*;
 #[test]
 fn a_shard_taken_again_gives_nothing_of_its_earlier_epoch_away() {
     let mut scheduler = ready();
-    let jobs: Vec<_> = (1..=2).map(|n| publish(&mut scheduler, n, at(1))).collect();
+    let deliveries: Vec<_> = (1..=2).map(|n| publish(&mut scheduler, n, at(1))).collect();
     let again = ShardLease { epoch: Epoch(8), ..FIRST_LEASE };
     scheduler.take_shard(again, at(1_000_000), [], at(2));
     scheduler.configure(Arc::new(subscription("main", 1)), FIRST_LEASE.shard, at(2));
     scheduler.settle(again, at(2));
     assert!(sent(&scheduler.poll(at(2))).is_empty());
-    scheduler.add(jobs, at(3));
+    scheduler.add(deliveries, at(3));
     assert!(sent(&scheduler.poll(at(3))).is_empty(), "they are of the earlier epoch");
 }
 
@@ -28,7 +28,7 @@ fn an_adopted_attempt_counts_against_max_in_flight() {
     let mut scheduler = Scheduler::new(config());
     scheduler.take_shard(FIRST_LEASE, at(100_000), [identity(1)], at(0));
     scheduler.configure(Arc::new(subscription("main", 1)), FIRST_LEASE.shard, at(0));
-    let held = job("main", 9);
+    let held = scheduled("main", 9);
     let key = held.delivery.current_attempt();
     scheduler.stream_opened(FIRST_STREAM, identity(1), region(), &[key], at(0));
     scheduler.credit(FIRST_STREAM, 10, 1_000);
@@ -48,7 +48,7 @@ fn an_adopted_attempt_counts_against_max_in_flight() {
 fn a_waiting_test_is_not_counted_once_its_shard_is_dropped() {
     let mut scheduler = ready();
     scheduler.stream_closed(FIRST_STREAM);
-    scheduler.add([test_job(1)], at(1));
+    scheduler.add([scheduled_test(1)], at(1));
     assert_eq!(scheduler.backlog(&region()), 1);
     scheduler.drop_shard(FIRST_LEASE.shard);
     assert_eq!(scheduler.backlog(&region()), 0);

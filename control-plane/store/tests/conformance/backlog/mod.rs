@@ -238,6 +238,6 @@ fn expired(world: &World, hold_keys: bool) -> EndWaitingRequest {
         state: DeliveryState::Exhausted,
         reason: EndReason::Expired,
         hold_keys,
-        announce: None,
+        endpoint_for_events: None,
     }
 }

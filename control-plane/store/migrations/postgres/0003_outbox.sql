@@ -1,7 +1,7 @@
 -- What is to be told about Postrider itself, until it is published. `id` is the
 -- same for the same occurrence. `seq` is the order in which things happened to one
 -- subscription: whatever it is told about changes a row of its own first.
-CREATE TABLE announcements (
+CREATE TABLE outbox (
     seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     shard        integer NOT NULL,
     tenant       text COLLATE "C" NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE announcements (
     payload      text NOT NULL,
     UNIQUE (tenant, id)
 );
-CREATE INDEX announcements_shard ON announcements (shard, seq);
+CREATE INDEX outbox_shard ON outbox (shard, seq);
 
 -- Endpoints that have done nothing but fail since a moment.
 CREATE TABLE failing_endpoints (

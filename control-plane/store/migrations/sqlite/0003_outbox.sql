@@ -1,6 +1,6 @@
 -- What is to be told about Postrider itself, until it is published. `id` is the
 -- same for the same occurrence; `seq` is the order in which things happened.
-CREATE TABLE announcements (
+CREATE TABLE outbox (
     seq          INTEGER PRIMARY KEY AUTOINCREMENT,
     shard        INTEGER NOT NULL,
     tenant       TEXT    NOT NULL,
@@ -10,8 +10,8 @@ CREATE TABLE announcements (
     payload      TEXT    NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX announcements_id ON announcements (tenant, id);
-CREATE INDEX announcements_shard ON announcements (shard, seq);
+CREATE UNIQUE INDEX outbox_id ON outbox (tenant, id);
+CREATE INDEX outbox_shard ON outbox (shard, seq);
 
 -- Endpoints that have done nothing but fail since a moment.
 CREATE TABLE failing_endpoints (
