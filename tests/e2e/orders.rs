@@ -79,7 +79,7 @@ async fn publish_key(
 }
 
 /// The agent, a replica, or both die and come back.
-async fn strike(cluster: &mut Cluster, round: u64, pause: Duration) {
+async fn kill_and_restart(cluster: &mut Cluster, round: u64, pause: Duration) {
     let (agent, replica) = [(true, false), (false, true), (true, true)][(round % 3) as usize];
     if agent {
         cluster.agents[0].kill().await.unwrap();
@@ -122,7 +122,7 @@ async fn round(cluster: &mut Cluster, receiver: &Receiver, round: u64, seed: u64
         while acknowledged.load(Ordering::Relaxed) < kill_after {
             sleep(Duration::from_millis(2)).await;
         }
-        strike(cluster, round, pause).await;
+        kill_and_restart(cluster, round, pause).await;
     };
     let (published, ()) = future::join(publishing, killing).await;
     api.wait_for_deliveries(&tenant, "state != SUCCEEDED", 0, SETTLED_LIMIT).await.unwrap();

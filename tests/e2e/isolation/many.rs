@@ -38,7 +38,7 @@ fn path(number: usize) -> String {
 }
 
 impl ManyTenants {
-    async fn found(cluster: &Cluster, count: usize) -> Self {
+    async fn create(cluster: &Cluster, count: usize) -> Self {
         let stage = Stage::set(cluster, "many").await;
         let made = stream::iter(0..count).map(|number| {
             let (mut api, wanted) = (stage.api.clone(), stage.wanted(&path(number)));
@@ -83,15 +83,15 @@ impl ManyTenants {
 
 pub async fn beside_one_with_many(cluster: &Cluster) {
     let tenants = variable("POSTRIDER_TEST_TENANTS").unwrap_or(DEFAULT_TENANTS);
-    let village = ManyTenants::found(cluster, tenants).await;
+    let many = ManyTenants::create(cluster, tenants).await;
     let sick = SickEndpoint { max_in_flight: MAX_IN_FLIGHT, ..narrow() };
-    let one = NeighbourTenants::lay(cluster, "one", vec![sick]).await;
+    let one = NeighbourTenants::create(cluster, "one", vec![sick]).await;
     let mut turns = Vec::new();
     for _ in 0..MEASURED_TURNS {
         one.pause().await;
-        let calm = village.p99().await;
+        let calm = many.p99().await;
         one.enable().await;
-        let (troubled, ()) = join(village.p99(), one.pile_up(backlog())).await;
+        let (troubled, ()) = join(many.p99(), one.pile_up(backlog())).await;
         turns.push((calm, troubled));
     }
     let owed = (backlog().div_ceil(super::EVENTS_PER_BATCH)
@@ -103,6 +103,6 @@ pub async fn beside_one_with_many(cluster: &Cluster) {
     one.assert_complete().await;
     assert_eq!(one.stage.receiver.received_at("/sick/0"), owed, "the one's came once each");
     let each = (tenants * 2 * MEASURED_TURNS) as u64;
-    assert_eq!(village.stage.receiver.received(), each, "one for each in every span");
+    assert_eq!(many.stage.receiver.received(), each, "one for each in every span");
     print_ratio("many beside one with many", turns);
 }

@@ -66,7 +66,7 @@ struct NeighbourTenants {
 }
 
 impl NeighbourTenants {
-    async fn lay(cluster: &Cluster, id: &str, sick: Vec<SickEndpoint>) -> Self {
+    async fn create(cluster: &Cluster, id: &str, sick: Vec<SickEndpoint>) -> Self {
         let stage = Stage::set(cluster, id).await;
         for number in 0..HEALTHY_TENANTS {
             let event_types = vec![format!("well.n{number}")];
@@ -158,8 +158,9 @@ impl NeighbourTenants {
         p99(took)
     }
 
-    /// One turn: a calm span and a troubled one, with a street that has no past. The
-    /// sick ones are paused while it is calm, and in the end nothing is under way.
+    /// One turn: a calm span and a troubled one, with a group of tenants that has no
+    /// past. The sick ones are paused while it is calm, and in the end nothing is under
+    /// way.
     async fn turn(&self, backlog: usize) -> (Duration, Duration) {
         self.pause().await;
         self.pile_up(backlog).await;
@@ -195,9 +196,9 @@ async fn compare(cluster: &Cluster, name: &str, sick: &[SickEndpoint]) {
     let mut turns = Vec::new();
     for turn in 0..MEASURED_TURNS {
         let id = format!("{}-{turn}", name.replace(' ', "-"));
-        let street = NeighbourTenants::lay(cluster, &id, sick.to_vec()).await;
-        turns.push(street.turn(backlog()).await);
-        street.assert_complete().await;
+        let neighbours = NeighbourTenants::create(cluster, &id, sick.to_vec()).await;
+        turns.push(neighbours.turn(backlog()).await);
+        neighbours.assert_complete().await;
     }
     print_ratio(name, turns);
 }
@@ -238,21 +239,21 @@ fn narrow() -> SickEndpoint {
 /// One was paused with much that waits, and takes it as fast as its window allows.
 async fn one_recovers(cluster: &Cluster) {
     compare(cluster, "one recovers", &[narrow()]).await;
-    let street = NeighbourTenants::lay(cluster, "drains", vec![narrow()]).await;
-    street.pause().await;
-    street.pile_up(EVENTS_PER_BATCH).await;
+    let neighbours = NeighbourTenants::create(cluster, "drains", vec![narrow()]).await;
+    neighbours.pause().await;
+    neighbours.pile_up(EVENTS_PER_BATCH).await;
     let begun = Instant::now();
-    street.enable().await;
+    neighbours.enable().await;
     let least = RESPONSE_DELAY * u32::try_from(EVENTS_PER_BATCH).unwrap() / MAX_IN_FLIGHT;
-    street.stage.receiver.wait_for_at("/sick/0", EVENTS_PER_BATCH, least * 3).await.unwrap();
+    neighbours.stage.receiver.wait_for_at("/sick/0", EVENTS_PER_BATCH, least * 3).await.unwrap();
     println!("{EVENTS_PER_BATCH} drained in {:?}, {least:?} by its window", begun.elapsed());
     assert!(begun.elapsed() + RESPONSE_DELAY >= least, "more than its window in flight");
 }
 
 /// Another tenant floods while this one publishes as ever.
 async fn one_tenant_floods(cluster: &Cluster) {
-    let well = NeighbourTenants::lay(cluster, "well", Vec::new()).await;
-    let flood = NeighbourTenants::lay(cluster, "flood", vec![narrow()]).await;
+    let well = NeighbourTenants::create(cluster, "well", Vec::new()).await;
+    let flood = NeighbourTenants::create(cluster, "flood", vec![narrow()]).await;
     flood.pause().await;
     let mut turns = Vec::new();
     for _ in 0..MEASURED_TURNS {
@@ -263,8 +264,8 @@ async fn one_tenant_floods(cluster: &Cluster) {
         flood.pause().await;
         sleep(SETTLE_TIME).await;
     }
-    for street in [&well, &flood] {
-        street.assert_complete().await;
+    for neighbours in [&well, &flood] {
+        neighbours.assert_complete().await;
     }
     print_ratio("one tenant floods", turns);
 }
