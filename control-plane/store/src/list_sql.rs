@@ -1,9 +1,10 @@
 //! The conditions of lists, once for both engines.
 //!
 //! Fed by the engines, which begin a list with its columns and its table, and run it;
-//! feeds them text and values by [`ListSql`]. Guarantees that a filter, an order and a
-//! page mean the same whichever engine reads them. What a list is read from, so that an
-//! index is used, stays with the engine.
+//! feeds them whole conditions with their values by [`ListSql`]. Guarantees that a filter,
+//! an order and a page mean the same whichever engine reads them, and that a value is
+//! always a parameter. What a list is read from, so that an index is used, stays with the
+//! engine.
 
 use std::ops::RangeInclusive;
 
@@ -24,6 +25,7 @@ use crate::event_types::EventTypeQuery;
 use crate::history::{DeliveryQuery, EventQuery};
 
 /// A value of a list's condition.
+#[derive(Clone, Copy)]
 pub(crate) enum ListValue<'v> {
     Text(&'v str),
     Integer(i64),
@@ -41,42 +43,59 @@ pub(crate) trait ListSql {
     const HAS_CREATE_TIME: bool;
     /// What an order that ascends is written with.
     const ASCENDING: &'static str;
+    /// The value of an event's attribute, null if it has none of this name (`?`).
+    const ATTRIBUTE: &'static str;
 
     fn push(&mut self, text: &str) -> &mut Self;
 
     /// Writes a parameter with this value.
     fn bind(&mut self, value: ListValue<'_>) -> &mut Self;
 
-    /// Writes that the column before is one of these.
-    fn one_of(&mut self, codes: Vec<i16>) -> &mut Self;
+    /// Writes ` AND` and that a column has one of these values.
+    fn one_of(&mut self, column: &str, codes: Vec<i16>) -> &mut Self;
 
-    /// Writes the value of an event's attribute, null if it has none of this name.
-    fn attribute(&mut self, name: &str) -> &mut Self;
+    /// Writes a text in which each `?` is a parameter with the next of these values.
+    fn fragment(&mut self, text: &str, values: &[ListValue<'_>]) -> &mut Self {
+        debug_assert_eq!(text.matches('?').count(), values.len(), "a value for each: {text}");
+        let mut values = values.iter();
+        for (at, part) in text.split('?').enumerate() {
+            if let Some(value) = (at > 0).then(|| values.next()).flatten() {
+                self.bind(*value);
+            }
+            self.push(part);
+        }
+        self
+    }
+
+    /// Writes ` AND` and a whole condition.
+    fn condition(&mut self, text: &str, values: &[ListValue<'_>]) -> &mut Self {
+        self.push(" AND ").fragment(text, values)
+    }
 }
 
 /// What a list of events continues with after its table.
-pub(crate) fn event_list(sql: &mut impl ListSql, query: &EventQuery) {
+pub(crate) fn event_list<S: ListSql>(sql: &mut S, query: &EventQuery) {
     sql.push(" WHERE");
     tenant_and_ids(sql, query.tenant.as_str(), query.created, query.before.map(|id| id.0));
     create_times(sql, query.created);
     if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").bind(Text(event_type));
+        sql.condition("event_type = ?", &[Text(event_type)]);
     }
     if let Some(account) = &query.account {
-        text_filter(sql.push(" AND coalesce(account"), account);
+        text_filter(sql, "account", &[], account);
     }
     for (name, value) in &query.attributes {
-        text_filter(sql.push(" AND coalesce(").attribute(name), value);
+        text_filter(sql, S::ATTRIBUTE, &[Text(name)], value);
     }
     newest(sql, query.limit);
 }
 
 fn create_times<S: ListSql>(sql: &mut S, created: TimeRange) {
     if let Some(from) = created.from.filter(|_| S::HAS_CREATE_TIME) {
-        sql.push(" AND create_time >= ").bind(Integer(from.as_micros()));
+        sql.condition("create_time >= ?", &[Integer(from.as_micros())]);
     }
     if let Some(until) = created.until.filter(|_| S::HAS_CREATE_TIME) {
-        sql.push(" AND create_time < ").bind(Integer(until.as_micros()));
+        sql.condition("create_time < ?", &[Integer(until.as_micros())]);
     }
 }
 
@@ -88,20 +107,20 @@ pub(crate) fn delivery_ids(sql: &mut impl ListSql, query: &DeliveryQuery) {
 /// What each part of a list of deliveries ends with.
 pub(crate) fn delivery_conditions(sql: &mut impl ListSql, query: &DeliveryQuery) {
     if let Some(subscription) = &query.subscription {
-        sql.push(" AND subscription = ").bind(Text(subscription.as_str()));
+        sql.condition("subscription = ?", &[Text(subscription.as_str())]);
     }
     if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").bind(Text(event_type));
+        sql.condition("event_type = ?", &[Text(event_type)]);
     }
     if let Some(account) = &query.account {
-        text_filter(sql.push(" AND coalesce(account"), account);
+        text_filter(sql, "account", &[], account);
     }
     if !query.states.is_empty() {
         let states = query.states.iter().map(|state| state.code());
-        sql.push(" AND state").one_of(states.collect());
+        sql.one_of("state", states.collect());
     }
     if let Some(test) = query.test {
-        sql.push(" AND test = ").bind(Flag(test));
+        sql.condition("test = ?", &[Flag(test)]);
     }
     newest(sql, query.limit);
 }
@@ -110,58 +129,64 @@ pub(crate) fn delivery_conditions(sql: &mut impl ListSql, query: &DeliveryQuery)
 fn tenant_and_ids(sql: &mut impl ListSql, tenant: &str, created: TimeRange, before: Option<Uuid>) {
     let (from, until) = codec::id_range(created);
     let until = before.map_or(until, |before| before.min(until));
-    sql.push(" tenant = ").bind(Text(tenant));
-    sql.push(" AND id >= ").bind(Id(from)).push(" AND id < ").bind(Id(until));
+    sql.fragment(" tenant = ?", &[Text(tenant)]);
+    sql.condition("id >= ?", &[Id(from)]).condition("id < ?", &[Id(until)]);
 }
 
-/// Ends a condition that begins with `coalesce(` and a text.
-fn text_filter(sql: &mut impl ListSql, asked: &TextFilter) {
+/// A condition on a text, which may be null: `text`, with the values of its parameters.
+fn text_filter(sql: &mut impl ListSql, text: &str, values: &[ListValue<'_>], asked: &TextFilter) {
     match asked {
-        TextFilter::Is(text) => sql.push(", '') = ").bind(Text(text)),
-        TextFilter::Absent => sql.push(", '') = ''"),
-        TextFilter::Present => sql.push(", '') <> ''"),
+        TextFilter::Is(wanted) => {
+            let values = [values, &[Text(wanted)]].concat();
+            sql.condition(&format!("coalesce({text}, '') = ?"), &values)
+        }
+        TextFilter::Absent => sql.condition(&format!("coalesce({text}, '') = ''"), values),
+        TextFilter::Present => sql.condition(&format!("coalesce({text}, '') <> ''"), values),
     };
 }
 
 fn newest(sql: &mut impl ListSql, limit: u32) {
-    sql.push(" ORDER BY id DESC LIMIT ").bind(Integer(limit.into()));
+    sql.fragment(" ORDER BY id DESC LIMIT ?", &[Integer(limit.into())]);
 }
 
 /// The tenant's attempts that were recorded between two times, both inclusive.
 pub(crate) fn attempt_span(sql: &mut impl ListSql, query: &AttemptQuery, span: (i64, i64)) {
-    sql.push(" WHERE tenant = ").bind(Text(query.tenant.as_str()));
-    sql.push(" AND record_time >= ").bind(Integer(span.0));
-    sql.push(" AND record_time <= ").bind(Integer(span.1));
+    sql.fragment(" WHERE tenant = ?", &[Text(query.tenant.as_str())]);
+    sql.condition("record_time >= ?", &[Integer(span.0)]);
+    sql.condition("record_time <= ?", &[Integer(span.1)]);
 }
 
 /// What a list of attempts asks for besides.
 pub(crate) fn attempt_conditions(sql: &mut impl ListSql, query: &AttemptQuery) {
     if let Some(before) = query.before {
-        sql.push(" AND (record_time < ").bind(Integer(before.record_time.as_micros()));
-        sql.push(" OR (delivery, number) < (").bind(Id(before.delivery.0));
-        sql.push(", ").bind(Integer(before.number.into())).push("))");
+        let time = Integer(before.record_time.as_micros());
+        let (delivery, number) = (Id(before.delivery.0), Integer(before.number.into()));
+        sql.condition(
+            "(record_time < ? OR (delivery, number) < (?, ?))",
+            &[time, delivery, number],
+        );
     }
     if let Some(subscription) = &query.subscription {
-        sql.push(" AND subscription = ").bind(Text(subscription.as_str()));
+        sql.condition("subscription = ?", &[Text(subscription.as_str())]);
     }
     if let Some(event_type) = &query.event_type {
-        sql.push(" AND event_type = ").bind(Text(event_type));
+        sql.condition("event_type = ?", &[Text(event_type)]);
     }
     if !query.outcomes.is_empty() {
         let outcomes = query.outcomes.iter().map(|outcome| outcome.code());
-        sql.push(" AND outcome").one_of(outcomes.collect());
+        sql.one_of("outcome", outcomes.collect());
     }
     if query.http_status != (0..=u16::MAX) {
         http_statuses(sql, &query.http_status);
     }
     if let Some(test) = query.test {
-        sql.push(" AND test = ").bind(Flag(test));
+        sql.condition("test = ?", &[Flag(test)]);
     }
 }
 
 fn http_statuses(sql: &mut impl ListSql, range: &RangeInclusive<u16>) {
-    sql.push(" AND coalesce(http_status, 0) BETWEEN ").bind(Number((*range.start()).into()));
-    sql.push(" AND ").bind(Number((*range.end()).into()));
+    let (first, last) = (Number((*range.start()).into()), Number((*range.end()).into()));
+    sql.condition("coalesce(http_status, 0) BETWEEN ? AND ?", &[first, last]);
 }
 
 /// What a list of tenants continues with after a condition that is true.
@@ -177,44 +202,44 @@ pub(crate) fn subscription_list(
     query: &SubscriptionQuery,
     read: &FilteredPage<'_>,
 ) -> StoreResult<()> {
-    sql.push(" WHERE tenant = ").bind(Text(query.tenant.as_str()));
+    sql.fragment(" WHERE tenant = ?", &[Text(query.tenant.as_str())]);
     kept_and_search(sql, query.show_deleted, query.search.as_deref());
     if let Some(status) = query.status {
-        sql.push(" AND status = ").bind(Code(codec::status_code(status)));
+        sql.condition("status = ?", &[Code(codec::status_code(status))]);
     }
     if let Some(region) = &query.region {
-        sql.push(" AND region = ").bind(Text(region.as_str()));
+        sql.condition("region = ?", &[Text(region.as_str())]);
     }
     page_of_rows(sql, &query.page, read.after.as_ref(), read.rows)
 }
 
 fn kept_and_search(sql: &mut impl ListSql, show_deleted: bool, asked: Option<&str>) {
     if !show_deleted {
-        sql.push(" AND delete_time IS NULL");
+        sql.condition("delete_time IS NULL", &[]);
     }
     search(sql, asked);
 }
 
 fn search(sql: &mut impl ListSql, asked: Option<&str>) {
     if let Some(asked) = asked {
-        sql.push(" AND search LIKE ").bind(Text(&codec::search_pattern(asked)));
-        sql.push(r" ESCAPE '\'");
+        let pattern = codec::search_pattern(asked);
+        sql.condition(r"search LIKE ? ESCAPE '\'", &[Text(&pattern)]);
     }
 }
 
 /// What a list of event types continues with after a condition that is true.
 pub(crate) fn event_type_list(sql: &mut impl ListSql, query: &EventTypeQuery) {
     if let Some(group) = &query.group {
-        sql.push(" AND group_name = ").bind(Text(group));
+        sql.condition("group_name = ?", &[Text(group)]);
     }
     search(sql, query.search.as_deref());
     if !query.show_archived {
-        sql.push(" AND archive_time IS NULL");
+        sql.condition("archive_time IS NULL", &[]);
     }
     if let Some(after) = &query.after {
-        sql.push(" AND name > ").bind(Text(after));
+        sql.condition("name > ?", &[Text(after)]);
     }
-    sql.push(" ORDER BY name LIMIT ").bind(Integer(query.limit.into()));
+    sql.fragment(" ORDER BY name LIMIT ?", &[Integer(query.limit.into())]);
 }
 
 /// Rows after a position, in the order asked.
@@ -231,18 +256,18 @@ fn page_of_rows<S: ListSql>(
         OrderBy::DisplayName => "display_name",
     };
     if let Some(after) = after {
-        sql.push(" AND (").push(column).push(", id) ").push(beyond).push(" (");
-        match request.order_by {
-            OrderBy::Id => sql.bind(Text(&after.id)),
-            OrderBy::DisplayName => sql.bind(Text(&after.value)),
-            OrderBy::CreateTime => sql.bind(Integer(after.value.parse().map_err(|_| {
+        let value = match request.order_by {
+            OrderBy::Id => Text(&after.id),
+            OrderBy::DisplayName => Text(&after.value),
+            OrderBy::CreateTime => Integer(after.value.parse().map_err(|_| {
                 StoreError::Rejected("a position that is not of this order".to_owned())
-            })?)),
+            })?),
         };
-        sql.push(", ").bind(Text(&after.id)).push(")");
+        let condition = format!("({column}, id) {beyond} (?, ?)");
+        sql.condition(&condition, &[value, Text(&after.id)]);
     }
-    sql.push(" ORDER BY ").push(column).push(direction);
-    sql.push(", id").push(direction).push(" LIMIT ").bind(Integer(rows.into()));
+    let order = format!(" ORDER BY {column}{direction}, id{direction} LIMIT ?");
+    sql.fragment(&order, &[Integer(rows.into())]);
     Ok(())
 }
 

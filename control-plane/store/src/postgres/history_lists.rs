@@ -12,7 +12,8 @@ use super::rows;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::{DeliveryQuery, EventQuery, ListedEvent};
-use crate::list_sql::{delivery_conditions, delivery_ids, event_list};
+use crate::list_sql::ListValue::{Id, Integer, Text};
+use crate::list_sql::{ListSql, delivery_conditions, delivery_ids, event_list};
 
 const LIST_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
         ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
@@ -118,19 +119,20 @@ fn push_deliveries(
         ListedIds::MadeWith(event) | ListedIds::MadeAfter(event) => Some(event.time()),
     };
     if let (ListSource::Ended, Some(made)) = (part, made) {
-        sql.push(" AND end_time >= ").push_bind(made.as_micros());
+        sql.condition("end_time >= ?", &[Integer(made.as_micros())]);
     }
     match ids {
         ListedIds::All => {}
         ListedIds::MadeWith(event) => {
             let (low, high) = codec::ids_of_same_millisecond(event.0);
-            sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
-            sql.push(" AND event = ").push_bind(event.0);
+            sql.condition("id BETWEEN ? AND ?", &[Id(low), Id(high)]);
+            sql.condition("event = ?", &[Id(event.0)]);
         }
         ListedIds::MadeAfter(event) => {
-            sql.push(" AND id IN (SELECT delivery FROM later_deliveries WHERE tenant = ");
-            sql.push_bind(query.tenant.as_str());
-            sql.push(" AND event = ").push_bind(event.0).push(")");
+            sql.condition(
+                "id IN (SELECT delivery FROM later_deliveries WHERE tenant = ? AND event = ?)",
+                &[Text(query.tenant.as_str()), Id(event.0)],
+            );
         }
     }
     delivery_conditions(sql, query);

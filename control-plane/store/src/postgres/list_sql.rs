@@ -9,6 +9,7 @@ use crate::list_sql::{ListSql, ListValue};
 impl ListSql for QueryBuilder<Postgres> {
     const HAS_CREATE_TIME: bool = true;
     const ASCENDING: &'static str = " ASC";
+    const ATTRIBUTE: &'static str = "attributes::jsonb ->> ?";
 
     fn push(&mut self, text: &str) -> &mut Self {
         QueryBuilder::push(self, text)
@@ -25,11 +26,7 @@ impl ListSql for QueryBuilder<Postgres> {
         }
     }
 
-    fn one_of(&mut self, codes: Vec<i16>) -> &mut Self {
-        self.push(" = ANY(").push_bind(codes).push(")")
-    }
-
-    fn attribute(&mut self, name: &str) -> &mut Self {
-        self.push("attributes::jsonb ->> ").push_bind(name)
+    fn one_of(&mut self, column: &str, codes: Vec<i16>) -> &mut Self {
+        self.push(" AND ").push(column).push(" = ANY(").push_bind(codes).push(")")
     }
 }

@@ -1,4 +1,4 @@
-//! Reads of history, in short pages.
+//! Reads events, deliveries and attempts, in pages short enough not to hold a reader up.
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery};
@@ -19,7 +19,8 @@ use crate::error::StoreResult;
 use crate::history::{
     DeliveryCounts, DeliveryQuery, EventQuery, HistoryStore, ListedEvent, StatsRow, TailPage,
 };
-use crate::list_sql::{delivery_conditions, delivery_ids, event_list};
+use crate::list_sql::ListValue::{Id, Text};
+use crate::list_sql::{ListSql, delivery_conditions, delivery_ids, event_list};
 use crate::sql_file::without_comment;
 
 const SELECT_EVENT: &str =
@@ -256,15 +257,15 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
     delivery_ids(sql, query);
     if let Some(event) = query.event {
         let (low, high) = codec::ids_of_same_millisecond(event.0);
-        sql.push(" AND event = ").push_bind(event.0);
+        sql.condition("event = ?", &[Id(event.0)]);
         if later {
-            sql.push(" AND id IN (SELECT delivery FROM later_deliveries WHERE tenant = ");
-            sql.push_bind(query.tenant.as_str());
-            sql.push(" AND event = ").push_bind(event.0);
-            sql.push(" AND delivery NOT BETWEEN ").push_bind(low);
-            sql.push(" AND ").push_bind(high).push(")");
+            sql.condition(
+                "id IN (SELECT delivery FROM later_deliveries
+                    WHERE tenant = ? AND event = ? AND delivery NOT BETWEEN ? AND ?)",
+                &[Text(query.tenant.as_str()), Id(event.0), Id(low), Id(high)],
+            );
         } else {
-            sql.push(" AND id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
+            sql.condition("id BETWEEN ? AND ?", &[Id(low), Id(high)]);
         }
     }
     delivery_conditions(sql, query);

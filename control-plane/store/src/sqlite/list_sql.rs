@@ -9,6 +9,7 @@ use crate::list_sql::{ListSql, ListValue};
 impl ListSql for QueryBuilder<Sqlite> {
     const HAS_CREATE_TIME: bool = false;
     const ASCENDING: &'static str = "";
+    const ATTRIBUTE: &'static str = "(SELECT j.value FROM json_each(attributes) j WHERE j.key = ?)";
 
     fn push(&mut self, text: &str) -> &mut Self {
         QueryBuilder::push(self, text)
@@ -25,17 +26,12 @@ impl ListSql for QueryBuilder<Sqlite> {
         }
     }
 
-    fn one_of(&mut self, codes: Vec<i16>) -> &mut Self {
-        self.push(" IN (");
+    fn one_of(&mut self, column: &str, codes: Vec<i16>) -> &mut Self {
+        self.push(" AND ").push(column).push(" IN (");
         let mut listed = self.separated(", ");
         for code in codes {
             listed.push_bind(code);
         }
         self.push(")")
-    }
-
-    fn attribute(&mut self, name: &str) -> &mut Self {
-        self.push("(SELECT j.value FROM json_each(attributes) j WHERE j.key = ");
-        self.push_bind(name).push(")")
     }
 }
