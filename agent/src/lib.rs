@@ -1,10 +1,11 @@
 //! The agent: takes assignments from the control plane, sends the signed HTTPS
 //! POSTs, and reports what happened.
 //!
-//! It never has more attempts in flight than its capacity. It never repeats an
-//! attempt on its own. It never dials an address that the address guard has not
-//! checked. It keeps each result until a replica has committed it. It does not
-//! decide what counts as success or when to try again.
+//! Fed by replicas with settings and assignments; feeds receivers with requests, and
+//! replicas with results. Guarantees that it never has more attempts in flight than its
+//! capacity, never repeats an attempt on its own, never dials an address that the address
+//! guard has not checked, and keeps each result until a replica has committed it. It does
+//! not decide what counts as success or when to try again.
 //!
 //! How the modules use each other, from the top down (no arrow goes up):
 //!

@@ -1,4 +1,4 @@
-//! The agent's metrics.
+//! Counts the agent's attempts, by what came of them, for the metrics port.
 //!
 //! Counting an attempt costs a few atomic additions.
 

@@ -2,7 +2,9 @@
 //! their history.
 //!
 //! Fed by publishers, operators, agents and other replicas over one gRPC port; feeds
-//! agents. Used by the `postrider` binary, and by tests that bring their own clock.
+//! agents with assignments. Guarantees that what was answered or acknowledged is durable,
+//! and that any process may be killed at any moment. Used by the `postrider` binary, and
+//! by tests that bring their own clock.
 //!
 //! - `settings`, `tls`, `clock`, `metrics`, `progress`: given to everything else.
 //! - `state`: what a replica remembers.

@@ -2,6 +2,8 @@
 //!
 //! Fed by each loop as it goes round; feeds liveness (`health`). A loop that waits for
 //! work says so, and may wait for as long as it likes.
+//!
+//! Keeps the invariant `health-tells-the-truth`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -5,6 +5,8 @@
 //! with `crate`, `self`, `super` or a module below. A use through a re-export counts
 //! for the file where it leads, and a re-export is an arrow only if the file uses the
 //! name itself. Guarantees that a file can be read after those that it uses.
+//!
+//! Keeps the invariant `layers-stay-apart`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -7,6 +7,8 @@
 
 mod circles;
 mod crates;
+mod heads;
+mod invariants;
 mod rules;
 mod source;
 mod test_places;
@@ -39,6 +41,12 @@ fn arrows_lead_down() {
 }
 
 #[test]
+fn rooms_say_what_they_are_for() {
+    let findings = heads::silent_rooms(&source::all().unwrap());
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
 fn versions_stand_once() {
     let files = source::all().unwrap();
     let manifests = files.iter().filter(|f| f.path.ends_with("Cargo.toml"));
@@ -49,8 +57,15 @@ fn versions_stand_once() {
 #[test]
 fn names_have_one_meaning() {
     let files = source::all().unwrap();
-    let mut findings = words::types_named_alike(&files);
-    findings.extend(words::unknown_invariants(&files));
+    let findings = words::types_named_alike(&files);
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn invariants_are_cited_where_they_are_kept() {
+    let files = source::all().unwrap();
+    let mut findings = invariants::unknown_invariants(&files);
+    findings.extend(invariants::other_keepers(&files));
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 

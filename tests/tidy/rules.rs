@@ -3,6 +3,8 @@
 //! Fed by one file at a time; feeds `main` with findings, each a line that says
 //! where and what. Guarantees that every rule has been seen to fail: the tests
 //! below break each of them.
+//!
+//! Keeps the invariant `layers-stay-apart`.
 
 use crate::source::{Source, indent};
 use crate::words;

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::invariants::INVARIANTS_PAGE;
 use crate::source::Source;
-use crate::words::INVARIANTS_PAGE;
 
 /// Tests that make a file longer than this may be in a file of their own; less than
 /// a file's limit, so that nobody moves them for a line.

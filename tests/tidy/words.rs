@@ -1,17 +1,13 @@
-//! The rules about words: names of constants, types and parameters, and the names of
-//! invariants.
+//! The rules about words: names of constants, types and parameters.
 //!
 //! Fed by one file at a time or by all of them; feeds `main` with findings. Guarantees
-//! that a name says what it is without its context: a number names what it counts, a
-//! type has one meaning in the workspace, and an invariant that code cites can be
-//! looked up.
+//! that a name says what it is without its context: a number names what it counts, and a
+//! type has one meaning in the workspace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::source::Source;
 
-/// The page that lists the invariants, one `###` heading each.
-pub const INVARIANTS_PAGE: &str = "docs/invariants.md";
 const NUMBER_TYPES: [&str; 14] = [
     "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64",
     "Duration",
@@ -118,61 +114,6 @@ pub fn types_named_alike(files: &[Source]) -> Vec<String> {
     alike.map(|(_, at)| format!("{} (a type's name is unique)", at.join(", "))).collect()
 }
 
-/// Names in backticks after the word "invariant", to the end of the sentence.
-fn cited(comment: &str) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for (at, _) in comment.match_indices("nvariant") {
-        let rest = comment.get(at..).unwrap_or_default();
-        let sentence = rest.split(['.', ')', ':', ';']).next().unwrap_or_default();
-        let quoted = sentence.split('`').skip(1).step_by(2);
-        names.extend(quoted.filter(|name| is_invariant_name(name)).map(str::to_owned));
-    }
-    names
-}
-
-fn is_invariant_name(name: &str) -> bool {
-    name.contains('-') && name.chars().all(|c| c.is_ascii_lowercase() || c == '-')
-}
-
-/// The comments of a file, each block in one line.
-fn comments(text: &str) -> String {
-    let mut all = String::new();
-    for line in text.lines() {
-        let line = line.trim_start();
-        let comment =
-            ["//!", "///", "//", "--", "#"].iter().find_map(|mark| line.strip_prefix(mark));
-        all.push_str(comment.unwrap_or("\n"));
-    }
-    all
-}
-
-/// Every invariant that is cited is on the page, and every one on the page is cited.
-pub fn unknown_invariants(files: &[Source]) -> Vec<String> {
-    let Some(page) = files.iter().find(|file| file.path == INVARIANTS_PAGE) else {
-        return vec![format!("{INVARIANTS_PAGE} is missing")];
-    };
-    let listed: BTreeSet<&str> =
-        page.text.lines().filter_map(|line| line.strip_prefix("### ")).map(str::trim).collect();
-    let mut findings = Vec::new();
-    let mut all = BTreeSet::new();
-    let code = |path: &str| {
-        [".rs", ".sql", ".proto", ".toml"].iter().any(|ending| path.ends_with(ending))
-            && !path.starts_with("tests/tidy/words")
-    };
-    for file in files.iter().filter(|file| code(&file.path)) {
-        for name in cited(&comments(&file.text)) {
-            if !listed.contains(name.as_str()) {
-                findings
-                    .push(file.at(1, &format!("cites the invariant {name}, which is not listed")));
-            }
-            all.insert(name);
-        }
-    }
-    let uncited = listed.iter().filter(|name| !all.contains(**name));
-    findings.extend(uncited.map(|name| format!("{INVARIANTS_PAGE}: nothing cites {name}")));
-    findings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,16 +148,5 @@ mod tests {
             code("enum Row<T> {\nstruct Settings;\n"),
         ];
         assert_eq!(types_named_alike(&files).len(), 1);
-    }
-
-    #[test]
-    fn invariants_are_compared_in_both_directions() {
-        let page = |text: &str| Source::sample(INVARIANTS_PAGE, text);
-        let cites = code("//! Keeps the invariants `one-owner` and\n//! `read-your-writes`.\n");
-        let both = page("### one-owner\n\n### read-your-writes\n");
-        assert!(unknown_invariants(&[both, cites]).is_empty());
-        let cites = code("/// (invariant `one-owner`): `x-api-key` is a header.\n");
-        let other = page("### every-delivery-ends\n");
-        assert_eq!(unknown_invariants(&[other, cites]).len(), 2);
     }
 }

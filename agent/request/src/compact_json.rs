@@ -5,6 +5,8 @@
 //! 2): order, numbers, escapes and repeated keys stay byte for byte. One pass, no
 //! parsing into values, so depth and number size do not matter. Input that is not JSON
 //! loses whitespace by the same rule and nothing else.
+//!
+//! Keeps the invariant `payload-bytes-kept`.
 
 /// What RFC 8259 lets stand between tokens.
 const fn is_space(byte: u8) -> bool {

@@ -1,8 +1,9 @@
 //! Builds the signed POST of a webhook from an assignment and a subscription's settings,
 //! and rebuilds that of a past attempt.
 //!
-//! The agent sends what [`build_request`] makes; the control plane shows what
-//! [`rebuild_request`] makes, which is the same code without keys. Nothing here opens a
+//! Fed by the agent, which sends what [`build_request`] makes, and by the control plane,
+//! which shows what [`rebuild_request`] makes; feeds them requests. Guarantees that both
+//! come from the same code, one of them without keys, and that nothing here opens a
 //! connection or reads the time of day.
 //!
 //! ```text

@@ -3,6 +3,8 @@
 //! An origin is https, or http if that was permitted. The URL is checked by the same
 //! function as when it was set (`postrider_proto::webhook_url`), so every URL that was
 //! accepted there has a target here.
+//!
+//! Keeps the invariant `accepted-url-can-be-posted`.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The trace context that a request carries.
+//! The trace context that a request carries: the publisher's, or the attempt's own.
 
 /// W3C trace context that replaces the publisher's in a POST.
 #[derive(Debug, Default)]

@@ -1,9 +1,10 @@
 //! How both programs read their settings.
 //!
-//! An embedded TOML file has every setting with its default and is the documentation; a
-//! file, the environment and flags override it, in that order. A wrong name or value is
-//! told with the setting and the place where it was given: the file and line, the
-//! variable, or the flag.
+//! Fed by an embedded TOML file, which has every setting with its default and is the
+//! documentation, and by a file, the environment and flags, which override it in that
+//! order; feeds each program its settings. Guarantees that a wrong name or value is told
+//! with the setting and the place where it was given: the file and line, the variable, or
+//! the flag.
 
 mod error;
 mod sources;

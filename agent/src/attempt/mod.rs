@@ -1,9 +1,11 @@
 //! One attempt: one POST under one deadline, and what happened to it.
 //!
-//! The deadline covers everything, including the response body. No more of a
-//! response is read than the limit. Redirects are not followed. A POST that the
-//! receiver may have seen is never sent again here; one that the receiver did not
-//! process is sent again at once. The result states facts, not a verdict.
+//! Fed by `work::coordinator` with an assignment and the request's template; feeds it the
+//! result. Guarantees that the deadline covers everything, including the response body;
+//! that no more of a response is read than the limit; that redirects are not followed;
+//! and that a POST which the receiver may have seen is never sent again here. One that
+//! the receiver did not process is sent again at once. The result states facts, not a
+//! verdict.
 //!
 //! Keeps the invariant `agent-reports-facts`.
 

@@ -7,6 +7,8 @@
 //! How to drive it: ask `requires_http1` before a connection is made; `require_http1` when
 //! the origin says so; `count_broken` for each connection that broke, `count_answered` for
 //! each answer over HTTP/2; keep it while `is_worth_keeping`.
+//!
+//! Keeps the invariant `dead-connection-not-lent`.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,11 @@
 //! The HTTP client for receivers: resolve, connect or reuse, send.
 //!
-//! Every address it dials was checked by the address guard. No proxy from the
-//! environment is used. For a request that failed it says whether the receiver may
-//! have seen it.
+//! Fed by `attempt` with requests; feeds it responses. Guarantees that every address it
+//! dials was checked by the address guard, that no proxy from the environment is used,
+//! and that for a request that failed it says whether the receiver may have seen it.
+//!
+//! Keeps the invariants `no-second-post`, `agent-reports-facts` and
+//! `only-judged-addresses`.
 
 pub mod connect;
 mod connection;

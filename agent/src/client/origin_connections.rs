@@ -5,7 +5,7 @@
 //! connection. A connection on which a request got no answer, and on which nothing
 //! has been read since, is not used until something is read from it.
 //!
-//! Keeps the invariant `dead-connection-not-lent`.
+//! Keeps the invariants `dead-connection-not-lent` and `only-judged-addresses`.
 
 use std::net::IpAddr;
 use std::sync::Arc;

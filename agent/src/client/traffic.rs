@@ -4,6 +4,8 @@
 //! whether a silent connection is dead. A receiver that floods with interim responses
 //! is cut off (`interim`). A stream that ends without TLS `close_notify` is treated as
 //! ended: only the response's own length decides whether the response is complete.
+//!
+//! Keeps the invariant `dead-connection-not-lent`.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;

@@ -1,10 +1,13 @@
 //! Resolves a receiver's host to addresses that may be dialled.
 //!
-//! Every address is checked by the guard each time it is used, including cached ones.
-//! If one address of an answer is refused, the whole answer is refused (a rebinding
-//! attack may mix them). A lookup does not belong to one attempt: it continues when the
-//! attempt that started it has ended, everyone who needs the name shares it
-//! (`name_cache`), and it ends in bounded time.
+//! Fed by `client` with hosts; feeds it addresses. Guarantees that every address is
+//! checked by the guard each time it is used, including cached ones; that an answer with
+//! one refused address is refused as a whole (a rebinding attack may mix them); and that
+//! a lookup ends in bounded time. A lookup does not belong to one attempt: it continues
+//! when the attempt that started it has ended, and everyone who needs the name shares it
+//! (`name_cache`).
+//!
+//! Keeps the invariants `only-judged-addresses` and `fair-look-ups`.
 
 mod lookup;
 mod lookup_result;

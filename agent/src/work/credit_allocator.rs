@@ -14,6 +14,8 @@
 //! 400 / (4 × 3) = 33 each. The other 334 are divided by demand: 250 and 83. The
 //! targets are 283 and 116; what is not yet granted of them is granted in steps of a
 //! quarter, so that not every attempt causes a message.
+//!
+//! Keeps the invariant `results-use-credit`.
 
 use std::collections::BTreeMap;
 

@@ -9,6 +9,8 @@
 //! and start what it says; `finish_attempt` when an attempt ends; `acknowledge_results`
 //! for each `ResultAck`; `grant_credit` after every one of these, and send what it
 //! returns; `close_stream` at the end. Pure: time is a parameter.
+//!
+//! Keeps the invariant `no-second-post`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

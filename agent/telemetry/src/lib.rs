@@ -1,8 +1,10 @@
 //! What both programs need to be watched: logs, traces and a metrics port; and the
 //! addresses that they listen on.
 //!
-//! Nothing in here knows events, attempts or settings of a program, but for the
-//! `[telemetry]` section that both have.
+//! Fed by the `[telemetry]` section that both programs' settings have; feeds the log, the
+//! trace collector and the metrics port. Guarantees that both programs log, trace and
+//! measure in the same form. Nothing in here knows events, attempts or any other setting
+//! of a program.
 
 mod listen_address;
 mod logging;

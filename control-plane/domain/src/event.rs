@@ -1,4 +1,6 @@
 //! An event: one thing that happened, with its payload kept byte for byte.
+//!
+//! Keeps the invariant `payload-bytes-kept`.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,9 @@
 //! What Postrider decides, without what it does.
 //!
-//! Fed by `api` and `flow` of the control plane, which bring the values, the
-//! time and the randomness; feeds them back decisions. Nothing here reads a
-//! clock, draws a random number, or waits: the same inputs always give the same
-//! answer, so that every rule can be tested by itself and simulated by the
-//! million.
+//! Fed by `api` and `flow` of the control plane, which bring the values, the time and the
+//! randomness; feeds them back decisions. Guarantees that nothing here reads a clock,
+//! draws a random number, or waits: the same inputs always give the same answer, so that
+//! every rule can be tested by itself and simulated by the million.
 
 // A new variant is to be looked at wherever it may mean something; tests show it anyway.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]

@@ -1,4 +1,4 @@
-//! Limits that are part of the contract and not settings.
+//! Limits that are part of the contract with callers, and so no settings.
 
 /// Most signing keys of one subscription that may be in force at once. A rotation needs
 /// two; each is a signature in every request.

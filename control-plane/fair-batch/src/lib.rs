@@ -15,6 +15,8 @@
 //! How to drive it: call `wait_for_batch` in a loop. Each call ends the batch before it.
 //! Drop a [`QueuePermit`] when its item is done; until then the item counts against the
 //! queue's limits.
+//!
+//! Keeps the invariant `bounded-everything`.
 
 mod fair_queue;
 mod flood_control;

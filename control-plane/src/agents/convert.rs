@@ -1,4 +1,4 @@
-//! Converts between the work stream's messages and the domain's types.
+//! Turns messages of the work stream into values of the domain, and back.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Durations on the wire.
+//! Turns durations on the wire into those of the standard library, and back.
 
 use std::time::Duration;
 

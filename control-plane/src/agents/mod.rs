@@ -1,7 +1,9 @@
 //! Sessions with connected agents.
 //!
-//! The only place where the work stream's messages are converted to and from the
-//! domain's types.
+//! Fed by agents with messages of the work stream, and by the dispatcher with what to
+//! send; feeds `flow` with results, and agents with settings and assignments. Guarantees
+//! that these messages are converted to and from the domain's types here and nowhere
+//! else.
 
 mod convert;
 mod duration;

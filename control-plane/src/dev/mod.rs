@@ -1,7 +1,8 @@
 //! `postrider dev`: all of Postrider in one process on loopback.
 //!
-//! Starts a control plane on SQLite, an agent and a demo receiver, publishes a payment
-//! over gRPC, prints its delivery, and keeps running.
+//! Fed by the command line; feeds the terminal with what happens. Guarantees nothing
+//! beyond loopback: it starts a control plane on SQLite, an agent and a demo receiver,
+//! publishes a payment over gRPC, prints its delivery, and keeps running.
 
 mod receiver;
 mod show;

@@ -1,7 +1,8 @@
 //! Claims due deliveries from the table.
 //!
-//! Fed by the scheduler's requests; feeds the scheduler with deliveries. A claim whose
-//! outcome is unknown has the next sweep compare memory with the table.
+//! Fed by the scheduler's requests; feeds the scheduler with deliveries. Guarantees that
+//! nothing stays claimed and unsent: a claim whose outcome is unknown has the next sweep
+//! compare memory with the table.
 
 use std::collections::HashMap;
 use std::sync::Arc;

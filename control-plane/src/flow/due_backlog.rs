@@ -1,6 +1,7 @@
 //! Counts what is due in the table, for operators.
 //!
-//! Fed by `api`; feeds it figures by region. A lower bound: the counts are limited.
+//! Fed by `api`; feeds it figures by region. Guarantees a lower bound, at a cost that
+//! does not grow with the backlog: the counts are limited.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

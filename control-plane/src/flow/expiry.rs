@@ -1,8 +1,11 @@
 //! Expires deliveries that are past their deadline.
 //!
-//! Fed by `waiting_scan` and `ordering`; feeds the store and, with the operational events about them,
-//! the outbox. The deadline is compared with the subscription's running clock, which
-//! stands still while nothing could be sent.
+//! Fed by `waiting_scan` and `ordering`; feeds the store and, with the operational events
+//! about them, the outbox. Guarantees that what waits past its deadline ends. The
+//! deadline is compared with the subscription's running clock, which stands still while
+//! nothing could be sent.
+//!
+//! Keeps the invariant `every-delivery-ends`.
 
 use std::sync::Arc;
 

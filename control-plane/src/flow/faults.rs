@@ -3,6 +3,8 @@
 //! Fed by the loops with errors and refused batches; feeds the log, and the loops with
 //! the next part to try. Guarantees that a fault is logged once and not once for each
 //! try, and that what the database refuses delays nothing else.
+//!
+//! Keeps the invariants `bad-row-isolated` and `database-faults-blame-nobody`.
 
 use std::time::Duration;
 

@@ -1,9 +1,10 @@
 //! The loops of a replica, and what the services may ask of them.
 //!
 //! Fed by `api` (requests), `agents` (results) and timers; feeds the store first and
-//! memory (`state`) after. Any task may be stopped at any line: the rows in the database
-//! are the truth, memory is a cache, and each loop finds what another left unfinished.
-//! Each loop is a type with just what it uses; no file here uses one that uses it.
+//! memory (`state`) after. Guarantees that any task may be stopped at any line: the rows
+//! in the database are the truth, memory is a cache, and each loop finds what another
+//! left unfinished. Each loop is a type with just what it uses; no file here uses one
+//! that uses it.
 //!
 //! `Flow` is the entrances and nothing else. A service that reads or changes what the
 //! replica remembers takes `ReplicaContext` (`state`) beside it: its arguments say whether

@@ -5,6 +5,8 @@
 //! in the outbox is published once, by the owner of its tenant's shard, those of one
 //! subscription in order: an event's id is its idempotency key. A notification only
 //! makes it faster; the row and the sweep are the guarantee.
+//!
+//! Keeps the invariant `told-once`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,7 +7,8 @@
 //! attempt becomes UNKNOWN only if it may have been made and no living agent knows of
 //! it.
 //!
-//! Keeps the invariants `earlier-epochs-are-swept` and `no-invented-unknown`.
+//! Keeps the invariants `earlier-epochs-are-swept`, `no-invented-unknown` and
+//! `deletes-keep-history`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,10 @@
 //! Closes a time window, so that it always has the same events.
 //!
-//! Fed by `api`. Guarantees that once a window is closed no event appears in it,
-//! whichever replica publishes it.
+//! Fed by `api` with the end of a window; feeds it the moment at which every replica has
+//! committed or given up what was published before. Guarantees that once a window is
+//! closed no event appears in it, whichever replica publishes it.
+//!
+//! Keeps the invariant `closed-window-unchanged`.
 
 use std::sync::Arc;
 use std::time::Duration;

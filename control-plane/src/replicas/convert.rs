@@ -1,4 +1,4 @@
-//! Converts between the replicas' messages and the domain's types.
+//! Turns messages between replicas into values of the domain, and back.
 
 use anyhow::Context as _;
 use bytes::Bytes;

@@ -1,6 +1,8 @@
 //! Prometheus metrics of the links to other replicas.
 //!
 //! Fed by the links at each scrape; feeds the metrics port.
+//!
+//! Keeps the invariant `hints-arrive-or-are-reported`.
 
 use std::fmt;
 

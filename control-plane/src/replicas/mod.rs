@@ -1,8 +1,8 @@
 //! Calls between the replicas of the control plane.
 //!
 //! Fed by `flow` with what concerns a shard that another replica owns; feeds this
-//! replica's scheduler with what others report. Everything here only saves time: the
-//! rows are the truth.
+//! replica's scheduler with what others report. Guarantees only that time is saved, or
+//! that hints which do not arrive are noticed: the rows are the truth.
 
 pub mod convert;
 mod grpc;

@@ -1,4 +1,4 @@
-//! Opens the metrics port.
+//! Opens the metrics port, and registers on it what is measured.
 
 use std::sync::Arc;
 

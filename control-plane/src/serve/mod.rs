@@ -1,8 +1,8 @@
 //! Builds a replica, runs it and stops it.
 //!
-//! Fed by the settings. Guarantees that every setting is checked before a port is
-//! opened, and that a stop hands over the leases and loses nothing that was
-//! acknowledged.
+//! Fed by the settings; feeds every part of a replica with what it is made of. Guarantees
+//! that every setting is checked before a port is opened, and that a stop hands over the
+//! leases and loses nothing that was acknowledged.
 //!
 //! - `assembly`: state, loops and entrances, without ports. `maintenance`: the loop that
 //!   keeps partitions. `metrics_port`, `scheduler_metrics`: what is measured.

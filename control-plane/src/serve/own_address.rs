@@ -2,6 +2,8 @@
 //!
 //! Fed by the settings and the bound port; feeds the table with the address, and the
 //! log with whether it works.
+//!
+//! Keeps the invariant `hints-arrive-or-are-reported`.
 
 use std::net::SocketAddr;
 

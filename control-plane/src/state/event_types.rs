@@ -4,6 +4,8 @@
 //! is answered once every reachable replica has read it; that schemas are compiled when
 //! they change, never while an event waits; and that concurrent refreshes share one
 //! read.
+//!
+//! Keeps the invariant `answered-change-in-force`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

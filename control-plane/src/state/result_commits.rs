@@ -1,6 +1,8 @@
 //! Whether results can be committed.
 //!
 //! Fed by `conclude` with every commit; feeds readiness.
+//!
+//! Keeps the invariant `health-tells-the-truth`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -4,6 +4,8 @@
 //! A replica's clock may be behind the clock that wrote its rows, if clocks were set
 //! back and it has restarted. Without this, waiting deliveries would be due that much
 //! later.
+//!
+//! Keeps the invariant `no-time-before-its-id`.
 
 use std::time::Duration;
 

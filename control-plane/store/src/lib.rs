@@ -1,8 +1,8 @@
 //! Stores everything that must not be lost.
 //!
-//! Fed by `flow` and `api` of the control plane, which decide. One [`Store`] has two
-//! engines, PostgreSQL and SQLite, with the same behaviour, which one conformance suite
-//! checks (`tests/conformance`).
+//! Fed by `flow` and `api` of the control plane, which decide; feeds them rows. One
+//! [`Store`] has two engines, PostgreSQL and SQLite, with the same behaviour, which one
+//! conformance suite checks (`tests/conformance`).
 //!
 //! Guarantees: a method that answered `Ok` is durable. A method that answered
 //! [`StoreError::Unavailable`] or [`StoreError::Corrupt`] may or may not have taken

@@ -1,6 +1,6 @@
 //! Commits events and their deliveries together.
 //!
-//! Keeps the invariant `one-key-one-event`.
+//! Keeps the invariants `one-key-one-event` and `read-your-writes`.
 
 use std::sync::Arc;
 

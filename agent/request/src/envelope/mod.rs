@@ -1,9 +1,10 @@
 //! The envelope around a payload: body, media type and headers.
 //!
-//! Invariant `same-webhook-every-attempt`: the payload's bytes appear in the body as they
-//! were published, except for JSON whitespace if the subscription asks for compact
-//! JSON. The same assignment gives the same bytes in every attempt, because the only
-//! time in them is the event's.
+//! Fed by `request` with a payload and its media type; feeds it the body that is signed
+//! and sent. Guarantees (invariant `same-webhook-every-attempt`) that the payload's bytes
+//! appear in the body as they were published, except for JSON whitespace if the
+//! subscription asks for compact JSON, and that the same assignment gives the same bytes
+//! in every attempt: the only time in them is the event's.
 //!
 //! Keeps the invariant `payload-bytes-kept`.
 

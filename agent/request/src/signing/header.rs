@@ -1,4 +1,4 @@
-//! The header lines of signatures.
+//! Writes the header lines of signatures.
 
 use bytes::Bytes;
 use http::header::InvalidHeaderValue;

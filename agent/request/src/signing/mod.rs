@@ -1,9 +1,11 @@
 //! Signs a POST at the moment it is sent.
 //!
-//! A POST is unsigned only if the settings say so. Every scheme signs, or the POST is
-//! not sent. What is signed is exactly what is sent. Mistakes in a scheme are found
-//! when the settings arrive, and keys are prepared then. Keys are wiped when dropped
-//! and never printed.
+//! Fed by `template` with a subscription's schemes and keys, and by `request` with what
+//! is to be signed; feeds `request` the headers that signatures are in. Guarantees that a
+//! POST is unsigned only if the settings say so: every scheme signs, or the POST is not
+//! sent. What is signed is exactly what is sent. Mistakes in a scheme are found when the
+//! settings arrive, and keys are prepared then. Keys are wiped when dropped and never
+//! printed.
 
 mod content;
 mod error;

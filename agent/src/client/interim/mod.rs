@@ -1,8 +1,9 @@
 //! Bounds the interim (1xx) responses that a receiver sends before its response.
 //!
-//! For one request their number and their size are limited (RFC 9110, section 15.2).
-//! The HTTP libraries skip them without limit; over HTTP/2, one connection filled
-//! 90 MB of memory with them. Only as much is parsed as this needs: lines over
+//! Fed by `traffic` with every chunk read; feeds it an error when there is too much.
+//! Guarantees that for one request their number and their size are limited (RFC 9110,
+//! section 15.2). The HTTP libraries skip them without limit; over HTTP/2, one connection
+//! filled 90 MB of memory with them. Only as much is parsed as this needs: lines over
 //! HTTP/1.1, frames over HTTP/2. Pure.
 //!
 //! How to drive it: pass every read chunk to `scan`; close the connection when it

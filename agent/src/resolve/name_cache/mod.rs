@@ -1,9 +1,10 @@
 //! The cache of receivers' names, and the order of lookups.
 //!
-//! There is at most one lookup at a time for a name, however many attempts wait for
-//! it. A tenant has a bounded share of the running lookups, of the waiting names and of
-//! the cached names, so that names which never answer do not delay other tenants.
-//! Tenants take turns. Everything is bounded. Pure.
+//! Fed by `resolve` with the names that attempts need, and with what lookups found; feeds
+//! it the next lookup to run. Guarantees at most one lookup at a time for a name, however
+//! many attempts wait for it, and a bounded share of the running lookups, of the waiting
+//! names and of the cached names for each tenant, so that names which never answer do not
+//! delay other tenants. Tenants take turns. Everything is bounded. Pure.
 //!
 //! How to drive it: `query` for each attempt; then `start_next` until it returns
 //! `None`, and run each lookup; `complete_lookup` when it ends, `release_place` when its

@@ -10,6 +10,8 @@
 //! comprehension stands inside another one. So the work is a polynomial of the
 //! event's weight and of the number of iterations, and the filter's shape gives
 //! its coefficients.
+//!
+//! Keeps the invariant `conditions-hold-up-nobody`.
 
 use std::ops::Add;
 

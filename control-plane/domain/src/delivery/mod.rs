@@ -5,7 +5,7 @@
 //! any-success-counts: a success counts whoever reports it and however late, and only a
 //! success changes an ended delivery.
 //!
-//! Keeps the invariant `any-success-counts`.
+//! Keeps the invariants `any-success-counts` and `every-delivery-ends`.
 
 mod judgement;
 mod late;

@@ -11,6 +11,8 @@
 //! as doubles. `multipleOf` is exact for decimals of the usual size
 //! (`"multipleOf": 0.01` accepts 19.99), and is computed in doubles above 2^53:
 //! whoever needs more takes decimal strings with a `pattern`.
+//!
+//! Keeps the invariant `conditions-hold-up-nobody`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Choosing what is sent next.
+//! Chooses what is sent next, and on which stream.
 
 use std::cmp::Reverse;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! How deliveries enter and leave memory.
+//! How deliveries enter memory (reserved by a publish, or claimed from the table) and
+//! leave it (concluded, or sent back).
 
 use std::sync::Arc;
 

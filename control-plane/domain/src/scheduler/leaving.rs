@@ -5,6 +5,8 @@
 //! enters memory again before the table has it: until then its row says IN_FLIGHT at
 //! our epoch, like that of a lost one, and a delayed return could meet an attempt at an
 //! agent.
+//!
+//! Keeps the invariants `no-invented-unknown` and `one-at-a-time-per-key`.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -19,6 +19,8 @@
 //! - `leaving`: how what was not sent goes back to the table, and what is lost is found.
 //! - `parked`: deliveries whose earlier attempt an agent still holds.
 //! - `dispatch`: who is next.
+//!
+//! Keeps the invariant `bounded-everything`.
 
 mod config;
 mod dispatch;

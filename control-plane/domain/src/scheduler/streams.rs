@@ -1,4 +1,4 @@
-//! Agents' streams: their credit, what they know, and choosing among them.
+//! Opens and closes agents' streams, counts their credit, and chooses one for a delivery.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Attempts.
+//! Turns an attempt as history has it into the message that callers read.
 
 use postrider_domain::delivery::{AttemptRecord, Outcome, StepTimings, Trigger};
 use postrider_proto::v1;

@@ -1,4 +1,4 @@
-//! The filter of `ListAttempts`.
+//! Turns the filter of `ListAttempts` into conditions of the store.
 
 use std::ops::RangeInclusive;
 

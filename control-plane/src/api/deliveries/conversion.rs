@@ -1,4 +1,4 @@
-//! Deliveries.
+//! Turns a delivery, its state and its end into the messages that callers read, and back.
 
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, EndReason};
 use postrider_domain::time::Timestamp;

@@ -1,4 +1,4 @@
-//! The filter of `ListDeliveries`.
+//! Turns the filter of `ListDeliveries` into conditions of the store.
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::ids::TenantId;

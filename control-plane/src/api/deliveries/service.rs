@@ -1,4 +1,5 @@
-//! `DeliveryService`.
+//! `DeliveryService`: reads deliveries, and passes retries and cancellations on to their
+//! owner.
 //!
 //! Attempts are in `attempts`, watching is in `watching`, replays begin in
 //! `operations::start`.

@@ -1,4 +1,5 @@
-//! Event types.
+//! Turns an event type into the message that callers read, and writes the fields of a
+//! request into an event type.
 
 use postrider_domain::event_type::{
     EventType, EventTypeField, EventTypeFieldError, EventTypeInput, ValidationMode,

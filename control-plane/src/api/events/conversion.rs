@@ -1,4 +1,4 @@
-//! Events.
+//! Turns an event and the counts of its deliveries into the messages that callers read.
 
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::EventContent;

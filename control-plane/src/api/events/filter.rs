@@ -1,4 +1,4 @@
-//! The filter of `ListEvents`.
+//! Turns the filter of `ListEvents` into conditions of the store.
 
 use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, TenantId};

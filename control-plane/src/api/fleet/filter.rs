@@ -1,4 +1,5 @@
-//! The filter of `ListAgents`.
+//! Turns the filter of `ListAgents` into conditions, which are applied here: agents are
+//! in memory.
 
 use postrider_proto::v1;
 

@@ -1,4 +1,5 @@
-//! Long-running operations (AIP-151).
+//! Turns a replay or a backfill into a long-running operation (AIP-151), with its
+//! metadata.
 
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::operation::{

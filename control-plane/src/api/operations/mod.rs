@@ -1,4 +1,8 @@
 //! google.longrunning.Operations: replays and backfills.
+//!
+//! Fed by callers at any replica; feeds the store with rows, which the shard's owner
+//! carries out (`flow::operations`). Guarantees that no step is committed after a
+//! cancellation was answered.
 
 pub mod conversion;
 pub mod service;

@@ -1,4 +1,5 @@
-//! `SubscriptionService`: creating and changing subscriptions.
+//! Creates, updates and deletes subscriptions, and changes their status, for
+//! `SubscriptionService`.
 
 use std::time::Duration;
 

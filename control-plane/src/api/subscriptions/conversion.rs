@@ -1,4 +1,5 @@
-//! Subscriptions.
+//! Turns a subscription with its keys and health into the message that callers read, and
+//! writes the fields of a request into a subscription.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;

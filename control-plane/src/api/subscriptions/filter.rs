@@ -1,4 +1,4 @@
-//! The filter of `ListSubscriptions`.
+//! Turns the filter of `ListSubscriptions` into conditions of the store.
 
 use postrider_domain::ids::Region;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};

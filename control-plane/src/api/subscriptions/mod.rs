@@ -1,4 +1,8 @@
 //! `SubscriptionService`: endpoints, signing keys, tests, statistics.
+//!
+//! Fed by callers; feeds the store and every replica with changes, and `flow` with tests.
+//! Guarantees that a subscription is stored only if an agent can send by its settings,
+//! that a change is answered once it is in force, and that a secret is shown once.
 
 pub mod changes;
 pub mod conversion;

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Turns a tenant into the message that callers read, and checks the labels of a request.
 
 use std::collections::{BTreeMap, HashMap};
 

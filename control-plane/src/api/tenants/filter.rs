@@ -1,4 +1,4 @@
-//! The filter of `ListTenants`.
+//! Turns the filter of `ListTenants` into conditions of the store.
 
 use postrider_domain::tenant::Tenant;
 use postrider_store::TimeRange;

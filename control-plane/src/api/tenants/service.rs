@@ -1,4 +1,5 @@
-//! `TenantService`.
+//! `TenantService`: decodes a request, reads or changes the tenant, and encodes the
+//! answer.
 
 use std::sync::Arc;
 

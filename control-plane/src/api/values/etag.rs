@@ -1,4 +1,4 @@
-//! Etags: a resource's revision, as callers see it.
+//! Turns a resource's revision into the etag that callers see, and compares the two.
 
 /// A revision as callers see it.
 pub fn etag(revision: i64) -> String {

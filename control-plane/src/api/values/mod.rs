@@ -1,4 +1,8 @@
 //! Values of requests and answers: names, masks, times, payloads.
+//!
+//! Fed by the services with parts of requests, and with values of the domain; feeds them
+//! the one in the other's form. Guarantees that a value which does not fit its bounds is
+//! an error that names the field.
 
 pub mod etag;
 pub mod fixed_fields;

@@ -1,4 +1,5 @@
-//! Times and durations.
+//! Turns times and durations of the protos into those of the domain, and back, within
+//! bounds.
 
 use std::borrow::Cow;
 use std::time::Duration;

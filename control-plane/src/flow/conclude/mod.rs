@@ -23,7 +23,8 @@
 //! What fails on the way is `UnrecordedResults`, and comes back by the `retry_queue`.
 //! Beside the steps: `endpoint_signals`, `streak_updates`, and `side_effects` (log lines).
 //!
-//! Keeps the invariants `any-success-counts` and `bad-row-isolated`.
+//! Keeps the invariants `any-success-counts`, `bad-row-isolated` and
+//! `durable-before-acknowledged`.
 
 mod apply;
 mod commit;

@@ -9,6 +9,8 @@
 //! How to drive it: `absorb` every new report, since it may belong to a result that waits;
 //! `keep` what failed alone; at `next`, commit what is due; take nothing new while
 //! `is_full`.
+//!
+//! Keeps the invariant `database-faults-blame-nobody`.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //!
 //! Fed by the writer; feeds the store. Reserves in the scheduler, before the commit,
 //! the deliveries that can be sent at once.
+//!
+//! Keeps the invariant `paused-waits-disabled-suppresses`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,8 @@
 //! How to drive it: call `record_heartbeat` with the database's time and a monotonic
 //! one after each heartbeat. Before judging a silence, check `is_listening`, count the
 //! silence from `listening_since` at the earliest, and compare it with `loss_timeout`.
+//!
+//! Keeps the invariant `lost-means-unheard`.
 
 use std::time::Duration;
 

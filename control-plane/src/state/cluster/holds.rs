@@ -7,6 +7,8 @@
 //!
 //! How to drive it: `begin` for each wait that is granted, and store the row that it
 //! returns; `merge_rows` with what was stored since `read_from`; `elapsed` for a clock.
+//!
+//! Keeps the invariant `deadlines-stand-still`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

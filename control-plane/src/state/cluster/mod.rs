@@ -2,13 +2,14 @@
 //! regions.
 //!
 //! Fed by `leases` with the answer to each heartbeat; feeds whoever asks who owns a
-//! shard, who is alive, and what a subscription's running clock says. While the
-//! database answers, it is about a second old at most.
+//! shard, who is alive, and what a subscription's running clock says. Guarantees that
+//! what it says is about a second old at most while the database answers.
 //!
 //! - `failure_detector`: whether a silence means a loss; `holds`: endpoints that asked
 //!   not to be called for a while.
 //!
-//! Keeps the invariants `database-clock` and `deadlines-stand-still`.
+//! Keeps the invariants `database-clock`, `deadlines-stand-still`, `lost-means-unheard`
+//! and `closed-window-unchanged`.
 
 mod failure_detector;
 pub mod holds;
@@ -146,7 +147,8 @@ impl ClusterState {
     }
 
     /// The latest time, by the database's clock, at which a commit of events may begin. It
-    /// counts from the last heartbeat, by which others judge this replica too.
+    /// counts from the last heartbeat, by which others judge this replica too
+    /// (closed-window-unchanged).
     pub fn commit_deadline(&self) -> Timestamp {
         let view = self.view();
         let own = view.replicas.iter().find(|replica| replica.id == self.0.replica);

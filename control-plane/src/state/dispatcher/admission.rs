@@ -6,6 +6,8 @@
 //! it still wants both, as over two addresses of this replica, the earlier one stays;
 //! otherwise the two would replace each other for ever. A process that uses another
 //! process's id waits until that one is silent.
+//!
+//! Keeps the invariant `one-process-per-name`.
 
 use std::time::Duration;
 

@@ -4,6 +4,8 @@
 //! each living one has answered, or has had time to find out by itself.
 //!
 //! - `calls`: the calls, independent of their transport; `links`: a link to each replica.
+//!
+//! Keeps the invariant `answered-change-in-force`.
 
 pub mod calls;
 pub mod links;

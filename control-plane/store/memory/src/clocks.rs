@@ -1,4 +1,4 @@
-//! Clocks that outlive a process.
+//! Holds and clocks that outlive a process, in memory: `ClockStore`.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What results make of deliveries.
+//! Records the results of attempts, in time or late, and moves their deliveries.
 
 use postrider_domain::delivery::{
     self, AttemptRecord, DeliveryState, DeliveryStatus, DeliveryTransition, KnownAttempt,

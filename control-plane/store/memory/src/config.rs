@@ -1,4 +1,4 @@
-//! Tenants and their subscriptions.
+//! Tenants and their subscriptions, in memory: `ConfigStore`.
 
 use async_trait::async_trait;
 use postrider_domain::delivery::DeliveryState;

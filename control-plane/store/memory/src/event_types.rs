@@ -1,4 +1,4 @@
-//! The catalogue of event types.
+//! The catalogue of event types, in memory: `EventTypeStore`.
 
 use std::collections::HashMap;
 

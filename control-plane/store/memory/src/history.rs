@@ -1,4 +1,4 @@
-//! Reads of history.
+//! Reads events, deliveries and attempts, in memory: `HistoryStore`.
 
 use std::cmp::Reverse;
 

@@ -1,10 +1,10 @@
 //! A store in memory, for tests: its data is gone with the process.
 //!
-//! Fed by the conformance suite, which checks that it behaves like PostgreSQL and
-//! SQLite, and by the simulation, which relies on that; no product depends on it.
-//! Guarantees that a method is one transaction under one lock, and that a method which
-//! fails writes nothing. Everything is ordered by key, so that the same calls give the
-//! same answers in the same order.
+//! Fed by the conformance suite, which checks that it behaves like PostgreSQL and SQLite,
+//! and by the simulation, which relies on that; feeds no product. Guarantees that a
+//! method is one transaction under one lock, and that a method which fails writes
+//! nothing. Everything is ordered by key, so that the same calls give the same answers in
+//! the same order.
 
 mod clocks;
 mod conclude;

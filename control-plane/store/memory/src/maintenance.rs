@@ -1,4 +1,4 @@
-//! Retention.
+//! Deletes what is older than its retention: `MaintenanceStore`.
 
 use std::sync::atomic::Ordering;
 

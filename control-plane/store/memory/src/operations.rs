@@ -1,4 +1,5 @@
-//! Long-running operations, and the history that they go through.
+//! Long-running operations, and the history that they go through, in memory:
+//! `OperationStore`.
 
 use std::collections::HashSet;
 

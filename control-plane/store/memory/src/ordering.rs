@@ -1,4 +1,4 @@
-//! Ordering keys.
+//! Holds and releases ordering keys, in memory: `OrderingStore`.
 
 use std::collections::BTreeSet;
 

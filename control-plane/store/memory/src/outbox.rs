@@ -1,4 +1,4 @@
-//! The outbox, and the endpoints that do nothing but fail.
+//! The outbox of operational events, and failure streaks, in memory: `OutboxStore`.
 
 use async_trait::async_trait;
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};

@@ -1,4 +1,4 @@
-//! Leases and heartbeats, by the database's clock.
+//! Leases and heartbeats by the database's clock, in memory: `OwnershipStore`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Commits events with their deliveries.
+//! Commits events with their deliveries, in memory: `PublishingStore`.
 
 use std::collections::BTreeSet;
 

@@ -8,6 +8,8 @@
 //! otherwise block a loop or a publisher. A call that timed out may have taken effect, as
 //! after any `Unavailable`. Each error is one of the store's kinds; a statement that fails
 //! in a transaction rolls it back, and so does a call that ends before it commits.
+//!
+//! Keeps the invariant `publisher-answered-in-time`.
 
 use std::sync::Arc;
 use std::time::Duration;

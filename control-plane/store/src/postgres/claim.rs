@@ -1,4 +1,6 @@
-//! Due deliveries claimed, and loaded with their events.
+//! Claims due deliveries for an owner, and loads them with their events.
+//!
+//! Keeps the invariant `cost-follows-what-is-found`.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Converts PostgreSQL's errors.
+//! Turns PostgreSQL's errors into the store's.
 
 use sqlx::Error;
 use sqlx::error::DatabaseError;

@@ -1,4 +1,4 @@
-//! Reads of history.
+//! Reads events, deliveries and attempts, page by page.
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery};

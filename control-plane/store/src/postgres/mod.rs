@@ -1,10 +1,10 @@
 //! The PostgreSQL engine.
 //!
-//! Fed by `flow` and `api` through the traits of this crate; one file per trait,
-//! with long methods in files of their own. Guarantees the contract of those
-//! traits, with these means: each hot path is one data-modifying statement in
-//! autocommit (one round trip, atomic by itself), what grows is partitioned by
-//! day, and every plan runs along an index however full a table was when its
+//! Fed by `flow` and `api` through the traits of this crate; feeds the database by
+//! `call`, one file per trait, with long methods in files of their own. Guarantees the
+//! contract of those traits, with these means: each hot path is one data-modifying
+//! statement in autocommit (one round trip, atomic by itself), what grows is partitioned
+//! by day, and every plan runs along an index however full a table was when its
 //! statistics were last taken.
 
 mod arrays;

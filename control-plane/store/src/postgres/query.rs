@@ -1,4 +1,4 @@
-//! A statement with its parameters.
+//! The type of a statement with its parameters bound.
 
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;

@@ -1,4 +1,4 @@
-//! Due deliveries claimed, and loaded with their events.
+//! Claims due deliveries for an owner, and loads them with their events.
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::ids::DeliveryId;

@@ -1,4 +1,4 @@
-//! What results make of deliveries.
+//! Records the results of attempts, in time or late, and moves their deliveries.
 
 use std::collections::{BTreeMap, HashSet};
 

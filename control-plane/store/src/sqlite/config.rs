@@ -1,4 +1,4 @@
-//! Tenants and their subscriptions.
+//! Tenants and their subscriptions, as [`ConfigStore`] asks for them.
 
 use async_trait::async_trait;
 use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};

@@ -1,4 +1,4 @@
-//! Converts SQLite's errors.
+//! Turns SQLite's errors into the store's.
 
 use crate::codec::corrupt;
 use crate::error::StoreError;

@@ -1,4 +1,5 @@
-//! The outbox, and the endpoints that do nothing but fail.
+//! The outbox of operational events, and failure streaks, as [`OutboxStore`] asks for
+//! them.
 
 use async_trait::async_trait;
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};

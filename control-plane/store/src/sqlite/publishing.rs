@@ -1,4 +1,6 @@
-//! Commits events with their deliveries.
+//! Commits events with their deliveries, in one transaction for a batch.
+//!
+//! Keeps the invariants `read-your-writes` and `one-key-one-event`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -2,6 +2,8 @@
 //!
 //! How they are claimed is in [`super::claim`], what results make of them in
 //! [`super::conclude`].
+//!
+//! Keeps the invariant `cost-follows-what-is-found`.
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{

@@ -6,6 +6,8 @@
 //! is full, SQLite rolls back by itself, after which the driver believes in a
 //! transaction that does not exist: such a connection is replaced. A commit is not
 //! acknowledged if the file's name led elsewhere in the meantime.
+//!
+//! Keeps the invariant `sqlite-one-writer`.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
