@@ -1,6 +1,6 @@
 //! The configuration of an agent, checked before anything is opened.
 //!
-//! After [`AgentConfig::check`] no limit is zero, and an unencrypted control plane is a
+//! After [`AgentConfig::check`] every limit is in its range, and an unencrypted control plane is a
 //! loopback address. Every quantity has its unit in its name or its type.
 
 use std::fmt;
@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use ipnet::IpNet;
-use postrider_settings::SettingsError;
+use postrider_settings::{SettingsError, check_range, require_at_most};
 use postrider_telemetry::ListenAddress;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
+use crate::setting_ranges::SETTING_RANGES;
 
 /// One name under which replicas are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,19 +30,20 @@ pub struct ControlPlaneEndpoint {
 }
 
 impl ControlPlaneEndpoint {
-    /// Takes `https://host:port`, or `http://` when the host is loopback.
+    /// Takes `https://host:port`, or `http://` when the host is loopback. The errors leave
+    /// the text out: it stands before them, as an entry of a list.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let url = Url::parse(text).with_context(|| format!("{text} is not a URL"))?;
-        let host = url.host().with_context(|| format!("{text} has no host"))?;
+        let url = Url::parse(text).context("must be a URL, https://host:port")?;
+        let host = url.host().context("the URL has no host")?;
         let tls = match url.scheme() {
             "https" => true,
             "http" if is_loopback(&host) => false,
-            "http" => bail!("{text}: http is permitted only for a loopback host; use https"),
-            other => bail!("{text}: {other} is not a supported scheme; use https"),
+            "http" => bail!("http is permitted only for a loopback host; use https"),
+            other => bail!("{other} is not a supported scheme; use https"),
         };
         ensure!(
             url.path() == "/" && url.query().is_none() && url.username().is_empty(),
-            "{text} must have only a scheme, a host and a port"
+            "the URL must have only a scheme, a host and a port"
         );
         Ok(Self {
             tls,
@@ -190,31 +192,36 @@ impl AgentConfig {
             );
             return bad("agent.id", problem);
         }
-        for (name, value) in [
-            ("work.max_in_flight", u64::from(self.max_in_flight)),
+        for (name, value) in self.numbers() {
+            check_range(SETTING_RANGES, name, value)?;
+        }
+        require_at_most(
+            ("response.max_excerpt_bytes", self.response.excerpt_bytes as u64),
+            ("response.max_body_bytes", self.response.body_bytes as u64),
+        )
+    }
+
+    /// Each limit with the name of its setting.
+    fn numbers(&self) -> [(&'static str, u64); 16] {
+        let Self { connections, lookups, response, .. } = self;
+        [
+            ("work.max_in_flight", self.max_in_flight.into()),
             ("work.max_payload_bytes_in_flight", self.max_payload_bytes),
             ("work.max_cached_subscriptions", self.max_subscriptions as u64),
-            ("receivers.max_connections_per_origin", self.connections.per_origin as u64),
-            (
-                "receivers.max_connections_per_subscription",
-                self.connections.per_subscription as u64,
-            ),
-            ("receivers.max_connections", self.connections.total as u64),
+            ("receivers.max_connections_per_origin", connections.per_origin as u64),
+            ("receivers.max_connections_per_subscription", connections.per_subscription as u64),
+            ("receivers.max_connections", connections.total as u64),
+            ("receivers.idle_timeout_seconds", connections.idle_timeout.as_secs()),
             ("receivers.connect_timeout_milliseconds", self.connect_timeout.as_millis() as u64),
-            ("dns.max_lookups", self.lookups.total as u64),
-            ("dns.max_lookups_per_tenant", self.lookups.per_tenant as u64),
-            ("dns.lookup_timeout_milliseconds", self.lookups.timeout.as_millis() as u64),
-            ("response.max_body_bytes", self.response.body_bytes as u64),
-        ] {
-            if value == 0 {
-                return bad(name, "must be greater than 0".to_owned());
-            }
-        }
-        if self.response.excerpt_bytes > self.response.body_bytes {
-            let problem = "must not exceed response.max_body_bytes".to_owned();
-            return bad("response.max_excerpt_bytes", problem);
-        }
-        Ok(())
+            ("dns.max_lookups", lookups.total as u64),
+            ("dns.max_lookups_per_tenant", lookups.per_tenant as u64),
+            ("dns.lookup_timeout_milliseconds", lookups.timeout.as_millis() as u64),
+            ("dns.max_time_to_live_seconds", lookups.max_ttl.as_secs()),
+            ("dns.max_stale_seconds", lookups.max_stale.as_secs()),
+            ("response.max_body_bytes", response.body_bytes as u64),
+            ("response.max_excerpt_bytes", response.excerpt_bytes as u64),
+            ("response.max_headers_bytes", response.headers_bytes as u64),
+        ]
     }
 }
 

@@ -16,7 +16,7 @@
 //!
 //! - `stream`: the work streams to replicas; `work`: what the agent holds, and credit.
 //! - `attempt`: one POST; `client`: connections to receivers; `resolve`: their addresses.
-//! - `settings`, `config`, `limits`: what the agent is told at its start.
+//! - `settings`, `setting_ranges`, `config`, `limits`: what the agent is told at its start.
 //!
 //! Requests are built by the crate `postrider_webhook_request`.
 //!
@@ -34,6 +34,7 @@ mod limits;
 mod metrics;
 mod resolve;
 mod response;
+mod setting_ranges;
 mod settings;
 mod stream;
 mod subscriptions;
@@ -61,4 +62,4 @@ pub use config::{
     AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
 };
 pub use limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
-pub use settings::Settings;
+pub use settings::{AllowedSubnet, AllowedSubnetError, Settings};

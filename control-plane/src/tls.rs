@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 use tonic::{Request, Status};
 
-use crate::settings::ServerSettings;
+use crate::settings::Settings;
 
 /// How this replica shows who it is, and knows the others. PEM.
 #[derive(Clone)]
@@ -25,12 +25,14 @@ pub struct ReplicaTls {
 }
 
 /// Reads the PEM files that the settings name.
-pub fn load(server: &ServerSettings) -> anyhow::Result<Option<ReplicaTls>> {
+pub fn load(settings: &Settings) -> anyhow::Result<Option<ReplicaTls>> {
+    let server = &settings.server;
     if server.tls_cert.is_empty() {
         return Ok(None);
     }
     let read = |name: &str, path: &str| {
-        std::fs::read(path).with_context(|| format!("{name}: cannot read {path}"))
+        std::fs::read(path)
+            .with_context(|| format!("{}: cannot read {path}", settings.name_with_place(name)))
     };
     let certificate = read("server.tls_cert", &server.tls_cert)?;
     let key = read("server.tls_key", &server.tls_key)?;

@@ -6,10 +6,17 @@
 //! with the setting and the place where it was given: the file and line, the variable, or
 //! the flag.
 
+mod environment;
 mod error;
+mod file;
+mod format;
+mod ranges;
 mod sources;
 mod values;
+mod written;
 
-pub use error::{SettingOrigin, SettingsError};
-pub use sources::{SettingSources, SettingsFormat};
+pub use error::{SettingOrigin, SettingPlaces, SettingsError};
+pub use format::SettingsFormat;
+pub use ranges::{SettingRange, check_range, require_at_most, whole_numbers};
+pub use sources::SettingSources;
 pub use values::{list, parsed, parsed_unless_empty};

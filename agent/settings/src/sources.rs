@@ -1,43 +1,20 @@
-//! The sources of settings: defaults, a file, the environment, flags.
+//! The sources of settings: a file, the environment, flags.
 //!
-//! Fed by all four, each overriding the one before; feeds the settings of a program.
-//! Guarantees that an error names the place of the setting: the file and line, the
-//! variable, or the flag.
+//! Fed by all three, each overriding the one before, and all of them the defaults; feeds
+//! the settings of a program. Guarantees that an error names the place of the setting: the
+//! file and line, the variable, or the flag.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source as _, Value, ValueKind};
+use config::ConfigError;
 use serde::de::DeserializeOwned;
 
-use crate::error::{SettingOrigin, SettingsError};
-
-/// What stands between a section and a setting of it. A variable without it is none
-/// of ours: Kubernetes gives every container some that begin alike
-/// (`POSTRIDER_SERVICE_PORT`, `POSTRIDER_AGENT_SERVICE_PORT`) when a Service is called
-/// `postrider` or `postrider-agent`.
-const SECTION_SEPARATOR: &str = "__";
-
-/// What the settings of one program look like.
-#[derive(Debug)]
-pub struct SettingsFormat {
-    /// Every setting with its default, as TOML.
-    pub defaults: &'static str,
-    /// What every setting's variable begins with.
-    pub variable_prefix: &'static str,
-    /// What the variables of another program begin with, where that begins like ours.
-    pub foreign_prefix: Option<&'static str>,
-    /// The settings that have a flag, with its name, so that an error can name it.
-    pub flags: &'static [(&'static str, &'static str)],
-}
-
-/// One setting that was given.
-struct GivenSetting {
-    /// "section.name".
-    path: String,
-    value: ValueKind,
-    place: SettingOrigin,
-}
+use crate::environment::environment_settings;
+use crate::error::{SettingOrigin, SettingPlaces, SettingsError};
+use crate::file::read_file_settings;
+use crate::format::{GivenSetting, SettingsFormat};
+use crate::written::{WrittenSetting, WrittenValue};
 
 /// Everything that was given, the later overriding the earlier.
 pub struct SettingSources {
@@ -53,19 +30,19 @@ impl SettingSources {
         variables: impl Iterator<Item = (OsString, OsString)>,
         flags: &[(&str, String)],
     ) -> Result<Self, SettingsError> {
-        let mut given = match file {
+        let known = format.known_settings()?;
+        let mut written = match file {
             Some(path) => read_file_settings(path)?,
             None => Vec::new(),
         };
-        given.extend(format.environment_settings(variables)?);
-        given.extend(flags.iter().map(|(path, value)| GivenSetting {
+        written.extend(environment_settings(format, &known, variables)?);
+        written.extend(flags.iter().map(|(path, value)| WrittenSetting {
             path: (*path).to_owned(),
-            value: ValueKind::String(value.clone()),
+            value: WrittenValue::Bare(value.clone()),
             place: format.flag_of(path).map_or(SettingOrigin::Program, SettingOrigin::Flag),
         }));
-        let sources = Self { format, given };
-        sources.refuse_unknown()?;
-        Ok(sources)
+        let given = written.into_iter().map(|setting| format.accept(&known, setting));
+        Ok(Self { format, given: given.collect::<Result<_, _>>()? })
     }
 
     /// All of them over the defaults.
@@ -77,43 +54,13 @@ impl SettingSources {
 
     /// The same error with the place where its setting was given.
     pub fn located(&self, error: SettingsError) -> SettingsError {
-        match error {
-            SettingsError::Value { name, problem } => match self.origin_of(name) {
-                Some(place) => {
-                    SettingsError::Given { path: name.to_owned(), problem, place: place.clone() }
-                }
-                None => SettingsError::Value { name, problem },
-            },
-            other => other,
-        }
+        self.places().locate(error)
     }
 
-    /// Where a setting was given last; `None` when it has its default.
-    fn origin_of(&self, path: &str) -> Option<&SettingOrigin> {
-        self.given.iter().rev().find(|setting| setting.path == path).map(|setting| &setting.place)
-    }
-
-    fn refuse_unknown(&self) -> Result<(), SettingsError> {
-        let known = self.format.known_paths()?;
-        for GivenSetting { path, place, .. } in &self.given {
-            if known.contains(path) {
-                continue;
-            }
-            let section = path.split('.').next().unwrap_or_default();
-            let prefix = format!("{section}.");
-            let names: Vec<&str> =
-                known.iter().filter_map(|known| known.strip_prefix(&prefix)).collect();
-            let exists = match names.is_empty() {
-                true => "there is no such section".to_owned(),
-                false => format!("[{section}] has {}", names.join(", ")),
-            };
-            return Err(SettingsError::Given {
-                path: path.clone(),
-                problem: format!("is not a setting; {exists}"),
-                place: place.clone(),
-            });
-        }
-        Ok(())
+    /// Where each setting was given.
+    pub fn places(&self) -> SettingPlaces {
+        let given = self.given.iter();
+        SettingPlaces::new(given.map(|setting| (setting.path.clone(), setting.place.clone())))
     }
 
     /// The first setting that alone makes the configuration invalid.
@@ -131,147 +78,6 @@ impl SettingSources {
     }
 }
 
-impl SettingsFormat {
-    /// The name of the flag that gives a setting, if it has one.
-    pub fn flag_of(&self, setting: &str) -> Option<&'static str> {
-        self.flags.iter().find(|(path, _)| *path == setting).map(|(_, flag)| *flag)
-    }
-
-    /// The settings of a program that was given nothing.
-    pub fn default_settings<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
-        Ok(self.merge_over_defaults(&[])?)
-    }
-
-    fn merge_over_defaults<T: DeserializeOwned>(
-        &self,
-        given: &[GivenSetting],
-    ) -> Result<T, ConfigError> {
-        let mut builder = Config::builder().add_source(self.defaults_file());
-        for GivenSetting { path, value, .. } in given {
-            builder = builder.set_override(path, value.clone())?;
-        }
-        builder.build()?.try_deserialize()
-    }
-
-    fn defaults_file(&self) -> File<config::FileSourceString, FileFormat> {
-        File::from_str(self.defaults, FileFormat::Toml)
-    }
-
-    /// The paths of all settings.
-    fn known_paths(&self) -> Result<Vec<String>, SettingsError> {
-        let mut paths = Vec::new();
-        flatten("", self.defaults_file().collect()?, &mut |path, _| paths.push(path));
-        paths.sort_unstable();
-        Ok(paths)
-    }
-
-    fn environment_settings(
-        &self,
-        variables: impl Iterator<Item = (OsString, OsString)>,
-    ) -> Result<Vec<GivenSetting>, SettingsError> {
-        let known = self.known_paths()?;
-        let mut given = Vec::new();
-        for (name, value) in variables {
-            let Some(name) = name.to_str() else { continue };
-            let Some(path) = self.path_of(name) else {
-                self.refuse_without_separator(name, &known)?;
-                continue;
-            };
-            let place = SettingOrigin::Variable(name.to_owned());
-            let Some(value) = value.to_str() else {
-                let problem = "must be UTF-8".to_owned();
-                return Err(SettingsError::Given { path, problem, place });
-            };
-            given.push(GivenSetting { path, value: ValueKind::String(value.to_owned()), place });
-        }
-        given.sort_by(|setting, other| setting.path.cmp(&other.path));
-        Ok(given)
-    }
-
-    /// A variable that would name a setting, but for the separator, would be passed over
-    /// without a word.
-    fn refuse_without_separator(&self, name: &str, known: &[String]) -> Result<(), SettingsError> {
-        let Some(rest) = name.strip_prefix(self.variable_prefix) else { return Ok(()) };
-        let rest = rest.to_lowercase();
-        let meant = known.iter().find(|path| {
-            let setting = path.split_once('.').map_or(path.as_str(), |(_, setting)| setting);
-            setting == rest || path.replace('.', "_") == rest
-        });
-        let Some(path) = meant else { return Ok(()) };
-        let right = path.replace('.', SECTION_SEPARATOR).to_uppercase();
-        Err(SettingsError::Given {
-            path: path.clone(),
-            problem: format!("must be spelt {}{right}", self.variable_prefix),
-            place: SettingOrigin::Variable(name.to_owned()),
-        })
-    }
-
-    /// The setting that a variable names; `None` if it is not one of ours.
-    fn path_of(&self, name: &str) -> Option<String> {
-        let foreign = self.foreign_prefix.and_then(|prefix| path_after(prefix, name));
-        if foreign.is_some() { None } else { path_after(self.variable_prefix, name) }
-    }
-}
-
-/// The setting that a variable names after its prefix.
-fn path_after(prefix: &str, name: &str) -> Option<String> {
-    let (section, setting) = name.strip_prefix(prefix)?.split_once(SECTION_SEPARATOR)?;
-    let is_form = !section.is_empty() && !setting.is_empty();
-    is_form.then(|| format!("{section}.{setting}").to_lowercase())
-}
-
-fn read_file_settings(path: &Path) -> Result<Vec<GivenSetting>, SettingsError> {
-    let unreadable = |error: std::io::Error| SettingsError::File {
-        path: path.to_owned(),
-        problem: error.to_string(),
-    };
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let read = File::from_str(&text, FileFormat::Toml).collect().map_err(|error| {
-        // The parser's message has the line and the column.
-        let problem = match error {
-            ConfigError::FileParse { cause, .. } => cause.to_string(),
-            other => other.to_string(),
-        };
-        SettingsError::File { path: path.to_owned(), problem }
-    })?;
-    let mut given = Vec::new();
-    flatten("", read, &mut |setting, value| {
-        let line = line_of(&text, &setting);
-        let place = SettingOrigin::File { path: path.to_owned(), line };
-        given.push(GivenSetting { path: setting, value, place });
-    });
-    Ok(given)
-}
-
-/// The settings of a table of tables, each with its path.
-fn flatten(prefix: &str, table: Map<String, Value>, take: &mut impl FnMut(String, ValueKind)) {
-    for (name, value) in table {
-        let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-        match value.kind {
-            ValueKind::Table(table) => flatten(&path, table, take),
-            kind => take(path, kind),
-        }
-    }
-}
-
-/// The line, from 1, at which a setting is in a file; `None` where it is written
-/// in a way that is not looked for.
-fn line_of(text: &str, setting: &str) -> Option<usize> {
-    let mut section = String::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            section = format!("{}.", name.trim());
-            continue;
-        }
-        let Some((name, _)) = line.split_once('=') else { continue };
-        if format!("{section}{}", name.trim()) == setting {
-            return Some(number);
-        }
-    }
-    None
-}
-
 /// What is wrong with a value, without the place.
 fn problem(error: &ConfigError) -> String {
     match error {
@@ -285,12 +91,16 @@ fn problem(error: &ConfigError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use config::{Map, Value};
     use serde::Deserialize;
 
     use super::*;
+    use crate::ranges::{require_at_most, whole_numbers};
 
     static FORMAT: SettingsFormat = SettingsFormat {
-        defaults: "[post]\nports = [1, \"2\"]\nhost = \"\"\nlevel = \"3\"",
+        defaults: "[post]\nports = [\"1\", \"2\"]\nhost = \"\"\nlevel = \"3\"\n\n\
+                   [horse]\nlegs = 4\nspeed = 9\ntame = false",
+        ranges: &[whole_numbers("horse.legs", 1, 4, "legs")],
         variable_prefix: "RIDER_",
         foreign_prefix: Some("RIDER_HORSE_"),
         flags: &[("post.ports", "--port"), ("post.host", "--host")],
@@ -299,6 +109,7 @@ mod tests {
     #[derive(Debug, Deserialize)]
     struct Sample {
         post: Post,
+        horse: Horse,
     }
 
     #[derive(Debug, Deserialize)]
@@ -312,16 +123,37 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
+    struct Horse {
+        legs: u8,
+        speed: u64,
+        tame: bool,
+    }
+
+    #[derive(Debug, Deserialize)]
     struct PortList {
         #[serde(rename = "ports", deserialize_with = "crate::list")]
         _ports: Vec<u16>,
     }
 
-    fn read(variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Post, SettingsError> {
+    fn sources(
+        file: Option<&str>,
+        variables: &[(&str, &str)],
+        flags: &[(&str, &str)],
+    ) -> Result<SettingSources, SettingsError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = file.map(|text| {
+            let path = directory.path().join("rider.toml");
+            std::fs::write(&path, text).unwrap();
+            path
+        });
         let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let flags: Vec<_> =
             flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let sources = SettingSources::read(&FORMAT, None, variables, &flags)?;
+        SettingSources::read(&FORMAT, path.as_deref(), variables, &flags)
+    }
+
+    fn read(variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Post, SettingsError> {
+        let sources = sources(None, variables, flags)?;
         Ok(sources.settings::<Sample>()?.post)
     }
 
@@ -375,5 +207,111 @@ mod tests {
             assert_eq!(message, format!("{right} (the variable {name})"));
         }
         assert!(read(&[("RIDER_SERVICE_HOST", "4"), ("RIDER_LEVELS", "4")], &[]).is_ok());
+    }
+
+    #[test]
+    fn a_section_alone_is_no_setting() {
+        for name in ["RIDER_POST", "RIDER_POST__", "RIDER_HORSE"] {
+            let message = read(&[(name, "4")], &[]).unwrap_err().to_string();
+            assert!(
+                message.contains(": is a section; a setting of it is spelt as RIDER_"),
+                "{message}"
+            );
+            assert!(message.ends_with(&format!("(the variable {name})")), "{message}");
+        }
+        for other in ["RIDER", "RIDER_", "RIDER_PORT", "RIDER_PORT_80_TCP", "RIDER_POST_PORT"] {
+            assert!(read(&[(other, "4")], &[]).is_ok(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_of_its_settings_kind() {
+        let legs = "horse.legs: must be a whole number of legs from 1 to 4, not ";
+        let speed = "horse.speed: must be a whole number of at least 0, not ";
+        let tame = "horse.tame: must be true or false, not ";
+        for (text, words) in [
+            ("horse.legs = 0", format!("{legs}0")),
+            ("horse.legs = 5", format!("{legs}5")),
+            ("horse.legs = -1", format!("{legs}-1")),
+            ("horse.legs = 1.5", format!("{legs}1.5")),
+            ("horse.legs = true", format!("{legs}true")),
+            ("horse.legs = \"4\"", format!("{legs}\"4\"")),
+            ("horse.legs = []", format!("{legs}an array")),
+            ("horse.speed = -7", format!("{speed}-7")),
+            ("horse.speed = 18446744073709551616", format!("{speed}18446744073709551616")),
+            ("horse.tame = 1", format!("{tame}1")),
+            ("horse.tame = \"true\"", format!("{tame}\"true\"")),
+            ("post.host = 7", "post.host: must be a text in quotation marks, not 7".to_owned()),
+            ("post.ports = 7", "post.ports: must be an array of texts, not 7".to_owned()),
+            ("post.ports = [7]", "post.ports: must be an array of texts; 7 is not one".to_owned()),
+        ] {
+            let message =
+                sources(Some(&format!("\n\n{text}")), &[], &[]).err().unwrap().to_string();
+            assert!(message.starts_with(&format!("{words} (")), "{message}");
+            assert!(message.ends_with("rider.toml:3)"), "{message}");
+        }
+        for (path, value, words) in [
+            ("horse.legs", "-1", "-1"),
+            ("horse.legs", "1.0", "1.0"),
+            ("horse.legs", "true", "\"true\""),
+            ("horse.legs", "", "\"\""),
+            ("horse.legs", "04", "04"),
+            ("horse.legs", "+4", "+4"),
+            ("horse.legs", " 4", "\" 4\""),
+            ("horse.tame", "yes", "\"yes\""),
+            ("horse.tame", "1", "1"),
+            ("horse.tame", "True", "\"True\""),
+        ] {
+            let message = sources(None, &[], &[(path, value)]).err().unwrap().to_string();
+            assert!(message.ends_with(&format!("not {words} (the program)")), "{message}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_truths_are_taken_in_their_exact_forms() {
+        let horse = |file: Option<&str>, flags: &[(&str, &str)]| {
+            sources(file, &[], flags).unwrap().settings::<Sample>().unwrap().horse
+        };
+        let read = horse(Some("[horse]\nlegs = 0x3\nspeed = 1_000\ntame = true"), &[]);
+        assert_eq!((read.legs, read.speed, read.tame), (3, 1_000, true));
+        let largest = u64::MAX.to_string();
+        let read = horse(
+            Some("horse = { legs = 2, tame = true }"),
+            &[("horse.legs", "1"), ("horse.speed", &largest), ("horse.tame", "false")],
+        );
+        assert_eq!((read.legs, read.speed, read.tame), (1, u64::MAX, false));
+    }
+
+    #[test]
+    fn a_relation_names_both_settings_and_who_gave_them() {
+        let locate = |file: Option<&str>, flags: &[(&str, &str)]| {
+            let relation = require_at_most(("post.host", 5), ("horse.legs", 4)).unwrap_err();
+            sources(file, &[], flags).unwrap().located(relation).to_string()
+        };
+        let both = "post.host (5) must not exceed horse.legs (4)";
+        assert_eq!(
+            locate(None, &[("horse.legs", "4")]),
+            format!("horse.legs: {both} (the program)")
+        );
+        assert_eq!(
+            locate(None, &[("post.host", "5")]),
+            format!("post.host: {both} (the flag --host)")
+        );
+        let message = locate(Some("horse.legs = 4"), &[("post.host", "5")]);
+        assert!(message.starts_with(&format!("post.host: {both}; horse.legs is given by ")));
+        assert!(message.ends_with("rider.toml:1 (the flag --host)"), "{message}");
+        assert_eq!(locate(None, &[]), format!("post.host, horse.legs: {both}"));
+    }
+
+    #[test]
+    fn a_place_is_told_with_the_name() {
+        let places = sources(None, &[], &[("post.host", "5")]).unwrap().places();
+        assert_eq!(places.name_with_place("post.host"), "post.host (the flag --host)");
+        assert_eq!(places.name_with_place("post.ports"), "post.ports");
+    }
+
+    #[test]
+    fn a_number_without_a_range_is_found() {
+        assert_eq!(FORMAT.wrong_ranges().unwrap(), ["horse.speed"]);
     }
 }

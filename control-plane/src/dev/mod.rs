@@ -15,8 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ipnet::IpNet;
-use postrider_agent::{AgentConfig, ControlPlaneEndpoint};
+use postrider_agent::{AgentConfig, AllowedSubnet, ControlPlaneEndpoint};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
@@ -63,7 +62,7 @@ pub struct DevArguments {
     /// A private subnet that may be POSTed to beside loopback; may be given several
     /// times.
     #[arg(long, value_name = "SUBNET", value_delimiter = ',')]
-    allow_subnet: Vec<IpNet>,
+    allow_subnet: Vec<AllowedSubnet>,
     /// Roots to check receivers with, or a receiver's own self-signed certificate,
     /// beside the platform's roots, PEM; may be given several times.
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
@@ -181,7 +180,7 @@ fn agent_config(
     let id = postrider_agent::unique_agent_id("dev");
     let mut config = AgentConfig::new(control_plane, DEMO_REGION_ID.to_owned(), id)?;
     config.allow_subnets = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
-    config.allow_subnets.extend(&arguments.allow_subnet);
+    config.allow_subnets.extend(arguments.allow_subnet.iter().map(|subnet| subnet.0));
     config.extra_ca_pem = extra_ca_pem;
     Ok(config)
 }

@@ -20,10 +20,10 @@ pub async fn open(
     let Some(address) = context.settings.server.metrics_address() else {
         return Ok(());
     };
-    let listener = address
-        .bind()
-        .await
-        .with_context(|| format!("server.metrics_listen: cannot listen on {address}"))?;
+    let listener = address.bind().await.with_context(|| {
+        let name = context.settings.name_with_place("server.metrics_listen");
+        format!("{name}: cannot listen on {address}")
+    })?;
     let mut registry = context.metrics.registry();
     registry.register_collector(Box::new(SchedulerMetrics {
         dispatcher: context.dispatcher.clone(),

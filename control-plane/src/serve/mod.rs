@@ -91,10 +91,11 @@ async fn open_and_start(
     clock: Option<Arc<dyn Clock>>,
 ) -> anyhow::Result<ControlPlane> {
     let settings = Arc::new(settings);
-    let tls = tls::load(&settings.server)?;
+    let tls = tls::load(&settings)?;
     let listen = &settings.server.listen;
-    let listener =
-        listen.bind().await.with_context(|| format!("server.listen: cannot listen on {listen}"))?;
+    let listener = listen.bind().await.with_context(|| {
+        format!("{}: cannot listen on {listen}", settings.name_with_place("server.listen"))
+    })?;
     let address = listener.local_addr()?;
     own_address::require_certificate_unless_loopback(listen, address, tls.is_some())?;
     let metrics = Metrics::default();
@@ -262,7 +263,8 @@ pub async fn open_store(
     if settings.database.url.is_empty() {
         let directory = &settings.database.data_dir;
         std::fs::create_dir_all(directory).with_context(|| {
-            format!("database.data_dir: cannot create the directory {}", directory.display())
+            let name = settings.name_with_place("database.data_dir");
+            format!("{name}: cannot create the directory {}", directory.display())
         })?;
     }
     let options = OpenOptions {
@@ -270,7 +272,7 @@ pub async fn open_store(
         shards: settings.database.shard_count,
         max_connections: settings.database.max_connections,
     };
-    postrider_store::open_observed(&url, &options, observer)
-        .await
-        .context("database.url: cannot open the database")
+    postrider_store::open_observed(&url, &options, observer).await.with_context(|| {
+        format!("{}: cannot open the database", settings.name_with_place("database.url"))
+    })
 }

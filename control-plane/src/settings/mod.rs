@@ -5,19 +5,22 @@
 //! Guarantees that a wrong name or value stops the program with a message that names the
 //! setting and where it was given.
 
+mod ranges;
+mod relations;
 mod server;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postrider_domain::ids::TenantId;
-use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
+use postrider_settings::{SettingPlaces, SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::Deserialize;
 
 /// The defaults are also the documentation.
 static FORMAT: SettingsFormat = SettingsFormat {
     defaults: include_str!("../../config.default.toml"),
+    ranges: ranges::SETTING_RANGES,
     variable_prefix: "POSTRIDER_",
     foreign_prefix: Some("POSTRIDER_AGENT_"),
     flags: &[
@@ -46,6 +49,9 @@ pub struct Settings {
     pub agents: AgentsSettings,
     pub api: ApiSettings,
     pub telemetry: TelemetrySettings,
+    /// Where they were given.
+    #[serde(skip)]
+    places: SettingPlaces,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -151,10 +157,9 @@ pub struct AgentsSettings {
 }
 
 impl AgentsSettings {
-    /// Never shorter than the heartbeat interval.
+    /// Longer than the heartbeat interval.
     pub fn silence_timeout(&self) -> Duration {
-        let limit = self.silence_timeout_milliseconds.max(self.heartbeat_interval_milliseconds);
-        Duration::from_millis(limit)
+        Duration::from_millis(self.silence_timeout_milliseconds)
     }
 }
 
@@ -173,9 +178,19 @@ impl Settings {
     /// Reads all sources. `flags` are pairs of a setting's path and its value.
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
         let sources = SettingSources::read(&FORMAT, file, std::env::vars_os(), flags)?;
-        let settings: Self = sources.settings()?;
+        Self::from_sources(&sources)
+    }
+
+    fn from_sources(sources: &SettingSources) -> Result<Self, SettingsError> {
+        let mut settings: Self = sources.settings()?;
         settings.check().map_err(|error| sources.located(error))?;
+        settings.places = sources.places();
         Ok(settings)
+    }
+
+    /// A setting's name, with its place if it was given.
+    pub fn name_with_place(&self, setting: &str) -> String {
+        self.places.name_with_place(setting)
     }
 
     /// The name of the flag that gives a setting, if it has one.
@@ -186,38 +201,9 @@ impl Settings {
     fn check(&self) -> Result<(), SettingsError> {
         let bad = |name, problem| Err(SettingsError::value(name, problem));
         self.server.check()?;
-        let ownership = &self.ownership;
-        if ownership.renew_interval_seconds + ownership.lease_margin_seconds
-            >= ownership.lease_duration_seconds
-        {
-            return bad(
-                "ownership.lease_duration_seconds",
-                "must exceed renew_interval_seconds + lease_margin_seconds",
-            );
-        }
-        if self.database.shard_count == 0 {
-            return bad("database.shard_count", "must be at least 1");
-        }
-        if self.database.partitions_ahead_days < 2 {
-            return bad("database.partitions_ahead_days", "must be at least 2");
-        }
-        if self.api.default_page_size == 0 || self.api.default_page_size > self.api.max_page_size {
-            return bad("api.default_page_size", "must be between 1 and api.max_page_size");
-        }
-        if self.publish.max_payload_bytes > self.server.max_request_bytes {
-            return bad("publish.max_payload_bytes", "must not exceed server.max_request_bytes");
-        }
-        for (name, value) in [
-            ("publish.max_commit_events", self.publish.max_commit_events),
-            ("publish.max_queued_events", self.publish.max_queued_events),
-            ("results.max_commit_results", self.results.max_commit_results),
-            ("results.max_queued_results", self.results.max_queued_results),
-            ("agents.max_queued_messages", self.agents.max_queued_messages),
-            ("agents.max_streams", self.agents.max_streams),
-        ] {
-            if value == 0 {
-                return bad(name, "must be at least 1");
-            }
+        self.check_relations()?;
+        if !self.database.has_known_engine() {
+            return bad("database.url", "must begin with postgres:// or sqlite:");
         }
         let events = &self.operational_events;
         if !events.operators_tenant.is_empty() && events.operators().is_none() {
@@ -249,6 +235,14 @@ impl Settings {
     }
 }
 
+impl DatabaseSettings {
+    /// Empty is SQLite in `data_dir`.
+    fn has_known_engine(&self) -> bool {
+        const SCHEMES: [&str; 3] = ["postgres://", "postgresql://", "sqlite:"];
+        self.url.is_empty() || SCHEMES.iter().any(|scheme| self.url.starts_with(scheme))
+    }
+}
+
 impl OwnershipSettings {
     pub fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_interval_milliseconds)
@@ -264,114 +258,4 @@ impl OwnershipSettings {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(flags: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let flags: Vec<_> =
-            flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Settings::load(None, &flags)
-    }
-
-    #[test]
-    fn defaults_are_complete_and_valid() {
-        let settings = load(&[]).unwrap();
-        assert_eq!(settings.database_url(), "sqlite:.postrider/postrider.db");
-        assert!(settings.single_process());
-    }
-
-    #[test]
-    fn wrong_settings_are_named() {
-        let message = |flags: &[(&str, &str)]| load(flags).unwrap_err().to_string();
-        assert!(message(&[("server.listen", "0.0.0.0:1")]).starts_with("server.listen:"));
-        assert!(message(&[("server.listen", "localhost")]).contains("a host and a port"));
-        assert!(load(&[("server.listen", "localhost:1")]).is_ok());
-        assert!(message(&[("server.metrics_listen", "1")]).starts_with("server.metrics_listen:"));
-        for wrong in ["replica-1:7443", "ftp://one", "https://one:1", "http://one/path"] {
-            assert!(message(&[("server.advertise", wrong)]).starts_with("server.advertise:"));
-        }
-        assert!(message(&[("server.replica_id", "a b")]).starts_with("server.replica_id:"));
-        assert!(message(&[("server.tls_cert", "a")]).starts_with("server.tls_cert:"));
-        assert!(
-            message(&[("ownership.lease_duration_seconds", "4")])
-                .contains("lease_duration_seconds")
-        );
-        assert!(message(&[("dispatch.max_deliverys", "4")]).contains("max_deliverys"));
-        assert!(
-            message(&[("operational_events.operators_tenant", "No")]).contains("operators_tenant")
-        );
-        assert!(message(&[("api.max_page_size", "many")]).contains("max_page_size"));
-        let format = message(&[("telemetry.log_format", "xml")]);
-        assert_eq!(format, "telemetry.log_format: must be \"text\" or \"json\" (the program)");
-        let listen = message(&[("server.listen", "localhost")]);
-        assert!(listen.ends_with(" (the flag --listen)"), "{listen}");
-    }
-
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        SettingSources::read(&FORMAT, None, variables, &[])?.settings()
-    }
-
-    fn read_file(text: &str) -> Result<Settings, SettingsError> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("postrider.toml");
-        std::fs::write(&path, text).unwrap();
-        SettingSources::read(&FORMAT, Some(&path), std::iter::empty(), &[])?.settings()
-    }
-
-    #[test]
-    fn what_kubernetes_says_of_a_service_is_not_a_setting() {
-        let settings = read(&[
-            ("POSTRIDER_SERVICE_HOST", "10.0.0.7"),
-            ("POSTRIDER_SERVICE_PORT", "7443"),
-            ("POSTRIDER_SERVICE_PORT_GRPC", "7443"),
-            ("POSTRIDER_PORT", "tcp://10.0.0.7:7443"),
-            ("POSTRIDER_PORT_7443_TCP", "tcp://10.0.0.7:7443"),
-            ("POSTRIDER_PORT_7443_TCP_PROTO", "tcp"),
-            ("POSTRIDER_AGENT_REGION", "eu"),
-            ("POSTRIDER_TEST_SEED", "1"),
-            ("POSTRIDER__", "x"),
-            ("POSTRIDER_API__MAX_PAGE_SIZE", "77"),
-        ]);
-        assert_eq!(settings.unwrap().api.max_page_size, 77);
-    }
-
-    #[test]
-    fn a_variable_that_is_wrong_is_named() {
-        for (name, value, words) in [
-            ("POSTRIDER_SERVER__LISTENS", "x", "is not a setting; [server] has "),
-            ("POSTRIDER_SERVICE__LISTEN", "x", "there is no such section"),
-            ("POSTRIDER_AGENT__HEARTBEAT_INTERVAL_MILLISECONDS", "1", "there is no such section"),
-            ("POSTRIDER_API__MAX_PAGE_SIZE", "many", "api.max_page_size: "),
-            ("POSTRIDER_DATABASE__MIGRATE_AT_START", "perhaps", "database.migrate_at_start: "),
-        ] {
-            let message = read(&[(name, value)]).unwrap_err().to_string();
-            assert!(message.contains(words), "{message}");
-            assert!(message.ends_with(&format!("(the variable {name})")), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_wrong_is_named_with_the_line() {
-        for (text, words, line) in [
-            ("[server]\n\nlisten = 7", "server.listen: ", ":3)"),
-            ("[api]\n# few\nmax_page_size = \"many\"", "api.max_page_size: ", ":3)"),
-            ("[api]\nmax_page = 1", "api.max_page: is not a setting; [api] has ", ":2)"),
-            ("api.max_page = 1", "api.max_page: is not a setting", ":1)"),
-            ("[api]\nmax_page_size = ", "line 2, column", ""),
-        ] {
-            let message = read_file(text).unwrap_err().to_string();
-            assert!(message.contains(words) && message.contains("postrider.toml"), "{message}");
-            assert!(message.ends_with(line), "{message}");
-        }
-        let missing = SettingSources::read(
-            &FORMAT,
-            Some(Path::new("/nowhere/a.toml")),
-            std::iter::empty(),
-            &[],
-        );
-        let message = missing.err().unwrap().to_string();
-        assert!(message.starts_with("/nowhere/a.toml: "), "{message}");
-        assert_eq!(read_file("[api]\nmax_page_size = 78").unwrap().api.max_page_size, 78);
-    }
-}
+mod tests;

@@ -11,16 +11,19 @@ impl ServerSettings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         let bad = |name, problem| Err(SettingsError::value(name, problem));
         if self.tls_cert.is_empty() != self.tls_key.is_empty() {
-            return bad("server.tls_cert", "must be set together with server.tls_key");
+            return Err(SettingsError::relation(
+                &["server.tls_cert", "server.tls_key"],
+                "server.tls_cert and server.tls_key must be set together",
+            ));
         }
         if self.tls_cert.is_empty() && !self.tls_client_ca.is_empty() {
             return bad("server.tls_client_ca", "needs server.tls_cert and server.tls_key");
         }
         if !self.tls_cert.is_empty() && self.tls_client_ca.is_empty() {
-            return bad(
-                "server.tls_client_ca",
-                "is required with a certificate: the CA of agents and replicas",
-            );
+            return Err(SettingsError::relation(
+                &["server.tls_client_ca", "server.tls_cert"],
+                "server.tls_cert needs server.tls_client_ca, the CA of agents and replicas",
+            ));
         }
         if self.tls_cert.is_empty() && !self.listen.is_loopback() {
             return bad(

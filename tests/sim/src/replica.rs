@@ -27,7 +27,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The product's own settings, but for where everything is.
 static REPLICA_SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     let flags = [
-        ("database.url", "memory:".to_owned()),
+        ("database.url", "postgres://memory".to_owned()),
         ("database.shard_count", SHARD_COUNT.to_string()),
         ("server.metrics_listen", String::new()),
     ];

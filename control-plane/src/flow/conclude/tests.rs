@@ -52,8 +52,10 @@ impl WriterStage {
             let committed = store.publish(&[new], FIXTURE_TIME + Duration::from_secs(1)).await;
             assert!(committed.unwrap()[0].is_committed());
         }
-        let flags =
-            [("database.url", "memory:".to_owned()), ("server.metrics_listen", String::new())];
+        let flags = [
+            ("database.url", "postgres://memory".to_owned()),
+            ("server.metrics_listen", String::new()),
+        ];
         let assembled = serve::assemble(
             Arc::new(Settings::load(None, &flags).unwrap()),
             Arc::<MemoryStore>::clone(&store),

@@ -5,17 +5,16 @@
 //! every file is read before a connection is made. An error names the setting and where
 //! it was given.
 
+mod values;
+
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetryOptions, TelemetrySettings, host_name};
 use serde::Deserialize;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::client::receiver_trust::read_certificates;
@@ -23,12 +22,14 @@ use crate::config::{
     AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
 };
 use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
-
-const DNS_PORT: u16 = 53;
+use crate::setting_ranges::SETTING_RANGES;
+pub use values::{AllowedSubnet, AllowedSubnetError};
+use values::{LookupBackendName, NameServerAddress};
 
 /// The defaults are also the documentation.
 static FORMAT: SettingsFormat = SettingsFormat {
-    defaults: include_str!("../config.default.toml"),
+    defaults: include_str!("../../config.default.toml"),
+    ranges: SETTING_RANGES,
     variable_prefix: "POSTRIDER_AGENT_",
     foreign_prefix: None,
     flags: &[
@@ -96,7 +97,7 @@ struct ReceiverSettings {
     idle_timeout_seconds: u64,
     connect_timeout_milliseconds: u64,
     #[serde(deserialize_with = "postrider_settings::list")]
-    allow_subnets: Vec<IpNet>,
+    allow_subnets: Vec<AllowedSubnet>,
     #[serde(deserialize_with = "postrider_settings::list")]
     extra_ca: Vec<String>,
 }
@@ -123,63 +124,13 @@ struct ResponseSettings {
     max_headers_bytes: usize,
 }
 
-/// Who answers for the names of receivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LookupBackendName {
-    NameServers,
-    System,
-}
-
-/// Why a text is not a way to look names up.
-#[derive(Debug, Error)]
-#[error("must be \"name-servers\" or \"system\"")]
-struct LookupBackendNameError;
-
-impl FromStr for LookupBackendName {
-    type Err = LookupBackendNameError;
-
-    fn from_str(text: &str) -> Result<Self, LookupBackendNameError> {
-        match text {
-            "name-servers" => Ok(Self::NameServers),
-            "system" => Ok(Self::System),
-            _ => Err(LookupBackendNameError),
-        }
-    }
-}
-
-/// An IP address, with or without a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct NameServerAddress(SocketAddr);
-
-/// Why a text is not the address of a name server.
-#[derive(Debug, Error)]
-#[error("{0} is not an IP address")]
-struct NameServerAddressError(String);
-
-impl FromStr for NameServerAddress {
-    type Err = NameServerAddressError;
-
-    fn from_str(text: &str) -> Result<Self, NameServerAddressError> {
-        let without_port = || text.parse::<IpAddr>().map(|address| (address, DNS_PORT).into());
-        let parsed = text.parse().or_else(|_| without_port());
-        parsed.map(Self).map_err(|_| NameServerAddressError(text.to_owned()))
-    }
-}
-
 impl ControlPlaneSettings {
     fn tls(&self) -> Result<ControlPlaneTls, SettingsError> {
-        let bad = |name, problem| Err(SettingsError::value(name, problem));
-        if self.tls_cert.is_empty() && !self.tls_key.is_empty() {
-            return bad(
-                "control_plane.tls_key",
-                "must be set together with control_plane.tls_cert",
-            );
-        }
-        if self.tls_key.is_empty() && !self.tls_cert.is_empty() {
-            return bad(
-                "control_plane.tls_cert",
-                "must be set together with control_plane.tls_key",
-            );
+        if self.tls_cert.is_empty() != self.tls_key.is_empty() {
+            return Err(SettingsError::relation(
+                &["control_plane.tls_cert", "control_plane.tls_key"],
+                "control_plane.tls_cert and control_plane.tls_key must be set together",
+            ));
         }
         let mut tls = ControlPlaneTls::default();
         if !self.tls_ca.is_empty() {
@@ -205,9 +156,9 @@ impl LookupSettings {
         match self.backend {
             LookupBackendName::NameServers => Ok(LookupBackend::name_servers(servers)),
             LookupBackendName::System if servers.is_empty() => Ok(LookupBackend::System),
-            LookupBackendName::System => Err(SettingsError::value(
-                "dns.servers",
-                "cannot be combined with the \"system\" of dns.backend",
+            LookupBackendName::System => Err(SettingsError::relation(
+                &["dns.servers", "dns.backend"],
+                "dns.servers cannot be combined with the \"system\" of dns.backend",
             )),
         }
     }
@@ -261,7 +212,7 @@ impl Settings {
                 excerpt_bytes: response.max_excerpt_bytes,
                 headers_bytes: response.max_headers_bytes,
             },
-            allow_subnets: receivers.allow_subnets.clone(),
+            allow_subnets: receivers.allow_subnets.iter().map(|subnet| subnet.0).collect(),
             extra_ca_pem: extra_ca
                 .map(|file| certificates("receivers.extra_ca", file))
                 .collect::<Result<_, _>>()?,
@@ -313,5 +264,4 @@ fn certificates(name: &'static str, file: &str) -> Result<Vec<u8>, SettingsError
 }
 
 #[cfg(test)]
-#[path = "settings_tests.rs"]
 mod tests;

@@ -27,7 +27,14 @@ fn several_control_planes_and_subnets_may_be_given() {
 #[test]
 fn mistakes_are_told_before_anything_opens() {
     for (wrong, words) in [
-        (&[("control_plane.urls", "http://one.example")][..], "loopback"),
+        (
+            &[("control_plane.urls", "http://one.example")][..],
+            "control_plane.urls: \"http://one.example\": http is permitted only for a loopback",
+        ),
+        (
+            &[("control_plane.urls", "foo")],
+            "control_plane.urls: \"foo\": must be a URL, https://host:port: ",
+        ),
         (&[("control_plane.tls_ca", "/no/such/file")], "/no/such/file"),
         (
             &[("receivers.extra_ca", "/no/such/file")],
@@ -35,17 +42,34 @@ fn mistakes_are_told_before_anything_opens() {
         ),
         (&[("control_plane.tls_cert", "/no/such/file")], "control_plane.tls_key"),
         (&[("control_plane.tls_key", "/no/such/file")], "control_plane.tls_cert"),
-        (&[("work.max_in_flight", "0")], "work.max_in_flight: "),
-        (&[("work.max_in_flight", "-1")], "work.max_in_flight: "),
+        (
+            &[("work.max_in_flight", "0")],
+            "work.max_in_flight: must be a whole number of attempts from 1 to 100000, not 0 (",
+        ),
+        (&[("work.max_in_flight", "-1")], " from 1 to 100000, not -1 ("),
+        (&[("work.max_in_flight", "1.5")], " from 1 to 100000, not 1.5 ("),
+        (
+            &[("response.max_body_bytes", "70")],
+            "response.max_body_bytes: response.max_excerpt_bytes (1024) must not exceed \
+             response.max_body_bytes (70) (",
+        ),
         (&[("dns.max_lookups", "0")], "dns.max_lookups: "),
         (&[("dns.lookup_timeout_milliseconds", "0")], "dns.lookup_timeout_milliseconds: "),
-        (&[("dns.servers", "dns.example")], "IP address"),
-        (&[("dns.backend", "system"), ("dns.servers", "::1")], "dns.servers: "),
+        (
+            &[("dns.servers", "dns.example")],
+            "dns.servers: \"dns.example\": must be an IP address, with or without a port (",
+        ),
+        (&[("dns.backend", "system"), ("dns.servers", "::1")], "dns.servers: dns.servers cannot"),
         (&[("dns.backend", "none")], "dns.backend: must be "),
         (
             &[("receivers.allow_subnets", "10.0.0.0/8,127.0.0.0/99")],
-            "receivers.allow_subnets: \"127.0.0.0/99\": ",
+            "receivers.allow_subnets: \"127.0.0.0/99\": the prefix length, after the slash, must \
+             be from 0 to 32 (",
         ),
+        (&[("receivers.allow_subnets", "::1/129")], "must be from 0 to 128 ("),
+        (&[("receivers.allow_subnets", "::1/x")], "must be from 0 to 128 ("),
+        (&[("receivers.allow_subnets", "1.2.3/8")], "before the slash must be an IP address ("),
+        (&[("receivers.allow_subnets", "1.2.3.4")], "and a prefix length, such as 10.0.0.0/8 ("),
         (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
         (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
         (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
@@ -95,4 +119,28 @@ fn a_file_may_have_lists() {
     assert_eq!(config.allow_subnets.len(), 2);
     assert_eq!(config.control_planes[0].host, "one.example");
     assert!(settings.worker_threads() > 0);
+}
+
+#[test]
+fn every_number_has_a_range_that_is_kept() {
+    assert_eq!(FORMAT.wrong_ranges().unwrap(), [""; 0]);
+    for range in FORMAT.ranges {
+        for number in [range.least, range.most] {
+            let flags = [(range.path, number.to_string())];
+            let sources = SettingSources::read(&FORMAT, None, std::iter::empty(), &flags).unwrap();
+            sources.settings::<Settings>().unwrap();
+        }
+        for number in range.least.checked_sub(1).into_iter().chain([range.most + 1, u64::MAX]) {
+            let flags = [CONTROL_PLANE, (range.path, &number.to_string())];
+            let message = load(&flags).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{}: must be {range}, not ", range.path)));
+        }
+    }
+}
+
+#[test]
+fn a_section_alone_is_refused() {
+    let message = read(&[("POSTRIDER_AGENT_AGENT", "x")]).unwrap_err().to_string();
+    let words = "agent: is a section; a setting of it is spelt as POSTRIDER_AGENT_AGENT__";
+    assert!(message.starts_with(words), "{message}");
 }

@@ -1,0 +1,214 @@
+//! Tests of the control plane's settings.
+
+use super::*;
+
+fn load(flags: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let flags: Vec<_> = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Settings::load(None, &flags)
+}
+
+#[test]
+fn defaults_are_complete_and_valid() {
+    let settings = load(&[]).unwrap();
+    assert_eq!(settings.database_url(), "sqlite:.postrider/postrider.db");
+    assert!(settings.single_process());
+}
+
+#[test]
+fn wrong_settings_are_named() {
+    let message = |flags: &[(&str, &str)]| load(flags).unwrap_err().to_string();
+    assert!(message(&[("server.listen", "0.0.0.0:1")]).starts_with("server.listen:"));
+    assert!(message(&[("server.listen", "localhost")]).contains("a host and a port"));
+    assert!(load(&[("server.listen", "localhost:1")]).is_ok());
+    assert!(message(&[("server.metrics_listen", "1")]).starts_with("server.metrics_listen:"));
+    for wrong in ["replica-1:7443", "ftp://one", "https://one:1", "http://one/path"] {
+        assert!(message(&[("server.advertise", wrong)]).starts_with("server.advertise:"));
+    }
+    assert!(message(&[("server.replica_id", "a b")]).starts_with("server.replica_id:"));
+    assert!(message(&[("server.tls_cert", "a")]).starts_with("server.tls_cert:"));
+    assert!(
+        message(&[("ownership.lease_duration_seconds", "4")]).contains("lease_duration_seconds")
+    );
+    assert!(message(&[("dispatch.max_deliverys", "4")]).contains("max_deliverys"));
+    assert!(message(&[("operational_events.operators_tenant", "No")]).contains("operators_tenant"));
+    assert!(message(&[("api.max_page_size", "many")]).contains("max_page_size"));
+    let format = message(&[("telemetry.log_format", "xml")]);
+    assert_eq!(format, "telemetry.log_format: must be \"text\" or \"json\" (the program)");
+    let listen = message(&[("server.listen", "localhost")]);
+    assert!(listen.ends_with(" (the flag --listen)"), "{listen}");
+}
+
+fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    Settings::from_sources(&SettingSources::read(&FORMAT, None, variables, &[])?)
+}
+
+fn read_file(text: &str) -> Result<Settings, SettingsError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("postrider.toml");
+    std::fs::write(&path, text).unwrap();
+    Settings::from_sources(&SettingSources::read(&FORMAT, Some(&path), std::iter::empty(), &[])?)
+}
+
+#[test]
+fn what_kubernetes_says_of_a_service_is_not_a_setting() {
+    let settings = read(&[
+        ("POSTRIDER_SERVICE_HOST", "10.0.0.7"),
+        ("POSTRIDER_SERVICE_PORT", "7443"),
+        ("POSTRIDER_SERVICE_PORT_GRPC", "7443"),
+        ("POSTRIDER_PORT", "tcp://10.0.0.7:7443"),
+        ("POSTRIDER_PORT_7443_TCP", "tcp://10.0.0.7:7443"),
+        ("POSTRIDER_PORT_7443_TCP_PROTO", "tcp"),
+        ("POSTRIDER_AGENT_REGION", "eu"),
+        ("POSTRIDER_TEST_SEED", "1"),
+        ("POSTRIDER__", "x"),
+        ("POSTRIDER_API__MAX_PAGE_SIZE", "77"),
+    ]);
+    assert_eq!(settings.unwrap().api.max_page_size, 77);
+}
+
+#[test]
+fn a_variable_that_is_wrong_is_named() {
+    for (name, value, words) in [
+        ("POSTRIDER_SERVER__LISTENS", "x", "is not a setting; [server] has "),
+        ("POSTRIDER_SERVICE__LISTEN", "x", "there is no such section"),
+        ("POSTRIDER_AGENT__HEARTBEAT_INTERVAL_MILLISECONDS", "1", "there is no such section"),
+        ("POSTRIDER_API__MAX_PAGE_SIZE", "many", "api.max_page_size: "),
+        ("POSTRIDER_DATABASE__MIGRATE_AT_START", "perhaps", "database.migrate_at_start: "),
+        ("POSTRIDER_PUBLISH__ALLOW_UNKNOWN_EVENT_TYPES", "yes", "must be true or false, not"),
+        ("POSTRIDER_SERVER__WORKER_THREADS", "-1", "must be a whole number of threads from 0 to"),
+        ("POSTRIDER_SERVER__WORKER_THREADS", "1.5", "must be a whole number of threads from 0 to"),
+        ("POSTRIDER_SERVER__DRAIN_TIMEOUT_SECONDS", "true", "must be a whole number of seconds"),
+        ("POSTRIDER_SERVER__MAX_REQUEST_BYTES", "100000", "server.max_request_bytes: publish."),
+        ("POSTRIDER_SERVER", "x", "server: is a section; a setting of it is spelt as POSTRIDER_"),
+    ] {
+        let message = read(&[(name, value)]).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+        assert!(message.ends_with(&format!("(the variable {name})")), "{message}");
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_is_named_with_the_line() {
+    for (text, words, line) in [
+        ("[server]\n\nlisten = 7", "server.listen: ", ":3)"),
+        ("[api]\n# few\nmax_page_size = \"many\"", "api.max_page_size: ", ":3)"),
+        ("[api]\nmax_page = 1", "api.max_page: is not a setting; [api] has ", ":2)"),
+        ("api.max_page = 1", "api.max_page: is not a setting", ":1)"),
+        ("[api]\nmax_page_size = ", "line 2, column", ""),
+        (
+            "[dispatch]\nmax_retry_after_seconds = 18446744073709551615",
+            "dispatch.max_retry_after_seconds: must be a whole number of seconds from 0 to 86400",
+            ":2)",
+        ),
+        ("[server]\nworker_threads = 1.5", "server.worker_threads: must be a whole number", ":2)"),
+        ("[server]\nworker_threads = -1", "from 0 to 1024, not -1", ":2)"),
+        ("[ownership]\n\nrenew_interval_seconds = 9", "ownership.renew_interval_seconds: ", ":3)"),
+    ] {
+        let message = read_file(text).unwrap_err().to_string();
+        assert!(message.contains(words) && message.contains("postrider.toml"), "{message}");
+        assert!(message.ends_with(line), "{message}");
+    }
+    let missing =
+        SettingSources::read(&FORMAT, Some(Path::new("/nowhere/a.toml")), std::iter::empty(), &[]);
+    let message = missing.err().unwrap().to_string();
+    assert!(message.starts_with("/nowhere/a.toml: "), "{message}");
+    assert_eq!(read_file("[api]\nmax_page_size = 78").unwrap().api.max_page_size, 78);
+}
+
+#[test]
+fn every_number_has_a_range_that_its_type_can_hold() {
+    assert_eq!(FORMAT.wrong_ranges().unwrap(), [""; 0]);
+    for range in FORMAT.ranges {
+        for number in [range.least, range.most] {
+            let flags = [(range.path, number.to_string())];
+            let sources = SettingSources::read(&FORMAT, None, std::iter::empty(), &flags).unwrap();
+            // Alone, without its relations to others.
+            sources.settings::<Settings>().unwrap();
+        }
+    }
+}
+
+#[test]
+fn numbers_outside_their_range_are_refused() {
+    for range in FORMAT.ranges {
+        let below = range.least.checked_sub(1);
+        for number in below.into_iter().chain([range.most + 1, u64::MAX]) {
+            let message = load(&[(range.path, &number.to_string())]).unwrap_err().to_string();
+            assert_eq!(
+                message,
+                format!("{}: must be {range}, not {number} (the program)", range.path)
+            );
+        }
+    }
+    // With these a replica used to start, and did nothing or spun.
+    for (path, number) in [
+        ("server.worker_threads", "20000"),
+        ("database.max_connections", "0"),
+        ("database.retention_days", "0"),
+        ("dispatch.max_deliveries_in_memory", "0"),
+        ("ownership.heartbeat_interval_milliseconds", "0"),
+        ("ownership.renew_interval_seconds", "0"),
+        ("ownership.sweep_interval_milliseconds", "0"),
+        ("ownership.lost_after_seconds", "0"),
+        ("agents.heartbeat_interval_milliseconds", "0"),
+        ("agents.silence_timeout_milliseconds", "0"),
+        ("api.max_watchers", "0"),
+        ("api.watch_poll_interval_milliseconds", "0"),
+    ] {
+        assert!(load(&[(path, number)]).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn a_relation_is_told_with_the_setting_that_was_given() {
+    for (given, value, other) in [
+        ("server.max_request_bytes", "100000", "publish.max_payload_bytes (262144)"),
+        ("ownership.renew_interval_seconds", "9", "ownership.lease_duration_seconds (10)"),
+        ("ownership.lease_margin_seconds", "6", "ownership.lease_duration_seconds (10)"),
+        ("ownership.lease_duration_seconds", "6", "ownership.renew_interval_seconds (3)"),
+        ("ownership.lost_after_seconds", "1", "ownership.heartbeat_interval_milliseconds (1000)"),
+        (
+            "agents.silence_timeout_milliseconds",
+            "1000",
+            "agents.heartbeat_interval_milliseconds (1000)",
+        ),
+        (
+            "agents.heartbeat_interval_milliseconds",
+            "5000",
+            "agents.silence_timeout_milliseconds (5000)",
+        ),
+        ("api.max_page_size", "49", "api.default_page_size (50)"),
+        ("api.default_page_size", "1001", "api.max_page_size (1000)"),
+        (
+            "dispatch.breaker_first_probe_pause_seconds",
+            "301",
+            "dispatch.breaker_max_probe_pause_seconds (300)",
+        ),
+        (
+            "dispatch.max_deliveries_in_memory_per_subscription",
+            "50001",
+            "dispatch.max_deliveries_in_memory (50000)",
+        ),
+    ] {
+        let message = load(&[(given, value)]).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{given}: ")), "{message}");
+        assert!(message.contains(&format!("{given} ({value})")), "{message}");
+        assert!(message.contains(other) && message.ends_with(" (the program)"), "{message}");
+    }
+    let message = load(&[("server.tls_key", "key.pem")]).unwrap_err().to_string();
+    let both = "server.tls_cert and server.tls_key must be set together";
+    assert_eq!(message, format!("server.tls_key: {both} (the flag --tls-key)"));
+}
+
+#[test]
+fn a_url_of_no_engine_is_refused_with_its_place() {
+    for url in ["mysql://x", "sqlite", "POSTGRES://x", "memory:"] {
+        let message = load(&[("database.url", url)]).unwrap_err().to_string();
+        let words = "database.url: must begin with postgres:// or sqlite:";
+        assert_eq!(message, format!("{words} (the flag --database-url)"));
+    }
+    let settings = load(&[("database.url", "postgresql://x")]).unwrap();
+    let name = settings.name_with_place("database.url");
+    assert_eq!(name, "database.url (the flag --database-url)");
+}
