@@ -139,6 +139,14 @@ fn every_number_has_a_range_that_is_kept() {
 }
 
 #[test]
+fn draining_ends_before_kubernetes_kills() {
+    const KILL_SECONDS: u64 = 30;
+    const ATTEMPT_SECONDS: u64 = 15;
+    let settings = read(&[]).unwrap();
+    assert!((ATTEMPT_SECONDS + 1..KILL_SECONDS).contains(&settings.agent.drain_timeout_seconds));
+}
+
+#[test]
 fn a_section_alone_is_refused() {
     let message = read(&[("POSTRIDER_AGENT_AGENT", "x")]).unwrap_err().to_string();
     let words = "agent: is a section; a setting of it is spelt as POSTRIDER_AGENT_AGENT__";
