@@ -12,6 +12,10 @@ use support::receiver::{ReceiverBehaviour, TestReceiver};
 use support::{TEST_TIMEOUT, assignment, config, connected, key, start, subscription};
 use tokio::time::timeout;
 
+/// Four heartbeats, asked for every 200 ms, come within this on a busy machine. The silence
+/// that is allowed is 60 s.
+const PROOF_LIMIT: Duration = Duration::from_secs(8);
+
 async fn ready(stream: &ReplicaStream, receiver: &TestReceiver) {
     let update = subscription(&receiver.url(), 1);
     stream.send(ReplicaMessage::SubscriptionUpdate(update)).await;
@@ -214,7 +218,7 @@ async fn the_agent_gives_proof_of_life() {
             beats += 1;
         }
     }
-    assert!(began.elapsed() < Duration::from_millis(4 * 200));
+    assert!(began.elapsed() < PROOF_LIMIT, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

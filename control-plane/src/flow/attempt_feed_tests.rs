@@ -8,6 +8,8 @@ use super::*;
 use crate::fixtures;
 
 const POLL: Duration = Duration::from_millis(5);
+/// Long enough for anything that is not stuck, on a busy machine.
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Attempts in the order of commit; the position is how many there are.
 #[derive(Clone, Default)]
@@ -54,6 +56,20 @@ impl MemoryTail {
     }
 }
 
+/// What happens soon, or never.
+async fn soon<T>(happening: impl Future<Output = T>) -> T {
+    tokio::time::timeout(WAIT_LIMIT, happening).await.unwrap()
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    soon(async {
+        while !holds() {
+            tokio::time::sleep(POLL).await;
+        }
+    })
+    .await;
+}
+
 fn record(tenant: &str, number: u32) -> AttemptRecord {
     let attempt = fixtures::attempt();
     AttemptRecord {
@@ -75,9 +91,11 @@ async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
     for number in 2..1200 {
         memory.commit(if number % 2 == 0 { "acme" } else { "other" }, number);
     }
-    let numbers: Vec<u32> = all.take(1198).map(|a| a.unwrap().record.key.number).collect().await;
+    let numbers = all.take(1198).map(|a| a.unwrap().record.key.number);
+    let numbers: Vec<u32> = soon(numbers.collect()).await;
     assert_eq!(numbers, (2..1200).collect::<Vec<_>>());
-    let numbers: Vec<u32> = acme.take(599).map(|a| a.unwrap().record.key.number).collect().await;
+    let numbers = acme.take(599).map(|a| a.unwrap().record.key.number);
+    let numbers: Vec<u32> = soon(numbers.collect()).await;
     assert_eq!(numbers, (2..1200).step_by(2).collect::<Vec<_>>());
 }
 
@@ -95,15 +113,18 @@ async fn nobody_watching_means_nobody_reading() {
     let memory = MemoryTail::default();
     let watch = memory.watch(1);
     drop(watch.subscribe(WatchFilter::default()).await.unwrap());
-    while watch.0.sender.lock().await.is_some() {
-        tokio::time::sleep(POLL).await;
-    }
+    soon(async {
+        while watch.0.sender.lock().await.is_some() {
+            tokio::time::sleep(POLL).await;
+        }
+    })
+    .await;
     let reads = memory.reads.load(Ordering::SeqCst);
     tokio::time::sleep(POLL * 10).await;
     assert_eq!(memory.reads.load(Ordering::SeqCst), reads);
     let again = watch.subscribe(WatchFilter::default()).await.unwrap();
     memory.commit("acme", 7);
-    let next = Box::pin(again).next().await.unwrap().unwrap();
+    let next = soon(Box::pin(again).next()).await.unwrap().unwrap();
     assert_eq!(next.record.key.number, 7);
 }
 
@@ -114,13 +135,10 @@ async fn a_slow_watcher_is_told_that_it_missed_something() {
     let mut slow = Box::pin(watch.subscribe(WatchFilter::default()).await.unwrap());
     let count = u32::try_from(MAX_LAG_ATTEMPTS).unwrap() + 1000;
     (0..count).for_each(|number| memory.commit("acme", number));
-    while memory.reads.load(Ordering::SeqCst)
-        < usize::try_from(count / MAX_ATTEMPTS_PER_READ).unwrap() + 3
-    {
-        tokio::time::sleep(POLL).await;
-    }
-    assert_eq!(slow.next().await, Some(Err(WatchEnd::TooSlow)));
-    assert_eq!(slow.next().await, None);
+    let reads = usize::try_from(count / MAX_ATTEMPTS_PER_READ).unwrap() + 3;
+    until(|| memory.reads.load(Ordering::SeqCst) >= reads).await;
+    assert_eq!(soon(slow.next()).await, Some(Err(WatchEnd::TooSlow)));
+    assert_eq!(soon(slow.next()).await, None);
 }
 
 #[tokio::test]
@@ -128,8 +146,8 @@ async fn a_stopping_replica_ends_its_watches() {
     let watch = MemoryTail::default().watch(1);
     let mut stream = Box::pin(watch.subscribe(WatchFilter::default()).await.unwrap());
     watch.close();
-    assert_eq!(stream.next().await, Some(Err(WatchEnd::Stopping)));
-    assert_eq!(stream.next().await, None);
+    assert_eq!(soon(stream.next()).await, Some(Err(WatchEnd::Stopping)));
+    assert_eq!(soon(stream.next()).await, None);
 }
 
 #[tokio::test]
@@ -137,21 +155,13 @@ async fn a_tail_that_stands_still_says_for_how_long() {
     let memory = MemoryTail::default();
     let stream = memory.watch(1).subscribe(WatchFilter::default()).await.unwrap();
     memory.held.store(1, Ordering::SeqCst);
-    while memory.metrics.shown_feed_stall() == 0.0 {
-        tokio::time::sleep(POLL).await;
-    }
+    until(|| memory.metrics.shown_feed_stall() > 0.0).await;
     memory.held.store(0, Ordering::SeqCst);
-    while memory.metrics.shown_feed_stall() > 0.0 {
-        tokio::time::sleep(POLL).await;
-    }
+    until(|| memory.metrics.shown_feed_stall() == 0.0).await;
     // Nor may a read that fails go unnoticed.
     memory.down.store(usize::MAX, Ordering::SeqCst);
-    while memory.metrics.shown_feed_stall() == 0.0 {
-        tokio::time::sleep(POLL).await;
-    }
+    until(|| memory.metrics.shown_feed_stall() > 0.0).await;
     drop(stream);
     memory.down.store(0, Ordering::SeqCst);
-    while memory.metrics.shown_feed_stall() > 0.0 {
-        tokio::time::sleep(POLL).await;
-    }
+    until(|| memory.metrics.shown_feed_stall() == 0.0).await;
 }

@@ -84,7 +84,7 @@ fn the_worst_filter_on_the_worst_payload_ends_soon() {
     }
     eprintln!("{evaluated} evaluated; longest {longest:?}");
     assert!(evaluated > 50, "{evaluated}");
-    assert!(longest.0 < Duration::from_millis(500), "{longest:?}");
+    assert!(longest.0 < Duration::from_secs(5), "{longest:?}");
 }
 
 /// Pieces of which CEL is made, so that random sources get past the parser.

@@ -62,9 +62,12 @@ impl TestApi {
             .await
             .unwrap();
         let acme = "acme".parse().unwrap();
-        while plane.context.cluster.owner(&acme) != ShardOwner::ThisReplica {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let owning = async {
+            while plane.context.cluster.owner(&acme) != ShardOwner::ThisReplica {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), owning).await.unwrap();
         Self {
             plane,
             _directory: directory,
