@@ -19,6 +19,7 @@ use postrider_tests::api::Api;
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::{event, fixed_delays, subscription};
 use postrider_tests::receiver::Receiver;
+use postrider_tests::wait;
 use prost_types::Timestamp;
 
 /// Long enough for anything that is not stuck, on a busy machine.
@@ -28,6 +29,8 @@ pub const SETTLE_WAIT: Duration = Duration::from_millis(700);
 /// A retry's delay where something is done before it is due: long enough for a machine
 /// that runs forty scenarios at once.
 pub const UNHURRIED_RETRY_MILLISECONDS: u64 = 3000;
+/// A retry's delay where none must come before the scenario is over.
+pub const NO_RETRY_MILLISECONDS: u64 = 3_600_000;
 pub const DEFAULT_PAYLOAD: &str = r#"{"amount": "10.00", "currency": "SEK"}"#;
 pub const DEFAULT_REGION: &str = "regions/eu";
 
@@ -149,6 +152,21 @@ impl Stage {
     pub async fn wait_for(&self, event: &str, state: DeliveryState) -> Delivery {
         let name = self.delivery(event).await.name;
         self.api.wait_for_state(&name, state, SOON_LIMIT).await.unwrap()
+    }
+
+    /// Waits until an attempt of an event's only delivery has failed and the next is
+    /// waited for. What finds no credit is WAITING before its first attempt, too.
+    pub async fn wait_for_retry(&self, event: &str) -> Delivery {
+        let name = self.delivery(event).await.name;
+        wait::until("a retry to be waited for", SOON_LIMIT, || async {
+            let mut api = self.api.clone();
+            let seen = api.delivery(&name).await.map_err(|status| status.to_string())?;
+            wait::when(seen, |seen| {
+                seen.state() == DeliveryState::Waiting && seen.attempt_count > 0
+            })
+        })
+        .await
+        .unwrap()
     }
 
     /// How many deliveries a filter selects.

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod cluster;
 pub mod fake_time;
 pub mod history;
+pub mod lateness;
 pub mod metrics;
 /// The agent's own tests have it as well.
 #[path = "../../agent/tests/support/name_server.rs"]

@@ -14,9 +14,9 @@ use postrider_tests::receiver::behaviour::{Gate, held, ok, status};
 use postrider_tests::wait;
 use tonic::{Code, Status};
 
-use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage, UNHURRIED_RETRY_MILLISECONDS};
-
-const HOUR_MILLISECONDS: u64 = 3_600_000;
+use crate::stage::{
+    DEFAULT_PAYLOAD, NO_RETRY_MILLISECONDS, SOON_LIMIT, Stage, UNHURRIED_RETRY_MILLISECONDS,
+};
 
 async fn retry(stage: &Stage, delivery: &Delivery) -> Result<Delivery, Status> {
     let mut api = stage.api.clone();
@@ -39,9 +39,9 @@ fn outcomes(attempts: &[Attempt]) -> Vec<AttemptOutcome> {
 pub async fn brought_forward(cluster: &Cluster) {
     let stage = Stage::set(cluster, "forward").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
-    stage.subscribe_with_delays("/hook", &[HOUR_MILLISECONDS]).await;
+    stage.subscribe_with_delays("/hook", &[NO_RETRY_MILLISECONDS]).await;
     let event = stage.publish().await;
-    let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
+    let waiting = stage.wait_for_retry(&event).await;
     let retried = retry(&stage, &waiting).await.unwrap();
     assert_eq!(retried.name, waiting.name);
     let ended = stage.wait_for(&event, DeliveryState::Succeeded).await;
@@ -87,7 +87,7 @@ pub async fn cancelled(cluster: &Cluster) {
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     stage.subscribe_with_delays("/hook", &[UNHURRIED_RETRY_MILLISECONDS]).await;
     let event = stage.publish().await;
-    let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
+    let waiting = stage.wait_for_retry(&event).await;
     let ended = cancel(&stage, &waiting).await.unwrap();
     assert_eq!(ended.state(), DeliveryState::Cancelled);
     assert_eq!(ended.end_reason(), DeliveryEndReason::CancelledByCaller);

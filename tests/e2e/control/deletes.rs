@@ -7,7 +7,7 @@ use http::StatusCode;
 use postrider_proto::v1::{
     AttemptOutcome, CreateSubscriptionRequest, CreateTenantRequest, DeleteSubscriptionRequest,
     DeleteTenantRequest, DeliveryEndReason, DeliveryState, GetSubscriptionRequest,
-    GetTenantRequest, RetryDeliveryRequest,
+    GetTenantRequest, RetryDeliveryRequest, Subscription,
 };
 use postrider_tests::api::reason;
 use postrider_tests::cluster::Cluster;
@@ -16,23 +16,24 @@ use postrider_tests::receiver::behaviour::{Gate, held, status};
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::stage::{SOON_LIMIT, Stage};
+use crate::stage::{NO_RETRY_MILLISECONDS, SOON_LIMIT, Stage, delays};
 
 pub async fn subscription(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "deleted").await;
     let gate = Gate::closed();
     let failed = status(StatusCode::BAD_GATEWAY);
     stage.receiver.script("/hook", [failed.clone(), failed, held(&gate)]);
+    let retry_policy = Some(delays(&[NO_RETRY_MILLISECONDS]));
     let request = CreateSubscriptionRequest {
         parent: stage.tenant.clone(),
         subscription_id: "mine".to_owned(),
-        subscription: Some(stage.wanted("/hook")),
+        subscription: Some(Subscription { retry_policy, ..stage.wanted("/hook") }),
     };
     let made = stage.api.subscriptions.create_subscription(request.clone()).await;
     let name = made.unwrap().into_inner().name;
     let waiting = [stage.publish().await, stage.publish().await];
     for event in &waiting {
-        stage.wait_for(event, DeliveryState::Waiting).await;
+        stage.wait_for_retry(event).await;
     }
     let under_way = stage.publish().await;
     stage.receiver.wait_for_at("/hook", 3, SOON_LIMIT).await.unwrap();
@@ -66,9 +67,12 @@ pub async fn subscription(cluster: &Cluster) {
 pub async fn tenant(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "closing").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
-    let name = stage.subscribe("/hook").await.name;
+    let name = stage.subscribe_with_delays("/hook", &[NO_RETRY_MILLISECONDS]).await.name;
     stage.subscribe("/other").await;
     let event_name = stage.publish().await;
+    stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
+    let others = stage.api.wait_for_deliveries(&stage.tenant, "state = SUCCEEDED", 1, SOON_LIMIT);
+    others.await.unwrap();
     let filter = "state = WAITING";
     let waiting = stage.api.wait_for_deliveries(&stage.tenant, filter, 1, SOON_LIMIT);
     let waiting = waiting.await.unwrap().remove(0);

@@ -172,6 +172,7 @@ async fn an_endpoint_that_fails_for_long_is_told_of_and_disabled(engine: Engine)
     let wanted = operators(&receiver.url("/operators"), &["postrider.*"]);
     let secret = api.subscribe(&tenant, wanted).await.unwrap().signing_secret;
     api.publish(&tenant, event("payment.completed", DEFAULT_PAYLOAD), "").await.unwrap();
+    receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     api.wait_for_deliveries(&tenant, "state = WAITING", 1, SOON_LIMIT).await.unwrap();
     tokio::time::sleep(SETTLE_WAIT).await;
     assert_eq!(receiver.received_at("/operators"), 0, "too soon");

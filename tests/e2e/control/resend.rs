@@ -15,9 +15,7 @@ use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::{Gate, held, ok, status};
 use tonic::{Code, Status};
 
-use crate::stage::{DEFAULT_PAYLOAD, SETTLE_WAIT, SOON_LIMIT, Stage};
-
-const HOUR_MILLISECONDS: u64 = 3_600_000;
+use crate::stage::{DEFAULT_PAYLOAD, NO_RETRY_MILLISECONDS, SETTLE_WAIT, SOON_LIMIT, Stage};
 
 async fn resend(stage: &Stage, event: &str, subscription: &str) -> Result<Vec<Delivery>, Status> {
     let mut api = stage.api.clone();
@@ -107,9 +105,9 @@ pub async fn to_one(cluster: &Cluster) {
 pub async fn unfinished(cluster: &Cluster) {
     let stage = Stage::set(cluster, "resend-unfinished").await;
     stage.receiver.script("/slow", [status(StatusCode::BAD_GATEWAY), ok()]);
-    stage.subscribe_with_delays("/slow", &[HOUR_MILLISECONDS]).await;
+    stage.subscribe_with_delays("/slow", &[NO_RETRY_MILLISECONDS]).await;
     let event = stage.publish().await;
-    let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
+    let waiting = stage.wait_for_retry(&event).await;
     let again = resend(&stage, &event, "").await.unwrap();
     assert_eq!((again.len(), &again[0].name), (1, &waiting.name));
     stage.wait_for(&event, DeliveryState::Succeeded).await;

@@ -60,7 +60,7 @@ pub async fn disabled(cluster: &Cluster) {
     let name =
         stage.subscribe_with_delays("/hook", &[UNHURRIED_RETRY_MILLISECONDS, 300]).await.name;
     let failed = stage.publish().await;
-    stage.wait_for(&failed, DeliveryState::Waiting).await;
+    stage.wait_for_retry(&failed).await;
     stage.api.disable(&name).await.unwrap();
     let event = postrider_tests::publish::event("payment.completed", "{}");
     let published = stage.api.publish(&stage.tenant, event, "").await.unwrap();

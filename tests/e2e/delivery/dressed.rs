@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey};
-use hmac::{Hmac, KeyInit, Mac};
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::{
     CustomHeader, Envelope, HmacSignature, HmacTimestamp, KeyRotation, NoSignature,
@@ -19,20 +18,12 @@ use postrider_tests::api::{reason, violated_fields};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::signature::verify;
-use sha2::Sha256;
 
 use crate::stage::{SOON_LIMIT, Stage, time};
+use crate::systems::verify::{hex_hmac, lines};
 
 fn schemes(schemes: impl IntoIterator<Item = Scheme>) -> Vec<SignatureScheme> {
     schemes.into_iter().map(|scheme| SignatureScheme { scheme: Some(scheme) }).collect()
-}
-
-fn hex_hmac(secret: &str, parts: &[&[u8]]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    for part in parts {
-        mac.update(part);
-    }
-    hex::encode(mac.finalize().into_bytes())
 }
 
 /// The envelope byte for byte, and a bare HMAC over exactly that body.
@@ -128,10 +119,6 @@ pub async fn one_line_for_each_secret(cluster: &Cluster) {
         ..RotateSigningSecretRequest::default()
     });
     rotated.await.unwrap();
-    let lines = |request: &postrider_tests::receiver::Received| -> Vec<String> {
-        let lines = request.headers.get_all("x-signature").iter();
-        lines.map(|line| line.to_str().unwrap().to_owned()).collect()
-    };
     let expected = |request: &postrider_tests::receiver::Received, secret: &str| {
         let time = request.header("x-time").as_bytes();
         format!("v1={}", hex_hmac(secret, &[time, b":", &request.body]))
@@ -140,7 +127,7 @@ pub async fn one_line_for_each_secret(cluster: &Cluster) {
     let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     let request = &requests[0];
     let old_and_new = [expected(request, &made.signing_secret), expected(request, "the-new-one")];
-    assert_eq!(lines(request), old_and_new);
+    assert_eq!(lines(request, "x-signature"), old_and_new);
     assert_eq!(request.header("x-secret"), "the-new-one");
 
     let revoke = |key_id: String| RevokeSigningKeyRequest {
@@ -154,7 +141,7 @@ pub async fn one_line_for_each_secret(cluster: &Cluster) {
     stage.publish().await;
     let requests = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
     let request = &requests[1];
-    assert_eq!(lines(request), [expected(request, "the-new-one")]);
+    assert_eq!(lines(request, "x-signature"), [expected(request, "the-new-one")]);
     let last = left.signing_keys[0].id.clone();
     let refused = stage.api.subscriptions.revoke_signing_key(revoke(last)).await.unwrap_err();
     assert_eq!(reason(&refused), "LAST_SIGNING_KEY");

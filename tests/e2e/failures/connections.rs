@@ -12,12 +12,16 @@ use postrider_tests::wait;
 
 use crate::stage::{SOON_LIMIT, Stage, delays, once};
 
+/// Of an attempt: long enough for each fault to show on a busy machine, since one of them
+/// is that nothing happens.
+const TIMEOUT_SECONDS: i64 = 5;
+
 /// A subscription at a URL that the stage's receiver does not have.
 async fn elsewhere(stage: &Stage, url: &str) -> String {
     let subscription = stage.create(Subscription {
         url: url.to_owned(),
         retry_policy: Some(once()),
-        request_timeout: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
+        request_timeout: Some(prost_types::Duration { seconds: TIMEOUT_SECONDS, nanos: 0 }),
         ..stage.wanted("")
     });
     subscription.await.name
@@ -89,12 +93,13 @@ pub async fn a_receiver_that_comes_back(cluster: &Cluster) {
     stage.wait_for(&event, DeliveryState::Succeeded).await;
     stage.receiver.stop().await;
     let event = stage.publish().await;
-    let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
+    let waiting = stage.wait_for_retry(&event).await;
     let first = stage.attempts(&waiting).await.remove(0);
     let gone = [AttemptOutcome::ConnectFailed, AttemptOutcome::ConnectionClosed];
     assert!(gone.contains(&first.outcome()), "{first:?}");
-    stage.receiver.resume().await.unwrap();
+    // Before it is back: a retry in between would succeed.
     stage.receiver.show(Certificate::OtherName);
+    stage.receiver.resume().await.unwrap();
     wait::until("a certificate to be refused", SOON_LIMIT, || async {
         let attempts = stage.attempts(&waiting).await;
         wait::when(attempts, |all| all.iter().any(|a| a.outcome() == AttemptOutcome::TlsFailed))

@@ -51,7 +51,8 @@ pub async fn gone(cluster: &Cluster) {
 }
 
 pub async fn too_many_requests(cluster: &Cluster) {
-    const HOLD_TIME: Duration = Duration::from_secs(2);
+    // Everything up to the publishes, on a busy machine, has to happen within it.
+    const HOLD_TIME: Duration = Duration::from_secs(7);
     let stage = Stage::set(cluster, "many").await;
     let busy = retry_after(StatusCode::TOO_MANY_REQUESTS, HOLD_TIME.as_secs());
     stage.receiver.script("/hook", [busy, ok()]);
@@ -60,11 +61,13 @@ pub async fn too_many_requests(cluster: &Cluster) {
     let first = stage.publish().await;
     wait_until_held(&stage, &name).await;
     let filter = format!("subscription = \"{name}\"");
-    let mut api = stage.api.clone();
-    let mut held = api.all_deliveries(&stage.tenant, &filter).await.unwrap();
-    let attempt = stage.attempts(&held.remove(0)).await.remove(0);
-    assert_eq!(attempt.outcome(), AttemptOutcome::HttpStatus);
+    // While it is held; what came of the first is looked at in the meantime.
     let events = stage.publish_many(3).await;
+    let mut api = stage.api.clone();
+    let held = api.all_deliveries(&stage.tenant, &filter).await.unwrap();
+    let held = held.iter().find(|delivery| delivery.event == first).unwrap();
+    let attempt = stage.attempts(held).await.remove(0);
+    assert_eq!(attempt.outcome(), AttemptOutcome::HttpStatus);
     // Another subscription of the tenant, at the same receiver, is not held.
     let others = stage.receiver.wait_for_at("/other", 4, SOON_LIMIT).await.unwrap();
     let requests = stage.receiver.wait_for_at("/hook", 5, SOON_LIMIT).await.unwrap();
@@ -73,7 +76,7 @@ pub async fn too_many_requests(cluster: &Cluster) {
     for request in &requests[1..] {
         let after = request.at.duration_since(begun);
         assert!(after >= HOLD_TIME, "a request {after:?} after the 429");
-        assert!(after < HOLD_TIME + Duration::from_secs(4), "only {after:?} after the 429");
+        assert!(after < HOLD_TIME + SOON_LIMIT, "only {after:?} after the 429");
     }
     let filter = "state != SUCCEEDED";
     stage.api.wait_for_deliveries(&stage.tenant, filter, 0, SOON_LIMIT).await.unwrap();
@@ -87,8 +90,9 @@ pub async fn too_many_requests(cluster: &Cluster) {
 /// The receiver asks for two hours, as a time since the epoch. The policy grants less;
 /// that is more than its deliveries live, whose time stands still in the meantime.
 pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
-    const GRANTED_WAIT: Duration = Duration::from_secs(4);
-    const DELIVERY_MAX_AGE: Duration = Duration::from_secs(2);
+    const GRANTED_WAIT: Duration = Duration::from_secs(8);
+    // The first attempt, and all that is sent after the hold, on a busy machine.
+    const DELIVERY_MAX_AGE: Duration = Duration::from_secs(6);
     let stage = Stage::set(cluster, "patient").await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, now + 7200);
@@ -118,7 +122,8 @@ pub async fn a_wait_of_one_delivery(cluster: &Cluster) {
     let stage = Stage::set(cluster, "single").await;
     let busy = retry_after(StatusCode::INTERNAL_SERVER_ERROR, 3600);
     stage.receiver.script("/hook", [busy, ok()]);
-    let life = Duration::from_secs(7);
+    // The last 5 s are kept for the attempt; the first one takes some of the rest.
+    let life = Duration::from_secs(10);
     let policy = RetryPolicy { max_age: Some(life.try_into().unwrap()), ..delays(&[100]) };
     let wanted = Subscription { retry_policy: Some(policy), ..stage.wanted("/hook") };
     stage.create(wanted).await;
@@ -152,7 +157,8 @@ pub async fn a_hold_that_is_ended_after_the_retrys_time(cluster: &Cluster) {
     let stage = Stage::set(cluster, "ended-late").await;
     let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, 3600);
     stage.receiver.script("/hook", [busy, ok()]);
-    let life = RETRY_DELAY + Duration::from_millis(1500);
+    // More than it lives before the hold and after it, on a busy machine.
+    let life = RETRY_DELAY * 2;
     let delay = u64::try_from(RETRY_DELAY.as_millis()).unwrap();
     let policy = RetryPolicy { max_age: Some(life.try_into().unwrap()), ..delays(&[delay]) };
     let wanted = Subscription { retry_policy: Some(policy), ..stage.wanted("/hook") };

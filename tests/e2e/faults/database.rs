@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     HEALTH_REPORT_LIMIT, SETTLE_LIMIT, TestEndpoint, assert_alive, assert_refused,
-    assert_understandable, outage_seconds, payees, small_on, two_behind_proxies, wait_until_ready,
+    assert_still_unready, assert_understandable, outage_seconds, payees, small_on,
+    two_behind_proxies, wait_until_ready,
 };
 use crate::replicas::{shared, wait_for_shards};
 use crate::stage::SOON_LIMIT;
@@ -178,7 +179,7 @@ async fn nobody_gets_in(api: &Api, payee: &TestEndpoint, lasts: Duration) {
     while begun.elapsed() < lasts {
         assert_refused(api, payee, "refused").await;
         assert_alive(api).await;
-        wait_until_ready(api, false, Duration::ZERO).await;
+        assert_still_unready(api).await;
     }
 }
 

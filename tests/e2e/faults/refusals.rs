@@ -9,10 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use super::{
-    HEALTH_REPORT_LIMIT, PUBLISH_DEADLINE, TestEndpoint, assert_alive, assert_understandable,
-    wait_until_ready,
-};
+use super::{HEALTH_REPORT_LIMIT, TestEndpoint, assert_alive, assert_refused, wait_until_ready};
 use crate::stage::SOON_LIMIT;
 
 /// Results must have failed for longer than this before readiness goes.
@@ -102,7 +99,7 @@ async fn what_the_database_refuses_is_kept_and_written_later(engine: Engine) {
     well.assert_delivered_once(&api, &receiver).await;
     kept(&cluster, PUBLISHED_EVENTS as f64).await;
     sleep((NO_RESULT_TIME * 3 / 2).saturating_sub(begun.elapsed())).await;
-    wait_until_ready(&api, true, Duration::ZERO).await;
+    wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await;
 
     database.refuse("all", "attempts", None).await;
     well.publish(&api, PUBLISHED_EVENTS).await;
@@ -118,8 +115,7 @@ async fn what_the_database_refuses_is_kept_and_written_later(engine: Engine) {
     kept(&cluster, 0.0).await;
 
     database.refuse("all", "events", None).await;
-    let refused = well.try_publish(&api, "again", PUBLISH_DEADLINE).await.expect_err("a false yes");
-    assert_understandable(&refused);
+    assert_refused(&api, &well, "again").await;
     wait_until_ready(&api, false, HEALTH_REPORT_LIMIT).await;
     database.allow("all", "events").await;
     well.publish_surely(&api, "again").await;

@@ -21,6 +21,8 @@ const ATTACKING_CONNECTIONS: usize = 4;
 /// Pairs of HEADERS and `RST_STREAM` that an attacker sends if nobody stops him.
 const FLOOD_PAIRS: u32 = 200_000;
 const PAIRS_AT_ONCE: u32 = 4_000;
+/// All that an attacker sends, and the time that he waits for an end of his connection.
+const FLOOD_LIMIT: Duration = Duration::from_secs(60);
 /// RFC 9113 section 7.
 const ENHANCE_YOUR_CALM: u32 = 11;
 
@@ -61,10 +63,13 @@ async fn a_flood_of_resets_is_stopped_and_costs_nobody_else_his_answer() {
     let mut payee = TestEndpoint::create(&api, &receiver, "neighbour", 0).await;
     let port = cluster.replicas[0].port();
     let attackers: Vec<_> = (0..ATTACKING_CONNECTIONS).map(|_| tokio::spawn(flood(port))).collect();
-    while !attackers.iter().all(tokio::task::JoinHandle::is_finished) {
-        payee.publish(&api, 1).await;
-        sleep(Duration::from_millis(10)).await;
-    }
+    let publishing = async {
+        while !attackers.iter().all(tokio::task::JoinHandle::is_finished) {
+            payee.publish(&api, 1).await;
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(FLOOD_LIMIT, publishing).await.expect("the flood ends");
     for attacker in join_all(attackers).await {
         assert_eq!(attacker.unwrap(), Some(ENHANCE_YOUR_CALM), "nobody stopped him");
     }

@@ -8,10 +8,12 @@ use postrider_proto::v1::{Attempt, AttemptOutcome, Delivery};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::receiver::Receiver;
-use postrider_tests::receiver::behaviour::{Answer, ok};
+use postrider_tests::receiver::behaviour::{Answer, Gate, held, ok};
 use tokio::time::{Instant, sleep};
 
-use super::{SETTLE_LIMIT, TestEndpoint, assert_alive, payees, wait_until_ready};
+use super::{
+    HEALTH_REPORT_LIMIT, SETTLE_LIMIT, TestEndpoint, assert_alive, payees, wait_until_ready,
+};
 use crate::replicas::{SHARD_COUNT, shared, two_replicas, wait_for_shards};
 use crate::stage::SOON_LIMIT;
 
@@ -45,7 +47,7 @@ async fn a_replica_that_wakes_up_sends_and_writes_nothing_stale_on_postgres() {
     println!("all shards moved after {moved:?}");
     let before = delivered(&payees, &awake, &receiver).await;
     assert_alive(&awake).await;
-    wait_until_ready(&awake, true, Duration::ZERO).await;
+    wait_until_ready(&awake, true, HEALTH_REPORT_LIMIT).await;
     let mut patient = TestEndpoint::create(&awake, &receiver, "patient", 0).await;
     sleep(FROZEN_TIME.saturating_sub(begun.elapsed())).await;
     let posts = receiver.received();
@@ -90,19 +92,21 @@ async fn what_an_agent_that_stands_still_holds_is_sent_by_another(engine: Engine
     let receiver = cluster.receiver().await.unwrap();
     let mut thinking = TestEndpoint::create(&api, &receiver, "thinking", 0).await;
     let mut quick = TestEndpoint::create(&api, &receiver, "quick", 0).await;
-    receiver.script(&thinking.path, [Answer::ok().after(Duration::from_secs(2)).into()]);
+    let gate = Gate::closed();
+    receiver.script(&thinking.path, [held(&gate)]);
     thinking.publish(&api, 20).await;
     receiver.wait_for_at(&thinking.path, 20, SOON_LIMIT).await.unwrap();
 
     cluster.agents[0].program().unwrap().freeze().unwrap();
     let begun = Instant::now();
     quick.publish(&api, 20).await;
+    gate.open();
     for payee in [&thinking, &quick] {
         payee.delivered(&api, &receiver).await;
     }
     println!("the other agent had sent everything after {:?}", begun.elapsed());
     assert_alive(&api).await;
-    wait_until_ready(&api, true, Duration::ZERO).await;
+    wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await;
     let unknown = unknown_of(&thinking, &api).await;
     assert!(unknown > 0, "the frozen agent held none");
     let given_up = unknown_of(&quick, &api).await;

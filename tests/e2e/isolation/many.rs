@@ -14,8 +14,8 @@ use postrider_tests::publish::event;
 use tokio::time::interval;
 
 use super::{
-    EVENTS_PER_SECOND, MEASURED_TURNS, NeighbourTenants, SickEndpoint, backlog, narrow, p99,
-    print_ratio,
+    DRAIN_LIMIT, EVENTS_PER_SECOND, MEASURED_TURNS, NeighbourTenants, SickEndpoint, backlog,
+    narrow, p99, print_ratio,
 };
 use crate::crashes::variable;
 use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage};
@@ -24,8 +24,6 @@ const DEFAULT_TENANTS: usize = 300;
 const PARALLEL_CREATIONS: usize = 8;
 /// With answers after [`super::THINKING`], what is published in a span takes longer than the span.
 const MAX_IN_FLIGHT: u32 = 32;
-/// The one's backlog, at its window, on a busy machine.
-const DRAIN_LIMIT: Duration = Duration::from_secs(120);
 
 /// Tenants with one subscription each, at one receiver.
 struct ManyTenants {

@@ -1,13 +1,19 @@
 //! Hints that arrive, and hints that do not.
 
-use postrider_tests::metrics::Metrics;
+use std::time::Duration;
+
 use postrider_tests::pki::{Signer, Wanted};
 use postrider_tests::ports::free_port;
 use postrider_tests::process::{self, Program};
+use postrider_tests::replica::Replica;
 use postrider_tests::wait;
+use tokio::time::sleep;
 
 use super::two_replicas;
 use crate::stage::SOON_LIMIT;
+
+/// Replicas greet each other every 2 s: twice, and a busy machine.
+const GREETING_TIME: Duration = Duration::from_secs(5);
 
 /// Replicas that reach each other say so; of one whose certificate does not have the
 /// name by which it is reached, both sides tell.
@@ -16,11 +22,14 @@ async fn a_replica_that_others_do_not_reach_is_told_of_on_postgres() {
     let mut cluster = two_replicas().await;
     for number in 0..2 {
         let other = format!("replica-{}", 2 - number);
-        let metrics = cluster.replicas[number].metrics().await.unwrap();
-        let reached = metrics.sum("postrider_replica_reachable", &[("replica", &other)]);
-        assert_eq!(reached.unwrap(), 1.0, "before anything was published");
-        let said = cluster.replicas[number].program().unwrap().log();
-        assert!(said.contains("other replicas can reach this one"), "{said}");
+        // Before anything is published.
+        wait_for_reachable(&cluster.replicas[number], &other, true).await;
+        let program = cluster.replicas[number].program().unwrap();
+        wait::until("the replica to say so", SOON_LIMIT, || async {
+            wait::when(program.log(), |said| said.contains("other replicas can reach this one"))
+        })
+        .await
+        .unwrap();
     }
 
     let identity = cluster.pki().issue(&Wanted {
@@ -57,8 +66,20 @@ async fn a_replica_that_others_do_not_reach_is_told_of_on_postgres() {
     })
     .await
     .unwrap();
+    sleep(GREETING_TIME).await;
     assert_eq!(program.log().matches("a replica is unreachable").count(), 1);
-    let metrics: Metrics = replica.metrics().await.unwrap();
-    let reached = metrics.sum("postrider_replica_reachable", &[("replica", "odd")]).unwrap();
-    assert_eq!(reached, 0.0);
+    wait_for_reachable(replica, "odd", false).await;
+}
+
+/// Waits until a replica says that it reaches another, or that it does not.
+async fn wait_for_reachable(replica: &Replica, other: &str, reachable: bool) {
+    let wanted = f64::from(u8::from(reachable));
+    wait::until(&format!("{other} to be reachable: {reachable}"), SOON_LIMIT, || async {
+        let metrics = replica.metrics().await.map_err(|error| error.to_string())?;
+        let told = metrics.sum("postrider_replica_reachable", &[("replica", other)]);
+        let told = told.map_err(|error| error.to_string())?;
+        wait::when(told, |told| *told == wanted)
+    })
+    .await
+    .unwrap();
 }

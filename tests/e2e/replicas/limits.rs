@@ -5,19 +5,18 @@
 //! subscription. Guarantees, measured at the receiver, that no owner
 //! adds its own limit to that of the owner before.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::future::{join, join_all};
+use futures::future::join_all;
 use postrider_proto::v1::{
     PublishEventRequest, PublishEventsRequest, Subscription, publish_result,
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description};
+use postrider_tests::lateness;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::Receiver;
 use postrider_tests::receiver::behaviour::{Answer, Gate};
-use tokio::time::{Instant, sleep};
 
 use super::{shared, two_replicas_that, wait_for_shards, wanted};
 use crate::crashes::SHORT_LEASES;
@@ -39,8 +38,6 @@ const CROWDED_EVENTS: usize = 360;
 /// A lease, the grace for what agents hold, and a busy machine.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(30);
 const ALL_LIMIT: Duration = Duration::from_secs(120);
-/// What a timer beside the receiver may be late without anybody looking closer.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 fn path(kind: &str, tenant: usize) -> String {
     format!("/limits/{kind}/{tenant}")
@@ -90,19 +87,6 @@ async fn wait_for_more(receiver: &Receiver, kinds: &[&str], more: usize) {
         receiver.wait_for_at(&path, now + more, TAKE_OVER_LIMIT).await.unwrap();
     }))
     .await;
-}
-
-/// The longest that a timer was late until told to stop: by so much may the moment
-/// that the receiver wrote down be wrong.
-async fn lateness(stop: &AtomicBool) -> Duration {
-    let worst = AtomicU64::new(0);
-    while !stop.load(Ordering::Relaxed) {
-        let due = Instant::now() + POLL_INTERVAL;
-        sleep(POLL_INTERVAL).await;
-        let late = u64::try_from(due.elapsed().as_millis()).unwrap();
-        worst.fetch_max(late, Ordering::Relaxed);
-    }
-    Duration::from_millis(worst.into_inner())
 }
 
 /// The shortest time that one request more than a second's worth took.
@@ -157,7 +141,7 @@ async fn limits_hold_through_take_overs_on_postgres() {
     let api = cluster.api_of(0).unwrap();
     wait_for_shards(&api, SOON_LIMIT, shared).await;
     let receiver = cluster.receiver().await.unwrap();
-    let (stop, gate) = (AtomicBool::new(false), Gate::closed());
+    let gate = Gate::closed();
     let under_way = async {
         let tenants =
             join_all((0..TENANT_COUNT).map(|number| prepare(&api, &receiver, number, &gate))).await;
@@ -166,9 +150,9 @@ async fn limits_hold_through_take_overs_on_postgres() {
             let left = api.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, ALL_LIMIT);
             left.await.unwrap();
         }
-        stop.store(true, Ordering::Relaxed);
     };
-    let (late, ()) = join(lateness(&stop), under_way).await;
+    // By so much may a moment that the receiver wrote down be wrong.
+    let ((), late) = lateness::during(under_way).await;
     for tenant in 0..TENANT_COUNT {
         let shortest = shortest(&receiver, tenant);
         let most = receiver.in_flight_most(&path("crowded", tenant));

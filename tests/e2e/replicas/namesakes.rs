@@ -77,7 +77,12 @@ async fn wait_until_refused(agents: &mut [&mut Agent]) {
 async fn an_agent_of_anothers_id_waits_until_that_one_is_gone_on_postgres() {
     let mut cluster = two_replicas().await;
     let api = cluster.api().unwrap();
-    assert_eq!(says(&mut cluster.agents[0], UNSUBSCRIBED_LOG_LINE), 1, "two replicas know it");
+    wait::until("the region to be called unsubscribed", SOON_LIMIT, || {
+        let said = says(&mut cluster.agents[0], UNSUBSCRIBED_LOG_LINE);
+        async move { wait::when(said, |said| *said > 0) }
+    })
+    .await
+    .unwrap();
     let receiver = cluster.receiver().await.unwrap();
     let subscriptions = many_tenants(&api, &receiver, "namesakes").await;
     let folder = tempfile::tempdir().unwrap();
@@ -88,10 +93,21 @@ async fn an_agent_of_anothers_id_waits_until_that_one_is_gone_on_postgres() {
     sleep(WATCH_TIME).await;
     publish_to_each(&api, &subscriptions).await;
     receiver.wait_for(subscriptions.len() as u64, SOON_LIMIT).await.unwrap();
-    assert_eq!(connected(&api).await, [(first.clone(), 2)], "one process, at both replicas");
-    let after = last_heartbeats(&api).await;
-    assert!(before.iter().zip(&after).all(|(before, after)| before < after), "{after:?}");
+    wait::until("one process at both replicas", SOON_LIMIT, || async {
+        let now = connected(&api).await;
+        assert!(now.iter().all(|(process, _)| *process == first), "two processes: {now:?}");
+        wait::when(now, |now| *now == [(first.clone(), 2)])
+    })
+    .await
+    .unwrap();
+    wait::until("heartbeats of both replicas", SOON_LIMIT, || async {
+        let after = last_heartbeats(&api).await;
+        wait::when(after, |after| before.iter().zip(after).all(|(before, after)| before < after))
+    })
+    .await
+    .unwrap();
     assert_eq!(says(&mut second, REFUSED_LOG_LINE), 1);
+    assert_eq!(says(&mut cluster.agents[0], UNSUBSCRIBED_LOG_LINE), 1, "two replicas know it");
 
     cluster.agents[0].kill().await.unwrap();
     wait::until("the second to be admitted", SOON_LIMIT, || async {

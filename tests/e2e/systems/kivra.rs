@@ -43,6 +43,9 @@ async fn every_promise_of_its_document_is_kept(engine: Engine) {
 on_both_engines!(every_promise_of_its_document_is_kept);
 
 const GRACE_PERIOD: Duration = Duration::from_hours(72);
+/// A time-out by which no busy machine is caught. The contract's second is
+/// [`an_answer_within_a_second`]'s own.
+const UNHURRIED_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What every partner's endpoint has in common.
 fn wanted(stage: &Stage, path: &str) -> Subscription {
@@ -55,7 +58,7 @@ fn wanted(stage: &Stage, path: &str) -> Subscription {
             timetable: Some(Timetable::Standard(StandardTimetable {})),
             ..RetryPolicy::default()
         }),
-        request_timeout: wire(Duration::from_secs(1)),
+        request_timeout: wire(UNHURRIED_TIMEOUT),
         ..stage.wanted(path)
     };
     wanted.set_envelope(Envelope::StandardWebhooks);
@@ -220,7 +223,8 @@ async fn both_keys_of_both_kinds_sign(cluster: &Cluster) {
     assert_eq!(ending.len(), 2, "{:?}", rotated.signing_keys);
     for end in ending {
         let left = end.duration_since(SystemTime::now()).unwrap();
-        assert!(left <= GRACE_PERIOD && left + SOON_LIMIT > GRACE_PERIOD, "{left:?}");
+        let off_by = left.abs_diff(GRACE_PERIOD);
+        assert!(off_by < SOON_LIMIT, "{left:?}");
     }
     publish(&stage, "payment.completed", &sample("kivra", "payment.completed")).await;
     let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
@@ -237,7 +241,8 @@ async fn both_keys_of_both_kinds_sign(cluster: &Cluster) {
 /// When the grace is over the old keys of both kinds are silent. An agent counts
 /// it down on a clock of its own, so that here it is seconds instead of hours.
 async fn the_old_keys_end(cluster: &Cluster) {
-    const SHORT_TIME: Duration = Duration::from_secs(3);
+    // For two rotations, a publish and its receipt on a busy machine.
+    const SHORT_TIME: Duration = Duration::from_secs(6);
     let stage = Stage::set(cluster, "kivra-grace").await;
     let made = stage.create(wanted(&stage, "/hook")).await;
     let secret =
@@ -252,7 +257,9 @@ async fn the_old_keys_end(cluster: &Cluster) {
         assert_eq!(signed_v1(request, &made.signing_secret), old_signs);
         assert_eq!(signed_v1a(request, public[0]), old_signs);
         assert!(signed_v1(request, &secret.signing_secret) && signed_v1a(request, public[1]));
-        tokio::time::sleep(SHORT_TIME + SETTLE_WAIT).await;
+        if old_signs {
+            tokio::time::sleep(SHORT_TIME + SETTLE_WAIT).await;
+        }
     }
 }
 
@@ -261,20 +268,35 @@ async fn the_old_keys_end(cluster: &Cluster) {
 async fn an_answer_within_a_second(cluster: &Cluster) {
     let stage = Stage::set(cluster, "kivra-second").await;
     let late = Answer::ok().after(Duration::from_millis(1_600));
-    stage.receiver.script("/hook", [late.into(), ok()]);
+    stage.receiver.script("/hook", [ok(), late.into(), ok()]);
     let made = stage.create(wanted(&stage, "/hook")).await;
     let timetable = made.retry_policy.unwrap().timetable;
     assert_eq!(timetable, Some(Timetable::Standard(StandardTimetable {})));
+    let time_out_after = async |span| {
+        let name = made.name.clone();
+        let changed = Subscription { name, request_timeout: wire(span), ..Default::default() };
+        stage.api.update(changed, &["request_timeout"]).await.unwrap();
+    };
+    // A connection is there before it counts, and what is asked of the retry is when it
+    // comes.
     let payload = sample("kivra", "payment.scheduled");
     let event = publish(&stage, "payment.scheduled", &payload).await;
+    stage.wait_for(&event, DeliveryState::Succeeded).await;
+    time_out_after(Duration::from_secs(1)).await;
+    let event = publish(&stage, "payment.scheduled", &payload).await;
+    stage.wait_for_retry(&event).await;
+    time_out_after(UNHURRIED_TIMEOUT).await;
     let ended = stage.wait_for(&event, DeliveryState::Succeeded).await;
     let attempts = stage.attempts(&ended).await;
     let seen: Vec<_> = attempts.iter().map(|attempt| attempt.outcome()).collect();
     assert_eq!(seen, [AttemptOutcome::Timeout, AttemptOutcome::Succeeded]);
-    let requests = stage.receiver.requests_to("/hook");
-    let apart = requests[1].at.duration_since(requests[0].at);
-    // A second, and 5 s less a tenth.
+    // A second, and 5 s less a tenth. The receiver has the first within its second.
+    let starts: Vec<_> = attempts.iter().map(|attempt| time(attempt.start_time)).collect();
+    let apart = starts[1].duration_since(starts[0]).unwrap();
     assert!(apart >= Duration::from_millis(5_400), "{apart:?}");
+    let requests = &stage.receiver.requests_to("/hook")[1..];
+    let apart = requests[1].at.duration_since(requests[0].at);
+    assert!(apart >= Duration::from_millis(4_400), "{apart:?}");
     assert_eq!(requests[0].webhook_id(), requests[1].webhook_id());
 }
 
@@ -308,7 +330,7 @@ async fn the_older_contract(cluster: &Cluster) {
         assert_eq!(request.body, payload.to_string());
         let timestamp = request.header("x-kivra-timestamp");
         let sent = SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.parse().unwrap());
-        assert!(request.wall.duration_since(sent).unwrap() < Duration::from_secs(5));
+        assert!(request.wall.duration_since(sent).unwrap() < SOON_LIMIT);
         let expected = [&made, &rotated].map(|of| {
             let parts: [&[u8]; 3] = [timestamp.as_bytes(), b":", &request.body];
             format!("v1={}", hex_hmac(&of.signing_secret, &parts))

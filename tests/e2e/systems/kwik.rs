@@ -19,7 +19,9 @@ use postrider_tests::receiver::behaviour::{Answer, Body, ok, status};
 
 use super::verify::signed_v1;
 use super::{enveloped, names, publish, sample, samples, with_catalogue};
-use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage, delays, once, time};
+use crate::stage::{
+    SETTLE_WAIT, SOON_LIMIT, Stage, UNHURRIED_RETRY_MILLISECONDS, delays, once, time,
+};
 use crate::told::assert_told;
 
 async fn every_promise_of_its_document_is_kept(engine: Engine) {
@@ -213,11 +215,12 @@ async fn the_event_log(cluster: &Cluster) {
     let answer = Body::Whole("the books are closed".into());
     let answer = Answer::status(StatusCode::CONFLICT).header("x-books", "closed").body(answer);
     stage.receiver.script("/hook", [answer.into(), ok()]);
-    let policy = Some(delays(&[800]));
+    // Its first attempt is looked at before the second.
+    let policy = Some(delays(&[UNHURRIED_RETRY_MILLISECONDS]));
     let wanted = named(&stage, "Logged", "/hook", &["*"]);
     let made = stage.create(Subscription { retry_policy: policy, ..wanted }).await;
     let event = publish(&stage, "invoice.updated", &sample("kwik", "invoice.updated")).await;
-    let waiting = stage.wait_for(&event, DeliveryState::Waiting).await;
+    let waiting = stage.wait_for_retry(&event).await;
     let logged = log_of(&stage, &made.name, "outcome = HTTP_STATUS").await.remove(0);
     assert_eq!(logged.delivery, waiting.name);
     assert_eq!(logged.event, event);
@@ -228,7 +231,8 @@ async fn the_event_log(cluster: &Cluster) {
     assert_eq!(logged.number - 1, 0, "the retry counter");
     let next = time(logged.next_attempt_time);
     let apart = next.duration_since(time(logged.start_time)).unwrap();
-    assert!(apart >= Duration::from_millis(800) && apart < Duration::from_secs(5), "{apart:?}");
+    let delay = Duration::from_millis(UNHURRIED_RETRY_MILLISECONDS);
+    assert!(apart >= delay && apart < delay + SOON_LIMIT, "{apart:?}");
     assert_eq!(next, time(waiting.next_attempt_time));
     assert_eq!(logged.response_body, "the books are closed");
     assert_eq!(logged.response_text, "the books are closed");

@@ -10,7 +10,7 @@ mod ivy;
 mod kivra;
 mod kkiapay;
 mod kwik;
-mod verify;
+pub mod verify;
 
 use std::fs;
 use std::path::Path;

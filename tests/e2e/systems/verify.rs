@@ -1,8 +1,8 @@
 //! What each system's customer checks before it believes a webhook.
 //!
-//! Fed by requests as a receiver had them; feeds the systems' tests. Guarantees
-//! an independent eye: written from the wire contracts, it uses neither
-//! Postrider's code nor that of the harness.
+//! Fed by requests as a receiver had them; feeds the systems' tests and those of what is
+//! delivered. Guarantees an independent eye: written from the wire contracts, it uses
+//! neither Postrider's code nor that of the harness.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -31,9 +31,9 @@ async fn a_replay_goes_on_after_kills(engine: Engine) {
     for third in 1..=2 {
         let seen = CRASH_EVENTS + third * CRASH_EVENTS / 4;
         stage.receiver.wait_for_at("/hook", seen, REPLAY_LIMIT).await.unwrap();
+        assert!(!get(&stage, &begun.name).await.done);
         cluster.replicas[0].kill().await.unwrap();
         cluster.replicas[0].start_again().await.unwrap();
-        assert!(!get(&stage, &begun.name).await.done);
     }
     let ended = wait::until("the replay's end", REPLAY_LIMIT, || async {
         wait::when(get(&stage, &begun.name).await, |operation| operation.done)

@@ -164,10 +164,10 @@ pub async fn of_a_state_and_a_window(cluster: &Cluster) {
     let first = stage.publish().await;
     let succeeded = "state = SUCCEEDED";
     stage.api.wait_for_deliveries(&stage.tenant, succeeded, 1, SOON_LIMIT).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(5)).await; // into another millisecond
-    let end_time = before(Duration::ZERO);
-    tokio::time::sleep(Duration::from_millis(5)).await; // an event's time has no finer parts
-    stage.publish().await;
+    // An event's time has no finer parts than milliseconds, and is the control plane's.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let second = stage.publish().await;
+    let end_time = stage.api.clone().deliveries_of(&second).await.unwrap()[0].create_time;
     stage.api.wait_for_deliveries(&stage.tenant, succeeded, 2, SOON_LIMIT).await.unwrap();
     let states = vec![DeliveryState::Succeeded.into()];
     let asked = ReplayDeliveriesRequest { states, end_time, ..all(&stage) };
