@@ -1,9 +1,9 @@
 //! The settings of the `postrider-agent` program.
 //!
 //! Fed by the embedded `config.default.toml`, then a file, the environment and flags
-//! (`postrider_settings`), each overriding the one before. Everything is checked and
-//! every file is read before a connection is made. An error names the setting and where
-//! it was given.
+//! (`postrider_settings`), each overriding the one before; feeds the agent, its telemetry
+//! and its metrics port. Guarantees that everything is checked and every file is read
+//! before a connection is made, and that an error names the setting and where it was given.
 
 mod values;
 

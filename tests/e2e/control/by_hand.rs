@@ -36,7 +36,7 @@ fn outcomes(attempts: &[Attempt]) -> Vec<AttemptOutcome> {
     attempts.iter().map(|attempt| attempt.outcome()).collect()
 }
 
-pub async fn brought_forward(cluster: &Cluster) {
+pub async fn a_waiting_delivery_is_brought_forward(cluster: &Cluster) {
     let stage = Stage::set(cluster, "forward").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     stage.subscribe_with_delays("/hook", &[NO_RETRY_MILLISECONDS]).await;
@@ -50,7 +50,7 @@ pub async fn brought_forward(cluster: &Cluster) {
     assert_eq!(triggers, [AttemptTrigger::Publish, AttemptTrigger::Manual]);
 }
 
-pub async fn sent_again(cluster: &Cluster) {
+pub async fn an_ended_delivery_is_sent_again(cluster: &Cluster) {
     let stage = Stage::set(cluster, "again-by-hand").await;
     let failed = status(StatusCode::BAD_GATEWAY);
     stage.receiver.script("/hook", [failed.clone(), failed.clone(), failed, ok()]);
@@ -82,7 +82,7 @@ pub async fn sent_again(cluster: &Cluster) {
     }
 }
 
-pub async fn cancelled(cluster: &Cluster) {
+pub async fn a_cancelled_delivery_is_not_sent(cluster: &Cluster) {
     let stage = Stage::set(cluster, "cancelled").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     stage.subscribe_with_delays("/hook", &[UNHURRIED_RETRY_MILLISECONDS]).await;
@@ -99,7 +99,7 @@ pub async fn cancelled(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 1);
 }
 
-pub async fn while_in_flight(cluster: &Cluster) {
+pub async fn an_attempt_under_way_is_not_interrupted(cluster: &Cluster) {
     let stage = Stage::set(cluster, "under-way").await;
     let gate = Gate::closed();
     stage.receiver.script("/hook", [held(&gate)]);

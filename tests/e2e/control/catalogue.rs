@@ -45,14 +45,14 @@ async fn the_catalogue_decides_what_is_published(engine: Engine) {
     let cluster = &strict(engine).await;
     play!(
         cluster;
-        lifecycle,
-        unknown,
-        enforced,
-        warned,
-        archived,
-        imported,
+        an_event_type_is_created_changed_and_deleted,
+        an_unknown_type_is_refused,
+        an_enforced_schema_refuses,
+        a_warning_schema_publishes_all_the_same,
+        an_archived_type_cannot_be_published,
+        a_catalogue_is_imported_whole,
         tests_send_the_sample,
-        shipped,
+        what_is_shipped_can_be_imported_and_published,
     );
 }
 
@@ -133,7 +133,7 @@ fn checked(validation: SchemaValidation) -> EventType {
     }
 }
 
-async fn lifecycle(cluster: &Cluster) {
+async fn an_event_type_is_created_changed_and_deleted(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-live").await;
     let given = EventType {
         description: "A bill was paid".to_owned(),
@@ -192,7 +192,7 @@ async fn lifecycle(cluster: &Cluster) {
     assert!(again.etag != made.etag && again.etag != updated.etag, "an etag came twice");
 }
 
-async fn unknown(cluster: &Cluster) {
+async fn an_unknown_type_is_refused(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-unknown").await;
     let refused = publish(&stage, "unknown.type", "{}").await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
@@ -224,7 +224,7 @@ async fn unknown(cluster: &Cluster) {
     assert_eq!(violated_fields(&refused), ["event.event_type"]);
 }
 
-async fn enforced(cluster: &Cluster) {
+async fn an_enforced_schema_refuses(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-enforced").await;
     let wrong_sample = EventType {
         sample_payload_json: INVALID_PAYLOAD.to_owned(),
@@ -254,7 +254,7 @@ async fn enforced(cluster: &Cluster) {
     publish(&stage, "enforced", INVALID_PAYLOAD).await.unwrap();
 }
 
-async fn warned(cluster: &Cluster) {
+async fn a_warning_schema_publishes_all_the_same(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-warned").await;
     create(&stage, "warned", checked(SchemaValidation::Warn)).await.unwrap();
     let published = publish(&stage, "warned", INVALID_PAYLOAD).await.unwrap();
@@ -266,7 +266,7 @@ async fn warned(cluster: &Cluster) {
     assert!(publish(&stage, "warned", VALID_PAYLOAD).await.unwrap().schema_warnings.is_empty());
 }
 
-async fn archived(cluster: &Cluster) {
+async fn an_archived_type_cannot_be_published(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-archived").await;
     let made = create(&stage, "archived", EventType::default()).await.unwrap();
     let mut api = stage.api.clone();
@@ -296,7 +296,7 @@ fn counts(answer: ImportEventTypesResponse) -> (u32, u32, u32) {
     (answer.created_count, answer.updated_count, answer.unchanged_count)
 }
 
-async fn imported(cluster: &Cluster) {
+async fn a_catalogue_is_imported_whole(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-imported").await;
     let document = |group: &str| {
         let types = (0..20).map(|n| json!({"name": format!("imported.n{n}"), "group": group}));
@@ -356,7 +356,7 @@ async fn tests_send_the_sample(cluster: &Cluster) {
 
 /// What is shipped for each system can be imported, again without a change, and
 /// every sample published.
-async fn shipped(cluster: &Cluster) {
+async fn what_is_shipped_can_be_imported_and_published(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types-shipped").await;
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples");
     for system in EXAMPLE_SYSTEMS {

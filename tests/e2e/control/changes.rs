@@ -49,7 +49,7 @@ pub async fn retry_uses_the_new_settings(cluster: &Cluster) {
     assert!(verify(&requests[0], &old.signing_secret).is_err());
 }
 
-pub async fn rotation_with_grace(cluster: &Cluster) {
+pub async fn both_keys_sign_until_the_grace_is_over(cluster: &Cluster) {
     let stage = Stage::set(cluster, "rotated").await;
     let old = stage.subscribe("/hook").await;
     let event = stage.publish().await;
@@ -75,7 +75,7 @@ pub async fn rotation_with_grace(cluster: &Cluster) {
     assert!(verify_published(one, &old.signing_secret).is_err());
 }
 
-pub async fn etags(cluster: &Cluster) {
+pub async fn an_old_etag_is_refused(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "etags").await;
     let first = stage.subscribe("/hook").await;
     let renamed = |etag: &str, display_name: &str| Subscription {

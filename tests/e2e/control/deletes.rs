@@ -18,7 +18,7 @@ use tonic_types::StatusExt;
 
 use crate::stage::{NO_RETRY_MILLISECONDS, SOON_LIMIT, Stage, delays};
 
-pub async fn subscription(cluster: &Cluster) {
+pub async fn a_deleted_subscription_keeps_its_history(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "deleted").await;
     let gate = Gate::closed();
     let failed = status(StatusCode::BAD_GATEWAY);
@@ -64,7 +64,7 @@ pub async fn subscription(cluster: &Cluster) {
     assert_eq!(reason(&resent), "SUBSCRIPTION_DELETED");
 }
 
-pub async fn tenant(cluster: &Cluster) {
+pub async fn a_deleted_tenant_keeps_its_history(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "closing").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
     let name = stage.subscribe_with_delays("/hook", &[NO_RETRY_MILLISECONDS]).await.name;

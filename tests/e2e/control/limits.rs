@@ -16,7 +16,7 @@ use crate::stage::{SETTLE_WAIT, SOON_LIMIT, Stage};
 /// for it: the control plane, the agent and the receiver.
 const LATE_PROCESSES: u32 = 3;
 
-pub async fn in_flight(cluster: &Cluster) {
+pub async fn no_more_are_in_flight_than_allowed(cluster: &Cluster) {
     const MAX_IN_FLIGHT: usize = 3;
     let stage = Stage::set(cluster, "in-flight").await;
     let gate = Gate::closed();
@@ -35,7 +35,7 @@ pub async fn in_flight(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 30);
 }
 
-pub async fn per_second(cluster: &Cluster) {
+pub async fn no_more_are_sent_per_second_than_allowed(cluster: &Cluster) {
     const REQUESTS_PER_SECOND: usize = 10;
     const EVENT_COUNT: usize = 25;
     let stage = Stage::set(cluster, "per-second").await;

@@ -55,7 +55,7 @@ async fn next(receiver: &Receiver, secret: &str, count: usize) -> (String, Value
 }
 
 /// Exhausted, rotated, disabled: to those who asked for them, and nobody else.
-pub async fn are_told(cluster: &Cluster) {
+pub async fn those_who_asked_are_told_and_nobody_else(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "told").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
     let wanted = Subscription { retry_policy: Some(delays(&[100, 100])), ..stage.wanted("/hook") };
@@ -98,7 +98,7 @@ pub async fn are_told(cluster: &Cluster) {
 }
 
 /// What a receiver says of itself is told as the system's doing.
-pub async fn gone(cluster: &Cluster) {
+pub async fn a_receiver_that_is_gone_is_told_of(cluster: &Cluster) {
     let stage = Stage::set(cluster, "told-gone").await;
     stage.receiver.script("/hook", [status(StatusCode::GONE)]);
     let hook = stage.subscribe("/hook").await.name;
@@ -113,7 +113,7 @@ pub async fn gone(cluster: &Cluster) {
 }
 
 /// Nobody else may publish them.
-pub async fn are_reserved(cluster: &Cluster) {
+pub async fn nobody_else_publishes_operational_events(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "reserved").await;
     for name in ["postrider.x", "postrider.endpoint.failing"] {
         let refused =
@@ -125,7 +125,7 @@ pub async fn are_reserved(cluster: &Cluster) {
 }
 
 /// Warned about after a tenth of its time, then well again.
-pub async fn recovered(cluster: &Cluster) {
+pub async fn an_endpoint_that_is_well_again_is_told_of(cluster: &Cluster) {
     let stage = Stage::set(cluster, "recovered").await;
     stage.receiver.script("/hook", [status(StatusCode::SERVICE_UNAVAILABLE)]);
     let wanted = Subscription {

@@ -16,7 +16,7 @@ async fn region(stage: &Stage, name: &str) -> Option<Region> {
     regions.into_inner().regions.into_iter().find(|region| region.name == name)
 }
 
-pub async fn waits_for_its_agent(cluster: &Cluster) {
+pub async fn a_region_waits_for_its_agent(cluster: &Cluster) {
     let stage = Stage::set(cluster, "overseas").await;
     let name = "regions/overseas";
     stage.create(Subscription { region: name.to_owned(), ..stage.wanted("/hook") }).await;

@@ -36,7 +36,7 @@ async fn succeeds(stage: &Stage, delivery: &Delivery) -> Delivery {
     ended.await.unwrap()
 }
 
-pub async fn to_all(cluster: &Cluster) {
+pub async fn an_event_is_sent_again_to_all(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "resend-all").await;
     let failed = status(StatusCode::BAD_GATEWAY);
     stage.receiver.script("/a", [failed.clone(), failed.clone(), failed, ok()]);
@@ -68,7 +68,7 @@ pub async fn to_all(cluster: &Cluster) {
     assert_eq!(stage.api.deliveries_of(&event).await.unwrap().len(), 4);
 }
 
-pub async fn to_one(cluster: &Cluster) {
+pub async fn an_event_is_sent_to_one(cluster: &Cluster) {
     let stage = Stage::set(cluster, "resend-one").await;
     let a = stage.subscribe("/a").await;
     let b = stage.subscribe("/b").await;
@@ -102,7 +102,7 @@ pub async fn to_one(cluster: &Cluster) {
     assert_eq!(names, wanted);
 }
 
-pub async fn unfinished(cluster: &Cluster) {
+pub async fn an_unfinished_delivery_is_brought_forward(cluster: &Cluster) {
     let stage = Stage::set(cluster, "resend-unfinished").await;
     stage.receiver.script("/slow", [status(StatusCode::BAD_GATEWAY), ok()]);
     stage.subscribe_with_delays("/slow", &[NO_RETRY_MILLISECONDS]).await;
@@ -124,7 +124,7 @@ pub async fn unfinished(cluster: &Cluster) {
     stage.wait_for(&event, DeliveryState::Succeeded).await;
 }
 
-pub async fn suppressed(cluster: &Cluster) {
+pub async fn a_suppressed_delivery_is_sent(cluster: &Cluster) {
     let stage = Stage::set(cluster, "resend-suppressed").await;
     let made = stage.subscribe("/hook").await;
     stage.api.disable(&made.name).await.unwrap();
@@ -139,7 +139,7 @@ pub async fn suppressed(cluster: &Cluster) {
     succeeds(&stage, &again[0]).await;
 }
 
-pub async fn refused(cluster: &Cluster) {
+pub async fn what_cannot_be_sent_again_is_refused(cluster: &Cluster) {
     let stage = Stage::set(cluster, "resend-refused").await;
     let unmatched = stage.publish_event(event("payment.completed", DEFAULT_PAYLOAD)).await;
     let nothing = resend(&stage, &unmatched, "").await.unwrap_err();

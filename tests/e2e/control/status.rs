@@ -22,7 +22,7 @@ async fn pause(stage: &Stage, name: &str) -> Subscription {
     paused.await.unwrap().into_inner()
 }
 
-pub async fn paused(cluster: &Cluster) {
+pub async fn a_paused_subscription_keeps_what_comes(cluster: &Cluster) {
     let stage = Stage::set(cluster, "paused").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     let name =
@@ -54,7 +54,7 @@ pub async fn paused(cluster: &Cluster) {
     assert_eq!(stage.receiver.received_at("/hook"), 8);
 }
 
-pub async fn disabled(cluster: &Cluster) {
+pub async fn a_disabled_subscription_suppresses_what_comes(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "disabled").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     let name =
@@ -82,7 +82,7 @@ pub async fn disabled(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 3);
 }
 
-pub async fn made_disabled(cluster: &Cluster) {
+pub async fn a_subscription_can_be_created_disabled(cluster: &Cluster) {
     let stage = Stage::set(cluster, "made-disabled").await;
     let mut wanted = stage.wanted("/hook");
     wanted.set_status(SubscriptionStatus::Disabled);

@@ -36,7 +36,7 @@ async fn test(stage: &Stage, name: &str, retry: bool) -> Result<TestSubscription
     Ok(tested.await?.into_inner())
 }
 
-pub async fn in_every_status(cluster: &Cluster) {
+pub async fn a_test_is_sent_in_every_status(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "tested").await;
     let made = stage.subscribe("/hook").await;
     for number in 1..=3 {
@@ -75,7 +75,7 @@ pub async fn in_every_status(cluster: &Cluster) {
     assert_eq!(stats.await.unwrap().into_inner().total.unwrap().attempt_count, 0);
 }
 
-pub async fn failing(cluster: &Cluster) {
+pub async fn a_test_that_fails_is_answered_with_its_outcome(cluster: &Cluster) {
     let stage = Stage::set(cluster, "test-fails").await;
     stage.receiver.script("/hook", [status(StatusCode::FORBIDDEN)]);
     let made = stage.subscribe_with_delays("/hook", &[0, 0]).await;
@@ -88,7 +88,7 @@ pub async fn failing(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 1);
 }
 
-pub async fn with_retries(cluster: &Cluster) {
+pub async fn a_test_is_retried_if_asked(cluster: &Cluster) {
     let stage = Stage::set(cluster, "test-retries").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY), ok()]);
     // The delivery is read a moment after its attempt: before the retry.
@@ -106,7 +106,7 @@ pub async fn with_retries(cluster: &Cluster) {
     assert_eq!(attempts[1].trigger(), AttemptTrigger::Retry);
 }
 
-pub async fn without_an_agent(cluster: &Cluster) {
+pub async fn a_test_without_an_agent_is_refused(cluster: &Cluster) {
     let stage = Stage::set(cluster, "test-nowhere").await;
     let region = "regions/nowhere".to_owned();
     let wanted = stage.wanted("/hook");

@@ -26,7 +26,7 @@ const LONG_PAUSE_MILLISECONDS: u64 = 5_500;
 const SHORT_PAUSE_MILLISECONDS: u64 = 900;
 /// One pause in so many is long.
 const LONG_PAUSE_ODDS: u32 = 4;
-/// The longest wait between the count that a strike waits for and the strike.
+/// The longest wait between the count that a kill waits for and the kill.
 const AFTER_MILLISECONDS: u64 = 300;
 
 /// What dies together.
@@ -119,28 +119,28 @@ impl CrashTargets {
     }
 
     /// `kill -9` of all of it at one moment, and a start of all of it after a pause.
-    pub async fn strike(&mut self, strike: &KillRound) {
-        sleep(strike.after).await;
-        for agent in &strike.agents {
+    pub async fn kill_and_restart(&mut self, kill: &KillRound) {
+        sleep(kill.after).await;
+        for agent in &kill.agents {
             self.cluster.agents[*agent].kill().await.unwrap();
         }
-        for replica in &strike.replicas {
+        for replica in &kill.replicas {
             self.cluster.replicas[*replica].kill().await.unwrap();
         }
-        if let Some(server) = self.server.as_mut().filter(|_| strike.postgres) {
+        if let Some(server) = self.server.as_mut().filter(|_| kill.postgres) {
             server.kill().await.unwrap();
         }
-        sleep(strike.pause).await;
-        if let Some(server) = self.server.as_mut().filter(|_| strike.postgres) {
+        sleep(kill.pause).await;
+        if let Some(server) = self.server.as_mut().filter(|_| kill.postgres) {
             server.start_again().await.unwrap();
         }
-        for replica in &strike.replicas {
+        for replica in &kill.replicas {
             self.cluster.replicas[*replica].launch().unwrap();
         }
-        for agent in &strike.agents {
+        for agent in &kill.agents {
             self.cluster.agents[*agent].start_again().unwrap();
         }
-        for replica in &strike.replicas {
+        for replica in &kill.replicas {
             self.cluster.replicas[*replica].wait_until_serving().await.unwrap();
         }
         self.all_run();

@@ -1,7 +1,7 @@
 //! Rounds of load and of `kill -9`.
 //!
 //! Fed by an engine and a number of rounds; feeds `crashes`. Guarantees that in each
-//! round the strike falls while events are published or delivered, that everything
+//! round processes are killed while events are published or delivered, that everything
 //! ends, and that the whole story is judged, with the round's seed in what is told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,8 +37,8 @@ async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &PublishLedger) {
 
 async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
-    let strike = KillRound::draw(seed, &mut random, fire.engine, TOTAL_EVENTS);
-    println!("{:?} round {number}: seed {seed}, {strike:?}", fire.engine);
+    let kill = KillRound::draw(seed, &mut random, fire.engine, TOTAL_EVENTS);
+    println!("{:?} round {number}: seed {seed}, {kill:?}", fire.engine);
     let (begun, wall) = (Instant::now(), SystemTime::now());
     let replicas = 0..fire.cluster.replicas.len();
     let apis: Vec<Api> = replicas.map(|replica| fire.cluster.api_of(replica).unwrap()).collect();
@@ -49,10 +49,10 @@ async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: 
     let (ledger, stop) = (PublishLedger::default(), AtomicBool::new(false));
     let under_fire = async {
         let shooting = async {
-            while ledger.acknowledged() < strike.acknowledged {
+            while ledger.acknowledged() < kill.acknowledged {
                 sleep(Duration::from_millis(2)).await;
             }
-            fire.strike(&strike).await;
+            fire.kill_and_restart(&kill).await;
         };
         join(publish(&apis, &tenants, &ledger), shooting).await;
         witness::settled(&api, &tenants).await;
@@ -64,11 +64,11 @@ async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: 
     assert_eq!(promises.len(), TOTAL_EVENTS);
     witness::keys_still_hold(&api, &promises).await;
     let story = witness::story(&api, receiver, &tenants, &promises, wall).await;
-    let agents_live = strike.spares_agents();
+    let agents_live = kill.spares_agents();
     let story = CrashHistory { sightings, unknown_after: Some(LOST_AFTER), agents_live, ..story };
     tell(number, &story, &ledger, took);
     let faults = history::faults(&story);
-    assert!(faults.is_empty(), "round {number}, seed {seed}, {strike:?}: {faults:#?}");
+    assert!(faults.is_empty(), "round {number}, seed {seed}, {kill:?}: {faults:#?}");
 }
 
 fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duration) {

@@ -54,7 +54,7 @@ pub async fn an_envelope_signed_by_a_bare_hmac(cluster: &Cluster) {
 }
 
 /// v1 and v1a beside one another, through a rotation of the key pair.
-pub async fn symmetric_and_asymmetric(cluster: &Cluster) {
+pub async fn symmetric_and_asymmetric_signatures_stand_together(cluster: &Cluster) {
     let stage = Stage::set(cluster, "both").await;
     let both = [
         Scheme::StandardWebhooksV1(StandardWebhooksV1 {}),
@@ -148,7 +148,7 @@ pub async fn one_line_for_each_secret(cluster: &Cluster) {
 }
 
 /// No signature at all, and CloudEvents around the payload's bytes.
-pub async fn unsigned_cloud_events(cluster: &Cluster) {
+pub async fn cloud_events_can_go_unsigned(cluster: &Cluster) {
     let stage = Stage::set(cluster, "unsigned").await;
     let mut wanted = Subscription {
         signature_schemes: schemes([Scheme::None(NoSignature {})]),

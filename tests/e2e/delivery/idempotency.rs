@@ -19,7 +19,7 @@ fn payment() -> Event {
     event("payment.completed", DEFAULT_PAYLOAD)
 }
 
-pub async fn same_request(cluster: &Cluster) {
+pub async fn the_same_request_returns_the_first_event(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "again").await;
     stage.subscribe("/hook").await;
     let mut publish = async |event| {
@@ -46,7 +46,7 @@ pub async fn same_request(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 2);
 }
 
-pub async fn other_request(cluster: &Cluster) {
+pub async fn another_request_under_the_key_is_refused(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "reused").await;
     let first = stage.api.publish(&stage.tenant, payment(), "key").await;
     let first = first.unwrap();
@@ -69,7 +69,7 @@ pub async fn other_request(cluster: &Cluster) {
     assert!(!published.unwrap().duplicate);
 }
 
-pub async fn fifty_at_once(cluster: &Cluster) {
+pub async fn fifty_at_once_make_one_event(cluster: &Cluster) {
     let stage = Stage::set(cluster, "fifty").await;
     stage.subscribe("/hook").await;
     let published = join_all((0..50).map(|_| {

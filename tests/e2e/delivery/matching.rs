@@ -41,7 +41,7 @@ async fn reached(stage: &Stage, events: Vec<Event>) -> Vec<Vec<String>> {
     names.iter().map(of).collect()
 }
 
-pub async fn accounts(cluster: &Cluster) {
+pub async fn accounts_decide_who_gets_an_event(cluster: &Cluster) {
     let stage = Stage::set(cluster, "accounts").await;
     stage.subscribe("/tenant").await;
     stage
@@ -56,7 +56,7 @@ pub async fn accounts(cluster: &Cluster) {
     assert_eq!(reached[1..], [["/tenant"], ["/tenant"], ["/tenant"]]);
 }
 
-pub async fn event_types(cluster: &Cluster) {
+pub async fn event_types_decide_who_gets_an_event(cluster: &Cluster) {
     let stage = Stage::set(cluster, "types").await;
     for (path, types) in [
         ("/exact", vec!["payment.completed"]),
@@ -84,7 +84,7 @@ pub async fn event_types(cluster: &Cluster) {
     assert_eq!(reached[4], ["/several"]);
 }
 
-pub async fn nobody(cluster: &Cluster) {
+pub async fn an_event_that_nobody_wants_is_kept(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "nobody").await;
     let first = stage.api.publish(&stage.tenant, about(""), "").await;
     assert_eq!(first.unwrap().matched_subscriptions, 0);

@@ -34,7 +34,7 @@ fn id(name: &str) -> String {
     name.rsplit('/').next().unwrap().to_owned()
 }
 
-pub async fn unary(cluster: &Cluster) {
+pub async fn an_event_published_alone_arrives(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "unary").await;
     stage.subscribe("/hook").await;
     let published = stage.api.publish(&stage.tenant, payment(), "").await;
@@ -49,7 +49,7 @@ pub async fn unary(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 1);
 }
 
-pub async fn batch_with_a_bad_entry(cluster: &Cluster) {
+pub async fn a_bad_entry_fails_alone_in_its_batch(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "batch").await;
     stage.subscribe("/hook").await;
     let mut requests: Vec<_> = (0..20).map(|_| request("", payment())).collect();
@@ -91,7 +91,7 @@ pub async fn batch_with_a_bad_entry(cluster: &Cluster) {
     assert_eq!(received, committed);
 }
 
-pub async fn stream(cluster: &Cluster) {
+pub async fn a_stream_answers_each_event(cluster: &Cluster) {
     const PUBLISHED_EVENTS: u64 = 500;
     const REFUSED_EVENT: u64 = 137;
     let mut stage = Stage::set(cluster, "stream").await;

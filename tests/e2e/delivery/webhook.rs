@@ -28,7 +28,7 @@ fn traceparent() -> String {
 }
 
 /// What is let in when it is set is sent.
-pub async fn a_scheme_in_capitals(cluster: &Cluster) {
+pub async fn a_scheme_in_capitals_is_accepted(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "capitals").await;
     let options = receiver::Options { plain: true, ..Default::default() };
     stage.receiver = cluster.receiver_with(options).await.unwrap();
@@ -84,7 +84,7 @@ pub async fn bytes_are_kept(cluster: &Cluster) {
     }
 }
 
-pub async fn headers(cluster: &Cluster) {
+pub async fn headers_say_what_the_contract_says(cluster: &Cluster) {
     let stage = Stage::set(cluster, "headers").await;
     let subscription = stage.subscribe("/hook?a=b").await;
     let name = stage
@@ -119,7 +119,7 @@ pub async fn headers(cluster: &Cluster) {
     assert!(verify_published(request, &other.signing_secret).is_err());
 }
 
-pub async fn trace_of_the_call(cluster: &Cluster) {
+pub async fn the_trace_of_the_call_goes_on(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "trace").await;
     stage.subscribe("/hook").await;
     let mut request = Request::new(PublishEventRequest {

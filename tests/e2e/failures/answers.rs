@@ -79,7 +79,7 @@ fn assert_recorded(stage: &Stage, attempt: &Attempt) {
     }
 }
 
-pub async fn each_is_recorded(cluster: &Cluster) {
+pub async fn every_bad_answer_is_recorded(cluster: &Cluster) {
     let stage = Stage::set(cluster, "answers").await;
     let mut wanted = Vec::new();
     for (path, behaviour, outcome, status) in faults() {
@@ -135,7 +135,7 @@ fn agent_memory(cluster: &Cluster) -> u64 {
     most_memory(cluster.agents[0].process_id().expect("the agent runs")).unwrap()
 }
 
-pub async fn fifty_megabytes(cluster: &Cluster) {
+pub async fn fifty_megabytes_are_not_read(cluster: &Cluster) {
     const BODY_BYTES: u64 = 50 << 20;
     let stage = Stage::set(cluster, "large").await;
     let refused = Answer::status(StatusCode::BAD_GATEWAY).body(Body::Sized(BODY_BYTES));

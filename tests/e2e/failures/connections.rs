@@ -50,7 +50,7 @@ async fn all_end_with(stage: &Stage, urls: &[String], outcome: AttemptOutcome) {
     }
 }
 
-pub async fn each_is_recorded(cluster: &Cluster) {
+pub async fn every_failed_connection_is_recorded(cluster: &Cluster) {
     let stage = Stage::set(cluster, "unreachable").await;
     let nobody = format!("https://127.0.0.1:{}/", free_port().unwrap());
     all_end_with(&stage, &[nobody], AttemptOutcome::ConnectFailed).await;
@@ -65,7 +65,7 @@ pub async fn each_is_recorded(cluster: &Cluster) {
 
 /// The harness allows its agents 127.0.0.0/8 and nothing else. Without the guard
 /// 0.0.0.0 would reach the receiver.
-pub async fn refused_addresses(cluster: &Cluster) {
+pub async fn refused_addresses_are_not_dialled(cluster: &Cluster) {
     let stage = Stage::set(cluster, "refused").await;
     let port = stage.receiver.port();
     let urls = ["0.0.0.0", "[::1]", "[::]", "10.255.255.1", "169.254.169.254"]
@@ -74,7 +74,7 @@ pub async fn refused_addresses(cluster: &Cluster) {
     assert_eq!(stage.receiver.connections(), 0);
 }
 
-pub async fn bad_certificates(cluster: &Cluster) {
+pub async fn bad_certificates_are_refused(cluster: &Cluster) {
     let stage = Stage::set(cluster, "certificates").await;
     for certificate in [Certificate::OtherAuthority, Certificate::OtherName, Certificate::Expired] {
         stage.receiver.show(certificate);
@@ -83,7 +83,7 @@ pub async fn bad_certificates(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 0);
 }
 
-pub async fn a_receiver_that_comes_back(cluster: &Cluster) {
+pub async fn a_receiver_that_comes_back_gets_what_waited(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "back").await;
     stage
         .create(Subscription { retry_policy: Some(delays(&[400; 40])), ..stage.wanted("/hook") })

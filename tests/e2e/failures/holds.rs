@@ -24,7 +24,7 @@ async fn wait_until_held(stage: &Stage, name: &str) {
     held.await.unwrap();
 }
 
-pub async fn gone(cluster: &Cluster) {
+pub async fn gone_disables_the_subscription(cluster: &Cluster) {
     let stage = Stage::set(cluster, "gone").await;
     stage.receiver.script("/hook", [status(StatusCode::GONE), ok()]);
     let name = stage.subscribe_with_delays("/hook", &[100]).await.name;
@@ -50,7 +50,7 @@ pub async fn gone(cluster: &Cluster) {
     assert_eq!(stage.receiver.received(), 2);
 }
 
-pub async fn too_many_requests(cluster: &Cluster) {
+pub async fn too_many_requests_holds_the_subscription_alone(cluster: &Cluster) {
     // Everything up to the publishes, on a busy machine, has to happen within it.
     const HOLD_TIME: Duration = Duration::from_secs(7);
     let stage = Stage::set(cluster, "many").await;
@@ -89,7 +89,7 @@ pub async fn too_many_requests(cluster: &Cluster) {
 
 /// The receiver asks for two hours, as a time since the epoch. The policy grants less;
 /// that is more than its deliveries live, whose time stands still in the meantime.
-pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
+pub async fn a_wait_longer_than_a_delivery_lives_stops_its_deadline(cluster: &Cluster) {
     const GRANTED_WAIT: Duration = Duration::from_secs(8);
     // The first attempt, and all that is sent after the hold, on a busy machine.
     const DELIVERY_MAX_AGE: Duration = Duration::from_secs(6);
@@ -118,7 +118,7 @@ pub async fn a_wait_longer_than_a_delivery_lives(cluster: &Cluster) {
 }
 
 /// A status that speaks for one request only: its delivery waits, and its time runs on.
-pub async fn a_wait_of_one_delivery(cluster: &Cluster) {
+pub async fn a_wait_after_another_failure_holds_one_delivery(cluster: &Cluster) {
     let stage = Stage::set(cluster, "single").await;
     let busy = retry_after(StatusCode::INTERNAL_SERVER_ERROR, 3600);
     stage.receiver.script("/hook", [busy, ok()]);
@@ -135,7 +135,7 @@ pub async fn a_wait_of_one_delivery(cluster: &Cluster) {
 }
 
 /// Whoever enables the subscription ends the hold for what waits by it, too.
-pub async fn a_hold_that_is_ended(cluster: &Cluster) {
+pub async fn a_hold_can_be_ended(cluster: &Cluster) {
     let stage = Stage::set(cluster, "ended").await;
     let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, 3600);
     stage.receiver.script("/hook", [busy, ok()]);
@@ -152,7 +152,7 @@ pub async fn a_hold_that_is_ended(cluster: &Cluster) {
 
 /// The timetable ran on during a hold that somebody ends: a retry whose time came
 /// meanwhile is sent at once, and does not begin its delay again.
-pub async fn a_hold_that_is_ended_after_the_retrys_time(cluster: &Cluster) {
+pub async fn a_hold_can_be_ended_after_the_retrys_time(cluster: &Cluster) {
     const RETRY_DELAY: Duration = Duration::from_secs(4);
     let stage = Stage::set(cluster, "ended-late").await;
     let busy = retry_after(StatusCode::SERVICE_UNAVAILABLE, 3600);

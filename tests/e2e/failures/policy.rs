@@ -18,7 +18,7 @@ use crate::stage::{DEFAULT_PAYLOAD, DEFAULT_REGION, Stage, delays, duration, onc
 /// timetable would come after 4.5 s.
 const MAX_LATENESS: Duration = Duration::from_secs(4);
 
-pub async fn retries_until_success(cluster: &Cluster) {
+pub async fn a_delivery_is_retried_until_it_succeeds(cluster: &Cluster) {
     let stage = Stage::set(cluster, "until").await;
     let script = [
         status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -54,7 +54,7 @@ pub async fn retries_until_success(cluster: &Cluster) {
     }
 }
 
-pub async fn custom_delays(cluster: &Cluster) {
+pub async fn custom_delays_are_kept(cluster: &Cluster) {
     let stage = Stage::set(cluster, "delays").await;
     let failed = status(StatusCode::INTERNAL_SERVER_ERROR);
     stage.receiver.script("/hook", [failed.clone(), failed, ok()]);
@@ -81,7 +81,7 @@ pub async fn custom_delays(cluster: &Cluster) {
     assert!(attempts[2].next_attempt_time.is_none());
 }
 
-pub async fn success_rule(cluster: &Cluster) {
+pub async fn the_success_rule_decides_what_succeeds(cluster: &Cluster) {
     let stage = Stage::set(cluster, "rule").await;
     for (path, status_codes) in [("/teapot", vec![418, 302]), ("/created", vec![201])] {
         stage
@@ -121,7 +121,7 @@ pub async fn success_rule(cluster: &Cluster) {
     assert_eq!(seen, wanted);
 }
 
-pub async fn exhausted(cluster: &Cluster) {
+pub async fn a_delivery_ends_when_its_policy_does(cluster: &Cluster) {
     let stage = Stage::set(cluster, "exhausted").await;
     stage.receiver.script("/hook", [status(StatusCode::INTERNAL_SERVER_ERROR)]);
     let mut wanted = stage.wanted("/hook");

@@ -160,7 +160,7 @@ async fn a_database_that_restarts_and_refuses_loses_nothing_on_postgres() {
             );
         }
         sleep(Duration::from_secs(1)).await;
-        outage(&mut cluster, &api, &held_one, &gate).await;
+        an_outage_of_the_database_loses_nothing(&mut cluster, &api, &held_one, &gate).await;
         stop.store(true, Ordering::Relaxed);
     };
     join(keep_publishing(&mut payees, &api, &stop), striking).await;
@@ -183,7 +183,12 @@ async fn nobody_gets_in(api: &Api, payee: &TestEndpoint, lasts: Duration) {
     }
 }
 
-async fn outage(cluster: &mut Cluster, api: &Api, held: &TestEndpoint, gate: &Gate) {
+async fn an_outage_of_the_database_loses_nothing(
+    cluster: &mut Cluster,
+    api: &Api,
+    held: &TestEndpoint,
+    gate: &Gate,
+) {
     cluster.database_proxies[0].refuse().await;
     gate.open();
     nobody_gets_in(api, held, outage_seconds().unwrap_or(OUTAGE_TIME)).await;

@@ -88,7 +88,7 @@ fn bad_subscriptions(stage: &Stage) -> Vec<(&'static str, Subscription)> {
     bad
 }
 
-pub async fn name_their_fields(cluster: &Cluster) {
+pub async fn errors_name_their_fields(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "refusals").await;
     for (field, event) in bad_events() {
         let refused = stage.api.publish(&stage.tenant, event, "").await;
@@ -134,7 +134,7 @@ pub async fn name_their_fields(cluster: &Cluster) {
     assert_field(&refused.await.unwrap_err(), "order_by");
 }
 
-pub async fn bad_filters(cluster: &Cluster) {
+pub async fn bad_filters_are_refused(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "filters").await;
     for (filter, position) in [
         ("state = ", 8),
@@ -159,7 +159,7 @@ pub async fn bad_filters(cluster: &Cluster) {
     }
 }
 
-pub async fn nothing_there(cluster: &Cluster) {
+pub async fn what_is_not_there_is_not_found(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "nothing").await;
     let id = "0".repeat(32);
     let event = format!("{}/events/evt_{id}", stage.tenant);

@@ -31,7 +31,7 @@ async fn agents(api: &Api, filter: &str) -> Vec<Agent> {
     listed.await.unwrap().into_inner().agents
 }
 
-pub async fn listed(cluster: &Cluster) {
+pub async fn the_fleet_is_listed(cluster: &Cluster) {
     for replica in 0..2 {
         let mut api = cluster.api_of(replica).unwrap();
         let replicas = api.fleet.list_replicas(ListReplicasRequest::default()).await;
@@ -76,7 +76,7 @@ pub async fn listed(cluster: &Cluster) {
     }
 }
 
-pub async fn drained(cluster: &mut Cluster) {
+pub async fn a_drained_agent_finishes_and_leaves(cluster: &mut Cluster) {
     let stage = Stage::set(cluster, "drained").await;
     let gate = Gate::closed();
     stage.receiver.otherwise([held(&gate)]);
@@ -125,7 +125,7 @@ pub async fn drained(cluster: &mut Cluster) {
     assert_eq!(reason(&gone), "RESOURCE_NOT_FOUND");
 }
 
-pub async fn health(cluster: &Cluster) {
+pub async fn health_says_who_can_serve(cluster: &Cluster) {
     let mut api = cluster.api().unwrap();
     for service in ["", "liveness", "readiness"] {
         let service = service.to_owned();
@@ -135,7 +135,7 @@ pub async fn health(cluster: &Cluster) {
     }
 }
 
-pub async fn reflection(cluster: &Cluster) {
+pub async fn reflection_shows_every_service(cluster: &Cluster) {
     let caller = Some((cluster.pki(), cluster.caller()));
     let channel = channel(&cluster.replicas[0].url(), caller).unwrap();
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(channel.clone());
@@ -179,7 +179,7 @@ pub async fn reflection(cluster: &Cluster) {
     }
 }
 
-pub async fn metrics(cluster: &Cluster) {
+pub async fn metrics_add_up_with_history(cluster: &Cluster) {
     let stage = Stage::set(cluster, "metrics").await;
     stage.subscribe("/hook").await;
     let read = async || {

@@ -27,7 +27,7 @@ async fn events_with(stage: &Stage, filter: &str, view: EventView) -> Vec<Event>
     listed.await.unwrap().into_inner().events
 }
 
-pub async fn events(cluster: &Cluster) {
+pub async fn events_are_filtered(cluster: &Cluster) {
     let stage = Stage::set(cluster, "events").await;
     stage.subscribe("/hook").await;
     let mut names = Vec::new();
@@ -70,7 +70,7 @@ pub async fn events(cluster: &Cluster) {
     }
 }
 
-pub async fn deliveries(cluster: &Cluster) {
+pub async fn deliveries_are_filtered(cluster: &Cluster) {
     let stage = Stage::set(cluster, "deliveries").await;
     stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);
     let good = stage.subscribe("/good").await.name;
@@ -119,7 +119,7 @@ async fn subscriptions_with(stage: &Stage, request: ListSubscriptionsRequest) ->
     all.map(|subscription| subscription.display_name).collect()
 }
 
-pub async fn subscriptions_and_tenants(cluster: &Cluster) {
+pub async fn subscriptions_and_tenants_are_filtered(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "searched").await;
     for (display_name, path, event_types) in [
         ("Ledger", "/ledger", "payment.*"),

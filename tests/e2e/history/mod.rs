@@ -21,27 +21,27 @@ async fn what_happened_can_be_read(engine: Engine) {
     let cluster = Cluster::small(engine).await.unwrap();
     play!(
         &cluster;
-        lists::events,
-        lists::deliveries,
-        lists::subscriptions_and_tenants,
-        pages::events,
-        pages::deliveries,
-        pages::attempts,
-        pages::bad_tokens,
-        stats::add_up,
-        watching::one_replica,
-        requests::as_they_came,
-        requests::of_every_kind,
+        lists::events_are_filtered,
+        lists::deliveries_are_filtered,
+        lists::subscriptions_and_tenants_are_filtered,
+        pages::events_come_page_by_page,
+        pages::deliveries_come_page_by_page,
+        pages::attempts_come_page_by_page,
+        pages::bad_page_tokens_are_refused,
+        stats::statistics_add_up,
+        watching::a_watcher_sees_every_attempt_of_one_replica,
+        requests::requests_are_shown_as_they_came,
+        requests::requests_of_every_kind_are_shown,
         requests::while_the_settings_are_the_same,
         requests::as_far_as_they_are_known,
-        errors::name_their_fields,
-        errors::bad_filters,
-        errors::nothing_there,
-        reconciled::adds_up,
+        errors::errors_name_their_fields,
+        errors::bad_filters_are_refused,
+        errors::what_is_not_there_is_not_found,
+        reconciled::the_account_of_a_window_adds_up,
         reconciled::windows_stay_closed,
-        fleet::health,
-        fleet::reflection,
-        fleet::metrics,
+        fleet::health_says_who_can_serve,
+        fleet::reflection_shows_every_service,
+        fleet::metrics_add_up_with_history,
     );
 }
 
@@ -51,6 +51,6 @@ on_both_engines!(what_happened_can_be_read);
 async fn two_replicas_tell_the_same_on_postgres() {
     let agents = vec![("eu".to_owned(), 2), ("us".to_owned(), 1)];
     let mut cluster = two_replicas_that(Description { agents, ..Description::default() }).await;
-    play!(&cluster; watching::two_replicas, fleet::listed, reconciled::windows_stay_closed);
-    fleet::drained(&mut cluster).await;
+    play!(&cluster; watching::a_watcher_sees_every_attempt_of_two_replicas, fleet::the_fleet_is_listed, reconciled::windows_stay_closed);
+    fleet::a_drained_agent_finishes_and_leaves(&mut cluster).await;
 }

@@ -24,7 +24,7 @@ fn assert_whole(pages: &[Vec<String>], newest_first: &[String]) {
     assert_eq!(pages.concat(), newest_first);
 }
 
-pub async fn events(cluster: &Cluster) {
+pub async fn events_come_page_by_page(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "event-pages").await;
     stage.subscribe("/hook").await;
     let mut names = Vec::new();
@@ -52,7 +52,7 @@ pub async fn events(cluster: &Cluster) {
     assert_whole(&pages, &names);
 }
 
-pub async fn deliveries(cluster: &Cluster) {
+pub async fn deliveries_come_page_by_page(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "delivery-pages").await;
     stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);
     stage.subscribe("/hook").await;
@@ -86,7 +86,7 @@ pub async fn deliveries(cluster: &Cluster) {
     assert_whole(&pages, &names);
 }
 
-pub async fn attempts(cluster: &Cluster) {
+pub async fn attempts_come_page_by_page(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "attempt-pages").await;
     stage.receiver.script("/hook", [status(StatusCode::BAD_GATEWAY)]);
     stage.subscribe_with_delays("/hook", &[0, 0, 0, 0]).await;
@@ -111,7 +111,7 @@ pub async fn attempts(cluster: &Cluster) {
     assert_eq!(pages, [vec![1, 2], vec![3, 4], vec![5]]);
 }
 
-pub async fn bad_tokens(cluster: &Cluster) {
+pub async fn bad_page_tokens_are_refused(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "tokens").await;
     stage.subscribe("/hook").await;
     stage.publish_many(3).await;

@@ -53,7 +53,7 @@ fn count(rows: &[ReconciledEvent], state: DeliveryState) -> u32 {
 }
 
 /// One of each fate: delivered, exhausted, suppressed, and matched by nobody.
-pub async fn adds_up(cluster: &Cluster) {
+pub async fn the_account_of_a_window_adds_up(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "account").await;
     let begun = SystemTime::now();
     stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);

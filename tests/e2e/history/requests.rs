@@ -53,7 +53,7 @@ fn dressed(stage: &Stage, path: &str) -> Subscription {
 }
 
 /// Each envelope, in both forms of JSON, over both versions of HTTP.
-pub async fn as_they_came(cluster: &Cluster) {
+pub async fn requests_are_shown_as_they_came(cluster: &Cluster) {
     let stage = Stage::set(cluster, "told").await;
     let mut made = Vec::new();
     for envelope in [
@@ -88,7 +88,7 @@ pub async fn as_they_came(cluster: &Cluster) {
 
 /// What is not JSON, what is empty, what is unsigned, what is a test, and what is sent
 /// again.
-pub async fn of_every_kind(cluster: &Cluster) {
+pub async fn requests_of_every_kind_are_shown(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "kinds").await;
     let bad = status(http::StatusCode::BAD_GATEWAY);
     stage.receiver.script("/retried", [bad, ok()]);

@@ -36,7 +36,7 @@ async fn read(stage: &Stage, name: &str) -> SubscriptionStats {
     read.await.unwrap().into_inner()
 }
 
-pub async fn add_up(cluster: &Cluster) {
+pub async fn statistics_add_up(cluster: &Cluster) {
     let stage = Stage::set(cluster, "stats").await;
     let gate = Gate::closed();
     let slow = Answer::ok().after(SLOW_ANSWER);

@@ -69,7 +69,7 @@ fn events(seen: &[WatchAttemptsResponse]) -> BTreeSet<String> {
     attempts.map(|attempt| attempt.event).collect()
 }
 
-pub async fn one_replica(cluster: &Cluster) {
+pub async fn a_watcher_sees_every_attempt_of_one_replica(cluster: &Cluster) {
     let stage = Stage::set(cluster, "watched").await;
     stage.receiver.script("/bad", [status(StatusCode::BAD_GATEWAY)]);
     let good = stage.subscribe("/good").await.name;
@@ -97,7 +97,7 @@ pub async fn one_replica(cluster: &Cluster) {
     nothing_more(&mut one).await;
 }
 
-pub async fn two_replicas(cluster: &Cluster) {
+pub async fn a_watcher_sees_every_attempt_of_two_replicas(cluster: &Cluster) {
     const WATCHED_EVENTS: usize = 40;
     // What others have open in the same database holds nothing back.
     let url = cluster.database().expect("two replicas share PostgreSQL").url();

@@ -79,7 +79,7 @@ impl ManyTenants {
     }
 }
 
-pub async fn beside_one_with_many(cluster: &Cluster) {
+pub async fn many_are_served_beside_one_with_a_backlog(cluster: &Cluster) {
     let tenants = variable("POSTRIDER_TEST_TENANTS").unwrap_or(DEFAULT_TENANTS);
     let many = ManyTenants::create(cluster, tenants).await;
     let sick = SickEndpoint { max_in_flight: MAX_IN_FLIGHT, ..narrow() };

@@ -290,7 +290,7 @@ async fn nobody_waits_for_a_sick_neighbour(engine: Engine) {
         one_recovers(&cluster).await;
     }
     one_tenant_floods(&cluster).await;
-    many::beside_one_with_many(&cluster).await;
+    many::many_are_served_beside_one_with_a_backlog(&cluster).await;
     assert_memory_bounded(&mut cluster);
 }
 

@@ -35,7 +35,7 @@ async fn keep_publishing(api: &Api, subscriptions: &[Subscription], stop: &Atomi
 
 /// SIGTERM: its shards are the other's before a lease would end, and nothing is lost or
 /// sent twice in the meantime.
-async fn leave(cluster: &mut Cluster, receiver: &Receiver) {
+async fn a_replica_that_leaves_hands_over(cluster: &mut Cluster, receiver: &Receiver) {
     println!("a replica leaves");
     let api = cluster.api_of(0).unwrap();
     let subscriptions = many_tenants(&api, receiver, "leave").await;
@@ -62,7 +62,7 @@ async fn leave(cluster: &mut Cluster, receiver: &Receiver) {
 }
 
 /// It is back, and has its half again.
-async fn join(cluster: &mut Cluster) {
+async fn a_replica_that_joins_gets_its_half(cluster: &mut Cluster) {
     println!("a replica joins");
     cluster.replicas[1].start_again().await.unwrap();
     let api = cluster.api_of(0).unwrap();
@@ -72,7 +72,7 @@ async fn join(cluster: &mut Cluster) {
 }
 
 /// `kill -9`: its tenants are served again once its lease has ended.
-async fn crash(cluster: &mut Cluster, receiver: &Receiver) {
+async fn a_crashed_replicas_tenants_are_served(cluster: &mut Cluster, receiver: &Receiver) {
     println!("a replica crashes");
     let api = cluster.api_of(0).unwrap();
     let subscriptions = many_tenants(&api, receiver, "crash").await;
@@ -89,7 +89,7 @@ async fn replicas_come_and_go_on_postgres() {
     let mut cluster = two_replicas().await;
     shards_are_shared(&cluster).await;
     let receiver = cluster.receiver().await.unwrap();
-    leave(&mut cluster, &receiver).await;
-    join(&mut cluster).await;
-    crash(&mut cluster, &receiver).await;
+    a_replica_that_leaves_hands_over(&mut cluster, &receiver).await;
+    a_replica_that_joins_gets_its_half(&mut cluster).await;
+    a_crashed_replicas_tenants_are_served(&mut cluster, &receiver).await;
 }

@@ -109,7 +109,11 @@ fn longest_pause(receiver: &Receiver) -> Duration {
 }
 
 /// Killed, back, and asked to stop, with a backlog all the while.
-async fn come_and_go(cluster: &mut Cluster, receiver: &Receiver, gate: &Gate) {
+async fn replicas_come_and_go_within_the_limits(
+    cluster: &mut Cluster,
+    receiver: &Receiver,
+    gate: &Gate,
+) {
     let api = cluster.api_of(0).unwrap();
     wait_for_more(receiver, &["rated"], 5).await;
     let held = EVENTS_BEFORE_KILL + usize::try_from(MAX_IN_FLIGHT).unwrap();
@@ -145,7 +149,7 @@ async fn limits_hold_through_take_overs_on_postgres() {
     let under_way = async {
         let tenants =
             join_all((0..TENANT_COUNT).map(|number| prepare(&api, &receiver, number, &gate))).await;
-        come_and_go(&mut cluster, &receiver, &gate).await;
+        replicas_come_and_go_within_the_limits(&mut cluster, &receiver, &gate).await;
         for tenant in &tenants {
             let left = api.wait_for_deliveries(tenant, "state != SUCCEEDED", 0, ALL_LIMIT);
             left.await.unwrap();

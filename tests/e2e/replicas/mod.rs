@@ -205,7 +205,7 @@ async fn update_here_publish_there(cluster: &Cluster) {
 // --- work -------------------------------------------------------------------------
 
 /// One of the two does not own the tenant: both serve a test.
-async fn test_through_either(cluster: &Cluster) {
+async fn either_replica_serves_a_test(cluster: &Cluster) {
     let receiver = cluster.receiver().await.unwrap();
     let subscriptions = many_tenants(&cluster.api().unwrap(), &receiver, "test").await;
     for number in 0..2 {
@@ -245,7 +245,7 @@ async fn waiting(api: &mut Api, receiver: &Receiver, path: &str, tenant: &str) -
 }
 
 /// Retry and cancel through both replicas, one of which is not the owner.
-async fn intervene_through_either(cluster: &Cluster) {
+async fn either_replica_retries_and_cancels(cluster: &Cluster) {
     let receiver = cluster.receiver().await.unwrap();
     let mut api = cluster.api().unwrap();
     let tenant = api.create_tenant("interventions").await.unwrap();
@@ -276,7 +276,7 @@ async fn intervene_through_either(cluster: &Cluster) {
 }
 
 /// A tail on each replica, and every event on both, each once.
-async fn watch_through_either(cluster: &Cluster) {
+async fn either_replica_shows_every_attempt(cluster: &Cluster) {
     let receiver = cluster.receiver().await.unwrap();
     let api = cluster.api().unwrap();
     let subscriptions = many_tenants(&api, &receiver, "watch").await;
@@ -346,9 +346,9 @@ async fn either_replica_serves_on_postgres() {
         &cluster;
         update_here_publish_there,
         catalogue::change_here_publish_there,
-        test_through_either,
-        intervene_through_either,
-        watch_through_either,
+        either_replica_serves_a_test,
+        either_replica_retries_and_cancels,
+        either_replica_shows_every_attempt,
         strangers_are_refused,
     );
 }

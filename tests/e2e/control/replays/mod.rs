@@ -110,7 +110,7 @@ async fn made_of(stage: &Stage) -> HashMap<String, Delivery> {
     by_original
 }
 
-pub async fn after_the_receiver_mends(cluster: &Cluster) {
+pub async fn a_replay_sends_what_failed_once_the_receiver_is_well(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "replay-mended").await;
     let hook = exhausted(&stage, "/hook", 12).await;
     exhausted(&stage, "/other", 1).await;
@@ -157,7 +157,7 @@ pub async fn after_the_receiver_mends(cluster: &Cluster) {
 
 /// Only what ended so, and within the window: what succeeded before, and nothing of
 /// what came later or failed.
-pub async fn of_a_state_and_a_window(cluster: &Cluster) {
+pub async fn a_replay_keeps_to_its_states_and_window(cluster: &Cluster) {
     let stage = Stage::set(cluster, "replay-state").await;
     exhausted(&stage, "/bad", 2).await;
     let good = stage.subscribe("/good").await;
@@ -178,7 +178,7 @@ pub async fn of_a_state_and_a_window(cluster: &Cluster) {
     stage.api.wait_for_deliveries(&stage.tenant, succeeded, 3, SOON_LIMIT).await.unwrap();
 }
 
-pub async fn at_a_rate(cluster: &Cluster) {
+pub async fn a_replay_keeps_to_its_rate(cluster: &Cluster) {
     let stage = Stage::set(cluster, "replay-rate").await;
     exhausted(&stage, "/hook", 30).await;
     stage.receiver.script("/hook", [ok()]);
@@ -196,7 +196,7 @@ pub async fn at_a_rate(cluster: &Cluster) {
     assert_eq!(replayed(&done(&stage, &operation).await).delivery_count, 30);
 }
 
-pub async fn cancelled(cluster: &Cluster) {
+pub async fn a_cancelled_replay_makes_no_more(cluster: &Cluster) {
     let stage = Stage::set(cluster, "replay-cancelled").await;
     exhausted(&stage, "/hook", 40).await;
     stage.receiver.script("/hook", [ok()]);
@@ -223,7 +223,7 @@ pub async fn cancelled(cluster: &Cluster) {
     assert!(made < 40);
 }
 
-pub async fn backfilled(cluster: &Cluster) {
+pub async fn a_backfill_sends_what_was_never_matched(cluster: &Cluster) {
     let stage = Stage::set(cluster, "backfill").await;
     stage.subscribe("/first").await;
     let mut wanted = BTreeSet::new();
@@ -270,7 +270,7 @@ pub async fn backfilled(cluster: &Cluster) {
 }
 
 /// A backfill has nowhere to go on to when its subscription is deleted.
-pub async fn without_its_subscription(cluster: &Cluster) {
+pub async fn a_backfill_ends_when_its_subscription_is_deleted(cluster: &Cluster) {
     let stage = Stage::set(cluster, "backfill-deleted").await;
     stage.publish_many(6).await;
     let new = stage.subscribe("/new").await;
@@ -293,7 +293,7 @@ pub async fn without_its_subscription(cluster: &Cluster) {
     assert_eq!(reason(&again), "RESOURCE_DELETED");
 }
 
-pub async fn refused(cluster: &Cluster) {
+pub async fn a_wrong_request_begins_no_operation(cluster: &Cluster) {
     let stage = Stage::set(cluster, "replay-refused").await;
     let wrong = ReplayDeliveriesRequest {
         subscription: "tenants/other/subscriptions/erp".to_owned(),
